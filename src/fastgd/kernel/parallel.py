@@ -1,0 +1,41 @@
+"""Calls into the kernel: one block, or many on all threads, safe in threads and after a fork."""
+
+import os
+import threading
+
+import numba
+
+from fastgd.kernel.descent import Block, Data, Schedule, address_of_descend, descend, descend_all
+
+# Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
+_one_at_a_time = threading.Lock()
+os.register_at_fork(after_in_child=lambda: globals().update(_one_at_a_time=threading.Lock()))
+
+_started_in: int | None = None  # the process whose threads Numba has started
+
+
+def train_blocks(shapes, data: Data, layers, blocks: Block, schedule: Schedule, threads: int) -> None:
+    """Run all blocks through the schedule on so many threads.
+
+    A forked child has none of its parent's threads, and GNU OpenMP ends a child that asks for them:
+    there the blocks run one after the other, to the same bits.
+    """
+    global _started_in
+    count = len(blocks.numbers)
+
+    def one(b):
+        return shapes, data, layers, Block(*(array[b] for array in blocks)), schedule
+
+    if min(threads, count) == 1 or _started_in not in (None, os.getpid()):
+        for b in range(count):
+            descend(*one(b))
+        return
+    compiled = address_of_descend(*one(0))
+    with _one_at_a_time:
+        _started_in = os.getpid()
+        before = numba.get_num_threads()
+        numba.set_num_threads(threads)
+        try:
+            descend_all(compiled, shapes, data, layers, blocks, schedule)
+        finally:
+            numba.set_num_threads(before)

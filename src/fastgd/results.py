@@ -1,0 +1,369 @@
+"""What training gives back: one :class:`Run`, or a :class:`Sweep` of many."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.network import Weights, unflatten
+
+if TYPE_CHECKING:
+    import pandas
+
+Path = str | PathLike[str]
+Alpha = float | tuple[float, ...]
+
+_FORMAT = 1
+"""Version of the files that ``save`` writes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One trained network.
+
+    Attributes
+    ----------
+    alpha : float or tuple of float
+        Learning rate, or one per layer.
+    hidden_size : tuple of int
+        Units of the hidden layers; ``()`` for none.
+    seed : int or None
+        Seed of the first weights; None if they were given.
+    errors : (records,) array
+        Mean \\|y - output\\| before the update of the iterations in ``recorded``.
+    recorded : (records,) array of int
+        The iterations that ``errors`` belong to.
+    weights : tuple of (inputs, outputs) arrays
+        The last weights, a layer each.
+    direction_changes : tuple of (inputs, outputs) arrays of int
+        How often the derivative of each weight changed its sign (article, "Let's Take a Closer Look").
+    final_error : float
+        Mean \\|y - output\\| with the last weights.
+    status : {"finished", "diverged"}
+        "diverged" if a weight overflowed.
+    iterations : int
+        Updates done; for a diverged run those until a weight was not finite any more.
+    """
+
+    alpha: Alpha
+    hidden_size: tuple[int, ...]
+    seed: int | None
+    errors: NDArray[np.float64]
+    recorded: NDArray[np.int64]
+    weights: Weights
+    direction_changes: tuple[NDArray[np.int64], ...]
+    final_error: float
+    status: str
+    iterations: int
+
+    def __repr__(self) -> str:
+        """The settings and how it ended."""
+        return (
+            f"Run(alpha={self.alpha}, hidden_size={self.hidden_size}, seed={self.seed}, "
+            f"final_error={self.final_error:.6g}, {self.status} after {self.iterations} iterations)"
+        )
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Outputs of the trained network.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+
+        Returns
+        -------
+        (samples, outputs) array
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not a finite numeric table with as many inputs as the network.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> run = fastgd.train(X, y, alpha=10, iterations=10_000)
+        >>> run.predict(X).round(2).ravel()
+        array([0.  , 1.  , 1.  , 0.  ])
+        """
+        from fastgd.training import outputs  # a Run knows its numbers, not how they are computed
+
+        return outputs(self.weights, X)
+
+    def save(self, path: Path) -> None:
+        """Write the run to an ``.npz`` file that :func:`fastgd.load` reads.
+
+        Examples
+        --------
+        >>> import fastgd, tempfile
+        >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], hidden_size=(), iterations=100)
+        >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        ...     run.save(file.name)
+        ...     fastgd.load(file.name).final_error == run.final_error
+        True
+        """
+        arrays = {"errors": self.errors, "recorded": self.recorded}
+        for k, (weights, changes) in enumerate(
+            zip(self.weights, self.direction_changes, strict=True)
+        ):
+            arrays[f"weights_{k}"] = weights
+            arrays[f"direction_changes_{k}"] = changes
+        names = ("alpha", "hidden_size", "seed", "final_error", "status", "iterations")
+        _write(path, "Run", {name: getattr(self, name) for name in names}, arrays)
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Many trained networks, one for each combination of the values on the axes.
+
+    Attributes
+    ----------
+    axes : dict of str to list
+        The arguments that had several values, and these values: ``hidden_size``, ``alpha``, ``seed``,
+        ``weights``, in this order.
+    shape : tuple of int
+        Lengths of the axes.
+    errors : (\\*shape, records) array
+        Mean \\|y - output\\| before the update of the iterations in ``recorded``.
+    recorded : (records,) array of int
+    final_error : (\\*shape) array
+        Mean \\|y - output\\| with the last weights.
+    status : (\\*shape) array of str
+        "finished" or "diverged".
+    iterations : (\\*shape) array of int
+        Updates done; for a diverged run those until a weight was not finite any more.
+    total_changes : (\\*shape) array of int
+        Direction changes of all weights together.
+    """
+
+    axes: dict[str, list[Any]]
+    settings: dict[str, Any]
+    errors: NDArray[np.float64]
+    recorded: NDArray[np.int64]
+    final_error: NDArray[np.float64]
+    status: NDArray[np.str_]
+    iterations: NDArray[np.int64]
+    total_changes: NDArray[np.int64]
+    sizes: tuple[tuple[int, ...], ...] = field(repr=False)
+    kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
+    kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return tuple(len(values) for values in self.axes.values())
+
+    def __repr__(self) -> str:
+        """The axes and the best run."""
+        axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items())
+        best = f"best final_error {np.nanmin(self.final_error):.6g}" if self._finite else "all NaN"
+        return f"Sweep({axes or 'one run'}; {best})"
+
+    @property
+    def _finite(self) -> bool:
+        return not bool(np.isnan(self.final_error).all())
+
+    def __len__(self) -> int:
+        """Number of runs."""
+        return prod(self.shape)
+
+    def __iter__(self) -> Iterator[Run]:
+        """All runs, the last axis fastest."""
+        return (self[index] for index in np.ndindex(*self.shape))
+
+    def __getitem__(self, index: int | tuple[int, ...]) -> Run:
+        """One run, as :func:`fastgd.train` would have returned it.
+
+        Raises
+        ------
+        IndexError
+            If there is not one index for every axis, or it is out of range.
+        ValueError
+            If the sweep did not keep its weights.
+        """
+        index = self._full(index)
+        if self.kept_weights is None or self.kept_changes is None:
+            raise ValueError(
+                "a single run needs its weights, and this sweep was made with keep_weights=False"
+            )
+        values = self.settings | {
+            name: axis[i] for (name, axis), i in zip(self.axes.items(), index, strict=True)
+        }
+        network = index[0] if "hidden_size" in self.axes else 0
+        rest = index[1:] if "hidden_size" in self.axes else index
+        shape = self.shape[1:] if "hidden_size" in self.axes else self.shape
+        row = int(np.ravel_multi_index(rest, shape)) if rest else 0
+        sizes = self.sizes[network]
+        return Run(
+            alpha=values["alpha"],
+            hidden_size=sizes[1:-1],
+            seed=values["seed"],
+            errors=self.errors[index],
+            recorded=self.recorded,
+            weights=unflatten(self.kept_weights[network][row], sizes),
+            direction_changes=unflatten(self.kept_changes[network][row], sizes),
+            final_error=float(self.final_error[index]),
+            status=str(self.status[index]),
+            iterations=int(self.iterations[index]),
+        )
+
+    def _full(self, index: int | tuple[int, ...]) -> tuple[int, ...]:
+        index = index if isinstance(index, tuple) else (index,)
+        if len(index) != len(self.shape):
+            raise IndexError(
+                f"a run of this sweep has {len(self.shape)} indices "
+                f"({', '.join(self.axes) or 'none'}), got {len(index)}"
+            )
+        for i, (name, values) in zip(index, self.axes.items(), strict=True):
+            if not -len(values) <= i < len(values):
+                raise IndexError(f"index {i} is out of range for {name} with {len(values)} values")
+        return tuple(int(i) % len(v) for i, v in zip(index, self.axes.values(), strict=True))
+
+    def best_index(self) -> tuple[int, ...]:
+        """Index of the run with the smallest final error; a NaN never wins.
+
+        Raises
+        ------
+        ValueError
+            If every final error is NaN.
+        """
+        if not self._finite:
+            raise ValueError("no run is the best: every final error is NaN")
+        flat = int(np.nanargmin(self.final_error))
+        return tuple(int(i) for i in np.unravel_index(flat, self.shape)) if self.shape else ()
+
+    def best(self) -> Run:
+        """The run with the smallest final error.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> fastgd.sweep(X, y, alpha=[0.1, 1, 10], iterations=10_000).best().alpha
+        10.0
+        """
+        return self[self.best_index()]
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """One row per run: the axes' values, final error, status, iterations, direction changes.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(
+                'to_dataframe() needs pandas: pip install "fastgd[dataframe]"'
+            ) from error
+        indices = list(np.ndindex(*self.shape))
+        columns: dict[str, Any] = {}
+        for position, (name, values) in enumerate(self.axes.items()):
+            # First weights are no cell of a table: their number on the axis stands for them.
+            cells = range(len(values)) if name == "weights" else values
+            columns[name] = [cells[index[position]] for index in indices]
+        for name in ("final_error", "status", "iterations", "total_changes"):
+            columns[name] = getattr(self, name).ravel()
+        return pandas.DataFrame(columns)
+
+    def save(self, path: Path) -> None:
+        """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""
+        names = ("errors", "recorded", "final_error", "status", "iterations", "total_changes")
+        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in names}
+        for name in ("kept_weights", "kept_changes"):
+            for network, values in enumerate(getattr(self, name) or ()):
+                arrays[f"{name}_{network}"] = values
+        for i, weights in enumerate(self.axes.get("weights", ())):
+            for k, layer in enumerate(weights):
+                arrays[f"first_weights_{i}_{k}"] = layer
+        axes = {
+            name: len(values) if name == "weights" else values for name, values in self.axes.items()
+        }
+        facts = {
+            "axes": axes,
+            "settings": self.settings,
+            "sizes": self.sizes,
+            "kept": self.kept_weights is not None,
+        }
+        _write(path, "Sweep", facts, arrays)
+
+
+def load(path: Path) -> Run | Sweep:
+    """Read what :meth:`Run.save` or :meth:`Sweep.save` wrote.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is not a file of fastgd.
+
+    Examples
+    --------
+    >>> import fastgd, tempfile
+    >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], iterations=10)
+    >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+    ...     sweep.save(file.name)
+    ...     fastgd.load(file.name)[1].alpha
+    2.0
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        facts = json.loads(str(arrays.pop("fastgd")))
+        kind, version = facts.pop("kind"), facts.pop("format")
+    except (KeyError, TypeError, AttributeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a file that fastgd has saved") from error
+    if version != _FORMAT:
+        raise ValueError(f"{path} has format {version}, this fastgd reads format {_FORMAT}")
+    return _run(facts, arrays) if kind == "Run" else _sweep(facts, arrays)
+
+
+def _run(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Run:
+    layers = range(len(facts["hidden_size"]) + 1)
+    return Run(
+        **{name: _tuples(value) for name, value in facts.items()},
+        errors=arrays["errors"],
+        recorded=arrays["recorded"],
+        weights=tuple(arrays[f"weights_{k}"] for k in layers),
+        direction_changes=tuple(arrays[f"direction_changes_{k}"] for k in layers),
+    )
+
+
+def _sweep(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Sweep:
+    sizes = _tuples(facts["sizes"])
+    axes = {name: values for name, values in facts["axes"].items() if name != "weights"}
+    axes = {name: [_tuples(value) for value in values] for name, values in axes.items()}
+    if "weights" in facts["axes"]:
+        axes["weights"] = [
+            tuple(arrays.pop(f"first_weights_{i}_{k}") for k in range(len(sizes[0]) - 1))
+            for i in range(facts["axes"]["weights"])
+        ]
+    kept = {
+        name: tuple(arrays.pop(f"{name}_{network}") for network in range(len(sizes)))
+        if facts["kept"]
+        else None
+        for name in ("kept_weights", "kept_changes")
+    }
+    settings = {name: _tuples(value) for name, value in facts["settings"].items()}
+    return Sweep(axes=axes, settings=settings, sizes=sizes, **kept, **arrays)  # type: ignore[arg-type]
+
+
+def _tuples(value: Any) -> Any:
+    """JSON knows only lists; all sequences of ours are tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _write(path: Path, kind: str, facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    header = json.dumps({"kind": kind, "format": _FORMAT} | facts)
+    with open(path, "wb") as file:  # given a name, np.savez would add a suffix to it
+        np.savez_compressed(file, fastgd=np.array(header), **arrays)
