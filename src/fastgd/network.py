@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.kernel.descent import Block, Data, Layer, Shapes
+from fastgd.kernel.block import Block, Data, Layer, Shapes
 from fastgd.kernel.lanes import ROWS, shapes_for
 
 Weights = tuple[NDArray[np.float64], ...]
@@ -57,7 +57,7 @@ def unflatten(row: NDArray[Any], sizes: Sequence[int]) -> tuple[NDArray[Any], ..
 
 
 def pad(X: NDArray[np.float64], y: NDArray[np.float64]) -> Data:
-    """Samples as the kernel takes them: whole tiles, padded with the last sample at importance 0."""
+    """Samples as the kernel takes them: padded to whole tiles with copies of importance 0."""
     real = len(X)
     index = np.minimum(np.arange(_up(real, ROWS)), real - 1)
     importance = np.repeat((np.arange(len(index)) < real).astype(np.float64), y.shape[1])
@@ -71,10 +71,10 @@ def _up(number: int, step: int) -> int:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything of a block of runs is: see :class:`fastgd.kernel.descent.Block`.
+    """Where everything of a block of runs is: see :class:`fastgd.kernel.block.Block`.
 
-    Plain integers of any size until :attr:`table` is asked for, so that absurd sizes can be measured
-    before they are refused.
+    Plain integers of any size until :attr:`table` is asked for, so that absurd sizes can be
+    measured before they are refused.
     """
 
     sizes: tuple[int, ...]
@@ -140,7 +140,7 @@ class Layout:
 
     @cached_property
     def table(self) -> NDArray[np.int64]:
-        """A row per layer, see :class:`fastgd.kernel.descent.Layer`."""
+        """A row per layer, see :class:`fastgd.kernel.block.Layer`."""
         wide = self.shapes.wide.units
         units = self._units
         table = []

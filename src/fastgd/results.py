@@ -1,31 +1,25 @@
 """What training gives back: one :class:`Run`, or a :class:`Sweep` of many."""
 
-import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd import storage
 from fastgd.network import Weights, unflatten
 
 if TYPE_CHECKING:
     import pandas
 
-Path = str | PathLike[str]
 Alpha = float | tuple[float, ...]
-
-_FORMAT = 1
-"""Version of the files that ``save`` writes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One trained network.
+    r"""One trained network.
 
     Attributes
     ----------
@@ -42,7 +36,8 @@ class Run:
     weights : tuple of (inputs, outputs) arrays
         The last weights, a layer each.
     direction_changes : tuple of (inputs, outputs) arrays of int
-        How often the derivative of each weight changed its sign (article, "Let's Take a Closer Look").
+        How often the derivative of each weight changed its sign (article, "Let's Take a Closer
+        Look").
     final_error : float
         Mean \\|y - output\\| with the last weights.
     status : {"finished", "diverged"}
@@ -97,7 +92,7 @@ class Run:
 
         return outputs(self.weights, X)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: storage.Path) -> None:
         """Write the run to an ``.npz`` file that :func:`fastgd.load` reads.
 
         Examples
@@ -116,18 +111,18 @@ class Run:
             arrays[f"weights_{k}"] = weights
             arrays[f"direction_changes_{k}"] = changes
         names = ("alpha", "hidden_size", "seed", "final_error", "status", "iterations")
-        _write(path, "Run", {name: getattr(self, name) for name in names}, arrays)
+        storage.write(path, "Run", {name: getattr(self, name) for name in names}, arrays)
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Many trained networks, one for each combination of the values on the axes.
+    r"""Many trained networks, one for each combination of the values on the axes.
 
     Attributes
     ----------
     axes : dict of str to list
-        The arguments that had several values, and these values: ``hidden_size``, ``alpha``, ``seed``,
-        ``weights``, in this order.
+        The arguments that had several values, and these values: ``hidden_size``, ``alpha``,
+        ``seed``, ``weights``, in this order.
     shape : tuple of int
         Lengths of the axes.
     errors : (\\*shape, records) array
@@ -275,7 +270,7 @@ class Sweep:
             columns[name] = getattr(self, name).ravel()
         return pandas.DataFrame(columns)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: storage.Path) -> None:
         """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""
         names = ("errors", "recorded", "final_error", "status", "iterations", "total_changes")
         arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in names}
@@ -294,10 +289,10 @@ class Sweep:
             "sizes": self.sizes,
             "kept": self.kept_weights is not None,
         }
-        _write(path, "Sweep", facts, arrays)
+        storage.write(path, "Sweep", facts, arrays)
 
 
-def load(path: Path) -> Run | Sweep:
+def load(path: storage.Path) -> Run | Sweep:
     """Read what :meth:`Run.save` or :meth:`Sweep.save` wrote.
 
     Raises
@@ -305,7 +300,7 @@ def load(path: Path) -> Run | Sweep:
     OSError
         If the file cannot be read.
     ValueError
-        If it is not a file of fastgd.
+        If it is not a file that fastgd has saved.
 
     Examples
     --------
@@ -316,22 +311,14 @@ def load(path: Path) -> Run | Sweep:
     ...     fastgd.load(file.name)[1].alpha
     2.0
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        facts = json.loads(str(arrays.pop("fastgd")))
-        kind, version = facts.pop("kind"), facts.pop("format")
-    except (KeyError, TypeError, AttributeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a file that fastgd has saved") from error
-    if version != _FORMAT:
-        raise ValueError(f"{path} has format {version}, this fastgd reads format {_FORMAT}")
+    kind, facts, arrays = storage.read(path)
     return _run(facts, arrays) if kind == "Run" else _sweep(facts, arrays)
 
 
-def _run(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Run:
+def _run(facts: dict[str, Any], arrays: storage.Arrays) -> Run:
     layers = range(len(facts["hidden_size"]) + 1)
     return Run(
-        **{name: _tuples(value) for name, value in facts.items()},
+        **facts,
         errors=arrays["errors"],
         recorded=arrays["recorded"],
         weights=tuple(arrays[f"weights_{k}"] for k in layers),
@@ -339,31 +326,19 @@ def _run(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Run:
     )
 
 
-def _sweep(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Sweep:
-    sizes = _tuples(facts["sizes"])
-    axes = {name: values for name, values in facts["axes"].items() if name != "weights"}
-    axes = {name: [_tuples(value) for value in values] for name, values in axes.items()}
+def _sweep(facts: dict[str, Any], arrays: storage.Arrays) -> Sweep:
+    networks = range(len(facts["sizes"]))
+    axes = facts["axes"]
+    axes = {name: list(values) for name, values in axes.items() if name != "weights"}
     if "weights" in facts["axes"]:
+        layers = range(len(facts["sizes"][0]) - 1)
         axes["weights"] = [
-            tuple(arrays.pop(f"first_weights_{i}_{k}") for k in range(len(sizes[0]) - 1))
+            tuple(arrays.pop(f"first_weights_{i}_{k}") for k in layers)
             for i in range(facts["axes"]["weights"])
         ]
-    kept = {
-        name: tuple(arrays.pop(f"{name}_{network}") for network in range(len(sizes)))
-        if facts["kept"]
-        else None
-        for name in ("kept_weights", "kept_changes")
-    }
-    settings = {name: _tuples(value) for name, value in facts["settings"].items()}
-    return Sweep(axes=axes, settings=settings, sizes=sizes, **kept, **arrays)  # type: ignore[arg-type]
-
-
-def _tuples(value: Any) -> Any:
-    """JSON knows only lists; all sequences of ours are tuples."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _write(path: Path, kind: str, facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    header = json.dumps({"kind": kind, "format": _FORMAT} | facts)
-    with open(path, "wb") as file:  # given a name, np.savez would add a suffix to it
-        np.savez_compressed(file, fastgd=np.array(header), **arrays)
+    kept: dict[str, Any] = {"kept_weights": None, "kept_changes": None}
+    if facts["kept"]:
+        for name in kept:
+            kept[name] = tuple(arrays.pop(f"{name}_{network}") for network in networks)
+    rest: dict[str, Any] = {**arrays, **kept}
+    return Sweep(axes=axes, settings=facts["settings"], sizes=facts["sizes"], **rest)

@@ -2,36 +2,26 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import product
-from time import perf_counter
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd import checks
-from fastgd.kernel.descent import Schedule
-from fastgd.kernel.lanes import ROWS, runs_side_by_side
-from fastgd.kernel.parallel import train_blocks
+from fastgd.kernel.block import Schedule
+from fastgd.kernel.parallel import available_threads, train_blocks
 from fastgd.network import (
     Layout,
     Weights,
-    count_parameters,
     first_weights,
     flatten,
     layer_sizes,
     pad,
     unflatten,
 )
+from fastgd.plan import Plan, Task
 from fastgd.results import Run, Sweep
-
-CHUNK_SECONDS = 0.05
-"""Aim for one call of the kernel: Ctrl-C and progress live between calls."""
-
-WAVE_BYTES = 64 * 1024**2
-"""Blocks that are in the kernel's hands at a time take no more than this."""
 
 PREDICT_SAMPLES = 4096
 """Samples that predict() sends through the network at a time."""
@@ -87,8 +77,8 @@ def train(
     Notes
     -----
     The bits of the result depend on the arguments only, not on the machine. A weight's direction
-    change at iteration j is ``(update > 0)`` other than at iteration j - 1, where the update is minus
-    the derivative (article, "Let's Take a Closer Look").
+    has changed at iteration j if ``update > 0`` is not what it was at iteration j - 1, where the
+    update is minus the derivative (article, "Let's Take a Closer Look").
 
     Examples
     --------
@@ -102,13 +92,13 @@ def train(
      [ 7  2  0 22]
      [19 26  9 17]]
     """
-    data = _Data.check(X, y, iterations, record_every)
+    task = Task.check(X, y, iterations, record_every)
     bar = checks.check_flag("progress", progress)
-    sizes, given = checks.check_start(hidden_size, weights, data.inputs, data.outputs)
-    sizes = layer_sizes(data.inputs, sizes, data.outputs)
+    hidden, given = checks.check_start(hidden_size, weights, task.inputs, task.outputs)
+    sizes = layer_sizes(task.inputs, hidden, task.outputs)
     rates = checks.check_alpha(alpha, len(sizes) - 1)
     seed = checks.check_seed(seed)
-    plan = _Plan.make(data, sizes, alphas=1, starts=1, threads=1)
+    plan = Plan.make(task, sizes, alphas=1, starts=1, threads=1)
     checks.check_memory(plan.bytes(keep_weights=True), checks.available_memory(), "the training")
     start = flatten(given or first_weights(sizes, seed))
     with _progress(bar, plan.work) as advance:
@@ -118,12 +108,12 @@ def train(
         hidden_size=sizes[1:-1],
         seed=None if given else seed,
         errors=trained.errors[0, :-1],
-        recorded=data.recorded,
+        recorded=task.recorded,
         weights=unflatten(trained.weights[0], sizes),
         direction_changes=unflatten(trained.changes[0], sizes),
         final_error=float(trained.errors[0, -1]),
         status=_status(trained.diverged)[0],
-        iterations=int(_updates(trained.diverged, data.iterations)[0]),
+        iterations=int(_updates(trained.diverged, task.iterations)[0]),
     )
 
 
@@ -167,8 +157,8 @@ def sweep(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described, or the sweep would not fit into memory; the message states
-        the rule and what came. Nothing is allocated before.
+        If an argument is not as described, or the sweep would not fit into memory; the message
+        states the rule and what came. Nothing is allocated before.
 
     Examples
     --------
@@ -185,25 +175,24 @@ def sweep(
     >>> sweep.best().alpha
     10.0
     """
-    data = _Data.check(X, y, iterations, record_every)
+    task = Task.check(X, y, iterations, record_every)
     bar = checks.check_flag("progress", progress)
     keep = checks.check_flag("keep_weights", keep_weights)
-    threads = checks.check_threads(threads, numba.config.NUMBA_NUM_THREADS)
+    threads = checks.check_threads(threads, available_threads())
     given = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, "weights": weights}
-    axes = {name: checks.as_axis(name, value) for name, value in given.items()}
-    checks.check_axes(
-        [name for name, axis in axes.items() if axis is not None], weights_given=weights is not None
-    )
-    values = {name: [given[name]] if axis is None else axis for name, axis in axes.items()}
+    found = {name: checks.as_axis(name, value) for name, value in given.items()}
+    axes = [name for name, axis in found.items() if axis is not None]
+    checks.check_axes(axes, weights_given=weights is not None)
+    values = {name: found[name] or [value] for name, value in given.items()}
 
-    networks, starts = _starts(values, data)
+    networks, starts = _starts(values, task)
     rates = [
         [checks.check_alpha(value, len(sizes) - 1) for value in values["alpha"]]
         for sizes in networks
     ]
     seeds = [checks.check_seed(value) for value in values["seed"]]
     plans = [
-        _Plan.make(data, sizes, len(values["alpha"]), len(starts or seeds), threads)
+        Plan.make(task, sizes, len(values["alpha"]), len(starts or seeds), threads)
         for sizes in networks
     ]
     needed = sum(plan.bytes(keep) for plan in plans)
@@ -213,27 +202,27 @@ def sweep(
     with _progress(bar, sum(plan.work for plan in plans)) as advance:
         for sizes, plan, alphas in zip(networks, plans, rates, strict=True):
             first = starts or [first_weights(sizes, seed) for seed in seeds]
-            first = np.array([flatten(layers) for layers in first])
-            trained.append(plan.run(first, np.array(alphas), keep, advance))
+            rows = np.array([flatten(layers) for layers in first])
+            trained.append(plan.run(rows, np.array(alphas), keep, advance))
 
-    shown = {
+    shown: dict[str, list[Any]] = {
         "hidden_size": [sizes[1:-1] for sizes in networks],
         "alpha": [_alpha(*pair) for pair in zip(values["alpha"], rates[0], strict=True)],
         "seed": [None] if starts else seeds,
-        "weights": starts,
+        "weights": starts or [],
     }
-    shape = [len(shown[name]) for name, axis in axes.items() if axis is not None]
+    shape = [len(shown[name]) for name in axes]
     errors = np.concatenate([part.errors for part in trained]).reshape(*shape, -1)
     diverged = np.concatenate([part.diverged for part in trained]).reshape(shape)
     changes = np.concatenate([part.total_changes for part in trained]).reshape(shape)
     return Sweep(
-        axes={name: shown[name] for name, axis in axes.items() if axis is not None},
+        axes={name: shown[name] for name in axes},
         settings={name: shown[name][0] for name in ("alpha", "seed")},
         errors=errors[..., :-1],
-        recorded=data.recorded,
+        recorded=task.recorded,
         final_error=errors[..., -1],
         status=_status(diverged),
-        iterations=_updates(diverged, data.iterations),
+        iterations=_updates(diverged, task.iterations),
         total_changes=changes,
         sizes=tuple(networks),
         kept_weights=tuple(part.weights for part in trained) if keep else None,
@@ -242,7 +231,7 @@ def sweep(
 
 
 def outputs(weights: Weights, X: ArrayLike) -> NDArray[np.float64]:
-    """(samples, outputs) of a network with these weights: the kernel's forward pass."""
+    """Pass samples forward through a network with these weights: (samples, outputs)."""
     sizes = (weights[0].shape[0], *(layer.shape[1] for layer in weights))
     X = checks.check_inputs(X, sizes[0])
     result = np.empty((len(X), sizes[-1]))
@@ -259,14 +248,14 @@ def outputs(weights: Weights, X: ArrayLike) -> NDArray[np.float64]:
 
 
 def _starts(
-    values: dict[str, list[Any]], data: "_Data"
+    values: dict[str, list[Any]], task: Task
 ) -> tuple[list[tuple[int, ...]], list[Weights] | None]:
     """Layer sizes of each network of a sweep, and the first weights if they are given."""
     pairs = [
-        checks.check_start(hidden_size, weights, data.inputs, data.outputs)
+        checks.check_start(hidden_size, weights, task.inputs, task.outputs)
         for hidden_size, weights in product(values["hidden_size"], values["weights"])
     ]
-    networks = [layer_sizes(data.inputs, hidden, data.outputs) for hidden, _ in pairs]
+    networks = [layer_sizes(task.inputs, hidden, task.outputs) for hidden, _ in pairs]
     starts = [given for _, given in pairs if given is not None]
     if not starts:
         return networks, None
@@ -292,164 +281,11 @@ def _updates(diverged: NDArray[np.int64], iterations: int) -> NDArray[np.int64]:
     return np.where(diverged < 0, iterations, diverged)
 
 
-@dataclass(frozen=True)
-class _Data:
-    """Checked arguments that all runs share."""
-
-    X: NDArray[np.float64]
-    y: NDArray[np.float64]
-    iterations: int
-    record_every: int
-
-    @classmethod
-    def check(cls, X: ArrayLike, y: ArrayLike, iterations: int, record_every: int) -> "_Data":
-        return cls(
-            *checks.check_data(X, y),
-            checks.check_count("iterations", iterations),
-            checks.check_count("record_every", record_every),
-        )
-
-    @property
-    def inputs(self) -> int:
-        return self.X.shape[1]
-
-    @property
-    def outputs(self) -> int:
-        return self.y.shape[1]
-
-    @property
-    def records(self) -> int:
-        return -(-self.iterations // self.record_every)
-
-    @property
-    def recorded(self) -> NDArray[np.int64]:
-        return np.arange(self.records) * self.record_every
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """What runs of one network came to: n runs, P parameters."""
-
-    errors: NDArray[np.float64]  # (n, records + 1)
-    diverged: NDArray[np.int64]  # (n,)
-    total_changes: NDArray[np.int64]  # (n,)
-    weights: NDArray[np.float64]  # (n, P), or (0, P) if not kept
-    changes: NDArray[np.int64]  # likewise
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How the runs of one network are worked off: waves of blocks, each in chunks of iterations."""
-
-    data: _Data
-    layout: Layout
-    alphas: int
-    starts: int
-    threads: int
-
-    @classmethod
-    def make(
-        cls, data: _Data, sizes: tuple[int, ...], alphas: int, starts: int, threads: int
-    ) -> "_Plan":
-        layout = Layout.plan(sizes, runs_side_by_side(alphas * starts), len(data.X))
-        return cls(data, layout, alphas, starts, threads)
-
-    @property
-    def runs(self) -> int:
-        return self.alphas * self.starts
-
-    @property
-    def blocks(self) -> int:
-        return -(-self.runs // self.layout.runs)
-
-    @property
-    def work(self) -> int:
-        """Iterations of all blocks."""
-        return self.blocks * self.data.iterations
-
-    @property
-    def seconds(self) -> float:
-        """A rough guess for one iteration of a block, to begin with."""
-        products = len(self.data.X) * count_parameters(self.layout.sizes) * self.layout.runs
-        return 1e-7 + 1e-9 * products
-
-    @property
-    def wave(self) -> int:
-        """Blocks in the kernel's hands at a time: as many as a chunk has time for."""
-        per_thread = int(CHUNK_SECONDS / (self.seconds * self.data.iterations))
-        fitting = WAVE_BYTES // self.layout.bytes(self.data.records)
-        return min(self.blocks, self.threads * max(1, min(per_thread, fitting // self.threads)))
-
-    def bytes(self, keep_weights: bool) -> int:
-        """Memory it takes: results, first weights, padded samples, and a wave of blocks."""
-        parameters = count_parameters(self.layout.sizes)
-        kept = 16 * parameters if keep_weights else 0
-        results = self.runs * (8 * (self.data.records + 5) + kept)
-        values = (len(self.data.X) + ROWS) * (self.data.inputs + 2 * self.data.outputs)
-        wave = self.wave * self.layout.bytes(self.data.records)
-        return results + 16 * self.starts * parameters + 8 * values + wave
-
-    def run(
-        self,
-        first: NDArray[np.float64],
-        alpha: NDArray[np.float64],
-        keep_weights: bool,
-        advance: Callable[[int], None],
-    ) -> _Trained:
-        """Train from all first weights (starts, P) at all alphas (alphas, K), alpha the slower axis."""
-        layout, records = self.layout, self.data.records
-        kept = (self.runs if keep_weights else 0, first.shape[1])
-        trained = _Trained(
-            errors=np.empty((self.runs, records + 1)),
-            diverged=np.empty(self.runs, np.int64),
-            total_changes=np.empty(self.runs, np.int64),
-            weights=np.empty(kept),
-            changes=np.empty(kept, np.int64),
-        )
-        data = pad(self.data.X, self.data.y)
-        for begin in range(0, self.runs, self.wave * layout.runs):
-            end = min(self.runs, begin + self.wave * layout.runs)
-            blocks = -(-(end - begin) // layout.runs)
-            # Lanes that are left over train the last run once more.
-            lanes = np.minimum(np.arange(begin, begin + blocks * layout.runs), end - 1)
-            block = layout.allocate(blocks, records)
-            layout.load(block, first[lanes % self.starts], alpha[lanes // self.starts])
-            self._descend(block, data, advance)
-            here = slice(0, end - begin)
-            changes = layout.changes(block)[here]
-            trained.errors[begin:end] = layout.errors(block)[here]
-            trained.diverged[begin:end] = block.diverged.ravel()[here]
-            trained.total_changes[begin:end] = changes.sum(axis=1)
-            if keep_weights:
-                trained.weights[begin:end] = layout.weights(block)[here]
-                trained.changes[begin:end] = changes
-        return trained
-
-    def _descend(self, block: Any, data: Any, advance: Callable[[int], None]) -> None:
-        """Take the blocks through all iterations, in calls of about CHUNK_SECONDS."""
-        layout, iterations = self.layout, self.data.iterations
-        busiest = -(-len(block.numbers) // self.threads)
-        step = max(1, int(CHUNK_SECONDS / (self.seconds * busiest)))
-        first = 0
-        while first <= iterations:  # iteration number `iterations` measures the final error
-            last = min(first + step, iterations + 1)
-            schedule = Schedule(
-                first, last, iterations, self.data.record_every, layout.group, self.data.y.size
-            )
-            began = perf_counter()
-            train_blocks(layout.shapes, data, layout.table, block, schedule, self.threads)
-            speed = (last - first) / max(perf_counter() - began, 1e-9)
-            advance((min(last, iterations) - first) * len(block.numbers))
-            # Not much longer than the last one: the first call may have compiled, the next be slow.
-            step = max(1, min(int(speed * CHUNK_SECONDS), 4 * step))
-            first = last
-
-
 @contextmanager
 def _progress(shown: bool, total: int) -> Iterator[Callable[[int], None]]:
     """Hand out what to call with each chunk's iterations."""
     if not shown:
-        yield lambda iterations: None
+        yield lambda _iterations: None
         return
     try:
         from tqdm import tqdm

@@ -2,21 +2,19 @@
 
 Letters: N samples, D inputs and H outputs of a layer, K layers, P parameters, R runs side by side.
 
-An iteration goes over the samples in groups. A group runs forward through all layers, then back; each
-layer's gradient grows from group to group, and the last group turns it into the update. With few
-samples there is one group and a gradient never leaves the registers.
+An iteration goes over the samples in groups. A group runs forward through all layers, then back;
+each layer's gradient grows from group to group, and the last group turns it into the update. With
+few samples there is one group, and a gradient never leaves the registers.
 
 Numbers contract: every sum is a chain of fused multiply-adds in index order that starts from zero
 (over inputs in the forward pass, over outputs in the pass back, over samples in the gradient). The
-shape of the tiles decides who computes what when, never the order of a sum; so the bits of a run are
-the same for every R, tile, group, chunk, thread and neighbour.
+shape of the tiles decides what is computed when, never the order of a sum; so the bits of a run
+are the same for every R, tile, group, chunk, thread and neighbour.
 """
 
-from typing import NamedTuple
-
-import numpy as np
 from numba import njit, prange, typeof
 
+from fastgd.kernel.block import Block, Group, Layer, Samples
 from fastgd.kernel.cache import cached_njit
 from fastgd.kernel.functions import INLINED, sigmoid
 from fastgd.kernel.tile import (
@@ -44,89 +42,6 @@ SPLICED = {"error_model": "numpy", "inline": "always", "_nrt": False}
 
 FLUSH = 255
 """Direction changes are counted in bytes, which are emptied into ``changes`` this often."""
-
-
-class Shapes(NamedTuple):
-    """The tiles of a kernel (:class:`fastgd.kernel.tile.Shape`).
-
-    A layer's units are worked off in wide tiles, then in narrow ones. ``row`` is the same tile with
-    one row, ``piece`` as many rows as can pass through the sigmoid without spilling registers, or
-    None if the whole tile can.
-    """
-
-    wide: object
-    wide_row: object
-    wide_piece: object
-    narrow: object
-    narrow_row: object
-    narrow_piece: object
-    one: object
-    shared: object
-
-
-class Data(NamedTuple):
-    """What all runs learn from; N is padded to whole tiles, padding has importance 0."""
-
-    X: np.ndarray  # (N * D,)
-    y: np.ndarray  # (N * H,), H outputs of the last layer
-    importance: np.ndarray  # (N * H,)
-
-
-class Layer(NamedTuple):
-    """One row of the layer table: where things are in ``Block.numbers``, and what tiles cover them."""
-
-    inputs: int
-    outputs: int
-    weights: int  # where its (D, H, R) weights begin
-    gradient: int  # from a weight to its gradient
-    alpha: int  # where its (R,) learning rates begin
-    units: int  # where its (N of a group, H, R) activations begin
-    row: int  # from one sample's activations to the next
-    deltas: int  # from an activation to its delta
-    full_inputs: int  # inputs that fill whole tiles of rows
-    wide_inputs: int  # inputs that fill wide tiles
-    wide_outputs: int  # outputs that fill wide tiles
-    is_output: int  # 1 for the last layer
-
-
-class Block(NamedTuple):
-    """R runs side by side: all that changes while they train."""
-
-    numbers: np.ndarray  # weights (P * R), gradients, alpha, activations, deltas: see Layer
-    signs: np.ndarray  # uint8 (P * R): 1 if the last update was positive
-    recent: np.ndarray  # uint8 (P * R): direction changes since the last flush
-    changes: np.ndarray  # int64 (P * R): direction changes before that
-    overflow: np.ndarray  # (R,): NaN once a weight is not finite
-    diverged: np.ndarray  # int64 (R,): the iteration that made a weight overflow, or -1
-    errors: np.ndarray  # (records + 1, R) flat: mean |error|, at last the final one
-
-
-class Schedule(NamedTuple):
-    """Which iterations a call runs: j in [first, last), where j = iterations only measures the error."""
-
-    first: int
-    last: int
-    iterations: int
-    record_every: int
-    group: int  # samples of a group
-    values: int  # samples * outputs, without padding
-
-
-class Samples(NamedTuple):
-    """The values of one layer for the samples of a group."""
-
-    values: np.ndarray
-    start: int
-    row: int  # from one sample to the next
-
-
-class Group(NamedTuple):
-    """Samples that go through the layers together."""
-
-    start: int
-    samples: int
-    is_first: bool
-    is_last: bool
 
 
 @njit(**SPLICED)
@@ -217,7 +132,7 @@ def _back(shapes, group, block, layer, below):
 
 @njit(**INLINED)
 def _update(shape, g, block, at, row, alpha):
-    """w += alpha * g, counting direction changes. NaN for each run whose weights overflow, else 0."""
+    """Count direction changes, add alpha * g to w. NaN per run whose weights overflow, else 0."""
     count_changes(shape, g > 0.0, block.signs, block.recent, at, row)
     w = fma(units(shape, block.numbers, alpha, 0), g, load(shape, block.numbers, at, row))
     store(shape, block.numbers, at, row, w)
@@ -288,7 +203,7 @@ def _add_errors(one, data, group, block, layer, record):
 
 @njit(**INLINED)
 def _flush(block, keep):
-    """Move the recent direction changes to ``changes`` (the first update has nothing to differ from)."""
+    """Move the recent direction changes to ``changes``, or drop those of the first update."""
     for i in range(len(block.changes)):
         if keep:
             block.changes[i] += block.recent[i]
@@ -305,41 +220,56 @@ def _note_overflow(one, block, iteration):
             block.overflow[r] = 0.0
 
 
+@njit(**SPLICED)
+def _forward_layers(shapes, data, layers, group, block, x):
+    bottom = _layer(layers, 0)
+    _forward(shapes, shapes.shared, x, data, group, block, bottom)
+    for k in range(1, len(layers)):
+        below, layer = _layer(layers, k - 1), _layer(layers, k)
+        inputs = Samples(block.numbers, below.units, below.row)
+        _forward(shapes, shapes.one, inputs, data, group, block, layer)
+
+
+@njit(**SPLICED)
+def _back_layers(shapes, layers, group, block, x):
+    for k in range(len(layers) - 1, 0, -1):
+        below, layer = _layer(layers, k - 1), _layer(layers, k)
+        _back(shapes, group, block, layer, below)
+        inputs = Samples(block.numbers, below.units, below.row)
+        _gradient(shapes, shapes.one, inputs, group, block, layer)
+    bottom = _layer(layers, 0)
+    _gradient(shapes, shapes.shared, x, group, block, bottom)
+
+
+@njit(**INLINED)
+def _record_of(j, schedule, records):
+    """The record that iteration j writes, or -1; the last record is the final error."""
+    if j == schedule.iterations:
+        return records - 1
+    return j // schedule.record_every if j % schedule.record_every == 0 else -1
+
+
 @cached_njit(error_model="numpy", nogil=True, _nrt=False)
 def descend(shapes, data, layers, block, schedule):
-    """Train one block from iteration ``schedule.first`` to ``schedule.last``; it can go on from there.
+    """Train a block from iteration ``schedule.first`` to ``last``; it can go on from there.
 
     Nothing is allocated and nothing raised: the caller has checked everything.
     """
-    one, shared = shapes.one, shapes.shared
-    K = len(layers)
-    bottom, top = _layer(layers, 0), _layer(layers, K - 1)
+    one = shapes.one
+    bottom, top = _layer(layers, 0), _layer(layers, len(layers) - 1)
     N = len(data.X) // bottom.inputs
     for j in range(schedule.first, schedule.last):
         training = j < schedule.iterations
-        record = -1
-        if not training:
-            record = len(block.errors) // runs_of(one) - 1
-        elif j % schedule.record_every == 0:
-            record = j // schedule.record_every
+        record = _record_of(j, schedule, len(block.errors) // runs_of(one))
         for start in range(0, N, schedule.group):
             samples = min(schedule.group, N - start)
             group = Group(start, samples, start == 0, start + samples == N)
             x = Samples(data.X, start * bottom.inputs, bottom.inputs)
-            _forward(shapes, shared, x, data, group, block, bottom)
-            for k in range(1, K):
-                below, layer = _layer(layers, k - 1), _layer(layers, k)
-                inputs = Samples(block.numbers, below.units, below.row)
-                _forward(shapes, one, inputs, data, group, block, layer)
+            _forward_layers(shapes, data, layers, group, block, x)
             if record >= 0:
                 _add_errors(one, data, group, block, top, record)
             if training:
-                for k in range(K - 1, 0, -1):
-                    below, layer = _layer(layers, k - 1), _layer(layers, k)
-                    _back(shapes, group, block, layer, below)
-                    inputs = Samples(block.numbers, below.units, below.row)
-                    _gradient(shapes, one, inputs, group, block, layer)
-                _gradient(shapes, shared, x, group, block, bottom)
+                _back_layers(shapes, layers, group, block, x)
         if record >= 0:
             for r in range(runs_of(one)):
                 block.errors[record * runs_of(one) + r] /= schedule.values

@@ -11,7 +11,8 @@ from numba import njit
 from fastgd.kernel.tile import add_exponent, fma, select
 
 # Everything here and in descent.py becomes part of one compiled function. Wrappers for calls from
-# Python would double the compile time; without reference counting an array costs what a pointer costs.
+# Python would double the compile time; without reference counting an array costs no more than a
+# pointer (with it an iteration of 3-4-1 took 682 ns instead of 79).
 INLINED = {
     "error_model": "numpy",
     "forceinline": True,

@@ -7,14 +7,22 @@ from functools import cache
 
 from numba.core.registry import cpu_target
 
-from fastgd.kernel.descent import Shapes
+from fastgd.kernel.block import Shapes
 from fastgd.kernel.tile import Shape
 
 ROWS = 4
 """Rows of a tile: samples are padded to a multiple of this."""
 
 # Processors by name, for code compiled for another machine (NUMBA_CPU_NAME without a feature list).
-_AVX512 = ("avx512", "icelake", "sapphirerapids", "emeraldrapids", "graniterapids", "znver4", "znver5")
+_AVX512 = (
+    "avx512",
+    "icelake",
+    "sapphirerapids",
+    "emeraldrapids",
+    "graniterapids",
+    "znver4",
+    "znver5",
+)
 _AVX2 = ("haswell", "broadwell", "skylake", "alderlake", "znver", "x86-64-v3")
 
 
@@ -68,7 +76,7 @@ def shapes_for(runs: int, widest: int) -> Shapes:
 
 
 def _piece(shape: Shape, lanes: int) -> Shape | None:
-    """Rows that fill four registers: more than that and the sigmoid spills; None if all rows fit."""
+    """Rows that fill four registers (more and the sigmoid spills); None if the whole tile fits."""
     rows = shape.rows
     while rows > 1 and rows * shape.units * shape.runs > 4 * lanes:
         rows //= 2

@@ -4,8 +4,11 @@ import os
 import threading
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
-from fastgd.kernel.descent import Block, Data, Schedule, address_of_descend, descend, descend_all
+from fastgd.kernel.block import Block, Data, Schedule, Shapes
+from fastgd.kernel.descent import address_of_descend, descend, descend_all
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = threading.Lock()
@@ -14,7 +17,20 @@ os.register_at_fork(after_in_child=lambda: globals().update(_one_at_a_time=threa
 _started_in: int | None = None  # the process whose threads Numba has started
 
 
-def train_blocks(shapes, data: Data, layers, blocks: Block, schedule: Schedule, threads: int) -> None:
+def available_threads() -> int:
+    """Threads that Numba may start: NUMBA_NUM_THREADS, by default one per processor."""
+    threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    return threads
+
+
+def train_blocks(
+    shapes: Shapes,
+    data: Data,
+    layers: NDArray[np.int64],
+    blocks: Block,
+    schedule: Schedule,
+    threads: int,
+) -> None:
     """Run all blocks through the schedule on so many threads.
 
     A forked child has none of its parent's threads, and GNU OpenMP ends a child that asks for them:
@@ -23,7 +39,7 @@ def train_blocks(shapes, data: Data, layers, blocks: Block, schedule: Schedule, 
     global _started_in
     count = len(blocks.numbers)
 
-    def one(b):
+    def one(b: int) -> tuple[object, ...]:
         return shapes, data, layers, Block(*(array[b] for array in blocks)), schedule
 
     if min(threads, count) == 1 or _started_in not in (None, os.getpid()):

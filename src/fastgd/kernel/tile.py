@@ -1,15 +1,16 @@
 """The tile type: a value in the kernel is a small block of numbers held in vector registers.
 
-A tile is a block of ``rows x units x runs`` float64 lanes, in that order: one LLVM vector. Rows are
-samples in the forward pass and back, and inputs in the gradient; runs are independent networks
-trained side by side. A :class:`Shape` is a marker whose three numbers are part of its Numba type, so
-that one kernel source compiles for a single run and for as many runs as the machine has lanes.
+A tile is a block of ``rows x units x runs`` float64 lanes, in that order: one LLVM vector. Rows
+are samples in the forward pass and back, and inputs in the gradient; runs are independent networks
+trained side by side. A :class:`Shape` is a marker whose three numbers are part of its Numba type,
+so that one kernel source compiles for a single run and for as many as the machine has lanes.
 
-Arrays are one-dimensional. The numbers of one weight or one activation for all runs are neighbours;
-an index counts numbers, a stride is the distance between two rows (or units).
+Arrays are one-dimensional. The numbers of one weight or one activation for all runs are
+neighbours; an index counts numbers, a stride is the distance between two rows (or units).
 
-Numba has no vector type, so this file adds one. It is the only file that knows LLVM. Every operation
-is one IEEE 754 operation per lane: nothing is reassociated, and ``fma`` is fused only where written.
+Numba has no vector type, so this file adds one. It is the only file that knows LLVM. Every
+operation is one IEEE 754 operation per lane: nothing is reassociated, and ``fma`` is fused only
+where it is written.
 """
 
 import operator
@@ -202,7 +203,7 @@ def select(_typing, mask, a, b):
 
 @intrinsic
 def add_exponent(_typing, x, shifted):
-    """``x * 2**n`` for a normal result; ``shifted`` is n + 1.5 * 2**52, whose low bits are n."""
+    """``x * 2**n`` for a normal result; the low bits of ``shifted``, n + 1.5 * 2**52, are n."""
 
     def codegen(_context, builder, _sig, args):
         bits = ir.VectorType(_I64, x.lanes)
@@ -243,7 +244,7 @@ def any_nan(_typing, tile):
 
 
 class _Array(NamedTuple):
-    """An array argument while code is emitted: hands out addresses, checked if Numba's check is on."""
+    """An array argument while code is emitted; addresses are checked if Numba's check is on."""
 
     context: object
     builder: object
@@ -270,7 +271,7 @@ class _Array(NamedTuple):
         self.builder.store(value, self.address(index, value.type), align=align)
 
     def gather(self, index, stride, count, lanes, spread=None):
-        """Join ``count`` vectors that lie ``stride`` apart, each spread over lanes first if asked."""
+        """Join ``count`` vectors ``stride`` apart, each spread over lanes first if asked."""
         parts = []
         for _ in range(count):
             part = self.load(index, lanes)
@@ -371,9 +372,9 @@ def store(_typing, shape, array, index, stride, tile):
 
 @intrinsic
 def count_changes(_typing, shape, mask, before, counts, index, stride):
-    """Add 1 to each byte of ``counts`` whose byte in ``before`` is not the mask; keep the mask there.
+    """Add 1 to each byte of ``counts`` whose byte in ``before`` is not the mask.
 
-    The bytes lie like the numbers that :func:`load` reads.
+    Then the mask replaces these bytes. They lie like the numbers that :func:`load` reads.
     """
 
     def codegen(context, builder, sig, args):
