@@ -9,12 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from golden import CASES, GOLDEN, digest, plan
 
 import fastgd
 from fastgd import plan as plan_module
 from fastgd.kernel import functions
 from fastgd.network import first_weights
+from golden import CASES, GOLDEN, digest, plan
 
 HASHES = json.loads(GOLDEN.read_text())
 TARGETS = ("skylake-avx512", "haswell", "nehalem")  # AVX-512; AVX2 and FMA; no FMA at all
@@ -124,9 +124,7 @@ def exact_sigmoid(x):
     r2 = r * r
     r4 = r2 * r2
     low = fma(fma(r, -c._C5, c._C4), r2, fma(r, -c._C3, c._C2))
-    high = fma(
-        fma(r, -c._C11, c._C10), r4, fma(fma(r, -c._C9, c._C8), r2, fma(r, -c._C7, c._C6))
-    )
+    high = fma(fma(r, -c._C11, c._C10), r4, fma(fma(r, -c._C9, c._C8), r2, fma(r, -c._C7, c._C6)))
     p = fma(fma(fma(high, r4, low), r, -1.0), r, 1.0)
     return 1.0 / (1.0 + p * 2.0 ** int(n))
 

@@ -4,7 +4,8 @@ from importlib.metadata import version
 
 try:
     from fastgd import reference
-except ImportError: pass
+except ImportError:
+    pass
 from fastgd.results import Run, Sweep, load
 from fastgd.training import sweep, train
 

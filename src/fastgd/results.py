@@ -86,7 +86,7 @@ class Run:
         >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
         >>> run = fastgd.train(X, y, alpha=10, iterations=10_000)
         >>> run.predict(X).round(2).ravel()
-        array([0.  , 1.  , 1.  , 0.  ])
+        array([0., 1., 1., 0.])
         """
         from fastgd.training import outputs  # a Run knows its numbers, not how they are computed
 

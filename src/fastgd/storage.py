@@ -34,7 +34,7 @@ def read(path: Path) -> tuple[str, dict[str, Any], Arrays]:
         If it is not a file of ours.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         facts = json.loads(str(arrays.pop("fastgd")))
         kind, version = facts.pop("kind"), facts.pop("format")

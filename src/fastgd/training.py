@@ -112,7 +112,7 @@ def train(
         weights=unflatten(trained.weights[0], sizes),
         direction_changes=unflatten(trained.changes[0], sizes),
         final_error=float(trained.errors[0, -1]),
-        status=_status(trained.diverged)[0],
+        status=str(_status(trained.diverged)[0]),
         iterations=int(_updates(trained.diverged, task.iterations)[0]),
     )
 
