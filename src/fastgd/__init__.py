@@ -2,10 +2,7 @@
 
 from importlib.metadata import version
 
-try:
-    from fastgd import reference
-except ImportError:
-    pass
+from fastgd import reference
 from fastgd.results import Run, Sweep, load
 from fastgd.training import sweep, train
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd import checks
 from fastgd.kernel.block import Schedule
 from fastgd.kernel.parallel import available_threads, train_blocks
+from fastgd.memory import check_memory
 from fastgd.network import (
     Layout,
     Weights,
@@ -31,8 +32,8 @@ def train(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    hidden_size: int | Sequence[int] = 4,
-    alpha: float | Sequence[float] = 1.0,
+    hidden_size: int | tuple[int, ...] = 4,
+    alpha: float | tuple[float, ...] = 1.0,
     iterations: int = 60_000,
     record_every: int = 10_000,
     seed: int = 1,
@@ -99,7 +100,7 @@ def train(
     rates = checks.check_alpha(alpha, len(sizes) - 1)
     seed = checks.check_seed(seed)
     plan = Plan.make(task, sizes, alphas=1, starts=1, threads=1)
-    checks.check_memory(plan.bytes(keep_weights=True), checks.available_memory(), "the training")
+    check_memory(plan.bytes(keep_weights=True), "the training")
     start = flatten(given or first_weights(sizes, seed))
     with _progress(bar, plan.work) as advance:
         trained = plan.run(start[None], np.array([rates]), keep_weights=True, advance=advance)
@@ -196,7 +197,7 @@ def sweep(
         for sizes in networks
     ]
     needed = sum(plan.bytes(keep) for plan in plans)
-    checks.check_memory(needed, checks.available_memory(), "the sweep")
+    check_memory(needed, "the sweep")
 
     trained = []
     with _progress(bar, sum(plan.work for plan in plans)) as advance:

@@ -1,0 +1,79 @@
+"""How much memory there is, and refusing what needs more before it is allocated."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+#: What needs no more than this is not worth a look at the system (0.2 ms).
+ALWAYS_FITS = 16 * 1024**2
+
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/proc/self/cgroup")
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+def check_memory(needed: int, what: str) -> None:
+    """Refuse what takes more bytes than there are, with both figures."""
+    if needed <= ALWAYS_FITS:
+        return
+    available = available_memory()
+    if needed > available:
+        raise ValueError(
+            f"{what} must fit into the available memory ({_readable(available)}), "
+            f"got a need of {_readable(needed)}"
+        )
+
+
+def available_memory() -> int:
+    """Return how many bytes are free, or the process's limit (Linux control groups) if lower.
+
+    Outside Linux it is all that the machine has. On Windows nothing in the standard library
+    tells, so there is no limit: NumPy's own MemoryError remains.
+    """
+    return min([_free_memory(), *_cgroup_limits()])
+
+
+def _free_memory() -> int:
+    try:
+        for line in _MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return sys.maxsize
+
+
+def _cgroup_limits() -> Iterator[int]:
+    """Yield the memory limits of the process's control group and those above it (v2 and v1)."""
+    try:
+        groups = [line.split(":", 2) for line in _CGROUP.read_text().splitlines()]
+    except OSError:
+        return
+    for _, controllers, path in groups:
+        if controllers == "":
+            root, file = _CGROUP_ROOT, "memory.max"
+        elif "memory" in controllers.split(","):
+            root, file = _CGROUP_ROOT / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        # In a container the group's own folder may be missing, while the root has the limit.
+        group = root / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(root):
+                try:
+                    yield int((folder / file).read_text())
+                except (OSError, ValueError):  # no such file, or the limit is "max"
+                    continue
+
+
+def _readable(size: int) -> str:
+    amount = float(size)
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if amount < 999.5:
+            return f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} PB"
