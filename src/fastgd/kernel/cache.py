@@ -150,7 +150,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc, unused-ignore]
 
     def _key(self, sig: Any, codegen: Any) -> bytes:
         settings = [getattr(config, name, None) for name in _SETTINGS]
-        return repr((self._facts, settings, super()._index_key(sig, codegen))).encode()
+        return repr((self._facts, settings, FunctionCache._index_key(self, sig, codegen))).encode()
 
     def _file_name(self, key: bytes) -> str:
         return f"{self._stamped_prefix}{hashlib.sha256(key).hexdigest()[:16]}.nbc"

@@ -26,6 +26,7 @@ from fastgd.kernel.tile import (
     load,
     load_shared,
     magnitude,
+    opaque,
     panel,
     rows,
     rows_of,
@@ -67,18 +68,20 @@ def _activate(shape, a, data, target, block, layer, at):
 def _forward_tiles(shape, piece, layout, inputs, data, group, block, layer, begin, end):
     """Activations of the units from begin to end: sigmoid(inputs @ weights)."""
     runs = runs_of(shape)
-    for n in range(0, group.samples, rows_of(shape)):
-        for h in range(begin, end, units_of(shape)):
+    n = 0
+    while n < group.samples:
+        h = begin
+        while h < end:
             a = zeros(shape)
-            i = inputs.start + n * inputs.row
-            j = layer.weights + h * runs
+            i = opaque(inputs.start + n * inputs.row)
+            j = opaque(layer.weights + h * runs)
             for _ in range(layer.inputs):
                 x = rows(shape, layout, inputs.values, i, inputs.row)
                 a = fma(x, panel(shape, block.numbers, j), a)
                 i += runs_of(layout)
                 j += layer.outputs * runs
-            at = layer.units + n * layer.row + h * runs
-            target = (group.start + n) * layer.outputs + h
+            at = opaque(layer.units + n * layer.row + h * runs)
+            target = opaque((group.start + n) * layer.outputs + h)
             if piece is None:
                 _activate(shape, a, data, target, block, layer, at)
             else:
@@ -88,6 +91,8 @@ def _forward_tiles(shape, piece, layout, inputs, data, group, block, layer, begi
                     _activate(piece, a, data, target, block, layer, at)
                     at += rows_of(piece) * layer.row
                     target += rows_of(piece) * layer.outputs
+            h += units_of(shape)
+        n += rows_of(shape)
 
 
 @njit(**SPLICED)
@@ -107,19 +112,23 @@ def _back_tiles(shape, layout, group, block, layer, below, begin, end):
     """Deltas of the layer below, units from begin to end: (delta @ weights.T) * slope."""
     runs = runs_of(shape)
     numbers, deltas = block.numbers, layer.deltas
-    for n in range(0, group.samples, rows_of(shape)):
-        for d in range(begin, end, units_of(shape)):
+    n = 0
+    while n < group.samples:
+        d = begin
+        while d < end:
             error = zeros(shape)
-            i = layer.units + deltas + n * layer.row
-            j = layer.weights + d * layer.outputs * runs
+            i = opaque(layer.units + deltas + n * layer.row)
+            j = opaque(layer.weights + d * layer.outputs * runs)
             for _ in range(layer.outputs):
                 delta = rows(shape, layout, numbers, i, layer.row)
                 error = fma(delta, units(shape, numbers, j, layer.outputs * runs), error)
                 i += runs
                 j += runs
-            at = below.units + n * below.row + d * runs
+            at = opaque(below.units + n * below.row + d * runs)
             v = load(shape, numbers, at, below.row)
             store(shape, numbers, at + deltas, below.row, error * (v * (1.0 - v)))
+            d += units_of(shape)
+        n += rows_of(shape)
 
 
 @njit(**SPLICED)
@@ -145,14 +154,16 @@ def _gradient_tiles(shape, one, layout, inputs, group, block, layer, first, d_en
     runs = runs_of(shape)
     row = layer.outputs * runs
     overflow = zeros(one)
-    for d in range(first, d_end, rows_of(shape)):
-        for h in range(begin, end, units_of(shape)):
-            at = layer.weights + d * row + h * runs
+    d = first
+    while d < d_end:
+        h = begin
+        while h < end:
+            at = opaque(layer.weights + d * row + h * runs)
             g = zeros(shape)
             if not group.is_first:
                 g = load(shape, block.numbers, at + layer.gradient, row)
-            i = inputs.start + d * runs_of(layout)
-            j = layer.units + layer.deltas + h * runs
+            i = opaque(inputs.start + d * runs_of(layout))
+            j = opaque(layer.units + layer.deltas + h * runs)
             for _ in range(group.samples):
                 x = rows(shape, layout, inputs.values, i, runs_of(layout))
                 g = fma(x, panel(shape, block.numbers, j), g)
@@ -163,6 +174,8 @@ def _gradient_tiles(shape, one, layout, inputs, group, block, layer, first, d_en
                 overflow = overflow + _update(shape, g, block, at, row, layer.alpha)
             else:
                 store(shape, block.numbers, at + layer.gradient, row, g)
+            h += units_of(shape)
+        d += rows_of(shape)
     overflow = overflow + load(one, block.overflow, 0, 0)
     store(one, block.overflow, 0, 0, overflow)
 
