@@ -19,6 +19,9 @@ CHUNK_SECONDS = 0.05
 WAVE_BYTES = 64 * 1024**2
 """Blocks that are in the kernel's hands at a time take no more than this, or one per thread."""
 
+BLOCKS_PER_THREAD = 16
+"""A thread has at least so many to go on with, so that threads seldom wait for each other."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -105,16 +108,17 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """A rough guess for one iteration of a block, to begin with."""
+        """A guess for one iteration of a block, to begin with: too long for large networks."""
         products = len(self.task.X) * count_parameters(self.layout.sizes) * self.layout.runs
-        return 1e-7 + 1e-9 * products
+        return 6e-8 + 1.5e-10 * products
 
     @property
     def wave(self) -> int:
-        """Blocks in the kernel's hands at a time: as many as a chunk has time for."""
-        per_thread = int(CHUNK_SECONDS / (self.seconds * self.task.iterations))
-        fitting = WAVE_BYTES // self.layout.bytes(self.task.records)
-        return min(self.blocks, self.threads * max(1, min(per_thread, fitting // self.threads)))
+        """Blocks in the kernel's hands at a time: as many as a call has time and memory for."""
+        in_time = int(CHUNK_SECONDS / (self.seconds * self.task.iterations))
+        fitting = WAVE_BYTES // self.layout.bytes(self.task.records) // self.threads
+        per_thread = min(max(in_time, BLOCKS_PER_THREAD), fitting)
+        return min(self.blocks, self.threads * max(1, per_thread))
 
     def bytes(self, keep_weights: bool) -> int:
         """Memory it takes: results, first weights, padded samples, and a wave of blocks."""
