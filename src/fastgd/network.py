@@ -44,6 +44,19 @@ def first_weights(sizes: Sequence[int], seed: int) -> Weights:
     return tuple(2 * random.random_sample(shape) - 1 for shape in pairwise(sizes))
 
 
+def all_first_weights(sizes: Sequence[int], seeds: Sequence[int]) -> NDArray[np.float64]:
+    """First weights of many seeds, (seeds, P).
+
+    Seeding one generator anew is 30 times as fast as making new ones.
+    """
+    random = np.random.RandomState(0)
+    rows = np.empty((len(seeds), count_parameters(sizes)))
+    for row, seed in zip(rows, seeds, strict=True):
+        random.seed(seed)
+        row[:] = random.random_sample(len(row))
+    return 2 * rows - 1
+
+
 def flatten(weights: Weights) -> NDArray[np.float64]:
     """All weights in one row, (P,)."""
     return np.concatenate([layer.ravel() for layer in weights])

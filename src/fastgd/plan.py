@@ -88,7 +88,8 @@ class Plan:
         cls, task: Task, sizes: tuple[int, ...], alphas: int, starts: int, threads: int
     ) -> "Plan":
         """Choose how many runs go side by side."""
-        layout = Layout.plan(sizes, runs_side_by_side(alphas * starts), len(task.X))
+        runs = runs_side_by_side(alphas * starts, count_parameters(sizes))
+        layout = Layout.plan(sizes, runs, len(task.X))
         return cls(task, layout, alphas, starts, threads)
 
     @property

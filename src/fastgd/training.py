@@ -15,6 +15,7 @@ from fastgd.memory import check_memory
 from fastgd.network import (
     Layout,
     Weights,
+    all_first_weights,
     first_weights,
     flatten,
     layer_sizes,
@@ -202,9 +203,10 @@ def sweep(
     trained = []
     with _progress(bar, sum(plan.work for plan in plans)) as advance:
         for sizes, plan, alphas in zip(networks, plans, rates, strict=True):
-            first = starts or [first_weights(sizes, seed) for seed in seeds]
-            rows = np.array([flatten(layers) for layers in first])
-            trained.append(plan.run(rows, np.array(alphas), keep, advance))
+            first = (
+                np.array(list(map(flatten, starts))) if starts else all_first_weights(sizes, seeds)
+            )
+            trained.append(plan.run(first, np.array(alphas), keep, advance))
 
     shown: dict[str, list[Any]] = {
         "hidden_size": [sizes[1:-1] for sizes in networks],

@@ -13,6 +13,9 @@ from fastgd.kernel.tile import Shape
 ROWS = 4
 """Rows of a tile: samples are padded to a multiple of this."""
 
+TINY = 32
+"""Parameters of a network whose loops take a good part of its time."""
+
 # Processors by name, for code compiled for another machine (NUMBA_CPU_NAME without a feature list).
 _AVX512 = (
     "avx512",
@@ -37,17 +40,20 @@ def native_lanes() -> int:
     return 2
 
 
-def runs_side_by_side(count: int) -> int:
-    """Runs of a block, for a sweep of so many runs.
+def runs_side_by_side(count: int, parameters: int) -> int:
+    """Runs of a block, for a sweep of so many runs of a network with so many parameters.
 
-    Twice the native lanes: a tiny network's iteration is a chain of dependent operations, and a
-    second register's worth of runs fills the gaps (13.0 instead of 16.4 ns per run and iteration of
-    3-4-1 with AVX-512; four registers overflow the first-level cache with 32 hidden units).
+    Twice the native lanes: a small network's iteration is a chain of dependent operations, and a
+    second register's worth of runs fills the gaps (13.0 instead of 16.4 ns per run and iteration
+    of 3-4-1 with AVX-512). Four times where the work is so little that looping over it shows: 3-4-1
+    gains another 9 %, 3-8-1 nothing, and 3-32-1 loses 13 % as it outgrows the first-level cache.
     """
     lanes = native_lanes()
     if count == 1:
         return 1
-    return lanes if count <= lanes else 2 * lanes
+    if count <= lanes:
+        return lanes
+    return 4 * lanes if count > 2 * lanes and parameters <= TINY else 2 * lanes
 
 
 def shapes_for(runs: int, widest: int) -> Shapes:
