@@ -21,7 +21,7 @@ LINE = 8
 GROUP_BYTES = 32 * 1024
 """Activations and deltas of a group of samples should fit the first-level cache ..."""
 
-GROUP_SAMPLES = 16
+GROUP_SAMPLES = 8
 """... but a group has at least so many samples: each one loads and stores every gradient."""
 
 PAGE = 512

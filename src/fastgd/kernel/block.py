@@ -61,7 +61,7 @@ class Block(NamedTuple):
     signs: np.ndarray  # uint8 (P * R): 1 if the last update was positive
     recent: np.ndarray  # uint8 (P * R): direction changes since the last flush
     changes: np.ndarray  # int64 (P * R): direction changes before that
-    overflow: np.ndarray  # (R,): NaN once a weight is not finite
+    overflow: np.ndarray  # (R,): room to look at what has just diverged
     diverged: np.ndarray  # int64 (R,): the iteration that made a weight overflow, or -1
     errors: np.ndarray  # (records + 1, R) flat: mean |error|, at last the final one
 

@@ -176,25 +176,24 @@ def _gradient_tiles(shape, one, layout, inputs, group, block, layer, first, d_en
                 store(shape, block.numbers, at + layer.gradient, row, g)
             h += units_of(shape)
         d += rows_of(shape)
-    overflow = overflow + load(one, block.overflow, 0, 0)
-    store(one, block.overflow, 0, 0, overflow)
+    return overflow
 
 
 @njit(**SPLICED)
 def _gradient(shapes, layout, inputs, group, block, layer):
-    _gradient_tiles(
+    overflow = _gradient_tiles(
         shapes.wide, shapes.one, layout, inputs, group, block, layer,
         0, layer.full_inputs, 0, layer.wide_outputs,
     )  # fmt: skip
-    _gradient_tiles(
+    overflow = overflow + _gradient_tiles(
         shapes.wide_row, shapes.one, layout, inputs, group, block, layer,
         layer.full_inputs, layer.inputs, 0, layer.wide_outputs,
     )  # fmt: skip
-    _gradient_tiles(
+    overflow = overflow + _gradient_tiles(
         shapes.narrow, shapes.one, layout, inputs, group, block, layer,
         0, layer.full_inputs, layer.wide_outputs, layer.outputs,
     )  # fmt: skip
-    _gradient_tiles(
+    return overflow + _gradient_tiles(
         shapes.narrow_row, shapes.one, layout, inputs, group, block, layer,
         layer.full_inputs, layer.inputs, layer.wide_outputs, layer.outputs,
     )  # fmt: skip
@@ -224,13 +223,13 @@ def _flush(block, keep):
 
 
 @njit(**INLINED)
-def _note_overflow(one, block, iteration):
-    """Note the iteration for each run that has just diverged."""
-    if any_nan(load(one, block.overflow, 0, 0)):
+def _note_overflow(one, overflow, block, iteration):
+    """Note the iteration for each run that has just diverged: its ``overflow`` is NaN."""
+    if any_nan(overflow):
+        store(one, block.overflow, 0, 0, overflow)
         for r in range(runs_of(one)):
             if block.overflow[r] != 0.0 and block.diverged[r] < 0:
                 block.diverged[r] = iteration
-            block.overflow[r] = 0.0
 
 
 @njit(**SPLICED)
@@ -245,13 +244,14 @@ def _forward_layers(shapes, data, layers, group, block, x):
 
 @njit(**SPLICED)
 def _back_layers(shapes, layers, group, block, x):
+    overflow = zeros(shapes.one)
     for k in range(len(layers) - 1, 0, -1):
         below, layer = _layer(layers, k - 1), _layer(layers, k)
         _back(shapes, group, block, layer, below)
         inputs = Samples(block.numbers, below.units, below.row)
-        _gradient(shapes, shapes.one, inputs, group, block, layer)
+        overflow = overflow + _gradient(shapes, shapes.one, inputs, group, block, layer)
     bottom = _layer(layers, 0)
-    _gradient(shapes, shapes.shared, x, group, block, bottom)
+    return overflow + _gradient(shapes, shapes.shared, x, group, block, bottom)
 
 
 @njit(**INLINED)
@@ -274,6 +274,7 @@ def descend(shapes, data, layers, block, schedule):
     for j in range(schedule.first, schedule.last):
         training = j < schedule.iterations
         record = _record_of(j, schedule, len(block.errors) // runs_of(one))
+        overflow = zeros(one)
         for start in range(0, N, schedule.group):
             samples = min(schedule.group, N - start)
             group = Group(start, samples, start == 0, start + samples == N)
@@ -282,12 +283,12 @@ def descend(shapes, data, layers, block, schedule):
             if record >= 0:
                 _add_errors(one, data, group, block, top, record)
             if training:
-                _back_layers(shapes, layers, group, block, x)
+                overflow = overflow + _back_layers(shapes, layers, group, block, x)
         if record >= 0:
             for r in range(runs_of(one)):
                 block.errors[record * runs_of(one) + r] /= schedule.values
         if training:
-            _note_overflow(one, block, j + 1)
+            _note_overflow(one, overflow, block, j + 1)
             if j % FLUSH == 0:
                 _flush(block, j > 0)
     _flush(block, True)

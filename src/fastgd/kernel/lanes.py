@@ -16,6 +16,9 @@ ROWS = 4
 TINY = 32
 """Parameters of a network whose loops take a good part of its time."""
 
+LARGE = 512
+"""Parameters of a network that fills caches rather than waits for results."""
+
 # Processors by name, for code compiled for another machine (NUMBA_CPU_NAME without a feature list).
 _AVX512 = (
     "avx512",
@@ -46,12 +49,13 @@ def runs_side_by_side(count: int, parameters: int) -> int:
     Twice the native lanes: a small network's iteration is a chain of dependent operations, and a
     second register's worth of runs fills the gaps (13.0 instead of 16.4 ns per run and iteration
     of 3-4-1 with AVX-512). Four times where the work is so little that looping over it shows: 3-4-1
-    gains another 9 %, 3-8-1 nothing, and 3-32-1 loses 13 % as it outgrows the first-level cache.
+    gains another 9 %, 3-8-1 nothing, and 3-32-1 loses 13 %. Once where the parameters of twice the
+    runs would crowd the caches: 32-32-1 gains 6 % and 64-64-10 4 %.
     """
     lanes = native_lanes()
     if count == 1:
         return 1
-    if count <= lanes:
+    if count <= lanes or parameters > LARGE:
         return lanes
     return 4 * lanes if count > 2 * lanes and parameters <= TINY else 2 * lanes
 
