@@ -1,0 +1,138 @@
+"""fastgd beside what people use today: the speed table of the README.
+
+    python bench/peers.py                     everything, some minutes; nothing else should run
+    python bench/peers.py --quick             a smoke run
+    python bench/peers.py --only sweep_4      one row
+    python bench/peers.py --markdown --json figures.json
+
+Everybody works in float64 and is checked against ``fastgd.reference`` before it is timed. Each row
+runs in a process of its own and times us and the others in turn, several times; the figures are
+medians. The first call of each, which compiles, is not counted. A row has as many threads as it
+says: its process is bound to that many cores (where the system can do that), and PyTorch, Numba and
+JAX are told so, JAX by as many devices.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import report
+
+HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row to measure: a function of ``rows.py``."""
+
+    name: str
+    threads: int | None  # None: as many as the whole script may use
+    repeats: int = 7
+
+
+ROWS = (
+    Row("train", 1),
+    Row("latency", 1, repeats=15),
+    Row("article_sweep", 1, repeats=3),
+    Row("sweep_4", None),
+    Row("sweep_32", None),
+    Row("sweep_16", None),
+    Row("sweep_64", None),
+    Row("sigmoids", 1, repeats=15),
+    Row("threads", 2, repeats=15),
+    Row("startup", None, repeats=3),
+)
+
+
+def cores() -> list[int]:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def environment(threads: int, quick: bool) -> dict[str, str]:
+    """Return the environment of a row: OpenBLAS as it comes, and the threads said to everybody.
+
+    A smoke run may have company, and there OpenMP threads that spin while they wait take forever.
+    """
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
+    count = str(threads)
+    if quick:
+        kept["OMP_WAIT_POLICY"] = "passive"
+    return kept | {
+        "OMP_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+        "NUMBA_NUM_THREADS": count,
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={threads}",
+        "JAX_PLATFORMS": "cpu",
+    }
+
+
+def measure(row: Row, threads: int, quick: bool) -> list[report.Line]:
+    """Run a row in its own process and return its lines."""
+    options = [f"--threads={threads}", f"--repeats={1 if quick else row.repeats}"]
+    options += ["--effort=0"] if quick else []
+    allowed = cores()
+    bound = hasattr(os, "sched_setaffinity")
+    if bound:
+        os.sched_setaffinity(0, allowed[-threads:])  # the process inherits it
+    try:
+        done = subprocess.run(
+            [sys.executable, str(HERE / "rows.py"), row.name, *options],
+            env=environment(threads, quick),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        if bound:
+            os.sched_setaffinity(0, allowed)
+    if done.returncode:  # what the other rows measured is not lost
+        return [report.Line(row.name, "failed", 0.0, None, None, threads=threads)]
+    lines = [report.Line(**line, threads=threads) for line in json.loads(done.stdout)]
+    # A smoke run pronounces no verdicts.
+    return [replace(line, target="") for line in lines] if quick else lines
+
+
+def main() -> None:
+    """Measure, print the table, and write what was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", metavar="ROW", choices=[row.name for row in ROWS])
+    parser.add_argument("--quick", action="store_true", help="a smoke run, no figures")
+    parser.add_argument("--threads", type=int, default=len(cores()), help="for the large sweeps")
+    parser.add_argument("--markdown", action="store_true", help="write the table into README.md")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a file")
+    given = parser.parse_args()
+    if given.quick and given.markdown:
+        parser.error("--quick measures nothing that belongs into the README")
+    if given.threads > len(cores()):
+        parser.error(f"--threads must be at most {len(cores())}, got {given.threads}")
+
+    stamp = report.stamp(quick=given.quick)
+    lines: list[report.Line] = []
+    for row in ROWS:
+        threads = row.threads or given.threads
+        if given.only in (None, row.name) and threads > len(cores()):
+            print(f"{row.name}: left out, it needs {threads} cores", file=sys.stderr)
+        elif given.only in (None, row.name):
+            began = time.perf_counter()
+            lines += measure(row, threads, given.quick)
+            print(f"{row.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    print(report.text(lines, stamp))
+    if given.markdown:
+        report.write_markdown(README, lines, stamp)
+    if given.json:
+        given.json.write_text(report.as_json(lines, stamp))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The table of the figures: as text, as Markdown in the README, as JSON."""
+
+import datetime
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("fastgd", "numpy", "numba", "llvmlite", "jax", "torch", "scikit-learn")
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", "target", "met")
+LEFT = ("work", "against", "target")
+
+EXPLANATION = (
+    "Float64; ns per iteration of one run, or seconds where it says s. The ratio is theirs / ours, "
+    "unless the line says otherwise. Medians, measured in turn in one run, compile time apart. "
+    "fastgd always counts direction changes; the peers do in the 3-4-1 and 3-32-1 rows, unless the "
+    "line says no counts."
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table, as ``rows.py`` measures it."""
+
+    work: str
+    against: str
+    ours: float
+    theirs: float | None
+    ratio: float | None
+    target: str
+    unit: str
+    note: str
+    threads: int
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None if there is none, or nothing to compare with."""
+        if not self.target or self.ratio is None:
+            return None
+        sign, limit = self.target.split()
+        return self.ratio >= float(limit) if sign == ">=" else self.ratio <= float(limit)
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the texts of the line's cells."""
+        met = {True: "yes", False: "NO", None: ""}[self.met]
+        theirs = self.note if self.theirs is None else _figure(self.theirs, self.unit)
+        ratio = "" if self.ratio is None else f"{_digits(self.ratio)}x"
+        against = f"{self.against}*" if self.note and self.theirs else self.against
+        ours = _figure(self.ours, self.unit)
+        return (self.work, str(self.threads), against, ours, theirs, ratio, self.target, met)
+
+
+def _digits(value: float) -> str:
+    """Three digits at least, none of them after the point for large numbers."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+def _figure(value: float, unit: str) -> str:
+    return f"{_digits(value)} {unit}"
+
+
+def stamp(quick: bool) -> str:
+    """Return what was measured: processor, versions, date."""
+    versions = [f"{name} {_version(name)}" for name in PACKAGES]
+    parts = [_processor(), f"Python {platform.python_version()}", *versions]
+    parts.append(datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"))
+    return ", ".join(parts) + (". SMOKE RUN: figures mean nothing" if quick else "")
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    """Return the processor's name, with what tells its generation where that's known."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return platform.processor() or platform.machine()
+    first = path.read_text().split("\n\n")[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    facts = {name.strip(): value.strip() for name, _, value in pairs}
+    if "model name" not in facts:
+        return platform.machine()
+    vectors = "AVX-512" if "avx512f" in facts.get("flags", "") else platform.machine()
+    return f"{facts['model name']} (family {facts['cpu family']} model {facts['model']}, {vectors})"
+
+
+def notes(lines: Sequence[Line]) -> list[str]:
+    """Return the footnotes."""
+    return [f"* {x.work}, {x.against}: {x.note}" for x in lines if x.note and x.theirs]
+
+
+def text(lines: Sequence[Line], stamped: str) -> str:
+    """Return the table in columns that line up."""
+    rows = [HEAD, *(line.cells() for line in lines)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    table = [
+        "  ".join(
+            cell.ljust(width) if name in LEFT else cell.rjust(width)
+            for cell, width, name in zip(row, widths, HEAD, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    table.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([*table, *notes(lines), "", EXPLANATION, stamped])
+
+
+def markdown(lines: Sequence[Line], stamped: str) -> str:
+    """Return the table for the README."""
+    align = ["---" if name in LEFT else "--:" for name in HEAD]
+    rows = [HEAD, align, *(line.cells() for line in lines)]
+    table = ["| " + " | ".join(row) + " |" for row in rows]
+    small = [note.replace("*", "\\*", 1) for note in notes(lines)]
+    return "\n".join([*table, "", EXPLANATION, *("", *small) * bool(small), "", stamped + "."])
+
+
+def write_markdown(readme: Path, lines: Sequence[Line], stamped: str) -> None:
+    """Put the table between the README's markers.
+
+    Raises
+    ------
+    ValueError
+        If the markers aren't there.
+    """
+    whole = readme.read_text()
+    before, begin, rest = whole.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{readme.name} must have the markers {BEGIN} and {END}")
+    readme.write_text(f"{before}{BEGIN}\n{markdown(lines, stamped)}\n{END}{after}")
+
+
+def as_json(lines: Sequence[Line], stamped: str) -> str:
+    """Return all figures, with full digits."""
+    figures = [asdict(line) | {"met": line.met} for line in lines]
+    return json.dumps({"stamp": stamped, "lines": figures}, indent=1) + "\n"

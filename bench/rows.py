@@ -1,0 +1,283 @@
+"""The rows of the table: each measures us and the others in turn, in a process of its own.
+
+``peers.py`` starts ``rows.py NAME`` with the threads and the environment that the row needs; the
+lines of the row come back as JSON.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.util import find_spec
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+import ours
+import peer_numpy
+import probes
+from measure import in_turn
+from workload import Work, article, check, made_up
+
+ARTICLE_ALPHAS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+
+ALPHAS = tuple(np.logspace(-3, 0, 32).tolist())
+"""32 of them with 32 seeds are 1,024 runs; with 32 hidden units more than 1 is chaotic."""
+
+SMALL_ALPHAS = tuple(np.logspace(-4, -2, 32).tolist())
+"""For hundreds of samples, whose derivatives add up."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table."""
+
+    work: str
+    against: str
+    ours: float
+    theirs: float | None
+    ratio: float | None  # how many times faster we are, or what ``against`` says
+    target: str = ""  # ">= 8": of the ratio; empty for a line that only informs
+    unit: str = "ns"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a row is measured."""
+
+    threads: int
+    repeats: int
+    effort: float  # share of the full iterations
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another way to do a work."""
+
+    name: str
+    module: str  # must be installed
+    prepare: Callable[[Work], Callable[[], Any]]  # turns a work into a call
+    target: str = ""
+    share: float = 1.0  # of the iterations: slow ones do fewer, and the figures are per iteration
+    checked: bool = True
+
+
+# ---------------------------------------------------------------- the peers
+
+
+def numpy_listing(work: Work) -> Callable[[], object]:
+    """Return a call of the article's listing, once for each run."""
+    return partial(peer_numpy.train, work)
+
+
+def jax_plain(work: Work) -> Callable[[], object]:
+    """Return what a user of JAX would write."""
+    import peer_jax
+
+    return peer_jax.plain(work)
+
+
+def jax_best(block: int) -> Callable[[Work], Callable[[], object]]:
+    """Return the fastest form of JAX, ``block`` runs at a time."""
+
+    def prepare(work: Work) -> Callable[[], object]:
+        import peer_jax
+
+        return peer_jax.best(work, block)
+
+    return prepare
+
+
+def torch_tensors(block: int, threads: int) -> Callable[[Work], Callable[[], object]]:
+    """Return hand-written tensors, ``block`` runs at a time."""
+
+    def prepare(work: Work) -> Callable[[], object]:
+        import peer_torch
+
+        return peer_torch.prepare(work, block, threads)
+
+    return prepare
+
+
+def sklearn_fit(work: Work) -> Callable[[], object]:
+    """Return one fit of a classifier."""
+    import peer_sklearn
+
+    return peer_sklearn.prepare(work)
+
+
+def compare(title: str, work: Work, peers: Sequence[Peer], settings: Settings) -> list[Line]:
+    """Check everybody who is installed, then time all in turn; ns per iteration of one run."""
+    work = work.times(settings.effort)
+    short = work.shortest()
+    check("fastgd", ours.result(ours.prepare(short, settings.threads)()), short)
+    calls = {"fastgd": ours.prepare(work, settings.threads)}
+    iterations = {"fastgd": work.iterations}
+    for peer in peers:
+        if find_spec(peer.module) is None:
+            continue
+        theirs = work.times(peer.share)
+        calls[peer.name] = peer.prepare(theirs)
+        if peer.checked:
+            checked = theirs.iterations == short.iterations
+            check(peer.name, (calls[peer.name] if checked else peer.prepare(short))(), short)
+        iterations[peer.name] = theirs.iterations
+    seconds = in_turn(calls, settings.repeats)
+    ns = {name: 1e9 * s / work.runs / iterations[name] for name, s in seconds.items()}
+    own = ns["fastgd"]
+    lines = []
+    for peer in peers:
+        note = "" if peer.share == 1 else f"theirs from {iterations.get(peer.name, 0):,} iterations"
+        theirs_ns = ns.get(peer.name)
+        ratio = theirs_ns / own if theirs_ns else None
+        note = note if theirs_ns else "not installed"
+        lines.append(Line(title, peer.name, own, theirs_ns, ratio, peer.target, note=note))
+    return lines
+
+
+# ---------------------------------------------------------------- one function per row
+
+
+def train(settings: Settings) -> list[Line]:
+    """One training of the article's network."""
+    peers = [
+        Peer("NumPy reference", "numpy", ours.reference, ">= 250"),
+        Peer("NumPy, the article's listing", "numpy", numpy_listing),
+        Peer("JAX, jit + fori_loop, best form", "jax", jax_best(1), ">= 8"),
+        Peer("JAX, jit + fori_loop, plain", "jax", jax_plain),
+        Peer("PyTorch, hand-written", "torch", torch_tensors(1, 1), share=0.1),
+        Peer("scikit-learn, no counts", "sklearn", sklearn_fit, share=0.05, checked=False),
+    ]
+    return compare("train 3-4-1", article(4, (1.0,), 1, 60_000), peers, settings)
+
+
+def latency(settings: Settings) -> list[Line]:
+    """One iteration beside the latency of one fused multiply-add: 125 ns where that is 1.36 ns."""
+    work = article(4, (1.0,), 1, 60_000).times(settings.effort)
+    calls = {"ours": ours.prepare(work, 1), "chain": probes.fma_chain()}
+    seconds = in_turn(calls, settings.repeats)
+    iteration = 1e9 * seconds["ours"] / work.iterations
+    step = 1e9 * seconds["chain"] / probes.CHAIN
+    name = "FMA latency (ours / latency)"
+    return [Line("train 3-4-1", name, iteration, step, iteration / step, f"<= {125 / 1.36:.0f}")]
+
+
+def article_sweep(settings: Settings) -> list[Line]:
+    """The article's seven alphas."""
+    peers = [
+        Peer("NumPy reference x 7", "numpy", ours.reference, ">= 600"),
+        Peer("NumPy, the article's listing x 7", "numpy", numpy_listing),
+    ]
+    work = article(4, ARTICLE_ALPHAS, 1, 60_000)
+    return compare("sweep 3-4-1, 7 alphas", work, peers, settings)
+
+
+def sweep_4(settings: Settings) -> list[Line]:
+    """Many networks with 4 hidden units."""
+    work = article(4, ALPHAS, 32, 12_000)
+    peers = _batched(">= 8", 512, work.runs, 0.1, settings)
+    return compare("sweep 3-4-1, 1,024 runs", work, peers, settings)
+
+
+def sweep_32(settings: Settings) -> list[Line]:
+    """Many networks with 32 hidden units."""
+    work = article(32, ALPHAS, 32, 4800)
+    peers = _batched(">= 8", 64, work.runs, 0.1, settings)
+    return compare("sweep 3-32-1, 1,024 runs", work, peers, settings)
+
+
+def sweep_16(settings: Settings) -> list[Line]:
+    """Networks of two small layers on 272 samples."""
+    work = made_up(272, (16, 16, 1), SMALL_ALPHAS, 16, 192)
+    peers = _batched(">= 4", 4, 32, 0.5, settings)
+    return compare("sweep 16-16-1, 272 samples, 512 runs", work, peers, settings)
+
+
+def sweep_64(settings: Settings) -> list[Line]:
+    """Networks of middle size on 256 samples."""
+    work = made_up(256, (64, 64, 10), SMALL_ALPHAS[::4], 8, 192)
+    peers = _batched(">= 3", 4, 16, 0.5, settings)
+    return compare("sweep 64-64-10, 256 samples, 64 runs", work, peers, settings)
+
+
+def _batched(
+    target: str, jax_block: int, torch_block: int, torch_share: float, settings: Settings
+) -> list[Peer]:
+    torch_calls = torch_tensors(torch_block, settings.threads)
+    return [
+        Peer("JAX, jit + vmap, best form", "jax", jax_best(jax_block), target),
+        Peer("JAX, jit + vmap, plain", "jax", jax_plain),
+        Peer("PyTorch, hand-written", "torch", torch_calls, share=torch_share),
+    ]
+
+
+def sigmoids(settings: Settings) -> list[Line]:
+    """A sweep's iteration beside nothing but its sigmoids."""
+    lines = []
+    for hidden in (4, 32):
+        work = article(hidden, ALPHAS, 32, 9600 if hidden == 4 else 1920).times(settings.effort)
+        times = 1000
+        bare, runs = probes.bare_sigmoids(len(work.X), hidden, 1, 4 * hidden, times)
+        seconds = in_turn({"ours": ours.prepare(work, 1), "bare": bare}, settings.repeats)
+        own = 1e9 * seconds["ours"] / work.iterations / work.runs
+        sigmoids = 1e9 * seconds["bare"] / times / runs
+        title = f"sweep 3-{hidden}-1, 1,024 runs"
+        target = "<= 2" if hidden == 4 else ""
+        against = "its bare sigmoids (ours / theirs)"
+        lines.append(Line(title, against, own, sigmoids, own / sigmoids, target))
+    return lines
+
+
+def threads(settings: Settings) -> list[Line]:
+    """Two threads against one."""
+    work = article(4, ALPHAS, 32, 12_000).times(settings.effort)
+    calls = {str(n): ours.prepare(work, n) for n in (1, 2)}
+    seconds = in_turn(calls, settings.repeats)
+    two, one = (1e9 * seconds[n] / work.iterations / work.runs for n in "21")
+    name = "one thread (ours: two)"
+    return [Line("sweep 3-4-1, 1,024 runs", name, two, one, one / two, ">= 1.85")]
+
+
+def startup(settings: Settings) -> list[Line]:
+    """Import, and the first training in a fresh Python."""
+    rounds = [probes.startup() for _ in range(settings.repeats)]
+    limits = {
+        "import fastgd": 0.15,
+        "first train, filled cache": 0.5,
+        "first train, empty cache": 5,
+    }
+    lines = []
+    for (name, limit), times in zip(limits.items(), zip(*rounds, strict=True), strict=True):
+        took = median(times)
+        lines.append(
+            Line(name, "the limit (ours / limit)", took, limit, took / limit, "<= 1", unit="s")
+        )
+    return lines
+
+
+ROWS = {
+    function.__name__: function
+    for function in (
+        train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
+        startup,
+    )
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure one row and print its lines."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("row", choices=ROWS)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--effort", type=float, default=1.0)
+    given = parser.parse_args()
+    settings = Settings(given.threads, given.repeats, given.effort)
+    print(json.dumps([asdict(line) for line in ROWS[given.row](settings)]))
+
+
+if __name__ == "__main__":
+    main()

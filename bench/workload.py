@@ -1,0 +1,120 @@
+"""What is trained in a comparison, and the check that everybody really trains it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd import reference
+from fastgd.network import first_weights, layer_sizes
+
+Array = NDArray[np.float64]
+
+LENGTH = 48
+"""Iterations come in multiples of this, so that any loop can be unrolled and any error recorded.
+
+Checks run once this long: enough to show a wrong formula, too short for rounding to grow.
+"""
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Work:
+    """Networks of one shape, one for each pair of a learning rate and a seed (R runs in all)."""
+
+    X: Array  # (samples, inputs)
+    y: Array  # (samples, outputs)
+    hidden_size: tuple[int, ...]
+    alphas: tuple[float, ...]
+    seeds: range
+    iterations: int
+    records: int  # errors that are recorded, at equal distances
+    counts: bool  # whether the peers count direction changes, too; fastgd always does
+
+    @property
+    def runs(self) -> int:
+        """Number of networks, R."""
+        return len(self.alphas) * len(self.seeds)
+
+    @property
+    def record_every(self) -> int:
+        """Iterations from one recorded error to the next."""
+        return self.iterations // self.records
+
+    @property
+    def alpha(self) -> Array:
+        """(R,) learning rates, seeds being the faster axis."""
+        return np.repeat(self.alphas, len(self.seeds))
+
+    @property
+    def weights(self) -> tuple[Array, ...]:
+        """First weights, (R, inputs, outputs) per layer."""
+        sizes = layer_sizes(self.X.shape[1], self.hidden_size, self.y.shape[1])
+        starts = [first_weights(sizes, seed) for seed in self.seeds]
+        return tuple(
+            np.tile(np.array(layer), (len(self.alphas), 1, 1))
+            for layer in zip(*starts, strict=True)
+        )
+
+    def times(self, share: float) -> "Work":
+        """The same work with this share of the iterations."""
+        return replace(self, iterations=LENGTH * max(1, round(share * self.iterations / LENGTH)))
+
+    def shortest(self) -> "Work":
+        """The same work for a check."""
+        return replace(self, iterations=LENGTH)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What everybody hands back."""
+
+    errors: Array  # (R, records)
+    weights: tuple[Array, ...]  # (R, inputs, outputs) per layer
+    changes: tuple[NDArray[np.int64], ...] | None  # the same shapes; None if not counted
+
+
+def article(hidden: int, alphas: tuple[float, ...], seeds: int, iterations: int) -> Work:
+    """Return trainings of 3-``hidden``-1 networks on the article's data, with direction counts."""
+    X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
+    y = np.array([[0], [1], [1], [0]], dtype=float)
+    return Work(X, y, (hidden,), alphas, range(1, seeds + 1), iterations, 6, True)
+
+
+def made_up(
+    samples: int, sizes: tuple[int, ...], alphas: tuple[float, ...], seeds: int, iterations: int
+) -> Work:
+    """Return trainings of networks with these layers on random numbers, without counts."""
+    random = np.random.RandomState(0)
+    X = 2 * random.random_sample((samples, sizes[0])) - 1
+    y = random.random_sample((samples, sizes[-1]))
+    return Work(X, y, sizes[1:-1], alphas, range(1, seeds + 1), iterations, 2, False)
+
+
+def check(name: str, result: Result, work: Work) -> None:
+    """Compare the first, the middle and the last run of a result with ``fastgd.reference``.
+
+    Raises
+    ------
+    AssertionError
+        If a weight or an error is off by more than ``TOLERANCE``, or a count at all.
+    """
+    alpha, weights = work.alpha, work.weights
+    for run in sorted({0, work.runs // 2, work.runs - 1}):
+        oracle = reference.train(
+            work.X,
+            work.y,
+            weights=[layer[run] for layer in weights],
+            alpha=float(alpha[run]),
+            iterations=work.iterations,
+            record_every=work.record_every,
+        )
+        said = f"{name}, run {run}"
+        pairs = [(result.errors[run], oracle.errors)]
+        pairs += [(layer[run], w) for layer, w in zip(result.weights, oracle.weights, strict=True)]
+        for theirs, expected in pairs:
+            np.testing.assert_allclose(theirs, expected, TOLERANCE, TOLERANCE, err_msg=said)
+        if result.changes is not None:
+            for counted, changes in zip(result.changes, oracle.direction_changes, strict=True):
+                np.testing.assert_array_equal(counted[run], changes, err_msg=said)
