@@ -1,6 +1,7 @@
 """train() and sweep() from outside: what they promise beside the bits."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -9,6 +10,10 @@ import time
 
 import numpy as np
 import pytest
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 import fastgd
 from fastgd import plan as plan_module
@@ -231,6 +236,36 @@ def test_calls_from_several_python_threads(xor):
         thread.join()
     for a, b in zip(alone, together, strict=True):
         assert a.errors.tobytes() == b.errors.tobytes()
+
+
+@intrinsic
+def control_register(_typing, _new):
+    """Set the SSE control register; what it was before."""
+
+    def codegen(_context, builder, _sig, args):
+        pointer = cgutils.alloca_once(builder, ir.IntType(32))
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type])
+        for name in ("stmxcsr", "ldmxcsr"):
+            function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}")
+            builder.call(function, [pointer])
+            if name == "stmxcsr":
+                before = builder.load(pointer)
+                builder.store(args[0], pointer)
+        return before
+
+    return types.uint32(types.uint32), codegen
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="sets an x86 register")
+def test_flushing_subnormals_to_zero_is_refused(xor):
+    exchange = njit(lambda new: control_register(new))
+    before = exchange(np.uint32(0x1F80 | 0x8040))  # flush to zero, denormals are zero
+    try:
+        with pytest.raises(RuntimeError, match="subnormal numbers must not be flushed to zero"):
+            fastgd.train(*xor, iterations=1)
+    finally:
+        exchange(np.uint32(before))
+    fastgd.train(*xor, iterations=1)
 
 
 FORK = """

@@ -17,6 +17,23 @@ os.register_at_fork(after_in_child=lambda: globals().update(_one_at_a_time=threa
 _started_in: int | None = None  # the process whose threads Numba has started
 
 
+_SMALLEST = float.fromhex("0x1p-1074")
+_ONE = 1.0
+
+
+def _check_arithmetic() -> None:
+    """Refuse to work where subnormal numbers are flushed to zero: other bits would come out.
+
+    Some libraries set that for the whole thread as they are loaded (code built with -ffast-math),
+    and threads inherit it.
+    """
+    if _SMALLEST * _ONE == 0.0:
+        raise RuntimeError(
+            "subnormal numbers must not be flushed to zero, but some library has switched that on "
+            "in this thread: import fastgd and train before loading it"
+        )
+
+
 def available_threads() -> int:
     """Threads that Numba may start: NUMBA_NUM_THREADS, by default one per processor."""
     threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
@@ -37,6 +54,7 @@ def train_blocks(
     there the blocks run one after the other, to the same bits.
     """
     global _started_in
+    _check_arithmetic()
     count = len(blocks.numbers)
 
     def one(b: int) -> tuple[object, ...]:

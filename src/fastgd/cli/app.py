@@ -1,0 +1,191 @@
+"""The commands and their options: what the user typed becomes values, and those a job."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import fastgd
+from fastgd.cli.refusal import RefusedError
+from fastgd.cli.training import show_sweep, show_training
+from fastgd.cli.tutorial import show_tutorial
+from fastgd.experiments import EXPERIMENTS, Experiment
+
+if TYPE_CHECKING:
+    import typer
+
+T = TypeVar("T")
+
+
+def build_app() -> "typer.Typer":
+    """The Typer app; called with the words of the user it gives back a job, if there is one."""
+    import rich  # noqa: F401  Typer does without, but the commands don't
+    import typer
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    option = typer.Option
+    File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")]
+    Target = Annotated[
+        list[str],
+        option(
+            metavar="NAME", help="Column to learn; repeat it for several. The others are inputs."
+        ),
+    ]
+    Iterations = Annotated[int, option(metavar="N", help="Updates of the weights.")]
+    RecordEvery = Annotated[
+        int, option(metavar="N", help="Record the error every so many iterations.")
+    ]
+    Json = Annotated[bool, option("--json", help="Print one JSON object and nothing else.")]
+    Progress = Annotated[
+        bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
+    ]
+
+    @app.callback(invoke_without_command=True)
+    def start(
+        context: typer.Context,
+        version: Annotated[bool, option("--version", help="Show the version and exit.")] = False,
+    ) -> None:
+        """Train small neural networks by gradient descent, very fast.
+
+        Start with [bold]fastgd tutorial[/bold].
+        """
+        if version:
+            print("fastgd", fastgd.__version__)
+        elif context.invoked_subcommand is None:
+            print(context.get_help())
+
+    @app.command(name="tutorial")
+    def tutorial_(
+        experiment: Annotated[
+            list[str] | None,
+            option(metavar="NAME", help=f"Only this one: {_names()}. May be repeated."),
+        ] = None,
+        json: Json = False,
+    ) -> Callable[[], None]:
+        """Run the article's experiments and compare them with its published numbers.
+
+        Example: [bold]fastgd tutorial --experiment alpha[/bold]
+        """
+        return partial(show_tutorial, _experiments(experiment or []), json)
+
+    @app.command()
+    def train(
+        file: File,
+        target: Target,
+        hidden_size: Annotated[
+            str | None,
+            option(
+                metavar="SIZE", help="Units of the hidden layer (default: 4), or of several: 8,8."
+            ),
+        ] = None,
+        no_hidden: Annotated[bool, option("--no-hidden", help="No hidden layer.")] = False,
+        alpha: Annotated[
+            str,
+            option(metavar="ALPHA", help="Learning rate, or one for each layer of weights: 1,0.1."),
+        ] = "1",
+        iterations: Iterations = 60_000,
+        record_every: RecordEvery = 10_000,
+        seed: Annotated[int, option(metavar="N", help="Seed of the first weights.")] = 1,
+        save: Annotated[
+            Path | None, option(metavar="FILE.npz", help="Write the trained network to this file.")
+        ] = None,
+        progress: Progress = None,
+        json: Json = False,
+    ) -> Callable[[], None]:
+        """Train one network on a CSV file.
+
+        Example: [bold]fastgd train data.csv --target y --hidden-size 8 --alpha 0.5[/bold]
+        """
+        if no_hidden and hidden_size is not None:
+            raise RefusedError("--no-hidden and --hidden-size exclude each other")
+        settings = {
+            "hidden_size": () if no_hidden else _layers(hidden_size or "4", ","),
+            "alpha": _one_or_tuple(_numbers("--alpha", alpha, float)),
+            "iterations": iterations,
+            "record_every": record_every,
+            "seed": seed,
+        }
+        return partial(show_training, file, target, settings, save, _or_terminal(progress), json)
+
+    @app.command()
+    def sweep(
+        file: File,
+        target: Target,
+        hidden_size: Annotated[
+            str,
+            option(
+                metavar="SIZES",
+                help="Hidden sizes to try: 4,32. 8x8 has two layers, none has none.",
+            ),
+        ] = "4",
+        alpha: Annotated[
+            str, option(metavar="ALPHAS", help="Learning rates to try: 0.01,0.1,1.")
+        ] = "1",
+        seeds: Annotated[
+            int, option(metavar="N", help="Seeds to try with each of them: 1 to N.")
+        ] = 1,
+        iterations: Iterations = 60_000,
+        record_every: RecordEvery = 10_000,
+        out: Annotated[
+            Path | None, option(metavar="FILE.npz", help="Write all networks to this file.")
+        ] = None,
+        threads: Annotated[
+            int | None, option(metavar="N", help="Threads to use (default: all).")
+        ] = None,
+        progress: Progress = None,
+        json: Json = False,
+    ) -> Callable[[], None]:
+        """Train a network for every hidden size, learning rate and seed, and rank them.
+
+        Example: [bold]fastgd sweep data.csv --target y --alpha 0.01,0.1,1 --seeds 100[/bold]
+        """
+        if seeds < 1:
+            raise RefusedError(f"--seeds must be at least 1, got {seeds}")
+        settings = {
+            "hidden_size": [_layers(part, "x") for part in hidden_size.split(",")],
+            "alpha": _numbers("--alpha", alpha, float),
+            "seed": range(1, seeds + 1),
+            "iterations": iterations,
+            "record_every": record_every,
+            "threads": threads,
+        }
+        return partial(show_sweep, file, target, settings, out, _or_terminal(progress), json)
+
+    return app
+
+
+def _names() -> str:
+    return ", ".join(experiment.name for experiment in EXPERIMENTS)
+
+
+def _experiments(names: list[str]) -> list[Experiment]:
+    """Those of these names, each once; without names all."""
+    known = {experiment.name: experiment for experiment in EXPERIMENTS}
+    for name in names:
+        if name not in known:
+            raise RefusedError(f"--experiment must be one of {_names()}, got {name!r}")
+    return [known[name] for name in dict.fromkeys(names)] or list(EXPERIMENTS)
+
+
+def _or_terminal(progress: bool | None) -> bool:
+    return sys.stderr.isatty() if progress is None else progress
+
+
+def _numbers(option: str, text: str, kind: Callable[[str], T], separator: str = ",") -> list[T]:
+    try:
+        return [kind(part) for part in text.split(separator)]
+    except ValueError as error:
+        raise RefusedError(
+            f"{option} must be numbers separated by '{separator}', got {text!r}"
+        ) from error
+
+
+def _layers(text: str, separator: str) -> tuple[int, ...]:
+    if text.strip() == "none":
+        return ()
+    return tuple(_numbers("--hidden-size", text, int, separator))
+
+
+def _one_or_tuple(values: list[float]) -> float | tuple[float, ...]:
+    return values[0] if len(values) == 1 else tuple(values)

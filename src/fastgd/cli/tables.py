@@ -1,0 +1,49 @@
+"""The terminal: its console, its spinner and its tables, all by rich."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+Rows = list[tuple[Any, ...]]
+
+
+def open_console() -> "Console":
+    """The console on stdout; only what is marked up is coloured."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@contextmanager
+def spinner() -> Iterator[None]:
+    """A spinner, on a terminal only: the first use on a machine has to compile."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(
+        "Loading the kernel (its first use compiles it: some seconds)"
+    ):
+        yield
+
+
+def new_table(*headings: str) -> "Table":
+    """A table with columns aligned as the first character of each heading says: < or >."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading[0] == ">" else "left"
+        table.add_column(heading[1:], justify=justify, no_wrap=True)
+    return table
+
+
+def print_table(console: "Console", headings: list[str], rows: Rows) -> None:
+    """Print a table and a blank line."""
+    table = new_table(*headings)
+    for row in rows:
+        table.add_row(*map(str, row))
+    console.print(table, "")

@@ -1,0 +1,208 @@
+"""``fastgd tutorial``: run the article's experiments and show them beside its numbers."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from fastgd import tutorial
+from fastgd.cli.facts import print_json, tutorial_facts
+from fastgd.cli.tables import new_table, open_console, print_table, spinner
+from fastgd.cli.wording import error_text, many, seconds_text
+from fastgd.experiments import Experiment
+from fastgd.tutorial import Result, Setting
+from fastgd.twins import DEVIATIONS, EXACT, TWINS, Comparison, Mark
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLES = {Mark.AGREES: "green", Mark.WITHIN: "yellow", Mark.DIFFERS: "bold red"}
+
+
+def show_tutorial(experiments: list[Experiment], as_json: bool) -> None:
+    """Run these experiments; their tables appear one by one, as JSON they come at the end."""
+    console = open_console()
+    if not as_json:
+        _introduce(console, experiments)
+    with spinner():
+        preparing = tutorial.prepare(experiments)
+    results = []
+    for experiment in experiments:
+        results.append(tutorial.run(experiment))
+        if not as_json:
+            _show_result(console, results[-1])
+    if as_json:
+        print_json(tutorial_facts(results, preparing))
+    else:
+        _conclude(console, results, preparing)
+
+
+def _introduce(console: "Console", experiments: list[Experiment]) -> None:
+    names = ", ".join(experiment.name for experiment in experiments)
+    console.print(f"Running the article's experiments: {names}")
+    console.print("(iamtrask, A Neural Network in 13 lines of Python, Part 2: Gradient Descent)")
+    console.print(
+        f"\nBeside each run train up to {TWINS} twins, whose first weights differ in the "
+        "last bit only. [bold]Digits[/] are the significant digits that run and twins share. A "
+        "published number [green]agrees[/] if ours, printed to as many digits, is the same. It is "
+        f"[yellow]within the spread[/] if it lies within {DEVIATIONS} standard deviations "
+        "of the mean of run and twins. Else it [bold red]differs[/]."
+    )
+
+
+def _show_result(console: "Console", result: Result) -> None:
+    experiment = result.experiment
+    _heading(console, f"[bold]{experiment.title}[/] ({experiment.name}; {experiment.part})")
+    if experiment.published:
+        _show_errors(console, result.settings)
+        if any(layer.marks is not None for s in result.settings for layer in s.weights):
+            _show_changes(console, result.settings)
+            _show_weights(console, result.settings)
+    else:
+        _show_unpublished(console, result)
+    console.print(experiment.takeaway)
+    runs = len(result.settings)
+    console.print(
+        f"{many(runs, 'run')} and {many(runs * result.twins, 'twin')}, "
+        f"{experiment.iterations:,} iterations each, in {seconds_text(result.seconds)}",
+        style="dim",
+    )
+
+
+def _heading(console: "Console", text: str) -> None:
+    console.print()
+    console.rule(text, align="left", style="dim")
+    console.print()
+
+
+def _show_unpublished(console: "Console", result: Result) -> None:
+    console.print("The article, as we have it, prints no numbers here: these are ours.\n")
+    for setting in result.settings:
+        run, ours = setting.run, setting.errors
+        rows = [*zip(run.recorded, run.errors, ours.digits, strict=True)]
+        rows.append((run.iterations, run.final_error, setting.final_error.digits))
+        print_table(
+            console,
+            [">after", ">mean |error|", ">digits"],
+            [(f"{j:,}", error_text(error), _digits(digits)) for j, error, digits in rows],
+        )
+    if result.outputs is not None and result.right is not None:
+        console.print("Output After Training\n")
+        outputs, digits, right = (
+            array.ravel()
+            for array in (result.outputs.computed, result.outputs.digits, result.right)
+        )
+        samples = zip(result.experiment.X, result.experiment.y, strict=True)
+        print_table(
+            console,
+            ["<inputs", ">target", ">output", ">digits", "<side of 0.5"],
+            [
+                (
+                    " ".join(map(str, inputs)),
+                    target,
+                    f"{outputs[i]:.8f}",
+                    _digits(digits[i]),
+                    "[green]right[/]" if right[i] else "[bold red]wrong[/]",
+                )
+                for i, (inputs, target) in enumerate(samples)
+            ],
+        )
+
+
+def _digits(digits: int) -> str:
+    return "all" if digits == EXACT else str(digits)
+
+
+def _marked(mark: Mark | None) -> str:
+    return f"[{STYLES[mark]}]{mark}[/]" if mark else ""
+
+
+def _show_errors(console: "Console", settings: Sequence[Setting]) -> None:
+    console.print("Mean |error| after so many iterations\n")
+    table = new_table(">alpha", ">after", ">published", ">computed", ">digits", "<mark")
+    for setting in settings:
+        for i, iteration in enumerate(setting.run.recorded):
+            one = setting.errors.part(i)
+            table.add_row(
+                "" if i else f"{setting.alpha:g}",
+                f"{iteration:,}",
+                error_text(one.published),
+                error_text(one.computed),
+                _digits(int(one.digits)),
+                _marked(one.mark),
+            )
+        table.add_section()
+    console.print(table, "")
+
+
+def _lines(layers: Sequence[Comparison]) -> Iterator[tuple[str, Comparison]]:
+    """Synapse 0, a line per input, and synapse 1 laid down."""
+    for row in range(len(layers[0].computed)):
+        yield f"input {row + 1}", layers[0].part(row)
+    yield "synapse 1", layers[1].part((slice(None), 0))
+
+
+def _show_changes(console: "Console", settings: Sequence[Setting]) -> None:
+    console.print(
+        "Direction changes of each weight's derivative: synapse 0 has a line per input and a "
+        "column per hidden unit, synapse 1 is laid down.\n"
+    )
+    table = new_table(">alpha", "<weights", ">published", ">computed", "<twins", "<mark")
+    for setting in settings:
+        for i, (name, line) in enumerate(_lines(setting.direction_changes)):
+            table.add_row(
+                "" if i else f"{setting.alpha:g}",
+                name,
+                _cells(line.published, "4d"),
+                _cells(line.computed, "4d"),
+                "the same" if (line.low == line.high).all() else "vary",
+                _marked(line.mark),
+            )
+        table.add_section()
+    console.print(table, "")
+    for setting in settings:
+        if setting.note:
+            console.print(f"(alpha {setting.alpha:g}: {setting.note}.)\n", style="dim")
+
+
+def _show_weights(console: "Console", settings: Sequence[Setting]) -> None:
+    console.print(
+        "Weights after training, in the same order. Where some do not agree, the published line is "
+        "below ours.\n"
+    )
+    heading = "".join(f"{f'unit {unit}':>14}" for unit in range(1, 5))
+    table = new_table("<", f"<{heading[1:]}", "<mark")
+    for setting in settings:
+        digits = min(int(layer.digits.min()) for layer in setting.weights)
+        table.add_row("", f"[bold]alpha {setting.alpha:g}[/]: run and twins share {digits} digits")
+        for name, line in _lines(setting.weights):
+            cells, mark = _cells(line.computed, "14.8f"), _marked(line.mark)
+            if line.mark != Mark.AGREES:
+                cells += f"\n[dim]{_cells(line.published, '14.8f')}[/]"
+                mark = mark.replace("within ", "within\n")  # in one line it would exceed 80 columns
+            table.add_row(name, cells, mark)
+        table.add_section()
+    console.print(table, "")
+
+
+def _cells(values: NDArray[Any] | None, form: str) -> str:
+    """Numbers side by side, without the first one's leading blank."""
+    return "" if values is None else "".join(format(value, form) for value in values)[1:]
+
+
+def _conclude(console: "Console", results: list[Result], preparing: float) -> None:
+    tally = tutorial.tally(results)
+    names = {
+        "errors": tally.errors,
+        "direction tables": tally.direction_tables,
+        "weights": tally.weights,
+    }
+    rows = [(name, *marks.values()) for name, marks in names.items() if any(marks.values())]
+    _heading(console, "[bold]All together[/]")
+    if rows:
+        print_table(console, ["<published", *(f">{mark}" for mark in Mark)], rows)
+    seconds = sum(result.seconds for result in results)
+    console.print(
+        f"{many(len(results), 'experiment')} in {seconds_text(seconds)}, "
+        f"after {seconds_text(preparing)} to load or compile the kernel."
+    )

@@ -1,0 +1,93 @@
+import pytest
+
+from fastgd.cli.samples import read_samples
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (b"a,y\n", "has a header line, but no line of numbers"),
+        (b"0,1\n1,0\n", r"has no header line: its first line holds numbers only \(0, 1\)"),
+        (b"a,,y\n1,2,3\n", "column 2 has no name"),
+        (b"a,y,a\n1,2,3\n", "'a' is the name of two columns"),
+        (b"a,y\n1,0\n1\n", "line 3: 1 cell, the header line has 2"),
+        (b"a,y\n1,0\n1,2,3\n", "line 3: 3 cells, the header line has 2"),
+        (b"a,y\n1,0\n\n1,red\n", "line 4, column 'y': 'red' is not a number"),
+        (b"a,y\n1_0,0\n", "line 2, column 'a': '1_0' is not a number"),
+        (b"a,y\n,0\n", "line 2, column 'a': an empty cell is not a number"),
+        (b"a,y\n1,nan\n", "line 2, column 'y': 'nan' is not a finite number"),
+        (b"a,y\ninf,0\n", "line 2, column 'a': 'inf' is not a finite number"),
+        (b"y\n1\n0\n", "no column besides the target"),
+        (b"a,y\n\xff,1\n", "is not UTF-8 text: byte 4"),
+        (b"a,y\n1,\x00\n", "is not text: it has zero bytes"),
+        (b'a,y\n"1,0\n', "line 2: unexpected end of data"),
+    ],
+)
+def test_bad_files(tmp_path, content, message):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_samples(path, ["y"])
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (["z"], "no column 'z'; its columns: a, y$"),
+        (["y", "y"], "--target names 'y' twice"),
+        (["y", "a"], "no column besides the target"),
+    ],
+)
+def test_bad_targets(tmp_path, targets, message):
+    path = tmp_path / "good.csv"
+    path.write_text("a,y\n1,0\n")
+    with pytest.raises(ValueError, match=message):
+        read_samples(path, targets)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b,y\n1,2,0\n3,4,1\n",
+        b"\xef\xbb\xbfa,b,y\r\n1,2,0\r\n3,4,1\r\n",
+        b'"a","b","y"\n"1","2","0"\n"3","4","1"\n',
+        b"a;b;y\n1;2;0\n3;4;1\n\n\n",
+        b"a\tb\ty\n1\t2\t0\n3\t4\t1",
+        b"a, b, y\n 1, 2, 0\n 3, 4, 1\n",
+        b"\na,b,y\n1,2,0\n\n3,4,1\n",
+        b"b,y,a\n2,0,1\n4,1,3\n",
+        b'"a";"b";"y"\n"1";"2";"0"\n"3";"4";"1"\n',
+        b"a,b,y\r1,2e0,0\r3,+4.0,1\r",
+    ],
+)
+def test_files_as_programs_write_them(tmp_path, content):
+    path = tmp_path / "good.csv"
+    path.write_bytes(content)
+    samples = read_samples(path, ["y"])
+    assert sorted(samples.inputs) == ["a", "b"]
+    order = [samples.inputs.index(name) for name in ("a", "b")]
+    assert samples.X[:, order].tolist() == [[1, 2], [3, 4]]
+    assert samples.y.tolist() == [[0], [1]]
+
+
+def test_decimal_commas_do_not_pass_for_delimiters(tmp_path):
+    path = tmp_path / "decimals.csv"
+    path.write_text("x;y\n0,5;1\n1,5;0\n")
+    with pytest.raises(ValueError, match="column 'x': '0,5' is not a number"):
+        read_samples(path, ["y"])
+
+
+def test_the_header_decides_if_rows_are_too_uneven_to_tell_the_delimiter(tmp_path):
+    path = tmp_path / "uneven.csv"
+    path.write_text("a;b;y\n1,5\n")
+    with pytest.raises(ValueError, match="line 2: 1 cell, the header line has 3"):
+        read_samples(path, ["y"])
+
+
+def test_names_may_hold_the_delimiter_and_line_breaks(tmp_path):
+    path = tmp_path / "names.csv"
+    path.write_text('"width, in cm","two\nlines",y\n1,2,0\n3,4,1\n')
+    assert read_samples(path, ["y"]).inputs == ["width, in cm", "two\nlines"]
