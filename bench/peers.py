@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 
 import report
@@ -95,7 +96,7 @@ def measure(row: Row, threads: int, quick: bool) -> list[report.Line]:
         if bound:
             os.sched_setaffinity(0, allowed)
     if done.returncode:  # what the other rows measured is not lost
-        return [report.Line(row.name, "failed", 0.0, None, None, threads=threads)]
+        return [report.Line(row.name, "", nan, None, None, "", "ns", "failed", threads)]
     lines = [report.Line(**line, threads=threads) for line in json.loads(done.stdout)]
     # A smoke run pronounces no verdicts.
     return [replace(line, target="") for line in lines] if quick else lines
