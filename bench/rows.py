@@ -147,7 +147,7 @@ def train(settings: Settings) -> list[Line]:
         Peer("NumPy reference", "numpy", ours.reference, ">= 250"),
         Peer("NumPy, the article's listing", "numpy", numpy_listing),
         Peer("JAX, jit + fori_loop, best form", "jax", jax_best(1), ">= 8"),
-        Peer("JAX, jit + fori_loop, plain", "jax", jax_plain),
+        Peer("JAX, jit + fori_loop, plain", "jax", jax_plain, ">= 8"),
         Peer("PyTorch, hand-written", "torch", torch_tensors(1, 1), share=0.1),
         Peer("scikit-learn, no counts", "sklearn", sklearn_fit, share=0.05, checked=False),
     ]
@@ -209,7 +209,7 @@ def _batched(
     torch_calls = torch_tensors(torch_block, settings.threads)
     return [
         Peer("JAX, jit + vmap, best form", "jax", jax_best(jax_block), target),
-        Peer("JAX, jit + vmap, plain", "jax", jax_plain),
+        Peer("JAX, jit + vmap, plain", "jax", jax_plain, target),
         Peer("PyTorch, hand-written", "torch", torch_calls, share=torch_share),
     ]
 
