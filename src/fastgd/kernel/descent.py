@@ -11,15 +11,17 @@ Numbers contract: every sum is a chain of fused multiply-adds in index order tha
 shape of the tiles decides what is computed when, never the order of a sum; so the bits of a run
 are the same for every R, tile, group, chunk, thread and neighbour.
 
-Tried and not kept (ns per iteration of 3-4-1 with AVX-512: one run / one of eight side by side):
+Tried and not kept (ns per iteration of 3-4-1 with AVX-512: one run / one of eight in a block):
 
-- products, then sigmoids, slopes and updates as passes of their own over flat arrays: 93 / 18.6 where
-  finishing each tile in registers took 80 / 16.4;
-- the three products as calls of one compiled function: 145 / 25.8, as strides are no constants then;
-- the overflow check summed up in memory: every update waited for the last one (3-32-1: 144 to 97);
+- products, then sigmoids, slopes and updates as passes of their own over flat arrays: 93 / 18.6,
+  where finishing each tile in registers took 80 / 16.4;
+- the products as calls of one compiled function: 145 / 25.8, as no stride is a constant then;
+- the overflow check summed up in memory: each update waited for the one before (the gradient of
+  3-32-1's first layer took 321 ns instead of 154);
 - LLVM's optsize attribute, to keep it from copying loops: no smaller, no faster;
-- previous updates and counts as float64 beside each weight: 141 instead of 63 ns for the updates of
-  3-32-1, as they crowd the first-level cache; bytes fit.
+- previous updates and counts as float64 beside each weight: 141 ns instead of 63 for the updates
+  of 3-32-1, as they crowd the first-level cache; bytes fit;
+- clamping after the sigmoid's quotient instead of before it, for a shorter chain: no faster.
 """
 
 from numba import njit, prange, typeof
