@@ -21,7 +21,8 @@ Tried and not kept (ns per iteration of 3-4-1 with AVX-512: one run / one of eig
 - LLVM's optsize attribute, to keep it from copying loops: no smaller, no faster;
 - previous updates and counts as float64 beside each weight: 141 ns instead of 63 for the updates
   of 3-32-1, as they crowd the first-level cache; bytes fit;
-- clamping after the sigmoid's quotient instead of before it, for a shorter chain: no faster.
+- clamping after the sigmoid's quotient instead of before it, for a shorter chain: no faster;
+- tiles of one row and twice as many units for the inputs left over (3 in the article): no faster.
 """
 
 from numba import njit, prange, typeof
