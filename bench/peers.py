@@ -26,6 +26,7 @@ import report
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
+FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ def measure(row: Row, threads: int, quick: bool) -> list[report.Line]:
         if bound:
             os.sched_setaffinity(0, allowed)
     if done.returncode:  # what the other rows measured is not lost
-        return [report.Line(row.name, "", nan, None, None, "", "ns", "failed", threads)]
-    lines = [report.Line(**line, threads=threads) for line in json.loads(done.stdout)]
+        return [report.Line(row.name, "", nan, None, None, note=FAILED, threads=threads)]
+    lines = [report.Line(**line | {"threads": threads}) for line in json.loads(done.stdout)]
     # A smoke run pronounces no verdicts.
     return [replace(line, target="") for line in lines] if quick else lines
 
@@ -133,6 +134,8 @@ def main() -> None:
         report.write_markdown(README, lines, stamp)
     if given.json:
         given.json.write_text(report.as_json(lines, stamp))
+    if any(line.note == FAILED for line in lines):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,11 @@ class Line:
     against: str
     ours: float
     theirs: float | None
-    ratio: float | None
-    target: str
-    unit: str
-    note: str
-    threads: int
+    ratio: float | None  # how many times faster we are, or what ``against`` says
+    target: str = ""  # ">= 8": of the ratio; empty for a line that only informs
+    unit: str = "ns"
+    note: str = ""
+    threads: int = 0  # told by ``peers.py``
 
     @property
     def met(self) -> bool | None:

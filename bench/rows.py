@@ -19,6 +19,7 @@ import ours
 import peer_numpy
 import probes
 from measure import in_turn
+from report import Line
 from workload import Work, article, check, made_up
 
 ARTICLE_ALPHAS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -28,20 +29,6 @@ ALPHAS = tuple(np.logspace(-3, 0, 32).tolist())
 
 SMALL_ALPHAS = tuple(np.logspace(-4, -2, 32).tolist())
 """For hundreds of samples, whose derivatives add up."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the table."""
-
-    work: str
-    against: str
-    ours: float
-    theirs: float | None
-    ratio: float | None  # how many times faster we are, or what ``against`` says
-    target: str = ""  # ">= 8": of the ratio; empty for a line that only informs
-    unit: str = "ns"
-    note: str = ""
 
 
 @dataclass(frozen=True)

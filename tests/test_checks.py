@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,7 +198,6 @@ def test_masked_arrays_without_masked_values_pass():
 
 
 def test_data_frames_pass():
-    pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, columns=["a", "b", "c"]).assign(y=Y)
     inputs, outputs = checks.check_data(frame[["a", "b", "c"]], frame["y"])
     assert inputs.tolist() == X
@@ -499,7 +499,6 @@ def test_a_list_of_weights_is_an_axis(axis):
 
 
 def test_a_series_is_an_axis():
-    pandas = pytest.importorskip("pandas")
     assert checks.as_axis("alpha", pandas.Series([0.5, 1.0])) == [0.5, 1.0]
 
 

@@ -125,7 +125,8 @@ class Plan:
         """Memory it takes: results, first weights, padded samples, and a wave of blocks."""
         parameters = count_parameters(self.layout.sizes)
         kept = 16 * parameters if keep_weights else 0
-        results = self.runs * (8 * (self.task.records + 5) + kept)
+        # Twice the errors: a sweep joins those of its networks.
+        results = self.runs * (16 * (self.task.records + 5) + kept)
         values = (len(self.task.X) + ROWS) * (self.task.inputs + 2 * self.task.outputs)
         wave = self.wave * self.layout.bytes(self.task.records)
         return results + 16 * self.starts * parameters + 8 * values + wave

@@ -14,9 +14,10 @@ from fastgd.kernel.tile import Shape
 class Shapes(NamedTuple):
     """The tiles of a kernel (:class:`fastgd.kernel.tile.Shape`).
 
-    A layer's units are worked off in wide tiles, then in narrow ones. ``row`` is the same tile with
-    one row, ``piece`` as many rows as can pass through the sigmoid without spilling registers, or
-    None if the whole tile can.
+    A layer's units are worked off in wide tiles, then in narrow ones of one unit. ``row`` is the
+    same tile with one row, ``piece`` as many rows as can pass through the sigmoid without spilling
+    registers, or None if the whole tile can. ``one`` is one number per run; ``shared`` marks arrays
+    that hold one number for all runs.
     """
 
     wide: Shape

@@ -12,10 +12,11 @@ from fastgd.kernel.descent import address_of_descend, descend, descend_all
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = threading.Lock()
-os.register_at_fork(after_in_child=lambda: globals().update(_one_at_a_time=threading.Lock()))
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    # Another thread may have held the lock at the fork, and that thread is not in the child.
+    os.register_at_fork(after_in_child=lambda: globals().update(_one_at_a_time=threading.Lock()))
 
 _started_in: int | None = None  # the process whose threads Numba has started
-
 
 _SMALLEST = float.fromhex("0x1p-1074")
 _ONE = 1.0
