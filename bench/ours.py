@@ -15,6 +15,7 @@ def prepare(work: Work, threads: int) -> Callable[[], fastgd.Run | fastgd.Sweep]
         "hidden_size": work.hidden_size,
         "iterations": work.iterations,
         "record_every": work.record_every,
+        **work.options,
     }
     X, y, alphas, seeds = work.X, work.y, list(work.alphas), work.seeds
     if work.runs == 1:
@@ -36,6 +37,7 @@ def reference(work: Work) -> Callable[[], Result]:
                     seed=seed,
                     iterations=work.iterations,
                     record_every=work.record_every,
+                    **work.options,
                 )
                 for alpha in work.alphas
                 for seed in work.seeds

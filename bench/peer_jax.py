@@ -18,7 +18,7 @@ all              runs on the last axis                                  no faste
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,23 @@ from workload import Result, Work
 jax.config.update("jax_enable_x64", True)
 
 Product = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+class Units(NamedTuple):
+    """What a layer does to its sums, and the slope at its outputs."""
+
+    function: Callable[[jax.Array], jax.Array]
+    slope: Callable[[jax.Array], jax.Array]
+
+
+UNITS = {
+    "sigmoid": Units(lambda x: 1 / (1 + jnp.exp(-x)), lambda v: v * (1 - v)),
+    "tanh": Units(jnp.tanh, lambda v: 1 - v * v),
+    "identity": Units(lambda x: x, jnp.ones_like),
+}
+
+OPTIONS = {"optimizer", "activation", "output"}
+"""Of ``fastgd.train``: those that a work may have here."""
 
 
 def plain(work: Work) -> Callable[[], Result]:
@@ -82,14 +99,31 @@ def _call(train: Callable[..., Any], work: Work, weights: Any, alpha: Any) -> Ca
 
 def _train(weights: Any, alpha: jax.Array, *, work: Work, product: Product, unroll: int) -> Any:
     """Train one run; the loop over records holds the loop over the iterations between them."""
+    if unknown := set(work.options) - OPTIONS:
+        raise ValueError(f"JAX must be given options out of {OPTIONS}, got {unknown}")
     X, y = jnp.asarray(work.X), jnp.asarray(work.y)
+    hidden, output = (UNITS[work.options.get(k, "sigmoid")] for k in ("activation", "output"))
+    units = (hidden,) * (len(weights) - 1) + (output,)
+    memory, descend = _descent(weights, alpha, work)
     signs = tuple(jnp.zeros(w.shape, bool) for w in weights)
     changes = tuple(jnp.zeros(w.shape, jnp.int32) for w in weights)
-    step = partial(_iteration, X=X, y=y, alpha=alpha, counts=work.counts, product=product)
+
+    def step(j: jax.Array, state: Any) -> Any:
+        weights, memory, signs, changes = state
+        updates = _updates(X, y, weights, units, product)
+        if work.counts:
+            now = tuple(update > 0 for update in updates)
+            changes = tuple(
+                c + ((new != old) & (j > 0))
+                for c, new, old in zip(changes, now, signs, strict=True)
+            )
+            signs = now
+        weights, memory = descend(weights, updates, memory)
+        return weights, memory, signs, changes
 
     def between(record: jax.Array, state: Any) -> Any:
         errors, inner = state
-        miss = jnp.abs(y - _forward(X, inner[0], product)[-1]).mean()
+        miss = jnp.abs(y - _forward(X, inner[0], units, product)[-1]).mean()
         first = record * work.record_every
         inner = jax.lax.fori_loop(
             0, work.record_every, lambda j, s: step(first + j, s), inner, unroll=unroll
@@ -97,43 +131,58 @@ def _train(weights: Any, alpha: jax.Array, *, work: Work, product: Product, unro
         return errors.at[record].set(miss), inner
 
     errors = jnp.zeros(work.records)
-    errors, (weights, _, changes) = jax.lax.fori_loop(
-        0, work.records, between, (errors, (weights, signs, changes))
+    errors, (weights, _, _, changes) = jax.lax.fori_loop(
+        0, work.records, between, (errors, (weights, memory, signs, changes))
     )
     return errors, weights, changes
 
 
-def _forward(X: jax.Array, weights: Any, product: Product) -> list[jax.Array]:
+def _descent(weights: Any, alpha: jax.Array, work: Work) -> tuple[Any, Callable[..., Any]]:
+    """Return what an optimizer remembers at first, and its step; ``updates`` are minus gradients.
+
+    Plain gradient descent may have an alpha per layer.
+    """
+    if "optimizer" in work.options:
+        import optax
+
+        import peer_optax
+
+        transformation = peer_optax.transformation(work.options["optimizer"], alpha)
+
+        def descend(weights: Any, updates: Any, memory: Any) -> Any:
+            gradients = jax.tree.map(jnp.negative, updates)
+            steps, memory = transformation.update(gradients, memory, weights)
+            return optax.apply_updates(weights, steps), memory
+
+        return transformation.init(weights), descend
+
+    rates = alpha if alpha.ndim else (alpha,) * len(weights)
+
+    def plainly(weights: Any, updates: Any, memory: Any) -> Any:
+        moved = (w + a * u for w, a, u in zip(weights, rates, updates, strict=True))
+        return tuple(moved), memory
+
+    return (), plainly
+
+
+def _forward(
+    X: jax.Array, weights: Any, units: tuple[Units, ...], product: Product
+) -> list[jax.Array]:
     layers = [X]
-    for layer in weights:
-        layers.append(1 / (1 + jnp.exp(-product(layers[-1], layer))))
+    for layer, unit in zip(weights, units, strict=True):
+        layers.append(unit.function(product(layers[-1], layer)))
     return layers
 
 
-def _iteration(
-    j: jax.Array,
-    state: Any,
-    *,
-    X: jax.Array,
-    y: jax.Array,
-    alpha: jax.Array,
-    counts: bool,
-    product: Product,
-) -> Any:
-    weights, signs, changes = state
-    layers = _forward(X, weights, product)
-    delta = (y - layers[-1]) * (layers[-1] * (1 - layers[-1]))
+def _updates(
+    X: jax.Array, y: jax.Array, weights: Any, units: tuple[Units, ...], product: Product
+) -> tuple[jax.Array, ...]:
+    layers = _forward(X, weights, units, product)
+    miss = y - layers[-1]
     updates = []
     for k in reversed(range(len(weights))):
+        delta = miss * units[k].slope(layers[k + 1])
         updates.append(product(layers[k].T, delta))
         if k:
-            delta = product(delta, weights[k].T) * (layers[k] * (1 - layers[k]))
-    updates = updates[::-1]
-    if counts:
-        now = tuple(update > 0 for update in updates)
-        changes = tuple(
-            c + ((new != old) & (j > 0)) for c, new, old in zip(changes, now, signs, strict=True)
-        )
-        signs = now
-    weights = tuple(w + alpha * update for w, update in zip(weights, updates, strict=True))
-    return weights, signs, changes
+            miss = product(delta, weights[k].T)
+    return tuple(updates[::-1])

@@ -1,6 +1,8 @@
 """What is trained in a comparison, and the check that everybody really trains it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ Checks run once this long: enough to show a wrong formula, too short for roundin
 
 TOLERANCE = 1e-9
 
+CHECKED_RUNS = 1024
+"""At most so many runs of a check differ in alpha; a map has a quarter of a million."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -26,11 +31,12 @@ class Work:
     X: Array  # (samples, inputs)
     y: Array  # (samples, outputs)
     hidden_size: tuple[int, ...]
-    alphas: tuple[float, ...]
+    alphas: tuple[float, ...] | tuple[tuple[float, ...], ...]  # or one per layer of weights each
     seeds: range
     iterations: int
     records: int  # errors that are recorded, at equal distances
     counts: bool  # whether the peers count direction changes, too; fastgd always does
+    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of fastgd.train
 
     @property
     def runs(self) -> int:
@@ -44,8 +50,8 @@ class Work:
 
     @property
     def alpha(self) -> Array:
-        """(R,) learning rates, seeds being the faster axis."""
-        return np.repeat(self.alphas, len(self.seeds))
+        """(R,) or (R, layers) learning rates, seeds being the faster axis."""
+        return np.repeat(np.array(self.alphas), len(self.seeds), axis=0)
 
     @property
     def weights(self) -> tuple[Array, ...]:
@@ -59,11 +65,21 @@ class Work:
 
     def times(self, share: float) -> "Work":
         """The same work with this share of the iterations."""
+        if share == 1:
+            return self
         return replace(self, iterations=LENGTH * max(1, round(share * self.iterations / LENGTH)))
+
+    def part(self, alphas: int) -> "Work":
+        """The same work with at most so many learning rates, at equal distances."""
+        return replace(self, alphas=self.alphas[:: -(-len(self.alphas) // alphas)])
+
+    def given(self, **options: Any) -> "Work":
+        """The same work with these options and no others."""
+        return replace(self, options=options)
 
     def shortest(self) -> "Work":
         """The same work for a check."""
-        return replace(self, iterations=LENGTH)
+        return replace(self.part(CHECKED_RUNS), iterations=LENGTH)
 
 
 @dataclass(frozen=True)
@@ -106,9 +122,11 @@ def check(name: str, result: Result, work: Work) -> None:
             work.X,
             work.y,
             weights=[layer[run] for layer in weights],
-            alpha=float(alpha[run]),
+            alpha=tuple(rates) if isinstance(rates := alpha[run].tolist(), list) else rates,
+            seed=work.seeds[run % len(work.seeds)],  # of what is drawn later, dropout for one
             iterations=work.iterations,
             record_every=work.record_every,
+            **work.options,
         )
         said = f"{name}, run {run}"
         pairs = [(result.errors[run], oracle.errors)]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fastgd.network import Layout, first_weights, flatten, layer_sizes
+from fastgd.network import Network, first_weights, flatten, layer_sizes
+from fastgd.options import Method
 from fastgd.plan import Plan, Task
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -29,27 +30,31 @@ ALPHAS = (0.01, 1.0, 10.0, 1000.0)
 SEEDS = range(5)
 
 
-def plan(case: str, runs: int, threads: int = 1) -> tuple[Plan, np.ndarray, np.ndarray]:
-    """The case with so many runs side by side: its plan, first weights and alphas."""
+def plan(case: str, runs: int, threads: int = 1) -> tuple[Plan, np.ndarray]:
+    """The case with so many runs side by side: its plan and first weights."""
     samples, inputs, hidden, outputs, iterations = CASES[case]
     random = np.random.RandomState(samples)
     X, y = random.random_sample((samples, inputs)), random.random_sample((samples, outputs))
     if case.startswith("article"):
         X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
         y = np.array([0, 1, 1, 0])
-    sizes = layer_sizes(inputs, hidden, outputs)
-    first = np.array([flatten(first_weights(sizes, seed)) for seed in SEEDS])
-    alpha = np.repeat(np.array(ALPHAS)[:, None], len(sizes) - 1, axis=1)
+    network = Network(layer_sizes(inputs, hidden, outputs))
+    first = np.array([flatten(first_weights(network.sizes, seed)) for seed in SEEDS])
+    alpha = np.repeat(np.array(ALPHAS)[:, None], network.layers, axis=1)
     task = Task.check(X, y, iterations, 7)
-    layout = Layout.plan(sizes, runs, samples)
-    return Plan(task, layout, len(ALPHAS), len(SEEDS), threads), first, alpha
+    work = Plan.make(task, network, Method(), alpha, {}, len(SEEDS), threads, side_by_side=runs)
+    return work, first
 
 
 def digest(case: str, runs: int, threads: int = 1) -> str:
     """SHA-256 over errors, weights and direction changes of all its runs."""
-    work, first, alpha = plan(case, runs, threads)
-    trained = work.run(first, alpha, keep_weights=True, advance=lambda _iterations: None)
-    arrays = (trained.errors, trained.weights, trained.changes, trained.diverged)
+    work, first = plan(case, runs, threads)
+    seeds = np.array(SEEDS, dtype=float)
+    trained = work.run(first, seeds, keep_weights=True, advance=lambda _iterations: None)
+    errors = np.column_stack([trained.errors, trained.final_error])
+    # No run of these ends early: the last number of each says so.
+    ended = np.where(trained.outcome == 0, -1, trained.iterations)
+    arrays = (errors, trained.weights, trained.changes, ended)
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 

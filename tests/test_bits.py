@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 import fastgd
 from fastgd import plan as plan_module
 from fastgd.kernel import functions
-from fastgd.network import first_weights
+from fastgd.network import Network, first_weights
+from fastgd.options import Method
 from golden import CASES, GOLDEN, digest, plan
 
 HASHES = json.loads(GOLDEN.read_text())
@@ -85,10 +87,12 @@ def test_groups_of_samples_change_nothing():
     digests = set()
     for group in (4, 8, 20, 52):
         task = plan_module.Task.check(X, y, 30, 10)
-        layout = plan_module.Layout((4, 6, 2), 2, 50, group)
-        work = plan_module.Plan(task, layout, 1, 2, 1)
+        network = Network((4, 6, 2))
+        alpha = np.full((1, 2), 0.7)
+        work = plan_module.Plan.make(task, network, Method(), alpha, {}, 2, 1, side_by_side=2)
+        work = replace(work, layout=replace(work.layout, group=group))
         first = np.linspace(-1, 1, 2 * 36).reshape(2, 36)
-        trained = work.run(first, np.full((1, 2), 0.7), True, lambda _iterations: None)
+        trained = work.run(first, np.zeros(2), True, lambda _iterations: None)
         digests.add(hashlib.sha256(trained.weights.tobytes() + trained.errors.tobytes()).digest())
     assert len(digests) == 1
 

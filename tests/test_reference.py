@@ -224,6 +224,9 @@ def test_an_overflow_is_reported_with_its_iteration(how, iterations):
         run = reference.train(**call, iterations=20)
     assert (run.status, run.iterations) == ("diverged", iterations)
     assert run.errors.shape == (20,)
+    assert np.isfinite(run.errors[:iterations]).all()
+    assert np.isnan(run.errors[iterations:]).all()
+    assert np.isnan(run.final_error)
     assert not all(np.isfinite(layer).all() for layer in run.weights)
     upto = reference.train(**call, iterations=iterations)
     assert (upto.status, upto.iterations) == ("diverged", iterations)
@@ -264,6 +267,6 @@ def test_everything_is_checked(bad, message):
 
 def test_memory_is_estimated_generously_but_not_absurdly(monkeypatch):
     needs = []
-    monkeypatch.setattr(reference, "check_memory", lambda needed, *_: needs.append(needed))
+    monkeypatch.setattr(reference.training, "check_memory", lambda needed, *_: needs.append(needed))
     reference.train(np.ones((100, 30)), np.ones(100), hidden_size=20, iterations=1)
     assert 8 * (620 + 100 * 51) < needs[0] < 10 * 8 * (620 + 100 * 51)

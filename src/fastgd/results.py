@@ -3,18 +3,45 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd import storage
-from fastgd.network import Weights, unflatten
+from fastgd.network import Network, Weights
+from fastgd.options import STRUCTURES, Method
 
 if TYPE_CHECKING:
     import pandas
 
 Alpha = float | tuple[float, ...]
+
+
+class BatchNorm(NamedTuple):
+    """What batch normalisation has learned in one hidden layer: (units,) arrays.
+
+    In :meth:`Run.predict` a unit's input z becomes
+    ``scale * (z - mean) / sqrt(variance + 1e-5) + shift`` (Ioffe and Szegedy 2015, Algorithm 2).
+    """
+
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+
+class Summary(NamedTuple):
+    """What is left of the errors e_0, e_1, ... of a run: numbers for a run, arrays for a sweep.
+
+    With mini-batches the error is looked at once per epoch, otherwise before every update.
+    """
+
+    smallest_error: Any
+    smallest_iteration: Any
+    tail_mean: Any  # mean of the last errors, as many as ``summary`` says, divided by e_0
+    error_sum: Any  # sum of e_j / e_0
+    inverse_sum: Any  # sum of e_0 / e_j
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +66,22 @@ class Run:
         How often the derivative of each weight changed its sign (article, "Let's Take a Closer
         Look").
     final_error : float
-        Mean \\|y - output\\| with the last weights.
-    status : {"finished", "diverged"}
-        "diverged" if a weight overflowed.
+        Mean \\|y - output\\| with the last weights; NaN if one of them is not finite.
+    status : {"finished", "converged", "diverged"}
+        "converged" if ``tolerance`` or ``patience`` ended it, "diverged" if a weight or the error
+        was not finite any more.
     iterations : int
-        Updates done; for a diverged run those until a weight was not finite any more.
+        Updates done.
+    biases : tuple of (outputs,) arrays
+        The last biases, a layer each; empty without ``bias=True``.
+    bias_direction_changes : tuple of (outputs,) arrays of int
+        The same count for each bias.
+    normalization : tuple of BatchNorm
+        One for each hidden layer; empty without ``batch_norm=True``.
+    summary : Summary or None
+        What ``summary=`` asked for.
+    options : dict
+        The options that were given and are not the default, such as ``{"l2": 0.01}``.
     """
 
     alpha: Alpha
@@ -56,6 +94,11 @@ class Run:
     final_error: float
     status: str
     iterations: int
+    biases: tuple[NDArray[np.float64], ...] = ()
+    bias_direction_changes: tuple[NDArray[np.int64], ...] = ()
+    normalization: tuple[BatchNorm, ...] = ()
+    summary: Summary | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """The settings and how it ended."""
@@ -90,7 +133,7 @@ class Run:
         """
         from fastgd.training import outputs  # a Run knows its numbers, not how they are computed
 
-        return outputs(self.weights, X)
+        return outputs(self, X)
 
     def save(self, path: storage.Path) -> None:
         """Write the run to an ``.npz`` file that :func:`fastgd.load` reads.
@@ -131,22 +174,26 @@ class Sweep:
     final_error : (\\*shape) array
         Mean \\|y - output\\| with the last weights.
     status : (\\*shape) array of str
-        "finished" or "diverged".
+        "finished", "converged" or "diverged".
     iterations : (\\*shape) array of int
-        Updates done; for a diverged run those until a weight was not finite any more.
+        Updates done.
     total_changes : (\\*shape) array of int
-        Direction changes of all weights together.
+        Direction changes of all weights and biases together.
+    summary : Summary of (\\*shape) arrays, or None
+        What ``summary=`` asked for.
     """
 
     axes: dict[str, list[Any]]
     settings: dict[str, Any]
+    method: Method = field(repr=False)
     errors: NDArray[np.float64]
     recorded: NDArray[np.int64]
     final_error: NDArray[np.float64]
     status: NDArray[np.str_]
     iterations: NDArray[np.int64]
     total_changes: NDArray[np.int64]
-    sizes: tuple[tuple[int, ...], ...] = field(repr=False)
+    summary: Summary | None = field(repr=False)
+    networks: tuple[Network, ...] = field(repr=False)
     kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
     kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
 
@@ -191,22 +238,33 @@ class Sweep:
         values = self.settings | {
             name: axis[i] for (name, axis), i in zip(self.axes.items(), index, strict=True)
         }
-        network = index[0] if "hidden_size" in self.axes else 0
-        rest = index[1:] if "hidden_size" in self.axes else index
-        shape = self.shape[1:] if "hidden_size" in self.axes else self.shape
+        # One network for each combination of the axes that come before alpha's place.
+        slow = sum(name in self.axes for name in ("hidden_size", *STRUCTURES))
+        number = int(np.ravel_multi_index(index[:slow], self.shape[:slow])) if slow else 0
+        rest, shape = index[slow:], self.shape[slow:]
         row = int(np.ravel_multi_index(rest, shape)) if rest else 0
-        sizes = self.sizes[network]
+        network = self.networks[number]
+        parts = network.parts(self.kept_weights[number][row])
+        changes = network.parts(self.kept_changes[number][row])
+        names = ("hidden_size", "alpha", "seed", "weights")
+        chosen = {name: value for name, value in values.items() if name not in names}
+        summary = self.summary
         return Run(
             alpha=values["alpha"],
-            hidden_size=sizes[1:-1],
+            hidden_size=network.sizes[1:-1],
             seed=values["seed"],
             errors=self.errors[index],
             recorded=self.recorded,
-            weights=unflatten(self.kept_weights[network][row], sizes),
-            direction_changes=unflatten(self.kept_changes[network][row], sizes),
+            weights=parts.weights,
+            direction_changes=changes.weights,
             final_error=float(self.final_error[index]),
             status=str(self.status[index]),
             iterations=int(self.iterations[index]),
+            biases=parts.biases,
+            bias_direction_changes=changes.biases,
+            normalization=tuple(BatchNorm(*layer) for layer in parts.normalization),
+            summary=summary and Summary(*(array[index].item() for array in summary)),
+            options=self.method.at(chosen).given,
         )
 
     def _full(self, index: int | tuple[int, ...]) -> tuple[int, ...]:

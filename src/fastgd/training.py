@@ -3,27 +3,30 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd import checks
-from fastgd.kernel.block import Schedule
-from fastgd.kernel.parallel import available_threads, train_blocks
+from fastgd import checks, options
+from fastgd.evaluation import evaluate
+from fastgd.kernel.parallel import available_threads
 from fastgd.memory import check_memory
 from fastgd.network import (
-    Layout,
+    Network,
+    Parts,
     Weights,
     all_first_weights,
     first_weights,
     flatten,
     layer_sizes,
-    pad,
-    unflatten,
 )
-from fastgd.plan import Plan, Task
-from fastgd.results import Run, Sweep
+from fastgd.plan import Plan, Task, Trained
+from fastgd.results import BatchNorm, Run, Summary, Sweep
+from fastgd.summaries import summarise
+
+STATUS = np.array(["finished", "converged", "diverged"])
+"""For each outcome of :mod:`fastgd.kernel.block`."""
 
 PREDICT_SAMPLES = 4096
 """Samples that predict() sends through the network at a time."""
@@ -40,6 +43,7 @@ def train(
     seed: int = 1,
     weights: Sequence[ArrayLike] | None = None,
     progress: bool = False,
+    **given_options: Unpack[options.Options],
 ) -> Run:
     """Train one network by full-batch gradient descent, counting direction changes.
 
@@ -97,25 +101,32 @@ def train(
     task = Task.check(X, y, iterations, record_every)
     bar = checks.check_flag("progress", progress)
     hidden, given = checks.check_start(hidden_size, weights, task.inputs, task.outputs)
-    sizes = layer_sizes(task.inputs, hidden, task.outputs)
-    rates = checks.check_alpha(alpha, len(sizes) - 1)
+    rates = checks.check_alpha(alpha, len(hidden) + 1)
     seed = checks.check_seed(seed)
-    plan = Plan.make(task, sizes, alphas=1, starts=1, threads=1)
+    method = options.check(given_options, task.X, task.y, hidden)
+    network = _network(task, hidden, method)
+    plan = Plan.make(task, network, method, np.array([rates]), {}, starts=1, threads=1)
     check_memory(plan.bytes(keep_weights=True), "the training")
-    start = flatten(given or first_weights(sizes, seed))
+    start = network.rows(flatten(given or first_weights(network.sizes, seed))[None])
     with _progress(bar, plan.work) as advance:
-        trained = plan.run(start[None], np.array([rates]), keep_weights=True, advance=advance)
+        trained = plan.run(start, np.array([float(seed)]), keep_weights=True, advance=advance)
+    parts, changes = network.parts(trained.weights[0]), network.parts(trained.changes[0])
     return Run(
         alpha=_alpha(alpha, rates),
-        hidden_size=sizes[1:-1],
+        hidden_size=hidden,
         seed=None if given else seed,
-        errors=trained.errors[0, :-1],
+        errors=trained.errors[0],
         recorded=task.recorded,
-        weights=unflatten(trained.weights[0], sizes),
-        direction_changes=unflatten(trained.changes[0], sizes),
-        final_error=float(trained.errors[0, -1]),
-        status=str(_status(trained.diverged)[0]),
-        iterations=int(_updates(trained.diverged, task.iterations)[0]),
+        weights=parts.weights,
+        direction_changes=changes.weights,
+        final_error=float(trained.final_error[0]),
+        status=str(STATUS[trained.outcome[0]]),
+        iterations=int(trained.iterations[0]),
+        biases=parts.biases,
+        bias_direction_changes=changes.biases,
+        normalization=tuple(BatchNorm(*layer) for layer in parts.normalization),
+        summary=_one_summary(trained, method.summary),
+        options=method.given,
     )
 
 
@@ -132,6 +143,7 @@ def sweep(
     keep_weights: bool = True,
     threads: int | None = None,
     progress: bool = False,
+    **given_options: Any,
 ) -> Sweep:
     """Train one network for each combination of values: :func:`train`, many at a time.
 
@@ -183,92 +195,113 @@ def sweep(
     threads = checks.check_threads(threads, available_threads())
     given = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, "weights": weights}
     found = {name: checks.as_axis(name, value) for name, value in given.items()}
-    axes = [name for name, axis in found.items() if axis is not None]
-    checks.check_axes(axes, weights_given=weights is not None)
-    values = {name: found[name] or [value] for name, value in given.items()}
+    checks.check_axes(
+        [name for name, axis in found.items() if axis is not None],
+        weights_given=weights is not None,
+    )
+    values = {name: [value] if (axis := found[name]) is None else axis for name, value in given.items()}
 
-    networks, starts = _starts(values, task)
-    rates = [
-        [checks.check_alpha(value, len(sizes) - 1) for value in values["alpha"]]
-        for sizes in networks
-    ]
-    seeds = [checks.check_seed(value) for value in values["seed"]]
+    hiddens, starts = _starts(values, task)
+    rates = [checks.check_alphas(values["alpha"], len(hidden) + 1) for hidden in hiddens]
+    seeds = checks.check_seeds(values["seed"])
+    chosen = options.check_sweep(given_options, task.X, task.y, hiddens)
+    count = len(starts or seeds)
     plans = [
-        Plan.make(task, sizes, len(values["alpha"]), len(starts or seeds), threads)
-        for sizes in networks
+        Plan.make(
+            task, _network(task, hidden, method), method, alphas, chosen.values, count, threads
+        )
+        for hidden, alphas in zip(hiddens, rates, strict=True)
+        for method in chosen.methods
     ]
     needed = sum(plan.bytes(keep) for plan in plans)
     check_memory(needed, "the sweep")
 
     trained = []
+    masks = np.array(seeds * count if starts else seeds, dtype=np.float64)
     with _progress(bar, sum(plan.work for plan in plans)) as advance:
-        for sizes, plan, alphas in zip(networks, plans, rates, strict=True):
+        for plan in plans:
+            network = plan.layout.network
             first = (
-                np.array(list(map(flatten, starts))) if starts else all_first_weights(sizes, seeds)
+                np.array(list(map(flatten, starts)))
+                if starts
+                else all_first_weights(network.sizes, seeds)
             )
-            trained.append(plan.run(first, np.array(alphas), keep, advance))
+            trained.append(plan.run(network.rows(first), masks, keep, advance))
 
     shown: dict[str, list[Any]] = {
-        "hidden_size": [sizes[1:-1] for sizes in networks],
-        "alpha": [_alpha(*pair) for pair in zip(values["alpha"], rates[0], strict=True)],
+        "hidden_size": hiddens,
+        **chosen.structures,
+        "alpha": _alphas(values["alpha"], rates[0]),
+        **chosen.values,
         "seed": [None] if starts else seeds,
         "weights": starts or [],
     }
+    axes = [
+        name for name in shown if name not in found or found[name] is not None
+    ]
     shape = [len(shown[name]) for name in axes]
-    errors = np.concatenate([part.errors for part in trained]).reshape(*shape, -1)
-    diverged = np.concatenate([part.diverged for part in trained]).reshape(shape)
-    changes = np.concatenate([part.total_changes for part in trained]).reshape(shape)
+
+    def joined(name: str) -> NDArray[Any]:
+        parts = [getattr(part, name) for part in trained]
+        together = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return together.reshape(*shape, *together.shape[1:])
+
     return Sweep(
         axes={name: shown[name] for name in axes},
         settings={name: shown[name][0] for name in ("alpha", "seed")},
-        errors=errors[..., :-1],
+        method=chosen.methods[0],
+        errors=joined("errors"),
         recorded=task.recorded,
-        final_error=errors[..., -1],
-        status=_status(diverged),
-        iterations=_updates(diverged, task.iterations),
-        total_changes=changes,
-        sizes=tuple(networks),
+        final_error=joined("final_error"),
+        status=STATUS[joined("outcome")],
+        iterations=joined("iterations"),
+        total_changes=joined("total_changes"),
+        summary=_joined_summary(plans, trained, shape),
+        networks=tuple(plan.layout.network for plan in plans),
         kept_weights=tuple(part.weights for part in trained) if keep else None,
         kept_changes=tuple(part.changes for part in trained) if keep else None,
     )
 
 
-def outputs(weights: Weights, X: ArrayLike) -> NDArray[np.float64]:
-    """Pass samples forward through a network with these weights: (samples, outputs)."""
-    sizes = (weights[0].shape[0], *(layer.shape[1] for layer in weights))
+def outputs(run: Run, X: ArrayLike) -> NDArray[np.float64]:
+    """Pass samples forward through the network of a run: (samples, outputs)."""
+    sizes = (run.weights[0].shape[0], *(layer.shape[1] for layer in run.weights))
+    method = options.Method(**run.options)
+    network = Network(sizes, bool(run.biases), bool(run.normalization))
+    row = network.row(Parts(run.weights, run.biases, run.normalization))
     X = checks.check_inputs(X, sizes[0])
     result = np.empty((len(X), sizes[-1]))
     for start in range(0, len(X), PREDICT_SAMPLES):
         part = X[start : start + PREDICT_SAMPLES]
-        data = pad(part, np.zeros((len(part), sizes[-1])))
-        layout = Layout(sizes, 1, len(part), group=len(data.X) // sizes[0])
-        block = layout.allocate(1, records=0)
-        layout.load(block, flatten(weights)[None], np.ones((1, len(weights))))
-        forward_only = Schedule(0, 1, 0, 1, layout.group, result.size)
-        train_blocks(layout.shapes, data, layout.table, block, forward_only, threads=1)
-        result[start : start + len(part)] = layout.outputs(block, len(part))
+        result[start : start + len(part)] = evaluate(network, method, row, part)
     return result
+
+
+def _network(task: Task, hidden: tuple[int, ...], method: options.Method) -> Network:
+    return Network(
+        layer_sizes(task.inputs, hidden, task.outputs), method.bias, method.batch_norm
+    )
 
 
 def _starts(
     values: dict[str, list[Any]], task: Task
 ) -> tuple[list[tuple[int, ...]], list[Weights] | None]:
-    """Layer sizes of each network of a sweep, and the first weights if they are given."""
+    """Hidden sizes of each network of a sweep, and the first weights if they are given."""
     pairs = [
         checks.check_start(hidden_size, weights, task.inputs, task.outputs)
         for hidden_size, weights in product(values["hidden_size"], values["weights"])
     ]
-    networks = [layer_sizes(task.inputs, hidden, task.outputs) for hidden, _ in pairs]
+    hiddens = [hidden for hidden, _ in pairs]
     starts = [given for _, given in pairs if given is not None]
     if not starts:
-        return networks, None
-    for sizes in networks:
-        if sizes != networks[0]:
+        return hiddens, None
+    for hidden in hiddens:
+        if hidden != hiddens[0]:
             raise ValueError(
                 "all weights of a sweep must be for the same hidden_size, "
-                f"got {networks[0][1:-1]} and {sizes[1:-1]}"
+                f"got {hiddens[0]} and {hidden}"
             )
-    return networks[:1], starts
+    return hiddens[:1], starts
 
 
 def _alpha(given: object, rates: tuple[float, ...]) -> float | tuple[float, ...]:
@@ -276,12 +309,28 @@ def _alpha(given: object, rates: tuple[float, ...]) -> float | tuple[float, ...]
     return rates if isinstance(given, tuple) else rates[0]
 
 
-def _status(diverged: NDArray[np.int64]) -> NDArray[np.str_]:
-    return np.where(diverged < 0, "finished", "diverged")
+def _alphas(given: list[Any], rates: NDArray[np.float64]) -> list[Any]:
+    rows = rates.tolist()
+    return [
+        tuple(row) if isinstance(value, tuple) else row[0]
+        for value, row in zip(given, rows, strict=True)
+    ]
 
 
-def _updates(diverged: NDArray[np.int64], iterations: int) -> NDArray[np.int64]:
-    return np.where(diverged < 0, iterations, diverged)
+def _one_summary(trained: Trained, window: int | None) -> Summary | None:
+    if window is None:
+        return None
+    return Summary(*(array[0].item() for array in summarise(trained.watch, window)))
+
+
+def _joined_summary(
+    plans: list[Plan], trained: list[Trained], shape: Sequence[int]
+) -> Summary | None:
+    window = plans[0].method.summary
+    if window is None:
+        return None
+    parts = [summarise(part.watch, window) for part in trained]
+    return Summary(*(np.concatenate(arrays).reshape(shape) for arrays in zip(*parts, strict=True)))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the kernel is handed: tiles, samples, the layer table, a block of runs, a schedule.
+"""What the kernel is handed: tiles, a recipe, samples, the layer table, a block of runs, a schedule.
 
 Letters as in :mod:`fastgd.kernel.descent`: N samples, D inputs and H outputs of a layer, K layers,
 P parameters, R runs side by side.
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastgd.kernel.choice import Choice
 from fastgd.kernel.tile import Shape
 
 
@@ -16,8 +17,8 @@ class Shapes(NamedTuple):
 
     A layer's units are worked off in wide tiles, then in narrow ones of one unit. ``row`` is the
     same tile with one row, ``piece`` as many rows as can pass through the sigmoid without spilling
-    registers, or None if the whole tile can. ``one`` is one number per run; ``shared`` marks arrays
-    that hold one number for all runs.
+    registers, or None if the whole tile can. ``one`` is one number per run; the runs of ``data`` are
+    those of the samples: 1 unless each run draws its own.
     """
 
     wide: Shape
@@ -27,13 +28,60 @@ class Shapes(NamedTuple):
     narrow_row: Shape
     narrow_piece: Shape | None
     one: Shape
-    shared: Shape
+    data: Shape
+
+
+class Recipe(NamedTuple):
+    """What decides the kernel's instructions: each is part of its type, and None costs nothing."""
+
+    optimizer: Choice
+    activation: Choice
+    output: Choice
+    loss: Choice
+    penalty: Choice | None  # l1 and l2
+    trimming: Choice | None  # of deltas
+    dropout: Choice | None
+    dropconnect: Choice | None
+    batch_norm: Choice | None
+    batches: Choice  # "all" samples, or batches of them in "epochs" or "adaptive"
+    watch: Choice | None  # errors between the recorded ones are looked at
+    separate: Choice | None  # errors are measured apart from the training
+
+
+PLAIN = Recipe(
+    Choice("GradientDescent"), Choice("sigmoid"), Choice("sigmoid"), Choice("squared"),
+    None, None, None, None, None, Choice("all"), None, None,
+)  # fmt: skip
+"""The article's."""
+
+# Numbers that each run has of its own, from Layer.values on: (R,) each.
+FIELDS = 0  # of the optimizer, three at most
+POWERS = 3  # Adam: beta1**t, beta2**t
+CORRECTIONS = 5  # Adam: 1 - beta1**t, sqrt(1 - beta2**t)
+L1, L2 = 7, 8
+TRIM, CLIP = 9, 10
+DROPOUT, DROPOUT_FACTOR = 11, 12  # words below this are dropped; what the others are multiplied by
+DROPCONNECT, DROPCONNECT_FACTOR = 13, 14
+TOLERANCE, PATIENCE = 15, 16
+SEED = 17
+SAMPLING_RATE = 18
+VALUES = 19
+
+# What is kept of the errors, from Layer.watch on: (R,) each.
+SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, LOOKS = range(6)
+RECENT = 6  # the last ones, in a ring
+
+# Parameters of a normalised layer, beside its weights: (H, R) each, from Layer.scale on.
+SCALE, SHIFT, MEAN, VARIANCE = range(4)
+
+RUNNING, CONVERGED, DIVERGED = range(3)
+"""``Block.outcome``."""
 
 
 class Data(NamedTuple):
     """What all runs learn from; N is padded to whole tiles, padding has importance 0."""
 
-    X: np.ndarray  # (N * D,)
+    X: np.ndarray  # (N * D,), D with the constant input of a bias
     y: np.ndarray  # (N * H,), H outputs of the last layer
     importance: np.ndarray  # (N * H,)
 
@@ -41,31 +89,51 @@ class Data(NamedTuple):
 class Layer(NamedTuple):
     """One row of the layer table: where things are in ``Block.numbers``, and their tiles."""
 
-    inputs: int
+    inputs: int  # with the constant input of a bias
+    units_below: int  # without
     outputs: int
     weights: int  # where its (D, H, R) weights begin
+    effective: int  # where the weights begin that the passes use: without the dropped ones
     gradient: int  # from a weight to its gradient
+    states: int  # from a weight to the optimizer's first number for it
+    state: int  # and from there to the next one
+    factors: int  # from a weight to its factor of dropconnect
     alpha: int  # where its (R,) learning rates begin
+    values: int  # where the other numbers of each run begin
+    watch: int  # where the numbers about errors begin
+    scale: int  # where its parameters of batch normalisation begin
     units: int  # where its (N of a group, H, R) activations begin
     row: int  # from one sample's activations to the next
     deltas: int  # from an activation to its delta
+    normalised: int  # from an activation to the normalised input of its unit
     full_inputs: int  # inputs that fill whole tiles of rows
-    wide_inputs: int  # inputs that fill wide tiles
+    wide_inputs: int  # units below that fill wide tiles
     wide_outputs: int  # outputs that fill wide tiles
+    number: int  # 0 for the first layer
     is_output: int  # 1 for the last layer
 
 
 class Block(NamedTuple):
     """R runs side by side: all that changes while they train."""
 
-    numbers: np.ndarray  # weights (P * R), gradients, alpha, activations, deltas: see Layer
+    numbers: np.ndarray  # weights (P * R), errors looked at, values, states, units: see Layer
     signs: np.ndarray  # uint8 (P * R): 1 if the last update was positive
     recent: np.ndarray  # uint8 (P * R): direction changes since the last flush
     changes: np.ndarray  # int64 (P * R): direction changes before that
-    overflow: np.ndarray  # (R,): room to look at what has just diverged
-    diverged: np.ndarray  # int64 (R,): the iteration that made a weight overflow, or -1
     errors: np.ndarray  # (records + 1, R) flat: mean |error|, at last the final one
-
+    ended: np.ndarray  # int64 (R,): the updates of a run that is over, or -1
+    outcome: np.ndarray  # int64 (R,): how it ended
+    final: np.ndarray  # (R,): its last error
+    kept: np.ndarray  # its weights and errors looked at, as in numbers
+    kept_changes: np.ndarray  # int64 (P * R): its direction changes
+    scratch: np.ndarray  # (2, R) flat: room to look at what has just ended
+    order: np.ndarray  # int64 (N,): the samples in the order of an epoch
+    batch_X: np.ndarray  # a batch, as in Data; with a number for each run if these draw their own
+    batch_y: np.ndarray
+    batch_importance: np.ndarray
+    tau: np.ndarray  # (N, R) flat: logarithms of the sampling distribution
+    chances: np.ndarray  # (N, R) flat: the distribution
+    draws: np.ndarray  # (samples of a batch, R) flat: what was drawn
 
 class Schedule(NamedTuple):
     """What a call runs: iterations first to last; number ``iterations`` only measures the error."""
@@ -75,7 +143,14 @@ class Schedule(NamedTuple):
     iterations: int
     record_every: int
     group: int  # samples of a group
-    values: int  # samples * outputs, without padding
+    values: float  # weight of all samples * outputs
+    samples: int  # without padding
+    batch: int  # samples of a batch
+    epoch: int  # iterations of an epoch; the errors are looked at once in it
+    window: int  # recent errors that are kept
+    kept: int  # numbers that are put away when a run is over
+    shuffle: bool
+    shuffle_seed: int
 
 
 class Samples(NamedTuple):
@@ -91,5 +166,8 @@ class Group(NamedTuple):
 
     start: int
     samples: int
+    real: int  # without padding
     is_first: bool
     is_last: bool
+
+

@@ -1,4 +1,4 @@
-"""exp and sigmoid over tiles: fixed sequences of IEEE operations, so the same bits everywhere.
+"""Activations over tiles: fixed sequences of IEEE operations, so the same bits everywhere.
 
 NumPy's, glibc's and SVML's exp differ from each other in the last bit, and the article's chaotic
 settings turn that bit into another third digit. The polynomial is evaluated in Estrin's order: 0.97
@@ -8,7 +8,8 @@ a single run.
 
 from numba import njit
 
-from fastgd.kernel.tile import add_exponent, fma, select
+from fastgd.kernel.choice import dispatch
+from fastgd.kernel.tile import add_exponent, fma, magnitude, select, with_sign
 
 # Everything here and in descent.py becomes part of one compiled function. Wrappers for calls from
 # Python would double the compile time; without reference counting an array costs no more than a
@@ -40,9 +41,13 @@ _C10 = float.fromhex("0x1.289f906674b5ep-22")
 _C11 = float.fromhex("0x1.ad1e6f1dc79cap-26")
 
 
+SATURATED = 40.0
+"""tanh(x) rounds to 1 from half of this on."""
+
+
 @njit(**INLINED)
-def exp_negative(x):
-    """exp(-x) for x in [-LIMIT, LIMIT]: 2**n * exp(-r) where x = r - n * ln 2."""
+def _reduced(x):
+    """n + 1.5 * 2**52 and exp(-r) - 1, where x = r - n * ln 2 and |r| <= ln(2) / 2."""
     t = fma(x, -_LOG2E, _SHIFT)
     n = t - _SHIFT
     r = fma(n, _LN2_LOW, fma(n, _LN2_HIGH, x))
@@ -51,7 +56,14 @@ def exp_negative(x):
     low = fma(fma(r, -_C5, _C4), r2, fma(r, -_C3, _C2))
     high = fma(fma(r, -_C11, _C10), r4, fma(fma(r, -_C9, _C8), r2, fma(r, -_C7, _C6)))
     q = fma(high, r4, low)
-    return add_exponent(fma(fma(q, r, -1.0), r, 1.0), t)
+    return t, fma(q, r, -1.0), r
+
+
+@njit(**INLINED)
+def exp_negative(x):
+    """exp(-x) for x in [-LIMIT, LIMIT]: 2**n * exp(-r)."""
+    t, slope, r = _reduced(x)
+    return add_exponent(fma(slope, r, 1.0), t)
 
 
 @njit(**INLINED)
@@ -63,3 +75,56 @@ def sigmoid(x):
     z = select(x > LIMIT, LIMIT, x)
     z = select(z < -LIMIT, -LIMIT, z)
     return select(x < -LIMIT, 0.0, 1.0 / (1.0 + exp_negative(z)))
+
+
+@njit(**INLINED)
+def tanh(x):
+    """-m / (2 + m) with the sign of x, where m = exp(-2 |x|) - 1; NaN stays NaN.
+
+    m = 2**n * (exp(-r) - 1) + (2**n - 1) is exact near 0, where n = 0: nothing cancels.
+    """
+    z = magnitude(x)
+    z = z + z
+    z = select(z > SATURATED, SATURATED, z)
+    t, slope, r = _reduced(z)
+    power = add_exponent(select(z > 0.0, 1.0, 1.0), t)
+    m = fma(power, slope * r, power - 1.0)
+    return with_sign(m / (m + 2.0), x)
+
+
+@njit(**INLINED)
+def relu(x):
+    """x above 0, else 0; NaN stays NaN."""
+    return select(x < 0.0, 0.0, x)
+
+
+def activate(choice, x):
+    """The activation function of this name."""
+
+
+dispatch(
+    activate,
+    {
+        "sigmoid": lambda choice, x: sigmoid(x),
+        "tanh": lambda choice, x: tanh(x),
+        "relu": lambda choice, x: relu(x),
+        "identity": lambda choice, x: x,
+    },
+    INLINED,
+)
+
+
+def slope(choice, v):
+    """Its derivative, from its value: the same at 0 as below it for relu."""
+
+
+dispatch(
+    slope,
+    {
+        "sigmoid": lambda choice, v: v * (1.0 - v),
+        "tanh": lambda choice, v: fma(-1.0 * v, v, 1.0),
+        "relu": lambda choice, v: select(v > 0.0, 1.0, 0.0),
+        "identity": lambda choice, v: select(v > 0.0, 1.0, 1.0),
+    },
+    INLINED,
+)

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.kernel.block import Block, Data, Schedule, Shapes
+from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
 from fastgd.kernel.descent import address_of_descend, descend, descend_all
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
@@ -43,6 +43,7 @@ def available_threads() -> int:
 
 def train_blocks(
     shapes: Shapes,
+    recipe: Recipe,
     data: Data,
     layers: NDArray[np.int64],
     blocks: Block,
@@ -59,7 +60,7 @@ def train_blocks(
     count = len(blocks.numbers)
 
     def one(b: int) -> tuple[object, ...]:
-        return shapes, data, layers, Block(*(array[b] for array in blocks)), schedule
+        return shapes, recipe, data, layers, Block(*(array[b] for array in blocks)), schedule
 
     if min(threads, count) == 1 or _started_in not in (None, os.getpid()):
         for b in range(count):
@@ -71,6 +72,6 @@ def train_blocks(
         before = numba.get_num_threads()
         numba.set_num_threads(threads)
         try:
-            descend_all(compiled, shapes, data, layers, blocks, schedule)
+            descend_all(compiled, shapes, recipe, data, layers, blocks, schedule)
         finally:
             numba.set_num_threads(before)

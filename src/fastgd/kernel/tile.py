@@ -102,7 +102,8 @@ def _pick(builder, vector, lanes):
     return builder.shuffle_vector(vector, vector, mask)
 
 
-def _splat(builder, value, lanes):
+def splat(builder, value, lanes):
+    """Emit a vector with the value in every lane."""
     vector = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
     return _pick(builder, builder.insert_element(vector, value, _I32(0)), [0] * lanes)
 
@@ -121,7 +122,7 @@ def _tiles(builder, sig, args):
     """The arguments as vectors: a number becomes that number in every lane."""
     lanes = sig.return_type.lanes
     return [
-        value if isinstance(kind, Tile | Mask) else _splat(builder, value, lanes)
+        value if isinstance(kind, Tile | Mask) else splat(builder, value, lanes)
         for value, kind in zip(args, sig.args, strict=True)
     ]
 
@@ -168,6 +169,8 @@ _operator(operator.mul, Tile, Tile, lambda builder, a, b: builder.fmul(a, b))
 _operator(operator.truediv, Tile, Tile, lambda builder, a, b: builder.fdiv(a, b))
 _operator(operator.gt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
 _operator(operator.lt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
+_operator(operator.ge, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
+_operator(operator.or_, Mask, Mask, lambda builder, a, b: builder.or_(a, b))
 
 
 @intrinsic
@@ -189,6 +192,27 @@ def magnitude(_typing, x):
         return _call(builder, "llvm.fabs", args)
 
     return x(x), codegen
+
+
+@intrinsic
+def square_root(_typing, x):
+    """``sqrt(x)``."""
+
+    def codegen(_context, builder, _sig, args):
+        return _call(builder, "llvm.sqrt", args)
+
+    return x(x), codegen
+
+
+@intrinsic
+def with_sign(_typing, x, sign):
+    """``x`` with the sign of ``sign``, also of a zero."""
+
+    def codegen(_context, builder, sig, args):
+        return _call(builder, "llvm.copysign", _tiles(builder, sig, args))
+
+    lanes = x.lanes if isinstance(x, Tile) else sign.lanes
+    return Tile(lanes)(_tile_or_number(x), _tile_or_number(sign)), codegen
 
 
 @intrinsic
@@ -238,6 +262,17 @@ def any_nan(_typing, tile):
         return builder.icmp_unsigned("!=", bits, bits.type(0))
 
     return types.boolean(tile), codegen
+
+
+@intrinsic
+def anywhere(_typing, mask):
+    """Whether the mask holds in any lane."""
+
+    def codegen(_context, builder, _sig, args):
+        bits = builder.bitcast(args[0], ir.IntType(mask.lanes))
+        return builder.icmp_unsigned("!=", bits, bits.type(0))
+
+    return types.boolean(mask), codegen
 
 
 # ------------------------------------------------------------------ memory
@@ -302,15 +337,19 @@ def load(_typing, shape, array, index, stride):
 
 
 @intrinsic
-def load_shared(_typing, shape, array, index, stride):
-    """A tile of numbers that all runs share: lane ``array[index + row * stride + unit]``."""
-    spread = [unit for unit in range(shape.units) for _ in range(shape.runs)]
+def load_data(_typing, shape, layout, array, index, stride):
+    """A tile of data, which all runs share if ``layout.runs`` is 1.
+
+    Lane ``array[index + row * stride + unit * layout.runs + run]``, without the run if it is shared.
+    """
+    own = layout.runs
+    spread = [u * own + run % own for u in range(shape.units) for run in range(shape.runs)]
 
     def codegen(context, builder, sig, args):
-        source = _Array(context, builder, array, args[1])
-        return source.gather(args[2], args[3], shape.rows, shape.units, spread)
+        source = _Array(context, builder, array, args[2])
+        return source.gather(args[3], args[4], shape.rows, shape.units * own, spread)
 
-    return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
+    return Tile(shape.lanes)(shape, layout, array, types.int64, types.int64), codegen
 
 
 @intrinsic

@@ -1,0 +1,5 @@
+"""The same training in plain NumPy, as the article and the papers write it: slow, the oracle."""
+
+from fastgd.reference.training import train
+
+__all__ = ["train"]

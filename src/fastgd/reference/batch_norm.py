@@ -1,0 +1,63 @@
+"""Batch normalisation of a hidden layer's inputs (Ioffe and Szegedy, ICML 2015)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.optimizers import Optimizer
+from fastgd.reference.parameter import Parameter
+from fastgd.results import BatchNorm
+
+FloatArray = NDArray[np.float64]
+
+EPSILON = 1e-5
+"""Keeps a unit that is the same for all samples away from a division by 0."""
+
+MOMENTUM = 0.1
+"""What a batch adds to the running statistics (PyTorch's name and number)."""
+
+
+class Normalization:
+    """Every unit gets mean 0 and variance 1 over the batch, then a learned scale and shift."""
+
+    def __init__(self, units: int, alpha: float, optimizer: Optimizer) -> None:
+        self.scale = Parameter(np.ones(units), alpha, optimizer)
+        self.shift = Parameter(np.zeros(units), alpha, optimizer)
+        self.mean = np.zeros(units)
+        self.variance = np.ones(units)
+
+    def forward(self, z: FloatArray) -> FloatArray:
+        """Algorithm 1, for the inputs z (samples, units) of a training batch."""
+        samples = len(z)
+        mean = z.sum(axis=0) / samples
+        variance = ((z - mean) ** 2).sum(axis=0) / samples
+        self._deviation = np.sqrt(variance + EPSILON)
+        self._normal = (z - mean) / self._deviation
+
+        unbiased = variance * (samples / (samples - 1))
+        self.mean = (1 - MOMENTUM) * self.mean + MOMENTUM * mean
+        self.variance = (1 - MOMENTUM) * self.variance + MOMENTUM * unbiased
+        scaled: FloatArray = self.scale.value * self._normal + self.shift.value
+        return scaled
+
+    def measure(self, z: FloatArray) -> FloatArray:
+        """Algorithm 2: with the running statistics, so that a sample stands alone."""
+        normal = (z - self.mean) / np.sqrt(self.variance + EPSILON)
+        return self.scale.value * normal + self.shift.value
+
+    def backward(self, delta: FloatArray) -> FloatArray:
+        """Turn the delta of the scaled and shifted inputs into that of z, by the chain rule.
+
+        z moves its batch's mean and variance, too: that takes away from the delta its mean and what
+        of it goes along with the normalised input (section 3 of the paper, its derivatives put
+        together).
+        """
+        self.scale.g = (delta * self._normal).sum(axis=0)
+        self.shift.g = delta.sum(axis=0)
+        samples = len(delta)
+        rest = delta - self.shift.g / samples - self._normal * self.scale.g / samples
+        before: FloatArray = self.scale.value / self._deviation * rest
+        return before
+
+    def result(self) -> BatchNorm:
+        """What has been learned."""
+        return BatchNorm(self.scale.value, self.shift.value, self.mean, self.variance)

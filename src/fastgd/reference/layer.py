@@ -1,0 +1,128 @@
+"""One layer of weights and the units behind it: forward, back, and the derivatives."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.options import Method
+from fastgd.reference.batch_norm import Normalization
+from fastgd.reference.functions import FUNCTIONS, output_slope
+from fastgd.reference.parameter import Parameter
+from fastgd.reference.philox import DROPCONNECT, DROPOUT, mask
+
+FloatArray = NDArray[np.float64]
+
+
+class Layer:
+    """Weights (inputs, outputs), bias, batch normalisation, activation, dropout; in this order.
+
+    What `forward` saw stays until `backward` needs it, and the derivatives stand in the parameters.
+
+    Attributes
+    ----------
+    x : (samples, inputs) array
+        What came in.
+    delta : (samples, outputs) array
+        Minus the derivative of the loss by ``x @ weights + bias``.
+    """
+
+    def __init__(
+        self, weights: FloatArray, k: int, alpha: float, method: Method, *, is_output: bool
+    ) -> None:
+        outputs = weights.shape[1]
+        self.k = k
+        self.method = method
+        self.weights = Parameter(weights, alpha, method.optimizer)
+        self.bias = Parameter(np.zeros(outputs), alpha, method.optimizer) if method.bias else None
+        self.norm = (
+            Normalization(outputs, alpha, method.optimizer)
+            if method.batch_norm and not is_output
+            else None
+        )
+        self._activation, self._slope = FUNCTIONS[method.activation]
+        self._dropout = method.dropout
+        if is_output:
+            self._activation = FUNCTIONS[method.output][0]
+            self._slope = output_slope(method.output, method.loss)
+            self._dropout = 0.0
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """All that is trained."""
+        norm = [self.norm.scale, self.norm.shift] if self.norm else []
+        return [self.weights, *([self.bias] if self.bias else []), *norm]
+
+    def measure(self, x: FloatArray) -> FloatArray:
+        """Outputs for x as predict() has them: nothing dropped, the running statistics."""
+        z = np.dot(x, self.weights.value)
+        if self.bias:
+            z = z + self.bias.value
+        if self.norm:
+            z = self.norm.measure(z)
+        return self._activation(z)
+
+    def forward(self, x: FloatArray, iteration: int, seed: int) -> FloatArray:
+        """Outputs for a training batch x (samples, inputs)."""
+        self.x = x
+        self._connected = self._mask(
+            self.method.dropconnect, DROPCONNECT, self.weights.value.shape, iteration, seed
+        )
+        self._used = self.weights.value
+        if self._connected is not None:
+            self._used = self._used * self._connected
+        z = np.dot(x, self._used)
+        if self.bias:
+            z = z + self.bias.value
+        if self.norm:
+            z = self.norm.forward(z)
+        self._v = self._activation(z)
+        self._kept = self._mask(self._dropout, DROPOUT, z.shape, iteration, seed)
+        return self._v if self._kept is None else self._v * self._kept
+
+    def backward(self, error: FloatArray) -> None:
+        """Find delta and minus the derivatives from how much the outputs are missed by.
+
+        For the last layer ``error`` is y - v, times the sample's weight; for any other it is the
+        next one's `error_before`.
+        """
+        delta = error * self._slope(self._v)
+        if self._kept is not None:
+            delta = delta * self._kept
+        delta = self._limit(delta)
+        if self.norm:
+            delta = self.norm.backward(delta)
+        self.delta = delta
+
+        g = self.x.T.dot(delta)
+        if self._connected is not None:
+            g = g * self._connected
+        if self.method.l1:
+            g = g - self.method.l1 * np.sign(self.weights.value)
+        if self.method.l2:
+            g = g - self.method.l2 * self.weights.value
+        self.weights.g = g
+        if self.bias:
+            self.bias.g = delta.sum(axis=0)
+
+    def error_before(self) -> FloatArray:
+        """How much each input contributed to delta, weighted by its weights."""
+        error: FloatArray = self.delta.dot(self._used.T)
+        return error
+
+    def squared_norms(self) -> FloatArray:
+        """For each sample the squared length of its own derivative: |x|^2 |delta|^2, (samples,)."""
+        inputs = (self.x**2).sum(axis=1) + (1 if self.bias else 0)
+        norms: FloatArray = inputs * (self.delta**2).sum(axis=1)
+        return norms
+
+    def _limit(self, delta: FloatArray) -> FloatArray:
+        """Trim small deltas to 0 and clip large ones (article, "Delta trimming")."""
+        if self.method.trim_below:
+            delta = np.where(np.abs(delta) < self.method.trim_below, 0.0, delta)
+        if self.method.clip_above < np.inf:
+            delta = np.clip(delta, -self.method.clip_above, self.method.clip_above)
+        return delta
+
+    def _mask(
+        self, rate: float, purpose: int, shape: tuple[int, ...], iteration: int, seed: int
+    ) -> FloatArray | None:
+        return mask(rate, shape, iteration, seed, self.k, purpose) if rate else None

@@ -1,0 +1,139 @@
+"""The step that each optimizer makes from minus the derivative, as its paper and PyTorch have it.
+
+One object serves one array of parameters and remembers what the formula needs of the past. All of
+it starts at 0. ``change`` returns what is *added* to the parameters.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd import optimizers
+
+FloatArray = NDArray[np.float64]
+
+
+class Optimizer(Protocol):
+    """One array's optimizer."""
+
+    def change(self, g: FloatArray, alpha: float) -> FloatArray:
+        """Return what to add to the parameters, for minus the derivative g."""
+        ...
+
+
+class GradientDescent:
+    """The article's own: alpha times minus the derivative (Cauchy 1847)."""
+
+    def change(self, g: FloatArray, alpha: float) -> FloatArray:
+        """``alpha * g``."""
+        return alpha * g
+
+
+class Momentum:
+    """A velocity that remembers (Polyak, "Some methods of speeding up the convergence", 1964)."""
+
+    def __init__(self, mu: float) -> None:
+        self.mu = mu
+        self.v: FloatArray | float = 0.0
+
+    def change(self, g: FloatArray, alpha: float) -> FloatArray:
+        """``v = mu v + g``, as in PyTorch: alpha is no part of the velocity."""
+        self.v = self.mu * self.v + g
+        return alpha * self.v
+
+
+class Nesterov:
+    """The slope where the velocity leads (Nesterov 1983, as in Sutskever et al., ICML 2013)."""
+
+    def __init__(self, mu: float) -> None:
+        self.mu = mu
+        self.v: FloatArray | float = 0.0
+
+    def change(self, g: FloatArray, alpha: float) -> FloatArray:
+        """``g + mu v`` looks one step ahead of Momentum."""
+        self.v = self.mu * self.v + g
+        return alpha * (g + self.mu * self.v)
+
+
+class AdaGrad:
+    """Small steps where derivatives were large (Duchi, Hazan and Singer, JMLR 12, 2011)."""
+
+    def __init__(self, epsilon: float) -> None:
+        self.epsilon = epsilon
+        self.s: FloatArray | float = 0.0
+
+    def change(self, g: FloatArray, alpha: float) -> FloatArray:
+        """Divide by the root of the sum of all squares so far."""
+        self.s = self.s + g * g
+        return alpha * g / (np.sqrt(self.s) + self.epsilon)
+
+
+class AdaDelta:
+    """Steps in the parameters' own unit (Zeiler, arXiv 1212.5701, Algorithm 1)."""
+
+    def __init__(self, rho: float, epsilon: float) -> None:
+        self.rho = rho
+        self.epsilon = epsilon
+        self.s: FloatArray | float = 0.0
+        self.u: FloatArray | float = 0.0
+
+    def change(self, g: FloatArray, alpha: float) -> FloatArray:
+        """``RMS(earlier steps) / RMS(derivatives) * g``; the paper's alpha is 1."""
+        self.s = self.rho * self.s + (1 - self.rho) * g * g
+        d = np.sqrt(self.u + self.epsilon) / np.sqrt(self.s + self.epsilon) * g
+        self.u = self.rho * self.u + (1 - self.rho) * d * d
+        return alpha * d
+
+
+class RMSProp:
+    """Divide by a fading root mean square (Tieleman and Hinton, Coursera lecture 6.5, 2012)."""
+
+    def __init__(self, rho: float, epsilon: float) -> None:
+        self.rho = rho
+        self.epsilon = epsilon
+        self.s: FloatArray | float = 0.0
+
+    def change(self, g: FloatArray, alpha: float) -> FloatArray:
+        """AdaGrad with a memory that fades."""
+        self.s = self.rho * self.s + (1 - self.rho) * g * g
+        return alpha * g / (np.sqrt(self.s) + self.epsilon)
+
+
+class Adam:
+    """Fading mean and square, corrected for their start (Kingma and Ba, ICLR 2015, Algorithm 1)."""
+
+    def __init__(self, beta1: float, beta2: float, epsilon: float) -> None:
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.m: FloatArray | float = 0.0
+        self.s: FloatArray | float = 0.0
+        self.t = 0
+
+    def change(self, g: FloatArray, alpha: float) -> FloatArray:
+        """The t-th update divides by ``1 - beta^t``, since both memories start at 0."""
+        self.t += 1
+        self.m = self.beta1 * self.m + (1 - self.beta1) * g
+        self.s = self.beta2 * self.s + (1 - self.beta2) * g * g
+        mean = self.m / (1 - self.beta1**self.t)
+        root = np.sqrt(self.s) / np.sqrt(1 - self.beta2**self.t)
+        change: FloatArray = alpha * mean / (root + self.epsilon)
+        return change
+
+
+_TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
+    optimizers.GradientDescent: GradientDescent,
+    optimizers.Momentum: Momentum,
+    optimizers.Nesterov: Nesterov,
+    optimizers.AdaGrad: AdaGrad,
+    optimizers.AdaDelta: AdaDelta,
+    optimizers.RMSProp: RMSProp,
+    optimizers.Adam: Adam,
+}
+
+
+def twin(optimizer: optimizers.Optimizer) -> Optimizer:
+    """A fresh optimizer that does what one of `fastgd.optimizers` stands for."""
+    return _TWINS[type(optimizer)](*optimizer)

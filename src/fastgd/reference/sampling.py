@@ -1,0 +1,88 @@
+"""Which samples an update sees: epochs of mini-batches, or draws whose odds are learned."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.options import Method
+from fastgd.reference.philox import shuffled, uniform
+
+FloatArray = NDArray[np.float64]
+
+
+class Batch(NamedTuple):
+    """The samples of one update."""
+
+    places: slice | NDArray[np.int64]
+    weights: FloatArray | None  # (samples, 1): the factor of each sample's loss
+
+
+class Epochs:
+    """Every sample once per epoch, in batches of equal size but for the last."""
+
+    def __init__(self, samples: int, method: Method) -> None:
+        self.samples = samples
+        self.batch_size = method.batch_size or samples
+        self.per_epoch = -(-samples // self.batch_size)
+        self._in_order = method.batch_size is None or not method.shuffle
+        self._seed = method.shuffle_seed
+        self._weights = _column(method.sample_weight)
+        self._epoch = -1
+
+    def batch(self, j: int) -> Batch:
+        """The batch of iteration j."""
+        epoch, at = divmod(j, self.per_epoch)
+        places = slice(at * self.batch_size, (at + 1) * self.batch_size)
+        if self._in_order:
+            return Batch(places, None if self._weights is None else self._weights[places])
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._order = np.array(shuffled(self.samples, epoch, self._seed))
+        index = self._order[places]
+        return Batch(index, None if self._weights is None else self._weights[index])
+
+
+class Adaptive:
+    """Batches drawn where the derivative is long (Bouchard et al., arXiv 1506.09016, Algorithm 1).
+
+    The odds q of the samples are a softmax of ``tau``, which itself descends: on the variance of
+    the weighted derivative. Dividing by N q keeps the expected value of a draw's derivative at the
+    mean over all samples, whatever q is.
+    """
+
+    def __init__(self, samples: int, method: Method, seed: int) -> None:
+        assert method.batch_size is not None  # checked with the options
+        self.samples = samples
+        self.batch_size = method.batch_size
+        self.per_epoch = -(-samples // self.batch_size)
+        self.tau = np.zeros(samples)
+        self._rate = method.sampling_rate
+        self._seed = seed
+        self._weights = np.ones(samples) if method.sample_weight is None else method.sample_weight
+
+    def odds(self) -> FloatArray:
+        """The probability of each sample, (samples,)."""
+        power = np.exp(self.tau - self.tau.max())
+        q: FloatArray = power / power.sum()
+        return q
+
+    def batch(self, j: int) -> Batch:
+        """The draws of iteration j, with replacement, by inversion of the cumulated odds."""
+        q = self.odds()
+        u = uniform(self.batch_size, j, self._seed)
+        self._drawn = np.searchsorted(np.cumsum(q)[:-1], u, side="right")
+        weights = self._weights[self._drawn] / (self.samples * q[self._drawn])
+        return Batch(self._drawn, weights[:, None])
+
+    def learn(self, squared_norms: FloatArray) -> None:
+        """Descend tau, given the squared norm of each draw's weighted derivative.
+
+        The derivative of log q_i by tau_k is 1 - q_k for k = i, else -q_k.
+        """
+        drawn = np.bincount(self._drawn, squared_norms, minlength=self.samples)
+        self.tau += self._rate / self.batch_size * (drawn - self.odds() * squared_norms.sum())
+
+
+def _column(weights: FloatArray | None) -> FloatArray | None:
+    return None if weights is None else weights.reshape(-1, 1)
