@@ -17,10 +17,11 @@ def prepare(work: Work, threads: int) -> Callable[[], fastgd.Run | fastgd.Sweep]
         "record_every": work.record_every,
         **work.options,
     }
-    X, y, alphas, seeds = work.X, work.y, list(work.alphas), work.seeds
+    X, y, alphas, seeds = work.X, work.y, work.alphas, work.seeds
     if work.runs == 1:
         return lambda: fastgd.train(X, y, alpha=alphas[0], seed=seeds[0], **given)
-    return lambda: fastgd.sweep(X, y, alpha=alphas, seed=seeds, threads=threads, **given)
+    axis = np.array(alphas)
+    return lambda: fastgd.sweep(X, y, alpha=axis, seed=seeds, threads=threads, **given)
 
 
 def reference(work: Work) -> Callable[[], Result]:

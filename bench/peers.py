@@ -49,6 +49,11 @@ ROWS = (
     Row("sigmoids", 1, repeats=15),
     Row("threads", 2, repeats=15),
     Row("startup", None, repeats=3),
+    Row("optimizers", None),
+    Row("regularised", None),
+    Row("ending", None),
+    Row("alpha_map", None, repeats=3),
+    Row("compile_times", 1, repeats=3),
 )
 
 

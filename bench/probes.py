@@ -1,10 +1,5 @@
-"""What the machine itself takes: FMA latency, bare sigmoids, starting Python with fastgd."""
+"""What the machine itself takes: FMA latency, bare sigmoids."""
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 
 import numpy as np
@@ -15,17 +10,6 @@ from fastgd.kernel.lanes import native_lanes, runs_side_by_side, shapes_for
 from fastgd.kernel.tile import Shape, fma, load, store
 
 CHAIN = 1_000_000
-
-_STARTUP = """
-import json, time
-import numba
-with_numba = time.perf_counter()
-import fastgd
-with_fastgd = time.perf_counter()
-fastgd.train([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0])
-trained = time.perf_counter()
-print(json.dumps([with_fastgd - with_numba, trained - with_fastgd]))
-"""
 
 
 @njit(error_model="numpy")
@@ -66,25 +50,3 @@ def bare_sigmoids(
         raise ValueError(f"{len(numbers)} values are not whole tiles of {lanes}")
     shape = Shape(1, 1, lanes)
     return lambda: _sigmoids(shape, numbers, lanes, times), runs
-
-
-def startup() -> tuple[float, float, float]:
-    """Return seconds of ``import fastgd`` after numba, and of a first training after that.
-
-    Each in a fresh Python: the training with an empty cache, then with the cache that this filled.
-    """
-    with tempfile.TemporaryDirectory() as cache:
-        environment = os.environ | {"NUMBA_CACHE_DIR": cache}
-        (_, cold), (imported, warm) = (
-            json.loads(
-                subprocess.run(
-                    [sys.executable, "-c", _STARTUP],
-                    env=environment,
-                    check=True,
-                    capture_output=True,
-                    text=True,
-                ).stdout
-            )
-            for _ in range(2)
-        )
-    return imported, warm, cold

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("fastgd", "numpy", "numba", "llvmlite", "jax", "torch", "scikit-learn")
+PACKAGES = ("fastgd", "numpy", "numba", "llvmlite", "jax", "optax", "torch", "scikit-learn")
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", "target", "met")
 LEFT = ("work", "against", "target")
@@ -54,7 +54,9 @@ class Line:
 
 
 def _digits(value: float) -> str:
-    """Three digits at least, none of them after the point for large numbers."""
+    """Three digits at least, none of them after the point for large numbers; counts as they are."""
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 

@@ -6,126 +6,28 @@ lines of the row come back as JSON.
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from importlib.util import find_spec
+from dataclasses import asdict
 from statistics import median
-from typing import Any
 
-import numpy as np
-
+import fresh
+import option_rows
 import ours
-import peer_numpy
 import probes
+from compare import (
+    Peer,
+    Settings,
+    compare,
+    jax_best,
+    jax_plain,
+    numpy_listing,
+    sklearn_fit,
+    torch_tensors,
+)
 from measure import in_turn
 from report import Line
-from workload import Work, article, check, made_up
+from workload import ALPHAS, SMALL_ALPHAS, article, made_up
 
 ARTICLE_ALPHAS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
-
-ALPHAS = tuple(np.logspace(-3, 0, 32).tolist())
-"""32 of them with 32 seeds are 1,024 runs; with 32 hidden units more than 1 is chaotic."""
-
-SMALL_ALPHAS = tuple(np.logspace(-4, -2, 32).tolist())
-"""For hundreds of samples, whose derivatives add up."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a row is measured."""
-
-    threads: int
-    repeats: int
-    effort: float  # share of the full iterations
-
-
-@dataclass(frozen=True)
-class Peer:
-    """Another way to do a work."""
-
-    name: str
-    module: str  # must be installed
-    prepare: Callable[[Work], Callable[[], Any]]  # turns a work into a call
-    target: str = ""
-    share: float = 1.0  # of the iterations: slow ones do fewer, and the figures are per iteration
-    checked: bool = True
-
-
-# ---------------------------------------------------------------- the peers
-
-
-def numpy_listing(work: Work) -> Callable[[], object]:
-    """Return a call of the article's listing, once for each run."""
-    return partial(peer_numpy.train, work)
-
-
-def jax_plain(work: Work) -> Callable[[], object]:
-    """Return what a user of JAX would write."""
-    import peer_jax
-
-    return peer_jax.plain(work)
-
-
-def jax_best(block: int) -> Callable[[Work], Callable[[], object]]:
-    """Return the fastest form of JAX, ``block`` runs at a time."""
-
-    def prepare(work: Work) -> Callable[[], object]:
-        import peer_jax
-
-        return peer_jax.best(work, block)
-
-    return prepare
-
-
-def torch_tensors(block: int, threads: int) -> Callable[[Work], Callable[[], object]]:
-    """Return hand-written tensors, ``block`` runs at a time."""
-
-    def prepare(work: Work) -> Callable[[], object]:
-        import peer_torch
-
-        return peer_torch.prepare(work, block, threads)
-
-    return prepare
-
-
-def sklearn_fit(work: Work) -> Callable[[], object]:
-    """Return one fit of a classifier."""
-    import peer_sklearn
-
-    return peer_sklearn.prepare(work)
-
-
-def compare(title: str, work: Work, peers: Sequence[Peer], settings: Settings) -> list[Line]:
-    """Check everybody who is installed, then time all in turn; ns per iteration of one run."""
-    work = work.times(settings.effort)
-    short = work.shortest()
-    check("fastgd", ours.result(ours.prepare(short, settings.threads)()), short)
-    calls = {"fastgd": ours.prepare(work, settings.threads)}
-    iterations = {"fastgd": work.iterations}
-    for peer in peers:
-        if find_spec(peer.module) is None:
-            continue
-        theirs = work.times(peer.share)
-        calls[peer.name] = peer.prepare(theirs)
-        if peer.checked:
-            checked = theirs.iterations == short.iterations
-            check(peer.name, (calls[peer.name] if checked else peer.prepare(short))(), short)
-        iterations[peer.name] = theirs.iterations
-    seconds = in_turn(calls, settings.repeats)
-    ns = {name: 1e9 * s / work.runs / iterations[name] for name, s in seconds.items()}
-    own = ns["fastgd"]
-    lines = []
-    for peer in peers:
-        note = "" if peer.share == 1 else f"theirs from {iterations.get(peer.name, 0):,} iterations"
-        theirs_ns = ns.get(peer.name)
-        ratio = theirs_ns / own if theirs_ns else None
-        note = note if theirs_ns else "not installed"
-        lines.append(Line(title, peer.name, own, theirs_ns, ratio, peer.target, note=note))
-    return lines
-
-
-# ---------------------------------------------------------------- one function per row
 
 
 def train(settings: Settings) -> list[Line]:
@@ -230,7 +132,7 @@ def threads(settings: Settings) -> list[Line]:
 
 def startup(settings: Settings) -> list[Line]:
     """Import, and the first training in a fresh Python."""
-    rounds = [probes.startup() for _ in range(settings.repeats)]
+    rounds = [fresh.startup() for _ in range(settings.repeats)]
     limits = {
         "import fastgd": 0.15,
         "first train, filled cache": 0.5,
@@ -249,7 +151,7 @@ ROWS = {
     function.__name__: function
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
-        startup,
+        startup, *option_rows.ALL,
     )
 }  # fmt: skip
 

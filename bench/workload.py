@@ -12,6 +12,12 @@ from fastgd.network import first_weights, layer_sizes
 
 Array = NDArray[np.float64]
 
+ALPHAS = tuple(np.logspace(-3, 0, 32).tolist())
+"""32 of them with 32 seeds are 1,024 runs; with 32 hidden units more than 1 is chaotic."""
+
+SMALL_ALPHAS = tuple(np.logspace(-4, -2, 32).tolist())
+"""For hundreds of samples, whose derivatives add up."""
+
 LENGTH = 48
 """Iterations come in multiples of this, so that any loop can be unrolled and any error recorded.
 

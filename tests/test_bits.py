@@ -14,11 +14,13 @@ import pytest
 import fastgd
 from fastgd import plan as plan_module
 from fastgd.kernel import functions
+from fastgd.layout import Layout
 from fastgd.network import Network, first_weights
 from fastgd.options import Method
-from golden import CASES, GOLDEN, digest, plan
+from golden import CASES, GOLDEN, OPTIONS, digest, plan
 
 HASHES = json.loads(GOLDEN.read_text())
+EVERYTHING = [case for case in OPTIONS if case.startswith("everything")]
 TARGETS = ("skylake-avx512", "haswell", "nehalem")  # AVX-512; AVX2 and FMA; no FMA at all
 
 
@@ -33,6 +35,17 @@ def test_golden_hashes_on_two_threads(case):
     assert digest(case, 4, threads=2) == HASHES[case]
 
 
+@pytest.mark.parametrize("case", OPTIONS)
+@pytest.mark.parametrize("runs", [1, 8])
+def test_golden_hashes_of_the_options(case, runs):
+    assert digest(case, runs) == HASHES[case]
+
+
+@pytest.mark.parametrize("case", EVERYTHING)
+def test_golden_hashes_of_the_options_on_two_threads(case):
+    assert digest(case, 8, threads=2) == HASHES[case]
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("runs", [1, 8])
 def test_golden_hashes_on_other_processors(target, runs, tmp_path):
@@ -44,14 +57,15 @@ def test_golden_hashes_on_other_processors(target, runs, tmp_path):
     }
     if target == "skylake-avx512" and "avx512f" not in cpu_flags():
         pytest.skip("this processor cannot run AVX-512 code")
+    cases = [*CASES, *(EVERYTHING if runs == 8 else ())]
     done = subprocess.run(
-        [sys.executable, GOLDEN.with_name("golden.py"), str(runs)],
+        [sys.executable, GOLDEN.with_name("golden.py"), str(runs), "1", *cases],
         env=environment,
         capture_output=True,
         check=True,
         text=True,
     )
-    assert json.loads(done.stdout) == HASHES
+    assert json.loads(done.stdout) == {case: HASHES[case] for case in cases}
 
 
 def cpu_flags():
@@ -64,6 +78,30 @@ def cpu_flags():
 def test_chunks_change_nothing(monkeypatch, seconds):
     monkeypatch.setattr(plan_module, "CHUNK_SECONDS", seconds)
     assert digest("deep and odd", 4) == HASHES["deep and odd"]
+
+
+@pytest.mark.parametrize("case", ["adam", "batches", *EVERYTHING])
+def test_chunks_of_one_iteration_change_nothing(monkeypatch, case):
+    """Also in the middle of an epoch, and with what an optimizer remembers."""
+    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", 1e-9)
+    assert digest(case, 8) == HASHES[case]
+
+
+@pytest.mark.parametrize("case", ["endings", *EVERYTHING])
+def test_packing_changes_nothing(monkeypatch, case):
+    """Runs whose neighbours are over move to other lanes of fewer blocks."""
+    packed = []
+    pack = Layout.pack
+
+    def spy(layout, old, lanes, records):
+        packed.append((len(old.numbers), len(lanes)))
+        return pack(layout, old, lanes, records)
+
+    monkeypatch.setattr(Layout, "pack", spy)
+    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", 1e-9)
+    assert digest(case, 1) == HASHES[case]
+    assert digest(case, 8) == HASHES[case]
+    assert len(packed) >= 2
 
 
 def test_waves_change_nothing(monkeypatch):

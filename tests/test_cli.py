@@ -258,8 +258,8 @@ def test_a_diverged_run_is_called_so_and_is_json(run, tmp_path):
     path.write_text("x,y\n1,1e300\n2,0\n")
     arguments = ["train", path, "--target", "y", "--alpha", "1e10", "--iterations", "50"]
     _, out, _ = run(*arguments)
-    assert "Diverged: a weight overflowed in iteration 1\n" in out
-    assert re.search(r"^ *50 +nan *$", out, re.MULTILINE)
+    assert "Diverged after 1 iteration: a number overflowed\n" in out
+    assert re.search(r"^ *1 +nan *$", out, re.MULTILINE)
     code, out, _ = run(*arguments, "--json")
     facts = json.loads(out, parse_constant=pytest.fail)  # Infinity and NaN are no JSON
     assert code == 0

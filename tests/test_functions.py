@@ -1,11 +1,12 @@
-"""exp and sigmoid against mpmath, and the instructions they become."""
+"""exp, sigmoid and tanh against mpmath, the other activations, and the instructions they become."""
 
 import numpy as np
 import pytest
 from mpmath import libmp
 from numba import njit
 
-from fastgd.kernel.functions import LIMIT, exp_negative, sigmoid
+from fastgd.kernel.choice import Choice
+from fastgd.kernel.functions import LIMIT, activate, exp_negative, sigmoid, slope, tanh
 from fastgd.kernel.lanes import native_lanes
 from fastgd.kernel.tile import Shape, panel, store, units_of
 
@@ -23,6 +24,20 @@ def apply_exp(shape, x, result):
 def apply_sigmoid(shape, x, result):
     for i in range(0, len(x), units_of(shape)):
         store(shape, result, i, 0, sigmoid(panel(shape, x, i)))
+
+
+@njit(error_model="numpy", _nrt=False)
+def apply_tanh(shape, x, result):
+    for i in range(0, len(x), units_of(shape)):
+        store(shape, result, i, 0, tanh(panel(shape, x, i)))
+
+
+@njit(error_model="numpy", _nrt=False)
+def apply_choice(shape, choice, x, result, slopes):
+    for i in range(0, len(x), units_of(shape)):
+        v = activate(choice, panel(shape, x, i))
+        store(shape, result, i, 0, v)
+        store(shape, slopes, i, 0, slope(choice, v))
 
 
 @njit(error_model="numpy", _nrt=False)
@@ -132,5 +147,104 @@ def test_sigmoid_is_packed_and_calls_nothing():
     text = body(apply_sigmoid)
     assert "vfmadd" in text or "fmla" in text
     assert "pd" in text
+    assert "vdivsd" not in text
+    assert "\tcall" not in text
+
+
+# ---------------------------------------------------------------- tanh
+
+
+def exact_tanh(x):
+    parts = np.empty((2, len(x)))
+    for i, value in enumerate(x):
+        number = libmp.mpf_tanh(libmp.from_float(value), BITS)
+        near = libmp.to_float(number)
+        rest = libmp.mpf_sub(number, libmp.from_float(near), BITS)
+        parts[:, i] = near, libmp.to_float(rest)
+    return parts
+
+
+def test_tanh_at_a_million_points_against_mpmath():
+    random = np.random.default_rng(1)
+    halves = np.arange(0, 60) * (np.log(2) / 4)  # where n changes, the remainder is largest
+    sizes = 10.0 ** random.uniform(-308, 0, POINTS // 4)
+    x = np.concatenate(
+        [
+            [0.0, 5e-324, 1e-310, 2.0**-1022, 19.0, 20.0, np.nextafter(20.0, 0), 700.0, 1e308],
+            halves,
+            np.nextafter(halves, 0),
+            np.nextafter(halves, np.inf),
+            random.uniform(0, 21, POINTS // 4),
+            np.abs(random.normal(0, 1, POINTS // 4)),
+            random.uniform(0, 0.4, POINTS // 4),
+            random.uniform(1, 10, POINTS // 4) * sizes,
+        ]
+    )
+    assert len(x) >= POINTS
+    x = x * random.choice([-1.0, 1.0], len(x))
+    got = call(apply_tanh, x)
+    near, rest = exact_tanh(np.abs(x))
+    assert ulps(np.abs(got), (near, rest)).max() <= 3.0  # measured: 2.9
+    assert (np.signbit(got) == np.signbit(x)).all()
+    assert (got == -call(apply_tanh, -x)).all()
+
+
+@pytest.mark.parametrize("x", [0.0, 5e-324, 1e-310, 2.0**-1022, 1e-300, 1e-20])
+def test_tanh_is_its_argument_near_zero(x):
+    assert call(apply_tanh, [x, -x]).tolist() == [x, -x]
+    assert np.signbit(call(apply_tanh, [x, -x])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("x", [20.0, 40.0, 1e308, np.inf])
+def test_tanh_saturates(x):
+    assert call(apply_tanh, [x, -x]).tolist() == [1.0, -1.0]
+
+
+def test_tanh_keeps_nan():
+    assert np.isnan(call(apply_tanh, [np.nan])[0])
+
+
+# ---------------------------------------------------------------- all activations
+
+POINTS_OF = [-np.inf, -3.0, -5e-324, -0.0, 0.0, 5e-324, 0.5, 2.0, 1e300, np.inf, np.nan]
+
+
+def values_and_slopes(name, x):
+    padded = np.concatenate([x, np.zeros(-len(x) % 8)])
+    result, slopes = np.empty_like(padded), np.empty_like(padded)
+    apply_choice(Shape(1, 8, 1), Choice(name), padded, result, slopes)
+    return result[: len(x)], slopes[: len(x)]
+
+
+def test_relu():
+    values, slopes = values_and_slopes("relu", POINTS_OF)
+    expected = [0.0, 0.0, 0.0, 0.0, 0.0, 5e-324, 0.5, 2.0, 1e300, np.inf, np.nan]
+    np.testing.assert_array_equal(values, expected)
+    assert slopes.tolist() == [0.0] * 5 + [1.0] * 5 + [0.0]
+
+
+def test_identity():
+    values, slopes = values_and_slopes("identity", POINTS_OF)
+    assert values.tobytes() == np.array(POINTS_OF).tobytes()
+    assert slopes.tolist() == [1.0] * len(POINTS_OF)
+
+
+@pytest.mark.parametrize(
+    ("name", "derivative"),
+    [("sigmoid", lambda v: v * (1 - v)), ("tanh", lambda v: 1 - v * v)],
+)
+def test_slopes_follow_from_values(name, derivative):
+    x = np.random.default_rng(0).normal(size=100)
+    values, slopes = values_and_slopes(name, x)
+    np.testing.assert_allclose(slopes, derivative(values), rtol=1e-14, atol=1e-16)
+    close = call({"sigmoid": apply_sigmoid, "tanh": apply_tanh}[name], x)
+    assert values.tobytes() == close.tobytes()
+
+
+@pytest.mark.skipif(native_lanes() == 2, reason="without FMA instructions, fma is a call by design")
+def test_tanh_is_packed_and_calls_nothing():
+    call(apply_tanh, [0.0])
+    text = body(apply_tanh)
+    assert "vfmadd" in text or "fmla" in text
     assert "vdivsd" not in text
     assert "\tcall" not in text

@@ -8,6 +8,7 @@ import pytest
 
 import fastgd
 from fastgd import storage
+from fastgd.options import Method
 
 
 @pytest.fixture
@@ -25,6 +26,8 @@ def same(a, b):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, fastgd.Run | fastgd.Sweep):
         return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+    if isinstance(a, Method):
+        return same(a.given, b.given)
     if isinstance(a, dict):
         return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
     return type(a) is type(b) and (a == b or (a != a and b != b))
@@ -81,6 +84,24 @@ def test_files_of_another_format(xor, tmp_path, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(ValueError, match="must have format 1, got format 2"):
         fastgd.load(tmp_path / "run.npz")
+
+
+def test_files_from_before_the_options(xor, sweep, tmp_path, monkeypatch):
+    """They have fewer facts, and a sweep's networks have sizes only."""
+    write = storage.write
+    new = ("summary", "minimizer", "options", "biases", "normalization", "networks")
+
+    def write_as_before(path, kind, facts, arrays):
+        old = {name: value for name, value in facts.items() if name not in new}
+        if kind == "Sweep":
+            old["sizes"] = [network.sizes for network in sweep.networks]
+        write(path, kind, old, arrays)
+
+    monkeypatch.setattr(storage, "write", write_as_before)
+    run = fastgd.train(*xor, iterations=10)
+    for result in (run, sweep):
+        result.save(tmp_path / "old.npz")
+        assert same(fastgd.load(tmp_path / "old.npz"), result)
 
 
 def test_missing_file(tmp_path):

@@ -3,8 +3,20 @@
 from importlib.metadata import version
 
 from fastgd import reference
+from fastgd.minimization import minimize
+from fastgd.objective import Objective, objective
 from fastgd.results import Run, Sweep, load
 from fastgd.training import sweep, train
 
-__all__ = ["Run", "Sweep", "load", "reference", "sweep", "train"]
+__all__ = [
+    "Objective",
+    "Run",
+    "Sweep",
+    "load",
+    "minimize",
+    "objective",
+    "reference",
+    "sweep",
+    "train",
+]
 __version__ = version("fastgd")

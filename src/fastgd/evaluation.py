@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Schedule
+from fastgd.kernel.lanes import ROWS
 from fastgd.kernel.parallel import train_blocks
 from fastgd.layout import Layout, pad, up
-from fastgd.kernel.lanes import ROWS
 from fastgd.network import Network
 from fastgd.options import Method
 from fastgd.recipes import base_values, recipe_of
@@ -22,21 +22,25 @@ def evaluate(
     data = pad(X, np.zeros((len(X), outputs)), bias=network.bias)
     block = layout.allocate(1, records=0)
     layout.load(block, row[None], np.ones((1, network.layers)), base_values(method)[None])
-    # Iteration number `iterations` only measures.
-    schedule = Schedule(
+    schedule = schedule_of(layout, iterations=0, values=float(len(X) * outputs))
+    train_blocks(layout.shapes, layout.recipe, data, layout.table, block, schedule, threads=1)
+    return layout.values_of(block, network.layers - 1)[: len(X)]
+
+
+def schedule_of(layout: Layout, iterations: int, values: float) -> Schedule:
+    """Iteration 0 alone; with ``iterations=0`` it only measures."""
+    return Schedule(
         first=0,
         last=1,
-        iterations=0,
+        iterations=iterations,
         record_every=1,
-        group=group,
-        values=float(len(X) * outputs),
-        samples=len(X),
-        batch=method.batch_size or len(X),
+        group=layout.group,
+        values=values,
+        samples=layout.samples,
+        batch=layout.batch or layout.samples,
         epoch=1,
         window=1,
         kept=layout.kept,
         shuffle=False,
         shuffle_seed=0,
     )
-    train_blocks(layout.shapes, layout.recipe, data, layout.table, block, schedule, threads=1)
-    return layout.values_of(block, network.layers - 1)[: len(X)]

@@ -241,7 +241,7 @@ class Layout:
         memory = np.zeros(blocks * self.numbers + LINE)
         begin = -memory.ctypes.data // 8 % LINE
         numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
-        rest = {
+        rest: dict[str, NDArray[Any]] = {
             name: np.zeros((blocks, length), kind)
             for name, (length, kind) in self._arrays(records).items()
         }
@@ -285,9 +285,15 @@ class Layout:
         taken += [(getattr(old, name), getattr(block, name)) for name in names]
         for source, target in taken:
             by_lane = source.reshape(len(source), -1, self.runs).transpose(0, 2, 1)
-            moved = by_lane.reshape(-1, by_lane.shape[2])[lanes]
+            moved = by_lane.reshape(len(source) * self.runs, by_lane.shape[2])[lanes]
             target.reshape(blocks, -1, self.runs)[:] = _by_run(moved, self.runs)
         return block
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """(P,) where a single run has its parameters in ``Block.numbers``."""
+        places: NDArray[np.int64] = self._gather(np.arange(self.parameters)[None])[0]
+        return places
 
     def weights(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         """(lanes, P) weights, from ``Block.numbers`` or ``kept``."""
@@ -308,18 +314,16 @@ class Layout:
         return part.transpose(0, 2, 1).reshape(-1, self.watched)
 
     def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
-        """(group, units) of a single run: what layer k of weights led to in the last pass."""
+        """View (group, units) of a single run: what layer k of weights led to in the last pass."""
         layer = Layer(*self.table[k])
         values = block.numbers[0, layer.units : layer.units + self.group * layer.row]
-        return values.reshape(self.group, layer.row)[:, : layer.outputs].copy()
+        return values.reshape(self.group, layer.row)[:, : layer.outputs]
 
     def _layers(self, array: NDArray[Any]) -> list[NDArray[Any]]:
         """Views (blocks, rows * outputs, R) of each layer's part."""
         panels = zip(self._starts, self.network.panels, strict=False)
         return [
-            array[:, start : start + rows * outputs * self.runs].reshape(
-                len(array), -1, self.runs
-            )
+            array[:, start : start + rows * outputs * self.runs].reshape(len(array), -1, self.runs)
             for start, (rows, outputs) in panels
         ]
 
@@ -331,4 +335,4 @@ class Layout:
 
 def _by_run(values: NDArray[Any], runs: int) -> NDArray[Any]:
     """(blocks * R, n) values as (blocks, n, R): the runs of a block become neighbours."""
-    return values.reshape(-1, runs, values.shape[1]).transpose(0, 2, 1)
+    return values.reshape(len(values) // runs, runs, values.shape[1]).transpose(0, 2, 1)

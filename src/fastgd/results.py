@@ -10,12 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd import storage
 from fastgd.network import Network, Weights
+from fastgd.optimizers import ALL, Optimizer
 from fastgd.options import STRUCTURES, Method
 
 if TYPE_CHECKING:
     import pandas
 
 Alpha = float | tuple[float, ...]
+
+_ARRAYS = ("errors", "recorded", "final_error", "status", "iterations", "total_changes")
 
 
 class BatchNorm(NamedTuple):
@@ -51,7 +54,7 @@ class Run:
     Attributes
     ----------
     alpha : float or tuple of float
-        Learning rate, or one per layer.
+        Learning rate, or one per layer; NaN if :func:`fastgd.minimize` made the run.
     hidden_size : tuple of int
         Units of the hidden layers; ``()`` for none.
     seed : int or None
@@ -82,6 +85,9 @@ class Run:
         What ``summary=`` asked for.
     options : dict
         The options that were given and are not the default, such as ``{"l2": 0.01}``.
+    minimizer : dict
+        The method of :func:`fastgd.minimize` that made the run, such as ``{"method": "BFGS"}``;
+        empty for gradient descent.
     """
 
     alpha: Alpha
@@ -99,11 +105,13 @@ class Run:
     normalization: tuple[BatchNorm, ...] = ()
     summary: Summary | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    minimizer: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """The settings and how it ended."""
+        how = f"method={self.minimizer['method']!r}" if self.minimizer else f"alpha={self.alpha}"
         return (
-            f"Run(alpha={self.alpha}, hidden_size={self.hidden_size}, seed={self.seed}, "
+            f"Run({how}, hidden_size={self.hidden_size}, seed={self.seed}, "
             f"final_error={self.final_error:.6g}, {self.status} after {self.iterations} iterations)"
         )
 
@@ -153,8 +161,21 @@ class Run:
         ):
             arrays[f"weights_{k}"] = weights
             arrays[f"direction_changes_{k}"] = changes
-        names = ("alpha", "hidden_size", "seed", "final_error", "status", "iterations")
-        storage.write(path, "Run", {name: getattr(self, name) for name in names}, arrays)
+        for k, (bias, counts) in enumerate(
+            zip(self.biases, self.bias_direction_changes, strict=True)
+        ):
+            arrays[f"biases_{k}"] = bias
+            arrays[f"bias_direction_changes_{k}"] = counts
+        for k, layer in enumerate(self.normalization):
+            arrays |= {f"{name}_{k}": part for name, part in layer._asdict().items()}
+        names = (
+            *("alpha", "hidden_size", "seed", "final_error", "status", "iterations"),
+            *("summary", "minimizer"),
+        )
+        facts = {name: getattr(self, name) for name in names}
+        facts |= {"options": _plain(self.options, arrays), "biases": len(self.biases)}
+        facts["normalization"] = len(self.normalization)
+        storage.write(path, "Run", facts, arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,21 +351,24 @@ class Sweep:
 
     def save(self, path: storage.Path) -> None:
         """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""
-        names = ("errors", "recorded", "final_error", "status", "iterations", "total_changes")
-        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in names}
+        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in _ARRAYS}
         for name in ("kept_weights", "kept_changes"):
             for network, values in enumerate(getattr(self, name) or ()):
                 arrays[f"{name}_{network}"] = values
         for i, weights in enumerate(self.axes.get("weights", ())):
             for k, layer in enumerate(weights):
                 arrays[f"first_weights_{i}_{k}"] = layer
+        for name, values in self.summary._asdict().items() if self.summary else ():
+            arrays[f"summary_{name}"] = values
         axes = {
-            name: len(values) if name == "weights" else values for name, values in self.axes.items()
+            name: len(values) if name == "weights" else _plain(values, arrays)
+            for name, values in self.axes.items()
         }
         facts = {
             "axes": axes,
             "settings": self.settings,
-            "sizes": self.sizes,
+            "options": _plain(self.method.given, arrays),
+            "networks": [(n.sizes, n.bias, n.batch_norm) for n in self.networks],
             "kept": self.kept_weights is not None,
         }
         storage.write(path, "Sweep", facts, arrays)
@@ -374,29 +398,84 @@ def load(path: storage.Path) -> Run | Sweep:
 
 
 def _run(facts: dict[str, Any], arrays: storage.Arrays) -> Run:
+    # What files of the first version lack has the value that it had then.
+    summary, options = facts.pop("summary", None), facts.pop("options", {})
+    biases = range(facts.pop("biases", 0))
     layers = range(len(facts["hidden_size"]) + 1)
+    normalised = range(facts.pop("normalization", 0))
     return Run(
         **facts,
         errors=arrays["errors"],
         recorded=arrays["recorded"],
         weights=tuple(arrays[f"weights_{k}"] for k in layers),
         direction_changes=tuple(arrays[f"direction_changes_{k}"] for k in layers),
+        biases=tuple(arrays[f"biases_{k}"] for k in biases),
+        bias_direction_changes=tuple(arrays[f"bias_direction_changes_{k}"] for k in biases),
+        normalization=tuple(
+            BatchNorm(*(arrays[f"{name}_{k}"] for name in BatchNorm._fields)) for k in normalised
+        ),
+        summary=summary and Summary(*summary),
+        options=_restored(options, arrays),
     )
 
 
 def _sweep(facts: dict[str, Any], arrays: storage.Arrays) -> Sweep:
-    networks = range(len(facts["sizes"]))
-    axes = facts["axes"]
-    axes = {name: list(values) for name, values in axes.items() if name != "weights"}
+    # Files of the first version have the sizes of networks without biases.
+    plain = ((sizes, False, False) for sizes in facts.get("sizes", ()))
+    networks = tuple(Network(*network) for network in facts.get("networks", plain))
+    axes = _restored(
+        {name: list(values) for name, values in facts["axes"].items() if name != "weights"}, arrays
+    )
     if "weights" in facts["axes"]:
-        layers = range(len(facts["sizes"][0]) - 1)
         axes["weights"] = [
-            tuple(arrays.pop(f"first_weights_{i}_{k}") for k in layers)
+            tuple(arrays[f"first_weights_{i}_{k}"] for k in range(networks[0].layers))
             for i in range(facts["axes"]["weights"])
         ]
-    kept: dict[str, Any] = {"kept_weights": None, "kept_changes": None}
-    if facts["kept"]:
-        for name in kept:
-            kept[name] = tuple(arrays.pop(f"{name}_{network}") for network in networks)
-    rest: dict[str, Any] = {**arrays, **kept}
-    return Sweep(axes=axes, settings=facts["settings"], sizes=facts["sizes"], **rest)
+
+    def kept(name: str) -> tuple[NDArray[Any], ...] | None:
+        each = range(len(networks))
+        return tuple(arrays[f"{name}_{network}"] for network in each) if facts["kept"] else None
+
+    summary = [arrays[name] for field in Summary._fields if (name := f"summary_{field}") in arrays]
+    return Sweep(
+        axes=axes,
+        settings=facts["settings"],
+        method=Method(**_restored(facts.get("options", {}), arrays)),
+        **{name: arrays[name] for name in _ARRAYS},
+        summary=Summary(*summary) if summary else None,
+        networks=networks,
+        kept_weights=kept("kept_weights"),
+        kept_changes=kept("kept_changes"),
+    )
+
+
+def _plain(value: Any, arrays: storage.Arrays) -> Any:
+    """Options as JSON can hold them: optimizers by name, sample weights among the arrays."""
+    if isinstance(value, ALL):
+        return [type(value).__name__, value._asdict()]
+    if isinstance(value, np.ndarray):
+        arrays["sample_weight"] = value
+        return None
+    if isinstance(value, dict):
+        return {name: _plain(part, arrays) for name, part in value.items()}
+    return [_plain(part, arrays) for part in value] if isinstance(value, list) else value
+
+
+def _restored(options: dict[str, Any], arrays: storage.Arrays) -> dict[str, Any]:
+    """Undo :func:`_plain`, also for lists of options."""
+    kinds: dict[str, Any] = {kind.__name__: kind for kind in ALL}
+
+    def optimizer(name: str, fields: dict[str, float]) -> Optimizer:
+        made: Optimizer = kinds[name](**fields)
+        return made
+
+    options = dict(options)
+    if "sample_weight" in options:
+        options["sample_weight"] = arrays["sample_weight"]
+    if "optimizer" in options:
+        given = options["optimizer"]
+        several = isinstance(given, list)
+        options["optimizer"] = (
+            [optimizer(*each) for each in given] if several else optimizer(*given)
+        )
+    return options

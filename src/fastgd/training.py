@@ -244,7 +244,7 @@ def sweep(
     def joined(name: str) -> NDArray[Any]:
         parts = [getattr(part, name) for part in trained]
         together = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return together.reshape(*shape, *together.shape[1:])
+        return together.reshape((*shape, *together.shape[1:]))
 
     return Sweep(
         axes={name: shown[name] for name in axes},
@@ -253,7 +253,7 @@ def sweep(
         errors=joined("errors"),
         recorded=task.recorded,
         final_error=joined("final_error"),
-        status=STATUS[joined("outcome")],
+        status=np.asarray(STATUS[joined("outcome")]),
         iterations=joined("iterations"),
         total_changes=joined("total_changes"),
         summary=_joined_summary(plans, trained, shape),

@@ -5,7 +5,13 @@ states the rule, then what came. No function here changes what it is given.
 """
 
 from fastgd.checks.axes import as_axis, check_axes
-from fastgd.checks.data import check_data, check_inputs, check_sample_weight, check_weights
+from fastgd.checks.data import (
+    check_data,
+    check_inputs,
+    check_sample_weight,
+    check_vector,
+    check_weights,
+)
 from fastgd.checks.settings import check_alpha, check_alphas, check_hidden_size, check_start
 from fastgd.checks.values import (
     ABOVE_ZERO,
@@ -50,5 +56,6 @@ __all__ = [
     "check_seeds",
     "check_start",
     "check_threads",
+    "check_vector",
     "check_weights",
 ]

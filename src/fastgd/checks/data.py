@@ -98,6 +98,23 @@ def check_sample_weight(value: object, samples: int) -> FloatArray | None:
     return weights
 
 
+def check_vector(name: str, value: object, count: int) -> FloatArray:
+    """Return value as (count,) float64 numbers, which need not be finite."""
+    if type(value) is np.ndarray and value.dtype == np.float64 and value.shape == (count,):
+        return value
+    array = array_of(name, value)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
+    if array.shape != (count,):
+        raise ValueError(
+            f"{name} must have shape ({count},), one number for each parameter, "
+            f"got shape {array.shape}"
+        )
+    return array.astype(np.float64)
+
+
 def _check_two_dimensional(X: FloatArray, remedy: str) -> None:
     if X.ndim != 2:
         raise ValueError(

@@ -4,9 +4,10 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
+from fastgd.cli.methods import read_list, read_method, takes_method
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.training import show_sweep, show_training
 from fastgd.cli.tutorial import show_tutorial
@@ -14,8 +15,6 @@ from fastgd.experiments import EXPERIMENTS, Experiment
 
 if TYPE_CHECKING:
     import typer
-
-T = TypeVar("T")
 
 
 def build_app() -> "typer.Typer":
@@ -70,6 +69,7 @@ def build_app() -> "typer.Typer":
         return partial(show_tutorial, _experiments(experiment or []), json)
 
     @app.command()
+    @takes_method(several=False)
     def train(
         file: File,
         target: Target,
@@ -92,6 +92,7 @@ def build_app() -> "typer.Typer":
         ] = None,
         progress: Progress = None,
         json: Json = False,
+        **method: Any,
     ) -> Callable[[], None]:
         """Train one network on a CSV file.
 
@@ -101,14 +102,16 @@ def build_app() -> "typer.Typer":
             raise RefusedError("--no-hidden and --hidden-size exclude each other")
         settings = {
             "hidden_size": () if no_hidden else _layers(hidden_size or "4", ","),
-            "alpha": _one_or_tuple(_numbers("--alpha", alpha, float)),
+            "alpha": _one_or_tuple(read_list("--alpha", alpha, float)),
             "iterations": iterations,
             "record_every": record_every,
             "seed": seed,
+            **read_method(method, several=False),
         }
         return partial(show_training, file, target, settings, save, _or_terminal(progress), json)
 
     @app.command()
+    @takes_method(several=True)
     def sweep(
         file: File,
         target: Target,
@@ -135,8 +138,11 @@ def build_app() -> "typer.Typer":
         ] = None,
         progress: Progress = None,
         json: Json = False,
+        **method: Any,
     ) -> Callable[[], None]:
-        """Train a network for every hidden size, learning rate and seed, and rank them.
+        """Train a network for every combination of values and every seed, and rank them.
+
+        Options with [bold],...[/bold] take several values, separated by commas.
 
         Example: [bold]fastgd sweep data.csv --target y --alpha 0.01,0.1,1 --seeds 100[/bold]
         """
@@ -144,11 +150,12 @@ def build_app() -> "typer.Typer":
             raise RefusedError(f"--seeds must be at least 1, got {seeds}")
         settings = {
             "hidden_size": [_layers(part, "x") for part in hidden_size.split(",")],
-            "alpha": _numbers("--alpha", alpha, float),
+            "alpha": read_list("--alpha", alpha, float),
             "seed": range(1, seeds + 1),
             "iterations": iterations,
             "record_every": record_every,
             "threads": threads,
+            **read_method(method, several=True),
         }
         return partial(show_sweep, file, target, settings, out, _or_terminal(progress), json)
 
@@ -172,19 +179,10 @@ def _or_terminal(progress: bool | None) -> bool:
     return sys.stderr.isatty() if progress is None else progress
 
 
-def _numbers(option: str, text: str, kind: Callable[[str], T], separator: str = ",") -> list[T]:
-    try:
-        return [kind(part) for part in text.split(separator)]
-    except ValueError as error:
-        raise RefusedError(
-            f"{option} must be numbers separated by '{separator}', got {text!r}"
-        ) from error
-
-
 def _layers(text: str, separator: str) -> tuple[int, ...]:
     if text.strip() == "none":
         return ()
-    return tuple(_numbers("--hidden-size", text, int, separator))
+    return tuple(read_list("--hidden-size", text, int, separator=separator))
 
 
 def _one_or_tuple(values: list[float]) -> float | tuple[float, ...]:

@@ -8,7 +8,9 @@ import numpy as np
 
 from fastgd import Sweep, tutorial
 from fastgd.cli.samples import Samples
+from fastgd.cli.wording import optimizer_name
 from fastgd.experiments import source
+from fastgd.optimizers import ALL
 from fastgd.tutorial import Result
 
 BEST = 10
@@ -24,6 +26,10 @@ def _plain(value: Any) -> Any:
     """A value as JSON knows it; numbers that are not finite become null."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
+    if isinstance(value, ALL):
+        value = {"name": optimizer_name(value)} | value._asdict()
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple | range):
@@ -39,42 +45,61 @@ def samples_facts(samples: Samples) -> dict[str, Any]:
 def sweep_facts(result: Sweep) -> dict[str, Any]:
     """All numbers of a sweep, its best runs and its groups."""
     arrays = ("recorded", "errors", "final_error", "status", "iterations", "total_changes")
+    options = shared_options(result)
+    if "optimizer" in options:
+        fields = _plain(options["optimizer"])
+        options["optimizer"] = {k: v for k, v in fields.items() if k not in result.axes}
     return (
-        {"axes": result.axes, "shape": result.shape}
-        | {name: getattr(result, name) for name in arrays}
+        {"axes": result.axes, "shape": result.shape, "options": options}
+        | {name: getattr(result, name) for name in (*arrays, "summary")}
         | {"best": best_runs(result), "groups": groups(result)}
     )
+
+
+def shared_options(result: Sweep) -> dict[str, Any]:
+    """The options that all runs of a sweep share and that are not the default.
+
+    A field of the optimizer that is an axis has its first value there.
+    """
+    given = result.method.given
+    return {name: value for name, value in given.items() if name not in result.axes}
 
 
 def best_runs(result: Sweep) -> list[dict[str, Any]]:
     """The runs with the smallest final errors, the best one first."""
     order = np.argsort(result.final_error, axis=None, kind="stable")[:BEST]  # NaN comes last
     return [
-        {name: axis[i] for (name, axis), i in zip(result.axes.items(), index, strict=True)}
+        _place(result, index)
         | {
             "final_error": result.final_error[index],
             "direction_changes": result.total_changes[index],
             "status": result.status[index],
+            "iterations": result.iterations[index],
         }
         for index in zip(*np.unravel_index(order, result.shape), strict=True)
     ]
 
 
 def groups(result: Sweep) -> list[dict[str, Any]]:
-    """Mean, median and best final error for each hidden size and alpha."""
+    """Mean, median and best final error over the seeds, the last axis, for each combination."""
     found = []
-    for i, j in np.ndindex(result.shape[:2]):
-        errors = result.final_error[i, j]
+    for index in np.ndindex(result.shape[:-1]):
+        errors, status = result.final_error[index], result.status[index]
         numbers = errors[np.isfinite(errors)]
         statistics = [
             float(f(numbers)) if len(numbers) else None for f in (np.mean, np.median, np.min)
         ]
         found.append(
-            {"hidden_size": result.axes["hidden_size"][i], "alpha": result.axes["alpha"][j]}
+            _place(result, index)
             | dict(zip(("mean", "median", "best"), statistics, strict=True))
-            | {"diverged": int((result.status[i, j] == "diverged").sum())}
+            | {name: int((status == name).sum()) for name in ("converged", "diverged")}
         )
     return found
+
+
+def _place(result: Sweep, index: tuple[int, ...]) -> dict[str, Any]:
+    """The values on the axes, of which there may be more than indices."""
+    return {name: axis[i] for (name, axis), i in zip(result.axes.items(), index, strict=False)}
 
 
 def tutorial_facts(results: list[Result], preparing: float) -> dict[str, Any]:

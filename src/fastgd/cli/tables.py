@@ -30,20 +30,34 @@ def spinner() -> Iterator[None]:
 
 
 def new_table(*headings: str) -> "Table":
-    """A table with columns aligned as the first character of each heading says: < or >."""
+    """A table with columns aligned as the first character of each heading says.
+
+    That is < or >, or ~ for a column on the left whose cells are broken where space is short.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for heading in headings:
         justify: Literal["left", "right"] = "right" if heading[0] == ">" else "left"
-        table.add_column(heading[1:], justify=justify, no_wrap=True)
+        table.add_column(heading[1:], justify=justify, no_wrap=heading[0] != "~")
     return table
+
+
+def fits(console: "Console", headings: list[str], rows: Rows) -> bool:
+    """Whether such a table is not too wide."""
+    # Rich never measures more than there is room for: give it plenty.
+    options = console.options.update(width=1000)
+    return _filled(headings, rows).__rich_measure__(console, options).maximum <= console.width
 
 
 def print_table(console: "Console", headings: list[str], rows: Rows) -> None:
     """Print a table and a blank line."""
+    console.print(_filled(headings, rows), "")
+
+
+def _filled(headings: list[str], rows: Rows) -> "Table":
     table = new_table(*headings)
     for row in rows:
         table.add_row(*map(str, row))
-    console.print(table, "")
+    return table

@@ -7,14 +7,17 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Run, Sweep
-from fastgd.cli.facts import best_runs, groups, print_json, samples_facts, sweep_facts
+from fastgd.cli.facts import print_json, samples_facts, sweep_facts
+from fastgd.cli.ranking import show_axes, show_best, show_groups
 from fastgd.cli.refusal import refusing
 from fastgd.cli.samples import Samples, read_samples
 from fastgd.cli.tables import Rows, open_console, print_table, spinner
-from fastgd.cli.wording import error_text, joined, layers_text, listed, many, seconds_text
+from fastgd.cli.wording import error_text, joined, listed, many, options_text, seconds_text
+from fastgd.results import Summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +26,9 @@ T = TypeVar("T", Run, Sweep)
 
 SHOWN = 20
 """Records of a training that are shown at most."""
+
+REACH = {"sigmoid": (0, 1), "tanh": (-1, 1)}
+"""What bounded output units reach."""
 
 
 def show_training(
@@ -41,20 +47,25 @@ def show_training(
         print_json(samples_facts(samples) | vars(run) | {"seconds": seconds})
         return
     console = open_console()
-    _describe(console, file, samples)
+    _describe(console, file, samples, {run.options.get("output", "sigmoid")})
     sizes = (len(samples.inputs), *run.hidden_size, len(targets))
     console.print(f"A {joined(sizes, '-')} network, alpha {joined(run.alpha)}, seed {run.seed}")
+    if run.options:
+        console.print(f"Options: {options_text(run.options)}")
     console.print()
-    rows = _thinned(
-        [*zip(run.recorded, run.errors, strict=True), (settings["iterations"], run.final_error)]
-    )
+    reached = run.recorded < run.iterations
+    recorded = zip(run.recorded[reached], run.errors[reached], strict=True)
+    rows = _thinned([*recorded, (run.iterations, run.final_error)])
     print_table(
         console, [">iteration", ">mean |error|"], [(f"{j:,}", error_text(e)) for j, e in rows]
     )
-    changes = ", ".join(f"{int(layer.sum()):,}" for layer in run.direction_changes)
+    if run.summary:
+        _show_summary(console, run.summary, run.options["summary"])
+    changes = _totals(run.direction_changes)
+    if run.biases:
+        changes += f"; of the biases: {_totals(run.bias_direction_changes)}"
     console.print(f"Direction changes of the derivatives, by layer: {changes}")
-    if run.status == "diverged":
-        console.print(f"[bold red]Diverged[/]: a weight overflowed in iteration {run.iterations:,}")
+    console.print(_ending(run))
     _close(console, seconds, preparing, save)
 
 
@@ -73,40 +84,11 @@ def show_sweep(
         print_json(samples_facts(samples) | sweep_facts(result) | {"seconds": seconds})
         return
     console = open_console()
-    _describe(console, file, samples)
-    axes = (f"{many(len(v), name.replace('_', ' '))}" for name, v in result.axes.items())
-    console.print(f"{many(len(result), 'run')}: {' x '.join(axes)}")
-    console.print()
-    print_table(
-        console,
-        [">rank", "<hidden", ">alpha", ">seed", ">final error", ">direction changes", "<status"],
-        [
-            (
-                rank,
-                layers_text(run["hidden_size"]),
-                f"{run['alpha']:g}",
-                run["seed"],
-                error_text(run["final_error"]),
-                f"{run['direction_changes']:,}",
-                run["status"],
-            )
-            for rank, run in enumerate(best_runs(result), start=1)
-        ],
-    )
-    console.print("Final errors over the seeds\n")
-    print_table(
-        console,
-        ["<hidden", ">alpha", ">mean", ">median", ">best", ">diverged"],
-        [
-            (
-                layers_text(group["hidden_size"]),
-                f"{group['alpha']:g}",
-                *(error_text(group[name]) for name in ("mean", "median", "best")),
-                group["diverged"],
-            )
-            for group in groups(result)
-        ],
-    )
+    outputs = result.axes.get("output", [result.method.output])
+    _describe(console, file, samples, set(outputs))
+    show_axes(console, result)
+    show_best(console, result)
+    show_groups(console, result)
     _close(console, seconds, preparing, out)
 
 
@@ -145,6 +127,40 @@ def _check_writable(path: Path | None) -> None:
         raise ValueError(f"{path} can't be written: permission denied")
 
 
+def _show_summary(console: "Console", summary: Summary, window: int) -> None:
+    print_table(
+        console,
+        ["<summary of the errors e_0, e_1, ...", ">"],
+        [
+            ("smallest", error_text(summary.smallest_error)),
+            ("its iteration", f"{summary.smallest_iteration:,}"),
+            (f"mean of the last {window:,} / e_0", f"{summary.tail_mean:.6g}"),
+            ("sum of e_j / e_0", f"{summary.error_sum:.6g}"),
+            ("sum of e_0 / e_j", f"{summary.inverse_sum:.6g}"),
+        ],
+    )
+
+
+def _ending(run: Run) -> str:
+    """How it ended: with all iterations done, or before."""
+    after = f"after {many(run.iterations, 'iteration')}"
+    if run.status == "diverged":
+        return f"[bold red]Diverged[/] {after}: a number overflowed"
+    if run.status == "converged":
+        tolerance = run.options.get("tolerance", 0)
+        reason = (
+            f"the error is below {tolerance:g}"
+            if run.final_error < tolerance
+            else f"the smallest error is {many(run.options['patience'], 'iteration')} old"
+        )
+        return f"[green]Converged[/] {after}: {reason}"
+    return f"Finished {after}"
+
+
+def _totals(layers: tuple[NDArray[np.int64], ...]) -> str:
+    return ", ".join(f"{int(layer.sum()):,}" for layer in layers)
+
+
 def _thinned(rows: Rows) -> Rows:
     """Evenly spaced rows, with the first and the last one."""
     if len(rows) <= SHOWN:
@@ -152,23 +168,26 @@ def _thinned(rows: Rows) -> Rows:
     return [rows[i] for i in np.linspace(0, len(rows) - 1, SHOWN).round().astype(int)]
 
 
-def _describe(console: "Console", file: Path, samples: Samples) -> None:
+def _describe(console: "Console", file: Path, samples: Samples, outputs: set[str]) -> None:
     console.print(
         f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
         f"({listed(samples.inputs)}), target {listed(samples.targets)}",
         markup=False,
     )
-    outside = [
-        name
-        for name, column in zip(samples.targets, samples.y.T, strict=True)
-        if column.min() < 0 or column.max() > 1
-    ]
-    if outside:
-        console.print(
-            f"Note: {listed(outside)} has values outside 0 to 1, which a sigmoid never reaches.",
-            style="yellow",
-            markup=False,
-        )
+    for output in sorted(outputs & set(REACH)):
+        low, high = REACH[output]
+        outside = [
+            name
+            for name, column in zip(samples.targets, samples.y.T, strict=True)
+            if column.min() < low or column.max() > high
+        ]
+        if outside:
+            console.print(
+                f"Note: {listed(outside)} has values outside {low} to {high}, "
+                f"which a {output} never reaches.",
+                style="yellow",
+                markup=False,
+            )
 
 
 def _close(console: "Console", seconds: float, preparing: float, path: Path | None) -> None:

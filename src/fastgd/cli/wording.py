@@ -2,8 +2,36 @@
 
 from typing import Any
 
+from fastgd.optimizers import (
+    ALL,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    GradientDescent,
+    Momentum,
+    Nesterov,
+    Optimizer,
+    RMSProp,
+)
+
 LISTED = 20
 """Names in a list that are shown at most."""
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "gradient_descent": GradientDescent,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adagrad": AdaGrad,
+    "adadelta": AdaDelta,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+}
+"""The optimizers, by the names they have on the command line."""
+
+_COUNTED = (
+    "hidden_size", "optimizer", "activation", "output", "loss", "batch_size", "alpha", "seed"
+)  # fmt: skip
+_NO_VALUE = {"batch_size": "all", "patience": "none"}
 
 
 def listed(names: list[str]) -> str:
@@ -13,8 +41,16 @@ def listed(names: list[str]) -> str:
 
 
 def many(count: int, noun: str) -> str:
-    """A number of things: 1 run, 2,000 runs."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    """A number of things: 1 run, 2,000 runs, 2 losses."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}" + ("" if count == 1 else plural)
+
+
+def axis_text(name: str, count: int) -> str:
+    """How long an axis is: 2 alphas, 2 values of mu."""
+    if name in _COUNTED:
+        return many(count, _spaced(name))
+    return f"{many(count, 'value')} of {_spaced(name)}"
 
 
 def error_text(value: Any) -> str:
@@ -31,6 +67,54 @@ def joined(values: Any, separator: str = ", ") -> str:
 def layers_text(hidden_size: tuple[int, ...]) -> str:
     """Hidden layers as ``fastgd sweep`` takes them: 4, 8x2 or none."""
     return joined(hidden_size, "x") or "none"
+
+
+def optimizer_name(optimizer: Optimizer | type[Optimizer]) -> str:
+    """The name of an optimizer, or of a kind of them, on the command line."""
+    kind = optimizer if isinstance(optimizer, type) else type(optimizer)
+    return next(name for name, known in OPTIMIZERS.items() if known is kind)
+
+
+def value_text(name: str, value: Any) -> str:
+    """One value of an option or an axis; of an optimizer, the fields that are not the default."""
+    if name == "hidden_size":
+        return layers_text(value)
+    if value is None:
+        return _NO_VALUE[name]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, ALL):
+        default = type(value)()._asdict()
+        return _optimizer_text(value, [n for n, v in default.items() if getattr(value, n) != v])
+    return value if isinstance(value, str) else joined(value)
+
+
+def setting_text(name: str, value: Any) -> str:
+    """An option with its value: bias, no shuffle, l2 0.01."""
+    if isinstance(value, bool):
+        return _spaced(name) if value else f"no {_spaced(name)}"
+    return f"{_spaced(name)} {value_text(name, value)}"
+
+
+def options_text(options: dict[str, Any], without: Any = ()) -> str:
+    """Options side by side, an optimizer with all its fields but those `without`."""
+    texts = []
+    for name, value in options.items():
+        if isinstance(value, ALL):
+            fields = [field for field in value._fields if field not in without]
+            texts.append(f"optimizer {_optimizer_text(value, fields)}")
+        else:
+            texts.append(setting_text(name, value))
+    return ", ".join(texts)
+
+
+def _optimizer_text(optimizer: Optimizer, fields: list[str]) -> str:
+    shown = ", ".join(f"{field} {getattr(optimizer, field):g}" for field in fields)
+    return optimizer_name(optimizer) + (f" ({shown})" if shown else "")
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def seconds_text(seconds: float) -> str:

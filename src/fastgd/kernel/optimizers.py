@@ -110,6 +110,12 @@ def _corrections(one, numbers, layer):
     put_value(one, numbers, layer, CORRECTIONS + 1, value(one, numbers, layer, FIELDS + 2) * c2)
 
 
+def _derivative(optimizer, shape, numbers, layer, at, row, g, w):
+    # No optimizer of fastgd.optimizers: fastgd.objective wants g, and the weights as they were.
+    store(shape, numbers, at + layer.states, row, g)
+    return w
+
+
 def prepare(optimizer, one, numbers, layer):
     """What is done once before the updates of an iteration."""
 
@@ -122,6 +128,7 @@ STEPS = {
     "AdaDelta": _adadelta,
     "RMSProp": _rmsprop,
     "Adam": _adam,
+    "Derivative": _derivative,
 }
 
 STATES = {
@@ -132,6 +139,7 @@ STATES = {
     "AdaDelta": 2,
     "RMSProp": 1,
     "Adam": 2,
+    "Derivative": 1,
 }
 """Numbers that an optimizer keeps for each parameter."""
 

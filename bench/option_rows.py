@@ -1,0 +1,175 @@
+"""The rows about the options: what each costs beside plain training, and beside the peers."""
+
+from statistics import median
+
+import numpy as np
+
+import fastgd
+import fresh
+from compare import Peer, Settings, compare, jax_best, jax_plain, ours_with
+from fastgd import optimizers as kinds
+from measure import in_turn
+from report import Line
+from workload import ALPHAS, SMALL_ALPHAS, Work, article, made_up
+
+THOUSAND = "sweep 3-4-1, 1,024 runs"
+
+COMBINATIONS = {
+    "plain": "{}",
+    "Adam, tanh, identity": "dict(optimizer=Adam(), activation='tanh', output='identity')",
+    "dropout": "dict(dropout=0.5)",
+    "batch norm": "dict(batch_norm=True)",
+    "mini-batches": "dict(batch_size=2)",
+    "AdaDelta, relu, bias, dropout, batch norm, L2": (
+        "dict(optimizer=AdaDelta(), activation='relu', bias=True, dropout=0.5, batch_norm=True, "
+        "l2=0.01)"
+    ),
+}
+"""Options of ``train`` whose kernel is compiled with an empty cache."""
+
+COMPILE_LIMIT = 2.0  # seconds
+MEMORY_LIMIT = 1024.0  # MiB
+
+
+def optimizers(settings: Settings) -> list[Line]:
+    """Each optimizer beside plain gradient descent, and beside JAX with optax.
+
+    AdaGrad's epsilon is one that makes no difference: optax has it in another place. The learning
+    rates suit those that divide by the size of the gradient: a first step of theirs is alpha.
+    """
+    works = article(4, SMALL_ALPHAS, 32, 4800)
+    lines = []
+    for optimizer in (
+        kinds.Momentum(),
+        kinds.Nesterov(),
+        kinds.AdaGrad(epsilon=1e-30),
+        kinds.AdaDelta(),
+        kinds.RMSProp(),
+        kinds.Adam(),
+    ):
+        peers = [
+            _beside("plain gradient descent (ours / its)", "<= 2", settings),
+            Peer("JAX + optax, jit + vmap, best form", "optax", jax_best(512), ">= 6", share=0.2),
+            Peer("JAX + optax, jit + vmap, plain", "optax", jax_plain, ">= 6", share=0.2),
+        ]
+        title = f"{THOUSAND}, {type(optimizer).__name__}"
+        lines += compare(title, works.given(optimizer=optimizer), peers, settings)
+    return lines
+
+
+def regularised(settings: Settings) -> list[Line]:
+    """Dropout beside none, updates from mini-batches beside updates from all samples."""
+    limits = {
+        "dropout 0.5": ({"dropout": 0.5}, "<= 3"),
+        "batches of 2": ({"batch_size": 2}, "<= 1.2"),
+    }
+    names = {"dropout 0.5": "no dropout", "batches of 2": "full batch"}
+    works = {THOUSAND: article(4, ALPHAS, 32, 12_000), "train 3-4-1": article(4, (1.0,), 1, 60_000)}
+    return [
+        line
+        for title, work in works.items()
+        for option, (given, limit) in limits.items()
+        for line in compare(
+            f"{title}, {option}",
+            work.given(**given),
+            [_beside(f"{names[option]} (ours / its)", limit, settings)],
+            settings,
+        )
+    ]
+
+
+def _beside(name: str, target: str, settings: Settings) -> Peer:
+    """Ourselves without options."""
+    plain = ours_with(settings.threads)
+    return Peer(name, "fastgd", plain, target, checked=False, inverse=True)
+
+
+def ending(settings: Settings) -> list[Line]:
+    """A sweep of which nine tenths end in the first tenth, beside the same that all go on.
+
+    Every tenth run, one of each alpha, has a tolerance that it never meets.
+
+    Raises
+    ------
+    AssertionError
+        If the runs do not end as they should.
+    """
+    work = article(4, tuple(np.logspace(0.5, 1, 256).tolist()), 1, 12_000)
+    tolerances = [*np.linspace(0.03, 0.1, 9).tolist(), 1e-12]
+
+    def sweep(tolerance: list[float], iterations: int) -> fastgd.Sweep:
+        return fastgd.sweep(
+            work.X,
+            work.y,
+            alpha=list(work.alphas),
+            tolerance=tolerance,
+            summary=10,
+            iterations=iterations,
+            record_every=iterations,
+            threads=settings.threads,
+        )
+
+    ended = sweep(tolerances, work.iterations).iterations
+    assert (ended[:, :-1] <= work.iterations // 10).all(), ended.max(axis=0)
+    assert (ended[:, -1] == work.iterations).all(), ended.min(axis=0)
+    iterations = work.times(settings.effort).iterations
+    calls = {
+        "ending": lambda: sweep(tolerances, iterations),
+        "going on": lambda: sweep([0.0] * len(tolerances), iterations),
+    }
+    seconds = in_turn(calls, settings.repeats)
+    own, theirs = seconds["ending"], seconds["going on"]
+    needed = np.minimum(ended, iterations).sum() / (ended.size * iterations)
+    title = f"sweep 3-4-1, {ended.size:,} runs, 90 % end in the first tenth"
+    note = f"{needed:.1%} of the iterations are needed"
+    against = "none of them ends (ours / its)"
+    return [Line(title, against, own, theirs, own / theirs, "<= 0.3", unit="s", note=note)]
+
+
+def two_alphas() -> Work:
+    """Return the map: every pair of 512 learning rates of the first and 512 of the second layer.
+
+    None of them diverges, so that nobody is spared an iteration.
+    """
+    rates = np.logspace(-4, -2, 512).tolist()
+    pairs = tuple((first, second) for first in rates for second in rates)
+    work = made_up(72, (8, 8, 1), pairs, 1, 100)
+    return work.given(activation="tanh", output="identity")
+
+
+def alpha_map(settings: Settings) -> list[Line]:
+    """A map over two learning rates, and the memory it takes."""
+    runs = 2**12
+    peers = [
+        Peer("JAX, jit + vmap, best form", "jax", jax_best(16), ">= 4", alphas=runs),
+        Peer("JAX, jit + vmap, plain", "jax", jax_plain, ">= 4", alphas=runs),
+    ]
+    title = "map 8-8-1, 72 samples, 262,144 runs"
+    lines = compare(title, two_alphas(), peers, settings)
+    if fresh.TELLS_MEMORY:
+        peak = fresh.peak_memory(settings.effort, settings.threads)
+        against = "the limit of its memory (ours / limit)"
+        ratio = peak / MEMORY_LIMIT
+        lines.append(Line(title, against, peak, MEMORY_LIMIT, ratio, "<= 1", unit="MiB"))
+    return lines
+
+
+def compile_times(settings: Settings) -> list[Line]:
+    """A first training with each combination of options, and new values that compile nothing."""
+    lines = []
+    for name, options in COMBINATIONS.items():
+        took = median(fresh.compile_seconds(options) for _ in range(settings.repeats))
+        ratio = took / COMPILE_LIMIT
+        against = "the limit, Numba's own start apart (ours / limit)"
+        title = f"compile train 3-4-1, {name}"
+        lines.append(Line(title, against, took, COMPILE_LIMIT, ratio, "<= 1", unit="s"))
+    first, later = fresh.compilations()
+    title = f"sweep 3-4-1, 1,000 values of each of {len(later)} hyperparameters"
+    against = "one value, compiled functions"
+    total = sum(later.values())
+    note = ", ".join(f"{n} of {name}" for name, n in later.items() if n)
+    lines.append(Line(title, against, total, first, total / first, "<= 0", "functions", note))
+    return lines
+
+
+ALL = (optimizers, regularised, ending, alpha_map, compile_times)

@@ -1,0 +1,99 @@
+"""objective(): the loss and its derivative at one vector of parameters."""
+
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd import checks, loss
+from fastgd.network import Network, layer_sizes
+from fastgd.options import Method
+from fastgd.reference.layer import Layer
+
+FloatArray = NDArray[np.float64]
+
+
+def objective(
+    X: ArrayLike,
+    y: ArrayLike,
+    w: ArrayLike,
+    *,
+    hidden_size: int | tuple[int, ...] = 4,
+    **options: Unpack[loss.LossOptions],
+) -> tuple[float, FloatArray]:
+    """Loss of a network over all samples and its derivative: ``fastgd.objective(...)(w)``.
+
+    Parameters
+    ----------
+    X, y, hidden_size, **options
+        As in :func:`fastgd.objective`.
+    w : (parameters,) array_like
+        Layer by layer the weights (inputs, outputs) row by row, then the biases if there are any.
+
+    Returns
+    -------
+    float, (parameters,) array
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described; the message states the rule and what came.
+
+    Examples
+    --------
+    >>> from fastgd import reference
+    >>> value, derivative = reference.objective(
+    ...     [[0.0], [1.0]], [0.0, 2.0], [0.5], hidden_size=(), output="identity"
+    ... )
+    >>> value, derivative.tolist()
+    (1.125, [-1.5])
+    """
+    X, y = checks.check_data(X, y)
+    hidden = checks.check_hidden_size(hidden_size)
+    method = loss.check(options, X, y, hidden)
+    network = Network(layer_sizes(X.shape[1], hidden, y.shape[1]), method.bias)
+    layers = _layers(network, method, checks.check_vector("w", w, network.parameters))
+    weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
+    with np.errstate(all="ignore"):
+        outputs = X
+        for layer in layers:
+            outputs = layer.forward(outputs, 0, 0)
+        error = (y - outputs) * weight[:, None]
+        for layer in layers[::-1]:
+            layer.backward(error)
+            error = layer.error_before()
+        value = np.sum(weight[:, None] * _losses(method, layers[-1], y, outputs))
+        for layer in layers:
+            value += method.l1 * np.sum(np.abs(layer.weights.value))
+            value += method.l2 / 2 * np.sum(layer.weights.value**2)
+    derivatives = [-parameter.g.ravel() for layer in layers for parameter in layer.parameters]
+    return float(value), np.concatenate(derivatives)
+
+
+def _layers(network: Network, method: Method, w: FloatArray) -> list[Layer]:
+    """The layers of a network with these parameters."""
+    parts = network.parts(w)
+    layers = [
+        Layer(weights, k, 1.0, method, is_output=k == network.layers - 1)
+        for k, weights in enumerate(parts.weights)
+    ]
+    for layer, values in zip(layers, parts.biases, strict=False):
+        if layer.bias:
+            layer.bias.value = values
+    return layers
+
+
+def _losses(method: Method, top: Layer, y: FloatArray, outputs: FloatArray) -> FloatArray:
+    """The loss of each sample and output, (samples, outputs), after the pass forward."""
+    if method.loss == "squared":
+        squared: FloatArray = (y - outputs) ** 2 / 2
+        return squared
+    # From the input z of the output unit: log(1 - v) would be -inf where v rounds to 1.
+    z = np.dot(top.x, top.weights.value)
+    if top.bias:
+        z = z + top.bias.value
+    if method.output == "tanh":  # p = (1 + tanh(z)) / 2 is sigmoid(2 * z)
+        z, y = 2 * z, (1 + y) / 2
+    # -log(p) and -log(1 - p), where p = 1 / (1 + exp(-z))
+    entropy: FloatArray = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
+    return entropy
