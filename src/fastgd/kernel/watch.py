@@ -55,7 +55,7 @@ def is_watched(watch, j, schedule):
 def add_errors(one, layout, data, group, block, layer, total):
     """Add |y - output| of a group's samples."""
     runs, own = runs_of(one), runs_of(layout)
-    for n in range(group.samples):
+    for n in range(min(group.samples, group.real - group.start)):
         for h in range(layer.outputs):
             target = ((group.start + n) * layer.outputs + h) * own
             v = load(one, block.numbers, layer.units + n * layer.row + h * runs, 0)
