@@ -262,7 +262,7 @@ class Plan:
         block = self._load(owners, first, seeds)
         blocks = len(block.numbers)
         busiest = -(-blocks // self.threads)
-        step = max(1, int(CHUNK_SECONDS / (self.seconds * busiest)))
+        step = max(1, self._step(1 / (self.seconds * busiest), blocks))
         at = 0
         while at <= iterations and len(owners):  # number `iterations` measures the final error
             last = min(at + step, iterations + 1)
