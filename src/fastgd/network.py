@@ -21,7 +21,7 @@ class Parts(NamedTuple):
 
     weights: tuple[NDArray[Any], ...]  # (inputs, outputs)
     biases: tuple[NDArray[Any], ...]  # (outputs,); none without
-    normalization: tuple[tuple[NDArray[Any], ...], ...]  # four of (units,) per hidden layer; or none
+    normalization: tuple[tuple[NDArray[Any], ...], ...]  # four of (units,) a layer
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd import checks
-from fastgd.kernel.block import SEED, Block, Data, Schedule
+from fastgd.kernel.block import PATIENCE, SEED, TOLERANCE, Block, Data, Schedule
 from fastgd.kernel.lanes import ROWS, runs_side_by_side
 from fastgd.kernel.parallel import train_blocks
 from fastgd.layout import Layout, pad
@@ -212,9 +212,7 @@ class Plan:
         """Train from first parameters (starts, P); ``seeds`` (starts,) are for random masks."""
         layout = self.layout
         kept = self.runs if keep_weights else 0
-        trained = Trained.empty(
-            self.runs, self.task.records, layout.watched, kept, first.shape[1]
-        )
+        trained = Trained.empty(self.runs, self.task.records, layout.watched, kept, first.shape[1])
         data = pad(
             self.task.X,
             self.task.y,
@@ -240,6 +238,9 @@ class Plan:
         for (places, numbers), index in zip(self.columns, others, strict=True):
             values[:, places] = numbers[index]
         values[:, SEED] = seeds[start]
+        if self.method.summary is None:
+            off = (values[:, TOLERANCE] == 0) & np.isinf(values[:, PATIENCE])
+            values[off, TOLERANCE] = -1.0
         block = layout.allocate(blocks, self.task.records)
         layout.load(block, first[start], self.alpha[alpha], values)
         return block

@@ -54,12 +54,8 @@ def recipe_of(method: Method, values: Mapping[str, Sequence[Any]]) -> Recipe:
         dropconnect=choice(dropconnect),
         batch_norm=choice(method.batch_norm),
         batches=Choice("adaptive" if method.sampling == "adaptive" else in_batches),
-        watch=choice(
-            wanted("tolerance", 0), wanted("patience", None), wanted("summary", None)
-        ),
-        separate=choice(
-            dropout, dropconnect, method.batch_norm, method.batch_size is not None
-        ),
+        watch=choice(wanted("tolerance", 0), wanted("patience", None), wanted("summary", None)),
+        separate=choice(dropout, dropconnect, method.batch_norm, method.batch_size is not None),
     )
 
 

@@ -199,7 +199,7 @@ def sweep(
         [name for name, axis in found.items() if axis is not None],
         weights_given=weights is not None,
     )
-    values = {name: [value] if (axis := found[name]) is None else axis for name, value in given.items()}
+    values = {name: found[name] or [value] for name, value in given.items()}
 
     hiddens, starts = _starts(values, task)
     rates = [checks.check_alphas(values["alpha"], len(hidden) + 1) for hidden in hiddens]
@@ -236,9 +236,7 @@ def sweep(
         "seed": [None] if starts else seeds,
         "weights": starts or [],
     }
-    axes = [
-        name for name in shown if name not in found or found[name] is not None
-    ]
+    axes = [name for name in shown if name not in found or found[name] is not None]
     shape = [len(shown[name]) for name in axes]
 
     def joined(name: str) -> NDArray[Any]:
@@ -278,9 +276,7 @@ def outputs(run: Run, X: ArrayLike) -> NDArray[np.float64]:
 
 
 def _network(task: Task, hidden: tuple[int, ...], method: options.Method) -> Network:
-    return Network(
-        layer_sizes(task.inputs, hidden, task.outputs), method.bias, method.batch_norm
-    )
+    return Network(layer_sizes(task.inputs, hidden, task.outputs), method.bias, method.batch_norm)
 
 
 def _starts(

@@ -50,9 +50,7 @@ def normalise(batch_norm, one, recipe, group, block, layer, training):
         here = layer.scale + h * runs
         mean_at, variance_at = here + MEAN * row, here + VARIANCE * row
         if training:
-            mean, variance = _batch_statistics(
-                one, numbers, layer, group, at, mean_at, variance_at
-            )
+            mean, variance = _batch_statistics(one, numbers, layer, group, at, mean_at, variance_at)
         else:
             mean, variance = load(one, numbers, mean_at, 0), load(one, numbers, variance_at, 0)
         inverse = 1.0 / square_root(variance + EPSILON)

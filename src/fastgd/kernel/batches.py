@@ -23,7 +23,7 @@ WORD = 2.0**-32
 @njit(**INLINED)
 def batch_data(block):
     """The batch as data."""
-    return Data(block.batch_X, block.batch_y, block.batch_importance)
+    return Data(block.batch_inputs, block.batch_targets, block.batch_importance)
 
 
 @njit(**INLINED)
@@ -47,11 +47,11 @@ def next_batch(data, block, schedule, inputs, outputs, iteration):
     """Gather the iteration's batch; how many samples it has."""
     first = iteration % schedule.epoch * schedule.batch
     real = min(schedule.batch, schedule.samples - first)
-    padded = len(block.batch_y) // outputs
+    padded = len(block.batch_targets) // outputs
     for n in range(padded):
         i = block.order[first + min(n, real - 1)]
-        _copy_sample(block.batch_X, n, data.X, i, inputs)
-        _copy_sample(block.batch_y, n, data.y, i, outputs)
+        _copy_sample(block.batch_inputs, n, data.X, i, inputs)
+        _copy_sample(block.batch_targets, n, data.y, i, outputs)
         for h in range(outputs):
             weight = data.importance[i * outputs + h] if n < real else 0.0
             block.batch_importance[n * outputs + h] = weight
@@ -108,13 +108,13 @@ def draw_batch(one, data, block, schedule, layer, outputs, iteration):
         for r in range(runs):
             i = int(block.draws[n * runs + r])
             for d in range(layer.inputs):
-                block.batch_X[(n * layer.inputs + d) * runs + r] = data.X[
+                block.batch_inputs[(n * layer.inputs + d) * runs + r] = data.X[
                     (i * layer.inputs + d) * runs + r
                 ]
             chance = block.chances[i * runs + r] * samples
             for h in range(outputs):
                 to, at = (n * outputs + h) * runs + r, (i * outputs + h) * runs + r
-                block.batch_y[to] = data.y[at]
+                block.batch_targets[to] = data.y[at]
                 weight = data.importance[at] / chance if n < schedule.batch else 0.0
                 block.batch_importance[to] = weight
 
@@ -134,7 +134,7 @@ def _gradient_norm(one, layers, block, n):
     """Squared norm of the gradient of the n-th sample of the batch alone."""
     runs = runs_of(one)
     bottom = layer_of(layers, 0)
-    inputs = _square_norm(one, block.batch_X, n * bottom.inputs * runs, bottom.inputs)
+    inputs = _square_norm(one, block.batch_inputs, n * bottom.inputs * runs, bottom.inputs)
     total = zeros(one)
     for k in range(len(layers)):
         layer = layer_of(layers, k)

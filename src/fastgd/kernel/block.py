@@ -1,4 +1,4 @@
-"""What the kernel is handed: tiles, a recipe, samples, the layer table, a block of runs, a schedule.
+"""What the kernel is handed: tiles, a recipe, samples, layers, a block of runs, a schedule.
 
 Letters as in :mod:`fastgd.kernel.descent`: N samples, D inputs and H outputs of a layer, K layers,
 P parameters, R runs side by side.
@@ -17,8 +17,8 @@ class Shapes(NamedTuple):
 
     A layer's units are worked off in wide tiles, then in narrow ones of one unit. ``row`` is the
     same tile with one row, ``piece`` as many rows as can pass through the sigmoid without spilling
-    registers, or None if the whole tile can. ``one`` is one number per run; the runs of ``data`` are
-    those of the samples: 1 unless each run draws its own.
+    registers, or None if the whole tile can. ``one`` is one number per run; ``data`` has the runs of
+    the samples: 1 unless each run draws its own.
     """
 
     wide: Shape
@@ -62,7 +62,7 @@ L1, L2 = 7, 8
 TRIM, CLIP = 9, 10
 DROPOUT, DROPOUT_FACTOR = 11, 12  # words below this are dropped; what the others are multiplied by
 DROPCONNECT, DROPCONNECT_FACTOR = 13, 14
-TOLERANCE, PATIENCE = 15, 16
+TOLERANCE, PATIENCE = 15, 16  # a negative tolerance: not watched, though others are
 SEED = 17
 SAMPLING_RATE = 18
 VALUES = 19
@@ -128,12 +128,15 @@ class Block(NamedTuple):
     kept_changes: np.ndarray  # int64 (P * R): its direction changes
     scratch: np.ndarray  # (2, R) flat: room to look at what has just ended
     order: np.ndarray  # int64 (N,): the samples in the order of an epoch
-    batch_X: np.ndarray  # a batch, as in Data; with a number for each run if these draw their own
-    batch_y: np.ndarray
+    batch_inputs: (
+        np.ndarray
+    )  # a batch, as in Data, or as many as there are runs that draw their own
+    batch_targets: np.ndarray
     batch_importance: np.ndarray
     tau: np.ndarray  # (N, R) flat: logarithms of the sampling distribution
     chances: np.ndarray  # (N, R) flat: the distribution
     draws: np.ndarray  # (samples of a batch, R) flat: what was drawn
+
 
 class Schedule(NamedTuple):
     """What a call runs: iterations first to last; number ``iterations`` only measures the error."""
@@ -169,5 +172,3 @@ class Group(NamedTuple):
     real: int  # without padding
     is_first: bool
     is_last: bool
-
-

@@ -1,7 +1,7 @@
 """Choices that are part of a kernel's type: what is not chosen costs nothing, not even a branch.
 
-A :class:`Choice` is a marker whose name is part of its Numba type. :func:`dispatch` makes a function
-whose body is picked by the name while the kernel is compiled.
+A :class:`Choice` is a marker whose name is part of its Numba type. :func:`dispatch` makes a
+function whose body is picked by the name while the kernel is compiled.
 """
 
 from numba.core import types

@@ -205,7 +205,7 @@ def descend_all(compiled, shapes, recipe, data, layers, blocks, schedule):
             blocks.numbers[b], blocks.signs[b], blocks.recent[b], blocks.changes[b],
             blocks.errors[b], blocks.ended[b], blocks.outcome[b], blocks.final[b],
             blocks.kept[b], blocks.kept_changes[b], blocks.scratch[b], blocks.order[b],
-            blocks.batch_X[b], blocks.batch_y[b], blocks.batch_importance[b],
+            blocks.batch_inputs[b], blocks.batch_targets[b], blocks.batch_importance[b],
             blocks.tau[b], blocks.chances[b], blocks.draws[b],
         )  # fmt: skip
         call_compiled(compiled, (shapes, recipe, data, layers, block, schedule))

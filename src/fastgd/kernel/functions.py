@@ -47,7 +47,7 @@ SATURATED = 40.0
 
 @njit(**INLINED)
 def _reduced(x):
-    """n + 1.5 * 2**52 and exp(-r) - 1, where x = r - n * ln 2 and |r| <= ln(2) / 2."""
+    """n + 1.5 * 2**52, (exp(-r) - 1) / r and r, where x = r - n * ln 2 and |r| <= ln(2) / 2."""
     t = fma(x, -_LOG2E, _SHIFT)
     n = t - _SHIFT
     r = fma(n, _LN2_LOW, fma(n, _LN2_HIGH, x))
@@ -94,7 +94,7 @@ def tanh(x):
 
 @njit(**INLINED)
 def relu(x):
-    """x above 0, else 0; NaN stays NaN."""
+    """Return x above 0, else 0; NaN stays NaN."""
     return select(x < 0.0, 0.0, x)
 
 

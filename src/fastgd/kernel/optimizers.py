@@ -26,7 +26,7 @@ def put_value(one, numbers, layer, which, tile):
 
 @njit(**INLINED)
 def _blend(rho, old, new):
-    """rho * old + (1 - rho) * new."""
+    """Return rho * old + (1 - rho) * new."""
     return fma(rho, old, (1.0 - rho) * new)
 
 

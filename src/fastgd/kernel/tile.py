@@ -340,7 +340,7 @@ def load(_typing, shape, array, index, stride):
 def load_data(_typing, shape, layout, array, index, stride):
     """A tile of data, which all runs share if ``layout.runs`` is 1.
 
-    Lane ``array[index + row * stride + unit * layout.runs + run]``, without the run if it is shared.
+    Lane ``array[index + row * stride + unit * layout.runs + run]``, with no run if it is shared.
     """
     own = layout.runs
     spread = [u * own + run % own for u in range(shape.units) for run in range(shape.runs)]

@@ -116,6 +116,10 @@ def look(watch, one, block, layer, schedule, j, record, error):
     if record >= 0:
         store(one, block.errors, record * runs_of(one), 0, error)
     signal = error - error
+    if record < 0:
+        # Of no concern to a run that is not watched itself, as its neighbours are.
+        tolerance = value(one, block.numbers, layer, TOLERANCE)
+        signal = select(tolerance < 0.0, 0.0, signal)
     if any_nan(signal):
         _end_by_error(one, block, schedule, j, error, signal, DIVERGED)
     if watch is not None and is_watched(watch, j, schedule):
@@ -142,7 +146,7 @@ def end_by_overflow(one, block, schedule, overflow, j):
 @njit(**INLINED)
 def all_over(block):
     """Whether every run of the block is over."""
+    going = 0
     for r in range(len(block.ended)):
-        if block.ended[r] < 0:
-            return False
-    return True
+        going += block.ended[r] < 0
+    return going == 0
