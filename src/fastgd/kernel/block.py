@@ -17,8 +17,8 @@ class Shapes(NamedTuple):
 
     A layer's units are worked off in wide tiles, then in narrow ones of one unit. ``row`` is the
     same tile with one row, ``piece`` as many rows as can pass through the sigmoid without spilling
-    registers, or None if the whole tile can. ``one`` is one number per run; ``data`` has the runs of
-    the samples: 1 unless each run draws its own.
+    registers, or None if the whole tile can. ``one`` is one number per run; ``data`` has as many
+    runs as the samples have: 1 unless each run draws its own.
     """
 
     wide: Shape

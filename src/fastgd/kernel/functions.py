@@ -47,7 +47,7 @@ SATURATED = 40.0
 
 @njit(**INLINED)
 def _reduced(x):
-    """n + 1.5 * 2**52, (exp(-r) - 1) / r and r, where x = r - n * ln 2 and |r| <= ln(2) / 2."""
+    """Shifted n, (exp(-r) - 1) / r and r, where x = r - n * ln 2 and |r| <= ln(2) / 2."""
     t = fma(x, -_LOG2E, _SHIFT)
     n = t - _SHIFT
     r = fma(n, _LN2_LOW, fma(n, _LN2_HIGH, x))
