@@ -1,0 +1,8 @@
+"""Pictures of what fastgd computes: each call takes an optional matplotlib ``ax`` and returns it.
+
+The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fastgd[plot]``).
+"""
+
+from fastgd.plots.style import write
+
+__all__ = ["write"]
