@@ -41,6 +41,6 @@ def schedule_of(layout: Layout, iterations: int, values: float) -> Schedule:
         epoch=1,
         window=1,
         kept=layout.kept,
-        shuffle=False,
+        shuffle=0,
         shuffle_seed=0,
     )

@@ -180,9 +180,9 @@ class Layout:
             "kept_changes": (self.parameters, np.int64),
             "scratch": (2 * self.runs, np.float64),
             "order": (self.samples if self.batch and not drawn else 0, np.int64),
-            "batch_inputs": (batch * inputs, np.float64),
-            "batch_targets": (batch * outputs, np.float64),
-            "batch_importance": (batch * outputs, np.float64),
+            "batch.X": (batch * inputs, np.float64),
+            "batch.y": (batch * outputs, np.float64),
+            "batch.importance": (batch * outputs, np.float64),
             "tau": (per_sample, np.float64),
             "chances": (per_sample, np.float64),
             "draws": (batch if drawn else 0, np.float64),
@@ -246,9 +246,10 @@ class Layout:
             for name, (length, kind) in self._arrays(records).items()
         }
         rest["ended"][:] = -1
+        batch = Data(*(rest.pop(f"batch.{name}") for name in Data._fields))
         if self.network.bias:
             self._set_constants(numbers)
-        return Block(numbers=numbers, **rest)
+        return Block(numbers=numbers, batch=batch, **rest)
 
     def _set_constants(self, numbers: NDArray[np.float64]) -> None:
         """The input that a bias is the weight of, after the units of each hidden layer."""

@@ -315,7 +315,7 @@ class Plan:
             epoch=self.epoch,
             window=self.layout.window,
             kept=self.layout.kept,
-            shuffle=self.method.shuffle,
+            shuffle=int(self.method.shuffle),
             shuffle_seed=self.method.shuffle_seed,
         )
 

@@ -7,9 +7,8 @@ the size of the gradients: a softmax over numbers tau, one for each sample.
 
 from numba import njit
 
-from fastgd.kernel.block import SAMPLING_RATE, SEED, Data
+from fastgd.kernel.block import SAMPLING_RATE, SEED
 from fastgd.kernel.functions import INLINED, LIMIT, exp_negative
-from fastgd.kernel.layers import layer_of
 from fastgd.kernel.masks import random_words
 from fastgd.kernel.optimizers import value
 from fastgd.kernel.random import DRAW, shuffle
@@ -18,12 +17,6 @@ from fastgd.kernel.words import numbers as numbers_of
 from fastgd.kernel.words import words
 
 WORD = 2.0**-32
-
-
-@njit(**INLINED)
-def batch_data(block):
-    """The batch as data."""
-    return Data(block.batch_inputs, block.batch_targets, block.batch_importance)
 
 
 @njit(**INLINED)
@@ -47,14 +40,14 @@ def next_batch(data, block, schedule, inputs, outputs, iteration):
     """Gather the iteration's batch; how many samples it has."""
     first = iteration % schedule.epoch * schedule.batch
     real = min(schedule.batch, schedule.samples - first)
-    padded = len(block.batch_targets) // outputs
+    padded = len(block.batch.y) // outputs
     for n in range(padded):
         i = block.order[first + min(n, real - 1)]
-        _copy_sample(block.batch_inputs, n, data.X, i, inputs)
-        _copy_sample(block.batch_targets, n, data.y, i, outputs)
+        _copy_sample(block.batch.X, n, data.X, i, inputs)
+        _copy_sample(block.batch.y, n, data.y, i, outputs)
         for h in range(outputs):
             weight = data.importance[i * outputs + h] if n < real else 0.0
-            block.batch_importance[n * outputs + h] = weight
+            block.batch.importance[n * outputs + h] = weight
     return real
 
 
@@ -108,15 +101,15 @@ def draw_batch(one, data, block, schedule, layer, outputs, iteration):
         for r in range(runs):
             i = int(block.draws[n * runs + r])
             for d in range(layer.inputs):
-                block.batch_inputs[(n * layer.inputs + d) * runs + r] = data.X[
+                block.batch.X[(n * layer.inputs + d) * runs + r] = data.X[
                     (i * layer.inputs + d) * runs + r
                 ]
             chance = block.chances[i * runs + r] * samples
             for h in range(outputs):
                 to, at = (n * outputs + h) * runs + r, (i * outputs + h) * runs + r
-                block.batch_targets[to] = data.y[at]
+                block.batch.y[to] = data.y[at]
                 weight = data.importance[at] / chance if n < schedule.batch else 0.0
-                block.batch_importance[to] = weight
+                block.batch.importance[to] = weight
 
 
 @njit(**INLINED)
@@ -133,16 +126,16 @@ def _square_norm(one, values, at, count):
 def _gradient_norm(one, layers, block, n):
     """Squared norm of the gradient of the n-th sample of the batch alone."""
     runs = runs_of(one)
-    bottom = layer_of(layers, 0)
-    inputs = _square_norm(one, block.batch_inputs, n * bottom.inputs * runs, bottom.inputs)
+    bottom = layers[0]
+    inputs = _square_norm(one, block.batch.X, n * bottom.inputs * runs, bottom.inputs)
     total = zeros(one)
     for k in range(len(layers)):
-        layer = layer_of(layers, k)
+        layer = layers[k]
         at = layer.units + n * layer.row
         deltas = _square_norm(one, block.numbers, at + layer.deltas, layer.outputs)
         total = fma(inputs, deltas, total)
         if not layer.is_output:
-            above = layer_of(layers, k + 1)
+            above = layers[k + 1]
             inputs = _square_norm(one, block.numbers, at, above.inputs)
     return total
 
@@ -151,7 +144,7 @@ def _gradient_norm(one, layers, block, n):
 def learn_chances(one, layers, block, schedule):
     """Move tau along the gradient of the variance: samples with large gradients come up oftener."""
     runs, samples = runs_of(one), schedule.samples
-    rate = value(one, block.numbers, layer_of(layers, 0), SAMPLING_RATE) / schedule.batch
+    rate = value(one, block.numbers, layers[0], SAMPLING_RATE) / schedule.batch
     total = zeros(one)
     for n in range(schedule.batch):
         norm = _gradient_norm(one, layers, block, n)

@@ -4,14 +4,14 @@ Letters as in :mod:`fastgd.kernel.descent`: N samples, D inputs and H outputs of
 P parameters, R runs side by side.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from fastgd.kernel.choice import Choice
+from fastgd.kernel.choice import Choice, markers
+from fastgd.kernel.record import Bytes, Floats, Integers, table_of
 from fastgd.kernel.tile import Shape
 
 
+@markers
 class Shapes(NamedTuple):
     """The tiles of a kernel (:class:`fastgd.kernel.tile.Shape`).
 
@@ -31,6 +31,7 @@ class Shapes(NamedTuple):
     data: Shape
 
 
+@markers
 class Recipe(NamedTuple):
     """What decides the kernel's instructions: each is part of its type, and None costs nothing."""
 
@@ -81,9 +82,9 @@ RUNNING, CONVERGED, DIVERGED = range(3)
 class Data(NamedTuple):
     """What all runs learn from; N is padded to whole tiles, padding has importance 0."""
 
-    X: np.ndarray  # (N * D,), D with the constant input of a bias
-    y: np.ndarray  # (N * H,), H outputs of the last layer
-    importance: np.ndarray  # (N * H,)
+    X: Floats  # (N * D,), D with the constant input of a bias
+    y: Floats  # (N * H,), H outputs of the last layer
+    importance: Floats  # (N * H,)
 
 
 class Layer(NamedTuple):
@@ -116,26 +117,22 @@ class Layer(NamedTuple):
 class Block(NamedTuple):
     """R runs side by side: all that changes while they train."""
 
-    numbers: np.ndarray  # weights (P * R), errors looked at, values, states, units: see Layer
-    signs: np.ndarray  # uint8 (P * R): 1 if the last update was positive
-    recent: np.ndarray  # uint8 (P * R): direction changes since the last flush
-    changes: np.ndarray  # int64 (P * R): direction changes before that
-    errors: np.ndarray  # (records + 1, R) flat: mean |error|, at last the final one
-    ended: np.ndarray  # int64 (R,): the updates of a run that is over, or -1
-    outcome: np.ndarray  # int64 (R,): how it ended
-    final: np.ndarray  # (R,): its last error
-    kept: np.ndarray  # its weights and errors looked at, as in numbers
-    kept_changes: np.ndarray  # int64 (P * R): its direction changes
-    scratch: np.ndarray  # (2, R) flat: room to look at what has just ended
-    order: np.ndarray  # int64 (N,): the samples in the order of an epoch
-    batch_inputs: (
-        np.ndarray
-    )  # a batch, as in Data, or as many as there are runs that draw their own
-    batch_targets: np.ndarray
-    batch_importance: np.ndarray
-    tau: np.ndarray  # (N, R) flat: logarithms of the sampling distribution
-    chances: np.ndarray  # (N, R) flat: the distribution
-    draws: np.ndarray  # (samples of a batch, R) flat: what was drawn
+    numbers: Floats  # weights (P * R), errors looked at, values, states, units: see Layer
+    signs: Bytes  # (P * R): 1 if the last update was positive
+    recent: Bytes  # (P * R): direction changes since the last flush
+    changes: Integers  # (P * R): direction changes before that
+    errors: Floats  # (records + 1, R) flat: mean |error|, at last the final one
+    ended: Integers  # (R,): the updates of a run that is over, or -1
+    outcome: Integers  # (R,): how it ended
+    final: Floats  # (R,): its last error
+    kept: Floats  # its weights and errors looked at, as in numbers
+    kept_changes: Integers  # (P * R): its direction changes
+    scratch: Floats  # (2, R) flat: room to look at what has just ended
+    order: Integers  # (N,): the samples in the order of an epoch
+    batch: Data  # of an iteration; with a number for each run if these draw their own
+    tau: Floats  # (N, R) flat: logarithms of the sampling distribution
+    chances: Floats  # (N, R) flat: the distribution
+    draws: Floats  # (samples of a batch, R) flat: what was drawn
 
 
 class Schedule(NamedTuple):
@@ -152,14 +149,18 @@ class Schedule(NamedTuple):
     epoch: int  # iterations of an epoch; the errors are looked at once in it
     window: int  # recent errors that are kept
     kept: int  # numbers that are put away when a run is over
-    shuffle: bool
+    shuffle: int  # 1 to shuffle the samples once per epoch
     shuffle_seed: int
+
+
+# Inside a kernel: what encode() made of the above, as records.
+all_data, all_layers, all_blocks, all_schedules = map(table_of, (Data, Layer, Block, Schedule))
 
 
 class Samples(NamedTuple):
     """The values of one layer for the samples of a group."""
 
-    values: np.ndarray
+    values: Any  # a buffer
     start: int
     row: int  # from one sample to the next
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
-from numba import typeof
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
-from fastgd.kernel.descent import descend
+from fastgd.kernel.descent import compiled
 from fastgd.kernel.parallel import train_blocks
+from fastgd.kernel.record import encode
 
 
 def bind(
@@ -25,11 +25,10 @@ def bind(
     already: 0.7 us.
     """
     train_blocks(shapes, recipe, data, layers, blocks, schedule, threads=1)  # checks the machine
-    arguments = shapes, recipe, data, layers, Block(*(array[0] for array in blocks)), schedule
-    compiled = descend.overloads  # type: ignore[attr-defined]
-    entry = compiled[tuple(map(typeof, arguments))].entry_point
+    facts = encode(data), layers, encode(blocks, 1), 0, encode(schedule)
+    entry = compiled(shapes, recipe, *facts).entry_point
 
-    def call() -> None:
-        entry(*arguments)
+    def call(_alive: object = (data, blocks)) -> None:
+        entry(shapes, recipe, *facts)
 
     return call

@@ -4,8 +4,37 @@ A :class:`Choice` is a marker whose name is part of its Numba type. :func:`dispa
 function whose body is picked by the name while the kernel is compiled.
 """
 
+from llvmlite import ir
+from numba import typeof
 from numba.core import types
-from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import (
+    NativeValue,
+    lower_getattr_generic,
+    models,
+    overload,
+    register_model,
+    typeof_impl,
+    unbox,
+)
+
+
+class _Nothing(models.StructModel):
+    """No value at all: a marker is no argument of the compiled function."""
+
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, [])
+
+
+def marker(numba_type):
+    """Class decorator for a Numba type whose values are known by their type only."""
+    register_model(numba_type)(_Nothing)
+
+    @unbox(numba_type)
+    def _unbox(_type, _object, _context):
+        return NativeValue(ir.Constant(ir.LiteralStructType([]), []))
+
+    return numba_type
 
 
 class Choice:
@@ -18,6 +47,7 @@ class Choice:
         return f"Choice({self.name!r})"
 
 
+@marker
 class ChoiceType(types.Type):
     """The Numba type of a :class:`Choice`; the name is part of the type."""
 
@@ -26,7 +56,13 @@ class ChoiceType(types.Type):
         super().__init__(f"Choice({name})")
 
 
-register_model(ChoiceType)(models.OpaqueModel)
+@marker
+class MarkersType(types.Type):
+    """The Numba type of a NamedTuple of markers and Nones, itself a marker."""
+
+    def __init__(self, name, members):
+        self.members = dict(members)
+        super().__init__(f"{name}({', '.join(f'{k}={v}' for k, v in members)})")
 
 
 @typeof_impl.register(Choice)
@@ -34,9 +70,28 @@ def _typeof_choice(value, _context):
     return ChoiceType(value.name)
 
 
-@unbox(ChoiceType)
-def _unbox_choice(_type, _object, context):
-    return NativeValue(context.context.get_dummy_value())
+def markers(named_tuple):
+    """Class decorator: let such a NamedTuple be known to Numba by the types of its fields only."""
+
+    @typeof_impl.register(named_tuple)
+    def _typeof(value, _context):
+        kinds = ((name, typeof(getattr(value, name))) for name in value._fields)
+        return MarkersType(named_tuple.__name__, tuple(kinds))
+
+    return named_tuple
+
+
+@infer_getattr
+class _Members(AttributeTemplate):
+    key = MarkersType
+
+    def generic_resolve(self, kind, name):
+        return kind.members.get(name)
+
+
+@lower_getattr_generic(MarkersType)
+def _member(context, _builder, kind, _value, name):
+    return ir.Constant(context.get_value_type(kind.members[name]), None)
 
 
 def dispatch(stub, bodies, options):

@@ -25,12 +25,13 @@ Tried and not kept (ns per iteration of 3-4-1 with AVX-512: one run / one of eig
 from numba import njit, prange, typeof
 
 from fastgd.kernel.batch_norm import normalise, normalise_back
-from fastgd.kernel.batches import batch_data, draw_batch, learn_chances, new_order, next_batch
-from fastgd.kernel.block import Block, Group, Samples
+from fastgd.kernel.batches import draw_batch, learn_chances, new_order, next_batch
+from fastgd.kernel.block import Group, Samples, all_blocks, all_data, all_layers, all_schedules
 from fastgd.kernel.cache import cached_njit
 from fastgd.kernel.choice import dispatch
+from fastgd.kernel.compiler import WholeCompiler
 from fastgd.kernel.functions import INLINED
-from fastgd.kernel.layers import SPLICED, back, forward, gradient, layer_of
+from fastgd.kernel.layers import SPLICED, back, forward, gradient
 from fastgd.kernel.masks import drop_units, drop_weights
 from fastgd.kernel.optimizers import prepare
 from fastgd.kernel.tile import call_compiled, runs_of, zeros
@@ -59,10 +60,10 @@ def _finish_hidden(shapes, recipe, group, block, layer, j, training):
 
 @njit(**SPLICED)
 def _forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
-    bottom = layer_of(layers, 0)
+    bottom = layers[0]
     forward(shapes, recipe, shapes.data, x, data, group, block, bottom)
     for k in range(1, len(layers)):
-        below, layer = layer_of(layers, k - 1), layer_of(layers, k)
+        below, layer = layers[k - 1], layers[k]
         _finish_hidden(shapes, recipe, group, block, below, j, training)
         inputs = Samples(block.numbers, below.units, below.row)
         forward(shapes, recipe, shapes.one, inputs, data, group, block, layer)
@@ -72,14 +73,14 @@ def _forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
 def _back_layers(shapes, recipe, layers, group, block, x):
     overflow = zeros(shapes.one)
     for k in range(len(layers) - 1, 0, -1):
-        below, layer = layer_of(layers, k - 1), layer_of(layers, k)
+        below, layer = layers[k - 1], layers[k]
         back(shapes, recipe, group, block, layer, below)
         inputs = Samples(block.numbers, below.units, below.row)
         overflow = overflow + gradient(shapes, recipe, shapes.one, inputs, group, block, layer)
         overflow = overflow + normalise_back(
             recipe.batch_norm, shapes.one, recipe, group, block, below
         )
-    bottom = layer_of(layers, 0)
+    bottom = layers[0]
     return overflow + gradient(shapes, recipe, shapes.data, x, group, block, bottom)
 
 
@@ -87,7 +88,7 @@ def _back_layers(shapes, recipe, layers, group, block, x):
 def _pass(shapes, recipe, data, layers, block, schedule, real, j, record, looking, training):
     """All samples of ``data`` forward and, to train, back. NaN per run that diverges, else 0."""
     one = shapes.one
-    bottom, top = layer_of(layers, 0), layer_of(layers, len(layers) - 1)
+    bottom, top = layers[0], layers[len(layers) - 1]
     own = runs_of(shapes.data)
     N = len(data.y) // (top.outputs * own)
     overflow, total = zeros(one), zeros(one)
@@ -118,14 +119,14 @@ def _all_samples(batches, shapes, data, layers, block, schedule, j):
 def _samples_of_epoch(batches, shapes, data, layers, block, schedule, j):
     if j % schedule.epoch == 0 or j == schedule.first:
         new_order(block, schedule, j)
-    bottom, top = layer_of(layers, 0), layer_of(layers, len(layers) - 1)
-    return batch_data(block), next_batch(data, block, schedule, bottom.inputs, top.outputs, j)
+    bottom, top = layers[0], layers[len(layers) - 1]
+    return block.batch, next_batch(data, block, schedule, bottom.inputs, top.outputs, j)
 
 
 def _drawn_samples(batches, shapes, data, layers, block, schedule, j):
-    bottom, top = layer_of(layers, 0), layer_of(layers, len(layers) - 1)
+    bottom, top = layers[0], layers[len(layers) - 1]
     draw_batch(shapes.one, data, block, schedule, bottom, top.outputs, j)
-    return batch_data(block), schedule.batch
+    return block.batch, schedule.batch
 
 
 dispatch(
@@ -156,14 +157,17 @@ def _phases(separate):
     return 1 if separate is None else 2
 
 
-@cached_njit(error_model="numpy", nogil=True, _nrt=False)
-def descend(shapes, recipe, data, layers, block, schedule):
-    """Train a block from iteration ``schedule.first`` to ``last``; it can go on from there.
+@cached_njit(error_model="numpy", nogil=True, _nrt=False, pipeline_class=WholeCompiler)
+def descend(shapes, recipe, data, layers, blocks, b, schedule):
+    """Train block b from iteration ``schedule.first`` to ``last``; it can go on from there.
 
+    The last arguments but ``b`` are what ``record.encode`` makes of such records.
     Nothing is allocated and nothing raised: the caller has checked everything.
     """
+    data, layers, block = all_data(data)[0], all_layers(layers), all_blocks(blocks)[b]
+    schedule = all_schedules(schedule)[0]
     one = shapes.one
-    bottom = layer_of(layers, 0)
+    bottom = layers[0]
     phases = _phases(recipe.separate)
     for j in range(schedule.first, schedule.last):
         record = record_of(j, schedule, len(block.errors) // runs_of(one))
@@ -195,25 +199,23 @@ def descend(shapes, recipe, data, layers, block, schedule):
 
 
 @cached_njit(error_model="numpy", nogil=True, parallel=True)
-def descend_all(compiled, shapes, recipe, data, layers, blocks, schedule):
-    """Train many blocks (a leading axis on each array of ``blocks``) on all threads.
+def descend_all(compiled, data, layers, blocks, schedule):
+    """Train all blocks on all threads.
 
-    ``compiled`` is the address of :func:`descend`, compiled for these arguments.
+    ``compiled`` is the address of :func:`descend`. Its markers are no arguments any more once it is
+    compiled, so this is the same function for all shapes and recipes.
     """
-    for b in prange(len(blocks.numbers)):
-        block = Block(
-            blocks.numbers[b], blocks.signs[b], blocks.recent[b], blocks.changes[b],
-            blocks.errors[b], blocks.ended[b], blocks.outcome[b], blocks.final[b],
-            blocks.kept[b], blocks.kept_changes[b], blocks.scratch[b], blocks.order[b],
-            blocks.batch_inputs[b], blocks.batch_targets[b], blocks.batch_importance[b],
-            blocks.tau[b], blocks.chances[b], blocks.draws[b],
-        )  # fmt: skip
-        call_compiled(compiled, (shapes, recipe, data, layers, block, schedule))
+    for b in prange(len(blocks)):
+        call_compiled(compiled, (data, layers, blocks, b, schedule))
 
 
-def address_of_descend(*arguments):
-    """Compile :func:`descend` for these arguments, or load it from the cache: its address."""
+def compiled(*arguments):
+    """Compile :func:`descend` for these arguments, or load it from the cache."""
     signature = tuple(map(typeof, arguments))
     descend.compile(signature)
-    compiled = descend.overloads[signature]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return descend.overloads[signature]
+
+
+def address_of(result):
+    """The address of compiled code."""
+    return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)

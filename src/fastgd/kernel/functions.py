@@ -9,6 +9,7 @@ a single run.
 from numba import njit
 
 from fastgd.kernel.choice import dispatch
+from fastgd.kernel.compiler import PartCompiler
 from fastgd.kernel.tile import add_exponent, fma, magnitude, select, with_sign
 
 # Everything here and in descent.py becomes part of one compiled function. Wrappers for calls from
@@ -20,6 +21,7 @@ INLINED = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
     "_nrt": False,
+    "pipeline_class": PartCompiler,
 }
 
 LIMIT = 708.0

@@ -9,7 +9,7 @@ input more, the last, which is always 1.
 
 from numba import njit
 
-from fastgd.kernel.block import CLIP, L1, L2, TRIM, Layer
+from fastgd.kernel.block import CLIP, L1, L2, TRIM
 from fastgd.kernel.choice import dispatch
 from fastgd.kernel.functions import INLINED, activate, slope
 from fastgd.kernel.optimizers import step, value
@@ -36,17 +36,6 @@ from fastgd.kernel.tile import (
 # Inlined before types are inferred: such a function only hands its arguments on, and compiling it
 # by itself would optimise everything below it once more (it took a quarter of the compile time).
 SPLICED = {"error_model": "numpy", "inline": "always", "_nrt": False}
-
-
-@njit(**SPLICED)
-def layer_of(table, k):
-    """Layer k of the table."""
-    return Layer(
-        table[k, 0], table[k, 1], table[k, 2], table[k, 3], table[k, 4], table[k, 5],
-        table[k, 6], table[k, 7], table[k, 8], table[k, 9], table[k, 10], table[k, 11],
-        table[k, 12], table[k, 13], table[k, 14], table[k, 15], table[k, 16], table[k, 17],
-        table[k, 18], table[k, 19], table[k, 20], table[k, 21],
-    )  # fmt: skip
 
 
 def activation(hidden, output, layer, a):
@@ -115,6 +104,7 @@ def _forward_tiles(
 ):
     """Values of the units from begin to end: activation(inputs @ weights)."""
     runs = runs_of(shape)
+    numbers, values, D, H = block.numbers, inputs.values, layer.inputs, layer.outputs
     n = 0
     while n < group.samples:
         h = begin
@@ -122,22 +112,22 @@ def _forward_tiles(
             a = zeros(shape)
             i = opaque(inputs.start + n * inputs.row)
             j = opaque(layer.effective + h * runs)
-            for _ in range(layer.inputs):
-                x = rows(shape, layout, inputs.values, i, inputs.row)
-                a = fma(x, panel(shape, block.numbers, j), a)
+            for _ in range(D):
+                x = rows(shape, layout, values, i, inputs.row)
+                a = fma(x, panel(shape, numbers, j), a)
                 i += runs_of(layout)
-                j += layer.outputs * runs
+                j += H * runs
             at = opaque(layer.units + n * layer.row + h * runs)
-            target = opaque((group.start + n) * layer.outputs + h)
+            target = opaque((group.start + n) * H + h)
             if piece is None:
                 _finish(shape, recipe, of_data, a, data, target, block, layer, at)
             else:
-                store(shape, block.numbers, at, layer.row, a)
+                store(shape, numbers, at, layer.row, a)
                 for _ in range(0, rows_of(shape), rows_of(piece)):
-                    a = load(piece, block.numbers, at, layer.row)
+                    a = load(piece, numbers, at, layer.row)
                     _finish(piece, recipe, of_data, a, data, target, block, layer, at)
                     at += rows_of(piece) * layer.row
-                    target += rows_of(piece) * layer.outputs
+                    target += rows_of(piece) * H
             h += units_of(shape)
         n += rows_of(shape)
 
@@ -167,17 +157,17 @@ def _slope_of(dropout, activation, shape, numbers, at, deltas, row):
 def _back_tiles(shape, recipe, layout, group, block, layer, below, begin, end):
     """Deltas of the layer below, units from begin to end: (delta @ weights.T) * slope."""
     runs = runs_of(shape)
-    numbers, deltas = block.numbers, layer.deltas
+    numbers, deltas, H = block.numbers, layer.deltas, layer.outputs
     n = 0
     while n < group.samples:
         d = begin
         while d < end:
             error = zeros(shape)
             i = opaque(layer.units + deltas + n * layer.row)
-            j = opaque(layer.effective + d * layer.outputs * runs)
-            for _ in range(layer.outputs):
+            j = opaque(layer.effective + d * H * runs)
+            for _ in range(H):
                 delta = rows(shape, layout, numbers, i, layer.row)
-                error = fma(delta, units(shape, numbers, j, layer.outputs * runs), error)
+                error = fma(delta, units(shape, numbers, j, H * runs), error)
                 i += runs
                 j += runs
             at = opaque(below.units + n * below.row + d * runs)
@@ -238,7 +228,7 @@ def _gradient_tiles(
 ):
     """Minus the derivative for inputs first to d_end, units begin to end: inputs.T @ delta."""
     runs = runs_of(shape)
-    row = layer.outputs * runs
+    numbers, values, row = block.numbers, inputs.values, layer.outputs * runs
     overflow = zeros(one)
     d = first
     while d < d_end:
@@ -247,12 +237,12 @@ def _gradient_tiles(
             at = opaque(layer.weights + d * row + h * runs)
             g = zeros(shape)
             if not group.is_first:
-                g = load(shape, block.numbers, at + layer.gradient, row)
+                g = load(shape, numbers, at + layer.gradient, row)
             i = opaque(inputs.start + d * runs_of(layout))
             j = opaque(layer.units + layer.deltas + h * runs)
             for _ in range(group.samples):
-                x = rows(shape, layout, inputs.values, i, runs_of(layout))
-                g = fma(x, panel(shape, block.numbers, j), g)
+                x = rows(shape, layout, values, i, runs_of(layout))
+                g = fma(x, panel(shape, numbers, j), g)
                 i += inputs.row
                 j += layer.row
             if group.is_last:
@@ -260,7 +250,7 @@ def _gradient_tiles(
                 is_weight = d < layer.units_below
                 overflow = overflow + update(shape, recipe, is_weight, g, block, at, row, layer)
             else:
-                store(shape, block.numbers, at + layer.gradient, row, g)
+                store(shape, numbers, at + layer.gradient, row, g)
             h += units_of(shape)
         d += rows_of(shape)
     return overflow

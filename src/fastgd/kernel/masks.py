@@ -6,7 +6,6 @@ from fastgd.kernel.block import DROPCONNECT as CONNECT_LIMIT
 from fastgd.kernel.block import DROPCONNECT_FACTOR, DROPOUT_FACTOR, SEED
 from fastgd.kernel.block import DROPOUT as DROPOUT_LIMIT
 from fastgd.kernel.functions import INLINED, slope
-from fastgd.kernel.layers import layer_of
 from fastgd.kernel.optimizers import value
 from fastgd.kernel.random import DROPCONNECT, DROPOUT, halves, philox
 from fastgd.kernel.tile import load, runs_of, select, store, zeros
@@ -72,7 +71,7 @@ def drop_weights(dropconnect, one, layers, block, iteration, training):
         return
     numbers, runs = block.numbers, runs_of(one)
     for k in range(len(layers)):
-        layer = layer_of(layers, k)
+        layer = layers[k]
         seed = words(value(one, numbers, layer, SEED))
         limit = words(value(one, numbers, layer, CONNECT_LIMIT))
         factor = value(one, numbers, layer, DROPCONNECT_FACTOR)

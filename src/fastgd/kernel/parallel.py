@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
-from fastgd.kernel.descent import address_of_descend, descend, descend_all
+from fastgd.kernel.descent import address_of, compiled, descend, descend_all
+from fastgd.kernel.record import encode
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = threading.Lock()
@@ -58,20 +59,18 @@ def train_blocks(
     global _started_in
     _check_arithmetic()
     count = len(blocks.numbers)
-
-    def one(b: int) -> tuple[object, ...]:
-        return shapes, recipe, data, layers, Block(*(array[b] for array in blocks)), schedule
-
-    if min(threads, count) == 1 or _started_in not in (None, os.getpid()):
+    threads = min(threads, count) if _started_in in (None, os.getpid()) else 1
+    facts = encode(data), layers, encode(blocks, count)
+    if threads == 1:
         for b in range(count):
-            descend(*one(b))
+            descend(shapes, recipe, *facts, b, encode(schedule))
         return
-    compiled = address_of_descend(*one(0))
+    address = address_of(compiled(shapes, recipe, *facts, 0, encode(schedule)))
     with _one_at_a_time:
         _started_in = os.getpid()
         before = numba.get_num_threads()
         numba.set_num_threads(threads)
         try:
-            descend_all(compiled, shapes, recipe, data, layers, blocks, schedule)
+            descend_all(address, *facts, encode(schedule))
         finally:
             numba.set_num_threads(before)

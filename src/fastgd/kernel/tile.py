@@ -19,15 +19,10 @@ from typing import NamedTuple
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import (
-    NativeValue,
-    intrinsic,
-    lower_builtin,
-    models,
-    register_model,
-    typeof_impl,
-    unbox,
-)
+from numba.extending import intrinsic, lower_builtin, models, register_model, typeof_impl
+
+from fastgd.kernel.choice import marker
+from fastgd.kernel.record import address
 
 _F64 = ir.DoubleType()
 _I64 = ir.IntType(64)
@@ -43,6 +38,7 @@ class Shape:
         self.rows, self.units, self.runs = rows, units, runs
 
 
+@marker
 class ShapeType(types.Type):
     """The Numba type of a :class:`Shape`; the numbers are part of the type."""
 
@@ -69,9 +65,6 @@ class Mask(types.Type):
         super().__init__(f"Mask({lanes})")
 
 
-register_model(ShapeType)(models.OpaqueModel)
-
-
 @register_model(Tile)
 class _TileModel(models.PrimitiveModel):
     def __init__(self, manager, fe_type):
@@ -87,11 +80,6 @@ class _MaskModel(models.PrimitiveModel):
 @typeof_impl.register(Shape)
 def _typeof_shape(value, _context):
     return ShapeType(value.rows, value.units, value.runs)
-
-
-@unbox(ShapeType)
-def _unbox_shape(_type, _object, context):
-    return NativeValue(context.context.get_dummy_value())
 
 
 # ------------------------------------------------------------------ vectors
@@ -279,22 +267,16 @@ def anywhere(_typing, mask):
 
 
 class _Array(NamedTuple):
-    """An array argument while code is emitted; addresses are checked if Numba's check is on."""
+    """An argument that is an array or a buffer, while code is emitted."""
 
     context: object
     builder: object
-    kind: types.Array
+    kind: types.Type
     value: object
 
     def address(self, index, vector):
-        view = self.context.make_array(self.kind)(self.context, self.builder, self.value)
-        if self.context.enable_boundscheck:
-            size = self.builder.extract_value(view.shape, 0)
-            last = self.builder.add(index, _I64(vector.count - 1))
-            for i in (index, last):
-                cgutils.do_boundscheck(self.context, self.builder, i, size)
-        address = self.builder.gep(view.data, [index], inbounds=True)
-        return self.builder.bitcast(address, vector.as_pointer())
+        first = address(self.context, self.builder, self.kind, self.value, index, vector.count)
+        return self.builder.bitcast(first, vector.as_pointer())
 
     def load(self, index, lanes, element=_F64):
         vector = ir.VectorType(element, lanes)

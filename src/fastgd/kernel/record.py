@@ -1,0 +1,237 @@
+"""Records: how facts and arrays get into the kernel as one pointer each.
+
+Numba hands an array on as seven values, and each function that was given a block of eighteen arrays
+took apart and put together 126 of them: half of all that LLVM had to read, and most of the time to
+compile. A record is a pointer to a row of 64-bit words. In Python it is a NamedTuple; a field that
+is an int or a float takes one word, an array two (its address and length), another NamedTuple as
+many as it has itself. The words do not change while a kernel runs, and LLVM is told so.
+"""
+
+import operator
+from typing import Any, get_args
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.typing.templates import (
+    AbstractTemplate,
+    AttributeTemplate,
+    infer_getattr,
+    infer_global,
+    signature,
+)
+from numba.extending import (
+    intrinsic,
+    lower_builtin,
+    lower_getattr_generic,
+    models,
+    register_model,
+)
+from numba.np.numpy_support import from_dtype
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+_I64 = ir.IntType(64)
+
+
+class Buffer(types.Type):
+    """Numbers in memory: where they begin, and how many there are."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        super().__init__(f"Buffer({dtype})")
+
+
+class Record(types.Type):
+    """The Numba type of a row of words: the fields of a NamedTuple."""
+
+    def __init__(self, fields):
+        self.fields = {}
+        self.words = 0
+        for name, annotation in fields.__annotations__.items():
+            kind = _kind(annotation)
+            self.fields[name] = (self.words, kind)
+            self.words += 2 if isinstance(kind, Buffer) else getattr(kind, "words", 1)
+        super().__init__(f"Record({fields.__name__})")
+
+
+class Table(types.Type):
+    """Records in a row."""
+
+    def __init__(self, record):
+        self.record = record
+        super().__init__(f"Table({record})")
+
+
+def _kind(annotation):
+    """The Numba type of a field."""
+    if annotation in (int, float):
+        return types.int64 if annotation is int else types.float64
+    if hasattr(annotation, "_fields"):
+        return Record(annotation)
+    (dtype,) = get_args(get_args(annotation)[1])
+    return Buffer(from_dtype(np.dtype(dtype)))
+
+
+@register_model(Buffer)
+class _BufferModel(models.StructModel):
+    def __init__(self, manager, fe_type):
+        members = [("data", types.CPointer(fe_type.dtype)), ("length", types.int64)]
+        super().__init__(manager, fe_type, members)
+
+
+@register_model(Record)
+class _RecordModel(models.PrimitiveModel):
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, _I64.as_pointer())
+
+
+@register_model(Table)
+class _TableModel(models.StructModel):
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, [("data", fe_type.record), ("length", types.int64)])
+
+
+# ------------------------------------------------------------------ inside a kernel
+
+
+def table_of(fields: type) -> Any:
+    """Return the function that takes what :func:`encode` made of such records as a table."""
+    kind = Table(Record(fields))
+
+    @intrinsic
+    def table(_typing, words):
+        def codegen(context, builder, sig, args):
+            array = context.make_array(sig.args[0])(context, builder, args[0])
+            made = cgutils.create_struct_proxy(kind)(context, builder)
+            made.data, made.length = array.data, builder.extract_value(array.shape, 0)
+            return made._getvalue()
+
+        return kind(words), codegen
+
+    return table
+
+
+@infer_getattr
+class _Fields(AttributeTemplate):
+    key = Record
+
+    def generic_resolve(self, record, name):
+        return record.fields[name][1] if name in record.fields else None
+
+
+@lower_getattr_generic(Record)
+def _field(context, builder, record, row, name):
+    place, kind = record.fields[name]
+    if isinstance(kind, Record):
+        return builder.gep(row, [_I64(place)])
+
+    def word(offset, type_):
+        address = builder.gep(row, [_I64(place + offset)])
+        loaded = builder.load(builder.bitcast(address, type_.as_pointer()), align=8)
+        loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return loaded
+
+    if not isinstance(kind, Buffer):
+        return word(0, context.get_value_type(kind))
+    buffer = cgutils.create_struct_proxy(kind)(context, builder)
+    buffer.data = word(0, context.get_value_type(types.CPointer(kind.dtype)))
+    buffer.length = word(1, _I64)
+    return buffer._getvalue()
+
+
+@infer_global(len)
+class _Length(AbstractTemplate):
+    def generic(self, args, kws):
+        if kws or not isinstance(args[0], Buffer | Table):
+            return None
+        return signature(types.int64, args[0])
+
+
+@lower_builtin(len, Buffer)
+@lower_builtin(len, Table)
+def _length(context, builder, sig, args):
+    return cgutils.create_struct_proxy(sig.args[0])(context, builder, args[0]).length
+
+
+@infer_global(operator.getitem)
+class _GetItem(AbstractTemplate):
+    def generic(self, args, kws):
+        if kws or not isinstance(args[0], Buffer | Table):
+            return None
+        item = args[0].dtype if isinstance(args[0], Buffer) else args[0].record
+        return signature(item, args[0], types.int64)
+
+
+@infer_global(operator.setitem)
+class _SetItem(AbstractTemplate):
+    def generic(self, args, kws):
+        if kws or not isinstance(args[0], Buffer):
+            return None
+        return signature(types.none, args[0], types.int64, args[0].dtype)
+
+
+@lower_builtin(operator.getitem, Table, types.int64)
+def _get_record(context, builder, sig, args):
+    table, index = args
+    view = cgutils.create_struct_proxy(sig.args[0])(context, builder, table)
+    return builder.gep(view.data, [builder.mul(index, _I64(sig.return_type.words))])
+
+
+@lower_builtin(operator.getitem, Buffer, types.int64)
+def _get_number(context, builder, sig, args):
+    return builder.load(address(context, builder, sig.args[0], *args))
+
+
+@lower_builtin(operator.setitem, Buffer, types.int64, types.Any)
+def _set_number(context, builder, sig, args):
+    buffer, index, number = args
+    builder.store(number, address(context, builder, sig.args[0], buffer, index))
+    return context.get_dummy_value()
+
+
+def address(context, builder, kind, value, index, count=1):
+    """Emit the address of a number of a buffer or array; checked if Numba's bounds check is on.
+
+    ``count`` numbers are read or written from there on.
+    """
+    if isinstance(kind, Buffer):
+        view = cgutils.create_struct_proxy(kind)(context, builder, value)
+        length = view.length
+    else:
+        view = context.make_array(kind)(context, builder, value)
+        length = builder.extract_value(view.shape, 0)
+    if context.enable_boundscheck:
+        for i in (index, builder.add(index, _I64(count - 1))):
+            cgutils.do_boundscheck(context, builder, i, length)
+    return builder.gep(view.data, [index], inbounds=True)
+
+
+# ------------------------------------------------------------------ in Python
+
+
+def encode(record: Any, rows: int | None = None) -> Integers:
+    """Return the words (1, words) of a NamedTuple, which must outlive them.
+
+    With ``rows`` its arrays have a leading axis of so many, and there is a row of words for each.
+    """
+    count = 1 if rows is None else rows
+    columns: list[Any] = []
+    for value in record:
+        if isinstance(value, tuple):
+            columns.extend(encode(value, rows).T)
+        elif isinstance(value, np.ndarray):
+            begin, step = value.ctypes.data, 0 if rows is None else value.strides[0]
+            columns += [
+                begin + step * np.arange(count),
+                len(value) if rows is None else value.shape[1],
+            ]
+        else:
+            columns.append(np.float64(value).view(np.int64) if isinstance(value, float) else value)
+    words = np.empty((count, len(columns)), np.int64)
+    for place, column in enumerate(columns):
+        words[:, place] = column
+    return words
