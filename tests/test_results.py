@@ -35,7 +35,7 @@ def same(a, b):
 
 @pytest.mark.parametrize("alpha", [2.0, (0.5, 1.0)])
 def test_a_run_survives_a_file(xor, tmp_path, alpha):
-    run = fastgd.train(*xor, alpha=alpha, iterations=30)
+    run = fastgd.train(*xor, alpha=alpha, iterations=30, record_every=9, record_weights=True)
     run.save(tmp_path / "run")  # no suffix is added
     assert same(fastgd.load(tmp_path / "run"), run)
 

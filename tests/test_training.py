@@ -319,3 +319,34 @@ def test_ctrl_c_ends_a_call_within_half_a_second():
     assert time.monotonic() - began < 0.5
     process.stdout.close()
     assert process.wait(10) == 0
+
+
+def test_recorded_weights_are_those_that_had_the_recorded_errors(xor):
+    settings = {"hidden_size": (5, 3), "alpha": 2.0, "bias": True}
+    run = fastgd.train(*xor, **settings, iterations=50, record_every=7, record_weights=True)
+    assert [path.shape for path in run.recorded_weights] == [(8, 3, 5), (8, 5, 3), (8, 3, 1)]
+    first = fastgd.network.first_weights((3, 5, 3, 1), 1)
+    for at, iterations in enumerate(run.recorded):
+        expected = first
+        if iterations:
+            expected = fastgd.train(*xor, **settings, iterations=int(iterations)).weights
+        for path, weights in zip(run.recorded_weights, expected, strict=True):
+            assert path[at].tobytes() == weights.tobytes()
+
+
+def test_recorded_weights_stop_where_a_run_ends(xor):
+    run = fastgd.train(
+        *xor, alpha=10, iterations=900, record_every=10, tolerance=0.1, record_weights=True
+    )
+    assert run.status == "converged"
+    reached = run.recorded <= run.iterations
+    for path in run.recorded_weights:
+        assert np.isfinite(path[reached]).all()
+        assert np.isnan(path[~reached]).all()
+    assert 1 < reached.sum() < len(reached)
+
+
+def test_weights_are_recorded_only_when_asked(xor):
+    assert fastgd.train(*xor, iterations=3).recorded_weights is None
+    with pytest.raises(TypeError, match="record_weights must be True or False, got 1"):
+        fastgd.train(*xor, iterations=3, record_weights=1)

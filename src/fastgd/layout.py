@@ -173,6 +173,7 @@ class Layout:
             "recent": (self.parameters, np.uint8),
             "changes": (self.parameters, np.int64),
             "errors": ((records + 1) * self.runs, np.float64),
+            "path": (records * self.parameters if self.recipe.path else 0, np.float64),
             "ended": (self.runs, np.int64),
             "outcome": (self.runs, np.int64),
             "final": (self.runs, np.float64),
@@ -282,7 +283,7 @@ class Layout:
         lanes = lanes[np.minimum(np.arange(blocks * self.runs), len(lanes) - 1)]
         block = self.allocate(blocks, records)
         taken = [(old.numbers[:, : self._gradient], block.numbers[:, : self._gradient])]
-        names = ("signs", "recent", "changes", "errors", "tau")
+        names = ("signs", "recent", "changes", "errors", "path", "tau")
         taken += [(getattr(old, name), getattr(block, name)) for name in names]
         for source, target in taken:
             by_lane = source.reshape(len(source), -1, self.runs).transpose(0, 2, 1)
@@ -308,6 +309,11 @@ class Layout:
         """(lanes, records + 1) mean errors."""
         errors = block.errors.reshape(len(block.errors), -1, self.runs)
         return errors.transpose(0, 2, 1).reshape(-1, errors.shape[1])
+
+    def path(self, block: Block, records: int) -> NDArray[np.float64]:
+        """(lanes, records, P) recorded weights."""
+        each = np.split(block.path, records, axis=1)
+        return np.stack([self._gather(part) for part in each], axis=1)
 
     def watch(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         """(lanes, watched) what is kept of the errors, from ``Block.numbers`` or ``kept``."""

@@ -85,10 +85,13 @@ class Trained:
     watch: NDArray[np.float64]  # (n, Layout.watched)
     weights: NDArray[np.float64]  # (n, P), or (0, P) if not kept
     changes: NDArray[np.int64]  # likewise
+    path: NDArray[np.float64]  # (n, records, P), or (0, records, P) if not recorded
 
     @classmethod
-    def empty(cls, runs: int, records: int, watched: int, kept: int, parameters: int) -> "Trained":
-        """Room for so many runs, and the parameters of so many."""
+    def empty(
+        cls, runs: int, records: int, watched: int, kept: int, recorded: int, parameters: int
+    ) -> "Trained":
+        """Room for so many runs, the parameters of so many, and the recorded ones of so many."""
         return cls(
             errors=np.empty((runs, records)),
             final_error=np.empty(runs),
@@ -98,6 +101,7 @@ class Trained:
             watch=np.empty((runs, watched)),
             weights=np.empty((kept, parameters)),
             changes=np.empty((kept, parameters), np.int64),
+            path=np.empty((recorded, records, parameters)),
         )
 
 
@@ -127,6 +131,7 @@ class Plan:
         starts: int,
         threads: int,
         side_by_side: int | None = None,
+        record_weights: bool = False,
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given."""
         columns = tuple(column(name, axis, method) for name, axis in values.items())
@@ -137,7 +142,7 @@ class Plan:
             network,
             side_by_side or runs_side_by_side(count, network.parameters),
             len(task.X),
-            recipe_of(method, values),
+            recipe_of(method, values, record_weights),
             method.batch_size or 0,
             method.summary or 1,
         )
@@ -194,6 +199,8 @@ class Plan:
         """Memory it takes: results, first weights, padded samples, and a wave of blocks."""
         parameters = self.layout.network.parameters
         kept = 16 * parameters if keep_weights else 0
+        if self.layout.recipe.path is not None:
+            kept += 8 * self.task.records * parameters
         # Twice the errors: a sweep joins those of its networks.
         results = self.runs * (16 * (self.task.records + self.layout.watched + 5) + kept)
         values = (len(self.task.X) + ROWS) * (self.task.inputs + 1 + 2 * self.task.outputs)
@@ -212,7 +219,10 @@ class Plan:
         """Train from first parameters (starts, P); ``seeds`` (starts,) are for random masks."""
         layout = self.layout
         kept = self.runs if keep_weights else 0
-        trained = Trained.empty(self.runs, self.task.records, layout.watched, kept, first.shape[1])
+        recorded = 0 if layout.recipe.path is None else self.runs
+        trained = Trained.empty(
+            self.runs, self.task.records, layout.watched, kept, recorded, first.shape[1]
+        )
         data = pad(
             self.task.X,
             self.task.y,
@@ -350,3 +360,6 @@ class Plan:
             kept = now(layout.weights(block.numbers), layout.weights(block.kept))
             trained.weights[runs] = kept
             trained.changes[runs] = changes
+        if len(trained.path):
+            path = layout.path(block, records)[lanes]
+            trained.path[runs] = np.where(reached[:, :, None], path, np.nan)

@@ -32,7 +32,9 @@ _RATES = {
 }
 
 
-def recipe_of(method: Method, values: Mapping[str, Sequence[Any]]) -> Recipe:
+def recipe_of(
+    method: Method, values: Mapping[str, Sequence[Any]], record_weights: bool = False
+) -> Recipe:
     """What the kernel is compiled for: a feature is in it if any value on its axis needs it."""
 
     def wanted(name: str, off: object) -> bool:
@@ -56,6 +58,7 @@ def recipe_of(method: Method, values: Mapping[str, Sequence[Any]]) -> Recipe:
         batches=Choice("adaptive" if method.sampling == "adaptive" else in_batches),
         watch=choice(wanted("tolerance", 0), wanted("patience", None), wanted("summary", None)),
         separate=choice(dropout, dropconnect, method.batch_norm, method.batch_size is not None),
+        path=choice(record_weights),
     )
 
 

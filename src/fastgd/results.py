@@ -83,6 +83,8 @@ class Run:
         One for each hidden layer; empty without ``batch_norm=True``.
     summary : Summary or None
         What ``summary=`` asked for.
+    recorded_weights : tuple of (records, inputs, outputs) arrays, or None
+        The weights that had these ``errors``, a layer each, if ``record_weights`` asked for them.
     options : dict
         The options that were given and are not the default, such as ``{"l2": 0.01}``.
     minimizer : dict
@@ -104,6 +106,7 @@ class Run:
     bias_direction_changes: tuple[NDArray[np.int64], ...] = ()
     normalization: tuple[BatchNorm, ...] = ()
     summary: Summary | None = None
+    recorded_weights: Weights | None = None
     options: dict[str, Any] = field(default_factory=dict)
     minimizer: dict[str, Any] = field(default_factory=dict)
 
@@ -166,6 +169,8 @@ class Run:
         ):
             arrays[f"biases_{k}"] = bias
             arrays[f"bias_direction_changes_{k}"] = counts
+        for k, recorded in enumerate(self.recorded_weights or ()):
+            arrays[f"recorded_weights_{k}"] = recorded
         for k, layer in enumerate(self.normalization):
             arrays |= {f"{name}_{k}": part for name, part in layer._asdict().items()}
         names = (
@@ -415,6 +420,9 @@ def _run(facts: dict[str, Any], arrays: storage.Arrays) -> Run:
             BatchNorm(*(arrays[f"{name}_{k}"] for name in BatchNorm._fields)) for k in normalised
         ),
         summary=summary and Summary(*summary),
+        recorded_weights=tuple(arrays[f"recorded_weights_{k}"] for k in layers)
+        if "recorded_weights_0" in arrays
+        else None,
         options=_restored(options, arrays),
     )
 

@@ -42,6 +42,7 @@ def train(
     record_every: int = 10_000,
     seed: int = 1,
     weights: Sequence[ArrayLike] | None = None,
+    record_weights: bool = False,
     progress: bool = False,
     **given_options: Unpack[options.Options],
 ) -> Run:
@@ -68,8 +69,12 @@ def train(
         Seed of the first weights: ``2 * RandomState(seed).random_sample(shape) - 1``, a layer each.
     weights : sequence of (inputs, outputs) arrays, optional
         First weights to use instead; they also say how many hidden units there are.
+    record_weights : bool
+        Keep the weights along with each recorded error: ``run.recorded_weights``.
     progress : bool
         Show a progress bar (needs tqdm).
+    **given_options
+        See :class:`fastgd.options.Options`.
 
     Returns
     -------
@@ -105,7 +110,17 @@ def train(
     seed = checks.check_seed(seed)
     method = options.check(given_options, task.X, task.y, hidden)
     network = _network(task, hidden, method)
-    plan = Plan.make(task, network, method, np.array([rates]), {}, starts=1, threads=1)
+    recording = checks.check_flag("record_weights", record_weights)
+    plan = Plan.make(
+        task,
+        network,
+        method,
+        np.array([rates]),
+        {},
+        starts=1,
+        threads=1,
+        record_weights=recording,
+    )
     check_memory(plan.bytes(keep_weights=True), "the training")
     start = network.rows(flatten(given or first_weights(network.sizes, seed))[None])
     with _progress(bar, plan.work) as advance:
@@ -126,6 +141,7 @@ def train(
         bias_direction_changes=changes.biases,
         normalization=tuple(BatchNorm(*layer) for layer in parts.normalization),
         summary=_one_summary(trained, method.summary),
+        recorded_weights=_recorded(network, trained.path[0]) if recording else None,
         options=method.given,
     )
 
@@ -298,6 +314,12 @@ def _starts(
                 f"got {hiddens[0]} and {hidden}"
             )
     return hiddens[:1], starts
+
+
+def _recorded(network: Network, path: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """An array (records, inputs, outputs) for each layer."""
+    rows = [network.parts(row).weights for row in path]
+    return tuple(np.array(layer) for layer in zip(*rows, strict=True))
 
 
 def _alpha(given: object, rates: tuple[float, ...]) -> float | tuple[float, ...]:

@@ -47,11 +47,12 @@ class Recipe(NamedTuple):
     batches: Choice  # "all" samples, or batches of them in "epochs" or "adaptive"
     watch: Choice | None  # errors between the recorded ones are looked at
     separate: Choice | None  # errors are measured apart from the training
+    path: Choice | None  # weights are recorded with the errors
 
 
 PLAIN = Recipe(
     Choice("GradientDescent"), Choice("sigmoid"), Choice("sigmoid"), Choice("squared"),
-    None, None, None, None, None, Choice("all"), None, None,
+    None, None, None, None, None, Choice("all"), None, None, None,
 )  # fmt: skip
 """The article's."""
 
@@ -122,6 +123,7 @@ class Block(NamedTuple):
     recent: Bytes  # (P * R): direction changes since the last flush
     changes: Integers  # (P * R): direction changes before that
     errors: Floats  # (records + 1, R) flat: mean |error|, at last the final one
+    path: Floats  # (records, P * R) flat: the weights that had these errors, if they are recorded
     ended: Integers  # (R,): the updates of a run that is over, or -1
     outcome: Integers  # (R,): how it ended
     final: Floats  # (R,): its last error

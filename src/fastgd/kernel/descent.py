@@ -102,7 +102,7 @@ def _pass(shapes, recipe, data, layers, block, schedule, real, j, record, lookin
             total = add_errors(one, shapes.data, data, group, block, top, total)
             if group.is_last:
                 error = total / schedule.values
-                look(recipe.watch, one, block, bottom, schedule, j, record, error)
+                look(recipe, one, block, bottom, schedule, j, record, error)
         if training:
             overflow = overflow + _back_layers(shapes, recipe, layers, group, block, x)
     return overflow

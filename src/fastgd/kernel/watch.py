@@ -111,10 +111,23 @@ def _end_by_error(one, block, schedule, j, error, signal, outcome):
 
 
 @njit(**INLINED)
-def look(watch, one, block, layer, schedule, j, record, error):
+def _record_weights(path, block, record):
+    """Copy the weights that are about to be updated."""
+    if path is None:
+        return
+    count = len(block.changes)
+    if record * count < len(block.path):  # the last ones of all are there anyway
+        for i in range(count):
+            block.path[record * count + i] = block.numbers[i]
+
+
+@njit(**INLINED)
+def look(recipe, one, block, layer, schedule, j, record, error):
     """Record the mean error before update j, and end the runs that it ends."""
+    watch = recipe.watch
     if record >= 0:
         store(one, block.errors, record * runs_of(one), 0, error)
+        _record_weights(recipe.path, block, record)
     signal = error - error
     if record < 0:
         # Of no concern to a run that is not watched itself, as its neighbours are.
