@@ -1,7 +1,6 @@
 """train() and sweep(): check, lay out, call the kernel in chunks, hand back results."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, Unpack
 
@@ -22,6 +21,7 @@ from fastgd.network import (
     layer_sizes,
 )
 from fastgd.plan import Plan, Task, Trained
+from fastgd.progress import progress_bar
 from fastgd.results import BatchNorm, Run, Summary, Sweep
 from fastgd.summaries import summarise
 
@@ -123,7 +123,7 @@ def train(
     )
     check_memory(plan.bytes(keep_weights=True), "the training")
     start = network.rows(flatten(given or first_weights(network.sizes, seed))[None])
-    with _progress(bar, plan.work) as advance:
+    with progress_bar(bar, plan.work) as advance:
         trained = plan.run(start, np.array([float(seed)]), keep_weights=True, advance=advance)
     parts, changes = network.parts(trained.weights[0]), network.parts(trained.changes[0])
     return Run(
@@ -234,7 +234,7 @@ def sweep(
 
     trained = []
     masks = np.array(seeds * count if starts else seeds, dtype=np.float64)
-    with _progress(bar, sum(plan.work for plan in plans)) as advance:
+    with progress_bar(bar, sum(plan.work for plan in plans)) as advance:
         for plan in plans:
             network = plan.layout.network
             first = (
@@ -349,17 +349,3 @@ def _joined_summary(
         return None
     parts = [summarise(part.watch, window) for part in trained]
     return Summary(*(np.concatenate(arrays).reshape(shape) for arrays in zip(*parts, strict=True)))
-
-
-@contextmanager
-def _progress(shown: bool, total: int) -> Iterator[Callable[[int], None]]:
-    """Hand out what to call with each chunk's iterations."""
-    if not shown:
-        yield lambda _iterations: None
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError as error:
-        raise ImportError('progress=True needs tqdm: pip install "fastgd[cli]"') from error
-    with tqdm(total=total, unit="it", unit_scale=True) as bar:
-        yield bar.update

@@ -1,16 +1,16 @@
 """The commands and their options: what the user typed becomes values, and those a job."""
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
-from fastgd.cli.methods import read_list, read_method, takes_method
+from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.training import show_sweep, show_training
 from fastgd.cli.tutorial import show_tutorial
+from fastgd.cli.values import or_terminal, read_alpha, read_layers, read_list
 from fastgd.experiments import EXPERIMENTS, Experiment
 
 if TYPE_CHECKING:
@@ -101,14 +101,14 @@ def build_app() -> "typer.Typer":
         if no_hidden and hidden_size is not None:
             raise RefusedError("--no-hidden and --hidden-size exclude each other")
         settings = {
-            "hidden_size": () if no_hidden else _layers(hidden_size or "4", ","),
-            "alpha": _one_or_tuple(read_list("--alpha", alpha, float)),
+            "hidden_size": () if no_hidden else read_layers(hidden_size or "4"),
+            "alpha": read_alpha(alpha),
             "iterations": iterations,
             "record_every": record_every,
             "seed": seed,
             **read_method(method, several=False),
         }
-        return partial(show_training, file, target, settings, save, _or_terminal(progress), json)
+        return partial(show_training, file, target, settings, save, or_terminal(progress), json)
 
     @app.command()
     @takes_method(several=True)
@@ -149,7 +149,7 @@ def build_app() -> "typer.Typer":
         if seeds < 1:
             raise RefusedError(f"--seeds must be at least 1, got {seeds}")
         settings = {
-            "hidden_size": [_layers(part, "x") for part in hidden_size.split(",")],
+            "hidden_size": [read_layers(part, "x") for part in hidden_size.split(",")],
             "alpha": read_list("--alpha", alpha, float),
             "seed": range(1, seeds + 1),
             "iterations": iterations,
@@ -157,7 +157,7 @@ def build_app() -> "typer.Typer":
             "threads": threads,
             **read_method(method, several=True),
         }
-        return partial(show_sweep, file, target, settings, out, _or_terminal(progress), json)
+        return partial(show_sweep, file, target, settings, out, or_terminal(progress), json)
 
     return app
 
@@ -173,17 +173,3 @@ def _experiments(names: list[str]) -> list[Experiment]:
         if name not in known:
             raise RefusedError(f"--experiment must be one of {_names()}, got {name!r}")
     return [known[name] for name in dict.fromkeys(names)] or list(EXPERIMENTS)
-
-
-def _or_terminal(progress: bool | None) -> bool:
-    return sys.stderr.isatty() if progress is None else progress
-
-
-def _layers(text: str, separator: str) -> tuple[int, ...]:
-    if text.strip() == "none":
-        return ()
-    return tuple(read_list("--hidden-size", text, int, separator=separator))
-
-
-def _one_or_tuple(values: list[float]) -> float | tuple[float, ...]:
-    return values[0] if len(values) == 1 else tuple(values)

@@ -9,11 +9,11 @@ from itertools import product
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastgd.cli.refusal import RefusedError
+from fastgd.cli.values import read_list
 from fastgd.cli.wording import OPTIMIZERS, optimizer_name
 from fastgd.optimizers import GradientDescent, Optimizer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-T = TypeVar("T")
 
 
 class Kind(NamedTuple):
@@ -172,18 +172,6 @@ def _values(option: Declared, typed: Any, several: bool) -> list[Any]:
         return [kind.read(typed)]
     except ValueError as error:
         raise RefusedError(f"{flag} must be {kind.rule}, got {typed!r}") from error
-
-
-def read_list(
-    flag: str, text: str, read: Callable[[str], T], rule: str = "numbers", separator: str = ","
-) -> list[T]:
-    """Read several values; the rule says in a message what they must be."""
-    try:
-        return [read(part) for part in text.split(separator)]
-    except ValueError as error:
-        raise RefusedError(f"{flag} must be {rule} separated by '{separator}', got {text!r}") from (
-            error
-        )
 
 
 def _with_fields(kinds: Any, fields: Mapping[str, Any]) -> Any:

@@ -1,6 +1,5 @@
 """``fastgd train`` and ``fastgd sweep``: read the samples, train, and show what came of it."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 import fastgd
 from fastgd import Run, Sweep
 from fastgd.cli.facts import print_json, samples_facts, sweep_facts
+from fastgd.cli.files import check_writable
 from fastgd.cli.ranking import show_axes, show_best, show_groups
 from fastgd.cli.refusal import refusing
 from fastgd.cli.samples import Samples, read_samples
@@ -103,7 +103,7 @@ def _trained(
     """Read, train and save: samples, result, its seconds, those to load or compile the kernel."""
     with refusing():
         samples = read_samples(file, targets)
-        _check_writable(path)
+        check_writable(path)
         begin = perf_counter()
         with spinner():
             call(samples.X, samples.y, **settings | {"iterations": min(1, settings["iterations"])})
@@ -113,18 +113,6 @@ def _trained(
         if path:
             result.save(path)
     return samples, result, seconds, ready - begin
-
-
-def _check_writable(path: Path | None) -> None:
-    """Before hours of work, not after."""
-    if path is None:
-        return
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not a file to write to")
-    if not path.parent.is_dir():
-        raise ValueError(f"{path} can't be written: there is no folder {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ValueError(f"{path} can't be written: permission denied")
 
 
 def _show_summary(console: "Console", summary: Summary, window: int) -> None:

@@ -1,0 +1,39 @@
+"""Values of options: read from what was typed, by all commands alike."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from fastgd.cli.refusal import RefusedError
+
+T = TypeVar("T")
+
+
+def read_list(
+    flag: str, text: str, read: Callable[[str], T], rule: str = "numbers", separator: str = ","
+) -> list[T]:
+    """Read several values; the rule says in a message what they must be."""
+    try:
+        return [read(part) for part in text.split(separator)]
+    except ValueError as error:
+        raise RefusedError(f"{flag} must be {rule} separated by '{separator}', got {text!r}") from (
+            error
+        )
+
+
+def read_layers(text: str, separator: str = ",") -> tuple[int, ...]:
+    """Read the units of hidden layers; none has none."""
+    if text.strip() == "none":
+        return ()
+    return tuple(read_list("--hidden-size", text, int, separator=separator))
+
+
+def read_alpha(text: str) -> float | tuple[float, ...]:
+    """Read one learning rate, or one for each layer."""
+    values = read_list("--alpha", text, float)
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def or_terminal(progress: bool | None) -> bool:
+    """Whether to show a progress bar: as was said, else if stderr is a terminal."""
+    return sys.stderr.isatty() if progress is None else progress
