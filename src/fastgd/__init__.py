@@ -6,16 +6,19 @@ from fastgd import reference
 from fastgd.minimization import minimize
 from fastgd.objective import Objective, objective
 from fastgd.results import Run, Sweep, load
+from fastgd.surface import Surface, surface
 from fastgd.training import sweep, train
 
 __all__ = [
     "Objective",
     "Run",
+    "Surface",
     "Sweep",
     "load",
     "minimize",
     "objective",
     "reference",
+    "surface",
     "sweep",
     "train",
 ]
