@@ -4,5 +4,6 @@ The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fast
 """
 
 from fastgd.plots.style import write
+from fastgd.plots.surface import surface
 
-__all__ = ["write"]
+__all__ = ["surface", "write"]
