@@ -69,8 +69,8 @@ def surface(
     >>> run = fastgd.train(X, y, hidden_size=(), iterations=500, record_every=1,
     ...                    record_weights=True)
     >>> ax = fastgd.plots.surface(fastgd.surface(X, y, run, resolution=41), paths=run)
-    >>> ax.get_xlabel(), ax.get_title()
-    ('weights[0][0, 0]', 'Mean |error| of a 2-1 network over both its weights (4 samples)')
+    >>> ax.get_title(loc="left")
+    'Mean |error| of a 2-1 network over both its weights (4 samples)'
     """
     check_choice("kind", kind, ("contour", "3d"))
     named = _named(paths)
