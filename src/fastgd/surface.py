@@ -90,6 +90,22 @@ class Surface:
         )
 
     @property
+    def names(self) -> tuple[str, str]:
+        """The two weights as Python addresses them: ``weights[0][1, 0]`` or ``biases[0][1]``."""
+        first, second = (
+            f"biases[{layer}][{column}]"
+            if row == len(self.weights[layer])
+            else f"weights[{layer}][{row}, {column}]"
+            for layer, row, column in self.axes
+        )
+        return first, second
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of all layers, from the inputs to the outputs."""
+        return (len(self.weights[0]), *(layer.shape[1] for layer in self.weights))
+
+    @property
     def held(self) -> int:
         """How many weights and biases are held."""
         return sum(layer.size for layer in (*self.weights, *self.biases)) - 2

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
 from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.race import add_race
 from fastgd.cli.refusal import RefusedError
+from fastgd.cli.surface import add_surface
 from fastgd.cli.training import show_sweep, show_training
 from fastgd.cli.tutorial import show_tutorial
 from fastgd.cli.values import or_terminal, read_alpha, read_layers, read_list
@@ -159,6 +161,8 @@ def build_app() -> "typer.Typer":
         }
         return partial(show_sweep, file, target, settings, out, or_terminal(progress), json)
 
+    add_surface(app)
+    add_race(app)
     return app
 
 

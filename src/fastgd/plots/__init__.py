@@ -3,7 +3,8 @@
 The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fastgd[plot]``).
 """
 
+from fastgd.plots.race import race
 from fastgd.plots.style import write
 from fastgd.plots.surface import surface
 
-__all__ = ["surface", "write"]
+__all__ = ["race", "surface", "write"]

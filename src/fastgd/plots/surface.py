@@ -84,8 +84,8 @@ def surface(
         else:
             ax = axes(ax, plt)
             _from_above(surface, ax, points, log)
-        ax.set_xlabel(_weight_text(surface, 0))
-        ax.set_ylabel(_weight_text(surface, 1))
+        ax.set_xlabel(surface.names[0])
+        ax.set_ylabel(surface.names[1])
         ax.set_title(_title(surface, named))
         if points:
             ax.legend(loc="best" if kind == "contour" else "upper left", fontsize="small",
@@ -114,7 +114,7 @@ def _from_above(surface: Surface, ax: "Axes", points: Mapping[str, Any], log: bo
     if errors.count() and errors.min() < errors.max():
         ax.contour(x, y, errors, levels=LEVELS, colors="white", linewidths=0.5, alpha=0.6)
     ax.figure.colorbar(image, ax=ax, label=_error_text(log))
-    for colour, (name, path) in zip(_colours(len(points)), points.items(), strict=True):
+    for colour, (name, path) in zip(colours(len(points)), points.items(), strict=True):
         _draw(ax, path[:, :2].T, name, colour)
     ax.set_xlim(extent[:2])
     ax.set_ylim(extent[2:])
@@ -138,7 +138,7 @@ def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))  # more ticks run into one another
     ax.set_zlabel(_error_text(log))
-    for colour, (name, path) in zip(_colours(len(points)), points.items(), strict=True):
+    for colour, (name, path) in zip(colours(len(points)), points.items(), strict=True):
         inside = (surface.x[0] <= path[:, 0]) & (path[:, 0] <= surface.x[-1])
         inside &= (surface.y[0] <= path[:, 1]) & (path[:, 1] <= surface.y[-1])
         x, y, error = path[inside].T
@@ -167,8 +167,8 @@ def _heights(errors: Any, log: bool) -> Any:
         return np.ma.masked_invalid(np.log10(errors))
 
 
-def _colours(count: int) -> list[str]:
-    """Colours that stand out from the plane's; one path alone has the strongest."""
+def colours(count: int) -> list[str]:
+    """Colours of so many paths; one alone has that which stands out most from the plane's."""
     chosen = COLOURS[1:2] if count == 1 else COLOURS
     return [chosen[k % len(chosen)] for k in range(count)]
 
@@ -177,16 +177,8 @@ def _error_text(log: bool) -> str:
     return "log10 of mean |error|" if log else "mean |error|"
 
 
-def _weight_text(surface: Surface, axis: int) -> str:
-    layer, row, column = surface.axes[axis]
-    if row == len(surface.weights[layer]):
-        return f"biases[{layer}][{column}]"
-    return f"weights[{layer}][{row}, {column}]"
-
-
 def _title(surface: Surface, paths: Mapping[str, Run]) -> str:
-    sizes = [len(surface.weights[0]), *(layer.shape[1] for layer in surface.weights)]
-    network = "-".join(map(str, sizes))
+    network = "-".join(map(str, surface.sizes))
     start = f"Mean |error| of a {network} network over"
     samples = f"({surface.samples:,} sample{'s' * (surface.samples != 1)})"
     if not surface.held:
