@@ -109,7 +109,8 @@ _FIELDS = {name for kind in OPTIMIZERS.values() for name in kind._fields}
 def takes_method(*, several: bool, optimizer: bool = True) -> Callable[[Command], Command]:
     """Declare these options for a command, which gets them as further keyword arguments.
 
-    Without ``optimizer`` they are all but that and its fields. Typer reads a command's options off its signature: it is there that they are put.
+    Without ``optimizer`` they are all but that and its fields. Typer reads a command's options off
+    its signature: it is there that they are put.
     """
 
     def declare(command: Command) -> Command:

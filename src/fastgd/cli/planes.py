@@ -6,7 +6,10 @@ from typing import Any
 from fastgd.cli.files import check_writable
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
-from fastgd.plots.style import check_ending, pyplot
+from fastgd.plots.style import check_ending, pyplot, write
+
+PREPARED = 6
+"""Resolution of a plane that loads the kernel: as many runs go side by side as in any larger."""
 
 
 def read_window(
@@ -37,3 +40,9 @@ def check_picture(out: Path | None) -> None:
         check_ending(out)
         check_writable(out)
         pyplot()
+
+
+def write_picture(ax: Any, out: Path) -> None:
+    """Write the figure that these axes are in, and let go of it."""
+    write(ax.figure, out)
+    pyplot().close(ax.figure)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.samples import Samples, read_samples
@@ -74,10 +75,8 @@ def check_asked(
 
 
 def _of_article(name: str) -> Problem:
-    import numpy as np
-
     chosen = next(known for known in EXPERIMENTS if known.name == name)
     X = np.array(chosen.X, dtype=float)
     y = np.array(chosen.y, dtype=float)[:, None]
     inputs = [f"input {i + 1}" for i in range(X.shape[1])]
-    return Problem(f"the article's {name}", Samples(inputs, ["y"], X, y), chosen.hidden_size)
+    return Problem(f"The article's data ({name})", Samples(inputs, ["y"], X, y), chosen.hidden_size)

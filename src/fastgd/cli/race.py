@@ -10,9 +10,9 @@ import fastgd
 from fastgd import Race, plots
 from fastgd.cli.facts import print_json, samples_facts
 from fastgd.cli.methods import read_entry, read_method, takes_method
-from fastgd.cli.planes import check_picture, read_window
+from fastgd.cli.planes import PREPARED, check_picture, read_window, write_picture
 from fastgd.cli.problems import Asked, check_asked
-from fastgd.cli.refusal import refusing
+from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import open_console, print_table, spinner
 from fastgd.cli.values import or_terminal
 from fastgd.cli.wording import OPTIMIZERS, error_text, joined, many, seconds_text, value_text
@@ -98,9 +98,9 @@ def add_race(app: "typer.Typer") -> None:
     ) -> Callable[[], None]:
         """Train a network with several optimizers from the same first weights, and rank them.
 
-        Example: [bold]fastgd race --optimizer adam --optimizer momentum,mu=0.5 --out race.png[/bold]
+        Example: [bold]fastgd race --optimizer adam --optimizer momentum,mu=0.5[/bold]
         """  # fmt: skip
-        asked = check_asked(file, target, experiment, hidden_size, no_hidden, "alpha")
+        asked = check_asked(file, target, experiment, hidden_size, no_hidden, "thirteen-lines")
         entries = [read_entry(text) for text in optimizer or []]
         settings = {
             "optimizers": [
@@ -110,6 +110,8 @@ def add_race(app: "typer.Typer") -> None:
             "seed": seed,
             **read_method(method, several=False),
         }  # fmt: skip
+        if (axes or span) and out is None:
+            raise RefusedError("--axes and --span need --out: they are about the picture")
         window = read_window(axes, span, None)
         return partial(show_race, asked, settings, window, out, or_terminal(progress), json)
 
@@ -131,13 +133,15 @@ def show_race(
         )
         begin = perf_counter()
         with spinner():
-            call(**settings | {"iterations": min(1, settings["iterations"])})
+            short = call(**settings | {"iterations": min(1, settings["iterations"])})
+            if out is not None:
+                short.surface(**window, resolution=PREPARED)  # refuses a window that can't be
         ready = perf_counter()
         found = call(**settings, progress=progress)
         seconds = perf_counter() - ready
         if out is not None:
             curves, _ = plots.race(found, found.surface(**window))
-            plots.write(curves.figure, out)
+            write_picture(curves, out)
     if as_json:
         ranked = {name: vars(found.runs[name]) for name in found.ranking()}
         print_json(samples_facts(problem.samples) | {"runs": ranked, "seconds": seconds})

@@ -10,7 +10,7 @@ import fastgd
 from fastgd import Run, plots
 from fastgd.cli.facts import print_json, samples_facts
 from fastgd.cli.methods import read_method, takes_method
-from fastgd.cli.planes import check_picture, read_window
+from fastgd.cli.planes import PREPARED, check_picture, read_window, write_picture
 from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import open_console, spinner
@@ -19,9 +19,6 @@ from fastgd.cli.wording import error_text, joined, many, seconds_text
 
 if TYPE_CHECKING:
     import typer
-
-PREPARED = 6
-"""Resolution of the plane that loads the kernel: as many runs go side by side as in any larger."""
 
 RECORDS = 1000
 """Points of a path, about."""
@@ -160,8 +157,7 @@ def show_surface(
         has_path = with_path and run.recorded_weights is not None
         points = plane.path(run) if has_path else None
         if out is not None:
-            ax = plots.surface(plane, paths=run if has_path else None, **picture)
-            plots.write(ax.figure, out)
+            write_picture(plots.surface(plane, paths=run if has_path else None, **picture), out)
     if as_json:
         print_json(
             samples_facts(problem.samples)
@@ -179,7 +175,8 @@ def show_surface(
     )
     for name, values in zip(plane.names, (plane.x, plane.y), strict=True):
         console.print(f"{name} from {values[0]:g} to {values[-1]:g}", markup=False)
-    console.print(f"All others held where the training ends: {many(plane.held, 'number')}")
+    held = f"the other {plane.held:,} where the training ends" if plane.held else "all there are"
+    console.print(held.capitalize())
     x, y_, error = plane.lowest()
     console.print(f"Lowest mean |error|: {error_text(error)} at ({x:g}, {y_:g})")
     console.print(
