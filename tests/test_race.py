@@ -40,8 +40,9 @@ def test_all_start_from_the_same_weights(xor):
 
 
 def test_options_are_for_all(xor):
-    race = fastgd.race(*xor, PAIR, hidden_size=4, seed=7, iterations=60, l2=0.125)
-    assert [run.options["l2"] for run in race.runs.values()] == [0.125, 0.125]
+    race = fastgd.race(*xor, PAIR, hidden_size=4, seed=7, iterations=60, sample_weight=[1, 2, 3, 4])
+    for run in race.runs.values():
+        assert run.options["sample_weight"].tolist() == [1, 2, 3, 4]
     assert [run.seed for run in race.runs.values()] == [7, 7]
 
 

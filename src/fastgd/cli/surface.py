@@ -175,8 +175,8 @@ def show_surface(
     )
     for name, values in zip(plane.names, (plane.x, plane.y), strict=True):
         console.print(f"{name} from {values[0]:g} to {values[-1]:g}", markup=False)
-    held = f"the other {plane.held:,} where the training ends" if plane.held else "all there are"
-    console.print(held.capitalize())
+    if plane.held:
+        console.print(f"The other {plane.held:,} held where the training ends")
     x, y_, error = plane.lowest()
     console.print(f"Lowest mean |error|: {error_text(error)} at ({x:g}, {y_:g})")
     console.print(
