@@ -6,8 +6,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import fastgd
-from fastgd import Run, plots
+from fastgd import Run, Surface, plots
 from fastgd.cli.facts import print_json, samples_facts
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.planes import PREPARED, check_picture, read_window, write_picture
@@ -154,10 +157,11 @@ def show_surface(
         ready = perf_counter()
         plane = fastgd.surface(X, y, run, **window, progress=progress)
         seconds = perf_counter() - ready
-        has_path = with_path and run.recorded_weights is not None
-        points = plane.path(run) if has_path else None
+        points, missing = _path(plane, run) if with_path else (None, "")
         if out is not None:
-            write_picture(plots.surface(plane, paths=run if has_path else None, **picture), out)
+            write_picture(
+                plots.surface(plane, paths=None if points is None else run, **picture), out
+            )
     if as_json:
         print_json(
             samples_facts(problem.samples)
@@ -185,8 +189,16 @@ def show_surface(
     )
     if out is not None:
         console.print(f"Drawn to {out}", markup=False)
-        if with_path and not has_path:
-            console.print("(No path: the saved network has no recorded weights.)")
+        if missing:
+            console.print(f"(No path: {missing}.)", markup=False)
+
+
+def _path(plane: Surface, run: Run) -> tuple[NDArray[np.float64] | None, str]:
+    """The training's path on the plane, or why there is none."""
+    try:
+        return plane.path(run), ""
+    except ValueError as error:
+        return None, str(error)
 
 
 def _network(
