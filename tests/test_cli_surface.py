@@ -219,6 +219,24 @@ def test_each_has_an_example(run, command):
     assert f"Example: fastgd {command}" in out
 
 
+def test_surface_meets_a_bad_window_before_the_training(run, monkeypatch):
+    trained = []
+    train = fastgd.train
+    monkeypatch.setattr(
+        fastgd, "train", lambda *a, **k: trained.append(k["iterations"]) or train(*a, **k)
+    )
+    assert_refused(run("surface", "--span", "2,1"), "span must go from low to high")
+    assert trained == [1]
+
+
+def test_surface_of_a_network_that_a_minimizer_made(run, tmp_path):
+    pytest.importorskip("scipy")
+    saved = tmp_path / "run.npz"
+    fastgd.minimize(X, Y, hidden_size=(), method="BFGS", iterations=3).save(saved)
+    _, out, _ = run("surface", "--weights-from", saved, *SMALL)
+    assert "A 2-1 network, BFGS, seed 1: mean |error|" in out
+
+
 # race
 
 

@@ -18,10 +18,14 @@ from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import open_console, spinner
 from fastgd.cli.values import or_terminal, read_alpha
-from fastgd.cli.wording import error_text, joined, many, seconds_text
+from fastgd.cli.wording import error_text, joined, many, options_text, seconds_text
 
 if TYPE_CHECKING:
     import typer
+    from rich.console import Console
+
+ITERATIONS = 10_000
+"""Updates of a network that is trained now."""
 
 RECORDS = 1000
 """Points of a path, about."""
@@ -91,7 +95,7 @@ def add_surface(app: "typer.Typer") -> None:
             str | None, option(metavar="ALPHA", help="Learning rate (default: 1).")
         ] = None,
         iterations: Annotated[
-            int | None, option(metavar="N", help="Updates of the weights (default: 10000).")
+            int | None, option(metavar="N", help=f"Updates of the weights (default: {ITERATIONS}).")
         ] = None,
         seed: Annotated[
             int | None, option(metavar="N", help="Seed of the first weights (default: 1).")
@@ -149,40 +153,38 @@ def show_surface(
         check_picture(out)
         problem = asked.read()
         X, y = problem.samples.X, problem.samples.y
-        run = _network(problem.hidden_size, X, y, weights_from, training)
-        small = {"resolution": min(PREPARED, window["resolution"])}
+        settings: dict[str, Any] = {"hidden_size": problem.hidden_size, "iterations": ITERATIONS}
+        settings |= training
+        saved = None if weights_from is None else _loaded(weights_from)
         begin = perf_counter()
-        with spinner():
-            fastgd.surface(X, y, run, **window | small)
+        with spinner():  # and whatever is wrong with the window is met before the training
+            short = settings | {"iterations": min(1, settings["iterations"])}
+            first = saved or fastgd.train(X, y, record_weights=True, **short)
+            small = {"resolution": min(PREPARED, window["resolution"])}
+            fastgd.surface(X, y, first, **window | small)
         ready = perf_counter()
+        every = max(1, settings["iterations"] // RECORDS)
+        run = saved or fastgd.train(
+            X, y, record_every=every, record_weights=True, progress=progress, **settings
+        )
+        trained = perf_counter()
         plane = fastgd.surface(X, y, run, **window, progress=progress)
-        seconds = perf_counter() - ready
-        points, missing = _path(plane, run) if with_path else (None, "")
+        seconds = perf_counter() - trained
+        path, missing = _path(plane, run) if with_path else (None, "")
         if out is not None:
-            write_picture(
-                plots.surface(plane, paths=None if points is None else run, **picture), out
-            )
+            paths = None if path is None else run
+            write_picture(plots.surface(plane, paths=paths, **picture), out)
     if as_json:
         print_json(
             samples_facts(problem.samples)
             | vars(plane)
-            | {"samples": plane.samples, "lowest": plane.lowest(), "path": points}
+            | {"lowest": plane.lowest(), "path": path}
             | {"final_error": run.final_error, "seconds": seconds}
         )
         return
     console = open_console()
     console.print(f"{problem.name}: {many(plane.samples, 'sample')}", markup=False)
-    seed = "" if run.seed is None else f", seed {run.seed}"
-    console.print(
-        f"A {joined(plane.sizes, '-')} network, alpha {joined(run.alpha)}{seed}: mean |error| "
-        f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}"
-    )
-    for name, values in zip(plane.names, (plane.x, plane.y), strict=True):
-        console.print(f"{name} from {values[0]:g} to {values[-1]:g}", markup=False)
-    if plane.held:
-        console.print(f"The other {plane.held:,} held where the training ends")
-    x, y_, error = plane.lowest()
-    console.print(f"Lowest mean |error|: {error_text(error)} at ({x:g}, {y_:g})")
+    _describe(console, plane, run)
     console.print(
         f"{many(plane.errors.size, 'point')} measured in {seconds_text(seconds)}, "
         f"after {seconds_text(ready - begin)} to load or compile the kernel."
@@ -193,6 +195,24 @@ def show_surface(
             console.print(f"(No path: {missing}.)", markup=False)
 
 
+def _describe(console: "Console", plane: Surface, run: Run) -> None:
+    """The network, the window and the lowest error in it."""
+    how = run.minimizer["method"] if run.minimizer else f"alpha {joined(run.alpha)}"
+    seed = "" if run.seed is None else f", seed {run.seed}"
+    console.print(
+        f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |error| "
+        f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}"
+    )
+    if run.options:
+        console.print(f"Options: {options_text(run.options)}")
+    for name, values in zip(plane.names, (plane.x, plane.y), strict=True):
+        console.print(f"{name} from {values[0]:g} to {values[-1]:g}", markup=False)
+    if plane.held:
+        console.print(f"The other {plane.held:,} held where the training ends")
+    first, second, error = plane.lowest()
+    console.print(f"Lowest mean |error|: {error_text(error)} at ({first:g}, {second:g})")
+
+
 def _path(plane: Surface, run: Run) -> tuple[NDArray[np.float64] | None, str]:
     """The training's path on the plane, or why there is none."""
     try:
@@ -201,22 +221,9 @@ def _path(plane: Surface, run: Run) -> tuple[NDArray[np.float64] | None, str]:
         return None, str(error)
 
 
-def _network(
-    hidden_size: tuple[int, ...], X: Any, y: Any, saved: Path | None, training: dict[str, Any]
-) -> Run:
-    """The network that was saved, or one trained now with its path recorded."""
-    if saved is not None:
-        run = fastgd.load(saved)
-        if not isinstance(run, Run):
-            raise ValueError(f"{saved} must hold one network, got a sweep")
-        return run
-    settings = {"alpha": 1.0, "iterations": 10_000, "seed": 1} | training
-    with spinner():
-        return fastgd.train(
-            X,
-            y,
-            hidden_size=hidden_size,
-            record_every=max(1, settings["iterations"] // RECORDS),
-            record_weights=True,
-            **settings,
-        )
+def _loaded(path: Path) -> Run:
+    """The network that was saved."""
+    run = fastgd.load(path)
+    if not isinstance(run, Run):
+        raise ValueError(f"{path} must hold one network, got a sweep")
+    return run
