@@ -119,8 +119,7 @@ def test_threads_never_change_a_bit(random_problem, monkeypatch):
         for n in {1, available_threads()}
     ]
     module = sys.modules["fastgd.surface"]  # fastgd.surface itself is the function
-    monkeypatch.setattr(module, "FIRST_GROUPS", 1)
-    monkeypatch.setattr(module, "GROWTH", 1)  # in many calls
+    monkeypatch.setattr(module, "CHUNK_SECONDS", 1e-9)  # a block in each call
     planes.append(fastgd.surface(X, y, weights, resolution=31, output="identity").errors)
     assert all(np.array_equal(planes[0], plane) for plane in planes)
 

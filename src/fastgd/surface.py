@@ -20,18 +20,10 @@ from fastgd.layout import Layout, pad
 from fastgd.memory import check_memory
 from fastgd.network import Network, Parts, Weights
 from fastgd.options import Method
+from fastgd.plan import CHUNK_SECONDS, block_seconds
 from fastgd.progress import progress_bar
 from fastgd.recipes import base_values, recipe_of
 from fastgd.results import Run
-
-CALL_SECONDS = 0.05
-"""Aim for one call of the kernel: Ctrl-C and progress live between calls."""
-
-FIRST_GROUPS = 8
-"""Groups of runs side by side in the first call, whose speed decides on the next ones ..."""
-
-GROWTH = 8
-"""... but none is so many times longer than the one before, which may have compiled."""
 
 
 class SurfaceOptions(TypedDict, total=False):
@@ -327,14 +319,15 @@ def _measure(
     threads: int,
     advance: Callable[[int], None],
 ) -> None:
-    """Fill in the grid's errors, in calls of about CALL_SECONDS."""
+    """Fill in the grid's errors, in calls of about CHUNK_SECONDS."""
     weight = method.sample_weight
     total = len(X) if weight is None else float(weight.sum())
     data = pad(X, y, weight, bias=layout.network.bias)
     schedule = schedule_of(layout, iterations=0, values=float(total * y.shape[1]))
-    count, at, step = len(grid.errors), 0, FIRST_GROUPS * layout.runs * threads
+    count, at = len(grid.errors), 0
+    speed = layout.runs * threads / block_seconds(layout, len(X))
     while at < count:
-        last = min(at + step, count)
+        last = min(at + max(layout.runs, int(speed * CHUNK_SECONDS)), count)
         began = perf_counter()
         measure_grid(
             layout.shapes,
@@ -348,4 +341,4 @@ def _measure(
         )
         speed = (last - at) / max(perf_counter() - began, 1e-9)
         advance(last - at)
-        at, step = last, max(layout.runs, min(int(speed * CALL_SECONDS), GROWTH * step))
+        at = last
