@@ -113,15 +113,37 @@ def test_batch_normalization_is_that_of_prediction(xor):
 
 def test_threads_never_change_a_bit(random_problem, monkeypatch):
     X, y = random_problem
-    weights = start((5, 3, 2))
-    planes = [
-        fastgd.surface(X, y, weights, resolution=31, threads=n, output="identity").errors
-        for n in {1, available_threads()}
-    ]
     module = sys.modules["fastgd.surface"]  # fastgd.surface itself is the function
+    measure, calls = module.measure_grid, []
+
+    def spy(shapes, recipe, data, layers, blocks, schedule, grid, threads):
+        calls.append((len(blocks.numbers), threads, grid.last - grid.first))
+        measure(shapes, recipe, data, layers, blocks, schedule, grid, threads)
+
+    def errors(**given):
+        return fastgd.surface(
+            X, y, start((5, 3, 2)), resolution=101, output="identity", **given
+        ).errors
+
+    monkeypatch.setattr(module, "measure_grid", spy)
+    most = min(2, available_threads())
+    one, several, all_ = errors(threads=1), errors(threads=most), errors()
+    assert calls[:2] == [(1, 1, 101**2), (most, most, 101**2)]
     monkeypatch.setattr(module, "CHUNK_SECONDS", 1e-9)  # a block in each call
-    planes.append(fastgd.surface(X, y, weights, resolution=31, output="identity").errors)
-    assert all(np.array_equal(planes[0], plane) for plane in planes)
+    in_parts = errors(threads=1)
+    assert {points for _, _, points in calls[4:-1]} == {calls[3][2]}
+    assert calls[3][2] < 101
+    assert all(np.array_equal(one, other) for other in (several, all_, in_parts))
+
+
+def test_a_small_plane_wakes_no_thread(monkeypatch):
+    X, y = TWO_LAYERS
+    threads = []
+    monkeypatch.setattr(
+        sys.modules["fastgd.surface"], "measure_grid", lambda *given: threads.append(given[-1])
+    )
+    fastgd.surface(X, y, [np.zeros((2, 1))], resolution=41)
+    assert threads == [1]
 
 
 def test_overflow_stays_where_it_is(xor):

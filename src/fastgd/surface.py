@@ -25,6 +25,9 @@ from fastgd.progress import progress_bar
 from fastgd.recipes import base_values, recipe_of
 from fastgd.results import Run
 
+THREAD_SECONDS = 1e-4
+"""Work that is worth another thread."""
+
 
 class SurfaceOptions(TypedDict, total=False):
     """Keyword arguments of :func:`surface` that decide what a network's error is.
@@ -244,12 +247,13 @@ def surface(
         len(inputs),
         recipe_of(method, {}),
     )
-    blocks = min(threads, -(-count // layout.runs))
+    needed = -(-count // layout.runs) * block_seconds(layout, len(inputs))
+    threads = min(threads, max(1, int(needed / THREAD_SECONDS)))
     samples = 16 * (inputs.size + 2 * targets.size)
-    check_memory(8 * count + blocks * layout.bytes(records=0) + samples, "the surface")
+    check_memory(8 * count + threads * layout.bytes(records=0) + samples, "the surface")
     across, up = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
-    block = layout.allocate(blocks, records=0)
-    lanes = blocks * layout.runs
+    block = layout.allocate(threads, records=0)
+    lanes = threads * layout.runs
     layout.load(
         block,
         np.tile(network.row(parts), (lanes, 1)),
