@@ -1,5 +1,7 @@
 """surface(): its numbers beside the training's own, beside plain NumPy, and what it refuses."""
 
+import os
+import subprocess
 import sys
 import threading
 from itertools import pairwise
@@ -160,13 +162,13 @@ def test_overflow_stays_where_it_is(xor):
     assert plane.lowest() == (1.0, 1.0, plane.errors[0, 0])
 
 
-def test_in_threads_and_after_a_fork():
+def test_in_several_python_threads():
     X, y = TWO_LAYERS
-    expected = fastgd.surface(X, y, [np.zeros((2, 1))], resolution=41).errors
+    expected = fastgd.surface(X, y, [np.zeros((2, 1))], resolution=401, threads=1).errors
     found = []
 
     def call():
-        found.append(fastgd.surface(X, y, [np.zeros((2, 1))], resolution=41).errors)
+        found.append(fastgd.surface(X, y, [np.zeros((2, 1))], resolution=401).errors)
 
     threads = [threading.Thread(target=call) for _ in range(4)]
     for thread in threads:
@@ -175,6 +177,32 @@ def test_in_threads_and_after_a_fork():
         thread.join()
     assert len(found) == 4
     assert all(np.array_equal(expected, errors) for errors in found)
+
+
+FORK = """
+import os, fastgd
+X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+def work():
+    return fastgd.surface(X, y, [[[0], [0]]], resolution=401).errors.tobytes()
+before = work()
+child = os.fork()
+if child == 0:
+    os._exit(0 if work() == before else 3)
+assert os.waitpid(child, 0)[1] == 0
+assert work() == before
+print("same")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_after_a_fork():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "same\n", done.stderr
 
 
 def test_progress_counts_the_points(capsys):
