@@ -89,15 +89,15 @@ def test_the_title_says_that_others_are_held(xor):
     bent = fastgd.surface(*xor, trained, axes=((0, 3, 2), (1, 0, 0)), resolution=5)
     ax = plots.surface(bent)
     assert ax.get_xlabel() == "biases[0][2]"
-    title = "Mean |error| of a 3-4-1 network over two weights (4 samples);\nthe other 19 held"
-    assert ax.get_title(loc="left") == title
+    title = "Mean |error| of a 3-4-1 network over two weights,\nthe other 19 held"
+    assert ax.get_title(loc="left") == f"{title} (4 samples)"
     flat = fastgd.surface(*xor, trained, resolution=5)
     ax = plots.surface(flat, paths={"mine": trained})
-    assert ax.get_title(loc="left") == f"{title} where mine ends"
+    assert ax.get_title(loc="left") == f"{title} where mine ends (4 samples)"
     elsewhere = fastgd.surface(*xor, [layer + 1 for layer in trained.weights], resolution=5,
                                bias=True)  # fmt: skip
     ax = plots.surface(elsewhere, paths={"mine": trained})
-    assert ax.get_title(loc="left") == title
+    assert ax.get_title(loc="left") == f"{title} (4 samples)"
 
 
 def test_a_path_is_drawn_through_its_weights(plane, run):
@@ -120,6 +120,13 @@ def test_several_paths_have_names_and_colours(plane, race):
     for name, line in lines.items():
         np.testing.assert_array_equal(line.get_xydata(), plane.path(race.runs[name])[:, :2])
     assert len({to_hex(line.get_color()) for line in lines.values()}) == 2
+
+
+def test_more_paths_than_colours_differ_by_their_dashes(plane, race):
+    run = race.runs["Momentum"]
+    ax = plots.surface(plane, paths={f"path {k}": run for k in range(20)})
+    looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in named_lines(ax).values()}
+    assert len(looks) == 20
 
 
 def test_the_logarithm(plane):
@@ -248,7 +255,7 @@ def test_a_race_s_curves_are_its_errors(race):
         run = race.runs[name]
         np.testing.assert_array_equal(line.get_xdata(), [*run.recorded, 60])
         np.testing.assert_array_equal(line.get_ydata(), [*run.errors, run.final_error])
-    assert curves.get_title(loc="left") == "2 optimizers, the same 2-1 network and first weights"
+    assert curves.get_title(loc="left") == "2 optimizers, the same first weights"
     assert (curves.get_xlabel(), curves.get_ylabel()) == ("iteration", "mean |error|")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgd.plots.style import styled
-from fastgd.plots.surface import colours
+from fastgd.plots.surface import looks
 from fastgd.plots.surface import surface as draw_surface
 from fastgd.race import Race
 from fastgd.surface import Surface
@@ -13,7 +13,7 @@ from fastgd.surface import Surface
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE = (10.0, 4.6)
+SIZE = (9.0, 4.9)
 """Inches, for both halves side by side."""
 
 
@@ -62,21 +62,20 @@ def race(
         if ax is None:
             ax = tuple(plt.subplots(1, 2, layout="constrained", figsize=SIZE)[1])
         curves, plane = ax
-        for colour, (name, run) in zip(colours(len(ranked)), ranked.items(), strict=True):
+        for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
             rates = ", ".join(f"{alpha:g}" for alpha in np.atleast_1d(run.alpha))
             curves.plot(
                 np.append(run.recorded, run.iterations),
                 np.append(run.errors, run.final_error),
                 label=name if "alpha" in name else f"{name}, alpha {rates}",
-                color=colour,
+                **look,
                 linewidth=1.4,
             )
         curves.set_yscale("log")
         curves.set_xlabel("iteration")
         curves.set_ylabel("mean |error|")
-        network = "-".join(map(str, surface.sizes))
-        curves.set_title(f"{len(ranked)} optimizers, the same {network} network and first weights")
-        curves.legend(fontsize="small", frameon=True, framealpha=0.85, edgecolor="none")
+        curves.set_title(f"{len(ranked)} optimizers, the same first weights")
+        curves.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
         draw_surface(surface, ax=plane, paths=ranked)
         if legend := plane.get_legend():
             legend.remove()  # the curves have the same colours

@@ -23,6 +23,9 @@ SIDES = 100
 STEPS = 40
 """A path with no more points than this shows each of them."""
 
+DASHES = ("-", "--", ":")
+"""For more paths than colours."""
+
 Paths = Run | Mapping[str, Run] | None
 
 
@@ -109,13 +112,14 @@ def _from_above(surface: Surface, ax: "Axes", points: Mapping[str, Any], log: bo
     x, y, errors = surface.x, surface.y, _heights(surface.errors, log)
     half = [(values[1] - values[0]) / 2 for values in (x, y)]
     extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
-    image = ax.imshow(errors, origin="lower", extent=extent, aspect="auto")
+    image = ax.imshow(errors, origin="lower", extent=extent, aspect="auto",
+                      interpolation="nearest")  # fmt: skip
     ax.grid(visible=False)
     if errors.count() and errors.min() < errors.max():
         ax.contour(x, y, errors, levels=LEVELS, colors="white", linewidths=0.5, alpha=0.6)
     ax.figure.colorbar(image, ax=ax, label=_error_text(log))
-    for colour, (name, path) in zip(colours(len(points)), points.items(), strict=True):
-        _draw(ax, path[:, :2].T, name, colour)
+    for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
+        _draw(ax, path[:, :2].T, name, look)
     ax.set_xlim(extent[:2])
     ax.set_ylim(extent[2:])
 
@@ -133,29 +137,29 @@ def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -
         rcount=SIDES,
         ccount=SIDES,
         linewidth=0,
-        alpha=0.9,
+        antialiased=False,  # else the facets' edges show
     )
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))  # more ticks run into one another
     ax.set_zlabel(_error_text(log))
-    for colour, (name, path) in zip(colours(len(points)), points.items(), strict=True):
+    for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
         inside = (surface.x[0] <= path[:, 0]) & (path[:, 0] <= surface.x[-1])
         inside &= (surface.y[0] <= path[:, 1]) & (path[:, 1] <= surface.y[-1])
         x, y, error = path[inside].T
-        _draw(ax, (x, y, _heights(error, log).filled(np.nan)), name, colour)
+        _draw(ax, (x, y, _heights(error, log).filled(np.nan)), name, look)
 
 
-def _draw(ax: Any, coordinates: Any, name: str, colour: str) -> None:
+def _draw(ax: Any, coordinates: Any, name: str, look: dict[str, Any]) -> None:
     """A path, its first point a circle and its last one a star."""
     from matplotlib.patheffects import Normal, Stroke
 
     outline = [Stroke(linewidth=3, foreground="white"), Normal()]
     each = "." if len(coordinates[0]) <= STEPS else ""
-    ax.plot(*coordinates, color=colour, marker=each, label=name, zorder=5,
+    ax.plot(*coordinates, **look, marker=each, label=name, zorder=5,
             linewidth=1.6, path_effects=outline)  # fmt: skip
     for at, marker, size in ((0, "o", 6), (-1, "*", 12)):
         end = [part[at : (at + 1) or None] for part in coordinates]
-        ax.plot(*end, color=colour, marker=marker, markersize=size, markeredgecolor="white",
+        ax.plot(*end, color=look["color"], marker=marker, markersize=size, markeredgecolor="white",
                 linestyle="", zorder=6)  # fmt: skip
 
 
@@ -167,10 +171,13 @@ def _heights(errors: Any, log: bool) -> Any:
         return np.ma.masked_invalid(np.log10(errors))
 
 
-def colours(count: int) -> list[str]:
-    """Colours of so many paths; one alone has that which stands out most from the plane's."""
-    chosen = COLOURS[1:2] if count == 1 else COLOURS
-    return [chosen[k % len(chosen)] for k in range(count)]
+def looks(count: int) -> list[dict[str, Any]]:
+    """Colour and dashes of so many paths; one alone stands out most from the plane."""
+    first = 1 if count == 1 else 0
+    return [
+        {"color": COLOURS[k % len(COLOURS)], "linestyle": DASHES[k // len(COLOURS) % len(DASHES)]}
+        for k in range(first, first + count)
+    ]
 
 
 def _error_text(log: bool) -> str:
@@ -185,7 +192,7 @@ def _title(surface: Surface, paths: Mapping[str, Run]) -> str:
         return f"{start} both its weights {samples}"
     where = next((f" where {name} ends" for name, run in paths.items() if _ends_in(surface, run)),
                  "")  # fmt: skip
-    return f"{start} two weights {samples};\nthe other {surface.held:,} held{where}"
+    return f"{start} two weights,\nthe other {surface.held:,} held{where} {samples}"
 
 
 def _ends_in(surface: Surface, run: Run) -> bool:
