@@ -8,10 +8,10 @@ import numpy as np
 
 from fastgd import Sweep, tutorial
 from fastgd.cli.samples import Samples
-from fastgd.cli.wording import optimizer_name
 from fastgd.experiments import source
 from fastgd.optimizers import ALL
 from fastgd.tutorial import Result
+from fastgd.wording import optimizer_name
 
 BEST = 10
 """Best runs of a sweep that are shown."""

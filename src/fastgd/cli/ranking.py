@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from fastgd import Sweep
 from fastgd.cli.facts import best_runs, groups, shared_options
 from fastgd.cli.tables import Rows, fits, print_table
-from fastgd.cli.wording import (
+from fastgd.wording import (
     axis_text,
     error_text,
     many,

@@ -16,8 +16,8 @@ from fastgd.cli.ranking import show_axes, show_best, show_groups
 from fastgd.cli.refusal import refusing
 from fastgd.cli.samples import Samples, read_samples
 from fastgd.cli.tables import Rows, open_console, print_table, spinner
-from fastgd.cli.wording import error_text, joined, listed, many, options_text, seconds_text
 from fastgd.results import Summary
+from fastgd.wording import error_text, joined, listed, many, options_text, seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console

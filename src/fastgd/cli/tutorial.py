@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from fastgd import tutorial
 from fastgd.cli.facts import print_json, tutorial_facts
 from fastgd.cli.tables import new_table, open_console, print_table, spinner
-from fastgd.cli.wording import error_text, many, seconds_text
 from fastgd.experiments import Experiment
 from fastgd.tutorial import Result, Setting
 from fastgd.twins import DEVIATIONS, EXACT, TWINS, Comparison, Mark
+from fastgd.wording import error_text, many, seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console
