@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
 from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.plotting import add_plot
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.training import show_sweep, show_training
 from fastgd.cli.tutorial import show_tutorial
@@ -90,6 +91,10 @@ def build_app() -> "typer.Typer":
         save: Annotated[
             Path | None, option(metavar="FILE.npz", help="Write the trained network to this file.")
         ] = None,
+        record_weights: Annotated[
+            bool,
+            option("--record-weights", help="Save the weights along with each recorded error."),
+        ] = False,
         progress: Progress = None,
         json: Json = False,
         **method: Any,
@@ -100,12 +105,15 @@ def build_app() -> "typer.Typer":
         """
         if no_hidden and hidden_size is not None:
             raise RefusedError("--no-hidden and --hidden-size exclude each other")
+        if record_weights and not (save or json):
+            raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
         settings = {
             "hidden_size": () if no_hidden else read_layers(hidden_size or "4"),
             "alpha": read_alpha(alpha),
             "iterations": iterations,
             "record_every": record_every,
             "seed": seed,
+            "record_weights": record_weights,
             **read_method(method, several=False),
         }
         return partial(show_training, file, target, settings, save, or_terminal(progress), json)
@@ -159,6 +167,7 @@ def build_app() -> "typer.Typer":
         }
         return partial(show_sweep, file, target, settings, out, or_terminal(progress), json)
 
+    add_plot(app)
     return app
 
 

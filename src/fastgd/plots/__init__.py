@@ -3,6 +3,11 @@
 The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fastgd[plot]``).
 """
 
+from fastgd.plots.alphas import takeaways
+from fastgd.plots.error_curves import errors
+from fastgd.plots.heat import direction_changes
+from fastgd.plots.shares import solved
 from fastgd.plots.style import write
+from fastgd.plots.weights import weight_paths
 
-__all__ = ["write"]
+__all__ = ["direction_changes", "errors", "solved", "takeaways", "weight_paths", "write"]
