@@ -327,8 +327,6 @@ def test_solved_is_the_share_of_seeds_with_its_interval(sizes):
     assert "below 0.2" in ax.get_ylabel()
     title = ax.get_title("left")
     assert title == "Networks with 3 inputs and 1 output, 6 seeds each, 95 % intervals"
-        "Networks with 3 inputs and 1 output, 6 seeds each, 95 % intervals"
-    )
     drawn(ax)
 
 
