@@ -10,7 +10,7 @@ from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.plotting import add_plot
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.training import show_sweep, show_training
-from fastgd.cli.tutorial import show_tutorial
+from fastgd.cli.tutorial import show_tutorial, write_page
 from fastgd.cli.values import or_terminal, read_alpha, read_layers, read_list
 from fastgd.experiments import EXPERIMENTS, Experiment
 
@@ -61,13 +61,26 @@ def build_app() -> "typer.Typer":
             list[str] | None,
             option(metavar="NAME", help=f"Only this one: {_names()}. May be repeated."),
         ] = None,
+        html: Annotated[
+            Path | None,
+            option(
+                metavar="FILE.html",
+                help="Write them to a page of its own instead, with the article's pictures.",
+            ),
+        ] = None,
+        progress: Progress = None,
         json: Json = False,
     ) -> Callable[[], None]:
         """Run the article's experiments and compare them with its published numbers.
 
         Example: [bold]fastgd tutorial --experiment alpha[/bold]
         """
-        return partial(show_tutorial, _experiments(experiment or []), json)
+        chosen = _experiments(experiment or [])
+        if html is None:
+            return partial(show_tutorial, chosen, json)
+        if json:
+            raise RefusedError("--html and --json exclude each other")
+        return partial(write_page, html, chosen, or_terminal(progress))
 
     @app.command()
     @takes_method(several=False)
