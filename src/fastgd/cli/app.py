@@ -78,9 +78,7 @@ def build_app() -> "typer.Typer":
         chosen = _experiments(experiment or [])
         if html is None:
             return partial(show_tutorial, chosen, json)
-        if json:
-            raise RefusedError("--html and --json exclude each other")
-        return partial(write_page, html, chosen, or_terminal(progress))
+        return partial(write_page, html, chosen, or_terminal(progress), json)
 
     @app.command()
     @takes_method(several=False)
@@ -118,8 +116,6 @@ def build_app() -> "typer.Typer":
         """
         if no_hidden and hidden_size is not None:
             raise RefusedError("--no-hidden and --hidden-size exclude each other")
-        if record_weights and not (save or json):
-            raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
         settings = {
             "hidden_size": () if no_hidden else read_layers(hidden_size or "4"),
             "alpha": read_alpha(alpha),

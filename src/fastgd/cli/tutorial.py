@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastgd import page, tutorial
 from fastgd.cli.facts import print_json, tutorial_facts
 from fastgd.cli.files import check_writable
-from fastgd.cli.refusal import refusing
+from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import new_table, open_console, print_table, spinner
 from fastgd.experiments import Experiment
 from fastgd.plots.style import pyplot
@@ -42,8 +42,10 @@ def show_tutorial(experiments: list[Experiment], as_json: bool) -> None:
         _conclude(console, results, preparing)
 
 
-def write_page(path: Path, experiments: list[Experiment], progress: bool) -> None:
+def write_page(path: Path, experiments: list[Experiment], progress: bool, as_json: bool) -> None:
     """Write the page of these experiments, with the article's other pictures if they are all."""
+    if as_json:
+        raise RefusedError("--html and --json exclude each other")
     with refusing():
         page.check_ending(path)
         check_writable(path)

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import getsource
-from textwrap import dedent
+from textwrap import dedent, fill
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from fastgd.plots.style import encode, pyplot, styled
 
 PIXELS = 96
 """CSS pixels in an inch."""
+
+LETTERS = 11
+"""Letters of a title in an inch."""
 
 TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
@@ -55,12 +58,17 @@ class Picture:
         lines[last.lineno - 1] = lines[last.lineno - 1].replace("return ", "", 1)
         return dedent("\n".join(lines[first:]))
 
-    def image(self) -> bytes:
-        """Draw it; return its file."""
-        with styled():
-            axes = self.draw()
+    def image(self, axes: Any = None) -> bytes:
+        """Return the file of these axes' figure, by default of the one that ``draw`` draws."""
+        if axes is None:
+            with styled():
+                axes = self.draw()
         figure = np.ravel(axes)[0].figure
         figure.set_size_inches(*self.size)
+        for one in figure.axes:
+            for place in ("left", "center"):
+                if title := one.get_title(place):
+                    one.set_title(_wrapped(title, self.size[0]), loc=place)
         try:
             return encode(figure, self.kind)
         finally:
@@ -83,6 +91,11 @@ class Picture:
             element("figcaption", self.caption),
             show_code(self.code(), f"The call that made it: {self.caption}"),
         )
+
+
+def _wrapped(title: str, width: float) -> str:
+    """Break the lines of a title where they leave a picture of so many inches."""
+    return "\n".join(fill(line, round(LETTERS * width)) for line in title.splitlines())
 
 
 def show_code(code: str, name: str) -> Markup:

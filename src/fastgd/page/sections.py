@@ -51,8 +51,8 @@ SECTIONS = (
         Picture(
             calls.thirteen_lines,
             "The error of the thirteen lines while they learn XOR.",
-            "A curve: the mean error stays near 0.5 for the first thousand iterations, falls to "
-            "0.02 within 10,000, and to 0.005 after 60,000.",
+            "A falling curve: the mean error is 0.496 at first, 0.099 after 1,000 iterations, "
+            "0.013 after 10,000 and 0.0046 after 60,000.",
         ),
     ),
     _experiment(
@@ -60,8 +60,8 @@ SECTIONS = (
         Picture(
             calls.two_layer,
             "The two weights: that of the first input ends high, the other one low.",
-            "Two curves that start near 0: the weight of input 1 rises to 5.3, that of input 2 "
-            "falls to the same number below 0.",
+            "Two curves: the weight of input 1 rises from -0.17 to 5.28, that of input 2 falls "
+            "from 0.44 to -5.28.",
         ),
     ),
     _experiment(
@@ -69,16 +69,17 @@ SECTIONS = (
         Picture(
             calls.alphas,
             "The error while it learns, for each alpha: 10 learns best.",
-            "Seven curves. With alpha 0.001 the error stays near 0.49, with larger alphas up to "
-            "10 it falls faster and farther, to 0.0012. With alpha 100 it stays at 0.125, with "
-            "1000 at 0.5.",
+            "Seven curves. With alpha 0.001 the error is still 0.482 after 60,000 iterations; the "
+            "larger alpha is, the faster and farther it falls, up to alpha 10, where it is 0.0012. "
+            "With alpha 100 it stays at 0.125, with 1000 at 0.5.",
         ),
         Picture(
             calls.takeaways,
             "The takeaways in one picture: where alpha is best, derivatives change their direction "
             "most.",
-            "Two curves over alpha, from 0.001 to 1000. The final error is smallest at alpha 10, "
-            "and so many direction changes as there, nearly 200, no other alpha has.",
+            "Two curves over alpha, from 0.001 to 1000, medians of 100 seeds. The final error is "
+            "smallest at alpha 10, 0.0011, and there are the most direction changes: 169, against "
+            "10 at alpha 0.001 and 8 at 1000.",
             size=TALL,
         ),
         Picture(
@@ -90,13 +91,13 @@ SECTIONS = (
         Picture(
             calls.changes_of_the_best_alpha,
             "Best alpha: they change it a ton.",
-            "Heat maps of both layers for alpha 10: most weights have 4 to 26 changes.",
+            "Heat maps of both layers for alpha 10: up to 26 changes, and on average 12.",
             size=CHANGES,
         ),
         Picture(
             calls.changes_of_a_huge_alpha,
             "Huge alpha: a medium amount.",
-            "Heat maps of both layers for alpha 1000: most weights have a few changes.",
+            "Heat maps of both layers for alpha 1000: 1 to 7 changes each.",
             size=CHANGES,
         ),
     ),
@@ -104,15 +105,16 @@ SECTIONS = (
         "hidden-32",
         Picture(
             calls.hidden_sizes,
-            "With 32 hidden units (dashed or in the other colours) each alpha ends lower than with 4.",
-            "Six curves: for alpha 0.1, 1 and 10 the error with 32 hidden units is below the one "
-            "with 4 after 60,000 iterations.",
+            "With 32 hidden units each alpha ends lower than with 4.",
+            "Six curves. After 60,000 iterations the error with 4 hidden units is 0.0116, 0.0032 "
+            "and 0.0012 for alpha 0.1, 1 and 10; with 32 units it is 0.0097, 0.0027 and 0.0009.",
         ),
         Picture(
             calls.solved,
             "How many seeds learn XOR at all: 3 units can do it, more of them find it more often.",
-            "Two curves over the number of hidden units. With 1 unit no seed learns XOR, with 2 "
-            "few, with 3 nine in ten, from 4 on nearly all.",
+            "Two curves over the number of hidden units, one for alpha 1 and one for alpha 10. "
+            "With 1 unit no seed learns XOR; with 2 it is 28 % and 6 % of them, with 3 it is 89 % "
+            "and 98 %, from 4 on all of them.",
         ),
     ),
 )

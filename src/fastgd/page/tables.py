@@ -38,7 +38,8 @@ def table(caption: str, headings: list[str], groups: Iterable[Rows]) -> Markup:
         element("tbody", *(_row(row, sides, i, len(rows)) for i, row in enumerate(rows)))
         for rows in groups
     ]
-    whole = element("table", element("caption", caption), element("thead", head), *body)
+    title = element("caption", element("span", caption))
+    whole = element("table", title, element("thead", head), *body)
     # A box that scrolls must be reachable by keyboard, and then it needs a name.
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
@@ -104,8 +105,8 @@ def _changes(settings: tuple[Setting, ...]) -> Markup:
             [
                 f"{setting.alpha:g}",
                 name,
-                _cells(line.published, "4d"),
-                _cells(line.computed, "4d"),
+                _cells(line.published, "3d"),
+                _cells(line.computed, "3d"),
                 "the same" if (line.low == line.high).all() else "vary",
                 _marked(line.mark),
             ]
@@ -190,11 +191,19 @@ def _outputs(result: Result) -> Iterator[Markup]:
     )
 
 
+def _side(right: bool) -> Markup:
+    return (
+        element("span", "right", class_="agrees")
+        if right
+        else element("span", "wrong", class_="differs")
+    )
+
+
 def _marked(mark: Mark | None) -> Markup:
     return Markup("") if mark is None else element("span", str(mark), class_=CLASSES[mark])
 
 
 def _cells(values: NDArray[Any] | None, form: str) -> Markup:
     """Numbers side by side, in columns."""
-    text = "" if values is None else "".join(format(value, form) for value in values)
+    text = "" if values is None else " ".join(format(value, form) for value in values)
     return element("code", text)

@@ -49,7 +49,10 @@ def scale_errors(ax: "Axes", values: ArrayLike) -> None:
 
 def label_iterations(ax: "Axes") -> None:
     """The iterations below, from the first one on."""
+    from matplotlib.ticker import MaxNLocator
+
     ax.set_xlabel("iteration")
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))  # more would run into one another
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.margins(x=0.02)
 
