@@ -74,6 +74,8 @@ def direction_changes(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     top = max(1, *(int(each.counts.max()) for each in maps))
     heights = [0.6 + len(each.rows) for each in maps]
     with styled() as plt:
+        from matplotlib.ticker import MaxNLocator
+
         given = ax is not None
         drawn = panels(
             ax,
@@ -87,7 +89,10 @@ def direction_changes(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
             _decorate(one, each, top)
         drawn[0].set_title(f"{run_title(run)}\n\n{maps[0].title}")
         if not given:
-            drawn[0].figure.colorbar(image, ax=list(drawn), label="direction changes", pad=0.02)
+            whole = MaxNLocator(6, integer=True)
+            drawn[0].figure.colorbar(
+                image, ax=list(drawn), label="direction changes", pad=0.02, ticks=whole
+            )
     return drawn
 
 
