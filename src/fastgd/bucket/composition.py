@@ -2,6 +2,7 @@
 
 import math
 import operator
+from types import FunctionType
 
 from numba import njit, types
 
@@ -36,12 +37,12 @@ def constant(number):
 
 def apply(operation, *operands):
     """A function of x: the operation on one or two operands, which are functions or numbers."""
-    if len(operands) == 1:
-        (operand,) = operands
-        node = lambda x: operation(operand(x))
-    else:
-        node = _binary(operation, *operands)
-    return njit(**COMPILED)(node)
+    node = _unary if len(operands) == 1 else _binary
+    return njit(**COMPILED)(node(operation, *operands))
+
+
+def _unary(operation, operand):
+    return lambda x: operation(operand(x))
 
 
 def _binary(operation, left, right):
@@ -55,8 +56,14 @@ def _binary(operation, left, right):
     return lambda x: operation(left(x), right)
 
 
-def foreign(function):
-    """A function that is no Python function, but that Numba knows: math.cos, np.cos."""
+def compiled(function):
+    """What Numba makes of a function: its own text, or a call where Numba knows it, as math.cos.
+
+    What the user's own njit has made is made anew: see COMPILED.
+    """
+    function = getattr(function, "py_func", function)
+    if isinstance(function, FunctionType):
+        return njit(**COMPILED)(function)
     return njit(**COMPILED)(lambda x: function(x))
 
 

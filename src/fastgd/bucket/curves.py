@@ -3,15 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from fastgd.bucket.composition import foreign, measured, over_arrays, slope_of
-from fastgd.bucket.dual import COMPILED
+from fastgd.bucket.composition import compiled, measured, over_arrays, slope_of
 from fastgd.bucket.expressions import parse
 from fastgd.checks.words import shown
 
@@ -76,7 +73,9 @@ def curve_of(curve: object, slope: object) -> Curve:
 @lru_cache(maxsize=32)
 def _compiled(curve: Any, slope: Any) -> Curve:
     given = {name: f for name, f in (("curve", curve), ("slope", slope)) if f is not None}
-    functions = {name: _function(name, f) for name, f in given.items()}
+    functions: dict[str, Any] = {
+        name: parse(name, f) if isinstance(f, str) else compiled(f) for name, f in given.items()
+    }
     measure = measured(functions.get("curve"), functions.get("slope"))
     try:
         fill = over_arrays(measure)
@@ -88,13 +87,6 @@ def _compiled(curve: Any, slope: Any) -> Curve:
     text = _text(given.get("curve", slope))
     known = "curve" in given
     return Curve(text if known else f"slope {text}", known, slope_of(measure), fill)
-
-
-def _function(name: str, given: Any) -> Any:
-    if isinstance(given, str):
-        return parse(name, given)
-    function = getattr(given, "py_func", given)  # what njit has made is made anew, see COMPILED
-    return njit(**COMPILED)(function) if isinstance(function, FunctionType) else foreign(given)
 
 
 def _text(given: Any) -> str:

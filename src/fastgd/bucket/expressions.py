@@ -16,7 +16,7 @@ from fastgd.checks.words import did_you_mean, shown
 Function = Callable[[Any], Any]
 
 
-CONSTANTS = {"pi": math.pi, "e": math.e}
+CONSTANTS: dict[str, float] = {"pi": math.pi, "e": math.e}
 
 FUNCTIONS: dict[str, Any] = {
     **{
@@ -87,7 +87,8 @@ class _Reader:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 return self._number(float, value)
             case ast.Name(id="x"):
-                return identity
+                x: Function = identity
+                return x
             case ast.Name(id=known) if known in CONSTANTS:
                 return CONSTANTS[known]
             case ast.Name(id=known):
@@ -96,14 +97,8 @@ class _Reader:
                 return self._apply(OPERATORS[type(sign)], operand)
             case ast.BinOp(left=left, op=sign, right=right) if type(sign) in OPERATORS:
                 return self._apply(OPERATORS[type(sign)], left, right)
-            case ast.Call(func=ast.Name(id=called), args=arguments, keywords=keywords):
-                if called not in FUNCTIONS:
-                    raise self._unknown(called, called=True)
-                if keywords or len(arguments) != 1 or isinstance(arguments[0], ast.Starred):
-                    raise ValueError(
-                        f"{self._name}: {called}() takes one argument, got {shown(self._source(node))}"
-                    )
-                return self._apply(FUNCTIONS[called], arguments[0])
+            case ast.Call(func=ast.Name(id=called)):
+                return self._call(called, node)
             case ast.BinOp(op=ast.BitXor()):
                 raise ValueError(
                     f"{self._name}: a power is written **, got {shown(self._source(node))}"
@@ -112,6 +107,14 @@ class _Reader:
             f"{self._name} must be made of numbers, + - * / ** and {KNOWN}, "
             f"got {shown(self._source(node))}"
         )
+
+    def _call(self, called: str, node: ast.Call) -> Function | float:
+        if called not in FUNCTIONS:
+            raise self._unknown(called, called=True)
+        if node.keywords or len(node.args) != 1 or isinstance(node.args[0], ast.Starred):
+            got = shown(self._source(node))
+            raise ValueError(f"{self._name}: {called}() takes one argument, got {got}")
+        return self._apply(FUNCTIONS[called], node.args[0])
 
     def _apply(self, operation: Callable[..., Any], *operands: ast.expr) -> Function | float:
         read = [self.read(operand) for operand in operands]

@@ -223,7 +223,7 @@ def _roll_all(
     """Roll group after group until its balls have ended or the iterations are done."""
     for begin in range(0, len(balls.x), GROUP):
         end = min(begin + GROUP, len(balls.x))
-        group = Balls(*(part[begin:end] for part in balls[:-1]), _paths(balls, rules, begin, end))
+        group = _part(balls, rules, begin, end)
         step = max(1, EVALUATIONS // (end - begin))
         for first in range(0, iterations, step):
             last = min(first + step, iterations)
@@ -234,8 +234,17 @@ def _roll_all(
             advance((end - begin) * (last - first))
 
 
-def _paths(balls: Balls, rules: Rules, begin: int, end: int) -> NDArray[np.float64]:
-    return balls.path[begin * rules.length : end * rules.length]
+def _part(balls: Balls, rules: Rules, begin: int, end: int) -> Balls:
+    """Some of the balls: views."""
+    places = slice(begin, end)
+    return Balls(
+        balls.x[places],
+        balls.start[places],
+        balls.alpha[places],
+        balls.iterations[places],
+        balls.outcome[places],
+        balls.path[begin * rules.length : end * rules.length],
+    )
 
 
 def _shaped(values: NDArray[Any], shape: tuple[int, ...]) -> Any:
