@@ -150,7 +150,7 @@ def roll(
     --------
     >>> from fastgd import bucket
     >>> bucket.roll(curve="x**4 - 3*x**2 + x", start=2, alpha=0.01)
-    Roll(x=1.1309, converged after 256 iterations)
+    Roll(x=1.1309, converged after 223 iterations)
 
     The first of the article's three problems, slopes that are too big, and its solution:
 

@@ -3,6 +3,8 @@
 The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fastgd[plot]``).
 """
 
+from fastgd.plots.animation import film
+from fastgd.plots.bucket import basins, roll
 from fastgd.plots.style import write
 
-__all__ = ["write"]
+__all__ = ["basins", "film", "roll", "write"]
