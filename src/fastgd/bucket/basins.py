@@ -136,6 +136,8 @@ def basins(
     low, high = check_window(window)
     balls = checks.check_count("balls", balls)
     seed = checks.check_seed(seed)
+    if options.get("alpha") is not None:
+        options["alpha"] = checks.check_number("alpha", options["alpha"], checks.ABOVE_ZERO)
     again: Callable[..., Roll] = partial(roll, slope, curve=curve, **options)
     places = np.random.RandomState(seed).uniform(low, high, balls)
     rolled = again(places, record_path=record_path)

@@ -95,10 +95,12 @@ def _text(given: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The line of Numba's message that says what is wrong."""
+    """What Numba's message of many lines says is wrong."""
     lines = [line.strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith(_NOT_TELLING)]
+    calls = [line[4:] for line in lines if line.startswith(">>> ")]
+    if calls and calls[0].startswith("parts("):
+        return f"it gives {calls[0][6:-1]}"
+    if calls:
+        return f"no such operation: {calls[0]}"
+    telling = [line for line in lines if line and not line.startswith("Failed in")]
     return telling[0] if telling else type(error).__name__
-
-
-_NOT_TELLING = ("Failed in nopython", "- Resolution failure", "During:", "[1")

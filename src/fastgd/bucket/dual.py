@@ -89,8 +89,8 @@ def _parts(number):
 # ---------------------------------------------------------------- two operands
 
 
-def _define(operation, both, left, right):
-    """Overload an operation for two dual numbers, and one on the left or right of a number."""
+def _define(names, both, left, right):
+    """Overload functions for two dual numbers, and for one on the left or right of a number."""
 
     def rule(a, b):
         if isinstance(a, DualType) and isinstance(b, DualType):
@@ -101,23 +101,24 @@ def _define(operation, both, left, right):
             return right
         return None
 
-    overload(operation)(rule)
+    for name in names:
+        overload(name)(rule)
 
 
 _define(
-    operator.add,
+    (operator.add, operator.iadd),
     lambda a, b: dual(a.value + b.value, a.slope + b.slope),
     lambda a, b: dual(a.value + b, a.slope),
     lambda a, b: dual(a + b.value, b.slope),
 )
 _define(
-    operator.sub,
+    (operator.sub, operator.isub),
     lambda a, b: dual(a.value - b.value, a.slope - b.slope),
     lambda a, b: dual(a.value - b, a.slope),
     lambda a, b: dual(a - b.value, -b.slope),
 )
 _define(
-    operator.mul,
+    (operator.mul, operator.imul),
     lambda a, b: dual(a.value * b.value, a.slope * b.value + a.value * b.slope),
     lambda a, b: dual(a.value * b, a.slope * b),
     lambda a, b: dual(a * b.value, a * b.slope),
@@ -134,7 +135,13 @@ def _reciprocal(a, b):
     return dual(q, -q * b.slope / b.value)
 
 
-_define(operator.truediv, _quotient, lambda a, b: dual(a.value / b, a.slope / b), _reciprocal)
+_define(
+    (operator.truediv, operator.itruediv),
+    _quotient,
+    lambda a, b: dual(a.value / b, a.slope / b),
+    _reciprocal,
+)
+
 
 for _compare in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
 
@@ -145,7 +152,7 @@ for _compare in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq
             lambda a, b: compare(a, b.value),
         )
 
-    _define(_compare, *_comparison())
+    _define((_compare,), *_comparison())
 
 
 # ---------------------------------------------------------------- powers
@@ -190,8 +197,8 @@ def _power_rule(a, b):
     return None
 
 
-for _operation in (operator.pow, math.pow, np.power):
-    overload(_operation, prefer_literal=True)(_power_rule)
+for _name in (operator.pow, operator.ipow, math.pow, np.power):
+    overload(_name, prefer_literal=True)(_power_rule)
 
 
 # ---------------------------------------------------------------- the larger and the smaller
@@ -205,10 +212,15 @@ def _choosing(compare):
     )
 
 
-for _operation in (max, np.maximum):
-    _define(_operation, *_choosing(operator.ge))
-for _operation in (min, np.minimum):
-    _define(_operation, *_choosing(operator.le))
+_define((max, np.maximum), *_choosing(operator.ge))
+_define((min, np.minimum), *_choosing(operator.le))
+
+
+@overload(np.where)
+def _where(condition, a, b):
+    if isinstance(condition, types.Boolean) and DUAL in (a, b):
+        return lambda condition, a, b: a if condition else b
+    return None
 
 
 # ---------------------------------------------------------------- one operand
@@ -242,17 +254,29 @@ _SLOPES = {
     "sinh": lambda x, _: math.cosh(x),
     "cosh": lambda x, _: math.sinh(x),
     "tanh": lambda _, v: 1.0 - v * v,
+    "asinh": lambda x, _: 1.0 / math.sqrt(x * x + 1.0),
+    "acosh": lambda x, _: 1.0 / math.sqrt(x * x - 1.0) if x >= 1.0 else math.nan,
+    "atanh": lambda x, _: 1.0 / (1.0 - x * x) if abs(x) <= 1.0 else math.nan,
     "exp": lambda _, v: v,
     "expm1": lambda _, v: v + 1.0,
     "log": lambda x, _: 1.0 / x if x >= 0.0 else math.nan,
     "log1p": lambda x, _: 1.0 / (1.0 + x) if x >= -1.0 else math.nan,
+    "log2": lambda x, _: _PER_OCTAVE / x if x >= 0.0 else math.nan,
+    "log10": lambda x, _: _PER_DECADE / x if x >= 0.0 else math.nan,
     "sqrt": lambda _, v: 0.5 / v,
+    "erf": lambda x, _: _ERF_SLOPE * math.exp(-x * x),
 }
-_NUMPY_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}
+"""Derivatives, of x and the value; NaN where the function is."""
 
-for _name, _slope in _SLOPES.items():
-    _function = getattr(math, _name)
-    _define_function((_function, getattr(np, _NUMPY_NAMES.get(_name, _name))), _function, _slope)
+_PER_OCTAVE, _PER_DECADE = 1.0 / math.log(2.0), 1.0 / math.log(10.0)
+_ERF_SLOPE = 2.0 / math.sqrt(math.pi)
+
+_IN_NUMPY = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+
+for _word, _slope in _SLOPES.items():
+    _function = getattr(math, _word)
+    _twin = getattr(np, _IN_NUMPY.get(_word, _word), _function)  # NumPy has no erf
+    _define_function({_function, _twin}, _function, _slope)
 
 _define_function((abs, math.fabs, np.abs), abs, lambda x, _: np.sign(x))
 _define_function((operator.pos,), operator.pos, lambda _x, _v: 1.0)

@@ -16,10 +16,14 @@ from fastgd.kernel.rolling import ROLLING, Balls, Rules
 from fastgd.memory import check_memory
 from fastgd.progress import progress_bar
 
-RULES = ("sign", "naive", "alpha")
+_STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}
+
+RULES = tuple(_STEPS)
 """The article's "Oversimplified", "Naive" and "Improved Gradient Descent"."""
 
 STATUS = np.array(["rolling", "converged", "stuck", "diverged"])
+
+_FINITE = checks.Rule("a finite number", np.isfinite)
 
 ALPHA = 0.1
 """The article's."""
@@ -71,6 +75,11 @@ class Roll:
     alpha: Any
     rule: str
     curve: Curve = field(repr=False)
+
+    @property
+    def step(self) -> str:
+        """A step, as the article writes it."""
+        return f"x -= {_STEPS[self.rule]}"
 
     def __repr__(self) -> str:
         """What became of the ball, or of how many."""
@@ -159,7 +168,7 @@ def roll(
     """
     if start is None:
         raise ValueError("start must be given: where the balls are let go")
-    starts = numbers_of("start", start)
+    starts = _numbers("start", start, _FINITE)
     rule = checks.check_choice("rule", rule, RULES)
     rates = _check_alpha(alpha, rule)
     iterations = checks.check_count("iterations", iterations)
@@ -257,10 +266,18 @@ def _check_alpha(alpha: object, rule: str) -> NDArray[np.float64]:
         if alpha is not None:
             raise ValueError(f"alpha must be left out with rule='naive', got {shown(alpha)}")
         return np.array(1.0)
-    rates = np.array(ALPHA) if alpha is None else numbers_of("alpha", alpha)
-    if not checks.ABOVE_ZERO.holds(rates).all():
-        raise ValueError(f"alpha must be {checks.ABOVE_ZERO.words}, got {rates[rates <= 0][0]:g}")
+    rates = np.array(ALPHA) if alpha is None else _numbers("alpha", alpha, checks.ABOVE_ZERO)
+    wrong = rates[~checks.ABOVE_ZERO.holds(rates)]
+    if wrong.size:
+        raise ValueError(f"alpha must be {checks.ABOVE_ZERO.words}, got {wrong[0]:g}")
     return rates
+
+
+def _numbers(name: str, given: object, rule: checks.Rule) -> NDArray[np.float64]:
+    """One number that follows the rule, or an array of finite ones."""
+    if isinstance(given, list | tuple | range) or getattr(given, "ndim", 0):
+        return numbers_of(name, given)
+    return np.array(checks.check_number(name, given, rule))
 
 
 def _check_slopes(curve: Curve, starts: NDArray[np.float64]) -> None:

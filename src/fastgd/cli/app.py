@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
+from fastgd.cli.bucket import add_bucket
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.training import show_sweep, show_training
@@ -159,6 +160,7 @@ def build_app() -> "typer.Typer":
         }
         return partial(show_sweep, file, target, settings, out, or_terminal(progress), json)
 
+    add_bucket(app)
     return app
 
 

@@ -82,7 +82,10 @@ def roll_balls(slope: Callable[[float], float], balls: Balls, rules: Rules, thre
         roll_in_turn(*arguments)
         return
     with _started(threads):
-        roll_at_once(*arguments)
+        try:
+            roll_at_once(*arguments)
+        except SystemError as error:  # what the user's own function has raised in a thread
+            raise error.__cause__ or error from None
 
 
 def _allowed(threads: int, blocks: int) -> int:

@@ -20,7 +20,6 @@ from fastgd.plots.bucket import (
     draw_basins,
     draw_curve,
     owner_colours,
-    rule_text,
     window_of,
 )
 from fastgd.plots.style import COLOURS, axes, check_ending, styled
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 FRAMES_PER_SECOND = 20
 
-DOTS_PER_INCH = 90
+DOTS_PER_INCH = 80
 
 REST = 15
 """Frames that the last one stays."""
@@ -45,7 +44,7 @@ def film(
     *,
     ax: "Axes | None" = None,
     window: Window | None = None,
-    frames: int = 60,
+    frames: int = 50,
 ) -> "Axes":
     """Write an animated GIF of balls that roll down their curve.
 
@@ -110,7 +109,7 @@ def film(
             title, colours = basins_title(rolled), owner_colours(rolled)
         else:
             draw_curve(ax, balls.curve, window)
-            title, colours = f"{balls.curve.text}: {rule_text(balls)}", _colours(balls)
+            title, colours = f"{balls.curve.text}: {balls.step}", _colours(balls)
         ax.set(xlim=window, xlabel="x", ylabel="height", title=title)
         dots = ax.scatter(x[:, 0], x[:, 0], s=60, c=colours, edgecolors="black", zorder=3)
         counter = ax.text(0.98, 0.95, "", transform=ax.transAxes, ha="right", va="top")

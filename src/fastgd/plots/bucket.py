@@ -75,8 +75,8 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
             _draw_balls(ax, rolled)
         else:
             _draw_crowd(ax, rolled)
-        ax.set(xlabel="x", ylabel="height", title=f"{rolled.curve.text}: {rule_text(rolled)}")
-        ax.legend(fontsize="small")
+        ax.set(xlabel="x", ylabel="height", title=f"{rolled.curve.text}: {rolled.step}")
+        ax.legend(fontsize="small", frameon=True, framealpha=0.8, edgecolor="none")
     return ax
 
 
@@ -115,27 +115,22 @@ def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.2, 4.5))
         draw_basins(ax, found)
-        ax.plot(
-            found.minima,
-            found.heights,
-            "o",
-            color="none",
-            markeredgecolor="none",
-            label="_minima",
-        )
-        for k, (x, height, count) in enumerate(
-            zip(found.minima, found.heights, found.counts, strict=True)
-        ):
-            ax.plot(x, height, "o", ms=11, color=colour_of(k), mec="black", label=f"minimum {k}")
+        colours = [colour_of(k) for k in range(len(found.minima))]
+        ax.scatter(found.minima, found.heights, s=120, c=colours, edgecolors="black", zorder=3)
+        for x, height, count in zip(found.minima, found.heights, found.counts, strict=True):
+            place = (0, -12)
             ax.annotate(
-                f"{count}", (x, height), (0, -17), textcoords="offset points", ha="center", va="top"
+                f"{count}", (x, height), place, textcoords="offset points", ha="center", va="top"
             )
         low, high = ax.get_ylim()
         ax.set_ylim(low - 0.12 * (high - low), high)
-        starts = np.asarray(found.roll.start)
-        level = np.full(len(starts), low - 0.06 * (high - low))
-        ax.scatter(starts, level, s=14, c=owner_colours(found), marker="|", label="let go")
-        ax.set(xlabel="x", ylabel="height", title=basins_title(found))
+        level = np.full(len(found.owner), low - 0.06 * (high - low))
+        ax.scatter(found.roll.start, level, s=25, c=owner_colours(found), marker="|")
+        ax.set(
+            xlabel="x (below the curve: where the balls were let go; numbers: balls in a minimum)",
+            ylabel="height",
+            title=basins_title(found),
+        )
     return ax
 
 
@@ -178,12 +173,6 @@ def basins_title(found: Basins) -> str:
         f"{len(found.owner)} random balls end in {len(found.minima)} minima: "
         f"{found.roll.curve.text}"
     )
-
-
-def rule_text(rolled: Roll) -> str:
-    """A step as the article writes it."""
-    step = {"alpha": "alpha * slope", "naive": "slope", "sign": "alpha * sign(slope)"}
-    return f"x -= {step[rolled.rule]}"
 
 
 def check_height(curve: Curve) -> None:
@@ -236,7 +225,7 @@ def _draw_balls(ax: "Axes", rolled: Roll) -> None:
         heights, _ = rolled.curve.at(ends)
         ax.plot(ends[:1], heights[:1], "o", ms=9, mfc="white", mec=colour, mew=2, label="_start")
         factor = "" if rolled.rule == "naive" else f", alpha {alpha:g}"
-        label = f"from {start:g}{factor}: {status[k]} after {iterations:,}"
+        label = f"from {start:g}{factor}: {status[k]} after {iterations:,} steps"
         ax.plot(ends[1:], heights[1:], "o", ms=9, color=colour, mec="black", label=label)
 
 
