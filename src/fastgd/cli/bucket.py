@@ -1,6 +1,6 @@
 """``fastgd bucket``: balls that roll down a curve, in tables and pictures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -64,16 +64,20 @@ def add_bucket(app: "typer.Typer") -> None:
             option(metavar="ALPHAS", help="Factor of the slope, or one per ball (default: 0.1)."),
         ] = None,
         rule: Annotated[
-            str,
+            str | None,
             option(
                 metavar="RULE",
-                help=r"alpha: x -= alpha * slope. naive: x -= slope. sign: x -= alpha * its sign.",
+                help="alpha: x -= alpha * slope (default). naive: x -= slope. sign: x -= alpha * "
+                "its sign.",
             ),
-        ] = "alpha",
-        iterations: Annotated[int, option(metavar="N", help="Steps at most.")] = 10_000,
+        ] = None,
+        iterations: Annotated[
+            int | None, option(metavar="N", help="Steps at most (default: 10,000).")
+        ] = None,
         tolerance: Annotated[
-            float, option(metavar="SLOPE", help="A ball stops where the slope is no larger.")
-        ] = 1e-9,
+            float | None,
+            option(metavar="T", help="A ball stops where the slope is no larger (default: 1e-9)."),
+        ] = None,
         example: Annotated[
             str | None,
             option(
@@ -109,29 +113,30 @@ def add_bucket(app: "typer.Typer") -> None:
 
         Example: [bold]fastgd bucket "x**4 - 3*x**2 + x" --start 2,-2 --alpha 0.01[/bold]
         """
-        settings = {
+        typed = {
             "slope": slope,
+            "start": None if start is None else _numbers("--start", start),
             "alpha": None if alpha is None else _numbers("--alpha", alpha),
             "rule": rule,
             "iterations": iterations,
             "tolerance": tolerance,
+            "balls": balls,
+            "seed": seed,
         }
+        settings = {name: value for name, value in typed.items() if value is not None}
         seen = None if window is None else tuple(read_list("--window", window, float))
-        draws = {name: value for name, value in (("balls", balls), ("seed", seed)) if value}
+        if curve is not None:
+            settings["curve"] = curve
         if example is not None:
-            given = {"CURVE": curve, "--slope": slope, "--start": start, "--alpha": alpha}
-            _exclude("--example", given | {"--basins": basins or None})
+            _exclude("--example", settings | ({"basins": True} if basins else {}))
             return partial(show_example, example, seen, out, json)
         if basins:
-            _exclude("--basins", {"--start": start})
-            return partial(
-                show_basins, {"curve": curve, "window": seen} | settings | draws, out, json
-            )
-        if draws:
+            _exclude("--basins", {"start"} & settings.keys())
+            return partial(show_basins, settings | {"window": seen}, out, json)
+        if {"balls", "seed"} & settings.keys():
             raise RefusedError("--balls and --seed need --basins")
-        if start is None or (curve is None and slope is None):
+        if "start" not in settings or not {"curve", "slope"} & settings.keys():
             raise RefusedError("CURVE and --start must be given, or --example, or --basins")
-        settings |= {"curve": curve, "start": _numbers("--start", start)}
         return partial(show_roll, settings, seen, out, or_terminal(progress), json)
 
 
@@ -291,7 +296,8 @@ def _numbers(flag: str, text: str) -> float | list[float]:
     return values[0] if len(values) == 1 else values
 
 
-def _exclude(flag: str, given: dict[str, Any]) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise RefusedError(f"{flag} and {name} exclude each other")
+def _exclude(flag: str, names: Iterable[str]) -> None:
+    """Refuse the first of the options that must not stand beside the flag."""
+    for name in names:
+        other = "CURVE" if name == "curve" else f"--{name}"
+        raise RefusedError(f"{flag} and {other} exclude each other")

@@ -63,7 +63,7 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
     >>> from fastgd import bucket, plots
     >>> rolled = bucket.roll(curve="x**4 - 3*x**2 + x", start=2, alpha=0.01, record_path=True)
     >>> ax = plots.roll(rolled)
-    >>> ax.get_title()
+    >>> ax.get_title(loc="left")
     'x**4 - 3*x**2 + x: x -= alpha * slope'
     """
     check_height(rolled.curve)
@@ -108,7 +108,7 @@ def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
     --------
     >>> from fastgd import bucket, plots
     >>> ax = plots.basins(bucket.basins())
-    >>> ax.get_title()
+    >>> ax.get_title(loc="left")
     '100 random balls end in 5 minima: x**4/300 + sin(2.5*x) + cos(x/2)'
     """
     check_height(found.roll.curve)
