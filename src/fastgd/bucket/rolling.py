@@ -275,7 +275,7 @@ def _check_alpha(alpha: object, rule: str) -> NDArray[np.float64]:
 
 def _numbers(name: str, given: object, rule: checks.Rule) -> NDArray[np.float64]:
     """One number that follows the rule, or an array of finite ones."""
-    if isinstance(given, list | tuple | range) or getattr(given, "ndim", 0):
+    if isinstance(given, list | tuple | range) or getattr(given, "ndim", False):
         return numbers_of(name, given)
     return np.array(checks.check_number(name, given, rule))
 
