@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from fastgd import reference
+from fastgd import bucket, reference
 from fastgd.minimization import minimize
 from fastgd.objective import Objective, objective
 from fastgd.results import Run, Sweep, load
@@ -12,6 +12,7 @@ __all__ = [
     "Objective",
     "Run",
     "Sweep",
+    "bucket",
     "load",
     "minimize",
     "objective",

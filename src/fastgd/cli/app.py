@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
+from fastgd.cli.bucket import add_bucket
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.plotting import add_plot
 from fastgd.cli.refusal import RefusedError
@@ -177,6 +178,7 @@ def build_app() -> "typer.Typer":
         return partial(show_sweep, file, target, settings, out, or_terminal(progress), json)
 
     add_plot(app)
+    add_bucket(app)
     return app
 
 

@@ -4,10 +4,22 @@ The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fast
 """
 
 from fastgd.plots.alphas import takeaways
+from fastgd.plots.animation import film
+from fastgd.plots.bucket import basins, roll
 from fastgd.plots.error_curves import errors
 from fastgd.plots.heat import direction_changes
 from fastgd.plots.shares import solved
 from fastgd.plots.style import write
 from fastgd.plots.weights import weight_paths
 
-__all__ = ["direction_changes", "errors", "solved", "takeaways", "weight_paths", "write"]
+__all__ = [
+    "basins",
+    "direction_changes",
+    "errors",
+    "film",
+    "roll",
+    "solved",
+    "takeaways",
+    "weight_paths",
+    "write",
+]
