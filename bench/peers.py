@@ -53,6 +53,7 @@ ROWS = (
     Row("regularised", None),
     Row("ending", None),
     Row("alpha_map", None, repeats=3),
+    Row("error_plane", 1),
     Row("compile_times", 1, repeats=3),
     Row("balls", None, repeats=5),
 )

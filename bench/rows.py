@@ -13,6 +13,7 @@ import bucket_rows
 import fresh
 import option_rows
 import ours
+import plane_rows
 import probes
 from compare import (
     Peer,
@@ -152,7 +153,7 @@ ROWS = {
     function.__name__: function
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
-        startup, *option_rows.ALL, *bucket_rows.ALL,
+        startup, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL,
     )
 }  # fmt: skip
 

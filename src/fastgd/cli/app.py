@@ -9,7 +9,9 @@ import fastgd
 from fastgd.cli.bucket import add_bucket
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.plotting import add_plot
+from fastgd.cli.race import add_race
 from fastgd.cli.refusal import RefusedError
+from fastgd.cli.surface import add_surface
 from fastgd.cli.training import show_sweep, show_training
 from fastgd.cli.tutorial import show_tutorial, write_page
 from fastgd.cli.values import or_terminal, read_alpha, read_layers, read_list
@@ -179,6 +181,8 @@ def build_app() -> "typer.Typer":
 
     add_plot(app)
     add_bucket(app)
+    add_surface(app)
+    add_race(app)
     return app
 
 

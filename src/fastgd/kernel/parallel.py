@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
 from fastgd.kernel.descent import address_of, compiled, descend, descend_all
+from fastgd.kernel.grid import Grid, measure, measure_all
 from fastgd.kernel.record import encode
 from fastgd.kernel.rolling import BLOCK, Balls, Rules, roll_at_once, roll_in_turn, roller
 
@@ -86,6 +87,31 @@ def roll_balls(slope: Callable[[float], float], balls: Balls, rules: Rules, thre
             roll_at_once(*arguments)
         except SystemError as error:  # what the user's own function has raised in a thread
             raise error.__cause__ or error from None
+
+
+def measure_grid(
+    shapes: Shapes,
+    recipe: Recipe,
+    data: Data,
+    layers: NDArray[np.int64],
+    blocks: Block,
+    schedule: Schedule,
+    grid: Grid,
+    threads: int,
+) -> None:
+    """Measure the points of a grid with the runs of these blocks, on so many threads at most."""
+    _check_arithmetic()
+    count = len(blocks.numbers)
+    threads = _allowed(threads, count)
+    facts = encode(data), layers, encode(blocks, count)
+    address = address_of(compiled(shapes, recipe, *facts, 0, encode(schedule)))
+    arguments = address, *facts, encode(schedule), encode(grid)
+    if threads == 1:
+        for b in range(count):
+            measure(*arguments, b)
+        return
+    with _started(threads):
+        measure_all(*arguments)
 
 
 def _allowed(threads: int, blocks: int) -> int:

@@ -8,8 +8,10 @@ from fastgd.plots.animation import film
 from fastgd.plots.bucket import basins, roll
 from fastgd.plots.error_curves import errors
 from fastgd.plots.heat import direction_changes
+from fastgd.plots.race import race
 from fastgd.plots.shares import solved
 from fastgd.plots.style import write
+from fastgd.plots.surface import surface
 from fastgd.plots.weights import weight_paths
 
 __all__ = [
@@ -17,8 +19,10 @@ __all__ = [
     "direction_changes",
     "errors",
     "film",
+    "race",
     "roll",
     "solved",
+    "surface",
     "takeaways",
     "weight_paths",
     "write",
