@@ -3,6 +3,7 @@
 The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fastgd[plot]``).
 """
 
+from fastgd.plots.edge import box_counts, trainability
 from fastgd.plots.style import write
 
-__all__ = ["write"]
+__all__ = ["box_counts", "trainability", "write"]
