@@ -29,7 +29,8 @@ Window = tuple[tuple[float, float], tuple[float, float]]
 """log10 of the learning rates at the sides: (left, right) of the input layer, (bottom, top) of the
 output layer."""
 
-WINDOW: Window = ((-1.0, 4.0), (-1.0, 4.0))
+WINDOW: Window = ((1.0, 6.0), (-1.0, 4.0))
+"""Where the edge of the default network is."""
 
 TILE = 32
 """Pixels of a tile's side: some seconds of work, 2 waves of trainings (32 or 128: no faster)."""
@@ -54,7 +55,7 @@ class Settings(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Trainability:
-    """How trainings went, for each pair of learning rates.
+    r"""How trainings went, for each pair of learning rates.
 
     Attributes
     ----------
@@ -140,7 +141,7 @@ def trainability(
     folder: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> Trainability:
-    """Map which learning rates of two layers make a training converge, one training per pixel.
+    r"""Map which learning rates of two layers make a training converge, one training per pixel.
 
     A network with one hidden layer, no biases and mean-field scaling learns random numbers from as
     many random samples as it has parameters: :mod:`fastgd.mean_field`. A training has converged if
@@ -222,7 +223,7 @@ def trainability(
             if done is not None:
                 done.write(tile, values[tile])
             advance(tile.size)
-    return Trainability(settings, *rates, values)
+    return Trainability(settings, rates[0], rates[1], values)
 
 
 def _checked(
@@ -318,4 +319,4 @@ def _values(trained: Sweep) -> NDArray[np.float64]:
     summary = trained.summary
     assert summary is not None
     converged = (trained.status != "diverged") & (summary.tail_mean < 1)
-    return np.where(converged, -summary.error_sum, summary.inverse_sum)
+    return np.asarray(np.where(converged, -summary.error_sum, summary.inverse_sum))

@@ -53,9 +53,7 @@ class MeanField:
     def alphas(self, input_rates: FloatArray, output_rates: FloatArray) -> FloatArray:
         """(outputs * inputs, 2) alphas of all pairs of rates, the input layer's rate fastest."""
         output, given = np.meshgrid(output_rates, input_rates, indexing="ij")
-        return np.column_stack(
-            [given.ravel() * self.factors[0], output.ravel() * self.factors[1]]
-        )
+        return np.column_stack([given.ravel() * self.factors[0], output.ravel() * self.factors[1]])
 
 
 def mean_field(width: int, activation: str, batch_size: int | None, seed: int) -> MeanField:

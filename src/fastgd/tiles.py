@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from uuid import uuid4
@@ -42,11 +43,25 @@ class Tile(NamedTuple):
 
 
 def tiles_of(resolution: int, side: int) -> list[Tile]:
-    """All tiles of a square map, row by row; the last ones may be smaller."""
-    parts = [
-        slice(start, min(start + side, resolution)) for start in range(0, resolution, side)
-    ]
-    return [Tile(rows, columns) for rows in parts for columns in parts]
+    """All tiles of a square map, row by row: as few as fit, and as alike as can be."""
+    parts = -(-resolution // side)
+    ends = [part * resolution // parts for part in range(parts + 1)]
+    sides = [slice(*pair) for pair in pairwise(ends)]
+    return [Tile(rows, columns) for rows in sides for columns in sides]
+
+
+def count_finished(path: Path) -> int:
+    """How many tiles a folder holds, if it is there."""
+    return sum(1 for _ in path.glob(f"{_PREFIX}*.npy"))
+
+
+def remove(path: Path) -> None:
+    """Remove what :class:`TileFolder` wrote, and the folder unless there is more in it."""
+    for file in list(path.iterdir()):
+        if file.name == SETTINGS or file.name.startswith((_PREFIX, _UNFINISHED)):
+            file.unlink()
+    with suppress(OSError):
+        path.rmdir()
 
 
 class TileFolder:
@@ -108,19 +123,6 @@ class TileFolder:
         """Put the numbers of a tile on disk, whole or not at all."""
         with _whole(self.path / _name(tile)) as file:
             np.save(file, values)
-
-    def done(self, tiles: list[Tile]) -> int:
-        """How many of these tiles are done."""
-        names = set(os.listdir(self.path))
-        return sum(_name(tile) in names for tile in tiles)
-
-    def remove(self) -> None:
-        """Remove what this class wrote, and the folder unless there is something else in it."""
-        for path in list(self.path.iterdir()):
-            if path.name == SETTINGS or path.name.startswith((_PREFIX, _UNFINISHED)):
-                path.unlink()
-        with suppress(OSError):
-            self.path.rmdir()
 
 
 @contextmanager

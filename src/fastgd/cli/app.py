@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import fastgd
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.refusal import RefusedError
+from fastgd.cli.trainability import add_trainability
 from fastgd.cli.training import show_sweep, show_training
 from fastgd.cli.tutorial import show_tutorial
 from fastgd.cli.values import or_terminal, read_alpha, read_layers, read_list
@@ -159,6 +160,7 @@ def build_app() -> "typer.Typer":
         }
         return partial(show_sweep, file, target, settings, out, or_terminal(progress), json)
 
+    add_trainability(app)
     return app
 
 

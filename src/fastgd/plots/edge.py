@@ -12,14 +12,18 @@ from fastgd.plots.style import COLOURS, axes, styled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CONVERGED = ("#D6ECFA", "#56B4E9", "#0072B2", "#00263D")
-DIVERGED = ("#FFF6D6", "#F0C24B", "#D55E00", "#5A2200")
-"""Fast to slow: shades of two of Okabe and Ito's colours, which colour-blind readers tell apart."""
+CONVERGED = ("#00263D", "#0072B2", "#56B4E9", "#D6ECFA")
+DIVERGED = ("#FFF6D6", "#F0C24B", "#D55E00", "#6B2A00")
+"""Fast to slow: shades of two of Okabe and Ito's colours, which colour-blind readers tell apart.
+
+The slow ones meet at the edge: there blue is at its lightest and orange at its darkest.
+"""
 
 _KINDS = {
-    "converged": ("sum of $e_j / e_0$", CONVERGED),
-    "diverged": ("sum of $e_0 / e_j$", DIVERGED),
+    "converged": ("sum of $e_j / e_0$", CONVERGED, 0.0),
+    "diverged": ("sum of $e_0 / e_j$", DIVERGED, 0.54),
 }
+"""What the numbers are, colours, and where the colour bar begins: a share of the map's height."""
 
 _STEPS = 256
 """Colours of a ramp."""
@@ -28,8 +32,9 @@ _STEPS = 256
 def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
     """Draw a map of trainings: blue where they converged, orange where they diverged.
 
-    The darker, the longer it took. As in the paper, colours are spread by rank, so that each shade
-    covers as much of the map as any other; the bars tell which sums they stand for.
+    At the edge, where both take longest, blue is light and orange dark. As in the paper, colours
+    are spread by rank: each shade covers as much of the map as any other, and the bars tell which
+    sums it stands for.
 
     Parameters
     ----------
@@ -63,7 +68,7 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
         for name, inside in (("converged", found.converged), ("diverged", ~found.converged)):
             if not inside.any():
                 continue
-            label, colours = _KINDS[name]
+            label, colours, start = _KINDS[name]
             sums = np.ma.masked_where(~inside, np.abs(found.values))
             image = ax.imshow(
                 sums,
@@ -74,7 +79,7 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
                 norm=_by_rank(sums.compressed()),
                 cmap=_ramp(colours),
             )
-            _bar(ax, image, f"{name}: {label}")
+            _bar(ax, image, f"{name}: {label}", start)
         ax.grid(visible=False)
         ax.set_xlabel("learning rate of the input layer, $\\log_{10}$")
         ax.set_ylabel("learning rate of the output layer, $\\log_{10}$")
@@ -83,7 +88,7 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw box counts over the sizes of the boxes, with the line whose slope is the dimension.
+    r"""Draw box counts over the sizes of the boxes, with the line whose slope is the dimension.
 
     Parameters
     ----------
@@ -143,17 +148,22 @@ def _by_rank(values: NDArray[np.float64]) -> Any:
     """A norm that takes values to their share of the others that are not larger."""
     from matplotlib.colors import FuncNorm
 
-    known, index = np.unique(values, return_index=False, return_counts=True)
-    share = np.cumsum(index) / len(values)
-    return FuncNorm(
-        (lambda v: np.interp(v, known, share), lambda s: np.interp(s, share, known)),
-        vmin=known[0], vmax=known[-1],
-    )
+    known, counts = np.unique(values, return_counts=True)
+    share = np.cumsum(counts) / len(values)
+
+    def rank(value: Any) -> Any:
+        return np.ma.array(np.interp(value, known, share), mask=np.ma.getmask(value))
+
+    def value_of(rank: Any) -> Any:
+        return np.ma.array(np.interp(rank, share, known), mask=np.ma.getmask(rank))
+
+    return FuncNorm((rank, value_of), vmin=known[0], vmax=known[-1])
 
 
-def _bar(ax: "Axes", image: Any, label: str) -> None:
-    """A colour bar whose ticks are quartiles."""
+def _bar(ax: "Axes", image: Any, label: str, start: float) -> None:
+    """A colour bar beside the map whose ticks are quartiles."""
+    place = ax.inset_axes((1.03, start, 0.035, 0.46))
+    bar = ax.figure.colorbar(image, cax=place, label=label)
     quartiles = np.quantile(image.get_array().compressed(), np.linspace(0, 1, 5))
-    bar = ax.figure.colorbar(image, ax=ax, label=label, aspect=30)
     bar.set_ticks(quartiles, labels=[f"{value:.3g}" for value in quartiles])
     bar.minorticks_off()
