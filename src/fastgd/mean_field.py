@@ -82,8 +82,8 @@ def sample_count(width: int, activation: str) -> int:
 def normal(random: np.random.RandomState, count: int) -> FloatArray:
     """Numbers from N(0, 1) by Marsaglia's polar method (SIAM Review 6, 1964).
 
-    The method of ``RandomState.standard_normal``, but for the logarithm: the C library's differs in
-    the last bit from one machine to another, and at the boundary a bit decides the outcome.
+    Those of ``RandomState.standard_normal``, but for the logarithm: the C library's differs in the
+    last bit from one machine to another, and at the boundary a bit decides how a training ends.
     """
     found: list[FloatArray] = []
     missing = -(-count // 2)
@@ -93,7 +93,7 @@ def normal(random: np.random.RandomState, count: int) -> FloatArray:
         inside = (square < 1) & (square > 0)
         pairs, square = pairs[inside], square[inside]
         logarithm = np.array([float(Decimal(s).ln(_DIGITS)) for s in square.tolist()])
-        found.append(pairs * np.sqrt(-2 * logarithm / square)[:, None])
+        found.append(pairs[:, ::-1] * np.sqrt(-2 * logarithm / square)[:, None])
         missing -= len(pairs)
     return np.concatenate(found).ravel()[:count]
 

@@ -146,9 +146,11 @@ def _ramp(colours: tuple[str, ...]) -> Any:
 
 def _by_rank(values: NDArray[np.float64]) -> Any:
     """A norm that takes values to their share of the others that are not larger."""
-    from matplotlib.colors import FuncNorm
+    from matplotlib.colors import FuncNorm, Normalize
 
     known, counts = np.unique(values, return_counts=True)
+    if len(known) == 1:
+        return Normalize(known[0], known[0] + 1)
     share = np.cumsum(counts) / len(values)
 
     def rank(value: Any) -> Any:
@@ -164,6 +166,6 @@ def _bar(ax: "Axes", image: Any, label: str, start: float) -> None:
     """A colour bar beside the map whose ticks are quartiles."""
     place = ax.inset_axes((1.03, start, 0.035, 0.46))
     bar = ax.figure.colorbar(image, cax=place, label=label)
-    quartiles = np.quantile(image.get_array().compressed(), np.linspace(0, 1, 5))
+    quartiles = np.unique(np.quantile(image.get_array().compressed(), np.linspace(0, 1, 5)))
     bar.set_ticks(quartiles, labels=[f"{value:.3g}" for value in quartiles])
     bar.minorticks_off()
