@@ -54,6 +54,7 @@ ROWS = (
     Row("ending", None),
     Row("alpha_map", None, repeats=3),
     Row("compile_times", 1, repeats=3),
+    Row("edge", 2, repeats=3),
 )
 
 

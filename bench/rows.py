@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict
 from statistics import median
 
+import edge_rows
 import fresh
 import option_rows
 import ours
@@ -151,7 +152,7 @@ ROWS = {
     function.__name__: function
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
-        startup, *option_rows.ALL,
+        startup, *option_rows.ALL, *edge_rows.ALL,
     )
 }  # fmt: skip
 

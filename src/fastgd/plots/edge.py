@@ -58,8 +58,10 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
     >>> import fastgd, fastgd.plots
     >>> found = fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3)))
     >>> ax = fastgd.plots.trainability(found)
-    >>> ax.get_xlim(), len(ax.images)
-    ((-1.0, 3.0), 2)
+    >>> ax.get_title(loc="left").splitlines()[0]
+    '16 x 16 trainings, 20 iterations each'
+    >>> len(ax.images)
+    2
     """
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.2, 5.6))
@@ -113,7 +115,7 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
     >>> import numpy as np
     >>> ax = fastgd.plots.box_counts(fastgd.box_counting(np.eye(64, dtype=bool)))
     >>> [line.get_label() for line in ax.lines]
-    ['boxes', 'fit: dimension 1.000 $\\\\pm$ 0.000']
+    ['boxes', 'fit: dimension 1.000 $\\pm$ 0.000']
     """
     with styled() as plt:
         ax = axes(ax, plt, figsize=(5.6, 4.2))
@@ -121,7 +123,7 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
         fit = f"fit: dimension {found.dimension:.3f} $\\pm$ {found.standard_error:.3f}"
         ax.loglog(found.sizes, found.fitted(found.sizes), base=2, color=COLOURS[1], label=fit)
         ax.set_xlabel("side of a box [pixels]")
-        ax.set_ylabel("boxes that touch the boundary")
+        ax.set_ylabel("boxes that touch the set")
         ax.set_title(f"Box counting, $R^2$ = {found.r_squared:.4f}")
         ax.legend()
     return ax
@@ -167,5 +169,5 @@ def _bar(ax: "Axes", image: Any, label: str, start: float) -> None:
     place = ax.inset_axes((1.03, start, 0.035, 0.46))
     bar = ax.figure.colorbar(image, cax=place, label=label)
     quartiles = np.unique(np.quantile(image.get_array().compressed(), np.linspace(0, 1, 5)))
-    bar.set_ticks(quartiles, labels=[f"{value:.3g}" for value in quartiles])
+    bar.set_ticks(quartiles.tolist(), labels=[f"{value:.3g}" for value in quartiles])
     bar.minorticks_off()
