@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import fastgd
 from fastgd import edge
 from fastgd.edge import Settings, Trainability
 from fastgd.mean_field import mean_field
+from fastgd.results import Summary
 from fastgd.tiles import count_finished, tiles_of
 
 # Small maps that cross the edge; all of them share one compiled kernel.
@@ -200,6 +202,25 @@ def test_mini_batches_look_once_per_epoch():
         assert found.converged[row, column] == converged
         kept = -run.summary.error_sum if converged else run.summary.inverse_sum
         assert found.values[row, column] == kept
+
+
+@pytest.mark.parametrize(("batch_size", "looks"), [(None, 20), (8, 7), (4, 4), (1, 1)])
+def test_the_last_twenty_iterations_decide(monkeypatch, batch_size, looks):
+    def stop(*_, **options):
+        assert options["summary"] == looks
+        assert options.get("batch_size") == batch_size
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(edge, "sweep", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fastgd.trainability(5, **SMALL, batch_size=batch_size)
+
+
+def test_what_converged_means():
+    status = np.array(["finished", "finished", "finished", "diverged"])
+    sums = Summary(None, None, np.array([0.999, 1.0, 1.5, 0.5]), np.arange(4.0), 7 + np.arange(4.0))
+    values = edge._values(SimpleNamespace(status=status, summary=sums))
+    assert values.tolist() == [-0.0, 8.0, 9.0, 10.0]
 
 
 def test_activations_differ():
