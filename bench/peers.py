@@ -56,6 +56,7 @@ ROWS = (
     Row("error_plane", 1),
     Row("compile_times", 1, repeats=3),
     Row("balls", None, repeats=5),
+    Row("edge", 2, repeats=3),
 )
 
 

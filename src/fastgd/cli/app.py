@@ -12,6 +12,7 @@ from fastgd.cli.plotting import add_plot
 from fastgd.cli.race import add_race
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.surface import add_surface
+from fastgd.cli.trainability import add_trainability
 from fastgd.cli.training import show_sweep, show_training
 from fastgd.cli.tutorial import show_tutorial, write_page
 from fastgd.cli.values import or_terminal, read_alpha, read_layers, read_list
@@ -183,6 +184,7 @@ def build_app() -> "typer.Typer":
     add_bucket(app)
     add_surface(app)
     add_race(app)
+    add_trainability(app)
     return app
 
 

@@ -16,8 +16,8 @@ from fastgd.cli.files import check_writable
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import Rows, open_console, print_table, spinner
 from fastgd.cli.values import or_terminal, read_list
-from fastgd.cli.wording import error_text, many, seconds_text
 from fastgd.plots import style as pictures
+from fastgd.wording import error_text, many, seconds_text
 
 if TYPE_CHECKING:
     import typer

@@ -6,6 +6,7 @@ The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fast
 from fastgd.plots.alphas import takeaways
 from fastgd.plots.animation import film
 from fastgd.plots.bucket import basins, roll
+from fastgd.plots.edge import box_counts, trainability
 from fastgd.plots.error_curves import errors
 from fastgd.plots.heat import direction_changes
 from fastgd.plots.race import race
@@ -16,6 +17,7 @@ from fastgd.plots.weights import weight_paths
 
 __all__ = [
     "basins",
+    "box_counts",
     "direction_changes",
     "errors",
     "film",
@@ -24,6 +26,7 @@ __all__ = [
     "solved",
     "surface",
     "takeaways",
+    "trainability",
     "weight_paths",
     "write",
 ]
