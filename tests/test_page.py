@@ -14,7 +14,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from fastgd import page, tutorial
+from fastgd import bucket, page, tutorial
 from fastgd.cli import main
 from fastgd.experiments import EXPERIMENTS, published
 from fastgd.page import calls
@@ -22,6 +22,7 @@ from fastgd.page.markup import Markup, element
 from fastgd.page.pictures import Picture
 from fastgd.page.sections import SECTIONS
 from fastgd.page.tables import CLASSES
+from fastgd.plots.style import styled
 from fastgd.tutorial import lines
 from fastgd.twins import Mark
 from fastgd.wording import error_text
@@ -236,8 +237,9 @@ def test_the_call_below_a_picture_makes_it(tree):
         *lines, last = code.splitlines()
         start = next(i for i in range(len(lines), -1, -1) if _is_whole("\n".join(lines[:i])))
         space = {}
-        exec("\n".join(lines[:start]), space)
-        axes = eval("\n".join([*lines[start:], last]), space)
+        with styled():  # which axes of one's own are not by themselves
+            exec("\n".join(lines[:start]), space)
+            axes = eval("\n".join([*lines[start:], last]), space)
         assert picture.image(axes) == decoded(image)[1]
 
 
@@ -271,6 +273,23 @@ def test_alternative_texts_say_what_is_drawn():
     assert_quoted(
         calls.two_layer, zip(["-0.17", "5.28", "0.44", "-5.28"], ends.ravel(), strict=True)
     )
+    final = [line.get_ydata()[-1] for line in calls.race()[0].lines]
+    assert_quoted(calls.race, zip(["0.0032", "0.037"], np.take(final, [0, 6]), strict=True))
+    order = [line.get_label().split(",")[0] for line in calls.race()[0].lines]
+    assert order == (
+        ["AdaDelta", "Adam", "RMSProp", "Nesterov", "GradientDescent", "Momentum", "AdaGrad"]
+    )
+    ended = bucket.roll(curve="x**2", start=-3, alpha=0.1)
+    assert (ended.status, ended.iterations) == ("converged", 101)
+    examples = {name: example.roll() for name, example in bucket.EXAMPLES.items()}
+    assert examples["too-big"].status.tolist() == ["diverged", "converged"]
+    ends = examples["local-minimum"].x
+    assert ends == pytest.approx([1.13, -1.30], abs=0.005)
+    assert examples["rut"].x == pytest.approx([3, 0], abs=0.1)
+    assert examples["too-small"].status.tolist() == ["stuck", "rolling", "converged"]
+    assert_quoted(calls.basins, [(str(count), count) for count in bucket.basins().counts])
+    path = calls.error_plane_from_above().lines[0].get_xydata()
+    assert_quoted(calls.error_plane_from_above, zip(["5.28", "-5.28"], path[-1], strict=True))
     final = [line.get_ydata()[-1] for line in calls.alphas().lines]
     assert_quoted(
         calls.alphas,

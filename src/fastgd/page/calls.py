@@ -14,6 +14,96 @@ def thirteen_lines() -> Any:
     return fastgd.plots.errors(run)
 
 
+def race() -> Any:
+    """Seven optimizers on XOR."""
+    import matplotlib.pyplot as plt
+
+    import fastgd
+    import fastgd.plots
+
+    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
+    y = [0, 1, 1, 0]
+    race = fastgd.race(X, y, hidden_size=4, iterations=1000)
+    _, axes = plt.subplots(2, layout="constrained")
+    return fastgd.plots.race(race, race.surface(), ax=tuple(axes))
+
+
+def ball() -> Any:
+    """One ball in a bucket."""
+    import fastgd.plots
+
+    rolled = fastgd.bucket.roll(curve="x**2", start=-3, alpha=0.1, record_path=True)
+    return fastgd.plots.roll(rolled)
+
+
+def slopes_too_big() -> Any:
+    """Problem 1."""
+    import fastgd.plots
+
+    example = fastgd.bucket.EXAMPLES["too-big"]
+    rolled = example.roll()
+    return fastgd.plots.roll(rolled, window=example.window)
+
+
+def local_minimum() -> Any:
+    """Problem 2."""
+    import fastgd.plots
+
+    example = fastgd.bucket.EXAMPLES["local-minimum"]
+    rolled = example.roll()
+    return fastgd.plots.roll(rolled, window=example.window)
+
+
+def basins() -> Any:
+    """Solution 2."""
+    import fastgd.plots
+
+    found = fastgd.bucket.basins(balls=100)
+    return fastgd.plots.basins(found)
+
+
+def slopes_too_small() -> Any:
+    """Problem 3, the rut."""
+    import fastgd.plots
+
+    example = fastgd.bucket.EXAMPLES["rut"]
+    rolled = example.roll()
+    return fastgd.plots.roll(rolled, window=example.window)
+
+
+def flat_stretch() -> Any:
+    """Problem 3, the flat stretch."""
+    import fastgd.plots
+
+    example = fastgd.bucket.EXAMPLES["too-small"]
+    rolled = example.roll()
+    return fastgd.plots.roll(rolled, window=example.window)
+
+
+def error_plane() -> Any:
+    """The error plane in space."""
+    import fastgd
+    import fastgd.plots
+
+    X = [[0, 1], [0, 1], [1, 0], [1, 0]]
+    y = [0, 0, 1, 1]
+    run = fastgd.train(X, y, hidden_size=(), iterations=10_000, record_every=1, record_weights=True)
+    plane = fastgd.surface(X, y, run, span=(-10, 10))
+    return fastgd.plots.surface(plane, kind="3d", paths=run)
+
+
+def error_plane_from_above() -> Any:
+    """The error plane as a map."""
+    import fastgd
+    import fastgd.plots
+
+    X = [[0, 1], [0, 1], [1, 0], [1, 0]]
+    y = [0, 0, 1, 1]
+    run = fastgd.train(X, y, hidden_size=(), iterations=10_000, record_every=1, record_weights=True)
+    plane = fastgd.surface(X, y, run, span=(-10, 10))
+    return fastgd.plots.surface(plane, paths=run)
+
+
 def two_layer() -> Any:
     """Paths of the two weights."""
     import fastgd

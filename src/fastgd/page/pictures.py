@@ -16,8 +16,8 @@ from fastgd.plots.style import encode, pyplot, styled
 PIXELS = 96
 """CSS pixels in an inch."""
 
-LETTERS = 11
-"""Letters of a title in an inch."""
+LETTERS = 9
+"""Letters of a title in an inch of the picture, with room for what is left of the axes."""
 
 TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
@@ -66,6 +66,7 @@ class Picture:
         figure = np.ravel(axes)[0].figure
         figure.set_size_inches(*self.size)
         for one in figure.axes:
+            one.set_xlabel(_wrapped(one.get_xlabel(), self.size[0]))
             for place in ("left", "center"):
                 if title := one.get_title(place):
                     one.set_title(_wrapped(title, self.size[0]), loc=place)
@@ -94,7 +95,7 @@ class Picture:
 
 
 def _wrapped(title: str, width: float) -> str:
-    """Break the lines of a title where they leave a picture of so many inches."""
+    """Break the lines of a text where they leave a picture of so many inches."""
     return "\n".join(fill(line, round(LETTERS * width)) for line in title.splitlines())
 
 

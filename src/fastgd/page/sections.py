@@ -8,6 +8,7 @@ from fastgd.page import calls
 from fastgd.page.pictures import Picture
 
 CHANGES = (5.0, 3.0)
+PLANE = (5.0, 4.2)
 TALL = (5.0, 5.4)
 
 
@@ -55,6 +56,73 @@ SECTIONS = (
             "0.013 after 10,000 and 0.0046 after 60,000.",
         ),
     ),
+    Section(
+        "race",
+        "Optimizer race",
+        'part 1, "Visualizing the Difference"',
+        "The same network, data and first weights, and seven optimizers, each with an alpha that "
+        "suits it: their errors, and the ways they go on an error plane.",
+        (
+            Picture(
+                calls.race,
+                "Seven optimizers learn XOR. On the plane a circle is the start, a star the end.",
+                "Above, seven curves of the error over 1,000 iterations: AdaDelta ends lowest, "
+                "at 0.0032, then Adam and RMSProp, then Nesterov, gradient descent and momentum; "
+                "AdaGrad is last at 0.037. Below, their paths over two weights: all start in one "
+                "place and go different ways.",
+                size=(5.0, 7.6),
+            ),
+        ),
+    ),
+    Section(
+        "bucket",
+        "The ball in the bucket",
+        'parts 2 and 3, "Gradient Descent" and "Sometimes It Breaks"',
+        "A ball knows the slope where it is, and nothing else: it goes down by alpha times the "
+        "slope until there is none. That finds the bottom of a bucket. It breaks where slopes are "
+        "too big, where there are several minima, and where slopes are too small.",
+        (
+            Picture(
+                calls.ball,
+                "The ball rolls to the bottom: steps get smaller as the slope does.",
+                "A parabola: the ball, let go at -3, converges to 0 in 101 ever smaller steps.",
+            ),
+            Picture(
+                calls.slopes_too_big,
+                "Problem 1: where slopes are too big each step overshoots to a steeper place. "
+                "Solution 1: a smaller alpha.",
+                "A parabola with two balls, both let go at 1: with alpha 1.05 one jumps from side "
+                "to side ever higher and diverges, with alpha 0.1 the other converges.",
+            ),
+            Picture(
+                calls.local_minimum,
+                "Problem 2: which minimum a ball finds depends on where it starts.",
+                "A curve with two minima. From 2 a ball ends in the shallower one at 1.13, from "
+                "-2 in the lowest place at -1.30.",
+            ),
+            Picture(
+                calls.basins,
+                "Solution 2: 100 random balls end in 5 places; the colours are the stretches that "
+                "belong to each.",
+                "A curve with five minima and five coloured stretches, in which 14, 22, 19, 25 and "
+                "20 balls end.",
+            ),
+            Picture(
+                calls.slopes_too_small,
+                "Problem 3: with too small an alpha the ball stays in the first rut. Solution 3: a "
+                "larger one.",
+                "A wide bowl with a rut on its side. From 4 a ball with alpha 0.01 ends in the rut "
+                "near 3, with alpha 1 another one goes on to the bottom at 0.",
+            ),
+            Picture(
+                calls.flat_stretch,
+                "The other symptom: where it is flat, convergence takes very long or never begins.",
+                "A curve that is flat on the right. From 5 a ball does not move at all; from 3 one "
+                "with alpha 0.1 still rolls after 2,000 steps, and one with alpha 0.9 converges.",
+                kind="png",
+            ),
+        ),
+    ),
     _experiment(
         "two-layer",
         Picture(
@@ -62,6 +130,31 @@ SECTIONS = (
             "The two weights: that of the first input ends high, the other one low.",
             "Two curves: the weight of input 1 rises from -0.17 to 5.28, that of input 2 falls "
             "from 0.44 to -5.28.",
+        ),
+    ),
+    Section(
+        "error-plane",
+        "The error plane",
+        'part 4, "2 Layer Neural Network"',
+        "The error of that network for every possible set of its two weights, from -10 to 10, and "
+        "the way its training went down on it. It is least where the first weight is high and the "
+        "second one low.",
+        (
+            Picture(
+                calls.error_plane,
+                "The two weights below, the error above them; the training starts at the circle.",
+                "A surface of four plateaus: high at one corner, where all outputs are wrong, low "
+                "at the opposite one; the path leads down to it.",
+                size=PLANE,
+                kind="png",
+            ),
+            Picture(
+                calls.error_plane_from_above,
+                "The same from above.",
+                "A map with contour lines: the path leads from near the middle to the weights 5.28 "
+                "and -5.28, in the corner where the error is least.",
+                size=PLANE,
+            ),
         ),
     ),
     _experiment(
