@@ -60,10 +60,10 @@ def test_version(run):
 def test_alone_it_shows_its_help(run):
     code, out, _ = run()
     assert code == 0
-    assert all(name in out for name in ("tutorial", "train", "sweep"))
+    assert all(name in out for name in ("tutorial", "train", "sweep", "trainability"))
 
 
-@pytest.mark.parametrize("command", ["tutorial", "train", "sweep"])
+@pytest.mark.parametrize("command", ["tutorial", "train", "sweep", "trainability"])
 def test_each_command_has_an_example(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0

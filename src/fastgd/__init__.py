@@ -2,7 +2,9 @@
 
 from importlib.metadata import version
 
-from fastgd import reference
+from fastgd import bucket, reference
+from fastgd.box_counting import BoxCounting, box_counting
+from fastgd.edge import Trainability, trainability
 from fastgd.minimization import minimize
 from fastgd.objective import Objective, objective
 from fastgd.race import Race, race
@@ -11,11 +13,15 @@ from fastgd.surface import Surface, surface
 from fastgd.training import sweep, train
 
 __all__ = [
+    "BoxCounting",
     "Objective",
     "Race",
     "Run",
     "Surface",
     "Sweep",
+    "Trainability",
+    "box_counting",
+    "bucket",
     "load",
     "minimize",
     "objective",
@@ -24,5 +30,6 @@ __all__ = [
     "surface",
     "sweep",
     "train",
+    "trainability",
 ]
 __version__ = version("fastgd")

@@ -10,8 +10,8 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
-from fastgd.cli.wording import OPTIMIZERS, optimizer_name
 from fastgd.optimizers import GradientDescent, Optimizer
+from fastgd.wording import OPTIMIZERS, optimizer_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

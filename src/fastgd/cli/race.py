@@ -15,8 +15,8 @@ from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import open_console, print_table, spinner
 from fastgd.cli.values import or_terminal
-from fastgd.cli.wording import OPTIMIZERS, error_text, joined, many, seconds_text, value_text
 from fastgd.optimizers import GradientDescent
+from fastgd.wording import OPTIMIZERS, error_text, joined, many, seconds_text, value_text
 
 if TYPE_CHECKING:
     import typer

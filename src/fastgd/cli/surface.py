@@ -18,7 +18,7 @@ from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import open_console, spinner
 from fastgd.cli.values import or_terminal, read_alpha
-from fastgd.cli.wording import error_text, joined, many, options_text, seconds_text
+from fastgd.wording import error_text, joined, many, options_text, seconds_text
 
 if TYPE_CHECKING:
     import typer

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numba
@@ -13,6 +13,7 @@ from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
 from fastgd.kernel.descent import address_of, compiled, descend, descend_all
 from fastgd.kernel.grid import Grid, measure, measure_all
 from fastgd.kernel.record import encode
+from fastgd.kernel.rolling import BLOCK, Balls, Rules, roll_at_once, roll_in_turn, roller
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = threading.Lock()
@@ -70,6 +71,22 @@ def train_blocks(
     address = address_of(compiled(shapes, recipe, *facts, 0, encode(schedule)))
     with _started(threads):
         descend_all(address, *facts, encode(schedule))
+
+
+def roll_balls(slope: Callable[[float], float], balls: Balls, rules: Rules, threads: int) -> None:
+    """Roll balls on the curve that has this slope, on so many threads at most."""
+    _check_arithmetic()
+    count = -(-len(balls.x) // BLOCK)
+    threads = _allowed(threads, count)
+    arguments = address_of(roller(slope)), encode(balls), encode(rules), count
+    if threads == 1:
+        roll_in_turn(*arguments)
+        return
+    with _started(threads):
+        try:
+            roll_at_once(*arguments)
+        except SystemError as error:  # what the user's own function has raised in a thread
+            raise error.__cause__ or error from None
 
 
 def measure_grid(

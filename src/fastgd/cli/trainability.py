@@ -1,0 +1,242 @@
+"""``fastgd trainability``: map the edge of trainability, draw it, and measure how rough it is."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastgd.cli.facts import print_json
+from fastgd.cli.files import check_writable
+from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.tables import open_console, print_table, spinner
+from fastgd.cli.values import or_terminal, read_list
+from fastgd.edge import TILE, WINDOW, Trainability, Window, trainability
+from fastgd.tiles import count_finished, remove, tiles_of
+from fastgd.wording import many, seconds_text
+
+if TYPE_CHECKING:
+    import typer
+    from rich.console import Console
+
+    from fastgd.box_counting import BoxCounting
+
+WARM = 5
+"""A map of this size compiles the kernel for as many trainings side by side as a large one."""
+
+
+def add_trainability(app: "typer.Typer") -> None:
+    """Declare the command."""
+    import typer
+
+    option = typer.Option
+    shown = _typed(WINDOW)
+
+    @app.command(name="trainability")
+    def trainability_(
+        out: Annotated[
+            Path, option(metavar="FILE", help="Write the picture to this .png, .svg or .pdf file.")
+        ],
+        resolution: Annotated[
+            int, option(metavar="N", help="Pixels of a side: N x N trainings.")
+        ] = 512,
+        iterations: Annotated[int, option(metavar="N", help="Updates of each training.")] = 500,
+        window: Annotated[
+            str,
+            option(
+                metavar="A,B,C,D",
+                help="Learning rates at the sides, log10: left, right (input layer), bottom, top "
+                "(output layer). Zoom in by a smaller one.",
+            ),
+        ] = shown,
+        activation: Annotated[
+            str, option(metavar="NAME", help="Hidden units: tanh, relu, identity or sigmoid.")
+        ] = "tanh",
+        batch_size: Annotated[
+            int | None, option(metavar="N", help="Samples of a mini-batch (default: all).")
+        ] = None,
+        width: Annotated[int, option(metavar="N", help="Inputs, and hidden units.")] = 16,
+        seed: Annotated[int, option(metavar="N", help="Seed of the samples and weights.")] = 1,
+        box_out: Annotated[
+            Path | None,
+            option(metavar="FILE", help="Also draw the box counts with their fit to this file."),
+        ] = None,
+        folder: Annotated[
+            Path | None,
+            option(
+                metavar="FOLDER",
+                help="Keep finished tiles here (default: FILE.tiles, removed at the end).",
+            ),
+        ] = None,
+        threads: Annotated[
+            int | None, option(metavar="N", help="Threads to use (default: all).")
+        ] = None,
+        progress: Annotated[
+            bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
+        ] = None,
+        json: Annotated[
+            bool, option("--json", help="Print one JSON object and nothing else.")
+        ] = False,
+    ) -> Callable[[], None]:
+        """Map which learning rates of two layers make a training converge: a fractal.
+
+        One training per pixel, as in Sohl-Dickstein, arXiv 2402.06184. What is interrupted goes on
+        when the same command is given again.
+
+        Example: [bold]fastgd trainability --resolution 128 --out edge.png[/bold]
+        """
+        settings = {
+            "resolution": resolution,
+            "iterations": iterations,
+            "window": _read_window(window),
+            "activation": activation,
+            "batch_size": batch_size,
+            "width": width,
+            "seed": seed,
+            "threads": threads,
+        }
+        show = or_terminal(progress)
+        return partial(show_trainability, settings, out, box_out, folder, show, json)
+
+
+def show_trainability(
+    settings: dict[str, Any],
+    out: Path,
+    box_out: Path | None,
+    folder: Path | None,
+    progress: bool,
+    as_json: bool,
+) -> None:
+    """Compute what is missing of the map, draw it, and say what came of it."""
+    from fastgd.plots.style import check_ending, pyplot
+
+    with refusing():
+        for picture in (out, box_out):
+            if picture is not None:
+                check_ending(picture)
+                check_writable(picture)
+        pyplot()
+        work = folder or out.with_suffix(".tiles")
+        before = count_finished(work)
+        begin = perf_counter()
+        with spinner():
+            few = {"resolution": min(settings["resolution"], WARM), "iterations": 1}
+            trainability(**settings | few)
+        ready = perf_counter()
+        found = _mapped(settings, work, progress)
+        seconds = perf_counter() - ready
+        boxes, reason = _boxes(found)
+        _draw(found, boxes, out, box_out)
+        if folder is None:
+            remove(work)
+    if as_json:
+        print_json(_facts(found, boxes, reason) | {"seconds": seconds, "tiles_found": before})
+        return
+    console = open_console()
+    _show(console, found)
+    if boxes is None:
+        console.print(f"No box-counting dimension: {reason}")
+    else:
+        _show_boxes(console, boxes)
+        console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
+    known = f", {many(before, 'tile')} from an earlier call" if before else ""
+    console.print(
+        f"Time: {seconds_text(seconds)} (+ {seconds_text(ready - begin)} to load the kernel){known}"
+    )
+    for picture in (out, box_out if boxes else None):
+        if picture is not None:
+            console.print(f"Written to {picture}", markup=False)
+    if folder is not None:
+        console.print(f"Tiles kept in {folder}", markup=False)
+
+
+def _read_window(text: str) -> Window:
+    values = read_list("--window", text, float)
+    if len(values) != 4:
+        raise RefusedError(f"--window must be four numbers separated by ',', got {text!r}")
+    left, right, bottom, top = values
+    return (left, right), (bottom, top)
+
+
+def _typed(window: Window) -> str:
+    return ",".join(f"{value!r}" for side in window for value in side)
+
+
+def _mapped(settings: dict[str, Any], work: Path, progress: bool) -> Trainability:
+    """The whole map; after Ctrl-C, how to go on."""
+    try:
+        return trainability(**settings, folder=work, progress=progress)
+    except KeyboardInterrupt:
+        finished, tiles = count_finished(work), len(tiles_of(settings["resolution"], TILE))
+        print(
+            f"fastgd: {finished} of {tiles} tiles are done and in {work}: "
+            "the same command goes on from there",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
+    """The box counts, or why there are none."""
+    try:
+        return found.box_counting(), None
+    except ValueError as error:
+        return None, str(error)
+
+
+def _draw(
+    found: Trainability, boxes: "BoxCounting | None", out: Path, box_out: Path | None
+) -> None:
+    from fastgd import plots
+    from fastgd.plots.style import pyplot
+
+    def write(ax: Any, path: Path) -> None:
+        plots.write(ax.figure, path)
+        pyplot().close(ax.figure)
+
+    write(plots.trainability(found), out)
+    if boxes is not None and box_out is not None:
+        write(plots.box_counts(boxes), box_out)
+
+
+def _show(console: "Console", found: Trainability) -> None:
+    settings = found.settings
+    batch = f"batches of {settings.batch_size}" if settings.batch_size else "full batch"
+    count, converged = found.values.size, int(found.converged.sum())
+    console.print(
+        f"{many(count, 'training')} of a {settings.width}-{settings.width}-1 network "
+        f"({settings.activation}, {batch}, seed {settings.seed}), "
+        f"{many(settings.iterations, 'iteration')} each\n"
+        f"Learning rates: 10^{settings.window[0][0]:g} to 10^{settings.window[0][1]:g} (input "
+        f"layer), 10^{settings.window[1][0]:g} to 10^{settings.window[1][1]:g} (output layer)\n"
+        f"Converged: {converged:,} ({converged / count:.1%})\n"
+    )
+
+
+def _show_boxes(console: "Console", boxes: "BoxCounting") -> None:
+    print_table(
+        console,
+        [">side of a box [pixels]", ">boxes at the boundary", ">fit"],
+        [
+            (size, f"{count:,}", f"{fitted:,.1f}")
+            for size, count, fitted in zip(
+                boxes.sizes, boxes.counts, boxes.fitted(boxes.sizes), strict=True
+            )
+        ],
+    )
+    console.print(
+        f"Box-counting dimension of the boundary: {boxes.dimension:.3f} "
+        f"± {boxes.standard_error:.3f} (R² {boxes.r_squared:.4f})"
+    )
+
+
+def _facts(found: Trainability, boxes: "BoxCounting | None", reason: str | None) -> dict[str, Any]:
+    return {
+        **found.settings._asdict(),
+        "trainings": found.values.size,
+        "converged": int(found.converged.sum()),
+        "box_counting": vars(boxes) if boxes else None,
+        "reason": reason,
+        "zoom": found.zoom() if boxes else None,
+    }

@@ -1,0 +1,173 @@
+"""Pictures of the edge of trainability: the map, and the fit through its box counts."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.box_counting import BoxCounting
+from fastgd.edge import Trainability
+from fastgd.plots.style import COLOURS, axes, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CONVERGED = ("#00263D", "#0072B2", "#56B4E9", "#D6ECFA")
+DIVERGED = ("#FFF6D6", "#F0C24B", "#D55E00", "#6B2A00")
+"""Fast to slow: shades of two of Okabe and Ito's colours, which colour-blind readers tell apart.
+
+The slow ones meet at the edge: there blue is at its lightest and orange at its darkest.
+"""
+
+_KINDS = {
+    "converged": ("sum of $e_j / e_0$", CONVERGED, 0.0),
+    "diverged": ("sum of $e_0 / e_j$", DIVERGED, 0.54),
+}
+"""What the numbers are, colours, and where the colour bar begins: a share of the map's height."""
+
+_STEPS = 256
+"""Colours of a ramp."""
+
+
+def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw a map of trainings: blue where they converged, orange where they diverged.
+
+    At the edge, where both take longest, blue is light and orange dark. As in the paper, colours
+    are spread by rank: each shade covers as much of the map as any other, and the bars tell which
+    sums it stands for.
+
+    Parameters
+    ----------
+    found : Trainability
+        From :func:`fastgd.trainability`.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        With one image for each outcome that the map has.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed (``pip install "fastgd[plot]"``).
+
+    Examples
+    --------
+    >>> import fastgd, fastgd.plots
+    >>> found = fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3)))
+    >>> ax = fastgd.plots.trainability(found)
+    >>> ax.get_title(loc="left").splitlines()[0]
+    '16 x 16 trainings, 20 iterations each'
+    >>> len(ax.images)
+    2
+    """
+    with styled() as plt:
+        ax = axes(ax, plt, figsize=(7.2, 5.6))
+        settings = found.settings
+        (left, right), (bottom, top) = settings.window
+        for name, inside in (("converged", found.converged), ("diverged", ~found.converged)):
+            if not inside.any():
+                continue
+            label, colours, start = _KINDS[name]
+            sums = np.ma.masked_where(~inside, np.abs(found.values))
+            image = ax.imshow(
+                sums,
+                origin="lower",
+                extent=(left, right, bottom, top),
+                aspect="auto",
+                interpolation="nearest",
+                norm=_by_rank(sums.compressed()),
+                cmap=_ramp(colours),
+            )
+            _bar(ax, image, f"{name}: {label}", start)
+        ax.grid(visible=False)
+        ax.set_xlabel("learning rate of the input layer, $\\log_{10}$")
+        ax.set_ylabel("learning rate of the output layer, $\\log_{10}$")
+        ax.set_title(_title(found))
+    return ax
+
+
+def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
+    r"""Draw box counts over the sizes of the boxes, with the line whose slope is the dimension.
+
+    Parameters
+    ----------
+    found : BoxCounting
+        From :func:`fastgd.box_counting`.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        With two lines: the counts, and the fit.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed (``pip install "fastgd[plot]"``).
+
+    Examples
+    --------
+    >>> import fastgd, fastgd.plots
+    >>> import numpy as np
+    >>> ax = fastgd.plots.box_counts(fastgd.box_counting(np.eye(64, dtype=bool)))
+    >>> [line.get_label() for line in ax.lines]
+    ['boxes', 'fit: dimension 1.000 $\\pm$ 0.000']
+    """
+    with styled() as plt:
+        ax = axes(ax, plt, figsize=(5.6, 4.2))
+        ax.loglog(found.sizes, found.counts, "o", base=2, color=COLOURS[0], label="boxes")
+        fit = f"fit: dimension {found.dimension:.3f} $\\pm$ {found.standard_error:.3f}"
+        ax.loglog(found.sizes, found.fitted(found.sizes), base=2, color=COLOURS[1], label=fit)
+        ax.set_xlabel("side of a box [pixels]")
+        ax.set_ylabel("boxes that touch the set")
+        ax.set_title(f"Box counting, $R^2$ = {found.r_squared:.4f}")
+        ax.legend()
+    return ax
+
+
+def _title(found: Trainability) -> str:
+    settings = found.settings
+    batch = f"batches of {settings.batch_size}" if settings.batch_size else "full batch"
+    return (
+        f"{settings.resolution} x {settings.resolution} trainings, "
+        f"{settings.iterations:,} iterations each\n"
+        f"{settings.width}-{settings.width}-1, {settings.activation}, {batch}, "
+        f"seed {settings.seed}: {found.converged.mean():.1%} converged"
+    )
+
+
+def _ramp(colours: tuple[str, ...]) -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("fast to slow", list(colours), N=_STEPS)
+
+
+def _by_rank(values: NDArray[np.float64]) -> Any:
+    """A norm that takes values to their share of the others that are not larger."""
+    from matplotlib.colors import FuncNorm, Normalize
+
+    known, counts = np.unique(values, return_counts=True)
+    if len(known) == 1:
+        return Normalize(known[0], known[0] + 1)
+    share = np.cumsum(counts) / len(values)
+
+    def rank(value: Any) -> Any:
+        return np.ma.array(np.interp(value, known, share), mask=np.ma.getmask(value))
+
+    def value_of(rank: Any) -> Any:
+        return np.ma.array(np.interp(rank, share, known), mask=np.ma.getmask(rank))
+
+    return FuncNorm((rank, value_of), vmin=known[0], vmax=known[-1])
+
+
+def _bar(ax: "Axes", image: Any, label: str, start: float) -> None:
+    """A colour bar beside the map whose ticks are quartiles."""
+    place = ax.inset_axes((1.03, start, 0.035, 0.46))
+    bar = ax.figure.colorbar(image, cax=place, label=label)
+    quartiles = np.unique(np.quantile(image.get_array().compressed(), np.linspace(0, 1, 5)))
+    bar.set_ticks(quartiles.tolist(), labels=[f"{value:.3g}" for value in quartiles])
+    bar.minorticks_off()
