@@ -96,7 +96,7 @@ class Picture:
 
 def _wrapped(title: str, width: float) -> str:
     """Break the lines of a text where they leave a picture of so many inches."""
-    return "\n".join(fill(line, round(LETTERS * width)) for line in title.splitlines())
+    return "\n\n".join(fill(part, round(LETTERS * width)) for part in title.split("\n\n"))
 
 
 def show_code(code: str, name: str) -> Markup:
