@@ -25,8 +25,8 @@ _KINDS = {
 }
 """What the numbers are, colours, and where the colour bar begins: a share of the map's height."""
 
-_STEPS = 256
-"""Colours of a ramp."""
+_STEPS = 64
+"""Colours of a ramp: no step shows, and a picture takes half the bytes of one with 256."""
 
 
 def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
