@@ -53,7 +53,9 @@ ROWS = (
     Row("regularised", None),
     Row("ending", None),
     Row("alpha_map", None, repeats=3),
+    Row("error_plane", 1),
     Row("compile_times", 1, repeats=3),
+    Row("balls", None, repeats=5),
     Row("edge", 2, repeats=3),
 )
 

@@ -14,10 +14,10 @@ HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", "target", "met"
 LEFT = ("work", "against", "target")
 
 EXPLANATION = (
-    "Float64; ns per iteration of one run, or seconds where it says s. The ratio is theirs / ours, "
-    "unless the line says otherwise. Medians, measured in turn in one run, compile time apart. "
-    "fastgd always counts direction changes; the peers do in the 3-4-1 and 3-32-1 rows, unless the "
-    "line says no counts."
+    "Float64; ns per iteration of one run (or per point of a plane), or seconds where it says s. "
+    "The ratio is theirs / ours, unless the line says otherwise. Medians, measured in turn in one "
+    "run, compile time apart. fastgd always counts direction changes; the peers do in the 3-4-1 "
+    "and 3-32-1 rows, unless the line says no counts."
 )
 
 

@@ -9,10 +9,12 @@ import json
 from dataclasses import asdict
 from statistics import median
 
+import bucket_rows
 import edge_rows
 import fresh
 import option_rows
 import ours
+import plane_rows
 import probes
 from compare import (
     Peer,
@@ -152,7 +154,7 @@ ROWS = {
     function.__name__: function
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
-        startup, *option_rows.ALL, *edge_rows.ALL,
+        startup, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL, *edge_rows.ALL,
     )
 }  # fmt: skip
 

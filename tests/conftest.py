@@ -16,3 +16,16 @@ def random_problem():
     """Samples, inputs and outputs that fill no tile."""
     random = np.random.default_rng(7)
     return random.normal(size=(9, 5)), random.random((9, 2))
+
+
+@pytest.fixture(scope="session")
+def article_page(tmp_path_factory):
+    """The file that ``fastgd tutorial --html`` writes, with all experiments and pictures."""
+    import matplotlib as mpl
+
+    from fastgd.cli import main
+
+    mpl.use("Agg")
+    path = tmp_path_factory.mktemp("page") / "article.html"
+    assert main(["tutorial", "--html", str(path), "--no-progress"]) == 0
+    return path

@@ -9,9 +9,9 @@ import pytest
 import fastgd
 from fastgd.cli import main
 from fastgd.cli.methods import read_method, takes_method
-from fastgd.cli.wording import OPTIMIZERS, many, options_text, value_text
 from fastgd.optimizers import ALL, AdaDelta, AdaGrad, Adam, GradientDescent, Momentum, Nesterov
 from fastgd.options import STRUCTURES, VALUES, Options
+from fastgd.wording import OPTIMIZERS, many, options_text, value_text
 
 XOR = "a,b,bias,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
 

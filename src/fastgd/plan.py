@@ -34,6 +34,11 @@ BLOCKS_PER_THREAD = 16
 """A thread has at least so many to go on with, so that threads seldom wait for each other."""
 
 
+def block_seconds(layout: Layout, samples: int) -> float:
+    """A guess for one iteration of a block over so many samples: too long for large networks."""
+    return 6e-8 + 1.5e-10 * samples * layout.network.parameters * layout.runs
+
+
 @dataclass(frozen=True)
 class Task:
     """What all runs share: checked samples and counts."""
@@ -183,9 +188,8 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """A guess for one iteration of a block, to begin with: too long for large networks."""
-        products = self.batch * self.layout.network.parameters * self.layout.runs
-        return 6e-8 + 1.5e-10 * products
+        """A guess for one iteration of a block, to begin with."""
+        return block_seconds(self.layout, self.batch)
 
     @property
     def wave(self) -> int:

@@ -228,6 +228,15 @@ class Sweep:
         """Lengths of the axes."""
         return tuple(len(values) for values in self.axes.values())
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that all runs share and that are not the default, as in :class:`Run`.
+
+        A field of the optimizer that is an axis has its first value there.
+        """
+        given = self.method.given
+        return {name: value for name, value in given.items() if name not in self.axes}
+
     def __repr__(self) -> str:
         """The axes and the best run."""
         axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items())

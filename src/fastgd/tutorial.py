@@ -1,6 +1,6 @@
 """The article's experiments, each run beside its twins and compared with the published numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -150,6 +150,13 @@ def _setting(runs: list[Run], printed: Published) -> Setting:
         ),
         note=printed.note,
     )
+
+
+def lines(layers: Sequence[Comparison]) -> Iterator[tuple[str, Comparison]]:
+    """Take two layers apart as the article prints them: a line per input, synapse 1 laid down."""
+    for row in range(len(layers[0].computed)):
+        yield f"input {row + 1}", layers[0].part(row)
+    yield "synapse 1", layers[1].part((slice(None), 0))
 
 
 def prepare(experiments: Iterable[Experiment], *, threads: int | None = None) -> float:

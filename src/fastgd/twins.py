@@ -157,6 +157,11 @@ def _stable_digits(low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.int64]:
     return np.where(low == high, EXACT, digits).astype(np.int64)
 
 
+def digits_text(digits: int) -> str:
+    """Return so many digits in words."""
+    return "all" if digits == EXACT else str(digits)
+
+
 def worst(marks: Iterable[str]) -> Mark:
     """The worst of some marks, one at least.
 

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
+from fastgd.cli.bucket import add_bucket
 from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.plotting import add_plot
+from fastgd.cli.race import add_race
 from fastgd.cli.refusal import RefusedError
+from fastgd.cli.surface import add_surface
 from fastgd.cli.trainability import add_trainability
 from fastgd.cli.training import show_sweep, show_training
-from fastgd.cli.tutorial import show_tutorial
+from fastgd.cli.tutorial import show_tutorial, write_page
 from fastgd.cli.values import or_terminal, read_alpha, read_layers, read_list
 from fastgd.experiments import EXPERIMENTS, Experiment
 
@@ -61,13 +65,24 @@ def build_app() -> "typer.Typer":
             list[str] | None,
             option(metavar="NAME", help=f"Only this one: {_names()}. May be repeated."),
         ] = None,
+        html: Annotated[
+            Path | None,
+            option(
+                metavar="FILE.html",
+                help="Write them to a page of its own instead, with the article's pictures.",
+            ),
+        ] = None,
+        progress: Progress = None,
         json: Json = False,
     ) -> Callable[[], None]:
         """Run the article's experiments and compare them with its published numbers.
 
         Example: [bold]fastgd tutorial --experiment alpha[/bold]
         """
-        return partial(show_tutorial, _experiments(experiment or []), json)
+        chosen = _experiments(experiment or [])
+        if html is None:
+            return partial(show_tutorial, chosen, json)
+        return partial(write_page, html, chosen, or_terminal(progress), json)
 
     @app.command()
     @takes_method(several=False)
@@ -91,6 +106,10 @@ def build_app() -> "typer.Typer":
         save: Annotated[
             Path | None, option(metavar="FILE.npz", help="Write the trained network to this file.")
         ] = None,
+        record_weights: Annotated[
+            bool,
+            option("--record-weights", help="Save the weights along with each recorded error."),
+        ] = False,
         progress: Progress = None,
         json: Json = False,
         **method: Any,
@@ -107,6 +126,7 @@ def build_app() -> "typer.Typer":
             "iterations": iterations,
             "record_every": record_every,
             "seed": seed,
+            "record_weights": record_weights,
             **read_method(method, several=False),
         }
         return partial(show_training, file, target, settings, save, or_terminal(progress), json)
@@ -160,6 +180,10 @@ def build_app() -> "typer.Typer":
         }
         return partial(show_sweep, file, target, settings, out, or_terminal(progress), json)
 
+    add_plot(app)
+    add_bucket(app)
+    add_surface(app)
+    add_race(app)
     add_trainability(app)
     return app
 

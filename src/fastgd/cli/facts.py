@@ -8,10 +8,10 @@ import numpy as np
 
 from fastgd import Sweep, tutorial
 from fastgd.cli.samples import Samples
-from fastgd.cli.wording import optimizer_name
 from fastgd.experiments import source
 from fastgd.optimizers import ALL
 from fastgd.tutorial import Result
+from fastgd.wording import optimizer_name
 
 BEST = 10
 """Best runs of a sweep that are shown."""
@@ -45,7 +45,7 @@ def samples_facts(samples: Samples) -> dict[str, Any]:
 def sweep_facts(result: Sweep) -> dict[str, Any]:
     """All numbers of a sweep, its best runs and its groups."""
     arrays = ("recorded", "errors", "final_error", "status", "iterations", "total_changes")
-    options = shared_options(result)
+    options = result.options
     if "optimizer" in options:
         fields = _plain(options["optimizer"])
         options["optimizer"] = {k: v for k, v in fields.items() if k not in result.axes}
@@ -54,15 +54,6 @@ def sweep_facts(result: Sweep) -> dict[str, Any]:
         | {name: getattr(result, name) for name in (*arrays, "summary")}
         | {"best": best_runs(result), "groups": groups(result)}
     )
-
-
-def shared_options(result: Sweep) -> dict[str, Any]:
-    """The options that all runs of a sweep share and that are not the default.
-
-    A field of the optimizer that is an axis has its first value there.
-    """
-    given = result.method.given
-    return {name: value for name, value in given.items() if name not in result.axes}
 
 
 def best_runs(result: Sweep) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
-from fastgd.cli.wording import OPTIMIZERS, optimizer_name
 from fastgd.optimizers import GradientDescent, Optimizer
+from fastgd.wording import OPTIMIZERS, optimizer_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -106,10 +106,11 @@ _PANELS = {
 _FIELDS = {name for kind in OPTIMIZERS.values() for name in kind._fields}
 
 
-def takes_method(*, several: bool) -> Callable[[Command], Command]:
+def takes_method(*, several: bool, optimizer: bool = True) -> Callable[[Command], Command]:
     """Declare these options for a command, which gets them as further keyword arguments.
 
-    Typer reads a command's options off its signature: it is there that they are put.
+    Without ``optimizer`` they are all but that and its fields. Typer reads a command's options off
+    its signature: it is there that they are put.
     """
 
     def declare(command: Command) -> Command:
@@ -118,6 +119,7 @@ def takes_method(*, several: bool) -> Callable[[Command], Command]:
         more = [
             _parameter(option, panel, several)
             for panel, options in _PANELS.items()
+            if optimizer or panel != "Optimizer"
             for option in options
         ]
         command.__signature__ = signature.replace(parameters=own + more)  # type: ignore[attr-defined]
@@ -153,13 +155,36 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
     given = {}
     for option in (option for options in _PANELS.values() for option in options):
         # Typer gives an empty list in place of None where a flag may be repeated.
-        if typed[option.name] not in (None, []):
+        if typed.get(option.name) not in (None, []):
             values = _values(option, typed[option.name], several and option.axis)
             given[option.name] = values if len(values) > 1 else values[0]
     fields = {name: given.pop(name) for name in list(given) if name in _FIELDS}
     if fields or "optimizer" in given:
         given["optimizer"] = _with_fields(given.get("optimizer", GradientDescent), fields)
     return given
+
+
+def read_entry(text: str) -> tuple[Optimizer, float | None]:
+    """Read an optimizer with its settings: adam, or momentum,mu=0.5,alpha=0.1."""
+    name, *settings = text.split(",")
+    kind = _optimizer(name)
+    numbers: dict[str, float] = {}
+    for setting in settings:
+        field, _, number = setting.partition("=")
+        known = [*kind._fields, "alpha"]
+        if field.strip() not in known:
+            raise RefusedError(
+                f"--optimizer {name} takes {', '.join(f'{known}=X' for known in known)}, "
+                f"got {setting!r}"
+            )
+        try:
+            numbers[field.strip()] = float(number)
+        except ValueError as error:
+            raise RefusedError(
+                f"--optimizer {name}: {field} must be a number, got {number!r}"
+            ) from error
+    alpha = numbers.pop("alpha", None)
+    return kind(**numbers), alpha
 
 
 def _values(option: Declared, typed: Any, several: bool) -> list[Any]:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from fastgd import Sweep
-from fastgd.cli.facts import best_runs, groups, shared_options
+from fastgd.cli.facts import best_runs, groups
 from fastgd.cli.tables import Rows, fits, print_table
-from fastgd.cli.wording import (
+from fastgd.wording import (
     axis_text,
     error_text,
     many,
@@ -29,7 +29,7 @@ def show_axes(console: "Console", result: Sweep) -> None:
     varied = [axis_text(name, len(axis)) for name, axis in result.axes.items() if len(axis) > 1]
     console.print(": ".join(filter(None, [many(len(result), "run"), " x ".join(varied)])))
     shared = [setting_text(name, axis[0]) for name, axis in result.axes.items() if len(axis) == 1]
-    options = options_text(shared_options(result), without=result.axes)
+    options = options_text(result.options, without=result.axes)
     shared += [options] if options else []
     if shared:
         console.print(f"{'All with' if varied else 'With'} {', '.join(shared)}")

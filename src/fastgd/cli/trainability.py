@@ -12,9 +12,9 @@ from fastgd.cli.files import check_writable
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import open_console, print_table, spinner
 from fastgd.cli.values import or_terminal, read_list
-from fastgd.cli.wording import many, seconds_text
 from fastgd.edge import TILE, WINDOW, Trainability, Window, trainability
 from fastgd.tiles import count_finished, remove, tiles_of
+from fastgd.wording import many, seconds_text
 
 if TYPE_CHECKING:
     import typer

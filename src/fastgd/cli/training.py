@@ -13,11 +13,11 @@ from fastgd import Run, Sweep
 from fastgd.cli.facts import print_json, samples_facts, sweep_facts
 from fastgd.cli.files import check_writable
 from fastgd.cli.ranking import show_axes, show_best, show_groups
-from fastgd.cli.refusal import refusing
+from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.samples import Samples, read_samples
 from fastgd.cli.tables import Rows, open_console, print_table, spinner
-from fastgd.cli.wording import error_text, joined, listed, many, options_text, seconds_text
 from fastgd.results import Summary
+from fastgd.wording import error_text, joined, listed, many, options_text, seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,6 +40,8 @@ def show_training(
     as_json: bool,
 ) -> None:
     """Train one network and show its errors and direction changes."""
+    if settings["record_weights"] and not (save or as_json):
+        raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
     samples, run, seconds, preparing = _trained(
         fastgd.train, file, targets, settings, save, progress
     )

@@ -1,17 +1,22 @@
 """``fastgd tutorial``: run the article's experiments and show them beside its numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from fastgd import tutorial
+from fastgd import page, tutorial
 from fastgd.cli.facts import print_json, tutorial_facts
+from fastgd.cli.files import check_writable
+from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import new_table, open_console, print_table, spinner
-from fastgd.cli.wording import error_text, many, seconds_text
 from fastgd.experiments import Experiment
-from fastgd.tutorial import Result, Setting
-from fastgd.twins import DEVIATIONS, EXACT, TWINS, Comparison, Mark
+from fastgd.plots.style import pyplot
+from fastgd.tutorial import Result, Setting, lines
+from fastgd.twins import DEVIATIONS, TWINS, Mark, digits_text
+from fastgd.wording import error_text, many, seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +40,21 @@ def show_tutorial(experiments: list[Experiment], as_json: bool) -> None:
         print_json(tutorial_facts(results, preparing))
     else:
         _conclude(console, results, preparing)
+
+
+def write_page(path: Path, experiments: list[Experiment], progress: bool, as_json: bool) -> None:
+    """Write the page of these experiments, with the article's other pictures if they are all."""
+    if as_json:
+        raise RefusedError("--html and --json exclude each other")
+    with refusing():
+        page.check_ending(path)
+        check_writable(path)
+        pyplot()  # says what to install, before any work
+        begin = perf_counter()
+        with spinner():
+            tutorial.prepare(experiments)
+        page.write(path, experiments, progress=progress)
+    print(f"Written to {path} in {seconds_text(perf_counter() - begin)}")
 
 
 def _introduce(console: "Console", experiments: list[Experiment]) -> None:
@@ -84,7 +104,7 @@ def _show_unpublished(console: "Console", result: Result) -> None:
         print_table(
             console,
             [">after", ">mean |error|", ">digits"],
-            [(f"{j:,}", error_text(error), _digits(digits)) for j, error, digits in rows],
+            [(f"{j:,}", error_text(error), digits_text(digits)) for j, error, digits in rows],
         )
     if result.outputs is not None and result.right is not None:
         console.print("Output After Training\n")
@@ -101,16 +121,12 @@ def _show_unpublished(console: "Console", result: Result) -> None:
                     " ".join(map(str, inputs)),
                     target,
                     f"{outputs[i]:.8f}",
-                    _digits(digits[i]),
+                    digits_text(digits[i]),
                     "[green]right[/]" if right[i] else "[bold red]wrong[/]",
                 )
                 for i, (inputs, target) in enumerate(samples)
             ],
         )
-
-
-def _digits(digits: int) -> str:
-    return "all" if digits == EXACT else str(digits)
 
 
 def _marked(mark: Mark | None) -> str:
@@ -128,18 +144,11 @@ def _show_errors(console: "Console", settings: Sequence[Setting]) -> None:
                 f"{iteration:,}",
                 error_text(one.published),
                 error_text(one.computed),
-                _digits(int(one.digits)),
+                digits_text(int(one.digits)),
                 _marked(one.mark),
             )
         table.add_section()
     console.print(table, "")
-
-
-def _lines(layers: Sequence[Comparison]) -> Iterator[tuple[str, Comparison]]:
-    """Synapse 0, a line per input, and synapse 1 laid down."""
-    for row in range(len(layers[0].computed)):
-        yield f"input {row + 1}", layers[0].part(row)
-    yield "synapse 1", layers[1].part((slice(None), 0))
 
 
 def _show_changes(console: "Console", settings: Sequence[Setting]) -> None:
@@ -149,7 +158,7 @@ def _show_changes(console: "Console", settings: Sequence[Setting]) -> None:
     )
     table = new_table(">alpha", "<weights", ">published", ">computed", "<twins", "<mark")
     for setting in settings:
-        for i, (name, line) in enumerate(_lines(setting.direction_changes)):
+        for i, (name, line) in enumerate(lines(setting.direction_changes)):
             table.add_row(
                 "" if i else f"{setting.alpha:g}",
                 name,
@@ -175,7 +184,7 @@ def _show_weights(console: "Console", settings: Sequence[Setting]) -> None:
     for setting in settings:
         digits = min(int(layer.digits.min()) for layer in setting.weights)
         table.add_row("", f"[bold]alpha {setting.alpha:g}[/]: run and twins share {digits} digits")
-        for name, line in _lines(setting.weights):
+        for name, line in lines(setting.weights):
             cells, mark = _cells(line.computed, "14.8f"), _marked(line.mark)
             if line.mark != Mark.AGREES:
                 cells += f"\n[dim]{_cells(line.published, '14.8f')}[/]"

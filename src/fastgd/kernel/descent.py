@@ -85,14 +85,14 @@ def _back_layers(shapes, recipe, layers, group, block, x):
 
 
 @njit(**SPLICED)
-def _pass(shapes, recipe, data, layers, block, schedule, real, j, record, looking, training):
+def _pass(shapes, recipe, data, layers, block, schedule, N, real, j, record, looking, training):
     """All samples of ``data`` forward and, to train, back. NaN per run that diverges, else 0."""
     one = shapes.one
     bottom, top = layers[0], layers[len(layers) - 1]
     own = runs_of(shapes.data)
-    N = len(data.y) // (top.outputs * own)
     overflow, total = zeros(one), zeros(one)
-    for start in range(0, N, schedule.group):
+    start = 0
+    while True:
         samples = min(schedule.group, N - start)
         group = Group(start, samples, real, start == 0, start + samples == N)
         row = bottom.inputs * own
@@ -105,6 +105,9 @@ def _pass(shapes, recipe, data, layers, block, schedule, real, j, record, lookin
                 look(recipe, one, block, bottom, schedule, j, record, error)
         if training:
             overflow = overflow + _back_layers(shapes, recipe, layers, group, block, x)
+        start += schedule.group
+        if start >= N:
+            break
     return overflow
 
 
@@ -152,6 +155,21 @@ dispatch(
 )
 
 
+def _padded(batches, all_samples, of_batch):
+    """Samples of an iteration with padding."""
+
+
+dispatch(
+    _padded,
+    {
+        "all": lambda batches, all_samples, of_batch: all_samples,
+        "epochs": lambda batches, all_samples, of_batch: of_batch,
+        "adaptive": lambda batches, all_samples, of_batch: of_batch,
+    },
+    INLINED,
+)
+
+
 @njit(**INLINED)
 def _phases(separate):
     return 1 if separate is None else 2
@@ -169,6 +187,8 @@ def descend(shapes, recipe, data, layers, blocks, b, schedule):
     one = shapes.one
     bottom = layers[0]
     phases = _phases(recipe.separate)
+    width = layers[len(layers) - 1].outputs * runs_of(shapes.data)
+    all_samples, of_batch = len(data.y) // width, len(block.batch.y) // width
     for j in range(schedule.first, schedule.last):
         record = record_of(j, schedule, len(block.errors) // runs_of(one))
         wanted = record >= 0 or is_watched(recipe.watch, j, schedule)
@@ -176,16 +196,17 @@ def descend(shapes, recipe, data, layers, blocks, b, schedule):
         for phase in range(phases):
             looking = wanted and phase == 0
             training = j < schedule.iterations and phase == phases - 1
-            if looking or training:
-                source, real = data, schedule.samples
+            if phases == 1 or looking or training:
+                source, N, real = data, all_samples, schedule.samples
                 if training:
                     prepare(recipe.optimizer, one, block.numbers, bottom)
                     source, real = _samples(
                         recipe.batches, shapes, data, layers, block, schedule, j
                     )
+                    N = _padded(recipe.batches, all_samples, of_batch)
                 drop_weights(recipe.dropconnect, one, layers, block, j, training)
                 overflow = _pass(
-                    shapes, recipe, source, layers, block, schedule, real,
+                    shapes, recipe, source, layers, block, schedule, N, real,
                     j, record, looking, training,
                 )  # fmt: skip
         if j < schedule.iterations:

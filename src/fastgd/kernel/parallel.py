@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numba
 import numpy as np
@@ -9,7 +11,9 @@ from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
 from fastgd.kernel.descent import address_of, compiled, descend, descend_all
+from fastgd.kernel.grid import Grid, measure, measure_all
 from fastgd.kernel.record import encode
+from fastgd.kernel.rolling import BLOCK, Balls, Rules, roll_at_once, roll_in_turn, roller
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = threading.Lock()
@@ -56,21 +60,74 @@ def train_blocks(
     A forked child has none of its parent's threads, and GNU OpenMP ends a child that asks for them:
     there the blocks run one after the other, to the same bits.
     """
-    global _started_in
     _check_arithmetic()
     count = len(blocks.numbers)
-    threads = min(threads, count) if _started_in in (None, os.getpid()) else 1
+    threads = _allowed(threads, count)
     facts = encode(data), layers, encode(blocks, count)
     if threads == 1:
         for b in range(count):
             descend(shapes, recipe, *facts, b, encode(schedule))
         return
     address = address_of(compiled(shapes, recipe, *facts, 0, encode(schedule)))
+    with _started(threads):
+        descend_all(address, *facts, encode(schedule))
+
+
+def roll_balls(slope: Callable[[float], float], balls: Balls, rules: Rules, threads: int) -> None:
+    """Roll balls on the curve that has this slope, on so many threads at most."""
+    _check_arithmetic()
+    count = -(-len(balls.x) // BLOCK)
+    threads = _allowed(threads, count)
+    arguments = address_of(roller(slope)), encode(balls), encode(rules), count
+    if threads == 1:
+        roll_in_turn(*arguments)
+        return
+    with _started(threads):
+        try:
+            roll_at_once(*arguments)
+        except SystemError as error:  # what the user's own function has raised in a thread
+            raise error.__cause__ or error from None
+
+
+def measure_grid(
+    shapes: Shapes,
+    recipe: Recipe,
+    data: Data,
+    layers: NDArray[np.int64],
+    blocks: Block,
+    schedule: Schedule,
+    grid: Grid,
+    threads: int,
+) -> None:
+    """Measure the points of a grid with the runs of these blocks, on so many threads at most."""
+    _check_arithmetic()
+    count = len(blocks.numbers)
+    threads = _allowed(threads, count)
+    facts = encode(data), layers, encode(blocks, count)
+    address = address_of(compiled(shapes, recipe, *facts, 0, encode(schedule)))
+    arguments = address, *facts, encode(schedule), encode(grid)
+    if threads == 1:
+        for b in range(count):
+            measure(*arguments, b)
+        return
+    with _started(threads):
+        measure_all(*arguments)
+
+
+def _allowed(threads: int, blocks: int) -> int:
+    """How many threads may work on so many blocks: one after a fork."""
+    return min(threads, blocks) if _started_in in (None, os.getpid()) else 1
+
+
+@contextmanager
+def _started(threads: int) -> Iterator[None]:
+    """Let Numba have so many threads, and nobody else call it."""
+    global _started_in
     with _one_at_a_time:
         _started_in = os.getpid()
         before = numba.get_num_threads()
         numba.set_num_threads(threads)
         try:
-            descend_all(address, *facts, encode(schedule))
+            yield
         finally:
             numba.set_num_threads(before)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -88,11 +89,18 @@ def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
     path = Path(path)
     check_ending(path)
     kind = path.suffix.lower()[1:]
-    dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
     temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.{kind}")
     try:
-        with pyplot().rc_context(_RC):
-            figure.savefig(temporary, format=kind, metadata=dated[kind])
+        temporary.write_bytes(encode(figure, kind))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def encode(figure: "Figure", kind: str) -> bytes:
+    """The bytes of a figure's file, of the kind "png", "svg" or "pdf": the same each time."""
+    dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+    buffer = BytesIO()
+    with pyplot().rc_context(_RC):
+        figure.savefig(buffer, format=kind, metadata=dated[kind])
+    return buffer.getvalue()

@@ -1,0 +1,303 @@
+"""``fastgd bucket``: balls that roll down a curve, in tables and pictures."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import numpy as np
+
+from fastgd import bucket, checks, plots
+from fastgd.bucket import Basins, Roll
+from fastgd.bucket.basins import NOWHERE
+from fastgd.cli.facts import print_json
+from fastgd.cli.files import check_writable
+from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.tables import Rows, open_console, print_table, spinner
+from fastgd.cli.values import or_terminal, read_list
+from fastgd.plots import style as pictures
+from fastgd.wording import error_text, many, seconds_text
+
+if TYPE_CHECKING:
+    import typer
+    from rich.console import Console
+
+T = TypeVar("T", Roll, Basins)
+
+SHOWN = 40
+"""Balls in a table at most."""
+
+FILM = ".gif"
+
+BALL = ("start", "alpha", "x", "height", "slope", "status", "iterations")
+"""What is told of a ball."""
+
+_STYLES = {"converged": "green", "rolling": "yellow", "stuck": "yellow", "diverged": "bold red"}
+
+
+def add_bucket(app: "typer.Typer") -> None:
+    """Declare the command."""
+    import typer
+
+    option = typer.Option
+
+    @app.command(name="bucket")
+    def bucket_(
+        curve: Annotated[
+            str | None,
+            typer.Argument(
+                metavar="CURVE",
+                help="An expression of x: 'x**4 - 3*x**2 + x'. One that begins with a minus comes "
+                "last, behind --.",
+            ),
+        ] = None,
+        slope: Annotated[
+            str | None,
+            option(metavar="SLOPE", help="Its slope, also an expression (default: derived)."),
+        ] = None,
+        start: Annotated[
+            str | None, option(metavar="XS", help="Where balls are let go: 2 or 2,-2.")
+        ] = None,
+        alpha: Annotated[
+            str | None,
+            option(metavar="ALPHAS", help="Factor of the slope, or one per ball (default: 0.1)."),
+        ] = None,
+        rule: Annotated[
+            str | None,
+            option(
+                metavar="RULE",
+                help="alpha: x -= alpha * slope (default). naive: x -= slope. sign: x -= alpha * "
+                "its sign.",
+            ),
+        ] = None,
+        iterations: Annotated[
+            int | None, option(metavar="N", help="Steps at most (default: 10,000).")
+        ] = None,
+        tolerance: Annotated[
+            float | None,
+            option(metavar="T", help="A ball stops where the slope is no larger (default: 1e-9)."),
+        ] = None,
+        example: Annotated[
+            str | None,
+            option(
+                metavar="NAME",
+                help=f"One of the article's problems: {', '.join(bucket.EXAMPLES)}.",
+            ),
+        ] = None,
+        basins: Annotated[
+            bool,
+            option("--basins", help="Where balls from everywhere end (default: five minima)."),
+        ] = False,
+        balls: Annotated[
+            int | None, option(metavar="N", help="Random balls, for --basins (default: 100).")
+        ] = None,
+        seed: Annotated[
+            int | None, option(metavar="N", help="Of their places, for --basins (default: 1).")
+        ] = None,
+        window: Annotated[
+            str | None, option(metavar="LOW,HIGH", help="From which x to which.")
+        ] = None,
+        out: Annotated[
+            Path | None,
+            option(metavar="FILE", help="A picture: .png, .svg, .pdf, or .gif for a film."),
+        ] = None,
+        progress: Annotated[
+            bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
+        ] = None,
+        json: Annotated[
+            bool, option("--json", help="Print one JSON object and nothing else.")
+        ] = False,
+    ) -> Callable[[], None]:
+        """Let balls roll down a curve, by the article's three rules.
+
+        Example: [bold]fastgd bucket "x**4 - 3*x**2 + x" --start 2,-2 --alpha 0.01[/bold]
+        """
+        typed = {
+            "slope": slope,
+            "start": None if start is None else _numbers("--start", start),
+            "alpha": None if alpha is None else _numbers("--alpha", alpha),
+            "rule": rule,
+            "iterations": iterations,
+            "tolerance": tolerance,
+            "balls": balls,
+            "seed": seed,
+        }
+        settings = {name: value for name, value in typed.items() if value is not None}
+        seen = None if window is None else tuple(read_list("--window", window, float))
+        if curve is not None:
+            settings["curve"] = curve
+        if example is not None:
+            _exclude("--example", settings | ({"basins": True} if basins else {}))
+            return partial(show_example, example, seen, out, json)
+        if basins:
+            _exclude("--basins", {"start"} & settings.keys())
+            return partial(show_basins, settings | {"window": seen}, out, json)
+        if {"balls", "seed"} & settings.keys():
+            raise RefusedError("--balls and --seed need --basins")
+        if "start" not in settings or not {"curve", "slope"} & settings.keys():
+            raise RefusedError("CURVE and --start must be given, or --example, or --basins")
+        return partial(show_roll, settings, seen, out, or_terminal(progress), json)
+
+
+def show_roll(
+    settings: dict[str, Any],
+    window: tuple[float, ...] | None,
+    out: Path | None,
+    progress: bool,
+    as_json: bool,
+) -> None:
+    """Let the user's balls roll, and show where they ended."""
+
+    def roll() -> Roll:
+        return bucket.roll(**settings, record_path=out is not None, progress=progress)
+
+    rolled, seconds = _rolled(roll, out)
+    if out is not None:
+        _draw(rolled, out, window)
+    _show(rolled, seconds, out, as_json)
+
+
+def show_example(
+    name: str, window: tuple[float, ...] | None, out: Path | None, as_json: bool
+) -> None:
+    """Let the balls of one of the article's problems roll."""
+    with refusing():
+        example = bucket.EXAMPLES[checks.check_choice("--example", name, tuple(bucket.EXAMPLES))]
+    rolled, seconds = _rolled(example.roll, out)
+    if out is not None:
+        _draw(rolled, out, window or example.window)
+    if not as_json:
+        open_console().print(f"[bold]{example.title}[/]\n\n{example.takeaway}\n")
+    _show(rolled, seconds, out, as_json, {"example": example.name, "title": example.title})
+
+
+def show_basins(settings: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    """Let balls go at random, and show which minima they ended in."""
+
+    def find() -> Basins:
+        return bucket.basins(**settings, record_path=out is not None)
+
+    found, seconds = _rolled(find, out)
+    if out is not None:
+        _draw(found, out, None)
+    if as_json:
+        print_json(_roll_facts(found.roll) | _basins_facts(found) | {"seconds": seconds})
+        return
+    console = open_console()
+    _introduce(console, found.roll)
+    console.print(f"{many(len(found.owner), 'random ball')} from {_from_to(found.window)}\n")
+    rows: Rows = [
+        (f"{x:.9g}", f"{height:.6g}", f"{count:,}", _stretches_text(found, k))
+        for k, (x, height, count) in enumerate(
+            zip(found.minima, found.heights, found.counts, strict=True)
+        )
+    ]
+    lost = int((found.owner == NOWHERE).sum())
+    if lost or any(stretch.minimum == NOWHERE for stretch in found.stretches):
+        rows.append(("none", "", f"{lost:,}", _stretches_text(found, NOWHERE)))
+    print_table(console, [">minimum", ">height", ">balls", "~balls let go here end in it"], rows)
+    _close(console, seconds, out)
+
+
+def _rolled(job: Callable[[], T], out: Path | None) -> tuple[T, float]:
+    """What the job gave and its seconds, after checks of the file."""
+    with refusing():
+        if out is not None:
+            pictures.pyplot()
+            pictures.check_ending(out, (*pictures.ENDINGS, FILM))
+        check_writable(out)
+        begin = perf_counter()
+        with spinner():
+            result = job()
+        return result, perf_counter() - begin
+
+
+def _draw(found: Roll | Basins, out: Path, window: tuple[float, ...] | None) -> None:
+    with refusing():
+        if out.suffix.lower() == FILM:
+            plots.film(found, out, window=window)  # type: ignore[arg-type]
+        elif isinstance(found, Basins):
+            plots.write(plots.basins(found).figure, out)  # type: ignore[arg-type]
+        else:
+            plots.write(plots.roll(found, window=window).figure, out)  # type: ignore[arg-type]
+
+
+def _show(
+    rolled: Roll,
+    seconds: float,
+    out: Path | None,
+    as_json: bool,
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Print a table of the balls, or JSON."""
+    if as_json:
+        print_json((facts or {}) | _roll_facts(rolled) | {"seconds": seconds})
+        return
+    console = open_console()
+    _introduce(console, rolled)
+    balls = list(_balls(rolled))
+    rows: Rows = [
+        (
+            f"{ball['start']:g}",
+            f"{ball['alpha']:g}",
+            error_text(ball["x"]),
+            f"{ball['height']:.6g}",
+            f"[{_STYLES[ball['status']]}]{ball['status']}[/]",
+            f"{ball['iterations']:,}",
+        )
+        for ball in balls[:SHOWN]
+    ]
+    print_table(console, [">start", ">alpha", ">end", ">height", "<status", ">steps"], rows)
+    if len(balls) > SHOWN:
+        console.print(f"... ({many(len(balls), 'ball')} in all)\n")
+    _close(console, seconds, out)
+
+
+def _introduce(console: "Console", rolled: Roll) -> None:
+    console.print(f"{rolled.curve.text}: {rolled.step}", markup=False)
+
+
+def _close(console: "Console", seconds: float, out: Path | None) -> None:
+    console.print(f"Compiled and rolled in {seconds_text(seconds)}.")
+    if out:
+        console.print(f"Drawn to {out}.", markup=False)
+
+
+def _balls(rolled: Roll) -> Iterator[dict[str, Any]]:
+    """The facts of each ball."""
+    columns = [np.ravel(getattr(rolled, name)) for name in BALL]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(BALL, values, strict=True))
+
+
+def _roll_facts(rolled: Roll) -> dict[str, Any]:
+    return {"curve": rolled.curve.text, "rule": rolled.rule, "balls": list(_balls(rolled))}
+
+
+def _basins_facts(found: Basins) -> dict[str, Any]:
+    names = ("minima", "heights", "counts", "owner", "window")
+    stretches = [stretch._asdict() for stretch in found.stretches]
+    return {name: getattr(found, name) for name in names} | {"stretches": stretches}
+
+
+def _stretches_text(found: Basins, minimum: int) -> str:
+    parts = [s[:2] for s in found.stretches if s.minimum == minimum]
+    return ", ".join(map(_from_to, parts))
+
+
+def _from_to(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:.6g} to {ends[1]:.6g}"
+
+
+def _numbers(flag: str, text: str) -> float | list[float]:
+    """One number, or several."""
+    values = read_list(flag, text, float)
+    return values[0] if len(values) == 1 else values
+
+
+def _exclude(flag: str, names: Iterable[str]) -> None:
+    """Refuse the first of the options that must not stand beside the flag."""
+    for name in names:
+        other = "CURVE" if name == "curve" else f"--{name}"
+        raise RefusedError(f"{flag} and {other} exclude each other")

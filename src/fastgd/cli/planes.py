@@ -1,0 +1,48 @@
+"""The window of an error plane, as it is typed: which two weights, from where to where."""
+
+from pathlib import Path
+from typing import Any
+
+from fastgd.cli.files import check_writable
+from fastgd.cli.refusal import RefusedError
+from fastgd.cli.values import read_list
+from fastgd.plots.style import check_ending, pyplot, write
+
+PREPARED = 6
+"""Resolution of a plane that loads the kernel: as many runs go side by side as in any larger."""
+
+
+def read_window(
+    axes: list[str] | None, span: list[str] | None, resolution: int | None
+) -> dict[str, Any]:
+    """Read what was given of it as arguments of :func:`fastgd.surface`."""
+    window: dict[str, Any] = {}
+    if axes:
+        if len(axes) != 2:
+            raise RefusedError(f"--axes must be given twice, once for each weight, got {len(axes)}")
+        rule = "layer,input,output, three whole numbers,"
+        window["axes"] = tuple(tuple(read_list("--axes", text, int, rule)) for text in axes)
+    if span:
+        if len(span) > 2:
+            raise RefusedError(
+                f"--span must be given once, or once for each weight, got {len(span)} times"
+            )
+        spans = [tuple(read_list("--span", text, float, "low,high, two numbers,")) for text in span]
+        window["span"] = spans[0] if len(spans) == 1 else tuple(spans)
+    if resolution is not None:
+        window["resolution"] = resolution
+    return window
+
+
+def check_picture(out: Path | None) -> None:
+    """Before the work: whether the picture can be made and written."""
+    if out is not None:
+        check_ending(out)
+        check_writable(out)
+        pyplot()
+
+
+def write_picture(ax: Any, out: Path) -> None:
+    """Write the figure that these axes are in, and let go of it."""
+    write(ax.figure, out)
+    pyplot().close(ax.figure)

@@ -1,0 +1,98 @@
+"""``fastgd plot``: pictures of what a saved run or sweep did."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import numpy as np
+
+import fastgd
+from fastgd import Run, Sweep, curves, plots
+from fastgd.checks import check_choice
+from fastgd.cli.files import check_writable
+from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.plots.style import check_ending
+from fastgd.wording import many
+
+if TYPE_CHECKING:
+    import typer
+
+
+class Kind(NamedTuple):
+    """A kind of picture: what draws it, of what, and how a file of that is made."""
+
+    draw: Callable[..., Any]
+    takes: type[Run] | type[Sweep] | None
+    needs: str
+
+
+KINDS = {
+    "errors": Kind(plots.errors, None, ""),
+    "changes": Kind(plots.direction_changes, Run, "one run (fastgd train --save)"),
+    "alphas": Kind(plots.takeaways, Sweep, "a sweep (fastgd sweep --alpha 0.1,1,10 --out)"),
+    "weights": Kind(plots.weight_paths, Run, "one run (fastgd train --record-weights --save)"),
+    "solved": Kind(
+        plots.solved, Sweep, "a sweep (fastgd sweep --hidden-size 2,4,8 --seeds 100 --out)"
+    ),
+}
+
+
+def add_plot(app: "typer.Typer") -> None:
+    """Declare the command."""
+    import typer
+
+    option = typer.Option
+
+    @app.command(name="plot")
+    def plot_(
+        file: Annotated[
+            Path,
+            typer.Argument(metavar="RESULT.npz", help="What train --save or sweep --out wrote."),
+        ],
+        kind: Annotated[
+            str,
+            option(
+                metavar="KIND",
+                help="errors (over the iterations), changes (of direction, per weight), alphas "
+                "(against error and changes), weights (their paths), or solved (share of seeds, "
+                "by hidden size).",
+            ),
+        ],
+        out: Annotated[
+            Path, option(metavar="FILE", help="The picture: it ends in .png, .svg or .pdf.")
+        ],
+        threshold: Annotated[
+            float | None,
+            option(
+                metavar="ERROR",
+                help=f"With solved: the final error below which a run has ({curves.SOLVED:g}).",
+            ),
+        ] = None,
+    ) -> Callable[[], None]:
+        """Draw what a training did, from its saved file.
+
+        Example: [bold]fastgd plot result.npz --kind errors --out errors.png[/bold]
+        """
+        return partial(show_plot, file, kind, out, threshold)
+
+
+def show_plot(file: Path, kind: str, out: Path, threshold: float | None) -> None:
+    """Read the file, and draw a picture of this kind."""
+    with refusing():
+        check_choice("--kind", kind, list(KINDS))
+        check_ending(out)
+        check_writable(out)
+        if threshold is not None and kind != "solved":
+            raise RefusedError(f"--threshold is for --kind solved, got --kind {kind}")
+        chosen = {} if threshold is None else {"threshold": threshold}
+        result = fastgd.load(file)
+        draw, takes, needs = KINDS[kind]
+        if takes is not None and not isinstance(result, takes):
+            holds = (
+                "one run" if isinstance(result, Run) else f"a sweep of {many(len(result), 'run')}"
+            )
+            raise RefusedError(f"--kind {kind} needs {needs}, but {file} holds {holds}")
+        drawn = draw(result, **chosen)
+        plots.write(np.ravel(drawn)[0].figure, out)
+    print(f"Written to {out}")

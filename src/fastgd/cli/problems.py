@@ -1,0 +1,82 @@
+"""What a command works on: a CSV file, or the data of one of the article's experiments."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fastgd.cli.refusal import RefusedError
+from fastgd.cli.samples import Samples, read_samples
+from fastgd.cli.values import read_layers
+from fastgd.experiments import EXPERIMENTS
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Samples, where they are from, and the hidden layers to use unless the user says others."""
+
+    name: str
+    samples: Samples
+    hidden_size: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user typed, not looked at yet: no file is read before all options are."""
+
+    file: Path | None
+    targets: list[str]
+    experiment: str
+    hidden_size: str | None
+    no_hidden: bool
+
+    def read(self) -> Problem:
+        """Read the file, or take the experiment's data.
+
+        Raises
+        ------
+        OSError, ValueError
+            As :func:`fastgd.cli.samples.read_samples`.
+        """
+        if self.file is not None:
+            problem = Problem(str(self.file), read_samples(self.file, self.targets), (4,))
+        else:
+            problem = _of_article(self.experiment)
+        if self.no_hidden:
+            return Problem(problem.name, problem.samples, ())
+        if self.hidden_size is not None:
+            return Problem(problem.name, problem.samples, read_layers(self.hidden_size))
+        return problem
+
+
+def check_asked(
+    file: Path | None,
+    targets: list[str] | None,
+    experiment: str | None,
+    hidden_size: str | None,
+    no_hidden: bool,
+    default: str,
+) -> Asked:
+    """Refuse what can't go together."""
+    if no_hidden and hidden_size is not None:
+        raise RefusedError("--no-hidden and --hidden-size exclude each other")
+    if file is not None and experiment is not None:
+        raise RefusedError("FILE.csv and --experiment exclude each other")
+    if file is not None and not targets:
+        raise RefusedError("FILE.csv needs --target: the column to learn")
+    if file is None and targets:
+        raise RefusedError("--target needs FILE.csv")
+    known = [known.name for known in EXPERIMENTS]
+    if experiment is not None and experiment not in known:
+        raise RefusedError(f"--experiment must be one of {', '.join(known)}, got {experiment!r}")
+    if hidden_size is not None:
+        read_layers(hidden_size)
+    return Asked(file, targets or [], experiment or default, hidden_size, no_hidden)
+
+
+def _of_article(name: str) -> Problem:
+    chosen = next(known for known in EXPERIMENTS if known.name == name)
+    X = np.array(chosen.X, dtype=float)
+    y = np.array(chosen.y, dtype=float)[:, None]
+    inputs = [f"input {i + 1}" for i in range(X.shape[1])]
+    return Problem(f"The article's data ({name})", Samples(inputs, ["y"], X, y), chosen.hidden_size)

@@ -1,0 +1,181 @@
+"""``fastgd race``: several optimizers on the same problem, as a table and a picture."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import fastgd
+from fastgd import Race, plots
+from fastgd.cli.facts import print_json, samples_facts
+from fastgd.cli.methods import read_entry, read_method, takes_method
+from fastgd.cli.planes import PREPARED, check_picture, read_window, write_picture
+from fastgd.cli.problems import Asked, check_asked
+from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.tables import open_console, print_table, spinner
+from fastgd.cli.values import or_terminal
+from fastgd.optimizers import GradientDescent
+from fastgd.wording import OPTIMIZERS, error_text, joined, many, seconds_text, value_text
+
+if TYPE_CHECKING:
+    import typer
+
+SHARE = 10
+"""The table says when the error was below the first one divided by this."""
+
+
+def add_race(app: "typer.Typer") -> None:
+    """Declare the command."""
+    import typer
+
+    option = typer.Option
+
+    @app.command()
+    @takes_method(several=False, optimizer=False)
+    def race(
+        file: Annotated[
+            Path | None,
+            typer.Argument(metavar="FILE.csv", help="Numbers, with a header line."),
+        ] = None,
+        target: Annotated[
+            list[str] | None,
+            option(metavar="NAME", help="Column to learn; repeat it for several."),
+        ] = None,
+        experiment: Annotated[
+            str | None,
+            option(
+                metavar="NAME",
+                help="Data of the article in place of a file: alpha (default), two-layer, ...",
+            ),
+        ] = None,
+        optimizer: Annotated[
+            list[str] | None,
+            option(
+                metavar="NAME[,alpha=X,...]",
+                help="Who runs; repeat it for several (default: "
+                f"all). {', '.join(OPTIMIZERS)}; each with its alpha, mu, rho, ... if wanted: "
+                "momentum,mu=0.5,alpha=0.1.",
+            ),
+        ] = None,
+        hidden_size: Annotated[
+            str | None,
+            option(
+                metavar="SIZE",
+                help="Units of the hidden layer (default: the experiment's, or "
+                "4 for a file), or of several: 8,8.",
+            ),
+        ] = None,
+        no_hidden: Annotated[bool, option("--no-hidden", help="No hidden layer.")] = False,
+        iterations: Annotated[int, option(metavar="N", help="Updates of the weights.")] = 1000,
+        seed: Annotated[int, option(metavar="N", help="Seed of the first weights.")] = 1,
+        out: Annotated[
+            Path | None, option(metavar="FILE", help="Draw the picture: .png, .svg or .pdf.")
+        ] = None,
+        axes: Annotated[
+            list[str] | None,
+            option(
+                metavar="LAYER,INPUT,OUTPUT",
+                help="A weight of the picture's error plane; give "
+                "it twice (default: 0,0,0 and 0,1,0).",
+            ),
+        ] = None,
+        span: Annotated[
+            list[str] | None,
+            option(
+                metavar="LOW,HIGH",
+                help="From where to where it goes (default: around all "
+                "paths); give it twice for another one of the second weight.",
+            ),
+        ] = None,
+        progress: Annotated[
+            bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
+        ] = None,
+        json: Annotated[
+            bool, option("--json", help="Print one JSON object and nothing else.")
+        ] = False,
+        **method: Any,
+    ) -> Callable[[], None]:
+        """Train a network with several optimizers from the same first weights, and rank them.
+
+        Example: [bold]fastgd race --optimizer adam --optimizer momentum,mu=0.5[/bold]
+        """  # fmt: skip
+        asked = check_asked(file, target, experiment, hidden_size, no_hidden, "thirteen-lines")
+        entries = [read_entry(text) for text in optimizer or []]
+        settings = {
+            "optimizers": [
+                kind if alpha is None else (kind, alpha) for kind, alpha in entries
+            ] or None,
+            "iterations": iterations,
+            "seed": seed,
+            **read_method(method, several=False),
+        }  # fmt: skip
+        if (axes or span) and out is None:
+            raise RefusedError("--axes and --span need --out: they are about the picture")
+        window = read_window(axes, span, None)
+        return partial(show_race, asked, settings, window, out, or_terminal(progress), json)
+
+
+def show_race(
+    asked: Asked,
+    settings: dict[str, Any],
+    window: dict[str, Any],
+    out: Path | None,
+    progress: bool,
+    as_json: bool,
+) -> None:
+    """Run the race, show the ranking and draw it."""
+    with refusing():
+        check_picture(out)
+        problem = asked.read()
+        call = partial(
+            fastgd.race, problem.samples.X, problem.samples.y, hidden_size=problem.hidden_size
+        )
+        begin = perf_counter()
+        with spinner():
+            short = call(**settings | {"iterations": min(1, settings["iterations"])})
+            if out is not None:
+                short.surface(**window, resolution=PREPARED)  # refuses a window that can't be
+        ready = perf_counter()
+        found = call(**settings, progress=progress)
+        seconds = perf_counter() - ready
+        if out is not None:
+            curves, _ = plots.race(found, found.surface(**window))
+            write_picture(curves, out)
+    if as_json:
+        ranked = {name: vars(found.runs[name]) for name in found.ranking()}
+        print_json(samples_facts(problem.samples) | {"runs": ranked, "seconds": seconds})
+        return
+    console = open_console()
+    first = next(iter(found.runs.values()))
+    sizes = (found.X.shape[1], *first.hidden_size, found.y.shape[1])
+    console.print(
+        f"{problem.name}: {many(len(found.X), 'sample')}, a {joined(sizes, '-')} network, "
+        f"seed {first.seed}, {many(settings['iterations'], 'iteration')}",
+        markup=False,
+    )
+    console.print()
+    print_table(console, *_ranking(found))
+    console.print(
+        f"Trained in {seconds_text(seconds)}, "
+        f"after {seconds_text(ready - begin)} to load or compile the kernel."
+    )
+    if out is not None:
+        console.print(f"Drawn to {out}", markup=False)
+
+
+def _ranking(race: Race) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Headings and rows, the winner first."""
+    first = next(iter(race.runs.values())).errors[0]
+    below = race.reached(first / SHARE)
+    rows = []
+    for rank, name in enumerate(race.ranking(), start=1):
+        run = race.runs[name]
+        kind = run.options.get("optimizer", GradientDescent())
+        when = "-" if below[name] is None else f"{below[name]:,}"
+        rows.append(
+            (rank, value_text("optimizer", kind), joined(run.alpha), error_text(run.final_error),
+             when, "" if run.status == "finished" else run.status)
+        )  # fmt: skip
+    headings = [">", "<optimizer", ">alpha", ">mean |error|", f">below {first / SHARE:.3g} at", "<"]
+    return headings, rows

@@ -1,0 +1,229 @@
+"""``fastgd surface``: the error of a network over two of its weights, as numbers and a picture."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastgd
+from fastgd import Run, Surface, plots
+from fastgd.cli.facts import print_json, samples_facts
+from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.planes import PREPARED, check_picture, read_window, write_picture
+from fastgd.cli.problems import Asked, check_asked
+from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.tables import open_console, spinner
+from fastgd.cli.values import or_terminal, read_alpha
+from fastgd.wording import error_text, joined, many, options_text, seconds_text
+
+if TYPE_CHECKING:
+    import typer
+    from rich.console import Console
+
+ITERATIONS = 10_000
+"""Updates of a network that is trained now."""
+
+RECORDS = 1000
+"""Points of a path, about."""
+
+
+def add_surface(app: "typer.Typer") -> None:
+    """Declare the command."""
+    import typer
+
+    option = typer.Option
+
+    @app.command()
+    @takes_method(several=False)
+    def surface(
+        file: Annotated[
+            Path | None,
+            typer.Argument(metavar="FILE.csv", help="Numbers, with a header line."),
+        ] = None,
+        target: Annotated[
+            list[str] | None,
+            option(metavar="NAME", help="Column to learn; repeat it for several."),
+        ] = None,
+        experiment: Annotated[
+            str | None,
+            option(
+                metavar="NAME",
+                help="Data of the article in place of a file: two-layer (default), alpha, ...",
+            ),
+        ] = None,
+        axes: Annotated[
+            list[str] | None,
+            option(
+                metavar="LAYER,INPUT,OUTPUT",
+                help="A weight to vary; give it twice (default: "
+                "0,0,0 and 0,1,0). All count from 0; the input after the last is the bias.",
+            ),
+        ] = None,
+        span: Annotated[
+            list[str] | None,
+            option(
+                metavar="LOW,HIGH",
+                help="From where to where (default: -10,10); give it twice "
+                "for another one of the second weight.",
+            ),
+        ] = None,
+        resolution: Annotated[int, option(metavar="N", help="Values of each weight.")] = 201,
+        out: Annotated[
+            Path | None, option(metavar="FILE", help="Draw the picture: .png, .svg or .pdf.")
+        ] = None,
+        solid: Annotated[bool, option("--3d", help="Draw it in three dimensions.")] = False,
+        log: Annotated[bool, option("--log", help="Draw the error's logarithm.")] = False,
+        path: Annotated[bool, option(help="Draw the training's path on it.")] = True,
+        weights_from: Annotated[
+            Path | None,
+            option(metavar="FILE.npz", help="A saved network in place of one trained now."),
+        ] = None,
+        hidden_size: Annotated[
+            str | None,
+            option(
+                metavar="SIZE",
+                help="Units of the hidden layer (default: the experiment's, or "
+                "4 for a file), or of several: 8,8.",
+            ),
+        ] = None,
+        no_hidden: Annotated[bool, option("--no-hidden", help="No hidden layer.")] = False,
+        alpha: Annotated[
+            str | None, option(metavar="ALPHA", help="Learning rate (default: 1).")
+        ] = None,
+        iterations: Annotated[
+            int | None, option(metavar="N", help=f"Updates of the weights (default: {ITERATIONS}).")
+        ] = None,
+        seed: Annotated[
+            int | None, option(metavar="N", help="Seed of the first weights (default: 1).")
+        ] = None,
+        threads: Annotated[
+            int | None, option(metavar="N", help="Threads to use (default: all).")
+        ] = None,
+        progress: Annotated[
+            bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
+        ] = None,
+        json: Annotated[
+            bool, option("--json", help="Print one JSON object and nothing else.")
+        ] = False,
+        **method: Any,
+    ) -> Callable[[], None]:
+        """Measure a network's error over a grid of two of its weights, and draw it.
+
+        The other weights are held where the training ends. Without a file it is the article's
+        error plane.
+
+        Example: [bold]fastgd surface --3d --out plane.png[/bold]
+        """  # fmt: skip
+        asked = check_asked(file, target, experiment, hidden_size, no_hidden, "two-layer")
+        training = {
+            "alpha": alpha and read_alpha(alpha),
+            "iterations": iterations,
+            "seed": seed,
+            **read_method(method, several=False),
+        }
+        training = {name: value for name, value in training.items() if value is not None}
+        if weights_from and (training or hidden_size or no_hidden):
+            given = next(iter(training), "hidden_size").replace("_", "-")
+            raise RefusedError(f"--weights-from has been trained already: leave out --{given}")
+        window = read_window(axes, span, resolution) | {"threads": threads}
+        picture = {"kind": "3d" if solid else "contour", "log": log}
+        return partial(
+            show_surface, asked, weights_from, training, window, picture, path, out,
+            or_terminal(progress), json,
+        )  # fmt: skip
+
+
+def show_surface(
+    asked: Asked,
+    weights_from: Path | None,
+    training: dict[str, Any],
+    window: dict[str, Any],
+    picture: dict[str, Any],
+    with_path: bool,
+    out: Path | None,
+    progress: bool,
+    as_json: bool,
+) -> None:
+    """Train or load a network, measure its error plane, show and draw it."""
+    with refusing():
+        check_picture(out)
+        problem = asked.read()
+        X, y = problem.samples.X, problem.samples.y
+        settings: dict[str, Any] = {"hidden_size": problem.hidden_size, "iterations": ITERATIONS}
+        settings |= training
+        saved = None if weights_from is None else _loaded(weights_from)
+        begin = perf_counter()
+        with spinner():  # and whatever is wrong with the window is met before the training
+            short = settings | {"iterations": min(1, settings["iterations"])}
+            first = saved or fastgd.train(X, y, record_weights=True, **short)
+            small = {"resolution": min(PREPARED, window["resolution"])}
+            fastgd.surface(X, y, first, **window | small)
+        ready = perf_counter()
+        every = max(1, settings["iterations"] // RECORDS)
+        run = saved or fastgd.train(
+            X, y, record_every=every, record_weights=True, progress=progress, **settings
+        )
+        trained = perf_counter()
+        plane = fastgd.surface(X, y, run, **window, progress=progress)
+        seconds = perf_counter() - trained
+        path, missing = _path(plane, run) if with_path else (None, "")
+        if out is not None:
+            paths = None if path is None else run
+            write_picture(plots.surface(plane, paths=paths, **picture), out)
+    if as_json:
+        print_json(
+            samples_facts(problem.samples)
+            | vars(plane)
+            | {"lowest": plane.lowest(), "path": path}
+            | {"final_error": run.final_error, "seconds": seconds}
+        )
+        return
+    console = open_console()
+    console.print(f"{problem.name}: {many(plane.samples, 'sample')}", markup=False)
+    _describe(console, plane, run)
+    console.print(
+        f"{many(plane.errors.size, 'point')} measured in {seconds_text(seconds)}, "
+        f"after {seconds_text(ready - begin)} to load or compile the kernel."
+    )
+    if out is not None:
+        console.print(f"Drawn to {out}", markup=False)
+        if missing:
+            console.print(f"(No path: {missing}.)", markup=False)
+
+
+def _describe(console: "Console", plane: Surface, run: Run) -> None:
+    """The network, the window and the lowest error in it."""
+    how = run.minimizer["method"] if run.minimizer else f"alpha {joined(run.alpha)}"
+    seed = "" if run.seed is None else f", seed {run.seed}"
+    console.print(
+        f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |error| "
+        f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}"
+    )
+    if run.options:
+        console.print(f"Options: {options_text(run.options)}")
+    for name, values in zip(plane.names, (plane.x, plane.y), strict=True):
+        console.print(f"{name} from {values[0]:g} to {values[-1]:g}", markup=False)
+    if plane.held:
+        console.print(f"The other {plane.held:,} held where the training ends")
+    first, second, error = plane.lowest()
+    console.print(f"Lowest mean |error|: {error_text(error)} at ({first:g}, {second:g})")
+
+
+def _path(plane: Surface, run: Run) -> tuple[NDArray[np.float64] | None, str]:
+    """The training's path on the plane, or why there is none."""
+    try:
+        return plane.path(run), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def _loaded(path: Path) -> Run:
+    """The network that was saved."""
+    run = fastgd.load(path)
+    if not isinstance(run, Run):
+        raise ValueError(f"{path} must hold one network, got a sweep")
+    return run

@@ -1,0 +1,57 @@
+"""The errors of a network over a grid of two of its weights: many runs of no update each.
+
+Letters as in :mod:`fastgd.kernel.descent`. A block's R runs are R neighbouring points of the grid:
+both weights of each are written where they are, and the kernel that trains is called to measure.
+"""
+
+from typing import NamedTuple
+
+from numba import prange
+
+from fastgd.kernel.block import all_blocks
+from fastgd.kernel.cache import cached_njit
+from fastgd.kernel.record import Floats, table_of
+from fastgd.kernel.tile import call_compiled
+
+
+class Grid(NamedTuple):
+    """The points ``first`` to ``last``: number p is at ``x[p % len(x)]`` and ``y[p // len(x)]``."""
+
+    x: Floats  # values of one weight
+    y: Floats  # values of the other
+    errors: Floats  # (len(y) * len(x),): what comes out
+    x_at: int  # where the R numbers of the one weight begin in Block.numbers
+    y_at: int  # and those of the other
+    first: int
+    last: int
+
+
+_all_grids = table_of(Grid)
+
+
+@cached_njit(error_model="numpy", nogil=True, _nrt=False)
+def measure(compiled, data, layers, blocks, schedule, grid, b):
+    """Measure block b's share of the points, R at a time; the last ones may be there twice.
+
+    ``compiled`` is the address of :func:`fastgd.kernel.descent.descend`, and the schedule has no
+    updates; the other arguments but ``b`` are what ``record.encode`` makes of such records.
+    """
+    points, block = _all_grids(grid)[0], all_blocks(blocks)[b]
+    width, runs, count = len(points.x), len(block.ended), len(blocks)
+    groups = (points.last - points.first + runs - 1) // runs
+    for group in range(groups * b // count, groups * (b + 1) // count):
+        start = points.first + group * runs
+        for r in range(runs):
+            p = min(start + r, points.last - 1)
+            block.numbers[points.x_at + r] = points.x[p % width]
+            block.numbers[points.y_at + r] = points.y[p // width]
+        call_compiled(compiled, (data, layers, blocks, b, schedule))
+        for r in range(runs):
+            points.errors[min(start + r, points.last - 1)] = block.errors[r]
+
+
+@cached_njit(error_model="numpy", nogil=True, parallel=True)
+def measure_all(compiled, data, layers, blocks, schedule, grid):
+    """Measure all points, a block on each thread."""
+    for b in prange(len(blocks)):
+        measure(compiled, data, layers, blocks, schedule, grid, b)

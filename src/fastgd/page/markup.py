@@ -1,0 +1,36 @@
+"""HTML out of strings: everything that is text is escaped, every element is closed."""
+
+from html import escape
+
+VOID = ("img",)
+"""Elements without content."""
+
+
+class Markup(str):
+    """HTML already, so not to be escaped again."""
+
+    __slots__ = ()
+
+
+def element(name: str, *content: str, **attributes: str) -> Markup:
+    """Return an element; an attribute's name may end in "_" (class_) and has "-" for other "_".
+
+    Examples
+    --------
+    >>> element("p", "1 < 2, ", element("b", "yes"), class_="note")
+    '<p class="note">1 &lt; 2, <b>yes</b></p>'
+    """
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        for key, value in attributes.items()
+    )
+    if name in VOID:
+        return Markup(f"<{name}{given}>")
+    return Markup(f"<{name}{given}>{join(content)}</{name}>")
+
+
+def join(parts: "tuple[str, ...] | list[Markup]") -> Markup:
+    """Return markup one after the other, with what is plain text escaped."""
+    return Markup(
+        "".join(part if isinstance(part, Markup) else escape(part, quote=False) for part in parts)
+    )

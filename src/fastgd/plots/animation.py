@@ -1,0 +1,161 @@
+"""Balls that roll, as an animated GIF."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd import checks
+from fastgd.bucket import Basins, Roll
+from fastgd.bucket.basins import check_window
+from fastgd.plots.bucket import (
+    NAMED,
+    STATUS_COLOURS,
+    Window,
+    basins_title,
+    check_height,
+    draw_basins,
+    draw_curve,
+    owner_colours,
+    window_of,
+)
+from fastgd.plots.style import COLOURS, axes, check_ending, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FRAMES_PER_SECOND = 20
+
+DOTS_PER_INCH = 80
+
+REST = 15
+"""Frames that the last one stays."""
+
+STILL = 1 / 400
+"""A ball nearer to its end than this share of the window looks as if it had ended."""
+
+
+def film(
+    rolled: Roll | Basins,
+    path: str | os.PathLike[str],
+    *,
+    ax: "Axes | None" = None,
+    window: Window | None = None,
+    frames: int = 50,
+) -> "Axes":
+    """Write an animated GIF of balls that roll down their curve.
+
+    Parameters
+    ----------
+    rolled : Roll or Basins
+        What :func:`fastgd.bucket.roll` or :func:`fastgd.bucket.basins` gave with
+        ``record_path=True``, from a curve.
+    path : str or path
+        The file, which ends in .gif.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default. The file has the whole figure.
+    window : (float, float), optional
+        From which x to which; by default around the balls.
+    frames : int
+        At most so many, beside those at the end: steps at equal distances, until nothing moves that
+        can be seen.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        As in the last frame.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the path was not recorded, only the slope of the curve is known, or an argument is not as
+        described.
+    OSError
+        If the file cannot be written.
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from fastgd import bucket, plots
+    >>> rolled = bucket.roll(curve="x**2", start=[1, -2], record_path=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ax = plots.film(rolled, pathlib.Path(folder, "balls.gif"), frames=3)
+    """
+    path = Path(path)
+    check_ending(path, (".gif",))
+    frames = checks.check_count("frames", frames)
+    balls = rolled.roll if isinstance(rolled, Basins) else rolled
+    if balls.path is None:
+        raise ValueError("a film needs the balls' path: record_path=True")
+    check_height(balls.curve)
+    if window is not None:
+        window = check_window(window)
+    elif isinstance(rolled, Basins):
+        window = rolled.window
+    else:
+        window = window_of(balls)
+    x = _filled(balls.path.reshape(-1, balls.path.shape[-1]))
+    steps = _steps(x, frames, STILL * (window[1] - window[0]))
+    with styled() as plt:
+        own = ax is None
+        ax = axes(ax, plt, figsize=(6.4, 4.0), dpi=DOTS_PER_INCH)
+        if isinstance(rolled, Basins):
+            draw_basins(ax, rolled)
+            title, colours = basins_title(rolled), owner_colours(rolled)
+        else:
+            draw_curve(ax, balls.curve, window)
+            title, colours = f"{balls.curve.text}: {balls.step}", _colours(balls)
+        ax.set(xlim=window, xlabel="x", ylabel="height", title=title)
+        dots = ax.scatter(x[:, 0], x[:, 0], s=60, c=colours, edgecolors="black", zorder=3)
+        counter = ax.text(0.98, 0.95, "", transform=ax.transAxes, ha="right", va="top")
+
+        def show(step: int) -> tuple[Any, ...]:
+            heights, _ = balls.curve.at(x[:, step])
+            dots.set_offsets(np.column_stack([x[:, step], heights]))
+            counter.set_text(f"step {step:,}")
+            return dots, counter
+
+        _write(ax, show, [*steps, *steps[-1:] * REST], path)
+        if own:
+            plt.close(ax.figure)
+    return ax
+
+
+def _filled(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(balls, steps) with each ball's end in place of the NaN after it."""
+    last = np.isfinite(x).cumsum(axis=1).argmax(axis=1)
+    return np.where(np.isnan(x), x[np.arange(len(x)), last][:, None], x)
+
+
+def _steps(x: NDArray[np.float64], frames: int, still: float) -> list[int]:
+    """The steps to show."""
+    moving = np.flatnonzero((np.abs(x - x[:, -1:]) > still).any(axis=0))
+    last = min(int(moving[-1]) + 1 if len(moving) else 0, x.shape[1] - 1)
+    return [int(step) for step in np.unique(np.linspace(0, last, frames).round())]
+
+
+def _colours(balls: Roll) -> list[str]:
+    """Of each ball its own, or how it ended if there are many."""
+    status = np.ravel(balls.status)
+    if len(status) <= NAMED:
+        return [COLOURS[k] for k in range(len(status))]
+    return [STATUS_COLOURS[name] for name in status]
+
+
+def _write(ax: "Axes", show: Any, steps: list[int], path: Path) -> None:
+    """Write the file whole or not at all."""
+    from matplotlib.animation import FuncAnimation, PillowWriter
+
+    temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.gif")
+    figure: Any = ax.figure
+    try:
+        animation = FuncAnimation(figure, show, frames=steps, cache_frame_data=False)
+        animation.save(temporary, writer=PillowWriter(fps=FRAMES_PER_SECOND), dpi=DOTS_PER_INCH)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+"""An optimizer race as a picture: error against iteration, and the paths on an error plane."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastgd.plots.style import styled
+from fastgd.plots.surface import looks
+from fastgd.plots.surface import surface as draw_surface
+from fastgd.race import Race
+from fastgd.surface import Surface
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZE = (9.0, 4.9)
+"""Inches, for both halves side by side."""
+
+
+def race(
+    race: Race, surface: Surface, *, ax: "tuple[Axes, Axes] | None" = None
+) -> "tuple[Axes, Axes]":
+    r"""Draw a race: what the article links to under "Visualizing the Difference".
+
+    Parameters
+    ----------
+    race : Race
+        What :func:`fastgd.race` gave.
+    surface : Surface
+        The error plane for the paths: ``race.surface()``, or another one of that network.
+    ax : pair of matplotlib Axes, optional
+        Where to draw the errors and the plane; by default in a new figure, side by side.
+
+    Returns
+    -------
+    (Axes, Axes)
+        The errors against the iterations (log scale), the winner first; and the plane with the
+        paths in the same colours.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    ValueError
+        If the plane is of another network, or over a bias.
+
+    Examples
+    --------
+    >>> import fastgd, fastgd.plots
+    >>> from fastgd.optimizers import GradientDescent, Momentum
+    >>> X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+    >>> race = fastgd.race(X, y, [(GradientDescent(), 1), (Momentum(), 1)], hidden_size=(),
+    ...                    iterations=100)
+    >>> curves, plane = fastgd.plots.race(race, race.surface(resolution=41))
+    >>> [line.get_label() for line in curves.lines]
+    ['Momentum, alpha 1', 'GradientDescent, alpha 1']
+    """
+    ranked = {name: race.runs[name] for name in race.ranking()}
+    for run in ranked.values():
+        surface.path(run)  # refuses a plane that does not fit before a figure is made
+    with styled() as plt:
+        if ax is None:
+            ax = tuple(plt.subplots(1, 2, layout="constrained", figsize=SIZE)[1])
+        curves, plane = ax
+        for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
+            rates = ", ".join(f"{alpha:g}" for alpha in np.atleast_1d(run.alpha))
+            curves.plot(
+                np.append(run.recorded, run.iterations),
+                np.append(run.errors, run.final_error),
+                label=name if "alpha" in name else f"{name}, alpha {rates}",
+                **look,
+                linewidth=1.4,
+            )
+        curves.set_yscale("log")
+        curves.set_xlabel("iteration")
+        curves.set_ylabel("mean |error|")
+        curves.set_title(f"{len(ranked)} optimizers, the same first weights")
+        curves.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
+        draw_surface(surface, ax=plane, paths=ranked)
+        if legend := plane.get_legend():
+            legend.remove()  # the curves have the same colours
+    return curves, plane

@@ -1,0 +1,203 @@
+"""The error plane as a picture, flat or in three dimensions, with the paths of trainings on it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastgd.checks import check_choice
+from fastgd.checks.words import shown
+from fastgd.plots.style import COLOURS, SEQUENTIAL, axes, styled
+from fastgd.results import Run
+from fastgd.surface import Surface
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LEVELS = 12
+"""Contour lines, about."""
+
+SIDES = 100
+"""Facets along each side of a 3-D picture: more take seconds and look no better."""
+
+STEPS = 40
+"""A path with no more points than this shows each of them."""
+
+DASHES = ("-", "--", ":")
+"""For more paths than colours."""
+
+Paths = Run | Mapping[str, Run] | None
+
+
+def surface(
+    surface: Surface,
+    *,
+    ax: "Axes | None" = None,
+    kind: str = "contour",
+    paths: Paths = None,
+    log: bool = False,
+) -> "Axes":
+    r"""Draw an error plane: what the article plots in part 4.
+
+    Parameters
+    ----------
+    surface : Surface
+        What :func:`fastgd.surface` gave.
+    ax : matplotlib Axes, optional
+        Where to draw; for ``kind="3d"`` one with ``projection="3d"``. By default new ones.
+    kind : {"contour", "3d"}
+        From above, in colours and contour lines, or as a surface in space.
+    paths : Run, or dict of str to Run, optional
+        Trainings with ``record_weights=True`` to lay over it, each from a circle to a star. On the
+        flat picture a path is the run's two weights, whatever the others were; in space its height
+        is the run's own error, so it may leave the surface.
+    log : bool
+        Colours, and heights in space, for the error's logarithm to base 10.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    ValueError, TypeError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> import fastgd, fastgd.plots
+    >>> X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+    >>> run = fastgd.train(X, y, hidden_size=(), iterations=500, record_every=1,
+    ...                    record_weights=True)
+    >>> ax = fastgd.plots.surface(fastgd.surface(X, y, run, resolution=41), paths=run)
+    >>> ax.get_title(loc="left")
+    'Mean |error| of a 2-1 network over both its weights (4 samples)'
+    """
+    check_choice("kind", kind, ("contour", "3d"))
+    named = _named(paths)
+    points = {name: surface.path(run) for name, run in named.items()}
+    with styled() as plt:
+        if kind == "3d":
+            ax = axes(ax, plt, subplot_kw={"projection": "3d"})
+            if ax.name != "3d":
+                raise ValueError("ax must have projection='3d' for kind='3d', got flat axes")
+            _in_space(surface, ax, points, log)
+        else:
+            ax = axes(ax, plt)
+            _from_above(surface, ax, points, log)
+        ax.set_xlabel(surface.names[0])
+        ax.set_ylabel(surface.names[1])
+        ax.set_title(_title(surface, named))
+        if points:
+            ax.legend(loc="best" if kind == "contour" else "upper left", fontsize="small",
+                      frameon=True, framealpha=0.85)  # fmt: skip
+    return ax
+
+
+def _named(paths: Paths) -> dict[str, Run]:
+    if paths is None:
+        return {}
+    if isinstance(paths, Run):
+        rate = ", ".join(f"{a:g}" for a in np.atleast_1d(paths.alpha))
+        return {f"alpha {rate}, {paths.iterations:,} iterations": paths}
+    if not isinstance(paths, Mapping) or not all(isinstance(r, Run) for r in paths.values()):
+        raise TypeError(f"paths must be a Run or a dict of names and Runs, got {shown(paths)}")
+    return {str(name): run for name, run in paths.items()}
+
+
+def _from_above(surface: Surface, ax: "Axes", points: Mapping[str, Any], log: bool) -> None:
+    """Each error a pixel around its two weights, and contour lines."""
+    x, y, errors = surface.x, surface.y, _heights(surface.errors, log)
+    half = [(values[1] - values[0]) / 2 for values in (x, y)]
+    extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
+    image = ax.imshow(errors, origin="lower", extent=extent, aspect="auto",
+                      interpolation="nearest")  # fmt: skip
+    ax.grid(visible=False)
+    if errors.count() and errors.min() < errors.max():
+        ax.contour(x, y, errors, levels=LEVELS, colors="white", linewidths=0.5, alpha=0.6)
+    ax.figure.colorbar(image, ax=ax, label=_error_text(log))
+    for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
+        _draw(ax, path[:, :2].T, name, look)
+    ax.set_xlim(extent[:2])
+    ax.set_ylim(extent[2:])
+
+
+def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    heights = _heights(surface.errors, log)
+    # What matplotlib sorts by depth it sorts whole, and a path would vanish in its own valley.
+    ax.computed_zorder = False
+    ax.plot_surface(
+        *np.meshgrid(surface.x, surface.y),
+        heights.filled(np.nan),
+        cmap=SEQUENTIAL,
+        rcount=SIDES,
+        ccount=SIDES,
+        linewidth=0,
+        antialiased=False,  # else the facets' edges show
+    )
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5))  # more ticks run into one another
+    ax.set_zlabel(_error_text(log))
+    for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
+        inside = (surface.x[0] <= path[:, 0]) & (path[:, 0] <= surface.x[-1])
+        inside &= (surface.y[0] <= path[:, 1]) & (path[:, 1] <= surface.y[-1])
+        x, y, error = path[inside].T
+        _draw(ax, (x, y, _heights(error, log).filled(np.nan)), name, look)
+
+
+def _draw(ax: Any, coordinates: Any, name: str, look: dict[str, Any]) -> None:
+    """A path, its first point a circle and its last one a star."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    outline = [Stroke(linewidth=3, foreground="white"), Normal()]
+    each = "." if len(coordinates[0]) <= STEPS else ""
+    ax.plot(*coordinates, **look, marker=each, label=name, zorder=5,
+            linewidth=1.6, path_effects=outline)  # fmt: skip
+    for at, marker, size in ((0, "o", 6), (-1, "*", 12)):
+        end = [part[at : (at + 1) or None] for part in coordinates]
+        ax.plot(*end, color=look["color"], marker=marker, markersize=size, markeredgecolor="white",
+                linestyle="", zorder=6)  # fmt: skip
+
+
+def _heights(errors: Any, log: bool) -> Any:
+    """Errors to draw: what is not finite is left out."""
+    if not log:
+        return np.ma.masked_invalid(errors)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.ma.masked_invalid(np.log10(errors))
+
+
+def looks(count: int) -> list[dict[str, Any]]:
+    """Colour and dashes of so many paths; one alone stands out most from the plane."""
+    first = 1 if count == 1 else 0
+    return [
+        {"color": COLOURS[k % len(COLOURS)], "linestyle": DASHES[k // len(COLOURS) % len(DASHES)]}
+        for k in range(first, first + count)
+    ]
+
+
+def _error_text(log: bool) -> str:
+    return "log10 of mean |error|" if log else "mean |error|"
+
+
+def _title(surface: Surface, paths: Mapping[str, Run]) -> str:
+    network = "-".join(map(str, surface.sizes))
+    start = f"Mean |error| of a {network} network over"
+    samples = f"({surface.samples:,} sample{'s' * (surface.samples != 1)})"
+    if not surface.held:
+        return f"{start} both its weights {samples}"
+    where = next((f" where {name} ends" for name, run in paths.items() if _ends_in(surface, run)),
+                 "")  # fmt: skip
+    return f"{start} two weights,\nthe other {surface.held:,} held{where} {samples}"
+
+
+def _ends_in(surface: Surface, run: Run) -> bool:
+    """Whether the plane goes through the run's last weights."""
+    held = (*surface.weights, *surface.biases)
+    return all(
+        np.array_equal(*pair) for pair in zip(held, (*run.weights, *run.biases), strict=True)
+    )

@@ -1,0 +1,92 @@
+"""What was run, in the words of a picture's title."""
+
+from textwrap import fill
+from typing import Any
+
+from fastgd.curves import SEEDS
+from fastgd.results import Run, Sweep
+from fastgd.wording import joined, many, options_text, setting_text, value_text
+
+WIDTH = 84
+"""Letters in a line of a title, 800 pixels wide."""
+
+
+def run_title(run: Run) -> str:
+    """The network, how it was trained and from where.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], hidden_size=3, l2=0.1, iterations=1)
+    >>> print(run_title(run))
+    2-3-1 network, alpha 1, seed 1, l2 0.1
+    """
+    sizes = (run.weights[0].shape[0], *(layer.shape[1] for layer in run.weights))
+    how = str(run.minimizer["method"]) if run.minimizer else f"alpha {joined(run.alpha)}"
+    seed = "given first weights" if run.seed is None else f"seed {run.seed}"
+    return _title(f"{joined(sizes, '-')} network", how, seed, options_text(run.options))
+
+
+def sweep_title(sweep: Sweep, *, seeds: str = "") -> str:
+    """The network, and what all runs of a sweep share.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    seeds : str
+        What is shown of the seeds, if there are several: "median and quartiles".
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], seed=range(20), iterations=1)
+    >>> print(sweep_title(sweep, seeds="median and quartiles"))
+    2-4-1 networks, median and quartiles of 20 seeds
+    """
+    first = sweep.networks[0].sizes
+    if all(network.sizes == first for network in sweep.networks):
+        networks = f"{joined(first, '-')} networks"
+    else:
+        networks = f"Networks with {many(first[0], 'input')} and {many(first[-1], 'output')}"
+    fixed: dict[str, Any] = {}
+    if "alpha" not in sweep.axes:
+        fixed["alpha"] = sweep.settings["alpha"]
+    for name, axis in sweep.axes.items():
+        if len(axis) == 1 and name not in (*SEEDS, "hidden_size"):
+            fixed[name] = axis[0]
+    starts = count_seeds(sweep)
+    shared = f"{seeds} of {many(starts, 'seed')}" if seeds else ""
+    if starts == 1 and "weights" not in sweep.axes:
+        shared = f"seed {sweep.axes.get('seed', [sweep.settings['seed']])[0]}"
+    return _title(
+        networks,
+        *(setting_text(name, value) for name, value in fixed.items()),
+        options_text(sweep.options, without=sweep.axes),
+        shared,
+    )
+
+
+def count_seeds(sweep: Sweep) -> int:
+    """How many runs of a sweep share each setting."""
+    count = 1
+    for name in SEEDS:
+        count *= len(sweep.axes.get(name, [None]))
+    return count
+
+
+def group_label(setting: dict[str, Any]) -> str:
+    """One setting of a sweep, for a legend.
+
+    Examples
+    --------
+    >>> group_label({"hidden_size": (8, 2), "alpha": 10.0})
+    'hidden 8x2, alpha 10'
+    """
+    return ", ".join(
+        f"hidden {value_text(name, value)}" if name == "hidden_size" else setting_text(name, value)
+        for name, value in setting.items()
+    )
+
+
+def _title(*parts: str) -> str:
+    return fill(", ".join(filter(None, parts)), WIDTH)

@@ -1,0 +1,290 @@
+"""Pictures of error planes and races: what is drawn is what was computed."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd import plots
+from fastgd.optimizers import GradientDescent, Momentum
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.colors import to_hex  # noqa: E402
+from mpl_toolkits.mplot3d import Axes3D  # noqa: E402
+
+X, Y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def run():
+    return fastgd.train(X, Y, hidden_size=(), iterations=60, record_every=1, record_weights=True)
+
+
+@pytest.fixture(scope="module")
+def plane(run):
+    return fastgd.surface(X, Y, run, span=((-4, 6), (-7, 3)), resolution=41)
+
+
+@pytest.fixture(scope="module")
+def race():
+    return fastgd.race(
+        X, Y, [(GradientDescent(), 1), (Momentum(), 0.5)], hidden_size=(), iterations=60
+    )
+
+
+def named_lines(ax):
+    return {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
+
+
+# The plane from above
+
+
+def test_every_pixel_is_its_error(plane):
+    ax = plots.surface(plane)
+    (image,) = ax.images
+    np.testing.assert_array_equal(image.get_array(), plane.errors)
+    left, right, bottom, top = image.get_extent()
+    assert (left, right) == (-4 - 0.125, 6 + 0.125)
+    assert (bottom, top) == (-7 - 0.125, 3 + 0.125)
+    assert image.origin == "lower"
+    assert image.get_cmap().name == "cividis"
+    assert ax.get_xlim() == (left, right)
+    assert ax.get_ylim() == (bottom, top)
+
+
+def test_contour_lines_are_where_the_error_is_theirs(plane):
+    ax = plots.surface(plane)
+    (contours,) = (c for c in ax.collections if hasattr(c, "levels"))
+    level = contours.levels[len(contours.levels) // 2]
+    (path,) = (p for p, z in zip(contours.get_paths(), contours.levels, strict=True) if z == level)
+    weights = [[[x], [y]] for x, y in path.vertices]
+    errors = [fastgd.train(X, Y, weights=[w], iterations=1).errors[0] for w in weights]
+    np.testing.assert_allclose(errors, level, atol=2e-3)
+
+
+def test_texts_say_what_is_drawn(plane):
+    ax = plots.surface(plane)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("weights[0][0, 0]", "weights[0][1, 0]")
+    assert ax.get_title(loc="left") == (
+        "Mean |error| of a 2-1 network over both its weights (4 samples)"
+    )
+    bar = ax.images[0].colorbar.ax
+    assert bar.get_ylabel() == "mean |error|"
+    assert ax.get_legend() is None
+
+
+def test_the_title_says_that_others_are_held(xor):
+    trained = fastgd.train(*xor, bias=True, iterations=60, record_every=1, record_weights=True)
+    bent = fastgd.surface(*xor, trained, axes=((0, 3, 2), (1, 0, 0)), resolution=5)
+    ax = plots.surface(bent)
+    assert ax.get_xlabel() == "biases[0][2]"
+    title = "Mean |error| of a 3-4-1 network over two weights,\nthe other 19 held"
+    assert ax.get_title(loc="left") == f"{title} (4 samples)"
+    flat = fastgd.surface(*xor, trained, resolution=5)
+    ax = plots.surface(flat, paths={"mine": trained})
+    assert ax.get_title(loc="left") == f"{title} where mine ends (4 samples)"
+    elsewhere = fastgd.surface(*xor, [layer + 1 for layer in trained.weights], resolution=5,
+                               bias=True)  # fmt: skip
+    ax = plots.surface(elsewhere, paths={"mine": trained})
+    assert ax.get_title(loc="left") == f"{title} (4 samples)"
+
+
+def test_a_path_is_drawn_through_its_weights(plane, run):
+    ax = plots.surface(plane, paths=run)
+    path = plane.path(run)
+    assert len(path) == 61
+    line, first, last = ax.lines
+    np.testing.assert_array_equal(line.get_xydata(), path[:, :2])
+    np.testing.assert_array_equal(first.get_xydata(), path[:1, :2])
+    np.testing.assert_array_equal(last.get_xydata(), path[-1:, :2])
+    assert (first.get_marker(), last.get_marker()) == ("o", "*")
+    (text,) = ax.get_legend().get_texts()
+    assert text.get_text() == "alpha 1, 60 iterations"
+
+
+def test_several_paths_have_names_and_colours(plane, race):
+    ax = plots.surface(plane, paths=race.runs)
+    lines = named_lines(ax)
+    assert list(lines) == ["GradientDescent", "Momentum"]
+    for name, line in lines.items():
+        np.testing.assert_array_equal(line.get_xydata(), plane.path(race.runs[name])[:, :2])
+    assert len({to_hex(line.get_color()) for line in lines.values()}) == 2
+
+
+def test_more_paths_than_colours_differ_by_their_dashes(plane, race):
+    run = race.runs["Momentum"]
+    ax = plots.surface(plane, paths={f"path {k}": run for k in range(20)})
+    looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in named_lines(ax).values()}
+    assert len(looks) == 20
+
+
+def test_the_logarithm(plane):
+    ax = plots.surface(plane, log=True)
+    np.testing.assert_array_equal(ax.images[0].get_array(), np.log10(plane.errors))
+    assert ax.images[0].colorbar.ax.get_ylabel() == "log10 of mean |error|"
+
+
+def test_what_is_not_finite_is_left_out(plane):
+    errors = plane.errors.copy()
+    errors[3, 5], errors[7, 2] = np.nan, np.inf
+    ax = plots.surface(replace(plane, errors=errors))
+    left_out = np.argwhere(np.ma.getmaskarray(ax.images[0].get_array()))
+    assert left_out.tolist() == [[3, 5], [7, 2]]
+    assert ax.images[0].get_clim() == (plane.errors.min(), plane.errors.max())
+
+
+def test_a_flat_plane_has_no_contour_lines():
+    plane = fastgd.surface(np.zeros((4, 2)), Y, [np.ones((2, 1))], resolution=41)
+    assert len(np.unique(plane.errors)) == 1
+    ax = plots.surface(plane)
+    assert not [c for c in ax.collections if hasattr(c, "levels")]
+
+
+# In space
+
+
+def test_the_surface_in_space_has_its_heights(plane, run, monkeypatch):
+    drawn = []
+    plot_surface = Axes3D.plot_surface
+
+    def spy(self, *arrays, **options):
+        drawn.append((*arrays, options["rcount"], options["ccount"]))
+        return plot_surface(self, *arrays, **options)
+
+    monkeypatch.setattr(Axes3D, "plot_surface", spy)
+    ax = plots.surface(plane, kind="3d", paths=run)
+    ((x, y, heights, *facets),) = drawn
+    assert (x[17, 23], y[17, 23]) == (plane.x[23], plane.y[17])
+    np.testing.assert_array_equal(heights, plane.errors)
+    assert min(facets) >= 41  # none is left out
+    assert ax.get_zlim()[0] <= plane.errors.min() < plane.errors.max() <= ax.get_zlim()[1]
+    line, first, last = ax.lines
+    np.testing.assert_array_equal(np.column_stack(line.get_data_3d()), plane.path(run))
+    assert [part[0] for part in first.get_data_3d()] == plane.path(run)[0].tolist()
+    assert [part[0] for part in last.get_data_3d()] == plane.path(run)[-1].tolist()
+    assert (ax.get_xlabel(), ax.get_zlabel()) == ("weights[0][0, 0]", "mean |error|")
+
+
+def test_a_path_in_space_stays_over_its_plane(run):
+    window = fastgd.surface(X, Y, run, span=((-1, 1), (-1, 1)), resolution=41)
+    path = window.path(run)
+    inside = (np.abs(path[:, :2]) <= 1).all(axis=1)
+    assert 0 < inside.sum() < len(path)
+    line = plots.surface(window, kind="3d", paths=run).lines[0]
+    np.testing.assert_array_equal(np.column_stack(line.get_data_3d()), path[inside])
+
+
+def test_a_path_that_is_never_over_its_plane(run):
+    away = fastgd.surface(X, Y, run, span=(8, 9), resolution=41)
+    assert len(plots.surface(away, kind="3d", paths=run).lines[0].get_data_3d()[0]) == 0
+
+
+# The axes, the file, and what is refused
+
+
+@pytest.mark.parametrize("kind", ["contour", "3d"])
+def test_it_draws_where_it_is_told(plane, kind):
+    options = {"subplot_kw": {"projection": "3d"}} if kind == "3d" else {}
+    figure, (left, right) = plt.subplots(1, 2, **options)
+    assert plots.surface(plane, ax=right, kind=kind) is right
+    assert not left.has_data()
+    assert right.has_data()
+    assert plt.get_fignums() == [figure.number]
+
+
+@pytest.mark.parametrize("kind", ["contour", "3d"])
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_its_file_is_not_blank(plane, run, tmp_path, kind, ending):
+    path = tmp_path / f"plane.{ending}"
+    plots.write(plots.surface(plane, kind=kind, paths=run).figure, path)
+    content = path.read_bytes()
+    assert content.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending])
+    if ending == "png":
+        pixels = plt.imread(path)[..., :3]
+        assert pixels.shape[1] >= 800
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"kind": "4d"}, ValueError, "kind must be 'contour' or '3d', got '4d'"),
+        ({"paths": 3}, TypeError, "paths must be a Run or a dict of names and Runs, got 3"),
+        ({"paths": {"a": 1}}, TypeError, "paths must be a Run or a dict of names and Runs, got {"),
+    ],
+)
+def test_bad_input_is_refused(plane, given, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        plots.surface(plane, **given)
+    assert plt.get_fignums() == []
+
+
+def test_flat_axes_are_not_for_space(plane):
+    with pytest.raises(ValueError, match=r"ax must have projection='3d' for kind='3d', got flat"):
+        plots.surface(plane, ax=plt.subplots()[1], kind="3d")
+
+
+def test_a_run_without_recorded_weights_has_no_path(plane):
+    run = fastgd.train(X, Y, hidden_size=(), iterations=60)
+    with pytest.raises(ValueError, match="a path needs a run trained with record_weights=True"):
+        plots.surface(plane, paths=run)
+    assert plt.get_fignums() == []
+
+
+# The race
+
+
+def test_a_race_s_curves_are_its_errors(race):
+    curves, _ = plots.race(race, race.surface(resolution=41))
+    assert curves.get_yscale() == "log"
+    lines = named_lines(curves)
+    ranked = race.ranking()
+    assert list(lines) == [f"{name}, alpha {race.runs[name].alpha:g}" for name in ranked]
+    for name, line in zip(ranked, lines.values(), strict=True):
+        run = race.runs[name]
+        np.testing.assert_array_equal(line.get_xdata(), [*run.recorded, 60])
+        np.testing.assert_array_equal(line.get_ydata(), [*run.errors, run.final_error])
+    assert curves.get_title(loc="left") == "2 optimizers, the same first weights"
+    assert (curves.get_xlabel(), curves.get_ylabel()) == ("iteration", "mean |error|")
+
+
+def test_a_race_s_paths_have_the_colours_of_the_curves(race):
+    surface = race.surface(resolution=41)
+    curves, plane = plots.race(race, surface)
+    np.testing.assert_array_equal(plane.images[0].get_array(), surface.errors)
+    paths = named_lines(plane)
+    assert list(paths) == race.ranking()
+    for curve, (name, path) in zip(curves.lines, paths.items(), strict=True):
+        assert curve.get_color() == path.get_color()
+        np.testing.assert_array_equal(path.get_xydata(), surface.path(race.runs[name])[:, :2])
+    assert plane.get_legend() is None
+
+
+def test_a_race_of_one_has_one_colour():
+    race = fastgd.race(X, Y, [GradientDescent()], hidden_size=(), iterations=60)
+    curves, plane = plots.race(race, race.surface(resolution=41))
+    assert curves.lines[0].get_color() == plane.lines[0].get_color()
+
+
+def test_a_race_draws_where_it_is_told(race):
+    figure, pair = plt.subplots(2)
+    assert plots.race(race, race.surface(resolution=41), ax=tuple(pair)) == tuple(pair)
+    assert plt.get_fignums() == [figure.number]
+
+
+def test_a_race_needs_a_plane_of_its_network(race, xor):
+    other = fastgd.surface(*xor, [np.ones((3, 1))], resolution=41)
+    with pytest.raises(ValueError, match="a path's run must have layers of shapes"):
+        plots.race(race, other)
+    assert plt.get_fignums() == []
