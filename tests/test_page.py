@@ -1,5 +1,6 @@
 """The article's page: what is on it is compared with the numbers, and nothing is outside of it."""
 
+import errno
 import os
 import re
 import sys
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from io import BytesIO
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -526,5 +528,21 @@ def test_a_page_that_is_interrupted_leaves_the_old_one(run, tmp_path, monkeypatc
 
     monkeypatch.setattr(Picture, "image", interrupted)
     assert run("tutorial", "--experiment", "two-layer", "--html", path)[0] == 130
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_old_page(run, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+
+    def full(file, text, **_):
+        with file.open("w") as stream:
+            stream.write(text[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    result = run("tutorial", "--experiment", "two-layer", "--html", path)
+    assert_refused(result, "page.html: No space left on device$")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
