@@ -27,6 +27,8 @@ def build_app() -> "typer.Typer":
     import rich  # noqa: F401  Typer does without, but the commands don't
     import typer
 
+    from fastgd.cli.shared import Iterations, Json, NoHidden, Progress, Threads
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
     option = typer.Option
     File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")]
@@ -36,13 +38,8 @@ def build_app() -> "typer.Typer":
             metavar="NAME", help="Column to learn; repeat it for several. The others are inputs."
         ),
     ]
-    Iterations = Annotated[int, option(metavar="N", help="Updates of the weights.")]
     RecordEvery = Annotated[
         int, option(metavar="N", help="Record the error every so many iterations.")
-    ]
-    Json = Annotated[bool, option("--json", help="Print one JSON object and nothing else.")]
-    Progress = Annotated[
-        bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
     ]
 
     @app.callback(invoke_without_command=True)
@@ -95,7 +92,7 @@ def build_app() -> "typer.Typer":
                 metavar="SIZE", help="Units of the hidden layer (default: 4), or of several: 8,8."
             ),
         ] = None,
-        no_hidden: Annotated[bool, option("--no-hidden", help="No hidden layer.")] = False,
+        no_hidden: NoHidden = False,
         alpha: Annotated[
             str,
             option(metavar="ALPHA", help="Learning rate, or one for each layer of weights: 1,0.1."),
@@ -154,9 +151,7 @@ def build_app() -> "typer.Typer":
         out: Annotated[
             Path | None, option(metavar="FILE.npz", help="Write all networks to this file.")
         ] = None,
-        threads: Annotated[
-            int | None, option(metavar="N", help="Threads to use (default: all).")
-        ] = None,
+        threads: Threads = None,
         progress: Progress = None,
         json: Json = False,
         **method: Any,

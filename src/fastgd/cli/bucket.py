@@ -40,6 +40,8 @@ def add_bucket(app: "typer.Typer") -> None:
     """Declare the command."""
     import typer
 
+    from fastgd.cli.shared import Json, Progress
+
     option = typer.Option
 
     @app.command(name="bucket")
@@ -102,12 +104,8 @@ def add_bucket(app: "typer.Typer") -> None:
             Path | None,
             option(metavar="FILE", help="A picture: .png, .svg, .pdf, or .gif for a film."),
         ] = None,
-        progress: Annotated[
-            bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
-        ] = None,
-        json: Annotated[
-            bool, option("--json", help="Print one JSON object and nothing else.")
-        ] = False,
+        progress: Progress = None,
+        json: Json = False,
     ) -> Callable[[], None]:
         """Let balls roll down a curve, by the article's three rules.
 

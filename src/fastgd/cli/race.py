@@ -29,19 +29,24 @@ def add_race(app: "typer.Typer") -> None:
     """Declare the command."""
     import typer
 
+    from fastgd.cli.shared import (
+        Iterations,
+        Json,
+        NoHidden,
+        Picture,
+        ProblemFile,
+        ProblemHiddenSize,
+        ProblemTarget,
+        Progress,
+    )
+
     option = typer.Option
 
     @app.command()
     @takes_method(several=False, optimizer=False)
     def race(
-        file: Annotated[
-            Path | None,
-            typer.Argument(metavar="FILE.csv", help="Numbers, with a header line."),
-        ] = None,
-        target: Annotated[
-            list[str] | None,
-            option(metavar="NAME", help="Column to learn; repeat it for several."),
-        ] = None,
+        file: ProblemFile = None,
+        target: ProblemTarget = None,
         experiment: Annotated[
             str | None,
             option(
@@ -58,20 +63,11 @@ def add_race(app: "typer.Typer") -> None:
                 "momentum,mu=0.5,alpha=0.1.",
             ),
         ] = None,
-        hidden_size: Annotated[
-            str | None,
-            option(
-                metavar="SIZE",
-                help="Units of the hidden layer (default: the experiment's, or "
-                "4 for a file), or of several: 8,8.",
-            ),
-        ] = None,
-        no_hidden: Annotated[bool, option("--no-hidden", help="No hidden layer.")] = False,
-        iterations: Annotated[int, option(metavar="N", help="Updates of the weights.")] = 1000,
+        hidden_size: ProblemHiddenSize = None,
+        no_hidden: NoHidden = False,
+        iterations: Iterations = 1000,
         seed: Annotated[int, option(metavar="N", help="Seed of the first weights.")] = 1,
-        out: Annotated[
-            Path | None, option(metavar="FILE", help="Draw the picture: .png, .svg or .pdf.")
-        ] = None,
+        out: Picture = None,
         axes: Annotated[
             list[str] | None,
             option(
@@ -88,12 +84,8 @@ def add_race(app: "typer.Typer") -> None:
                 "paths); give it twice for another one of the second weight.",
             ),
         ] = None,
-        progress: Annotated[
-            bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
-        ] = None,
-        json: Annotated[
-            bool, option("--json", help="Print one JSON object and nothing else.")
-        ] = False,
+        progress: Progress = None,
+        json: Json = False,
         **method: Any,
     ) -> Callable[[], None]:
         """Train a network with several optimizers from the same first weights, and rank them.

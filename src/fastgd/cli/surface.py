@@ -35,19 +35,24 @@ def add_surface(app: "typer.Typer") -> None:
     """Declare the command."""
     import typer
 
+    from fastgd.cli.shared import (
+        Json,
+        NoHidden,
+        Picture,
+        ProblemFile,
+        ProblemHiddenSize,
+        ProblemTarget,
+        Progress,
+        Threads,
+    )
+
     option = typer.Option
 
     @app.command()
     @takes_method(several=False)
     def surface(
-        file: Annotated[
-            Path | None,
-            typer.Argument(metavar="FILE.csv", help="Numbers, with a header line."),
-        ] = None,
-        target: Annotated[
-            list[str] | None,
-            option(metavar="NAME", help="Column to learn; repeat it for several."),
-        ] = None,
+        file: ProblemFile = None,
+        target: ProblemTarget = None,
         experiment: Annotated[
             str | None,
             option(
@@ -72,9 +77,7 @@ def add_surface(app: "typer.Typer") -> None:
             ),
         ] = None,
         resolution: Annotated[int, option(metavar="N", help="Values of each weight.")] = 201,
-        out: Annotated[
-            Path | None, option(metavar="FILE", help="Draw the picture: .png, .svg or .pdf.")
-        ] = None,
+        out: Picture = None,
         solid: Annotated[bool, option("--3d", help="Draw it in three dimensions.")] = False,
         log: Annotated[bool, option("--log", help="Draw the error's logarithm.")] = False,
         path: Annotated[bool, option(help="Draw the training's path on it.")] = True,
@@ -82,15 +85,8 @@ def add_surface(app: "typer.Typer") -> None:
             Path | None,
             option(metavar="FILE.npz", help="A saved network in place of one trained now."),
         ] = None,
-        hidden_size: Annotated[
-            str | None,
-            option(
-                metavar="SIZE",
-                help="Units of the hidden layer (default: the experiment's, or "
-                "4 for a file), or of several: 8,8.",
-            ),
-        ] = None,
-        no_hidden: Annotated[bool, option("--no-hidden", help="No hidden layer.")] = False,
+        hidden_size: ProblemHiddenSize = None,
+        no_hidden: NoHidden = False,
         alpha: Annotated[
             str | None, option(metavar="ALPHA", help="Learning rate (default: 1).")
         ] = None,
@@ -100,15 +96,9 @@ def add_surface(app: "typer.Typer") -> None:
         seed: Annotated[
             int | None, option(metavar="N", help="Seed of the first weights (default: 1).")
         ] = None,
-        threads: Annotated[
-            int | None, option(metavar="N", help="Threads to use (default: all).")
-        ] = None,
-        progress: Annotated[
-            bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
-        ] = None,
-        json: Annotated[
-            bool, option("--json", help="Print one JSON object and nothing else.")
-        ] = False,
+        threads: Threads = None,
+        progress: Progress = None,
+        json: Json = False,
         **method: Any,
     ) -> Callable[[], None]:
         """Measure a network's error over a grid of two of its weights, and draw it.

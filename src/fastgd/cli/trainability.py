@@ -30,6 +30,8 @@ def add_trainability(app: "typer.Typer") -> None:
     """Declare the command."""
     import typer
 
+    from fastgd.cli.shared import Json, Progress, Threads
+
     option = typer.Option
     shown = _typed(WINDOW)
 
@@ -69,15 +71,9 @@ def add_trainability(app: "typer.Typer") -> None:
                 help="Keep finished tiles here (default: FILE.tiles, removed at the end).",
             ),
         ] = None,
-        threads: Annotated[
-            int | None, option(metavar="N", help="Threads to use (default: all).")
-        ] = None,
-        progress: Annotated[
-            bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
-        ] = None,
-        json: Annotated[
-            bool, option("--json", help="Print one JSON object and nothing else.")
-        ] = False,
+        threads: Threads = None,
+        progress: Progress = None,
+        json: Json = False,
     ) -> Callable[[], None]:
         """Map which learning rates of two layers make a training converge: a fractal.
 
