@@ -1,5 +1,9 @@
+import os
+
 import numpy as np
 import pytest
+
+os.environ["MPLBACKEND"] = "Agg"  # pictures need no screen
 
 XOR_X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
 XOR_Y = np.array([[0], [1], [1], [0]], dtype=float)
@@ -18,14 +22,24 @@ def random_problem():
     return random.normal(size=(9, 5)), random.random((9, 2))
 
 
+@pytest.fixture
+def run(capsys):
+    """Call the command; gives back its exit code, stdout and stderr."""
+
+    def call(*arguments):
+        from fastgd.cli import main
+
+        code = main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def article_page(tmp_path_factory):
     """The file that ``fastgd tutorial --html`` writes, with all experiments and pictures."""
-    import matplotlib as mpl
-
     from fastgd.cli import main
 
-    mpl.use("Agg")
     path = tmp_path_factory.mktemp("page") / "article.html"
     assert main(["tutorial", "--html", str(path), "--no-progress"]) == 0
     return path

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from command import assert_refused
 from fastgd import tutorial
 from fastgd.cli import main
 from fastgd.experiments import EXPERIMENTS, published
@@ -28,26 +29,6 @@ def xor_csv(tmp_path):
     path = tmp_path / "xor.csv"
     path.write_text(XOR)
     return path
-
-
-@pytest.fixture
-def run(capsys):
-    """Call the command; gives back its exit code, stdout and stderr."""
-
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return call
-
-
-def assert_refused(result, message):
-    code, out, err = result
-    assert code == 2
-    assert out == ""
-    assert err.startswith("fastgd: error: ")
-    assert err.count("\n") == 1
-    assert re.search(message, err), err
 
 
 # The command itself

@@ -1,7 +1,6 @@
 """``fastgd plot``, from the CSV file to the picture."""
 
 import os
-import re
 import sys
 
 import matplotlib as mpl
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from command import assert_refused
 from fastgd import plots
 from fastgd.cli import main
 
@@ -43,24 +43,6 @@ def saved(tmp_path_factory):
     made("sweep.npz", "sweep", "--alpha", "1,10", "--hidden-size", "none,4", "--out")
     made("seeds.npz", "sweep", "--seeds", "3", "--out")
     return folder
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return call
-
-
-def assert_refused(result, message):
-    code, out, err = result
-    assert code == 2
-    assert out == ""
-    assert err.startswith("fastgd: error: ")
-    assert err.count("\n") == 1
-    assert re.search(message, err), err
 
 
 @pytest.mark.parametrize(

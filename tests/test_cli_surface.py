@@ -5,15 +5,12 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 import fastgd
+from command import assert_refused
 from fastgd import plots
-from fastgd.cli import main
 from fastgd.optimizers import Adam, Momentum
-
-pytest.importorskip("matplotlib").use("Agg")
-
-from matplotlib import pyplot as plt  # noqa: E402
 
 X, Y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
 SMALL = ("--resolution", 41)
@@ -34,17 +31,6 @@ def csv(tmp_path):
 
 
 @pytest.fixture
-def run(capsys):
-    """Call the command; gives back its exit code, stdout and stderr."""
-
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture
 def drawn(monkeypatch):
     """What the commands hand to the pictures."""
     calls = []
@@ -57,15 +43,6 @@ def drawn(monkeypatch):
 
         monkeypatch.setattr(plots, name, spy)
     return calls
-
-
-def assert_refused(result, message):
-    code, out, err = result
-    assert code == 2
-    assert out == ""
-    assert err.startswith("fastgd: error: ")
-    assert err.count("\n") == 1
-    assert re.search(message, err), err
 
 
 # surface
@@ -230,7 +207,6 @@ def test_surface_meets_a_bad_window_before_the_training(run, monkeypatch):
 
 
 def test_surface_of_a_network_that_a_minimizer_made(run, tmp_path):
-    pytest.importorskip("scipy")
     saved = tmp_path / "run.npz"
     fastgd.minimize(X, Y, hidden_size=(), method="BFGS", iterations=3).save(saved)
     _, out, _ = run("surface", "--weights-from", saved, *SMALL)

@@ -16,8 +16,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from command import assert_refused
 from fastgd import bucket, page, tutorial
-from fastgd.cli import main
 from fastgd.experiments import EXPERIMENTS, published
 from fastgd.page import calls
 from fastgd.page.markup import Markup, element
@@ -462,29 +462,12 @@ def test_progress_counts_sections(capsys):
     assert "1.00/1.00" in capsys.readouterr().err
 
 
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return call
-
-
 def test_the_command_writes_the_page_of_its_experiments(run, tmp_path):
     path = tmp_path / "page.html"
     code, out, err = run("tutorial", "--experiment", "two-layer", "--html", path)
     assert (code, err) == (0, "")
     assert re.fullmatch(rf"Written to {path} in [\d.]+ m?s\n", out)
     assert path.read_text(encoding="utf-8") == page.build([TWO_LAYER])
-
-
-def assert_refused(result, message):
-    code, out, err = result
-    assert (code, out) == (2, "")
-    assert err.startswith("fastgd: error: ")
-    assert err.count("\n") == 1
-    assert re.search(message, err), err
 
 
 @pytest.mark.parametrize(

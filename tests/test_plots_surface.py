@@ -5,17 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
+from mpl_toolkits.mplot3d import Axes3D
 
 import fastgd
 from fastgd import plots
 from fastgd.optimizers import GradientDescent, Momentum
-
-matplotlib = pytest.importorskip("matplotlib")
-matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.colors import to_hex  # noqa: E402
-from mpl_toolkits.mplot3d import Axes3D  # noqa: E402
 
 X, Y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
 
