@@ -8,7 +8,7 @@ many as it has itself. The words do not change while a kernel runs, and LLVM is 
 """
 
 import operator
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -27,12 +27,14 @@ from numba.extending import (
     models,
     register_model,
 )
-from numba.np.numpy_support import from_dtype
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
+
+# By the annotation itself: what NDArray[...] is made of differs between versions of NumPy.
+_NUMBERS = {Floats: types.float64, Integers: types.int64, Bytes: types.uint8}
 
 _I64 = ir.IntType(64)
 
@@ -72,8 +74,7 @@ def _kind(annotation):
         return types.int64 if annotation is int else types.float64
     if hasattr(annotation, "_fields"):
         return Record(annotation)
-    (dtype,) = get_args(get_args(annotation)[1])
-    return Buffer(from_dtype(np.dtype(dtype)))
+    return Buffer(_NUMBERS[annotation])
 
 
 @register_model(Buffer)
