@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from fastgd.kernel.functions import sigmoid
+from fastgd.kernel.iteration.functions import sigmoid
 from fastgd.kernel.lanes import native_lanes, runs_side_by_side, shapes_for
-from fastgd.kernel.tile import Shape, fma, load, store
+from fastgd.kernel.language.tile import Shape, fma, load, store
 
 CHAIN = 1_000_000
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd import reference
-from fastgd.network import first_weights, layer_sizes
+from fastgd.engine.network import first_weights, layer_sizes
 
 Array = NDArray[np.float64]
 

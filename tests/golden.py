@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fastgd.network import Network, first_weights, flatten, layer_sizes
+from fastgd.arguments.options import Method
+from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
+from fastgd.engine.plan import Plan, Task
 from fastgd.optimizers import AdaDelta, AdaGrad, Adam, Momentum, Nesterov, RMSProp
-from fastgd.options import Method
-from fastgd.plan import Plan, Task
 
 GOLDEN = Path(__file__).with_name("golden.json")
 

@@ -3,14 +3,15 @@
 from importlib.metadata import version
 
 from fastgd import bucket, reference
-from fastgd.box_counting import BoxCounting, box_counting
-from fastgd.edge import Trainability, trainability
-from fastgd.minimization import minimize
-from fastgd.objective import Objective, objective
-from fastgd.race import Race, race
-from fastgd.results import Run, Sweep, load
-from fastgd.surface import Surface, surface
-from fastgd.training import sweep, train
+from fastgd.studies.race import Race, race
+from fastgd.studies.surface import Surface, surface
+from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
+from fastgd.studies.trainability.map import Trainability, trainability
+from fastgd.training.minimization import minimize
+from fastgd.training.objective import Objective, objective
+from fastgd.training.results import Run, Sweep, load
+from fastgd.training.sweep import sweep
+from fastgd.training.train import train
 
 __all__ = [
     "BoxCounting",

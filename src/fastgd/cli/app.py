@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
+from fastgd.article.experiments import EXPERIMENTS, Experiment
 from fastgd.cli.bucket import add_bucket
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.plotting import add_plot
@@ -16,7 +17,6 @@ from fastgd.cli.trainability import add_trainability
 from fastgd.cli.training import show_sweep, show_training
 from fastgd.cli.tutorial import show_tutorial, write_page
 from fastgd.cli.values import or_terminal, read_alpha, read_layers, read_list
-from fastgd.experiments import EXPERIMENTS, Experiment
 
 if TYPE_CHECKING:
     import typer

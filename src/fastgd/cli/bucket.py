@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 
-from fastgd import bucket, checks, plots
-from fastgd.bucket import Basins, Roll
-from fastgd.bucket.basins import NOWHERE
+from fastgd import plots
+from fastgd.arguments.values import check_choice
+from fastgd.arguments.wording import error_text, many, seconds_text
 from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_writable
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import Rows, open_console, print_table, spinner
 from fastgd.cli.values import or_terminal, read_list
 from fastgd.plots import style as pictures
-from fastgd.wording import error_text, many, seconds_text
+from fastgd.studies import bucket
+from fastgd.studies.bucket import Basins, Roll
+from fastgd.studies.bucket.basins import NOWHERE
 
 if TYPE_CHECKING:
     import typer
@@ -161,7 +163,7 @@ def show_example(
 ) -> None:
     """Let the balls of one of the article's problems roll."""
     with refusing():
-        example = bucket.EXAMPLES[checks.check_choice("--example", name, tuple(bucket.EXAMPLES))]
+        example = bucket.EXAMPLES[check_choice("--example", name, tuple(bucket.EXAMPLES))]
     rolled, seconds = _rolled(example.roll, out)
     if out is not None:
         _draw(rolled, out, window or example.window)

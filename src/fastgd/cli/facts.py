@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fastgd import Sweep, tutorial
+from fastgd import Sweep
+from fastgd.arguments.wording import optimizer_name
+from fastgd.article import comparison
+from fastgd.article.comparison import Result
+from fastgd.article.experiments import source
 from fastgd.cli.samples import Samples
-from fastgd.experiments import source
 from fastgd.optimizers import ALL
-from fastgd.tutorial import Result
-from fastgd.wording import optimizer_name
 
 BEST = 10
 """Best runs of a sweep that are shown."""
@@ -98,7 +99,7 @@ def tutorial_facts(results: list[Result], preparing: float) -> dict[str, Any]:
     return {
         "source": source(),
         "experiments": [_result_facts(result) for result in results],
-        "tally": vars(tutorial.tally(results)),
+        "tally": vars(comparison.tally(results)),
         "seconds": sum(result.seconds for result in results),
         "seconds_to_load_the_kernel": preparing,
     }

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Annotated, Any, NamedTuple, TypeVar
 
+from fastgd.arguments.wording import OPTIMIZERS, optimizer_name
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
 from fastgd.optimizers import GradientDescent, Optimizer
-from fastgd.wording import OPTIMIZERS, optimizer_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

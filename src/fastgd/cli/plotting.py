@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 
 import fastgd
-from fastgd import Run, Sweep, curves, plots
-from fastgd.checks import check_choice
+from fastgd import Run, Sweep, plots
+from fastgd.arguments.values import check_choice
+from fastgd.arguments.wording import many
 from fastgd.cli.files import check_writable
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.plots.style import check_ending
-from fastgd.wording import many
+from fastgd.training import statistics
 
 if TYPE_CHECKING:
     import typer
@@ -66,7 +67,7 @@ def add_plot(app: "typer.Typer") -> None:
             float | None,
             option(
                 metavar="ERROR",
-                help=f"With solved: the final error below which a run has ({curves.SOLVED:g}).",
+                help=f"With solved: the final error below which a run has ({statistics.SOLVED:g}).",
             ),
         ] = None,
     ) -> Callable[[], None]:

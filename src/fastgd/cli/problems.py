@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fastgd.article.experiments import EXPERIMENTS
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.samples import Samples, read_samples
 from fastgd.cli.values import read_layers
-from fastgd.experiments import EXPERIMENTS
 
 
 @dataclass(frozen=True)

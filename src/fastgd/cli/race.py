@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
 from fastgd import Race, plots
+from fastgd.arguments.wording import OPTIMIZERS, error_text, joined, many, seconds_text, value_text
 from fastgd.cli.facts import print_json, samples_facts
 from fastgd.cli.methods import read_entry, read_method, takes_method
 from fastgd.cli.planes import PREPARED, check_picture, read_window, write_picture
@@ -16,7 +17,6 @@ from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import open_console, print_table, spinner
 from fastgd.cli.values import or_terminal
 from fastgd.optimizers import GradientDescent
-from fastgd.wording import OPTIMIZERS, error_text, joined, many, seconds_text, value_text
 
 if TYPE_CHECKING:
     import typer

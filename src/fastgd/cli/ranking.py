@@ -3,9 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from fastgd import Sweep
-from fastgd.cli.facts import best_runs, groups
-from fastgd.cli.tables import Rows, fits, print_table
-from fastgd.wording import (
+from fastgd.arguments.wording import (
     axis_text,
     error_text,
     many,
@@ -13,6 +11,8 @@ from fastgd.wording import (
     setting_text,
     value_text,
 )
+from fastgd.cli.facts import best_runs, groups
+from fastgd.cli.tables import Rows, fits, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.wording import listed, many
+from fastgd.arguments.wording import listed, many
 
 SNIFFED = 20
 """Lines of a file that its delimiter is guessed from."""

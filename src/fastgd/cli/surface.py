@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Run, Surface, plots
+from fastgd.arguments.wording import error_text, joined, many, options_text, seconds_text
 from fastgd.cli.facts import print_json, samples_facts
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.planes import PREPARED, check_picture, read_window, write_picture
@@ -18,7 +19,6 @@ from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import open_console, spinner
 from fastgd.cli.values import or_terminal, read_alpha
-from fastgd.wording import error_text, joined, many, options_text, seconds_text
 
 if TYPE_CHECKING:
     import typer

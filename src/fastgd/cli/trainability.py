@@ -7,20 +7,20 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
+from fastgd.arguments.wording import many, seconds_text
 from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_writable
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import open_console, print_table, spinner
 from fastgd.cli.values import or_terminal, read_list
-from fastgd.edge import TILE, WINDOW, Trainability, Window, trainability
-from fastgd.tiles import count_finished, remove, tiles_of
-from fastgd.wording import many, seconds_text
+from fastgd.studies.trainability.map import TILE, WINDOW, Trainability, Window, trainability
+from fastgd.studies.trainability.tiles import count_finished, remove, tiles_of
 
 if TYPE_CHECKING:
     import typer
     from rich.console import Console
 
-    from fastgd.box_counting import BoxCounting
+    from fastgd.studies.trainability.box_counting import BoxCounting
 
 WARM = 5
 """A map of this size compiles the kernel for as many trainings side by side as a large one."""

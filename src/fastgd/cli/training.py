@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Run, Sweep
+from fastgd.arguments.wording import error_text, joined, listed, many, options_text, seconds_text
 from fastgd.cli.facts import print_json, samples_facts, sweep_facts
 from fastgd.cli.files import check_writable
 from fastgd.cli.ranking import show_axes, show_best, show_groups
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.samples import Samples, read_samples
 from fastgd.cli.tables import Rows, open_console, print_table, spinner
-from fastgd.results import Summary
-from fastgd.wording import error_text, joined, listed, many, options_text, seconds_text
+from fastgd.training.results import Summary
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from fastgd import page, tutorial
+from fastgd.arguments.wording import error_text, many, seconds_text
+from fastgd.article import comparison, page
+from fastgd.article.comparison import Result, Setting, lines
+from fastgd.article.experiments import Experiment
+from fastgd.article.twins import DEVIATIONS, TWINS, Mark, digits_text
 from fastgd.cli.facts import print_json, tutorial_facts
 from fastgd.cli.files import check_writable
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.tables import new_table, open_console, print_table, spinner
-from fastgd.experiments import Experiment
 from fastgd.plots.style import pyplot
-from fastgd.tutorial import Result, Setting, lines
-from fastgd.twins import DEVIATIONS, TWINS, Mark, digits_text
-from fastgd.wording import error_text, many, seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,10 +30,10 @@ def show_tutorial(experiments: list[Experiment], as_json: bool) -> None:
     if not as_json:
         _introduce(console, experiments)
     with spinner():
-        preparing = tutorial.prepare(experiments)
+        preparing = comparison.prepare(experiments)
     results = []
     for experiment in experiments:
-        results.append(tutorial.run(experiment))
+        results.append(comparison.run(experiment))
         if not as_json:
             _show_result(console, results[-1])
     if as_json:
@@ -52,7 +52,7 @@ def write_page(path: Path, experiments: list[Experiment], progress: bool, as_jso
         pyplot()  # says what to install, before any work
         begin = perf_counter()
         with spinner():
-            tutorial.prepare(experiments)
+            comparison.prepare(experiments)
         page.write(path, experiments, progress=progress)
     print(f"Written to {path} in {seconds_text(perf_counter() - begin)}")
 
@@ -200,7 +200,7 @@ def _cells(values: NDArray[Any] | None, form: str) -> str:
 
 
 def _conclude(console: "Console", results: list[Result], preparing: float) -> None:
-    tally = tutorial.tally(results)
+    tally = comparison.tally(results)
     names = {
         "errors": tally.errors,
         "direction tables": tally.direction_tables,

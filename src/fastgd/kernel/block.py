@@ -6,14 +6,14 @@ P parameters, R runs side by side.
 
 from typing import Any, NamedTuple
 
-from fastgd.kernel.choice import Choice, markers
-from fastgd.kernel.record import Bytes, Floats, Integers, table_of
-from fastgd.kernel.tile import Shape
+from fastgd.kernel.language.choice import Choice, markers
+from fastgd.kernel.language.record import Bytes, Floats, Integers, table_of
+from fastgd.kernel.language.tile import Shape
 
 
 @markers
 class Shapes(NamedTuple):
-    """The tiles of a kernel (:class:`fastgd.kernel.tile.Shape`).
+    """The tiles of a kernel (:class:`fastgd.kernel.language.tile.Shape`).
 
     A layer's units are worked off in wide tiles, then in narrow ones of one unit. ``row`` is the
     same tile with one row, ``piece`` as many rows as can pass through the sigmoid without spilling

@@ -32,18 +32,25 @@ division behind a condition stays inside. So the first group of samples has no c
 
 from numba import njit, prange, typeof
 
-from fastgd.kernel.batch_norm import normalise, normalise_back
-from fastgd.kernel.batches import draw_batch, learn_chances, new_order, next_batch
 from fastgd.kernel.block import Group, Samples, all_blocks, all_data, all_layers, all_schedules
-from fastgd.kernel.cache import cached_njit
-from fastgd.kernel.choice import dispatch
-from fastgd.kernel.compiler import WholeCompiler
-from fastgd.kernel.functions import INLINED
-from fastgd.kernel.layers import SPLICED, back, forward, gradient
-from fastgd.kernel.masks import drop_units, drop_weights
-from fastgd.kernel.optimizers import prepare
-from fastgd.kernel.tile import call_compiled, runs_of, zeros
-from fastgd.kernel.watch import add_errors, all_over, end_by_overflow, is_watched, look, record_of
+from fastgd.kernel.iteration.batch_norm import normalise, normalise_back
+from fastgd.kernel.iteration.batches import draw_batch, learn_chances, new_order, next_batch
+from fastgd.kernel.iteration.errors import (
+    add_errors,
+    all_over,
+    end_by_overflow,
+    is_watched,
+    look,
+    record_of,
+)
+from fastgd.kernel.iteration.functions import INLINED
+from fastgd.kernel.iteration.layers import SPLICED, back, forward, gradient
+from fastgd.kernel.iteration.masks import drop_units, drop_weights
+from fastgd.kernel.iteration.optimizers import prepare
+from fastgd.kernel.language.cache import cached_njit
+from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.compiler import WholeCompiler
+from fastgd.kernel.language.tile import call_compiled, runs_of, zeros
 
 FLUSH = 255
 """Direction changes are counted in bytes, which are emptied into ``changes`` this often."""

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from numba import prange
 
 from fastgd.kernel.block import all_blocks
-from fastgd.kernel.cache import cached_njit
-from fastgd.kernel.record import Floats, table_of
-from fastgd.kernel.tile import call_compiled
+from fastgd.kernel.language.cache import cached_njit
+from fastgd.kernel.language.record import Floats, table_of
+from fastgd.kernel.language.tile import call_compiled
 
 
 class Grid(NamedTuple):

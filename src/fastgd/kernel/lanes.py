@@ -8,7 +8,7 @@ from functools import cache
 from numba.core.registry import cpu_target
 
 from fastgd.kernel.block import Shapes
-from fastgd.kernel.tile import Shape
+from fastgd.kernel.language.tile import Shape
 
 ROWS = 4
 """Rows of a tile: samples are padded to a multiple of this."""

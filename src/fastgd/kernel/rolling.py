@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange, types
 
-from fastgd.kernel.cache import cached_njit
-from fastgd.kernel.record import Floats, Integers, table_of
-from fastgd.kernel.tile import call_compiled
+from fastgd.kernel.language.cache import cached_njit
+from fastgd.kernel.language.record import Floats, Integers, table_of
+from fastgd.kernel.language.tile import call_compiled
 
 BLOCK = 64
 """Balls that move side by side: enough for the processor's vectors, too few to leave its caches."""

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd import curves
 from fastgd.plots.kinds import check_kind
 from fastgd.plots.lines import check_lines, legend, look, scale_errors
 from fastgd.plots.panels import panels
 from fastgd.plots.style import styled
 from fastgd.plots.titles import group_label, sweep_title
-from fastgd.results import Sweep
+from fastgd.training import statistics
+from fastgd.training.results import Sweep
 
 if TYPE_CHECKING:
     from fastgd.plots.panels import Given
@@ -66,7 +66,7 @@ def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
     with styled() as plt:
         drawn = panels(ax, 2, plt, sharex=ax is None, figsize=(7.3, 6.2))
         for one, values in zip(drawn, quantities, strict=True):
-            _draw(one, alphas, list(curves.groups(sweep, values, along="alpha")))
+            _draw(one, alphas, list(statistics.groups(sweep, values, along="alpha")))
         error, changes = drawn
         if len(error.lines) > 1:
             legend(error)
@@ -81,11 +81,11 @@ def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
     return drawn
 
 
-def _draw(ax: Any, alphas: list[float], found: list[curves.Group]) -> None:
+def _draw(ax: Any, alphas: list[float], found: list[statistics.Group]) -> None:
     check_lines(len(found), "beside alpha, the sweep")
     order = np.argsort(alphas)
     for i, group in enumerate(found):
-        low, median, high = (part[order] for part in curves.quartiles(group.values, axis=1))
+        low, median, high = (part[order] for part in statistics.quartiles(group.values, axis=1))
         x = np.array(alphas)[order]
         ax.plot(x, median, marker="o", label=group_label(group.setting), **look(i))
         if group.values.shape[1] > 1:

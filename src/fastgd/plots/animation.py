@@ -8,9 +8,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd import checks
-from fastgd.bucket import Basins, Roll
-from fastgd.bucket.basins import check_window
+from fastgd.arguments.values import check_count
 from fastgd.plots.bucket import (
     NAMED,
     STATUS_COLOURS,
@@ -23,6 +21,8 @@ from fastgd.plots.bucket import (
     window_of,
 )
 from fastgd.plots.style import COLOURS, axes, check_ending, styled
+from fastgd.studies.bucket import Basins, Roll
+from fastgd.studies.bucket.basins import check_window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +88,7 @@ def film(
     """
     path = Path(path)
     check_ending(path, (".gif",))
-    frames = checks.check_count("frames", frames)
+    frames = check_count("frames", frames)
     balls = rolled.roll if isinstance(rolled, Basins) else rolled
     if balls.path is None:
         raise ValueError("a film needs the balls' path: record_path=True")

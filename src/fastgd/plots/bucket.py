@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.bucket import Basins, Curve, Roll
-from fastgd.bucket.basins import NOWHERE, check_window
 from fastgd.plots.style import COLOURS, axes, styled
+from fastgd.studies.bucket import Basins, Curve, Roll
+from fastgd.studies.bucket.basins import NOWHERE, check_window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.box_counting import BoxCounting
-from fastgd.edge import Trainability
 from fastgd.plots.style import COLOURS, axes, styled
+from fastgd.studies.trainability.box_counting import BoxCounting
+from fastgd.studies.trainability.map import Trainability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgd import curves
 from fastgd.plots.kinds import check_kind
 from fastgd.plots.lines import check_lines, label_iterations, legend, look, scale_errors
 from fastgd.plots.style import axes, styled
 from fastgd.plots.titles import group_label, run_title, sweep_title
-from fastgd.results import Run, Sweep
+from fastgd.training import statistics
+from fastgd.training.results import Run, Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,9 +55,9 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
     ['alpha 0.001', 'alpha 0.01']
     """
     check_kind("errors", result, Run, Sweep)
-    iterations, values = curves.error_curves(result)
+    iterations, values = statistics.error_curves(result)
     if isinstance(result, Sweep):
-        found = list(curves.groups(result, values))
+        found = list(statistics.groups(result, values))
         check_lines(len(found), "the sweep")
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.3, 4.6))
@@ -66,7 +66,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
             ax.set_title(run_title(result))
         else:
             for i, group in enumerate(found):
-                low, median, high = curves.quartiles(group.values)
+                low, median, high = statistics.quartiles(group.values)
                 ax.plot(iterations, median, label=_label(group), **look(i))
                 if len(group.values) > 1:
                     ax.fill_between(
@@ -81,7 +81,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def _label(group: curves.Group) -> str:
+def _label(group: statistics.Group) -> str:
     """The setting, and how many of its runs have no final error."""
     lost = int(np.isnan(group.values[:, -1]).sum())
     runs = len(group.values)

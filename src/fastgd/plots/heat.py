@@ -9,7 +9,7 @@ from fastgd.plots.kinds import check_kind
 from fastgd.plots.panels import panels
 from fastgd.plots.style import SEQUENTIAL, styled
 from fastgd.plots.titles import run_title
-from fastgd.results import Run
+from fastgd.training.results import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

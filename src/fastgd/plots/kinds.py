@@ -1,6 +1,6 @@
 """What a picture can be drawn of."""
 
-from fastgd.results import Run, Sweep
+from fastgd.training.results import Run, Sweep
 
 
 def check_kind(name: str, value: object, *kinds: type[Run] | type[Sweep]) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 from fastgd.plots.style import styled
 from fastgd.plots.surface import looks
 from fastgd.plots.surface import surface as draw_surface
-from fastgd.race import Race
-from fastgd.surface import Surface
+from fastgd.studies.race import Race
+from fastgd.studies.surface import Surface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

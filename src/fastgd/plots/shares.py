@@ -4,19 +4,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgd import curves
+from fastgd.arguments.wording import layers_text, many
 from fastgd.plots.kinds import check_kind
 from fastgd.plots.lines import check_lines, legend, look
 from fastgd.plots.style import axes, styled
 from fastgd.plots.titles import count_seeds, group_label, sweep_title
-from fastgd.results import Sweep
-from fastgd.wording import layers_text, many
+from fastgd.training import statistics
+from fastgd.training.results import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def solved(sweep: Sweep, *, threshold: float = curves.SOLVED, ax: "Axes | None" = None) -> "Axes":
+def solved(
+    sweep: Sweep, *, threshold: float = statistics.SOLVED, ax: "Axes | None" = None
+) -> "Axes":
     r"""Draw the share of seeds that solve the task, with its 95 % interval, per hidden size.
 
     A run solves the task if its final mean \|y - output\| is below the threshold; one that diverged
@@ -49,7 +51,7 @@ def solved(sweep: Sweep, *, threshold: float = curves.SOLVED, ax: "Axes | None" 
 
     See Also
     --------
-    fastgd.curves.solved : The numbers.
+    fastgd.training.statistics.solved : The numbers.
 
     Examples
     --------
@@ -64,9 +66,9 @@ def solved(sweep: Sweep, *, threshold: float = curves.SOLVED, ax: "Axes | None" 
     sizes = sweep.axes.get("hidden_size", [])
     if len(sizes) < 2:
         raise ValueError("solved needs a sweep over several hidden sizes, got one hidden size")
-    found = list(curves.groups(sweep, sweep.final_error, along="hidden_size"))
+    found = list(statistics.groups(sweep, sweep.final_error, along="hidden_size"))
     check_lines(len(found), "beside hidden_size, the sweep")
-    shares = [curves.solved(group.values, threshold) for group in found]
+    shares = [statistics.solved(group.values, threshold) for group in found]
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.3, 4.4))
         for i, (group, share) in enumerate(zip(found, shares, strict=True)):

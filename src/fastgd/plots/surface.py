@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgd.checks import check_choice
-from fastgd.checks.words import shown
+from fastgd.arguments.messages import shown
+from fastgd.arguments.values import check_choice
 from fastgd.plots.style import COLOURS, SEQUENTIAL, axes, styled
-from fastgd.results import Run
-from fastgd.surface import Surface
+from fastgd.studies.surface import Surface
+from fastgd.training.results import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

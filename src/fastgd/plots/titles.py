@@ -3,9 +3,9 @@
 from textwrap import fill
 from typing import Any
 
-from fastgd.curves import SEEDS
-from fastgd.results import Run, Sweep
-from fastgd.wording import joined, many, options_text, setting_text, value_text
+from fastgd.arguments.wording import joined, many, options_text, setting_text, value_text
+from fastgd.training.results import Run, Sweep
+from fastgd.training.statistics import SEEDS
 
 WIDTH = 84
 """Letters in a line of a title, 800 pixels wide."""

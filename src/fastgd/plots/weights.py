@@ -10,7 +10,7 @@ from fastgd.plots.lines import label_iterations, legend
 from fastgd.plots.panels import panels
 from fastgd.plots.style import COLOURS, SEQUENTIAL, styled
 from fastgd.plots.titles import run_title
-from fastgd.results import Run
+from fastgd.training.results import Run
 
 if TYPE_CHECKING:
     from fastgd.plots.panels import Given

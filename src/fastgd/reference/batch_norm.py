@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from fastgd.optimizers import Optimizer
 from fastgd.reference.parameter import Parameter
-from fastgd.results import BatchNorm
+from fastgd.training.results import BatchNorm
 
 FloatArray = NDArray[np.float64]
 

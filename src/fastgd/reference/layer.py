@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.options import Method
+from fastgd.arguments.options import Method
 from fastgd.reference.batch_norm import Normalization
 from fastgd.reference.functions import FUNCTIONS, output_slope
 from fastgd.reference.parameter import Parameter

@@ -5,9 +5,11 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd import checks, loss
-from fastgd.network import Network, layer_sizes
-from fastgd.options import Method
+from fastgd.arguments import loss
+from fastgd.arguments.data import check_data, check_vector
+from fastgd.arguments.options import Method
+from fastgd.arguments.start import check_hidden_size
+from fastgd.engine.network import Network, layer_sizes
 from fastgd.reference.layer import Layer
 
 FloatArray = NDArray[np.float64]
@@ -48,11 +50,11 @@ def objective(
     >>> value, derivative.tolist()
     (1.125, [-1.5])
     """
-    X, y = checks.check_data(X, y)
-    hidden = checks.check_hidden_size(hidden_size)
+    X, y = check_data(X, y)
+    hidden = check_hidden_size(hidden_size)
     method = loss.check(options, X, y, hidden)
     network = Network(layer_sizes(X.shape[1], hidden, y.shape[1]), method.bias)
-    layers = _layers(network, method, checks.check_vector("w", w, network.parameters))
+    layers = _layers(network, method, check_vector("w", w, network.parameters))
     weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
     with np.errstate(all="ignore"):
         outputs = X

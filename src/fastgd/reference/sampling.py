@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.options import Method
+from fastgd.arguments.options import Method
 from fastgd.reference.philox import shuffled, uniform
 
 FloatArray = NDArray[np.float64]

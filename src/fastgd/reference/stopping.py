@@ -4,8 +4,8 @@ from collections import deque
 
 import numpy as np
 
-from fastgd.options import Method
-from fastgd.results import Summary
+from fastgd.arguments.options import Method
+from fastgd.training.results import Summary
 
 
 class Watch:

@@ -6,14 +6,16 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd import checks
-from fastgd.memory import check_memory
-from fastgd.network import count_weights, first_weights, layer_sizes
-from fastgd.options import Method, Options, check
+from fastgd.arguments.data import check_data
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.options import Method, Options, check
+from fastgd.arguments.start import check_alpha, check_start
+from fastgd.arguments.values import check_count, check_seed
+from fastgd.engine.network import count_weights, first_weights, layer_sizes
 from fastgd.reference.layer import Layer
 from fastgd.reference.sampling import Adaptive, Batch, Epochs
 from fastgd.reference.stopping import Watch
-from fastgd.results import Run
+from fastgd.training.results import Run
 
 FloatArray = NDArray[np.float64]
 
@@ -55,7 +57,7 @@ def train(
     weights : sequence of (inputs, outputs) arrays, optional
         First weights to use instead; they also say how many hidden units there are.
     **options
-        Everything else that `fastgd.train` takes, see :class:`fastgd.options.Options`.
+        Everything else that `fastgd.train` takes, see :class:`fastgd.arguments.options.Options`.
 
     Returns
     -------
@@ -76,13 +78,13 @@ def train(
     >>> run.direction_changes[1].ravel().tolist()
     [22, 15, 4, 15]
     """
-    X, y = checks.check_data(X, y)
-    iterations = checks.check_count("iterations", iterations)
-    record_every = checks.check_count("record_every", record_every)
-    hidden, given = checks.check_start(hidden_size, weights, X.shape[1], y.shape[1])
+    X, y = check_data(X, y)
+    iterations = check_count("iterations", iterations)
+    record_every = check_count("record_every", record_every)
+    hidden, given = check_start(hidden_size, weights, X.shape[1], y.shape[1])
     sizes = layer_sizes(X.shape[1], hidden, y.shape[1])
-    rates = checks.check_alpha(alpha, len(sizes) - 1)
-    seed = checks.check_seed(seed)
+    rates = check_alpha(alpha, len(sizes) - 1)
+    seed = check_seed(seed)
     method = check(options, X, y, hidden)
     records = -(-iterations // record_every)
     check_memory(_bytes(sizes, len(X), records, iterations, method), "the training")

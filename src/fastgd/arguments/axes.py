@@ -1,0 +1,84 @@
+"""What is an axis of a sweep, and what one value."""
+
+from collections.abc import Collection, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import array_of
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import length, shown
+
+# Bytes per value of an axis kept as Python objects: 8 for its place in a list and about 32 for
+# itself, as given and once more as checked.
+_AXIS_BYTES = 80
+
+# What could be taken for an axis, but is one value of the argument. An optimizer is a tuple.
+_SINGLE: dict[str, type] = {
+    "hidden_size": tuple,
+    "alpha": tuple,
+    "optimizer": tuple,
+    "activation": str,
+    "output": str,
+    "loss": str,
+}
+
+
+def as_axis(name: str, value: object) -> list[object] | None:
+    """Return the values along an axis of a sweep, unchecked, or None if value is a single one.
+
+    A list, range or 1-D array (a pandas Series, too) is an axis, and so is a 2-D array for
+    `alpha`: its rows become tuples. A tuple is a single value where one may be given, and so is a
+    name; else both are refused, as anything else that holds values. A 0-d array is a single value.
+    `weights` are an axis if they are a list of lists or tuples of 2-D arrays.
+    """
+    if name == "weights":
+        return _listed(name, value) if isinstance(value, list) and _nesting(value) > 3 else None
+    if isinstance(value, (list, range)):
+        return _listed(name, value)
+    if isinstance(value, _SINGLE.get(name, ())):
+        return None
+    if hasattr(value, "__array__"):
+        array = array_of(name, value)
+        if array.ndim > (2 if name == "alpha" else 1):
+            raise ValueError(f"an axis of {name} must be 1-D, got shape {array.shape}")
+        return _listed(name, array) if array.ndim else None
+    if isinstance(value, Iterable):
+        raise TypeError(
+            f"{name} must be one value, or a list, range or 1-D array of values as an axis, "
+            f"got {shown(value)}"
+        )
+    return None
+
+
+def check_axes(axes: Collection[str], *, weights_given: bool) -> None:
+    """Refuse axes that have no effect beside given weights, be these one set or an axis."""
+    for name in ("hidden_size", "seed"):
+        if weights_given and name in axes:
+            raise ValueError(
+                f"{name} must not be an axis where weights are given, since they replace it, "
+                "got both"
+            )
+
+
+def _listed(name: str, axis: list[object] | range | NDArray[np.generic]) -> list[object]:
+    count = axis.size if isinstance(axis, np.ndarray) else length(axis)
+    if count == 0:
+        raise ValueError(f"an axis of {name} must have at least one value, got {shown(axis)}")
+    check_memory(_AXIS_BYTES * count, f"an axis of {name}")
+    if not isinstance(axis, np.ndarray):
+        return list(axis)
+    if axis.ndim == 1:
+        values: list[object] = axis.tolist()
+        return values
+    return list(zip(*axis.T.tolist(), strict=True))
+
+
+def _nesting(value: object) -> int:
+    """Return how many indices lead to a number along the first elements, lists up to 4 deep."""
+    depth = 0
+    while isinstance(value, (list, tuple)) and value and depth < 4:
+        depth += 1
+        value = value[0]
+    dimensions = getattr(value, "ndim", 0)
+    return depth + (dimensions if isinstance(dimensions, int) else 0)

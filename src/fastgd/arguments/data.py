@@ -1,0 +1,172 @@
+"""Samples and weights: arrays of finite numbers."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import length, shown
+
+FloatArray = NDArray[np.float64]
+
+
+def check_data(X: object, y: object) -> tuple[FloatArray, FloatArray]:
+    """Return X as (samples, inputs) and y as (samples, outputs), C-contiguous and writeable.
+
+    They may be lists, arrays, data frames: whatever NumPy reads as real numbers. What has the
+    right form already is not copied, so the caller's own array may come back.
+    """
+    inputs = numbers_of("X", X)
+    _check_two_dimensional(inputs, "X.reshape(-1, 1) for one input")
+    outputs = numbers_of("y", y)
+    if outputs.ndim == 1:
+        outputs = outputs.reshape(-1, 1)
+    if outputs.ndim != 2:
+        raise ValueError(
+            f"y must have shape (samples,) or (samples, outputs), got shape {outputs.shape}"
+        )
+    if len(inputs) != len(outputs):
+        raise ValueError(
+            f"X and y must have the same number of samples, got {len(inputs)} and {len(outputs)}"
+        )
+    return inputs, outputs
+
+
+def check_inputs(X: object, inputs: int) -> FloatArray:
+    """Return X as (samples, inputs), for a network with that many inputs; else as `check_data`."""
+    array = numbers_of("X", X)
+    one_sample = array.shape == (inputs,) and inputs > 1
+    _check_two_dimensional(
+        array, "X.reshape(1, -1) for one sample" if one_sample else "X.reshape(-1, 1) for one input"
+    )
+    if array.shape[1] != inputs:
+        raise ValueError(
+            f"X must have one column for each input of the network ({inputs}), "
+            f"got shape {array.shape}"
+        )
+    return array
+
+
+def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArray, ...]:
+    """Return a copy of the weights, one (inputs, outputs) array per layer.
+
+    The first layer takes `inputs` values, each next one as many as the one before gives, and the
+    last gives `outputs`.
+    """
+    if not isinstance(weights, (list, tuple)):
+        raise TypeError(
+            "weights must be a list or tuple of one (inputs, outputs) array per layer, "
+            f"got {shown(weights)}"
+        )
+    if not weights:
+        raise ValueError(f"weights must have at least one layer, got {shown(weights)}")
+    layers: list[FloatArray] = []
+    rows, source = inputs, "input of X"
+    for k, given in enumerate(weights):
+        layer = numbers_of(f"weights[{k}]", given).copy()
+        if layer.ndim != 2 or layer.shape[0] != rows:
+            raise ValueError(
+                f"weights[{k}] must have shape ({rows}, outputs), one row for each {source}, "
+                f"got shape {layer.shape}"
+            )
+        layers.append(layer)
+        rows, source = layer.shape[1], f"output of weights[{k}]"
+    if rows != outputs:
+        raise ValueError(
+            f"weights[{len(layers) - 1}] must have one column for each output of y ({outputs}), "
+            f"got shape {layers[-1].shape}"
+        )
+    return tuple(layers)
+
+
+def check_sample_weight(value: object, samples: int) -> FloatArray | None:
+    """Return a copy of the factors of the samples' losses, (samples,), or None for None."""
+    if value is None:
+        return None
+    weights = numbers_of("sample_weight", value).copy()
+    if weights.shape != (samples,):
+        raise ValueError(
+            f"sample_weight must have shape ({samples},), one for each sample of X, "
+            f"got shape {weights.shape}"
+        )
+    if weights.min() < 0:
+        at = int(weights.argmin())
+        raise ValueError(f"sample_weight must be at least 0, got {weights[at]} at [{at}]")
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(f"sample_weight must have a finite sum above 0, got a sum of {total}")
+    return weights
+
+
+def check_vector(name: str, value: object, count: int) -> FloatArray:
+    """Return value as (count,) float64 numbers, which need not be finite."""
+    if type(value) is np.ndarray and value.dtype == np.float64 and value.shape == (count,):
+        return value
+    array = array_of(name, value)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
+    if array.shape != (count,):
+        raise ValueError(
+            f"{name} must have shape ({count},), one number for each parameter, "
+            f"got shape {array.shape}"
+        )
+    return array.astype(np.float64)
+
+
+def _check_two_dimensional(X: FloatArray, remedy: str) -> None:
+    if X.ndim != 2:
+        raise ValueError(
+            f"X must have shape (samples, inputs), got shape {X.shape}"
+            + (f": use {remedy}" if X.ndim == 1 else "")
+        )
+
+
+def numbers_of(name: str, value: object) -> FloatArray:
+    """Return value as an array of finite numbers, of any shape but not empty."""
+    array = array_of(name, value)
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
+    with np.errstate(all="ignore"):
+        # Compiled code should meet one type of array only, while data frames give read-only
+        # views and structured arrays unaligned ones.
+        result = np.require(array, dtype=np.float64, requirements=["C", "A", "W"])
+    finite = np.isfinite(result)
+    if not finite.all():
+        at = [int(i) for i in np.unravel_index(int(finite.argmin()), finite.shape)]
+        raise ValueError(f"{name} must be finite, got {result[tuple(at)]} at {at}")
+    return result
+
+
+def array_of(name: str, value: object) -> NDArray[np.generic]:
+    """Return what NumPy makes of value, unless something would get lost on the way."""
+    if hasattr(value, "nnz") and hasattr(value, "toarray"):
+        raise TypeError(
+            f"{name} must be dense, got a sparse {type(value).__name__}: use {name}.toarray()"
+        )
+    if any(map(_is_masked, value if isinstance(value, (list, tuple)) else [value])):
+        raise ValueError(f"{name} must have no masked values, got {shown(value)}")
+    if isinstance(value, range):
+        check_memory(8 * length(value), name)
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be numbers in rows of equal length, got {shown(value)}"
+        ) from error
+    except MemoryError as error:
+        raise ValueError(f"{name} must fit into memory, got {shown(value)}") from error
+    except Exception as error:  # an object's own __array__ may raise anything
+        raise TypeError(f"{name} must be an array of numbers, got {shown(value)}") from error
+
+
+def _is_masked(value: object) -> bool:
+    # Of records (kind V), which are no numbers anyway, NumPy can't tell.
+    return (
+        isinstance(value, np.ma.MaskedArray) and value.dtype.kind != "V" and np.ma.is_masked(value)
+    )

@@ -1,0 +1,143 @@
+"""Single values: counts, flags, numbers within bounds, names; and whole axes of them at once."""
+
+import math
+import numbers
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, SupportsIndex, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.messages import did_you_mean, listed, shown
+
+#: The largest count: twice as much still fits into an int64.
+LARGEST = 2**62
+
+_LAST_SEED = 2**32 - 1
+
+
+class Rule(NamedTuple):
+    """What a number must be: in words, and as a test of one or of an array of them."""
+
+    words: str
+    holds: Callable[[Any], Any]
+    kind: str = "a number"
+
+
+ABOVE_ZERO = Rule("a finite number above 0", lambda value: (value > 0) & (value < math.inf))
+NOT_NEGATIVE = Rule(
+    "a finite number of at least 0", lambda value: (value >= 0) & (value < math.inf)
+)
+FRACTION = Rule("a number of at least 0 and below 1", lambda value: (value >= 0) & (value < 1))
+LIMIT = Rule("a number above 0, or infinity", lambda value: value > 0)
+
+
+def check_number(name: str, value: object, rule: Rule) -> float:
+    """Return value as a float that follows the rule."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be {rule.kind}, got {shown(value)}")
+    try:
+        with np.errstate(all="ignore"):
+            number = float(value)
+    except OverflowError:
+        number = -math.inf if value < 0 else math.inf
+    if not rule.holds(number):
+        raise ValueError(f"{name} must be {rule.words}, got {shown(value)}")
+    return number
+
+
+def check_numbers(name: str, axis: Sequence[object], rule: Rule) -> list[float]:
+    """Return `check_number` of all values of an axis, many at a time."""
+    values = floats(axis)
+    if values is None:
+        return [check_number(name, value, rule) for value in axis]
+    holds = rule.holds(values)
+    if not holds.all():
+        check_number(name, axis[int(holds.argmin())], rule)
+    result: list[float] = values.tolist()
+    return result
+
+
+def floats(axis: Sequence[object]) -> NDArray[np.float64] | None:
+    """Return real numbers as an array; None if not all are plainly that."""
+    kinds = set(map(type, axis))
+    if not all(issubclass(kind, numbers.Real) and not issubclass(kind, bool) for kind in kinds):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            return np.array(axis, dtype=np.float64)
+    except OverflowError:  # 10**400
+        return None
+
+
+def check_count(name: str, value: object, minimum: int = 1, maximum: int = LARGEST) -> int:
+    """Return value as an int from minimum to maximum.
+
+    True is no count, and neither is 3.0: a large count that went through a float has lost its
+    last digits.
+    """
+    count = integer(value)
+    if count is None:
+        raise TypeError(f"{name} must be an int, got {shown(value)}")
+    if count < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {shown(value)}")
+    if count > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {shown(value)}")
+    return count
+
+
+def check_counts(
+    name: str, axis: Sequence[object], minimum: int = 1, maximum: int = LARGEST
+) -> list[int]:
+    """Return `check_count` of all values of an axis, many at a time."""
+    if set(map(type, axis)) == {int}:
+        counts = cast(Sequence[int], axis)
+        if minimum <= min(counts) and max(counts) <= maximum:
+            return list(counts)
+    return [check_count(name, value, minimum, maximum) for value in axis]
+
+
+def check_seed(value: object, name: str = "seed") -> int:
+    """Return value as a seed of `numpy.random.RandomState`: an int in [0, 2**32)."""
+    return check_count(name, value, minimum=0, maximum=_LAST_SEED)
+
+
+def check_seeds(axis: Sequence[object]) -> list[int]:
+    """Return `check_seed` of all values of an axis, many at a time."""
+    return check_counts("seed", axis, minimum=0, maximum=_LAST_SEED)
+
+
+def check_threads(value: object, available: int) -> int:
+    """Return how many threads to use, an int from 1 to `available`; None means all of them."""
+    return available if value is None else check_count("threads", value, maximum=available)
+
+
+def check_choice(name: str, value: object, known: Sequence[str]) -> str:
+    """Return value if it is one of the known names."""
+    quoted = [repr(name) for name in known]
+    rule = f"{name} must be {listed(quoted)}, got {shown(value)}"
+    if not isinstance(value, str):
+        raise TypeError(rule)
+    if value not in known:
+        raise ValueError(rule + did_you_mean(repr(str(value)), quoted))
+    return str(value)
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return value as a bool, if it is Python's or NumPy's."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def integer(value: object) -> int | None:
+    """Return value as an int, or None if it is of another kind."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(cast(SupportsIndex, value))
+    except Exception:  # an object's own __index__ may raise anything
+        return None

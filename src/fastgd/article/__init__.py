@@ -1,0 +1,1 @@
+"""The article retold: its experiments, its published numbers, its page."""

@@ -1,0 +1,213 @@
+"""The page's sections, in the order of the article."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastgd.article.experiments import EXPERIMENTS
+from fastgd.article.page import calls
+from fastgd.article.page.pictures import Picture
+
+CHANGES = (5.0, 3.0)
+PLANE = (5.0, 4.2)
+TALL = (5.0, 5.4)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page.
+
+    Attributes
+    ----------
+    name : str
+        An experiment's name, or an anchor of its own.
+    title, part, text : str
+        Its heading, where in the article it stands, and what to see.
+    pictures : sequence of Picture
+    """
+
+    name: str
+    title: str
+    part: str
+    text: str
+    pictures: Sequence[Picture]
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether it is one of `EXPERIMENTS`."""
+        return self.name in _EXPERIMENTS
+
+
+_EXPERIMENTS = {experiment.name: experiment for experiment in EXPERIMENTS}
+
+
+def _experiment(name: str, *pictures: Picture) -> Section:
+    """Make the section of an experiment, with its own words."""
+    experiment = _EXPERIMENTS[name]
+    return Section(name, experiment.title, experiment.part, experiment.takeaway, pictures)
+
+
+SECTIONS = (
+    _experiment(
+        "thirteen-lines",
+        Picture(
+            calls.thirteen_lines,
+            "The error of the thirteen lines while they learn XOR.",
+            "A falling curve: the mean error is 0.496 at first, 0.099 after 1,000 iterations, "
+            "0.013 after 10,000 and 0.0046 after 60,000.",
+        ),
+    ),
+    Section(
+        "race",
+        "Optimizer race",
+        'part 1, "Visualizing the Difference"',
+        "The same network, data and first weights, and seven optimizers, each with an alpha that "
+        "suits it: their errors, and the ways they go on an error plane.",
+        (
+            Picture(
+                calls.race,
+                "Seven optimizers learn XOR. On the plane a circle is the start, a star the end.",
+                "Above, seven curves of the error over 1,000 iterations: AdaDelta ends lowest, "
+                "at 0.0032, then Adam and RMSProp, then Nesterov, gradient descent and momentum; "
+                "AdaGrad is last at 0.037. Below, their paths over two weights: all start in one "
+                "place and go different ways.",
+                size=(5.0, 7.6),
+            ),
+        ),
+    ),
+    Section(
+        "bucket",
+        "The ball in the bucket",
+        'parts 2 and 3, "Gradient Descent" and "Sometimes It Breaks"',
+        "A ball knows the slope where it is, and nothing else: it goes down by alpha times the "
+        "slope until there is none. That finds the bottom of a bucket. It breaks where slopes are "
+        "too big, where there are several minima, and where slopes are too small.",
+        (
+            Picture(
+                calls.ball,
+                "The ball rolls to the bottom: steps get smaller as the slope does.",
+                "A parabola: the ball, let go at -3, converges to 0 in 101 ever smaller steps.",
+            ),
+            Picture(
+                calls.slopes_too_big,
+                "Problem 1: where slopes are too big each step overshoots to a steeper place. "
+                "Solution 1: a smaller alpha.",
+                "A parabola with two balls, both let go at 1: with alpha 1.05 one jumps from side "
+                "to side ever higher and diverges, with alpha 0.1 the other converges.",
+            ),
+            Picture(
+                calls.local_minimum,
+                "Problem 2: which minimum a ball finds depends on where it starts.",
+                "A curve with two minima. From 2 a ball ends in the shallower one at 1.13, from "
+                "-2 in the lowest place at -1.30.",
+            ),
+            Picture(
+                calls.basins,
+                "Solution 2: 100 random balls end in 5 places; the colours are the stretches that "
+                "belong to each.",
+                "A curve with five minima and five coloured stretches, in which 14, 22, 19, 25 and "
+                "20 balls end.",
+            ),
+            Picture(
+                calls.slopes_too_small,
+                "Problem 3: with too small an alpha the ball stays in the first rut. Solution 3: a "
+                "larger one.",
+                "A wide bowl with a rut on its side. From 4 a ball with alpha 0.01 ends in the rut "
+                "near 3, with alpha 1 another one goes on to the bottom at 0.",
+            ),
+            Picture(
+                calls.flat_stretch,
+                "The other symptom: where it is flat, convergence takes very long or never begins.",
+                "A curve that is flat on the right. From 5 a ball does not move at all; from 3 one "
+                "with alpha 0.1 still rolls after 2,000 steps, and one with alpha 0.9 converges.",
+                kind="png",
+            ),
+        ),
+    ),
+    _experiment(
+        "two-layer",
+        Picture(
+            calls.two_layer,
+            "The two weights: that of the first input ends high, the other one low.",
+            "Two curves: the weight of input 1 rises from -0.17 to 5.28, that of input 2 falls "
+            "from 0.44 to -5.28.",
+        ),
+    ),
+    Section(
+        "error-plane",
+        "The error plane",
+        'part 4, "2 Layer Neural Network"',
+        "The error of that network for every possible set of its two weights, from -10 to 10, and "
+        "the way its training went down on it. It is least where the first weight is high and the "
+        "second one low.",
+        (
+            Picture(
+                calls.error_plane,
+                "The two weights below, the error above them; the training starts at the circle.",
+                "A surface of four plateaus: high at one corner, where all outputs are wrong, low "
+                "at the opposite one; the path leads down to it.",
+                size=PLANE,
+                kind="png",
+            ),
+            Picture(
+                calls.error_plane_from_above,
+                "The same from above.",
+                "A map with contour lines: the path leads from near the middle to the weights 5.28 "
+                "and -5.28, in the corner where the error is least.",
+                size=PLANE,
+            ),
+        ),
+    ),
+    _experiment(
+        "alpha",
+        Picture(
+            calls.alphas,
+            "The error while it learns, for each alpha: 10 learns best.",
+            "Seven curves. With alpha 0.001 the error is still 0.482 after 60,000 iterations; the "
+            "larger alpha is, the faster and farther it falls, up to alpha 10, where it is 0.0012. "
+            "With alpha 100 it stays at 0.125, with 1000 at 0.5.",
+        ),
+        Picture(
+            calls.takeaways,
+            "The takeaways in one picture: where alpha is best, derivatives change their direction "
+            "most.",
+            "Two curves over alpha, from 0.001 to 1000, medians of 100 seeds. The final error is "
+            "smallest at alpha 10, 0.0011, and there are the most direction changes: 169, against "
+            "10 at alpha 0.001 and 8 at 1000.",
+            size=TALL,
+        ),
+        Picture(
+            calls.changes_of_a_tiny_alpha,
+            "Tiny alpha: derivatives hardly ever change direction.",
+            "Heat maps of both layers for alpha 0.001: every weight has 0 or 1 changes.",
+            size=CHANGES,
+        ),
+        Picture(
+            calls.changes_of_the_best_alpha,
+            "Best alpha: they change it a ton.",
+            "Heat maps of both layers for alpha 10: up to 26 changes, and on average 12.",
+            size=CHANGES,
+        ),
+        Picture(
+            calls.changes_of_a_huge_alpha,
+            "Huge alpha: a medium amount.",
+            "Heat maps of both layers for alpha 1000: 1 to 7 changes each.",
+            size=CHANGES,
+        ),
+    ),
+    _experiment(
+        "hidden-32",
+        Picture(
+            calls.hidden_sizes,
+            "With 32 hidden units each alpha ends lower than with 4.",
+            "Six curves. After 60,000 iterations the error with 4 hidden units is 0.0116, 0.0032 "
+            "and 0.0012 for alpha 0.1, 1 and 10; with 32 units it is 0.0097, 0.0027 and 0.0009.",
+        ),
+        Picture(
+            calls.solved,
+            "How many seeds learn XOR at all: 3 units can do it, more of them find it more often.",
+            "Two curves over the number of hidden units, one for alpha 1 and one for alpha 10. "
+            "With 1 unit no seed learns XOR; with 2 it is 28 % and 6 % of them, with 3 it is 89 % "
+            "and 98 %, from 4 on all of them.",
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Network, method and samples to the kernel and back; its only caller beside the bucket."""

@@ -1,0 +1,345 @@
+"""The layout that the kernel works on: where everything of a block of runs is."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.engine.network import Network
+from fastgd.kernel.block import PLAIN, RECENT, VALUES, Block, Data, Layer, Recipe, Shapes
+from fastgd.kernel.iteration.optimizers import STATES
+from fastgd.kernel.lanes import ROWS, shapes_for
+
+LINE = 8
+"""float64 numbers in a cache line."""
+
+GROUP_BYTES = 32 * 1024
+"""Activations and deltas of a group of samples should fit the first-level cache ..."""
+
+GROUP_SAMPLES = 8
+"""... but a group has at least so many samples: each one loads and stores every gradient."""
+
+PAGE = 512
+"""float64 numbers in a memory page: samples that lie whole pages apart fall into one cache set."""
+
+
+def up(number: int, step: int) -> int:
+    """Round up to a multiple of step."""
+    return -(-number // step) * step
+
+
+def pad(
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    weight: NDArray[np.float64] | None = None,
+    *,
+    bias: bool = False,
+    runs: int = 1,
+) -> Data:
+    """Samples as the kernel takes them: padded to whole tiles with copies of importance 0.
+
+    A bias is the weight of one more input that is always 1; ``runs`` repeats every number.
+    """
+    real = len(X)
+    index = np.minimum(np.arange(up(real, ROWS)), real - 1)
+    importance = np.where(np.arange(len(index)) < real, 1.0 if weight is None else weight[index], 0)
+    if bias:
+        X = np.hstack([X, np.ones((real, 1))])
+    arrays = (X[index].ravel(), y[index].ravel(), np.repeat(importance, y.shape[1]))
+    return Data(*(array if runs == 1 else np.repeat(array, runs) for array in arrays))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything of a block of runs is: see :class:`fastgd.kernel.block.Block`.
+
+    Plain integers of any size until :attr:`table` is asked for, so that absurd sizes can be
+    measured before they are refused.
+    """
+
+    network: Network
+    runs: int
+    samples: int
+    group: int
+    recipe: Recipe = PLAIN
+    batch: int = 0
+    """Samples of a batch; 0 if an iteration learns from all."""
+    window: int = 1
+    """Errors that a watched run remembers."""
+
+    @classmethod
+    def plan(
+        cls,
+        network: Network,
+        runs: int,
+        samples: int,
+        recipe: Recipe = PLAIN,
+        batch: int = 0,
+        window: int = 1,
+    ) -> "Layout":
+        """Choose the group of samples that goes through the layers together."""
+        draft = cls(network, runs, samples, ROWS, recipe, batch, window)
+        padded = up(batch or samples, ROWS)
+        if recipe.batch_norm is not None or recipe.batches.name == "adaptive":
+            return replace(draft, group=padded)  # they look at a whole batch
+        fitting = GROUP_BYTES // (16 * sum(draft._rows) + 8 * network.sizes[0])
+        group = max(GROUP_SAMPLES, fitting // ROWS * ROWS)
+        return replace(draft, group=min(up(samples, ROWS), group))
+
+    @property
+    def _rows(self) -> list[int]:
+        """For each layer the distance from one sample's activations to the next."""
+        *hidden, outputs = self.network.sizes[1:]
+        rows = [(units + self.network.bias) * self.runs for units in hidden] + [outputs * self.runs]
+        return [row + LINE if row % PAGE == 0 else row for row in rows]
+
+    @property
+    def _starts(self) -> list[int]:
+        """For each layer where its weights begin; the last entry is where they all end."""
+        starts = [0]
+        for rows, outputs in self.network.panels:
+            starts.append(starts[-1] + up(rows * outputs * self.runs, LINE))
+        return starts
+
+    @property
+    def _activations(self) -> int:
+        return sum(up(self.group * row, LINE) for row in self._rows)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that the weights of a block take, with the gaps between layers."""
+        return self._starts[-1]
+
+    @property
+    def watched(self) -> int:
+        """Numbers that each run keeps of its errors."""
+        return 0 if self.recipe.watch is None else RECENT + self.window
+
+    @property
+    def kept(self) -> int:
+        """Numbers that are put away when a run is over: weights and what is kept of the errors."""
+        return self.parameters + self.watched * self.runs
+
+    @property
+    def _alpha(self) -> int:
+        return up(self.kept, LINE)
+
+    @property
+    def _values(self) -> int:
+        return self._alpha + self.network.layers * self.runs
+
+    @property
+    def _states(self) -> int:
+        """Where the optimizer's numbers begin, as many times the parameters as it has of them."""
+        return up(self._values + VALUES * self.runs, LINE)
+
+    @property
+    def _gradient(self) -> int:
+        """Where the gradient begins; up to here is what a run takes along into another block."""
+        return self._states + STATES[self.recipe.optimizer.name] * self.parameters
+
+    @property
+    def _effective(self) -> int:
+        return self._gradient + self.parameters
+
+    @property
+    def _units(self) -> int:
+        """Where the activations begin, and after them the deltas."""
+        masks = 0 if self.recipe.dropconnect is None else 2 * self.parameters
+        return self._effective + masks
+
+    @property
+    def numbers(self) -> int:
+        """Length of ``Block.numbers``."""
+        areas = 2 if self.recipe.batch_norm is None else 3
+        return self._units + areas * self._activations
+
+    @property
+    def data_runs(self) -> int:
+        """Numbers for each number of the data: 1 unless the runs draw their own samples."""
+        return self.runs if self.recipe.batches.name == "adaptive" else 1
+
+    def _arrays(self, records: int) -> dict[str, tuple[int, type]]:
+        """Length and kind of each array of a block, but for ``numbers``."""
+        inputs, outputs = self.network.sizes[0] + self.network.bias, self.network.sizes[-1]
+        batch = up(self.batch, ROWS) * self.data_runs
+        drawn = self.recipe.batches.name == "adaptive"
+        per_sample = self.samples * self.runs if drawn else 0
+        return {
+            "signs": (self.parameters, np.uint8),
+            "recent": (self.parameters, np.uint8),
+            "changes": (self.parameters, np.int64),
+            "errors": ((records + 1) * self.runs, np.float64),
+            "path": (records * self.parameters if self.recipe.path else 0, np.float64),
+            "ended": (self.runs, np.int64),
+            "outcome": (self.runs, np.int64),
+            "final": (self.runs, np.float64),
+            "kept": (self.kept, np.float64),
+            "kept_changes": (self.parameters, np.int64),
+            "scratch": (2 * self.runs, np.float64),
+            "order": (self.samples if self.batch and not drawn else 0, np.int64),
+            "batch.X": (batch * inputs, np.float64),
+            "batch.y": (batch * outputs, np.float64),
+            "batch.importance": (batch * outputs, np.float64),
+            "tau": (per_sample, np.float64),
+            "chances": (per_sample, np.float64),
+            "draws": (batch if drawn else 0, np.float64),
+        }
+
+    def bytes(self, records: int) -> int:
+        """Memory of one block."""
+        arrays = self._arrays(records).values()
+        return 8 * self.numbers + sum(n * np.dtype(kind).itemsize for n, kind in arrays)
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """The kernel's tiles."""
+        return shapes_for(self.runs, max(self.network.sizes[1:]), self.data_runs)
+
+    @cached_property
+    def table(self) -> NDArray[np.int64]:
+        """A row per layer, see :class:`fastgd.kernel.block.Layer`."""
+        wide = self.shapes.wide.units
+        units = self._units
+        masked = self.recipe.dropconnect is not None
+        table = []
+        for k, (below, outputs) in enumerate(pairwise(self.network.sizes)):
+            inputs = below + self.network.bias
+            start = self._starts[k]
+            layer = Layer(
+                inputs=inputs,
+                units_below=below,
+                outputs=outputs,
+                weights=start,
+                effective=self._effective + start if masked else start,
+                gradient=self._gradient,
+                states=self._states,
+                state=self.parameters,
+                factors=self._effective + self.parameters,
+                alpha=self._alpha + k * self.runs,
+                values=self._values,
+                watch=self.parameters,
+                scale=start + inputs * outputs * self.runs,
+                units=units,
+                row=self._rows[k],
+                deltas=self._activations,
+                normalised=2 * self._activations,
+                full_inputs=below // ROWS * ROWS,
+                wide_inputs=below // wide * wide,
+                wide_outputs=outputs // wide * wide,
+                number=k,
+                is_output=k == self.network.layers - 1,
+            )
+            table.append(layer)
+            units += up(self.group * layer.row, LINE)
+        return np.array(table, dtype=np.int64)
+
+    def allocate(self, blocks: int, records: int) -> Block:
+        """Fresh blocks, all zero: a leading axis of ``blocks`` on every array."""
+        memory = np.zeros(blocks * self.numbers + LINE)
+        begin = -memory.ctypes.data // 8 % LINE
+        numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
+        rest: dict[str, NDArray[Any]] = {
+            name: np.zeros((blocks, length), kind)
+            for name, (length, kind) in self._arrays(records).items()
+        }
+        rest["ended"][:] = -1
+        batch = Data(*(rest.pop(f"batch.{name}") for name in Data._fields))
+        if self.network.bias:
+            self._set_constants(numbers)
+        return Block(numbers=numbers, batch=batch, **rest)
+
+    def _set_constants(self, numbers: NDArray[np.float64]) -> None:
+        """The input that a bias is the weight of, after the units of each hidden layer."""
+        for row in self.table[:-1]:
+            layer = Layer(*row)
+            values = numbers[:, layer.units : layer.units + self.group * layer.row]
+            ones = values.reshape(len(numbers), self.group, layer.row)
+            ones[:, :, layer.outputs * self.runs : (layer.outputs + 1) * self.runs] = 1.0
+
+    def load(
+        self,
+        block: Block,
+        weights: NDArray[np.float64],
+        alpha: NDArray[np.float64],
+        values: NDArray[np.float64],
+    ) -> None:
+        """Put runs into fresh blocks: (lanes, P) weights, (lanes, K) alpha, (lanes, VALUES)."""
+        at = 0
+        for part in self._layers(block.numbers):
+            width = part.shape[1]
+            part[:] = _by_run(weights[:, at : at + width], self.runs)
+            at += width
+        for start, given in ((self._alpha, alpha), (self._values, values)):
+            lanes = block.numbers[:, start : start + given.shape[1] * self.runs]
+            lanes.reshape(len(lanes), -1, self.runs)[:] = _by_run(given, self.runs)
+
+    def pack(self, old: Block, lanes: NDArray[np.int64], records: int) -> Block:
+        """Fresh blocks with the runs of these lanes as they are now; the last one fills up."""
+        blocks = -(-len(lanes) // self.runs)
+        lanes = lanes[np.minimum(np.arange(blocks * self.runs), len(lanes) - 1)]
+        block = self.allocate(blocks, records)
+        taken = [(old.numbers[:, : self._gradient], block.numbers[:, : self._gradient])]
+        names = ("signs", "recent", "changes", "errors", "path", "tau")
+        taken += [(getattr(old, name), getattr(block, name)) for name in names]
+        for source, target in taken:
+            by_lane = source.reshape(len(source), -1, self.runs).transpose(0, 2, 1)
+            moved = by_lane.reshape(len(source) * self.runs, by_lane.shape[2])[lanes]
+            target.reshape(blocks, -1, self.runs)[:] = _by_run(moved, self.runs)
+        return block
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """(P,) where a single run has its parameters in ``Block.numbers``."""
+        places: NDArray[np.int64] = self._gather(np.arange(self.parameters)[None])[0]
+        return places
+
+    def weights(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(lanes, P) weights, from ``Block.numbers`` or ``kept``."""
+        return self._gather(numbers)
+
+    def changes(self, changes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(lanes, P) direction changes, from ``Block.changes`` or ``kept_changes``."""
+        return self._gather(changes)
+
+    def errors(self, block: Block) -> NDArray[np.float64]:
+        """(lanes, records + 1) mean errors."""
+        errors = block.errors.reshape(len(block.errors), -1, self.runs)
+        return errors.transpose(0, 2, 1).reshape(-1, errors.shape[1])
+
+    def path(self, block: Block, records: int) -> NDArray[np.float64]:
+        """(lanes, records, P) recorded weights."""
+        each = np.split(block.path, records, axis=1)
+        return np.stack([self._gather(part) for part in each], axis=1)
+
+    def watch(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(lanes, watched) what is kept of the errors, from ``Block.numbers`` or ``kept``."""
+        part = numbers[:, self.parameters : self.kept].reshape(len(numbers), -1, self.runs)
+        return part.transpose(0, 2, 1).reshape(-1, self.watched)
+
+    def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
+        """View (group, units) of a single run: what layer k of weights led to in the last pass."""
+        layer = Layer(*self.table[k])
+        values = block.numbers[0, layer.units : layer.units + self.group * layer.row]
+        return values.reshape(self.group, layer.row)[:, : layer.outputs]
+
+    def _layers(self, array: NDArray[Any]) -> list[NDArray[Any]]:
+        """Views (blocks, rows * outputs, R) of each layer's part."""
+        panels = zip(self._starts, self.network.panels, strict=False)
+        return [
+            array[:, start : start + rows * outputs * self.runs].reshape(len(array), -1, self.runs)
+            for start, (rows, outputs) in panels
+        ]
+
+    def _gather(self, array: NDArray[Any]) -> NDArray[Any]:
+        parts = [part.transpose(0, 2, 1) for part in self._layers(array)]
+        joined = np.concatenate(parts, axis=2)
+        return joined.reshape(-1, joined.shape[2])
+
+
+def _by_run(values: NDArray[Any], runs: int) -> NDArray[Any]:
+    """(blocks * R, n) values as (blocks, n, R): the runs of a block become neighbours."""
+    return values.reshape(len(values) // runs, runs, values.shape[1]).transpose(0, 2, 1)

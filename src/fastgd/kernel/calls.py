@@ -1,0 +1,156 @@
+"""Calls into the kernel: one block, or many on all threads, safe in threads and after a fork."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
+from fastgd.kernel.descent import address_of, compiled, descend, descend_all
+from fastgd.kernel.grid import Grid, measure, measure_all
+from fastgd.kernel.language.record import encode
+from fastgd.kernel.rolling import BLOCK, Balls, Rules, roll_at_once, roll_in_turn, roller
+
+# Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
+_one_at_a_time = threading.Lock()
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    # Another thread may have held the lock at the fork, and that thread is not in the child.
+    os.register_at_fork(after_in_child=lambda: globals().update(_one_at_a_time=threading.Lock()))
+
+_started_in: int | None = None  # the process whose threads Numba has started
+
+_SMALLEST = float.fromhex("0x1p-1074")
+_ONE = 1.0
+
+
+def _check_arithmetic() -> None:
+    """Refuse to work where subnormal numbers are flushed to zero: other bits would come out.
+
+    Some libraries set that for the whole thread as they are loaded (code built with -ffast-math),
+    and threads inherit it.
+    """
+    if _SMALLEST * _ONE == 0.0:
+        raise RuntimeError(
+            "subnormal numbers must not be flushed to zero, but some library has switched that on "
+            "in this thread: import fastgd and train before loading it"
+        )
+
+
+def available_threads() -> int:
+    """Threads that Numba may start: NUMBA_NUM_THREADS, by default one per processor."""
+    threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    return threads
+
+
+def train_blocks(
+    shapes: Shapes,
+    recipe: Recipe,
+    data: Data,
+    layers: NDArray[np.int64],
+    blocks: Block,
+    schedule: Schedule,
+    threads: int,
+) -> None:
+    """Run all blocks through the schedule on so many threads.
+
+    A forked child has none of its parent's threads, and GNU OpenMP ends a child that asks for them:
+    there the blocks run one after the other, to the same bits.
+    """
+    _check_arithmetic()
+    count = len(blocks.numbers)
+    threads = _allowed(threads, count)
+    facts = encode(data), layers, encode(blocks, count)
+    if threads == 1:
+        for b in range(count):
+            descend(shapes, recipe, *facts, b, encode(schedule))
+        return
+    address = address_of(compiled(shapes, recipe, *facts, 0, encode(schedule)))
+    with _started(threads):
+        descend_all(address, *facts, encode(schedule))
+
+
+def roll_balls(slope: Callable[[float], float], balls: Balls, rules: Rules, threads: int) -> None:
+    """Roll balls on the curve that has this slope, on so many threads at most."""
+    _check_arithmetic()
+    count = -(-len(balls.x) // BLOCK)
+    threads = _allowed(threads, count)
+    arguments = address_of(roller(slope)), encode(balls), encode(rules), count
+    if threads == 1:
+        roll_in_turn(*arguments)
+        return
+    with _started(threads):
+        try:
+            roll_at_once(*arguments)
+        except SystemError as error:  # what the user's own function has raised in a thread
+            raise error.__cause__ or error from None
+
+
+def measure_grid(
+    shapes: Shapes,
+    recipe: Recipe,
+    data: Data,
+    layers: NDArray[np.int64],
+    blocks: Block,
+    schedule: Schedule,
+    grid: Grid,
+    threads: int,
+) -> None:
+    """Measure the points of a grid with the runs of these blocks, on so many threads at most."""
+    _check_arithmetic()
+    count = len(blocks.numbers)
+    threads = _allowed(threads, count)
+    facts = encode(data), layers, encode(blocks, count)
+    address = address_of(compiled(shapes, recipe, *facts, 0, encode(schedule)))
+    arguments = address, *facts, encode(schedule), encode(grid)
+    if threads == 1:
+        for b in range(count):
+            measure(*arguments, b)
+        return
+    with _started(threads):
+        measure_all(*arguments)
+
+
+def _allowed(threads: int, blocks: int) -> int:
+    """How many threads may work on so many blocks: one after a fork."""
+    return min(threads, blocks) if _started_in in (None, os.getpid()) else 1
+
+
+@contextmanager
+def _started(threads: int) -> Iterator[None]:
+    """Let Numba have so many threads, and nobody else call it."""
+    global _started_in
+    with _one_at_a_time:
+        _started_in = os.getpid()
+        before = numba.get_num_threads()
+        numba.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            numba.set_num_threads(before)
+
+
+def bind(
+    shapes: Shapes,
+    recipe: Recipe,
+    data: Data,
+    layers: NDArray[np.int64],
+    blocks: Block,
+    schedule: Schedule,
+) -> Callable[[], None]:
+    """Return what runs the only one of ``blocks`` through the schedule, and run it once.
+
+    Numba's dispatcher looks up the types of all arguments at every call: 55 us. This call has them
+    already: 0.7 us.
+    """
+    train_blocks(shapes, recipe, data, layers, blocks, schedule, threads=1)  # checks the machine
+    facts = encode(data), layers, encode(blocks, 1), 0, encode(schedule)
+    entry = compiled(shapes, recipe, *facts).entry_point
+
+    def call(_alive: object = (data, blocks)) -> None:
+        entry(shapes, recipe, *facts)
+
+    return call

@@ -1,0 +1,1 @@
+"""What one iteration does, as code over tiles."""

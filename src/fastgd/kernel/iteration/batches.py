@@ -1,0 +1,160 @@
+"""Mini-batches: which samples an iteration learns from, gathered into the block's own arrays.
+
+In epochs, all runs see the same batches. In adaptive sampling (AW-SGD: Bouchard, Trouillon, Perez
+and Gaidon, arXiv 1506.09016, Algorithm 1) each run draws its own, from a distribution that follows
+the size of the gradients: a softmax over numbers tau, one for each sample.
+"""
+
+from numba import njit
+
+from fastgd.kernel.block import SAMPLING_RATE, SEED
+from fastgd.kernel.iteration.functions import INLINED, LIMIT, exp_negative
+from fastgd.kernel.iteration.masks import random_words
+from fastgd.kernel.iteration.optimizers import value
+from fastgd.kernel.iteration.random import DRAW, shuffle
+from fastgd.kernel.language.tile import fma, load, runs_of, select, store, zeros
+from fastgd.kernel.language.words import numbers as numbers_of
+from fastgd.kernel.language.words import words
+
+WORD = 2.0**-32
+
+
+@njit(**INLINED)
+def new_order(block, schedule, iteration):
+    """Put the samples in the order of the iteration's epoch."""
+    if schedule.shuffle:
+        shuffle(block.order, schedule.shuffle_seed, iteration // schedule.epoch)
+    else:
+        for i in range(len(block.order)):
+            block.order[i] = i
+
+
+@njit(**INLINED)
+def _copy_sample(target, to, source, at, numbers):
+    for i in range(numbers):
+        target[to * numbers + i] = source[at * numbers + i]
+
+
+@njit(**INLINED)
+def next_batch(data, block, schedule, inputs, outputs, iteration):
+    """Gather the iteration's batch; how many samples it has."""
+    first = iteration % schedule.epoch * schedule.batch
+    real = min(schedule.batch, schedule.samples - first)
+    padded = len(block.batch.y) // outputs
+    for n in range(padded):
+        i = block.order[first + min(n, real - 1)]
+        _copy_sample(block.batch.X, n, data.X, i, inputs)
+        _copy_sample(block.batch.y, n, data.y, i, outputs)
+        for h in range(outputs):
+            weight = data.importance[i * outputs + h] if n < real else 0.0
+            block.batch.importance[n * outputs + h] = weight
+    return real
+
+
+# ---------------------------------------------------------------- adaptive sampling
+
+
+@njit(**INLINED)
+def _chances(one, block, samples):
+    """The softmax of tau."""
+    runs = runs_of(one)
+    largest = load(one, block.tau, 0, 0)
+    for i in range(1, samples):
+        tau = load(one, block.tau, i * runs, 0)
+        largest = select(tau > largest, tau, largest)
+    total = zeros(one)
+    for i in range(samples):
+        below = largest - load(one, block.tau, i * runs, 0)
+        power = select(below > LIMIT, 0.0, exp_negative(select(below > LIMIT, LIMIT, below)))
+        store(one, block.chances, i * runs, 0, power)
+        total = total + power
+    for i in range(samples):
+        store(one, block.chances, i * runs, 0, load(one, block.chances, i * runs, 0) / total)
+
+
+@njit(**INLINED)
+def _pick_samples(one, block, samples, n, word):
+    """The n-th draw of each run: the number of samples whose cumulative chances are at most u."""
+    runs = runs_of(one)
+    u = numbers_of(word) * WORD
+    total, place = zeros(one), zeros(one)
+    for i in range(samples - 1):
+        total = total + load(one, block.chances, i * runs, 0)
+        place = place + select(total > u, 0.0, 1.0)
+    store(one, block.draws, n * runs, 0, place)
+
+
+@njit(**INLINED)
+def draw_batch(one, data, block, schedule, layer, outputs, iteration):
+    """Draw the iteration's batch for each run, weighted so that its gradient is not biased."""
+    runs, samples = runs_of(one), schedule.samples
+    _chances(one, block, samples)
+    seed = words(value(one, block.numbers, layer, SEED))
+    padded = len(block.draws) // runs
+    for n in range(0, padded, 4):
+        w0, w1, w2, w3 = random_words(one, seed, n // 4, 0, DRAW, iteration)
+        _pick_samples(one, block, samples, n, w0)
+        _pick_samples(one, block, samples, n + 1, w1)
+        _pick_samples(one, block, samples, n + 2, w2)
+        _pick_samples(one, block, samples, n + 3, w3)
+    for n in range(padded):
+        for r in range(runs):
+            i = int(block.draws[n * runs + r])
+            for d in range(layer.inputs):
+                block.batch.X[(n * layer.inputs + d) * runs + r] = data.X[
+                    (i * layer.inputs + d) * runs + r
+                ]
+            chance = block.chances[i * runs + r] * samples
+            for h in range(outputs):
+                to, at = (n * outputs + h) * runs + r, (i * outputs + h) * runs + r
+                block.batch.y[to] = data.y[at]
+                weight = data.importance[at] / chance if n < schedule.batch else 0.0
+                block.batch.importance[to] = weight
+
+
+@njit(**INLINED)
+def _square_norm(one, values, at, count):
+    runs = runs_of(one)
+    total = zeros(one)
+    for i in range(count):
+        x = load(one, values, at + i * runs, 0)
+        total = fma(x, x, total)
+    return total
+
+
+@njit(**INLINED)
+def _gradient_norm(one, layers, block, n):
+    """Squared norm of the gradient of the n-th sample of the batch alone."""
+    runs = runs_of(one)
+    bottom = layers[0]
+    inputs = _square_norm(one, block.batch.X, n * bottom.inputs * runs, bottom.inputs)
+    total = zeros(one)
+    for k in range(len(layers)):
+        layer = layers[k]
+        at = layer.units + n * layer.row
+        deltas = _square_norm(one, block.numbers, at + layer.deltas, layer.outputs)
+        total = fma(inputs, deltas, total)
+        if not layer.is_output:
+            above = layers[k + 1]
+            inputs = _square_norm(one, block.numbers, at, above.inputs)
+    return total
+
+
+@njit(**INLINED)
+def learn_chances(one, layers, block, schedule):
+    """Move tau along the gradient of the variance: samples with large gradients come up oftener."""
+    runs, samples = runs_of(one), schedule.samples
+    rate = value(one, block.numbers, layers[0], SAMPLING_RATE) / schedule.batch
+    total = zeros(one)
+    for n in range(schedule.batch):
+        norm = _gradient_norm(one, layers, block, n)
+        total = total + norm
+        store(one, block.scratch, 0, 0, rate * norm)
+        for r in range(runs):
+            i = int(block.draws[n * runs + r])
+            block.tau[i * runs + r] += block.scratch[r]
+    total = rate * total
+    for i in range(samples):
+        chance = load(one, block.chances, i * runs, 0)
+        tau = load(one, block.tau, i * runs, 0)
+        store(one, block.tau, i * runs, 0, fma(-1.0 * chance, total, tau))

@@ -1,0 +1,277 @@
+"""A group of samples through one layer, forward and back, and the update of its parameters.
+
+Numbers contract: every sum is a chain of fused multiply-adds in index order that starts from zero
+(over inputs in the forward pass, over outputs in the pass back, over samples in the gradient). The
+shape of the tiles decides what is computed when, never the order of a sum; so the bits of a run
+are the same for every R, tile, group, chunk, thread and neighbour. A bias is the weight of one
+input more, the last, which is always 1.
+"""
+
+from numba import njit
+
+from fastgd.kernel.block import CLIP, L1, L2, TRIM
+from fastgd.kernel.iteration.functions import INLINED, activate, slope
+from fastgd.kernel.iteration.optimizers import step, value
+from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.tile import (
+    count_changes,
+    fma,
+    fold,
+    load,
+    load_data,
+    magnitude,
+    opaque,
+    panel,
+    rows,
+    rows_of,
+    runs_of,
+    select,
+    store,
+    units,
+    units_of,
+    with_sign,
+    zeros,
+)
+
+# Inlined before types are inferred: such a function only hands its arguments on, and compiling it
+# by itself would optimise everything below it once more (it took a quarter of the compile time).
+SPLICED = {"error_model": "numpy", "inline": "always", "_nrt": False}
+
+
+def activation(hidden, output, layer, a):
+    """The value of the layer's units."""
+
+
+def loss_delta(loss, output, miss, v):
+    """Minus the derivative of a sample's loss by the input of an output unit; miss is y - v."""
+
+
+def _pick_activation(hidden, output, _layer, _a):
+    if hidden.choice == output.choice:
+        return lambda hidden, output, layer, a: activate(output, a)
+
+    def by_layer(hidden, output, layer, a):
+        if layer.is_output:
+            return activate(output, a)
+        return activate(hidden, a)
+
+    return by_layer
+
+
+dispatch(activation, _pick_activation, INLINED)
+dispatch(
+    loss_delta,
+    {
+        "squared": lambda loss, output, miss, v: miss * slope(output, v),
+        # Of both cross entropies, with p = v for sigmoid and p = (1 + v) / 2 for tanh.
+        "cross_entropy": lambda loss, output, miss, v: miss,
+    },
+    INLINED,
+)
+
+
+@njit(**INLINED)
+def trimmed(trimming, shape, delta, numbers, layer):
+    """Small deltas as zero, large ones limited."""
+    if trimming is None:
+        return delta
+    delta = select(magnitude(delta) < value(shape, numbers, layer, TRIM), 0.0, delta)
+    clip = value(shape, numbers, layer, CLIP)
+    return select(magnitude(delta) > clip, with_sign(clip, delta), delta)
+
+
+@njit(**INLINED)
+def _finish(shape, recipe, layout, a, data, target, block, layer, at):
+    """Store what the units make of their inputs, in the last layer also its delta."""
+    if recipe.batch_norm is not None and not layer.is_output:
+        store(shape, block.numbers, at, layer.row, a)
+        return
+    v = activation(recipe.activation, recipe.output, layer, a)
+    store(shape, block.numbers, at, layer.row, v)
+    if layer.is_output:
+        own = runs_of(layout)
+        target, row = target * own, layer.outputs * own
+        miss = load_data(shape, layout, data.y, target, row) - v
+        delta = loss_delta(recipe.loss, recipe.output, miss, v)
+        delta = delta * load_data(shape, layout, data.importance, target, row)
+        delta = trimmed(recipe.trimming, shape, delta, block.numbers, layer)
+        store(shape, block.numbers, at + layer.deltas, layer.row, delta)
+
+
+@njit(**INLINED)
+def _forward_tiles(
+    shape, piece, recipe, layout, of_data, inputs, data, group, block, layer, begin, end
+):
+    """Values of the units from begin to end: activation(inputs @ weights)."""
+    runs = runs_of(shape)
+    numbers, values, D, H = block.numbers, inputs.values, layer.inputs, layer.outputs
+    n = 0
+    while n < group.samples:
+        h = begin
+        while h < end:
+            a = zeros(shape)
+            i = opaque(inputs.start + n * inputs.row)
+            j = opaque(layer.effective + h * runs)
+            for _ in range(D):
+                x = rows(shape, layout, values, i, inputs.row)
+                a = fma(x, panel(shape, numbers, j), a)
+                i += runs_of(layout)
+                j += H * runs
+            at = opaque(layer.units + n * layer.row + h * runs)
+            target = opaque((group.start + n) * H + h)
+            if piece is None:
+                _finish(shape, recipe, of_data, a, data, target, block, layer, at)
+            else:
+                store(shape, numbers, at, layer.row, a)
+                for _ in range(0, rows_of(shape), rows_of(piece)):
+                    a = load(piece, numbers, at, layer.row)
+                    _finish(piece, recipe, of_data, a, data, target, block, layer, at)
+                    at += rows_of(piece) * layer.row
+                    target += rows_of(piece) * H
+            h += units_of(shape)
+        n += rows_of(shape)
+
+
+@njit(**SPLICED)
+def forward(shapes, recipe, layout, inputs, data, group, block, layer):
+    """A group's values of a layer from those of the layer below."""
+    _forward_tiles(
+        shapes.wide, shapes.wide_piece, recipe, layout, shapes.data, inputs, data, group, block,
+        layer, 0, layer.wide_outputs,
+    )  # fmt: skip
+    _forward_tiles(
+        shapes.narrow, shapes.narrow_piece, recipe, layout, shapes.data, inputs, data, group, block,
+        layer, layer.wide_outputs, layer.outputs,
+    )  # fmt: skip
+
+
+@njit(**INLINED)
+def _slope_of(dropout, activation, shape, numbers, at, deltas, row):
+    """The slope of hidden units; dropout has left it where the delta goes."""
+    if dropout is None:
+        return slope(activation, load(shape, numbers, at, row))
+    return load(shape, numbers, at + deltas, row)
+
+
+@njit(**INLINED)
+def _back_tiles(shape, recipe, layout, group, block, layer, below, begin, end):
+    """Deltas of the layer below, units from begin to end: (delta @ weights.T) * slope."""
+    runs = runs_of(shape)
+    numbers, deltas, H = block.numbers, layer.deltas, layer.outputs
+    n = 0
+    while n < group.samples:
+        d = begin
+        while d < end:
+            error = zeros(shape)
+            i = opaque(layer.units + deltas + n * layer.row)
+            j = opaque(layer.effective + d * H * runs)
+            for _ in range(H):
+                delta = rows(shape, layout, numbers, i, layer.row)
+                error = fma(delta, units(shape, numbers, j, H * runs), error)
+                i += runs
+                j += runs
+            at = opaque(below.units + n * below.row + d * runs)
+            change = _slope_of(
+                recipe.dropout, recipe.activation, shape, numbers, at, deltas, below.row
+            )
+            delta = trimmed(recipe.trimming, shape, error * change, numbers, layer)
+            store(shape, numbers, at + deltas, below.row, delta)
+            d += units_of(shape)
+        n += rows_of(shape)
+
+
+@njit(**SPLICED)
+def back(shapes, recipe, group, block, layer, below):
+    """A group's deltas of the layer below from those of a layer."""
+    _back_tiles(shapes.wide, recipe, shapes.one, group, block, layer, below, 0, layer.wide_inputs)
+    _back_tiles(
+        shapes.narrow, recipe, shapes.one, group, block, layer, below,
+        layer.wide_inputs, layer.units_below,
+    )  # fmt: skip
+
+
+@njit(**INLINED)
+def _penalised(penalty, shape, g, w, numbers, layer):
+    """With the derivative of l1 * |w| + l2 / 2 * w**2 taken off."""
+    if penalty is None:
+        return g
+    l1, l2 = value(shape, numbers, layer, L1), value(shape, numbers, layer, L2)
+    g = g - select(magnitude(w) > 0.0, with_sign(l1, w), 0.0)
+    return fma(-1.0 * l2, w, g)
+
+
+@njit(**INLINED)
+def _connected(dropconnect, shape, g, numbers, at, row):
+    """Nothing for the weights that were dropped."""
+    if dropconnect is None:
+        return g
+    return g * load(shape, numbers, at, row)
+
+
+@njit(**INLINED)
+def update(shape, recipe, is_weight, g, block, at, row, layer):
+    """Count direction changes and take a step. NaN per run whose parameters overflow, else 0."""
+    numbers = block.numbers
+    w = load(shape, numbers, at, row)
+    if is_weight:
+        g = _connected(recipe.dropconnect, shape, g, numbers, at + layer.factors, row)
+        g = _penalised(recipe.penalty, shape, g, w, numbers, layer)
+    count_changes(shape, g > 0.0, block.signs, block.recent, at, row)
+    w = step(recipe.optimizer, shape, numbers, layer, at, row, g, w)
+    store(shape, numbers, at, row, w)
+    return fold(shape, w - w)
+
+
+@njit(**INLINED)
+def _gradient_tiles(
+    shape, one, recipe, layout, inputs, group, block, layer, first, d_end, begin, end
+):
+    """Minus the derivative for inputs first to d_end, units begin to end: inputs.T @ delta."""
+    runs = runs_of(shape)
+    numbers, values, row = block.numbers, inputs.values, layer.outputs * runs
+    overflow = zeros(one)
+    d = first
+    while d < d_end:
+        h = begin
+        while h < end:
+            at = opaque(layer.weights + d * row + h * runs)
+            g = zeros(shape)
+            if not group.is_first:
+                g = load(shape, numbers, at + layer.gradient, row)
+            i = opaque(inputs.start + d * runs_of(layout))
+            j = opaque(layer.units + layer.deltas + h * runs)
+            for _ in range(group.samples):
+                x = rows(shape, layout, values, i, runs_of(layout))
+                g = fma(x, panel(shape, numbers, j), g)
+                i += inputs.row
+                j += layer.row
+            if group.is_last:
+                # Kept in a register: through memory it would chain all updates of an iteration.
+                is_weight = d < layer.units_below
+                overflow = overflow + update(shape, recipe, is_weight, g, block, at, row, layer)
+            else:
+                store(shape, numbers, at + layer.gradient, row, g)
+            h += units_of(shape)
+        d += rows_of(shape)
+    return overflow
+
+
+@njit(**SPLICED)
+def gradient(shapes, recipe, layout, inputs, group, block, layer):
+    """Add a group's part to the gradient of a layer's weights; the last group updates them."""
+    overflow = _gradient_tiles(
+        shapes.wide, shapes.one, recipe, layout, inputs, group, block, layer,
+        0, layer.full_inputs, 0, layer.wide_outputs,
+    )  # fmt: skip
+    overflow = overflow + _gradient_tiles(
+        shapes.wide_row, shapes.one, recipe, layout, inputs, group, block, layer,
+        layer.full_inputs, layer.inputs, 0, layer.wide_outputs,
+    )  # fmt: skip
+    overflow = overflow + _gradient_tiles(
+        shapes.narrow, shapes.one, recipe, layout, inputs, group, block, layer,
+        0, layer.full_inputs, layer.wide_outputs, layer.outputs,
+    )  # fmt: skip
+    return overflow + _gradient_tiles(
+        shapes.narrow_row, shapes.one, recipe, layout, inputs, group, block, layer,
+        layer.full_inputs, layer.inputs, layer.wide_outputs, layer.outputs,
+    )  # fmt: skip

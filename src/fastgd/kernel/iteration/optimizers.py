@@ -1,0 +1,157 @@
+"""One step of each optimizer, over a tile of parameters: formulas and papers in fastgd.optimizers.
+
+g is minus the derivative. The states of a parameter are zero at first. Each sum below is fused as
+it stands, and so part of the numbers contract.
+"""
+
+from numba import njit
+
+from fastgd.kernel.block import CORRECTIONS, FIELDS, POWERS
+from fastgd.kernel.iteration.functions import INLINED
+from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.tile import fma, load, runs_of, square_root, store, units
+
+
+@njit(**INLINED)
+def value(shape, numbers, layer, which):
+    """One of the numbers that each run has of its own."""
+    return units(shape, numbers, layer.values + which * runs_of(shape), 0)
+
+
+@njit(**INLINED)
+def put_value(one, numbers, layer, which, tile):
+    """Write such a number."""
+    store(one, numbers, layer.values + which * runs_of(one), 0, tile)
+
+
+@njit(**INLINED)
+def _blend(rho, old, new):
+    """Return rho * old + (1 - rho) * new."""
+    return fma(rho, old, (1.0 - rho) * new)
+
+
+def _gradient_descent(optimizer, shape, numbers, layer, at, row, g, w):
+    return fma(units(shape, numbers, layer.alpha, 0), g, w)
+
+
+def _momentum(optimizer, shape, numbers, layer, at, row, g, w):
+    mu = value(shape, numbers, layer, FIELDS)
+    at += layer.states
+    v = fma(mu, load(shape, numbers, at, row), g)
+    store(shape, numbers, at, row, v)
+    return fma(units(shape, numbers, layer.alpha, 0), v, w)
+
+
+def _nesterov(optimizer, shape, numbers, layer, at, row, g, w):
+    mu = value(shape, numbers, layer, FIELDS)
+    at += layer.states
+    v = fma(mu, load(shape, numbers, at, row), g)
+    store(shape, numbers, at, row, v)
+    return fma(units(shape, numbers, layer.alpha, 0), fma(mu, v, g), w)
+
+
+def _adagrad(optimizer, shape, numbers, layer, at, row, g, w):
+    epsilon = value(shape, numbers, layer, FIELDS)
+    at += layer.states
+    s = fma(g, g, load(shape, numbers, at, row))
+    store(shape, numbers, at, row, s)
+    return fma(units(shape, numbers, layer.alpha, 0), g / (square_root(s) + epsilon), w)
+
+
+def _adadelta(optimizer, shape, numbers, layer, at, row, g, w):
+    rho, epsilon = value(shape, numbers, layer, FIELDS), value(shape, numbers, layer, FIELDS + 1)
+    at += layer.states
+    s = _blend(rho, load(shape, numbers, at, row), g * g)
+    store(shape, numbers, at, row, s)
+    at += layer.state
+    u = load(shape, numbers, at, row)
+    d = square_root((u + epsilon) / (s + epsilon)) * g
+    store(shape, numbers, at, row, _blend(rho, u, d * d))
+    return fma(units(shape, numbers, layer.alpha, 0), d, w)
+
+
+def _rmsprop(optimizer, shape, numbers, layer, at, row, g, w):
+    rho, epsilon = value(shape, numbers, layer, FIELDS), value(shape, numbers, layer, FIELDS + 1)
+    at += layer.states
+    s = _blend(rho, load(shape, numbers, at, row), g * g)
+    store(shape, numbers, at, row, s)
+    return fma(units(shape, numbers, layer.alpha, 0), g / (square_root(s) + epsilon), w)
+
+
+def _adam(optimizer, shape, numbers, layer, at, row, g, w):
+    beta1, beta2 = value(shape, numbers, layer, FIELDS), value(shape, numbers, layer, FIELDS + 1)
+    at += layer.states
+    m = _blend(beta1, load(shape, numbers, at, row), g)
+    store(shape, numbers, at, row, m)
+    at += layer.state
+    s = _blend(beta2, load(shape, numbers, at, row), g * g)
+    store(shape, numbers, at, row, s)
+    # alpha / c1 * m / (sqrt(s) / c2 + epsilon), with a division less: see _corrections.
+    factor, epsilon = (
+        value(shape, numbers, layer, CORRECTIONS),
+        value(shape, numbers, layer, CORRECTIONS + 1),
+    )
+    alpha = units(shape, numbers, layer.alpha, 0) * factor
+    return fma(alpha, m / (square_root(s) + epsilon), w)
+
+
+@njit(**INLINED)
+def _corrections(one, numbers, layer):
+    """For the next update: c2 / c1 and epsilon * c2, c1 = 1 - beta1**t and c2 = sqrt(1 - beta2**t).
+
+    The powers are products, one more factor for each update.
+    """
+    power1 = value(one, numbers, layer, POWERS) * value(one, numbers, layer, FIELDS)
+    power2 = value(one, numbers, layer, POWERS + 1) * value(one, numbers, layer, FIELDS + 1)
+    put_value(one, numbers, layer, POWERS, power1)
+    put_value(one, numbers, layer, POWERS + 1, power2)
+    c2 = square_root(1.0 - power2)
+    put_value(one, numbers, layer, CORRECTIONS, c2 / (1.0 - power1))
+    put_value(one, numbers, layer, CORRECTIONS + 1, value(one, numbers, layer, FIELDS + 2) * c2)
+
+
+def _derivative(optimizer, shape, numbers, layer, at, row, g, w):
+    # No optimizer of fastgd.optimizers: fastgd.objective wants g, and the weights as they were.
+    store(shape, numbers, at + layer.states, row, g)
+    return w
+
+
+def prepare(optimizer, one, numbers, layer):
+    """What is done once before the updates of an iteration."""
+
+
+STEPS = {
+    "GradientDescent": _gradient_descent,
+    "Momentum": _momentum,
+    "Nesterov": _nesterov,
+    "AdaGrad": _adagrad,
+    "AdaDelta": _adadelta,
+    "RMSProp": _rmsprop,
+    "Adam": _adam,
+    "Derivative": _derivative,
+}
+
+STATES = {
+    "GradientDescent": 0,
+    "Momentum": 1,
+    "Nesterov": 1,
+    "AdaGrad": 1,
+    "AdaDelta": 2,
+    "RMSProp": 1,
+    "Adam": 2,
+    "Derivative": 1,
+}
+"""Numbers that an optimizer keeps for each parameter."""
+
+
+def step(optimizer, shape, numbers, layer, at, row, g, w):
+    """The parameters after a step; ``at`` is where they are, ``row`` from a row to the next."""
+
+
+dispatch(step, STEPS, INLINED)
+dispatch(
+    prepare,
+    dict.fromkeys(STEPS, lambda optimizer, one, numbers, layer: None)
+    | {"Adam": lambda optimizer, one, numbers, layer: _corrections(one, numbers, layer)},
+    INLINED,
+)

@@ -1,0 +1,61 @@
+"""Philox4x32-10: random words that are a function of a key and a counter, nothing else.
+
+Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC'11). So a run's
+masks do not depend on its neighbours, its lane, or on what was drawn before.
+
+=================  ==================  =============================================
+what               key                 counter
+=================  ==================  =============================================
+order of an epoch  shuffle_seed, 0     place // 4, 0, epoch (low, high half)
+dropout            seed, 8 * k + 1     sample of the batch // 4, unit, iteration
+dropconnect        seed, 8 * k + 2     input // 4, unit, iteration
+draws              seed, 3             draw // 4, 0, iteration
+=================  ==================  =============================================
+
+k is the layer, and the remainder by 4 says which of the four words is meant.
+"""
+
+from numba import njit
+
+from fastgd.kernel.iteration.functions import INLINED
+
+SHUFFLE, DROPOUT, DROPCONNECT, DRAW = 0, 1, 2, 3
+
+_M0, _M1 = 0xD2511F53, 0xCD9E8D57
+_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+_WORD = 0xFFFFFFFF
+
+
+@njit(**INLINED)
+def philox(c0, c1, c2, c3, k0, k1):
+    """Four random words for a counter of four words and a key of two, be they int64 or Words."""
+    for _ in range(10):
+        p0, p1 = c0 * _M0, c2 * _M1
+        c0, c2 = ((p1 >> 32) & _WORD) ^ c1 ^ k0, ((p0 >> 32) & _WORD) ^ c3 ^ k1
+        c1, c3 = p1 & _WORD, p0 & _WORD
+        k0, k1 = (k0 + _W0) & _WORD, (k1 + _W1) & _WORD
+    return c0, c1, c2, c3
+
+
+@njit(**INLINED)
+def halves(number):
+    """Low and high word of a number up to 2**62."""
+    return number & _WORD, number >> 32
+
+
+@njit(**INLINED)
+def shuffle(order, seed, epoch):
+    """Fill ``order`` with 0, 1, ... and shuffle it (Fisher and Yates), the same for all runs."""
+    low, high = halves(epoch)
+    for i in range(len(order)):
+        order[i] = i
+    group = -1
+    w0 = w1 = w2 = w3 = 0
+    for i in range(len(order) - 1, 0, -1):
+        if i >> 2 != group:
+            group = i >> 2
+            w0, w1, w2, w3 = philox(group, 0, low, high, seed, SHUFFLE)
+        place = i & 3
+        word = w0 if place == 0 else w1 if place == 1 else w2 if place == 2 else w3
+        k = (word * (i + 1)) >> 32
+        order[i], order[k] = order[k], order[i]

@@ -1,0 +1,192 @@
+"""When compiled code may be reused: ``cached_njit`` is ``njit`` with a stricter cache on disk.
+
+Numba's ``cache=True`` watches the function's own file only, numbers its code files in an index that
+is written without a lock, and lets damaged files and missing folders raise. Here there is no index:
+each compiled signature is one file, a checksum and the code. All that decides the code (sources,
+versions, signature, CPU, options) makes up a text, the key. The file's name contains a hash of the
+key, and the checksum covers it too, so one comparison finds a file that is empty, cut short,
+damaged or another key's. Such a file counts as missing and is overwritten. No failure gets out: a
+call that can't load compiles, and one that can't save goes on.
+
+A kernel may depend on kernel sources and arguments only: a global that is read from the environment
+or from another package is frozen into the code without being part of the key.
+"""
+
+import hashlib
+import os
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+import llvmlite.binding
+import numba
+import numpy as np
+from numba.core import config
+from numba.core.caching import FunctionCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+from numba.misc.appdirs import AppDirs
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# The kernel, of which this module's room is one.
+_SOURCES = Path(__file__).absolute().parents[1]
+_PACKAGE = __name__.rsplit(".", 2)[0]
+_PYTHON = f"py{sys.version_info.major}{sys.version_info.minor}{getattr(sys, 'abiflags', '')}"
+
+# Settings that change the code. The CPU and its features are already in Numba's own key, after
+# NUMBA_CPU_NAME, NUMBA_CPU_FEATURES and NUMBA_ENABLE_AVX. A setting that this Numba lacks is None.
+_SETTINGS = (
+    *("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "EXTEND_VARIABLE_LIFETIMES", "OPT", "USING_SVML"),
+    *("LOOP_VECTORIZE", "SLP_VECTORIZE", "LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS"),
+    *("PARFOR_MAX_TUPLE_SIZE", "DEBUG_ARRAY_OPT_RUNTIME", "DEBUG_JIT", "DEBUG_NRT", "NRT_STATS"),
+)
+
+
+def cached_njit(**options: Any) -> Callable[[_Function], _Function]:
+    """``numba.njit(**options)`` with this module's cache, for functions of this package."""
+
+    def decorate(function: _Function) -> _Function:
+        if not function.__module__.startswith(f"{_PACKAGE}."):
+            raise ValueError(
+                f"cached_njit is for functions of {_PACKAGE}, whose sources it watches; "
+                f"got {function.__module__}.{function.__qualname__}"
+            )
+        dispatcher: Any = numba.njit(**options)(function)
+        if hasattr(dispatcher, "_cache"):  # else the function itself: NUMBA_DISABLE_JIT
+            # What cache=True does in Dispatcher.enable_caching.
+            dispatcher._cache = KernelCache(function, repr(sorted(options.items())))
+        return cast("_Function", dispatcher)
+
+    return decorate
+
+
+def _source_stamp() -> str:
+    """Hash over every kernel source and the compiler's versions; empty without readable sources."""
+    versions = (numba.__version__, llvmlite.__version__, llvmlite.binding.llvm_version_info)
+    try:
+        paths = sorted(_SOURCES.rglob("*.py"))
+        sources = [(str(path.relative_to(_SOURCES)), path.read_bytes()) for path in paths]
+    except OSError:
+        sources = []
+    facts = repr((versions, np.__version__, sources))
+    return hashlib.sha256(facts.encode()).hexdigest() if sources else ""
+
+
+# Taken as the sources are imported. Once those on disk differ, nothing is loaded or saved any more.
+_STAMP = _source_stamp()
+
+
+def _folders() -> Iterator[Path]:
+    """Where code may lie, best first; NUMBA_CACHE_DIR rules out the others."""
+    install = f"{_PACKAGE}_{hashlib.sha256(os.fsencode(_SOURCES)).hexdigest()[:16]}"
+    if chosen := getattr(config, "CACHE_DIR", ""):
+        yield Path(chosen, install)
+        return
+    yield _SOURCES / "__pycache__"
+    user = Path(AppDirs("fastgd", appauthor=False).user_cache_dir)
+    if user.is_absolute():  # "~" stays as it is where nobody has a home
+        yield user / install
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc, unused-ignore]
+    """The cache of one function.
+
+    Kept of Numba's class: ``_index_key``, ``enable`` and ``disable``. A dispatcher calls only
+    ``load_overload``, ``save_overload`` and ``flush``, under Numba's compiler lock, and shows
+    ``cache_path`` in its ``stats``.
+    """
+
+    # Numba's constructor is not called: it looks for a writable folder and raises without one.
+    def __init__(self, function: Callable[..., Any], options: str) -> None:
+        self._py_func = function  # used by _index_key
+        self._name = f"{function.__module__}.{function.__qualname__}"
+        self._facts = (_STAMP, _PYTHON, self._name, function.__code__.co_firstlineno, options)
+        # Without the line number, so that an edit above the function still finds its old files.
+        plain = self._name.removeprefix(f"{_PACKAGE}.").translate(str.maketrans("<>", "__"))
+        self._prefix = f"{plain}.{_PYTHON}-"
+        self._stamped_prefix = f"{self._prefix}{_STAMP[:16]}-"
+        self._enabled = True
+
+    @property
+    def cache_path(self) -> str:
+        """The folder tried first."""
+        return str(next(_folders()))
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled signature from disk; None if there is none that fits."""
+        with suppress(Exception):
+            # As in Numba: registers the implementations that the loaded code refers to.
+            target_context.refresh()
+            if self._usable():
+                key = self._key(sig, target_context.codegen())
+                for folder in _folders():
+                    with suppress(Exception):
+                        return self._load(folder / self._file_name(key), key, sig, target_context)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Write a compile result to the first folder that takes it."""
+        with suppress(Exception):
+            # Code with dynamic globals holds addresses of this process.
+            if self._usable() and not data.library.has_dynamic_globals:
+                key = self._key(sig, data.codegen)
+                payload = dumps((sig, data._reduce()))
+                for folder in _folders():
+                    with suppress(OSError):
+                        _write(folder / self._file_name(key), _checksum(key, payload) + payload)
+                        self._remove(folder, keep=self._stamped_prefix)
+                        return
+
+    def flush(self) -> None:
+        """Forget the function's code, of every signature."""
+        for folder in _folders():
+            self._remove(folder)
+
+    def _usable(self) -> bool:
+        return bool(self._enabled and _STAMP) and _source_stamp() == _STAMP
+
+    def _key(self, sig: Any, codegen: Any) -> bytes:
+        settings = [getattr(config, name, None) for name in _SETTINGS]
+        return repr((self._facts, settings, FunctionCache._index_key(self, sig, codegen))).encode()
+
+    def _file_name(self, key: bytes) -> str:
+        return f"{self._stamped_prefix}{hashlib.sha256(key).hexdigest()[:16]}.nbc"
+
+    def _load(self, path: Path, key: bytes, sig: Any, target_context: Any) -> Any:
+        content = path.read_bytes()
+        checksum, payload = content[:32], content[32:]
+        if checksum != _checksum(key, payload):
+            raise ValueError(f"{path} is damaged or belongs to another key")
+        saved_sig, reduced = pickle.loads(payload)
+        if saved_sig != sig:
+            # The key has types by name; two named tuples may share one.
+            raise ValueError(f"{path} is for {saved_sig}, not {sig}")
+        return CompileResult._rebuild(target_context, *reduced)
+
+    def _remove(self, folder: Path, keep: str | None = None) -> None:
+        """Delete the function's files but those that ``keep`` begins; readers hold whole copies."""
+        with suppress(OSError):
+            for path in folder.iterdir():
+                if path.name.startswith(self._prefix) and not (keep and path.name.startswith(keep)):
+                    with suppress(OSError):
+                        path.unlink()
+
+
+def _checksum(key: bytes, payload: bytes) -> bytes:
+    return hashlib.sha256(hashlib.sha256(key).digest() + payload).digest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{uuid4().hex[:16]}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,470 @@
+"""The tile type: a value in the kernel is a small block of numbers held in vector registers.
+
+A tile is a block of ``rows x units x runs`` float64 lanes, in that order: one LLVM vector. Rows
+are samples in the forward pass and back, and inputs in the gradient; runs are independent networks
+trained side by side. A :class:`Shape` is a marker whose three numbers are part of its Numba type,
+so that one kernel source compiles for a single run and for as many as the machine has lanes.
+
+Arrays are one-dimensional. The numbers of one weight or one activation for all runs are
+neighbours; an index counts numbers, a stride is the distance between two rows (or units).
+
+Numba has no vector type, so this file adds one. It is the only file that knows LLVM. Every
+operation is one IEEE 754 operation per lane: nothing is reassociated, and ``fma`` is fused only
+where it is written.
+"""
+
+import operator
+from typing import NamedTuple
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model, typeof_impl
+
+from fastgd.kernel.language.choice import marker
+from fastgd.kernel.language.record import address
+
+_F64 = ir.DoubleType()
+_I64 = ir.IntType(64)
+_I32 = ir.IntType(32)
+_I8 = ir.IntType(8)
+_I1 = ir.IntType(1)
+
+
+class Shape:
+    """Marker for a tile of ``rows x units x runs`` lanes."""
+
+    def __init__(self, rows, units, runs):
+        self.rows, self.units, self.runs = rows, units, runs
+
+
+@marker
+class ShapeType(types.Type):
+    """The Numba type of a :class:`Shape`; the numbers are part of the type."""
+
+    def __init__(self, rows, units, runs):
+        self.rows, self.units, self.runs = rows, units, runs
+        self.width = units * runs
+        self.lanes = rows * units * runs
+        super().__init__(f"Shape({rows}, {units}, {runs})")
+
+
+class Tile(types.Type):
+    """A vector of float64 lanes."""
+
+    def __init__(self, lanes):
+        self.lanes = lanes
+        super().__init__(f"Tile({lanes})")
+
+
+class Mask(types.Type):
+    """A vector of truth values, one per lane: what a comparison gives."""
+
+    def __init__(self, lanes):
+        self.lanes = lanes
+        super().__init__(f"Mask({lanes})")
+
+
+@register_model(Tile)
+class _TileModel(models.PrimitiveModel):
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, ir.VectorType(_F64, fe_type.lanes))
+
+
+@register_model(Mask)
+class _MaskModel(models.PrimitiveModel):
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, ir.VectorType(_I1, fe_type.lanes))
+
+
+@typeof_impl.register(Shape)
+def _typeof_shape(value, _context):
+    return ShapeType(value.rows, value.units, value.runs)
+
+
+# ------------------------------------------------------------------ vectors
+
+
+def _pick(builder, vector, lanes):
+    mask = ir.Constant(ir.VectorType(_I32, len(lanes)), lanes)
+    return builder.shuffle_vector(vector, vector, mask)
+
+
+def splat(builder, value, lanes):
+    """Emit a vector with the value in every lane."""
+    vector = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
+    return _pick(builder, builder.insert_element(vector, value, _I32(0)), [0] * lanes)
+
+
+def _join(builder, parts):
+    """Concatenate pairwise: in this form LLVM spends no instruction on whole registers."""
+    while len(parts) > 1:
+        lanes = list(range(2 * parts[0].type.count))
+        mask = ir.Constant(ir.VectorType(_I32, len(lanes)), lanes)
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [builder.shuffle_vector(a, b, mask) for a, b in pairs]
+    return parts[0]
+
+
+def _tiles(builder, sig, args):
+    """The arguments as vectors: a number becomes that number in every lane."""
+    lanes = sig.return_type.lanes
+    return [
+        value if isinstance(kind, Tile | Mask) else splat(builder, value, lanes)
+        for value, kind in zip(args, sig.args, strict=True)
+    ]
+
+
+def _tile_or_number(kind):
+    return kind if isinstance(kind, Tile) else types.float64
+
+
+def _call(builder, name, args):
+    vector = args[0].type
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(vector, [vector] * len(args)),
+        f"{name}.v{vector.count}f64",
+    )
+    return builder.call(function, args)
+
+
+# ------------------------------------------------------------------ arithmetic
+
+
+def _operator(function, first, result, emit):
+    """Define a binary operator where at least one argument is a ``first``."""
+
+    @infer_global(function)
+    class _Operator(AbstractTemplate):
+        def generic(self, args, kws):
+            vectors = [a for a in args if isinstance(a, first)]
+            if kws or len(args) != 2 or not vectors:
+                return None
+            kinds = (a if isinstance(a, first) else types.float64 for a in args)
+            return signature(result(vectors[0].lanes), *kinds)
+
+    def lower(_context, builder, sig, args):
+        return emit(builder, *_tiles(builder, sig, args))
+
+    for pair in ((first, first), (first, types.Float), (types.Float, first)):
+        lower_builtin(function, *pair)(lower)
+
+
+_operator(operator.add, Tile, Tile, lambda builder, a, b: builder.fadd(a, b))
+_operator(operator.sub, Tile, Tile, lambda builder, a, b: builder.fsub(a, b))
+_operator(operator.mul, Tile, Tile, lambda builder, a, b: builder.fmul(a, b))
+_operator(operator.truediv, Tile, Tile, lambda builder, a, b: builder.fdiv(a, b))
+_operator(operator.gt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
+_operator(operator.lt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
+_operator(operator.ge, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
+_operator(operator.or_, Mask, Mask, lambda builder, a, b: builder.or_(a, b))
+
+
+@intrinsic
+def fma(_typing, x, y, z):
+    """``x * y + z`` with one rounding; at least one of the three is a tile."""
+    lanes = next(kind.lanes for kind in (x, y, z) if isinstance(kind, Tile))
+
+    def codegen(_context, builder, sig, args):
+        return _call(builder, "llvm.fma", _tiles(builder, sig, args))
+
+    return Tile(lanes)(*map(_tile_or_number, (x, y, z))), codegen
+
+
+@intrinsic
+def magnitude(_typing, x):
+    """``abs(x)``."""
+
+    def codegen(_context, builder, _sig, args):
+        return _call(builder, "llvm.fabs", args)
+
+    return x(x), codegen
+
+
+@intrinsic
+def square_root(_typing, x):
+    """``sqrt(x)``."""
+
+    def codegen(_context, builder, _sig, args):
+        return _call(builder, "llvm.sqrt", args)
+
+    return x(x), codegen
+
+
+@intrinsic
+def with_sign(_typing, x, sign):
+    """``x`` with the sign of ``sign``, also of a zero."""
+
+    def codegen(_context, builder, sig, args):
+        return _call(builder, "llvm.copysign", _tiles(builder, sig, args))
+
+    lanes = x.lanes if isinstance(x, Tile) else sign.lanes
+    return Tile(lanes)(_tile_or_number(x), _tile_or_number(sign)), codegen
+
+
+@intrinsic
+def select(_typing, mask, a, b):
+    """``a`` where the mask holds, else ``b``; either may be a number."""
+
+    def codegen(_context, builder, sig, args):
+        return builder.select(*_tiles(builder, sig, args))
+
+    return Tile(mask.lanes)(mask, _tile_or_number(a), _tile_or_number(b)), codegen
+
+
+@intrinsic
+def add_exponent(_typing, x, shifted):
+    """``x * 2**n`` for a normal result; the low bits of ``shifted``, n + 1.5 * 2**52, are n."""
+
+    def codegen(_context, builder, _sig, args):
+        bits = ir.VectorType(_I64, x.lanes)
+        n = builder.shl(builder.bitcast(args[1], bits), ir.Constant(bits, [52] * x.lanes))
+        return builder.bitcast(builder.add(builder.bitcast(args[0], bits), n), args[0].type)
+
+    return x(x, shifted), codegen
+
+
+@intrinsic
+def fold(_typing, shape, tile):
+    """Sum over rows and units, pairwise: one number per run."""
+
+    def codegen(_context, builder, _sig, args):
+        value = args[1]
+        while value.type.count > shape.runs:
+            half = value.type.count // 2
+            low, high = (_pick(builder, value, list(range(i, i + half))) for i in (0, half))
+            value = builder.fadd(low, high)
+        return value
+
+    return Tile(shape.runs)(shape, tile), codegen
+
+
+@intrinsic
+def any_nan(_typing, tile):
+    """Whether any lane is NaN."""
+
+    def codegen(_context, builder, _sig, args):
+        nan = builder.fcmp_unordered("uno", args[0], args[0])
+        bits = builder.bitcast(nan, ir.IntType(tile.lanes))
+        return builder.icmp_unsigned("!=", bits, bits.type(0))
+
+    return types.boolean(tile), codegen
+
+
+@intrinsic
+def anywhere(_typing, mask):
+    """Whether the mask holds in any lane."""
+
+    def codegen(_context, builder, _sig, args):
+        bits = builder.bitcast(args[0], ir.IntType(mask.lanes))
+        return builder.icmp_unsigned("!=", bits, bits.type(0))
+
+    return types.boolean(mask), codegen
+
+
+# ------------------------------------------------------------------ memory
+
+
+class _Array(NamedTuple):
+    """An argument that is an array or a buffer, while code is emitted."""
+
+    context: object
+    builder: object
+    kind: types.Type
+    value: object
+
+    def address(self, index, vector):
+        first = address(self.context, self.builder, self.kind, self.value, index, vector.count)
+        return self.builder.bitcast(first, vector.as_pointer())
+
+    def load(self, index, lanes, element=_F64):
+        vector = ir.VectorType(element, lanes)
+        align = 1 if element == _I8 else 8
+        return self.builder.load(self.address(index, vector), align=align)
+
+    def store(self, value, index):
+        align = 1 if value.type.element == _I8 else 8
+        self.builder.store(value, self.address(index, value.type), align=align)
+
+    def gather(self, index, stride, count, lanes, spread=None):
+        """Join ``count`` vectors ``stride`` apart, each spread over lanes first if asked."""
+        parts = []
+        for _ in range(count):
+            part = self.load(index, lanes)
+            parts.append(part if spread is None else _pick(self.builder, part, spread))
+            index = self.builder.add(index, stride)
+        return _join(self.builder, parts)
+
+
+@intrinsic
+def zeros(_typing, shape):
+    """A tile of zeros."""
+
+    def codegen(_context, _builder, _sig, _args):
+        return ir.Constant(ir.VectorType(_F64, shape.lanes), [0.0] * shape.lanes)
+
+    return Tile(shape.lanes)(shape), codegen
+
+
+@intrinsic
+def load(_typing, shape, array, index, stride):
+    """A whole tile: lane ``array[index + row * stride + unit * runs + run]``."""
+
+    def codegen(context, builder, sig, args):
+        source = _Array(context, builder, array, args[1])
+        return source.gather(args[2], args[3], shape.rows, shape.width)
+
+    return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def load_data(_typing, shape, layout, array, index, stride):
+    """A tile of data, which all runs share if ``layout.runs`` is 1.
+
+    Lane ``array[index + row * stride + unit * layout.runs + run]``, with no run if it is shared.
+    """
+    own = layout.runs
+    spread = [u * own + run % own for u in range(shape.units) for run in range(shape.runs)]
+
+    def codegen(context, builder, sig, args):
+        source = _Array(context, builder, array, args[2])
+        return source.gather(args[3], args[4], shape.rows, shape.units * own, spread)
+
+    return Tile(shape.lanes)(shape, layout, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def rows(_typing, shape, layout, array, index, stride):
+    """One number per row and run, for all units: lane ``array[index + row * stride + run]``.
+
+    ``layout`` is a shape whose ``runs`` says what the array holds: 1 if all runs share its numbers.
+    """
+    spread = [run % layout.runs for _ in range(shape.units) for run in range(shape.runs)]
+
+    def codegen(context, builder, sig, args):
+        source = _Array(context, builder, array, args[2])
+        return source.gather(args[3], args[4], shape.rows, layout.runs, spread)
+
+    return Tile(shape.lanes)(shape, layout, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def units(_typing, shape, array, index, stride):
+    """One number per unit and run, for all rows: lane ``array[index + unit * stride + run]``."""
+
+    def codegen(context, builder, sig, args):
+        source = _Array(context, builder, array, args[1])
+        value = source.gather(args[2], args[3], shape.units, shape.runs)
+        return _pick(builder, value, list(range(shape.width)) * shape.rows)
+
+    return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def panel(_typing, shape, array, index):
+    """:func:`units` of neighbours: lane ``array[index + unit * runs + run]``, in one load."""
+
+    def codegen(context, builder, sig, args):
+        value = _Array(context, builder, array, args[1]).load(args[2], shape.width)
+        return _pick(builder, value, list(range(shape.width)) * shape.rows)
+
+    return Tile(shape.lanes)(shape, array, types.int64), codegen
+
+
+def _row(builder, shape, value, row):
+    return _pick(builder, value, list(range(row * shape.width, (row + 1) * shape.width)))
+
+
+@intrinsic
+def store(_typing, shape, array, index, stride, tile):
+    """Write a whole tile to where :func:`load` reads it."""
+
+    def codegen(context, builder, sig, args):
+        _, target, at, step, value = args
+        target = _Array(context, builder, array, target)
+        for row in range(shape.rows):
+            target.store(_row(builder, shape, value, row), at)
+            at = builder.add(at, step)
+        return context.get_dummy_value()
+
+    return types.void(shape, array, types.int64, types.int64, tile), codegen
+
+
+@intrinsic
+def count_changes(_typing, shape, mask, before, counts, index, stride):
+    """Add 1 to each byte of ``counts`` whose byte in ``before`` is not the mask.
+
+    Then the mask replaces these bytes. They lie like the numbers that :func:`load` reads.
+    """
+
+    def codegen(context, builder, sig, args):
+        _, value, old, changed, at, step = args
+        old = _Array(context, builder, before, old)
+        changed = _Array(context, builder, counts, changed)
+        value = builder.zext(value, ir.VectorType(_I8, shape.lanes))
+        for row in range(shape.rows):
+            now = _row(builder, shape, value, row)
+            change = builder.xor(now, old.load(at, shape.width, _I8))
+            changed.store(builder.add(changed.load(at, shape.width, _I8), change), at)
+            old.store(now, at)
+            at = builder.add(at, step)
+        return context.get_dummy_value()
+
+    return types.void(shape, mask, before, counts, types.int64, types.int64), codegen
+
+
+# ------------------------------------------------------------------ shapes
+
+
+def _number_of(attribute):
+    @intrinsic
+    def number(_typing, shape):
+        def codegen(_context, _builder, _sig, _args):
+            return _I64(getattr(shape, attribute))
+
+        return types.int64(shape), codegen
+
+    return number
+
+
+rows_of = _number_of("rows")
+units_of = _number_of("units")
+runs_of = _number_of("runs")
+
+
+@intrinsic
+def opaque(_typing, index):
+    """The same index, of which LLVM does not know where it comes from."""
+
+    def codegen(_context, builder, _sig, args):
+        return builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0", list(args), side_effect=False)
+
+    return types.int64(types.int64), codegen
+
+
+# ------------------------------------------------------------------ calls
+
+
+@intrinsic
+def call_compiled(_typing, address, arguments):
+    """Call a compiled function that returns None by its address, with a tuple of arguments.
+
+    Numba would link the callee's code into each caller and optimise it there again.
+    """
+
+    def codegen(context, builder, sig, args):
+        kinds = tuple(arguments)
+        function = context.call_conv.get_function_type(types.none, kinds).as_pointer()
+        status, _ = context.call_conv.call_function(
+            builder,
+            builder.inttoptr(args[0], function),
+            types.none,
+            kinds,
+            cgutils.unpack_tuple(builder, args[1], len(kinds)),
+        )
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, arguments), codegen

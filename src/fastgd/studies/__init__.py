@@ -1,0 +1,1 @@
+"""One question to many trainings: a frozen result, no picture, no print."""

@@ -1,0 +1,214 @@
+"""basins(): where balls from everywhere end, and which stretch of the line belongs to which."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.messages import shown
+from fastgd.arguments.values import ABOVE_ZERO, Rule, check_count, check_number, check_seed
+from fastgd.studies.bucket.curves import Given
+from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
+from fastgd.studies.bucket.rolling import Roll, roll
+
+FloatArray = NDArray[np.float64]
+Window = tuple[float, float]
+
+POINTS = 2001
+"""Balls that are let go at equal distances, to find the stretches."""
+
+HALVINGS = 40
+"""Of the distance between two of them, to find where one stretch ends and the next begins."""
+
+APART = 1e-3
+"""Balls that end nearer to each other than this share of the window are in one minimum."""
+
+NOWHERE = -1
+
+
+class Stretch(NamedTuple):
+    """A part of the line from which all balls end in the same minimum, or in none (-1)."""
+
+    left: float
+    right: float
+    minimum: int
+
+
+@dataclass(frozen=True, eq=False)
+class Basins:
+    """The minima that balls end in, from left to right.
+
+    Attributes
+    ----------
+    minima, heights : (minima,) array
+        Where they are, and how high.
+    counts : (minima,) array of int
+        How many of the random balls ended in each.
+    stretches : tuple of Stretch
+        The window, cut where one basin ends and another begins.
+    roll : Roll
+        The random balls.
+    owner : (balls,) array of int
+        The minimum of each ball; -1 for a ball that did not converge.
+    window : (float, float)
+        Where they were let go.
+    """
+
+    minima: FloatArray
+    heights: FloatArray
+    counts: NDArray[np.int64]
+    stretches: tuple[Stretch, ...]
+    roll: Roll
+    owner: NDArray[np.int64]
+    window: Window
+
+    def __repr__(self) -> str:
+        """How many balls ended in how many places."""
+        places = ", ".join(f"{x:.6g}" for x in self.minima)
+        lost = int((self.owner == NOWHERE).sum())
+        rest = f", {lost} in none" if lost else ""
+        return f"Basins({len(self.owner)} balls in {len(self.minima)} minima: {places}{rest})"
+
+
+def basins(
+    curve: Given | None = None,
+    window: Window | None = None,
+    *,
+    slope: Given | None = None,
+    balls: int = 100,
+    seed: int = 1,
+    record_path: bool = False,
+    **options: Any,
+) -> Basins:
+    """Let balls go at random places, and see where they end (article, part 3, "Solution 2").
+
+    "Imagine that we randomly placed 100 balls on this line and started optimizing all of them. If
+    we did so, they would all end up in only 5 positions."
+
+    Parameters
+    ----------
+    curve, slope : function or str, optional
+        As in :func:`roll`; without either a curve like the article's, ``FIVE_MINIMA``.
+    window : (float, float)
+        From where to where balls are let go; needed with a curve of your own.
+    balls : int
+        How many are let go at random.
+    seed : int
+        Of the random places (uniform, ``numpy.random.RandomState``).
+    record_path : bool
+        Keep where these were at each step.
+    **options
+        ``alpha``, ``rule``, ``iterations``, ``tolerance``, ``farthest`` and ``threads`` of
+        :func:`roll`.
+
+    Returns
+    -------
+    Basins
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described; the message states the rule and what came.
+
+    Notes
+    -----
+    A basin belongs to the rule and to alpha, too: balls that overshoot may end elsewhere. The
+    stretches come from 2,001 balls at equal distances and are then narrowed down by bisection;
+    narrower ones may be missed.
+
+    Examples
+    --------
+    >>> from fastgd import bucket
+    >>> found = bucket.basins()
+    >>> found
+    Basins(100 balls in 5 minima: -5.33438, -3.15462, -0.653414, 1.93551, 4.29511)
+    >>> found.counts
+    array([14, 22, 19, 25, 20])
+    >>> [round(stretch.right, 3) for stretch in found.stretches]
+    [-4.539, -1.834, 0.605, 3.127, 6.0]
+    """
+    if curve is None and slope is None:
+        curve, window = FIVE_MINIMA, FIVE_MINIMA_WINDOW if window is None else window
+    low, high = check_window(window)
+    balls = check_count("balls", balls)
+    seed = check_seed(seed)
+    if options.get("alpha") is not None:
+        options["alpha"] = check_number("alpha", options["alpha"], ABOVE_ZERO)
+    again: Callable[..., Roll] = partial(roll, slope, curve=curve, **options)
+    places = np.random.RandomState(seed).uniform(low, high, balls)
+    rolled = again(places, record_path=record_path)
+    grid = np.linspace(low, high, POINTS)
+    on_grid = again(grid)
+    apart = APART * (high - low)
+    minima = _places(np.concatenate([_ends(rolled), _ends(on_grid)]), apart)
+    find = partial(_owners, minima, apart)
+    owner = find(rolled)
+    heights, _ = rolled.curve.at(minima)
+    return Basins(
+        minima,
+        heights,
+        np.bincount(owner[owner != NOWHERE], minlength=len(minima)),
+        _stretches(grid, find(on_grid), lambda x: find(again(x))),
+        rolled,
+        owner,
+        (low, high),
+    )
+
+
+def check_window(window: object) -> Window:
+    """Return from where to where."""
+    if not isinstance(window, list | tuple) or len(window) != 2:
+        raise TypeError(f"window must be two numbers, the smaller one first, got {shown(window)}")
+    rule = Rule("a finite number", isfinite)
+    low, high = (check_number(f"window[{k}]", end, rule) for k, end in enumerate(window))
+    if not (low < high and isfinite(high - low)):
+        raise ValueError(f"window must have the smaller number first, got ({low:g}, {high:g})")
+    return low, high
+
+
+def _ends(rolled: Roll) -> FloatArray:
+    """Where the balls that converged are."""
+    ends: FloatArray = rolled.x[rolled.status == "converged"]
+    return ends
+
+
+def _places(ends: FloatArray, apart: float) -> FloatArray:
+    """One place, the one in the middle, for balls that are near each other."""
+    ordered = np.sort(ends)
+    if not len(ordered):
+        return ordered
+    groups = np.split(ordered, np.flatnonzero(np.diff(ordered) > apart) + 1)
+    return np.array([group[len(group) // 2] for group in groups])
+
+
+def _owners(minima: FloatArray, apart: float, rolled: Roll) -> NDArray[np.int64]:
+    """The minimum that each ball is in."""
+    owner = np.full(rolled.x.shape, NOWHERE)
+    if len(minima):
+        distance = np.abs(rolled.x[:, None] - minima)
+        near = distance.argmin(axis=1)
+        there = (rolled.status == "converged") & (distance.min(axis=1) <= apart)
+        owner[there] = near[there]
+    return owner
+
+
+def _stretches(
+    grid: FloatArray, owner: NDArray[np.int64], find: Callable[[FloatArray], NDArray[np.int64]]
+) -> tuple[Stretch, ...]:
+    """Cut the line between neighbours that end in different places."""
+    cuts = np.flatnonzero(owner[1:] != owner[:-1])
+    left, right = grid[cuts], grid[cuts + 1]
+    for _ in range(HALVINGS if len(cuts) else 0):
+        middle = (left + right) / 2
+        is_left = find(middle) == owner[cuts]
+        left, right = np.where(is_left, middle, left), np.where(is_left, right, middle)
+    edges = [grid[0], *((left + right) / 2), grid[-1]]
+    minima = [*owner[cuts], owner[-1]]
+    return tuple(
+        Stretch(float(a), float(b), int(minimum))
+        for a, b, minimum in zip(edges, edges[1:], minima, strict=False)
+    )

@@ -1,0 +1,301 @@
+"""roll(): balls that run down a curve, by the article's three rules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments.data import numbers_of
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import shown
+from fastgd.arguments.values import (
+    ABOVE_ZERO,
+    LIMIT,
+    NOT_NEGATIVE,
+    Rule,
+    check_choice,
+    check_count,
+    check_flag,
+    check_number,
+    check_threads,
+)
+from fastgd.engine.progress import progress_bar
+from fastgd.kernel.calls import available_threads, roll_balls
+from fastgd.kernel.rolling import ROLLING, Balls, Rules
+from fastgd.studies.bucket.curves import Curve, Given, curve_of
+
+_STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}
+
+RULES = tuple(_STEPS)
+"""The article's "Oversimplified", "Naive" and "Improved Gradient Descent"."""
+
+STATUS = np.array(["rolling", "converged", "stuck", "diverged"])
+
+_FINITE = Rule("a finite number", np.isfinite)
+
+ALPHA = 0.1
+"""The article's."""
+
+GROUP = 2**15
+"""Balls that a call of the kernel moves: their numbers stay in the processor's caches."""
+
+EVALUATIONS = 2**21
+"""Slopes that a call of the kernel takes, some 10 ms: Ctrl-C and progress live between calls."""
+
+# Nine arrays of a ball as given, broadcast, in the kernel and in the result, and its status.
+_BALL_BYTES = 9 * 8 + 36
+
+
+@dataclass(frozen=True, eq=False)
+class Roll:
+    """Where balls have ended; arrays have the shape of start and alpha, one ball has numbers.
+
+    Attributes
+    ----------
+    x : float or array
+        Where they ended.
+    height, slope : float or array
+        Of the curve there; the height is NaN if only the slope is known.
+    status : str or array of str
+        "converged": the slope is within the tolerance, and the curve rises on both sides.
+        "stuck": the slope is within the tolerance, but this is no minimum: a flat stretch, or a
+        summit. "rolling": the iterations ran out. "diverged": farther from the start than
+        ``farthest``, or where x or the slope is not finite.
+    iterations : int or array of int
+        Steps made.
+    path : (..., steps + 1) array or None
+        Where they were before each step and at the end, if asked; NaN after the end.
+    start, alpha : float or array
+        As given.
+    rule : {"sign", "naive", "alpha"}
+        The rule.
+    curve : Curve
+        What they rolled on.
+    """
+
+    x: Any
+    height: Any
+    slope: Any
+    status: Any
+    iterations: Any
+    path: NDArray[np.float64] | None
+    start: Any
+    alpha: Any
+    rule: str
+    curve: Curve = field(repr=False)
+
+    @property
+    def step(self) -> str:
+        """A step, as the article writes it."""
+        return f"x -= {_STEPS[self.rule]}"
+
+    def __repr__(self) -> str:
+        """What became of the ball, or of how many."""
+        if np.ndim(self.status) == 0:
+            return f"Roll(x={self.x:.6g}, {self.status} after {self.iterations} iterations)"
+        counts = {name: int((self.status == name).sum()) for name in STATUS}
+        parts = [f"{count} {name}" for name, count in counts.items() if count]
+        return f"Roll({self.status.size} balls: {', '.join(parts)})"
+
+
+def roll(
+    slope: Given | None = None,
+    start: ArrayLike | None = None,
+    *,
+    curve: Given | None = None,
+    alpha: ArrayLike | None = None,
+    rule: str = "alpha",
+    iterations: int = 10_000,
+    tolerance: float = 1e-9,
+    farthest: float = 1e9,
+    record_path: bool = False,
+    threads: int | None = None,
+    progress: bool = False,
+) -> Roll:
+    """Let balls roll down a curve (article, part 2: the ball in the bucket).
+
+    Parameters
+    ----------
+    slope : function or str, optional
+        The slope of the curve: a function of one number that Numba can compile (its globals are
+        constants), or an expression of x. If left out it is derived from the curve by dual numbers,
+        exactly.
+    start : float or array_like
+        Where the balls are let go.
+    curve : function or str, optional
+        The curve, of the same kinds. If left out heights are not known.
+    alpha : float or array_like, optional
+        Factor of the slope, or of its sign; 0.1 by default. Broadcast against ``start``. The naive
+        rule has none.
+    rule : {"alpha", "naive", "sign"}
+        What a step does: ``x -= alpha * slope`` ("Improved Gradient Descent"), ``x -= slope``
+        ("Naive Gradient Descent") or ``x -= alpha * sign(slope)`` ("Oversimplified Gradient
+        Descent", which does not say how far to move).
+    iterations : int
+        The most steps of a ball.
+    tolerance : float
+        A ball stops where the slope is no larger than this; the article's is 0.
+    farthest : float
+        A ball farther from its start than this has diverged; infinity is allowed.
+    record_path : bool
+        Keep where the balls were at each step.
+    threads : int, optional
+        All by default.
+    progress : bool
+        Show a progress bar (needs tqdm).
+
+    Returns
+    -------
+    Roll
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described, or the slope is not finite where a ball is let go; the
+        message states the rule and what came.
+
+    Notes
+    -----
+    Bits depend on neither threads nor neighbours. Sums, products and whole powers are the same on
+    all machines; sin, exp and the like are those of the machine's mathematical library.
+
+    To tell a minimum from a flat stretch, the slope is looked up on either side at growing
+    distances (a millionth of x, or of 1 if that is larger, doubled up to 40 times) until it exceeds
+    the tolerance: in a minimum the curve rises on both sides.
+
+    Examples
+    --------
+    >>> from fastgd import bucket
+    >>> bucket.roll(curve="x**4 - 3*x**2 + x", start=2, alpha=0.01)
+    Roll(x=1.1309, converged after 223 iterations)
+
+    The first of the article's three problems, slopes that are too big, and its solution:
+
+    >>> bucket.roll(lambda x: 2 * x, [1, 1], alpha=[1.1, 0.1]).status
+    array(['diverged', 'converged'], dtype='<U9')
+    """
+    if start is None:
+        raise ValueError("start must be given: where the balls are let go")
+    starts = _numbers("start", start, _FINITE)
+    rule = check_choice("rule", rule, RULES)
+    rates = _check_alpha(alpha, rule)
+    iterations = check_count("iterations", iterations)
+    tolerance = check_number("tolerance", tolerance, NOT_NEGATIVE)
+    farthest = check_number("farthest", farthest, LIMIT)
+    recording = check_flag("record_path", record_path)
+    threads = check_threads(threads, available_threads())
+    bar = check_flag("progress", progress)
+    try:
+        shape = np.broadcast_shapes(starts.shape, rates.shape)
+    except ValueError:
+        raise ValueError(
+            "start and alpha must have shapes that can be broadcast, "
+            f"got {starts.shape} and {rates.shape}"
+        ) from None
+    count = int(np.prod(shape))
+    length = iterations + 1 if recording else 0
+    check_memory(count * (_BALL_BYTES + 16 * length), "the balls")
+    found = curve_of(curve, slope)
+    _check_slopes(found, starts)
+
+    start_of = np.broadcast_to(starts, shape).reshape(-1).copy()
+    path = np.full(count * length, np.nan)
+    if recording:
+        path[::length] = start_of
+    balls = Balls(
+        x=start_of.copy(),
+        start=start_of,
+        alpha=np.broadcast_to(rates, shape).reshape(-1).copy(),
+        iterations=np.zeros(count, np.int64),
+        outcome=np.full(count, ROLLING, np.int64),
+        path=path,
+    )
+    rules = Rules(0, 0, int(rule == "sign"), length, tolerance, farthest)
+    with progress_bar(bar, count * iterations) as advance:
+        _roll_all(found, balls, rules, iterations, threads, advance)
+    heights, slopes = found.at(balls.x)
+    most = int(balls.iterations.max())
+    return Roll(
+        x=_shaped(balls.x, shape),
+        height=_shaped(heights, shape),
+        slope=_shaped(slopes, shape),
+        status=_shaped(STATUS[balls.outcome], shape),
+        iterations=_shaped(balls.iterations, shape),
+        path=path.reshape(*shape, length)[..., : most + 1].copy() if recording else None,
+        start=_shaped(start_of, shape),
+        alpha=_shaped(balls.alpha, shape),
+        rule=rule,
+        curve=found,
+    )
+
+
+def _roll_all(
+    curve: Curve,
+    balls: Balls,
+    rules: Rules,
+    iterations: int,
+    threads: int,
+    advance: Callable[[int], None],
+) -> None:
+    """Roll group after group until its balls have ended or the iterations are done."""
+    for begin in range(0, len(balls.x), GROUP):
+        end = min(begin + GROUP, len(balls.x))
+        group = _part(balls, rules, begin, end)
+        step = max(1, EVALUATIONS // (end - begin))
+        for first in range(0, iterations, step):
+            last = min(first + step, iterations)
+            roll_balls(curve.slope, group, rules._replace(first=first, last=last), threads)
+            if not (group.outcome == ROLLING).any():
+                advance((end - begin) * (iterations - first))
+                break
+            advance((end - begin) * (last - first))
+
+
+def _part(balls: Balls, rules: Rules, begin: int, end: int) -> Balls:
+    """Some of the balls: views."""
+    places = slice(begin, end)
+    return Balls(
+        balls.x[places],
+        balls.start[places],
+        balls.alpha[places],
+        balls.iterations[places],
+        balls.outcome[places],
+        balls.path[begin * rules.length : end * rules.length],
+    )
+
+
+def _shaped(values: NDArray[Any], shape: tuple[int, ...]) -> Any:
+    """Numbers in the shape of what was given; a single one as Python's own."""
+    return values.reshape(shape) if shape else values.item()
+
+
+def _check_alpha(alpha: object, rule: str) -> NDArray[np.float64]:
+    if rule == "naive":
+        if alpha is not None:
+            raise ValueError(f"alpha must be left out with rule='naive', got {shown(alpha)}")
+        return np.array(1.0)
+    rates = np.array(ALPHA) if alpha is None else _numbers("alpha", alpha, ABOVE_ZERO)
+    wrong = rates[~ABOVE_ZERO.holds(rates)]
+    if wrong.size:
+        raise ValueError(f"alpha must be {ABOVE_ZERO.words}, got {wrong[0]:g}")
+    return rates
+
+
+def _numbers(name: str, given: object, rule: Rule) -> NDArray[np.float64]:
+    """One number that follows the rule, or an array of finite ones."""
+    if isinstance(given, list | tuple | range) or getattr(given, "ndim", False):
+        return numbers_of(name, given)
+    return np.array(check_number(name, given, rule))
+
+
+def _check_slopes(curve: Curve, starts: NDArray[np.float64]) -> None:
+    _, slopes = curve.at(starts)
+    finite = np.isfinite(slopes)
+    if not finite.all():
+        at = np.unravel_index(int(finite.argmin()), finite.shape)
+        raise ValueError(
+            f"the slope must be finite where a ball is let go, got {slopes[at]:g} at x = "
+            f"{starts[at]:g} of {curve.text}"
+        )

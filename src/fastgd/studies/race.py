@@ -1,0 +1,264 @@
+"""race(): several optimizers on the same problem, from the same first weights."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments import options
+from fastgd.arguments.data import check_data
+from fastgd.arguments.messages import shown
+from fastgd.arguments.plane import Weight
+from fastgd.arguments.start import check_alpha, check_start
+from fastgd.arguments.values import check_choice, check_count, check_flag
+from fastgd.engine.progress import progress_bar
+from fastgd.optimizers import (
+    ALL,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    GradientDescent,
+    Momentum,
+    Nesterov,
+    Optimizer,
+    RMSProp,
+)
+from fastgd.studies.surface import Surface, surface
+from fastgd.training.results import Alpha, Run
+from fastgd.training.train import train
+
+FIELD: dict[type[Optimizer], float] = {
+    GradientDescent: 10.0,
+    Momentum: 1.0,
+    Nesterov: 2.0,
+    AdaGrad: 0.2,
+    AdaDelta: 100.0,
+    RMSProp: 0.02,
+    Adam: 0.1,
+}
+"""The optimizers that run if none are named, and the alpha of each.
+
+It is the one of 0.001, 0.002, 0.005, 0.01, ..., 500 that leaves the smallest mean error on the
+article's 3-4-1 network after 1000 iterations, over the seeds 1 to 64.
+"""
+
+RECORDS = 1000
+"""Points of a curve and of a path, about, unless ``record_every`` says otherwise."""
+
+MARGIN = 0.1
+"""Room around the paths on a plane, as a share of their extent."""
+
+Entry = Optimizer | tuple[Optimizer, Alpha]
+
+
+@dataclass(frozen=True, eq=False)
+class Race:
+    """Trainings that differ in their optimizer only; made by :func:`race`.
+
+    Attributes
+    ----------
+    runs : dict of str to Run
+        Each optimizer's training with recorded weights, by its name, in the order given.
+    X, y : (samples, inputs) and (samples, outputs) arrays
+        What they learned.
+    """
+
+    runs: dict[str, Run]
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        """Who came in, in which order, with what error."""
+        ranks = (f"{name}: {self.runs[name].final_error:.6g}" for name in self.ranking())
+        return f"Race({', '.join(ranks)})"
+
+    def ranking(self) -> list[str]:
+        """The names by their final error, smallest first; those without one come last."""
+        errors = {name: run.final_error for name, run in self.runs.items()}
+        return sorted(errors, key=lambda name: (np.isnan(errors[name]), errors[name]))
+
+    def reached(self, error: float) -> dict[str, int | None]:
+        """The first recorded iteration at which each one's error was below ``error``, or None.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> from fastgd.optimizers import GradientDescent, Momentum
+        >>> X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+        >>> race = fastgd.race(X, y, [(GradientDescent(), 1), (Momentum(), 1)], hidden_size=(),
+        ...                    iterations=100)
+        >>> race.reached(0.1)
+        {'GradientDescent': 36, 'Momentum': 5}
+        """
+        found: dict[str, int | None] = {}
+        for name, run in self.runs.items():
+            below = np.flatnonzero(np.append(run.errors, run.final_error) < error)
+            when = np.append(run.recorded, run.iterations)
+            found[name] = int(when[below[0]]) if len(below) else None
+        return found
+
+    def surface(
+        self,
+        axes: tuple[Weight, Weight] = ((0, 0, 0), (0, 1, 0)),
+        span: Any = None,
+        resolution: int = 201,
+        at: str | None = None,
+    ) -> Surface:
+        """An error plane of the network that holds all paths.
+
+        Parameters
+        ----------
+        axes, span, resolution
+            As in :func:`fastgd.surface`; without a span the window is what the paths of all runs
+            that have not diverged need.
+        at : str, optional
+            Whose last weights the others are held at; by default the winner's.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not as described.
+        """
+        name = self.ranking()[0] if at is None else check_choice("at", at, list(self.runs))
+        goal = self.runs[name]
+        if span is None:
+            # A plane of two points, for nothing but the places of the paths on it.
+            probe = surface(self.X, self.y, goal, axes=axes, resolution=2)
+            going = [run for run in self.runs.values() if run.status != "diverged"] or [goal]
+            span = _window(np.concatenate([probe.path(run)[:, :2] for run in going]))
+        return surface(self.X, self.y, goal, axes=axes, span=span, resolution=resolution)
+
+
+def race(
+    X: ArrayLike,
+    y: ArrayLike,
+    optimizers: Mapping[str, Entry] | Sequence[Entry] | None = None,
+    *,
+    hidden_size: int | tuple[int, ...] = 4,
+    iterations: int = 1000,
+    record_every: int | None = None,
+    seed: int = 1,
+    weights: Sequence[ArrayLike] | None = None,
+    progress: bool = False,
+    **given_options: Unpack[options.Options],
+) -> Race:
+    """Train the same network with several optimizers, all from the same first weights.
+
+    What the article links to under "Visualizing the Difference". Each run is what
+    :func:`fastgd.train` gives for its optimizer and alpha.
+
+    Parameters
+    ----------
+    X, y, hidden_size, iterations, seed, weights
+        As in :func:`fastgd.train`.
+    optimizers : dict or list, optional
+        Those of :mod:`fastgd.optimizers` to run, each alone or with its alpha as a pair
+        ``(optimizer, alpha)``; a dict names them. One alone has the alpha of :data:`FIELD`; by
+        default all seven run with theirs.
+    record_every : int, optional
+        Errors and weights are recorded every so many iterations; by default about 1000 times.
+    progress : bool
+        Show a progress bar (needs tqdm).
+    **given_options
+        All others of :class:`fastgd.arguments.options.Options` but ``optimizer``.
+
+    Returns
+    -------
+    Race
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described; the message states the rule and what came.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> from fastgd.optimizers import GradientDescent, Momentum
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> fastgd.race(X, y, {"plain": (GradientDescent(), 1), "heavy ball": (Momentum(0.9), 1)})
+    Race(heavy ball: 0.0118064, plain: 0.0429846)
+    """
+    inputs, targets = check_data(X, y)
+    hidden, _ = check_start(hidden_size, weights, inputs.shape[1], targets.shape[1])
+    shared: dict[str, Any] = dict(given_options)
+    if "optimizer" in shared:
+        raise TypeError(
+            f"optimizers must name who runs, got optimizer={shown(shared['optimizer'])}"
+        )
+    field = _field(optimizers)
+    for optimizer, alpha in field.values():
+        check_alpha(alpha, len(hidden) + 1)
+        options.check(shared | {"optimizer": optimizer}, inputs, targets, hidden)
+    iterations = check_count("iterations", iterations)
+    bar = check_flag("progress", progress)
+    every = -(-iterations // RECORDS) if record_every is None else record_every
+    runs = {}
+    with progress_bar(bar, len(field), unit="run") as advance:
+        for name, (optimizer, alpha) in field.items():
+            runs[name] = train(
+                inputs,
+                targets,
+                hidden_size=hidden_size,
+                alpha=alpha,
+                iterations=iterations,
+                record_every=every,
+                seed=seed,
+                weights=weights,
+                record_weights=True,
+                **shared | {"optimizer": optimizer},
+            )
+            advance(1)
+    return Race(runs, inputs.copy(), targets.copy())
+
+
+def _field(given: Any) -> dict[str, tuple[Optimizer, Any]]:
+    """Who runs, with which alpha, each by a name of its own."""
+    if given is None:
+        given = [kind() for kind in FIELD]
+    is_several = isinstance(given, list) or (isinstance(given, tuple) and type(given) is tuple)
+    if not (isinstance(given, Mapping) or is_several):
+        raise TypeError(
+            f"optimizers must be a list, or a dict by name, of optimizers, got {shown(given)}"
+        )
+    if not given:
+        raise ValueError(f"optimizers must be at least one, got {shown(given)}")
+    if isinstance(given, Mapping):
+        return {str(name): _entry(name, entry) for name, entry in given.items()}
+    entries = [_entry(k, entry) for k, entry in enumerate(given)]
+    return dict(zip(_names(entries), entries, strict=True))
+
+
+def _entry(place: object, entry: Any) -> tuple[Optimizer, Any]:
+    """One optimizer with its alpha."""
+    if isinstance(entry, ALL):
+        return entry, FIELD[type(entry)]
+    if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], ALL):
+        return entry
+    raise TypeError(
+        f"optimizers[{place!r}] must be one of fastgd.optimizers, such as Adam(), or a pair "
+        f"(optimizer, alpha), got {shown(entry)}"
+    )
+
+
+def _names(entries: Sequence[tuple[Optimizer, Any]]) -> list[str]:
+    """Their names: the kind, or where this is not one alone its fields, or the alpha as well."""
+    short = [type(optimizer).__name__ for optimizer, _ in entries]
+    full = [repr(optimizer) for optimizer, _ in entries]
+    longest = [f"{name}, alpha {alpha}" for name, (_, alpha) in zip(full, entries, strict=True)]
+    for name in longest:
+        if longest.count(name) > 1:
+            raise ValueError(f"optimizers must differ from one another, got {name} twice")
+    return [
+        next(forms[k] for forms in (short, full, longest) if forms.count(forms[k]) == 1)
+        for k in range(len(entries))
+    ]
+
+
+def _window(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    """From where to where each axis must go to show these points."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = np.maximum(MARGIN * (high - low), 1e-3 * np.maximum(1, np.abs(high)))
+    return tuple(zip((low - room).tolist(), (high + room).tolist(), strict=True))

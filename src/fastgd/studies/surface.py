@@ -1,0 +1,351 @@
+"""surface(): the error of a network over a grid of two of its weights, the others held."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments import options
+from fastgd.arguments.data import check_data, check_weights
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import did_you_mean, listed, shown
+from fastgd.arguments.options import Method
+from fastgd.arguments.plane import Weight, check_spans, check_two_weights
+from fastgd.arguments.values import check_count, check_flag, check_threads
+from fastgd.engine.layout import Layout, pad
+from fastgd.engine.lowering import base_values, recipe_of
+from fastgd.engine.network import Network, Parts, Weights
+from fastgd.engine.plan import CHUNK_SECONDS, block_seconds
+from fastgd.engine.progress import progress_bar
+from fastgd.engine.session import schedule_of
+from fastgd.kernel.block import Block, Layer
+from fastgd.kernel.calls import available_threads, measure_grid
+from fastgd.kernel.grid import Grid
+from fastgd.kernel.lanes import runs_side_by_side
+from fastgd.training.results import Run
+
+THREAD_SECONDS = 1e-4
+"""Work that is worth another thread."""
+
+
+class SurfaceOptions(TypedDict, total=False):
+    """Keyword arguments of :func:`surface` that decide what a network's error is.
+
+    They mean what they mean in :func:`fastgd.train`, see
+    :class:`fastgd.arguments.options.Options`. All others are about learning, and no part of the
+    error.
+    """
+
+    activation: str
+    output: str
+    bias: bool
+    sample_weight: ArrayLike | None
+
+
+_NAMES = tuple(SurfaceOptions.__annotations__)
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    r"""The error plane of a network over two of its weights; made by :func:`surface`.
+
+    Attributes
+    ----------
+    axes : pair of (layer, input, output)
+        The weight of each axis; ``input`` counts the layer's inputs, then its bias.
+    x, y : (resolution,) arrays
+        Values of the first and of the second weight.
+    errors : (resolution, resolution) array
+        ``errors[r, c]`` is the mean \\|y - output\\| where the first weight is ``x[c]`` and the
+        second one ``y[r]``; infinite or NaN where a number overflows.
+    weights, biases : tuples of arrays
+        Where the others are held, a layer each; biases are empty if there are none.
+    samples : int
+        How many samples the mean is over.
+    options : dict
+        The options that are not the default.
+    """
+
+    axes: tuple[Weight, Weight]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    weights: Weights
+    biases: Weights = ()
+    samples: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """The axes, their spans and the lowest point."""
+        spans = (f"({values[0]:g}, {values[-1]:g})" for values in (self.x, self.y))
+        x, y, error = self.lowest()
+        return (
+            f"Surface(axes={self.axes}, span=({', '.join(spans)}), resolution={len(self.x)}, "
+            f"lowest={error:.6g} at ({x:g}, {y:g}))"
+        )
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The two weights as Python addresses them: ``weights[0][1, 0]`` or ``biases[0][1]``."""
+        first, second = (
+            f"biases[{layer}][{column}]"
+            if row == len(self.weights[layer])
+            else f"weights[{layer}][{row}, {column}]"
+            for layer, row, column in self.axes
+        )
+        return first, second
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of all layers, from the inputs to the outputs."""
+        return (len(self.weights[0]), *(layer.shape[1] for layer in self.weights))
+
+    @property
+    def held(self) -> int:
+        """How many weights and biases are held."""
+        return sum(layer.size for layer in (*self.weights, *self.biases)) - 2
+
+    def lowest(self) -> tuple[float, float, float]:
+        """The two weights at the grid's lowest error, and the error; NaN if none is finite."""
+        finite = np.where(np.isfinite(self.errors), self.errors, np.inf)
+        r, c = np.unravel_index(int(finite.argmin()), finite.shape)
+        return float(self.x[c]), float(self.y[r]), float(self.errors[r, c])
+
+    def path(self, run: Run) -> NDArray[np.float64]:
+        """Where a training went on this plane: its recorded weights, then its last ones.
+
+        Parameters
+        ----------
+        run : Run
+            Trained with ``record_weights=True``, and a network of the same layers.
+
+        Returns
+        -------
+        (points, 3) array
+            The weight of the first axis, that of the second, and the run's error there, which is
+            the plane's own only where the run has the other weights as the plane holds them.
+
+        Raises
+        ------
+        ValueError
+            If the run has no recorded weights or is of another network, or if an axis is a bias.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+        >>> run = fastgd.train(X, y, hidden_size=(), iterations=200, record_every=100,
+        ...                    record_weights=True)
+        >>> print(fastgd.surface(X, y, run).path(run).round(3))
+        [[-0.166  0.441  0.575]
+         [ 2.837 -2.831  0.056]
+         [ 3.231 -3.229  0.038]]
+        """
+        if run.recorded_weights is None:
+            raise ValueError("a path needs a run trained with record_weights=True, got one without")
+        shapes, own = ([layer.shape for layer in layers] for layers in (run.weights, self.weights))
+        if shapes != own:
+            raise ValueError(f"a path's run must have layers of shapes {own}, got {shapes}")
+        columns = []
+        for layer, row, column in self.axes:
+            if row == len(self.weights[layer]):
+                raise ValueError("a path needs axes that are weights, got a bias: none is recorded")
+            recorded = run.recorded_weights[layer][:, row, column]
+            columns.append(np.append(recorded, run.weights[layer][row, column]))
+        points = np.column_stack([*columns, np.append(run.errors, run.final_error)])
+        reached: NDArray[np.float64] = points[np.isfinite(points[:, :2]).all(axis=1)]
+        return reached
+
+
+def surface(
+    X: ArrayLike,
+    y: ArrayLike,
+    weights: Run | Sequence[ArrayLike],
+    *,
+    axes: tuple[Weight, Weight] = ((0, 0, 0), (0, 1, 0)),
+    span: Any = (-10.0, 10.0),
+    resolution: int = 201,
+    threads: int | None = None,
+    progress: bool = False,
+    **given_options: Unpack[SurfaceOptions],
+) -> Surface:
+    r"""Mean error of a network over a grid of any two of its weights, the others held.
+
+    The article's error plane (part 4, "Hill Climbing"): the error for every possible set of weights
+    of the network without a hidden layer. A larger network's plane is a slice through the space of
+    its weights. The kernel is the one that trains, so each error has the bits that training from
+    there begins with.
+
+    Parameters
+    ----------
+    X : (samples, inputs) array_like
+        Finite numbers.
+    y : (samples,) or (samples, outputs) array_like
+        Targets.
+    weights : Run, or sequence of (inputs, outputs) arrays
+        The network, a layer each, and where the weights are held that are no axis. A run brings its
+        biases, batch normalization and options along.
+    axes : pair of (layer, input, output)
+        The weights to vary, each by its place: ``weights[layer][input, output]``. With biases, the
+        input after the last one is the bias.
+    span : (low, high), or a pair of these
+        Smallest and largest value of both weights, or of each.
+    resolution : int
+        Values of each weight, at equal distances; at least 2.
+    threads : int, optional
+        How many threads work on it; all that Numba has by default (``NUMBA_NUM_THREADS``).
+    progress : bool
+        Show a progress bar (needs tqdm).
+    **given_options
+        ``activation``, ``output``, ``bias`` and ``sample_weight``: see
+        :class:`fastgd.arguments.options.Options`. With a run only ``sample_weight`` may be given.
+
+    Returns
+    -------
+    Surface
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described; the message states the rule and what came.
+
+    Examples
+    --------
+    The article's plane: the output follows the first input, so its weight is best high, the other
+    one low.
+
+    >>> import fastgd
+    >>> X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+    >>> plane = fastgd.surface(X, y, [[[0], [0]]], span=(-10, 10), resolution=5)
+    >>> print(plane.errors.round(3))
+    [[0.5   0.497 0.25  0.003 0.   ]
+     [0.503 0.5   0.253 0.007 0.003]
+     [0.75  0.747 0.5   0.253 0.25 ]
+     [0.997 0.993 0.747 0.5   0.497]
+     [1.    0.997 0.75  0.503 0.5  ]]
+    >>> plane.lowest()[:2]
+    (10.0, -10.0)
+    """
+    inputs, targets = check_data(X, y)
+    parts, method = _network(inputs, targets, weights, given_options)
+    network = Network(
+        (inputs.shape[1], *(layer.shape[1] for layer in parts.weights)),
+        method.bias,
+        method.batch_norm,
+    )
+    shapes = [(len(layer) + method.bias, layer.shape[1]) for layer in parts.weights]
+    places = check_two_weights(axes, shapes)
+    (left, right), (bottom, top) = check_spans(span)
+    resolution = check_count("resolution", resolution, minimum=2)
+    threads = check_threads(threads, available_threads())
+    bar = check_flag("progress", progress)
+
+    count = resolution**2
+    layout = Layout.plan(
+        network,
+        runs_side_by_side(count, network.parameters),
+        len(inputs),
+        recipe_of(method, {}),
+    )
+    needed = -(-count // layout.runs) * block_seconds(layout, len(inputs))
+    threads = min(threads, max(1, int(needed / THREAD_SECONDS)))
+    samples = 16 * (inputs.size + 2 * targets.size)
+    check_memory(8 * count + threads * layout.bytes(records=0) + samples, "the surface")
+    across, up = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
+    block = layout.allocate(threads, records=0)
+    lanes = threads * layout.runs
+    layout.load(
+        block,
+        np.tile(network.row(parts), (lanes, 1)),
+        np.ones((lanes, network.layers)),
+        np.tile(base_values(method), (lanes, 1)),
+    )
+    x_at, y_at = (_address(layout, place) for place in places)
+    grid = Grid(across, up, np.empty(count), x_at, y_at, first=0, last=0)
+    with progress_bar(bar, count, unit="points") as advance:
+        _measure(layout, method, inputs, targets, block, grid, threads, advance)
+    return Surface(
+        axes=places,
+        x=across,
+        y=up,
+        errors=grid.errors.reshape(resolution, resolution),
+        weights=parts.weights,
+        biases=parts.biases,
+        samples=len(inputs),
+        options=method.given,
+    )
+
+
+def _network(
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    given: object,
+    given_options: Mapping[str, Any],
+) -> tuple[Parts, Method]:
+    """Parameters and options of the network, checked."""
+    is_run = isinstance(given, Run)
+    for name in given_options:
+        if name not in _NAMES:
+            raise TypeError(
+                f"an option of a surface must be {listed(_NAMES)}, "
+                f"got {shown(name)}{did_you_mean(name, _NAMES)}"
+            )
+        if is_run and name != "sample_weight":
+            raise TypeError(f"{name} must not be given with a run, which has its own, got both")
+    biases: Weights = ()
+    normalization: tuple[tuple[NDArray[np.float64], ...], ...] = ()
+    chosen = dict(given_options)
+    if isinstance(given, Run):
+        kept = (*_NAMES, "batch_norm")
+        chosen = {n: value for n, value in given.options.items() if n in kept} | chosen
+        biases, normalization, given = given.biases, given.normalization, given.weights
+    weights = check_weights(given, X.shape[1], y.shape[1])
+    method = options.check(chosen, X, y, tuple(layer.shape[1] for layer in weights[:-1]))
+    if method.bias and not biases:
+        biases = tuple(np.zeros(layer.shape[1]) for layer in weights)
+    return Parts(weights, biases, normalization), method
+
+
+def _address(layout: Layout, place: Weight) -> int:
+    """Where the block's runs have this weight."""
+    k, row, column = place
+    layer = Layer(*layout.table[k].tolist())
+    return layer.weights + (row * layer.outputs + column) * layout.runs
+
+
+def _measure(
+    layout: Layout,
+    method: Method,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    block: Block,
+    grid: Grid,
+    threads: int,
+    advance: Callable[[int], None],
+) -> None:
+    """Fill in the grid's errors, in calls of about CHUNK_SECONDS."""
+    weight = method.sample_weight
+    total = len(X) if weight is None else float(weight.sum())
+    data = pad(X, y, weight, bias=layout.network.bias)
+    schedule = schedule_of(layout, iterations=0, values=float(total * y.shape[1]))
+    count, at = len(grid.errors), 0
+    speed = layout.runs * threads / block_seconds(layout, len(X))
+    while at < count:
+        last = min(at + max(layout.runs, int(speed * CHUNK_SECONDS)), count)
+        began = perf_counter()
+        measure_grid(
+            layout.shapes,
+            layout.recipe,
+            data,
+            layout.table,
+            block,
+            schedule,
+            grid._replace(first=at, last=last),
+            threads,
+        )
+        speed = (last - at) / max(perf_counter() - began, 1e-9)
+        advance(last - at)
+        at = last

@@ -1,0 +1,1 @@
+"""The map of learning rates at which training converges or diverges."""

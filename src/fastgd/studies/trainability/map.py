@@ -1,0 +1,336 @@
+"""The edge of trainability: one training for each pair of two layers' learning rates.
+
+Sohl-Dickstein, *The boundary of neural network trainability is fractal*, arXiv 2402.06184 (2024);
+:mod:`fastgd.studies.trainability.mean_field` is the problem. What it takes is
+:func:`fastgd.sweep`: runs that diverge end by themselves and make room for others, and of the
+errors only sums are kept.
+"""
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import shown
+from fastgd.arguments.values import (
+    Rule,
+    check_choice,
+    check_count,
+    check_flag,
+    check_number,
+    check_seed,
+    check_threads,
+)
+from fastgd.engine.progress import progress_bar
+from fastgd.kernel.calls import available_threads
+from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
+from fastgd.studies.trainability.mean_field import (
+    ACTIVATIONS,
+    MeanField,
+    mean_field,
+    power_of_ten,
+    sample_count,
+)
+from fastgd.studies.trainability.tiles import Tile, TileFolder, tiles_of
+from fastgd.training.results import Sweep
+from fastgd.training.sweep import sweep
+
+Window = tuple[tuple[float, float], tuple[float, float]]
+"""log10 of the learning rates at the sides: (left, right) of the input layer, (bottom, top) of the
+output layer."""
+
+WINDOW: Window = ((1.0, 6.0), (-1.0, 4.0))
+"""Where the edge of the default network is."""
+
+TILE = 32
+"""Pixels of a tile's side: some seconds of work, 2 waves of trainings (32 or 128: no faster)."""
+
+LAST = 20
+"""Iterations at the end whose mean error decides whether a training converged: the paper's."""
+
+_EXPONENT = Rule("a number from -100 to 100", lambda value: (value >= -100) & (value <= 100))
+
+
+class Settings(NamedTuple):
+    """All that a map depends on."""
+
+    resolution: int
+    iterations: int
+    width: int
+    window: Window
+    activation: str
+    batch_size: int | None
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trainability:
+    r"""How trainings went, for each pair of learning rates.
+
+    Attributes
+    ----------
+    settings : Settings
+        What was computed: resolution, iterations, width, window, activation, batch_size, seed.
+    input_rates, output_rates : (resolution,) arrays
+        Learning rates of the columns (input layer) and rows (output layer) of the map.
+    values : (resolution, resolution) array
+        With e_j the mean \\|y - output\\| before update j: *minus* the sum of e_j / e_0 where the
+        training converged, the sum of e_0 / e_j where it did not. Fast ones, in both directions,
+        are near 0.
+    """
+
+    settings: Settings
+    input_rates: NDArray[np.float64]
+    output_rates: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        """The size, the settings and the share of what converged."""
+        resolution, *_ = self.settings
+        given = ", ".join(f"{k}={v!r}" for k, v in self.settings._asdict().items())
+        return f"Trainability({given}; {self.converged.mean():.1%} of {resolution**2:,} converged)"
+
+    @property
+    def converged(self) -> NDArray[np.bool_]:
+        """Whether each training converged: the mean of its last errors is below the first one."""
+        return np.asarray(self.values < 0)
+
+    @property
+    def boundary(self) -> NDArray[np.bool_]:
+        """The pixels that begin a square of 2 x 2 which holds both outcomes."""
+        return boundary(self.converged)
+
+    def box_counting(self) -> BoxCounting:
+        """The box-counting dimension of the boundary, with its fit.
+
+        Raises
+        ------
+        ValueError
+            If there is no boundary in the window, or the resolution is below 16.
+        """
+        if not self.boundary.any():
+            raise ValueError(
+                "a window must hold converged and diverged trainings to have a boundary, "
+                f"got {'converged' if self.converged.all() else 'diverged'} ones only"
+            )
+        return box_counting(self.boundary)
+
+    def zoom(self, factor: int = 8) -> Window:
+        """Return the window, ``factor`` times as narrow, with the most of the boundary in it.
+
+        Parameters
+        ----------
+        factor : int
+            From 2 to the resolution.
+        """
+        resolution = self.settings.resolution
+        factor = check_count("factor", factor, minimum=2, maximum=resolution)
+        edges = np.arange(factor + 1) * resolution // factor
+        by_row = np.add.reduceat(self.boundary, edges[:-1], axis=0, dtype=np.int64)
+        found = np.add.reduceat(by_row, edges[:-1], axis=1)
+        row, column = np.unravel_index(int(found.argmax()), found.shape)
+        (left, right), (bottom, top) = self.settings.window
+
+        def part(low: float, high: float, index: int) -> tuple[float, float]:
+            step = (high - low) / resolution
+            return low + step * int(edges[index]), low + step * int(edges[index + 1])
+
+        return part(left, right, int(column)), part(bottom, top, int(row))
+
+
+def trainability(
+    resolution: int = 512,
+    *,
+    iterations: int = 500,
+    width: int = 16,
+    window: Window = WINDOW,
+    activation: str = "tanh",
+    batch_size: int | None = None,
+    seed: int = 1,
+    threads: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> Trainability:
+    r"""Map which learning rates of two layers make a training converge, one training per pixel.
+
+    A network with one hidden layer, no biases and mean-field scaling learns random numbers from as
+    many random samples as it has parameters: :mod:`fastgd.studies.trainability.mean_field`. A
+    training has converged if the mean of its last 20 errors is below its first error, and diverged
+    if not, or if a number overflowed.
+
+    Parameters
+    ----------
+    resolution : int
+        Pixels of a side; there are resolution**2 trainings.
+    iterations : int
+        Updates of each training.
+    width : int
+        Inputs and hidden units.
+    window : ((left, right), (bottom, top))
+        log10 of the learning rates at the sides of the map, of the input layer and of the output
+        layer, from -100 to 100. A pixel is a training with the rates at its centre.
+    activation : {"tanh", "relu", "identity", "sigmoid"}
+        Of the hidden units.
+    batch_size : int, optional
+        Samples of a mini-batch; None for the full batch. Samples are shuffled once per epoch.
+    seed : int
+        Seed of the first weights, the samples and their shuffling.
+    threads : int, optional
+        How many threads work on it; all that Numba has by default.
+    folder : path, optional
+        Tiles that are done are kept there, and a later call with the same settings goes on from
+        them; so one with all tiles reads the map. It is made if it isn't there, and stays.
+    progress : bool
+        Show a progress bar (needs tqdm).
+
+    Returns
+    -------
+    Trainability
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described, or the folder holds another map.
+    OSError
+        If the folder can't be made, read or written to.
+
+    Notes
+    -----
+    The problem, the test of convergence and the sums are the paper's (arXiv 2402.06184, section 2),
+    except for this: the error is the mean \\|y - output\\|, where the paper takes the mean square.
+    With mini-batches the error is looked at once per epoch, and the last 20 errors become those of
+    the last epochs that hold 20 iterations; the paper draws each batch anew.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> found = fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3)))
+    >>> found.values.shape, bool(found.converged[0, 0]), bool(found.converged[-1, -1])
+    ((16, 16), True, False)
+    >>> 0.5 < found.box_counting().dimension < 1.5
+    True
+    """
+    settings = _checked(resolution, iterations, width, window, activation, batch_size, seed)
+    threads = check_threads(threads, available_threads())
+    bar = check_flag("progress", progress)
+    samples = sample_count(settings.width, settings.activation)
+    # The map, and its ranks and colours in a picture; the samples while they are drawn.
+    check_memory(64 * settings.resolution**2 + 128 * samples * settings.width, "the map")
+    rates = [_rates(*side, settings.resolution) for side in settings.window]
+    done = None if folder is None else TileFolder(folder, _manifest(settings))
+    values = np.empty((settings.resolution, settings.resolution))
+    missing = []
+    for tile in tiles_of(settings.resolution, TILE):
+        known = None if done is None else done.read(tile)
+        if known is None:
+            missing.append(tile)
+        else:
+            values[tile] = known
+    problem = mean_field(settings.width, settings.activation, settings.batch_size, settings.seed)
+    with progress_bar(bar, sum(tile.size for tile in missing), "px") as advance:
+        for tile in missing:
+            values[tile] = _train(tile, problem, rates, settings, threads)
+            if done is not None:
+                done.write(tile, values[tile])
+            advance(tile.size)
+    return Trainability(settings, rates[0], rates[1], values)
+
+
+def _checked(
+    resolution: object,
+    iterations: object,
+    width: object,
+    window: object,
+    activation: object,
+    batch_size: object,
+    seed: object,
+) -> Settings:
+    width = check_count("width", width)
+    activation = check_choice("activation", activation, ACTIVATIONS)
+    if batch_size is not None:
+        samples = sample_count(width, activation)
+        batch_size = check_count("batch_size", batch_size, maximum=samples)
+    return Settings(
+        resolution=check_count("resolution", resolution),
+        iterations=check_count("iterations", iterations),
+        width=width,
+        window=_checked_window(window),
+        activation=activation,
+        batch_size=batch_size,
+        seed=check_seed(seed),
+    )
+
+
+def _checked_window(window: Any) -> Window:
+    rule = "window must be ((left, right), (bottom, top)), log10 of learning rates"
+    try:
+        (left, right), (bottom, top) = window
+    except (TypeError, ValueError):
+        raise ValueError(f"{rule}, got {shown(window)}") from None
+    sides = []
+    for name, low, high in (("left", left, right), ("bottom", bottom, top)):
+        other = {"left": "right", "bottom": "top"}[name]
+        low, high = (
+            check_number(f"window's {word}", value, _EXPONENT)
+            for word, value in ((name, low), (other, high))
+        )
+        if low >= high:
+            raise ValueError(f"window's {name} must be below its {other}, got {low} and {high}")
+        sides.append((low, high))
+    return sides[0], sides[1]
+
+
+def _rates(low: float, high: float, resolution: int) -> NDArray[np.float64]:
+    """Learning rates at the centres of the pixels."""
+    centres = low + (high - low) * ((np.arange(resolution) + 0.5) / resolution)
+    rates = np.array([power_of_ten(centre) for centre in centres.tolist()])
+    if not (np.diff(rates) > 0).all():
+        raise ValueError(
+            "window must be so wide that its pixels have different learning rates, "
+            f"got {low!r} to {high!r} for {resolution} pixels"
+        )
+    return rates
+
+
+def _manifest(settings: Settings) -> dict[str, Any]:
+    return {"fastgd": version("fastgd"), "tile": TILE, **settings._asdict()}
+
+
+def _train(
+    tile: Tile,
+    problem: MeanField,
+    rates: list[NDArray[np.float64]],
+    settings: Settings,
+    threads: int,
+) -> NDArray[np.float64]:
+    """The values of a tile."""
+    batch = settings.batch_size or len(problem.X)
+    epoch = -(-len(problem.X) // batch)  # iterations from one look at the errors to the next
+    options: dict[str, Any] = {"batch_size": batch, "shuffle_seed": settings.seed}
+    trained = sweep(
+        problem.X,
+        problem.y,
+        alpha=problem.alphas(rates[0][tile.columns], rates[1][tile.rows]),
+        weights=list(problem.weights),
+        iterations=settings.iterations,
+        record_every=settings.iterations,
+        keep_weights=False,
+        threads=threads,
+        activation=settings.activation,
+        output="identity",
+        summary=-(-LAST // epoch),
+        **options if settings.batch_size else {},
+    )
+    return _values(trained).reshape(tile.shape)
+
+
+def _values(trained: Sweep) -> NDArray[np.float64]:
+    """Minus the sum of normalised errors, or the sum of their inverses: see Trainability."""
+    summary = trained.summary
+    assert summary is not None
+    converged = (trained.status != "diverged") & (summary.tail_mean < 1)
+    return np.asarray(np.where(converged, -summary.error_sum, summary.inverse_sum))

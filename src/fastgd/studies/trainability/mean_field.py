@@ -1,0 +1,103 @@
+r"""The problem of the trainability map: a mean-field network, random data, rates of its two layers.
+
+Sohl-Dickstein, *The boundary of neural network trainability is fractal*, arXiv 2402.06184 (2024),
+trains one hidden layer of n units without biases on n inputs (n = ``width``),
+
+    f(x) = (1 / n) * W1 . s(c * W0 . x),        c = sqrt(2 / n)  (identity: sqrt(1 / n)),
+
+by gradient descent with the learning rates eta_0 of W0 and eta_1 of W1 on the mean squared error
+
+    L = (1 / B) * sum_b (f(x_b) - y_b)**2       over the B samples of the (mini-)batch.
+
+fastgd has no factors between its layers, and its loss is E = 1/2 * sum_b (f(x_b) - y_b)**2. The
+same network is f(x) = V1 . s(V0 . x) with V0 = c * W0 and V1 = W1 / n, and L = (2 / B) * E. As
+
+    dL/dW0 = (2 / B) * c * dE/dV0,              dL/dW1 = (2 / B) * (1 / n) * dE/dV1,
+
+a step W0 -= eta_0 * dL/dW0 moves V0 by -eta_0 * c * dL/dW0, and so for W1. In V these are steps of
+plain gradient descent on E with
+
+    alpha_0 = 2 * c**2 / B * eta_0,             alpha_1 = 2 / (n**2 * B) * eta_1.
+
+All numbers are drawn from N(0, 1): W0, W1, and as many samples (x, y) as there are free parameters,
+n * n + n. For the identity the paper takes n samples, since the product of its layers has no more
+than n free parameters.
+"""
+
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.engine.network import Weights
+
+FloatArray = NDArray[np.float64]
+
+ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")
+"""Of the hidden units; the paper has the first three, and sigmoid has the scale of tanh."""
+
+_DIGITS = Context(prec=30)
+
+
+@dataclass(frozen=True, eq=False)
+class MeanField:
+    """Samples, first weights V and the factors that make alphas out of learning rates."""
+
+    X: FloatArray  # (samples, width)
+    y: FloatArray  # (samples, 1)
+    weights: Weights  # (width, width) and (width, 1)
+    factors: tuple[float, float]  # alpha / eta of the input and the output layer
+
+    def alphas(self, input_rates: FloatArray, output_rates: FloatArray) -> FloatArray:
+        """(outputs * inputs, 2) alphas of all pairs of rates, the input layer's rate fastest."""
+        output, given = np.meshgrid(output_rates, input_rates, indexing="ij")
+        return np.column_stack([given.ravel() * self.factors[0], output.ravel() * self.factors[1]])
+
+
+def mean_field(width: int, activation: str, batch_size: int | None, seed: int) -> MeanField:
+    """Draw the problem; its bits are the same on every machine."""
+    random = np.random.RandomState(seed)
+    first = normal(random, width * width).reshape(width, width)
+    second = normal(random, width).reshape(width, 1)
+    samples = sample_count(width, activation)
+    X = normal(random, samples * width).reshape(samples, width)
+    y = normal(random, samples).reshape(samples, 1)
+    square = (1 if activation == "identity" else 2) / width  # c**2
+    batch = batch_size or samples
+    return MeanField(
+        X=X,
+        y=y,
+        weights=(sqrt(square) * first, second / width),
+        factors=(2 * square / batch, 2 / (width * width * batch)),
+    )
+
+
+def sample_count(width: int, activation: str) -> int:
+    """As many samples as free parameters."""
+    return width if activation == "identity" else width * width + width
+
+
+def normal(random: np.random.RandomState, count: int) -> FloatArray:
+    """Numbers from N(0, 1) by Marsaglia's polar method (SIAM Review 6, 1964).
+
+    Those of ``RandomState.standard_normal``, but for the logarithm: the C library's differs in the
+    last bit from one machine to another, and at the boundary a bit decides how a training ends.
+    """
+    found: list[FloatArray] = []
+    missing = -(-count // 2)
+    while missing > 0:
+        pairs = 2 * random.random_sample((missing, 2)) - 1
+        square = pairs[:, 0] * pairs[:, 0] + pairs[:, 1] * pairs[:, 1]
+        inside = (square < 1) & (square > 0)
+        pairs, square = pairs[inside], square[inside]
+        logarithm = np.array([float(Decimal(s).ln(_DIGITS)) for s in square.tolist()])
+        found.append(pairs[:, ::-1] * np.sqrt(-2 * logarithm / square)[:, None])
+        missing -= len(pairs)
+    return np.concatenate(found).ravel()[:count]
+
+
+def power_of_ten(exponent: float) -> float:
+    """10**exponent, rounded alike on every machine."""
+    return float(_DIGITS.power(Decimal(10), Decimal(exponent)))

@@ -1,0 +1,1 @@
+"""train(), sweep() and their kin: check, engine, hand back."""

@@ -1,0 +1,244 @@
+"""minimize(): a network's loss in the hands of SciPy's optimizers."""
+
+import inspect
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments import loss
+from fastgd.arguments.data import check_data
+from fastgd.arguments.messages import shown
+from fastgd.arguments.start import check_start
+from fastgd.arguments.values import Rule, check_choice, check_count, check_number, check_seed
+from fastgd.training.objective import Objective, objective
+from fastgd.training.results import Run
+
+FloatArray = NDArray[np.float64]
+
+METHODS = ("BFGS", "L-BFGS-B", "dual_annealing")
+
+SPAN = (-10.0, 10.0)
+"""Where annealing looks for parameters: the article's error plane."""
+
+LOCAL_ITERATIONS = 1000
+"""Of each local search of an annealing: the most that SciPy allows by itself."""
+
+_END = Rule("a finite number", np.isfinite)
+
+
+def minimize(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    hidden_size: int | tuple[int, ...] = 4,
+    method: str = "BFGS",
+    iterations: int = 1000,
+    seed: int = 1,
+    weights: Sequence[ArrayLike] | None = None,
+    span: tuple[float, float] | None = None,
+    **options: Unpack[loss.LossOptions],
+) -> Run:
+    """Train one network by a method of SciPy: :func:`objective` and :mod:`scipy.optimize`.
+
+    These are the article's links beyond first-order methods ("A Few Optimization Methods"). SciPy's
+    own tolerances decide when a run has converged; for others, hand :func:`objective` to SciPy.
+
+    Parameters
+    ----------
+    X, y, hidden_size, weights
+        As in :func:`train`.
+    method : {"BFGS", "L-BFGS-B", "dual_annealing"}
+        BFGS approximates the matrix of second derivatives (Nocedal and Wright, *Numerical
+        Optimization*, 2nd edition, section 6.1, 2006), L-BFGS-B by a few vectors (Byrd, Lu, Nocedal
+        and Zhu, SIAM Journal on Scientific Computing 16, 1995). Dual annealing jumps at random,
+        less and less far, and goes downhill from the best places (Xiang, Sun, Fan and Gong, Physics
+        Letters A 233, 1997).
+    iterations : int
+        The most iterations of the method.
+    seed : int
+        Seed of the first weights, as in :func:`train`, and of the annealing.
+    span : (float, float), optional
+        Only for annealing, which must know where to look: the smallest and the largest value of all
+        parameters; (-10, 10) by default.
+    **options
+        As in :func:`objective`.
+
+    Returns
+    -------
+    Run
+        ``errors`` has the error before every iteration, ``direction_changes`` the changes of sign
+        of the derivative from one iteration's parameters to the next one's; for annealing the
+        parameters are the best so far. ``status`` is "converged" if SciPy says so, and "finished"
+        if iterations ran out or it found nothing better; annealing never converges. ``alpha`` is
+        NaN, and ``minimizer`` says which method it was.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described; the message states the rule and what came.
+    ImportError
+        If SciPy is not installed (``pip install "fastgd[scipy]"``).
+
+    Notes
+    -----
+    SciPy promises no bits, so a run may differ from one machine to the other, and with its version.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.minimize(X, y, hidden_size=8, method="BFGS")
+    >>> run.iterations < 100, run.final_error < 0.02
+    (True, True)
+    >>> run.predict(X).round(1).ravel() + 0.0
+    array([0., 1., 1., 0.])
+    """
+    X, y = check_data(X, y)
+    hidden, given = check_start(hidden_size, weights, X.shape[1], y.shape[1])
+    method = check_choice("method", method, METHODS)
+    iterations = check_count("iterations", iterations)
+    seed = check_seed(seed)
+    low, high = _check_span(span, method)
+    f = objective(X, y, hidden_size=hidden, **options)
+    start = f.row(given) if given else f.start(seed)
+    if not (low <= start.min() and start.max() <= high):
+        raise ValueError(
+            f"span must contain the first parameters ({start.min():.3g} to {start.max():.3g}), "
+            f"got ({low:g}, {high:g})"
+        )
+    try:
+        import scipy.optimize
+    except ImportError as error:
+        raise ImportError('minimize() needs SciPy: pip install "fastgd[scipy]"') from error
+
+    path = _Path(f, start)
+    minimizer: dict[str, Any] = {"method": method}
+    status, done = "diverged", 0
+    if path.is_finite:
+        if method == "dual_annealing":
+            minimizer["span"] = (low, high)
+            status, done = _anneal(scipy.optimize, f, path, iterations, seed, (low, high))
+        else:
+            status, done = _go_downhill(scipy.optimize, f, path, iterations, method)
+    changes = f.network.parts(path.changes)
+    return replace(
+        f.run(path.w),
+        seed=None if given else seed,
+        errors=path.errors(done),
+        recorded=np.arange(done),
+        direction_changes=changes.weights,
+        bias_direction_changes=changes.biases,
+        status=status if path.is_finite else "diverged",
+        iterations=done,
+        minimizer=minimizer,
+    )
+
+
+class _Path:
+    """The parameters that the iterations have come to: the last ones, and what led there."""
+
+    def __init__(self, f: Objective, start: FloatArray) -> None:
+        self._f = f
+        self._at: list[int] = []
+        self._errors: list[float] = []
+        self._was_up: NDArray[np.bool_] | None = None
+        self.changes = np.zeros(len(start), np.int64)
+        self.add(start, 0)
+
+    def add(self, w: FloatArray, iteration: int) -> None:
+        """Parameters after so many iterations."""
+        _, derivative, error = self._f.evaluate(w)
+        up = derivative < 0  # minus the derivative, as in train()
+        if self._was_up is not None:
+            self.changes += up != self._was_up
+        self._was_up = up
+        self._at.append(iteration)
+        self._errors.append(error)
+        self.w = np.array(w)
+        self.is_finite = bool(np.isfinite(self.w).all() and np.isfinite(error))
+
+    def errors(self, iterations: int) -> FloatArray:
+        """The error before each iteration: that of the parameters last added until then."""
+        last = np.searchsorted(self._at, np.arange(iterations), side="right") - 1
+        return np.array(self._errors)[last]
+
+
+def _go_downhill(
+    optimize: Any, f: Objective, path: _Path, iterations: int, method: str
+) -> tuple[str, int]:
+    """Status and iterations of BFGS or L-BFGS-B."""
+    limits = {"maxiter": iterations}
+    if method == "L-BFGS-B":  # would stop after 15,000 evaluations, of which an iteration has 20
+        limits["maxfun"] = 21 * (iterations + 1)
+    count = itertools.count(1)
+    found = optimize.minimize(
+        f,
+        path.w,
+        jac=True,
+        method=method,
+        callback=lambda w: path.add(w, next(count)),
+        options=limits,
+    )
+    return "converged" if found.success else "finished", int(found.nit)
+
+
+def _anneal(
+    optimize: Any,
+    f: Objective,
+    path: _Path,
+    iterations: int,
+    seed: int,
+    span: tuple[float, float],
+) -> tuple[str, int]:
+    """Status and iterations of dual annealing."""
+    bounds = [span] * len(path.w)
+    visits = 0
+
+    def visit(w: FloatArray) -> float:
+        nonlocal visits
+        visits += 1
+        return f(w)[0]
+
+    def search_nearby(_visit: object, w: FloatArray, **_settings: object) -> Any:
+        # SciPy would ask for values and derivatives apart, and its visits could not be counted.
+        limits = {"maxiter": LOCAL_ITERATIONS}
+        return optimize.minimize(f, w, jac=True, method="L-BFGS-B", bounds=bounds, options=limits)
+
+    def keep(w: FloatArray, _value: float, _context: int) -> None:
+        # SciPy does not say which iteration it is: each has two visits per parameter, and there is
+        # one before them. (So has a restart, every 1,240 iterations: too few to matter.)
+        path.add(w, (visits - 2) // (2 * len(w)) + 1)
+
+    # SciPy 1.15 has renamed it.
+    is_new = "rng" in inspect.signature(optimize.dual_annealing).parameters
+    found = optimize.dual_annealing(
+        visit,
+        bounds,
+        maxiter=iterations,
+        minimizer_kwargs={"method": search_nearby},
+        callback=keep,
+        x0=path.w,
+        **{"rng" if is_new else "seed": np.random.default_rng(seed)},
+    )
+    return "finished", int(found.nit)
+
+
+def _check_span(span: object, method: str) -> tuple[float, float]:
+    """Return where the parameters must be."""
+    if method != "dual_annealing":
+        if span is not None:
+            raise ValueError(f"span must be left out with method={method!r}, got {shown(span)}")
+        return -inf, inf
+    if span is None:
+        return SPAN
+    if not isinstance(span, tuple) or len(span) != 2:
+        raise TypeError(f"span must be a tuple of two numbers, got {shown(span)}")
+    low, high = (check_number(f"span[{k}]", value, _END) for k, value in enumerate(span))
+    if not low < high:
+        raise ValueError(f"span must have the smaller number first, got {shown(span)}")
+    return low, high

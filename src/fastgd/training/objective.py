@@ -1,0 +1,252 @@
+"""objective(): the loss of a network and its derivative, as a function of a flat vector."""
+
+import threading
+from math import nan
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments import loss
+from fastgd.arguments.data import check_data, check_vector
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.options import Method
+from fastgd.arguments.start import check_hidden_size
+from fastgd.arguments.values import check_seed
+from fastgd.engine.layout import Layout, pad, up
+from fastgd.engine.lowering import base_values, recipe_of
+from fastgd.engine.network import Network, Parts, first_weights, flatten, layer_sizes
+from fastgd.engine.session import schedule_of
+from fastgd.kernel.block import Layer
+from fastgd.kernel.calls import bind
+from fastgd.kernel.lanes import ROWS
+from fastgd.kernel.language.choice import Choice
+from fastgd.training.results import Run
+
+FloatArray = NDArray[np.float64]
+
+
+def objective(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    hidden_size: int | tuple[int, ...] = 4,
+    **options: Unpack[loss.LossOptions],
+) -> "Objective":
+    """Loss of a network over all samples, as a function that any optimizer can take.
+
+    The value is what gradient descent descends: half the sum of squared errors, or the cross
+    entropy, each sample times its ``sample_weight``, and ``l1 * sum |w| + l2 / 2 * sum w**2`` over
+    the weights (not the biases). The derivative is the training's own, to the bit.
+
+    Parameters
+    ----------
+    X : (samples, inputs) array_like
+        Finite numbers.
+    y : (samples,) or (samples, outputs) array_like
+        Targets.
+    hidden_size : int or tuple of int
+        Units of the hidden layer, or of each of several; ``()`` for no hidden layer.
+    **options
+        ``activation``, ``output``, ``loss``, ``bias``, ``sample_weight``, ``l1``, ``l2``: see
+        :class:`fastgd.arguments.options.Options`.
+
+    Returns
+    -------
+    Objective
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described; the message states the rule and what came.
+
+    Examples
+    --------
+    The article's problem in a few steps of BFGS ("A Few Optimization Methods"):
+
+    >>> import fastgd, scipy.optimize
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> f = fastgd.objective(X, y, hidden_size=8)
+    >>> found = scipy.optimize.minimize(f, f.start(1), jac=True, method="BFGS")
+    >>> found.nit < 100, found.fun < 1e-3
+    (True, True)
+    >>> f.run(found.x).predict(X).round(1).ravel() + 0.0
+    array([0., 1., 1., 0.])
+    """
+    X, y = check_data(X, y)
+    hidden = check_hidden_size(hidden_size)
+    method = loss.check(options, X, y, hidden)
+    network = Network(layer_sizes(X.shape[1], hidden, y.shape[1]), method.bias)
+    return Objective(X, y, network, method)
+
+
+class Objective:
+    """``f(w)`` is the loss at the parameters w and its derivative; made by :func:`objective`.
+
+    w is a vector of all parameters, layer by layer; in each the weights (inputs, outputs) row by
+    row, then the biases if there are any. :meth:`parts` takes it apart. Threads may share an
+    objective: they take turns.
+
+    Attributes
+    ----------
+    network : Network
+        The layers.
+    method : Method
+        The options.
+    """
+
+    def __init__(self, X: FloatArray, y: FloatArray, network: Network, method: Method) -> None:
+        # Always with a penalty, maybe of 0: then other values of l1 and l2 compile nothing.
+        recipe = recipe_of(method, {})._replace(
+            optimizer=Choice("Derivative"), penalty=Choice("on")
+        )
+        # All samples are one group, so that their outputs stand there after a call.
+        layout = Layout(network, 1, len(X), up(len(X), ROWS), recipe)
+        check_memory(layout.bytes(records=1), "the objective")
+        self.network = network
+        self.method = method
+        self._lock = threading.Lock()
+        weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
+        self._importance = np.repeat(weight[:, None], y.shape[1], axis=1)
+        self._y = y.copy()
+
+        block = layout.allocate(1, records=1)
+        start = np.zeros((1, network.parameters))
+        layout.load(block, start, np.ones((1, network.layers)), base_values(method)[None])
+        self._pass = bind(
+            layout.shapes,
+            recipe,
+            pad(X, y, method.sample_weight, bias=network.bias),
+            layout.table,
+            block,
+            schedule_of(layout, iterations=1, values=float(self._importance.sum())),
+        )
+        self._numbers = block.numbers[0]
+        self._errors = block.errors[0]
+        self._parameters = layout.places
+        self._g = layout.places + Layer(*layout.table[0]).states
+        top = network.layers - 1
+        self._outputs = layout.values_of(block, top)[: len(X)]
+        self._below = layout.values_of(block, top - 1)[: len(X)] if top else X.copy()
+        self._is_weight = flatten(
+            tuple(
+                np.repeat(np.arange(rows) < inputs, outputs)
+                for inputs, (rows, outputs) in zip(network.sizes, network.panels, strict=False)
+            )
+        )
+
+    def __repr__(self) -> str:
+        """The layers and the options."""
+        options = "".join(f", {name}={value!r}" for name, value in self.method.given.items())
+        return f"Objective(sizes={self.network.sizes}{options})"
+
+    def __call__(self, w: ArrayLike) -> tuple[float, FloatArray]:
+        """Loss and derivative at w; where numbers overflow they are infinite or NaN.
+
+        Parameters
+        ----------
+        w : (parameters,) array_like
+            Any numbers: a line search may well try infinite ones.
+
+        Raises
+        ------
+        ValueError
+            If w is not a vector of as many real numbers as there are parameters.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> f = fastgd.objective([[0.0], [1.0]], [0.0, 2.0], hidden_size=(), output="identity")
+        >>> f([0.5])
+        (1.125, array([-1.5]))
+        """
+        value, derivative, _ = self.evaluate(w)
+        return value, derivative
+
+    def evaluate(self, w: ArrayLike) -> tuple[float, FloatArray, float]:
+        r"""Loss and derivative at w, and the mean \|y - output\|."""
+        w = check_vector("w", w, self.network.parameters)
+        with self._lock, np.errstate(all="ignore"):
+            self._numbers[self._parameters] = w
+            self._pass()
+            derivative = 0.0 - self._numbers[self._g]
+            return self._loss(w), derivative, float(self._errors[0])
+
+    def start(self, seed: int = 1) -> FloatArray:
+        """First parameters as :func:`fastgd.train` has them: the article's weights, biases 0.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> f = fastgd.objective([[0, 1], [1, 0]], [0, 1], hidden_size=(), bias=True)
+        >>> f.start(seed=1).round(3)
+        array([-0.166,  0.441,  0.   ])
+        """
+        return self.row(first_weights(self.network.sizes, check_seed(seed)))
+
+    def row(self, weights: tuple[FloatArray, ...]) -> FloatArray:
+        """The vector of these weights, and biases 0."""
+        first: FloatArray = self.network.rows(flatten(weights)[None])[0]
+        return first
+
+    def parts(self, w: ArrayLike) -> Parts:
+        """Weights and biases of w, as in a :class:`fastgd.Run`: arrays of a layer each.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> f = fastgd.objective([[0, 1], [1, 0]], [0, 1], hidden_size=(), bias=True)
+        >>> f.parts([1, 2, 3])
+        Parts(weights=(array([[1.],
+               [2.]]),), biases=(array([3.]),), normalization=())
+        """
+        return self.network.parts(check_vector("w", w, self.network.parameters).copy())
+
+    def run(self, w: ArrayLike) -> Run:
+        """The network with these parameters as a Run of no iterations, to predict with or save."""
+        parts, error = self.parts(w), self.evaluate(w)[2]
+        changes = self.network.parts(np.zeros(self.network.parameters, np.int64))
+        return Run(
+            alpha=nan,
+            hidden_size=self.network.sizes[1:-1],
+            seed=None,
+            errors=np.empty(0),
+            recorded=np.empty(0, np.int64),
+            weights=parts.weights,
+            direction_changes=changes.weights,
+            final_error=error,
+            status="finished" if np.isfinite(error) else "diverged",
+            iterations=0,
+            biases=parts.biases,
+            bias_direction_changes=changes.biases,
+            options=self.method.given,
+        )
+
+    def _loss(self, w: FloatArray) -> float:
+        """The loss at w, after the pass through the network with it."""
+        if self.method.loss == "squared":
+            miss = self._y - self._outputs
+            value = 0.5 * float(np.vdot(miss * self._importance, miss))
+        else:
+            value = float(np.vdot(self._cross_entropy(w), self._importance))
+        if self.method.l1 or self.method.l2:
+            weights = w[self._is_weight]
+            value += self.method.l1 * float(np.abs(weights).sum())
+            value += self.method.l2 / 2 * float(np.vdot(weights, weights))
+        return value
+
+    def _cross_entropy(self, w: FloatArray) -> FloatArray:
+        """-q log p - (1 - q) log(1 - p) of each sample and output.
+
+        From the inputs z of the output units, as p rounds to 1 from z = 37 on: with p = sigmoid(z),
+        -log p = log(1 + exp(-z)); for tanh, p = (1 + tanh z) / 2 = sigmoid(2 z).
+        """
+        inputs, outputs = self.network.sizes[-2:]
+        panel = w[len(w) - self.network.panels[-1][0] * outputs :].reshape(-1, outputs)
+        z, q = self._below @ panel[:inputs], self._y
+        if self.network.bias:
+            z += panel[inputs]
+        if self.method.output == "tanh":
+            z, q = 2 * z, (1 + q) / 2
+        entropy: FloatArray = q * np.logaddexp(0, -z) + (1 - q) * np.logaddexp(0, z)
+        return entropy

@@ -1,0 +1,189 @@
+"""What runs and sweeps come to as curves: errors, quartiles over seeds, shares of solved runs."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments.values import ABOVE_ZERO, check_number
+from fastgd.training.results import Run, Sweep
+
+SEEDS = ("seed", "weights")
+"""The axes along which runs are repetitions of each other."""
+
+SOLVED = 0.1
+r"""Mean \|y - output\| below which a run has solved its task.
+
+For the article's four samples: one output on the wrong side of 0.5 alone makes a mean of 0.125.
+"""
+
+Z = 1.959963984540054
+"""The normal distribution has 95 % of its mass within so many standard deviations."""
+
+
+class Quartiles(NamedTuple):
+    """The quarter points of some numbers, those that are not NaN."""
+
+    low: NDArray[np.float64]
+    median: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+class Group(NamedTuple):
+    """Numbers of the runs that share a setting.
+
+    Attributes
+    ----------
+    setting : dict
+        The values on the axes that vary, without the seeds.
+    values : (seeds, ...) array
+        Or (length of an axis, seeds, ...), for curves along that axis.
+    """
+
+    setting: dict[str, Any]
+    values: NDArray[Any]
+
+
+class Share(NamedTuple):
+    """How many runs solved their task, with Wilson's 95 % interval: arrays of one shape."""
+
+    solved: NDArray[np.int64]
+    runs: int
+    share: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def error_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    r"""Return the errors with the final one behind them, and the iterations they belong to.
+
+    A run that has ended stays at its final error, which is NaN if it diverged.
+
+    Parameters
+    ----------
+    result : Run or Sweep
+
+    Returns
+    -------
+    iterations : (points,) array
+    errors : (\\*shape, points) array
+        (points,) for a run.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, alpha=10, iterations=300, record_every=100)
+    >>> iterations, errors = error_curves(run)
+    >>> print(iterations, errors.round(3))
+    [  0 100 200 300] [0.496 0.053 0.031 0.024]
+    """
+    ended = np.asarray(result.iterations)
+    end = ended.max()
+    before = result.recorded < end
+    points = np.append(result.recorded[before], end)
+    final = np.asarray(result.final_error)[..., None]
+    errors = np.concatenate((result.errors[..., before], final), axis=-1)
+    return points, np.where(points < ended[..., None], errors, final)
+
+
+def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Group]:
+    r"""Take the numbers of a sweep apart by setting, with all seeds together.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    values : (\\*sweep.shape, ...) array
+    along : str
+        The axis that curves go along, if they do.
+
+    Yields
+    ------
+    Group
+        One for each combination of values on the other axes.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], seed=range(5), iterations=9)
+    >>> for group in groups(sweep, sweep.final_error):
+    ...     print(group.setting, group.values.shape)
+    {'alpha': 1.0} (5,)
+    {'alpha': 2.0} (5,)
+    """
+    names = list(sweep.axes)
+    seeds = [names.index(name) for name in SEEDS if name in names]
+    curve = [names.index(along)] if along in names else []
+    apart = [i for i in range(len(names)) if i not in (*seeds, *curve)]
+    rest = values.shape[len(names) :]
+    turned = values.transpose(*apart, *curve, *seeds, *range(len(names), values.ndim))
+    shape = [len(sweep.axes[names[i]]) for i in apart]
+    turned = turned.reshape(*shape, *(len(sweep.axes[names[i]]) for i in curve), -1, *rest)
+    for index in np.ndindex(*shape):
+        axes = ((names[i], sweep.axes[names[i]]) for i in apart)
+        yield Group(
+            {
+                name: axis[place]
+                for (name, axis), place in zip(axes, index, strict=True)
+                if len(axis) > 1
+            },
+            turned[index],
+        )
+
+
+def quartiles(values: ArrayLike, axis: int = 0) -> Quartiles:
+    """Return the quarter points along an axis, of what is not NaN; NaN where nothing else is.
+
+    Examples
+    --------
+    >>> low, median, high = quartiles([1.0, 2.0, 3.0, 4.0, 5.0, float("nan")])
+    >>> float(low), float(median), float(high)
+    (2.0, 3.0, 4.0)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    empty = np.isnan(values).all(axis=axis, keepdims=True)
+    found = np.nanquantile(np.where(empty, 0.0, values), [0.25, 0.5, 0.75], axis=axis)
+    return Quartiles(*np.where(empty.squeeze(axis), np.nan, found))
+
+
+def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
+    """Return the share of runs whose final error is below a threshold; NaN is not.
+
+    Parameters
+    ----------
+    errors : (..., runs) array_like
+        Final errors.
+    threshold : float
+        Above 0; 0.1 by default, which no network reaches on the article's four samples with an
+        output on the wrong side of 0.5.
+
+    Returns
+    -------
+    Share
+        Arrays of shape (...).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the threshold is no finite number above 0.
+
+    Notes
+    -----
+    The interval is Wilson's (Journal of the American Statistical Association 22, 1927), at 95 %: it
+    stays within 0 and 1, and is right also where all runs solve the task, or none.
+
+    Examples
+    --------
+    >>> share = solved([0.01, 0.02, 0.25, 0.01])
+    >>> float(share.share), round(float(share.low), 3), round(float(share.high), 3)
+    (0.75, 0.301, 0.954)
+    """
+    threshold = check_number("threshold", threshold, ABOVE_ZERO)
+    errors = np.asarray(errors, dtype=np.float64)
+    count, runs = (errors < threshold).sum(axis=-1), errors.shape[-1]
+    share = count / runs
+    middle = (share + Z**2 / (2 * runs)) / (1 + Z**2 / runs)
+    half = Z / (1 + Z**2 / runs) * np.sqrt(share * (1 - share) / runs + Z**2 / (4 * runs**2))
+    low, high = np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # but for rounding
+    return Share(count, runs, share, low, high)

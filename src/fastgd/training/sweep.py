@@ -1,0 +1,188 @@
+"""sweep(): one network for each combination of values, many at a time."""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments import options
+from fastgd.arguments.axes import as_axis, check_axes
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.start import check_alphas, check_start
+from fastgd.arguments.values import check_flag, check_seeds, check_threads
+from fastgd.engine.network import Weights, all_first_weights, flatten
+from fastgd.engine.plan import Plan, Task, Trained, network_of
+from fastgd.engine.progress import progress_bar
+from fastgd.engine.summaries import summarise
+from fastgd.kernel.calls import available_threads
+from fastgd.training.results import STATUS, Summary, Sweep
+
+
+def sweep(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    hidden_size: Any = 4,
+    alpha: Any = 1.0,
+    iterations: int = 60_000,
+    record_every: int = 10_000,
+    seed: Any = 1,
+    weights: Any = None,
+    keep_weights: bool = True,
+    threads: int | None = None,
+    progress: bool = False,
+    **given_options: Any,
+) -> Sweep:
+    """Train one network for each combination of values: :func:`fastgd.train`, many at a time.
+
+    ``hidden_size``, ``alpha``, ``seed`` and ``weights`` may each be a list, range or 1-D array: an
+    axis of the sweep. A tuple is one value (several hidden layers, an alpha per layer); a 2-D array
+    of alphas is an axis of such tuples, and a list of sequences of arrays an axis of weights. Every
+    run has the same bits as :func:`fastgd.train` would give it.
+
+    Parameters
+    ----------
+    X, y, iterations, record_every, progress
+        As in :func:`fastgd.train`.
+    hidden_size, alpha, seed, weights
+        As in :func:`fastgd.train`, or an axis of such values.
+    keep_weights : bool
+        False keeps errors and the totals of direction changes only, so that a million runs fit into
+        memory.
+    threads : int, optional
+        How many threads work on it; all that Numba has by default (``NUMBA_NUM_THREADS``).
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described, or the sweep would not fit into memory; the message
+        states the rule and what came. Nothing is allocated before.
+
+    Examples
+    --------
+    The article's first sweep:
+
+    >>> import fastgd
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> sweep = fastgd.sweep(X, y, alpha=[0.001, 0.01, 0.1, 1, 10, 100, 1000])
+    >>> sweep.shape
+    (7,)
+    >>> print(sweep.errors[:, -1])
+    [0.48597786 0.09859643 0.01301449 0.00351012 0.00131274 0.12520635
+     0.5       ]
+    >>> sweep.best().alpha
+    10.0
+    """
+    task = Task.check(X, y, iterations, record_every)
+    bar = check_flag("progress", progress)
+    keep = check_flag("keep_weights", keep_weights)
+    threads = check_threads(threads, available_threads())
+    given = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, "weights": weights}
+    found = {name: as_axis(name, value) for name, value in given.items()}
+    check_axes(
+        [name for name, axis in found.items() if axis is not None],
+        weights_given=weights is not None,
+    )
+    values = {name: found[name] or [value] for name, value in given.items()}
+
+    hiddens, starts = _starts(values, task)
+    rates = [check_alphas(values["alpha"], len(hidden) + 1) for hidden in hiddens]
+    seeds = check_seeds(values["seed"])
+    chosen = options.check_sweep(given_options, task.X, task.y, hiddens)
+    count = len(starts or seeds)
+    plans = [
+        Plan.make(
+            task, network_of(task, hidden, method), method, alphas, chosen.values, count, threads
+        )
+        for hidden, alphas in zip(hiddens, rates, strict=True)
+        for method in chosen.methods
+    ]
+    needed = sum(plan.bytes(keep) for plan in plans)
+    check_memory(needed, "the sweep")
+
+    trained = []
+    masks = np.array(seeds * count if starts else seeds, dtype=np.float64)
+    with progress_bar(bar, sum(plan.work for plan in plans)) as advance:
+        for plan in plans:
+            network = plan.layout.network
+            first = (
+                np.array(list(map(flatten, starts)))
+                if starts
+                else all_first_weights(network.sizes, seeds)
+            )
+            trained.append(plan.run(network.rows(first), masks, keep, advance))
+
+    shown: dict[str, list[Any]] = {
+        "hidden_size": hiddens,
+        **chosen.structures,
+        "alpha": _alphas(values["alpha"], rates[0]),
+        **chosen.values,
+        "seed": [None] if starts else seeds,
+        "weights": starts or [],
+    }
+    axes = [name for name in shown if name not in found or found[name] is not None]
+    shape = [len(shown[name]) for name in axes]
+
+    def joined(name: str) -> NDArray[Any]:
+        parts = [getattr(part, name) for part in trained]
+        together = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return together.reshape((*shape, *together.shape[1:]))
+
+    return Sweep(
+        axes={name: shown[name] for name in axes},
+        settings={name: shown[name][0] for name in ("alpha", "seed")},
+        method=chosen.methods[0],
+        errors=joined("errors"),
+        recorded=task.recorded,
+        final_error=joined("final_error"),
+        status=np.asarray(STATUS[joined("outcome")]),
+        iterations=joined("iterations"),
+        total_changes=joined("total_changes"),
+        summary=_summary(plans, trained, shape),
+        networks=tuple(plan.layout.network for plan in plans),
+        kept_weights=tuple(part.weights for part in trained) if keep else None,
+        kept_changes=tuple(part.changes for part in trained) if keep else None,
+    )
+
+
+def _starts(
+    values: dict[str, list[Any]], task: Task
+) -> tuple[list[tuple[int, ...]], list[Weights] | None]:
+    """Hidden sizes of each network of a sweep, and the first weights if they are given."""
+    pairs = [
+        check_start(hidden_size, weights, task.inputs, task.outputs)
+        for hidden_size, weights in product(values["hidden_size"], values["weights"])
+    ]
+    hiddens = [hidden for hidden, _ in pairs]
+    starts = [given for _, given in pairs if given is not None]
+    if not starts:
+        return hiddens, None
+    for hidden in hiddens:
+        if hidden != hiddens[0]:
+            raise ValueError(
+                "all weights of a sweep must be for the same hidden_size, "
+                f"got {hiddens[0]} and {hidden}"
+            )
+    return hiddens[:1], starts
+
+
+def _alphas(given: list[Any], rates: NDArray[np.float64]) -> list[Any]:
+    rows = rates.tolist()
+    return [
+        tuple(row) if isinstance(value, tuple) else row[0]
+        for value, row in zip(given, rows, strict=True)
+    ]
+
+
+def _summary(plans: list[Plan], trained: list[Trained], shape: Sequence[int]) -> Summary | None:
+    window = plans[0].method.summary
+    if window is None:
+        return None
+    parts = [summarise(part.watch, window) for part in trained]
+    return Summary(*(np.concatenate(arrays).reshape(shape) for arrays in zip(*parts, strict=True)))

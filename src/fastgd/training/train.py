@@ -1,0 +1,148 @@
+"""train(): one network from its first weights to its last."""
+
+from collections.abc import Sequence
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments import options
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.start import check_alpha, check_start
+from fastgd.arguments.values import check_flag, check_seed
+from fastgd.engine.network import Network, first_weights, flatten
+from fastgd.engine.plan import Plan, Task, Trained, network_of
+from fastgd.engine.progress import progress_bar
+from fastgd.engine.summaries import summarise
+from fastgd.training.results import STATUS, BatchNorm, Run, Summary
+
+
+def train(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    hidden_size: int | tuple[int, ...] = 4,
+    alpha: float | tuple[float, ...] = 1.0,
+    iterations: int = 60_000,
+    record_every: int = 10_000,
+    seed: int = 1,
+    weights: Sequence[ArrayLike] | None = None,
+    record_weights: bool = False,
+    progress: bool = False,
+    **given_options: Unpack[options.Options],
+) -> Run:
+    """Train one network by full-batch gradient descent, counting direction changes.
+
+    Sigmoid units, squared error, no biases: the article's network, for any number of layers, units,
+    inputs and outputs.
+
+    Parameters
+    ----------
+    X : (samples, inputs) array_like
+        Finite numbers.
+    y : (samples,) or (samples, outputs) array_like
+        Targets; a sigmoid reaches what lies between 0 and 1.
+    hidden_size : int or tuple of int
+        Units of the hidden layer, or of each of several; ``()`` for no hidden layer.
+    alpha : float or tuple of float
+        Learning rate, above 0; a tuple has one per layer.
+    iterations : int
+        Updates.
+    record_every : int
+        The error is recorded before the update of iterations 0, record_every, 2 * record_every, ...
+    seed : int
+        Seed of the first weights: ``2 * RandomState(seed).random_sample(shape) - 1``, a layer each.
+    weights : sequence of (inputs, outputs) arrays, optional
+        First weights to use instead; they also say how many hidden units there are.
+    record_weights : bool
+        Keep the weights along with each recorded error: ``run.recorded_weights``.
+    progress : bool
+        Show a progress bar (needs tqdm).
+    **given_options
+        See :class:`fastgd.arguments.options.Options`.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described; the message states the rule and what came.
+
+    Notes
+    -----
+    The bits of the result depend on the arguments only, not on the machine. A weight's direction
+    has changed at iteration j if ``update > 0`` is not what it was at iteration j - 1, where the
+    update is minus the derivative (article, "Let's Take a Closer Look").
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, hidden_size=4, alpha=10)
+    >>> print(run.errors)
+    [0.49641003 0.00312939 0.0021446  0.00172398 0.00147821 0.00131274]
+    >>> print(run.direction_changes[0])
+    [[ 7 19  2  6]
+     [ 7  2  0 22]
+     [19 26  9 17]]
+    """
+    task = Task.check(X, y, iterations, record_every)
+    bar = check_flag("progress", progress)
+    hidden, given = check_start(hidden_size, weights, task.inputs, task.outputs)
+    rates = check_alpha(alpha, len(hidden) + 1)
+    seed = check_seed(seed)
+    method = options.check(given_options, task.X, task.y, hidden)
+    network = network_of(task, hidden, method)
+    recording = check_flag("record_weights", record_weights)
+    plan = Plan.make(
+        task,
+        network,
+        method,
+        np.array([rates]),
+        {},
+        starts=1,
+        threads=1,
+        record_weights=recording,
+    )
+    check_memory(plan.bytes(keep_weights=True), "the training")
+    start = network.rows(flatten(given or first_weights(network.sizes, seed))[None])
+    with progress_bar(bar, plan.work) as advance:
+        trained = plan.run(start, np.array([float(seed)]), keep_weights=True, advance=advance)
+    parts, changes = network.parts(trained.weights[0]), network.parts(trained.changes[0])
+    return Run(
+        alpha=_alpha(alpha, rates),
+        hidden_size=hidden,
+        seed=None if given else seed,
+        errors=trained.errors[0],
+        recorded=task.recorded,
+        weights=parts.weights,
+        direction_changes=changes.weights,
+        final_error=float(trained.final_error[0]),
+        status=str(STATUS[trained.outcome[0]]),
+        iterations=int(trained.iterations[0]),
+        biases=parts.biases,
+        bias_direction_changes=changes.biases,
+        normalization=tuple(BatchNorm(*layer) for layer in parts.normalization),
+        summary=_summary(trained, method.summary),
+        recorded_weights=_recorded(network, trained.path[0]) if recording else None,
+        options=method.given,
+    )
+
+
+def _recorded(network: Network, path: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """An array (records, inputs, outputs) for each layer."""
+    rows = [network.parts(row).weights for row in path]
+    return tuple(np.array(layer) for layer in zip(*rows, strict=True))
+
+
+def _alpha(given: object, rates: tuple[float, ...]) -> float | tuple[float, ...]:
+    """Alpha as it was given: one number, or one per layer."""
+    return rates if isinstance(given, tuple) else rates[0]
+
+
+def _summary(trained: Trained, window: int | None) -> Summary | None:
+    if window is None:
+        return None
+    return Summary(*(array[0].item() for array in summarise(trained.watch, window)))

@@ -1,0 +1,821 @@
+"""Every option: its default, its messages, and which are axes."""
+
+import inspect
+import math
+import re
+from fractions import Fraction
+from itertools import chain, product
+
+import numpy as np
+import pandas
+import pytest
+from hypothesis import given as hypothesis_given
+from hypothesis import strategies as st
+from test_checks import HUGE, anything, refused
+
+from fastgd import optimizers
+from fastgd.arguments import options, start
+from fastgd.arguments import values as values_module
+from fastgd.arguments.axes import as_axis
+from fastgd.arguments.options import Method, Options
+from fastgd.arguments.start import check_alpha, check_alphas
+from fastgd.arguments.values import (
+    NOT_NEGATIVE,
+    check_count,
+    check_counts,
+    check_number,
+    check_numbers,
+    check_seed,
+    check_seeds,
+)
+from fastgd.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp
+
+X = np.arange(15.0).reshape(5, 3)
+Y = np.array([[0.0], [1.0], [0.5], [0.0], [1.0]])
+SIGNED = 2 * Y - 1
+
+DEFAULTS = {
+    "optimizer": GradientDescent(),
+    "activation": "sigmoid",
+    "output": "sigmoid",
+    "loss": "squared",
+    "bias": False,
+    "sample_weight": None,
+    "batch_size": None,
+    "shuffle": True,
+    "shuffle_seed": 0,
+    "sampling": "epochs",
+    "sampling_rate": 1.0,
+    "dropout": 0.0,
+    "dropconnect": 0.0,
+    "l1": 0.0,
+    "l2": 0.0,
+    "trim_below": 0.0,
+    "clip_above": math.inf,
+    "batch_norm": False,
+    "tolerance": 0.0,
+    "patience": None,
+    "summary": None,
+}
+OTHERS = {
+    "optimizer": Momentum(mu=0.5),
+    "activation": "tanh",
+    "output": "tanh",
+    "loss": "cross_entropy",
+    "bias": True,
+    "batch_size": 2,
+    "shuffle": False,
+    "shuffle_seed": 7,
+    "sampling": "adaptive",
+    "sampling_rate": 0.5,
+    "dropout": 0.25,
+    "dropconnect": 0.5,
+    "l1": 0.125,
+    "l2": 0.25,
+    "trim_below": 1e-9,
+    "clip_above": 2.0,
+    "batch_norm": True,
+    "tolerance": 0.01,
+    "patience": 100,
+    "summary": 10,
+}
+STRUCTURES = ["optimizer", "activation", "output", "loss", "bias", "batch_norm", "batch_size"]
+VALUES = [
+    "sampling_rate",
+    "dropout",
+    "dropconnect",
+    "l1",
+    "l2",
+    "trim_below",
+    "clip_above",
+    "tolerance",
+    "patience",
+]
+NO_AXES = ["sample_weight", "shuffle", "shuffle_seed", "sampling", "summary"]
+KNOWN = f"{', '.join(list(DEFAULTS)[:-1])} or summary"
+OPTIMIZERS = (
+    "GradientDescent(), Momentum(), Nesterov(), AdaGrad(), AdaDelta(), RMSProp() or Adam(), "
+    "from fastgd.optimizers"
+)
+
+
+def check(*, y=Y, hidden=(4,), **given):
+    return options.check(given, X[: len(y)], y, hidden)
+
+
+def check_sweep(*, y=Y, hiddens=((4,),), **given):
+    return options.check_sweep(given, X[: len(y)], y, list(hiddens))
+
+
+def rows(*groups):
+    """One test case for each value of groups (name, error, rule, [(value, what came), ...])."""
+    return pytest.mark.parametrize(
+        ("name", "value", "error", "message"),
+        [
+            pytest.param(name, value, error, f"{name} must be {rule}, got {came}")
+            for names, error, rule, cases in groups
+            for name in names.split()
+            for value, came in cases
+        ],
+    )
+
+
+# ---- the table
+
+
+def test_every_option_has_its_default_and_its_place():
+    assert list(inspect.signature(Method).parameters) == list(DEFAULTS)
+    assert list(Options.__annotations__) == list(DEFAULTS)
+    method = check()
+    assert {name: getattr(method, name) for name in DEFAULTS} == DEFAULTS
+    assert type(method.optimizer) is GradientDescent
+    assert method.given == {}
+
+
+def test_every_option_is_documented():
+    lines = re.findall(r"^(\w+(?:, \w+)*) : ", inspect.getdoc(Options) or "", re.MULTILINE)
+    assert list(chain.from_iterable(line.split(", ") for line in lines)) == list(DEFAULTS)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_option_given_is_kept(name):
+    # beside others that it needs, or that another value of it would not go with
+    beside = {"sampling": {"batch_size": 3}, "batch_norm": {"batch_size": 3}}.get(name, {})
+    method = check(**{name: OTHERS[name]}, **beside)
+    assert method.given == beside | {name: OTHERS[name]}
+    assert list(method.given) == [n for n in DEFAULTS if n == name or n in beside]
+    assert [getattr(method, n) for n in DEFAULTS if n not in method.given] == [
+        value for n, value in DEFAULTS.items() if n not in method.given
+    ]
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_default_given_is_not_kept(name):
+    assert check(**{name: DEFAULTS[name]}).given == {}
+
+
+def test_optimizers_with_equal_fields_are_told_apart():
+    assert Momentum() == Nesterov()
+    method = check(optimizer=Nesterov())
+    assert type(method.given["optimizer"]) is Nesterov
+
+
+def test_a_method_at_other_values():
+    method = check(optimizer=Adam(), dropout=0.5)
+    other = method.at({"beta2": 0.5, "dropout": 0.25, "bias": True})
+    assert other.given == {"optimizer": Adam(beta2=0.5), "bias": True, "dropout": 0.25}
+    assert method.given == {"optimizer": Adam(), "dropout": 0.5}
+    assert method.at({"optimizer": RMSProp(), "l1": 1.0}).optimizer == RMSProp()
+
+
+@pytest.mark.parametrize(
+    ("names", "came"),
+    [
+        (["optimiser"], "'optimiser': did you mean optimizer?"),
+        (["bias", "drop_out"], "'drop_out': did you mean dropout?"),
+        (["L2"], "'L2': did you mean l2?"),
+        (["batchsize"], "'batchsize': did you mean batch_size?"),
+        (["alphas"], "'alphas': did you mean alpha?"),
+        (["hidden_sizes"], "'hidden_sizes': did you mean hidden_size?"),
+        (["zzz"], "'zzz'"),
+        (["alpha"], "'alpha'"),
+        (["mu"], "'mu'"),
+    ],
+)
+def test_unknown_options_are_refused(names, came):
+    given = dict.fromkeys(names, True)
+    message = f"an option must be one of {KNOWN}, got {came}"
+    refused(TypeError, message, check, **given)
+    refused(TypeError, message, check_sweep, **given)
+    refused(TypeError, message, options.axes, given)
+
+
+# ---- single values
+
+FRACTION_TEXT = "a number of at least 0 and below 1"
+ABOVE_ZERO_TEXT = "a finite number above 0"
+NOT_NEGATIVE_TEXT = "a finite number of at least 0"
+RULES = {
+    FRACTION_TEXT: "dropout dropconnect",
+    ABOVE_ZERO_TEXT: "sampling_rate",
+    NOT_NEGATIVE_TEXT: "l1 l2 trim_below tolerance",
+    "a number above 0, or infinity": "clip_above",
+}
+NOT_FINITE = [(math.inf, "inf"), (10**400, f"1{'0' * 27}...{'0' * 29}")]
+NEGATIVE = [(-1, "-1"), (np.float32(-0.5), "-0.5"), (-5e-324, "-5e-324"), (-math.inf, "-inf")]
+BAD = {
+    FRACTION_TEXT: [(1, "1"), (1.0, "1.0"), (2.5, "2.5"), *NOT_FINITE, *NEGATIVE],
+    ABOVE_ZERO_TEXT: [(0, "0"), (np.array(0.0), "0.0"), *NOT_FINITE, *NEGATIVE],
+    NOT_NEGATIVE_TEXT: [*NOT_FINITE, *NEGATIVE],
+    "a number above 0, or infinity": [
+        (0, "0"),
+        (-(10**400), f"-1{'0' * 26}...{'0' * 29}"),
+        *NEGATIVE,
+    ],
+}
+NO_NUMBERS = [
+    ("0.5", "'0.5'"),
+    (True, "True"),
+    (np.True_, "True"),
+    (None, "None"),
+    (0.5j, "0.5j"),
+    ((0.1, 0.2), "(0.1, 0.2)"),
+    ([0.1, 0.2], "[0.1, 0.2]"),
+    (np.array([0.5]), "array([0.5])"),
+]
+FIELDS = {
+    "mu": (FRACTION_TEXT, [Momentum, Nesterov]),
+    "rho": (FRACTION_TEXT, [AdaDelta, RMSProp]),
+    "beta1": (FRACTION_TEXT, [Adam]),
+    "beta2": (FRACTION_TEXT, [Adam]),
+    "epsilon": (ABOVE_ZERO_TEXT, [AdaGrad, AdaDelta, RMSProp, Adam]),
+}
+
+
+@rows(
+    *[(names, ValueError, rule, BAD[rule]) for rule, names in RULES.items()],
+    (" ".join(RULES.values()), TypeError, "a number", NO_NUMBERS),
+    (
+        "activation",
+        ValueError,
+        "'sigmoid', 'tanh', 'relu' or 'identity'",
+        [
+            ("sigmiod", "'sigmiod': did you mean 'sigmoid'?"),
+            ("ReLU", "'ReLU': did you mean 'relu'?"),
+            (np.str_("than"), "'than': did you mean 'tanh'?"),
+            ("", "''"),
+            ("swish", "'swish'"),
+        ],
+    ),
+    (
+        "activation",
+        TypeError,
+        "'sigmoid', 'tanh', 'relu' or 'identity'",
+        [(None, "None"), (["tanh", "relu"], "['tanh', 'relu']"), (3, "3")],
+    ),
+    (
+        "output",
+        ValueError,
+        "'sigmoid', 'tanh' or 'identity'",
+        [("relu", "'relu'"), ("linear", "'linear'"), ("Tanh", "'Tanh': did you mean 'tanh'?")],
+    ),
+    ("output", TypeError, "'sigmoid', 'tanh' or 'identity'", [(b"tanh", "b'tanh'")]),
+    (
+        "loss",
+        ValueError,
+        "'squared' or 'cross_entropy'",
+        [
+            ("crossentropy", "'crossentropy': did you mean 'cross_entropy'?"),
+            ("square", "'square': did you mean 'squared'?"),
+            ("mse", "'mse'"),
+        ],
+    ),
+    ("loss", TypeError, "'squared' or 'cross_entropy'", [(len, "<built-in function len>")]),
+    (
+        "sampling",
+        ValueError,
+        "'epochs' or 'adaptive'",
+        [("epoch", "'epoch': did you mean 'epochs'?"), ("aw-sgd", "'aw-sgd'")],
+    ),
+    ("sampling", TypeError, "'epochs' or 'adaptive'", [(["epochs"], "['epochs']")]),
+    (
+        "bias shuffle batch_norm",
+        TypeError,
+        "True or False",
+        [(1, "1"), (None, "None"), ("yes", "'yes'"), ([True, False], "[True, False]")],
+    ),
+    ("batch_size patience summary", ValueError, "at least 1", [(0, "0"), (-2, "-2")]),
+    ("batch_size", ValueError, "at most 5", [(6, "6"), (np.int64(7), "7")]),
+    ("patience summary", ValueError, f"at most {2**62}", [(2**63, f"{2**63}")]),
+    (
+        "batch_size patience summary",
+        TypeError,
+        "an int",
+        [(2.0, "2.0"), (True, "True"), ("2", "'2'"), ([2, 3], "[2, 3]")],
+    ),
+    ("shuffle_seed", ValueError, "at least 0", [(-1, "-1")]),
+    ("shuffle_seed", ValueError, f"at most {2**32 - 1}", [(2**32, f"{2**32}")]),
+    ("shuffle_seed", TypeError, "an int", [(0.0, "0.0"), (None, "None"), ([1, 2], "[1, 2]")]),
+    (
+        "optimizer",
+        TypeError,
+        OPTIMIZERS,
+        [
+            ("adam", "'adam': did you mean Adam()?"),
+            ("RMSprop", "'RMSprop': did you mean RMSProp()?"),
+            ("sgd", "'sgd'"),
+            (Momentum, "<class 'fastgd.optimizers.Momentum'>: did you mean Momentum()?"),
+            (None, "None"),
+            ((0.9,), "(0.9,)"),
+            ((), "()"),
+            ([Adam()], "[Adam(beta1=0.9, beta2=0.999, epsilon=1e-08)]"),
+        ],
+    ),
+)
+def test_bad_values_are_refused(name, value, error, message):
+    refused(error, message, check, **{name: value})
+
+
+def test_numbers_too_long_for_words_are_refused():
+    message = "l2 must be a finite number of at least 0, got a value of type int"
+    refused(ValueError, message, check, l2=HUGE)
+    refused(ValueError, message, check_sweep, l2=[0.5, HUGE])
+
+
+@pytest.mark.parametrize("value", [math.nan, np.float32("nan")])
+@pytest.mark.parametrize(
+    ("name", "rule"), [(name, rule) for rule, names in RULES.items() for name in names.split()]
+)
+def test_nan_is_refused(name, rule, value):
+    refused(ValueError, f"{name} must be {rule}, got nan", check, **{name: value})
+    refused(ValueError, f"{name} must be {rule}, got nan", check_sweep, **{name: [0.5, value]})
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "optimizer"),
+    [(name, rule, kind) for name, (rule, kinds) in FIELDS.items() for kind in kinds],
+)
+def test_bad_fields_of_optimizers_are_refused(name, rule, optimizer):
+    for error, words, cases in ((ValueError, rule, BAD[rule]), (TypeError, "a number", NO_NUMBERS)):
+        for value, came in cases:
+            message = f"{name} must be {words}, got {came}"
+            refused(error, message, check, optimizer=optimizer(**{name: value}))
+            refused(error, message, check_sweep, optimizer=[Adam(), optimizer(**{name: value})])
+
+
+def test_every_field_of_every_optimizer_is_checked():
+    found = {(kind, name) for kind in optimizers.ALL for name in kind._fields}
+    assert found == {(kind, name) for name, (_, kinds) in FIELDS.items() for kind in kinds}
+
+
+@pytest.mark.parametrize("optimizer", optimizers.ALL)
+def test_optimizers_as_they_are(optimizer):
+    method = check(optimizer=optimizer())
+    assert type(method.optimizer) is optimizer
+    assert method.optimizer == optimizer()
+    least = optimizer(*[5e-324 if name == "epsilon" else 0 for name in optimizer._fields])
+    assert check(optimizer=least).optimizer == least
+    assert all(type(value) is float for value in check(optimizer=least).optimizer)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("dropout", 0, 0.0),
+        ("dropout", np.nextafter(1, 0), 1 - 2**-53),
+        ("dropconnect", Fraction(1, 4), 0.25),
+        ("l1", 5e-324, 5e-324),
+        ("l2", np.array(2), 2.0),
+        ("trim_below", np.float32(0.5), 0.5),
+        ("tolerance", 1e308, 1e308),
+        ("sampling_rate", 5e-324, 5e-324),
+        ("clip_above", math.inf, math.inf),
+        ("clip_above", 10**400, math.inf),
+        ("clip_above", 1, 1.0),
+        ("batch_size", np.int8(5), 5),
+        ("batch_size", 1, 1),
+        ("patience", 2**62, 2**62),
+        ("summary", np.array(3), 3),
+        ("shuffle_seed", 2**32 - 1, 2**32 - 1),
+        ("bias", np.True_, True),
+        ("activation", np.str_("tanh"), "tanh"),
+    ],
+)
+def test_good_values_pass(name, value, kept):
+    result = getattr(check(**{name: value}), name)
+    assert result == kept
+    assert type(result) is type(kept)
+
+
+# ---- sample weights
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ([1, 2], ValueError, "have shape (5,), one for each sample of X, got shape (2,)"),
+        (
+            np.ones((5, 1)),
+            ValueError,
+            "have shape (5,), one for each sample of X, got shape (5, 1)",
+        ),
+        (2.0, ValueError, "have shape (5,), one for each sample of X, got shape ()"),
+        ([], ValueError, "not be empty, got shape (0,)"),
+        ([1, 1, -2, -1, 1], ValueError, "be at least 0, got -2.0 at [2]"),
+        ([-5e-324, 1, 1, 1, 1], ValueError, "be at least 0, got -5e-324 at [0]"),
+        ([0] * 5, ValueError, "have a finite sum above 0, got a sum of 0.0"),
+        ([1e308] * 5, ValueError, "have a finite sum above 0, got a sum of inf"),
+        ([1, 1, 1, np.nan, 1], ValueError, "be finite, got nan at [3]"),
+        ([np.inf, 1, 1, 1, 1], ValueError, "be finite, got inf at [0]"),
+        (["a"] * 5, TypeError, "hold real numbers, got ['a', 'a', 'a', 'a', 'a'] (dtype str32)"),
+    ],
+)
+def test_bad_sample_weights_are_refused(value, error, message):
+    refused(error, f"sample_weight must {message}", check, sample_weight=value)
+    refused(error, f"sample_weight must {message}", check_sweep, sample_weight=value)
+
+
+@pytest.mark.parametrize(
+    "value", [[0, 1, 0, 2, 0.5], np.array([0.0, 1, 0, 2, 0.5]), pandas.Series([0, 1, 0, 2, 0.5])]
+)
+def test_sample_weights_are_copied(value):
+    method = check(sample_weight=value)
+    assert method.sample_weight is not None
+    assert method.sample_weight.tolist() == [0, 1, 0, 2, 0.5]
+    assert method.sample_weight.dtype == np.float64
+    assert method.given["sample_weight"] is method.sample_weight
+    method.sample_weight[:] = 7
+    assert list(value) == [0, 1, 0, 2, 0.5]
+
+
+# ---- what does not go together
+
+WITH_LOSS = "with loss='cross_entropy'"
+WITH_SAMPLING = "with sampling='adaptive'"
+WITH_NORM = "every batch must have at least 2 samples with batch_norm=True, got one of 1 sample"
+APART = [
+    (
+        {"loss": "cross_entropy", "output": "identity"},
+        f"output must be 'sigmoid' or 'tanh' {WITH_LOSS}, got 'identity'",
+    ),
+    (
+        {"loss": "cross_entropy", "y": np.array([[0, 1], [1.5, -1]])},
+        f"y must be from 0 to 1 {WITH_LOSS} and output='sigmoid', got 1.5 at [1, 0]",
+    ),
+    (
+        {"loss": "cross_entropy", "y": SIGNED},
+        f"y must be from 0 to 1 {WITH_LOSS} and output='sigmoid', got -1.0 at [0, 0]",
+    ),
+    (
+        {"loss": "cross_entropy", "output": "tanh", "y": np.array([[0.0], [-1.25]])},
+        f"y must be from -1 to 1 {WITH_LOSS} and output='tanh', got -1.25 at [1, 0]",
+    ),
+    ({"sampling": "adaptive"}, f"batch_size must be an int {WITH_SAMPLING}, got None"),
+    (
+        {"sampling": "adaptive", "batch_size": 3, "batch_norm": True},
+        f"batch_norm must be False {WITH_SAMPLING}, got True",
+    ),
+    (
+        {"sampling": "adaptive", "batch_size": 3, "dropconnect": 0.5},
+        f"dropconnect must be 0 {WITH_SAMPLING}, got 0.5",
+    ),
+    (
+        {"batch_norm": True, "hidden": ()},
+        "hidden_size must have at least one layer with batch_norm=True, got ()",
+    ),
+    ({"batch_norm": True, "batch_size": 1}, f"{WITH_NORM} (batch_size=1 of 5)"),
+    ({"batch_norm": True, "batch_size": 2}, f"{WITH_NORM} (batch_size=2 of 5)"),
+    ({"batch_norm": True, "batch_size": 4}, f"{WITH_NORM} (batch_size=4 of 5)"),
+    ({"batch_norm": True, "y": Y[:1]}, f"{WITH_NORM} (batch_size=None of 1)"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), APART)
+def test_what_does_not_go_together_is_refused(given, message):
+    refused(ValueError, message, check, **given)
+    if "hidden" in given:
+        given = {**given, "hiddens": [(4,), given["hidden"]]}
+        del given["hidden"]
+    refused(ValueError, message, check_sweep, **given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"loss": "cross_entropy"},
+        {"loss": "cross_entropy", "output": "tanh", "y": SIGNED},
+        {"loss": "squared", "y": 5 * SIGNED},
+        {"sampling": "adaptive", "batch_size": 1, "dropout": 0.5, "dropconnect": 0},
+        {"batch_norm": True, "hidden": (4, 4)},
+        {"batch_norm": True, "batch_size": 3, "dropconnect": 0.5},
+        {"batch_norm": True, "batch_size": 5},
+        {"batch_norm": True, "batch_size": 2, "y": Y[:4]},
+        {"dropout": 0.5, "hidden": ()},
+        {"shuffle": False},
+    ],
+)
+def test_what_goes_together_passes(given):
+    options_given = {k: v for k, v in given.items() if k not in ("y", "hidden")}
+    assert list(check(**given).given) == [
+        name for name in DEFAULTS if options_given.get(name, DEFAULTS[name]) != DEFAULTS[name]
+    ]
+
+
+# ---- axes
+
+
+def test_axes_come_in_order():
+    given = {name: [value] for name, value in reversed(OTHERS.items()) if name not in NO_AXES}
+    structures, values = options.axes(given)
+    assert list(structures) == STRUCTURES
+    assert list(values) == VALUES
+    assert structures | values == given
+    assert set(STRUCTURES) | set(VALUES) | set(NO_AXES) == set(DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("given", "structures", "values"),
+    [
+        ({}, {}, {}),
+        (OTHERS, {}, {}),
+        ({"optimizer": Momentum(mu=[0.5, 0.9])}, {}, {"mu": [0.5, 0.9]}),
+        (
+            {"l2": np.arange(2.0), "optimizer": Adam(epsilon=range(1, 3), beta1=(np.ones(1) / 2))},
+            {},
+            {"beta1": [0.5], "epsilon": [1, 2], "l2": [0.0, 1.0]},
+        ),
+        ({"optimizer": [Momentum(), Adam()]}, {"optimizer": [Momentum(), Adam()]}, {}),
+        ({"activation": np.array(["tanh", "relu"])}, {"activation": ["tanh", "relu"]}, {}),
+        ({"batch_size": [None, 2], "l1": 1}, {"batch_size": [None, 2]}, {}),
+        ({"patience": [None, 5]}, {}, {"patience": [None, 5]}),
+        ({"tolerance": pandas.Series([0.5, 1.0])}, {}, {"tolerance": [0.5, 1.0]}),
+        ({"sample_weight": [1, 2, 3, 4, 5], "summary": [1], "sampling": ["a"]}, {}, {}),
+    ],
+)
+def test_axes_are_found(given, structures, values):
+    found = options.axes(given)
+    assert found == (structures, values)
+    assert [list(axes) for axes in found] == [list(structures), list(values)]
+    elements = chain.from_iterable([*found[0].values(), *found[1].values()])
+    assert not any(isinstance(element, np.generic) for element in elements)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"dropout": []}, ValueError, "an axis of dropout must have at least one value, got []"),
+        (
+            {"optimizer": Momentum(mu=[])},
+            ValueError,
+            "an axis of mu must have at least one value, got []",
+        ),
+        (
+            {"optimizer": []},
+            ValueError,
+            "an axis of optimizer must have at least one value, got []",
+        ),
+        ({"l1": np.ones((2, 2))}, ValueError, "an axis of l1 must be 1-D, got shape (2, 2)"),
+        (
+            {"optimizer": RMSProp(rho=np.ones((2, 2)))},
+            ValueError,
+            "an axis of rho must be 1-D, got shape (2, 2)",
+        ),
+        (
+            {"optimizer": RMSProp(rho=(0.5, 0.9))},
+            TypeError,
+            "rho must be one value, or a list, range or 1-D array of values as an axis, "
+            "got (0.5, 0.9)",
+        ),
+        (
+            {"activation": ("tanh", "relu")},
+            TypeError,
+            "activation must be one value, or a list, range or 1-D array of values as an axis, "
+            "got ('tanh', 'relu')",
+        ),
+        (
+            {"dropout": (0.1, 0.2)},
+            TypeError,
+            "dropout must be one value, or a list, range or 1-D array of values as an axis, "
+            "got (0.1, 0.2)",
+        ),
+        (
+            {"optimizer": [Adam(), Momentum(mu=[0.5, 0.9])]},
+            TypeError,
+            "mu must be a number, got [0.5, 0.9]",
+        ),
+        ({"shuffle": [True, False]}, TypeError, "shuffle must be True or False, got [True, False]"),
+        ({"summary": [1, 2]}, TypeError, "summary must be an int, got [1, 2]"),
+    ],
+)
+def test_bad_axes_are_refused(given, error, message):
+    refused(error, message, check_sweep, **given)
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in NO_AXES])
+def test_a_bad_value_of_an_axis_is_refused_as_alone(name):
+    good = OTHERS[name]
+    if name == "optimizer":
+        refused(
+            TypeError, f"optimizer must be {OPTIMIZERS}, got 3", check_sweep, optimizer=[good, 3]
+        )
+        return
+    for bad in (-1, 1e400, "3", (1, 2), np.ones(2), b""):
+        try:
+            check(**{name: bad})
+        except (ValueError, TypeError) as error:
+            refused(type(error), str(error), check_sweep, **{name: [good, bad]})
+            refused(type(error), str(error), check_sweep, **{name: [good, bad, "another"]})
+
+
+def test_a_sweep_without_axes_is_one_method():
+    given = {**OTHERS, "batch_size": 3, "batch_norm": False, "dropconnect": 0.0}
+    found = check_sweep(**given)
+    assert found.structures == found.values == {}
+    (method,) = found.methods
+    assert method.given == check(**given).given
+
+
+def test_a_sweep_has_a_method_for_each_combination():
+    found = check_sweep(
+        optimizer=Adam(beta1=np.array([0.5, 0.25]), epsilon=range(1, 3), beta2=Fraction(1, 2)),
+        activation=["tanh", "relu"],
+        batch_size=[None, 3],
+        batch_norm=True,
+        dropout=[0.75, 0],
+        patience=[7, None],
+        sample_weight=[1, 2, 3, 4, 5],
+        l2=1,
+    )
+    assert found.structures == {"activation": ["tanh", "relu"], "batch_size": [None, 3]}
+    assert found.values == {
+        "beta1": [0.5, 0.25],
+        "epsilon": [1.0, 2.0],
+        "dropout": [0.75, 0.0],
+        "patience": [7, None],
+    }
+    assert list(found.values) == ["beta1", "epsilon", "dropout", "patience"]
+    assert [(method.activation, method.batch_size) for method in found.methods] == [
+        ("tanh", None),
+        ("tanh", 3),
+        ("relu", None),
+        ("relu", 3),
+    ]
+    for method in found.methods:
+        assert method.optimizer == Adam(0.5, 0.5, 1.0)
+        assert all(type(value) is float for value in method.optimizer)
+        assert (method.dropout, method.patience, method.l2) == (0.75, 7, 1.0)
+        assert method.batch_norm is True
+        assert method.sample_weight is not None
+
+
+def test_optimizers_are_combined_with_the_rest():
+    found = check_sweep(optimizer=[Momentum(), Nesterov(0)], bias=[True, False], l1=[1, 2])
+    assert found.structures["optimizer"] == [Momentum(0.9), Nesterov(0.0)]
+    assert [(type(m.optimizer), m.bias, m.l1) for m in found.methods] == [
+        (Momentum, True, 1.0),
+        (Momentum, False, 1.0),
+        (Nesterov, True, 1.0),
+        (Nesterov, False, 1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"output": ["sigmoid", "identity"], "loss": ["squared", "cross_entropy"]},
+            f"output must be 'sigmoid' or 'tanh' {WITH_LOSS}, got 'identity'",
+        ),
+        (
+            {"batch_size": [3, None], "sampling": "adaptive"},
+            f"batch_size must be an int {WITH_SAMPLING}, got None",
+        ),
+        (
+            {"batch_size": 3, "sampling": "adaptive", "dropconnect": [0, 0.5, 0.25]},
+            f"dropconnect must be 0 {WITH_SAMPLING}, got 0.5",
+        ),
+        (
+            {"batch_size": [5, 4], "batch_norm": [False, True]},
+            f"{WITH_NORM} (batch_size=4 of 5)",
+        ),
+    ],
+)
+def test_every_combination_is_checked(given, message):
+    refused(ValueError, message, check_sweep, **given)
+
+
+# ---- many values at once
+
+
+@pytest.mark.parametrize("name", [name for names in RULES.values() for name in names.split()])
+@pytest.mark.parametrize(
+    "axis",
+    [
+        [0.5, 0.25],
+        [Fraction(1, 2), 0.25],
+        [np.float32(0.5), np.array(0.25)],
+        np.array([0.5, 0.25], np.float32),
+    ],
+    ids=["floats", "fractions", "scalars", "array"],
+)
+def test_an_axis_of_numbers_becomes_floats(name, axis):
+    values = check_sweep(**{name: axis}).values[name]
+    assert values == [0.5, 0.25]
+    assert all(type(value) is float for value in values)
+
+
+@pytest.mark.parametrize("bad", [True, np.True_, "0.5", None, (0.5,), 1j])
+def test_one_value_of_another_kind_is_found_among_many(bad):
+    message = f"dropout must be a number, got {bad!r}".replace("np.True_", "True")
+    refused(TypeError, message, check_sweep, dropout=[0.5, 0, bad, math.nan])
+
+
+def test_the_first_bad_value_is_named():
+    message = f"dropout must be {FRACTION_TEXT}, got 1.5"
+    refused(ValueError, message, check_sweep, dropout=[0.5, 1.5, 2.5, "a"])
+    refused(ValueError, message, check_sweep, dropout=np.array([0.5, 1.5, 2.5]))
+
+
+@pytest.mark.parametrize("bad", [1, 1.5, True, "5", 2**63, None, -1])
+def test_counts_and_seeds_of_an_axis_are_checked_as_alone(bad):
+    def outcome(call, *args):
+        try:
+            return call(*args)
+        except (ValueError, TypeError) as error:
+            return repr(error)
+
+    def alone(axis):
+        return [check_count("patience", value, 2, 10) for value in axis]
+
+    def seeds_alone(axis):
+        return [check_seed(value) for value in axis]
+
+    for axis in ([3, bad, 4], [np.int8(3), bad], [bad], range(2, 9)):
+        many = outcome(check_counts, "patience", axis, 2, 10)
+        assert many == outcome(alone, axis)
+        assert outcome(check_seeds, axis) == outcome(seeds_alone, axis)
+
+
+numbers = st.one_of(
+    st.floats(), st.integers(), st.booleans(), st.fractions(), st.sampled_from([10**400, "1", None])
+)
+
+
+@hypothesis_given(
+    st.lists(
+        st.floats(min_value=0.5, max_value=2)
+        | numbers
+        | st.tuples(st.floats(min_value=0.5, max_value=2), st.integers(1, 3))
+        | st.tuples(numbers, numbers)
+        | st.tuples(numbers),
+        min_size=1,
+        max_size=5,
+    )
+    | st.lists(st.tuples(st.floats(min_value=0.5), st.integers(1, 3)), min_size=1)
+    | st.lists(st.floats(min_value=0.5), min_size=1)
+)
+def test_alphas_at_once_are_alphas_alone(axis):
+    try:
+        alone = [check_alpha(value, 2) for value in axis]
+    except (ValueError, TypeError) as error:
+        refused(type(error), str(error), check_alphas, axis, 2)
+        return
+    rates = check_alphas(axis, 2)
+    assert rates.dtype == np.float64
+    assert rates.flags.c_contiguous
+    assert rates.tolist() == [list(pair) for pair in alone]
+
+
+@pytest.mark.parametrize(
+    "axis", [[(0.5,), (0.5,)], [(1.0, 2.0, 3.0), (4.0,)], [(1.0, 2.0), 3.0, ()]]
+)
+def test_alphas_of_other_lengths_are_refused(axis):
+    (bad, *_) = (value for value in axis if isinstance(value, tuple) and len(value) != 2)
+    message = "alpha must be a number or a tuple with one per layer of weights (2), got "
+    refused(ValueError, f"{message}{bad}", check_alphas, axis, 2)
+
+
+@hypothesis_given(st.lists(numbers, min_size=1, max_size=5))
+def test_numbers_at_once_are_numbers_alone(axis):
+    try:
+        alone = [check_number("l1", value, NOT_NEGATIVE) for value in axis]
+    except (ValueError, TypeError) as error:
+        refused(type(error), str(error), check_numbers, "l1", axis, NOT_NEGATIVE)
+        return
+    assert check_numbers("l1", axis, NOT_NEGATIVE) == alone
+
+
+def test_a_million_values_are_checked_at_once(monkeypatch):
+    calls = []
+    alone = values_module.check_number
+    monkeypatch.setattr(
+        values_module, "check_number", lambda *args: calls.append(args) or alone(*args)
+    )
+    values = np.linspace(0, 0.5, 10**6)
+    assert check_sweep(dropout=values).values["dropout"] == values.tolist()
+    assert calls == []
+
+
+def test_a_map_of_alphas_is_checked_at_once(monkeypatch):
+    monkeypatch.setattr(start, "check_alpha", None)
+    alphas = np.random.default_rng(0).random((512 * 512, 2)) + 0.1
+    axis = as_axis("alpha", alphas)
+    assert axis is not None
+    assert np.array_equal(check_alphas(axis, 2), alphas)
+
+
+# ---- anything else
+
+
+@pytest.mark.filterwarnings("ignore:Warning. converting a masked element:UserWarning")
+@hypothesis_given(anything)
+def test_whatever_comes_is_taken_or_refused_with_a_rule(value):
+    given = [{name: value} for name in DEFAULTS]
+    given += [{"optimizer": kinds[0](**{name: value})} for name, (_, kinds) in FIELDS.items()]
+    for one, call in product(given, (check, check_sweep)):
+        try:
+            call(**one)
+        except (ValueError, TypeError) as error:
+            message = str(error)
+            if not re.match(r"[\w\[\] ]+ must .*, got .", message) or len(message) > 250:
+                pytest.fail(f"{one}: {message}")

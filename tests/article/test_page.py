@@ -1,0 +1,532 @@
+"""The article's page: what is on it is compared with the numbers, and nothing is outside of it."""
+
+import errno
+import os
+import re
+import sys
+from base64 import b64decode
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from command import assert_refused
+from fastgd import bucket
+from fastgd.arguments.wording import error_text
+from fastgd.article import comparison, page
+from fastgd.article.comparison import lines
+from fastgd.article.experiments import EXPERIMENTS, published
+from fastgd.article.page import calls
+from fastgd.article.page.markup import Markup, element
+from fastgd.article.page.pictures import Picture
+from fastgd.article.page.sections import SECTIONS
+from fastgd.article.page.tables import CLASSES
+from fastgd.article.twins import Mark
+from fastgd.plots.style import styled
+
+mpl.use("Agg")
+
+PICTURES = [picture for section in SECTIONS for picture in section.pictures]
+VOID = {"img", "meta"}
+TWO_LAYER = EXPERIMENTS[0]
+
+
+@dataclass(eq=False, repr=False)
+class Element:
+    name: str
+    attributes: dict
+    parent: "Element | None" = None
+    content: list = field(default_factory=list)
+
+    def all(self, name):
+        """All elements of this name inside, in order."""
+        found = []
+        for part in self.content:
+            if isinstance(part, Element):
+                found += [part] if part.name == name else []
+                found += part.all(name)
+        return found
+
+    def everything(self):
+        yield self
+        for part in self.content:
+            if isinstance(part, Element):
+                yield from part.everything()
+
+    @property
+    def text(self):
+        return "".join(p if isinstance(p, str) else p.text for p in self.content)
+
+
+class Parser(HTMLParser):
+    """A tree; an end tag that is not the open element's is an error."""
+
+    def __init__(self):
+        super().__init__()
+        self.root = self.open = Element("document", {})
+
+    def handle_starttag(self, tag, attrs):
+        new = Element(tag, dict(attrs), self.open)
+        self.open.content.append(new)
+        if tag not in VOID:
+            self.open = new
+
+    def handle_endtag(self, tag):
+        assert tag == self.open.name, f"</{tag}> closes <{self.open.name}>"
+        self.open = self.open.parent
+
+    def handle_data(self, data):
+        self.open.content.append(data)
+
+
+def parse(html):
+    parser = Parser()
+    parser.feed(html)
+    parser.close()
+    assert parser.open is parser.root, f"<{parser.open.name}> is not closed"
+    return parser.root
+
+
+def decoded(image):
+    kind, data = re.fullmatch(r"data:image/([a-z+]+);base64,(.*)", image.attributes["src"]).groups()
+    return kind, b64decode(data, validate=True)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def html(article_page):
+    return article_page.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tree(html):
+    return parse(html)
+
+
+@pytest.fixture(scope="module")
+def sections(tree):
+    return {section.attributes["id"]: section for section in tree.all("section")}
+
+
+def rows(table):
+    """The text of a table's cells, with the heading of a group before each of its rows."""
+    found = []
+    for body in table.all("tbody"):
+        heading = ""
+        for row in body.all("tr"):
+            cells = [cell.text for cell in row.content]
+            if row.content[0].name == "th":
+                heading, *cells = cells
+            found.append([heading, *cells])
+    return found
+
+
+# The page as a document
+
+
+def test_it_is_a_page_for_phones_in_english(html, tree):
+    assert html.startswith("<!DOCTYPE html>\n")
+    (root,) = tree.all("html")
+    assert root.attributes["lang"] == "en"
+    metas = [meta.attributes for meta in tree.all("meta")]
+    assert {"charset": "utf-8"} in metas
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in metas
+    assert tree.all("title")[0].text == tree.all("h1")[0].text
+    assert len(tree.all("main")) == len(tree.all("h1")) == 1
+
+
+def test_headings_are_in_order(tree):
+    levels = [int(e.name[1]) for e in tree.everything() if re.fullmatch("h[1-6]", e.name)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_sections_follow_the_article_and_can_be_reached(tree, sections):
+    assert list(sections) == [*(section.name for section in SECTIONS), "all-together"]
+    names = [section.name for section in SECTIONS if section.is_experiment]
+    assert sorted(names) == sorted(experiment.name for experiment in EXPERIMENTS)
+    links = [link.attributes["href"] for link in tree.all("nav")[0].all("a")]
+    assert links == [f"#{section.name}" for section in SECTIONS]
+    ids = [e.attributes["id"] for e in tree.everything() if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
+    for section in sections.values():
+        assert section.attributes["aria-labelledby"] in ids
+
+
+def test_nothing_is_outside_of_it(html, tree):
+    assert not tree.all("script")
+    assert not tree.all("link")
+    assert not tree.all("iframe")
+    outside = [
+        value
+        for each in tree.everything()
+        for name, value in each.attributes.items()
+        if name not in ("alt", "content") and re.match(r"(?!data:|#)[a-z]*:?//|\.", value or "")
+    ]
+    assert outside == [page.ARTICLE]
+    assert tree.all("a")[0].attributes["href"] == page.ARTICLE
+    assert not any(name.startswith("on") for e in tree.everything() for name in e.attributes)
+    (style,) = tree.all("style")
+    assert not re.search(r"url\(|@import", style.text)
+    policy = next(m.attributes["content"] for m in tree.all("meta") if "http-equiv" in m.attributes)
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    without = html.replace(page.ARTICLE, "")
+    assert "http:" not in without
+    assert "https:" not in without
+
+
+def test_what_scrolls_can_be_reached_and_has_a_name(tree):
+    boxes = [
+        e for e in tree.everything() if e.name == "pre" or e.attributes.get("class") == "scroll"
+    ]
+    assert len(boxes) > 15
+    for box in boxes:
+        assert box.attributes["tabindex"] == "0"
+        assert box.attributes["role"] == "region"
+        assert box.attributes["aria-label"]
+    for table in tree.all("table"):
+        assert table.parent.attributes["class"] == "scroll"
+        assert table.all("caption")[0].text == table.parent.attributes["aria-label"]
+        assert all(cell.attributes["scope"] for cell in table.all("th"))
+
+
+# Pictures
+
+
+def test_each_picture_decodes_and_is_not_empty(tree):
+    images = tree.all("img")
+    assert len(images) == len(PICTURES)
+    for image, picture in zip(images, PICTURES, strict=True):
+        assert image.attributes["alt"] == picture.alt
+        assert len(picture.alt) > 40
+        assert image.parent.name == "figure"
+        assert image.parent.all("figcaption")[0].text == picture.caption
+        width, height = int(image.attributes["width"]), int(image.attributes["height"])
+        assert (width, height) == tuple(round(96 * inches) for inches in picture.size)
+        kind, data = decoded(image)
+        if kind == "svg+xml":
+            drawing = ElementTree.fromstring(data)
+            shapes = [e for e in drawing.iter() if e.tag.endswith(("}path", "}use", "}image"))]
+            assert len(shapes) > 50
+            references = [v for e in drawing.iter() for k, v in e.items() if k.endswith("href")]
+            assert all(value.startswith(("#", "data:")) for value in references)
+        else:
+            import matplotlib.pyplot as plt
+
+            pixels = plt.imread(BytesIO(data))
+            assert (pixels[..., :3] < 1).any(axis=-1).mean() > 0.05
+
+
+def test_no_two_pictures_are_alike(tree):
+    assert len({decoded(image)[1] for image in tree.all("img")}) == len(PICTURES)
+
+
+def test_the_call_below_a_picture_makes_it(tree):
+    for image, picture in zip(tree.all("img"), PICTURES, strict=True):
+        code = image.parent.all("pre")[0].text
+        *lines, last = code.splitlines()
+        start = next(i for i in range(len(lines), -1, -1) if _is_whole("\n".join(lines[:i])))
+        space = {}
+        with styled():  # which axes of one's own are not by themselves
+            exec("\n".join(lines[:start]), space)
+            axes = eval("\n".join([*lines[start:], last]), space)
+        assert picture.image(axes) == decoded(image)[1]
+
+
+def _is_whole(code):
+    try:
+        compile(code, "<code>", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def test_the_call_that_made_the_numbers_makes_them(sections):
+    (code,) = (pre.text for pre in sections["two-layer"].all("pre") if "comparison.run" in pre.text)
+    space = {}
+    exec(code, space)
+    result = space["result"]
+    assert result.experiment is TWO_LAYER
+    (table,) = (t for t in sections["two-layer"].all("table") if "Mean |error|" in t.text)
+    assert [row[1] for row in rows(table)][:-1] == [
+        error_text(error) for error in result.settings[0].run.errors
+    ]
+
+
+def test_alternative_texts_say_what_is_drawn():
+    """The numbers that they quote, in their order."""
+    error = calls.thirteen_lines().lines[0]
+    drawn = dict(zip(error.get_xdata(), error.get_ydata(), strict=True))
+    quoted = [("0.496", 0), ("0.099", 1_000), ("0.013", 10_000), ("0.0046", 60_000)]
+    assert_quoted(calls.thirteen_lines, [(text, drawn[x]) for text, x in quoted])
+    ends = np.array([line.get_ydata()[[0, -1]] for line in calls.two_layer()[0].lines])
+    assert_quoted(
+        calls.two_layer, zip(["-0.17", "5.28", "0.44", "-5.28"], ends.ravel(), strict=True)
+    )
+    final = [line.get_ydata()[-1] for line in calls.race()[0].lines]
+    assert_quoted(calls.race, zip(["0.0032", "0.037"], np.take(final, [0, 6]), strict=True))
+    order = [line.get_label().split(",")[0] for line in calls.race()[0].lines]
+    assert order == (
+        ["AdaDelta", "Adam", "RMSProp", "Nesterov", "GradientDescent", "Momentum", "AdaGrad"]
+    )
+    ended = bucket.roll(curve="x**2", start=-3, alpha=0.1)
+    assert (ended.status, ended.iterations) == ("converged", 101)
+    examples = {name: example.roll() for name, example in bucket.EXAMPLES.items()}
+    assert examples["too-big"].status.tolist() == ["diverged", "converged"]
+    ends = examples["local-minimum"].x
+    assert ends == pytest.approx([1.13, -1.30], abs=0.005)
+    assert examples["rut"].x == pytest.approx([3, 0], abs=0.1)
+    assert examples["too-small"].status.tolist() == ["stuck", "rolling", "converged"]
+    assert_quoted(calls.basins, [(str(count), count) for count in bucket.basins().counts])
+    path = calls.error_plane_from_above().lines[0].get_xydata()
+    assert_quoted(calls.error_plane_from_above, zip(["5.28", "-5.28"], path[-1], strict=True))
+    final = [line.get_ydata()[-1] for line in calls.alphas().lines]
+    assert_quoted(
+        calls.alphas,
+        zip(["0.482", "0.0012", "0.125", "0.5"], np.take(final, [0, 4, 5, 6]), strict=True),
+    )
+    error, changes = (ax.lines[0].get_ydata() for ax in calls.takeaways())
+    assert error.argmin() == changes.argmax() == 4
+    told = [error[4], changes[4], changes[0], changes[6]]
+    assert_quoted(calls.takeaways, zip(["0.0011", "169", "10", "8"], told, strict=True))
+    tiny, best, huge = (
+        np.concatenate([np.ravel(ax.images[0].get_array()) for ax in draw()])
+        for draw in (
+            calls.changes_of_a_tiny_alpha,
+            calls.changes_of_the_best_alpha,
+            calls.changes_of_a_huge_alpha,
+        )
+    )
+    assert (set(tiny), best.max(), round(best.mean())) == ({0, 1}, 26, 12)
+    assert (huge.min(), huge.max()) == (1, 7)
+    final = [line.get_ydata()[-1] for line in calls.hidden_sizes().lines]
+    texts = ["0.0116", "0.0032", "0.0012", "0.0097", "0.0027", "0.0009"]
+    assert_quoted(calls.hidden_sizes, zip(texts, final, strict=True))
+    shares = [container.lines[0].get_ydata() for container in calls.solved().containers]
+    quoted = [("28", 0, 1), ("6", 1, 1), ("89", 0, 2), ("98", 1, 2)]
+    assert_quoted(calls.solved, [(text, 100 * shares[i][j]) for text, i, j in quoted])
+    assert all(share[0] == 0 and (share[3:] == 1).all() for share in shares)
+
+
+def assert_quoted(draw, numbers):
+    (alt,) = (picture.alt for picture in PICTURES if picture.draw is draw)
+    place = 0
+    for text, number in numbers:
+        decimals = len(text.partition(".")[2])
+        assert round(number + 1e-12, decimals) == float(text)
+        place = alt.index(text, place) + len(text)
+
+
+# Tables
+
+
+def test_all_published_errors_stand_beside_ours(sections):
+    for name, total in (("alpha", 42), ("hidden-32", 42)):
+        (experiment,) = (e for e in EXPERIMENTS if e.name == name)
+        result = comparison.run(experiment)
+        (table,) = (t for t in sections[name].all("table") if "Mean |error|" in t.text)
+        found = iter(rows(table))
+        for setting, printed in zip(result.settings, published(experiment).values(), strict=True):
+            for i, number in enumerate(printed.errors):
+                alpha, after, theirs, ours, _, mark = next(found)
+                assert (alpha, after) == (f"{setting.alpha:g}", f"{10_000 * i:,}")
+                assert theirs == error_text(number)
+                assert ours == error_text(setting.run.errors[i])
+                assert mark == setting.errors.marks[i]
+        assert next(found, None) is None
+        assert len(rows(table)) == total
+
+
+@pytest.mark.parametrize("what", ["direction_changes", "weights"])
+def test_all_published_tables_stand_beside_ours(sections, what):
+    (experiment,) = (e for e in EXPERIMENTS if e.name == "alpha")
+    result = comparison.run(experiment)
+    start = {"direction_changes": "Direction changes", "weights": "Weights after"}[what]
+    (table,) = (t for t in sections["alpha"].all("table") if t.text.startswith(start))
+    found = rows(table)
+    assert len(found) == 7 * 4
+    expected = [
+        (f"{s.alpha:g}", name, line)
+        for s in result.settings
+        for name, line in lines(getattr(s, what))
+    ]
+    form = "d" if what == "direction_changes" else ".8f"
+    for (alpha, name, theirs, ours, _, mark), (at, line_name, line) in zip(
+        found, expected, strict=True
+    ):
+        assert (alpha, name) == (at, line_name)
+        assert theirs.split() == [format(number, form) for number in line.published]
+        assert ours.split() == [format(number, form) for number in line.computed]
+        assert mark == line.mark
+
+
+def test_outputs_after_training(sections):
+    (table,) = (t for t in sections["two-layer"].all("table") if "Output After" in t.text)
+    result = comparison.run(TWO_LAYER)
+    computed = [f"{output:.8f}" for output in result.outputs.computed.ravel()]
+    assert [row[:3] for row in rows(table)] == [
+        [" ".join(map(str, x)), str(y), output]
+        for x, y, output in zip(TWO_LAYER.X, TWO_LAYER.y, computed, strict=True)
+    ]
+    assert {row[4] for row in rows(table)} == {"right"}
+
+
+def test_marks_are_words_with_a_colour_of_their_own(tree, sections):
+    (style,) = tree.all("style")
+    for mark, name in CLASSES.items():
+        assert re.search(rf"\.{name} {{ color: #", style.text)
+        spans = [s for s in tree.all("span") if s.attributes.get("class") == name]
+        assert {s.text for s in spans} <= {str(mark), "right", "wrong"}
+    assert "so these counts are no evidence" in sections["alpha"].text
+
+
+def test_all_together(sections):
+    (table,) = sections["all-together"].all("table")
+    assert rows(table)[:2] == [
+        ["errors", "74", "10", "0"],
+        ["tables of direction changes", "14", "0", "0"],
+    ]
+    weights = [int(count) for count in rows(table)[2][1:]]
+    assert (sum(weights), weights[list(Mark).index(Mark.DIFFERS)]) == (112, 0)
+
+
+def test_a_number_that_differs_is_shown_as_such(monkeypatch):
+    (experiment,) = (e for e in EXPERIMENTS if e.name == "alpha")
+    right = published(experiment)
+    wrong = {**right, 1.0: right[1.0]._replace(errors=[0.4] * 6)}
+    monkeypatch.setattr(comparison, "published", lambda _: wrong)
+    result = comparison.run(experiment)
+    from fastgd.article.page.tables import tables
+
+    found = rows(parse(tables(result)).all("table")[0])
+    assert ["1", "50,000", "0.4", "0.00351012256786", "14", "differs"] in found
+
+
+# Markup
+
+
+def test_text_is_escaped_and_markup_is_not():
+    inner = element("b", "a < b & c")
+    whole = element("p", "<script>", inner, title='"quoted" & <b>')
+    assert whole == (
+        '<p title="&quot;quoted&quot; &amp; &lt;b&gt;">&lt;script&gt;<b>a &lt; b &amp; c</b></p>'
+    )
+    assert isinstance(whole, Markup)
+
+
+def test_titles_are_broken_where_they_would_leave_the_picture():
+    def long():
+        """A title."""
+        import matplotlib.pyplot as plt
+
+        return plt.figure().add_subplot(title="word " * 40)
+
+    picture = Picture(long, "", "", size=(3.0, 2.0))
+    axes = long()
+    picture.image(axes)
+    lines = axes.get_title().splitlines()
+    assert len(lines) > 4
+    assert max(map(len, lines)) <= 33
+    assert picture.code().startswith("import matplotlib")
+
+
+# The call and the command
+
+
+def test_some_experiments_make_a_smaller_page(tmp_path):
+    path = tmp_path / "small.htm"
+    page.write(path, [TWO_LAYER])
+    sections = parse(path.read_text(encoding="utf-8")).all("section")
+    assert [section.attributes["id"] for section in sections] == ["two-layer"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_same_page_each_time():
+    assert page.build([TWO_LAYER]) == page.build([TWO_LAYER])
+
+
+def test_progress_counts_sections(capsys):
+    page.build([TWO_LAYER], progress=True)
+    assert "1.00/1.00" in capsys.readouterr().err
+
+
+def test_the_command_writes_the_page_of_its_experiments(run, tmp_path):
+    path = tmp_path / "page.html"
+    code, out, err = run("tutorial", "--experiment", "two-layer", "--html", path)
+    assert (code, err) == (0, "")
+    assert re.fullmatch(rf"Written to {path} in [\d.]+ m?s\n", out)
+    assert path.read_text(encoding="utf-8") == page.build([TWO_LAYER])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["x.txt"], r"a page's file must end in .html, .htm, got 'x.txt'$"),
+        (["no/x.html"], r"no/x.html can't be written: there is no folder no$"),
+        (["x.html", "--json"], "--html and --json exclude each other$"),
+        (["x.html", "--experiment", "y"], "--experiment must be one of .*, got 'y'$"),
+    ],
+)
+def test_what_can_not_be_written_is_refused(run, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(comparison, "run", None)  # and nothing is computed before
+    assert_refused(run("tutorial", "--html", *words), message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_or_a_read_only_one_is_refused(run, tmp_path, monkeypatch):
+    (tmp_path / "x.html").mkdir()
+    monkeypatch.setattr(comparison, "run", None)
+    result = run("tutorial", "--html", tmp_path / "x.html")
+    assert_refused(result, "x.html is a folder, not a file to write to$")
+    monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)  # root may write anywhere
+    result = run("tutorial", "--html", tmp_path / "y.html")
+    assert_refused(result, "y.html can't be written: permission denied$")
+
+
+def test_without_matplotlib_it_says_what_to_install(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    result = run("tutorial", "--html", tmp_path / "x.html")
+    assert_refused(result, r'pictures need matplotlib: pip install "fastgd\[plot\]"$')
+
+
+def test_a_page_that_is_interrupted_leaves_the_old_one(run, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Picture, "image", interrupted)
+    assert run("tutorial", "--experiment", "two-layer", "--html", path)[0] == 130
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_old_page(run, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+
+    def full(file, text, **_):
+        with file.open("w") as stream:
+            stream.write(text[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    result = run("tutorial", "--experiment", "two-layer", "--html", path)
+    assert_refused(result, "page.html: No space left on device$")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

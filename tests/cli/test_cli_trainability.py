@@ -1,0 +1,260 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.cli import main
+from fastgd.studies.trainability import map as map_module
+from fastgd.studies.trainability.tiles import count_finished
+
+SMALL = ["--resolution", "16", "--iterations", "30", "--width", "4", "--window=-1,3,-1,3"]
+GIVEN = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
+
+
+@pytest.fixture(autouse=True)
+def narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "edge.png"
+
+
+@pytest.fixture
+def run(capsys, out):
+    """Call the command; gives back exit code, stdout and stderr."""
+
+    def call(*arguments, small=SMALL):
+        code = main(["trainability", *small, "--out", str(out), *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def found():
+    return fastgd.trainability(16, **GIVEN)
+
+
+def test_map_dimension_and_how_to_zoom(run, out, found):
+    code, text, err = run("--box-out", out.with_name("fit.svg"))
+    assert (code, err) == (0, "")
+    boxes = found.box_counting()
+    assert "256 trainings of a 4-4-1 network (tanh, full batch, seed 1), 30 iterations each" in text
+    assert "10^-1 to 10^3 (input layer), 10^-1 to 10^3 (output layer)" in text
+    assert f"Converged: {found.converged.sum()} ({found.converged.mean():.1%})" in text
+    for size, count in zip(boxes.sizes, boxes.counts, strict=True):
+        assert re.search(rf"^ +{size} +{count} +{boxes.fitted(size):.1f}", text, re.MULTILINE)
+    assert f"dimension of the boundary: {boxes.dimension:.3f} ± {boxes.standard_error:.3f}" in text
+    assert f"(R² {boxes.r_squared:.4f})" in text
+    (left, right), (bottom, top) = found.zoom()
+    assert f"--window {left},{right},{bottom},{top}" in text
+    assert f"Written to {out}" in text.replace("\n", "")
+    pixels = plt.imread(out)
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 100
+    assert "fit: dimension" in out.with_name("fit.svg").read_text()
+    assert sorted(path.name for path in out.parent.iterdir()) == ["edge.png", "fit.svg"]
+    assert plt.get_fignums() == []
+
+
+def test_what_it_suggests_can_be_typed(run, out):
+    _, text, _ = run()
+    window = re.search(r"--window (\S+)", text)[1]
+    _, text, _ = run(f"--window={window}", "--json")
+    assert json.loads(text)["window"] == edge_window(window)
+    assert out.exists()
+
+
+def edge_window(text):
+    left, right, bottom, top = map(float, text.split(","))
+    return [[left, right], [bottom, top]]
+
+
+def test_json(run, found):
+    code, text, err = run("--json", "--seed", "1", "--activation", "tanh", "--threads", "1")
+    assert (code, err) == (0, "")
+    facts = json.loads(text)
+    boxes = found.box_counting()
+    assert facts["trainings"] == 256
+    assert facts["converged"] == found.converged.sum()
+    assert facts["box_counting"] == {
+        "sizes": boxes.sizes.tolist(),
+        "counts": boxes.counts.tolist(),
+        "dimension": boxes.dimension,
+        "intercept": boxes.intercept,
+        "standard_error": boxes.standard_error,
+        "r_squared": boxes.r_squared,
+    }
+    assert facts["reason"] is None
+    assert facts["zoom"] == [list(side) for side in found.zoom()]
+    assert facts["seconds"] > 0
+    assert facts["tiles_found"] == 0
+    given = ("resolution", "iterations", "width", "activation", "batch_size", "seed")
+    assert [facts[name] for name in given] == [16, 30, 4, "tanh", None, 1]
+
+
+def test_options_reach_the_map(run, monkeypatch):
+    seen = {}
+
+    def stop(**given):
+        seen.update(given)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("fastgd.cli.trainability.trainability", stop)
+    options = ["--activation", "relu", "--batch-size", "8", "--seed", "3", "--threads", "1"]
+    assert run(*options)[2] == "fastgd: error: enough\n"
+    assert seen == {
+        "resolution": 5, "iterations": 1, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0)),
+        "activation": "relu", "batch_size": 8, "seed": 3, "threads": 1,
+    }  # fmt: skip
+
+
+def test_without_a_boundary_it_says_why(run, out):
+    code, text, _ = run("--window=-9,-8,-9,-8", "--box-out", out.with_name("fit.png"))
+    assert code == 0
+    assert "No box-counting dimension: a window must hold converged and diverged" in text
+    assert "Zoom" not in text
+    assert [path.name for path in out.parent.iterdir()] == ["edge.png"]
+    facts = json.loads(run("--window=-9,-8,-9,-8", "--json")[1])
+    assert facts["box_counting"] is None
+    assert facts["zoom"] is None
+    assert facts["reason"].startswith("a window must hold")
+
+
+def test_a_folder_of_ones_own_is_kept_and_read(run, out):
+    folder = out.with_name("kept")
+    assert "Tiles kept in" in run("--folder", folder)[1]
+    assert count_finished(folder) == 1
+    first = out.read_bytes()
+    _, text, _ = run("--folder", folder)
+    assert "1 tile from an earlier call" in text
+    assert out.read_bytes() == first
+
+
+def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, monkeypatch):
+    run()
+    whole = out.read_bytes()
+    out.unlink()
+    monkeypatch.setattr(map_module, "TILE", 6)
+    monkeypatch.setattr("fastgd.cli.trainability.TILE", 6)
+    sweeps, sweep = [], map_module.sweep
+
+    def interrupted(*given, **options):
+        sweeps.append(options)
+        if len(sweeps) == 5:  # one is to load the kernel
+            raise KeyboardInterrupt
+        return sweep(*given, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(map_module, "sweep", interrupted)
+        code, text, err = run()
+    folder = out.with_name("edge.tiles")
+    assert (code, text) == (130, "")
+    assert err == (
+        f"fastgd: 3 of 9 tiles are done and in {folder}: the same command goes on from there\n"
+        "fastgd: interrupted\n"
+    )
+    assert not out.exists()
+    code, text, err = run()
+    assert (code, err) == (0, "")
+    assert "3 tiles from an earlier call" in text
+    assert out.read_bytes() == whole
+    assert not folder.exists()
+
+
+def test_ctrl_c_in_a_real_process(run, out):
+    """A map in pieces, each ended by SIGINT, is the map in one."""
+    small = ["--resolution", "96", "--iterations", "300", *SMALL[4:]]
+    run(small=small)
+    whole = out.read_bytes()
+    out.unlink()
+    folder = out.with_name("edge.tiles")
+    command = [sys.executable, "-m", "fastgd", "trainability", *small, "--out", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while count_finished(folder) < 1:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.match(r"fastgd: [1-8] of 9 tiles are done and in ", err)
+    assert not out.exists()
+    assert 1 <= count_finished(folder) <= 8
+    assert run(small=small)[0] == 0
+    assert out.read_bytes() == whole
+
+
+def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch):
+    map_module.trainability(16, **GIVEN, folder=out.with_name("edge.tiles"))
+    code, text, err = run("--seed", "2")
+    assert (code, text) == (2, "")
+    assert err.count("\n") == 1
+    assert "must hold tiles of the same map, got one with seed 1 instead of 2: remove it" in err
+    monkeypatch.undo()
+    assert run()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--window", "1,2,3"], "--window must be four numbers separated by ',', got '1,2,3'"),
+        (["--window", "a,2,3,4"], "--window must be numbers separated by ',', got 'a,2,3,4'"),
+        (["--window", "2,1,3,4"], "window's left must be below its right, got 2.0 and 1.0"),
+        (["--window", "1,1,3,4"], "window's left must be below its right, got 1.0 and 1.0"),
+        (["--activation", "step"], "activation must be 'tanh', 'relu', 'identity' or 'sigmoid'"),
+        (["--batch-size", "99"], "batch_size must be at most 20, got 99"),
+        (["--resolution", "0"], "resolution must be at least 1, got 0"),
+        (["--width", "0"], "width must be at least 1, got 0"),
+        (["--out", "edge.jpg"], "a picture's file must end in .png, .svg, .pdf, got 'edge.jpg'"),
+        (["--box-out", "fit.txt"], "a picture's file must end in .png, .svg, .pdf, got 'fit.txt'"),
+        (["--out", "nowhere/edge.png"], "nowhere/edge.png can't be written: there is no folder"),
+        (["--folder", "nowhere/map"], "nowhere/map: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_bad_options_get_one_line(run, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, text, err = run(*arguments)
+    assert (code, text) == (2, "")
+    assert err.startswith(f"fastgd: error: {message}"), err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(run, tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        code, _, err = run()
+    finally:
+        tmp_path.chmod(0o700)
+    assert code == 2
+    assert re.search("can't be written: permission denied", err)
+
+
+def test_a_folder_that_refuses_files(run, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    code, text, err = run()
+    assert (code, text) == (2, "")
+    assert re.fullmatch(r"fastgd: error: .*edge\.tiles: Permission denied\n", err)
+
+
+def test_without_matplotlib_it_says_what_to_install(run, out, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    code, _, err = run()
+    assert (code, err) == (
+        2,
+        'fastgd: error: pictures need matplotlib: pip install "fastgd[plot]"\n',
+    )
+    assert list(out.parent.iterdir()) == []

@@ -1,0 +1,218 @@
+"""The numbers contract: the same bits whatever computes them."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.arguments.options import Method
+from fastgd.engine import plan as plan_module
+from fastgd.engine.layout import Layout
+from fastgd.engine.network import Network, first_weights
+from fastgd.kernel.iteration import functions
+from golden import CASES, GOLDEN, OPTIONS, digest, plan
+
+HASHES = json.loads(GOLDEN.read_text())
+EVERYTHING = [case for case in OPTIONS if case.startswith("everything")]
+TARGETS = ("skylake-avx512", "haswell", "nehalem")  # AVX-512; AVX2 and FMA; no FMA at all
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("runs", [1, 2, 4, 8, 16, 32])
+def test_golden_hashes_at_every_lane_count(case, runs):
+    assert digest(case, runs) == HASHES[case]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden_hashes_on_two_threads(case):
+    assert digest(case, 4, threads=2) == HASHES[case]
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+@pytest.mark.parametrize("runs", [1, 8])
+def test_golden_hashes_of_the_options(case, runs):
+    assert digest(case, runs) == HASHES[case]
+
+
+@pytest.mark.parametrize("case", EVERYTHING)
+def test_golden_hashes_of_the_options_on_two_threads(case):
+    assert digest(case, 8, threads=2) == HASHES[case]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("runs", [1, 8])
+def test_golden_hashes_on_other_processors(target, runs, tmp_path):
+    # The feature list has to be emptied, or Numba adds this machine's to the named processor's.
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": target,
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    if target == "skylake-avx512" and "avx512f" not in cpu_flags():
+        pytest.skip("this processor cannot run AVX-512 code")
+    cases = [*CASES, *(EVERYTHING if runs == 8 else ())]
+    done = subprocess.run(
+        [sys.executable, GOLDEN.with_name("golden.py"), str(runs), "1", *cases],
+        env=environment,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert json.loads(done.stdout) == {case: HASHES[case] for case in cases}
+
+
+def cpu_flags():
+    from llvmlite.binding import get_host_cpu_features
+
+    return {name for name, there in get_host_cpu_features().items() if there}
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 2e-5])
+def test_chunks_change_nothing(monkeypatch, seconds):
+    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", seconds)
+    assert digest("deep and odd", 4) == HASHES["deep and odd"]
+
+
+@pytest.mark.parametrize("case", ["adam", "batches", *EVERYTHING])
+def test_chunks_of_one_iteration_change_nothing(monkeypatch, case):
+    """Also in the middle of an epoch, and with what an optimizer remembers."""
+    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", 1e-9)
+    assert digest(case, 8) == HASHES[case]
+
+
+@pytest.mark.parametrize("case", ["endings", *EVERYTHING])
+def test_packing_changes_nothing(monkeypatch, case):
+    """Runs whose neighbours are over move to other lanes of fewer blocks."""
+    packed = []
+    pack = Layout.pack
+
+    def spy(layout, old, lanes, records):
+        packed.append((len(old.numbers), len(lanes)))
+        return pack(layout, old, lanes, records)
+
+    monkeypatch.setattr(Layout, "pack", spy)
+    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", 1e-9)
+    assert digest(case, 1) == HASHES[case]
+    assert digest(case, 8) == HASHES[case]
+    assert len(packed) >= 2
+
+
+def test_waves_change_nothing(monkeypatch):
+    monkeypatch.setattr(plan_module, "WAVE_BYTES", 1)
+    assert plan("deep and odd", 2)[0].wave == 1
+    assert digest("deep and odd", 2, threads=2) == HASHES["deep and odd"]
+
+
+def test_neighbours_change_nothing(xor):
+    """Also if they diverge or settle: each run is alone in its lane."""
+    alphas = [1e308, 0.5, 1e-300, 1000.0, 10.0, 0.001, 1e200, 3.0, 7.0]
+    sweep = fastgd.sweep(*xor, alpha=alphas, iterations=500, record_every=50)
+    for alpha, row in zip(alphas, sweep, strict=True):
+        assert same_bits(row, fastgd.train(*xor, alpha=alpha, iterations=500, record_every=50))
+
+
+def test_groups_of_samples_change_nothing():
+    """A sum over samples is one chain, however the samples are grouped."""
+    random = np.random.default_rng(3)
+    X, y = random.normal(size=(50, 4)), random.random((50, 2))
+    digests = set()
+    for group in (4, 8, 20, 52):
+        task = plan_module.Task.check(X, y, 30, 10)
+        network = Network((4, 6, 2))
+        alpha = np.full((1, 2), 0.7)
+        work = plan_module.Plan.make(task, network, Method(), alpha, {}, 2, 1, side_by_side=2)
+        work = replace(work, layout=replace(work.layout, group=group))
+        first = np.linspace(-1, 1, 2 * 36).reshape(2, 36)
+        trained = work.run(first, np.zeros(2), True, lambda _iterations: None)
+        digests.add(hashlib.sha256(trained.weights.tobytes() + trained.errors.tobytes()).digest())
+    assert len(digests) == 1
+
+
+def same_bits(a, b):
+    arrays = [(a.errors, b.errors), *zip(a.weights, b.weights, strict=True)]
+    arrays += zip(a.direction_changes, b.direction_changes, strict=True)
+    same = all(x.tobytes() == y.tobytes() for x, y in arrays)
+    return same and (a.status, a.iterations) == (b.status, b.iterations)
+
+
+# ---------------------------------------------------------------- the contract, written out
+
+
+def fma(x, y, z):
+    """x * y + z rounded once: Python rounds a fraction correctly."""
+    return float(Fraction(x) * Fraction(y) + Fraction(z))
+
+
+def chain(pairs):
+    total = 0.0
+    for x, y in pairs:
+        total = fma(x, y, total)
+    return total
+
+
+def exact_sigmoid(x):
+    """The sequence of operations of functions.sigmoid, for arguments inside its limits."""
+    c = functions
+    t = fma(x, -c._LOG2E, c._SHIFT)
+    n = t - c._SHIFT
+    r = fma(n, c._LN2_LOW, fma(n, c._LN2_HIGH, x))
+    r2 = r * r
+    r4 = r2 * r2
+    low = fma(fma(r, -c._C5, c._C4), r2, fma(r, -c._C3, c._C2))
+    high = fma(fma(r, -c._C11, c._C10), r4, fma(fma(r, -c._C9, c._C8), r2, fma(r, -c._C7, c._C6)))
+    p = fma(fma(fma(high, r4, low), r, -1.0), r, 1.0)
+    return 1.0 / (1.0 + p * 2.0 ** int(n))
+
+
+def contract(X, y, weights, alpha, iterations):
+    """Train as the contract says, one number after the other."""
+    weights = [layer.tolist() for layer in weights]
+    for _ in range(iterations):
+        layers = [X]
+        for w in weights:
+            columns = list(zip(*w, strict=True))
+            layers.append(
+                [
+                    [exact_sigmoid(chain(zip(row, column, strict=True))) for column in columns]
+                    for row in layers[-1]
+                ]
+            )
+        delta = [
+            [(t - v) * (v * (1.0 - v)) for t, v in zip(*pair, strict=True)]
+            for pair in zip(y, layers[-1], strict=True)
+        ]
+        for k in range(len(weights) - 1, -1, -1):
+            w = weights[k]
+            error = [[chain(zip(row, unit, strict=True)) for unit in w] for row in delta]
+            inputs = list(zip(*layers[k], strict=True))
+            outputs = list(zip(*delta, strict=True))
+            weights[k] = [
+                [
+                    fma(alpha, chain(zip(x, d, strict=True)), value)
+                    for d, value in zip(outputs, row, strict=True)
+                ]
+                for x, row in zip(inputs, w, strict=True)
+            ]
+            delta = [
+                [e * (v * (1.0 - v)) for e, v in zip(*pair, strict=True)]
+                for pair in zip(error, layers[k], strict=True)
+            ]
+    return [np.array(layer) for layer in weights]
+
+
+@pytest.mark.parametrize("hidden_size", [(), (4,), (3, 2)])
+def test_bits_are_those_of_the_contract(random_problem, hidden_size):
+    X, y = random_problem
+    sizes = (5, *hidden_size, 2)
+    start = first_weights(sizes, 1)
+    expected = contract(X.tolist(), y.tolist(), start, 3.0, 4)
+    run = fastgd.train(X, y, hidden_size=hidden_size, alpha=3.0, iterations=4)
+    for got, wanted in zip(run.weights, expected, strict=True):
+        assert got.tobytes() == wanted.tobytes()

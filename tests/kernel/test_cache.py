@@ -1,0 +1,340 @@
+"""``kernel/language/cache.py``, copied into a tiny package that separate processes call."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from numba import types
+from numba.core import config
+from numba.core.registry import cpu_target
+
+from fastgd.kernel.language import cache
+
+TILE = """
+from typing import NamedTuple
+from numba import njit
+
+class Pair(NamedTuple):
+    left: float
+    right: float
+
+@njit
+def scaled(x):
+    return 2 * x
+"""
+
+DESCENT = """
+from typing import NamedTuple
+from .language.cache import cached_njit
+from .iteration.tile import scaled
+
+class Pair(NamedTuple):
+    right: float
+    left: float
+
+@cached_njit()
+def total(x):
+    return scaled(x) + x
+
+@cached_njit()
+def left(pair):
+    return pair.left
+
+def quotient(x, y):
+    return x / y
+
+strict = cached_njit(error_model="python")(quotient)
+relaxed = cached_njit(error_model="numpy")(quotient)
+"""
+
+BEFORE = """
+import json, pathlib, time
+import numpy as np
+from tiny.kernel import descent
+from tiny.kernel.iteration import tile
+from tiny.kernel.descent import left, relaxed, strict, total
+"""
+
+AFTER = """
+stats = [function.stats for function in (left, relaxed, strict, total)]
+hits = sum(sum(s.cache_hits.values()) for s in stats)
+misses = sum(sum(s.cache_misses.values()) for s in stats)
+print(json.dumps([value, hits, misses]))
+"""
+
+# Six signatures of one function, hence six files.
+EVERY = "value = [abs(total(x)) for x in (1.5, 2, True, 1j, np.float32(0.5), np.int8(1))]"
+EVERY_VALUE = [4.5, 6, 3, 3.0, 1.5, 3]
+
+
+@dataclass
+class Tiny:
+    """A package ``tiny`` with a room ``kernel``, and processes that call it."""
+
+    root: Path
+
+    @property
+    def kernel(self):
+        """The folder of the sources."""
+        return self.root / "tiny" / "kernel"
+
+    @property
+    def tile(self):
+        """A source in a room of the kernel that is not the cache's own."""
+        return self.kernel / "iteration" / "tile.py"
+
+    @property
+    def files(self):
+        """What lies in the package's own cache folder."""
+        return sorted((self.kernel / "__pycache__").glob("*"))
+
+    def start(self, code, **settings):
+        """Start a process that runs ``code``, which sets ``value``."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
+        # No bytecode files: after an edit within one second Python's own cache may be stale.
+        environment |= {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", **settings}
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", BEFORE + code + AFTER],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def call(self, code="value = total(1.5)", **settings):
+        """Run ``code``; return its ``value`` and the numbers of cache hits and misses."""
+        return result(self.start(code, **settings))
+
+
+def result(process):
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return tuple(json.loads(output))
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return make_package(tmp_path / "source")
+
+
+def make_package(root):
+    package = Tiny(root)
+    rooms = [package.kernel / "language", package.tile.parent]
+    for folder in (package.kernel.parent, package.kernel, *rooms):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "__init__.py").touch()
+    package.tile.write_text(TILE)
+    (package.kernel / "descent.py").write_text(DESCENT)
+    shutil.copy(cache.__file__, package.kernel / "language")
+    return package
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Compile six signatures once, for the tests that harm the files."""
+    package = make_package(tmp_path_factory.mktemp("compiled"))
+    assert package.call(EVERY) == (EVERY_VALUE, 0, 6)
+    return package
+
+
+@pytest.fixture
+def filled(tmp_path, compiled):
+    """Copy the compiled package."""
+    shutil.copytree(compiled.root, tmp_path / "source")
+    return Tiny(tmp_path / "source")
+
+
+def test_second_process_hits(filled):
+    files = filled.files
+    call = "value = [total(1.5), total.stats.cache_path]"
+    assert filled.call(call) == ([4.5, str(filled.kernel / "__pycache__")], 1, 0)
+    assert filled.files == files
+
+
+def test_edit_of_any_source_recompiles_and_removes_stale_files(filled):
+    stale = filled.files
+    others = [path.with_name(path.name.replace("total", "totals")) for path in stale[:1]]
+    others.append(stale[0].with_name("descent.total.py27-0123-4567.nbc"))
+    for path in others:
+        path.touch()
+    filled.tile.write_text(TILE.replace("2 * x", "3 * x"))
+    assert filled.call() == (6.0, 0, 1)
+    (new,) = set(filled.files) - set(others)
+    assert new not in stale
+    assert all(path.exists() for path in others)
+    assert filled.call() == (6.0, 1, 0)
+
+
+def test_edit_after_import_turns_the_cache_off(filled):
+    files = filled.files
+    edit = "path = pathlib.Path(tile.__file__); path.write_text(path.read_text() + '#');"
+    assert filled.call(edit + "value = [total(1.5), total(1.5 > 1)]") == ([4.5, 3], 0, 2)
+    assert filled.files == files
+
+
+def test_damaged_files_are_recompiled_and_overwritten(filled):
+    files = filled.files
+    good = [path.read_bytes() for path in files]
+    damaged = [
+        b"",
+        good[1][:20],  # no code
+        good[2][:-100],
+        b"not a cache file" * 100,
+        good[4].replace(b"LINE", b"LINe", 1),  # a text that nothing but the checksum reads
+        good[0],  # another signature's file under this name
+    ]
+    assert damaged[4] != good[4]
+    for path, content in zip(files, damaged, strict=True):
+        path.write_bytes(content)
+    assert filled.call(EVERY) == (EVERY_VALUE, 0, 6)
+    assert filled.call(EVERY) == (EVERY_VALUE, 6, 0)
+
+
+def test_stale_code_under_a_fresh_name_is_recompiled(tiny):
+    tiny.call()
+    stale = tiny.files[0].read_bytes()
+    tiny.tile.write_text(TILE.replace("2 * x", "3 * x"))
+    tiny.call()
+    tiny.files[0].write_bytes(stale)
+    assert tiny.call() == (6.0, 0, 1)
+
+
+def test_failures_within_numba_recompile(filled):
+    code = "names = type(total._cache)._load.__globals__; names['CompileResult'] = None;"
+    code += "names['dumps'] = None; value = total(1.5)"
+    assert filled.call(code) == (4.5, 0, 1)
+
+
+@pytest.mark.parametrize(("name", "value"), [("BOUNDSCHECK", "1"), ("CPU_NAME", "generic")])
+def test_environment_that_changes_the_code_recompiles(filled, name, value):
+    assert filled.call(**{f"NUMBA_{name}": value}) == (4.5, 0, 1)
+    assert len(filled.files) == 7
+
+
+def test_key_holds_everything_that_changes_the_code(monkeypatch):
+    def quotient(x, y):
+        return x / y
+
+    def key(options="", arguments=(types.float64,)):
+        codegen = cpu_target.target_context.codegen()
+        return cache.KernelCache(quotient, options)._key(arguments, codegen)
+
+    keys = [key(), key(options="parallel"), key(arguments=(types.int64,))]
+    for name in (*cache._SETTINGS, "CPU_NAME"):
+        with monkeypatch.context() as patch:
+            patch.setattr(config, name, "changed")
+            keys.append(key())
+    monkeypatch.setattr(cache, "_STAMP", "changed")
+    keys.append(key())
+    assert all(a != b for a, b in combinations(keys, 2))
+
+
+@pytest.mark.parametrize("name", ["numba", "llvmlite", "np"])
+def test_stamp_holds_versions(monkeypatch, name):
+    before = cache._source_stamp()
+    monkeypatch.setattr(getattr(cache, name), "__version__", "0")
+    assert cache._source_stamp() != before
+
+
+def test_no_sources_no_stamp(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "_SOURCES", tmp_path)
+    assert cache._source_stamp() == ""
+
+
+def test_options_are_told_apart(tiny):
+    code = """
+value = [relaxed(1.0, 0.0)]
+try:
+    strict(1.0, 0.0)
+except ZeroDivisionError:
+    value = "raised"
+"""
+    assert tiny.call(code) == ("raised", 0, 2)
+    assert len(tiny.files) == 2
+
+
+def test_types_that_share_a_name_are_told_apart(tiny):
+    assert tiny.call("value = left(tile.Pair(left=1.0, right=2.0))") == (1.0, 0, 1)
+    assert tiny.call("value = left(descent.Pair(left=1.0, right=2.0))") == (1.0, 0, 1)
+
+
+def test_chosen_folder_is_used(tiny, tmp_path):
+    assert tiny.call(NUMBA_CACHE_DIR=str(tmp_path / "chosen")) == (4.5, 0, 1)
+    assert len(list((tmp_path / "chosen").rglob("*.nbc"))) == 1
+    assert tiny.files == []
+
+
+def test_unusable_chosen_folder_means_no_cache(tiny, tmp_path):
+    (tmp_path / "file").touch()
+    assert tiny.call(NUMBA_CACHE_DIR=str(tmp_path / "file" / "x")) == (4.5, 0, 1)
+    assert tiny.files == []
+
+
+def test_read_only_package_uses_the_users_folder(tiny, tmp_path):
+    (tiny.kernel / "__pycache__").touch()  # a file in its place keeps even root out
+    home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home")}
+    assert tiny.call(**home) == (4.5, 0, 1)
+    assert tiny.call(**home) == (4.5, 1, 0)
+
+
+def test_nowhere_to_write_means_no_cache(tiny):
+    (tiny.kernel / "__pycache__").touch()
+    nowhere = str(tiny.kernel / "__pycache__" / "x")
+    assert tiny.call(HOME=nowhere, XDG_CACHE_HOME=nowhere) == (4.5, 0, 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on file sizes")
+def test_full_disk_leaves_nothing_behind(tiny, tmp_path):
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    assert tiny.call(limit + "value = total(1.5)", **home) == (4.5, 0, 1)
+    assert list(tmp_path.rglob("*.nbc*")) == []
+
+
+def test_processes_that_compile_at_once_do_not_mix(tiny, tmp_path):
+    go = tmp_path / "go"
+    wait = f"""
+while not pathlib.Path({str(go)!r}).exists():
+    time.sleep(0.001)
+"""
+    ready = [tmp_path / f"ready{i}" for i in range(2)]
+    processes = [
+        tiny.start(f"pathlib.Path({str(path)!r}).touch(){wait}value = total({argument})")
+        for path, argument in zip(ready, (1.5, 2), strict=True)
+    ]
+    while not all(path.exists() for path in ready):
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.001)
+    go.touch()
+    assert [result(process) for process in processes] == [(4.5, 0, 1), (6, 0, 1)]
+    assert tiny.call("value = [total(1.5), total(2)]") == ([4.5, 6], 2, 0)
+
+
+def test_recompile_replaces_the_files(filled):
+    assert filled.call("total(1.5); total.recompile(); value = total(1.5)") == (4.5, 1, 1)
+    assert len(filled.files) == 1
+
+
+def test_function_outside_the_watched_package_is_refused():
+    def stranger(x):
+        return x
+
+    with pytest.raises(ValueError, match=r"functions of fastgd\.kernel.*stranger"):
+        cache.cached_njit()(stranger)
+
+
+def test_disabled_jit_gives_the_function_itself(monkeypatch):
+    def plain(x):
+        return x
+
+    monkeypatch.setattr(plain, "__module__", "fastgd.kernel.plain")
+    monkeypatch.setattr(config, "DISABLE_JIT", 1)
+    assert cache.cached_njit()(plain) is plain
+    assert not hasattr(plain, "_cache")

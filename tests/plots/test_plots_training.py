@@ -1,0 +1,378 @@
+"""Pictures of what a training did: what is drawn is compared with the numbers."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd import plots
+from fastgd.plots.lines import MOST
+from fastgd.plots.style import COLOURS
+from fastgd.training import statistics
+
+mpl.use("Agg")
+
+ALPHAS = [0.1, 10.0, 1.0]
+SETTINGS = {"iterations": 60, "record_every": 20}
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+
+
+@pytest.fixture(scope="module")
+def run(problem):
+    return fastgd.train(*problem, alpha=10, record_weights=True, **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def sweep(problem):
+    return fastgd.sweep(*problem, alpha=ALPHAS, seed=range(5), **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def sizes(problem):
+    settings = {"hidden_size": [(), 4, (4, 2)], "alpha": [1.0, 10.0], "seed": range(6)}
+    return fastgd.sweep(*problem, **settings, iterations=400)
+
+
+def drawn(axes):
+    """The figure's pixels; as much ink as any picture has."""
+    figure = np.ravel(axes)[0].figure
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    assert (pixels != 255).any(axis=-1).mean() > 0.005
+    return pixels
+
+
+def band(collection):
+    """The lower and upper edge of a filled band, by x."""
+    corners = collection.get_paths()[0].vertices[:-1]
+    xs = np.unique(corners[:, 0])
+    edges = [corners[corners[:, 0] == x, 1] for x in xs]
+    return np.array([[edge.min(), edge.max()] for edge in edges]).T
+
+
+# errors
+
+
+def test_errors_of_a_run(run):
+    ax = plots.errors(run)
+    (line,) = ax.lines
+    assert line.get_xdata().tolist() == [0, 20, 40, 60]
+    assert line.get_ydata().tolist() == [*run.errors, run.final_error]
+    assert ax.get_title("left") == "3-4-1 network, alpha 10, seed 1"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("iteration", "mean |y \N{MINUS SIGN} output|")
+    drawn(ax)
+
+
+def test_errors_of_a_sweep_are_a_line_per_setting_with_a_band(sweep):
+    ax = plots.errors(sweep)
+    assert [line.get_label() for line in ax.lines] == ["alpha 0.1", "alpha 10", "alpha 1"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()][1] == "alpha 10"
+    assert [line.get_color() for line in ax.lines] == list(COLOURS[:3])
+    values = statistics.error_curves(sweep)[1]
+    for line, filled, rows in zip(ax.lines, ax.collections, values, strict=True):
+        assert (line.get_ydata() == np.median(rows, axis=0)).all()
+        assert band(filled) == pytest.approx(np.quantile(rows, [0.25, 0.75], axis=0))
+    assert ax.get_title("left") == "3-4-1 networks, median and quartiles of 5 seeds"
+    drawn(ax)
+
+
+def test_errors_of_one_seed_have_no_band(problem):
+    sweep = fastgd.sweep(*problem, alpha=ALPHAS, seed=7, l2=0.01, **SETTINGS)
+    ax = plots.errors(sweep)
+    assert not ax.collections
+    assert ax.get_title("left") == "3-4-1 networks, l2 0.01, seed 7"
+
+
+def test_the_scale_is_logarithmic_where_it_helps(problem, sweep):
+    assert plots.errors(sweep).get_yscale() == "linear"
+    longer = fastgd.sweep(*problem, alpha=10, seed=range(5), iterations=2000)
+    assert plots.errors(longer).get_yscale() == "log"
+
+
+def lost(sweep, alphas):
+    """The sweep, had its first runs with these alphas diverged at iteration 30."""
+    final, errors, iterations = (
+        array.copy() for array in (sweep.final_error, sweep.errors, sweep.iterations)
+    )
+    for alpha, runs in alphas.items():
+        final[alpha, :runs] = errors[alpha, :runs, 2:] = np.nan
+        iterations[alpha, :runs] = 30
+    return replace(sweep, final_error=final, errors=errors, iterations=iterations)
+
+
+def test_a_label_says_how_many_runs_diverged(sweep):
+    diverged = lost(sweep, {0: 2, 1: 5})
+    ax = plots.errors(diverged)
+    labels = ["alpha 0.1: 2 of 5 diverged", "alpha 10: 5 of 5 diverged", "alpha 1"]
+    assert [line.get_label() for line in ax.lines] == labels
+    some, none = ax.lines[:2]
+    assert some.get_ydata()[-1] == np.median(sweep.final_error[0, 2:])
+    assert np.isfinite(none.get_ydata()).tolist() == [True, True, False, False]
+    drawn(ax)
+
+
+def test_a_sweep_of_one_run_has_a_label_only_if_it_diverged(problem):
+    sweep = fastgd.sweep(*problem, alpha=[1.0], seed=[3], **SETTINGS)
+    assert plots.errors(sweep).get_legend() is None
+    legend = plots.errors(lost(sweep, {0: 1})).get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["diverged"]
+
+
+def test_takeaways_leave_out_what_diverged(sweep):
+    error, changes = plots.takeaways(lost(sweep, {0: 2, 1: 5}))
+    for ax, values in ((error, sweep.final_error), (changes, sweep.total_changes)):
+        (line,) = ax.lines
+        expected = [np.median(values[0, 2:]), np.median(values[2]), np.nan]
+        assert np.array_equal(line.get_ydata(), expected, equal_nan=True)
+
+
+def test_more_lines_than_can_be_told_apart_are_refused(problem):
+    rates = list(np.linspace(0.1, 1, MOST + 1))
+    sweep = fastgd.sweep(*problem, alpha=rates, iterations=1)
+    message = r"^the sweep has 15 settings, and at most 14 lines can be told apart$"
+    with pytest.raises(ValueError, match=message):
+        plots.errors(sweep)
+    ax = plots.errors(fastgd.sweep(*problem, alpha=rates[:MOST], iterations=1))
+    looks = {(line.get_color(), line.get_linestyle()) for line in ax.lines}
+    assert len(looks) == MOST
+
+
+# direction_changes
+
+
+def test_direction_changes_are_a_map_per_layer(run):
+    axes = plots.direction_changes(run)
+    assert axes.shape == (2,)
+    first, second = (ax.images[0] for ax in axes)
+    assert (first.get_array() == run.direction_changes[0]).all()
+    assert (second.get_array() == run.direction_changes[1].T).all()
+    top = max(layer.max() for layer in run.direction_changes)
+    assert first.get_clim() == second.get_clim() == (0, top)
+    written = [text.get_text() for text in axes[0].texts]
+    assert written == [str(count) for count in run.direction_changes[0].ravel()]
+    assert axes[0].get_title("left").startswith("3-4-1 network, alpha 10, seed 1")
+    assert axes[1].get_title("left") == "synapse 1 (4 x 1), laid down"
+    assert [label.get_text() for label in axes[1].get_yticklabels()] == ["output 1"]
+    assert axes[1].get_xlabel() == "unit of layer 1"
+    drawn(axes)
+
+
+def test_biases_have_a_row_of_their_own(problem):
+    run = fastgd.train(*problem, hidden_size=(4, 2), alpha=10, bias=True, **SETTINGS)
+    first, second, third = (ax.images[0].get_array() for ax in plots.direction_changes(run))
+    assert (first[:3] == run.direction_changes[0]).all()
+    assert (first[3] == run.bias_direction_changes[0]).all()
+    assert (second[:, :4] == run.direction_changes[1].T).all()
+    assert (second[:, 4] == run.bias_direction_changes[1]).all()
+    assert third.shape == (1, 3)
+    axes = plots.direction_changes(run)
+    assert axes[0].get_yticklabels()[-1].get_text() == "bias"
+    assert axes[1].get_xticklabels()[-1].get_text() == "bias"
+    assert axes[1].get_yticklabels()[0].get_text() == "unit 1 of layer 2"
+
+
+def of_sizes(run, *sizes):
+    """The run, had its network these sizes: its numbers are made up."""
+    random = np.random.default_rng(1)
+    shapes = list(pairwise(sizes))
+    return replace(
+        run,
+        weights=tuple(random.random(shape) for shape in shapes),
+        recorded_weights=tuple(random.random((len(run.recorded), *shape)) for shape in shapes),
+        direction_changes=tuple(random.integers(0, 99, shape) for shape in shapes),
+    )
+
+
+def test_large_layers_have_no_numbers(run):
+    wide = of_sizes(run, 3, 40, 1)
+    axes = plots.direction_changes(wide)
+    assert (axes[0].images[0].get_array() == wide.direction_changes[0]).all()
+    assert not axes[0].texts
+    assert [label.get_text() for label in axes[0].get_xticklabels()][:3] == ["1", "4", "7"]
+    drawn(axes)
+
+
+def test_tall_layers_name_their_rows_together(run):
+    axes = plots.direction_changes(of_sizes(run, 20, 20, 17))
+    assert [ax.get_ylabel() for ax in axes] == ["input", "output"]
+
+
+def test_a_run_without_changes_can_be_drawn(problem):
+    run = fastgd.train(*problem, iterations=1)
+    assert plots.direction_changes(run)[0].images[0].get_clim() == (0, 1)
+
+
+# takeaways
+
+
+def test_takeaways_share_their_alphas(sweep):
+    error, changes = axes = plots.takeaways(sweep)
+    order = [0, 2, 1]  # a line goes from the smallest alpha to the largest
+    for ax, values in ((error, sweep.final_error), (changes, sweep.total_changes)):
+        (line,) = ax.lines
+        assert line.get_xdata().tolist() == [0.1, 1, 10]
+        assert (line.get_ydata() == np.median(values, axis=1)[order]).all()
+        expected = np.quantile(values, [0.25, 0.75], axis=1)[:, order]
+        assert band(ax.collections[0]) == pytest.approx(expected)
+        assert ax.get_xscale() == "log"
+    error.set_xlim(0.5, 2)
+    assert changes.get_xlim() == (0.5, 2)
+    low, high = changes.get_ylim()
+    assert low <= sweep.total_changes.min()
+    assert high > sweep.total_changes.max()
+    drawn(axes)
+
+
+def test_takeaways_have_a_line_per_setting(sizes):
+    error, _ = plots.takeaways(sizes)
+    assert [line.get_label() for line in error.lines] == ["hidden none", "hidden 4", "hidden 4x2"]
+    assert error.get_title("left").startswith("Networks with 3 inputs and 1 output, median")
+    assert error.get_legend()
+
+
+@pytest.mark.parametrize("alpha", [2.0, [2.0], [(2.0, 0.1), (1.0, 0.1)]])
+def test_takeaways_need_several_alphas(problem, alpha):
+    sweep = fastgd.sweep(*problem, alpha=alpha, seed=[1, 2], iterations=1)
+    with pytest.raises(ValueError, match=r"^takeaways needs a sweep over several alphas, got .*2"):
+        plots.takeaways(sweep)
+
+
+# weight_paths
+
+
+def test_weight_paths_are_those_of_the_run(run):
+    axes = plots.weight_paths(run)
+    first, second = axes
+    assert len(first.lines) == 12
+    assert len(second.lines) == 4
+    for unit in range(4):
+        for i in range(3):
+            line = first.lines[3 * unit + i]
+            path = [*run.recorded_weights[0][:, i, unit], run.weights[0][i, unit]]
+            assert line.get_xdata().tolist() == [0, 20, 40, 60]
+            assert line.get_ydata().tolist() == path
+            assert line.get_color() == COLOURS[unit]
+        line = second.lines[unit]
+        path = [*run.recorded_weights[1][:, unit, 0], run.weights[1][unit, 0]]
+        assert line.get_ydata().tolist() == path
+        assert line.get_color() == COLOURS[unit]
+    assert [text.get_text() for text in first.get_legend().get_texts()][3] == "unit 4"
+    drawn(axes)
+
+
+def test_weights_of_many_units_are_coloured_in_their_order(run):
+    first, second = plots.weight_paths(of_sizes(run, 3, 40, 1))
+    assert len({line.get_color() for line in first.lines}) == 40
+    assert [line.get_color() for line in first.lines[::3]] == [
+        line.get_color() for line in second.lines
+    ]
+    assert first.get_legend() is None
+
+
+def test_weights_without_a_hidden_layer_are_coloured_by_input(problem):
+    run = fastgd.train(*problem, hidden_size=(), record_weights=True, **SETTINGS)
+    (ax,) = plots.weight_paths(run)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "input 1",
+        "input 2",
+        "input 3",
+    ]
+
+
+def test_paths_end_where_the_run_ended(problem):
+    run = fastgd.train(
+        *problem, alpha=10, tolerance=0.4, iterations=900, record_every=9, record_weights=True
+    )
+    line = plots.weight_paths(run)[0].lines[0]
+    assert line.get_xdata()[-1] == run.iterations < 100
+    assert np.isfinite(line.get_ydata()).all()
+
+
+def test_weight_paths_need_recorded_weights(problem):
+    run = fastgd.train(*problem, iterations=1)
+    message = "^weight_paths needs a run with recorded weights: record_weights=True$"
+    with pytest.raises(ValueError, match=message):
+        plots.weight_paths(run)
+
+
+# solved
+
+
+def test_solved_is_the_share_of_seeds_with_its_interval(sizes):
+    ax = plots.solved(sizes, threshold=0.2)
+    for alpha, container in enumerate(ax.containers):
+        line, _, (bars,) = container.lines
+        share = statistics.solved(sizes.final_error[:, alpha], 0.2)
+        assert (line.get_ydata() == share.share).all()
+        assert line.get_xdata() == pytest.approx(np.arange(3), abs=0.1)
+        ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+        assert ends == pytest.approx(np.array([share.low, share.high]).T)
+    assert len(ax.containers) == 2
+    assert 0 < statistics.solved(sizes.final_error[1], 0.2).share.max() <= 1
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["none", "4", "4x2"]
+    assert "below 0.2" in ax.get_ylabel()
+    title = ax.get_title("left")
+    assert title == "Networks with 3 inputs and 1 output, 6 seeds each, 95 % intervals"
+    drawn(ax)
+
+
+def test_solved_needs_several_hidden_sizes(sweep):
+    message = "^solved needs a sweep over several hidden sizes, got one hidden size$"
+    with pytest.raises(ValueError, match=message):
+        plots.solved(sweep)
+
+
+# all of them
+
+
+@pytest.mark.parametrize(
+    ("draw", "takes"),
+    [
+        (plots.errors, "a Run or a Sweep"),
+        (plots.direction_changes, "a Run"),
+        (plots.takeaways, "a Sweep"),
+        (plots.weight_paths, "a Run"),
+        (plots.solved, "a Sweep"),
+    ],
+)
+def test_anything_else_is_refused(draw, takes):
+    message = rf"^{draw.__name__} takes {takes}, got a value of type list$"
+    with pytest.raises(TypeError, match=message):
+        draw([1, 2])
+
+
+def test_axes_may_be_given(run, sweep, sizes):
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(4, 2)
+    assert plots.errors(run, ax=axes[0, 0]) is axes[0, 0]
+    assert plots.solved(sizes, ax=axes[0, 1]) is axes[0, 1]
+    assert (plots.direction_changes(run, ax=axes[1]) == axes[1]).all()
+    assert (plots.weight_paths(run, ax=tuple(axes[2])) == axes[2]).all()
+    assert (plots.takeaways(sweep, ax=axes[3]) == axes[3]).all()
+    assert len(plt.get_fignums()) == 1
+    with pytest.raises(ValueError, match=r"^ax must be 2 axes, got 3$"):
+        plots.direction_changes(run, ax=axes.ravel()[:3])
+
+
+def test_without_matplotlib_it_says_what_to_install(run, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r'pip install "fastgd\[plot\]"$'):
+        plots.errors(run)

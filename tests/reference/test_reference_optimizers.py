@@ -1,0 +1,200 @@
+"""The reference's optimizers: scalar recurrences, first steps worked out by hand, and PyTorch."""
+
+import inspect
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from fastgd import optimizers, reference
+from fastgd.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp
+
+CHOSEN = [
+    GradientDescent(),
+    Momentum(mu=0.7),
+    Nesterov(mu=0.8),
+    AdaGrad(epsilon=1e-3),
+    AdaDelta(rho=0.8, epsilon=1e-4),
+    RMSProp(rho=0.9, epsilon=1e-2),
+    Adam(beta1=0.8, beta2=0.95, epsilon=1e-3),
+]
+
+
+def name(optimizer):
+    return type(optimizer).__name__
+
+
+# One weight, one sample x = 1, identity: minus the derivative is g = 3 - w, and w starts at 1.
+ONE = {"X": [[1.0]], "y": [3.0], "weights": [[[1.0]]], "output": "identity"}
+
+
+def by_hand(optimizer, alpha, steps):
+    """The weight after some steps, as the papers' recurrences in plain numbers."""
+    w, v, s, u, m = 1.0, 0.0, 0.0, 0.0, 0.0
+    for t in range(1, steps + 1):
+        g = 3 - w
+        match optimizer:
+            case GradientDescent():
+                w += alpha * g
+            case Momentum(mu):
+                v = mu * v + g
+                w += alpha * v
+            case Nesterov(mu):
+                v = mu * v + g
+                w += alpha * (g + mu * v)
+            case AdaGrad(epsilon):
+                s += g**2
+                w += alpha * g / (sqrt(s) + epsilon)
+            case AdaDelta(rho, epsilon):
+                s = rho * s + (1 - rho) * g**2
+                d = sqrt(u + epsilon) / sqrt(s + epsilon) * g
+                u = rho * u + (1 - rho) * d**2
+                w += alpha * d
+            case RMSProp(rho, epsilon):
+                s = rho * s + (1 - rho) * g**2
+                w += alpha * g / (sqrt(s) + epsilon)
+            case Adam(beta1, beta2, epsilon):
+                m = beta1 * m + (1 - beta1) * g
+                s = beta2 * s + (1 - beta2) * g**2
+                w += alpha * (m / (1 - beta1**t)) / (sqrt(s / (1 - beta2**t)) + epsilon)
+    return w
+
+
+@pytest.mark.parametrize("optimizer", CHOSEN, ids=name)
+@pytest.mark.parametrize("steps", [1, 2, 5, 60])
+def test_the_recurrence_in_plain_numbers(optimizer, steps):
+    run = reference.train(**ONE, alpha=0.05, iterations=steps, optimizer=optimizer)
+    assert run.weights[0].item() == pytest.approx(by_hand(optimizer, 0.05, steps), rel=1e-13)
+
+
+# Two steps with alpha = 1/4 and all decays 1/2, on paper: g is 2, then 3 - w. Where the formula has
+# an epsilon it is taken as 0, hence the tolerance.
+ON_PAPER = [
+    (GradientDescent(), 1.5, 1.5 + 0.25 * 1.5),
+    (Momentum(0.5), 1.5, 1.5 + 0.25 * (1 + 1.5)),
+    (Nesterov(0.5), 1.75, 1.75 + 0.25 * (1.25 + 0.5 * (1 + 1.25))),
+    (AdaGrad(1e-12), 1.25, 1.25 + 0.25 * 1.75 / sqrt(4 + 1.75**2)),
+    (RMSProp(0.5, 1e-12), 1 + 0.25 * sqrt(2), 1 + 0.25 * sqrt(2)
+     + 0.25 * (2 - 0.25 * sqrt(2)) / sqrt(1 + (2 - 0.25 * sqrt(2)) ** 2 / 2)),
+    (Adam(0.5, 0.5, 1e-12), 1.25, 1.25
+     + 0.25 * ((0.5 + 0.875) / 0.75) / sqrt((1 + 1.75**2 / 2) / 0.75)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("optimizer", "first", "second"), ON_PAPER)
+def test_two_steps_on_paper(optimizer, first, second):
+    for steps, weight in enumerate([first, second], 1):
+        run = reference.train(**ONE, alpha=0.25, iterations=steps, optimizer=optimizer)
+        assert run.weights[0].item() == pytest.approx(weight, rel=1e-11)
+
+
+def test_the_first_step_of_adadelta_on_paper():
+    # sqrt(0 + 1) / sqrt(0.5 * 4 + 1) * 2, with epsilon = 1
+    run = reference.train(**ONE, alpha=0.25, iterations=1, optimizer=AdaDelta(0.5, 1.0))
+    assert run.weights[0].item() == pytest.approx(1 + 0.25 * 2 / sqrt(3), rel=1e-14)
+
+
+@pytest.mark.parametrize("kind", optimizers.ALL, ids=lambda kind: kind.__name__)
+def test_every_public_optimizer_has_a_twin_with_its_paper(kind):
+    twin = reference.optimizers.twin(kind())
+    assert type(twin).__name__ == kind.__name__
+    assert any(year in inspect.getdoc(type(twin)) for year in ("18", "19", "20", "arXiv 12"))
+    assert kind() == GradientDescent() or name(kind()) in repr(
+        reference.train(**ONE, optimizer=kind(), iterations=1).options
+    )
+
+
+SETTINGS = {"hidden_size": (5, 4), "activation": "tanh", "bias": True}
+RATES = [0.004, 0.002, 0.001]
+
+
+def problem():
+    random = np.random.default_rng(2)
+    return random.normal(size=(8, 3)), random.random((8, 2))
+
+
+def torch_optimizer(torch, optimizer, groups):
+    optim = torch.optim
+    match optimizer:
+        case GradientDescent():
+            return optim.SGD(groups)
+        case Momentum(mu):
+            return optim.SGD(groups, momentum=mu)
+        case Nesterov(mu):
+            return optim.SGD(groups, momentum=mu, nesterov=True)
+        case AdaGrad(epsilon):
+            return optim.Adagrad(groups, eps=epsilon)
+        case AdaDelta(rho, epsilon):
+            return optim.Adadelta(groups, rho=rho, eps=epsilon)
+        case RMSProp(rho, epsilon):
+            return optim.RMSprop(groups, alpha=rho, eps=epsilon)
+        case Adam(beta1, beta2, epsilon):
+            return optim.Adam(groups, betas=(beta1, beta2), eps=epsilon)
+
+
+@pytest.mark.parametrize("optimizer", [*CHOSEN, *(kind() for kind in optimizers.ALL)], ids=name)
+def test_250_given_gradients_as_in_pytorch(optimizer):
+    """Without the way back from the weights to the derivative, along which rounding may grow."""
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(9)
+    weights = np.zeros((4, 3))
+    tensor = torch.zeros((4, 3), dtype=torch.float64, requires_grad=True)
+    twin = reference.optimizers.twin(optimizer)
+    descent = torch_optimizer(torch, optimizer, [{"params": [tensor], "lr": 0.3}])
+    for _ in range(250):
+        g = random.normal(size=(4, 3)) * 10 ** random.uniform(-4, 1)
+        weights += twin.change(g, 0.3)
+        tensor.grad = torch.tensor(-g)
+        descent.step()
+        np.testing.assert_allclose(weights, tensor.detach().numpy(), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("optimizer", CHOSEN, ids=name)
+def test_250_steps_of_pytorch(optimizer):
+    torch = pytest.importorskip("torch")
+    X, y = problem()
+    run = reference.train(X, y, alpha=tuple(RATES), iterations=250, optimizer=optimizer, **SETTINGS)
+    start = [np.array(w) for w in reference.training.first_weights((3, 5, 4, 2), 1)]
+    weights = [torch.tensor(w, requires_grad=True) for w in start]
+    biases = [torch.zeros(w.shape[1], dtype=w.dtype, requires_grad=True) for w in weights]
+    groups = [
+        {"params": [w, b], "lr": rate} for w, b, rate in zip(weights, biases, RATES, strict=True)
+    ]
+    descent = torch_optimizer(torch, optimizer, groups)
+    inputs, targets = torch.tensor(X), torch.tensor(y)
+    for _ in range(250):
+        x = inputs
+        for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
+            x = x @ w + b
+            x = torch.sigmoid(x) if k == 2 else torch.tanh(x)
+        descent.zero_grad()
+        (0.5 * ((targets - x) ** 2).sum()).backward()
+        descent.step()
+    for ours, theirs in zip([*run.weights, *run.biases], [*weights, *biases], strict=True):
+        np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10, atol=1e-12)
+    moved = max(np.abs(a - b).max() for a, b in zip(run.weights, start, strict=True))
+    assert moved > 0.01
+
+
+@pytest.mark.parametrize("optimizer", CHOSEN, ids=name)
+def test_direction_changes_are_those_of_the_derivative(optimizer):
+    """Not those of the step: a velocity may go on against the derivative."""
+    settings = ONE | {"alpha": 0.9, "optimizer": optimizer}
+    weights = [1.0]
+    weights += [reference.train(**settings, iterations=n).weights[0].item() for n in range(1, 30)]
+    up = [3 - w > 0 for w in weights]
+    changes = sum(a != b for a, b in pairwise(up))
+    assert reference.train(**settings, iterations=30).direction_changes[0].item() == changes
+    if optimizer in (Momentum(mu=0.7), Nesterov(mu=0.8)):
+        steps = np.diff([*weights, reference.train(**settings, iterations=30).weights[0].item()])
+        assert up != (steps > 0).tolist()
+
+
+def test_direction_changes_count_penalties_too():
+    # The first step leads to 5.6, where 8 - w is still above 0 and 8 - w - l2 * w is not.
+    settings = {"X": [[1.0]], "y": [8.0], "output": "identity", "iterations": 2, "alpha": 0.7}
+    plain = reference.train(**settings, weights=[[[0.0]]])
+    decayed = reference.train(**settings, weights=[[[0.0]]], l2=1.0)
+    assert plain.direction_changes[0].item() == 0
+    assert decayed.direction_changes[0].item() == 1

@@ -1,0 +1,170 @@
+"""race(): the same as training each, its names and ranking, its plane, and what it refuses."""
+
+import re
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.optimizers import ALL, Adam, GradientDescent, Momentum
+from fastgd.studies.race import FIELD
+
+PAIR = [(GradientDescent(), 1.0), (Momentum(), 0.5)]
+
+
+@pytest.fixture
+def pair(xor):
+    return fastgd.race(*xor, PAIR, iterations=60)
+
+
+def test_each_run_is_what_train_gives(xor, pair):
+    assert list(pair.runs) == ["GradientDescent", "Momentum"]
+    for run, (optimizer, alpha) in zip(pair.runs.values(), PAIR, strict=True):
+        alone = fastgd.train(
+            *xor, optimizer=optimizer, alpha=alpha, iterations=60, record_every=1,
+            record_weights=True,
+        )  # fmt: skip
+        np.testing.assert_array_equal(run.errors, alone.errors)
+        for k in range(2):
+            np.testing.assert_array_equal(run.recorded_weights[k], alone.recorded_weights[k])
+            np.testing.assert_array_equal(run.weights[k], alone.weights[k])
+
+
+def test_all_start_from_the_same_weights(xor):
+    weights = [np.full((3, 4), 0.25), np.full((4, 1), -0.5)]
+    race = fastgd.race(*xor, PAIR, weights=weights, iterations=60)
+    for run in race.runs.values():
+        np.testing.assert_array_equal(run.recorded_weights[0][0], weights[0])
+        np.testing.assert_array_equal(run.recorded_weights[1][0], weights[1])
+    assert len({run.errors[0] for run in race.runs.values()}) == 1
+
+
+def test_options_are_for_all(xor):
+    race = fastgd.race(*xor, PAIR, hidden_size=4, seed=7, iterations=60, sample_weight=[1, 2, 3, 4])
+    for run in race.runs.values():
+        assert run.options["sample_weight"].tolist() == [1, 2, 3, 4]
+    assert [run.seed for run in race.runs.values()] == [7, 7]
+
+
+@pytest.mark.parametrize(("iterations", "records"), [(60, 60), (1000, 1000), (1001, 501)])
+def test_about_a_thousand_errors_are_recorded(xor, iterations, records):
+    race = fastgd.race(*xor, [PAIR[0]], iterations=iterations)
+    assert len(race.runs["GradientDescent"].errors) == records
+    spaced = fastgd.race(*xor, [PAIR[0]], iterations=iterations, record_every=50)
+    assert spaced.runs["GradientDescent"].recorded[1] == 50
+
+
+def test_by_default_all_optimizers_run():
+    assert list(FIELD) == list(ALL)
+    race = fastgd.race([[0, 1], [1, 0]], [0, 1], hidden_size=(), iterations=1)
+    assert list(race.runs) == [kind.__name__ for kind in ALL]
+    assert [run.alpha for run in race.runs.values()] == list(FIELD.values())
+
+
+def test_one_alone_has_the_alpha_of_the_field(xor):
+    race = fastgd.race(*xor, {"plain": GradientDescent(), "slow": (GradientDescent(), 0.5)},
+                       iterations=60)  # fmt: skip
+    assert [(name, run.alpha) for name, run in race.runs.items()] == [("plain", 10), ("slow", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("field", "names"),
+    [
+        ([Adam(), Momentum(0.5), Momentum(0.25)],
+         ["Adam", "Momentum(mu=0.5)", "Momentum(mu=0.25)"]),
+        ([(Momentum(), 1), (Momentum(), 2)],
+         ["Momentum(mu=0.9), alpha 1", "Momentum(mu=0.9), alpha 2"]),
+        ((Momentum(), GradientDescent()), ["Momentum", "GradientDescent"]),
+    ],
+)  # fmt: skip
+def test_each_has_a_name_of_its_own(field, names):
+    race = fastgd.race([[0, 1], [1, 0]], [0, 1], field, hidden_size=(), iterations=1)
+    assert list(race.runs) == names
+
+
+def test_the_ranking_is_by_final_error_and_who_has_none_is_last(xor):
+    race = fastgd.race(
+        *xor,
+        {"lost": (GradientDescent(), 1e300), "slow": (GradientDescent(), 1e-3),
+         "fast": (GradientDescent(), 10)},
+        iterations=60, output="identity",
+    )  # fmt: skip
+    runs = race.runs
+    assert runs["lost"].status == "diverged"
+    finite = sorted((name for name in runs if not np.isnan(runs[name].final_error)),
+                    key=lambda name: runs[name].final_error)  # fmt: skip
+    assert race.ranking() == [*finite, *(name for name in runs if name not in finite)]
+    assert race.ranking()[-1] == "lost"
+    assert repr(race).startswith(f"Race({finite[0]}: {runs[finite[0]].final_error:.6g}, ")
+
+
+def test_when_an_error_was_reached(pair):
+    run = pair.runs["Momentum"]
+    middle = run.errors[30]
+    first = int(np.flatnonzero(run.errors < middle + 1e-9)[0])
+    assert pair.reached(middle + 1e-9)["Momentum"] == first
+    assert pair.reached(0.0) == {"GradientDescent": None, "Momentum": None}
+    assert pair.reached(9.0) == {"GradientDescent": 0, "Momentum": 0}
+    least = min(run.errors.min(), run.final_error)
+    assert run.final_error == least  # so the last update was the one
+    assert pair.reached(np.nextafter(least, 1))["Momentum"] == 60
+
+
+def test_its_plane_holds_all_paths(pair):
+    plane = pair.surface(axes=((0, 0, 1), (1, 3, 0)), resolution=7)
+    winner = pair.runs[pair.ranking()[0]]
+    np.testing.assert_array_equal(plane.weights[0], winner.weights[0])
+    paths = np.concatenate([plane.path(run) for run in pair.runs.values()])
+    for values, along in ((plane.x, paths[:, 0]), (plane.y, paths[:, 1])):
+        room = 0.1 * np.ptp(along)
+        assert values[0] == pytest.approx(along.min() - room)
+        assert values[-1] == pytest.approx(along.max() + room)
+
+
+def test_its_plane_as_asked_for(pair):
+    loser = pair.ranking()[-1]
+    plane = pair.surface(span=(-3, 2), resolution=7, at=loser)
+    np.testing.assert_array_equal(plane.weights[1], pair.runs[loser].weights[1])
+    assert (plane.x[0], plane.y[-1]) == (-3, 2)
+    with pytest.raises(ValueError, match="at must be 'GradientDescent' or 'Momentum', got 'Adam'"):
+        pair.surface(at="Adam")
+
+
+def test_who_diverged_does_not_stretch_the_plane(xor):
+    race = fastgd.race(
+        *xor, {"lost": (GradientDescent(), 1e300), "slow": (GradientDescent(), 1e-3)},
+        iterations=60, output="identity",
+    )  # fmt: skip
+    plane = race.surface(resolution=7)
+    assert max(abs(plane.x[0]), abs(plane.x[-1])) < 10
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "error", "message"),
+    [
+        ([], {}, ValueError, r"optimizers must be at least one, got []"),
+        ({}, {}, ValueError, r"optimizers must be at least one, got {}"),
+        ("adam", {}, TypeError, "optimizers must be a list, or a dict by name, of optimizers, got"),
+        (Adam(), {}, TypeError, "optimizers must be a list, or a dict by name, of optimizers, got"),
+        (["adam"], {}, TypeError, "optimizers[0] must be one of fastgd.optimizers, such as Adam()"),
+        ({"a": Adam}, {}, TypeError, "optimizers['a'] must be one of fastgd.optimizers, such as"),
+        ([(Adam(), 1, 2)], {}, TypeError, "optimizers[0] must be one of fastgd.optimizers"),
+        ([Adam(), Adam()], {}, ValueError, "optimizers must differ from one another, got Adam("),
+        ([Momentum(mu=2)], {}, ValueError, "mu must be a number of at least 0 and below 1, got 2"),
+        ([*PAIR, (Adam(), -1)], {}, ValueError, "alpha must be a finite number above 0, got -1"),
+        (PAIR, {"iterations": 0}, ValueError, "iterations must be at least 1, got 0"),
+        (PAIR, {"optimizer": Adam()}, TypeError, "optimizers must name who runs, got optimizer="),
+        (PAIR, {"activatoin": "tanh"}, TypeError, "got 'activatoin': did you mean activation?"),
+        (PAIR, {"weights": [np.full((3, 1), np.inf)]}, ValueError, "weights[0] must be finite"),
+        (PAIR, {"progress": 2}, TypeError, "progress must be True or False, got 2"),
+    ],
+)
+def test_bad_input_is_refused_before_any_training(xor, monkeypatch, field, given, error, message):
+    monkeypatch.setitem(fastgd.race.__globals__, "train", None)
+    with pytest.raises(error, match=re.escape(message)):
+        fastgd.race(*xor, field, **given)
+
+
+def test_progress_counts_the_runs(xor, capsys):
+    fastgd.race(*xor, PAIR, iterations=60, progress=True)
+    assert "2.00/2.00" in capsys.readouterr().err

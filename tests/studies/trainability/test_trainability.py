@@ -1,0 +1,329 @@
+import re
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.studies.trainability import map as map_module
+from fastgd.studies.trainability.map import Settings, Trainability
+from fastgd.studies.trainability.mean_field import mean_field
+from fastgd.studies.trainability.tiles import count_finished, tiles_of
+from fastgd.training.results import Summary
+
+# Small maps that cross the edge; all of them share one compiled kernel.
+SMALL = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
+
+
+@pytest.fixture(scope="module")
+def found():
+    return fastgd.trainability(16, **SMALL)
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(map_module, "TILE", 6)
+    return tiles_of(16, 6)
+
+
+@pytest.fixture
+def swept(monkeypatch):
+    """The sizes of the sweeps that were made."""
+    sizes, sweep = [], map_module.sweep
+
+    def counted(*given, **options):
+        sizes.append(len(options["alpha"]))
+        return sweep(*given, **options)
+
+    monkeypatch.setattr(map_module, "sweep", counted)
+    return sizes
+
+
+def made_up(values, window=((0.0, 1.0), (2.0, 4.0))):
+    """A map with these values."""
+    values = np.asarray(values, float)
+    rates = np.arange(1.0, len(values) + 1)
+    settings = Settings(len(values), 5, 4, window, "tanh", None, 1)
+    return Trainability(settings, rates, 10 * rates, values)
+
+
+def value_of(run):
+    """The definition, from all errors of a run."""
+    errors = np.append(run.errors, run.final_error)[: run.iterations + 1]
+    errors = errors[np.isfinite(errors)] / errors[0]
+    converged = run.status != "diverged" and errors[-20:].mean() < 1
+    return -errors.sum() if converged else (1 / errors).sum()
+
+
+def test_a_pixel_is_the_training_with_its_rates(found):
+    problem = mean_field(4, "tanh", None, 1)
+    for row, column in ((0, 0), (3, 15), (10, 2), (8, 9), (12, 12), (15, 15)):
+        rates = found.input_rates[column], found.output_rates[row]
+        alpha = tuple(rate * factor for rate, factor in zip(rates, problem.factors, strict=True))
+        run = fastgd.train(
+            problem.X,
+            problem.y,
+            weights=problem.weights,
+            alpha=alpha,
+            activation="tanh",
+            output="identity",
+            iterations=30,
+            record_every=1,
+            summary=20,
+        )
+        value = found.values[row, column]
+        assert value == pytest.approx(value_of(run), rel=1e-12)
+        kept = -run.summary.error_sum if value < 0 else run.summary.inverse_sum
+        assert value == kept  # the same bits
+        assert found.converged[row, column] == (value < 0)
+    assert 0.2 < found.converged.mean() < 0.8
+
+
+def test_pixels_lie_at_centres(found):
+    centres = -1 + 4 * (np.arange(16) + 0.5) / 16
+    np.testing.assert_allclose(found.input_rates, 10.0**centres)
+    np.testing.assert_array_equal(found.input_rates, found.output_rates)
+    assert found.settings == (16, 30, 4, ((-1.0, 3.0), (-1.0, 3.0)), "tanh", None, 1)
+
+
+def test_rates_of_the_layers_do_not_get_mixed_up():
+    found = fastgd.trainability(6, **SMALL | {"window": ((-8, -7), (0, 3))})
+    # The input layer hardly learns, so that columns are nearly alike and rows are not.
+    np.testing.assert_allclose(found.values, found.values[:, :1] + np.zeros(6), rtol=1e-3)
+    assert found.converged[0].all()
+    assert not found.converged[-1].any()
+    assert found.input_rates.max() < 1e-7
+
+
+def test_hardly_any_learning_sums_up_to_one_per_look():
+    found = fastgd.trainability(5, **SMALL | {"window": ((-9, -8), (-9, -8))})
+    np.testing.assert_allclose(found.values, -31, rtol=1e-6)
+
+
+def test_the_same_bits_in_any_tiles_and_on_one_thread(found, small_tiles, swept):
+    again = fastgd.trainability(16, **SMALL, threads=1)
+    assert again.values.tobytes() == found.values.tobytes()
+    assert swept == [tile.size for tile in small_tiles]
+
+
+def test_another_seed_is_another_map(found):
+    other = fastgd.trainability(16, **SMALL, seed=2)
+    assert (other.values != found.values).mean() > 0.9
+
+
+@pytest.mark.parametrize("finished", [0, 1, 4])
+def test_interrupted_and_continued_it_has_the_same_bits(
+    found, small_tiles, swept, tmp_path, monkeypatch, finished
+):
+    sweep = map_module.sweep
+
+    def interrupted(*given, **options):
+        if len(swept) == finished:
+            raise KeyboardInterrupt
+        return sweep(*given, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(map_module, "sweep", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fastgd.trainability(16, **SMALL, folder=tmp_path / "map")
+    assert count_finished(tmp_path / "map") == finished
+    swept.clear()
+    again = fastgd.trainability(16, **SMALL, folder=tmp_path / "map")
+    assert again.values.tobytes() == found.values.tobytes()
+    assert swept == [tile.size for tile in small_tiles[finished:]]
+    swept.clear()
+    read = fastgd.trainability(16, **SMALL, folder=tmp_path / "map")
+    assert read.values.tobytes() == found.values.tobytes()
+    assert swept == []
+
+
+def test_killed_in_a_real_process_and_continued(found, tmp_path):
+    """SIGINT ends it with a traceback, SIGKILL without: what is done stays in both cases."""
+    folder = tmp_path / "map"
+    program = (
+        "import fastgd; from fastgd import edge; map_module.TILE = 6\n"
+        f"fastgd.trainability(16, **{SMALL}, folder={str(folder)!r})\n"
+    )
+    slow = "import time; from fastgd import tiles; write = tiles.TileFolder.write\n"
+    slow += "tiles.TileFolder.write = lambda *given: (write(*given), time.sleep(0.2))\n"
+    for kind in (signal.SIGINT, signal.SIGKILL):
+        before = count_finished(folder)
+        process = subprocess.Popen(
+            [sys.executable, "-c", slow + program], stderr=subprocess.PIPE, text=True
+        )
+        with process:
+            while count_finished(folder) < before + 2:
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.01)
+            process.send_signal(kind)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert ("KeyboardInterrupt" in err) == (kind == signal.SIGINT)
+        assert before + 2 <= count_finished(folder) < 9
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(map_module, "TILE", 6)
+        again = fastgd.trainability(16, **SMALL, folder=folder)
+    assert again.values.tobytes() == found.values.tobytes()
+
+
+def test_a_folder_with_another_map_is_refused(tmp_path):
+    folder = tmp_path / "map"
+    fastgd.trainability(16, **SMALL, folder=folder)
+    for name, value in (("seed", 2), ("iterations", 31), ("window", ((0, 1), (0, 1)))):
+        with pytest.raises(ValueError, match=f"of the same map, got one with {name} "):
+            fastgd.trainability(16, **SMALL | {name: value}, folder=folder)
+
+
+def test_mini_batches_look_once_per_epoch():
+    settings = {"iterations": 30, "width": 4, "batch_size": 8}  # 20 samples: 3 batches
+    found = fastgd.trainability(5, **settings, window=((-9, -8), (-9, -8)))
+    np.testing.assert_allclose(found.values, -11, rtol=1e-6)
+    found = fastgd.trainability(5, **settings, window=((-1, 3), (-1, 3)))
+    problem = mean_field(4, "tanh", 8, 1)
+    for row, column in ((0, 0), (1, 3), (4, 4)):
+        rates = found.input_rates[column], found.output_rates[row]
+        run = fastgd.train(
+            problem.X,
+            problem.y,
+            weights=problem.weights,
+            alpha=tuple(r * factor for r, factor in zip(rates, problem.factors, strict=True)),
+            activation="tanh",
+            output="identity",
+            iterations=30,
+            batch_size=8,
+            shuffle_seed=1,
+            summary=7,  # epochs that hold 20 iterations
+        )
+        converged = run.status != "diverged" and run.summary.tail_mean < 1
+        assert found.converged[row, column] == converged
+        kept = -run.summary.error_sum if converged else run.summary.inverse_sum
+        assert found.values[row, column] == kept
+
+
+@pytest.mark.parametrize(("batch_size", "looks"), [(None, 20), (8, 7), (4, 4), (1, 1)])
+def test_the_last_twenty_iterations_decide(monkeypatch, batch_size, looks):
+    def stop(*_, **options):
+        assert options["summary"] == looks
+        assert options.get("batch_size") == batch_size
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(map_module, "sweep", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fastgd.trainability(5, **SMALL, batch_size=batch_size)
+
+
+def test_what_converged_means():
+    status = np.array(["finished", "finished", "finished", "diverged"])
+    sums = Summary(None, None, np.array([0.999, 1.0, 1.5, 0.5]), np.arange(4.0), 7 + np.arange(4.0))
+    values = map_module._values(SimpleNamespace(status=status, summary=sums))
+    assert values.tolist() == [-0.0, 8.0, 9.0, 10.0]
+
+
+def test_activations_differ():
+    maps = [
+        fastgd.trainability(5, **SMALL, activation=name).values
+        for name in ("tanh", "relu", "identity", "sigmoid")
+    ]
+    for k, one in enumerate(maps):
+        assert (one < 0).any()
+        for other in maps[:k]:
+            assert (one != other).all()
+
+
+def test_boundary_and_its_dimension(found):
+    outcomes = found.converged
+    for i, j in np.ndindex(15, 15):
+        square = outcomes[i : i + 2, j : j + 2]
+        assert found.boundary[i, j] == (square.any() and not square.all())
+    boxes = found.box_counting()
+    assert boxes.counts[0] == found.boundary.sum()
+    assert 0.5 < boxes.dimension < 1.5
+
+
+def test_a_map_with_a_straight_edge_has_dimension_one():
+    values = np.ones((64, 64))
+    values[:30] = -1
+    assert made_up(values).box_counting().dimension == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(("value", "word"), [(-1, "converged"), (1, "diverged")])
+def test_no_boundary(value, word):
+    message = "must hold converged and diverged trainings to have a boundary, "
+    with pytest.raises(ValueError, match=message + f"got {word} ones only"):
+        made_up(np.full((16, 16), value)).box_counting()
+
+
+def test_zoom_goes_where_most_of_the_boundary_is():
+    values = np.ones((16, 16))
+    values[3, 2] = -1  # a little boundary
+    values[10:13:2, 14] = -1  # and more of it
+    (left, right), (bottom, top) = made_up(values).zoom(4)
+    assert (left, right) == (0.75, 1.0)
+    assert (bottom, top) == (3.0, 3.5)
+    with pytest.raises(ValueError, match="factor must be at most 16, got 17"):
+        made_up(values).zoom(17)
+
+
+def test_a_zoom_is_a_part_of_the_map(found):
+    window = ((1.0, 2.0), (1.0, 2.0))
+    part = fastgd.trainability(4, **SMALL | {"window": window})
+    np.testing.assert_allclose(part.input_rates, found.input_rates[8:12])
+    np.testing.assert_array_equal(part.converged, found.converged[8:12, 8:12])
+
+
+def test_repr(found):
+    assert repr(found).startswith("Trainability(resolution=16, iterations=30, width=4, window=")
+    assert repr(found).endswith(f"seed=1; {found.converged.mean():.1%} of 256 converged)")
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        ({"resolution": 0}, ValueError, "resolution must be at least 1, got 0"),
+        ({"resolution": 2.5}, TypeError, "resolution must be an int, got 2.5"),
+        ({"resolution": 10**7}, ValueError, "the map must fit into the available memory"),
+        ({"iterations": 0}, ValueError, "iterations must be at least 1, got 0"),
+        ({"width": 0}, ValueError, "width must be at least 1, got 0"),
+        ({"width": 10**6}, ValueError, "the map must fit into the available memory"),
+        ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+        ({"threads": 0}, ValueError, "threads must be at least 1, got 0"),
+        ({"progress": 1}, TypeError, "progress must be True or False, got 1"),
+        ({"activation": "tan"}, ValueError, "activation must be 'tanh', 'relu', 'identity' or "
+         "'sigmoid', got 'tan': did you mean 'tanh'?"),
+        ({"batch_size": 21}, ValueError, "batch_size must be at most 20, got 21"),
+        ({"window": 3}, ValueError, "window must be ((left, right), (bottom, top)), log10 of "
+         "learning rates, got 3"),
+        ({"window": (1, 2, 3, 4)}, ValueError, "log10 of learning rates, got (1, 2, 3, 4)"),
+        ({"window": ((1, 1), (0, 1))}, ValueError,
+         "window's left must be below its right, got 1.0 and 1.0"),
+        ({"window": ((0, 1), (2, 1))}, ValueError,
+         "window's bottom must be below its top, got 2.0 and 1.0"),
+        ({"window": ((0, 101), (0, 1))}, ValueError,
+         "window's right must be a number from -100 to 100, got 101"),
+        ({"window": ((0, 1), ("a", 1))}, TypeError, "window's bottom must be a number, got 'a'"),
+        ({"window": ((1, 1 + 1e-15), (0, 1))}, ValueError,
+         "window must be so wide that its pixels have different learning rates, got 1.0 to "),
+    ],
+)  # fmt: skip
+def test_bad_arguments(tmp_path, given, kind, message):
+    with pytest.raises(kind, match=re.escape(message)):
+        fastgd.trainability(**{"resolution": 16, **SMALL, **given}, folder=tmp_path / "map")
+    assert not (tmp_path / "map").exists()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        fastgd.trainability(16, **SMALL, folder=tmp_path / "file" / "map")
+
+
+def test_progress_counts_pixels(capsys, small_tiles, tmp_path):
+    fastgd.trainability(16, **SMALL, folder=tmp_path / "map", progress=True)
+    assert "256/256" in capsys.readouterr().err
+    (tmp_path / "map" / "tile-00000-00000.npy").unlink()
+    fastgd.trainability(16, **SMALL, folder=tmp_path / "map", progress=True)
+    assert f"{small_tiles[0].size:.1f}/{small_tiles[0].size:.1f}" in capsys.readouterr().err

@@ -1,0 +1,381 @@
+"""Every option of the compiled training against its plain NumPy twin.
+
+A case is one kernel to compile; the settings in it differ in numbers only.
+"""
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.arguments.options import Method
+from fastgd.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(11, 3))
+Y = RANDOM.random((11, 2))
+WEIGHT = RANDOM.random(11)
+NEW = RANDOM.normal(size=(7, 3))
+EVEN = {"X": X[:10], "y": Y[:10]}  # batches of two or more samples
+
+
+def close(a, b, rtol, what):
+    """Lists of arrays, NaN at the same places."""
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol / 100, err_msg=what)
+
+
+def forward(run, X):
+    """What the network says, in plain NumPy."""
+    method = Method(**run.options)
+    functions = {
+        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "tanh": np.tanh,
+        "relu": lambda z: np.maximum(z, 0),
+        "identity": lambda z: z,
+    }
+    layers = len(run.weights)
+    for k, weights in enumerate(run.weights):
+        X = X @ weights + (run.biases[k] if run.biases else 0)
+        if run.normalization and k < layers - 1:
+            norm = run.normalization[k]
+            X = norm.scale * (X - norm.mean) / np.sqrt(norm.variance + 1e-5) + norm.shift
+        X = functions[method.output if k == layers - 1 else method.activation](X)
+    return X
+
+
+def agrees(run, twin, rtol):
+    """All that a run has."""
+    assert (run.status, run.iterations) == (twin.status, twin.iterations)
+    close([run.errors, [run.final_error]], [twin.errors, [twin.final_error]], rtol, "errors")
+    close(run.weights, twin.weights, rtol, "weights")
+    close(run.biases, twin.biases, rtol, "biases")
+    close(sum(run.normalization, ()), sum(twin.normalization, ()), rtol, "normalization")
+    close(run.direction_changes, twin.direction_changes, 0, "changes")
+    # Normalisation takes a bias away again: its derivative is nothing but rounding.
+    counts = (run.bias_direction_changes, twin.bias_direction_changes)
+    close(*(part[len(run.normalization) :] for part in counts), 0, "changes of biases")
+    assert (run.summary is None) == (twin.summary is None)
+    if run.summary is not None:
+        assert run.summary.smallest_iteration == twin.summary.smallest_iteration
+        close(run.summary, twin.summary, rtol, "summary")
+    assert list(run.options) == list(twin.options)
+    assert (run.alpha, run.hidden_size, run.seed) == (twin.alpha, twin.hidden_size, twin.seed)
+    if run.status != "diverged":
+        close([run.predict(NEW)], [forward(run, NEW)], rtol, "predictions")
+
+
+def check(rtol=1e-10, **given):
+    settings = {"X": X, "y": Y, "hidden_size": (5, 4), "iterations": 60, "record_every": 7}
+    settings |= {"alpha": 0.1} | given
+    run = fastgd.train(**settings)
+    agrees(run, fastgd.reference.train(**settings), rtol)
+    return run
+
+
+# ---------------------------------------------------------------- optimizers
+
+OPTIMIZERS = {
+    "gradient descent": [(GradientDescent(), 0.1)],
+    "momentum": [(Momentum(), 0.01), (Momentum(mu=0.0), 0.1), (Momentum(mu=0.5), 0.05)],
+    "nesterov": [(Nesterov(), 0.01), (Nesterov(mu=0.0), 0.1), (Nesterov(mu=0.5), 0.05)],
+    "adagrad": [(AdaGrad(), 0.02), (AdaGrad(epsilon=0.1), 0.1)],
+    "adadelta": [(AdaDelta(), 0.1), (AdaDelta(rho=0.5, epsilon=1e-3), 0.1)],
+    "rmsprop": [(RMSProp(rho=0.9, epsilon=1e-2), 1e-3), (RMSProp(epsilon=1e-3), 1e-3)],
+    "adam": [(Adam(), 1e-3), (Adam(beta1=0.5, beta2=0.9, epsilon=1e-3), 1e-3), (Adam(0, 0), 1e-3)],
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_over_a_thousand_iterations(name):
+    for optimizer, alpha in OPTIMIZERS[name]:
+        run = check(1e-9, optimizer=optimizer, alpha=alpha, iterations=1000, record_every=100)
+        assert run.status == "finished"
+        assert run.errors[-1] < run.errors[0]
+    # Biases, scale and weights of samples change nothing of what is compiled.
+    beside = {"bias": True, "sample_weight": WEIGHT, "hidden_size": 3}
+    check(optimizer=optimizer, alpha=(alpha, alpha / 2), **beside)
+
+
+def test_optimizers_update_scale_and_shift_alike():
+    given = {"batch_norm": True, "optimizer": Adam(), "alpha": 0.001, "iterations": 300}
+    run = check(1e-9, **EVEN, **given)
+    assert (run.normalization[0].scale != 1).all()
+    assert (run.normalization[0].shift != 0).all()
+
+
+# ---------------------------------------------------------------- network and loss
+
+NETWORKS = [
+    ("sigmoid", "sigmoid", "squared"),
+    ("tanh", "identity", "squared"),
+    ("relu", "tanh", "squared"),
+    ("identity", "sigmoid", "cross_entropy"),
+    ("sigmoid", "tanh", "cross_entropy"),
+    ("relu", "sigmoid", "cross_entropy"),
+]
+
+
+@pytest.mark.parametrize(("activation", "output", "loss"), NETWORKS)
+def test_activations_outputs_and_losses(activation, output, loss):
+    kind = {"activation": activation, "output": output, "loss": loss, "iterations": 300}
+    kind["y"] = 2 * Y - 1 if output == "tanh" else Y
+    check(alpha=0.02, **kind)
+    check(alpha=0.02, bias=True, hidden_size=(3,), **kind)
+    check(alpha=0.02, bias=True, hidden_size=(), sample_weight=WEIGHT, **kind)
+    check(alpha=(0.01, 0.03, 0.02), sample_weight=np.where(WEIGHT < 0.5, 0, WEIGHT), **kind)
+
+
+def test_biases_start_at_zero():
+    start = [np.zeros((3, 2)), np.zeros((2, 2))]
+    run = check(bias=True, weights=start, hidden_size=2, iterations=1)
+    expected = 0.1 * ((Y - 0.5) * 0.25).sum(axis=0)
+    np.testing.assert_allclose(run.biases[1], expected, rtol=1e-14)
+    assert run.errors[0] == pytest.approx(np.abs(Y - 0.5).mean(), rel=1e-14)
+
+
+def test_a_bias_is_the_weight_of_a_constant_input():
+    """To the bit: as if a column of ones came last."""
+    start = [np.random.default_rng(1).normal(size=(3, 2))]
+    biased = fastgd.train(X, Y, bias=True, weights=start, iterations=50)
+    column = [np.vstack([start[0], np.zeros(2)])]
+    plain = fastgd.train(np.column_stack([X, np.ones(11)]), Y, weights=column, iterations=50)
+    assert biased.weights[0].tobytes() == plain.weights[0][:3].tobytes()
+    assert biased.biases[0].tobytes() == plain.weights[0][3].tobytes()
+    assert biased.bias_direction_changes[0].tolist() == plain.direction_changes[0][3].tolist()
+
+
+def test_a_sample_of_weight_two_is_two_samples():
+    weights = [np.random.default_rng(1).normal(size=(3, 2))]
+    twice = fastgd.train(np.repeat(X, 2, axis=0), np.repeat(Y, 2, axis=0), weights=weights)
+    weighted = fastgd.train(X, Y, sample_weight=np.full(11, 2.0), weights=weights)
+    np.testing.assert_allclose(weighted.weights[0], twice.weights[0], rtol=1e-9)
+
+
+def test_a_sample_of_weight_zero_counts_for_nothing():
+    mask = WEIGHT > 0.4
+    run = fastgd.train(X, Y, sample_weight=mask.astype(float), iterations=100)
+    alone = fastgd.train(X[mask], Y[mask], iterations=100)
+    np.testing.assert_allclose(run.weights[0], alone.weights[0], rtol=1e-12)
+    assert run.final_error == pytest.approx(alone.final_error, rel=1e-12)
+
+
+# ---------------------------------------------------------------- data and regularisation
+
+CASES = {
+    "batches": [
+        {"batch_size": 4},
+        {"batch_size": 4, "shuffle_seed": 2**32 - 1, "iterations": 61},
+        {"batch_size": 3, "shuffle": False},
+        {"batch_size": 1, "sample_weight": WEIGHT},
+        {"batch_size": 11, "bias": True},
+        {"batch_size": 10, "bias": True, "hidden_size": ()},
+    ],
+    "dropout": [
+        {"dropout": 0.3, "bias": True, "iterations": 300},
+        {"dropout": 0.9, "seed": 2**32 - 1},
+        {"dropout": 0.5, "hidden_size": (13, 2), "sample_weight": WEIGHT},
+        {"dropout": 0.5, "weights": [np.full((3, 2), 0.5), np.ones((2, 2))], "hidden_size": 2},
+        {"dropout": 0.5, "hidden_size": ()},
+    ],
+    "dropconnect": [
+        {"dropconnect": 0.3, "bias": True, "iterations": 300},
+        {"dropconnect": 0.9, "seed": 2**32 - 1},
+        {"dropconnect": 0.5, "hidden_size": (13, 2)},
+        {"dropconnect": 0.5, "hidden_size": ()},
+    ],
+    "penalties": [
+        {"l1": 0.01, "l2": 0.02, "bias": True, "iterations": 300},
+        {"l1": 0.3},
+        {"l2": 0.3},
+        {"l1": 0.1, "weights": [np.zeros((3, 2)), np.full((2, 2), -0.5)], "hidden_size": 2},
+    ],
+    "trimming": [
+        {"trim_below": 0.01, "clip_above": 0.05},
+        {"trim_below": 0.03},
+        {"clip_above": 0.02, "bias": True},
+        {"trim_below": 0.05, "clip_above": 0.01},
+    ],
+    "batch norm": [
+        {"batch_norm": True, **EVEN},
+        {"batch_norm": True, "bias": True, "sample_weight": WEIGHT, "iterations": 300},
+        {"batch_norm": True, "hidden_size": 13, "X": X[:2], "y": Y[:2]},
+    ],
+    "batch norm in batches": [
+        {"batch_norm": True, "batch_size": 4, **EVEN},
+        {"batch_norm": True, "batch_size": 3, "bias": True, "iterations": 301},
+        {"batch_norm": True, "batch_size": 5, "hidden_size": 13, "shuffle": False, **EVEN},
+    ],
+    "adaptive": [
+        {"batch_size": 5, "sampling_rate": 3.0, "sample_weight": WEIGHT, "iterations": 300},
+        {"batch_size": 1, "sampling_rate": 0.5, "bias": True},
+        {"batch_size": 11, "seed": 9, "hidden_size": ()},
+        {"batch_size": 3, "sampling_rate": 1e3},
+    ],
+    "all in epochs": [
+        {
+            "optimizer": Adam(),
+            "activation": "tanh",
+            "bias": not batch_norm,  # Adam makes steps of rounding that way
+            "batch_size": 4,
+            "sample_weight": WEIGHT[:10],
+            "dropout": 0.2,
+            "dropconnect": 0.1,
+            "l1": 0.001,
+            "l2": 0.001,
+            "trim_below": 1e-4,
+            "clip_above": 1.0,
+            "batch_norm": batch_norm,
+            "summary": 3,
+            "patience": 50,
+            "alpha": 0.01,
+            **EVEN,
+        }
+        for batch_norm in (False, True)
+    ],
+    "all with momentum": [
+        {
+            "optimizer": Nesterov(),
+            "activation": "relu",
+            "output": "identity",
+            "batch_size": 4,
+            "batch_norm": True,
+            "dropconnect": 0.1,
+            "l2": 0.002,
+            "clip_above": 1.0,
+            "tolerance": 0.2,
+            "alpha": 0.001,
+            **EVEN,
+        }
+    ],
+    "all drawn": [
+        {
+            "optimizer": RMSProp(epsilon=1e-3),
+            "activation": "relu",
+            "output": "identity",
+            "bias": True,
+            "batch_size": 3,
+            "dropout": 0.2,
+            "l1": 0.001,
+            "clip_above": 0.5,
+            "summary": 4,
+            "alpha": 0.001,
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_data_and_regularisation(name):
+    adaptive = name in ("adaptive", "all drawn")
+    for given in CASES[name]:
+        run = check(**given, **({"sampling": "adaptive"} if adaptive else {}))
+        # Each of these options has to be seen in the numbers.
+        plain = {"X": given.get("X", X), "y": given.get("y", Y), "iterations": run.iterations}
+        plain |= {n: given[n] for n in ("weights", "seed", "bias", "sample_weight") if n in given}
+        plain |= {"hidden_size": given.get("hidden_size", (5, 4)), "alpha": run.alpha}
+        if given.get("batch_size") != 11 and not (run.hidden_size == () and "dropout" in given):
+            assert (run.weights[0] != fastgd.train(**plain).weights[0]).any(), given
+
+
+def test_a_full_batch_in_order_is_the_full_batch():
+    run = fastgd.train(X, Y, batch_size=11, shuffle=False, iterations=50, record_every=10)
+    full = fastgd.train(X, Y, iterations=50, record_every=10)
+    assert run.weights[0].tobytes() == full.weights[0].tobytes()
+    assert run.errors.tobytes() == full.errors.tobytes()
+
+
+# ---------------------------------------------------------------- when a run is over
+
+ENDINGS = [
+    {"tolerance": 0.13, "summary": 5, "alpha": 0.3, "iterations": 900, "record_every": 100},
+    {"tolerance": 0.9, "record_every": 1},
+    {"patience": 3, "summary": 4, "alpha": 3.0, "iterations": 900},
+    {"patience": 1, "alpha": 5.0, "hidden_size": 1, "iterations": 900},
+    {"summary": 7},
+    {"summary": 1000, "iterations": 20},
+    {"summary": 3, "sample_weight": WEIGHT, "iterations": 1},
+    {"tolerance": 0.2, "patience": 2, "summary": 2, "alpha": 2.0, "iterations": 600, "bias": True},
+]
+
+
+def test_endings_and_summaries():
+    runs = [check(**given) for given in ENDINGS]
+    assert {run.status for run in runs} == {"converged", "finished"}
+    assert runs[1].iterations == 0
+    assert [runs[0].iterations > 255, runs[0].iterations < 900] == [True, True]
+
+
+def test_endings_and_summaries_in_batches():
+    ends = [
+        check(batch_size=4, **given)
+        for given in (
+            {"tolerance": 0.23, "summary": 5, "alpha": 1.0, "iterations": 900, "bias": True},
+            {"patience": 7, "summary": 4, "alpha": 3.0, "iterations": 900, "record_every": 3},
+            {"summary": 3, "iterations": 31},
+            {"summary": 3, "iterations": 2},
+        )
+    ]
+    assert [run.status for run in ends] == ["converged", "converged", "finished", "finished"]
+    assert ends[0].iterations % 3 == ends[1].iterations % 3 == 0  # looked at once per epoch
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"alpha": 50.0, "record_every": 1},
+        {"alpha": 50.0, "record_every": 1000},
+        {"alpha": 1e4, "summary": 3},
+        {"alpha": 5.0, "tolerance": 1e-9, "patience": 1000},
+        {"alpha": 5.0, "tolerance": 1e-9, "bias": True},
+    ],
+)
+def test_divergence(given):
+    """What overflows keeps its last weights; errors after that are NaN."""
+    given = {"activation": "identity", "output": "identity", "hidden_size": 3} | given
+    settings = {"iterations": 300, "record_every": 2} | given
+    run = fastgd.train(X[:8], Y[:8], **settings)
+    twin = fastgd.reference.train(X[:8], Y[:8], **settings)
+    assert (run.status, run.iterations) == (twin.status, twin.iterations)
+    assert run.status == "diverged"
+    np.testing.assert_array_equal(np.isnan(run.errors), np.isnan(twin.errors))
+    np.testing.assert_array_equal(np.isinf(run.errors), np.isinf(twin.errors))
+    assert np.isnan(run.errors[run.recorded > run.iterations]).all()
+    assert str(run.final_error) == str(twin.final_error)
+    for a, b in zip(run.weights, twin.weights, strict=True):
+        np.testing.assert_array_equal(np.isfinite(a), np.isfinite(b))
+    for a, b in zip(run.direction_changes, twin.direction_changes, strict=True):
+        np.testing.assert_array_equal(a, b)
+    if run.summary:
+        assert run.summary.smallest_iteration == twin.summary.smallest_iteration
+        close([run.summary.tail_mean], [twin.summary.tail_mean], 1e-6, "tail")
+
+
+@pytest.mark.parametrize("samples", [1, 2, 4])
+def test_an_error_that_overflows_is_infinite(samples):
+    given = {"weights": [[[1e160]]], "output": "identity", "iterations": 5, "record_every": 1}
+    X, y = np.full((samples, 1), 1e160), np.zeros(samples)
+    for extra in ({}, {"summary": 2}):
+        run = fastgd.train(X, y, **given, **extra)
+        assert (run.status, run.iterations, run.final_error) == ("diverged", 0, np.inf)
+        assert run.errors[0] == np.inf
+        assert np.isnan(run.errors[1:]).all()
+        assert run.weights[0] == 1e160
+
+
+# ---------------------------------------------------------------- predict
+
+
+def test_predictions_of_many_samples_are_those_of_each():
+    given = {"batch_norm": True, "bias": True, "iterations": 5}
+    run = fastgd.train(X, Y, hidden_size=(5, 4), **given)
+    many = np.random.default_rng(4).normal(size=(9001, 3))
+    together = run.predict(many)
+    np.testing.assert_allclose(together, forward(run, many), rtol=1e-11)
+    for n in (0, 4095, 4096, 9000):
+        assert run.predict(many[n : n + 1])[0].tobytes() == together[n].tobytes()
+
+
+def test_the_final_error_is_that_of_the_predictions():
+    for given in ({"dropout": 0.5}, {"batch_norm": True, "bias": True}):
+        run = fastgd.train(X, Y, hidden_size=(5, 4), iterations=40, **given)
+        assert run.final_error == pytest.approx(np.abs(Y - run.predict(X)).mean(), rel=1e-13)

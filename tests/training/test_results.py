@@ -1,0 +1,177 @@
+"""Run and Sweep: indexing, the best run, files, data frames."""
+
+import sys
+from dataclasses import FrozenInstanceError, fields, replace
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.arguments.options import Method
+from fastgd.training import storage
+
+
+@pytest.fixture
+def sweep(xor):
+    return fastgd.sweep(
+        *xor, hidden_size=[2, (3, 2)], alpha=[1, 10, 0.1], iterations=200, record_every=50
+    )
+
+
+def same(a, b):
+    """Every field, arrays by their bits."""
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if isinstance(a, list | tuple):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, fastgd.Run | fastgd.Sweep):
+        return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+    if isinstance(a, Method):
+        return same(a.given, b.given)
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    return type(a) is type(b) and (a == b or (a != a and b != b))
+
+
+@pytest.mark.parametrize("alpha", [2.0, (0.5, 1.0)])
+def test_a_run_survives_a_file(xor, tmp_path, alpha):
+    run = fastgd.train(*xor, alpha=alpha, iterations=30, record_every=9, record_weights=True)
+    run.save(tmp_path / "run")  # no suffix is added
+    assert same(fastgd.load(tmp_path / "run"), run)
+
+
+def test_a_sweep_survives_a_file(sweep, tmp_path):
+    sweep.save(tmp_path / "sweep.npz")
+    loaded = fastgd.load(tmp_path / "sweep.npz")
+    assert same(loaded, sweep)
+    assert same(loaded[1, 2], sweep[1, 2])
+
+
+def test_other_sweeps_survive_a_file(xor, tmp_path):
+    starts = [[np.full((3, 2), v), np.full((2, 1), -v)] for v in (0.1, 0.2)]
+    for number, settings in enumerate(
+        (
+            {"weights": starts, "alpha": [1, 2]},
+            {"weights": starts[0], "alpha": np.array([[1.0, 2.0], [3.0, 4.0]])},
+            {"seed": range(20), "keep_weights": False},
+            {},
+        )
+    ):
+        sweep = fastgd.sweep(*xor, iterations=10, **settings)
+        sweep.save(tmp_path / f"{number}.npz")
+        assert same(fastgd.load(tmp_path / f"{number}.npz"), sweep)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a file of ours", b"PK\x03\x04 cut short"])
+def test_foreign_files(tmp_path, content):
+    path = tmp_path / "foreign.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"foreign\.npz must be a file that fastgd has saved"):
+        fastgd.load(path)
+
+
+def test_other_npz_files(tmp_path):
+    np.savez(tmp_path / "other.npz", x=np.zeros(3))
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    for name in ("other.npz", "array.npy"):
+        with pytest.raises(ValueError, match="must be a file that fastgd has saved"):
+            fastgd.load(tmp_path / name)
+
+
+def test_files_of_another_format(xor, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "FORMAT", 2)
+    fastgd.train(*xor, iterations=1).save(tmp_path / "run.npz")
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="must have format 1, got format 2"):
+        fastgd.load(tmp_path / "run.npz")
+
+
+def test_files_from_before_the_options(xor, sweep, tmp_path, monkeypatch):
+    """They have fewer facts, and a sweep's networks have sizes only."""
+    write = storage.write
+    new = ("summary", "minimizer", "options", "biases", "normalization", "networks")
+
+    def write_as_before(path, kind, facts, arrays):
+        old = {name: value for name, value in facts.items() if name not in new}
+        if kind == "Sweep":
+            old["sizes"] = [network.sizes for network in sweep.networks]
+        write(path, kind, old, arrays)
+
+    monkeypatch.setattr(storage, "write", write_as_before)
+    run = fastgd.train(*xor, iterations=10)
+    for result in (run, sweep):
+        result.save(tmp_path / "old.npz")
+        assert same(fastgd.load(tmp_path / "old.npz"), result)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        fastgd.load(tmp_path / "none.npz")
+
+
+def test_results_are_frozen(sweep):
+    with pytest.raises(FrozenInstanceError):
+        sweep.errors = None
+
+
+def test_best(sweep):
+    index = np.unravel_index(np.argmin(sweep.final_error), sweep.shape)
+    assert sweep.best_index() == index
+    assert same(sweep.best(), sweep[index])
+
+
+def test_nan_is_never_the_best(sweep):
+    errors = np.array([[np.nan, 0.5, 0.4], [0.3, np.nan, 0.6]])
+    assert replace(sweep, final_error=errors).best_index() == (1, 0)
+    with pytest.raises(ValueError, match="every final error is NaN"):
+        replace(sweep, final_error=np.full((2, 3), np.nan)).best()
+
+
+def test_iteration_goes_over_all_runs(sweep):
+    runs = list(sweep)
+    assert len(runs) == len(sweep) == 6
+    assert same(runs[4], sweep[1, 1])
+    assert same(sweep[-1, -1], sweep[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (0, r"has 2 indices \(hidden_size, alpha\), got 1"),
+        ((0, 0, 0), "has 2 indices"),
+        ((2, 0), "index 2 is out of range for hidden_size with 2 values"),
+        ((0, -4), "index -4 is out of range for alpha with 3 values"),
+    ],
+)
+def test_bad_indices(sweep, index, message):
+    with pytest.raises(IndexError, match=message):
+        sweep[index]
+
+
+def test_dataframe(sweep):
+    frame = sweep.to_dataframe()
+    assert list(frame.columns) == [
+        *("hidden_size", "alpha", "final_error", "status", "iterations", "total_changes")
+    ]
+    assert len(frame) == 6
+    row = frame.iloc[4]
+    assert (row.hidden_size, row.alpha) == ((3, 2), 10.0)
+    assert row.final_error == sweep.final_error[1, 1]
+    assert row.total_changes == sweep.total_changes[1, 1]
+
+
+def test_dataframe_of_weights_has_their_number(xor):
+    starts = [[np.full((3, 1), v)] for v in (0.1, 0.2)]
+    frame = fastgd.sweep(*xor, weights=starts, iterations=1).to_dataframe()
+    assert frame["weights"].tolist() == [0, 1]
+
+
+def test_dataframe_without_pandas_says_what_to_install(sweep, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r'pip install "fastgd\[dataframe\]"'):
+        sweep.to_dataframe()
+
+
+def test_repr(sweep):
+    assert repr(sweep).startswith("Sweep(hidden_size: 2, alpha: 3; best final_error 0.")
+    assert repr(sweep[0, 1]).startswith("Run(alpha=10.0, hidden_size=(2,), seed=1, final_error=0.")

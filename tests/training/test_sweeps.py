@@ -1,0 +1,318 @@
+"""Sweeps over the options: axes, rows, files, and that a value never compiles anything."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_results import same
+
+import fastgd
+from fastgd.engine import plan as plan_module
+from fastgd.kernel.descent import descend
+from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
+from golden import OPTIONS
+
+RANDOM = np.random.RandomState(8)
+X = RANDOM.random_sample((8, 3))
+Y = RANDOM.random_sample((8, 2))
+STRUCTURES = ["optimizer", "activation", "output", "loss", "bias", "batch_norm", "batch_size"]
+
+
+@pytest.fixture(autouse=True)
+def eight_side_by_side(monkeypatch):
+    """The kernels that the golden hashes have compiled already, on every processor."""
+    monkeypatch.setattr(
+        plan_module, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
+    )
+
+
+def rows_are_runs_alone(axes, **fixed):
+    """Every row of the sweep has what the run alone has, to the bit."""
+    options = {"X": X, "y": Y, "hidden_size": (5, 3), "iterations": 60, "record_every": 7} | fixed
+    sweep = fastgd.sweep(**options | axes, threads=1)
+    for index in np.ndindex(sweep.shape):
+        values = {name: sweep.axes[name][i] for name, i in zip(sweep.axes, index, strict=True)}
+        optimizer = options.get("optimizer", GradientDescent())
+        if "optimizer" in axes and not isinstance(axes["optimizer"], list):
+            optimizer = axes["optimizer"]
+        inside = {name: values.pop(name) for name in optimizer._fields if name in values}
+        if inside:
+            values["optimizer"] = optimizer._replace(**inside)
+        assert same(sweep[index], fastgd.train(**options | axes | values)), values
+    return sweep
+
+
+# ---------------------------------------------------------------- rows
+
+ALPHAS = [0.01, 1.0, 1000.0]
+OFF_AND_ON = [
+    {"dropout": [0.0, 0.3, 0.9]},
+    {"dropconnect": [0.0, 0.3], "bias": True},
+    {"l1": [0.0, 0.1], "l2": [0.0, 0.1]},
+    {"trim_below": [0.0, 0.05], "clip_above": [0.01, np.inf]},
+    {"tolerance": [0.0, 0.28, 0.9], "patience": [None, 3]},
+    {"optimizer": Momentum(mu=[0.0, 0.5, 0.9])},
+    {"batch_size": [3, 5, 8, 3], "shuffle_seed": 3},
+]
+
+
+@pytest.mark.parametrize("axes", OFF_AND_ON)
+def test_a_value_that_is_off_in_one_row_changes_nothing_there(axes):
+    rows_are_runs_alone(axes | {"alpha": ALPHAS})
+
+
+@pytest.mark.parametrize("axes", [{"tolerance": [0.0, 1e-9]}, {"patience": [None, 1000]}])
+def test_looking_at_the_error_for_other_rows_ends_no_run(axes):
+    """An error that overflows before the weights do ends only a run whose errors are looked at."""
+    linear = {"activation": "identity", "output": "identity", "record_every": 1000}
+    alphas = np.geomspace(2, 2000, 20).tolist()
+    sweep = fastgd.sweep(X, Y, alpha=alphas, **axes, **linear, iterations=60)
+    for i, alpha in enumerate(alphas):
+        alone = fastgd.train(X, Y, alpha=alpha, **linear, iterations=60)
+        row = sweep[i, 0]
+        assert (row.status, row.iterations) == (alone.status, alone.iterations)
+
+
+RATE = st.floats(0.01, 0.9)
+SMALL = st.floats(1e-6, 1e-2)
+AXES = {
+    "alpha": st.floats(1e-4, 10),
+    "beta1": st.floats(0, 0.99),
+    "epsilon": SMALL,
+    "dropout": RATE,
+    "dropconnect": RATE,
+    "l1": SMALL,
+    "trim_below": SMALL,
+    "clip_above": st.floats(0.01, 10),
+    "tolerance": st.floats(0.1, 0.4),
+    "patience": st.integers(1, 40),
+    "seed": st.integers(0, 2**32 - 1),
+}
+
+
+@st.composite
+def axes(draw):
+    """Some of the axes, at most 12 runs."""
+    names = draw(st.lists(st.sampled_from(list(AXES)), min_size=1, max_size=3, unique=True))
+    most = {1: 9, 2: 3, 3: 2}[len(names)]
+    return {name: draw(st.lists(AXES[name], min_size=1, max_size=most)) for name in names}
+
+
+def with_optimizer(optimizer, drawn):
+    """Move what belongs to the optimizer into it."""
+    inside = {name: drawn[name] for name in optimizer._fields if name in drawn}
+    return {name: drawn[name] for name in drawn if name not in inside} | {
+        "optimizer": optimizer._replace(**inside)
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(axes())
+def test_a_row_of_a_sweep_is_that_run_alone_with_everything_in_epochs(drawn):
+    fixed = OPTIONS["everything in epochs"][0] | {"dropout": 0.2}
+    rows_are_runs_alone(with_optimizer(Adam(), drawn), **fixed)
+
+
+@settings(max_examples=40, deadline=None)
+@given(axes(), st.lists(st.floats(0.1, 10), min_size=1, max_size=3))
+def test_a_row_of_a_sweep_is_that_run_alone_with_everything_drawn(drawn, rates):
+    drawn = {n: v for n, v in drawn.items() if n not in ("dropconnect", "beta1", "patience")}
+    axes = with_optimizer(RMSProp(), drawn) | {"sampling_rate": rates}
+    rows_are_runs_alone(axes, **OPTIONS["everything drawn"][0])
+
+
+def test_masks_do_not_depend_on_neighbours():
+    seeds = [3, 1, 4, 1, 5, 9, 2, 6, 5, 35]
+    for mask in ({"dropout": 0.5}, {"dropconnect": 0.5}):
+        sweep = rows_are_runs_alone({"seed": seeds}, **mask)
+        assert same(sweep[1], sweep[3])
+        assert len({run.weights[0].tobytes() for run in sweep}) == 8
+        start = [np.full((3, 2), 0.3), np.full((2, 2), 0.3)]
+        fixed = mask | {"weights": start, "iterations": 20}
+        one, two = (fastgd.train(X, Y, seed=seed, **fixed) for seed in (1, 2))
+        assert one.weights[0].tobytes() != two.weights[0].tobytes()
+        assert one.seed is None
+
+
+# ---------------------------------------------------------------- what values compile
+
+
+@pytest.mark.parametrize("case", ["everything in epochs", "everything drawn"])
+def test_a_thousand_values_compile_nothing_new(case):
+    fixed = OPTIONS[case][0] | {"dropout": 0.2, "iterations": 1, "record_every": 1}
+    fixed |= {"X": X, "y": Y, "hidden_size": (5, 3), "threads": 1, "keep_weights": False}
+    fastgd.sweep(**fixed, alpha=[1, 2])
+    before = len(descend.overloads)
+    unit, counts = np.linspace(0.001, 0.999, 1000), range(1, 1001)
+    names = ["alpha", "dropout", "l1", "l2", "trim_below", "clip_above", "tolerance"]
+    names += ["sampling_rate" if case.endswith("drawn") else "dropconnect"]
+    values = dict.fromkeys(names, unit) | {"seed": counts}
+    if case.endswith("epochs"):
+        values["patience"] = counts
+    for name, axis in values.items():
+        if name in fixed or name in ("alpha", "seed", "dropout") or case.endswith("epochs"):
+            assert fastgd.sweep(**fixed | {name: axis}).shape == (1000,)
+    for name in fixed["optimizer"]._fields:
+        optimizer = fixed["optimizer"]._replace(**{name: unit})
+        assert list(fastgd.sweep(**fixed | {"optimizer": optimizer}).axes) == [name]
+    assert len(descend.overloads) == before
+
+
+def test_another_method_does_compile():
+    """So that the test above can fail."""
+    fastgd.train(X, Y, iterations=1)
+    before = len(descend.overloads)
+    given = {"activation": "tanh", "output": "tanh", "optimizer": Nesterov(), "trim_below": 0.1}
+    fastgd.train(X, Y, iterations=1, **given)
+    assert len(descend.overloads) == before + 1
+    fastgd.train(X, Y, iterations=1, **given | {"trim_below": 0.2, "alpha": 2.0, "bias": True})
+    assert len(descend.overloads) == before + 1
+
+
+# ---------------------------------------------------------------- axes
+
+ALL_AXES = {
+    "patience": [9],
+    "tolerance": [0.01, 0.02],
+    "clip_above": [1.0],
+    "trim_below": [1e-4],
+    "l2": [1e-3],
+    "l1": [1e-3],
+    "dropconnect": [0.1],
+    "dropout": [0.2],
+    "sampling_rate": [1.0],
+    "optimizer": [Adam(beta2=0.9)],
+    "batch_size": [3],
+    "batch_norm": [True],
+    "bias": [True],
+    "loss": ["cross_entropy"],
+    "output": ["sigmoid"],
+    "activation": ["tanh"],
+    "seed": [1, 2],
+    "alpha": [0.1, 0.2],
+    "hidden_size": [(5, 3), 4],
+}
+
+
+def test_axes_stand_in_the_order_of_the_contract():
+    sweep = fastgd.sweep(X, Y, **ALL_AXES, iterations=10)
+    values = ["sampling_rate", "dropout", "dropconnect", "l1", "l2", "trim_below", "clip_above"]
+    values += ["tolerance", "patience"]
+    assert list(sweep.axes) == ["hidden_size", *STRUCTURES, "alpha", *values, "seed"]
+    assert sweep.shape == (2, *[1] * 7, 2, *[1] * 7, 2, 1, 2)
+    alone = {name: axis[-1] for name, axis in ALL_AXES.items()}
+    assert same(
+        sweep[tuple(n - 1 for n in sweep.shape)], fastgd.train(X, Y, **alone, iterations=10)
+    )
+
+
+def test_structural_axes():
+    axes = {"optimizer": [Momentum(0.5), Momentum(0.9)], "bias": [False, True], "alpha": [0.1, 1]}
+    sweep = rows_are_runs_alone(axes | {"batch_size": [3, None]}, optimizer=Momentum())
+    assert list(sweep.axes) == ["optimizer", "bias", "batch_size", "alpha"]
+    assert sweep.axes["optimizer"] == [Momentum(0.5), Momentum(0.9)]
+    assert sweep[1, 1, 0, 0].options == {
+        "optimizer": Momentum(0.9),
+        "bias": True,
+        "batch_size": 3,
+    }
+    assert sweep[1, 0, 1, 0].biases == ()
+    assert [len(layer) for layer in sweep[1, 1, 1, 0].biases] == [5, 3, 2]
+    assert sweep.total_changes[1, 1, 0, 0] == sum(
+        changes.sum()
+        for name in ("direction_changes", "bias_direction_changes")
+        for changes in getattr(sweep[1, 1, 0, 0], name)
+    )
+
+
+def test_fields_of_the_optimizer_are_axes_before_the_other_values():
+    mu = {"optimizer": Momentum(mu=[0.5, 0.9]), "alpha": [0.1, 1.0], "seed": [1, 2, 3]}
+    sweep = rows_are_runs_alone(mu)
+    assert sweep.axes == {"alpha": [0.1, 1.0], "mu": [0.5, 0.9], "seed": [1, 2, 3]}
+    assert sweep[1, 0, 2].options == {"optimizer": Momentum(mu=0.5)}
+    assert sweep[1, 1, 2].options == {"optimizer": Momentum(mu=0.9)}
+
+
+def test_weights_and_options_together():
+    starts = [[np.full((3, 2), v), np.full((2, 2), -v)] for v in (0.1, 0.2, 0.3)]
+    sweep = fastgd.sweep(X, Y, weights=starts, dropout=[0.2, 0.5], seed=7, iterations=20)
+    assert list(sweep.axes) == ["dropout", "weights"]
+    for index in np.ndindex(2, 3):
+        given = {"weights": starts[index[1]], "dropout": [0.2, 0.5][index[0]], "seed": 7}
+        assert same(sweep[index], fastgd.train(X, Y, **given, iterations=20))
+
+
+# ---------------------------------------------------------------- results
+
+
+@pytest.fixture(scope="module")
+def sweeps():
+    everything = OPTIONS["everything in epochs"][0]
+    fixed = {"hidden_size": (5, 3), "iterations": 30, "record_every": 10}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan_module, "runs_side_by_side", lambda *_: 8)
+        return [
+            fastgd.sweep(X, Y, **fixed, **everything | {"dropout": [0.1, 0.2], "alpha": [0.1, 1]}),
+            fastgd.sweep(
+                X,
+                Y,
+                **fixed,
+                optimizer=[Momentum(0.5), GradientDescent(), Momentum(0.9)],
+                batch_size=[3, None],
+                sample_weight=np.arange(8.0),
+            ),
+            fastgd.sweep(X, Y, **fixed, optimizer=Momentum(mu=[0.1, 0.5]), keep_weights=False),
+            fastgd.sweep(X, Y, **fixed, clip_above=[0.1, np.inf]),
+            fastgd.sweep(X, Y, **fixed, patience=[None, 5], summary=2),
+            fastgd.sweep(X, Y, **fixed, l2=0.1),
+        ]
+
+
+def test_sweeps_survive_a_file(sweeps, tmp_path):
+    for number, sweep in enumerate(sweeps):
+        sweep.save(tmp_path / f"{number}.npz")
+        loaded = fastgd.load(tmp_path / f"{number}.npz")
+        assert same(loaded, sweep)
+        if sweep.kept_weights is not None:
+            assert all(map(same, loaded, sweep))
+            assert same(loaded.best().predict(X), sweep.best().predict(X))
+
+
+def test_runs_survive_a_file(sweeps, tmp_path):
+    for sweep in sweeps:
+        if sweep.kept_weights is not None:
+            run = sweep.best()
+            run.save(tmp_path / "run.npz")
+            loaded = fastgd.load(tmp_path / "run.npz")
+            assert same(loaded, run)
+            assert same(loaded.predict(X), run.predict(X))
+
+
+def test_summaries_of_a_sweep_are_arrays_and_those_of_a_run_numbers(sweeps):
+    everything, structures, *_ = sweeps
+    assert structures.summary is None
+    assert structures[0, 0].summary is None
+    assert [array.shape for array in everything.summary] == [(2, 2)] * 5
+    row = everything[1, 0].summary
+    assert [type(number) for number in row] == [float, int, float, float, float]
+    assert row.error_sum == everything.summary.error_sum[1, 0]
+
+
+def test_the_best_of_a_sweep_over_methods(sweeps):
+    sweep = sweeps[1]
+    index = np.unravel_index(np.argmin(sweep.final_error), (3, 2))
+    assert sweep.best_index() == index
+    assert (
+        sweep.best().options.get("optimizer", GradientDescent())
+        == (sweep.axes["optimizer"][index[0]])
+    )
+
+
+def test_dataframes_have_the_new_axes(sweeps):
+    frame = sweeps[1].to_dataframe()
+    columns = ["optimizer", "batch_size", "final_error", "status", "iterations", "total_changes"]
+    assert list(frame.columns) == columns
+    assert frame["optimizer"].tolist()[::2] == sweeps[1].axes["optimizer"]
+    assert [type(cell) for cell in frame["optimizer"][::2]] == [Momentum, GradientDescent, Momentum]
+    assert frame["final_error"].tolist() == sweeps[1].final_error.ravel().tolist()
+    assert sweeps[2].to_dataframe()["mu"].tolist() == [0.1, 0.5]
