@@ -16,8 +16,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 import fastgd
-from fastgd import training
 from fastgd.engine import plan as plan_module
+from fastgd.engine import session
 
 ALPHAS = [0.001, 0.01, 0.1, 1, 10, 100, 1000]
 
@@ -200,7 +200,7 @@ def test_progress_without_tqdm_says_what_to_install(xor, monkeypatch):
 
 @pytest.mark.parametrize("shape", [(1, 5), (4, 5), (5, 5), (1001, 5)])
 def test_predict(random_problem, shape, monkeypatch):
-    monkeypatch.setattr(training, "PREDICT_SAMPLES", 64)
+    monkeypatch.setattr(session, "PREDICT_SAMPLES", 64)
     run = fastgd.train(*random_problem, hidden_size=(6, 3), iterations=50)
     X = np.random.default_rng(1).normal(size=shape)
     layer = X

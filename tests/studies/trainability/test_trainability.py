@@ -145,11 +145,12 @@ def test_killed_in_a_real_process_and_continued(found, tmp_path):
     """SIGINT ends it with a traceback, SIGKILL without: what is done stays in both cases."""
     folder = tmp_path / "map"
     program = (
-        "import fastgd; from fastgd import edge; map_module.TILE = 6\n"
+        "import fastgd; from fastgd.studies.trainability import map as m; m.TILE = 6\n"
         f"fastgd.trainability(16, **{SMALL}, folder={str(folder)!r})\n"
     )
-    slow = "import time; from fastgd import tiles; write = tiles.TileFolder.write\n"
-    slow += "tiles.TileFolder.write = lambda *given: (write(*given), time.sleep(0.2))\n"
+    slow = "import time; from fastgd.studies.trainability.tiles import TileFolder\n"
+    slow += "write = TileFolder.write\n"
+    slow += "TileFolder.write = lambda *given: (write(*given), time.sleep(0.2))\n"
     for kind in (signal.SIGINT, signal.SIGKILL):
         before = count_finished(folder)
         process = subprocess.Popen(
