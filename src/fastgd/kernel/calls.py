@@ -1,7 +1,6 @@
 """Calls into the kernel: one block, or many on all threads, safe in threads and after a fork."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,15 +10,13 @@ from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
 from fastgd.kernel.descent import address_of, compiled, descend, descend_all
+from fastgd.kernel.forking import ForkSafeLock
 from fastgd.kernel.grid import Grid, measure, measure_all
 from fastgd.kernel.language.record import encode
 from fastgd.kernel.rolling import BLOCK, Balls, Rules, roll_at_once, roll_in_turn, roller
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
-_one_at_a_time = threading.Lock()
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    # Another thread may have held the lock at the fork, and that thread is not in the child.
-    os.register_at_fork(after_in_child=lambda: globals().update(_one_at_a_time=threading.Lock()))
+_one_at_a_time = ForkSafeLock()
 
 _started_in: int | None = None  # the process whose threads Numba has started
 

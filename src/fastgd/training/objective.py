@@ -1,6 +1,5 @@
 """objective(): the loss of a network and its derivative, as a function of a flat vector."""
 
-import threading
 from math import nan
 from typing import Unpack
 
@@ -19,6 +18,7 @@ from fastgd.engine.network import Network, Parts, first_weights, flatten, layer_
 from fastgd.engine.session import schedule_of
 from fastgd.kernel.block import Layer
 from fastgd.kernel.calls import bind
+from fastgd.kernel.forking import ForkSafeLock
 from fastgd.kernel.lanes import ROWS
 from fastgd.kernel.language.choice import Choice
 from fastgd.training.results import Run
@@ -105,7 +105,7 @@ class Objective:
         check_memory(layout.bytes(records=1), "the objective")
         self.network = network
         self.method = method
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
         self._importance = np.repeat(weight[:, None], y.shape[1], axis=1)
         self._y = y.copy()
