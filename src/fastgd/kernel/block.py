@@ -59,7 +59,7 @@ PLAIN = Recipe(
 # Numbers that each run has of its own, from Layer.values on: (R,) each.
 FIELDS = 0  # of the optimizer, three at most
 POWERS = 3  # Adam: beta1**t, beta2**t
-CORRECTIONS = 5  # Adam: 1 - beta1**t, sqrt(1 - beta2**t)
+CORRECTIONS = 5  # Adam: c2 / c1 and epsilon * c2, c1 = 1 - beta1**t and c2 = sqrt(1 - beta2**t)
 L1, L2 = 7, 8
 TRIM, CLIP = 9, 10
 DROPOUT, DROPOUT_FACTOR = 11, 12  # words below this are dropped; what the others are multiplied by

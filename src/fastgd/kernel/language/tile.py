@@ -8,9 +8,9 @@ so that one kernel source compiles for a single run and for as many as the machi
 Arrays are one-dimensional. The numbers of one weight or one activation for all runs are
 neighbours; an index counts numbers, a stride is the distance between two rows (or units).
 
-Numba has no vector type, so this file adds one. It is the only file that knows LLVM. Every
-operation is one IEEE 754 operation per lane: nothing is reassociated, and ``fma`` is fused only
-where it is written.
+Numba has no vector type, so this file adds one, and :mod:`.words` one of integers. Only the files
+of this folder know LLVM. Every operation is one IEEE 754 operation per lane: nothing is
+reassociated, and ``fma`` is fused only where it is written.
 """
 
 import operator
@@ -435,7 +435,12 @@ runs_of = _number_of("runs")
 
 @intrinsic
 def opaque(_typing, index):
-    """The same index, of which LLVM does not know where it comes from."""
+    """The same index, of which LLVM does not know where it comes from.
+
+    It would keep a pointer for each address and each loop around it, and have registers for none:
+    427 of the 1,652 instructions of an iteration of 3-4-1 moved integers to the stack and back.
+    With addresses that it cannot follow, that iteration took 88 ns instead of 99.
+    """
 
     def codegen(_context, builder, _sig, args):
         return builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0", list(args), side_effect=False)
