@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from fastgd.plots.bucket import (
 from fastgd.plots.style import COLOURS, axes, check_ending, styled
 from fastgd.studies.bucket import Basins, Roll
 from fastgd.studies.bucket.basins import check_window
+from fastgd.training.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,11 +151,8 @@ def _write(ax: "Axes", show: Any, steps: list[int], path: Path) -> None:
     """Write the file whole or not at all."""
     from matplotlib.animation import FuncAnimation, PillowWriter
 
-    temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.gif")
     figure: Any = ax.figure
-    try:
+    with whole_file(path) as file:
+        # Within, as an animation that is never drawn warns; by name, as Pillow goes by its ending.
         animation = FuncAnimation(figure, show, frames=steps, cache_frame_data=False)
-        animation.save(temporary, writer=PillowWriter(fps=FRAMES_PER_SECOND), dpi=DOTS_PER_INCH)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        animation.save(file.name, writer=PillowWriter(fps=FRAMES_PER_SECOND), dpi=DOTS_PER_INCH)

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+
+from fastgd.training.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,13 +89,9 @@ def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     check_ending(path)
-    kind = path.suffix.lower()[1:]
-    temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.{kind}")
-    try:
-        temporary.write_bytes(encode(figure, kind))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    content = encode(figure, path.suffix.lower()[1:])
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def encode(figure: "Figure", kind: str) -> bytes:

@@ -14,6 +14,7 @@ from fastgd.engine.network import Network, Parts, Weights
 from fastgd.engine.session import outputs
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.training import storage
+from fastgd.training.files import PathLike
 
 if TYPE_CHECKING:
     import pandas
@@ -158,7 +159,7 @@ class Run:
         X = check_inputs(X, network.sizes[0])
         return outputs(network, Method(**self.options), row, X)
 
-    def save(self, path: storage.Path) -> None:
+    def save(self, path: PathLike) -> None:
         """Write the run to an ``.npz`` file that :func:`fastgd.load` reads.
 
         Examples
@@ -375,7 +376,7 @@ class Sweep:
             columns[name] = getattr(self, name).ravel()
         return pandas.DataFrame(columns)
 
-    def save(self, path: storage.Path) -> None:
+    def save(self, path: PathLike) -> None:
         """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""
         arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in _ARRAYS}
         for name in ("kept_weights", "kept_changes"):
@@ -400,7 +401,7 @@ class Sweep:
         storage.write(path, "Sweep", facts, arrays)
 
 
-def load(path: storage.Path) -> Run | Sweep:
+def load(path: PathLike) -> Run | Sweep:
     """Read what :meth:`Run.save` or :meth:`Sweep.save` wrote.
 
     Raises

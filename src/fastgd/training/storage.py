@@ -2,28 +2,28 @@
 
 import json
 import zipfile
-from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Path = str | PathLike[str]
+from fastgd.training.files import PathLike, whole_file
+
 Arrays = dict[str, NDArray[Any]]
 
 FORMAT = 1
 """Version of the files that are written."""
 
 
-def write(path: Path, kind: str, facts: dict[str, Any], arrays: Arrays) -> None:
-    """Write arrays, and facts that JSON can hold."""
+def write(path: PathLike, kind: str, facts: dict[str, Any], arrays: Arrays) -> None:
+    """Write arrays, and facts that JSON can hold; a whole file or none."""
     header = json.dumps({"kind": kind, "format": FORMAT} | facts)
     named: dict[str, Any] = {"fastgd": np.array(header), **arrays}
-    with open(path, "wb") as file:  # given a name, savez would add a suffix to it
+    with whole_file(path) as file:  # given a name, savez would add a suffix to it
         np.savez_compressed(file, **named)
 
 
-def read(path: Path) -> tuple[str, dict[str, Any], Arrays]:
+def read(path: PathLike) -> tuple[str, dict[str, Any], Arrays]:
     """Read what :func:`write` wrote: kind, facts (sequences as tuples) and arrays.
 
     Raises

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from uuid import uuid4
 
 from fastgd.article import comparison
 from fastgd.article.comparison import Result
@@ -20,6 +19,7 @@ from fastgd.article.page.tables import tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS
 from fastgd.engine.progress import progress_bar
 from fastgd.plots.style import pyplot
+from fastgd.training.files import whole_file
 
 __all__ = ["ENDINGS", "build", "check_ending", "write"]
 
@@ -96,12 +96,8 @@ def write(
     path = Path(path)
     check_ending(path)
     html = build(experiments, progress=progress)
-    temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}.html")
-    try:
-        temporary.write_text(html, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(html.encode())
 
 
 def check_ending(path: Path) -> None:

@@ -6,22 +6,21 @@ Each file is written under another name and renamed when it is whole, so a tile 
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, NamedTuple
-from uuid import uuid4
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.messages import shown
+from fastgd.training.files import UNFINISHED, whole_file
 
 SETTINGS = "settings.json"
 
 _PREFIX = "tile-"
-_UNFINISHED = ".unfinished-"
 
 
 class Tile(NamedTuple):
@@ -58,7 +57,7 @@ def count_finished(path: Path) -> int:
 def remove(path: Path) -> None:
     """Remove what :class:`TileFolder` wrote, and the folder unless there is more in it."""
     for file in list(path.iterdir()):
-        if file.name == SETTINGS or file.name.startswith((_PREFIX, _UNFINISHED)):
+        if file.name == SETTINGS or file.name.startswith((_PREFIX, UNFINISHED)):
             file.unlink()
     with suppress(OSError):
         path.rmdir()
@@ -89,12 +88,12 @@ class TileFolder:
         try:
             text = (self.path / SETTINGS).read_text()
         except FileNotFoundError:
-            if any(not name.startswith(_UNFINISHED) for name in os.listdir(self.path)):
+            if any(not name.startswith(UNFINISHED) for name in os.listdir(self.path)):
                 raise ValueError(
                     f"{self.path} must be empty or hold the tiles of a map, got a folder with "
                     "other files"
                 ) from None
-            with _whole(self.path / SETTINGS) as file:
+            with whole_file(self.path / SETTINGS) as file:
                 file.write(json.dumps(wanted, indent=1).encode())
             return
         _check_same(self.path, _parsed(text), wanted)
@@ -121,22 +120,8 @@ class TileFolder:
 
     def write(self, tile: Tile, values: NDArray[np.float64]) -> None:
         """Put the numbers of a tile on disk, whole or not at all."""
-        with _whole(self.path / _name(tile)) as file:
+        with whole_file(self.path / _name(tile)) as file:
             np.save(file, values)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that gets its name when it is whole."""
-    unfinished = path.with_name(f"{_UNFINISHED}{uuid4().hex[:8]}")
-    try:
-        with open(unfinished, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _name(tile: Tile) -> str:

@@ -1,0 +1,68 @@
+"""Files that are there whole or not at all.
+
+Results, pictures, pages and the tiles of a map are written here. The cache of the kernel has a few
+lines of its own instead: it may know nothing but the kernel, and its files have a checksum.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+PathLike = str | os.PathLike[str]
+
+UNFINISHED = ".unfinished-"
+"""How the names of files begin that are being written, or whose writer was killed."""
+
+
+@contextmanager
+def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
+    """Open a file to write that gets its name when all of it is on the disk.
+
+    It is written beside the old one under another name with the same ending. If anything fails
+    the old one, if any, stays as it was, and nothing else is left behind. The new one has the
+    permissions of the old one, or those that any new file gets. A link is followed, and what is no
+    file (``/dev/stdout``, a pipe) is written as it is.
+
+    Raises
+    ------
+    OSError
+        If the file, or another one in its folder, cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "numbers.txt")
+    ...     with whole_file(path) as file:
+    ...         _ = file.write(b"1 2 3")
+    ...         path.exists()
+    ...     path.read_bytes()
+    False
+    b'1 2 3'
+    """
+    target = Path(os.path.realpath(path))
+    mode = None
+    with suppress(FileNotFoundError):
+        mode = target.stat().st_mode
+    if mode is not None and not stat.S_ISREG(mode):
+        with open(path, "wb") as file:
+            yield file
+        return
+    if mode is not None:
+        with open(target, "r+b"):  # a file that may not be written must not be replaced either
+            pass
+    unfinished = target.with_name(f"{UNFINISHED}{uuid4().hex[:8]}{target.suffix}")
+    try:
+        with open(unfinished, "xb") as file:
+            if mode is not None:
+                unfinished.chmod(stat.S_IMODE(mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)

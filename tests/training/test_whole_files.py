@@ -1,0 +1,182 @@
+"""Files are there whole or not at all, whoever writes them."""
+
+import os
+import resource
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd import plots
+from fastgd.article import page
+from fastgd.studies.trainability.tiles import Tile, TileFolder
+from fastgd.training.files import whole_file
+
+OLD = b"what was there before"
+
+
+def save_run(path):
+    fastgd.train([[0.0], [1.0]], [0.0, 1.0], hidden_size=(), iterations=3).save(path)
+
+
+def save_sweep(path):
+    fastgd.sweep([[0.0], [1.0]], [0.0, 1.0], hidden_size=(), alpha=[1, 2], iterations=3).save(path)
+
+
+def write_picture(path):
+    run = fastgd.train([[0.0], [1.0]], [0.0, 1.0], hidden_size=(), iterations=3, record_every=1)
+    ax = plots.errors(run)
+    plots.write(ax.figure, path)
+
+
+def write_animation(path):
+    roll = fastgd.bucket.roll(curve="x**2", start=1.0, iterations=3, record_path=True)
+    plots.film(roll, path, frames=2)
+
+
+def write_page(path):
+    page.write(path, [])
+
+
+def write_tile(path):
+    tile = Tile(slice(0, 2), slice(0, 3))
+    folder = TileFolder(path.parent, {})
+    folder.write(tile, np.zeros(tile.shape))
+
+
+WRITERS = {
+    "run.npz": save_run,
+    "sweep.npz": save_sweep,
+    "picture.png": write_picture,
+    "ball.gif": write_animation,
+    "page.html": write_page,
+    "tile-00000-00000.npy": write_tile,
+}
+
+
+def test_a_new_file_has_the_permissions_that_any_file_gets(tmp_path):
+    with whole_file(tmp_path / "new") as file:
+        file.write(b"new")
+    (tmp_path / "any").touch()
+    assert (tmp_path / "new").read_bytes() == b"new"
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_an_old_file_keeps_its_permissions(tmp_path):
+    path = tmp_path / "old"
+    path.write_bytes(OLD)
+    path.chmod(0o640)
+    with whole_file(path) as file:
+        file.write(b"new")
+        assert path.read_bytes() == OLD
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "folder").mkdir()
+    target, link = tmp_path / "folder" / "target", tmp_path / "link"
+    link.symlink_to(target)
+    for content in (b"first", b"second"):
+        with whole_file(link) as file:
+            file.write(content)
+        assert link.is_symlink()
+        assert target.read_bytes() == content
+    assert os.listdir(target.parent) == ["target"]
+
+
+def test_what_is_no_file_is_written_as_it_is(tmp_path):
+    with whole_file("/dev/null") as file:
+        file.write(b"gone")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with whole_file(tmp_path / "pipe") as file:
+        file.write(b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_folders_are_no_files(tmp_path):
+    with pytest.raises(IsADirectoryError), whole_file(tmp_path):
+        pass
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "none" / "file"):
+        pass
+
+
+def test_long_names(tmp_path):
+    path = tmp_path / ("x" * 251 + ".npz")
+    with whole_file(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "old"
+    path.write_bytes(OLD)
+
+    def fail():
+        with whole_file(path) as file:
+            file.write(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert path.read_bytes() == OLD
+    assert os.listdir(tmp_path) == ["old"]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_on_a_full_disk_the_old_file_stays_whole(tmp_path, name):
+    """No file of the process may grow beyond some bytes, as on a disk without room."""
+    path = tmp_path / name
+    WRITERS[name](path)  # nothing else needs a file of its own any more
+    path.write_bytes(OLD)
+    before = sorted(os.listdir(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            WRITERS[name](path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == OLD
+    assert sorted(os.listdir(tmp_path)) == before
+    WRITERS[name](path)
+    assert path.read_bytes() != OLD
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_what_may_not_be_written_is_not_replaced(tmp_path):
+    path = tmp_path / "old"
+    path.write_bytes(OLD)
+    path.chmod(0o444)
+    with pytest.raises(PermissionError), whole_file(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == OLD
+
+
+def test_nobody_sees_half_a_file(tmp_path):
+    """One process writes the same file again and again, and another one reads it."""
+    path = tmp_path / "run.npz"
+    save_run(path)
+    code = (
+        "import sys, fastgd\n"
+        "run = fastgd.load(sys.argv[1])\n"
+        "print('ready', flush=True)\n"
+        "for _ in range(60): run.save(sys.argv[1])\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout.readline() == "ready\n"
+        while writer.poll() is None:
+            fastgd.load(path)
+    assert writer.returncode == 0
+    assert Path(path).exists()
