@@ -20,20 +20,32 @@ _one_at_a_time = ForkSafeLock()
 
 _started_in: int | None = None  # the process whose threads Numba has started
 
+# Variables, so that neither Python nor Numba works out beforehand what is made of them.
 _SMALLEST = float.fromhex("0x1p-1074")
 _ONE = 1.0
+_NEXT = float.fromhex("0x1.0000000000001p0")  # the number after 1
+_HALF_STEP = float.fromhex("0x1p-53")  # half the way there
 
 
 def _check_arithmetic() -> None:
-    """Refuse to work where subnormal numbers are flushed to zero: other bits would come out.
+    """Refuse to work where numbers are rounded or flushed in another way: other bits would come.
 
-    Some libraries set that for the whole thread as they are loaded (code built with -ffast-math),
-    and threads inherit it.
+    Some libraries flush subnormal numbers to zero for the whole thread as they are loaded (code
+    built with -ffast-math), and ``fesetround`` sets how a thread rounds. Both are of this thread,
+    and threads inherit them: Numba's workers have the modes of the thread that first had work for
+    them. All that takes 0.1 us.
     """
     if _SMALLEST * _ONE == 0.0:
         raise RuntimeError(
             "subnormal numbers must not be flushed to zero, but some library has switched that on "
             "in this thread: import fastgd and train before loading it"
+        )
+    # Both sums are ties, which go to the even neighbour: down from 1, up from the number after it.
+    # Upward is wrong at the first, downward and toward zero at the second.
+    if _ONE + _HALF_STEP != _ONE or _NEXT + _HALF_STEP == _NEXT:
+        raise RuntimeError(
+            "numbers must be rounded to nearest, but this thread has another rounding mode: "
+            "set it back by fesetround(FE_TONEAREST)"
         )
 
 
@@ -143,11 +155,12 @@ def bind(
     Numba's dispatcher looks up the types of all arguments at every call: 55 us. This call has them
     already: 0.7 us.
     """
-    train_blocks(shapes, recipe, data, layers, blocks, schedule, threads=1)  # checks the machine
+    train_blocks(shapes, recipe, data, layers, blocks, schedule, threads=1)
     facts = encode(data), layers, encode(blocks, 1), 0, encode(schedule)
     entry = compiled(shapes, recipe, *facts).entry_point
 
     def call(_alive: object = (data, blocks)) -> None:
+        _check_arithmetic()
         entry(shapes, recipe, *facts)
 
     return call
