@@ -143,7 +143,7 @@ def test_surface_draws(run, tmp_path, drawn, flags, kind, log, has_path):
         (["data.csv", "--target", "y", "--experiment", "alpha"],
          "FILE.csv and --experiment exclude each other"),
         (["--hidden-size", "2", "--no-hidden"], "--no-hidden and --hidden-size exclude"),
-        (["--hidden-size", "x"], "--hidden-size must be numbers"),
+        (["--hidden-size", "x"], "--hidden-size must be whole numbers"),
         (["--weights-from", "nothing.npz"], "nothing.npz: No such file"),
         (["--weights-from", "a.npz", "--seed", "2"], "trained already: leave out --seed"),
         (["--weights-from", "a.npz", "--no-hidden"], "trained already: leave out --hidden-size"),

@@ -1,15 +1,12 @@
 """The fastgd command: the article's experiments, and training on a CSV file.
 
-`app` parses, `main` runs: a command only hands back a job, out of `training` or `tutorial`, so that
-all that can go wrong is met in one place. Typer and rich are imported when they are needed, for
-they are an extra.
+`app` parses, `main` runs: a command only hands back a job, so that all that can go wrong is met in
+one place. Typer and rich are an extra: nothing that needs them is imported before `main` is called.
 """
 
 import os
 import sys
 from collections.abc import Sequence
-
-from fastgd.cli.app import build_app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     try:
-        job = build_app()(arguments, prog_name="fastgd", standalone_mode=False)
+        import rich  # noqa: F401  Typer does without, but the commands don't
+        import typer  # noqa: F401
+
+        from fastgd.cli.app import app
+
+        job = app(arguments, prog_name="fastgd", standalone_mode=False)
         if callable(job):
             job()
     except ModuleNotFoundError as error:

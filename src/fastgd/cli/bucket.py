@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
+import typer
 
 from fastgd import plots
 from fastgd.arguments.values import check_choice
 from fastgd.arguments.wording import error_text, many, seconds_text
 from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_writable
+from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.shared import Json, Progress, number, option, whole
 from fastgd.cli.tables import Rows, open_console, print_table, spinner
 from fastgd.cli.values import or_terminal, read_list
 from fastgd.plots import style as pictures
@@ -22,7 +24,6 @@ from fastgd.studies.bucket import Basins, Roll
 from fastgd.studies.bucket.basins import NOWHERE
 
 if TYPE_CHECKING:
-    import typer
     from rich.console import Console
 
 T = TypeVar("T", Roll, Basins)
@@ -38,106 +39,95 @@ BALL = ("start", "alpha", "x", "height", "slope", "status", "iterations")
 _STYLES = {"converged": "green", "rolling": "yellow", "stuck": "yellow", "diverged": "bold red"}
 
 
-def add_bucket(app: "typer.Typer") -> None:
-    """Declare the command."""
-    import typer
+def command(
+    curve: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CURVE",
+            help="An expression of x: 'x**4 - 3*x**2 + x'. One that begins with a minus comes "
+            "last, behind --.",
+        ),
+    ] = None,
+    slope: Annotated[
+        str | None,
+        option(metavar="SLOPE", help="Its slope, also an expression (default: derived)."),
+    ] = None,
+    start: Annotated[
+        str | None, option(metavar="XS", help="Where balls are let go: 2 or 2,-2.")
+    ] = None,
+    alpha: Annotated[
+        str | None,
+        option(metavar="ALPHAS", help="Factor of the slope, or one per ball (default: 0.1)."),
+    ] = None,
+    rule: Annotated[
+        str | None,
+        option(
+            metavar="RULE",
+            help="alpha: x -= alpha * slope (default). naive: x -= slope. sign: x -= alpha * "
+            "its sign.",
+        ),
+    ] = None,
+    iterations: Annotated[
+        int | None, whole("--iterations", "Steps at most (default: 10,000).")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        number("--tolerance", "T", "A ball stops where the slope is no larger (default: 1e-9)."),
+    ] = None,
+    example: Annotated[
+        str | None,
+        option(
+            metavar="NAME",
+            help=f"One of the article's problems: {', '.join(bucket.EXAMPLES)}.",
+        ),
+    ] = None,
+    basins: Annotated[
+        bool,
+        option("--basins", help="Where balls from everywhere end (default: five minima)."),
+    ] = False,
+    balls: Annotated[
+        int | None, whole("--balls", "Random balls, for --basins (default: 100).")
+    ] = None,
+    seed: Annotated[
+        int | None, whole("--seed", "Of their places, for --basins (default: 1).")
+    ] = None,
+    window: Annotated[str | None, option(metavar="LOW,HIGH", help="From which x to which.")] = None,
+    out: Annotated[
+        Path | None,
+        option(metavar="FILE", help="A picture: .png, .svg, .pdf, or .gif for a film."),
+    ] = None,
+    progress: Progress = None,
+    json: Json = False,
+) -> Job:
+    """Let balls roll down a curve, by the article's three rules.
 
-    from fastgd.cli.shared import Json, Progress
-
-    option = typer.Option
-
-    @app.command(name="bucket")
-    def bucket_(
-        curve: Annotated[
-            str | None,
-            typer.Argument(
-                metavar="CURVE",
-                help="An expression of x: 'x**4 - 3*x**2 + x'. One that begins with a minus comes "
-                "last, behind --.",
-            ),
-        ] = None,
-        slope: Annotated[
-            str | None,
-            option(metavar="SLOPE", help="Its slope, also an expression (default: derived)."),
-        ] = None,
-        start: Annotated[
-            str | None, option(metavar="XS", help="Where balls are let go: 2 or 2,-2.")
-        ] = None,
-        alpha: Annotated[
-            str | None,
-            option(metavar="ALPHAS", help="Factor of the slope, or one per ball (default: 0.1)."),
-        ] = None,
-        rule: Annotated[
-            str | None,
-            option(
-                metavar="RULE",
-                help="alpha: x -= alpha * slope (default). naive: x -= slope. sign: x -= alpha * "
-                "its sign.",
-            ),
-        ] = None,
-        iterations: Annotated[
-            int | None, option(metavar="N", help="Steps at most (default: 10,000).")
-        ] = None,
-        tolerance: Annotated[
-            float | None,
-            option(metavar="T", help="A ball stops where the slope is no larger (default: 1e-9)."),
-        ] = None,
-        example: Annotated[
-            str | None,
-            option(
-                metavar="NAME",
-                help=f"One of the article's problems: {', '.join(bucket.EXAMPLES)}.",
-            ),
-        ] = None,
-        basins: Annotated[
-            bool,
-            option("--basins", help="Where balls from everywhere end (default: five minima)."),
-        ] = False,
-        balls: Annotated[
-            int | None, option(metavar="N", help="Random balls, for --basins (default: 100).")
-        ] = None,
-        seed: Annotated[
-            int | None, option(metavar="N", help="Of their places, for --basins (default: 1).")
-        ] = None,
-        window: Annotated[
-            str | None, option(metavar="LOW,HIGH", help="From which x to which.")
-        ] = None,
-        out: Annotated[
-            Path | None,
-            option(metavar="FILE", help="A picture: .png, .svg, .pdf, or .gif for a film."),
-        ] = None,
-        progress: Progress = None,
-        json: Json = False,
-    ) -> Callable[[], None]:
-        """Let balls roll down a curve, by the article's three rules.
-
-        Example: [bold]fastgd bucket "x**4 - 3*x**2 + x" --start 2,-2 --alpha 0.01[/bold]
-        """
-        typed = {
-            "slope": slope,
-            "start": None if start is None else _numbers("--start", start),
-            "alpha": None if alpha is None else _numbers("--alpha", alpha),
-            "rule": rule,
-            "iterations": iterations,
-            "tolerance": tolerance,
-            "balls": balls,
-            "seed": seed,
-        }
-        settings = {name: value for name, value in typed.items() if value is not None}
-        seen = None if window is None else tuple(read_list("--window", window, float))
-        if curve is not None:
-            settings["curve"] = curve
-        if example is not None:
-            _exclude("--example", settings | ({"basins": True} if basins else {}))
-            return partial(show_example, example, seen, out, json)
-        if basins:
-            _exclude("--basins", {"start"} & settings.keys())
-            return partial(show_basins, settings | {"window": seen}, out, json)
-        if {"balls", "seed"} & settings.keys():
-            raise RefusedError("--balls and --seed need --basins")
-        if "start" not in settings or not {"curve", "slope"} & settings.keys():
-            raise RefusedError("CURVE and --start must be given, or --example, or --basins")
-        return partial(show_roll, settings, seen, out, or_terminal(progress), json)
+    Example: [bold]fastgd bucket "x**4 - 3*x**2 + x" --start 2,-2 --alpha 0.01[/bold]
+    """
+    typed = {
+        "slope": slope,
+        "start": None if start is None else _numbers("--start", start),
+        "alpha": None if alpha is None else _numbers("--alpha", alpha),
+        "rule": rule,
+        "iterations": iterations,
+        "tolerance": tolerance,
+        "balls": balls,
+        "seed": seed,
+    }
+    settings = {name: value for name, value in typed.items() if value is not None}
+    seen = None if window is None else tuple(read_list("--window", window, float))
+    if curve is not None:
+        settings["curve"] = curve
+    if example is not None:
+        _exclude("--example", settings | ({"basins": True} if basins else {}))
+        return partial(show_example, example, seen, out, json)
+    if basins:
+        _exclude("--basins", {"start"} & settings.keys())
+        return partial(show_basins, settings | {"window": seen}, out, json)
+    if {"balls", "seed"} & settings.keys():
+        raise RefusedError("--balls and --seed need --basins")
+    if "start" not in settings or not {"curve", "slope"} & settings.keys():
+        raise RefusedError("CURVE and --start must be given, or --example, or --basins")
+    return partial(show_roll, settings, seen, out, or_terminal(progress), json)
 
 
 def show_roll(
@@ -152,7 +142,7 @@ def show_roll(
     def roll() -> Roll:
         return bucket.roll(**settings, record_path=out is not None, progress=progress)
 
-    rolled, seconds = _rolled(roll, out)
+    rolled, seconds, _ = _rolled(roll, out)
     if out is not None:
         _draw(rolled, out, window)
     _show(rolled, seconds, out, as_json)
@@ -164,7 +154,7 @@ def show_example(
     """Let the balls of one of the article's problems roll."""
     with refusing():
         example = bucket.EXAMPLES[check_choice("--example", name, tuple(bucket.EXAMPLES))]
-    rolled, seconds = _rolled(example.roll, out)
+    rolled, seconds, _ = _rolled(example.roll, out)
     if out is not None:
         _draw(rolled, out, window or example.window)
     if not as_json:
@@ -178,7 +168,7 @@ def show_basins(settings: dict[str, Any], out: Path | None, as_json: bool) -> No
     def find() -> Basins:
         return bucket.basins(**settings, record_path=out is not None)
 
-    found, seconds = _rolled(find, out)
+    found, seconds, _ = _rolled(find, out)
     if out is not None:
         _draw(found, out, None)
     if as_json:
@@ -200,17 +190,15 @@ def show_basins(settings: dict[str, Any], out: Path | None, as_json: bool) -> No
     _close(console, seconds, out)
 
 
-def _rolled(job: Callable[[], T], out: Path | None) -> tuple[T, float]:
-    """What the job gave and its seconds, after checks of the file."""
+def _rolled(roll: Callable[[], T], out: Path | None) -> Timed[T]:
+    """What came of it and its seconds, after checks of the file."""
     with refusing():
         if out is not None:
             pictures.pyplot()
             pictures.check_ending(out, (*pictures.ENDINGS, FILM))
         check_writable(out)
-        begin = perf_counter()
         with spinner():
-            result = job()
-        return result, perf_counter() - begin
+            return timed(None, roll)
 
 
 def _draw(found: Roll | Basins, out: Path, window: tuple[float, ...] | None) -> None:

@@ -1,114 +1,101 @@
 """``fastgd race``: several optimizers on the same problem, as a table and a picture."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import fastgd
 from fastgd import Race, plots
-from fastgd.arguments.wording import OPTIMIZERS, error_text, joined, many, seconds_text, value_text
+from fastgd.arguments.wording import OPTIMIZERS, error_text, joined, many, value_text
 from fastgd.cli.facts import print_json, samples_facts
+from fastgd.cli.job import Job, timed
 from fastgd.cli.methods import read_entry, read_method, takes_method
 from fastgd.cli.planes import PREPARED, check_picture, read_window, write_picture
 from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
-from fastgd.cli.tables import open_console, print_table, spinner
+from fastgd.cli.shared import (
+    Iterations,
+    Json,
+    NoHidden,
+    Picture,
+    ProblemFile,
+    ProblemHiddenSize,
+    ProblemTarget,
+    Progress,
+    Seed,
+    option,
+)
+from fastgd.cli.tables import open_console, print_table
 from fastgd.cli.values import or_terminal
 from fastgd.optimizers import GradientDescent
-
-if TYPE_CHECKING:
-    import typer
 
 SHARE = 10
 """The table says when the error was below the first one divided by this."""
 
 
-def add_race(app: "typer.Typer") -> None:
-    """Declare the command."""
-    import typer
+@takes_method(several=False, optimizer=False)
+def command(
+    file: ProblemFile = None,
+    target: ProblemTarget = None,
+    experiment: Annotated[
+        str | None,
+        option(
+            metavar="NAME",
+            help="Data of the article in place of a file: alpha (default), two-layer, ...",
+        ),
+    ] = None,
+    optimizer: Annotated[
+        list[str] | None,
+        option(
+            metavar="NAME[,alpha=X,...]",
+            help="Who runs; repeat it for several (default: "
+            f"all). {', '.join(OPTIMIZERS)}; each with its alpha, mu, rho, ... if wanted: "
+            "momentum,mu=0.5,alpha=0.1.",
+        ),
+    ] = None,
+    hidden_size: ProblemHiddenSize = None,
+    no_hidden: NoHidden = False,
+    iterations: Iterations = 1000,
+    seed: Seed = 1,
+    out: Picture = None,
+    axes: Annotated[
+        list[str] | None,
+        option(
+            metavar="LAYER,INPUT,OUTPUT",
+            help="A weight of the picture's error plane; give it twice (default: 0,0,0 and 0,1,0).",
+        ),
+    ] = None,
+    span: Annotated[
+        list[str] | None,
+        option(
+            metavar="LOW,HIGH",
+            help="From where to where it goes (default: around all paths); give it twice for "
+            "another one of the second weight.",
+        ),
+    ] = None,
+    progress: Progress = None,
+    json: Json = False,
+    **method: Any,
+) -> Job:
+    """Train a network with several optimizers from the same first weights, and rank them.
 
-    from fastgd.cli.shared import (
-        Iterations,
-        Json,
-        NoHidden,
-        Picture,
-        ProblemFile,
-        ProblemHiddenSize,
-        ProblemTarget,
-        Progress,
-    )
-
-    option = typer.Option
-
-    @app.command()
-    @takes_method(several=False, optimizer=False)
-    def race(
-        file: ProblemFile = None,
-        target: ProblemTarget = None,
-        experiment: Annotated[
-            str | None,
-            option(
-                metavar="NAME",
-                help="Data of the article in place of a file: alpha (default), two-layer, ...",
-            ),
-        ] = None,
-        optimizer: Annotated[
-            list[str] | None,
-            option(
-                metavar="NAME[,alpha=X,...]",
-                help="Who runs; repeat it for several (default: "
-                f"all). {', '.join(OPTIMIZERS)}; each with its alpha, mu, rho, ... if wanted: "
-                "momentum,mu=0.5,alpha=0.1.",
-            ),
-        ] = None,
-        hidden_size: ProblemHiddenSize = None,
-        no_hidden: NoHidden = False,
-        iterations: Iterations = 1000,
-        seed: Annotated[int, option(metavar="N", help="Seed of the first weights.")] = 1,
-        out: Picture = None,
-        axes: Annotated[
-            list[str] | None,
-            option(
-                metavar="LAYER,INPUT,OUTPUT",
-                help="A weight of the picture's error plane; give "
-                "it twice (default: 0,0,0 and 0,1,0).",
-            ),
-        ] = None,
-        span: Annotated[
-            list[str] | None,
-            option(
-                metavar="LOW,HIGH",
-                help="From where to where it goes (default: around all "
-                "paths); give it twice for another one of the second weight.",
-            ),
-        ] = None,
-        progress: Progress = None,
-        json: Json = False,
-        **method: Any,
-    ) -> Callable[[], None]:
-        """Train a network with several optimizers from the same first weights, and rank them.
-
-        Example: [bold]fastgd race --optimizer adam --optimizer momentum,mu=0.5[/bold]
-        """  # fmt: skip
-        asked = check_asked(file, target, experiment, hidden_size, no_hidden, "thirteen-lines")
-        entries = [read_entry(text) for text in optimizer or []]
-        settings = {
-            "optimizers": [
-                kind if alpha is None else (kind, alpha) for kind, alpha in entries
-            ] or None,
-            "iterations": iterations,
-            "seed": seed,
-            **read_method(method, several=False),
-        }  # fmt: skip
-        if (axes or span) and out is None:
-            raise RefusedError("--axes and --span need --out: they are about the picture")
-        window = read_window(axes, span, None)
-        return partial(show_race, asked, settings, window, out, or_terminal(progress), json)
+    Example: [bold]fastgd race --optimizer adam --optimizer momentum,mu=0.5[/bold]
+    """
+    asked = check_asked(file, target, experiment, hidden_size, no_hidden, "thirteen-lines")
+    entries = [read_entry(text) for text in optimizer or []]
+    settings = {
+        "optimizers": [kind if alpha is None else (kind, alpha) for kind, alpha in entries] or None,
+        "iterations": iterations,
+        "seed": seed,
+        **read_method(method, several=False),
+    }
+    if (axes or span) and out is None:
+        raise RefusedError("--axes and --span need --out: they are about the picture")
+    window = read_window(axes, span, None)
+    return partial(show, asked, settings, window, out, or_terminal(progress), json)
 
 
-def show_race(
+def show(
     asked: Asked,
     settings: dict[str, Any],
     window: dict[str, Any],
@@ -123,20 +110,20 @@ def show_race(
         call = partial(
             fastgd.race, problem.samples.X, problem.samples.y, hidden_size=problem.hidden_size
         )
-        begin = perf_counter()
-        with spinner():
+
+        def warm_up() -> None:
             short = call(**settings | {"iterations": min(1, settings["iterations"])})
             if out is not None:
                 short.surface(**window, resolution=PREPARED)  # refuses a window that can't be
-        ready = perf_counter()
-        found = call(**settings, progress=progress)
-        seconds = perf_counter() - ready
+
+        done = timed(warm_up, partial(call, **settings, progress=progress))
+        found = done.result
         if out is not None:
             curves, _ = plots.race(found, found.surface(**window))
             write_picture(curves, out)
     if as_json:
         ranked = {name: vars(found.runs[name]) for name in found.ranking()}
-        print_json(samples_facts(problem.samples) | {"runs": ranked, "seconds": seconds})
+        print_json(samples_facts(problem.samples) | {"runs": ranked, "seconds": done.seconds})
         return
     console = open_console()
     first = next(iter(found.runs.values()))
@@ -148,10 +135,7 @@ def show_race(
     )
     console.print()
     print_table(console, *_ranking(found))
-    console.print(
-        f"Trained in {seconds_text(seconds)}, "
-        f"after {seconds_text(ready - begin)} to load or compile the kernel."
-    )
+    console.print(done.text("Trained"))
     if out is not None:
         console.print(f"Drawn to {out}", markup=False)
 

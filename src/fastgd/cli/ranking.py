@@ -1,6 +1,8 @@
-"""The tables of a sweep: its best runs and its groups, however many axes it has."""
+"""The best runs of a sweep and its groups, as facts and as tables, however many axes it has."""
 
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from fastgd import Sweep
 from fastgd.arguments.wording import (
@@ -11,17 +13,56 @@ from fastgd.arguments.wording import (
     setting_text,
     value_text,
 )
-from fastgd.cli.facts import best_runs, groups
 from fastgd.cli.tables import Rows, fits, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+BEST = 10
+"""Best runs of a sweep that are shown."""
 
 STATISTICS = ("mean", "median", "best")
 
 SHORT = {"hidden_size": "hidden"}
 NAMES = ("optimizer", "activation", "output", "loss", "bias", "batch_norm", "hidden_size")
 """Axes whose values are no numbers."""
+
+
+def best_runs(result: Sweep) -> list[dict[str, Any]]:
+    """The runs with the smallest final errors, the best one first."""
+    order = np.argsort(result.final_error, axis=None, kind="stable")[:BEST]  # NaN comes last
+    return [
+        _place(result, index)
+        | {
+            "final_error": result.final_error[index],
+            "direction_changes": result.total_changes[index],
+            "status": result.status[index],
+            "iterations": result.iterations[index],
+        }
+        for index in zip(*np.unravel_index(order, result.shape), strict=True)
+    ]
+
+
+def groups(result: Sweep) -> list[dict[str, Any]]:
+    """Mean, median and best final error over the seeds, the last axis, for each combination."""
+    found = []
+    for index in np.ndindex(result.shape[:-1]):
+        errors, status = result.final_error[index], result.status[index]
+        numbers = errors[np.isfinite(errors)]
+        statistics = [
+            float(f(numbers)) if len(numbers) else None for f in (np.mean, np.median, np.min)
+        ]
+        found.append(
+            _place(result, index)
+            | dict(zip(("mean", "median", "best"), statistics, strict=True))
+            | {name: int((status == name).sum()) for name in ("converged", "diverged")}
+        )
+    return found
+
+
+def _place(result: Sweep, index: tuple[int, ...]) -> dict[str, Any]:
+    """The values on the axes, of which there may be more than indices."""
+    return {name: axis[i] for (name, axis), i in zip(result.axes.items(), index, strict=False)}
 
 
 def show_axes(console: "Console", result: Sweep) -> None:

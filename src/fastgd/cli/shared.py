@@ -1,24 +1,47 @@
-"""Options that several commands have, declared once.
+"""Options that several commands have, declared once."""
 
-Typer is an extra: this module is imported where commands are declared, not before.
-"""
-
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-_option = typer.Option
+from fastgd.cli.values import read_one
 
-Iterations = Annotated[int, _option(metavar="N", help="Updates of the weights.")]
-NoHidden = Annotated[bool, _option("--no-hidden", help="No hidden layer.")]
-Threads = Annotated[int | None, _option(metavar="N", help="Threads to use (default: all).")]
-Json = Annotated[bool, _option("--json", help="Print one JSON object and nothing else.")]
+option = typer.Option
+
+
+def _read(flag: str, read: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
+    """What Typer reads a value with: it refuses in our words."""
+    return lambda typed: read_one(flag, typed, read, rule)
+
+
+def whole(flag: str, text: str, rule: str = "a whole number") -> Any:
+    """Declare an option that takes a whole number."""
+    return option(flag, metavar="N", help=text, parser=_read(flag, int, rule))
+
+
+def number(flag: str, metavar: str, text: str) -> Any:
+    """Declare an option that takes a number."""
+    return option(flag, metavar=metavar, help=text, parser=_read(flag, float, "a number"))
+
+
+File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")]
+Target = Annotated[
+    list[str],
+    option(metavar="NAME", help="Column to learn; repeat it for several. The others are inputs."),
+]
+NoHidden = Annotated[bool, option("--no-hidden", help="No hidden layer.")]
+Iterations = Annotated[int, whole("--iterations", "Updates of the weights.")]
+RecordEvery = Annotated[int, whole("--record-every", "Record the error every so many iterations.")]
+Seed = Annotated[int, whole("--seed", "Seed of the first weights.")]
+Threads = Annotated[int | None, whole("--threads", "Threads to use (default: all).")]
+Json = Annotated[bool, option("--json", help="Print one JSON object and nothing else.")]
 Progress = Annotated[
-    bool | None, _option(help="Show a progress bar (default: if stderr is a terminal).")
+    bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
 ]
 Picture = Annotated[
-    Path | None, _option(metavar="FILE", help="Draw the picture: .png, .svg or .pdf.")
+    Path | None, option(metavar="FILE", help="Draw the picture: .png, .svg or .pdf.")
 ]
 
 # A CSV file, or the data of one of the article's experiments: see fastgd.cli.problems.
@@ -26,11 +49,11 @@ ProblemFile = Annotated[
     Path | None, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")
 ]
 ProblemTarget = Annotated[
-    list[str] | None, _option(metavar="NAME", help="Column to learn; repeat it for several.")
+    list[str] | None, option(metavar="NAME", help="Column to learn; repeat it for several.")
 ]
 ProblemHiddenSize = Annotated[
     str | None,
-    _option(
+    option(
         metavar="SIZE",
         help="Units of the hidden layer (default: the experiment's, or 4 for a file), or of "
         "several: 8,8.",

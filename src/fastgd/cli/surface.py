@@ -1,9 +1,7 @@
 """``fastgd surface``: the error of a network over two of its weights, as numbers and a picture."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -11,17 +9,29 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Run, Surface, plots
-from fastgd.arguments.wording import error_text, joined, many, options_text, seconds_text
+from fastgd.arguments.wording import error_text, joined, many, options_text
 from fastgd.cli.facts import print_json, samples_facts
+from fastgd.cli.job import Job, timed
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.planes import PREPARED, check_picture, read_window, write_picture
 from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
-from fastgd.cli.tables import open_console, spinner
+from fastgd.cli.shared import (
+    Json,
+    NoHidden,
+    Picture,
+    ProblemFile,
+    ProblemHiddenSize,
+    ProblemTarget,
+    Progress,
+    Threads,
+    option,
+    whole,
+)
+from fastgd.cli.tables import open_console
 from fastgd.cli.values import or_terminal, read_alpha
 
 if TYPE_CHECKING:
-    import typer
     from rich.console import Console
 
 ITERATIONS = 10_000
@@ -31,103 +41,83 @@ RECORDS = 1000
 """Points of a path, about."""
 
 
-def add_surface(app: "typer.Typer") -> None:
-    """Declare the command."""
-    import typer
+@takes_method(several=False)
+def command(
+    file: ProblemFile = None,
+    target: ProblemTarget = None,
+    experiment: Annotated[
+        str | None,
+        option(
+            metavar="NAME",
+            help="Data of the article in place of a file: two-layer (default), alpha, ...",
+        ),
+    ] = None,
+    axes: Annotated[
+        list[str] | None,
+        option(
+            metavar="LAYER,INPUT,OUTPUT",
+            help="A weight to vary; give it twice (default: 0,0,0 and 0,1,0). All count from 0; "
+            "the input after the last is the bias.",
+        ),
+    ] = None,
+    span: Annotated[
+        list[str] | None,
+        option(
+            metavar="LOW,HIGH",
+            help="From where to where (default: -10,10); give it twice for another one of the "
+            "second weight.",
+        ),
+    ] = None,
+    resolution: Annotated[int, whole("--resolution", "Values of each weight.")] = 201,
+    out: Picture = None,
+    solid: Annotated[bool, option("--3d", help="Draw it in three dimensions.")] = False,
+    log: Annotated[bool, option("--log", help="Draw the error's logarithm.")] = False,
+    path: Annotated[bool, option(help="Draw the training's path on it.")] = True,
+    weights_from: Annotated[
+        Path | None,
+        option(metavar="FILE.npz", help="A saved network in place of one trained now."),
+    ] = None,
+    hidden_size: ProblemHiddenSize = None,
+    no_hidden: NoHidden = False,
+    alpha: Annotated[
+        str | None, option(metavar="ALPHA", help="Learning rate (default: 1).")
+    ] = None,
+    iterations: Annotated[
+        int | None, whole("--iterations", f"Updates of the weights (default: {ITERATIONS}).")
+    ] = None,
+    seed: Annotated[int | None, whole("--seed", "Seed of the first weights (default: 1).")] = None,
+    threads: Threads = None,
+    progress: Progress = None,
+    json: Json = False,
+    **method: Any,
+) -> Job:
+    """Measure a network's error over a grid of two of its weights, and draw it.
 
-    from fastgd.cli.shared import (
-        Json,
-        NoHidden,
-        Picture,
-        ProblemFile,
-        ProblemHiddenSize,
-        ProblemTarget,
-        Progress,
-        Threads,
-    )
+    The other weights are held where the training ends. Without a file it is the article's
+    error plane.
 
-    option = typer.Option
-
-    @app.command()
-    @takes_method(several=False)
-    def surface(
-        file: ProblemFile = None,
-        target: ProblemTarget = None,
-        experiment: Annotated[
-            str | None,
-            option(
-                metavar="NAME",
-                help="Data of the article in place of a file: two-layer (default), alpha, ...",
-            ),
-        ] = None,
-        axes: Annotated[
-            list[str] | None,
-            option(
-                metavar="LAYER,INPUT,OUTPUT",
-                help="A weight to vary; give it twice (default: "
-                "0,0,0 and 0,1,0). All count from 0; the input after the last is the bias.",
-            ),
-        ] = None,
-        span: Annotated[
-            list[str] | None,
-            option(
-                metavar="LOW,HIGH",
-                help="From where to where (default: -10,10); give it twice "
-                "for another one of the second weight.",
-            ),
-        ] = None,
-        resolution: Annotated[int, option(metavar="N", help="Values of each weight.")] = 201,
-        out: Picture = None,
-        solid: Annotated[bool, option("--3d", help="Draw it in three dimensions.")] = False,
-        log: Annotated[bool, option("--log", help="Draw the error's logarithm.")] = False,
-        path: Annotated[bool, option(help="Draw the training's path on it.")] = True,
-        weights_from: Annotated[
-            Path | None,
-            option(metavar="FILE.npz", help="A saved network in place of one trained now."),
-        ] = None,
-        hidden_size: ProblemHiddenSize = None,
-        no_hidden: NoHidden = False,
-        alpha: Annotated[
-            str | None, option(metavar="ALPHA", help="Learning rate (default: 1).")
-        ] = None,
-        iterations: Annotated[
-            int | None, option(metavar="N", help=f"Updates of the weights (default: {ITERATIONS}).")
-        ] = None,
-        seed: Annotated[
-            int | None, option(metavar="N", help="Seed of the first weights (default: 1).")
-        ] = None,
-        threads: Threads = None,
-        progress: Progress = None,
-        json: Json = False,
-        **method: Any,
-    ) -> Callable[[], None]:
-        """Measure a network's error over a grid of two of its weights, and draw it.
-
-        The other weights are held where the training ends. Without a file it is the article's
-        error plane.
-
-        Example: [bold]fastgd surface --3d --out plane.png[/bold]
-        """  # fmt: skip
-        asked = check_asked(file, target, experiment, hidden_size, no_hidden, "two-layer")
-        training = {
-            "alpha": alpha and read_alpha(alpha),
-            "iterations": iterations,
-            "seed": seed,
-            **read_method(method, several=False),
-        }
-        training = {name: value for name, value in training.items() if value is not None}
-        if weights_from and (training or hidden_size or no_hidden):
-            given = next(iter(training), "hidden_size").replace("_", "-")
-            raise RefusedError(f"--weights-from has been trained already: leave out --{given}")
-        window = read_window(axes, span, resolution) | {"threads": threads}
-        picture = {"kind": "3d" if solid else "contour", "log": log}
-        return partial(
-            show_surface, asked, weights_from, training, window, picture, path, out,
-            or_terminal(progress), json,
-        )  # fmt: skip
+    Example: [bold]fastgd surface --3d --out plane.png[/bold]
+    """
+    asked = check_asked(file, target, experiment, hidden_size, no_hidden, "two-layer")
+    training = {
+        "alpha": alpha and read_alpha(alpha),
+        "iterations": iterations,
+        "seed": seed,
+        **read_method(method, several=False),
+    }
+    training = {name: value for name, value in training.items() if value is not None}
+    if weights_from and (training or hidden_size or no_hidden):
+        given = next(iter(training), "hidden_size").replace("_", "-")
+        raise RefusedError(f"--weights-from has been trained already: leave out --{given}")
+    window = read_window(axes, span, resolution) | {"threads": threads}
+    picture = {"kind": "3d" if solid else "contour", "log": log}
+    return partial(
+        show, asked, weights_from, training, window, picture, path, out,
+        or_terminal(progress), json,
+    )  # fmt: skip
 
 
-def show_surface(
+def show(
     asked: Asked,
     weights_from: Path | None,
     training: dict[str, Any],
@@ -146,20 +136,23 @@ def show_surface(
         settings: dict[str, Any] = {"hidden_size": problem.hidden_size, "iterations": ITERATIONS}
         settings |= training
         saved = None if weights_from is None else _loaded(weights_from)
-        begin = perf_counter()
-        with spinner():  # and whatever is wrong with the window is met before the training
+
+        def warm_up() -> None:  # and whatever is wrong with the window is met before the training
             short = settings | {"iterations": min(1, settings["iterations"])}
             first = saved or fastgd.train(X, y, record_weights=True, **short)
             small = {"resolution": min(PREPARED, window["resolution"])}
             fastgd.surface(X, y, first, **window | small)
-        ready = perf_counter()
-        every = max(1, settings["iterations"] // RECORDS)
-        run = saved or fastgd.train(
-            X, y, record_every=every, record_weights=True, progress=progress, **settings
-        )
-        trained = perf_counter()
-        plane = fastgd.surface(X, y, run, **window, progress=progress)
-        seconds = perf_counter() - trained
+
+        def trained() -> Run:
+            every = max(1, settings["iterations"] // RECORDS)
+            return saved or fastgd.train(
+                X, y, record_every=every, record_weights=True, progress=progress, **settings
+            )
+
+        learned = timed(warm_up, trained)
+        run = learned.result
+        measured = timed(None, lambda: fastgd.surface(X, y, run, **window, progress=progress))
+        plane = measured.result
         path, missing = _path(plane, run) if with_path else (None, "")
         if out is not None:
             paths = None if path is None else run
@@ -169,16 +162,14 @@ def show_surface(
             samples_facts(problem.samples)
             | vars(plane)
             | {"lowest": plane.lowest(), "path": path}
-            | {"final_error": run.final_error, "seconds": seconds}
+            | {"final_error": run.final_error, "seconds": measured.seconds}
         )
         return
     console = open_console()
     console.print(f"{problem.name}: {many(plane.samples, 'sample')}", markup=False)
     _describe(console, plane, run)
-    console.print(
-        f"{many(plane.errors.size, 'point')} measured in {seconds_text(seconds)}, "
-        f"after {seconds_text(ready - begin)} to load or compile the kernel."
-    )
+    measured = measured._replace(loading=learned.loading)
+    console.print(measured.text(f"{many(plane.errors.size, 'point')} measured"))
     if out is not None:
         console.print(f"Drawn to {out}", markup=False)
         if missing:

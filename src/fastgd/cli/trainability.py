@@ -1,23 +1,22 @@
 """``fastgd trainability``: map the edge of trainability, draw it, and measure how rough it is."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastgd.arguments.wording import many, seconds_text
+from fastgd.arguments.wording import many
 from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_writable
+from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
-from fastgd.cli.tables import open_console, print_table, spinner
+from fastgd.cli.shared import Json, Progress, Threads, option, whole
+from fastgd.cli.tables import open_console, print_table
 from fastgd.cli.values import or_terminal, read_list
 from fastgd.studies.trainability.map import TILE, WINDOW, Trainability, Window, trainability
 from fastgd.studies.trainability.tiles import count_finished, remove, tiles_of
 
 if TYPE_CHECKING:
-    import typer
     from rich.console import Console
 
     from fastgd.studies.trainability.box_counting import BoxCounting
@@ -26,77 +25,71 @@ WARM = 5
 """A map of this size compiles the kernel for as many trainings side by side as a large one."""
 
 
-def add_trainability(app: "typer.Typer") -> None:
-    """Declare the command."""
-    import typer
-
-    from fastgd.cli.shared import Json, Progress, Threads
-
-    option = typer.Option
-    shown = _typed(WINDOW)
-
-    @app.command(name="trainability")
-    def trainability_(
-        out: Annotated[
-            Path, option(metavar="FILE", help="Write the picture to this .png, .svg or .pdf file.")
-        ],
-        resolution: Annotated[
-            int, option(metavar="N", help="Pixels of a side: N x N trainings.")
-        ] = 512,
-        iterations: Annotated[int, option(metavar="N", help="Updates of each training.")] = 500,
-        window: Annotated[
-            str,
-            option(
-                metavar="A,B,C,D",
-                help="Learning rates at the sides, log10: left, right (input layer), bottom, top "
-                "(output layer). Zoom in by a smaller one.",
-            ),
-        ] = shown,
-        activation: Annotated[
-            str, option(metavar="NAME", help="Hidden units: tanh, relu, identity or sigmoid.")
-        ] = "tanh",
-        batch_size: Annotated[
-            int | None, option(metavar="N", help="Samples of a mini-batch (default: all).")
-        ] = None,
-        width: Annotated[int, option(metavar="N", help="Inputs, and hidden units.")] = 16,
-        seed: Annotated[int, option(metavar="N", help="Seed of the samples and weights.")] = 1,
-        box_out: Annotated[
-            Path | None,
-            option(metavar="FILE", help="Also draw the box counts with their fit to this file."),
-        ] = None,
-        folder: Annotated[
-            Path | None,
-            option(
-                metavar="FOLDER",
-                help="Keep finished tiles here (default: FILE.tiles, removed at the end).",
-            ),
-        ] = None,
-        threads: Threads = None,
-        progress: Progress = None,
-        json: Json = False,
-    ) -> Callable[[], None]:
-        """Map which learning rates of two layers make a training converge: a fractal.
-
-        One training per pixel, as in Sohl-Dickstein, arXiv 2402.06184. What is interrupted goes on
-        when the same command is given again.
-
-        Example: [bold]fastgd trainability --resolution 128 --out edge.png[/bold]
-        """
-        settings = {
-            "resolution": resolution,
-            "iterations": iterations,
-            "window": _read_window(window),
-            "activation": activation,
-            "batch_size": batch_size,
-            "width": width,
-            "seed": seed,
-            "threads": threads,
-        }
-        show = or_terminal(progress)
-        return partial(show_trainability, settings, out, box_out, folder, show, json)
+def _typed(window: Window) -> str:
+    return ",".join(f"{value!r}" for side in window for value in side)
 
 
-def show_trainability(
+SHOWN = _typed(WINDOW)
+
+
+def command(
+    out: Annotated[
+        Path, option(metavar="FILE", help="Write the picture to this .png, .svg or .pdf file.")
+    ],
+    resolution: Annotated[int, whole("--resolution", "Pixels of a side: N x N trainings.")] = 512,
+    iterations: Annotated[int, whole("--iterations", "Updates of each training.")] = 500,
+    window: Annotated[
+        str,
+        option(
+            metavar="A,B,C,D",
+            help="Learning rates at the sides, log10: left, right (input layer), bottom, top "
+            "(output layer). Zoom in by a smaller one.",
+        ),
+    ] = SHOWN,
+    activation: Annotated[
+        str, option(metavar="NAME", help="Hidden units: tanh, relu, identity or sigmoid.")
+    ] = "tanh",
+    batch_size: Annotated[
+        int | None, whole("--batch-size", "Samples of a mini-batch (default: all).")
+    ] = None,
+    width: Annotated[int, whole("--width", "Inputs, and hidden units.")] = 16,
+    seed: Annotated[int, whole("--seed", "Seed of the samples and weights.")] = 1,
+    box_out: Annotated[
+        Path | None,
+        option(metavar="FILE", help="Also draw the box counts with their fit to this file."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        option(
+            metavar="FOLDER",
+            help="Keep finished tiles here (default: FILE.tiles, removed at the end).",
+        ),
+    ] = None,
+    threads: Threads = None,
+    progress: Progress = None,
+    json: Json = False,
+) -> Job:
+    """Map which learning rates of two layers make a training converge: a fractal.
+
+    One training per pixel, as in Sohl-Dickstein, arXiv 2402.06184. What is interrupted goes on
+    when the same command is given again.
+
+    Example: [bold]fastgd trainability --resolution 128 --out edge.png[/bold]
+    """
+    settings = {
+        "resolution": resolution,
+        "iterations": iterations,
+        "window": _read_window(window),
+        "activation": activation,
+        "batch_size": batch_size,
+        "width": width,
+        "seed": seed,
+        "threads": threads,
+    }
+    return partial(show, settings, out, box_out, folder, or_terminal(progress), json)
+
+
+def show(
     settings: dict[str, Any],
     out: Path,
     box_out: Path | None,
@@ -115,19 +108,17 @@ def show_trainability(
         pyplot()
         work = folder or out.with_suffix(".tiles")
         before = count_finished(work)
-        begin = perf_counter()
-        with spinner():
-            few = {"resolution": min(settings["resolution"], WARM), "iterations": 1}
-            trainability(**settings | few)
-        ready = perf_counter()
-        found = _mapped(settings, work, progress)
-        seconds = perf_counter() - ready
+        few = {"resolution": min(settings["resolution"], WARM), "iterations": 1}
+        done = timed(
+            lambda: trainability(**settings | few), lambda: _mapped(settings, work, progress)
+        )
+        found = done.result
         boxes, reason = _boxes(found)
         _draw(found, boxes, out, box_out)
         if folder is None:
             remove(work)
     if as_json:
-        print_json(_facts(found, boxes, reason) | {"seconds": seconds, "tiles_found": before})
+        print_json(_facts(found, boxes, reason) | {"seconds": done.seconds, "tiles_found": before})
         return
     console = open_console()
     _show(console, found)
@@ -136,10 +127,9 @@ def show_trainability(
     else:
         _show_boxes(console, boxes)
         console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
-    known = f", {many(before, 'tile')} from an earlier call" if before else ""
-    console.print(
-        f"Time: {seconds_text(seconds)} (+ {seconds_text(ready - begin)} to load the kernel){known}"
-    )
+    console.print(done.text(f"{many(found.values.size, 'training')} done"))
+    if before:
+        console.print(f"({many(before, 'tile')} from an earlier call)")
     for picture in (out, box_out if boxes else None):
         if picture is not None:
             console.print(f"Written to {picture}", markup=False)
@@ -153,10 +143,6 @@ def _read_window(text: str) -> Window:
         raise RefusedError(f"--window must be four numbers separated by ',', got {text!r}")
     left, right, bottom, top = values
     return (left, right), (bottom, top)
-
-
-def _typed(window: Window) -> str:
-    return ",".join(f"{value!r}" for side in window for value in side)
 
 
 def _mapped(settings: dict[str, Any], work: Path, progress: bool) -> Trainability:

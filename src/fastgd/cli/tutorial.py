@@ -1,21 +1,24 @@
 """``fastgd tutorial``: run the article's experiments and show them beside its numbers."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from numpy.typing import NDArray
 
 from fastgd.arguments.wording import error_text, many, seconds_text
 from fastgd.article import comparison, page
 from fastgd.article.comparison import Result, Setting, lines
-from fastgd.article.experiments import Experiment
+from fastgd.article.experiments import EXPERIMENTS, Experiment, source
 from fastgd.article.twins import DEVIATIONS, TWINS, Mark, digits_text
-from fastgd.cli.facts import print_json, tutorial_facts
+from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_writable
+from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
-from fastgd.cli.tables import new_table, open_console, print_table, spinner
+from fastgd.cli.shared import Json, Progress, option
+from fastgd.cli.tables import new_table, open_console, print_table
+from fastgd.cli.values import or_terminal
 from fastgd.plots.style import pyplot
 
 if TYPE_CHECKING:
@@ -24,37 +27,77 @@ if TYPE_CHECKING:
 STYLES = {Mark.AGREES: "green", Mark.WITHIN: "yellow", Mark.DIFFERS: "bold red"}
 
 
-def show_tutorial(experiments: list[Experiment], as_json: bool) -> None:
+NAMES = ", ".join(experiment.name for experiment in EXPERIMENTS)
+
+
+def command(
+    experiment: Annotated[
+        list[str] | None,
+        option(metavar="NAME", help=f"Only this one: {NAMES}. May be repeated."),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        option(
+            metavar="FILE.html",
+            help="Write them to a page of its own instead, with the article's pictures.",
+        ),
+    ] = None,
+    progress: Progress = None,
+    json: Json = False,
+) -> Job:
+    """Run the article's experiments and compare them with its published numbers.
+
+    Example: [bold]fastgd tutorial --experiment alpha[/bold]
+    """
+    chosen = _chosen(experiment or [])
+    if html is None:
+        return partial(show, chosen, json)
+    if json:
+        raise RefusedError("--html and --json exclude each other")
+    return partial(write_page, html, chosen, or_terminal(progress))
+
+
+def _chosen(names: list[str]) -> list[Experiment]:
+    """Those of these names, each once; without names all."""
+    known = {experiment.name: experiment for experiment in EXPERIMENTS}
+    for name in names:
+        if name not in known:
+            raise RefusedError(f"--experiment must be one of {NAMES}, got {name!r}")
+    return [known[name] for name in dict.fromkeys(names)] or list(EXPERIMENTS)
+
+
+def show(experiments: list[Experiment], as_json: bool) -> None:
     """Run these experiments; their tables appear one by one, as JSON they come at the end."""
     console = open_console()
     if not as_json:
         _introduce(console, experiments)
-    with spinner():
-        preparing = comparison.prepare(experiments)
-    results = []
-    for experiment in experiments:
-        results.append(comparison.run(experiment))
-        if not as_json:
-            _show_result(console, results[-1])
+
+    def run() -> list[Result]:
+        results = []
+        for experiment in experiments:
+            results.append(comparison.run(experiment))
+            if not as_json:
+                _show_result(console, results[-1])
+        return results
+
+    done = timed(partial(comparison.prepare, experiments), run)
     if as_json:
-        print_json(tutorial_facts(results, preparing))
+        print_json(_facts(done.result, done.loading))
     else:
-        _conclude(console, results, preparing)
+        _conclude(console, done.result, done.loading)
 
 
-def write_page(path: Path, experiments: list[Experiment], progress: bool, as_json: bool) -> None:
+def write_page(path: Path, experiments: list[Experiment], progress: bool) -> None:
     """Write the page of these experiments, with the article's other pictures if they are all."""
-    if as_json:
-        raise RefusedError("--html and --json exclude each other")
     with refusing():
         page.check_ending(path)
         check_writable(path)
         pyplot()  # says what to install, before any work
-        begin = perf_counter()
-        with spinner():
-            comparison.prepare(experiments)
-        page.write(path, experiments, progress=progress)
-    print(f"Written to {path} in {seconds_text(perf_counter() - begin)}")
+        done = timed(
+            partial(comparison.prepare, experiments),
+            partial(page.write, path, experiments, progress=progress),
+        )
+    print(f"Written to {path} in {seconds_text(done.seconds + done.loading)}")
 
 
 def _introduce(console: "Console", experiments: list[Experiment]) -> None:
@@ -215,3 +258,42 @@ def _conclude(console: "Console", results: list[Result], preparing: float) -> No
         f"{many(len(results), 'experiment')} in {seconds_text(seconds)}, "
         f"after {seconds_text(preparing)} to load or compile the kernel."
     )
+
+
+def _facts(results: list[Result], preparing: float) -> dict[str, Any]:
+    """All numbers of the experiments beside the published ones."""
+    return {
+        "source": source(),
+        "experiments": [_result_facts(result) for result in results],
+        "tally": vars(comparison.tally(results)),
+        "seconds": sum(result.seconds for result in results),
+        "seconds_to_load_the_kernel": preparing,
+    }
+
+
+def _result_facts(result: Result) -> dict[str, Any]:
+    experiment = result.experiment
+    outputs = result.outputs
+    return {
+        "name": experiment.name,
+        "title": experiment.title,
+        "part": experiment.part,
+        "hidden_size": experiment.hidden_size,
+        "iterations": experiment.iterations,
+        "takeaway": experiment.takeaway,
+        "twins": result.twins,
+        "seconds": result.seconds,
+        "outputs": None if outputs is None else vars(outputs) | {"right": result.right},
+        "settings": [
+            {
+                "alpha": setting.alpha,
+                "recorded": setting.run.recorded,
+                "errors": vars(setting.errors),
+                "final_error": vars(setting.final_error),
+                "weights": [vars(layer) for layer in setting.weights],
+                "direction_changes": [vars(layer) for layer in setting.direction_changes],
+                "note": setting.note,
+            }
+            for setting in result.settings
+        ],
+    }

@@ -4,28 +4,36 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
+from fastgd.arguments.messages import shown
 from fastgd.cli.refusal import RefusedError
 
 T = TypeVar("T")
+
+
+def read_one(flag: str, text: str, read: Callable[[str], T], rule: str) -> T:
+    """Read one value; the rule says in a message what it must be."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise RefusedError(f"{flag} must be {rule}, got {shown(text)}") from error
 
 
 def read_list(
     flag: str, text: str, read: Callable[[str], T], rule: str = "numbers", separator: str = ","
 ) -> list[T]:
     """Read several values; the rule says in a message what they must be."""
-    try:
+
+    def several(text: str) -> list[T]:
         return [read(part) for part in text.split(separator)]
-    except ValueError as error:
-        raise RefusedError(f"{flag} must be {rule} separated by '{separator}', got {text!r}") from (
-            error
-        )
+
+    return read_one(flag, text, several, f"{rule} separated by '{separator}'")
 
 
 def read_layers(text: str, separator: str = ",") -> tuple[int, ...]:
     """Read the units of hidden layers; none has none."""
     if text.strip() == "none":
         return ()
-    return tuple(read_list("--hidden-size", text, int, separator=separator))
+    return tuple(read_list("--hidden-size", text, int, "whole numbers", separator))
 
 
 def read_alpha(text: str) -> float | tuple[float, ...]:

@@ -3,21 +3,21 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+import typer
 
 import fastgd
 from fastgd import Run, Sweep, plots
 from fastgd.arguments.values import check_choice
 from fastgd.arguments.wording import many
 from fastgd.cli.files import check_writable
+from fastgd.cli.job import Job
 from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.shared import number, option
 from fastgd.plots.style import check_ending
 from fastgd.training import statistics
-
-if TYPE_CHECKING:
-    import typer
 
 
 class Kind(NamedTuple):
@@ -39,46 +39,40 @@ KINDS = {
 }
 
 
-def add_plot(app: "typer.Typer") -> None:
-    """Declare the command."""
-    import typer
+def command(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="RESULT.npz", help="What train --save or sweep --out wrote."),
+    ],
+    kind: Annotated[
+        str,
+        option(
+            metavar="KIND",
+            help="errors (over the iterations), changes (of direction, per weight), alphas "
+            "(against error and changes), weights (their paths), or solved (share of seeds, "
+            "by hidden size).",
+        ),
+    ],
+    out: Annotated[
+        Path, option(metavar="FILE", help="The picture: it ends in .png, .svg or .pdf.")
+    ],
+    threshold: Annotated[
+        float | None,
+        number(
+            "--threshold",
+            "ERROR",
+            f"With solved: the final error below which a run has ({statistics.SOLVED:g}).",
+        ),
+    ] = None,
+) -> Job:
+    """Draw what a training did, from its saved file.
 
-    option = typer.Option
-
-    @app.command(name="plot")
-    def plot_(
-        file: Annotated[
-            Path,
-            typer.Argument(metavar="RESULT.npz", help="What train --save or sweep --out wrote."),
-        ],
-        kind: Annotated[
-            str,
-            option(
-                metavar="KIND",
-                help="errors (over the iterations), changes (of direction, per weight), alphas "
-                "(against error and changes), weights (their paths), or solved (share of seeds, "
-                "by hidden size).",
-            ),
-        ],
-        out: Annotated[
-            Path, option(metavar="FILE", help="The picture: it ends in .png, .svg or .pdf.")
-        ],
-        threshold: Annotated[
-            float | None,
-            option(
-                metavar="ERROR",
-                help=f"With solved: the final error below which a run has ({statistics.SOLVED:g}).",
-            ),
-        ] = None,
-    ) -> Callable[[], None]:
-        """Draw what a training did, from its saved file.
-
-        Example: [bold]fastgd plot result.npz --kind errors --out errors.png[/bold]
-        """
-        return partial(show_plot, file, kind, out, threshold)
+    Example: [bold]fastgd plot result.npz --kind errors --out errors.png[/bold]
+    """
+    return partial(show, file, kind, out, threshold)
 
 
-def show_plot(file: Path, kind: str, out: Path, threshold: float | None) -> None:
+def show(file: Path, kind: str, out: Path, threshold: float | None) -> None:
     """Read the file, and draw a picture of this kind."""
     with refusing():
         check_choice("--kind", kind, list(KINDS))

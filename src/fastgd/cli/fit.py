@@ -1,0 +1,76 @@
+"""What ``fastgd train`` and ``fastgd sweep`` share: samples in, a result out and into a file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from fastgd import Run, Sweep
+from fastgd.arguments.wording import listed, many
+from fastgd.cli.files import check_writable
+from fastgd.cli.job import Timed, timed
+from fastgd.cli.refusal import refusing
+from fastgd.cli.samples import Samples, read_samples
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T", Run, Sweep)
+
+REACH = {"sigmoid": (0, 1), "tanh": (-1, 1)}
+"""What bounded output units reach."""
+
+
+class Asked(NamedTuple):
+    """What the user typed: samples to learn, how, and where to write what came of it."""
+
+    file: Path
+    targets: list[str]
+    settings: dict[str, Any]
+    out: Path | None
+    progress: bool
+
+
+def fit(call: Callable[..., T], asked: Asked) -> tuple[Samples, Timed[T]]:
+    """Read, train and save."""
+    settings = asked.settings
+    with refusing():
+        samples = read_samples(asked.file, asked.targets)
+        check_writable(asked.out)
+        few = settings | {"iterations": min(1, settings["iterations"])}
+        done = timed(
+            lambda: call(samples.X, samples.y, **few),
+            lambda: call(samples.X, samples.y, **settings, progress=asked.progress),
+        )
+        if asked.out:
+            done.result.save(asked.out)
+    return samples, done
+
+
+def show_samples(console: "Console", file: Path, samples: Samples, outputs: set[str]) -> None:
+    """Say what the file holds, and which targets such output units never reach."""
+    console.print(
+        f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
+        f"({listed(samples.inputs)}), target {listed(samples.targets)}",
+        markup=False,
+    )
+    for output in sorted(outputs & set(REACH)):
+        low, high = REACH[output]
+        outside = [
+            name
+            for name, column in zip(samples.targets, samples.y.T, strict=True)
+            if column.min() < low or column.max() > high
+        ]
+        if outside:
+            console.print(
+                f"Note: {listed(outside)} has values outside {low} to {high}, "
+                f"which a {output} never reaches.",
+                style="yellow",
+                markup=False,
+            )
+
+
+def close(console: "Console", done: Timed[Any], out: Path | None) -> None:
+    """Say how long it took and where it is."""
+    console.print(done.text("Trained"))
+    if out:
+        console.print(f"Saved to {out}: fastgd.load({str(out)!r}) reads it.", markup=False)

@@ -1,0 +1,43 @@
+"""What a command hands back, and what all of them do alike: warm up, take the time, say it."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Generic, NamedTuple, TypeVar
+
+from fastgd.arguments.wording import seconds_text
+from fastgd.cli.tables import spinner
+
+T = TypeVar("T")
+
+Job = Callable[[], None]
+"""What is left to do when all options have been read."""
+
+
+class Timed(NamedTuple, Generic[T]):
+    """What came of some work, and the seconds of it and of what had to come before."""
+
+    result: T
+    seconds: float
+    loading: float
+
+    def text(self, done: str) -> str:
+        """How long it took, as a sentence that begins with what was done."""
+        return (
+            f"{done} in {seconds_text(self.seconds)}, "
+            f"after {seconds_text(self.loading)} to load or compile the kernel."
+        )
+
+
+def timed(warm_up: Callable[[], object] | None, work: Callable[[], T]) -> Timed[T]:
+    """Do the work with the clock on, and before it, under a spinner, what loads the kernel for it.
+
+    A warm-up is the same work with one iteration: it also meets whatever is wrong with the
+    arguments before hours of work.
+    """
+    begin = perf_counter()
+    if warm_up is not None:
+        with spinner():
+            warm_up()
+    ready = perf_counter()
+    result = work()
+    return Timed(result, perf_counter() - ready, ready - begin)

@@ -1,0 +1,104 @@
+"""``fastgd sweep``: train a network for every combination of values, and rank them."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import fastgd
+from fastgd import Sweep
+from fastgd.cli.facts import plain, print_json, samples_facts
+from fastgd.cli.fit import Asked, close, fit, show_samples
+from fastgd.cli.job import Job
+from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.ranking import best_runs, groups, show_axes, show_best, show_groups
+from fastgd.cli.refusal import RefusedError
+from fastgd.cli.shared import (
+    File,
+    Iterations,
+    Json,
+    Progress,
+    RecordEvery,
+    Target,
+    Threads,
+    option,
+    whole,
+)
+from fastgd.cli.tables import open_console
+from fastgd.cli.values import or_terminal, read_layers, read_list
+
+SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
+
+
+@takes_method(several=True)
+def command(
+    file: File,
+    target: Target,
+    hidden_size: Annotated[
+        str,
+        option(
+            metavar="SIZES", help="Hidden sizes to try: 4,32. 8x8 has two layers, none has none."
+        ),
+    ] = "4",
+    alpha: Annotated[
+        str, option(metavar="ALPHAS", help="Learning rates to try: 0.01,0.1,1.")
+    ] = "1",
+    seeds: Annotated[int, whole("--seeds", "Seeds to try with each of them: 1 to N.", SEEDS)] = 1,
+    iterations: Iterations = 60_000,
+    record_every: RecordEvery = 10_000,
+    out: Annotated[
+        Path | None, option(metavar="FILE.npz", help="Write all networks to this file.")
+    ] = None,
+    threads: Threads = None,
+    progress: Progress = None,
+    json: Json = False,
+    **method: Any,
+) -> Job:
+    """Train a network for every combination of values and every seed, and rank them.
+
+    Options with [bold],...[/bold] take several values, separated by commas.
+
+    Example: [bold]fastgd sweep data.csv --target y --alpha 0.01,0.1,1 --seeds 100[/bold]
+    """
+    if seeds < 1:
+        raise RefusedError(f"--seeds must be {SEEDS}, got {seeds}")
+    settings = {
+        "hidden_size": [read_layers(part, "x") for part in hidden_size.split(",")],
+        "alpha": read_list("--alpha", alpha, float),
+        "seed": range(1, seeds + 1),
+        "iterations": iterations,
+        "record_every": record_every,
+        "threads": threads,
+        "keep_weights": out is not None,
+        **read_method(method, several=True),
+    }
+    return partial(show, Asked(file, target, settings, out, or_terminal(progress)), json)
+
+
+def show(asked: Asked, as_json: bool) -> None:
+    """Train many networks and show the best ones, and the errors over the seeds."""
+    samples, done = fit(fastgd.sweep, asked)
+    result = done.result
+    if as_json:
+        print_json(samples_facts(samples) | _facts(result) | {"seconds": done.seconds})
+        return
+    console = open_console()
+    outputs = result.axes.get("output", [result.method.output])
+    show_samples(console, asked.file, samples, set(outputs))
+    show_axes(console, result)
+    show_best(console, result)
+    show_groups(console, result)
+    close(console, done, asked.out)
+
+
+def _facts(result: Sweep) -> dict[str, Any]:
+    """All numbers of a sweep, its best runs and its groups."""
+    arrays = ("recorded", "errors", "final_error", "status", "iterations", "total_changes")
+    options = result.options
+    if "optimizer" in options:
+        fields = plain(options["optimizer"])
+        options["optimizer"] = {k: v for k, v in fields.items() if k not in result.axes}
+    return (
+        {"axes": result.axes, "shape": result.shape, "options": options}
+        | {name: getattr(result, name) for name in (*arrays, "summary")}
+        | {"best": best_runs(result), "groups": groups(result)}
+    )
