@@ -3,10 +3,9 @@ import os
 import numpy as np
 import pytest
 
-os.environ["MPLBACKEND"] = "Agg"  # pictures need no screen
+from cases import XOR_X, XOR_Y
 
-XOR_X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
-XOR_Y = np.array([[0], [1], [1], [0]], dtype=float)
+os.environ["MPLBACKEND"] = "Agg"  # pictures need no screen
 
 
 @pytest.fixture

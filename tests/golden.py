@@ -1,94 +1,32 @@
-"""Hashes of trained networks; `python tests/golden.py RUNS THREADS [CASE ...]` prints them as JSON.
+"""Hashes of trained networks, the numbers contract's own: golden.json has those of all cases.
+
+    python tests/golden.py CASE ...             print their hashes, as JSON
+    python tests/golden.py --check [CASE ...]   compare them with golden.json; exit 1 if one differs
+    python tests/golden.py --write CASE ...     put them in golden.json, beside all the others
+
+Without a CASE, --check takes the networks and the "everything" cases. --write takes only what
+cases.py has, wants to be told which, and writes only what comes out alike at one run and at eight
+side by side. A commit that moves a hash says why in its message.
 
 Run by itself so that it can be told another processor (NUMBA_CPU_NAME) than the tests run on.
 """
 
+import argparse
 import hashlib
 import json
-import sys
+import platform
+import time
 from pathlib import Path
 
 import numpy as np
 
+from cases import NETWORKS, OPTIONS, QUICK, XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
 from fastgd.engine.plan import Plan, Task
-from fastgd.optimizers import AdaDelta, AdaGrad, Adam, Momentum, Nesterov, RMSProp
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
-# samples, inputs, hidden_size, outputs, iterations
-CASES = {
-    "article, hidden 4": (4, 3, (4,), 1, 400),
-    "article, hidden 32": (4, 3, (32,), 1, 100),
-    "no hidden layer": (5, 2, (), 1, 300),
-    "one of everything": (1, 1, (1,), 1, 300),
-    "deep and odd": (7, 3, (5, 3), 2, 200),
-    "several groups of samples": (41, 6, (9, 17), 3, 60),
-    "a page between samples": (18, 5, (64,), 2, 20),
-}
-# Options and axes of values; the network is the same for all: 8 samples, 3-5-3-2.
-OPTIONS = {
-    "momentum": ({"optimizer": Momentum()}, {"mu": [0.0, 0.9]}),
-    "nesterov": ({"optimizer": Nesterov()}, {"mu": [0.0, 0.9]}),
-    "adagrad": ({"optimizer": AdaGrad()}, {"epsilon": [1e-10, 1e-3]}),
-    "adadelta": ({"optimizer": AdaDelta()}, {"rho": [0.5, 0.9]}),
-    "rmsprop": ({"optimizer": RMSProp()}, {"rho": [0.5, 0.99]}),
-    "adam": ({"optimizer": Adam()}, {"beta1": [0.0, 0.9]}),
-    "tanh, identity": ({"activation": "tanh", "output": "identity"}, {}),
-    "relu, tanh": ({"activation": "relu", "output": "tanh", "bias": True}, {}),
-    "identity, cross entropy": ({"activation": "identity", "loss": "cross_entropy"}, {}),
-    "tanh cross entropy": ({"output": "tanh", "loss": "cross_entropy"}, {}),
-    "bias": ({"bias": True}, {}),
-    "sample weight": ({"sample_weight": np.arange(8.0)}, {}),
-    "batches": ({"batch_size": 3, "shuffle_seed": 5}, {}),
-    "batches in order": ({"batch_size": 5, "shuffle": False}, {}),
-    "dropout": ({}, {"dropout": [0.0, 0.4]}),
-    "dropconnect": ({"bias": True}, {"dropconnect": [0.0, 0.4]}),
-    "penalties": ({"bias": True}, {"l1": [0.0, 0.01], "l2": [0.0, 0.02]}),
-    "trimming": ({}, {"trim_below": [0.0, 0.02], "clip_above": [0.05, np.inf]}),
-    "batch norm": ({"batch_norm": True, "bias": True}, {}),
-    "adaptive": (
-        {"batch_size": 5, "sampling": "adaptive", "sample_weight": np.arange(8.0)},
-        {"sampling_rate": [0.5, 3.0]},
-    ),
-    "endings": ({"summary": 7}, {"tolerance": [0.0, 0.28], "patience": [9, None]}),
-    "everything in epochs": (
-        {
-            "optimizer": Adam(beta2=0.9),
-            "activation": "tanh",
-            "loss": "cross_entropy",
-            "bias": True,
-            "sample_weight": np.arange(1.0, 9.0),
-            "batch_size": 3,
-            "dropconnect": 0.1,
-            "l2": 0.001,
-            "trim_below": 1e-4,
-            "clip_above": 0.5,
-            "batch_norm": True,
-            "tolerance": 0.25,
-            "summary": 3,
-        },
-        {"dropout": [0.0, 0.2], "l1": [0.0, 0.01], "patience": [30, None]},
-    ),
-    "everything drawn": (
-        {
-            "optimizer": RMSProp(rho=0.9),
-            "activation": "relu",
-            "output": "identity",
-            "bias": True,
-            "batch_size": 3,
-            "sampling": "adaptive",
-            "sampling_rate": 2.0,
-            "dropout": 0.2,
-            "l1": 0.001,
-            "trim_below": 1e-4,
-            "clip_above": 0.5,
-            "summary": 4,
-        },
-        {"tolerance": [0.0, 0.25], "patience": [12, None]},
-    ),
-}
 ALPHAS = (0.01, 1.0, 10.0, 1000.0)
 SEEDS = range(5)
 
@@ -98,15 +36,14 @@ def problem(case: str) -> tuple[Task, Network, Method, dict[str, list[float | No
     if case in OPTIONS:
         random = np.random.RandomState(8)
         task = Task.check(random.random_sample((8, 3)), random.random_sample((8, 2)), 150, 7)
-        given, values = OPTIONS[case]
-        method = Method(**given)
-        return task, Network((3, 5, 3, 2), method.bias, method.batch_norm), method, values
-    samples, inputs, hidden, outputs, iterations = CASES[case]
+        method = Method(**OPTIONS[case].options)
+        network = Network((3, 5, 3, 2), method.bias, method.batch_norm)
+        return task, network, method, OPTIONS[case].axes
+    samples, inputs, hidden, outputs, iterations = NETWORKS[case]
     random = np.random.RandomState(samples)
     X, y = random.random_sample((samples, inputs)), random.random_sample((samples, outputs))
     if case.startswith("article"):
-        X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
-        y = np.array([0, 1, 1, 0])
+        X, y = XOR_X, XOR_Y
     task = Task.check(X, y, iterations, 7)
     return task, Network(layer_sizes(inputs, hidden, outputs)), Method(), {}
 
@@ -136,12 +73,78 @@ def digest(case: str, runs: int, threads: int = 1) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
-def main(runs: str, threads: str, *cases: str) -> None:
-    """Print the hashes of these cases, or of all."""
-    chosen = cases or (*CASES, *OPTIONS)
-    hashes = {case: digest(case, int(runs), int(threads)) for case in chosen}
-    json.dump(hashes, sys.stdout, indent=4)
+def check(cases: list[str], runs: int, threads: int) -> bool:
+    """Say of each case whether its hash is the expected one; return whether all are."""
+    expected = json.loads(GOLDEN.read_text())
+    different = []
+    for case in cases:
+        begin = time.perf_counter()
+        same = digest(case, runs, threads) == expected[case]
+        different += [] if same else [case]
+        took = f"{time.perf_counter() - begin:.1f} s"
+        print(
+            f"{platform.machine()}: {case}: {'same' if same else 'OTHER'} bits, {took}", flush=True
+        )
+    return not different
+
+
+def write(cases: list[str], path: Path = GOLDEN) -> None:
+    """Put the hashes of these cases in the file, and leave the others as they are.
+
+    Raises
+    ------
+    ValueError
+        If no case is named, or if a hash isn't the same at one run and at eight side by side.
+    """
+    if not cases:
+        raise ValueError("the cases whose hashes are to be written must be named, got none")
+    hashes = json.loads(path.read_text())
+    for case in cases:
+        alone, together = digest(case, 1), digest(case, 8)
+        if alone != together:
+            raise ValueError(f"a hash must not depend on lanes, but that of {case!r} does")
+        hashes[case] = alone
+    hashes = {case: hashes[case] for case in (*NETWORKS, *OPTIONS) if case in hashes}
+    whole = path.with_suffix(".tmp")
+    whole.write_text(json.dumps(hashes, indent=4) + "\n")
+    whole.replace(path)
+
+
+def main(words: list[str] | None = None) -> None:
+    """Print, check or write hashes; exit 1 if a check fails."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="compare with golden.json")
+    what.add_argument("--write", action="store_true", help="renew them in golden.json")
+    parser.add_argument("--runs", type=int, default=1, help="side by side; 1 unless given")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--share", default="0/1", help="J/N: of the parts of --check, every Nth")
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    given = parser.parse_args(words)
+    unknown = set(given.cases) - {*NETWORKS, *OPTIONS}
+    if unknown:
+        parser.error(f"a case must be one of cases.py, got {', '.join(sorted(unknown))}")
+    if given.write:
+        try:
+            write(given.cases)
+        except ValueError as error:
+            parser.error(str(error))
+    elif given.check:
+        # Networks share their code, so one process has them all.
+        cases = given.cases or list(QUICK)
+        parts = [[case for case in cases if case in NETWORKS]]
+        parts += [[case] for case in cases if case in OPTIONS]
+        job, jobs = map(int, given.share.split("/"))
+        own = [case for part in parts[job::jobs] for case in part]
+        parser.exit(not check(own, given.runs, given.threads))
+    else:
+        cases = given.cases or [*NETWORKS, *OPTIONS]
+        print(
+            json.dumps({case: digest(case, given.runs, given.threads) for case in cases}, indent=4)
+        )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

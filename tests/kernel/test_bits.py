@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,20 +18,26 @@ from fastgd.engine import plan as plan_module
 from fastgd.engine.layout import Layout
 from fastgd.engine.network import Network, first_weights
 from fastgd.kernel.iteration import functions
-from golden import CASES, GOLDEN, OPTIONS, digest, plan
+from cases import EVERYTHING, NETWORKS, OPTIONS
+from golden import GOLDEN, digest, main, plan, write
 
 HASHES = json.loads(GOLDEN.read_text())
-EVERYTHING = [case for case in OPTIONS if case.startswith("everything")]
-TARGETS = ("skylake-avx512", "haswell", "nehalem")  # AVX-512; AVX2 and FMA; no FMA at all
+MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+TARGETS = {
+    "x86_64": ("skylake-avx512", "haswell", "nehalem"),  # AVX-512; AVX2 and FMA; no FMA at all
+    "aarch64": ("generic", "cortex-a57"),  # newer ones have vectors that this one may lack
+}.get(MACHINE) or [
+    pytest.param("", marks=pytest.mark.skip(f"no processors are known that {MACHINE} can be"))
+]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", NETWORKS)
 @pytest.mark.parametrize("runs", [1, 2, 4, 8, 16, 32])
 def test_golden_hashes_at_every_lane_count(case, runs):
     assert digest(case, runs) == HASHES[case]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", NETWORKS)
 def test_golden_hashes_on_two_threads(case):
     assert digest(case, 4, threads=2) == HASHES[case]
 
@@ -57,9 +64,9 @@ def test_golden_hashes_on_other_processors(target, runs, tmp_path):
     }
     if target == "skylake-avx512" and "avx512f" not in cpu_flags():
         pytest.skip("this processor cannot run AVX-512 code")
-    cases = [*CASES, *(EVERYTHING if runs == 8 else ())]
+    cases = [*NETWORKS, *(EVERYTHING if runs == 8 else ())]
     done = subprocess.run(
-        [sys.executable, GOLDEN.with_name("golden.py"), str(runs), "1", *cases],
+        [sys.executable, GOLDEN.with_name("golden.py"), "--runs", str(runs), *cases],
         env=environment,
         capture_output=True,
         check=True,
@@ -72,6 +79,78 @@ def cpu_flags():
     from llvmlite.binding import get_host_cpu_features
 
     return {name for name, there in get_host_cpu_features().items() if there}
+
+
+# ---------------------------------------------------------------- how golden.json is renewed
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """golden.json with one hash that is wrong."""
+    path = tmp_path / "golden.json"
+    path.write_text(json.dumps(HASHES | {"no hidden layer": "wrong"}))
+    return path
+
+
+def test_writing_a_hash_leaves_the_others(copy):
+    write(["no hidden layer"], copy)
+    assert json.loads(copy.read_text()) == HASHES
+    assert list(json.loads(copy.read_text())) == list(HASHES)  # in the order of cases.py
+    assert list(copy.parent.iterdir()) == [copy]
+
+
+def test_nothing_is_written_that_depends_on_lanes(copy, monkeypatch):
+    before = copy.read_bytes()
+    monkeypatch.setitem(write.__globals__, "digest", lambda case, runs: str(runs))
+    with pytest.raises(ValueError, match="must not depend on lanes, but that of 'bias' does"):
+        write(["bias"], copy)
+    assert copy.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--write"], "must be named, got none"),
+        (["--write", "bias", "biass"], "a case must be one of cases.py, got biass"),
+        (["1"], "a case must be one of cases.py, got 1"),
+        (["--check", "--write", "bias"], "not allowed with"),
+    ],
+)
+def test_what_golden_refuses(words, message, capsys):
+    before = GOLDEN.read_bytes()
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+    assert GOLDEN.read_bytes() == before
+
+
+def test_a_check_fails_where_one_hash_differs(monkeypatch, capsys):
+    cases = ["no hidden layer", "one of everything"]
+    with pytest.raises(SystemExit) as stopped:
+        main(["--check", *cases])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.count("same bits") == 2
+    monkeypatch.setitem(main.__globals__, "digest", lambda case, *_: HASHES[cases[0]])
+    with pytest.raises(SystemExit) as stopped:
+        main(["--check", *cases])
+    assert stopped.value.code == 1
+    assert f"{cases[1]}: OTHER bits" in capsys.readouterr().out
+
+
+def test_shares_are_all_cases_once(monkeypatch, capsys):
+    monkeypatch.setitem(main.__globals__, "check", lambda cases, *_: print(*cases, sep="\n"))
+    for share in ("0/2", "1/2"):
+        with pytest.raises(SystemExit):
+            main(["--check", "--share", share])
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted([*NETWORKS, *EVERYTHING])
+
+
+def test_every_case_has_its_hash():
+    assert set(HASHES) == {*NETWORKS, *OPTIONS}
+
+
+# ---------------------------------------------------------------- what changes nothing
 
 
 @pytest.mark.parametrize("seconds", [1e-9, 2e-5])

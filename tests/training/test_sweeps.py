@@ -10,7 +10,7 @@ import fastgd
 from fastgd.engine import plan as plan_module
 from fastgd.kernel.descent import descend
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
-from golden import OPTIONS
+from cases import OPTIONS
 
 RANDOM = np.random.RandomState(8)
 X = RANDOM.random_sample((8, 3))
@@ -109,7 +109,7 @@ def with_optimizer(optimizer, drawn):
 @settings(max_examples=40, deadline=None)
 @given(axes())
 def test_a_row_of_a_sweep_is_that_run_alone_with_everything_in_epochs(drawn):
-    fixed = OPTIONS["everything in epochs"][0] | {"dropout": 0.2}
+    fixed = OPTIONS["everything in epochs"].options | {"dropout": 0.2}
     rows_are_runs_alone(with_optimizer(Adam(), drawn), **fixed)
 
 
@@ -118,7 +118,7 @@ def test_a_row_of_a_sweep_is_that_run_alone_with_everything_in_epochs(drawn):
 def test_a_row_of_a_sweep_is_that_run_alone_with_everything_drawn(drawn, rates):
     drawn = {n: v for n, v in drawn.items() if n not in ("dropconnect", "beta1", "patience")}
     axes = with_optimizer(RMSProp(), drawn) | {"sampling_rate": rates}
-    rows_are_runs_alone(axes, **OPTIONS["everything drawn"][0])
+    rows_are_runs_alone(axes, **OPTIONS["everything drawn"].options)
 
 
 def test_masks_do_not_depend_on_neighbours():
@@ -139,7 +139,7 @@ def test_masks_do_not_depend_on_neighbours():
 
 @pytest.mark.parametrize("case", ["everything in epochs", "everything drawn"])
 def test_a_thousand_values_compile_nothing_new(case):
-    fixed = OPTIONS[case][0] | {"dropout": 0.2, "iterations": 1, "record_every": 1}
+    fixed = OPTIONS[case].options | {"dropout": 0.2, "iterations": 1, "record_every": 1}
     fixed |= {"X": X, "y": Y, "hidden_size": (5, 3), "threads": 1, "keep_weights": False}
     fastgd.sweep(**fixed, alpha=[1, 2])
     before = len(descend.overloads)
@@ -247,7 +247,7 @@ def test_weights_and_options_together():
 
 @pytest.fixture(scope="module")
 def sweeps():
-    everything = OPTIONS["everything in epochs"][0]
+    everything = OPTIONS["everything in epochs"].options
     fixed = {"hidden_size": (5, 3), "iterations": 30, "record_every": 10}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan_module, "runs_side_by_side", lambda *_: 8)
