@@ -1,7 +1,8 @@
 """The one table of what is trained in tests and in bench: networks, and options with their values.
 
-Golden hashes (golden.py), twins (training/test_methods.py), rows of sweeps (training/test_sweeps.py),
-what can be typed (cli/test_cli_methods.py) and bench/option_rows.py read it.
+Golden hashes (golden.py), twins (training/test_methods.py), rows of sweeps
+(training/test_sweeps.py), what can be typed (cli/test_cli_methods.py) and bench/option_rows.py read
+it.
 """
 
 from dataclasses import dataclass, field

@@ -314,7 +314,10 @@ def test_sweep_as_json_and_saved(run, xor_csv, xor, tmp_path):
         (["--target", "y", "--hidden-size", "0"], "must be at least 1, got 0"),
         (["--target", "y", "--hidden-size", "3", "--no-hidden"], "exclude each other"),
         (["--target", "y", "--iterations", "0"], "iterations must be at least 1, got 0"),
-        (["--target", "y", "--iterations", "many"], "--iterations must be a whole number, got 'many'$"),
+        (
+            ["--target", "y", "--iterations", "many"],
+            "--iterations must be a whole number, got 'many'$",
+        ),
         (["--target", "y", "--record-every", "0"], "record_every must be at least 1"),
         (["--target", "y", "--seed", "-1"], "seed must be at least 0"),
         (["--target", "y", "--save", "."], "is a folder"),

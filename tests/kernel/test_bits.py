@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import EVERYTHING, NETWORKS, OPTIONS
 from fastgd.arguments.options import Method
 from fastgd.engine import plan as plan_module
 from fastgd.engine.layout import Layout
 from fastgd.engine.network import Network, first_weights
 from fastgd.kernel.iteration import functions
-from cases import EVERYTHING, NETWORKS, OPTIONS
 from golden import GOLDEN, digest, main, plan, write
 
 HASHES = json.loads(GOLDEN.read_text())
@@ -101,7 +101,7 @@ def test_writing_a_hash_leaves_the_others(copy):
 
 def test_nothing_is_written_that_depends_on_lanes(copy, monkeypatch):
     before = copy.read_bytes()
-    monkeypatch.setitem(write.__globals__, "digest", lambda case, runs: str(runs))
+    monkeypatch.setitem(write.__globals__, "digest", lambda _case, runs: str(runs))
     with pytest.raises(ValueError, match="must not depend on lanes, but that of 'bias' does"):
         write(["bias"], copy)
     assert copy.read_bytes() == before
@@ -131,7 +131,7 @@ def test_a_check_fails_where_one_hash_differs(monkeypatch, capsys):
         main(["--check", *cases])
     assert stopped.value.code == 0
     assert capsys.readouterr().out.count("same bits") == 2
-    monkeypatch.setitem(main.__globals__, "digest", lambda case, *_: HASHES[cases[0]])
+    monkeypatch.setitem(main.__globals__, "digest", lambda *_: HASHES[cases[0]])
     with pytest.raises(SystemExit) as stopped:
         main(["--check", *cases])
     assert stopped.value.code == 1

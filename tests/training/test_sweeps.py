@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from test_results import same
 
 import fastgd
+from cases import OPTIONS
 from fastgd.engine import plan as plan_module
 from fastgd.kernel.descent import descend
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
-from cases import OPTIONS
 
 RANDOM = np.random.RandomState(8)
 X = RANDOM.random_sample((8, 3))
