@@ -10,12 +10,12 @@ from dataclasses import asdict
 from statistics import median
 
 import bucket_rows
-import edge_rows
 import fresh
 import option_rows
 import ours
 import plane_rows
 import probes
+import trainability_rows
 from compare import (
     Peer,
     Settings,
@@ -154,7 +154,7 @@ ROWS = {
     function.__name__: function
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
-        startup, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL, *edge_rows.ALL,
+        startup, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL, *trainability_rows.ALL,
     )
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ import fastgd
 from fastgd import reference
 from fastgd.arguments.loss import LossOptions
 from fastgd.arguments.options import Options
+from fastgd.training import minimization
 
 RANDOM = np.random.default_rng(11)
 X = RANDOM.normal(size=(6, 3))
@@ -338,9 +339,9 @@ def test_iterations_of_an_annealing(xor, monkeypatch):
 
     monkeypatch.setattr(inside, "run", counted)
     places = []
-    add = fastgd.minimization._Path.add
+    add = minimization._Path.add
     monkeypatch.setattr(
-        fastgd.minimization._Path,
+        minimization._Path,
         "add",
         lambda path, w, at: (places.append((at, len(seen))), add(path, w, at))[1],
     )

@@ -6,13 +6,13 @@ The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fast
 from fastgd.plots.alphas import takeaways
 from fastgd.plots.animation import film
 from fastgd.plots.bucket import basins, roll
-from fastgd.plots.edge import box_counts, trainability
 from fastgd.plots.error_curves import errors
 from fastgd.plots.heat import direction_changes
-from fastgd.plots.race import race
+from fastgd.plots.maps import box_counts, trainability
+from fastgd.plots.planes import surface
+from fastgd.plots.races import race
 from fastgd.plots.shares import solved
 from fastgd.plots.style import write
-from fastgd.plots.surface import surface
 from fastgd.plots.weights import weight_paths
 
 __all__ = [

@@ -1,6 +1,6 @@
 """The same training in plain NumPy, as the article and the papers write it: slow, the oracle."""
 
-from fastgd.reference.objective import objective
+from fastgd.reference.loss import objective
 from fastgd.reference.training import train
 
 __all__ = ["objective", "train"]

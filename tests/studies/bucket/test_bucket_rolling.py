@@ -4,9 +4,9 @@ import threading
 
 import numpy as np
 import pytest
-from fastgd.bucket import rolling
 
 from fastgd import bucket
+from fastgd.bucket import rolling
 from fastgd.studies.bucket.rolling import STATUS
 
 W = "x**4 - 3*x**2 + x"  # two minima

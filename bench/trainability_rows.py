@@ -34,12 +34,12 @@ def edge(settings: Settings) -> list[Line]:
     }
     note = f"theirs from {coarse.values.size:,} trainings"
     if find_spec("jax") is not None:
-        import peer_jax_edge
+        import peer_jax_trainability
 
         problem = mean_field(16, "tanh", None, 1)
         alphas = problem.alphas(coarse.input_rates, coarse.output_rates)
         for name, prepare in names.items():
-            calls[name] = prepare(peer_jax_edge, problem, alphas, ITERATIONS)
+            calls[name] = prepare(peer_jax_trainability, problem, alphas, ITERATIONS)
             _check(name, calls[name](), coarse.values.ravel())
     seconds = in_turn(calls, settings.repeats)
     own = 1e9 * seconds.pop("fastgd") / resolution**2 / ITERATIONS

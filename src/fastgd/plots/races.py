@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastgd.plots.planes import looks
+from fastgd.plots.planes import surface as draw_surface
 from fastgd.plots.style import styled
-from fastgd.plots.surface import looks
-from fastgd.plots.surface import surface as draw_surface
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 
