@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.engine.lowering import VALUES
 from fastgd.engine.network import Network
-from fastgd.kernel.block import PLAIN, RECENT, VALUES, Block, Data, Layer, Recipe, Shapes
+from fastgd.kernel.block import RECENT, Block, Data, Layer, Recipe, Shapes
 from fastgd.kernel.iteration.optimizers import STATES
 from fastgd.kernel.lanes import ROWS, shapes_for
 
@@ -64,7 +65,7 @@ class Layout:
     runs: int
     samples: int
     group: int
-    recipe: Recipe = PLAIN
+    recipe: Recipe
     batch: int = 0
     """Samples of a batch; 0 if an iteration learns from all."""
     window: int = 1
@@ -76,7 +77,7 @@ class Layout:
         network: Network,
         runs: int,
         samples: int,
-        recipe: Recipe = PLAIN,
+        recipe: Recipe,
         batch: int = 0,
         window: int = 1,
     ) -> "Layout":
@@ -148,7 +149,7 @@ class Layout:
     @property
     def _units(self) -> int:
         """Where the activations begin, and after them the deltas."""
-        masks = 0 if self.recipe.dropconnect is None else 2 * self.parameters
+        masks = 0 if self.recipe.features.dropconnect is None else 2 * self.parameters
         return self._effective + masks
 
     @property
@@ -204,7 +205,7 @@ class Layout:
         """A row per layer, see :class:`fastgd.kernel.block.Layer`."""
         wide = self.shapes.wide.units
         units = self._units
-        masked = self.recipe.dropconnect is not None
+        masked = self.recipe.features.dropconnect is not None
         table = []
         for k, (below, outputs) in enumerate(pairwise(self.network.sizes)):
             inputs = below + self.network.bias

@@ -1,35 +1,88 @@
-"""From checked options to what the kernel takes: a recipe of choices, and numbers for each run."""
+"""From checked options to what the kernel takes: a recipe of choices, and numbers for each run.
+
+The numbers of a run stand in one row: its seed, those of the options in the order of
+:data:`NUMBERS`, those of the optimizer. Each has its place there by this module alone; the kernel
+finds it in the choice that reads it.
+"""
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
-from fastgd.kernel import block as slots
-from fastgd.kernel.block import Recipe
-from fastgd.kernel.language.choice import Choice
+from fastgd.kernel.block import SEED, Recipe
+from fastgd.kernel.language.choice import Choice, Features
+from fastgd.optimizers import Optimizer
 
 Column = tuple[tuple[int, ...], NDArray[np.float64]]
 """Places among the kernel's values, and the numbers (n, places) that an axis puts there."""
 
-_WORDS = 2.0**32
 
-_PLACES = {
-    "l1": slots.L1,
-    "l2": slots.L2,
-    "trim_below": slots.TRIM,
-    "clip_above": slots.CLIP,
-    "tolerance": slots.TOLERANCE,
-    "patience": slots.PATIENCE,
-    "sampling_rate": slots.SAMPLING_RATE,
+class Number(NamedTuple):
+    """What the kernel makes of an option: a number of each run, read by one of its choices."""
+
+    choice: str
+    name: str
+    whole: bool = False  # a whole number, if it is finite
+
+
+NUMBERS: dict[str, tuple[Number, ...]] = {
+    "sampling_rate": (Number("batches", "sampling_rate"),),
+    # Random words below the threshold are dropped; the factor is what the others are multiplied by.
+    "dropout": (Number("dropout", "threshold", whole=True), Number("dropout", "factor")),
+    "dropconnect": (
+        Number("dropconnect", "threshold", whole=True),
+        Number("dropconnect", "factor"),
+    ),
+    "l1": (Number("penalty", "l1"),),
+    "l2": (Number("penalty", "l2"),),
+    "trim_below": (Number("trimming", "trim_below"),),
+    "clip_above": (Number("trimming", "clip_above"),),
+    "tolerance": (Number("watch", "tolerance"),),  # negative: not watched, though others are
+    "patience": (Number("watch", "patience", whole=True),),
 }
-_RATES = {
-    "dropout": (slots.DROPOUT, slots.DROPOUT_FACTOR),
-    "dropconnect": (slots.DROPCONNECT, slots.DROPCONNECT_FACTOR),
+_ALL = [(option, number) for option, numbers in NUMBERS.items() for number in numbers]
+_PLACES = {(number.choice, number.name): place for place, (_, number) in enumerate(_ALL, SEED + 1)}
+_OPTIMIZER = SEED + 1 + len(_ALL)
+"""Place of the optimizer's first number."""
+
+_KEPT = {"Adam": {"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0}}
+"""Numbers that an optimizer keeps for each run beside its fields, and what they are at first."""
+
+VALUES = _OPTIMIZER + 7
+"""Numbers of a run: so many are there of any optimizer."""
+
+TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]
+
+_WORDS = 2.0**32
+_MADE = {
+    "threshold": lambda rates: np.floor(rates * _WORDS),
+    "factor": lambda rates: 1 / (1 - rates),
 }
+"""Numbers that are not the option itself."""
+
+
+def choice_of(name: str, reads: str) -> Choice:
+    """The choice with this name, with the places of the options that it ``reads``."""
+    return Choice(
+        name, **{number: at for (choice, number), at in _PLACES.items() if choice == reads}
+    )
+
+
+def optimizer_choice(optimizer: Optimizer) -> Choice:
+    """The optimizer as a choice that knows where its fields are."""
+    names = _optimizer_numbers(optimizer)
+    return Choice(
+        type(optimizer).__name__,
+        **{name: place for place, name in enumerate(names, _OPTIMIZER)},
+    )
+
+
+def _optimizer_numbers(optimizer: Optimizer) -> list[str]:
+    return [*optimizer._fields, *_KEPT.get(type(optimizer).__name__, {})]
 
 
 def recipe_of(
@@ -40,36 +93,42 @@ def recipe_of(
     def wanted(name: str, off: object) -> bool:
         return any(value != off for value in values.get(name, [getattr(method, name)]))
 
-    def choice(*wanted: bool) -> Choice | None:
-        return Choice("on") if any(wanted) else None
+    def switch(name: str, *wanted: bool) -> Choice | None:
+        return choice_of("on", name) if any(wanted) else None
 
     in_batches = "epochs" if method.batch_size is not None else "all"
     dropout, dropconnect = wanted("dropout", 0), wanted("dropconnect", 0)
+    batches = "adaptive" if method.sampling == "adaptive" else in_batches
     return Recipe(
-        optimizer=Choice(type(method.optimizer).__name__),
+        optimizer=optimizer_choice(method.optimizer),
         activation=Choice(method.activation),
         output=Choice(method.output),
         loss=Choice(method.loss),
-        penalty=choice(wanted("l1", 0), wanted("l2", 0)),
-        trimming=choice(wanted("trim_below", 0), wanted("clip_above", inf)),
-        dropout=choice(dropout),
-        dropconnect=choice(dropconnect),
-        batch_norm=choice(method.batch_norm),
-        batches=Choice("adaptive" if method.sampling == "adaptive" else in_batches),
-        watch=choice(wanted("tolerance", 0), wanted("patience", None), wanted("summary", None)),
-        separate=choice(dropout, dropconnect, method.batch_norm, method.batch_size is not None),
-        path=choice(record_weights),
+        batch_norm=switch("batch_norm", method.batch_norm),
+        batches=choice_of(batches, "batches") if batches == "adaptive" else Choice(batches),
+        watch=switch(
+            "watch", wanted("tolerance", 0), wanted("patience", None), wanted("summary", None)
+        ),
+        separate=switch(
+            "separate", dropout, dropconnect, method.batch_norm, method.batch_size is not None
+        ),
+        path=switch("path", record_weights),
+        features=Features(
+            penalty=switch("penalty", wanted("l1", 0), wanted("l2", 0)),
+            trimming=switch("trimming", wanted("trim_below", 0), wanted("clip_above", inf)),
+            dropout=switch("dropout", dropout),
+            dropconnect=switch("dropconnect", dropconnect),
+        ),
     )
 
 
 def base_values(method: Method) -> NDArray[np.float64]:
     """(VALUES,) numbers of a run with these options, but for its seed."""
-    row = np.zeros(slots.VALUES)
-    row[[slots.POWERS, slots.POWERS + 1]] = 1.0
-    for name in method.optimizer._fields:
-        places, numbers = column(name, [getattr(method.optimizer, name)], method)
-        row[list(places)] = numbers[0]
-    for name in (*_PLACES, *_RATES):
+    row = np.zeros(VALUES)
+    for place, name in enumerate(_optimizer_numbers(method.optimizer), _OPTIMIZER):
+        kept = _KEPT.get(type(method.optimizer).__name__, {})
+        row[place] = kept[name] if name in kept else getattr(method.optimizer, name)
+    for name in NUMBERS:
         places, numbers = column(name, [getattr(method, name)], method)
         row[list(places)] = numbers[0]
     return row
@@ -78,8 +137,8 @@ def base_values(method: Method) -> NDArray[np.float64]:
 def column(name: str, values: Sequence[Any], method: Method) -> Column:
     """Where the kernel has an option, or a field of the optimizer, and its numbers there."""
     numbers = np.array([inf if value is None else value for value in values], dtype=np.float64)
-    if name in _RATES:
-        return _RATES[name], np.column_stack([np.floor(numbers * _WORDS), 1 / (1 - numbers)])
-    if name in _PLACES:
-        return (_PLACES[name],), numbers[:, None]
-    return (slots.FIELDS + method.optimizer._fields.index(name),), numbers[:, None]
+    if name not in NUMBERS:
+        return (_OPTIMIZER + method.optimizer._fields.index(name),), numbers[:, None]
+    places = tuple(_PLACES[number.choice, number.name] for number in NUMBERS[name])
+    made = [_MADE.get(number.name, lambda same: same)(numbers) for number in NUMBERS[name]]
+    return places, np.column_stack(made)

@@ -13,9 +13,9 @@ from fastgd.arguments.data import check_data
 from fastgd.arguments.options import Method
 from fastgd.arguments.values import check_count
 from fastgd.engine.layout import Layout, pad
-from fastgd.engine.lowering import Column, base_values, column, recipe_of
+from fastgd.engine.lowering import PATIENCE, TOLERANCE, Column, base_values, column, recipe_of
 from fastgd.engine.network import Network, layer_sizes
-from fastgd.kernel.block import PATIENCE, SEED, TOLERANCE, Block, Data, Schedule
+from fastgd.kernel.block import SEED, Block, Data, Schedule
 from fastgd.kernel.calls import train_blocks
 from fastgd.kernel.lanes import ROWS, runs_side_by_side
 

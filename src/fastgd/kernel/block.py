@@ -6,7 +6,7 @@ P parameters, R runs side by side.
 
 from typing import Any, NamedTuple
 
-from fastgd.kernel.language.choice import Choice, markers
+from fastgd.kernel.language.choice import Choice, Features, markers
 from fastgd.kernel.language.record import Bytes, Floats, Integers, table_of
 from fastgd.kernel.language.tile import Shape
 
@@ -33,41 +33,26 @@ class Shapes(NamedTuple):
 
 @markers
 class Recipe(NamedTuple):
-    """What decides the kernel's instructions: each is part of its type, and None costs nothing."""
+    """What decides the kernel's instructions: each is part of its type, and None costs nothing.
+
+    Each run has numbers of its own, (R,) each, from ``Layer.values`` on. The choice that reads a
+    number knows its place among them: ``optimizer.mu``, ``features.penalty.l1``.
+    """
 
     optimizer: Choice
     activation: Choice
     output: Choice
     loss: Choice
-    penalty: Choice | None  # l1 and l2
-    trimming: Choice | None  # of deltas
-    dropout: Choice | None
-    dropconnect: Choice | None
     batch_norm: Choice | None
     batches: Choice  # "all" samples, or batches of them in "epochs" or "adaptive"
     watch: Choice | None  # errors between the recorded ones are looked at
     separate: Choice | None  # errors are measured apart from the training
     path: Choice | None  # weights are recorded with the errors
+    features: Features  # what the options of numbers switch on: see fastgd.engine.lowering
 
 
-PLAIN = Recipe(
-    Choice("GradientDescent"), Choice("sigmoid"), Choice("sigmoid"), Choice("squared"),
-    None, None, None, None, None, Choice("all"), None, None, None,
-)  # fmt: skip
-"""The article's."""
-
-# Numbers that each run has of its own, from Layer.values on: (R,) each.
-FIELDS = 0  # of the optimizer, three at most
-POWERS = 3  # Adam: beta1**t, beta2**t
-CORRECTIONS = 5  # Adam: c2 / c1 and epsilon * c2, c1 = 1 - beta1**t and c2 = sqrt(1 - beta2**t)
-L1, L2 = 7, 8
-TRIM, CLIP = 9, 10
-DROPOUT, DROPOUT_FACTOR = 11, 12  # words below this are dropped; what the others are multiplied by
-DROPCONNECT, DROPCONNECT_FACTOR = 13, 14
-TOLERANCE, PATIENCE = 15, 16  # a negative tolerance: not watched, though others are
-SEED = 17
-SAMPLING_RATE = 18
-VALUES = 19
+SEED = 0
+"""Place of a run's seed among its numbers; those of options and optimizers follow."""
 
 # What is kept of the errors, from Layer.watch on: (R,) each.
 SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, LOOKS = range(6)

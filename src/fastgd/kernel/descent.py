@@ -70,7 +70,7 @@ def _finish_hidden(shapes, recipe, group, block, layer, j, training):
     """What comes after the products of a hidden layer."""
     normalise(recipe.batch_norm, shapes.one, recipe, group, block, layer, training)
     if training:
-        drop_units(recipe.dropout, shapes.one, recipe, group, block, layer, j)
+        drop_units(recipe.features.dropout, shapes.one, recipe, group, block, layer, j)
 
 
 @njit(**SPLICED)
@@ -163,7 +163,7 @@ dispatch(
     dict.fromkeys(("all", "epochs"), lambda batches, one, layers, block, schedule: None)
     | {
         "adaptive": lambda batches, one, layers, block, schedule: learn_chances(
-            one, layers, block, schedule
+            batches, one, layers, block, schedule
         )
     },
     INLINED,
@@ -219,7 +219,7 @@ def descend(shapes, recipe, data, layers, blocks, b, schedule):
                         recipe.batches, shapes, data, layers, block, schedule, j
                     )
                     N = _padded(recipe.batches, all_samples, of_batch)
-                drop_weights(recipe.dropconnect, one, layers, block, j, training)
+                drop_weights(recipe.features.dropconnect, one, layers, block, j, training)
                 overflow = _pass(
                     shapes, recipe, source, layers, block, schedule, N, real,
                     j, record, looking, training,

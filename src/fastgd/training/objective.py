@@ -13,7 +13,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.values import check_seed
 from fastgd.engine.layout import Layout, pad, up
-from fastgd.engine.lowering import base_values, recipe_of
+from fastgd.engine.lowering import base_values, choice_of, recipe_of
 from fastgd.engine.network import Network, Parts, first_weights, flatten, layer_sizes
 from fastgd.engine.session import schedule_of
 from fastgd.kernel.block import Layer
@@ -97,8 +97,10 @@ class Objective:
 
     def __init__(self, X: FloatArray, y: FloatArray, network: Network, method: Method) -> None:
         # Always with a penalty, maybe of 0: then other values of l1 and l2 compile nothing.
-        recipe = recipe_of(method, {})._replace(
-            optimizer=Choice("Derivative"), penalty=Choice("on")
+        recipe = recipe_of(method, {})
+        recipe = recipe._replace(
+            optimizer=Choice("Derivative"),
+            features=recipe.features.replaced(penalty=choice_of("on", "penalty")),
         )
         # All samples are one group, so that their outputs stand there after a call.
         layout = Layout(network, 1, len(X), up(len(X), ROWS), recipe)

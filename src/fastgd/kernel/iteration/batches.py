@@ -7,7 +7,7 @@ the size of the gradients: a softmax over numbers tau, one for each sample.
 
 from numba import njit
 
-from fastgd.kernel.block import SAMPLING_RATE, SEED
+from fastgd.kernel.block import SEED
 from fastgd.kernel.iteration.functions import INLINED, LIMIT, exp_negative
 from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.optimizers import value
@@ -141,10 +141,10 @@ def _gradient_norm(one, layers, block, n):
 
 
 @njit(**INLINED)
-def learn_chances(one, layers, block, schedule):
+def learn_chances(batches, one, layers, block, schedule):
     """Move tau along the gradient of the variance: samples with large gradients come up oftener."""
     runs, samples = runs_of(one), schedule.samples
-    rate = value(one, block.numbers, layers[0], SAMPLING_RATE) / schedule.batch
+    rate = value(one, block.numbers, layers[0], batches.sampling_rate) / schedule.batch
     total = zeros(one)
     for n in range(schedule.batch):
         norm = _gradient_norm(one, layers, block, n)

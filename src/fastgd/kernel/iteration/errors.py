@@ -13,11 +13,9 @@ from fastgd.kernel.block import (
     FIRST,
     INVERSE_SUM,
     LOOKS,
-    PATIENCE,
     RECENT,
     SMALLEST,
     SMALLEST_AT,
-    TOLERANCE,
 )
 from fastgd.kernel.iteration.functions import INLINED
 from fastgd.kernel.iteration.optimizers import value
@@ -122,27 +120,44 @@ def _record_weights(path, block, record):
 
 
 @njit(**INLINED)
-def look(recipe, one, block, layer, schedule, j, record, error):
-    """Record the mean error before update j, and end the runs that it ends."""
-    watch = recipe.watch
-    if record >= 0:
-        store(one, block.errors, record * runs_of(one), 0, error)
-        _record_weights(recipe.path, block, record)
-    signal = error - error
+def _of_concern(watch, one, numbers, layer, record, signal):
+    """No signal between the recorded errors for a run that is not watched, as its neighbours are.
+
+    Its tolerance is negative.
+    """
+    if watch is None:
+        return signal
     if record < 0:
-        # Of no concern to a run that is not watched itself, as its neighbours are.
-        tolerance = value(one, block.numbers, layer, TOLERANCE)
+        tolerance = value(one, numbers, layer, watch.tolerance)
         signal = select(tolerance < 0.0, 0.0, signal)
-    if any_nan(signal):
-        _end_by_error(one, block, schedule, j, error, signal, DIVERGED)
-    if watch is not None and is_watched(watch, j, schedule):
+    return signal
+
+
+@njit(**INLINED)
+def _stop(watch, one, block, layer, schedule, j, error):
+    """End the runs whose error is small enough, or has not become smaller for too long."""
+    if watch is None:
+        return
+    if is_watched(watch, j, schedule):
         smallest_at = _summarise(one, block.numbers, layer, schedule, j, error)
         age = float(j) - smallest_at
-        over = error < value(one, block.numbers, layer, TOLERANCE)
-        over = over | (age >= value(one, block.numbers, layer, PATIENCE))
+        over = error < value(one, block.numbers, layer, watch.tolerance)
+        over = over | (age >= value(one, block.numbers, layer, watch.patience))
         if anywhere(over):
             signal = select(over, 1.0, 0.0)
             _end_by_error(one, block, schedule, j, error, signal, CONVERGED)
+
+
+@njit(**INLINED)
+def look(recipe, one, block, layer, schedule, j, record, error):
+    """Record the mean error before update j, and end the runs that it ends."""
+    if record >= 0:
+        store(one, block.errors, record * runs_of(one), 0, error)
+        _record_weights(recipe.path, block, record)
+    signal = _of_concern(recipe.watch, one, block.numbers, layer, record, error - error)
+    if any_nan(signal):
+        _end_by_error(one, block, schedule, j, error, signal, DIVERGED)
+    _stop(recipe.watch, one, block, layer, schedule, j, error)
 
 
 @njit(**INLINED)

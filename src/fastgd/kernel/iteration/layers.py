@@ -9,7 +9,6 @@ input more, the last, which is always 1.
 
 from numba import njit
 
-from fastgd.kernel.block import CLIP, L1, L2, TRIM
 from fastgd.kernel.iteration.functions import INLINED, activate, slope
 from fastgd.kernel.iteration.optimizers import step, value
 from fastgd.kernel.language.choice import dispatch
@@ -75,8 +74,8 @@ def trimmed(trimming, shape, delta, numbers, layer):
     """Small deltas as zero, large ones limited."""
     if trimming is None:
         return delta
-    delta = select(magnitude(delta) < value(shape, numbers, layer, TRIM), 0.0, delta)
-    clip = value(shape, numbers, layer, CLIP)
+    delta = select(magnitude(delta) < value(shape, numbers, layer, trimming.trim_below), 0.0, delta)
+    clip = value(shape, numbers, layer, trimming.clip_above)
     return select(magnitude(delta) > clip, with_sign(clip, delta), delta)
 
 
@@ -94,7 +93,7 @@ def _finish(shape, recipe, layout, a, data, target, block, layer, at):
         miss = load_data(shape, layout, data.y, target, row) - v
         delta = loss_delta(recipe.loss, recipe.output, miss, v)
         delta = delta * load_data(shape, layout, data.importance, target, row)
-        delta = trimmed(recipe.trimming, shape, delta, block.numbers, layer)
+        delta = trimmed(recipe.features.trimming, shape, delta, block.numbers, layer)
         store(shape, block.numbers, at + layer.deltas, layer.row, delta)
 
 
@@ -172,9 +171,9 @@ def _back_tiles(shape, recipe, layout, group, block, layer, below, begin, end):
                 j += runs
             at = opaque(below.units + n * below.row + d * runs)
             change = _slope_of(
-                recipe.dropout, recipe.activation, shape, numbers, at, deltas, below.row
+                recipe.features.dropout, recipe.activation, shape, numbers, at, deltas, below.row
             )
-            delta = trimmed(recipe.trimming, shape, error * change, numbers, layer)
+            delta = trimmed(recipe.features.trimming, shape, error * change, numbers, layer)
             store(shape, numbers, at + deltas, below.row, delta)
             d += units_of(shape)
         n += rows_of(shape)
@@ -195,7 +194,8 @@ def _penalised(penalty, shape, g, w, numbers, layer):
     """With the derivative of l1 * |w| + l2 / 2 * w**2 taken off."""
     if penalty is None:
         return g
-    l1, l2 = value(shape, numbers, layer, L1), value(shape, numbers, layer, L2)
+    l1 = value(shape, numbers, layer, penalty.l1)
+    l2 = value(shape, numbers, layer, penalty.l2)
     g = g - select(magnitude(w) > 0.0, with_sign(l1, w), 0.0)
     return fma(-1.0 * l2, w, g)
 
@@ -214,8 +214,8 @@ def update(shape, recipe, is_weight, g, block, at, row, layer):
     numbers = block.numbers
     w = load(shape, numbers, at, row)
     if is_weight:
-        g = _connected(recipe.dropconnect, shape, g, numbers, at + layer.factors, row)
-        g = _penalised(recipe.penalty, shape, g, w, numbers, layer)
+        g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, row)
+        g = _penalised(recipe.features.penalty, shape, g, w, numbers, layer)
     count_changes(shape, g > 0.0, block.signs, block.recent, at, row)
     w = step(recipe.optimizer, shape, numbers, layer, at, row, g, w)
     store(shape, numbers, at, row, w)

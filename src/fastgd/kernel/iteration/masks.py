@@ -2,9 +2,7 @@
 
 from numba import njit
 
-from fastgd.kernel.block import DROPCONNECT as CONNECT_LIMIT
-from fastgd.kernel.block import DROPCONNECT_FACTOR, DROPOUT_FACTOR, SEED
-from fastgd.kernel.block import DROPOUT as DROPOUT_LIMIT
+from fastgd.kernel.block import SEED
 from fastgd.kernel.iteration.functions import INLINED, slope
 from fastgd.kernel.iteration.optimizers import value
 from fastgd.kernel.iteration.random import DROPCONNECT, DROPOUT, halves, philox
@@ -42,8 +40,8 @@ def drop_units(dropout, one, recipe, group, block, layer, iteration):
         return
     numbers, runs = block.numbers, runs_of(one)
     seed = words(value(one, numbers, layer, SEED))
-    limit = words(value(one, numbers, layer, DROPOUT_LIMIT))
-    factor = value(one, numbers, layer, DROPOUT_FACTOR)
+    limit = words(value(one, numbers, layer, dropout.threshold))
+    factor = value(one, numbers, layer, dropout.factor)
     purpose = 8 * layer.number + DROPOUT
     for n in range(0, group.samples, 4):
         for h in range(layer.outputs):
@@ -73,8 +71,8 @@ def drop_weights(dropconnect, one, layers, block, iteration, training):
     for k in range(len(layers)):
         layer = layers[k]
         seed = words(value(one, numbers, layer, SEED))
-        limit = words(value(one, numbers, layer, CONNECT_LIMIT))
-        factor = value(one, numbers, layer, DROPCONNECT_FACTOR)
+        limit = words(value(one, numbers, layer, dropconnect.threshold))
+        factor = value(one, numbers, layer, dropconnect.factor)
         purpose = 8 * k + DROPCONNECT
         row = layer.outputs * runs
         for h in range(layer.outputs):

@@ -6,7 +6,6 @@ it stands, and so part of the numbers contract.
 
 from numba import njit
 
-from fastgd.kernel.block import CORRECTIONS, FIELDS, POWERS
 from fastgd.kernel.iteration.functions import INLINED
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.tile import fma, load, runs_of, square_root, store, units
@@ -35,7 +34,7 @@ def _gradient_descent(optimizer, shape, numbers, layer, at, row, g, w):
 
 
 def _momentum(optimizer, shape, numbers, layer, at, row, g, w):
-    mu = value(shape, numbers, layer, FIELDS)
+    mu = value(shape, numbers, layer, optimizer.mu)
     at += layer.states
     v = fma(mu, load(shape, numbers, at, row), g)
     store(shape, numbers, at, row, v)
@@ -43,7 +42,7 @@ def _momentum(optimizer, shape, numbers, layer, at, row, g, w):
 
 
 def _nesterov(optimizer, shape, numbers, layer, at, row, g, w):
-    mu = value(shape, numbers, layer, FIELDS)
+    mu = value(shape, numbers, layer, optimizer.mu)
     at += layer.states
     v = fma(mu, load(shape, numbers, at, row), g)
     store(shape, numbers, at, row, v)
@@ -51,7 +50,7 @@ def _nesterov(optimizer, shape, numbers, layer, at, row, g, w):
 
 
 def _adagrad(optimizer, shape, numbers, layer, at, row, g, w):
-    epsilon = value(shape, numbers, layer, FIELDS)
+    epsilon = value(shape, numbers, layer, optimizer.epsilon)
     at += layer.states
     s = fma(g, g, load(shape, numbers, at, row))
     store(shape, numbers, at, row, s)
@@ -59,7 +58,8 @@ def _adagrad(optimizer, shape, numbers, layer, at, row, g, w):
 
 
 def _adadelta(optimizer, shape, numbers, layer, at, row, g, w):
-    rho, epsilon = value(shape, numbers, layer, FIELDS), value(shape, numbers, layer, FIELDS + 1)
+    rho = value(shape, numbers, layer, optimizer.rho)
+    epsilon = value(shape, numbers, layer, optimizer.epsilon)
     at += layer.states
     s = _blend(rho, load(shape, numbers, at, row), g * g)
     store(shape, numbers, at, row, s)
@@ -71,7 +71,8 @@ def _adadelta(optimizer, shape, numbers, layer, at, row, g, w):
 
 
 def _rmsprop(optimizer, shape, numbers, layer, at, row, g, w):
-    rho, epsilon = value(shape, numbers, layer, FIELDS), value(shape, numbers, layer, FIELDS + 1)
+    rho = value(shape, numbers, layer, optimizer.rho)
+    epsilon = value(shape, numbers, layer, optimizer.epsilon)
     at += layer.states
     s = _blend(rho, load(shape, numbers, at, row), g * g)
     store(shape, numbers, at, row, s)
@@ -79,7 +80,8 @@ def _rmsprop(optimizer, shape, numbers, layer, at, row, g, w):
 
 
 def _adam(optimizer, shape, numbers, layer, at, row, g, w):
-    beta1, beta2 = value(shape, numbers, layer, FIELDS), value(shape, numbers, layer, FIELDS + 1)
+    beta1 = value(shape, numbers, layer, optimizer.beta1)
+    beta2 = value(shape, numbers, layer, optimizer.beta2)
     at += layer.states
     m = _blend(beta1, load(shape, numbers, at, row), g)
     store(shape, numbers, at, row, m)
@@ -87,27 +89,27 @@ def _adam(optimizer, shape, numbers, layer, at, row, g, w):
     s = _blend(beta2, load(shape, numbers, at, row), g * g)
     store(shape, numbers, at, row, s)
     # alpha / c1 * m / (sqrt(s) / c2 + epsilon), with a division less: see _corrections.
-    factor, epsilon = (
-        value(shape, numbers, layer, CORRECTIONS),
-        value(shape, numbers, layer, CORRECTIONS + 1),
-    )
+    factor = value(shape, numbers, layer, optimizer.factor)
+    epsilon = value(shape, numbers, layer, optimizer.corrected_epsilon)
     alpha = units(shape, numbers, layer.alpha, 0) * factor
     return fma(alpha, m / (square_root(s) + epsilon), w)
 
 
-@njit(**INLINED)
-def _corrections(one, numbers, layer):
+def _corrections(optimizer, one, numbers, layer):
     """For the next update: c2 / c1 and epsilon * c2, c1 = 1 - beta1**t and c2 = sqrt(1 - beta2**t).
 
     The powers are products, one more factor for each update.
     """
-    power1 = value(one, numbers, layer, POWERS) * value(one, numbers, layer, FIELDS)
-    power2 = value(one, numbers, layer, POWERS + 1) * value(one, numbers, layer, FIELDS + 1)
-    put_value(one, numbers, layer, POWERS, power1)
-    put_value(one, numbers, layer, POWERS + 1, power2)
+    beta1 = value(one, numbers, layer, optimizer.beta1)
+    beta2 = value(one, numbers, layer, optimizer.beta2)
+    power1 = value(one, numbers, layer, optimizer.power1) * beta1
+    power2 = value(one, numbers, layer, optimizer.power2) * beta2
+    put_value(one, numbers, layer, optimizer.power1, power1)
+    put_value(one, numbers, layer, optimizer.power2, power2)
     c2 = square_root(1.0 - power2)
-    put_value(one, numbers, layer, CORRECTIONS, c2 / (1.0 - power1))
-    put_value(one, numbers, layer, CORRECTIONS + 1, value(one, numbers, layer, FIELDS + 2) * c2)
+    put_value(one, numbers, layer, optimizer.factor, c2 / (1.0 - power1))
+    epsilon = value(one, numbers, layer, optimizer.epsilon)
+    put_value(one, numbers, layer, optimizer.corrected_epsilon, epsilon * c2)
 
 
 def _derivative(optimizer, shape, numbers, layer, at, row, g, w):
@@ -151,7 +153,6 @@ def step(optimizer, shape, numbers, layer, at, row, g, w):
 dispatch(step, STEPS, INLINED)
 dispatch(
     prepare,
-    dict.fromkeys(STEPS, lambda optimizer, one, numbers, layer: None)
-    | {"Adam": lambda optimizer, one, numbers, layer: _corrections(one, numbers, layer)},
+    dict.fromkeys(STEPS, lambda optimizer, one, numbers, layer: None) | {"Adam": _corrections},
     INLINED,
 )

@@ -1,7 +1,8 @@
 """Choices that are part of a kernel's type: what is not chosen costs nothing, not even a branch.
 
 A :class:`Choice` is a marker whose name is part of its Numba type. :func:`dispatch` makes a
-function whose body is picked by the name while the kernel is compiled.
+function whose body is picked by the name while the kernel is compiled. So are the places where the
+numbers of a choice stand: a constant in the machine code, though nothing here numbers them.
 """
 
 from llvmlite import ir
@@ -38,36 +39,68 @@ def marker(numba_type):
 
 
 class Choice:
-    """Marker for the choice with this name."""
+    """Marker for the choice with this name, and with numbers at these places, by their names."""
 
-    def __init__(self, name):
+    def __init__(self, name, **places):
         self.name = name
+        self.places = places
 
     def __repr__(self):
-        return f"Choice({self.name!r})"
+        return f"Choice({', '.join([repr(self.name), *_pairs(self.places)])})"
+
+
+class Features:
+    """Markers by name: what is switched on, as a :class:`Choice`, or None for what is not."""
+
+    def __init__(self, **members):
+        self.members = members
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__["members"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __repr__(self):
+        return f"Features({', '.join(_pairs(self.members))})"
+
+    def replaced(self, **members):
+        """The same but for these."""
+        return Features(**self.members | members)
+
+
+def _pairs(members):
+    return [f"{name}={value}" for name, value in members.items()]
 
 
 @marker
 class ChoiceType(types.Type):
-    """The Numba type of a :class:`Choice`; the name is part of the type."""
+    """The Numba type of a :class:`Choice`: its name and its places are part of the type."""
 
-    def __init__(self, name):
+    def __init__(self, name, places):
         self.choice = name
-        super().__init__(f"Choice({name})")
+        self.places = dict(places)
+        super().__init__(f"Choice({', '.join([name, *_pairs(self.places)])})")
 
 
 @marker
 class MarkersType(types.Type):
-    """The Numba type of a NamedTuple of markers and Nones, itself a marker."""
+    """The Numba type of named markers and Nones, itself a marker."""
 
     def __init__(self, name, members):
         self.members = dict(members)
-        super().__init__(f"{name}({', '.join(f'{k}={v}' for k, v in members)})")
+        super().__init__(f"{name}({', '.join(_pairs(self.members))})")
 
 
 @typeof_impl.register(Choice)
 def _typeof_choice(value, _context):
-    return ChoiceType(value.name)
+    return ChoiceType(value.name, value.places.items())
+
+
+@typeof_impl.register(Features)
+def _typeof_features(value, _context):
+    kinds = ((name, typeof(member)) for name, member in value.members.items())
+    return MarkersType("Features", tuple(kinds))
 
 
 def markers(named_tuple):
@@ -92,6 +125,19 @@ class _Members(AttributeTemplate):
 @lower_getattr_generic(MarkersType)
 def _member(context, _builder, kind, _value, name):
     return ir.Constant(context.get_value_type(kind.members[name]), None)
+
+
+@infer_getattr
+class _Places(AttributeTemplate):
+    key = ChoiceType
+
+    def generic_resolve(self, kind, name):
+        return types.intp if name in kind.places else None
+
+
+@lower_getattr_generic(ChoiceType)
+def _place(context, _builder, kind, _value, name):
+    return context.get_constant(types.intp, kind.places[name])
 
 
 def dispatch(stub, bodies, options):
