@@ -263,7 +263,15 @@ def test_train_that_no_option_ended_says_finished(run):
 def test_patience_is_given_as_the_reason(run):
     words = ["--alpha", "1000", "--patience", "3", "--tolerance", "1e-9"]
     _, out, _ = run("train", *words, "--iterations", "1000")
-    assert re.search(r"Converged after \d+ iterations: the smallest error is 3 iterations old", out)
+    assert re.search(r"Stalled after \d+ iterations: the smallest error is 3 iterations old", out)
+
+
+def test_groups_of_a_sweep_count_what_converged_apart_from_what_stalled(run):
+    words = ["--alpha", "1,1000", "--patience", "3", "--tolerance", "0.3", "--seeds", "3"]
+    facts = json.loads(run("sweep", *words, "--iterations", "500", "--json")[1])
+    assert [(g["converged"], g["stalled"]) for g in facts["groups"]] == [(2, 1), (0, 3)]
+    lines = lines_of(run("sweep", *words, "--iterations", "500")[1])
+    assert any(line.endswith("converged stalled diverged") for line in lines)
 
 
 def test_normalization_is_json(run):

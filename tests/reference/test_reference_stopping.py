@@ -93,7 +93,7 @@ def test_patience(patience, options):
             break
     assert end is not None
     run = reference.train(X, Y, iterations=400, patience=patience, summary=3, **settings)
-    assert (run.status, run.iterations) == ("converged", end)
+    assert (run.status, run.iterations) == ("stalled", end)
     assert run.summary.smallest_iteration == smallest
     same(run, reference.train(X, Y, iterations=end, **settings))
 
@@ -101,7 +101,7 @@ def test_patience(patience, options):
 def test_an_equal_error_is_no_smaller_one():
     # An input that is 0 leaves the weight, and with it the error, as it is.
     run = reference.train([[0.0]], [1.0], hidden_size=(), iterations=50, patience=8, summary=1)
-    assert (run.status, run.iterations) == ("converged", 8)
+    assert (run.status, run.iterations) == ("stalled", 8)
     assert run.summary.smallest_iteration == 0
 
 

@@ -3,6 +3,8 @@
 A case is one kernel to compile; the settings in it differ in numbers only.
 """
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -300,9 +302,22 @@ ENDINGS = [
 
 def test_endings_and_summaries():
     runs = [check(**given) for given in ENDINGS]
-    assert {run.status for run in runs} == {"converged", "finished"}
+    ends = ["converged", "converged", "stalled", "stalled", *["finished"] * 3, "stalled"]
+    assert [run.status for run in runs] == ends
     assert runs[1].iterations == 0
     assert [runs[0].iterations > 255, runs[0].iterations < 900] == [True, True]
+
+
+def test_a_sweep_tells_what_converged_from_what_stalled():
+    """Side by side, where one may be over for both reasons at once: it has converged."""
+    axes = {"alpha": [0.3, 3.0, 30.0], "tolerance": [0.0, 0.23, 0.9], "patience": [3, None]}
+    sweep = fastgd.sweep(X, Y, iterations=300, **axes)
+    assert list(sweep.axes) == list(axes)
+    for index, values in zip(np.ndindex(sweep.shape), product(*axes.values()), strict=True):
+        given = dict(zip(axes, values, strict=True))
+        twin = fastgd.reference.train(X, Y, iterations=300, **given)
+        assert sweep.status[index] == twin.status, given
+    assert set(sweep.status.ravel()) == {"converged", "stalled", "finished"}
 
 
 def test_endings_and_summaries_in_batches():
@@ -315,7 +330,7 @@ def test_endings_and_summaries_in_batches():
             {"summary": 3, "iterations": 2},
         )
     ]
-    assert [run.status for run in ends] == ["converged", "converged", "finished", "finished"]
+    assert [run.status for run in ends] == ["converged", "stalled", "finished", "finished"]
     assert ends[0].iterations % 3 == ends[1].iterations % 3 == 0  # looked at once per epoch
 
 

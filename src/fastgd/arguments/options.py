@@ -99,7 +99,7 @@ class Options(TypedDict, total=False):
     tolerance : float, default 0.0
         A run is over, "converged", when its mean error is below that; at least 0. Axis.
     patience : int, optional
-        A run is over, "converged", when its smallest error is so many iterations old (Prechelt,
+        A run is over, "stalled", when its smallest error is so many iterations old (Prechelt,
         *Early Stopping - But When?*, 1998); at least 1. Axis.
     summary : int, optional
         Keep a :class:`fastgd.Summary` of the errors along the way, with the mean of the last so

@@ -18,6 +18,9 @@ from fastgd.cli.tables import Rows, fits, print_table
 if TYPE_CHECKING:
     from rich.console import Console
 
+ENDINGS = ("converged", "stalled", "diverged")
+"""Statuses of runs that were over before their last iteration."""
+
 BEST = 10
 """Best runs of a sweep that are shown."""
 
@@ -55,7 +58,7 @@ def groups(result: Sweep) -> list[dict[str, Any]]:
         found.append(
             _place(result, index)
             | dict(zip(("mean", "median", "best"), statistics, strict=True))
-            | {name: int((status == name).sum()) for name in ("converged", "diverged")}
+            | {name: int((status == name).sum()) for name in ENDINGS}
         )
     return found
 
@@ -98,8 +101,7 @@ def show_best(console: "Console", result: Sweep) -> None:
 def show_groups(console: "Console", result: Sweep) -> None:
     """Print a table of the errors over the seeds, for each combination of the other values."""
     found = groups(result)
-    names = [name for name in ("converged", "diverged") if name in result.status]
-    names = names if "diverged" in names else [*names, "diverged"]
+    names = [name for name in ENDINGS if name in result.status or name == "diverged"]
     rows: Rows = [
         (
             *("-" if group[name] is None else f"{group[name]:.6g}" for name in STATISTICS),

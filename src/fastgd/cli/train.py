@@ -133,13 +133,10 @@ def _ending(run: Run) -> str:
     if run.status == "diverged":
         return f"[bold red]Diverged[/] {after}: a number overflowed"
     if run.status == "converged":
-        tolerance = run.options.get("tolerance", 0)
-        reason = (
-            f"the error is below {tolerance:g}"
-            if run.final_error < tolerance
-            else f"the smallest error is {many(run.options['patience'], 'iteration')} old"
-        )
-        return f"[green]Converged[/] {after}: {reason}"
+        return f"[green]Converged[/] {after}: the error is below {run.options['tolerance']:g}"
+    if run.status == "stalled":
+        age = many(run.options["patience"], "iteration")
+        return f"[yellow]Stalled[/] {after}: the smallest error is {age} old"
     return f"Finished {after}"
 
 

@@ -61,7 +61,7 @@ RECENT = 6  # the last ones, in a ring
 # Parameters of a normalised layer, beside its weights: (H, R) each, from Layer.scale on.
 SCALE, SHIFT, MEAN, VARIANCE = range(4)
 
-RUNNING, CONVERGED, DIVERGED = range(3)
+RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 """``Block.outcome``."""
 
 

@@ -39,8 +39,10 @@ class Watch:
             self._smallest, self._smallest_iteration = error, j
         if self._summarize:
             self._add(j, np.float64(error))
-        impatient = self._patience is not None and j - self._smallest_iteration >= self._patience
-        return "converged" if error < self._tolerance or impatient else None
+        if error < self._tolerance:
+            return "converged"
+        stalled = self._patience is not None and j - self._smallest_iteration >= self._patience
+        return "stalled" if stalled else None
 
     def _add(self, j: int, error: np.float64) -> None:
         if j == 0:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Alpha = float | tuple[float, ...]
 
-STATUS = np.array(["finished", "converged", "diverged"])
+STATUS = np.array(["finished", "converged", "diverged", "stalled"])
 """For each outcome of :mod:`fastgd.kernel.block`."""
 
 _ARRAYS = ("errors", "recorded", "final_error", "status", "iterations", "total_changes")
@@ -76,9 +76,10 @@ class Run:
         Look").
     final_error : float
         Mean \\|y - output\\| with the last weights; NaN if one of them is not finite.
-    status : {"finished", "converged", "diverged"}
-        "converged" if ``tolerance`` or ``patience`` ended it, "diverged" if a weight or the error
-        was not finite any more.
+    status : {"finished", "converged", "stalled", "diverged"}
+        "converged" if its error was below ``tolerance``, "stalled" if it was no better for
+        ``patience`` iterations, "diverged" if a weight or the error was not finite any more, and
+        "finished" if none of these ended it. (Files of version 0.1 say "converged" for "stalled".)
     iterations : int
         Updates done.
     biases : tuple of (outputs,) arrays
@@ -213,7 +214,7 @@ class Sweep:
     final_error : (\\*shape) array
         Mean \\|y - output\\| with the last weights.
     status : (\\*shape) array of str
-        "finished", "converged" or "diverged".
+        "finished", "converged", "stalled" or "diverged", as in :class:`Run`.
     iterations : (\\*shape) array of int
         Updates done.
     total_changes : (\\*shape) array of int

@@ -16,6 +16,7 @@ from fastgd.kernel.block import (
     RECENT,
     SMALLEST,
     SMALLEST_AT,
+    STALLED,
 )
 from fastgd.kernel.iteration.functions import INLINED
 from fastgd.kernel.iteration.optimizers import value
@@ -97,14 +98,19 @@ def _summarise(one, numbers, layer, schedule, j, error):
 
 
 @njit(**INLINED)
-def _end_by_error(one, block, schedule, j, error, signal, outcome):
-    """Put away the runs that are over by the error before update j: their ``signal`` is not 0."""
+def _end_by_error(one, block, schedule, j, error, signal):
+    """Put away the runs that are over by the error before update j.
+
+    Their ``signal`` is the outcome, or NaN if they diverged, and 0 for those that go on.
+    """
     runs = runs_of(one)
     store(one, block.scratch, 0, 0, signal)
     store(one, block.scratch, runs, 0, error)
     for r in range(runs):
-        if block.scratch[r] != 0.0 and block.ended[r] < 0:
+        over = block.scratch[r]
+        if over != 0.0 and block.ended[r] < 0:
             block.final[r] = block.scratch[runs + r]
+            outcome = int(over) if over == over else DIVERGED
             put_away(block, schedule.kept, runs, r, j, outcome)
 
 
@@ -135,17 +141,18 @@ def _of_concern(watch, one, numbers, layer, record, signal):
 
 @njit(**INLINED)
 def _stop(watch, one, block, layer, schedule, j, error):
-    """End the runs whose error is small enough, or has not become smaller for too long."""
+    """End the runs whose error is small enough, or else has not become smaller for too long."""
     if watch is None:
         return
     if is_watched(watch, j, schedule):
         smallest_at = _summarise(one, block.numbers, layer, schedule, j, error)
         age = float(j) - smallest_at
-        over = error < value(one, block.numbers, layer, watch.tolerance)
-        over = over | (age >= value(one, block.numbers, layer, watch.patience))
-        if anywhere(over):
-            signal = select(over, 1.0, 0.0)
-            _end_by_error(one, block, schedule, j, error, signal, CONVERGED)
+        below = error < value(one, block.numbers, layer, watch.tolerance)
+        stalled = age >= value(one, block.numbers, layer, watch.patience)
+        if anywhere(below | stalled):
+            signal = select(stalled, float(STALLED), 0.0)
+            signal = select(below, float(CONVERGED), signal)
+            _end_by_error(one, block, schedule, j, error, signal)
 
 
 @njit(**INLINED)
@@ -156,7 +163,7 @@ def look(recipe, one, block, layer, schedule, j, record, error):
         _record_weights(recipe.path, block, record)
     signal = _of_concern(recipe.watch, one, block.numbers, layer, record, error - error)
     if any_nan(signal):
-        _end_by_error(one, block, schedule, j, error, signal, DIVERGED)
+        _end_by_error(one, block, schedule, j, error, signal)
     _stop(recipe.watch, one, block, layer, schedule, j, error)
 
 
