@@ -26,7 +26,8 @@ from fastgd.article.page import calls
 from fastgd.article.page.markup import Markup, element
 from fastgd.article.page.pictures import Picture
 from fastgd.article.page.sections import SECTIONS
-from fastgd.article.page.tables import CLASSES
+from fastgd.article.page.table import CLASSES, show_table
+from fastgd.article.tables import tables
 from fastgd.article.twins import Mark
 from fastgd.plots.style import styled
 
@@ -409,9 +410,7 @@ def test_a_number_that_differs_is_shown_as_such(monkeypatch):
     wrong = {**right, 1.0: right[1.0]._replace(errors=[0.4] * 6)}
     monkeypatch.setattr(comparison, "published", lambda _: wrong)
     result = comparison.run(experiment)
-    from fastgd.article.page.tables import tables
-
-    found = rows(parse(tables(result)).all("table")[0])
+    found = rows(parse(show_table(next(tables(result)))).all("table")[0])
     assert ["1", "50,000", "0.4", "0.00351012256786", "14", "differs"] in found
 
 

@@ -143,7 +143,7 @@ def test_tutorial(run):
     assert "input 3 19 26 9 17 19 26 9 17 the same agrees" in lines
     assert "1 0 1 0.99494905 all right" in lines
     assert "errors 74 10 0" in lines
-    assert "direction tables 14 0 0" in lines
+    assert "tables of direction changes 14 0 0" in lines
     assert "so these counts are no evidence" in " ".join(lines)
     assert re.match(r"4 experiments in [\d.]+ m?s, after .* load or compile", lines[-1])
 

@@ -1,23 +1,21 @@
 """``fastgd tutorial``: run the article's experiments and show them beside its numbers."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from numpy.typing import NDArray
-
-from fastgd.arguments.wording import error_text, many, seconds_text
+from fastgd.arguments.wording import many, seconds_text
 from fastgd.article import comparison, page
-from fastgd.article.comparison import Result, Setting, lines
+from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment, source
-from fastgd.article.twins import DEVIATIONS, TWINS, Mark, digits_text
+from fastgd.article.tables import WEIGHTS, Cell, Marked, Numbers, Table, tables, tally_table
+from fastgd.article.twins import DEVIATIONS, TWINS, Mark
 from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_writable
 from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, option
-from fastgd.cli.tables import new_table, open_console, print_table
+from fastgd.cli.tables import new_table, open_console
 from fastgd.cli.values import or_terminal
 from fastgd.plots.style import pyplot
 
@@ -116,13 +114,9 @@ def _introduce(console: "Console", experiments: list[Experiment]) -> None:
 def _show_result(console: "Console", result: Result) -> None:
     experiment = result.experiment
     _heading(console, f"[bold]{experiment.title}[/] ({experiment.name}; {experiment.part})")
-    if experiment.published:
-        _show_errors(console, result.settings)
-        if any(layer.marks is not None for s in result.settings for layer in s.weights):
-            _show_changes(console, result.settings)
-            _show_weights(console, result.settings)
-    else:
-        _show_unpublished(console, result)
+    for table in tables(result):
+        show = _show_weights if table.caption == WEIGHTS else _show_table
+        show(console, table)
     console.print(experiment.takeaway)
     runs = len(result.settings)
     console.print(
@@ -138,121 +132,48 @@ def _heading(console: "Console", text: str) -> None:
     console.print()
 
 
-def _show_unpublished(console: "Console", result: Result) -> None:
-    console.print("The article, as we have it, prints no numbers here: these are ours.\n")
-    for setting in result.settings:
-        run, ours = setting.run, setting.errors
-        rows = [*zip(run.recorded, run.errors, ours.digits, strict=True)]
-        rows.append((run.iterations, run.final_error, setting.final_error.digits))
-        print_table(
-            console,
-            [">after", ">mean |error|", ">digits"],
-            [(f"{j:,}", error_text(error), digits_text(digits)) for j, error, digits in rows],
-        )
-    if result.outputs is not None and result.right is not None:
-        console.print("Output After Training\n")
-        outputs, digits, right = (
-            array.ravel()
-            for array in (result.outputs.computed, result.outputs.digits, result.right)
-        )
-        samples = zip(result.experiment.X, result.experiment.y, strict=True)
-        print_table(
-            console,
-            ["<inputs", ">target", ">output", ">digits", "<side of 0.5"],
-            [
-                (
-                    " ".join(map(str, inputs)),
-                    target,
-                    f"{outputs[i]:.8f}",
-                    digits_text(digits[i]),
-                    "[green]right[/]" if right[i] else "[bold red]wrong[/]",
-                )
-                for i, (inputs, target) in enumerate(samples)
-            ],
-        )
+def _show_table(console: "Console", table: Table) -> None:
+    console.print(f"{table.caption}\n")
+    shown = new_table(*table.headings)
+    for rows in table.groups:
+        for i, (first, *cells) in enumerate(rows):
+            shown.add_row("" if i else _cell(first), *map(_cell, cells))
+        if len(rows) > 1:
+            shown.add_section()
+    console.print(shown, "")
+    for note in table.notes:
+        console.print(f"({note})\n", style="dim")
 
 
-def _marked(mark: Mark | None) -> str:
-    return f"[{STYLES[mark]}]{mark}[/]" if mark else ""
-
-
-def _show_errors(console: "Console", settings: Sequence[Setting]) -> None:
-    console.print("Mean |error| after so many iterations\n")
-    table = new_table(">alpha", ">after", ">published", ">computed", ">digits", "<mark")
-    for setting in settings:
-        for i, iteration in enumerate(setting.run.recorded):
-            one = setting.errors.part(i)
-            table.add_row(
-                "" if i else f"{setting.alpha:g}",
-                f"{iteration:,}",
-                error_text(one.published),
-                error_text(one.computed),
-                digits_text(int(one.digits)),
-                _marked(one.mark),
-            )
-        table.add_section()
-    console.print(table, "")
-
-
-def _show_changes(console: "Console", settings: Sequence[Setting]) -> None:
-    console.print(
-        "Direction changes of each weight's derivative: synapse 0 has a line per input and a "
-        "column per hidden unit, synapse 1 is laid down.\n"
-    )
-    table = new_table(">alpha", "<weights", ">published", ">computed", "<twins", "<mark")
-    for setting in settings:
-        for i, (name, line) in enumerate(lines(setting.direction_changes)):
-            table.add_row(
-                "" if i else f"{setting.alpha:g}",
-                name,
-                _cells(line.published, "4d"),
-                _cells(line.computed, "4d"),
-                "the same" if (line.low == line.high).all() else "vary",
-                _marked(line.mark),
-            )
-        table.add_section()
-    console.print(table, "")
-    for setting in settings:
-        if setting.note:
-            console.print(f"(alpha {setting.alpha:g}: {setting.note}.)\n", style="dim")
-
-
-def _show_weights(console: "Console", settings: Sequence[Setting]) -> None:
-    console.print(
-        "Weights after training, in the same order. Where some do not agree, the published line is "
-        "below ours.\n"
-    )
+def _show_weights(console: "Console", table: Table) -> None:
+    """Five columns of numbers twice would exceed 80 columns: the published ones go below ours."""
+    console.print(f"{table.caption}. Where some do not agree, the published line is below ours.\n")
     heading = "".join(f"{f'unit {unit}':>14}" for unit in range(1, 5))
-    table = new_table("<", f"<{heading[1:]}", "<mark")
-    for setting in settings:
-        digits = min(int(layer.digits.min()) for layer in setting.weights)
-        table.add_row("", f"[bold]alpha {setting.alpha:g}[/]: run and twins share {digits} digits")
-        for name, line in lines(setting.weights):
-            cells, mark = _cells(line.computed, "14.8f"), _marked(line.mark)
-            if line.mark != Mark.AGREES:
-                cells += f"\n[dim]{_cells(line.published, '14.8f')}[/]"
-                mark = mark.replace("within ", "within\n")  # in one line it would exceed 80 columns
-            table.add_row(name, cells, mark)
-        table.add_section()
-    console.print(table, "")
+    shown = new_table("<", f"<{heading[1:]}", "<mark")
+    for rows in table.groups:
+        shared = min((str(row[4]) for row in rows), key=lambda digits: digits.rjust(3))
+        shown.add_row("", f"[bold]alpha {rows[0][0]}[/]: run and twins share {shared} digits")
+        for _, name, published, computed, _, mark in rows:
+            cells, marked = _cell(computed), _cell(mark)
+            if isinstance(mark, Marked) and mark.mark != Mark.AGREES:
+                cells += f"\n[dim]{_cell(published)}[/]"
+                marked = marked.replace("within ", "within\n")  # in one line it would be too wide
+            shown.add_row(_cell(name), cells, marked)
+        shown.add_section()
+    console.print(shown, "")
 
 
-def _cells(values: NDArray[Any] | None, form: str) -> str:
-    """Numbers side by side, without the first one's leading blank."""
-    return "" if values is None else "".join(format(value, form) for value in values)[1:]
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, Marked):
+        return f"[{STYLES[cell.mark]}]{cell.text}[/]"
+    return " ".join(cell.texts) if isinstance(cell, Numbers) else cell
 
 
 def _conclude(console: "Console", results: list[Result], preparing: float) -> None:
-    tally = comparison.tally(results)
-    names = {
-        "errors": tally.errors,
-        "direction tables": tally.direction_tables,
-        "weights": tally.weights,
-    }
-    rows = [(name, *marks.values()) for name, marks in names.items() if any(marks.values())]
     _heading(console, "[bold]All together[/]")
-    if rows:
-        print_table(console, ["<published", *(f">{mark}" for mark in Mark)], rows)
+    table = tally_table(comparison.tally(results))
+    if table.groups:
+        _show_table(console, table)
     seconds = sum(result.seconds for result in results)
     console.print(
         f"{many(len(results), 'experiment')} in {seconds_text(seconds)}, "

@@ -15,7 +15,8 @@ from fastgd.article.experiments import EXPERIMENTS, Experiment
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.page.pictures import show_code
 from fastgd.article.page.sections import SECTIONS, Section
-from fastgd.article.page.tables import tables, tally_table
+from fastgd.article.page.table import show_table
+from fastgd.article.tables import tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS
 from fastgd.engine.progress import progress_bar
 from fastgd.plots.style import pyplot
@@ -165,7 +166,7 @@ def _experiment(result: Result) -> Markup:
     """Return an experiment's tables, and the call that made them."""
     name = result.experiment.name
     code = (
-        "from fastgd import tutorial\n"
+        "from fastgd.article import comparison\n"
         "from fastgd.article.experiments import EXPERIMENTS\n\n"
         f'(experiment,) = (e for e in EXPERIMENTS if e.name == "{name}")\n'
         "result = comparison.run(experiment)"
@@ -174,7 +175,7 @@ def _experiment(result: Result) -> Markup:
         [
             element("h3", "The numbers"),
             show_code(code, f"The call that made the numbers of {name}"),
-            tables(result),
+            *map(show_table, tables(result)),
         ]
     )
 
@@ -187,7 +188,7 @@ def _conclusion(results: Sequence[Result]) -> Markup:
     return element(
         "section",
         element("h2", "All together", id="all-together-title"),
-        tally_table(tally),
+        show_table(tally_table(tally)),
         id="all-together",
         aria_labelledby="all-together-title",
     )

@@ -1,0 +1,49 @@
+"""A table as HTML."""
+
+from fastgd.article.page.markup import Markup, element, join
+from fastgd.article.tables import Cell, Marked, Numbers, Table
+from fastgd.article.twins import Mark
+
+CLASSES = {Mark.AGREES: "agrees", Mark.WITHIN: "within", Mark.DIFFERS: "differs"}
+
+
+def show_table(table: Table) -> Markup:
+    """Return a table in a box of its own that scrolls where the page is narrow, and its notes."""
+    sides = ["left" if heading[0] == "<" else "right" for heading in table.headings]
+    head = element(
+        "tr",
+        *(
+            element("th", heading[1:], scope="col", class_=side)
+            for heading, side in zip(table.headings, sides, strict=True)
+        ),
+    )
+    body = [
+        element("tbody", *(_row(row, sides, i, len(rows)) for i, row in enumerate(rows)))
+        for rows in table.groups
+    ]
+    title = element("caption", element("span", table.caption))
+    whole = element("table", title, element("thead", head), *body)
+    # A box that scrolls must be reachable by keyboard, and then it needs a name.
+    box = element(
+        "div", whole, class_="scroll", tabindex="0", role="region", aria_label=table.caption
+    )
+    return join([box, *(element("p", note, class_="note") for note in table.notes)])
+
+
+def _row(row: list[Cell], sides: list[str], i: int, count: int) -> Markup:
+    """Row i of a group of so many rows; the first one has the heading of them all."""
+    first, *cells = map(_cell, row)
+    left, *others = sides
+    body = [element("td", cell, class_=side) for cell, side in zip(cells, others, strict=True)]
+    if i:
+        return element("tr", *body)
+    scope = {"scope": "rowgroup", "rowspan": str(count)} if count > 1 else {"scope": "row"}
+    return element("tr", element("th", first, class_=left, **scope), *body)
+
+
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, Numbers):
+        return element("code", " ".join(cell.texts))
+    if isinstance(cell, Marked):
+        return element("span", cell.text, class_=CLASSES[cell.mark])
+    return cell
