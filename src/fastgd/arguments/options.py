@@ -77,7 +77,9 @@ class Options(TypedDict, total=False):
         Stochastic Gradient Descent via Online Learning to Sample*, arXiv 1506.09016 (2015). Needs
         ``batch_size``, and takes neither ``batch_norm`` nor ``dropconnect``.
     sampling_rate : float, default 1.0
-        Learning rate of that distribution, above 0. Axis.
+        Learning rate of that distribution, above 0. It multiplies squared norms of derivatives:
+        where these are far above 1, the default soon draws one and the same sample only, and a much
+        smaller rate is needed. Axis.
     dropout : float, default 0.0
         Rate in [0, 1) of hidden units that are left out, anew for every sample and iteration; the
         others are multiplied by 1 / (1 - rate) ("Future Work": Dropout; Srivastava and others,

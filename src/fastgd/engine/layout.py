@@ -188,6 +188,7 @@ class Layout:
             "tau": (per_sample, np.float64),
             "chances": (per_sample, np.float64),
             "draws": (batch if drawn else 0, np.float64),
+            "drawn": (per_sample, np.float64),
         }
 
     def bytes(self, records: int) -> int:

@@ -120,6 +120,7 @@ class Block(NamedTuple):
     tau: Floats  # (N, R) flat: logarithms of the sampling distribution
     chances: Floats  # (N, R) flat: the distribution
     draws: Floats  # (samples of a batch, R) flat: what was drawn
+    drawn: Floats  # (N, R) flat: squared norms of what was drawn of each sample, summed up
 
 
 class Schedule(NamedTuple):

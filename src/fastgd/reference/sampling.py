@@ -78,10 +78,24 @@ class Adaptive:
     def learn(self, squared_norms: FloatArray) -> None:
         """Descend tau, given the squared norm of each draw's weighted derivative.
 
-        The derivative of log q_i by tau_k is 1 - q_k for k = i, else -q_k.
+        The derivative of log q_i by tau_k is 1 - q_k for k = i, else -q_k. With g_i the squared
+        norms of what was drawn of sample i, and G of all draws, that sums up to g_i - q_i * G; and
+        since the two may be far larger than their difference and tau, it is written as
+        g_i * (1 - q_i) - q_i * (G - g_i).
         """
-        drawn = np.bincount(self._drawn, squared_norms, minlength=self.samples)
-        self.tau += self._rate / self.batch_size * (drawn - self.odds() * squared_norms.sum())
+        drawn = np.zeros(self.samples)
+        np.add.at(drawn, self._drawn, squared_norms)
+        q = self.odds()
+        change = drawn * _others(q) - q * _others(drawn)
+        self.tau += self._rate / self.batch_size * change
+
+
+def _others(values: FloatArray) -> FloatArray:
+    """The sum of all others, for each: added up where most of the total would be taken off."""
+    others: FloatArray = values.sum() - values
+    largest = values.argmax()
+    others[largest] = np.delete(values, largest).sum()
+    return others
 
 
 def _column(weights: FloatArray | None) -> FloatArray | None:

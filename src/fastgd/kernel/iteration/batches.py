@@ -141,20 +141,43 @@ def _gradient_norm(one, layers, block, n):
 
 
 @njit(**INLINED)
+def _rest(one, values, samples, total):
+    """Return the sum of all values but one, if that one is above half the total."""
+    runs = runs_of(one)
+    rest = zeros(one)
+    for i in range(samples):
+        x = load(one, values, i * runs, 0)
+        rest = rest + select(x > 0.5 * total, 0.0, x)
+    return rest
+
+
+@njit(**INLINED)
 def learn_chances(batches, one, layers, block, schedule):
-    """Move tau along the gradient of the variance: samples with large gradients come up oftener."""
+    """Move tau along the gradient of the variance: samples with large gradients come up oftener.
+
+    With g_i the squared norms of what was drawn of sample i, and G of all draws, tau_i moves by
+    rate * (g_i - q_i * G). As q_i comes near 1, the difference and tau_i may be far smaller than
+    the two parts. So it is written as g_i * (1 - q_i) - q_i * (G - g_i), and what 1 or G is without
+    a sample that has more than half of it is a sum over the others.
+    """
     runs, samples = runs_of(one), schedule.samples
     rate = value(one, block.numbers, layers[0], batches.sampling_rate) / schedule.batch
+    for i in range(samples):
+        store(one, block.drawn, i * runs, 0, zeros(one))
     total = zeros(one)
     for n in range(schedule.batch):
         norm = _gradient_norm(one, layers, block, n)
         total = total + norm
-        store(one, block.scratch, 0, 0, rate * norm)
+        store(one, block.scratch, 0, 0, norm)
         for r in range(runs):
             i = int(block.draws[n * runs + r])
-            block.tau[i * runs + r] += block.scratch[r]
-    total = rate * total
+            block.drawn[i * runs + r] += block.scratch[r]
+    rest_of_one = _rest(one, block.chances, samples, 1.0)
+    rest_of_total = _rest(one, block.drawn, samples, total)
     for i in range(samples):
         chance = load(one, block.chances, i * runs, 0)
-        tau = load(one, block.tau, i * runs, 0)
-        store(one, block.tau, i * runs, 0, fma(-1.0 * chance, total, tau))
+        drawn = load(one, block.drawn, i * runs, 0)
+        others_chance = select(chance > 0.5, rest_of_one, 1.0 - chance)
+        others_drawn = select(drawn > 0.5 * total, rest_of_total, total - drawn)
+        change = drawn * others_chance - chance * others_drawn
+        store(one, block.tau, i * runs, 0, fma(rate, change, load(one, block.tau, i * runs, 0)))
