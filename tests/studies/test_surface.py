@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.kernel.calls import available_threads
+from fastgd.engine import session
+from fastgd.engine.session import available_threads
 from fastgd.optimizers import Adam
 
 TWO_LAYERS = np.array([[0, 1], [0, 1], [1, 0], [1, 0]], dtype=float), np.array([0, 0, 1, 1.0])
@@ -115,23 +116,22 @@ def test_batch_normalization_is_that_of_prediction(xor):
 
 def test_threads_never_change_a_bit(random_problem, monkeypatch):
     X, y = random_problem
-    module = sys.modules["fastgd.surface"]  # fastgd.surface itself is the function
-    measure, calls = module.measure_grid, []
+    measure, calls = session.calls.measure_grid, []
 
-    def spy(shapes, recipe, data, layers, blocks, schedule, grid, threads):
-        calls.append((len(blocks.numbers), threads, grid.last - grid.first))
-        measure(shapes, recipe, data, layers, blocks, schedule, grid, threads)
+    def spy(call, grid, threads):
+        calls.append((len(call.blocks.numbers), threads, grid.last - grid.first))
+        measure(call, grid, threads)
 
     def errors(**given):
         return fastgd.surface(
             X, y, start((5, 3, 2)), resolution=101, output="identity", **given
         ).errors
 
-    monkeypatch.setattr(module, "measure_grid", spy)
+    monkeypatch.setattr(session.calls, "measure_grid", spy)
     most = min(2, available_threads())
     one, several, all_ = errors(threads=1), errors(threads=most), errors()
     assert calls[:2] == [(1, 1, 101**2), (most, most, 101**2)]
-    monkeypatch.setattr(module, "CHUNK_SECONDS", 1e-9)  # a block in each call
+    monkeypatch.setattr(session, "CHUNK_SECONDS", 1e-9)  # a block in each call
     in_parts = errors(threads=1)
     assert {points for _, _, points in calls[4:-1]} == {calls[3][2]}
     assert calls[3][2] < 101
@@ -141,9 +141,7 @@ def test_threads_never_change_a_bit(random_problem, monkeypatch):
 def test_a_small_plane_wakes_no_thread(monkeypatch):
     X, y = TWO_LAYERS
     threads = []
-    monkeypatch.setattr(
-        sys.modules["fastgd.surface"], "measure_grid", lambda *given: threads.append(given[-1])
-    )
+    monkeypatch.setattr(session.calls, "measure_grid", lambda *given: threads.append(given[-1]))
     fastgd.surface(X, y, [np.zeros((2, 1))], resolution=41)
     assert threads == [1]
 

@@ -269,7 +269,12 @@ class Layout:
         alpha: NDArray[np.float64],
         values: NDArray[np.float64],
     ) -> None:
-        """Put runs into fresh blocks: (lanes, P) weights, (lanes, K) alpha, (lanes, VALUES)."""
+        """Put runs into fresh blocks: (runs, P) weights, (runs, K) alpha, (runs, VALUES).
+
+        Lanes that are left over get the last run once more.
+        """
+        lanes = np.minimum(np.arange(len(block.numbers) * self.runs), len(weights) - 1)
+        weights, alpha, values = weights[lanes], alpha[lanes], values[lanes]
         at = 0
         for part in self._layers(block.numbers):
             width = part.shape[1]
@@ -293,11 +298,22 @@ class Layout:
             target.reshape(blocks, -1, self.runs)[:] = _by_run(moved, self.runs)
         return block
 
+    def address(self, place: tuple[int, int, int]) -> int:
+        """Where the runs of a block have the parameter (layer, row, column) in its numbers."""
+        k, row, column = place
+        layer = Layer(*self.table[k].tolist())
+        return layer.weights + (row * layer.outputs + column) * self.runs
+
     @cached_property
     def places(self) -> NDArray[np.int64]:
         """(P,) where a single run has its parameters in ``Block.numbers``."""
         places: NDArray[np.int64] = self._gather(np.arange(self.parameters)[None])[0]
         return places
+
+    @property
+    def derivative(self) -> int:
+        """From a parameter to its derivative, where that is what the optimizer keeps."""
+        return self._states
 
     def weights(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         """(lanes, P) weights, from ``Block.numbers`` or ``kept``."""

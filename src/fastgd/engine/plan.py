@@ -1,7 +1,7 @@
 """How the runs of one network are worked off: waves of blocks, each in chunks of iterations."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -12,15 +12,10 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import check_data
 from fastgd.arguments.options import Method
 from fastgd.arguments.values import check_count
-from fastgd.engine.layout import Layout, pad
-from fastgd.engine.lowering import PATIENCE, TOLERANCE, Column, base_values, column, recipe_of
+from fastgd.engine.layout import Layout
+from fastgd.engine.lowering import Column, column
 from fastgd.engine.network import Network, layer_sizes
-from fastgd.kernel.block import SEED, Block, Data, Schedule
-from fastgd.kernel.calls import train_blocks
-from fastgd.kernel.lanes import ROWS, runs_side_by_side
-
-CHUNK_SECONDS = 0.05
-"""Aim for one call of the kernel: Ctrl-C and progress live between calls."""
+from fastgd.engine.session import CHUNK_SECONDS, Runs, Session
 
 WAVE_BYTES = 64 * 1024**2
 """Blocks that are in the kernel's hands at a time take no more than this, or one per thread."""
@@ -33,11 +28,6 @@ LOOK_SECONDS = 1e-3
 
 BLOCKS_PER_THREAD = 16
 """A thread has at least so many to go on with, so that threads seldom wait for each other."""
-
-
-def block_seconds(layout: Layout, samples: int) -> float:
-    """A guess for one iteration of a block over so many samples: too long for large networks."""
-    return 6e-8 + 1.5e-10 * samples * layout.network.parameters * layout.runs
 
 
 @dataclass(frozen=True)
@@ -124,8 +114,7 @@ class Plan:
     """
 
     task: Task
-    layout: Layout
-    method: Method
+    session: Session
     alpha: NDArray[np.float64]  # (alphas, K)
     columns: tuple[Column, ...]  # the other axes of values
     starts: int
@@ -149,15 +138,29 @@ class Plan:
         count = len(alpha) * starts
         for _, numbers in columns:
             count *= len(numbers)
-        layout = Layout.plan(
+        session = Session.make(
             network,
-            side_by_side or runs_side_by_side(count, network.parameters),
-            len(task.X),
-            recipe_of(method, values, record_weights),
-            method.batch_size or 0,
-            method.summary or 1,
+            method,
+            task.X,
+            task.y,
+            count,
+            axes=values,
+            side_by_side=side_by_side,
+            iterations=task.iterations,
+            record_every=task.record_every,
+            record_weights=record_weights,
         )
-        return cls(task, layout, method, alpha, columns, starts, threads)
+        return cls(task, session, alpha, columns, starts, threads)
+
+    @property
+    def method(self) -> Method:
+        """The options that all runs share."""
+        return self.session.method
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything of a block is."""
+        return self.session.layout
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -183,24 +186,9 @@ class Plan:
         return self.blocks * self.task.iterations
 
     @property
-    def batch(self) -> int:
-        """Samples of a batch."""
-        return self.method.batch_size or len(self.task.X)
-
-    @property
-    def epoch(self) -> int:
-        """Iterations of an epoch."""
-        return -(-len(self.task.X) // self.batch)
-
-    @property
-    def seconds(self) -> float:
-        """A guess for one iteration of a block, to begin with."""
-        return block_seconds(self.layout, self.batch)
-
-    @property
     def wave(self) -> int:
         """Blocks in the kernel's hands at a time: as many as a call has time and memory for."""
-        in_time = int(CHUNK_SECONDS / (self.seconds * self.task.iterations))
+        in_time = int(CHUNK_SECONDS / (self.session.seconds * self.task.iterations))
         fitting = WAVE_BYTES // self.layout.bytes(self.task.records) // self.threads
         per_thread = min(max(in_time, BLOCKS_PER_THREAD), fitting)
         return min(self.blocks, self.threads * max(1, per_thread))
@@ -213,11 +201,8 @@ class Plan:
             kept += 8 * self.task.records * parameters
         # Twice the errors: a sweep joins those of its networks.
         results = self.runs * (16 * (self.task.records + self.layout.watched + 5) + kept)
-        values = (len(self.task.X) + ROWS) * (self.task.inputs + 1 + 2 * self.task.outputs)
         # Twice the wave: its survivors are packed into fresh blocks.
-        wave = 2 * self.wave * self.layout.bytes(self.task.records)
-        samples = 16 * values * self.layout.data_runs
-        return results + 16 * self.starts * parameters + samples + wave
+        return results + 16 * self.starts * parameters + self.session.bytes(2 * self.wave)
 
     def run(
         self,
@@ -233,44 +218,35 @@ class Plan:
         trained = Trained.empty(
             self.runs, self.task.records, layout.watched, kept, recorded, first.shape[1]
         )
-        data = pad(
-            self.task.X,
-            self.task.y,
-            self.method.sample_weight,
-            bias=layout.network.bias,
-            runs=layout.data_runs,
-        )
+        # A session of its own: its padded samples go when these runs are done, while plans stay.
+        session = replace(self.session)
         width = self.wave * layout.runs
         for begin in range(0, self.runs, width):
             owners = np.arange(begin, min(self.runs, begin + width))
-            self._train(owners, first, seeds, data, trained, advance)
+            self._train(session, owners, first, seeds, trained, advance)
         return trained
 
     def _load(
-        self, runs: NDArray[np.int64], first: NDArray[np.float64], seeds: NDArray[np.float64]
-    ) -> Block:
-        """Fresh blocks with these runs; lanes that are left over train the last one once more."""
-        layout = self.layout
-        blocks = -(-len(runs) // layout.runs)
-        lanes = runs[np.minimum(np.arange(blocks * layout.runs), len(runs) - 1)]
-        alpha, *others, start = np.unravel_index(lanes, self.shape)
-        values = np.tile(base_values(self.method), (len(lanes), 1))
-        for (places, numbers), index in zip(self.columns, others, strict=True):
-            values[:, places] = numbers[index]
-        values[:, SEED] = seeds[start]
-        if self.method.summary is None:
-            off = (values[:, TOLERANCE] == 0) & np.isinf(values[:, PATIENCE])
-            values[off, TOLERANCE] = -1.0
-        block = layout.allocate(blocks, self.task.records)
-        layout.load(block, first[start], self.alpha[alpha], values)
-        return block
+        self,
+        session: Session,
+        runs: NDArray[np.int64],
+        first: NDArray[np.float64],
+        seeds: NDArray[np.float64],
+    ) -> Runs:
+        """These runs, at their beginning."""
+        alpha, *others, start = np.unravel_index(runs, self.shape)
+        columns = [
+            (places, numbers[index])
+            for (places, numbers), index in zip(self.columns, others, strict=True)
+        ]
+        return session.load(first[start], self.alpha[alpha], columns, seeds[start])
 
     def _train(
         self,
+        session: Session,
         owners: NDArray[np.int64],
         first: NDArray[np.float64],
         seeds: NDArray[np.float64],
-        data: Data,
         trained: Trained,
         advance: Callable[[int], None],
     ) -> None:
@@ -279,38 +255,29 @@ class Plan:
         Runs that are over leave: once half of the blocks would do, the others are packed into so
         many, and the work is the sum of what the runs need.
         """
-        layout, iterations = self.layout, self.task.iterations
-        block = self._load(owners, first, seeds)
-        blocks = len(block.numbers)
+        iterations, blocks = self.task.iterations, -(-len(owners) // self.layout.runs)
+        runs = self._load(session, owners, first, seeds)
         busiest = -(-blocks // self.threads)
-        step = max(1, self._step(1 / (self.seconds * busiest), blocks))
+        step = max(1, self._step(1 / (session.seconds * busiest), blocks))
         at = 0
         while at <= iterations and len(owners):  # number `iterations` measures the final error
             last = min(at + step, iterations + 1)
             began = perf_counter()
-            train_blocks(
-                layout.shapes,
-                layout.recipe,
-                data,
-                layout.table,
-                block,
-                self._schedule(at, last),
-                self.threads,
-            )
+            runs.run(at, last, self.threads)
             speed = (last - at) / max(perf_counter() - began, 1e-9)
             advance((min(last, iterations) - min(at, iterations)) * blocks)
             # Not much longer than the last one: the first call may have compiled, the next be slow.
-            step = max(1, min(self._step(speed, len(block.numbers)), 4 * step))
+            step = max(1, min(self._step(speed, runs.blocks), 4 * step))
             at = last
-            over = block.ended.ravel()[: len(owners)] >= 0
+            over = runs.ended[: len(owners)] >= 0
             going = np.flatnonzero(~over)
-            if len(going) == 0 or -(-len(going) // layout.runs) <= len(block.numbers) // 2:
-                self._collect(block, np.flatnonzero(over), owners, trained)
+            if len(going) == 0 or -(-len(going) // self.layout.runs) <= runs.blocks // 2:
+                self._collect(runs, np.flatnonzero(over), owners, trained)
                 owners = owners[going]
                 if len(going):
-                    block = layout.pack(block, going, self.task.records)
+                    runs = runs.pack(going)
         if len(owners):
-            self._collect(block, np.arange(len(owners)), owners, trained)
+            self._collect(runs, np.arange(len(owners)), owners, trained)
         advance((iterations - min(at, iterations)) * blocks)
 
     def _step(self, speed: float, blocks: int) -> int:
@@ -320,56 +287,26 @@ class Plan:
         shortest = int(speed * LOOK_SECONDS)
         return min(int(speed * CHUNK_SECONDS), max(shortest, self.task.iterations // LOOKS))
 
-    def _schedule(self, first: int, last: int) -> Schedule:
-        weight = self.method.sample_weight
-        total = len(self.task.X) if weight is None else float(weight.sum())
-        return Schedule(
-            first=first,
-            last=last,
-            iterations=self.task.iterations,
-            record_every=self.task.record_every,
-            group=self.layout.group,
-            values=float(total * self.task.outputs),
-            samples=len(self.task.X),
-            batch=self.batch,
-            epoch=self.epoch,
-            window=self.layout.window,
-            kept=self.layout.kept,
-            shuffle=int(self.method.shuffle),
-            shuffle_seed=self.method.shuffle_seed,
-        )
-
     def _collect(
-        self,
-        block: Block,
-        lanes: NDArray[np.int64],
-        owners: NDArray[np.int64],
-        trained: Trained,
+        self, runs: Runs, lanes: NDArray[np.int64], owners: NDArray[np.int64], trained: Trained
     ) -> None:
         """Write down what the runs in these lanes have come to."""
-        layout, records = self.layout, self.task.records
-        ended, final = block.ended.ravel()[lanes], block.final.ravel()[lanes]
-        over, runs = ended >= 0, owners[lanes]
-
-        def now(live: NDArray[Any], put_away: NDArray[Any]) -> NDArray[Any]:
-            return np.where(over[:, None], put_away[lanes], live[lanes])
-
-        errors = layout.errors(block)[lanes]
+        records, iterations = self.task.records, self.task.iterations
+        ended, final, errors = runs.ended[lanes], runs.final[lanes], runs.errors()[lanes]
+        over, whose = ended >= 0, owners[lanes]
         # A run whose weights have just overflowed has no error after that.
-        last = np.where(over, ended - np.isnan(final), self.task.iterations)
+        last = np.where(over, ended - np.isnan(final), iterations)
         reached = self.task.recorded <= last[:, None]
-        trained.errors[runs] = np.where(reached, errors[:, :records], np.nan)
-        trained.final_error[runs] = np.where(over, final, errors[:, records])
-        trained.iterations[runs] = np.where(over, ended, self.task.iterations)
-        trained.outcome[runs] = block.outcome.ravel()[lanes]
-        changes = now(layout.changes(block.changes), layout.changes(block.kept_changes))
-        trained.total_changes[runs] = changes[:, layout.network.counted].sum(axis=1)
-        if layout.watched:
-            trained.watch[runs] = now(layout.watch(block.numbers), layout.watch(block.kept))
+        trained.errors[whose] = np.where(reached, errors[:, :records], np.nan)
+        trained.final_error[whose] = np.where(over, final, errors[:, records])
+        trained.iterations[whose] = np.where(over, ended, iterations)
+        trained.outcome[whose] = runs.outcome[lanes]
+        changes = runs.changes()[lanes]
+        trained.total_changes[whose] = changes[:, self.layout.network.counted].sum(axis=1)
+        if self.layout.watched:
+            trained.watch[whose] = runs.watch()[lanes]
         if len(trained.weights):
-            kept = now(layout.weights(block.numbers), layout.weights(block.kept))
-            trained.weights[runs] = kept
-            trained.changes[runs] = changes
+            trained.weights[whose] = runs.parameters()[lanes]
+            trained.changes[whose] = changes
         if len(trained.path):
-            path = layout.path(block, records)[lanes]
-            trained.path[runs] = np.where(reached[:, :, None], path, np.nan)
+            trained.path[whose] = np.where(reached[:, :, None], runs.path()[lanes], np.nan)

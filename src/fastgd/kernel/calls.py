@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -55,31 +56,74 @@ def available_threads() -> int:
     return threads
 
 
-def train_blocks(
-    shapes: Shapes,
-    recipe: Recipe,
-    data: Data,
-    layers: NDArray[np.int64],
-    blocks: Block,
-    schedule: Schedule,
-    threads: int,
-) -> None:
-    """Run all blocks through the schedule on so many threads.
+class Call(NamedTuple):
+    """What the kernel is called with."""
+
+    shapes: Shapes
+    recipe: Recipe
+    data: Data
+    layers: NDArray[np.int64]  # a row per layer, see Layer
+    blocks: Block  # a leading axis of blocks on every array
+    schedule: Schedule
+
+    @property
+    def facts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Samples, layers and blocks as compiled code takes them; they must outlive it."""
+        return encode(self.data), self.layers, encode(self.blocks, len(self.blocks.numbers))
+
+    def compiled(self) -> Any:
+        """The code for it, from the cache if it is there."""
+        return compiled(self.shapes, self.recipe, *self.facts, 0, encode(self.schedule))
+
+
+def train_blocks(call: Call, threads: int) -> None:
+    """Run all blocks through the schedule on so many threads at most.
 
     A forked child has none of its parent's threads, and GNU OpenMP ends a child that asks for them:
     there the blocks run one after the other, to the same bits.
     """
     _check_arithmetic()
-    count = len(blocks.numbers)
+    count = len(call.blocks.numbers)
     threads = _allowed(threads, count)
-    facts = encode(data), layers, encode(blocks, count)
+    facts, schedule = call.facts, encode(call.schedule)
     if threads == 1:
         for b in range(count):
-            descend(shapes, recipe, *facts, b, encode(schedule))
+            descend(call.shapes, call.recipe, *facts, b, schedule)
         return
-    address = address_of(compiled(shapes, recipe, *facts, 0, encode(schedule)))
+    address = address_of(call.compiled())
     with _started(threads):
-        descend_all(address, *facts, encode(schedule))
+        descend_all(address, *facts, schedule)
+
+
+def measure_grid(call: Call, grid: Grid, threads: int) -> None:
+    """Measure the points of a grid with the runs of these blocks, on so many threads at most."""
+    _check_arithmetic()
+    count = len(call.blocks.numbers)
+    threads = _allowed(threads, count)
+    arguments = address_of(call.compiled()), *call.facts, encode(call.schedule), encode(grid)
+    if threads == 1:
+        for b in range(count):
+            measure(*arguments, b)
+        return
+    with _started(threads):
+        measure_all(*arguments)
+
+
+def bind(call: Call) -> Callable[[], None]:
+    """Return what runs the only block through the schedule, and run it once.
+
+    Numba's dispatcher looks up the types of all arguments at every call: 55 us. This call has them
+    already: 0.7 us.
+    """
+    train_blocks(call, threads=1)
+    entry = call.compiled().entry_point
+    shapes, recipe, facts, schedule = call.shapes, call.recipe, call.facts, encode(call.schedule)
+
+    def again(_alive: object = call) -> None:
+        _check_arithmetic()
+        entry(shapes, recipe, *facts, 0, schedule)
+
+    return again
 
 
 def roll_balls(slope: Callable[[float], float], balls: Balls, rules: Rules, threads: int) -> None:
@@ -96,31 +140,6 @@ def roll_balls(slope: Callable[[float], float], balls: Balls, rules: Rules, thre
             roll_at_once(*arguments)
         except SystemError as error:  # what the user's own function has raised in a thread
             raise error.__cause__ or error from None
-
-
-def measure_grid(
-    shapes: Shapes,
-    recipe: Recipe,
-    data: Data,
-    layers: NDArray[np.int64],
-    blocks: Block,
-    schedule: Schedule,
-    grid: Grid,
-    threads: int,
-) -> None:
-    """Measure the points of a grid with the runs of these blocks, on so many threads at most."""
-    _check_arithmetic()
-    count = len(blocks.numbers)
-    threads = _allowed(threads, count)
-    facts = encode(data), layers, encode(blocks, count)
-    address = address_of(compiled(shapes, recipe, *facts, 0, encode(schedule)))
-    arguments = address, *facts, encode(schedule), encode(grid)
-    if threads == 1:
-        for b in range(count):
-            measure(*arguments, b)
-        return
-    with _started(threads):
-        measure_all(*arguments)
 
 
 def _allowed(threads: int, blocks: int) -> int:
@@ -140,27 +159,3 @@ def _started(threads: int) -> Iterator[None]:
             yield
         finally:
             numba.set_num_threads(before)
-
-
-def bind(
-    shapes: Shapes,
-    recipe: Recipe,
-    data: Data,
-    layers: NDArray[np.int64],
-    blocks: Block,
-    schedule: Schedule,
-) -> Callable[[], None]:
-    """Return what runs the only one of ``blocks`` through the schedule, and run it once.
-
-    Numba's dispatcher looks up the types of all arguments at every call: 55 us. This call has them
-    already: 0.7 us.
-    """
-    train_blocks(shapes, recipe, data, layers, blocks, schedule, threads=1)
-    facts = encode(data), layers, encode(blocks, 1), 0, encode(schedule)
-    entry = compiled(shapes, recipe, *facts).entry_point
-
-    def call(_alive: object = (data, blocks)) -> None:
-        _check_arithmetic()
-        entry(shapes, recipe, *facts)
-
-    return call

@@ -1,8 +1,7 @@
 """surface(): the error of a network over a grid of two of its weights, the others held."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -15,16 +14,9 @@ from fastgd.arguments.messages import did_you_mean, listed, shown
 from fastgd.arguments.options import Method
 from fastgd.arguments.plane import Weight, check_spans, check_two_weights
 from fastgd.arguments.values import check_count, check_flag, check_threads
-from fastgd.engine.layout import Layout, pad
-from fastgd.engine.lowering import base_values, recipe_of
 from fastgd.engine.network import Network, Parts, Weights
-from fastgd.engine.plan import CHUNK_SECONDS, block_seconds
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.session import schedule_of
-from fastgd.kernel.block import Block, Layer
-from fastgd.kernel.calls import available_threads, measure_grid
-from fastgd.kernel.grid import Grid
-from fastgd.kernel.lanes import runs_side_by_side
+from fastgd.engine.session import Session, available_threads
 from fastgd.training.results import Run
 
 THREAD_SECONDS = 1e-4
@@ -244,34 +236,20 @@ def surface(
     bar = check_flag("progress", progress)
 
     count = resolution**2
-    layout = Layout.plan(
-        network,
-        runs_side_by_side(count, network.parameters),
-        len(inputs),
-        recipe_of(method, {}),
-    )
-    needed = -(-count // layout.runs) * block_seconds(layout, len(inputs))
+    session = Session.make(network, method, inputs, targets, count)
+    side_by_side = session.layout.runs
+    needed = -(-count // side_by_side) * session.seconds
     threads = min(threads, max(1, int(needed / THREAD_SECONDS)))
-    samples = 16 * (inputs.size + 2 * targets.size)
-    check_memory(8 * count + threads * layout.bytes(records=0) + samples, "the surface")
+    check_memory(8 * count + session.bytes(threads), "the surface")
     across, up = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
-    block = layout.allocate(threads, records=0)
-    lanes = threads * layout.runs
-    layout.load(
-        block,
-        np.tile(network.row(parts), (lanes, 1)),
-        np.ones((lanes, network.layers)),
-        np.tile(base_values(method), (lanes, 1)),
-    )
-    x_at, y_at = (_address(layout, place) for place in places)
-    grid = Grid(across, up, np.empty(count), x_at, y_at, first=0, last=0)
+    runs = session.load(np.tile(network.row(parts), (threads * side_by_side, 1)))
     with progress_bar(bar, count, unit="points") as advance:
-        _measure(layout, method, inputs, targets, block, grid, threads, advance)
+        errors = runs.grid(across, up, places, threads, advance)
     return Surface(
         axes=places,
         x=across,
         y=up,
-        errors=grid.errors.reshape(resolution, resolution),
+        errors=errors,
         weights=parts.weights,
         biases=parts.biases,
         samples=len(inputs),
@@ -307,45 +285,3 @@ def _network(
     if method.bias and not biases:
         biases = tuple(np.zeros(layer.shape[1]) for layer in weights)
     return Parts(weights, biases, normalization), method
-
-
-def _address(layout: Layout, place: Weight) -> int:
-    """Where the block's runs have this weight."""
-    k, row, column = place
-    layer = Layer(*layout.table[k].tolist())
-    return layer.weights + (row * layer.outputs + column) * layout.runs
-
-
-def _measure(
-    layout: Layout,
-    method: Method,
-    X: NDArray[np.float64],
-    y: NDArray[np.float64],
-    block: Block,
-    grid: Grid,
-    threads: int,
-    advance: Callable[[int], None],
-) -> None:
-    """Fill in the grid's errors, in calls of about CHUNK_SECONDS."""
-    weight = method.sample_weight
-    total = len(X) if weight is None else float(weight.sum())
-    data = pad(X, y, weight, bias=layout.network.bias)
-    schedule = schedule_of(layout, iterations=0, values=float(total * y.shape[1]))
-    count, at = len(grid.errors), 0
-    speed = layout.runs * threads / block_seconds(layout, len(X))
-    while at < count:
-        last = min(at + max(layout.runs, int(speed * CHUNK_SECONDS)), count)
-        began = perf_counter()
-        measure_grid(
-            layout.shapes,
-            layout.recipe,
-            data,
-            layout.table,
-            block,
-            schedule,
-            grid._replace(first=at, last=last),
-            threads,
-        )
-        speed = (last - at) / max(perf_counter() - began, 1e-9)
-        advance(last - at)
-        at = last

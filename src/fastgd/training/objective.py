@@ -12,15 +12,9 @@ from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.values import check_seed
-from fastgd.engine.layout import Layout, pad, up
-from fastgd.engine.lowering import base_values, choice_of, recipe_of
 from fastgd.engine.network import Network, Parts, first_weights, flatten, layer_sizes
-from fastgd.engine.session import schedule_of
-from fastgd.kernel.block import Layer
-from fastgd.kernel.calls import bind
+from fastgd.engine.session import Session
 from fastgd.kernel.forking import ForkSafeLock
-from fastgd.kernel.lanes import ROWS
-from fastgd.kernel.language.choice import Choice
 from fastgd.training.results import Run
 
 FloatArray = NDArray[np.float64]
@@ -96,37 +90,21 @@ class Objective:
     """
 
     def __init__(self, X: FloatArray, y: FloatArray, network: Network, method: Method) -> None:
-        # Always with a penalty, maybe of 0: then other values of l1 and l2 compile nothing.
-        recipe = recipe_of(method, {})
-        recipe = recipe._replace(
-            optimizer=Choice("Derivative"),
-            features=recipe.features.replaced(penalty=choice_of("on", "penalty")),
-        )
-        # All samples are one group, so that their outputs stand there after a call.
-        layout = Layout(network, 1, len(X), up(len(X), ROWS), recipe)
-        check_memory(layout.bytes(records=1), "the objective")
+        session = Session.of_derivative(network, method, X, y)
+        check_memory(session.bytes(1), "the objective")
         self.network = network
         self.method = method
         self._lock = ForkSafeLock()
         weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
         self._importance = np.repeat(weight[:, None], y.shape[1], axis=1)
         self._y = y.copy()
-
-        block = layout.allocate(1, records=1)
-        start = np.zeros((1, network.parameters))
-        layout.load(block, start, np.ones((1, network.layers)), base_values(method)[None])
-        self._pass = bind(
-            layout.shapes,
-            recipe,
-            pad(X, y, method.sample_weight, bias=network.bias),
-            layout.table,
-            block,
-            schedule_of(layout, iterations=1, values=float(self._importance.sum())),
-        )
+        runs = session.load(np.zeros((1, network.parameters)))
+        self._pass = runs.bind()
+        block, layout = runs.block, session.layout
         self._numbers = block.numbers[0]
         self._errors = block.errors[0]
         self._parameters = layout.places
-        self._g = layout.places + Layer(*layout.table[0]).states
+        self._g = layout.places + layout.derivative
         top = network.layers - 1
         self._outputs = layout.values_of(block, top)[: len(X)]
         self._below = layout.values_of(block, top - 1)[: len(X)] if top else X.copy()

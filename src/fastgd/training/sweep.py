@@ -15,8 +15,8 @@ from fastgd.arguments.values import check_flag, check_seeds, check_threads
 from fastgd.engine.network import Weights, all_first_weights, flatten
 from fastgd.engine.plan import Plan, Task, Trained, network_of
 from fastgd.engine.progress import progress_bar
+from fastgd.engine.session import available_threads
 from fastgd.engine.summaries import summarise
-from fastgd.kernel.calls import available_threads
 from fastgd.training.results import STATUS, Summary, Sweep
 
 

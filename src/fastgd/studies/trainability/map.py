@@ -26,7 +26,7 @@ from fastgd.arguments.values import (
     check_threads,
 )
 from fastgd.engine.progress import progress_bar
-from fastgd.kernel.calls import available_threads
+from fastgd.engine.session import available_threads
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
 from fastgd.studies.trainability.mean_field import (
     ACTIVATIONS,
