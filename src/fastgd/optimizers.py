@@ -7,12 +7,87 @@ with state of their shapes. The formulas are PyTorch's.
 
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array, which is an axis with the field's
 name: ``Momentum(mu=[0.5, 0.9])`` gives the axis ``mu``.
+
+A class here has all the facts of an optimizer but its step, which stands by its name in
+``kernel/iteration/optimizers.py`` and once more in ``reference/optimizers.py``.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
 
-class GradientDescent(NamedTuple):
+class Hyperparameter(NamedTuple):
+    """What a field of an optimizer is: its default, the interval of its values, and in words."""
+
+    default: float
+    interval: str
+    words: str
+
+
+def hyperparameter(*, default: float, interval: str, words: str) -> Any:
+    """Declare such a field."""
+    return field(default=default, metadata={"said": Hyperparameter(default, interval, words)})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter,))
+class Optimizer:
+    """What all optimizers have in common: values in named fields, which can't be changed.
+
+    Two are equal if they are of one class and their fields are. The names of what a class says
+    about its fields are those of a NamedTuple.
+    """
+
+    command: ClassVar[str]
+    """The name on the command line."""
+
+    race_alpha: ClassVar[float]
+    """The alpha in :func:`fastgd.race`.
+
+    It is the one of 0.001, 0.002, 0.005, 0.01, ..., 500 that leaves the smallest mean error on the
+    article's 3-4-1 network after 1000 iterations, over the seeds 1 to 64.
+    """
+
+    states: ClassVar[int]
+    """Numbers kept for each parameter, 0 at first."""
+
+    kept: ClassVar[Mapping[str, float]]
+    """Numbers kept for each run, with what they are at first."""
+
+    hyperparameters: ClassVar[Mapping[str, Hyperparameter]]
+    _fields: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(
+        cls,
+        *,
+        command: str,
+        race_alpha: float,
+        states: int = 0,
+        kept: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        """Make a class with fields, and write down its facts."""
+        made: Any = dataclass(frozen=True, eq=False)(cls)
+        cls.command, cls.race_alpha, cls.states, cls.kept = command, race_alpha, states, kept
+        cls.hyperparameters = {known.name: known.metadata["said"] for known in fields(made)}
+        cls._fields = tuple(cls.hyperparameters)
+
+    def _asdict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._fields}
+
+    def _replace(self, **values: Any) -> Self:
+        return replace(self, **values)  # type: ignore[type-var]
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other) or not isinstance(other, Optimizer):
+            return NotImplemented
+        return self._asdict() == other._asdict()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._asdict().values()))
+
+
+class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):
     """The article's own update: a step along the gradient.
 
     w = w + alpha * g. It keeps no state.
@@ -34,7 +109,7 @@ class GradientDescent(NamedTuple):
     """
 
 
-class Momentum(NamedTuple):
+class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
     """A step along a velocity that remembers the gradients before.
 
     v = mu * v + g, then w = w + alpha * v. It keeps the velocity v, an (inputs, outputs) array per
@@ -61,10 +136,10 @@ class Momentum(NamedTuple):
     0.033
     """
 
-    mu: Any = 0.9
+    mu: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Momentum that stays")
 
 
-class Nesterov(NamedTuple):
+class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
     """Momentum that looks ahead: the step is where the velocity would be after one more gradient.
 
     v = mu * v + g, then w = w + alpha * (g + mu * v). It keeps the velocity v, an (inputs, outputs)
@@ -92,10 +167,10 @@ class Nesterov(NamedTuple):
     0.032
     """
 
-    mu: Any = 0.9
+    mu: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Momentum that stays")
 
 
-class AdaGrad(NamedTuple):
+class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
     """Each weight's step is divided by the root of the sum of all its squared gradients.
 
     s = s + g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the sum s, an (inputs,
@@ -122,10 +197,10 @@ class AdaGrad(NamedTuple):
     0.063
     """
 
-    epsilon: Any = 1e-10
+    epsilon: Any = hyperparameter(default=1e-10, interval="(0, inf)", words="Keeps divisors from 0")
 
 
-class AdaDelta(NamedTuple):
+class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     """Each weight's step has the size of its recent steps, so that alpha = 1 suits most networks.
 
     s = rho * s + (1 - rho) * g * g, the step d = sqrt(u + epsilon) / sqrt(s + epsilon) * g, then
@@ -154,11 +229,11 @@ class AdaDelta(NamedTuple):
     0.049
     """
 
-    rho: Any = 0.9
-    epsilon: Any = 1e-6
+    rho: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Mean square that stays")
+    epsilon: Any = hyperparameter(default=1e-6, interval="(0, inf)", words="Keeps divisors from 0")
 
 
-class RMSProp(NamedTuple):
+class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
     """Each weight's step is divided by the root of the recent mean of its squared gradients.
 
     s = rho * s + (1 - rho) * g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the mean
@@ -186,11 +261,17 @@ class RMSProp(NamedTuple):
     0.02
     """
 
-    rho: Any = 0.99
-    epsilon: Any = 1e-8
+    rho: Any = hyperparameter(default=0.99, interval="[0, 1)", words="Mean square that stays")
+    epsilon: Any = hyperparameter(default=1e-8, interval="(0, inf)", words="Keeps divisors from 0")
 
 
-class Adam(NamedTuple):
+class Adam(
+    Optimizer,
+    command="adam",
+    race_alpha=0.1,
+    states=2,
+    kept={"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0},
+):
     """Momentum and RMSProp together, both corrected for their start at 0.
 
     m = beta1 * m + (1 - beta1) * g and s = beta2 * s + (1 - beta2) * g * g, then w = w + alpha /
@@ -222,19 +303,12 @@ class Adam(NamedTuple):
     0.004
     """
 
-    beta1: Any = 0.9
-    beta2: Any = 0.999
-    epsilon: Any = 1e-8
+    beta1: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Mean that stays")
+    beta2: Any = hyperparameter(default=0.999, interval="[0, 1)", words="Mean square that stays")
+    epsilon: Any = hyperparameter(default=1e-8, interval="(0, inf)", words="Keeps divisors from 0")
 
 
-Optimizer = GradientDescent | Momentum | Nesterov | AdaGrad | AdaDelta | RMSProp | Adam
+ALL: tuple[type[Optimizer], ...] = tuple(Optimizer.__subclasses__())
+"""In the order of their classes."""
 
-ALL: tuple[type[Optimizer], ...] = (
-    GradientDescent,
-    Momentum,
-    Nesterov,
-    AdaGrad,
-    AdaDelta,
-    RMSProp,
-    Adam,
-)
+BY_COMMAND = {kind.command: kind for kind in ALL}

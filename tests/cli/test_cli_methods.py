@@ -8,10 +8,19 @@ import pytest
 
 import fastgd
 from fastgd.arguments.options import STRUCTURES, VALUES, Options
-from fastgd.arguments.wording import OPTIMIZERS, many, options_text, value_text
+from fastgd.arguments.wording import many, options_text, value_text
 from fastgd.cli import main
 from fastgd.cli.methods import read_method, takes_method
-from fastgd.optimizers import ALL, AdaDelta, AdaGrad, Adam, GradientDescent, Momentum, Nesterov
+from fastgd.optimizers import (
+    ALL,
+    BY_COMMAND,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    GradientDescent,
+    Momentum,
+    Nesterov,
+)
 
 XOR = "a,b,bias,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
 
@@ -129,8 +138,8 @@ def test_others_take_one(run, name):
 
 
 def test_optimizers_by_name():
-    assert tuple(OPTIMIZERS.values()) == ALL
-    for name, kind in OPTIMIZERS.items():
+    assert tuple(BY_COMMAND.values()) == ALL
+    for name, kind in BY_COMMAND.items():
         for typed in (name, name.upper(), name.replace("_", "-"), kind.__name__):
             made = read(optimizer=typed)["optimizer"]
             assert (type(made), made) == (kind, kind())

@@ -13,11 +13,10 @@ from fastgd.arguments.messages import length, shown
 # itself, as given and once more as checked.
 _AXIS_BYTES = 80
 
-# What could be taken for an axis, but is one value of the argument. An optimizer is a tuple.
+# What could be taken for an axis, but is one value of the argument.
 _SINGLE: dict[str, type] = {
     "hidden_size": tuple,
     "alpha": tuple,
-    "optimizer": tuple,
     "activation": str,
     "output": str,
     "loss": str,

@@ -341,8 +341,12 @@ def _checked_axis(name: str, axis: list[object]) -> list[Any]:
 
 def _checked_optimizer(value: object) -> Optimizer:
     if isinstance(value, ALL):
-        numbers = value._asdict().items()
-        return type(value)(*(check_number(*pair, _RULES[pair[0]]) for pair in numbers))
+        return value._replace(
+            **{
+                name: check_number(name, field, _RULES[name])
+                for name, field in value._asdict().items()
+            }
+        )
     calls = [f"{kind.__name__}()" for kind in ALL]
     word = value.__name__ if isinstance(value, type) else value if isinstance(value, str) else ""
     raise TypeError(
@@ -399,5 +403,5 @@ def _check_batch_norm(method: Method, samples: int, hiddens: Sequence[tuple[int,
 
 
 def _same(value: object, default: object) -> bool:
-    # Optimizers are tuples, and Momentum(mu=0.9) == Nesterov(mu=0.9).
+    # True == 1, and sample weights are an array where the default is None.
     return type(value) is type(default) and value == default

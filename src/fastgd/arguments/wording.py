@@ -2,31 +2,10 @@
 
 from typing import Any
 
-from fastgd.optimizers import (
-    ALL,
-    AdaDelta,
-    AdaGrad,
-    Adam,
-    GradientDescent,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSProp,
-)
+from fastgd.optimizers import ALL, Optimizer
 
 LISTED = 20
 """Names in a list that are shown at most."""
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "gradient_descent": GradientDescent,
-    "momentum": Momentum,
-    "nesterov": Nesterov,
-    "adagrad": AdaGrad,
-    "adadelta": AdaDelta,
-    "rmsprop": RMSProp,
-    "adam": Adam,
-}
-"""The optimizers, by the names they have on the command line."""
 
 _COUNTED = (
     "hidden_size", "optimizer", "activation", "output", "loss", "batch_size", "alpha", "seed"
@@ -69,12 +48,6 @@ def layers_text(hidden_size: tuple[int, ...]) -> str:
     return joined(hidden_size, "x") or "none"
 
 
-def optimizer_name(optimizer: Optimizer | type[Optimizer]) -> str:
-    """The name of an optimizer, or of a kind of them, on the command line."""
-    kind = optimizer if isinstance(optimizer, type) else type(optimizer)
-    return next(name for name, known in OPTIMIZERS.items() if known is kind)
-
-
 def value_text(name: str, value: Any) -> str:
     """One value of an option or an axis; of an optimizer, the fields that are not the default."""
     if name == "hidden_size":
@@ -110,7 +83,7 @@ def options_text(options: dict[str, Any], without: Any = ()) -> str:
 
 def _optimizer_text(optimizer: Optimizer, fields: list[str]) -> str:
     shown = ", ".join(f"{field} {getattr(optimizer, field):g}" for field in fields)
-    return optimizer_name(optimizer) + (f" ({shown})" if shown else "")
+    return optimizer.command + (f" ({shown})" if shown else "")
 
 
 def _spaced(name: str) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.wording import optimizer_name
 from fastgd.cli.samples import Samples
 from fastgd.optimizers import ALL
 
@@ -21,7 +20,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, ALL):
-        value = {"name": optimizer_name(value)} | value._asdict()
+        value = {"name": value.command} | value._asdict()
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):

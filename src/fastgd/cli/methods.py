@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from fastgd.arguments.wording import OPTIMIZERS, optimizer_name
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
-from fastgd.optimizers import GradientDescent, Optimizer
+from fastgd.optimizers import BY_COMMAND, GradientDescent, Optimizer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,11 +38,11 @@ def _word(text: str) -> str:
 
 
 def _optimizer(text: str) -> type[Optimizer]:
-    known = {name.replace("_", ""): kind for name, kind in OPTIMIZERS.items()}
+    known = {name.replace("_", ""): kind for name, kind in BY_COMMAND.items()}
     try:
         return known[_word(text).replace("_", "")]
     except KeyError:
-        names = ", ".join(OPTIMIZERS)
+        names = ", ".join(BY_COMMAND)
         raise RefusedError(f"--optimizer must be one of {names}, got {text!r}") from None
 
 
@@ -62,7 +61,7 @@ _NUMBER = Kind("X", float, "a number", "numbers")
 _PANELS = {
     "Optimizer": (
         Declared("optimizer", Kind("NAME", _optimizer),
-                 f"{', '.join(OPTIMIZERS)}.".replace(",", " (default),", 1)),
+                 f"{', '.join(BY_COMMAND)}.".replace(",", " (default),", 1)),
         Declared("mu", _NUMBER, "Momentum that stays (momentum, nesterov: 0.9)."),
         Declared("rho", _NUMBER, "Mean square that stays (adadelta: 0.9; rmsprop: 0.99)."),
         Declared("beta1", _NUMBER, "Mean that stays (adam: 0.9)."),
@@ -103,7 +102,7 @@ _PANELS = {
     ),
 }  # fmt: skip
 
-_FIELDS = {name for kind in OPTIMIZERS.values() for name in kind._fields}
+_FIELDS = {name for kind in BY_COMMAND.values() for name in kind._fields}
 
 
 def takes_method(*, several: bool, optimizer: bool = True) -> Callable[[Command], Command]:
@@ -204,10 +203,10 @@ def _with_fields(kinds: Any, fields: Mapping[str, Any]) -> Any:
     named = kinds if isinstance(kinds, list) else [kinds]
     for name in fields:
         if not any(name in kind._fields for kind in named):
-            takers = [known for known, kind in OPTIMIZERS.items() if name in kind._fields]
+            takers = [known for known, kind in BY_COMMAND.items() if name in kind._fields]
             raise RefusedError(
                 f"{_flag(name)} needs --optimizer {' or '.join(takers)}, "
-                f"got {', '.join(map(optimizer_name, named))}"
+                f"got {', '.join(kind.command for kind in named)}"
             )
     if not isinstance(kinds, list):
         return kinds(**fields)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import fastgd
 from fastgd import Race, plots
-from fastgd.arguments.wording import OPTIMIZERS, error_text, joined, many, value_text
+from fastgd.arguments.wording import error_text, joined, many, value_text
 from fastgd.cli.facts import print_json, samples_facts
 from fastgd.cli.job import Job, timed
 from fastgd.cli.methods import read_entry, read_method, takes_method
@@ -27,7 +27,7 @@ from fastgd.cli.shared import (
 )
 from fastgd.cli.tables import open_console, print_table
 from fastgd.cli.values import or_terminal
-from fastgd.optimizers import GradientDescent
+from fastgd.optimizers import BY_COMMAND, GradientDescent
 
 SHARE = 10
 """The table says when the error was below the first one divided by this."""
@@ -49,7 +49,7 @@ def command(
         option(
             metavar="NAME[,alpha=X,...]",
             help="Who runs; repeat it for several (default: "
-            f"all). {', '.join(OPTIMIZERS)}; each with its alpha, mu, rho, ... if wanted: "
+            f"all). {', '.join(BY_COMMAND)}; each with its alpha, mu, rho, ... if wanted: "
             "momentum,mu=0.5,alpha=0.1.",
         ),
     ] = None,

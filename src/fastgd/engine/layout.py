@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.engine.lowering import VALUES
+from fastgd.engine.lowering import STATES, VALUES
 from fastgd.engine.network import Network
 from fastgd.kernel.block import RECENT, Block, Data, Layer, Recipe, Shapes
-from fastgd.kernel.iteration.optimizers import STATES
 from fastgd.kernel.lanes import ROWS, shapes_for
 
 LINE = 8

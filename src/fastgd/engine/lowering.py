@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.options import Method
 from fastgd.kernel.block import SEED, Recipe
 from fastgd.kernel.language.choice import Choice, Features
-from fastgd.optimizers import Optimizer
+from fastgd.optimizers import ALL, Optimizer
 
 Column = tuple[tuple[int, ...], NDArray[np.float64]]
 """Places among the kernel's values, and the numbers (n, places) that an axis puts there."""
@@ -49,11 +49,12 @@ _PLACES = {(number.choice, number.name): place for place, (_, number) in enumera
 _OPTIMIZER = SEED + 1 + len(_ALL)
 """Place of the optimizer's first number."""
 
-_KEPT = {"Adam": {"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0}}
-"""Numbers that an optimizer keeps for each run beside its fields, and what they are at first."""
+VALUES = _OPTIMIZER + max(len(kind._fields) + len(kind.kept) for kind in ALL)
+"""Numbers of a run, with any optimizer."""
 
-VALUES = _OPTIMIZER + 7
-"""Numbers of a run: so many are there of any optimizer."""
+# fastgd.objective's step, which is no optimizer, puts the derivative there.
+STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
+"""Numbers that a step keeps for each parameter."""
 
 TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]
 
@@ -74,15 +75,9 @@ def choice_of(name: str, reads: str) -> Choice:
 
 def optimizer_choice(optimizer: Optimizer) -> Choice:
     """The optimizer as a choice that knows where its fields are."""
-    names = _optimizer_numbers(optimizer)
-    return Choice(
-        type(optimizer).__name__,
-        **{name: place for place, name in enumerate(names, _OPTIMIZER)},
-    )
-
-
-def _optimizer_numbers(optimizer: Optimizer) -> list[str]:
-    return [*optimizer._fields, *_KEPT.get(type(optimizer).__name__, {})]
+    names = (*optimizer._fields, *optimizer.kept)
+    places = {name: place for place, name in enumerate(names, _OPTIMIZER)}
+    return Choice(type(optimizer).__name__, **places)
 
 
 def recipe_of(
@@ -125,12 +120,11 @@ def recipe_of(
 def base_values(method: Method) -> NDArray[np.float64]:
     """(VALUES,) numbers of a run with these options, but for its seed."""
     row = np.zeros(VALUES)
-    for place, name in enumerate(_optimizer_numbers(method.optimizer), _OPTIMIZER):
-        kept = _KEPT.get(type(method.optimizer).__name__, {})
-        row[place] = kept[name] if name in kept else getattr(method.optimizer, name)
+    numbers = (*method.optimizer._asdict().values(), *method.optimizer.kept.values())
+    row[_OPTIMIZER : _OPTIMIZER + len(numbers)] = numbers
     for name in NUMBERS:
-        places, numbers = column(name, [getattr(method, name)], method)
-        row[list(places)] = numbers[0]
+        places, found = column(name, [getattr(method, name)], method)
+        row[list(places)] = found[0]
     return row
 
 

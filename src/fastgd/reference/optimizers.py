@@ -136,4 +136,4 @@ _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
 
 def twin(optimizer: optimizers.Optimizer) -> Optimizer:
     """A fresh optimizer that does what one of `fastgd.optimizers` stands for."""
-    return _TWINS[type(optimizer)](*optimizer)
+    return _TWINS[type(optimizer)](**optimizer._asdict())

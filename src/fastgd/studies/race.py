@@ -14,35 +14,10 @@ from fastgd.arguments.plane import Weight
 from fastgd.arguments.start import check_alpha, check_start
 from fastgd.arguments.values import check_choice, check_count, check_flag
 from fastgd.engine.progress import progress_bar
-from fastgd.optimizers import (
-    ALL,
-    AdaDelta,
-    AdaGrad,
-    Adam,
-    GradientDescent,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSProp,
-)
+from fastgd.optimizers import ALL, Optimizer
 from fastgd.studies.surface import Surface, surface
 from fastgd.training.results import Alpha, Run
 from fastgd.training.train import train
-
-FIELD: dict[type[Optimizer], float] = {
-    GradientDescent: 10.0,
-    Momentum: 1.0,
-    Nesterov: 2.0,
-    AdaGrad: 0.2,
-    AdaDelta: 100.0,
-    RMSProp: 0.02,
-    Adam: 0.1,
-}
-"""The optimizers that run if none are named, and the alpha of each.
-
-It is the one of 0.001, 0.002, 0.005, 0.01, ..., 500 that leaves the smallest mean error on the
-article's 3-4-1 network after 1000 iterations, over the seeds 1 to 64.
-"""
 
 RECORDS = 1000
 """Points of a curve and of a path, about, unless ``record_every`` says otherwise."""
@@ -155,8 +130,8 @@ def race(
         As in :func:`fastgd.train`.
     optimizers : dict or list, optional
         Those of :mod:`fastgd.optimizers` to run, each alone or with its alpha as a pair
-        ``(optimizer, alpha)``; a dict names them. One alone has the alpha of :data:`FIELD`; by
-        default all seven run with theirs.
+        ``(optimizer, alpha)``; a dict names them. One alone has its ``race_alpha``, tuned for the
+        article's network; by default all of them run with theirs.
     record_every : int, optional
         Errors and weights are recorded every so many iterations; by default about 1000 times.
     progress : bool
@@ -188,16 +163,16 @@ def race(
         raise TypeError(
             f"optimizers must name who runs, got optimizer={shown(shared['optimizer'])}"
         )
-    field = _field(optimizers)
-    for optimizer, alpha in field.values():
+    entrants = _entrants(optimizers)
+    for optimizer, alpha in entrants.values():
         check_alpha(alpha, len(hidden) + 1)
         options.check(shared | {"optimizer": optimizer}, inputs, targets, hidden)
     iterations = check_count("iterations", iterations)
     bar = check_flag("progress", progress)
     every = -(-iterations // RECORDS) if record_every is None else record_every
     runs = {}
-    with progress_bar(bar, len(field), unit="run") as advance:
-        for name, (optimizer, alpha) in field.items():
+    with progress_bar(bar, len(entrants), unit="run") as advance:
+        for name, (optimizer, alpha) in entrants.items():
             runs[name] = train(
                 inputs,
                 targets,
@@ -214,12 +189,11 @@ def race(
     return Race(runs, inputs.copy(), targets.copy())
 
 
-def _field(given: Any) -> dict[str, tuple[Optimizer, Any]]:
+def _entrants(given: Any) -> dict[str, tuple[Optimizer, Any]]:
     """Who runs, with which alpha, each by a name of its own."""
     if given is None:
-        given = [kind() for kind in FIELD]
-    is_several = isinstance(given, list) or (isinstance(given, tuple) and type(given) is tuple)
-    if not (isinstance(given, Mapping) or is_several):
+        given = [kind() for kind in ALL]
+    if not isinstance(given, (Mapping, list, tuple)):
         raise TypeError(
             f"optimizers must be a list, or a dict by name, of optimizers, got {shown(given)}"
         )
@@ -234,7 +208,7 @@ def _field(given: Any) -> dict[str, tuple[Optimizer, Any]]:
 def _entry(place: object, entry: Any) -> tuple[Optimizer, Any]:
     """One optimizer with its alpha."""
     if isinstance(entry, ALL):
-        return entry, FIELD[type(entry)]
+        return entry, entry.race_alpha
     if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], ALL):
         return entry
     raise TypeError(

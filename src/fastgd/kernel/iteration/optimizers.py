@@ -133,18 +133,6 @@ STEPS = {
     "Derivative": _derivative,
 }
 
-STATES = {
-    "GradientDescent": 0,
-    "Momentum": 1,
-    "Nesterov": 1,
-    "AdaGrad": 1,
-    "AdaDelta": 2,
-    "RMSProp": 1,
-    "Adam": 2,
-    "Derivative": 1,
-}
-"""Numbers that an optimizer keeps for each parameter."""
-
 
 def step(optimizer, shape, numbers, layer, at, row, g, w):
     """The parameters after a step; ``at`` is where they are, ``row`` from a row to the next."""
