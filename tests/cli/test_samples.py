@@ -1,5 +1,9 @@
+from pathlib import Path
+from time import perf_counter
+
 import pytest
 
+from fastgd.cli import samples
 from fastgd.cli.samples import read_samples
 
 
@@ -31,6 +35,72 @@ def test_bad_files(tmp_path, content, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_samples(path, ["y"])
     assert str(path) in str(caught.value)
+
+
+def test_a_file_without_an_end_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "long.csv"
+    path.write_text("a,y\n" + "1,0\n" * 100)
+    monkeypatch.setattr(samples, "LARGEST", 404)
+    assert len(read_samples(path, ["y"]).X) == 100
+    monkeypatch.setattr(samples, "LARGEST", 403)
+    with pytest.raises(ValueError, match=r"must have at most 403 bytes, got more than that$"):
+        read_samples(path, ["y"])
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")
+def test_zeros_without_an_end():
+    with pytest.raises(ValueError, match="is not text: it has zero bytes"):
+        read_samples(Path("/dev/zero"), ["y"])
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 5, 7])
+def test_where_a_file_is_cut_into_chunks_does_not_matter(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(samples, "CHUNK", chunk)
+    path = tmp_path / "names.csv"
+    path.write_bytes("\ufeffgröße,y\n1,0\n".encode())
+    assert read_samples(path, ["y"]).inputs == ["größe"]
+    path.write_bytes("größe,y\n1,0\n".encode() + b"\xff")
+    with pytest.raises(ValueError, match="is not UTF-8 text: byte 14 can't be read"):
+        read_samples(path, ["y"])
+    path.write_bytes("größe,y\n1,0\nö".encode()[:-1])
+    with pytest.raises(ValueError, match="is not UTF-8 text: byte 14 can't be read"):
+        read_samples(path, ["y"])
+
+
+def test_numbers_that_do_not_fit_into_the_memory(tmp_path, monkeypatch):
+    path = tmp_path / "large.csv"
+    path.write_text("a,y\n1,0\n")
+    monkeypatch.setattr("fastgd.arguments.memory.ALWAYS_FITS", 0)
+    monkeypatch.setattr("fastgd.arguments.memory.available_memory", lambda: 95)
+    monkeypatch.setattr(samples, "CHUNK", 8)
+    with pytest.raises(ValueError, match=r"large.csv must fit into the .* memory \(95 bytes"):
+        read_samples(path, ["y"])
+
+
+def test_a_hundred_thousand_columns_are_read_in_seconds(tmp_path):
+    columns = 100_000
+    path = tmp_path / "wide.csv"
+    names = ",".join(f"c{i}" for i in range(columns))
+    path.write_text(f"{names}\n{'0.5,' * (columns - 1)}1\n")
+    begin = perf_counter()
+    assert read_samples(path, [f"c{columns - 1}"]).X.shape == (1, columns - 1)
+    assert perf_counter() - begin < 20  # 0.3 s here; a quadratic search took more than 100
+
+
+def test_long_lines_are_no_matter_for_guessing(tmp_path):
+    path = tmp_path / "quotes.csv"
+    columns = 30_000
+    names = ";".join(f'"c{i}"' for i in range(columns))
+    path.write_text(f"{names}\n{'0;' * (columns - 1)}1\n")
+    assert read_samples(path, ["c7"]).X.shape == (1, columns - 1)
+
+
+def test_names_are_shown_to_a_bound(tmp_path):
+    path = tmp_path / "names.csv"
+    path.write_text(f"{'n' * 100_000},y\n1,0\n")
+    with pytest.raises(ValueError, match="no column") as caught:
+        read_samples(path, ["z" * 1000])
+    assert len(str(caught.value)) < len(str(path)) + 200
 
 
 @pytest.mark.parametrize(

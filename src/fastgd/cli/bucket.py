@@ -16,7 +16,7 @@ from fastgd.cli.files import check_writable
 from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, number, option, whole
-from fastgd.cli.tables import Rows, open_console, print_table, spinner
+from fastgd.cli.tables import Rows, open_console, print_plain, print_table, spinner
 from fastgd.cli.values import or_terminal, read_list
 from fastgd.plots import style as pictures
 from fastgd.studies import bucket
@@ -243,13 +243,13 @@ def _show(
 
 
 def _introduce(console: "Console", rolled: Roll) -> None:
-    console.print(f"{rolled.curve.text}: {rolled.step}", markup=False)
+    print_plain(console, f"{rolled.curve.text}: {rolled.step}")
 
 
 def _close(console: "Console", seconds: float, out: Path | None) -> None:
     console.print(f"Compiled and rolled in {seconds_text(seconds)}.")
     if out:
-        console.print(f"Drawn to {out}.", markup=False)
+        print_plain(console, f"Drawn to {out}.")
 
 
 def _balls(rolled: Roll) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from fastgd.cli.files import check_writable
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.refusal import refusing
 from fastgd.cli.samples import Samples, read_samples
+from fastgd.cli.tables import print_plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,10 +49,10 @@ def fit(call: Callable[..., T], asked: Asked) -> tuple[Samples, Timed[T]]:
 
 def show_samples(console: "Console", file: Path, samples: Samples, outputs: set[str]) -> None:
     """Say what the file holds, and which targets such output units never reach."""
-    console.print(
+    print_plain(
+        console,
         f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
         f"({listed(samples.inputs)}), target {listed(samples.targets)}",
-        markup=False,
     )
     for output in sorted(outputs & set(REACH)):
         low, high = REACH[output]
@@ -61,11 +62,11 @@ def show_samples(console: "Console", file: Path, samples: Samples, outputs: set[
             if column.min() < low or column.max() > high
         ]
         if outside:
-            console.print(
+            print_plain(
+                console,
                 f"Note: {listed(outside)} has values outside {low} to {high}, "
                 f"which a {output} never reaches.",
                 style="yellow",
-                markup=False,
             )
 
 
@@ -73,4 +74,4 @@ def close(console: "Console", done: Timed[Any], out: Path | None) -> None:
     """Say how long it took and where it is."""
     console.print(done.text("Trained"))
     if out:
-        console.print(f"Saved to {out}: fastgd.load({str(out)!r}) reads it.", markup=False)
+        print_plain(console, f"Saved to {out}: fastgd.load({str(out)!r}) reads it.")

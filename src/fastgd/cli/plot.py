@@ -16,6 +16,7 @@ from fastgd.cli.files import check_writable
 from fastgd.cli.job import Job
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import number, option
+from fastgd.cli.terminal import escaped
 from fastgd.plots.style import check_ending
 from fastgd.training import statistics
 
@@ -90,4 +91,4 @@ def show(file: Path, kind: str, out: Path, threshold: float | None) -> None:
             raise RefusedError(f"--kind {kind} needs {needs}, but {file} holds {holds}")
         drawn = draw(result, **chosen)
         plots.write(np.ravel(drawn)[0].figure, out)
-    print(f"Written to {out}")
+    print(f"Written to {escaped(out)}")

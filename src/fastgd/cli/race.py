@@ -25,7 +25,7 @@ from fastgd.cli.shared import (
     Seed,
     option,
 )
-from fastgd.cli.tables import open_console, print_table
+from fastgd.cli.tables import open_console, print_plain, print_table
 from fastgd.cli.values import or_terminal
 from fastgd.optimizers import BY_COMMAND, GradientDescent
 
@@ -47,10 +47,9 @@ def command(
     optimizer: Annotated[
         list[str] | None,
         option(
-            metavar="NAME[,alpha=X,...]",
-            help="Who runs; repeat it for several (default: "
-            f"all). {', '.join(BY_COMMAND)}; each with its alpha, mu, rho, ... if wanted: "
-            "momentum,mu=0.5,alpha=0.1.",
+            metavar="NAME,...",
+            help=f"Who runs; repeat it for several (default: all). {', '.join(BY_COMMAND)}; each "
+            "with its alpha, mu, rho, ... if wanted: adam,alpha=0.1.",
         ),
     ] = None,
     hidden_size: ProblemHiddenSize = None,
@@ -128,16 +127,16 @@ def show(
     console = open_console()
     first = next(iter(found.runs.values()))
     sizes = (found.X.shape[1], *first.hidden_size, found.y.shape[1])
-    console.print(
+    print_plain(
+        console,
         f"{problem.name}: {many(len(found.X), 'sample')}, a {joined(sizes, '-')} network, "
         f"seed {first.seed}, {many(settings['iterations'], 'iteration')}",
-        markup=False,
     )
     console.print()
     print_table(console, *_ranking(found))
     console.print(done.text("Trained"))
     if out is not None:
-        console.print(f"Drawn to {out}", markup=False)
+        print_plain(console, f"Drawn to {out}")
 
 
 def _ranking(race: Race) -> tuple[list[str], list[tuple[Any, ...]]]:

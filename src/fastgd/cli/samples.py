@@ -1,19 +1,37 @@
 """The user's CSV file, read into inputs and targets."""
 
+import codecs
 import csv
-from collections.abc import Sequence
+import os
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import shown
 from fastgd.arguments.wording import listed, many
 
+LARGEST = 2**30
+"""Bytes of a file at most: /dev/zero, or a pipe whose writer has no end, never ends."""
+
+CHUNK = 2**25
+"""Bytes that are read at once."""
+
 SNIFFED = 20
-"""Lines of a file that its delimiter is guessed from."""
+"""Lines of a file that its delimiter is guessed from, and"""
+
+SNIFFED_CHARACTERS = 20_000
+"""as many characters: what guesses looks at them again and again."""
+
+NAME = 40
+"""Characters of a name that are shown at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,64 +69,126 @@ def read_samples(path: Path, targets: Sequence[str]) -> Samples:
     ...     read_samples(Path(file.name), ["y"]).X.tolist()
     [[0.0], [1.0]]
     """
-    names, rows = _read_table(path)
+    names, table = _read_table(path)
+    targets = [_typed(target) for target in targets]
+    found = {name: position for position, name in enumerate(names)}
     for target in targets:
-        if target not in names:
-            raise ValueError(f"{path} has no column {target!r}; its columns: {listed(names)}")
+        if target not in found:
+            raise ValueError(
+                f"{path} has no column {shown(target)}; its columns: {names_text(names)}"
+            )
         if targets.count(target) > 1:
-            raise ValueError(f"--target names {target!r} twice")
+            raise ValueError(f"--target names {shown(target)} twice")
     if len(names) == len(targets):
         raise ValueError(f"{path} has no column besides the target, and a network needs inputs")
-    inputs = [name for name in names if name not in targets]
-    columns = dict(zip(names, np.array(rows).T, strict=True))
-    X, y = (np.column_stack([columns[name] for name in part]) for part in (inputs, targets))
-    return Samples(inputs, list(targets), X, y)
+    learned = set(targets)
+    inputs = [name for name in names if name not in learned]
+    X, y = (table[:, [found[name] for name in part]] for part in (inputs, targets))
+    return Samples(inputs, targets, X, y)
 
 
-def _read_table(path: Path) -> tuple[list[str], list[list[float]]]:
+def _typed(name: str) -> str:
+    """A name as it was typed: where the locale is not UTF-8 (LC_ALL=C) it comes as bytes."""
     try:
-        # utf-8-sig drops the mark that spreadsheets put in front.
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: byte {error.start} can't be read") from error
-    if "\0" in text:
-        raise ValueError(f"{path} is not text: it has zero bytes")
-    delimiter = _delimiter(text.splitlines())
-    reader = csv.reader(
-        StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
-    )
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode(errors="surrogateescape")
+    return name
+
+
+def names_text(names: Sequence[str]) -> str:
+    """Names of columns side by side: the first ones, each not too long."""
+    return listed([name if len(name) <= NAME else f"{name[: NAME - 3]}..." for name in names])
+
+
+def _read_table(path: Path) -> tuple[list[str], NDArray[np.float64]]:
+    file = BytesIO()
+    for chunk in _chunks(path):
+        file.write(chunk)
+    file.seek(0)
+    # utf-8-sig drops the mark that spreadsheets put in front.
+    text = TextIOWrapper(file, "utf-8-sig", newline="")
+    delimiter = _delimiter(text)
+    data = file.getvalue()
+    # The table, its two parts, and a copy of these that the library may make.
+    check_memory(24 * sum(map(data.count, (delimiter.encode(), b"\n", b"\r"))), f"{path}")
+    text.seek(0)
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
+    names: list[str] = []
+    numbers = array("d")
     try:
-        # Only a line without a cell is blank: of several empty cells each one is missing a number.
-        table = [(reader.line_num, row) for row in reader if len(row) > 1 or "".join(row).strip()]
+        for cells in reader:
+            # Only a line without a cell is blank: of several empty ones each is missing a number.
+            if len(cells) <= 1 and not "".join(cells).strip():
+                continue
+            if names:
+                numbers.extend(_row(path, names, reader.line_num, cells))
+            else:
+                names = _header(path, cells)
     except csv.Error as error:
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
-    if not table:
+    if not names:
         raise ValueError(f"{path} is empty")
-    names = _header(path, table[0][1])
-    if len(table) == 1:
+    if not numbers:
         raise ValueError(f"{path} has a header line, but no line of numbers")
-    return names, [_row(path, names, line, cells) for line, cells in table[1:]]
+    return names, np.frombuffer(numbers).reshape(-1, len(names))
 
 
-def _delimiter(lines: list[str]) -> str:
-    try:
-        return csv.Sniffer().sniff("\n".join(lines[:SNIFFED]), delimiters=",;\t").delimiter
-    except csv.Error:
-        header = next((line for line in lines if line.strip()), "")
-        return next((delimiter for delimiter in ";\t" if delimiter in header), ",")
+def _chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, refused at the first that makes it no text, or too much of it."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    total = 0
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(CHUNK)
+            waiting = len(decoder.getstate()[0])
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                at = total - waiting + error.start
+                raise ValueError(f"{path} is not UTF-8 text: byte {at} can't be read") from error
+            if b"\0" in chunk:
+                raise ValueError(f"{path} is not text: it has zero bytes")
+            total += len(chunk)
+            if total > LARGEST:
+                raise ValueError(
+                    f"{path} must have at most {many(LARGEST, 'byte')}, got more than that"
+                )
+            if not chunk:
+                return
+            check_memory(2 * CHUNK, f"{path}")
+            yield chunk
+
+
+def _delimiter(text: TextIOWrapper) -> str:
+    lines: list[str] = []
+    left = SNIFFED_CHARACTERS
+    while len(lines) < SNIFFED and (line := text.readline(left)):
+        lines.append(line.rstrip("\r\n"))
+        left -= len(line)
+        if left <= 0:
+            break
+    header = next((line for line in lines if line.strip()), "")
+    if left > 0:
+        try:
+            return csv.Sniffer().sniff("\n".join(lines), delimiters=",;\t").delimiter
+        except csv.Error:
+            pass
+    return next((delimiter for delimiter in ";\t" if delimiter in header), ",")
 
 
 def _header(path: Path, cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
     if all(_number(name) is not None for name in names):
         raise ValueError(
-            f"{path} has no header line: its first line holds numbers only ({listed(names)})"
+            f"{path} has no header line: its first line holds numbers only ({names_text(names)})"
         )
+    counts = Counter(names)
     for position, name in enumerate(names, start=1):
         if not name:
             raise ValueError(f"{path}, header line: column {position} has no name")
-        if names.count(name) > 1:
-            raise ValueError(f"{path}, header line: {name!r} is the name of two columns")
+        if counts[name] > 1:
+            raise ValueError(f"{path}, header line: {shown(name)} is the name of two columns")
     return names
 
 
@@ -117,15 +197,13 @@ def _row(path: Path, names: list[str], line: int, cells: list[str]) -> list[floa
         raise ValueError(
             f"{path}, line {line}: {many(len(cells), 'cell')}, the header line has {len(names)}"
         )
-    numbers = []
-    for name, cell in zip(names, cells, strict=True):
-        number = _number(cell)
+    numbers = list(map(_number, cells))
+    for name, cell, number in zip(names, cells, numbers, strict=True):
         if number is None or not isfinite(number):
-            what = "an empty cell" if not cell.strip() else repr(cell[:40])
+            what = "an empty cell" if not cell.strip() else shown(cell)
             rule = "a number" if number is None else "a finite number"
-            raise ValueError(f"{path}, line {line}, column {name!r}: {what} is not {rule}")
-        numbers.append(number)
-    return numbers
+            raise ValueError(f"{path}, line {line}, column {shown(name)}: {what} is not {rule}")
+    return numbers  # type: ignore[return-value]
 
 
 def _number(cell: str) -> float | None:

@@ -28,7 +28,7 @@ from fastgd.cli.shared import (
     option,
     whole,
 )
-from fastgd.cli.tables import open_console
+from fastgd.cli.tables import open_console, print_plain
 from fastgd.cli.values import or_terminal, read_alpha
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def command(
 ) -> Job:
     """Measure a network's error over a grid of two of its weights, and draw it.
 
-    The other weights are held where the training ends. Without a file it is the article's
-    error plane.
+    The other weights are held where the training ends.
+    Without a file it is the article's error plane.
 
     Example: [bold]fastgd surface --3d --out plane.png[/bold]
     """
@@ -166,28 +166,29 @@ def show(
         )
         return
     console = open_console()
-    console.print(f"{problem.name}: {many(plane.samples, 'sample')}", markup=False)
+    print_plain(console, f"{problem.name}: {many(plane.samples, 'sample')}")
     _describe(console, plane, run)
     measured = measured._replace(loading=learned.loading)
     console.print(measured.text(f"{many(plane.errors.size, 'point')} measured"))
     if out is not None:
-        console.print(f"Drawn to {out}", markup=False)
+        print_plain(console, f"Drawn to {out}")
         if missing:
-            console.print(f"(No path: {missing}.)", markup=False)
+            print_plain(console, f"(No path: {missing}.)")
 
 
 def _describe(console: "Console", plane: Surface, run: Run) -> None:
     """The network, the window and the lowest error in it."""
     how = run.minimizer["method"] if run.minimizer else f"alpha {joined(run.alpha)}"
     seed = "" if run.seed is None else f", seed {run.seed}"
-    console.print(
+    print_plain(
+        console,
         f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |error| "
-        f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}"
+        f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}",
     )
     if run.options:
-        console.print(f"Options: {options_text(run.options)}")
+        print_plain(console, f"Options: {options_text(run.options)}")
     for name, values in zip(plane.names, (plane.x, plane.y), strict=True):
-        console.print(f"{name} from {values[0]:g} to {values[-1]:g}", markup=False)
+        print_plain(console, f"{name} from {values[0]:g} to {values[-1]:g}")
     if plane.held:
         console.print(f"The other {plane.held:,} held where the training ends")
     first, second, error = plane.lowest()

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from fastgd.cli.terminal import escaped
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -15,7 +17,12 @@ def open_console() -> "Console":
     """The console on stdout; only what is marked up is coloured."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)
+
+
+def print_plain(console: "Console", text: str, style: str | None = None) -> None:
+    """Print a line that has text of others in it: names, paths; nothing in it is markup."""
+    console.print(escaped(text), style=style, markup=False)
 
 
 @contextmanager
@@ -23,9 +30,9 @@ def spinner() -> Iterator[None]:
     """A spinner, on a terminal only: the first use on a machine has to compile."""
     from rich.console import Console
 
-    with Console(stderr=True).status(
-        "Loading the kernel (its first use compiles it: some seconds)"
-    ):
+    console = Console(stderr=True)
+    loading = "Loading the kernel (its first use compiles it: some seconds)"
+    with console.status(loading, spinner="line" if console.options.ascii_only else "dots"):
         yield
 
 

@@ -1,6 +1,5 @@
 """``fastgd trainability``: map the edge of trainability, draw it, and measure how rough it is."""
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,8 @@ from fastgd.cli.files import check_writable
 from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, Threads, option, whole
-from fastgd.cli.tables import open_console, print_table
+from fastgd.cli.tables import open_console, print_plain, print_table
+from fastgd.cli.terminal import complain
 from fastgd.cli.values import or_terminal, read_list
 from fastgd.studies.trainability.map import TILE, WINDOW, Trainability, Window, trainability
 from fastgd.studies.trainability.tiles import count_finished, remove, tiles_of
@@ -71,8 +71,8 @@ def command(
 ) -> Job:
     """Map which learning rates of two layers make a training converge: a fractal.
 
-    One training per pixel, as in Sohl-Dickstein, arXiv 2402.06184. What is interrupted goes on
-    when the same command is given again.
+    One training per pixel, as in Sohl-Dickstein, arXiv 2402.06184.
+    What is interrupted goes on when the same command is given again.
 
     Example: [bold]fastgd trainability --resolution 128 --out edge.png[/bold]
     """
@@ -123,7 +123,7 @@ def show(
     console = open_console()
     _show(console, found)
     if boxes is None:
-        console.print(f"No box-counting dimension: {reason}")
+        print_plain(console, f"No box-counting dimension: {reason}")
     else:
         _show_boxes(console, boxes)
         console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
@@ -132,9 +132,9 @@ def show(
         console.print(f"({many(before, 'tile')} from an earlier call)")
     for picture in (out, box_out if boxes else None):
         if picture is not None:
-            console.print(f"Written to {picture}", markup=False)
+            print_plain(console, f"Written to {picture}")
     if folder is not None:
-        console.print(f"Tiles kept in {folder}", markup=False)
+        print_plain(console, f"Tiles kept in {folder}")
 
 
 def _read_window(text: str) -> Window:
@@ -151,10 +151,9 @@ def _mapped(settings: dict[str, Any], work: Path, progress: bool) -> Trainabilit
         return trainability(**settings, folder=work, progress=progress)
     except KeyboardInterrupt:
         finished, tiles = count_finished(work), len(tiles_of(settings["resolution"], TILE))
-        print(
-            f"fastgd: {finished} of {tiles} tiles are done and in {work}: "
-            "the same command goes on from there",
-            file=sys.stderr,
+        complain(
+            f"{finished} of {tiles} tiles are done and in {work}: "
+            "the same command goes on from there"
         )
         raise
 

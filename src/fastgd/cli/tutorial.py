@@ -16,6 +16,7 @@ from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, option
 from fastgd.cli.tables import new_table, open_console
+from fastgd.cli.terminal import escaped
 from fastgd.cli.values import or_terminal
 from fastgd.plots.style import pyplot
 
@@ -95,7 +96,7 @@ def write_page(path: Path, experiments: list[Experiment], progress: bool) -> Non
             partial(comparison.prepare, experiments),
             partial(page.write, path, experiments, progress=progress),
         )
-    print(f"Written to {path} in {seconds_text(done.seconds + done.loading)}")
+    print(f"Written to {escaped(path)} in {seconds_text(done.seconds + done.loading)}")
 
 
 def _introduce(console: "Console", experiments: list[Experiment]) -> None:

@@ -44,4 +44,4 @@ def read_alpha(text: str) -> float | tuple[float, ...]:
 
 def or_terminal(progress: bool | None) -> bool:
     """Whether to show a progress bar: as was said, else if stderr is a terminal."""
-    return sys.stderr.isatty() if progress is None else progress
+    return bool(sys.stderr and sys.stderr.isatty()) if progress is None else progress
