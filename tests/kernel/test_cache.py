@@ -15,7 +15,7 @@ from numba import types
 from numba.core import config
 from numba.core.registry import cpu_target
 
-from fastgd.kernel.language import cache
+from fastgd.kernel.language import cache, numba_internals
 
 TILE = """
 from typing import NamedTuple
@@ -132,7 +132,10 @@ def make_package(root):
         (folder / "__init__.py").touch()
     package.tile.write_text(TILE)
     (package.kernel / "descent.py").write_text(DESCENT)
-    shutil.copy(cache.__file__, package.kernel / "language")
+    for module in (cache, numba_internals):
+        source = Path(module.__file__)
+        text = source.read_text().replace("from fastgd.kernel", "from tiny.kernel")
+        (package.kernel / "language" / source.name).write_text(text)
     return package
 
 
@@ -207,8 +210,8 @@ def test_stale_code_under_a_fresh_name_is_recompiled(tiny):
 
 
 def test_failures_within_numba_recompile(filled):
-    code = "names = type(total._cache)._load.__globals__; names['CompileResult'] = None;"
-    code += "names['dumps'] = None; value = total(1.5)"
+    code = "from tiny.kernel.language import numba_internals as parts;"
+    code += "parts.rebuilt = parts.pickled = None; value = total(1.5)"
     assert filled.call(code) == (4.5, 0, 1)
 
 
@@ -328,6 +331,17 @@ def test_function_outside_the_watched_package_is_refused():
 
     with pytest.raises(ValueError, match=r"functions of fastgd\.kernel.*stranger"):
         cache.cached_njit()(stranger)
+
+
+def test_function_with_variables_of_an_outer_one_is_refused(monkeypatch):
+    number = 1.0
+
+    def inner(x):
+        return x + number
+
+    monkeypatch.setattr(inner, "__module__", "fastgd.kernel.inner")
+    with pytest.raises(ValueError, match=r"without variables of an outer one.*inner"):
+        cache.cached_njit()(inner)
 
 
 def test_disabled_jit_gives_the_function_itself(monkeypatch):

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
-from fastgd.kernel.descent import address_of, compiled, descend, descend_all
+from fastgd.kernel.descent import descend, descend_all, entry_of, handle_of
 from fastgd.kernel.forking import ForkSafeLock
 from fastgd.kernel.grid import Grid, measure, measure_all
 from fastgd.kernel.language.record import encode
 from fastgd.kernel.rolling import BLOCK, Balls, Rules, roll_at_once, roll_in_turn, roller
+from fastgd.kernel.rolling import handle_of as handle_of_roller
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = ForkSafeLock()
@@ -71,9 +72,10 @@ class Call(NamedTuple):
         """Samples, layers and blocks as compiled code takes them; they must outlive it."""
         return encode(self.data), self.layers, encode(self.blocks, len(self.blocks.numbers))
 
-    def compiled(self) -> Any:
-        """The code for it, from the cache if it is there."""
-        return compiled(self.shapes, self.recipe, *self.facts, 0, encode(self.schedule))
+    @property
+    def handle(self) -> Any:
+        """What calls the code for it in a kernel; compiled, or from the cache if it is there."""
+        return handle_of(self.shapes, self.recipe, *self.facts, 0, encode(self.schedule))
 
 
 def train_blocks(call: Call, threads: int) -> None:
@@ -90,9 +92,9 @@ def train_blocks(call: Call, threads: int) -> None:
         for b in range(count):
             descend(call.shapes, call.recipe, *facts, b, schedule)
         return
-    address = address_of(call.compiled())
+    compiled = call.handle
     with _started(threads):
-        descend_all(address, *facts, schedule)
+        descend_all(compiled, *facts, schedule)
 
 
 def measure_grid(call: Call, grid: Grid, threads: int) -> None:
@@ -100,7 +102,7 @@ def measure_grid(call: Call, grid: Grid, threads: int) -> None:
     _check_arithmetic()
     count = len(call.blocks.numbers)
     threads = _allowed(threads, count)
-    arguments = address_of(call.compiled()), *call.facts, encode(call.schedule), encode(grid)
+    arguments = call.handle, *call.facts, encode(call.schedule), encode(grid)
     if threads == 1:
         for b in range(count):
             measure(*arguments, b)
@@ -116,12 +118,12 @@ def bind(call: Call) -> Callable[[], None]:
     already: 0.7 us.
     """
     train_blocks(call, threads=1)
-    entry = call.compiled().entry_point
-    shapes, recipe, facts, schedule = call.shapes, call.recipe, call.facts, encode(call.schedule)
+    arguments = call.shapes, call.recipe, *call.facts, 0, encode(call.schedule)
+    entry = entry_of(*arguments)
 
     def again(_alive: object = call) -> None:
         _check_arithmetic()
-        entry(shapes, recipe, *facts, 0, schedule)
+        entry(*arguments)
 
     return again
 
@@ -131,7 +133,8 @@ def roll_balls(slope: Callable[[float], float], balls: Balls, rules: Rules, thre
     _check_arithmetic()
     count = -(-len(balls.x) // BLOCK)
     threads = _allowed(threads, count)
-    arguments = address_of(roller(slope)), encode(balls), encode(rules), count
+    rolls = roller(slope)  # must live as long as it is called
+    arguments = handle_of_roller(rolls), encode(balls), encode(rules), count
     if threads == 1:
         roll_in_turn(*arguments)
         return

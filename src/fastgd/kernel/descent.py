@@ -43,14 +43,14 @@ from fastgd.kernel.iteration.errors import (
     look,
     record_of,
 )
-from fastgd.kernel.iteration.functions import INLINED
-from fastgd.kernel.iteration.layers import SPLICED, back, forward, gradient
+from fastgd.kernel.iteration.layers import back, forward, gradient
 from fastgd.kernel.iteration.masks import drop_units, drop_weights
 from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.choice import dispatch
-from fastgd.kernel.language.compiler import WholeCompiler
-from fastgd.kernel.language.tile import call_compiled, runs_of, zeros
+from fastgd.kernel.language.compiler import INLINED, PARALLEL, SPLICED, WHOLE
+from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
+from fastgd.kernel.language.tile import runs_of, zeros
 
 FLUSH = 255
 """Direction changes are counted in bytes, which are emptied into ``changes`` this often."""
@@ -190,7 +190,7 @@ def _phases(separate):
     return 1 if separate is None else 2
 
 
-@cached_njit(error_model="numpy", nogil=True, _nrt=False, pipeline_class=WholeCompiler)
+@cached_njit(**WHOLE)
 def descend(shapes, recipe, data, layers, blocks, b, schedule):
     """Train block b from iteration ``schedule.first`` to ``last``; it can go on from there.
 
@@ -234,24 +234,22 @@ def descend(shapes, recipe, data, layers, blocks, b, schedule):
     _flush(block, True)
 
 
-@cached_njit(error_model="numpy", nogil=True, parallel=True)
+@cached_njit(**PARALLEL)
 def descend_all(compiled, data, layers, blocks, schedule):
     """Train all blocks on all threads.
 
-    ``compiled`` is the address of :func:`descend`. Its markers are no arguments any more once it is
+    ``compiled`` is what :func:`handle_of` gives. The markers are no arguments any more once it is
     compiled, so this is the same function for all shapes and recipes.
     """
     for b in prange(len(blocks)):
         call_compiled(compiled, (data, layers, blocks, b, schedule))
 
 
-def compiled(*arguments):
-    """Compile :func:`descend` for these arguments, or load it from the cache."""
-    signature = tuple(map(typeof, arguments))
-    descend.compile(signature)
-    return descend.overloads[signature]
+def handle_of(*arguments):
+    """Compile :func:`descend` for these arguments, or load it from the cache; what calls it."""
+    return handle(descend, tuple(map(typeof, arguments)), markers=2)
 
 
-def address_of(result):
-    """The address of compiled code."""
-    return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+def entry_of(*arguments):
+    """Compile or load it, too; what takes such arguments without looking up their types."""
+    return entry_point(descend, tuple(map(typeof, arguments)))

@@ -10,8 +10,9 @@ from numba import prange
 
 from fastgd.kernel.block import all_blocks
 from fastgd.kernel.language.cache import cached_njit
+from fastgd.kernel.language.compiler import PARALLEL, UNCOUNTED
+from fastgd.kernel.language.numba_internals import call_compiled
 from fastgd.kernel.language.record import Floats, table_of
-from fastgd.kernel.language.tile import call_compiled
 
 
 class Grid(NamedTuple):
@@ -29,11 +30,11 @@ class Grid(NamedTuple):
 _all_grids = table_of(Grid)
 
 
-@cached_njit(error_model="numpy", nogil=True, _nrt=False)
+@cached_njit(**UNCOUNTED)
 def measure(compiled, data, layers, blocks, schedule, grid, b):
     """Measure block b's share of the points, R at a time; the last ones may be there twice.
 
-    ``compiled`` is the address of :func:`fastgd.kernel.descent.descend`, and the schedule has no
+    ``compiled`` is what :func:`fastgd.kernel.descent.handle_of` gives, and the schedule has no
     updates; the other arguments but ``b`` are what ``record.encode`` makes of such records.
     """
     points, block = _all_grids(grid)[0], all_blocks(blocks)[b]
@@ -50,7 +51,7 @@ def measure(compiled, data, layers, blocks, schedule, grid, b):
             points.errors[min(start + r, points.last - 1)] = block.errors[r]
 
 
-@cached_njit(error_model="numpy", nogil=True, parallel=True)
+@cached_njit(**PARALLEL)
 def measure_all(compiled, data, layers, blocks, schedule, grid):
     """Measure all points, a block on each thread."""
     for b in prange(len(blocks)):

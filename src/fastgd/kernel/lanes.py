@@ -5,9 +5,8 @@ All of this is a matter of speed only: no choice made here can change a bit of a
 
 from functools import cache
 
-from numba.core.registry import cpu_target
-
 from fastgd.kernel.block import Shapes
+from fastgd.kernel.language.numba_internals import processor
 from fastgd.kernel.language.tile import Shape
 
 ROWS = 4
@@ -35,7 +34,7 @@ _AVX2 = ("haswell", "broadwell", "skylake", "alderlake", "znver", "x86-64-v3")
 @cache
 def native_lanes() -> int:
     """float64 numbers in a vector register of the processor that Numba compiles for."""
-    _triple, name, features = cpu_target.target_context.codegen().magic_tuple()
+    _triple, name, features = processor()
     if "+avx512f" in features or (not features and any(part in name for part in _AVX512)):
         return 8
     if "+avx2" in features or (not features and any(part in name for part in _AVX2)):

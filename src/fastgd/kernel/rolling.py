@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit, prange, types
 
 from fastgd.kernel.language.cache import cached_njit
+from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.record import Floats, Integers, table_of
-from fastgd.kernel.language.tile import call_compiled
 
 BLOCK = 64
 """Balls that move side by side: enough for the processor's vectors, too few to leave its caches."""
@@ -114,16 +114,19 @@ def _roll(slope, balls, rules, b):
 
 @lru_cache(maxsize=32)
 def roller(slope):
-    """Compile what rolls one block of balls on the curve that has this compiled slope."""
+    """Return what rolls one block of balls on the curve that has this compiled slope."""
 
     @njit(error_model="numpy", nogil=True)
     def roll_block(balls, rules, b):
         _roll(slope, balls, rules, b)
 
+    return roll_block
+
+
+def handle_of(roll_block):
+    """Compile it; what calls it for as long as it lives."""
     words = types.Array(types.int64, 2, "C")
-    signature = (words, words, types.int64)
-    roll_block.compile(signature)
-    return roll_block.overloads[signature]
+    return handle(roll_block, (words, words, types.int64))
 
 
 @cached_njit(error_model="numpy", nogil=True)

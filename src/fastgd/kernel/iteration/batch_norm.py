@@ -7,8 +7,9 @@ their own between the products of one layer and those of the next; one group hol
 from numba import njit
 
 from fastgd.kernel.block import MEAN, SCALE, SHIFT, VARIANCE
-from fastgd.kernel.iteration.functions import INLINED, activate
+from fastgd.kernel.iteration.functions import activate
 from fastgd.kernel.iteration.layers import update
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import fma, load, runs_of, square_root, store, zeros
 
 EPSILON = 1e-5

@@ -8,10 +8,11 @@ the size of the gradients: a softmax over numbers tau, one for each sample.
 from numba import njit
 
 from fastgd.kernel.block import SEED
-from fastgd.kernel.iteration.functions import INLINED, LIMIT, exp_negative
+from fastgd.kernel.iteration.functions import LIMIT, exp_negative
 from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.optimizers import value
 from fastgd.kernel.iteration.random import DRAW, shuffle
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import fma, load, runs_of, select, store, zeros
 from fastgd.kernel.language.words import numbers as numbers_of
 from fastgd.kernel.language.words import words

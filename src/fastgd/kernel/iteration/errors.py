@@ -18,8 +18,8 @@ from fastgd.kernel.block import (
     SMALLEST_AT,
     STALLED,
 )
-from fastgd.kernel.iteration.functions import INLINED
 from fastgd.kernel.iteration.optimizers import value
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import (
     any_nan,
     anywhere,

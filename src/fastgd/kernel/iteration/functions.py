@@ -9,20 +9,8 @@ a single run.
 from numba import njit
 
 from fastgd.kernel.language.choice import dispatch
-from fastgd.kernel.language.compiler import PartCompiler
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
-
-# Everything here and in descent.py becomes part of one compiled function. Wrappers for calls from
-# Python would double the compile time; without reference counting an array costs no more than a
-# pointer (with it an iteration of 3-4-1 took 682 ns instead of 79).
-INLINED = {
-    "error_model": "numpy",
-    "forceinline": True,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-    "_nrt": False,
-    "pipeline_class": PartCompiler,
-}
 
 LIMIT = 708.0
 """Beyond this magnitude exp(x) comes near the ends of the normal range."""

@@ -9,9 +9,10 @@ input more, the last, which is always 1.
 
 from numba import njit
 
-from fastgd.kernel.iteration.functions import INLINED, activate, slope
+from fastgd.kernel.iteration.functions import activate, slope
 from fastgd.kernel.iteration.optimizers import step, value
 from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.compiler import INLINED, SPLICED
 from fastgd.kernel.language.tile import (
     count_changes,
     fma,
@@ -31,10 +32,6 @@ from fastgd.kernel.language.tile import (
     with_sign,
     zeros,
 )
-
-# Inlined before types are inferred: such a function only hands its arguments on, and compiling it
-# by itself would optimise everything below it once more (it took a quarter of the compile time).
-SPLICED = {"error_model": "numpy", "inline": "always", "_nrt": False}
 
 
 def activation(hidden, output, layer, a):

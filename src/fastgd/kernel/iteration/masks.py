@@ -3,9 +3,10 @@
 from numba import njit
 
 from fastgd.kernel.block import SEED
-from fastgd.kernel.iteration.functions import INLINED, slope
+from fastgd.kernel.iteration.functions import slope
 from fastgd.kernel.iteration.optimizers import value
 from fastgd.kernel.iteration.random import DROPCONNECT, DROPOUT, halves, philox
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import load, runs_of, select, store, zeros
 from fastgd.kernel.language.words import all_words, below, words
 

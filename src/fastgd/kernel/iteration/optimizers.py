@@ -6,8 +6,8 @@ it stands, and so part of the numbers contract.
 
 from numba import njit
 
-from fastgd.kernel.iteration.functions import INLINED
 from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import fma, load, runs_of, square_root, store, units
 
 

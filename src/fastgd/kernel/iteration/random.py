@@ -17,7 +17,7 @@ k is the layer, and the remainder by 4 says which of the four words is meant.
 
 from numba import njit
 
-from fastgd.kernel.iteration.functions import INLINED
+from fastgd.kernel.language.compiler import INLINED
 
 SHUFFLE, DROPOUT, DROPCONNECT, DRAW = 0, 1, 2, 3
 

@@ -26,10 +26,8 @@ import llvmlite.binding
 import numba
 import numpy as np
 from numba.core import config
-from numba.core.caching import FunctionCache
-from numba.core.compiler import CompileResult
-from numba.core.serialize import dumps
-from numba.misc.appdirs import AppDirs
+
+from fastgd.kernel.language import numba_internals
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -38,7 +36,7 @@ _SOURCES = Path(__file__).absolute().parents[1]
 _PACKAGE = __name__.rsplit(".", 2)[0]
 _PYTHON = f"py{sys.version_info.major}{sys.version_info.minor}{getattr(sys, 'abiflags', '')}"
 
-# Settings that change the code. The CPU and its features are already in Numba's own key, after
+# Settings that change the code. The CPU and its features are in the key by themselves, after
 # NUMBA_CPU_NAME, NUMBA_CPU_FEATURES and NUMBA_ENABLE_AVX. A setting that this Numba lacks is None.
 _SETTINGS = (
     *("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "EXTEND_VARIABLE_LIFETIMES", "OPT", "USING_SVML"),
@@ -56,10 +54,14 @@ def cached_njit(**options: Any) -> Callable[[_Function], _Function]:
                 f"cached_njit is for functions of {_PACKAGE}, whose sources it watches; "
                 f"got {function.__module__}.{function.__qualname__}"
             )
+        if function.__closure__:
+            raise ValueError(
+                f"cached_njit is for functions without variables of an outer one, which would be "
+                f"frozen into the code; got {function.__module__}.{function.__qualname__}"
+            )
         dispatcher: Any = numba.njit(**options)(function)
-        if hasattr(dispatcher, "_cache"):  # else the function itself: NUMBA_DISABLE_JIT
-            # What cache=True does in Dispatcher.enable_caching.
-            dispatcher._cache = KernelCache(function, repr(sorted(options.items())))
+        facts = repr(sorted(options.items()))
+        numba_internals.use_cache(dispatcher, lambda: KernelCache(function, facts))
         return cast("_Function", dispatcher)
 
     return decorate
@@ -88,29 +90,25 @@ def _folders() -> Iterator[Path]:
         yield Path(chosen, install)
         return
     yield _SOURCES / "__pycache__"
-    user = Path(AppDirs("fastgd", appauthor=False).user_cache_dir)
+    user = numba_internals.user_cache("fastgd")
     if user.is_absolute():  # "~" stays as it is where nobody has a home
         yield user / install
 
 
-class KernelCache(FunctionCache):  # type: ignore[misc, unused-ignore]
+class KernelCache:
     """The cache of one function.
 
-    Kept of Numba's class: ``_index_key``, ``enable`` and ``disable``. A dispatcher calls only
-    ``load_overload``, ``save_overload`` and ``flush``, under Numba's compiler lock, and shows
-    ``cache_path`` in its ``stats``.
+    A dispatcher calls ``load_overload``, ``save_overload`` and ``flush``, under Numba's compiler
+    lock, and shows ``cache_path`` in its ``stats``.
     """
 
-    # Numba's constructor is not called: it looks for a writable folder and raises without one.
     def __init__(self, function: Callable[..., Any], options: str) -> None:
-        self._py_func = function  # used by _index_key
         self._name = f"{function.__module__}.{function.__qualname__}"
         self._facts = (_STAMP, _PYTHON, self._name, function.__code__.co_firstlineno, options)
         # Without the line number, so that an edit above the function still finds its old files.
         plain = self._name.removeprefix(f"{_PACKAGE}.").translate(str.maketrans("<>", "__"))
         self._prefix = f"{plain}.{_PYTHON}-"
         self._stamped_prefix = f"{self._prefix}{_STAMP[:16]}-"
-        self._enabled = True
 
     @property
     def cache_path(self) -> str:
@@ -132,10 +130,8 @@ class KernelCache(FunctionCache):  # type: ignore[misc, unused-ignore]
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write a compile result to the first folder that takes it."""
         with suppress(Exception):
-            # Code with dynamic globals holds addresses of this process.
-            if self._usable() and not data.library.has_dynamic_globals:
+            if self._usable() and (payload := numba_internals.pickled(data, sig)):
                 key = self._key(sig, data.codegen)
-                payload = dumps((sig, data._reduce()))
                 for folder in _folders():
                     with suppress(OSError):
                         _write(folder / self._file_name(key), _checksum(key, payload) + payload)
@@ -148,11 +144,11 @@ class KernelCache(FunctionCache):  # type: ignore[misc, unused-ignore]
             self._remove(folder)
 
     def _usable(self) -> bool:
-        return bool(self._enabled and _STAMP) and _source_stamp() == _STAMP
+        return bool(_STAMP) and _source_stamp() == _STAMP
 
     def _key(self, sig: Any, codegen: Any) -> bytes:
         settings = [getattr(config, name, None) for name in _SETTINGS]
-        return repr((self._facts, settings, FunctionCache._index_key(self, sig, codegen))).encode()
+        return repr((self._facts, settings, sig, numba_internals.processor(codegen))).encode()
 
     def _file_name(self, key: bytes) -> str:
         return f"{self._stamped_prefix}{hashlib.sha256(key).hexdigest()[:16]}.nbc"
@@ -166,7 +162,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc, unused-ignore]
         if saved_sig != sig:
             # The key has types by name; two named tuples may share one.
             raise ValueError(f"{path} is for {saved_sig}, not {sig}")
-        return CompileResult._rebuild(target_context, *reduced)
+        return numba_internals.rebuilt(target_context, reduced)
 
     def _remove(self, folder: Path, keep: str | None = None) -> None:
         """Delete the function's files but those that ``keep`` begins; readers hold whole copies."""

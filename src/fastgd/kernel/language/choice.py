@@ -8,6 +8,7 @@ numbers of a choice stand: a constant in the machine code, though nothing here n
 from llvmlite import ir
 from numba import typeof
 from numba.core import types
+from numba.core.errors import TypingError
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import (
     NativeValue,
@@ -145,5 +146,12 @@ def dispatch(stub, bodies, options):
 
     Where more than one argument decides, ``bodies`` is a function of the arguments' types.
     """
-    pick = bodies if callable(bodies) else lambda choice, *_others: bodies[choice.choice]
+
+    def by_name(choice, *_others):
+        if choice.choice not in bodies:
+            names = " or ".join(map(repr, bodies))
+            raise TypingError(f"{stub.__name__} must be {names}, got {choice.choice!r}")
+        return bodies[choice.choice]
+
+    pick = bodies if callable(bodies) else by_name
     overload(stub, jit_options=options, strict=False)(pick)

@@ -446,30 +446,3 @@ def opaque(_typing, index):
         return builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0", list(args), side_effect=False)
 
     return types.int64(types.int64), codegen
-
-
-# ------------------------------------------------------------------ calls
-
-
-@intrinsic
-def call_compiled(_typing, address, arguments):
-    """Call a compiled function that returns None by its address, with a tuple of arguments.
-
-    Numba would link the callee's code into each caller and optimise it there again.
-    """
-
-    def codegen(context, builder, sig, args):
-        kinds = tuple(arguments)
-        function = context.call_conv.get_function_type(types.none, kinds).as_pointer()
-        status, _ = context.call_conv.call_function(
-            builder,
-            builder.inttoptr(args[0], function),
-            types.none,
-            kinds,
-            cgutils.unpack_tuple(builder, args[1], len(kinds)),
-        )
-        with cgutils.if_unlikely(builder, status.is_error):
-            context.call_conv.return_status_propagate(builder, status)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, arguments), codegen

@@ -1,0 +1,403 @@
+"""Every private part of Numba that fastgd uses, and what takes its place where one is missing.
+
+Numba promises nothing about these names, and no version of it is shut out. So this module alone
+knows them. It looks for each as it is imported, and before it compiles a kernel its own way it does
+so with a function of one line. Where a part is not as expected, kernels go through Numba's stock
+pipeline: they take longer to compile, each process compiles them anew, and they compute the same
+bits. One RuntimeWarning says so.
+
+==========================  =======================================================================
+part                        what for, and what is expected of it
+==========================  =======================================================================
+CompilerBase                Its ``define_pipelines`` says how a function is compiled: here as
+DefaultPassBuilder          ``define_nopython_pipeline`` has it, whose ``passes`` are pairs of a
+                            step and a text, but without InlineClosureLikes, GenericRewrites and
+                            NopythonRewrites, and with other steps than NativeLowering.
+register_pass               Makes a step known, so that it may stand in a pipeline.
+NativeLowering              Its ``run_pass`` puts LLVM's text into ``state.library``, the result
+                            into ``state["cr"]``.
+JITCodeLibrary              Calls ``_optimize_functions`` on each module, and at the end
+                            ``_optimize_final_module`` and ``_finalize_final_module``.
+                            ``enable_object_caching`` lets it be written to a file, unless it
+                            ``has_dynamic_globals``, addresses of this process.
+                            ``get_pointer_to_function`` gives the address of machine code.
+_module_pass_manager        What LLVM's optimiser is asked to do; with ``opt`` and no more.
+cpu_target                  Its ``target_context`` has the ``codegen()`` whose ``magic_tuple()`` is
+                            triple, name and features of the processor that Numba compiles for.
+make_function               Of ``_dynfunc``: an object that stands for a function.
+insert_user_function        Links this function's code where it is called.
+_nrt                        An option: False leaves counting of references out.
+no_cpython_wrapper          Options: no code for calls from Python or C.
+no_cfunc_wrapper
+_reduce, _rebuild           Of CompileResult: to what can be pickled, and back.
+entry_point                 Of CompileResult: the function without the lookup of types.
+dumps                       Pickles with Numba's own types.
+_cache                      What ``enable_caching`` of a dispatcher sets; its ``load_overload``,
+                            ``save_overload``, ``flush`` and ``cache_path`` are used.
+AppDirs                     Where a user's caches lie.
+get_function_type           Of CPUCallConv, as are ``call_function`` and
+                            ``return_status_propagate``: how compiled functions call each other.
+==========================  =======================================================================
+
+What tiles, words, records and choices are made of (``numba.extending``, ``numba.core.types``,
+``cgutils``, typing templates, models, ``context.make_array``) is the interface for extensions. It
+is no part of this list: there are no tiles without it.
+"""
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+import numba
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils, config
+from numba.extending import intrinsic, register_jitable
+
+PARTS = (
+    "numba.core.compiler:CompilerBase.define_pipelines",
+    "numba.core.compiler:DefaultPassBuilder.define_nopython_pipeline",
+    "numba.core.compiler:CompileResult._reduce",
+    "numba.core.compiler:CompileResult._rebuild",
+    "numba.core.compiler:CompileResult.entry_point",
+    "numba.core.compiler_machinery:register_pass",
+    "numba.core.untyped_passes:InlineClosureLikes",
+    "numba.core.untyped_passes:GenericRewrites",
+    "numba.core.typed_passes:NopythonRewrites",
+    "numba.core.typed_passes:NativeLowering.run_pass",
+    "numba.core.codegen:JITCodeLibrary._optimize_functions",
+    "numba.core.codegen:JITCodeLibrary._optimize_final_module",
+    "numba.core.codegen:JITCodeLibrary._finalize_final_module",
+    "numba.core.codegen:JITCodeLibrary.enable_object_caching",
+    "numba.core.codegen:JITCodeLibrary.has_dynamic_globals",
+    "numba.core.codegen:JITCodeLibrary.get_pointer_to_function",
+    "numba.core.codegen:JITCPUCodegen._module_pass_manager",
+    "numba.core.codegen:JITCPUCodegen.magic_tuple",
+    "numba.core.registry:cpu_target.target_context",
+    "numba.core.cpu:CPUContext.insert_user_function",
+    "numba._dynfunc:make_function",
+    "numba.core.options:DefaultOptions._nrt",
+    "numba.core.options:DefaultOptions.no_cpython_wrapper",
+    "numba.core.options:DefaultOptions.no_cfunc_wrapper",
+    "numba.core.serialize:dumps",
+    "numba.core.dispatcher:Dispatcher.enable_caching",
+    "numba.misc.appdirs:AppDirs",
+    "numba.core.callconv:CPUCallConv.get_function_type",
+    "numba.core.callconv:CPUCallConv.call_function",
+    "numba.core.callconv:CPUCallConv.return_status_propagate",
+)
+"""All of them, by module and name."""
+
+
+class _Missing:
+    """What stands for a part that is missing, so that this module can be read to its end."""
+
+    def __init__(self, *_args, **_options):
+        pass
+
+    def __call__(self, decorated):
+        return decorated
+
+
+def _find(part: str) -> Any:
+    module, _, names = part.partition(":")
+    found = import_module(module)
+    for name in names.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _lacking() -> str | None:
+    """The first part that Numba lacks."""
+    for part in PARTS:
+        try:
+            _find(part)
+        except (ImportError, AttributeError):
+            return part
+    return None
+
+
+_LACKING = _lacking()
+
+
+def _take(part: str) -> Any:
+    return _Missing if _LACKING else _find(part)
+
+
+@cache
+def _warn(reason: str) -> None:
+    """Say once that kernels go through the stock pipeline."""
+    warnings.warn(
+        f"Numba {numba.__version__} is not as fastgd expects ({reason}): kernels take longer to "
+        "compile, and each process compiles them anew; results are the same",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+if _LACKING:
+    _warn(f"there is no {_LACKING}")
+
+
+# ------------------------------------------------------------------ the pipeline
+
+CompilerBase = _take("numba.core.compiler:CompilerBase")
+DefaultPassBuilder = _take("numba.core.compiler:DefaultPassBuilder")
+JITCodeLibrary = _take("numba.core.codegen:JITCodeLibrary")
+NativeLowering = _take("numba.core.typed_passes:NativeLowering")
+register_pass = _take("numba.core.compiler_machinery:register_pass")
+
+_NOT_NEEDED = tuple(
+    _take(part)
+    for part in (
+        "numba.core.untyped_passes:InlineClosureLikes",
+        "numba.core.untyped_passes:GenericRewrites",
+        "numba.core.typed_passes:NopythonRewrites",
+    )
+)
+"""Steps for closures and array expressions, of which the kernel has none: 0.2 s for 3-4-1."""
+
+
+class _Library(JITCodeLibrary):
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout
+
+
+class _PartLibrary(_Library):
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalized = True
+
+
+class _WholeLibrary(_Library):
+    def _optimize_final_module(self):
+        made = self._codegen._module_pass_manager(opt=3)
+        passes, *options = made if isinstance(made, tuple) else (made,)  # before Numba 0.62
+        passes.run(self._final_module, *options)
+
+
+class _Lowering(NativeLowering):
+    library_class = _WholeLibrary
+
+    def run_pass(self, state):
+        state.library = self.library_class(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _LowerWhole(_Lowering):
+    _name = "lower_whole_kernel"
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _LowerPart(_Lowering):
+    _name = "lower_part_of_kernel"
+    library_class = _PartLibrary
+
+    def run_pass(self, state):
+        state.flags.no_compile = True
+        super().run_pass(state)
+        lowered = state["cr"]
+        # Nobody calls it, but it stands for the function where others link it in.
+        name = lowered.fndesc.qualname
+        stand_in = _find("numba._dynfunc:make_function")(
+            lowered.fndesc.lookup_module(), name, name, 0, lowered.env, (state.library,)
+        )
+        state.targetctx.insert_user_function(stand_in, lowered.fndesc, [state.library])
+        state["cr"] = lowered._replace(cfunc=stand_in)
+        return True
+
+
+class _LeanCompiler(CompilerBase):
+    lowering = _LowerWhole
+
+    def define_pipelines(self):
+        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline.passes = [
+            (self.lowering if step is NativeLowering else step, why)
+            for step, why in pipeline.passes
+            if step not in _NOT_NEEDED
+        ]
+        pipeline.finalize()
+        return [pipeline]
+
+
+class _LeanPartCompiler(_LeanCompiler):
+    lowering = _LowerPart
+
+
+def _tried(lean):
+    """Let a compiler be Numba's own where a trial of the lean ones fails."""
+
+    class Tried(lean):
+        def define_pipelines(self):
+            if _trial_succeeds():
+                return super().define_pipelines()
+            return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+    return Tried
+
+
+@cache
+def _trial_succeeds() -> bool:
+    """Whether a function compiled our way, with a part inlined, has our libraries and is right."""
+    without_counting = {"_nrt": False, "no_cfunc_wrapper": True}
+
+    @njit(pipeline_class=_LeanPartCompiler, no_cpython_wrapper=True, **without_counting)
+    def part(x):
+        return x + 1.0
+
+    @njit(pipeline_class=_LeanCompiler, **without_counting)
+    def whole(x):
+        return 2.0 * part(x)
+
+    try:
+        right = whole(20.0) == 42.0
+        results = (next(iter(made.overloads.values())) for made in (part, whole))
+        libraries = tuple(type(result.library) for result in results)
+        if right and libraries == (_PartLibrary, _WholeLibrary):
+            return True
+        reason = f"a trial gave {whole(20.0)} by {libraries[0].__name__}"
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    _warn(" ".join(reason.split())[:200])
+    return False
+
+
+NOT_COUNTED: dict[str, Any] = {} if _LACKING else {"_nrt": False}
+"""Options that leave out counted references: with them 3-4-1 takes 682 ns instead of 79."""
+
+WHOLE: dict[str, Any] = {}
+"""Options of a function that is called, whose parts have been inlined."""
+
+PART: dict[str, Any] = {}
+"""Options of what is only inlined."""
+
+if not _LACKING:
+    WHOLE = NOT_COUNTED | {"pipeline_class": _tried(_LeanCompiler)}
+    PART = NOT_COUNTED | {
+        "pipeline_class": _tried(_LeanPartCompiler),
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+    }
+
+
+# ------------------------------------------------------------------ processor and cache
+
+
+def processor(codegen: Any = None) -> tuple[Any, ...]:
+    """Triple, name and features of the processor that code is made for."""
+    if not _LACKING:
+        codegen = codegen or _find("numba.core.registry:cpu_target.target_context").codegen()
+        return tuple(codegen.magic_tuple())
+    binding = llvmlite.binding
+    name, features = config.CPU_NAME, config.CPU_FEATURES
+    if features is None:
+        features = "" if name else binding.get_host_cpu_features().flatten()
+    return binding.get_process_triple(), name or binding.get_host_cpu_name(), features
+
+
+def use_cache(dispatcher: Any, made: Callable[[], Any]) -> None:
+    """Let a dispatcher keep its code in the cache that ``made`` makes; no cache without the parts.
+
+    Numba's own would take the code of an older kernel for this one's: it watches one file only.
+    """
+    if not _LACKING and hasattr(dispatcher, "enable_caching"):  # not if NUMBA_DISABLE_JIT is set
+        dispatcher._cache = made()
+
+
+def pickled(result: Any, sig: Any) -> bytes | None:
+    """A compile result as bytes; None where it holds addresses of this process."""
+    if result.library.has_dynamic_globals:
+        return None
+    return bytes(_find("numba.core.serialize:dumps")((sig, result._reduce())))
+
+
+def rebuilt(target_context: Any, reduced: tuple[Any, ...]) -> Any:
+    """Return the compile result that :func:`pickled` took apart."""
+    return _find("numba.core.compiler:CompileResult._rebuild")(target_context, *reduced)
+
+
+def user_cache(name: str) -> Path:
+    """The folder where a user's programs keep what they can make anew."""
+    return Path(_find("numba.misc.appdirs:AppDirs")(name, appauthor=False).user_cache_dir)
+
+
+# ------------------------------------------------------------------ calls
+
+
+def entry_point(dispatcher: Any, signature: tuple[Any, ...]) -> Callable[..., None]:
+    """What calls the function compiled for these types, without looking them up."""
+    dispatcher.compile(signature)
+    return dispatcher if _LACKING else dispatcher.overloads[signature].entry_point
+
+
+def handle(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> Any:
+    """Compile a function for these types, the first so many markers; what calls it in a kernel.
+
+    That is its address, or a dispatcher without the markers where an address is of no use.
+    """
+    dispatcher.compile(signature)
+    if _LACKING:
+        return _without_markers(dispatcher, signature[:markers]) if markers else dispatcher
+    result = dispatcher.overloads[signature]
+    return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+
+
+@cache
+def _without_markers(dispatcher, markers):
+    def made(kind):
+        @intrinsic
+        def marker(_typing):
+            def codegen(context, _builder, _sig, _args):
+                return ir.Constant(context.get_value_type(kind), None)
+
+            return kind(), codegen
+
+        return marker
+
+    first, second = map(made, markers)
+
+    @njit(error_model="numpy", nogil=True)
+    def call(*arguments):
+        dispatcher(first(), second(), *arguments)
+
+    return call
+
+
+@intrinsic
+def _call_address(_typing, _address, arguments):
+    def codegen(context, builder, _sig, args):
+        kinds = tuple(arguments)
+        function = context.call_conv.get_function_type(types.none, kinds).as_pointer()
+        status, _ = context.call_conv.call_function(
+            builder,
+            builder.inttoptr(args[0], function),
+            types.none,
+            kinds,
+            cgutils.unpack_tuple(builder, args[1], len(kinds)),
+        )
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, arguments), codegen
+
+
+@register_jitable
+def _call_dispatcher(dispatcher, arguments):
+    dispatcher(*arguments)
+
+
+call_compiled = _call_dispatcher if _LACKING else _call_address
+"""In a kernel: call what has this :func:`handle` and returns None, with a tuple of arguments.
+
+By its address, as Numba would link its code into each caller and optimise it there again.
+"""

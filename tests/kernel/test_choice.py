@@ -1,0 +1,98 @@
+"""Choices: a body by its name, a field by its place, and no code for what is not chosen."""
+
+from typing import NamedTuple
+
+import pytest
+from numba import njit
+from numba.core.errors import TypingError
+
+from fastgd.kernel.language.choice import Choice, dispatch, markers
+
+
+@markers
+class Recipe(NamedTuple):
+    first: Choice
+    second: Choice | None
+
+
+def compute(choice, x):
+    """A body by the choice's name."""
+
+
+def both(first, second, x):
+    """A body by two names."""
+
+
+def same(first, second, x):  # noqa: ARG001 - bodies take what the stub takes
+    return x
+
+
+def other(first, second, x):  # noqa: ARG001
+    return -x
+
+
+def picked(first, second, _x):
+    return same if first.choice == second.choice else other
+
+
+def double(choice, x):  # noqa: ARG001
+    return 2 * x
+
+
+def square(choice, x):  # noqa: ARG001
+    return x * x
+
+
+dispatch(compute, {"double": double, "square": square}, {})
+dispatch(both, picked, {})
+
+
+@njit
+def call(choice, x):
+    return compute(choice, x)
+
+
+@njit
+def call_both(recipe, x):
+    return both(recipe.first, recipe.second, x)
+
+
+@njit
+def has_second(recipe):
+    return recipe.second is not None
+
+
+def test_the_name_picks_the_body():
+    assert call(Choice("double"), 5.0) == 10.0
+    assert call(Choice("square"), 5.0) == 25.0
+    assert len(call.signatures) == 2  # a choice is a type
+    call(Choice("double"), 6.0)
+    assert len(call.signatures) == 2
+
+
+def test_an_unknown_name_fails_with_the_names_there_are():
+    with pytest.raises(TypingError, match="compute must be 'double' or 'square', got 'cube'"):
+        call(Choice("cube"), 5.0)
+
+
+def test_two_names_may_decide():
+    assert call_both(Recipe(Choice("a"), Choice("a")), 5.0) == 5.0
+    assert call_both(Recipe(Choice("a"), Choice("b")), 5.0) == -5.0
+
+
+def test_what_is_not_chosen_is_none():
+    assert has_second(Recipe(Choice("a"), Choice("b")))
+    assert not has_second(Recipe(Choice("a"), None))
+
+
+def test_a_field_that_is_not_there_is_no_attribute():
+    @njit
+    def third(recipe):
+        return recipe.third
+
+    with pytest.raises(TypingError, match="third"):
+        third(Recipe(Choice("a"), None))
+
+
+def test_a_choice_says_what_it_is():
+    assert repr(Choice("double")) == "Choice('double')"

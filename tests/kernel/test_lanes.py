@@ -1,0 +1,85 @@
+"""How many runs go side by side, and in what tiles, on processors of each width."""
+
+import pytest
+
+from fastgd.kernel import lanes
+from fastgd.kernel.lanes import LARGE, ROWS, TINY, runs_side_by_side, shapes_for
+
+WIDTHS = [2, 4, 8]
+
+
+@pytest.fixture(params=WIDTHS)
+def width(request, monkeypatch):
+    monkeypatch.setattr(lanes, "native_lanes", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "expected"),
+    [
+        ("skylake-avx512", "", 8),
+        ("znver4", "", 8),
+        ("haswell", "", 4),
+        ("x86-64-v3", "", 4),
+        ("nehalem", "", 2),
+        ("cortex-a57", "", 2),
+        ("anything", "+sse2,+avx2,+avx512f", 8),
+        ("anything", "+sse2,+avx2,-avx512f", 4),
+        ("skylake-avx512", "+sse2,-avx2,-avx512f", 2),  # what is said rules over the name
+    ],
+)
+def test_lanes_of_a_processor(monkeypatch, name, features, expected):
+    monkeypatch.setattr(lanes, "processor", lambda: ("triple", name, features))
+    assert lanes.native_lanes.__wrapped__() == expected
+
+
+def test_runs_side_by_side(width):
+    assert runs_side_by_side(1, TINY) == 1
+    assert runs_side_by_side(2, TINY) == runs_side_by_side(width, LARGE) == width
+    assert runs_side_by_side(width + 1, TINY) == runs_side_by_side(2 * width, TINY) == 2 * width
+    assert runs_side_by_side(2 * width + 1, TINY) == 4 * width
+    assert runs_side_by_side(10**6, TINY + 1) == runs_side_by_side(10**6, LARGE) == 2 * width
+    assert runs_side_by_side(10**6, LARGE + 1) == width
+
+
+@pytest.mark.parametrize("widest", [1, 4, 15, 16, 100])
+def test_tiles_fill_whole_registers(width, widest):
+    registers = 16 if width == 8 else 8
+    for runs in (1, width, 2 * width, 4 * width):
+        shapes = shapes_for(runs, widest)
+        for shape in (s for s in shapes[:-1] if s is not None):
+            assert shape.runs == runs
+            for size in (shape.rows, shape.units, shape.runs):
+                assert size & (size - 1) == 0  # halves are joined and folded
+        assert (shapes.wide.rows, shapes.narrow.rows) == (ROWS, ROWS)
+        lanes_of_wide = ROWS * shapes.wide.units * runs
+        assert shapes.wide.units == 1 or lanes_of_wide <= registers * width
+        if runs > 1:
+            assert shapes.wide.units == 1 or lanes_of_wide == registers * width
+        elif widest < 16:
+            assert shapes.wide.units == 4
+        assert (shapes.wide_row.rows, shapes.wide_row.units) == (1, shapes.wide.units)
+        assert (shapes.narrow.units, shapes.narrow_row.units, shapes.narrow_row.rows) == (1, 1, 1)
+        assert (shapes.one.rows, shapes.one.units) == (1, 1)
+
+
+def test_pieces_pass_through_the_sigmoid_in_four_registers(width):
+    for runs in (1, width, 2 * width, 4 * width):
+        shapes = shapes_for(runs, 100)
+        for whole, piece in (
+            (shapes.wide, shapes.wide_piece),
+            (shapes.narrow, shapes.narrow_piece),
+        ):
+            size = ROWS * whole.units * runs
+            if piece is None:
+                assert size <= 4 * width
+                continue
+            assert size > 4 * width
+            assert (piece.units, piece.runs) == (whole.units, whole.runs)
+            assert ROWS % piece.rows == 0
+            assert piece.rows == 1 or piece.rows * piece.units * runs == 4 * width
+
+
+def test_data_have_the_runs_that_they_are_given(width):
+    assert shapes_for(width, 4).data.runs == 1
+    assert shapes_for(width, 4, width).data.runs == width

@@ -1,0 +1,175 @@
+"""Without Numba's private parts: the stock pipeline, the same bits, one warning."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd import bucket
+from fastgd.kernel.language import compiler, numba_internals
+from fastgd.kernel.language.numba_internals import PARTS
+from golden import GOLDEN
+
+SOURCES = Path(fastgd.__file__).parent
+
+
+class Without:
+    """A module or class without one of its names, or without a name in one of its classes."""
+
+    def __init__(self, whole, names):
+        self.whole, self.names = whole, names
+
+    def __getattr__(self, name):
+        first, *rest = self.names
+        if name == first and not rest:
+            raise AttributeError(name)
+        found = getattr(self.whole, name)
+        return Without(found, rest) if name == first else found
+
+
+# What follows is as if Numba had moved the part: Numba itself still finds it.
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_is_gone_is_seen(monkeypatch, part):
+    """All of them lead to the same: what that is, the processes below tell."""
+    whole = numba_internals.import_module
+    home, _, names = part.partition(":")
+
+    def without(module):
+        return Without(whole(module), names.split(".")) if module == home else whole(module)
+
+    assert numba_internals._lacking() is None
+    monkeypatch.setattr(numba_internals, "import_module", without)
+    assert numba_internals._lacking() == part
+
+
+def test_the_docstring_tells_of_every_part():
+    for part in PARTS:
+        assert re.split("[.:]", part)[-1] in numba_internals.__doc__, part
+
+
+def test_no_other_module_knows_them():
+    names = {re.split("[.:]", part)[-1] for part in PARTS} - {"dumps", "target_context"}
+    names |= {"_cache", "_nrt", "pipeline_class", "llvm_func_name", "cpu_target"}
+    modules = {part.partition(":")[0] for part in PARTS} | {"numba.core.caching"}
+    for path in SOURCES.rglob("*.py"):
+        used = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("numba"):
+                used |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            used |= {getattr(node, "attr", None), getattr(node, "arg", None)}
+        if path.name != "numba_internals.py":
+            assert not used & (names | modules), f"{path}: {used & (names | modules)}"
+
+
+# All ways into the kernel: one block, threads, a bound run, a grid, balls.
+CALLS = """
+def calls():
+    X, y = np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([0.0, 1.0])
+    weights = [np.full((2, 1), 0.5)]
+    surface = fastgd.surface(X, y, weights, resolution=20, threads=2)
+    f = fastgd.objective(X, y, hidden_size=())
+    ball = bucket.roll(slope="2 * x", start=1.0, alpha=np.full(100, 0.3), iterations=4, threads=2)
+    return [surface.errors.tobytes().hex(), f(np.array([0.5, 0.25])).hex(), ball.x.tobytes().hex()]
+"""
+
+CHILD = """
+import importlib, json, sys, warnings
+import numpy as np
+import numba.core.codegen, numba.core.compiler, numba.core.typed_passes
+sys.path.insert(0, sys.argv[1])
+{change}
+{calls}
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import fastgd
+    from fastgd import bucket
+    from golden import digest
+    hashes = [digest("no hidden layer", 1, threads) for threads in (1, 2)]
+    called = calls() if {all_calls} else []
+warned = [str(w.message) for w in caught if w.category is RuntimeWarning]
+print(json.dumps([hashes, called, warned]))
+"""
+
+MISSING_MODULE = """
+whole = importlib.import_module
+def import_module(name, *rest):
+    if name == "numba._dynfunc":
+        raise ImportError(name)
+    return whole(name, *rest)
+importlib.import_module = import_module
+"""
+
+OTHER_ARGUMENTS = """
+codegen = numba.core.codegen.CPUCodegen
+whole = codegen._module_pass_manager
+def _module_pass_manager(self, **given):
+    if list(given) == ["opt"]:
+        raise TypeError("opt is no argument any more")
+    return whole(self, **given)
+codegen._module_pass_manager = _module_pass_manager
+"""
+
+OTHER_STEP = """
+from numba.core.compiler_machinery import register_pass
+builder, lowering = numba.core.compiler.DefaultPassBuilder, numba.core.typed_passes.NativeLowering
+class NewLowering(lowering):
+    _name = "new_lowering"
+register_pass(mutates_CFG=True, analysis_only=False)(NewLowering)
+whole = builder.define_nopython_pipeline
+def define_nopython_pipeline(state, name="nopython"):
+    pipeline = whole(state, name)
+    pipeline.passes = [(NewLowering if s is lowering else s, why) for s, why in pipeline.passes]
+    pipeline.finalize()
+    return pipeline
+builder.define_nopython_pipeline = staticmethod(define_nopython_pipeline)
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (MISSING_MODULE, "there is no numba._dynfunc:make_function"),
+        (OTHER_ARGUMENTS, "TypeError: opt is no argument any more"),
+        (OTHER_STEP, "a trial gave 42.0 by JITCodeLibrary"),
+    ],
+)
+def test_another_numba_gives_the_same_bits_and_one_warning(change, reason, tmp_path):
+    everything = change == MISSING_MODULE  # the others call each other as they always do
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            CHILD.format(change=change, calls=CALLS, all_calls=everything),
+            str(GOLDEN.parent),
+        ],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    hashes, called, warned = json.loads(done.stdout)
+    assert hashes == [json.loads(GOLDEN.read_text())["no hidden layer"]] * 2
+    (message,) = warned
+    assert reason in message
+    assert "take longer to compile" in message
+    # Numba's own cache would take stale code for this kernel's.
+    assert everything <= (not list(tmp_path.rglob("*.nb?")))
+    if everything:
+        here = {"fastgd": fastgd, "bucket": bucket, "np": np}
+        exec(CALLS, here)
+        assert called == here["calls"]()
+
+
+def test_kernels_go_through_our_pipeline_here():
+    """So that the tests above can fail: this Numba is as expected."""
+    assert numba_internals._trial_succeeds()
+    assert compiler.INLINED["_nrt"] is False
+    assert "pipeline_class" in compiler.WHOLE

@@ -1,0 +1,101 @@
+"""Records: what Python encodes a kernel reads, and nothing beyond an array's end."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numba import njit
+
+from fastgd.kernel.language.record import Bytes, Floats, Integers, encode, table_of
+
+
+class Inner(NamedTuple):
+    count: int
+    values: Floats
+
+
+class Mixed(NamedTuple):
+    number: float
+    floats: Floats
+    inner: Inner
+    places: Integers
+    whole: int
+    signs: Bytes
+
+
+class Rows(NamedTuple):
+    values: Floats
+    signs: Bytes
+    whole: int
+    inner: Inner
+
+
+mixed_table, rows_table = table_of(Mixed), table_of(Rows)
+
+RANDOM = np.random.default_rng(2)
+
+
+@njit(boundscheck=True)
+def read(words, floats, integers):
+    record = mixed_table(words)[0]
+    inner = record.inner
+    floats[0], floats[1] = record.number, record.floats[len(record.floats) - 1]
+    floats[2] = inner.values[1]
+    integers[0], integers[1] = inner.count, record.whole
+    integers[2], integers[3] = record.places[2], record.signs[3]
+    integers[4], integers[5] = len(record.floats), len(inner.values)
+    integers[6], integers[7] = len(record.places), len(record.signs)
+    integers[8] = len(mixed_table(words))
+
+
+def test_every_kind_of_field_is_read_where_it_is():
+    record = Mixed(
+        -0.1,
+        RANDOM.normal(size=3),
+        Inner(-(2**62), RANDOM.normal(size=2)),
+        RANDOM.integers(-(2**62), 2**62, 4),
+        2**53 + 1,  # no float64 has it
+        np.array([0, 1, 2, 255], dtype=np.uint8),
+    )
+    floats, integers = np.zeros(3), np.zeros(9, np.int64)
+    read(encode(record), floats, integers)
+    assert floats.tolist() == [-0.1, record.floats[2], record.inner.values[1]]
+    assert integers.tolist() == [
+        *(-(2**62), 2**53 + 1, record.places[2], 255, 3, 2, 4, 4, 1),
+    ]
+
+
+@njit(boundscheck=True)
+def change(words, row, place, number):
+    table = rows_table(words)
+    table[row].values[place] = number
+    table[row].signs[place] = 7
+    return len(table), table[row].whole, table[row].inner.count, table[row].inner.values[place]
+
+
+def test_rows_of_a_table_are_rows_of_the_arrays():
+    values, signs = np.zeros((3, 4)), np.zeros((3, 4), np.uint8)
+    inner = RANDOM.normal(size=(3, 5))
+    words = encode(Rows(values, signs, 6, Inner(8, inner)), 3)
+    assert words.shape == (3, 8)
+    for row, place in ((0, 0), (2, 3), (1, 2)):
+        assert change(words, row, place, row + 0.5) == (3, 6, 8, inner[row, place])
+        assert (values[row, place], signs[row, place]) == (row + 0.5, 7)
+    assert np.count_nonzero(values) == np.count_nonzero(signs) == 3
+
+
+def test_bounds_are_checked_where_numba_is_told_to():
+    values, signs = np.zeros((2, 4)), np.zeros((2, 4), np.uint8)
+    words = encode(Rows(values, signs, 6, Inner(8, np.zeros((2, 5)))), 2)
+    for place in (4, -5, 10**12):
+        with pytest.raises(IndexError):
+            change(words, 0, place, 1.0)
+    assert not values.any()
+
+
+def test_what_lies_apart_in_memory_is_encoded_by_its_rows():
+    """A block's arrays are slices of larger ones."""
+    whole = np.arange(24.0).reshape(2, 12)
+    words = encode(Inner(1, whole[:, 2:5]), 2)
+    assert words[:, 2].tolist() == [3, 3]
+    assert np.diff(words[:, 1]).tolist() == [12 * 8]

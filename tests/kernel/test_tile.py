@@ -1,0 +1,283 @@
+"""Each primitive of a tile by itself, lane by lane, against NumPy written out."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numba import njit
+
+from fastgd.kernel.language import tile
+from fastgd.kernel.language.tile import (
+    Shape,
+    add_exponent,
+    any_nan,
+    anywhere,
+    count_changes,
+    fma,
+    fold,
+    load,
+    load_data,
+    magnitude,
+    opaque,
+    panel,
+    rows,
+    rows_of,
+    runs_of,
+    select,
+    square_root,
+    store,
+    units,
+    units_of,
+    with_sign,
+    zeros,
+)
+
+# Rows, units, runs: 1, 2, 4, 8 and 16 lanes, each kind of neighbour at least once.
+SHAPES = [(1, 1, 1), (1, 1, 2), (2, 2, 1), (2, 2, 2), (4, 2, 2)]
+RANDOM = np.random.default_rng(0)
+SOURCE = RANDOM.normal(size=400)
+START = 5
+STRIDE = 13  # more than any row has, and no multiple of a register
+
+
+def lanes_of(shape):
+    """Row, unit and run of every lane."""
+    return list(np.ndindex(*shape))
+
+
+def kernel(function):
+    return njit(error_model="numpy", boundscheck=True)(function)
+
+
+@kernel
+def read(shape, layout, source, start, stride, out):
+    lanes = rows_of(shape) * units_of(shape) * runs_of(shape)
+    store(shape, out, 0, units_of(shape) * runs_of(shape), load(shape, source, start, stride))
+    store(
+        shape,
+        out,
+        lanes,
+        units_of(shape) * runs_of(shape),
+        load_data(shape, layout, source, start, stride),
+    )
+    width = units_of(shape) * runs_of(shape)
+    store(shape, out, 2 * lanes, width, rows(shape, layout, source, start, stride))
+    store(shape, out, 3 * lanes, width, units(shape, source, start, stride))
+    store(shape, out, 4 * lanes, width, panel(shape, source, start))
+    store(shape, out, 5 * lanes, width, zeros(shape))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_is_read(shape, shared):
+    own = 1 if shared else shape[2]
+    lanes = lanes_of(shape)
+    runs = shape[2]
+    out = np.full(6 * len(lanes), np.nan)
+    read(Shape(*shape), Shape(1, 1, own), SOURCE, START, STRIDE, out)
+    expected = [
+        [SOURCE[START + row * STRIDE + unit * runs + run] for row, unit, run in lanes],
+        [SOURCE[START + row * STRIDE + unit * own + run % own] for row, unit, run in lanes],
+        [SOURCE[START + row * STRIDE + run % own] for row, unit, run in lanes],
+        [SOURCE[START + unit * STRIDE + run] for row, unit, run in lanes],
+        [SOURCE[START + unit * runs + run] for row, unit, run in lanes],
+        [0.0] * len(lanes),
+    ]
+    names = ("load", "load_data", "rows", "units", "panel", "zeros")
+    for name, got, wanted in zip(names, out.reshape(6, -1), expected, strict=True):
+        assert got.tolist() == wanted, name
+
+
+@kernel
+def copy(shape, source, start, stride, target, at, step):
+    store(shape, target, at, step, load(shape, source, start, stride))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_written(shape):
+    """Where load reads it, and nowhere else."""
+    target = np.full(400, np.nan)
+    copy(Shape(*shape), SOURCE, START, STRIDE, target, 3, 17)
+    expected = np.full(400, np.nan)
+    for row, unit, run in lanes_of(shape):
+        expected[3 + row * 17 + unit * shape[2] + run] = SOURCE[
+            START + row * STRIDE + unit * shape[2] + run
+        ]
+    np.testing.assert_array_equal(target, expected)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bounds_are_checked_where_numba_is_told_to(shape):
+    """Both ends of each row, in what is read and what is written."""
+    width, last = shape[1] * shape[2], (shape[0] - 1) * STRIDE
+    enough = np.zeros(last + width)
+    copy(Shape(*shape), enough, 0, STRIDE, enough.copy(), 0, STRIDE)
+    for source, target in ((enough[:-1], enough), (enough, enough[:-1])):
+        with pytest.raises(IndexError):
+            copy(Shape(*shape), source.copy(), 0, STRIDE, target.copy(), 0, STRIDE)
+    with pytest.raises(IndexError):
+        copy(Shape(*shape), enough, -len(enough) - 1, STRIDE, enough, 0, STRIDE)
+
+
+# ---------------------------------------------------------------- arithmetic
+
+
+@kernel
+def compute(shape, number, a, b, c, out):
+    x, y, z = load(shape, a, 0, 0), load(shape, b, 0, 0), load(shape, c, 0, 0)
+    n = runs_of(shape)
+    store(shape, out, 0 * n, 0, x + y)
+    store(shape, out, 1 * n, 0, x - y)
+    store(shape, out, 2 * n, 0, x * y)
+    store(shape, out, 3 * n, 0, x / y)
+    store(shape, out, 4 * n, 0, x + number)
+    store(shape, out, 5 * n, 0, number - x)
+    store(shape, out, 6 * n, 0, x * number)
+    store(shape, out, 7 * n, 0, number / x)
+    store(shape, out, 8 * n, 0, fma(x, y, z))
+    store(shape, out, 9 * n, 0, fma(number, y, z))
+    store(shape, out, 10 * n, 0, fma(x, number, z))
+    store(shape, out, 11 * n, 0, fma(x, y, number))
+    store(shape, out, 12 * n, 0, magnitude(x))
+    store(shape, out, 13 * n, 0, square_root(x))
+    store(shape, out, 14 * n, 0, with_sign(x, y))
+    store(shape, out, 15 * n, 0, with_sign(number, y))
+    store(shape, out, 16 * n, 0, with_sign(x, number))
+    store(shape, out, 17 * n, 0, select(x > y, x, y))
+    store(shape, out, 18 * n, 0, select(x < y, 1.0, z))
+    store(shape, out, 19 * n, 0, select(x >= number, x, 2.0))
+    store(shape, out, 20 * n, 0, select((x > y) | (x > z), 1.0, 0.0))
+
+
+def exact_fma(x, y, z):
+    """Rounded once; a zero or what is not finite comes out alike however it is rounded."""
+    twice = x * y + z
+    if twice == 0 or not all(map(math.isfinite, (x, y, z))):
+        return twice
+    try:
+        return float(Fraction(x) * Fraction(y) + Fraction(z))
+    except OverflowError:
+        return math.copysign(math.inf, twice)
+
+
+EDGES = [0.0, -0.0, 1.0, -1.5, 5e-324, 1e300, math.inf, -math.inf, math.nan, 0.1, -3.0]
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value", "ignore:overflow")
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
+def test_arithmetic_is_that_of_ieee_in_every_lane(lanes):
+    columns = RANDOM.permutation(np.array(np.meshgrid(EDGES, EDGES, EDGES)).reshape(3, -1).T)
+    for number in (0.3, -0.0):
+        for begin in range(0, len(columns) - lanes, 7 * lanes):
+            a, b, c = (column.copy() for column in columns[begin : begin + lanes].T)
+            out = np.empty(21 * lanes)
+            compute(Shape(1, 1, lanes), number, a, b, c, out)
+            expected = [
+                *(a + b, a - b, a * b, a / b),
+                *(a + number, number - a, a * number, np.float64(number) / a),
+                *(
+                    [exact_fma(*three) for three in zip(*three_columns, strict=True)]
+                    for three_columns in (
+                        (a, b, c),
+                        ([number] * lanes, b, c),
+                        (a, [number] * lanes, c),
+                        (a, b, [number] * lanes),
+                    )
+                ),
+                *(np.abs(a), np.sqrt(a), np.copysign(a, b)),
+                *(np.copysign(number, b), np.copysign(a, number)),
+                *(np.where(a > b, a, b), np.where(a < b, 1.0, c), np.where(a >= number, a, 2.0)),
+                np.where((a > b) | (a > c), 1.0, 0.0),
+            ]
+            for place, (got, wanted) in enumerate(zip(out.reshape(21, -1), expected, strict=True)):
+                np.testing.assert_array_equal(got, wanted, err_msg=f"{place}: {a} {b} {c}")
+                there = ~np.isnan(got)  # the sign of a NaN is nobody's business
+                assert (np.signbit(got) == np.signbit(wanted))[there].all(), (place, a, b, c)
+
+
+@kernel
+def shift(shape, x, shifted, out):
+    store(shape, out, 0, 0, add_exponent(load(shape, x, 0, 0), load(shape, shifted, 0, 0)))
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
+def test_exponents_are_added(lanes):
+    n = RANDOM.integers(-500, 500, lanes)
+    x = 1 + RANDOM.random(lanes)
+    out = np.empty(lanes)
+    shift(Shape(1, 1, lanes), x, n + 1.5 * 2.0**52, out)
+    assert out.tolist() == np.ldexp(x, n).tolist()
+
+
+@kernel
+def summed(shape, one, source, out):
+    store(one, out, 0, 0, fold(shape, load(shape, source, 0, units_of(shape) * runs_of(shape))))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_fold_sums_rows_and_units_pairwise(shape):
+    lanes = int(np.prod(shape))
+    values = SOURCE[:lanes] * 10.0 ** RANDOM.integers(-8, 8, lanes)
+    out = np.empty(shape[2])
+    summed(Shape(*shape), Shape(1, 1, shape[2]), values, out)
+    expected = values
+    while len(expected) > shape[2]:
+        half = len(expected) // 2
+        expected = expected[:half] + expected[half:]
+    assert out.tolist() == expected.tolist()
+
+
+@kernel
+def found(shape, x, y):
+    return any_nan(load(shape, x, 0, 0)), anywhere(load(shape, x, 0, 0) > load(shape, y, 0, 0))
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
+def test_one_lane_is_enough_to_be_found(lanes):
+    shape, zero = Shape(1, 1, lanes), np.zeros(lanes)
+    assert found(shape, zero, zero) == (False, False)
+    for lane in range(lanes):
+        nan, larger = zero.copy(), zero.copy()
+        nan[lane], larger[lane] = math.nan, 1e-300
+        assert found(shape, nan, zero) == (True, False)
+        assert found(shape, larger, zero) == (False, True)
+
+
+@kernel
+def count(shape, source, start, stride, before, counts, at, step):
+    count_changes(shape, load(shape, source, start, stride) > 0.0, before, counts, at, step)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_changes_are_counted_in_bytes(shape):
+    before = RANDOM.integers(0, 2, 400).astype(np.uint8)
+    counts = RANDOM.integers(0, 255, 400).astype(np.uint8)
+    now, counted = before.copy(), counts.copy()
+    for row, unit, run in lanes_of(shape):
+        lane = unit * shape[2] + run
+        place = 3 + row * 17 + lane
+        now[place] = SOURCE[START + row * STRIDE + lane] > 0
+        counted[place] += now[place] != before[place]
+    count(Shape(*shape), SOURCE, START, STRIDE, before, counts, 3, 17)
+    np.testing.assert_array_equal(before, now)
+    np.testing.assert_array_equal(counts, counted)
+
+
+@kernel
+def sizes(shape, index):
+    return rows_of(shape), units_of(shape), runs_of(shape), opaque(index)
+
+
+def test_a_shape_knows_its_sizes_and_an_index_stays_what_it_is():
+    assert sizes(Shape(4, 2, 8), -7) == (4, 2, 8, -7)
+
+
+def test_every_primitive_is_tested_here():
+    """By name, so that a new one is missed."""
+    public = {
+        name
+        for name, value in vars(tile).items()
+        if type(value).__name__ == "_Intrinsic" and not name.startswith("_")
+    }
+    assert public <= set(globals()), public - set(globals())
