@@ -8,31 +8,32 @@ from numba import njit
 from fastgd.kernel.iteration.functions import LIMIT, activate, exp_negative, sigmoid, slope, tanh
 from fastgd.kernel.lanes import native_lanes
 from fastgd.kernel.language.choice import Choice
+from fastgd.kernel.language.compiler import UNCOUNTED
 from fastgd.kernel.language.tile import Shape, panel, store, units_of
 
 POINTS = 1_000_000
 BITS = 90
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(**UNCOUNTED)
 def apply_exp(shape, x, result):
     for i in range(0, len(x), units_of(shape)):
         store(shape, result, i, 0, exp_negative(panel(shape, x, i)))
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(**UNCOUNTED)
 def apply_sigmoid(shape, x, result):
     for i in range(0, len(x), units_of(shape)):
         store(shape, result, i, 0, sigmoid(panel(shape, x, i)))
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(**UNCOUNTED)
 def apply_tanh(shape, x, result):
     for i in range(0, len(x), units_of(shape)):
         store(shape, result, i, 0, tanh(panel(shape, x, i)))
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(**UNCOUNTED)
 def apply_choice(shape, choice, x, result, slopes):
     for i in range(0, len(x), units_of(shape)):
         v = activate(choice, panel(shape, x, i))
@@ -40,7 +41,7 @@ def apply_choice(shape, choice, x, result, slopes):
         store(shape, slopes, i, 0, slope(choice, v))
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(**UNCOUNTED)
 def multiply_then_add(shape, x, y, z, result):
     for i in range(0, len(x), units_of(shape)):
         store(shape, result, i, 0, panel(shape, x, i) * panel(shape, y, i) + panel(shape, z, i))

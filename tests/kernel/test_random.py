@@ -8,6 +8,7 @@ from numba import njit
 
 from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.random import DRAW, DROPCONNECT, DROPOUT, SHUFFLE, philox, shuffle
+from fastgd.kernel.language.compiler import UNCOUNTED
 from fastgd.kernel.language.tile import Shape, load, runs_of, store
 from fastgd.kernel.language.words import numbers, words
 from plain import philox as plain_philox
@@ -31,7 +32,7 @@ def scalar(c0, c1, c2, c3, k0, k1):
     return philox(c0, c1, c2, c3, k0, k1)
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(**UNCOUNTED)
 def lanes(shape, given, result):
     """Six rows of numbers in, four out."""
     R = runs_of(shape)
@@ -49,7 +50,7 @@ def lanes(shape, given, result):
     store(shape, result, 3 * R, 0, numbers(w3))
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(**UNCOUNTED)
 def drawn(shape, seeds, unit, purpose, iteration, result):
     """All words of a unit in an iteration: (places * 4, R)."""
     R = runs_of(shape)
