@@ -74,9 +74,9 @@ def calls():
     X, y = np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([0.0, 1.0])
     weights = [np.full((2, 1), 0.5)]
     surface = fastgd.surface(X, y, weights, resolution=20, threads=2)
-    f = fastgd.objective(X, y, hidden_size=())
+    loss, _ = fastgd.objective(X, y, hidden_size=())(np.array([0.5, 0.25]))
     ball = bucket.roll(slope="2 * x", start=1.0, alpha=np.full(100, 0.3), iterations=4, threads=2)
-    return [surface.errors.tobytes().hex(), f(np.array([0.5, 0.25])).hex(), ball.x.tobytes().hex()]
+    return [surface.errors.tobytes().hex(), float(loss).hex(), ball.x.tobytes().hex()]
 """
 
 CHILD = """
