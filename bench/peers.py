@@ -1,4 +1,4 @@
-"""fastgd beside what people use today: the speed table of the README.
+"""fastgd beside what people use today: the speed tables of the documents.
 
     python bench/peers.py                     everything, some minutes; nothing else should run
     python bench/peers.py --quick             a smoke run
@@ -26,6 +26,7 @@ import report
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
+TABLE = HERE.parent / "docs" / "performance.md"
 FAILED = "failed"
 
 
@@ -119,11 +120,11 @@ def main() -> None:
     parser.add_argument("--only", metavar="ROW", choices=[row.name for row in ROWS])
     parser.add_argument("--quick", action="store_true", help="a smoke run, no figures")
     parser.add_argument("--threads", type=int, default=len(cores()), help="for the large sweeps")
-    parser.add_argument("--markdown", action="store_true", help="write the table into README.md")
+    parser.add_argument("--markdown", action="store_true", help=f"write {TABLE.name} and README.md")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a file")
     given = parser.parse_args()
-    if given.quick and given.markdown:
-        parser.error("--quick measures nothing that belongs into the README")
+    if given.markdown and (given.quick or given.only):
+        parser.error("--markdown writes whole tables: without --quick and --only")
     if given.threads > len(cores()):
         parser.error(f"--threads must be at most {len(cores())}, got {given.threads}")
 
@@ -139,7 +140,8 @@ def main() -> None:
             print(f"{row.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
     print(report.text(lines, stamp))
     if given.markdown:
-        report.write_markdown(README, lines, stamp)
+        report.write_between_markers(TABLE, report.markdown(lines, stamp))
+        report.write_between_markers(README, report.short_markdown(lines, stamp))
     if given.json:
         given.json.write_text(report.as_json(lines, stamp))
     if any(line.note == FAILED for line in lines):

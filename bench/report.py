@@ -1,4 +1,4 @@
-"""The table of the figures: as text, as Markdown in the README, as JSON."""
+"""The table of the figures: as text, as Markdown in the documents, as JSON."""
 
 import datetime
 import json
@@ -12,6 +12,16 @@ PACKAGES = ("fastgd", "numpy", "numba", "llvmlite", "jax", "optax", "torch", "sc
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", "target", "met")
 LEFT = ("work", "against", "target")
+
+README = (
+    ("train 3-4-1", "NumPy, the article's listing"),
+    ("train 3-4-1", "JAX, jit + fori_loop, best form"),
+    ("sweep 3-4-1, 1,024 runs", "JAX, jit + vmap, best form"),
+    ("sweep 64-64-10, 256 samples, 64 runs", "JAX, jit + vmap, best form"),
+    ("error plane 2-1, 512 x 512 points", "NumPy, the whole grid at once"),
+)
+"""Work and peer of the rows that the README shows: what people ask first, good or not."""
+README_HEAD = HEAD[:6]
 
 EXPLANATION = (
     "Float64; ns per iteration of one run (or per point of a plane), or seconds where it says s. "
@@ -114,28 +124,46 @@ def text(lines: Sequence[Line], stamped: str) -> str:
 
 
 def markdown(lines: Sequence[Line], stamped: str) -> str:
-    """Return the table for the README."""
-    align = ["---" if name in LEFT else "--:" for name in HEAD]
-    rows = [HEAD, align, *(line.cells() for line in lines)]
-    table = ["| " + " | ".join(row) + " |" for row in rows]
+    """Return the whole table, with what it means."""
+    table = _table(HEAD, [line.cells() for line in lines])
     small = [note.replace("*", "\\*", 1) for note in notes(lines)]
-    return "\n".join([*table, "", EXPLANATION, *("", *small) * bool(small), "", stamped + "."])
+    return "\n".join([table, "", EXPLANATION, *("", *small) * bool(small), "", stamped + "."])
 
 
-def write_markdown(readme: Path, lines: Sequence[Line], stamped: str) -> None:
-    """Put the table between the README's markers.
+def short_markdown(lines: Sequence[Line], stamped: str) -> str:
+    """Return the README's rows, and what was measured.
+
+    Raises
+    ------
+    ValueError
+        If one of them wasn't measured.
+    """
+    found = {(line.work, line.against): line for line in lines}
+    if missing := [row for row in README if row not in found]:
+        raise ValueError(f"the README's rows must be measured, got none of {missing}")
+    table = _table(README_HEAD, [found[row].cells()[: len(README_HEAD)] for row in README])
+    return f"{table}\n\n{stamped}."
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    align = ["---" if name in LEFT else "--:" for name in head]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, align, *rows))
+
+
+def write_between_markers(document: Path, text: str) -> None:
+    """Put a text between the markers of a document.
 
     Raises
     ------
     ValueError
         If the markers aren't there.
     """
-    whole = readme.read_text()
+    whole = document.read_text()
     before, begin, rest = whole.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{readme.name} must have the markers {BEGIN} and {END}")
-    readme.write_text(f"{before}{BEGIN}\n{markdown(lines, stamped)}\n{END}{after}")
+        raise ValueError(f"{document.name} must have the markers {BEGIN} and {END}")
+    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def as_json(lines: Sequence[Line], stamped: str) -> str:

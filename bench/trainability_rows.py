@@ -20,7 +20,7 @@ ALIKE = 0.99
 
 
 def edge(settings: Settings) -> list[Line]:
-    """The map of the README, smaller and shorter; theirs at half the resolution, in one window.
+    """The map of the documents, smaller and shorter; theirs at half the resolution, in one window.
 
     Nothing is spared us that is not spared them: who can, ends a training that has diverged.
     """

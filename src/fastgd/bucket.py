@@ -1,4 +1,4 @@
-"""The ball in the bucket: the public path of :mod:`fastgd.studies.bucket`."""
+"""The ball in the bucket: the public path of ``fastgd.studies.bucket``."""
 
 from fastgd.studies.bucket import *  # noqa: F403 - its __all__
 from fastgd.studies.bucket import __all__ as __all__

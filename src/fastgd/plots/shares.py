@@ -49,10 +49,6 @@ def solved(
     ImportError
         If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
-    See Also
-    --------
-    fastgd.training.statistics.solved : The numbers.
-
     Examples
     --------
     >>> import fastgd, fastgd.plots

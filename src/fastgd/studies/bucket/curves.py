@@ -19,7 +19,7 @@ Given = Callable[[float], float] | str
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve, compiled: made by :func:`curve_of`.
+    """A curve, compiled: what :func:`fastgd.bucket.roll` makes of an expression or a function.
 
     Attributes
     ----------

@@ -158,7 +158,7 @@ def trainability(
     r"""Map which learning rates of two layers make a training converge, one training per pixel.
 
     A network with one hidden layer, no biases and mean-field scaling learns random numbers from as
-    many random samples as it has parameters: :mod:`fastgd.studies.trainability.mean_field`. A
+    many random samples as it has parameters: ``fastgd.studies.trainability.mean_field``. A
     training has converged if the mean of its last 20 errors is below its first error, and diverged
     if not, or if a number overflowed.
 

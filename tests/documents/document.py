@@ -1,0 +1,62 @@
+"""Documents as the tests read them: the files, and their code blocks in order."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+_BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
+_ADDED = re.compile(r"\(the tests add (.+)\)$")
+IN_CI = "(.ci/run runs this)"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its text, the number of its first line."""
+
+    language: str
+    text: str
+    line: int
+
+    def script(self) -> str:
+        """What the tests run of a bash block: with the options that its comments say they add."""
+        added, in_ci, lines = "", False, []
+        for line in self.text.splitlines():
+            if line.startswith("#"):
+                found = _ADDED.search(line)
+                added, in_ci = f" {found[1]}" if found else "", line.endswith(IN_CI)
+            elif line and not in_ci:
+                assert not (added and line.endswith("\\")), "one command, one line, to add options"
+                lines.append(line + added)
+        return "\n".join(lines)
+
+    def left_to_ci(self) -> list[str]:
+        """The commands of a bash block that it says `.ci/run` runs."""
+        in_ci, lines = False, []
+        for line in self.text.splitlines():
+            if line.startswith("#"):
+                in_ci = line.endswith(IN_CI)
+            elif line and in_ci:
+                lines.append(line)
+        return lines
+
+
+def blocks(path: Path) -> list[Block]:
+    """The fenced blocks of a document."""
+    text = path.read_text(encoding="utf-8")
+    return [
+        Block(found[1], found[2], text.count("\n", 0, found.start()) + 2)
+        for found in _BLOCK.finditer(text)
+    ]
+
+
+def prose(path: Path) -> str:
+    """A document without its fenced blocks."""
+    return _BLOCK.sub("", path.read_text(encoding="utf-8"))
+
+
+def name(path: Path) -> str:
+    """How a test calls a document."""
+    return str(path.relative_to(ROOT))

@@ -1,0 +1,133 @@
+"""Every code block of the documents does what it says."""
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from document import DOCUMENTS, ROOT, blocks, name
+
+# A copy of what a block may need; fastgd itself is the one that is tested.
+COPIED = ("bench", "docs", "examples", "src", "tests")
+COMMAND = re.compile(r"^\s*(\$ |fastgd |python|pip |ruff |mypy|lint-imports)", re.MULTILINE)
+README = ROOT / "README.md"
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A copy of the repository to work in."""
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "build")
+    for folder in COPIED:
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    for path in ROOT.iterdir():
+        if path.suffix in {".md", ".toml", ".cff"} or path.name == "LICENSE":
+            shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def environment():
+    """The environment of a block: this Python's commands first, nothing of this pytest's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run_python(block, path, names):
+    text = block.text
+    test = doctest.DocTestParser().get_doctest(text, names, name(path), str(path), block.line - 1)
+    assert test.examples, f"{name(path)}, line {block.line}: a python block needs >>> lines"
+    assert "+SKIP" not in text, f"{name(path)}, line {block.line}: nothing is skipped"
+    said = []
+    runner = doctest.DocTestRunner(verbose=False)
+    runner.run(test, out=said.append, clear_globs=False)
+    assert not runner.failures, "".join(said)
+    names.update(test.globs)
+
+
+def run_bash(block, path):
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.script()],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    where = f"{name(path)}, line {block.line}"
+    assert done.returncode == 0, f"{where}\n{block.script()}\n{done.stdout}\n{done.stderr}"
+
+
+def runnable(path):
+    """The blocks to run; the README's first two commands are what ``.ci/run`` runs."""
+    found = [block for block in blocks(path) if block.language in {"python", "bash"}]
+    if path == README:
+        return [block for block in found if block not in two_commands()]
+    return found
+
+
+def two_commands():
+    return [block for block in blocks(README) if block.language == "bash"][:2]
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if runnable(path)], ids=name)
+@pytest.mark.usefixtures("checkout")
+def test_blocks_run(path):
+    names = {"__name__": "__main__"}
+    for block in runnable(path):
+        if block.language == "python":
+            run_python(block, path, names)
+        elif block.script():
+            run_bash(block, path)
+    if "matplotlib" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_blocks_are_python_bash_or_no_code(path):
+    for block in blocks(path):
+        where = f"{name(path)}, line {block.line}"
+        if block.language.startswith("{"):  # a directive of Sphinx
+            continue
+        assert block.language in {"python", "bash", "text"}, f"{where}: {block.language!r}"
+        if block.language == "text":
+            assert not COMMAND.search(block.text), f"{where}: commands are bash blocks, which run"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_what_ci_is_said_to_run_stands_there(path):
+    ci = "\n".join(file.read_text() for file in (ROOT / ".ci").iterdir() if file.is_file())
+    ci = ci.replace(" --quiet", "").replace("python -m", "python3 -m")
+    for block in blocks(path):
+        if block.language == "bash":
+            for command in block.left_to_ci():
+                assert command in ci, f"{name(path)}, line {block.line}: {command}"
+
+
+def test_the_readme_opens_with_the_two_commands():
+    # .ci/run takes them from there.
+    assert [block.text for block in two_commands()] == [
+        "python3 -m pip install -e '.[cli]' && fastgd tutorial\n",
+        "python3 -m pip install -e '.[test]' && python3 -m pytest -n auto\n",
+    ]
+    assert "README.md" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_readme_is_a_door():
+    assert len(README.read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=name)
+def test_examples_run(path, tmp_path):
+    done = subprocess.run(
+        [sys.executable, path], env=environment(), cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    drawn = re.findall(r"^Drawn to (.+)$", done.stdout, re.MULTILINE)
+    assert all((tmp_path / picture).stat().st_size > 10_000 for picture in drawn)
+    assert len(done.stdout.splitlines()) >= 3
+    assert len(path.read_text().splitlines()) <= 40

@@ -1,0 +1,78 @@
+"""Figures and versions stand in several files, and are the same in all of them."""
+
+import importlib.util
+import re
+import tomllib
+
+import pytest
+
+from document import ROOT
+
+PERFORMANCE = ROOT / "docs" / "performance.md"
+README = ROOT / "README.md"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def report():
+    """The script that writes both tables; it is no package."""
+    spec = importlib.util.spec_from_file_location("report", ROOT / "bench" / "report.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def between_markers(path, report):
+    return path.read_text().split(report.BEGIN)[1].split(report.END)[0].strip().splitlines()
+
+
+def rows(lines):
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    return {(row[0], row[2]): row for row in cells[2:]}
+
+
+def test_the_readme_shows_five_rows_of_the_whole_table(report):
+    short = between_markers(README, report)
+    whole = between_markers(PERFORMANCE, report)
+    table = rows(whole)
+    assert list(rows(short)) == list(report.README)
+    assert len(report.README) == 5
+    for key, row in rows(short).items():
+        assert row == table[key][: len(row)]
+    assert short[-1] == whole[-1]  # machine, versions, date
+
+
+def test_both_tables_are_written_from_the_same_lines(report, tmp_path):
+    lines = [report.Line(*key, 2.0, 5.0, 2.5, ">= 2", threads=1) for key in report.README]
+    lines.append(report.Line("import fastgd", "the limit", 0.1, 0.2, 0.5, "<= 1", unit="s"))
+    document = tmp_path / "document.md"
+    document.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    report.write_between_markers(document, report.markdown(lines, "stamp"))
+    whole = rows(between_markers(document, report))
+    assert len(whole) == 6
+    report.write_between_markers(document, report.short_markdown(lines, "stamp"))
+    short = rows(between_markers(document, report))
+    assert short == {key: whole[key][:6] for key in report.README}
+    assert document.read_text().startswith("before\n")
+    assert document.read_text().endswith("stamp.\n<!-- bench:end -->\nafter\n")
+
+
+def test_a_row_that_was_not_measured_is_missed(report):
+    with pytest.raises(ValueError, match="README's rows must be measured"):
+        report.short_markdown([], "stamp")
+
+
+def test_the_citation_is_of_this_project():
+    import yaml  # myst-parser brings it
+
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= cited.keys()
+    assert cited["version"] == PROJECT["version"]
+    assert cited["license"] == PROJECT["license"]
+    names = [author["name"] for author in cited["authors"]]
+    holder = re.search(r"Copyright \(c\) \d+ (.+)", (ROOT / "LICENSE").read_text())[1]
+    assert names == [holder]
+
+
+def test_the_changelog_has_this_version():
+    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,0 +1,101 @@
+"""Links, pictures and file names in the documents lead somewhere: as files, and as built pages."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from document import DOCUMENTS, ROOT, name, prose
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FILE = re.compile(r"`((?:[\w.]+/)+[\w.]*)`")
+
+
+def anchors(path):
+    """The names that code hosts give the headings of a document."""
+    headings = HEADING.findall(prose(path))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_links_between_the_files(path):
+    for link in LINK.findall(prose(path)):
+        parts = urlsplit(link)
+        if parts.scheme:
+            continue
+        target = (path.parent / parts.path).resolve() if parts.path else path
+        assert target.exists(), f"{name(path)}: {link}"
+        if parts.fragment and target.name != "changelog.md":  # which includes the changelog
+            assert parts.fragment in anchors(target), f"{name(path)}: {link}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_files_that_are_named_exist(path):
+    places = (ROOT, ROOT / "src", ROOT / "src" / "fastgd")
+    for file in FILE.findall(prose(path)):
+        assert any((place / file).exists() for place in places), f"{name(path)}: {file}"
+
+
+class Page(HTMLParser):
+    """What a built page links to, and what can be linked to in it."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.ids = [], set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, _tag, attributes):
+        for key, value in attributes:
+            if key in {"href", "src"} and value:
+                self.links.append(value)
+            elif key in {"id", "name"}:
+                self.ids.add(value)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The pages, as Sphinx builds them without a network; a warning is an error."""
+    out = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", ROOT / "docs", out]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {path: Page(path) for path in out.rglob("*.html")}
+
+
+def test_links_and_anchors_of_the_built_pages(pages):
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            found = target.exists() and (
+                not parts.fragment or unquote(parts.fragment) in pages[target].ids
+            )
+            if not found:
+                broken.append(f"{path.name}: {link}")
+    assert not broken
+
+
+def test_the_reference_is_built_and_short(pages):
+    api = next(path for path in pages if path.name == "api.html")
+    assert {"fastgd.train", "fastgd.Sweep.best", "fastgd.plots.errors"} <= pages[api].ids
+    assert "_NestedSequence" not in api.read_text()
+
+
+def test_every_public_name_is_in_the_reference(pages):
+    import fastgd
+    import fastgd.optimizers
+    import fastgd.plots
+
+    api = next(page for path, page in pages.items() if path.name == "api.html")
+    names = {f"fastgd.{name}" for name in fastgd.__all__ if name not in {"bucket", "reference"}}
+    for room in (fastgd.plots, fastgd.reference):
+        names |= {f"{room.__name__}.{name}" for name in room.__all__}
+    names |= {f"fastgd.optimizers.{kind.__name__}" for kind in fastgd.optimizers.ALL}
+    assert names <= api.ids, names - api.ids
