@@ -1,5 +1,7 @@
 """objective(): the loss and its derivative at one vector of parameters."""
 
+from __future__ import annotations
+
 from typing import Unpack
 
 import numpy as np

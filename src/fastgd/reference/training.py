@@ -1,5 +1,7 @@
 """train(): the loop over the iterations."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Unpack
 

@@ -1,5 +1,7 @@
 """race(): several optimizers on the same problem, from the same first weights."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack

@@ -1,5 +1,7 @@
 """surface(): the error of a network over a grid of two of its weights, the others held."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack

@@ -1,5 +1,7 @@
 """minimize(): a network's loss in the hands of SciPy's optimizers."""
 
+from __future__ import annotations
+
 import inspect
 import itertools
 from collections.abc import Sequence

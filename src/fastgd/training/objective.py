@@ -1,5 +1,7 @@
 """objective(): the loss of a network and its derivative, as a function of a flat vector."""
 
+from __future__ import annotations
+
 from math import nan
 from typing import Unpack
 
@@ -26,7 +28,7 @@ def objective(
     *,
     hidden_size: int | tuple[int, ...] = 4,
     **options: Unpack[loss.LossOptions],
-) -> "Objective":
+) -> Objective:
     """Loss of a network over all samples, as a function that any optimizer can take.
 
     The value is what gradient descent descends: half the sum of squared errors, or the cross

@@ -1,5 +1,7 @@
 """What training gives back: one :class:`Run`, or a :class:`Sweep` of many."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
@@ -353,7 +355,7 @@ class Sweep:
         """
         return self[self.best_index()]
 
-    def to_dataframe(self) -> "pandas.DataFrame":
+    def to_dataframe(self) -> pandas.DataFrame:
         """One row per run: the axes' values, final error, status, iterations, direction changes.
 
         Raises

@@ -1,5 +1,7 @@
 """sweep(): one network for each combination of values, many at a time."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import product
 from typing import Any

@@ -1,5 +1,7 @@
 """train(): one network from its first weights to its last."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Unpack
 

@@ -1,5 +1,7 @@
 """roll(): balls that run down a curve, by the article's three rules."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

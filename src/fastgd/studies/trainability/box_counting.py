@@ -1,5 +1,7 @@
 """The box-counting dimension of a set of pixels."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import sqrt
 
