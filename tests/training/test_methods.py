@@ -87,6 +87,21 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.parametrize("kind", [AdaDelta, AdaGrad, Adam, RMSProp])
+@pytest.mark.parametrize("epsilon", [5e-324, 1e-322, 1e-300])
+def test_a_weight_without_a_derivative_stays_whatever_epsilon_is(kind, epsilon):
+    """Adam's correction makes the smallest epsilons 0, and what has not moved yet 0 / 0."""
+    given = {"output": "identity", "iterations": 50, "weights": [[[0.0], [0.5]]]}
+    X, y = [[1.0, 0.0], [2.0, 0.0]], [1.0, 2.0]
+    optimizer = kind(epsilon=epsilon)
+    for train in (fastgd.train, fastgd.reference.train):
+        run = train(X, y, alpha=0.1, optimizer=optimizer, **given)
+        assert run.status == "finished"
+        assert run.weights[0][1, 0] == 0.5
+    sweep = fastgd.sweep(X, y, alpha=0.1, optimizer=[optimizer, kind(), optimizer], **given)
+    assert (sweep.status == "finished").all()
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_over_a_thousand_iterations(name):
     for optimizer, alpha in OPTIMIZERS[name]:

@@ -8,7 +8,10 @@ from numba import njit
 
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import fma, load, runs_of, square_root, store, units
+from fastgd.kernel.language.tile import fma, load, runs_of, select, square_root, store, units
+
+SMALLEST = 2.0**-1074
+"""The smallest number above 0."""
 
 
 @njit(**INLINED)
@@ -108,8 +111,10 @@ def _corrections(optimizer, one, numbers, layer):
     put_value(one, numbers, layer, optimizer.power2, power2)
     c2 = square_root(1.0 - power2)
     put_value(one, numbers, layer, optimizer.factor, c2 / (1.0 - power1))
-    epsilon = value(one, numbers, layer, optimizer.epsilon)
-    put_value(one, numbers, layer, optimizer.corrected_epsilon, epsilon * c2)
+    # Never 0, or a weight that has had no derivative yet would move by 0 / 0.
+    epsilon = value(one, numbers, layer, optimizer.epsilon) * c2
+    epsilon = select(epsilon > 0.0, epsilon, SMALLEST)
+    put_value(one, numbers, layer, optimizer.corrected_epsilon, epsilon)
 
 
 def _derivative(optimizer, shape, numbers, layer, at, row, g, w):
