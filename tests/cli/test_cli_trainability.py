@@ -217,7 +217,7 @@ def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch)
         (["--out", "edge.jpg"], "a picture's file must end in .png, .svg, .pdf, got 'edge.jpg'"),
         (["--box-out", "fit.txt"], "a picture's file must end in .png, .svg, .pdf, got 'fit.txt'"),
         (["--out", "nowhere/edge.png"], "nowhere/edge.png can't be written: there is no folder"),
-        (["--folder", "nowhere/map"], "nowhere/map: No such file or directory"),
+        (["--folder", "nowhere/map"], "nowhere/map can.t be made: there is no folder nowhere"),
     ],
 )  # fmt: skip
 def test_bad_options_get_one_line(run, tmp_path, monkeypatch, arguments, message):

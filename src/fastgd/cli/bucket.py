@@ -12,7 +12,7 @@ from fastgd import plots
 from fastgd.arguments.values import check_choice
 from fastgd.arguments.wording import error_text, many, seconds_text
 from fastgd.cli.facts import print_json
-from fastgd.cli.files import check_writable
+from fastgd.cli.files import check_picture
 from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, number, option, whole
@@ -193,10 +193,7 @@ def show_basins(settings: dict[str, Any], out: Path | None, as_json: bool) -> No
 def _rolled(roll: Callable[[], T], out: Path | None) -> Timed[T]:
     """What came of it and its seconds, after checks of the file."""
     with refusing():
-        if out is not None:
-            pictures.pyplot()
-            pictures.check_ending(out, (*pictures.ENDINGS, FILM))
-        check_writable(out)
+        check_picture(out, (*pictures.ENDINGS, FILM))
         with spinner():
             return timed(None, roll)
 

@@ -1,16 +1,46 @@
-"""Files that a command is asked to write."""
+"""Files that a command is asked to write: whether they can be is known before hours of work."""
 
 import os
 from pathlib import Path
 
+from fastgd.plots.style import ENDINGS, pyplot
 
-def check_writable(path: Path | None) -> None:
-    """Before hours of work, not after."""
+
+def check_output(
+    path: Path | None, what: str, endings: tuple[str, ...], read: tuple[Path, ...] = ()
+) -> None:
+    """Refuse a file to write whose ending does not say what it will be, or that can't be written.
+
+    ``read`` are files that must not be written over.
+    """
     if path is None:
         return
     if path.is_dir():
         raise ValueError(f"{path} is a folder, not a file to write to")
-    if not path.parent.is_dir():
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"{what} must end in {', '.join(endings)}, got {str(path)!r}")
+    if path.exists() and any(other.exists() and path.samefile(other) for other in read):
+        raise ValueError(f"{path} can't be written: it is the file that is read")
+    # A link is followed, and a file is made beside the old one before it takes its place.
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
         raise ValueError(f"{path} can't be written: there is no folder {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not all(os.access(place, os.W_OK) for place in (target, target.parent) if place.exists()):
         raise ValueError(f"{path} can't be written: permission denied")
+
+
+def check_picture(path: Path | None, endings: tuple[str, ...] = ENDINGS) -> None:
+    """Refuse a picture that can't be made or written."""
+    if path is not None:
+        check_output(path, "a picture's file", endings)
+        pyplot()  # says what to install
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a folder that is to be made, or is there, and can't hold files."""
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file, not a folder")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} can't be made: there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(f"{path} can't be written to: permission denied")

@@ -1,12 +1,12 @@
 """What ``fastgd train`` and ``fastgd sweep`` share: samples in, a result out and into a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fastgd import Run, Sweep
 from fastgd.arguments.wording import listed, many
-from fastgd.cli.files import check_writable
+from fastgd.cli.files import check_output
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.refusal import refusing
 from fastgd.cli.samples import Samples, read_samples
@@ -31,19 +31,21 @@ class Asked(NamedTuple):
     progress: bool
 
 
-def fit(call: Callable[..., T], asked: Asked) -> tuple[Samples, Timed[T]]:
-    """Read, train and save."""
+def fit(
+    call: Callable[..., T], asked: Asked, writers: Mapping[str, Callable[[T, Path], None]]
+) -> tuple[Samples, Timed[T]]:
+    """Read, train and write what the file's ending says: there is a writer for each."""
     settings = asked.settings
     with refusing():
+        check_output(asked.out, "the file of a result", tuple(writers), read=(asked.file,))
         samples = read_samples(asked.file, asked.targets)
-        check_writable(asked.out)
         few = settings | {"iterations": min(1, settings["iterations"])}
         done = timed(
             lambda: call(samples.X, samples.y, **few),
             lambda: call(samples.X, samples.y, **settings, progress=asked.progress),
         )
         if asked.out:
-            done.result.save(asked.out)
+            writers[asked.out.suffix.lower()](done.result, asked.out)
     return samples, done
 
 
@@ -74,4 +76,5 @@ def close(console: "Console", done: Timed[Any], out: Path | None) -> None:
     """Say how long it took and where it is."""
     console.print(done.text("Trained"))
     if out:
-        print_plain(console, f"Saved to {out}: fastgd.load({str(out)!r}) reads it.")
+        how = f": fastgd.load({str(out)!r}) reads it." if out.suffix.lower() == ".npz" else ""
+        print_plain(console, f"Saved to {out}{how}")

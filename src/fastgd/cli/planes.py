@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from fastgd.cli.files import check_writable
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
-from fastgd.plots.style import check_ending, pyplot, write
+from fastgd.plots.style import pyplot, write
 
 PREPARED = 6
 """Resolution of a plane that loads the kernel: as many runs go side by side as in any larger."""
@@ -32,14 +31,6 @@ def read_window(
     if resolution is not None:
         window["resolution"] = resolution
     return window
-
-
-def check_picture(out: Path | None) -> None:
-    """Before the work: whether the picture can be made and written."""
-    if out is not None:
-        check_ending(out)
-        check_writable(out)
-        pyplot()
 
 
 def write_picture(ax: Any, out: Path) -> None:

@@ -12,12 +12,11 @@ import fastgd
 from fastgd import Run, Sweep, plots
 from fastgd.arguments.values import check_choice
 from fastgd.arguments.wording import many
-from fastgd.cli.files import check_writable
+from fastgd.cli.files import check_picture
 from fastgd.cli.job import Job
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import number, option
 from fastgd.cli.terminal import escaped
-from fastgd.plots.style import check_ending
 from fastgd.training import statistics
 
 
@@ -77,8 +76,7 @@ def show(file: Path, kind: str, out: Path, threshold: float | None) -> None:
     """Read the file, and draw a picture of this kind."""
     with refusing():
         check_choice("--kind", kind, list(KINDS))
-        check_ending(out)
-        check_writable(out)
+        check_picture(out)
         if threshold is not None and kind != "solved":
             raise RefusedError(f"--threshold is for --kind solved, got --kind {kind}")
         chosen = {} if threshold is None else {"threshold": threshold}

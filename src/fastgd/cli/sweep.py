@@ -23,8 +23,12 @@ from fastgd.cli.shared import (
     option,
     whole,
 )
+from fastgd.cli.table_file import write_table
 from fastgd.cli.tables import open_console
 from fastgd.cli.values import or_terminal, read_layers, read_list
+
+WRITERS = {".npz": Sweep.save, ".csv": write_table}
+"""What each ending says: all networks, or a table with a line for each."""
 
 SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 
@@ -46,7 +50,11 @@ def command(
     iterations: Iterations = 60_000,
     record_every: RecordEvery = 10_000,
     out: Annotated[
-        Path | None, option(metavar="FILE.npz", help="Write all networks to this file.")
+        Path | None,
+        option(
+            metavar="FILE",
+            help="Write all networks to this .npz file, or a line for each to this .csv file.",
+        ),
     ] = None,
     threads: Threads = None,
     progress: Progress = None,
@@ -68,7 +76,7 @@ def command(
         "iterations": iterations,
         "record_every": record_every,
         "threads": threads,
-        "keep_weights": out is not None,
+        "keep_weights": out is not None and out.suffix.lower() == ".npz",
         **read_method(method, several=True),
     }
     return partial(show, Asked(file, target, settings, out, or_terminal(progress)), json)
@@ -76,7 +84,7 @@ def command(
 
 def show(asked: Asked, as_json: bool) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
-    samples, done = fit(fastgd.sweep, asked)
+    samples, done = fit(fastgd.sweep, asked, WRITERS)
     result = done.result
     if as_json:
         print_json(samples_facts(samples) | _facts(result) | {"seconds": done.seconds})

@@ -85,7 +85,7 @@ def command(
 
 def show(asked: Asked, as_json: bool) -> None:
     """Train one network and show its errors and direction changes."""
-    samples, done = fit(fastgd.train, asked)
+    samples, done = fit(fastgd.train, asked, {".npz": Run.save})
     run = done.result
     if as_json:
         print_json(samples_facts(samples) | vars(run) | {"seconds": done.seconds})

@@ -1,12 +1,13 @@
 """``fastgd trainability``: map the edge of trainability, draw it, and measure how rough it is."""
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastgd.arguments.wording import many
 from fastgd.cli.facts import print_json
-from fastgd.cli.files import check_writable
+from fastgd.cli.files import check_folder, check_picture
 from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, Threads, option, whole
@@ -98,15 +99,13 @@ def show(
     as_json: bool,
 ) -> None:
     """Compute what is missing of the map, draw it, and say what came of it."""
-    from fastgd.plots.style import check_ending, pyplot
-
     with refusing():
-        for picture in (out, box_out):
-            if picture is not None:
-                check_ending(picture)
-                check_writable(picture)
-        pyplot()
+        check_picture(out)
+        check_picture(box_out)
+        if box_out is not None and os.path.realpath(out) == os.path.realpath(box_out):
+            raise RefusedError(f"--out and --box-out must be two files, got {out} twice")
         work = folder or out.with_suffix(".tiles")
+        check_folder(work)
         before = count_finished(work)
         few = {"resolution": min(settings["resolution"], WARM), "iterations": 1}
         done = timed(

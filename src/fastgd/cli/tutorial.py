@@ -11,7 +11,7 @@ from fastgd.article.experiments import EXPERIMENTS, Experiment, source
 from fastgd.article.tables import WEIGHTS, Cell, Marked, Numbers, Table, tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS, Mark
 from fastgd.cli.facts import print_json
-from fastgd.cli.files import check_writable
+from fastgd.cli.files import check_output
 from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, option
@@ -89,8 +89,7 @@ def show(experiments: list[Experiment], as_json: bool) -> None:
 def write_page(path: Path, experiments: list[Experiment], progress: bool) -> None:
     """Write the page of these experiments, with the article's other pictures if they are all."""
     with refusing():
-        page.check_ending(path)
-        check_writable(path)
+        check_output(path, "a page's file", page.ENDINGS)
         pyplot()  # says what to install, before any work
         done = timed(
             partial(comparison.prepare, experiments),

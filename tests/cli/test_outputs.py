@@ -1,0 +1,142 @@
+"""Every file that a command writes: what its ending says, or refused before the work."""
+
+import csv
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastgd
+from command import assert_refused
+
+XOR = "a,b,bias,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
+DATA = ["xor.csv", "--target", "y"]
+
+COMMANDS = {
+    "train": (["train", *DATA, "--save"], ".npz"),
+    "sweep": (["sweep", *DATA, "--out"], ".npz"),
+    "sweep to a table": (["sweep", *DATA, "--out"], ".csv"),
+    "tutorial": (["tutorial", "--html"], ".html"),
+    "plot": (["plot", "run.npz", "--kind", "errors", "--out"], ".png"),
+    "surface": (["surface", "--out"], ".pdf"),
+    "race": (["race", "--out"], ".svg"),
+    "trainability": (["trainability", "--out"], ".png"),
+    "its boxes": (["trainability", "--out", "a.png", "--box-out"], ".png"),
+    "bucket": (["bucket", "x**2", "--start", "1", "--out"], ".gif"),
+}
+
+
+@pytest.fixture(autouse=True)
+def at_work(tmp_path, monkeypatch):
+    """A folder with data, in which nothing may be computed."""
+    monkeypatch.chdir(tmp_path)
+    Path("xor.csv").write_text(XOR)
+    return tmp_path
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("work has begun")
+
+    for place in ("cli.race.timed", "cli.fit.timed", "cli.surface.timed", "cli.tutorial.timed"):
+        monkeypatch.setattr(f"fastgd.{place}", never)
+    for place in ("cli.trainability.timed", "cli.bucket.timed", "load"):
+        monkeypatch.setattr(f"fastgd.{place}", never)
+
+
+@pytest.mark.usefixtures("idle")
+@pytest.mark.parametrize(("words", "ending"), COMMANDS.values(), ids=COMMANDS)
+def test_what_can_not_be_written_is_refused_before_the_work(run, monkeypatch, words, ending):
+    for wrong in ("x.txt", "x", f"x{ending}.bak"):
+        assert_refused(run(*words, wrong), rf"must end in .*\{ending}.*, got '{wrong}'$")
+    assert_refused(run(*words, f"no/x{ending}"), "there is no folder no$")
+    assert_refused(run(*words, f"xor.csv/x{ending}"), "there is no folder xor.csv$")
+    Path(f"folder{ending}").mkdir()
+    assert_refused(run(*words, f"folder{ending}"), "is a folder, not a file to write to$")
+    Path(f"link{ending}").symlink_to(f"no/x{ending}")
+    assert_refused(run(*words, f"link{ending}"), "can't be written: there is no folder")
+    long = "x" * 300
+    assert_refused(run(*words, long + ending), "File name too long$")
+    monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)  # root may write anywhere
+    assert_refused(run(*words, f"x{ending}"), f"{ending} can't be written: permission denied$")
+    assert not Path(f"x{ending}").exists()
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_file_whose_folder_is_read_only_can_not_be_replaced(run, monkeypatch, at_work):
+    Path("run.npz").touch()
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != at_work)
+    result = run("train", *DATA, "--save", "run.npz")
+    assert_refused(result, "run.npz can't be written: permission denied$")
+
+
+@pytest.mark.usefixtures("idle")
+@pytest.mark.parametrize("same", ["xor.csv", "./xor.csv", "link.csv"])
+def test_a_sweep_does_not_write_over_its_data(run, same):
+    Path("link.csv").symlink_to("xor.csv")
+    assert_refused(run("sweep", *DATA, "--out", same), "written: it is the file that is read$")
+    assert Path("xor.csv").read_text() == XOR
+
+
+@pytest.mark.usefixtures("idle")
+def test_two_pictures_are_two_files(run):
+    result = run("trainability", "--out", "a.png", "--box-out", "./a.png")
+    assert_refused(result, "--out and --box-out must be two files, got a.png twice$")
+
+
+@pytest.mark.usefixtures("idle")
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [("xor.csv", "xor.csv is a file, not a folder$"), ("no/no", "there is no folder no$")],
+)
+def test_a_folder_that_can_not_be_is_refused_before_the_work(run, folder, message):
+    assert_refused(run("trainability", "--out", "a.png", "--folder", folder), message)
+
+
+def test_a_sweep_becomes_a_table(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    code, out, err = run(
+        *("sweep", *DATA, "--iterations", 100, "--alpha", "0.1,10", "--seeds", 2),
+        *("--hidden-size", "none,8x2", "--no-progress", "--out", "table.csv"),
+    )
+    assert (code, err) == (0, "")
+    assert out.endswith("Saved to table.csv\n")
+    with open("table.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    X, y = np.loadtxt("xor.csv", delimiter=",", skiprows=1)[:, :3], [0, 1, 1, 0]
+    expected = fastgd.sweep(
+        X, y, hidden_size=[(), (8, 2)], alpha=[0.1, 10], seed=[1, 2], iterations=100
+    )
+    assert list(lines[0]) == [
+        *("hidden_size", "alpha", "seed"),
+        *("final_error", "status", "iterations", "total_changes"),
+    ]
+    assert [float(line["final_error"]) for line in lines] == expected.final_error.ravel().tolist()
+    assert [line["hidden_size"] for line in lines] == ["none"] * 4 + ["8x2"] * 4
+    assert [float(line["alpha"]) for line in lines] == [0.1, 0.1, 10, 10] * 2
+    assert {line["status"] for line in lines} == {"finished"}
+
+
+def test_optimizers_in_a_table_have_columns_of_their_own(run):
+    words = ["--optimizer", "momentum,adam", "--mu", "0.5,0.9", "--iterations", 5]
+    assert run("sweep", *DATA, *words, "--alpha", "1,2", "--out", "t.csv")[0] == 0
+    with open("t.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["optimizer"], line["mu"], line["beta1"]) for line in lines[::2]] == [
+        ("momentum", "0.5", ""), ("momentum", "0.9", ""), ("adam", "", "0.9")
+    ]  # fmt: skip
+
+
+def test_a_table_does_not_need_the_weights(run, monkeypatch):
+    kept = []
+    sweep = fastgd.sweep
+    monkeypatch.setattr(
+        "fastgd.sweep", lambda *a, **o: kept.append(o["keep_weights"]) or sweep(*a, **o)
+    )
+    for out in ("t.csv", "t.npz"):
+        assert run("sweep", *DATA, "--iterations", 5, "--out", out)[0] == 0
+    assert kept == [False, False, True, True]
+    assert fastgd.load("t.npz").best().iterations == 5
