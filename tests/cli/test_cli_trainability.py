@@ -53,9 +53,9 @@ def test_map_dimension_and_how_to_zoom(run, out, found):
     assert "10^-1 to 10^3 (input layer), 10^-1 to 10^3 (output layer)" in text
     assert f"Converged: {found.converged.sum()} ({found.converged.mean():.1%})" in text
     for size, count in zip(boxes.sizes, boxes.counts, strict=True):
-        assert re.search(rf"^ +{size} +{count} +{boxes.fitted(size):.1f}", text, re.MULTILINE)
-    assert f"dimension of the boundary: {boxes.dimension:.3f} ± {boxes.standard_error:.3f}" in text
-    assert f"(R² {boxes.r_squared:.4f})" in text
+        assert re.search(rf"^ +{size} +{count:.1f} +{boxes.fitted(size):.1f}", text, re.MULTILINE)
+    interval = f"({boxes.low:.2f} to {boxes.high:.2f} at 95 %, R² {boxes.r_squared:.4f})"
+    assert f"dimension of the boundary: {boxes.dimension:.3f} {interval}" in text
     (left, right), (bottom, top) = found.zoom()
     assert f"--window {left},{right},{bottom},{top}" in text
     assert f"Written to {out}" in text.replace("\n", "")
@@ -90,8 +90,9 @@ def test_json(run, found):
         "sizes": boxes.sizes.tolist(),
         "counts": boxes.counts.tolist(),
         "dimension": boxes.dimension,
+        "low": boxes.low,
+        "high": boxes.high,
         "intercept": boxes.intercept,
-        "standard_error": boxes.standard_error,
         "r_squared": boxes.r_squared,
     }
     assert facts["reason"] is None

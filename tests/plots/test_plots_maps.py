@@ -106,7 +106,7 @@ def test_box_counts_show_the_numbers():
     np.testing.assert_allclose(np.diff(y) / np.diff(x), -boxes.dimension)
     np.testing.assert_allclose(y[0], boxes.intercept)
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
-    assert f"{boxes.dimension:.3f} $\\pm$ {boxes.standard_error:.3f}" in fit.get_label()
+    assert f"{boxes.dimension:.3f} ({boxes.low:.2f} to {boxes.high:.2f})" in fit.get_label()
     assert f"{boxes.r_squared:.4f}" in ax.get_title(loc="left")
 
 

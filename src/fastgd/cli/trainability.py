@@ -199,7 +199,7 @@ def _show_boxes(console: "Console", boxes: "BoxCounting") -> None:
         console,
         [">side of a box [pixels]", ">boxes at the boundary", ">fit"],
         [
-            (size, f"{count:,}", f"{fitted:,.1f}")
+            (size, f"{count:,.1f}", f"{fitted:,.1f}")
             for size, count, fitted in zip(
                 boxes.sizes, boxes.counts, boxes.fitted(boxes.sizes), strict=True
             )
@@ -207,7 +207,7 @@ def _show_boxes(console: "Console", boxes: "BoxCounting") -> None:
     )
     console.print(
         f"Box-counting dimension of the boundary: {boxes.dimension:.3f} "
-        f"± {boxes.standard_error:.3f} (R² {boxes.r_squared:.4f})"
+        f"({boxes.low:.2f} to {boxes.high:.2f} at 95 %, R² {boxes.r_squared:.4f})"
     )
 
 

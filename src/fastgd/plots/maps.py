@@ -115,12 +115,12 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
     >>> import numpy as np
     >>> ax = fastgd.plots.box_counts(fastgd.box_counting(np.eye(64, dtype=bool)))
     >>> [line.get_label() for line in ax.lines]
-    ['boxes', 'fit: dimension 1.000 $\\pm$ 0.000']
+    ['boxes', 'fit: dimension 1.000 (1.00 to 1.00)']
     """
     with styled() as plt:
         ax = axes(ax, plt, figsize=(5.6, 4.2))
         ax.loglog(found.sizes, found.counts, "o", base=2, color=COLOURS[0], label="boxes")
-        fit = f"fit: dimension {found.dimension:.3f} $\\pm$ {found.standard_error:.3f}"
+        fit = f"fit: dimension {found.dimension:.3f} ({found.low:.2f} to {found.high:.2f})"
         ax.loglog(found.sizes, found.fitted(found.sizes), base=2, color=COLOURS[1], label=fit)
         ax.set_xlabel("side of a box [pixels]")
         ax.set_ylabel("boxes that touch the set")

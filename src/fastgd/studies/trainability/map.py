@@ -110,14 +110,14 @@ class Trainability:
         Raises
         ------
         ValueError
-            If there is no boundary in the window, or the resolution is below 16.
+            If there is no boundary in the window, or the resolution is below 14.
         """
         if not self.boundary.any():
             raise ValueError(
                 "a window must hold converged and diverged trainings to have a boundary, "
                 f"got {'converged' if self.converged.all() else 'diverged'} ones only"
             )
-        return box_counting(self.boundary)
+        return box_counting(self.boundary[:-1, :-1])  # where a square of 2 x 2 can begin
 
     def zoom(self, factor: int = 8) -> Window:
         """Return the window, ``factor`` times as narrow, with the most of the boundary in it.
