@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
-    r"""Draw the errors of a run, or of the runs of a sweep, over the iterations.
+    """Draw the errors of a run, or of the runs of a sweep, over the iterations.
 
     A run is one line. A sweep has a line for each of its settings, and where there are several
     seeds (or first weights), that is their median, with the band between their quartiles. The
@@ -31,7 +31,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
     Returns
     -------
     matplotlib Axes
-        Mean \|y - output\| over iterations.
+        Mean ``|y - output|`` over iterations.
 
     Raises
     ------

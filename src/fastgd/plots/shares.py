@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def solved(
     sweep: Sweep, *, threshold: float = statistics.SOLVED, ax: "Axes | None" = None
 ) -> "Axes":
-    r"""Draw the share of seeds that solve the task, with its 95 % interval, per hidden size.
+    """Draw the share of seeds that solve the task, with its 95 % interval, per hidden size.
 
-    A run solves the task if its final mean \|y - output\| is below the threshold; one that diverged
-    does not. A line for each setting of the other axes.
+    A run solves the task if its final mean ``|y - output|`` is below the threshold; one that
+    diverged does not. A line for each setting of the other axes.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ _NAMES = tuple(SurfaceOptions.__annotations__)
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    r"""The error plane of a network over two of its weights; made by :func:`surface`.
+    """The error plane of a network over two of its weights; made by :func:`surface`.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Surface:
     x, y : (resolution,) arrays
         Values of the first and of the second weight.
     errors : (resolution, resolution) array
-        ``errors[r, c]`` is the mean \\|y - output\\| where the first weight is ``x[c]`` and the
+        ``errors[r, c]`` is the mean ``|y - output|`` where the first weight is ``x[c]`` and the
         second one ``y[r]``; infinite or NaN where a number overflows.
     weights, biases : tuples of arrays
         Where the others are held, a layer each; biases are empty if there are none.
@@ -166,7 +166,7 @@ def surface(
     progress: bool = False,
     **given_options: Unpack[SurfaceOptions],
 ) -> Surface:
-    r"""Mean error of a network over a grid of any two of its weights, the others held.
+    """Mean error of a network over a grid of any two of its weights, the others held.
 
     The article's error plane (part 4, "Hill Climbing"): the error for every possible set of weights
     of the network without a hidden layer. A larger network's plane is a slice through the space of

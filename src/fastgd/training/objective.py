@@ -146,7 +146,7 @@ class Objective:
         return value, derivative
 
     def evaluate(self, w: ArrayLike) -> tuple[float, FloatArray, float]:
-        r"""Loss and derivative at w, and the mean \|y - output\|."""
+        """Loss and derivative at w, and the mean ``|y - output|``."""
         w = check_vector("w", w, self.network.parameters)
         with self._lock, np.errstate(all="ignore"):
             self._numbers[self._parameters] = w

@@ -57,7 +57,7 @@ class Summary(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    r"""One trained network.
+    """One trained network.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Run:
     seed : int or None
         Seed of the first weights; None if they were given.
     errors : (records,) array
-        Mean \\|y - output\\| before the update of the iterations in ``recorded``.
+        Mean ``|y - output|`` before the update of the iterations in ``recorded``.
     recorded : (records,) array of int
         The iterations that ``errors`` belong to.
     weights : tuple of (inputs, outputs) arrays
@@ -77,7 +77,7 @@ class Run:
         How often the derivative of each weight changed its sign (article, "Let's Take a Closer
         Look").
     final_error : float
-        Mean \\|y - output\\| with the last weights; NaN if one of them is not finite.
+        Mean ``|y - output|`` with the last weights; NaN if one of them is not finite.
     status : {"finished", "converged", "stalled", "diverged"}
         "converged" if its error was below ``tolerance``, "stalled" if it was no better for
         ``patience`` iterations, "diverged" if a weight or the error was not finite any more, and
@@ -201,7 +201,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    r"""Many trained networks, one for each combination of the values on the axes.
+    """Many trained networks, one for each combination of the values on the axes.
 
     Attributes
     ----------
@@ -210,18 +210,18 @@ class Sweep:
         ``seed``, ``weights``, in this order.
     shape : tuple of int
         Lengths of the axes.
-    errors : (\\*shape, records) array
-        Mean \\|y - output\\| before the update of the iterations in ``recorded``.
+    errors : shape + (records,) array
+        Mean ``|y - output|`` before the update of the iterations in ``recorded``.
     recorded : (records,) array of int
-    final_error : (\\*shape) array
-        Mean \\|y - output\\| with the last weights.
-    status : (\\*shape) array of str
+    final_error : array of that shape
+        Mean ``|y - output|`` with the last weights.
+    status : array of str, of that shape
         "finished", "converged", "stalled" or "diverged", as in :class:`Run`.
-    iterations : (\\*shape) array of int
+    iterations : array of int, of that shape
         Updates done.
-    total_changes : (\\*shape) array of int
+    total_changes : array of int, of that shape
         Direction changes of all weights and biases together.
-    summary : Summary of (\\*shape) arrays, or None
+    summary : Summary of arrays of that shape, or None
         What ``summary=`` asked for.
     """
 

@@ -13,7 +13,7 @@ SEEDS = ("seed", "weights")
 """The axes along which runs are repetitions of each other."""
 
 SOLVED = 0.1
-r"""Mean \|y - output\| below which a run has solved its task.
+"""Mean ``|y - output|`` below which a run has solved its task.
 
 For the article's four samples: one output on the wrong side of 0.5 alone makes a mean of 0.125.
 """
@@ -56,7 +56,7 @@ class Share(NamedTuple):
 
 
 def error_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    r"""Return the errors with the final one behind them, and the iterations they belong to.
+    """Return the errors with the final one behind them, and the iterations they belong to.
 
     A run that has ended stays at its final error, which is NaN if it diverged.
 
@@ -67,7 +67,7 @@ def error_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.flo
     Returns
     -------
     iterations : (points,) array
-    errors : (\\*shape, points) array
+    errors : shape + (points,) array
         (points,) for a run.
 
     Examples
@@ -89,12 +89,12 @@ def error_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.flo
 
 
 def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Group]:
-    r"""Take the numbers of a sweep apart by setting, with all seeds together.
+    """Take the numbers of a sweep apart by setting, with all seeds together.
 
     Parameters
     ----------
     sweep : Sweep
-    values : (\\*sweep.shape, ...) array
+    values : array that begins with the sweep's shape
     along : str
         The axis that curves go along, if they do.
 

@@ -69,7 +69,7 @@ class Settings(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Trainability:
-    r"""How trainings went, for each pair of learning rates.
+    """How trainings went, for each pair of learning rates.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Trainability:
     input_rates, output_rates : (resolution,) arrays
         Learning rates of the columns (input layer) and rows (output layer) of the map.
     values : (resolution, resolution) array
-        With e_j the mean \\|y - output\\| before update j: *minus* the sum of e_j / e_0 where the
+        With e_j the mean ``|y - output|`` before update j: *minus* the sum of e_j / e_0 where the
         training converged, the sum of e_0 / e_j where it did not. Fast ones, in both directions,
         are near 0.
     """
@@ -155,7 +155,7 @@ def trainability(
     folder: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> Trainability:
-    r"""Map which learning rates of two layers make a training converge, one training per pixel.
+    """Map which learning rates of two layers make a training converge, one training per pixel.
 
     A network with one hidden layer, no biases and mean-field scaling learns random numbers from as
     many random samples as it has parameters: ``fastgd.studies.trainability.mean_field``. A
@@ -201,7 +201,7 @@ def trainability(
     Notes
     -----
     The problem, the test of convergence and the sums are the paper's (arXiv 2402.06184, section 2),
-    except for this: the error is the mean \\|y - output\\|, where the paper takes the mean square.
+    except for this: the error is the mean ``|y - output|``, where the paper takes the mean square.
     With mini-batches the error is looked at once per epoch, and the last 20 errors become those of
     the last epochs that hold 20 iterations; the paper draws each batch anew.
 
