@@ -109,6 +109,16 @@ OPTIONS = {
 }
 """The network is the same for all: 8 samples, 3-5-3-2."""
 
+OBJECTIVES = {
+    "objective": {"bias": True, "sample_weight": EIGHT, "l1": 0.01, "l2": 0.02},
+    "objective, cross entropy": {"loss": "cross_entropy", "sample_weight": EIGHT},
+    "objective, tanh cross entropy": {"output": "tanh", "loss": "cross_entropy", "bias": True},
+}
+"""Options of fastgd.objective."""
+
 EVERYTHING = tuple(name for name in OPTIONS if name.startswith("everything"))
-QUICK = (*NETWORKS, *EVERYTHING)
+HASHED = (*NETWORKS, *OPTIONS, *OBJECTIVES)
+"""What golden.json has a hash of."""
+
+QUICK = (*NETWORKS, *EVERYTHING, "objective, cross entropy")
 """Few kernels, all of the kernel's code."""

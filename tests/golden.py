@@ -4,9 +4,9 @@
     python tests/golden.py --check [CASE ...]   compare them with golden.json; exit 1 if one differs
     python tests/golden.py --write CASE ...     put them in golden.json, beside all the others
 
-Without a CASE, --check takes the networks and the "everything" cases. --write takes only what
-cases.py has, wants to be told which, and writes only what comes out alike at one run and at eight
-side by side. A commit that moves a hash says why in its message.
+Without a CASE, --check takes the networks, the "everything" cases and an objective. --write takes
+only what cases.py has, wants to be told which, and writes only what comes out alike at one run and
+at eight side by side. A commit that moves a hash says why in its message.
 
 Run by itself so that it can be told another processor (NUMBA_CPU_NAME) than the tests run on.
 """
@@ -16,11 +16,14 @@ import hashlib
 import json
 import platform
 import time
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from cases import NETWORKS, OPTIONS, QUICK, XOR_X, XOR_Y
+import fastgd
+from cases import HASHED, NETWORKS, OBJECTIVES, OPTIONS, QUICK, XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
 from fastgd.engine.plan import Plan, Task
@@ -59,7 +62,12 @@ def plan(case: str, runs: int, threads: int = 1) -> tuple[Plan, np.ndarray]:
 
 
 def digest(case: str, runs: int, threads: int = 1) -> str:
-    """SHA-256 over errors, weights, direction changes and how each of its runs ended."""
+    """SHA-256 over errors, weights, direction changes and how each of its runs ended.
+
+    That of an objective is over its values and derivatives; it has one run, and one thread.
+    """
+    if case in OBJECTIVES:
+        return hashlib.sha256(b"".join(evaluations(case))).hexdigest()
     work, first = plan(case, runs, threads)
     seeds = np.array(SEEDS, dtype=float)
     trained = work.run(first, seeds, keep_weights=True, advance=lambda _iterations: None)
@@ -74,6 +82,17 @@ def digest(case: str, runs: int, threads: int = 1) -> str:
     for array in arrays:
         array[array != array] = np.nan if array.dtype == float else 0
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+
+def evaluations(case: str) -> Iterator[bytes]:
+    """Loss, error and derivative of an objective, where trainings begin and farther out."""
+    random = np.random.RandomState(8)
+    X, y = random.random_sample((8, 3)), random.random_sample((8, 2))
+    objective = fastgd.objective(X, y, hidden_size=(5, 3), **OBJECTIVES[case])
+    for seed, scale in product(SEEDS, (0.01, 1.0, 30.0)):
+        start = scale * np.random.RandomState(seed).normal(size=objective.network.parameters)
+        loss, derivative, error = objective.evaluate(start)
+        yield np.array([loss, error, *derivative]).tobytes()
 
 
 def check(cases: list[str], runs: int, threads: int) -> bool:
@@ -107,7 +126,7 @@ def write(cases: list[str], path: Path = GOLDEN) -> None:
         if alone != together:
             raise ValueError(f"a hash must not depend on lanes, but that of {case!r} does")
         hashes[case] = alone
-    hashes = {case: hashes[case] for case in (*NETWORKS, *OPTIONS) if case in hashes}
+    hashes = {case: hashes[case] for case in HASHED if case in hashes}
     whole = path.with_suffix(".tmp")
     whole.write_text(json.dumps(hashes, indent=4) + "\n")
     whole.replace(path)
@@ -126,7 +145,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--share", default="0/1", help="J/N: of the parts of --check, every Nth")
     parser.add_argument("cases", nargs="*", metavar="CASE")
     given = parser.parse_args(words)
-    unknown = set(given.cases) - {*NETWORKS, *OPTIONS}
+    unknown = set(given.cases) - {*HASHED}
     if unknown:
         parser.error(f"a case must be one of cases.py, got {', '.join(sorted(unknown))}")
     if given.write:
@@ -138,12 +157,12 @@ def main(words: list[str] | None = None) -> None:
         # Networks share their code, so one process has them all.
         cases = given.cases or list(QUICK)
         parts = [[case for case in cases if case in NETWORKS]]
-        parts += [[case] for case in cases if case in OPTIONS]
+        parts += [[case] for case in cases if case not in NETWORKS]
         job, jobs = map(int, given.share.split("/"))
         own = [case for part in parts[job::jobs] for case in part]
         parser.exit(not check(own, given.runs, given.threads))
     else:
-        cases = given.cases or [*NETWORKS, *OPTIONS]
+        cases = given.cases or list(HASHED)
         print(
             json.dumps({case: digest(case, given.runs, given.threads) for case in cases}, indent=4)
         )

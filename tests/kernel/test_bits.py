@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import EVERYTHING, NETWORKS, OPTIONS
+from cases import EVERYTHING, NETWORKS, OBJECTIVES, OPTIONS
 from fastgd.arguments.options import Method
 from fastgd.engine import plan as plan_module
 from fastgd.engine.layout import Layout
@@ -53,6 +53,19 @@ def test_golden_hashes_of_the_options_on_two_threads(case):
     assert digest(case, 8, threads=2) == HASHES[case]
 
 
+@pytest.mark.parametrize("case", OBJECTIVES)
+def test_golden_hashes_of_objectives(case):
+    assert digest(case, 1) == HASHES[case]
+
+
+@pytest.mark.skipif(MACHINE != "x86_64", reason="these kernels of OpenBLAS are of x86")
+@pytest.mark.parametrize("coretype", ["Haswell", "Nehalem"])
+def test_golden_hashes_of_objectives_owe_nothing_to_openblas(coretype):
+    """Its dot product has another order of summation for each kind of processor."""
+    found = in_fresh_python(OBJECTIVES, os.environ | {"OPENBLAS_CORETYPE": coretype})
+    assert found == {case: HASHES[case] for case in OBJECTIVES}
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("runs", [1, 8])
 def test_golden_hashes_on_other_processors(target, runs, tmp_path):
@@ -64,7 +77,12 @@ def test_golden_hashes_on_other_processors(target, runs, tmp_path):
     }
     if target == "skylake-avx512" and "avx512f" not in cpu_flags():
         pytest.skip("this processor cannot run AVX-512 code")
-    cases = [*NETWORKS, *(EVERYTHING if runs == 8 else ())]
+    cases = [*NETWORKS, *(EVERYTHING if runs == 8 else OBJECTIVES)]
+    assert in_fresh_python(cases, environment, runs) == {case: HASHES[case] for case in cases}
+
+
+def in_fresh_python(cases, environment, runs=1):
+    """What golden.py prints."""
     done = subprocess.run(
         [sys.executable, GOLDEN.with_name("golden.py"), "--runs", str(runs), *cases],
         env=environment,
@@ -72,7 +90,7 @@ def test_golden_hashes_on_other_processors(target, runs, tmp_path):
         check=True,
         text=True,
     )
-    assert json.loads(done.stdout) == {case: HASHES[case] for case in cases}
+    return json.loads(done.stdout)
 
 
 def cpu_flags():

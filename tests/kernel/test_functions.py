@@ -5,7 +5,15 @@ import pytest
 from mpmath import libmp
 from numba import njit
 
-from fastgd.kernel.iteration.functions import LIMIT, activate, exp_negative, sigmoid, slope, tanh
+from fastgd.kernel.iteration.functions import (
+    LIMIT,
+    activate,
+    exp_negative,
+    log_1p_exp_negative,
+    sigmoid,
+    slope,
+    tanh,
+)
 from fastgd.kernel.lanes import native_lanes
 from fastgd.kernel.language.choice import Choice
 from fastgd.kernel.language.compiler import UNCOUNTED
@@ -39,6 +47,12 @@ def apply_choice(shape, choice, x, result, slopes):
         v = activate(choice, panel(shape, x, i))
         store(shape, result, i, 0, v)
         store(shape, slopes, i, 0, slope(choice, v))
+
+
+@njit(**UNCOUNTED)
+def apply_log_1p_exp_negative(shape, x, result):
+    for i in range(0, len(x), units_of(shape)):
+        store(shape, result, i, 0, log_1p_exp_negative(panel(shape, x, i)))
 
 
 @njit(**UNCOUNTED)
@@ -93,6 +107,36 @@ def test_a_million_points_against_mpmath():
     exp, logistic = exact(x)
     assert ulps(call(apply_exp, x), exp).max() <= 1.0
     assert ulps(call(apply_sigmoid, x), logistic).max() <= 2.1
+
+
+def exact_log_1p_exp_negative(x):
+    """log(1 + exp(-x)) as a double and what is missing from it."""
+    parts = np.empty((2, len(x)))
+    for i, value in enumerate(x):
+        e = libmp.mpf_exp(libmp.from_float(-value), 200)
+        logarithm = libmp.mpf_log(libmp.mpf_add(libmp.fone, e, 1300), 130)
+        near = libmp.to_float(logarithm)
+        rest = libmp.mpf_sub(logarithm, libmp.from_float(near), 130)
+        parts[:, i] = near, libmp.to_float(rest)
+    return parts
+
+
+def test_log_of_1_plus_exp_against_mpmath():
+    """From log(2) at 0 to where exp(-x) leaves the normal range, and to where it is 0."""
+    random = np.random.default_rng(0)
+    x = np.concatenate(
+        [
+            [0.0, 5e-324, np.log(2), 707.0, 708.0, 708.5, 740.0, 745.0, 745.2, 750.0, 751.0, 1e4],
+            np.nextafter(np.log(2), [0, 1]),  # exp(-x) = 1/2: where log(2) is taken off
+            random.uniform(0, 1, 40_000),
+            random.uniform(0, 40, 20_000),
+            random.uniform(40, 760, 2000),
+            10.0 ** random.uniform(-300, 0, 2000),
+        ]
+    )
+    got = call(apply_log_1p_exp_negative, x)
+    assert ulps(got, exact_log_1p_exp_negative(x)).max() <= 2.0
+    assert call(apply_log_1p_exp_negative, [np.inf, 1e308]).tolist() == [0.0, 0.0]
 
 
 EDGES = [

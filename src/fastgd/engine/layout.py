@@ -147,14 +147,15 @@ class Layout:
 
     @property
     def _units(self) -> int:
-        """Where the activations begin, and after them the deltas."""
+        """Where the activations begin, after them the deltas, and the inputs that are kept."""
         masks = 0 if self.recipe.features.dropconnect is None else 2 * self.parameters
         return self._effective + masks
 
     @property
     def numbers(self) -> int:
         """Length of ``Block.numbers``."""
-        areas = 2 if self.recipe.batch_norm is None else 3
+        kept_inputs = self.recipe.batch_norm is not None or self.recipe.loss_value is not None
+        areas = 3 if kept_inputs else 2
         return self._units + areas * self._activations
 
     @property
@@ -173,6 +174,7 @@ class Layout:
             "recent": (self.parameters, np.uint8),
             "changes": (self.parameters, np.int64),
             "errors": ((records + 1) * self.runs, np.float64),
+            "loss": (0 if self.recipe.loss_value is None else self.runs, np.float64),
             "path": (records * self.parameters if self.recipe.path else 0, np.float64),
             "ended": (self.runs, np.int64),
             "outcome": (self.runs, np.int64),
@@ -227,7 +229,7 @@ class Layout:
                 units=units,
                 row=self._rows[k],
                 deltas=self._activations,
-                normalised=2 * self._activations,
+                preactivation=2 * self._activations,
                 full_inputs=below // ROWS * ROWS,
                 wide_inputs=below // wide * wide,
                 wide_outputs=outputs // wide * wide,

@@ -108,6 +108,7 @@ def recipe_of(
             "separate", dropout, dropconnect, method.batch_norm, method.batch_size is not None
         ),
         path=switch("path", record_weights),
+        loss_value=None,
         features=Features(
             penalty=switch("penalty", wanted("l1", 0), wanted("l2", 0)),
             trimming=switch("trimming", wanted("trim_below", 0), wanted("clip_above", inf)),

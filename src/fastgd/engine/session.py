@@ -98,15 +98,16 @@ class Session:
     def of_derivative(
         cls, network: Network, method: Method, X: FloatArray, y: FloatArray
     ) -> "Session":
-        """For a single run whose derivative is wanted, again and again; all samples are one group.
+        """For a single run whose loss and derivative are wanted.
 
         There is always a penalty, maybe of 0: so other values of l1 and l2 compile nothing.
         """
         recipe = recipe_of(method, {})
         features = recipe.features.replaced(penalty=choice_of("on", "penalty"))
-        recipe = recipe._replace(optimizer=Choice("Derivative"), features=features)
-        layout = Layout(network, 1, len(X), up(len(X), ROWS), recipe)
-        return cls(layout, method, X, y, iterations=1)
+        recipe = recipe._replace(
+            optimizer=Choice("Derivative"), loss_value=Choice("on"), features=features
+        )
+        return cls(Layout.plan(network, 1, len(X), recipe), method, X, y, iterations=1)
 
     @property
     def network(self) -> Network:

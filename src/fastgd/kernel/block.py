@@ -48,6 +48,7 @@ class Recipe(NamedTuple):
     watch: Choice | None  # errors between the recorded ones are looked at
     separate: Choice | None  # errors are measured apart from the training
     path: Choice | None  # weights are recorded with the errors
+    loss_value: Choice | None  # the loss is summed up, not only its derivative
     features: Features  # what the options of numbers switch on: see fastgd.engine.lowering
 
 
@@ -92,7 +93,7 @@ class Layer(NamedTuple):
     units: int  # where its (N of a group, H, R) activations begin
     row: int  # from one sample's activations to the next
     deltas: int  # from an activation to its delta
-    normalised: int  # from an activation to the normalised input of its unit
+    preactivation: int  # from an activation to its unit's input, where that is kept
     full_inputs: int  # inputs that fill whole tiles of rows
     wide_inputs: int  # units below that fill wide tiles
     wide_outputs: int  # outputs that fill wide tiles
@@ -108,6 +109,7 @@ class Block(NamedTuple):
     recent: Bytes  # (P * R): direction changes since the last flush
     changes: Integers  # (P * R): direction changes before that
     errors: Floats  # (records + 1, R) flat: mean |error|, at last the final one
+    loss: Floats  # (R,): of all samples, without penalties, if it is summed up
     path: Floats  # (records, P * R) flat: the weights that had these errors, if they are recorded
     ended: Integers  # (R,): the updates of a run that is over, or -1
     outcome: Integers  # (R,): how it ended

@@ -44,6 +44,7 @@ from fastgd.kernel.iteration.errors import (
     record_of,
 )
 from fastgd.kernel.iteration.layers import back, forward, gradient
+from fastgd.kernel.iteration.losses import add_losses
 from fastgd.kernel.iteration.masks import drop_units, drop_weights
 from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.language.cache import cached_njit
@@ -115,6 +116,7 @@ def _pass(shapes, recipe, data, layers, block, schedule, N, real, j, record, loo
         _forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
         if looking:
             total = add_errors(one, shapes.data, data, group, block, top, total)
+            add_losses(recipe.loss_value, one, shapes.data, recipe, data, group, block, top)
             if group.is_last:
                 error = total / schedule.values
                 look(recipe, one, block, bottom, schedule, j, record, error)

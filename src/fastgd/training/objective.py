@@ -14,9 +14,9 @@ from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.values import check_seed
+from fastgd.engine.evaluation import Evaluation
 from fastgd.engine.network import Network, Parts, first_weights, flatten, layer_sizes
 from fastgd.engine.session import Session
-from fastgd.kernel.forking import ForkSafeLock
 from fastgd.training.results import Run
 
 FloatArray = NDArray[np.float64]
@@ -96,20 +96,7 @@ class Objective:
         check_memory(session.bytes(1), "the objective")
         self.network = network
         self.method = method
-        self._lock = ForkSafeLock()
-        weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
-        self._importance = np.repeat(weight[:, None], y.shape[1], axis=1)
-        self._y = y.copy()
-        runs = session.load(np.zeros((1, network.parameters)))
-        self._pass = runs.bind()
-        block, layout = runs.block, session.layout
-        self._numbers = block.numbers[0]
-        self._errors = block.errors[0]
-        self._parameters = layout.places
-        self._g = layout.places + layout.derivative
-        top = network.layers - 1
-        self._outputs = layout.values_of(block, top)[: len(X)]
-        self._below = layout.values_of(block, top - 1)[: len(X)] if top else X.copy()
+        self._evaluation = Evaluation(session)
         self._is_weight = flatten(
             tuple(
                 np.repeat(np.arange(rows) < inputs, outputs)
@@ -148,11 +135,9 @@ class Objective:
     def evaluate(self, w: ArrayLike) -> tuple[float, FloatArray, float]:
         """Loss and derivative at w, and the mean ``|y - output|``."""
         w = check_vector("w", w, self.network.parameters)
-        with self._lock, np.errstate(all="ignore"):
-            self._numbers[self._parameters] = w
-            self._pass()
-            derivative = 0.0 - self._numbers[self._g]
-            return self._loss(w), derivative, float(self._errors[0])
+        value, derivative, error = self._evaluation.at(w)
+        with np.errstate(all="ignore"):
+            return value + self._penalty(w), derivative, error
 
     def start(self, seed: int = 1) -> FloatArray:
         """First parameters as :func:`fastgd.train` has them: the article's weights, biases 0.
@@ -204,31 +189,10 @@ class Objective:
             options=self.method.given,
         )
 
-    def _loss(self, w: FloatArray) -> float:
-        """The loss at w, after the pass through the network with it."""
-        if self.method.loss == "squared":
-            miss = self._y - self._outputs
-            value = 0.5 * float(np.vdot(miss * self._importance, miss))
-        else:
-            value = float(np.vdot(self._cross_entropy(w), self._importance))
-        if self.method.l1 or self.method.l2:
-            weights = w[self._is_weight]
-            value += self.method.l1 * float(np.abs(weights).sum())
-            value += self.method.l2 / 2 * float(np.vdot(weights, weights))
-        return value
-
-    def _cross_entropy(self, w: FloatArray) -> FloatArray:
-        """-q log p - (1 - q) log(1 - p) of each sample and output.
-
-        From the inputs z of the output units, as p rounds to 1 from z = 37 on: with p = sigmoid(z),
-        -log p = log(1 + exp(-z)); for tanh, p = (1 + tanh z) / 2 = sigmoid(2 z).
-        """
-        inputs, outputs = self.network.sizes[-2:]
-        panel = w[len(w) - self.network.panels[-1][0] * outputs :].reshape(-1, outputs)
-        z, q = self._below @ panel[:inputs], self._y
-        if self.network.bias:
-            z += panel[inputs]
-        if self.method.output == "tanh":
-            z, q = 2 * z, (1 + q) / 2
-        entropy: FloatArray = q * np.logaddexp(0, -z) + (1 - q) * np.logaddexp(0, z)
-        return entropy
+    def _penalty(self, w: FloatArray) -> float:
+        """What l1 and l2 add, summed up in the order of the parameters."""
+        if not self.method.l1 and not self.method.l2:
+            return 0.0
+        weights = w[self._is_weight]
+        l1, l2 = (np.cumsum(part)[-1] for part in (np.abs(weights), weights * weights))
+        return float(self.method.l1 * l1 + self.method.l2 / 2 * l2)

@@ -61,7 +61,7 @@ def normalise(batch_norm, one, recipe, group, block, layer, training):
         shift = load(one, numbers, here + SHIFT * row, 0)
         for i in range(group.samples):
             z = (load(one, numbers, at + i * layer.row, 0) - mean) * inverse
-            store(one, numbers, at + i * layer.row + layer.normalised, 0, z)
+            store(one, numbers, at + i * layer.row + layer.preactivation, 0, z)
             v = activate(recipe.activation, fma(scale, z, shift))
             store(one, numbers, at + i * layer.row, 0, v)
 
@@ -81,7 +81,7 @@ def normalise_back(batch_norm, one, recipe, group, block, layer):
         by_scale, by_shift = zeros(one), zeros(one)
         for i in range(group.real):
             delta = load(one, numbers, at + i * layer.row + layer.deltas, 0)
-            z = load(one, numbers, at + i * layer.row + layer.normalised, 0)
+            z = load(one, numbers, at + i * layer.row + layer.preactivation, 0)
             by_scale = fma(delta, z, by_scale)
             by_shift = by_shift + delta
         scale = load(one, numbers, here + SCALE * row, 0)
@@ -90,7 +90,7 @@ def normalise_back(batch_norm, one, recipe, group, block, layer):
         for i in range(group.real):
             place = at + i * layer.row
             delta = load(one, numbers, place + layer.deltas, 0)
-            z = load(one, numbers, place + layer.normalised, 0)
+            z = load(one, numbers, place + layer.preactivation, 0)
             rest = fma(-1.0 * z, by_scale, fma(n, delta, -1.0 * by_shift))
             store(one, numbers, place + layer.deltas, 0, factor * rest)
         overflow = overflow + update(

@@ -31,8 +31,14 @@ _C10 = float.fromhex("0x1.289f906674b5ep-22")
 _C11 = float.fromhex("0x1.ad1e6f1dc79cap-26")
 
 
+_A3, _A5, _A7, _A9, _A11, _A13 = (2.0 / n for n in (3, 5, 7, 9, 11, 13))
+_A15, _A17, _A19, _A21, _A23 = (2.0 / n for n in (15, 17, 19, 21, 23))
+
 SATURATED = 40.0
 """tanh(x) rounds to 1 from half of this on."""
+
+VANISHED = 750.0
+"""exp(-x) rounds to 0 from here on."""
 
 
 @njit(**INLINED)
@@ -54,6 +60,26 @@ def exp_negative(x):
     """exp(-x) for x in [-LIMIT, LIMIT]: 2**n * exp(-r)."""
     t, slope, r = _reduced(x)
     return add_exponent(fma(slope, r, 1.0), t)
+
+
+@njit(**INLINED)
+def log_1p_exp_negative(x):
+    """log(1 + exp(-x)) for x of at least 0: within 1.7 ULP.
+
+    exp(-x) is made 2**64 times as large, so that it may come out below the normal range. With
+    f = exp(-x), or half of f - 1 where log(2) is added, log(1 + f) = f - s * (f - r): s is
+    f / (2 + f) and at most 1/5, and the series of its inverse hyperbolic tangent, 2 s + s r.
+    """
+    t, slope, r = _reduced(select(x > VANISHED, VANISHED, x))
+    e = add_exponent(fma(slope, r, 1.0), t + 64.0) * 2.0**-64
+    halved = e > 0.5
+    f = select(halved, 0.5 * (e - 1.0), e)
+    s = f / (f + 2.0)
+    s2 = s * s
+    high = fma(fma(fma(fma(fma(_A23, s2, _A21), s2, _A19), s2, _A17), s2, _A15), s2, _A13)
+    r = fma(fma(fma(fma(fma(high, s2, _A11), s2, _A9), s2, _A7), s2, _A5), s2, _A3) * s2
+    log = fma(-1.0 * s, f - r, f)
+    return select(halved, (log + _LN2_LOW) + _LN2_HIGH, log)
 
 
 @njit(**INLINED)

@@ -10,6 +10,7 @@ input more, the last, which is always 1.
 from numba import njit
 
 from fastgd.kernel.iteration.functions import activate, slope
+from fastgd.kernel.iteration.losses import keep_input
 from fastgd.kernel.iteration.optimizers import step, value
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED, SPLICED
@@ -85,6 +86,7 @@ def _finish(shape, recipe, layout, a, data, target, block, layer, at):
     v = activation(recipe.activation, recipe.output, layer, a)
     store(shape, block.numbers, at, layer.row, v)
     if layer.is_output:
+        keep_input(recipe.loss_value, shape, block.numbers, at + layer.preactivation, layer.row, a)
         own = runs_of(layout)
         target, row = target * own, layer.outputs * own
         miss = load_data(shape, layout, data.y, target, row) - v

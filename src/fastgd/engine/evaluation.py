@@ -1,0 +1,30 @@
+"""The loss of a network and its derivative at one vector of parameters after the other."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.engine.session import Session
+from fastgd.kernel.forking import ForkSafeLock
+
+FloatArray = NDArray[np.float64]
+
+
+class Evaluation:
+    """A single run that is held where it begins; threads that share it take turns."""
+
+    def __init__(self, session: Session) -> None:
+        runs = session.load(np.zeros((1, session.network.parameters)))
+        block, layout = runs.block, session.layout
+        self._again = runs.bind()
+        self._lock = ForkSafeLock()
+        self._numbers, self._loss, self._errors = block.numbers[0], block.loss[0], block.errors[0]
+        self._parameters = layout.places
+        self._derivative = layout.places + layout.derivative
+
+    def at(self, parameters: FloatArray) -> tuple[float, FloatArray, float]:
+        r"""Loss without penalties, derivative with them, and mean \|y - output\| at (P,)."""
+        with self._lock:
+            self._numbers[self._parameters] = parameters
+            self._again()
+            derivative = 0.0 - self._numbers[self._derivative]
+            return float(self._loss[0]), derivative, float(self._errors[0])

@@ -1,0 +1,72 @@
+"""The loss itself, summed up where it is asked for: a training needs its derivative only.
+
+The cross entropy is worked out from the inputs z of the output units, as p = sigmoid(z) rounds to 1
+from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is z more.
+"""
+
+from numba import njit
+
+from fastgd.kernel.iteration.functions import log_1p_exp_negative
+from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.tile import (
+    fma,
+    load,
+    load_data,
+    magnitude,
+    runs_of,
+    select,
+    store,
+    zeros,
+)
+
+
+@njit(**INLINED)
+def cross_entropy(q, z):
+    """-q log p - (1 - q) log(1 - p) with p = sigmoid(z)."""
+    common = log_1p_exp_negative(magnitude(z))
+    positive, negative = select(z < 0.0, 0.0, z), select(z > 0.0, 0.0, -1.0 * z)
+    return fma(q, negative + common, (1.0 - q) * (positive + common))
+
+
+def loss_of(loss, output, y, v, z):
+    """The loss of an output v that came from z."""
+
+
+def _pick_loss(loss, output, _y, _v, _z):
+    if loss.choice == "squared":
+        return lambda loss, output, y, v, z: 0.5 * (y - v) * (y - v)
+    if output.choice == "tanh":  # p = (1 + v) / 2 = sigmoid(2 z)
+        return lambda loss, output, y, v, z: cross_entropy(fma(0.5, y, 0.5), z + z)
+    return lambda loss, output, y, v, z: cross_entropy(y, z)
+
+
+dispatch(loss_of, _pick_loss, INLINED)
+
+
+@njit(**INLINED)
+def keep_input(loss_value, shape, numbers, at, row, z):
+    """Keep the inputs of output units."""
+    if loss_value is not None:
+        store(shape, numbers, at, row, z)
+
+
+@njit(**INLINED)
+def add_losses(loss_value, one, layout, recipe, data, group, block, layer):
+    """Add the losses of a group's samples, in the order of samples and outputs."""
+    if loss_value is None:
+        return
+    runs, own = runs_of(one), runs_of(layout)
+    total = zeros(one)
+    if not group.is_first:
+        total = load(one, block.loss, 0, 0)
+    for n in range(min(group.samples, group.real - group.start)):
+        for h in range(layer.outputs):
+            target = ((group.start + n) * layer.outputs + h) * own
+            at = layer.units + n * layer.row + h * runs
+            y = load_data(one, layout, data.y, target, 0)
+            v = load(one, block.numbers, at, 0)
+            z = load(one, block.numbers, at + layer.preactivation, 0)
+            importance = load_data(one, layout, data.importance, target, 0)
+            total = fma(loss_of(recipe.loss, recipe.output, y, v, z), importance, total)
+    store(one, block.loss, 0, 0, total)
