@@ -9,7 +9,6 @@ import math
 import operator
 
 import numpy as np
-from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.core.typeconv import Conversion
@@ -70,7 +69,7 @@ def dual(_typing, value, slope):
 @lower_cast(types.Number, DualType)
 def _from_number(context, builder, kind, _dual, number):
     value = context.cast(builder, number, kind, types.float64)
-    return _emit(context, builder, value, ir.Constant(ir.DoubleType(), 0.0))
+    return _emit(context, builder, value, context.get_constant(types.float64, 0.0))
 
 
 def parts(_number):
