@@ -298,6 +298,25 @@ def test_sweep_as_json_and_saved(run, xor_csv, xor, tmp_path):
     np.testing.assert_array_equal(saved[0, 1, 2].weights[0], expected[0, 1, 2].weights[0])
 
 
+def test_progress_counts_the_updates_of_all_runs(run, xor_csv):
+    arguments = ["--target", "y", "--seeds", "40", "--iterations", "1000", "--progress"]
+    err = run("sweep", xor_csv, *arguments)[2]
+    assert "40.0k/40.0k" in err
+    # Those that a run is spared count as done.
+    assert "40.0k/40.0k" in run("sweep", xor_csv, *arguments, "--tolerance", "0.49")[2]
+
+
+def test_a_need_of_memory_is_that_of_the_whole_sweep(run, xor_csv, monkeypatch):
+    monkeypatch.setattr("fastgd.arguments.memory.available_memory", lambda: 10**8)
+    needs = []
+    for every in ("1", "60000"):  # more is recorded, more is needed
+        arguments = ["--target", "y", "--seeds", "1000000", "--record-every", every]
+        result = run("sweep", xor_csv, *arguments)
+        assert_refused(result, r"the sweep must fit into the available memory \(100 MB\)")
+        needs.append(result[2].split()[-2:])
+    assert [unit for _, unit in needs] == ["GB", "MB"]
+
+
 # Bad options
 
 
@@ -306,7 +325,7 @@ def test_sweep_as_json_and_saved(run, xor_csv, xor, tmp_path):
     [
         (["--target", "z"], "no column 'z'; its columns: a, b, bias, y"),
         (["--target", "y", "--target", "y"], "names 'y' twice"),
-        ([], "Missing option '--target'"),
+        ([], "--target must name the column to learn; .*xor.csv has these: a, b, bias, y$"),
         (["--target", "y", "--alpha", "-1"], "alpha must be a finite number above 0, got -1.0"),
         (["--target", "y", "--alpha", "fast"], "--alpha must be numbers .* got 'fast'"),
         (["--target", "y", "--alpha", "1,2,3"], "alpha must"),

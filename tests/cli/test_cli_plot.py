@@ -93,7 +93,11 @@ def test_the_threshold(run, saved, tmp_path):
         ("xor.csv", ["errors", "x.png"], r"xor.csv must be a file that fastgd has saved$"),
         ("sweep.npz", ["changes", "x.png"], r"changes needs one run \(.*\), but .* of 4 runs$"),
         ("sweep.npz", ["weights", "x.png"], r"weights needs one run \(.* --record-weights --save"),
-        ("run.npz", ["weights", "x.png"], r"needs a run with recorded weights: record_weights="),
+        (
+            "run.npz",
+            ["weights", "x.png"],
+            r"but .* holds one run without recorded weights$",
+        ),
         ("run.npz", ["alphas", "x.png"], r"--kind alphas needs a sweep \(.*\), but .* one run$"),
         ("run.npz", ["solved", "x.png"], r"--kind solved needs a sweep \(.*\), but .* one run$"),
         ("seeds.npz", ["alphas", "x.png"], r"needs a sweep over several alphas, got 1.0$"),

@@ -138,7 +138,6 @@ def test_surface_draws(run, tmp_path, drawn, flags, kind, log, has_path):
         (["--out", "nowhere/plane.png"], "there is no folder nowhere"),
         (["--experiment", "x"], "--experiment must be one of two-layer, .*, got 'x'"),
         (["--target", "y"], "--target needs FILE.csv"),
-        (["data.csv"], "FILE.csv needs --target: the column to learn"),
         (["data.csv", "--target", "y"], "data.csv: No such file"),
         (["data.csv", "--target", "y", "--experiment", "alpha"],
          "FILE.csv and --experiment exclude each other"),
@@ -154,6 +153,14 @@ def test_surface_refuses(run, monkeypatch, tmp_path, arguments, message):
     monkeypatch.chdir(tmp_path)
     assert_refused(run("surface", *arguments), message)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["surface", "race"])
+def test_a_file_needs_a_target(run, tmp_path, command):
+    path = tmp_path / "data.csv"
+    path.write_text("a,b,y\n0,1,0\n")
+    message = r"--target must name the column to learn; .*data.csv has these: a, b, y$"
+    assert_refused(run(command, path), message)
 
 
 def test_surface_refuses_what_is_no_network_of_the_data(run, tmp_path):

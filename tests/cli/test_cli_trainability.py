@@ -207,8 +207,11 @@ def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--window", "1,2,3"], "--window must be four numbers separated by ',', got '1,2,3'"),
-        (["--window", "a,2,3,4"], "--window must be numbers separated by ',', got 'a,2,3,4'"),
+        (["--window", "1,2,3"], "--window must be four numbers, the log10 of learning rates, "
+         "separated by ',', got '1,2,3'"),
+        (["--window", "a,2,3,4"], "--window must be four numbers, the log10 of learning rates, "
+         "separated by ',', got 'a,2,3,4'"),
+        (["--window", "10,1e6,0.1,1e4"], "window's right, log10 of a learning rate, must be"),
         (["--window", "2,1,3,4"], "window's left must be below its right, got 2.0 and 1.0"),
         (["--window", "1,1,3,4"], "window's left must be below its right, got 1.0 and 1.0"),
         (["--activation", "step"], "activation must be 'tanh', 'relu', 'identity' or 'sigmoid'"),
@@ -218,7 +221,7 @@ def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch)
         (["--out", "edge.jpg"], "a picture's file must end in .png, .svg, .pdf, got 'edge.jpg'"),
         (["--box-out", "fit.txt"], "a picture's file must end in .png, .svg, .pdf, got 'fit.txt'"),
         (["--out", "nowhere/edge.png"], "nowhere/edge.png can't be written: there is no folder"),
-        (["--folder", "nowhere/map"], "nowhere/map can.t be made: there is no folder nowhere"),
+        (["--folder", "nowhere/map"], "nowhere/map can't be made: there is no folder nowhere"),
     ],
 )  # fmt: skip
 def test_bad_options_get_one_line(run, tmp_path, monkeypatch, arguments, message):

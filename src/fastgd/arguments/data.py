@@ -1,5 +1,7 @@
 """Samples and weights: arrays of finite numbers."""
 
+import numbers
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -129,9 +131,8 @@ def numbers_of(name: str, value: object) -> FloatArray:
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
-        )
+        came = _foreign_cell(value, array) or f"{shown(value)} (dtype {array.dtype.name})"
+        raise TypeError(f"{name} must hold real numbers, got {came}")
     with np.errstate(all="ignore"):
         # Compiled code should meet one type of array only, while data frames give read-only
         # views and structured arrays unaligned ones.
@@ -141,6 +142,18 @@ def numbers_of(name: str, value: object) -> FloatArray:
         at = [int(i) for i in np.unravel_index(int(finite.argmin()), finite.shape)]
         raise ValueError(f"{name} must be finite, got {result[tuple(at)]} at {at}")
     return result
+
+
+def _foreign_cell(value: object, array: NDArray[np.generic]) -> str:
+    """Say which column of a data frame holds something else, and what."""
+    columns = getattr(value, "columns", None)
+    if columns is None or array.ndim != 2 or len(columns) != array.shape[1]:
+        return ""
+    for column, cells in zip(columns, array.T, strict=True):
+        for row, cell in enumerate(cells):
+            if not isinstance(cell, numbers.Real):
+                return f"{shown(cell)} in column {shown(column)}, row {row}"
+    return ""
 
 
 def array_of(name: str, value: object) -> NDArray[np.generic]:

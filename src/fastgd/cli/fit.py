@@ -1,6 +1,7 @@
 """What ``fastgd train`` and ``fastgd sweep`` share: samples in, a result out and into a file."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -39,10 +40,15 @@ def fit(
     with refusing():
         check_output(asked.out, "the file of a result", tuple(writers), read=(asked.file,))
         samples = read_samples(asked.file, asked.targets)
-        few = settings | {"iterations": min(1, settings["iterations"])}
+
+        def warm_up() -> None:
+            # What is refused here is refused by the work, too, which needs more memory and says it.
+            with suppress(TypeError, ValueError):
+                few = settings | {"iterations": min(1, settings["iterations"])}
+                call(samples.X, samples.y, **few)
+
         done = timed(
-            lambda: call(samples.X, samples.y, **few),
-            lambda: call(samples.X, samples.y, **settings, progress=asked.progress),
+            warm_up, lambda: call(samples.X, samples.y, **settings, progress=asked.progress)
         )
         if asked.out:
             writers[asked.out.suffix.lower()](done.result, asked.out)

@@ -21,20 +21,34 @@ from fastgd.training import statistics
 
 
 class Kind(NamedTuple):
-    """A kind of picture: what draws it, of what, and how a file of that is made."""
+    """A kind of picture: what draws it, whether a result will do, and how a file of one is made."""
 
     draw: Callable[..., Any]
-    takes: type[Run] | type[Sweep] | None
+    suits: Callable[[Run | Sweep], bool]
     needs: str
 
 
+def _is_run(result: Run | Sweep) -> bool:
+    return isinstance(result, Run)
+
+
+def _is_sweep(result: Run | Sweep) -> bool:
+    return isinstance(result, Sweep)
+
+
+def _has_weights(result: Run | Sweep) -> bool:
+    return isinstance(result, Run) and result.recorded_weights is not None
+
+
 KINDS = {
-    "errors": Kind(plots.errors, None, ""),
-    "changes": Kind(plots.direction_changes, Run, "one run (fastgd train --save)"),
-    "alphas": Kind(plots.takeaways, Sweep, "a sweep (fastgd sweep --alpha 0.1,1,10 --out)"),
-    "weights": Kind(plots.weight_paths, Run, "one run (fastgd train --record-weights --save)"),
+    "errors": Kind(plots.errors, lambda _: True, ""),
+    "changes": Kind(plots.direction_changes, _is_run, "one run (fastgd train --save)"),
+    "alphas": Kind(plots.takeaways, _is_sweep, "a sweep (fastgd sweep --alpha 0.1,1,10 --out)"),
+    "weights": Kind(
+        plots.weight_paths, _has_weights, "one run (fastgd train --record-weights --save)"
+    ),
     "solved": Kind(
-        plots.solved, Sweep, "a sweep (fastgd sweep --hidden-size 2,4,8 --seeds 100 --out)"
+        plots.solved, _is_sweep, "a sweep (fastgd sweep --hidden-size 2,4,8 --seeds 100 --out)"
     ),
 }
 
@@ -81,11 +95,11 @@ def show(file: Path, kind: str, out: Path, threshold: float | None) -> None:
             raise RefusedError(f"--threshold is for --kind solved, got --kind {kind}")
         chosen = {} if threshold is None else {"threshold": threshold}
         result = fastgd.load(file)
-        draw, takes, needs = KINDS[kind]
-        if takes is not None and not isinstance(result, takes):
-            holds = (
-                "one run" if isinstance(result, Run) else f"a sweep of {many(len(result), 'run')}"
-            )
+        draw, suits, needs = KINDS[kind]
+        if not suits(result):
+            holds = "one run" + (" without recorded weights" if suits is _has_weights else "")
+            if isinstance(result, Sweep):
+                holds = f"a sweep of {many(len(result), 'run')}"
             raise RefusedError(f"--kind {kind} needs {needs}, but {file} holds {holds}")
         drawn = draw(result, **chosen)
         plots.write(np.ravel(drawn)[0].figure, out)

@@ -62,8 +62,6 @@ def check_asked(
         raise RefusedError("--no-hidden and --hidden-size exclude each other")
     if file is not None and experiment is not None:
         raise RefusedError("FILE.csv and --experiment exclude each other")
-    if file is not None and not targets:
-        raise RefusedError("FILE.csv needs --target: the column to learn")
     if file is None and targets:
         raise RefusedError("--target needs FILE.csv")
     known = [known.name for known in EXPERIMENTS]

@@ -70,6 +70,10 @@ def read_samples(path: Path, targets: Sequence[str]) -> Samples:
     [[0.0], [1.0]]
     """
     names, table = _read_table(path)
+    if not targets:
+        raise ValueError(
+            f"--target must name the column to learn; {path} has these: {names_text(names)}"
+        )
     targets = [_typed(target) for target in targets]
     found = {name: position for position, name in enumerate(names)}
     for target in targets:

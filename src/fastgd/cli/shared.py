@@ -28,7 +28,7 @@ def number(flag: str, metavar: str, text: str) -> Any:
 
 File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")]
 Target = Annotated[
-    list[str],
+    list[str] | None,
     option(metavar="NAME", help="Column to learn; repeat it for several. The others are inputs."),
 ]
 NoHidden = Annotated[bool, option("--no-hidden", help="No hidden layer.")]

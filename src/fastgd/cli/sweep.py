@@ -36,7 +36,7 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 @takes_method(several=True)
 def command(
     file: File,
-    target: Target,
+    target: Target = None,
     hidden_size: Annotated[
         str,
         option(
@@ -79,7 +79,7 @@ def command(
         "keep_weights": out is not None and out.suffix.lower() == ".npz",
         **read_method(method, several=True),
     }
-    return partial(show, Asked(file, target, settings, out, or_terminal(progress)), json)
+    return partial(show, Asked(file, target or [], settings, out, or_terminal(progress)), json)
 
 
 def show(asked: Asked, as_json: bool) -> None:

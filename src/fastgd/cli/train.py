@@ -40,7 +40,7 @@ SHOWN = 20
 @takes_method(several=False)
 def command(
     file: File,
-    target: Target,
+    target: Target = None,
     hidden_size: Annotated[
         str | None,
         option(metavar="SIZE", help="Units of the hidden layer (default: 4), or of several: 8,8."),
@@ -80,7 +80,7 @@ def command(
         "record_weights": record_weights,
         **read_method(method, several=False),
     }
-    return partial(show, Asked(file, target, settings, save, or_terminal(progress)), json)
+    return partial(show, Asked(file, target or [], settings, save, or_terminal(progress)), json)
 
 
 def show(asked: Asked, as_json: bool) -> None:

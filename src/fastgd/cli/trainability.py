@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from fastgd.arguments.messages import shown
 from fastgd.arguments.wording import many
 from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_folder, check_picture
@@ -137,9 +138,10 @@ def show(
 
 
 def _read_window(text: str) -> Window:
-    values = read_list("--window", text, float)
+    rule = "four numbers, the log10 of learning rates,"
+    values = read_list("--window", text, float, rule)
     if len(values) != 4:
-        raise RefusedError(f"--window must be four numbers separated by ',', got {text!r}")
+        raise RefusedError(f"--window must be {rule} separated by ',', got {shown(text)}")
     left, right, bottom, top = values
     return (left, right), (bottom, top)
 

@@ -182,8 +182,8 @@ class Plan:
 
     @property
     def work(self) -> int:
-        """Iterations of all blocks."""
-        return self.blocks * self.task.iterations
+        """Updates of all runs; those that a run is spared count as done when it ends."""
+        return self.runs * self.task.iterations
 
     @property
     def wave(self) -> int:
@@ -255,7 +255,8 @@ class Plan:
         Runs that are over leave: once half of the blocks would do, the others are packed into so
         many, and the work is the sum of what the runs need.
         """
-        iterations, blocks = self.task.iterations, -(-len(owners) // self.layout.runs)
+        iterations, count = self.task.iterations, len(owners)
+        blocks = -(-count // self.layout.runs)
         runs = self._load(session, owners, first, seeds)
         busiest = -(-blocks // self.threads)
         step = max(1, self._step(1 / (session.seconds * busiest), blocks))
@@ -265,7 +266,7 @@ class Plan:
             began = perf_counter()
             runs.run(at, last, self.threads)
             speed = (last - at) / max(perf_counter() - began, 1e-9)
-            advance((min(last, iterations) - min(at, iterations)) * blocks)
+            advance((min(last, iterations) - min(at, iterations)) * count)
             # Not much longer than the last one: the first call may have compiled, the next be slow.
             step = max(1, min(self._step(speed, runs.blocks), 4 * step))
             at = last
@@ -278,7 +279,7 @@ class Plan:
                     runs = runs.pack(going)
         if len(owners):
             self._collect(runs, np.arange(len(owners)), owners, trained)
-        advance((iterations - min(at, iterations)) * blocks)
+        advance((iterations - min(at, iterations)) * count)
 
     def _step(self, speed: float, blocks: int) -> int:
         """Iterations of the next call: fewer where runs that are over could make room."""

@@ -275,7 +275,7 @@ def _checked_window(window: Any) -> Window:
     for name, low, high in (("left", left, right), ("bottom", bottom, top)):
         other = {"left": "right", "bottom": "top"}[name]
         low, high = (
-            check_number(f"window's {word}", value, _EXPONENT)
+            check_number(f"window's {word}, log10 of a learning rate,", value, _EXPONENT)
             for word, value in ((name, low), (other, high))
         )
         if low >= high:
