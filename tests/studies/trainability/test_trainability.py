@@ -305,7 +305,7 @@ def test_repr(found):
          "window's bottom must be below its top, got 2.0 and 1.0"),
         ({"window": ((0, 101), (0, 1))}, ValueError,
          "window's right, log10 of a learning rate, must be a number from -100 to 100, got 101"),
-        ({"window": ((0, 1), ("a", 1))}, TypeError, "window's bottom must be a number, got 'a'"),
+        ({"window": ((0, 1), ("a", 1))}, TypeError, "window's bottom, log10 of a learning rate, must be a number, got 'a'"),
         ({"window": ((1, 1 + 1e-15), (0, 1))}, ValueError,
          "window must be so wide that its pixels have different learning rates, got 1.0 to "),
     ],
