@@ -1,0 +1,29 @@
+"""The frame of the command, and the help of all commands."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+import pytest
+
+from fastgd import cli
+from fastgd.cli.app import COMMANDS, app
+
+NAMES = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+
+
+def test_each_file_with_a_command_is_in_the_frame():
+    files = [name for _, name, _ in iter_modules(cli.__path__)]
+    declared = [name for name in files if hasattr(import_module(f"fastgd.cli.{name}"), "command")]
+    assert sorted(declared) == sorted(NAMES)
+    assert [command.name for command in app.registered_commands] == NAMES
+
+
+@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_no_help_is_cut(run, monkeypatch, name, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    code, out, err = run(*([name] if name else []), "--help")
+    assert (code, err) == (0, "")
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= width
+    assert f"Example: fastgd {name}" in out if name else all(other in out for other in NAMES)
