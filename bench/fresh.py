@@ -9,13 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from workload import XOR_CODE
+
 TELLS_MEMORY = find_spec("resource") is not None
 """Not on Windows."""
 
-_DATA = """
-import json, sys, time
-X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-"""
+_DATA = "import json, sys, time\n" + XOR_CODE
 
 _STARTUP = """
 import numba

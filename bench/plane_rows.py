@@ -10,7 +10,7 @@ import peer_plane
 from compare import Settings
 from measure import in_turn
 from report import Line
-from workload import Array
+from workload import LINE_X, LINE_Y, XOR_X, XOR_Y, Array
 
 PEERS = {
     "NumPy, the article's logic in a loop": (peer_plane.loop, "numpy", ">= 100", 4),
@@ -30,17 +30,15 @@ def error_plane(settings: Settings) -> list[Line]:
     AssertionError
         If a peer's errors are others.
     """
-    xor = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], float), np.array([0, 1, 1, 0.0])
-    two = np.array([[0, 1], [0, 1], [1, 0], [1, 0]], float), np.array([0, 0, 1, 1.0])
     random = np.random.RandomState(1)
     lines = []
     for title, (X, y), shapes in (
-        ("error plane 2-1", two, [(2, 1)]),
-        ("error plane 3-4-1", xor, [(3, 4), (4, 1)]),
+        ("error plane 2-1", (LINE_X, LINE_Y), [(2, 1)]),
+        ("error plane 3-4-1", (XOR_X, XOR_Y), [(3, 4), (4, 1)]),
     ):
         weights = [2 * random.random_sample(shape) - 1 for shape in shapes]
         for resolution in (201, 512):
-            lines += _compare(title, X, y[:, None], weights, resolution, settings)
+            lines += _compare(title, X, y, weights, resolution, settings)
     return lines
 
 

@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FIRST = """
-import fastgd
-fastgd.train([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0], iterations=1)
-"""
+from workload import XOR_CODE
+
+FIRST = f"{XOR_CODE}import fastgd; fastgd.train(X, y, iterations=1)"
 
 
 def start(cache: Path, code: str) -> None:

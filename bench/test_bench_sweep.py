@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import fastgd
+from workload import XOR_X, XOR_Y
 
-X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-Y = [0, 1, 1, 0]
 ALPHAS = [0.001, 0.01, 0.1, 1, 10, 100, 1000]
 
 
@@ -20,17 +19,17 @@ def bench(benchmark: Any, *data: Any, **given: Any) -> None:
 
 
 def test_article_sweep(benchmark: Any) -> None:
-    bench(benchmark, X, Y, alpha=ALPHAS, iterations=6000)
+    bench(benchmark, XOR_X, XOR_Y, alpha=ALPHAS, iterations=6000)
 
 
 @pytest.mark.parametrize("hidden_size", [4, 32])
 def test_thousand_runs(benchmark: Any, hidden_size: int) -> None:
-    bench(benchmark, X, Y, hidden_size=hidden_size, seed=range(1024), iterations=1000)
+    bench(benchmark, XOR_X, XOR_Y, hidden_size=hidden_size, seed=range(1024), iterations=1000)
 
 
 def test_errors_only(benchmark: Any) -> None:
     """Many short runs without their weights: what a run costs beside its iterations."""
-    bench(benchmark, X, Y, seed=range(10_000), iterations=10, keep_weights=False)
+    bench(benchmark, XOR_X, XOR_Y, seed=range(10_000), iterations=10, keep_weights=False)
 
 
 @pytest.mark.parametrize(("samples", "sizes"), [(272, (16, 16, 1)), (256, (64, 64, 10))], ids=str)

@@ -1,7 +1,9 @@
 """What is trained in a comparison, and the check that everybody really trains it."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,11 @@ from numpy.typing import NDArray
 
 from fastgd import reference
 from fastgd.engine.network import first_weights, layer_sizes
+
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
+from cases import LINE_X, LINE_Y, XOR_CODE, XOR_X, XOR_Y
+
+__all__ = ["LINE_X", "LINE_Y", "XOR_CODE", "XOR_X", "XOR_Y", "Work", "article", "check", "made_up"]
 
 Array = NDArray[np.float64]
 
@@ -99,9 +106,7 @@ class Result:
 
 def article(hidden: int, alphas: tuple[float, ...], seeds: int, iterations: int) -> Work:
     """Return trainings of 3-``hidden``-1 networks on the article's data, with direction counts."""
-    X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
-    y = np.array([[0], [1], [1], [0]], dtype=float)
-    return Work(X, y, (hidden,), alphas, range(1, seeds + 1), iterations, 6, True)
+    return Work(XOR_X, XOR_Y, (hidden,), alphas, range(1, seeds + 1), iterations, 6, True)
 
 
 def made_up(

@@ -17,10 +17,19 @@ XOR_X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
 
 XOR_Y = np.array([[0], [1], [1], [0]], dtype=float)
 
+XOR_CODE = f"X, y = {XOR_X.tolist()}, {XOR_Y.ravel().tolist()}\n"
+"""The same for a fresh Python."""
+
+XOR_CSV = "a,b,bias,y\n" + "".join(
+    f"{a:.0f},{b:.0f},{bias:.0f},{y:.0f}\n" for a, b, bias, y in np.column_stack([XOR_X, XOR_Y])
+)
+
 LINE_X = np.array([[0, 1], [0, 1], [1, 0], [1, 0]], dtype=float)
 """The samples of the article's first network: the first input is what is asked for."""
 
-LINE_Y = np.array([0, 0, 1, 1], dtype=float)
+LINE_Y = np.array([[0], [0], [1], [1]], dtype=float)
+
+LINE_CODE = f"X, y = {LINE_X.tolist()}, {LINE_Y.ravel().tolist()}\n"
 
 NETWORKS = {
     "article, hidden 4": (4, 3, (4,), 1, 400),

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from cases import XOR_X, XOR_Y
 from fastgd.arguments import memory
 from fastgd.arguments.axes import as_axis, check_axes
 from fastgd.arguments.data import check_data, check_inputs, check_weights
 from fastgd.arguments.start import check_alpha, check_hidden_size, check_start
 from fastgd.arguments.values import check_count, check_flag, check_seed, check_threads
 
-X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-Y = [0, 1, 1, 0]
+X, Y = XOR_X.tolist(), XOR_Y.ravel().tolist()
 NETWORK = [np.ones((3, 2)), np.ones((2, 1))]
 HUGE = 10**5000  # more digits than Python turns into a string
 MASKED = np.ma.masked_equal([1.0, 2.0], 2.0)

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import XOR_CSV
 from command import assert_refused
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS, published
 from fastgd.cli import main
-
-XOR = "a,b,bias,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +26,7 @@ def narrow_terminal(monkeypatch):
 @pytest.fixture
 def xor_csv(tmp_path):
     path = tmp_path / "xor.csv"
-    path.write_text(XOR)
+    path.write_text(XOR_CSV)
     return path
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import XOR_CSV, XOR_X, XOR_Y
 from fastgd.arguments.options import STRUCTURES, VALUES, Options
 from fastgd.arguments.wording import many, options_text, value_text
 from fastgd.cli import main
@@ -21,8 +22,6 @@ from fastgd.optimizers import (
     Momentum,
     Nesterov,
 )
-
-XOR = "a,b,bias,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
 
 # A sweep with momentum; those that share it share its compiled kernel.
 MANY = ["--optimizer", "momentum", "--mu", "0.5,0.9", "--alpha", "0.1,1", "--seeds", "3"]
@@ -40,7 +39,7 @@ def narrow_terminal(monkeypatch):
 def run(capsys, tmp_path):
     """Call the command on a file with these samples; gives back exit code, stdout and stderr."""
 
-    def call(command, *arguments, samples=XOR):
+    def call(command, *arguments, samples=XOR_CSV):
         path = tmp_path / "samples.csv"
         path.write_text(samples)
         words = [command, path, "--target", "y", *arguments]
@@ -227,8 +226,8 @@ def test_train_shows_options_and_how_it_ended(run):
     shown = "Options: optimizer adam (beta1 0.8, beta2 0.999, epsilon 1e-08), bias, tolerance 0.05,"
     assert shown in " ".join(lines)
     alone = fastgd.train(
-        [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]],
-        [0, 1, 1, 0],
+        XOR_X,
+        XOR_Y,
         optimizer=Adam(beta1=0.8),
         bias=True,
         alpha=0.1,

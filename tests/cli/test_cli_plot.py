@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import XOR_CSV
 from command import assert_refused
 from fastgd import plots
 from fastgd.cli import main
 
 mpl.use("Agg")
 
-XOR = "a,b,bias,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
 KINDS = {"errors": "errors", "changes": "direction_changes", "alphas": "takeaways"}
 KINDS |= {"weights": "weight_paths", "solved": "solved"}
 
@@ -32,7 +32,7 @@ def saved(tmp_path_factory):
     """A run, a run with its weights, a sweep and one without several alphas or sizes, on disk."""
     folder = tmp_path_factory.mktemp("saved")
     data = folder / "xor.csv"
-    data.write_text(XOR)
+    data.write_text(XOR_CSV)
     common = ["--target", "y", "--iterations", "100", "--record-every", "20", "--no-progress"]
 
     def made(name, *words):

@@ -8,11 +8,12 @@ import pytest
 from matplotlib import pyplot as plt
 
 import fastgd
+from cases import LINE_X, LINE_Y
 from command import assert_refused
 from fastgd import plots
 from fastgd.optimizers import Adam, Momentum
 
-X, Y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+X, Y = LINE_X, LINE_Y
 SMALL = ("--resolution", 41)
 
 

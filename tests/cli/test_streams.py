@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cases import XOR_CSV
 from command import assert_refused
 from fastgd.cli import main, terminal
 
-XOR = "a,b,bias,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
 TRAIN = ["train", "xor.csv", "--target", "y", "--iterations", "10"]
 TUTORIAL = ["tutorial", "--experiment", "thirteen-lines"]
 
@@ -22,7 +22,7 @@ needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is
 @pytest.fixture
 def process(tmp_path):
     """Call the command in a process of its own; gives back what became of it."""
-    (tmp_path / "xor.csv").write_text(XOR)
+    (tmp_path / "xor.csv").write_text(XOR_CSV)
 
     def call(*words, stdout=subprocess.PIPE, **environment):
         kept = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
@@ -159,7 +159,7 @@ def test_names_and_paths_do_not_steer_the_terminal(run, tmp_path, monkeypatch):
 )
 def test_messages_do_not_steer_the_terminal(run, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
-    Path("xor.csv").write_text(XOR)
+    Path("xor.csv").write_text(XOR_CSV)
     Path("names.csv").write_text(f"a,{EVIL}\n0,0\n1,5\n")
     result = run(*words)
     assert_refused(result, "red")

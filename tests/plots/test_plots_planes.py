@@ -10,10 +10,11 @@ from matplotlib.colors import to_hex
 from mpl_toolkits.mplot3d import Axes3D
 
 import fastgd
+from cases import LINE_X, LINE_Y
 from fastgd import plots
 from fastgd.optimizers import GradientDescent, Momentum
 
-X, Y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+X, Y = LINE_X.tolist(), LINE_Y.ravel().tolist()
 
 
 @pytest.fixture(autouse=True)

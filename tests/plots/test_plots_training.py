@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import XOR_X, XOR_Y
 from fastgd import plots
 from fastgd.plots.lines import MOST
 from fastgd.plots.style import COLOURS
@@ -29,7 +30,7 @@ def closed():
 
 @pytest.fixture(scope="module")
 def problem():
-    return [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    return XOR_X, XOR_Y
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases import LINE_X, LINE_Y, XOR_X, XOR_Y
 from fastgd import reference
 
-X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
-Y = np.array([[0], [1], [1], [0]], dtype=float)
+X, Y = XOR_X, XOR_Y
 
 # Errors, and direction changes of both synapses, as printed in part 5 of the article.
 PUBLISHED = {
@@ -110,8 +110,7 @@ def test_it_is_the_article_listing_bit_for_bit(hidden_size, alpha, outputs):
 
 def test_two_layers_are_the_article_listing_bit_for_bit():
     """Part 4: no hidden layer, no alpha, 10,000 iterations; the article subtracts a derivative."""
-    X = np.array([[0, 1], [0, 1], [1, 0], [1, 0]], dtype=float)
-    y = np.array([[0, 0, 1, 1]], dtype=float).T
+    X, y = LINE_X, LINE_Y
     synapse_0 = 2 * np.random.RandomState(1).random_sample((2, 1)) - 1
     for _ in range(10_000):
         layer_1 = sigmoid(np.dot(X, synapse_0))

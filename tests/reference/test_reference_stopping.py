@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from cases import XOR_X, XOR_Y
 from fastgd import Run, reference
 
-X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
-Y = np.array([[0], [1], [1], [0]], dtype=float)
+X, Y = XOR_X, XOR_Y
 
 
 def whole(iterations, **settings):

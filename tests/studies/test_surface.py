@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import LINE_CODE, LINE_X, LINE_Y
 from fastgd.engine import session
 from fastgd.engine.session import available_threads
 from fastgd.optimizers import Adam
 
-TWO_LAYERS = np.array([[0, 1], [0, 1], [1, 0], [1, 0]], dtype=float), np.array([0, 0, 1, 1.0])
+TWO_LAYERS = LINE_X, LINE_Y.ravel()
 
 
 def sigmoid(z):
@@ -177,9 +178,10 @@ def test_in_several_python_threads():
     assert all(np.array_equal(expected, errors) for errors in found)
 
 
-FORK = """
+FORK = (
+    LINE_CODE
+    + """
 import os, fastgd
-X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
 def work():
     return fastgd.surface(X, y, [[[0], [0]]], resolution=401).errors.tobytes()
 before = work()
@@ -190,6 +192,7 @@ assert os.waitpid(child, 0)[1] == 0
 assert work() == before
 print("same")
 """
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

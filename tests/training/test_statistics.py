@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 import fastgd
+from cases import XOR_X, XOR_Y
 from fastgd.training import statistics
 
 SETTINGS = {"iterations": 60, "record_every": 20}
@@ -12,9 +13,8 @@ SETTINGS = {"iterations": 60, "record_every": 20}
 
 @pytest.fixture(scope="module")
 def sweep():
-    X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
     sizes = {"hidden_size": [(), 4], "alpha": [1.0, 10.0, 0.1], "seed": range(5)}
-    return fastgd.sweep(X, y, **sizes, l2=[0.0, 0.01], **SETTINGS)
+    return fastgd.sweep(XOR_X, XOR_Y, **sizes, l2=[0.0, 0.01], **SETTINGS)
 
 
 def test_a_curve_ends_at_the_final_error(xor):

@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 import fastgd
+from cases import XOR_CODE
 from fastgd.engine import plan as plan_module
 from fastgd.engine import session
 
@@ -244,10 +245,12 @@ def control_register(_typing, _new):
 
     def codegen(_context, builder, _sig, args):
         pointer = cgutils.alloca_once(builder, ir.IntType(32))
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type])
+        # A pointer to bytes where LLVM still tells pointers apart (Numba 0.61).
+        place = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [place.type])
         for name in ("stmxcsr", "ldmxcsr"):
             function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}")
-            builder.call(function, [pointer])
+            builder.call(function, [place])
             if name == "stmxcsr":
                 before = builder.load(pointer)
                 builder.store(args[0], pointer)
@@ -268,9 +271,10 @@ def test_flushing_subnormals_to_zero_is_refused(xor):
     fastgd.train(*xor, iterations=1)
 
 
-FORK = """
+FORK = (
+    XOR_CODE
+    + """
 import os, sys, fastgd
-X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
 def work():
     return fastgd.sweep(X, y, seed=range(40), iterations=500).errors.tobytes()
 before = work()
@@ -281,6 +285,7 @@ assert os.waitpid(child, 0)[1] == 0
 assert work() == before
 print("same")
 """
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -296,9 +301,10 @@ def test_after_a_fork(layer):
     assert done.stdout == "same\n", done.stderr
 
 
-LONG = """
+LONG = (
+    XOR_CODE
+    + """
 import sys, fastgd
-X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
 fastgd.sweep(X, y, seed=range(40), iterations=10)
 print("ready", flush=True)
 try:
@@ -306,6 +312,7 @@ try:
 except KeyboardInterrupt:
     print("stopped", flush=True)
 """
+)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals to one process only are POSIX")
