@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import XOR_CSV
 from command import assert_refused
 
-XOR = "a,b,bias,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
 DATA = ["xor.csv", "--target", "y"]
 
 COMMANDS = {
@@ -32,7 +32,7 @@ COMMANDS = {
 def at_work(tmp_path, monkeypatch):
     """A folder with data, in which nothing may be computed."""
     monkeypatch.chdir(tmp_path)
-    Path("xor.csv").write_text(XOR)
+    Path("xor.csv").write_text(XOR_CSV)
     return tmp_path
 
 
@@ -78,7 +78,7 @@ def test_a_file_whose_folder_is_read_only_can_not_be_replaced(run, monkeypatch, 
 def test_a_sweep_does_not_write_over_its_data(run, same):
     Path("link.csv").symlink_to("xor.csv")
     assert_refused(run("sweep", *DATA, "--out", same), "written: it is the file that is read$")
-    assert Path("xor.csv").read_text() == XOR
+    assert Path("xor.csv").read_text() == XOR_CSV
 
 
 @pytest.mark.usefixtures("idle")
