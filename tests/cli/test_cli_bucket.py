@@ -155,7 +155,7 @@ def test_the_example_has_its_window(run, tmp_path, monkeypatch):
         (("--start", 1), "CURVE and --start must be given"),
         (("x*y", "--start", 1), "curve: unknown name 'y', known are x, pi, e, .*"),
         (("x**2", "--slope", "2*z", "--start", 1), "slope: unknown name 'z'"),
-        (("log(x)", "--start", -1), r"must be finite where a ball is let go, got nan at x = -1"),
+        (("log(x)", "--start", -1), r"must have a slope where a ball is let go, got nan at x = -1"),
         (("x**2", "--start", "a"), "--start must be numbers separated by ',', got 'a'"),
         (("x**2", "--start", 1, "--alpha", 0), "alpha must be a finite number above 0, got 0"),
         (("x**2", "--start", 1, "--alpha", "nan"), "alpha must be .* above 0, got nan"),

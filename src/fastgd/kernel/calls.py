@@ -14,8 +14,15 @@ from fastgd.kernel.descent import descend, descend_all, entry_of, handle_of
 from fastgd.kernel.forking import ForkSafeLock
 from fastgd.kernel.grid import Grid, measure, measure_all
 from fastgd.kernel.language.record import encode
-from fastgd.kernel.rolling import BLOCK, Balls, Rules, roll_at_once, roll_in_turn, roller
-from fastgd.kernel.rolling import handle_of as handle_of_roller
+from fastgd.kernel.program import BLOCK, Code, evaluators
+from fastgd.kernel.rolling import (
+    Balls,
+    Rules,
+    evaluate_all,
+    handle_of_roller,
+    roll_all,
+    roll_share,
+)
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = ForkSafeLock()
@@ -128,21 +135,28 @@ def bind(call: Call) -> Callable[[], None]:
     return again
 
 
-def roll_balls(slope: Callable[[float], float], balls: Balls, rules: Rules, threads: int) -> None:
-    """Roll balls on the curve that has this slope, on so many threads at most."""
+def roll_balls(code: Code, balls: Balls, rules: Rules, threads: int) -> None:
+    """Roll balls on the curve whose slope this code gives, on so many threads at most."""
     _check_arithmetic()
-    count = -(-len(balls.x) // BLOCK)
-    threads = _allowed(threads, count)
-    rolls = roller(slope)  # must live as long as it is called
-    arguments = handle_of_roller(rolls), encode(balls), encode(rules), count
+    threads = _allowed(threads, -(-len(balls.x) // BLOCK))
+    made = evaluators(code, threads)
+    arguments = code.handle, encode(made, threads)
     if threads == 1:
-        roll_in_turn(*arguments)
+        roll_share(*arguments, 0, encode(balls), encode(rules))
         return
     with _started(threads):
         try:
-            roll_at_once(*arguments)
+            roll_all(handle_of_roller(code.handle), *arguments, encode(balls), encode(rules))
         except SystemError as error:  # what the user's own function has raised in a thread
             raise error.__cause__ or error from None
+
+
+def evaluate(code: Code, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the code gives for each of these numbers."""
+    _check_arithmetic()
+    made, results = evaluators(code, 1), np.empty_like(x)
+    evaluate_all(code.handle, encode(made, 1), x, results)
+    return results
 
 
 def _allowed(threads: int, blocks: int) -> int:

@@ -124,8 +124,11 @@ def test_a_slope_that_is_given_is_used():
     assert at[0] == 15.0
 
 
-def test_a_curve_is_compiled_once():
-    assert curve_of("x**2", None) is curve_of("x**2", None)
+def test_a_function_is_compiled_once():
+    def f(x):
+        return x * x
+
+    assert curve_of(f, None).slope.function is curve_of(f, None).slope.function
 
 
 def test_names_of_curves():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastgd import bucket
-from fastgd.bucket import rolling
+from fastgd.studies.bucket import rolling
 from fastgd.studies.bucket.rolling import STATUS
 
 W = "x**4 - 3*x**2 + x"  # two minima
@@ -244,9 +244,8 @@ def test_every_problem_has_an_example():
         ({"curve": W, "threads": 0}, "threads must be at least 1, got 0"),
         (
             {"curve": "log(x)", "start": [1.0, -2.0]},
-            r"the slope must be finite where a ball is let go, got nan at x = -2 of log\(x\)",
+            r"the curve must have a slope where a ball is let go, got nan at x = -2 of log\(x\)",
         ),
-        ({"slope": "1/x", "start": 0.0}, "got inf at x = 0 of slope 1/x"),
         (
             {"curve": W, "start": np.zeros(10**6), "iterations": 10**9, "record_path": True},
             "the balls must fit into the available memory",

@@ -433,6 +433,20 @@ units_of = _number_of("units")
 runs_of = _number_of("runs")
 
 
+def constant_shape(rows, units, runs):
+    """Return a function that gives such a shape inside a kernel, of which it is no argument."""
+    kind = ShapeType(rows, units, runs)
+
+    @intrinsic
+    def shape(_typing):
+        def codegen(context, _builder, _sig, _args):
+            return ir.Constant(context.get_value_type(kind), None)
+
+        return kind(), codegen
+
+    return shape
+
+
 @intrinsic
 def opaque(_typing, index):
     """The same index, of which LLVM does not know where it comes from.

@@ -1,16 +1,19 @@
-"""A curve that balls roll on: what the user gave, compiled, with its slope."""
+"""A curve that balls roll on: what the user gave, as code, with its slope."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments.data import array_of
 from fastgd.arguments.messages import shown
-from fastgd.studies.bucket.composition import compiled, measured, over_arrays, slope_of
+from fastgd.kernel.calls import evaluate
+from fastgd.kernel.program import Code
+from fastgd.studies.bucket.derivation import slope_code, value_code
 from fastgd.studies.bucket.expressions import parse
+from fastgd.studies.bucket.functions import codes_of
 
 FloatArray = NDArray[np.float64]
 Given = Callable[[float], float] | str
@@ -19,7 +22,7 @@ Given = Callable[[float], float] | str
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve, compiled: what :func:`fastgd.bucket.roll` makes of an expression or a function.
+    """A curve: what :func:`fastgd.bucket.roll` makes of an expression or a function.
 
     Attributes
     ----------
@@ -30,28 +33,54 @@ class Curve:
     """
 
     text: str
-    has_height: bool
-    slope: Callable[[float], float] = field(repr=False)  # compiled
-    _measure: Callable[..., None] = field(repr=False)
+    slope: Code = field(repr=False)
+    _height: Code | None = field(repr=False)
 
-    def at(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    @property
+    def has_height(self) -> bool:
+        """Whether the curve is known, not just its slope."""
+        return self._height is not None
+
+    def at(self, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Heights (NaN if only the slope is known) and slopes, both of the shape of x.
 
         Examples
         --------
-        >>> import numpy as np
-        >>> heights, slopes = curve_of("x**2", None).at(np.array([1.0, 3.0]))
+        >>> heights, slopes = curve_of("x**2", None).at([1.0, 3.0])
         >>> heights, slopes
         (array([1., 9.]), array([2., 6.]))
         """
-        flat = np.ascontiguousarray(x, dtype=np.float64).reshape(-1)
-        heights, slopes = np.empty_like(flat), np.empty_like(flat)
-        self._measure(flat, heights, slopes)
-        return heights.reshape(np.shape(x)), slopes.reshape(np.shape(x))
+        places = check_places("x", x)
+        flat = places.reshape(-1)
+        slopes = evaluate(self.slope, flat)
+        heights = np.full(flat.shape, np.nan)
+        if self._height is not None:
+            heights = evaluate(self._height, flat)
+        return heights.reshape(places.shape), slopes.reshape(places.shape)
 
 
-def curve_of(curve: object, slope: object) -> Curve:
-    """Compile a curve, its slope, or both; a slope that is not given is derived, exactly.
+def check_places(name: str, value: object) -> FloatArray:
+    """Return value as an array of real numbers, finite or not, of any shape."""
+    array = array_of(name, value)
+    if array.dtype.kind not in "iuf" or _has_flag(value):
+        raise TypeError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
+    with np.errstate(all="ignore"):
+        return np.require(array, dtype=np.float64, requirements=["C", "A"])
+
+
+def _has_flag(value: object) -> bool:
+    """Whether True or False is among what NumPy would turn into 1 or 0."""
+    if isinstance(value, list | tuple):
+        kinds = set(map(type, value))
+        deeper = kinds & {list, tuple} and any(map(_has_flag, value))
+        return bool(deeper) or bool(kinds & {bool, np.bool_})
+    return getattr(value, "dtype", None) == np.bool_
+
+
+def curve_of(curve: Any, slope: Any) -> Curve:
+    """Read or compile a curve, its slope, or both; a slope that is not given is derived, exactly.
 
     Raises
     ------
@@ -67,26 +96,26 @@ def curve_of(curve: object, slope: object) -> Curve:
             raise TypeError(
                 f"{name} must be a function of one number or an expression of x, got {shown(given)}"
             )
-    return _compiled(curve, slope)
+    if curve is None:
+        return Curve(f"slope {_text(slope)}", _codes("slope", slope, with_slope=False)[0], None)
+    height, *derived = _codes("curve", curve, with_slope=slope is None)
+    (used,) = derived or _codes("slope", slope, with_slope=False)
+    return Curve(_text(curve), used, height)
 
 
-@lru_cache(maxsize=32)
-def _compiled(curve: Any, slope: Any) -> Curve:
-    given = {name: f for name, f in (("curve", curve), ("slope", slope)) if f is not None}
-    functions: dict[str, Any] = {
-        name: parse(name, f) if isinstance(f, str) else compiled(f) for name, f in given.items()
-    }
-    measure = measured(functions.get("curve"), functions.get("slope"))
+def _codes(name: str, given: Given, *, with_slope: bool) -> tuple[Code, ...]:
+    """What gives the value of what was given and, if asked, what gives its slope."""
+    if isinstance(given, str):
+        tree = parse(name, given)
+        return (value_code(tree), slope_code(tree)) if with_slope else (value_code(tree),)
     try:
-        fill = over_arrays(measure)
+        codes: tuple[Code, ...] = codes_of(given, with_slope=with_slope)
+        return codes
     except Exception as error:  # Numba raises many kinds
         raise TypeError(
-            f"{' and '.join(given)} must be what Numba can compile, a number made of a number, "
-            f"got {' and '.join(map(shown, given.values()))}: {_reason(error)}"
+            f"{name} must be what Numba can compile, a number made of a number, "
+            f"got {shown(given)}: {_reason(error)}"
         ) from error
-    text = _text(given.get("curve", slope))
-    known = "curve" in given
-    return Curve(text if known else f"slope {text}", known, slope_of(measure), fill)
 
 
 def _text(given: Any) -> str:

@@ -21,6 +21,8 @@ from numba.extending import (
     register_model,
 )
 
+from fastgd.kernel.elementary import ELEMENTARY, log_term, times_slope
+
 COMPILED = {"error_model": "numpy", "nogil": True}
 """How everything here is compiled: 1 / 0 is infinite, as in IEEE 754, and raises nothing."""
 
@@ -157,6 +159,21 @@ for _compare in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq
 # ---------------------------------------------------------------- powers
 
 
+_log_term, _times_slope = njit(**COMPILED)(log_term), njit(**COMPILED)(times_slope)
+
+
+@njit(**COMPILED)
+def _raised(a, p):
+    """A power of a plain number; whole negative ones are reciprocals, infinite at 0."""
+    return 1.0 / a**-p if p < 0 else a**p
+
+
+@njit(**COMPILED)
+def _whole_power(a, p):
+    slope = 0.0 if p == 0 else p * _raised(a.value, p - 1) * a.slope
+    return dual(_raised(a.value, p), slope)
+
+
 @njit(**COMPILED)
 def _fixed_power(a, p):
     """A power whose exponent does not depend on x; that of exponent 0 is flat at 0, too."""
@@ -167,26 +184,29 @@ def _fixed_power(a, p):
 @njit(**COMPILED)
 def _exponential(a, b):
     power = a**b.value
-    return dual(power, power * math.log(a) * b.slope)
+    return dual(power, _times_slope(_log_term(a, power), b.slope))
 
 
 @njit(**COMPILED)
 def _power(a, b):
     power = a.value**b.value
-    slope = 0.0 if a.slope == 0.0 else b.value * a.value ** (b.value - 1.0) * a.slope
-    if b.slope != 0.0:
-        slope += power * math.log(a.value) * b.slope
-    return dual(power, slope)
+    slope = _times_slope(b.value * a.value ** (b.value - 1.0), a.slope)
+    return dual(power, slope + _times_slope(_log_term(a.value, power), b.slope))
 
 
 def _power_rule(a, b):
     if isinstance(a, DualType) and isinstance(b, types.IntegerLiteral):
         n = b.literal_value
-        if n == 0:
-            return lambda a, b: dual(1.0, 0.0)
         m = n - 1
         # Numba multiplies out powers whose exponent it knows.
+        if n == 0:
+            return lambda a, b: dual(1.0, 0.0)
+        if n < 0:
+            n, m = -n, -m
+            return lambda a, b: dual(1.0 / a.value**n, -n / a.value**m * a.slope)
         return lambda a, b: dual(a.value**n, n * a.value**m * a.slope)
+    if isinstance(a, DualType) and isinstance(b, types.Integer):
+        return lambda a, b: _whole_power(a, b)
     if isinstance(a, DualType) and isinstance(b, types.Number):
         return lambda a, b: _fixed_power(a, b)
     if isinstance(a, types.Number) and isinstance(b, DualType):
@@ -203,16 +223,21 @@ for _name in (operator.pow, operator.ipow, math.pow, np.power):
 # ---------------------------------------------------------------- the larger and the smaller
 
 
-def _choosing(compare):
+def _choosing(keeps):
+    """The left one where ``keeps`` says so of both values, else the right one."""
+    keeps = njit(**COMPILED)(keeps)
     return (
-        lambda a, b: a if compare(a.value, b.value) else b,
-        lambda a, b: a if compare(a.value, b) else dual(b, 0.0),
-        lambda a, b: dual(a, 0.0) if compare(a, b.value) else b,
+        lambda a, b: a if keeps(a.value, b.value) else b,
+        lambda a, b: a if keeps(a.value, b) else dual(b, 0.0),
+        lambda a, b: dual(a, 0.0) if keeps(a, b.value) else b,
     )
 
 
-_define((max, np.maximum), *_choosing(operator.ge))
-_define((min, np.minimum), *_choosing(operator.le))
+# Python's own keep the left one unless the right one is larger; NumPy's are NaN if either is.
+_define((max,), *_choosing(lambda a, b: not b > a))
+_define((min,), *_choosing(lambda a, b: not b < a))
+_define((np.maximum,), *_choosing(lambda a, b: a >= b or a != a))
+_define((np.minimum,), *_choosing(lambda a, b: a <= b or a != a))
 
 
 @overload(np.where)
@@ -225,59 +250,36 @@ def _where(condition, a, b):
 # ---------------------------------------------------------------- one operand
 
 
-def _define_function(names, function, derivative):
-    """Overload functions, all of which do ``function``; its derivative is given x and the value."""
-    slope = njit(**COMPILED)(derivative)
+def _define_function(names, function, derivative, of_value=False):
+    """Overload functions, all of which do ``function``, with its derivative of x or its value."""
+    # What math has is known to Numba as it is.
+    slope = njit(**COMPILED)(derivative) if hasattr(derivative, "__code__") else derivative
 
     def rule(x):
         if not isinstance(x, DualType):
             return None
 
-        def apply(x):
-            value = function(x.value)
-            return dual(value, slope(x.value, value) * x.slope)
+        def of_x(x):
+            return dual(function(x.value), slope(x.value) * x.slope)
 
-        return apply
+        def of_its_value(x):
+            value = function(x.value)
+            return dual(value, slope(value) * x.slope)
+
+        return of_its_value if of_value else of_x
 
     for name in names:
         overload(name)(rule)
 
 
-_SLOPES = {
-    "sin": lambda x, _: math.cos(x),
-    "cos": lambda x, _: -math.sin(x),
-    "tan": lambda _, v: 1.0 + v * v,
-    "asin": lambda x, _: 1.0 / math.sqrt(1.0 - x * x),
-    "acos": lambda x, _: -1.0 / math.sqrt(1.0 - x * x),
-    "atan": lambda x, _: 1.0 / (1.0 + x * x),
-    "sinh": lambda x, _: math.cosh(x),
-    "cosh": lambda x, _: math.sinh(x),
-    "tanh": lambda _, v: 1.0 - v * v,
-    "asinh": lambda x, _: 1.0 / math.sqrt(x * x + 1.0),
-    "acosh": lambda x, _: 1.0 / math.sqrt(x * x - 1.0) if x >= 1.0 else math.nan,
-    "atanh": lambda x, _: 1.0 / (1.0 - x * x) if abs(x) <= 1.0 else math.nan,
-    "exp": lambda _, v: v,
-    "expm1": lambda _, v: v + 1.0,
-    "log": lambda x, _: 1.0 / x if x >= 0.0 else math.nan,
-    "log1p": lambda x, _: 1.0 / (1.0 + x) if x >= -1.0 else math.nan,
-    "log2": lambda x, _: _PER_OCTAVE / x if x >= 0.0 else math.nan,
-    "log10": lambda x, _: _PER_DECADE / x if x >= 0.0 else math.nan,
-    "sqrt": lambda _, v: 0.5 / v,
-    "erf": lambda x, _: _ERF_SLOPE * math.exp(-x * x),
-}
-"""Derivatives, of x and the value; NaN where the function is."""
-
-_PER_OCTAVE, _PER_DECADE = 1.0 / math.log(2.0), 1.0 / math.log(10.0)
-_ERF_SLOPE = 2.0 / math.sqrt(math.pi)
-
 _IN_NUMPY = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
 
-for _word, _slope in _SLOPES.items():
-    _function = getattr(math, _word)
-    _twin = getattr(np, _IN_NUMPY.get(_word, _word), _function)  # NumPy has no erf
-    _define_function({_function, _twin}, _function, _slope)
+for _word, _known in ELEMENTARY.items():
+    if _function := getattr(math, _word, None):
+        _twin = getattr(np, _IN_NUMPY.get(_word, _word), _function)  # NumPy has no erf
+        _define_function({_function, _twin}, *_known)
 
-_define_function((abs, math.fabs, np.abs), abs, lambda x, _: np.sign(x))
-_define_function((operator.pos,), operator.pos, lambda _x, _v: 1.0)
-_define_function((operator.neg,), operator.neg, lambda _x, _v: -1.0)
-_define_function((np.square,), np.square, lambda x, _: 2.0 * x)
+_define_function((abs, math.fabs, np.abs), *ELEMENTARY["abs"])
+_define_function((operator.pos,), operator.pos, lambda _: 1.0)
+_define_function((operator.neg,), operator.neg, lambda _: -1.0)
+_define_function((np.square,), np.square, lambda x: 2.0 * x)

@@ -26,7 +26,7 @@ from fastgd.arguments.values import (
 from fastgd.engine.progress import progress_bar
 from fastgd.kernel.calls import available_threads, roll_balls
 from fastgd.kernel.rolling import ROLLING, Balls, Rules
-from fastgd.studies.bucket.curves import Curve, Given, curve_of
+from fastgd.studies.bucket.curves import Curve, Given, check_places, curve_of
 
 _STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}
 
@@ -64,7 +64,7 @@ class Roll:
         "converged": the slope is within the tolerance, and the curve rises on both sides.
         "stuck": the slope is within the tolerance, but this is no minimum: a flat stretch, or a
         summit. "rolling": the iterations ran out. "diverged": farther from the start than
-        ``farthest``, or where x or the slope is not finite.
+        ``farthest``, or where x or the slope is not finite, as at a pole.
     iterations : int or array of int
         Steps made.
     path : (..., steps + 1) array or None
@@ -155,8 +155,8 @@ def roll(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described, or the slope is not finite where a ball is let go; the
-        message states the rule and what came.
+        If an argument is not as described, or there is no slope where a ball is let go; the message
+        states the rule and what came.
 
     Notes
     -----
@@ -288,16 +288,16 @@ def _check_alpha(alpha: object, rule: str) -> NDArray[np.float64]:
 def _numbers(name: str, given: object, rule: Rule) -> NDArray[np.float64]:
     """One number that follows the rule, or an array of finite ones."""
     if isinstance(given, list | tuple | range) or getattr(given, "ndim", False):
-        return numbers_of(name, given)
+        return numbers_of(name, check_places(name, given))
     return np.array(check_number(name, given, rule))
 
 
 def _check_slopes(curve: Curve, starts: NDArray[np.float64]) -> None:
-    _, slopes = curve.at(starts)
-    finite = np.isfinite(slopes)
-    if not finite.all():
-        at = np.unravel_index(int(finite.argmin()), finite.shape)
+    heights, slopes = curve.at(starts)
+    missing = np.isnan(slopes) & ~np.isinf(heights)  # but not at a pole
+    if missing.any():
+        at = np.unravel_index(int(missing.argmax()), missing.shape)
         raise ValueError(
-            f"the slope must be finite where a ball is let go, got {slopes[at]:g} at x = "
+            f"the curve must have a slope where a ball is let go, got {slopes[at]:g} at x = "
             f"{starts[at]:g} of {curve.text}"
         )
