@@ -9,8 +9,8 @@ from numba import njit
 from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.random import DRAW, DROPCONNECT, DROPOUT, SHUFFLE, philox, shuffle
 from fastgd.kernel.language.compiler import UNCOUNTED
-from fastgd.kernel.language.tile import Shape, load, runs_of, store
-from fastgd.kernel.language.words import numbers, words
+from fastgd.kernel.language.tile import Shape, runs_of
+from fastgd.kernel.language.words import load_words, store_words
 from plain import philox as plain_philox
 from plain import shuffled, word
 
@@ -37,31 +37,31 @@ def lanes(shape, given, result):
     """Six rows of numbers in, four out."""
     R = runs_of(shape)
     w0, w1, w2, w3 = philox(
-        words(load(shape, given, 0, 0)),
-        words(load(shape, given, R, 0)),
-        words(load(shape, given, 2 * R, 0)),
-        words(load(shape, given, 3 * R, 0)),
-        words(load(shape, given, 4 * R, 0)),
-        words(load(shape, given, 5 * R, 0)),
+        load_words(shape, given, 0),
+        load_words(shape, given, R),
+        load_words(shape, given, 2 * R),
+        load_words(shape, given, 3 * R),
+        load_words(shape, given, 4 * R),
+        load_words(shape, given, 5 * R),
     )
-    store(shape, result, 0, 0, numbers(w0))
-    store(shape, result, R, 0, numbers(w1))
-    store(shape, result, 2 * R, 0, numbers(w2))
-    store(shape, result, 3 * R, 0, numbers(w3))
+    store_words(result, 0, w0)
+    store_words(result, R, w1)
+    store_words(result, 2 * R, w2)
+    store_words(result, 3 * R, w3)
 
 
 @njit(**UNCOUNTED)
 def drawn(shape, seeds, unit, purpose, iteration, result):
     """All words of a unit in an iteration: (places * 4, R)."""
     R = runs_of(shape)
-    seed = words(load(shape, seeds, 0, 0))
+    seed = load_words(shape, seeds, 0)
     for place in range(len(result) // (4 * R)):
         w0, w1, w2, w3 = random_words(shape, seed, place, unit, purpose, iteration)
         at = 4 * place * R
-        store(shape, result, at, 0, numbers(w0))
-        store(shape, result, at + R, 0, numbers(w1))
-        store(shape, result, at + 2 * R, 0, numbers(w2))
-        store(shape, result, at + 3 * R, 0, numbers(w3))
+        store_words(result, at, w0)
+        store_words(result, at + R, w1)
+        store_words(result, at + 2 * R, w2)
+        store_words(result, at + 3 * R, w3)
 
 
 @njit
@@ -70,8 +70,8 @@ def order_of(order, seed, epoch):
 
 
 def draw(seeds, places, unit, purpose, iteration):
-    result = np.empty(4 * places * len(seeds))
-    drawn(Shape(1, 1, len(seeds)), np.array(seeds, float), unit, purpose, iteration, result)
+    result = np.empty(4 * places * len(seeds), np.int64)
+    drawn(Shape(1, 1, len(seeds)), np.array(seeds), unit, purpose, iteration, result)
     return result.reshape(4 * places, len(seeds))
 
 
@@ -91,8 +91,8 @@ def test_known_answers(counter, key, expected):
 def test_known_answers_in_lanes(runs):
     """Each lane has its own counter and key."""
     cases = [KNOWN[r % len(KNOWN)] for r in range(runs)]
-    given = np.array([[*counter, *key] for counter, key, _ in cases], float).T.ravel()
-    result = np.empty(4 * runs)
+    given = np.array([[*counter, *key] for counter, key, _ in cases]).T.ravel()
+    result = np.empty(4 * runs, np.int64)
     lanes(Shape(1, 1, runs), given, result)
     assert result.reshape(4, runs).T.tolist() == [list(expected) for *_, expected in cases]
 
@@ -101,8 +101,8 @@ def test_lanes_are_the_plain_words():
     random = np.random.default_rng(2)
     for _ in range(20):
         given = random.integers(0, 2**32, (6, 8))
-        result = np.empty(32)
-        lanes(Shape(1, 1, 8), given.astype(float).ravel(), result)
+        result = np.empty(32, np.int64)
+        lanes(Shape(1, 1, 8), given.ravel(), result)
         for column, got in zip(given.T.tolist(), result.reshape(4, 8).T, strict=True):
             assert got.tolist() == plain_philox(column[:4], column[4:])
 

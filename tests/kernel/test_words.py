@@ -5,35 +5,44 @@ import pytest
 from numba import njit
 
 from fastgd.kernel.language.tile import Shape, load, runs_of, select, store, zeros
-from fastgd.kernel.language.words import all_words, below, numbers, words
+from fastgd.kernel.language.words import all_words, choose, load_words, numbers, store_words
 
 ONES = 2**32 - 1
+EDGES = [0, 1, 2**31 - 1, 2**31, ONES, 0x9E3779B9]
+LARGEST = np.iinfo(np.int64).max
 RANDOM = np.random.default_rng(1)
 
 
 @njit(error_model="numpy", boundscheck=True)
-def compute(shape, number, a, b, out):
-    x, y, n = words(load(shape, a, 0, 0)), words(load(shape, b, 0, 0)), runs_of(shape)
-    store(shape, out, 0 * n, 0, numbers(x))
-    store(shape, out, 1 * n, 0, numbers(x + y))
-    store(shape, out, 2 * n, 0, numbers(x ^ y))
-    store(shape, out, 3 * n, 0, numbers(x & y))
-    store(shape, out, 4 * n, 0, numbers(x >> 5))
-    store(shape, out, 5 * n, 0, numbers((x * y) >> 32))
-    store(shape, out, 6 * n, 0, numbers((x * number) >> 32))
-    store(shape, out, 7 * n, 0, numbers(number + x))
-    store(shape, out, 8 * n, 0, numbers(all_words(zeros(shape), number)))
-    store(shape, out, 9 * n, 0, select(below(x, y), 1.0, 0.0))
+def compute(shape, number, a, b, out, real):
+    x, y, n = load_words(shape, a, 0), load_words(shape, b, 0), runs_of(shape)
+    zero = all_words(zeros(shape), 0)
+    store_words(out, 0 * n, x)
+    store_words(out, 1 * n, x + y)
+    store_words(out, 2 * n, x ^ y)
+    store_words(out, 3 * n, x & y)
+    store_words(out, 4 * n, x >> 5)
+    store_words(out, 5 * n, (x * y) >> 32)
+    store_words(out, 6 * n, (x * number) >> 32)
+    store_words(out, 7 * n, number + x)
+    store_words(out, 8 * n, all_words(zeros(shape), number))
+    store_words(out, 9 * n, x - y)
+    store_words(out, 10 * n, number - x)
+    store_words(out, 11 * n, choose(x < y, x, number))
+    store_words(out, 12 * n, choose(x >= y, 1, zero))
+    store_words(out, 13 * n, choose(x - y < 0, 7, 0))
+    store(shape, real, 0 * n, 0, numbers(x))
+    store(shape, real, 1 * n, 0, select(x < y, 1.0, 0.0))
+    store(shape, real, 2 * n, 0, select(number >= x, 1.0, 0.0))
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
 def test_words_are_integers_in_every_lane(lanes):
-    edges = [0, 1, 2**31 - 1, 2**31, ONES, 0x9E3779B9]
     number = 0xD2511F53
     for _ in range(5):
-        a, b = (RANDOM.choice(edges, lanes) for _ in range(2))
-        out = np.empty(10 * lanes)
-        compute(Shape(1, 1, lanes), number, a.astype(float), b.astype(float), out)
+        a, b = (RANDOM.choice(EDGES, lanes) for _ in range(2))
+        out, real = np.empty(14 * lanes, np.int64), np.empty(3 * lanes)
+        compute(Shape(1, 1, lanes), number, a, b, out, real)
         pairs = [(int(x), int(y)) for x, y in zip(a, b, strict=True)]
         expected = [
             [x for x, _ in pairs],
@@ -46,7 +55,43 @@ def test_words_are_integers_in_every_lane(lanes):
             [x * number >> 32 for x, _ in pairs],
             [number + x for x, _ in pairs],
             [number] * lanes,
-            [float(x < y) for x, y in pairs],
+            [x - y for x, y in pairs],
+            [number - x for x, _ in pairs],
+            [x if x < y else number for x, y in pairs],
+            [int(x >= y) for x, y in pairs],
+            [7 if x < y else 0 for x, y in pairs],
         ]
-        for place, (got, wanted) in enumerate(zip(out.reshape(10, -1), expected, strict=True)):
+        for place, (got, wanted) in enumerate(zip(out.reshape(14, -1), expected, strict=True)):
             assert got.tolist() == wanted, (place, pairs)
+        masks = [[x < y for x, y in pairs], [number >= x for x, _ in pairs]]
+        assert real.reshape(3, -1).tolist() == [[float(x) for x, _ in pairs], *masks]
+
+
+@njit(error_model="numpy", boundscheck=True)
+def move(shape, source, at, target, to):
+    store_words(target, to, load_words(shape, source, at))
+
+
+@njit(error_model="numpy", boundscheck=True)
+def above(shape, x, number, out):
+    """A mask of a tile picks integers, too."""
+    store_words(out, 0, choose(load(shape, x, 0, 0) > 0.0, number, -number))
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 8])
+def test_words_in_memory_keep_all_64_bits_and_their_place(lanes):
+    source = RANDOM.integers(-LARGEST, LARGEST, 3 * lanes + 1)
+    source[lanes] = LARGEST
+    target = np.full(3 * lanes, -7)
+    move(Shape(1, 1, lanes), source, lanes, target, lanes)
+    assert target[:lanes].tolist() == target[2 * lanes :].tolist() == [-7] * lanes
+    assert target[lanes : 2 * lanes].tolist() == source[lanes : 2 * lanes].tolist()
+    for at, to in ((2 * lanes + 2, 0), (-1, 0), (0, 2 * lanes + 1), (0, -1)):
+        with pytest.raises(IndexError):
+            move(Shape(1, 1, lanes), source, at, target, to)
+
+
+def test_a_tile_decides_which_integer():
+    out = np.empty(4, np.int64)
+    above(Shape(1, 1, 4), np.array([1.0, -1.0, np.nan, np.inf]), LARGEST, out)
+    assert out.tolist() == [LARGEST, -LARGEST, -LARGEST, LARGEST]

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.engine.lowering import STATES, VALUES
+from fastgd.engine import summaries
+from fastgd.engine.lowering import INTEGERS, STATES, VALUES, Values
 from fastgd.engine.network import Network
+from fastgd.kernel import block as slots
 from fastgd.kernel.block import RECENT, Block, Data, Layer, Recipe, Shapes
 from fastgd.kernel.lanes import ROWS, shapes_for
 
@@ -115,13 +117,14 @@ class Layout:
 
     @property
     def watched(self) -> int:
-        """Numbers that each run keeps of its errors."""
-        return 0 if self.recipe.watch is None else RECENT + self.window
+        """Columns of :meth:`watch`."""
+        return 0 if self.recipe.watch is None else summaries.RECENT + self.window
 
     @property
     def kept(self) -> int:
         """Numbers that are put away when a run is over: weights and what is kept of the errors."""
-        return self.parameters + self.watched * self.runs
+        watched = 0 if self.recipe.watch is None else RECENT + self.window
+        return self.parameters + watched * self.runs
 
     @property
     def _alpha(self) -> int:
@@ -170,6 +173,7 @@ class Layout:
         drawn = self.recipe.batches.name == "adaptive"
         per_sample = self.samples * self.runs if drawn else 0
         return {
+            "integers": (INTEGERS * self.runs, np.int64),
             "signs": (self.parameters, np.uint8),
             "recent": (self.parameters, np.uint8),
             "changes": (self.parameters, np.int64),
@@ -180,6 +184,7 @@ class Layout:
             "outcome": (self.runs, np.int64),
             "final": (self.runs, np.float64),
             "kept": (self.kept, np.float64),
+            "kept_integers": (INTEGERS * self.runs, np.int64),
             "kept_changes": (self.parameters, np.int64),
             "scratch": (2 * self.runs, np.float64),
             "order": (self.samples if self.batch and not drawn else 0, np.int64),
@@ -188,7 +193,7 @@ class Layout:
             "batch.importance": (batch * outputs, np.float64),
             "tau": (per_sample, np.float64),
             "chances": (per_sample, np.float64),
-            "draws": (batch if drawn else 0, np.float64),
+            "draws": (batch if drawn else 0, np.int64),
             "drawn": (per_sample, np.float64),
         }
 
@@ -268,22 +273,26 @@ class Layout:
         block: Block,
         weights: NDArray[np.float64],
         alpha: NDArray[np.float64],
-        values: NDArray[np.float64],
+        values: Values,
     ) -> None:
-        """Put runs into fresh blocks: (runs, P) weights, (runs, K) alpha, (runs, VALUES).
+        """Put runs into fresh blocks: (runs, P) weights, (runs, K) alpha, and their values.
 
         Lanes that are left over get the last run once more.
         """
         lanes = np.minimum(np.arange(len(block.numbers) * self.runs), len(weights) - 1)
-        weights, alpha, values = weights[lanes], alpha[lanes], values[lanes]
+        weights, alpha, values = weights[lanes], alpha[lanes], values.at(lanes)
         at = 0
         for part in self._layers(block.numbers):
             width = part.shape[1]
             part[:] = _by_run(weights[:, at : at + width], self.runs)
             at += width
-        for start, given in ((self._alpha, alpha), (self._values, values)):
-            lanes = block.numbers[:, start : start + given.shape[1] * self.runs]
-            lanes.reshape(len(lanes), -1, self.runs)[:] = _by_run(given, self.runs)
+        for array, start, given in (
+            (block.numbers, self._alpha, alpha),
+            (block.numbers, self._values, values.numbers),
+            (block.integers, 0, values.integers),
+        ):
+            part = array[:, start : start + given.shape[1] * self.runs]
+            part.reshape(len(part), -1, self.runs)[:] = _by_run(given, self.runs)
 
     def pack(self, old: Block, lanes: NDArray[np.int64], records: int) -> Block:
         """Fresh blocks with the runs of these lanes as they are now; the last one fills up."""
@@ -291,7 +300,7 @@ class Layout:
         lanes = lanes[np.minimum(np.arange(blocks * self.runs), len(lanes) - 1)]
         block = self.allocate(blocks, records)
         taken = [(old.numbers[:, : self._gradient], block.numbers[:, : self._gradient])]
-        names = ("signs", "recent", "changes", "errors", "path", "tau")
+        names = ("integers", "signs", "recent", "changes", "errors", "path", "tau")
         taken += [(getattr(old, name), getattr(block, name)) for name in names]
         for source, target in taken:
             by_lane = source.reshape(len(source), -1, self.runs).transpose(0, 2, 1)
@@ -326,18 +335,34 @@ class Layout:
 
     def errors(self, block: Block) -> NDArray[np.float64]:
         """(lanes, records + 1) mean errors."""
-        errors = block.errors.reshape(len(block.errors), -1, self.runs)
-        return errors.transpose(0, 2, 1).reshape(-1, errors.shape[1])
+        return self._by_lane(block.errors)
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""
         each = np.split(block.path, records, axis=1)
         return np.stack([self._gather(part) for part in each], axis=1)
 
-    def watch(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(lanes, watched) what is kept of the errors, from ``Block.numbers`` or ``kept``."""
-        part = numbers[:, self.parameters : self.kept].reshape(len(numbers), -1, self.runs)
-        return part.transpose(0, 2, 1).reshape(-1, self.watched)
+    def watch(
+        self, numbers: NDArray[np.float64], integers: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """(lanes, watched) what is kept of the errors: columns as in :mod:`.summaries`.
+
+        From ``Block.numbers`` and ``integers``, or from ``kept`` and ``kept_integers``.
+        """
+        real = self._by_lane(numbers[:, self.parameters : self.kept])
+        whole = self._by_lane(integers)
+        watch = np.empty((len(real), self.watched))
+        for name in ("SMALLEST_AT", "LOOKS"):
+            watch[:, getattr(summaries, name)] = whole[:, getattr(slots, name)]
+        for name in ("SMALLEST", "FIRST", "ERROR_SUM", "INVERSE_SUM"):
+            watch[:, getattr(summaries, name)] = real[:, getattr(slots, name)]
+        watch[:, summaries.RECENT :] = real[:, RECENT:]
+        return watch
+
+    def _by_lane(self, array: NDArray[Any]) -> NDArray[Any]:
+        """(lanes, n) numbers of each run, from (blocks, n * R)."""
+        by_run = array.reshape(len(array), -1, self.runs)
+        return by_run.transpose(0, 2, 1).reshape(-1, by_run.shape[1])
 
     def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
         """View (group, units) of a single run: what layer k of weights led to in the last pass."""

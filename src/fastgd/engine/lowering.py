@@ -1,11 +1,12 @@
 """From checked options to what the kernel takes: a recipe of choices, and numbers for each run.
 
-The numbers of a run stand in one row: its seed, those of the options in the order of
-:data:`NUMBERS`, those of the optimizer. Each has its place there by this module alone; the kernel
-finds it in the choice that reads it.
+The numbers of a run stand in one row: those of the options in the order of :data:`NUMBERS`, then
+those of the optimizer. Its integers stand in another: the kernel's own, then those of the options.
+Each has its place there by this module alone; the kernel finds it in the choice that reads it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
 
@@ -13,12 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
-from fastgd.kernel.block import SEED, Recipe
+from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.language.choice import Choice, Features
 from fastgd.optimizers import ALL, Optimizer
-
-Column = tuple[tuple[int, ...], NDArray[np.float64]]
-"""Places among the kernel's values, and the numbers (n, places) that an axis puts there."""
 
 
 class Number(NamedTuple):
@@ -26,7 +24,7 @@ class Number(NamedTuple):
 
     choice: str
     name: str
-    whole: bool = False  # a whole number, if it is finite
+    whole: bool = False  # an integer
 
 
 NUMBERS: dict[str, tuple[Number, ...]] = {
@@ -44,10 +42,16 @@ NUMBERS: dict[str, tuple[Number, ...]] = {
     "tolerance": (Number("watch", "tolerance"),),  # negative: not watched, though others are
     "patience": (Number("watch", "patience", whole=True),),
 }
-_ALL = [(option, number) for option, numbers in NUMBERS.items() for number in numbers]
-_PLACES = {(number.choice, number.name): place for place, (_, number) in enumerate(_ALL, SEED + 1)}
-_OPTIMIZER = SEED + 1 + len(_ALL)
+_ALL = [number for numbers in NUMBERS.values() for number in numbers]
+_REAL = [number for number in _ALL if not number.whole]
+_WHOLE = [number for number in _ALL if number.whole]
+_PLACES = {number: place for place, number in enumerate(_REAL)}
+_PLACES |= {number: place for place, number in enumerate(_WHOLE, OPTIONS)}
+_OPTIMIZER = len(_REAL)
 """Place of the optimizer's first number."""
+
+INTEGERS = OPTIONS + len(_WHOLE)
+"""Integers of a run."""
 
 VALUES = _OPTIMIZER + max(len(kind._fields) + len(kind.kept) for kind in ALL)
 """Numbers of a run, with any optimizer."""
@@ -56,20 +60,76 @@ VALUES = _OPTIMIZER + max(len(kind._fields) + len(kind.kept) for kind in ALL)
 STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
 """Numbers that a step keeps for each parameter."""
 
-TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]
+TOLERANCE = _PLACES[Number("watch", "tolerance")]
+PATIENCE = _PLACES[Number("watch", "patience", whole=True)]
+
+NEVER = np.iinfo(np.int64).max
+"""The patience of a run that has no end of it."""
 
 _WORDS = 2.0**32
 _MADE = {
-    "threshold": lambda rates: np.floor(rates * _WORDS),
-    "factor": lambda rates: 1 / (1 - rates),
+    "threshold": lambda rates: [int(rate * _WORDS) for rate in rates],
+    "factor": lambda rates: [1 / (1 - rate) for rate in rates],
+    "patience": lambda counts: [NEVER if count is None else count for count in counts],
 }
 """Numbers that are not the option itself."""
+
+
+class Values(NamedTuple):
+    """Of n runs: their numbers (n, VALUES), and their integers (n, INTEGERS)."""
+
+    numbers: NDArray[np.float64]
+    integers: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, method: Method, runs: int) -> "Values":
+        """Those of a method, so many times; seeds are 0."""
+        values = cls(np.zeros((1, VALUES)), np.zeros((1, INTEGERS), np.int64))
+        numbers = (*method.optimizer._asdict().values(), *method.optimizer.kept.values())
+        values.numbers[0, _OPTIMIZER : _OPTIMIZER + len(numbers)] = numbers
+        for name in NUMBERS:
+            Column.of(name, [getattr(method, name)], method).put(values, np.zeros(1, np.int64))
+        return values.at(np.zeros(runs, np.int64))
+
+    def at(self, runs: NDArray[np.int64]) -> "Values":
+        """Those of the runs with these numbers."""
+        return Values(self.numbers[runs], self.integers[runs])
+
+
+@dataclass(frozen=True)
+class Column:
+    """What an axis of an option puts among the values of runs."""
+
+    parts: tuple[tuple[bool, int, NDArray[Any]], ...]
+    """Whether it is an integer, its place, and the (n,) numbers along the axis."""
+
+    @classmethod
+    def of(cls, name: str, axis: Sequence[Any], method: Method) -> "Column":
+        """The column of an option, or of a field of the optimizer."""
+        if name not in NUMBERS:
+            place = _OPTIMIZER + method.optimizer._fields.index(name)
+            return cls(((False, place, np.array(axis, dtype=np.float64)),))
+        parts = []
+        for number in NUMBERS[name]:
+            made = _MADE[number.name](axis) if number.name in _MADE else axis
+            kind = np.int64 if number.whole else np.float64
+            parts.append((number.whole, _PLACES[number], np.array(made, dtype=kind)))
+        return cls(tuple(parts))
+
+    def __len__(self) -> int:
+        """Values along the axis."""
+        return len(self.parts[0][2])
+
+    def put(self, values: Values, index: NDArray[np.int64]) -> None:
+        """Give each run the value of the axis with its index."""
+        for whole, place, numbers in self.parts:
+            (values.integers if whole else values.numbers)[:, place] = numbers[index]
 
 
 def choice_of(name: str, reads: str) -> Choice:
     """The choice with this name, with the places of the options that it ``reads``."""
     return Choice(
-        name, **{number: at for (choice, number), at in _PLACES.items() if choice == reads}
+        name, **{number.name: at for number, at in _PLACES.items() if number.choice == reads}
     )
 
 
@@ -116,24 +176,3 @@ def recipe_of(
             dropconnect=switch("dropconnect", dropconnect),
         ),
     )
-
-
-def base_values(method: Method) -> NDArray[np.float64]:
-    """(VALUES,) numbers of a run with these options, but for its seed."""
-    row = np.zeros(VALUES)
-    numbers = (*method.optimizer._asdict().values(), *method.optimizer.kept.values())
-    row[_OPTIMIZER : _OPTIMIZER + len(numbers)] = numbers
-    for name in NUMBERS:
-        places, found = column(name, [getattr(method, name)], method)
-        row[list(places)] = found[0]
-    return row
-
-
-def column(name: str, values: Sequence[Any], method: Method) -> Column:
-    """Where the kernel has an option, or a field of the optimizer, and its numbers there."""
-    numbers = np.array([inf if value is None else value for value in values], dtype=np.float64)
-    if name not in NUMBERS:
-        return (_OPTIMIZER + method.optimizer._fields.index(name),), numbers[:, None]
-    places = tuple(_PLACES[number.choice, number.name] for number in NUMBERS[name])
-    made = [_MADE.get(number.name, lambda same: same)(numbers) for number in NUMBERS[name]]
-    return places, np.column_stack(made)

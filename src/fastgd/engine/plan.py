@@ -13,7 +13,7 @@ from fastgd.arguments.data import check_data
 from fastgd.arguments.options import Method
 from fastgd.arguments.values import check_count
 from fastgd.engine.layout import Layout
-from fastgd.engine.lowering import Column, column
+from fastgd.engine.lowering import Column
 from fastgd.engine.network import Network, layer_sizes
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session
 
@@ -134,10 +134,10 @@ class Plan:
         record_weights: bool = False,
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given."""
-        columns = tuple(column(name, axis, method) for name, axis in values.items())
+        columns = tuple(Column.of(name, axis, method) for name, axis in values.items())
         count = len(alpha) * starts
-        for _, numbers in columns:
-            count *= len(numbers)
+        for column in columns:
+            count *= len(column)
         session = Session.make(
             network,
             method,
@@ -165,7 +165,7 @@ class Plan:
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
-        return (len(self.alpha), *(len(numbers) for _, numbers in self.columns), self.starts)
+        return (len(self.alpha), *map(len, self.columns), self.starts)
 
     @cached_property
     def runs(self) -> int:
@@ -207,7 +207,7 @@ class Plan:
     def run(
         self,
         first: NDArray[np.float64],
-        seeds: NDArray[np.float64],
+        seeds: NDArray[np.int64],
         keep_weights: bool,
         advance: Callable[[int], None],
     ) -> Trained:
@@ -231,14 +231,11 @@ class Plan:
         session: Session,
         runs: NDArray[np.int64],
         first: NDArray[np.float64],
-        seeds: NDArray[np.float64],
+        seeds: NDArray[np.int64],
     ) -> Runs:
         """These runs, at their beginning."""
         alpha, *others, start = np.unravel_index(runs, self.shape)
-        columns = [
-            (places, numbers[index])
-            for (places, numbers), index in zip(self.columns, others, strict=True)
-        ]
+        columns = list(zip(self.columns, others, strict=True))
         return session.load(first[start], self.alpha[alpha], columns, seeds[start])
 
     def _train(
@@ -246,7 +243,7 @@ class Plan:
         session: Session,
         owners: NDArray[np.int64],
         first: NDArray[np.float64],
-        seeds: NDArray[np.float64],
+        seeds: NDArray[np.int64],
         trained: Trained,
         advance: Callable[[int], None],
     ) -> None:

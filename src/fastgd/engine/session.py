@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.engine.layout import Layout, pad, up
-from fastgd.engine.lowering import PATIENCE, TOLERANCE, Column, base_values, choice_of, recipe_of
+from fastgd.engine.lowering import NEVER, PATIENCE, TOLERANCE, Column, Values, choice_of, recipe_of
 from fastgd.engine.network import Network
 from fastgd.kernel import calls
 from fastgd.kernel.block import SEED, Block, Data, Schedule
@@ -178,22 +178,22 @@ class Session:
         self,
         parameters: FloatArray,
         alpha: FloatArray | None = None,
-        columns: Sequence[Column] = (),
-        seeds: FloatArray | None = None,
+        columns: Sequence[tuple[Column, NDArray[np.int64]]] = (),
+        seeds: NDArray[np.int64] | None = None,
     ) -> "Runs":
         """Runs from these parameters (runs, P), in fresh blocks.
 
-        Each has its learning rates (runs, K), by default 1, its own numbers where the method has
-        one for all, and a seed for what is random in it.
+        Each has its learning rates (runs, K), by default 1, a seed for what is random in it, and
+        on each column the value with its index there, in place of the method's.
         """
-        values = np.tile(base_values(self.method), (len(parameters), 1))
-        for places, numbers in columns:
-            values[:, places] = numbers
+        values = Values.of(self.method, len(parameters))
+        for column, index in columns:
+            column.put(values, index)
         if seeds is not None:
-            values[:, SEED] = seeds
+            values.integers[:, SEED] = seeds
         if self.method.summary is None:
-            off = (values[:, TOLERANCE] == 0) & np.isinf(values[:, PATIENCE])
-            values[off, TOLERANCE] = -1.0
+            tolerance, patience = values.numbers[:, TOLERANCE], values.integers[:, PATIENCE]
+            tolerance[(tolerance == 0) & (patience == NEVER)] = -1.0
         if alpha is None:
             alpha = np.ones((len(parameters), self.network.layers))
         block = self.layout.allocate(-(-len(parameters) // self.layout.runs), self.records)
@@ -261,7 +261,10 @@ class Runs:
     def watch(self) -> FloatArray:
         """(lanes, Layout.watched) what is kept of the errors."""
         layout, block = self.session.layout, self.block
-        return self._now(layout.watch(block.numbers), layout.watch(block.kept))
+        return self._now(
+            layout.watch(block.numbers, block.integers),
+            layout.watch(block.kept, block.kept_integers),
+        )
 
     def _now(self, live: NDArray[Any], put_away: NDArray[Any]) -> NDArray[Any]:
         return np.where(self.ended[:, None] >= 0, put_away, live)

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.kernel.block import ERROR_SUM, FIRST, INVERSE_SUM, LOOKS, RECENT, SMALLEST, SMALLEST_AT
+# Columns of what is kept of the errors of a run.
+SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, LOOKS = range(6)
+RECENT = 6  # the last ones, in a ring
 
 
 def summarise(watch: NDArray[np.float64], window: int) -> tuple[NDArray[Any], ...]:

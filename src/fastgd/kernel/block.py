@@ -35,8 +35,8 @@ class Shapes(NamedTuple):
 class Recipe(NamedTuple):
     """What decides the kernel's instructions: each is part of its type, and None costs nothing.
 
-    Each run has numbers of its own, (R,) each, from ``Layer.values`` on. The choice that reads a
-    number knows its place among them: ``optimizer.mu``, ``features.penalty.l1``.
+    Each run has numbers of its own, (R,) each, from ``Layer.values`` on, and integers. The choice
+    that reads one knows its place among them: ``optimizer.mu``, ``features.dropout.threshold``.
     """
 
     optimizer: Choice
@@ -52,12 +52,13 @@ class Recipe(NamedTuple):
     features: Features  # what the options of numbers switch on: see fastgd.engine.lowering
 
 
-SEED = 0
-"""Place of a run's seed among its numbers; those of options and optimizers follow."""
+# Integers that each run has of its own, in Block.integers: (R,) each; those of options follow.
+SEED, SMALLEST_AT, LOOKS = range(3)
+OPTIONS = 3
 
-# What is kept of the errors, from Layer.watch on: (R,) each.
-SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, LOOKS = range(6)
-RECENT = 6  # the last ones, in a ring
+# What is kept of the errors beside SMALLEST_AT and LOOKS, from Layer.watch on: (R,) each.
+SMALLEST, FIRST, ERROR_SUM, INVERSE_SUM = range(4)
+RECENT = 4  # the last ones, in a ring
 
 # Parameters of a normalised layer, beside its weights: (H, R) each, from Layer.scale on.
 SCALE, SHIFT, MEAN, VARIANCE = range(4)
@@ -105,6 +106,7 @@ class Block(NamedTuple):
     """R runs side by side: all that changes while they train."""
 
     numbers: Floats  # weights (P * R), errors looked at, values, states, units: see Layer
+    integers: Integers  # those of each run, (R,) each
     signs: Bytes  # (P * R): 1 if the last update was positive
     recent: Bytes  # (P * R): direction changes since the last flush
     changes: Integers  # (P * R): direction changes before that
@@ -115,13 +117,14 @@ class Block(NamedTuple):
     outcome: Integers  # (R,): how it ended
     final: Floats  # (R,): its last error
     kept: Floats  # its weights and errors looked at, as in numbers
+    kept_integers: Integers  # its integers
     kept_changes: Integers  # (P * R): its direction changes
     scratch: Floats  # (2, R) flat: room to look at what has just ended
     order: Integers  # (N,): the samples in the order of an epoch
     batch: Data  # of an iteration; with a number for each run if these draw their own
     tau: Floats  # (N, R) flat: logarithms of the sampling distribution
     chances: Floats  # (N, R) flat: the distribution
-    draws: Floats  # (samples of a batch, R) flat: what was drawn
+    draws: Integers  # (samples of a batch, R) flat: what was drawn
     drawn: Floats  # (N, R) flat: squared norms of what was drawn of each sample, summed up
 
 

@@ -109,7 +109,7 @@ def sweep(
     check_memory(needed, "the sweep")
 
     trained = []
-    masks = np.array(seeds * count if starts else seeds, dtype=np.float64)
+    masks = np.array(seeds * count if starts else seeds, dtype=np.int64)
     with progress_bar(bar, sum(plan.work for plan in plans)) as advance:
         for plan in plans:
             network = plan.layout.network

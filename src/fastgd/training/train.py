@@ -111,7 +111,7 @@ def train(
     check_memory(plan.bytes(keep_weights=True), "the training")
     start = network.rows(flatten(given or first_weights(network.sizes, seed))[None])
     with progress_bar(bar, plan.work) as advance:
-        trained = plan.run(start, np.array([float(seed)]), keep_weights=True, advance=advance)
+        trained = plan.run(start, np.array([seed]), keep_weights=True, advance=advance)
     parts, changes = network.parts(trained.weights[0]), network.parts(trained.changes[0])
     return Run(
         alpha=_alpha(alpha, rates),

@@ -10,12 +10,12 @@ from numba import njit
 from fastgd.kernel.block import SEED
 from fastgd.kernel.iteration.functions import LIMIT, exp_negative
 from fastgd.kernel.iteration.masks import random_words
-from fastgd.kernel.iteration.optimizers import value
 from fastgd.kernel.iteration.random import DRAW, shuffle
+from fastgd.kernel.iteration.values import integer, value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import fma, load, runs_of, select, store, zeros
+from fastgd.kernel.language.words import all_words, choose, store_words
 from fastgd.kernel.language.words import numbers as numbers_of
-from fastgd.kernel.language.words import words
 
 WORD = 2.0**-32
 
@@ -78,11 +78,11 @@ def _pick_samples(one, block, samples, n, word):
     """The n-th draw of each run: the number of samples whose cumulative chances are at most u."""
     runs = runs_of(one)
     u = numbers_of(word) * WORD
-    total, place = zeros(one), zeros(one)
+    total, place = zeros(one), all_words(u, 0)
     for i in range(samples - 1):
         total = total + load(one, block.chances, i * runs, 0)
-        place = place + select(total > u, 0.0, 1.0)
-    store(one, block.draws, n * runs, 0, place)
+        place = place + choose(total > u, 0, 1)
+    store_words(block.draws, n * runs, place)
 
 
 @njit(**INLINED)
@@ -90,7 +90,7 @@ def draw_batch(one, data, block, schedule, layer, outputs, iteration):
     """Draw the iteration's batch for each run, weighted so that its gradient is not biased."""
     runs, samples = runs_of(one), schedule.samples
     _chances(one, block, samples)
-    seed = words(value(one, block.numbers, layer, SEED))
+    seed = integer(one, block, SEED)
     padded = len(block.draws) // runs
     for n in range(0, padded, 4):
         w0, w1, w2, w3 = random_words(one, seed, n // 4, 0, DRAW, iteration)
@@ -100,7 +100,7 @@ def draw_batch(one, data, block, schedule, layer, outputs, iteration):
         _pick_samples(one, block, samples, n + 3, w3)
     for n in range(padded):
         for r in range(runs):
-            i = int(block.draws[n * runs + r])
+            i = block.draws[n * runs + r]
             for d in range(layer.inputs):
                 block.batch.X[(n * layer.inputs + d) * runs + r] = data.X[
                     (i * layer.inputs + d) * runs + r
@@ -171,7 +171,7 @@ def learn_chances(batches, one, layers, block, schedule):
         total = total + norm
         store(one, block.scratch, 0, 0, norm)
         for r in range(runs):
-            i = int(block.draws[n * runs + r])
+            i = block.draws[n * runs + r]
             block.drawn[i * runs + r] += block.scratch[r]
     rest_of_one = _rest(one, block.chances, samples, 1.0)
     rest_of_total = _rest(one, block.drawn, samples, total)

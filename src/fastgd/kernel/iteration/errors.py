@@ -18,7 +18,7 @@ from fastgd.kernel.block import (
     SMALLEST_AT,
     STALLED,
 )
-from fastgd.kernel.iteration.optimizers import value
+from fastgd.kernel.iteration.values import integer, put_integer, value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import (
     any_nan,
@@ -30,8 +30,8 @@ from fastgd.kernel.language.tile import (
     runs_of,
     select,
     store,
-    zeros,
 )
+from fastgd.kernel.language.words import all_words, choose
 
 
 @njit(**INLINED)
@@ -70,30 +70,31 @@ def put_away(block, kept, runs, r, iterations, outcome):
     block.outcome[r] = outcome
     for i in range(r, kept, runs):
         block.kept[i] = block.numbers[i]
+    for i in range(r, len(block.integers), runs):
+        block.kept_integers[i] = block.integers[i]
     for i in range(r, len(block.changes), runs):
         block.kept_changes[i] = block.changes[i] + block.recent[i]
 
 
 @njit(**INLINED)
-def _summarise(one, numbers, layer, schedule, j, error):
+def _summarise(one, block, layer, schedule, j, error):
     """Bring what is kept of the errors up to date; where the smallest one was."""
-    runs, at = runs_of(one), layer.watch
+    numbers, runs, at = block.numbers, runs_of(one), layer.watch
     if j == 0:
         store(one, numbers, at + FIRST * runs, 0, error)
         store(one, numbers, at + SMALLEST * runs, 0, error)
     first = load(one, numbers, at + FIRST * runs, 0)
     smallest = load(one, numbers, at + SMALLEST * runs, 0)
-    smallest_at = load(one, numbers, at + SMALLEST_AT * runs, 0)
-    smallest_at = select(error < smallest, float(j), smallest_at)
+    smallest_at = choose(error < smallest, j, integer(one, block, SMALLEST_AT))
     store(one, numbers, at + SMALLEST * runs, 0, select(error < smallest, error, smallest))
-    store(one, numbers, at + SMALLEST_AT * runs, 0, smallest_at)
+    put_integer(one, block, SMALLEST_AT, smallest_at)
     total = load(one, numbers, at + ERROR_SUM * runs, 0) + error / first
     store(one, numbers, at + ERROR_SUM * runs, 0, total)
     total = load(one, numbers, at + INVERSE_SUM * runs, 0) + first / error
     store(one, numbers, at + INVERSE_SUM * runs, 0, total)
     look = (j + schedule.epoch - 1) // schedule.epoch
     store(one, numbers, at + (RECENT + look % schedule.window) * runs, 0, error)
-    store(one, numbers, at + LOOKS * runs, 0, zeros(one) + float(look + 1))
+    put_integer(one, block, LOOKS, all_words(error, look + 1))
     return smallest_at
 
 
@@ -145,10 +146,9 @@ def _stop(watch, one, block, layer, schedule, j, error):
     if watch is None:
         return
     if is_watched(watch, j, schedule):
-        smallest_at = _summarise(one, block.numbers, layer, schedule, j, error)
-        age = float(j) - smallest_at
+        smallest_at = _summarise(one, block, layer, schedule, j, error)
         below = error < value(one, block.numbers, layer, watch.tolerance)
-        stalled = age >= value(one, block.numbers, layer, watch.patience)
+        stalled = j - smallest_at >= integer(one, block, watch.patience)
         if anywhere(below | stalled):
             signal = select(stalled, float(STALLED), 0.0)
             signal = select(below, float(CONVERGED), signal)

@@ -11,7 +11,8 @@ from numba import njit
 
 from fastgd.kernel.iteration.functions import activate, slope
 from fastgd.kernel.iteration.losses import keep_input
-from fastgd.kernel.iteration.optimizers import step, value
+from fastgd.kernel.iteration.optimizers import step
+from fastgd.kernel.iteration.values import value
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED, SPLICED
 from fastgd.kernel.language.tile import (

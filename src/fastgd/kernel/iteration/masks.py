@@ -4,11 +4,11 @@ from numba import njit
 
 from fastgd.kernel.block import SEED
 from fastgd.kernel.iteration.functions import slope
-from fastgd.kernel.iteration.optimizers import value
 from fastgd.kernel.iteration.random import DROPCONNECT, DROPOUT, halves, philox
+from fastgd.kernel.iteration.values import integer, value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import load, runs_of, select, store, zeros
-from fastgd.kernel.language.words import all_words, below, words
+from fastgd.kernel.language.words import all_words
 
 
 @njit(**INLINED)
@@ -29,7 +29,7 @@ def random_words(one, seed, place, unit, purpose, iteration):
 @njit(**INLINED)
 def _drop_unit(one, recipe, numbers, layer, at, word, limit, factor):
     v = load(one, numbers, at, 0)
-    m = select(below(word, limit), 0.0, factor)
+    m = select(word < limit, 0.0, factor)
     store(one, numbers, at, 0, v * m)
     store(one, numbers, at + layer.deltas, 0, slope(recipe.activation, v) * m)
 
@@ -40,8 +40,8 @@ def drop_units(dropout, one, recipe, group, block, layer, iteration):
     if dropout is None:
         return
     numbers, runs = block.numbers, runs_of(one)
-    seed = words(value(one, numbers, layer, SEED))
-    limit = words(value(one, numbers, layer, dropout.threshold))
+    seed = integer(one, block, SEED)
+    limit = integer(one, block, dropout.threshold)
     factor = value(one, numbers, layer, dropout.factor)
     purpose = 8 * layer.number + DROPOUT
     for n in range(0, group.samples, 4):
@@ -57,7 +57,7 @@ def drop_units(dropout, one, recipe, group, block, layer, iteration):
 
 @njit(**INLINED)
 def _drop_weight(one, numbers, layer, at, word, limit, factor):
-    m = select(below(word, limit), 0.0, factor)
+    m = select(word < limit, 0.0, factor)
     store(one, numbers, at + layer.factors, 0, m)
     w = load(one, numbers, at, 0)
     store(one, numbers, at + layer.effective - layer.weights, 0, w * m)
@@ -71,8 +71,8 @@ def drop_weights(dropconnect, one, layers, block, iteration, training):
     numbers, runs = block.numbers, runs_of(one)
     for k in range(len(layers)):
         layer = layers[k]
-        seed = words(value(one, numbers, layer, SEED))
-        limit = words(value(one, numbers, layer, dropconnect.threshold))
+        seed = integer(one, block, SEED)
+        limit = integer(one, block, dropconnect.threshold)
         factor = value(one, numbers, layer, dropconnect.factor)
         purpose = 8 * k + DROPCONNECT
         row = layer.outputs * runs

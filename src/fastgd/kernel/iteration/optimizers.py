@@ -6,24 +6,13 @@ it stands, and so part of the numbers contract.
 
 from numba import njit
 
+from fastgd.kernel.iteration.values import put_value, value
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import fma, load, runs_of, select, square_root, store, units
+from fastgd.kernel.language.tile import fma, load, select, square_root, store, units
 
 SMALLEST = 2.0**-1074
 """The smallest number above 0."""
-
-
-@njit(**INLINED)
-def value(shape, numbers, layer, which):
-    """One of the numbers that each run has of its own."""
-    return units(shape, numbers, layer.values + which * runs_of(shape), 0)
-
-
-@njit(**INLINED)
-def put_value(one, numbers, layer, which, tile):
-    """Write such a number."""
-    store(one, numbers, layer.values + which * runs_of(one), 0, tile)
 
 
 @njit(**INLINED)

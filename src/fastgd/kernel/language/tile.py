@@ -266,7 +266,7 @@ def anywhere(_typing, mask):
 # ------------------------------------------------------------------ memory
 
 
-class _Array(NamedTuple):
+class Array(NamedTuple):
     """An argument that is an array or a buffer, while code is emitted."""
 
     context: object
@@ -275,15 +275,18 @@ class _Array(NamedTuple):
     value: object
 
     def address(self, index, vector):
+        """Emit the address of so many numbers from an index on."""
         first = address(self.context, self.builder, self.kind, self.value, index, vector.count)
         return self.builder.bitcast(first, vector.as_pointer())
 
     def load(self, index, lanes, element=_F64):
+        """Emit a vector of neighbours."""
         vector = ir.VectorType(element, lanes)
         align = 1 if element == _I8 else 8
         return self.builder.load(self.address(index, vector), align=align)
 
     def store(self, value, index):
+        """Write a vector to neighbours."""
         align = 1 if value.type.element == _I8 else 8
         self.builder.store(value, self.address(index, value.type), align=align)
 
@@ -312,7 +315,7 @@ def load(_typing, shape, array, index, stride):
     """A whole tile: lane ``array[index + row * stride + unit * runs + run]``."""
 
     def codegen(context, builder, sig, args):
-        source = _Array(context, builder, array, args[1])
+        source = Array(context, builder, array, args[1])
         return source.gather(args[2], args[3], shape.rows, shape.width)
 
     return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
@@ -328,7 +331,7 @@ def load_data(_typing, shape, layout, array, index, stride):
     spread = [u * own + run % own for u in range(shape.units) for run in range(shape.runs)]
 
     def codegen(context, builder, sig, args):
-        source = _Array(context, builder, array, args[2])
+        source = Array(context, builder, array, args[2])
         return source.gather(args[3], args[4], shape.rows, shape.units * own, spread)
 
     return Tile(shape.lanes)(shape, layout, array, types.int64, types.int64), codegen
@@ -343,7 +346,7 @@ def rows(_typing, shape, layout, array, index, stride):
     spread = [run % layout.runs for _ in range(shape.units) for run in range(shape.runs)]
 
     def codegen(context, builder, sig, args):
-        source = _Array(context, builder, array, args[2])
+        source = Array(context, builder, array, args[2])
         return source.gather(args[3], args[4], shape.rows, layout.runs, spread)
 
     return Tile(shape.lanes)(shape, layout, array, types.int64, types.int64), codegen
@@ -354,7 +357,7 @@ def units(_typing, shape, array, index, stride):
     """One number per unit and run, for all rows: lane ``array[index + unit * stride + run]``."""
 
     def codegen(context, builder, sig, args):
-        source = _Array(context, builder, array, args[1])
+        source = Array(context, builder, array, args[1])
         value = source.gather(args[2], args[3], shape.units, shape.runs)
         return _pick(builder, value, list(range(shape.width)) * shape.rows)
 
@@ -366,7 +369,7 @@ def panel(_typing, shape, array, index):
     """:func:`units` of neighbours: lane ``array[index + unit * runs + run]``, in one load."""
 
     def codegen(context, builder, sig, args):
-        value = _Array(context, builder, array, args[1]).load(args[2], shape.width)
+        value = Array(context, builder, array, args[1]).load(args[2], shape.width)
         return _pick(builder, value, list(range(shape.width)) * shape.rows)
 
     return Tile(shape.lanes)(shape, array, types.int64), codegen
@@ -382,7 +385,7 @@ def store(_typing, shape, array, index, stride, tile):
 
     def codegen(context, builder, sig, args):
         _, target, at, step, value = args
-        target = _Array(context, builder, array, target)
+        target = Array(context, builder, array, target)
         for row in range(shape.rows):
             target.store(_row(builder, shape, value, row), at)
             at = builder.add(at, step)
@@ -400,8 +403,8 @@ def count_changes(_typing, shape, mask, before, counts, index, stride):
 
     def codegen(context, builder, sig, args):
         _, value, old, changed, at, step = args
-        old = _Array(context, builder, before, old)
-        changed = _Array(context, builder, counts, changed)
+        old = Array(context, builder, before, old)
+        changed = Array(context, builder, counts, changed)
         value = builder.zext(value, ir.VectorType(_I8, shape.lanes))
         for row in range(shape.rows):
             now = _row(builder, shape, value, row)

@@ -1,6 +1,6 @@
-"""Vectors of integers, for random numbers: one 64-bit lane per run, as :mod:`.tile` has for floats.
+"""Vectors of integers: one 64-bit lane per run, as :mod:`.tile` has for floats.
 
-Lanes hold 32-bit words; the upper half is room for products.
+They are random words, of 32 bits with the upper half as room for products, and what a run counts.
 """
 
 import operator
@@ -10,7 +10,7 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from fastgd.kernel.language.tile import Mask, Tile, splat
+from fastgd.kernel.language.tile import Array, Mask, Tile, splat
 
 _I64 = ir.IntType(64)
 
@@ -29,7 +29,19 @@ class _WordsModel(models.PrimitiveModel):
         super().__init__(manager, fe_type, ir.VectorType(_I64, fe_type.lanes))
 
 
-def _operator(function, emit):
+def _word_or_integer(kind):
+    return kind if isinstance(kind, Words) else types.int64
+
+
+def _vectors(builder, kinds, values, lanes):
+    """The values as vectors: an integer becomes that integer in every lane."""
+    return [
+        value if isinstance(kind, Words) else splat(builder, value, lanes)
+        for value, kind in zip(values, kinds, strict=True)
+    ]
+
+
+def _operator(function, emit, result=Words):
     """Define a binary operator of words with words, or with one integer for all lanes."""
 
     @infer_global(function)
@@ -38,37 +50,54 @@ def _operator(function, emit):
             vectors = [a for a in args if isinstance(a, Words)]
             if kws or len(args) != 2 or not vectors:
                 return None
-            kinds = (a if isinstance(a, Words) else types.int64 for a in args)
-            return signature(vectors[0], *kinds)
+            return signature(result(vectors[0].lanes), *map(_word_or_integer, args))
 
     def lower(_context, builder, sig, args):
-        lanes = sig.return_type.lanes
-        vectors = (
-            value if isinstance(kind, Words) else splat(builder, value, lanes)
-            for value, kind in zip(args, sig.args, strict=True)
-        )
-        return emit(builder, *vectors)
+        return emit(builder, *_vectors(builder, sig.args, args, sig.return_type.lanes))
 
     for pair in ((Words, Words), (Words, types.Integer), (types.Integer, Words)):
         lower_builtin(function, *pair)(lower)
 
 
 _operator(operator.add, lambda builder, a, b: builder.add(a, b))
+_operator(operator.sub, lambda builder, a, b: builder.sub(a, b))
 _operator(operator.mul, lambda builder, a, b: builder.mul(a, b))
 _operator(operator.xor, lambda builder, a, b: builder.xor(a, b))
 _operator(operator.and_, lambda builder, a, b: builder.and_(a, b))
 _operator(operator.rshift, lambda builder, a, b: builder.lshr(a, b))
+_operator(operator.lt, lambda builder, a, b: builder.icmp_signed("<", a, b), Mask)
+_operator(operator.ge, lambda builder, a, b: builder.icmp_signed(">=", a, b), Mask)
 
 
 @intrinsic
-def words(_typing, tile):
-    """A tile of whole numbers, 0 to 2**32 - 1, as words."""
+def choose(_typing, mask, a, b):
+    """``a`` where the mask holds, else ``b``: words, or one integer for all lanes."""
 
-    def codegen(_context, builder, _sig, args):
-        # Signed: AVX2 has no conversion to unsigned integers, and the numbers fit.
-        return builder.fptosi(args[0], ir.VectorType(_I64, tile.lanes))
+    def codegen(_context, builder, sig, args):
+        return builder.select(args[0], *_vectors(builder, sig.args[1:], args[1:], mask.lanes))
 
-    return Words(tile.lanes)(tile), codegen
+    return Words(mask.lanes)(mask, *map(_word_or_integer, (a, b))), codegen
+
+
+@intrinsic
+def load_words(_typing, shape, array, index):
+    """An integer for each lane: ``array[index + lane]``."""
+
+    def codegen(context, builder, _sig, args):
+        return Array(context, builder, array, args[1]).load(args[2], shape.lanes, _I64)
+
+    return Words(shape.lanes)(shape, array, types.int64), codegen
+
+
+@intrinsic
+def store_words(_typing, array, index, words):
+    """Write words to where :func:`load_words` reads them."""
+
+    def codegen(context, builder, _sig, args):
+        Array(context, builder, array, args[0]).store(args[2], args[1])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, words), codegen
 
 
 @intrinsic
@@ -79,16 +108,6 @@ def all_words(_typing, tile, number):
         return splat(builder, args[1], tile.lanes)
 
     return Words(tile.lanes)(tile, types.int64), codegen
-
-
-@intrinsic
-def below(_typing, a, b):
-    """Where a word is less than another."""
-
-    def codegen(_context, builder, _sig, args):
-        return builder.icmp_signed("<", *args)
-
-    return Mask(a.lanes)(a, b), codegen
 
 
 @intrinsic

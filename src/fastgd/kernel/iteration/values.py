@@ -1,0 +1,31 @@
+"""What each run has of its own beside its weights: numbers, and integers."""
+
+from numba import njit
+
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.tile import runs_of, store, units
+from fastgd.kernel.language.words import load_words, store_words
+
+
+@njit(**INLINED)
+def value(shape, numbers, layer, which):
+    """One of the numbers that each run has of its own."""
+    return units(shape, numbers, layer.values + which * runs_of(shape), 0)
+
+
+@njit(**INLINED)
+def put_value(one, numbers, layer, which, tile):
+    """Write such a number."""
+    store(one, numbers, layer.values + which * runs_of(one), 0, tile)
+
+
+@njit(**INLINED)
+def integer(one, block, which):
+    """One of the integers that each run has of its own."""
+    return load_words(one, block.integers, which * runs_of(one))
+
+
+@njit(**INLINED)
+def put_integer(one, block, which, words):
+    """Write such an integer."""
+    store_words(block.integers, which * runs_of(one), words)
