@@ -10,6 +10,7 @@ import typer
 
 import fastgd
 from fastgd.cli import bucket, plot, race, surface, sweep, train, trainability, tutorial
+from fastgd.cli.shared import flag
 
 COMMANDS = (tutorial, train, sweep, plot, bucket, surface, race, trainability)
 """In the order of the help."""
@@ -21,7 +22,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[bool, flag("--version", "Show the version and exit.")] = False,
 ) -> None:
     """Train small neural networks by gradient descent, very fast.
 

@@ -15,7 +15,7 @@ from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_picture
 from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.refusal import RefusedError, refusing
-from fastgd.cli.shared import Json, Progress, number, option, whole
+from fastgd.cli.shared import Json, Progress, flag, number, option, whole
 from fastgd.cli.tables import Rows, open_console, print_plain, print_table, spinner
 from fastgd.cli.values import or_terminal, read_list
 from fastgd.plots import style as pictures
@@ -83,7 +83,7 @@ def command(
     ] = None,
     basins: Annotated[
         bool,
-        option("--basins", help="Where balls from everywhere end (default: five minima)."),
+        flag("--basins", "Where balls from everywhere end (default: five minima)."),
     ] = False,
     balls: Annotated[
         int | None, whole("--balls", "Random balls, for --basins (default: 100).")

@@ -26,19 +26,28 @@ def number(flag: str, metavar: str, text: str) -> Any:
     return option(flag, metavar=metavar, help=text, parser=_read(flag, float, "a number"))
 
 
+def flag(names: str, text: str) -> Any:
+    """Declare an option without a value."""
+    return option(names, metavar="", help=text)
+
+
 File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")]
 Target = Annotated[
     list[str] | None,
-    option(metavar="NAME", help="Column to learn; repeat it for several. The others are inputs."),
+    option(
+        metavar="NAME",
+        help="Column to learn (needed); repeat it for several. The others are inputs.",
+    ),
 ]
-NoHidden = Annotated[bool, option("--no-hidden", help="No hidden layer.")]
+NoHidden = Annotated[bool, flag("--no-hidden", "No hidden layer.")]
 Iterations = Annotated[int, whole("--iterations", "Updates of the weights.")]
 RecordEvery = Annotated[int, whole("--record-every", "Record the error every so many iterations.")]
 Seed = Annotated[int, whole("--seed", "Seed of the first weights.")]
 Threads = Annotated[int | None, whole("--threads", "Threads to use (default: all).")]
-Json = Annotated[bool, option("--json", help="Print one JSON object and nothing else.")]
+Json = Annotated[bool, flag("--json", "Print one JSON object and nothing else.")]
 Progress = Annotated[
-    bool | None, option(help="Show a progress bar (default: if stderr is a terminal).")
+    bool | None,
+    flag("--progress/--no-progress", "Show a progress bar (default: if stderr is a terminal)."),
 ]
 Picture = Annotated[
     Path | None, option(metavar="FILE", help="Draw the picture: .png, .svg or .pdf.")

@@ -26,6 +26,7 @@ from fastgd.cli.shared import (
     ProblemTarget,
     Progress,
     Threads,
+    flag,
     option,
     whole,
 )
@@ -71,9 +72,9 @@ def command(
     ] = None,
     resolution: Annotated[int, whole("--resolution", "Values of each weight.")] = 201,
     out: Picture = None,
-    solid: Annotated[bool, option("--3d", help="Draw it in three dimensions.")] = False,
-    log: Annotated[bool, option("--log", help="Draw the error's logarithm.")] = False,
-    path: Annotated[bool, option(help="Draw the training's path on it.")] = True,
+    solid: Annotated[bool, flag("--3d", "Draw it in three dimensions.")] = False,
+    log: Annotated[bool, flag("--log", "Draw the error's logarithm.")] = False,
+    path: Annotated[bool, flag("--path/--no-path", "Draw the training's path on it.")] = True,
     weights_from: Annotated[
         Path | None,
         option(metavar="FILE.npz", help="A saved network in place of one trained now."),

@@ -24,6 +24,7 @@ from fastgd.cli.shared import (
     RecordEvery,
     Seed,
     Target,
+    flag,
     option,
 )
 from fastgd.cli.tables import Rows, open_console, print_table
@@ -57,7 +58,7 @@ def command(
         Path | None, option(metavar="FILE.npz", help="Write the trained network to this file.")
     ] = None,
     record_weights: Annotated[
-        bool, option("--record-weights", help="Save the weights along with each recorded error.")
+        bool, flag("--record-weights", "Save the weights along with each recorded error.")
     ] = False,
     progress: Progress = None,
     json: Json = False,
