@@ -13,7 +13,7 @@ import pytest
 import fastgd
 from fastgd.cli import main
 from fastgd.studies.trainability import map as map_module
-from fastgd.studies.trainability.tiles import count_finished
+from fastgd.studies.trainability.patches import count_finished
 
 SMALL = ["--resolution", "16", "--iterations", "30", "--width", "4", "--window=-1,3,-1,3"]
 GIVEN = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
@@ -98,7 +98,7 @@ def test_json(run, found):
     assert facts["reason"] is None
     assert facts["zoom"] == [list(side) for side in found.zoom()]
     assert facts["seconds"] > 0
-    assert facts["tiles_found"] == 0
+    assert facts["patches_found"] == 0
     given = ("resolution", "iterations", "width", "activation", "batch_size", "seed")
     assert [facts[name] for name in given] == [16, 30, 4, "tanh", None, 1]
 
@@ -111,11 +111,11 @@ def test_options_reach_the_map(run, monkeypatch):
         raise ValueError("enough")
 
     monkeypatch.setattr("fastgd.cli.trainability.trainability", stop)
-    options = ["--activation", "relu", "--batch-size", "8", "--seed", "3", "--threads", "1"]
+    options = ["--activation", "relu", "--batch-size", "5", "--seed", "3", "--threads", "1"]
     assert run(*options)[2] == "fastgd: error: enough\n"
     assert seen == {
-        "resolution": 5, "iterations": 1, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0)),
-        "activation": "relu", "batch_size": 8, "seed": 3, "threads": 1,
+        "resolution": 5, "iterations": 2, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0)),
+        "activation": "relu", "batch_size": 5, "seed": 3, "threads": 1,
     }  # fmt: skip
 
 
@@ -133,11 +133,11 @@ def test_without_a_boundary_it_says_why(run, out):
 
 def test_a_folder_of_ones_own_is_kept_and_read(run, out):
     folder = out.with_name("kept")
-    assert "Tiles kept in" in run("--folder", folder)[1]
+    assert "Patches kept in" in run("--folder", folder)[1]
     assert count_finished(folder) == 1
     first = out.read_bytes()
     _, text, _ = run("--folder", folder)
-    assert "1 tile from an earlier call" in text
+    assert "1 patch from an earlier call" in text
     assert out.read_bytes() == first
 
 
@@ -145,8 +145,8 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
     run()
     whole = out.read_bytes()
     out.unlink()
-    monkeypatch.setattr(map_module, "TILE", 6)
-    monkeypatch.setattr("fastgd.cli.trainability.TILE", 6)
+    monkeypatch.setattr(map_module, "PATCH", 6)
+    monkeypatch.setattr("fastgd.cli.trainability.PATCH", 6)
     sweeps, sweep = [], map_module.sweep
 
     def interrupted(*given, **options):
@@ -158,16 +158,16 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
     with monkeypatch.context() as patch:
         patch.setattr(map_module, "sweep", interrupted)
         code, text, err = run()
-    folder = out.with_name("edge.tiles")
+    folder = out.with_name("edge.patches")
     assert (code, text) == (130, "")
     assert err == (
-        f"fastgd: 3 of 9 tiles are done and in {folder}: the same command goes on from there\n"
+        f"fastgd: 3 of 9 patches are done and in {folder}: the same command goes on from there\n"
         "fastgd: interrupted\n"
     )
     assert not out.exists()
     code, text, err = run()
     assert (code, err) == (0, "")
-    assert "3 tiles from an earlier call" in text
+    assert "3 patches from an earlier call" in text
     assert out.read_bytes() == whole
     assert not folder.exists()
 
@@ -178,7 +178,7 @@ def test_ctrl_c_in_a_real_process(run, out):
     run(small=small)
     whole = out.read_bytes()
     out.unlink()
-    folder = out.with_name("edge.tiles")
+    folder = out.with_name("edge.patches")
     command = [sys.executable, "-m", "fastgd", "trainability", *small, "--out", str(out)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while count_finished(folder) < 1:
@@ -187,19 +187,64 @@ def test_ctrl_c_in_a_real_process(run, out):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.match(r"fastgd: [1-8] of 9 tiles are done and in ", err)
+    assert re.match(r"fastgd: [1-8] of 9 patches are done and in ", err)
     assert not out.exists()
     assert 1 <= count_finished(folder) <= 8
     assert run(small=small)[0] == 0
     assert out.read_bytes() == whole
 
 
+# A process that stops after its first patch until there is a file of this name.
+WAITING = """
+import os, sys, time
+from fastgd.cli import main
+from fastgd.studies.trainability.patches import PatchFolder
+
+write = PatchFolder.write
+
+def wait(*given):
+    write(*given)
+    while not os.path.exists(sys.argv[1]):
+        time.sleep(0.01)
+
+PatchFolder.write = wait
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_two_processes_with_one_output(run, out):
+    """The first one removes the folder that the second one still works in."""
+    small = ["--resolution", "96", "--iterations", "300", *SMALL[4:]]
+    run(small=small)
+    whole = out.read_bytes()
+    out.unlink()
+    folder = out.with_name("edge.patches")
+    command = [sys.executable, "-m", "fastgd", "trainability", *small, "--out", str(out)]
+    late = [sys.executable, "-c", WAITING, str(out.with_name("go")), *command[3:]]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(late, **streams) as second:
+        while count_finished(folder) < 1:
+            assert second.poll() is None, second.communicate()
+            time.sleep(0.005)
+        first = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert first.returncode == 0, first.stderr
+        assert second.poll() is None, second.communicate()
+        assert out.read_bytes() == whole
+        assert not folder.exists()
+        out.unlink()
+        out.with_name("go").touch()
+        _, err = second.communicate(timeout=120)
+    assert second.returncode == 0, err
+    assert out.read_bytes() == whole
+    assert not folder.exists()
+
+
 def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch):
-    map_module.trainability(16, **GIVEN, folder=out.with_name("edge.tiles"))
+    map_module.trainability(16, **GIVEN, folder=out.with_name("edge.patches"))
     code, text, err = run("--seed", "2")
     assert (code, text) == (2, "")
     assert err.count("\n") == 1
-    assert "must hold tiles of the same map, got one with seed 1 instead of 2: remove it" in err
+    assert "must hold patches of the same map, got one with seed 1 instead of 2: remove it" in err
     monkeypatch.undo()
     assert run()[0] == 0
 
@@ -251,7 +296,7 @@ def test_a_folder_that_refuses_files(run, monkeypatch):
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
     code, text, err = run()
     assert (code, text) == (2, "")
-    assert re.fullmatch(r"fastgd: error: .*edge\.tiles: Permission denied\n", err)
+    assert re.fullmatch(r"fastgd: error: .*edge\.patches: Permission denied\n", err)
 
 
 def test_without_matplotlib_it_says_what_to_install(run, out, monkeypatch):

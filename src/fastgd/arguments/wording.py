@@ -20,8 +20,8 @@ def listed(names: list[str]) -> str:
 
 
 def many(count: int, noun: str) -> str:
-    """A number of things: 1 run, 2,000 runs, 2 losses."""
-    plural = "es" if noun.endswith("s") else "s"
+    """A number of things: 1 run, 2,000 runs, 2 losses, 2 patches."""
+    plural = "es" if noun.endswith(("s", "ch")) else "s"
     return f"{count:,} {noun}" + ("" if count == 1 else plural)
 
 

@@ -15,8 +15,15 @@ from fastgd.cli.shared import Json, Progress, Threads, option, whole
 from fastgd.cli.tables import open_console, print_plain, print_table
 from fastgd.cli.terminal import complain
 from fastgd.cli.values import or_terminal, read_list
-from fastgd.studies.trainability.map import TILE, WINDOW, Trainability, Window, trainability
-from fastgd.studies.trainability.tiles import count_finished, remove, tiles_of
+from fastgd.studies.trainability.map import (
+    FEWEST_ITERATIONS,
+    PATCH,
+    WINDOW,
+    Trainability,
+    Window,
+    trainability,
+)
+from fastgd.studies.trainability.patches import count_finished, patches_of, remove
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +59,8 @@ def command(
         str, option(metavar="NAME", help="Hidden units: tanh, relu, identity or sigmoid.")
     ] = "tanh",
     batch_size: Annotated[
-        int | None, whole("--batch-size", "Samples of a mini-batch (default: all).")
+        int | None,
+        whole("--batch-size", "Samples of a mini-batch, a divisor of all (default: all)."),
     ] = None,
     width: Annotated[int, whole("--width", "Inputs, and hidden units.")] = 16,
     seed: Annotated[int, whole("--seed", "Seed of the samples and weights.")] = 1,
@@ -64,7 +72,7 @@ def command(
         Path | None,
         option(
             metavar="FOLDER",
-            help="Keep finished tiles here (default: FILE.tiles, removed at the end).",
+            help="Keep finished patches here (default: FILE.patches, removed at the end).",
         ),
     ] = None,
     threads: Threads = None,
@@ -105,10 +113,10 @@ def show(
         check_picture(box_out)
         if box_out is not None and os.path.realpath(out) == os.path.realpath(box_out):
             raise RefusedError(f"--out and --box-out must be two files, got {out} twice")
-        work = folder or out.with_suffix(".tiles")
+        work = folder or out.with_suffix(".patches")
         check_folder(work)
         before = count_finished(work)
-        few = {"resolution": min(settings["resolution"], WARM), "iterations": 1}
+        few = {"resolution": min(settings["resolution"], WARM), "iterations": FEWEST_ITERATIONS}
         done = timed(
             lambda: trainability(**settings | few), lambda: _mapped(settings, work, progress)
         )
@@ -118,7 +126,9 @@ def show(
         if folder is None:
             remove(work)
     if as_json:
-        print_json(_facts(found, boxes, reason) | {"seconds": done.seconds, "tiles_found": before})
+        print_json(
+            _facts(found, boxes, reason) | {"seconds": done.seconds, "patches_found": before}
+        )
         return
     console = open_console()
     _show(console, found)
@@ -129,12 +139,12 @@ def show(
         console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
     console.print(done.text(f"{many(found.values.size, 'training')} done"))
     if before:
-        console.print(f"({many(before, 'tile')} from an earlier call)")
+        console.print(f"({many(before, 'patch')} from an earlier call)")
     for picture in (out, box_out if boxes else None):
         if picture is not None:
             print_plain(console, f"Written to {picture}")
     if folder is not None:
-        print_plain(console, f"Tiles kept in {folder}")
+        print_plain(console, f"Patches kept in {folder}")
 
 
 def _read_window(text: str) -> Window:
@@ -151,9 +161,9 @@ def _mapped(settings: dict[str, Any], work: Path, progress: bool) -> Trainabilit
     try:
         return trainability(**settings, folder=work, progress=progress)
     except KeyboardInterrupt:
-        finished, tiles = count_finished(work), len(tiles_of(settings["resolution"], TILE))
+        finished, patches = count_finished(work), len(patches_of(settings["resolution"], PATCH))
         complain(
-            f"{finished} of {tiles} tiles are done and in {work}: "
+            f"{finished} of {patches} patches are done and in {work}: "
             "the same command goes on from there"
         )
         raise

@@ -1,7 +1,7 @@
 """Files that are there whole or not at all.
 
-Results, pictures, pages and the tiles of a map are written here. The cache of the kernel has a few
-lines of its own instead: it may know nothing but the kernel, and its files have a checksum.
+Results, pictures, pages and the patches of a map are written here. The cache of the kernel has a
+few lines of its own instead: it may know nothing but the kernel, and its files have a checksum.
 """
 
 import os

@@ -60,6 +60,27 @@ def test_same_training_as_the_papers_parametrisation(activation):
         assert not np.isclose(errors[-1], errors[0], rtol=1e-3)  # something was learned
 
 
+@pytest.mark.parametrize("iterations", [2, 3, 25, 60])
+def test_the_map_sums_the_papers_errors(iterations):
+    """One for each update: T of them, and the mean of the last 20 decides."""
+    window = ((-1.0, 3.0), (-1.0, 3.0))
+    found = fastgd.trainability(5, iterations=iterations, width=WIDTH, window=window, seed=3)
+    with np.errstate(all="ignore"):
+        for row, column in np.ndindex(5, 5):
+            rates = found.input_rates[column], found.output_rates[row]
+            share = paper(3, "tanh", rates, iterations)[2]
+            share = np.where(np.isfinite(share), share / share[0], 1e6)
+            assert len(share) == iterations
+            converged = share[-20:].mean() < 1
+            assert found.converged[row, column] == converged
+            expected = -share.sum() if converged else (1 / share).sum()
+            # Where learning is chaotic, rounding changes the errors; the paper counts to 10^6.
+            wild = share.max() > 50
+            np.testing.assert_allclose(
+                found.values[row, column], expected, rtol=0.5 if wild else 1e-6, atol=1e-4
+            )
+
+
 def test_a_batch_has_the_papers_step_for_its_own_mean():
     whole, batches = mean_field(WIDTH, "tanh", None, 3), mean_field(WIDTH, "tanh", 5, 3)
     assert np.array_equal(whole.X, batches.X)

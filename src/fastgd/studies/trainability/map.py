@@ -35,7 +35,7 @@ from fastgd.studies.trainability.mean_field import (
     power_of_ten,
     sample_count,
 )
-from fastgd.studies.trainability.tiles import Tile, TileFolder, tiles_of
+from fastgd.studies.trainability.patches import Patch, PatchFolder, patches_of
 from fastgd.training.results import Sweep
 from fastgd.training.sweep import sweep
 
@@ -46,11 +46,14 @@ output layer."""
 WINDOW: Window = ((1.0, 6.0), (-1.0, 4.0))
 """Where the edge of the default network is."""
 
-TILE = 32
-"""Pixels of a tile's side: some seconds of work, 2 waves of trainings (32 or 128: no faster)."""
+PATCH = 32
+"""Pixels of a patch's side: some seconds of work, 2 waves of trainings (32 or 128: no faster)."""
 
 LAST = 20
 """Iterations at the end whose mean error decides whether a training converged: the paper's."""
+
+FEWEST_ITERATIONS = 2
+"""The first error is what the others are compared with."""
 
 _EXPONENT = Rule("a number from -100 to 100", lambda value: (value >= -100) & (value <= 100))
 
@@ -78,9 +81,9 @@ class Trainability:
     input_rates, output_rates : (resolution,) arrays
         Learning rates of the columns (input layer) and rows (output layer) of the map.
     values : (resolution, resolution) array
-        With e_j the mean ``|y - output|`` before update j: *minus* the sum of e_j / e_0 where the
-        training converged, the sum of e_0 / e_j where it did not. Fast ones, in both directions,
-        are near 0.
+        With e_j the mean ``|y - output|`` before update j, j from 0 to iterations - 1: *minus* the
+        sum of e_j / e_0 where the training converged, the sum of e_0 / e_j where it did not. Fast
+        ones, in both directions, are near 0.
     """
 
     settings: Settings
@@ -167,7 +170,7 @@ def trainability(
     resolution : int
         Pixels of a side; there are resolution**2 trainings.
     iterations : int
-        Updates of each training.
+        Updates of each training, and errors that decide on it; at least 2.
     width : int
         Inputs and hidden units.
     window : ((left, right), (bottom, top))
@@ -176,14 +179,16 @@ def trainability(
     activation : {"tanh", "relu", "identity", "sigmoid"}
         Of the hidden units.
     batch_size : int, optional
-        Samples of a mini-batch; None for the full batch. Samples are shuffled once per epoch.
+        Samples of a mini-batch, a divisor of their number (272 with 16 units, 16 with the identity)
+        so that each batch has as many; None for the full batch. Samples are shuffled once per
+        epoch.
     seed : int
         Seed of the first weights, the samples and their shuffling.
     threads : int, optional
         How many threads work on it; all that Numba has by default.
     folder : path, optional
-        Tiles that are done are kept there, and a later call with the same settings goes on from
-        them; so one with all tiles reads the map. It is made if it isn't there, and stays.
+        Patches that are done are kept there, and a later call with the same settings goes on from
+        them; so one with all patches reads the map. It is made if it isn't there, and stays.
     progress : bool
         Show a progress bar (needs tqdm).
 
@@ -201,9 +206,13 @@ def trainability(
     Notes
     -----
     The problem, the test of convergence and the sums are the paper's (arXiv 2402.06184, section 2),
-    except for this: the error is the mean ``|y - output|``, where the paper takes the mean square.
-    With mini-batches the error is looked at once per epoch, and the last 20 errors become those of
-    the last epochs that hold 20 iterations; the paper draws each batch anew.
+    except for this. The error is the mean ``|y - output|``, where the paper takes the mean square.
+    Where e_j / e_0 is above 10^6, or a number overflowed, the paper's program counts it as 10^6;
+    here it is what it is, and nothing is added after an overflow. That changes no outcome, sums of
+    e_0 / e_j by less than a millionth for each update, and a sum of e_j / e_0 only where a training
+    came back from an error a million times its first one. With mini-batches the error is looked at
+    once per epoch and at the end, and the last 20 errors become those of the last epochs that hold
+    20 iterations; the paper draws each batch anew.
 
     Examples
     --------
@@ -221,22 +230,26 @@ def trainability(
     # The map, and its ranks and colours in a picture; the samples while they are drawn.
     check_memory(64 * settings.resolution**2 + 128 * samples * settings.width, "the map")
     rates = [_rates(*side, settings.resolution) for side in settings.window]
-    done = None if folder is None else TileFolder(folder, _manifest(settings))
+    done = None if folder is None else PatchFolder(folder, _manifest(settings))
     values = np.empty((settings.resolution, settings.resolution))
     missing = []
-    for tile in tiles_of(settings.resolution, TILE):
-        known = None if done is None else done.read(tile)
+    for patch in patches_of(settings.resolution, PATCH):
+        known = None if done is None else done.read(patch)
         if known is None:
-            missing.append(tile)
+            missing.append(patch)
         else:
-            values[tile] = known
+            values[patch] = known
     problem = mean_field(settings.width, settings.activation, settings.batch_size, settings.seed)
-    with progress_bar(bar, sum(tile.size for tile in missing), "px") as advance:
-        for tile in missing:
-            values[tile] = _train(tile, problem, rates, settings, threads)
-            if done is not None:
-                done.write(tile, values[tile])
-            advance(tile.size)
+    with progress_bar(bar, sum(patch.size for patch in missing), "px") as advance:
+        for patch in missing:
+            # Another process may have the same map in hand.
+            known = None if done is None else done.read(patch)
+            if known is None:
+                known = _train(patch, problem, rates, settings, threads)
+                if done is not None:
+                    done.write(patch, known)
+            values[patch] = known
+            advance(patch.size)
     return Trainability(settings, rates[0], rates[1], values)
 
 
@@ -254,9 +267,13 @@ def _checked(
     if batch_size is not None:
         samples = sample_count(width, activation)
         batch_size = check_count("batch_size", batch_size, maximum=samples)
+        if samples % batch_size:
+            raise ValueError(
+                f"batch_size must divide the number of samples ({samples}), got {batch_size}"
+            )
     return Settings(
         resolution=check_count("resolution", resolution),
-        iterations=check_count("iterations", iterations),
+        iterations=check_count("iterations", iterations, FEWEST_ITERATIONS),
         width=width,
         window=_checked_window(window),
         activation=activation,
@@ -297,26 +314,26 @@ def _rates(low: float, high: float, resolution: int) -> NDArray[np.float64]:
 
 
 def _manifest(settings: Settings) -> dict[str, Any]:
-    return {"fastgd": version("fastgd"), "tile": TILE, **settings._asdict()}
+    return {"fastgd": version("fastgd"), "patch": PATCH, **settings._asdict()}
 
 
 def _train(
-    tile: Tile,
+    patch: Patch,
     problem: MeanField,
     rates: list[NDArray[np.float64]],
     settings: Settings,
     threads: int,
 ) -> NDArray[np.float64]:
-    """The values of a tile."""
+    """The values of a patch."""
     batch = settings.batch_size or len(problem.X)
     epoch = -(-len(problem.X) // batch)  # iterations from one look at the errors to the next
     options: dict[str, Any] = {"batch_size": batch, "shuffle_seed": settings.seed}
     trained = sweep(
         problem.X,
         problem.y,
-        alpha=problem.alphas(rates[0][tile.columns], rates[1][tile.rows]),
+        alpha=problem.alphas(rates[0][patch.columns], rates[1][patch.rows]),
         weights=list(problem.weights),
-        iterations=settings.iterations,
+        iterations=settings.iterations - 1,  # before the last update all errors are there
         record_every=settings.iterations,
         keep_weights=False,
         threads=threads,
@@ -325,7 +342,7 @@ def _train(
         summary=-(-LAST // epoch),
         **options if settings.batch_size else {},
     )
-    return _values(trained).reshape(tile.shape)
+    return _values(trained).reshape(patch.shape)
 
 
 def _values(trained: Sweep) -> NDArray[np.float64]:
