@@ -13,7 +13,7 @@ import pytest
 import fastgd
 from fastgd import plots
 from fastgd.article import page
-from fastgd.studies.trainability.tiles import Tile, TileFolder
+from fastgd.studies.trainability.patches import Patch, PatchFolder
 from fastgd.training.files import whole_file
 
 OLD = b"what was there before"
@@ -42,10 +42,10 @@ def write_page(path):
     page.write(path, [])
 
 
-def write_tile(path):
-    tile = Tile(slice(0, 2), slice(0, 3))
-    folder = TileFolder(path.parent, {})
-    folder.write(tile, np.zeros(tile.shape))
+def write_patch(path):
+    patch = Patch(slice(0, 2), slice(0, 3))
+    folder = PatchFolder(path.parent, {})
+    folder.write(patch, np.zeros(patch.shape))
 
 
 WRITERS = {
@@ -54,7 +54,7 @@ WRITERS = {
     "picture.png": write_picture,
     "ball.gif": write_animation,
     "page.html": write_page,
-    "tile-00000-00000.npy": write_tile,
+    "patch-00000-00000.npy": write_patch,
 }
 
 
