@@ -8,6 +8,7 @@ from test_results import same
 
 import fastgd
 from cases import OPTIONS
+from fastgd.arguments.declarations import STRUCTURES
 from fastgd.engine import plan as plan_module
 from fastgd.kernel.descent import descend
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
@@ -15,7 +16,6 @@ from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
 RANDOM = np.random.RandomState(8)
 X = RANDOM.random_sample((8, 3))
 Y = RANDOM.random_sample((8, 2))
-STRUCTURES = ["optimizer", "activation", "output", "loss", "bias", "batch_norm", "batch_size"]
 
 
 @pytest.fixture(autouse=True)

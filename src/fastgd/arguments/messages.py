@@ -2,7 +2,7 @@
 
 import reprlib
 import sys
-from collections.abc import Iterable, Sized
+from collections.abc import Collection, Iterable, Sized
 from difflib import get_close_matches
 
 import numpy as np
@@ -36,8 +36,52 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
+# Our arguments, each with what the field and its libraries call them.
+_ELSEWHERE = {
+    "alpha": "learning_rate learning_rate_init lr eta eta0 step_size stepsize rate",
+    "iterations": "epochs n_epochs num_epochs max_iter n_iter num_iter max_epochs steps n_steps "
+    "num_steps maxiter",
+    "seed": "random_state random_seed rng rng_seed key",
+    "hidden_size": "hidden_layer_sizes hidden_layers hidden_units hidden units n_hidden layers "
+    "layer_sizes hidden_dim neurons width",
+    "record_every": "log_every log_interval print_every eval_every save_every record_interval",
+    "weights": "init initial_weights coefs coefs_ params init_params",
+    "biases": "intercepts intercepts_",
+    "bias": "use_bias fit_intercept add_bias",
+    "optimizer": "solver optim opt updater algorithm",
+    "activation": "activation_function hidden_activation nonlinearity act",
+    "output": "output_activation out_activation final_activation",
+    "loss": "criterion loss_function loss_fn objective cost",
+    "batch_size": "batch minibatch mini_batch minibatch_size mini_batch_size bs",
+    "batch_norm": "batchnorm batch_normalization use_batch_norm",
+    "sample_weight": "sample_weights",
+    "dropout": "dropout_rate drop_rate drop_prob p_drop",
+    "l1": "l1_penalty lasso",
+    "l2": "weight_decay l2_penalty reg reg_lambda lambda_ ridge",
+    "clip_above": "clip clipvalue clip_value clip_grad gradient_clipping max_grad grad_clip",
+    "tolerance": "tol threshold stop_below",
+    "patience": "n_iter_no_change early_stopping",
+    "shuffle_seed": "data_seed",
+    "progress": "verbose disp show_progress",
+    "threads": "n_jobs num_threads n_threads workers num_workers",
+    "optimizer=Momentum()": "momentum",
+    "optimizer=Nesterov()": "nesterov nesterovs_momentum",
+    "optimizer=Adam()": "beta_1 beta_2 betas adam",
+    "optimizer=RMSProp()": "rmsprop",
+}
+_OURS = {word: ours for ours, words in _ELSEWHERE.items() for word in words.split()}
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a message: what is known and nearly the word, if anything is."""
     lower = {name.lower(): name for name in known if name != word}
     near = get_close_matches(word.lower(), lower, n=1)
     return f": did you mean {lower[near[0]]}?" if near else ""
+
+
+def did_you_mean_argument(word: str, known: Collection[str]) -> str:
+    """Return the same for the name of an argument, which the field may know by another name."""
+    if word.lower() not in _OURS:
+        return did_you_mean(word, known)
+    ours = _OURS[word.lower()]
+    return f": did you mean {ours}?" if ours.partition("=")[0] in known else ""

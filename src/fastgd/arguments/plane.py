@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from fastgd.arguments.intervals import FINITE
 from fastgd.arguments.messages import shown
-from fastgd.arguments.values import Rule, check_number, integer
+from fastgd.arguments.values import check_number, integer
 
 Weight = tuple[int, int, int]
 Span = tuple[float, float]
-
-_FINITE = Rule("a finite number", isfinite)
 
 
 def check_two_weights(axes: object, shapes: Sequence[tuple[int, int]]) -> tuple[Weight, Weight]:
@@ -57,7 +56,7 @@ def check_spans(span: object) -> tuple[Span, Span]:
 def _check_span(name: str, span: object) -> Span:
     if not _is_pair(span):
         raise TypeError(f"{name} must be (low, high), got {shown(span)}")
-    low, high = (check_number(f"{name}[{k}]", end, _FINITE) for k, end in enumerate(_listed(span)))
+    low, high = (check_number(f"{name}[{k}]", end, FINITE) for k, end in enumerate(_listed(span)))
     if not (low < high and isfinite(high - low)):
         raise ValueError(f"{name} must go from low to high, a finite way, got ({low:g}, {high:g})")
     return low, high

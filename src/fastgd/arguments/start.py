@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.data import FloatArray, check_weights
+from fastgd.arguments.intervals import ABOVE_ZERO
 from fastgd.arguments.messages import shown
-from fastgd.arguments.values import ABOVE_ZERO, check_count, check_number, floats, integer
+from fastgd.arguments.values import check_count, check_number, floats, integer
 
 #: What `hidden_size` is where the caller says nothing; given weights overrule it.
 DEFAULT_HIDDEN_SIZE = (4,)

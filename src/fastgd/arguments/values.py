@@ -3,34 +3,19 @@
 import math
 import numbers
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, SupportsIndex, cast
+from collections.abc import Sequence
+from typing import SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.intervals import Rule
 from fastgd.arguments.messages import did_you_mean, listed, shown
 
 #: The largest count: twice as much still fits into an int64.
 LARGEST = 2**62
 
 _LAST_SEED = 2**32 - 1
-
-
-class Rule(NamedTuple):
-    """What a number must be: in words, and as a test of one or of an array of them."""
-
-    words: str
-    holds: Callable[[Any], Any]
-    kind: str = "a number"
-
-
-ABOVE_ZERO = Rule("a finite number above 0", lambda value: (value > 0) & (value < math.inf))
-NOT_NEGATIVE = Rule(
-    "a finite number of at least 0", lambda value: (value >= 0) & (value < math.inf)
-)
-FRACTION = Rule("a number of at least 0 and below 1", lambda value: (value >= 0) & (value < 1))
-LIMIT = Rule("a number above 0, or infinity", lambda value: value > 0)
 
 
 def check_number(name: str, value: object, rule: Rule) -> float:

@@ -1,22 +1,24 @@
-"""The options of a method on the command line: declared once for all commands, and read.
+"""The options of a training on the command line, as their declarations have them, and read.
 
 `fastgd train` takes one value of each; `fastgd sweep` takes several, and these are an axis.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Annotated, Any, NamedTuple, TypeVar
 
+from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.kinds import Count, Flag, Kind, Name, Number, OptimizerKind, Option, Seed
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
-from fastgd.optimizers import BY_COMMAND, GradientDescent, Optimizer
+from fastgd.optimizers import ALL, BY_COMMAND, GradientDescent, Optimizer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Kind(NamedTuple):
-    """What the user types for an option, and what becomes of it."""
+class Typed(NamedTuple):
+    """What the user types for an option of a kind, and what becomes of it."""
 
     metavar: str
     read: Callable[[str], Any]
@@ -25,12 +27,13 @@ class Kind(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """One option."""
+    """One option of the command line."""
 
     name: str
-    kind: Kind
+    typed: Typed
     help: str
-    axis: bool = True  # whether a sweep takes several values
+    panel: str
+    is_axis: bool  # whether a sweep takes several values
 
 
 def _word(text: str) -> str:
@@ -46,63 +49,66 @@ def _optimizer(text: str) -> type[Optimizer]:
         raise RefusedError(f"--optimizer must be one of {names}, got {text!r}") from None
 
 
-def _count_or(word: str) -> Kind:
+def _count_or(word: str) -> Typed:
     def read(text: str) -> int | None:
         return None if _word(text) == word else int(text)
 
-    return Kind("N", read, f"a whole number or {word}", f"whole numbers or {word},")
+    return Typed("N", read, f"a whole number or {word}", f"whole numbers or {word},")
 
 
-_FLAG = Kind("", bool)
-_NAME = Kind("NAME", _word)
-_COUNT = Kind("N", int, "a whole number")
-_NUMBER = Kind("X", float, "a number", "numbers")
+_FLAG = Typed("", bool)
+_NUMBER = Typed("X", float, "a number", "numbers")
+_TYPED: dict[type[Kind], Callable[[Any], Typed]] = {
+    Number: lambda _kind: _NUMBER,
+    Count: lambda kind: _count_or(kind.none),
+    Name: lambda _kind: Typed("NAME", _word),
+    Flag: lambda _kind: _FLAG,
+    Seed: lambda _kind: Typed("N", int, "a whole number"),
+    OptimizerKind: lambda _kind: Typed("NAME", _optimizer),
+}
 
-_PANELS = {
-    "Optimizer": (
-        Declared("optimizer", Kind("NAME", _optimizer),
-                 f"{', '.join(BY_COMMAND)}.".replace(",", " (default),", 1)),
-        Declared("mu", _NUMBER, "Momentum that stays (momentum, nesterov: 0.9)."),
-        Declared("rho", _NUMBER, "Mean square that stays (adadelta: 0.9; rmsprop: 0.99)."),
-        Declared("beta1", _NUMBER, "Mean that stays (adam: 0.9)."),
-        Declared("beta2", _NUMBER, "Mean square that stays (adam: 0.999)."),
-        Declared("epsilon", _NUMBER, "Keeps divisors from 0 (adagrad: 1e-10; adadelta: 1e-6; "
-                 "rmsprop, adam: 1e-8)."),
-    ),
-    "Network": (
-        Declared("activation", _NAME, "Hidden units: sigmoid (default), tanh, relu, identity."),
-        Declared("output", _NAME, "Output units: sigmoid (default), tanh, identity."),
-        Declared("loss", _NAME, "squared (default), cross_entropy (targets within 0 to 1, or -1 "
-                 "to 1 for tanh outputs)."),
-        Declared("bias", _FLAG, "Biases for all units (default: no)."),
-        Declared("batch_norm", _FLAG, "Batch normalization of hidden layers (default: no)."),
-    ),
-    "Mini-batches": (
-        Declared("batch_size", _count_or("all"), "Samples per update (default: all)."),
-        Declared("shuffle", _FLAG, "Shuffle in every epoch (default: yes).", axis=False),
-        Declared("shuffle_seed", _COUNT, "Seed of the shuffling (default: 0).", axis=False),
-        Declared("sampling", _NAME, "epochs (default), or adaptive: learn which samples to draw.",
-                 axis=False),
-        Declared("sampling_rate", _NUMBER, "Learning rate of adaptive sampling (default: 1)."),
-    ),
-    "Regularization": (
-        Declared("dropout", _NUMBER, "Rate of hidden units left out, at least 0 and below 1."),
-        Declared("dropconnect", _NUMBER, "Rate of weights left out, at least 0 and below 1."),
-        Declared("l1", _NUMBER, "Penalty on the magnitudes of weights."),
-        Declared("l2", _NUMBER, "Penalty on the squares of weights."),
-        Declared("trim_below", _NUMBER, "Deltas of a smaller magnitude become 0."),
-        Declared("clip_above", _NUMBER, "Deltas are limited to this magnitude."),
-    ),
-    "Early end": (
-        Declared("tolerance", _NUMBER, "Stop when the error is below this."),
-        Declared("patience", _count_or("none"), "Stop when the smallest error is so many "
-                 "iterations old."),
-        Declared("summary", _COUNT, "Sum up all errors, with the mean of the last N (default: no).",
-                 axis=False),
-    ),
-}  # fmt: skip
 
-_FIELDS = {name for kind in BY_COMMAND.values() for name in kind._fields}
+def _help(option: Option) -> str:
+    """What the option is, with what it may be where that is a name, and its default."""
+    kind, default = option.kind, option.default
+    if isinstance(kind, Flag):
+        return f"{option.help} (default: {'yes' if default else 'no'})."
+    if isinstance(kind, (Number, Seed)):
+        return f"{option.help} (default: {default:g})."
+    if isinstance(kind, Count):
+        return f"{option.help} (default: {kind.none})."
+    names = kind.known if isinstance(kind, Name) else tuple(BY_COMMAND)
+    default = default if isinstance(kind, Name) else default.command
+    marked = (f"{name} (default)" if name == default else name for name in names)
+    return f"{option.help}: {', '.join(marked)}."
+
+
+def _field_help(field: str) -> str:
+    """What a field is, in the words of the first optimizer that has it, and its defaults."""
+    takers = [kind for kind in ALL if field in kind._fields]
+    facts = [(kind.command, kind.hyperparameters[field]) for kind in takers]
+    by_default: dict[float, list[str]] = {}
+    for command, fact in facts:
+        by_default.setdefault(fact.default, []).append(command)
+    defaults = "; ".join(f"{', '.join(names)}: {value:g}" for value, names in by_default.items())
+    return f"{facts[0][1].words} ({defaults})."
+
+
+_FIELDS = tuple(dict.fromkeys(field for kind in ALL for field in kind._fields))
+
+
+def _declared() -> Iterator[Declared]:
+    """All options, in order; the fields of the optimizers follow them."""
+    for name, option in DECLARED.items():
+        if option.panel:
+            typed = _TYPED[type(option.kind)](option.kind)
+            yield Declared(name, typed, _help(option), option.panel, option.is_axis)
+        if isinstance(option.kind, OptimizerKind):
+            for field in _FIELDS:
+                yield Declared(field, _NUMBER, _field_help(field), option.panel, is_axis=True)
+
+
+OPTIONS = tuple(_declared())
 
 
 def takes_method(*, several: bool, optimizer: bool = True) -> Callable[[Command], Command]:
@@ -116,10 +122,9 @@ def takes_method(*, several: bool, optimizer: bool = True) -> Callable[[Command]
         signature = inspect.signature(command)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         more = [
-            _parameter(option, panel, several)
-            for panel, options in _PANELS.items()
-            if optimizer or panel != "Optimizer"
-            for option in options
+            _parameter(option, several)
+            for option in OPTIONS
+            if optimizer or option.name not in ("optimizer", *_FIELDS)
         ]
         command.__signature__ = signature.replace(parameters=own + more)  # type: ignore[attr-defined]
         return command
@@ -127,19 +132,19 @@ def takes_method(*, several: bool, optimizer: bool = True) -> Callable[[Command]
     return declare
 
 
-def _parameter(option: Declared, panel: str, several: bool) -> inspect.Parameter:
+def _parameter(option: Declared, several: bool) -> inspect.Parameter:
     import typer
 
-    flag, metavar, text = _flag(option.name), option.kind.metavar, option.help
-    if option.kind is _FLAG:
+    flag, metavar, text = _flag(option.name), option.typed.metavar, option.help
+    if option.typed is _FLAG:
         kind: Any = list[bool]
         flag = f"{flag}/--no-{flag[2:]}"
-        text += " Give both to try both." if several and option.axis else ""
+        text += " Give both to try both." if several and option.is_axis else ""
     else:
         kind = str
-        metavar += ",..." if several and option.axis else ""
+        metavar += ",..." if several and option.is_axis else ""
     typed = typer.Option(
-        flag, metavar=metavar, help=text, rich_help_panel=panel, show_default=False
+        flag, metavar=metavar, help=text, rich_help_panel=option.panel, show_default=False
     )
     return inspect.Parameter(
         option.name,
@@ -152,10 +157,10 @@ def _parameter(option: Declared, panel: str, several: bool) -> inspect.Parameter
 def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
     """Read what was typed as options of :func:`fastgd.train`, or of :func:`fastgd.sweep`."""
     given = {}
-    for option in (option for options in _PANELS.values() for option in options):
+    for option in OPTIONS:
         # Typer gives an empty list in place of None where a flag may be repeated.
         if typed.get(option.name) not in (None, []):
-            values = _values(option, typed[option.name], several and option.axis)
+            values = _values(option, typed[option.name], several and option.is_axis)
             given[option.name] = values if len(values) > 1 else values[0]
     fields = {name: given.pop(name) for name in list(given) if name in _FIELDS}
     if fields or "optimizer" in given:
@@ -187,15 +192,15 @@ def read_entry(text: str) -> tuple[Optimizer, float | None]:
 
 
 def _values(option: Declared, typed: Any, several: bool) -> list[Any]:
-    kind, flag = option.kind, _flag(option.name)
-    if kind is _FLAG:
+    read, flag = option.typed.read, _flag(option.name)
+    if option.typed is _FLAG:
         return list(dict.fromkeys(typed)) if several else typed[-1:]
     if several:
-        return read_list(flag, typed, kind.read, kind.rule_of_many)
+        return read_list(flag, typed, read, option.typed.rule_of_many)
     try:
-        return [kind.read(typed)]
+        return [read(typed)]
     except ValueError as error:
-        raise RefusedError(f"{flag} must be {kind.rule}, got {typed!r}") from error
+        raise RefusedError(f"{flag} must be {option.typed.rule}, got {typed!r}") from error
 
 
 def _with_fields(kinds: Any, fields: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine import summaries
-from fastgd.engine.lowering import INTEGERS, STATES, VALUES, Values
+from fastgd.engine.lowering import INTEGERS, STATES, WIDTH, Values
 from fastgd.engine.network import Network
 from fastgd.kernel import block as slots
 from fastgd.kernel.block import RECENT, Block, Data, Layer, Recipe, Shapes
@@ -137,7 +137,7 @@ class Layout:
     @property
     def _states(self) -> int:
         """Where the optimizer's numbers begin, as many times the parameters as it has of them."""
-        return up(self._values + VALUES * self.runs, LINE)
+        return up(self._values + WIDTH * self.runs, LINE)
 
     @property
     def _gradient(self) -> int:

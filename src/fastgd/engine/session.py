@@ -92,7 +92,7 @@ class Session:
         recipe, batch = recipe_of(method, {}), method.batch_size or 0
         layout = Layout(network, 1, len(X), up(len(X), ROWS), recipe, batch)
         y = np.zeros((len(X), network.sizes[-1]))
-        return cls(layout, replace(method, sample_weight=None), X, y)
+        return cls(layout, method.at({"sample_weight": None}), X, y)
 
     @classmethod
     def of_derivative(

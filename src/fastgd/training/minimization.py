@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import loss
 from fastgd.arguments.data import check_data
+from fastgd.arguments.intervals import FINITE
 from fastgd.arguments.messages import shown
 from fastgd.arguments.start import check_start
-from fastgd.arguments.values import Rule, check_choice, check_count, check_number, check_seed
+from fastgd.arguments.values import check_choice, check_count, check_number, check_seed
 from fastgd.training.objective import Objective, objective
 from fastgd.training.results import Run
 
@@ -29,8 +30,6 @@ SPAN = (-10.0, 10.0)
 
 LOCAL_ITERATIONS = 1000
 """Of each local search of an annealing: the most that SciPy allows by itself."""
-
-_END = Rule("a finite number", np.isfinite)
 
 
 def minimize(
@@ -240,7 +239,7 @@ def _check_span(span: object, method: str) -> tuple[float, float]:
         return SPAN
     if not isinstance(span, tuple) or len(span) != 2:
         raise TypeError(f"span must be a tuple of two numbers, got {shown(span)}")
-    low, high = (check_number(f"span[{k}]", value, _END) for k, value in enumerate(span))
+    low, high = (check_number(f"span[{k}]", value, FINITE) for k, value in enumerate(span))
     if not low < high:
         raise ValueError(f"span must have the smaller number first, got {shown(span)}")
     return low, high

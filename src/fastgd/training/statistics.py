@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.values import ABOVE_ZERO, check_number
+from fastgd.arguments.intervals import ABOVE_ZERO
+from fastgd.arguments.values import check_number
 from fastgd.training.results import Run, Sweep
 
 SEEDS = ("seed", "weights")

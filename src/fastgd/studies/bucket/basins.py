@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.intervals import ABOVE_ZERO, FINITE
 from fastgd.arguments.messages import shown
-from fastgd.arguments.values import ABOVE_ZERO, Rule, check_count, check_number, check_seed
+from fastgd.arguments.values import check_count, check_number, check_seed
 from fastgd.studies.bucket.curves import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
 from fastgd.studies.bucket.rolling import Roll, roll
@@ -163,8 +164,7 @@ def check_window(window: object) -> Window:
     """Return from where to where."""
     if not isinstance(window, list | tuple) or len(window) != 2:
         raise TypeError(f"window must be two numbers, the smaller one first, got {shown(window)}")
-    rule = Rule("a finite number", isfinite)
-    low, high = (check_number(f"window[{k}]", end, rule) for k, end in enumerate(window))
+    low, high = (check_number(f"window[{k}]", end, FINITE) for k, end in enumerate(window))
     if not (low < high and isfinite(high - low)):
         raise ValueError(f"window must have the smaller number first, got ({low:g}, {high:g})")
     return low, high

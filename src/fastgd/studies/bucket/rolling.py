@@ -10,13 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.data import numbers_of
+from fastgd.arguments.intervals import ABOVE_ZERO, FINITE, NOT_NEGATIVE, Rule, rule_of
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.arguments.values import (
-    ABOVE_ZERO,
-    LIMIT,
-    NOT_NEGATIVE,
-    Rule,
     check_choice,
     check_count,
     check_flag,
@@ -34,8 +31,6 @@ RULES = tuple(_STEPS)
 """The article's "Oversimplified", "Naive" and "Improved Gradient Descent"."""
 
 STATUS = np.array(["rolling", "converged", "stuck", "diverged"])
-
-_FINITE = Rule("a finite number", np.isfinite)
 
 ALPHA = 0.1
 """The article's."""
@@ -180,12 +175,12 @@ def roll(
     """
     if start is None:
         raise ValueError("start must be given: where the balls are let go")
-    starts = _numbers("start", start, _FINITE)
+    starts = _numbers("start", start, FINITE)
     rule = check_choice("rule", rule, RULES)
     rates = _check_alpha(alpha, rule)
     iterations = check_count("iterations", iterations)
     tolerance = check_number("tolerance", tolerance, NOT_NEGATIVE)
-    farthest = check_number("farthest", farthest, LIMIT)
+    farthest = check_number("farthest", farthest, rule_of("(0, inf]"))
     recording = check_flag("record_path", record_path)
     threads = check_threads(threads, available_threads())
     bar = check_flag("progress", progress)

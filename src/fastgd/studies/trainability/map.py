@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.arguments.values import (
-    Rule,
     check_choice,
     check_count,
     check_flag,
@@ -55,7 +55,7 @@ LAST = 20
 FEWEST_ITERATIONS = 2
 """The first error is what the others are compared with."""
 
-_EXPONENT = Rule("a number from -100 to 100", lambda value: (value >= -100) & (value <= 100))
+_EXPONENT = rule_of("[-100, 100]")
 
 
 class Settings(NamedTuple):

@@ -1,0 +1,359 @@
+"""Every option of a training, declared once.
+
+All else follows from what stands here: checks, axes of a sweep, defaults and documentation, options
+of the command line, the numbers that the kernel is handed and what it is compiled for. See "Worked
+examples" in CONTRIBUTING.md.
+"""
+
+from math import inf
+from textwrap import fill
+from typing import Annotated, TypedDict, get_type_hints
+
+from numpy.typing import ArrayLike
+
+from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
+from fastgd.arguments.kinds import (
+    Count,
+    Flag,
+    Name,
+    Number,
+    OptimizerKind,
+    Option,
+    SampleFactors,
+    Seed,
+    Slot,
+)
+from fastgd.optimizers import GradientDescent, Optimizer
+
+
+class SurfaceOptions(TypedDict, total=False):
+    """Keyword arguments of :func:`fastgd.surface` that decide what a network's error is.
+
+    They mean what they mean in :func:`fastgd.train`, see
+    :class:`fastgd.arguments.options.Options`. All others are about learning, and no part of the
+    error.
+    """
+
+    activation: Annotated[
+        str,
+        Option(
+            "sigmoid",
+            Name(tuple(ACTIVATIONS)),
+            "Hidden units. The slope of relu is 0 at 0 (Nair and Hinton, ICML 2010).",
+            "Hidden units",
+            "Network",
+            structure=True,
+        ),
+    ]
+    output: Annotated[
+        str,
+        Option(
+            "sigmoid",
+            Name(tuple(OUTPUTS)),
+            "Output units.",
+            "Output units",
+            "Network",
+            structure=True,
+        ),
+    ]
+    bias: Annotated[
+        bool,
+        Option(
+            False,
+            Flag(),
+            'Add a bias to every hidden and output unit ("Future Work": Bias Units); they start at '
+            "0.",
+            "Biases for all units",
+            "Network",
+            structure=True,
+        ),
+    ]
+    sample_weight: Annotated[
+        ArrayLike | None,
+        Option(
+            None,
+            SampleFactors(),
+            "Factor of each sample's loss, and of its error in all means; at least 0, but not all "
+            "0.",
+        ),
+    ]
+
+
+class LossOptions(SurfaceOptions, total=False):
+    """Keyword arguments of :func:`fastgd.objective` and :func:`fastgd.minimize`.
+
+    They mean what they mean in :func:`fastgd.train`, see
+    :class:`fastgd.arguments.options.Options`. All others belong to gradient descent's own steps
+    (``optimizer``, ``tolerance``, ...), or would make the loss another one at every call
+    (``batch_size``, ``dropout``, ...).
+    """
+
+    loss: Annotated[
+        str,
+        Option(
+            "squared",
+            Name(tuple(LOSSES)),
+            '"squared" is the article\'s: half the sum of squared errors. "cross_entropy" needs '
+            "sigmoid outputs and targets in [0, 1], or tanh outputs v, read as the probability "
+            "(1 + v) / 2, and targets in [-1, 1] (Bishop, *Neural Networks for Pattern "
+            "Recognition*, section 6.7, 1995).",
+            "Loss (cross_entropy: targets within 0 to 1, or -1 to 1 for tanh outputs)",
+            "Network",
+            structure=True,
+        ),
+    ]
+    l1: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            '``l1 * sign(w)`` is added to the derivative of every weight ("Future Work": '
+            "Regularization); at least 0.",
+            "Penalty on the magnitudes of weights",
+            "Regularization",
+            feature="penalty",
+            slots=(Slot("l1"),),
+        ),
+    ]
+    l2: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            "``l2 * w`` is added to the derivative of every weight; at least 0.",
+            "Penalty on the squares of weights",
+            "Regularization",
+            feature="penalty",
+            slots=(Slot("l2"),),
+        ),
+    ]
+
+
+class Options(LossOptions, total=False):
+    """Keyword arguments of a training beside those that :func:`fastgd.train` names itself."""
+
+    optimizer: Annotated[
+        Optimizer,
+        Option(
+            GradientDescent(),
+            OptimizerKind(),
+            'How an update follows from the gradient (article, "A Few Optimization Methods"); the '
+            "paper stands with each of them.",
+            "How an update follows from the gradient",
+            "Optimizer",
+            structure=True,
+        ),
+    ]
+    batch_norm: Annotated[
+        bool,
+        Option(
+            False,
+            Flag(),
+            'Normalize over the batch what enters a hidden unit\'s activation ("Future Work": '
+            "Batch Normalization; Ioffe and Szegedy, ICML 2015, arXiv 1502.03167). Needs a hidden "
+            "layer, and at least two samples in every batch.",
+            "Batch normalization of hidden layers",
+            "Network",
+            structure=True,
+        ),
+    ]
+    batch_size: Annotated[
+        int | None,
+        Option(
+            None,
+            Count(none="all", most_is_samples=True),
+            'Samples of a mini-batch ("Future Work": Mini-Batches), from 1 to all of them; None '
+            "for the full batch. An iteration is one update with the *sum* over its batch, as in "
+            "the article, and the last batch of an epoch may be smaller.",
+            "Samples per update",
+            "Mini-batches",
+            structure=True,
+        ),
+    ]
+    shuffle: Annotated[
+        bool,
+        Option(
+            True,
+            Flag(),
+            "Shuffle the samples once per epoch, before they are cut into mini-batches.",
+            "Shuffle in every epoch",
+            "Mini-batches",
+        ),
+    ]
+    shuffle_seed: Annotated[
+        int,
+        Option(
+            0,
+            Seed(),
+            "Seed of the shuffling, in [0, 2**32), shared by all runs of a sweep.",
+            "Seed of the shuffling",
+            "Mini-batches",
+        ),
+    ]
+    sampling: Annotated[
+        str,
+        Option(
+            "epochs",
+            Name(("epochs", "adaptive")),
+            '"adaptive" draws each mini-batch from a distribution over the samples that is learned '
+            "along the way: AW-SGD, algorithm 1 of Bouchard, Trouillon, Perez and Gaidon, "
+            "*Accelerating Stochastic Gradient Descent via Online Learning to Sample*, arXiv "
+            "1506.09016 (2015). Needs ``batch_size``, and takes neither ``batch_norm`` nor "
+            "``dropconnect``.",
+            "How batches are made (adaptive: learn which samples to draw)",
+            "Mini-batches",
+        ),
+    ]
+    sampling_rate: Annotated[
+        float,
+        Option(
+            1.0,
+            Number("(0, inf)"),
+            "Learning rate of that distribution, above 0. It multiplies squared norms of "
+            "derivatives: where these are far above 1, the default soon draws one and the same "
+            "sample only, and a much smaller rate is needed.",
+            "Learning rate of adaptive sampling",
+            "Mini-batches",
+            feature="batches",
+            slots=(Slot("sampling_rate"),),
+        ),
+    ]
+    dropout: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, 1)"),
+            "Rate in [0, 1) of hidden units that are left out, anew for every sample and iteration;"
+            ' the others are multiplied by 1 / (1 - rate) ("Future Work": Dropout; Srivastava and '
+            "others, Journal of Machine Learning Research 15, 2014).",
+            "Rate of hidden units left out, at least 0 and below 1",
+            "Regularization",
+            feature="dropout",
+            slots=(Slot("threshold", is_whole=True), Slot("factor")),
+        ),
+    ]
+    dropconnect: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, 1)"),
+            "The same of weights, of every layer, anew for every iteration (Wan and others, "
+            "*Regularization of Neural Networks using DropConnect*, ICML 2013).",
+            "Rate of weights left out, at least 0 and below 1",
+            "Regularization",
+            feature="dropconnect",
+            slots=(Slot("threshold", is_whole=True), Slot("factor")),
+        ),
+    ]
+    trim_below: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            'Deltas of a smaller magnitude become 0 ("Future Work": Delta Trimming); at least 0.',
+            "Deltas of a smaller magnitude become 0",
+            "Regularization",
+            feature="trimming",
+            slots=(Slot("trim_below"),),
+        ),
+    ]
+    clip_above: Annotated[
+        float,
+        Option(
+            inf,
+            Number("(0, inf]"),
+            "Deltas are limited to this magnitude, after trimming; above 0.",
+            "Deltas are limited to this magnitude",
+            "Regularization",
+            feature="trimming",
+            slots=(Slot("clip_above"),),
+        ),
+    ]
+    tolerance: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            'A run is over, "converged", when its mean error is below that; at least 0.',
+            "Stop when the error is below this",
+            "Early end",
+            feature="watch",
+            slots=(Slot("tolerance"),),
+        ),
+    ]
+    patience: Annotated[
+        int | None,
+        Option(
+            None,
+            Count(none="none"),
+            'A run is over, "stalled", when its smallest error is so many iterations old '
+            "(Prechelt, *Early Stopping - But When?*, 1998); at least 1.",
+            "Stop when the smallest error is so many iterations old",
+            "Early end",
+            feature="watch",
+            slots=(Slot("patience", is_whole=True),),
+        ),
+    ]
+    summary: Annotated[
+        int | None,
+        Option(
+            None,
+            Count(none="none"),
+            "Keep a :class:`fastgd.Summary` of the errors along the way, with the mean of the last "
+            "so many; at least 1.",
+            "Sum up all errors, with the mean of the last N",
+            "Early end",
+            feature="watch",
+        ),
+    ]
+
+
+PANELS = ("Optimizer", "Network", "", "Mini-batches", "Regularization", "Early end")
+"""The order of the options: by these headings, then as they are declared."""
+
+_HINTS = get_type_hints(Options, include_extras=True)
+
+DECLARED: dict[str, Option] = dict(
+    sorted(
+        ((name, hint.__metadata__[0]) for name, hint in _HINTS.items()),
+        key=lambda item: PANELS.index(item[1].panel),
+    )
+)
+"""All options by name, in order."""
+
+STRUCTURES = tuple(name for name, option in DECLARED.items() if option.structure)
+"""The options that may be axes of a sweep, in order: these change what is compiled,"""
+
+VALUES = tuple(name for name, option in DECLARED.items() if option.slots)
+"""and these are numbers beside the compiled code."""
+
+
+def _documentation() -> str:
+    """The options as a docstring has them, from the declarations."""
+    parts = [
+        """Keyword arguments of a training beside those that :func:`fastgd.train` names itself.
+
+In :func:`fastgd.sweep` those marked *axis* may each be a list, range or 1-D array of such
+values. So may the fields of an optimizer, unless there is an axis of optimizers.
+
+"Future Work" is the section of the article that names a method and leaves it to the reader.
+
+Parameters
+----------"""
+    ]
+    for name, option in DECLARED.items():
+        text = option.doc + (" Axis." if option.is_axis else "")
+        parts.append(f"{name} : {option.kind.documented(option.default)}")
+        parts.append(fill(text, 96, initial_indent="    ", subsequent_indent="    "))
+    parts.append(
+        """
+Notes
+-----
+For ``tolerance``, ``patience`` and ``summary`` the error of all samples is looked at before
+every update with the full batch, before the first update of every epoch with mini-batches, and
+after the last update."""
+    )
+    return "\n".join(parts)
+
+
+Options.__doc__ = _documentation()

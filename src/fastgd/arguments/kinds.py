@@ -1,0 +1,194 @@
+"""What an option is, and its kind: how a value is checked, alone or on an axis, and documented.
+
+``name`` is how a message calls the value, ``samples`` how many there are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fastgd.arguments.data import check_sample_weight
+from fastgd.arguments.intervals import rule_of
+from fastgd.arguments.messages import did_you_mean, listed, shown
+from fastgd.arguments.values import (
+    LARGEST,
+    check_choice,
+    check_count,
+    check_counts,
+    check_flag,
+    check_number,
+    check_numbers,
+    check_seed,
+)
+from fastgd.optimizers import ALL, Optimizer
+
+
+class Kind:
+    """What all kinds have in common."""
+
+    def check(self, name: str, value: object, samples: int) -> Any:
+        """Return value as it should be, or refuse it."""
+        raise NotImplementedError
+
+    def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[Any]:
+        """Return `check` of all values of an axis."""
+        return [self.check(name, value, samples) for value in axis]
+
+    def documented(self, default: object) -> str:
+        """What a docstring says of the type and the default."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A number in an interval."""
+
+    interval: str
+
+    def check(self, name: str, value: object, samples: int) -> float:
+        """Return it as a float."""
+        return check_number(name, value, rule_of(self.interval))
+
+    def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[float]:
+        """Many at a time."""
+        return check_numbers(name, axis, rule_of(self.interval))
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"float, default {default}"
+
+
+@dataclass(frozen=True)
+class Count(Kind):
+    """A whole number of at least 1, or None, which the command line calls ``none``."""
+
+    none: str
+    most_is_samples: bool = False
+
+    def check(self, name: str, value: object, samples: int) -> int | None:
+        """Return it as an int."""
+        most = samples if self.most_is_samples else LARGEST
+        return None if value is None else check_count(name, value, maximum=most)
+
+    def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[int | None]:
+        """Many at a time."""
+        if self.most_is_samples or any(value is None for value in axis):
+            return super().check_axis(name, axis, samples)
+        return [*check_counts(name, axis)]
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return "int, optional"
+
+
+@dataclass(frozen=True)
+class Name(Kind):
+    """One of a few names."""
+
+    known: tuple[str, ...]
+
+    def check(self, name: str, value: object, samples: int) -> str:
+        """Return the name."""
+        return check_choice(name, value, self.known)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        names = ", ".join(f'"{name}"' for name in self.known)
+        return f'{{{names}}}, default "{default}"'
+
+
+class Flag(Kind):
+    """True or False."""
+
+    def check(self, name: str, value: object, samples: int) -> bool:
+        """Return it as a bool."""
+        return check_flag(name, value)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"bool, default {default}"
+
+
+class Seed(Kind):
+    """A seed of a random stream."""
+
+    def check(self, name: str, value: object, samples: int) -> int:
+        """Return it as an int."""
+        return check_seed(value, name)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"int, default {default}"
+
+
+class SampleFactors(Kind):
+    """A number for each sample, or None."""
+
+    def check(self, name: str, value: object, samples: int) -> Any:
+        """Return a copy of them, (samples,), or None."""
+        return check_sample_weight(value, samples)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return "(samples,) array_like, optional"
+
+
+class OptimizerKind(Kind):
+    """One of `fastgd.optimizers`, with its fields."""
+
+    def check(self, name: str, value: object, samples: int) -> Optimizer:
+        """Return it with its fields as floats."""
+        if isinstance(value, ALL):
+            fields = value._asdict().items()
+            return value._replace(
+                **{
+                    field: field_kind(value, field).check(field, number, samples)
+                    for field, number in fields
+                }
+            )
+        calls = [f"{kind.__name__}()" for kind in ALL]
+        word = (
+            value.__name__ if isinstance(value, type) else value if isinstance(value, str) else ""
+        )
+        raise TypeError(
+            f"{name} must be {listed(calls)}, from fastgd.optimizers, "
+            f"got {shown(value)}{did_you_mean(word, calls)}"
+        )
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"one of `fastgd.optimizers`, default {default}"
+
+
+def field_kind(optimizer: Optimizer, field: str) -> Number:
+    """The kind of a field of an optimizer."""
+    return Number(optimizer.hyperparameters[field].interval)
+
+
+class Slot(NamedTuple):
+    """A number that the kernel has of an option, for each run."""
+
+    name: str
+    is_whole: bool = False  # a whole number, or infinity
+
+
+class Option(NamedTuple):
+    """What is to know of an option.
+
+    One with ``slots`` is a number beside the compiled code, and may be an axis of a sweep; so may a
+    ``structure``, each value of which is compiled by itself.
+    """
+
+    default: Any
+    kind: Kind
+    doc: str
+    help: str = ""
+    panel: str = ""  # of the command's help; options without one are for Python only
+    structure: bool = False
+    feature: str = ""  # the kernel's choice that reads the numbers; any but the default needs it
+    slots: tuple[Slot, ...] = ()
+
+    @property
+    def is_axis(self) -> bool:
+        """Whether a sweep takes several values."""
+        return self.structure or bool(self.slots)
