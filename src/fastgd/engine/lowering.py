@@ -1,7 +1,7 @@
 """From checked options to what the kernel takes: a recipe of choices, and numbers for each run.
 
-The numbers of a run stand in one row: those of the options in the order of their
-declarations, then those of the optimizer. Its integers stand in another: the kernel's own, then those of the options.
+The numbers of a run stand in one row: those of the options in the order of their declarations, then
+those of the optimizer. Its integers stand in another: the kernel's own, then those of the options.
 Each has its place there by this module alone; the kernel finds it in the choice that reads it.
 """
 
@@ -17,7 +17,6 @@ from fastgd.arguments.options import Method
 from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.language.choice import Choice, Features
 from fastgd.optimizers import ALL, Optimizer
-
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
 _REAL = [(feature, slot.name) for feature, slot in _SLOTS if not slot.is_whole]
