@@ -60,7 +60,7 @@ def test_tiles_fill_whole_registers(width, widest):
             assert shapes.wide.units == 4
         assert (shapes.wide_row.rows, shapes.wide_row.units) == (1, shapes.wide.units)
         assert (shapes.narrow.units, shapes.narrow_row.units, shapes.narrow_row.rows) == (1, 1, 1)
-        assert (shapes.one.rows, shapes.one.units) == (1, 1)
+        assert (shapes.scalar.rows, shapes.scalar.units) == (1, 1)
 
 
 def test_pieces_pass_through_the_sigmoid_in_four_registers(width):

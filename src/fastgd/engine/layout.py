@@ -86,29 +86,30 @@ class Layout:
         draft = cls(network, runs, samples, ROWS, recipe, batch, window)
         padded = up(batch or samples, ROWS)
         if recipe.batch_norm is not None or recipe.batches.name == "adaptive":
-            return replace(draft, group=padded)  # they look at a whole batch
-        fitting = GROUP_BYTES // (16 * sum(draft._rows) + 8 * network.sizes[0])
+            return replace(draft, group=padded)  # they need a whole batch
+        fitting = GROUP_BYTES // (16 * sum(draft._strides) + 8 * network.sizes[0])
         group = max(GROUP_SAMPLES, fitting // ROWS * ROWS)
         return replace(draft, group=min(up(samples, ROWS), group))
 
     @property
-    def _rows(self) -> list[int]:
+    def _strides(self) -> list[int]:
         """For each layer the distance from one sample's activations to the next."""
         *hidden, outputs = self.network.sizes[1:]
-        rows = [(units + self.network.bias) * self.runs for units in hidden] + [outputs * self.runs]
-        return [row + LINE if row % PAGE == 0 else row for row in rows]
+        units = [*(units + self.network.bias for units in hidden), outputs]
+        strides = [count * self.runs for count in units]
+        return [stride + LINE if stride % PAGE == 0 else stride for stride in strides]
 
     @property
     def _starts(self) -> list[int]:
         """For each layer where its weights begin; the last entry is where they all end."""
         starts = [0]
-        for rows, outputs in self.network.panels:
+        for rows, outputs in self.network.matrices:
             starts.append(starts[-1] + up(rows * outputs * self.runs, LINE))
         return starts
 
     @property
     def _activations(self) -> int:
-        return sum(up(self.group * row, LINE) for row in self._rows)
+        return sum(up(self.group * stride, LINE) for stride in self._strides)
 
     @property
     def parameters(self) -> int:
@@ -232,7 +233,7 @@ class Layout:
                 watch=self.parameters,
                 scale=start + inputs * outputs * self.runs,
                 units=units,
-                row=self._rows[k],
+                stride=self._strides[k],
                 deltas=self._activations,
                 preactivation=2 * self._activations,
                 full_inputs=below // ROWS * ROWS,
@@ -242,7 +243,7 @@ class Layout:
                 is_output=k == self.network.layers - 1,
             )
             table.append(layer)
-            units += up(self.group * layer.row, LINE)
+            units += up(self.group * layer.stride, LINE)
         return np.array(table, dtype=np.int64)
 
     def allocate(self, blocks: int, records: int) -> Block:
@@ -264,8 +265,8 @@ class Layout:
         """The input that a bias is the weight of, after the units of each hidden layer."""
         for row in self.table[:-1]:
             layer = Layer(*row)
-            values = numbers[:, layer.units : layer.units + self.group * layer.row]
-            ones = values.reshape(len(numbers), self.group, layer.row)
+            values = numbers[:, layer.units : layer.units + self.group * layer.stride]
+            ones = values.reshape(len(numbers), self.group, layer.stride)
             ones[:, :, layer.outputs * self.runs : (layer.outputs + 1) * self.runs] = 1.0
 
     def load(
@@ -352,7 +353,7 @@ class Layout:
         real = self._by_lane(numbers[:, self.parameters : self.kept])
         whole = self._by_lane(integers)
         watch = np.empty((len(real), self.watched))
-        for name in ("SMALLEST_AT", "LOOKS"):
+        for name in ("SMALLEST_AT", "ERROR_COUNT"):
             watch[:, getattr(summaries, name)] = whole[:, getattr(slots, name)]
         for name in ("SMALLEST", "FIRST", "ERROR_SUM", "INVERSE_SUM"):
             watch[:, getattr(summaries, name)] = real[:, getattr(slots, name)]
@@ -367,15 +368,15 @@ class Layout:
     def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
         """View (group, units) of a single run: what layer k of weights led to in the last pass."""
         layer = Layer(*self.table[k])
-        values = block.numbers[0, layer.units : layer.units + self.group * layer.row]
-        return values.reshape(self.group, layer.row)[:, : layer.outputs]
+        values = block.numbers[0, layer.units : layer.units + self.group * layer.stride]
+        return values.reshape(self.group, layer.stride)[:, : layer.outputs]
 
     def _layers(self, array: NDArray[Any]) -> list[NDArray[Any]]:
         """Views (blocks, rows * outputs, R) of each layer's part."""
-        panels = zip(self._starts, self.network.panels, strict=False)
+        matrices = zip(self._starts, self.network.matrices, strict=False)
         return [
             array[:, start : start + rows * outputs * self.runs].reshape(len(array), -1, self.runs)
-            for start, (rows, outputs) in panels
+            for start, (rows, outputs) in matrices
         ]
 
     def _gather(self, array: NDArray[Any]) -> NDArray[Any]:

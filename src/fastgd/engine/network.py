@@ -46,7 +46,7 @@ class Network:
         return self.batch_norm and k < self.layers - 1
 
     @cached_property
-    def panels(self) -> list[tuple[int, int]]:
+    def matrices(self) -> list[tuple[int, int]]:
         """(rows, outputs) of each layer: inputs, a bias, and statistics."""
         return [
             (inputs + self.bias + STATISTICS * self.normalises(k), outputs)
@@ -56,7 +56,7 @@ class Network:
     @property
     def parameters(self) -> int:
         """Numbers in a row."""
-        return sum(rows * outputs for rows, outputs in self.panels)
+        return sum(rows * outputs for rows, outputs in self.matrices)
 
     @cached_property
     def counted(self) -> Any:
@@ -65,7 +65,7 @@ class Network:
             return slice(None)
         kinds = [
             np.arange(rows * outputs) < (self.sizes[k] + self.bias) * outputs
-            for k, (rows, outputs) in enumerate(self.panels)
+            for k, (rows, outputs) in enumerate(self.matrices)
         ]
         return np.concatenate(kinds)
 
@@ -94,15 +94,15 @@ class Network:
         """Take a row apart."""
         weights, biases, normalization = [], [], []
         at = 0
-        for k, (rows, outputs) in enumerate(self.panels):
+        for k, (rows, outputs) in enumerate(self.matrices):
             inputs = self.sizes[k]
-            panel = row[at : at + rows * outputs].reshape(rows, outputs)
+            matrix = row[at : at + rows * outputs].reshape(rows, outputs)
             at += rows * outputs
-            weights.append(panel[:inputs])
+            weights.append(matrix[:inputs])
             if self.bias:
-                biases.append(panel[inputs])
+                biases.append(matrix[inputs])
             if self.normalises(k):
-                normalization.append(tuple(panel[rows - STATISTICS :]))
+                normalization.append(tuple(matrix[rows - STATISTICS :]))
         return Parts(tuple(weights), tuple(biases), tuple(normalization))
 
     def row(self, parts: Parts) -> NDArray[np.float64]:

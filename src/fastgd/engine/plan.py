@@ -20,10 +20,10 @@ from fastgd.engine.session import CHUNK_SECONDS, Runs, Session
 WAVE_BYTES = 64 * 1024**2
 """Blocks that are in the kernel's hands at a time take no more than this, or one per thread."""
 
-LOOKS = 32
+CALLS = 32
 """Calls of the kernel for a run whose neighbours may be over early ..."""
 
-LOOK_SECONDS = 1e-3
+CALL_SECONDS = 1e-3
 """... but none is shorter than this."""
 
 BLOCKS_PER_THREAD = 16
@@ -282,8 +282,8 @@ class Plan:
         """Iterations of the next call: fewer where runs that are over could make room."""
         if self.layout.recipe.watch is None or blocks == 1:
             return int(speed * CHUNK_SECONDS)
-        shortest = int(speed * LOOK_SECONDS)
-        return min(int(speed * CHUNK_SECONDS), max(shortest, self.task.iterations // LOOKS))
+        shortest = int(speed * CALL_SECONDS)
+        return min(int(speed * CHUNK_SECONDS), max(shortest, self.task.iterations // CALLS))
 
     def _collect(
         self, runs: Runs, lanes: NDArray[np.int64], owners: NDArray[np.int64], trained: Trained

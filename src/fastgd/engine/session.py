@@ -27,7 +27,7 @@ from fastgd.engine.layout import Layout, pad, up
 from fastgd.engine.lowering import NEVER, PATIENCE, TOLERANCE, Column, Values, choice_of, recipe_of
 from fastgd.engine.network import Network
 from fastgd.kernel import calls
-from fastgd.kernel.block import SEED, Block, Data, Schedule
+from fastgd.kernel.block import SEED, Block, Data, Span
 from fastgd.kernel.grid import Grid
 from fastgd.kernel.lanes import ROWS, runs_side_by_side
 from fastgd.kernel.language.choice import Choice
@@ -149,10 +149,10 @@ class Session:
             runs=self.layout.data_runs,
         )
 
-    def _schedule(self, first: int, last: int) -> Schedule:
+    def _span(self, first: int, last: int) -> Span:
         weight = self.method.sample_weight
         total = len(self.X) if weight is None else float(weight.sum())
-        return Schedule(
+        return Span(
             first=first,
             last=last,
             iterations=self.iterations,
@@ -171,8 +171,8 @@ class Session:
     def _call(self, block: Block, first: int, last: int) -> calls.Call:
         """What a call of the kernel takes."""
         layout = self.layout
-        schedule = self._schedule(first, last)
-        return calls.Call(layout.shapes, layout.recipe, self._data, layout.table, block, schedule)
+        span = self._span(first, last)
+        return calls.Call(layout.shapes, layout.recipe, self._data, layout.table, block, span)
 
     def load(
         self,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Columns of what is kept of the errors of a run.
-SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, LOOKS = range(6)
+SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, ERROR_COUNT = range(6)
 RECENT = 6  # the last ones, in a ring
 
 
@@ -15,17 +15,17 @@ def summarise(watch: NDArray[np.float64], window: int) -> tuple[NDArray[Any], ..
 
     ``watch`` has (n, RECENT + window) numbers.
     """
-    looks = watch[:, LOOKS].astype(np.int64)
-    seen = np.minimum(looks, window)
+    count = watch[:, ERROR_COUNT].astype(np.int64)
+    seen = np.minimum(count, window)
     total = np.zeros(len(watch))
     rows = np.arange(len(watch))
-    for back in range(min(window, int(looks.max())), 0, -1):  # oldest first, in a fixed order
-        error = watch[rows, RECENT + (looks - back) % window]
+    for back in range(min(window, int(count.max())), 0, -1):  # oldest first, in a fixed order
+        error = watch[rows, RECENT + (count - back) % window]
         total += np.where(back <= seen, error, 0.0)
     with np.errstate(all="ignore"):
         tail = total / seen / watch[:, FIRST]
     return (
-        np.where(looks > 0, watch[:, SMALLEST], np.inf),
+        np.where(count > 0, watch[:, SMALLEST], np.inf),
         watch[:, SMALLEST_AT].astype(np.int64),
         tail,
         watch[:, ERROR_SUM].copy(),

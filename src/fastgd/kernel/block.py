@@ -1,4 +1,4 @@
-"""What the kernel is handed: tiles, a recipe, samples, layers, a block of runs, a schedule.
+"""What the kernel is handed: tiles, a recipe, samples, layers, a block of runs, a span.
 
 Letters as in :mod:`fastgd.kernel.descent`: N samples, D inputs and H outputs of a layer, K layers,
 P parameters, R runs side by side.
@@ -7,7 +7,7 @@ P parameters, R runs side by side.
 from typing import Any, NamedTuple
 
 from fastgd.kernel.language.choice import Choice, Features, markers
-from fastgd.kernel.language.record import Bytes, Floats, Integers, table_of
+from fastgd.kernel.language.structs import Bytes, Floats, Integers, table_of
 from fastgd.kernel.language.tile import Shape
 
 
@@ -17,7 +17,7 @@ class Shapes(NamedTuple):
 
     A layer's units are worked off in wide tiles, then in narrow ones of one unit. ``row`` is the
     same tile with one row, ``piece`` as many rows as can pass through the sigmoid without spilling
-    registers, or None if the whole tile can. ``one`` is one number per run; ``data`` has as many
+    registers, or None if the whole tile can. ``scalar`` is one number per run; ``data`` has as many
     runs as the samples have: 1 unless each run draws its own.
     """
 
@@ -27,7 +27,7 @@ class Shapes(NamedTuple):
     narrow: Shape
     narrow_row: Shape
     narrow_piece: Shape | None
-    one: Shape
+    scalar: Shape
     data: Shape
 
 
@@ -45,7 +45,7 @@ class Recipe(NamedTuple):
     loss: Choice
     batch_norm: Choice | None
     batches: Choice  # "all" samples, or batches of them in "epochs" or "adaptive"
-    watch: Choice | None  # errors between the recorded ones are looked at
+    watch: Choice | None  # errors between the recorded ones are watched
     separate: Choice | None  # errors are measured apart from the training
     path: Choice | None  # weights are recorded with the errors
     loss_value: Choice | None  # the loss is summed up, not only its derivative
@@ -53,7 +53,7 @@ class Recipe(NamedTuple):
 
 
 # Integers that each run has of its own, in Block.integers: (R,) each; those of options follow.
-SEED, SMALLEST_AT, LOOKS = range(3)
+SEED, SMALLEST_AT, ERROR_COUNT = range(3)
 OPTIONS = 3
 
 # What is kept of the errors beside SMALLEST_AT and LOOKS, from Layer.watch on: (R,) each.
@@ -92,7 +92,7 @@ class Layer(NamedTuple):
     watch: int  # where the numbers about errors begin
     scale: int  # where its parameters of batch normalisation begin
     units: int  # where its (N of a group, H, R) activations begin
-    row: int  # from one sample's activations to the next
+    stride: int  # from one sample's activations to the next
     deltas: int  # from an activation to its delta
     preactivation: int  # from an activation to its unit's input, where that is kept
     full_inputs: int  # inputs that fill whole tiles of rows
@@ -105,7 +105,7 @@ class Layer(NamedTuple):
 class Block(NamedTuple):
     """R runs side by side: all that changes while they train."""
 
-    numbers: Floats  # weights (P * R), errors looked at, values, states, units: see Layer
+    numbers: Floats  # weights (P * R), errors watched, values, states, units: see Layer
     integers: Integers  # those of each run, (R,) each
     signs: Bytes  # (P * R): 1 if the last update was positive
     recent: Bytes  # (P * R): direction changes since the last flush
@@ -116,7 +116,7 @@ class Block(NamedTuple):
     ended: Integers  # (R,): the updates of a run that is over, or -1
     outcome: Integers  # (R,): how it ended
     final: Floats  # (R,): its last error
-    kept: Floats  # its weights and errors looked at, as in numbers
+    kept: Floats  # its weights and errors watched, as in numbers
     kept_integers: Integers  # its integers
     kept_changes: Integers  # (P * R): its direction changes
     scratch: Floats  # (2, R) flat: room to look at what has just ended
@@ -128,7 +128,7 @@ class Block(NamedTuple):
     drawn: Floats  # (N, R) flat: squared norms of what was drawn of each sample, summed up
 
 
-class Schedule(NamedTuple):
+class Span(NamedTuple):
     """What a call runs: iterations first to last; number ``iterations`` only measures the error."""
 
     first: int
@@ -139,15 +139,15 @@ class Schedule(NamedTuple):
     values: float  # weight of all samples * outputs
     samples: int  # without padding
     batch: int  # samples of a batch
-    epoch: int  # iterations of an epoch; the errors are looked at once in it
+    epoch: int  # iterations of an epoch; the errors are watched once in it
     window: int  # recent errors that are kept
     kept: int  # numbers that are put away when a run is over
     shuffle: int  # 1 to shuffle the samples once per epoch
     shuffle_seed: int
 
 
-# Inside a kernel: what encode() made of the above, as records.
-all_data, all_layers, all_blocks, all_schedules = map(table_of, (Data, Layer, Block, Schedule))
+# Inside a kernel: what encode() made of the above, as structs.
+all_data, all_layers, all_blocks, all_spans = map(table_of, (Data, Layer, Block, Span))
 
 
 class Samples(NamedTuple):
@@ -155,7 +155,7 @@ class Samples(NamedTuple):
 
     values: Any  # a buffer
     start: int
-    row: int  # from one sample to the next
+    stride: int  # from one sample to the next
 
 
 class Group(NamedTuple):

@@ -9,11 +9,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.kernel.block import Block, Data, Recipe, Schedule, Shapes
+from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span
 from fastgd.kernel.descent import descend, descend_all, entry_of, handle_of
 from fastgd.kernel.forking import ForkSafeLock
 from fastgd.kernel.grid import Grid, measure, measure_all
-from fastgd.kernel.language.record import encode
+from fastgd.kernel.language.structs import encode
 from fastgd.kernel.program import BLOCK, Code, evaluators
 from fastgd.kernel.rolling import (
     Balls,
@@ -72,7 +72,7 @@ class Call(NamedTuple):
     data: Data
     layers: NDArray[np.int64]  # a row per layer, see Layer
     blocks: Block  # a leading axis of blocks on every array
-    schedule: Schedule
+    span: Span
 
     @property
     def facts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -82,11 +82,11 @@ class Call(NamedTuple):
     @property
     def handle(self) -> Any:
         """What calls the code for it in a kernel; compiled, or from the cache if it is there."""
-        return handle_of(self.shapes, self.recipe, *self.facts, 0, encode(self.schedule))
+        return handle_of(self.shapes, self.recipe, *self.facts, 0, encode(self.span))
 
 
 def train_blocks(call: Call, threads: int) -> None:
-    """Run all blocks through the schedule on so many threads at most.
+    """Run all blocks through the span on so many threads at most.
 
     A forked child has none of its parent's threads, and GNU OpenMP ends a child that asks for them:
     there the blocks run one after the other, to the same bits.
@@ -94,14 +94,14 @@ def train_blocks(call: Call, threads: int) -> None:
     _check_arithmetic()
     count = len(call.blocks.numbers)
     threads = _allowed(threads, count)
-    facts, schedule = call.facts, encode(call.schedule)
+    facts, span = call.facts, encode(call.span)
     if threads == 1:
         for b in range(count):
-            descend(call.shapes, call.recipe, *facts, b, schedule)
+            descend(call.shapes, call.recipe, *facts, b, span)
         return
     compiled = call.handle
     with _started(threads):
-        descend_all(compiled, *facts, schedule)
+        descend_all(compiled, *facts, span)
 
 
 def measure_grid(call: Call, grid: Grid, threads: int) -> None:
@@ -109,7 +109,7 @@ def measure_grid(call: Call, grid: Grid, threads: int) -> None:
     _check_arithmetic()
     count = len(call.blocks.numbers)
     threads = _allowed(threads, count)
-    arguments = call.handle, *call.facts, encode(call.schedule), encode(grid)
+    arguments = call.handle, *call.facts, encode(call.span), encode(grid)
     if threads == 1:
         for b in range(count):
             measure(*arguments, b)
@@ -119,13 +119,13 @@ def measure_grid(call: Call, grid: Grid, threads: int) -> None:
 
 
 def bind(call: Call) -> Callable[[], None]:
-    """Return what runs the only block through the schedule, and run it once.
+    """Return what runs the only block through the span, and run it once.
 
     Numba's dispatcher looks up the types of all arguments at every call: 55 us. This call has them
     already: 0.7 us.
     """
     train_blocks(call, threads=1)
-    arguments = call.shapes, call.recipe, *call.facts, 0, encode(call.schedule)
+    arguments = call.shapes, call.recipe, *call.facts, 0, encode(call.span)
     entry = entry_of(*arguments)
 
     def again(_alive: object = call) -> None:

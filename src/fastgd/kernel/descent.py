@@ -32,7 +32,7 @@ division behind a condition stays inside. So the first group of samples has no c
 
 from numba import njit, prange, typeof
 
-from fastgd.kernel.block import Group, Samples, all_blocks, all_data, all_layers, all_schedules
+from fastgd.kernel.block import Group, Samples, all_blocks, all_data, all_layers, all_spans
 from fastgd.kernel.iteration.batch_norm import normalise, normalise_back
 from fastgd.kernel.iteration.batches import draw_batch, learn_chances, new_order, next_batch
 from fastgd.kernel.iteration.errors import (
@@ -40,7 +40,7 @@ from fastgd.kernel.iteration.errors import (
     all_over,
     end_by_overflow,
     is_watched,
-    look,
+    observe,
     record_of,
 )
 from fastgd.kernel.iteration.layers import back, forward, gradient
@@ -69,9 +69,9 @@ def _flush(block, keep):
 @njit(**INLINED)
 def _finish_hidden(shapes, recipe, group, block, layer, j, training):
     """What comes after the products of a hidden layer."""
-    normalise(recipe.batch_norm, shapes.one, recipe, group, block, layer, training)
+    normalise(recipe.batch_norm, shapes.scalar, recipe, group, block, layer, training)
     if training:
-        drop_units(recipe.features.dropout, shapes.one, recipe, group, block, layer, j)
+        drop_units(recipe.features.dropout, shapes.scalar, recipe, group, block, layer, j)
 
 
 @njit(**SPLICED)
@@ -81,72 +81,72 @@ def _forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
     for k in range(1, len(layers)):
         below, layer = layers[k - 1], layers[k]
         _finish_hidden(shapes, recipe, group, block, below, j, training)
-        inputs = Samples(block.numbers, below.units, below.row)
-        forward(shapes, recipe, shapes.one, inputs, data, group, block, layer)
+        inputs = Samples(block.numbers, below.units, below.stride)
+        forward(shapes, recipe, shapes.scalar, inputs, data, group, block, layer)
 
 
 @njit(**SPLICED)
 def _back_layers(shapes, recipe, layers, group, block, x):
-    overflow = zeros(shapes.one)
+    overflow = zeros(shapes.scalar)
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
         back(shapes, recipe, group, block, layer, below)
-        inputs = Samples(block.numbers, below.units, below.row)
-        overflow = overflow + gradient(shapes, recipe, shapes.one, inputs, group, block, layer)
+        inputs = Samples(block.numbers, below.units, below.stride)
+        overflow = overflow + gradient(shapes, recipe, shapes.scalar, inputs, group, block, layer)
         overflow = overflow + normalise_back(
-            recipe.batch_norm, shapes.one, recipe, group, block, below
+            recipe.batch_norm, shapes.scalar, recipe, group, block, below
         )
     bottom = layers[0]
     return overflow + gradient(shapes, recipe, shapes.data, x, group, block, bottom)
 
 
 @njit(**SPLICED)
-def _pass(shapes, recipe, data, layers, block, schedule, N, real, j, record, looking, training):
+def _pass(shapes, recipe, data, layers, block, span, N, real, j, record, measuring, training):
     """All samples of ``data`` forward and, to train, back. NaN per run that diverges, else 0."""
-    one = shapes.one
+    scalar = shapes.scalar
     bottom, top = layers[0], layers[len(layers) - 1]
-    own = runs_of(shapes.data)
-    overflow, total = zeros(one), zeros(one)
+    data_runs = runs_of(shapes.data)
+    overflow, total = zeros(scalar), zeros(scalar)
     start = 0
     while True:
-        samples = min(schedule.group, N - start)
+        samples = min(span.group, N - start)
         group = Group(start, samples, real, start == 0, start + samples == N)
-        row = bottom.inputs * own
-        x = Samples(data.X, start * row, row)
+        stride = bottom.inputs * data_runs
+        x = Samples(data.X, start * stride, stride)
         _forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
-        if looking:
-            total = add_errors(one, shapes.data, data, group, block, top, total)
-            add_losses(recipe.loss_value, one, shapes.data, recipe, data, group, block, top)
+        if measuring:
+            total = add_errors(scalar, shapes.data, data, group, block, top, total)
+            add_losses(recipe.loss_value, scalar, shapes.data, recipe, data, group, block, top)
             if group.is_last:
-                error = total / schedule.values
-                look(recipe, one, block, bottom, schedule, j, record, error)
+                error = total / span.values
+                observe(recipe, scalar, block, bottom, span, j, record, error)
         if training:
             overflow = overflow + _back_layers(shapes, recipe, layers, group, block, x)
-        start += schedule.group
+        start += span.group
         if start >= N:
             break
     return overflow
 
 
-def _samples(batches, shapes, data, layers, block, schedule, j):
+def _samples(batches, shapes, data, layers, block, span, j):
     """The samples that iteration j learns from, and how many of them are no padding."""
 
 
-def _all_samples(batches, shapes, data, layers, block, schedule, j):
-    return data, schedule.samples
+def _all_samples(batches, shapes, data, layers, block, span, j):
+    return data, span.samples
 
 
-def _samples_of_epoch(batches, shapes, data, layers, block, schedule, j):
-    if j % schedule.epoch == 0 or j == schedule.first:
-        new_order(block, schedule, j)
+def _samples_of_epoch(batches, shapes, data, layers, block, span, j):
+    if j % span.epoch == 0 or j == span.first:
+        new_order(block, span, j)
     bottom, top = layers[0], layers[len(layers) - 1]
-    return block.batch, next_batch(data, block, schedule, bottom.inputs, top.outputs, j)
+    return block.batch, next_batch(data, block, span, bottom.inputs, top.outputs, j)
 
 
-def _drawn_samples(batches, shapes, data, layers, block, schedule, j):
+def _drawn_samples(batches, shapes, data, layers, block, span, j):
     bottom, top = layers[0], layers[len(layers) - 1]
-    draw_batch(shapes.one, data, block, schedule, bottom, top.outputs, j)
-    return block.batch, schedule.batch
+    draw_batch(shapes.scalar, data, block, span, bottom, top.outputs, j)
+    return block.batch, span.batch
 
 
 dispatch(
@@ -156,16 +156,16 @@ dispatch(
 )
 
 
-def _learn_sampling(batches, one, layers, block, schedule):
+def _learn_sampling(batches, scalar, layers, block, span):
     """What follows an update."""
 
 
 dispatch(
     _learn_sampling,
-    dict.fromkeys(("all", "epochs"), lambda batches, one, layers, block, schedule: None)
+    dict.fromkeys(("all", "epochs"), lambda batches, scalar, layers, block, span: None)
     | {
-        "adaptive": lambda batches, one, layers, block, schedule: learn_chances(
-            batches, one, layers, block, schedule
+        "adaptive": lambda batches, scalar, layers, block, span: learn_chances(
+            batches, scalar, layers, block, span
         )
     },
     INLINED,
@@ -193,58 +193,56 @@ def _phases(separate):
 
 
 @cached_njit(**WHOLE)
-def descend(shapes, recipe, data, layers, blocks, b, schedule):
-    """Train block b from iteration ``schedule.first`` to ``last``; it can go on from there.
+def descend(shapes, recipe, data, layers, blocks, b, span):
+    """Train block b from iteration ``span.first`` to ``last``; it can go on from there.
 
-    The last arguments but ``b`` are what ``record.encode`` makes of such records.
+    The last arguments but ``b`` are what ``structs.encode`` makes of such named tuples.
     Nothing is allocated and nothing raised: the caller has checked everything.
     """
     data, layers, block = all_data(data)[0], all_layers(layers), all_blocks(blocks)[b]
-    schedule = all_schedules(schedule)[0]
-    one = shapes.one
+    span = all_spans(span)[0]
+    scalar = shapes.scalar
     bottom = layers[0]
     phases = _phases(recipe.separate)
     width = layers[len(layers) - 1].outputs * runs_of(shapes.data)
     all_samples, of_batch = len(data.y) // width, len(block.batch.y) // width
-    for j in range(schedule.first, schedule.last):
-        record = record_of(j, schedule, len(block.errors) // runs_of(one))
-        wanted = record >= 0 or is_watched(recipe.watch, j, schedule)
-        overflow = zeros(one)
+    for j in range(span.first, span.last):
+        record = record_of(j, span, len(block.errors) // runs_of(scalar))
+        wanted = record >= 0 or is_watched(recipe.watch, j, span)
+        overflow = zeros(scalar)
         for phase in range(phases):
-            looking = wanted and phase == 0
-            training = j < schedule.iterations and phase == phases - 1
-            if phases == 1 or looking or training:
-                source, N, real = data, all_samples, schedule.samples
+            measuring = wanted and phase == 0
+            training = j < span.iterations and phase == phases - 1
+            if phases == 1 or measuring or training:
+                source, N, real = data, all_samples, span.samples
                 if training:
-                    prepare(recipe.optimizer, one, block.numbers, bottom)
-                    source, real = _samples(
-                        recipe.batches, shapes, data, layers, block, schedule, j
-                    )
+                    prepare(recipe.optimizer, scalar, block.numbers, bottom)
+                    source, real = _samples(recipe.batches, shapes, data, layers, block, span, j)
                     N = _padded(recipe.batches, all_samples, of_batch)
-                drop_weights(recipe.features.dropconnect, one, layers, block, j, training)
+                drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
                 overflow = _pass(
-                    shapes, recipe, source, layers, block, schedule, N, real,
-                    j, record, looking, training,
+                    shapes, recipe, source, layers, block, span, N, real,
+                    j, record, measuring, training,
                 )  # fmt: skip
-        if j < schedule.iterations:
-            _learn_sampling(recipe.batches, one, layers, block, schedule)
+        if j < span.iterations:
+            _learn_sampling(recipe.batches, scalar, layers, block, span)
             if j % FLUSH == 0:
                 _flush(block, j > 0)
                 if all_over(block):
                     return
-            end_by_overflow(one, block, schedule, overflow, j + 1)
+            end_by_overflow(scalar, block, span, overflow, j + 1)
     _flush(block, True)
 
 
 @cached_njit(**PARALLEL)
-def descend_all(compiled, data, layers, blocks, schedule):
+def descend_all(compiled, data, layers, blocks, span):
     """Train all blocks on all threads.
 
     ``compiled`` is what :func:`handle_of` gives. The markers are no arguments any more once it is
     compiled, so this is the same function for all shapes and recipes.
     """
     for b in prange(len(blocks)):
-        call_compiled(compiled, (data, layers, blocks, b, schedule))
+        call_compiled(compiled, (data, layers, blocks, b, span))
 
 
 def handle_of(*arguments):

@@ -12,7 +12,7 @@ from fastgd.kernel.block import all_blocks
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import PARALLEL, UNCOUNTED
 from fastgd.kernel.language.numba_internals import call_compiled
-from fastgd.kernel.language.record import Floats, table_of
+from fastgd.kernel.language.structs import Floats, table_of
 
 
 class Grid(NamedTuple):
@@ -31,11 +31,11 @@ _all_grids = table_of(Grid)
 
 
 @cached_njit(**UNCOUNTED)
-def measure(compiled, data, layers, blocks, schedule, grid, b):
+def measure(compiled, data, layers, blocks, span, grid, b):
     """Measure block b's share of the points, R at a time; the last ones may be there twice.
 
-    ``compiled`` is what :func:`fastgd.kernel.descent.handle_of` gives, and the schedule has no
-    updates; the other arguments but ``b`` are what ``record.encode`` makes of such records.
+    ``compiled`` is what :func:`fastgd.kernel.descent.handle_of` gives, and the span has no
+    updates; the other arguments but ``b`` are what ``structs.encode`` makes of such named tuples.
     """
     points, block = _all_grids(grid)[0], all_blocks(blocks)[b]
     width, runs, count = len(points.x), len(block.ended), len(blocks)
@@ -46,13 +46,13 @@ def measure(compiled, data, layers, blocks, schedule, grid, b):
             p = min(start + r, points.last - 1)
             block.numbers[points.x_at + r] = points.x[p % width]
             block.numbers[points.y_at + r] = points.y[p // width]
-        call_compiled(compiled, (data, layers, blocks, b, schedule))
+        call_compiled(compiled, (data, layers, blocks, b, span))
         for r in range(runs):
             points.errors[min(start + r, points.last - 1)] = block.errors[r]
 
 
 @cached_njit(**PARALLEL)
-def measure_all(compiled, data, layers, blocks, schedule, grid):
+def measure_all(compiled, data, layers, blocks, span, grid):
     """Measure all points, a block on each thread."""
     for b in prange(len(blocks)):
-        measure(compiled, data, layers, blocks, schedule, grid, b)
+        measure(compiled, data, layers, blocks, span, grid, b)

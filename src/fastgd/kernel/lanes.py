@@ -81,7 +81,7 @@ def shapes_for(runs: int, widest: int, data_runs: int = 1) -> Shapes:
         narrow=narrow,
         narrow_row=Shape(1, 1, runs),
         narrow_piece=_piece(narrow, lanes),
-        one=Shape(1, 1, runs),
+        scalar=Shape(1, 1, runs),
         data=Shape(1, 1, data_runs),
     )
 

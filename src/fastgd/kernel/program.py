@@ -17,7 +17,7 @@ from fastgd.kernel.elementary import ELEMENTARY, log_term, times_slope
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, WHOLE
 from fastgd.kernel.language.numba_internals import handle
-from fastgd.kernel.language.record import Floats, Integers, table_of
+from fastgd.kernel.language.structs import Floats, Integers, table_of
 from fastgd.kernel.language.tile import constant_shape, load, runs_of, store
 
 BLOCK = 288

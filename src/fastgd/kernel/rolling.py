@@ -13,7 +13,7 @@ from numba import njit, prange, typeof, types
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
 from fastgd.kernel.language.numba_internals import call_compiled, handle
-from fastgd.kernel.language.record import Floats, Integers, table_of
+from fastgd.kernel.language.structs import Floats, Integers, table_of
 from fastgd.kernel.language.tile import (
     anywhere,
     constant_shape,
@@ -191,7 +191,7 @@ def roll_share(evaluate, evaluators, w, balls, rules):
     """Roll thread w's share of the blocks: each n-th one of n threads.
 
     ``evaluate`` is the handle of what has the signature ``program.EVALUATES``; the others but ``w``
-    are what ``record.encode`` makes of such records.
+    are what ``structs.encode`` makes of such named tuples.
     """
     threads = len(evaluators)
     blocks = (len(all_balls(balls)[0].x) + BLOCK - 1) // BLOCK

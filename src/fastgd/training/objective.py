@@ -100,7 +100,7 @@ class Objective:
         self._is_weight = flatten(
             tuple(
                 np.repeat(np.arange(rows) < inputs, outputs)
-                for inputs, (rows, outputs) in zip(network.sizes, network.panels, strict=False)
+                for inputs, (rows, outputs) in zip(network.sizes, network.matrices, strict=False)
             )
         )
 

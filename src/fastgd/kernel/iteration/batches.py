@@ -21,10 +21,10 @@ WORD = 2.0**-32
 
 
 @njit(**INLINED)
-def new_order(block, schedule, iteration):
+def new_order(block, span, iteration):
     """Put the samples in the order of the iteration's epoch."""
-    if schedule.shuffle:
-        shuffle(block.order, schedule.shuffle_seed, iteration // schedule.epoch)
+    if span.shuffle:
+        shuffle(block.order, span.shuffle_seed, iteration // span.epoch)
     else:
         for i in range(len(block.order)):
             block.order[i] = i
@@ -37,10 +37,10 @@ def _copy_sample(target, to, source, at, numbers):
 
 
 @njit(**INLINED)
-def next_batch(data, block, schedule, inputs, outputs, iteration):
+def next_batch(data, block, span, inputs, outputs, iteration):
     """Gather the iteration's batch; how many samples it has."""
-    first = iteration % schedule.epoch * schedule.batch
-    real = min(schedule.batch, schedule.samples - first)
+    first = iteration % span.epoch * span.batch
+    real = min(span.batch, span.samples - first)
     padded = len(block.batch.y) // outputs
     for n in range(padded):
         i = block.order[first + min(n, real - 1)]
@@ -56,48 +56,48 @@ def next_batch(data, block, schedule, inputs, outputs, iteration):
 
 
 @njit(**INLINED)
-def _chances(one, block, samples):
+def _chances(scalar, block, samples):
     """The softmax of tau."""
-    runs = runs_of(one)
-    largest = load(one, block.tau, 0, 0)
+    runs = runs_of(scalar)
+    largest = load(scalar, block.tau, 0, 0)
     for i in range(1, samples):
-        tau = load(one, block.tau, i * runs, 0)
+        tau = load(scalar, block.tau, i * runs, 0)
         largest = select(tau > largest, tau, largest)
-    total = zeros(one)
+    total = zeros(scalar)
     for i in range(samples):
-        below = largest - load(one, block.tau, i * runs, 0)
+        below = largest - load(scalar, block.tau, i * runs, 0)
         power = select(below > LIMIT, 0.0, exp_negative(select(below > LIMIT, LIMIT, below)))
-        store(one, block.chances, i * runs, 0, power)
+        store(scalar, block.chances, i * runs, 0, power)
         total = total + power
     for i in range(samples):
-        store(one, block.chances, i * runs, 0, load(one, block.chances, i * runs, 0) / total)
+        store(scalar, block.chances, i * runs, 0, load(scalar, block.chances, i * runs, 0) / total)
 
 
 @njit(**INLINED)
-def _pick_samples(one, block, samples, n, word):
+def _pick_samples(scalar, block, samples, n, word):
     """The n-th draw of each run: the number of samples whose cumulative chances are at most u."""
-    runs = runs_of(one)
+    runs = runs_of(scalar)
     u = numbers_of(word) * WORD
-    total, place = zeros(one), all_words(u, 0)
+    total, place = zeros(scalar), all_words(u, 0)
     for i in range(samples - 1):
-        total = total + load(one, block.chances, i * runs, 0)
+        total = total + load(scalar, block.chances, i * runs, 0)
         place = place + choose(total > u, 0, 1)
     store_words(block.draws, n * runs, place)
 
 
 @njit(**INLINED)
-def draw_batch(one, data, block, schedule, layer, outputs, iteration):
+def draw_batch(scalar, data, block, span, layer, outputs, iteration):
     """Draw the iteration's batch for each run, weighted so that its gradient is not biased."""
-    runs, samples = runs_of(one), schedule.samples
-    _chances(one, block, samples)
-    seed = integer(one, block, SEED)
+    runs, samples = runs_of(scalar), span.samples
+    _chances(scalar, block, samples)
+    seed = integer(scalar, block, SEED)
     padded = len(block.draws) // runs
     for n in range(0, padded, 4):
-        w0, w1, w2, w3 = random_words(one, seed, n // 4, 0, DRAW, iteration)
-        _pick_samples(one, block, samples, n, w0)
-        _pick_samples(one, block, samples, n + 1, w1)
-        _pick_samples(one, block, samples, n + 2, w2)
-        _pick_samples(one, block, samples, n + 3, w3)
+        w0, w1, w2, w3 = random_words(scalar, seed, n // 4, 0, DRAW, iteration)
+        _pick_samples(scalar, block, samples, n, w0)
+        _pick_samples(scalar, block, samples, n + 1, w1)
+        _pick_samples(scalar, block, samples, n + 2, w2)
+        _pick_samples(scalar, block, samples, n + 3, w3)
     for n in range(padded):
         for r in range(runs):
             i = block.draws[n * runs + r]
@@ -109,51 +109,51 @@ def draw_batch(one, data, block, schedule, layer, outputs, iteration):
             for h in range(outputs):
                 to, at = (n * outputs + h) * runs + r, (i * outputs + h) * runs + r
                 block.batch.y[to] = data.y[at]
-                weight = data.importance[at] / chance if n < schedule.batch else 0.0
+                weight = data.importance[at] / chance if n < span.batch else 0.0
                 block.batch.importance[to] = weight
 
 
 @njit(**INLINED)
-def _square_norm(one, values, at, count):
-    runs = runs_of(one)
-    total = zeros(one)
+def _square_norm(scalar, values, at, count):
+    runs = runs_of(scalar)
+    total = zeros(scalar)
     for i in range(count):
-        x = load(one, values, at + i * runs, 0)
+        x = load(scalar, values, at + i * runs, 0)
         total = fma(x, x, total)
     return total
 
 
 @njit(**INLINED)
-def _gradient_norm(one, layers, block, n):
+def _gradient_norm(scalar, layers, block, n):
     """Squared norm of the gradient of the n-th sample of the batch alone."""
-    runs = runs_of(one)
+    runs = runs_of(scalar)
     bottom = layers[0]
-    inputs = _square_norm(one, block.batch.X, n * bottom.inputs * runs, bottom.inputs)
-    total = zeros(one)
+    inputs = _square_norm(scalar, block.batch.X, n * bottom.inputs * runs, bottom.inputs)
+    total = zeros(scalar)
     for k in range(len(layers)):
         layer = layers[k]
-        at = layer.units + n * layer.row
-        deltas = _square_norm(one, block.numbers, at + layer.deltas, layer.outputs)
+        at = layer.units + n * layer.stride
+        deltas = _square_norm(scalar, block.numbers, at + layer.deltas, layer.outputs)
         total = fma(inputs, deltas, total)
         if not layer.is_output:
             above = layers[k + 1]
-            inputs = _square_norm(one, block.numbers, at, above.inputs)
+            inputs = _square_norm(scalar, block.numbers, at, above.inputs)
     return total
 
 
 @njit(**INLINED)
-def _rest(one, values, samples, total):
+def _rest(scalar, values, samples, total):
     """Return the sum of all values but one, if that one is above half the total."""
-    runs = runs_of(one)
-    rest = zeros(one)
+    runs = runs_of(scalar)
+    rest = zeros(scalar)
     for i in range(samples):
-        x = load(one, values, i * runs, 0)
+        x = load(scalar, values, i * runs, 0)
         rest = rest + select(x > 0.5 * total, 0.0, x)
     return rest
 
 
 @njit(**INLINED)
-def learn_chances(batches, one, layers, block, schedule):
+def learn_chances(batches, scalar, layers, block, span):
     """Move tau along the gradient of the variance: samples with large gradients come up oftener.
 
     With g_i the squared norms of what was drawn of sample i, and G of all draws, tau_i moves by
@@ -161,24 +161,26 @@ def learn_chances(batches, one, layers, block, schedule):
     the two parts. So it is written as g_i * (1 - q_i) - q_i * (G - g_i), and what 1 or G is without
     a sample that has more than half of it is a sum over the others.
     """
-    runs, samples = runs_of(one), schedule.samples
-    rate = value(one, block.numbers, layers[0], batches.sampling_rate) / schedule.batch
+    runs, samples = runs_of(scalar), span.samples
+    rate = value(scalar, block.numbers, layers[0], batches.sampling_rate) / span.batch
     for i in range(samples):
-        store(one, block.drawn, i * runs, 0, zeros(one))
-    total = zeros(one)
-    for n in range(schedule.batch):
-        norm = _gradient_norm(one, layers, block, n)
+        store(scalar, block.drawn, i * runs, 0, zeros(scalar))
+    total = zeros(scalar)
+    for n in range(span.batch):
+        norm = _gradient_norm(scalar, layers, block, n)
         total = total + norm
-        store(one, block.scratch, 0, 0, norm)
+        store(scalar, block.scratch, 0, 0, norm)
         for r in range(runs):
             i = block.draws[n * runs + r]
             block.drawn[i * runs + r] += block.scratch[r]
-    rest_of_one = _rest(one, block.chances, samples, 1.0)
-    rest_of_total = _rest(one, block.drawn, samples, total)
+    rest_of_one = _rest(scalar, block.chances, samples, 1.0)
+    rest_of_total = _rest(scalar, block.drawn, samples, total)
     for i in range(samples):
-        chance = load(one, block.chances, i * runs, 0)
-        drawn = load(one, block.drawn, i * runs, 0)
+        chance = load(scalar, block.chances, i * runs, 0)
+        drawn = load(scalar, block.drawn, i * runs, 0)
         others_chance = select(chance > 0.5, rest_of_one, 1.0 - chance)
         others_drawn = select(drawn > 0.5 * total, rest_of_total, total - drawn)
         change = drawn * others_chance - chance * others_drawn
-        store(one, block.tau, i * runs, 0, fma(rate, change, load(one, block.tau, i * runs, 0)))
+        store(
+            scalar, block.tau, i * runs, 0, fma(rate, change, load(scalar, block.tau, i * runs, 0))
+        )

@@ -79,27 +79,29 @@ def trimmed(trimming, shape, delta, numbers, layer):
 
 
 @njit(**INLINED)
-def _finish(shape, recipe, layout, a, data, target, block, layer, at):
+def _finish(shape, recipe, stored, a, data, target, block, layer, at):
     """Store what the units make of their inputs, in the last layer also its delta."""
     if recipe.batch_norm is not None and not layer.is_output:
-        store(shape, block.numbers, at, layer.row, a)
+        store(shape, block.numbers, at, layer.stride, a)
         return
     v = activation(recipe.activation, recipe.output, layer, a)
-    store(shape, block.numbers, at, layer.row, v)
+    store(shape, block.numbers, at, layer.stride, v)
     if layer.is_output:
-        keep_input(recipe.loss_value, shape, block.numbers, at + layer.preactivation, layer.row, a)
-        own = runs_of(layout)
-        target, row = target * own, layer.outputs * own
-        miss = load_data(shape, layout, data.y, target, row) - v
+        keep_input(
+            recipe.loss_value, shape, block.numbers, at + layer.preactivation, layer.stride, a
+        )
+        data_runs = runs_of(stored)
+        target, stride = target * data_runs, layer.outputs * data_runs
+        miss = load_data(shape, stored, data.y, target, stride) - v
         delta = loss_delta(recipe.loss, recipe.output, miss, v)
-        delta = delta * load_data(shape, layout, data.importance, target, row)
+        delta = delta * load_data(shape, stored, data.importance, target, stride)
         delta = trimmed(recipe.features.trimming, shape, delta, block.numbers, layer)
-        store(shape, block.numbers, at + layer.deltas, layer.row, delta)
+        store(shape, block.numbers, at + layer.deltas, layer.stride, delta)
 
 
 @njit(**INLINED)
 def _forward_tiles(
-    shape, piece, recipe, layout, of_data, inputs, data, group, block, layer, begin, end
+    shape, piece, recipe, stored, of_data, inputs, data, group, block, layer, begin, end
 ):
     """Values of the units from begin to end: activation(inputs @ weights)."""
     runs = runs_of(shape)
@@ -109,51 +111,51 @@ def _forward_tiles(
         h = begin
         while h < end:
             a = zeros(shape)
-            i = opaque(inputs.start + n * inputs.row)
+            i = opaque(inputs.start + n * inputs.stride)
             j = opaque(layer.effective + h * runs)
             for _ in range(D):
-                x = rows(shape, layout, values, i, inputs.row)
+                x = rows(shape, stored, values, i, inputs.stride)
                 a = fma(x, panel(shape, numbers, j), a)
-                i += runs_of(layout)
+                i += runs_of(stored)
                 j += H * runs
-            at = opaque(layer.units + n * layer.row + h * runs)
+            at = opaque(layer.units + n * layer.stride + h * runs)
             target = opaque((group.start + n) * H + h)
             if piece is None:
                 _finish(shape, recipe, of_data, a, data, target, block, layer, at)
             else:
-                store(shape, numbers, at, layer.row, a)
+                store(shape, numbers, at, layer.stride, a)
                 for _ in range(0, rows_of(shape), rows_of(piece)):
-                    a = load(piece, numbers, at, layer.row)
+                    a = load(piece, numbers, at, layer.stride)
                     _finish(piece, recipe, of_data, a, data, target, block, layer, at)
-                    at += rows_of(piece) * layer.row
+                    at += rows_of(piece) * layer.stride
                     target += rows_of(piece) * H
             h += units_of(shape)
         n += rows_of(shape)
 
 
 @njit(**SPLICED)
-def forward(shapes, recipe, layout, inputs, data, group, block, layer):
+def forward(shapes, recipe, stored, inputs, data, group, block, layer):
     """A group's values of a layer from those of the layer below."""
     _forward_tiles(
-        shapes.wide, shapes.wide_piece, recipe, layout, shapes.data, inputs, data, group, block,
+        shapes.wide, shapes.wide_piece, recipe, stored, shapes.data, inputs, data, group, block,
         layer, 0, layer.wide_outputs,
     )  # fmt: skip
     _forward_tiles(
-        shapes.narrow, shapes.narrow_piece, recipe, layout, shapes.data, inputs, data, group, block,
+        shapes.narrow, shapes.narrow_piece, recipe, stored, shapes.data, inputs, data, group, block,
         layer, layer.wide_outputs, layer.outputs,
     )  # fmt: skip
 
 
 @njit(**INLINED)
-def _slope_of(dropout, activation, shape, numbers, at, deltas, row):
+def _slope_of(dropout, activation, shape, numbers, at, deltas, stride):
     """The slope of hidden units; dropout has left it where the delta goes."""
     if dropout is None:
-        return slope(activation, load(shape, numbers, at, row))
-    return load(shape, numbers, at + deltas, row)
+        return slope(activation, load(shape, numbers, at, stride))
+    return load(shape, numbers, at + deltas, stride)
 
 
 @njit(**INLINED)
-def _back_tiles(shape, recipe, layout, group, block, layer, below, begin, end):
+def _back_tiles(shape, recipe, stored, group, block, layer, below, begin, end):
     """Deltas of the layer below, units from begin to end: (delta @ weights.T) * slope."""
     runs = runs_of(shape)
     numbers, deltas, H = block.numbers, layer.deltas, layer.outputs
@@ -162,19 +164,19 @@ def _back_tiles(shape, recipe, layout, group, block, layer, below, begin, end):
         d = begin
         while d < end:
             error = zeros(shape)
-            i = opaque(layer.units + deltas + n * layer.row)
+            i = opaque(layer.units + deltas + n * layer.stride)
             j = opaque(layer.effective + d * H * runs)
             for _ in range(H):
-                delta = rows(shape, layout, numbers, i, layer.row)
+                delta = rows(shape, stored, numbers, i, layer.stride)
                 error = fma(delta, units(shape, numbers, j, H * runs), error)
                 i += runs
                 j += runs
-            at = opaque(below.units + n * below.row + d * runs)
+            at = opaque(below.units + n * below.stride + d * runs)
             change = _slope_of(
-                recipe.features.dropout, recipe.activation, shape, numbers, at, deltas, below.row
+                recipe.features.dropout, recipe.activation, shape, numbers, at, deltas, below.stride
             )
             delta = trimmed(recipe.features.trimming, shape, error * change, numbers, layer)
-            store(shape, numbers, at + deltas, below.row, delta)
+            store(shape, numbers, at + deltas, below.stride, delta)
             d += units_of(shape)
         n += rows_of(shape)
 
@@ -182,9 +184,11 @@ def _back_tiles(shape, recipe, layout, group, block, layer, below, begin, end):
 @njit(**SPLICED)
 def back(shapes, recipe, group, block, layer, below):
     """A group's deltas of the layer below from those of a layer."""
-    _back_tiles(shapes.wide, recipe, shapes.one, group, block, layer, below, 0, layer.wide_inputs)
     _back_tiles(
-        shapes.narrow, recipe, shapes.one, group, block, layer, below,
+        shapes.wide, recipe, shapes.scalar, group, block, layer, below, 0, layer.wide_inputs
+    )
+    _back_tiles(
+        shapes.narrow, recipe, shapes.scalar, group, block, layer, below,
         layer.wide_inputs, layer.units_below,
     )  # fmt: skip
 
@@ -201,77 +205,77 @@ def _penalised(penalty, shape, g, w, numbers, layer):
 
 
 @njit(**INLINED)
-def _connected(dropconnect, shape, g, numbers, at, row):
+def _connected(dropconnect, shape, g, numbers, at, stride):
     """Nothing for the weights that were dropped."""
     if dropconnect is None:
         return g
-    return g * load(shape, numbers, at, row)
+    return g * load(shape, numbers, at, stride)
 
 
 @njit(**INLINED)
-def update(shape, recipe, is_weight, g, block, at, row, layer):
+def update(shape, recipe, is_weight, g, block, at, stride, layer):
     """Count direction changes and take a step. NaN per run whose parameters overflow, else 0."""
     numbers = block.numbers
-    w = load(shape, numbers, at, row)
+    w = load(shape, numbers, at, stride)
     if is_weight:
-        g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, row)
+        g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, stride)
         g = _penalised(recipe.features.penalty, shape, g, w, numbers, layer)
-    count_changes(shape, g > 0.0, block.signs, block.recent, at, row)
-    w = step(recipe.optimizer, shape, numbers, layer, at, row, g, w)
-    store(shape, numbers, at, row, w)
+    count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
+    w = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
+    store(shape, numbers, at, stride, w)
     return fold(shape, w - w)
 
 
 @njit(**INLINED)
 def _gradient_tiles(
-    shape, one, recipe, layout, inputs, group, block, layer, first, d_end, begin, end
+    shape, scalar, recipe, stored, inputs, group, block, layer, first, d_end, begin, end
 ):
     """Minus the derivative for inputs first to d_end, units begin to end: inputs.T @ delta."""
     runs = runs_of(shape)
-    numbers, values, row = block.numbers, inputs.values, layer.outputs * runs
-    overflow = zeros(one)
+    numbers, values, stride = block.numbers, inputs.values, layer.outputs * runs
+    overflow = zeros(scalar)
     d = first
     while d < d_end:
         h = begin
         while h < end:
-            at = opaque(layer.weights + d * row + h * runs)
+            at = opaque(layer.weights + d * stride + h * runs)
             g = zeros(shape)
             if not group.is_first:
-                g = load(shape, numbers, at + layer.gradient, row)
-            i = opaque(inputs.start + d * runs_of(layout))
+                g = load(shape, numbers, at + layer.gradient, stride)
+            i = opaque(inputs.start + d * runs_of(stored))
             j = opaque(layer.units + layer.deltas + h * runs)
             for _ in range(group.samples):
-                x = rows(shape, layout, values, i, runs_of(layout))
+                x = rows(shape, stored, values, i, runs_of(stored))
                 g = fma(x, panel(shape, numbers, j), g)
-                i += inputs.row
-                j += layer.row
+                i += inputs.stride
+                j += layer.stride
             if group.is_last:
                 # Kept in a register: through memory it would chain all updates of an iteration.
                 is_weight = d < layer.units_below
-                overflow = overflow + update(shape, recipe, is_weight, g, block, at, row, layer)
+                overflow = overflow + update(shape, recipe, is_weight, g, block, at, stride, layer)
             else:
-                store(shape, numbers, at + layer.gradient, row, g)
+                store(shape, numbers, at + layer.gradient, stride, g)
             h += units_of(shape)
         d += rows_of(shape)
     return overflow
 
 
 @njit(**SPLICED)
-def gradient(shapes, recipe, layout, inputs, group, block, layer):
+def gradient(shapes, recipe, stored, inputs, group, block, layer):
     """Add a group's part to the gradient of a layer's weights; the last group updates them."""
     overflow = _gradient_tiles(
-        shapes.wide, shapes.one, recipe, layout, inputs, group, block, layer,
+        shapes.wide, shapes.scalar, recipe, stored, inputs, group, block, layer,
         0, layer.full_inputs, 0, layer.wide_outputs,
     )  # fmt: skip
     overflow = overflow + _gradient_tiles(
-        shapes.wide_row, shapes.one, recipe, layout, inputs, group, block, layer,
+        shapes.wide_row, shapes.scalar, recipe, stored, inputs, group, block, layer,
         layer.full_inputs, layer.inputs, 0, layer.wide_outputs,
     )  # fmt: skip
     overflow = overflow + _gradient_tiles(
-        shapes.narrow, shapes.one, recipe, layout, inputs, group, block, layer,
+        shapes.narrow, shapes.scalar, recipe, stored, inputs, group, block, layer,
         0, layer.full_inputs, layer.wide_outputs, layer.outputs,
     )  # fmt: skip
     return overflow + _gradient_tiles(
-        shapes.narrow_row, shapes.one, recipe, layout, inputs, group, block, layer,
+        shapes.narrow_row, shapes.scalar, recipe, stored, inputs, group, block, layer,
         layer.full_inputs, layer.inputs, layer.wide_outputs, layer.outputs,
     )  # fmt: skip

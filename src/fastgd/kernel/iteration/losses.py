@@ -45,28 +45,28 @@ dispatch(loss_of, _pick_loss, INLINED)
 
 
 @njit(**INLINED)
-def keep_input(loss_value, shape, numbers, at, row, z):
+def keep_input(loss_value, shape, numbers, at, stride, z):
     """Keep the inputs of output units."""
     if loss_value is not None:
-        store(shape, numbers, at, row, z)
+        store(shape, numbers, at, stride, z)
 
 
 @njit(**INLINED)
-def add_losses(loss_value, one, layout, recipe, data, group, block, layer):
+def add_losses(loss_value, scalar, stored, recipe, data, group, block, layer):
     """Add the losses of a group's samples, in the order of samples and outputs."""
     if loss_value is None:
         return
-    runs, own = runs_of(one), runs_of(layout)
-    total = zeros(one)
+    runs, data_runs = runs_of(scalar), runs_of(stored)
+    total = zeros(scalar)
     if not group.is_first:
-        total = load(one, block.loss, 0, 0)
+        total = load(scalar, block.loss, 0, 0)
     for n in range(min(group.samples, group.real - group.start)):
         for h in range(layer.outputs):
-            target = ((group.start + n) * layer.outputs + h) * own
-            at = layer.units + n * layer.row + h * runs
-            y = load_data(one, layout, data.y, target, 0)
-            v = load(one, block.numbers, at, 0)
-            z = load(one, block.numbers, at + layer.preactivation, 0)
-            importance = load_data(one, layout, data.importance, target, 0)
+            target = ((group.start + n) * layer.outputs + h) * data_runs
+            at = layer.units + n * layer.stride + h * runs
+            y = load_data(scalar, stored, data.y, target, 0)
+            v = load(scalar, block.numbers, at, 0)
+            z = load(scalar, block.numbers, at + layer.preactivation, 0)
+            importance = load_data(scalar, stored, data.importance, target, 0)
             total = fma(loss_of(recipe.loss, recipe.output, y, v, z), importance, total)
-    store(one, block.loss, 0, 0, total)
+    store(scalar, block.loss, 0, 0, total)

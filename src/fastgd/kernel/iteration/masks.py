@@ -12,10 +12,10 @@ from fastgd.kernel.language.words import all_words
 
 
 @njit(**INLINED)
-def random_words(one, seed, place, unit, purpose, iteration):
+def random_words(scalar, seed, place, unit, purpose, iteration):
     """Four random words for each run."""
     low, high = halves(iteration)
-    zero = zeros(one)
+    zero = zeros(scalar)
     return philox(
         all_words(zero, place),
         all_words(zero, unit),
@@ -27,67 +27,67 @@ def random_words(one, seed, place, unit, purpose, iteration):
 
 
 @njit(**INLINED)
-def _drop_unit(one, recipe, numbers, layer, at, word, limit, factor):
-    v = load(one, numbers, at, 0)
+def _drop_unit(scalar, recipe, numbers, layer, at, word, limit, factor):
+    v = load(scalar, numbers, at, 0)
     m = select(word < limit, 0.0, factor)
-    store(one, numbers, at, 0, v * m)
-    store(one, numbers, at + layer.deltas, 0, slope(recipe.activation, v) * m)
+    store(scalar, numbers, at, 0, v * m)
+    store(scalar, numbers, at + layer.deltas, 0, slope(recipe.activation, v) * m)
 
 
 @njit(**INLINED)
-def drop_units(dropout, one, recipe, group, block, layer, iteration):
+def drop_units(dropout, scalar, recipe, group, block, layer, iteration):
     """Multiply a group's hidden values by their masks; leave slope * mask where the deltas go."""
     if dropout is None:
         return
-    numbers, runs = block.numbers, runs_of(one)
-    seed = integer(one, block, SEED)
-    limit = integer(one, block, dropout.threshold)
-    factor = value(one, numbers, layer, dropout.factor)
+    numbers, runs = block.numbers, runs_of(scalar)
+    seed = integer(scalar, block, SEED)
+    limit = integer(scalar, block, dropout.threshold)
+    factor = value(scalar, numbers, layer, dropout.factor)
     purpose = 8 * layer.number + DROPOUT
     for n in range(0, group.samples, 4):
         for h in range(layer.outputs):
             place = (group.start + n) // 4
-            w0, w1, w2, w3 = random_words(one, seed, place, h, purpose, iteration)
-            at = layer.units + n * layer.row + h * runs
-            _drop_unit(one, recipe, numbers, layer, at, w0, limit, factor)
-            _drop_unit(one, recipe, numbers, layer, at + layer.row, w1, limit, factor)
-            _drop_unit(one, recipe, numbers, layer, at + 2 * layer.row, w2, limit, factor)
-            _drop_unit(one, recipe, numbers, layer, at + 3 * layer.row, w3, limit, factor)
+            w0, w1, w2, w3 = random_words(scalar, seed, place, h, purpose, iteration)
+            at = layer.units + n * layer.stride + h * runs
+            _drop_unit(scalar, recipe, numbers, layer, at, w0, limit, factor)
+            _drop_unit(scalar, recipe, numbers, layer, at + layer.stride, w1, limit, factor)
+            _drop_unit(scalar, recipe, numbers, layer, at + 2 * layer.stride, w2, limit, factor)
+            _drop_unit(scalar, recipe, numbers, layer, at + 3 * layer.stride, w3, limit, factor)
 
 
 @njit(**INLINED)
-def _drop_weight(one, numbers, layer, at, word, limit, factor):
+def _drop_weight(scalar, numbers, layer, at, word, limit, factor):
     m = select(word < limit, 0.0, factor)
-    store(one, numbers, at + layer.factors, 0, m)
-    w = load(one, numbers, at, 0)
-    store(one, numbers, at + layer.effective - layer.weights, 0, w * m)
+    store(scalar, numbers, at + layer.factors, 0, m)
+    w = load(scalar, numbers, at, 0)
+    store(scalar, numbers, at + layer.effective - layer.weights, 0, w * m)
 
 
 @njit(**INLINED)
-def drop_weights(dropconnect, one, layers, block, iteration, training):
+def drop_weights(dropconnect, scalar, layers, block, iteration, training):
     """The weights that this iteration's passes use: some dropped in training, else all of them."""
     if dropconnect is None:
         return
-    numbers, runs = block.numbers, runs_of(one)
+    numbers, runs = block.numbers, runs_of(scalar)
     for k in range(len(layers)):
         layer = layers[k]
-        seed = integer(one, block, SEED)
-        limit = integer(one, block, dropconnect.threshold)
-        factor = value(one, numbers, layer, dropconnect.factor)
+        seed = integer(scalar, block, SEED)
+        limit = integer(scalar, block, dropconnect.threshold)
+        factor = value(scalar, numbers, layer, dropconnect.factor)
         purpose = 8 * k + DROPCONNECT
-        row = layer.outputs * runs
+        stride = layer.outputs * runs
         for h in range(layer.outputs):
             at = layer.weights + h * runs
             for d in range(0, layer.units_below, 4):
-                w0, w1, w2, w3 = random_words(one, seed, d // 4, h, purpose, iteration)
-                _drop_weight(one, numbers, layer, at + d * row, w0, limit, factor)
+                w0, w1, w2, w3 = random_words(scalar, seed, d // 4, h, purpose, iteration)
+                _drop_weight(scalar, numbers, layer, at + d * stride, w0, limit, factor)
                 if d + 1 < layer.units_below:
-                    _drop_weight(one, numbers, layer, at + (d + 1) * row, w1, limit, factor)
+                    _drop_weight(scalar, numbers, layer, at + (d + 1) * stride, w1, limit, factor)
                 if d + 2 < layer.units_below:
-                    _drop_weight(one, numbers, layer, at + (d + 2) * row, w2, limit, factor)
+                    _drop_weight(scalar, numbers, layer, at + (d + 2) * stride, w2, limit, factor)
                 if d + 3 < layer.units_below:
-                    _drop_weight(one, numbers, layer, at + (d + 3) * row, w3, limit, factor)
+                    _drop_weight(scalar, numbers, layer, at + (d + 3) * stride, w3, limit, factor)
             kept = 0 if not training else layer.units_below
             for d in range(kept, layer.inputs):
-                w = load(one, numbers, at + d * row, 0)
-                store(one, numbers, at + d * row + layer.effective - layer.weights, 0, w)
+                w = load(scalar, numbers, at + d * stride, 0)
+                store(scalar, numbers, at + d * stride + layer.effective - layer.weights, 0, w)

@@ -21,65 +21,65 @@ def _blend(rho, old, new):
     return fma(rho, old, (1.0 - rho) * new)
 
 
-def _gradient_descent(optimizer, shape, numbers, layer, at, row, g, w):
+def _gradient_descent(optimizer, shape, numbers, layer, at, stride, g, w):
     return fma(units(shape, numbers, layer.alpha, 0), g, w)
 
 
-def _momentum(optimizer, shape, numbers, layer, at, row, g, w):
+def _momentum(optimizer, shape, numbers, layer, at, stride, g, w):
     mu = value(shape, numbers, layer, optimizer.mu)
     at += layer.states
-    v = fma(mu, load(shape, numbers, at, row), g)
-    store(shape, numbers, at, row, v)
+    v = fma(mu, load(shape, numbers, at, stride), g)
+    store(shape, numbers, at, stride, v)
     return fma(units(shape, numbers, layer.alpha, 0), v, w)
 
 
-def _nesterov(optimizer, shape, numbers, layer, at, row, g, w):
+def _nesterov(optimizer, shape, numbers, layer, at, stride, g, w):
     mu = value(shape, numbers, layer, optimizer.mu)
     at += layer.states
-    v = fma(mu, load(shape, numbers, at, row), g)
-    store(shape, numbers, at, row, v)
+    v = fma(mu, load(shape, numbers, at, stride), g)
+    store(shape, numbers, at, stride, v)
     return fma(units(shape, numbers, layer.alpha, 0), fma(mu, v, g), w)
 
 
-def _adagrad(optimizer, shape, numbers, layer, at, row, g, w):
+def _adagrad(optimizer, shape, numbers, layer, at, stride, g, w):
     epsilon = value(shape, numbers, layer, optimizer.epsilon)
     at += layer.states
-    s = fma(g, g, load(shape, numbers, at, row))
-    store(shape, numbers, at, row, s)
+    s = fma(g, g, load(shape, numbers, at, stride))
+    store(shape, numbers, at, stride, s)
     return fma(units(shape, numbers, layer.alpha, 0), g / (square_root(s) + epsilon), w)
 
 
-def _adadelta(optimizer, shape, numbers, layer, at, row, g, w):
+def _adadelta(optimizer, shape, numbers, layer, at, stride, g, w):
     rho = value(shape, numbers, layer, optimizer.rho)
     epsilon = value(shape, numbers, layer, optimizer.epsilon)
     at += layer.states
-    s = _blend(rho, load(shape, numbers, at, row), g * g)
-    store(shape, numbers, at, row, s)
+    s = _blend(rho, load(shape, numbers, at, stride), g * g)
+    store(shape, numbers, at, stride, s)
     at += layer.state
-    u = load(shape, numbers, at, row)
+    u = load(shape, numbers, at, stride)
     d = square_root((u + epsilon) / (s + epsilon)) * g
-    store(shape, numbers, at, row, _blend(rho, u, d * d))
+    store(shape, numbers, at, stride, _blend(rho, u, d * d))
     return fma(units(shape, numbers, layer.alpha, 0), d, w)
 
 
-def _rmsprop(optimizer, shape, numbers, layer, at, row, g, w):
+def _rmsprop(optimizer, shape, numbers, layer, at, stride, g, w):
     rho = value(shape, numbers, layer, optimizer.rho)
     epsilon = value(shape, numbers, layer, optimizer.epsilon)
     at += layer.states
-    s = _blend(rho, load(shape, numbers, at, row), g * g)
-    store(shape, numbers, at, row, s)
+    s = _blend(rho, load(shape, numbers, at, stride), g * g)
+    store(shape, numbers, at, stride, s)
     return fma(units(shape, numbers, layer.alpha, 0), g / (square_root(s) + epsilon), w)
 
 
-def _adam(optimizer, shape, numbers, layer, at, row, g, w):
+def _adam(optimizer, shape, numbers, layer, at, stride, g, w):
     beta1 = value(shape, numbers, layer, optimizer.beta1)
     beta2 = value(shape, numbers, layer, optimizer.beta2)
     at += layer.states
-    m = _blend(beta1, load(shape, numbers, at, row), g)
-    store(shape, numbers, at, row, m)
+    m = _blend(beta1, load(shape, numbers, at, stride), g)
+    store(shape, numbers, at, stride, m)
     at += layer.state
-    s = _blend(beta2, load(shape, numbers, at, row), g * g)
-    store(shape, numbers, at, row, s)
+    s = _blend(beta2, load(shape, numbers, at, stride), g * g)
+    store(shape, numbers, at, stride, s)
     # alpha / c1 * m / (sqrt(s) / c2 + epsilon), with a division less: see _corrections.
     factor = value(shape, numbers, layer, optimizer.factor)
     epsilon = value(shape, numbers, layer, optimizer.corrected_epsilon)
@@ -87,32 +87,32 @@ def _adam(optimizer, shape, numbers, layer, at, row, g, w):
     return fma(alpha, m / (square_root(s) + epsilon), w)
 
 
-def _corrections(optimizer, one, numbers, layer):
+def _corrections(optimizer, scalar, numbers, layer):
     """For the next update: c2 / c1 and epsilon * c2, c1 = 1 - beta1**t and c2 = sqrt(1 - beta2**t).
 
     The powers are products, one more factor for each update.
     """
-    beta1 = value(one, numbers, layer, optimizer.beta1)
-    beta2 = value(one, numbers, layer, optimizer.beta2)
-    power1 = value(one, numbers, layer, optimizer.power1) * beta1
-    power2 = value(one, numbers, layer, optimizer.power2) * beta2
-    put_value(one, numbers, layer, optimizer.power1, power1)
-    put_value(one, numbers, layer, optimizer.power2, power2)
+    beta1 = value(scalar, numbers, layer, optimizer.beta1)
+    beta2 = value(scalar, numbers, layer, optimizer.beta2)
+    power1 = value(scalar, numbers, layer, optimizer.power1) * beta1
+    power2 = value(scalar, numbers, layer, optimizer.power2) * beta2
+    put_value(scalar, numbers, layer, optimizer.power1, power1)
+    put_value(scalar, numbers, layer, optimizer.power2, power2)
     c2 = square_root(1.0 - power2)
-    put_value(one, numbers, layer, optimizer.factor, c2 / (1.0 - power1))
+    put_value(scalar, numbers, layer, optimizer.factor, c2 / (1.0 - power1))
     # Never 0, or a weight that has had no derivative yet would move by 0 / 0.
-    epsilon = value(one, numbers, layer, optimizer.epsilon) * c2
+    epsilon = value(scalar, numbers, layer, optimizer.epsilon) * c2
     epsilon = select(epsilon > 0.0, epsilon, SMALLEST)
-    put_value(one, numbers, layer, optimizer.corrected_epsilon, epsilon)
+    put_value(scalar, numbers, layer, optimizer.corrected_epsilon, epsilon)
 
 
-def _derivative(optimizer, shape, numbers, layer, at, row, g, w):
+def _derivative(optimizer, shape, numbers, layer, at, stride, g, w):
     # No optimizer of fastgd.optimizers: fastgd.objective wants g, and the weights as they were.
-    store(shape, numbers, at + layer.states, row, g)
+    store(shape, numbers, at + layer.states, stride, g)
     return w
 
 
-def prepare(optimizer, one, numbers, layer):
+def prepare(optimizer, scalar, numbers, layer):
     """What is done once before the updates of an iteration."""
 
 
@@ -128,13 +128,13 @@ STEPS = {
 }
 
 
-def step(optimizer, shape, numbers, layer, at, row, g, w):
+def step(optimizer, shape, numbers, layer, at, stride, g, w):
     """The parameters after a step; ``at`` is where they are, ``row`` from a row to the next."""
 
 
 dispatch(step, STEPS, INLINED)
 dispatch(
     prepare,
-    dict.fromkeys(STEPS, lambda optimizer, one, numbers, layer: None) | {"Adam": _corrections},
+    dict.fromkeys(STEPS, lambda optimizer, scalar, numbers, layer: None) | {"Adam": _corrections},
     INLINED,
 )

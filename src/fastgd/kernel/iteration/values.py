@@ -14,18 +14,18 @@ def value(shape, numbers, layer, which):
 
 
 @njit(**INLINED)
-def put_value(one, numbers, layer, which, tile):
+def put_value(scalar, numbers, layer, which, tile):
     """Write such a number."""
-    store(one, numbers, layer.values + which * runs_of(one), 0, tile)
+    store(scalar, numbers, layer.values + which * runs_of(scalar), 0, tile)
 
 
 @njit(**INLINED)
-def integer(one, block, which):
+def integer(scalar, block, which):
     """One of the integers that each run has of its own."""
-    return load_words(one, block.integers, which * runs_of(one))
+    return load_words(scalar, block.integers, which * runs_of(scalar))
 
 
 @njit(**INLINED)
-def put_integer(one, block, which, words):
+def put_integer(scalar, block, which, words):
     """Write such an integer."""
-    store_words(block.integers, which * runs_of(one), words)
+    store_words(block.integers, which * runs_of(scalar), words)

@@ -22,7 +22,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model, typeof_impl
 
 from fastgd.kernel.language.choice import marker
-from fastgd.kernel.language.record import address
+from fastgd.kernel.language.structs import address
 
 _F64 = ir.DoubleType()
 _I64 = ir.IntType(64)
@@ -322,34 +322,36 @@ def load(_typing, shape, array, index, stride):
 
 
 @intrinsic
-def load_data(_typing, shape, layout, array, index, stride):
-    """A tile of data, which all runs share if ``layout.runs`` is 1.
+def load_data(_typing, shape, stored, array, index, stride):
+    """A tile of data, which all runs share if ``stored.runs`` is 1.
 
-    Lane ``array[index + row * stride + unit * layout.runs + run]``, with no run if it is shared.
+    Lane ``array[index + row * stride + unit * stored.runs + run]``, with no run if it is shared.
     """
-    own = layout.runs
-    spread = [u * own + run % own for u in range(shape.units) for run in range(shape.runs)]
+    stored_runs = stored.runs
+    spread = [
+        u * stored_runs + run % stored_runs for u in range(shape.units) for run in range(shape.runs)
+    ]
 
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[2])
-        return source.gather(args[3], args[4], shape.rows, shape.units * own, spread)
+        return source.gather(args[3], args[4], shape.rows, shape.units * stored_runs, spread)
 
-    return Tile(shape.lanes)(shape, layout, array, types.int64, types.int64), codegen
+    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
 
 
 @intrinsic
-def rows(_typing, shape, layout, array, index, stride):
+def rows(_typing, shape, stored, array, index, stride):
     """One number per row and run, for all units: lane ``array[index + row * stride + run]``.
 
-    ``layout`` is a shape whose ``runs`` says what the array holds: 1 if all runs share its numbers.
+    ``stored`` is a shape whose ``runs`` says what the array holds: 1 if all runs share its numbers.
     """
-    spread = [run % layout.runs for _ in range(shape.units) for run in range(shape.runs)]
+    spread = [run % stored.runs for _ in range(shape.units) for run in range(shape.runs)]
 
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[2])
-        return source.gather(args[3], args[4], shape.rows, layout.runs, spread)
+        return source.gather(args[3], args[4], shape.rows, stored.runs, spread)
 
-    return Tile(shape.lanes)(shape, layout, array, types.int64, types.int64), codegen
+    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
 
 
 @intrinsic

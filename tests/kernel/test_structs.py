@@ -1,4 +1,4 @@
-"""Records: what Python encodes a kernel reads, and nothing beyond an array's end."""
+"""Structs: what Python encodes a kernel reads, and nothing beyond an array's end."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fastgd.kernel.language.record import Bytes, Floats, Integers, encode, table_of
+from fastgd.kernel.language.structs import Bytes, Floats, Integers, encode, table_of
 
 
 class Inner(NamedTuple):
@@ -37,19 +37,19 @@ RANDOM = np.random.default_rng(2)
 
 @njit(boundscheck=True)
 def read(words, floats, integers):
-    record = mixed_table(words)[0]
-    inner = record.inner
-    floats[0], floats[1] = record.number, record.floats[len(record.floats) - 1]
+    struct = mixed_table(words)[0]
+    inner = struct.inner
+    floats[0], floats[1] = struct.number, struct.floats[len(struct.floats) - 1]
     floats[2] = inner.values[1]
-    integers[0], integers[1] = inner.count, record.whole
-    integers[2], integers[3] = record.places[2], record.signs[3]
-    integers[4], integers[5] = len(record.floats), len(inner.values)
-    integers[6], integers[7] = len(record.places), len(record.signs)
+    integers[0], integers[1] = inner.count, struct.whole
+    integers[2], integers[3] = struct.places[2], struct.signs[3]
+    integers[4], integers[5] = len(struct.floats), len(inner.values)
+    integers[6], integers[7] = len(struct.places), len(struct.signs)
     integers[8] = len(mixed_table(words))
 
 
 def test_every_kind_of_field_is_read_where_it_is():
-    record = Mixed(
+    struct = Mixed(
         -0.1,
         RANDOM.normal(size=3),
         Inner(-(2**62), RANDOM.normal(size=2)),
@@ -58,10 +58,10 @@ def test_every_kind_of_field_is_read_where_it_is():
         np.array([0, 1, 2, 255], dtype=np.uint8),
     )
     floats, integers = np.zeros(3), np.zeros(9, np.int64)
-    read(encode(record), floats, integers)
-    assert floats.tolist() == [-0.1, record.floats[2], record.inner.values[1]]
+    read(encode(struct), floats, integers)
+    assert floats.tolist() == [-0.1, struct.floats[2], struct.inner.values[1]]
     assert integers.tolist() == [
-        *(-(2**62), 2**53 + 1, record.places[2], 255, 3, 2, 4, 4, 1),
+        *(-(2**62), 2**53 + 1, struct.places[2], 255, 3, 2, 4, 4, 1),
     ]
 
 

@@ -1,8 +1,8 @@
-"""Records: how facts and arrays get into the kernel as one pointer each.
+"""Structs: how facts and arrays get into the kernel as one pointer each.
 
 Numba hands an array on as seven values, and each function that was given a block of eighteen arrays
 took apart and put together 126 of them: half of all that LLVM had to read, and most of the time to
-compile. A record is a pointer to a row of 64-bit words. In Python it is a NamedTuple; a field that
+compile. A struct is a pointer to a row of 64-bit words. In Python it is a NamedTuple; a field that
 is an int or a float takes one word, an array two (its address and length), another NamedTuple as
 many as it has itself. The words do not change while a kernel runs, and LLVM is told so.
 """
@@ -47,7 +47,7 @@ class Buffer(types.Type):
         super().__init__(f"Buffer({dtype})")
 
 
-class Record(types.Type):
+class Struct(types.Type):
     """The Numba type of a row of words: the fields of a NamedTuple."""
 
     def __init__(self, fields):
@@ -57,15 +57,15 @@ class Record(types.Type):
             kind = _kind(annotation)
             self.fields[name] = (self.words, kind)
             self.words += 2 if isinstance(kind, Buffer) else getattr(kind, "words", 1)
-        super().__init__(f"Record({fields.__name__})")
+        super().__init__(f"Struct({fields.__name__})")
 
 
 class Table(types.Type):
-    """Records in a row."""
+    """Structs in a row."""
 
-    def __init__(self, record):
-        self.record = record
-        super().__init__(f"Table({record})")
+    def __init__(self, struct):
+        self.struct = struct
+        super().__init__(f"Table({struct})")
 
 
 def _kind(annotation):
@@ -73,7 +73,7 @@ def _kind(annotation):
     if annotation in (int, float):
         return types.int64 if annotation is int else types.float64
     if hasattr(annotation, "_fields"):
-        return Record(annotation)
+        return Struct(annotation)
     return Buffer(_NUMBERS[annotation])
 
 
@@ -84,8 +84,8 @@ class _BufferModel(models.StructModel):
         super().__init__(manager, fe_type, members)
 
 
-@register_model(Record)
-class _RecordModel(models.PrimitiveModel):
+@register_model(Struct)
+class _StructModel(models.PrimitiveModel):
     def __init__(self, manager, fe_type):
         super().__init__(manager, fe_type, _I64.as_pointer())
 
@@ -93,15 +93,15 @@ class _RecordModel(models.PrimitiveModel):
 @register_model(Table)
 class _TableModel(models.StructModel):
     def __init__(self, manager, fe_type):
-        super().__init__(manager, fe_type, [("data", fe_type.record), ("length", types.int64)])
+        super().__init__(manager, fe_type, [("data", fe_type.struct), ("length", types.int64)])
 
 
 # ------------------------------------------------------------------ inside a kernel
 
 
 def table_of(fields: type) -> Any:
-    """Return the function that takes what :func:`encode` made of such records as a table."""
-    kind = Table(Record(fields))
+    """Return the function that takes what :func:`encode` made of such named tuples as a table."""
+    kind = Table(Struct(fields))
 
     @intrinsic
     def table(_typing, words):
@@ -118,16 +118,16 @@ def table_of(fields: type) -> Any:
 
 @infer_getattr
 class _Fields(AttributeTemplate):
-    key = Record
+    key = Struct
 
-    def generic_resolve(self, record, name):
-        return record.fields[name][1] if name in record.fields else None
+    def generic_resolve(self, struct, name):
+        return struct.fields[name][1] if name in struct.fields else None
 
 
-@lower_getattr_generic(Record)
-def _field(context, builder, record, row, name):
-    place, kind = record.fields[name]
-    if isinstance(kind, Record):
+@lower_getattr_generic(Struct)
+def _field(context, builder, struct, row, name):
+    place, kind = struct.fields[name]
+    if isinstance(kind, Struct):
         return builder.gep(row, [_I64(place)])
 
     def word(offset, type_):
@@ -163,7 +163,7 @@ class _GetItem(AbstractTemplate):
     def generic(self, args, kws):
         if kws or not isinstance(args[0], Buffer | Table):
             return None
-        item = args[0].dtype if isinstance(args[0], Buffer) else args[0].record
+        item = args[0].dtype if isinstance(args[0], Buffer) else args[0].struct
         return signature(item, args[0], types.int64)
 
 
@@ -176,7 +176,7 @@ class _SetItem(AbstractTemplate):
 
 
 @lower_builtin(operator.getitem, Table, types.int64)
-def _get_record(context, builder, sig, args):
+def _get_struct(context, builder, sig, args):
     table, index = args
     view = cgutils.create_struct_proxy(sig.args[0])(context, builder, table)
     return builder.gep(view.data, [builder.mul(index, _I64(sig.return_type.words))])
@@ -214,14 +214,14 @@ def address(context, builder, kind, value, index, count=1):
 # ------------------------------------------------------------------ in Python
 
 
-def encode(record: Any, rows: int | None = None) -> Integers:
+def encode(struct: Any, rows: int | None = None) -> Integers:
     """Return the words (1, words) of a NamedTuple, which must outlive them.
 
     With ``rows`` its arrays have a leading axis of so many, and there is a row of words for each.
     """
     count = 1 if rows is None else rows
     columns: list[Any] = []
-    for value in record:
+    for value in struct:
         if isinstance(value, tuple):
             columns.extend(encode(value, rows).T)
         elif isinstance(value, np.ndarray):
