@@ -1,12 +1,10 @@
 """The loss of a network and its derivative at one vector of parameters after the other."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastgd.arguments.data import FloatArray
 from fastgd.engine.session import Session
 from fastgd.kernel.forking import ForkSafeLock
-
-FloatArray = NDArray[np.float64]
 
 
 class Evaluation:

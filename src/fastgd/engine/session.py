@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.engine.layout import Layout, pad, up
 from fastgd.engine.lowering import NEVER, PATIENCE, TOLERANCE, Column, Values, choice_of, recipe_of
@@ -31,8 +32,6 @@ from fastgd.kernel.block import SEED, Block, Data, Span
 from fastgd.kernel.grid import Grid
 from fastgd.kernel.lanes import ROWS, runs_side_by_side
 from fastgd.kernel.language.choice import Choice
-
-FloatArray = NDArray[np.float64]
 
 CHUNK_SECONDS = 0.05
 """Aim for one call of the kernel: Ctrl-C and progress live between calls."""

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastgd.arguments.data import FloatArray
 from fastgd.plots.style import COLOURS, axes, styled
 from fastgd.studies.bucket import Basins, Curve, Roll
 from fastgd.studies.bucket.basins import NOWHERE, check_window
@@ -12,7 +12,6 @@ from fastgd.studies.bucket.basins import NOWHERE, check_window
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 Window = tuple[float, float]
 
 POINTS = 1001

@@ -1,13 +1,11 @@
 """Batch normalisation of a hidden layer's inputs (Ioffe and Szegedy, ICML 2015)."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastgd.arguments.data import FloatArray
 from fastgd.optimizers import Optimizer
 from fastgd.reference.parameter import Parameter
 from fastgd.training.results import BatchNorm
-
-FloatArray = NDArray[np.float64]
 
 EPSILON = 1e-5
 """Keeps a unit that is the same for all samples away from a division by 0."""

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from fastgd.arguments.data import FloatArray
+
 Function = Callable[[FloatArray], FloatArray]
+LossFunction = Callable[[str, FloatArray, FloatArray, FloatArray], FloatArray]
 
 
 def sigmoid(x: FloatArray) -> FloatArray:
@@ -58,11 +59,44 @@ FUNCTIONS: dict[str, tuple[Function, Function]] = {
 """The function and its slope of each name."""
 
 
-def output_slope(output: str, loss: str) -> Function:
-    """What turns the error y - v of an output into minus the derivative by the unit's input.
+# The loss of each sample and output, of outputs v = output(z) where y should be.
 
-    Half the squared error leaves the unit's own slope. Cross-entropy divides by exactly this slope:
-    of the sigmoid, -y log v - (1 - y) log(1 - v) has the derivative -(y - v) / (v (1 - v)) by v; of
-    tanh, the same loss with p = (1 + v) / 2 and (1 + y) / 2 has -(y - v) / (1 - v^2).
+
+def squared(_output: str, y: FloatArray, v: FloatArray, _z: FloatArray) -> FloatArray:
+    """The article's, half the squared error."""
+    return (y - v) ** 2 / 2
+
+
+def cross_entropy(output: str, y: FloatArray, _v: FloatArray, z: FloatArray) -> FloatArray:
+    """-y log v - (1 - y) log(1 - v) of a sigmoid; of tanh, with p = (1 + v) / 2 and (1 + y) / 2.
+
+    From the input z of the output unit: log(1 - v) would be -inf where v rounds to 1.
     """
-    return identity_slope if loss == "cross_entropy" else FUNCTIONS[output][1]
+    if output == "tanh":  # p = (1 + tanh(z)) / 2 is sigmoid(2 * z)
+        z, y = 2 * z, (1 + y) / 2
+    # -log(p) and -log(1 - p), where p = 1 / (1 + exp(-z))
+    entropy: FloatArray = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
+    return entropy
+
+
+# What turns the error y - v of an output into minus the derivative by the unit's input.
+
+
+def squared_slope(output: str) -> Function:
+    """The unit's own slope."""
+    return FUNCTIONS[output][1]
+
+
+def cross_entropy_slope(_output: str) -> Function:
+    """1, as it divides by exactly the unit's slope.
+
+    Of the sigmoid it has the derivative -(y - v) / (v (1 - v)) by v; of tanh, -(y - v) / (1 - v^2).
+    """
+    return identity_slope
+
+
+LOSSES: dict[str, tuple[LossFunction, Callable[[str], Function]]] = {
+    "squared": (squared, squared_slope),
+    "cross_entropy": (cross_entropy, cross_entropy_slope),
+}
+"""The loss and its slope of each name."""

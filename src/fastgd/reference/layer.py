@@ -1,15 +1,13 @@
 """One layer of weights and the units behind it: forward, back, and the derivatives."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.reference.batch_norm import Normalization
-from fastgd.reference.functions import FUNCTIONS, output_slope
+from fastgd.reference.functions import FUNCTIONS, LOSSES
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.philox import DROPCONNECT, DROPOUT, mask
-
-FloatArray = NDArray[np.float64]
 
 
 class Layer:
@@ -42,7 +40,7 @@ class Layer:
         self._dropout = method.dropout
         if is_output:
             self._activation = FUNCTIONS[method.output][0]
-            self._slope = output_slope(method.output, method.loss)
+            self._slope = LOSSES[method.loss][1](method.output)
             self._dropout = 0.0
 
     @property

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastgd.arguments import loss
-from fastgd.arguments.data import check_data, check_vector
+from fastgd.arguments.data import FloatArray, check_data, check_vector
 from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_hidden_size
 from fastgd.engine.network import Network, layer_sizes
+from fastgd.reference.functions import LOSSES
 from fastgd.reference.layer import Layer
-
-FloatArray = NDArray[np.float64]
 
 
 def objective(
@@ -89,15 +88,7 @@ def _layers(network: Network, method: Method, w: FloatArray) -> list[Layer]:
 
 def _losses(method: Method, top: Layer, y: FloatArray, outputs: FloatArray) -> FloatArray:
     """The loss of each sample and output, (samples, outputs), after the pass forward."""
-    if method.loss == "squared":
-        squared: FloatArray = (y - outputs) ** 2 / 2
-        return squared
-    # From the input z of the output unit: log(1 - v) would be -inf where v rounds to 1.
     z = np.dot(top.x, top.weights.value)
     if top.bias:
         z = z + top.bias.value
-    if method.output == "tanh":  # p = (1 + tanh(z)) / 2 is sigmoid(2 * z)
-        z, y = 2 * z, (1 + y) / 2
-    # -log(p) and -log(1 - p), where p = 1 / (1 + exp(-z))
-    entropy: FloatArray = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
-    return entropy
+    return LOSSES[method.loss][0](method.output, y, outputs, z)

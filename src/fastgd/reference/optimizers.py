@@ -8,11 +8,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgd import optimizers
-
-FloatArray = NDArray[np.float64]
+from fastgd.arguments.data import FloatArray
 
 
 class Optimizer(Protocol):

@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.data import FloatArray
 from fastgd.optimizers import Optimizer
 from fastgd.reference.optimizers import twin
-
-FloatArray = NDArray[np.float64]
 
 
 class Parameter:

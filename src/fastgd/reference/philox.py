@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FloatArray = NDArray[np.float64]
+from fastgd.arguments.data import FloatArray
+
 Words = NDArray[np.uint64]
 """32-bit words, held in 64 bits so that their products fit."""
 

@@ -5,10 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.reference.philox import shuffled, uniform
-
-FloatArray = NDArray[np.float64]
 
 
 class Batch(NamedTuple):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import check_data
+from fastgd.arguments.data import FloatArray, check_data
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method, Options, check
 from fastgd.arguments.start import check_alpha, check_start
@@ -18,8 +18,6 @@ from fastgd.reference.layer import Layer
 from fastgd.reference.sampling import Adaptive, Batch, Epochs
 from fastgd.reference.stopping import Watch
 from fastgd.training.results import Run
-
-FloatArray = NDArray[np.float64]
 
 
 def train(

@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import loss
-from fastgd.arguments.data import check_data
+from fastgd.arguments.data import FloatArray, check_data
 from fastgd.arguments.intervals import FINITE
 from fastgd.arguments.messages import shown
 from fastgd.arguments.start import check_start
 from fastgd.arguments.values import check_choice, check_count, check_number, check_seed
 from fastgd.training.objective import Objective, objective
 from fastgd.training.results import Run
-
-FloatArray = NDArray[np.float64]
 
 METHODS = ("BFGS", "L-BFGS-B", "dual_annealing")
 

@@ -6,10 +6,10 @@ from math import nan
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastgd.arguments import loss
-from fastgd.arguments.data import check_data, check_vector
+from fastgd.arguments.data import FloatArray, check_data, check_vector
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_hidden_size
@@ -18,8 +18,6 @@ from fastgd.engine.evaluation import Evaluation
 from fastgd.engine.network import Network, Parts, first_weights, flatten, layer_sizes
 from fastgd.engine.session import Session
 from fastgd.training.results import Run
-
-FloatArray = NDArray[np.float64]
 
 
 def objective(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.data import FloatArray
 from fastgd.arguments.intervals import ABOVE_ZERO, FINITE
 from fastgd.arguments.messages import shown
 from fastgd.arguments.values import check_count, check_number, check_seed
@@ -16,7 +17,6 @@ from fastgd.studies.bucket.curves import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
 from fastgd.studies.bucket.rolling import Roll, roll
 
-FloatArray = NDArray[np.float64]
 Window = tuple[float, float]
 
 POINTS = 2001

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import array_of
+from fastgd.arguments.data import FloatArray, array_of
 from fastgd.arguments.messages import shown
 from fastgd.kernel.calls import evaluate
 from fastgd.kernel.program import Code
@@ -15,7 +15,6 @@ from fastgd.studies.bucket.derivation import slope_code, value_code
 from fastgd.studies.bucket.expressions import parse
 from fastgd.studies.bucket.functions import codes_of
 
-FloatArray = NDArray[np.float64]
 Given = Callable[[float], float] | str
 """A function of one number that Numba can compile, or an expression of x."""
 

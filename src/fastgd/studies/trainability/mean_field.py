@@ -29,11 +29,9 @@ from decimal import Context, Decimal
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastgd.arguments.data import FloatArray
 from fastgd.engine.network import Weights
-
-FloatArray = NDArray[np.float64]
 
 ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")
 """Of the hidden units; the paper has the first three, and sigmoid has the scale of tanh."""
