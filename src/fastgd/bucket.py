@@ -1,4 +1,23 @@
-"""The ball in the bucket: the public path of ``fastgd.studies.bucket``."""
+"""The ball in the bucket (article, parts 2 and 3): gradient descent on a curve.
 
-from fastgd.studies.bucket import *  # noqa: F403 - its __all__
-from fastgd.studies.bucket import __all__ as __all__
+`roll` lets balls roll down a curve, `basins` finds where balls from everywhere end, `EXAMPLES` has
+the article's three problems.
+"""
+
+from fastgd.studies.bucket.basins import Basins, Stretch, basins
+from fastgd.studies.bucket.curves import Curve
+from fastgd.studies.bucket.examples import EXAMPLES, FIVE_MINIMA, Example
+from fastgd.studies.bucket.rolling import RULES, Roll, roll
+
+__all__ = [
+    "EXAMPLES",
+    "FIVE_MINIMA",
+    "RULES",
+    "Basins",
+    "Curve",
+    "Example",
+    "Roll",
+    "Stretch",
+    "basins",
+    "roll",
+]

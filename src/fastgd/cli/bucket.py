@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import numpy as np
 import typer
 
-from fastgd import plots
+from fastgd import bucket, plots
 from fastgd.arguments.values import check_choice
 from fastgd.arguments.wording import error_text, many, seconds_text
 from fastgd.cli.facts import print_json
@@ -19,9 +19,8 @@ from fastgd.cli.shared import Json, Progress, flag, number, option, whole
 from fastgd.cli.tables import Rows, open_console, print_plain, print_table, spinner
 from fastgd.cli.values import or_terminal, read_list
 from fastgd.plots import style as pictures
-from fastgd.studies import bucket
-from fastgd.studies.bucket import Basins, Roll
-from fastgd.studies.bucket.basins import NOWHERE
+from fastgd.studies.bucket.basins import NOWHERE, Basins
+from fastgd.studies.bucket.rolling import Roll
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -20,8 +20,8 @@ from fastgd.plots.bucket import (
     window_of,
 )
 from fastgd.plots.style import COLOURS, axes, check_ending, styled
-from fastgd.studies.bucket import Basins, Roll
-from fastgd.studies.bucket.basins import check_window
+from fastgd.studies.bucket.basins import Basins, check_window
+from fastgd.studies.bucket.rolling import Roll
 from fastgd.training.files import whole_file
 
 if TYPE_CHECKING:

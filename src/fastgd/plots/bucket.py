@@ -6,8 +6,9 @@ import numpy as np
 
 from fastgd.arguments.data import FloatArray
 from fastgd.plots.style import COLOURS, axes, styled
-from fastgd.studies.bucket import Basins, Curve, Roll
-from fastgd.studies.bucket.basins import NOWHERE, check_window
+from fastgd.studies.bucket.basins import NOWHERE, Basins, check_window
+from fastgd.studies.bucket.curves import Curve
+from fastgd.studies.bucket.rolling import Roll
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,21 @@
+"""How the modules hang together."""
+
+import sys
+from importlib import import_module
+from pkgutil import walk_packages
+from types import ModuleType
+
+import fastgd
+
+
+def test_no_module_is_hidden_by_something_of_its_name():
+    """``import a.b`` and ``from a import b`` must mean the same."""
+    names = [found.name for found in walk_packages(fastgd.__path__, "fastgd.")]
+    names.remove("fastgd.__main__")
+    assert len(names) > 100
+    for name in names:
+        import_module(name)
+    for name in names:
+        package, _, own = name.rpartition(".")
+        found = getattr(sys.modules[package], own)
+        assert isinstance(found, ModuleType), f"{name} is hidden by {found!r}"
