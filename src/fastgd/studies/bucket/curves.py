@@ -1,5 +1,7 @@
 """A curve that balls roll on: what the user gave, as code, with its slope."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
