@@ -19,7 +19,7 @@ from fastgd.arguments import values as values_module
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.intervals import NOT_NEGATIVE
-from fastgd.arguments.messages import listed
+from fastgd.arguments.messages import either
 from fastgd.arguments.options import Options
 from fastgd.arguments.start import check_alpha, check_alphas
 from fastgd.arguments.values import (
@@ -61,7 +61,7 @@ OTHERS = {
 }
 NO_AXES = [name for name, option in DECLARED.items() if not option.is_axis]
 KNOWN = f"{', '.join(list(DEFAULTS)[:-1])} or summary"
-OPTIMIZERS = f"{listed([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers"
+OPTIMIZERS = f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers"
 
 
 def check(*, y=Y, hidden=(4,), **given):

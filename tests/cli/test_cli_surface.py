@@ -129,7 +129,7 @@ def test_surface_draws(run, tmp_path, drawn, flags, kind, log, has_path):
         (["--axes", "0,0", "--axes", "0,1,0"], r"axes\[0\] must be a weight"),
         (["--axes", "0,0,x", "--axes", "0,1,0"], "--axes must be layer,input,output, three whole"),
         (["--axes", "0,5,0", "--axes", "0,1,0"], r"axes\[0\] must be from input 0 to 1 to output"),
-        (["--span", "3,3"], r"span must go from low to high, a finite way, got \(3, 3\)"),
+        (["--span", "3,3"], r"span must have the smaller number first, got \(3, 3\)"),
         (["--span", "a,b"], "--span must be low,high, two numbers, separated by ',', got 'a,b'"),
         (["--span", "1"], r"span must be \(low, high\), or two of these, got"),
         (["--span", "0,1"] * 3, "--span must be given once, or once for each weight, got 3 times"),
@@ -210,7 +210,7 @@ def test_surface_meets_a_bad_window_before_the_training(run, monkeypatch):
     monkeypatch.setattr(
         fastgd, "train", lambda *a, **k: trained.append(k["iterations"]) or train(*a, **k)
     )
-    assert_refused(run("surface", "--span", "2,1"), "span must go from low to high")
+    assert_refused(run("surface", "--span", "2,1"), "span must have the smaller number first")
     assert trained == [1]
 
 

@@ -406,8 +406,8 @@ def test_refusals_of_minimize(xor):
         span=(-1, 1),
     )
     for value, error, rule in (
-        (5, TypeError, "span must be a tuple of two numbers, got 5"),
-        ((1, 2, 3), TypeError, "span must be a tuple of two numbers, got (1, 2, 3)"),
+        (5, TypeError, "span must be two numbers, the smaller one first, got 5"),
+        ((1, 2, 3), TypeError, "span must be two numbers, the smaller one first, got (1, 2, 3)"),
         ((-1, np.inf), ValueError, "span[1] must be a finite number, got inf"),
         ((2, 2), ValueError, "span must have the smaller number first, got (2, 2)"),
         (

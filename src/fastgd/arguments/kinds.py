@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fastgd.arguments.data import check_sample_weight
 from fastgd.arguments.intervals import rule_of
-from fastgd.arguments.messages import did_you_mean, listed, shown
+from fastgd.arguments.messages import did_you_mean, either, shown
 from fastgd.arguments.values import (
     LARGEST,
     check_choice,
@@ -151,7 +151,7 @@ class OptimizerKind(Kind):
             value.__name__ if isinstance(value, type) else value if isinstance(value, str) else ""
         )
         raise TypeError(
-            f"{name} must be {listed(calls)}, from fastgd.optimizers, "
+            f"{name} must be {either(calls)}, from fastgd.optimizers, "
             f"got {shown(value)}{did_you_mean(word, calls)}"
         )
 

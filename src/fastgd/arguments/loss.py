@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fastgd.arguments import options
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED, LossOptions
-from fastgd.arguments.messages import did_you_mean_argument, listed, shown
+from fastgd.arguments.messages import did_you_mean_argument, either, shown
 from fastgd.arguments.options import Method
 
 __all__ = ["LossOptions", "check"]
@@ -20,7 +20,7 @@ def check(
     for name in given:
         if name not in _NAMES:
             raise TypeError(
-                f"an option of an objective must be {listed(_NAMES)}, got {shown(name)}"
+                f"an option of an objective must be {either(_NAMES)}, got {shown(name)}"
                 + (
                     ""
                     if name in DECLARED

@@ -30,7 +30,7 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def listed(words: Iterable[str]) -> str:
+def either(words: Iterable[str]) -> str:
     """Return the words with commas and an "or" between them."""
     *others, last = words
     return f"{', '.join(others)} or {last}" if others else last

@@ -14,7 +14,7 @@ from fastgd.arguments.choices import LOSSES, OUTPUTS
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
 from fastgd.arguments.kinds import Kind, field_kind
-from fastgd.arguments.messages import did_you_mean_argument, listed, shown
+from fastgd.arguments.messages import did_you_mean_argument, either, shown
 from fastgd.optimizers import ALL
 
 __all__ = [
@@ -35,7 +35,7 @@ class Method:
     def __init__(self, **given: Any) -> None:
         unknown = given.keys() - DECLARED
         if unknown:
-            raise TypeError(f"an option must be one of {listed(DECLARED)}, got {sorted(unknown)}")
+            raise TypeError(f"an option must be one of {either(DECLARED)}, got {sorted(unknown)}")
         vars(self).update({name: option.default for name, option in DECLARED.items()} | given)
 
     if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _check_names(given: Mapping[str, object]) -> None:
     for name in given:
         if name not in DECLARED:
             raise TypeError(
-                f"an option must be one of {listed(DECLARED)}, "
+                f"an option must be one of {either(DECLARED)}, "
                 f"got {shown(name)}{did_you_mean_argument(name, (*DECLARED, *_ARGUMENTS))}"
             )
 
@@ -186,7 +186,7 @@ def _check_targets(method: Method, y: FloatArray) -> None:
     possible = [name for name, unit in OUTPUTS.items() if unit.is_probability]
     if output not in possible:
         raise ValueError(
-            f"output must be {listed(map(repr, possible))} {with_loss}, got {output!r}"
+            f"output must be {either(map(repr, possible))} {with_loss}, got {output!r}"
         )
     low, high = OUTPUTS[output].reach
     inside = (low <= y) & (y <= high)

@@ -1,12 +1,10 @@
 """An error plane: the two weights it is drawn over, and from where to where."""
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
-from fastgd.arguments.intervals import FINITE
 from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_number, integer
+from fastgd.arguments.values import check_ends, integer
 
 Weight = tuple[int, int, int]
 Span = tuple[float, float]
@@ -17,7 +15,7 @@ def check_two_weights(axes: object, shapes: Sequence[tuple[int, int]]) -> tuple[
     if not _is_pair(axes):
         raise TypeError(f"axes must be two weights (layer, input, output), got {shown(axes)}")
     first, second = (
-        _check_weight(f"axes[{k}]", weight, shapes) for k, weight in enumerate(_listed(axes))
+        _check_weight(f"axes[{k}]", weight, shapes) for k, weight in enumerate(_parts(axes))
     )
     if first == second:
         raise ValueError(f"axes must be two different weights, got {first} twice")
@@ -25,7 +23,7 @@ def check_two_weights(axes: object, shapes: Sequence[tuple[int, int]]) -> tuple[
 
 
 def _check_weight(name: str, weight: object, shapes: Sequence[tuple[int, int]]) -> Weight:
-    numbers = [integer(number) for number in _listed(weight)]
+    numbers = [integer(number) for number in _parts(weight)]
     if len(numbers) != 3 or None in numbers:
         raise TypeError(
             f"{name} must be a weight (layer, input, output), three ints, got {shown(weight)}"
@@ -46,27 +44,18 @@ def check_spans(span: object) -> tuple[Span, Span]:
     """Return from where to where each of the two weights goes; one span serves both."""
     if not _is_pair(span):
         raise TypeError(f"span must be (low, high), or two of these, got {shown(span)}")
-    ends = _listed(span)
+    ends = _parts(span)
     if not any(map(_is_pair, ends)):
-        both = _check_span("span", span)
+        both = check_ends("span", span)
         return both, both
-    return _check_span("span[0]", ends[0]), _check_span("span[1]", ends[1])
-
-
-def _check_span(name: str, span: object) -> Span:
-    if not _is_pair(span):
-        raise TypeError(f"{name} must be (low, high), got {shown(span)}")
-    low, high = (check_number(f"{name}[{k}]", end, FINITE) for k, end in enumerate(_listed(span)))
-    if not (low < high and isfinite(high - low)):
-        raise ValueError(f"{name} must go from low to high, a finite way, got ({low:g}, {high:g})")
-    return low, high
+    return check_ends("span[0]", ends[0]), check_ends("span[1]", ends[1])
 
 
 def _is_pair(value: object) -> bool:
-    return len(_listed(value)) == 2
+    return len(_parts(value)) == 2
 
 
-def _listed(value: object) -> list[Any]:
+def _parts(value: object) -> list[Any]:
     """The parts of what was given in place of a tuple, or none."""
     if isinstance(value, (list, tuple)):
         return list(value)

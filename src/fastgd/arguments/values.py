@@ -9,8 +9,8 @@ from typing import SupportsIndex, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.intervals import Rule
-from fastgd.arguments.messages import did_you_mean, listed, shown
+from fastgd.arguments.intervals import FINITE, Rule
+from fastgd.arguments.messages import did_you_mean, either, shown
 
 #: The largest count: twice as much still fits into an int64.
 LARGEST = 2**62
@@ -44,6 +44,18 @@ def check_numbers(name: str, axis: Sequence[object], rule: Rule) -> list[float]:
         check_number(name, axis[int(holds.argmin())], rule)
     result: list[float] = values.tolist()
     return result
+
+
+def check_ends(name: str, value: object) -> tuple[float, float]:
+    """Return the ends of a finite interval, the smaller one first."""
+    several = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim)
+    ends = list(cast(Sequence[object], value)) if several else []
+    if len(ends) != 2:
+        raise TypeError(f"{name} must be two numbers, the smaller one first, got {shown(value)}")
+    low, high = (check_number(f"{name}[{k}]", end, FINITE) for k, end in enumerate(ends))
+    if not (low < high and math.isfinite(high - low)):
+        raise ValueError(f"{name} must have the smaller number first, got ({low:g}, {high:g})")
+    return low, high
 
 
 def floats(axis: Sequence[object]) -> NDArray[np.float64] | None:
@@ -103,7 +115,7 @@ def check_threads(value: object, available: int) -> int:
 def check_choice(name: str, value: object, known: Sequence[str]) -> str:
     """Return value if it is one of the known names."""
     quoted = [repr(name) for name in known]
-    rule = f"{name} must be {listed(quoted)}, got {shown(value)}"
+    rule = f"{name} must be {either(quoted)}, got {shown(value)}"
     if not isinstance(value, str):
         raise TypeError(rule)
     if value not in known:

@@ -13,7 +13,7 @@ _COUNTED = (
 _NO_VALUE = {"batch_size": "all", "patience": "none"}
 
 
-def listed(names: list[str]) -> str:
+def first_names(names: list[str]) -> str:
     """Names side by side; how many there are if not all are shown."""
     rest = f", ... ({len(names)} in all)" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + rest

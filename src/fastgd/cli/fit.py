@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fastgd import Run, Sweep
-from fastgd.arguments.wording import listed, many
+from fastgd.arguments.wording import first_names, many
 from fastgd.cli.files import check_output
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.refusal import refusing
@@ -60,7 +60,7 @@ def show_samples(console: "Console", file: Path, samples: Samples, outputs: set[
     print_plain(
         console,
         f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
-        f"({listed(samples.inputs)}), target {listed(samples.targets)}",
+        f"({first_names(samples.inputs)}), target {first_names(samples.targets)}",
     )
     for output in sorted(outputs & set(REACH)):
         low, high = REACH[output]
@@ -72,7 +72,7 @@ def show_samples(console: "Console", file: Path, samples: Samples, outputs: set[
         if outside:
             print_plain(
                 console,
-                f"Note: {listed(outside)} has values outside {low} to {high}, "
+                f"Note: {first_names(outside)} has values outside {low} to {high}, "
                 f"which a {output} never reaches.",
                 style="yellow",
             )

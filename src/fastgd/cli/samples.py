@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
-from fastgd.arguments.wording import listed, many
+from fastgd.arguments.wording import first_names, many
 
 LARGEST = 2**30
 """Bytes of a file at most: /dev/zero, or a pipe whose writer has no end, never ends."""
@@ -102,7 +102,7 @@ def _typed(name: str) -> str:
 
 def names_text(names: Sequence[str]) -> str:
     """Names of columns side by side: the first ones, each not too long."""
-    return listed([name if len(name) <= NAME else f"{name[: NAME - 3]}..." for name in names])
+    return first_names([name if len(name) <= NAME else f"{name[: NAME - 3]}..." for name in names])
 
 
 def _read_table(path: Path) -> tuple[list[str], NDArray[np.float64]]:

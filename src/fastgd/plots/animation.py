@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.values import check_count
+from fastgd.arguments.values import check_count, check_ends
 from fastgd.plots.bucket import (
     NAMED,
     STATUS_COLOURS,
@@ -20,7 +20,7 @@ from fastgd.plots.bucket import (
     window_of,
 )
 from fastgd.plots.style import COLOURS, axes, check_ending, styled
-from fastgd.studies.bucket.basins import Basins, check_window
+from fastgd.studies.bucket.basins import Basins
 from fastgd.studies.bucket.rolling import Roll
 from fastgd.training.files import whole_file
 
@@ -94,7 +94,7 @@ def film(
         raise ValueError("a film needs the balls' path: record_path=True")
     check_height(balls.curve)
     if window is not None:
-        window = check_window(window)
+        window = check_ends("window", window)
     elif isinstance(rolled, Basins):
         window = rolled.window
     else:

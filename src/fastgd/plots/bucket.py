@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.values import check_ends
 from fastgd.plots.style import COLOURS, axes, styled
-from fastgd.studies.bucket.basins import NOWHERE, Basins, check_window
+from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.curves import Curve
 from fastgd.studies.bucket.rolling import Roll
 
@@ -67,7 +68,7 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
     'x**4 - 3*x**2 + x: x -= alpha * slope'
     """
     check_height(rolled.curve)
-    low, high = window_of(rolled) if window is None else check_window(window)
+    low, high = window_of(rolled) if window is None else check_ends("window", window)
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.2, 4.5))
         draw_curve(ax, rolled.curve, (low, high))

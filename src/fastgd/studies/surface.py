@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.data import check_data, check_weights
+from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import did_you_mean, listed, shown
+from fastgd.arguments.messages import did_you_mean_argument, either, shown
 from fastgd.arguments.options import Method
 from fastgd.arguments.plane import Weight, check_spans, check_two_weights
 from fastgd.arguments.values import check_count, check_flag, check_threads
@@ -25,21 +26,7 @@ THREAD_SECONDS = 1e-4
 """Work that is worth another thread."""
 
 
-class SurfaceOptions(TypedDict, total=False):
-    """Keyword arguments of :func:`surface` that decide what a network's error is.
-
-    They mean what they mean in :func:`fastgd.train`, see
-    :class:`fastgd.arguments.options.Options`. All others are about learning, and no part of the
-    error.
-    """
-
-    activation: str
-    output: str
-    bias: bool
-    sample_weight: ArrayLike | None
-
-
-_NAMES = tuple(SurfaceOptions.__annotations__)
+_NAMES = tuple(name for name in DECLARED if name in SurfaceOptions.__annotations__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,8 +257,8 @@ def _network(
     for name in given_options:
         if name not in _NAMES:
             raise TypeError(
-                f"an option of a surface must be {listed(_NAMES)}, "
-                f"got {shown(name)}{did_you_mean(name, _NAMES)}"
+                f"an option of a surface must be {either(_NAMES)}, "
+                f"got {shown(name)}{did_you_mean_argument(name, _NAMES)}"
             )
         if is_run and name != "sample_weight":
             raise TypeError(f"{name} must not be given with a run, which has its own, got both")

@@ -14,10 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import loss
 from fastgd.arguments.data import FloatArray, check_data
-from fastgd.arguments.intervals import FINITE
 from fastgd.arguments.messages import shown
 from fastgd.arguments.start import check_start
-from fastgd.arguments.values import check_choice, check_count, check_number, check_seed
+from fastgd.arguments.values import check_choice, check_count, check_ends, check_seed
 from fastgd.training.objective import Objective, objective
 from fastgd.training.results import Run
 
@@ -235,9 +234,4 @@ def _check_span(span: object, method: str) -> tuple[float, float]:
         return -inf, inf
     if span is None:
         return SPAN
-    if not isinstance(span, tuple) or len(span) != 2:
-        raise TypeError(f"span must be a tuple of two numbers, got {shown(span)}")
-    low, high = (check_number(f"span[{k}]", value, FINITE) for k, value in enumerate(span))
-    if not low < high:
-        raise ValueError(f"span must have the smaller number first, got {shown(span)}")
-    return low, high
+    return check_ends("span", span)

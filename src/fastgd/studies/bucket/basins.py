@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.intervals import ABOVE_ZERO, FINITE
-from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_count, check_number, check_seed
+from fastgd.arguments.intervals import ABOVE_ZERO
+from fastgd.arguments.values import check_count, check_ends, check_number, check_seed
 from fastgd.studies.bucket.curves import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
 from fastgd.studies.bucket.rolling import Roll, roll
@@ -134,7 +132,7 @@ def basins(
     """
     if curve is None and slope is None:
         curve, window = FIVE_MINIMA, FIVE_MINIMA_WINDOW if window is None else window
-    low, high = check_window(window)
+    low, high = check_ends("window", window)
     balls = check_count("balls", balls)
     seed = check_seed(seed)
     if options.get("alpha") is not None:
@@ -158,16 +156,6 @@ def basins(
         owner,
         (low, high),
     )
-
-
-def check_window(window: object) -> Window:
-    """Return from where to where."""
-    if not isinstance(window, list | tuple) or len(window) != 2:
-        raise TypeError(f"window must be two numbers, the smaller one first, got {shown(window)}")
-    low, high = (check_number(f"window[{k}]", end, FINITE) for k, end in enumerate(window))
-    if not (low < high and isfinite(high - low)):
-        raise ValueError(f"window must have the smaller number first, got ({low:g}, {high:g})")
-    return low, high
 
 
 def _ends(rolled: Roll) -> FloatArray:

@@ -1,0 +1,290 @@
+"""What is declared once is everywhere: a place that was forgotten fails by the thing's name."""
+
+import ast
+import inspect
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pytest
+
+import fastgd
+from cases import OPTIONS, XOR_X, XOR_Y
+from fastgd import reference
+from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
+from fastgd.arguments.declarations import (
+    DECLARED,
+    PANELS,
+    STRUCTURES,
+    VALUES,
+    LossOptions,
+    Options,
+    SurfaceOptions,
+)
+from fastgd.arguments.intervals import rule_of
+from fastgd.arguments.messages import _ELSEWHERE, did_you_mean_argument
+from fastgd.arguments.options import Method
+from fastgd.arguments.wording import options_text
+from fastgd.cli.methods import OPTIONS as TYPED
+from fastgd.engine import lowering
+from fastgd.kernel.iteration import optimizers as kernel_optimizers
+from fastgd.optimizers import ALL, BY_COMMAND, Optimizer
+from fastgd.reference.functions import FUNCTIONS
+from fastgd.reference.functions import LOSSES as REFERENCE_LOSSES
+from fastgd.reference.optimizers import twin
+
+KERNEL = Path(inspect.getfile(kernel_optimizers)).parents[1]
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def read_by_kernel():
+    """All that the kernel reads as ``choice.name``, by the choice or the variable that has it."""
+    found = set()
+    for path in KERNEL.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                found.add((node.value.id, node.attr))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
+                found.add((node.value.attr, node.attr))
+    return found
+
+
+# ---- optimizers
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_an_optimizer_is_everywhere(kind):
+    name = kind.__name__
+    assert name in kernel_optimizers.STEPS, "no step in kernel/iteration/optimizers.py"
+    assert type(twin(kind())).__name__ == name, "no twin in reference/optimizers.py"
+    assert BY_COMMAND[kind.command] is kind
+    assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
+    used = [case.options.get("optimizer") for case in OPTIONS.values()] + [
+        kind() for kind in ALL[:1]
+    ]
+    assert any(type(optimizer) is kind for optimizer in used), "no case in tests/cases.py"
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_an_optimizer_documents_itself(kind):
+    text = inspect.getdoc(kind)
+    assert re.search(r"\bw = w \+ alpha", text), "no formula"
+    assert re.search(r"\((?:18|19|20)\d\d\)", text), "no paper"
+    assert "torch.optim." in text
+    assert ">>> " in text, "no example"
+    named = re.findall(r"^(\w+) : float", text, re.MULTILINE)
+    assert named == list(kind._fields)
+    keeps = {0: "keeps no state", 1: "an (inputs", 2: "two (inputs"}[kind.states]
+    assert keeps in " ".join(text.split())
+    assert kind.race_alpha > 0
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_the_fields_of_an_optimizer_have_their_facts(kind):
+    assert kind._fields == tuple(field.name for field in fields(kind))
+    for name, fact in kind.hyperparameters.items():
+        assert rule_of(fact.interval).holds(fact.default), name
+        assert getattr(kind(), name) == fact.default
+        assert fact.words[0].isupper()
+    read = {attribute for variable, attribute in read_by_kernel() if variable == "optimizer"}
+    assert {*kind._fields, *kind.kept} <= read, "the kernel does not read a field"
+
+
+def test_the_kernel_reads_no_field_that_no_optimizer_has():
+    read = {attribute for variable, attribute in read_by_kernel() if variable == "optimizer"}
+    known = {name for kind in ALL for name in (*kind._fields, *kind.kept)}
+    assert read - known <= {"choice"}
+
+
+def test_optimizers_are_the_classes_of_their_module():
+    assert Optimizer.__subclasses__() == list(ALL)
+    assert set(kernel_optimizers.STEPS) == {kind.__name__ for kind in ALL} | {"Derivative"}
+
+
+# ---- options
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_an_option_is_everywhere(name):
+    option = DECLARED[name]
+    assert option.kind.check(name, option.default, 4) == option.default or option.default is None
+    assert re.search(rf"^{name} : ", Options.__doc__, re.MULTILINE), "not documented"
+    assert option.doc.endswith((".", "0."))
+    assert name not in SurfaceOptions.__annotations__ or name in LossOptions.__annotations__
+    if name != "sample_weight":  # a column of its own, or nothing
+        (typed,) = (typed for typed in TYPED if typed.name == name)
+        assert typed.panel == option.panel != ""
+        assert option.help
+    in_cases = {key for case in OPTIONS.values() for key in (*case.options, *case.axes)}
+    assert name in in_cases, "no case in tests/cases.py"
+
+
+@pytest.mark.parametrize("name", DECLARED.keys() - {"sample_weight"})
+def test_a_default_is_of_the_options_type(name):
+    hint = get_type_hints(Options)[name]
+    assert isinstance(DECLARED[name].default, get_args(hint) or hint)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_option_of_numbers_has_its_slots_in_the_kernel(name):
+    option = DECLARED[name]
+    assert option.feature, "nothing in the kernel reads it"
+    read = read_by_kernel()
+    for slot in option.slots:
+        assert (option.feature, slot.name) in read, f"the kernel does not read {slot.name}"
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_option_of_numbers_changes_a_training_as_it_changes_the_twin(name):
+    """One value of it, on a network whose kernel the golden cases have compiled already."""
+    (case,) = [case for case in OPTIONS.values() if name in case.axes][:1]
+    values = [value for value in case.axes[name] if value != DECLARED[name].default]
+    options = case.options | {name: values[0]}
+    off = case.options | {name: DECLARED[name].default}
+    X, y = np.random.default_rng(1).random((2, 8, 3))
+    settings = {"hidden_size": (5, 3), "iterations": 40, "record_every": 7}
+    run = fastgd.train(X, y[:, :2], **settings, **options)
+    plain = fastgd.train(X, y[:, :2], **settings, **off)
+    other = reference.train(X, y[:, :2], **settings, **options)
+    assert run.iterations == other.iterations
+    np.testing.assert_allclose(run.errors, other.errors, rtol=1e-9)
+    if name not in ("tolerance", "patience"):
+        assert run.errors.tobytes() != plain.errors.tobytes(), "nothing has changed"
+
+
+def test_options_have_their_order():
+    panels = [option.panel for option in DECLARED.values()]
+    assert panels == sorted(panels, key=PANELS.index)
+    assert set(STRUCTURES).isdisjoint(VALUES)
+    assert all(
+        option.is_axis == (name in (*STRUCTURES, *VALUES)) for name, option in DECLARED.items()
+    )
+
+
+def test_places_in_the_kernel_are_different():
+    places = list(lowering._PLACES.values())
+    real = places[: len(lowering._REAL)]
+    assert real == list(range(len(real)))
+    assert len(set(places[len(real) :])) == len(lowering._WHOLE)
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
+    others = {
+        "optimizer": ALL[-1](),
+        "batch_norm": True,
+        "bias": True,
+        "shuffle": False,
+        "batch_size": 2,
+        "sample_weight": [1.0, 2.0, 3.0, 4.0],
+        "activation": "tanh",
+        "output": "tanh",
+        "loss": "cross_entropy",
+        "sampling": "adaptive",
+    }
+    option = DECLARED[name]
+    value = others.get(name, 0.25 if isinstance(option.default, float) else 3)
+    beside = {"batch_size": 2} if name == "sampling" else {}
+    run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)
+    assert name in run.options
+    run.save(tmp_path / "run.npz")
+    loaded = fastgd.load(tmp_path / "run.npz").options
+    assert list(loaded) == list(run.options)
+    if name == "sample_weight":
+        assert loaded[name].tolist() == value
+        return
+    assert loaded[name] == run.options[name]
+    assert type(loaded[name]) is type(run.options[name])
+    assert options_text({name: run.options[name]})
+
+
+def test_a_method_knows_its_options_only():
+    with pytest.raises(TypeError, match=r"an option must be one of .*got .'dropuot'"):
+        Method(dropuot=0.5)
+    method = Method(l2=0.5)
+    assert repr(method) == "Method(l2=0.5)"
+    with pytest.raises(AttributeError, match=r"can't be changed, got l2=0\.25"):
+        method.l2 = 0.25
+    with pytest.raises(AttributeError):
+        _ = method.dropuot
+
+
+# ---- activations and losses
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_everywhere(name):
+    assert name in FUNCTIONS, "not in reference/functions.py"
+    x = np.linspace(-3, 3, 7)
+    value, slope = FUNCTIONS[name]
+    low, high = ACTIVATIONS[name].reach
+    assert ((low <= value(x)) & (value(x) <= high)).all()
+    # Alone, as units of the output or hidden ones: what the kernel makes of it, to a few bits.
+    unit = {"output": name} if name in OUTPUTS else {"activation": name}
+    hidden = () if name in OUTPUTS else 2
+    X, y = x[:, None], np.full((7, 1), 0.25)
+    run = fastgd.train(X, y, hidden_size=hidden, iterations=3, record_every=1, alpha=0.1, **unit)
+    other = reference.train(
+        X, y, hidden_size=hidden, iterations=3, record_every=1, alpha=0.1, **unit
+    )
+    np.testing.assert_allclose(run.errors, other.errors, rtol=1e-13)
+    used = [case.options for case in OPTIONS.values()]
+    assert any(name in (o.get("activation"), o.get("output")) for o in used) or name == "sigmoid"
+    assert slope(value(x)).shape == x.shape
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_is_everywhere(name):
+    assert name in REFERENCE_LOSSES, "not in reference/functions.py"
+    X, y = [[0.5, 1.0], [2.0, -1.0]], [0.25, 0.75]
+    w = np.linspace(-1, 1, 2)
+    f = fastgd.objective(X, y, hidden_size=(), loss=name)
+    value, derivative = reference.objective(X, y, w, hidden_size=(), loss=name)
+    assert f(w)[0] == pytest.approx(value, rel=1e-13)
+    np.testing.assert_allclose(f(w)[1], derivative, rtol=1e-13)
+    run = fastgd.train(X, y, hidden_size=(), loss=name, iterations=1, weights=[w[:, None]])
+    np.testing.assert_allclose(run.weights[0].ravel(), w - derivative, rtol=1e-13)
+
+
+# ---- words
+
+
+def test_other_names_of_arguments_are_ours_only():
+    arguments = {
+        name
+        for call in (fastgd.train, fastgd.sweep, fastgd.race, fastgd.minimize)
+        for name in inspect.signature(call).parameters
+    }
+    known = arguments | set(DECLARED)
+    for ours, words in _ELSEWHERE.items():
+        assert ours.partition("=")[0] in known | {"biases"}, ours
+        assert not set(words.split()) & known, ours
+
+
+@pytest.mark.parametrize("call", [fastgd.train, fastgd.sweep, fastgd.race, reference.train])
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("learning_rate", "alpha"),
+        ("lr", "alpha"),
+        ("epochs", "iterations"),
+        ("max_iter", "iterations"),
+        ("random_state", "seed"),
+        ("hidden_layer_sizes", "hidden_size"),
+        ("solver", "optimizer"),
+        ("momentum", r"optimizer=Momentum\(\)"),
+    ],
+)
+def test_the_fields_words_are_answered_with_ours(call, name, ours):
+    with pytest.raises(TypeError, match=f"got '{name}': did you mean {ours}\\?$"):
+        call(XOR_X, XOR_Y, **{name: 1})
+
+
+def test_no_word_leads_to_what_a_call_does_not_take():
+    with pytest.raises(TypeError, match=r"got 'learning_rate'$"):
+        fastgd.objective(XOR_X, XOR_Y, learning_rate=0.1)
+    assert did_you_mean_argument("hidden_layer_sizes", ("l1", "hidden_size"))
+    with pytest.raises(TypeError, match=r"got 'weight_decay': did you mean l2\?$"):
+        fastgd.objective(XOR_X, XOR_Y, weight_decay=0.1)
