@@ -7,25 +7,11 @@ import numpy as np
 import fastgd
 import fresh
 from compare import Peer, Settings, compare, jax_best, jax_plain, ours_with
-from fastgd import optimizers as kinds
 from measure import in_turn
 from report import Line
-from workload import ALPHAS, SMALL_ALPHAS, Work, article, made_up
+from workload import ALPHAS, COMPILED, OPTIONS, SMALL_ALPHAS, Work, article, made_up
 
 THOUSAND = "sweep 3-4-1, 1,024 runs"
-
-COMBINATIONS = {
-    "plain": "{}",
-    "Adam, tanh, identity": "dict(optimizer=Adam(), activation='tanh', output='identity')",
-    "dropout": "dict(dropout=0.5)",
-    "batch norm": "dict(batch_norm=True)",
-    "mini-batches": "dict(batch_size=2)",
-    "AdaDelta, relu, bias, dropout, batch norm, L2": (
-        "dict(optimizer=AdaDelta(), activation='relu', bias=True, dropout=0.5, batch_norm=True, "
-        "l2=0.01)"
-    ),
-}
-"""Options of ``train`` whose kernel is compiled with an empty cache."""
 
 COMPILE_LIMIT = 2.0  # seconds
 MEMORY_LIMIT = 1024.0  # MiB
@@ -39,18 +25,15 @@ def optimizers(settings: Settings) -> list[Line]:
     """
     works = article(4, SMALL_ALPHAS, 32, 4800)
     lines = []
-    for optimizer in (
-        kinds.Momentum(),
-        kinds.Nesterov(),
-        kinds.AdaGrad(epsilon=1e-30),
-        kinds.AdaDelta(),
-        kinds.RMSProp(),
-        kinds.Adam(),
-    ):
+    for case in OPTIONS.values():
+        if case.speed is None or case.speed.peer != "optax":
+            continue
+        optimizer = (case.speed.options or case.options)["optimizer"]
+        limit = case.speed.peer_limit
         peers = [
-            _beside("plain gradient descent (ours / its)", "<= 2", settings),
-            Peer("JAX + optax, jit + vmap, best form", "optax", jax_best(512), ">= 6", share=0.2),
-            Peer("JAX + optax, jit + vmap, plain", "optax", jax_plain, ">= 6", share=0.2),
+            _beside("plain gradient descent (ours / its)", case.speed.limit, settings),
+            Peer("JAX + optax, jit + vmap, best form", "optax", jax_best(512), limit, share=0.2),
+            Peer("JAX + optax, jit + vmap, plain", "optax", jax_plain, limit, share=0.2),
         ]
         title = f"{THOUSAND}, {type(optimizer).__name__}"
         lines += compare(title, works.given(optimizer=optimizer), peers, settings)
@@ -59,20 +42,17 @@ def optimizers(settings: Settings) -> list[Line]:
 
 def regularised(settings: Settings) -> list[Line]:
     """Dropout beside none, updates from mini-batches beside updates from all samples."""
-    limits = {
-        "dropout 0.5": ({"dropout": 0.5}, "<= 3"),
-        "batches of 2": ({"batch_size": 2}, "<= 1.2"),
-    }
-    names = {"dropout 0.5": "no dropout", "batches of 2": "full batch"}
+    names = {"dropout": ("dropout 0.5", "no dropout"), "batches": ("batches of 2", "full batch")}
+    speeds = {name: OPTIONS[name].speed for name in names}
     works = {THOUSAND: article(4, ALPHAS, 32, 12_000), "train 3-4-1": article(4, (1.0,), 1, 60_000)}
     return [
         line
         for title, work in works.items()
-        for option, (given, limit) in limits.items()
+        for name, speed in speeds.items()
         for line in compare(
-            f"{title}, {option}",
-            work.given(**given),
-            [_beside(f"{names[option]} (ours / its)", limit, settings)],
+            f"{title}, {names[name][0]}",
+            work.given(**speed.options),
+            [_beside(f"{names[name][1]} (ours / its)", speed.limit, settings)],
             settings,
         )
     ]
@@ -157,8 +137,8 @@ def alpha_map(settings: Settings) -> list[Line]:
 def compile_times(settings: Settings) -> list[Line]:
     """A first training with each combination of options, and new values that compile nothing."""
     lines = []
-    for name, options in COMBINATIONS.items():
-        took = median(fresh.compile_seconds(options) for _ in range(settings.repeats))
+    for name, options in COMPILED.items():
+        took = median(fresh.compile_seconds(repr(options)) for _ in range(settings.repeats))
         ratio = took / COMPILE_LIMIT
         against = "the limit, Numba's own start apart (ours / limit)"
         title = f"compile train 3-4-1, {name}"

@@ -13,9 +13,21 @@ from fastgd import reference
 from fastgd.engine.network import first_weights, layer_sizes
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
-from cases import LINE_X, LINE_Y, XOR_CODE, XOR_X, XOR_Y
+from cases import COMPILED, LINE_X, LINE_Y, OPTIONS, XOR_CODE, XOR_X, XOR_Y
 
-__all__ = ["LINE_X", "LINE_Y", "XOR_CODE", "XOR_X", "XOR_Y", "Work", "article", "check", "made_up"]
+__all__ = [
+    "COMPILED",
+    "LINE_X",
+    "LINE_Y",
+    "OPTIONS",
+    "XOR_CODE",
+    "XOR_X",
+    "XOR_Y",
+    "Work",
+    "article",
+    "check",
+    "made_up",
+]
 
 Array = NDArray[np.float64]
 

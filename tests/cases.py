@@ -46,6 +46,25 @@ EIGHT = np.arange(8.0)
 """Weights of the samples of golden.py and test_sweeps.py; one of them counts for nothing."""
 
 
+ELEVEN = np.random.default_rng(0)
+X = ELEVEN.normal(size=(11, 3))
+Y = ELEVEN.random((11, 2))
+WEIGHTS = ELEVEN.random(11)
+"""Samples of the settings below, and weights for them."""
+
+EVEN = {"X": X[:10], "y": Y[:10]}  # batches of two or more samples
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What bench/option_rows.py measures of a case."""
+
+    limit: str  # ours with the options / ours without
+    options: dict[str, Any] = field(default_factory=dict)  # if others than the case's
+    peer: str = ""  # who has it, too
+    peer_limit: str = ""  # theirs / ours
+
+
 @dataclass(frozen=True)
 class Case:
     """Options of a training, and what is asked of it."""
@@ -54,32 +73,215 @@ class Case:
     axes: dict[str, list[Any]] = field(default_factory=dict)
     """Values of a sweep over numbers, which compile nothing: any row of it is that run alone."""
 
+    settings: list[dict[str, Any]] = field(default_factory=list)
+    """Further arguments of a training whose twin in plain NumPy is compared, mostly numbers."""
+
+    tolerance: float | None = 1e-10
+    """Relative, between compiled code and its twin; None where rounding decides."""
+
+    speed: Speed | None = None
+
 
 OPTIONS = {
-    "momentum": Case({"optimizer": Momentum()}, {"mu": [0.0, 0.9]}),
-    "nesterov": Case({"optimizer": Nesterov()}, {"mu": [0.0, 0.9]}),
-    "adagrad": Case({"optimizer": AdaGrad()}, {"epsilon": [1e-10, 1e-3]}),
-    "adadelta": Case({"optimizer": AdaDelta()}, {"rho": [0.5, 0.9]}),
-    "rmsprop": Case({"optimizer": RMSProp()}, {"rho": [0.5, 0.99]}),
-    "adam": Case({"optimizer": Adam()}, {"beta1": [0.0, 0.9]}),
+    "plain": Case(settings=[{"alpha": 0.1}]),
+    "momentum": Case(
+        {"optimizer": Momentum()},
+        {"mu": [0.0, 0.9]},
+        settings=[
+            {"optimizer": Momentum(), "alpha": 0.01},
+            {"optimizer": Momentum(mu=0.0), "alpha": 0.1},
+            {"optimizer": Momentum(mu=0.5), "alpha": 0.05},
+        ],
+        speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+    ),
+    "nesterov": Case(
+        {"optimizer": Nesterov()},
+        {"mu": [0.0, 0.9]},
+        settings=[
+            {"optimizer": Nesterov(), "alpha": 0.01},
+            {"optimizer": Nesterov(mu=0.0), "alpha": 0.1},
+            {"optimizer": Nesterov(mu=0.5), "alpha": 0.05},
+        ],
+        speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+    ),
+    "adagrad": Case(
+        {"optimizer": AdaGrad()},
+        {"epsilon": [1e-10, 1e-3]},
+        settings=[
+            {"optimizer": AdaGrad(), "alpha": 0.02},
+            {"optimizer": AdaGrad(epsilon=0.1), "alpha": 0.1},
+        ],
+        speed=Speed("<= 2", {"optimizer": AdaGrad(epsilon=1e-30)}, "optax", ">= 6"),
+    ),
+    "adadelta": Case(
+        {"optimizer": AdaDelta()},
+        {"rho": [0.5, 0.9]},
+        settings=[
+            {"optimizer": AdaDelta(), "alpha": 0.1},
+            {"optimizer": AdaDelta(rho=0.5, epsilon=1e-3), "alpha": 0.1},
+        ],
+        speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+    ),
+    "rmsprop": Case(
+        {"optimizer": RMSProp()},
+        {"rho": [0.5, 0.99]},
+        settings=[
+            {"optimizer": RMSProp(rho=0.9, epsilon=1e-2), "alpha": 1e-3},
+            {"optimizer": RMSProp(epsilon=1e-3), "alpha": 1e-3},
+        ],
+        speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+    ),
+    "adam": Case(
+        {"optimizer": Adam()},
+        {"beta1": [0.0, 0.9]},
+        settings=[
+            {"optimizer": Adam(), "alpha": 1e-3},
+            {"optimizer": Adam(beta1=0.5, beta2=0.9, epsilon=1e-3), "alpha": 1e-3},
+            {"optimizer": Adam(0, 0), "alpha": 1e-3},
+        ],
+        speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+    ),
     "tanh, identity": Case({"activation": "tanh", "output": "identity"}),
     "relu, tanh": Case({"activation": "relu", "output": "tanh", "bias": True}),
     "identity, cross entropy": Case({"activation": "identity", "loss": "cross_entropy"}),
     "tanh cross entropy": Case({"output": "tanh", "loss": "cross_entropy"}),
+    "relu, cross entropy": Case({"activation": "relu", "loss": "cross_entropy"}),
     "bias": Case({"bias": True}),
     "sample weight": Case({"sample_weight": EIGHT}),
-    "batches": Case({"batch_size": 3, "shuffle_seed": 5}),
+    "batches": Case(
+        {"batch_size": 3, "shuffle_seed": 5},
+        settings=[
+            {"batch_size": 4},
+            {"batch_size": 4, "shuffle_seed": 2**32 - 1, "iterations": 61},
+            {"batch_size": 3, "shuffle": False},
+            {"batch_size": 1, "sample_weight": WEIGHTS},
+            {"batch_size": 11, "bias": True},
+            {"batch_size": 10, "bias": True, "hidden_size": ()},
+        ],
+        speed=Speed("<= 1.2", {"batch_size": 2}),
+    ),
     "batches in order": Case({"batch_size": 5, "shuffle": False}),
-    "dropout": Case(axes={"dropout": [0.0, 0.4]}),
-    "dropconnect": Case({"bias": True}, {"dropconnect": [0.0, 0.4]}),
-    "penalties": Case({"bias": True}, {"l1": [0.0, 0.01], "l2": [0.0, 0.02]}),
-    "trimming": Case(axes={"trim_below": [0.0, 0.02], "clip_above": [0.05, np.inf]}),
-    "batch norm": Case({"batch_norm": True, "bias": True}),
+    "dropout": Case(
+        axes={"dropout": [0.0, 0.4]},
+        settings=[
+            {"dropout": 0.3, "bias": True, "iterations": 300},
+            {"dropout": 0.9, "seed": 2**32 - 1},
+            {"dropout": 0.5, "hidden_size": (13, 2), "sample_weight": WEIGHTS},
+            {"dropout": 0.5, "weights": [np.full((3, 2), 0.5), np.ones((2, 2))], "hidden_size": 2},
+            {"dropout": 0.5, "hidden_size": ()},
+        ],
+        speed=Speed("<= 3", {"dropout": 0.5}),
+    ),
+    "dropconnect": Case(
+        {"bias": True},
+        {"dropconnect": [0.0, 0.4]},
+        settings=[
+            {"dropconnect": 0.3, "bias": True, "iterations": 300},
+            {"dropconnect": 0.9, "seed": 2**32 - 1},
+            {"dropconnect": 0.5, "hidden_size": (13, 2)},
+            {"dropconnect": 0.5, "hidden_size": ()},
+        ],
+    ),
+    "penalties": Case(
+        {"bias": True},
+        {"l1": [0.0, 0.01], "l2": [0.0, 0.02]},
+        settings=[
+            {"l1": 0.01, "l2": 0.02, "bias": True, "iterations": 300},
+            {"l1": 0.3},
+            {"l2": 0.3},
+            {"l1": 0.1, "weights": [np.zeros((3, 2)), np.full((2, 2), -0.5)], "hidden_size": 2},
+        ],
+    ),
+    "trimming": Case(
+        axes={"trim_below": [0.0, 0.02], "clip_above": [0.05, np.inf]},
+        settings=[
+            {"trim_below": 0.01, "clip_above": 0.05},
+            {"trim_below": 0.03},
+            {"clip_above": 0.02, "bias": True},
+            {"trim_below": 0.05, "clip_above": 0.01},
+        ],
+    ),
+    "batch norm": Case(
+        {"batch_norm": True, "bias": True},
+        settings=[
+            {"batch_norm": True, **EVEN},
+            {"batch_norm": True, "bias": True, "sample_weight": WEIGHTS, "iterations": 300},
+            {"batch_norm": True, "hidden_size": 13, "X": X[:2], "y": Y[:2]},
+        ],
+    ),
+    "batch norm in batches": Case(
+        {"batch_norm": True, "batch_size": 3},
+        settings=[
+            {"batch_norm": True, "batch_size": 4, **EVEN},
+            {"batch_norm": True, "batch_size": 3, "bias": True, "iterations": 301},
+            {"batch_norm": True, "batch_size": 5, "hidden_size": 13, "shuffle": False, **EVEN},
+        ],
+    ),
+    "nesterov, relu, batch norm": Case(
+        {
+            "optimizer": Nesterov(),
+            "activation": "relu",
+            "output": "identity",
+            "batch_size": 4,
+            "batch_norm": True,
+            "dropconnect": 0.1,
+            "l2": 0.002,
+            "clip_above": 1.0,
+        },
+        {"tolerance": [0.0, 0.2]},
+        settings=[
+            {
+                "optimizer": Nesterov(),
+                "activation": "relu",
+                "output": "identity",
+                "batch_size": 4,
+                "batch_norm": True,
+                "dropconnect": 0.1,
+                "l2": 0.002,
+                "clip_above": 1.0,
+                "tolerance": 0.2,
+                "alpha": 0.001,
+                **EVEN,
+            }
+        ],
+    ),
     "adaptive": Case(
         {"batch_size": 5, "sampling": "adaptive", "sample_weight": EIGHT},
         {"sampling_rate": [0.5, 3.0]},
+        settings=[
+            {
+                "sampling": "adaptive",
+                "batch_size": 5,
+                "sampling_rate": 3.0,
+                "sample_weight": WEIGHTS,
+                "iterations": 300,
+            },
+            {"sampling": "adaptive", "batch_size": 1, "sampling_rate": 0.5, "bias": True},
+            {"sampling": "adaptive", "batch_size": 11, "seed": 9, "hidden_size": ()},
+            {"sampling": "adaptive", "batch_size": 3, "sampling_rate": 1e3},
+        ],
     ),
-    "endings": Case({"summary": 7}, {"tolerance": [0.0, 0.28], "patience": [9, None]}),
+    "endings": Case(
+        {"summary": 7},
+        {"tolerance": [0.0, 0.28], "patience": [9, None]},
+        settings=[
+            {"tolerance": 0.13, "summary": 5, "alpha": 0.3, "iterations": 900, "record_every": 100},
+            {"tolerance": 0.9, "record_every": 1},
+            {"patience": 3, "summary": 4, "alpha": 3.0, "iterations": 900},
+            {"patience": 1, "alpha": 5.0, "hidden_size": 1, "iterations": 900},
+            {"summary": 7},
+            {"summary": 1000, "iterations": 20},
+            {"summary": 3, "sample_weight": WEIGHTS, "iterations": 1},
+            {
+                "tolerance": 0.2,
+                "patience": 2,
+                "summary": 2,
+                "alpha": 2.0,
+                "iterations": 600,
+                "bias": True,
+            },
+        ],
+    ),
     "everything in epochs": Case(
         {
             "optimizer": Adam(beta2=0.9),
@@ -97,6 +299,29 @@ OPTIONS = {
             "summary": 3,
         },
         {"dropout": [0.0, 0.2], "l1": [0.0, 0.01], "patience": [30, None]},
+        # Normalisation takes a bias away again, and Adam makes steps of what rounding leaves.
+        tolerance=None,
+        settings=[
+            {
+                "optimizer": Adam(),
+                "activation": "tanh",
+                "bias": not batch_norm,  # Adam makes steps of rounding that way
+                "batch_size": 4,
+                "sample_weight": WEIGHTS[:10],
+                "dropout": 0.2,
+                "dropconnect": 0.1,
+                "l1": 0.001,
+                "l2": 0.001,
+                "trim_below": 1e-4,
+                "clip_above": 1.0,
+                "batch_norm": batch_norm,
+                "summary": 3,
+                "patience": 50,
+                "alpha": 0.01,
+                **EVEN,
+            }
+            for batch_norm in (False, True)
+        ],
     ),
     "everything drawn": Case(
         {
@@ -114,6 +339,21 @@ OPTIONS = {
             "summary": 4,
         },
         {"tolerance": [0.0, 0.25], "patience": [12, None]},
+        settings=[
+            {
+                "optimizer": RMSProp(epsilon=1e-3),
+                "activation": "relu",
+                "output": "identity",
+                "bias": True,
+                "batch_size": 3,
+                "sampling": "adaptive",
+                "dropout": 0.2,
+                "l1": 0.001,
+                "clip_above": 0.5,
+                "summary": 4,
+                "alpha": 0.001,
+            }
+        ],
     ),
 }
 """The network is the same for all: 8 samples, 3-5-3-2."""
@@ -125,9 +365,34 @@ OBJECTIVES = {
 }
 """Options of fastgd.objective."""
 
+OPTIMIZERS = ("plain", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam")
+KINDS = tuple(
+    name
+    for name, case in OPTIONS.items()
+    if set(case.options) <= {"activation", "output", "loss", "bias"} and not case.axes
+)
+"""Activations, outputs and losses."""
+
 EVERYTHING = tuple(name for name in OPTIONS if name.startswith("everything"))
 HASHED = (*NETWORKS, *OPTIONS, *OBJECTIVES)
 """What golden.json has a hash of."""
 
 QUICK = (*NETWORKS, *EVERYTHING, "objective, cross entropy")
 """Few kernels, all of the kernel's code."""
+
+COMPILED = {
+    "plain": {},
+    "Adam, tanh, identity": {"optimizer": Adam(), "activation": "tanh", "output": "identity"},
+    "dropout": {"dropout": 0.5},
+    "batch norm": {"batch_norm": True},
+    "mini-batches": {"batch_size": 2},
+    "AdaDelta, relu, bias, dropout, batch norm, L2": {
+        "optimizer": AdaDelta(),
+        "activation": "relu",
+        "bias": True,
+        "dropout": 0.5,
+        "batch_norm": True,
+        "l2": 0.01,
+    },
+}
+"""Options whose kernel bench compiles with an empty cache; a twin of each is compared, too."""

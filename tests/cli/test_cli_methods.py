@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import XOR_CSV, XOR_X, XOR_Y
+from cases import OPTIONS, XOR_CSV, XOR_X, XOR_Y
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
 from fastgd.arguments.kinds import Flag
 from fastgd.arguments.wording import many, options_text, value_text
@@ -119,6 +119,18 @@ def test_what_is_typed_becomes_options():
     }
     assert read(batch_size="ALL", patience="none") == {"batch_size": None, "patience": None}
     assert read(bias=[True, False]) == {"bias": False}  # the last word counts
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_case_can_be_typed(name):
+    options = {n: v for n, v in OPTIONS[name].options.items() if n != "sample_weight"}
+    typed = {n: [v] if isinstance(v, bool) else str(v) for n, v in options.items()}
+    if "optimizer" in options:
+        optimizer = options["optimizer"]
+        names = {kind: name for name, kind in BY_COMMAND.items()}
+        typed |= {field: repr(value) for field, value in optimizer._asdict().items()}
+        typed["optimizer"] = names[type(optimizer)]
+    assert read(**typed) == options
 
 
 def test_every_option_that_may_be_an_axis_takes_several_values():

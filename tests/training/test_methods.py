@@ -9,15 +9,21 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import (
+    COMPILED,
+    EVEN,
+    KINDS,
+    OPTIMIZERS,
+    OPTIONS,
+    WEIGHTS,
+    X,
+    Y,
+)
 from fastgd.arguments.options import Method
-from fastgd.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp
+from fastgd.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, RMSProp
+from golden import problem
 
-RANDOM = np.random.default_rng(0)
-X = RANDOM.normal(size=(11, 3))
-Y = RANDOM.random((11, 2))
-WEIGHT = RANDOM.random(11)
-NEW = RANDOM.normal(size=(7, 3))
-EVEN = {"X": X[:10], "y": Y[:10]}  # batches of two or more samples
+NEW = np.random.default_rng(5).normal(size=(7, 3))
 
 
 def close(a, b, rtol, what):
@@ -74,17 +80,30 @@ def check(rtol=1e-10, **given):
     return run
 
 
-# ---------------------------------------------------------------- optimizers
+# ---------------------------------------------------------------- every case of the table
 
-OPTIMIZERS = {
-    "gradient descent": [(GradientDescent(), 0.1)],
-    "momentum": [(Momentum(), 0.01), (Momentum(mu=0.0), 0.1), (Momentum(mu=0.5), 0.05)],
-    "nesterov": [(Nesterov(), 0.01), (Nesterov(mu=0.0), 0.1), (Nesterov(mu=0.5), 0.05)],
-    "adagrad": [(AdaGrad(), 0.02), (AdaGrad(epsilon=0.1), 0.1)],
-    "adadelta": [(AdaDelta(), 0.1), (AdaDelta(rho=0.5, epsilon=1e-3), 0.1)],
-    "rmsprop": [(RMSProp(rho=0.9, epsilon=1e-2), 1e-3), (RMSProp(epsilon=1e-3), 1e-3)],
-    "adam": [(Adam(), 1e-3), (Adam(beta1=0.5, beta2=0.9, epsilon=1e-3), 1e-3), (Adam(0, 0), 1e-3)],
-}
+
+@pytest.mark.parametrize("name", [n for n, case in OPTIONS.items() if case.tolerance])
+def test_every_case_is_its_twin(name):
+    """With each of its values, over the samples of the golden hashes, whose kernels these are."""
+    case = OPTIONS[name]
+    task, *_ = problem(name)
+    settings = {"X": task.X, "y": task.y, "hidden_size": (5, 3), "alpha": 0.001, "record_every": 7}
+    for values in product(*case.axes.values()):
+        given = case.options | dict(zip(case.axes, values, strict=True))
+        optimizer = given.get("optimizer", GradientDescent())
+        inside = {field: given.pop(field) for field in optimizer._fields if field in given}
+        if inside:
+            given["optimizer"] = optimizer._replace(**inside)
+        check(case.tolerance, **settings, **given, iterations=150)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_what_bench_compiles_is_its_twin(name):
+    check(**COMPILED[name], hidden_size=4, alpha=0.01)
+
+
+# ---------------------------------------------------------------- optimizers
 
 
 @pytest.mark.parametrize("kind", [AdaDelta, AdaGrad, Adam, RMSProp])
@@ -104,13 +123,13 @@ def test_a_weight_without_a_derivative_stays_whatever_epsilon_is(kind, epsilon):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_over_a_thousand_iterations(name):
-    for optimizer, alpha in OPTIMIZERS[name]:
-        run = check(1e-9, optimizer=optimizer, alpha=alpha, iterations=1000, record_every=100)
+    for given in OPTIONS[name].settings:
+        run = check(1e-9, **given, iterations=1000, record_every=100)
         assert run.status == "finished"
         assert run.errors[-1] < run.errors[0]
     # Biases, scale and weights of samples change nothing of what is compiled.
-    beside = {"bias": True, "sample_weight": WEIGHT, "hidden_size": 3}
-    check(optimizer=optimizer, alpha=(alpha, alpha / 2), **beside)
+    beside = {"bias": True, "sample_weight": WEIGHTS, "hidden_size": 3}
+    check(**given | {"alpha": (given["alpha"], given["alpha"] / 2)}, **beside)
 
 
 def test_optimizers_update_scale_and_shift_alike():
@@ -122,24 +141,15 @@ def test_optimizers_update_scale_and_shift_alike():
 
 # ---------------------------------------------------------------- network and loss
 
-NETWORKS = [
-    ("sigmoid", "sigmoid", "squared"),
-    ("tanh", "identity", "squared"),
-    ("relu", "tanh", "squared"),
-    ("identity", "sigmoid", "cross_entropy"),
-    ("sigmoid", "tanh", "cross_entropy"),
-    ("relu", "sigmoid", "cross_entropy"),
-]
 
-
-@pytest.mark.parametrize(("activation", "output", "loss"), NETWORKS)
-def test_activations_outputs_and_losses(activation, output, loss):
-    kind = {"activation": activation, "output": output, "loss": loss, "iterations": 300}
-    kind["y"] = 2 * Y - 1 if output == "tanh" else Y
+@pytest.mark.parametrize("name", KINDS)
+def test_activations_outputs_and_losses(name):
+    kind = {n: v for n, v in OPTIONS[name].options.items() if n != "bias"} | {"iterations": 300}
+    kind["y"] = 2 * Y - 1 if kind.get("output") == "tanh" else Y
     check(alpha=0.02, **kind)
     check(alpha=0.02, bias=True, hidden_size=(3,), **kind)
-    check(alpha=0.02, bias=True, hidden_size=(), sample_weight=WEIGHT, **kind)
-    check(alpha=(0.01, 0.03, 0.02), sample_weight=np.where(WEIGHT < 0.5, 0, WEIGHT), **kind)
+    check(alpha=0.02, bias=True, hidden_size=(), sample_weight=WEIGHTS, **kind)
+    check(alpha=(0.01, 0.03, 0.02), sample_weight=np.where(WEIGHTS < 0.5, 0, WEIGHTS), **kind)
 
 
 def test_biases_start_at_zero():
@@ -169,7 +179,7 @@ def test_a_sample_of_weight_two_is_two_samples():
 
 
 def test_a_sample_of_weight_zero_counts_for_nothing():
-    mask = WEIGHT > 0.4
+    mask = WEIGHTS > 0.4
     run = fastgd.train(X, Y, sample_weight=mask.astype(float), iterations=100)
     alone = fastgd.train(X[mask], Y[mask], iterations=100)
     np.testing.assert_allclose(run.weights[0], alone.weights[0], rtol=1e-12)
@@ -178,114 +188,14 @@ def test_a_sample_of_weight_zero_counts_for_nothing():
 
 # ---------------------------------------------------------------- data and regularisation
 
-CASES = {
-    "batches": [
-        {"batch_size": 4},
-        {"batch_size": 4, "shuffle_seed": 2**32 - 1, "iterations": 61},
-        {"batch_size": 3, "shuffle": False},
-        {"batch_size": 1, "sample_weight": WEIGHT},
-        {"batch_size": 11, "bias": True},
-        {"batch_size": 10, "bias": True, "hidden_size": ()},
-    ],
-    "dropout": [
-        {"dropout": 0.3, "bias": True, "iterations": 300},
-        {"dropout": 0.9, "seed": 2**32 - 1},
-        {"dropout": 0.5, "hidden_size": (13, 2), "sample_weight": WEIGHT},
-        {"dropout": 0.5, "weights": [np.full((3, 2), 0.5), np.ones((2, 2))], "hidden_size": 2},
-        {"dropout": 0.5, "hidden_size": ()},
-    ],
-    "dropconnect": [
-        {"dropconnect": 0.3, "bias": True, "iterations": 300},
-        {"dropconnect": 0.9, "seed": 2**32 - 1},
-        {"dropconnect": 0.5, "hidden_size": (13, 2)},
-        {"dropconnect": 0.5, "hidden_size": ()},
-    ],
-    "penalties": [
-        {"l1": 0.01, "l2": 0.02, "bias": True, "iterations": 300},
-        {"l1": 0.3},
-        {"l2": 0.3},
-        {"l1": 0.1, "weights": [np.zeros((3, 2)), np.full((2, 2), -0.5)], "hidden_size": 2},
-    ],
-    "trimming": [
-        {"trim_below": 0.01, "clip_above": 0.05},
-        {"trim_below": 0.03},
-        {"clip_above": 0.02, "bias": True},
-        {"trim_below": 0.05, "clip_above": 0.01},
-    ],
-    "batch norm": [
-        {"batch_norm": True, **EVEN},
-        {"batch_norm": True, "bias": True, "sample_weight": WEIGHT, "iterations": 300},
-        {"batch_norm": True, "hidden_size": 13, "X": X[:2], "y": Y[:2]},
-    ],
-    "batch norm in batches": [
-        {"batch_norm": True, "batch_size": 4, **EVEN},
-        {"batch_norm": True, "batch_size": 3, "bias": True, "iterations": 301},
-        {"batch_norm": True, "batch_size": 5, "hidden_size": 13, "shuffle": False, **EVEN},
-    ],
-    "adaptive": [
-        {"batch_size": 5, "sampling_rate": 3.0, "sample_weight": WEIGHT, "iterations": 300},
-        {"batch_size": 1, "sampling_rate": 0.5, "bias": True},
-        {"batch_size": 11, "seed": 9, "hidden_size": ()},
-        {"batch_size": 3, "sampling_rate": 1e3},
-    ],
-    "all in epochs": [
-        {
-            "optimizer": Adam(),
-            "activation": "tanh",
-            "bias": not batch_norm,  # Adam makes steps of rounding that way
-            "batch_size": 4,
-            "sample_weight": WEIGHT[:10],
-            "dropout": 0.2,
-            "dropconnect": 0.1,
-            "l1": 0.001,
-            "l2": 0.001,
-            "trim_below": 1e-4,
-            "clip_above": 1.0,
-            "batch_norm": batch_norm,
-            "summary": 3,
-            "patience": 50,
-            "alpha": 0.01,
-            **EVEN,
-        }
-        for batch_norm in (False, True)
-    ],
-    "all with momentum": [
-        {
-            "optimizer": Nesterov(),
-            "activation": "relu",
-            "output": "identity",
-            "batch_size": 4,
-            "batch_norm": True,
-            "dropconnect": 0.1,
-            "l2": 0.002,
-            "clip_above": 1.0,
-            "tolerance": 0.2,
-            "alpha": 0.001,
-            **EVEN,
-        }
-    ],
-    "all drawn": [
-        {
-            "optimizer": RMSProp(epsilon=1e-3),
-            "activation": "relu",
-            "output": "identity",
-            "bias": True,
-            "batch_size": 3,
-            "dropout": 0.2,
-            "l1": 0.001,
-            "clip_above": 0.5,
-            "summary": 4,
-            "alpha": 0.001,
-        }
-    ],
-}
 
-
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [n for n, case in OPTIONS.items() if case.settings and n not in (*OPTIMIZERS, "endings")],
+)
 def test_data_and_regularisation(name):
-    adaptive = name in ("adaptive", "all drawn")
-    for given in CASES[name]:
-        run = check(**given, **({"sampling": "adaptive"} if adaptive else {}))
+    for given in OPTIONS[name].settings:
+        run = check(**given)
         # Each of these options has to be seen in the numbers.
         plain = {"X": given.get("X", X), "y": given.get("y", Y), "iterations": run.iterations}
         plain |= {n: given[n] for n in ("weights", "seed", "bias", "sample_weight") if n in given}
@@ -303,20 +213,9 @@ def test_a_full_batch_in_order_is_the_full_batch():
 
 # ---------------------------------------------------------------- when a run is over
 
-ENDINGS = [
-    {"tolerance": 0.13, "summary": 5, "alpha": 0.3, "iterations": 900, "record_every": 100},
-    {"tolerance": 0.9, "record_every": 1},
-    {"patience": 3, "summary": 4, "alpha": 3.0, "iterations": 900},
-    {"patience": 1, "alpha": 5.0, "hidden_size": 1, "iterations": 900},
-    {"summary": 7},
-    {"summary": 1000, "iterations": 20},
-    {"summary": 3, "sample_weight": WEIGHT, "iterations": 1},
-    {"tolerance": 0.2, "patience": 2, "summary": 2, "alpha": 2.0, "iterations": 600, "bias": True},
-]
-
 
 def test_endings_and_summaries():
-    runs = [check(**given) for given in ENDINGS]
+    runs = [check(**given) for given in OPTIONS["endings"].settings]
     ends = ["converged", "converged", "stalled", "stalled", *["finished"] * 3, "stalled"]
     assert [run.status for run in runs] == ends
     assert runs[1].iterations == 0

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from test_results import same
 
 import fastgd
-from cases import OPTIONS
+from cases import EVERYTHING, OPTIONS
 from fastgd.arguments.declarations import STRUCTURES
-from fastgd.engine import plan as plan_module
+from fastgd.engine import session
 from fastgd.kernel.descent import descend
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
 
@@ -22,7 +22,7 @@ Y = RANDOM.random_sample((8, 2))
 def eight_side_by_side(monkeypatch):
     """The kernels that the golden hashes have compiled already, on every processor."""
     monkeypatch.setattr(
-        plan_module, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
+        session, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
     )
 
 
@@ -45,20 +45,23 @@ def rows_are_runs_alone(axes, **fixed):
 # ---------------------------------------------------------------- rows
 
 ALPHAS = [0.01, 1.0, 1000.0]
-OFF_AND_ON = [
-    {"dropout": [0.0, 0.3, 0.9]},
-    {"dropconnect": [0.0, 0.3], "bias": True},
-    {"l1": [0.0, 0.1], "l2": [0.0, 0.1]},
-    {"trim_below": [0.0, 0.05], "clip_above": [0.01, np.inf]},
-    {"tolerance": [0.0, 0.28, 0.9], "patience": [None, 3]},
-    {"optimizer": Momentum(mu=[0.0, 0.5, 0.9])},
-    {"batch_size": [3, 5, 8, 3], "shuffle_seed": 3},
-]
 
 
-@pytest.mark.parametrize("axes", OFF_AND_ON)
-def test_a_value_that_is_off_in_one_row_changes_nothing_there(axes):
-    rows_are_runs_alone(axes | {"alpha": ALPHAS})
+@pytest.mark.parametrize(
+    "name", [name for name, case in OPTIONS.items() if case.axes and name not in EVERYTHING]
+)
+def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
+    case = OPTIONS[name]
+    axes = dict(case.axes)
+    optimizer = case.options.get("optimizer", GradientDescent())
+    inside = {field: axes.pop(field) for field in optimizer._fields if field in axes}
+    if inside:
+        axes["optimizer"] = optimizer._replace(**inside)
+    rows_are_runs_alone(axes | {"alpha": ALPHAS}, **case.options)
+
+
+def test_batches_of_several_sizes():
+    rows_are_runs_alone({"batch_size": [3, 5, 8, 3], "alpha": ALPHAS}, shuffle_seed=3)
 
 
 @pytest.mark.parametrize("axes", [{"tolerance": [0.0, 1e-9]}, {"patience": [None, 1000]}])
@@ -172,22 +175,16 @@ def test_another_method_does_compile():
 # ---------------------------------------------------------------- axes
 
 ALL_AXES = {
-    "patience": [9],
-    "tolerance": [0.01, 0.02],
-    "clip_above": [1.0],
-    "trim_below": [1e-4],
-    "l2": [1e-3],
+    name: [value]
+    for name, value in OPTIONS["everything in epochs"].options.items()
+    if name not in ("sample_weight", "summary")
+} | {
     "l1": [1e-3],
-    "dropconnect": [0.1],
+    "patience": [9],
     "dropout": [0.2],
     "sampling_rate": [1.0],
-    "optimizer": [Adam(beta2=0.9)],
-    "batch_size": [3],
-    "batch_norm": [True],
-    "bias": [True],
-    "loss": ["cross_entropy"],
     "output": ["sigmoid"],
-    "activation": ["tanh"],
+    "tolerance": [0.01, 0.02],
     "seed": [1, 2],
     "alpha": [0.1, 0.2],
     "hidden_size": [(5, 3), 4],
@@ -250,7 +247,7 @@ def sweeps():
     everything = OPTIONS["everything in epochs"].options
     fixed = {"hidden_size": (5, 3), "iterations": 30, "record_every": 10}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan_module, "runs_side_by_side", lambda *_: 8)
+        patch.setattr(session, "runs_side_by_side", lambda *_: 8)
         return [
             fastgd.sweep(X, Y, **fixed, **everything | {"dropout": [0.1, 0.2], "alpha": [0.1, 1]}),
             fastgd.sweep(
