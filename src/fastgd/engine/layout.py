@@ -304,8 +304,7 @@ class Layout:
         names = ("integers", "signs", "recent", "changes", "errors", "path", "tau")
         taken += [(getattr(old, name), getattr(block, name)) for name in names]
         for source, target in taken:
-            by_lane = source.reshape(len(source), -1, self.runs).transpose(0, 2, 1)
-            moved = by_lane.reshape(len(source) * self.runs, by_lane.shape[2])[lanes]
+            moved = self._by_lane(source)[lanes]
             target.reshape(blocks, -1, self.runs)[:] = _by_run(moved, self.runs)
         return block
 
@@ -363,7 +362,7 @@ class Layout:
     def _by_lane(self, array: NDArray[Any]) -> NDArray[Any]:
         """(lanes, n) numbers of each run, from (blocks, n * R)."""
         by_run = array.reshape(len(array), -1, self.runs)
-        return by_run.transpose(0, 2, 1).reshape(-1, by_run.shape[1])
+        return by_run.transpose(0, 2, 1).reshape(len(array) * self.runs, by_run.shape[1])
 
     def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
         """View (group, units) of a single run: what layer k of weights led to in the last pass."""

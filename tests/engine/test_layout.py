@@ -1,0 +1,260 @@
+"""Where a block has everything: no part in another's place, and all comes out as it went in."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from fastgd.arguments.options import Method
+from fastgd.engine import summaries
+from fastgd.engine.layout import LINE, PAGE, Layout, pad
+from fastgd.engine.lowering import INTEGERS, STATES, WIDTH, Values, recipe_of
+from fastgd.engine.network import Network
+from fastgd.kernel.block import (
+    ERROR_COUNT,
+    ERROR_SUM,
+    FIRST,
+    INVERSE_SUM,
+    RECENT,
+    SMALLEST,
+    SMALLEST_AT,
+    Layer,
+)
+from fastgd.kernel.lanes import ROWS
+from fastgd.optimizers import Adam, Momentum
+
+METHODS = {
+    "plain": Method(),
+    "bias and Adam": Method(bias=True, optimizer=Adam()),
+    "dropconnect": Method(dropconnect=0.5, bias=True, optimizer=Momentum()),
+    "watched": Method(tolerance=0.1, patience=3, summary=5),
+    "batch norm": Method(batch_norm=True, bias=True, batch_size=6, optimizer=Adam()),
+    "adaptive": Method(sampling="adaptive", batch_size=5, summary=2),
+    "everything": Method(
+        bias=True, dropconnect=0.1, dropout=0.1, batch_norm=True, batch_size=6, tolerance=0.1
+    ),
+}
+SIZES = [(3, 1), (2, 5, 3), (4, 64, 8, 2)]
+CASES = list(product(METHODS, SIZES, (1, 2, 16)))
+
+
+def layout_of(name, sizes, runs, samples=18, record_weights=True):
+    method = METHODS[name]
+    network = Network(sizes, method.bias, method.batch_norm)
+    recipe = recipe_of(method, {}, record_weights)
+    return Layout.plan(network, runs, samples, recipe, method.batch_size or 0, method.summary or 1)
+
+
+def layers_of(layout):
+    return [Layer(*row) for row in layout.table.tolist()]
+
+
+def parts_of(layout):
+    """The places of each part of a block's numbers, as the kernel addresses it."""
+    runs, network, recipe = layout.runs, layout.network, layout.recipe
+    layers = layers_of(layout)
+    for k, (layer, (rows, outputs)) in enumerate(zip(layers, network.matrices, strict=True)):
+        weights = layer.weights + np.arange(rows * outputs * runs)
+        yield f"weights of {k}", weights
+        assert layer.scale == layer.weights + layer.inputs * outputs * runs
+        yield f"gradient of {k}", weights + layer.gradient
+        for state in range(STATES[recipe.optimizer.name]):
+            yield f"state {state} of {k}", weights + layer.states + state * layer.state
+        if recipe.features.dropconnect is not None:
+            yield f"effective weights of {k}", weights + layer.effective - layer.weights
+            yield f"factors of {k}", weights + layer.factors
+        else:
+            assert layer.effective == layer.weights
+        yield f"alpha of {k}", layer.alpha + np.arange(runs)
+        constant = network.bias and k < len(layers) - 1
+        units = np.arange((outputs + constant) * runs)
+        activations = (
+            layer.units + (np.arange(layout.group)[:, None] * layer.stride + units).ravel()
+        )
+        yield f"activations of {k}", activations
+        yield f"deltas of {k}", activations + layer.deltas
+        if recipe.batch_norm is not None or recipe.loss_value is not None:
+            yield f"preactivations of {k}", activations + layer.preactivation
+    yield "values", layers[0].values + np.arange(WIDTH * runs)
+    if recipe.watch is not None:
+        yield "watched errors", layers[0].watch + np.arange((RECENT + layout.window) * runs)
+
+
+@pytest.mark.parametrize(("name", "sizes", "runs"), CASES)
+def test_no_part_lies_in_another_s_place(name, sizes, runs):
+    layout = layout_of(name, sizes, runs)
+    owner = np.full(layout.numbers, "", dtype="<U30")
+    for part, places in parts_of(layout):
+        assert places.min() >= 0, part
+        assert places.max() < layout.numbers, part
+        assert set(owner[places]) == {""}, part
+        owner[places] = part
+
+
+@pytest.mark.parametrize(("name", "sizes", "runs"), CASES)
+def test_what_a_run_takes_along_lies_before_its_gradient(name, sizes, runs):
+    """And what is put away at its end lies first."""
+    layout = layout_of(name, sizes, runs)
+    for part, places in parts_of(layout):
+        kind = part.split(" ")[0]
+        goes_along = kind in ("weights", "state", "alpha", "values", "watched")
+        assert (places < layout._gradient).all() == goes_along, part
+        assert (places < layout.kept).all() == (kind in ("weights", "watched")), part
+
+
+@pytest.mark.parametrize(("name", "sizes", "runs"), CASES)
+def test_memory_is_what_is_allocated(name, sizes, runs):
+    layout = layout_of(name, sizes, runs)
+    block = layout.allocate(3, records=4)
+    arrays = [
+        array for field in block for array in (field if isinstance(field, tuple) else [field])
+    ]
+    assert sum(array.nbytes for array in arrays) == 3 * layout.bytes(4)
+    assert all(len(array) == 3 for array in arrays)
+    assert block.numbers.ctypes.data % (8 * LINE) == 0
+    assert (block.ended == -1).all()
+
+
+@pytest.mark.parametrize("units", [64, 63, 512])
+def test_samples_do_not_lie_whole_pages_apart(units):
+    for runs, bias in product((1, 8), (False, True)):
+        network = Network((2, units, 1), bias)
+        layout = Layout.plan(network, runs, 40, recipe_of(Method(bias=bias), {}))
+        hidden = layers_of(layout)[0]
+        assert hidden.stride % PAGE != 0
+        assert hidden.stride >= (units + bias) * runs
+        assert layout.group % ROWS == 0
+
+
+def filled(layout, runs):
+    """Blocks whose runs have numbers like no other, and what was loaded."""
+    random = np.random.default_rng(runs)
+    weights = random.normal(size=(runs, layout.network.parameters))
+    alpha = random.normal(size=(runs, layout.network.layers))
+    values = Values(
+        random.normal(size=(runs, WIDTH)), random.integers(0, 2**60, size=(runs, INTEGERS))
+    )
+    block = layout.allocate(-(-runs // layout.runs), records=4)
+    layout.load(block, weights, alpha, values)
+    return block, weights, alpha, values
+
+
+@pytest.mark.parametrize(("name", "sizes", "runs"), CASES)
+def test_what_is_loaded_is_found_where_the_kernel_looks(name, sizes, runs):
+    layout = layout_of(name, sizes, runs)
+    count = 2 * runs + 1  # the last block has lanes that are left over
+    block, weights, alpha, values = filled(layout, count)
+    lanes = [min(lane, count - 1) for lane in range(3 * runs)]
+    np.testing.assert_array_equal(layout.weights(block.numbers), weights[lanes])
+    for lane, run in enumerate(lanes):
+        numbers, r = block.numbers[lane // runs], lane % runs
+        integers = block.integers[lane // runs]
+        for k, layer in enumerate(layers_of(layout)):
+            assert numbers[layer.alpha + r] == alpha[run, k]
+            at = layout.network.parts(weights[run])
+            for d, h in ((0, 0), (layer.units_below - 1, layer.outputs - 1)):
+                place = layer.weights + (d * layer.outputs + h) * runs
+                assert place == layout.address((k, d, h))
+                assert numbers[place + r] == at.weights[k][d, h]
+            if layout.network.bias:
+                place = layout.address((k, layer.units_below, 0))
+                assert numbers[place + r] == at.biases[k][0]
+        value = numbers[layer.values : layer.values + WIDTH * runs].reshape(WIDTH, runs)[:, r]
+        np.testing.assert_array_equal(value, values.numbers[run])
+        np.testing.assert_array_equal(integers.reshape(INTEGERS, runs)[:, r], values.integers[run])
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_places_of_a_single_run(sizes):
+    layout = layout_of("bias and Adam", sizes, 1)
+    block, weights, *_ = filled(layout, 1)
+    np.testing.assert_array_equal(block.numbers[0, layout.places], weights[0])
+
+
+@pytest.mark.parametrize(("name", "sizes", "runs"), CASES)
+def test_the_constant_input_of_a_bias_is_there(name, sizes, runs):
+    layout = layout_of(name, sizes, runs)
+    block = layout.allocate(2, records=1)
+    for layer in layers_of(layout)[:-1]:
+        for n in range(layout.group):
+            at = layer.units + n * layer.stride + layer.outputs * runs
+            if layout.network.bias:
+                assert (block.numbers[:, at : at + runs] == 1).all()
+    ones = (len(sizes) - 2) * layout.group * runs * layout.network.bias
+    assert (block.numbers == 1).sum() == 2 * ones
+    assert (block.numbers != 0).sum() == 2 * ones
+
+
+@pytest.mark.parametrize(("name", "sizes", "runs"), CASES)
+def test_packed_runs_are_as_they_were(name, sizes, runs):
+    layout = layout_of(name, sizes, runs)
+    old, *_ = filled(layout, 3 * runs)
+    random = np.random.default_rng(1)
+    for name_ in ("signs", "recent"):
+        getattr(old, name_)[:] = random.integers(0, 200, getattr(old, name_).shape)
+    old.changes[:] = random.integers(0, 2**40, old.changes.shape)
+    for array in (old.numbers, old.errors, old.path, old.tau):
+        array[:] = random.normal(size=array.shape)
+    lanes = np.arange(3 * runs)[::2]
+    new = layout.pack(old, lanes, records=4)
+    assert len(new.numbers) == -(-len(lanes) // runs)
+    kept = [*lanes, *[lanes[-1]] * (len(new.numbers) * runs - len(lanes))]
+    for pick in (
+        lambda block: layout.weights(block.numbers),
+        lambda block: layout._by_lane(block.numbers[:, : layout._gradient]),
+        lambda block: layout._by_lane(block.integers),
+        lambda block: layout.changes(block.changes),
+        lambda block: layout._by_lane(block.signs),
+        lambda block: layout._by_lane(block.recent),
+        lambda block: layout.errors(block),
+        lambda block: layout.path(block, 4),
+        lambda block: layout._by_lane(block.tau),
+    ):
+        np.testing.assert_array_equal(pick(new), pick(old)[kept])
+    assert (new.ended == -1).all()
+    if layout.watched:
+        before, after = (layout.watch(block.numbers, block.integers) for block in (old, new))
+        np.testing.assert_array_equal(after, before[kept])
+
+
+def test_watched_errors_are_joined_column_by_column():
+    layout = layout_of("watched", (2, 5, 3), 4)
+    block = layout.allocate(2, records=1)
+    real = block.numbers[:, layout.parameters : layout.kept].reshape(2, RECENT + 5, 4)
+    real[:] = np.arange(real.size).reshape(real.shape) + 0.5
+    whole = block.integers.reshape(2, INTEGERS, 4)
+    whole[:] = np.arange(whole.size).reshape(whole.shape)
+    watch = layout.watch(block.numbers, block.integers)
+    assert watch.shape == (8, layout.watched) == (8, summaries.RECENT + 5)
+    for lane in range(8):
+        b, r = divmod(lane, 4)
+        columns = {
+            summaries.SMALLEST: real[b, SMALLEST, r],
+            summaries.SMALLEST_AT: whole[b, SMALLEST_AT, r],
+            summaries.FIRST: real[b, FIRST, r],
+            summaries.ERROR_SUM: real[b, ERROR_SUM, r],
+            summaries.INVERSE_SUM: real[b, INVERSE_SUM, r],
+            summaries.ERROR_COUNT: whole[b, ERROR_COUNT, r],
+        }
+        assert dict(enumerate(watch[lane, : summaries.RECENT])) == columns
+        assert watch[lane, summaries.RECENT :].tolist() == real[b, RECENT:, r].tolist()
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+@pytest.mark.parametrize("samples", [1, 4, 5])
+def test_padding_has_no_weight(samples, runs):
+    random = np.random.default_rng(samples)
+    X, y = random.normal(size=(samples, 3)), random.normal(size=(samples, 2))
+    weight = random.random(samples)
+    data = pad(X, y, weight, bias=True, runs=runs)
+    padded = -(-samples // ROWS) * ROWS
+    inputs = data.X.reshape(padded, 4, runs)
+    targets, importance = data.y.reshape(padded, 2, runs), data.importance.reshape(padded, 2, runs)
+    for n, r in product(range(padded), range(runs)):
+        i = min(n, samples - 1)
+        assert inputs[n, :, r].tolist() == [*X[i], 1.0]
+        assert targets[n, :, r].tolist() == y[i].tolist()
+        assert importance[n, :, r].tolist() == [weight[n] if n < samples else 0.0] * 2
+    plain = pad(X, y)
+    assert plain.importance.reshape(padded, 2).sum(axis=0).tolist() == [samples] * 2
+    assert len(plain.X) == 3 * padded
