@@ -10,7 +10,7 @@ input more, the last, which is always 1.
 from numba import njit
 
 from fastgd.kernel.iteration.functions import activate, slope
-from fastgd.kernel.iteration.losses import keep_input
+from fastgd.kernel.iteration.losses import keep_input, loss_delta
 from fastgd.kernel.iteration.optimizers import step
 from fastgd.kernel.iteration.values import value
 from fastgd.kernel.language.choice import dispatch
@@ -40,10 +40,6 @@ def activation(hidden, output, layer, a):
     """The value of the layer's units."""
 
 
-def loss_delta(loss, output, miss, v):
-    """Minus the derivative of a sample's loss by the input of an output unit; miss is y - v."""
-
-
 def _pick_activation(hidden, output, _layer, _a):
     if hidden.choice == output.choice:
         return lambda hidden, output, layer, a: activate(output, a)
@@ -57,15 +53,6 @@ def _pick_activation(hidden, output, _layer, _a):
 
 
 dispatch(activation, _pick_activation, INLINED)
-dispatch(
-    loss_delta,
-    {
-        "squared": lambda loss, output, miss, v: miss * slope(output, v),
-        # Of both cross entropies, with p = v for sigmoid and p = (1 + v) / 2 for tanh.
-        "cross_entropy": lambda loss, output, miss, v: miss,
-    },
-    INLINED,
-)
 
 
 @njit(**INLINED)

@@ -1,4 +1,4 @@
-"""The loss itself, summed up where it is asked for: a training needs its derivative only.
+"""A loss: its derivative, which a training needs, and itself, summed up where it is asked for.
 
 The cross entropy is worked out from the inputs z of the output units, as p = sigmoid(z) rounds to 1
 from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is z more.
@@ -6,7 +6,7 @@ from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is z more.
 
 from numba import njit
 
-from fastgd.kernel.iteration.functions import log_1p_exp_negative
+from fastgd.kernel.iteration.functions import log_1p_exp_negative, slope
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import (
@@ -27,6 +27,21 @@ def cross_entropy(q, z):
     common = log_1p_exp_negative(magnitude(z))
     positive, negative = select(z < 0.0, 0.0, z), select(z > 0.0, 0.0, -1.0 * z)
     return fma(q, negative + common, (1.0 - q) * (positive + common))
+
+
+def loss_delta(loss, output, miss, v):
+    """Minus the derivative of a sample's loss by the input of an output unit; miss is y - v."""
+
+
+dispatch(
+    loss_delta,
+    {
+        "squared": lambda loss, output, miss, v: miss * slope(output, v),
+        # Of both cross entropies, with p = v for sigmoid and p = (1 + v) / 2 for tanh.
+        "cross_entropy": lambda loss, output, miss, v: miss,
+    },
+    INLINED,
+)
 
 
 def loss_of(loss, output, y, v, z):
