@@ -22,8 +22,9 @@ from numba.extending import (
 )
 
 from fastgd.kernel.elementary import ELEMENTARY, log_term, times_slope
+from fastgd.kernel.language.numba_internals import UNWRAPPED
 
-COMPILED = {"error_model": "numpy", "nogil": True}
+COMPILED = {"error_model": "numpy", "nogil": True, **UNWRAPPED}
 """How everything here is compiled: 1 / 0 is infinite, as in IEEE 754, and raises nothing."""
 
 

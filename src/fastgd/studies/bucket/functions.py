@@ -9,8 +9,9 @@ from numba.core.errors import NumbaError
 from fastgd.kernel.program import BLOCK, EVALUATES, RESULT, all_evaluators, function_code
 from fastgd.studies.bucket.dual import COMPILED, dual, parts
 
-KEPT = 4
-"""Functions whose code is kept, those used last."""
+KEPT = 32
+"""Functions whose code is found again. Machine code is never given back: LLVM's engine keeps it, 0.7 MB
+each (its ``remove_module`` gave back 5 %, and Numba has it switched off as it crashed)."""
 
 
 @lru_cache(maxsize=KEPT)

@@ -1,0 +1,55 @@
+"""Memory: what curves keep for good, and that estimates are upper bounds; each in a child process."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+PREPARED = """
+import gc
+from pathlib import Path
+import numpy as np
+from fastgd import bucket
+
+def memory(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+bucket.roll(curve="x**2", start=[1.0] * 1000, iterations=3)
+bucket.roll(curve=lambda x: x * x, start=1.0, iterations=3)
+gc.collect()
+before = memory("VmRSS")
+"""
+
+
+def grown(program):
+    """What a child prints after the preparation, in MB."""
+    child = subprocess.run(
+        [sys.executable, "-c", PREPARED + program], capture_output=True, text=True, check=True
+    )
+    return float(child.stdout) / 1e6
+
+
+def test_different_expressions_keep_nothing():
+    """Each kept 10 to 17 MB."""
+    program = """
+for k in range(40):
+    bucket.roll(curve=f"x**4/300 + sin({k}*x) + cos(x/2)", start=1.0, iterations=3)
+gc.collect()
+print(memory("VmRSS") - before)
+"""
+    assert grown(program) < 5
+
+
+def test_different_functions_keep_little():
+    """Each kept 9.5 MB; 40 of them now less than 60 MB."""
+    program = """
+for k in range(10):
+    c = float(k)
+    bucket.roll(curve=lambda x: x**4 / 300 + c * x, start=1.0, iterations=3)
+gc.collect()
+print(memory("VmRSS") - before)
+"""
+    assert grown(program) < 10 / 40 * 60
