@@ -121,6 +121,8 @@ def command(
         return partial(show_example, example, seen, out, json)
     if basins:
         _exclude("--basins", {"start"} & settings.keys())
+        if seen is None and {"curve", "slope"} & settings.keys():
+            raise RefusedError("--window LOW,HIGH must be given with --basins and a CURVE")
         return partial(show_basins, settings | {"window": seen}, out, json)
     if {"balls", "seed"} & settings.keys():
         raise RefusedError("--balls and --seed need --basins")

@@ -89,7 +89,7 @@ def test_the_path_is_there_if_asked():
         ((1, 1), ValueError, "window must have the smaller number first"),
         ((0, np.inf), ValueError, r"window\[1\] must be a finite number, got inf"),
         ((-1.7e308, 1.7e308), ValueError, "window must have the smaller number first"),
-        (None, TypeError, "window must be two numbers, the smaller one first, got None"),
+        (None, ValueError, "window must be given with a curve of your own: from which x to which"),
         ((1, 2, 3), TypeError, "window must be two numbers"),
         (("a", 1), TypeError, r"window\[0\] must be a number, got 'a'"),
     ],
@@ -102,6 +102,7 @@ def test_bad_windows(window, kind, message):
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
+        ({"balls": 10**12}, ValueError, "the balls must fit into the available memory"),
         ({"balls": 0}, ValueError, "balls must be at least 1, got 0"),
         ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
         ({"alpha": [0.1, 0.2]}, TypeError, r"alpha must be a number, got \[0.1, 0.2\]"),

@@ -44,6 +44,10 @@ def test_means_what_python_means(text):
     [
         ("y + 1", r"curve: unknown name 'y', known are x, pi, e, sin\(\), .*, relu\(\)"),
         ("sine(x)", r"unknown name 'sine', known are .*: did you mean sin\(\)\?$"),
+        ("ln(x)", r"unknown name 'ln', known are .*: ln\(x\) is written log\(x\)$"),
+        ("arctan(x)", r": arctan\(x\) is written atan\(x\)$"),
+        ("sqr(x)", r": sqr\(x\) is written x\*\*2$"),
+        ("z" * 9999, r"unknown name 'z{20,40}\.\.\.z{20,40}', known are"),
         ("sin", r"sin is a function, write sin\(x\)"),
         ("X", r"unknown name 'X', .*: did you mean x\?$"),
         ("x^2", r"a power is written \*\*, got 'x\^2'"),

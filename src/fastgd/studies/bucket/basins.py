@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.intervals import ABOVE_ZERO
+from fastgd.arguments.memory import check_memory
 from fastgd.arguments.values import check_count, check_ends, check_number, check_seed
 from fastgd.studies.bucket.curves import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
-from fastgd.studies.bucket.rolling import Roll, roll
+from fastgd.studies.bucket.rolling import BALL_BYTES, Roll, roll
 
 Window = tuple[float, float]
 
@@ -27,6 +28,9 @@ APART = 1e-3
 """Balls that end nearer to each other than this share of the window are in one minimum."""
 
 NOWHERE = -1
+
+BYTES = BALL_BYTES + 9 * 8
+"""Of a ball: as it rolls, and its place and minimum with what finds them."""
 
 
 class Stretch(NamedTuple):
@@ -132,9 +136,12 @@ def basins(
     """
     if curve is None and slope is None:
         curve, window = FIVE_MINIMA, FIVE_MINIMA_WINDOW if window is None else window
+    if window is None:
+        raise ValueError("window must be given with a curve of your own: from which x to which")
     low, high = check_ends("window", window)
     balls = check_count("balls", balls)
     seed = check_seed(seed)
+    check_memory(balls * BYTES, "the balls")
     if options.get("alpha") is not None:
         options["alpha"] = check_number("alpha", options["alpha"], ABOVE_ZERO)
     again: Callable[..., Roll] = partial(roll, slope, curve=curve, **options)
@@ -169,19 +176,20 @@ def _places(ends: FloatArray, apart: float) -> FloatArray:
     ordered = np.sort(ends)
     if not len(ordered):
         return ordered
-    groups = np.split(ordered, np.flatnonzero(np.diff(ordered) > apart) + 1)
-    return np.array([group[len(group) // 2] for group in groups])
+    firsts = np.concatenate([[0], np.flatnonzero(np.diff(ordered) > apart) + 1])
+    ends_before = np.append(firsts[1:], len(ordered))
+    places: FloatArray = ordered[(firsts + ends_before) // 2]
+    return places
 
 
 def _owners(minima: FloatArray, apart: float, rolled: Roll) -> NDArray[np.int64]:
     """The minimum that each ball is in."""
-    owner = np.full(rolled.x.shape, NOWHERE)
-    if len(minima):
-        distance = np.abs(rolled.x[:, None] - minima)
-        near = distance.argmin(axis=1)
-        there = (rolled.status == "converged") & (distance.min(axis=1) <= apart)
-        owner[there] = near[there]
-    return owner
+    if not len(minima):
+        return np.full(rolled.x.shape, NOWHERE)
+    nearest: NDArray[np.int64] = np.searchsorted((minima[1:] + minima[:-1]) / 2, rolled.x)
+    away = np.abs(rolled.x - minima[nearest])
+    nearest[(away > apart) | (rolled.status != "converged")] = NOWHERE
+    return nearest
 
 
 def _stretches(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, array_of
+from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.kernel.calls import evaluate
 from fastgd.kernel.program import Code
@@ -67,6 +68,7 @@ def check_places(name: str, value: object) -> FloatArray:
         raise TypeError(
             f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
         )
+    check_memory(8 * array.size, name)
     with np.errstate(all="ignore"):
         return np.require(array, dtype=np.float64, requirements=["C", "A"])
 

@@ -155,7 +155,7 @@ class _Reader:
             near = f": {word}(x) is written {_written(_OTHER_WORDS[word])}"
         else:
             near = did_you_mean(f"{word}()" if called else word, known)
-        return ValueError(f"{self._name}: unknown name {word!r}, known are {KNOWN}{near}")
+        return ValueError(f"{self._name}: unknown name {shown(word)}, known are {KNOWN}{near}")
 
 
 def _written(word: str) -> str:

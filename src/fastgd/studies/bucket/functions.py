@@ -10,8 +10,11 @@ from fastgd.kernel.program import BLOCK, EVALUATES, RESULT, all_evaluators, func
 from fastgd.studies.bucket.dual import COMPILED, dual, parts
 
 KEPT = 32
-"""Functions whose code is found again. Machine code is never given back: LLVM's engine keeps it, 0.7 MB
-each (its ``remove_module`` gave back 5 %, and Numba has it switched off as it crashed)."""
+"""Functions whose code is found again.
+
+What is forgotten is not given back: LLVM's engine keeps machine code, 0.7 MB for each function (its
+``remove_module``, which Numba has switched off, gave back 5 %).
+"""
 
 
 @lru_cache(maxsize=KEPT)

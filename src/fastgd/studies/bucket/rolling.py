@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +43,7 @@ EVALUATIONS = 2**21
 """Slopes that a call of the kernel takes, some 10 ms: Ctrl-C and progress live between calls."""
 
 # Nine arrays of a ball as given, broadcast, in the kernel and in the result, and its status.
-_BALL_BYTES = 9 * 8 + 36
+BALL_BYTES = 9 * 8 + 36
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,9 +192,9 @@ def roll(
             "start and alpha must have shapes that can be broadcast, "
             f"got {starts.shape} and {rates.shape}"
         ) from None
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     length = iterations + 1 if recording else 0
-    check_memory(count * (_BALL_BYTES + 16 * length), "the balls")
+    check_memory(count * (BALL_BYTES + 16 * length), "the balls")
     found = curve_of(curve, slope)
     _check_slopes(found, starts)
 
