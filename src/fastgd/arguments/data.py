@@ -100,6 +100,18 @@ def check_sample_weight(value: object, samples: int) -> FloatArray | None:
     return weights
 
 
+def reals_of(name: str, value: object) -> FloatArray:
+    """Return value as an array of numbers, which need not be finite; of any shape but not empty."""
+    array = array_of(name, value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    return array.astype(np.float64)
+
+
 def check_vector(name: str, value: object, count: int) -> FloatArray:
     """Return value as (count,) float64 numbers, which need not be finite."""
     if type(value) is np.ndarray and value.dtype == np.float64 and value.shape == (count,):

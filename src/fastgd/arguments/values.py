@@ -3,7 +3,9 @@
 import math
 import numbers
 import operator
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import SupportsIndex, cast
 
 import numpy as np
@@ -17,12 +19,15 @@ LARGEST = 2**62
 
 _LAST_SEED = 2**32 - 1
 
+#: True is no number, and neither is a timedelta64, which NumPy counts among the integers.
+_NO_NUMBERS = (bool, np.timedelta64)
+
 
 def check_number(name: str, value: object, rule: Rule) -> float:
     """Return value as a float that follows the rule."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {rule.kind}, got {shown(value)}")
     try:
         with np.errstate(all="ignore"):
@@ -61,7 +66,7 @@ def check_ends(name: str, value: object) -> tuple[float, float]:
 def floats(axis: Sequence[object]) -> NDArray[np.float64] | None:
     """Return real numbers as an array; None if not all are plainly that."""
     kinds = set(map(type, axis))
-    if not all(issubclass(kind, numbers.Real) and not issubclass(kind, bool) for kind in kinds):
+    if not all(issubclass(k, numbers.Real) and not issubclass(k, _NO_NUMBERS) for k in kinds):
         return None
     try:
         with np.errstate(all="ignore"):
@@ -123,6 +128,27 @@ def check_choice(name: str, value: object, known: Sequence[str]) -> str:
     return str(value)
 
 
+def check_result(name: str, value: object, *kinds: type) -> None:
+    """Refuse what is no result of these kinds."""
+    if not isinstance(value, kinds):
+        rule = either(f"a {kind.__name__}" for kind in kinds)
+        raise TypeError(f"{name} must be {rule}, got {shown(value)}")
+
+
+def check_path(name: str, value: object) -> Path:
+    """Return value as the path of a file or folder, which need not be there."""
+    rule = f"{name} must be a str or a path, got {shown(value)}"
+    try:
+        text = os.fspath(value)  # type: ignore[call-overload]
+    except Exception as error:  # an object's own __fspath__ may raise anything
+        raise TypeError(rule) from error
+    if not isinstance(text, str):
+        raise TypeError(rule)
+    if not text or "\0" in text:
+        raise ValueError(f"{name} must have a letter and no zero byte, got {shown(value)}")
+    return Path(text)
+
+
 def check_flag(name: str, value: object) -> bool:
     """Return value as a bool, if it is Python's or NumPy's."""
     if not isinstance(value, (bool, np.bool_)):
@@ -132,7 +158,7 @@ def check_flag(name: str, value: object) -> bool:
 
 def integer(value: object) -> int | None:
     """Return value as an int, or None if it is of another kind."""
-    if isinstance(value, bool):
+    if isinstance(value, _NO_NUMBERS):
         return None
     try:
         return operator.index(cast(SupportsIndex, value))

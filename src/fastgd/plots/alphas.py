@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.plots.kinds import check_kind
+from fastgd.arguments.values import check_result
 from fastgd.plots.lines import check_lines, legend, look, scale_errors
 from fastgd.plots.panels import panels
 from fastgd.plots.style import styled
@@ -56,7 +56,7 @@ def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
     >>> changes.lines[0].get_xdata()
     array([1.e-03, 1.e-02, 1.e-01, 1.e+00, 1.e+01, 1.e+02, 1.e+03])
     """
-    check_kind("takeaways", sweep, Sweep)
+    check_result("sweep", sweep, Sweep)
     alphas = sweep.axes.get("alpha", [])
     if len(alphas) < 2 or any(isinstance(alpha, tuple) for alpha in alphas):
         came = [sweep.settings["alpha"]] if "alpha" not in sweep.axes else alphas

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.values import check_count, check_ends
+from fastgd.arguments.values import check_count, check_ends, check_path, check_result
 from fastgd.plots.bucket import (
     NAMED,
     STATUS_COLOURS,
@@ -86,7 +86,8 @@ def film(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     ax = plots.film(rolled, pathlib.Path(folder, "balls.gif"), frames=3)
     """
-    path = Path(path)
+    path = check_path("path", path)
+    check_result("rolled", rolled, Roll, Basins)
     check_ending(path, (".gif",))
     frames = check_count("frames", frames)
     balls = rolled.roll if isinstance(rolled, Basins) else rolled

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.values import check_ends
+from fastgd.arguments.values import check_ends, check_result
 from fastgd.plots.style import COLOURS, axes, styled
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.curves import Curve
@@ -67,6 +67,7 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
     >>> ax.get_title(loc="left")
     'x**4 - 3*x**2 + x: x -= alpha * slope'
     """
+    check_result("rolled", rolled, Roll)
     check_height(rolled.curve)
     low, high = window_of(rolled) if window is None else check_ends("window", window)
     with styled() as plt:
@@ -112,6 +113,7 @@ def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
     >>> ax.get_title(loc="left")
     '100 random balls end in 5 minima: x**4/300 + sin(2.5*x) + cos(x/2)'
     """
+    check_result("found", found, Basins)
     check_height(found.roll.curve)
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.2, 4.5))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgd.plots.kinds import check_kind
+from fastgd.arguments.values import check_result
 from fastgd.plots.lines import check_lines, label_iterations, legend, look, scale_errors
 from fastgd.plots.style import axes, styled
 from fastgd.plots.titles import group_label, run_title, sweep_title
@@ -54,7 +54,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
     >>> [line.get_label() for line in ax.lines][:2]
     ['alpha 0.001', 'alpha 0.01']
     """
-    check_kind("errors", result, Run, Sweep)
+    check_result("result", result, Run, Sweep)
     iterations, values = statistics.error_curves(result)
     if isinstance(result, Sweep):
         found = list(statistics.groups(result, values))

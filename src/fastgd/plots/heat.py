@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.plots.kinds import check_kind
+from fastgd.arguments.values import check_result
 from fastgd.plots.panels import panels
 from fastgd.plots.style import SEQUENTIAL, styled
 from fastgd.plots.titles import run_title
@@ -69,7 +69,7 @@ def direction_changes(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
      [ 7  2  0 22]
      [19 26  9 17]]
     """
-    check_kind("direction_changes", run, Run)
+    check_result("run", run, Run)
     maps = [_layer(run, k) for k in range(len(run.weights))]
     top = max(1, *(int(each.counts.max()) for each in maps))
     heights = [0.6 + len(each.rows) for each in maps]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.values import check_result
 from fastgd.plots.style import COLOURS, axes, styled
 from fastgd.studies.trainability.box_counting import BoxCounting
 from fastgd.studies.trainability.map import Trainability
@@ -63,6 +64,7 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
     >>> len(ax.images)
     2
     """
+    check_result("found", found, Trainability)
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.2, 5.6))
         settings = found.settings
@@ -117,6 +119,7 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
     >>> [line.get_label() for line in ax.lines]
     ['boxes', 'fit: dimension 1.000 (1.00 to 1.00)']
     """
+    check_result("found", found, BoxCounting)
     with styled() as plt:
         ax = axes(ax, plt, figsize=(5.6, 4.2))
         ax.loglog(found.sizes, found.counts, "o", base=2, color=COLOURS[0], label="boxes")

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.messages import shown
+from fastgd.plots.style import check_axes
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -17,13 +20,17 @@ def panels(ax: "Given | None", count: int, plt: Any, **options: Any) -> NDArray[
 
     Raises
     ------
-    ValueError
-        If the axes given are fewer or more.
+    ValueError, TypeError
+        If the axes given are fewer or more, or something else.
     """
     if ax is None:
         _, made = plt.subplots(count, squeeze=False, layout="constrained", **options)
         return np.asarray(made)[:, 0]
-    given = np.array(ax, dtype=object).ravel()
-    if len(given) != count:
-        raise ValueError(f"ax must be {count} axes, got {len(given)}")
-    return given
+    several = ax.ravel() if isinstance(ax, np.ndarray) else ax
+    if not isinstance(several, (list, tuple, np.ndarray)):
+        raise TypeError(f"ax must be {count} axes, got {shown(ax)}")
+    if len(several) != count:
+        raise ValueError(f"ax must be {count} axes, got {len(several)}")
+    found = np.empty(count, dtype=object)
+    found[:] = [check_axes(f"ax[{k}]", one) for k, one in enumerate(several)]
+    return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_choice
+from fastgd.arguments.values import check_choice, check_flag, check_result
 from fastgd.plots.style import COLOURS, SEQUENTIAL, axes, styled
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
@@ -75,6 +75,8 @@ def surface(
     >>> ax.get_title(loc="left")
     'Mean |error| of a 2-1 network over both its weights (4 samples)'
     """
+    check_result("surface", surface, Surface)
+    log = check_flag("log", log)
     check_choice("kind", kind, ("contour", "3d"))
     named = _named(paths)
     points = {name: surface.path(run) for name, run in named.items()}

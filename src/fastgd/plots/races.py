@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastgd.arguments.values import check_result
+from fastgd.plots.panels import panels
 from fastgd.plots.planes import looks
 from fastgd.plots.planes import surface as draw_surface
 from fastgd.plots.style import styled
@@ -55,13 +57,15 @@ def race(
     >>> [line.get_label() for line in curves.lines]
     ['Momentum, alpha 1', 'GradientDescent, alpha 1']
     """
+    check_result("race", race, Race)
+    check_result("surface", surface, Surface)
     ranked = {name: race.runs[name] for name in race.ranking()}
     for run in ranked.values():
         surface.path(run)  # refuses a plane that does not fit before a figure is made
     with styled() as plt:
         if ax is None:
             ax = tuple(plt.subplots(1, 2, layout="constrained", figsize=SIZE)[1])
-        curves, plane = ax
+        curves, plane = panels(ax, 2, plt)
         for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
             rates = ", ".join(f"{alpha:g}" for alpha in np.atleast_1d(run.alpha))
             curves.plot(

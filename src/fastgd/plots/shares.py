@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastgd.arguments.intervals import ABOVE_ZERO
+from fastgd.arguments.values import check_number, check_result
 from fastgd.arguments.wording import layers_text, many
-from fastgd.plots.kinds import check_kind
 from fastgd.plots.lines import check_lines, legend, look
 from fastgd.plots.style import axes, styled
 from fastgd.plots.titles import count_seeds, group_label, sweep_title
@@ -58,7 +59,8 @@ def solved(
     >>> print(ax.lines[0].get_ydata())
     [0. 1.]
     """
-    check_kind("solved", sweep, Sweep)
+    check_result("sweep", sweep, Sweep)
+    threshold = check_number("threshold", threshold, ABOVE_ZERO)
     sizes = sweep.axes.get("hidden_size", [])
     if len(sizes) < 2:
         raise ValueError("solved needs a sweep over several hidden sizes, got one hidden size")

@@ -7,6 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fastgd.arguments.messages import shown
+from fastgd.arguments.values import check_path
 from fastgd.training.files import whole_file
 
 if TYPE_CHECKING:
@@ -59,10 +61,25 @@ def styled() -> Iterator[Any]:
 def axes(ax: "Axes | None", plt: Any, **options: Any) -> "Axes":
     """``ax`` itself, or the axes of a new figure: call it inside :func:`styled`."""
     if ax is not None:
-        return ax
+        return check_axes("ax", ax)
     _, made = plt.subplots(layout="constrained", **options)
     result: Axes = made
     return result
+
+
+def check_axes(name: str, value: object) -> "Axes":
+    """Return what is an Axes of matplotlib.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    from matplotlib.axes import Axes
+
+    if not isinstance(value, Axes):
+        raise TypeError(f"{name} must be a matplotlib Axes, got {shown(value)}")
+    return value
 
 
 def check_ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> None:
@@ -82,13 +99,18 @@ def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    ValueError
-        If the ending is another one.
+    ValueError, TypeError
+        If the ending is another one, or it is no figure.
     OSError
         If the file cannot be written.
     """
-    path = Path(path)
+    path = check_path("path", path)
     check_ending(path)
+    pyplot()
+    from matplotlib.figure import Figure
+
+    if not isinstance(figure, Figure):
+        raise TypeError(f"figure must be a matplotlib Figure, got {shown(figure)}")
     content = encode(figure, path.suffix.lower()[1:])
     with whole_file(path) as file:
         file.write(content)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.plots.kinds import check_kind
+from fastgd.arguments.values import check_result
 from fastgd.plots.lines import label_iterations, legend
 from fastgd.plots.panels import panels
 from fastgd.plots.style import COLOURS, SEQUENTIAL, styled
@@ -51,7 +51,7 @@ def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     >>> [len(ax.lines) for ax in axes]
     [12, 4]
     """
-    check_kind("weight_paths", run, Run)
+    check_result("run", run, Run)
     if run.recorded_weights is None:
         raise ValueError("weight_paths needs a run with recorded weights: record_weights=True")
     done = run.recorded < run.iterations

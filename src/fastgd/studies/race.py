@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.data import check_data
+from fastgd.arguments.intervals import NOT_NEGATIVE
 from fastgd.arguments.messages import shown
 from fastgd.arguments.plane import Weight
 from fastgd.arguments.start import check_alpha, check_start
-from fastgd.arguments.values import check_choice, check_count, check_flag
+from fastgd.arguments.values import check_choice, check_count, check_flag, check_number
 from fastgd.engine.progress import progress_bar
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.studies.surface import Surface, surface
@@ -59,6 +60,11 @@ class Race:
     def reached(self, error: float) -> dict[str, int | None]:
         """The first recorded iteration at which each one's error was below ``error``, or None.
 
+        Raises
+        ------
+        ValueError, TypeError
+            If the error is no finite number of at least 0.
+
         Examples
         --------
         >>> import fastgd
@@ -69,6 +75,7 @@ class Race:
         >>> race.reached(0.1)
         {'GradientDescent': 36, 'Momentum': 5}
         """
+        error = check_number("error", error, NOT_NEGATIVE)
         found: dict[str, int | None] = {}
         for name, run in self.runs.items():
             below = np.flatnonzero(np.append(run.errors, run.final_error) < error)

@@ -16,7 +16,7 @@ from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import did_you_mean_argument, either, shown
 from fastgd.arguments.options import Method
 from fastgd.arguments.plane import Weight, check_spans, check_two_weights
-from fastgd.arguments.values import check_count, check_flag, check_threads
+from fastgd.arguments.values import check_count, check_flag, check_result, check_threads
 from fastgd.engine.network import Network, Parts, Weights
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import Session, available_threads
@@ -111,6 +111,8 @@ class Surface:
 
         Raises
         ------
+        TypeError
+            If it is no Run.
         ValueError
             If the run has no recorded weights or is of another network, or if an axis is a bias.
 
@@ -125,6 +127,7 @@ class Surface:
          [ 2.837 -2.831  0.056]
          [ 3.231 -3.229  0.038]]
         """
+        check_result("a path's run", run, Run)
         if run.recorded_weights is None:
             raise ValueError("a path needs a run trained with record_weights=True, got one without")
         shapes, own = ([layer.shape for layer in layers] for layers in (run.weights, self.weights))

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments.data import reals_of
 from fastgd.arguments.intervals import ABOVE_ZERO
-from fastgd.arguments.values import check_number
+from fastgd.arguments.messages import shown
+from fastgd.arguments.values import check_choice, check_count, check_number, check_result
 from fastgd.training.results import Run, Sweep
 
 SEEDS = ("seed", "weights")
@@ -80,6 +82,7 @@ def error_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.flo
     >>> print(iterations, errors.round(3))
     [  0 100 200 300] [0.496 0.053 0.031 0.024]
     """
+    check_result("result", result, Run, Sweep)
     ended = np.asarray(result.iterations)
     end = ended.max()
     before = result.recorded < end
@@ -113,7 +116,14 @@ def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Grou
     {'alpha': 1.0} (5,)
     {'alpha': 2.0} (5,)
     """
+    check_result("sweep", sweep, Sweep)
     names = list(sweep.axes)
+    if not isinstance(values, np.ndarray) or values.shape[: len(names)] != sweep.shape:
+        raise ValueError(
+            f"values must be an array of shape {sweep.shape}, or of more axes behind these, got "
+            f"{getattr(values, 'shape', None) or shown(values)}"
+        )
+    along = check_choice("along", along, ("", *names))
     seeds = [names.index(name) for name in SEEDS if name in names]
     curve = [names.index(along)] if along in names else []
     apart = [i for i in range(len(names)) if i not in (*seeds, *curve)]
@@ -142,9 +152,13 @@ def quartiles(values: ArrayLike, axis: int = 0) -> Quartiles:
     >>> float(low), float(median), float(high)
     (2.0, 3.0, 4.0)
     """
-    values = np.asarray(values, dtype=np.float64)
-    empty = np.isnan(values).all(axis=axis, keepdims=True)
-    found = np.nanquantile(np.where(empty, 0.0, values), [0.25, 0.5, 0.75], axis=axis)
+    numbers = reals_of("values", values)
+    if numbers.ndim == 0:
+        raise ValueError(f"values must have an axis, got {shown(values)}")
+    axis = check_count("axis", axis, -numbers.ndim, numbers.ndim - 1)
+    empty = np.asarray(np.isnan(numbers).all(axis=axis, keepdims=True))
+    with np.errstate(invalid="ignore"):  # between two infinite numbers there is none
+        found = np.nanquantile(np.where(empty, 0.0, numbers), [0.25, 0.5, 0.75], axis=axis)
     return Quartiles(*np.where(empty.squeeze(axis), np.nan, found))
 
 
@@ -167,7 +181,7 @@ def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
     Raises
     ------
     ValueError, TypeError
-        If the threshold is no finite number above 0.
+        If the threshold is no finite number above 0, or the errors no array of numbers.
 
     Notes
     -----
@@ -181,8 +195,10 @@ def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
     (0.75, 0.301, 0.954)
     """
     threshold = check_number("threshold", threshold, ABOVE_ZERO)
-    errors = np.asarray(errors, dtype=np.float64)
-    count, runs = (errors < threshold).sum(axis=-1), errors.shape[-1]
+    finals = reals_of("errors", errors)
+    if finals.ndim == 0:
+        raise ValueError(f"errors must have an axis of runs, got {shown(errors)}")
+    count, runs = (finals < threshold).sum(axis=-1), finals.shape[-1]
     share = count / runs
     middle = (share + Z**2 / (2 * runs)) / (1 + Z**2 / runs)
     half = Z / (1 + Z**2 / runs) * np.sqrt(share * (1 - share) / runs + Z**2 / (4 * runs**2))

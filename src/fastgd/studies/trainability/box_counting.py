@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import array_of
+from fastgd.arguments.data import array_of, numbers_of
 from fastgd.arguments.messages import shown
 
 FEWEST_BOXES = 4
@@ -56,8 +56,11 @@ class BoxCounting:
     r_squared: float
 
     def fitted(self, sizes: ArrayLike) -> NDArray[np.float64]:
-        """Counts on the fitted line, at any sizes."""
-        logarithm = self.intercept - self.dimension * np.log2(np.asarray(sizes, dtype=np.float64))
+        """Counts on the fitted line, at any sizes above 0."""
+        numbers = numbers_of("sizes", sizes)
+        if numbers.min() <= 0:
+            raise ValueError(f"sizes must be above 0, got {shown(sizes)}")
+        logarithm = self.intercept - self.dimension * np.log2(numbers)
         return np.asarray(2.0**logarithm)
 
 
@@ -111,14 +114,7 @@ def box_counting(pixels: ArrayLike) -> BoxCounting:
     >>> round(found.dimension, 6), round(float(np.log2(3)), 6)
     (1.584963, 1.584963)
     """
-    given = array_of("pixels", pixels)
-    if given.dtype != np.bool_:
-        raise TypeError(f"pixels must be True or False, got {shown(pixels)} ({given.dtype})")
-    if given.ndim != 2 or min(given.shape) < _FEWEST_PIXELS:
-        raise ValueError(
-            f"pixels must have shape (rows, columns), with at least {_FEWEST_PIXELS} of each, "
-            f"got shape {given.shape}"
-        )
+    given = _check_picture("pixels", pixels, _FEWEST_PIXELS)
     if not given.any():
         raise ValueError("pixels must have at least one that is True, got none")
     largest = (min(given.shape) - 1) // (FEWEST_BOXES - 1)  # the last box may be cut
@@ -126,16 +122,29 @@ def box_counting(pixels: ArrayLike) -> BoxCounting:
     return _fit(sizes, np.array([_count(given, size) for size in sizes.tolist()]))
 
 
-def boundary(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def boundary(inside: ArrayLike) -> NDArray[np.bool_]:
     """Pixels that differ from the one above, to the right or both: (rows, columns).
 
     The paper's boundary: squares of 2 x 2 pixels that are not all alike, each told by its first
     pixel. The last row and column begin no square.
     """
-    found = np.zeros_like(inside)
-    square = [inside[:-1, :-1], inside[1:, :-1], inside[:-1, 1:], inside[1:, 1:]]
+    given = _check_picture("inside", inside, 1)
+    found = np.zeros_like(given)
+    square = [given[:-1, :-1], given[1:, :-1], given[:-1, 1:], given[1:, 1:]]
     found[:-1, :-1] = np.logical_or.reduce(square) & ~np.logical_and.reduce(square)
     return found
+
+
+def _check_picture(name: str, value: object, fewest: int) -> NDArray[np.bool_]:
+    array = array_of(name, value)
+    if array.dtype != np.bool_:
+        raise TypeError(f"{name} must be True or False, got {shown(value)} ({array.dtype})")
+    if array.ndim != 2 or min(array.shape) < fewest:
+        raise ValueError(
+            f"{name} must have shape (rows, columns), with at least {fewest} of each, "
+            f"got shape {array.shape}"
+        )
+    return array.astype(np.bool_)
 
 
 def _count(pixels: NDArray[np.generic], size: int) -> float:

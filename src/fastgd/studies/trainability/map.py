@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.arguments.values import (
@@ -22,6 +21,7 @@ from fastgd.arguments.values import (
     check_count,
     check_flag,
     check_number,
+    check_path,
     check_seed,
     check_threads,
 )
@@ -30,6 +30,7 @@ from fastgd.engine.session import available_threads
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
 from fastgd.studies.trainability.mean_field import (
     ACTIVATIONS,
+    EXPONENT,
     MeanField,
     mean_field,
     power_of_ten,
@@ -54,8 +55,6 @@ LAST = 20
 
 FEWEST_ITERATIONS = 2
 """The first error is what the others are compared with."""
-
-_EXPONENT = rule_of("[-100, 100]")
 
 
 class Settings(NamedTuple):
@@ -230,6 +229,8 @@ def trainability(
     # The map, and its ranks and colours in a picture; the samples while they are drawn.
     check_memory(64 * settings.resolution**2 + 128 * samples * settings.width, "the map")
     rates = [_rates(*side, settings.resolution) for side in settings.window]
+    if folder is not None:
+        folder = check_path("folder", folder)
     done = None if folder is None else PatchFolder(folder, _manifest(settings))
     values = np.empty((settings.resolution, settings.resolution))
     missing = []
@@ -286,13 +287,13 @@ def _checked_window(window: Any) -> Window:
     rule = "window must be ((left, right), (bottom, top)), log10 of learning rates"
     try:
         (left, right), (bottom, top) = window
-    except (TypeError, ValueError):
+    except Exception:  # an object's own __iter__ may raise anything
         raise ValueError(f"{rule}, got {shown(window)}") from None
     sides = []
     for name, low, high in (("left", left, right), ("bottom", bottom, top)):
         other = {"left": "right", "bottom": "top"}[name]
         low, high = (
-            check_number(f"window's {word}, log10 of a learning rate,", value, _EXPONENT)
+            check_number(f"window's {word}, log10 of a learning rate,", value, EXPONENT)
             for word, value in ((name, low), (other, high))
         )
         if low >= high:

@@ -31,10 +31,16 @@ from math import sqrt
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.intervals import rule_of
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.values import check_choice, check_count, check_number, check_seed
 from fastgd.engine.network import Weights
 
 ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")
 """Of the hidden units; the paper has the first three, and sigmoid has the scale of tanh."""
+
+EXPONENT = rule_of("[-100, 100]")
+"""Of a learning rate."""
 
 _DIGITS = Context(prec=30)
 
@@ -56,14 +62,15 @@ class MeanField:
 
 def mean_field(width: int, activation: str, batch_size: int | None, seed: int) -> MeanField:
     """Draw the problem; its bits are the same on every machine."""
-    random = np.random.RandomState(seed)
+    samples = sample_count(width, activation)
+    batch = samples if batch_size is None else check_count("batch_size", batch_size, 1, samples)
+    check_memory(128 * samples * width, "the samples")
+    random = np.random.RandomState(check_seed(seed))
     first = normal(random, width * width).reshape(width, width)
     second = normal(random, width).reshape(width, 1)
-    samples = sample_count(width, activation)
     X = normal(random, samples * width).reshape(samples, width)
     y = normal(random, samples).reshape(samples, 1)
     square = (1 if activation == "identity" else 2) / width  # c**2
-    batch = batch_size or samples
     return MeanField(
         X=X,
         y=y,
@@ -74,6 +81,8 @@ def mean_field(width: int, activation: str, batch_size: int | None, seed: int) -
 
 def sample_count(width: int, activation: str) -> int:
     """As many samples as free parameters."""
+    width = check_count("width", width)
+    activation = check_choice("activation", activation, ACTIVATIONS)
     return width if activation == "identity" else width * width + width
 
 
@@ -97,5 +106,6 @@ def normal(random: np.random.RandomState, count: int) -> FloatArray:
 
 
 def power_of_ten(exponent: float) -> float:
-    """10**exponent, rounded alike on every machine."""
+    """10**exponent, rounded alike on every machine; from -100 to 100."""
+    exponent = check_number("exponent", exponent, EXPONENT)
     return float(_DIGITS.power(Decimal(10), Decimal(exponent)))

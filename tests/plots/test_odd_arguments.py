@@ -1,0 +1,244 @@
+"""Odd arguments to the calls around a training: a rule that is stated, or a result, nothing else.
+
+``train``, ``sweep`` and their kin have tests of their own in ``arguments``.
+"""
+
+import linecache
+import os
+import traceback
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Real
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd import bucket, plots
+from fastgd.optimizers import GradientDescent, Momentum
+from fastgd.studies.trainability import mean_field
+from fastgd.training import statistics
+
+ROOM = os.path.dirname(fastgd.__file__) + os.sep
+X, Y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+SMALL = {"hidden_size": (), "iterations": 20, "record_every": 5}
+
+RUN = fastgd.train(X, Y, **SMALL, record_weights=True)
+OTHER = fastgd.train(np.eye(3), [0, 1, 0], hidden_size=2, iterations=3, record_weights=True)
+BARE = fastgd.train(X, Y, **SMALL)
+SWEEP = fastgd.sweep(X, Y, alpha=[0.1, 1.0, 10.0], hidden_size=[2, 3], seed=[1, 2], iterations=9)
+PLAIN_SWEEP = fastgd.sweep(X, Y, seed=[1, 2, 3], iterations=9)
+RACE = fastgd.race(X, Y, [(GradientDescent(), 1), (Momentum(), 1)], **SMALL)
+SURFACE = fastgd.surface(X, Y, RUN, resolution=5)
+MAP = fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3)))
+BOXES = MAP.box_counting()
+ROLL = bucket.roll(curve="x**2", start=[1.0, -2.0], record_path=True)
+BASINS = bucket.basins(balls=10, record_path=True)
+
+
+class Hostile:
+    """Whatever is asked of it, it refuses."""
+
+    def refuse(self, *_):
+        raise ZeroDivisionError("hostile")
+
+    __array__ = __bool__ = __eq__ = __float__ = __getitem__ = __hash__ = __index__ = refuse
+    __int__ = __iter__ = __len__ = __lt__ = __repr__ = __str__ = __fspath__ = refuse
+
+
+ODD = {
+    "None": None,
+    "True": True,
+    "NumPy's True": np.True_,
+    "0": 0,
+    "-1": -1,
+    "3": 3,
+    "2**70": 2**70,
+    "10**400": 10**400,
+    "0.5": 0.5,
+    "-0.5": -0.5,
+    "NumPy's 0.5": np.float64(0.5),
+    "a 0-d array": np.array(0.5),
+    "nan": float("nan"),
+    "inf": float("inf"),
+    "-inf": float("-inf"),
+    "a fraction": Fraction(1, 3),
+    "a decimal": Decimal("0.5"),
+    "1j": 1j,
+    "a complex array": np.array([1j, 2]),
+    "a string": "1",
+    "no letters": "",
+    "a zero byte": "a\0b",
+    "bytes": b"1",
+    "an empty list": [],
+    "an empty tuple": (),
+    "an empty array": np.array([]),
+    "[1]": [1],
+    "[1, 2]": [1, 2],
+    "(2, 1)": (2, 1),
+    "[nan, inf]": [float("nan"), float("inf")],
+    "((0, 1), (0, 1))": ((0, 1), (0, 1)),
+    "((0, 0, 0), (0, 9, 0))": ((0, 0, 0), (0, 9, 0)),
+    "ragged": [[1], [2, 3]],
+    "3-D": np.zeros((2, 2, 2)),
+    "(4, 4) of bool": np.eye(4, dtype=bool),
+    "(16, 16) of bool": np.eye(16, dtype=bool),
+    "a huge range": range(10**15),
+    "an array of strings": np.array(["a", "b"]),
+    "an array of objects": np.array([None, {}], dtype=object),
+    "a masked array": np.ma.masked_array([1.0, 2.0], [True, False]),
+    "dates": np.array(["2020-01-01"], dtype="datetime64[D]"),
+    "a timedelta": timedelta(1),
+    "NumPy's timedelta": np.timedelta64(1, "s"),
+    "a dict": {"a": 1},
+    "an empty dict": {},
+    "a dict of a run": {"a": RUN},
+    "a dict of another run": {"a": OTHER},
+    "a set": {1, 2},
+    "a generator": (k for k in range(3)),
+    "a function": len,
+    "a type": int,
+    "an object": object(),
+    "hostile": Hostile(),
+    "Run": RUN,
+    "Run without weights": BARE,
+    "Run of another network": OTHER,
+    "Sweep": SWEEP,
+    "Sweep over seeds": PLAIN_SWEEP,
+    "Race": RACE,
+    "Surface": SURFACE,
+    "Trainability": MAP,
+    "BoxCounting": BOXES,
+    "Roll": ROLL,
+    "Basins": BASINS,
+}
+
+# What is called, with arguments that it takes: each in turn gives way to all odd ones.
+CALLS = {
+    "race.reached": (RACE.reached, {"error": 0.1}),
+    "race.surface": (
+        RACE.surface,
+        {"axes": ((0, 0, 0), (0, 1, 0)), "span": None, "resolution": 3, "at": None},
+    ),
+    "race": (
+        fastgd.race,
+        {"X": X, "y": Y, "optimizers": [Momentum()], "hidden_size": (), "iterations": 3,
+         "record_every": 1, "seed": 1, "weights": None, "progress": False},
+    ),
+    "surface": (
+        fastgd.surface,
+        {"X": X, "y": Y, "weights": RUN, "axes": ((0, 0, 0), (0, 1, 0)), "span": (-1, 1),
+         "resolution": 3, "threads": 1, "progress": False, "sample_weight": None},
+    ),
+    "surface.path": (SURFACE.path, {"run": RUN}),
+    "trainability": (
+        fastgd.trainability,
+        {"resolution": 2, "iterations": 3, "width": 2, "window": ((0, 1), (0, 1)),
+         "activation": "tanh", "batch_size": None, "seed": 1, "threads": 1, "progress": False,
+         "folder": None},
+    ),
+    "trainability.zoom": (MAP.zoom, {"factor": 4}),
+    "box_counting": (fastgd.box_counting, {"pixels": np.eye(16, dtype=bool)}),
+    "box_counting.fitted": (BOXES.fitted, {"sizes": [1, 2]}),
+    "boundary": (fastgd.studies.trainability.box_counting.boundary,
+                 {"inside": np.eye(4, dtype=bool)}),
+    "mean_field": (
+        mean_field.mean_field, {"width": 2, "activation": "tanh", "batch_size": None, "seed": 1}
+    ),
+    "sample_count": (mean_field.sample_count, {"width": 2, "activation": "tanh"}),
+    "power_of_ten": (mean_field.power_of_ten, {"exponent": 2.0}),
+    "error_curves": (statistics.error_curves, {"result": RUN}),
+    "groups": (
+        lambda **given: list(statistics.groups(**given)),
+        {"sweep": SWEEP, "values": SWEEP.final_error, "along": ""},
+    ),
+    "quartiles": (statistics.quartiles, {"values": [[1.0, 2.0]], "axis": 0}),
+    "solved": (statistics.solved, {"errors": [0.1, 0.2], "threshold": 0.1}),
+    "plots.errors": (plots.errors, {"result": RUN, "ax": None}),
+    "plots.direction_changes": (plots.direction_changes, {"run": RUN, "ax": None}),
+    "plots.weight_paths": (plots.weight_paths, {"run": RUN, "ax": None}),
+    "plots.takeaways": (plots.takeaways, {"sweep": SWEEP, "ax": None}),
+    "plots.solved": (plots.solved, {"sweep": SWEEP, "threshold": 0.1, "ax": None}),
+    "plots.race": (plots.race, {"race": RACE, "surface": SURFACE, "ax": None}),
+    "plots.surface": (
+        plots.surface,
+        {"surface": SURFACE, "ax": None, "kind": "contour", "paths": RUN, "log": False},
+    ),
+    "plots.trainability": (plots.trainability, {"found": MAP, "ax": None}),
+    "plots.box_counts": (plots.box_counts, {"found": BOXES, "ax": None}),
+    "plots.roll": (plots.roll, {"rolled": ROLL, "ax": None, "window": None}),
+    "plots.basins": (plots.basins, {"found": BASINS, "ax": None}),
+    "plots.film": (
+        plots.film,
+        {"rolled": ROLL, "path": "balls.gif", "ax": None, "window": None, "frames": 2},
+    ),
+    "plots.write": (plots.write, {"figure": plt.figure(), "path": "figure.png"}),
+}  # fmt: skip
+
+
+def is_number(value):
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_, np.timedelta64))
+
+
+# Whether an odd value is none at all for an argument: those that are not here take few of them, and
+# what they take is up to their own tests.
+TAKEN = {
+    ("race.reached", "error"): lambda v: is_number(v) and 0 <= v < 10**300,
+    ("surface.path", "run"): lambda v: v is RUN,
+    ("trainability.zoom", "factor"): lambda v: type(v) is int and 2 <= v <= 16,
+    ("plots.solved", "threshold"): lambda v: is_number(v) and 0 < v < 10**300,
+    ("solved", "threshold"): lambda v: is_number(v) and 0 < v < 10**300,
+    **{(name, place): (lambda v: v is None) for name, call in CALLS.items() for place in call[1]
+       if place == "ax"},
+}  # fmt: skip
+
+
+def stated(error):
+    """Whether an error was raised by a line of this project, with a message on one line."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    line = linecache.getline(frame.filename, frame.lineno).lstrip()
+    return frame.filename.startswith(ROOM) and line.startswith("raise ") and (
+        len(str(error).splitlines()) == 1
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [(name, place) for name, (_, given) in CALLS.items() for place in given]
+)
+def test_odd_arguments_are_refused_by_a_rule(name, place):
+    call, given = CALLS[name]
+    wrong = []
+    for odd, value in ODD.items():
+        outcome = "took it"
+        try:
+            call(**given | {place: value})
+        except (TypeError, ValueError) as error:
+            outcome = "stated" if stated(error) else f"{type(error).__name__}: {error}"
+        except OSError as error:  # of a path, that it can't be opened
+            outcome = "stated" if place in ("path", "folder") else repr(error)
+        except Exception as error:
+            outcome = repr(error) if odd != "hostile" else type(error).__name__
+        plt.close("all")
+        expected = ["took it", "stated"]
+        if (name, place) in TAKEN and odd != "hostile":
+            expected = ["took it" if TAKEN[name, place](value) else "stated"]
+        if outcome not in expected:
+            wrong.append(f"{odd}: {outcome}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_calls_go_well_as_they_stand():
+    for call, given in CALLS.values():
+        call(**given)
+        plt.close("all")
