@@ -11,7 +11,9 @@ import scipy.optimize
 
 import fastgd
 from fastgd import reference
+from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.loss import LossOptions
+from fastgd.arguments.messages import either
 from fastgd.arguments.options import Options
 from fastgd.training import minimization
 
@@ -19,7 +21,7 @@ RANDOM = np.random.default_rng(11)
 X = RANDOM.normal(size=(6, 3))
 SAMPLE_WEIGHT = np.array([0.0, 0.5, 1.0, 2.0, 3.5, 0.25])
 TARGETS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "identity": (-2.0, 2.0)}
-ALLOWED = "activation, output, loss, bias, sample_weight, l1 or l2"
+ALLOWED = either([name for name in DECLARED if name in LossOptions.__annotations__])
 
 LOSSES = [(output, "squared") for output in TARGETS]
 LOSSES += [("sigmoid", "cross_entropy"), ("tanh", "cross_entropy")]
