@@ -193,7 +193,7 @@ ALL_AXES = {
 
 def test_axes_stand_in_the_order_of_the_contract():
     sweep = fastgd.sweep(X, Y, **ALL_AXES, iterations=10)
-    values = ["sampling_rate", "dropout", "dropconnect", "l1", "l2", "trim_below", "clip_above"]
+    values = ["sampling_rate", "l1", "l2", "dropout", "dropconnect", "trim_below", "clip_above"]
     values += ["tolerance", "patience"]
     assert list(sweep.axes) == ["hidden_size", *STRUCTURES, "alpha", *values, "seed"]
     assert sweep.shape == (2, *[1] * 7, 2, *[1] * 7, 2, 1, 2)
