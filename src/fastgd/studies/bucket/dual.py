@@ -11,7 +11,7 @@ import operator
 import numpy as np
 from numba import njit, types
 from numba.core import cgutils
-from numba.core.typeconv import Conversion
+from numba.core.typeconv.castgraph import Conversion
 from numba.extending import (
     intrinsic,
     lower_cast,
