@@ -9,7 +9,9 @@ from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
 from fastgd.studies.trainability.map import Trainability, trainability
 from fastgd.training.minimization import minimize
 from fastgd.training.objective import Objective, objective
-from fastgd.training.results import Run, Summary, Sweep, load
+from fastgd.training.results import Run, Snapshot, Summary
+from fastgd.training.runs import Sweep
+from fastgd.training.storage import load
 from fastgd.training.sweep import sweep
 from fastgd.training.train import train
 
@@ -18,6 +20,7 @@ __all__ = [
     "Objective",
     "Race",
     "Run",
+    "Snapshot",
     "Summary",
     "Surface",
     "Sweep",

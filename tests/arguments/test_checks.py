@@ -287,10 +287,11 @@ def test_bad_weights_are_refused(value, error, message):
 
 @pytest.mark.parametrize("hidden_size", [4, (4,), 2, (2,)])
 def test_weights_overrule_the_default_hidden_size(hidden_size):
-    sizes, layers = check_start(hidden_size, NETWORK, 3, 1)
+    sizes, start = check_start(hidden_size, NETWORK, 3, 1)
     assert sizes == (2,)
-    assert layers is not None
-    assert [layer.shape for layer in layers] == [(3, 2), (2, 1)]
+    assert start is not None
+    assert [layer.shape for layer in start.weights] == [(3, 2), (2, 1)]
+    assert start[1:] == ((), ())
 
 
 def test_without_weights_the_hidden_size_is_as_given():

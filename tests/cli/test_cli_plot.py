@@ -90,7 +90,7 @@ def test_the_threshold(run, saved, tmp_path):
         ("run.npz", ["errors", "x.jpg"], r"must end in .png, .svg, .pdf, got 'x.jpg'$"),
         ("run.npz", ["errors", "no/x.png"], r"no/x.png can't be written: there is no folder no$"),
         ("no.npz", ["errors", "x.png"], r"no.npz: No such file or directory$"),
-        ("xor.csv", ["errors", "x.png"], r"xor.csv must be a file that fastgd has saved$"),
+        ("xor.csv", ["errors", "x.png"], r"xor.csv must be a whole file that fastgd has saved$"),
         ("sweep.npz", ["changes", "x.png"], r"changes needs one run \(.*\), but .* of 4 runs$"),
         ("sweep.npz", ["weights", "x.png"], r"weights needs one run \(.* --record-weights --save"),
         (

@@ -88,7 +88,12 @@ def test_surface_of_a_file_with_its_options(run, csv):
                            resolution=5)  # fmt: skip
     assert facts["errors"] == plane.errors.tolist()
     assert facts["inputs"] == ["a", "b"]
-    assert facts["path"] is None  # biases are not recorded
+    recorded = fastgd.train(
+        X, Y, hidden_size=2, bias=True, alpha=0.5, seed=3, iterations=20, record_every=1,
+        record_weights=True,
+    )  # fmt: skip
+    assert facts["path"] == plane.path(recorded).tolist()
+    assert facts["path"][0][0] == 0  # a bias, at first
 
 
 def test_surface_of_a_saved_network(run, tmp_path, drawn):

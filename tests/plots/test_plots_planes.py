@@ -91,8 +91,8 @@ def test_the_title_says_that_others_are_held(xor):
     flat = fastgd.surface(*xor, trained, resolution=5)
     ax = plots.surface(flat, paths={"mine": trained})
     assert ax.get_title(loc="left") == f"{title} where mine ends (4 samples)"
-    elsewhere = fastgd.surface(*xor, [layer + 1 for layer in trained.weights], resolution=5,
-                               bias=True)  # fmt: skip
+    moved = [layer + 1 for layer in trained.weights]
+    elsewhere = fastgd.surface(*xor, moved, biases=trained.biases, bias=True, resolution=5)
     ax = plots.surface(elsewhere, paths={"mine": trained})
     assert ax.get_title(loc="left") == f"{title} (4 samples)"
 

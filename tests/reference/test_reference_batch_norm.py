@@ -5,6 +5,7 @@ import pytest
 
 from fastgd import reference
 from fastgd.optimizers import Adam, Momentum
+from networks import fresh
 
 
 def problem(samples=9):
@@ -17,8 +18,8 @@ def test_running_statistics_are_those_of_the_batches():
     weights = [np.random.default_rng(1).normal(size=shape) for shape in [(3, 4), (4, 2)]]
     # alpha is too small to move a weight, so every batch of an epoch has the same statistics.
     run = reference.train(
-        X[:8], y[:8], weights=weights, alpha=1e-30, iterations=5, batch_norm=True, batch_size=4,
-        shuffle=False,
+        X[:8], y[:8], weights=fresh(weights, batch_norm=True), alpha=1e-30, iterations=5,
+        batch_norm=True, batch_size=4, shuffle=False,
     )  # fmt: skip
     z = X[:8] @ weights[0]
     mean, variance = np.zeros(4), np.ones(4)
@@ -66,7 +67,8 @@ def test_a_training_batch_has_mean_0_and_variance_1():
 def test_shifting_and_scaling_the_inputs_of_a_layer_changes_nothing_but_by_epsilon():
     X, y = problem()
     settings = {"alpha": 0.1, "iterations": 1, "batch_norm": True}
-    start = [np.random.default_rng(1).normal(size=shape) for shape in [(3, 4), (4, 2)]]
+    weights = [np.random.default_rng(1).normal(size=shape) for shape in [(3, 4), (4, 2)]]
+    start = fresh(weights, batch_norm=True)
     a = reference.train(X, y, weights=start, **settings)
     b = reference.train(1000 * X + 5, y, weights=start, **settings)
     np.testing.assert_allclose(a.weights[1], b.weights[1], rtol=1e-4)

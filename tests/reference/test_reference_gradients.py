@@ -7,6 +7,7 @@ import pytest
 
 import plain
 from fastgd import reference
+from networks import fresh
 
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(6, 3))
@@ -83,6 +84,7 @@ def is_minus_the_derivative(options, masks=None, iteration=1, **settings):
     """
     y = targets(options["output"])
     settings = {"weights": START, "alpha": ALPHA} | settings
+    settings["weights"] = fresh(settings["weights"], **options)
     before = reference.train(X, y, **settings, iterations=iteration, **options)
     after = reference.train(X, y, **settings, iterations=iteration + 1, **options)
     values = parameters(before)
@@ -242,7 +244,7 @@ def test_a_bias_is_the_weight_of_an_input_that_is_always_1():
     y = targets("sigmoid")
     start = np.vstack([START[0][:, :2], np.zeros((1, 2))])
     settings = {"alpha": 8.0, "iterations": 60, "record_every": 20}
-    run = reference.train(X, y, weights=[start[:3]], bias=True, **settings)
+    run = reference.train(X, y, weights=fresh([start[:3]], bias=True), bias=True, **settings)
     twin = reference.train(np.hstack([X, np.ones((6, 1))]), y, weights=[start], **settings)
     np.testing.assert_allclose(run.errors, twin.errors, rtol=1e-11)
     np.testing.assert_allclose(

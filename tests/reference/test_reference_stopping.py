@@ -144,7 +144,7 @@ def test_looking_changes_nothing():
 GROWING = {"X": [[1.0]], "y": [1.0], "weights": [[[0.0]]], "output": "identity", "alpha": 1e30}
 
 
-@pytest.mark.parametrize("options", [{}, {"summary": 2}, {"bias": True}])
+@pytest.mark.parametrize("options", [{}, {"summary": 2}, {"bias": True, "biases": [[0.0]]}])
 def test_a_weight_that_is_not_finite_ends_the_run(options):
     run = reference.train(**GROWING, iterations=40, record_every=3, **options)
     assert run.status == "diverged"
@@ -165,7 +165,14 @@ def test_a_weight_that_is_not_finite_ends_the_run(options):
 
 def test_a_bias_that_is_not_finite_ends_the_run_too():
     run = reference.train(
-        [[0.0]], [1.0], weights=[[[0.0]]], output="identity", alpha=1e30, bias=True, iterations=40
+        [[0.0]],
+        [1.0],
+        weights=[[[0.0]]],
+        biases=[[0.0]],
+        output="identity",
+        alpha=1e30,
+        bias=True,
+        iterations=40,
     )
     assert run.status == "diverged"
     assert np.isfinite(run.weights[0]).all()

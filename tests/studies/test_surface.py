@@ -229,8 +229,9 @@ def test_a_path_is_the_recorded_weights_and_the_last_ones(xor):
 
 def test_a_path_ends_where_the_training_did(xor):
     X, y = xor
-    run = fastgd.train(X, y, output="identity", alpha=1e6, iterations=60, record_every=1,
-                       record_weights=True)  # fmt: skip
+    with pytest.warns(UserWarning, match="the training diverged"):
+        run = fastgd.train(X, y, output="identity", alpha=1e6, iterations=60, record_every=1,
+                           record_weights=True)  # fmt: skip
     assert run.status == "diverged"
     path = fastgd.surface(X, y, [layer[0] for layer in run.recorded_weights], resolution=5,
                           output="identity").path(run)  # fmt: skip
@@ -244,12 +245,15 @@ def test_a_path_ends_where_the_training_did(xor):
         (((0, 0, 0), (0, 1, 0)), {}, "a path needs a run trained with record_weights=True"),
         (((0, 0, 0), (0, 1, 0)), {"hidden_size": 3, "record_weights": True},
          r"a path's run must have layers of shapes \[\(3, 4\), \(4, 1\)\], got \[\(3, 3\), "),
-        (((0, 3, 0), (0, 1, 0)), {"record_weights": True}, "got a bias: none is recorded"),
+        (((0, 3, 0), (0, 1, 0)), {"record_weights": True}, "needs a run with recorded biases, got"),
     ],
 )  # fmt: skip
 def test_what_has_no_path(xor, axes, given, message):
     X, y = xor
-    plane = fastgd.surface(X, y, start((3, 4, 1)), axes=axes, resolution=5, bias=True)
+    biases = [np.zeros(4), np.zeros(1)]
+    plane = fastgd.surface(
+        X, y, start((3, 4, 1)), biases=biases, axes=axes, resolution=5, bias=True
+    )
     run = fastgd.train(X, y, iterations=30, record_every=10, **given)
     with pytest.raises(ValueError, match=message):
         plane.path(run)

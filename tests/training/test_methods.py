@@ -22,6 +22,7 @@ from cases import (
 from fastgd.arguments.options import Method
 from fastgd.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, RMSProp
 from golden import problem
+from networks import fresh
 
 NEW = np.random.default_rng(5).normal(size=(7, 3))
 
@@ -154,7 +155,9 @@ def test_activations_outputs_and_losses(name):
 
 def test_biases_start_at_zero():
     start = [np.zeros((3, 2)), np.zeros((2, 2))]
-    run = check(bias=True, weights=start, hidden_size=2, iterations=1)
+    run = check(bias=True, hidden_size=2, iterations=1)
+    assert run.errors[0] == fastgd.train(X, Y, hidden_size=2, iterations=1).errors[0]
+    run = check(bias=True, weights=fresh(start, bias=True), hidden_size=2, iterations=1)
     expected = 0.1 * ((Y - 0.5) * 0.25).sum(axis=0)
     np.testing.assert_allclose(run.biases[1], expected, rtol=1e-14)
     assert run.errors[0] == pytest.approx(np.abs(Y - 0.5).mean(), rel=1e-14)
@@ -163,7 +166,7 @@ def test_biases_start_at_zero():
 def test_a_bias_is_the_weight_of_a_constant_input():
     """To the bit: as if a column of ones came last."""
     start = [np.random.default_rng(1).normal(size=(3, 2))]
-    biased = fastgd.train(X, Y, bias=True, weights=start, iterations=50)
+    biased = fastgd.train(X, Y, bias=True, weights=fresh(start, bias=True), iterations=50)
     column = [np.vstack([start[0], np.zeros(2)])]
     plain = fastgd.train(np.column_stack([X, np.ones(11)]), Y, weights=column, iterations=50)
     assert biased.weights[0].tobytes() == plain.weights[0][:3].tobytes()
@@ -248,6 +251,7 @@ def test_endings_and_summaries_in_batches():
     assert ends[0].iterations % 3 == ends[1].iterations % 3 == 0  # looked at once per epoch
 
 
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
 @pytest.mark.parametrize(
     "given",
     [
@@ -279,6 +283,7 @@ def test_divergence(given):
         close([run.summary.tail_mean], [twin.summary.tail_mean], 1e-6, "tail")
 
 
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
 @pytest.mark.parametrize("samples", [1, 2, 4])
 def test_an_error_that_overflows_is_infinite(samples):
     given = {"weights": [[[1e160]]], "output": "identity", "iterations": 5, "record_every": 1}

@@ -8,7 +8,7 @@ import pytest
 
 import fastgd
 from fastgd.arguments.options import Method
-from fastgd.training import storage
+from fastgd.training import archive
 
 
 @pytest.fixture
@@ -66,7 +66,9 @@ def test_other_sweeps_survive_a_file(xor, tmp_path):
 def test_foreign_files(tmp_path, content):
     path = tmp_path / "foreign.npz"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"foreign\.npz must be a file that fastgd has saved"):
+    with pytest.raises(
+        ValueError, match=r"foreign\.npz must be a whole file that fastgd has saved"
+    ):
         fastgd.load(path)
 
 
@@ -74,12 +76,12 @@ def test_other_npz_files(tmp_path):
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
     np.save(tmp_path / "array.npy", np.zeros(3))
     for name in ("other.npz", "array.npy"):
-        with pytest.raises(ValueError, match="must be a file that fastgd has saved"):
+        with pytest.raises(ValueError, match="must be a whole file that fastgd has saved"):
             fastgd.load(tmp_path / name)
 
 
 def test_files_of_another_format(xor, tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "FORMAT", 2)
+    monkeypatch.setattr(archive, "FORMAT", 2)
     fastgd.train(*xor, iterations=1).save(tmp_path / "run.npz")
     monkeypatch.undo()
     with pytest.raises(ValueError, match="must have format 1, got format 2"):
@@ -88,7 +90,7 @@ def test_files_of_another_format(xor, tmp_path, monkeypatch):
 
 def test_files_from_before_the_options(xor, sweep, tmp_path, monkeypatch):
     """They have fewer facts, and a sweep's networks have sizes only."""
-    write = storage.write
+    write = archive.write
     new = ("summary", "minimizer", "options", "biases", "normalization", "networks")
 
     def write_as_before(path, kind, facts, arrays):
@@ -97,7 +99,7 @@ def test_files_from_before_the_options(xor, sweep, tmp_path, monkeypatch):
             old["sizes"] = [network.sizes for network in sweep.networks]
         write(path, kind, old, arrays)
 
-    monkeypatch.setattr(storage, "write", write_as_before)
+    monkeypatch.setattr(archive, "write", write_as_before)
     run = fastgd.train(*xor, iterations=10)
     for result in (run, sweep):
         result.save(tmp_path / "old.npz")

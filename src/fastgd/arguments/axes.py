@@ -1,13 +1,20 @@
 """What is an axis of a sweep, and what one value."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sized
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import array_of
+from fastgd.arguments.data import array_of, is_network
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import length, shown
+
+MOST_NETWORKS = 10_000
+"""Combinations of the axes that change the network or its compiled code, each laid out by itself.
+
+A new one may take seconds to compile, and another size about a millisecond to lay out.
+"""
 
 # Bytes per value of an axis kept as Python objects: 8 for its place in a list and about 32 for
 # itself, as given and once more as checked.
@@ -23,25 +30,33 @@ _SINGLE: dict[str, type] = {
 }
 
 
-def as_axis(name: str, value: object) -> list[object] | None:
+def as_axis(name: str, value: object, most: int | None = None) -> list[object] | None:
     """Return the values along an axis of a sweep, unchecked, or None if value is a single one.
 
     A list, range or 1-D array (a pandas Series, too) is an axis, and so is a 2-D array for
     `alpha`: its rows become tuples. A tuple is a single value where one may be given, and so is a
     name; else both are refused, as anything else that holds values. A 0-d array is a single value.
-    `weights` are an axis if they are a list of lists or tuples of 2-D arrays.
+    `weights` are an axis if they are a list of networks, or of lists or tuples of 2-D arrays.
+    An axis of more than `most` values is refused before they are listed.
     """
     if name == "weights":
-        return _listed(name, value) if isinstance(value, list) and _nesting(value) > 3 else None
+        if isinstance(value, list) and value and _are_networks(value):
+            return _listed(name, value, most)
+        return None
     if isinstance(value, (list, range)):
-        return _listed(name, value)
+        return _listed(name, value, most)
     if isinstance(value, _SINGLE.get(name, ())):
         return None
     if hasattr(value, "__array__"):
         array = array_of(name, value)
         if array.ndim > (2 if name == "alpha" else 1):
             raise ValueError(f"an axis of {name} must be 1-D, got shape {array.shape}")
-        return _listed(name, array) if array.ndim else None
+        if array.dtype.kind in "mM":  # as a list they would be whole numbers
+            raise TypeError(
+                f"an axis of {name} must hold no dates or times, got {shown(value)} "
+                f"(dtype {array.dtype})"
+            )
+        return _listed(name, array, most) if array.ndim else None
     if isinstance(value, Iterable):
         raise TypeError(
             f"{name} must be one value, or a list, range or 1-D array of values as an axis, "
@@ -60,10 +75,28 @@ def check_axes(axes: Collection[str], *, weights_given: bool) -> None:
             )
 
 
-def _listed(name: str, axis: list[object] | range | NDArray[np.generic]) -> list[object]:
+def check_networks(axes: Mapping[str, Sized]) -> None:
+    """Refuse more combinations of the axes that change the network than can be told apart in time.
+
+    They are counted, not made.
+    """
+    count = prod(map(len, axes.values()))
+    if count > MOST_NETWORKS:
+        names = [name for name, axis in axes.items() if len(axis) > 1]
+        raise ValueError(
+            f"the axes of networks must have at most {MOST_NETWORKS:,} combinations, "
+            f"got {count:,} of {' x '.join(names)}"
+        )
+
+
+def _listed(
+    name: str, axis: list[object] | range | NDArray[np.generic], most: int | None
+) -> list[object]:
     count = axis.size if isinstance(axis, np.ndarray) else length(axis)
     if count == 0:
         raise ValueError(f"an axis of {name} must have at least one value, got {shown(axis)}")
+    if most is not None and count > most:
+        raise ValueError(f"an axis of {name} must have at most {most:,} values, got {count:,}")
     check_memory(_AXIS_BYTES * count, f"an axis of {name}")
     if not isinstance(axis, np.ndarray):
         return list(axis)
@@ -71,6 +104,10 @@ def _listed(name: str, axis: list[object] | range | NDArray[np.generic]) -> list
         values: list[object] = axis.tolist()
         return values
     return list(zip(*axis.T.tolist(), strict=True))
+
+
+def _are_networks(value: list[object]) -> bool:
+    return is_network(value[0]) or _nesting(value) > 3
 
 
 def _nesting(value: object) -> int:

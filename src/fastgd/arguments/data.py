@@ -1,6 +1,8 @@
-"""Samples and weights: arrays of finite numbers."""
+"""Samples and networks: arrays of finite numbers."""
 
 import numbers
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,36 @@ from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import length, shown
 
 FloatArray = NDArray[np.float64]
+
+
+class Parts(NamedTuple):
+    """The parameters of a network, a layer each, or numbers that belong to them."""
+
+    weights: tuple[NDArray[Any], ...]  # (inputs, outputs)
+    biases: tuple[NDArray[Any], ...] = ()  # (outputs,); none without
+    normalization: tuple[tuple[NDArray[Any], ...], ...] = ()  # four of (units,) a layer
+
+
+@runtime_checkable
+class WholeNetwork(Protocol):
+    """A network that has all its parameters: a Run, what ``run.at(k)`` gives, `Parts`."""
+
+    @property
+    def weights(self) -> Sequence[Any]:
+        """One (inputs, outputs) array per layer."""
+
+    @property
+    def biases(self) -> Sequence[Any]:
+        """One (outputs,) array per layer, or none."""
+
+    @property
+    def normalization(self) -> Sequence[Any]:
+        """Scale, shift, mean and variance of each hidden layer, or none."""
+
+
+def is_network(value: object) -> TypeGuard[WholeNetwork]:
+    """Whether this is a network with all its parameters, be it a tuple of them."""
+    return isinstance(value, WholeNetwork)
 
 
 def check_data(X: object, y: object) -> tuple[FloatArray, FloatArray]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.axes import as_axis
+from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.choices import LOSSES, OUTPUTS
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
@@ -110,7 +110,7 @@ def axes(given: Mapping[str, object]) -> tuple[dict[str, list[Any]], dict[str, l
     A field of the optimizer that is an axis has its own name among the values.
     """
     _check_names(given)
-    structures = _axes((name, given[name]) for name in STRUCTURES if name in given)
+    structures = _axes(((name, given[name]) for name in STRUCTURES if name in given), MOST_NETWORKS)
     optimizer = given.get("optimizer")
     inside = optimizer._asdict() if isinstance(optimizer, ALL) else {}
     values = _axes([*inside.items(), *((name, given[name]) for name in VALUES if name in given)])
@@ -151,9 +151,9 @@ def check_sweep(
     return Combinations(structures, methods, values)
 
 
-def _axes(given: Iterable[tuple[str, object]]) -> dict[str, list[Any]]:
+def _axes(given: Iterable[tuple[str, object]], most: int | None = None) -> dict[str, list[Any]]:
     """Keep what is an axis, as lists."""
-    found = ((name, as_axis(name, value)) for name, value in given)
+    found = ((name, as_axis(name, value, most)) for name, value in given)
     return {name: axis for name, axis in found if axis is not None}
 
 

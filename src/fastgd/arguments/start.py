@@ -1,12 +1,20 @@
-"""The settings of one training: hidden sizes, first weights, learning rates."""
+"""The settings of one training: hidden sizes, the network to start from, learning rates."""
 
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, check_weights
+from fastgd.arguments.data import (
+    FloatArray,
+    Parts,
+    WholeNetwork,
+    check_weights,
+    is_network,
+    numbers_of,
+)
 from fastgd.arguments.intervals import ABOVE_ZERO
 from fastgd.arguments.messages import shown
 from fastgd.arguments.values import check_count, check_number, floats, integer
@@ -16,22 +24,129 @@ DEFAULT_HIDDEN_SIZE = (4,)
 
 _ALPHA = ABOVE_ZERO._replace(kind="a number or a tuple with one per layer of weights")
 
+_STATISTICS = ("scale", "shift", "mean", "variance")
+
+
+Start = WholeNetwork | Sequence[ArrayLike]
+"""What training may start from."""
+
 
 def check_start(
-    hidden_size: object, weights: object, inputs: int, outputs: int
-) -> tuple[tuple[int, ...], tuple[FloatArray, ...] | None]:
-    """Return the hidden sizes and the given weights, if any; these then decide the sizes."""
+    hidden_size: object,
+    weights: object,
+    inputs: int,
+    outputs: int,
+    biases: object = None,
+) -> tuple[tuple[int, ...], Parts | None]:
+    """Return the hidden sizes and the network to start from, if any; it then decides the sizes."""
     sizes = check_hidden_size(hidden_size)
     if weights is None:
+        if biases is not None:
+            raise ValueError(f"biases must come with weights, got biases={shown(biases)} alone")
         return sizes, None
-    layers = check_weights(weights, inputs, outputs)
-    found = tuple(layer.shape[1] for layer in layers[:-1])
+    start = check_network(weights, biases, inputs, outputs)
+    found = tuple(layer.shape[1] for layer in start.weights[:-1])
     if sizes not in (found, DEFAULT_HIDDEN_SIZE):
         raise ValueError(
             f"hidden_size must be left out or that of the weights, {shown(found)}, "
             f"got {shown(hidden_size)}"
         )
-    return found, layers
+    return found, start
+
+
+def check_whole(start: Parts, *, bias: bool, batch_norm: bool) -> None:
+    """Refuse to start from a part of the network that the options ask for, or from more of it."""
+    if bias and not start.biases:
+        raise ValueError(
+            "weights must come with biases where bias=True: arrays with biases=, or a network "
+            "that has them, such as a Run; got weights alone"
+        )
+    if start.biases and not bias:
+        raise ValueError("weights must have no biases unless bias=True, got a network with them")
+    if batch_norm and not start.normalization:
+        raise ValueError(
+            "weights must come with scale, shift, mean and variance where batch_norm=True, as in a "
+            "Run with it; got weights without"
+        )
+    if start.normalization and not batch_norm:
+        raise ValueError(
+            "weights must be of a network without batch normalization unless batch_norm=True, "
+            "got one with it"
+        )
+
+
+def check_network(weights: object, biases: object, inputs: int, outputs: int) -> Parts:
+    """Return copies of a network's parameters."""
+    normalization: object = ()
+    if is_network(weights):
+        if biases is not None:
+            raise ValueError(
+                "biases must be left out where weights is a whole network, got biases="
+                f"{shown(biases)}"
+            )
+        normalization, biases = weights.normalization, weights.biases
+        weights = weights.weights
+    layers = check_weights(weights, inputs, outputs)
+    units = [layer.shape[1] for layer in layers]
+    biases = () if biases is None else biases
+    return Parts(
+        layers, _check_biases(biases, units), _check_normalization(normalization, units[:-1])
+    )
+
+
+def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
+    """Return a copy of the biases of each layer; none for ``()``."""
+    if not isinstance(biases, (list, tuple)):
+        raise TypeError(
+            f"biases must be a list or tuple of one (outputs,) array per layer, got {shown(biases)}"
+        )
+    if isinstance(biases, tuple) and not biases:
+        return ()
+    if len(biases) != len(units):
+        raise ValueError(
+            f"biases must have one array for each layer of weights ({len(units)}), "
+            f"got {shown(biases)}"
+        )
+    return tuple(
+        _check_units(f"biases[{k}]", layer, count)
+        for k, (layer, count) in enumerate(zip(biases, units, strict=True))
+    )
+
+
+def _check_normalization(
+    normalization: Any, units: list[int]
+) -> tuple[tuple[FloatArray, ...], ...]:
+    """Return a copy of what batch normalization has learned, for each hidden layer; or none."""
+    if isinstance(normalization, tuple) and not normalization:
+        return ()
+    four = all(len(layer) == len(_STATISTICS) for layer in normalization)
+    if len(normalization) != len(units) or not four:
+        raise ValueError(
+            "normalization must have scale, shift, mean and variance for each hidden layer "
+            f"({len(units)}), got {shown(normalization)}"
+        )
+    layers = []
+    for k, (layer, count) in enumerate(zip(normalization, units, strict=True)):
+        checked = [
+            _check_units(f"normalization[{k}].{name}", array, count)
+            for name, array in zip(_STATISTICS, layer, strict=True)
+        ]
+        if checked[-1].min() < 0:
+            raise ValueError(
+                f"normalization[{k}].variance must be at least 0, got {checked[-1].min()}"
+            )
+        layers.append(tuple(checked))
+    return tuple(layers)
+
+
+def _check_units(name: str, value: object, count: int) -> FloatArray:
+    array = numbers_of(name, value).copy()
+    if array.shape != (count,):
+        raise ValueError(
+            f"{name} must have shape ({count},), one number for each unit of its layer, "
+            f"got shape {array.shape}"
+        )
+    return array
 
 
 def check_hidden_size(value: object) -> tuple[int, ...]:
@@ -58,7 +173,7 @@ def check_alpha(value: object, layers: int) -> tuple[float, ...]:
 
 
 def check_alphas(axis: Sequence[Any], layers: int) -> FloatArray:
-    """Return `check_alpha` of all values of an axis, many at a time: (values, layers)."""
+    """Return `check_alpha` of all values of an axis, many at a time."""
     per_layer = set(map(type, axis)) == {tuple} and set(map(len, axis)) == {layers}
     rates = floats(list(chain.from_iterable(axis)) if per_layer else axis)
     if rates is None or not _ALPHA.holds(rates).all():

@@ -20,7 +20,7 @@ LARGEST = 2**62
 _LAST_SEED = 2**32 - 1
 
 #: True is no number, and neither is a timedelta64, which NumPy counts among the integers.
-_NO_NUMBERS = (bool, np.timedelta64)
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
 
 def check_number(name: str, value: object, rule: Rule) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fastgd import Run, Sweep
+from fastgd.arguments.cautions import unreached, unreached_text
 from fastgd.arguments.wording import first_names, many
 from fastgd.cli.files import check_output
 from fastgd.cli.job import Timed, timed
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T", Run, Sweep)
-
-REACH = {"sigmoid": (0, 1), "tanh": (-1, 1)}
-"""What bounded output units reach."""
 
 
 class Asked(NamedTuple):
@@ -62,20 +60,11 @@ def show_samples(console: "Console", file: Path, samples: Samples, outputs: set[
         f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
         f"({first_names(samples.inputs)}), target {first_names(samples.targets)}",
     )
-    for output in sorted(outputs & set(REACH)):
-        low, high = REACH[output]
-        outside = [
-            name
-            for name, column in zip(samples.targets, samples.y.T, strict=True)
-            if column.min() < low or column.max() > high
-        ]
+    for output in sorted(outputs):
+        outside = [samples.targets[column] for column in unreached(output, samples.y)]
         if outside:
-            print_plain(
-                console,
-                f"Note: {first_names(outside)} has values outside {low} to {high}, "
-                f"which a {output} never reaches.",
-                style="yellow",
-            )
+            note = f"Note: {unreached_text(output, first_names(outside))}."
+            print_plain(console, note, style="yellow")
 
 
 def close(console: "Console", done: Timed[Any], out: Path | None) -> None:

@@ -1,9 +1,11 @@
 """What a command hands back, and what all of them do alike: warm up, take the time, say it."""
 
+import warnings
 from collections.abc import Callable
 from time import perf_counter
 from typing import Generic, NamedTuple, TypeVar
 
+from fastgd.arguments.cautions import TrainingWarning
 from fastgd.arguments.wording import seconds_text
 from fastgd.cli.tables import spinner
 
@@ -35,9 +37,11 @@ def timed(warm_up: Callable[[], object] | None, work: Callable[[], T]) -> Timed[
     arguments before hours of work.
     """
     begin = perf_counter()
-    if warm_up is not None:
-        with spinner():
-            warm_up()
-    ready = perf_counter()
-    result = work()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)  # the command says so in its own words
+        if warm_up is not None:
+            with spinner():
+                warm_up()
+        ready = perf_counter()
+        result = work()
     return Timed(result, perf_counter() - ready, ready - begin)

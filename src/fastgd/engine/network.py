@@ -4,24 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastgd.arguments.data import Parts
 
 Weights = tuple[NDArray[np.float64], ...]
 """One (inputs, outputs) array per layer."""
 
 STATISTICS = 4
 """Rows of a normalised layer: scale, shift, running mean and variance."""
-
-
-class Parts(NamedTuple):
-    """The parameters of a network, a layer each, or numbers that belong to them."""
-
-    weights: tuple[NDArray[Any], ...]  # (inputs, outputs)
-    biases: tuple[NDArray[Any], ...]  # (outputs,); none without
-    normalization: tuple[tuple[NDArray[Any], ...], ...]  # four of (units,) a layer
 
 
 @dataclass(frozen=True)
@@ -91,18 +85,19 @@ class Network:
         return np.concatenate(parts, axis=1)
 
     def parts(self, row: NDArray[Any]) -> Parts:
-        """Take a row apart."""
+        """Take a row apart, or (..., parameters) rows: then all parts have these axes in front."""
         weights, biases, normalization = [], [], []
         at = 0
         for k, (rows, outputs) in enumerate(self.matrices):
             inputs = self.sizes[k]
-            matrix = row[at : at + rows * outputs].reshape(rows, outputs)
+            matrix = row[..., at : at + rows * outputs].reshape(*row.shape[:-1], rows, outputs)
             at += rows * outputs
-            weights.append(matrix[:inputs])
+            weights.append(matrix[..., :inputs, :])
             if self.bias:
-                biases.append(matrix[inputs])
+                biases.append(matrix[..., inputs, :])
             if self.normalises(k):
-                normalization.append(tuple(matrix[rows - STATISTICS :]))
+                statistics = range(rows - STATISTICS, rows)
+                normalization.append(tuple(matrix[..., place, :] for place in statistics))
         return Parts(tuple(weights), tuple(biases), tuple(normalization))
 
     def row(self, parts: Parts) -> NDArray[np.float64]:

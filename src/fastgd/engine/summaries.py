@@ -1,4 +1,4 @@
-"""Online summaries of errors: from what the kernel keeps to a :class:`fastgd.Summary`."""
+"""What runs came to: from the kernel's codes and numbers to words and a :class:`fastgd.Summary`."""
 
 from typing import Any
 
@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 # Columns of what is kept of the errors of a run.
 SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, ERROR_COUNT = range(6)
 RECENT = 6  # the last ones, in a ring
+
+STATUS = np.array(["finished", "converged", "diverged", "stalled"])
+"""For each outcome of :mod:`fastgd.kernel.block`."""
 
 
 def summarise(watch: NDArray[np.float64], window: int) -> tuple[NDArray[Any], ...]:

@@ -11,7 +11,7 @@ from fastgd.plots.panels import panels
 from fastgd.plots.style import styled
 from fastgd.plots.titles import group_label, sweep_title
 from fastgd.training import statistics
-from fastgd.training.results import Sweep
+from fastgd.training.runs import Sweep
 
 if TYPE_CHECKING:
     from fastgd.plots.panels import Given

@@ -9,7 +9,8 @@ from fastgd.plots.lines import check_lines, label_iterations, legend, look, scal
 from fastgd.plots.style import axes, styled
 from fastgd.plots.titles import group_label, run_title, sweep_title
 from fastgd.training import statistics
-from fastgd.training.results import Run, Sweep
+from fastgd.training.results import Run
+from fastgd.training.runs import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from fastgd.plots.lines import check_lines, legend, look
 from fastgd.plots.style import axes, styled
 from fastgd.plots.titles import count_seeds, group_label, sweep_title
 from fastgd.training import statistics
-from fastgd.training.results import Sweep
+from fastgd.training.runs import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,8 @@ from textwrap import fill
 from typing import Any
 
 from fastgd.arguments.wording import joined, many, options_text, setting_text, value_text
-from fastgd.training.results import Run, Sweep
+from fastgd.training.results import Run
+from fastgd.training.runs import Sweep
 from fastgd.training.statistics import SEEDS
 
 WIDTH = 84

@@ -17,11 +17,17 @@ MOMENTUM = 0.1
 class Normalization:
     """Every unit gets mean 0 and variance 1 over the batch, then a learned scale and shift."""
 
-    def __init__(self, units: int, alpha: float, optimizer: Optimizer) -> None:
-        self.scale = Parameter(np.ones(units), alpha, optimizer)
-        self.shift = Parameter(np.zeros(units), alpha, optimizer)
-        self.mean = np.zeros(units)
-        self.variance = np.ones(units)
+    def __init__(
+        self,
+        units: int,
+        alpha: float,
+        optimizer: Optimizer,
+        first: tuple[FloatArray, ...] | None = None,
+    ) -> None:
+        zeros, ones = np.zeros(units), np.ones(units)
+        scale, shift, self.mean, self.variance = first or (ones, zeros, zeros, ones.copy())
+        self.scale = Parameter(scale, alpha, optimizer)
+        self.shift = Parameter(shift, alpha, optimizer)
 
     def forward(self, z: FloatArray) -> FloatArray:
         """Algorithm 1, for the inputs z (samples, units) of a training batch."""

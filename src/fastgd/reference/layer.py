@@ -24,15 +24,24 @@ class Layer:
     """
 
     def __init__(
-        self, weights: FloatArray, k: int, alpha: float, method: Method, *, is_output: bool
+        self,
+        weights: FloatArray,
+        k: int,
+        alpha: float,
+        method: Method,
+        *,
+        is_output: bool,
+        bias: FloatArray | None = None,
+        normalization: tuple[FloatArray, ...] | None = None,
     ) -> None:
         outputs = weights.shape[1]
+        first = np.zeros(outputs) if bias is None else bias
         self.k = k
         self.method = method
         self.weights = Parameter(weights, alpha, method.optimizer)
-        self.bias = Parameter(np.zeros(outputs), alpha, method.optimizer) if method.bias else None
+        self.bias = Parameter(first, alpha, method.optimizer) if method.bias else None
         self.norm = (
-            Normalization(outputs, alpha, method.optimizer)
+            Normalization(outputs, alpha, method.optimizer, normalization)
             if method.batch_norm and not is_output
             else None
         )

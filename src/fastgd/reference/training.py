@@ -8,10 +8,10 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, check_data
+from fastgd.arguments.data import FloatArray, Parts, check_data
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method, Options, check
-from fastgd.arguments.start import check_alpha, check_start
+from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
 from fastgd.arguments.values import check_count, check_seed
 from fastgd.engine.network import count_weights, first_weights, layer_sizes
 from fastgd.reference.layer import Layer
@@ -29,7 +29,8 @@ def train(
     iterations: int = 60_000,
     record_every: int = 10_000,
     seed: int = 1,
-    weights: Sequence[ArrayLike] | None = None,
+    weights: Start | None = None,
+    biases: Sequence[ArrayLike] | None = None,
     **options: Unpack[Options],
 ) -> Run:
     """Train one network by gradient descent, counting direction changes.
@@ -54,8 +55,11 @@ def train(
         The error is recorded before the update of iterations 0, record_every, 2 * record_every, ...
     seed : int
         Seed of the first weights and of what is random later, in [0, 2**32).
-    weights : sequence of (inputs, outputs) arrays, optional
-        First weights to use instead; they also say how many hidden units there are.
+    weights : Run, or sequence of (inputs, outputs) arrays, optional
+        The network to start from instead; it also says how many hidden units there are. A run
+        brings its biases and all of its batch normalization along, as in `fastgd.train`.
+    biases : sequence of (outputs,) arrays, optional
+        The biases that belong to ``weights`` where these are arrays, with ``bias=True``.
     **options
         Everything else that `fastgd.train` takes, see :class:`fastgd.arguments.options.Options`.
 
@@ -81,17 +85,28 @@ def train(
     X, y = check_data(X, y)
     iterations = check_count("iterations", iterations)
     record_every = check_count("record_every", record_every)
-    hidden, given = check_start(hidden_size, weights, X.shape[1], y.shape[1])
+    hidden, given = check_start(hidden_size, weights, X.shape[1], y.shape[1], biases)
     sizes = layer_sizes(X.shape[1], hidden, y.shape[1])
     rates = check_alpha(alpha, len(sizes) - 1)
     seed = check_seed(seed)
     method = check(options, X, y, hidden)
+    if given:
+        check_whole(given, bias=method.bias, batch_norm=method.batch_norm)
     records = -(-iterations // record_every)
     check_memory(_bytes(sizes, len(X), records, iterations, method), "the training")
 
+    start = given or Parts(first_weights(sizes, seed))
     layers = [
-        Layer(start, k, rates[k], method, is_output=k == len(hidden))
-        for k, start in enumerate(given or first_weights(sizes, seed))
+        Layer(
+            weights,
+            k,
+            rates[k],
+            method,
+            is_output=k == len(hidden),
+            bias=start.biases[k] if start.biases else None,
+            normalization=start.normalization[k] if k < len(start.normalization) else None,
+        )
+        for k, weights in enumerate(start.weights)
     ]
     parameters = [parameter for layer in layers for parameter in layer.parameters]
     sampler = (
@@ -119,7 +134,7 @@ def train(
                 status, error, j = "diverged", np.nan, j + 1
                 break
 
-    biases = [layer.bias for layer in layers if layer.bias]
+    trained = [layer.bias for layer in layers if layer.bias]
     return Run(
         alpha=rates if isinstance(alpha, tuple) else rates[0],
         hidden_size=hidden,
@@ -131,8 +146,8 @@ def train(
         final_error=float(error),
         status=status,
         iterations=j,
-        biases=tuple(bias.value for bias in biases),
-        bias_direction_changes=tuple(bias.direction_changes for bias in biases),
+        biases=tuple(bias.value for bias in trained),
+        bias_direction_changes=tuple(bias.direction_changes for bias in trained),
         normalization=tuple(layer.norm.result() for layer in layers if layer.norm),
         summary=watch.summary(),
         options=method.given,

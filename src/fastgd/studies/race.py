@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
+from fastgd.arguments.cautions import TrainingWarning, warn_of_targets
 from fastgd.arguments.data import check_data
 from fastgd.arguments.intervals import NOT_NEGATIVE
 from fastgd.arguments.messages import shown
 from fastgd.arguments.plane import Weight
-from fastgd.arguments.start import check_alpha, check_start
+from fastgd.arguments.start import Start, check_alpha, check_start
 from fastgd.arguments.values import check_choice, check_count, check_flag, check_number
 from fastgd.engine.progress import progress_bar
 from fastgd.optimizers import ALL, Optimizer
@@ -124,7 +126,8 @@ def race(
     iterations: int = 1000,
     record_every: int | None = None,
     seed: int = 1,
-    weights: Sequence[ArrayLike] | None = None,
+    weights: Start | None = None,
+    biases: Sequence[ArrayLike] | None = None,
     progress: bool = False,
     **given_options: Unpack[options.Options],
 ) -> Race:
@@ -135,7 +138,7 @@ def race(
 
     Parameters
     ----------
-    X, y, hidden_size, iterations, seed, weights
+    X, y, hidden_size, iterations, seed, weights, biases
         As in :func:`fastgd.train`.
     optimizers : dict or list, optional
         Those of :mod:`fastgd.optimizers` to run, each alone or with its alpha as a pair
@@ -166,7 +169,7 @@ def race(
     Race(heavy ball: 0.0118064, plain: 0.0429846)
     """
     inputs, targets = check_data(X, y)
-    hidden, _ = check_start(hidden_size, weights, inputs.shape[1], targets.shape[1])
+    hidden, _ = check_start(hidden_size, weights, inputs.shape[1], targets.shape[1], biases)
     shared: dict[str, Any] = dict(given_options)
     if "optimizer" in shared:
         raise TypeError(
@@ -180,7 +183,10 @@ def race(
     bar = check_flag("progress", progress)
     every = -(-iterations // RECORDS) if record_every is None else record_every
     runs = {}
-    with progress_bar(bar, len(entrants), unit="run") as advance:
+    warn_of_targets([shared.get("output", "sigmoid")], targets)
+    with progress_bar(bar, len(entrants), unit="run") as advance, warnings.catch_warnings():
+        # Said once for all of them; and who diverged is part of what a race is about.
+        warnings.simplefilter("ignore", TrainingWarning)
         for name, (optimizer, alpha) in entrants.items():
             runs[name] = train(
                 inputs,
@@ -191,6 +197,7 @@ def race(
                 record_every=every,
                 seed=seed,
                 weights=weights,
+                biases=biases,
                 record_weights=True,
                 **shared | {"optimizer": optimizer},
             )

@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.data import check_data, check_weights
+from fastgd.arguments.data import Parts, check_data
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import did_you_mean_argument, either, shown
 from fastgd.arguments.options import Method
 from fastgd.arguments.plane import Weight, check_spans, check_two_weights
+from fastgd.arguments.start import Start, check_network, check_whole
 from fastgd.arguments.values import check_count, check_flag, check_result, check_threads
-from fastgd.engine.network import Network, Parts, Weights
+from fastgd.engine.network import Network, Weights
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import Session, available_threads
-from fastgd.training.results import Run
+from fastgd.training.results import Run, Snapshot
 
 THREAD_SECONDS = 1e-4
 """Work that is worth another thread."""
@@ -114,7 +115,7 @@ class Surface:
         TypeError
             If it is no Run.
         ValueError
-            If the run has no recorded weights or is of another network, or if an axis is a bias.
+            If the run has no recorded weights or is of another network.
 
         Examples
         --------
@@ -135,10 +136,14 @@ class Surface:
             raise ValueError(f"a path's run must have layers of shapes {own}, got {shapes}")
         columns = []
         for layer, row, column in self.axes:
-            if row == len(self.weights[layer]):
-                raise ValueError("a path needs axes that are weights, got a bias: none is recorded")
-            recorded = run.recorded_weights[layer][:, row, column]
-            columns.append(np.append(recorded, run.weights[layer][row, column]))
+            if row < len(self.weights[layer]):
+                recorded = run.recorded_weights[layer][:, row, column]
+                columns.append(np.append(recorded, run.weights[layer][row, column]))
+                continue
+            if not run.recorded_biases:
+                raise ValueError("a path over a bias needs a run with recorded biases, got none")
+            recorded = run.recorded_biases[layer][:, column]
+            columns.append(np.append(recorded, run.biases[layer][column]))
         points = np.column_stack([*columns, np.append(run.errors, run.final_error)])
         reached: NDArray[np.float64] = points[np.isfinite(points[:, :2]).all(axis=1)]
         return reached
@@ -147,8 +152,9 @@ class Surface:
 def surface(
     X: ArrayLike,
     y: ArrayLike,
-    weights: Run | Sequence[ArrayLike],
+    weights: Start,
     *,
+    biases: Sequence[ArrayLike] | None = None,
     axes: tuple[Weight, Weight] = ((0, 0, 0), (0, 1, 0)),
     span: Any = (-10.0, 10.0),
     resolution: int = 201,
@@ -169,9 +175,11 @@ def surface(
         Finite numbers.
     y : (samples,) or (samples, outputs) array_like
         Targets.
-    weights : Run, or sequence of (inputs, outputs) arrays
-        The network, a layer each, and where the weights are held that are no axis. A run brings its
-        biases, batch normalization and options along.
+    weights : Run, Snapshot, or sequence of (inputs, outputs) arrays
+        The network, a layer each, and where the weights are held that are no axis. A run, or a
+        recorded point of one, brings its biases, batch normalization and options along.
+    biases : sequence of (outputs,) arrays, optional
+        The biases that belong to weights that are arrays, with ``bias=True``.
     axes : pair of (layer, input, output)
         The weights to vary, each by its place: ``weights[layer][input, output]``. With biases, the
         input after the last one is the bias.
@@ -214,7 +222,7 @@ def surface(
     (10.0, -10.0)
     """
     inputs, targets = check_data(X, y)
-    parts, method = _network(inputs, targets, weights, given_options)
+    parts, method = _network(inputs, targets, weights, biases, given_options)
     network = Network(
         (inputs.shape[1], *(layer.shape[1] for layer in parts.weights)),
         method.bias,
@@ -253,27 +261,25 @@ def _network(
     X: NDArray[np.float64],
     y: NDArray[np.float64],
     given: object,
+    given_biases: object,
     given_options: Mapping[str, Any],
 ) -> tuple[Parts, Method]:
     """Parameters and options of the network, checked."""
-    is_run = isinstance(given, Run)
+    trained = given if isinstance(given, Run | Snapshot) else None
     for name in given_options:
         if name not in _NAMES:
             raise TypeError(
                 f"an option of a surface must be {either(_NAMES)}, "
                 f"got {shown(name)}{did_you_mean_argument(name, _NAMES)}"
             )
-        if is_run and name != "sample_weight":
+        if trained and name != "sample_weight":
             raise TypeError(f"{name} must not be given with a run, which has its own, got both")
-    biases: Weights = ()
-    normalization: tuple[tuple[NDArray[np.float64], ...], ...] = ()
     chosen = dict(given_options)
-    if isinstance(given, Run):
+    if trained:
         kept = (*_NAMES, "batch_norm")
-        chosen = {n: value for n, value in given.options.items() if n in kept} | chosen
-        biases, normalization, given = given.biases, given.normalization, given.weights
-    weights = check_weights(given, X.shape[1], y.shape[1])
-    method = options.check(chosen, X, y, tuple(layer.shape[1] for layer in weights[:-1]))
-    if method.bias and not biases:
-        biases = tuple(np.zeros(layer.shape[1]) for layer in weights)
-    return Parts(weights, biases, normalization), method
+        chosen = {n: value for n, value in trained.options.items() if n in kept} | chosen
+    parts = check_network(given, given_biases, X.shape[1], y.shape[1])
+    hidden = tuple(layer.shape[1] for layer in parts.weights[:-1])
+    method = options.check(chosen, X, y, hidden)
+    check_whole(parts, bias=method.bias, batch_norm=method.batch_norm)
+    return parts, method

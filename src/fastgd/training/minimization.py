@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import loss
 from fastgd.arguments.data import FloatArray, check_data
 from fastgd.arguments.messages import shown
-from fastgd.arguments.start import check_start
+from fastgd.arguments.start import Start, check_start, check_whole
 from fastgd.arguments.values import check_choice, check_count, check_ends, check_seed
 from fastgd.training.objective import Objective, objective
 from fastgd.training.results import Run
@@ -37,7 +37,8 @@ def minimize(
     method: str = "BFGS",
     iterations: int = 1000,
     seed: int = 1,
-    weights: Sequence[ArrayLike] | None = None,
+    weights: Start | None = None,
+    biases: Sequence[ArrayLike] | None = None,
     span: tuple[float, float] | None = None,
     **options: Unpack[loss.LossOptions],
 ) -> Run:
@@ -48,7 +49,7 @@ def minimize(
 
     Parameters
     ----------
-    X, y, hidden_size, weights
+    X, y, hidden_size, weights, biases
         As in :func:`train`.
     method : {"BFGS", "L-BFGS-B", "dual_annealing"}
         BFGS approximates the matrix of second derivatives (Nocedal and Wright, *Numerical
@@ -97,13 +98,15 @@ def minimize(
     array([0., 1., 1., 0.])
     """
     X, y = check_data(X, y)
-    hidden, given = check_start(hidden_size, weights, X.shape[1], y.shape[1])
+    hidden, given = check_start(hidden_size, weights, X.shape[1], y.shape[1], biases)
     method = check_choice("method", method, METHODS)
     iterations = check_count("iterations", iterations)
     seed = check_seed(seed)
     low, high = _check_span(span, method)
     f = objective(X, y, hidden_size=hidden, **options)
-    start = f.row(given) if given else f.start(seed)
+    if given:
+        check_whole(given, bias=f.network.bias, batch_norm=False)
+    start = f.network.row(given) if given else f.start(seed)
     if not (low <= start.min() and start.max() <= high):
         raise ValueError(
             f"span must contain the first parameters ({start.min():.3g} to {start.max():.3g}), "

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments import loss
-from fastgd.arguments.data import FloatArray, check_data, check_vector
+from fastgd.arguments.data import FloatArray, Parts, check_data, check_vector
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.values import check_seed
 from fastgd.engine.evaluation import Evaluation
-from fastgd.engine.network import Network, Parts, first_weights, flatten, layer_sizes
+from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
 from fastgd.engine.session import Session
 from fastgd.training.results import Run
 

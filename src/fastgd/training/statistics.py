@@ -10,7 +10,8 @@ from fastgd.arguments.data import reals_of
 from fastgd.arguments.intervals import ABOVE_ZERO
 from fastgd.arguments.messages import shown
 from fastgd.arguments.values import check_choice, check_count, check_number, check_result
-from fastgd.training.results import Run, Sweep
+from fastgd.training.results import Run
+from fastgd.training.runs import Sweep
 
 SEEDS = ("seed", "weights")
 """The axes along which runs are repetitions of each other."""

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
+from itertools import product, repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.axes import as_axis, check_axes
+from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_networks
+from fastgd.arguments.cautions import warn_of_targets
+from fastgd.arguments.data import Parts
 from fastgd.arguments.memory import check_memory
-from fastgd.arguments.start import check_alphas, check_start
+from fastgd.arguments.messages import shown
+from fastgd.arguments.start import check_alphas, check_start, check_whole
 from fastgd.arguments.values import check_flag, check_seeds, check_threads
-from fastgd.engine.network import Weights, all_first_weights, flatten
+from fastgd.engine.network import all_first_weights
 from fastgd.engine.plan import Plan, Task, Trained, network_of
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
-from fastgd.engine.summaries import summarise
-from fastgd.training.results import STATUS, Summary, Sweep
+from fastgd.engine.summaries import STATUS, summarise
+from fastgd.training.grid import Grid
+from fastgd.training.results import Summary
+from fastgd.training.runs import Sweep
 
 
 def sweep(
@@ -32,6 +36,7 @@ def sweep(
     record_every: int = 10_000,
     seed: Any = 1,
     weights: Any = None,
+    biases: Any = None,
     keep_weights: bool = True,
     threads: int | None = None,
     progress: bool = False,
@@ -41,15 +46,20 @@ def sweep(
 
     ``hidden_size``, ``alpha``, ``seed`` and ``weights`` may each be a list, range or 1-D array: an
     axis of the sweep. A tuple is one value (several hidden layers, an alpha per layer); a 2-D array
-    of alphas is an axis of such tuples, and a list of sequences of arrays an axis of weights. Every
-    run has the same bits as :func:`fastgd.train` would give it.
+    of alphas is an axis of such tuples, and a list of runs, or of sequences of arrays, an axis of
+    weights. Every run has the same bits as :func:`fastgd.train` would give it.
 
     Parameters
     ----------
     X, y, iterations, record_every, progress
         As in :func:`fastgd.train`.
     hidden_size, alpha, seed, weights
-        As in :func:`fastgd.train`, or an axis of such values.
+        As in :func:`fastgd.train`, or an axis of such values. There must not be more than 10,000
+        combinations of the axes that change the network or its code: ``hidden_size``,
+        ``optimizer``, ``activation``, ``output``, ``loss``, ``bias``, ``batch_norm``,
+        ``batch_size``.
+    biases : optional
+        As in :func:`fastgd.train`; beside an axis of weights a list of as many.
     keep_weights : bool
         False keeps errors and the totals of direction changes only, so that a million runs fit into
         memory.
@@ -65,6 +75,11 @@ def sweep(
     ValueError, TypeError
         If an argument is not as described, or the sweep would not fit into memory; the message
         states the rule and what came. Nothing is allocated before.
+
+    Warns
+    -----
+    UserWarning
+        If a target is outside of what the output units reach.
 
     Examples
     --------
@@ -86,17 +101,25 @@ def sweep(
     keep = check_flag("keep_weights", keep_weights)
     threads = check_threads(threads, available_threads())
     given = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, "weights": weights}
-    found = {name: as_axis(name, value) for name, value in given.items()}
+    found = {
+        name: as_axis(name, value, MOST_NETWORKS if name == "hidden_size" else None)
+        for name, value in given.items()
+    }
     check_axes(
         [name for name, axis in found.items() if axis is not None],
         weights_given=weights is not None,
     )
+    structures, _ = options.axes(given_options)
+    check_networks({"hidden_size": found["hidden_size"] or [None], **structures})
     values = {name: found[name] or [value] for name, value in given.items()}
 
-    hiddens, starts = _starts(values, task)
+    hiddens, starts = _starts(values, _biases(biases, found["weights"]), task)
     rates = [check_alphas(values["alpha"], len(hidden) + 1) for hidden in hiddens]
     seeds = check_seeds(values["seed"])
     chosen = options.check_sweep(given_options, task.X, task.y, hiddens)
+    for start, method in product(starts or (), chosen.methods):
+        check_whole(start, bias=method.bias, batch_norm=method.batch_norm)
+    warn_of_targets({method.output for method in chosen.methods}, task.y)
     count = len(starts or seeds)
     plans = [
         Plan.make(
@@ -114,31 +137,30 @@ def sweep(
         for plan in plans:
             network = plan.layout.network
             first = (
-                np.array(list(map(flatten, starts)))
+                np.array(list(map(network.row, starts)))
                 if starts
-                else all_first_weights(network.sizes, seeds)
+                else network.rows(all_first_weights(network.sizes, seeds))
             )
-            trained.append(plan.run(network.rows(first), masks, keep, advance))
+            trained.append(plan.run(first, masks, keep, advance))
 
-    shown: dict[str, list[Any]] = {
-        "hidden_size": hiddens,
-        **chosen.structures,
-        "alpha": _alphas(values["alpha"], rates[0]),
-        **chosen.values,
-        "seed": [None] if starts else seeds,
-        "weights": starts or [],
-    }
-    axes = [name for name in shown if name not in found or found[name] is not None]
-    shape = [len(shown[name]) for name in axes]
+    def axis(name: str, checked: list[Any] | None) -> list[Any] | None:
+        return None if found[name] is None else checked
+
+    grid = Grid.of(
+        hidden_size=axis("hidden_size", hiddens),
+        structures=chosen.structures,
+        alpha=axis("alpha", alphas := _alphas(values["alpha"], rates[0])),
+        values=chosen.values,
+        seed=axis("seed", seeds),
+        weights=axis("weights", starts),
+    )
 
     def joined(name: str) -> NDArray[Any]:
-        parts = [getattr(part, name) for part in trained]
-        together = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return together.reshape((*shape, *together.shape[1:]))
+        return grid.join([getattr(part, name) for part in trained])
 
     return Sweep(
-        axes={name: shown[name] for name in axes},
-        settings={name: shown[name][0] for name in ("alpha", "seed")},
+        axes=grid.axes,
+        settings={"alpha": alphas[0], "seed": None if starts else seeds[0]},
         method=chosen.methods[0],
         errors=joined("errors"),
         recorded=task.recorded,
@@ -146,20 +168,34 @@ def sweep(
         status=np.asarray(STATUS[joined("outcome")]),
         iterations=joined("iterations"),
         total_changes=joined("total_changes"),
-        summary=_summary(plans, trained, shape),
+        summary=_summary(plans, trained, grid),
         networks=tuple(plan.layout.network for plan in plans),
         kept_weights=tuple(part.weights for part in trained) if keep else None,
         kept_changes=tuple(part.changes for part in trained) if keep else None,
     )
 
 
+def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
+    """Biases of each start."""
+    if weights is None or biases is None:
+        return [biases]
+    if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
+        raise ValueError(
+            "biases must be a list with those of each of the weights, if these are an axis "
+            f"({len(weights)}), got {shown(biases)}"
+        )
+    return list(biases)
+
+
 def _starts(
-    values: dict[str, list[Any]], task: Task
-) -> tuple[list[tuple[int, ...]], list[Weights] | None]:
-    """Hidden sizes of each network of a sweep, and the first weights if they are given."""
+    values: dict[str, list[Any]], biases: list[Any], task: Task
+) -> tuple[list[tuple[int, ...]], list[Parts] | None]:
+    """Hidden sizes of each network of a sweep, and the networks to start from if they are given."""
+    each = biases if len(biases) > 1 else list(repeat(biases[0], len(values["weights"])))
     pairs = [
-        check_start(hidden_size, weights, task.inputs, task.outputs)
-        for hidden_size, weights in product(values["hidden_size"], values["weights"])
+        check_start(hidden_size, weights, task.inputs, task.outputs, own)
+        for hidden_size in values["hidden_size"]
+        for weights, own in zip(values["weights"], each, strict=True)
     ]
     hiddens = [hidden for hidden, _ in pairs]
     starts = [given for _, given in pairs if given is not None]
@@ -182,9 +218,9 @@ def _alphas(given: list[Any], rates: NDArray[np.float64]) -> list[Any]:
     ]
 
 
-def _summary(plans: list[Plan], trained: list[Trained], shape: Sequence[int]) -> Summary | None:
+def _summary(plans: list[Plan], trained: list[Trained], grid: Grid) -> Summary | None:
     window = plans[0].method.summary
     if window is None:
         return None
     parts = [summarise(part.watch, window) for part in trained]
-    return Summary(*(np.concatenate(arrays).reshape(shape) for arrays in zip(*parts, strict=True)))
+    return Summary(*(grid.join(arrays) for arrays in zip(*parts, strict=True)))

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
+from fastgd.arguments.cautions import warn, warn_of_targets
 from fastgd.arguments.memory import check_memory
-from fastgd.arguments.start import check_alpha, check_start
+from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
 from fastgd.arguments.values import check_flag, check_seed
-from fastgd.engine.network import Network, first_weights, flatten
+from fastgd.engine.network import first_weights, flatten
 from fastgd.engine.plan import Plan, Task, Trained, network_of
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.summaries import summarise
-from fastgd.training.results import STATUS, BatchNorm, Run, Summary
+from fastgd.engine.summaries import STATUS, summarise
+from fastgd.training.results import BatchNorm, Run, Summary
 
 
 def train(
@@ -28,7 +29,8 @@ def train(
     iterations: int = 60_000,
     record_every: int = 10_000,
     seed: int = 1,
-    weights: Sequence[ArrayLike] | None = None,
+    weights: Start | None = None,
+    biases: Sequence[ArrayLike] | None = None,
     record_weights: bool = False,
     progress: bool = False,
     **given_options: Unpack[options.Options],
@@ -54,10 +56,16 @@ def train(
         The error is recorded before the update of iterations 0, record_every, 2 * record_every, ...
     seed : int
         Seed of the first weights: ``2 * RandomState(seed).random_sample(shape) - 1``, a layer each.
-    weights : sequence of (inputs, outputs) arrays, optional
-        First weights to use instead; they also say how many hidden units there are.
+    weights : Run, Snapshot, or sequence of (inputs, outputs) arrays, optional
+        The network to start from instead; it also says how many hidden units there are. It is taken
+        whole: a run or one of its recorded points (:meth:`fastgd.Run.at`) brings its biases and all
+        of its batch normalization, and must have them just if ``bias`` and ``batch_norm`` ask for
+        them. The states of an optimizer begin anew.
+    biases : sequence of (outputs,) arrays, optional
+        The biases that belong to ``weights`` where these are arrays, with ``bias=True``.
     record_weights : bool
-        Keep the weights along with each recorded error: ``run.recorded_weights``.
+        Keep the whole network along with each recorded error: ``run.recorded_weights`` and
+        :meth:`fastgd.Run.at`.
     progress : bool
         Show a progress bar (needs tqdm).
     **given_options
@@ -71,6 +79,11 @@ def train(
     ------
     ValueError, TypeError
         If an argument is not as described; the message states the rule and what came.
+
+    Warns
+    -----
+    UserWarning
+        If a target is outside of what the output units reach, and if the training diverged.
 
     Notes
     -----
@@ -92,10 +105,12 @@ def train(
     """
     task = Task.check(X, y, iterations, record_every)
     bar = check_flag("progress", progress)
-    hidden, given = check_start(hidden_size, weights, task.inputs, task.outputs)
+    hidden, given = check_start(hidden_size, weights, task.inputs, task.outputs, biases)
     rates = check_alpha(alpha, len(hidden) + 1)
     seed = check_seed(seed)
     method = options.check(given_options, task.X, task.y, hidden)
+    if given:
+        check_whole(given, bias=method.bias, batch_norm=method.batch_norm)
     network = network_of(task, hidden, method)
     recording = check_flag("record_weights", record_weights)
     plan = Plan.make(
@@ -109,11 +124,16 @@ def train(
         record_weights=recording,
     )
     check_memory(plan.bytes(keep_weights=True), "the training")
-    start = network.rows(flatten(given or first_weights(network.sizes, seed))[None])
+    warn_of_targets([method.output], task.y)
+    if given:
+        start = network.row(given)[None]
+    else:
+        start = network.rows(flatten(first_weights(network.sizes, seed))[None])
     with progress_bar(bar, plan.work) as advance:
         trained = plan.run(start, np.array([seed]), keep_weights=True, advance=advance)
     parts, changes = network.parts(trained.weights[0]), network.parts(trained.changes[0])
-    return Run(
+    recorded = network.parts(trained.path[0]) if recording else None
+    run = Run(
         alpha=_alpha(alpha, rates),
         hidden_size=hidden,
         seed=None if given else seed,
@@ -126,17 +146,23 @@ def train(
         iterations=int(trained.iterations[0]),
         biases=parts.biases,
         bias_direction_changes=changes.biases,
-        normalization=tuple(BatchNorm(*layer) for layer in parts.normalization),
+        normalization=_named(parts.normalization),
         summary=_summary(trained, method.summary),
-        recorded_weights=_recorded(network, trained.path[0]) if recording else None,
+        recorded_weights=recorded.weights if recorded else None,
+        recorded_biases=recorded.biases if recorded else (),
+        recorded_normalization=_named(recorded.normalization) if recorded else (),
         options=method.given,
     )
+    if run.status == "diverged":
+        warn(
+            f"the training diverged after {run.iterations:,} iterations: a weight or the error is "
+            "not finite any more"
+        )
+    return run
 
 
-def _recorded(network: Network, path: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """An array (records, inputs, outputs) for each layer."""
-    rows = [network.parts(row).weights for row in path]
-    return tuple(np.array(layer) for layer in zip(*rows, strict=True))
+def _named(normalization: tuple[tuple[NDArray[np.float64], ...], ...]) -> tuple[BatchNorm, ...]:
+    return tuple(BatchNorm(*layer) for layer in normalization)
 
 
 def _alpha(given: object, rates: tuple[float, ...]) -> float | tuple[float, ...]:

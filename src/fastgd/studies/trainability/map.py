@@ -37,7 +37,7 @@ from fastgd.studies.trainability.mean_field import (
     sample_count,
 )
 from fastgd.studies.trainability.patches import Patch, PatchFolder, patches_of
-from fastgd.training.results import Sweep
+from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
 
 Window = tuple[tuple[float, float], tuple[float, float]]

@@ -1,0 +1,106 @@
+"""The axes of a sweep: their order, and where each of its runs is.
+
+First come the axes that change the network or its compiled code: the runs of each combination of
+them are trained together. Then come those of the runs of one network: alpha, the other numbers, and
+the seeds or first weights, which are the fastest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.messages import shown
+from fastgd.arguments.options import STRUCTURES
+from fastgd.arguments.values import integer
+
+_OF_NETWORKS = ("hidden_size", *STRUCTURES)
+
+Axis = list[Any] | None
+"""The values on an axis; None for an argument that has one value only."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All combinations of the values on the axes, in order; the last axis is the fastest."""
+
+    axes: dict[str, list[Any]]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        hidden_size: Axis,
+        structures: Mapping[str, Axis],
+        alpha: Axis,
+        values: Mapping[str, Axis],
+        seed: Axis,
+        weights: Axis,
+    ) -> "Grid":
+        """Put the axes in order."""
+        named = {"hidden_size": hidden_size, **structures}
+        named |= {"alpha": alpha, **values, "seed": seed, "weights": weights}
+        return cls({name: axis for name, axis in named.items() if axis is not None})
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return tuple(map(len, self.axes.values()))
+
+    @property
+    def _networks(self) -> tuple[int, ...]:
+        """Lengths of the axes of networks, which come first."""
+        return tuple(len(axis) for name, axis in self.axes.items() if name in _OF_NETWORKS)
+
+    @property
+    def networks(self) -> int:
+        """How many networks or codes there are."""
+        return prod(self._networks)
+
+    @property
+    def runs(self) -> int:
+        """How many runs each of them has."""
+        return prod(self.shape[len(self._networks) :])
+
+    def check_index(self, index: object) -> tuple[int, ...]:
+        """Return an index for each axis, from 0 on."""
+        given = index if isinstance(index, tuple) else (index,)
+        rule = f"a run of this sweep has {len(self.shape)} indices ({', '.join(self.axes)})"
+        if not self.axes:
+            rule = "the only run of this sweep has no index, so it is sweep[()]"
+        whole = [i for i in map(integer, given) if i is not None]
+        if len(whole) != len(given):
+            raise TypeError(f"{rule}, each an int, got {shown(index)}")
+        if len(given) != len(self.shape):
+            raise IndexError(f"{rule}, got {len(given)}: {shown(index)}")
+        for i, (name, axis) in zip(whole, self.axes.items(), strict=True):
+            if not -len(axis) <= i < len(axis):
+                raise IndexError(
+                    f"index {shown(i)} is out of range for {name} with {len(axis)} values"
+                )
+        return tuple(i % count for i, count in zip(whole, self.shape, strict=True))
+
+    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
+        """Return the number of a run's network, and of the run among those of the network."""
+        cut = len(self._networks)
+        return _flat(index[:cut], self.shape[:cut]), _flat(index[cut:], self.shape[cut:])
+
+    def values(self, index: tuple[int, ...]) -> dict[str, Any]:
+        """Return a run's value on each axis."""
+        return {name: axis[i] for (name, axis), i in zip(self.axes.items(), index, strict=True)}
+
+    def join(self, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Return (runs, ...) arrays of each network as one with all axes in front."""
+        together = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return together.reshape((*self.shape, *together.shape[1:]))
+
+
+def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """The number of a place, the last axis fastest; unlike NumPy's, without axes too."""
+    number = 0
+    for i, count in zip(index, shape, strict=True):
+        number = number * count + i
+    return number

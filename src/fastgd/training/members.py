@@ -1,0 +1,75 @@
+"""The parts of a saved result: arrays by name, and options as JSON can hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments import options
+from fastgd.arguments.options import Method
+from fastgd.arguments.values import LARGEST
+from fastgd.optimizers import ALL, Optimizer
+from fastgd.training.archive import Arrays
+
+
+def put(arrays: Arrays, name: str, layers: Sequence[NDArray[Any]]) -> None:
+    """Add an array for each layer."""
+    arrays |= {f"{name}_{k}": layer for k, layer in enumerate(layers)}
+
+
+def take(
+    arrays: Arrays, name: str, kind: str, shapes: Sequence[tuple[int, ...]]
+) -> tuple[NDArray[Any], ...]:
+    """The arrays of all layers."""
+    return tuple(array_of(arrays, f"{name}_{k}", kind, shape) for k, shape in enumerate(shapes))
+
+
+def array_of(arrays: Arrays, name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """An array of some kind of numbers ("f", "i", "U") and of this shape."""
+    array = arrays[name]
+    need(array.dtype.kind in kind and array.shape == shape)
+    return array
+
+
+def need(holds: bool) -> None:
+    """Refuse a file of which this does not hold."""
+    if not holds:
+        raise ValueError("the file is not whole")
+
+
+def is_number(value: object) -> bool:
+    """Whether JSON had a number there."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def plain(value: Any, arrays: Arrays) -> Any:
+    """Options as JSON can hold them: optimizers by name, sample weights among the arrays."""
+    if isinstance(value, ALL):
+        return [type(value).__name__, value._asdict()]
+    if isinstance(value, np.ndarray):
+        arrays["sample_weight"] = value
+        return None
+    if isinstance(value, dict):
+        return {name: plain(part, arrays) for name, part in value.items()}
+    return [plain(part, arrays) for part in value] if isinstance(value, list) else value
+
+
+def method_of(given: dict[str, Any], arrays: Arrays) -> Method:
+    """The options that :func:`plain` has taken apart."""
+    found = dict(given)
+    samples = LARGEST
+    if "sample_weight" in found:
+        found["sample_weight"] = arrays["sample_weight"]
+        samples = len(arrays["sample_weight"])
+    if "optimizer" in found:
+        found["optimizer"] = optimizer_of(*found["optimizer"])
+    return Method(**{name: options.check_option(name, v, samples) for name, v in found.items()})
+
+
+def optimizer_of(name: str, fields: dict[str, float]) -> Optimizer:
+    """An optimizer by its name."""
+    made: Optimizer = {kind.__name__: kind for kind in ALL}[name](**fields)
+    return made

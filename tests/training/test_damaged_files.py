@@ -1,0 +1,221 @@
+"""A damaged file of results is refused in one sentence, whatever is wrong with it."""
+
+import io
+import json
+import warnings
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from test_results import same
+
+import fastgd
+from fastgd.optimizers import Adam, Momentum
+
+REFUSED = "must be a whole file that fastgd has saved"
+X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
+Y = [0, 1, 1, 0]
+
+
+def results():
+    settings = {"iterations": 20, "record_every": 5, "bias": True, "summary": 2, "batch_norm": True}
+    settings |= {"optimizer": Adam(beta1=0.8), "sample_weight": [1, 2, 1, 1]}
+    run = fastgd.train(X, Y, record_weights=True, alpha=(0.1, 0.2), **settings)
+    sweep = fastgd.sweep(X, Y, **settings | {"l2": [0, 0.1], "weights": [run, run.at(1)]})
+    methods = fastgd.sweep(
+        X, Y, hidden_size=[2, 3], optimizer=[Momentum(), Momentum(0.5)], seed=[1, 2], iterations=5,
+        patience=[None, 3], keep_weights=False, alpha=[1, (0.5, 0.1)],
+    )  # fmt: skip
+    return {"run": run, "sweep": sweep, "methods": methods}
+
+
+@pytest.fixture(scope="module", params=["run", "sweep", "methods"])
+def saved(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("damaged") / "result.npz"
+    result = results()[request.param]
+    result.save(path)
+    return result, path
+
+
+def refused_or_the_same(path, result):
+    """Whether it was refused; else it is what was saved: not all bytes of a zip mean anything."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = fastgd.load(path)
+    except ValueError as error:
+        assert str(error) == f"{path} {REFUSED}"  # noqa: PT017  any other error is to be seen
+        return True
+    assert same(loaded, result)
+    return False
+
+
+def test_cut_files(saved):
+    result, path = saved
+    whole = path.read_bytes()
+    try:
+        for length in [*range(0, len(whole), 41), *range(len(whole) - 60, len(whole))]:
+            path.write_bytes(whole[:length])
+            assert refused_or_the_same(path, result), length
+    finally:
+        path.write_bytes(whole)
+
+
+def test_changed_bytes(saved):
+    """Some bytes of every part of the file, each set to 0, to 255 and with one bit flipped."""
+    result, path = saved
+    whole = bytearray(path.read_bytes())
+    refused = 0
+    try:
+        for place in range(0, len(whole), 23):
+            kept = whole[place]
+            for value in {0, 255, kept ^ (1 << place % 8)} - {kept}:
+                whole[place] = value
+                path.write_bytes(whole)
+                refused += refused_or_the_same(path, result)
+            whole[place] = kept
+    finally:
+        path.write_bytes(whole)
+    assert refused > len(whole) // 23
+
+
+def members(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewrite(path, content):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.asanyarray(array))
+    return buffer.getvalue()
+
+
+def test_missing_members(saved):
+    result, path = saved
+    whole = members(path)
+    try:
+        for name in whole:
+            rewrite(path, {other: data for other, data in whole.items() if other != name})
+            assert refused_or_the_same(path, result), name
+        rewrite(path, whole | {"more.npy": npy(np.zeros(2))})
+        assert refused_or_the_same(path, result)
+    finally:
+        rewrite(path, whole)
+
+
+def test_members_of_another_kind(saved):
+    result, path = saved
+    whole = members(path)
+    absurd = npy(np.zeros(2)).replace(b"(2,), }", b"(9999999999999,), }"[:7] + b"}")
+    huge = npy(np.zeros((1, 1))).replace(b"(1, 1), }" + b" " * 12, b"(10**12, 1), }".ljust(21))
+    others = [
+        npy(np.zeros((1, 1, 1, 1))), npy(np.array(["x"])), npy(np.array(3 + 4j)), npy(np.zeros(0)),
+        npy(np.zeros(3, "M8[s]")), npy(np.zeros(2, [("a", "f8")])), b"", b"\x93NUMPY", b"x" * 100,
+        whole["fastgd.npy"] + b"x", absurd, huge,
+        np.lib.format.magic(1, 0) + b"\x46\x00{'descr': '<f8', 'fortran_order': False, 'shape': "
+        b"(9999999999,)}\n" + b"\0" * 8,
+        np.lib.format.magic(1, 0) + b"\x4e\x00{'descr': '<f8', 'fortran_order': False, 'shape': "
+        b"(99999999999999999,)}\n" + b"\0" * 8,
+        np.lib.format.magic(1, 0) + b"\x46\x00{'descr': '|O', 'fortran_order': False, 'shape': "
+        b"(1,)}        \n" + b"\0" * 8,
+    ]  # fmt: skip
+    try:
+        for name in whole:
+            for number, data in enumerate(others):
+                rewrite(path, whole | {name: data})
+                assert refused_or_the_same(path, result), (name, number)
+    finally:
+        rewrite(path, whole)
+
+
+def test_arrays_of_another_shape(saved):
+    result, path = saved
+    whole = members(path)
+    try:
+        for name in whole.keys() - {"sample_weight.npy"}:  # a result knows no number of samples
+            array = np.lib.format.read_array(io.BytesIO(whole[name]))
+            for other in (array[None], np.concatenate([np.atleast_1d(array)] * 2)):
+                rewrite(path, whole | {name: npy(other)})
+                assert refused_or_the_same(path, result), name
+    finally:
+        rewrite(path, whole)
+
+
+ODD = [None, True, -1, 0, 10**30, 0.5, float("nan"), "x", "", [], [[]], [1], ["x"], [None], {}]
+ODD += [{"x": 1}, [[1, 2], [3]], [-1], [10**30], [0.5, "x"], {"alpha": []}, {"weights": 1}]
+
+
+def places_of(value, path=()):
+    """Where something stands in a header."""
+    yield path
+    if isinstance(value, list):
+        value = dict(enumerate(value[:3]))
+    for key, part in value.items() if isinstance(value, dict) else ():
+        yield from places_of(part, (*path, key))
+
+
+def replaced(value, path, other):
+    if not path:
+        return other
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(copy[path[0]], path[1:], other)
+    return copy
+
+
+def test_headers_of_odd_types(saved):
+    """Anything else in any place of the header: refused, or a result that can be looked at."""
+    result, path = saved
+    whole = members(path)
+    header = json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))
+    assert refused_or_the_same(path, result) is False
+    refused = tried = 0
+    try:
+        for place in [*places_of(header), ("kind",), ("new",)]:
+            for odd in ODD:
+                other = header | {"new": odd} if place == ("new",) else replaced(header, place, odd)
+                rewrite(path, whole | {"fastgd.npy": npy(np.array(json.dumps(other)))})
+                tried += 1
+                try:
+                    loaded = fastgd.load(path)
+                except ValueError as error:
+                    refused += 1
+                    is_format = place == ("format",) and "must have format 1" in str(error)
+                    assert str(error).endswith(REFUSED) or is_format, (place, odd)  # noqa: PT017
+                    continue
+                repr(loaded)
+                if isinstance(loaded, fastgd.Run):
+                    loaded.predict(X)
+                    loaded.at(1)
+                else:
+                    assert len(loaded.to_dataframe()) == len(loaded)
+                    if loaded.kept_weights is not None:
+                        list(loaded)
+    finally:
+        rewrite(path, whole)
+    assert refused > 0.8 * tried
+
+
+def test_the_error_says_nothing_of_zlib(tmp_path):
+    path = tmp_path / "run.npz"
+    fastgd.train(X, Y, iterations=1).save(path)
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("errors.npy")
+        begin = info.header_offset + 30 + len(info.filename) + 20
+    whole = bytearray(path.read_bytes())
+    whole[begin : begin + 30] = b"\xff" * 30
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match=REFUSED) as caught:
+        fastgd.load(path)
+    assert isinstance(caught.value.__cause__, zlib.error | zipfile.BadZipFile)
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        fastgd.load(tmp_path)

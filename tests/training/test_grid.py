@@ -1,0 +1,119 @@
+"""The axes of a sweep: their order, and the place of each run."""
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov
+from fastgd.training.grid import Grid
+
+X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
+Y = [0, 1, 1, 0]
+AXES = {
+    "weights": ["w"], "l2": [0, 1], "alpha": [1, 2, 3], "hidden_size": [(2,), (3,)],
+    "seed": [5], "bias": [False, True], "mu": [0.1, 0.2],
+}  # fmt: skip
+
+
+def ordered(**axes):
+    names = ("hidden_size", "alpha", "seed", "weights")
+    return Grid.of(
+        **{name: axes.get(name) for name in names},
+        structures={name: axes[name] for name in ("bias",) if name in axes},
+        values={name: axes[name] for name in ("mu", "l2") if name in axes},
+    )
+
+
+def test_axes_have_one_order():
+    grid = ordered(**AXES)
+    assert list(grid.axes) == ["hidden_size", "bias", "alpha", "mu", "l2", "seed", "weights"]
+    assert grid.shape == (2, 2, 3, 2, 2, 1, 1)
+    assert (grid.networks, grid.runs) == (4, 12)
+    assert (ordered().axes, ordered().shape) == ({}, ())
+    assert (ordered().networks, ordered().runs) == (1, 1)
+
+
+def test_each_run_has_a_place_of_its_own():
+    grid = ordered(**AXES)
+    indices = list(np.ndindex(grid.shape))
+    places = [grid.place(index) for index in indices]
+    assert places == [(network, run) for network in range(4) for run in range(12)]
+    parts = [np.arange(12) + 100 * network for network in range(4)]
+    joined = grid.join(parts)
+    assert joined.shape == grid.shape
+    for index, (network, run) in zip(indices, places, strict=True):
+        assert joined[index] == 100 * network + run
+    assert grid.values((1, 0, 2, 1, 0, 0, 0)) == {
+        "hidden_size": (3,), "bias": False, "alpha": 3, "mu": 0.2, "l2": 0, "seed": 5,
+        "weights": "w",
+    }  # fmt: skip
+    assert ordered().place(()) == (0, 0)
+    assert ordered().join([np.array([7.0])]).shape == ()
+
+
+@pytest.fixture(scope="module")
+def sweep():
+    return fastgd.sweep(X, Y, hidden_size=[2, 3], alpha=[1, 2, 3], iterations=1)
+
+
+RULE = r"a run of this sweep has 2 indices \(hidden_size, alpha\)"
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        (1.5, TypeError, RULE + ", each an int, got 1.5"),
+        ((0, True), TypeError, RULE + r", each an int, got \(0, True\)"),
+        ((0, np.True_), TypeError, "each an int"),
+        ((0, 1.0), TypeError, "each an int"),
+        ((0, np.float64(1)), TypeError, "each an int"),
+        ((0, None), TypeError, "each an int"),
+        ((0, "1"), TypeError, "each an int"),
+        (slice(0, 1), TypeError, "each an int"),
+        (..., TypeError, "each an int"),
+        ([0, 1], TypeError, r"each an int, got \[0, 1\]"),
+        (np.array([0, 1]), TypeError, "each an int"),
+        ((0, np.timedelta64(1, "s")), TypeError, "each an int"),
+        (0, IndexError, RULE + ", got 1: 0"),
+        ((0, 0, 0), IndexError, RULE + r", got 3: \(0, 0, 0\)"),
+        ((), IndexError, RULE + r", got 0: \(\)"),
+        ((2, 0), IndexError, "index 2 is out of range for hidden_size with 2 values"),
+        ((0, 10**30), IndexError, "index 10{30} is out of range for alpha with 3 values"),
+    ],
+)
+def test_what_is_no_index_is_refused(sweep, index, error, message):
+    with pytest.raises(error, match=message):
+        sweep[index]
+
+
+def test_indices_are_whole_numbers_of_any_kind(sweep):
+    run = sweep[1, 2]
+    for index in ((-1, -1), (np.int8(1), np.uint64(2)), (np.array(1), 2)):
+        assert sweep[index].weights[0].tobytes() == run.weights[0].tobytes()
+
+
+def test_a_sweep_without_axes_has_no_index():
+    sweep = fastgd.sweep(X, Y, iterations=1)
+    assert sweep[()].iterations == 1
+    with pytest.raises(IndexError, match=r"has no index, so it is sweep\[\(\)\], got 1: 0"):
+        sweep[0]
+
+
+def test_a_table_tells_optimizers_and_their_numbers_apart():
+    optimizers = [Momentum(0.5), Nesterov(0.5), GradientDescent(), Adam(), Momentum(0.9)]
+    sweep = fastgd.sweep(X, Y, optimizer=optimizers, alpha=[0.1, 1], iterations=3)
+    frame = sweep.to_dataframe()
+    assert list(frame.columns) == [
+        "optimizer", "mu", "beta1", "beta2", "epsilon", "alpha",
+        "final_error", "status", "iterations", "total_changes",
+    ]  # fmt: skip
+    names = ["Momentum", "Nesterov", "GradientDescent", "Adam", "Momentum"]
+    assert frame["optimizer"].tolist()[::2] == names == frame["optimizer"].tolist()[1::2]
+    assert frame.groupby("optimizer").size().to_dict() == {
+        "Adam": 2, "GradientDescent": 2, "Momentum": 4, "Nesterov": 2
+    }  # fmt: skip
+    by_mu = frame.groupby(["optimizer", "mu"]).size().to_dict()
+    assert by_mu == {("Momentum", 0.5): 2, ("Momentum", 0.9): 2, ("Nesterov", 0.5): 2}
+    np.testing.assert_array_equal(frame["mu"][::2], [0.5, 0.5, np.nan, np.nan, 0.9])
+    np.testing.assert_array_equal(frame["beta1"][::2], [np.nan] * 3 + [0.9, np.nan])
+    assert frame["final_error"].tolist() == sweep.final_error.ravel().tolist()
