@@ -84,6 +84,32 @@ def test_a_ball_that_diverged_does_not_set_the_window():
     assert 1 < high < 3
 
 
+def test_no_ball_hides_another_ones_start_or_the_curve():
+    ax = plots.roll(bucket.EXAMPLES["rut"].roll())  # both from 4
+    sizes = [line.get_markersize() for line in lines(ax, "_start")]
+    assert sizes[0] > sizes[1] + 2 * lines(ax, "_start")[1].get_markeredgewidth()
+    (curve,) = lines(ax, "_curve")
+    assert all(path.get_zorder() < curve.get_zorder() for path in lines(ax, "_path"))
+    legend = ax.get_legend()
+    assert legend.get_frame().get_alpha() == 1
+    assert legend.get_zorder() > max(line.get_zorder() for line in ax.lines)
+
+
+def test_the_window_keeps_minima_deep(two):
+    """Of its height they took a twentieth: the window went to 3.2, where W is 77."""
+    low, high = plots.roll(two).get_ylim()
+    minimum, summit = two.height.min(), height(0.17)
+    assert (summit - minimum) / (high - low) > 0.1
+
+
+def test_a_ball_at_a_pole_is_no_trouble(tmp_path):
+    rolled = bucket.roll(curve="1/x**2 + x**2", start=[0.0, 2.0], record_path=True)
+    ax = plots.roll(rolled)
+    assert np.isfinite(ax.get_ylim()).all()
+    plots.write(ax.figure, tmp_path / "pole.png")
+    plots.film(rolled, tmp_path / "pole.gif", frames=3)
+
+
 def test_basins_draws_them_in_colour():
     found = bucket.basins()
     ax = plots.basins(found)
@@ -138,6 +164,9 @@ def test_a_film_shows_balls_where_they_are(two, tmp_path):
         for frame, x in ((frames[0], two.start[k]), (frames[-1], two.x[k])):
             column = place((x, height(x)))[0]
             assert columns_of(frame, colour) == pytest.approx(column, abs=3)
+    (counter,) = ax.texts
+    assert counter.get_text().startswith("step ")
+    assert counter.get_position()[1] < 0  # below the axes: it never touches the curve
     assert plt.get_fignums() == []  # its own figure is closed
     assert list(tmp_path.iterdir()) == [path]
 

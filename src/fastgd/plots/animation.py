@@ -27,11 +27,11 @@ from fastgd.training.files import whole_file
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FRAMES_PER_SECOND = 20
+FRAMES_PER_SECOND = 10
 
 DOTS_PER_INCH = 80
 
-REST = 15
+REST = 10
 """Frames that the last one stays."""
 
 STILL = 1 / 400
@@ -113,7 +113,7 @@ def film(
             title, colours = f"{balls.curve.text}: {balls.step}", _colours(balls)
         ax.set(xlim=window, xlabel="x", ylabel="height", title=title)
         dots = ax.scatter(x[:, 0], x[:, 0], s=60, c=colours, edgecolors="black", zorder=3)
-        counter = ax.text(0.98, 0.95, "", transform=ax.transAxes, ha="right", va="top")
+        counter = ax.text(1, -0.1, "", transform=ax.transAxes, ha="right", va="top")
 
         def show(step: int) -> tuple[Any, ...]:
             heights, _ = balls.curve.at(x[:, step])

@@ -19,6 +19,9 @@ Window = tuple[float, float]
 POINTS = 1001
 """Of a curve as it is drawn."""
 
+ROOM = 0.1
+"""On either side of the balls, as a share: more of a steep curve makes its minima look flat."""
+
 NAMED = 6
 """Balls at most that have a colour and a line in the legend each."""
 
@@ -78,7 +81,7 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
         else:
             _draw_crowd(ax, rolled)
         ax.set(xlabel="x", ylabel="height", title=f"{rolled.curve.text}: {rolled.step}")
-        ax.legend(fontsize="small", frameon=True, framealpha=0.8, edgecolor="none")
+        ax.legend(fontsize="small", frameon=True, framealpha=1, edgecolor="none").set_zorder(4)
     return ax
 
 
@@ -201,7 +204,7 @@ def window_of(rolled: Roll) -> Window:
         inside.append(first[np.isfinite(first)])
     places = np.concatenate(inside)
     low, high = float(places.min()), float(places.max())
-    room = 0.3 * (high - low) or 1.0
+    room = ROOM * (high - low) or 1.0
     return low - room, high + room
 
 
@@ -223,10 +226,12 @@ def _draw_balls(ax: "Axes", rolled: Roll) -> None:
         if rolled.path is not None:
             path = rolled.path.reshape(len(status), -1)[k]
             heights, _ = rolled.curve.at(path)
-            ax.plot(path, heights, "o-", ms=3, lw=0.8, color=colour, label="_path")
+            # Below the curve, which a dot at each of many small steps would hide.
+            ax.plot(path, heights, "o-", ms=4, lw=0.8, color=colour, zorder=1.2, label="_path")
         ends = np.array([start, x])
         heights, _ = rolled.curve.at(ends)
-        ax.plot(ends[:1], heights[:1], "o", ms=9, mfc="white", mec=colour, mew=2, label="_start")
+        size = 9 + 5 * int((columns[0][k + 1 :] == start).sum())  # a ring around the next one's
+        ax.plot(ends[:1], heights[:1], "o", ms=size, mfc="white", mec=colour, mew=2, label="_start")
         factor = "" if rolled.rule == "naive" else f", alpha {alpha:g}"
         label = f"from {start:g}{factor}: {status[k]} after {iterations:,} steps"
         ax.plot(ends[1:], heights[1:], "o", ms=9, color=colour, mec="black", label=label)
