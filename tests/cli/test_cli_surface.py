@@ -161,6 +161,14 @@ def test_surface_refuses(run, monkeypatch, tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("words", [["surface"], ["race", "--optimizer", "gradient-descent"]])
+def test_targets_out_of_reach_are_pointed_out(run, tmp_path, words):
+    path = tmp_path / "far.csv"
+    path.write_text("a,b,y\n0,1,5\n1,0,0\n")
+    out = run(*words, path, "--target", "y", "--iterations", 5)[1]
+    assert "Note: y has values outside 0 to 1, which a sigmoid never reaches.\n" in out
+
+
 @pytest.mark.parametrize("command", ["surface", "race"])
 def test_a_file_needs_a_target(run, tmp_path, command):
     path = tmp_path / "data.csv"

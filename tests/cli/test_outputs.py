@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 import fastgd
@@ -126,8 +127,22 @@ def test_optimizers_in_a_table_have_columns_of_their_own(run):
     with open("t.csv", encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     assert [(line["optimizer"], line["mu"], line["beta1"]) for line in lines[::2]] == [
-        ("momentum", "0.5", ""), ("momentum", "0.9", ""), ("adam", "", "0.9")
+        ("Momentum", "0.5", ""), ("Momentum", "0.9", ""), ("Adam", "", "0.9")
     ]  # fmt: skip
+
+
+def test_a_table_is_the_data_frame(run):
+    words = ["--bias", "--no-bias", "--patience", "none,2", "--iterations", 9, "--seeds", 2]
+    for out in ("t.csv", "t.npz"):
+        assert run("sweep", *DATA, *words, "--alpha", "1,1e300", "--out", out)[0] == 0
+    table, expected = pandas.read_csv("t.csv"), fastgd.load("t.npz").to_dataframe()
+    assert list(table) == list(expected)
+    numbers = ["alpha", "seed", "final_error", "iterations", "total_changes"]
+    pandas.testing.assert_frame_equal(table[numbers], expected[numbers])
+    assert (table["status"] == expected["status"]).all()
+    assert table["bias"].tolist() == expected["bias"].tolist()
+    assert set(table["hidden_size"]) == {4}
+    assert set(table["patience"]) == {"none", "2"}
 
 
 def test_a_table_does_not_need_the_weights(run, monkeypatch):

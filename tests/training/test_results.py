@@ -177,3 +177,14 @@ def test_dataframe_without_pandas_says_what_to_install(sweep, monkeypatch):
 def test_repr(sweep):
     assert repr(sweep).startswith("Sweep(hidden_size: 2, alpha: 3; best final_error 0.")
     assert repr(sweep[0, 1]).startswith("Run(alpha=10.0, hidden_size=(2,), seed=1, final_error=0.")
+
+
+def test_repr_has_the_options_that_are_not_the_default(xor):
+    options = {"optimizer": fastgd.optimizers.Adam(), "activation": "tanh", "bias": True}
+    run = fastgd.train(*xor, iterations=3, **options)
+    assert repr(run).startswith(
+        "Run(alpha=1.0, hidden_size=(4,), seed=1, optimizer=Adam(beta1=0.9, beta2=0.999, "
+        "epsilon=1e-08), activation='tanh', bias=True, final_error="
+    )
+    weighted = fastgd.train(*xor, iterations=3, sample_weight=np.arange(1.0, 5.0))
+    assert "seed=1, sample_weight=array([1., 2., 3., 4.]), final_error=" in repr(weighted)

@@ -13,15 +13,19 @@ _CGROUP = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
-def check_memory(needed: int, what: str) -> None:
-    """Refuse what takes more bytes than there are, with both figures."""
+def check_memory(needed: int, what: str, less: tuple[str, int] | None = None) -> None:
+    """Refuse what takes more bytes than there are, with both figures.
+
+    ``less`` is what would need less, and how much.
+    """
     if needed <= ALWAYS_FITS:
         return
     available = available_memory()
     if needed > available:
+        remedy = f": {less[0]} needs {_readable(less[1])}" if less else ""
         raise ValueError(
             f"{what} must fit into the available memory ({_readable(available)}), "
-            f"got a need of {_readable(needed)}"
+            f"got a need of {_readable(needed)}{remedy}"
         )
 
 

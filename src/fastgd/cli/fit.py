@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fastgd import Run, Sweep
-from fastgd.arguments.cautions import unreached, unreached_text
-from fastgd.arguments.wording import first_names, many
+from fastgd.arguments.wording import many
 from fastgd.cli.files import check_output
 from fastgd.cli.job import Timed, timed
+from fastgd.cli.notes import note_unreached
 from fastgd.cli.refusal import refusing
-from fastgd.cli.samples import Samples, read_samples
+from fastgd.cli.samples import Samples, names_text, read_samples
 from fastgd.cli.tables import print_plain
 
 if TYPE_CHECKING:
@@ -54,17 +54,13 @@ def fit(
 
 
 def show_samples(console: "Console", file: Path, samples: Samples, outputs: set[str]) -> None:
-    """Say what the file holds, and which targets such output units never reach."""
+    """Say what the file holds, and what is to be said of that."""
     print_plain(
         console,
         f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
-        f"({first_names(samples.inputs)}), target {first_names(samples.targets)}",
+        f"({names_text(samples.inputs)}), target {names_text(samples.targets)}",
     )
-    for output in sorted(outputs):
-        outside = [samples.targets[column] for column in unreached(output, samples.y)]
-        if outside:
-            note = f"Note: {unreached_text(output, first_names(outside))}."
-            print_plain(console, note, style="yellow")
+    note_unreached(console, samples, outputs)
 
 
 def close(console: "Console", done: Timed[Any], out: Path | None) -> None:

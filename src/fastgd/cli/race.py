@@ -11,6 +11,7 @@ from fastgd.cli.facts import print_json, samples_facts
 from fastgd.cli.files import check_picture
 from fastgd.cli.job import Job, timed
 from fastgd.cli.methods import read_entry, read_method, takes_method
+from fastgd.cli.notes import note_unreached
 from fastgd.cli.planes import PREPARED, read_window, write_picture
 from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
@@ -133,6 +134,7 @@ def show(
         f"{problem.name}: {many(len(found.X), 'sample')}, a {joined(sizes, '-')} network, "
         f"seed {first.seed}, {many(settings['iterations'], 'iteration')}",
     )
+    note_unreached(console, problem.samples, {first.options.get("output", "sigmoid")})
     console.print()
     print_table(console, *_ranking(found))
     console.print(done.text("Trained"))

@@ -12,13 +12,20 @@ class RefusedError(Exception):
         return str(self)
 
 
+_TYPED = {"keep_weights=False": "--out FILE.csv, or no --out,"}
+"""What is typed for an argument that the library speaks of."""
+
+
 @contextmanager
 def refusing() -> Iterator[None]:
     """Turn what the library or the file system objects to into one line."""
     try:
         yield
     except (ImportError, TypeError, ValueError) as error:
-        raise RefusedError(str(error)) from error
+        message = str(error)
+        for argument, typed in _TYPED.items():
+            message = message.replace(argument, typed)
+        raise RefusedError(message) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise RefusedError(f"{where}{error.strerror}") from error

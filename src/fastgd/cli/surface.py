@@ -14,6 +14,7 @@ from fastgd.cli.facts import print_json, samples_facts
 from fastgd.cli.files import check_picture
 from fastgd.cli.job import Job, timed
 from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.notes import note_unreached
 from fastgd.cli.planes import PREPARED, read_window, write_picture
 from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
@@ -169,6 +170,7 @@ def show(
         return
     console = open_console()
     print_plain(console, f"{problem.name}: {many(plane.samples, 'sample')}")
+    note_unreached(console, problem.samples, {run.options.get("output", "sigmoid")})
     _describe(console, plane, run)
     measured = measured._replace(loading=learned.loading)
     console.print(measured.text(f"{many(plane.errors.size, 'point')} measured"))

@@ -200,8 +200,9 @@ class Run(_Predicting):
     def __repr__(self) -> str:
         """The settings and how it ended."""
         how = f"method={self.minimizer['method']!r}" if self.minimizer else f"alpha={self.alpha}"
+        options = "".join(f"{name}={shown(value)}, " for name, value in self.options.items())
         return (
-            f"Run({how}, hidden_size={self.hidden_size}, seed={self.seed}, "
+            f"Run({how}, hidden_size={self.hidden_size}, seed={self.seed}, {options}"
             f"final_error={self.final_error:.6g}, {self.status} after {self.iterations} iterations)"
         )
 

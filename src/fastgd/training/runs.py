@@ -167,11 +167,30 @@ class Sweep:
         """
         return self[self.best_index()]
 
-    def to_dataframe(self) -> pandas.DataFrame:
-        """One row per run: the axes' values, final error, status, iterations, direction changes.
+    def columns(self) -> dict[str, list[Any]]:
+        """A table with a row per run, as columns: axes, error, status, iterations, changes.
 
         An axis of optimizers has a column with the names of their classes and one for each of their
         hyperparameters, NaN where an optimizer has none; one of first weights has their number.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], iterations=10)
+        >>> list(sweep.columns())
+        ['alpha', 'final_error', 'status', 'iterations', 'total_changes']
+        """
+        columns: dict[str, list[Any]] = {}
+        places = np.indices(self.shape).reshape(len(self.shape), -1)
+        for place, (name, axis) in zip(places, self.axes.items(), strict=True):
+            for column, cells in _cells(name, axis).items():
+                columns[column] = [cells[i] for i in place]
+        for name in ("final_error", "status", "iterations", "total_changes"):
+            columns[name] = getattr(self, name).ravel().tolist()
+        return columns
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row per run, with the columns of :meth:`columns`.
 
         Raises
         ------
@@ -184,14 +203,7 @@ class Sweep:
             raise ImportError(
                 'to_dataframe() needs pandas: pip install "fastgd[dataframe]"'
             ) from error
-        columns: dict[str, Any] = {}
-        places = np.indices(self.shape).reshape(len(self.shape), -1)
-        for place, (name, axis) in zip(places, self.axes.items(), strict=True):
-            for column, cells in _cells(name, axis).items():
-                columns[column] = [cells[i] for i in place]
-        for name in ("final_error", "status", "iterations", "total_changes"):
-            columns[name] = getattr(self, name).ravel()
-        return pandas.DataFrame(columns)
+        return pandas.DataFrame(self.columns())
 
     def save(self, path: PathLike) -> None:
         """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""

@@ -128,12 +128,12 @@ def sweep(
         for hidden, alphas in zip(hiddens, rates, strict=True)
         for method in chosen.methods
     ]
-    needed = sum(plan.bytes(keep) for plan in plans)
-    check_memory(needed, "the sweep")
+    needed, least = (sum(plan.bytes(kept) for plan in plans) for kept in (keep, False))
+    check_memory(needed, "the sweep", ("keep_weights=False", least) if keep else None)
 
     trained = []
     masks = np.array(seeds * count if starts else seeds, dtype=np.int64)
-    with progress_bar(bar, sum(plan.work for plan in plans)) as advance:
+    with progress_bar(bar, sum(plan.work for plan in plans), " updates") as advance:
         for plan in plans:
             network = plan.layout.network
             first = (

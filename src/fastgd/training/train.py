@@ -129,7 +129,7 @@ def train(
         start = network.row(given)[None]
     else:
         start = network.rows(flatten(first_weights(network.sizes, seed))[None])
-    with progress_bar(bar, plan.work) as advance:
+    with progress_bar(bar, plan.work, " updates") as advance:
         trained = plan.run(start, np.array([seed]), keep_weights=True, advance=advance)
     parts, changes = network.parts(trained.weights[0]), network.parts(trained.changes[0])
     recorded = network.parts(trained.path[0]) if recording else None

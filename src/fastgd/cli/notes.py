@@ -1,0 +1,19 @@
+"""What is to be said of samples, in the words of their file."""
+
+from typing import TYPE_CHECKING
+
+from fastgd.arguments.cautions import unreached, unreached_text
+from fastgd.cli.samples import Samples, names_text
+from fastgd.cli.tables import print_plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def note_unreached(console: "Console", samples: Samples, outputs: set[str]) -> None:
+    """Say which targets such output units never reach."""
+    for output in sorted(outputs):
+        outside = [samples.targets[column] for column in unreached(output, samples.y)]
+        if outside:
+            note = f"Note: {unreached_text(output, names_text(outside))}."
+            print_plain(console, note, style="yellow")
