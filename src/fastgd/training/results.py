@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import Parts, check_inputs
+from fastgd.arguments.data import FloatArray, Parts, check_inputs
 from fastgd.arguments.messages import shown
 from fastgd.arguments.options import Method
 from fastgd.arguments.values import integer
@@ -34,6 +34,10 @@ class BatchNorm(NamedTuple):
     variance: NDArray[np.float64]
 
 
+BatchNorms = tuple[BatchNorm, ...]
+Counts = tuple[NDArray[np.int64], ...]
+
+
 @storage.saved
 class Summary(NamedTuple):
     """What is left of the errors e_0, e_1, ... of a run: numbers for a run, arrays for a sweep.
@@ -53,7 +57,7 @@ class _Predicting:
 
     weights: Weights
     biases: Weights
-    normalization: tuple[BatchNorm, ...]
+    normalization: BatchNorms
     options: dict[str, Any]
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -116,7 +120,7 @@ class Snapshot(_Predicting):
     error: float
     weights: Weights
     biases: Weights = ()
-    normalization: tuple[BatchNorm, ...] = ()
+    normalization: BatchNorms = ()
     options: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -180,20 +184,20 @@ class Run(_Predicting):
     alpha: Alpha
     hidden_size: tuple[int, ...]
     seed: int | None
-    errors: NDArray[np.float64]
+    errors: FloatArray
     recorded: NDArray[np.int64]
     weights: Weights
-    direction_changes: tuple[NDArray[np.int64], ...]
+    direction_changes: Counts
     final_error: float
     status: str
     iterations: int
     biases: tuple[NDArray[np.float64], ...] = ()
-    bias_direction_changes: tuple[NDArray[np.int64], ...] = ()
-    normalization: tuple[BatchNorm, ...] = ()
+    bias_direction_changes: Counts = ()
+    normalization: BatchNorms = ()
     summary: Summary | None = None
     recorded_weights: Weights | None = None
     recorded_biases: Weights = ()
-    recorded_normalization: tuple[BatchNorm, ...] = ()
+    recorded_normalization: BatchNorms = ()
     options: dict[str, Any] = field(default_factory=dict)
     minimizer: dict[str, Any] = field(default_factory=dict)
 
