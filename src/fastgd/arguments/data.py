@@ -177,6 +177,8 @@ def numbers_of(name: str, value: object) -> FloatArray:
     if array.dtype.kind not in "biuf":
         came = _foreign_cell(value, array) or f"{shown(value)} (dtype {array.dtype.name})"
         raise TypeError(f"{name} must hold real numbers, got {came}")
+    # A copy where the numbers are of another type, and for each whether it is finite.
+    check_memory((9 if array.dtype != np.float64 else 1) * array.size, name)
     with np.errstate(all="ignore"):
         # Compiled code should meet one type of array only, while data frames give read-only
         # views and structured arrays unaligned ones.

@@ -339,8 +339,10 @@ class Layout:
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""
-        each = np.split(block.path, records, axis=1)
-        return np.stack([self._gather(part) for part in each], axis=1)
+        blocks = len(block.path)
+        each = self._gather(block.path.reshape(blocks * records, -1))
+        by_block = each.reshape(blocks, records, self.runs, -1)
+        return by_block.transpose(0, 2, 1, 3).reshape(blocks * self.runs, records, -1)
 
     def watch(
         self, numbers: NDArray[np.float64], integers: NDArray[np.int64]

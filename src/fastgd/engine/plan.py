@@ -198,11 +198,12 @@ class Plan:
         parameters = self.layout.network.parameters
         kept = 16 * parameters if keep_weights else 0
         if self.layout.recipe.path is not None:
-            kept += 8 * self.task.records * parameters
+            kept += 16 * self.task.records * parameters  # once more on the way out of the blocks
         # Twice the errors: a sweep joins those of its networks.
         results = self.runs * (16 * (self.task.records + self.layout.watched + 5) + kept)
         # Twice the wave: its survivors are packed into fresh blocks.
-        return results + 16 * self.starts * parameters + self.session.bytes(2 * self.wave)
+        # First parameters: as they came, in rows, and as the rows are put together.
+        return results + 24 * self.starts * parameters + self.session.bytes(2 * self.wave)
 
     def run(
         self,
@@ -307,4 +308,6 @@ class Plan:
             trained.weights[whose] = runs.parameters()[lanes]
             trained.changes[whose] = changes
         if len(trained.path):
-            trained.path[whose] = np.where(reached[:, :, None], runs.path()[lanes], np.nan)
+            path = runs.path()[lanes]
+            path[~reached] = np.nan
+            trained.path[whose] = path

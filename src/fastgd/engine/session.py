@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
 from fastgd.engine.layout import Layout, pad, up
 from fastgd.engine.lowering import NEVER, PATIENCE, TOLERANCE, Column, Values, choice_of, recipe_of
@@ -135,7 +136,7 @@ class Session:
 
     def bytes(self, blocks: int) -> int:
         """Memory of so many blocks and of the samples as the kernel takes them."""
-        values = (len(self.X) + ROWS) * (self.network.sizes[0] + 1 + 2 * self.network.sizes[-1])
+        values = (len(self.X) + ROWS) * (self.network.sizes[0] + 2 + 2 * self.network.sizes[-1])
         return blocks * self.layout.bytes(self.records) + 16 * values * self.layout.data_runs
 
     @cached_property
@@ -308,6 +309,8 @@ class Runs:
 
 def outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) -> FloatArray:
     """Outputs (samples, outputs) of the network whose parameters are ``row``."""
+    session = Session.of_outputs(network, method, X[:PREDICT_SAMPLES])
+    check_memory(8 * len(X) * network.sizes[-1] + session.bytes(1), "the prediction")
     result = np.empty((len(X), network.sizes[-1]))
     for start in range(0, len(X), PREDICT_SAMPLES):
         part = X[start : start + PREDICT_SAMPLES]
