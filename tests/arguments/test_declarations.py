@@ -121,7 +121,7 @@ def test_an_option_is_everywhere(name):
     assert name in in_cases, "no case in tests/cases.py"
 
 
-@pytest.mark.parametrize("name", DECLARED.keys() - {"sample_weight"})
+@pytest.mark.parametrize("name", sorted(DECLARED.keys() - {"sample_weight"}))
 def test_a_default_is_of_the_options_type(name):
     hint = get_type_hints(Options)[name]
     assert isinstance(DECLARED[name].default, get_args(hint) or hint)

@@ -178,7 +178,7 @@ def test_a_path_over_a_bias():
         plane.path(replace(run, recorded_biases=()))
 
 
-@pytest.mark.parametrize("call", [fastgd.train, fastgd.sweep, reference.train], ids=str)
+@pytest.mark.parametrize("call", [fastgd.train, fastgd.sweep, reference.train])
 def test_parts_of_networks_are_refused(call):
     plain, biased = (fastgd.train(X, Y, iterations=1, bias=bias) for bias in (False, True))
     normal = fastgd.train(X, Y, iterations=1, batch_norm=True)
