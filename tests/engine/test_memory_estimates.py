@@ -23,9 +23,9 @@ warnings.simplefilter("ignore")
 
 said = []
 check = memory.check_memory
-def noted(needed, what):
+def noted(needed, *others):
     said.append(needed)
-    check(needed, what)
+    check(needed, *others)
 for module in list(sys.modules.values()):
     if getattr(module, "check_memory", None) is check:
         module.check_memory = noted

@@ -300,7 +300,7 @@ def test_minimize_is_scipy_s(method, xor):
     assert run.options == {"activation": "tanh", "bias": True, "l2": 1e-4}
     assert run.final_error < 0.05
     np.testing.assert_allclose(np.abs(y - run.predict(x)).mean(), run.final_error)
-    assert repr(run).startswith(f"Run(method={method!r}, hidden_size=(8,), seed=3, final_error=")
+    assert repr(run).startswith(f"Run(method={method!r}, hidden_size=(8,), seed=3, activation=")
 
 
 def test_minimize_by_annealing(xor):

@@ -64,6 +64,7 @@ def test_batches_of_several_sizes():
     rows_are_runs_alone({"batch_size": [3, 5, 8, 3], "alpha": ALPHAS}, shuffle_seed=3)
 
 
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
 @pytest.mark.parametrize("axes", [{"tolerance": [0.0, 1e-9]}, {"patience": [None, 1000]}])
 def test_looking_at_the_error_for_other_rows_ends_no_run(axes):
     """An error that overflows before the weights do ends only a run whose errors are looked at."""
