@@ -3,6 +3,7 @@
 ``name`` is how a message calls the value, ``samples`` how many there are.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,20 +24,20 @@ from fastgd.arguments.values import (
 from fastgd.optimizers import ALL, Optimizer
 
 
-class Kind:
+class Kind(ABC):
     """What all kinds have in common."""
 
+    @abstractmethod
     def check(self, name: str, value: object, samples: int) -> Any:
         """Return value as it should be, or refuse it."""
-        raise NotImplementedError
 
     def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[Any]:
         """Return `check` of all values of an axis."""
         return [self.check(name, value, samples) for value in axis]
 
+    @abstractmethod
     def documented(self, default: object) -> str:
         """What a docstring says of the type and the default."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
