@@ -2,10 +2,15 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from cases import XOR_X, XOR_Y
 
 os.environ["MPLBACKEND"] = "Agg"  # pictures need no screen
+
+# An example may compile, or wait for a busy machine: how long it takes says nothing.
+settings.register_profile("fastgd", deadline=None)
+settings.load_profile("fastgd")
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_too_many_networks_are_counted_not_made(axes, message):
     begin = time.perf_counter()
     with pytest.raises(ValueError, match=message):
         fastgd.sweep(X, Y, **axes)
-    assert time.perf_counter() - begin < 2
+    assert time.perf_counter() - begin < 20  # 0.1 s; it did not come back
 
 
 def test_as_many_networks_as_there_may_be():

@@ -103,7 +103,7 @@ def test_module_and_ctrl_c_in_a_real_process(xor_csv):
         while process.stderr.read(1) != "%":  # the bar is there: the kernel is at work
             pass
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert out == ""
     assert err.endswith("fastgd: interrupted\n")

@@ -57,7 +57,7 @@ def run_bash(block, path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     where = f"{name(path)}, line {block.line}"
     assert done.returncode == 0, f"{where}\n{block.script()}\n{done.stdout}\n{done.stderr}"

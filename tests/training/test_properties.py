@@ -22,7 +22,7 @@ def problems(draw):
     return random.normal(size=(samples, inputs)), random.random((samples, outputs))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     problems(),
     st.lists(HIDDEN, min_size=1, max_size=2),
@@ -53,7 +53,7 @@ def test_a_row_of_a_sweep_is_that_run_alone(
             assert (a == b).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems(), HIDDEN, st.floats(1e-3, 1), st.integers(1, 30))
 def test_training_follows_the_plain_numpy_twin(problem, hidden_size, alpha, iterations):
     counts = {"iterations": iterations, "record_every": 7}

@@ -110,14 +110,14 @@ def with_optimizer(optimizer, drawn):
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(axes())
 def test_a_row_of_a_sweep_is_that_run_alone_with_everything_in_epochs(drawn):
     fixed = OPTIONS["everything in epochs"].options | {"dropout": 0.2}
     rows_are_runs_alone(with_optimizer(Adam(), drawn), **fixed)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(axes(), st.lists(st.floats(0.1, 10), min_size=1, max_size=3))
 def test_a_row_of_a_sweep_is_that_run_alone_with_everything_drawn(drawn, rates):
     drawn = {n: v for n, v in drawn.items() if n not in ("dropconnect", "beta1", "patience")}

@@ -191,7 +191,7 @@ NAMES = {name: getattr(mpmath, name) for name in ("sin", "cos", "atan", "tanh", 
 NAMES["sigmoid"] = IN_MPMATH["sigmoid"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.recursive(LEAVES, _grow, max_leaves=12))
 def test_any_expression_has_its_value_and_slope(text):
     """Rows that are used again, parts that are there once, constants that are folded."""
