@@ -100,8 +100,9 @@ def test_module_and_ctrl_c_in_a_real_process(xor_csv):
     with subprocess.Popen(
         [*command, *arguments, "--progress"], stdout=-1, stderr=-1, text=True
     ) as process:
-        while process.stderr.read(1) != "%":  # the bar is there: the kernel is at work
-            pass
+        for _ in range(2):  # the bar has moved: it is whole, and the kernel is at work
+            while process.stderr.read(1) != "%":
+                pass
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130
