@@ -53,7 +53,7 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
 
     Examples
     --------
-    >>> from fastgd import page
+    >>> from fastgd.article import page
     >>> from fastgd.article.experiments import EXPERIMENTS
     >>> html = page.build(EXPERIMENTS[:1])
     >>> html.startswith("<!DOCTYPE html>"), html.count("<table>"), html.count("<img ")
