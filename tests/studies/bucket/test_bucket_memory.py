@@ -62,7 +62,7 @@ print(memory("VmRSS") - before)
         "bucket.roll('2*x', np.ones((1500, 1)), alpha=np.full(2000, 0.1), iterations=2)",
         "bucket.roll(curve='x**2', start=np.ones(200_000), iterations=50, record_path=True)",
         "bucket.basins('x**2', (-1, 1), balls=3_000_000)",
-        "bucket.basins('sin(1e4*x)', (-600, 600), balls=1_000_000, alpha=1e-9)",
+        "bucket.basins('sin(1e4*x)', (-600, 600), balls=1_000_000, alpha=1e-9, iterations=300)",
         "bucket.basins('x**2', (-1, 1), balls=100_000, iterations=60, record_path=True)",
     ],
 )
