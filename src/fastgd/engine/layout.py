@@ -91,7 +91,7 @@ class Layout:
         group = max(GROUP_SAMPLES, fitting // ROWS * ROWS)
         return replace(draft, group=min(up(samples, ROWS), group))
 
-    @property
+    @cached_property
     def _strides(self) -> list[int]:
         """For each layer the distance from one sample's activations to the next."""
         *hidden, outputs = self.network.sizes[1:]
@@ -99,7 +99,7 @@ class Layout:
         strides = [count * self.runs for count in units]
         return [stride + LINE if stride % PAGE == 0 else stride for stride in strides]
 
-    @property
+    @cached_property
     def _starts(self) -> list[int]:
         """For each layer where its weights begin; the last entry is where they all end."""
         starts = [0]
@@ -111,7 +111,7 @@ class Layout:
     def _activations(self) -> int:
         return sum(up(self.group * stride, LINE) for stride in self._strides)
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Numbers that the weights of a block take, with the gaps between layers."""
         return self._starts[-1]
