@@ -306,6 +306,31 @@ class Options(LossOptions, total=False):
             feature="watch",
         ),
     ]
+    look_every: Annotated[
+        int | None,
+        Option(
+            None,
+            Count(none="by itself"),
+            "Iterations from one look at the watched error to the next; at least 1. By itself it "
+            "is looked at as the notes say.",
+            "Look at the watched error every N iterations",
+            "Early end",
+            feature="watch",
+        ),
+    ]
+    restore_best: Annotated[
+        bool,
+        Option(
+            False,
+            Flag(),
+            "Give back the network of the smallest watched error instead of the last one. Needs "
+            "something to watch: held-out samples, ``patience``, ``tolerance``, ``summary`` or "
+            "``look_every``.",
+            "Give back the network of the smallest watched error",
+            "Early end",
+            feature="watch",
+        ),
+    ]
 
 
 PANELS = ("Optimizer", "Network", "", "Mini-batches", "Regularization", "Early end")
@@ -349,9 +374,11 @@ Parameters
         """
 Notes
 -----
-For ``tolerance``, ``patience`` and ``summary`` the error of all samples is looked at before
-every update with the full batch, before the first update of every epoch with mini-batches, and
-after the last update."""
+The watched error, that of ``tolerance``, ``patience``, ``summary`` and ``restore_best``, is the one
+of the held-out samples where there are any, else that of all samples. It is looked at every
+``look_every`` iterations, by default before every update with the full batch and before the first
+update of every epoch with mini-batches (with ``restore_best`` alone: at the recorded iterations),
+and after the last update."""
     )
     return "\n".join(parts)
 

@@ -14,6 +14,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.values import integer
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.session import outputs
+from fastgd.engine.state import State
 from fastgd.training import storage
 from fastgd.training.files import PathLike
 
@@ -179,6 +180,17 @@ class Run(_Predicting):
     minimizer : dict
         The method of :func:`fastgd.minimize` that made the run, such as ``{"method": "BFGS"}``;
         empty for gradient descent.
+    validation_errors : (records,) array or None
+        Mean ``|y - output|`` of the held-out samples at the same points as ``errors``; None without
+        ``validation``.
+    final_validation_error : float or None
+        The same with the last weights, beside ``final_error``.
+    best_iteration : int or None
+        Updates before the smallest watched error: the held-out one where there is one. None where
+        no option asks for watching. With ``restore_best=True`` the weights and the final errors are
+        those of that point.
+    state : State or None
+        What ``keep_state=True`` kept, so that ``train(resume=run)`` goes on exactly.
     """
 
     alpha: Alpha
@@ -200,6 +212,10 @@ class Run(_Predicting):
     recorded_normalization: BatchNorms = ()
     options: dict[str, Any] = field(default_factory=dict)
     minimizer: dict[str, Any] = field(default_factory=dict)
+    validation_errors: FloatArray | None = None
+    final_validation_error: float | None = None
+    best_iteration: int | None = None
+    state: State | None = None
 
     def __repr__(self) -> str:
         """The settings and how it ended."""

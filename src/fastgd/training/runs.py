@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
+from fastgd.engine.state import State
 from fastgd.training import storage
 from fastgd.training.files import PathLike
 from fastgd.training.grid import Grid
@@ -46,6 +47,8 @@ class Sweep:
         Direction changes of all weights and biases together.
     summary : Summary of arrays of that shape, or None
         What ``summary=`` asked for.
+    validation_errors, final_validation_error, best_iteration : arrays or None
+        As in :class:`Run`, with the axes in front.
     """
 
     axes: dict[str, list[Any]]
@@ -61,6 +64,11 @@ class Sweep:
     networks: tuple[Network, ...] = field(repr=False)
     kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
     kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
+    kept_path: tuple[NDArray[np.float64], ...] | None = field(repr=False, default=None)
+    validation_errors: NDArray[np.float64] | None = field(repr=False, default=None)
+    final_validation_error: NDArray[np.float64] | None = field(repr=False, default=None)
+    best_iteration: NDArray[np.int64] | None = field(repr=False, default=None)
+    states: tuple[State, ...] | None = field(repr=False, default=None)
 
     @property
     def shape(self) -> tuple[int, ...]:
