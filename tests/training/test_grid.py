@@ -33,6 +33,20 @@ def test_axes_have_one_order():
     assert (ordered().networks, ordered().runs) == (1, 1)
 
 
+def test_axes_of_samples_come_between_networks_and_alpha():
+    """They are axes of the runs of one network: the code is the same for all parts."""
+    parts = {"sample_weight": [0, 1], "group": ["a", "b", "c"], "fold": None}
+    grid = Grid.of(
+        hidden_size=[(2,), (3,)], structures={"bias": [False, True]}, parts=parts,
+        alpha=[1.0, 2.0], values={"l2": [0.0, 0.1]}, seed=[1], weights=None,
+    )  # fmt: skip
+    assert list(grid.axes) == [
+        "hidden_size", "bias", "group", "sample_weight", "alpha", "l2", "seed"
+    ]  # fmt: skip
+    assert (grid.networks, grid.runs) == (4, 24)
+    assert grid.place((1, 0, 2, 1, 0, 1, 0)) == (2, 2 * 8 + 4 + 1)
+
+
 def test_each_run_has_a_place_of_its_own():
     grid = ordered(**AXES)
     indices = list(np.ndindex(grid.shape))

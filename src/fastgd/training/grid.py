@@ -1,13 +1,15 @@
 """The axes of a sweep: their order, and where each of its runs is.
 
 First come the axes that change the network or its compiled code: the runs of each combination of
-them are trained together. Then come those of the runs of one network: alpha, the other numbers, and
-the seeds or first weights, which are the fastest.
+them are trained together. Then come those of the runs of one network: which samples they are
+trained on and how much each counts, alpha, the other numbers, and the seeds or first weights, which
+are the fastest.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from fastgd.arguments.options import STRUCTURES
 from fastgd.arguments.values import integer
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
+
+PARTS = ("group", "fold", "sample_weight")
+"""The axes of samples, in order: see :class:`fastgd.arguments.partition.Partition`."""
 
 Axis = list[Any] | None
 """The values on an axis; None for an argument that has one value only."""
@@ -35,6 +40,7 @@ class Grid:
         *,
         hidden_size: Axis,
         structures: Mapping[str, Axis],
+        parts: Mapping[str, Axis] = MappingProxyType({}),
         alpha: Axis,
         values: Mapping[str, Axis],
         seed: Axis,
@@ -42,6 +48,7 @@ class Grid:
     ) -> "Grid":
         """Put the axes in order."""
         named = {"hidden_size": hidden_size, **structures}
+        named |= {name: parts[name] for name in PARTS if name in parts}
         named |= {"alpha": alpha, **values, "seed": seed, "weights": weights}
         return cls({name: axis for name, axis in named.items() if axis is not None})
 

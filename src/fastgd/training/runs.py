@@ -13,9 +13,10 @@ from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.training import storage
+from fastgd.training.assembly import run_of
 from fastgd.training.files import PathLike
 from fastgd.training.grid import Grid
-from fastgd.training.results import BatchNorm, Run, Summary
+from fastgd.training.results import Run, Summary
 
 if TYPE_CHECKING:
     import pandas
@@ -127,27 +128,21 @@ class Sweep:
         values = self.settings | grid.values(index)
         number, row = grid.place(index)
         network = self.networks[number]
-        parts = network.parts(self.kept_weights[number][row])
-        changes = network.parts(self.kept_changes[number][row])
         names = ("hidden_size", "alpha", "seed", "weights")
         chosen = {name: value for name, value in values.items() if name not in names}
-        summary = self.summary
-        return Run(
+        return run_of(
+            network,
+            self.method.at(chosen),
             alpha=values["alpha"],
-            hidden_size=network.sizes[1:-1],
             seed=values["seed"],
-            errors=self.errors[index],
             recorded=self.recorded,
-            weights=parts.weights,
-            direction_changes=changes.weights,
-            final_error=float(self.final_error[index]),
-            status=str(self.status[index]),
-            iterations=int(self.iterations[index]),
-            biases=parts.biases,
-            bias_direction_changes=changes.biases,
-            normalization=tuple(BatchNorm(*layer) for layer in parts.normalization),
-            summary=summary and Summary(*(array[index].item() for array in summary)),
-            options=self.method.at(chosen).given,
+            errors=self.errors[index],
+            parameters=self.kept_weights[number][row],
+            changes=self.kept_changes[number][row],
+            final_error=self.final_error[index],
+            status=self.status[index],
+            iterations=self.iterations[index],
+            summary=self.summary and [array[index] for array in self.summary],
         )
 
     def best_index(self) -> tuple[int, ...]:

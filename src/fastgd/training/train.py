@@ -17,7 +17,8 @@ from fastgd.engine.network import first_weights, flatten
 from fastgd.engine.plan import Plan, Task, Trained, network_of
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.summaries import STATUS, summarise
-from fastgd.training.results import BatchNorm, Run, Summary
+from fastgd.training.assembly import run_of
+from fastgd.training.results import Run
 
 
 def train(
@@ -131,27 +132,20 @@ def train(
         start = network.rows(flatten(first_weights(network.sizes, seed))[None])
     with progress_bar(bar, plan.work, " updates") as advance:
         trained = plan.run(start, np.array([seed]), keep_weights=True, advance=advance)
-    parts, changes = network.parts(trained.weights[0]), network.parts(trained.changes[0])
-    recorded = network.parts(trained.path[0]) if recording else None
-    run = Run(
+    run = run_of(
+        network,
+        method,
         alpha=_alpha(alpha, rates),
-        hidden_size=hidden,
         seed=None if given else seed,
-        errors=trained.errors[0],
         recorded=task.recorded,
-        weights=parts.weights,
-        direction_changes=changes.weights,
-        final_error=float(trained.final_error[0]),
-        status=str(STATUS[trained.outcome[0]]),
-        iterations=int(trained.iterations[0]),
-        biases=parts.biases,
-        bias_direction_changes=changes.biases,
-        normalization=_named(parts.normalization),
+        errors=trained.errors[0],
+        parameters=trained.weights[0],
+        changes=trained.changes[0],
+        final_error=trained.final_error[0],
+        status=STATUS[trained.outcome[0]],
+        iterations=trained.iterations[0],
         summary=_summary(trained, method.summary),
-        recorded_weights=recorded.weights if recorded else None,
-        recorded_biases=recorded.biases if recorded else (),
-        recorded_normalization=_named(recorded.normalization) if recorded else (),
-        options=method.given,
+        path=trained.path[0] if recording else None,
     )
     if run.status == "diverged":
         warn(
@@ -161,16 +155,12 @@ def train(
     return run
 
 
-def _named(normalization: tuple[tuple[NDArray[np.float64], ...], ...]) -> tuple[BatchNorm, ...]:
-    return tuple(BatchNorm(*layer) for layer in normalization)
-
-
 def _alpha(given: object, rates: tuple[float, ...]) -> float | tuple[float, ...]:
     """Alpha as it was given: one number, or one per layer."""
     return rates if isinstance(given, tuple) else rates[0]
 
 
-def _summary(trained: Trained, window: int | None) -> Summary | None:
+def _summary(trained: Trained, window: int | None) -> list[NDArray[np.float64]] | None:
     if window is None:
         return None
-    return Summary(*(array[0].item() for array in summarise(trained.watch, window)))
+    return [array[0] for array in summarise(trained.watch, window)]

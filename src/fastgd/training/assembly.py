@@ -1,0 +1,75 @@
+"""One run, put together from the rows of numbers that the engine hands back or a sweep has kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.options import Method
+from fastgd.engine.network import Network
+from fastgd.engine.state import State
+from fastgd.training.results import Alpha, BatchNorm, BatchNorms, Run, Summary
+
+
+def run_of(
+    network: Network,
+    method: Method,
+    *,
+    alpha: Alpha,
+    seed: int | None,
+    recorded: NDArray[np.int64],
+    errors: FloatArray,
+    parameters: FloatArray,
+    changes: NDArray[np.int64],
+    final_error: Any,
+    status: Any,
+    iterations: Any,
+    summary: Sequence[Any] | None = None,
+    path: FloatArray | None = None,
+    validation_errors: FloatArray | None = None,
+    final_validation_error: Any = None,
+    best_iteration: Any = None,
+    state: State | None = None,
+) -> Run:
+    """The run with these (P,) parameters and direction changes, and a (records, P) path.
+
+    Numbers may be NumPy's.
+    """
+    last, counts = network.parts(parameters), network.parts(changes)
+    way = None if path is None else network.parts(path)
+    return Run(
+        alpha=alpha,
+        hidden_size=network.sizes[1:-1],
+        seed=seed,
+        errors=errors,
+        recorded=recorded,
+        weights=last.weights,
+        direction_changes=counts.weights,
+        final_error=float(final_error),
+        status=str(status),
+        iterations=int(iterations),
+        biases=last.biases,
+        bias_direction_changes=counts.biases,
+        normalization=_named(last.normalization),
+        summary=None if summary is None else Summary(*(number.item() for number in summary)),
+        recorded_weights=way.weights if way else None,
+        recorded_biases=way.biases if way else (),
+        recorded_normalization=_named(way.normalization) if way else (),
+        options=method.given,
+        validation_errors=validation_errors,
+        final_validation_error=_or_none(float, final_validation_error),
+        best_iteration=_or_none(int, best_iteration),
+        state=state,
+    )
+
+
+def _named(normalization: tuple[tuple[FloatArray, ...], ...]) -> BatchNorms:
+    return tuple(BatchNorm(*layer) for layer in normalization)
+
+
+def _or_none(kind: type, number: Any) -> Any:
+    return None if number is None else kind(number)
