@@ -1,0 +1,186 @@
+"""Folds: which rows of a table are held out, and which ones are trained on."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray, array_of
+from fastgd.arguments.groups import Groups
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import shown
+from fastgd.arguments.rows import Integers, Rows, joined, ranges, rows_of
+from fastgd.arguments.values import check_count, integer
+
+Pair = tuple[Integers, Integers]
+
+_RULE = (
+    "folds must be an int, a splitter such as scikit-learn's KFold, pairs of row numbers "
+    "(train, test), or an array of booleans (folds, samples)"
+)
+
+
+def check_folds(value: object, X: FloatArray, y: FloatArray, groups: Groups) -> tuple[Rows, Rows]:
+    """Return what is trained on and what is held out, for each (group, fold), all ascending."""
+    if isinstance(value, (str, bytes, dict)):
+        raise TypeError(f"{_RULE}, got {shown(value)}")
+    if integer(value) is not None:
+        rows, held = _contiguous(check_count("folds", value, minimum=2), groups)
+    elif hasattr(value, "split"):
+        rows, held = _split(value, X, y, groups)
+    elif hasattr(value, "__array__") and (array := array_of("folds", value)).dtype.kind == "b":
+        rows, held = _cut(_of_booleans(array, len(X)), groups)
+    elif isinstance(value, Iterable):
+        rows, held = _cut(_pairs("folds", value, len(X)), groups)
+    else:
+        raise TypeError(f"{_RULE}, got {shown(value)}")
+    for part, use in ((rows, "to train on"), (held, "to hold out")):
+        if not part.sizes.all():
+            group, fold = divmod(int(part.sizes.argmin()), len(part) // len(groups.rows))
+            raise ValueError(
+                "folds must leave rows to train on and rows to hold out, "
+                f"got none {use} in fold {fold}{groups.named(group)}"
+            )
+    return rows, held
+
+
+def _contiguous(folds: int, groups: Groups) -> tuple[Rows, Rows]:
+    """Hold out one stretch of each group after the other; the first ones have one row more."""
+    sizes = groups.rows.sizes
+    if folds > sizes.min():
+        smallest = int(sizes.argmin())
+        samples = "of the rows" if groups.labels is None else f"of the rows{groups.named(smallest)}"
+        raise ValueError(
+            f"folds must be at most the number {samples} ({sizes[smallest]}), got {folds}"
+        )
+    check_memory(32 * folds * int(sizes.sum()), "the rows of the folds")
+    each, more = np.divmod(sizes[:, None], folds)
+    stretches = each + (np.arange(folds) < more)  # (groups, folds)
+    ends = groups.rows.starts[:-1, None] + np.cumsum(stretches, axis=1)
+    starts = ends - stretches
+    first, last = groups.rows.starts[:-1, None], groups.rows.starts[1:, None]
+    around = np.stack([starts - first, last - ends], axis=2)
+    before = np.stack([np.broadcast_to(first, starts.shape), ends], axis=2)
+    order = groups.rows.values
+    return (
+        rows_of(order[ranges(before.ravel(), around.ravel())], around.sum(axis=2).ravel()),
+        rows_of(order[ranges(starts.ravel(), stretches.ravel())], stretches.ravel()),
+    )
+
+
+def _split(splitter: Any, X: FloatArray, y: FloatArray, groups: Groups) -> tuple[Rows, Rows]:
+    """Split each group by itself."""
+    targets = y[:, 0] if y.shape[1] == 1 else y
+    train: list[Integers] = []
+    test: list[Integers] = []
+    count = 0
+    for i, rows in enumerate(groups.rows):
+        of_group = groups.named(i)
+        try:
+            found = list(splitter.split(X[rows], targets[rows]))
+        except Exception as error:  # a splitter may raise anything
+            raise ValueError(
+                f"folds must be a splitter that can split the rows{of_group} by X and y alone, but "
+                f"{shown(splitter)} raised {type(error).__name__}: {error}. If it needs labels, "
+                "pass folds=splitter.split(X, y, labels)"
+            ) from error
+        pairs = _pairs("folds", found, len(rows), of_group)
+        if i and len(pairs) != count:
+            raise ValueError(
+                f"folds must split each group into as many folds, got {count}{groups.named(0)} "
+                f"and {len(pairs)}{of_group}"
+            )
+        count = len(pairs)
+        train += [rows[part] for part, _ in pairs]
+        test += [rows[part] for _, part in pairs]
+    return joined(train), joined(test)
+
+
+def _cut(pairs: list[Pair], groups: Groups) -> tuple[Rows, Rows]:
+    """Cut pairs of the whole table down to each group."""
+    total = sum(len(rows) for pair in pairs for rows in pair)
+    check_memory(32 * total, "the rows of the folds")
+    return _by_group([rows for rows, _ in pairs], groups), _by_group([t for _, t in pairs], groups)
+
+
+def _by_group(folds: list[Integers], groups: Groups) -> Rows:
+    """Return the rows for each (group, fold), those of a fold ascending."""
+    count = len(groups.rows)
+    codes = [groups.codes[rows] for rows in folds]
+    sizes = np.array([np.bincount(code, minlength=count) for code in codes])  # (folds, groups)
+    values = np.concatenate(
+        [rows[np.argsort(code, kind="stable")] for rows, code in zip(folds, codes, strict=True)]
+    )
+    starts = (np.cumsum(sizes) - sizes.ravel()).reshape(sizes.shape)
+    return rows_of(values[ranges(starts.T.ravel(), sizes.T.ravel())], sizes.T.ravel())
+
+
+def _of_booleans(held: NDArray[Any], samples: int) -> list[Pair]:
+    if held.ndim != 2 or held.shape[1] != samples:
+        raise ValueError(
+            f"folds must have shape (folds, {samples}) as booleans, one for each sample of X, "
+            f"got shape {held.shape}" + (": use folds.reshape(1, -1)" if held.ndim == 1 else "")
+        )
+    if not len(held):
+        raise ValueError("folds must be at least one fold, got none")
+    return [(np.flatnonzero(~row), np.flatnonzero(row)) for row in held]
+
+
+def _pairs(name: str, folds: Iterable[Any], samples: int, of_group: str = "") -> list[Pair]:
+    try:
+        listed = list(folds)
+    except Exception as error:  # splitter.split(...) has not begun before
+        raise ValueError(
+            f"{name} must be pairs of row numbers (train, test), but they raised "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not listed:
+        raise ValueError(f"{name} must be at least one fold, got none{of_group}")
+    return [_pair(f"{name}[{k}]{of_group}", pair, samples) for k, pair in enumerate(listed)]
+
+
+def _pair(name: str, value: Any, samples: int) -> Pair:
+    """Return the rows of one fold, ascending."""
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__len__") or len(value) != 2:
+        raise TypeError(
+            f"{name} must be a pair of row numbers (train, test), got {shown(value)}; {_RULE}"
+        )
+    train, test = (
+        _numbers(name, use, part, samples)
+        for use, part in zip(("to train on", "to hold out"), value, strict=True)
+    )
+    both = np.intersect1d(train, test, assume_unique=True)
+    if len(both):
+        raise ValueError(
+            f"{name} must have each row once, got row {both[0]} both to train on and to hold out"
+        )
+    return train, test
+
+
+def _numbers(name: str, use: str, value: object, samples: int) -> Integers:
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # an object's own __array__ may raise anything
+        raise TypeError(f"{name} must have row numbers {use}, got {shown(value)}") from error
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have row numbers {use} in 1-D, got shape {array.shape}")
+    if array.size == 0:
+        return np.empty(0, np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name} must have whole row numbers {use}, got {shown(value)} (dtype {array.dtype})"
+        )
+    rows = np.sort(array)
+    for end in (rows[0], rows[-1]):
+        if not 0 <= end < samples:
+            raise ValueError(
+                f"{name} must have rows from 0 to {samples - 1} {use}, got {shown(end)}"
+            )
+    again = rows[1:] == rows[:-1]
+    if again.any():
+        raise ValueError(
+            f"{name} must have each row once, got row {rows[int(again.argmax())]} twice {use}: "
+            "sample_weight counts a row several times"
+        )
+    return rows.astype(np.int64)

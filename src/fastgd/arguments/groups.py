@@ -1,0 +1,147 @@
+"""Labels that say to which group each row of a table belongs."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.messages import shown
+from fastgd.arguments.rows import Integers, Rows, rows_of
+
+_SORTABLE = ((str,), (bool, int, float))
+_KINDS: dict[type, str] = {bool: "b", int: "iu", float: "f"}
+
+
+class Groups(NamedTuple):
+    """The rows of a table by their labels."""
+
+    labels: list[Any] | None  # (groups,), sorted; None if nobody gave any: one group
+    codes: Integers  # (samples,): the group of each row
+    rows: Rows  # (groups,): the rows of each group, ascending
+
+    def named(self, group: int) -> str:
+        """The end of a message that is about one group."""
+        return "" if self.labels is None else f" of group {shown(self.labels[group])}"
+
+
+def check_groups(value: object, samples: int) -> Groups:
+    """Return the groups that these labels make, one for each row; None makes one of all rows.
+
+    Labels are strings, or numbers, in a list, a tuple, an array, a Series or a Categorical of
+    pandas.
+    """
+    if value is None:
+        codes = np.zeros(samples, np.int64)
+        return Groups(None, codes, rows_of(np.arange(samples), np.array([samples])))
+    found, index = _factorized(value, samples)
+    labels = _checked(found, index)
+    order = sorted(range(len(labels)), key=labels.__getitem__)
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    codes = place[index]
+    sizes = np.bincount(codes, minlength=len(order))
+    rows = rows_of(np.argsort(codes, kind="stable"), sizes)
+    return Groups([labels[i] for i in order], codes, rows)
+
+
+def _factorized(value: object, samples: int) -> tuple[list[Any], Integers]:
+    """Return the distinct labels in any order, and for each row which one it has."""
+    categories = getattr(getattr(value, "dtype", None), "categories", None)
+    coded = getattr(value, "cat", value)
+    if categories is not None and hasattr(coded, "codes"):
+        codes = np.asarray(coded.codes)
+        _check_shape(codes, samples)
+        used, index = np.unique(codes, return_inverse=True)
+        return [None if code < 0 else categories[code] for code in used], index
+    array = _labels(value)
+    _check_shape(array, samples)
+    if array.dtype.kind in "biuf":
+        numbers, index = np.unique(array, return_inverse=True)
+        return numbers.tolist(), index
+    # A dict tells objects and strings apart in a third of the time that sorting them takes.
+    # Dates as a list would be whole numbers.
+    cells = list(array) if array.dtype.kind in "mM" else array.tolist()
+    seen: dict[Any, int] = {}
+    try:
+        index = np.fromiter((seen.setdefault(label, len(seen)) for label in cells), np.int64)
+    except TypeError as error:
+        at = next(i for i, label in enumerate(cells) if not _is_hashable(label))
+        raise TypeError(_RULE + f"got {shown(cells[at])} at [{at}]") from error
+    return list(seen), index
+
+
+_RULE = "groups must be strings or numbers, one for each row of X, "
+
+
+def _labels(value: object) -> NDArray[Any]:
+    """Return the labels as an array, in which none of them has become another."""
+    if isinstance(value, np.ma.MaskedArray):
+        objects = np.array(value, dtype=object)
+        objects[np.ma.getmaskarray(value)] = None
+        return objects
+    if isinstance(value, (list, tuple)):
+        # NumPy makes "1" of a 1 beside a string, and a float of a large int beside a small one.
+        kinds = set(map(type, value))
+        if len(kinds) == 1 and (array := np.asarray(value)).dtype.kind in _KINDS.get(
+            kinds.pop(), ""
+        ):
+            return array
+        objects = np.empty(len(value), dtype=object)
+        objects[:] = value
+        return objects
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__array__"):
+        raise TypeError(_RULE + f"as a list, array or Series, got {shown(value)}")
+    return np.asarray(value)
+
+
+def _check_shape(array: NDArray[Any], samples: int) -> None:
+    if array.shape != (samples,):
+        raise ValueError(
+            f"groups must have shape ({samples},), one label for each sample of X, "
+            f"got shape {array.shape}"
+        )
+
+
+def _checked(found: Sequence[Any], index: Integers) -> list[Any]:
+    """Return the distinct labels as Python's own objects: all there, all of a kind."""
+    for code, label in enumerate(found):
+        if _is_missing(label):
+            at = int(np.argmax(index == code))
+            raise ValueError(f"groups must have no missing labels, got {shown(label)} at [{at}]")
+    labels = [
+        label.item() if isinstance(label, np.generic) and label.dtype.kind in "biufU" else label
+        for label in found
+    ]
+    for code, label in enumerate(labels):
+        if not isinstance(label, sum(_SORTABLE, ())):
+            at = int(np.argmax(index == code))
+            raise TypeError(
+                _RULE + f"got {shown(label)} of type {type(label).__name__} at [{at}]: "
+                "use groups.astype(str)"
+            )
+    kinds = [next(kind for kind in _SORTABLE if isinstance(label, kind)) for label in labels]
+    for kind, label in zip(kinds, labels, strict=True):
+        if kind is not kinds[0]:
+            raise TypeError(
+                "groups must be all strings or all numbers, so that they can be sorted, "
+                f"got {shown(labels[0])} and {shown(label)}"
+            )
+    return labels
+
+
+def _is_missing(label: Any) -> bool:
+    if label is None:
+        return True
+    try:
+        return bool(label != label)  # NaN and NaT
+    except (TypeError, ValueError):  # of pandas' NA nobody can say, nor of an array
+        return type(label).__name__ == "NAType"
+
+
+def _is_hashable(label: object) -> bool:
+    try:
+        hash(label)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,118 @@
+"""What each run of a sweep learns from and is measured on."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray, numbers_of
+from fastgd.arguments.folds import check_folds
+from fastgd.arguments.groups import Groups, check_groups
+from fastgd.arguments.rows import Integers, Rows
+
+__all__ = ["Part", "Partition", "Rows", "check_partition"]
+
+
+class Part(NamedTuple):
+    """The rows of some runs, with the factors of their losses."""
+
+    rows: Integers  # (n,), ascending
+    weight: FloatArray | None  # (n,)
+    held: Integers | None  # (m,), ascending
+    held_weight: FloatArray | None  # (m,)
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """What the runs of a sweep learn from and are measured on.
+
+    Parts are in the order of the axes, the last one fastest.
+    """
+
+    axes: dict[str, list[Any]]  # those of "group", "fold", "sample_weight" that there are
+    rows: Rows  # for each (group, fold): what is trained on
+    held: Rows | None  # likewise what is held out; None without folds
+    weights: FloatArray | None  # (weightings, samples) factors; None if nobody gave any
+
+    def __len__(self) -> int:
+        return len(self.rows) * (1 if self.weights is None else len(self.weights))
+
+    def part(self, i: int) -> Part:
+        """Return one part's own rows and weights."""
+        cell, w = divmod(range(len(self))[i], len(self) // len(self.rows))
+        rows, held = self.rows[cell], None if self.held is None else self.held[cell]
+        if self.weights is None:
+            return Part(rows, None, held, None)
+        weight = self.weights[w]
+        return Part(rows, weight[rows], held, None if held is None else weight[held])
+
+
+def check_partition(
+    X: FloatArray,
+    y: FloatArray,
+    *,
+    groups: object = None,
+    folds: object = None,
+    sample_weight: object = None,
+) -> Partition | None:
+    """Return the parts of a table that groups, folds and rows of weights make.
+
+    X and y are checked already, and so are weights if they are 1-D. None if there is no axis.
+    """
+    weights, is_axis = _weights(sample_weight, len(X))
+    if groups is None and folds is None and not is_axis:
+        return None
+    grouped = check_groups(groups, len(X))
+    rows, held = grouped.rows, None
+    if folds is not None:
+        rows, held = check_folds(folds, X, y, grouped)
+    axes: dict[str, list[Any]] = {}
+    if grouped.labels is not None:
+        axes["group"] = grouped.labels
+    if folds is not None:
+        axes["fold"] = list(range(len(rows) // len(grouped.rows)))
+    if weights is not None:
+        if is_axis:
+            axes["sample_weight"] = list(range(len(weights)))
+        for part, use in ((rows, "to train on"), (held, "to hold out")):
+            if part is not None:
+                _check_sums(weights, is_axis, part, use, grouped, "fold" in axes)
+    return Partition(axes, rows, held, weights)
+
+
+def _weights(value: object, samples: int) -> tuple[FloatArray | None, bool]:
+    """Return the weights in 2-D, and whether they are an axis."""
+    if value is None:
+        return None, False
+    weights = numbers_of("sample_weight", value)
+    if weights.ndim == 1:
+        return weights.reshape(1, -1), False
+    if weights.ndim != 2 or weights.shape[1] != samples:
+        raise ValueError(
+            f"sample_weight must have shape ({samples},), one for each sample of X, or "
+            f"(weightings, {samples}) as an axis, got shape {weights.shape}"
+        )
+    if weights.min() < 0:
+        at = [int(i) for i in np.unravel_index(int(weights.argmin()), weights.shape)]
+        raise ValueError(f"sample_weight must be at least 0, got {weights[tuple(at)]} at {at}")
+    return weights.copy(), True
+
+
+def _check_sums(
+    weights: FloatArray, is_axis: bool, rows: Rows, use: str, groups: Groups, with_folds: bool
+) -> None:
+    """Refuse weights of which a part's rows have none above 0, or whose sum is not finite."""
+    for w, weight in enumerate(weights):
+        with np.errstate(over="ignore"):
+            sums: NDArray[np.float64] = np.add.reduceat(weight[rows.values], rows.starts[:-1])
+        wrong = ~((sums > 0) & (sums < np.inf))
+        if wrong.any():
+            at = int(wrong.argmax())
+            group, fold = divmod(at, len(rows) // len(groups.rows))
+            name = f"sample_weight[{w}]" if is_axis else "sample_weight"
+            where = f" in fold {fold}" * with_folds + groups.named(group)
+            raise ValueError(
+                f"{name} must have a finite sum above 0 over the rows {use}, "
+                f"got a sum of {sums[at]}{where}"
+            )
