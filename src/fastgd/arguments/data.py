@@ -112,24 +112,31 @@ def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArra
     return tuple(layers)
 
 
-def check_sample_weight(value: object, samples: int) -> FloatArray | None:
+def check_sample_weight(
+    value: object, samples: int, name: str = "sample_weight", of: str = "X"
+) -> FloatArray | None:
     """Return a copy of the factors of the samples' losses, (samples,), or None for None."""
     if value is None:
         return None
-    weights = numbers_of("sample_weight", value).copy()
+    weights = numbers_of(name, value).copy()
     if weights.shape != (samples,):
         raise ValueError(
-            f"sample_weight must have shape ({samples},), one for each sample of X, "
+            f"{name} must have shape ({samples},), one for each sample of {of}, "
             f"got shape {weights.shape}"
         )
-    if weights.min() < 0:
-        at = int(weights.argmin())
-        raise ValueError(f"sample_weight must be at least 0, got {weights[at]} at [{at}]")
+    check_not_negative(name, weights)
     with np.errstate(over="ignore"):
         total = weights.sum()
     if not 0 < total < np.inf:
-        raise ValueError(f"sample_weight must have a finite sum above 0, got a sum of {total}")
+        raise ValueError(f"{name} must have a finite sum above 0, got a sum of {total}")
     return weights
+
+
+def check_not_negative(name: str, array: FloatArray) -> None:
+    """Refuse numbers below 0."""
+    if array.min() < 0:
+        at = [int(i) for i in np.unravel_index(int(array.argmin()), array.shape)]
+        raise ValueError(f"{name} must be at least 0, got {array[tuple(at)]} at {at}")
 
 
 def reals_of(name: str, value: object) -> FloatArray:

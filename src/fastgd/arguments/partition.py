@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, numbers_of
+from fastgd.arguments.data import FloatArray, check_not_negative, numbers_of
 from fastgd.arguments.folds import check_folds
 from fastgd.arguments.groups import Groups, check_groups
 from fastgd.arguments.rows import Integers, Rows
@@ -93,9 +93,7 @@ def _weights(value: object, samples: int) -> tuple[FloatArray | None, bool]:
             f"sample_weight must have shape ({samples},), one for each sample of X, or "
             f"(weightings, {samples}) as an axis, got shape {weights.shape}"
         )
-    if weights.min() < 0:
-        at = [int(i) for i in np.unravel_index(int(weights.argmin()), weights.shape)]
-        raise ValueError(f"sample_weight must be at least 0, got {weights[tuple(at)]} at {at}")
+    check_not_negative("sample_weight", weights)
     return weights.copy(), True
 
 

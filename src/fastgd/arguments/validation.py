@@ -1,0 +1,45 @@
+"""Samples that a training is measured on and does not learn from."""
+
+from typing import NamedTuple
+
+from fastgd.arguments.data import FloatArray, check_sample_weight, numbers_of
+from fastgd.arguments.messages import shown
+
+
+class Validation(NamedTuple):
+    """Held-out samples, with the factors of their errors."""
+
+    X: FloatArray  # (samples, inputs)
+    y: FloatArray  # (samples, outputs)
+    weight: FloatArray | None  # (samples,)
+
+
+def check_validation(value: object, inputs: int, outputs: int) -> Validation | None:
+    """Return (X, y) or (X, y, weights) for a network of so many inputs and outputs, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
+        raise TypeError(
+            "validation must be a tuple (X, y) or (X, y, sample_weight) of held-out samples, "
+            f"got {shown(value)}"
+        )
+    X = numbers_of("validation[0]", value[0])
+    if X.ndim != 2 or X.shape[1] != inputs:
+        raise ValueError(
+            f"validation[0] must have shape (samples, {inputs}), the columns of X, "
+            f"got shape {X.shape}"
+        )
+    y = numbers_of("validation[1]", value[1])
+    if y.ndim == 1:
+        y = y.reshape(-1, 1)
+    if y.ndim != 2 or y.shape[1] != outputs:
+        raise ValueError(
+            f"validation[1] must have shape (samples, {outputs}), the columns of y, "
+            f"got shape {y.shape}"
+        )
+    if len(X) != len(y):
+        raise ValueError(
+            f"validation must have X and y of the same number of samples, got {len(X)} and {len(y)}"
+        )
+    weight = value[2] if len(value) == 3 else None
+    return Validation(X, y, check_sample_weight(weight, len(X), "validation[2]", "validation[0]"))
