@@ -83,7 +83,6 @@ def test_errors_of_a_sweep_are_a_line_per_setting_with_a_band(sweep):
     ax = plots.errors(sweep)
     assert [line.get_label() for line in ax.lines] == ["alpha 0.1", "alpha 10", "alpha 1"]
     assert [text.get_text() for text in ax.get_legend().get_texts()][1] == "alpha 10"
-    assert [line.get_color() for line in ax.lines] == list(COLOURS[:3])
     values = statistics.error_curves(sweep)[1]
     for line, filled, rows in zip(ax.lines, ax.collections, values, strict=True):
         assert (line.get_ydata() == np.median(rows, axis=0)).all()
@@ -103,6 +102,145 @@ def test_the_scale_is_logarithmic_where_it_helps(problem, sweep):
     assert plots.errors(sweep).get_yscale() == "linear"
     longer = fastgd.sweep(*problem, alpha=10, seed=range(5), iterations=2000)
     assert plots.errors(longer).get_yscale() == "log"
+
+
+def test_settings_that_differ_by_one_number_have_colours_in_its_order(problem):
+    ax = plots.errors(fastgd.sweep(*problem, alpha=[0.1, 10.0, 1.0], iterations=1))
+    greens = [line.get_color()[1] for line in ax.lines]
+    assert greens[0] < greens[2] < greens[1]  # the scale's way from dark to bright
+    sweep = fastgd.sweep(*problem, alpha=[1.0, 2.0], hidden_size=[2, 3], iterations=1)
+    assert [line.get_color() for line in plots.errors(sweep).lines] == list(COLOURS[:4])
+    sweep = fastgd.sweep(*problem, bias=[True, False], iterations=1)
+    assert [line.get_color() for line in plots.errors(sweep).lines] == list(COLOURS[:2])
+
+
+def test_lines_below_others_are_wider(sweep):
+    widths = [line.get_linewidth() for line in plots.errors(sweep).lines]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == 3
+
+
+def test_points_are_marked_where_they_are_few(problem):
+    few = plots.errors(fastgd.train(*problem, iterations=1000)).lines[0]
+    assert (few.get_marker(), len(few.get_xdata())) == ("o", 2)
+    many = plots.errors(fastgd.train(*problem, iterations=1000, record_every=50)).lines[0]
+    assert (many.get_marker(), len(many.get_xdata())) == ("None", 21)
+
+
+def test_what_diverges_leaves_the_picture_at_its_top():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(50, 3))
+    settings = {"output": "identity", "activation": "identity", "record_every": 1}
+    sweep = fastgd.sweep(X, X @ [1, 2, 3], alpha=[0.001, 0.1], iterations=300, **settings)
+    assert np.nanmax(sweep.errors) > 1e100
+    bottom, top = plots.errors(sweep).get_ylim()
+    assert top == pytest.approx(100 * sweep.errors[:, 0].max())
+    assert 0 < bottom < sweep.final_error[0]
+    # Both may be infinite in the end, and neither is a number.
+    far = replace(sweep, final_error=np.array([sweep.final_error[0], np.inf]))
+    assert plots.errors(far).lines[1].get_label() == "alpha 0.1: diverged"
+
+
+# held-out errors
+
+
+def held(result, *, best, restored=False):
+    """The result, had some samples been held out."""
+    options = {}
+    if isinstance(result, fastgd.Run) and restored:
+        options = {"options": {"restore_best": True}}
+    return replace(
+        result,
+        validation_errors=2 * result.errors,
+        final_validation_error=3 * result.final_error,
+        best_iteration=best,
+        **options,
+    )
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_held_out_errors_of_a_run_are_dashed(run):
+    ax = plots.errors(held(run, best=37))
+    training, away, best = ax.lines
+    assert training.get_ydata().tolist() == [*run.errors, run.final_error]
+    assert away.get_ydata().tolist() == [*(2 * run.errors), 3 * run.final_error]
+    assert (training.get_linestyle(), away.get_linestyle()) == ("-", "--")
+    assert training.get_color() == away.get_color() == best.get_color()
+    assert (best.get_xdata(), best.get_marker()) == ([37], "^")
+    assert texts(ax) == ["training", "held out (dashed)", "smallest held-out error"]
+    assert ax.get_ylim()[1] > 3 * run.final_error
+    drawn(ax)
+
+
+def test_a_best_iteration_without_held_out_samples(run):
+    ax = plots.errors(replace(run, best_iteration=50))
+    assert ax.lines[1].get_xdata() == [50]
+    assert texts(ax) == ["smallest error"]
+
+
+def test_held_out_errors_of_a_sweep_are_dashed(sweep):
+    best = np.arange(15).reshape(3, 5)
+    ax = plots.errors(held(sweep, best=best))
+    training, away, marks = ax.lines[:3], ax.lines[3:6], ax.lines[6:]
+    assert [line.get_linestyle() for line in away] == ["--"] * 3
+    colours = [line.get_color() for line in training]
+    assert [line.get_color() for line in away] == colours
+    assert [line.get_color() for line in marks] == colours
+    assert [line.get_xdata()[0] for line in marks] == [2, 7, 12]  # medians
+    for line, rows in zip(away, 2 * sweep.errors, strict=True):
+        assert (line.get_ydata()[:3] == np.median(rows, axis=0)[:3]).all()
+    assert texts(ax)[3:] == ["held out (dashed)", "smallest held-out error"]
+    assert len(ax.collections) == 3  # bands of the training errors only
+    drawn(ax)
+
+
+def test_a_restored_network_stands_where_its_errors_are_from(run):
+    restored = held(run, best=30, restored=True)
+    training, away, _ = plots.errors(restored).lines
+    assert training.get_xdata().tolist() == away.get_xdata().tolist() == [0, 20, 30, 40]
+    assert training.get_ydata()[2] == run.final_error
+    assert away.get_ydata()[2] == 3 * run.final_error
+    line = plots.weight_paths(restored)[0].lines[0]
+    assert line.get_xdata().tolist() == [0, 20, 30, 40]
+    assert line.get_ydata()[2] == run.weights[0][0, 0]
+    recorded = plots.errors(held(run, best=40, restored=True)).lines[0]
+    assert recorded.get_xdata().tolist() == [0, 20, 40]
+
+
+def test_more_lines_than_colours_have_other_dashes_held_out(problem):
+    sweep = fastgd.sweep(*problem, alpha=[1.0, 2.0], hidden_size=[2, 3, 4, 5], iterations=1)
+    ax = plots.errors(held(sweep, best=None))
+    styles = [(line.get_color(), line.get_linestyle()) for line in ax.lines]
+    assert len(set(styles)) == len(styles) == 16
+    assert texts(ax)[-1] == "held out (dashed or dotted)"
+
+
+def test_folds_are_repetitions(sweep):
+    """The sweep of alphas and seeds, had its alphas been folds."""
+    folds = replace(sweep, axes={"fold": sweep.axes["alpha"], "seed": sweep.axes["seed"]})
+    ax = plots.errors(held(folds, best=None))
+    training, _ = ax.lines
+    assert (training.get_ydata()[:3] == np.median(sweep.errors, axis=(0, 1))).all()
+    assert ax.get_title("left").endswith("median and quartiles of 3 folds x 5 seeds")
+
+
+def test_groups_have_a_line_each(sweep):
+    groups = replace(sweep, axes={"group": ["a", True, 3.5], "seed": sweep.axes["seed"]})
+    labels = [line.get_label() for line in plots.errors(groups).lines]
+    assert labels == ["group a", "group True", "group 3.5"]
+
+
+def test_takeaways_have_held_out_errors(sweep):
+    error, changes = plots.takeaways(held(sweep, best=None))
+    training, away = error.lines
+    assert (away.get_ydata() == np.median(3 * sweep.final_error, axis=1)[[0, 2, 1]]).all()
+    assert (training.get_linestyle(), away.get_linestyle()) == ("-", "--")
+    assert training.get_color() == away.get_color()
+    assert texts(error) == ["held out (dashed)"]
+    assert len(changes.lines) == 1
 
 
 def lost(sweep, alphas):
@@ -136,8 +274,11 @@ def test_a_sweep_of_one_run_has_a_label_only_if_it_diverged(problem):
 
 def test_takeaways_leave_out_what_diverged(sweep):
     error, changes = plots.takeaways(lost(sweep, {0: 2, 1: 5}))
+    crosses = error.lines[1]
+    assert (crosses.get_xdata().tolist(), crosses.get_marker()) == ([0.1, 10.0], "x")
+    assert texts(error) == ["diverged"]
     for ax, values in ((error, sweep.final_error), (changes, sweep.total_changes)):
-        (line,) = ax.lines
+        line = ax.lines[0]
         expected = [np.median(values[0, 2:]), np.median(values[2]), np.nan]
         assert np.array_equal(line.get_ydata(), expected, equal_nan=True)
 

@@ -1,5 +1,7 @@
 """Curves, quartiles and shares of runs, beside NumPy and SciPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -43,6 +45,27 @@ def test_curves_end_where_the_last_run_ended(xor):
     assert iterations[-1] == sweep.iterations[0] < 100
     assert errors[0, -1] == sweep.final_error[0]
     assert np.isfinite(errors).all()
+
+
+def test_curves_of_held_out_errors(xor):
+    run = fastgd.train(*xor, **SETTINGS)
+    rule = "^held-out errors need a result with some held out .*, got one without$"
+    with pytest.raises(ValueError, match=rule):
+        statistics.error_curves(run, held_out=True)
+    held = replace(run, validation_errors=2 * run.errors, final_validation_error=7.0)
+    iterations, errors = statistics.error_curves(held, held_out=True)
+    assert iterations.tolist() == [0, 20, 40, 60]
+    assert errors.tolist() == [*(2 * run.errors), 7.0]
+    assert statistics.error_curves(held)[1].tolist() == [*run.errors, run.final_error]
+
+
+def test_folds_and_weightings_are_repetitions(sweep):
+    axes = dict(zip(("fold", "sample_weight", "l2", "seed"), sweep.axes.values(), strict=True))
+    first, second = statistics.groups(replace(sweep, axes=axes), sweep.final_error)
+    assert (first.setting, second.setting) == ({"l2": 0.0}, {"l2": 0.01})
+    assert (second.values == sweep.final_error[:, :, 1].ravel()).all()
+    along = statistics.groups(replace(sweep, axes=axes), sweep.final_error, along="fold")
+    assert (next(along).values == sweep.final_error[:, :, 0].reshape(2, -1)).all()
 
 
 def test_groups_have_all_seeds_of_a_setting(sweep):

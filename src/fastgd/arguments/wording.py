@@ -8,7 +8,8 @@ LISTED = 20
 """Names in a list that are shown at most."""
 
 _COUNTED = (
-    "hidden_size", "optimizer", "activation", "output", "loss", "batch_size", "alpha", "seed"
+    "hidden_size", "optimizer", "activation", "output", "loss", "batch_size", "group", "fold",
+    "sample_weight", "alpha", "seed",
 )  # fmt: skip
 _NO_VALUE = {"batch_size": "all", "patience": "none"}
 
@@ -52,6 +53,8 @@ def value_text(name: str, value: Any) -> str:
     """One value of an option or an axis; of an optimizer, the fields that are not the default."""
     if name == "hidden_size":
         return layers_text(value)
+    if name == "group":  # whatever the user's labels are
+        return str(value)
     if value is None:
         return _NO_VALUE[name]
     if isinstance(value, bool):
@@ -64,7 +67,7 @@ def value_text(name: str, value: Any) -> str:
 
 def setting_text(name: str, value: Any) -> str:
     """An option with its value: bias, no shuffle, l2 0.01."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) and name != "group":
         return _spaced(name) if value else f"no {_spaced(name)}"
     return f"{_spaced(name)} {value_text(name, value)}"
 

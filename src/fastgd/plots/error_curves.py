@@ -1,11 +1,21 @@
 """Error against iteration."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.arguments.values import check_result
-from fastgd.plots.lines import check_lines, label_iterations, legend, look, scale_errors
+from fastgd.plots.lines import (
+    HELD_OUT,
+    check_lines,
+    held_out,
+    label_iterations,
+    legend,
+    looks,
+    marker,
+    scale_errors,
+)
 from fastgd.plots.style import axes, styled
 from fastgd.plots.titles import group_label, run_title, sweep_title
 from fastgd.training import statistics
@@ -20,8 +30,13 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the errors of a run, or of the runs of a sweep, over the iterations.
 
     A run is one line. A sweep has a line for each of its settings, and where there are several
-    seeds (or first weights), that is their median, with the band between their quartiles. The
-    last point is the final error. The scale is logarithmic where the errors are far apart.
+    seeds, first weights, folds or sample weights, that is their median, with the band between their
+    quartiles. The last point is the final error. Held-out errors, where there are any, are dashed,
+    in the colour of their training errors (without a band). A triangle below stands at the smallest
+    watched error, or at the median of several, if anything was watched.
+
+    The scale is logarithmic where the errors are far apart; what grows beyond 100 times the first
+    error leaves the picture. Settings that differ by one number only have colours in its order.
 
     Parameters
     ----------
@@ -57,34 +72,92 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
     """
     check_result("result", result, Run, Sweep)
     iterations, values = statistics.error_curves(result)
-    if isinstance(result, Sweep):
-        found = list(statistics.groups(result, values))
-        check_lines(len(found), "the sweep")
+    found, held, best = _groups(result, values), [], []
+    drawn = values
+    if result.validation_errors is not None:
+        _, away = statistics.error_curves(result, held_out=True)
+        held, drawn = _groups(result, away), np.stack((values, away))
+    if result.best_iteration is not None:
+        best = _groups(result, np.asarray(result.best_iteration))
+    check_lines(len(found), "the sweep")
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.3, 4.6))
+        lines = looks([group.setting for group in found])
+        for look, group in zip(lines, found, strict=True):
+            label = _label(group) or ("training" if held else None)
+            _draw(ax, iterations, group, look | {"label": label}, band=True)
+        for look, group in zip(lines, held, strict=False):
+            _draw(ax, iterations, group, held_out(look), band=False)
+        for look, group in zip(lines, best, strict=False):
+            _mark(ax, float(np.median(group.values)), look["color"])
+        _explain(ax, result)
         if isinstance(result, Run):
-            ax.plot(iterations, values)
             ax.set_title(run_title(result))
         else:
-            for i, group in enumerate(found):
-                low, median, high = statistics.quartiles(group.values)
-                ax.plot(iterations, median, label=_label(group), **look(i))
-                if len(group.values) > 1:
-                    ax.fill_between(
-                        iterations, low, high, color=look(i)["color"], alpha=0.15, linewidth=0
-                    )
-            if any(map(_label, found)):
-                legend(ax)
-            ax.set_title(sweep_title(result, seeds="median and quartiles"))
-        scale_errors(ax, values)
+            ax.set_title(sweep_title(result, shown="median and quartiles"))
+        scale_errors(ax, drawn, values[..., 0])
         ax.set_ylabel("mean |y \N{MINUS SIGN} output|")
         label_iterations(ax)
     return ax
 
 
+def _groups(result: Run | Sweep, values: NDArray[Any]) -> list[statistics.Group]:
+    """The runs of each setting; a run alone has none."""
+    if isinstance(result, Run):
+        return [statistics.Group({}, values[None])]
+    return list(statistics.groups(result, values))
+
+
+def _draw(
+    ax: "Axes",
+    iterations: NDArray[np.int64],
+    group: statistics.Group,
+    look: dict[str, Any],
+    *,
+    band: bool,
+) -> None:
+    low, median, high = statistics.quartiles(group.values)
+    ax.plot(iterations, median, **look, **marker(len(iterations)))
+    if band and len(group.values) > 1:
+        ax.fill_between(iterations, low, high, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def _mark(ax: "Axes", iteration: float, colour: Any) -> None:
+    """A triangle on the lower edge of the picture, whatever the scale of the errors."""
+    ax.plot(
+        [iteration],
+        [0],
+        transform=ax.get_xaxis_transform(),
+        linestyle="none",
+        marker="^",
+        markersize=6,
+        color=colour,
+        clip_on=False,
+    )
+
+
+def _explain(ax: "Axes", result: Run | Sweep) -> None:
+    """A legend: a name for each line, and once for all what dashes and triangles are."""
+    from matplotlib.lines import Line2D
+
+    handles = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    labels = [str(line.get_label()) for line in handles]
+    watched = "error"
+    if result.validation_errors is not None:
+        watched = "held-out error"
+        dotted = any(line.get_linestyle() == HELD_OUT[1] for line in ax.lines)
+        handles.append(Line2D([], [], color="0.4", linestyle=HELD_OUT[0]))
+        labels.append("held out (dashed or dotted)" if dotted else "held out (dashed)")
+    if result.best_iteration is not None:
+        handles.append(Line2D([], [], color="0.4", linestyle="none", marker="^"))
+        labels.append(f"smallest {watched}")
+    if handles:
+        legend(ax, handles=handles, labels=labels)
+
+
 def _label(group: statistics.Group) -> str:
     """The setting, and how many of its runs have no final error."""
-    lost = int(np.isnan(group.values[:, -1]).sum())
+    lost = int((~np.isfinite(group.values[:, -1])).sum())
     runs = len(group.values)
     note = "" if not lost else "diverged" if runs == 1 else f"{lost} of {runs} diverged"
     return ": ".join(filter(None, [group_label(group.setting), note]))

@@ -11,6 +11,7 @@ from fastgd.plots.planes import surface as draw_surface
 from fastgd.plots.style import styled
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
+from fastgd.training.statistics import error_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,8 +70,7 @@ def race(
         for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
             rates = ", ".join(f"{alpha:g}" for alpha in np.atleast_1d(run.alpha))
             curves.plot(
-                np.append(run.recorded, run.iterations),
-                np.append(run.errors, run.final_error),
+                *error_curves(run),
                 label=name if "alpha" in name else f"{name}, alpha {rates}",
                 **look,
                 linewidth=1.4,

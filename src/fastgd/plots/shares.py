@@ -6,10 +6,10 @@ import numpy as np
 
 from fastgd.arguments.intervals import ABOVE_ZERO
 from fastgd.arguments.values import check_number, check_result
-from fastgd.arguments.wording import layers_text, many
-from fastgd.plots.lines import check_lines, legend, look
+from fastgd.arguments.wording import layers_text
+from fastgd.plots.lines import check_lines, legend, looks
 from fastgd.plots.style import axes, styled
-from fastgd.plots.titles import count_seeds, group_label, sweep_title
+from fastgd.plots.titles import group_label, repetitions, sweep_title
 from fastgd.training import statistics
 from fastgd.training.runs import Sweep
 
@@ -67,9 +67,10 @@ def solved(
     found = list(statistics.groups(sweep, sweep.final_error, along="hidden_size"))
     check_lines(len(found), "beside hidden_size, the sweep")
     shares = [statistics.solved(group.values, threshold) for group in found]
+    lines = looks([group.setting for group in found])
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.3, 4.4))
-        for i, (group, share) in enumerate(zip(found, shares, strict=True)):
+        for i, (group, share, look) in enumerate(zip(found, shares, lines, strict=True)):
             # Side by side, else the intervals of one line would hide those of the others.
             x = np.arange(len(sizes)) + 0.08 * (i - (len(found) - 1) / 2)
             away = np.abs(np.array([share.low, share.high]) - share.share)
@@ -80,15 +81,15 @@ def solved(
                 marker="o",
                 capsize=3,
                 label=group_label(group.setting),
-                **look(i),
+                **look,
             )
         ax.set_xticks(range(len(sizes)), [layers_text(size) for size in sizes])
         ax.set_xlabel("hidden units")
         ax.set_ylim(-0.02, 1.02)
         ax.yaxis.set_major_formatter("{x:.0%}")
-        ax.set_ylabel(f"seeds with a final error below {threshold:g}")
-        seeds = many(count_seeds(sweep), "seed")
-        ax.set_title(f"{sweep_title(sweep)}, {seeds} each, 95 % intervals")
+        ax.set_ylabel(f"runs with a final error below {threshold:g}")
+        repeated = repetitions(sweep) or "1 seed"
+        ax.set_title(f"{sweep_title(sweep)}, {repeated} each, 95 % intervals")
         if len(found) > 1:
             legend(ax)
     return ax

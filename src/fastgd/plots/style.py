@@ -21,6 +21,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 SEQUENTIAL = "cividis"
 """Nuñez, Anderton and Renslow, PLOS ONE 13(7), 2018: the same to most colour-blind readers."""
 
+ORDERED, ORDERED_TO = "viridis", 0.88
+"""Colours of lines in an order, and how far they go: the brightest are hard to see on white."""
+
 ENDINGS = (".png", ".svg", ".pdf")
 
 _RC = {

@@ -3,10 +3,17 @@
 from textwrap import fill
 from typing import Any
 
-from fastgd.arguments.wording import joined, many, options_text, setting_text, value_text
+from fastgd.arguments.wording import (
+    axis_text,
+    joined,
+    many,
+    options_text,
+    setting_text,
+    value_text,
+)
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
-from fastgd.training.statistics import SEEDS
+from fastgd.training.statistics import REPEATED
 
 WIDTH = 84
 """Letters in a line of a title, 800 pixels wide."""
@@ -28,20 +35,20 @@ def run_title(run: Run) -> str:
     return _title(f"{joined(sizes, '-')} network", how, seed, options_text(run.options))
 
 
-def sweep_title(sweep: Sweep, *, seeds: str = "") -> str:
+def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
     """The network, and what all runs of a sweep share.
 
     Parameters
     ----------
     sweep : Sweep
-    seeds : str
-        What is shown of the seeds, if there are several: "median and quartiles".
+    shown : str
+        What is shown of the repetitions, if there are several: "median and quartiles".
 
     Examples
     --------
     >>> import fastgd
     >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], seed=range(20), iterations=1)
-    >>> print(sweep_title(sweep, seeds="median and quartiles"))
+    >>> print(sweep_title(sweep, shown="median and quartiles"))
     2-4-1 networks, median and quartiles of 20 seeds
     """
     first = sweep.networks[0].sizes
@@ -53,12 +60,14 @@ def sweep_title(sweep: Sweep, *, seeds: str = "") -> str:
     if "alpha" not in sweep.axes:
         fixed["alpha"] = sweep.settings["alpha"]
     for name, axis in sweep.axes.items():
-        if len(axis) == 1 and name not in (*SEEDS, "hidden_size"):
+        if len(axis) == 1 and name not in (*REPEATED, "hidden_size"):
             fixed[name] = axis[0]
-    starts = count_seeds(sweep)
-    shared = f"{seeds} of {many(starts, 'seed')}" if seeds else ""
-    if starts == 1 and "weights" not in sweep.axes:
-        shared = f"seed {sweep.axes.get('seed', [sweep.settings['seed']])[0]}"
+    repeated = repetitions(sweep)
+    shared = f"{shown} of {repeated}" if shown and repeated else ""
+    seeds = sweep.axes.get("seed", [sweep.settings["seed"]])
+    if len(seeds) == 1 and "weights" not in sweep.axes:
+        seed = "given first weights" if seeds[0] is None else f"seed {seeds[0]}"
+        shared = ", ".join(filter(None, [shared, seed]))
     return _title(
         networks,
         *(setting_text(name, value) for name, value in fixed.items()),
@@ -67,12 +76,22 @@ def sweep_title(sweep: Sweep, *, seeds: str = "") -> str:
     )
 
 
-def count_seeds(sweep: Sweep) -> int:
-    """How many runs of a sweep share each setting."""
-    count = 1
-    for name in SEEDS:
-        count *= len(sweep.axes.get(name, [None]))
-    return count
+def repetitions(sweep: Sweep) -> str:
+    """How many runs of a sweep share each setting: 5 folds x 20 seeds; nothing if it is one.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], seed=range(20), iterations=1)
+    >>> repetitions(sweep)
+    '20 seeds'
+    """
+    several = {name: len(axis) for name, axis in sweep.axes.items() if len(axis) > 1}
+    # First weights are as good as seeds here.
+    words = {"weights": "seed"}
+    return " x ".join(
+        axis_text(words.get(name, name), several[name]) for name in REPEATED if name in several
+    )
 
 
 def group_label(setting: dict[str, Any]) -> str:

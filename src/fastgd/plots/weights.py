@@ -11,6 +11,7 @@ from fastgd.plots.panels import panels
 from fastgd.plots.style import COLOURS, SEQUENTIAL, styled
 from fastgd.plots.titles import run_title
 from fastgd.training.results import Run
+from fastgd.training.statistics import given_back
 
 if TYPE_CHECKING:
     from fastgd.plots.panels import Given
@@ -20,7 +21,8 @@ def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     """Draw each weight of a run over the iterations, a picture per layer.
 
     A line's colour is that of the hidden unit that the weight leads to, and in the last layer of
-    the one it comes from. The last point is the trained weight.
+    the one it comes from. The trained weight is one of the points: the last one, but with
+    ``restore_best=True`` that of ``best_iteration``.
 
     Parameters
     ----------
@@ -54,15 +56,17 @@ def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     check_result("run", run, Run)
     if run.recorded_weights is None:
         raise ValueError("weight_paths needs a run with recorded weights: record_weights=True")
-    done = run.recorded < run.iterations
-    iterations = np.append(run.recorded[done], run.iterations)
+    at = given_back(run)
+    done = (run.recorded < run.iterations) & (run.recorded != at)
+    iterations = np.append(run.recorded[done], at)
+    order = np.argsort(iterations)
     layers = len(run.weights)
     with styled() as plt:
         drawn = panels(ax, layers, plt, sharex=ax is None, figsize=(7.3, 1.4 + 2.6 * layers))
         for k, one in enumerate(drawn):
-            path = np.concatenate((run.recorded_weights[k][done], run.weights[k][None]))
+            path = np.concatenate((run.recorded_weights[k][done], run.weights[k][None]))[order]
             # The last layer is drawn by its inputs, which are the units of the picture above it.
-            units = _draw(one, iterations, path.swapaxes(1, 2) if k == layers - 1 else path)
+            units = _draw(one, iterations[order], path.swapaxes(1, 2) if k == layers - 1 else path)
             if units and k in (0, *range(layers - 1)):
                 name = "input" if layers == 1 else "unit"
                 legend(one, handles=units, labels=[f"{name} {i + 1}" for i in range(len(units))])

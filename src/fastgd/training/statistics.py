@@ -9,11 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.data import reals_of
 from fastgd.arguments.intervals import ABOVE_ZERO
 from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_choice, check_count, check_number, check_result
+from fastgd.arguments.values import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_number,
+    check_result,
+)
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 
-SEEDS = ("seed", "weights")
+REPEATED = ("fold", "sample_weight", "seed", "weights")
 """The axes along which runs are repetitions of each other."""
 
 SOLVED = 0.1
@@ -40,9 +46,9 @@ class Group(NamedTuple):
     Attributes
     ----------
     setting : dict
-        The values on the axes that vary, without the seeds.
-    values : (seeds, ...) array
-        Or (length of an axis, seeds, ...), for curves along that axis.
+        The values on the axes that vary, without those of repetitions.
+    values : (repetitions, ...) array
+        Or (length of an axis, repetitions, ...), for curves along that axis.
     """
 
     setting: dict[str, Any]
@@ -59,20 +65,32 @@ class Share(NamedTuple):
     high: NDArray[np.float64]
 
 
-def error_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the errors with the final one behind them, and the iterations they belong to.
+def error_curves(
+    result: Run | Sweep, *, held_out: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the errors with the final one among them, and the iterations they belong to.
 
-    A run that has ended stays at its final error, which is NaN if it diverged.
+    A run that has ended stays at its final error, which is NaN if it diverged. With
+    ``restore_best=True`` the final error of a run stands where it was measured, at
+    ``best_iteration``; in a sweep, whose runs share their points, it is the last one of each curve:
+    that of the network which is given back.
 
     Parameters
     ----------
     result : Run or Sweep
+    held_out : bool
+        The errors of the held-out samples instead.
 
     Returns
     -------
     iterations : (points,) array
     errors : shape + (points,) array
         (points,) for a run.
+
+    Raises
+    ------
+    ValueError
+        If nothing was held out, and its errors are asked for.
 
     Examples
     --------
@@ -84,17 +102,44 @@ def error_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.flo
     [  0 100 200 300] [0.496 0.053 0.031 0.024]
     """
     check_result("result", result, Run, Sweep)
-    ended = np.asarray(result.iterations)
+    recorded, last = result.errors, np.asarray(result.final_error)
+    if check_flag("held_out", held_out):
+        if result.validation_errors is None or result.final_validation_error is None:
+            raise ValueError(
+                "held-out errors need a result with some held out (validation, folds), got one "
+                "without"
+            )
+        recorded, last = result.validation_errors, np.asarray(result.final_validation_error)
+    if isinstance(result, Run):
+        at = given_back(result)
+        others = (result.recorded < result.iterations) & (result.recorded != at)
+        points = np.append(result.recorded[others], at)
+        order = np.argsort(points)
+        return points[order], np.append(recorded[others], last)[order]
+    ended, final = result.iterations, last[..., None]
     end = ended.max()
     before = result.recorded < end
     points = np.append(result.recorded[before], end)
-    final = np.asarray(result.final_error)[..., None]
-    errors = np.concatenate((result.errors[..., before], final), axis=-1)
+    errors = np.concatenate((recorded[..., before], final), axis=-1)
     return points, np.where(points < ended[..., None], errors, final)
 
 
+def given_back(run: Run) -> int:
+    """The iteration that a run's weights and final errors are those of.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> given_back(fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=10))
+    10
+    """
+    if run.best_iteration is not None and run.options.get("restore_best"):
+        return run.best_iteration
+    return run.iterations
+
+
 def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Group]:
-    """Take the numbers of a sweep apart by setting, with all seeds together.
+    """Take the numbers of a sweep apart by setting, with all folds and seeds together.
 
     Parameters
     ----------
@@ -125,11 +170,11 @@ def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Grou
             f"{getattr(values, 'shape', None) or shown(values)}"
         )
     along = check_choice("along", along, ("", *names))
-    seeds = [names.index(name) for name in SEEDS if name in names]
+    repeated = [names.index(name) for name in REPEATED if name in names and name != along]
     curve = [names.index(along)] if along in names else []
-    apart = [i for i in range(len(names)) if i not in (*seeds, *curve)]
+    apart = [i for i in range(len(names)) if i not in (*repeated, *curve)]
     rest = values.shape[len(names) :]
-    turned = values.transpose(*apart, *curve, *seeds, *range(len(names), values.ndim))
+    turned = values.transpose(*apart, *curve, *repeated, *range(len(names), values.ndim))
     shape = [len(sweep.axes[names[i]]) for i in apart]
     turned = turned.reshape(*shape, *(len(sweep.axes[names[i]]) for i in curve), -1, *rest)
     for index in np.ndindex(*shape):
