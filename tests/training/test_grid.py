@@ -1,7 +1,6 @@
 """The axes of a sweep: their order, and the place of each run."""
 
 import numpy as np
-import pytest
 
 import fastgd
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov
@@ -63,54 +62,6 @@ def test_each_run_has_a_place_of_its_own():
     }  # fmt: skip
     assert ordered().place(()) == (0, 0)
     assert ordered().join([np.array([7.0])]).shape == ()
-
-
-@pytest.fixture(scope="module")
-def sweep():
-    return fastgd.sweep(X, Y, hidden_size=[2, 3], alpha=[1, 2, 3], iterations=1)
-
-
-RULE = r"a run of this sweep has 2 indices \(hidden_size, alpha\)"
-
-
-@pytest.mark.parametrize(
-    ("index", "error", "message"),
-    [
-        (1.5, TypeError, RULE + ", each an int, got 1.5"),
-        ((0, True), TypeError, RULE + r", each an int, got \(0, True\)"),
-        ((0, np.True_), TypeError, "each an int"),
-        ((0, 1.0), TypeError, "each an int"),
-        ((0, np.float64(1)), TypeError, "each an int"),
-        ((0, None), TypeError, "each an int"),
-        ((0, "1"), TypeError, "each an int"),
-        (slice(0, 1), TypeError, "each an int"),
-        (..., TypeError, "each an int"),
-        ([0, 1], TypeError, r"each an int, got \[0, 1\]"),
-        (np.array([0, 1]), TypeError, "each an int"),
-        ((0, np.timedelta64(1, "s")), TypeError, "each an int"),
-        (0, IndexError, RULE + ", got 1: 0"),
-        ((0, 0, 0), IndexError, RULE + r", got 3: \(0, 0, 0\)"),
-        ((), IndexError, RULE + r", got 0: \(\)"),
-        ((2, 0), IndexError, "index 2 is out of range for hidden_size with 2 values"),
-        ((0, 10**30), IndexError, "index 10{30} is out of range for alpha with 3 values"),
-    ],
-)
-def test_what_is_no_index_is_refused(sweep, index, error, message):
-    with pytest.raises(error, match=message):
-        sweep[index]
-
-
-def test_indices_are_whole_numbers_of_any_kind(sweep):
-    run = sweep[1, 2]
-    for index in ((-1, -1), (np.int8(1), np.uint64(2)), (np.array(1), 2)):
-        assert sweep[index].weights[0].tobytes() == run.weights[0].tobytes()
-
-
-def test_a_sweep_without_axes_has_no_index():
-    sweep = fastgd.sweep(X, Y, iterations=1)
-    assert sweep[()].iterations == 1
-    with pytest.raises(IndexError, match=r"has no index, so it is sweep\[\(\)\], got 1: 0"):
-        sweep[0]
 
 
 def test_a_table_tells_optimizers_and_their_numbers_apart():

@@ -139,8 +139,7 @@ def test_iteration_goes_over_all_runs(sweep):
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        (0, r"has 2 indices \(hidden_size, alpha\), got 1"),
-        ((0, 0, 0), "has 2 indices"),
+        ((0, 0, 0), "has 2 axes"),
         ((2, 0), "index 2 is out of range for hidden_size with 2 values"),
         ((0, -4), "index -4 is out of range for alpha with 3 values"),
     ],

@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.messages import shown
 from fastgd.arguments.options import STRUCTURES
-from fastgd.arguments.values import integer
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
@@ -58,41 +56,23 @@ class Grid:
         return tuple(map(len, self.axes.values()))
 
     @property
-    def _networks(self) -> tuple[int, ...]:
-        """Lengths of the axes of networks, which come first."""
-        return tuple(len(axis) for name, axis in self.axes.items() if name in _OF_NETWORKS)
+    def cut(self) -> int:
+        """How many axes of networks there are; they come first."""
+        return sum(name in _OF_NETWORKS for name in self.axes)
 
     @property
     def networks(self) -> int:
         """How many networks or codes there are."""
-        return prod(self._networks)
+        return prod(self.shape[: self.cut])
 
     @property
     def runs(self) -> int:
         """How many runs each of them has."""
-        return prod(self.shape[len(self._networks) :])
-
-    def check_index(self, index: object) -> tuple[int, ...]:
-        """Return an index for each axis, from 0 on."""
-        given = index if isinstance(index, tuple) else (index,)
-        rule = f"a run of this sweep has {len(self.shape)} indices ({', '.join(self.axes)})"
-        if not self.axes:
-            rule = "the only run of this sweep has no index, so it is sweep[()]"
-        whole = [i for i in map(integer, given) if i is not None]
-        if len(whole) != len(given):
-            raise TypeError(f"{rule}, each an int, got {shown(index)}")
-        if len(given) != len(self.shape):
-            raise IndexError(f"{rule}, got {len(given)}: {shown(index)}")
-        for i, (name, axis) in zip(whole, self.axes.items(), strict=True):
-            if not -len(axis) <= i < len(axis):
-                raise IndexError(
-                    f"index {shown(i)} is out of range for {name} with {len(axis)} values"
-                )
-        return tuple(i % count for i, count in zip(whole, self.shape, strict=True))
+        return prod(self.shape[self.cut :])
 
     def place(self, index: tuple[int, ...]) -> tuple[int, int]:
         """Return the number of a run's network, and of the run among those of the network."""
-        cut = len(self._networks)
+        cut = self.cut
         return _flat(index[:cut], self.shape[:cut]), _flat(index[cut:], self.shape[cut:])
 
     def values(self, index: tuple[int, ...]) -> dict[str, Any]:

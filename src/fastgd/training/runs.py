@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,12 @@ from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.training import storage
-from fastgd.training.assembly import run_of
 from fastgd.training.files import PathLike
 from fastgd.training.grid import Grid
+from fastgd.training.picking import MEASURED, part_of, run_at
 from fastgd.training.results import Run, Summary
+from fastgd.training.selection import Index, Places, Selection, by_place, by_value
+from fastgd.training.table import columns_of
 
 if TYPE_CHECKING:
     import pandas
@@ -105,45 +108,72 @@ class Sweep:
 
     def __iter__(self) -> Iterator[Run]:
         """All runs, the last axis fastest."""
-        return (self[index] for index in np.ndindex(*self.shape))
+        return (self._run(index) for index in np.ndindex(*self.shape))
 
-    def __getitem__(self, index: int | tuple[int, ...]) -> Run:
-        """One run, as :func:`fastgd.train` would have returned it.
+    @overload
+    def __getitem__(self, index: slice | EllipsisType | Places) -> Sweep: ...
+
+    @overload
+    def __getitem__(self, index: int | tuple[Index, ...]) -> Any: ...
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Any:
+        """One run as :func:`fastgd.train` would have returned it, or a sweep of several.
+
+        An int takes one place on an axis and drops the axis; a slice, or a list of places or of as
+        many bools as there are values, keeps it. Axes without an index are kept whole. Several
+        lists select on their axes each by itself (as ``numpy.ix_`` does).
 
         Raises
         ------
-        TypeError
-            If an index is no int.
-        IndexError
-            If there is not one index for every axis, or it is out of range.
+        TypeError, IndexError
+            If it is no such index, out of range, or leaves nothing.
         ValueError
-            If the sweep did not keep its weights.
+            If a run is asked for, and the sweep did not keep its weights.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[0.1, 1, 10], seed=range(5), iterations=100)
+        >>> sweep[2, 3].alpha, sweep[2].shape, sweep[:2, ::2].shape, sweep[..., [0, 4]].shape
+        (10.0, (5,), (2, 3), (3, 2))
         """
-        grid = self._grid
-        index = grid.check_index(index)
-        if self.kept_weights is None or self.kept_changes is None:
+        return self._of(by_place(self._grid, index))
+
+    def sel(self, **values: Any) -> Any:
+        """The same by the values on the axes: a run, or a sweep where axes are left.
+
+        Parameters
+        ----------
+        **values
+            For some of the axes a value, which drops the axis, or a list of values, which keeps it.
+            Networks on an axis of first weights are called by their numbers, as in :meth:`columns`.
+
+        Raises
+        ------
+        ValueError
+            If an axis is unknown or has no such value; the message says which there are.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[0.1, 1, 10], seed=range(5), iterations=100)
+        >>> sweep.sel(alpha=10, seed=3).alpha, sweep.sel(seed=[3, 4]).shape, sweep.sel(alpha=1).axes
+        (10.0, (3, 2), {'seed': [0, 1, 2, 3, 4]})
+        """
+        return self._of(by_value(self._grid, values))
+
+    def _of(self, chosen: Selection) -> Run | Sweep:
+        index = chosen.index
+        return part_of(self, chosen) if index is None else self._run(index)
+
+    def _run(self, index: tuple[int, ...]) -> Run:
+        if self.kept_weights is None:
             raise ValueError(
                 "a single run needs its weights, and this sweep was made with keep_weights=False"
             )
-        values = self.settings | grid.values(index)
-        number, row = grid.place(index)
-        network = self.networks[number]
-        names = ("hidden_size", "alpha", "seed", "weights")
-        chosen = {name: value for name, value in values.items() if name not in names}
-        return run_of(
-            network,
-            self.method.at(chosen),
-            alpha=values["alpha"],
-            seed=values["seed"],
-            recorded=self.recorded,
-            errors=self.errors[index],
-            parameters=self.kept_weights[number][row],
-            changes=self.kept_changes[number][row],
-            final_error=self.final_error[index],
-            status=self.status[index],
-            iterations=self.iterations[index],
-            summary=self.summary and [array[index] for array in self.summary],
-        )
+        return run_at(self, index)
 
     def best_index(self) -> tuple[int, ...]:
         """Index of the run with the smallest final error; a NaN never wins.
@@ -168,7 +198,7 @@ class Sweep:
         >>> fastgd.sweep(X, y, alpha=[0.1, 1, 10], iterations=10_000).best().alpha
         10.0
         """
-        return self[self.best_index()]
+        return self._run(self.best_index())
 
     def columns(self) -> dict[str, list[Any]]:
         """A table with a row per run, as columns: axes, error, status, iterations, changes.
@@ -183,14 +213,7 @@ class Sweep:
         >>> list(sweep.columns())
         ['alpha', 'final_error', 'status', 'iterations', 'total_changes']
         """
-        columns: dict[str, list[Any]] = {}
-        places = np.indices(self.shape).reshape(len(self.shape), -1)
-        for place, (name, axis) in zip(places, self.axes.items(), strict=True):
-            for column, cells in _cells(name, axis).items():
-                columns[column] = [cells[i] for i in place]
-        for name in ("final_error", "status", "iterations", "total_changes"):
-            columns[name] = getattr(self, name).ravel().tolist()
-        return columns
+        return columns_of(self.axes, {name: getattr(self, name) for name in MEASURED})
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row per run, with the columns of :meth:`columns`.
@@ -211,15 +234,3 @@ class Sweep:
     def save(self, path: PathLike) -> None:
         """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""
         storage.save(self, path)
-
-
-def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
-    """The columns of an axis in a table, with a cell for each of its values."""
-    if name == "weights":
-        return {name: list(range(len(axis)))}
-    if name != "optimizer":
-        return {name: axis}
-    fields = dict.fromkeys(field for optimizer in axis for field in optimizer._fields)
-    return {name: [type(optimizer).__name__ for optimizer in axis]} | {
-        field: [getattr(optimizer, field, np.nan) for optimizer in axis] for field in fields
-    }

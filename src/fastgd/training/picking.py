@@ -1,0 +1,101 @@
+"""One run of a sweep, or some of them, taken out of its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from fastgd.arguments.options import Method
+from fastgd.engine.state import State
+from fastgd.training.assembly import run_of
+from fastgd.training.grid import PARTS, Grid
+from fastgd.training.results import Run, Summary
+from fastgd.training.selection import Selection
+
+Many = TypeVar("Many", bound=Any)
+"""A Sweep, which stands above."""
+
+MEASURED = (
+    "final_error",
+    "final_validation_error",
+    "best_iteration",
+    "status",
+    "iterations",
+    "total_changes",
+)
+"""What a table says of each run, where it is known."""
+
+_BY_RUN = ("errors", "validation_errors", *MEASURED)
+"""Arrays with the axes in front; and one for each network, with its runs in front:"""
+
+_BY_NETWORK = ("kept_weights", "kept_changes", "kept_path")
+
+_NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
+
+
+def run_at(sweep: Many, index: tuple[int, ...]) -> Run:
+    """One run, which has kept its weights."""
+    grid = Grid(sweep.axes)
+    number, row = grid.place(index)
+    values = sweep.settings | grid.values(index)
+    return run_of(
+        sweep.networks[number],
+        method_at(sweep.method, values),
+        alpha=values["alpha"],
+        seed=values["seed"],
+        recorded=sweep.recorded,
+        errors=sweep.errors[index],
+        parameters=sweep.kept_weights[number][row],
+        changes=sweep.kept_changes[number][row],
+        final_error=sweep.final_error[index],
+        status=sweep.status[index],
+        iterations=sweep.iterations[index],
+        summary=sweep.summary and [array[index] for array in sweep.summary],
+        path=_at(_at(sweep.kept_path, number), row),
+        validation_errors=_at(sweep.validation_errors, index),
+        final_validation_error=_at(sweep.final_validation_error, index),
+        best_iteration=_at(sweep.best_iteration, index),
+        state=_rows(sweep.states[number], slice(row, row + 1)) if sweep.states else None,
+    )
+
+
+def part_of(sweep: Many, chosen: Selection) -> Many:
+    """A sweep of what is selected, as if it had been made of these values alone."""
+    axes, fixed = chosen.axes, chosen.fixed
+    networks, runs = chosen.networks, chosen.runs
+    first = {name: axis[0] for name, axis in axes.items()} | fixed
+    shared = {name: value for name, value in first.items() if name in ("alpha", "seed")}
+    shared |= {name: value for name, value in fixed.items() if name in PARTS}
+    found: dict[str, Any] = {}
+    for name in _BY_RUN:
+        array = getattr(sweep, name)
+        found[name] = None if array is None else chosen.of(array)
+    for name in _BY_NETWORK:
+        kept = getattr(sweep, name)
+        found[name] = kept and tuple(kept[number][runs] for number in networks)
+    return replace(
+        sweep,
+        **found,
+        axes=axes,
+        settings=sweep.settings | shared,
+        method=method_at(sweep.method, first),
+        summary=sweep.summary and Summary(*map(chosen.of, sweep.summary)),
+        networks=tuple(sweep.networks[number] for number in networks),
+        states=sweep.states and tuple(_rows(sweep.states[number], runs) for number in networks),
+    )
+
+
+def method_at(method: Method, values: Mapping[str, Any]) -> Method:
+    """The options at these values, some of which belong to no option."""
+    return method.at({name: v for name, v in values.items() if name not in _NO_OPTIONS})
+
+
+def _at(array: Any, index: Any) -> Any:
+    """A part of what may not be there."""
+    return None if array is None else array[index]
+
+
+def _rows(state: State, places: Any) -> State:
+    """Some runs' part of a state."""
+    return State._make(array[places] for array in state)

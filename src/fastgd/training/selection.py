@@ -1,0 +1,251 @@
+"""Some runs of a sweep: by the places of their values on the axes, or by the values themselves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.messages import did_you_mean, shown
+from fastgd.arguments.values import integer
+from fastgd.training.grid import Grid
+
+Places = list[int] | list[bool] | range | NDArray[Any]
+Index = int | slice | EllipsisType | Places
+
+_Selector = int | slice | NDArray[np.int64]
+
+_RULE = (
+    "an index of a sweep must be an int, a slice, or a list of ints or of as many bools as the "
+    "axis has values"
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is selected on each axis: one value, which drops the axis, or several."""
+
+    grid: Grid
+    selectors: tuple[_Selector, ...]
+
+    @property
+    def index(self) -> tuple[int, ...] | None:
+        """The index of the run, if it is only one and no axis is left."""
+        found = [selector for selector in self.selectors if isinstance(selector, int)]
+        return tuple(found) if len(found) == len(self.selectors) else None
+
+    @property
+    def axes(self) -> dict[str, list[Any]]:
+        """The axes that are left, with the values that are left on them."""
+        return {
+            name: [axis[i] for i in np.arange(len(axis))[selector]]
+            for (name, axis), selector in self._pairs()
+            if not isinstance(selector, int)
+        }
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """The one value on each axis that is dropped."""
+        return {
+            name: axis[selector]
+            for (name, axis), selector in self._pairs()
+            if isinstance(selector, int)
+        }
+
+    @property
+    def networks(self) -> list[int]:
+        """The numbers of the networks."""
+        cut = self.grid.cut
+        numbers: list[int] = _flat(self.grid.shape[:cut], self.selectors[:cut]).tolist()
+        return numbers
+
+    @property
+    def runs(self) -> NDArray[np.int64]:
+        """The numbers of the runs among those of each of these networks."""
+        cut = self.grid.cut
+        return _flat(self.grid.shape[cut:], self.selectors[cut:])
+
+    def of(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The part of an array that has all axes in front."""
+        return _select(array, self.selectors)
+
+    def _pairs(self) -> Iterator[tuple[tuple[str, list[Any]], _Selector]]:
+        return zip(self.grid.axes.items(), self.selectors, strict=True)
+
+
+def by_place(grid: Grid, index: object) -> Selection:
+    """Read what stands in the brackets behind a sweep.
+
+    Raises
+    ------
+    TypeError, IndexError
+        If it is no index, out of range, or leaves nothing; the message states the rule and what
+        came.
+    """
+    given = list(index) if isinstance(index, tuple) else [index]
+    count = len(grid.shape)
+    dots = [i for i, part in enumerate(given) if part is Ellipsis]
+    if len(dots) > 1:
+        raise IndexError(f"an index of a sweep must have at most one ..., got {shown(index)}")
+    if len(given) - len(dots) > count:
+        rule = f"this sweep has {count} axes ({', '.join(grid.axes)}), each with at most one index"
+        if not grid.axes:
+            rule = "the only run of this sweep has no index, so it is sweep[()]"
+        raise IndexError(f"{rule}, got {len(given) - len(dots)}: {shown(index)}")
+    at = dots[0] if dots else len(given)
+    whole = [slice(None)] * (count - len(given) + len(dots))
+    parts = given[:at] + whole + given[at + 1 :]
+    return Selection(
+        grid,
+        tuple(
+            _selector(name, len(axis), part, index)
+            for (name, axis), part in zip(grid.axes.items(), parts, strict=True)
+        ),
+    )
+
+
+def by_value(grid: Grid, asked: Mapping[str, object]) -> Selection:
+    """Read values, or lists of values, on some of the axes.
+
+    Raises
+    ------
+    ValueError
+        If an axis is unknown, or has no such value; the message says which it has.
+    """
+    for name in asked:
+        if name not in grid.axes:
+            raise ValueError(
+                f"a value must be on an axis of this sweep ({', '.join(grid.axes) or 'none'}), "
+                f"got {name}={shown(asked[name])}{did_you_mean(name, grid.axes)}"
+            )
+    return Selection(
+        grid,
+        tuple(
+            _places(name, axis, asked[name]) if name in asked else slice(None)
+            for name, axis in grid.axes.items()
+        ),
+    )
+
+
+def _selector(name: str, count: int, part: object, index: object) -> _Selector:
+    place = integer(part)
+    if place is not None:
+        return _in_range(name, count, place)
+    if isinstance(part, slice):
+        try:
+            left = len(range(count)[part])
+        except (TypeError, ValueError) as error:  # slice("a"), or a step of 0
+            raise TypeError(f"{_RULE}, got {shown(part)}: {error}") from error
+        return _not_empty(name, part, left)
+    if not isinstance(part, (list, range, np.ndarray)) or np.ndim(part) != 1:
+        raise TypeError(f"{_RULE}, got {shown(index)}")
+    values: list[Any] = part.tolist() if isinstance(part, np.ndarray) else list(part)
+    if values and all(isinstance(flag, (bool, np.bool_)) for flag in values):
+        if len(values) != count:
+            raise IndexError(
+                f"bools that select on an axis must be as many as it has values, {count} for "
+                f"{name}, got {len(values)}"
+            )
+        return _not_empty(name, np.flatnonzero(values), sum(map(bool, values)))
+    places = [place for place in map(integer, values) if place is not None]
+    if len(places) != len(values):
+        raise TypeError(f"{_RULE}, got {shown(index)}")
+    found = np.array([_in_range(name, count, place) for place in places], dtype=np.int64)
+    return _not_empty(name, found, len(found))
+
+
+def _in_range(name: str, count: int, place: int) -> int:
+    if not -count <= place < count:
+        raise IndexError(f"index {shown(place)} is out of range for {name} with {count} values")
+    return place % count
+
+
+def _not_empty(name: str, selector: slice | NDArray[np.int64], left: int) -> _Selector:
+    if not left:
+        came = selector if isinstance(selector, slice) else "none"
+        raise IndexError(f"an index must leave at least one value of {name}, got {came}")
+    return selector
+
+
+def _places(name: str, axis: list[Any], asked: object) -> _Selector:
+    """Where values are on an axis; the first place of a value that is there twice."""
+    if name == "weights":  # networks are told apart by their numbers, as in a table
+        axis = list(range(len(axis)))
+    keys = [_key(name, value) for value in axis]
+    places = dict(zip(reversed(keys), reversed(range(len(axis))), strict=True))
+    several = _several(name, asked)
+    if several is None:
+        return _place(name, axis, places, asked)
+    found = np.array([_place(name, axis, places, value) for value in several], dtype=np.int64)
+    if not len(found):
+        raise ValueError(f"a list of values of {name} must not be empty, got {shown(asked)}")
+    return found
+
+
+def _place(name: str, axis: list[Any], places: dict[Any, int], value: object) -> int:
+    key = _key(name, value)
+    try:
+        return places[key]
+    except (KeyError, TypeError):  # what has no hash is on no axis
+        raise ValueError(
+            f"{name} must be a value on its axis, {shown(axis)}, got {shown(value)}"
+            f"{_near(axis, key[1])}"
+        ) from None
+
+
+def _near(axis: Sequence[Any], value: object) -> str:
+    """The end of a message: the value that may have been meant."""
+    if isinstance(value, str):
+        return did_you_mean(value, [word for word in axis if isinstance(word, str)])
+    numbers = [number for number in axis if _is_number(number)]
+    if not (numbers and isinstance(value, Real) and _is_number(value)) or value != value:
+        return ""
+    return f": the nearest is {min(numbers, key=lambda number: abs(number - value))}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _several(name: str, asked: object) -> list[Any] | None:
+    """The values of a list, range or 1-D array, or the rows of a 2-D one of alphas; else None."""
+    if isinstance(asked, (list, range)):
+        return list(asked)
+    if not hasattr(asked, "__array__") or isinstance(asked, np.generic):
+        return None
+    array = np.asarray(asked)
+    if array.ndim == 2 and name == "alpha":
+        return list(map(tuple, array.tolist()))
+    if array.ndim == 0:
+        return None
+    if array.ndim > 1:
+        raise ValueError(f"values of {name} must be a 1-D list, got shape {array.shape}")
+    return list(array)
+
+
+def _key(name: str, value: object) -> tuple[bool, Any]:
+    """A value as it is looked up: 1 is 1.0, but not True."""
+    if isinstance(value, np.datetime64):
+        value = value.astype("M8[us]")  # of nanoseconds NumPy makes an int
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    if name == "hidden_size" and integer(value) is not None:
+        value = (value,)
+    return isinstance(value, bool), value
+
+
+def _select(array: NDArray[Any], selectors: Sequence[_Selector]) -> NDArray[Any]:
+    # From the last axis on, so that one that is dropped moves none of the others. NumPy would take
+    # several lists together, as the coordinates of points.
+    for axis in reversed(range(len(selectors))):
+        array = array[(slice(None),) * axis + (selectors[axis],)]
+    return array
+
+
+def _flat(shape: tuple[int, ...], selectors: Sequence[_Selector]) -> NDArray[np.int64]:
+    """The numbers of what is selected, the last axis fastest."""
+    count = int(np.prod(shape, dtype=np.int64))
+    return np.asarray(_select(np.arange(count).reshape(shape), selectors)).ravel()

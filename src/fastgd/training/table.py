@@ -1,0 +1,32 @@
+"""A sweep as a table with a row per run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def columns_of(
+    axes: Mapping[str, list[Any]], measured: Mapping[str, NDArray[Any] | None]
+) -> dict[str, list[Any]]:
+    """Columns of the values on the axes, the last one fastest, and of what was measured there."""
+    columns: dict[str, list[Any]] = {}
+    places = np.indices(tuple(map(len, axes.values()))).reshape(len(axes), -1)
+    for place, (name, axis) in zip(places, axes.items(), strict=True):
+        for column, cells in _cells(name, axis).items():
+            columns[column] = [cells[i] for i in place]
+    known = {name: array for name, array in measured.items() if array is not None}
+    return columns | {name: array.ravel().tolist() for name, array in known.items()}
+
+
+def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
+    """The columns of an axis, with a cell for each of its values."""
+    if name == "weights":
+        return {name: list(range(len(axis)))}
+    if name != "optimizer":
+        return {name: axis}
+    fields = dict.fromkeys(field for optimizer in axis for field in optimizer._fields)
+    return {name: [type(optimizer).__name__ for optimizer in axis]} | {
+        field: [getattr(optimizer, field, np.nan) for optimizer in axis] for field in fields
+    }
