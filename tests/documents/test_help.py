@@ -7,7 +7,7 @@ import pytest
 import fastgd
 import fastgd.plots
 
-LONGEST = 100
+LONGEST = 150
 """Characters of a parameter in a signature; ArrayLike, taken apart by NumPy, has 300."""
 
 
