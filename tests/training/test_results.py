@@ -1,7 +1,7 @@
 """Run and Sweep: indexing, the best run, files, data frames."""
 
 import sys
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -19,13 +19,14 @@ def sweep(xor):
 
 
 def same(a, b):
-    """Every field, arrays by their bits."""
+    """Every field, arrays by their bits; but for the samples, which are not written to files."""
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     if isinstance(a, list | tuple):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, fastgd.Run | fastgd.Sweep):
-        return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+    if is_dataclass(a):
+        names = [f.name for f in fields(a) if f.name != "source"]
+        return type(a) is type(b) and all(same(getattr(a, n), getattr(b, n)) for n in names)
     if isinstance(a, Method):
         return same(a.given, b.given)
     if isinstance(a, dict):
@@ -127,6 +128,31 @@ def test_nan_is_never_the_best(sweep):
     assert replace(sweep, final_error=errors).best_index() == (1, 0)
     with pytest.raises(ValueError, match="every final error is NaN"):
         replace(sweep, final_error=np.full((2, 3), np.nan)).best()
+
+
+def test_the_best_is_that_of_the_held_out_samples(sweep):
+    errors = np.array([[np.nan, 0.5, 0.4], [0.3, np.inf, 0.6]])
+    measured = replace(sweep, final_validation_error=errors)
+    assert measured.best_index() == (1, 0)
+    assert measured.best().final_validation_error == 0.3
+    assert "; best final_validation_error 0.3)" in repr(measured)
+    lost = replace(sweep, final_validation_error=np.full((2, 3), np.nan))
+    assert repr(lost).endswith("; all NaN)")
+    with pytest.raises(ValueError, match="every final validation error is NaN"):
+        lost.best()
+
+
+def test_held_out_errors_are_in_the_table(sweep):
+    numbers = np.arange(6).reshape(2, 3)
+    measured = replace(sweep, final_validation_error=numbers / 4, best_iteration=numbers)
+    table = measured.columns()
+    assert list(table) == [
+        "hidden_size", "alpha", "final_error", "final_validation_error", "best_iteration",
+        "status", "iterations", "total_changes",
+    ]  # fmt: skip
+    assert table["final_validation_error"] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]
+    assert table["best_iteration"] == [0, 1, 2, 3, 4, 5]
+    assert measured[1, 0].best_iteration == 3
 
 
 def test_iteration_goes_over_all_runs(sweep):

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from fastgd.arguments.options import Method
+from fastgd.arguments.partition import Part, Partition
 from fastgd.engine.state import State
 from fastgd.training.assembly import run_of
 from fastgd.training.grid import PARTS, Grid
@@ -34,14 +37,32 @@ _BY_NETWORK = ("kept_weights", "kept_changes", "kept_path")
 _NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
 
 
-def run_at(sweep: Many, index: tuple[int, ...]) -> Run:
-    """One run, which has kept its weights."""
+def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
+    """One run: of what was kept, or trained again.
+
+    Raises
+    ------
+    ValueError
+        If no weights were kept, and it can't be trained again.
+    """
     grid = Grid(sweep.axes)
     number, row = grid.place(index)
     values = sweep.settings | grid.values(index)
+    method = method_at(sweep.method, values)
+    part = part_at(sweep.partition, values)
+    if part is not None and part.weight is not None:
+        method = method.at({"sample_weight": part.weight})
+    if sweep.kept_weights is None:
+        if sweep.source is None:
+            raise ValueError(
+                "a single run needs its weights, or the samples to train it again; this sweep was "
+                "made with keep_weights=False and comes from a file, which has neither"
+            )
+        run = sweep.source.train(sweep.networks[number].sizes[1:-1], method, part, values)
+        return _checked(run, sweep.final_error[index])
     return run_of(
         sweep.networks[number],
-        method_at(sweep.method, values),
+        method,
         alpha=values["alpha"],
         seed=values["seed"],
         recorded=sweep.recorded,
@@ -60,6 +81,26 @@ def run_at(sweep: Many, index: tuple[int, ...]) -> Run:
     )
 
 
+def _checked(run: Run, final_error: float) -> Run:
+    """Refuse another run than that of the sweep: samples are not copied."""
+    if not np.array_equal(run.final_error, final_error, equal_nan=True):
+        raise ValueError(
+            "a run is trained again from the samples as they were, but X, y or what else the sweep "
+            f"was given has changed: its final_error was {final_error}, got {run.final_error}"
+        )
+    return run
+
+
+def part_at(partition: Partition | None, values: Mapping[str, Any]) -> Part | None:
+    """The samples of a run with these values; None for all samples, each with the same weight."""
+    if partition is None:
+        return None
+    number = 0
+    for name, axis in partition.axes.items():
+        number = number * len(axis) + axis.index(values[name])
+    return partition.part(number)
+
+
 def part_of(sweep: Many, chosen: Selection) -> Many:
     """A sweep of what is selected, as if it had been made of these values alone."""
     axes, fixed = chosen.axes, chosen.fixed
@@ -67,6 +108,9 @@ def part_of(sweep: Many, chosen: Selection) -> Many:
     first = {name: axis[0] for name, axis in axes.items()} | fixed
     shared = {name: value for name, value in first.items() if name in ("alpha", "seed")}
     shared |= {name: value for name, value in fixed.items() if name in PARTS}
+    source = sweep.source
+    if source and "weights" in fixed:
+        source = replace(source, weights=fixed["weights"])
     found: dict[str, Any] = {}
     for name in _BY_RUN:
         array = getattr(sweep, name)
@@ -82,6 +126,7 @@ def part_of(sweep: Many, chosen: Selection) -> Many:
         method=method_at(sweep.method, first),
         summary=sweep.summary and Summary(*map(chosen.of, sweep.summary)),
         networks=tuple(sweep.networks[number] for number in networks),
+        source=source,
         states=sweep.states and tuple(_rows(sweep.states[number], runs) for number in networks),
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
+from fastgd.arguments.partition import Partition
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.training import storage
@@ -19,6 +20,7 @@ from fastgd.training.grid import Grid
 from fastgd.training.picking import MEASURED, part_of, run_at
 from fastgd.training.results import Run, Summary
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
+from fastgd.training.source import Source
 from fastgd.training.table import columns_of
 
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ class Sweep:
     ----------
     axes : dict of str to list
         The arguments that had several values, and these values: ``hidden_size``, options that
-        change the compiled code, ``alpha``, options that are numbers, ``seed``, ``weights``, in
-        this order. First weights are whole networks: tuples of weights, biases, normalization.
+        change the compiled code, ``group`` (labels), ``fold``, ``sample_weight`` (numbers of rows),
+        ``alpha``, options that are numbers, ``seed``, ``weights``, in this order. First weights are
+        whole networks: tuples of weights, biases, normalization.
     shape : tuple of int
         Lengths of the axes.
     errors : shape + (records,) array
@@ -53,6 +56,9 @@ class Sweep:
         What ``summary=`` asked for.
     validation_errors, final_validation_error, best_iteration : arrays or None
         As in :class:`Run`, with the axes in front.
+    partition : Partition or None
+        Which samples the runs of each group and fold were trained and measured on, and how much
+        each counted, if these are axes.
     """
 
     axes: dict[str, list[Any]]
@@ -73,6 +79,8 @@ class Sweep:
     final_validation_error: NDArray[np.float64] | None = field(repr=False, default=None)
     best_iteration: NDArray[np.int64] | None = field(repr=False, default=None)
     states: tuple[State, ...] | None = field(repr=False, default=None)
+    partition: Partition | None = field(repr=False, default=None)
+    source: Source | None = field(repr=False, default=None)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,20 +103,24 @@ class Sweep:
     def __repr__(self) -> str:
         """The axes and the best run."""
         axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items())
-        best = f"best final_error {np.nanmin(self.final_error):.6g}" if self._finite else "all NaN"
+        name, errors = self._ranked
+        best = "all NaN" if np.isnan(errors).all() else f"best {name} {np.nanmin(errors):.6g}"
         return f"Sweep({axes or 'one run'}; {best})"
 
     @property
-    def _finite(self) -> bool:
-        return not bool(np.isnan(self.final_error).all())
+    def _ranked(self) -> tuple[str, NDArray[np.float64]]:
+        """What decides which run is the best: its name, and the numbers."""
+        if self.final_validation_error is not None:
+            return "final_validation_error", self.final_validation_error
+        return "final_error", self.final_error
 
     def __len__(self) -> int:
         """Number of runs."""
         return self._grid.networks * self._grid.runs
 
     def __iter__(self) -> Iterator[Run]:
-        """All runs, the last axis fastest."""
-        return (self._run(index) for index in np.ndindex(*self.shape))
+        """All runs, the last axis fastest; with ``keep_weights=False`` each is trained again."""
+        return (run_at(self, index) for index in np.ndindex(*self.shape))
 
     @overload
     def __getitem__(self, index: slice | EllipsisType | Places) -> Sweep: ...
@@ -123,12 +135,16 @@ class Sweep:
         many bools as there are values, keeps it. Axes without an index are kept whole. Several
         lists select on their axes each by itself (as ``numpy.ix_`` does).
 
+        A run of a sweep made with ``keep_weights=False`` is trained again by itself, to the same
+        bits: that takes as long as :func:`fastgd.train`, and needs the samples as they were.
+
         Raises
         ------
         TypeError, IndexError
             If it is no such index, out of range, or leaves nothing.
         ValueError
-            If a run is asked for, and the sweep did not keep its weights.
+            If a run is asked for whose weights were not kept, and the sweep comes from a file or
+            its samples have changed.
 
         Examples
         --------
@@ -166,30 +182,29 @@ class Sweep:
 
     def _of(self, chosen: Selection) -> Run | Sweep:
         index = chosen.index
-        return part_of(self, chosen) if index is None else self._run(index)
-
-    def _run(self, index: tuple[int, ...]) -> Run:
-        if self.kept_weights is None:
-            raise ValueError(
-                "a single run needs its weights, and this sweep was made with keep_weights=False"
-            )
-        return run_at(self, index)
+        return part_of(self, chosen) if index is None else run_at(self, index)
 
     def best_index(self) -> tuple[int, ...]:
         """Index of the run with the smallest final error; a NaN never wins.
+
+        Where samples were held out, that is the smallest final error of theirs.
 
         Raises
         ------
         ValueError
             If every final error is NaN.
         """
-        if not self._finite:
-            raise ValueError("no run is the best: every final error is NaN")
-        flat = int(np.nanargmin(self.final_error))
+        name, errors = self._ranked
+        if np.isnan(errors).all():
+            raise ValueError(f"no run is the best: every {name.replace('_', ' ')} is NaN")
+        flat = int(np.nanargmin(errors))
         return tuple(int(i) for i in np.unravel_index(flat, self.shape)) if self.shape else ()
 
     def best(self) -> Run:
-        """The run with the smallest final error.
+        """The run with the smallest final error: that of :meth:`best_index`.
+
+        With ``keep_weights=False`` it is trained again, which takes what a call of
+        :func:`fastgd.train` takes.
 
         Examples
         --------
@@ -198,7 +213,7 @@ class Sweep:
         >>> fastgd.sweep(X, y, alpha=[0.1, 1, 10], iterations=10_000).best().alpha
         10.0
         """
-        return self._run(self.best_index())
+        return run_at(self, self.best_index())
 
     def columns(self) -> dict[str, list[Any]]:
         """A table with a row per run, as columns: axes, error, status, iterations, changes.

@@ -24,6 +24,7 @@ from fastgd.engine.summaries import STATUS, summarise
 from fastgd.training.grid import Grid
 from fastgd.training.results import Summary
 from fastgd.training.runs import Sweep
+from fastgd.training.source import Source
 
 
 def sweep(
@@ -62,7 +63,7 @@ def sweep(
         As in :func:`fastgd.train`; beside an axis of weights a list of as many.
     keep_weights : bool
         False keeps errors and the totals of direction changes only, so that a million runs fit into
-        memory.
+        memory. A run that is asked for is then trained again.
     threads : int, optional
         How many threads work on it; all that Numba has by default (``NUMBA_NUM_THREADS``).
 
@@ -172,7 +173,14 @@ def sweep(
         networks=tuple(plan.layout.network for plan in plans),
         kept_weights=tuple(part.weights for part in trained) if keep else None,
         kept_changes=tuple(part.changes for part in trained) if keep else None,
+        source=None if keep else _source(task, starts, seeds[0]),
     )
+
+
+def _source(task: Task, starts: list[Parts] | None, seed: int) -> Source:
+    """What a run is trained again from; an axis of first weights has its networks itself."""
+    start = starts[0] if starts else None
+    return Source(task.X, task.y, task.iterations, task.record_every, weights=start, seed=seed)
 
 
 def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
