@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from test_results import same
+from test_results import divided, measured_run, measured_sweep, same
 
 import fastgd
 from fastgd.optimizers import Adam, Momentum
@@ -27,10 +27,21 @@ def results():
         X, Y, hidden_size=[2, 3], optimizer=[Momentum(), Momentum(0.5)], seed=[1, 2], iterations=5,
         patience=[None, 3], keep_weights=False, alpha=[1, (0.5, 0.1)],
     )  # fmt: skip
-    return {"run": run, "sweep": sweep, "methods": methods}
+    parts = fastgd.sweep(X, Y, alpha=[1, 2], l2=[0, 0.1], seed=[1, 2], iterations=5)
+    return {
+        "run": measured_run(run, window=6, samples=4, best=True),
+        "sweep": measured_sweep(sweep),
+        "methods": methods,
+        "parts": divided(parts, **PARTS),
+    }
 
 
-@pytest.fixture(scope="module", params=["run", "sweep", "methods"])
+PARTS = {
+    "groups": ["b", "a"] * 6, "folds": 2, "sample_weight": np.arange(24.0).reshape(2, 12)
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["run", "sweep", "methods", "parts"])
 def saved(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("damaged") / "result.npz"
     result = results()[request.param]
@@ -146,6 +157,59 @@ def test_arrays_of_another_shape(saved):
                 assert refused_or_the_same(path, result), name
     finally:
         rewrite(path, whole)
+
+
+WRONG = {
+    "parts": {
+        "partition_rows": [(-1, -1), (-1, 12), (0, 10**9)],
+        "partition_held": [(-1, -1), (-1, 12)],
+        "partition_rows_starts": [(0, 1), (1, 0), (1, -1), (-1, 9)],
+        "partition_weights": [(-1, -1.0), (-1, np.nan), (-1, np.inf)],
+    },
+    "run": {
+        "state_signs_0": [(0, 2)],
+        "state_ended_0": [(0, -2)],
+        "state_outcome_0": [(0, -1), (0, 4)],
+    },
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in WRONG for name in WRONG[kind]])
+def test_numbers_that_lead_nowhere(tmp_path, kind, name):
+    """Row numbers, signs and endings are used as they are: one that can't be is noticed."""
+    path = tmp_path / "result.npz"
+    results()[kind].save(path)
+    whole = members(path)
+    for place, value in WRONG[kind][name]:
+        array = np.lib.format.read_array(io.BytesIO(whole[f"{name}.npy"]))
+        array.flat[place] = value
+        rewrite(path, whole | {f"{name}.npy": npy(array)})
+        with pytest.raises(ValueError, match=REFUSED):
+            fastgd.load(path)
+
+
+NO_AXES = [
+    {"group": ["a", 1]}, {"group": ["a", "c"]}, {"group": [None, "a"]},
+    {"group": [float("nan"), 1]}, {"fold": [0]}, {"fold": [False, True]},
+    {"sample_weight": [0, 2]}, {"alpha": [0, 1]},
+]  # fmt: skip
+NO_PARTS = [*NO_AXES, {"group": ["a", "a"]}, {"fold": [1, 0]}, {"fold": [0, 1, 2]}, {"fold": []}]
+
+
+@pytest.mark.parametrize(
+    ("whose", "axes"),
+    [("axes", axes) for axes in NO_AXES] + [("partition", axes) for axes in NO_PARTS],
+    ids=range(len(NO_AXES) + len(NO_PARTS)),
+)
+def test_axes_of_samples_that_are_none(tmp_path, whose, axes):
+    path = tmp_path / "result.npz"
+    results()["parts"].save(path)
+    whole = members(path)
+    header = json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))
+    header[whose] |= axes
+    rewrite(path, whole | {"fastgd.npy": npy(np.array(json.dumps(header)))})
+    with pytest.raises(ValueError, match=REFUSED):
+        fastgd.load(path)
 
 
 ODD = [None, True, -1, 0, 10**30, 0.5, float("nan"), "x", "", [], [[]], [1], ["x"], [None], {}]

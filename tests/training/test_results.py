@@ -8,6 +8,10 @@ import pytest
 
 import fastgd
 from fastgd.arguments.options import Method
+from fastgd.arguments.partition import check_partition
+from fastgd.engine.network import Network
+from fastgd.engine.state import State
+from fastgd.optimizers import Adam, GradientDescent, Momentum
 from fastgd.training import archive
 
 
@@ -46,6 +50,126 @@ def test_a_sweep_survives_a_file(sweep, tmp_path):
     loaded = fastgd.load(tmp_path / "sweep.npz")
     assert same(loaded, sweep)
     assert same(loaded[1, 2], sweep[1, 2])
+
+
+def state_of(runs, network, optimizer, window=0, samples=0, best=False):
+    """A state as a resume would find it, with numbers that are all different."""
+    p, numbers = network.parameters, np.random.RandomState(runs).random_sample
+    return State(
+        parameters=numbers((runs, p)),
+        steps=numbers((runs, optimizer.states, p)),
+        corrections=numbers((runs, len(optimizer.kept))),
+        signs=(numbers((runs, p)) > 0.5).astype(np.uint8),
+        changes=np.arange(runs * p).reshape(runs, p),
+        watch=numbers((runs, window)),
+        watch_counts=np.arange(runs * 2).reshape(runs, 2),
+        tau=numbers((runs, samples)),
+        best=numbers((runs, p * best)),
+        best_error=numbers(runs),
+        ended=np.arange(runs) - 1,
+        outcome=np.arange(runs) % 4,
+        final=numbers(runs),
+        validation_final=numbers(runs),
+    )
+
+
+def measured_run(run, **state):
+    """With held-out errors and a state."""
+    sizes = (len(run.weights[0]), *run.hidden_size, run.weights[-1].shape[1])
+    network = Network(sizes, bool(run.biases), bool(run.normalization))
+    optimizer = run.options.get("optimizer", GradientDescent())
+    return replace(
+        run,
+        validation_errors=run.errors / 3,
+        final_validation_error=run.final_error / 3,
+        best_iteration=7,
+        state=state_of(1, network, optimizer, **state),
+    )
+
+
+def measured_sweep(sweep, **state):
+    """With held-out errors, recorded weights and states."""
+    runs, records = sweep._grid.runs, len(sweep.recorded)
+    optimizers = [sweep[i].options.get("optimizer", GradientDescent()) for i in _firsts(sweep)]
+    return replace(
+        sweep,
+        validation_errors=sweep.errors / 3,
+        final_validation_error=sweep.final_error / 3,
+        best_iteration=sweep.iterations // 2,
+        kept_path=tuple(
+            np.random.RandomState(n).random_sample((runs, records, network.parameters))
+            for n, network in enumerate(sweep.networks)
+        ),
+        states=tuple(
+            state_of(runs, network, optimizer, **state)
+            for network, optimizer in zip(sweep.networks, optimizers, strict=True)
+        ),
+    )
+
+
+def _firsts(sweep):
+    """The index of the first run of each network."""
+    return list(np.ndindex(*sweep.shape))[:: sweep._grid.runs]
+
+
+def divided(sweep, **parts):
+    """As if its fastest axes had been those of samples: (2 groups) x (3 folds) x (2 weightings)."""
+    partition = check_partition(np.zeros((12, 3)), np.zeros((12, 1)), **parts)
+    axes = dict(sweep.axes)
+    names = [name for name in axes if name in ("alpha", "l2", "seed")]
+    assert [len(axes.pop(name)) for name in names] == [len(a) for a in partition.axes.values()]
+    return replace(sweep, axes=axes | partition.axes, partition=partition)
+
+
+PARTS = {
+    "groups": ["b", "a"] * 6, "folds": 3, "sample_weight": np.arange(24.0).reshape(2, 12)
+}  # fmt: skip
+
+
+@pytest.fixture
+def parts(xor):
+    axes = {"hidden_size": [2, 3], "alpha": [1, 2], "l2": [0, 0.1, 0.2], "seed": [1, 2]}
+    sweep = fastgd.sweep(*xor, **axes, iterations=10, record_every=5, threads=1)
+    return divided(measured_sweep(sweep), **PARTS)
+
+
+@pytest.mark.parametrize("more", [{}, {"window": 6, "samples": 4, "best": True}])
+def test_all_that_was_measured_survives_a_file(xor, tmp_path, more):
+    settings = {"iterations": 30, "record_every": 9, "bias": True, "optimizer": Adam()}
+    run = measured_run(fastgd.train(*xor, **settings, record_weights=True), **more)
+    sweep = fastgd.sweep(*xor, **settings | {"optimizer": [Adam(), Momentum()]}, alpha=[1, 2])
+    for result in (run, measured_sweep(sweep, **more)):
+        result.save(tmp_path / "result.npz")
+        assert same(fastgd.load(tmp_path / "result.npz"), result)
+
+
+def test_parts_survive_a_file(parts, tmp_path):
+    for sweep in (parts, parts[1:, 1], parts[:, :, 1, 1:][:, 0], parts[:, [1, 0, 1]]):
+        sweep.save(tmp_path / "parts.npz")
+        loaded = fastgd.load(tmp_path / "parts.npz")
+        assert same(loaded, sweep)
+        assert all(map(same, loaded, sweep))
+
+
+LABELS = [[True, False] * 6, [2, 10**20] * 6, [0.5, -0.0] * 6, ["1", "x\ud800"] * 6]
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=["bools", "ints", "floats", "strings"])
+def test_labels_of_groups_survive_a_file(xor, tmp_path, labels):
+    sweep = divided(fastgd.sweep(*xor, seed=[1, 2], iterations=3), groups=labels)
+    sweep.save(tmp_path / "groups.npz")
+    assert same(fastgd.load(tmp_path / "groups.npz"), sweep)
+    assert sweep.columns()["group"] == sweep.axes["group"] == sorted(set(labels))
+
+
+def test_a_run_of_a_part_has_its_own_weights(parts):
+    rows = np.arange(12)[1::2]  # of group a, of which the second fold holds out two
+    run = parts[0, 0, 1, 1]
+    left = np.delete(rows, [2, 3])
+    assert run.options["sample_weight"].tolist() == PARTS["sample_weight"][1][left].tolist()
+    assert same(run, parts.sel(hidden_size=2, group="a", fold=1, sample_weight=1))
+    assert same(run, parts[:, 0].sel(sample_weight=1)[0, 1])
+    assert parts[0, 0].settings["group"] == "a"
 
 
 def test_other_sweeps_survive_a_file(xor, tmp_path):

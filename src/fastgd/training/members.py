@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,20 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.values import LARGEST
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.training.archive import Arrays
+
+Facts = dict[str, Any]
+Kind = TypeVar("Kind", bound=type[Any])
+
+KINDS: dict[str, Any] = {}
+"""The classes that files name."""
+
+STATISTICS = ("scale", "shift", "mean", "variance")
+
+
+def saved(kind: Kind) -> Kind:
+    """Make a class known: files name it, and reading one makes it."""
+    KINDS[kind.__name__] = kind
+    return kind
 
 
 def put(arrays: Arrays, name: str, layers: Sequence[NDArray[Any]]) -> None:

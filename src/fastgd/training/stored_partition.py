@@ -1,0 +1,65 @@
+"""The parts of a table among the facts and arrays of a file, and back."""
+
+from collections.abc import Sequence
+from math import isnan, prod
+from typing import Any
+
+import numpy as np
+
+from fastgd.arguments.partition import Partition, Rows
+from fastgd.training.archive import Arrays
+from fastgd.training.grid import PARTS
+from fastgd.training.members import Facts, array_of, need
+
+
+def put_partition(arrays: Arrays, partition: Partition | None) -> Facts | None:
+    """Add the rows and weights; the axes are facts."""
+    if partition is None:
+        return None
+    for name, rows in (("rows", partition.rows), ("held", partition.held)):
+        if rows is not None:
+            arrays |= {f"partition_{name}": rows.values, f"partition_{name}_starts": rows.starts}
+    if partition.weights is not None:
+        arrays["partition_weights"] = partition.weights
+    return partition.axes
+
+
+def take_partition(arrays: Arrays, axes: Facts | None) -> Partition | None:
+    """The parts, checked."""
+    if axes is None:
+        return None
+    found = {name: check_part_axis(name, axis) for name, axis in axes.items()}
+    need(bool(found) and list(found) == [name for name in PARTS if name in found])
+    for name, axis in found.items():
+        need(len(set(axis)) == len(axis) and (name == "group" or axis == list(range(len(axis)))))
+    parts = prod(len(axis) for name, axis in found.items() if name != "sample_weight")
+    weights = None
+    if "partition_weights" in arrays:
+        weights = arrays["partition_weights"]
+        count = len(found.get("sample_weight", [0]))
+        need(weights.dtype == np.float64 and weights.ndim == 2 and len(weights) == count)
+        need(bool((np.isfinite(weights) & (weights >= 0)).all()))
+    need("sample_weight" not in found or weights is not None)
+    samples = None if weights is None else weights.shape[1]
+    held = _rows(arrays, "held", parts, samples) if "partition_held" in arrays else None
+    need((held is not None) == ("fold" in found))
+    return Partition(found, _rows(arrays, "rows", parts, samples), held, weights)
+
+
+def check_part_axis(name: str, axis: Sequence[Any]) -> list[Any]:
+    """The values on an axis of samples: labels of groups, or numbers of folds and weightings."""
+    values = list(axis)
+    need(bool(values))
+    if name != "group":
+        need(name in PARTS and all(type(value) is int for value in values))
+    elif not all(isinstance(value, str) for value in values):
+        need(all(isinstance(value, (bool, int, float)) and not isnan(value) for value in values))
+    return values
+
+
+def _rows(arrays: Arrays, name: str, parts: int, samples: int | None) -> Rows:
+    starts = array_of(arrays, f"partition_{name}_starts", "i", (parts + 1,))
+    values = array_of(arrays, f"partition_{name}", "i", (int(starts[-1]),))
+    need(starts[0] == 0 and bool((np.diff(starts) > 0).all()))
+    need(values.min() >= 0 and (samples is None or values.max() < samples))
+    return Rows(values, starts)

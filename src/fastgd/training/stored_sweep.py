@@ -1,0 +1,208 @@
+"""A :class:`Sweep` as the parts of a file, and back."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from fastgd.arguments.data import Parts
+from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.kinds import field_kind
+from fastgd.arguments.partition import Partition
+from fastgd.arguments.start import check_alphas, check_hidden_size
+from fastgd.arguments.values import (
+    LARGEST,
+    check_count,
+    check_counts,
+    check_flag,
+    check_seed,
+    check_seeds,
+)
+from fastgd.engine.network import Network
+from fastgd.engine.summaries import STATUS
+from fastgd.optimizers import Optimizer
+from fastgd.training.archive import Arrays
+from fastgd.training.grid import PARTS, Grid
+from fastgd.training.members import (
+    KINDS,
+    STATISTICS,
+    Facts,
+    array_of,
+    method_of,
+    need,
+    optimizer_of,
+    plain,
+    put,
+    take,
+)
+from fastgd.training.stored_partition import check_part_axis, put_partition, take_partition
+from fastgd.training.stored_state import put_state, take_state
+
+_SUMMARY = ("smallest_error", "smallest_iteration", "tail_mean", "error_sum", "inverse_sum")
+
+_ARRAYS = {
+    "errors": "f", "final_error": "f", "status": "U", "iterations": "i", "total_changes": "i"
+}  # fmt: skip
+_MAYBE = {"validation_errors": "f", "final_validation_error": "f", "best_iteration": "i"}
+_KEPT = ("kept_weights", "kept_changes", "kept_path")
+
+
+def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
+    """A Sweep as facts that JSON can hold, and arrays."""
+    arrays: Arrays = {name: getattr(sweep, name) for name in (*_ARRAYS, "recorded")}
+    for name in _MAYBE:
+        if getattr(sweep, name) is not None:
+            arrays[name] = getattr(sweep, name)
+    for name in _KEPT:
+        put(arrays, name, getattr(sweep, name) or ())
+    for number, state in enumerate(sweep.states or ()):
+        put_state(arrays, number, state)
+    for i, start in enumerate(sweep.axes.get("weights", ())):
+        put(arrays, f"first_weights_{i}", start.weights)
+        put(arrays, f"first_biases_{i}", start.biases)
+        for name, kind in zip(STATISTICS, zip(*start.normalization, strict=True), strict=False):
+            put(arrays, f"first_{name}_{i}", kind)
+    for name, values in sweep.summary._asdict().items() if sweep.summary else ():
+        arrays[f"summary_{name}"] = values
+    axes = {
+        name: len(values) if name == "weights" else plain(values, arrays)
+        for name, values in sweep.axes.items()
+    }
+    return {
+        "axes": axes,
+        "settings": sweep.settings,
+        "options": plain(sweep.method.given, arrays),
+        "networks": [(n.sizes, n.bias, n.batch_norm) for n in sweep.networks],
+        "kept": sweep.kept_weights is not None,
+        "partition": put_partition(arrays, sweep.partition),
+    }, arrays
+
+
+def put_together(facts: Facts, arrays: Arrays) -> Facts:
+    """The fields of a Sweep, checked."""
+    # Files of the first version have the sizes of networks without biases.
+    first = ((sizes, False, False) for sizes in facts.get("sizes", ()))
+    networks = tuple(
+        Network(tuple(check_counts("sizes", sizes)), check_flag("bias", b), check_flag("norm", n))
+        for sizes, b, n in facts.get("networks", first)
+    )
+    layers = networks[0].layers
+    method = method_of(facts.get("options", {}), arrays)
+    partition = take_partition(arrays, facts.get("partition"))
+    axes = {
+        name: _axis(name, values, networks[0], method.optimizer, arrays, partition)
+        for name, values in facts["axes"].items()
+    }
+    grid, records = Grid(axes), len(arrays["recorded"])
+    need(grid.networks == len(networks))
+    shapes = dict.fromkeys(_ARRAYS, grid.shape) | {"errors": (*grid.shape, records)}
+    found: dict[str, Any] = {
+        name: array_of(arrays, name, kind, shapes[name]) for name, kind in _ARRAYS.items()
+    }
+    shapes |= dict.fromkeys(_MAYBE, grid.shape) | {"validation_errors": (*grid.shape, records)}
+    found |= {
+        name: array_of(arrays, name, kind, shapes[name]) if name in arrays else None
+        for name, kind in _MAYBE.items()
+    }
+    need(set(np.unique(found["status"])) <= set(STATUS))
+    summary = None
+    if f"summary_{_SUMMARY[0]}" in arrays:
+        each = (array_of(arrays, f"summary_{name}", "fi", grid.shape) for name in _SUMMARY)
+        summary = KINDS["Summary"](*each)
+
+    is_kept = check_flag("kept", facts["kept"])
+    rows = [(grid.runs, network.parameters) for network in networks]
+    points = [(grid.runs, records, network.parameters) for network in networks]
+    states = tuple(
+        take_state(arrays, n, grid.runs, network, _optimizer(grid, n, method.optimizer))
+        for n, network in enumerate(networks)
+    )
+    need(len({state is None for state in states}) == 1)
+    settings = {
+        name: _setting(name, value, layers, partition) for name, value in facts["settings"].items()
+    }
+    need({"alpha", "seed"} <= settings.keys())
+    need(not partition or partition.axes.keys() <= axes.keys() | settings.keys())
+    return {
+        "axes": axes,
+        "settings": settings,
+        "method": method,
+        **found,
+        "recorded": array_of(arrays, "recorded", "i", (records,)),
+        "summary": summary,
+        "networks": networks,
+        "kept_weights": take(arrays, "kept_weights", "f", rows) if is_kept else None,
+        "kept_changes": take(arrays, "kept_changes", "i", rows) if is_kept else None,
+        "kept_path": take(arrays, "kept_path", "f", points) if "kept_path_0" in arrays else None,
+        "states": None if states[0] is None else states,
+        "partition": partition,
+    }
+
+
+def _optimizer(grid: Grid, number: int, shared: Optimizer) -> Optimizer:
+    """The optimizer of a network, which may be on an axis."""
+    names, shape = list(grid.axes)[: grid.cut], grid.shape[: grid.cut]
+    if "optimizer" not in names:
+        return shared
+    place = np.unravel_index(number, shape)[names.index("optimizer")]
+    optimizer: Optimizer = grid.axes["optimizer"][place]
+    return optimizer
+
+
+def _setting(name: str, value: Any, layers: int, partition: Partition | None) -> Any:
+    """What all runs share, or where a part of a sweep is."""
+    if name == "alpha":
+        check_alphas([value], layers)
+        return value
+    if name == "seed":
+        return None if value is None else check_seed(value)
+    return _parts(name, [value], partition)[0]
+
+
+def _parts(name: str, axis: Sequence[Any], partition: Partition | None) -> list[Any]:
+    """Values on an axis of samples."""
+    values = check_part_axis(name, axis)
+    need(partition is not None and set(values) <= set(partition.axes[name]))
+    return values
+
+
+def _axis(
+    name: str,
+    values: Any,
+    network: Network,
+    optimizer: Optimizer,
+    arrays: Arrays,
+    partition: Partition | None,
+) -> list[Any]:
+    """The values on an axis."""
+    if name == "weights":
+        return [_start(i, network, arrays) for i in range(check_count(name, values))]
+    axis = list(values)
+    need(len(axis) > 0)
+    if name in PARTS:
+        return _parts(name, axis, partition)
+    if name == "hidden_size":
+        return list(map(check_hidden_size, axis))
+    if name == "alpha":
+        check_alphas(axis, network.layers)
+        return axis
+    if name == "seed":
+        return axis if axis == [None] else check_seeds(axis)
+    if name == "optimizer":
+        axis = [optimizer_of(*pair) for pair in axis]
+    kind = DECLARED[name].kind if name in DECLARED else field_kind(optimizer, name)
+    return kind.check_axis(name, axis, LARGEST)
+
+
+def _start(i: int, network: Network, arrays: Arrays) -> Parts:
+    """One network of an axis of first weights."""
+    units = [(count,) for count in network.sizes[1:]]
+    has = [f"first_{name}_{i}_0" in arrays for name in ("biases", "scale")]
+    biases, hidden = units[: has[0] * len(units)], units[: has[1] * (len(units) - 1)]
+    statistics = [take(arrays, f"first_{name}_{i}", "f", hidden) for name in STATISTICS]
+    return Parts(
+        take(arrays, f"first_weights_{i}", "f", list(pairwise(network.sizes))),
+        take(arrays, f"first_biases_{i}", "f", biases),
+        tuple(zip(*statistics, strict=True)),
+    )
