@@ -310,10 +310,11 @@ class Options(LossOptions, total=False):
         int | None,
         Option(
             None,
-            Count(none="by itself"),
+            Count(none="auto"),
             "Iterations from one look at the watched error to the next; at least 1. By itself it "
             "is looked at as the notes say.",
-            "Look at the watched error every N iterations",
+            "Look at the watched error every N iterations (auto: each one, or each epoch, with "
+            "--patience, --tolerance or --summary, else with the records)",
             "Early end",
             feature="watch",
         ),

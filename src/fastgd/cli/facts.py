@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgd import Run
 from fastgd.cli.samples import Samples
 from fastgd.optimizers import ALL
 
@@ -28,6 +29,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | range):
         return [plain(part) for part in value]
     return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def run_facts(run: Run) -> dict[str, Any]:
+    """All of a run but what only going on with it needs."""
+    return {name: value for name, value in vars(run).items() if name != "state"}
 
 
 def samples_facts(samples: Samples) -> dict[str, Any]:

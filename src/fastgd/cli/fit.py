@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from fastgd import Run, Sweep
 from fastgd.arguments.wording import many
@@ -11,7 +11,8 @@ from fastgd.cli.files import check_output
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.notes import note_unreached
 from fastgd.cli.refusal import refusing
-from fastgd.cli.samples import Samples, names_text, read_samples
+from fastgd.cli.samples import Samples, names_text
+from fastgd.cli.splits import Given, Split
 from fastgd.cli.tables import print_plain
 
 if TYPE_CHECKING:
@@ -20,11 +21,20 @@ if TYPE_CHECKING:
 T = TypeVar("T", Run, Sweep)
 
 
+class Fitted(NamedTuple, Generic[T]):
+    """What the file holds, how its rows were parted, and what came of it."""
+
+    samples: Samples
+    given: Given
+    done: Timed[T]
+
+
 class Asked(NamedTuple):
     """What the user typed: samples to learn, how, and where to write what came of it."""
 
     file: Path
     targets: list[str]
+    split: Split
     settings: dict[str, Any]
     out: Path | None
     progress: bool
@@ -32,34 +42,36 @@ class Asked(NamedTuple):
 
 def fit(
     call: Callable[..., T], asked: Asked, writers: Mapping[str, Callable[[T, Path], None]]
-) -> tuple[Samples, Timed[T]]:
+) -> Fitted[T]:
     """Read, train and write what the file's ending says: there is a writer for each."""
-    settings = asked.settings
+    read = [asked.file, *filter(None, [asked.split.validation])]
     with refusing():
-        check_output(asked.out, "the file of a result", tuple(writers), read=(asked.file,))
-        samples = read_samples(asked.file, asked.targets)
+        check_output(asked.out, "the file of a result", tuple(writers), read=tuple(read))
+        samples, given = asked.split.read(asked.file, asked.targets)
+        settings = asked.settings | given.arguments
 
         def warm_up() -> None:
             # What is refused here is refused by the work, too, which needs more memory and says it.
             with suppress(TypeError, ValueError):
                 few = settings | {"iterations": min(1, settings["iterations"])}
-                call(samples.X, samples.y, **few)
+                call(given.X, given.y, **few)
 
-        done = timed(
-            warm_up, lambda: call(samples.X, samples.y, **settings, progress=asked.progress)
-        )
+        done = timed(warm_up, lambda: call(given.X, given.y, **settings, progress=asked.progress))
         if asked.out:
             writers[asked.out.suffix.lower()](done.result, asked.out)
-    return samples, done
+    return Fitted(samples, given, done)
 
 
-def show_samples(console: "Console", file: Path, samples: Samples, outputs: set[str]) -> None:
-    """Say what the file holds, and what is to be said of that."""
+def show_samples(console: "Console", file: Path, fitted: Fitted[Any], outputs: set[str]) -> None:
+    """Say what the file holds, how its rows were parted, and what is to be said of that."""
+    samples = fitted.samples
     print_plain(
         console,
         f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
         f"({names_text(samples.inputs)}), target {names_text(samples.targets)}",
     )
+    for note in fitted.given.notes:
+        print_plain(console, note)
     note_unreached(console, samples, outputs)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import fastgd
 from fastgd import Race, plots
 from fastgd.arguments.wording import error_text, joined, many, value_text
-from fastgd.cli.facts import print_json, samples_facts
+from fastgd.cli.facts import print_json, run_facts, samples_facts
 from fastgd.cli.files import check_picture
 from fastgd.cli.job import Job, timed
 from fastgd.cli.methods import read_entry, read_method, takes_method
@@ -123,7 +123,7 @@ def show(
             curves, _ = plots.race(found, found.surface(**window))
             write_picture(curves, out)
     if as_json:
-        ranked = {name: vars(found.runs[name]) for name in found.ranking()}
+        ranked = {name: run_facts(found.runs[name]) for name in found.ranking()}
         print_json(samples_facts(problem.samples) | {"runs": ranked, "seconds": done.seconds})
         return
     console = open_console()

@@ -1,8 +1,10 @@
 """The best runs of a sweep and its groups, as facts and as tables, however many axes it has."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd import Sweep
 from fastgd.arguments.wording import (
@@ -24,48 +26,97 @@ ENDINGS = ("converged", "stalled", "diverged")
 BEST = 10
 """Best runs of a sweep that are shown."""
 
+GROUPS = 20
+"""Groups of rows, each with its best setting, that are shown."""
+
 STATISTICS = ("mean", "median", "best")
 
 SHORT = {"hidden_size": "hidden"}
-NAMES = ("optimizer", "activation", "output", "loss", "bias", "batch_norm", "hidden_size")
+NAMES = (
+    "optimizer", "activation", "output", "loss", "bias", "batch_norm", "hidden_size", "group"
+)  # fmt: skip
 """Axes whose values are no numbers."""
+
+REPEATED = ("group", "fold", "seed")
+"""Axes that a setting is judged over."""
+
+
+def ranking_error(result: Sweep) -> NDArray[np.float64]:
+    """The final errors that rank: the held-out ones, where there are any."""
+    held = result.final_validation_error
+    return result.final_error if held is None else held
 
 
 def best_runs(result: Sweep) -> list[dict[str, Any]]:
-    """The runs with the smallest final errors, the best one first."""
-    order = np.argsort(result.final_error, axis=None, kind="stable")[:BEST]  # NaN comes last
-    return [
-        _place(result, index)
-        | {
-            "final_error": result.final_error[index],
-            "direction_changes": result.total_changes[index],
-            "status": result.status[index],
-            "iterations": result.iterations[index],
-        }
-        for index in zip(*np.unravel_index(order, result.shape), strict=True)
-    ]
+    """The settings with the smallest final errors, the best one first: the mean over the folds.
+
+    Groups of rows have networks of their own, which don't compete: of each group it is the best
+    setting, in the order of the groups.
+    """
+    names = [name for name in result.axes if name != "fold"]
+    errors = ranking_error(result)
+    if "fold" in result.axes:
+        errors = errors.mean(axis=list(result.axes).index("fold"))
+    if _several(result, "group"):
+        numbers = np.where(np.isnan(errors), np.inf, errors)
+        each, places = (
+            np.moveaxis(array, names.index("group"), 0).reshape(len(result.axes["group"]), -1)
+            for array in (numbers, np.arange(errors.size).reshape(errors.shape))
+        )
+        chosen = places[np.arange(len(each)), each.argmin(axis=1)]
+    else:
+        chosen = np.argsort(errors, axis=None, kind="stable")[:BEST]  # NaN comes last
+    found = np.transpose(np.unravel_index(chosen, errors.shape))
+    return [_facts(result, dict(zip(names, map(int, index), strict=True))) for index in found]
 
 
-def groups(result: Sweep) -> list[dict[str, Any]]:
-    """Mean, median and best final error over the seeds, the last axis, for each combination."""
+def _facts(result: Sweep, at: dict[str, int]) -> dict[str, Any]:
+    """What came of a setting: of its run, or on the mean of its folds."""
+    index = tuple(at.get(name, slice(None)) for name in result.axes)
+    facts = {name: result.axes[name][i] for name, i in at.items()}
+    arrays = {"final_error": result.final_error, "direction_changes": result.total_changes}
+    if result.final_validation_error is not None:
+        arrays["final_validation_error"] = result.final_validation_error
+    if result.best_iteration is not None:
+        arrays["best_iteration"] = result.best_iteration
+    arrays["iterations"] = result.iterations
+    if "fold" not in result.axes:
+        facts |= {name: array[index].item() for name, array in arrays.items()}
+        return facts | {"status": str(result.status[index])}
+    facts |= {name: float(array[index].mean()) for name, array in arrays.items()}
+    with np.errstate(invalid="ignore"):  # some may be infinite
+        facts["spread"] = float(ranking_error(result)[index].std())
+    found, counts = np.unique(result.status[index], return_counts=True)
+    several = (f"{count} {status}" for status, count in zip(found, counts, strict=True))
+    return facts | {"status": str(found[0]) if len(found) == 1 else ", ".join(several)}
+
+
+def _several(result: Sweep, name: str) -> bool:
+    return len(result.axes.get(name, ())) > 1
+
+
+def statistics_of(result: Sweep) -> list[dict[str, Any]]:
+    """Mean, median and best final error over groups, folds and seeds, for each setting."""
+    places = list(enumerate(result.axes))
+    apart = [i for i, name in places if name not in REPEATED]
+    over = [i for i, name in places if name in REPEATED]
+    axes = {name: axis for name, axis in result.axes.items() if name not in REPEATED}
+    shape = [len(axis) for axis in axes.values()]
+    all_errors = ranking_error(result).transpose(*apart, *over).reshape(*shape, -1)
+    all_status = result.status.transpose(*apart, *over).reshape(*shape, -1)
     found = []
-    for index in np.ndindex(result.shape[:-1]):
-        errors, status = result.final_error[index], result.status[index]
+    for index in np.ndindex(*shape):
+        errors, status = all_errors[index], all_status[index]
         numbers = errors[np.isfinite(errors)]
         statistics = [
             float(f(numbers)) if len(numbers) else None for f in (np.mean, np.median, np.min)
         ]
         found.append(
-            _place(result, index)
-            | dict(zip(("mean", "median", "best"), statistics, strict=True))
+            {name: axis[i] for (name, axis), i in zip(axes.items(), index, strict=True)}
+            | dict(zip(STATISTICS, statistics, strict=True))
             | {name: int((status == name).sum()) for name in ENDINGS}
         )
     return found
-
-
-def _place(result: Sweep, index: tuple[int, ...]) -> dict[str, Any]:
-    """The values on the axes, of which there may be more than indices."""
-    return {name: axis[i] for (name, axis), i in zip(result.axes.items(), index, strict=False)}
 
 
 def show_axes(console: "Console", result: Sweep) -> None:
@@ -81,26 +132,53 @@ def show_axes(console: "Console", result: Sweep) -> None:
 
 
 def show_best(console: "Console", result: Sweep) -> None:
-    """Print a table of the best runs."""
-    runs = best_runs(result)
+    """Print a table of the best runs, or of the best one of each group."""
+    found = best_runs(result)
+    grouped = _several(result, "group")
+    runs = found[:GROUPS] if grouped else found
+    columns = [*_measured(result)]
     # The iterations of a run that is finished are no news.
-    ended = any(run["status"] != "finished" for run in runs)
-    rows: Rows = [
-        (
-            error_text(run["final_error"]),
-            f"{run['direction_changes']:,}",
-            run["status"],
-            *([f"{run['iterations']:,}"] if ended else []),
-        )
-        for run in runs
-    ]
-    after = [">final error", ">direction\nchanges", "<status", *([">iterations"] if ended else [])]
-    _print_placed(console, result, runs, after, rows, ranked=True)
+    if any(run["status"] != "finished" for run in runs):
+        columns.append(Column(">iterations", "iterations", "{:,.0f}".format))
+    if result.best_iteration is not None:
+        columns.append(Column(">best at\niteration", "best_iteration", "{:,.0f}".format))
+    if _several(result, "fold"):
+        folds = axis_text("fold", len(result.axes["fold"]))
+        whose = "of each group" if grouped else "settings"
+        console.print(f"Best {whose}: mean over {folds}, \N{PLUS-MINUS SIGN} their spread\n")
+    elif grouped:
+        console.print("Best of each group\n")
+    rows: Rows = [tuple(column.text(run[column.name]) for column in columns) for run in runs]
+    after = [column.heading for column in columns]
+    _print_placed(console, result, runs, after, rows, ranked=not grouped)
+    if len(found) > len(runs):
+        more = many(len(found) - len(runs), "group")
+        console.print(f"... and {more} more: --out FILE.csv or --json have all\n")
+
+
+class Column(NamedTuple):
+    """A column of the table of the best runs."""
+
+    heading: str
+    name: str
+    text: Callable[[Any], str]
+
+
+def _measured(result: Sweep) -> Iterator[Column]:
+    if result.final_validation_error is None:
+        yield Column(">final error", "final_error", error_text)
+    else:
+        yield Column(">held-out\nerror", "final_validation_error", "{:.6g}".format)
+        if "fold" in result.axes:
+            yield Column(">\N{PLUS-MINUS SIGN}", "spread", "{:.3g}".format)
+        yield Column(">training\nerror", "final_error", "{:.6g}".format)
+    yield Column(">direction\nchanges", "direction_changes", "{:,.0f}".format)
+    yield Column("<status", "status", str)
 
 
 def show_groups(console: "Console", result: Sweep) -> None:
-    """Print a table of the errors over the seeds, for each combination of the other values."""
-    found = groups(result)
+    """Print a table of the errors over groups, folds and seeds, for each other setting."""
+    found = statistics_of(result)
     names = [name for name in ENDINGS if name in result.status or name == "diverged"]
     rows: Rows = [
         (
@@ -109,7 +187,11 @@ def show_groups(console: "Console", result: Sweep) -> None:
         )
         for group in found
     ]
-    console.print("Final errors over the seeds\n")
+    over = [axis_text(name, len(result.axes[name])) for name in REPEATED if _several(result, name)]
+    which = "Final" if result.final_validation_error is None else "Held-out"
+    only_seeds = over in ([], [axis_text("seed", len(result.axes["seed"]))])
+    repeated = "the seeds" if only_seeds else " x ".join(over)
+    console.print(f"{which} errors over {repeated}\n")
     after = [*(f">{name}" for name in (*STATISTICS, *names))]
     _print_placed(console, result, found, after, rows)
 

@@ -1,7 +1,11 @@
 """What the user asked for can't be done: said in one line, without a traceback."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from fastgd.arguments.declarations import DECLARED
+from fastgd.optimizers import ALL
 
 
 class RefusedError(Exception):
@@ -15,6 +19,45 @@ class RefusedError(Exception):
 _TYPED = {"keep_weights=False": "--out FILE.csv, or no --out,"}
 """What is typed for an argument that the library speaks of."""
 
+_OPTIONS = {
+    *DECLARED,
+    *(field for kind in ALL for field in kind._fields),
+    *("hidden_size", "alpha", "iterations", "record_every", "record_weights", "seed", "threads"),
+    *("resume", "validation", "folds", "groups"),
+}
+_FIRST = re.compile(r"^\w+(?= )")
+_QUOTES = "'\""
+_VALUE = re.compile(r"\b([a-z_]+)=(True\b|'[^']*'|\"[^\"]*\"|[\w.]+)")
+_SPACED = re.compile(r"(?<![\w'\"./-])[a-z]+(?:_[a-z]+)+(?![\w'\"./])")
+
+
+def in_typed_words(message: str) -> str:
+    """A message of the library with the names of options as they are typed.
+
+    Examples
+    --------
+    >>> in_typed_words("alpha must be above 0 with optimizer='adam' and batch_norm=True")
+    '--alpha must be above 0 with --optimizer adam and --batch-norm'
+    """
+    for argument, typed in _TYPED.items():
+        message = message.replace(argument, typed)
+    first = _FIRST.match(message)
+    if first and first[0] in _OPTIONS:
+        message = _flag(first[0]) + message[first.end() :]
+    message = _VALUE.sub(_with_value, message)
+    return _SPACED.sub(lambda found: _flag(found[0]) if found[0] in _OPTIONS else found[0], message)
+
+
+def _with_value(found: re.Match[str]) -> str:
+    name, value = found.groups()
+    if name not in _OPTIONS:
+        return found[0]
+    return _flag(name) if value == "True" else f"{_flag(name)} {value.strip(_QUOTES)}"
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
 
 @contextmanager
 def refusing() -> Iterator[None]:
@@ -22,10 +65,7 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except (ImportError, TypeError, ValueError) as error:
-        message = str(error)
-        for argument, typed in _TYPED.items():
-            message = message.replace(argument, typed)
-        raise RefusedError(message) from error
+        raise RefusedError(in_typed_words(str(error))) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise RefusedError(f"{where}{error.strerror}") from error

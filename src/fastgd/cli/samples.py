@@ -3,6 +3,7 @@
 import codecs
 import csv
 import os
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,9 @@ NAME = 40
 """Characters of a name that are shown at most."""
 
 
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
+
+
 @dataclass(frozen=True, eq=False)
 class Samples:
     """A CSV file, split into inputs and targets.
@@ -43,16 +48,21 @@ class Samples:
     inputs, targets : list of str
         Names of the columns.
     X, y : (samples, columns) arrays
+    labels : (samples,) array or None
+        The column that tells groups apart: whole numbers if all are written as such, else texts.
     """
 
     inputs: list[str]
     targets: list[str]
     X: NDArray[np.float64]
     y: NDArray[np.float64]
+    labels: NDArray[Any] | None = None
 
 
-def read_samples(path: Path, targets: Sequence[str]) -> Samples:
+def read_samples(path: Path, targets: Sequence[str], groups: str | None = None) -> Samples:
     r"""Read a CSV file with a header line: comma, semicolon or tab, UTF-8, numbers only.
+
+    ``groups`` is a column of labels, which may be no numbers; it is no input.
 
     Raises
     ------
@@ -69,26 +79,59 @@ def read_samples(path: Path, targets: Sequence[str]) -> Samples:
     ...     read_samples(Path(file.name), ["y"]).X.tolist()
     [[0.0], [1.0]]
     """
-    names, table = _read_table(path)
+    targets = [_typed(target) for target in targets]
+    groups = None if groups is None else _typed(groups)
+    if groups in targets:
+        raise ValueError(f"--target and --groups name the same column {shown(groups)}")
+    names, table, labels = _read_table(path, groups)
+    columns = names if groups is None else [*names, groups]
     if not targets:
         raise ValueError(
-            f"--target must name the column to learn; {path} has these: {names_text(names)}"
+            f"--target must name the column to learn; {path} has these: {names_text(columns)}"
         )
-    targets = [_typed(target) for target in targets]
     found = {name: position for position, name in enumerate(names)}
     for target in targets:
         if target not in found:
-            raise ValueError(
-                f"{path} has no column {shown(target)}; its columns: {names_text(names)}"
-            )
+            raise _no_column(path, target, columns)
         if targets.count(target) > 1:
             raise ValueError(f"--target names {shown(target)} twice")
     if len(names) == len(targets):
-        raise ValueError(f"{path} has no column besides the target, and a network needs inputs")
+        besides = "the target" if groups is None else "the target and the groups"
+        raise ValueError(f"{path} has no column besides {besides}, and a network needs inputs")
     learned = set(targets)
     inputs = [name for name in names if name not in learned]
     X, y = (table[:, [found[name] for name in part]] for part in (inputs, targets))
-    return Samples(inputs, targets, X, y)
+    return Samples(inputs, targets, X, y, None if labels is None else _labels(labels))
+
+
+def read_more(path: Path, like: Samples, of: Path) -> Samples:
+    """Read samples with the columns of others, in whatever order.
+
+    Raises
+    ------
+    OSError, ValueError
+        As :func:`read_samples`, or if the columns are not the same.
+    """
+    names, table, _ = _read_table(path)
+    for name in (*like.inputs, *like.targets):
+        if name not in names:
+            raise ValueError(f"{path} must have the columns of {of}, and has no {shown(name)}")
+    for name in names:
+        if name not in (*like.inputs, *like.targets):
+            raise ValueError(f"{path} must have the columns of {of}, got {shown(name)}, too")
+    X, y = (table[:, list(map(names.index, part))] for part in (like.inputs, like.targets))
+    return Samples(like.inputs, like.targets, X, y)
+
+
+def _no_column(path: Path, name: str, names: Sequence[str]) -> ValueError:
+    return ValueError(f"{path} has no column {shown(name)}; its columns: {names_text(names)}")
+
+
+def _labels(cells: list[str]) -> NDArray[Any]:
+    """Whole numbers, which have an order, if all are written as Python would; 007 is a text."""
+    if all(_WHOLE.fullmatch(cell) for cell in cells):
+        return np.array(list(map(int, cells)))
+    return np.array(cells)
 
 
 def _typed(name: str) -> str:
@@ -105,7 +148,10 @@ def names_text(names: Sequence[str]) -> str:
     return first_names([name if len(name) <= NAME else f"{name[: NAME - 3]}..." for name in names])
 
 
-def _read_table(path: Path) -> tuple[list[str], NDArray[np.float64]]:
+def _read_table(
+    path: Path, apart: str | None = None
+) -> tuple[list[str], NDArray[np.float64], list[str] | None]:
+    """Names and numbers of the columns, and the labels of one that is taken apart."""
     file = BytesIO()
     for chunk in _chunks(path):
         file.write(chunk)
@@ -117,25 +163,38 @@ def _read_table(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     # The table, its two parts, and a copy of these that the library may make.
     check_memory(24 * sum(map(data.count, (delimiter.encode(), b"\n", b"\r"))), f"{path}")
     text.seek(0)
-    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
-    names: list[str] = []
+    lines = _lines(path, csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True))
+    _, header = next(lines, (0, None))
+    if header is None:
+        raise ValueError(f"{path} is empty")
+    names = _header(path, header)
+    if apart is not None and apart not in names:
+        raise _no_column(path, apart, names)
+    at = names.index(apart) if apart is not None else None
     numbers = array("d")
+    labels = []
+    for line, cells in lines:
+        if at is not None and len(cells) == len(names):
+            labels.append(_label(path, names[at], line, cells[at]))
+            cells[at] = "0"
+        numbers.extend(_row(path, names, line, cells))
+    if not numbers:
+        raise ValueError(f"{path} has a header line, but no line of numbers")
+    table = np.frombuffer(numbers).reshape(-1, len(names))
+    if at is None:
+        return names, table, None
+    return [*names[:at], *names[at + 1 :]], np.delete(table, at, axis=1), labels
+
+
+def _lines(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line that is not blank, with its number."""
     try:
         for cells in reader:
             # Only a line without a cell is blank: of several empty ones each is missing a number.
-            if len(cells) <= 1 and not "".join(cells).strip():
-                continue
-            if names:
-                numbers.extend(_row(path, names, reader.line_num, cells))
-            else:
-                names = _header(path, cells)
+            if len(cells) > 1 or "".join(cells).strip():
+                yield reader.line_num, cells
     except csv.Error as error:
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
-    if not names:
-        raise ValueError(f"{path} is empty")
-    if not numbers:
-        raise ValueError(f"{path} has a header line, but no line of numbers")
-    return names, np.frombuffer(numbers).reshape(-1, len(names))
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -208,6 +267,12 @@ def _row(path: Path, names: list[str], line: int, cells: list[str]) -> list[floa
             rule = "a number" if number is None else "a finite number"
             raise ValueError(f"{path}, line {line}, column {shown(name)}: {what} is not {rule}")
     return numbers  # type: ignore[return-value]
+
+
+def _label(path: Path, name: str, line: int, cell: str) -> str:
+    if not cell.strip():
+        raise ValueError(f"{path}, line {line}, column {shown(name)}: the label is missing")
+    return cell.strip()
 
 
 def _number(cell: str) -> float | None:

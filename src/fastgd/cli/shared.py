@@ -16,14 +16,23 @@ def _read(flag: str, read: Callable[[Any], Any], rule: str) -> Callable[[Any], A
     return lambda typed: read_one(flag, typed, read, rule)
 
 
-def whole(flag: str, text: str, rule: str = "a whole number") -> Any:
+def whole(
+    flag: str,
+    text: str,
+    rule: str = "a whole number",
+    *,
+    metavar: str = "N",
+    panel: str | None = None,
+) -> Any:
     """Declare an option that takes a whole number."""
-    return option(flag, metavar="N", help=text, parser=_read(flag, int, rule))
+    read = _read(flag, int, rule)
+    return option(flag, metavar=metavar, help=text, parser=read, rich_help_panel=panel)
 
 
-def number(flag: str, metavar: str, text: str) -> Any:
+def number(flag: str, metavar: str, text: str, *, panel: str | None = None) -> Any:
     """Declare an option that takes a number."""
-    return option(flag, metavar=metavar, help=text, parser=_read(flag, float, "a number"))
+    read = _read(flag, float, "a number")
+    return option(flag, metavar=metavar, help=text, parser=read, rich_help_panel=panel)
 
 
 def flag(names: str, text: str) -> Any:

@@ -10,7 +10,7 @@ from fastgd.cli.facts import plain, print_json, samples_facts
 from fastgd.cli.fit import Asked, close, fit, show_samples
 from fastgd.cli.job import Job
 from fastgd.cli.methods import read_method, takes_method
-from fastgd.cli.ranking import best_runs, groups, show_axes, show_best, show_groups
+from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.shared import (
     File,
@@ -23,6 +23,7 @@ from fastgd.cli.shared import (
     option,
     whole,
 )
+from fastgd.cli.splits import Folds, Groups, HoldOut, SplitSeed, Validation, check_split
 from fastgd.cli.table_file import write_table
 from fastgd.cli.tables import open_console
 from fastgd.cli.values import or_terminal, read_layers, read_list
@@ -37,6 +38,7 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 def command(
     file: File,
     target: Target = None,
+    groups: Groups = None,
     hidden_size: Annotated[
         str,
         option(
@@ -59,6 +61,10 @@ def command(
     threads: Threads = None,
     progress: Progress = None,
     json: Json = False,
+    folds: Folds = None,
+    validation: Validation = None,
+    hold_out: HoldOut = None,
+    split_seed: SplitSeed = None,
     **method: Any,
 ) -> Job:
     """Train a network for every combination of values and every seed, and rank them.
@@ -79,19 +85,22 @@ def command(
         "keep_weights": out is not None and out.suffix.lower() == ".npz",
         **read_method(method, several=True),
     }
-    return partial(show, Asked(file, target or [], settings, out, or_terminal(progress)), json)
+    split = check_split(validation, hold_out, split_seed, folds, groups)
+    asked = Asked(file, target or [], split, settings, out, or_terminal(progress))
+    return partial(show, asked, json)
 
 
 def show(asked: Asked, as_json: bool) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
-    samples, done = fit(fastgd.sweep, asked, WRITERS)
-    result = done.result
+    fitted = fit(fastgd.sweep, asked, WRITERS)
+    done, result = fitted.done, fitted.done.result
     if as_json:
-        print_json(samples_facts(samples) | _facts(result) | {"seconds": done.seconds})
+        facts = samples_facts(fitted.samples) | fitted.given.facts | _facts(result)
+        print_json(facts | {"seconds": done.seconds})
         return
     console = open_console()
     outputs = result.axes.get("output", [result.method.output])
-    show_samples(console, asked.file, samples, set(outputs))
+    show_samples(console, asked.file, fitted, set(outputs))
     show_axes(console, result)
     show_best(console, result)
     show_groups(console, result)
@@ -100,13 +109,16 @@ def show(asked: Asked, as_json: bool) -> None:
 
 def _facts(result: Sweep) -> dict[str, Any]:
     """All numbers of a sweep, its best runs and its groups."""
-    arrays = ("recorded", "errors", "final_error", "status", "iterations", "total_changes")
+    arrays = (
+        "recorded", "errors", "final_error", "validation_errors", "final_validation_error",
+        "best_iteration", "status", "iterations", "total_changes", "summary",
+    )  # fmt: skip
     options = result.options
     if "optimizer" in options:
         fields = plain(options["optimizer"])
         options["optimizer"] = {k: v for k, v in fields.items() if k not in result.axes}
     return (
         {"axes": result.axes, "shape": result.shape, "options": options}
-        | {name: getattr(result, name) for name in (*arrays, "summary")}
-        | {"best": best_runs(result), "groups": groups(result)}
+        | {name: getattr(result, name) for name in arrays}
+        | {"best": best_runs(result), "groups": statistics_of(result)}
     )

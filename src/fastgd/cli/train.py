@@ -8,27 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastgd
-from fastgd import Run
+from fastgd import Run, Sweep
 from fastgd.arguments.wording import error_text, joined, many, options_text
-from fastgd.cli.facts import print_json, samples_facts
+from fastgd.cli.facts import print_json, run_facts, samples_facts
 from fastgd.cli.fit import Asked, close, fit, show_samples
 from fastgd.cli.job import Job
 from fastgd.cli.methods import read_method, takes_method
-from fastgd.cli.refusal import RefusedError
+from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import (
     File,
     Iterations,
     Json,
     NoHidden,
     Progress,
-    RecordEvery,
-    Seed,
     Target,
     flag,
     option,
+    whole,
 )
+from fastgd.cli.splits import HoldOut, SplitSeed, Validation, check_split
 from fastgd.cli.tables import Rows, open_console, print_table
 from fastgd.cli.values import or_terminal, read_alpha, read_layers
+from fastgd.training import statistics
 from fastgd.training.results import Summary
 
 if TYPE_CHECKING:
@@ -48,12 +49,27 @@ def command(
     ] = None,
     no_hidden: NoHidden = False,
     alpha: Annotated[
-        str,
-        option(metavar="ALPHA", help="Learning rate, or one for each layer of weights: 1,0.1."),
-    ] = "1",
+        str | None,
+        option(
+            metavar="ALPHA",
+            help="Learning rate (default: 1), or one for each layer of weights: 1,0.1.",
+        ),
+    ] = None,
     iterations: Iterations = 60_000,
-    record_every: RecordEvery = 10_000,
-    seed: Seed = 1,
+    record_every: Annotated[
+        int | None,
+        whole("--record-every", "Record the error every so many iterations (default: 10000)."),
+    ] = None,
+    seed: Annotated[int | None, whole("--seed", "Seed of the first weights (default: 1).")] = None,
+    resume: Annotated[
+        Path | None,
+        option(
+            metavar="RUN.npz",
+            help="Go on with what --save wrote, for so many more --iterations: as if it had never "
+            "stopped. The data and held-out samples must be the same; all other options are the "
+            "run's.",
+        ),
+    ] = None,
     save: Annotated[
         Path | None, option(metavar="FILE.npz", help="Write the trained network to this file.")
     ] = None,
@@ -62,6 +78,9 @@ def command(
     ] = False,
     progress: Progress = None,
     json: Json = False,
+    validation: Validation = None,
+    hold_out: HoldOut = None,
+    split_seed: SplitSeed = None,
     **method: Any,
 ) -> Job:
     """Train one network on a CSV file.
@@ -72,38 +91,40 @@ def command(
         raise RefusedError("--no-hidden and --hidden-size exclude each other")
     if record_weights and not (save or json):
         raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
-    settings = {
-        "hidden_size": () if no_hidden else read_layers(hidden_size or "4"),
-        "alpha": read_alpha(alpha),
-        "iterations": iterations,
+    typed = {
+        "hidden_size": () if no_hidden else hidden_size and read_layers(hidden_size),
+        "alpha": alpha and read_alpha(alpha),
         "record_every": record_every,
         "seed": seed,
-        "record_weights": record_weights,
-        **read_method(method, several=False),
+        "record_weights": record_weights or None,
     }
-    return partial(show, Asked(file, target or [], settings, save, or_terminal(progress)), json)
+    # What is left out has the library's default, or with --resume what the run had.
+    settings = {name: value for name, value in typed.items() if value is not None}
+    settings |= {"iterations": iterations, **read_method(method, several=False)}
+    split = check_split(validation, hold_out, split_seed)
+    asked = Asked(file, target or [], split, settings, save, or_terminal(progress))
+    return partial(show, asked, resume, json)
 
 
-def show(asked: Asked, as_json: bool) -> None:
-    """Train one network and show its errors and direction changes."""
-    samples, done = fit(fastgd.train, asked, {".npz": Run.save})
-    run = done.result
+def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
+    """Train one network, or go on with one, and show its errors and direction changes."""
+    if resume is not None:
+        with refusing():
+            asked.settings["resume"] = _run_of(fastgd.load(resume), resume)
+    fitted = fit(fastgd.train, asked, {".npz": Run.save})
+    samples, done, run = fitted.samples, fitted.done, fitted.done.result
     if as_json:
-        print_json(samples_facts(samples) | vars(run) | {"seconds": done.seconds})
+        facts = samples_facts(samples) | fitted.given.facts | run_facts(run)
+        print_json(facts | {"seconds": done.seconds})
         return
     console = open_console()
-    show_samples(console, asked.file, samples, {run.options.get("output", "sigmoid")})
+    show_samples(console, asked.file, fitted, {run.options.get("output", "sigmoid")})
     sizes = (len(samples.inputs), *run.hidden_size, len(samples.targets))
     console.print(f"A {joined(sizes, '-')} network, alpha {joined(run.alpha)}, seed {run.seed}")
     if run.options:
         console.print(f"Options: {options_text(run.options)}")
     console.print()
-    reached = run.recorded < run.iterations
-    recorded = zip(run.recorded[reached], run.errors[reached], strict=True)
-    rows = _thinned([*recorded, (run.iterations, run.final_error)])
-    print_table(
-        console, [">iteration", ">mean |error|"], [(f"{j:,}", error_text(e)) for j, e in rows]
-    )
+    _show_errors(console, run)
     if run.summary:
         _show_summary(console, run.summary, run.options["summary"])
     changes = _totals(run.direction_changes)
@@ -111,7 +132,33 @@ def show(asked: Asked, as_json: bool) -> None:
         changes += f"; of the biases: {_totals(run.bias_direction_changes)}"
     console.print(f"Direction changes of the derivatives, by layer: {changes}")
     console.print(_ending(run))
+    if run.best_iteration is not None:
+        console.print(_best(run))
     close(console, done, asked.out)
+
+
+def _run_of(result: Run | Sweep, file: Path) -> Run:
+    """Refuse a file that has no run."""
+    if isinstance(result, Sweep):
+        raise RefusedError(
+            f"--resume needs one run (fastgd train --save), but {file} holds a sweep of "
+            f"{many(len(result), 'run')}"
+        )
+    return result
+
+
+def _show_errors(console: "Console", run: Run) -> None:
+    """The errors over the iterations, those of held-out samples beside them."""
+    iterations, errors = statistics.error_curves(run)
+    headings, columns = [">iteration", ">mean |error|"], [errors]
+    if run.validation_errors is not None:
+        headings.append(">held out")
+        columns.append(statistics.error_curves(run, held_out=True)[1])
+    rows = [
+        (f"{j:,}", *map(error_text, numbers))
+        for j, *numbers in zip(iterations, *columns, strict=True)
+    ]
+    print_table(console, headings, _thinned(rows))
 
 
 def _show_summary(console: "Console", summary: Summary, window: int) -> None:
@@ -134,11 +181,23 @@ def _ending(run: Run) -> str:
     if run.status == "diverged":
         return f"[bold red]Diverged[/] {after}: a number overflowed"
     if run.status == "converged":
-        return f"[green]Converged[/] {after}: the error is below {run.options['tolerance']:g}"
+        tolerance = run.options["tolerance"]
+        return f"[green]Converged[/] {after}: the {_watched(run)} is below {tolerance:g}"
     if run.status == "stalled":
         age = many(run.options["patience"], "iteration")
-        return f"[yellow]Stalled[/] {after}: the smallest error is {age} old"
+        return f"[yellow]Stalled[/] {after}: the smallest {_watched(run)} is {age} old"
     return f"Finished {after}"
+
+
+def _best(run: Run) -> str:
+    """When it was best, and whether that is what is given back."""
+    restored = ", to which it was put back" if run.options.get("restore_best") else ""
+    return f"The smallest {_watched(run)} is that of iteration {run.best_iteration:,}{restored}"
+
+
+def _watched(run: Run) -> str:
+    """Which error decides."""
+    return "error" if run.validation_errors is None else "held-out error"
 
 
 def _totals(layers: tuple[NDArray[np.int64], ...]) -> str:

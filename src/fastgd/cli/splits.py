@@ -1,0 +1,200 @@
+"""Rows that are held out, and groups of rows: as they are typed, and as the library takes them."""
+
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.wording import many
+from fastgd.cli.refusal import RefusedError
+from fastgd.cli.samples import Samples, names_text, read_more, read_samples
+from fastgd.cli.shared import number, option, whole
+
+PANEL = "Held-out samples"
+
+Validation = Annotated[
+    Path | None,
+    option(
+        metavar="FILE.csv",
+        help="Samples to hold out, with the same columns: their error is measured, and watched.",
+        rich_help_panel=PANEL,
+    ),
+]
+HoldOut = Annotated[
+    float | None,
+    number(
+        "--hold-out", "SHARE", "Hold out this share of the rows, drawn at random: 0.2.", panel=PANEL
+    ),
+]
+Folds = Annotated[
+    int | None,
+    whole(
+        "--folds",
+        "Cross-validation: train K times, each time with another K-th of the rows (of each group) "
+        "held out.",
+        metavar="K",
+        panel=PANEL,
+    ),
+]
+SplitSeed = Annotated[
+    str | None,
+    option(
+        metavar="N",
+        help="Seed of the draw of held-out rows; none leaves the rows in their order and holds out "
+        "the last ones, or each fold in turn (default: 0).",
+        rich_help_panel=PANEL,
+    ),
+]
+Groups = Annotated[
+    str | None,
+    option(
+        metavar="NAME",
+        help="Column of labels, which is then no input: each group of rows has networks of its "
+        "own.",
+    ),
+]
+
+
+class Given(NamedTuple):
+    """What the library is called with, what is said of it, and what machines read of it."""
+
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+    arguments: dict[str, Any]
+    notes: list[str]
+    facts: dict[str, Any]
+
+
+class Shuffled:
+    """Folds of shuffled rows: those of scikit-learn's KFold(folds, shuffle=True, random_state)."""
+
+    def __init__(self, folds: int, seed: int) -> None:
+        self.folds = folds
+        self.seed = seed
+
+    def split(self, X: Any, y: Any = None) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
+        """Yield the rows to train on and those held out, for each fold."""
+        order = drawn(len(X), self.seed)
+        for held in np.array_split(order, self.folds):
+            yield np.setdiff1d(order, held), np.sort(held)
+
+
+class Split(NamedTuple):
+    """What the user typed of it."""
+
+    validation: Path | None
+    hold_out: float | None
+    seed: int | None  # None: in order
+    folds: int | None = None
+    groups: str | None = None
+
+    def read(self, file: Path, targets: list[str]) -> tuple[Samples, Given]:
+        """Read the samples, and part them.
+
+        Raises
+        ------
+        OSError, ValueError
+            As :func:`fastgd.cli.samples.read_samples`, or if there are too few rows to part.
+        """
+        samples = read_samples(file, targets, self.groups)
+        X, y = samples.X, samples.y
+        if self.validation is not None:
+            held = read_more(self.validation, samples, file)
+            note = f"Held out: {many(len(held.X), 'sample')} of {self.validation}"
+            facts: dict[str, Any] = {"held_out": len(held.X)}
+            return samples, Given(X, y, {"validation": (held.X, held.y)}, [note], facts)
+        if self.hold_out is not None:
+            return samples, self._one_part(X, y, self.hold_out)
+        arguments: dict[str, Any] = {}
+        notes, facts, sizes = [], {}, np.array([len(X)])
+        if samples.labels is not None:
+            labels, sizes = np.unique(samples.labels, return_counts=True)
+            arguments["groups"] = samples.labels
+            facts["groups_of"] = self.groups
+            notes.append(
+                f"{many(len(labels), 'group')} by {names_text([str(self.groups)])}, of "
+                f"{_range(sizes)}"
+            )
+        if self.folds is not None:
+            if sizes.min() < self.folds:
+                few = many(int(sizes.min()), "row")
+                where = (
+                    f"group {names_text([str(labels[sizes.argmin()])])} has {few}"
+                    if samples.labels is not None
+                    else f"{file} has {few}"
+                )
+                raise ValueError(f"--folds {self.folds} needs as many rows at least, and {where}")
+            seed = self.seed
+            arguments["folds"] = self.folds if seed is None else Shuffled(self.folds, seed)
+            facts |= {"folds": self.folds, "split_seed": seed}
+            how = "in their order" if seed is None else f"drawn with seed {seed} (--split-seed)"
+            each = "" if samples.labels is None else " of every group"
+            notes.append(f"Held out: each row once, in {self.folds} folds{each}, {how}")
+        return samples, Given(X, y, arguments, notes, facts)
+
+    def _one_part(self, X: Any, y: Any, share: float) -> Given:
+        count, rows = ceil(share * len(X)), len(X)
+        if count >= rows:
+            raise ValueError(
+                f"--hold-out must leave a row to train on, got {share:g} of {many(rows, 'row')}"
+            )
+        held = np.zeros(rows, dtype=bool)
+        if self.seed is None:
+            held[rows - count :] = True
+            how = "the last ones"
+        else:
+            held[drawn(rows, self.seed)[:count]] = True
+            how = f"drawn with seed {self.seed} (--split-seed)"
+        note = f"Held out: {count:,} of {many(rows, 'row')}, {how}"
+        facts = {"held_out": count, "split_seed": self.seed}
+        arguments = {"validation": (X[held], y[held])}
+        return Given(X[~held], y[~held], arguments, [note], facts)
+
+
+def drawn(rows: int, seed: int) -> NDArray[np.int64]:
+    """All rows in an order drawn with a seed: NumPy never changes this stream."""
+    return np.random.RandomState(seed).permutation(rows)
+
+
+def check_split(
+    validation: Path | None,
+    hold_out: float | None,
+    split_seed: str | None,
+    folds: int | None = None,
+    groups: str | None = None,
+) -> Split:
+    """Refuse what can't go together."""
+    ways = {"--validation": validation, "--hold-out": hold_out, "--folds": folds}
+    given = [flag for flag, value in ways.items() if value is not None]
+    if len(given) > 1:
+        raise RefusedError(f"{given[0]} and {given[1]} exclude each other")
+    if groups is not None and given and folds is None:
+        raise RefusedError(f"--groups and {given[0]} exclude each other: --folds K goes with both")
+    if hold_out is not None and not 0 < hold_out < 1:
+        raise RefusedError(f"--hold-out must be a share above 0 and below 1, got {hold_out:g}")
+    if folds is not None and folds < 2:
+        raise RefusedError(f"--folds must be at least 2, got {folds}")
+    if split_seed is not None and hold_out is None and folds is None:
+        raise RefusedError("--split-seed needs --hold-out or --folds")
+    return Split(validation, hold_out, _seed(split_seed), folds, groups)
+
+
+def _seed(text: str | None) -> int | None:
+    if text is None:
+        return 0
+    if text.strip().lower() == "none":
+        return None
+    seed = int(text) if text.strip().isdecimal() else -1
+    if not 0 <= seed < 2**32:
+        raise RefusedError(
+            f"--split-seed must be a whole number in [0, 2**32) or none, got {text!r}"
+        )
+    return seed
+
+
+def _range(sizes: NDArray[np.int64]) -> str:
+    low, high = int(sizes.min()), int(sizes.max())
+    return many(high, "row") if low == high else f"{low:,} to {many(high, 'row')}"
