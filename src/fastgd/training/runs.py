@@ -8,7 +8,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
@@ -18,6 +18,7 @@ from fastgd.training import storage
 from fastgd.training.files import PathLike
 from fastgd.training.grid import Grid
 from fastgd.training.picking import MEASURED, part_of, run_at
+from fastgd.training.prediction import predict_all
 from fastgd.training.results import Run, Summary
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
 from fastgd.training.source import Source
@@ -214,6 +215,40 @@ class Sweep:
         10.0
         """
         return run_at(self, self.best_index())
+
+    def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
+        """Outputs of all networks, each with the bits of :meth:`Run.predict`.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+        groups : (samples,) array_like, optional
+            A label for each sample, where "group" is an axis: its outputs are those of the networks
+            of its group only.
+
+        Returns
+        -------
+        shape + (samples, outputs) array
+            Without the axis "group" where ``groups`` are given. NaN for a run that diverged.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not a finite numeric table with as many inputs as the networks, or has a label
+            that is not on the axis; if the weights were not kept; if the outputs would not fit into
+            memory.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[1, 10], seed=range(5), iterations=10_000)
+        >>> sweep.predict(X).shape
+        (2, 5, 4, 1)
+        >>> sweep.predict(X)[1].mean(axis=0).round(1).ravel()
+        array([0., 1., 1., 0.])
+        """
+        return predict_all(self, X, groups)
 
     def columns(self) -> dict[str, list[Any]]:
         """A table with a row per run, as columns: axes, error, status, iterations, changes.

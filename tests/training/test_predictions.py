@@ -1,0 +1,130 @@
+"""All networks of a sweep at once: the bits of each run's own predict()."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.arguments.partition import check_partition
+from fastgd.optimizers import Adam, Momentum
+
+RANDOM = np.random.RandomState(4)
+X, Y = RANDOM.random_sample((12, 3)), RANDOM.random_sample((12, 2))
+NEW = RANDOM.random_sample((7, 3))
+SETTINGS = {"iterations": 20, "threads": 1}
+STARTS = [[np.full((3, 2), v), np.full((2, 2), -v)] for v in (0.1, 0.2, 0.3)]
+CASES = {
+    "networks": {
+        "hidden_size": [2, (3, 2), ()], "activation": ["sigmoid", "tanh"], "bias": [False, True],
+        "alpha": [0.1, 1.0],
+    },
+    "batch norm": {
+        "hidden_size": [2, 5], "batch_norm": True, "batch_size": 5, "seed": range(3),
+        "optimizer": [Momentum(), Adam()],
+    },
+    "values": {"dropout": [0.0, 0.3], "output": "identity", "l2": [0, 0.1], "alpha": [0.01, 0.02]},
+    "starts": {"weights": STARTS, "alpha": [1.0, (0.5, 2.0)]},
+    "no axis": {"dropconnect": 0.2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_all_outputs_are_those_of_the_runs_alone(case):
+    sweep = fastgd.sweep(X, Y, **CASES[case], **SETTINGS)
+    outputs = sweep.predict(NEW)
+    assert outputs.shape == (*sweep.shape, 7, 2)
+    for index in np.ndindex(*sweep.shape):
+        assert outputs[index].tobytes() == sweep[index].predict(NEW).tobytes(), index
+    assert sweep.predict(NEW.tolist()).tobytes() == outputs.tobytes()
+
+
+def test_a_part_has_its_part_of_the_outputs():
+    sweep = fastgd.sweep(X, Y, **CASES["batch norm"], **SETTINGS)
+    outputs = sweep.predict(NEW)
+    assert sweep[1, :, ::2].predict(NEW).tobytes() == outputs[1, :, ::2].tobytes()
+
+
+def test_a_run_that_diverged_spoils_no_other():
+    sweep = fastgd.sweep(X, Y, alpha=[1, 2, 3], **SETTINGS)
+    outputs = sweep.predict(NEW)
+    sweep.kept_weights[0][1, 0] = np.inf  # a sigmoid would make 0 or 1 of that
+    outputs[1] = np.nan
+    np.testing.assert_array_equal(sweep.predict(NEW), outputs)
+
+
+LABELS = ["b", "a", "c", "b"] * 3
+
+
+@pytest.fixture(scope="module")
+def grouped():
+    """Networks of three groups."""
+    axes = {"hidden_size": [2, (3, 2)], "alpha": [0.1, 1.0, 3.0], "l1": [0, 0.1], "threads": 1}
+    sweep = fastgd.sweep(X, Y, **axes, iterations=20)
+    axes = {"hidden_size": [(2,), (3, 2)], "group": ["a", "b", "c"], "l1": [0.0, 0.1]}
+    return replace(sweep, axes=axes, partition=check_partition(X, Y, groups=LABELS))
+
+
+def test_each_row_goes_through_the_networks_of_its_group(grouped):
+    labels = ["c", "a", "a", "c", "a", "c", "c"]
+    outputs = grouped.predict(NEW, groups=labels)
+    assert outputs.shape == (2, 2, 7, 2)
+    for hidden, l1 in np.ndindex(2, 2):
+        for row, label in enumerate(labels):
+            run = grouped[hidden, "abc".index(label), l1]
+            alone = run.predict(NEW[row : row + 1])[0]
+            assert outputs[hidden, l1, row].tobytes() == alone.tobytes()
+    assert grouped[0, [2, 0, 2], 1].predict(NEW, groups=labels).tobytes() == outputs[0, 1].tobytes()
+
+
+def test_without_labels_the_group_is_an_axis(grouped):
+    outputs = grouped.predict(NEW)
+    assert outputs.shape == (2, 3, 2, 7, 2)
+    assert outputs[1, 2, 0].tobytes() == grouped[1, 2, 0].predict(NEW).tobytes()
+    assert grouped[:, 2].predict(NEW).tobytes() == outputs[:, 2].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"X": NEW[:, :2]}, r"X must have one column for each input of the network \(3\)"),
+        ({"X": NEW[0]}, "X must have shape"),
+        ({"X": [[1.0, 2.0, np.nan]]}, "X must be finite"),
+        ({"groups": ["a", "b"]}, r"groups must have shape \(7,\), one label for each sample of X"),
+        ({"groups": ["a"] * 5 + ["bb", "b"]}, r"must have labels that the sweep has networks of, "
+         r"\['a', 'b', 'c'\], got 'bb' at \[5\]: did you mean b"),
+        ({"groups": [1] * 7}, r"got 1 at \[0\]$"),
+        ({"groups": ["a"] * 6 + [None]}, r"groups must have no missing labels, got None at \[6\]"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_predicted(grouped, given, message):
+    with pytest.raises(ValueError, match=message):
+        grouped.predict(**{"X": NEW} | given)
+
+
+def test_labels_need_an_axis_of_groups(grouped):
+    for sweep, has in ((grouped[:, 0], "hidden_size, l1"), (grouped[:1, 1, 0], "hidden_size")):
+        with pytest.raises(
+            ValueError, match=rf"no axis is called group: this sweep has {has}, got"
+        ):
+            sweep.predict(NEW, groups=["a"] * 7)
+    with pytest.raises(ValueError, match="this sweep has no axis, got"):
+        fastgd.sweep(X, Y, **SETTINGS).predict(NEW, groups=["a"] * 7)
+
+
+def test_what_was_not_kept_predicts_nothing():
+    sweep = fastgd.sweep(X, Y, alpha=[1, 2], **SETTINGS, keep_weights=False)
+    with pytest.raises(
+        ValueError, match="predict needs the weights of all runs, and this sweep was"
+    ):
+        sweep.predict(NEW)
+
+
+def test_outputs_that_do_not_fit_are_refused(monkeypatch):
+    sweep = fastgd.sweep(X, Y, seed=range(100), **SETTINGS)
+    seen = []
+    monkeypatch.setattr(
+        "fastgd.training.prediction.check_memory", lambda need, what: seen.append((need, what))
+    )
+    sweep.predict(NEW)
+    assert seen == [(8 * 100 * 7 * 2, "the prediction")]
