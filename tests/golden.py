@@ -26,7 +26,7 @@ import fastgd
 from cases import HASHED, NETWORKS, OBJECTIVES, OPTIONS, QUICK, XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
-from fastgd.engine.plan import Plan, Task
+from fastgd.engine.plan import Keep, Plan, Task
 from fastgd.kernel.block import CONVERGED, STALLED
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -70,7 +70,7 @@ def digest(case: str, runs: int, threads: int = 1) -> str:
         return hashlib.sha256(b"".join(evaluations(case))).hexdigest()
     work, first = plan(case, runs, threads)
     seeds = np.array(SEEDS, dtype=float)
-    trained = work.run(first, seeds, keep_weights=True, advance=lambda _iterations: None)
+    trained = work.run(first, seeds, Keep(), lambda _iterations: None)
     errors = np.column_stack([trained.errors, trained.final_error])
     ended = np.where(trained.outcome == 0, -1, trained.iterations)
     arrays = [errors, trained.weights, trained.changes, ended]

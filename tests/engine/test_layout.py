@@ -145,7 +145,7 @@ def test_what_is_loaded_is_found_where_the_kernel_looks(name, sizes, runs):
     count = 2 * runs + 1  # the last block has lanes that are left over
     block, weights, alpha, values = filled(layout, count)
     lanes = [min(lane, count - 1) for lane in range(3 * runs)]
-    np.testing.assert_array_equal(layout.weights(block.numbers), weights[lanes])
+    np.testing.assert_array_equal(layout.by_parameter(block.numbers), weights[lanes])
     for lane, run in enumerate(lanes):
         numbers, r = block.numbers[lane // runs], lane % runs
         integers = block.integers[lane // runs]
@@ -200,15 +200,15 @@ def test_packed_runs_are_as_they_were(name, sizes, runs):
     assert len(new.numbers) == -(-len(lanes) // runs)
     kept = [*lanes, *[lanes[-1]] * (len(new.numbers) * runs - len(lanes))]
     for pick in (
-        lambda block: layout.weights(block.numbers),
-        lambda block: layout._by_lane(block.numbers[:, : layout._gradient]),
-        lambda block: layout._by_lane(block.integers),
-        lambda block: layout.changes(block.changes),
-        lambda block: layout._by_lane(block.signs),
-        lambda block: layout._by_lane(block.recent),
+        lambda block: layout.by_parameter(block.numbers),
+        lambda block: layout.by_lane(block.numbers[:, : layout._gradient]),
+        lambda block: layout.by_lane(block.integers),
+        lambda block: layout.by_parameter(block.changes),
+        lambda block: layout.by_lane(block.signs),
+        lambda block: layout.by_lane(block.recent),
         lambda block: layout.errors(block),
         lambda block: layout.path(block, 4),
-        lambda block: layout._by_lane(block.tau),
+        lambda block: layout.by_lane(block.tau),
     ):
         np.testing.assert_array_equal(pick(new), pick(old)[kept])
     assert (new.ended == -1).all()

@@ -66,7 +66,7 @@ def drawn(shape, seeds, unit, purpose, iteration, result):
 
 @njit
 def order_of(order, seed, epoch):
-    shuffle(order, seed, epoch)
+    shuffle(order, len(order), seed, epoch)
 
 
 def draw(seeds, places, unit, purpose, iteration):

@@ -13,16 +13,20 @@ _CGROUP = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
-def check_memory(needed: int, what: str, less: tuple[str, int] | None = None) -> None:
+def check_memory(
+    needed: int, what: str, less: tuple[str, int] | None = None, also: str = ""
+) -> None:
     """Refuse what takes more bytes than there are, with both figures.
 
-    ``less`` is what would need less, and how much.
+    ``less`` is what would need less, and how much; ``also`` what else would.
     """
     if needed <= ALWAYS_FITS:
         return
     available = available_memory()
     if needed > available:
-        remedy = f": {less[0]} needs {_readable(less[1])}" if less else ""
+        ways = [f"{less[0]} needs {_readable(less[1])}"] if less else []
+        ways += [f"{also} need less"] if also else []
+        remedy = f": {'; '.join(ways)}" if ways else ""
         raise ValueError(
             f"{what} must fit into the available memory ({_readable(available)}), "
             f"got a need of {_readable(needed)}{remedy}"

@@ -3,11 +3,12 @@
 What the options are stands in :mod:`fastgd.arguments.declarations`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.choices import LOSSES, OUTPUTS
@@ -25,6 +26,7 @@ __all__ = [
     "Options",
     "axes",
     "check",
+    "check_parts",
     "check_sweep",
 ]
 
@@ -95,12 +97,21 @@ _ARGUMENTS = (
 
 
 def check(
-    given: Mapping[str, object], X: FloatArray, y: FloatArray, hidden: tuple[int, ...]
+    given: Mapping[str, object],
+    X: FloatArray,
+    y: FloatArray,
+    hidden: tuple[int, ...],
+    *,
+    holds_out: bool = False,
 ) -> Method:
-    """Return one run's options; X, y and the hidden sizes are checked already."""
+    """Return one run's options; X, y and the hidden sizes are checked already.
+
+    ``holds_out`` is whether there are held-out samples.
+    """
     _check_names(given)
     method = Method(**{name: check_option(name, value, len(X)) for name, value in given.items()})
     _check_together(method, y, [hidden])
+    _check_watching(method, {}, holds_out=holds_out)
     return method
 
 
@@ -122,6 +133,8 @@ def check_sweep(
     X: FloatArray,
     y: FloatArray,
     hiddens: Sequence[tuple[int, ...]],
+    *,
+    holds_out: bool = False,
 ) -> Combinations:
     """Return all options of a sweep over networks with these hidden sizes; else as `check`."""
     found, numbers = axes(given)
@@ -148,6 +161,7 @@ def check_sweep(
     most = {"dropconnect": max(values["dropconnect"])} if "dropconnect" in values else {}
     for method in methods:
         _check_together(method.at(most), y, hiddens)
+    _check_watching(methods[0], values, holds_out=holds_out)
     return Combinations(structures, methods, values)
 
 
@@ -179,6 +193,50 @@ def _check_together(method: Method, y: FloatArray, hiddens: Sequence[tuple[int, 
         _check_adaptive(method)
     if method.batch_norm:
         _check_batch_norm(method, len(y), hiddens)
+
+
+def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:
+    """Refuse to restore the best where nothing says what that is, or when it is looked for."""
+    if not method.restore_best or method.look_every is not None or method.summary is not None:
+        return
+    stops = {
+        name: [value != DECLARED[name].default for value in axes.get(name, [getattr(method, name)])]
+        for name in ("patience", "tolerance")
+    }
+    if not holds_out and not any(map(any, stops.values())):
+        raise ValueError(
+            "restore_best=True must have an error to watch: that of held-out samples, or one that "
+            "patience, tolerance, summary or look_every ask for, got none of them"
+        )
+    if any(map(any, stops.values())) and not any(map(all, stops.values())):
+        # Alone, a run without either would be looked at with the records, and by some other rule
+        # beside runs that have one.
+        raise ValueError(
+            "look_every must be given with restore_best=True where some runs have patience or "
+            "tolerance and others have neither, got None"
+        )
+
+
+def check_parts(
+    methods: Iterable[Method], sizes: NDArray[np.int64], names: Callable[[int], str]
+) -> None:
+    """Refuse batches that a part of so many samples can't have; ``names`` says what a part is."""
+    for method in methods:
+        if method.batch_size is not None and method.batch_size > sizes.min():
+            at = int(sizes.argmin())
+            raise ValueError(
+                f"batch_size must be at most the samples of each part ({sizes[at]} in {names(at)}),"
+                f" got {method.batch_size}"
+            )
+        if method.batch_norm:
+            batch = sizes if method.batch_size is None else np.full_like(sizes, method.batch_size)
+            last = np.where(sizes % batch, sizes % batch, batch)
+            if last.min() < 2:
+                at = int(last.argmin())
+                raise ValueError(
+                    "every batch must have at least 2 samples with batch_norm=True, got one of 1 "
+                    f"sample (batch_size={method.batch_size} of {sizes[at]} in {names(at)})"
+                )
 
 
 def _check_targets(method: Method, y: FloatArray) -> None:

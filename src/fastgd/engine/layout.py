@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine import summaries
-from fastgd.engine.lowering import INTEGERS, STATES, WIDTH, Values
+from fastgd.engine.lowering import INTEGERS, WIDTH, Values, states_of
 from fastgd.engine.network import Network
+from fastgd.engine.samples import Sharing
 from fastgd.kernel import block as slots
-from fastgd.kernel.block import RECENT, Block, Data, Layer, Recipe, Shapes
+from fastgd.kernel.block import RECENT, SMALLEST, Block, Data, Layer, Recipe, Shapes
 from fastgd.kernel.lanes import ROWS, shapes_for
 
 LINE = 8
@@ -28,30 +29,24 @@ PAGE = 512
 """float64 numbers in a memory page: samples that lie whole pages apart fall into one cache set."""
 
 
+GOES_ALONG = (
+    "integers",
+    "signs",
+    "recent",
+    "changes",
+    "errors",
+    "path",
+    "tau",
+    "held_errors",
+    "best",
+    "best_error",
+)
+"""What a run takes along into another block, beside a part of its numbers."""
+
+
 def up(number: int, step: int) -> int:
     """Round up to a multiple of step."""
     return -(-number // step) * step
-
-
-def pad(
-    X: NDArray[np.float64],
-    y: NDArray[np.float64],
-    weight: NDArray[np.float64] | None = None,
-    *,
-    bias: bool = False,
-    runs: int = 1,
-) -> Data:
-    """Samples as the kernel takes them: padded to whole tiles with copies of importance 0.
-
-    A bias is the weight of one more input that is always 1; ``runs`` repeats every number.
-    """
-    real = len(X)
-    index = np.minimum(np.arange(up(real, ROWS)), real - 1)
-    importance = np.where(np.arange(len(index)) < real, 1.0 if weight is None else weight[index], 0)
-    if bias:
-        X = np.hstack([X, np.ones((real, 1))])
-    arrays = (X[index].ravel(), y[index].ravel(), np.repeat(importance, y.shape[1]))
-    return Data(*(array if runs == 1 else np.repeat(array, runs) for array in arrays))
 
 
 @dataclass(frozen=True)
@@ -71,6 +66,8 @@ class Layout:
     """Samples of a batch; 0 if an iteration learns from all."""
     window: int = 1
     """Errors that a watched run remembers."""
+    sharing: Sharing = Sharing.ALL
+    """What the runs of a block have in common."""
 
     @classmethod
     def plan(
@@ -81,9 +78,10 @@ class Layout:
         recipe: Recipe,
         batch: int = 0,
         window: int = 1,
+        sharing: Sharing = Sharing.ALL,
     ) -> "Layout":
         """Choose the group of samples that goes through the layers together."""
-        draft = cls(network, runs, samples, ROWS, recipe, batch, window)
+        draft = cls(network, runs, samples, ROWS, recipe, batch, window, sharing)
         padded = up(batch or samples, ROWS)
         if recipe.batch_norm is not None or recipe.batches.name == "adaptive":
             return replace(draft, group=padded)  # they need a whole batch
@@ -122,10 +120,14 @@ class Layout:
         return 0 if self.recipe.watch is None else summaries.RECENT + self.window
 
     @property
+    def kept_errors(self) -> int:
+        """Numbers of each run that the kernel keeps of the errors."""
+        return 0 if self.recipe.watch is None else RECENT + self.window
+
+    @property
     def kept(self) -> int:
         """Numbers that are put away when a run is over: weights and what is kept of the errors."""
-        watched = 0 if self.recipe.watch is None else RECENT + self.window
-        return self.parameters + watched * self.runs
+        return self.parameters + self.kept_errors * self.runs
 
     @property
     def _alpha(self) -> int:
@@ -143,7 +145,7 @@ class Layout:
     @property
     def _gradient(self) -> int:
         """Where the gradient begins; up to here is what a run takes along into another block."""
-        return self._states + STATES[self.recipe.optimizer.name] * self.parameters
+        return self._states + states_of(self.recipe.optimizer) * self.parameters
 
     @property
     def _effective(self) -> int:
@@ -164,15 +166,24 @@ class Layout:
 
     @property
     def data_runs(self) -> int:
-        """Numbers for each number of the data: 1 unless the runs draw their own samples."""
-        return self.runs if self.recipe.batches.name == "adaptive" else 1
+        """Numbers for each number of the data: 1 unless the runs have or draw their own samples."""
+        own = self.sharing is Sharing.NONE or self.recipe.batches.name == "adaptive"
+        return self.runs if own else 1
+
+    @property
+    def importance_runs(self) -> int:
+        """The same for the weights of the samples."""
+        return self.runs if self.sharing is Sharing.TABLE else self.data_runs
 
     def _arrays(self, records: int) -> dict[str, tuple[int, type]]:
         """Length and kind of each array of a block, but for ``numbers``."""
         inputs, outputs = self.network.sizes[0] + self.network.bias, self.network.sizes[-1]
-        batch = up(self.batch, ROWS) * self.data_runs
+        batch = up(self.batch, ROWS)
         drawn = self.recipe.batches.name == "adaptive"
         per_sample = self.samples * self.runs if drawn else 0
+        held = 0 if self.recipe.held is None else self.runs
+        best = 0 if self.recipe.best is None else 1
+        kept_outputs = 0 if self.recipe.outputs is None else self.samples * outputs
         return {
             "integers": (INTEGERS * self.runs, np.int64),
             "signs": (self.parameters, np.uint8),
@@ -189,13 +200,21 @@ class Layout:
             "kept_changes": (self.parameters, np.int64),
             "scratch": (2 * self.runs, np.float64),
             "order": (self.samples if self.batch and not drawn else 0, np.int64),
-            "batch.X": (batch * inputs, np.float64),
-            "batch.y": (batch * outputs, np.float64),
-            "batch.importance": (batch * outputs, np.float64),
+            "batch.X": (batch * inputs * self.data_runs, np.float64),
+            "batch.y": (batch * outputs * self.data_runs, np.float64),
+            "batch.importance": (batch * outputs * self.importance_runs, np.float64),
             "tau": (per_sample, np.float64),
             "chances": (per_sample, np.float64),
-            "draws": (batch if drawn else 0, np.int64),
+            "draws": (batch * self.runs if drawn else 0, np.int64),
             "drawn": (per_sample, np.float64),
+            "total": (self.runs, np.float64),
+            "held_total": (held, np.float64),
+            "held": (held, np.float64),
+            "held_errors": ((records + 1) * held, np.float64),
+            "held_final": (held, np.float64),
+            "best": (best * self.parameters, np.float64),
+            "best_error": (best * self.runs, np.float64),
+            "outputs": (self.runs * kept_outputs, np.float64),
         }
 
     def bytes(self, records: int) -> int:
@@ -206,7 +225,8 @@ class Layout:
     @cached_property
     def shapes(self) -> Shapes:
         """The kernel's tiles."""
-        return shapes_for(self.runs, max(self.network.sizes[1:]), self.data_runs)
+        widest = max(self.network.sizes[1:])
+        return shapes_for(self.runs, widest, self.data_runs, self.importance_runs)
 
     @cached_property
     def table(self) -> NDArray[np.int64]:
@@ -256,7 +276,8 @@ class Layout:
             for name, (length, kind) in self._arrays(records).items()
         }
         rest["ended"][:] = -1
-        batch = Data(*(rest.pop(f"batch.{name}") for name in Data._fields))
+        parts = {name: rest.pop(f"batch.{name}") for name in ("X", "y", "importance")}
+        batch = Data(**parts, samples=0, epoch=0)  # an iteration knows how many it has
         if self.network.bias:
             self._set_constants(numbers)
         return Block(numbers=numbers, batch=batch, **rest)
@@ -276,17 +297,10 @@ class Layout:
         alpha: NDArray[np.float64],
         values: Values,
     ) -> None:
-        """Put runs into fresh blocks: (runs, P) weights, (runs, K) alpha, and their values.
-
-        Lanes that are left over get the last run once more.
-        """
-        lanes = np.minimum(np.arange(len(block.numbers) * self.runs), len(weights) - 1)
-        weights, alpha, values = weights[lanes], alpha[lanes], values.at(lanes)
-        at = 0
-        for part in self._layers(block.numbers):
-            width = part.shape[1]
-            part[:] = _by_run(weights[:, at : at + width], self.runs)
-            at += width
+        """Put runs into the lanes: (lanes, P) weights, (lanes, K) alpha, and their values."""
+        self.put_by_parameter(block.numbers, weights)
+        if self.recipe.watch is not None:
+            self.watched_numbers(block.numbers)[:, SMALLEST] = np.inf
         for array, start, given in (
             (block.numbers, self._alpha, alpha),
             (block.numbers, self._values, values.numbers),
@@ -296,15 +310,13 @@ class Layout:
             part.reshape(len(part), -1, self.runs)[:] = _by_run(given, self.runs)
 
     def pack(self, old: Block, lanes: NDArray[np.int64], records: int) -> Block:
-        """Fresh blocks with the runs of these lanes as they are now; the last one fills up."""
-        blocks = -(-len(lanes) // self.runs)
-        lanes = lanes[np.minimum(np.arange(blocks * self.runs), len(lanes) - 1)]
+        """Fresh blocks with the runs of these (blocks * R) lanes as they are now."""
+        blocks = len(lanes) // self.runs
         block = self.allocate(blocks, records)
         taken = [(old.numbers[:, : self._gradient], block.numbers[:, : self._gradient])]
-        names = ("integers", "signs", "recent", "changes", "errors", "path", "tau")
-        taken += [(getattr(old, name), getattr(block, name)) for name in names]
+        taken += [(getattr(old, name), getattr(block, name)) for name in GOES_ALONG]
         for source, target in taken:
-            moved = self._by_lane(source)[lanes]
+            moved = self.by_lane(source)[lanes]
             target.reshape(blocks, -1, self.runs)[:] = _by_run(moved, self.runs)
         return block
 
@@ -317,7 +329,7 @@ class Layout:
     @cached_property
     def places(self) -> NDArray[np.int64]:
         """(P,) where a single run has its parameters in ``Block.numbers``."""
-        places: NDArray[np.int64] = self._gather(np.arange(self.parameters)[None])[0]
+        places: NDArray[np.int64] = self.by_parameter(np.arange(self.parameters)[None])[0]
         return places
 
     @property
@@ -325,22 +337,14 @@ class Layout:
         """From a parameter to its derivative, where that is what the optimizer keeps."""
         return self._states
 
-    def weights(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(lanes, P) weights, from ``Block.numbers`` or ``kept``."""
-        return self._gather(numbers)
-
-    def changes(self, changes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(lanes, P) direction changes, from ``Block.changes`` or ``kept_changes``."""
-        return self._gather(changes)
-
     def errors(self, block: Block) -> NDArray[np.float64]:
         """(lanes, records + 1) mean errors."""
-        return self._by_lane(block.errors)
+        return self.by_lane(block.errors)
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""
         blocks = len(block.path)
-        each = self._gather(block.path.reshape(blocks * records, -1))
+        each = self.by_parameter(block.path.reshape(blocks * records, -1))
         by_block = each.reshape(blocks, records, self.runs, -1)
         return by_block.transpose(0, 2, 1, 3).reshape(blocks * self.runs, records, -1)
 
@@ -351,17 +355,25 @@ class Layout:
 
         From ``Block.numbers`` and ``integers``, or from ``kept`` and ``kept_integers``.
         """
-        real = self._by_lane(numbers[:, self.parameters : self.kept])
-        whole = self._by_lane(integers)
-        watch = np.empty((len(real), self.watched))
-        for name in ("SMALLEST_AT", "ERROR_COUNT"):
-            watch[:, getattr(summaries, name)] = whole[:, getattr(slots, name)]
-        for name in ("SMALLEST", "FIRST", "ERROR_SUM", "INVERSE_SUM"):
-            watch[:, getattr(summaries, name)] = real[:, getattr(slots, name)]
-        watch[:, summaries.RECENT :] = real[:, RECENT:]
-        return watch
+        whole = self.by_lane(integers)[:, [slots.SMALLEST_AT, slots.ERROR_COUNT]]
+        return summaries.arranged(self.by_lane(numbers[:, self.parameters : self.kept]), whole)
 
-    def _by_lane(self, array: NDArray[Any]) -> NDArray[Any]:
+    def watched_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """View (blocks, 4 + window, R) of what is kept of the errors, in the kernel's order."""
+        part = numbers[:, self.parameters : self.kept]
+        return part.reshape(len(numbers), -1, self.runs)
+
+    def steps(self, numbers: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Views (blocks, parameters) of each number that the optimizer keeps for a parameter."""
+        starts = range(self._states, self._gradient, self.parameters)
+        return [numbers[:, start : start + self.parameters] for start in starts]
+
+    def values(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """View (blocks, WIDTH, R) of the numbers of each run."""
+        part = numbers[:, self._values : self._values + WIDTH * self.runs]
+        return part.reshape(len(numbers), WIDTH, self.runs)
+
+    def by_lane(self, array: NDArray[Any]) -> NDArray[Any]:
         """(lanes, n) numbers of each run, from (blocks, n * R)."""
         by_run = array.reshape(len(array), -1, self.runs)
         return by_run.transpose(0, 2, 1).reshape(len(array) * self.runs, by_run.shape[1])
@@ -380,7 +392,16 @@ class Layout:
             for start, (rows, outputs) in matrices
         ]
 
-    def _gather(self, array: NDArray[Any]) -> NDArray[Any]:
+    def put_by_parameter(self, array: NDArray[Any], rows: NDArray[Any]) -> None:
+        """The inverse of :meth:`by_parameter`."""
+        at = 0
+        for part in self._layers(array):
+            width = part.shape[1]
+            part[:] = _by_run(rows[:, at : at + width], self.runs)
+            at += width
+
+    def by_parameter(self, array: NDArray[Any]) -> NDArray[Any]:
+        """(lanes, P) numbers of each run, in the order of a network's row."""
         parts = [part.transpose(0, 2, 1) for part in self._layers(array)]
         joined = np.concatenate(parts, axis=2)
         return joined.reshape(-1, joined.shape[2])

@@ -34,7 +34,18 @@ WIDTH = _OPTIMIZER + max(len(kind._fields) + len(kind.kept) for kind in ALL)
 
 # fastgd.objective's step, which is no optimizer, puts the derivative there.
 STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
-"""Numbers that a step keeps for each parameter."""
+
+
+def states_of(optimizer: Choice | None) -> int:
+    """Numbers that a step keeps for each parameter."""
+    return STATES[optimizer.name] if optimizer else 0
+
+
+def corrections_of(optimizer: Optimizer) -> slice:
+    """Where among a run's numbers those are that the optimizer changes from step to step."""
+    first = _OPTIMIZER + len(optimizer._fields)
+    return slice(first, first + len(optimizer.kept))
+
 
 TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]
 
@@ -118,7 +129,11 @@ def optimizer_choice(optimizer: Optimizer) -> Choice:
 
 
 def recipe_of(
-    method: Method, values: Mapping[str, Sequence[Any]], record_weights: bool = False
+    method: Method,
+    values: Mapping[str, Sequence[Any]],
+    *,
+    record_weights: bool = False,
+    holds_out: bool = False,
 ) -> Recipe:
     """What the kernel is compiled for: a feature is in it if any value on its axis needs it."""
 
@@ -147,8 +162,23 @@ def recipe_of(
         watch=switch("watch", wanted["watch"]),
         separate=switch("separate", separate),
         path=switch("path", record_weights),
+        held=switch("held", holds_out),
+        best=switch("best", method.restore_best),
+        outputs=None,
         loss_value=None,
         features=Features(
             **{name: switch(name, on) for name, on in wanted.items() if name not in _OF_RECIPE}
         ),
     )
+
+
+def look_of(method: Method, values: Mapping[str, Sequence[Any]], record_every: int) -> int:
+    """Iterations from one look at the watched error to the next; 0 for an epoch."""
+    if method.look_every is not None:
+        return int(method.look_every)
+    by_epoch = any(
+        value != DECLARED[name].default
+        for name in ("patience", "tolerance", "summary")
+        for value in values.get(name, [getattr(method, name)])
+    )
+    return 0 if by_epoch else record_every

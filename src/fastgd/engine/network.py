@@ -101,15 +101,15 @@ class Network:
         return Parts(tuple(weights), tuple(biases), tuple(normalization))
 
     def row(self, parts: Parts) -> NDArray[np.float64]:
-        """Put a row together: the inverse of :meth:`parts`."""
+        """Put a row together, or many, (..., parameters): the inverse of :meth:`parts`."""
         flat: list[NDArray[np.float64]] = []
         for k, weights in enumerate(parts.weights):
-            flat.append(weights.ravel())
+            flat.append(weights.reshape(*weights.shape[:-2], -1))
             if self.bias:
                 flat.append(parts.biases[k])
             if self.normalises(k):
                 flat.extend(parts.normalization[k])
-        return np.concatenate(flat)
+        return np.concatenate(flat, axis=-1)
 
 
 def layer_sizes(inputs: int, hidden_size: Sequence[int], outputs: int) -> tuple[int, ...]:

@@ -7,14 +7,14 @@ are trained from one iteration to another, measured, packed and read. Training, 
 This is the seam for other number types, backends and executors. One that is to take the kernel's
 place has to offer what these two classes do: room for so many runs (:meth:`Session.bytes`), a guess
 of its speed (:attr:`Session.seconds`), and runs that can be loaded from parameters and numbers of
-their own, taken from any iteration to a later one, packed without those that are over, and read;
-``grid`` and ``bind`` where ``surface`` and ``objective`` are to have it, too. What comes out must
-not depend on how the iterations are cut into calls, on what runs lie side by side, or on threads:
-whoever calls decides that by the clock.
+their own, or from a state, taken from any iteration to a later one, packed without those that are
+over, and read; ``grid`` and ``bind`` where ``surface`` and ``objective`` are to have it, too. What
+comes out must not depend on how the iterations are cut into calls, on what runs lie side by side,
+or on threads: whoever calls decides that by the clock.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -25,11 +25,14 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
-from fastgd.engine.layout import Layout, pad, up
+from fastgd.engine.arrangement import Lot, lanes_of
+from fastgd.engine.layout import Layout, up
 from fastgd.engine.lowering import NEVER, PATIENCE, TOLERANCE, Column, Values, choice_of, recipe_of
 from fastgd.engine.network import Network
+from fastgd.engine.samples import Packer, Portion, Samples, Sharing
+from fastgd.engine.state import State, put_state, take_state
 from fastgd.kernel import calls
-from fastgd.kernel.block import SEED, Block, Data, Span
+from fastgd.kernel.block import SEED, Block, Recipe, Span
 from fastgd.kernel.grid import Grid
 from fastgd.kernel.lanes import ROWS, runs_side_by_side
 from fastgd.kernel.language.choice import Choice
@@ -39,6 +42,8 @@ CHUNK_SECONDS = 0.05
 
 PREDICT_SAMPLES = 4096
 """Samples that go through the network at a time."""
+
+Index = NDArray[np.int64]
 
 
 def available_threads() -> int:
@@ -52,47 +57,53 @@ class Session:
 
     layout: Layout
     method: Method
-    X: FloatArray  # (samples, inputs)
-    y: FloatArray  # (samples, outputs)
+    samples: Samples
     iterations: int = 0
     record_every: int = 1
+    look: int = 0
+    """Iterations from one look at the watched error to the next; 0 for an epoch."""
 
     @classmethod
     def make(
         cls,
         network: Network,
         method: Method,
-        X: FloatArray,
-        y: FloatArray,
-        runs: int,
+        samples: Samples,
+        recipe: Recipe,
+        lot: Lot,
         *,
-        axes: Mapping[str, Sequence[Any]] | None = None,
-        side_by_side: int | None = None,
         iterations: int = 0,
         record_every: int = 1,
-        record_weights: bool = False,
+        look: int = 0,
     ) -> "Session":
-        """For so many runs, with the values that other options than the method's take on axes.
-
-        How many runs go side by side is chosen, unless that is given.
-        """
+        """For the runs of a lot."""
         layout = Layout.plan(
             network,
-            side_by_side or runs_side_by_side(runs, network.parameters),
-            len(X),
-            recipe_of(method, axes or {}, record_weights),
+            lot.side_by_side,
+            lot.size,
+            recipe,
             method.batch_size or 0,
             method.summary or 1,
+            lot.sharing,
         )
-        return cls(layout, method, X, y, iterations, record_every)
+        return cls(layout, method, samples, iterations, record_every, look)
+
+    @classmethod
+    def of_measuring(
+        cls, network: Network, method: Method, X: FloatArray, y: FloatArray, runs: int
+    ) -> "Session":
+        """For so many runs of which only errors are wanted."""
+        wide = runs_side_by_side(runs, network.parameters)
+        lot = Lot(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
+        samples = Samples(X, y, method.sample_weight)
+        return cls.make(network, method, samples, recipe_of(method, {}), lot)
 
     @classmethod
     def of_outputs(cls, network: Network, method: Method, X: FloatArray) -> "Session":
         """For a single run whose outputs are wanted: all samples are one group."""
         recipe, batch = recipe_of(method, {}), method.batch_size or 0
         layout = Layout(network, 1, len(X), up(len(X), ROWS), recipe, batch)
-        y = np.zeros((len(X), network.sizes[-1]))
-        return cls(layout, method.at({"sample_weight": None}), X, y)
+        return cls(layout, method, Samples(X, np.zeros((len(X), network.sizes[-1]))))
 
     @classmethod
     def of_derivative(
@@ -107,7 +118,8 @@ class Session:
         recipe = recipe._replace(
             optimizer=Choice("Derivative"), loss_value=Choice("on"), features=features
         )
-        return cls(Layout.plan(network, 1, len(X), recipe), method, X, y, iterations=1)
+        samples = Samples(X, y, method.sample_weight)
+        return cls(Layout.plan(network, 1, len(X), recipe), method, samples, iterations=1)
 
     @property
     def network(self) -> Network:
@@ -120,59 +132,80 @@ class Session:
         return -(-self.iterations // self.record_every)
 
     @property
-    def batch(self) -> int:
-        """Samples of a batch."""
-        return self.layout.batch or len(self.X)
+    def _watches_all(self) -> bool:
+        """Whether every run is watched, with or without tolerance and patience of its own."""
+        method = self.method
+        by_itself = method.summary is None and method.look_every is None
+        return not by_itself or bool(method.restore_best)
 
-    @property
-    def epoch(self) -> int:
-        """Iterations of an epoch."""
-        return -(-len(self.X) // self.batch)
+    def seconds(self, samples: int | None = None) -> float:
+        """A guess for one iteration of a block: too long for large networks.
 
-    @property
-    def seconds(self) -> float:
-        """A guess for one iteration of a block: too long for large networks."""
-        return 6e-8 + 1.5e-10 * self.batch * self.network.parameters * self.layout.runs
+        With fewer samples than the most, if there are so many.
+        """
+        count = self.layout.batch or samples or self.layout.samples
+        return 6e-8 + 1.5e-10 * count * self.network.parameters * self.layout.runs
 
-    def bytes(self, blocks: int) -> int:
-        """Memory of so many blocks and of the samples as the kernel takes them."""
-        values = (len(self.X) + ROWS) * (self.network.sizes[0] + 2 + 2 * self.network.sizes[-1])
-        return blocks * self.layout.bytes(self.records) + 16 * values * self.layout.data_runs
+    def bytes(self, blocks: int, size: int = 0, held: int = 0) -> int:
+        """Memory of so many blocks, and of their samples as the kernel takes them.
 
-    @cached_property
-    def _data(self) -> Data:
-        return pad(
-            self.X,
-            self.y,
-            self.method.sample_weight,
-            bias=self.network.bias,
-            runs=self.layout.data_runs,
-        )
+        ``size`` is the most samples that one learns from, by default those of the layout; ``held``
+        how many are held out, at most.
+        """
+        if self.layout.sharing is Sharing.ALL:
+            return blocks * self.bytes_of_block(0, 0) + self._bytes_of_samples(size, held)
+        return blocks * self.bytes_of_block(size, held)
+
+    def bytes_of_block(self, size: int, held: int) -> int:
+        """Memory of one block, with its samples if they are its own."""
+        block = self.layout.bytes(self.records)
+        if self.layout.sharing is Sharing.ALL:
+            return block
+        return block + self._bytes_of_samples(size, held)
+
+    def _bytes_of_samples(self, size: int, held: int) -> int:
+        layout, outputs = self.layout, self.network.sizes[-1]
+        numbers = layout.data_runs * (self.network.sizes[0] + 1 + outputs)
+        numbers += layout.importance_runs * outputs
+        # Twice: as they are gathered, and as they lie then.
+        return 16 * numbers * ((size or layout.samples) + held + 2 * ROWS)
 
     def _span(self, first: int, last: int) -> Span:
-        weight = self.method.sample_weight
-        total = len(self.X) if weight is None else float(weight.sum())
         return Span(
             first=first,
             last=last,
             iterations=self.iterations,
             record_every=self.record_every,
             group=self.layout.group,
-            values=float(total * self.y.shape[1]),
-            samples=len(self.X),
-            batch=self.batch,
-            epoch=self.epoch,
+            batch=self.layout.batch,
+            look=self.look,
             window=self.layout.window,
             kept=self.layout.kept,
             shuffle=int(self.method.shuffle),
             shuffle_seed=self.method.shuffle_seed,
         )
 
-    def _call(self, block: Block, first: int, last: int) -> calls.Call:
-        """What a call of the kernel takes."""
+    @property
+    def _packer(self) -> Packer:
         layout = self.layout
-        span = self._span(first, last)
-        return calls.Call(layout.shapes, layout.recipe, self._data, layout.table, block, span)
+        return Packer(
+            self.samples,
+            layout.sharing,
+            self.network.bias,
+            layout.batch,
+            layout.runs,
+            layout.data_runs,
+            layout.importance_runs,
+        )
+
+    @cached_property
+    def _shared(self) -> Portion:
+        """The samples of any block, if all blocks have the same."""
+        return self._packer.portion(np.zeros((1, self.layout.runs), np.int64))
+
+    def _portion(self, parts: Index) -> Portion:
+        """The samples of runs in blocks that have these parts (blocks, R)."""
+        return self._shared if self.layout.sharing is Sharing.ALL else self._packer.portion(parts)
 
     def load(
         self,
@@ -180,36 +213,61 @@ class Session:
         alpha: FloatArray | None = None,
         columns: Sequence[tuple[Column, NDArray[np.int64]]] = (),
         seeds: NDArray[np.int64] | None = None,
+        parts: Index | None = None,
+        lanes: Index | None = None,
+        state: State | None = None,
     ) -> "Runs":
         """Runs from these parameters (runs, P), in fresh blocks.
 
         Each has its learning rates (runs, K), by default 1, a seed for what is random in it, and
-        on each column the value with its index there, in place of the method's.
+        on each column the value with its index there, in place of the method's. It learns from a
+        part of the samples. They go into the lanes (blocks, R) that have their numbers, by default
+        one after the other. From a state they go on as they were.
         """
+        layout = self.layout
+        if lanes is None:
+            lanes = lanes_of(None, len(parameters), layout.runs)
         values = Values.of(self.method, len(parameters))
         for column, index in columns:
             column.put(values, index)
         if seeds is not None:
             values.integers[:, SEED] = seeds
-        if self.method.summary is None:
+        if not self._watches_all:
             tolerance, patience = values.numbers[:, TOLERANCE], values.integers[:, PATIENCE]
             tolerance[(tolerance == 0) & (patience == NEVER)] = -1.0
         if alpha is None:
             alpha = np.ones((len(parameters), self.network.layers))
-        block = self.layout.allocate(-(-len(parameters) // self.layout.runs), self.records)
-        self.layout.load(block, parameters, alpha, values)
-        return Runs(self, block)
+        if parts is None:
+            parts = np.zeros(len(parameters), np.int64)
+        flat = lanes.ravel()
+        block = layout.allocate(len(lanes), self.records)
+        layout.load(block, parameters[flat], alpha[flat], values.at(flat))
+        if state is not None:
+            put_state(state.at(flat), layout, self.method.optimizer, block)
+        return self._runs(block, lanes, parts)
+
+    def _runs(self, block: Block, lanes: Index, parts: Index) -> "Runs":
+        """Runs that lie in these lanes, with the samples of their parts."""
+        portion = self._portion(parts[lanes])
+        block.total[:] = portion.total
+        block.held_total[:] = portion.held_total
+        places = np.empty(len(parts), np.int64)
+        places[lanes.ravel()[::-1]] = np.arange(lanes.size)[::-1]
+        return Runs(self, block, portion, parts, places)
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
     """Runs in blocks, at some iteration; what is read of a run that is over is as it ended.
 
-    They lie in lanes, block by block; lanes that are left over have the last run once more.
+    They lie in lanes, block by block; in lanes that are left over there is a run once more.
     """
 
     session: Session
     block: Block
+    portion: Portion
+    parts: Index  # (n,) the part that each run learns from
+    places: Index  # (n,) the lane of each run
 
     @property
     def blocks(self) -> int:
@@ -217,67 +275,120 @@ class Runs:
         return len(self.block.numbers)
 
     @property
-    def ended(self) -> NDArray[np.int64]:
-        """(lanes,) the updates after which a run was over, or -1."""
-        return self.block.ended.ravel()
+    def ended(self) -> Index:
+        """(n,) the updates after which a run was over, or -1."""
+        return self.block.ended.ravel()[self.places]
 
     @property
-    def outcome(self) -> NDArray[np.int64]:
-        """(lanes,) how it was over: see :mod:`fastgd.kernel.block`."""
-        return self.block.outcome.ravel()
+    def outcome(self) -> Index:
+        """(n,) how it was over: see :mod:`fastgd.kernel.block`."""
+        return self.block.outcome.ravel()[self.places]
 
     @property
     def final(self) -> FloatArray:
-        """(lanes,) the last error of a run that is over."""
-        return self.block.final.ravel()
+        """(n,) the last error of a run that is over."""
+        return self.block.final.ravel()[self.places]
+
+    @property
+    def held_final(self) -> FloatArray:
+        """(n,) and its last held-out error."""
+        return self.block.held_final.ravel()[self.places]
+
+    def _call(self, first: int, last: int) -> calls.Call:
+        """What a call of the kernel takes."""
+        session, layout = self.session, self.session.layout
+        return calls.Call(
+            layout.shapes,
+            layout.recipe,
+            self.portion.tables,
+            layout.table,
+            self.block,
+            session._span(first, last),
+        )
 
     def run(self, first: int, last: int, threads: int = 1) -> None:
         """Take the runs from iteration first to last; number ``iterations`` measures only."""
-        calls.train_blocks(self.session._call(self.block, first, last), threads)
+        calls.train_blocks(self._call(first, last), threads)
 
-    def pack(self, lanes: NDArray[np.int64]) -> "Runs":
-        """Fresh blocks with the runs of these lanes only, as they are now."""
-        block = self.session.layout.pack(self.block, lanes, self.session.records)
-        return replace(self, block=block)
+    def pack(self, going: Index, lanes: Index) -> "Runs":
+        """Fresh blocks with these runs only, as they are now, in the lanes with their numbers."""
+        session = self.session
+        from_lanes = self.places[going][lanes.ravel()]
+        block = session.layout.pack(self.block, from_lanes, session.records)
+        return session._runs(block, lanes, self.parts[going])
 
     def errors(self) -> FloatArray:
-        """(lanes, records + 1) mean errors, the last one the final error of a run to the end."""
-        return self.session.layout.errors(self.block)
+        """(n, records + 1) mean errors, the last one the final error of a run to the end."""
+        return self.session.layout.by_lane(self.block.errors)[self.places]
+
+    def held_errors(self) -> FloatArray:
+        """(n, records + 1) mean errors of the held-out samples, likewise."""
+        return self.session.layout.by_lane(self.block.held_errors)[self.places]
 
     def path(self) -> FloatArray:
-        """(lanes, records, P) the parameters that had these errors."""
-        return self.session.layout.path(self.block, self.session.records)
+        """(n, records, P) the parameters that had these errors."""
+        return self.session.layout.path(self.block, self.session.records)[self.places]
 
     def parameters(self) -> FloatArray:
-        """(lanes, P)."""
+        """(n, P)."""
         layout, block = self.session.layout, self.block
-        return self._now(layout.weights(block.numbers), layout.weights(block.kept))
+        return self._now(layout.by_parameter(block.numbers), layout.by_parameter(block.kept))
+
+    def best(self) -> tuple[FloatArray, FloatArray]:
+        """(n, P) the parameters of the smallest watched error, and (n,) their own error."""
+        layout, block = self.session.layout, self.block
+        return (
+            layout.by_parameter(block.best)[self.places],
+            block.best_error.ravel()[self.places],
+        )
 
     def changes(self) -> NDArray[np.int64]:
-        """(lanes, P) direction changes."""
+        """(n, P) direction changes."""
         layout, block = self.session.layout, self.block
-        return self._now(layout.changes(block.changes), layout.changes(block.kept_changes))
+        return self._now(
+            layout.by_parameter(block.changes), layout.by_parameter(block.kept_changes)
+        )
 
     def watch(self) -> FloatArray:
-        """(lanes, Layout.watched) what is kept of the errors."""
+        """(n, Layout.watched) what is kept of the errors."""
         layout, block = self.session.layout, self.block
         return self._now(
             layout.watch(block.numbers, block.integers),
             layout.watch(block.kept, block.kept_integers),
         )
 
+    @property
+    def is_watched(self) -> NDArray[np.bool_]:
+        """(n,) whether anyone looks at the errors of a run, or only at its neighbours'."""
+        layout = self.session.layout
+        tolerance = layout.values(self.block.numbers)[:, TOLERANCE].ravel()[self.places]
+        return (tolerance >= 0) & (layout.recipe.watch is not None)
+
+    def state(self, which: Index, over: NDArray[np.bool_]) -> State:
+        """All that these runs go on from; which of them are over."""
+        session = self.session
+        return take_state(
+            session.layout,
+            session.method.optimizer,
+            self.block,
+            self.places[which],
+            over,
+            session.iterations,
+            session.record_every,
+        )
+
     def _now(self, live: NDArray[Any], put_away: NDArray[Any]) -> NDArray[Any]:
-        return np.where(self.ended[:, None] >= 0, put_away, live)
+        return np.where(self.ended[:, None] >= 0, put_away[self.places], live[self.places])
 
     def outputs(self) -> FloatArray:
         """View (samples, outputs) of what the only run made of the samples in the last pass."""
         session = self.session
         top = session.layout.values_of(self.block, session.network.layers - 1)
-        return top[: len(session.X)]
+        return top[: len(session.samples.X)]
 
     def bind(self) -> Callable[[], None]:
         """Run iteration 0 of the only run, and return what does so again at less cost."""
-        return calls.bind(self.session._call(self.block, 0, 1))
+        return calls.bind(self._call(0, 1))
 
     def grid(
         self,
@@ -294,9 +405,9 @@ class Runs:
         session, count, at = self.session, len(x) * len(y), 0
         x_at, y_at = map(session.layout.address, places)
         grid = Grid(x, y, np.empty(count), x_at, y_at, first=0, last=0)
-        call = session._call(self.block, 0, 1)
+        call = self._call(0, 1)
         side_by_side = session.layout.runs
-        speed = side_by_side * threads / session.seconds
+        speed = side_by_side * threads / session.seconds()
         while at < count:
             last = min(at + max(side_by_side, int(speed * CHUNK_SECONDS)), count)
             began = perf_counter()

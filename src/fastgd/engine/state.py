@@ -1,9 +1,15 @@
-"""All of a training that its future depends on, as arrays with names: what a resume goes on from."""
+"""All of a training that its future depends on, as arrays with names."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastgd.engine.layout import Layout
+from fastgd.engine.lowering import corrections_of
+from fastgd.kernel.block import ERROR_COUNT, SEED, SMALLEST_AT, Block
+from fastgd.optimizers import Optimizer
 
 
 class State(NamedTuple):
@@ -23,8 +29,132 @@ class State(NamedTuple):
     watch_counts: NDArray[np.int64]  # (n, 2): iteration of the smallest error, errors seen
     tau: NDArray[np.float64]  # (n, samples): of adaptive sampling, or (n, 0)
     best: NDArray[np.float64]  # (n, P): parameters of the smallest watched error, or (n, 0)
-    best_error: NDArray[np.float64]  # (n,): and their error on the training samples
+    best_error: NDArray[np.float64]  # (n,): and their error on the training samples; or NaN
     ended: NDArray[np.int64]  # (n,): the updates after which a run was over, or -1
     outcome: NDArray[np.int64]  # (n,): how it was over: see fastgd.kernel.block
     final: NDArray[np.float64]  # (n,): and its last errors: on the training samples
     validation_final: NDArray[np.float64]  # (n,): and on the held-out ones; NaN without
+    seeds: NDArray[np.int64]  # (n,): of what is random in them
+    planned: NDArray[np.int64]  # (n,): iterations that were asked for
+    record_every: NDArray[np.int64]  # (n,): and how often an error was recorded
+
+    def at(self, runs: Any) -> "State":
+        """That of some of the runs."""
+        return State(*(array[runs] for array in self))
+
+    @staticmethod
+    def bytes(layout: Layout, optimizer: Optimizer) -> int:
+        """Memory of one run's."""
+        best = layout.recipe.best is not None
+        drawn = layout.samples if layout.recipe.batches.name == "adaptive" else 0
+        parameters = layout.network.parameters * (8 * (optimizer.states + 2 + best) + 1)
+        return parameters + 8 * (len(optimizer.kept) + layout.kept_errors + drawn + 10)
+
+    @classmethod
+    def empty(cls, runs: int, layouts: Sequence[Layout], optimizer: Optimizer) -> "State":
+        """Room for so many runs that are trained in these layouts."""
+        layout = layouts[0]
+        parameters, best = layout.network.parameters, layout.recipe.best is not None
+        watched = layout.kept_errors
+        drawn = layout.recipe.batches.name == "adaptive"
+        return cls(
+            parameters=np.empty((runs, parameters)),
+            steps=np.zeros((runs, optimizer.states, parameters)),
+            corrections=np.zeros((runs, len(optimizer.kept))),
+            signs=np.zeros((runs, parameters), np.uint8),
+            changes=np.empty((runs, parameters), np.int64),
+            watch=np.empty((runs, watched)),
+            watch_counts=np.empty((runs, 2), np.int64),
+            tau=np.zeros((runs, drawn * max(layout.samples for layout in layouts))),
+            best=np.empty((runs, best * parameters)),
+            best_error=np.empty(runs),
+            ended=np.empty(runs, np.int64),
+            outcome=np.empty(runs, np.int64),
+            final=np.empty(runs),
+            validation_final=np.empty(runs),
+            seeds=np.empty(runs, np.int64),
+            planned=np.empty(runs, np.int64),
+            record_every=np.empty(runs, np.int64),
+        )
+
+
+def put_state(state: State, layout: Layout, optimizer: Optimizer, block: Block) -> None:
+    """Put the state of what is in each lane (lanes, ...) into fresh blocks."""
+    layout.put_by_parameter(block.numbers, state.parameters)
+    for k, step in enumerate(layout.steps(block.numbers)):
+        layout.put_by_parameter(step, state.steps[:, k])
+    lead = (len(block.numbers), layout.runs)
+
+    def by_run(array: NDArray[Any]) -> NDArray[Any]:
+        return array.reshape(*lead, -1).transpose(0, 2, 1)
+
+    layout.values(block.numbers)[:, corrections_of(optimizer)] = by_run(state.corrections)
+    layout.put_by_parameter(block.signs, state.signs)
+    layout.put_by_parameter(block.changes, state.changes)
+    if layout.recipe.watch is not None:
+        layout.watched_numbers(block.numbers)[:] = by_run(state.watch)
+        integers = block.integers.reshape(len(block.integers), -1, layout.runs)
+        integers[:, [SMALLEST_AT, ERROR_COUNT]] = by_run(state.watch_counts)
+    if block.tau.size:
+        block.tau.reshape(lead[0], -1, lead[1])[:] = by_run(state.tau[:, : layout.samples])
+    if layout.recipe.best is not None:
+        layout.put_by_parameter(block.best, state.best)
+        block.best_error[:] = state.best_error.reshape(lead)
+
+
+def take_state(
+    layout: Layout,
+    optimizer: Optimizer,
+    block: Block,
+    places: NDArray[np.int64],
+    over: NDArray[np.bool_],
+    planned: int,
+    record_every: int,
+) -> State:
+    """The state of the runs at these lanes, and which of them are over.
+
+    Of those the lane may have gone on; what they need no more is 0.
+    """
+    gone = over[:, None]
+
+    def of_parameters(array: NDArray[Any]) -> NDArray[Any]:
+        return layout.by_parameter(array)[places]
+
+    def of_run(array: NDArray[Any]) -> NDArray[Any]:
+        return layout.by_lane(array.reshape(len(array), -1))[places]
+
+    def ongoing(array: NDArray[Any]) -> NDArray[Any]:
+        return np.where(gone, np.zeros((), array.dtype), array)
+
+    watched = layout.recipe.watch is not None
+    steps = [ongoing(of_parameters(step)) for step in layout.steps(block.numbers)]
+    parameters = np.where(gone, of_parameters(block.kept), of_parameters(block.numbers))
+    counts = np.where(gone, of_run(block.kept_integers), of_run(block.integers))
+    best = layout.recipe.best is not None
+    return State(
+        parameters=parameters,
+        steps=np.stack(steps, axis=1) if steps else np.zeros((len(places), 0, parameters.shape[1])),
+        corrections=ongoing(of_run(layout.values(block.numbers)[:, corrections_of(optimizer)])),
+        signs=ongoing(of_parameters(block.signs)),
+        changes=np.where(gone, of_parameters(block.kept_changes), of_parameters(block.changes)),
+        watch=np.where(
+            gone,
+            of_run(layout.watched_numbers(block.kept)),
+            of_run(layout.watched_numbers(block.numbers)),
+        )
+        if watched
+        else np.empty((len(places), 0)),
+        watch_counts=counts[:, [SMALLEST_AT, ERROR_COUNT]],
+        tau=ongoing(of_run(block.tau)) if block.tau.size else np.empty((len(places), 0)),
+        best=of_parameters(block.best) if best else np.empty((len(places), 0)),
+        best_error=block.best_error.ravel()[places] if best else np.full(len(places), np.nan),
+        ended=np.where(over, block.ended.ravel()[places], -1),
+        outcome=np.where(over, block.outcome.ravel()[places], 0),
+        final=np.where(over, block.final.ravel()[places], np.nan),
+        validation_final=np.where(over, block.held_final.ravel()[places], np.nan)
+        if layout.recipe.held is not None
+        else np.full(len(places), np.nan),
+        seeds=counts[:, SEED],
+        planned=np.full(len(places), planned),
+        record_every=np.full(len(places), record_every),
+    )

@@ -5,12 +5,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.kernel import block as slots
+
 # Columns of what is kept of the errors of a run.
 SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, ERROR_COUNT = range(6)
 RECENT = 6  # the last ones, in a ring
 
+_REAL = {
+    SMALLEST: slots.SMALLEST,
+    FIRST: slots.FIRST,
+    ERROR_SUM: slots.ERROR_SUM,
+    INVERSE_SUM: slots.INVERSE_SUM,
+}
+"""Where the kernel has what stands in these columns."""
+
 STATUS = np.array(["finished", "converged", "diverged", "stalled"])
 """For each outcome of :mod:`fastgd.kernel.block`."""
+
+
+def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n, RECENT + window) in these columns, of what the kernel keeps of the errors.
+
+    That is (n, slots.RECENT + window) numbers, and (n, 2): SMALLEST_AT and ERROR_COUNT.
+    """
+    watch = np.empty((len(numbers), RECENT - slots.RECENT + numbers.shape[1]))
+    watch[:, [SMALLEST_AT, ERROR_COUNT]] = counts
+    for column, slot in _REAL.items():
+        watch[:, column] = numbers[:, slot]
+    watch[:, RECENT:] = numbers[:, slots.RECENT :]
+    return watch
 
 
 def summarise(watch: NDArray[np.float64], window: int) -> tuple[NDArray[Any], ...]:

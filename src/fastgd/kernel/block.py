@@ -17,8 +17,9 @@ class Shapes(NamedTuple):
 
     A layer's units are worked off in wide tiles, then in narrow ones of one unit. ``row`` is the
     same tile with one row, ``piece`` as many rows as can pass through the sigmoid without spilling
-    registers, or None if the whole tile can. ``scalar`` is one number per run; ``data`` has as many
-    runs as the samples have: 1 unless each run draws its own.
+    registers, or None if the whole tile can. ``scalar`` is one number per run. ``data`` has
+    as many runs as the samples have: 1 where all runs of a block share them. So has ``importance``
+    for the samples' weights, which may differ where the samples are shared.
     """
 
     wide: Shape
@@ -29,6 +30,7 @@ class Shapes(NamedTuple):
     narrow_piece: Shape | None
     scalar: Shape
     data: Shape
+    importance: Shape
 
 
 @markers
@@ -39,7 +41,7 @@ class Recipe(NamedTuple):
     that reads one knows its place among them: ``optimizer.mu``, ``features.dropout.threshold``.
     """
 
-    optimizer: Choice
+    optimizer: Choice | None  # None where nothing is ever trained
     activation: Choice
     output: Choice
     loss: Choice
@@ -48,6 +50,9 @@ class Recipe(NamedTuple):
     watch: Choice | None  # errors between the recorded ones are watched
     separate: Choice | None  # errors are measured apart from the training
     path: Choice | None  # weights are recorded with the errors
+    held: Choice | None  # there are held-out samples, and their errors are the watched ones
+    best: Choice | None  # the network of the smallest watched error is kept
+    outputs: Choice | None  # the outputs of all samples are kept, and no errors
     loss_value: Choice | None  # the loss is summed up, not only its derivative
     features: Features  # what the options of numbers switch on: see fastgd.engine.lowering
 
@@ -68,11 +73,16 @@ RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 
 
 class Data(NamedTuple):
-    """What all runs learn from; N is padded to whole tiles, padding has importance 0."""
+    """What the runs of a block learn from; N is padded to whole tiles, padding has importance 0.
+
+    Where runs have their own samples or importance, each number is there R times.
+    """
 
     X: Floats  # (N * D,), D with the constant input of a bias
     y: Floats  # (N * H,), H outputs of the last layer
     importance: Floats  # (N * H,)
+    samples: int  # without padding
+    epoch: int  # iterations of an epoch
 
 
 class Layer(NamedTuple):
@@ -126,6 +136,14 @@ class Block(NamedTuple):
     chances: Floats  # (N, R) flat: the distribution
     draws: Integers  # (samples of a batch, R) flat: what was drawn
     drawn: Floats  # (N, R) flat: squared norms of what was drawn of each sample, summed up
+    total: Floats  # (R,): weight of all samples * outputs
+    held_total: Floats  # (R,): the same of the held-out ones, if there are any
+    held: Floats  # (R,): their mean error when it was last looked at
+    held_errors: Floats  # (records + 1, R) flat: as errors
+    held_final: Floats  # (R,): as final
+    best: Floats  # (P * R): the weights of the smallest watched error, if they are kept
+    best_error: Floats  # (R,): and their error on the samples that are learned from
+    outputs: Floats  # (R, N, H) flat, N without padding: of all samples, if they are kept
 
 
 class Span(NamedTuple):
@@ -136,10 +154,8 @@ class Span(NamedTuple):
     iterations: int
     record_every: int
     group: int  # samples of a group
-    values: float  # weight of all samples * outputs
-    samples: int  # without padding
     batch: int  # samples of a batch
-    epoch: int  # iterations of an epoch; the errors are watched once in it
+    look: int  # iterations from one look at the watched error to the next; 0 for an epoch
     window: int  # recent errors that are kept
     kept: int  # numbers that are put away when a run is over
     shuffle: int  # 1 to shuffle the samples once per epoch

@@ -1,7 +1,7 @@
 """Calls into the kernel: one block, or many on all threads, safe in threads and after a fork."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -69,7 +69,7 @@ class Call(NamedTuple):
 
     shapes: Shapes
     recipe: Recipe
-    data: Data
+    data: Sequence[Data]  # of all blocks, or of each: what is learned from, then what is held out
     layers: NDArray[np.int64]  # a row per layer, see Layer
     blocks: Block  # a leading axis of blocks on every array
     span: Span
@@ -77,7 +77,12 @@ class Call(NamedTuple):
     @property
     def facts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Samples, layers and blocks as compiled code takes them; they must outlive it."""
-        return encode(self.data), self.layers, encode(self.blocks, len(self.blocks.numbers))
+        count = len(self.blocks.numbers)
+        tables = 1 if self.recipe.held is None else 2
+        words = np.concatenate([encode(data) for data in self.data])
+        if len(words) == tables:
+            words = np.tile(words, (count, 1))
+        return words, self.layers, encode(self.blocks, count)
 
     @property
     def handle(self) -> Any:

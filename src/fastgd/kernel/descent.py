@@ -39,11 +39,13 @@ from fastgd.kernel.iteration.errors import (
     add_errors,
     all_over,
     end_by_overflow,
+    hold,
     is_watched,
+    look_of,
     observe,
     record_of,
 )
-from fastgd.kernel.iteration.layers import back, forward, gradient
+from fastgd.kernel.iteration.layers import back, forward, gradient, keep_outputs
 from fastgd.kernel.iteration.losses import add_losses
 from fastgd.kernel.iteration.masks import drop_units, drop_weights
 from fastgd.kernel.iteration.optimizers import prepare
@@ -86,8 +88,10 @@ def _forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
 
 
 @njit(**SPLICED)
-def _back_layers(shapes, recipe, layers, group, block, x):
+def _back_layers(optimizer, shapes, recipe, layers, group, block, x):
     overflow = zeros(shapes.scalar)
+    if optimizer is None:
+        return overflow
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
         back(shapes, recipe, group, block, layer, below)
@@ -101,8 +105,26 @@ def _back_layers(shapes, recipe, layers, group, block, x):
 
 
 @njit(**SPLICED)
-def _pass(shapes, recipe, data, layers, block, span, N, real, j, record, measuring, training):
-    """All samples of ``data`` forward and, to train, back. NaN per run that diverges, else 0."""
+def _pass(
+    shapes,
+    recipe,
+    data,
+    layers,
+    block,
+    span,
+    N,
+    real,
+    look,
+    j,
+    record,
+    measuring,
+    holding,
+    training,
+):
+    """All samples of ``data`` forward and, to train, back. NaN per run that diverges, else 0.
+
+    To measure, it is the error of all samples, or, if ``holding``, of those that are held out.
+    """
     scalar = shapes.scalar
     bottom, top = layers[0], layers[len(layers) - 1]
     data_runs = runs_of(shapes.data)
@@ -114,14 +136,19 @@ def _pass(shapes, recipe, data, layers, block, span, N, real, j, record, measuri
         stride = bottom.inputs * data_runs
         x = Samples(data.X, start * stride, stride)
         _forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
+        keep_outputs(recipe.outputs, scalar, group, block, top)
         if measuring:
-            total = add_errors(scalar, shapes.data, data, group, block, top, total)
-            add_losses(recipe.loss_value, scalar, shapes.data, recipe, data, group, block, top)
+            total = add_errors(shapes, data, group, block, top, total)
+            add_losses(recipe.loss_value, shapes, recipe, data, group, block, top)
             if group.is_last:
-                error = total / span.values
-                observe(recipe, scalar, block, bottom, span, j, record, error)
+                if holding:
+                    hold(recipe.held, scalar, block, record, total)
+                else:
+                    observe(recipe, scalar, block, bottom, span, look, j, record, total)
         if training:
-            overflow = overflow + _back_layers(shapes, recipe, layers, group, block, x)
+            overflow = overflow + _back_layers(
+                recipe.optimizer, shapes, recipe, layers, group, block, x
+            )
         start += span.group
         if start >= N:
             break
@@ -133,14 +160,14 @@ def _samples(batches, shapes, data, layers, block, span, j):
 
 
 def _all_samples(batches, shapes, data, layers, block, span, j):
-    return data, span.samples
+    return data, data.samples
 
 
 def _samples_of_epoch(batches, shapes, data, layers, block, span, j):
-    if j % span.epoch == 0 or j == span.first:
-        new_order(block, span, j)
+    if j % data.epoch == 0 or j == span.first:
+        new_order(data, block, span, j)
     bottom, top = layers[0], layers[len(layers) - 1]
-    return block.batch, next_batch(data, block, span, bottom.inputs, top.outputs, j)
+    return block.batch, next_batch(shapes, data, block, span, bottom.inputs, top.outputs, j)
 
 
 def _drawn_samples(batches, shapes, data, layers, block, span, j):
@@ -156,16 +183,16 @@ dispatch(
 )
 
 
-def _learn_sampling(batches, scalar, layers, block, span):
+def _learn_sampling(batches, scalar, data, layers, block, span):
     """What follows an update."""
 
 
 dispatch(
     _learn_sampling,
-    dict.fromkeys(("all", "epochs"), lambda batches, scalar, layers, block, span: None)
+    dict.fromkeys(("all", "epochs"), lambda batches, scalar, data, layers, block, span: None)
     | {
-        "adaptive": lambda batches, scalar, layers, block, span: learn_chances(
-            batches, scalar, layers, block, span
+        "adaptive": lambda batches, scalar, data, layers, block, span: learn_chances(
+            batches, scalar, data, layers, block, span
         )
     },
     INLINED,
@@ -188,8 +215,8 @@ dispatch(
 
 
 @njit(**INLINED)
-def _phases(separate):
-    return 1 if separate is None else 2
+def _is_on(choice):
+    return 0 if choice is None else 1
 
 
 @cached_njit(**WHOLE)
@@ -199,22 +226,29 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
     The last arguments but ``b`` are what ``structs.encode`` makes of such named tuples.
     Nothing is allocated and nothing raised: the caller has checked everything.
     """
-    data, layers, block = all_data(data)[0], all_layers(layers), all_blocks(blocks)[b]
+    layers, block = all_layers(layers), all_blocks(blocks)[b]
     span = all_spans(span)[0]
     scalar = shapes.scalar
     bottom = layers[0]
-    phases = _phases(recipe.separate)
+    is_held = _is_on(recipe.held)
+    tables = 1 + is_held
+    held, data = all_data(data)[tables * b + is_held], all_data(data)[tables * b]
+    phases = tables + _is_on(recipe.separate)
     width = layers[len(layers) - 1].outputs * runs_of(shapes.data)
     all_samples, of_batch = len(data.y) // width, len(block.batch.y) // width
+    look = look_of(data, span)
     for j in range(span.first, span.last):
         record = record_of(j, span, len(block.errors) // runs_of(scalar))
-        wanted = record >= 0 or is_watched(recipe.watch, j, span)
+        wanted = record >= 0 or is_watched(recipe.watch, j, span, look)
         overflow = zeros(scalar)
         for phase in range(phases):
-            measuring = wanted and phase == 0
+            holding = phase < is_held
+            measuring = wanted and phase <= is_held and not _is_on(recipe.outputs)
             training = j < span.iterations and phase == phases - 1
             if phases == 1 or measuring or training:
-                source, N, real = data, all_samples, span.samples
+                source, N, real = data, all_samples, data.samples
+                if holding:
+                    source, N, real = held, len(held.y) // width, held.samples
                 if training:
                     prepare(recipe.optimizer, scalar, block.numbers, bottom)
                     source, real = _samples(recipe.batches, shapes, data, layers, block, span, j)
@@ -222,15 +256,15 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                 drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
                 overflow = _pass(
                     shapes, recipe, source, layers, block, span, N, real,
-                    j, record, measuring, training,
+                    look, j, record, measuring, holding, training,
                 )  # fmt: skip
         if j < span.iterations:
-            _learn_sampling(recipe.batches, scalar, layers, block, span)
+            _learn_sampling(recipe.batches, scalar, data, layers, block, span)
             if j % FLUSH == 0:
                 _flush(block, j > 0)
                 if all_over(block):
                     return
-            end_by_overflow(scalar, block, span, overflow, j + 1)
+            end_by_overflow(recipe.held, scalar, block, span, overflow, j + 1)
     _flush(block, True)
 
 

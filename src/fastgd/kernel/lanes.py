@@ -59,10 +59,11 @@ def runs_side_by_side(count: int, parameters: int) -> int:
     return 4 * lanes if count > 2 * lanes and parameters <= TINY else 2 * lanes
 
 
-def shapes_for(runs: int, widest: int, data_runs: int = 1) -> Shapes:
+def shapes_for(runs: int, widest: int, data_runs: int = 1, importance_runs: int = 1) -> Shapes:
     """Tiles for so many runs side by side in a network whose widest layer has ``widest`` units.
 
-    ``data_runs`` is 1 where all runs learn from the same samples.
+    ``data_runs`` is 1 where all runs of a block learn from the same samples, ``importance_runs``
+    where these have the same weights in all of them.
 
     The accumulators of a wide tile take half of the registers. A single run of a small network uses
     narrower tiles: at 3-4-1, 16 units a tile would leave everything to the narrow ones (117 ns per
@@ -83,6 +84,7 @@ def shapes_for(runs: int, widest: int, data_runs: int = 1) -> Shapes:
         narrow_piece=_piece(narrow, lanes),
         scalar=Shape(1, 1, runs),
         data=Shape(1, 1, data_runs),
+        importance=Shape(1, 1, importance_runs),
     )
 
 

@@ -236,9 +236,9 @@ def surface(
     bar = check_flag("progress", progress)
 
     count = resolution**2
-    session = Session.make(network, method, inputs, targets, count)
+    session = Session.of_measuring(network, method, inputs, targets, count)
     side_by_side = session.layout.runs
-    needed = -(-count // side_by_side) * session.seconds
+    needed = -(-count // side_by_side) * session.seconds()
     threads = min(threads, max(1, int(needed / THREAD_SECONDS)))
     check_memory(8 * count + session.bytes(threads), "the surface")
     across, up = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)

@@ -62,7 +62,9 @@ def run_of(
         options=method.given,
         validation_errors=validation_errors,
         final_validation_error=_or_none(float, final_validation_error),
-        best_iteration=_or_none(int, best_iteration),
+        best_iteration=None
+        if best_iteration is None or best_iteration < 0
+        else int(best_iteration),
         state=state,
     )
 

@@ -49,7 +49,11 @@ def take_state(
         outcome=array("outcome", np.int64),
         final=array("final", np.float64),
         validation_final=array("validation_final", np.float64),
+        seeds=array("seeds", np.int64),
+        planned=array("planned", np.int64),
+        record_every=array("record_every", np.int64),
     )
+    need(bool((state.planned >= 1).all()) and bool((state.record_every >= 1).all()))
     need(bool((state.signs <= 1).all()) and bool((state.ended >= -1).all()))
     need(bool(((state.outcome >= 0) & (state.outcome < len(STATUS))).all()))
     return state

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from itertools import product, repeat
 from typing import Any
 
@@ -15,18 +17,24 @@ from fastgd.arguments.data import Parts
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.arguments.start import check_alphas, check_start, check_whole
+from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seeds, check_threads
 from fastgd.engine.network import all_first_weights
-from fastgd.engine.plan import Plan, Task, Trained, network_of
+from fastgd.engine.plan import Keep, Plan, Task, Trained, network_of
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.engine.summaries import STATUS, summarise
+from fastgd.training.dividing import name_of, partition_of, weightings_of
 from fastgd.training.grid import Grid
 from fastgd.training.results import Summary
+from fastgd.training.resuming import continuing
+from fastgd.training.resuming_sweeps import arguments_of_sweep, join, states_of
 from fastgd.training.runs import Sweep
 from fastgd.training.source import Source
+from fastgd.training.train import HeldOut
 
 
+@continuing(arguments_of_sweep)
 def sweep(
     X: ArrayLike,
     y: ArrayLike,
@@ -38,7 +46,13 @@ def sweep(
     seed: Any = 1,
     weights: Any = None,
     biases: Any = None,
+    groups: ArrayLike | None = None,
+    folds: Any = None,
+    validation: HeldOut | None = None,
     keep_weights: bool = True,
+    record_weights: bool = False,
+    keep_state: bool = False,
+    resume: Sweep | None = None,
     threads: int | None = None,
     progress: bool = False,
     **given_options: Any,
@@ -52,7 +66,7 @@ def sweep(
 
     Parameters
     ----------
-    X, y, iterations, record_every, progress
+    X, y, iterations, record_every, validation, record_weights, progress
         As in :func:`fastgd.train`.
     hidden_size, alpha, seed, weights
         As in :func:`fastgd.train`, or an axis of such values. There must not be more than 10,000
@@ -61,11 +75,26 @@ def sweep(
         ``batch_size``.
     biases : optional
         As in :func:`fastgd.train`; beside an axis of weights a list of as many.
+    groups : (samples,) array_like, optional
+        Labels: a network for each, on the samples that have it. Axis ``group``.
+    folds : int, splitter, iterable or (folds, samples) array of bool, optional
+        Which samples are held out of which runs. Axis ``fold``. An int makes so many folds of
+        neighbouring samples; a splitter is one of scikit-learn's; an iterable has pairs of
+        (train, test) places; True is held out. With ``groups`` each group is split by itself.
     keep_weights : bool
         False keeps errors and the totals of direction changes only, so that a million runs fit into
         memory. A run that is asked for is then trained again.
+    keep_state : bool
+        Keep all that the runs depend on from here on, so that ``resume`` can go on with them.
+    resume : Sweep, optional
+        Go on with all runs of a sweep made with ``keep_state=True``, as :func:`fastgd.train` does
+        with one run. Groups, folds and weights of samples are those of the sweep, too.
     threads : int, optional
         How many threads work on it; all that Numba has by default (``NUMBA_NUM_THREADS``).
+
+    **given_options
+        See :class:`fastgd.arguments.options.Options`. ``sample_weight`` may be an axis, too:
+        (weightings, samples) numbers, such as the draws of a bootstrap.
 
     Returns
     -------
@@ -82,6 +111,13 @@ def sweep(
     UserWarning
         If a target is outside of what the output units reach.
 
+    Notes
+    -----
+    A run of a group, fold or weighting has the bits of :func:`fastgd.train` on its samples alone,
+    in the order of the table, with those that are held out as ``validation``. Folds share their
+    samples and give the weight 0 to what is not theirs, unless dropout, mini-batches or batch
+    normalization depend on the place of a sample; else runs have samples of their own.
+
     Examples
     --------
     The article's first sweep:
@@ -96,10 +132,35 @@ def sweep(
      0.5       ]
     >>> sweep.best().alpha
     10.0
+
+    Cross-validation: the mean held-out error of each alpha.
+
+    >>> sweep = fastgd.sweep(X * 5, y * 5, folds=5, alpha=[0.01, 1], iterations=1000)
+    >>> sweep.shape, sweep.final_validation_error.mean(axis=0).round(2)
+    ((5, 2), array([0.41, 0.02]))
     """
     task = Task.check(X, y, iterations, record_every)
+    held = check_validation(validation, task.inputs, task.outputs)
+    weightings, given_options = weightings_of(given_options)
+    before = None if resume is None else resume.partition
+    partition = partition_of(task, groups, folds, weightings, given_options, before)
+    if held and partition is not None and partition.axes.keys() != {"sample_weight"}:
+        raise ValueError(
+            "validation must be left out with groups, and with folds, which hold out samples "
+            "themselves; got both"
+        )
+    holds_out = held is not None or (partition is not None and partition.held is not None)
+    done = 0 if resume is None or not resume.states else int(resume.states[0].planned[0])
+    task = replace(
+        task,
+        iterations=done + task.iterations,
+        done=done,
+        validation=held,
+        partition=partition,
+    )
     bar = check_flag("progress", progress)
-    keep = check_flag("keep_weights", keep_weights)
+    keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
+    recording = check_flag("record_weights", record_weights)
     threads = check_threads(threads, available_threads())
     given = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, "weights": weights}
     found = {
@@ -117,32 +178,46 @@ def sweep(
     hiddens, starts = _starts(values, _biases(biases, found["weights"]), task)
     rates = [check_alphas(values["alpha"], len(hidden) + 1) for hidden in hiddens]
     seeds = check_seeds(values["seed"])
-    chosen = options.check_sweep(given_options, task.X, task.y, hiddens)
+    chosen = options.check_sweep(given_options, task.X, task.y, hiddens, holds_out=holds_out)
+    if partition is not None:
+        name = partial(name_of, partition)
+        options.check_parts(chosen.methods, partition.rows.sizes, name)
     for start, method in product(starts or (), chosen.methods):
         check_whole(start, bias=method.bias, batch_norm=method.batch_norm)
     warn_of_targets({method.output for method in chosen.methods}, task.y)
     count = len(starts or seeds)
     plans = [
         Plan.make(
-            task, network_of(task, hidden, method), method, alphas, chosen.values, count, threads
+            task,
+            network_of(task, hidden, method),
+            method,
+            alphas,
+            chosen.values,
+            count,
+            threads,
+            record_weights=recording,
         )
         for hidden, alphas in zip(hiddens, rates, strict=True)
         for method in chosen.methods
     ]
-    needed, least = (sum(plan.bytes(kept) for plan in plans) for kept in (keep, False))
-    check_memory(needed, "the sweep", ("keep_weights=False", least) if keep else None)
+    needed, least = (sum(plan.bytes(kept) for plan in plans) for kept in (keep, Keep(False)))
+    less = ("keep_weights=False", least) if keep.weights and not keep.state else None
+    check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
+    states = states_of(resume, plans)
 
     trained = []
     masks = np.array(seeds * count if starts else seeds, dtype=np.int64)
     with progress_bar(bar, sum(plan.work for plan in plans), " updates") as advance:
-        for plan in plans:
-            network = plan.layout.network
+        for plan, state in zip(plans, states, strict=True):
+            network = plan.network
             first = (
                 np.array(list(map(network.row, starts)))
                 if starts
                 else network.rows(all_first_weights(network.sizes, seeds))
             )
-            trained.append(plan.run(first, masks, keep, advance))
+            trained.append(plan.run(first, masks, keep, advance, state))
+            if resume is not None:
+                join(trained[-1], resume, len(trained) - 1)
 
     def axis(name: str, checked: list[Any] | None) -> list[Any] | None:
         return None if found[name] is None else checked
@@ -150,6 +225,7 @@ def sweep(
     grid = Grid.of(
         hidden_size=axis("hidden_size", hiddens),
         structures=chosen.structures,
+        parts={} if partition is None else partition.axes,
         alpha=axis("alpha", alphas := _alphas(values["alpha"], rates[0])),
         values=chosen.values,
         seed=axis("seed", seeds),
@@ -170,17 +246,31 @@ def sweep(
         iterations=joined("iterations"),
         total_changes=joined("total_changes"),
         summary=_summary(plans, trained, grid),
-        networks=tuple(plan.layout.network for plan in plans),
-        kept_weights=tuple(part.weights for part in trained) if keep else None,
-        kept_changes=tuple(part.changes for part in trained) if keep else None,
-        source=None if keep else _source(task, starts, seeds[0]),
+        networks=tuple(plan.network for plan in plans),
+        kept_weights=tuple(part.weights for part in trained) if keep.weights else None,
+        kept_changes=tuple(part.changes for part in trained) if keep.weights else None,
+        kept_path=tuple(part.path for part in trained) if recording else None,
+        validation_errors=joined("held_errors") if holds_out else None,
+        final_validation_error=joined("held_final") if holds_out else None,
+        best_iteration=joined("best_iteration") if plans[0].layout.watched else None,
+        states=tuple(part.state for part in trained if part.state is not None) or None,
+        partition=partition,
+        source=None if keep.weights else _source(task, starts, seeds[0], recording),
     )
 
 
-def _source(task: Task, starts: list[Parts] | None, seed: int) -> Source:
+def _source(task: Task, starts: list[Parts] | None, seed: int, recording: bool) -> Source:
     """What a run is trained again from; an axis of first weights has its networks itself."""
-    start = starts[0] if starts else None
-    return Source(task.X, task.y, task.iterations, task.record_every, weights=start, seed=seed)
+    return Source(
+        task.X,
+        task.y,
+        task.iterations,
+        task.record_every,
+        task.validation,
+        starts[0] if starts else None,
+        seed,
+        recording,
+    )
 
 
 def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:

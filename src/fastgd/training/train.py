@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Unpack
 
 import numpy as np
@@ -10,17 +11,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.cautions import warn, warn_of_targets
+from fastgd.arguments.data import Parts
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
+from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seed
-from fastgd.engine.network import first_weights, flatten
-from fastgd.engine.plan import Plan, Task, Trained, network_of
+from fastgd.engine.network import Network, first_weights, flatten
+from fastgd.engine.plan import Keep, Plan, Task, Trained, network_of
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.summaries import STATUS, summarise
 from fastgd.training.assembly import run_of
 from fastgd.training.results import Run
+from fastgd.training.resuming import arguments_of_run, check_network, continuing
+
+HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
 
+@continuing(arguments_of_run)
 def train(
     X: ArrayLike,
     y: ArrayLike,
@@ -32,7 +39,9 @@ def train(
     seed: int = 1,
     weights: Start | None = None,
     biases: Sequence[ArrayLike] | None = None,
+    validation: HeldOut | None = None,
     record_weights: bool = False,
+    resume: Run | None = None,
     progress: bool = False,
     **given_options: Unpack[options.Options],
 ) -> Run:
@@ -64,9 +73,18 @@ def train(
         them. The states of an optimizer begin anew.
     biases : sequence of (outputs,) arrays, optional
         The biases that belong to ``weights`` where these are arrays, with ``bias=True``.
+    validation : (X, y) or (X, y, sample_weight), optional
+        Held-out samples, with weights of their errors: the network is measured on them along the
+        way, and doesn't learn from them. ``patience``, ``tolerance``, ``summary`` and
+        ``restore_best`` then watch their error. It costs a forward pass whenever it is looked at.
     record_weights : bool
         Keep the whole network along with each recorded error: ``run.recorded_weights`` and
         :meth:`fastgd.Run.at`.
+    resume : Run, optional
+        Go on with this run for so many ``iterations`` more, exactly: the result has the bits of one
+        training of all of them. X, y and ``validation`` must be as they were; every other argument
+        is that of the run, and must not be given with another value. A run that was over (it
+        converged, stalled or diverged) stays so.
     progress : bool
         Show a progress bar (needs tqdm).
     **given_options
@@ -103,16 +121,35 @@ def train(
     [[ 7 19  2  6]
      [ 7  2  0 22]
      [19 26  9 17]]
+    Early stopping by held-out samples, and a training that goes on:
+
+    >>> run = fastgd.train(X, y, alpha=10, iterations=500, validation=([[0, 0, 1]], [0]),
+    ...                    patience=100, restore_best=True)
+    >>> run.best_iteration, run.iterations
+    (37, 137)
+    >>> first = fastgd.train(X, y, alpha=10, iterations=500)
+    >>> both = fastgd.train(X, y, resume=first, iterations=500)
+    >>> both.final_error == fastgd.train(X, y, alpha=10, iterations=1000).final_error
+    True
     """
+    done = 0 if resume is None or resume.state is None else int(resume.state.planned[0])
     task = Task.check(X, y, iterations, record_every)
+    held = check_validation(validation, task.inputs, task.outputs)
+    task = replace(task, iterations=done + task.iterations, done=done, validation=held)
     bar = check_flag("progress", progress)
     hidden, given = check_start(hidden_size, weights, task.inputs, task.outputs, biases)
     rates = check_alpha(alpha, len(hidden) + 1)
     seed = check_seed(seed)
-    method = options.check(given_options, task.X, task.y, hidden)
+    method = options.check(given_options, task.X, task.y, hidden, holds_out=held is not None)
     if given:
         check_whole(given, bias=method.bias, batch_norm=method.batch_norm)
     network = network_of(task, hidden, method)
+    state = None
+    if resume is not None:
+        state = resume.state
+        assert state is not None  # arguments_of_run has looked
+        found = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
+        check_network(network.sizes, found, state, len(task.X))
     recording = check_flag("record_weights", record_weights)
     plan = Plan.make(
         task,
@@ -124,19 +161,22 @@ def train(
         threads=1,
         record_weights=recording,
     )
-    check_memory(plan.bytes(keep_weights=True), "the training")
+    keep = Keep(state=True)
+    check_memory(plan.bytes(keep), "the training")
     warn_of_targets([method.output], task.y)
     if given:
         start = network.row(given)[None]
     else:
         start = network.rows(flatten(first_weights(network.sizes, seed))[None])
     with progress_bar(bar, plan.work, " updates") as advance:
-        trained = plan.run(start, np.array([seed]), keep_weights=True, advance=advance)
+        trained = plan.run(start, np.array([seed]), keep, advance, state)
+    if resume is not None:
+        _join(trained, resume, network)
     run = run_of(
         network,
         method,
         alpha=_alpha(alpha, rates),
-        seed=None if given else seed,
+        seed=None if given or (resume is not None and resume.seed is None) else seed,
         recorded=task.recorded,
         errors=trained.errors[0],
         parameters=trained.weights[0],
@@ -146,6 +186,10 @@ def train(
         iterations=trained.iterations[0],
         summary=_summary(trained, method.summary),
         path=trained.path[0] if recording else None,
+        validation_errors=trained.held_errors[0] if held else None,
+        final_validation_error=trained.held_final[0] if held else None,
+        best_iteration=trained.best_iteration[0],
+        state=trained.state,
     )
     if run.status == "diverged":
         warn(
@@ -153,6 +197,18 @@ def train(
             "not finite any more"
         )
     return run
+
+
+def _join(trained: Trained, before: Run, network: Network) -> None:
+    """Put what was recorded before in front of what was recorded since."""
+    records = len(before.errors)
+    trained.errors[0, :records] = before.errors
+    if before.validation_errors is not None:
+        trained.held_errors[0, :records] = before.validation_errors
+    if before.recorded_weights is not None:
+        trained.path[0, :records] = network.row(
+            Parts(before.recorded_weights, before.recorded_biases, before.recorded_normalization)
+        )
 
 
 def _alpha(given: object, rates: tuple[float, ...]) -> float | tuple[float, ...]:

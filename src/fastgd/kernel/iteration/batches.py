@@ -21,12 +21,12 @@ WORD = 2.0**-32
 
 
 @njit(**INLINED)
-def new_order(block, span, iteration):
+def new_order(data, block, span, iteration):
     """Put the samples in the order of the iteration's epoch."""
     if span.shuffle:
-        shuffle(block.order, span.shuffle_seed, iteration // span.epoch)
+        shuffle(block.order, data.samples, span.shuffle_seed, iteration // data.epoch)
     else:
-        for i in range(len(block.order)):
+        for i in range(data.samples):
             block.order[i] = i
 
 
@@ -37,18 +37,19 @@ def _copy_sample(target, to, source, at, numbers):
 
 
 @njit(**INLINED)
-def next_batch(data, block, span, inputs, outputs, iteration):
+def next_batch(shapes, data, block, span, inputs, outputs, iteration):
     """Gather the iteration's batch; how many samples it has."""
-    first = iteration % span.epoch * span.batch
-    real = min(span.batch, span.samples - first)
-    padded = len(block.batch.y) // outputs
+    first = iteration % data.epoch * span.batch
+    real = min(span.batch, data.samples - first)
+    runs, numbers = runs_of(shapes.data), outputs * runs_of(shapes.importance)
+    padded = len(block.batch.y) // (outputs * runs)
     for n in range(padded):
         i = block.order[first + min(n, real - 1)]
-        _copy_sample(block.batch.X, n, data.X, i, inputs)
-        _copy_sample(block.batch.y, n, data.y, i, outputs)
-        for h in range(outputs):
-            weight = data.importance[i * outputs + h] if n < real else 0.0
-            block.batch.importance[n * outputs + h] = weight
+        _copy_sample(block.batch.X, n, data.X, i, inputs * runs)
+        _copy_sample(block.batch.y, n, data.y, i, outputs * runs)
+        for h in range(numbers):
+            weight = data.importance[i * numbers + h] if n < real else 0.0
+            block.batch.importance[n * numbers + h] = weight
     return real
 
 
@@ -88,7 +89,7 @@ def _pick_samples(scalar, block, samples, n, word):
 @njit(**INLINED)
 def draw_batch(scalar, data, block, span, layer, outputs, iteration):
     """Draw the iteration's batch for each run, weighted so that its gradient is not biased."""
-    runs, samples = runs_of(scalar), span.samples
+    runs, samples = runs_of(scalar), data.samples
     _chances(scalar, block, samples)
     seed = integer(scalar, block, SEED)
     padded = len(block.draws) // runs
@@ -153,7 +154,7 @@ def _rest(scalar, values, samples, total):
 
 
 @njit(**INLINED)
-def learn_chances(batches, scalar, layers, block, span):
+def learn_chances(batches, scalar, data, layers, block, span):
     """Move tau along the gradient of the variance: samples with large gradients come up oftener.
 
     With g_i the squared norms of what was drawn of sample i, and G of all draws, tau_i moves by
@@ -161,7 +162,7 @@ def learn_chances(batches, scalar, layers, block, span):
     the two parts. So it is written as g_i * (1 - q_i) - q_i * (G - g_i), and what 1 or G is without
     a sample that has more than half of it is a sum over the others.
     """
-    runs, samples = runs_of(scalar), span.samples
+    runs, samples = runs_of(scalar), data.samples
     rate = value(scalar, block.numbers, layers[0], batches.sampling_rate) / span.batch
     for i in range(samples):
         store(scalar, block.drawn, i * runs, 0, zeros(scalar))

@@ -30,6 +30,7 @@ from fastgd.kernel.language.tile import (
     runs_of,
     select,
     store,
+    zeros,
 )
 from fastgd.kernel.language.words import all_words, choose
 
@@ -43,23 +44,32 @@ def record_of(j, span, records):
 
 
 @njit(**INLINED)
-def is_watched(watch, j, span):
-    """Whether the error before update j is watched, recorded or not."""
-    if watch is None:
-        return False
-    return j % span.epoch == 0 or j == span.iterations
+def look_of(data, span):
+    """Iterations from one look at the watched error to the next."""
+    return span.look if span.look else data.epoch
 
 
 @njit(**INLINED)
-def add_errors(scalar, stored, data, group, block, layer, total):
+def is_watched(watch, j, span, look):
+    """Whether the error before update j is watched, recorded or not."""
+    if watch is None:
+        return False
+    return j % look == 0 or j == span.iterations
+
+
+@njit(**INLINED)
+def add_errors(shapes, data, group, block, layer, total):
     """Add |y - output| of a group's samples."""
-    runs, data_runs = runs_of(scalar), runs_of(stored)
+    scalar, runs = shapes.scalar, runs_of(shapes.scalar)
     for n in range(min(group.samples, group.real - group.start)):
         for h in range(layer.outputs):
-            target = ((group.start + n) * layer.outputs + h) * data_runs
+            target = (group.start + n) * layer.outputs + h
             v = load(scalar, block.numbers, layer.units + n * layer.stride + h * runs, 0)
-            error = magnitude(load_data(scalar, stored, data.y, target, 0) - v)
-            total = fma(error, load_data(scalar, stored, data.importance, target, 0), total)
+            y = load_data(scalar, shapes.data, data.y, target * runs_of(shapes.data), 0)
+            importance = load_data(
+                scalar, shapes.importance, data.importance, target * runs_of(shapes.importance), 0
+            )
+            total = fma(magnitude(y - v), importance, total)
     return total
 
 
@@ -77,14 +87,30 @@ def put_away(block, kept, runs, r, iterations, outcome):
 
 
 @njit(**INLINED)
-def _summarise(scalar, block, layer, span, j, error):
+def _keep_best(best, scalar, block, improved, own_error):
+    """Keep the networks that have just become the best of their runs, but not of those over."""
+    if best is None:
+        return
+    if anywhere(improved):
+        runs = runs_of(scalar)
+        store(scalar, block.scratch, 0, 0, select(improved, 1.0, zeros(scalar)))
+        store(scalar, block.scratch, runs, 0, own_error)
+        for r in range(runs):
+            if block.scratch[r] != 0.0 and block.ended[r] < 0:
+                block.best_error[r] = block.scratch[runs + r]
+                for i in range(r, len(block.best), runs):
+                    block.best[i] = block.numbers[i]
+
+
+@njit(**INLINED)
+def _summarise(best, scalar, block, layer, span, look, j, error, own_error):
     """Bring what is kept of the errors up to date; where the smallest one was."""
     numbers, runs, at = block.numbers, runs_of(scalar), layer.watch
     if j == 0:
         store(scalar, numbers, at + FIRST * runs, 0, error)
-        store(scalar, numbers, at + SMALLEST * runs, 0, error)
     first = load(scalar, numbers, at + FIRST * runs, 0)
     smallest = load(scalar, numbers, at + SMALLEST * runs, 0)
+    _keep_best(best, scalar, block, error < smallest, own_error)
     smallest_at = choose(error < smallest, j, integer(scalar, block, SMALLEST_AT))
     store(scalar, numbers, at + SMALLEST * runs, 0, select(error < smallest, error, smallest))
     put_integer(scalar, block, SMALLEST_AT, smallest_at)
@@ -92,14 +118,21 @@ def _summarise(scalar, block, layer, span, j, error):
     store(scalar, numbers, at + ERROR_SUM * runs, 0, total)
     total = load(scalar, numbers, at + INVERSE_SUM * runs, 0) + first / error
     store(scalar, numbers, at + INVERSE_SUM * runs, 0, total)
-    count = (j + span.epoch - 1) // span.epoch
+    count = (j + look - 1) // look
     store(scalar, numbers, at + (RECENT + count % span.window) * runs, 0, error)
     put_integer(scalar, block, ERROR_COUNT, all_words(error, count + 1))
     return smallest_at
 
 
 @njit(**INLINED)
-def _end_by_error(scalar, block, span, j, error, signal):
+def _keep_held(held, block, r):
+    """Keep the last held-out error of a run that is over."""
+    if held is not None:
+        block.held_final[r] = block.held[r]
+
+
+@njit(**INLINED)
+def _end_by_error(held, scalar, block, span, j, error, signal):
     """Put away the runs that are over by the error before update j.
 
     Their ``signal`` is the outcome, or NaN if they diverged, and 0 for those that go on.
@@ -111,6 +144,7 @@ def _end_by_error(scalar, block, span, j, error, signal):
         over = block.scratch[r]
         if over != 0.0 and block.ended[r] < 0:
             block.final[r] = block.scratch[runs + r]
+            _keep_held(held, block, r)
             outcome = int(over) if over == over else DIVERGED
             put_away(block, span.kept, runs, r, j, outcome)
 
@@ -141,40 +175,71 @@ def _of_concern(watch, scalar, numbers, layer, record, signal):
 
 
 @njit(**INLINED)
-def _stop(watch, scalar, block, layer, span, j, error):
+def _watched_error(held, scalar, block, error):
+    """The held-out error where there is one, else that of the samples that are learned from."""
+    return error if held is None else load(scalar, block.held, 0, 0)
+
+
+@njit(**INLINED)
+def _stop(watch, recipe, scalar, block, layer, span, look, j, own_error):
     """End the runs whose error is small enough, or else has not become smaller for too long."""
     if watch is None:
         return
-    if is_watched(watch, j, span):
-        smallest_at = _summarise(scalar, block, layer, span, j, error)
+    if is_watched(watch, j, span, look):
+        error = _watched_error(recipe.held, scalar, block, own_error)
+        smallest_at = _summarise(recipe.best, scalar, block, layer, span, look, j, error, own_error)
         below = error < value(scalar, block.numbers, layer, watch.tolerance)
         stalled = j - smallest_at >= integer(scalar, block, watch.patience)
         if anywhere(below | stalled):
             signal = select(stalled, float(STALLED), 0.0)
             signal = select(below, float(CONVERGED), signal)
-            _end_by_error(scalar, block, span, j, error, signal)
+            _end_by_error(recipe.held, scalar, block, span, j, own_error, signal)
 
 
 @njit(**INLINED)
-def observe(recipe, scalar, block, layer, span, j, record, error):
+def hold(held, scalar, block, record, total):
+    """Record the mean held-out error, NaN where it is not finite.
+
+    It may then be so in a block whose padding has the weight 0: infinity times 0 is NaN.
+    """
+    if held is None:
+        return
+    error = total / load(scalar, block.held_total, 0, 0)
+    error = error + (error - error)
+    store(scalar, block.held, 0, 0, error)
+    if record >= 0:
+        store(scalar, block.held_errors, record * runs_of(scalar), 0, error)
+
+
+@njit(**INLINED)
+def observe(recipe, scalar, block, layer, span, look, j, record, total):
     """Record the mean error before update j, and end the runs that it ends."""
+    error = total / load(scalar, block.total, 0, 0)
     if record >= 0:
         store(scalar, block.errors, record * runs_of(scalar), 0, error)
         _record_weights(recipe.path, block, record)
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):
-        _end_by_error(scalar, block, span, j, error, signal)
-    _stop(recipe.watch, scalar, block, layer, span, j, error)
+        _end_by_error(recipe.held, scalar, block, span, j, error, signal)
+    _stop(recipe.watch, recipe, scalar, block, layer, span, look, j, error)
 
 
 @njit(**INLINED)
-def end_by_overflow(scalar, block, span, overflow, j):
+def _lose_held(held, block, r):
+    """A network that is not finite has no held-out error."""
+    if held is not None:
+        block.held_final[r] = block.final[r]
+
+
+@njit(**INLINED)
+def end_by_overflow(held, scalar, block, span, overflow, j):
     """Put away the runs that update j - 1 made diverge: their ``overflow`` is NaN."""
     if any_nan(overflow):
         store(scalar, block.scratch, 0, 0, overflow)
         for r in range(runs_of(scalar)):
             if block.scratch[r] != 0.0 and block.ended[r] < 0:
                 block.final[r] = block.scratch[r]
+                _lose_held(held, block, r)
                 put_away(block, span.kept, runs_of(scalar), r, j, DIVERGED)
 
 

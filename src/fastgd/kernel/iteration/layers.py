@@ -66,7 +66,14 @@ def trimmed(trimming, shape, delta, numbers, layer):
 
 
 @njit(**INLINED)
-def _finish(shape, recipe, stored, a, data, target, block, layer, at):
+def _of_target(shape, stored, array, target, layer):
+    """Numbers of the data for a tile of outputs, of which ``target`` is the first one's place."""
+    runs = runs_of(stored)
+    return load_data(shape, stored, array, target * runs, layer.outputs * runs)
+
+
+@njit(**INLINED)
+def _finish(shape, shapes, recipe, a, data, target, block, layer, at):
     """Store what the units make of their inputs, in the last layer also its delta."""
     if recipe.batch_norm is not None and not layer.is_output:
         store(shape, block.numbers, at, layer.stride, a)
@@ -77,18 +84,16 @@ def _finish(shape, recipe, stored, a, data, target, block, layer, at):
         keep_input(
             recipe.loss_value, shape, block.numbers, at + layer.preactivation, layer.stride, a
         )
-        data_runs = runs_of(stored)
-        target, stride = target * data_runs, layer.outputs * data_runs
-        miss = load_data(shape, stored, data.y, target, stride) - v
-        delta = loss_delta(recipe.loss, recipe.output, miss, v)
-        delta = delta * load_data(shape, stored, data.importance, target, stride)
+        y = _of_target(shape, shapes.data, data.y, target, layer)
+        importance = _of_target(shape, shapes.importance, data.importance, target, layer)
+        delta = loss_delta(recipe.loss, recipe.output, y - v, v) * importance
         delta = trimmed(recipe.features.trimming, shape, delta, block.numbers, layer)
         store(shape, block.numbers, at + layer.deltas, layer.stride, delta)
 
 
 @njit(**INLINED)
 def _forward_tiles(
-    shape, piece, recipe, stored, of_data, inputs, data, group, block, layer, begin, end
+    shape, piece, shapes, recipe, stored, inputs, data, group, block, layer, begin, end
 ):
     """Values of the units from begin to end: activation(inputs @ weights)."""
     runs = runs_of(shape)
@@ -108,12 +113,12 @@ def _forward_tiles(
             at = opaque(layer.units + n * layer.stride + h * runs)
             target = opaque((group.start + n) * H + h)
             if piece is None:
-                _finish(shape, recipe, of_data, a, data, target, block, layer, at)
+                _finish(shape, shapes, recipe, a, data, target, block, layer, at)
             else:
                 store(shape, numbers, at, layer.stride, a)
                 for _ in range(0, rows_of(shape), rows_of(piece)):
                     a = load(piece, numbers, at, layer.stride)
-                    _finish(piece, recipe, of_data, a, data, target, block, layer, at)
+                    _finish(piece, shapes, recipe, a, data, target, block, layer, at)
                     at += rows_of(piece) * layer.stride
                     target += rows_of(piece) * H
             h += units_of(shape)
@@ -124,13 +129,28 @@ def _forward_tiles(
 def forward(shapes, recipe, stored, inputs, data, group, block, layer):
     """A group's values of a layer from those of the layer below."""
     _forward_tiles(
-        shapes.wide, shapes.wide_piece, recipe, stored, shapes.data, inputs, data, group, block,
-        layer, 0, layer.wide_outputs,
+        shapes.wide, shapes.wide_piece, shapes, recipe, stored, inputs, data, group, block, layer,
+        0, layer.wide_outputs,
     )  # fmt: skip
     _forward_tiles(
-        shapes.narrow, shapes.narrow_piece, recipe, stored, shapes.data, inputs, data, group, block,
+        shapes.narrow, shapes.narrow_piece, shapes, recipe, stored, inputs, data, group, block,
         layer, layer.wide_outputs, layer.outputs,
     )  # fmt: skip
+
+
+@njit(**INLINED)
+def keep_outputs(outputs, scalar, group, block, layer):
+    """Keep the outputs of a group's samples, run by run."""
+    if outputs is None:
+        return
+    runs = runs_of(scalar)
+    samples = len(block.outputs) // (runs * layer.outputs)
+    for r in range(runs):
+        for n in range(min(group.samples, group.real - group.start)):
+            at = (r * samples + group.start + n) * layer.outputs
+            for h in range(layer.outputs):
+                v = block.numbers[layer.units + n * layer.stride + h * runs + r]
+                block.outputs[at + h] = v
 
 
 @njit(**INLINED)

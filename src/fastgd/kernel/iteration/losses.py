@@ -67,21 +67,23 @@ def keep_input(loss_value, shape, numbers, at, stride, z):
 
 
 @njit(**INLINED)
-def add_losses(loss_value, scalar, stored, recipe, data, group, block, layer):
+def add_losses(loss_value, shapes, recipe, data, group, block, layer):
     """Add the losses of a group's samples, in the order of samples and outputs."""
     if loss_value is None:
         return
-    runs, data_runs = runs_of(scalar), runs_of(stored)
+    scalar, runs = shapes.scalar, runs_of(shapes.scalar)
     total = zeros(scalar)
     if not group.is_first:
         total = load(scalar, block.loss, 0, 0)
     for n in range(min(group.samples, group.real - group.start)):
         for h in range(layer.outputs):
-            target = ((group.start + n) * layer.outputs + h) * data_runs
+            target = (group.start + n) * layer.outputs + h
             at = layer.units + n * layer.stride + h * runs
-            y = load_data(scalar, stored, data.y, target, 0)
+            y = load_data(scalar, shapes.data, data.y, target * runs_of(shapes.data), 0)
             v = load(scalar, block.numbers, at, 0)
             z = load(scalar, block.numbers, at + layer.preactivation, 0)
-            importance = load_data(scalar, stored, data.importance, target, 0)
+            importance = load_data(
+                scalar, shapes.importance, data.importance, target * runs_of(shapes.importance), 0
+            )
             total = fma(loss_of(recipe.loss, recipe.output, y, v, z), importance, total)
     store(scalar, block.loss, 0, 0, total)

@@ -44,14 +44,14 @@ def halves(number):
 
 
 @njit(**INLINED)
-def shuffle(order, seed, epoch):
-    """Fill ``order`` with 0, 1, ... and shuffle it (Fisher and Yates), the same for all runs."""
+def shuffle(order, count, seed, epoch):
+    """Fill ``order`` with 0 to count - 1, shuffled (Fisher and Yates), the same for all runs."""
     low, high = halves(epoch)
-    for i in range(len(order)):
+    for i in range(count):
         order[i] = i
     group = -1
     w0 = w1 = w2 = w3 = 0
-    for i in range(len(order) - 1, 0, -1):
+    for i in range(count - 1, 0, -1):
         if i >> 2 != group:
             group = i >> 2
             w0, w1, w2, w3 = philox(group, 0, low, high, seed, SHUFFLE)

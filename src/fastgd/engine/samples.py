@@ -1,0 +1,248 @@
+"""What runs learn from and are measured on, as the kernel takes it: one table, or parts of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.partition import Part, Partition
+from fastgd.arguments.validation import Validation
+from fastgd.kernel.block import Data
+from fastgd.kernel.lanes import ROWS
+
+Index = NDArray[np.int64]
+
+
+class Sharing(Enum):
+    """What the runs of a block have in common."""
+
+    ALL = "all"  # every block has the same samples and weights
+    TABLE = (
+        "table"  # the samples of a group; each run has weights of its own, 0 for what is not its
+    )
+    PART = "part"  # a part
+    NONE = "none"  # nothing: each run has samples of its own, padded to the most of the block
+
+    def lanes(self, runs: int, *, apart: bool) -> tuple[int, int]:
+        """Numbers side by side of the samples, and of their weights.
+
+        ``apart`` is whether each run picks its own samples out of what it shares.
+        """
+        samples = apart or self is Sharing.NONE
+        return runs if samples else 1, runs if samples or self is Sharing.TABLE else 1
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The samples of a call: a table, what is held out beside it, or the parts of the table."""
+
+    X: FloatArray  # (samples, inputs)
+    y: FloatArray  # (samples, outputs)
+    weight: FloatArray | None = None  # (samples,), where all runs have the same
+    validation: Validation | None = None
+    partition: Partition | None = None
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether there are held-out samples."""
+        return self.validation is not None or (
+            self.partition is not None and self.partition.held is not None
+        )
+
+    @property
+    def parts(self) -> int:
+        """Parts, 1 without any."""
+        return 1 if self.partition is None else len(self.partition)
+
+    @cached_property
+    def sizes(self) -> Index:
+        """(parts,) samples that each part learns from."""
+        if self.partition is None:
+            return np.array([len(self.X)])
+        return np.repeat(self.partition.rows.sizes, self._weightings)
+
+    @cached_property
+    def held_sizes(self) -> Index:
+        """(parts,) samples that are held out of each part."""
+        if self.partition is not None and self.partition.held is not None:
+            return np.repeat(self.partition.held.sizes, self._weightings)
+        held = 0 if self.validation is None else len(self.validation.y)
+        return np.full(self.parts, held)
+
+    @property
+    def _weightings(self) -> int:
+        assert self.partition is not None
+        return 1 if self.partition.weights is None else len(self.partition.weights)
+
+    @cached_property
+    def tables(self) -> Index:
+        """(parts,) the table of each part: its group."""
+        if self.partition is None:
+            return np.zeros(1, np.int64)
+        folds = len(self.partition.axes.get("fold", (0,)))
+        return np.arange(self.parts) // (folds * self._weightings)
+
+    @cached_property
+    def table_sizes(self) -> Index:
+        """(tables,) samples of each table, at most: those learned from and those held out."""
+        count = int(self.tables[-1]) + 1
+        if self.partition is None or self.partition.held is None:
+            return self.sizes[:: self.parts // count]
+        both = self.partition.rows.sizes + self.partition.held.sizes
+        largest: Index = both.reshape(count, -1).sum(axis=1)
+        return np.minimum(largest, len(self.X))
+
+    def part(self, number: int) -> Part:
+        """What a part is made of."""
+        if self.partition is None:
+            return Part(np.arange(len(self.X)), self.weight, None, None)
+        return self.partition.part(number)
+
+    def rows_of(self, table: int) -> Index:
+        """The rows of a table."""
+        partition = self.partition
+        if partition is None:
+            return np.arange(len(self.X))
+        parts = len(partition.rows) // (int(self.tables[-1]) + 1)
+        mine = range(table * parts, (table + 1) * parts)
+        rows = [partition.rows[i] for i in mine]
+        if partition.held is None:
+            return rows[0]
+        return np.unique(np.concatenate([*rows, *(partition.held[i] for i in mine)]))
+
+
+@dataclass(frozen=True, eq=False)
+class Portion:
+    """What blocks of runs have of the samples."""
+
+    tables: list[Data]  # of all blocks, or of each: what is learned from, then what is held out
+    total: FloatArray  # (blocks, R): weight of all samples * outputs
+    held_total: FloatArray  # (blocks, R), or (blocks, 0)
+
+
+Weighted = tuple[Index, FloatArray | None]
+"""Rows, and their weights if they have some."""
+
+
+@dataclass(frozen=True, eq=False)
+class Packer:
+    """Makes the samples of blocks of R runs ready for the kernel.
+
+    Each number is there once where the runs of a block share it, else R times, side by side. Blocks
+    that have the same samples share one copy.
+    """
+
+    samples: Samples
+    sharing: Sharing
+    bias: bool
+    batch: int  # samples of a batch, or 0
+    runs: int
+    data_runs: int  # of the samples
+    importance_runs: int  # of their weights
+
+    def portion(self, parts: Index) -> Portion:
+        """For blocks whose runs have these parts (blocks, R)."""
+        made: dict[tuple[int, ...], list[tuple[Data, FloatArray]]] = {}
+        blocks = []
+        for row in parts:
+            key = self._key(row)
+            if key not in made:
+                made[key] = self._tables(row)
+            blocks.append(made[key])
+        totals = [
+            np.array([np.broadcast_to(block[k][1], self.runs) for block in blocks])
+            for k in range(1 + self.samples.holds_out)
+        ]
+        shown = blocks[:1] if self.sharing is Sharing.ALL else blocks
+        return Portion(
+            [data for block in shown for data, _ in block],
+            totals[0],
+            totals[1] if self.samples.holds_out else np.empty((len(blocks), 0)),
+        )
+
+    def _key(self, parts: Index) -> tuple[int, ...]:
+        """What blocks must have in common to have the same samples and weights."""
+        if self.sharing is Sharing.ALL:
+            return ()
+        return (int(parts[0]),) if self.sharing is Sharing.PART else tuple(parts.tolist())
+
+    def _tables(self, parts: Index) -> list[tuple[Data, FloatArray]]:
+        """For one block: what is learned from, and what is held out, each with its totals."""
+        samples, validation = self.samples, self.samples.validation
+        if self.sharing in (Sharing.ALL, Sharing.PART):
+            parts = parts[:1]
+        each = [samples.part(int(part)) for part in parts]
+        learned = [(part.rows, part.weight) for part in each]
+        held = [(part.held, part.held_weight) for part in each if part.held is not None]
+        rows = None
+        if self.sharing is Sharing.TABLE:
+            rows = samples.rows_of(int(samples.tables[parts[0]]))
+        tables = [self._data(samples.X, samples.y, learned, rows)]
+        if validation is not None:
+            own = np.arange(len(validation.y))
+            beside = [(own, validation.weight)] * len(each)
+            shared = None if rows is None else own
+            tables.append(self._data(validation.X, validation.y, beside, shared))
+        elif held:
+            tables.append(self._data(samples.X, samples.y, held, rows))
+        return tables
+
+    def _data(
+        self, X: FloatArray, y: FloatArray, each: Sequence[Weighted], table: Index | None
+    ) -> tuple[Data, FloatArray]:
+        """The samples of each run, and the totals of their weights.
+
+        They are padded to whole tiles with copies of importance 0; so are those of a shared table
+        that a run has nothing of. A bias is the weight of one more input that is always 1.
+        """
+        index, importance = _side_by_side(each) if table is None else _in_table(each, table)
+        inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
+        if self.bias:
+            inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
+        outputs = y.shape[1]
+        real = max(len(rows) for rows, _ in each) if table is None else len(table)
+        data = Data(
+            X=_lanes_last(inputs, self.data_runs),
+            y=_lanes_last(targets, self.data_runs),
+            importance=_lanes_last(
+                np.repeat(importance[:, :, None], outputs, axis=2), self.importance_runs
+            ),
+            samples=real,
+            epoch=-(-real // (self.batch or real)),
+        )
+        totals = [len(rows) if weight is None else float(weight.sum()) for rows, weight in each]
+        return data, np.array([float(total * outputs) for total in totals])
+
+
+def _side_by_side(each: Sequence[Weighted]) -> tuple[Index, FloatArray]:
+    """Rows and importance of samples that each run has of its own, (N, runs)."""
+    sizes = np.array([len(rows) for rows, _ in each])
+    places = np.arange(-(-int(sizes.max()) // ROWS) * ROWS)
+    index = np.empty((len(places), len(each)), np.int64)
+    importance = np.zeros(index.shape)
+    for lane, (rows, weight) in enumerate(each):
+        index[:, lane] = rows[np.minimum(places, len(rows) - 1)]
+        importance[: len(rows), lane] = 1.0 if weight is None else weight
+    return index, importance
+
+
+def _in_table(each: Sequence[Weighted], table: Index) -> tuple[Index, FloatArray]:
+    """Rows (N, 1) of the shared table, and what importance they have for each run, (N, runs)."""
+    index = table[np.minimum(np.arange(-(-len(table) // ROWS) * ROWS), len(table) - 1)]
+    importance = np.zeros((len(index), len(each)))
+    for lane, (rows, weight) in enumerate(each):
+        importance[np.searchsorted(table, rows), lane] = 1.0 if weight is None else weight
+    return index[:, None], importance
+
+
+def _lanes_last(values: FloatArray, runs: int) -> FloatArray:
+    """(N, lanes, n) values flat, with the lanes of each number side by side, in so many runs."""
+    turned = values.transpose(0, 2, 1)
+    lanes = values.shape[1]
+    if lanes != runs:
+        turned = np.repeat(turned, runs // lanes, axis=2)
+    return np.ascontiguousarray(turned).ravel()

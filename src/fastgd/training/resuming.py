@@ -1,0 +1,154 @@
+"""Going on with a training: what its caller leaves out is as it was, and nothing may differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from fastgd.arguments.axes import as_axis
+from fastgd.arguments.data import check_data
+from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.messages import shown
+from fastgd.arguments.options import check_option
+from fastgd.arguments.start import check_alpha, check_hidden_size
+from fastgd.arguments.values import check_count, check_flag, check_seed
+from fastgd.engine.state import State
+from fastgd.optimizers import ALL
+from fastgd.training.results import Run
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_ANEW = {"X", "y", "validation", "iterations", "resume", "progress", "threads", "keep_weights"}
+"""Arguments that a call which goes on is given anew."""
+
+
+def continuing(
+    complete: Callable[[Any, Mapping[str, Any]], dict[str, Any]],
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Decorator: with ``resume``, complete the arguments that a caller has left out.
+
+    ``complete`` takes what is to go on and the arguments that were given, and returns all of them,
+    or refuses what differs. Only a caller's own arguments tell 1.0 from nothing at all.
+    """
+
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @wraps(function)
+        def call(*args: Parameters.args, **given: Parameters.kwargs) -> Result:
+            resumed = given.get("resume")
+            if resumed is not None:
+                named = dict(zip(("X", "y"), args, strict=False)) | given
+                return function(**complete(resumed, named))  # type: ignore[call-arg]
+            return function(*args, **given)
+
+        return call
+
+    return decorate
+
+
+def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments of :func:`fastgd.train` to go on with this run."""
+    if not isinstance(run, Run):
+        raise TypeError(f"resume must be a Run, got {shown(run)}")
+    state = run.state
+    if state is None:
+        raise ValueError(
+            "resume must be a run with a state, as train() and sweep(keep_state=True) make them, "
+            "got one without"
+        )
+    own = {
+        "hidden_size": run.hidden_size,
+        "alpha": run.alpha,
+        "seed": int(state.seeds[0]),
+        "record_every": int(state.record_every[0]),
+        "record_weights": run.recorded_weights is not None,
+        **run.options,
+    }
+    check_held(run.validation_errors is not None, given)
+    return completed(own, given, "the run")
+
+
+def check_held(holds_out: bool, given: Mapping[str, Any]) -> None:
+    """Refuse held-out samples where there were none, and none where there were some."""
+    has = given.get("validation") is not None
+    if holds_out and not has:
+        raise ValueError(
+            "validation must be given again to go on with a training that has it, got None"
+        )
+    if has and not holds_out:
+        raise ValueError(
+            "validation must be left out to go on with a training that has none, got some"
+        )
+
+
+def check_network(
+    sizes: tuple[int, ...], found: tuple[int, ...], state: State, samples: int
+) -> None:
+    """Refuse samples for another network than the one that is to go on."""
+    if sizes != found:
+        raise ValueError(
+            f"resume must be of a network with {sizes[0]} inputs and {sizes[-1]} outputs, as X and "
+            f"y have them, got one with {found[0]} and {found[-1]}"
+        )
+    if state.tau.shape[1] not in (0, samples):
+        raise ValueError(
+            f"X must have as many samples as before to go on with sampling='adaptive' "
+            f"({state.tau.shape[1]}), got {samples}"
+        )
+
+
+def completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> dict[str, Any]:
+    """The given arguments and the own ones, if none of them differs."""
+    for name in ("weights", "biases"):
+        if name not in own and given.get(name) is not None:
+            raise ValueError(f"{name} must be left out with resume, which has its own, got both")
+    defaults = {name: option.default for name, option in DECLARED.items()}
+    for name, value in given.items():
+        if name in _ANEW or (name not in own and name not in defaults):
+            continue
+        mine = own.get(name, defaults.get(name))
+        if not _same(_values(name, value, given), _values(name, mine, given)):
+            raise ValueError(
+                f"{name} must be left out with resume, or as it was in {whose}, {shown(mine)}, "
+                f"got {shown(value)}"
+            )
+    return {**given, **own}
+
+
+def _values(name: str, value: Any, given: Mapping[str, Any]) -> list[Any]:
+    """Whether it is an axis, and its values, checked; of an optimizer, these of its fields."""
+    if isinstance(value, ALL):
+        fields = value._asdict().items()
+        return [type(value), *(_values(field, numbers, {}) for field, numbers in fields)]
+    axis = None if name in ("record_every", "record_weights", "biases") else as_axis(name, value)
+    values = [value] if axis is None else axis
+    if name == "optimizer":
+        return [axis is not None, *(_values(name, one, given) for one in values)]
+    return [axis is not None, *(_checked(name, one, given) for one in values)]
+
+
+def _checked(name: str, value: Any, given: Mapping[str, Any]) -> Any:
+    if name == "hidden_size":
+        return check_hidden_size(value)
+    if name == "alpha":
+        return check_alpha(value, len(value) if isinstance(value, tuple) else 1)
+    if name == "seed":
+        return check_seed(value)
+    if name == "record_every":
+        return check_count(name, value)
+    if name == "record_weights":
+        return check_flag(name, value)
+    if name in DECLARED:
+        return check_option(name, value, len(check_data(given["X"], given["y"])[0]))
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return type(one) is type(other) and np.array_equal(one, other)
+    return bool(one == other)

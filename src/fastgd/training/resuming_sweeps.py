@@ -1,0 +1,73 @@
+"""Going on with all runs of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastgd.arguments.messages import shown
+from fastgd.arguments.options import STRUCTURES, VALUES
+from fastgd.engine.plan import Plan, Trained
+from fastgd.engine.state import State
+from fastgd.training.resuming import check_held, check_network, completed
+from fastgd.training.runs import Sweep
+
+
+def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments of :func:`fastgd.sweep` to go on with this one."""
+    if not isinstance(sweep, Sweep):
+        raise TypeError(f"resume must be a Sweep, got {shown(sweep)}")
+    if sweep.states is None:
+        raise ValueError("resume must be a sweep made with keep_state=True, got one without")
+    parts = {} if sweep.partition is None else sweep.partition.axes
+    if {name: sweep.axes.get(name) for name in parts} != parts:
+        raise ValueError(
+            "resume must be a sweep of all its groups, folds and weightings, got a part of it"
+        )
+    axes, method, first = sweep.axes, sweep.method, sweep.states[0]
+    fields = {name: axes[name] for name in method.optimizer._fields if name in axes}
+    own = method.given | {name: axes[name] for name in (*STRUCTURES, *VALUES) if name in axes}
+    if fields:
+        own["optimizer"] = method.optimizer._replace(**fields)
+    own |= {
+        "hidden_size": axes.get("hidden_size", sweep.networks[0].sizes[1:-1]),
+        "alpha": axes.get("alpha", sweep.settings["alpha"]),
+        "record_every": int(first.record_every[0]),
+        "record_weights": sweep.kept_path is not None,
+        "keep_state": True,
+    }
+    seed = axes.get("seed", sweep.settings["seed"])
+    if seed is None:  # given networks, of which only the shape counts now
+        parameters = sweep.networks[0].parts(first.parameters[0])
+        own |= {"weights": axes.get("weights", parameters)}
+    own["seed"] = int(first.seeds[0]) if seed is None else seed
+    if sweep.partition is None or sweep.partition.held is None:
+        check_held(sweep.validation_errors is not None, given)
+    whole = completed(own, given, "the sweep")
+    if whole.get("keep_weights", True) and sweep.kept_weights is None:
+        whole["keep_weights"] = False
+    return whole
+
+
+def states_of(resume: Sweep | None, plans: Sequence[Plan]) -> Sequence[State | None]:
+    """What the runs of each network go on from."""
+    if resume is None:
+        return [None] * len(plans)
+    assert resume.states is not None  # arguments_of_sweep has looked
+    for plan, network, state in zip(plans, resume.networks, resume.states, strict=True):
+        check_network(plan.network.sizes, network.sizes, state, int(plan.samples.sizes.max()))
+    return resume.states
+
+
+def join(trained: Trained, before: Sweep, number: int) -> None:
+    """Put what was recorded before in front of what was recorded since, for one network."""
+    records, runs = len(before.recorded), len(trained.errors)
+
+    def mine(array: Any) -> Any:
+        return array.reshape(-1, records)[number * runs : (number + 1) * runs]
+
+    trained.errors[:, :records] = mine(before.errors)
+    if before.validation_errors is not None:
+        trained.held_errors[:, :records] = mine(before.validation_errors)
+    if before.kept_path is not None:
+        trained.path[:, :records] = before.kept_path[number]
