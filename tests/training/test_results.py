@@ -121,6 +121,7 @@ def divided(sweep, **parts):
     return replace(sweep, axes=axes | partition.axes, partition=partition)
 
 
+PART_AXES = ("group", "fold", "sample_weight")
 PARTS = {
     "groups": ["b", "a"] * 6, "folds": 3, "sample_weight": np.arange(24.0).reshape(2, 12)
 }  # fmt: skip
@@ -160,6 +161,28 @@ def test_labels_of_groups_survive_a_file(xor, tmp_path, labels):
     sweep.save(tmp_path / "groups.npz")
     assert same(fastgd.load(tmp_path / "groups.npz"), sweep)
     assert sweep.columns()["group"] == sweep.axes["group"] == sorted(set(labels))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [(1,), (0, 1), (..., 1), (slice(None), slice(None, None, -1)), (0, 1, [2, 0]), (..., 2, 1)],
+    ids=range(6),
+)
+def test_a_part_of_the_samples_goes_with_a_part_of_the_sweep(parts, index):
+    part, places = parts[index], np.arange(len(parts)).reshape(parts.shape)[index]
+    assert {"group", "fold", "sample_weight"} - set(part.axes) == set(part.settings) - {
+        "alpha", "seed"
+    }  # fmt: skip
+    assert part.partition.axes == {n: axis for n, axis in part.axes.items() if n in PART_AXES}
+    runs = list(parts)
+    for run, place in zip(part, places.ravel(), strict=True):
+        assert same(run, runs[place])
+    whole = [parts.partition.part(i) for i in range(12)]
+    numbers = np.unique(places.ravel() % 12)
+    found = [part.partition.part(i) for i in range(len(part.partition))]
+    assert sorted(held.tolist() for _, _, held, _ in found) == sorted(
+        whole[i].held.tolist() for i in numbers
+    )
 
 
 def test_a_run_of_a_part_has_its_own_weights(parts):

@@ -110,3 +110,5 @@ def test_held_out_samples_of_all_runs_go_with_the_source():
     for given in ((X, Y), (X, Y, np.ones(8))):
         source = Source(X, Y, 30, 10, validation=check_validation(given, 3, 2))
         assert same(tuple(source.arguments(None)["validation"]), given)
+        part = check_partition(X, Y, sample_weight=np.ones((2, 8))).part(1)
+        assert same(tuple(source.arguments(part)["validation"]), given)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Part, Partition
+from fastgd.arguments.partition import Part, Partition, Rows
+from fastgd.arguments.rows import joined
 from fastgd.engine.state import State
 from fastgd.training.assembly import run_of
 from fastgd.training.grid import PARTS, Grid
@@ -49,7 +50,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
     number, row = grid.place(index)
     values = sweep.settings | grid.values(index)
     method = method_at(sweep.method, values)
-    part = part_at(sweep.partition, values)
+    part = _part_at(sweep.partition, grid, index)
     if part is not None and part.weight is not None:
         method = method.at({"sample_weight": part.weight})
     if sweep.kept_weights is None:
@@ -91,14 +92,38 @@ def _checked(run: Run, final_error: float) -> Run:
     return run
 
 
-def part_at(partition: Partition | None, values: Mapping[str, Any]) -> Part | None:
-    """The samples of a run with these values; None for all samples, each with the same weight."""
+def _part_at(partition: Partition | None, grid: Grid, index: tuple[int, ...]) -> Part | None:
+    """The samples of a run; None for all samples, each with the same weight."""
     if partition is None:
         return None
     number = 0
-    for name, axis in partition.axes.items():
-        number = number * len(axis) + axis.index(values[name])
+    for (name, axis), place in zip(grid.axes.items(), index, strict=True):
+        if name in PARTS:
+            number = number * len(axis) + place
     return partition.part(number)
+
+
+def _narrowed(partition: Partition | None, chosen: Selection) -> Partition | None:
+    """The parts that are selected."""
+    if partition is None:
+        return None
+    names = list(partition.axes)
+    cells = chosen.places([name for name in names if name != "sample_weight"])
+    weights = partition.weights
+    if weights is not None and "sample_weight" in names:
+        weights = weights[chosen.places(["sample_weight"])]
+
+    def some(rows: Rows) -> Rows:
+        if np.array_equal(cells, np.arange(len(rows))):
+            return rows
+        return joined([rows[cell] for cell in cells])
+
+    return Partition(
+        axes={name: axis for name, axis in chosen.axes.items() if name in names},
+        rows=some(partition.rows),
+        held=partition.held and some(partition.held),
+        weights=weights,
+    )
 
 
 def part_of(sweep: Many, chosen: Selection) -> Many:
@@ -127,6 +152,7 @@ def part_of(sweep: Many, chosen: Selection) -> Many:
         summary=sweep.summary and Summary(*map(chosen.of, sweep.summary)),
         networks=tuple(sweep.networks[number] for number in networks),
         source=source,
+        partition=_narrowed(sweep.partition, chosen),
         states=sweep.states and tuple(_rows(sweep.states[number], runs) for number in networks),
     )
 

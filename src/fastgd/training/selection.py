@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from numbers import Real
 from types import EllipsisType
 from typing import Any
@@ -58,15 +59,20 @@ class Selection:
     @property
     def networks(self) -> list[int]:
         """The numbers of the networks."""
-        cut = self.grid.cut
-        numbers: list[int] = _flat(self.grid.shape[:cut], self.selectors[:cut]).tolist()
+        numbers: list[int] = self.places(list(self.grid.axes)[: self.grid.cut]).tolist()
         return numbers
 
     @property
     def runs(self) -> NDArray[np.int64]:
         """The numbers of the runs among those of each of these networks."""
-        cut = self.grid.cut
-        return _flat(self.grid.shape[cut:], self.selectors[cut:])
+        return self.places(list(self.grid.axes)[self.grid.cut :])
+
+    def places(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """The numbers of what is selected on some of the axes, the last one fastest."""
+        chosen = {name: (len(axis), selector) for (name, axis), selector in self._pairs()}
+        shape = tuple(chosen[name][0] for name in names)
+        numbers = np.arange(prod(shape)).reshape(shape)
+        return np.asarray(_select(numbers, [chosen[name][1] for name in names])).ravel()
 
     def of(self, array: NDArray[Any]) -> NDArray[Any]:
         """The part of an array that has all axes in front."""
@@ -243,9 +249,3 @@ def _select(array: NDArray[Any], selectors: Sequence[_Selector]) -> NDArray[Any]
     for axis in reversed(range(len(selectors))):
         array = array[(slice(None),) * axis + (selectors[axis],)]
     return array
-
-
-def _flat(shape: tuple[int, ...], selectors: Sequence[_Selector]) -> NDArray[np.int64]:
-    """The numbers of what is selected, the last axis fastest."""
-    count = int(np.prod(shape, dtype=np.int64))
-    return np.asarray(_select(np.arange(count).reshape(shape), selectors)).ravel()

@@ -33,18 +33,16 @@ class Source:
 
     def arguments(self, part: Part | None) -> dict[str, Any]:
         """The samples of a run as :func:`fastgd.train` takes them: those of a part, or all."""
-        if part is None:
-            found: dict[str, Any] = {"X": self.X, "y": self.y}
-            if self.validation:
-                X, y, weight = self.validation
-                found["validation"] = (X, y) if weight is None else self.validation
-            return found
-        found = {"X": self.X[part.rows], "y": self.y[part.rows]}
-        if part.weight is not None:
-            found["sample_weight"] = part.weight
-        if part.held is not None:
-            held = (self.X[part.held], self.y[part.held])
-            found["validation"] = held if part.held_weight is None else (*held, part.held_weight)
+        found: dict[str, Any] = {"X": self.X, "y": self.y}
+        held = self.validation
+        if part is not None:
+            found = {"X": self.X[part.rows], "y": self.y[part.rows]}
+            if part.weight is not None:
+                found["sample_weight"] = part.weight
+            if part.held is not None:
+                held = Validation(self.X[part.held], self.y[part.held], part.held_weight)
+        if held:
+            found["validation"] = held[: 2 if held.weight is None else 3]
         return found
 
     def train(

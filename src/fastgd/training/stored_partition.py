@@ -12,26 +12,23 @@ from fastgd.training.grid import PARTS
 from fastgd.training.members import Facts, array_of, need
 
 
-def put_partition(arrays: Arrays, partition: Partition | None) -> Facts | None:
-    """Add the rows and weights; the axes are facts."""
+def put_partition(arrays: Arrays, partition: Partition | None) -> None:
+    """Add the rows and weights; the axes are those of the sweep."""
     if partition is None:
-        return None
+        return
     for name, rows in (("rows", partition.rows), ("held", partition.held)):
         if rows is not None:
             arrays |= {f"partition_{name}": rows.values, f"partition_{name}_starts": rows.starts}
     if partition.weights is not None:
         arrays["partition_weights"] = partition.weights
-    return partition.axes
 
 
-def take_partition(arrays: Arrays, axes: Facts | None) -> Partition | None:
-    """The parts, checked."""
-    if axes is None:
+def take_partition(arrays: Arrays, axes: Facts) -> Partition | None:
+    """The parts, checked, of a sweep with these axes."""
+    found = {name: check_part_axis(name, axes[name]) for name in PARTS if name in axes}
+    if "partition_rows" not in arrays:
+        need(not found)
         return None
-    found = {name: check_part_axis(name, axis) for name, axis in axes.items()}
-    need(bool(found) and list(found) == [name for name in PARTS if name in found])
-    for name, axis in found.items():
-        need(len(set(axis)) == len(axis) and (name == "group" or axis == list(range(len(axis)))))
     parts = prod(len(axis) for name, axis in found.items() if name != "sample_weight")
     weights = None
     if "partition_weights" in arrays:
@@ -42,7 +39,7 @@ def take_partition(arrays: Arrays, axes: Facts | None) -> Partition | None:
     need("sample_weight" not in found or weights is not None)
     samples = None if weights is None else weights.shape[1]
     held = _rows(arrays, "held", parts, samples) if "partition_held" in arrays else None
-    need((held is not None) == ("fold" in found))
+    need("fold" not in found or held is not None)
     return Partition(found, _rows(arrays, "rows", parts, samples), held, weights)
 
 

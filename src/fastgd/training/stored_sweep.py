@@ -1,6 +1,5 @@
 """A :class:`Sweep` as the parts of a file, and back."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 from fastgd.arguments.data import Parts
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.kinds import field_kind
-from fastgd.arguments.partition import Partition
 from fastgd.arguments.start import check_alphas, check_hidden_size
 from fastgd.arguments.values import (
     LARGEST,
@@ -56,6 +54,7 @@ def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
             arrays[name] = getattr(sweep, name)
     for name in _KEPT:
         put(arrays, name, getattr(sweep, name) or ())
+    put_partition(arrays, sweep.partition)
     for number, state in enumerate(sweep.states or ()):
         put_state(arrays, number, state)
     for i, start in enumerate(sweep.axes.get("weights", ())):
@@ -75,7 +74,6 @@ def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
         "options": plain(sweep.method.given, arrays),
         "networks": [(n.sizes, n.bias, n.batch_norm) for n in sweep.networks],
         "kept": sweep.kept_weights is not None,
-        "partition": put_partition(arrays, sweep.partition),
     }, arrays
 
 
@@ -89,9 +87,8 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     )
     layers = networks[0].layers
     method = method_of(facts.get("options", {}), arrays)
-    partition = take_partition(arrays, facts.get("partition"))
     axes = {
-        name: _axis(name, values, networks[0], method.optimizer, arrays, partition)
+        name: _axis(name, values, networks[0], method.optimizer, arrays)
         for name, values in facts["axes"].items()
     }
     grid, records = Grid(axes), len(arrays["recorded"])
@@ -119,11 +116,8 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
         for n, network in enumerate(networks)
     )
     need(len({state is None for state in states}) == 1)
-    settings = {
-        name: _setting(name, value, layers, partition) for name, value in facts["settings"].items()
-    }
+    settings = {name: _setting(name, value, layers) for name, value in facts["settings"].items()}
     need({"alpha", "seed"} <= settings.keys())
-    need(not partition or partition.axes.keys() <= axes.keys() | settings.keys())
     return {
         "axes": axes,
         "settings": settings,
@@ -136,7 +130,7 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
         "kept_changes": take(arrays, "kept_changes", "i", rows) if is_kept else None,
         "kept_path": take(arrays, "kept_path", "f", points) if "kept_path_0" in arrays else None,
         "states": None if states[0] is None else states,
-        "partition": partition,
+        "partition": take_partition(arrays, axes),
     }
 
 
@@ -150,21 +144,14 @@ def _optimizer(grid: Grid, number: int, shared: Optimizer) -> Optimizer:
     return optimizer
 
 
-def _setting(name: str, value: Any, layers: int, partition: Partition | None) -> Any:
+def _setting(name: str, value: Any, layers: int) -> Any:
     """What all runs share, or where a part of a sweep is."""
     if name == "alpha":
         check_alphas([value], layers)
         return value
     if name == "seed":
         return None if value is None else check_seed(value)
-    return _parts(name, [value], partition)[0]
-
-
-def _parts(name: str, axis: Sequence[Any], partition: Partition | None) -> list[Any]:
-    """Values on an axis of samples."""
-    values = check_part_axis(name, axis)
-    need(partition is not None and set(values) <= set(partition.axes[name]))
-    return values
+    return check_part_axis(name, [value])[0]
 
 
 def _axis(
@@ -173,7 +160,6 @@ def _axis(
     network: Network,
     optimizer: Optimizer,
     arrays: Arrays,
-    partition: Partition | None,
 ) -> list[Any]:
     """The values on an axis."""
     if name == "weights":
@@ -181,7 +167,7 @@ def _axis(
     axis = list(values)
     need(len(axis) > 0)
     if name in PARTS:
-        return _parts(name, axis, partition)
+        return check_part_axis(name, axis)
     if name == "hidden_size":
         return list(map(check_hidden_size, axis))
     if name == "alpha":
