@@ -1,11 +1,13 @@
 """The step that each optimizer makes from minus the derivative, as its paper and PyTorch have it.
 
 One object serves one array of parameters and remembers what the formula needs of the past. All of
-it starts at 0. ``change`` returns what is *added* to the parameters.
+it starts at 0: arrays, in the order in which compiled code has them, and ``t``, the updates so far.
+``change`` returns what is *added* to the parameters; ``kept``, if there is one, what compiled code
+keeps once for all parameters.
 """
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -120,6 +122,12 @@ class Adam:
         change: FloatArray = alpha * mean / (root + self.epsilon)
         return change
 
+    def kept(self) -> tuple[float, ...]:
+        """The powers, and with them the factor and epsilon of `change` with a division less."""
+        power1, power2 = self.beta1**self.t, self.beta2**self.t
+        root = np.sqrt(1 - power2)
+        return power1, power2, root / (1 - power1), self.epsilon * root
+
 
 _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
     optimizers.GradientDescent: GradientDescent,
@@ -135,3 +143,23 @@ _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
 def twin(optimizer: optimizers.Optimizer) -> Optimizer:
     """A fresh optimizer that does what one of `fastgd.optimizers` stands for."""
     return _TWINS[type(optimizer)](**optimizer._asdict())
+
+
+def memory(kind: optimizers.Optimizer, optimizer: Optimizer) -> dict[str, Any]:
+    """The arrays that it remembers, by name."""
+    beside = {*kind._fields, "t"}
+    return {name: array for name, array in vars(optimizer).items() if name not in beside}
+
+
+def remember(
+    kind: optimizers.Optimizer, optimizer: Optimizer, arrays: Sequence[FloatArray], updates: int
+) -> None:
+    """Put the arrays back, as they were after so many updates."""
+    vars(optimizer).update(zip(memory(kind, optimizer), arrays, strict=True))
+    if "t" in vars(optimizer):
+        vars(optimizer)["t"] = updates
+
+
+def corrections(kind: optimizers.Optimizer, optimizer: Any, updates: int) -> tuple[float, ...]:
+    """What compiled code keeps once for all parameters, after so many updates."""
+    return optimizer.kept() if kind.kept and updates else tuple(kind.kept.values())

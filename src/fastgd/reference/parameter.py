@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.optimizers import Optimizer
-from fastgd.reference.optimizers import twin
+from fastgd.reference.optimizers import corrections, memory, remember, twin
 
 
 class Parameter:
@@ -20,6 +20,8 @@ class Parameter:
     direction_changes : array of int
         How often minus the derivative went from above 0 to not above 0, or back (article, "Let's
         Take a Closer Look").
+    was_up : array of bool or None
+        Whether it was above 0 in the last update; None before the first.
     """
 
     def __init__(self, value: FloatArray, alpha: float, optimizer: Optimizer) -> None:
@@ -27,13 +29,37 @@ class Parameter:
         self.g: FloatArray
         self.direction_changes = np.zeros(value.shape, np.int64)
         self._alpha = alpha
+        self._kind = optimizer
         self._optimizer = twin(optimizer)
-        self._was_up: NDArray[np.bool_] | None = None
+        self.was_up: NDArray[np.bool_] | None = None
+
+    @property
+    def memory(self) -> list[FloatArray]:
+        """What its optimizer remembers: arrays of its shape."""
+        arrays = memory(self._kind, self._optimizer).values()
+        return [np.broadcast_to(array, self.value.shape) for array in arrays]
+
+    def corrections(self, updates: int) -> tuple[float, ...]:
+        """What compiled code keeps of so many updates."""
+        return corrections(self._kind, self._optimizer, updates)
+
+    def go_on(
+        self,
+        was_up: NDArray[np.bool_],
+        direction_changes: NDArray[np.int64],
+        remembered: list[FloatArray],
+        updates: int,
+    ) -> None:
+        """Go on from where another one was after so many updates."""
+        if updates > 0:
+            self.was_up = was_up
+        self.direction_changes = direction_changes
+        remember(self._kind, self._optimizer, remembered, updates)
 
     def update(self) -> None:
         """Make one step."""
         up = self.g > 0
-        if self._was_up is not None:
-            self.direction_changes += up != self._was_up
-        self._was_up = up
+        if self.was_up is not None:
+            self.direction_changes += up != self.was_up
+        self.was_up = up
         self.value += self._optimizer.change(self.g, self._alpha)

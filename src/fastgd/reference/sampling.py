@@ -1,6 +1,6 @@
 """Which samples an update sees: epochs of mini-batches, or draws whose odds are learned."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,17 @@ class Batch(NamedTuple):
     weights: FloatArray | None  # (samples, 1): the factor of each sample's loss
 
 
+class Sampler(Protocol):
+    """What says which samples an update sees."""
+
+    per_epoch: int
+    tau: FloatArray  # (samples,): what it has learned of their odds; (0,) if nothing
+
+    def batch(self, j: int) -> Batch:
+        """The samples of iteration j."""
+        ...
+
+
 class Epochs:
     """Every sample once per epoch, in batches of equal size but for the last."""
 
@@ -28,6 +39,7 @@ class Epochs:
         self._seed = method.shuffle_seed
         self._weights = _column(method.sample_weight)
         self._epoch = -1
+        self.tau = np.empty(0)
 
     def batch(self, j: int) -> Batch:
         """The batch of iteration j."""

@@ -1,64 +1,115 @@
 """When a run is over, and what is kept of its errors."""
 
 from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
-from fastgd.training.results import Summary
+from fastgd.engine.state import State
+
+
+class Best(NamedTuple):
+    """The network of the smallest watched error, or the first one while all are NaN."""
+
+    row: FloatArray  # (P,)
+    error: float
+    held: float | None
 
 
 class Watch:
-    """Looks at the error once per epoch, if an option asks for it, and at every recorded one."""
+    """Looks at the watched error: the held-out one, or that of all samples if none is held out.
 
-    def __init__(self, method: Method, iterations: int, per_epoch: int) -> None:
+    It does so every ``look_every`` iterations, else once per epoch, or along with the records if no
+    option but ``restore_best`` asks for it.
+    """
+
+    def __init__(
+        self, method: Method, iterations: int, per_epoch: int, record_every: int, held: bool
+    ) -> None:
         self._tolerance = method.tolerance
         self._patience = method.patience
         self._summarize = method.summary is not None
-        self._active = self._tolerance > 0 or self._patience is not None or self._summarize
+        by_epochs = self._tolerance > 0 or self._patience is not None or self._summarize
+        self.is_active = by_epochs or method.look_every is not None or method.restore_best
+        self._every = method.look_every or (per_epoch if by_epochs else record_every)
         self._iterations = iterations
-        self._per_epoch = per_epoch
+        self._restores = method.restore_best
+        self._held = held
 
         self._first = np.nan
         self._smallest = np.inf
-        self._smallest_iteration = 0
-        self._tail: deque[float] = deque(maxlen=method.summary)
+        self.smallest_iteration = 0
+        self.seen = 0
+        self._tail: deque[float] = deque(maxlen=method.summary or 1)
         self._sum = self._inverse_sum = 0.0
+        self.best: Best | None = None
 
     def is_due(self, j: int) -> bool:
         """Whether iteration j's error must be looked at; at the end it is j = iterations."""
-        return self._active and (j % self._per_epoch == 0 or j == self._iterations)
+        return self.is_active and (j % self._every == 0 or j == self._iterations)
 
-    def look(self, j: int, error: float) -> str | None:
-        """How the run ends with the error before update j, or None if it goes on."""
+    def look(
+        self, j: int, error: float, held: float | None, row: Callable[[], FloatArray]
+    ) -> str | None:
+        """How the run ends with the errors before update j, or None if it goes on.
+
+        ``row`` gives the network that has them.
+        """
+        watched = error if held is None else held
+        is_better = self.is_due(j) and watched < self._smallest
+        if self._restores and (is_better or self.best is None):
+            self.best = Best(row(), error, held)
         if not np.isfinite(error):
             return "diverged"
         if not self.is_due(j):
             return None
-        if error < self._smallest:
-            self._smallest, self._smallest_iteration = error, j
-        if self._summarize:
-            self._add(j, np.float64(error))
-        if error < self._tolerance:
+        if is_better:
+            self._smallest, self.smallest_iteration = watched, j
+        self._add(np.float64(watched))
+        if watched < self._tolerance:
             return "converged"
-        stalled = self._patience is not None and j - self._smallest_iteration >= self._patience
+        stalled = self._patience is not None and j - self.smallest_iteration >= self._patience
         return "stalled" if stalled else None
 
-    def _add(self, j: int, error: np.float64) -> None:
-        if j == 0:
+    def _add(self, error: np.float64) -> None:
+        if self.seen == 0:
             self._first = error
-        self._tail.append(error / self._first)
+        self.seen += 1
+        self._tail.append(error)
         self._sum += error / self._first
         self._inverse_sum += self._first / error
 
-    def summary(self) -> Summary | None:
-        """The summary, if it was asked for."""
+    def summary(self) -> list[Any] | None:
+        """The numbers of a summary, if it was asked for."""
         if not self._summarize:
             return None
-        return Summary(
-            smallest_error=float(self._smallest),
-            smallest_iteration=self._smallest_iteration,
-            tail_mean=float(np.mean(self._tail)) if self._tail else np.nan,
-            error_sum=float(self._sum),
-            inverse_sum=float(self._inverse_sum),
-        )
+        tail = np.mean(np.array(self._tail) / self._first) if self._tail else np.nan
+        numbers = (self._smallest, self.smallest_iteration, tail, self._sum, self._inverse_sum)
+        return [np.asarray(number)[()] for number in numbers]
+
+    def numbers(self) -> FloatArray:
+        """What a `State` has of the errors, (4 + window,), or nothing if none is watched."""
+        if not self.is_active:
+            return np.empty(0)
+        window = self._tail.maxlen or 1
+        ring = np.zeros(window)
+        for back, error in enumerate(reversed(self._tail), 1):
+            ring[(self.seen - back) % window] = error
+        return np.array([self._smallest, self._first, self._sum, self._inverse_sum, *ring])
+
+    def go_on(self, state: State) -> None:
+        """Take up what a state has of the errors."""
+        if not self.is_active:
+            return
+        self._smallest, self._first, self._sum, self._inverse_sum, *ring = state.watch[0]
+        self.smallest_iteration, self.seen = (int(count) for count in state.watch_counts[0])
+        backs = range(min(self.seen, len(ring)), 0, -1)
+        self._tail.extend(ring[(self.seen - back) % len(ring)] for back in backs)
+        if self._restores:
+            held = None
+            if self._held:
+                held = float(self._smallest) if np.isfinite(self._smallest) else np.nan
+            self.best = Best(state.best[0].copy(), float(state.best_error[0]), held)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,14 +12,22 @@ from fastgd.arguments.data import FloatArray, Parts, check_data
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method, Options, check
 from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
-from fastgd.arguments.values import check_count, check_seed
-from fastgd.engine.network import count_weights, first_weights, layer_sizes
+from fastgd.arguments.validation import Validation, check_validation
+from fastgd.arguments.values import check_count, check_flag, check_seed
+from fastgd.engine.network import Network, count_weights, first_weights, layer_sizes
+from fastgd.engine.state import State
 from fastgd.reference.layer import Layer
-from fastgd.reference.sampling import Adaptive, Batch, Epochs
-from fastgd.reference.stopping import Watch
+from fastgd.reference.parameter import Parameter
+from fastgd.reference.records import Records
+from fastgd.reference.sampling import Adaptive, Batch, Epochs, Sampler
+from fastgd.reference.state import Ending, changes_of, ending, go_on, over, row_of, state_of
+from fastgd.reference.stopping import Best, Watch
+from fastgd.training.assembly import run_of
 from fastgd.training.results import Run
+from fastgd.training.resuming import arguments_of_run, check_network, continuing
 
 
+@continuing(arguments_of_run)
 def train(
     X: ArrayLike,
     y: ArrayLike,
@@ -31,6 +39,9 @@ def train(
     seed: int = 1,
     weights: Start | None = None,
     biases: Sequence[ArrayLike] | None = None,
+    validation: Sequence[ArrayLike | None] | None = None,
+    record_weights: bool = False,
+    resume: Run | None = None,
     **options: Unpack[Options],
 ) -> Run:
     """Train one network by gradient descent, counting direction changes.
@@ -60,6 +71,14 @@ def train(
         brings its biases and all of its batch normalization along, as in `fastgd.train`.
     biases : sequence of (outputs,) arrays, optional
         The biases that belong to ``weights`` where these are arrays, with ``bias=True``.
+    validation : (X, y) or (X, y, sample_weight), optional
+        Samples that are held out: their error is measured beside that of the others, and it is the
+        one that is watched.
+    record_weights : bool
+        Keep the whole network along with each recorded error.
+    resume : Run, optional
+        Go on from the end of this run, for ``iterations`` more, as if they had been done in one
+        call. X, y and ``validation`` are as they were; all else is that of the run.
     **options
         Everything else that `fastgd.train` takes, see :class:`fastgd.arguments.options.Options`.
 
@@ -86,72 +105,153 @@ def train(
     iterations = check_count("iterations", iterations)
     record_every = check_count("record_every", record_every)
     hidden, given = check_start(hidden_size, weights, X.shape[1], y.shape[1], biases)
-    sizes = layer_sizes(X.shape[1], hidden, y.shape[1])
-    rates = check_alpha(alpha, len(sizes) - 1)
+    rates = check_alpha(alpha, len(hidden) + 1)
     seed = check_seed(seed)
-    method = check(options, X, y, hidden)
+    held_out = check_validation(validation, X.shape[1], y.shape[1])
+    recording = check_flag("record_weights", record_weights)
+    method = check(options, X, y, hidden, holds_out=held_out is not None)
     if given:
         check_whole(given, bias=method.bias, batch_norm=method.batch_norm)
-    records = -(-iterations // record_every)
-    check_memory(_bytes(sizes, len(X), records, iterations, method), "the training")
+    network = Network(layer_sizes(X.shape[1], hidden, y.shape[1]), method.bias, method.batch_norm)
+    done, state = 0, None
+    if resume is not None:
+        state = resume.state
+        assert state is not None  # arguments_of_run has looked
+        found = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
+        check_network(network.sizes, found, state, len(X))
+        done, iterations = resume.iterations, int(state.planned[0]) + iterations
+        given = network.parts(state.parameters[0].copy())
+    has_seed = weights is None if resume is None else resume.seed is not None
+    needed = _bytes(network, len(X), -(-iterations // record_every), iterations, method, recording)
+    check_memory(needed, "the training")
 
-    start = given or Parts(first_weights(sizes, seed))
-    layers = [
+    layers = _layers(given or Parts(first_weights(network.sizes, seed)), rates, method)
+    sampler: Sampler = (
+        Adaptive(len(X), method, seed) if method.sampling == "adaptive" else Epochs(len(X), method)
+    )
+    is_held = held_out is not None
+    watch = Watch(method, iterations, sampler.per_epoch, record_every, is_held)
+    records = Records(network, record_every, iterations, is_held, recording)
+    training = _Training(
+        X, y, method.sample_weight, held_out, seed,
+        network, layers, [p for layer in layers for p in layer.parameters],
+        sampler, watch, records,
+    )  # fmt: skip
+    end = None
+    if resume is not None and state is not None:
+        go_on(state, network, layers, sampler, watch, done)
+        records.join(resume)
+        end = ending(state, iterations, is_held=is_held)
+    with np.errstate(all="ignore"):
+        end = end or training.run(done)
+    best = watch.best or Best(row_of(network, layers), end.error, end.held)
+    return run_of(
+        network,
+        method,
+        alpha=_as_given(alpha, rates),
+        seed=seed if has_seed else None,
+        recorded=records.at,
+        errors=records.errors,
+        parameters=best.row,
+        changes=changes_of(network, layers),
+        final_error=best.error,
+        status=end.status,
+        iterations=end.iterations,
+        summary=watch.summary(),
+        path=records.path,
+        validation_errors=records.held,
+        final_validation_error=best.held,
+        best_iteration=watch.smallest_iteration if watch.is_active else None,
+        state=end.state,
+    )
+
+
+class _Training(NamedTuple):
+    """A network while it trains."""
+
+    X: FloatArray
+    y: FloatArray
+    weight: FloatArray | None
+    held_out: Validation | None
+    seed: int
+    network: Network
+    layers: list[Layer]
+    parameters: list[Parameter]
+    sampler: Sampler
+    watch: Watch
+    records: Records
+
+    def run(self, first: int) -> Ending:
+        """Go through the iterations from the first one, to the last or an early end."""
+        for j in range(first, self.records.iterations):
+            if self.records.is_due(j) or self.watch.is_due(j):
+                error, held = self._errors()
+                if self.records.is_due(j):
+                    self.records.put(j, error, held, self._row())
+                status = self.watch.look(j, error, held, self._row)
+                if status:
+                    return over(Ending(j, status, error, held, self._state(j)))
+            self._update(j)
+            if not all(np.isfinite(p.value).all() for p in self.parameters):
+                held = None if self.held_out is None else np.nan
+                return over(Ending(j + 1, "diverged", np.nan, held, self._state(j + 1)))
+        # Before anybody looks at the last error: had it gone on, nobody would have.
+        state = self._state(self.records.iterations)
+        error, held = self._errors()
+        status = self.watch.look(self.records.iterations, error, held, self._row) or "finished"
+        return Ending(self.records.iterations, status, error, held, state)
+
+    def _row(self) -> FloatArray:
+        return row_of(self.network, self.layers)
+
+    def _state(self, updates: int) -> State:
+        return state_of(
+            self.network,
+            self.layers,
+            self.sampler,
+            self.watch,
+            self.records,
+            self.seed,
+            updates,
+        )
+
+    def _errors(self) -> tuple[float, float | None]:
+        """Of the samples that are learned from, and of those that are held out."""
+        error = _mean_error(self.y, _measure(self.layers, self.X), self.weight)
+        if self.held_out is None:
+            return error, None
+        X, y, weight = self.held_out
+        held = _mean_error(y, _measure(self.layers, X), weight)
+        return error, held if np.isfinite(held) else np.nan
+
+    def _update(self, j: int) -> None:
+        """Learn from the batch of iteration j."""
+        _propagate(self.layers, self.X, self.y, self.sampler.batch(j), j, self.seed)
+        if isinstance(self.sampler, Adaptive):
+            self.sampler.learn(np.sum([layer.squared_norms() for layer in self.layers], axis=0))
+        for parameter in self.parameters:
+            parameter.update()
+
+
+def _layers(start: Parts, rates: Sequence[float], method: Method) -> list[Layer]:
+    """The layers of a network that starts from these parameters."""
+    return [
         Layer(
             weights,
             k,
             rates[k],
             method,
-            is_output=k == len(hidden),
+            is_output=k == len(start.weights) - 1,
             bias=start.biases[k] if start.biases else None,
             normalization=start.normalization[k] if k < len(start.normalization) else None,
         )
         for k, weights in enumerate(start.weights)
     ]
-    parameters = [parameter for layer in layers for parameter in layer.parameters]
-    sampler = (
-        Adaptive(len(X), method, seed) if method.sampling == "adaptive" else Epochs(len(X), method)
-    )
-    watch = Watch(method, iterations, sampler.per_epoch)
-    errors = np.full(records, np.nan)
-    with np.errstate(all="ignore"):
-        for j in range(iterations + 1):
-            is_recorded = j % record_every == 0 and j < iterations
-            if is_recorded or watch.is_due(j) or j == iterations:
-                error = _mean_error(y, _measure(layers, X), method.sample_weight)
-                if is_recorded:
-                    errors[j // record_every] = error
-                status = watch.look(j, error) or ("finished" if j == iterations else "")
-                if status:
-                    break
-            batch = sampler.batch(j)
-            _propagate(layers, X, y, batch, j, seed)
-            if isinstance(sampler, Adaptive):
-                sampler.learn(np.sum([layer.squared_norms() for layer in layers], axis=0))
-            for parameter in parameters:
-                parameter.update()
-            if not all(np.isfinite(parameter.value).all() for parameter in parameters):
-                status, error, j = "diverged", np.nan, j + 1
-                break
 
-    trained = [layer.bias for layer in layers if layer.bias]
-    return Run(
-        alpha=rates if isinstance(alpha, tuple) else rates[0],
-        hidden_size=hidden,
-        seed=None if given else seed,
-        errors=errors,
-        recorded=np.arange(records) * record_every,
-        weights=tuple(layer.weights.value for layer in layers),
-        direction_changes=tuple(layer.weights.direction_changes for layer in layers),
-        final_error=float(error),
-        status=status,
-        iterations=j,
-        biases=tuple(bias.value for bias in trained),
-        bias_direction_changes=tuple(bias.direction_changes for bias in trained),
-        normalization=tuple(layer.norm.result() for layer in layers if layer.norm),
-        summary=watch.summary(),
-        options=method.given,
-    )
+
+def _as_given(alpha: object, rates: tuple[float, ...]) -> float | tuple[float, ...]:
+    """One learning rate, or a tuple with one per layer."""
+    return rates if isinstance(alpha, tuple) else rates[0]
 
 
 def _propagate(
@@ -185,9 +285,10 @@ def _mean_error(y: FloatArray, outputs: FloatArray, sample_weight: FloatArray | 
 
 
 def _bytes(
-    sizes: tuple[int, ...], samples: int, records: int, iterations: int, method: Method
+    network: Network, samples: int, records: int, iterations: int, method: Method, recording: bool
 ) -> int:
     """Return the memory of a training: parameters, layers of a batch, random words, errors."""
+    sizes = network.sizes
     at_once = samples + (method.batch_size or 0)
     parameters = count_weights(sizes) + 4 * sum(sizes)
     numbers = 7 * parameters + 5 * at_once * sum(sizes)
@@ -195,4 +296,5 @@ def _bytes(
         numbers += 12 * parameters
     if method.dropout:
         numbers += 12 * at_once * max(sizes)
-    return 8 * (numbers + 6 * records + 5 * min(method.summary or 0, iterations))
+    path = 2 * records * parameters if recording else 0
+    return 8 * (numbers + path + 7 * records + 5 * min(method.summary or 0, iterations))

@@ -1,0 +1,59 @@
+"""What is recorded while a network trains."""
+
+import numpy as np
+
+from fastgd.arguments.data import FloatArray, Parts
+from fastgd.engine.network import Network
+from fastgd.training.results import Run
+
+
+class Records:
+    """Errors before the update of every so many iterations, and the network that had them.
+
+    NaN where a training did not come to.
+
+    Attributes
+    ----------
+    errors : (records,) array
+        Of the samples that are learned from.
+    held : (records,) array or None
+        Of the held-out samples.
+    path : (records, P) array or None
+        All numbers of the network.
+    every, iterations : int
+        Iterations from one record to the next, and all of them.
+    """
+
+    def __init__(self, network: Network, every: int, iterations: int, held: bool, path: bool):
+        count = -(-iterations // every)
+        self.at = np.arange(count) * every
+        self.errors = np.full(count, np.nan)
+        self.held = np.full(count, np.nan) if held else None
+        self.path = np.full((count, network.parameters), np.nan) if path else None
+        self._network = network
+        self.every = every
+        self.iterations = iterations
+
+    def is_due(self, j: int) -> bool:
+        """Whether iteration j is recorded; the last one of all never is."""
+        return j % self.every == 0 and j < self.iterations
+
+    def put(self, j: int, error: float, held: float | None, row: FloatArray) -> None:
+        """Record what was so before update j."""
+        k = j // self.every
+        self.errors[k] = error
+        if self.held is not None:
+            self.held[k] = held
+        if self.path is not None:
+            self.path[k] = row
+
+    def join(self, run: Run) -> None:
+        """Begin with the records of a run that goes on."""
+        count = len(run.errors)
+        self.errors[:count] = run.errors
+        if self.held is not None:
+            self.held[:count] = run.validation_errors
+        if self.path is not None and run.recorded_weights is not None:
+            self.path[:count] = self._network.row(
+                Parts(run.recorded_weights, run.recorded_biases, run.recorded_normalization)
+            )

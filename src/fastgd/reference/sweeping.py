@@ -1,0 +1,116 @@
+"""sweep(): the loop over all combinations of values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgd.arguments.axes import as_axis
+from fastgd.arguments.data import check_data, check_sample_weight
+from fastgd.arguments.options import axes
+from fastgd.arguments.partition import Part, check_partition
+from fastgd.optimizers import ALL
+from fastgd.reference.training import train
+from fastgd.training.grid import Grid
+from fastgd.training.results import Run
+
+_NO_OPTIONS = ("iterations", "record_every", "record_weights", "weights", "biases")
+
+
+def sweep(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    hidden_size: Any = 4,
+    groups: Any = None,
+    folds: Any = None,
+    sample_weight: Any = None,
+    alpha: Any = 1.0,
+    seed: Any = 1,
+    validation: Sequence[ArrayLike | None] | None = None,
+    **given: Any,
+) -> dict[tuple[int, ...], Run]:
+    """Train one network after the other: `train` with the rows and the values of each.
+
+    Parameters
+    ----------
+    X, y
+        As in `train`.
+    hidden_size, alpha, seed
+        As in `train`, or an axis of such values.
+    groups, folds, sample_weight
+        As in :func:`fastgd.sweep`: each makes an axis, the last one if it is 2-D.
+    validation
+        As in `train`, for all networks; without groups and folds.
+    **given
+        What else `train` takes; of the options, any may be an axis that may be one in
+        :func:`fastgd.sweep`.
+
+    Returns
+    -------
+    dict of Run
+        Each by its place along the axes, which are those of :func:`fastgd.sweep`, in their order.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described; the message states the rule and what came.
+
+    Examples
+    --------
+    >>> from fastgd import reference
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> runs = reference.sweep(X, y, folds=2, alpha=[1, 10], iterations=50)
+    >>> list(runs)
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    >>> round(runs[1, 0].final_validation_error, 6)
+    0.623433
+    """
+    X, y = check_data(X, y)
+    if np.ndim(sample_weight) == 1:
+        sample_weight = check_sample_weight(sample_weight, len(X))
+    partition = check_partition(X, y, groups=groups, folds=folds, sample_weight=sample_weight)
+    if validation is not None and not (groups is None and folds is None):
+        raise ValueError("validation must be None with groups or folds, got both")
+    structures, values = axes({name: v for name, v in given.items() if name not in _NO_OPTIONS})
+    single = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, **given}
+    grid = Grid.of(
+        hidden_size=as_axis("hidden_size", hidden_size),
+        structures=structures,
+        parts=partition.axes if partition else {},
+        alpha=as_axis("alpha", alpha),
+        values=values,
+        seed=as_axis("seed", seed),
+        weights=None,
+    )
+    runs = {}
+    for place in np.ndindex(*grid.shape):
+        chosen = grid.values(place)
+        rows, weight, held, held_weight = Part(np.arange(len(X)), sample_weight, None, None)
+        if partition:
+            along = [axis.index(chosen.pop(name)) for name, axis in partition.axes.items()]
+            lengths = [len(axis) for axis in partition.axes.values()]
+            rows, weight, held, held_weight = partition.part(
+                int(np.ravel_multi_index(along, lengths))
+            )
+        measured = validation if held is None else (X[held], y[held], held_weight)
+        runs[place] = train(
+            X[rows],
+            y[rows],
+            sample_weight=weight,
+            validation=measured,
+            **_with_fields(single, chosen),
+        )
+    return runs
+
+
+def _with_fields(single: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of one run; what is a field of the optimizer becomes a part of it."""
+    optimizer = single.get("optimizer")
+    inside = [name for name in chosen if isinstance(optimizer, ALL) and name in optimizer._fields]
+    fields = {name: chosen.pop(name) for name in inside}
+    own = single | chosen
+    return own | {"optimizer": own["optimizer"]._replace(**fields)} if fields else own
