@@ -7,7 +7,8 @@ import pytest
 
 from fastgd.arguments.options import Method
 from fastgd.engine import summaries
-from fastgd.engine.layout import LINE, PAGE, Layout, pad
+from fastgd.engine.arrangement import lanes_of
+from fastgd.engine.layout import LINE, PAGE, Layout
 from fastgd.engine.lowering import INTEGERS, STATES, WIDTH, Values, recipe_of
 from fastgd.engine.network import Network
 from fastgd.kernel.block import (
@@ -41,7 +42,7 @@ CASES = list(product(METHODS, SIZES, (1, 2, 16)))
 def layout_of(name, sizes, runs, samples=18, record_weights=True):
     method = METHODS[name]
     network = Network(sizes, method.bias, method.batch_norm)
-    recipe = recipe_of(method, {}, record_weights)
+    recipe = recipe_of(method, {}, record_weights=record_weights)
     return Layout.plan(network, runs, samples, recipe, method.batch_size or 0, method.summary or 1)
 
 
@@ -107,7 +108,7 @@ def test_memory_is_what_is_allocated(name, sizes, runs):
     layout = layout_of(name, sizes, runs)
     block = layout.allocate(3, records=4)
     arrays = [
-        array for field in block for array in (field if isinstance(field, tuple) else [field])
+        array for field in block for array in (field[:3] if isinstance(field, tuple) else [field])
     ]
     assert sum(array.nbytes for array in arrays) == 3 * layout.bytes(4)
     assert all(len(array) == 3 for array in arrays)
@@ -134,8 +135,9 @@ def filled(layout, runs):
     values = Values(
         random.normal(size=(runs, WIDTH)), random.integers(0, 2**60, size=(runs, INTEGERS))
     )
-    block = layout.allocate(-(-runs // layout.runs), records=4)
-    layout.load(block, weights, alpha, values)
+    lanes = lanes_of(None, runs, layout.runs)
+    block = layout.allocate(len(lanes), records=4)
+    layout.load(block, weights[lanes.ravel()], alpha[lanes.ravel()], values.at(lanes.ravel()))
     return block, weights, alpha, values
 
 
@@ -195,10 +197,10 @@ def test_packed_runs_are_as_they_were(name, sizes, runs):
     old.changes[:] = random.integers(0, 2**40, old.changes.shape)
     for array in (old.numbers, old.errors, old.path, old.tau):
         array[:] = random.normal(size=array.shape)
-    lanes = np.arange(3 * runs)[::2]
-    new = layout.pack(old, lanes, records=4)
-    assert len(new.numbers) == -(-len(lanes) // runs)
-    kept = [*lanes, *[lanes[-1]] * (len(new.numbers) * runs - len(lanes))]
+    kept = np.arange(3 * runs)[::2]
+    kept = kept[lanes_of(None, len(kept), runs).ravel()]
+    new = layout.pack(old, kept, records=4)
+    assert len(new.numbers) == len(kept) // runs
     for pick in (
         lambda block: layout.by_parameter(block.numbers),
         lambda block: layout.by_lane(block.numbers[:, : layout._gradient]),
@@ -238,23 +240,3 @@ def test_watched_errors_are_joined_column_by_column():
         }
         assert dict(enumerate(watch[lane, : summaries.RECENT])) == columns
         assert watch[lane, summaries.RECENT :].tolist() == real[b, RECENT:, r].tolist()
-
-
-@pytest.mark.parametrize("runs", [1, 3])
-@pytest.mark.parametrize("samples", [1, 4, 5])
-def test_padding_has_no_weight(samples, runs):
-    random = np.random.default_rng(samples)
-    X, y = random.normal(size=(samples, 3)), random.normal(size=(samples, 2))
-    weight = random.random(samples)
-    data = pad(X, y, weight, bias=True, runs=runs)
-    padded = -(-samples // ROWS) * ROWS
-    inputs = data.X.reshape(padded, 4, runs)
-    targets, importance = data.y.reshape(padded, 2, runs), data.importance.reshape(padded, 2, runs)
-    for n, r in product(range(padded), range(runs)):
-        i = min(n, samples - 1)
-        assert inputs[n, :, r].tolist() == [*X[i], 1.0]
-        assert targets[n, :, r].tolist() == y[i].tolist()
-        assert importance[n, :, r].tolist() == [weight[n] if n < samples else 0.0] * 2
-    plain = pad(X, y)
-    assert plain.importance.reshape(padded, 2).sum(axis=0).tolist() == [samples] * 2
-    assert len(plain.X) == 3 * padded

@@ -8,9 +8,11 @@ import pytest
 import fastgd
 from fastgd.arguments.options import Method
 from fastgd.engine import session as module
+from fastgd.engine.arrangement import arrange, lanes_of
 from fastgd.engine.evaluation import Evaluation
-from fastgd.engine.lowering import Column
+from fastgd.engine.lowering import Column, recipe_of
 from fastgd.engine.network import Network
+from fastgd.engine.samples import Samples
 from fastgd.engine.session import Session, outputs
 from fastgd.kernel.block import CONVERGED, DIVERGED
 from fastgd.optimizers import Momentum
@@ -23,8 +25,11 @@ P = NETWORK.parameters
 ROWS = RANDOM.normal(size=(5, P))
 
 
-def session_of(method=METHOD, runs=5, network=NETWORK, **given):
-    return Session.make(network, method, X, Y, runs, **given)
+def session_of(method=METHOD, runs=5, network=NETWORK, axes=None, side_by_side=None, **given):
+    samples = Samples(X, Y, method.sample_weight)
+    recipe = recipe_of(method, axes or {})
+    [lot] = arrange(samples, recipe, runs, network.parameters, side_by_side)
+    return Session.make(network, method, samples, recipe, lot, **given)
 
 
 def fma_chain(products):
@@ -99,7 +104,7 @@ def test_calls_may_end_anywhere_and_runs_may_be_packed(name):
     for first, last in ((0, 1), (1, 4), (4, 5)):
         parts.run(first, last)
     some = np.array([0, 3, 4])
-    packed = parts.pack(some)
+    packed = parts.pack(some, lanes_of(None, len(some), 2))
     assert (parts.blocks, packed.blocks) == (3, 2)
     for first, last in ((5, 6), (6, 10)):
         parts.run(first, last)
