@@ -70,6 +70,9 @@ def state_of(runs, network, optimizer, window=0, samples=0, best=False):
         outcome=np.arange(runs) % 4,
         final=numbers(runs),
         validation_final=numbers(runs),
+        seeds=np.arange(runs),
+        planned=np.full(runs, 30),
+        record_every=np.full(runs, 9),
     )
 
 

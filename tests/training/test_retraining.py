@@ -78,8 +78,25 @@ def test_a_file_has_no_samples_to_train_on(tmp_path):
     sweep.save(tmp_path / "sweep.npz")
     loaded = fastgd.load(tmp_path / "sweep.npz")
     for ask in (lambda: loaded[0], loaded.best, lambda: list(loaded)):
-        with pytest.raises(ValueError, match="keep_weights=False and comes from a file"):
+        with pytest.raises(ValueError, match="keep_weights=False, and comes from a file"):
             ask()
+
+
+def test_what_goes_on_is_trained_again_from_its_beginning(tmp_path):
+    for given in ({"weights": STARTS[1]}, {"weights": STARTS}, {"seed": [3, 4]}):
+        whole = SETTINGS | given | {"alpha": [1, 2]}
+        first = fastgd.sweep(X, Y, **whole, keep_weights=False, keep_state=True)
+        kept = fastgd.sweep(X, Y, **whole | {"iterations": 55})
+        index = (slice(None), -1)[: len(kept.shape)]
+        for before, wanted in ((first, kept), (first[index], kept[index])):
+            both = fastgd.sweep(X, Y, resume=before, iterations=25)
+            assert both.kept_weights is None
+            assert all(map(alike, both, wanted))
+    first = fastgd.sweep(X, Y, weights=STARTS[1], **SETTINGS, keep_weights=False, keep_state=True)
+    first.save(tmp_path / "first.npz")
+    both = fastgd.sweep(X, Y, resume=fastgd.load(tmp_path / "first.npz"), iterations=25)
+    with pytest.raises(ValueError, match="or goes on with one that does"):
+        both.best()
 
 
 def test_a_run_that_diverged_does_not_warn_again():

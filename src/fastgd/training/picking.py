@@ -11,7 +11,6 @@ import numpy as np
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Part, Partition, Rows
 from fastgd.arguments.rows import joined
-from fastgd.engine.state import State
 from fastgd.training.assembly import run_of
 from fastgd.training.grid import PARTS, Grid
 from fastgd.training.results import Run, Summary
@@ -56,8 +55,9 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
     if sweep.kept_weights is None:
         if sweep.source is None:
             raise ValueError(
-                "a single run needs its weights, or the samples to train it again; this sweep was "
-                "made with keep_weights=False and comes from a file, which has neither"
+                "a single run needs its weights, or what it takes to train it again; this sweep "
+                "was made with keep_weights=False, and comes from a file or goes on with one that "
+                "does"
             )
         run = sweep.source.train(sweep.networks[number].sizes[1:-1], method, part, values)
         return _checked(run, sweep.final_error[index])
@@ -78,7 +78,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         validation_errors=_at(sweep.validation_errors, index),
         final_validation_error=_at(sweep.final_validation_error, index),
         best_iteration=_at(sweep.best_iteration, index),
-        state=_rows(sweep.states[number], slice(row, row + 1)) if sweep.states else None,
+        state=sweep.states[number].at(slice(row, row + 1)) if sweep.states else None,
     )
 
 
@@ -153,7 +153,7 @@ def part_of(sweep: Many, chosen: Selection) -> Many:
         networks=tuple(sweep.networks[number] for number in networks),
         source=source,
         partition=_narrowed(sweep.partition, chosen),
-        states=sweep.states and tuple(_rows(sweep.states[number], runs) for number in networks),
+        states=sweep.states and tuple(sweep.states[number].at(runs) for number in networks),
     )
 
 
@@ -165,8 +165,3 @@ def method_at(method: Method, values: Mapping[str, Any]) -> Method:
 def _at(array: Any, index: Any) -> Any:
     """A part of what may not be there."""
     return None if array is None else array[index]
-
-
-def _rows(state: State, places: Any) -> State:
-    """Some runs' part of a state."""
-    return State._make(array[places] for array in state)

@@ -25,7 +25,7 @@ from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.engine.summaries import STATUS, summarise
 from fastgd.training.dividing import name_of, partition_of, weightings_of
-from fastgd.training.grid import Grid
+from fastgd.training.grid import PARTS, Grid
 from fastgd.training.results import Summary
 from fastgd.training.resuming import continuing
 from fastgd.training.resuming_sweeps import arguments_of_sweep, join, states_of
@@ -237,7 +237,7 @@ def sweep(
 
     return Sweep(
         axes=grid.axes,
-        settings={"alpha": alphas[0], "seed": None if starts else seeds[0]},
+        settings={"alpha": alphas[0], "seed": None if starts else seeds[0]} | _places(resume),
         method=chosen.methods[0],
         errors=joined("errors"),
         recorded=task.recorded,
@@ -255,19 +255,31 @@ def sweep(
         best_iteration=joined("best_iteration") if plans[0].layout.watched else None,
         states=tuple(part.state for part in trained if part.state is not None) or None,
         partition=partition,
-        source=None if keep.weights else _source(task, starts, seeds[0], recording),
+        source=None if keep.weights else _source(task, starts, seeds[0], recording, resume),
     )
 
 
-def _source(task: Task, starts: list[Parts] | None, seed: int, recording: bool) -> Source:
+def _places(resume: Sweep | None) -> dict[str, Any]:
+    """Where what goes on is on the axes of samples, if it is a part of a sweep."""
+    return {} if resume is None else {n: v for n, v in resume.settings.items() if n in PARTS}
+
+
+def _source(
+    task: Task, starts: list[Parts] | None, seed: int, recording: bool, resume: Sweep | None
+) -> Source | None:
     """What a run is trained again from; an axis of first weights has its networks itself."""
+    start = starts[0] if starts else None
+    if starts and resume is not None and "weights" not in resume.axes:
+        if resume.source is None:  # whose first weights nobody knows any more
+            return None
+        start = resume.source.weights
     return Source(
         task.X,
         task.y,
         task.iterations,
         task.record_every,
         task.validation,
-        starts[0] if starts else None,
+        start,
         seed,
         recording,
     )
