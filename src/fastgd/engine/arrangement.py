@@ -53,6 +53,13 @@ class Lot:
         """The runs with these places in the order."""
         return np.arange(begin, end) if self.order is None else self.order[begin:end]
 
+    def lanes(self, keys: Index | None, count: int, threads: int) -> Index:
+        """Which of so many of its runs, with these keys, go into which lanes, (blocks, R)."""
+        lanes = lanes_of(keys, count, self.side_by_side)
+        if self.sharing is Sharing.ALL or threads == 1:
+            return lanes
+        return lanes[dealt(len(lanes), threads)]
+
 
 def arrange(
     samples: Samples, recipe: Recipe, runs: int, parameters: int, side_by_side: int | None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine import summaries
-from fastgd.engine.lowering import INTEGERS, WIDTH, Values, states_of
+from fastgd.engine.lowering import INTEGERS, STATES, WIDTH, Values
 from fastgd.engine.network import Network
 from fastgd.engine.samples import Sharing
 from fastgd.kernel import block as slots
@@ -83,7 +83,8 @@ class Layout:
         """Choose the group of samples that goes through the layers together."""
         draft = cls(network, runs, samples, ROWS, recipe, batch, window, sharing)
         padded = up(batch or samples, ROWS)
-        if recipe.batch_norm is not None or recipe.batches.name == "adaptive":
+        at_once = recipe.batch_norm is not None or recipe.batches.name == "adaptive"
+        if at_once and recipe.outputs is None:
             return replace(draft, group=padded)  # they need a whole batch
         fitting = GROUP_BYTES // (16 * sum(draft._strides) + 8 * network.sizes[0])
         group = max(GROUP_SAMPLES, fitting // ROWS * ROWS)
@@ -145,7 +146,7 @@ class Layout:
     @property
     def _gradient(self) -> int:
         """Where the gradient begins; up to here is what a run takes along into another block."""
-        return self._states + states_of(self.recipe.optimizer) * self.parameters
+        return self._states + STATES[self.recipe.optimizer.name] * self.parameters
 
     @property
     def _effective(self) -> int:

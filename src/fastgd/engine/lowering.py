@@ -34,11 +34,7 @@ WIDTH = _OPTIMIZER + max(len(kind._fields) + len(kind.kept) for kind in ALL)
 
 # fastgd.objective's step, which is no optimizer, puts the derivative there.
 STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
-
-
-def states_of(optimizer: Choice | None) -> int:
-    """Numbers that a step keeps for each parameter."""
-    return STATES[optimizer.name] if optimizer else 0
+"""Numbers that a step keeps for each parameter."""
 
 
 def corrections_of(optimizer: Optimizer) -> slice:

@@ -16,7 +16,7 @@ from fastgd.arguments.partition import Partition
 from fastgd.arguments.validation import Validation
 from fastgd.arguments.values import check_count
 from fastgd.engine import summaries
-from fastgd.engine.arrangement import Lot, alone, arrange, dealt, lanes_of
+from fastgd.engine.arrangement import Lot, alone, arrange, lanes_of
 from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import Column, look_of, recipe_of
 from fastgd.engine.network import Network, layer_sizes
@@ -379,7 +379,7 @@ class _Work:
     def do(self, lot: Lot, session: Session, advance: Callable[[int], None] | None = None) -> None:
         """Train the runs of a lot."""
         for owners, keys in self._waves(lot, session):
-            self._train(session, owners, keys, advance or self.advance)
+            self._train(lot, session, owners, keys, advance or self.advance)
 
     def _waves(self, lot: Lot, session: Session) -> Iterator[tuple[Index, Index | None]]:
         """The runs of some blocks at a time, with their keys."""
@@ -420,15 +420,9 @@ class _Work:
             first, seeds = state.parameters, state.seeds
         return session.load(first, plan.alpha[alpha], columns, seeds, parts, lanes, state)
 
-    def _lanes(self, session: Session, keys: Index | None, count: int) -> Index:
-        """Which of so many runs go into which lanes."""
-        lanes = lanes_of(keys, count, session.layout.runs)
-        if session.layout.sharing is Sharing.ALL or self.plan.threads == 1:
-            return lanes
-        return lanes[dealt(len(lanes), self.plan.threads)]
-
     def _train(
         self,
+        lot: Lot,
         session: Session,
         owners: Index,
         keys: Index | None,
@@ -441,7 +435,7 @@ class _Work:
         """
         iterations, threads = self.plan.task.iterations, self.plan.threads
         count = len(owners)
-        runs = self._load(session, owners, self._lanes(session, keys, count))
+        runs = self._load(session, owners, lot.lanes(keys, count, threads))
         busiest = -(-runs.blocks // threads)
         step = max(1, self._step(session, 1 / (session.seconds() * busiest), runs.blocks))
         # The last look at the watched error is no part of the state.
@@ -464,7 +458,7 @@ class _Work:
                 break
             over = runs.ended >= 0
             going = np.flatnonzero(~over)
-            lanes = self._lanes(session, None if keys is None else keys[going], len(going))
+            lanes = lot.lanes(None if keys is None else keys[going], len(going), threads)
             if len(lanes) <= runs.blocks // 2:
                 self._collect(runs, np.flatnonzero(over), owners)
                 owners, keys = owners[going], None if keys is None else keys[going]

@@ -14,7 +14,7 @@ or on threads: whoever calls decides that by the clock.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -380,11 +380,20 @@ class Runs:
     def _now(self, live: NDArray[Any], put_away: NDArray[Any]) -> NDArray[Any]:
         return np.where(self.ended[:, None] >= 0, put_away[self.places], live[self.places])
 
-    def outputs(self) -> FloatArray:
+    def last_values(self) -> FloatArray:
         """View (samples, outputs) of what the only run made of the samples in the last pass."""
         session = self.session
         top = session.layout.values_of(self.block, session.network.layers - 1)
         return top[: len(session.samples.X)]
+
+    def into(self, outputs: FloatArray) -> "Runs":
+        """The same runs, whose outputs (lanes, samples, outputs) are to be kept there."""
+        return replace(self, block=self.block._replace(outputs=outputs.reshape(self.blocks, -1)))
+
+    def outputs(self) -> FloatArray:
+        """(n, samples, outputs) of the last pass, where these are kept."""
+        lanes = self.block.outputs.reshape(len(self.block.numbers) * self.session.layout.runs, -1)
+        return lanes.reshape(len(lanes), -1, self.session.network.sizes[-1])[self.places]
 
     def bind(self) -> Callable[[], None]:
         """Run iteration 0 of the only run, and return what does so again at less cost."""
@@ -427,5 +436,5 @@ def outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) ->
         part = X[start : start + PREDICT_SAMPLES]
         runs = Session.of_outputs(network, method, part).load(row[None])
         runs.run(0, 1)
-        result[start : start + len(part)] = runs.outputs()
+        result[start : start + len(part)] = runs.last_values()
     return result

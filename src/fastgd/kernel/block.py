@@ -41,7 +41,7 @@ class Recipe(NamedTuple):
     that reads one knows its place among them: ``optimizer.mu``, ``features.dropout.threshold``.
     """
 
-    optimizer: Choice | None  # None where nothing is ever trained
+    optimizer: Choice
     activation: Choice
     output: Choice
     loss: Choice
@@ -52,7 +52,7 @@ class Recipe(NamedTuple):
     path: Choice | None  # weights are recorded with the errors
     held: Choice | None  # there are held-out samples, and their errors are the watched ones
     best: Choice | None  # the network of the smallest watched error is kept
-    outputs: Choice | None  # the outputs of all samples are kept, and no errors
+    outputs: Choice | None  # the outputs of all samples are kept, and nothing is trained
     loss_value: Choice | None  # the loss is summed up, not only its derivative
     features: Features  # what the options of numbers switch on: see fastgd.engine.lowering
 

@@ -88,9 +88,9 @@ def _forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
 
 
 @njit(**SPLICED)
-def _back_layers(optimizer, shapes, recipe, layers, group, block, x):
+def _back_layers(outputs, shapes, recipe, layers, group, block, x):
     overflow = zeros(shapes.scalar)
-    if optimizer is None:
+    if outputs is not None:
         return overflow
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
@@ -147,7 +147,7 @@ def _pass(
                     observe(recipe, scalar, block, bottom, span, look, j, record, total)
         if training:
             overflow = overflow + _back_layers(
-                recipe.optimizer, shapes, recipe, layers, group, block, x
+                recipe.outputs, shapes, recipe, layers, group, block, x
             )
         start += span.group
         if start >= N:

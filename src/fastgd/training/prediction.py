@@ -3,15 +3,15 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray, check_inputs
 from fastgd.arguments.groups import check_groups
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.options import Method
-from fastgd.engine.network import Network
-from fastgd.engine.session import outputs
+from fastgd.arguments.rows import Rows
+from fastgd.engine.prediction import predict, predict_parts
+from fastgd.engine.session import available_threads
 from fastgd.training.grid import Grid
 from fastgd.training.picking import method_at
 
@@ -29,22 +29,21 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
     shape = tuple(len(axis) for name, axis in sweep.axes.items() if rows is None or name != "group")
     count = int(np.prod(shape, dtype=np.int64))
     check_memory(8 * count * len(X) * sizes[-1], "the prediction")
-    result = np.full((grid.networks, count // grid.networks, len(X), sizes[-1]), np.nan)
+    result = np.empty((grid.networks, count // grid.networks, len(X), sizes[-1]))
+    threads = available_threads()
     for number, network in enumerate(sweep.networks):
         method, kept = _method(sweep, grid, number), sweep.kept_weights[number]
         if rows is None:
-            _fill(result[number], network, method, kept, X)
+            result[number] = predict(network, method, kept, X, threads)
             continue
         of_groups = kept.reshape(len(sweep.axes["group"]), -1, network.parameters)
-        for place, chosen in rows:
-            found = np.full((len(of_groups[place]), len(chosen), sizes[-1]), np.nan)
-            _fill(found, network, method, of_groups[place], X[chosen])
-            result[number][:, chosen] = found
+        present, parts = rows
+        predict_parts(network, method, of_groups[present], X, parts, threads, result[number])
     return result.reshape(*shape, len(X), sizes[-1])
 
 
-def _rows(sweep: Any, groups: object, samples: int) -> list[tuple[int, NDArray[np.int64]]]:
-    """The rows of each group, with its place on the axis."""
+def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], Rows]:
+    """Places on the axis of the groups that there are, and the rows of each."""
     if "group" not in sweep.axes:
         raise ValueError(
             "groups must be left out where no axis is called group: this sweep has "
@@ -59,7 +58,7 @@ def _rows(sweep: Any, groups: object, samples: int) -> list[tuple[int, NDArray[n
                 f"groups must have labels that the sweep has networks of, {shown(axis)}, "
                 f"got {shown(label)} at [{given.rows[code][0]}]{near}"
             )
-    return [(places[label], given.rows[code]) for code, label in enumerate(given.labels or ())]
+    return [places[label] for label in given.labels or ()], given.rows
 
 
 def _method(sweep: Any, grid: Grid, number: int) -> Method:
@@ -67,11 +66,3 @@ def _method(sweep: Any, grid: Grid, number: int) -> Method:
     index = np.unravel_index(number, grid.shape[: grid.cut]) if grid.cut else ()
     pairs = zip(list(grid.axes.items())[: grid.cut], index, strict=True)
     return method_at(sweep.method, {name: axis[place] for (name, axis), place in pairs})
-
-
-def _fill(
-    result: FloatArray, network: Network, method: Method, rows: FloatArray, X: FloatArray
-) -> None:
-    """Put outputs in place, but for networks with numbers that are not finite."""
-    for run in np.flatnonzero(np.isfinite(rows).all(axis=1)):
-        result[run] = outputs(network, method, rows[run], X)

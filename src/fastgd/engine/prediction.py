@@ -1,0 +1,97 @@
+"""Outputs of many networks at once: the forward pass of a training, on all threads."""
+
+import numpy as np
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.options import Method
+from fastgd.arguments.partition import Partition
+from fastgd.arguments.rows import Rows
+from fastgd.engine.arrangement import arrange
+from fastgd.engine.lowering import recipe_of
+from fastgd.engine.network import Network
+from fastgd.engine.samples import Samples
+from fastgd.engine.session import CHUNK_SECONDS, Session
+from fastgd.kernel.block import Recipe
+from fastgd.kernel.language.choice import Choice
+
+WAVE_BYTES = 64 * 1024**2
+"""What blocks take beside the outputs, at most, that are in the kernel's hands at a time."""
+
+
+def predict(
+    network: Network, method: Method, parameters: FloatArray, X: FloatArray, threads: int
+) -> FloatArray:
+    """Outputs (n, samples, outputs) of the networks with these parameters (n, P).
+
+    They are NaN where not all parameters are finite.
+    """
+    result = np.empty((len(parameters), len(X), network.sizes[-1]))
+    samples = Samples(X, np.zeros((len(X), network.sizes[-1])))
+    recipe = _recipe(method)
+    [lot] = arrange(samples, recipe, len(parameters), network.parameters, None)
+    session = Session.make(network, method, samples, recipe, lot)
+    for begin, end in _waves(session, len(parameters), threads):
+        runs = session.load(parameters[begin:end])
+        if runs.blocks * session.layout.runs == end - begin:
+            runs = runs.into(result[begin:end])  # the outputs come to where they belong
+            runs.run(0, 1, threads)
+        else:
+            runs.run(0, 1, threads)
+            result[begin:end] = runs.outputs()
+    result[~np.isfinite(parameters).all(axis=1)] = np.nan
+    return result
+
+
+def predict_parts(
+    network: Network,
+    method: Method,
+    parameters: FloatArray,
+    X: FloatArray,
+    rows: Rows,
+    threads: int,
+    result: FloatArray,
+) -> None:
+    """Outputs of the networks of each part for its own rows, into (m, samples, outputs).
+
+    ``parameters`` are (parts, m, P). Else as :func:`predict`.
+    """
+    each, flat = parameters.shape[1], parameters.reshape(-1, parameters.shape[2])
+    finite = np.asarray(np.isfinite(flat).all(axis=1))
+    samples = Samples(
+        X,
+        np.zeros((len(X), network.sizes[-1])),
+        partition=Partition({"group": list(range(len(rows)))}, rows, None, None),
+    )
+    recipe = _recipe(method)
+    for lot in arrange(samples, recipe, len(flat), network.parameters, None):
+        session = Session.make(network, method, samples, recipe, lot)
+        order = lot.runs(0, lot.count)
+        for begin, end in _waves(session, lot.count, threads):
+            owners = order[begin:end]
+            keys = None if lot.keys is None else lot.keys[begin:end]
+            lanes = lot.lanes(keys, end - begin, threads)
+            runs = session.load(flat[owners], parts=owners // each, lanes=lanes)
+            runs.run(0, 1, threads)
+            for owner, outputs in zip(owners.tolist(), runs.outputs(), strict=True):
+                part = rows[owner // each]
+                result[owner % each, part] = outputs[: len(part)] if finite[owner] else np.nan
+
+
+def _recipe(method: Method) -> Recipe:
+    """What outputs need: nothing of how the networks were trained."""
+    plain = Method(
+        activation=method.activation,
+        output=method.output,
+        bias=method.bias,
+        batch_norm=method.batch_norm,
+    )
+    return recipe_of(plain, {})._replace(separate=None, outputs=Choice("on"))
+
+
+def _waves(session: Session, runs: int, threads: int) -> list[tuple[int, int]]:
+    """So many runs at a time that a call takes about CHUNK_SECONDS: Ctrl-C is seen between."""
+    in_time = int(CHUNK_SECONDS / session.seconds())
+    outputs = 8 * session.layout.runs * session.layout.samples * session.network.sizes[-1]
+    fitting = WAVE_BYTES // max(1, session.bytes_of_block(0, 0) - outputs) // threads
+    width = session.layout.runs * threads * max(1, min(in_time, fitting))
+    return [(begin, min(runs, begin + width)) for begin in range(0, runs, width)]
