@@ -40,7 +40,7 @@ def alone(case, sweep, index):
     values = {name: axis[i] for (name, axis), i in zip(sweep.axes.items(), index, strict=True)}
     weight = CASES[case].get("sample_weight")
     weight = weight if np.ndim(weight) < 2 else weight[values["sample_weight"]]
-    rows = np.flatnonzero(LABELS == values["group"]) if "group" in values else np.arange(18)
+    rows = np.flatnonzero(values["group"] == LABELS) if "group" in values else np.arange(18)
     if "fold" in values:
         parts = np.array_split(rows, CASES[case]["folds"])
         held = parts.pop(values["fold"])

@@ -221,7 +221,7 @@ class Layout:
     def bytes(self, records: int) -> int:
         """Memory of one block."""
         arrays = self._arrays(records).values()
-        return 8 * self.numbers + sum(n * np.dtype(kind).itemsize for n, kind in arrays)
+        return 8 * self.numbers + sum(n * (1 if kind is np.uint8 else 8) for n, kind in arrays)
 
     @cached_property
     def shapes(self) -> Shapes:

@@ -522,7 +522,11 @@ class _Work:
         """Write down the state of these runs."""
         kept = self.trained.state
         assert kept is not None
-        for name, array in runs.state(which, over)._asdict().items():
+        state = runs.state(which, over)
+        if self.plan.runs == 1:
+            self.trained = replace(self.trained, state=state)
+            return
+        for name, array in state._asdict().items():
             target = getattr(kept, name)
             if name == "tau":  # of fewer samples in one lot than in another
                 target = target[:, : array.shape[1]]

@@ -115,7 +115,8 @@ def take_state(
 
     Of those the lane may have gone on; what they need no more is 0.
     """
-    gone = over[:, None]
+    any_over, gone = bool(over.any()), over[:, None]
+    runs = len(places)
 
     def of_parameters(array: NDArray[Any]) -> NDArray[Any]:
         return layout.by_parameter(array)[places]
@@ -123,38 +124,45 @@ def take_state(
     def of_run(array: NDArray[Any]) -> NDArray[Any]:
         return layout.by_lane(array.reshape(len(array), -1))[places]
 
-    def ongoing(array: NDArray[Any]) -> NDArray[Any]:
-        return np.where(gone, np.zeros((), array.dtype), array)
+    def now(live: NDArray[Any], put_away: Any) -> NDArray[Any]:
+        return np.where(gone, put_away(), live) if any_over else live
 
-    watched = layout.recipe.watch is not None
-    steps = [ongoing(of_parameters(step)) for step in layout.steps(block.numbers)]
-    parameters = np.where(gone, of_parameters(block.kept), of_parameters(block.numbers))
-    counts = np.where(gone, of_run(block.kept_integers), of_run(block.integers))
-    best = layout.recipe.best is not None
+    def ongoing(live: NDArray[Any]) -> NDArray[Any]:
+        return now(live, lambda: np.zeros((), live.dtype))
+
+    parameters = now(of_parameters(block.numbers), lambda: of_parameters(block.kept))
+    counts = now(of_run(block.integers), lambda: of_run(block.kept_integers))
+    steps = np.zeros((runs, optimizer.states, parameters.shape[1]))
+    for k, step in enumerate(layout.steps(block.numbers)):
+        steps[:, k] = ongoing(of_parameters(step))
+    watch = np.empty((runs, 0))
+    if layout.recipe.watch is not None:
+        watch = now(
+            of_run(layout.watched_numbers(block.numbers)),
+            lambda: of_run(layout.watched_numbers(block.kept)),
+        )
+    best, best_error = np.empty((runs, 0)), np.full(runs, np.nan)
+    if layout.recipe.best is not None:
+        best, best_error = of_parameters(block.best), block.best_error.ravel()[places]
+    held_final = np.full(runs, np.nan)
+    if layout.recipe.held is not None:
+        held_final = block.held_final.ravel()[places]
     return State(
         parameters=parameters,
-        steps=np.stack(steps, axis=1) if steps else np.zeros((len(places), 0, parameters.shape[1])),
+        steps=steps,
         corrections=ongoing(of_run(layout.values(block.numbers)[:, corrections_of(optimizer)])),
         signs=ongoing(of_parameters(block.signs)),
-        changes=np.where(gone, of_parameters(block.kept_changes), of_parameters(block.changes)),
-        watch=np.where(
-            gone,
-            of_run(layout.watched_numbers(block.kept)),
-            of_run(layout.watched_numbers(block.numbers)),
-        )
-        if watched
-        else np.empty((len(places), 0)),
+        changes=now(of_parameters(block.changes), lambda: of_parameters(block.kept_changes)),
+        watch=watch,
         watch_counts=counts[:, [SMALLEST_AT, ERROR_COUNT]],
-        tau=ongoing(of_run(block.tau)) if block.tau.size else np.empty((len(places), 0)),
-        best=of_parameters(block.best) if best else np.empty((len(places), 0)),
-        best_error=block.best_error.ravel()[places] if best else np.full(len(places), np.nan),
+        tau=ongoing(of_run(block.tau)) if block.tau.size else np.empty((runs, 0)),
+        best=best,
+        best_error=best_error,
         ended=np.where(over, block.ended.ravel()[places], -1),
         outcome=np.where(over, block.outcome.ravel()[places], 0),
         final=np.where(over, block.final.ravel()[places], np.nan),
-        validation_final=np.where(over, block.held_final.ravel()[places], np.nan)
-        if layout.recipe.held is not None
-        else np.full(len(places), np.nan),
+        validation_final=np.where(over, held_final, np.nan),
         seeds=counts[:, SEED],
-        planned=np.full(len(places), planned),
-        record_every=np.full(len(places), record_every),
+        planned=np.full(runs, planned),
+        record_every=np.full(runs, record_every),
     )

@@ -219,20 +219,26 @@ def encode(struct: Any, rows: int | None = None) -> Integers:
 
     With ``rows`` its arrays have a leading axis of so many, and there is a row of words for each.
     """
-    count = 1 if rows is None else rows
-    columns: list[Any] = []
+    first, steps = _words_of(struct, rows is not None)
+    words = np.array([first], np.int64)
+    if rows is None or rows == 1:
+        return words
+    return words + np.arange(rows)[:, None] * np.array(steps, np.int64)
+
+
+def _words_of(struct: Any, in_rows: bool) -> tuple[list[Any], list[int]]:
+    """The words of a NamedTuple, and how far each is from the one of the next row."""
+    words: list[Any] = []
+    steps: list[int] = []
     for value in struct:
         if isinstance(value, tuple):
-            columns.extend(encode(value, rows).T)
+            parts = _words_of(value, in_rows)
+            words += parts[0]
+            steps += parts[1]
         elif isinstance(value, np.ndarray):
-            begin, step = value.ctypes.data, 0 if rows is None else value.strides[0]
-            columns += [
-                begin + step * np.arange(count),
-                len(value) if rows is None else value.shape[1],
-            ]
+            words += [value.__array_interface__["data"][0], value.shape[in_rows]]
+            steps += [value.strides[0] if in_rows else 0, 0]
         else:
-            columns.append(np.float64(value).view(np.int64) if isinstance(value, float) else value)
-    words = np.empty((count, len(columns)), np.int64)
-    for place, column in enumerate(columns):
-        words[:, place] = column
-    return words
+            words.append(np.float64(value).view(np.int64) if isinstance(value, float) else value)
+            steps.append(0)
+    return words, steps
