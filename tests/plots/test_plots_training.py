@@ -233,6 +233,18 @@ def test_groups_have_a_line_each(sweep):
     assert labels == ["group a", "group True", "group 3.5"]
 
 
+def test_a_group_that_was_taken_out_is_told(sweep):
+    """The sweep of alphas and seeds, had its alphas been groups."""
+    axes = {"group": ["a", "b", "c"], "seed": sweep.axes["seed"]}
+    one = replace(sweep, axes=axes).sel(group="b")
+    assert plots.errors(one).get_title("left").startswith("3-4-1 networks, group b, alpha 0.1, ")
+
+
+def test_weighted_samples_are_told(problem):
+    run = fastgd.train(*problem, sample_weight=[1, 2, 3, 4], iterations=1)
+    assert plots.errors(run).get_title("left").endswith("seed 1, own sample weights")
+
+
 def test_takeaways_have_held_out_errors(sweep):
     error, changes = plots.takeaways(held(sweep, best=None))
     training, away = error.lines

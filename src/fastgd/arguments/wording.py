@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from fastgd.optimizers import ALL, Optimizer
 
 LISTED = 20
@@ -67,6 +69,8 @@ def value_text(name: str, value: Any) -> str:
 
 def setting_text(name: str, value: Any) -> str:
     """An option with its value: bias, no shuffle, l2 0.01."""
+    if isinstance(value, np.ndarray):  # sample_weight, which has no short text
+        return f"own {_spaced(name)}s"
     if isinstance(value, bool) and name != "group":
         return _spaced(name) if value else f"no {_spaced(name)}"
     return f"{_spaced(name)} {value_text(name, value)}"

@@ -56,7 +56,8 @@ def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
         networks = f"{joined(first, '-')} networks"
     else:
         networks = f"Networks with {many(first[0], 'input')} and {many(first[-1], 'output')}"
-    fixed: dict[str, Any] = {}
+    parts = ("group", "fold", "sample_weight")
+    fixed = {name: sweep.settings[name] for name in parts if name in sweep.settings}
     if "alpha" not in sweep.axes:
         fixed["alpha"] = sweep.settings["alpha"]
     for name, axis in sweep.axes.items():

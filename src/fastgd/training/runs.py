@@ -217,7 +217,7 @@ class Sweep:
         return run_at(self, self.best_index())
 
     def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
-        """Outputs of all networks, each with the bits of :meth:`Run.predict`.
+        """Outputs of all networks, each with the bits of :meth:`fastgd.Run.predict`.
 
         Parameters
         ----------
