@@ -313,18 +313,20 @@ def test_a_need_of_memory_is_that_of_the_whole_sweep(run, xor_csv, monkeypatch):
         arguments = ["--target", "y", "--seeds", "1000000", "--record-every", every]
         result = run("sweep", xor_csv, *arguments)
         assert_refused(result, r"the sweep must fit into the available memory \(100 MB\)")
-        needs.append(result[2].split()[-2:])
-    assert [unit for _, unit in needs] == ["GB", "MB"]
+        needs += re.findall(r"got a need of \d+ (\w+)", result[2])
+    assert needs == ["GB", "MB"]
 
 
 def test_what_needs_less_memory_is_said_in_the_words_of_the_command(run, xor_csv, monkeypatch):
     monkeypatch.setattr("fastgd.arguments.memory.available_memory", lambda: 10**8)
     arguments = ["--target", "y", "--seeds", "1000000"]
     result = run("sweep", xor_csv, *arguments, "--out", "x.npz")
-    assert_refused(result, r"got a need of \d+ MB: --out FILE.csv, or no --out, needs \d+ MB$")
+    more = r"fewer records \(--record-every\) or values on its axes need less$"
+    ways = rf"got a need of \d+ MB: --out FILE.csv, or no --out, needs \d+ MB; {more}"
+    assert_refused(result, ways)
     need, less = map(int, re.findall(r"(\d+) MB", result[2])[-2:])
     assert less < need
-    assert_refused(run("sweep", xor_csv, *arguments), rf"got a need of {less} MB$")
+    assert_refused(run("sweep", xor_csv, *arguments), rf"got a need of {less} MB: {more}")
 
 
 # Bad options

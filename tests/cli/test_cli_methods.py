@@ -352,7 +352,7 @@ def test_sweep_has_a_column_for_each_axis(run):
     assert len(converged) == 4
     assert sum(converged.values()) == np.sum(np.array(facts["status"]) == "converged") > 0
     for group in facts["groups"]:
-        numbers = [f"{group[name]:.6g}" for name in ("mean", "median", "best")]
+        numbers = [f"{group[name]:#.6g}" for name in ("mean", "median", "best")]
         cells = [f"{group['alpha']:g}", group["mu"], *numbers, group["converged"]]
         assert " ".join(map(str, [*cells, group["diverged"]])) in lines
     headings = next(line for line in out.splitlines() if line.startswith("rank"))

@@ -140,7 +140,9 @@ def show_best(console: "Console", result: Sweep) -> None:
     # The iterations of a run that is finished are no news.
     if any(run["status"] != "finished" for run in runs):
         columns.append(Column(">iterations", "iterations", "{:,.0f}".format))
-    if result.best_iteration is not None:
+    if result.best_iteration is not None and (
+        result.final_validation_error is not None or result.options.get("restore_best")
+    ):
         columns.append(Column(">best at\niteration", "best_iteration", "{:,.0f}".format))
     if _several(result, "fold"):
         folds = axis_text("fold", len(result.axes["fold"]))
@@ -168,10 +170,10 @@ def _measured(result: Sweep) -> Iterator[Column]:
     if result.final_validation_error is None:
         yield Column(">final error", "final_error", error_text)
     else:
-        yield Column(">held-out\nerror", "final_validation_error", "{:.6g}".format)
+        yield Column(">held-out\nerror", "final_validation_error", "{:#.6g}".format)
         if "fold" in result.axes:
             yield Column(">\N{PLUS-MINUS SIGN}", "spread", "{:.3g}".format)
-        yield Column(">training\nerror", "final_error", "{:.6g}".format)
+        yield Column(">training\nerror", "final_error", "{:#.6g}".format)
     yield Column(">direction\nchanges", "direction_changes", "{:,.0f}".format)
     yield Column("<status", "status", str)
 
@@ -182,7 +184,7 @@ def show_groups(console: "Console", result: Sweep) -> None:
     names = [name for name in ENDINGS if name in result.status or name == "diverged"]
     rows: Rows = [
         (
-            *("-" if group[name] is None else f"{group[name]:.6g}" for name in STATISTICS),
+            *("-" if group[name] is None else f"{group[name]:#.6g}" for name in STATISTICS),
             *(group[name] for name in names),
         )
         for group in found

@@ -16,7 +16,10 @@ class RefusedError(Exception):
         return str(self)
 
 
-_TYPED = {"keep_weights=False": "--out FILE.csv, or no --out,"}
+_TYPED = {
+    "keep_weights=False": "--out FILE.csv, or no --out,",
+    "with resume": "with --resume",
+}
 """What is typed for an argument that the library speaks of."""
 
 _OPTIONS = {

@@ -1,6 +1,7 @@
 """``fastgd train``: train one network on a CSV file, and show what came of it."""
 
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ from fastgd.cli.shared import (
     whole,
 )
 from fastgd.cli.splits import HoldOut, SplitSeed, Validation, check_split
-from fastgd.cli.tables import Rows, open_console, print_table
+from fastgd.cli.tables import Rows, open_console, print_plain, print_table
 from fastgd.cli.values import or_terminal, read_alpha, read_layers
 from fastgd.training import statistics
 from fastgd.training.results import Summary
@@ -108,10 +109,12 @@ def command(
 
 def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
     """Train one network, or go on with one, and show its errors and direction changes."""
+    call, before = fastgd.train, None
     if resume is not None:
         with refusing():
-            asked.settings["resume"] = _run_of(fastgd.load(resume), resume)
-    fitted = fit(fastgd.train, asked, {".npz": Run.save})
+            before = _run_of(fastgd.load(resume), resume)
+        call = partial(_go_on, before, resume)
+    fitted = fit(call, asked, {".npz": Run.save})
     samples, done, run = fitted.samples, fitted.done, fitted.done.result
     if as_json:
         facts = samples_facts(samples) | fitted.given.facts | run_facts(run)
@@ -123,6 +126,10 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
     console.print(f"A {joined(sizes, '-')} network, alpha {joined(run.alpha)}, seed {run.seed}")
     if run.options:
         console.print(f"Options: {options_text(run.options)}")
+    if before is not None:
+        over = "" if before.status == "finished" else f", when it was over: it had {before.status}"
+        after = f"after {many(before.iterations, 'iteration')}{over}"
+        print_plain(console, f"Went on from {resume}, {after}")
     console.print()
     _show_errors(console, run)
     if run.summary:
@@ -132,7 +139,8 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
         changes += f"; of the biases: {_totals(run.bias_direction_changes)}"
     console.print(f"Direction changes of the derivatives, by layer: {changes}")
     console.print(_ending(run))
-    if run.best_iteration is not None:
+    held_out, restored = run.validation_errors is not None, run.options.get("restore_best")
+    if run.best_iteration is not None and (held_out or restored):
         console.print(_best(run))
     close(console, done, asked.out)
 
@@ -145,6 +153,20 @@ def _run_of(result: Run | Sweep, file: Path) -> Run:
             f"{many(len(result), 'run')}"
         )
     return result
+
+
+def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
+    """Train on, if the samples are those of the run: it has the error on them that it had."""
+    same = X.shape[1] == len(before.weights[0]) and y.shape[1] == before.weights[-1].shape[1]
+    if same and isfinite(before.final_error) and not before.normalization:
+        error = np.abs(y - before.predict(X)).mean()
+        if not np.isclose(error, before.final_error, rtol=1e-6, atol=1e-12):
+            raise ValueError(
+                f"--resume needs the rows that {file} was trained on (FILE.csv, --hold-out and "
+                f"--split-seed as they were): its error on them was {before.final_error:.6g}, "
+                f"and is {error:.6g} on these"
+            )
+    return fastgd.train(X, y, resume=before, **settings)
 
 
 def _show_errors(console: "Console", run: Run) -> None:
@@ -191,8 +213,10 @@ def _ending(run: Run) -> str:
 
 def _best(run: Run) -> str:
     """When it was best, and whether that is what is given back."""
-    restored = ", to which it was put back" if run.options.get("restore_best") else ""
-    return f"The smallest {_watched(run)} is that of iteration {run.best_iteration:,}{restored}"
+    at = f"iteration {run.best_iteration:,}"
+    if run.options.get("restore_best"):
+        return f"Restored: the network is that of {at}, with the smallest {_watched(run)}"
+    return f"The smallest {_watched(run)} is that of {at}"
 
 
 def _watched(run: Run) -> str:

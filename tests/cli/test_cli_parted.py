@@ -1,0 +1,221 @@
+"""Held-out rows, folds, groups, resumed runs: the command is the library's call on these rows."""
+
+import csv
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import KFold, train_test_split
+
+import fastgd
+from command import assert_refused
+
+ROWS = 40
+INPUTS = np.random.default_rng(3).normal(size=(ROWS, 2))
+OUTPUT = (INPUTS.sum(axis=1, keepdims=True) > 0.3).astype(float)
+SHOPS = np.array(["north", "south", "east"])[np.arange(ROWS) % 3]
+SETTINGS = {"iterations": 60, "alpha": 0.3}
+TYPED = ["--target", "y", "--iterations", 60, "--alpha", 0.3]
+BOTH = [*TYPED, "--record-every", 20]
+
+
+@pytest.fixture(autouse=True)
+def at_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    write("t.csv", range(ROWS))
+    write("shops.csv", range(ROWS), SHOPS)
+
+
+def write(name, rows, labels=None):
+    lines = ["a,b,y" if labels is None else "a,shop,b,y"]
+    for i in rows:
+        a, b = INPUTS[i].tolist()
+        label = "" if labels is None else f"{labels[i]},"
+        lines.append(f"{a!r},{label}{b!r},{OUTPUT[i, 0]}")
+    Path(name).write_text("\n".join(lines) + "\n")
+
+
+def facts_of(result):
+    code, out, err = result
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_train_holds_out_a_share(run):
+    learn, held = map(np.sort, train_test_split(np.arange(ROWS), test_size=0.3, random_state=5))
+    words = ["train", "t.csv", *BOTH, "--hold-out", 0.3, "--split-seed", 5]
+    facts = facts_of(run(*words, "--patience", 30, "--restore-best", "--json"))
+    alone = fastgd.train(
+        INPUTS[learn], OUTPUT[learn], validation=(INPUTS[held], OUTPUT[held]), record_every=20,
+        patience=30, restore_best=True, **SETTINGS,
+    )  # fmt: skip
+    for name in ("errors", "validation_errors"):
+        assert facts[name] == getattr(alone, name).tolist()
+    for name in ("final_error", "final_validation_error", "best_iteration", "status"):
+        assert facts[name] == getattr(alone, name)
+    assert (facts["samples"], facts["held_out"], facts["split_seed"]) == (40, 12, 5)
+    assert "state" not in facts
+    _, out, _ = run(*words)
+    assert "Held out: 12 of 40 rows, drawn with seed 5 (--split-seed)\n" in out
+    assert re.search(r"^iteration +mean \|error\| +held out *$", out, re.MULTILINE)
+    assert len(re.findall(r"^ *\d+ +0\.\d+ +0\.\d+ *$", out, re.MULTILINE)) == 4
+    _, out, _ = run(*words, "--look-every", 1)
+    assert re.search(r"The smallest held-out error is that of iteration \d+\n", out)
+
+
+def test_train_with_a_file_of_held_out_samples(run):
+    write("learn.csv", range(30))
+    write("held.csv", range(30, ROWS))
+    facts = facts_of(run("train", "learn.csv", *BOTH, "--validation", "held.csv", "--json"))
+    in_order = facts_of(
+        run("train", "t.csv", *BOTH, "--hold-out", 0.25, "--split-seed", "none", "--json")
+    )
+    for name in ("validation_errors", "final_validation_error", "weights"):
+        assert facts[name] == in_order[name]
+    assert (facts["held_out"], in_order["held_out"]) == (10, 10)
+
+
+def test_restored_is_said(run):
+    words = ["train", "t.csv", *BOTH, "--hold-out", 0.3, "--restore-best", "--look-every", 1]
+    _, out, _ = run(*words)
+    assert re.search(r"Restored: the network is that of iteration \d+, with the smallest held", out)
+
+
+def test_a_training_goes_on(run):
+    words = ["train", "t.csv", *TYPED, "--hold-out", 0.25, "--optimizer", "adam"]
+    facts_of(run(*words, "--record-every", 10, "--save", "half.npz", "--json"))
+    once = [*words, "--record-every", 10, "--iterations", 100]
+    goes_on = ["train", "t.csv", "--target", "y", "--hold-out", 0.25, "--resume", "half.npz"]
+    whole = facts_of(run(*goes_on, "--iterations", 40, "--save", "half.npz", "--json"))
+    expected = facts_of(run(*once, "--json"))
+    for name in ("errors", "validation_errors", "weights", "direction_changes", "iterations"):
+        assert whole[name] == expected[name]
+    assert fastgd.load("half.npz").iterations == 100
+    _, out, _ = run(*goes_on, "--iterations", 1)
+    assert "Went on from half.npz, after 100 iterations\n" in out
+    assert "Finished after 101 iterations\n" in out
+
+
+def test_what_was_over_stays_so(run):
+    words = ["t.csv", "--target", "y", "--alpha", 1000, "--patience", 3]
+    run("train", *words, "--save", "over.npz")
+    over = fastgd.load("over.npz")
+    assert over.status == "stalled"
+    _, out, _ = run("train", "t.csv", "--target", "y", "--resume", "over.npz")
+    after = f"after {over.iterations:,} iterations, when it was over: it had stalled"
+    assert f"Went on from over.npz, {after}" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--resume no.npz", "no.npz: No such file"),
+        ("--resume t.csv", "t.csv"),
+        ("--resume sweep.npz", r"--resume needs one run .* sweep.npz holds a sweep of 2 runs$"),
+        ("--resume old.npz", "--resume must be a run with a state"),
+        ("--resume run.npz --alpha 2", "--alpha must be left out with --resume, .* 0.3, got"),
+        ("--resume run.npz --no-hidden", "--hidden-size must be left out with --resume"),
+        ("--resume run.npz --l2 1", "--l2 must be left out with --resume, or as it was"),
+        ("--resume run.npz --record-every 7", "--record-every must be left out with --resume"),
+        ("--resume run.npz --seed 2", "--seed must be left out with --resume"),
+        ("--resume run.npz --hold-out 0.5", "--resume needs the rows that run.npz was"),
+        ("--resume held.npz", "--resume needs the rows that held.npz was"),
+        ("--resume held.npz --hold-out 0.25 --split-seed 1", "--resume needs the rows that held"),
+        ("--resume wide.npz", "--resume must be of a network with 2 inputs and 1 output"),
+    ],
+)  # fmt: skip
+def test_bad_resumes(run, words, message):
+    fastgd.sweep(INPUTS, OUTPUT, seed=[1, 2], iterations=1).save("sweep.npz")
+    made = fastgd.train(INPUTS, OUTPUT, **SETTINGS)
+    made.save("run.npz")
+    replace(made, state=None).save("old.npz")
+    run("train", "t.csv", *TYPED, "--hold-out", 0.25, "--save", "held.npz")
+    fastgd.train(np.ones((4, 3)), [0, 1, 1, 0], iterations=1).save("wide.npz")
+    assert_refused(run("train", "t.csv", "--target", "y", *words.split()), message)
+
+
+def test_sweep_over_folds(run):
+    words = ["sweep", "t.csv", *TYPED, "--folds", 4, "--l2", "0,1", "--seeds", 2]
+    facts = facts_of(run(*words, "--json"))
+    folds = KFold(4, shuffle=True, random_state=0)
+    expected = fastgd.sweep(
+        INPUTS, OUTPUT, hidden_size=[4], folds=folds, alpha=[0.3], l2=[0, 1], seed=[1, 2],
+        iterations=60,
+    )  # fmt: skip
+    assert list(facts["axes"]) == ["hidden_size", "fold", "alpha", "l2", "seed"]
+    assert facts["shape"] == [1, 4, 1, 2, 2]
+    assert facts["final_validation_error"] == expected.final_validation_error.tolist()
+    assert facts["validation_errors"] == expected.validation_errors.tolist()
+    means = expected.final_validation_error.mean(axis=1)
+    assert facts["best"][0]["final_validation_error"] == pytest.approx(means.min())
+    assert len(facts["best"]) == 4
+    assert facts["groups"][1]["mean"] == pytest.approx(
+        expected.final_validation_error[:, :, :, 1].mean()
+    )
+    _, out, _ = run(*words)
+    assert "16 runs: 4 folds x 2 values of l2 x 2 seeds\n" in out
+    assert max(map(len, out.splitlines())) <= 80
+    best = facts["best"][0]
+    assert re.search(rf"^ *1 +{best['l2']:g} +{best['seed']} +0\.\d+ ", out, re.MULTILINE)
+    in_order = facts_of(run(*words, "--split-seed", "none", "--json"))
+    expected = fastgd.sweep(
+        INPUTS, OUTPUT, folds=4, alpha=0.3, l2=[0, 1], seed=[1, 2], iterations=60
+    )
+    assert (
+        in_order["final_validation_error"][0] == expected.final_validation_error[:, None].tolist()
+    )
+
+
+def test_sweep_over_groups(run):
+    words = ["sweep", "shops.csv", *TYPED, "--groups", "shop", "--seeds", 2]
+    facts = facts_of(run(*words, "--json"))
+    assert facts["axes"]["group"] == ["east", "north", "south"]
+    for i, label in enumerate(facts["axes"]["group"]):
+        rows = label == SHOPS
+        alone = fastgd.sweep(INPUTS[rows], OUTPUT[rows], alpha=0.3, seed=[1, 2], iterations=60)
+        assert facts["final_error"][0][i][0] == alone.final_error.tolist()
+    _, out, _ = run(*words)
+    assert "3 groups by shop, of 13 to 14 rows\n" in out
+    assert "Best of each group\n" in out
+    assert len(re.findall(r"^(?:east|north|south) ", out, re.MULTILINE)) == 3
+
+
+def test_groups_and_folds_become_a_table_and_a_file(run):
+    words = ["sweep", "shops.csv", *TYPED, "--groups", "shop", "--folds", 3]
+    for out in ("t.npz", "out.csv"):
+        assert run(*words, "--out", out)[0] == 0
+    saved = fastgd.load("t.npz")
+    assert list(saved.axes) == ["hidden_size", "group", "fold", "alpha", "seed"]
+    with open("out.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["group"] for line in lines] == ["east"] * 3 + ["north"] * 3 + ["south"] * 3
+    held = saved.final_validation_error.ravel()
+    assert [float(line["final_validation_error"]) for line in lines] == held.tolist()
+    assert run("plot", "t.npz", "--kind", "errors", "--out", "errors.png")[0] == 0
+
+
+def test_sweep_with_a_held_out_share_and_an_early_end(run):
+    words = ["sweep", "t.csv", *TYPED, "--hold-out", 0.3, "--seeds", 3, "--patience", 10]
+    facts = facts_of(run(*words, "--restore-best", "--json"))
+    assert np.shape(facts["best_iteration"]) == (1, 1, 3)
+    held = np.array(facts["final_validation_error"])[0, 0]
+    assert [best["seed"] for best in facts["best"]] == (
+        1 + np.argsort(held, kind="stable")
+    ).tolist()
+    _, out, _ = run(*words, "--restore-best")
+    assert re.search(r"status +iteration *$", out, re.MULTILINE) or "iterations" in out
+
+
+def test_progress_counts_the_updates_of_all_folds(run):
+    words = ["sweep", "t.csv", *TYPED, "--folds", 5, "--seeds", 10, "--progress", "--json"]
+    assert "3.00k/3.00k" in run(*words)[2]
+
+
+def test_restore_best_needs_something_to_watch(run):
+    result = run("train", "t.csv", *TYPED, "--restore-best")
+    assert_refused(result, "--restore-best")
+    assert "restore_best" not in result[2]
