@@ -365,6 +365,47 @@ OBJECTIVES = {
 }
 """Options of fastgd.objective."""
 
+
+@dataclass(frozen=True)
+class Parted:
+    """How the samples are divided among runs, what is held out, and options beside."""
+
+    options: dict[str, Any] = field(default_factory=dict)
+    axes: dict[str, list[Any]] = field(default_factory=dict)
+    groups: Any = None
+    folds: int | None = None
+    sample_weight: Any = None
+    holds_out: bool = False
+    """Other samples than these are held out of all runs."""
+
+    resumed: int = 0
+    """After so many iterations the runs are taken up again from their state."""
+
+
+LABELS = np.array(list("abacabacdbaabacabadc"))
+DRAWS = np.array([[1, 0, 2, 1] * 5, [0, 1, 1, 3] * 5, np.linspace(0, 2, 20)])
+
+PARTED = {
+    "folds": Parted(folds=3),
+    "folds, dropout": Parted({"dropout": 0.3}, folds=3),
+    "groups": Parted({"bias": True}, groups=LABELS),
+    "groups in batches": Parted({"batch_size": 2, "sampling": "adaptive"}, groups=LABELS),
+    "folds of groups": Parted(folds=2, groups=LABELS, sample_weight=np.linspace(1, 2, 20)),
+    "weightings in batches": Parted({"batch_size": 8}, sample_weight=DRAWS),
+    "held out, the best restored": Parted(
+        {"activation": "tanh", "batch_norm": True, "restore_best": True, "look_every": 3},
+        {"patience": [10, 1000]},
+        holds_out=True,
+    ),
+    "taken up again": Parted(
+        {"optimizer": Adam(), "bias": True, "batch_size": 3, "dropout": 0.2, "summary": 5},
+        {"tolerance": [0.0, 0.25]},
+        folds=2,
+        resumed=70,
+    ),
+}
+"""The network is the one of OPTIONS; of 20 samples."""
+
 OPTIMIZERS = ("plain", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam")
 KINDS = tuple(
     name
@@ -374,10 +415,10 @@ KINDS = tuple(
 """Activations, outputs and losses."""
 
 EVERYTHING = tuple(name for name in OPTIONS if name.startswith("everything"))
-HASHED = (*NETWORKS, *OPTIONS, *OBJECTIVES)
+HASHED = (*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED)
 """What golden.json has a hash of."""
 
-QUICK = (*NETWORKS, *EVERYTHING, "objective, cross entropy")
+QUICK = (*NETWORKS, *EVERYTHING, "objective, cross entropy", "folds of groups", "taken up again")
 """Few kernels, all of the kernel's code."""
 
 COMPILED = {

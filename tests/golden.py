@@ -17,16 +17,20 @@ import json
 import platform
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 import fastgd
-from cases import HASHED, NETWORKS, OBJECTIVES, OPTIONS, QUICK, XOR_X, XOR_Y
+from cases import HASHED, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK, XOR_X, XOR_Y, Parted
 from fastgd.arguments.options import Method
+from fastgd.arguments.partition import check_partition
+from fastgd.arguments.validation import Validation
 from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
-from fastgd.engine.plan import Keep, Plan, Task
+from fastgd.engine.plan import Keep, Plan, Task, Trained
+from fastgd.engine.state import State
 from fastgd.kernel.block import CONVERGED, STALLED
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -37,6 +41,8 @@ SEEDS = range(5)
 
 def problem(case: str) -> tuple[Task, Network, Method, dict[str, list[float | None]]]:
     """The case's samples and counts, its network, options and axes of values."""
+    if case in PARTED:
+        return parted(PARTED[case])
     if case in OPTIONS:
         random = np.random.RandomState(8)
         task = Task.check(random.random_sample((8, 3)), random.random_sample((8, 2)), 150, 7)
@@ -52,9 +58,26 @@ def problem(case: str) -> tuple[Task, Network, Method, dict[str, list[float | No
     return task, Network(layer_sizes(inputs, hidden, outputs)), Method(), {}
 
 
-def plan(case: str, runs: int, threads: int = 1) -> tuple[Plan, np.ndarray]:
+def parted(case: Parted) -> tuple[Task, Network, Method, dict[str, list[float | None]]]:
+    """Likewise, of a case whose runs have samples of their own."""
+    random = np.random.RandomState(20)
+    X, y = random.random_sample((20, 3)), random.random_sample((20, 2))
+    beside = Validation(random.random_sample((5, 3)), random.random_sample((5, 2)), None)
+    task = replace(
+        Task.check(X, y, 150, 7),
+        validation=beside if case.holds_out else None,
+        partition=check_partition(
+            X, y, groups=case.groups, folds=case.folds, sample_weight=case.sample_weight
+        ),
+    )
+    method = Method(**case.options)
+    return task, Network((3, 5, 3, 2), method.bias, method.batch_norm), method, case.axes
+
+
+def plan(case: str, runs: int, threads: int = 1, **counts: int) -> tuple[Plan, np.ndarray]:
     """The case with so many runs side by side: its plan and first parameters."""
     task, network, method, values = problem(case)
+    task = replace(task, **counts)
     first = np.array([flatten(first_weights(network.sizes, seed)) for seed in SEEDS])
     alpha = np.repeat(np.array(ALPHAS)[:, None], network.layers, axis=1)
     work = Plan.make(task, network, method, alpha, values, len(SEEDS), threads, runs)
@@ -68,9 +91,7 @@ def digest(case: str, runs: int, threads: int = 1) -> str:
     """
     if case in OBJECTIVES:
         return hashlib.sha256(b"".join(evaluations(case))).hexdigest()
-    work, first = plan(case, runs, threads)
-    seeds = np.array(SEEDS, dtype=float)
-    trained = work.run(first, seeds, Keep(), lambda _iterations: None)
+    trained = trained_of(case, runs, threads)
     errors = np.column_stack([trained.errors, trained.final_error])
     ended = np.where(trained.outcome == 0, -1, trained.iterations)
     arrays = [errors, trained.weights, trained.changes, ended]
@@ -78,10 +99,32 @@ def digest(case: str, runs: int, threads: int = 1) -> str:
         # The hashes are older than STALLED, and such runs were CONVERGED then.
         outcome = np.where(trained.outcome == STALLED, CONVERGED, trained.outcome)
         arrays += [outcome, trained.watch]
+    if case in PARTED:
+        arrays += [trained.outcome, trained.held_errors, trained.held_final, trained.best_iteration]
+        arrays += [] if trained.state is None else [np.ascontiguousarray(a) for a in trained.state]
     # A NaN is a NaN: which one, IEEE leaves to the processor.
     for array in arrays:
         array[array != array] = np.nan if array.dtype == float else 0
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+
+def trained_of(case: str, runs: int, threads: int) -> Trained:
+    """What the runs come to, some of them in two parts with nothing but a state between them."""
+    work, first = plan(case, runs, threads)
+    seeds = np.array(SEEDS)
+
+    def run(work: Plan, keep: Keep, state: State | None = None) -> Trained:
+        return work.run(first, seeds, keep, lambda _iterations: None, state)
+
+    at = PARTED[case].resumed if case in PARTED else 0
+    if not at:
+        return run(work, Keep())
+    keep = Keep(state=True)
+    half = run(plan(case, runs, threads, iterations=at)[0], keep)
+    whole = run(plan(case, runs, threads, done=at)[0], keep, half.state)
+    whole.errors[:, : half.errors.shape[1]] = half.errors
+    whole.held_errors[:, : half.errors.shape[1]] = half.held_errors
+    return whole
 
 
 def evaluations(case: str) -> Iterator[bytes]:

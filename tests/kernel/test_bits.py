@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import EVERYTHING, NETWORKS, OBJECTIVES, OPTIONS, QUICK
+from cases import EVERYTHING, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK
 from fastgd.arguments.options import Method
 from fastgd.engine import plan as plan_module
 from fastgd.engine.layout import Layout
@@ -56,6 +56,12 @@ def test_golden_hashes_of_the_options_on_two_threads(case):
 @pytest.mark.parametrize("case", OBJECTIVES)
 def test_golden_hashes_of_objectives(case):
     assert digest(case, 1) == HASHES[case]
+
+
+@pytest.mark.parametrize("case", PARTED)
+@pytest.mark.parametrize(("runs", "threads"), [(1, 1), (8, 2)])
+def test_golden_hashes_of_samples_of_their_own(case, runs, threads):
+    assert digest(case, runs, threads) == HASHES[case]
 
 
 @pytest.mark.skipif(MACHINE != "x86_64", reason="these kernels of OpenBLAS are of x86")
@@ -165,7 +171,7 @@ def test_shares_are_all_cases_once(monkeypatch, capsys):
 
 
 def test_every_case_has_its_hash():
-    assert set(HASHES) == {*NETWORKS, *OPTIONS, *OBJECTIVES}
+    assert set(HASHES) == {*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED}
 
 
 # ---------------------------------------------------------------- what changes nothing
