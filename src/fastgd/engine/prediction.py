@@ -1,5 +1,7 @@
 """Outputs of many networks at once: the forward pass of a training, on all threads."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
@@ -30,7 +32,9 @@ def predict(
     recipe = _recipe(method)
     [lot] = arrange(samples, recipe, len(parameters), network.parameters, None)
     session = Session.make(network, method, samples, recipe, lot)
-    for begin, end in _waves(session, len(parameters), threads):
+    width = _wave(session, threads)
+    for begin in range(0, len(parameters), width):
+        end = min(len(parameters), begin + width)
         runs = session.load(parameters[begin:end])
         if runs.blocks * session.layout.runs == end - begin:
             runs = runs.into(result[begin:end])  # the outputs come to where they belong
@@ -64,9 +68,11 @@ def predict_parts(
     )
     recipe = _recipe(method)
     for lot in arrange(samples, recipe, len(flat), network.parameters, None):
-        session = Session.make(network, method, samples, recipe, lot)
-        order = lot.runs(0, lot.count)
-        for begin, end in _waves(session, lot.count, threads):
+        order, begin = lot.runs(0, lot.count), 0
+        while begin < lot.count:
+            size = int(samples.sizes[order[begin] // each])  # the largest that is left
+            session = Session.make(network, method, samples, recipe, replace(lot, size=size))
+            end = min(lot.count, begin + _wave(session, threads))
             owners = order[begin:end]
             keys = None if lot.keys is None else lot.keys[begin:end]
             lanes = lot.lanes(keys, end - begin, threads)
@@ -75,6 +81,7 @@ def predict_parts(
             for owner, outputs in zip(owners.tolist(), runs.outputs(), strict=True):
                 part = rows[owner // each]
                 result[owner % each, part] = outputs[: len(part)] if finite[owner] else np.nan
+            begin = end
 
 
 def _recipe(method: Method) -> Recipe:
@@ -88,10 +95,10 @@ def _recipe(method: Method) -> Recipe:
     return recipe_of(plain, {})._replace(separate=None, outputs=Choice("on"))
 
 
-def _waves(session: Session, runs: int, threads: int) -> list[tuple[int, int]]:
+def _wave(session: Session, threads: int) -> int:
     """So many runs at a time that a call takes about CHUNK_SECONDS: Ctrl-C is seen between."""
+    layout = session.layout
     in_time = int(CHUNK_SECONDS / session.seconds())
-    outputs = 8 * session.layout.runs * session.layout.samples * session.network.sizes[-1]
+    outputs = 8 * layout.runs * layout.samples * session.network.sizes[-1]
     fitting = WAVE_BYTES // max(1, session.bytes_of_block(0, 0) - outputs) // threads
-    width = session.layout.runs * threads * max(1, min(in_time, fitting))
-    return [(begin, min(runs, begin + width)) for begin in range(0, runs, width)]
+    return layout.runs * threads * max(1, min(in_time, fitting))
