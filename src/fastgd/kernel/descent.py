@@ -155,6 +155,23 @@ def _pass(
     return overflow
 
 
+@njit(**SPLICED)
+def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record):
+    """Measure the error of the held-out samples.
+
+    In a pass of its own, not as a phase of the iteration: then that one's code for the samples that
+    are learned from would be the general one (3-4-1: 1.30 times the time, now 1.02).
+    """
+    if is_on is None:
+        return
+    drop_weights(recipe.features.dropconnect, shapes.scalar, layers, block, j, False)
+    N = len(held.y) // (layers[len(layers) - 1].outputs * runs_of(shapes.data))
+    _pass(
+        shapes, recipe, held, layers, block, span, N, held.samples,
+        look, j, record, True, True, False,
+    )  # fmt: skip
+
+
 def _samples(batches, shapes, data, layers, block, span, j):
     """The samples that iteration j learns from, and how many of them are no padding."""
 
@@ -233,7 +250,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
     is_held = _is_on(recipe.held)
     tables = 1 + is_held
     held, data = all_data(data)[tables * b + is_held], all_data(data)[tables * b]
-    phases = tables + _is_on(recipe.separate)
+    phases = 1 + _is_on(recipe.separate)
     width = layers[len(layers) - 1].outputs * runs_of(shapes.data)
     all_samples, of_batch = len(data.y) // width, len(block.batch.y) // width
     look = look_of(data, span)
@@ -241,14 +258,13 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
         record = record_of(j, span, len(block.errors) // runs_of(scalar))
         wanted = record >= 0 or is_watched(recipe.watch, j, span, look)
         overflow = zeros(scalar)
+        if wanted:
+            _hold_out(recipe.held, shapes, recipe, held, layers, block, span, look, j, record)
         for phase in range(phases):
-            holding = phase < is_held
-            measuring = wanted and phase <= is_held and not _is_on(recipe.outputs)
+            measuring = wanted and phase == 0 and not _is_on(recipe.outputs)
             training = j < span.iterations and phase == phases - 1
             if phases == 1 or measuring or training:
                 source, N, real = data, all_samples, data.samples
-                if holding:
-                    source, N, real = held, len(held.y) // width, held.samples
                 if training:
                     prepare(recipe.optimizer, scalar, block.numbers, bottom)
                     source, real = _samples(recipe.batches, shapes, data, layers, block, span, j)
@@ -256,7 +272,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                 drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
                 overflow = _pass(
                     shapes, recipe, source, layers, block, span, N, real,
-                    look, j, record, measuring, holding, training,
+                    look, j, record, measuring, False, training,
                 )  # fmt: skip
         if j < span.iterations:
             _learn_sampling(recipe.batches, scalar, data, layers, block, span)
