@@ -9,7 +9,7 @@ from test_results import same
 import fastgd
 from cases import EVERYTHING, OPTIONS
 from fastgd.arguments.declarations import STRUCTURES
-from fastgd.engine import session
+from fastgd.engine import arrangement
 from fastgd.kernel.descent import descend
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
 
@@ -22,14 +22,14 @@ Y = RANDOM.random_sample((8, 2))
 def eight_side_by_side(monkeypatch):
     """The kernels that the golden hashes have compiled already, on every processor."""
     monkeypatch.setattr(
-        session, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
+        arrangement, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
     )
 
 
 def rows_are_runs_alone(axes, **fixed):
     """Every row of the sweep has what the run alone has, to the bit."""
     options = {"X": X, "y": Y, "hidden_size": (5, 3), "iterations": 60, "record_every": 7} | fixed
-    sweep = fastgd.sweep(**options | axes, threads=1)
+    sweep = fastgd.sweep(**options | axes, threads=1, keep_state=True)
     for index in np.ndindex(sweep.shape):
         values = {name: sweep.axes[name][i] for name, i in zip(sweep.axes, index, strict=True)}
         optimizer = options.get("optimizer", GradientDescent())
@@ -193,7 +193,7 @@ ALL_AXES = {
 
 
 def test_axes_stand_in_the_order_of_the_contract():
-    sweep = fastgd.sweep(X, Y, **ALL_AXES, iterations=10)
+    sweep = fastgd.sweep(X, Y, **ALL_AXES, iterations=10, keep_state=True)
     values = ["sampling_rate", "l1", "l2", "dropout", "dropconnect", "trim_below", "clip_above"]
     values += ["tolerance", "patience"]
     assert list(sweep.axes) == ["hidden_size", *STRUCTURES, "alpha", *values, "seed"]
@@ -233,11 +233,12 @@ def test_fields_of_the_optimizer_are_axes_before_the_other_values():
 
 def test_weights_and_options_together():
     starts = [[np.full((3, 2), v), np.full((2, 2), -v)] for v in (0.1, 0.2, 0.3)]
-    sweep = fastgd.sweep(X, Y, weights=starts, dropout=[0.2, 0.5], seed=7, iterations=20)
+    fixed = {"seed": 7, "iterations": 20}
+    sweep = fastgd.sweep(X, Y, weights=starts, dropout=[0.2, 0.5], **fixed, keep_state=True)
     assert list(sweep.axes) == ["dropout", "weights"]
     for index in np.ndindex(2, 3):
-        given = {"weights": starts[index[1]], "dropout": [0.2, 0.5][index[0]], "seed": 7}
-        assert same(sweep[index], fastgd.train(X, Y, **given, iterations=20))
+        given = {"weights": starts[index[1]], "dropout": [0.2, 0.5][index[0]]}
+        assert same(sweep[index], fastgd.train(X, Y, **given, **fixed))
 
 
 # ---------------------------------------------------------------- results
@@ -248,7 +249,7 @@ def sweeps():
     everything = OPTIONS["everything in epochs"].options
     fixed = {"hidden_size": (5, 3), "iterations": 30, "record_every": 10}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "runs_side_by_side", lambda *_: 8)
+        patch.setattr(arrangement, "runs_side_by_side", lambda *_: 8)
         return [
             fastgd.sweep(X, Y, **fixed, **everything | {"dropout": [0.1, 0.2], "alpha": [0.1, 1]}),
             fastgd.sweep(
