@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 _ANEW = {"X", "y", "validation", "iterations", "resume", "progress", "threads", "keep_weights"}
 """Arguments that a call which goes on is given anew."""
 
+_NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
+
 
 def continuing(
     complete: Callable[[Any, Mapping[str, Any]], dict[str, Any]],
@@ -123,7 +125,7 @@ def _values(name: str, value: Any, given: Mapping[str, Any]) -> list[Any]:
     if isinstance(value, ALL):
         fields = value._asdict().items()
         return [type(value), *(_values(field, numbers, {}) for field, numbers in fields)]
-    axis = None if name in ("record_every", "record_weights", "biases") else as_axis(name, value)
+    axis = None if name in _NO_AXES else as_axis(name, value)
     values = [value] if axis is None else axis
     if name == "optimizer":
         return [axis is not None, *(_values(name, one, given) for one in values)]

@@ -43,7 +43,10 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     own["seed"] = int(first.seeds[0]) if seed is None else seed
     if sweep.partition is None or sweep.partition.held is None:
         check_held(sweep.validation_errors is not None, given)
-    whole = completed(own, given, "the sweep")
+    # Rows of weights are compared where the samples are divided.
+    weighted = "sample_weight" in parts
+    compared = {n: value for n, value in given.items() if n != "sample_weight" or not weighted}
+    whole = dict(given) | completed(own, compared, "the sweep")
     if whole.get("keep_weights", True) and sweep.kept_weights is None:
         whole["keep_weights"] = False
     return whole

@@ -1,0 +1,193 @@
+"""A training that goes on: arguments that are left out, that differ, and what can't go on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.optimizers import Adam, Momentum
+
+RANDOM = np.random.default_rng(9)
+X, Y = RANDOM.normal(size=(12, 3)), RANDOM.random((12, 1))
+HELD = (X[:5] + 1, Y[:5])
+WEIGHT = np.arange(1.0, 13.0)
+GIVEN = {
+    "hidden_size": (5, 2),
+    "alpha": (0.3, 0.2, 0.1),
+    "seed": 7,
+    "record_every": 7,
+    "optimizer": Momentum(0.5),
+    "bias": True,
+    "batch_size": 5,
+    "dropout": 0.25,
+    "sample_weight": WEIGHT,
+    "record_weights": True,
+}
+
+
+def equal(one, other):
+    for name in (
+        "alpha",
+        "hidden_size",
+        "seed",
+        "errors",
+        "recorded",
+        "weights",
+        "direction_changes",
+        "final_error",
+        "status",
+        "iterations",
+        "biases",
+        "validation_errors",
+        "final_validation_error",
+        "best_iteration",
+        "recorded_weights",
+        "recorded_biases",
+    ):
+        np.testing.assert_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    for name, array in one.state._asdict().items():
+        np.testing.assert_array_equal(array, getattr(other.state, name), err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def run():
+    return fastgd.train(X, Y, iterations=20, **GIVEN)
+
+
+@pytest.mark.parametrize("repeated", [{}, GIVEN], ids=["left out", "given again"])
+def test_what_is_left_out_is_as_it_was(run, repeated):
+    on = fastgd.train(X, Y, resume=run, iterations=25, **repeated)
+    equal(on, fastgd.train(X, Y, iterations=45, **GIVEN))
+    assert on.options.keys() == run.options.keys()
+
+
+def test_in_many_steps_and_through_a_file(tmp_path):
+    given = {"alpha": 0.5, "patience": 30, "restore_best": True, "validation": HELD}
+    on = fastgd.train(X, Y, iterations=10, record_every=4, **given)
+    for step in (1, 2, 7, 30):
+        on.save(tmp_path / "run.npz")
+        on = fastgd.train(
+            X, Y, resume=fastgd.load(tmp_path / "run.npz"), iterations=step, validation=HELD
+        )
+    equal(on, fastgd.train(X, Y, iterations=50, record_every=4, **given))
+
+
+def test_a_run_from_given_weights_goes_on():
+    start = fastgd.train(X, Y, iterations=3)
+    given = {"weights": start, "seed": 5, "dropout": 0.5}
+    first = fastgd.train(X, Y, iterations=9, **given)
+    assert first.seed is None
+    equal(
+        fastgd.train(X, Y, resume=first, iterations=4),
+        fastgd.train(X, Y, iterations=13, **given),
+    )
+
+
+def test_a_run_that_was_over_stays_so():
+    given = {"alpha": 1.0, "tolerance": 0.3, "record_every": 5}
+    first = fastgd.train(X, Y, iterations=300, **given)
+    assert (first.status, first.iterations < 300) == ("converged", True)
+    on = fastgd.train(X, Y, resume=first, iterations=100)
+    equal(on, fastgd.train(X, Y, iterations=400, **given))
+    assert len(on.errors) == 80
+
+
+def test_a_run_that_only_the_last_look_ended_goes_on():
+    """In mini-batches an error is looked at once per epoch, and once more at the very end."""
+    given = {"alpha": 0.1, "batch_size": 5, "patience": 1}
+    ended = [fastgd.train(X, Y, iterations=n, **given) for n in range(1, 8)]
+    last = [run for run in ended if run.status == "stalled" and run.iterations % 3]
+    assert last
+    for run in last:
+        on = fastgd.train(X, Y, resume=run, iterations=9)
+        equal(on, fastgd.train(X, Y, iterations=run.iterations + 9, **given))
+
+
+DIFFERENT = [
+    ("alpha", 1.0),
+    ("alpha", (0.3, 0.2, 0.5)),
+    ("hidden_size", 4),
+    ("seed", 1),
+    ("record_every", 10_000),
+    ("record_weights", False),
+    ("optimizer", Momentum()),
+    ("optimizer", Adam()),
+    ("bias", False),
+    ("batch_size", None),
+    ("dropout", 0.0),
+    ("sample_weight", WEIGHT + 1),
+    ("l2", 0.5),
+    ("patience", 3),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), DIFFERENT, ids=[f"{n}-{i}" for i, (n, _) in enumerate(DIFFERENT)]
+)
+def test_what_differs_is_named_even_if_it_is_the_default(run, name, value):
+    with pytest.raises(ValueError, match=f"^{name} must be left out with resume, or as it was"):
+        fastgd.train(X, Y, resume=run, iterations=5, **{name: value})
+
+
+def test_what_can_not_go_on(run):
+    def refused(message, kind=ValueError, X=X, Y=Y, **given):
+        with pytest.raises(kind, match=message):
+            fastgd.train(X, Y, iterations=5, **given)
+
+    refused("resume must be a Run, got 3", TypeError, resume=3)
+    refused("resume must be a run with a state", resume=replace(run, state=None))
+    refused("resume must be a run with a state", resume=fastgd.minimize(X, Y))
+    refused("must be of a network with 2 inputs and 1 outputs", X=X[:, :2], resume=run)
+    refused("weights must be left out with resume", resume=run, weights=run)
+    refused("validation must be left out", resume=run, validation=HELD)
+    held = fastgd.train(X, Y, iterations=5, validation=HELD)
+    refused("validation must be given again", resume=held)
+    drawn = fastgd.train(X, Y, iterations=5, batch_size=3, sampling="adaptive")
+    refused(
+        r"X must have as many samples as before .* \(12\), got 11", X=X[1:], Y=Y[1:], resume=drawn
+    )
+
+
+SWEPT = {
+    "alpha": [0.5, 0.1],
+    "l2": [0.0, 0.1],
+    "seed": [3, 4, 5],
+    "hidden_size": [2, (3, 2)],
+    "optimizer": Adam([0.5, 0.9]),
+    "record_every": 4,
+}
+
+
+@pytest.mark.parametrize("repeated", [{}, SWEPT], ids=["left out", "given again"])
+def test_all_runs_of_a_sweep_go_on(repeated):
+    first = fastgd.sweep(X, Y, folds=3, keep_state=True, iterations=10, **SWEPT)
+    on = fastgd.sweep(X, Y, resume=first, iterations=7, **repeated)
+    whole = fastgd.sweep(X, Y, folds=3, keep_state=True, iterations=17, **SWEPT)
+    assert on.axes == whole.axes
+    for index in np.ndindex(*on.shape):
+        equal(on[index], whole[index])
+    one = first.sel(fold=1, alpha=0.5, l2=0.1, seed=4, hidden_size=(3, 2), beta1=0.9)
+    rows = np.flatnonzero((np.arange(12) < 4) | (np.arange(12) >= 8))
+    alone = fastgd.train(X[rows], Y[rows], resume=one, iterations=7, validation=(X[4:8], Y[4:8]))
+    equal(alone, on.sel(fold=1, alpha=0.5, l2=0.1, seed=4, hidden_size=(3, 2), beta1=0.9))
+
+
+def test_sweeps_that_can_not_go_on():
+    def refused(message, resume, kind=ValueError, **given):
+        with pytest.raises(kind, match=message):
+            fastgd.sweep(X, Y, resume=resume, iterations=5, **given)
+
+    sweep = fastgd.sweep(X, Y, folds=3, alpha=[1, 2], keep_state=True, iterations=5)
+    refused("resume must be a Sweep", sweep[0, 0], TypeError)
+    refused("keep_state=True, got one without", fastgd.sweep(X, Y, alpha=[1, 2], iterations=5))
+    refused("alpha must be left out with resume", sweep, alpha=[1, 3])
+    refused("alpha must be left out with resume", sweep, alpha=1)
+    refused("groups, folds and rows of sample_weight must be left out", sweep, folds=4)
+    refused("keep_state must be left out", sweep, keep_state=False)
+    draws = np.stack([WEIGHT, WEIGHT[::-1]])
+    weighted = fastgd.sweep(X, Y, sample_weight=draws, keep_state=True, iterations=5)
+    assert fastgd.sweep(X, Y, resume=weighted, sample_weight=draws, iterations=5).shape == (2,)
+    refused("groups, folds and rows of sample_weight must be", weighted, sample_weight=draws + 1)
+    with pytest.raises(ValueError, match="at least 12, got 9"):
+        fastgd.sweep(X[:9], Y[:9], resume=sweep, iterations=5)
