@@ -87,8 +87,11 @@ def _facts(result: Sweep, at: dict[str, int]) -> dict[str, Any]:
     with np.errstate(invalid="ignore"):  # some may be infinite
         facts["spread"] = float(ranking_error(result)[index].std())
     found, counts = np.unique(result.status[index], return_counts=True)
-    several = (f"{count} {status}" for status, count in zip(found, counts, strict=True))
-    return facts | {"status": str(found[0]) if len(found) == 1 else ", ".join(several)}
+    if len(found) == 1:
+        return facts | {"status": str(found[0])}
+    over = zip(found, counts, strict=True)
+    several = (f"{count} {status}" for status, count in over if status != "finished")
+    return facts | {"status": ", ".join(several)}
 
 
 def _several(result: Sweep, name: str) -> bool:
@@ -137,8 +140,9 @@ def show_best(console: "Console", result: Sweep) -> None:
     grouped = _several(result, "group")
     runs = found[:GROUPS] if grouped else found
     columns = [*_measured(result)]
-    # The iterations of a run that is finished are no news.
-    if any(run["status"] != "finished" for run in runs):
+    # The iterations of a run that is finished are no news; the mean of those of folds is no number
+    # of a run, and the table is wide.
+    if "fold" not in result.axes and any(run["status"] != "finished" for run in runs):
         columns.append(Column(">iterations", "iterations", "{:,.0f}".format))
     if result.best_iteration is not None and (
         result.final_validation_error is not None or result.options.get("restore_best")
@@ -172,9 +176,10 @@ def _measured(result: Sweep) -> Iterator[Column]:
     else:
         yield Column(">held-out\nerror", "final_validation_error", "{:#.6g}".format)
         if "fold" in result.axes:
-            yield Column(">\N{PLUS-MINUS SIGN}", "spread", "{:.3g}".format)
+            yield Column(">\N{PLUS-MINUS SIGN}", "spread", "{:#.3g}".format)
         yield Column(">training\nerror", "final_error", "{:#.6g}".format)
-    yield Column(">direction\nchanges", "direction_changes", "{:,.0f}".format)
+    if "fold" not in result.axes:
+        yield Column(">direction\nchanges", "direction_changes", "{:,.0f}".format)
     yield Column("<status", "status", str)
 
 

@@ -19,6 +19,7 @@ class RefusedError(Exception):
 _TYPED = {
     "keep_weights=False": "--out FILE.csv, or no --out,",
     "with resume": "with --resume",
+    "patience, tolerance, summary or": "--patience, --tolerance, --summary or",
 }
 """What is typed for an argument that the library speaks of."""
 

@@ -36,6 +36,10 @@ NAME = 40
 """Characters of a name that are shown at most."""
 
 
+class NotANumberError(ValueError):
+    """A cell has a text where a number must be."""
+
+
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 
@@ -265,7 +269,8 @@ def _row(path: Path, names: list[str], line: int, cells: list[str]) -> list[floa
         if number is None or not isfinite(number):
             what = "an empty cell" if not cell.strip() else shown(cell)
             rule = "a number" if number is None else "a finite number"
-            raise ValueError(f"{path}, line {line}, column {shown(name)}: {what} is not {rule}")
+            kind = NotANumberError if number is None and cell.strip() else ValueError
+            raise kind(f"{path}, line {line}, column {shown(name)}: {what} is not {rule}")
     return numbers  # type: ignore[return-value]
 
 

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.wording import many
 from fastgd.cli.refusal import RefusedError
-from fastgd.cli.samples import Samples, names_text, read_more, read_samples
+from fastgd.cli.samples import (
+    NotANumberError,
+    Samples,
+    names_text,
+    read_more,
+    read_samples,
+)
 from fastgd.cli.shared import number, option, whole
 
 PANEL = "Held-out samples"
@@ -90,6 +96,7 @@ class Split(NamedTuple):
     seed: int | None  # None: in order
     folds: int | None = None
     groups: str | None = None
+    takes_groups: bool = False
 
     def read(self, file: Path, targets: list[str]) -> tuple[Samples, Given]:
         """Read the samples, and part them.
@@ -99,7 +106,11 @@ class Split(NamedTuple):
         OSError, ValueError
             As :func:`fastgd.cli.samples.read_samples`, or if there are too few rows to part.
         """
-        samples = read_samples(file, targets, self.groups)
+        try:
+            samples = read_samples(file, targets, self.groups)
+        except NotANumberError as error:
+            hint = "; --groups NAME takes one column of labels" if self.takes_groups else ""
+            raise ValueError(f"{error}{hint}") from error
         X, y = samples.X, samples.y
         if self.validation is not None:
             held = read_more(self.validation, samples, file)
@@ -120,13 +131,13 @@ class Split(NamedTuple):
             )
         if self.folds is not None:
             if sizes.min() < self.folds:
-                few = many(int(sizes.min()), "row")
-                where = (
-                    f"group {names_text([str(labels[sizes.argmin()])])} has {few}"
-                    if samples.labels is not None
-                    else f"{file} has {few}"
+                needs, whose = f"{self.folds:,} rows", str(file)
+                if samples.labels is not None:
+                    needs += " in each group"
+                    whose = f"group {names_text([str(labels[sizes.argmin()])])}"
+                raise ValueError(
+                    f"--folds {self.folds} needs at least {needs}, and {whose} has {sizes.min():,}"
                 )
-                raise ValueError(f"--folds {self.folds} needs as many rows at least, and {where}")
             seed = self.seed
             arguments["folds"] = self.folds if seed is None else Shuffled(self.folds, seed)
             facts |= {"folds": self.folds, "split_seed": seed}
@@ -165,6 +176,8 @@ def check_split(
     split_seed: str | None,
     folds: int | None = None,
     groups: str | None = None,
+    *,
+    takes_groups: bool = False,
 ) -> Split:
     """Refuse what can't go together."""
     ways = {"--validation": validation, "--hold-out": hold_out, "--folds": folds}
@@ -179,7 +192,7 @@ def check_split(
         raise RefusedError(f"--folds must be at least 2, got {folds}")
     if split_seed is not None and hold_out is None and folds is None:
         raise RefusedError("--split-seed needs --hold-out or --folds")
-    return Split(validation, hold_out, _seed(split_seed), folds, groups)
+    return Split(validation, hold_out, _seed(split_seed), folds, groups, takes_groups)
 
 
 def _seed(text: str | None) -> int | None:

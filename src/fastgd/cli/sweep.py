@@ -85,7 +85,7 @@ def command(
         "keep_weights": out is not None and out.suffix.lower() == ".npz",
         **read_method(method, several=True),
     }
-    split = check_split(validation, hold_out, split_seed, folds, groups)
+    split = check_split(validation, hold_out, split_seed, folds, groups, takes_groups=True)
     asked = Asked(file, target or [], split, settings, out, or_terminal(progress))
     return partial(show, asked, json)
 
