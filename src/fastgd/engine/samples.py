@@ -175,31 +175,41 @@ class Packer:
         samples, validation = self.samples, self.samples.validation
         if self.sharing in (Sharing.ALL, Sharing.PART):
             parts = parts[:1]
-        each = [samples.part(int(part)) for part in parts]
+        different, lanes = np.unique(parts, return_inverse=True)
+        each = [samples.part(int(part)) for part in different]
         learned = [(part.rows, part.weight) for part in each]
         held = [(part.held, part.held_weight) for part in each if part.held is not None]
         rows = None
         if self.sharing is Sharing.TABLE:
             rows = samples.rows_of(int(samples.tables[parts[0]]))
-        tables = [self._data(samples.X, samples.y, learned, rows)]
+        tables = [self._data(samples.X, samples.y, learned, lanes, rows)]
         if validation is not None:
             own = np.arange(len(validation.y))
             beside = [(own, validation.weight)] * len(each)
             shared = None if rows is None else own
-            tables.append(self._data(validation.X, validation.y, beside, shared))
+            tables.append(self._data(validation.X, validation.y, beside, lanes, shared))
         elif held:
-            tables.append(self._data(samples.X, samples.y, held, rows))
+            tables.append(self._data(samples.X, samples.y, held, lanes, rows))
         return tables
 
     def _data(
-        self, X: FloatArray, y: FloatArray, each: Sequence[Weighted], table: Index | None
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        each: Sequence[Weighted],
+        lanes: Index,
+        table: Index | None,
     ) -> tuple[Data, FloatArray]:
-        """The samples of each run, and the totals of their weights.
+        """The samples of each run, and the totals of their weights; ``lanes`` says whose are whose.
 
         They are padded to whole tiles with copies of importance 0; so are those of a shared table
         that a run has nothing of. A bias is the weight of one more input that is always 1.
         """
         index, importance = _side_by_side(each) if table is None else _in_table(each, table)
+        if index.shape[1] > 1:
+            index = index[:, lanes]
+        if importance.shape[1] > 1:
+            importance = importance[:, lanes]
         inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
         if self.bias:
             inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
@@ -215,7 +225,7 @@ class Packer:
             epoch=-(-real // (self.batch or real)),
         )
         totals = [len(rows) if weight is None else float(weight.sum()) for rows, weight in each]
-        return data, np.array([float(total * outputs) for total in totals])
+        return data, np.array([float(total * outputs) for total in totals])[lanes]
 
 
 def _side_by_side(each: Sequence[Weighted]) -> tuple[Index, FloatArray]:
