@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from fastgd.arguments import memory
 from fastgd.arguments.partition import check_partition
 from fastgd.optimizers import Adam, Momentum
 
@@ -122,9 +123,11 @@ def test_what_was_not_kept_predicts_nothing():
 
 def test_outputs_that_do_not_fit_are_refused(monkeypatch):
     sweep = fastgd.sweep(X, Y, seed=range(100), **SETTINGS)
-    seen = []
-    monkeypatch.setattr(
-        "fastgd.training.prediction.check_memory", lambda need, what: seen.append((need, what))
-    )
-    sweep.predict(NEW)
-    assert seen == [(8 * 100 * 7 * 2, "the prediction")]
+    monkeypatch.setattr(memory, "ALWAYS_FITS", 0)
+    monkeypatch.setattr(memory, "available_memory", lambda: 8 * 100 * 7 * 2 - 1)
+    with pytest.raises(
+        ValueError,
+        match=r"the prediction must fit .* got a need of 11\.2 kB: fewer "
+        "samples, or a part of the sweep, need less",
+    ):
+        sweep.predict(NEW)

@@ -28,7 +28,8 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
     grid = Grid(sweep.axes)
     shape = tuple(len(axis) for name, axis in sweep.axes.items() if rows is None or name != "group")
     count = int(np.prod(shape, dtype=np.int64))
-    check_memory(8 * count * len(X) * sizes[-1], "the prediction")
+    also = "fewer samples, or a part of the sweep,"
+    check_memory(8 * count * len(X) * sizes[-1], "the prediction", also=also)
     result = np.empty((grid.networks, count // grid.networks, len(X), sizes[-1]))
     threads = available_threads()
     for number, network in enumerate(sweep.networks):

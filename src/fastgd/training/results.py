@@ -190,7 +190,8 @@ class Run(_Predicting):
         no option asks for watching. With ``restore_best=True`` the weights and the final errors are
         those of that point.
     state : State or None
-        What ``keep_state=True`` kept, so that ``train(resume=run)`` goes on exactly.
+        All that its future depends on, so that ``train(resume=run)`` goes on exactly; every run of
+        :func:`fastgd.train` has one, one of a sweep only with ``keep_state=True``.
     """
 
     alpha: Alpha

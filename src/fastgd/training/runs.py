@@ -56,7 +56,7 @@ class Sweep:
     summary : Summary of arrays of that shape, or None
         What ``summary=`` asked for.
     validation_errors, final_validation_error, best_iteration : arrays or None
-        As in :class:`Run`, with the axes in front.
+        As in :class:`Run`, with the axes in front; ``best_iteration`` is -1 where a run has None.
     partition : Partition or None
         Which samples the runs of each group and fold were trained and measured on, and how much
         each counted, if these are axes.
