@@ -181,7 +181,14 @@ def sweep(
     hiddens, starts = _starts(values, _biases(biases, found["weights"]), task)
     rates = [check_alphas(values["alpha"], len(hidden) + 1) for hidden in hiddens]
     seeds = check_seeds(values["seed"])
-    chosen = options.check_sweep(given_options, task.X, task.y, hiddens, holds_out=holds_out)
+    chosen = options.check_sweep(
+        given_options,
+        task.X,
+        task.y,
+        hiddens,
+        holds_out=holds_out,
+        in_parts=partition is not None,
+    )
     if partition is not None:
         name = partial(name_of, partition)
         options.check_parts(chosen.methods, partition.rows.sizes, name)
