@@ -135,10 +135,9 @@ def recipe_of(
 
     def is_wanted(feature: str) -> bool:
         return any(
-            value != option.default
+            _is_given(name, method, values)
             for name, option in DECLARED.items()
             if option.feature == feature
-            for value in values.get(name, [getattr(method, name)])
         )
 
     def switch(feature: str, wanted: bool) -> Choice | None:
@@ -172,9 +171,16 @@ def look_of(method: Method, values: Mapping[str, Sequence[Any]], record_every: i
     """Iterations from one look at the watched error to the next; 0 for an epoch."""
     if method.look_every is not None:
         return int(method.look_every)
-    by_epoch = any(
-        value != DECLARED[name].default
-        for name in ("patience", "tolerance", "summary")
-        for value in values.get(name, [getattr(method, name)])
-    )
+    by_epoch = any(_is_given(name, method, values) for name in ("patience", "tolerance", "summary"))
     return 0 if by_epoch else record_every
+
+
+def may_end(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether the watched error may end a run early."""
+    return any(_is_given(name, method, values) for name in ("patience", "tolerance"))
+
+
+def _is_given(name: str, method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether a run has another value of an option than the default."""
+    default = DECLARED[name].default
+    return any(value != default for value in values.get(name, [getattr(method, name)]))
