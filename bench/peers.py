@@ -3,6 +3,7 @@
     python bench/peers.py                     everything, some minutes; nothing else should run
     python bench/peers.py --quick             a smoke run
     python bench/peers.py --only sweep_4      one row
+    python bench/peers.py --table parts       one table
     python bench/peers.py --markdown --json figures.json
 
 Everybody works in float64 and is checked against ``fastgd.reference`` before it is timed. Each row
@@ -37,6 +38,7 @@ class Row:
     name: str
     threads: int | None  # None: as many as the whole script may use
     repeats: int = 7
+    table: str = "speed"
 
 
 ROWS = (
@@ -58,7 +60,13 @@ ROWS = (
     Row("compile_times", 1, repeats=3),
     Row("balls", None, repeats=5),
     Row("edge", 2, repeats=3),
+    Row("folds", None, repeats=5, table="parts"),
+    Row("groups", None, repeats=5, table="parts"),
+    Row("own_data", None, table="parts"),
+    Row("held_out", None, repeats=15, table="parts"),
+    Row("predict", None, table="parts"),
 )
+TABLES = tuple(dict.fromkeys(row.table for row in ROWS))
 
 
 def cores() -> list[int]:
@@ -118,6 +126,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", metavar="ROW", choices=[row.name for row in ROWS])
+    parser.add_argument("--table", choices=TABLES, help="the rows of one table")
     parser.add_argument("--quick", action="store_true", help="a smoke run, no figures")
     parser.add_argument("--threads", type=int, default=len(cores()), help="for the large sweeps")
     parser.add_argument("--markdown", action="store_true", help=f"write {TABLE.name} and README.md")
@@ -129,19 +138,24 @@ def main() -> None:
         parser.error(f"--threads must be at most {len(cores())}, got {given.threads}")
 
     stamp = report.stamp(quick=given.quick)
-    lines: list[report.Line] = []
+    measured: dict[str, list[report.Line]] = {}
     for row in ROWS:
         threads = row.threads or given.threads
-        if given.only in (None, row.name) and threads > len(cores()):
+        if given.only not in (None, row.name) or given.table not in (None, row.table):
+            continue
+        if threads > len(cores()):
             print(f"{row.name}: left out, it needs {threads} cores", file=sys.stderr)
-        elif given.only in (None, row.name):
-            began = time.perf_counter()
-            lines += measure(row, threads, given.quick)
-            print(f"{row.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
+            continue
+        began = time.perf_counter()
+        measured.setdefault(row.table, []).extend(measure(row, threads, given.quick))
+        print(f"{row.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    lines = [line for table in measured.values() for line in table]
     print(report.text(lines, stamp))
-    if given.markdown:
-        report.write_between_markers(TABLE, report.markdown(lines, stamp))
-        report.write_between_markers(README, report.short_markdown(lines, stamp))
+    if given.markdown and "speed" in measured:
+        report.write_between_markers(TABLE, report.markdown(measured["speed"], stamp))
+        report.write_between_markers(README, report.short_markdown(measured["speed"], stamp))
+    if given.markdown and "parts" in measured:
+        report.write_between_markers(TABLE, report.markdown(measured["parts"], stamp), report.PARTS)
     if given.json:
         given.json.write_text(report.as_json(lines, stamp))
     if any(line.note == FAILED for line in lines):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 PACKAGES = ("fastgd", "numpy", "numba", "llvmlite", "jax", "optax", "torch", "scikit-learn")
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+PARTS = ("<!-- parts:begin -->", "<!-- parts:end -->")
+"""Around the table of runs that each have their own rows."""
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", "target", "met")
 LEFT = ("work", "against", "target")
 
@@ -24,7 +26,8 @@ README = (
 README_HEAD = HEAD[:6]
 
 EXPLANATION = (
-    "Float64; ns per iteration of one run (or per point of a plane), or seconds where it says s. "
+    "Float64; ns per iteration of one run (or per point of a plane, or per row and run of a "
+    "prediction), or seconds where it says s. "
     "The ratio is theirs / ours, unless the line says otherwise. Medians, measured in turn in one "
     "run, compile time apart. fastgd always counts direction changes; the peers do in the 3-4-1 "
     "and 3-32-1 rows, unless the line says no counts."
@@ -150,7 +153,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, align, *rows))
 
 
-def write_between_markers(document: Path, text: str) -> None:
+def write_between_markers(
+    document: Path, text: str, markers: tuple[str, str] = (BEGIN, END)
+) -> None:
     """Put a text between the markers of a document.
 
     Raises
@@ -158,12 +163,12 @@ def write_between_markers(document: Path, text: str) -> None:
     ValueError
         If the markers aren't there.
     """
-    whole = document.read_text()
-    before, begin, rest = whole.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    first, last = markers
+    before, begin, rest = document.read_text().partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"{document.name} must have the markers {BEGIN} and {END}")
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        raise ValueError(f"{document.name} must have the markers {first} and {last}")
+    document.write_text(f"{before}{first}\n{text}\n{last}{after}")
 
 
 def as_json(lines: Sequence[Line], stamped: str) -> str:

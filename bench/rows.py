@@ -13,6 +13,7 @@ import bucket_rows
 import fresh
 import option_rows
 import ours
+import parts_rows
 import plane_rows
 import probes
 import trainability_rows
@@ -155,6 +156,7 @@ ROWS = {
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
         startup, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL, *trainability_rows.ALL,
+        *parts_rows.ALL,
     )
 }  # fmt: skip
 
