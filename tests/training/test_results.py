@@ -147,6 +147,15 @@ def test_all_that_was_measured_survives_a_file(xor, tmp_path, more):
         assert same(fastgd.load(tmp_path / "result.npz"), result)
 
 
+def test_states_of_what_is_watched_for_others_survive_a_file(xor, tmp_path):
+    """Of a run without an option its state says nothing of it, be it beside runs with it."""
+    axes = {"tolerance": [0.0, 0.2], "alpha": [1, 2]}
+    sweep = fastgd.sweep(*xor, **axes, iterations=20, keep_state=True)
+    for result in (sweep, sweep[:, 0], sweep[1, 1], sweep[0, 1], sweep[0]):
+        result.save(tmp_path / "result.npz")
+        assert same(fastgd.load(tmp_path / "result.npz"), result)
+
+
 def test_parts_survive_a_file(parts, tmp_path):
     for sweep in (parts, parts[1:, 1], parts[:, :, 1, 1:][:, 0], parts[:, [1, 0, 1]]):
         sweep.save(tmp_path / "parts.npz")
