@@ -58,9 +58,11 @@ OTHERS = {
     "tolerance": 0.01,
     "patience": 100,
     "summary": 10,
+    "look_every": 5,
+    "restore_best": True,
 }
 NO_AXES = [name for name, option in DECLARED.items() if not option.is_axis]
-KNOWN = f"{', '.join(list(DEFAULTS)[:-1])} or summary"
+KNOWN = either(DEFAULTS)
 OPTIMIZERS = f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers"
 
 
@@ -104,7 +106,8 @@ def test_every_option_is_documented():
 @pytest.mark.parametrize("name", OTHERS)
 def test_an_option_given_is_kept(name):
     # beside others that it needs, or that another value of it would not go with
-    beside = {"sampling": {"batch_size": 3}, "batch_norm": {"batch_size": 3}}.get(name, {})
+    needed = {"sampling": {"batch_size": 3}, "batch_norm": {"batch_size": 3}}
+    beside = (needed | {"restore_best": {"patience": 3}}).get(name, {})
     method = check(**{name: OTHERS[name]}, **beside)
     assert method.given == beside | {name: OTHERS[name]}
     assert list(method.given) == [n for n in DEFAULTS if n == name or n in beside]
@@ -256,16 +259,16 @@ FIELDS = {
     ),
     ("sampling", TypeError, "'epochs' or 'adaptive'", [(["epochs"], "['epochs']")]),
     (
-        "bias shuffle batch_norm",
+        "bias shuffle batch_norm restore_best",
         TypeError,
         "True or False",
         [(1, "1"), (None, "None"), ("yes", "'yes'"), ([True, False], "[True, False]")],
     ),
-    ("batch_size patience summary", ValueError, "at least 1", [(0, "0"), (-2, "-2")]),
+    ("batch_size patience summary look_every", ValueError, "at least 1", [(0, "0"), (-2, "-2")]),
     ("batch_size", ValueError, "at most 5", [(6, "6"), (np.int64(7), "7")]),
-    ("patience summary", ValueError, f"at most {2**62}", [(2**63, f"{2**63}")]),
+    ("patience summary look_every", ValueError, f"at most {2**62}", [(2**63, f"{2**63}")]),
     (
-        "batch_size patience summary",
+        "batch_size patience summary look_every",
         TypeError,
         "an int",
         [(2.0, "2.0"), (True, "True"), ("2", "'2'"), ([2, 3], "[2, 3]")],
@@ -446,6 +449,11 @@ APART = [
     ({"batch_norm": True, "batch_size": 2}, f"{WITH_NORM} (batch_size=2 of 5)"),
     ({"batch_norm": True, "batch_size": 4}, f"{WITH_NORM} (batch_size=4 of 5)"),
     ({"batch_norm": True, "y": Y[:1]}, f"{WITH_NORM} (batch_size=None of 1)"),
+    (
+        {"restore_best": True},
+        "restore_best must have an error to watch: that of held-out samples, or one that patience, "
+        "tolerance, summary or look_every ask for, got none of them",
+    ),
 ]
 
 
@@ -471,6 +479,10 @@ def test_what_does_not_go_together_is_refused(given, message):
         {"batch_norm": True, "batch_size": 2, "y": Y[:4]},
         {"dropout": 0.5, "hidden": ()},
         {"shuffle": False},
+        {"restore_best": True, "patience": 3},
+        {"restore_best": True, "tolerance": 0.1},
+        {"restore_best": True, "summary": 1},
+        {"restore_best": True, "look_every": 1},
     ],
 )
 def test_what_goes_together_passes(given):
@@ -478,6 +490,53 @@ def test_what_goes_together_passes(given):
     assert list(check(**given).given) == [
         name for name in DEFAULTS if options_given.get(name, DEFAULTS[name]) != DEFAULTS[name]
     ]
+
+
+def test_held_out_samples_are_watched():
+    given = {"restore_best": True}
+    assert options.check(given, X, Y, (4,), holds_out=True).given == given
+    assert options.check_sweep(given, X, Y, [(4,)], holds_out=True).methods[0].given == given
+
+
+def test_runs_of_a_sweep_are_looked_at_alike():
+    mixed = {"restore_best": True, "tolerance": [0.0, 0.1], "patience": [None, 3]}
+    rule = (
+        "look_every must be given with restore_best=True where some runs have patience or "
+        "tolerance and others have neither, got None"
+    )
+    refused(ValueError, rule, check_sweep, **mixed)
+    for more in ({"look_every": 2}, {"summary": 3}, {"patience": [1, 3]}, {"tolerance": 0.1}):
+        check_sweep(**mixed | more)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"batch_size": 4},
+            "batch_size must be at most the samples of each part (3 in group 'b'), got 4",
+        ),
+        (
+            {"batch_norm": True, "batch_size": [2, 3]},
+            "every batch must have at least 2 samples with batch_norm=True, got one of 1 sample "
+            "(batch_size=2 of 3 in group 'b')",
+        ),
+        (
+            {"batch_norm": True, "batch_size": 3},
+            "every batch must have at least 2 samples with batch_norm=True, got one of 1 sample "
+            "(batch_size=3 of 4 in group 'a')",
+        ),
+    ],
+)
+def test_batches_must_fit_into_every_part(given, message):
+    chosen = options.check_sweep(given, X, Y, [(4,)], in_parts=True)
+
+    def names(part):
+        return f"group {'abc'[part]!r}"
+
+    sizes = np.array([4, 3, 5])
+    refused(ValueError, message, options.check_parts, chosen.methods, sizes, names)
+    options.check_parts(chosen.methods, np.array([6, 6]), names)
 
 
 # ---- axes

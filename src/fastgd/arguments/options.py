@@ -205,7 +205,7 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
     }
     if not holds_out and not any(map(any, stops.values())):
         raise ValueError(
-            "restore_best=True must have an error to watch: that of held-out samples, or one that "
+            "restore_best must have an error to watch: that of held-out samples, or one that "
             "patience, tolerance, summary or look_every ask for, got none of them"
         )
     if any(map(any, stops.values())) and not any(map(all, stops.values())):
