@@ -39,6 +39,10 @@ NAME = 40
 class NotANumberError(ValueError):
     """A cell has a text where a number must be."""
 
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
+
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
@@ -269,8 +273,10 @@ def _row(path: Path, names: list[str], line: int, cells: list[str]) -> list[floa
         if number is None or not isfinite(number):
             what = "an empty cell" if not cell.strip() else shown(cell)
             rule = "a number" if number is None else "a finite number"
-            kind = NotANumberError if number is None and cell.strip() else ValueError
-            raise kind(f"{path}, line {line}, column {shown(name)}: {what} is not {rule}")
+            message = f"{path}, line {line}, column {shown(name)}: {what} is not {rule}"
+            if number is None and cell.strip():
+                raise NotANumberError(message, name)
+            raise ValueError(message)
     return numbers  # type: ignore[return-value]
 
 

@@ -109,8 +109,9 @@ class Split(NamedTuple):
         try:
             samples = read_samples(file, targets, self.groups)
         except NotANumberError as error:
-            hint = "; --groups NAME takes one column of labels" if self.takes_groups else ""
-            raise ValueError(f"{error}{hint}") from error
+            if not self.takes_groups or error.column in targets:
+                raise
+            raise ValueError(f"{error}; --groups NAME takes one column of labels") from error
         X, y = samples.X, samples.y
         if self.validation is not None:
             held = read_more(self.validation, samples, file)
