@@ -28,9 +28,12 @@ from cases import HASHED, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK, XOR_X, X
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.validation import Validation
+from fastgd.engine.execution import execute
 from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
-from fastgd.engine.plan import Keep, Plan, Task, Trained
+from fastgd.engine.outcome import Trained
+from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
+from fastgd.engine.task import Task
 from fastgd.kernel.block import CONVERGED, STALLED
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -114,7 +117,7 @@ def trained_of(case: str, runs: int, threads: int) -> Trained:
     seeds = np.array(SEEDS)
 
     def run(work: Plan, keep: Keep, state: State | None = None) -> Trained:
-        return work.run(first, seeds, keep, lambda _iterations: None, state)
+        return execute(work, first, seeds, keep, lambda _iterations: None, state)
 
     at = PARTED[case].resumed if case in PARTED else 0
     if not at:

@@ -124,6 +124,12 @@ def test_the_readme_is_a_door():
     assert len(README.read_text().splitlines()) <= 150
 
 
+def test_many_models_take_few_lines():
+    for block in blocks(ROOT / "docs" / "many-models.md"):
+        code = re.findall(r"^(?:>>>|\.\.\.) ?.*$", block.text, re.MULTILINE)
+        assert len(code) < 10, f"line {block.line}"
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=name)
 def test_examples_run(path, tmp_path):
     done = subprocess.run(

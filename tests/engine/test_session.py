@@ -7,13 +7,15 @@ import pytest
 
 import fastgd
 from fastgd.arguments.options import Method
+from fastgd.engine import prediction
 from fastgd.engine import session as module
 from fastgd.engine.arrangement import arrange, lanes_of
 from fastgd.engine.evaluation import Evaluation
 from fastgd.engine.lowering import Column, recipe_of
 from fastgd.engine.network import Network
+from fastgd.engine.prediction import outputs
 from fastgd.engine.samples import Samples
-from fastgd.engine.session import Session, outputs
+from fastgd.engine.session import Session
 from fastgd.kernel.block import CONVERGED, DIVERGED
 from fastgd.optimizers import Momentum
 
@@ -181,7 +183,7 @@ def test_a_grid_in_chunks_is_the_runs_one_by_one(monkeypatch, threads):
 def test_outputs_owe_nothing_to_how_many_go_through_at_a_time(monkeypatch):
     many = np.tile(X, (40, 1))
     expected = outputs(NETWORK, METHOD, ROWS[0], many)
-    monkeypatch.setattr(module, "PREDICT_SAMPLES", 7)
+    monkeypatch.setattr(prediction, "PREDICT_SAMPLES", 7)
     np.testing.assert_array_equal(outputs(NETWORK, METHOD, ROWS[0], many), expected)
 
 

@@ -242,6 +242,19 @@ def test_a_run_without_recorded_weights_has_no_path(plane):
 # The race
 
 
+def test_who_diverges_leaves_the_race_at_the_top():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(50, 3))
+    network = {"hidden_size": 2, "output": "identity", "activation": "identity"}
+    entries = [(GradientDescent(), 0.001), (Momentum(), 0.1)]
+    race = fastgd.race(X, X @ [1, 2, 3], entries, iterations=300, **network)
+    away = race.runs["Momentum"]
+    assert np.nanmax(away.errors) > 1e100
+    curves, _ = plots.race(race, race.surface(resolution=5))
+    assert curves.get_ylim()[1] == pytest.approx(100 * away.errors[0])
+    assert curves.get_yscale() == "log"
+
+
 def test_a_race_s_curves_are_its_errors(race):
     curves, _ = plots.race(race, race.surface(resolution=41))
     assert curves.get_yscale() == "log"

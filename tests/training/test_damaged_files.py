@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_results import divided, measured_run, measured_sweep, same
+from test_results import divided, same
 
 import fastgd
 from fastgd.optimizers import Adam, Momentum
@@ -22,16 +22,18 @@ Y = [0, 1, 1, 0]
 def results():
     settings = {"iterations": 20, "record_every": 5, "bias": True, "summary": 2, "batch_norm": True}
     settings |= {"optimizer": Adam(beta1=0.8), "sample_weight": [1, 2, 1, 1]}
-    run = fastgd.train(X, Y, record_weights=True, alpha=(0.1, 0.2), **settings)
-    sweep = fastgd.sweep(X, Y, **settings | {"l2": [0, 0.1], "weights": [run, run.at(1)]})
+    settings |= {"restore_best": True, "validation": (X, Y), "record_weights": True}
+    run = fastgd.train(X, Y, alpha=(0.1, 0.2), **settings)
+    axes = {"l2": [0, 0.1], "weights": [run, run.at(1)]}
+    sweep = fastgd.sweep(X, Y, **settings | axes, keep_state=True)
     methods = fastgd.sweep(
         X, Y, hidden_size=[2, 3], optimizer=[Momentum(), Momentum(0.5)], seed=[1, 2], iterations=5,
         patience=[None, 3], keep_weights=False, alpha=[1, (0.5, 0.1)],
     )  # fmt: skip
     parts = fastgd.sweep(X, Y, alpha=[1, 2], l2=[0, 0.1], seed=[1, 2], iterations=5)
     return {
-        "run": measured_run(run, window=6, samples=4, best=True),
-        "sweep": measured_sweep(sweep),
+        "run": run,
+        "sweep": sweep,
         "methods": methods,
         "parts": divided(parts, **PARTS),
     }
@@ -171,6 +173,8 @@ WRONG = {
         "state_signs_0": [(0, 2)],
         "state_ended_0": [(0, -2)],
         "state_outcome_0": [(0, -1), (0, 4)],
+        "state_planned_0": [(0, 0)],
+        "state_record_every_0": [(0, 0)],
     },
 }
 
@@ -187,6 +191,23 @@ def test_numbers_that_lead_nowhere(tmp_path, kind, name):
         rewrite(path, whole | {f"{name}.npy": npy(array)})
         with pytest.raises(ValueError, match=REFUSED):
             fastgd.load(path)
+
+
+@pytest.mark.parametrize("name", ["watch", "tau", "best", "steps", "corrections"])
+def test_states_of_other_options(tmp_path, name):
+    """As wide as the options say: nothing else could go on."""
+    path = tmp_path / "result.npz"
+    results()["run"].save(path)
+    whole = members(path)
+    array = np.lib.format.read_array(io.BytesIO(whole[f"state_{name}_0.npy"]))
+    for other in (
+        array[..., 1:],
+        np.concatenate([array, np.zeros((*array.shape[:-1], 1))], axis=-1),
+    ):
+        if other.shape != array.shape:
+            rewrite(path, whole | {f"state_{name}_0.npy": npy(other)})
+            with pytest.raises(ValueError, match=REFUSED):
+                fastgd.load(path)
 
 
 NO_AXES = [

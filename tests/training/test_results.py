@@ -9,9 +9,7 @@ import pytest
 import fastgd
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
-from fastgd.engine.network import Network
-from fastgd.engine.state import State
-from fastgd.optimizers import Adam, GradientDescent, Momentum
+from fastgd.optimizers import Adam, Momentum
 from fastgd.training import archive
 
 
@@ -52,67 +50,14 @@ def test_a_sweep_survives_a_file(sweep, tmp_path):
     assert same(loaded[1, 2], sweep[1, 2])
 
 
-def state_of(runs, network, optimizer, window=0, samples=0, best=False):
-    """A state as a resume would find it, with numbers that are all different."""
-    p, numbers = network.parameters, np.random.RandomState(runs).random_sample
-    return State(
-        parameters=numbers((runs, p)),
-        steps=numbers((runs, optimizer.states, p)),
-        corrections=numbers((runs, len(optimizer.kept))),
-        signs=(numbers((runs, p)) > 0.5).astype(np.uint8),
-        changes=np.arange(runs * p).reshape(runs, p),
-        watch=numbers((runs, window)),
-        watch_counts=np.arange(runs * 2).reshape(runs, 2),
-        tau=numbers((runs, samples)),
-        best=numbers((runs, p * best)),
-        best_error=numbers(runs),
-        ended=np.arange(runs) - 1,
-        outcome=np.arange(runs) % 4,
-        final=numbers(runs),
-        validation_final=numbers(runs),
-        seeds=np.arange(runs),
-        planned=np.full(runs, 30),
-        record_every=np.full(runs, 9),
-    )
-
-
-def measured_run(run, **state):
-    """With held-out errors and a state."""
-    sizes = (len(run.weights[0]), *run.hidden_size, run.weights[-1].shape[1])
-    network = Network(sizes, bool(run.biases), bool(run.normalization))
-    optimizer = run.options.get("optimizer", GradientDescent())
+def measured(result):
+    """With held-out errors, as if samples had been held out."""
     return replace(
-        run,
-        validation_errors=run.errors / 3,
-        final_validation_error=run.final_error / 3,
-        best_iteration=7,
-        state=state_of(1, network, optimizer, **state),
+        result,
+        validation_errors=result.errors / 3,
+        final_validation_error=result.final_error / 3,
+        best_iteration=result.iterations // 2,
     )
-
-
-def measured_sweep(sweep, **state):
-    """With held-out errors, recorded weights and states."""
-    runs, records = sweep._grid.runs, len(sweep.recorded)
-    optimizers = [sweep[i].options.get("optimizer", GradientDescent()) for i in _firsts(sweep)]
-    return replace(
-        sweep,
-        validation_errors=sweep.errors / 3,
-        final_validation_error=sweep.final_error / 3,
-        best_iteration=sweep.iterations // 2,
-        kept_path=tuple(
-            np.random.RandomState(n).random_sample((runs, records, network.parameters))
-            for n, network in enumerate(sweep.networks)
-        ),
-        states=tuple(
-            state_of(runs, network, optimizer, **state)
-            for network, optimizer in zip(sweep.networks, optimizers, strict=True)
-        ),
-    )
-
-
-def _firsts(sweep):
-    """The index of the first run of each network."""
-    return list(np.ndindex(*sweep.shape))[:: sweep._grid.runs]
 
 
 def divided(sweep, **parts):
@@ -133,16 +78,26 @@ PARTS = {
 @pytest.fixture
 def parts(xor):
     axes = {"hidden_size": [2, 3], "alpha": [1, 2], "l2": [0, 0.1, 0.2], "seed": [1, 2]}
-    sweep = fastgd.sweep(*xor, **axes, iterations=10, record_every=5, threads=1)
-    return divided(measured_sweep(sweep), **PARTS)
+    settings = {"iterations": 10, "record_every": 5, "record_weights": True, "keep_state": True}
+    return divided(measured(fastgd.sweep(*xor, **axes, **settings, threads=1)), **PARTS)
 
 
-@pytest.mark.parametrize("more", [{}, {"window": 6, "samples": 4, "best": True}])
+MORE = {
+    "nothing": {},
+    "watched": {"summary": 3, "patience": 9},
+    "restored": {"restore_best": True, "look_every": 4},
+    "adaptive": {"sampling": "adaptive", "batch_size": 2},
+}
+
+
+@pytest.mark.parametrize("more", MORE)
 def test_all_that_was_measured_survives_a_file(xor, tmp_path, more):
-    settings = {"iterations": 30, "record_every": 9, "bias": True, "optimizer": Adam()}
-    run = measured_run(fastgd.train(*xor, **settings, record_weights=True), **more)
-    sweep = fastgd.sweep(*xor, **settings | {"optimizer": [Adam(), Momentum()]}, alpha=[1, 2])
-    for result in (run, measured_sweep(sweep, **more)):
+    settings = {"iterations": 30, "record_every": 9, "bias": True, "record_weights": True}
+    settings |= MORE[more]
+    run = fastgd.train(*xor, **settings, optimizer=Adam(), validation=xor)
+    axes = {"optimizer": [Adam(), Momentum()], "alpha": [1, 2]}
+    sweep = fastgd.sweep(*xor, **settings, **axes, validation=xor, keep_state=True)
+    for result in (run, sweep, sweep[1], sweep[0, 1]):
         result.save(tmp_path / "result.npz")
         assert same(fastgd.load(tmp_path / "result.npz"), result)
 

@@ -135,8 +135,12 @@ def check_sweep(
     hiddens: Sequence[tuple[int, ...]],
     *,
     holds_out: bool = False,
+    in_parts: bool = False,
 ) -> Combinations:
-    """Return all options of a sweep over networks with these hidden sizes; else as `check`."""
+    """Return all options of a sweep over networks with these hidden sizes; else as `check`.
+
+    ``in_parts`` is whether runs learn from parts of the samples, for which there is `check_parts`.
+    """
     found, numbers = axes(given)
     optimizer = given.get("optimizer")
     kinds: dict[str, Kind] = {name: DECLARED[name].kind for name in VALUES}
@@ -160,7 +164,7 @@ def check_sweep(
     ]
     most = {"dropconnect": max(values["dropconnect"])} if "dropconnect" in values else {}
     for method in methods:
-        _check_together(method.at(most), y, hiddens)
+        _check_together(method.at(most), y, hiddens, in_parts=in_parts)
     _check_watching(methods[0], values, holds_out=holds_out)
     return Combinations(structures, methods, values)
 
@@ -185,14 +189,21 @@ def check_option(name: str, value: object, samples: int) -> Any:
     return DECLARED[name].kind.check(name, value, samples)
 
 
-def _check_together(method: Method, y: FloatArray, hiddens: Sequence[tuple[int, ...]]) -> None:
+def _check_together(
+    method: Method, y: FloatArray, hiddens: Sequence[tuple[int, ...]], *, in_parts: bool = False
+) -> None:
     """Refuse options that do not go together, or not with these networks."""
     if LOSSES[method.loss].of_probabilities:
         _check_targets(method, y)
     if method.sampling == "adaptive":
         _check_adaptive(method)
     if method.batch_norm:
-        _check_batch_norm(method, len(y), hiddens)
+        if () in hiddens:
+            raise ValueError(
+                "hidden_size must have at least one layer with batch_norm=True, got ()"
+            )
+        if not in_parts:
+            _check_batches(method, len(y))
 
 
 def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:
@@ -266,9 +277,7 @@ def _check_adaptive(method: Method) -> None:
         raise ValueError(f"dropconnect must be 0 {with_sampling}, got {method.dropconnect}")
 
 
-def _check_batch_norm(method: Method, samples: int, hiddens: Sequence[tuple[int, ...]]) -> None:
-    if () in hiddens:
-        raise ValueError("hidden_size must have at least one layer with batch_norm=True, got ()")
+def _check_batches(method: Method, samples: int) -> None:
     batch = method.batch_size or samples
     if (samples % batch or batch) < 2:
         raise ValueError(

@@ -188,7 +188,7 @@ def lanes_of(keys: Index | None, count: int, wide: int) -> Index:
 
     Runs of different keys are in different blocks; a block is filled up with its last run.
     """
-    if keys is None:
+    if keys is None or not count:
         blocks = -(-count // wide)
         return np.minimum(np.arange(blocks * wide), count - 1).reshape(blocks, wide)
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))

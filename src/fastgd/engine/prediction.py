@@ -1,10 +1,11 @@
-"""Outputs of many networks at once: the forward pass of a training, on all threads."""
+"""Outputs of one network, and of many at once: the forward pass of a training."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
 from fastgd.arguments.rows import Rows
@@ -15,6 +16,9 @@ from fastgd.engine.samples import Samples
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.language.choice import Choice
+
+PREDICT_SAMPLES = 4096
+"""Samples that go through the network at a time."""
 
 WAVE_BYTES = 64 * 1024**2
 """What blocks take beside the outputs, at most, that are in the kernel's hands at a time."""
@@ -82,6 +86,19 @@ def predict_parts(
                 part = rows[owner // each]
                 result[owner % each, part] = outputs[: len(part)] if finite[owner] else np.nan
             begin = end
+
+
+def outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) -> FloatArray:
+    """Outputs (samples, outputs) of the network whose parameters are ``row``."""
+    session = Session.of_outputs(network, method, X[:PREDICT_SAMPLES])
+    check_memory(8 * len(X) * network.sizes[-1] + session.bytes(1), "the prediction")
+    result = np.empty((len(X), network.sizes[-1]))
+    for start in range(0, len(X), PREDICT_SAMPLES):
+        part = X[start : start + PREDICT_SAMPLES]
+        runs = Session.of_outputs(network, method, part).load(row[None])
+        runs.run(0, 1)
+        result[start : start + len(part)] = runs.last_values()
+    return result
 
 
 def _recipe(method: Method) -> Recipe:

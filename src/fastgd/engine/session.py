@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
 from fastgd.engine.arrangement import Lot, lanes_of
 from fastgd.engine.layout import Layout, up
@@ -40,10 +39,10 @@ from fastgd.kernel.language.choice import Choice
 CHUNK_SECONDS = 0.05
 """Aim for one call of the kernel: Ctrl-C and progress live between calls."""
 
-PREDICT_SAMPLES = 4096
-"""Samples that go through the network at a time."""
-
 Index = NDArray[np.int64]
+
+Columns = Sequence[tuple[Column, Index]]
+"""Axes of values, and which value on each of them every run has."""
 
 
 def available_threads() -> int:
@@ -131,12 +130,23 @@ class Session:
         """Recorded errors, without the final one."""
         return -(-self.iterations // self.record_every)
 
-    @property
-    def _watches_all(self) -> bool:
-        """Whether every run is watched, with or without tolerance and patience of its own."""
+    def _values(self, runs: int, columns: Columns) -> Values:
+        """Of so many runs; the tolerance is -1 of those that are only beside watched ones."""
         method = self.method
-        by_itself = method.summary is None and method.look_every is None
-        return not by_itself or bool(method.restore_best)
+        values = Values.of(method, runs)
+        for column, index in columns:
+            column.put(values, index)
+        if method.summary is None and method.look_every is None and not method.restore_best:
+            tolerance, patience = values.numbers[:, TOLERANCE], values.integers[:, PATIENCE]
+            tolerance[(tolerance == 0) & (patience == NEVER)] = -1.0
+        return values
+
+    def are_watched(self, runs: int, columns: Columns) -> NDArray[np.bool_]:
+        """(runs,) whether anyone looks at the errors of a run, or only at its neighbours'."""
+        if self.layout.recipe.watch is None:
+            return np.zeros(runs, np.bool_)
+        watched: NDArray[np.bool_] = self._values(runs, columns).numbers[:, TOLERANCE] >= 0
+        return watched
 
     def seconds(self, samples: int | None = None) -> float:
         """A guess for one iteration of a block: too long for large networks.
@@ -211,7 +221,7 @@ class Session:
         self,
         parameters: FloatArray,
         alpha: FloatArray | None = None,
-        columns: Sequence[tuple[Column, NDArray[np.int64]]] = (),
+        columns: Columns = (),
         seeds: NDArray[np.int64] | None = None,
         parts: Index | None = None,
         lanes: Index | None = None,
@@ -227,14 +237,9 @@ class Session:
         layout = self.layout
         if lanes is None:
             lanes = lanes_of(None, len(parameters), layout.runs)
-        values = Values.of(self.method, len(parameters))
-        for column, index in columns:
-            column.put(values, index)
+        values = self._values(len(parameters), columns)
         if seeds is not None:
             values.integers[:, SEED] = seeds
-        if not self._watches_all:
-            tolerance, patience = values.numbers[:, TOLERANCE], values.integers[:, PATIENCE]
-            tolerance[(tolerance == 0) & (patience == NEVER)] = -1.0
         if alpha is None:
             alpha = np.ones((len(parameters), self.network.layers))
         if parts is None:
@@ -357,13 +362,6 @@ class Runs:
             layout.watch(block.kept, block.kept_integers),
         )
 
-    @property
-    def is_watched(self) -> NDArray[np.bool_]:
-        """(n,) whether anyone looks at the errors of a run, or only at its neighbours'."""
-        layout = self.session.layout
-        tolerance = layout.values(self.block.numbers)[:, TOLERANCE].ravel()[self.places]
-        return (tolerance >= 0) & (layout.recipe.watch is not None)
-
     def state(self, which: Index, over: NDArray[np.bool_]) -> State:
         """All that these runs go on from; which of them are over."""
         session = self.session
@@ -425,16 +423,3 @@ class Runs:
             advance(last - at)
             at = last
         return grid.errors.reshape(len(y), len(x))
-
-
-def outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) -> FloatArray:
-    """Outputs (samples, outputs) of the network whose parameters are ``row``."""
-    session = Session.of_outputs(network, method, X[:PREDICT_SAMPLES])
-    check_memory(8 * len(X) * network.sizes[-1] + session.bytes(1), "the prediction")
-    result = np.empty((len(X), network.sizes[-1]))
-    for start in range(0, len(X), PREDICT_SAMPLES):
-        part = X[start : start + PREDICT_SAMPLES]
-        runs = Session.of_outputs(network, method, part).load(row[None])
-        runs.run(0, 1)
-        result[start : start + len(part)] = runs.last_values()
-    return result

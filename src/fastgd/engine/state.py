@@ -1,14 +1,15 @@
 """All of a training that its future depends on, as arrays with names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.options import Method
 from fastgd.engine.layout import Layout
-from fastgd.engine.lowering import corrections_of
-from fastgd.kernel.block import ERROR_COUNT, SEED, SMALLEST_AT, Block
+from fastgd.engine.lowering import corrections_of, recipe_of
+from fastgd.kernel.block import ERROR_COUNT, RECENT, SEED, SMALLEST_AT, Block
 from fastgd.optimizers import Optimizer
 
 
@@ -41,6 +42,16 @@ class State(NamedTuple):
     def at(self, runs: Any) -> "State":
         """That of some of the runs."""
         return State(*(array[runs] for array in self))
+
+    @staticmethod
+    def widths(method: Method, values: Mapping[str, Sequence[Any]]) -> tuple[int, int]:
+        """Numbers of each run that are kept of its errors, and parameters of its best network.
+
+        The latter in units of P; ``values`` are those of other options on axes.
+        """
+        recipe = recipe_of(method, values)
+        kept = 0 if recipe.watch is None else RECENT + (method.summary or 1)
+        return kept, int(recipe.best is not None)
 
     @staticmethod
     def bytes(layout: Layout, optimizer: Optimizer) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgd.arguments.values import check_result
+from fastgd.plots.lines import scale_errors
 from fastgd.plots.panels import panels
 from fastgd.plots.planes import looks
 from fastgd.plots.planes import surface as draw_surface
@@ -76,6 +77,8 @@ def race(
                 linewidth=1.4,
             )
         curves.set_yscale("log")
+        drawn = [error_curves(run)[1] for run in ranked.values()]
+        scale_errors(curves, np.concatenate(drawn), [errors[0] for errors in drawn])
         curves.set_xlabel("iteration")
         curves.set_ylabel("mean |error|")
         curves.set_title(f"{len(ranked)} optimizers, the same first weights")

@@ -9,7 +9,7 @@ import numpy as np
 from fastgd.arguments.data import array_of, check_sample_weight
 from fastgd.arguments.messages import shown
 from fastgd.arguments.partition import Partition, check_partition
-from fastgd.engine.plan import Task
+from fastgd.engine.task import Task
 
 
 def weightings_of(given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from fastgd.arguments.options import Method
+from fastgd.arguments.options import VALUES, Method
 from fastgd.arguments.partition import Part, Partition, Rows
 from fastgd.arguments.rows import joined
+from fastgd.engine.lowering import recipe_of
+from fastgd.engine.state import State
 from fastgd.training.assembly import run_of
 from fastgd.training.grid import PARTS, Grid
 from fastgd.training.results import Run, Summary
@@ -78,7 +80,13 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         validation_errors=_at(sweep.validation_errors, index),
         final_validation_error=_at(sweep.final_validation_error, index),
         best_iteration=_at(sweep.best_iteration, index),
-        state=sweep.states[number].at(slice(row, row + 1)) if sweep.states else None,
+        state=sweep.states
+        and _state(
+            sweep.states[number].at(slice(row, row + 1)),
+            method,
+            {},
+            None if part is None else len(part.rows),
+        ),
     )
 
 
@@ -136,6 +144,9 @@ def part_of(sweep: Many, chosen: Selection) -> Many:
     source = sweep.source
     if source and "weights" in fixed:
         source = replace(source, weights=fixed["weights"])
+    method = method_at(sweep.method, first)
+    partition = _narrowed(sweep.partition, chosen)
+    samples = None if partition is None else int(partition.rows.sizes.max())
     found: dict[str, Any] = {}
     for name in _BY_RUN:
         array = getattr(sweep, name)
@@ -148,12 +159,15 @@ def part_of(sweep: Many, chosen: Selection) -> Many:
         **found,
         axes=axes,
         settings=sweep.settings | shared,
-        method=method_at(sweep.method, first),
+        method=method,
         summary=sweep.summary and Summary(*map(chosen.of, sweep.summary)),
         networks=tuple(sweep.networks[number] for number in networks),
         source=source,
-        partition=_narrowed(sweep.partition, chosen),
-        states=sweep.states and tuple(sweep.states[number].at(runs) for number in networks),
+        partition=partition,
+        states=sweep.states
+        and tuple(
+            _state(sweep.states[number].at(runs), method, axes, samples) for number in networks
+        ),
     )
 
 
@@ -165,3 +179,16 @@ def method_at(method: Method, values: Mapping[str, Any]) -> Method:
 def _at(array: Any, index: Any) -> Any:
     """A part of what may not be there."""
     return None if array is None else array[index]
+
+
+def _state(state: State, method: Method, axes: Mapping[str, Any], samples: int | None) -> State:
+    """A state of some runs as they have it without the others.
+
+    Errors are watched if an option of theirs asks for it, and adaptive sampling has a number for
+    each of their own samples.
+    """
+    values = {name: axis for name, axis in axes.items() if name in VALUES}
+    if recipe_of(method, values).watch is None:
+        counts = np.zeros_like(state.watch_counts)
+        state = state._replace(watch=state.watch[:, :0], watch_counts=counts)
+    return state if samples is None else state._replace(tau=state.tau[:, :samples])

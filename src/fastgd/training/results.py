@@ -13,7 +13,7 @@ from fastgd.arguments.messages import shown
 from fastgd.arguments.options import Method
 from fastgd.arguments.values import integer
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.session import outputs
+from fastgd.engine.prediction import outputs
 from fastgd.engine.state import State
 from fastgd.training import storage
 from fastgd.training.files import PathLike

@@ -7,7 +7,8 @@ from typing import Any
 
 from fastgd.arguments.messages import shown
 from fastgd.arguments.options import STRUCTURES, VALUES
-from fastgd.engine.plan import Plan, Trained
+from fastgd.engine.outcome import Trained
+from fastgd.engine.plan import Plan
 from fastgd.engine.state import State
 from fastgd.training.resuming import check_held, check_network, completed
 from fastgd.training.runs import Sweep

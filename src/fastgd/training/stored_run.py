@@ -114,7 +114,5 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
         ),
         "final_validation_error": validation,
         "best_iteration": None if best is None else check_count("best", best, minimum=0),
-        "state": take_state(
-            arrays, 0, 1, Network(sizes, bool(biased), bool(normal)), method.optimizer
-        ),
+        "state": take_state(arrays, 0, 1, Network(sizes, bool(biased), bool(normal)), method, {}),
     }

@@ -1,14 +1,15 @@
 """The states of runs among the arrays of a file, and back, checked: a resume goes on from them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import STATUS
-from fastgd.optimizers import Optimizer
 from fastgd.training.archive import Arrays
 from fastgd.training.members import need
 
@@ -19,31 +20,39 @@ def put_state(arrays: Arrays, number: int, state: State) -> None:
 
 
 def take_state(
-    arrays: Arrays, number: int, runs: int, network: Network, optimizer: Optimizer
+    arrays: Arrays,
+    number: int,
+    runs: int,
+    network: Network,
+    method: Method,
+    values: Mapping[str, Sequence[Any]],
 ) -> State | None:
-    """The states of so many runs of one network; None if there are none."""
+    """The states of so many runs of one network; None if there are none.
+
+    ``values`` are those of other options than the method's on axes.
+    """
     if f"state_{State._fields[0]}_{number}" not in arrays:
         return None
-    parameters = network.parameters
 
     def array(name: str, kind: Any, *shape: int) -> NDArray[Any]:
         found = arrays[f"state_{name}_{number}"]
         need(found.dtype == kind and found.shape == (runs, *shape))
         return found
 
-    # How many errors are remembered, and how many samples there were, no result knows.
-    widths = {name: arrays[f"state_{name}_{number}"].shape[-1] for name in ("watch", "tau", "best")}
-    need(widths["best"] in (0, parameters))
+    optimizer, parameters = method.optimizer, network.parameters
+    watch, best = State.widths(method, values)
+    tau = arrays[f"state_tau_{number}"].shape[-1]  # how many samples there were, no result knows
+    need((tau > 0) == (method.sampling == "adaptive"))
     state = State(
         parameters=array("parameters", np.float64, parameters),
         steps=array("steps", np.float64, optimizer.states, parameters),
         corrections=array("corrections", np.float64, len(optimizer.kept)),
         signs=array("signs", np.uint8, parameters),
         changes=array("changes", np.int64, parameters),
-        watch=array("watch", np.float64, widths["watch"]),
+        watch=array("watch", np.float64, watch),
         watch_counts=array("watch_counts", np.int64, 2),
-        tau=array("tau", np.float64, widths["tau"]),
-        best=array("best", np.float64, widths["best"]),
+        tau=array("tau", np.float64, tau),
+        best=array("best", np.float64, best * parameters),
         best_error=array("best_error", np.float64),
         ended=array("ended", np.int64),
         outcome=array("outcome", np.int64),

@@ -8,6 +8,7 @@ import numpy as np
 from fastgd.arguments.data import Parts
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.kinds import field_kind
+from fastgd.arguments.options import VALUES, Method
 from fastgd.arguments.start import check_alphas, check_hidden_size
 from fastgd.arguments.values import (
     LARGEST,
@@ -111,8 +112,9 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     is_kept = check_flag("kept", facts["kept"])
     rows = [(grid.runs, network.parameters) for network in networks]
     points = [(grid.runs, records, network.parameters) for network in networks]
+    values = {name: axis for name, axis in axes.items() if name in VALUES}
     states = tuple(
-        take_state(arrays, n, grid.runs, network, _optimizer(grid, n, method.optimizer))
+        take_state(arrays, n, grid.runs, network, _method(grid, n, method), values)
         for n, network in enumerate(networks)
     )
     need(len({state is None for state in states}) == 1)
@@ -134,14 +136,13 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     }
 
 
-def _optimizer(grid: Grid, number: int, shared: Optimizer) -> Optimizer:
-    """The optimizer of a network, which may be on an axis."""
+def _method(grid: Grid, number: int, shared: Method) -> Method:
+    """The options of a network, whose optimizer may be on an axis."""
     names, shape = list(grid.axes)[: grid.cut], grid.shape[: grid.cut]
     if "optimizer" not in names:
         return shared
     place = np.unravel_index(number, shape)[names.index("optimizer")]
-    optimizer: Optimizer = grid.axes["optimizer"][place]
-    return optimizer
+    return shared.at({"optimizer": grid.axes["optimizer"][place]})
 
 
 def _setting(name: str, value: Any, layers: int) -> Any:

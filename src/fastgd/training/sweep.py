@@ -19,11 +19,14 @@ from fastgd.arguments.messages import shown
 from fastgd.arguments.start import check_alphas, check_start, check_whole
 from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seeds, check_threads
+from fastgd.engine.execution import execute
 from fastgd.engine.network import all_first_weights
-from fastgd.engine.plan import Keep, Plan, Task, Trained, network_of
+from fastgd.engine.outcome import Trained
+from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.engine.summaries import STATUS, summarise
+from fastgd.engine.task import Task, network_of
 from fastgd.training.dividing import name_of, partition_of, weightings_of
 from fastgd.training.grid import PARTS, Grid
 from fastgd.training.results import Summary
@@ -178,7 +181,14 @@ def sweep(
     hiddens, starts = _starts(values, _biases(biases, found["weights"]), task)
     rates = [check_alphas(values["alpha"], len(hidden) + 1) for hidden in hiddens]
     seeds = check_seeds(values["seed"])
-    chosen = options.check_sweep(given_options, task.X, task.y, hiddens, holds_out=holds_out)
+    chosen = options.check_sweep(
+        given_options,
+        task.X,
+        task.y,
+        hiddens,
+        holds_out=holds_out,
+        in_parts=partition is not None,
+    )
     if partition is not None:
         name = partial(name_of, partition)
         options.check_parts(chosen.methods, partition.rows.sizes, name)
@@ -215,7 +225,7 @@ def sweep(
                 if starts
                 else network.rows(all_first_weights(network.sizes, seeds))
             )
-            trained.append(plan.run(first, masks, keep, advance, state))
+            trained.append(execute(plan, first, masks, keep, advance, state))
             if resume is not None:
                 join(trained[-1], resume, len(trained) - 1)
 

@@ -16,10 +16,13 @@ from fastgd.arguments.memory import check_memory
 from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
 from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seed
+from fastgd.engine.execution import execute
 from fastgd.engine.network import Network, first_weights, flatten
-from fastgd.engine.plan import Keep, Plan, Task, Trained, network_of
+from fastgd.engine.outcome import Trained
+from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.summaries import STATUS, summarise
+from fastgd.engine.task import Task, network_of
 from fastgd.training.assembly import run_of
 from fastgd.training.results import Run
 from fastgd.training.resuming import arguments_of_run, check_network, continuing
@@ -169,7 +172,7 @@ def train(
     else:
         start = network.rows(flatten(first_weights(network.sizes, seed))[None])
     with progress_bar(bar, plan.work, " updates") as advance:
-        trained = plan.run(start, np.array([seed]), keep, advance, state)
+        trained = execute(plan, start, np.array([seed]), keep, advance, state)
     if resume is not None:
         _join(trained, resume, network)
     run = run_of(

@@ -1,0 +1,281 @@
+"""How the runs of a plan are worked off: lots, waves of blocks, chunks of iterations."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.engine import summaries
+from fastgd.engine.arrangement import Lot, alone, lanes_of
+from fastgd.engine.layout import Layout
+from fastgd.engine.outcome import Ended, Trained
+from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.samples import Sharing
+from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
+from fastgd.engine.state import State
+from fastgd.kernel.block import DIVERGED
+
+Index = NDArray[np.int64]
+
+CALLS = 32
+"""Calls of the kernel for a run whose neighbours may be over early ..."""
+
+CALL_SECONDS = 1e-3
+"""... but none is shorter than this."""
+
+
+def execute(
+    plan: Plan,
+    first: NDArray[np.float64],
+    seeds: NDArray[np.int64],
+    keep: Keep,
+    advance: Callable[[int], None],
+    state: State | None = None,
+) -> Trained:
+    """Train from first parameters (starts, P); ``seeds`` (starts,) are for random masks.
+
+    Or go on from the state of all runs after ``plan.task.done`` iterations. ``advance`` is told of
+    updates done.
+    """
+    work = _Work(plan, first, seeds, keep, advance, state)
+    for lot, session in plan.lots:
+        # A session of its own: its padded samples go when these runs are done, plans stay.
+        work.do(lot, replace(session))
+    _train_again(plan, work)
+    return work.trained
+
+
+def _train_again(plan: Plan, work: "_Work") -> None:
+    """Train anew, each by itself, what diverged beside samples that are not its own."""
+    foreign = [lot.runs(0, lot.count) for lot, _ in plan.lots if not lot.is_exact]
+    if foreign:
+        runs = np.concatenate(foreign)
+        runs = np.sort(runs[work.trained.outcome[runs] == DIVERGED])
+        if len(runs):
+            lot = alone(plan.samples, runs, plan.runs // plan.samples.parts)
+            session = plan.lots[0][1]
+            layout = Layout.plan(
+                plan.network,
+                1,
+                lot.size,
+                session.layout.recipe,
+                session.layout.batch,
+                session.layout.window,
+                lot.sharing,
+            )
+            work.do(lot, replace(session, layout=layout), lambda _done: None)
+
+
+class _Work:
+    """The runs of a plan on their way from first parameters or a state to what they come to."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        first: NDArray[np.float64],
+        seeds: NDArray[np.int64],
+        keep: Keep,
+        advance: Callable[[int], None],
+        state: State | None,
+    ) -> None:
+        self.plan = plan
+        self.first, self.seeds, self.state = first, seeds, state
+        self.keep, self.advance = keep, advance
+        self.trained = Trained.empty(plan, keep)
+        if state is not None:
+            self._take_over(state)
+
+    def _take_over(self, state: State) -> None:
+        """Write down the runs that were over already."""
+        over = np.flatnonzero(state.ended >= 0)
+        self.advance(len(over) * (self.plan.task.iterations - self.plan.task.done))
+        past, layout = state.at(over), self.plan.layout
+        if self.trained.state is not None:
+            for name, array in past._asdict().items():
+                getattr(self.trained.state, name)[over] = array
+            self.trained.state.planned[over] = self.plan.task.iterations
+        watched = layout.recipe.watch is not None
+        watch = summaries.arranged(past.watch, past.watch_counts) if watched else past.watch
+        self.trained.write(
+            over,
+            self.plan,
+            Ended(
+                ended=past.ended,
+                outcome=past.outcome,
+                final=past.final,
+                held_final=past.validation_final,
+                parameters=past.parameters,
+                changes=past.changes,
+                watch=watch,
+                is_watched=self._are_watched(over),
+                best=past.best,
+                best_error=past.best_error,
+            ),
+        )
+
+    def do(self, lot: Lot, session: Session, advance: Callable[[int], None] | None = None) -> None:
+        """Train the runs of a lot."""
+        for owners, keys in self._waves(lot, session):
+            self._train(lot, session, owners, keys, advance or self.advance)
+
+    def _waves(self, lot: Lot, session: Session) -> Iterator[tuple[Index, Index | None]]:
+        """The runs of some blocks at a time, with their keys."""
+        going = None if self.state is None else self.state.ended < 0
+        order, keys = lot.order, lot.keys
+        if going is not None and not going.all():
+            order = lot.runs(0, lot.count)
+            keys = None if keys is None else keys[going[order]]
+            order = order[going[order]]
+        count = lot.count if order is None else len(order)
+        wide, begin = session.layout.runs, 0
+        while begin < count:
+            size = lot.size
+            if order is not None and lot.sharing is not Sharing.TABLE:
+                size = int(self.plan.samples.sizes[self._parts(order[begin : begin + 1])[0]])
+            blocks = self.plan.wave(session, size)
+            end = min(count, begin + blocks * wide)
+            mine = np.arange(begin, end) if order is None else order[begin:end]
+            if keys is not None:
+                lanes = lanes_of(keys[begin:end], end - begin, wide)[:blocks]
+                end = begin + int(lanes[-1, -1]) + 1
+                mine = mine[: end - begin]
+            yield mine, None if keys is None else keys[begin:end]
+            begin = end
+
+    def _parts(self, runs: Index) -> Index:
+        return runs // (self.plan.runs // self.plan.samples.parts)
+
+    def _load(self, session: Session, runs: Index, lanes: Index) -> Runs:
+        """These runs, at their beginning."""
+        plan = self.plan
+        parts, alpha, *_, start = np.unravel_index(runs, plan.shape)
+        columns = self._columns(runs)
+        if self.state is None:
+            state, first, seeds = None, self.first[start], self.seeds[start]
+        else:
+            state = self.state.at(runs)
+            first, seeds = state.parameters, state.seeds
+        return session.load(first, plan.alpha[alpha], columns, seeds, parts, lanes, state)
+
+    def _columns(self, runs: Index) -> Columns:
+        """Which values these runs have on the axes."""
+        _, _, *others, _ = np.unravel_index(runs, self.plan.shape)
+        return list(zip(self.plan.columns, others, strict=True))
+
+    def _are_watched(self, runs: Index) -> NDArray[np.bool_]:
+        session = self.plan.lots[0][1]
+        return session.are_watched(len(runs), self._columns(runs))
+
+    def _train(
+        self,
+        lot: Lot,
+        session: Session,
+        owners: Index,
+        keys: Index | None,
+        advance: Callable[[int], None],
+    ) -> None:
+        """Take runs through all iterations, in calls of about CHUNK_SECONDS.
+
+        Runs that are over leave: once half of the blocks would do, the others are packed into so
+        many, and the work is the sum of what the runs need.
+        """
+        iterations, threads = self.plan.task.iterations, self.plan.threads
+        count = len(owners)
+        runs = self._load(session, owners, lot.lanes(keys, count, threads))
+        busiest = -(-runs.blocks // threads)
+        step = max(1, self._step(1 / (session.seconds() * busiest), runs.blocks))
+        # The last look at the watched error is no part of the state.
+        cut = self.keep.state and session.layout.recipe.watch is not None
+        at = self.plan.task.done
+        while at <= iterations and len(owners):  # number `iterations` measures the final error
+            last = min(at + step, iterations + 1)
+            if cut and at < iterations:
+                last = min(last, iterations)
+            elif cut:
+                self._keep_state(runs, np.arange(len(owners)), owners, runs.ended >= 0)
+            began = perf_counter()
+            runs.run(at, last, threads)
+            speed = (last - at) / max(perf_counter() - began, 1e-9)
+            advance((min(last, iterations) - min(at, iterations)) * count)
+            # Not much longer than the last one: the first call may have compiled, the next be slow.
+            step = max(1, min(self._step(speed, runs.blocks), 4 * step))
+            at = last
+            if at > iterations:
+                break
+            over = runs.ended >= 0
+            going = np.flatnonzero(~over)
+            lanes = lot.lanes(None if keys is None else keys[going], len(going), threads)
+            if len(lanes) <= runs.blocks // 2:
+                self._collect(runs, np.flatnonzero(over), owners)
+                owners, keys = owners[going], None if keys is None else keys[going]
+                if len(going):
+                    runs = runs.pack(going, lanes)
+        if len(owners):
+            self._collect(runs, np.arange(len(owners)), owners, with_state=not cut)
+        advance((iterations - min(at, iterations)) * count)
+
+    def _step(self, speed: float, blocks: int) -> int:
+        """Iterations of the next call: fewer where runs that are over could make room."""
+        if not self.plan.may_end or blocks == 1:
+            return int(speed * CHUNK_SECONDS)
+        shortest = int(speed * CALL_SECONDS)
+        return min(int(speed * CHUNK_SECONDS), max(shortest, self.plan.task.iterations // CALLS))
+
+    def _collect(self, runs: Runs, which: Index, owners: Index, *, with_state: bool = True) -> None:
+        """Write down what these runs have come to."""
+        trained, task, whose = self.trained, self.plan.task, owners[which]
+        records, iterations = task.records, task.iterations
+        ended, final, errors = runs.ended[which], runs.final[which], runs.errors()[which]
+        over = ended >= 0
+        # A run whose weights have just overflowed has no error after that.
+        last = np.where(over, ended - np.isnan(final), iterations)
+        reached = task.recorded <= last[:, None]
+        trained.errors[whose] = np.where(reached, errors[:, :records], np.nan)
+        held_final = np.empty(0)
+        if self.plan.samples.holds_out:
+            held = runs.held_errors()[which]
+            trained.held_errors[whose] = np.where(reached, held[:, :records], np.nan)
+            held_final = np.where(over, runs.held_final[which], held[:, records])
+        if len(trained.path):
+            path = runs.path()[which]
+            path[~reached] = np.nan
+            trained.path[whose] = path
+        parameters = runs.parameters()[which]
+        if self.keep.state and with_state:
+            # Of a run that the last look ended nothing is over: without it, it would go on.
+            finite = np.isfinite(parameters).all(axis=1)
+            self._keep_state(runs, which, owners, over & ~((ended == iterations) & finite))
+        restoring = runs.session.layout.recipe.best is not None
+        best, best_error = runs.best() if restoring else (np.empty((0, 0)), np.empty(0))
+        trained.write(
+            whose,
+            self.plan,
+            Ended(
+                ended=np.where(over, ended, iterations),
+                outcome=runs.outcome[which],
+                final=np.where(over, final, errors[:, records]),
+                held_final=held_final,
+                parameters=parameters,
+                changes=runs.changes()[which],
+                watch=runs.watch()[which] if runs.session.layout.watched else np.empty((0, 0)),
+                is_watched=self._are_watched(whose),
+                best=best[which] if restoring else best,
+                best_error=best_error[which] if restoring else best_error,
+            ),
+        )
+
+    def _keep_state(self, runs: Runs, which: Index, owners: Index, over: NDArray[np.bool_]) -> None:
+        """Write down the state of these runs."""
+        kept = self.trained.state
+        assert kept is not None
+        state = runs.state(which, over)
+        if self.plan.runs == 1:
+            self.trained = replace(self.trained, state=state)
+            return
+        for name, array in state._asdict().items():
+            target = getattr(kept, name)
+            if name == "tau":  # of fewer samples in one lot than in another
+                target = target[:, : array.shape[1]]
+            target[owners[which]] = array

@@ -1,0 +1,96 @@
+"""What the runs of a plan come to, as arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.state import State
+from fastgd.engine.summaries import SMALLEST, SMALLEST_AT
+
+Index = NDArray[np.int64]
+
+NOWHERE = -1
+"""The best iteration of a run that nobody watches, or none of whose errors was finite."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What runs of one network came to: n runs, P parameters."""
+
+    errors: NDArray[np.float64]  # (n, records): NaN where a run did not come to
+    final_error: NDArray[np.float64]  # (n,)
+    iterations: NDArray[np.int64]  # (n,)
+    outcome: NDArray[np.int64]  # (n,): see fastgd.kernel.block
+    total_changes: NDArray[np.int64]  # (n,)
+    watch: NDArray[np.float64]  # (n, Layout.watched)
+    best_iteration: NDArray[np.int64]  # (n,): of the smallest watched error, or NOWHERE
+    held_errors: NDArray[np.float64]  # as errors, or (n, 0) if nothing is held out
+    held_final: NDArray[np.float64]  # as final_error, or (0,)
+    weights: NDArray[np.float64]  # (n, P), or (0, P) if not kept
+    changes: NDArray[np.int64]  # likewise
+    path: NDArray[np.float64]  # (n, records, P), or (0, records, P) if not recorded
+    state: State | None  # of all runs, if it is kept
+
+    @classmethod
+    def empty(cls, plan: Plan, keep: Keep) -> "Trained":
+        """Room for the runs of a plan."""
+        runs, records, layout = plan.runs, plan.task.records, plan.layout
+        held, kept = plan.samples.holds_out, runs * keep.weights
+        recorded = 0 if layout.recipe.path is None else runs
+        layouts = [session.layout for _, session in plan.lots]
+        return cls(
+            errors=np.full((runs, records), np.nan),
+            final_error=np.empty(runs),
+            iterations=np.empty(runs, np.int64),
+            outcome=np.empty(runs, np.int64),
+            total_changes=np.empty(runs, np.int64),
+            watch=np.empty((runs, layout.watched)),
+            best_iteration=np.empty(runs, np.int64),
+            held_errors=np.full((runs, records * held), np.nan),
+            held_final=np.empty(runs * held),
+            weights=np.empty((kept, plan.network.parameters)),
+            changes=np.empty((kept, plan.network.parameters), np.int64),
+            path=np.full((recorded, records, plan.network.parameters), np.nan),
+            state=State.empty(runs, layouts, plan.method.optimizer) if keep.state else None,
+        )
+
+    def write(self, whose: Index, plan: Plan, ended: "Ended") -> None:
+        """Write down how these runs ended; with ``restore_best`` as they were at their best."""
+        self.iterations[whose] = ended.ended
+        self.outcome[whose] = ended.outcome
+        self.total_changes[whose] = ended.changes[:, plan.network.counted].sum(axis=1)
+        parameters, final, held_final = ended.parameters, ended.final, ended.held_final
+        self.best_iteration[whose] = NOWHERE
+        if self.watch.shape[1]:
+            self.watch[whose] = ended.watch
+            has_best = ended.is_watched & (ended.watch[:, SMALLEST] < np.inf)
+            at = ended.watch[:, SMALLEST_AT].astype(np.int64)
+            self.best_iteration[whose] = np.where(has_best, at, NOWHERE)
+            if plan.method.restore_best:
+                parameters = np.where(has_best[:, None], ended.best, parameters)
+                final = np.where(has_best, ended.best_error, final)
+                if plan.samples.holds_out:
+                    held_final = np.where(has_best, ended.watch[:, SMALLEST], held_final)
+        self.final_error[whose] = final
+        if plan.samples.holds_out:
+            self.held_final[whose] = held_final
+        if len(self.weights):
+            self.weights[whose], self.changes[whose] = parameters, ended.changes
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How some runs ended, n of them."""
+
+    ended: Index  # (n,) updates done
+    outcome: Index  # (n,)
+    final: NDArray[np.float64]  # (n,)
+    held_final: NDArray[np.float64]  # (n,), if there are held-out samples
+    parameters: NDArray[np.float64]  # (n, P)
+    changes: Index  # (n, P)
+    watch: NDArray[np.float64]  # (n, Layout.watched)
+    is_watched: NDArray[np.bool_]  # (n,)
+    best: NDArray[np.float64]  # (n, P), if it is to be restored
+    best_error: NDArray[np.float64]  # (n,), likewise

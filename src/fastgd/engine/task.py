@@ -1,0 +1,61 @@
+"""What all runs of a call share: samples and counts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import check_data
+from fastgd.arguments.options import Method
+from fastgd.arguments.partition import Partition
+from fastgd.arguments.validation import Validation
+from fastgd.arguments.values import check_count
+from fastgd.engine.network import Network, layer_sizes
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What all runs share: checked samples and counts."""
+
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+    iterations: int
+    record_every: int
+    validation: Validation | None = None
+    partition: Partition | None = None
+    done: int = 0
+    """Iterations that the runs have behind them already."""
+
+    @classmethod
+    def check(cls, X: object, y: object, iterations: object, record_every: object) -> "Task":
+        """Check the arguments that all runs share."""
+        return cls(
+            *check_data(X, y),
+            check_count("iterations", iterations),
+            check_count("record_every", record_every),
+        )
+
+    @property
+    def inputs(self) -> int:
+        """Columns of X."""
+        return int(self.X.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """Columns of y."""
+        return int(self.y.shape[1])
+
+    @property
+    def records(self) -> int:
+        """Recorded errors, without the final one."""
+        return -(-self.iterations // self.record_every)
+
+    @property
+    def recorded(self) -> NDArray[np.int64]:
+        """The iterations whose errors are recorded."""
+        return np.arange(self.records) * self.record_every
+
+
+def network_of(task: Task, hidden: tuple[int, ...], method: Method) -> Network:
+    """The network of a method between the inputs and outputs of a task."""
+    return Network(layer_sizes(task.inputs, hidden, task.outputs), method.bias, method.batch_norm)

@@ -1,0 +1,286 @@
+"""Groups, folds, weightings: a run of a sweep is `fastgd.train` alone on its samples, bit by bit.
+
+For every option of the table in cases.py, in all ways in which runs may share their samples; and
+both go on exactly.
+"""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
+from sklearn.model_selection import KFold, ShuffleSplit
+from test_methods import agrees, close
+from test_results import same
+
+import fastgd
+from cases import OPTIONS
+from fastgd import reference
+from fastgd.engine import arrangement
+from fastgd.optimizers import Adam, GradientDescent, Momentum
+
+pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+
+RANDOM = np.random.RandomState(4)
+# Groups of 11, 11 and 14 rows that train on 8, 8 and 11 of them: no batch has one sample.
+LABELS = np.array(list("abc"))[RANDOM.permutation(np.repeat([0, 1, 2], [11, 11, 14]))]
+X = RANDOM.random_sample((36, 3))
+Y = RANDOM.random_sample((36, 2))
+WEIGHT = RANDOM.random_sample(36) * (np.arange(36) % 7 != 3)
+TWO = np.stack([WEIGHT, RANDOM.randint(1, 3, 36)])
+
+
+def _folds():
+    """Two pairs: of each group all but its last 3 and those, all but its first 3 and 2 of those."""
+    pairs = [([], []), ([], [])]
+    for label in "abc":
+        rows = np.flatnonzero(label == LABELS).tolist()
+        for (train, test), own, held in zip(
+            pairs, (rows[:-3], rows[3:]), (rows[-3:], rows[:2]), strict=True
+        ):
+            train += own
+            test += held
+    return pairs
+
+
+FOLDS = _folds()
+"""They train on 27 rows and hold out 9 or 6."""
+
+PARTS = {
+    "folds": {"folds": FOLDS},
+    "groups": {"groups": LABELS},
+    "weightings": {"sample_weight": TWO},
+    "groups, folds": {"groups": LABELS, "folds": FOLDS},
+    "groups, weightings": {"groups": LABELS, "sample_weight": TWO},
+    "folds, weightings": {"folds": FOLDS, "sample_weight": TWO},
+    "all": {"groups": LABELS, "folds": FOLDS, "sample_weight": TWO},
+}
+
+
+@pytest.fixture(autouse=True)
+def eight_side_by_side(monkeypatch):
+    """The same kernels on every processor."""
+    monkeypatch.setattr(
+        arrangement, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
+    )
+
+
+def alone(place, sweep, given):
+    """The arguments of `fastgd.train` for a run of a sweep with these arguments."""
+    given = dict(given)
+    values = {name: axis[i] for (name, axis), i in zip(sweep.axes.items(), place, strict=True)}
+    rows, held = np.arange(len(given["X"])), None
+    groups, folds = given.pop("groups", None), given.pop("folds", None)
+    if groups is not None:
+        label = values.pop("group")
+        rows = np.array([n for n in rows if groups[n] == label])
+    if folds is not None:
+        train, test = folds[values.pop("fold")]
+        rows, held = (np.array([n for n in rows if n in part]) for part in (train, test))
+    weight = given.get("sample_weight")
+    if "sample_weight" in values:
+        weight = weight[values.pop("sample_weight")]
+    if held is not None:
+        given["validation"] = (given["X"][held], given["y"][held])
+        given["validation"] += () if weight is None else (weight[held],)
+    optimizer = given.get("optimizer", GradientDescent())
+    fields = {name: values.pop(name) for name in optimizer._fields if name in values}
+    given |= values | {"X": given["X"][rows], "y": given["y"][rows]}
+    given["sample_weight"] = None if weight is None else weight[rows]
+    return given | {"optimizer": optimizer._replace(**fields)}
+
+
+def runs_are_alone(given, **how):
+    """Every run of a sweep has what the run alone has, its state, too."""
+    sweep = fastgd.sweep(**given, **how, keep_state=True)
+    for place in np.ndindex(sweep.shape):
+        own = fastgd.train(**alone(place, sweep, given))
+        assert not differences(sweep[place], own), (place, differences(sweep[place], own))
+    return sweep
+
+
+def differences(run, own):
+    """The fields in which they are not the same, and those of the states."""
+    found = [name for name in vars(run) if not same(getattr(run, name), getattr(own, name))]
+    if "state" in found:
+        found.remove("state")
+        found += [
+            f"state.{name}"
+            for name, array in run.state._asdict().items()
+            if not same(array, getattr(own.state, name))
+        ]
+    return found
+
+
+def arguments(name, parts):
+    """The arguments of a sweep over a case of the table."""
+    case = OPTIONS[name]
+    values = dict(case.axes)
+    optimizer = case.options.get("optimizer", GradientDescent())
+    inside = {field: values.pop(field) for field in optimizer._fields if field in values}
+    given = {"X": X, "y": Y, "hidden_size": (5, 3), "iterations": 25, "record_every": 7}
+    given |= {"alpha": [0.05, 0.4], "record_weights": True} | case.options | values | PARTS[parts]
+    if "sample_weight" in case.options and "sample_weight" not in PARTS[parts]:
+        given["sample_weight"] = WEIGHT
+    return given | {"optimizer": optimizer._replace(**inside)}
+
+
+@pytest.mark.parametrize("parts", PARTS)
+@pytest.mark.parametrize("name", ["plain", "dropout", "batches", "adaptive", "batch norm"])
+@pytest.mark.parametrize("alphas", [2, 9])
+def test_all_ways_to_share_samples(name, parts, alphas):
+    """With 9 alphas there are blocks of one part, with 2 of runs with their own samples."""
+    given = arguments(name, parts) | {"alpha": np.geomspace(0.1, 3, alphas).tolist()}
+    runs_are_alone(given | {"iterations": 9})
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_all_runs_may_be_over_early(parts):
+    given = arguments("plain", parts) | {"tolerance": 0.5, "iterations": 50}
+    sweep = runs_are_alone(given)
+    assert (sweep.status == "converged").all()
+    both = fastgd.sweep(X, Y, resume=sweep, iterations=10)
+    assert (both.iterations == sweep.iterations).all()
+
+
+# ---------------------------------------------------------------- every option
+
+each = pytest.mark.parametrize("name", OPTIONS)
+ways = pytest.mark.parametrize("parts", ["groups, folds", "folds, weightings"])
+
+
+@cache
+def whole(name, parts):
+    return fastgd.sweep(**arguments(name, parts), keep_state=True)
+
+
+@ways
+@each
+def test_a_run_is_that_of_train(name, parts):
+    given, sweep = arguments(name, parts), whole(name, parts)
+    for place in np.ndindex(sweep.shape):
+        own = fastgd.train(**alone(place, sweep, given))
+        assert not differences(sweep[place], own), place
+
+
+@ways
+@each
+def test_the_twin_agrees(name, parts):
+    rtol = OPTIONS[name].tolerance
+    if rtol is None:
+        pytest.skip("rounding decides here")
+    given = arguments(name, parts) | {"alpha": [0.001, 0.02]}  # larger ones blow rounding up
+    sweep, twins = fastgd.sweep(**given), reference.sweep(**given)
+    for place in np.ndindex(sweep.shape):
+        run, twin = sweep[place], twins[place]
+        agrees(run, twin, rtol)
+        close([run.validation_errors], [twin.validation_errors], rtol, "held out")
+        assert run.final_validation_error == pytest.approx(twin.final_validation_error, rel=rtol)
+        close(run.recorded_weights, twin.recorded_weights, rtol, "recorded weights")
+
+
+@ways
+@each
+def test_it_goes_on(name, parts):
+    """10 iterations and 15 are 25, in a sweep and in each of its runs."""
+    given, sweep = arguments(name, parts), whole(name, parts)
+    first = fastgd.sweep(**given | {"iterations": 10}, keep_state=True)
+    both = fastgd.sweep(X, Y, resume=first, iterations=15)
+    assert both.shape == sweep.shape
+    for place in np.ndindex(sweep.shape):
+        assert same(both[place], sweep[place]), (place, differences(both[place], sweep[place]))
+        own = alone(place, sweep, given)
+        data = {part: own[part] for part in ("X", "y", "validation") if part in own}
+        run = fastgd.train(**data, resume=first[place], iterations=15)
+        assert not differences(sweep[place], run), place
+
+
+# ---------------------------------------------------------------- any samples, any parts
+
+STRUCTURES = {
+    "plain": {"bias": True, "optimizer": Momentum()},
+    "batches": {"dropout": 0.3, "optimizer": Adam()},
+    "batch norm": {"batch_norm": True, "activation": "tanh"},
+    "adaptive": {"sampling": "adaptive", "sampling_rate": 2.0},
+}
+NUMBERS = {
+    "alpha": st.floats(1e-3, 10),
+    "seed": st.integers(0, 2**32 - 1),
+    "patience": st.integers(1, 9),
+    "tolerance": st.floats(0.1, 0.4),
+    "l2": st.floats(1e-4, 0.1),
+}
+
+
+def pairs_of(folds, labels):
+    """What an int or a splitter comes to, as pairs of all samples."""
+    splitter = KFold(folds) if isinstance(folds, int) else folds
+    found = {}
+    for label in set(labels):
+        rows = np.flatnonzero([other == label for other in labels])
+        for k, parts in enumerate(splitter.split(np.zeros(len(rows)))):
+            for both, part in zip(found.setdefault(k, ([], [])), parts, strict=True):
+                both += rows[part].tolist()
+    return list(found.values())
+
+
+@st.composite
+def sweeps(draw):
+    """The arguments of a sweep; and with its folds as pairs."""
+    count = draw(st.integers(1, 4))
+    labels = [g for g in range(count) for _ in range(draw(st.integers(6, 12)))]
+    labels = draw(st.permutations(labels))
+    samples, smallest = len(labels), min(labels.count(g) for g in range(count))
+    random = np.random.RandomState(draw(st.integers(0, 99)))
+    splitter = st.sampled_from(
+        [KFold(3, shuffle=True, random_state=1), ShuffleSplit(2, random_state=2)]
+    )
+    folds = draw(st.none() | st.integers(2, 4) | splitter)
+    is_grouped = draw(st.booleans())
+    given = {
+        "X": random.normal(size=(samples, 3)),
+        "y": random.random_sample((samples, 2)),
+        "hidden_size": (5, 3),
+        "iterations": draw(st.integers(1, 14)),
+        "record_every": draw(st.integers(1, 6)),
+        "look_every": draw(st.integers(1, 5)),
+        "restore_best": True,
+        "threads": draw(st.integers(1, 2)),
+    } | STRUCTURES[draw(st.sampled_from(list(STRUCTURES)))]
+    if given.get("sampling") or "dropout" in given:
+        given["batch_size"] = draw(st.integers(1, smallest // 2))
+    weighting = draw(st.sampled_from([None, (samples,), (1, samples), (3, samples)]))
+    if weighting:
+        given["sample_weight"] = random.random_sample(weighting) * random.randint(0, 2, weighting)
+    for name in draw(st.lists(st.sampled_from(list(NUMBERS)), max_size=2, unique=True)):
+        given[name] = draw(st.lists(NUMBERS[name], min_size=1, max_size=3))
+    if is_grouped:
+        given["groups"] = labels
+    own = labels if is_grouped else [0] * samples
+    pairs = None if folds is None else pairs_of(folds, own)
+    if weighting:
+        uses = [rows for pair in pairs for rows in pair] if pairs else [range(samples)]
+        parts = [[n for n in rows if own[n] == label] for rows in uses for label in set(own)]
+        if not all(given["sample_weight"][..., part].any(axis=-1).all() for part in parts):
+            given["sample_weight"] += 0.1
+    return given | {"folds": folds}, given | {"folds": pairs}
+
+
+@settings(max_examples=60)
+@drawn(sweeps())
+def test_any_run_is_that_of_train(given):
+    arguments, in_pairs = given
+    sweep = fastgd.sweep(**arguments, keep_state=True)
+    in_pairs = {name: value for name, value in in_pairs.items() if name != "threads"}
+    for place in np.ndindex(sweep.shape):
+        own = fastgd.train(**alone(place, sweep, in_pairs))
+        assert not differences(sweep[place], own), place
+    cut = arguments["iterations"] // 2
+    if cut:
+        first = fastgd.sweep(**arguments | {"iterations": cut}, keep_state=True)
+        data = {"X": arguments["X"], "y": arguments["y"]}
+        both = fastgd.sweep(**data, resume=first, iterations=arguments["iterations"] - cut)
+        for place in np.ndindex(sweep.shape):
+            assert not differences(both[place], sweep[place]), place
