@@ -117,9 +117,8 @@ def sweep(
     Notes
     -----
     A run of a group, fold or weighting has the bits of :func:`fastgd.train` on its samples alone,
-    in the order of the table, with those that are held out as ``validation``. Folds share their
-    samples and give the weight 0 to what is not theirs, unless dropout, mini-batches or batch
-    normalization depend on the place of a sample; else runs have samples of their own.
+    in the order of the table, with those that are held out as ``validation``. How their samples
+    lie in memory decides about speed only.
 
     Examples
     --------
