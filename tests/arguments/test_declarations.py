@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import OPTIONS, XOR_X, XOR_Y
+from cases import OPTIONS, PARTED, XOR_X, XOR_Y
 from fastgd import reference
 from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.arguments.declarations import (
@@ -117,7 +117,8 @@ def test_an_option_is_everywhere(name):
         (typed,) = (typed for typed in TYPED if typed.name == name)
         assert typed.panel == option.panel != ""
         assert option.help
-    in_cases = {key for case in OPTIONS.values() for key in (*case.options, *case.axes)}
+    cases = (*OPTIONS.values(), *PARTED.values())
+    in_cases = {key for case in cases for key in (*case.options, *case.axes)}
     assert name in in_cases, "no case in tests/cases.py"
 
 
@@ -183,10 +184,11 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "output": "tanh",
         "loss": "cross_entropy",
         "sampling": "adaptive",
+        "restore_best": True,
     }
     option = DECLARED[name]
     value = others.get(name, 0.25 if isinstance(option.default, float) else 3)
-    beside = {"batch_size": 2} if name == "sampling" else {}
+    beside = {"sampling": {"batch_size": 2}, "restore_best": {"look_every": 1}}.get(name, {})
     run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)
     assert name in run.options
     run.save(tmp_path / "run.npz")
