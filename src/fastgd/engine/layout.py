@@ -184,7 +184,6 @@ class Layout:
         per_sample = self.samples * self.runs if drawn else 0
         held = 0 if self.recipe.held is None else self.runs
         best = 0 if self.recipe.best is None else 1
-        kept_outputs = 0 if self.recipe.outputs is None else self.samples * outputs
         return {
             "integers": (INTEGERS * self.runs, np.int64),
             "signs": (self.parameters, np.uint8),
@@ -215,7 +214,7 @@ class Layout:
             "held_final": (held, np.float64),
             "best": (best * self.parameters, np.float64),
             "best_error": (best * self.runs, np.float64),
-            "outputs": (self.runs * kept_outputs, np.float64),
+            "outputs": (0, np.float64),  # whoever wants them brings the room: Runs.into
         }
 
     def bytes(self, records: int) -> int:

@@ -25,13 +25,17 @@ WAVE_BYTES = 64 * 1024**2
 
 
 def predict(
-    network: Network, method: Method, parameters: FloatArray, X: FloatArray, threads: int
-) -> FloatArray:
-    """Outputs (n, samples, outputs) of the networks with these parameters (n, P).
+    network: Network,
+    method: Method,
+    parameters: FloatArray,
+    X: FloatArray,
+    threads: int,
+    result: FloatArray,
+) -> None:
+    """Outputs of the networks with these parameters (n, P), into (n, samples, outputs).
 
     They are NaN where not all parameters are finite.
     """
-    result = np.empty((len(parameters), len(X), network.sizes[-1]))
     samples = Samples(X, np.zeros((len(X), network.sizes[-1])))
     recipe = _recipe(method)
     [lot] = arrange(samples, recipe, len(parameters), network.parameters, None)
@@ -40,14 +44,14 @@ def predict(
     for begin in range(0, len(parameters), width):
         end = min(len(parameters), begin + width)
         runs = session.load(parameters[begin:end])
-        if runs.blocks * session.layout.runs == end - begin:
-            runs = runs.into(result[begin:end])  # the outputs come to where they belong
-            runs.run(0, 1, threads)
+        lanes = runs.blocks * session.layout.runs
+        if lanes == end - begin:
+            runs.into(result[begin:end]).run(0, 1, threads)  # they come to where they belong
         else:
+            runs = runs.into(np.empty((lanes, *result.shape[1:])))
             runs.run(0, 1, threads)
             result[begin:end] = runs.outputs()
     result[~np.isfinite(parameters).all(axis=1)] = np.nan
-    return result
 
 
 def predict_parts(
@@ -81,6 +85,7 @@ def predict_parts(
             keys = None if lot.keys is None else lot.keys[begin:end]
             lanes = lot.lanes(keys, end - begin, threads)
             runs = session.load(flat[owners], parts=owners // each, lanes=lanes)
+            runs = runs.into(np.empty((lanes.size, size, network.sizes[-1])))
             runs.run(0, 1, threads)
             for owner, outputs in zip(owners.tolist(), runs.outputs(), strict=True):
                 part = rows[owner // each]
@@ -116,6 +121,5 @@ def _wave(session: Session, threads: int) -> int:
     """So many runs at a time that a call takes about CHUNK_SECONDS: Ctrl-C is seen between."""
     layout = session.layout
     in_time = int(CHUNK_SECONDS / session.seconds())
-    outputs = 8 * layout.runs * layout.samples * session.network.sizes[-1]
-    fitting = WAVE_BYTES // max(1, session.bytes_of_block(0, 0) - outputs) // threads
+    fitting = WAVE_BYTES // session.bytes_of_block(0, 0) // threads
     return layout.runs * threads * max(1, min(in_time, fitting))

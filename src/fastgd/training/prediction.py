@@ -35,7 +35,7 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
     for number, network in enumerate(sweep.networks):
         method, kept = _method(sweep, grid, number), sweep.kept_weights[number]
         if rows is None:
-            result[number] = predict(network, method, kept, X, threads)
+            predict(network, method, kept, X, threads, result[number])
             continue
         of_groups = kept.reshape(len(sweep.axes["group"]), -1, network.parameters)
         present, parts = rows
