@@ -191,3 +191,23 @@ def test_sweeps_that_can_not_go_on():
     refused("groups, folds and rows of sample_weight must be", weighted, sample_weight=draws + 1)
     with pytest.raises(ValueError, match="at least 12, got 9"):
         fastgd.sweep(X[:9], Y[:9], resume=sweep, iterations=5)
+
+
+@pytest.mark.parametrize("restore_best", [False, True])
+def test_a_held_out_error_that_is_never_finite_is_no_best_one(restore_best):
+    """The held-out outputs overflow, those of the training do not: both twins agree."""
+    given = {
+        "hidden_size": (),
+        "output": "identity",
+        "alpha": 0.01,
+        "iterations": 6,
+        "look_every": 2,
+        "restore_best": restore_best,
+        "validation": ([[1e308, 1e308, 1e308], [1e308, 1e308, -1e308]], [0, 0]),
+        "weights": [np.full((3, 1), 3.0)],
+    }
+    run, twin = fastgd.train(X, Y, **given), fastgd.reference.train(X, Y, **given)
+    assert np.isnan(run.final_validation_error)
+    assert run.best_iteration is twin.best_iteration is None
+    np.testing.assert_allclose(run.weights[0], twin.weights[0], rtol=1e-12)
+    assert run.status == twin.status == "finished"

@@ -12,7 +12,7 @@ from fastgd.engine.state import State
 
 
 class Best(NamedTuple):
-    """The network of the smallest watched error, or the first one while all are NaN."""
+    """The network of the smallest watched error."""
 
     row: FloatArray  # (P,)
     error: float
@@ -59,15 +59,14 @@ class Watch:
         ``row`` gives the network that has them.
         """
         watched = error if held is None else held
-        is_better = self.is_due(j) and watched < self._smallest
-        if self._restores and (is_better or self.best is None):
-            self.best = Best(row(), error, held)
         if not np.isfinite(error):
             return "diverged"
         if not self.is_due(j):
             return None
-        if is_better:
+        if watched < self._smallest:
             self._smallest, self.smallest_iteration = watched, j
+            if self._restores:
+                self.best = Best(row(), error, held)
         self._add(np.float64(watched))
         if watched < self._tolerance:
             return "converged"
@@ -81,6 +80,11 @@ class Watch:
         self._tail.append(error)
         self._sum += error / self._first
         self._inverse_sum += self._first / error
+
+    @property
+    def best_iteration(self) -> int | None:
+        """Updates before the smallest watched error; None if there was no finite one."""
+        return self.smallest_iteration if np.isfinite(self._smallest) else None
 
     def summary(self) -> list[Any] | None:
         """The numbers of a summary, if it was asked for."""
@@ -108,8 +112,6 @@ class Watch:
         self.smallest_iteration, self.seen = (int(count) for count in state.watch_counts[0])
         backs = range(min(self.seen, len(ring)), 0, -1)
         self._tail.extend(ring[(self.seen - back) % len(ring)] for back in backs)
-        if self._restores:
-            held = None
-            if self._held:
-                held = float(self._smallest) if np.isfinite(self._smallest) else np.nan
+        if self._restores and np.isfinite(self._smallest):
+            held = float(self._smallest) if self._held else None
             self.best = Best(state.best[0].copy(), float(state.best_error[0]), held)

@@ -161,7 +161,7 @@ def train(
         path=records.path,
         validation_errors=records.held,
         final_validation_error=best.held,
-        best_iteration=watch.smallest_iteration if watch.is_active else None,
+        best_iteration=watch.best_iteration,
         state=end.state,
     )
 
