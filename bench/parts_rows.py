@@ -9,6 +9,13 @@ import numpy as np
 
 import fastgd
 from compare import Settings
+from fastgd.arguments.options import Method
+from fastgd.arguments.partition import check_partition
+from fastgd.engine.arrangement import arrange
+from fastgd.engine.layout import up
+from fastgd.engine.lowering import recipe_of
+from fastgd.engine.samples import Samples
+from fastgd.kernel.lanes import ROWS
 from measure import in_turn
 from ours import result
 from parts_work import RECORDS, Folds, Groups, equal_groups, length, lognormal_groups
@@ -188,7 +195,23 @@ def groups(settings: Settings) -> list[Line]:
     if find_spec("jax") is not None:
         others += _jax_of_groups(work, short, count)
     title = f"{many:,} groups of 20 to 500 rows, 6-8-1"
-    return compare(title, _ours_of_groups(work, settings), count, others, settings)
+    lines = compare(title, _ours_of_groups(work, settings), count, others, settings)
+    worked, there = _padded(work, settings.threads), len(work.X)
+    against = "the rows that there are (worked on / there)"
+    return [*lines, Line(title, against, worked, there, worked / there, "<= 1.25", "rows")]
+
+
+def _padded(work: Groups, threads: int) -> int:
+    """Rows that our blocks work on, with their padding."""
+    partition = check_partition(work.X, work.y, groups=work.labels)
+    samples = Samples(work.X, work.y, partition=partition)
+    parameters = work.hidden * (work.X.shape[1] + 1)
+    padded = 0
+    for lot in arrange(samples, recipe_of(Method(), {}), samples.parts, parameters, None):
+        lanes = lot.lanes(lot.keys, lot.count, threads)
+        sizes = samples.sizes[lot.runs(0, lot.count)[lanes]]
+        padded += sum(up(int(block.max()), ROWS) * lot.side_by_side for block in sizes)
+    return padded
 
 
 def _ours_of_groups(work: Groups, settings: Settings) -> Callable[[], fastgd.Sweep]:
