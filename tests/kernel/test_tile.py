@@ -27,6 +27,7 @@ from fastgd.kernel.language.tile import (
     select,
     square_root,
     store,
+    store_by_run,
     units,
     units_of,
     with_sign,
@@ -105,6 +106,24 @@ def test_what_is_written(shape):
             START + row * STRIDE + unit * shape[2] + run
         ]
     np.testing.assert_array_equal(target, expected)
+
+
+@kernel
+def turn(shape, source, start, stride, target, at, step):
+    store_by_run(shape, target, at, step, load(shape, source, start, stride))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (4, 1, 1), (2, 1, 4), (4, 1, 8)])
+def test_what_is_written_run_by_run(shape):
+    """The rows of a run are neighbours; and nothing else is written."""
+    target = np.full(400, np.nan)
+    turn(Shape(*shape), SOURCE, START, STRIDE, target, 3, 17)
+    expected = np.full(400, np.nan)
+    for row, _, run in lanes_of(shape):
+        expected[3 + run * 17 + row] = SOURCE[START + row * STRIDE + run]
+    np.testing.assert_array_equal(target, expected)
+    with pytest.raises(IndexError):
+        turn(Shape(*shape), SOURCE, START, STRIDE, np.empty(3), 3, 17)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -136,7 +136,7 @@ def _pass(
         stride = bottom.inputs * data_runs
         x = Samples(data.X, start * stride, stride)
         _forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
-        keep_outputs(recipe.outputs, scalar, group, block, top)
+        keep_outputs(recipe.outputs, shapes, group, block, top)
         if measuring:
             total = add_errors(shapes, data, group, block, top, total)
             add_losses(recipe.loss_value, shapes, recipe, data, group, block, top)

@@ -29,6 +29,7 @@ from fastgd.kernel.language.tile import (
     runs_of,
     select,
     store,
+    store_by_run,
     units,
     units_of,
     with_sign,
@@ -139,14 +140,20 @@ def forward(shapes, recipe, stored, inputs, data, group, block, layer):
 
 
 @njit(**INLINED)
-def keep_outputs(outputs, scalar, group, block, layer):
+def keep_outputs(outputs, shapes, group, block, layer):
     """Keep the outputs of a group's samples, run by run."""
     if outputs is None:
         return
-    runs = runs_of(scalar)
+    tall, runs = shapes.narrow, runs_of(shapes.scalar)
     samples = len(block.outputs) // (runs * layer.outputs)
+    count, first = min(group.samples, group.real - group.start), 0
+    if layer.outputs == 1:
+        while first + rows_of(tall) <= count:
+            v = load(tall, block.numbers, layer.units + first * layer.stride, layer.stride)
+            store_by_run(tall, block.outputs, group.start + first, samples, v)
+            first += rows_of(tall)
     for r in range(runs):
-        for n in range(min(group.samples, group.real - group.start)):
+        for n in range(first, count):
             at = (r * samples + group.start + n) * layer.outputs
             for h in range(layer.outputs):
                 v = block.numbers[layer.units + n * layer.stride + h * runs + r]

@@ -397,6 +397,22 @@ def store(_typing, shape, array, index, stride, tile):
 
 
 @intrinsic
+def store_by_run(_typing, shape, array, index, stride, tile):
+    """Write a tile of one unit: lane (row, run) to ``array[index + run * stride + row]``."""
+
+    def codegen(context, builder, sig, args):
+        _, target, at, step, value = args
+        target = Array(context, builder, array, target)
+        for run in range(shape.runs):
+            own = [row * shape.width + run for row in range(shape.rows)]
+            target.store(_pick(builder, value, own), at)
+            at = builder.add(at, step)
+        return context.get_dummy_value()
+
+    return types.void(shape, array, types.int64, types.int64, tile), codegen
+
+
+@intrinsic
 def count_changes(_typing, shape, mask, before, counts, index, stride):
     """Add 1 to each byte of ``counts`` whose byte in ``before`` is not the mask.
 
