@@ -15,9 +15,13 @@ import pytest
 import fastgd
 from cases import EVERYTHING, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK
 from fastgd.arguments.options import Method
+from fastgd.engine import execution
 from fastgd.engine import plan as plan_module
+from fastgd.engine.execution import execute
 from fastgd.engine.layout import Layout
 from fastgd.engine.network import Network, first_weights
+from fastgd.engine.plan import Keep
+from fastgd.engine.task import Task
 from fastgd.kernel.iteration import functions
 from golden import GOLDEN, digest, main, plan, write
 
@@ -179,14 +183,16 @@ def test_every_case_has_its_hash():
 
 @pytest.mark.parametrize("seconds", [1e-9, 2e-5])
 def test_chunks_change_nothing(monkeypatch, seconds):
-    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", seconds)
+    monkeypatch.setattr(execution, "CHUNK_SECONDS", seconds)
     assert digest("deep and odd", 4) == HASHES["deep and odd"]
 
 
-@pytest.mark.parametrize("case", ["adam", "batches", *EVERYTHING])
+@pytest.mark.parametrize(
+    "case", ["adam", "batches", *EVERYTHING, "folds of groups", "taken up again"]
+)
 def test_chunks_of_one_iteration_change_nothing(monkeypatch, case):
     """Also in the middle of an epoch, and with what an optimizer remembers."""
-    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", 1e-9)
+    monkeypatch.setattr(execution, "CHUNK_SECONDS", 1e-9)
     assert digest(case, 8) == HASHES[case]
 
 
@@ -201,7 +207,7 @@ def test_packing_changes_nothing(monkeypatch, case):
         return pack(layout, old, lanes, records)
 
     monkeypatch.setattr(Layout, "pack", spy)
-    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", 1e-9)
+    monkeypatch.setattr(execution, "CHUNK_SECONDS", 1e-9)
     assert digest(case, 1) == HASHES[case]
     assert digest(case, 8) == HASHES[case]
     assert len(packed) >= 2
@@ -209,7 +215,9 @@ def test_packing_changes_nothing(monkeypatch, case):
 
 def test_waves_change_nothing(monkeypatch):
     monkeypatch.setattr(plan_module, "WAVE_BYTES", 1)
-    assert plan("deep and odd", 2)[0].wave == 1
+    work, _ = plan("deep and odd", 2)
+    [(lot, session)] = work.lots
+    assert work.wave(session, lot.size) == 1
     assert digest("deep and odd", 2, threads=2) == HASHES["deep and odd"]
 
 
@@ -227,14 +235,15 @@ def test_groups_of_samples_change_nothing():
     X, y = random.normal(size=(50, 4)), random.random((50, 2))
     digests = set()
     for group in (4, 8, 20, 52):
-        task = plan_module.Task.check(X, y, 30, 10)
+        task = Task.check(X, y, 30, 10)
         network = Network((4, 6, 2))
         alpha = np.full((1, 2), 0.7)
         work = plan_module.Plan.make(task, network, Method(), alpha, {}, 2, 1, side_by_side=2)
-        layout = replace(work.layout, group=group)
-        work = replace(work, session=replace(work.session, layout=layout))
+        [(lot, session)] = work.lots
+        session = replace(session, layout=replace(work.layout, group=group))
+        work = replace(work, lots=((lot, session),))
         first = np.linspace(-1, 1, 2 * 36).reshape(2, 36)
-        trained = work.run(first, np.zeros(2), True, lambda _iterations: None)
+        trained = execute(work, first, np.zeros(2, int), Keep(), lambda _iterations: None)
         digests.add(hashlib.sha256(trained.weights.tobytes() + trained.errors.tobytes()).digest())
     assert len(digests) == 1
 

@@ -17,8 +17,7 @@ from numba.extending import intrinsic
 
 import fastgd
 from cases import XOR_CODE
-from fastgd.engine import plan as plan_module
-from fastgd.engine import session
+from fastgd.engine import execution, prediction
 
 ALPHAS = [0.001, 0.01, 0.1, 1, 10, 100, 1000]
 
@@ -159,7 +158,7 @@ def test_diverged_runs_say_when():
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
 def test_divergence_in_a_later_chunk(monkeypatch):
-    monkeypatch.setattr(plan_module, "CHUNK_SECONDS", 1e-9)
+    monkeypatch.setattr(execution, "CHUNK_SECONDS", 1e-9)
     twin = fastgd.reference.train(**OVERFLOWING, alpha=1e308, iterations=40)
     run = fastgd.train(**OVERFLOWING, alpha=1e308, iterations=40)
     assert (run.status, run.iterations) == (twin.status, twin.iterations)
@@ -201,7 +200,7 @@ def test_progress_without_tqdm_says_what_to_install(xor, monkeypatch):
 
 @pytest.mark.parametrize("shape", [(1, 5), (4, 5), (5, 5), (1001, 5)])
 def test_predict(random_problem, shape, monkeypatch):
-    monkeypatch.setattr(session, "PREDICT_SAMPLES", 64)
+    monkeypatch.setattr(prediction, "PREDICT_SAMPLES", 64)
     run = fastgd.train(*random_problem, hidden_size=(6, 3), iterations=50)
     X = np.random.default_rng(1).normal(size=shape)
     layer = X
