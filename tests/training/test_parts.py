@@ -16,7 +16,7 @@ from test_methods import agrees, close
 from test_results import same
 
 import fastgd
-from cases import OPTIONS
+from cases import EVERYTHING, OPTIONS
 from fastgd import reference
 from fastgd.engine import arrangement
 from fastgd.optimizers import Adam, GradientDescent, Momentum
@@ -127,9 +127,15 @@ def arguments(name, parts):
     return given | {"optimizer": optimizer._replace(**inside)}
 
 
-@pytest.mark.parametrize("parts", PARTS)
-@pytest.mark.parametrize("name", ["plain", "dropout", "batches", "adaptive", "batch norm"])
-@pytest.mark.parametrize("alphas", [2, 9])
+BY_PLACE = ("plain", "dropout", "batches", "adaptive", "batch norm")
+"""Options that decide what runs may share."""
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "alphas"),
+    [(name, parts, 2) for name in BY_PLACE for parts in PARTS]
+    + [(name, parts, 9) for name in BY_PLACE for parts in ("groups", "folds")],
+)
 def test_all_ways_to_share_samples(name, parts, alphas):
     """With 9 alphas there are blocks of one part, with 2 of runs with their own samples."""
     given = arguments(name, parts) | {"alpha": np.geomspace(0.1, 3, alphas).tolist()}
@@ -147,8 +153,11 @@ def test_all_runs_may_be_over_early(parts):
 
 # ---------------------------------------------------------------- every option
 
-each = pytest.mark.parametrize("name", OPTIONS)
-ways = pytest.mark.parametrize("parts", ["groups, folds", "folds, weightings"])
+each = pytest.mark.parametrize(
+    ("name", "parts"),
+    [(name, "groups, folds") for name in OPTIONS]
+    + [(name, "folds, weightings") for name in (*BY_PLACE, *EVERYTHING, "adam")],
+)
 
 
 @cache
@@ -156,7 +165,6 @@ def whole(name, parts):
     return fastgd.sweep(**arguments(name, parts), keep_state=True)
 
 
-@ways
 @each
 def test_a_run_is_that_of_train(name, parts):
     given, sweep = arguments(name, parts), whole(name, parts)
@@ -165,7 +173,6 @@ def test_a_run_is_that_of_train(name, parts):
         assert not differences(sweep[place], own), place
 
 
-@ways
 @each
 def test_the_twin_agrees(name, parts):
     rtol = OPTIONS[name].tolerance
@@ -181,7 +188,6 @@ def test_the_twin_agrees(name, parts):
         close(run.recorded_weights, twin.recorded_weights, rtol, "recorded weights")
 
 
-@ways
 @each
 def test_it_goes_on(name, parts):
     """10 iterations and 15 are 25, in a sweep and in each of its runs."""
@@ -268,7 +274,7 @@ def sweeps(draw):
     return given | {"folds": folds}, given | {"folds": pairs}
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @drawn(sweeps())
 def test_any_run_is_that_of_train(given):
     arguments, in_pairs = given

@@ -92,10 +92,9 @@ class _Work:
         over = np.flatnonzero(state.ended >= 0)
         self.advance(len(over) * (self.plan.task.iterations - self.plan.task.done))
         past, layout = state.at(over), self.plan.layout
-        if self.trained.state is not None:
-            for name, array in past._asdict().items():
-                getattr(self.trained.state, name)[over] = array
-            self.trained.state.planned[over] = self.plan.task.iterations
+        if self.keep.state and len(over):
+            planned = np.full(len(over), self.plan.task.iterations)
+            self._write_state(over, past._replace(planned=planned))
         watched = layout.recipe.watch is not None
         watch = summaries.arranged(past.watch, past.watch_counts) if watched else past.watch
         self.trained.write(
@@ -267,15 +266,17 @@ class _Work:
         )
 
     def _keep_state(self, runs: Runs, which: Index, owners: Index, over: NDArray[np.bool_]) -> None:
-        """Write down the state of these runs."""
-        kept = self.trained.state
-        assert kept is not None
-        state = runs.state(which, over)
+        """Write down the state of these runs, and which of them are over."""
+        self._write_state(owners[which], runs.state(which, over))
+
+    def _write_state(self, whose: Index, state: State) -> None:
         if self.plan.runs == 1:
             self.trained = replace(self.trained, state=state)
             return
+        kept = self.trained.state
+        assert kept is not None
         for name, array in state._asdict().items():
             target = getattr(kept, name)
             if name == "tau":  # of fewer samples in one lot than in another
                 target = target[:, : array.shape[1]]
-            target[owners[which]] = array
+            target[whose] = array

@@ -53,7 +53,10 @@ class Trained:
             weights=np.empty((kept, plan.network.parameters)),
             changes=np.empty((kept, plan.network.parameters), np.int64),
             path=np.full((recorded, records, plan.network.parameters), np.nan),
-            state=State.empty(runs, layouts, plan.method.optimizer) if keep.state else None,
+            # That of a single run is handed on as it is.
+            state=State.empty(runs, layouts, plan.method.optimizer)
+            if keep.state and runs > 1
+            else None,
         )
 
     def write(self, whose: Index, plan: Plan, ended: "Ended") -> None:

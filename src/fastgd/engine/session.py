@@ -337,7 +337,7 @@ class Runs:
     def parameters(self) -> FloatArray:
         """(n, P)."""
         layout, block = self.session.layout, self.block
-        return self._now(layout.by_parameter(block.numbers), layout.by_parameter(block.kept))
+        return self._now(layout.by_parameter, (block.numbers,), (block.kept,))
 
     def best(self) -> tuple[FloatArray, FloatArray]:
         """(n, P) the parameters of the smallest watched error, and (n,) their own error."""
@@ -350,17 +350,13 @@ class Runs:
     def changes(self) -> NDArray[np.int64]:
         """(n, P) direction changes."""
         layout, block = self.session.layout, self.block
-        return self._now(
-            layout.by_parameter(block.changes), layout.by_parameter(block.kept_changes)
-        )
+        return self._now(layout.by_parameter, (block.changes,), (block.kept_changes,))
 
     def watch(self) -> FloatArray:
         """(n, Layout.watched) what is kept of the errors."""
         layout, block = self.session.layout, self.block
-        return self._now(
-            layout.watch(block.numbers, block.integers),
-            layout.watch(block.kept, block.kept_integers),
-        )
+        put_away = block.kept, block.kept_integers
+        return self._now(layout.watch, (block.numbers, block.integers), put_away)
 
     def state(self, which: Index, over: NDArray[np.bool_]) -> State:
         """All that these runs go on from; which of them are over."""
@@ -375,8 +371,16 @@ class Runs:
             session.record_every,
         )
 
-    def _now(self, live: NDArray[Any], put_away: NDArray[Any]) -> NDArray[Any]:
-        return np.where(self.ended[:, None] >= 0, put_away[self.places], live[self.places])
+    def _now(
+        self,
+        read: Callable[..., NDArray[Any]],
+        live: tuple[NDArray[Any], ...],
+        put_away: tuple[NDArray[Any], ...],
+    ) -> NDArray[Any]:
+        """What is read of the runs: as it is, or as it was put away when a run was over."""
+        over = self.ended[:, None] >= 0
+        now = read(*live)[self.places]
+        return np.where(over, read(*put_away)[self.places], now) if over.any() else now
 
     def last_values(self) -> FloatArray:
         """View (samples, outputs) of what the only run made of the samples in the last pass."""

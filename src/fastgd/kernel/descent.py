@@ -88,10 +88,8 @@ def _forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
 
 
 @njit(**SPLICED)
-def _back_layers(outputs, shapes, recipe, layers, group, block, x):
+def _back_layers(shapes, recipe, layers, group, block, x):
     overflow = zeros(shapes.scalar)
-    if outputs is not None:
-        return overflow
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
         back(shapes, recipe, group, block, layer, below)
@@ -102,6 +100,14 @@ def _back_layers(outputs, shapes, recipe, layers, group, block, x):
         )
     bottom = layers[0]
     return overflow + gradient(shapes, recipe, shapes.data, x, group, block, bottom)
+
+
+@njit(**INLINED)
+def _learn(outputs, shapes, recipe, layers, group, block, x):
+    """Back through all layers; not compiled at all where only outputs are wanted."""
+    if outputs is not None:
+        return zeros(shapes.scalar)
+    return _back_layers(shapes, recipe, layers, group, block, x)
 
 
 @njit(**SPLICED)
@@ -146,16 +152,14 @@ def _pass(
                 else:
                     observe(recipe, scalar, block, bottom, span, look, j, record, total)
         if training:
-            overflow = overflow + _back_layers(
-                recipe.outputs, shapes, recipe, layers, group, block, x
-            )
+            overflow = overflow + _learn(recipe.outputs, shapes, recipe, layers, group, block, x)
         start += span.group
         if start >= N:
             break
     return overflow
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record):
     """Measure the error of the held-out samples.
 

@@ -139,7 +139,7 @@ def sweep(
 
     >>> sweep = fastgd.sweep(X * 5, y * 5, folds=5, alpha=[0.01, 1], iterations=1000)
     >>> sweep.shape, sweep.final_validation_error.mean(axis=0).round(2)
-    ((5, 2), array([0.41, 0.02]))
+    ((5, 2), array([0.49, 0.02]))
     """
     task = Task.check(X, y, iterations, record_every)
     held = check_validation(validation, task.inputs, task.outputs)

@@ -124,6 +124,7 @@ def train(
     [[ 7 19  2  6]
      [ 7  2  0 22]
      [19 26  9 17]]
+
     Early stopping by held-out samples, and a training that goes on:
 
     >>> run = fastgd.train(X, y, alpha=10, iterations=500, validation=([[0, 0, 1]], [0]),

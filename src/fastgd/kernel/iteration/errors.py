@@ -125,13 +125,6 @@ def _summarise(best, scalar, block, layer, span, look, j, error, own_error):
 
 
 @njit(**INLINED)
-def _keep_held(held, block, r):
-    """Keep the last held-out error of a run that is over."""
-    if held is not None:
-        block.held_final[r] = block.held[r]
-
-
-@njit(**INLINED)
 def _end_by_error(held, scalar, block, span, j, error, signal):
     """Put away the runs that are over by the error before update j.
 
@@ -144,7 +137,8 @@ def _end_by_error(held, scalar, block, span, j, error, signal):
         over = block.scratch[r]
         if over != 0.0 and block.ended[r] < 0:
             block.final[r] = block.scratch[runs + r]
-            _keep_held(held, block, r)
+            if held is not None:
+                block.held_final[r] = block.held[r]
             outcome = int(over) if over == over else DIVERGED
             put_away(block, span.kept, runs, r, j, outcome)
 
@@ -225,13 +219,6 @@ def observe(recipe, scalar, block, layer, span, look, j, record, total):
 
 
 @njit(**INLINED)
-def _lose_held(held, block, r):
-    """A network that is not finite has no held-out error."""
-    if held is not None:
-        block.held_final[r] = block.final[r]
-
-
-@njit(**INLINED)
 def end_by_overflow(held, scalar, block, span, overflow, j):
     """Put away the runs that update j - 1 made diverge: their ``overflow`` is NaN."""
     if any_nan(overflow):
@@ -239,7 +226,8 @@ def end_by_overflow(held, scalar, block, span, overflow, j):
         for r in range(runs_of(scalar)):
             if block.scratch[r] != 0.0 and block.ended[r] < 0:
                 block.final[r] = block.scratch[r]
-                _lose_held(held, block, r)
+                if held is not None:  # a network that is not finite has no such error, either
+                    block.held_final[r] = block.final[r]
                 put_away(block, span.kept, runs_of(scalar), r, j, DIVERGED)
 
 

@@ -67,13 +67,6 @@ def trimmed(trimming, shape, delta, numbers, layer):
 
 
 @njit(**INLINED)
-def _of_target(shape, stored, array, target, layer):
-    """Numbers of the data for a tile of outputs, of which ``target`` is the first one's place."""
-    runs = runs_of(stored)
-    return load_data(shape, stored, array, target * runs, layer.outputs * runs)
-
-
-@njit(**INLINED)
 def _finish(shape, shapes, recipe, a, data, target, block, layer, at):
     """Store what the units make of their inputs, in the last layer also its delta."""
     if recipe.batch_norm is not None and not layer.is_output:
@@ -85,8 +78,12 @@ def _finish(shape, shapes, recipe, a, data, target, block, layer, at):
         keep_input(
             recipe.loss_value, shape, block.numbers, at + layer.preactivation, layer.stride, a
         )
-        y = _of_target(shape, shapes.data, data.y, target, layer)
-        importance = _of_target(shape, shapes.importance, data.importance, target, layer)
+        runs = runs_of(shapes.data)
+        y = load_data(shape, shapes.data, data.y, target * runs, layer.outputs * runs)
+        runs = runs_of(shapes.importance)
+        importance = load_data(
+            shape, shapes.importance, data.importance, target * runs, layer.outputs * runs
+        )
         delta = loss_delta(recipe.loss, recipe.output, y - v, v) * importance
         delta = trimmed(recipe.features.trimming, shape, delta, block.numbers, layer)
         store(shape, block.numbers, at + layer.deltas, layer.stride, delta)
