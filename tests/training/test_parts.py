@@ -151,6 +151,23 @@ def test_all_runs_may_be_over_early(parts):
     assert (both.iterations == sweep.iterations).all()
 
 
+@pytest.mark.parametrize("parts", ["folds", "groups", "groups, folds"])
+def test_numbers_that_overflow_spoil_no_run_beside_them(parts):
+    """Of rows that others learn from, or padding: infinity times a weight of 0 is NaN."""
+    large = np.where(np.arange(36) == FOLDS[0][1][0], 1e200, 1.0)
+    given = arguments("plain", parts) | {
+        "X": X * large[:, None],
+        "activation": "relu",
+        "output": "identity",
+        "weights": [np.full((3, 4), 1e150), np.full((4, 2), 1e-150)],
+        "alpha": [(1e-3, 1e-305), (1e-2, 1e-304), (1e-2, 1e-305)],  # so that folds share a table
+    }
+    del given["hidden_size"]
+    sweep = runs_are_alone(given)
+    assert (sweep.status == "diverged").any()
+    assert (sweep.status == "finished").any()
+
+
 # ---------------------------------------------------------------- every option
 
 each = pytest.mark.parametrize(
