@@ -208,7 +208,7 @@ def test_packed_runs_are_as_they_were(name, sizes, runs):
         lambda block: layout.by_parameter(block.changes),
         lambda block: layout.by_lane(block.signs),
         lambda block: layout.by_lane(block.recent),
-        lambda block: layout.errors(block),
+        lambda block: layout.by_lane(block.errors),
         lambda block: layout.path(block, 4),
         lambda block: layout.by_lane(block.tau),
     ):

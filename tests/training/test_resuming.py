@@ -184,6 +184,8 @@ def test_sweeps_that_can_not_go_on():
     refused("alpha must be left out with resume", sweep, alpha=[1, 3])
     refused("alpha must be left out with resume", sweep, alpha=1)
     refused("groups, folds and rows of sample_weight must be left out", sweep, folds=4)
+    plain = fastgd.sweep(X, Y, alpha=[1, 2], keep_state=True, iterations=5)
+    refused("groups, folds and rows of sample_weight must be left out", plain, folds=3)
     refused("keep_state must be left out", sweep, keep_state=False)
     draws = np.stack([WEIGHT, WEIGHT[::-1]])
     weighted = fastgd.sweep(X, Y, sample_weight=draws, keep_state=True, iterations=5)

@@ -10,13 +10,10 @@ off alone.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastgd.engine.samples import Samples, Sharing
+from fastgd.engine.samples import Index, Samples, Sharing
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.lanes import runs_side_by_side
-
-Index = NDArray[np.int64]
 
 FULL = 0.75
 """Share of the lanes that must be in use for runs of one part to have blocks of their own."""

@@ -12,12 +12,10 @@ from fastgd.engine.arrangement import Lot, alone, lanes_of
 from fastgd.engine.layout import Layout
 from fastgd.engine.outcome import Ended, Trained
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.samples import Sharing
+from fastgd.engine.samples import Index, Sharing
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
 from fastgd.engine.state import State
 from fastgd.kernel.block import DIVERGED
-
-Index = NDArray[np.int64]
 
 CALLS = 32
 """Calls of the kernel for a run whose neighbours may be over early ..."""

@@ -337,10 +337,6 @@ class Layout:
         """From a parameter to its derivative, where that is what the optimizer keeps."""
         return self._states
 
-    def errors(self, block: Block) -> NDArray[np.float64]:
-        """(lanes, records + 1) mean errors."""
-        return self.by_lane(block.errors)
-
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""
         blocks = len(block.path)

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.samples import Index
 from fastgd.engine.state import State
 from fastgd.engine.summaries import SMALLEST, SMALLEST_AT
-
-Index = NDArray[np.int64]
 
 NOWHERE = -1
 """The best iteration of a run that nobody watches, or none of whose errors was finite."""

@@ -15,6 +15,7 @@ from fastgd.kernel.block import Data
 from fastgd.kernel.lanes import ROWS
 
 Index = NDArray[np.int64]
+"""Numbers of rows, parts, runs or lanes."""
 
 
 class Sharing(Enum):
@@ -26,14 +27,6 @@ class Sharing(Enum):
     )
     PART = "part"  # a part
     NONE = "none"  # nothing: each run has samples of its own, padded to the most of the block
-
-    def lanes(self, runs: int, *, apart: bool) -> tuple[int, int]:
-        """Numbers side by side of the samples, and of their weights.
-
-        ``apart`` is whether each run picks its own samples out of what it shares.
-        """
-        samples = apart or self is Sharing.NONE
-        return runs if samples else 1, runs if samples or self is Sharing.TABLE else 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ from fastgd.engine.arrangement import Lot, lanes_of
 from fastgd.engine.layout import Layout, up
 from fastgd.engine.lowering import NEVER, PATIENCE, TOLERANCE, Column, Values, choice_of, recipe_of
 from fastgd.engine.network import Network
-from fastgd.engine.samples import Packer, Portion, Samples, Sharing
+from fastgd.engine.samples import Index, Packer, Portion, Samples, Sharing
 from fastgd.engine.state import State, put_state, take_state
 from fastgd.kernel import calls
 from fastgd.kernel.block import SEED, Block, Recipe, Span
@@ -38,8 +38,6 @@ from fastgd.kernel.language.choice import Choice
 
 CHUNK_SECONDS = 0.05
 """Aim for one call of the kernel: Ctrl-C and progress live between calls."""
-
-Index = NDArray[np.int64]
 
 Columns = Sequence[tuple[Column, Index]]
 """Axes of values, and which value on each of them every run has."""

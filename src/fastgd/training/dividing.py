@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.arguments.data import array_of, check_sample_weight
 from fastgd.arguments.messages import shown
@@ -26,26 +27,31 @@ def partition_of(
     folds: Any,
     weightings: Any,
     given: dict[str, Any],
-    before: Partition | None = None,
 ) -> Partition | None:
-    """Return the parts of the samples; ``before`` is what they must be, if they are given again."""
+    """Return the parts of the samples, or None if every run has all of them."""
     weight = given.get("sample_weight")
     if weightings is None and weight is not None:
         weightings = check_sample_weight(weight, len(task.X))
-    made = check_partition(task.X, task.y, groups=groups, folds=folds, sample_weight=weightings)
-    if before is None:
-        return made
+    return check_partition(task.X, task.y, groups=groups, folds=folds, sample_weight=weightings)
+
+
+def resumed_partition(
+    made: Partition | None, before: Partition | None, samples: int
+) -> Partition | None:
+    """Return the parts of the samples as they were ``before``; those ``made`` must be the same."""
     if made is not None and not _same(made, before):
         raise ValueError(
             "groups, folds and rows of sample_weight must be left out with resume, or as they "
             "were in the sweep, got others"
         )
-    samples = max(int(rows.values.max()) for rows in (before.rows, before.held) if rows) + 1
-    if samples > len(task.X):
-        raise ValueError(
-            f"X must have the samples of the sweep that goes on, at least {samples}, "
-            f"got {len(task.X)}"
-        )
+    if before is not None:
+        rows = [before.rows] if before.held is None else [before.rows, before.held]
+        needed = 1 + max(int(part.values.max()) for part in rows)
+        if needed > samples:
+            raise ValueError(
+                f"X must have the samples of the sweep that goes on, at least {needed}, "
+                f"got {samples}"
+            )
     return before
 
 
@@ -59,26 +65,15 @@ def name_of(partition: Partition, part: int) -> str:
     return ", ".join(names) or "all samples"
 
 
-def _same(one: Partition, other: Partition) -> bool:
-    pairs = [(one.rows, other.rows), (one.held, other.held)]
-    return (
-        one.axes == other.axes
-        and all(
-            a is b
-            or (
-                a is not None
-                and b is not None
-                and np.array_equal(a.values, b.values)
-                and np.array_equal(a.starts, b.starts)
-            )
-            for a, b in pairs
-        )
-        and (
-            one.weights is other.weights
-            or (
-                one.weights is not None
-                and other.weights is not None
-                and np.array_equal(one.weights, other.weights)
-            )
-        )
-    )
+def _same(one: Partition | None, other: Partition | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    arrays, others = _arrays(one), _arrays(other)
+    same = len(arrays) == len(others) and all(map(np.array_equal, arrays, others))
+    return one.axes == other.axes and same
+
+
+def _arrays(partition: Partition) -> list[NDArray[Any]]:
+    rows = [rows for rows in (partition.rows, partition.held) if rows is not None]
+    weights = [] if partition.weights is None else [partition.weights]
+    return [array for part in rows for array in (part.values, part.starts)] + weights

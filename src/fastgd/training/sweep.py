@@ -27,7 +27,7 @@ from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.engine.summaries import STATUS, summarise
 from fastgd.engine.task import Task, network_of
-from fastgd.training.dividing import name_of, partition_of, weightings_of
+from fastgd.training.dividing import name_of, partition_of, resumed_partition, weightings_of
 from fastgd.training.grid import PARTS, Grid
 from fastgd.training.results import Summary
 from fastgd.training.resuming import continuing
@@ -144,8 +144,9 @@ def sweep(
     task = Task.check(X, y, iterations, record_every)
     held = check_validation(validation, task.inputs, task.outputs)
     weightings, given_options = weightings_of(given_options)
-    before = None if resume is None else resume.partition
-    partition = partition_of(task, groups, folds, weightings, given_options, before)
+    partition = partition_of(task, groups, folds, weightings, given_options)
+    if resume is not None:
+        partition = resumed_partition(partition, resume.partition, len(task.X))
     if held and partition is not None and partition.axes.keys() != {"sample_weight"}:
         raise ValueError(
             "validation must be left out with groups, and with folds, which hold out samples "
