@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product, repeat
@@ -25,6 +26,7 @@ from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
+from fastgd.engine.state import State
 from fastgd.engine.summaries import STATUS, summarise
 from fastgd.engine.task import Task, network_of
 from fastgd.training.dividing import name_of, partition_of, resumed_partition, weightings_of
@@ -214,20 +216,8 @@ def sweep(
     less = ("keep_weights=False", least) if keep.weights and not keep.state else None
     check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
     states = states_of(resume, plans)
-
-    trained = []
-    masks = np.array(seeds * count if starts else seeds, dtype=np.int64)
     with progress_bar(bar, sum(plan.work for plan in plans), " updates") as advance:
-        for plan, state in zip(plans, states, strict=True):
-            network = plan.network
-            first = (
-                np.array(list(map(network.row, starts)))
-                if starts
-                else network.rows(all_first_weights(network.sizes, seeds))
-            )
-            trained.append(execute(plan, first, masks, keep, advance, state))
-            if resume is not None:
-                join(trained[-1], resume, len(trained) - 1)
+        trained = _trained(plans, states, starts, seeds, keep, advance, resume)
 
     def axis(name: str, checked: list[Any] | None) -> list[Any] | None:
         return None if found[name] is None else checked
@@ -267,6 +257,31 @@ def sweep(
         partition=partition,
         source=None if keep.weights else _source(task, starts, seeds[0], recording, resume),
     )
+
+
+def _trained(
+    plans: list[Plan],
+    states: Sequence[State | None],
+    starts: list[Parts] | None,
+    seeds: list[int],
+    keep: Keep,
+    advance: Callable[[int], None],
+    resume: Sweep | None,
+) -> list[Trained]:
+    """Train the runs of each plan, or go on with those of a sweep."""
+    trained = []
+    masks = np.array(seeds * len(starts) if starts else seeds, dtype=np.int64)
+    for number, (plan, state) in enumerate(zip(plans, states, strict=True)):
+        network = plan.network
+        first = (
+            np.array(list(map(network.row, starts)))
+            if starts
+            else network.rows(all_first_weights(network.sizes, seeds))
+        )
+        trained.append(execute(plan, first, masks, keep, advance, state))
+        if resume is not None:
+            join(trained[-1], resume, number)
+    return trained
 
 
 def _places(resume: Sweep | None) -> dict[str, Any]:
