@@ -14,8 +14,11 @@ from fastgd.kernel.language.tile import (
     any_nan,
     anywhere,
     count_changes,
+    floor,
     fma,
     fold,
+    lane,
+    lane_count,
     load,
     load_data,
     magnitude,
@@ -30,6 +33,7 @@ from fastgd.kernel.language.tile import (
     store_by_run,
     units,
     units_of,
+    with_lane,
     with_sign,
     zeros,
 )
@@ -167,6 +171,11 @@ def compute(shape, number, a, b, c, out):
     store(shape, out, 18 * n, 0, select(x < y, 1.0, z))
     store(shape, out, 19 * n, 0, select(x >= number, x, 2.0))
     store(shape, out, 20 * n, 0, select((x > y) | (x > z), 1.0, 0.0))
+    store(shape, out, 21 * n, 0, select(x <= y, x, z))
+    store(shape, out, 22 * n, 0, select(x == y, 1.0, z))
+    store(shape, out, 23 * n, 0, select(x != y, 1.0, z))
+    store(shape, out, 24 * n, 0, select((x > y) & (x <= number), 1.0, 0.0))
+    store(shape, out, 25 * n, 0, floor(x))
 
 
 def exact_fma(x, y, z):
@@ -190,7 +199,7 @@ def test_arithmetic_is_that_of_ieee_in_every_lane(lanes):
     for number in (0.3, -0.0):
         for begin in range(0, len(columns) - lanes, 7 * lanes):
             a, b, c = (column.copy() for column in columns[begin : begin + lanes].T)
-            out = np.empty(21 * lanes)
+            out = np.empty(26 * lanes)
             compute(Shape(1, 1, lanes), number, a, b, c, out)
             expected = [
                 *(a + b, a - b, a * b, a / b),
@@ -208,8 +217,10 @@ def test_arithmetic_is_that_of_ieee_in_every_lane(lanes):
                 *(np.copysign(number, b), np.copysign(a, number)),
                 *(np.where(a > b, a, b), np.where(a < b, 1.0, c), np.where(a >= number, a, 2.0)),
                 np.where((a > b) | (a > c), 1.0, 0.0),
+                *(np.where(a <= b, a, c), np.where(a == b, 1.0, c), np.where(a != b, 1.0, c)),
+                *(np.where((a > b) & (a <= number), 1.0, 0.0), np.floor(a)),
             ]
-            for place, (got, wanted) in enumerate(zip(out.reshape(21, -1), expected, strict=True)):
+            for place, (got, wanted) in enumerate(zip(out.reshape(26, -1), expected, strict=True)):
                 np.testing.assert_array_equal(got, wanted, err_msg=f"{place}: {a} {b} {c}")
                 there = ~np.isnan(got)  # the sign of a NaN is nobody's business
                 assert (np.signbit(got) == np.signbit(wanted))[there].all(), (place, a, b, c)
@@ -227,6 +238,24 @@ def test_exponents_are_added(lanes):
     out = np.empty(lanes)
     shift(Shape(1, 1, lanes), x, n + 1.5 * 2.0**52, out)
     assert out.tolist() == np.ldexp(x, n).tolist()
+
+
+@kernel
+def moved(shape, x, source, target, out):
+    tile = load(shape, x, 0, 0)
+    store(shape, out, 0, 0, with_lane(tile, target, lane(tile, source)))
+    return lane_count(tile)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
+def test_a_lane_is_taken_out_and_put_in(lanes):
+    x, out = RANDOM.normal(size=lanes), np.empty(lanes)
+    for source in range(lanes):
+        for target in range(lanes):
+            assert moved(Shape(1, 1, lanes), x, source, target, out) == lanes
+            expected = x.copy()
+            expected[target] = x[source]
+            assert out.tolist() == expected.tolist()
 
 
 @kernel
@@ -256,9 +285,9 @@ def found(shape, x, y):
 def test_one_lane_is_enough_to_be_found(lanes):
     shape, zero = Shape(1, 1, lanes), np.zeros(lanes)
     assert found(shape, zero, zero) == (False, False)
-    for lane in range(lanes):
+    for place in range(lanes):
         nan, larger = zero.copy(), zero.copy()
-        nan[lane], larger[lane] = math.nan, 1e-300
+        nan[place], larger[place] = math.nan, 1e-300
         assert found(shape, nan, zero) == (True, False)
         assert found(shape, larger, zero) == (False, True)
 

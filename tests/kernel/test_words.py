@@ -5,7 +5,16 @@ import pytest
 from numba import njit
 
 from fastgd.kernel.language.tile import Shape, load, runs_of, select, store, zeros
-from fastgd.kernel.language.words import all_words, choose, load_words, numbers, store_words
+from fastgd.kernel.language.words import (
+    all_words,
+    bits_of,
+    choose,
+    integer,
+    load_words,
+    number_of,
+    numbers,
+    store_words,
+)
 
 ONES = 2**32 - 1
 EDGES = [0, 1, 2**31 - 1, 2**31, ONES, 0x9E3779B9]
@@ -95,3 +104,28 @@ def test_a_tile_decides_which_integer():
     out = np.empty(4, np.int64)
     above(Shape(1, 1, 4), np.array([1.0, -1.0, np.nan, np.inf]), LARGEST, out)
     assert out.tolist() == [LARGEST, -LARGEST, -LARGEST, LARGEST]
+
+
+@njit(error_model="numpy", boundscheck=True)
+def reinterpreted(shape, x, out, real):
+    bits = bits_of(load(shape, x, 0, 0))
+    store_words(out, 0, bits)
+    store(shape, real, 0, 0, number_of(bits + 1))
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 8])
+def test_the_bits_of_numbers(lanes):
+    x = RANDOM.choice([0.0, -0.0, 1.5, -(2.0**-1074), 1e308, -np.inf], lanes)
+    out, real = np.empty(lanes, np.int64), np.empty(lanes)
+    reinterpreted(Shape(1, 1, lanes), x, out, real)
+    assert out.tolist() == x.view(np.int64).tolist()
+    assert real.view(np.int64).tolist() == (x.view(np.int64) + 1).tolist()
+
+
+@njit(error_model="numpy")
+def only(shape, a):
+    return integer(load_words(shape, a, 0))
+
+
+def test_the_only_lane_as_an_integer():
+    assert only(Shape(1, 1, 1), np.array([-LARGEST])) == -LARGEST

@@ -158,7 +158,11 @@ _operator(operator.truediv, Tile, Tile, lambda builder, a, b: builder.fdiv(a, b)
 _operator(operator.gt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
 _operator(operator.lt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
 _operator(operator.ge, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
+_operator(operator.le, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<=", a, b))
+_operator(operator.eq, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("==", a, b))
+_operator(operator.ne, Tile, Mask, lambda builder, a, b: builder.fcmp_unordered("!=", a, b))
 _operator(operator.or_, Mask, Mask, lambda builder, a, b: builder.or_(a, b))
+_operator(operator.and_, Mask, Mask, lambda builder, a, b: builder.and_(a, b))
 
 
 @intrinsic
@@ -188,6 +192,16 @@ def square_root(_typing, x):
 
     def codegen(_context, builder, _sig, args):
         return _call(builder, "llvm.sqrt", args)
+
+    return x(x), codegen
+
+
+@intrinsic
+def floor(_typing, x):
+    """The largest whole number that is no larger."""
+
+    def codegen(_context, builder, _sig, args):
+        return _call(builder, "llvm.floor", args)
 
     return x(x), codegen
 
@@ -223,6 +237,38 @@ def add_exponent(_typing, x, shifted):
         return builder.bitcast(builder.add(builder.bitcast(args[0], bits), n), args[0].type)
 
     return x(x, shifted), codegen
+
+
+@intrinsic
+def lane(_typing, x, index):
+    """One lane, as a tile of its own."""
+
+    def codegen(_context, builder, sig, args):
+        one = ir.Constant(ir.VectorType(_F64, 1), ir.Undefined)
+        return builder.insert_element(one, builder.extract_element(*args), _I32(0))
+
+    return Tile(1)(x, types.int64), codegen
+
+
+@intrinsic
+def with_lane(_typing, x, index, value):
+    """``x`` with the only lane of ``value`` in this lane."""
+
+    def codegen(_context, builder, sig, args):
+        number = builder.extract_element(args[2], _I32(0))
+        return builder.insert_element(args[0], number, args[1])
+
+    return x(x, types.int64, value), codegen
+
+
+@intrinsic
+def lane_count(_typing, x):
+    """How many lanes the tile has."""
+
+    def codegen(_context, _builder, _sig, _args):
+        return _I64(x.lanes)
+
+    return types.int64(x), codegen
 
 
 @intrinsic

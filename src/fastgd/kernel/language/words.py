@@ -111,6 +111,36 @@ def all_words(_typing, tile, number):
 
 
 @intrinsic
+def bits_of(_typing, x):
+    """The bits of each number of a tile."""
+
+    def codegen(_context, builder, _sig, args):
+        return builder.bitcast(args[0], ir.VectorType(_I64, x.lanes))
+
+    return Words(x.lanes)(x), codegen
+
+
+@intrinsic
+def number_of(_typing, bits):
+    """The numbers that have these bits."""
+
+    def codegen(_context, builder, _sig, args):
+        return builder.bitcast(args[0], ir.VectorType(ir.DoubleType(), bits.lanes))
+
+    return Tile(bits.lanes)(bits), codegen
+
+
+@intrinsic
+def integer(_typing, words):
+    """The integer of the only lane."""
+
+    def codegen(_context, builder, _sig, args):
+        return builder.extract_element(args[0], ir.IntType(32)(0))
+
+    return types.int64(words), codegen
+
+
+@intrinsic
 def numbers(_typing, a):
     """Words as a tile of numbers."""
 

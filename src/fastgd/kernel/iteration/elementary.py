@@ -1,0 +1,51 @@
+"""The elementary functions by name, all over tiles, and those that IEEE has by itself."""
+
+from numba import njit
+
+from fastgd.kernel.iteration.circular import cos, sin
+from fastgd.kernel.iteration.exponentials import exp, expm1, sigmoid, tanh
+from fastgd.kernel.iteration.functions import relu
+from fastgd.kernel.iteration.logarithms import log, log1p
+from fastgd.kernel.iteration.powers import power
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.tile import floor, magnitude, select, square_root
+
+
+@njit(**INLINED)
+def sign(x):
+    """-1 or 1; zeros and NaN stay as they are."""
+    return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x))
+
+
+@njit(**INLINED)
+def minimum(a, b):
+    """The smaller one, the left one of equals; NaN if either is NaN."""
+    return select((a <= b) | (a != a), a, b)
+
+
+@njit(**INLINED)
+def maximum(a, b):
+    """The larger one, the left one of equals; NaN if either is NaN."""
+    return select((a >= b) | (a != a), a, b)
+
+
+FUNCTIONS = {
+    "exp": exp,
+    "expm1": expm1,
+    "log": log,
+    "log1p": log1p,
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "relu": relu,
+    "sin": sin,
+    "cos": cos,
+    "sqrt": square_root,
+    "abs": magnitude,
+    "floor": floor,
+    "sign": sign,
+    "minimum": minimum,
+    "maximum": maximum,
+    "where": select,
+    "pow": power,
+}
+"""What takes tiles and gives a tile, by the name that it has in an expression."""
