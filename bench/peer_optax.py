@@ -29,4 +29,8 @@ def transformation(optimizer: Any, alpha: jax.Array) -> optax.GradientTransforma
             return optax.rmsprop(alpha, decay=rho, eps=epsilon, eps_in_sqrt=False)
         case optimizers.Adam(beta1, beta2, epsilon):
             return optax.adam(alpha, b1=beta1, b2=beta2, eps=epsilon)
+        case optimizers.AdamW(beta1, beta2, epsilon, decay):
+            return optax.adamw(alpha, b1=beta1, b2=beta2, eps=epsilon, weight_decay=decay)
+        case optimizers.Rprop(shrink, grow, smallest, largest):
+            return optax.rprop(alpha, shrink, grow, smallest, largest)
     raise ValueError(f"optax has no twin of {optimizer}")

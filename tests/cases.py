@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.optimizers import AdaDelta, AdaGrad, Adam, Momentum, Nesterov, RMSProp
+from fastgd.optimizers import (
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Nesterov,
+    RMSProp,
+    Rprop,
+)
 
 XOR_X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
 """The article's samples: three inputs, the last one always 1."""
@@ -138,6 +147,24 @@ OPTIONS = {
             {"optimizer": Adam(), "alpha": 1e-3},
             {"optimizer": Adam(beta1=0.5, beta2=0.9, epsilon=1e-3), "alpha": 1e-3},
             {"optimizer": Adam(0, 0), "alpha": 1e-3},
+        ],
+        speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+    ),
+    "adamw": Case(
+        {"optimizer": AdamW()},
+        {"decay": [0.0, 0.1]},
+        settings=[
+            {"optimizer": AdamW(), "alpha": 1e-3},
+            {"optimizer": AdamW(beta1=0.5, beta2=0.9, epsilon=1e-3, decay=0.5), "alpha": 1e-3},
+        ],
+        speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+    ),
+    "rprop": Case(
+        {"optimizer": Rprop()},
+        {"grow": [1.1, 1.5]},
+        settings=[
+            {"optimizer": Rprop(), "alpha": 1e-3},
+            {"optimizer": Rprop(0.3, 1.05, 1e-4, 0.02), "alpha": 0.1},
         ],
         speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
     ),
@@ -406,7 +433,17 @@ PARTED = {
 }
 """The network is the one of OPTIONS; of 20 samples."""
 
-OPTIMIZERS = ("plain", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam")
+OPTIMIZERS = (
+    "plain",
+    "momentum",
+    "nesterov",
+    "adagrad",
+    "adadelta",
+    "rmsprop",
+    "adam",
+    "adamw",
+    "rprop",
+)
 KINDS = tuple(
     name
     for name, case in OPTIONS.items()

@@ -308,6 +308,95 @@ class Adam(
     epsilon: Any = hyperparameter(default=1e-8, interval="(0, inf)", words="Keeps divisors from 0")
 
 
+class AdamW(
+    Optimizer,
+    command="adamw",
+    race_alpha=0.5,
+    states=2,
+    kept={"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0},
+):
+    """Adam beside a decay of the parameters themselves, which no gradient's size divides.
+
+    w = w - alpha * decay * w, then Adam's step, w = w + alpha / (1 - beta1**t) * m / (sqrt(s) /
+    sqrt(1 - beta2**t) + epsilon) with m = beta1 * m + (1 - beta1) * g and s = beta2 * s + (1 -
+    beta2) * g * g. As in PyTorch all parameters decay: biases, scales and shifts, too. It keeps the
+    means m of the gradients and s of their squares, two (inputs, outputs) arrays per layer.
+
+    Parameters
+    ----------
+    beta1 : float
+        How much of the gradients' mean stays, in [0, 1).
+    beta2 : float
+        How much of the squares' mean stays, in [0, 1).
+    epsilon : float
+        Keeps the divisor away from 0; above 0.
+    decay : float
+        What an update takes off each parameter, in units of alpha; at least 0.
+
+    Notes
+    -----
+    Loshchilov and Hutter, *Decoupled weight decay regularization*, ICLR (2019), arXiv 1711.05101.
+    PyTorch: ``torch.optim.AdamW(lr=alpha, betas=(beta1, beta2), eps=epsilon, weight_decay=decay)``.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> from fastgd.optimizers import AdamW
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, alpha=0.1, optimizer=AdamW(), iterations=1000)
+    >>> round(run.final_error, 3)
+    0.013
+    """
+
+    beta1: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Mean that stays")
+    beta2: Any = hyperparameter(default=0.999, interval="[0, 1)", words="Mean square that stays")
+    epsilon: Any = hyperparameter(default=1e-8, interval="(0, inf)", words="Keeps divisors from 0")
+    decay: Any = hyperparameter(default=0.01, interval="[0, inf)", words="Share taken off weights")
+
+
+class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
+    """Steps that follow from the signs of the gradient alone, not from its size.
+
+    At first w = w + alpha * sign(g). From then on each weight has a step size of its own in place
+    of alpha: it is multiplied by ``grow`` where the gradient has the sign of the update before, and
+    by ``shrink`` where the sign has changed, which the article counts as a change of direction.
+    Then that weight stays where it is, and its gradient counts as 0 in the next comparison. It
+    keeps the sign before and the step size, two (inputs, outputs) arrays per layer.
+
+    Parameters
+    ----------
+    shrink : float
+        Factor of a step size when the sign has changed, in (0, 1).
+    grow : float
+        Factor when it has not; above 1.
+    smallest : float
+        No step size is below that, the first one neither; above 0.
+    largest : float
+        Nor above that, which counts if the two cross; above 0.
+
+    Notes
+    -----
+    Riedmiller and Braun, *A direct adaptive method for faster backpropagation learning: the RPROP
+    algorithm*, IEEE International Conference on Neural Networks (1993). The step is not taken back
+    where a sign changes. PyTorch: ``torch.optim.Rprop(lr=alpha, etas=(shrink, grow),
+    step_sizes=(smallest, largest))``.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> from fastgd.optimizers import Rprop
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, alpha=0.01, optimizer=Rprop(), iterations=200, seed=3)
+    >>> run.final_error < 1e-6
+    True
+    """
+
+    shrink: Any = hyperparameter(default=0.5, interval="(0, 1)", words="Factor when a sign changes")
+    grow: Any = hyperparameter(default=1.2, interval="(1, inf)", words="Factor when it does not")
+    smallest: Any = hyperparameter(default=1e-6, interval="(0, inf)", words="Smallest step size")
+    largest: Any = hyperparameter(default=50.0, interval="(0, inf)", words="Largest step size")
+
+
 ALL: tuple[type[Optimizer], ...] = tuple(Optimizer.__subclasses__())
 """In the order of their classes."""
 

@@ -184,7 +184,7 @@ def test_several_optimizers_each_take_their_own_fields():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--optimizer sgd", "--optimizer must be one of gradient_descent, .*, adam, got 'sgd'$"),
+        ("--optimizer sgd", "--optimizer must be one of gradient_descent, .*, rprop, got 'sgd'$"),
         ("--mu 0.5", "--mu needs --optimizer momentum or nesterov, got gradient_descent$"),
         ("--optimizer adam --rho 1", "--rho needs --optimizer adadelta or rmsprop, got adam$"),
         ("--optimizer momentum --mu 1", "--mu must be a number of at least 0 and below 1, got 1.0"),

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from fastgd import optimizers, reference
-from fastgd.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp
+from fastgd.optimizers import (
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdamW,
+    GradientDescent,
+    Momentum,
+    Nesterov,
+    RMSProp,
+    Rprop,
+)
 
 CHOSEN = [
     GradientDescent(),
@@ -18,6 +28,8 @@ CHOSEN = [
     AdaDelta(rho=0.8, epsilon=1e-4),
     RMSProp(rho=0.9, epsilon=1e-2),
     Adam(beta1=0.8, beta2=0.95, epsilon=1e-3),
+    AdamW(beta1=0.8, beta2=0.95, epsilon=1e-3, decay=0.3),
+    Rprop(shrink=0.4, grow=1.3, smallest=1e-4, largest=0.5),
 ]
 
 
@@ -32,6 +44,7 @@ ONE = {"X": [[1.0]], "y": [3.0], "weights": [[[1.0]]], "output": "identity"}
 def by_hand(optimizer, alpha, steps):
     """The weight after some steps, as the papers' recurrences in plain numbers."""
     w, v, s, u, m = 1.0, 0.0, 0.0, 0.0, 0.0
+    before, size = 0.0, alpha
     for t in range(1, steps + 1):
         g = 3 - w
         match optimizer:
@@ -54,11 +67,25 @@ def by_hand(optimizer, alpha, steps):
             case RMSProp(rho, epsilon):
                 s = rho * s + (1 - rho) * g**2
                 w += alpha * g / (sqrt(s) + epsilon)
-            case Adam(beta1, beta2, epsilon):
+            case Adam(beta1, beta2, epsilon) | AdamW(beta1, beta2, epsilon):
+                w -= alpha * getattr(optimizer, "decay", 0.0) * w
                 m = beta1 * m + (1 - beta1) * g
                 s = beta2 * s + (1 - beta2) * g**2
                 w += alpha * (m / (1 - beta1**t)) / (sqrt(s / (1 - beta2**t)) + epsilon)
+            case Rprop():
+                before, size = resilient(optimizer, g, before, size)
+                w += size * np.sign(before)
     return w
+
+
+def resilient(optimizer, g, before, size):
+    """The derivative as it counts, and the step size for it."""
+    if g * before > 0:
+        size *= optimizer.grow
+    elif g * before < 0:
+        size *= optimizer.shrink
+        g = 0.0
+    return g, min(max(size, optimizer.smallest), optimizer.largest)
 
 
 @pytest.mark.parametrize("optimizer", CHOSEN, ids=name)
@@ -114,6 +141,21 @@ def problem():
     return random.normal(size=(8, 3)), random.random((8, 2))
 
 
+def test_rprop_on_paper():
+    """From 1 to 3 - 1: longer steps until the derivative changes its sign, a rest, and back."""
+    weights = [1.5, 2.25, 3.375, 3.375, 2.8125]  # steps 0.5, 0.75, 1.125, none, -0.5625
+    for steps, weight in enumerate(weights, 1):
+        run = reference.train(**ONE, alpha=0.5, iterations=steps, optimizer=Rprop(grow=1.5))
+        assert run.weights[0].item() == weight
+    assert run.direction_changes[0].item() == 1
+
+
+def test_adamw_decays_what_has_no_derivative():
+    given = {"X": [[1.0, 0.0]], "y": [3.0], "output": "identity", "weights": [[[1.0], [1.0]]]}
+    run = reference.train(**given, alpha=0.5, iterations=3, optimizer=AdamW(decay=0.5))
+    assert run.weights[0][1, 0] == 0.75**3
+
+
 def torch_optimizer(torch, optimizer, groups):
     optim = torch.optim
     match optimizer:
@@ -131,6 +173,10 @@ def torch_optimizer(torch, optimizer, groups):
             return optim.RMSprop(groups, alpha=rho, eps=epsilon)
         case Adam(beta1, beta2, epsilon):
             return optim.Adam(groups, betas=(beta1, beta2), eps=epsilon)
+        case AdamW(beta1, beta2, epsilon, decay):
+            return optim.AdamW(groups, betas=(beta1, beta2), eps=epsilon, weight_decay=decay)
+        case Rprop(shrink, grow, smallest, largest):
+            return optim.Rprop(groups, etas=(shrink, grow), step_sizes=(smallest, largest))
 
 
 @pytest.mark.parametrize("optimizer", [*CHOSEN, *(kind() for kind in optimizers.ALL)], ids=name)

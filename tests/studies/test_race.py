@@ -137,6 +137,15 @@ def test_who_diverged_does_not_stretch_the_plane(xor):
     assert max(abs(plane.x[0]), abs(plane.x[-1])) < 10
 
 
+@pytest.mark.parametrize(("others", "widest"), [(3, 0.8), (1, 1316.8)])
+def test_who_went_ten_times_as_far_as_is_usual_leaves_the_plane(xor, others, widest):
+    near = {f"near {k}": (GradientDescent(), 1 + k / 10) for k in range(others)}
+    race = fastgd.race(*xor, near | {"far": (GradientDescent(), 1e4)}, iterations=60)
+    plane = race.surface(resolution=7)
+    found = max(np.abs(plane.x).max(), np.abs(plane.y).max())
+    assert found == pytest.approx(widest, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("field", "given", "error", "message"),
     [

@@ -20,7 +20,7 @@ from cases import (
     Y,
 )
 from fastgd.arguments.options import Method
-from fastgd.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, RMSProp
+from fastgd.optimizers import AdaDelta, AdaGrad, Adam, AdamW, GradientDescent, RMSProp, Rprop
 from golden import problem
 from networks import fresh
 
@@ -107,18 +107,19 @@ def test_what_bench_compiles_is_its_twin(name):
 # ---------------------------------------------------------------- optimizers
 
 
-@pytest.mark.parametrize("kind", [AdaDelta, AdaGrad, Adam, RMSProp])
+@pytest.mark.parametrize("kind", [AdaDelta, AdaGrad, Adam, AdamW, RMSProp])
 @pytest.mark.parametrize("epsilon", [5e-324, 1e-322, 1e-300])
 def test_a_weight_without_a_derivative_stays_whatever_epsilon_is(kind, epsilon):
     """Adam's correction makes the smallest epsilons 0, and what has not moved yet 0 / 0."""
     given = {"output": "identity", "iterations": 50, "weights": [[[0.0], [0.5]]]}
     X, y = [[1.0, 0.0], [2.0, 0.0]], [1.0, 2.0]
-    optimizer = kind(epsilon=epsilon)
+    beside = {"decay": 0.0} if kind is AdamW else {}
+    optimizer = kind(epsilon=epsilon, **beside)
     for train in (fastgd.train, fastgd.reference.train):
         run = train(X, y, alpha=0.1, optimizer=optimizer, **given)
         assert run.status == "finished"
         assert run.weights[0][1, 0] == 0.5
-    sweep = fastgd.sweep(X, y, alpha=0.1, optimizer=[optimizer, kind(), optimizer], **given)
+    sweep = fastgd.sweep(X, y, alpha=0.1, optimizer=[optimizer, kind(**beside), optimizer], **given)
     assert (sweep.status == "finished").all()
 
 
@@ -131,6 +132,16 @@ def test_optimizers_over_a_thousand_iterations(name):
     # Biases, scale and weights of samples change nothing of what is compiled.
     beside = {"bias": True, "sample_weight": WEIGHTS, "hidden_size": 3}
     check(**given | {"alpha": (given["alpha"], given["alpha"] / 2)}, **beside)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_rprop_diverges_where_a_derivative_is_not_a_number():
+    """A sign of NaN would be a step like any other."""
+    given = {"output": "identity", "hidden_size": 1, "activation": "identity", "iterations": 60}
+    optimizer = Rprop(grow=1e30, largest=1e308)
+    for train in (fastgd.train, fastgd.reference.train):
+        run = train([[1.0], [-1.0]], [1.0, 2.0], optimizer=optimizer, **given)
+        assert run.status == "diverged"
 
 
 def test_optimizers_update_scale_and_shift_alike():

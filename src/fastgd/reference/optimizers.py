@@ -129,6 +129,41 @@ class Adam:
         return power1, power2, root / (1 - power1), self.epsilon * root
 
 
+class AdamW(Adam):
+    """Adam, and the weights decay by themselves (Loshchilov and Hutter, ICLR 2019, Algorithm 2)."""
+
+    def __init__(self, beta1: float, beta2: float, epsilon: float, decay: float) -> None:
+        super().__init__(beta1, beta2, epsilon)
+        self.decay = decay
+
+    def remains(self, alpha: float) -> float:
+        """The share of the parameters that is left to add the change to."""
+        return 1 - alpha * self.decay
+
+
+class Rprop:
+    """Steps of their own size, by signs alone (Riedmiller and Braun, ICNN 1993, as in PyTorch)."""
+
+    def __init__(self, shrink: float, grow: float, smallest: float, largest: float) -> None:
+        self.shrink = shrink
+        self.grow = grow
+        self.smallest = smallest
+        self.largest = largest
+        self.sign: FloatArray | float = 0.0
+        self.size: FloatArray | float = 0.0
+
+    def change(self, g: FloatArray, alpha: float) -> FloatArray:
+        """A size of 0 is none yet: then it is alpha. A weight whose sign has changed rests once."""
+        sign = np.sign(g)
+        turn = sign * self.sign
+        size = np.where(np.equal(self.size, 0), alpha, self.size)
+        size = size * np.where(turn > 0, self.grow, np.where(turn < 0, self.shrink, 1.0))
+        self.size = np.minimum(np.maximum(size, self.smallest), self.largest)
+        self.sign = np.where(turn < 0, 0.0, sign)
+        change: FloatArray = self.sign * self.size
+        return change
+
+
 _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
     optimizers.GradientDescent: GradientDescent,
     optimizers.Momentum: Momentum,
@@ -137,6 +172,8 @@ _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
     optimizers.AdaDelta: AdaDelta,
     optimizers.RMSProp: RMSProp,
     optimizers.Adam: Adam,
+    optimizers.AdamW: AdamW,
+    optimizers.Rprop: Rprop,
 }
 
 

@@ -30,6 +30,9 @@ RECORDS = 1000
 MARGIN = 0.1
 """Room around the paths on a plane, as a share of their extent."""
 
+FAR = 10.0
+"""A path that goes so many times as far as is usual in its race leaves the window."""
+
 Entry = Optimizer | tuple[Optimizer, Alpha]
 
 
@@ -92,13 +95,13 @@ class Race:
         resolution: int = 201,
         at: str | None = None,
     ) -> Surface:
-        """An error plane of the network that holds all paths.
+        """An error plane of the network around the paths.
 
         Parameters
         ----------
         axes, span, resolution
             As in :func:`fastgd.surface`; without a span the window is what the paths of all runs
-            that have not diverged need.
+            need, but for those that diverged or went ten times as far as is usual (the median).
         at : str, optional
             Whose last weights the others are held at; by default the winner's.
 
@@ -113,7 +116,11 @@ class Race:
             # A plane of two points, for nothing but the places of the paths on it.
             probe = surface(self.X, self.y, goal, axes=axes, resolution=2)
             going = [run for run in self.runs.values() if run.status != "diverged"] or [goal]
-            span = _window(np.concatenate([probe.path(run)[:, :2] for run in going]))
+            paths = [probe.path(run)[:, :2] for run in going]
+            lengths = np.array([np.ptp(path, axis=0).max() for path in paths])
+            near = lengths <= FAR * np.median(lengths)
+            shown = [path for path, is_near in zip(paths, near, strict=True) if is_near]
+            span = _window(np.concatenate(shown))
         return surface(self.X, self.y, goal, axes=axes, span=span, resolution=resolution)
 
 

@@ -15,7 +15,7 @@ def thirteen_lines() -> Any:
 
 
 def race() -> Any:
-    """Seven optimizers on XOR."""
+    """Nine optimizers on XOR."""
     import matplotlib.pyplot as plt
 
     import fastgd

@@ -60,16 +60,17 @@ SECTIONS = (
         "race",
         "Optimizer race",
         'part 1, "Visualizing the Difference"',
-        "The same network, data and first weights, and seven optimizers, each with an alpha that "
+        "The same network, data and first weights, and nine optimizers, each with an alpha that "
         "suits it: their errors, and the ways they go on an error plane.",
         (
             Picture(
                 calls.race,
-                "Seven optimizers learn XOR. On the plane a circle is the start, a star the end.",
-                "Above, seven curves of the error over 1,000 iterations: AdaDelta ends lowest, "
-                "at 0.0032, then Adam and RMSProp, then Nesterov, gradient descent and momentum; "
-                "AdaGrad is last at 0.037. Below, their paths over two weights: all start in one "
-                "place and go different ways.",
+                "Nine optimizers learn XOR. On the plane a circle is the start, a star the end.",
+                "Above, nine curves of the error over 1,000 iterations: AdaDelta ends lowest, "
+                "at 0.0032, then Adam and RMSProp, then Nesterov, gradient descent, momentum and "
+                "AdamW; AdaGrad ends at 0.037, and Rprop, whose steps have grown until the "
+                "sigmoids are flat, at 0.125. Below, their paths over two weights: all start in "
+                "one place and go different ways, Rprop out of the picture.",
                 size=(5.0, 7.6),
             ),
         ),

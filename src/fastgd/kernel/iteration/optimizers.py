@@ -9,7 +9,16 @@ from numba import njit
 from fastgd.kernel.iteration.values import put_value, value
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import fma, load, select, square_root, store, units
+from fastgd.kernel.language.tile import (
+    fma,
+    load,
+    magnitude,
+    select,
+    square_root,
+    store,
+    units,
+    with_sign,
+)
 
 SMALLEST = 2.0**-1074
 """The smallest number above 0."""
@@ -71,7 +80,9 @@ def _rmsprop(optimizer, shape, numbers, layer, at, stride, g, w):
     return fma(units(shape, numbers, layer.alpha, 0), g / (square_root(s) + epsilon), w)
 
 
-def _adam(optimizer, shape, numbers, layer, at, stride, g, w):
+@njit(**INLINED)
+def _corrected(optimizer, shape, numbers, layer, at, stride, g, w):
+    """Adam's step, from parameters that may have decayed."""
     beta1 = value(shape, numbers, layer, optimizer.beta1)
     beta2 = value(shape, numbers, layer, optimizer.beta2)
     at += layer.states
@@ -85,6 +96,36 @@ def _adam(optimizer, shape, numbers, layer, at, stride, g, w):
     epsilon = value(shape, numbers, layer, optimizer.corrected_epsilon)
     alpha = units(shape, numbers, layer.alpha, 0) * factor
     return fma(alpha, m / (square_root(s) + epsilon), w)
+
+
+def _adam(optimizer, shape, numbers, layer, at, stride, g, w):
+    return _corrected(optimizer, shape, numbers, layer, at, stride, g, w)
+
+
+def _adamw(optimizer, shape, numbers, layer, at, stride, g, w):
+    decay = value(shape, numbers, layer, optimizer.decay)
+    w = fma(-1.0 * units(shape, numbers, layer.alpha, 0) * decay, w, w)
+    return _corrected(optimizer, shape, numbers, layer, at, stride, g, w)
+
+
+def _rprop(optimizer, shape, numbers, layer, at, stride, g, w):
+    at += layer.states
+    sign = select(magnitude(g) > 0.0, with_sign(1.0, g), g)  # of NaN it is NaN
+    turn = sign * load(shape, numbers, at, stride)
+    sign = select(turn < 0.0, 0.0, sign)
+    store(shape, numbers, at, stride, sign)
+    at += layer.state
+    size = load(shape, numbers, at, stride)
+    size = select(size > 0.0, size, units(shape, numbers, layer.alpha, 0))
+    shrink = value(shape, numbers, layer, optimizer.shrink)
+    grow = value(shape, numbers, layer, optimizer.grow)
+    size = size * select(turn > 0.0, grow, select(turn < 0.0, shrink, 1.0))
+    smallest = value(shape, numbers, layer, optimizer.smallest)
+    largest = value(shape, numbers, layer, optimizer.largest)
+    size = select(size < smallest, smallest, size)
+    size = select(size > largest, largest, size)
+    store(shape, numbers, at, stride, size)
+    return fma(sign, size, w)
 
 
 def _corrections(optimizer, scalar, numbers, layer):
@@ -124,6 +165,8 @@ STEPS = {
     "AdaDelta": _adadelta,
     "RMSProp": _rmsprop,
     "Adam": _adam,
+    "AdamW": _adamw,
+    "Rprop": _rprop,
     "Derivative": _derivative,
 }
 
@@ -135,6 +178,7 @@ def step(optimizer, shape, numbers, layer, at, stride, g, w):
 dispatch(step, STEPS, INLINED)
 dispatch(
     prepare,
-    dict.fromkeys(STEPS, lambda optimizer, scalar, numbers, layer: None) | {"Adam": _corrections},
+    dict.fromkeys(STEPS, lambda optimizer, scalar, numbers, layer: None)
+    | dict.fromkeys(("Adam", "AdamW"), _corrections),
     INLINED,
 )
