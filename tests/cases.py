@@ -175,6 +175,27 @@ OPTIONS = {
     "relu, cross entropy": Case({"activation": "relu", "loss": "cross_entropy"}),
     "bias": Case({"bias": True}),
     "sample weight": Case({"sample_weight": EIGHT}),
+    "mean": Case(
+        {"reduction": "mean", "bias": True, "sample_weight": EIGHT},
+        {"l2": [0.0, 0.02]},
+        settings=[
+            {"reduction": "mean", "bias": True, "l2": 0.02, "alpha": 1.0},
+            {"reduction": "mean", "bias": True, "sample_weight": WEIGHTS, "hidden_size": ()},
+        ],
+    ),
+    "mean in batches": Case(
+        {"reduction": "mean", "batch_size": 3, "batch_norm": True, "sample_weight": EIGHT},
+        {"l1": [0.0, 0.01]},
+        settings=[
+            {"reduction": "mean", "batch_size": 3, "batch_norm": True, "sample_weight": WEIGHTS},
+            {
+                "reduction": "mean",
+                "batch_size": 4,
+                "sampling": "adaptive",
+                "sample_weight": WEIGHTS,
+            },
+        ],
+    ),
     "batches": Case(
         {"batch_size": 3, "shuffle_seed": 5},
         settings=[
@@ -388,6 +409,7 @@ OPTIONS = {
 OBJECTIVES = {
     "objective": {"bias": True, "sample_weight": EIGHT, "l1": 0.01, "l2": 0.02},
     "objective, cross entropy": {"loss": "cross_entropy", "sample_weight": EIGHT},
+    "objective, mean": {"reduction": "mean", "bias": True, "sample_weight": EIGHT, "l2": 0.02},
     "objective, tanh cross entropy": {"output": "tanh", "loss": "cross_entropy", "bias": True},
 }
 """Options of fastgd.objective."""
@@ -414,6 +436,7 @@ DRAWS = np.array([[1, 0, 2, 1] * 5, [0, 1, 1, 3] * 5, np.linspace(0, 2, 20)])
 
 PARTED = {
     "folds": Parted(folds=3),
+    "folds, mean": Parted({"reduction": "mean"}, folds=3, sample_weight=np.linspace(1, 2, 20)),
     "folds, dropout": Parted({"dropout": 0.3}, folds=3),
     "groups": Parted({"bias": True}, groups=LABELS),
     "groups in batches": Parted({"batch_size": 2, "sampling": "adaptive"}, groups=LABELS),

@@ -183,6 +183,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "activation": "tanh",
         "output": "tanh",
         "loss": "cross_entropy",
+        "reduction": "mean",
         "sampling": "adaptive",
         "restore_best": True,
     }

@@ -42,6 +42,7 @@ OTHERS = {
     "activation": "tanh",
     "output": "tanh",
     "loss": "cross_entropy",
+    "reduction": "mean",
     "bias": True,
     "batch_size": 2,
     "shuffle": False,
@@ -251,6 +252,8 @@ FIELDS = {
         ],
     ),
     ("loss", TypeError, "'squared' or 'cross_entropy'", [(len, "<built-in function len>")]),
+    ("reduction", ValueError, "'sum' or 'mean'", [("means", "'means': did you mean 'mean'?")]),
+    ("reduction", TypeError, "'sum' or 'mean'", [(None, "None"), (["sum"], "['sum']")]),
     (
         "sampling",
         ValueError,

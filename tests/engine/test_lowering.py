@@ -81,7 +81,7 @@ def test_what_changes_instructions_changes_the_recipe(given):
 def test_structures_but_bias_are_in_the_recipe():
     """A bias is one input more, which the layout knows; all others are choices."""
     others = {"optimizer": Adam(), "activation": "relu", "output": "tanh", "loss": "cross_entropy"}
-    others |= {"bias": True, "batch_norm": True, "batch_size": 3}
+    others |= {"bias": True, "batch_norm": True, "batch_size": 3, "reduction": "mean"}
     assert set(others) == set(STRUCTURES)
     same = {
         n

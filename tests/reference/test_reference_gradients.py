@@ -64,6 +64,8 @@ def loss(values, y, options, masks=None):
         each = q * np.logaddexp(0, -z) + (1 - q) * np.logaddexp(0, z)
     sample_weight = options.get("sample_weight")
     total = each.sum() if sample_weight is None else (each.sum(axis=1) * sample_weight).sum()
+    if options.get("reduction") == "mean":
+        total /= len(y) if sample_weight is None else sample_weight.sum()
     penalty = sum(
         options.get("l1", 0) * np.abs(w).sum() + options.get("l2", 0) / 2 * (w**2).sum()
         for w in weights
@@ -121,6 +123,16 @@ def test_every_combination(activation, output, loss, bias, batch_norm, weighted)
         options["sample_weight"] = SAMPLE_WEIGHT
     compared = is_minus_the_derivative(options)
     assert compared == 15 + 20 + 8 + 11 * bias + 18 * batch_norm
+
+
+@pytest.mark.parametrize("batch_norm", [False, True], ids=["raw", "normal"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_a_mean_is_divided_by_the_weights_of_the_samples(batch_norm, weighted):
+    options = {"activation": "tanh", "output": "identity", "loss": "squared", "bias": True}
+    options |= {"batch_norm": batch_norm, "reduction": "mean", "l1": 0.01, "l2": 0.02}
+    if weighted:
+        options["sample_weight"] = SAMPLE_WEIGHT
+    assert is_minus_the_derivative(options) == 15 + 20 + 8 + 11 + 18 * batch_norm
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])

@@ -27,6 +27,7 @@ _SINGLE: dict[str, type] = {
     "activation": str,
     "output": str,
     "loss": str,
+    "reduction": str,
 }
 
 

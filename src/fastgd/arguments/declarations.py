@@ -102,6 +102,22 @@ class LossOptions(SurfaceOptions, total=False):
             structure=True,
         ),
     ]
+    reduction: Annotated[
+        str,
+        Option(
+            "sum",
+            Name(("sum", "mean")),
+            '"sum" is the article\'s: the loss of a batch is the sum over its samples. "mean" '
+            "divides it, and so its derivative, by the sum of their weights, without weights by "
+            "their number: then alpha means the same for 100 and for 10,000 samples. Penalties are "
+            "not divided, and the outputs of a sample are summed up in both. With "
+            'sampling="adaptive" the divisor is the batch size times the mean weight of all '
+            "samples, so that the mean over all of them is what is expected.",
+            "Loss of a batch, from those of its samples",
+            "Network",
+            structure=True,
+        ),
+    ]
     l1: Annotated[
         float,
         Option(

@@ -10,8 +10,8 @@ LISTED = 20
 """Names in a list that are shown at most."""
 
 _COUNTED = (
-    "hidden_size", "optimizer", "activation", "output", "loss", "batch_size", "group", "fold",
-    "sample_weight", "alpha", "seed",
+    "hidden_size", "optimizer", "activation", "output", "loss", "reduction", "batch_size",
+    "group", "fold", "sample_weight", "alpha", "seed",
 )  # fmt: skip
 _NO_VALUE = {"batch_size": "all", "patience": "none"}
 

@@ -16,6 +16,7 @@ class Evaluation:
         self._again = runs.bind()
         self._lock = ForkSafeLock()
         self._numbers, self._loss, self._errors = block.numbers[0], block.loss[0], block.errors[0]
+        self._divisor = 1.0 if layout.recipe.mean is None else float(runs.portion.weight[0, 0])
         self._parameters = layout.places
         self._derivative = layout.places + layout.derivative
 
@@ -25,4 +26,4 @@ class Evaluation:
             self._numbers[self._parameters] = parameters
             self._again()
             derivative = 0.0 - self._numbers[self._derivative]
-            return float(self._loss[0]), derivative, float(self._errors[0])
+            return float(self._loss[0] / self._divisor), derivative, float(self._errors[0])

@@ -209,6 +209,7 @@ class Layout:
             "drawn": (per_sample, np.float64),
             "total": (self.runs, np.float64),
             "held_total": (held, np.float64),
+            "scale": (0 if self.recipe.mean is None else self.runs, np.float64),
             "held": (held, np.float64),
             "held_errors": ((records + 1) * held, np.float64),
             "held_final": (held, np.float64),

@@ -152,6 +152,7 @@ def recipe_of(
         activation=Choice(method.activation),
         output=Choice(method.output),
         loss=Choice(method.loss),
+        mean=switch("mean", method.reduction == "mean"),
         batch_norm=switch("batch_norm", method.batch_norm),
         batches=choice_of(batches, "batches") if batches == "adaptive" else Choice(batches),
         watch=switch("watch", wanted["watch"]),

@@ -113,8 +113,9 @@ class Portion:
     """What blocks of runs have of the samples."""
 
     tables: list[Data]  # of all blocks, or of each: what is learned from, then what is held out
-    total: FloatArray  # (blocks, R): weight of all samples * outputs
-    held_total: FloatArray  # (blocks, R), or (blocks, 0)
+    weight: FloatArray  # (blocks, R): of all samples that are learned from
+    total: FloatArray  # (blocks, R): the same times the outputs
+    held_total: FloatArray  # (blocks, R): the same of those held out, or (blocks, 0)
 
 
 Weighted = tuple[Index, FloatArray | None]
@@ -146,15 +147,17 @@ class Packer:
             if key not in made:
                 made[key] = self._tables(row)
             blocks.append(made[key])
-        totals = [
+        weights = [
             np.array([np.broadcast_to(block[k][1], self.runs) for block in blocks])
             for k in range(1 + self.samples.holds_out)
         ]
+        outputs = self.samples.y.shape[1]
         shown = blocks[:1] if self.sharing is Sharing.ALL else blocks
         return Portion(
             [data for block in shown for data, _ in block],
-            totals[0],
-            totals[1] if self.samples.holds_out else np.empty((len(blocks), 0)),
+            weights[0],
+            weights[0] * outputs,
+            weights[1] * outputs if self.samples.holds_out else np.empty((len(blocks), 0)),
         )
 
     def _key(self, parts: Index) -> tuple[int, ...]:
@@ -164,7 +167,7 @@ class Packer:
         return (int(parts[0]),) if self.sharing is Sharing.PART else tuple(parts.tolist())
 
     def _tables(self, parts: Index) -> list[tuple[Data, FloatArray]]:
-        """For one block: what is learned from, and what is held out, each with its totals."""
+        """For one block: what is learned from, and what is held out, each with its weights."""
         samples, validation = self.samples, self.samples.validation
         if self.sharing in (Sharing.ALL, Sharing.PART):
             parts = parts[:1]
@@ -193,7 +196,7 @@ class Packer:
         lanes: Index,
         table: Index | None,
     ) -> tuple[Data, FloatArray]:
-        """The samples of each run, and the totals of their weights; ``lanes`` says whose are whose.
+        """The samples of each run, and the sum of their weights; ``lanes`` says whose are whose.
 
         They are padded to whole tiles with copies of importance 0; so are those of a shared table
         that a run has nothing of. A bias is the weight of one more input that is always 1.
@@ -217,8 +220,8 @@ class Packer:
             samples=real,
             epoch=-(-real // (self.batch or real)),
         )
-        totals = [len(rows) if weight is None else float(weight.sum()) for rows, weight in each]
-        return data, np.array([float(total * outputs) for total in totals])[lanes]
+        weights = [len(rows) if weight is None else weight.sum() for rows, weight in each]
+        return data, np.array(weights, np.float64)[lanes]
 
 
 def _side_by_side(each: Sequence[Weighted]) -> tuple[Index, FloatArray]:

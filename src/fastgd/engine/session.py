@@ -249,11 +249,24 @@ class Session:
             put_state(state.at(flat), layout, self.method.optimizer, block)
         return self._runs(block, lanes, parts)
 
+    def _scale(self, portion: Portion, parts: Index) -> FloatArray:
+        """(blocks, R) what a mean's derivatives are multiplied by.
+
+        Of batches of an epoch each has its own; those that are drawn stand for all samples.
+        """
+        if self.layout.recipe.batches.name == "adaptive":
+            sizes = self.samples.sizes[parts]
+            drawn: FloatArray = sizes / (self.layout.batch * portion.weight)
+            return drawn
+        return 1.0 / portion.weight
+
     def _runs(self, block: Block, lanes: Index, parts: Index) -> "Runs":
         """Runs that lie in these lanes, with the samples of their parts."""
         portion = self._portion(parts[lanes])
         block.total[:] = portion.total
         block.held_total[:] = portion.held_total
+        if self.layout.recipe.mean is not None:
+            block.scale[:] = self._scale(portion, parts[lanes])
         places = np.empty(len(parts), np.int64)
         places[lanes.ravel()[::-1]] = np.arange(lanes.size)[::-1]
         return Runs(self, block, portion, parts, places)

@@ -45,6 +45,7 @@ class Recipe(NamedTuple):
     activation: Choice
     output: Choice
     loss: Choice
+    mean: Choice | None  # derivatives are those of the mean over a batch, not of the sum
     batch_norm: Choice | None
     batches: Choice  # "all" samples, or batches of them in "epochs" or "adaptive"
     watch: Choice | None  # errors between the recorded ones are watched
@@ -138,6 +139,7 @@ class Block(NamedTuple):
     drawn: Floats  # (N, R) flat: squared norms of what was drawn of each sample, summed up
     total: Floats  # (R,): weight of all samples * outputs
     held_total: Floats  # (R,): the same of the held-out ones, if there are any
+    scale: Floats  # (R,): factor of the derivatives, if they are those of a mean
     held: Floats  # (R,): their mean error when it was last looked at
     held_errors: Floats  # (records + 1, R) flat: as errors
     held_final: Floats  # (R,): as final

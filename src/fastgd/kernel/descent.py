@@ -176,22 +176,23 @@ def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record)
     )  # fmt: skip
 
 
-def _samples(batches, shapes, data, layers, block, span, j):
+def _samples(batches, mean, shapes, data, layers, block, span, j):
     """The samples that iteration j learns from, and how many of them are no padding."""
 
 
-def _all_samples(batches, shapes, data, layers, block, span, j):
+def _all_samples(batches, mean, shapes, data, layers, block, span, j):
     return data, data.samples
 
 
-def _samples_of_epoch(batches, shapes, data, layers, block, span, j):
+def _samples_of_epoch(batches, mean, shapes, data, layers, block, span, j):
     if j % data.epoch == 0 or j == span.first:
         new_order(data, block, span, j)
     bottom, top = layers[0], layers[len(layers) - 1]
-    return block.batch, next_batch(shapes, data, block, span, bottom.inputs, top.outputs, j)
+    real = next_batch(mean, shapes, data, block, span, bottom.inputs, top.outputs, j)
+    return block.batch, real
 
 
-def _drawn_samples(batches, shapes, data, layers, block, span, j):
+def _drawn_samples(batches, mean, shapes, data, layers, block, span, j):
     bottom, top = layers[0], layers[len(layers) - 1]
     draw_batch(shapes.scalar, data, block, span, bottom, top.outputs, j)
     return block.batch, span.batch
@@ -271,7 +272,9 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                 source, N, real = data, all_samples, data.samples
                 if training:
                     prepare(recipe.optimizer, scalar, block.numbers, bottom)
-                    source, real = _samples(recipe.batches, shapes, data, layers, block, span, j)
+                    source, real = _samples(
+                        recipe.batches, recipe.mean, shapes, data, layers, block, span, j
+                    )
                     N = _padded(recipe.batches, all_samples, of_batch)
                 drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
                 overflow = _pass(

@@ -48,18 +48,18 @@ class Normalization:
         normal = (z - self.mean) / np.sqrt(self.variance + EPSILON)
         return self.scale.value * normal + self.shift.value
 
-    def backward(self, delta: FloatArray) -> FloatArray:
+    def backward(self, delta: FloatArray, divisor: float) -> FloatArray:
         """Turn the delta of the scaled and shifted inputs into that of z, by the chain rule.
 
         z moves its batch's mean and variance, too: that takes away from the delta its mean and what
         of it goes along with the normalised input (section 3 of the paper, its derivatives put
         together).
         """
-        self.scale.g = (delta * self._normal).sum(axis=0)
-        self.shift.g = delta.sum(axis=0)
+        by_scale, by_shift = (delta * self._normal).sum(axis=0), delta.sum(axis=0)
         samples = len(delta)
-        rest = delta - self.shift.g / samples - self._normal * self.scale.g / samples
+        rest = delta - by_shift / samples - self._normal * by_scale / samples
         before: FloatArray = self.scale.value / self._deviation * rest
+        self.scale.g, self.shift.g = by_scale / divisor, by_shift / divisor
         return before
 
     def result(self) -> BatchNorm:

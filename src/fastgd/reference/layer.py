@@ -85,21 +85,21 @@ class Layer:
         self._kept = self._mask(self._dropout, DROPOUT, z.shape, iteration, seed)
         return self._v if self._kept is None else self._v * self._kept
 
-    def backward(self, error: FloatArray) -> None:
+    def backward(self, error: FloatArray, divisor: float) -> None:
         """Find delta and minus the derivatives from how much the outputs are missed by.
 
         For the last layer ``error`` is y - v, times the sample's weight; for any other it is the
-        next one's `error_before`.
+        next one's `error_before`. The derivatives are divided by ``divisor``, penalties are not.
         """
         delta = error * self._slope(self._v)
         if self._kept is not None:
             delta = delta * self._kept
         delta = self._limit(delta)
         if self.norm:
-            delta = self.norm.backward(delta)
+            delta = self.norm.backward(delta, divisor)
         self.delta = delta
 
-        g = self.x.T.dot(delta)
+        g = self.x.T.dot(delta) / divisor
         if self._connected is not None:
             g = g * self._connected
         if self.method.l1:
@@ -108,7 +108,7 @@ class Layer:
             g = g - self.method.l2 * self.weights.value
         self.weights.g = g
         if self.bias:
-            self.bias.g = delta.sum(axis=0)
+            self.bias.g = delta.sum(axis=0) / divisor
 
     def error_before(self) -> FloatArray:
         """How much each input contributed to delta, weighted by its weights."""

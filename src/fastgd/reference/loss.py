@@ -62,10 +62,11 @@ def objective(
         for layer in layers:
             outputs = layer.forward(outputs, 0, 0)
         error = (y - outputs) * weight[:, None]
+        divisor = weight.sum() if method.reduction == "mean" else 1.0
         for layer in layers[::-1]:
-            layer.backward(error)
+            layer.backward(error, divisor)
             error = layer.error_before()
-        value = np.sum(weight[:, None] * _losses(method, layers[-1], y, outputs))
+        value = np.sum(weight[:, None] * _losses(method, layers[-1], y, outputs)) / divisor
         for layer in layers:
             value += method.l1 * np.sum(np.abs(layer.weights.value))
             value += method.l2 / 2 * np.sum(layer.weights.value**2)

@@ -15,6 +15,7 @@ class Batch(NamedTuple):
 
     places: slice | NDArray[np.int64]
     weights: FloatArray | None  # (samples, 1): the factor of each sample's loss
+    divisor: float  # of the derivatives
 
 
 class Sampler(Protocol):
@@ -38,6 +39,7 @@ class Epochs:
         self._in_order = method.batch_size is None or not method.shuffle
         self._seed = method.shuffle_seed
         self._weights = _column(method.sample_weight)
+        self._is_mean = method.reduction == "mean"
         self._epoch = -1
         self.tau = np.empty(0)
 
@@ -46,12 +48,19 @@ class Epochs:
         epoch, at = divmod(j, self.per_epoch)
         places = slice(at * self.batch_size, (at + 1) * self.batch_size)
         if self._in_order:
-            return Batch(places, None if self._weights is None else self._weights[places])
+            return self._batch(places, min(self.samples - places.start, self.batch_size))
         if epoch != self._epoch:
             self._epoch = epoch
             self._order = np.array(shuffled(self.samples, epoch, self._seed))
         index = self._order[places]
-        return Batch(index, None if self._weights is None else self._weights[index])
+        return self._batch(index, len(index))
+
+    def _batch(self, places: slice | NDArray[np.int64], count: int) -> Batch:
+        weights = None if self._weights is None else self._weights[places]
+        if not self._is_mean:
+            return Batch(places, weights, 1.0)
+        total = count if weights is None else weights.sum()
+        return Batch(places, weights, total or 1.0)  # where nothing counts there is no derivative
 
 
 class Adaptive:
@@ -71,6 +80,9 @@ class Adaptive:
         self._rate = method.sampling_rate
         self._seed = seed
         self._weights = np.ones(samples) if method.sample_weight is None else method.sample_weight
+        # The weights below have a mean over all draws that may be of this size.
+        is_mean = method.reduction == "mean"
+        self._divisor = self.batch_size * self._weights.mean() if is_mean else 1.0
 
     def odds(self) -> FloatArray:
         """The probability of each sample, (samples,)."""
@@ -84,7 +96,7 @@ class Adaptive:
         u = uniform(self.batch_size, j, self._seed)
         self._drawn = np.searchsorted(np.cumsum(q)[:-1], u, side="right")
         weights = self._weights[self._drawn] / (self.samples * q[self._drawn])
-        return Batch(self._drawn, weights[:, None])
+        return Batch(self._drawn, weights[:, None], self._divisor)
 
     def learn(self, squared_norms: FloatArray) -> None:
         """Descend tau, given the squared norm of each draw's weighted derivative.

@@ -264,9 +264,9 @@ def _propagate(
     error = y[batch.places] - outputs
     if batch.weights is not None:
         error = error * batch.weights
-    layers[-1].backward(error)
+    layers[-1].backward(error, batch.divisor)
     for layer, after in zip(layers[-2::-1], layers[:0:-1], strict=True):
-        layer.backward(after.error_before())
+        layer.backward(after.error_before(), batch.divisor)
 
 
 def _measure(layers: list[Layer], X: FloatArray) -> FloatArray:

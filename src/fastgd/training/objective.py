@@ -30,8 +30,9 @@ def objective(
     """Loss of a network over all samples, as a function that any optimizer can take.
 
     The value is what gradient descent descends: half the sum of squared errors, or the cross
-    entropy, each sample times its ``sample_weight``, and ``l1 * sum |w| + l2 / 2 * sum w**2`` over
-    the weights (not the biases). The derivative is the training's own, to the bit.
+    entropy, each sample times its ``sample_weight``, with ``reduction="mean"`` divided by the sum
+    of these; and ``l1 * sum |w| + l2 / 2 * sum w**2`` over the weights (not the biases). The
+    derivative is the training's own, to the bit.
 
     Parameters
     ----------
@@ -42,8 +43,8 @@ def objective(
     hidden_size : int or tuple of int
         Units of the hidden layer, or of each of several; ``()`` for no hidden layer.
     **options
-        ``activation``, ``output``, ``loss``, ``bias``, ``sample_weight``, ``l1``, ``l2``: see
-        :class:`fastgd.arguments.options.Options`.
+        ``activation``, ``output``, ``loss``, ``reduction``, ``bias``, ``sample_weight``, ``l1``,
+        ``l2``: see :class:`fastgd.arguments.options.Options`.
 
     Returns
     -------

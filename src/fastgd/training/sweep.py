@@ -76,8 +76,8 @@ def sweep(
     hidden_size, alpha, seed, weights
         As in :func:`fastgd.train`, or an axis of such values. There must not be more than 10,000
         combinations of the axes that change the network or its code: ``hidden_size``,
-        ``optimizer``, ``activation``, ``output``, ``loss``, ``bias``, ``batch_norm``,
-        ``batch_size``.
+        ``optimizer``, ``activation``, ``output``, ``loss``, ``reduction``, ``bias``,
+        ``batch_norm``, ``batch_size``.
     biases : optional
         As in :func:`fastgd.train`; beside an axis of weights a list of as many.
     groups : (samples,) array_like, optional

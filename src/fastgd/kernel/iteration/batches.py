@@ -13,7 +13,7 @@ from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.random import DRAW, shuffle
 from fastgd.kernel.iteration.values import integer, value
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import fma, load, runs_of, select, store, zeros
+from fastgd.kernel.language.tile import fma, load, load_data, runs_of, select, store, zeros
 from fastgd.kernel.language.words import all_words, choose, store_words
 from fastgd.kernel.language.words import numbers as numbers_of
 
@@ -37,7 +37,19 @@ def _copy_sample(target, to, source, at, numbers):
 
 
 @njit(**INLINED)
-def next_batch(shapes, data, block, span, inputs, outputs, iteration):
+def _share(mean, shapes, block, outputs, real):
+    """What a mean's derivatives are multiplied by; 0 if the batch has no sample of any weight."""
+    if mean is None:
+        return
+    scalar, runs = shapes.scalar, outputs * runs_of(shapes.importance)
+    total = zeros(scalar)
+    for n in range(real):
+        total = total + load_data(scalar, shapes.importance, block.batch.importance, n * runs, 0)
+    store(scalar, block.scale, 0, 0, select(total > 0.0, 1.0 / total, 0.0))
+
+
+@njit(**INLINED)
+def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration):
     """Gather the iteration's batch; how many samples it has."""
     first = iteration % data.epoch * span.batch
     real = min(span.batch, data.samples - first)
@@ -50,6 +62,7 @@ def next_batch(shapes, data, block, span, inputs, outputs, iteration):
         for h in range(numbers):
             weight = data.importance[i * numbers + h] if n < real else 0.0
             block.batch.importance[n * numbers + h] = weight
+    _share(mean, shapes, block, outputs, real)
     return real
 
 

@@ -205,6 +205,14 @@ def back(shapes, recipe, group, block, layer, below):
 
 
 @njit(**INLINED)
+def _averaged(mean, shape, g, block):
+    """From the sum over the samples of a batch to their mean."""
+    if mean is None:
+        return g
+    return g * units(shape, block.scale, 0, 0)
+
+
+@njit(**INLINED)
 def _penalised(penalty, shape, g, w, numbers, layer):
     """With the derivative of l1 * |w| + l2 / 2 * w**2 taken off."""
     if penalty is None:
@@ -228,6 +236,7 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
     """Count direction changes and take a step. NaN per run whose parameters overflow, else 0."""
     numbers = block.numbers
     w = load(shape, numbers, at, stride)
+    g = _averaged(recipe.mean, shape, g, block)
     if is_weight:
         g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, stride)
         g = _penalised(recipe.features.penalty, shape, g, w, numbers, layer)
