@@ -2,7 +2,8 @@
 
 from importlib.metadata import version
 
-from fastgd import bucket, reference
+from fastgd import bucket, functions, reference
+from fastgd.arguments.functions import Function, Loss
 from fastgd.studies.race import Race, race
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
@@ -17,6 +18,8 @@ from fastgd.training.train import train
 
 __all__ = [
     "BoxCounting",
+    "Function",
+    "Loss",
     "Objective",
     "Race",
     "Run",
@@ -27,6 +30,7 @@ __all__ = [
     "Trainability",
     "box_counting",
     "bucket",
+    "functions",
     "load",
     "minimize",
     "objective",

@@ -9,7 +9,7 @@ from fastgd.arguments.options import Method
 from fastgd.engine import summaries
 from fastgd.engine.arrangement import lanes_of
 from fastgd.engine.layout import LINE, PAGE, Layout
-from fastgd.engine.lowering import INTEGERS, STATES, WIDTH, Values, recipe_of
+from fastgd.engine.lowering import INTEGERS, STATES, Values, recipe_of
 from fastgd.engine.network import Network
 from fastgd.kernel.block import (
     ERROR_COUNT,
@@ -76,7 +76,7 @@ def parts_of(layout):
         yield f"deltas of {k}", activations + layer.deltas
         if recipe.batch_norm is not None or recipe.loss_value is not None:
             yield f"preactivations of {k}", activations + layer.preactivation
-    yield "values", layers[0].values + np.arange(WIDTH * runs)
+    yield "values", layers[0].values + np.arange(layout.width * runs)
     if recipe.watch is not None:
         yield "watched errors", layers[0].watch + np.arange((RECENT + layout.window) * runs)
 
@@ -133,7 +133,8 @@ def filled(layout, runs):
     weights = random.normal(size=(runs, layout.network.parameters))
     alpha = random.normal(size=(runs, layout.network.layers))
     values = Values(
-        random.normal(size=(runs, WIDTH)), random.integers(0, 2**60, size=(runs, INTEGERS))
+        random.normal(size=(runs, layout.width)),
+        random.integers(0, 2**60, size=(runs, INTEGERS)),
     )
     lanes = lanes_of(None, runs, layout.runs)
     block = layout.allocate(len(lanes), records=4)
@@ -161,7 +162,8 @@ def test_what_is_loaded_is_found_where_the_kernel_looks(name, sizes, runs):
             if layout.network.bias:
                 place = layout.address((k, layer.units_below, 0))
                 assert numbers[place + r] == at.biases[k][0]
-        value = numbers[layer.values : layer.values + WIDTH * runs].reshape(WIDTH, runs)[:, r]
+        width = layout.width
+        value = numbers[layer.values : layer.values + width * runs].reshape(width, runs)[:, r]
         np.testing.assert_array_equal(value, values.numbers[run])
         np.testing.assert_array_equal(integers.reshape(INTEGERS, runs)[:, r], values.integers[run])
 

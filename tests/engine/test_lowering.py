@@ -8,7 +8,16 @@ import pytest
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.options import Method
 from fastgd.engine import lowering
-from fastgd.engine.lowering import NEVER, STATES, WIDTH, Column, Values, optimizer_choice, recipe_of
+from fastgd.engine.lowering import (
+    NEVER,
+    STATES,
+    Column,
+    Values,
+    optimizer_choice,
+    places_of,
+    recipe_of,
+    width_of,
+)
 from fastgd.kernel.block import OPTIONS
 from fastgd.optimizers import ALL, AdaDelta, Adam, GradientDescent, Momentum
 
@@ -104,13 +113,15 @@ def test_errors_are_measured_apart_where_training_sees_something_else():
 def test_an_optimizer_finds_its_fields_and_what_it_keeps(kind):
     numbers = [0.125 * (k + 1) for k in range(len(kind._fields))]
     optimizer = kind(*numbers)
-    row = Values.of(Method(optimizer=optimizer), 1).numbers[0]
-    places = optimizer_choice(optimizer).places
+    method = Method(optimizer=optimizer)
+    row = Values.of(method, 1).numbers[0]
+    places = optimizer_choice(optimizer, places_of(method)).places
     assert {name: row[at] for name, at in places.items()} == dict(
         zip(kind._fields, numbers, strict=True)
     ) | dict(kind.kept)
     assert len(set(places.values())) == len(places)
-    assert all(lowering._OPTIMIZER <= at < WIDTH for at in places.values())
+    assert all(lowering._OPTIMIZER <= at < len(row) for at in places.values())
+    assert len(row) == width_of(recipe_of(method, {}))
     assert STATES[kind.__name__] == kind.states
 
 
@@ -160,4 +171,7 @@ def test_integers_of_options_follow_the_kernels_own():
     whole = [place for slot, place in lowering._PLACES.items() if slot in lowering._WHOLE]
     assert whole == list(range(OPTIONS, lowering.INTEGERS))
     assert not Values.of(Method(), 1).integers[0, :OPTIONS].any()
-    assert Values.of(Method(optimizer=GradientDescent()), 2).numbers.shape == (2, WIDTH)
+    assert Values.of(Method(optimizer=GradientDescent()), 2).numbers.shape == (
+        2,
+        lowering._OPTIMIZER,
+    )

@@ -5,17 +5,16 @@ import pytest
 from mpmath import libmp
 from numba import njit
 
+from fastgd.engine.choices import unit_choice
+from fastgd.kernel.iteration.activations import activate, slope
 from fastgd.kernel.iteration.functions import (
     LIMIT,
-    activate,
     exp_negative,
     log_1p_exp_negative,
     sigmoid,
-    slope,
     tanh,
 )
 from fastgd.kernel.lanes import native_lanes
-from fastgd.kernel.language.choice import Choice
 from fastgd.kernel.language.compiler import UNCOUNTED
 from fastgd.kernel.language.tile import Shape, panel, store, units_of
 
@@ -44,9 +43,9 @@ def apply_tanh(shape, x, result):
 @njit(**UNCOUNTED)
 def apply_choice(shape, choice, x, result, slopes):
     for i in range(0, len(x), units_of(shape)):
-        v = activate(choice, panel(shape, x, i))
+        v = activate(choice, shape, x, None, panel(shape, x, i))
         store(shape, result, i, 0, v)
-        store(shape, slopes, i, 0, slope(choice, v))
+        store(shape, slopes, i, 0, slope(choice, shape, x, None, v))
 
 
 @njit(**UNCOUNTED)
@@ -257,7 +256,7 @@ POINTS_OF = [-np.inf, -3.0, -5e-324, -0.0, 0.0, 5e-324, 0.5, 2.0, 1e300, np.inf,
 def values_and_slopes(name, x):
     padded = np.concatenate([x, np.zeros(-len(x) % 8)])
     result, slopes = np.empty_like(padded), np.empty_like(padded)
-    apply_choice(Shape(1, 8, 1), Choice(name), padded, result, slopes)
+    apply_choice(Shape(1, 8, 1), unit_choice(name, {}), padded, result, slopes)
     return result[: len(x)], slopes[: len(x)]
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sized
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import array_of, is_network
+from fastgd.arguments.functions import Formula
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import length, shown
 
@@ -21,12 +23,12 @@ A new one may take seconds to compile, and another size about a millisecond to l
 _AXIS_BYTES = 80
 
 # What could be taken for an axis, but is one value of the argument.
-_SINGLE: dict[str, type] = {
+_SINGLE: dict[str, Any] = {
     "hidden_size": tuple,
     "alpha": tuple,
-    "activation": str,
-    "output": str,
-    "loss": str,
+    "activation": (str, Formula),
+    "output": (str, Formula),
+    "loss": (str, Formula),
     "reduction": str,
 }
 

@@ -6,29 +6,30 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fastgd.arguments.choices import OUTPUTS
+from fastgd.arguments.choices import unit_of
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.functions import Function
 
 
 class TrainingWarning(UserWarning):
     """A training whose result is hardly what was meant."""
 
 
-def unreached(output: str, y: FloatArray) -> list[int]:
+def unreached(output: str | Function, y: FloatArray) -> list[int]:
     """Return the columns of y with targets that such output units never reach."""
-    low, high = OUTPUTS[output].reach
+    low, high = unit_of(output).reach
     return np.flatnonzero((y.min(axis=0) < low) | (y.max(axis=0) > high)).tolist()
 
 
-def unreached_text(output: str, names: str) -> str:
+def unreached_text(output: str | Function, names: str) -> str:
     """Return what is to be said of these columns."""
-    low, high = OUTPUTS[output].reach
+    low, high = unit_of(output).reach
     return f"{names} has values outside {low:g} to {high:g}, which a {output} never reaches"
 
 
-def warn_of_targets(outputs: Iterable[str], y: FloatArray) -> None:
+def warn_of_targets(outputs: Iterable[str | Function], y: FloatArray) -> None:
     """Warn of targets that the output units, of one kind after the other, never reach."""
-    for output in sorted(set(outputs)):
+    for output in sorted(set(outputs), key=str):
         columns = unreached(output, y)
         if columns:
             one = y.shape[1] == 1

@@ -12,10 +12,12 @@ from typing import Annotated, TypedDict, get_type_hints
 from numpy.typing import ArrayLike
 
 from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
+from fastgd.arguments.functions import Function, Loss
 from fastgd.arguments.kinds import (
     Count,
     Flag,
     Name,
+    NameOrFormula,
     Number,
     OptimizerKind,
     Option,
@@ -35,22 +37,24 @@ class SurfaceOptions(TypedDict, total=False):
     """
 
     activation: Annotated[
-        str,
+        str | Function,
         Option(
             "sigmoid",
-            Name(tuple(ACTIVATIONS)),
-            "Hidden units. The slope of relu is 0 at 0 (Nair and Hinton, ICML 2010).",
+            NameOrFormula(tuple(ACTIVATIONS), Function),
+            "Hidden units: a name (see the table of activations in the guide), or a function of "
+            "your own. The slope of relu is 0 at 0 (Nair and Hinton, ICML 2010).",
             "Hidden units",
             "Network",
             structure=True,
         ),
     ]
     output: Annotated[
-        str,
+        str | Function,
         Option(
             "sigmoid",
-            Name(tuple(OUTPUTS)),
-            "Output units.",
+            NameOrFormula(tuple(OUTPUTS), Function),
+            'Output units. "softmax" gives a probability to each class (Bridle, 1990), with '
+            '``loss="cross_entropy"`` and targets that are class numbers (samples,) or one-hot.',
             "Output units",
             "Network",
             structure=True,
@@ -89,14 +93,15 @@ class LossOptions(SurfaceOptions, total=False):
     """
 
     loss: Annotated[
-        str,
+        str | Loss,
         Option(
             "squared",
-            Name(tuple(LOSSES)),
+            NameOrFormula(tuple(LOSSES), Loss),
             '"squared" is the article\'s: half the sum of squared errors. "cross_entropy" needs '
             "sigmoid outputs and targets in [0, 1], or tanh outputs v, read as the probability "
             "(1 + v) / 2, and targets in [-1, 1] (Bishop, *Neural Networks for Pattern "
-            "Recognition*, section 6.7, 1995).",
+            "Recognition*, section 6.7, 1995), or softmax outputs. The others are in the guide's "
+            "table of losses; or a loss of your own.",
             "Loss (cross_entropy: targets within 0 to 1, or -1 to 1 for tanh outputs)",
             "Network",
             structure=True,

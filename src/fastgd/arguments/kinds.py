@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fastgd.arguments.data import check_sample_weight
+from fastgd.arguments.functions import Formula
 from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.messages import did_you_mean, either, shown
 from fastgd.arguments.values import (
@@ -96,6 +97,30 @@ class Name(Kind):
         """Return type and default."""
         names = ", ".join(f'"{name}"' for name in self.known)
         return f'{{{names}}}, default "{default}"'
+
+
+@dataclass(frozen=True)
+class NameOrFormula(Kind):
+    """One of a few names, or a function of the user's own."""
+
+    known: tuple[str, ...]
+    formula: type[Formula]
+
+    def check(self, name: str, value: object, samples: int) -> str | Formula:
+        """Return the name, or the function."""
+        if isinstance(value, self.formula):
+            return value
+        if not isinstance(value, str):
+            quoted = (f"{known!r}" for known in self.known)
+            made = f"a fastgd.{self.formula.__name__}"
+            hint = f": write fastgd.{self.formula.__name__}(...)" if callable(value) else ""
+            raise TypeError(f"{name} must be {either([*quoted, made])}, got {shown(value)}{hint}")
+        return check_choice(name, value, self.known)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        names = ", ".join(f'"{name}"' for name in self.known)
+        return f'{{{names}}} or {self.formula.__name__}, default "{default}"'
 
 
 class Flag(Kind):

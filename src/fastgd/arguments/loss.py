@@ -6,6 +6,7 @@ from fastgd.arguments import options
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED, LossOptions
 from fastgd.arguments.messages import did_you_mean_argument, either, shown
+from fastgd.arguments.numbers import kinds_of
 from fastgd.arguments.options import Method
 
 __all__ = ["LossOptions", "check"]
@@ -17,14 +18,11 @@ def check(
     given: Mapping[str, object], X: FloatArray, y: FloatArray, hidden: tuple[int, ...]
 ) -> Method:
     """Return the options of a loss; X, y and the hidden sizes are checked already."""
+    known = (*_NAMES, *kinds_of(given))
     for name in given:
-        if name not in _NAMES:
+        if name not in known:
             raise TypeError(
-                f"an option of an objective must be {either(_NAMES)}, got {shown(name)}"
-                + (
-                    ""
-                    if name in DECLARED
-                    else did_you_mean_argument(name, (*_NAMES, "hidden_size"))
-                )
+                f"an option of an objective must be {either(known)}, got {shown(name)}"
+                + ("" if name in DECLARED else did_you_mean_argument(name, (*known, "hidden_size")))
             )
     return options.check(given, X, y, hidden)

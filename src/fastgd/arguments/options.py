@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
-from fastgd.arguments.choices import LOSSES, OUTPUTS
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
+from fastgd.arguments.functions import Formula
 from fastgd.arguments.kinds import Kind, field_kind
 from fastgd.arguments.messages import did_you_mean_argument, either, shown
+from fastgd.arguments.numbers import formulas_of, kinds_of, numbers_of
+from fastgd.arguments.targets import check_outputs
 from fastgd.optimizers import ALL
 
 __all__ = [
@@ -32,13 +34,21 @@ __all__ = [
 
 
 class Method:
-    """The options of one run, checked: those of :class:`Options`, with their defaults."""
+    """The options of one run, checked: those of :class:`Options`, with their defaults.
 
-    def __init__(self, **given: Any) -> None:
+    ``numbers`` are those of its activation, output and loss.
+    """
+
+    numbers: dict[str, float]
+
+    def __init__(self, numbers: Mapping[str, float] | None = None, **given: Any) -> None:
         unknown = given.keys() - DECLARED
         if unknown:
             raise TypeError(f"an option must be one of {either(DECLARED)}, got {sorted(unknown)}")
         vars(self).update({name: option.default for name, option in DECLARED.items()} | given)
+        known = numbers_of(vars(self))
+        chosen = {name: value for name, value in (numbers or {}).items() if name in known}
+        vars(self)["numbers"] = known | chosen
 
     if TYPE_CHECKING:
 
@@ -52,21 +62,34 @@ class Method:
 
     @property
     def given(self) -> dict[str, Any]:
-        """The options that are not the default, in their order."""
-        return {
+        """The options that are not the default, in their order; then numbers of functions."""
+        options = {
             name: value
             for name, option in DECLARED.items()
             if not _same(value := getattr(self, name), option.default)
         }
+        by_default = numbers_of(vars(self))
+        return options | {n: v for n, v in self.numbers.items() if v != by_default[n]}
+
+    def formula(self, option: str) -> Formula | None:
+        """The activation, output or loss with its numbers; None where it is no formula."""
+        formula = formulas_of(vars(self))[option]
+        if formula is None:
+            return None
+        return formula._replace(**{name: self.numbers[name] for name in formula.numbers})
 
     def at(self, values: Mapping[str, Any]) -> "Method":
-        """Return the method with other, checked values: options or fields of its optimizer."""
+        """Return the method with other, checked values.
+
+        They are options, fields of its optimizer, or numbers of its functions.
+        """
         inside = {name: values[name] for name in self.optimizer._fields if name in values}
-        outside = {name: value for name, value in values.items() if name not in inside}
+        options = {name: value for name, value in values.items() if name in DECLARED}
         if inside:
-            optimizer = outside.get("optimizer", self.optimizer)
-            outside["optimizer"] = optimizer._replace(**inside)
-        return Method(**vars(self) | outside)
+            optimizer = options.get("optimizer", self.optimizer)
+            options["optimizer"] = optimizer._replace(**inside)
+        own = {n: v for n, v in values.items() if n not in inside and n not in options}
+        return Method(**vars(self) | options | {"numbers": self.numbers | own})
 
 
 class Combinations(NamedTuple):
@@ -108,8 +131,16 @@ def check(
 
     ``holds_out`` is whether there are held-out samples.
     """
-    _check_names(given)
-    method = Method(**{name: check_option(name, value, len(X)) for name, value in given.items()})
+    kinds = kinds_of(given)
+    _check_names(given, kinds)
+    method = Method(
+        {name: kind.check(name, given[name], len(X)) for name, kind in kinds.items()},
+        **{
+            name: check_option(name, value, len(X))
+            for name, value in given.items()
+            if name in DECLARED
+        },
+    )
     _check_together(method, y, [hidden])
     _check_watching(method, {}, holds_out=holds_out)
     return method
@@ -120,11 +151,13 @@ def axes(given: Mapping[str, object]) -> tuple[dict[str, list[Any]], dict[str, l
 
     A field of the optimizer that is an axis has its own name among the values.
     """
-    _check_names(given)
+    kinds = kinds_of(given)
+    _check_names(given, kinds)
     structures = _axes(((name, given[name]) for name in STRUCTURES if name in given), MOST_NETWORKS)
     optimizer = given.get("optimizer")
     inside = optimizer._asdict() if isinstance(optimizer, ALL) else {}
-    values = _axes([*inside.items(), *((name, given[name]) for name in VALUES if name in given)])
+    names = [name for name in (*VALUES, *kinds) if name in given]
+    values = _axes([*inside.items(), *((name, given[name]) for name in names)])
     return structures, values
 
 
@@ -143,7 +176,8 @@ def check_sweep(
     """
     found, numbers = axes(given)
     optimizer = given.get("optimizer")
-    kinds: dict[str, Kind] = {name: DECLARED[name].kind for name in VALUES}
+    own = kinds_of(given)
+    kinds: dict[str, Kind] = {name: DECLARED[name].kind for name in VALUES} | own
     if isinstance(optimizer, ALL):
         kinds |= {name: field_kind(optimizer, name) for name in optimizer._fields}
     values = {name: kinds[name].check_axis(name, axis, len(X)) for name, axis in numbers.items()}
@@ -156,8 +190,18 @@ def check_sweep(
         single["optimizer"] = optimizer._replace(
             **{name: first[name] for name in optimizer._fields if name in first}
         )
-    base = Method(**{name: check_option(name, value, len(X)) for name, value in single.items()})
-    base = base.at(first)
+    base = Method(
+        {
+            name: own[name].check(name, value, len(X))
+            for name, value in single.items()
+            if name in own
+        },
+        **{
+            name: check_option(name, value, len(X))
+            for name, value in single.items()
+            if name in DECLARED
+        },
+    ).at(first)
     methods = [
         base.at(dict(zip(structures, combination, strict=True)))
         for combination in product(*structures.values())
@@ -175,12 +219,13 @@ def _axes(given: Iterable[tuple[str, object]], most: int | None = None) -> dict[
     return {name: axis for name, axis in found if axis is not None}
 
 
-def _check_names(given: Mapping[str, object]) -> None:
+def _check_names(given: Mapping[str, object], own: Iterable[str]) -> None:
     for name in given:
-        if name not in DECLARED:
+        if name not in DECLARED and name not in own:
+            known = (*DECLARED, *own)
             raise TypeError(
-                f"an option must be one of {either(DECLARED)}, "
-                f"got {shown(name)}{did_you_mean_argument(name, (*DECLARED, *_ARGUMENTS))}"
+                f"an option must be one of {either(known)}, "
+                f"got {shown(name)}{did_you_mean_argument(name, (*known, *_ARGUMENTS))}"
             )
 
 
@@ -193,8 +238,7 @@ def _check_together(
     method: Method, y: FloatArray, hiddens: Sequence[tuple[int, ...]], *, in_parts: bool = False
 ) -> None:
     """Refuse options that do not go together, or not with these networks."""
-    if LOSSES[method.loss].of_probabilities:
-        _check_targets(method, y)
+    check_outputs(method.output, method.loss, y)
     if method.sampling == "adaptive":
         _check_adaptive(method)
     if method.batch_norm:
@@ -248,23 +292,6 @@ def check_parts(
                     "every batch must have at least 2 samples with batch_norm=True, got one of 1 "
                     f"sample (batch_size={method.batch_size} of {sizes[at]} in {names(at)})"
                 )
-
-
-def _check_targets(method: Method, y: FloatArray) -> None:
-    with_loss, output = f"with loss={method.loss!r}", method.output
-    possible = [name for name, unit in OUTPUTS.items() if unit.is_probability]
-    if output not in possible:
-        raise ValueError(
-            f"output must be {either(map(repr, possible))} {with_loss}, got {output!r}"
-        )
-    low, high = OUTPUTS[output].reach
-    inside = (low <= y) & (y <= high)
-    if not inside.all():
-        at = [int(i) for i in np.unravel_index(int(inside.argmin()), y.shape)]
-        raise ValueError(
-            f"y must be from {low:g} to {high:g} {with_loss} and output={output!r}, "
-            f"got {y[tuple(at)]} at {at}"
-        )
 
 
 def _check_adaptive(method: Method) -> None:

@@ -1,9 +1,12 @@
 """Samples that a training is measured on and does not learn from."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from fastgd.arguments.data import FloatArray, check_sample_weight, numbers_of
 from fastgd.arguments.messages import shown
+from fastgd.arguments.targets import classes_apart
 
 
 class Validation(NamedTuple):
@@ -14,8 +17,16 @@ class Validation(NamedTuple):
     weight: FloatArray | None  # (samples,)
 
 
-def check_validation(value: object, inputs: int, outputs: int) -> Validation | None:
-    """Return (X, y) or (X, y, weights) for a network of so many inputs and outputs, or None."""
+def check_validation(
+    value: object,
+    inputs: int,
+    outputs: int,
+    given: Mapping[str, Any] = MappingProxyType({}),
+) -> Validation | None:
+    """Return (X, y) or (X, y, weights) for so many columns of X and y, or None.
+
+    ``given`` are the options.
+    """
     if value is None:
         return None
     if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
@@ -32,6 +43,8 @@ def check_validation(value: object, inputs: int, outputs: int) -> Validation | N
     y = numbers_of("validation[1]", value[1])
     if y.ndim == 1:
         y = y.reshape(-1, 1)
+    if y.ndim == 2 and outputs > 1:
+        y = classes_apart(given, y, outputs)
     if y.ndim != 2 or y.shape[1] != outputs:
         raise ValueError(
             f"validation[1] must have shape (samples, {outputs}), the columns of y, "

@@ -9,7 +9,17 @@ from itertools import product
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.kinds import Count, Flag, Kind, Name, Number, OptimizerKind, Option, Seed
+from fastgd.arguments.kinds import (
+    Count,
+    Flag,
+    Kind,
+    Name,
+    NameOrFormula,
+    Number,
+    OptimizerKind,
+    Option,
+    Seed,
+)
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
 from fastgd.optimizers import ALL, BY_COMMAND, GradientDescent, Optimizer
@@ -62,6 +72,7 @@ _TYPED: dict[type[Kind], Callable[[Any], Typed]] = {
     Number: lambda _kind: _NUMBER,
     Count: lambda kind: _count_or(kind.none),
     Name: lambda _kind: Typed("NAME", _word),
+    NameOrFormula: lambda _kind: Typed("NAME", _word),
     Flag: lambda _kind: _FLAG,
     Seed: lambda _kind: Typed("N", int, "a whole number"),
     OptimizerKind: lambda _kind: Typed("NAME", _optimizer),
@@ -77,8 +88,10 @@ def _help(option: Option) -> str:
         return f"{option.help} (default: {default:g})."
     if isinstance(kind, Count):
         return f"{option.help} (default: {kind.none})."
-    names = kind.known if isinstance(kind, Name) else tuple(BY_COMMAND)
-    default = default if isinstance(kind, Name) else default.command
+    if isinstance(kind, (Name, NameOrFormula)):
+        names = kind.known
+    else:
+        names, default = tuple(BY_COMMAND), default.command
     marked = (f"{name} (default)" if name == default else name for name in names)
     return f"{option.help}: {', '.join(marked)}."
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine import summaries
-from fastgd.engine.lowering import INTEGERS, STATES, WIDTH, Values
+from fastgd.engine.lowering import INTEGERS, STATES, Values, width_of
 from fastgd.engine.network import Network
 from fastgd.engine.samples import Sharing
 from fastgd.kernel import block as slots
@@ -141,7 +141,12 @@ class Layout:
     @property
     def _states(self) -> int:
         """Where the optimizer's numbers begin, as many times the parameters as it has of them."""
-        return up(self._values + WIDTH * self.runs, LINE)
+        return up(self._values + self.width * self.runs, LINE)
+
+    @cached_property
+    def width(self) -> int:
+        """Numbers that each run has of its own."""
+        return width_of(self.recipe)
 
     @property
     def _gradient(self) -> int:
@@ -366,9 +371,9 @@ class Layout:
         return [numbers[:, start : start + self.parameters] for start in starts]
 
     def values(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """View (blocks, WIDTH, R) of the numbers of each run."""
-        part = numbers[:, self._values : self._values + WIDTH * self.runs]
-        return part.reshape(len(numbers), WIDTH, self.runs)
+        """View (blocks, width, R) of the numbers of each run."""
+        part = numbers[:, self._values : self._values + self.width * self.runs]
+        return part.reshape(len(numbers), self.width, self.runs)
 
     def by_lane(self, array: NDArray[Any]) -> NDArray[Any]:
         """(lanes, n) numbers of each run, from (blocks, n * R)."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.options import Method
+from fastgd.engine.choices import output_choices, unit_choice
 from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.language.choice import Choice, Features
 from fastgd.optimizers import ALL, Optimizer
@@ -28,9 +29,6 @@ _OPTIMIZER = len(_REAL)
 
 INTEGERS = OPTIONS + len(_WHOLE)
 """Integers of a run."""
-
-WIDTH = _OPTIMIZER + max(len(kind._fields) + len(kind.kept) for kind in ALL)
-"""Numbers of a run, with any optimizer."""
 
 # fastgd.objective's step, which is no optimizer, puts the derivative there.
 STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
@@ -61,8 +59,22 @@ _MADE = {
 """Numbers that are not the option itself."""
 
 
+def places_of(method: Method) -> dict[str, int]:
+    """Where the numbers stand that are no options: the optimizer's, then those of functions."""
+    optimizer = method.optimizer
+    names = (*optimizer._fields, *optimizer.kept, *method.numbers)
+    return {name: place for place, name in enumerate(names, _OPTIMIZER)}
+
+
+def width_of(recipe: Recipe) -> int:
+    """Numbers of a run."""
+    choices = (recipe.optimizer, recipe.activation, recipe.output, recipe.loss, recipe.coupling)
+    places: list[int] = [place for choice in choices if choice for place in choice.places.values()]
+    return max((_OPTIMIZER - 1, *places)) + 1
+
+
 class Values(NamedTuple):
-    """Of n runs: their numbers (n, WIDTH), and their integers (n, INTEGERS)."""
+    """Of n runs: their numbers (n, width), and their integers (n, INTEGERS)."""
 
     numbers: NDArray[np.float64]
     integers: NDArray[np.int64]
@@ -70,9 +82,11 @@ class Values(NamedTuple):
     @classmethod
     def of(cls, method: Method, runs: int) -> "Values":
         """Those of a method, so many times; seeds are 0."""
-        values = cls(np.zeros((1, WIDTH)), np.zeros((1, INTEGERS), np.int64))
-        numbers = (*method.optimizer._asdict().values(), *method.optimizer.kept.values())
-        values.numbers[0, _OPTIMIZER : _OPTIMIZER + len(numbers)] = numbers
+        optimizer = method.optimizer
+        own = optimizer._asdict() | dict(optimizer.kept) | method.numbers
+        numbers = np.zeros((1, _OPTIMIZER + len(own)))
+        numbers[0, _OPTIMIZER:] = list(own.values())
+        values = cls(numbers, np.zeros((1, INTEGERS), np.int64))
         for name in VALUES:
             Column.of(name, [getattr(method, name)], method).put(values, np.zeros(1, np.int64))
         return values.at(np.zeros(runs, np.int64))
@@ -91,10 +105,9 @@ class Column:
 
     @classmethod
     def of(cls, name: str, axis: Sequence[Any], method: Method) -> "Column":
-        """The column of an option, or of a field of the optimizer."""
+        """The column of an option, of a field of the optimizer, or of a function's number."""
         if name not in VALUES:
-            place = _OPTIMIZER + method.optimizer._fields.index(name)
-            return cls(((False, place, np.array(axis, dtype=np.float64)),))
+            return cls(((False, places_of(method)[name], np.array(axis, dtype=np.float64)),))
         parts, option = [], DECLARED[name]
         for slot in option.slots:
             made = _MADE[slot.name](axis) if slot.name in _MADE else axis
@@ -117,11 +130,10 @@ def choice_of(name: str, feature: str) -> Choice:
     return Choice(name, **{slot: at for (reader, slot), at in _PLACES.items() if reader == feature})
 
 
-def optimizer_choice(optimizer: Optimizer) -> Choice:
+def optimizer_choice(optimizer: Optimizer, places: dict[str, int]) -> Choice:
     """The optimizer as a choice that knows the places of its fields, and of what it keeps."""
-    names = (*optimizer._fields, *optimizer.kept)
-    places = {name: place for place, name in enumerate(names, _OPTIMIZER)}
-    return Choice(type(optimizer).__name__, **places)
+    own = {name: places[name] for name in (*optimizer._fields, *optimizer.kept)}
+    return Choice(type(optimizer).__name__, **own)
 
 
 def recipe_of(
@@ -147,11 +159,14 @@ def recipe_of(
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
     separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches
+    places = places_of(method)
+    outputs = output_choices(method, places)
     return Recipe(
-        optimizer=optimizer_choice(method.optimizer),
-        activation=Choice(method.activation),
-        output=Choice(method.output),
-        loss=Choice(method.loss),
+        optimizer=optimizer_choice(method.optimizer, places),
+        activation=unit_choice(method.activation, places),
+        output=outputs.output,
+        loss=outputs.loss,
+        coupling=outputs.coupling,
         mean=switch("mean", method.reduction == "mean"),
         batch_norm=switch("batch_norm", method.batch_norm),
         batches=choice_of(batches, "batches") if batches == "adaptive" else Choice(batches),

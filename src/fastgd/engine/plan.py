@@ -68,7 +68,10 @@ class Plan:
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given."""
         columns = tuple(Column.of(name, axis, method) for name, axis in values.items())
-        samples = Samples(task.X, task.y, method.sample_weight, task.validation, task.partition)
+        units = network.sizes[-1] // task.outputs
+        samples = Samples(
+            task.X, task.y, method.sample_weight, task.validation, task.partition, units
+        )
         recipe = recipe_of(
             method, values, record_weights=record_weights, holds_out=samples.holds_out
         )

@@ -38,6 +38,7 @@ class Samples:
     weight: FloatArray | None = None  # (samples,), where all runs have the same
     validation: Validation | None = None
     partition: Partition | None = None
+    units: int = 1  # output units for each target; only the first one has errors
 
     @property
     def holds_out(self) -> bool:
@@ -206,17 +207,17 @@ class Packer:
             index = index[:, lanes]
         if importance.shape[1] > 1:
             importance = importance[:, lanes]
-        inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
+        units = self.samples.units
+        inputs, targets = X[index], np.tile(y[index], units)  # (N, lanes, D), (N, lanes, H)
         if self.bias:
             inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
         outputs = y.shape[1]
+        has_error = np.repeat(np.arange(units) == 0, outputs)
         real = max(len(rows) for rows, _ in each) if table is None else len(table)
         data = Data(
             X=_lanes_last(inputs, self.data_runs),
             y=_lanes_last(targets, self.data_runs),
-            importance=_lanes_last(
-                np.repeat(importance[:, :, None], outputs, axis=2), self.importance_runs
-            ),
+            importance=_lanes_last(importance[:, :, None] * has_error, self.importance_runs),
             samples=real,
             epoch=-(-real // (self.batch or real)),
         )

@@ -92,7 +92,7 @@ class Session:
         """For so many runs of which only errors are wanted."""
         wide = runs_side_by_side(runs, network.parameters)
         lot = Lot(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
-        samples = Samples(X, y, method.sample_weight)
+        samples = Samples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
         return cls.make(network, method, samples, recipe_of(method, {}), lot)
 
     @classmethod
@@ -115,7 +115,7 @@ class Session:
         recipe = recipe._replace(
             optimizer=Choice("Derivative"), loss_value=Choice("on"), features=features
         )
-        samples = Samples(X, y, method.sample_weight)
+        samples = Samples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
         return cls(Layout.plan(network, 1, len(X), recipe), method, samples, iterations=1)
 
     @property

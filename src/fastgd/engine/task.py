@@ -1,13 +1,16 @@
 """What all runs of a call share: samples and counts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import check_data
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
+from fastgd.arguments.targets import check_samples, outputs_of
 from fastgd.arguments.validation import Validation
 from fastgd.arguments.values import check_count
 from fastgd.engine.network import Network, layer_sizes
@@ -27,10 +30,17 @@ class Task:
     """Iterations that the runs have behind them already."""
 
     @classmethod
-    def check(cls, X: object, y: object, iterations: object, record_every: object) -> "Task":
-        """Check the arguments that all runs share."""
+    def check(
+        cls,
+        X: object,
+        y: object,
+        iterations: object,
+        record_every: object,
+        given: Mapping[str, Any] = MappingProxyType({}),
+    ) -> "Task":
+        """Check the arguments that all runs share; ``given`` are the options."""
         return cls(
-            *check_data(X, y),
+            *check_samples(X, y, given),
             check_count("iterations", iterations),
             check_count("record_every", record_every),
         )
@@ -58,4 +68,5 @@ class Task:
 
 def network_of(task: Task, hidden: tuple[int, ...], method: Method) -> Network:
     """The network of a method between the inputs and outputs of a task."""
-    return Network(layer_sizes(task.inputs, hidden, task.outputs), method.bias, method.batch_norm)
+    sizes = layer_sizes(task.inputs, hidden, outputs_of(method.loss, task.y))
+    return Network(sizes, method.bias, method.batch_norm)

@@ -45,6 +45,7 @@ class Recipe(NamedTuple):
     activation: Choice
     output: Choice
     loss: Choice
+    coupling: Choice | None  # output units need each other's inputs
     mean: Choice | None  # derivatives are those of the mean over a batch, not of the sum
     batch_norm: Choice | None
     batches: Choice  # "all" samples, or batches of them in "epochs" or "adaptive"

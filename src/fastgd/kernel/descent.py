@@ -35,6 +35,7 @@ from numba import njit, prange, typeof
 from fastgd.kernel.block import Group, Samples, all_blocks, all_data, all_layers, all_spans
 from fastgd.kernel.iteration.batch_norm import normalise, normalise_back
 from fastgd.kernel.iteration.batches import draw_batch, learn_chances, new_order, next_batch
+from fastgd.kernel.iteration.coupling import couple
 from fastgd.kernel.iteration.errors import (
     add_errors,
     all_over,
@@ -85,6 +86,7 @@ def _forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
         _finish_hidden(shapes, recipe, group, block, below, j, training)
         inputs = Samples(block.numbers, below.units, below.stride)
         forward(shapes, recipe, shapes.scalar, inputs, data, group, block, layer)
+    couple(recipe.coupling, shapes, recipe, data, group, block, layers[len(layers) - 1])
 
 
 @njit(**SPLICED)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments import loss
-from fastgd.arguments.data import FloatArray, check_data, check_vector
+from fastgd.arguments.data import FloatArray, check_vector
 from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_hidden_size
+from fastgd.arguments.targets import check_samples, outputs_of
 from fastgd.engine.network import Network, layer_sizes
 from fastgd.reference.functions import LOSSES
 from fastgd.reference.layer import Layer
@@ -51,10 +52,10 @@ def objective(
     >>> value, derivative.tolist()
     (1.125, [-1.5])
     """
-    X, y = check_data(X, y)
+    X, y = check_samples(X, y, options)
     hidden = check_hidden_size(hidden_size)
     method = loss.check(options, X, y, hidden)
-    network = Network(layer_sizes(X.shape[1], hidden, y.shape[1]), method.bias)
+    network = Network(layer_sizes(X.shape[1], hidden, outputs_of(method.loss, y)), method.bias)
     layers = _layers(network, method, check_vector("w", w, network.parameters))
     weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
     with np.errstate(all="ignore"):

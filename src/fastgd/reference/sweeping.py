@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.data import check_data, check_sample_weight
+from fastgd.arguments.data import check_sample_weight
 from fastgd.arguments.options import axes
 from fastgd.arguments.partition import Part, check_partition
+from fastgd.arguments.targets import check_samples
 from fastgd.optimizers import ALL
 from fastgd.reference.training import train
 from fastgd.training.grid import Grid
@@ -69,7 +70,7 @@ def sweep(
     >>> round(runs[1, 0].final_validation_error, 6)
     0.623433
     """
-    X, y = check_data(X, y)
+    X, y = check_samples(X, y, given)
     if np.ndim(sample_weight) == 1:
         sample_weight = check_sample_weight(sample_weight, len(X))
     partition = check_partition(X, y, groups=groups, folds=folds, sample_weight=sample_weight)

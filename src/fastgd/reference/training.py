@@ -8,10 +8,11 @@ from typing import NamedTuple, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, Parts, check_data
+from fastgd.arguments.data import FloatArray, Parts
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method, Options, check
 from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
+from fastgd.arguments.targets import check_samples, outputs_of, outputs_to_start
 from fastgd.arguments.validation import Validation, check_validation
 from fastgd.arguments.values import check_count, check_flag, check_seed
 from fastgd.engine.network import Network, count_weights, first_weights, layer_sizes
@@ -101,18 +102,22 @@ def train(
     >>> run.direction_changes[1].ravel().tolist()
     [22, 15, 4, 15]
     """
-    X, y = check_data(X, y)
+    X, y = check_samples(X, y, options)
     iterations = check_count("iterations", iterations)
     record_every = check_count("record_every", record_every)
-    hidden, given = check_start(hidden_size, weights, X.shape[1], y.shape[1], biases)
+    hidden, given = check_start(
+        hidden_size, weights, X.shape[1], outputs_to_start(options, y, weights), biases
+    )
     rates = check_alpha(alpha, len(hidden) + 1)
     seed = check_seed(seed)
-    held_out = check_validation(validation, X.shape[1], y.shape[1])
+    held_out = check_validation(validation, X.shape[1], y.shape[1], options)
     recording = check_flag("record_weights", record_weights)
     method = check(options, X, y, hidden, holds_out=held_out is not None)
     if given:
         check_whole(given, bias=method.bias, batch_norm=method.batch_norm)
-    network = Network(layer_sizes(X.shape[1], hidden, y.shape[1]), method.bias, method.batch_norm)
+    network = Network(
+        layer_sizes(X.shape[1], hidden, outputs_of(method.loss, y)), method.bias, method.batch_norm
+    )
     done, state = 0, None
     if resume is not None:
         state = resume.state

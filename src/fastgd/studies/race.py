@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.cautions import TrainingWarning, warn_of_targets
-from fastgd.arguments.data import check_data
 from fastgd.arguments.intervals import NOT_NEGATIVE
 from fastgd.arguments.messages import shown
 from fastgd.arguments.plane import Weight
 from fastgd.arguments.start import Start, check_alpha, check_start
+from fastgd.arguments.targets import check_samples, outputs_to_start
 from fastgd.arguments.values import check_choice, check_count, check_flag, check_number
 from fastgd.engine.progress import progress_bar
 from fastgd.optimizers import ALL, Optimizer
@@ -175,8 +175,9 @@ def race(
     >>> fastgd.race(X, y, {"plain": (GradientDescent(), 1), "heavy ball": (Momentum(0.9), 1)})
     Race(heavy ball: 0.0118064, plain: 0.0429846)
     """
-    inputs, targets = check_data(X, y)
-    hidden, _ = check_start(hidden_size, weights, inputs.shape[1], targets.shape[1], biases)
+    inputs, targets = check_samples(X, y, given_options)
+    outputs = outputs_to_start(given_options, targets, weights)
+    hidden, _ = check_start(hidden_size, weights, inputs.shape[1], outputs, biases)
     shared: dict[str, Any] = dict(given_options)
     if "optimizer" in shared:
         raise TypeError(

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.data import Parts, check_data
+from fastgd.arguments.data import Parts
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import did_you_mean_argument, either, shown
 from fastgd.arguments.options import Method
 from fastgd.arguments.plane import Weight, check_spans, check_two_weights
 from fastgd.arguments.start import Start, check_network, check_whole
+from fastgd.arguments.targets import check_samples
 from fastgd.arguments.values import check_count, check_flag, check_result, check_threads
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.progress import progress_bar
@@ -221,7 +222,7 @@ def surface(
     >>> plane.lowest()[:2]
     (10.0, -10.0)
     """
-    inputs, targets = check_data(X, y)
+    inputs, targets = check_samples(X, y, given_options)
     parts, method = _network(inputs, targets, weights, biases, given_options)
     network = Network(
         (inputs.shape[1], *(layer.shape[1] for layer in parts.weights)),

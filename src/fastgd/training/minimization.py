@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import loss
-from fastgd.arguments.data import FloatArray, check_data
+from fastgd.arguments.data import FloatArray
 from fastgd.arguments.messages import shown
 from fastgd.arguments.start import Start, check_start, check_whole
+from fastgd.arguments.targets import check_samples, outputs_to_start
 from fastgd.arguments.values import check_choice, check_count, check_ends, check_seed
 from fastgd.training.objective import Objective, objective
 from fastgd.training.results import Run
@@ -97,8 +98,10 @@ def minimize(
     >>> run.predict(X).round(1).ravel() + 0.0
     array([0., 1., 1., 0.])
     """
-    X, y = check_data(X, y)
-    hidden, given = check_start(hidden_size, weights, X.shape[1], y.shape[1], biases)
+    X, y = check_samples(X, y, options)
+    hidden, given = check_start(
+        hidden_size, weights, X.shape[1], outputs_to_start(options, y, weights), biases
+    )
     method = check_choice("method", method, METHODS)
     iterations = check_count("iterations", iterations)
     seed = check_seed(seed)

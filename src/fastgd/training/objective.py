@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments import loss
-from fastgd.arguments.data import FloatArray, Parts, check_data, check_vector
+from fastgd.arguments.data import FloatArray, Parts, check_vector
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_hidden_size
+from fastgd.arguments.targets import check_samples, outputs_of
 from fastgd.arguments.values import check_seed
 from fastgd.engine.evaluation import Evaluation
 from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
@@ -68,10 +69,10 @@ def objective(
     >>> f.run(found.x).predict(X).round(1).ravel() + 0.0
     array([0., 1., 1., 0.])
     """
-    X, y = check_data(X, y)
+    X, y = check_samples(X, y, options)
     hidden = check_hidden_size(hidden_size)
     method = loss.check(options, X, y, hidden)
-    network = Network(layer_sizes(X.shape[1], hidden, y.shape[1]), method.bias)
+    network = Network(layer_sizes(X.shape[1], hidden, outputs_of(method.loss, y)), method.bias)
     return Objective(X, y, network, method)
 
 

@@ -18,6 +18,7 @@ from fastgd.arguments.data import Parts
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.arguments.start import check_alphas, check_start, check_whole
+from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seeds, check_threads
 from fastgd.engine.execution import execute
@@ -143,8 +144,8 @@ def sweep(
     >>> sweep.shape, sweep.final_validation_error.mean(axis=0).round(2)
     ((5, 2), array([0.49, 0.02]))
     """
-    task = Task.check(X, y, iterations, record_every)
-    held = check_validation(validation, task.inputs, task.outputs)
+    task = Task.check(X, y, iterations, record_every, given_options)
+    held = check_validation(validation, task.inputs, task.outputs, given_options)
     weightings, given_options = weightings_of(given_options)
     partition = partition_of(task, groups, folds, weightings, given_options)
     if resume is not None:
@@ -180,7 +181,8 @@ def sweep(
     check_networks({"hidden_size": found["hidden_size"] or [None], **structures})
     values = {name: found[name] or [value] for name, value in given.items()}
 
-    hiddens, starts = _starts(values, _biases(biases, found["weights"]), task)
+    outputs = outputs_to_start(given_options, task.y, weights)
+    hiddens, starts = _starts(values, _biases(biases, found["weights"]), task.inputs, outputs)
     rates = [check_alphas(values["alpha"], len(hidden) + 1) for hidden in hiddens]
     seeds = check_seeds(values["seed"])
     chosen = options.check_sweep(
@@ -323,12 +325,12 @@ def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
 
 
 def _starts(
-    values: dict[str, list[Any]], biases: list[Any], task: Task
+    values: dict[str, list[Any]], biases: list[Any], inputs: int, outputs: int
 ) -> tuple[list[tuple[int, ...]], list[Parts] | None]:
     """Hidden sizes of each network of a sweep, and the networks to start from if they are given."""
     each = biases if len(biases) > 1 else list(repeat(biases[0], len(values["weights"])))
     pairs = [
-        check_start(hidden_size, weights, task.inputs, task.outputs, own)
+        check_start(hidden_size, weights, inputs, outputs, own)
         for hidden_size in values["hidden_size"]
         for weights, own in zip(values["weights"], each, strict=True)
     ]

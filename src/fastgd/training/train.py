@@ -14,6 +14,7 @@ from fastgd.arguments.cautions import warn, warn_of_targets
 from fastgd.arguments.data import Parts
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
+from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seed
 from fastgd.engine.execution import execute
@@ -137,11 +138,17 @@ def train(
     True
     """
     done = 0 if resume is None or resume.state is None else int(resume.state.planned[0])
-    task = Task.check(X, y, iterations, record_every)
-    held = check_validation(validation, task.inputs, task.outputs)
+    task = Task.check(X, y, iterations, record_every, given_options)
+    held = check_validation(validation, task.inputs, task.outputs, given_options)
     task = replace(task, iterations=done + task.iterations, done=done, validation=held)
     bar = check_flag("progress", progress)
-    hidden, given = check_start(hidden_size, weights, task.inputs, task.outputs, biases)
+    hidden, given = check_start(
+        hidden_size,
+        weights,
+        task.inputs,
+        outputs_to_start(given_options, task.y, weights),
+        biases,
+    )
     rates = check_alpha(alpha, len(hidden) + 1)
     seed = check_seed(seed)
     method = options.check(given_options, task.X, task.y, hidden, holds_out=held is not None)

@@ -7,7 +7,7 @@ their own between the products of one layer and those of the next; one group hol
 from numba import njit
 
 from fastgd.kernel.block import MEAN, SCALE, SHIFT, VARIANCE
-from fastgd.kernel.iteration.functions import activate
+from fastgd.kernel.iteration.activations import put_activation
 from fastgd.kernel.iteration.layers import update
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import fma, load, runs_of, square_root, store, zeros
@@ -66,9 +66,10 @@ def normalise(batch_norm, scalar, recipe, group, block, layer, training):
         shift = load(scalar, numbers, here + SHIFT * stride, 0)
         for i in range(group.samples):
             z = (load(scalar, numbers, at + i * layer.stride, 0) - mean) * inverse
-            store(scalar, numbers, at + i * layer.stride + layer.preactivation, 0, z)
-            v = activate(recipe.activation, fma(scale, z, shift))
-            store(scalar, numbers, at + i * layer.stride, 0, v)
+            place = at + i * layer.stride
+            store(scalar, numbers, place + layer.preactivation, 0, z)
+            a = fma(scale, z, shift)
+            put_activation(recipe.activation, scalar, numbers, layer, place, 0, a)
 
 
 @njit(**INLINED)

@@ -8,7 +8,7 @@ the size of the gradients: a softmax over numbers tau, one for each sample.
 from numba import njit
 
 from fastgd.kernel.block import SEED
-from fastgd.kernel.iteration.functions import LIMIT, exp_negative
+from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.random import DRAW, shuffle
 from fastgd.kernel.iteration.values import integer, value
@@ -79,8 +79,7 @@ def _chances(scalar, block, samples):
         largest = select(tau > largest, tau, largest)
     total = zeros(scalar)
     for i in range(samples):
-        below = largest - load(scalar, block.tau, i * runs, 0)
-        power = select(below > LIMIT, 0.0, exp_negative(select(below > LIMIT, LIMIT, below)))
+        power = exp_below(largest - load(scalar, block.tau, i * runs, 0))
         store(scalar, block.chances, i * runs, 0, power)
         total = total + power
     for i in range(samples):

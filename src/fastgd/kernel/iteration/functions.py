@@ -8,7 +8,6 @@ a single run.
 
 from numba import njit
 
-from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
 
@@ -112,35 +111,3 @@ def tanh(x):
 def relu(x):
     """Return x above 0, else 0; NaN stays NaN."""
     return select(x < 0.0, 0.0, x)
-
-
-def activate(choice, x):
-    """The activation function of this name."""
-
-
-dispatch(
-    activate,
-    {
-        "sigmoid": lambda choice, x: sigmoid(x),
-        "tanh": lambda choice, x: tanh(x),
-        "relu": lambda choice, x: relu(x),
-        "identity": lambda choice, x: x,
-    },
-    INLINED,
-)
-
-
-def slope(choice, v):
-    """Its derivative, from its value: the same at 0 as below it for relu."""
-
-
-dispatch(
-    slope,
-    {
-        "sigmoid": lambda choice, v: v * (1.0 - v),
-        "tanh": lambda choice, v: fma(-1.0 * v, v, 1.0),
-        "relu": lambda choice, v: select(v > 0.0, 1.0, 0.0),
-        "identity": lambda choice, v: select(v > 0.0, 1.0, 1.0),
-    },
-    INLINED,
-)

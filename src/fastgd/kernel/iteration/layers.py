@@ -8,9 +8,10 @@ input more, the last, which is always 1.
 """
 
 from numba import njit
+from numba.core import types
 
-from fastgd.kernel.iteration.functions import activate, slope
-from fastgd.kernel.iteration.losses import keep_input, loss_delta
+from fastgd.kernel.iteration.activations import BOTH, activate, kept_slope, put_activation
+from fastgd.kernel.iteration.losses import keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.optimizers import step
 from fastgd.kernel.iteration.values import value
 from fastgd.kernel.language.choice import dispatch
@@ -20,7 +21,6 @@ from fastgd.kernel.language.tile import (
     fma,
     fold,
     load,
-    load_data,
     magnitude,
     opaque,
     panel,
@@ -37,25 +37,6 @@ from fastgd.kernel.language.tile import (
 )
 
 
-def activation(hidden, output, layer, a):
-    """The value of the layer's units."""
-
-
-def _pick_activation(hidden, output, _layer, _a):
-    if hidden.choice == output.choice:
-        return lambda hidden, output, layer, a: activate(output, a)
-
-    def by_layer(hidden, output, layer, a):
-        if layer.is_output:
-            return activate(output, a)
-        return activate(hidden, a)
-
-    return by_layer
-
-
-dispatch(activation, _pick_activation, INLINED)
-
-
 @njit(**INLINED)
 def trimmed(trimming, shape, delta, numbers, layer):
     """Small deltas as zero, large ones limited."""
@@ -67,26 +48,69 @@ def trimmed(trimming, shape, delta, numbers, layer):
 
 
 @njit(**INLINED)
-def _finish(shape, shapes, recipe, a, data, target, block, layer, at):
-    """Store what the units make of their inputs, in the last layer also its delta."""
-    if recipe.batch_norm is not None and not layer.is_output:
+def put_delta(shape, shapes, recipe, delta, block, layer, at):
+    """Store the delta of output units."""
+    delta = trimmed(recipe.features.trimming, shape, delta, block.numbers, layer)
+    store(shape, block.numbers, at + layer.deltas, layer.stride, delta)
+
+
+@njit(**INLINED)
+def _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at):
+    """Store the delta of output units with this value, which came from a."""
+    numbers = block.numbers
+    keep_input(recipe.loss_value, shape, numbers, at + layer.preactivation, layer.stride, a)
+    y, importance = target_of(shape, shapes, data, layer, target)
+    delta = loss_delta(recipe.loss, recipe.output, shape, numbers, layer, y, v, a) * importance
+    put_delta(shape, shapes, recipe, delta, block, layer, at)
+
+
+@njit(**INLINED)
+def _finish_hidden(batch_norm, shape, recipe, a, block, layer, at):
+    """The same of a hidden layer, unless it is normalised first."""
+    if batch_norm is not None:
         store(shape, block.numbers, at, layer.stride, a)
         return
-    v = activation(recipe.activation, recipe.output, layer, a)
+    put_activation(recipe.activation, shape, block.numbers, layer, at, layer.stride, a)
+
+
+def _finish(recipe, shape, shapes, a, data, target, block, layer, at):
+    """Store what the units make of their inputs, in the last layer also its delta."""
+
+
+def _finish_alike(recipe, shape, shapes, a, data, target, block, layer, at):
+    v = activate(recipe.output, shape, block.numbers, layer, a)
     store(shape, block.numbers, at, layer.stride, v)
     if layer.is_output:
-        keep_input(
-            recipe.loss_value, shape, block.numbers, at + layer.preactivation, layer.stride, a
-        )
-        runs = runs_of(shapes.data)
-        y = load_data(shape, shapes.data, data.y, target * runs, layer.outputs * runs)
-        runs = runs_of(shapes.importance)
-        importance = load_data(
-            shape, shapes.importance, data.importance, target * runs, layer.outputs * runs
-        )
-        delta = loss_delta(recipe.loss, recipe.output, y - v, v) * importance
-        delta = trimmed(recipe.features.trimming, shape, delta, block.numbers, layer)
-        store(shape, block.numbers, at + layer.deltas, layer.stride, delta)
+        _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at)
+
+
+def _finish_apart(recipe, shape, shapes, a, data, target, block, layer, at):
+    if layer.is_output:
+        v = activate(recipe.output, shape, block.numbers, layer, a)
+        store(shape, block.numbers, at, layer.stride, v)
+        _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at)
+    else:
+        _finish_hidden(recipe.batch_norm, shape, recipe, a, block, layer, at)
+
+
+def _finish_coupled(recipe, shape, shapes, a, data, target, block, layer, at):
+    if layer.is_output:  # see fastgd.kernel.iteration.coupling
+        store(shape, block.numbers, at, layer.stride, a)
+    else:
+        _finish_hidden(recipe.batch_norm, shape, recipe, a, block, layer, at)
+
+
+def _pick_finish(recipe, *_others):
+    """One body for all layers where their units are the same: half the code."""
+    chosen = recipe.members
+    if chosen["coupling"] != types.none:
+        return _finish_coupled
+    hidden, output = chosen["activation"], chosen["output"]
+    alike = hidden == output and BOTH not in hidden.formulas
+    return _finish_alike if alike and chosen["batch_norm"] == types.none else _finish_apart
+
+
+dispatch(_finish, _pick_finish, INLINED)
 
 
 @njit(**INLINED)
@@ -111,12 +135,12 @@ def _forward_tiles(
             at = opaque(layer.units + n * layer.stride + h * runs)
             target = opaque((group.start + n) * H + h)
             if piece is None:
-                _finish(shape, shapes, recipe, a, data, target, block, layer, at)
+                _finish(recipe, shape, shapes, a, data, target, block, layer, at)
             else:
                 store(shape, numbers, at, layer.stride, a)
                 for _ in range(0, rows_of(shape), rows_of(piece)):
                     a = load(piece, numbers, at, layer.stride)
-                    _finish(piece, shapes, recipe, a, data, target, block, layer, at)
+                    _finish(recipe, piece, shapes, a, data, target, block, layer, at)
                     at += rows_of(piece) * layer.stride
                     target += rows_of(piece) * H
             h += units_of(shape)
@@ -158,11 +182,11 @@ def keep_outputs(outputs, shapes, group, block, layer):
 
 
 @njit(**INLINED)
-def _slope_of(dropout, activation, shape, numbers, at, deltas, stride):
+def _slope_of(dropout, activation, shape, numbers, layer, at, stride):
     """The slope of hidden units; dropout has left it where the delta goes."""
     if dropout is None:
-        return slope(activation, load(shape, numbers, at, stride))
-    return load(shape, numbers, at + deltas, stride)
+        return kept_slope(activation, shape, numbers, layer, at, stride)
+    return load(shape, numbers, at + layer.deltas, stride)
 
 
 @njit(**INLINED)
@@ -184,7 +208,7 @@ def _back_tiles(shape, recipe, stored, group, block, layer, below, begin, end):
                 j += runs
             at = opaque(below.units + n * below.stride + d * runs)
             change = _slope_of(
-                recipe.features.dropout, recipe.activation, shape, numbers, at, deltas, below.stride
+                recipe.features.dropout, recipe.activation, shape, numbers, below, at, below.stride
             )
             delta = trimmed(recipe.features.trimming, shape, error * change, numbers, layer)
             store(shape, numbers, at + deltas, below.stride, delta)

@@ -5,8 +5,12 @@ from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is z more.
 """
 
 from numba import njit
+from numba.core import types
 
-from fastgd.kernel.iteration.functions import log_1p_exp_negative, slope
+from fastgd.kernel.iteration.activations import slope
+from fastgd.kernel.iteration.formulas import body_of, written
+from fastgd.kernel.iteration.functions import LIMIT, exp_negative, log_1p_exp_negative
+from fastgd.kernel.iteration.logarithms import log
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import (
@@ -20,6 +24,12 @@ from fastgd.kernel.language.tile import (
     zeros,
 )
 
+DELTA, LOSS = "minus the derivative", "loss"
+"""Formulas of a loss, of target y, output v and the output unit's input z."""
+
+_OF_OUTPUT = ("choice", "output", "shape", "numbers", "layer", "y", "v", "z")
+_INPUTS = {name: name for name in "yvz"}
+
 
 @njit(**INLINED)
 def cross_entropy(q, z):
@@ -29,34 +39,86 @@ def cross_entropy(q, z):
     return fma(q, negative + common, (1.0 - q) * (positive + common))
 
 
-def loss_delta(loss, output, miss, v):
-    """Minus the derivative of a sample's loss by the input of an output unit; miss is y - v."""
+def loss_delta(loss, output, shape, numbers, layer, y, v, z):
+    """Minus the derivative of a sample's loss by the input z of an output unit with value v."""
 
 
-dispatch(
-    loss_delta,
-    {
-        "squared": lambda loss, output, miss, v: miss * slope(output, v),
-        # Of both cross entropies, with p = v for sigmoid and p = (1 + v) / 2 for tanh.
-        "cross_entropy": lambda loss, output, miss, v: miss,
-    },
-    INLINED,
-)
+def _pick_delta(loss, *_others):
+    if loss.choice == "squared":
+        return lambda loss, output, shape, numbers, layer, y, v, z: (
+            (y - v) * slope(output, shape, numbers, layer, v)
+        )
+    if loss.choice == "cross_entropy":
+        # With p = v for sigmoid and p = (1 + v) / 2 for tanh.
+        return lambda loss, output, shape, numbers, layer, y, v, z: y - v
+    return body_of(loss.formulas[DELTA], _OF_OUTPUT, _INPUTS)
 
 
-def loss_of(loss, output, y, v, z):
+dispatch(loss_delta, _pick_delta, INLINED)
+
+
+def loss_of(loss, output, shape, numbers, layer, y, v, z):
     """The loss of an output v that came from z."""
 
 
-def _pick_loss(loss, output, _y, _v, _z):
+def _pick_loss(loss, output, *_others):
     if loss.choice == "squared":
-        return lambda loss, output, y, v, z: 0.5 * (y - v) * (y - v)
+        return lambda loss, output, shape, numbers, layer, y, v, z: 0.5 * (y - v) * (y - v)
+    if loss.choice != "cross_entropy":
+        return body_of(loss.formulas[LOSS], _OF_OUTPUT, _INPUTS)
     if output.choice == "tanh":  # p = (1 + v) / 2 = sigmoid(2 z)
-        return lambda loss, output, y, v, z: cross_entropy(fma(0.5, y, 0.5), z + z)
-    return lambda loss, output, y, v, z: cross_entropy(y, z)
+        return lambda loss, output, shape, numbers, layer, y, v, z: cross_entropy(
+            fma(0.5, y, 0.5), z + z
+        )
+    return lambda loss, output, shape, numbers, layer, y, v, z: cross_entropy(y, z)
 
 
 dispatch(loss_of, _pick_loss, INLINED)
+
+
+def outputs_of(coupling):
+    """Outputs to a target."""
+    return len(coupling.formulas[DELTA].results) // 2
+
+
+def joint_values(coupling, shape, numbers, layer, y, *z):
+    """Values of all outputs of a target, then minus the derivatives by their inputs."""
+
+
+def joint_loss(coupling, shape, numbers, layer, y, *z):
+    """The loss of a target."""
+
+
+def _made_jointly(purpose):
+    def pick(coupling, _shape, _numbers, _layer, _y, *z):
+        names = [f"z{k}" for k in range(outputs_of(coupling))]
+        return body_of(
+            coupling.formulas[purpose],
+            ("choice", "shape", "numbers", "layer", "y", *names),
+            {name: name for name in ("y", *names)},
+        )
+
+    return pick
+
+
+dispatch(joint_values, _made_jointly(DELTA), INLINED)
+dispatch(joint_loss, _made_jointly(LOSS), INLINED)
+
+
+@njit(**INLINED)
+def exp_below(x):
+    """exp(-x) for x of at least 0; 0 where it is below the normal range."""
+    return select(x > LIMIT, 0.0, exp_negative(select(x > LIMIT, LIMIT, x)))
+
+
+@njit(**INLINED)
+def largest_of(shape, numbers, layer, at):
+    """The largest input of the output units of a sample."""
+    largest = load(shape, numbers, at, layer.stride)
+    for h in range(1, layer.outputs):
+        z = load(shape, numbers, at + h * runs_of(shape), layer.stride)
+        largest = select(z > largest, z, largest)
+    return largest
 
 
 @njit(**INLINED)
@@ -71,19 +133,98 @@ def add_losses(loss_value, shapes, recipe, data, group, block, layer):
     """Add the losses of a group's samples, in the order of samples and outputs."""
     if loss_value is None:
         return
-    scalar, runs = shapes.scalar, runs_of(shapes.scalar)
+    scalar = shapes.scalar
     total = zeros(scalar)
     if not group.is_first:
         total = load(scalar, block.loss, 0, 0)
     for n in range(min(group.samples, group.real - group.start)):
-        for h in range(layer.outputs):
-            target = (group.start + n) * layer.outputs + h
-            at = layer.units + n * layer.stride + h * runs
-            y = load_data(scalar, shapes.data, data.y, target * runs_of(shapes.data), 0)
-            v = load(scalar, block.numbers, at, 0)
-            z = load(scalar, block.numbers, at + layer.preactivation, 0)
-            importance = load_data(
-                scalar, shapes.importance, data.importance, target * runs_of(shapes.importance), 0
-            )
-            total = fma(loss_of(recipe.loss, recipe.output, y, v, z), importance, total)
+        at = layer.units + n * layer.stride
+        target = (group.start + n) * layer.outputs
+        total = _add_sample(recipe.coupling, shapes, recipe, data, block, layer, at, target, total)
     store(scalar, block.loss, 0, 0, total)
+
+
+@njit(**INLINED)
+def target_of(shape, shapes, data, layer, target):
+    """Targets, from this one on, and their weights."""
+    runs = runs_of(shapes.data)
+    y = load_data(shape, shapes.data, data.y, target * runs, layer.outputs * runs)
+    runs = runs_of(shapes.importance)
+    importance = load_data(
+        shape, shapes.importance, data.importance, target * runs, layer.outputs * runs
+    )
+    return y, importance
+
+
+def _add_sample(coupling, shapes, recipe, data, block, layer, at, target, total):
+    """Add the losses of a sample, whose outputs are there."""
+
+
+def _add_outputs(coupling, shapes, recipe, data, block, layer, at, target, total):
+    scalar = shapes.scalar
+    for h in range(layer.outputs):
+        y, importance = target_of(scalar, shapes, data, layer, target + h)
+        v = load(scalar, block.numbers, at, 0)
+        z = load(scalar, block.numbers, at + layer.preactivation, 0)
+        loss = loss_of(recipe.loss, recipe.output, scalar, block.numbers, layer, y, v, z)
+        total = fma(loss, importance, total)
+        at += runs_of(scalar)
+    return total
+
+
+def _add_classes(coupling, shapes, recipe, data, block, layer, at, target, total):
+    """The sum of y * (log(sum of exp(z)) - z): p itself may have come to 0."""
+    scalar, runs, z_at = shapes.scalar, runs_of(shapes.scalar), at + layer.preactivation
+    largest = largest_of(scalar, block.numbers, layer, z_at)
+    powers = zeros(scalar)
+    for h in range(layer.outputs):
+        z = load(scalar, block.numbers, z_at + h * runs, 0)
+        powers = powers + exp_below(largest - z)
+    level = log(powers)
+    for h in range(layer.outputs):
+        y, importance = target_of(scalar, shapes, data, layer, target + h)
+        z = load(scalar, block.numbers, z_at + h * runs, 0)
+        total = fma(y * ((largest - z) + level), importance, total)
+    return total
+
+
+_JOINT = """
+def body(coupling, shapes, recipe, data, block, layer, at, target, total):
+    shape, numbers = shapes.scalar, block.numbers
+    step = layer.outputs // {count} * runs_of(shape)
+    at += layer.preactivation
+    for _ in range(layer.outputs // {count}):
+        y, importance = target_of(shape, shapes, data, layer, target)
+        {loads}
+        loss = joint_loss(coupling, shape, numbers, layer, y, {inputs})
+        total = fma(loss, importance, total)
+        at += runs_of(shape)
+        target += 1
+    return total
+"""
+
+
+_CALLED = {
+    "fma": fma,
+    "joint_loss": joint_loss,
+    "load": load,
+    "runs_of": runs_of,
+    "target_of": target_of,
+}
+
+
+def _pick_add(coupling, *_others):
+    if isinstance(coupling, types.NoneType):
+        return _add_outputs
+    if coupling.choice == "softmax":
+        return _add_classes
+    return written(
+        _JOINT,
+        outputs_of(coupling),
+        _CALLED,
+        loads=("z{k} = load(shape, numbers, at + {k} * step, 0)",),
+        inputs="z{k}",
+    )
+
+
+dispatch(_add_sample, _pick_add, INLINED)

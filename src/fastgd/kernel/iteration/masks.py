@@ -3,7 +3,7 @@
 from numba import njit
 
 from fastgd.kernel.block import SEED
-from fastgd.kernel.iteration.functions import slope
+from fastgd.kernel.iteration.activations import kept_slope
 from fastgd.kernel.iteration.random import DROPCONNECT, DROPOUT, halves, philox
 from fastgd.kernel.iteration.values import integer, value
 from fastgd.kernel.language.compiler import INLINED
@@ -28,10 +28,10 @@ def random_words(scalar, seed, place, unit, purpose, iteration):
 
 @njit(**INLINED)
 def _drop_unit(scalar, recipe, numbers, layer, at, word, limit, factor):
-    v = load(scalar, numbers, at, 0)
     m = select(word < limit, 0.0, factor)
-    store(scalar, numbers, at, 0, v * m)
-    store(scalar, numbers, at + layer.deltas, 0, slope(recipe.activation, v) * m)
+    change = kept_slope(recipe.activation, scalar, numbers, layer, at, 0)
+    store(scalar, numbers, at, 0, load(scalar, numbers, at, 0) * m)
+    store(scalar, numbers, at + layer.deltas, 0, change * m)
 
 
 @njit(**INLINED)

@@ -5,6 +5,9 @@ function whose body is picked by the name while the kernel is compiled. So are t
 numbers of a choice stand: a constant in the machine code, though nothing here numbers them.
 """
 
+from hashlib import sha256
+from typing import Any, NamedTuple
+
 from llvmlite import ir
 from numba import typeof
 from numba.core import types
@@ -39,15 +42,39 @@ def marker(numba_type):
     return numba_type
 
 
-class Choice:
-    """Marker for the choice with this name, and with numbers at these places, by their names."""
+class Formula(NamedTuple):
+    """A formula as operations in an order in which each follows its operands.
 
-    def __init__(self, name, **places):
+    ("variable", name), ("number", value, sign), or an operation and the numbers of its operands.
+    What :mod:`fastgd.engine.derivation` makes of an expression.
+    """
+
+    nodes: tuple[tuple[Any, ...], ...]
+    results: tuple[int, ...]  # the nodes that are wanted
+
+
+def _marked(formulas):
+    """What stands for formulas in the name of a type: names of types become names of symbols."""
+    if not formulas:
+        return {}
+    return {"formulas": sha256(repr(sorted(formulas.items())).encode()).hexdigest()[:16]}
+
+
+class Choice:
+    """Marker for the choice with this name, and with numbers at these places, by their names.
+
+    It may bring formulas, each for a purpose, that code is made of; their variables are tiles that
+    the code is given, or numbers of the choice.
+    """
+
+    def __init__(self, name, formulas=(), **places):
         self.name = name
+        self.formulas = dict(formulas)
         self.places = places
 
     def __repr__(self):
-        return f"Choice({', '.join([repr(self.name), *_pairs(self.places)])})"
+        facts = _pairs(_marked(self.formulas) | self.places)
+        return f"Choice({', '.join([repr(self.name), *facts])})"
 
 
 class Features:
@@ -76,12 +103,14 @@ def _pairs(members):
 
 @marker
 class ChoiceType(types.Type):
-    """The Numba type of a :class:`Choice`: its name and its places are part of the type."""
+    """The Numba type of a :class:`Choice`: all that it has is part of the type."""
 
-    def __init__(self, name, places):
+    def __init__(self, name, formulas, places):
         self.choice = name
+        self.formulas = dict(formulas)
         self.places = dict(places)
-        super().__init__(f"Choice({', '.join([name, *_pairs(self.places)])})")
+        facts = _pairs(_marked(self.formulas) | self.places)
+        super().__init__(f"Choice({', '.join([name, *facts])})")
 
 
 @marker
@@ -95,7 +124,7 @@ class MarkersType(types.Type):
 
 @typeof_impl.register(Choice)
 def _typeof_choice(value, _context):
-    return ChoiceType(value.name, value.places.items())
+    return ChoiceType(value.name, value.formulas.items(), value.places.items())
 
 
 @typeof_impl.register(Features)

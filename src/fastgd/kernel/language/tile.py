@@ -357,6 +357,16 @@ def zeros(_typing, shape):
 
 
 @intrinsic
+def full(_typing, shape, number):
+    """A tile with the number in every lane."""
+
+    def codegen(_context, builder, _sig, args):
+        return splat(builder, args[1], shape.lanes)
+
+    return Tile(shape.lanes)(shape, types.float64), codegen
+
+
+@intrinsic
 def load(_typing, shape, array, index, stride):
     """A whole tile: lane ``array[index + row * stride + unit * runs + run]``."""
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, array_of
+from fastgd.arguments.expressions import parse
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.kernel.calls import evaluate
 from fastgd.kernel.program import Code
-from fastgd.studies.bucket.derivation import slope_code, value_code
-from fastgd.studies.bucket.expressions import parse
 from fastgd.studies.bucket.functions import codes_of
+from fastgd.studies.bucket.programs import slope_code, value_code
 
 Given = Callable[[float], float] | str
 """A function of one number that Numba can compile, or an expression of x."""

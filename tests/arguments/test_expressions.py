@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from fastgd.arguments.expressions import CONSTANTS, parse
 from fastgd.kernel.program import FUNCTIONS
 from fastgd.studies.bucket.curves import curve_of
-from fastgd.studies.bucket.expressions import CONSTANTS, parse
 
 PLAIN = {
     **{name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)},

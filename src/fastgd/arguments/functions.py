@@ -1,0 +1,320 @@
+"""Functions of the user's own, an activation or a loss: a tree of operations, and its numbers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Self
+
+from fastgd.arguments.expressions import CONSTANTS, FUNCTIONS, Tree, parse, variables_of, write
+from fastgd.arguments.intervals import rule_of
+from fastgd.arguments.messages import either, shown
+from fastgd.arguments.symbols import trace
+from fastgd.arguments.values import check_number
+
+Given = Callable[..., Any] | str
+"""A function of numbers, or an expression."""
+
+
+class Formula:
+    """What :class:`Function` and :class:`Loss` have in common. It can't be changed.
+
+    Two are equal if their trees and numbers are.
+    """
+
+    what: str  # in messages
+    __slots__ = ("intervals", "numbers", "slope", "tree", "variables")
+
+    variables: tuple[str, ...]
+    """Names of what it is a function of."""
+
+    tree: Tree
+    slope: Tree | None
+    """Its derivative by the last variables, where that was given."""
+
+    numbers: Mapping[str, float]
+    """Its own numbers, by name."""
+
+    intervals: Mapping[str, str]
+    """Where they may be, if not anywhere."""
+
+    def __init__(self, formula: Given, *, slope: Given | None = None, **numbers: float) -> None:
+        checked = {
+            name: check_number(f"the number {name}", value, _ANY) for name, value in numbers.items()
+        }
+        variables, tree = self._read(formula, tuple(checked))
+        other = None
+        if slope is not None:
+            found, other = self._read(slope, tuple(checked), "slope", variables)
+            if found != variables:
+                raise ValueError(
+                    f"the slope of {self.what} must be of the same numbers, {', '.join(variables)},"
+                    f" got {', '.join(found)}"
+                )
+        self._set(variables, tree, other, checked, {})
+
+    def _set(
+        self,
+        variables: tuple[str, ...],
+        tree: Tree,
+        slope: Tree | None,
+        numbers: Mapping[str, float],
+        intervals: Mapping[str, str],
+    ) -> None:
+        for name in (*variables, *numbers):
+            if name in CONSTANTS or name in FUNCTIONS:
+                raise ValueError(
+                    f"a number of {self.what} must not have the name of a constant or function, "
+                    f"got {name}"
+                )
+        values = variables, tree, slope, MappingProxyType(dict(numbers)), intervals
+        for name, value in zip(
+            ("variables", "tree", "slope", "numbers", "intervals"), values, strict=True
+        ):
+            object.__setattr__(self, name, value)
+
+    def _read(
+        self,
+        given: Given,
+        numbers: tuple[str, ...],
+        part: str = "",
+        variables: tuple[str, ...] | None = None,
+    ) -> tuple[tuple[str, ...], Tree]:
+        """Names of the variables, and the tree."""
+        what = f"the {part} of {self.what}" if part else self.what
+        if isinstance(given, str):
+            if variables is None:
+                variables = self._variables_of(parse(what, given, None), numbers)
+            return variables, parse(what, given, (*variables, *numbers))
+        if not callable(given):
+            raise TypeError(
+                f"{what} must be a function of numbers or an expression, got {shown(given)}"
+            )
+        names = _parameters(what, given)
+        missing = [name for name in numbers if name not in names]
+        if missing:
+            raise ValueError(
+                f"{what} must take all of its numbers, got none named {either(missing)}"
+            )
+        tree = trace(what, given, names)
+        return tuple(name for name in names if name not in numbers), tree
+
+    def _variables_of(self, tree: Tree, numbers: Iterable[str]) -> tuple[str, ...]:
+        """Which names in a text are variables, in order."""
+        raise NotImplementedError
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self.what} can't be changed, got {name}={shown(value)}")
+
+    def _replace(self, **numbers: float) -> Self:
+        """Return the same with other numbers."""
+        for name in numbers:
+            if name not in self.numbers:
+                rule = f"one of {either(self.numbers)}" if self.numbers else "left out"
+                raise ValueError(f"a number of this function must be {rule}, got {name}")
+        checked = {
+            name: check_number(name, value, rule_of(self.intervals.get(name, _EVERYWHERE)))
+            for name, value in numbers.items()
+        }
+        made = object.__new__(type(self))
+        made._set(
+            self.variables, self.tree, self.slope, dict(self.numbers) | checked, self.intervals
+        )
+        return made
+
+    @classmethod
+    def of_text(
+        cls,
+        formula: str,
+        slope: str | None,
+        variables: Iterable[str],
+        numbers: Mapping[str, float],
+    ) -> Self:
+        """Return what :attr:`source` was taken from; nothing is executed.
+
+        Raises
+        ------
+        ValueError
+            If a text is no expression of these variables and numbers.
+        """
+        variables = tuple(variables)
+        made = object.__new__(cls)
+        known = (*variables, *numbers)
+        made._set(
+            variables,
+            parse(cls.what, formula, known),
+            None if slope is None else parse(cls.what, slope, known),
+            {
+                name: check_number(f"the number {name}", value, _ANY)
+                for name, value in numbers.items()
+            },
+            {},
+        )
+        return made
+
+    @property
+    def source(self) -> tuple[str, str | None, tuple[str, ...], dict[str, float]]:
+        """Formula and slope as texts, names of the variables, and numbers."""
+        slope = None if self.slope is None else write(self.slope)
+        return write(self.tree), slope, self.variables, dict(self.numbers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).of_text, self.source
+
+    def _key(self) -> tuple[Any, ...]:
+        return (type(self), *self.source[:3], *self.numbers.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        formula, slope, _, numbers = self.source
+        parts = [repr(formula), *([f"slope={slope!r}"] if slope else [])]
+        parts += [f"{name}={value:g}" for name, value in numbers.items()]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+class Function(Formula):
+    """An activation of one's own.
+
+    Parameters
+    ----------
+    formula : callable or str
+        A function of a unit's input and of its own numbers, made of arithmetic, constants and
+        `fastgd.functions`, or an expression as the command line takes it. It is run once, to find
+        out what it does.
+    slope : callable or str, optional
+        Its derivative, of the same numbers. By itself it is derived from the formula, by the rules
+        for dual numbers (Wengert, *A simple automatic derivative evaluation program*,
+        Communications of the ACM 7, 1964).
+    **numbers : float
+        Its own numbers and what they are by default. Each is an option of a training, and an axis
+        of a sweep.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else; the message has the line and the reason.
+
+    Notes
+    -----
+    ``x / (1 + exp(u))`` is computed as ``x * sigmoid(-u)``, which doesn't overflow. Where a
+    condition of ``where`` doesn't hold, neither does its slope count.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> from fastgd.functions import exp
+    >>> swish = fastgd.Function(lambda a, beta: a / (1 + exp(-beta * a)), beta=1.0)
+    >>> swish
+    Function('a / (1 + exp(-beta * a))', beta=1)
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, activation=swish, beta=2.0, iterations=1000)
+    >>> round(run.final_error, 3)
+    0.021
+    """
+
+    what = "a Function"
+    __slots__ = ()
+
+    def _read(self, *arguments: Any) -> tuple[tuple[str, ...], Tree]:
+        variables, tree = super()._read(*arguments)
+        if len(variables) != 1:
+            raise ValueError(
+                "a Function must be of one number, a unit's input, and of the numbers it is given "
+                f"by name; got {', '.join(variables) or 'none'}"
+            )
+        return variables, tree
+
+    def _variables_of(self, tree: Tree, numbers: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(variables_of(tree).difference(numbers)))
+
+
+class Loss(Formula):
+    """A loss of one's own, of one target.
+
+    Parameters
+    ----------
+    formula : callable or str
+        A function of the target, of what the network says of it, and of its own numbers; else as
+        for :class:`Function`. With several outputs to a target, such as a mean and a variance, it
+        takes as many numbers after the target. In an expression they are called y and v, or y, v1,
+        v2 and so on.
+    slope : callable or str, optional
+        Its derivative by the output, if there is one output to a target.
+    **numbers : float
+        As for :class:`Function`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else; the message has the line and the reason.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> from fastgd.functions import log
+    >>> cauchy = fastgd.Loss(lambda y, v, c: log(1 + ((y - v) / c) ** 2), c=1.0)
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> sweep = fastgd.sweep(X, y, loss=cauchy, c=[0.1, 1, 10], iterations=1000)
+    >>> sweep.shape
+    (3,)
+    """
+
+    what = "a Loss"
+    __slots__ = ()
+
+    @property
+    def outputs(self) -> int:
+        """Outputs to a target."""
+        return len(self.variables) - 1
+
+    def _read(self, *arguments: Any) -> tuple[tuple[str, ...], Tree]:
+        variables, tree = super()._read(*arguments)
+        if len(variables) < 2:
+            raise ValueError(
+                "a Loss must be of the target, of the output, and of the numbers it is given by "
+                f"name; got {', '.join(variables) or 'none'}"
+            )
+        if len(variables) > 2 and "slope" in arguments:
+            raise ValueError(
+                "slope must be left out for a Loss with several outputs to a target, got one"
+            )
+        return variables, tree
+
+    def _variables_of(self, tree: Tree, numbers: Iterable[str]) -> tuple[str, ...]:
+        found = variables_of(tree).difference(numbers)
+        if found <= {"y", "v"}:
+            return ("y", "v")
+        several = max(2, len(found - {"y"}))
+        return ("y", *(f"v{k}" for k in range(1, several + 1)))
+
+
+_EVERYWHERE = "(-inf, inf)"
+_ANY = rule_of(_EVERYWHERE)
+
+
+def _parameters(what: str, function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of what a function takes."""
+    try:
+        found = [*inspect.signature(function).parameters.values()]
+    except (TypeError, ValueError):
+        found = []
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if not found or any(parameter.kind not in positional for parameter in found):
+        raise TypeError(
+            f"{what} must take its numbers one by one, as lambda a, beta: ...; "
+            f"got {shown(function)}"
+        )
+    return tuple(parameter.name for parameter in found)
+
+
+def limited(function: Any, **intervals: str) -> Any:
+    """Return a formula whose numbers must lie in these intervals."""
+    made = object.__new__(type(function))
+    made._set(function.variables, function.tree, function.slope, function.numbers, intervals)
+    return made

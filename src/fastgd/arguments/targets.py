@@ -1,0 +1,131 @@
+"""What the targets must be for a loss and the output units: classes, probabilities, counts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastgd.arguments.axes import as_axis
+from fastgd.arguments.choices import OUTPUTS, loss_of
+from fastgd.arguments.data import FloatArray, check_data
+from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.functions import Function, Loss
+from fastgd.arguments.messages import either, shown
+
+MOST_CLASSES = 10_000
+"""A class number above that is rather a mistake."""
+
+
+def classes_apart(
+    given: Mapping[str, Any], y: FloatArray, classes: int | None = None
+) -> FloatArray:
+    """The targets (samples, classes), one-hot, where one column of class numbers is given.
+
+    That is so if all output units are softmax. ``classes`` is how many there are, if that is known
+    already: then none must be beyond.
+
+    Examples
+    --------
+    >>> classes_apart({"output": "softmax"}, np.array([[0.0], [2.0]]))
+    array([[1., 0., 0.],
+           [0., 0., 1.]])
+    """
+    outputs = as_axis("output", given.get("output")) or [given.get("output")]
+    if y.shape[1] != 1 or any(output != "softmax" for output in outputs):
+        return y
+    numbers = y[:, 0]
+    most = MOST_CLASSES if classes is None else classes
+    wrong = (numbers != np.floor(numbers)) | (numbers < 0) | (numbers >= most)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise ValueError(
+            "y must be class numbers from 0, or one-hot, with output='softmax'"
+            f"{'' if classes is None else f', and below {classes} as in the samples'}, "
+            f"got {numbers[at]:g} at {at}"
+        )
+    found = int(numbers.max()) + 1 if classes is None else classes
+    if found < 2:
+        raise ValueError("y must have at least 2 classes with output='softmax', got one")
+    return np.asarray(numbers[:, None] == np.arange(found), dtype=np.float64)
+
+
+def check_samples(X: object, y: object, given: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
+    """Return X as (samples, inputs) and y as (samples, outputs); ``given`` are the options."""
+    inputs, outputs = check_data(X, y)
+    return inputs, classes_apart(given, outputs)
+
+
+def outputs_to_start(given: Mapping[str, Any], y: FloatArray, weights: object) -> int:
+    """Output units of given weights, whatever the loss is."""
+    loss = given.get("loss", "squared")
+    kind = DECLARED["loss"].kind
+    found = {
+        outputs_of(kind.check("loss", value, len(y)), y)
+        for value in as_axis("loss", loss) or [loss]
+    }
+    if weights is not None and len(found) > 1:
+        raise ValueError(
+            "weights must be for one number of outputs, but the losses want "
+            f"{either(map(str, sorted(found)))}"
+        )
+    return found.pop()
+
+
+def outputs_of(loss: str | Loss, y: FloatArray) -> int:
+    """Output units for these targets."""
+    function = loss_of(loss).function
+    return int(y.shape[1]) * (1 if function is None else function.outputs)
+
+
+def check_outputs(output: str | Function, loss: str | Loss, y: FloatArray) -> None:
+    """Refuse output units and targets that a loss is not for."""
+    known = loss_of(loss)
+    with_loss = f"with loss={loss!r}"
+    if output == "softmax":
+        if loss != "cross_entropy":
+            raise ValueError(f"loss must be 'cross_entropy' with output='softmax', got {loss!r}")
+        _check_one_hot(y)
+    elif known.of_probabilities:
+        _check_probabilities(output, y, with_loss)
+    elif known.outputs and isinstance(output, str) and output not in known.outputs:
+        raise ValueError(
+            f"output must be {either(map(repr, known.outputs))} {with_loss}, got {output!r}"
+        )
+    if (y < known.least_target).any():
+        at = [int(i) for i in np.unravel_index(int(y.argmin()), y.shape)]
+        raise ValueError(
+            f"y must be at least {known.least_target:g} {with_loss}, got {y.min():g} at {at}"
+        )
+
+
+def _check_one_hot(y: FloatArray) -> None:
+    if y.shape[1] < 2:
+        raise ValueError(
+            "y must be class numbers or have a column for each of at least 2 classes with "
+            f"output='softmax', got {y.shape[1]} column"
+        )
+    wrong = (np.abs(y.sum(axis=1) - 1.0) > 1e-9) | (y < 0).any(axis=1)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise ValueError(
+            "y must have rows of probabilities that add up to 1 with output='softmax', "
+            f"got {shown(y[at].tolist())} at {at}"
+        )
+
+
+def _check_probabilities(output: str | Function, y: FloatArray, with_loss: str) -> None:
+    possible = [name for name, unit in OUTPUTS.items() if unit.is_probability]
+    if output not in possible:
+        raise ValueError(
+            f"output must be {either(map(repr, [*possible, 'softmax']))} {with_loss}, "
+            f"got {output!r}"
+        )
+    assert isinstance(output, str)
+    low, high = OUTPUTS[output].reach
+    inside = (low <= y) & (y <= high)
+    if not inside.all():
+        at = [int(i) for i in np.unravel_index(int(inside.argmin()), y.shape)]
+        raise ValueError(
+            f"y must be from {low:g} to {high:g} {with_loss} and output={output!r}, "
+            f"got {y[tuple(at)]} at {at}"
+        )

@@ -1,0 +1,180 @@
+"""Activations, outputs and losses as choices of the kernel, with the formulas they are made of."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from fastgd.arguments.choices import UNITS, loss_of, unit_of
+from fastgd.arguments.expressions import Tree
+from fastgd.arguments.functions import Function, Loss
+from fastgd.arguments.options import Method
+from fastgd.engine.derivation import Derivation, replaced, steadied
+from fastgd.kernel.iteration.activations import BOTH, SLOPE, VALUE
+from fastgd.kernel.iteration.formulas import OF_VALUE
+from fastgd.kernel.iteration.losses import DELTA, LOSS
+from fastgd.kernel.language.choice import Choice, Formula
+
+Places = Mapping[str, int]
+"""Where each number of a method stands among a run's."""
+
+
+class Outputs(NamedTuple):
+    """What the last layer is compiled for."""
+
+    output: Choice
+    loss: Choice
+    coupling: Choice | None
+
+
+def unit_choice(unit: str | Function, places: Places, *, with_slope: bool = True) -> Choice:
+    """An activation; without its slope where nothing is trained."""
+    function = unit_of(unit).function
+    if function is None:
+        return Choice(unit)
+    formulas = _formulas_of(function, with_slope)
+    return Choice(_name_of(unit), formulas, **_places(function, "n", places))
+
+
+def output_choices(method: Method, places: Places) -> Outputs:
+    """Output units and loss of a method."""
+    unit, known = unit_of(method.output).function, loss_of(method.loss).function
+    output = unit_choice(method.output, places)
+    if unit is None:
+        return Outputs(output, Choice(str(method.loss)), Choice("softmax"))
+    if known is None:
+        return Outputs(output, Choice(str(method.loss)), None)
+    own = _places(unit, "u", places) | _places(known, "n", places)
+    if known.outputs > 1:
+        return Outputs(output, Choice("joint"), Choice("joint", _joint(known, unit), **own))
+    if method.loss == "squared" and SLOPE in output.formulas:
+        return Outputs(output, Choice("squared"), None)
+    return Outputs(output, Choice("formula", _of_output(known, unit), **own), None)
+
+
+def _name_of(unit: str | Function) -> str:
+    """The name that code is compiled under: that of an activation which does the same."""
+    if isinstance(unit, str):
+        return unit
+    for name, known in UNITS.items():
+        same = known.function and _formulas_of(known.function, True) == _formulas_of(unit, True)
+        if same and not unit.numbers:
+            return name
+    return "function"
+
+
+def _places(formula: Function | Loss, letter: str, places: Places) -> dict[str, int]:
+    return {f"{letter}{k}": places[name] for k, name in enumerate(formula.numbers)}
+
+
+def _renamed(formula: Function | Loss, letter: str, *variables: Tree) -> dict[str, Tree]:
+    """What stands in a formula's trees for its variables and its numbers.
+
+    So code that was compiled for one formula serves for another with other names, too.
+    """
+    names: dict[str, Tree] = dict(zip(formula.variables, variables, strict=True))
+    return names | {name: f"{letter}{k}" for k, name in enumerate(formula.numbers)}
+
+
+@lru_cache(maxsize=1024)
+def _formulas_of(function: Function, with_slope: bool) -> tuple[tuple[str, Formula], ...]:
+    """The formulas of an activation: its slope by its value where that tells."""
+    names = _renamed(function, "n", "a")
+    found = Derivation("a", OF_VALUE)
+    value, slope = _unit(found, function, names)
+    whole = (VALUE, _formula(found, (value,)))
+    if not with_slope:
+        return (whole,)
+    by_value = _formula(found, (slope,), {value: "v"})
+    if ("variable", "a") in by_value.nodes:
+        return whole, (BOTH, _formula(found, (value, slope)))
+    return whole, (SLOPE, by_value)
+
+
+def _unit_tree(function: Function, names: dict[str, Tree]) -> Tree:
+    """The tree of an activation; what is no more than the article's sigmoid or tanh is that."""
+    match steadied(replaced(function.tree, names)):
+        case ("sigmoid" | "tanh" as name, str() as variable):
+            return (f"unit_{name}", variable)
+        case tree:
+            return tree
+
+
+def _unit(found: Derivation, function: Function, names: dict[str, Tree]) -> tuple[int, int]:
+    """The nodes of value and slope."""
+    dual = found.of(_unit_tree(function, names))
+    if function.slope is not None:
+        return dual.value, found.of(steadied(replaced(function.slope, names))).value
+    return dual.value, found.number(0.0) if dual.slope is None else dual.slope
+
+
+@lru_cache(maxsize=1024)
+def _of_output(loss: Loss, unit: Function) -> tuple[tuple[str, Formula], ...]:
+    """A loss of target y and output v = unit(z): minus its derivative by z, and itself.
+
+    Where no slope was given it is derived as one formula of z, which may be simpler than its parts:
+    log(v) of v = exp(z) is z.
+    """
+    found = Derivation("z", OF_VALUE)
+    value, unit_slope = _unit(found, unit, of_unit := _renamed(unit, "u", "z"))
+    output = _unit_tree(unit, of_unit)
+    of_loss = _renamed(loss, "n", "y", output)
+    whole = found.of(steadied(replaced(loss.tree, of_loss)))
+    if unit.slope is None and loss.slope is None:
+        slope = found.number(0.0) if whole.slope is None else whole.slope
+    else:
+        slope = found.make("mul", _loss_slope(found, loss), unit_slope)
+    delta = found.make("mul", found.number(-1.0), slope)
+    names = {value: "v"}
+    return (DELTA, _formula(found, (delta,), names)), (LOSS, _formula(found, (whole.value,), names))
+
+
+def _loss_slope(found: Derivation, loss: Loss) -> int:
+    """The node of a loss's derivative by the output v."""
+    names = _renamed(loss, "n", "y", "v")
+    if loss.slope is not None:
+        return found.of(steadied(replaced(loss.slope, names))).value
+    found.by = "v"
+    dual = found.of(steadied(replaced(loss.tree, names)))
+    return found.number(0.0) if dual.slope is None else dual.slope
+
+
+@lru_cache(maxsize=1024)
+def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, Formula], ...]:
+    """A loss of several outputs v0 = unit(z0), ...: these, minus the derivatives; and itself."""
+    found = Derivation("", OF_VALUE)
+    units = [_unit_tree(unit, _renamed(unit, "u", f"z{k}")) for k in range(loss.outputs)]
+    tree = steadied(replaced(loss.tree, _renamed(loss, "n", "y", *units)))
+    values = [found.of(unit).value for unit in units]
+    deltas = []
+    for k in range(loss.outputs):
+        found.by = f"z{k}"
+        slope = found.of(tree).slope
+        slope = found.number(0.0) if slope is None else slope
+        deltas.append(found.make("mul", found.number(-1.0), slope))
+    whole = found.of(tree).value
+    return (DELTA, _formula(found, (*values, *deltas))), (LOSS, _formula(found, (whole,)))
+
+
+def _formula(
+    found: Derivation, results: tuple[int, ...], names: Mapping[int, str] | None = None
+) -> Formula:
+    """The nodes that lead to the results, renumbered; in place of some there are variables."""
+    names = names or {}
+    order: dict[int, int] = {}
+    nodes: list[tuple[object, ...]] = []
+
+    def add(k: int) -> int:
+        if k not in order:
+            kind, *rest = found.nodes[k]
+            if k in names:
+                node: tuple[object, ...] = ("variable", names[k])
+            elif kind in ("number", "variable"):
+                node = found.nodes[k]
+            else:
+                node = (kind, *map(add, rest))
+            order[k] = len(nodes)
+            nodes.append(node)
+        return order[k]
+
+    made = tuple(map(add, results))
+    return Formula(tuple(nodes), made)

@@ -1,0 +1,81 @@
+"""Activations over tiles, and their slopes.
+
+A slope follows from the value where it can: then the pass back works it out anew. Else the pass
+forward leaves it where the delta goes.
+"""
+
+from fastgd.kernel.iteration.formulas import body_of
+from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.tile import load, store
+
+VALUE, SLOPE, BOTH = "value", "slope of value", "value and slope"
+"""Formulas of an activation: of its input a, of its value v, of its input again."""
+
+_OF_INPUT = ("choice", "shape", "numbers", "layer", "a")
+
+
+def activate(choice, shape, numbers, layer, a):
+    """The value of units with this input."""
+
+
+def slope(choice, shape, numbers, layer, v):
+    """Their slope, from their value."""
+
+
+def activate_fully(choice, shape, numbers, layer, a):
+    """Value and slope of units with this input."""
+
+
+def _made(purpose, variable):
+    arguments = (*_OF_INPUT[:-1], variable)
+
+    def pick(choice, *_others):
+        return body_of(choice.formulas[purpose], arguments, {"a": "a", "v": "v"})
+
+    return pick
+
+
+dispatch(activate, _made(VALUE, "a"), INLINED)
+dispatch(slope, _made(SLOPE, "v"), INLINED)
+dispatch(activate_fully, _made(BOTH, "a"), INLINED)
+
+
+def put_activation(choice, shape, numbers, layer, at, stride, a):
+    """Store what hidden units make of their inputs, and their slope if the value doesn't tell."""
+
+
+def _pick_put(choice, *_others):
+    if BOTH in choice.formulas:
+
+        def put_both(choice, shape, numbers, layer, at, stride, a):
+            v, s = activate_fully(choice, shape, numbers, layer, a)
+            store(shape, numbers, at, stride, v)
+            store(shape, numbers, at + layer.deltas, stride, s)
+
+        return put_both
+
+    def put(choice, shape, numbers, layer, at, stride, a):
+        store(shape, numbers, at, stride, activate(choice, shape, numbers, layer, a))
+
+    return put
+
+
+dispatch(put_activation, _pick_put, INLINED)
+
+
+def kept_slope(choice, shape, numbers, layer, at, stride):
+    """The slope of hidden units whose values are stored there."""
+
+
+def _pick_slope(choice, *_others):
+    if BOTH in choice.formulas:
+        return lambda choice, shape, numbers, layer, at, stride: load(
+            shape, numbers, at + layer.deltas, stride
+        )
+    return lambda choice, shape, numbers, layer, at, stride: slope(
+        choice, shape, numbers, layer, load(shape, numbers, at, stride)
+    )
+
+
+dispatch(kept_slope, _pick_slope, INLINED)

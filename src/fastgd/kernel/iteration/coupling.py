@@ -1,0 +1,120 @@
+"""Output units that need each other's inputs: softmax, and losses with several outputs a target.
+
+So this is a pass of its own, after the products of the last layer.
+"""
+
+from numba import njit
+
+from fastgd.kernel.iteration.formulas import written
+from fastgd.kernel.iteration.layers import put_delta
+from fastgd.kernel.iteration.losses import (
+    exp_below,
+    joint_values,
+    keep_input,
+    largest_of,
+    outputs_of,
+    target_of,
+)
+from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.tile import load, rows_of, runs_of, store, zeros
+
+
+@njit(**INLINED)
+def couple(coupling, shapes, recipe, data, group, block, layer):
+    """From the inputs of a group's output units to their values and deltas."""
+    if coupling is None:
+        return
+    _couple_in(shapes.narrow_piece, shapes.narrow, shapes, recipe, data, group, block, layer)
+
+
+@njit(**INLINED)
+def _couple_in(piece, tile, shapes, recipe, data, group, block, layer):
+    shape = tile if piece is None else piece
+    for n in range(0, group.samples, rows_of(shape)):
+        at = layer.units + n * layer.stride
+        target = (group.start + n) * layer.outputs
+        _couple_samples(recipe.coupling, shape, shapes, recipe, data, block, layer, at, target)
+
+
+def _couple_samples(coupling, shape, shapes, recipe, data, block, layer, at, target):
+    """The same of the samples in the rows of a tile."""
+
+
+def _softmax(coupling, shape, shapes, recipe, data, block, layer, at, target):
+    """exp(z) / (sum of exp(z)), with the largest z taken off first.
+
+    The sum is in the order of the units, with what each addition rounds off (Knuth's TwoSum) added
+    at the end: so the values add up to 1 within 2 ULP, be there ever so many.
+    """
+    numbers, stride, runs = block.numbers, layer.stride, runs_of(shape)
+    largest = largest_of(shape, numbers, layer, at)
+    total, lost = zeros(shape), zeros(shape)
+    for h in range(layer.outputs):
+        place = at + h * runs
+        z = load(shape, numbers, place, stride)
+        keep_input(recipe.loss_value, shape, numbers, place + layer.preactivation, stride, z)
+        power = exp_below(largest - z)
+        store(shape, numbers, place, stride, power)
+        before = total
+        total = total + power
+        added = total - before
+        lost = lost + ((before - (total - added)) + (power - added))
+    total = total + lost
+    for h in range(layer.outputs):
+        place = at + h * runs
+        v = load(shape, numbers, place, stride) / total
+        store(shape, numbers, place, stride, v)
+        y, importance = target_of(shape, shapes, data, layer, target + h)
+        put_delta(shape, shapes, recipe, (y - v) * importance, block, layer, place)
+
+
+_JOINT = """
+def body(coupling, shape, shapes, recipe, data, block, layer, at, target):
+    numbers, stride = block.numbers, layer.stride
+    step = layer.outputs // {count} * runs_of(shape)
+    for _ in range(layer.outputs // {count}):
+        y, importance = target_of(shape, shapes, data, layer, target)
+        {loads}
+        {values}, {deltas} = joint_values(coupling, shape, numbers, layer, y, {inputs})
+        {stores}
+        at += runs_of(shape)
+        target += 1
+"""
+
+
+_CALLED = {
+    "joint_values": joint_values,
+    "keep_input": keep_input,
+    "load": load,
+    "put_delta": put_delta,
+    "runs_of": runs_of,
+    "store": store,
+    "target_of": target_of,
+}
+
+
+def _joint(coupling):
+    """A loss with several outputs a target: with T targets those of t are units t, T + t, ..."""
+    count = outputs_of(coupling)
+    kept = "keep_input(recipe.loss_value, shape, numbers, at + {k} * step + layer.preactivation, "
+    return written(
+        _JOINT,
+        count,
+        _CALLED,
+        loads=("z{k} = load(shape, numbers, at + {k} * step, stride)", kept + "stride, z{k})"),
+        stores=(
+            "store(shape, numbers, at + {k} * step, stride, v{k})",
+            "put_delta(shape, shapes, recipe, d{k} * importance, block, layer, at + {k} * step)",
+        ),
+        values="v{k}",
+        deltas="d{k}",
+        inputs="z{k}",
+    )
+
+
+def _pick_coupling(coupling, *_others):
+    return _softmax if coupling.choice == "softmax" else _joint(coupling)
+
+
+dispatch(_couple_samples, _pick_coupling, INLINED)
