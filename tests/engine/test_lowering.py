@@ -157,7 +157,7 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
     index = np.array([1, 0, 1, 1])
     Column.of("epsilon", [0.25, 0.75], method).put(values, index)
     Column.of("dropout", [0.0, 0.5], method).put(values, index)
-    places = optimizer_choice(method.optimizer).places
+    places = optimizer_choice(method.optimizer, places_of(method)).places
     assert values.numbers[:, places["epsilon"]].tolist() == [0.75, 0.25, 0.75, 0.75]
     dropout = lowering.choice_of("on", "dropout").places
     assert values.integers[:, dropout["threshold"]].tolist() == [2**31, 0, 2**31, 2**31]

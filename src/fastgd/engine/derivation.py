@@ -249,7 +249,7 @@ def steadied(tree: Tree) -> Tree:
             part = ("sigmoid", _negative(u))
             return part if x == 1.0 else ("mul", x, part)
         case ("log", ("exp", x)):
-            return x
+            return cast(Tree, x)
         case other:
             return other
 
