@@ -14,7 +14,17 @@ from numba import njit, typeof, types
 
 import fastgd
 from fastgd.kernel.language import compiler, numba_internals
-from fastgd.kernel.language.numba_internals import PARTS, call_compiled, entry_point, handle
+from fastgd.kernel.language.choice import Choice
+from fastgd.kernel.language.numba_internals import (
+    PARTS,
+    address,
+    call_address,
+    call_compiled,
+    call_for_number,
+    entry_point,
+    handle,
+)
+from fastgd.kernel.language.structs import floats_at
 from golden import GOLDEN
 
 SOURCES = Path(fastgd.__file__).parent
@@ -96,6 +106,43 @@ def test_a_function_is_called_by_its_handle():
         write_before(compiled, target)
 
 
+@njit
+def write_at(_choice, place, a, b, c):
+    floats_at(place, 1)[0] = a - b * c
+
+
+@njit
+def write_by_address(compiled, target):
+    call_address(compiled, (target.ctypes.data, 7, 2, 3))
+
+
+def written_by_address():
+    target = np.zeros(1)
+    kinds = typeof(Choice("any")), *[types.int64] * 4
+    write_by_address(address(write_at, kinds, markers=1), target)
+    return target[0]
+
+
+@njit
+def difference(_choice, a, b):
+    return a - b
+
+
+@njit
+def twice_the_difference(compiled, a):
+    return 2.0 * call_for_number(compiled, (a, 0.25))
+
+
+def told_number():
+    kinds = typeof(Choice("any")), types.float64, types.float64
+    return twice_the_difference(handle(difference, kinds, markers=1), 1.0)
+
+
+def test_functions_of_integers_and_of_numbers_are_called_by_address():
+    assert written_by_address() == 1.0
+    assert told_number() == 1.5
+
+
 def test_an_entry_point_takes_what_was_compiled():
     target = np.zeros(5)
     call = entry_point(write, (typeof(target), types.int64, types.float64))
@@ -113,7 +160,7 @@ def other_calls():
     loss, _ = fastgd.objective(X, y, hidden_size=())(np.array([0.5, 0.25]))
     target = np.zeros(2)
     write_all(handle(write, (typeof(target), types.int64, types.float64)), target)
-    return [float(loss).hex(), target.tolist()]
+    return [float(loss).hex(), target.tolist(), written_by_address(), told_number()]
 
 
 CHILD = """

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fastgd.kernel.language.structs import Bytes, Floats, Integers, encode, table_of
+from fastgd.kernel.language.structs import (
+    Bytes,
+    Floats,
+    Integers,
+    address_of,
+    encode,
+    floats_at,
+    table_of,
+)
 
 
 class Inner(NamedTuple):
@@ -99,3 +107,24 @@ def test_what_lies_apart_in_memory_is_encoded_by_its_rows():
     words = encode(Inner(1, whole[:, 2:5]), 2)
     assert words[:, 2].tolist() == [3, 3]
     assert np.diff(words[:, 1]).tolist() == [12 * 8]
+
+
+@njit(boundscheck=True)
+def change_at(first, length, place, number):
+    floats = floats_at(first, length)
+    floats[place] = number
+    return len(floats)
+
+
+@njit
+def first_of(words):
+    return address_of(rows_table(words)[1].values)
+
+
+def test_numbers_are_found_by_their_address():
+    values = np.zeros((3, 4))
+    words = encode(Rows(values, np.zeros((3, 4), np.uint8), 6, Inner(8, np.zeros((3, 5)))), 3)
+    assert change_at(first_of(words), 4, 2, 1.5) == 4
+    assert values.tolist() == [[0.0] * 4, [0.0, 0.0, 1.5, 0.0], [0.0] * 4]
+    with pytest.raises(IndexError):
+        change_at(first_of(words), 4, 4, 1.5)

@@ -8,6 +8,7 @@ import pytest
 from numba import njit
 
 from fastgd.kernel.language import tile
+from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import (
     Shape,
     add_exponent,
@@ -22,12 +23,14 @@ from fastgd.kernel.language.tile import (
     load,
     load_data,
     magnitude,
+    only,
     opaque,
     panel,
     rows,
     rows_of,
     runs_of,
     select,
+    single,
     square_root,
     store,
     store_by_run,
@@ -256,6 +259,37 @@ def test_a_lane_is_taken_out_and_put_in(lanes):
             expected = x.copy()
             expected[target] = x[source]
             assert out.tolist() == expected.tolist()
+
+
+@kernel
+def squared(number):
+    one = single(number)
+    return only(one * one)
+
+
+def test_one_number_is_a_tile_of_one_lane():
+    assert squared(-1.5) == 2.25
+
+
+series = [polynomial(*range(1, count + 1)) for count in range(1, 14)]
+shortest, middle, longest = series[0], series[5], series[12]
+
+
+@kernel
+def evaluated(shape, x, out):
+    tile, n = load(shape, x, 0, 0), runs_of(shape)
+    store(shape, out, 0 * n, 0, shortest(tile))
+    store(shape, out, 1 * n, 0, middle(tile))
+    store(shape, out, 2 * n, 0, longest(tile))
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_polynomial_is_evaluated_by_fours(lanes):
+    """Whole numbers lose nothing; each coefficient is another, so each place counts."""
+    x, out = np.arange(2.0, lanes + 2), np.empty(3 * lanes)
+    evaluated(Shape(1, 1, lanes), x, out)
+    for got, count in zip(out.reshape(3, -1), (1, 6, 13), strict=True):
+        assert got.tolist() == [sum((k + 1) * at**k for k in range(count)) for at in x]
 
 
 @kernel

@@ -1,8 +1,64 @@
-"""Elementary functions of numbers and arrays, with the kernel's bits."""
+"""The elementary functions of numbers and arrays: what a kernel computes, to the bit."""
 
+import math
 from typing import Any
 
+import numpy as np
 
-def evaluate(name: str, *arrays: Any) -> Any:
-    """What the function with this name makes of them."""
-    raise NotImplementedError(name)
+from fastgd.arguments.data import FloatArray, array_of
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import shown
+from fastgd.kernel.calls import evaluate as evaluate_code
+from fastgd.kernel.program import function_of_numbers
+
+
+def evaluate(name: str, *operands: object) -> Any:
+    """Apply the function of this name to numbers or arrays, which are broadcast.
+
+    Returns
+    -------
+    float or array
+        A float for numbers, else an array of float64. NaN and infinity are as in IEEE 754.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they aren't real numbers, or can't be broadcast.
+
+    Examples
+    --------
+    >>> evaluate("exp", 1.0)
+    2.718281828459045
+    >>> evaluate("maximum", [[1, 5]], [[3], [4]])
+    array([[3., 5.],
+           [4., 5.]])
+    >>> evaluate("where", [True, False], 1, 2)
+    array([1., 2.])
+    """
+    kinds = ["iuf"] * len(operands)
+    if name == "where":
+        kinds[0] = "b"
+    arrays = [_numbers(name, value, kind) for value, kind in zip(operands, kinds, strict=True)]
+    shapes = [array.shape for array in arrays]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(
+            f"what {name}() is given must have shapes that can be broadcast, "
+            f"got {' and '.join(map(str, shapes))}"
+        ) from None
+    check_memory(8 * (len(arrays) + 1) * math.prod(shape), f"{name}() of them")
+    columns = [np.broadcast_to(array, shape).reshape(-1) for array in arrays]
+    values = evaluate_code(function_of_numbers(name, len(arrays)), *columns)
+    return values.reshape(shape) if shape else values.item()
+
+
+def _numbers(name: str, value: object, kinds: str) -> FloatArray:
+    array = array_of(f"what {name}() is given", value)
+    if array.dtype.kind not in kinds:
+        words = "True or False" if kinds == "b" else "real numbers"
+        raise TypeError(
+            f"what {name}() is given must be {words}, got {shown(value)} (dtype {array.dtype.name})"
+        )
+    with np.errstate(all="ignore"):
+        return np.require(array, dtype=np.float64, requirements=["C", "A"])

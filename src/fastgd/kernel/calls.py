@@ -159,11 +159,12 @@ def roll_balls(code: Code, balls: Balls, rules: Rules, threads: int) -> None:
             raise error.__cause__ or error from None
 
 
-def evaluate(code: Code, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the code gives for each of these numbers."""
+def evaluate(code: Code, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the code gives for each of these numbers, or for the numbers of some columns."""
     _check_arithmetic()
-    made, results = evaluators(code, 1), np.empty_like(x)
-    evaluate_all(code.handle, encode(made, 1), x, results)
+    made, results = evaluators(code, 1), np.empty_like(operands[0])
+    columns = operands[0][None] if len(operands) == 1 else np.array(operands)
+    evaluate_all(code.handle, encode(made, 1), columns, results)
     return results
 
 

@@ -13,12 +13,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit, types
 
-from fastgd.kernel.elementary import ELEMENTARY, log_term, times_slope
+from fastgd.kernel.functions import address_of_function
+from fastgd.kernel.iteration.elementary import maximum, minimum, sign
+from fastgd.kernel.iteration.functions import relu
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, WHOLE
-from fastgd.kernel.language.numba_internals import handle
-from fastgd.kernel.language.structs import Floats, Integers, table_of
-from fastgd.kernel.language.tile import constant_shape, load, runs_of, store
+from fastgd.kernel.language.numba_internals import call_address, handle
+from fastgd.kernel.language.structs import Floats, Integers, address_of, table_of
+from fastgd.kernel.language.tile import (
+    constant_shape,
+    fma,
+    load,
+    magnitude,
+    runs_of,
+    select,
+    square_root,
+    store,
+)
 
 BLOCK = 288
 """Numbers that an instruction goes over, few enough that all rows stay in the first-level cache.
@@ -33,24 +44,53 @@ _piece = constant_shape(1, 1, 32)
 X, RESULT, START, ALPHA, DONE, CONSTANTS = range(6)
 """Rows of the work; constants begin at the last one."""
 
-WORDS = 4
-"""Of an instruction: the operation, where the result goes, and two operands, each the place of a
-row's first number. An operation of one operand has it twice."""
+SECOND = START
+"""The row of a second operand of a function, which no ball needs; then comes the third one's."""
 
-_TWO = ("add", "sub", "mul", "div", "copy", "pow", "log_term", "times_slope")
-_ADD, _SUB, _MUL, _DIV, _COPY, _POW, _LOG_TERM, _TIMES_SLOPE = range(len(_TWO))
+WORDS = 5
+"""Of an instruction: the operation, where the result goes, and three operands, each the place of a
+row's first number. An operation of fewer operands has its first one again."""
 
 FUNCTIONS = (
     *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
     *("exp", "log", "sqrt", "abs", "sigmoid", "relu"),
 )
-"""The elementary functions that there are operations for, and for their slopes."""
 
-OPERATIONS = {
-    name: code
-    for code, name in enumerate([*_TWO, *FUNCTIONS, *(f"slope of {name}" for name in FUNCTIONS)])
-}
-"""The codes of the operations."""
+
+class _Operations(dict[str, int]):
+    """The codes of the operations that are part of the interpreter; of others the address."""
+
+    def codes(self, *names: str) -> range:
+        """Codes for some more."""
+        first = len(self)
+        self.update((name, first + place) for place, name in enumerate(names))
+        return range(first, len(self))
+
+    def __missing__(self, name: str) -> int:
+        return address_of_function(name)
+
+
+OPERATIONS = _Operations()
+"""What stands for an operation in a program of this process, by name.
+
+Of add, sub, mul, div and copy, of comparisons and where, which has a number other than 0 as its
+condition, of what IEEE has and of some slopes it is a code. Each other one is a function that is
+called; it is compiled, or loaded from the cache, when it is first asked for.
+"""
+
+_codes = OPERATIONS.codes
+_ADD, _SUB, _MUL, _DIV, _COPY = _codes("add", "sub", "mul", "div", "copy")
+_LT, _LE, _GT, _GE, _WHERE = _codes("lt", "le", "gt", "ge", "where")
+_MINIMUM, _MAXIMUM, _TIMES_SLOPE = _codes("minimum", "maximum", "times_slope")
+_ABS, _SIGN, _RELU, _STEP = _codes("abs", "sign", "relu", "slope of relu")
+_SQRT, _SQRT_SLOPE, _TAN_SLOPE = _codes("sqrt", "slope of sqrt", "slope of tan")
+_ASIN_SLOPE, _ACOS_SLOPE, _ATAN_SLOPE = _codes("slope of asin", "slope of acos", "slope of atan")
+_LOG_SLOPE, _LOG1P_SLOPE = _codes("slope of log", "slope of log1p")
+
+OPERATIONS |= {"slope of exp": _COPY, "slope of abs": _SIGN}
+
+OF_VALUE = frozenset(("exp", "sqrt", "tan"))
+"""Functions whose slope is given their value in place of x."""
 
 
 class Evaluator(NamedTuple):
@@ -98,63 +138,8 @@ def _aligned(count: int) -> Floats:
     return room[first : first + count]
 
 
-def _part(function):
-    """What can be inlined: a function of this package compiled so, one of math as it is."""
-    return njit(**INLINED)(function) if hasattr(function, "__code__") else function
-
-
-def _one_of(functions, first):
-    """The one of these functions whose code comes, the first one's being ``first``.
-
-    Each function that Numba is given costs 26 ms, so there are as few as can be: four at the end
-    of each path of a tree (a chain of them would be nested too deep).
-    """
-    if len(functions) <= 4:
-        return _one_of_four(*functions, *functions[-1:] * (4 - len(functions)), first)
-    half = (len(functions) + 7) // 8 * 4
-    middle = first + half
-    low, high = _one_of(functions[:half], first), _one_of(functions[half:], middle)
-
-    @njit(**INLINED)
-    def choose(operation, work, target, source, count):
-        if operation < middle:
-            low(operation, work, target, source, count)
-        else:
-            high(operation, work, target, source, count)
-
-    return choose
-
-
-def _one_of_four(a, b, c, d, first):
-    @njit(**INLINED)
-    def apply(operation, work, target, source, count):
-        if operation == first:
-            for i in range(count):
-                work[target + i] = a(work[source + i])
-        elif operation == first + 1:
-            for i in range(count):
-                work[target + i] = b(work[source + i])
-        elif operation == first + 2:
-            for i in range(count):
-                work[target + i] = c(work[source + i])
-        else:
-            for i in range(count):
-                work[target + i] = d(work[source + i])
-
-    return apply
-
-
-_of_one = _one_of(
-    [_part(ELEMENTARY[name].function) for name in FUNCTIONS]
-    + [_part(ELEMENTARY[name].slope) for name in FUNCTIONS],
-    len(_TWO),
-)
-_log_term, _times_slope = _part(log_term), _part(times_slope)
-
-
 @njit(**INLINED)
-def _combined(operation, a, b):
-    """Two tiles."""
+def _fast(operation, a, b):
     if operation == _ADD:
         return a + b
     if operation == _SUB:
@@ -167,13 +152,56 @@ def _combined(operation, a, b):
 
 
 @njit(**INLINED)
-def _of_two(operation, a, b):
-    """Two numbers."""
-    if operation == _POW:
-        return math.pow(a, b)
-    if operation == _LOG_TERM:
-        return _log_term(a, b)
-    return _times_slope(a, b)
+def _plain(operation, a, b, c):
+    """What IEEE has, or a few operations of it; comparisons are 1 or 0."""
+    if operation == _LT:
+        return select(a < b, 1.0, 0.0)
+    if operation == _LE:
+        return select(a <= b, 1.0, 0.0)
+    if operation == _GT:
+        return select(a > b, 1.0, 0.0)
+    if operation == _GE:
+        return select(a >= b, 1.0, 0.0)
+    if operation == _WHERE:
+        return select(a != 0.0, b, c)
+    if operation == _MINIMUM:
+        return minimum(a, b)
+    if operation == _MAXIMUM:
+        return maximum(a, b)
+    if operation == _TIMES_SLOPE:
+        # Where the slope is 0 so is this, be the factor infinite or NaN.
+        return select(b == 0.0, 0.0, a * b)
+    return _plain_of_one(operation, a) if operation <= _SQRT else _plain_slope(operation, a)
+
+
+@njit(**INLINED)
+def _plain_of_one(operation, a):
+    if operation == _ABS:
+        return magnitude(a)
+    if operation == _SIGN:
+        return sign(a)
+    if operation == _RELU:
+        return relu(a)
+    if operation == _STEP:
+        return select(a > 0.0, 1.0, select(a <= 0.0, 0.0, a))
+    return square_root(a)
+
+
+@njit(**INLINED)
+def _plain_slope(operation, a):
+    """Products such as (1 - x) * (1 + x) keep their digits near the ends, 1 - x * x loses them."""
+    if operation == _SQRT_SLOPE:
+        return 0.5 / a
+    if operation == _TAN_SLOPE:
+        return fma(a, a, 1.0)
+    if operation == _ATAN_SLOPE:
+        return 1.0 / fma(a, a, 1.0)
+    if operation == _LOG_SLOPE:
+        return select(a >= 0.0, 1.0 / a, math.nan)
+    if operation == _LOG1P_SLOPE:
+        return select(a >= -1.0, 1.0 / (1.0 + a), math.nan)
+    slope = 1.0 / square_root((1.0 - a) * (1.0 + a))
+    return slope if operation == _ASIN_SLOPE else -1.0 * slope
 
 
 @cached_njit(**WHOLE)
@@ -184,21 +212,32 @@ def run_program(evaluators, w, count):
     program, work = evaluator.program, evaluator.work
     for k in range(0, len(program), WORDS):
         operation, target = program[k], program[k + 1]
-        first, second = program[k + 2], program[k + 3]
+        first, second, third = program[k + 2], program[k + 3], program[k + 4]
         if operation <= _COPY:
             for i in range(0, count, runs_of(shape)):
                 a, b = load(shape, work, first + i, 0), load(shape, work, second + i, 0)
-                store(shape, work, target + i, 0, _combined(operation, a, b))
-        elif operation <= _TIMES_SLOPE:
-            for i in range(count):
-                work[target + i] = _of_two(operation, work[first + i], work[second + i])
+                store(shape, work, target + i, 0, _fast(operation, a, b))
+        elif operation <= _LOG1P_SLOPE:
+            for i in range(0, count, runs_of(shape)):
+                a, b = load(shape, work, first + i, 0), load(shape, work, second + i, 0)
+                c = load(shape, work, third + i, 0)
+                store(shape, work, target + i, 0, _plain(operation, a, b, c))
         else:
-            _of_one(operation, work, target, first, count)
+            start = address_of(work)
+            places = start + 8 * target, start + 8 * first, start + 8 * second, count
+            call_address(operation, places)
 
 
 def program_code(program: Integers, constants: Floats, rows: int) -> Code:
     """What runs a program."""
     return Code(handle(run_program, EVALUATES.args), run_program, program, constants, rows)
+
+
+def function_of_numbers(name: str, operands: int) -> Code:
+    """What applies one operation to numbers of its own; see :func:`rolling.evaluate_all`."""
+    rows = [X, SECOND, SECOND + 1][:operands]
+    places = [BLOCK * row for row in (RESULT, *rows, *[X] * (WORDS - 2 - operands))]
+    return program_code(np.array([OPERATIONS[name], *places]), np.empty(0), CONSTANTS)
 
 
 def function_code(function: Any, *, wants_slope: bool) -> Code:

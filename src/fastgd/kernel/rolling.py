@@ -24,7 +24,7 @@ from fastgd.kernel.language.tile import (
     store,
     with_sign,
 )
-from fastgd.kernel.program import ALPHA, BLOCK, DONE, RESULT, START, all_evaluators
+from fastgd.kernel.program import ALPHA, BLOCK, DONE, RESULT, SECOND, START, X, all_evaluators
 
 _step_shape = constant_shape(1, 1, 8)
 """Balls that take a step in one go."""
@@ -215,13 +215,15 @@ def roll_all(roll, evaluate, evaluators, balls, rules):
 
 
 @cached_njit(**WHOLE)
-def evaluate_all(evaluate, evaluators, x, results):
-    """Evaluate a curve at each x, on one thread."""
+def evaluate_all(evaluate, evaluators, operands, results):
+    """Evaluate a curve at each x, on one thread, or a function of x and up to two numbers more."""
     work = all_evaluators(evaluators)[0].work
-    for begin in range(0, len(x), BLOCK):
-        count = min(BLOCK, len(x) - begin)
-        for i in range(count):
-            work[i] = x[begin + i]
+    for begin in range(0, len(results), BLOCK):
+        count = min(BLOCK, len(results) - begin)
+        for k in range(len(operands)):
+            row = X if k == 0 else SECOND + k - 1
+            for i in range(count):
+                work[row * BLOCK + i] = operands[k, begin + i]
         call_compiled(evaluate, (evaluators, 0, count))
         for i in range(count):
             results[begin + i] = work[RESULT * BLOCK + i]

@@ -1,4 +1,4 @@
-"""Sine and cosine over tiles, of any double.
+"""Sine, cosine and tangent over tiles, of any double; see :mod:`.exponentials`.
 
 n quarters of a turn are taken off, and what is left is a pair of at most pi / 4. Up to 2**27
 quarters pi / 2 is subtracted in parts by fused operations (Cody and Waite, *Software manual for the
@@ -9,7 +9,9 @@ elementary functions*, 1980). Beyond, in a rare branch, one number after the oth
 import numpy as np
 from numba import njit
 
+from fastgd.kernel.iteration.exponentials import SHIFT, pair_of, quotient
 from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import (
     anywhere,
     fma,
@@ -22,7 +24,6 @@ from fastgd.kernel.language.tile import (
 )
 from fastgd.kernel.language.words import bits_of, integer
 
-_SHIFT = float.fromhex("0x1.8p52")
 _TWO_OVER_PI = float.fromhex("0x1.45f306dc9c883p-1")
 _HALF_PI = float.fromhex("0x1.921fb54442d18p+0")
 _HALF_PI_LOW = float.fromhex("0x1.1a62633145c07p-54")
@@ -47,29 +48,25 @@ _MANTISSA = 0x000FFFFFFFFFFFFF
 _HIDDEN = 0x0010000000000000
 
 # (sin(r) - r) / r^3 for z = r^2 and |r| <= pi / 4: 2^-57 of the sine.
-_S1 = float.fromhex("-0x1.5555555555555p-3")
-_S2 = float.fromhex("0x1.111111111110bp-7")
-_S3 = float.fromhex("-0x1.a01a01a018ae6p-13")
-_S4 = float.fromhex("0x1.71de3a5339ab2p-19")
-_S5 = float.fromhex("-0x1.ae64529891f96p-26")
-_S6 = float.fromhex("0x1.612092e5e2464p-33")
-_S7 = float.fromhex("-0x1.aaa55ec44c92fp-41")
+_sine = polynomial(
+    float.fromhex("-0x1.5555555555555p-3"),
+    float.fromhex("0x1.111111111110bp-7"),
+    float.fromhex("-0x1.a01a01a018ae6p-13"),
+    float.fromhex("0x1.71de3a5339ab2p-19"),
+    float.fromhex("-0x1.ae64529891f96p-26"),
+    float.fromhex("0x1.612092e5e2464p-33"),
+    float.fromhex("-0x1.aaa55ec44c92fp-41"),
+)
 
 # (cos(r) - 1 + r^2 / 2) / r^4: 2^-60 of 1.
-_C1 = float.fromhex("0x1.555555555554cp-5")
-_C2 = float.fromhex("-0x1.6c16c16c15181p-10")
-_C3 = float.fromhex("0x1.a01a019cb2175p-16")
-_C4 = float.fromhex("-0x1.27e4f80a343efp-22")
-_C5 = float.fromhex("0x1.1ee9ec18f937cp-29")
-_C6 = float.fromhex("-0x1.8faeb61be0389p-37")
-
-
-@njit(**INLINED)
-def _pair_of(a, b):
-    """The sum of two numbers in any order, a pair (Knuth)."""
-    high = a + b
-    shifted = high - a
-    return high, (a - (high - shifted)) + (b - shifted)
+_cosine = polynomial(
+    float.fromhex("0x1.555555555554cp-5"),
+    float.fromhex("-0x1.6c16c16c15181p-10"),
+    float.fromhex("0x1.a01a019cb2175p-16"),
+    float.fromhex("-0x1.27e4f80a343efp-22"),
+    float.fromhex("0x1.1ee9ec18f937cp-29"),
+    float.fromhex("-0x1.8faeb61be0389p-37"),
+)
 
 
 @njit(**INLINED)
@@ -99,26 +96,26 @@ def _huge_remainder(x):
     quarters = ((p0 + 0x20000000) >> 30) & 3
     p0 -= ((p0 + 0x20000000) >> 30) << 30
     zero = x - x
-    f, f_low = _pair_of(zero + p0 * 2.0**-30, zero + p1 * 2.0**-62)
-    f, rest = _pair_of(f, zero + p2 * 2.0**-94)
+    f, f_low = pair_of(zero + p0 * 2.0**-30, zero + p1 * 2.0**-62)
+    f, rest = pair_of(f, zero + p2 * 2.0**-94)
     f_low = f_low + rest
-    f, rest = _pair_of(f, zero + p3 * 2.0**-126)
+    f, rest = pair_of(f, zero + p3 * 2.0**-126)
     f_low = f_low + rest
-    f, rest = _pair_of(f, zero + p4 * 2.0**-158)
+    f, rest = pair_of(f, zero + p4 * 2.0**-158)
     f_low = f_low + rest
     r = f * _HALF_PI
     r_low = fma(f, _HALF_PI, -1.0 * r) + fma(f, _HALF_PI_LOW, f_low * _HALF_PI)
-    return zero + (quarters + _SHIFT), r, r_low
+    return zero + (quarters + SHIFT), r, r_low
 
 
 @njit(**INLINED)
 def _remainder(x):
     """Shifted n and a pair: x less n quarters of a turn."""
-    t = fma(x, _TWO_OVER_PI, _SHIFT)
-    n = t - _SHIFT
+    t = fma(x, _TWO_OVER_PI, SHIFT)
+    n = t - SHIFT
     exact = fma(n, -_HALF_PI, x)
     part = n * _HALF_PI_LOW
-    r, low = _pair_of(exact, -1.0 * part)
+    r, low = pair_of(exact, -1.0 * part)
     low = fma(n, -_HALF_PI_LOWEST, low - fma(n, _HALF_PI_LOW, -1.0 * part))
     high = r + low
     low = (r - high) + low
@@ -134,31 +131,48 @@ def _remainder(x):
 
 
 @njit(**INLINED)
-def _sine_or_cosine(x, quarters):
-    """The sine of so many quarters of a turn more than x; x is at least 0."""
+def _sine_and_cosine(x):
+    """Quarters as whole words, and of the rest sine and cosine as pairs; x is at least 0."""
     t, r, low = _remainder(x)
-    q = bits_of(t) + quarters
     z = r * r
-    z2 = z * z
     half = 0.5 * z
-    rest = 1.0 - half
-    sine = fma(fma(z, _S7, _S6), z2, fma(z, _S5, _S4))
-    sine = fma(sine, z2 * z, fma(z, fma(z, _S3, _S2), _S1))
-    sine = r + fma(r * z, sine, low * rest)
-    cosine = fma(fma(z, _C6, _C5), z2, fma(z, _C4, _C3))
-    cosine = fma(cosine, z2, fma(z, _C2, _C1))
-    cosine = rest + (((1.0 - rest) - half) + fma(z2, cosine, -1.0 * (r * low)))
-    value = select((q & 1) >= 1, cosine, sine)
+    base = 1.0 - half
+    sine = fma(r * z, _sine(z), low * base)
+    cosine = ((1.0 - base) - half) + fma(z * z, _cosine(z), -1.0 * (r * low))
+    s, c = r + sine, base + cosine
+    return bits_of(t), s, (r - s) + sine, c, (base - c) + cosine
+
+
+@njit(**INLINED)
+def _turned(x, quarters):
+    """The sine of so many quarters of a turn more than x; x is at least 0."""
+    t, s, _, c, _ = _sine_and_cosine(x)
+    q = t + quarters
+    value = select((q & 1) >= 1, c, s)
     return select((q & 2) >= 1, -1.0 * value, value)
 
 
 @njit(**INLINED)
 def sin(x):
     """The sine."""
-    return _sine_or_cosine(magnitude(x), 0) * with_sign(1.0, x)
+    return _turned(magnitude(x), 0) * with_sign(1.0, x)
 
 
 @njit(**INLINED)
 def cos(x):
     """The cosine."""
-    return _sine_or_cosine(magnitude(x), 1)
+    return _turned(magnitude(x), 1)
+
+
+@njit(**INLINED)
+def tan(x):
+    """The tangent: sine by cosine, or less cosine by sine."""
+    q, s, s_low, c, c_low = _sine_and_cosine(magnitude(x))
+    odd = (q & 1) >= 1
+    value = quotient(
+        select(odd, -1.0 * c, s),
+        select(odd, -1.0 * c_low, s_low),
+        select(odd, s, c),
+        select(odd, s_low, c_low),
+    )
+    return value * with_sign(1.0, x)

@@ -13,6 +13,7 @@ their errors stand beside the coefficients.
 from numba import njit
 
 from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
 
 SHIFT = float.fromhex("0x1.8p52")
@@ -27,27 +28,19 @@ LARGEST = 710.0
 SMALLEST = -746.0
 """From here down exp(x) is 0."""
 
-# (exp(r) - 1 - r) / r^2, those of functions.py.
-_E2 = float.fromhex("0x1.0p-1")
-_E3 = float.fromhex("0x1.5555555555501p-3")
-_E4 = float.fromhex("0x1.55555555531fap-5")
-_E5 = float.fromhex("0x1.1111111128953p-7")
-_E6 = float.fromhex("0x1.6c16c17cc64edp-10")
-_E7 = float.fromhex("0x1.a01a011bd0b7cp-13")
-_E8 = float.fromhex("0x1.a019ab25b74d7p-16")
-_E9 = float.fromhex("0x1.71df5620685f7p-19")
-_E10 = float.fromhex("0x1.289f906674b5ep-22")
-_E11 = float.fromhex("0x1.ad1e6f1dc79cap-26")
-
-
-@njit(**INLINED)
-def _bend(r):
-    """(exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2, in Estrin's order."""
-    r2 = r * r
-    r4 = r2 * r2
-    low = fma(fma(r, _E5, _E4), r2, fma(r, _E3, _E2))
-    high = fma(fma(r, _E11, _E10), r4, fma(fma(r, _E9, _E8), r2, fma(r, _E7, _E6)))
-    return fma(high, r4, low)
+# (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2, with the coefficients of functions.py.
+_bend = polynomial(
+    float.fromhex("0x1.0p-1"),
+    float.fromhex("0x1.5555555555501p-3"),
+    float.fromhex("0x1.55555555531fap-5"),
+    float.fromhex("0x1.1111111128953p-7"),
+    float.fromhex("0x1.6c16c17cc64edp-10"),
+    float.fromhex("0x1.a01a011bd0b7cp-13"),
+    float.fromhex("0x1.a019ab25b74d7p-16"),
+    float.fromhex("0x1.71df5620685f7p-19"),
+    float.fromhex("0x1.289f906674b5ep-22"),
+    float.fromhex("0x1.ad1e6f1dc79cap-26"),
+)
 
 
 @njit(**INLINED)
@@ -110,11 +103,19 @@ def expm1(x):
 
 
 @njit(**INLINED)
+def pair_of(a, b):
+    """The sum of two numbers in any order, a pair (Knuth)."""
+    high = a + b
+    shifted = high - a
+    return high, (a - (high - shifted)) + (b - shifted)
+
+
+@njit(**INLINED)
 def quotient(a, a_low, b, b_low):
-    """A pair by a pair, as a number and what is missing from it."""
+    """A pair by a pair, as one number."""
     y = 1.0 / b
     q = a * y
-    return q, (fma(-1.0 * q, b, a) + (a_low - q * b_low)) * y
+    return fma(fma(-1.0 * q, b, a) + (a_low - q * b_low), y, q)
 
 
 @njit(**INLINED)
@@ -131,9 +132,19 @@ def sigmoid(x):
     d = 1.0 + e
     d_low = ((1.0 - d) + e) + e_low
     below = x < 0.0
-    q, q_low = quotient(select(below, p, 1.0), select(below, p_low, 0.0), d, d_low)
-    result = scaled(q + q_low, select(below, t, SHIFT))
+    q = quotient(select(below, p, 1.0), select(below, p_low, 0.0), d, d_low)
+    result = scaled(q, select(below, t, SHIFT))
     return select(x == x, result, x)
+
+
+@njit(**INLINED)
+def _less_one(power, s, rest):
+    """The pair power * (1 + s + rest) - 1; the power of two is at least 1."""
+    base = power - 1.0
+    lost = (power - base) - 1.0
+    grown = power * s
+    m = base + grown
+    return m, ((base - m) + grown) + fma(power, rest, lost)
 
 
 @njit(**INLINED)
@@ -143,14 +154,36 @@ def tanh(x):
     z = z + z
     z = select(z > 50.0, 50.0, z)
     t, s, rest = exp_parts(z)
-    power = add_exponent(ones(z), t)
-    base = power - 1.0
-    lost = (power - base) - 1.0
-    grown = power * s
-    m = base + grown
-    m_low = ((base - m) + grown) + fma(power, rest, lost)
+    m, m_low = _less_one(add_exponent(ones(z), t), s, rest)
     d = m + 2.0
     # The larger one of the two comes first.
     d_low = select(m > 2.0, (m - d) + 2.0, (2.0 - d) + m) + m_low
-    q, q_low = quotient(m, m_low, d, d_low)
-    return with_sign(select(x == x, q + q_low, x), x)
+    return with_sign(select(x == x, quotient(m, m_low, d, d_low), x), x)
+
+
+@njit(**INLINED)
+def hyperbolic(x, odd):
+    """The hyperbolic sine if odd, else the cosine: (m + m / e) / 2, or (e + 1 / e) / 2.
+
+    e is exp(|x|), and m is e - 1. Both are taken of no more than 2**64: what is missing comes last.
+    """
+    z = magnitude(x)
+    z = select(z > LARGEST + 2.0, LARGEST + 2.0, z)
+    t, s, rest = exp_parts(z)
+    near = select(t > SHIFT + 64.0, SHIFT + 64.0, t)
+    one = ones(z)
+    power = add_exponent(one, near)
+    p = 1.0 + s
+    e, e_low = p * power, (((1.0 - p) + s) + rest) * power
+    a, a_low = (one, 0.0 * one)
+    b, b_low = e, e_low
+    if odd:
+        a, a_low = _less_one(power, s, rest)
+        b, b_low = a, a_low
+    y = 1.0 / e
+    q = a * y
+    q_low = (fma(-1.0 * q, e, a) + (a_low - q * e_low)) * y
+    total = b + q
+    total = 0.5 * (total + (((b - total) + q) + (b_low + q_low)))
+    total = total * add_exponent(one, SHIFT + (t - near))
+    return select(x == x, with_sign(total, x) if odd else total, x)

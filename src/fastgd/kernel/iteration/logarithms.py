@@ -4,6 +4,7 @@ from numba import njit
 
 from fastgd.kernel.iteration.exponentials import LN2_HIGH, LN2_LOW
 from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import fma, select
 from fastgd.kernel.language.words import bits_of, number_of
 
@@ -16,14 +17,16 @@ _WHOLE = 2.0**52
 _WHOLE_BITS = 0x4330000000000000
 
 # (log((1 + s) / (1 - s)) - 2 s) / s^3 for z = s^2 and |s| <= 0.1716: 2^-61 of the whole.
-_L1 = float.fromhex("0x1.5555555555555p-1")
-_L2 = float.fromhex("0x1.9999999999dffp-2")
-_L3 = float.fromhex("0x1.249249242b411p-2")
-_L4 = float.fromhex("0x1.c71c7258fdc57p-3")
-_L5 = float.fromhex("0x1.745cde359aec4p-3")
-_L6 = float.fromhex("0x1.3b20ab8fdf7a1p-3")
-_L7 = float.fromhex("0x1.0f5cc90327962p-3")
-_L8 = float.fromhex("0x1.0f6311d80fddap-3")
+_series = polynomial(
+    float.fromhex("0x1.5555555555555p-1"),
+    float.fromhex("0x1.9999999999dffp-2"),
+    float.fromhex("0x1.249249242b411p-2"),
+    float.fromhex("0x1.c71c7258fdc57p-3"),
+    float.fromhex("0x1.745cde359aec4p-3"),
+    float.fromhex("0x1.3b20ab8fdf7a1p-3"),
+    float.fromhex("0x1.0f5cc90327962p-3"),
+    float.fromhex("0x1.0f6311d80fddap-3"),
+)
 
 
 @njit(**INLINED)
@@ -37,21 +40,12 @@ def parted(x):
 
 
 @njit(**INLINED)
-def _log_series(z):
-    """What follows 2 s in log((1 + s) / (1 - s)), over s."""
-    z2 = z * z
-    z4 = z2 * z2
-    low = fma(fma(z, _L4, _L3), z2, fma(z, _L2, _L1))
-    high = fma(fma(z, _L8, _L7), z2, fma(z, _L6, _L5))
-    return z * fma(high, z4, low)
-
-
-@njit(**INLINED)
 def _log_of(k, f, correction):
     """Return k * ln 2 + log(1 + f) + correction."""
     s = f / (f + 2.0)
     half = 0.5 * f * f
-    low = fma(s, half + _log_series(s * s), fma(k, LN2_LOW, correction))
+    z = s * s
+    low = fma(s, half + z * _series(z), fma(k, LN2_LOW, correction))
     return fma(k, LN2_HIGH, f - (half - low))
 
 

@@ -12,6 +12,7 @@ from fastgd.kernel.iteration.exponentials import (
 )
 from fastgd.kernel.iteration.logarithms import parted
 from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import floor, fma, magnitude, select, with_sign
 
 _INFINITY = float("inf")
@@ -21,14 +22,16 @@ _TWO_THIRDS = float.fromhex("0x1.5555555555555p-1")
 _TWO_THIRDS_LOW = float.fromhex("0x1.5555555555555p-55")
 
 # What follows 2 s + 2/3 s^3 in log((1 + s) / (1 - s)), over s^5: 2^-66 of the whole.
-_P1 = float.fromhex("0x1.9999999999996p-2")
-_P2 = float.fromhex("0x1.2492492493036p-2")
-_P3 = float.fromhex("0x1.c71c71c580498p-3")
-_P4 = float.fromhex("0x1.745d183261857p-3")
-_P5 = float.fromhex("0x1.3b1362b221361p-3")
-_P6 = float.fromhex("0x1.1120b636e47ccp-3")
-_P7 = float.fromhex("0x1.de33592b70829p-4")
-_P8 = float.fromhex("0x1.eb11e3d25d46fp-4")
+_tail = polynomial(
+    float.fromhex("0x1.9999999999996p-2"),
+    float.fromhex("0x1.2492492493036p-2"),
+    float.fromhex("0x1.c71c71c580498p-3"),
+    float.fromhex("0x1.745d183261857p-3"),
+    float.fromhex("0x1.3b1362b221361p-3"),
+    float.fromhex("0x1.1120b636e47ccp-3"),
+    float.fromhex("0x1.de33592b70829p-4"),
+    float.fromhex("0x1.eb11e3d25d46fp-4"),
+)
 
 
 @njit(**INLINED)
@@ -55,10 +58,7 @@ def _log_pair(x):
     s = f * y
     s_low = (fma(-1.0 * s, d, f) - s * ((2.0 - d) + f)) * y
     z, z_low = _product(s, s_low, s, s_low)
-    z2 = z * z
-    z4 = z2 * z2
-    tail = fma(fma(z, _P4, _P3), z2, fma(z, _P2, _P1))
-    tail = z * fma(fma(fma(z, _P8, _P7), z2, fma(z, _P6, _P5)), z4, tail)
+    tail = z * _tail(z)
     u = tail + _TWO_THIRDS
     u_low = ((_TWO_THIRDS - u) + tail) + _TWO_THIRDS_LOW
     cube, cube_low = _product(s, s_low, z, z_low)

@@ -351,6 +351,19 @@ def handle(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> Any
     return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
 
 
+def address(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> int:
+    """The address of a function of markers, then of four integers: for :func:`call_address`."""
+    made = handle(dispatcher, signature, markers)
+    if not _LACKING:
+        return int(made)
+    integers = types.void(*signature[markers:])
+    _KEPT.append(numba.cfunc(integers)(lambda a, b, c, d: made(a, b, c, d)))
+    return int(_KEPT[-1].address)
+
+
+_KEPT: list[Any] = []  # what must live as long as its address is known
+
+
 @cache
 def _without_markers(dispatcher, markers):
     def made(kind):
@@ -363,29 +376,43 @@ def _without_markers(dispatcher, markers):
 
         return marker
 
-    first, second = map(made, markers)
+    first, last = made(markers[0]), made(markers[-1])
+    if len(markers) == 1:
+        return njit(error_model="numpy", nogil=True)(lambda *given: dispatcher(first(), *given))
+    return njit(error_model="numpy", nogil=True)(lambda *given: dispatcher(first(), last(), *given))
 
-    @njit(error_model="numpy", nogil=True)
-    def call(*arguments):
-        dispatcher(first(), second(), *arguments)
+
+def _by_address(result):
+    """What calls a function with this result by its address."""
+
+    @intrinsic
+    def call(_typing, _address, arguments):
+        def codegen(context, builder, _sig, args):
+            kinds = tuple(arguments)
+            function = context.call_conv.get_function_type(result, kinds).as_pointer()
+            status, value = context.call_conv.call_function(
+                builder,
+                builder.inttoptr(args[0], function),
+                result,
+                kinds,
+                cgutils.unpack_tuple(builder, args[1], len(kinds)),
+            )
+            with cgutils.if_unlikely(builder, status.is_error):
+                context.call_conv.return_status_propagate(builder, status)
+            return context.get_dummy_value() if result == types.none else value
+
+        return result(types.int64, arguments), codegen
 
     return call
 
 
 @intrinsic
-def _call_address(_typing, _address, arguments):
+def _call_c(_typing, _address, arguments):
     def codegen(context, builder, _sig, args):
-        kinds = tuple(arguments)
-        function = context.call_conv.get_function_type(types.none, kinds).as_pointer()
-        status, _ = context.call_conv.call_function(
-            builder,
-            builder.inttoptr(args[0], function),
-            types.none,
-            kinds,
-            cgutils.unpack_tuple(builder, args[1], len(kinds)),
-        )
-        with cgutils.if_unlikely(builder, status.is_error):
-            context.call_conv.return_status_propagate(builder, status)
+        integers = [ir.IntType(64)] * len(arguments)
+        function = ir.FunctionType(ir.VoidType(), integers).as_pointer()
+        given = cgutils.unpack_tuple(builder, args[1], len(arguments))
+        builder.call(builder.inttoptr(args[0], function), given)
         return context.get_dummy_value()
 
     return types.void(types.int64, arguments), codegen
@@ -393,11 +420,17 @@ def _call_address(_typing, _address, arguments):
 
 @register_jitable
 def _call_dispatcher(dispatcher, arguments):
-    dispatcher(*arguments)
+    return dispatcher(*arguments)
 
 
-call_compiled = _call_dispatcher if _LACKING else _call_address
+call_compiled = _call_dispatcher if _LACKING else _by_address(types.none)
 """In a kernel: call what has this :func:`handle` and returns None, with a tuple of arguments.
 
 By its address, as Numba would link its code into each caller and optimise it there again.
 """
+
+call_for_number = _call_dispatcher if _LACKING else _by_address(types.float64)
+"""Likewise, what returns a float."""
+
+call_address = _call_c if _LACKING else call_compiled
+"""Likewise, what has this :func:`address`."""

@@ -211,6 +211,31 @@ def address(context, builder, kind, value, index, count=1):
     return builder.gep(view.data, [index], inbounds=True)
 
 
+@intrinsic
+def address_of(_typing, buffer):
+    """Where a buffer's numbers begin."""
+
+    def codegen(context, builder, sig, args):
+        view = cgutils.create_struct_proxy(sig.args[0])(context, builder, args[0])
+        return builder.ptrtoint(view.data, _I64)
+
+    return types.int64(buffer), codegen
+
+
+@intrinsic
+def floats_at(_typing, first, length):
+    """The buffer of so many floats that begin there."""
+    kind = Buffer(types.float64)
+
+    def codegen(context, builder, _sig, args):
+        made = cgutils.create_struct_proxy(kind)(context, builder)
+        made.data = builder.inttoptr(args[0], context.get_value_type(types.CPointer(kind.dtype)))
+        made.length = args[1]
+        return made._getvalue()
+
+    return kind(types.int64, types.int64), codegen
+
+
 # ------------------------------------------------------------------ in Python
 
 

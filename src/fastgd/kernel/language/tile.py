@@ -240,6 +240,26 @@ def add_exponent(_typing, x, shifted):
 
 
 @intrinsic
+def single(_typing, number):
+    """A tile of one lane."""
+
+    def codegen(_context, builder, _sig, args):
+        return splat(builder, args[0], 1)
+
+    return Tile(1)(types.float64), codegen
+
+
+@intrinsic
+def only(_typing, x):
+    """The number in the only lane."""
+
+    def codegen(_context, builder, _sig, args):
+        return builder.extract_element(args[0], _I32(0))
+
+    return types.float64(x), codegen
+
+
+@intrinsic
 def lane(_typing, x, index):
     """One lane, as a tile of its own."""
 
