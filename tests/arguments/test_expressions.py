@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fastgd.arguments.expressions import CONSTANTS, parse
-from fastgd.kernel.program import FUNCTIONS
+from fastgd.arguments.expressions import CONSTANTS, FUNCTIONS, parse
 from fastgd.studies.bucket.curves import curve_of
 
 PLAIN = {

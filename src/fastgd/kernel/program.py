@@ -51,11 +51,6 @@ WORDS = 5
 """Of an instruction: the operation, where the result goes, and three operands, each the place of a
 row's first number. An operation of fewer operands has its first one again."""
 
-FUNCTIONS = (
-    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
-    *("exp", "log", "sqrt", "abs", "sigmoid", "relu"),
-)
-
 
 class _Operations(dict[str, int]):
     """The codes of the operations that are part of the interpreter; of others the address."""

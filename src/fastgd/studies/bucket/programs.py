@@ -4,10 +4,10 @@ import numpy as np
 
 from fastgd.arguments.expressions import Tree
 from fastgd.engine.derivation import Derivation, Node
-from fastgd.kernel.elementary import ELEMENTARY
 from fastgd.kernel.program import (
     BLOCK,
     CONSTANTS,
+    OF_VALUE,
     OPERATIONS,
     RESULT,
     WORDS,
@@ -16,19 +16,17 @@ from fastgd.kernel.program import (
     program_code,
 )
 
-_OF_VALUE = frozenset(name for name, known in ELEMENTARY.items() if known.of_value)
-
 
 def slope_code(tree: Tree) -> Code:
     """The slope of an expression."""
-    found = Derivation(of_value=_OF_VALUE)
+    found = Derivation(of_value=OF_VALUE)
     slope = found.of(tree).slope
     return _code(found, found.number(0.0) if slope is None else slope)
 
 
 def value_code(tree: Tree) -> Code:
     """An expression itself."""
-    found = Derivation(of_value=_OF_VALUE)
+    found = Derivation(of_value=OF_VALUE)
     return _code(found, found.of(tree).value)
 
 
