@@ -41,14 +41,16 @@ class Method:
 
     numbers: dict[str, float]
 
-    def __init__(self, numbers: Mapping[str, float] | None = None, **given: Any) -> None:
-        unknown = given.keys() - DECLARED
+    def __init__(self, **given: Any) -> None:
+        options = {name: option.default for name, option in DECLARED.items()}
+        options |= {name: value for name, value in given.items() if name in DECLARED}
+        numbers = numbers_of(options)
+        unknown = given.keys() - DECLARED.keys() - numbers.keys()
         if unknown:
-            raise TypeError(f"an option must be one of {either(DECLARED)}, got {sorted(unknown)}")
-        vars(self).update({name: option.default for name, option in DECLARED.items()} | given)
-        known = numbers_of(vars(self))
-        chosen = {name: value for name, value in (numbers or {}).items() if name in known}
-        vars(self)["numbers"] = known | chosen
+            known = either((*DECLARED, *numbers))
+            raise TypeError(f"an option must be one of {known}, got {sorted(unknown)}")
+        own = {name: given.get(name, value) for name, value in numbers.items()}
+        vars(self).update(options | {"numbers": own})
 
     if TYPE_CHECKING:
 
@@ -88,8 +90,9 @@ class Method:
         if inside:
             optimizer = options.get("optimizer", self.optimizer)
             options["optimizer"] = optimizer._replace(**inside)
-        own = {n: v for n, v in values.items() if n not in inside and n not in options}
-        return Method(**vars(self) | options | {"numbers": self.numbers | own})
+        options = {name: getattr(self, name) for name in DECLARED} | options
+        numbers = self.numbers | dict(values)
+        return Method(**options, **{n: numbers[n] for n in numbers_of(options) if n in numbers})
 
 
 class Combinations(NamedTuple):
@@ -133,14 +136,7 @@ def check(
     """
     kinds = kinds_of(given)
     _check_names(given, kinds)
-    method = Method(
-        {name: kind.check(name, given[name], len(X)) for name, kind in kinds.items()},
-        **{
-            name: check_option(name, value, len(X))
-            for name, value in given.items()
-            if name in DECLARED
-        },
-    )
+    method = Method(**_checked(given, kinds, len(X)))
     _check_together(method, y, [hidden])
     _check_watching(method, {}, holds_out=holds_out)
     return method
@@ -190,18 +186,7 @@ def check_sweep(
         single["optimizer"] = optimizer._replace(
             **{name: first[name] for name in optimizer._fields if name in first}
         )
-    base = Method(
-        {
-            name: own[name].check(name, value, len(X))
-            for name, value in single.items()
-            if name in own
-        },
-        **{
-            name: check_option(name, value, len(X))
-            for name, value in single.items()
-            if name in DECLARED
-        },
-    ).at(first)
+    base = Method(**_checked(single, own, len(X))).at(first)
     methods = [
         base.at(dict(zip(structures, combination, strict=True)))
         for combination in product(*structures.values())
@@ -227,6 +212,14 @@ def _check_names(given: Mapping[str, object], own: Iterable[str]) -> None:
                 f"an option must be one of {either(known)}, "
                 f"got {shown(name)}{did_you_mean_argument(name, (*known, *_ARGUMENTS))}"
             )
+
+
+def _checked(given: Mapping[str, object], own: Mapping[str, Kind], samples: int) -> dict[str, Any]:
+    """The options, and the numbers that are ``own`` to their functions, each by itself."""
+    return {
+        name: (own[name] if name in own else DECLARED[name].kind).check(name, value, samples)
+        for name, value in given.items()
+    }
 
 
 def check_option(name: str, value: object, samples: int) -> Any:

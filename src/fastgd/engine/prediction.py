@@ -10,7 +10,8 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
 from fastgd.arguments.rows import Rows
 from fastgd.engine.arrangement import arrange
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine.choices import unit_choice
+from fastgd.engine.lowering import places_of, recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.samples import Samples
 from fastgd.engine.session import CHUNK_SECONDS, Session
@@ -37,6 +38,7 @@ def predict(
     They are NaN where not all parameters are finite.
     """
     samples = Samples(X, np.zeros((len(X), network.sizes[-1])))
+    method = _plain(method)
     recipe = _recipe(method)
     [lot] = arrange(samples, recipe, len(parameters), network.parameters, None)
     session = Session.make(network, method, samples, recipe, lot)
@@ -74,6 +76,7 @@ def predict_parts(
         np.zeros((len(X), network.sizes[-1])),
         partition=Partition({"group": list(range(len(rows)))}, rows, None, None),
     )
+    method = _plain(method)
     recipe = _recipe(method)
     for lot in arrange(samples, recipe, len(flat), network.parameters, None):
         order, begin = lot.runs(0, lot.count), 0
@@ -106,15 +109,17 @@ def outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) ->
     return result
 
 
-def _recipe(method: Method) -> Recipe:
+def _plain(method: Method) -> Method:
     """What outputs need: nothing of how the networks were trained."""
-    plain = Method(
-        activation=method.activation,
-        output=method.output,
-        bias=method.bias,
-        batch_norm=method.batch_norm,
-    )
-    return recipe_of(plain, {})._replace(separate=None, outputs=Choice("on"))
+    named = {name: getattr(method, name) for name in ("activation", "output", "bias", "batch_norm")}
+    plain = Method(**named)
+    return plain.at({name: method.numbers[name] for name in plain.numbers})
+
+
+def _recipe(plain: Method) -> Recipe:
+    recipe = recipe_of(plain, {})._replace(separate=None, outputs=Choice("on"))
+    activation = unit_choice(plain.activation, places_of(plain), with_slope=False)
+    return recipe._replace(activation=activation)
 
 
 def _wave(session: Session, threads: int) -> int:

@@ -31,6 +31,7 @@ division behind a condition stays inside. So the first group of samples has no c
 """
 
 from numba import njit, prange, typeof
+from numba.core import types
 
 from fastgd.kernel.block import Group, Samples, all_blocks, all_data, all_layers, all_spans
 from fastgd.kernel.iteration.batch_norm import normalise, normalise_back
@@ -104,12 +105,19 @@ def _back_layers(shapes, recipe, layers, group, block, x):
     return overflow + gradient(shapes, recipe, shapes.data, x, group, block, bottom)
 
 
-@njit(**INLINED)
 def _learn(outputs, shapes, recipe, layers, group, block, x):
     """Back through all layers; not compiled at all where only outputs are wanted."""
-    if outputs is not None:
-        return zeros(shapes.scalar)
-    return _back_layers(shapes, recipe, layers, group, block, x)
+
+
+def _pick_learn(outputs, *_others):
+    if outputs is types.none:
+        return lambda outputs, shapes, recipe, layers, group, block, x: _back_layers(
+            shapes, recipe, layers, group, block, x
+        )
+    return lambda outputs, shapes, recipe, layers, group, block, x: zeros(shapes.scalar)
+
+
+dispatch(_learn, _pick_learn, INLINED)
 
 
 @njit(**SPLICED)

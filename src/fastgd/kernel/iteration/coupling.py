@@ -30,7 +30,14 @@ def couple(coupling, shapes, recipe, data, group, block, layer):
 
 @njit(**INLINED)
 def _couple_in(piece, tile, shapes, recipe, data, group, block, layer):
-    shape = tile if piece is None else piece
+    if piece is None:
+        _couple_group(tile, shapes, recipe, data, group, block, layer)
+    else:
+        _couple_group(piece, shapes, recipe, data, group, block, layer)
+
+
+@njit(**INLINED)
+def _couple_group(shape, shapes, recipe, data, group, block, layer):
     for n in range(0, group.samples, rows_of(shape)):
         at = layer.units + n * layer.stride
         target = (group.start + n) * layer.outputs
