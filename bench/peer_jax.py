@@ -43,9 +43,10 @@ UNITS = {
     "sigmoid": Units(lambda x: 1 / (1 + jnp.exp(-x)), lambda v: v * (1 - v)),
     "tanh": Units(jnp.tanh, lambda v: 1 - v * v),
     "identity": Units(lambda x: x, jnp.ones_like),
+    "softmax": Units(jax.nn.softmax, jnp.ones_like),
 }
 
-OPTIONS = {"optimizer", "activation", "output"}
+OPTIONS = {"optimizer", "activation", "output", "loss"}
 """Of ``fastgd.train``: those that a work may have here."""
 
 
@@ -103,6 +104,8 @@ def _train(weights: Any, alpha: jax.Array, *, work: Work, product: Product, unro
         raise ValueError(f"JAX must be given options out of {OPTIONS}, got {unknown}")
     X, y = jnp.asarray(work.X), jnp.asarray(work.y)
     hidden, output = (UNITS[work.options.get(k, "sigmoid")] for k in ("activation", "output"))
+    if work.options.get("loss") == "cross_entropy":  # which divides by the slope
+        output = output._replace(slope=jnp.ones_like)
     units = (hidden,) * (len(weights) - 1) + (output,)
     memory, descend = _descent(weights, alpha, work)
     signs = tuple(jnp.zeros(w.shape, bool) for w in weights)

@@ -65,6 +65,9 @@ ROWS = (
     Row("own_data", None, table="parts"),
     Row("held_out", None, repeats=15, table="parts"),
     Row("predict", None, table="parts"),
+    Row("functions", None, table="functions"),
+    Row("softmax", None, table="functions"),
+    Row("formula_compile_times", 1, repeats=3, table="functions"),
 )
 TABLES = tuple(dict.fromkeys(row.table for row in ROWS))
 
@@ -154,8 +157,9 @@ def main() -> None:
     if given.markdown and "speed" in measured:
         report.write_between_markers(TABLE, report.markdown(measured["speed"], stamp))
         report.write_between_markers(README, report.short_markdown(measured["speed"], stamp))
-    if given.markdown and "parts" in measured:
-        report.write_between_markers(TABLE, report.markdown(measured["parts"], stamp), report.PARTS)
+    for table in report.MARKERS.keys() & measured.keys() if given.markdown else ():
+        text = report.markdown(measured[table], stamp)
+        report.write_between_markers(TABLE, text, report.MARKERS[table])
     if given.json:
         given.json.write_text(report.as_json(lines, stamp))
     if any(line.note == FAILED for line in lines):

@@ -10,8 +10,10 @@ from pathlib import Path
 
 PACKAGES = ("fastgd", "numpy", "numba", "llvmlite", "jax", "optax", "torch", "scikit-learn")
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-PARTS = ("<!-- parts:begin -->", "<!-- parts:end -->")
-"""Around the table of runs that each have their own rows."""
+MARKERS = {
+    name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->") for name in ("parts", "functions")
+}
+"""Around the tables of runs that each have their own rows, and of functions."""
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", "target", "met")
 LEFT = ("work", "against", "target")
 

@@ -11,6 +11,7 @@ from statistics import median
 
 import bucket_rows
 import fresh
+import function_rows
 import option_rows
 import ours
 import parts_rows
@@ -156,7 +157,7 @@ ROWS = {
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
         startup, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL, *trainability_rows.ALL,
-        *parts_rows.ALL,
+        *parts_rows.ALL, *function_rows.ALL,
     )
 }  # fmt: skip
 
