@@ -475,7 +475,10 @@ KINDS = tuple(
 """Activations, outputs and losses."""
 
 EVERYTHING = tuple(name for name in OPTIONS if name.startswith("everything"))
-HASHED = (*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED)
+TABLE = "elementary functions"
+"""The case of the values of all elementary functions."""
+
+HASHED = (*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED, TABLE)
 """What golden.json has a hash of."""
 
 QUICK = (*NETWORKS, *EVERYTHING, "objective, cross entropy", "folds of groups", "taken up again")

@@ -24,10 +24,22 @@ from pathlib import Path
 import numpy as np
 
 import fastgd
-from cases import HASHED, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK, XOR_X, XOR_Y, Parted
+from cases import (
+    HASHED,
+    NETWORKS,
+    OBJECTIVES,
+    OPTIONS,
+    PARTED,
+    QUICK,
+    TABLE,
+    XOR_X,
+    XOR_Y,
+    Parted,
+)
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.validation import Validation
+from fastgd.engine.elementwise import evaluate
 from fastgd.engine.execution import execute
 from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
 from fastgd.engine.outcome import Trained
@@ -35,6 +47,7 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
 from fastgd.engine.task import Task
 from fastgd.kernel.block import CONVERGED, STALLED
+from fastgd.kernel.functions import FUNCTIONS
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -90,10 +103,13 @@ def plan(case: str, runs: int, threads: int = 1, **counts: int) -> tuple[Plan, n
 def digest(case: str, runs: int, threads: int = 1) -> str:
     """SHA-256 over errors, weights, direction changes and how each of its runs ended.
 
-    That of an objective is over its values and derivatives; it has one run, and one thread.
+    That of an objective is over its values and derivatives, that of functions over their values;
+    they have one run, and one thread.
     """
     if case in OBJECTIVES:
         return hashlib.sha256(b"".join(evaluations(case))).hexdigest()
+    if case == TABLE:
+        return hashlib.sha256(b"".join(values())).hexdigest()
     trained = trained_of(case, runs, threads)
     errors = np.column_stack([trained.errors, trained.final_error])
     ended = np.where(trained.outcome == 0, -1, trained.iterations)
@@ -139,6 +155,21 @@ def evaluations(case: str) -> Iterator[bytes]:
         start = scale * np.random.RandomState(seed).normal(size=objective.network.parameters)
         loss, derivative, error = objective.evaluate(start)
         yield np.array([loss, error, *derivative]).tobytes()
+
+
+def values() -> Iterator[bytes]:
+    """Values of each elementary function over all doubles, and where most of them are used."""
+    fractions = np.random.RandomState(8).random_sample
+    # Not by powers, which would be the machine's: a fraction and an exponent are put together.
+    parts = [
+        np.ldexp(fractions(2000) - 0.5, np.floor(low + (high - low) * fractions(2000)).astype(int))
+        for low, high in ((-1074, 1026), (-4, 6), (-30, 2))
+    ]
+    x = np.concatenate([*parts, 1 + parts[-1], 1 - parts[-1]])
+    for name in FUNCTIONS:
+        found = evaluate(name, *((np.abs(x), x[::-1]) if name == "pow" else (x,)))
+        found[found != found] = np.nan
+        yield found.tobytes()
 
 
 def check(cases: list[str], runs: int, threads: int) -> bool:

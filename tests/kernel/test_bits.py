@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import EVERYTHING, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK
+from cases import EVERYTHING, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK, TABLE
 from fastgd.arguments.options import Method
 from fastgd.engine import execution
 from fastgd.engine import plan as plan_module
@@ -62,6 +62,10 @@ def test_golden_hashes_of_objectives(case):
     assert digest(case, 1) == HASHES[case]
 
 
+def test_golden_hash_of_the_elementary_functions():
+    assert digest(TABLE, 1) == HASHES[TABLE]
+
+
 @pytest.mark.parametrize("case", PARTED)
 @pytest.mark.parametrize(("runs", "threads"), [(1, 1), (8, 2)])
 def test_golden_hashes_of_samples_of_their_own(case, runs, threads):
@@ -87,7 +91,7 @@ def test_golden_hashes_on_other_processors(target, runs, tmp_path):
     }
     if target == "skylake-avx512" and "avx512f" not in cpu_flags():
         pytest.skip("this processor cannot run AVX-512 code")
-    cases = [*NETWORKS, *(EVERYTHING if runs == 8 else OBJECTIVES)]
+    cases = [*NETWORKS, *(EVERYTHING if runs == 8 else [*OBJECTIVES, TABLE])]
     assert in_fresh_python(cases, environment, runs) == {case: HASHES[case] for case in cases}
 
 
@@ -175,7 +179,7 @@ def test_shares_are_all_cases_once(monkeypatch, capsys):
 
 
 def test_every_case_has_its_hash():
-    assert set(HASHES) == {*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED}
+    assert set(HASHES) == {*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED, TABLE}
 
 
 # ---------------------------------------------------------------- what changes nothing

@@ -4,14 +4,17 @@ Each is compiled by itself, and not before it is needed: all together took 2.4 s
 their addresses.
 """
 
+import math
 from functools import cache
 
 from numba import typeof, types
 
 from fastgd.kernel.iteration.arcs import acos, asin, atan
+from fastgd.kernel.iteration.areas import acosh, asinh, atanh
 from fastgd.kernel.iteration.circular import cos, sin, tan
+from fastgd.kernel.iteration.error_function import erf, erf_slope
 from fastgd.kernel.iteration.exponentials import exp, expm1, hyperbolic, sigmoid, tanh
-from fastgd.kernel.iteration.logarithms import log, log1p
+from fastgd.kernel.iteration.logarithms import log, log1p, log2, log10
 from fastgd.kernel.iteration.powers import power
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.choice import Choice, dispatch
@@ -20,36 +23,46 @@ from fastgd.kernel.language.numba_internals import address, handle
 from fastgd.kernel.language.structs import floats_at
 from fastgd.kernel.language.tile import (
     constant_shape,
+    fma,
     load,
     magnitude,
     only,
     runs_of,
     select,
     single,
+    square_root,
     store,
 )
+
+_PER_OCTAVE = float.fromhex("0x1.71547652b82fep+0")  # 1 / log(2)
+_PER_DECADE = float.fromhex("0x1.bcb7b1526e50ep-2")  # 1 / log(10)
 
 _piece = constant_shape(1, 1, 8)
 
 
 def value(choice, a, b):
-    """The value that the function of this name has for a tile or two."""
+    """What the function of this name makes of a tile, or of two."""
 
 
-def _sigmoid_slope(choice, a, b):
+def _slope_of_sigmoid(choice, a, b):
     small = exp(-1.0 * magnitude(a))
     return small / (1.0 + small) / (1.0 + small)
 
 
-def _tanh_slope(choice, a, b):
+def _slope_of_tanh(choice, a, b):
     # Not 1 - v * v: of that nothing is left where v rounds to 1 (77 % off at 19).
     inverse = 1.0 / hyperbolic(a, False)
     return inverse * inverse
 
 
-def _log_term(choice, a, b):
-    """Of the slope of a power b, what is due to the exponent's: b * log(a); 0 where b is."""
-    return select((b == 0.0) & (a >= 0.0), 0.0, b * log(a))
+def _slope_of_asinh(choice, a, b):
+    """1 / sqrt(x^2 + 1), where x^2 does not overflow."""
+    large = magnitude(a) > 2.0**60
+    return 1.0 / select(large, magnitude(a), square_root(fma(a, a, 1.0)))
+
+
+def _slope_of_atanh(choice, a, b):
+    return select(magnitude(a) <= 1.0, 1.0 / ((1.0 - a) * (1.0 + a)), math.nan)
 
 
 FUNCTIONS = {
@@ -62,17 +75,47 @@ FUNCTIONS = {
     "sinh": lambda choice, a, b: hyperbolic(a, True),
     "cosh": lambda choice, a, b: hyperbolic(a, False),
     "tanh": lambda choice, a, b: tanh(a),
+    "asinh": lambda choice, a, b: asinh(a),
+    "acosh": lambda choice, a, b: acosh(a),
+    "atanh": lambda choice, a, b: atanh(a),
     "exp": lambda choice, a, b: exp(a),
     "expm1": lambda choice, a, b: expm1(a),
     "sigmoid": lambda choice, a, b: sigmoid(a),
     "log": lambda choice, a, b: log(a),
     "log1p": lambda choice, a, b: log1p(a),
+    "log2": lambda choice, a, b: log2(a),
+    "log10": lambda choice, a, b: log10(a),
+    "erf": lambda choice, a, b: erf(a),
     "pow": lambda choice, a, b: power(a, b),
-    "log_term": _log_term,
-    "slope of cos": lambda choice, a, b: -1.0 * sin(a),
-    "slope of tanh": _tanh_slope,
-    "slope of sigmoid": _sigmoid_slope,
 }
+"""The functions, by the names that they have in expressions, or else in Python."""
+
+# Products such as (1 - x) * (1 + x) keep their digits near the ends, where 1 - x * x loses them.
+SLOPES = {
+    "slope of cos": lambda choice, a, b: -1.0 * sin(a),
+    "slope of exp": lambda choice, v, b: v,
+    "slope of tan": lambda choice, v, b: fma(v, v, 1.0),
+    "slope of asin": lambda choice, a, b: 1.0 / square_root((1.0 - a) * (1.0 + a)),
+    "slope of acos": lambda choice, a, b: -1.0 / square_root((1.0 - a) * (1.0 + a)),
+    "slope of atan": lambda choice, a, b: 1.0 / fma(a, a, 1.0),
+    "slope of tanh": _slope_of_tanh,
+    "slope of asinh": _slope_of_asinh,
+    "slope of acosh": lambda choice, a, b: 1.0 / (square_root(a - 1.0) * square_root(a + 1.0)),
+    "slope of atanh": _slope_of_atanh,
+    "slope of sigmoid": _slope_of_sigmoid,
+    "slope of log": lambda choice, a, b: select(a >= 0.0, 1.0 / a, math.nan),
+    "slope of log1p": lambda choice, a, b: select(a >= -1.0, 1.0 / (1.0 + a), math.nan),
+    "slope of log2": lambda choice, a, b: select(a >= 0.0, _PER_OCTAVE / a, math.nan),
+    "slope of log10": lambda choice, a, b: select(a >= 0.0, _PER_DECADE / a, math.nan),
+    "slope of sqrt": lambda choice, v, b: 0.5 / v,
+    "slope of erf": lambda choice, a, b: erf_slope(a),
+    # Of the slope of a power b of a, what is due to the exponent's; 0 where b is.
+    "log_term": lambda choice, a, b: select((b == 0.0) & (a >= 0.0), 0.0, b * log(a)),
+}
+"""What slopes are made of, where x is a, or where the function's value is v."""
+
+OF_VALUE = frozenset(("exp", "sqrt", "tan"))
+"""Functions whose slope is given their value in place of x."""
 
 _SAME = {
     "slope of sin": "cos",
@@ -81,14 +124,15 @@ _SAME = {
     "slope of expm1": "exp",
 }
 
-dispatch(value, FUNCTIONS, INLINED)
+dispatch(value, FUNCTIONS | SLOPES, INLINED)
 
 
 @cached_njit(**WHOLE)
 def fill(choice, target, first, second, count):
     """Apply a function to ``count`` numbers, maybe to some more; all places are addresses."""
     shape = _piece()
-    a, b, out = floats_at(first, count), floats_at(second, count), floats_at(target, count)
+    room = count + runs_of(shape) - 1
+    a, b, out = floats_at(first, room), floats_at(second, room), floats_at(target, room)
     for i in range(0, count, runs_of(shape)):
         store(shape, out, i, 0, value(choice, load(shape, a, i, 0), load(shape, b, i, 0)))
 

@@ -7,7 +7,6 @@ Work is rows of BLOCK numbers: x, the result, three of the balls (see :mod:`fast
 the constants, then what is needed on the way.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +21,6 @@ from fastgd.kernel.language.numba_internals import call_address, handle
 from fastgd.kernel.language.structs import Floats, Integers, address_of, table_of
 from fastgd.kernel.language.tile import (
     constant_shape,
-    fma,
     load,
     magnitude,
     runs_of,
@@ -68,24 +66,18 @@ class _Operations(dict[str, int]):
 OPERATIONS = _Operations()
 """What stands for an operation in a program of this process, by name.
 
-Of add, sub, mul, div and copy, of comparisons and where, which has a number other than 0 as its
-condition, of what IEEE has and of some slopes it is a code. Each other one is a function that is
-called; it is compiled, or loaded from the cache, when it is first asked for.
+Of what IEEE has it is a code; the condition of where is a number, other than 0 if it holds. Each
+other one is a function that is called: it is compiled, or loaded from the cache, when it is first
+asked for.
 """
 
 _codes = OPERATIONS.codes
 _ADD, _SUB, _MUL, _DIV, _COPY = _codes("add", "sub", "mul", "div", "copy")
 _LT, _LE, _GT, _GE, _WHERE = _codes("lt", "le", "gt", "ge", "where")
 _MINIMUM, _MAXIMUM, _TIMES_SLOPE = _codes("minimum", "maximum", "times_slope")
-_ABS, _SIGN, _RELU, _STEP = _codes("abs", "sign", "relu", "slope of relu")
-_SQRT, _SQRT_SLOPE, _TAN_SLOPE = _codes("sqrt", "slope of sqrt", "slope of tan")
-_ASIN_SLOPE, _ACOS_SLOPE, _ATAN_SLOPE = _codes("slope of asin", "slope of acos", "slope of atan")
-_LOG_SLOPE, _LOG1P_SLOPE = _codes("slope of log", "slope of log1p")
+_ABS, _SIGN, _RELU, _STEP, _SQRT = _codes("abs", "sign", "relu", "slope of relu", "sqrt")
 
 OPERATIONS |= {"slope of exp": _COPY, "slope of abs": _SIGN}
-
-OF_VALUE = frozenset(("exp", "sqrt", "tan"))
-"""Functions whose slope is given their value in place of x."""
 
 
 class Evaluator(NamedTuple):
@@ -148,7 +140,7 @@ def _fast(operation, a, b):
 
 @njit(**INLINED)
 def _plain(operation, a, b, c):
-    """What IEEE has, or a few operations of it; comparisons are 1 or 0."""
+    """What IEEE has; comparisons are 1 or 0."""
     if operation == _LT:
         return select(a < b, 1.0, 0.0)
     if operation == _LE:
@@ -166,7 +158,7 @@ def _plain(operation, a, b, c):
     if operation == _TIMES_SLOPE:
         # Where the slope is 0 so is this, be the factor infinite or NaN.
         return select(b == 0.0, 0.0, a * b)
-    return _plain_of_one(operation, a) if operation <= _SQRT else _plain_slope(operation, a)
+    return _plain_of_one(operation, a)
 
 
 @njit(**INLINED)
@@ -182,23 +174,6 @@ def _plain_of_one(operation, a):
     return square_root(a)
 
 
-@njit(**INLINED)
-def _plain_slope(operation, a):
-    """Products such as (1 - x) * (1 + x) keep their digits near the ends, 1 - x * x loses them."""
-    if operation == _SQRT_SLOPE:
-        return 0.5 / a
-    if operation == _TAN_SLOPE:
-        return fma(a, a, 1.0)
-    if operation == _ATAN_SLOPE:
-        return 1.0 / fma(a, a, 1.0)
-    if operation == _LOG_SLOPE:
-        return select(a >= 0.0, 1.0 / a, math.nan)
-    if operation == _LOG1P_SLOPE:
-        return select(a >= -1.0, 1.0 / (1.0 + a), math.nan)
-    slope = 1.0 / square_root((1.0 - a) * (1.0 + a))
-    return slope if operation == _ASIN_SLOPE else -1.0 * slope
-
-
 @cached_njit(**WHOLE)
 def run_program(evaluators, w, count):
     """Run evaluator w's program on the first ``count`` numbers, maybe on some more."""
@@ -212,7 +187,7 @@ def run_program(evaluators, w, count):
             for i in range(0, count, runs_of(shape)):
                 a, b = load(shape, work, first + i, 0), load(shape, work, second + i, 0)
                 store(shape, work, target + i, 0, _fast(operation, a, b))
-        elif operation <= _LOG1P_SLOPE:
+        elif operation <= _SQRT:
             for i in range(0, count, runs_of(shape)):
                 a, b = load(shape, work, first + i, 0), load(shape, work, second + i, 0)
                 c = load(shape, work, third + i, 0)

@@ -9,7 +9,8 @@ elementary functions*, 1980). Beyond, in a rare branch, one number after the oth
 import numpy as np
 from numba import njit
 
-from fastgd.kernel.iteration.exponentials import SHIFT, pair_of, quotient
+from fastgd.kernel.iteration.exponentials import SHIFT
+from fastgd.kernel.iteration.pairs import quotient, sum_of_any
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import (
@@ -40,7 +41,7 @@ _DIGITS = (
 )
 """2 / pi after the point, as hexadecimal digits."""
 
-_PIECES = np.array([0, 0, *(int(_DIGITS[i : i + 8], 16) for i in range(0, len(_DIGITS), 8))])
+PIECES = np.array([0, 0, *(int(_DIGITS[i : i + 8], 16) for i in range(0, len(_DIGITS), 8))])
 """32 bits each; two pieces stand before the point."""
 
 _PIECE = 0xFFFFFFFF
@@ -85,7 +86,7 @@ def _huge_remainder(x):
     carry = carried = 0
     p0 = p1 = p2 = p3 = p4 = before = 0
     for i in range(5, -1, -1):
-        piece = (((_PIECES[at + i] << 32) + _PIECES[at + i + 1]) >> shift) & _PIECE
+        piece = (((PIECES[at + i] << 32) + PIECES[at + i + 1]) >> shift) & _PIECE
         made = piece * low + carry
         carry = (made >> 32) & _PIECE
         # The upper half of m goes with the piece one place further down.
@@ -96,12 +97,12 @@ def _huge_remainder(x):
     quarters = ((p0 + 0x20000000) >> 30) & 3
     p0 -= ((p0 + 0x20000000) >> 30) << 30
     zero = x - x
-    f, f_low = pair_of(zero + p0 * 2.0**-30, zero + p1 * 2.0**-62)
-    f, rest = pair_of(f, zero + p2 * 2.0**-94)
+    f, f_low = sum_of_any(zero + p0 * 2.0**-30, zero + p1 * 2.0**-62)
+    f, rest = sum_of_any(f, zero + p2 * 2.0**-94)
     f_low = f_low + rest
-    f, rest = pair_of(f, zero + p3 * 2.0**-126)
+    f, rest = sum_of_any(f, zero + p3 * 2.0**-126)
     f_low = f_low + rest
-    f, rest = pair_of(f, zero + p4 * 2.0**-158)
+    f, rest = sum_of_any(f, zero + p4 * 2.0**-158)
     f_low = f_low + rest
     r = f * _HALF_PI
     r_low = fma(f, _HALF_PI, -1.0 * r) + fma(f, _HALF_PI_LOW, f_low * _HALF_PI)
@@ -115,7 +116,7 @@ def _remainder(x):
     n = t - SHIFT
     exact = fma(n, -_HALF_PI, x)
     part = n * _HALF_PI_LOW
-    r, low = pair_of(exact, -1.0 * part)
+    r, low = sum_of_any(exact, -1.0 * part)
     low = fma(n, -_HALF_PI_LOWEST, low - fma(n, _HALF_PI_LOW, -1.0 * part))
     high = r + low
     low = (r - high) + low

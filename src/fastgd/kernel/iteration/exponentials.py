@@ -1,17 +1,18 @@
 """Exponentials over tiles: fixed sequences of IEEE operations, the same bits everywhere.
 
 All functions of this file and of those beside it (:mod:`.logarithms`, :mod:`.powers`,
-:mod:`.circular`) take any double: beyond the range they are infinite or 0, below the normal range
-they lose digits gradually, NaN gives NaN, and a zero keeps its sign where a function goes through
-it. Each is within 2 ULP; ``bench/accuracy.py`` measures it, docs/numbers.md has the figures.
+:mod:`.circular` and so on) take any double: beyond the range they are infinite or 0, below the
+normal range they lose digits gradually, NaN gives NaN, and a zero keeps its sign where a function
+goes through it. Each is within 2 ULP: ``tests/accuracy.py`` measures it, docs/numbers.md has the
+figures.
 
-A sum of two numbers, the larger first, that stands for one of 106 bits is called a pair (Dekker,
-Numerische Mathematik 18, 1971). Polynomials are minimax ones, found by the algorithm of Remez;
-their errors stand beside the coefficients.
+Where 53 bits are too few on the way, a number is a pair: see :mod:`.pairs`. Polynomials are minimax
+ones, found by the algorithm of Remez; their errors stand beside the coefficients.
 """
 
 from numba import njit
 
+from fastgd.kernel.iteration.pairs import quotient
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
@@ -100,22 +101,6 @@ def expm1(x):
     aside = select(z > 700.0, 64.0, 0.0)
     result = (high + low) * add_exponent(one, t - aside) * select(z > 700.0, 2.0**64, 1.0)
     return with_sign(select(x == x, result, x), x)
-
-
-@njit(**INLINED)
-def pair_of(a, b):
-    """The sum of two numbers in any order, a pair (Knuth)."""
-    high = a + b
-    shifted = high - a
-    return high, (a - (high - shifted)) + (b - shifted)
-
-
-@njit(**INLINED)
-def quotient(a, a_low, b, b_low):
-    """A pair by a pair, as one number."""
-    y = 1.0 / b
-    q = a * y
-    return fma(fma(-1.0 * q, b, a) + (a_low - q * b_low), y, q)
 
 
 @njit(**INLINED)

@@ -3,11 +3,16 @@
 from numba import njit
 
 from fastgd.kernel.iteration.exponentials import LN2_HIGH, LN2_LOW
+from fastgd.kernel.iteration.pairs import product_of, sum_of, sum_of_any
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import fma, select
 from fastgd.kernel.language.words import bits_of, number_of
 
+_LOG2E = float.fromhex("0x1.71547652b82fep+0")
+_LOG2E_LOW = float.fromhex("0x1.777d0ffda0d24p-56")
+_LOG10E = float.fromhex("0x1.bcb7b1526e50ep-2")
+_LOG10E_LOW = float.fromhex("0x1.95355baaafad3p-57")
 _INFINITY = float("inf")
 _NAN = float("nan")
 _ONE_BITS = 0x3FF0000000000000
@@ -26,6 +31,21 @@ _series = polynomial(
     float.fromhex("0x1.3b20ab8fdf7a1p-3"),
     float.fromhex("0x1.0f5cc90327962p-3"),
     float.fromhex("0x1.0f6311d80fddap-3"),
+)
+
+_TWO_THIRDS = float.fromhex("0x1.5555555555555p-1")
+_TWO_THIRDS_LOW = float.fromhex("0x1.5555555555555p-55")
+
+# What follows 2 s + 2/3 s^3 in log((1 + s) / (1 - s)), over s^5: 2^-66 of the whole.
+_tail = polynomial(
+    float.fromhex("0x1.9999999999996p-2"),
+    float.fromhex("0x1.2492492493036p-2"),
+    float.fromhex("0x1.c71c71c580498p-3"),
+    float.fromhex("0x1.745d183261857p-3"),
+    float.fromhex("0x1.3b1362b221361p-3"),
+    float.fromhex("0x1.1120b636e47ccp-3"),
+    float.fromhex("0x1.de33592b70829p-4"),
+    float.fromhex("0x1.eb11e3d25d46fp-4"),
 )
 
 
@@ -64,13 +84,61 @@ def log(x):
 
 
 @njit(**INLINED)
-def log1p(x):
-    """log(1 + x), without loss of digits near 0."""
-    u = x + 1.0
-    shifted = u - x
-    lost = (x - (u - shifted)) + (1.0 - shifted)
+def log_1_plus(x, x_low):
+    """log(1 + x + x_low), without loss of digits near 0."""
+    u, lost = sum_of_any(x, 1.0)
     k, m = parted(u)
     # Where 1 + x needs no power of two, x itself is what goes beyond 1.
-    f = select(k == 0.0, x, m - 1.0)
-    value = _log_of(k, f, select(k == 0.0, 0.0, lost / u))
+    near = k == 0.0
+    missing = select(near, 0.0, lost) + x_low
+    value = _log_of(k, select(near, x, m - 1.0), missing / u)
     return select(x == 0.0, x, _where_it_is(u, value))
+
+
+@njit(**INLINED)
+def log1p(x):
+    """log(1 + x), without loss of digits near 0."""
+    return log_1_plus(x, 0.0)
+
+
+@njit(**INLINED)
+def _mantissa_pair(m):
+    """log(m) as a pair, to 2^-64 of itself."""
+    f = m - 1.0
+    d = f + 2.0
+    y = 1.0 / d
+    s = f * y
+    s_low = (fma(-1.0 * s, d, f) - s * ((2.0 - d) + f)) * y
+    z, z_low = product_of(s, s_low, s, s_low)
+    tail = z * _tail(z)
+    u = tail + _TWO_THIRDS
+    u_low = ((_TWO_THIRDS - u) + tail) + _TWO_THIRDS_LOW
+    cube, cube_low = product_of(s, s_low, z, z_low)
+    v, v_low = product_of(cube, cube_low, u, u_low)
+    return sum_of(s + s, v, s_low + s_low + v_low)
+
+
+@njit(**INLINED)
+def log_pair(x):
+    """The logarithm as a pair, to 2^-64 of itself; x is above 0 and finite."""
+    k, m = parted(x)
+    high, low = _mantissa_pair(m)
+    whole = k * LN2_HIGH
+    whole_low = fma(k, LN2_LOW, fma(k, LN2_HIGH, -1.0 * whole))
+    return sum_of(whole, high, low + whole_low)
+
+
+@njit(**INLINED)
+def log2(x):
+    """The logarithm to base 2, exact for powers of two."""
+    k, m = parted(x)
+    high, low = product_of(*_mantissa_pair(m), _LOG2E, _LOG2E_LOW)
+    high, low = sum_of(k, high, low)
+    return _where_it_is(x, high + low)
+
+
+@njit(**INLINED)
+def log10(x):
+    """The logarithm to base 10, exact for powers of ten."""
+    high, low = product_of(*log_pair(x), _LOG10E, _LOG10E_LOW)
+    return _where_it_is(x, high + low)

@@ -2,7 +2,8 @@
 
 A dual number is a + b*e with e*e = 0 (Clifford 1871); f(x + e) = f(x) + f'(x)*e, which is forward
 differentiation (Wengert, Communications of the ACM 7, 1964). A function that Numba compiles for a
-number compiles for a dual one, too, with loops, branches and calls.
+number compiles for a dual one, too, with loops, branches and calls. Sines, exponentials and the
+like are the kernel's own, called by their addresses.
 """
 
 import math
@@ -21,8 +22,9 @@ from numba.extending import (
     register_model,
 )
 
-from fastgd.kernel.elementary import ELEMENTARY, log_term, times_slope
-from fastgd.kernel.language.numba_internals import UNWRAPPED
+from fastgd import functions
+from fastgd.kernel.functions import FUNCTIONS, OF_VALUE, handle_of_function
+from fastgd.kernel.language.numba_internals import UNWRAPPED, call_for_number
 
 COMPILED = {"error_model": "numpy", "nogil": True, **UNWRAPPED}
 """How everything here is compiled: 1 / 0 is infinite, as in IEEE 754, and raises nothing."""
@@ -89,6 +91,10 @@ def _parts(number):
 
 
 # ---------------------------------------------------------------- two operands
+
+
+_PUBLIC = {name: getattr(functions, name) for name in functions.__all__}
+"""What a user may have imported from fastgd.functions; Numba does not know it of numbers either."""
 
 
 def _define(names, both, left, right):
@@ -160,39 +166,65 @@ for _compare in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq
 # ---------------------------------------------------------------- powers
 
 
-_log_term, _times_slope = njit(**COMPILED)(log_term), njit(**COMPILED)(times_slope)
+@njit(**COMPILED)
+def _times_slope(factor, slope):
+    """A factor times a slope; where the slope is 0 so is this, be the factor infinite or NaN."""
+    return 0.0 if slope == 0.0 else factor * slope
+
+
+def _fixed_power():
+    """The exponent does not depend on x; with exponent 0 it is flat at 0, too."""
+    raised = handle_of_function("pow")
+
+    def power(a, b):
+        p, value = float(b), a.value
+        due = 0.0 if p == 0.0 else p * call_for_number(raised, (value, p - 1.0)) * a.slope
+        return dual(call_for_number(raised, (value, p)), due)
+
+    return power
+
+
+def _exponential():
+    """The base does not depend on x."""
+    raised, log_term = handle_of_function("pow"), handle_of_function("log_term")
+
+    def power(a, b):
+        base = float(a)
+        value = call_for_number(raised, (base, b.value))
+        return dual(value, _times_slope(call_for_number(log_term, (base, value)), b.slope))
+
+    return power
+
+
+def _general_power():
+    raised, log_term = handle_of_function("pow"), handle_of_function("log_term")
+
+    def power(a, b):
+        base, p = a.value, b.value
+        value = call_for_number(raised, (base, p))
+        slope = _times_slope(p * call_for_number(raised, (base, p - 1.0)), a.slope)
+        due = _times_slope(call_for_number(log_term, (base, value)), b.slope)
+        return dual(value, slope + due)
+
+    return power
 
 
 @njit(**COMPILED)
 def _raised(a, p):
-    """A power of a plain number; whole negative ones are reciprocals, infinite at 0."""
-    return 1.0 / a**-p if p < 0 else a**p
+    """A whole power of a plain number; negative ones are reciprocals, infinite at 0."""
+    result, left = 1.0, abs(p)
+    while left:
+        if left & 1:
+            result *= a
+        left >>= 1
+        a *= a
+    return 1.0 / result if p < 0 else result
 
 
 @njit(**COMPILED)
 def _whole_power(a, p):
     slope = 0.0 if p == 0 else p * _raised(a.value, p - 1) * a.slope
     return dual(_raised(a.value, p), slope)
-
-
-@njit(**COMPILED)
-def _fixed_power(a, p):
-    """A power whose exponent does not depend on x; that of exponent 0 is flat at 0, too."""
-    slope = 0.0 if p == 0 else p * a.value ** (p - 1) * a.slope
-    return dual(a.value**p, slope)
-
-
-@njit(**COMPILED)
-def _exponential(a, b):
-    power = a**b.value
-    return dual(power, _times_slope(_log_term(a, power), b.slope))
-
-
-@njit(**COMPILED)
-def _power(a, b):
-    power = a.value**b.value
-    slope = _times_slope(b.value * a.value ** (b.value - 1.0), a.slope)
-    return dual(power, slope + _times_slope(_log_term(a.value, power), b.slope))
 
 
 def _power_rule(a, b):
@@ -209,11 +241,11 @@ def _power_rule(a, b):
     if isinstance(a, DualType) and isinstance(b, types.Integer):
         return lambda a, b: _whole_power(a, b)
     if isinstance(a, DualType) and isinstance(b, types.Number):
-        return lambda a, b: _fixed_power(a, b)
+        return _fixed_power()
     if isinstance(a, types.Number) and isinstance(b, DualType):
-        return lambda a, b: _exponential(a, b)
+        return _exponential()
     if isinstance(a, DualType) and isinstance(b, DualType):
-        return lambda a, b: _power(a, b)
+        return _general_power()
     return None
 
 
@@ -237,10 +269,11 @@ def _choosing(keeps):
 # Python's own keep the left one unless the right one is larger; NumPy's are NaN if either is.
 _define((max,), *_choosing(lambda a, b: not b > a))
 _define((min,), *_choosing(lambda a, b: not b < a))
-_define((np.maximum,), *_choosing(lambda a, b: a >= b or a != a))
-_define((np.minimum,), *_choosing(lambda a, b: a <= b or a != a))
+_define((np.maximum, _PUBLIC["maximum"]), *_choosing(lambda a, b: a >= b or a != a))
+_define((np.minimum, _PUBLIC["minimum"]), *_choosing(lambda a, b: a <= b or a != a))
 
 
+@overload(_PUBLIC["where"])
 @overload(np.where)
 def _where(condition, a, b):
     if isinstance(condition, types.Boolean) and DUAL in (a, b):
@@ -253,12 +286,12 @@ def _where(condition, a, b):
 
 def _define_function(names, function, derivative, of_value=False):
     """Overload functions, all of which do ``function``, with its derivative of x or its value."""
-    # What math has is known to Numba as it is.
+    # What Numba has is known to it as it is.
     slope = njit(**COMPILED)(derivative) if hasattr(derivative, "__code__") else derivative
 
     def rule(x):
-        if not isinstance(x, DualType):
-            return None
+        if isinstance(x, types.Number):
+            return lambda x: function(float(x))
 
         def of_x(x):
             return dual(function(x.value), slope(x.value) * x.slope)
@@ -269,18 +302,59 @@ def _define_function(names, function, derivative, of_value=False):
 
         return of_its_value if of_value else of_x
 
+    _overload_of_one(names, rule)
+
+
+def _define_known(names, known):
+    """Overload functions, all of which are the kernel's own of this name, with its slope."""
+
+    def rule(x):
+        # Compiled, or loaded from the cache, where a curve has it.
+        value_of = handle_of_function(known)
+        if isinstance(x, types.Number):
+            return lambda x: call_for_number(value_of, (float(x), float(x)))
+        slope_of = handle_of_function(f"slope of {known}")
+
+        def of_x(x):
+            slope = call_for_number(slope_of, (x.value, x.value))
+            return dual(call_for_number(value_of, (x.value, x.value)), slope * x.slope)
+
+        def of_its_value(x):
+            value = call_for_number(value_of, (x.value, x.value))
+            return dual(value, call_for_number(slope_of, (value, value)) * x.slope)
+
+        return of_its_value if known in OF_VALUE else of_x
+
+    _overload_of_one(names, rule)
+
+
+def _overload_of_one(names, rule):
+    """Overload functions for dual numbers, and those of this package for plain ones, too."""
     for name in names:
-        overload(name)(rule)
+        kinds = (DualType, types.Number) if name in _PUBLIC.values() else DualType
+        overload(name)(_limited(rule, kinds))
+
+
+def _limited(rule, kinds):
+    return lambda x: rule(x) if isinstance(x, kinds) else None
+
+
+def _sign(x):
+    if x > 0.0:
+        return 1.0
+    return -1.0 if x < 0.0 else x
 
 
 _IN_NUMPY = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
 
-for _word, _known in ELEMENTARY.items():
-    if _function := getattr(math, _word, None):
-        _twin = getattr(np, _IN_NUMPY.get(_word, _word), _function)  # NumPy has no erf
-        _define_function({_function, _twin}, *_known)
+for _word in FUNCTIONS:
+    if _word != "pow":
+        _same = (getattr(math, _word, None), getattr(np, _IN_NUMPY.get(_word, _word), None))
+        _define_known({*_same, _PUBLIC.get(_word)} - {None}, _word)
 
-_define_function((abs, math.fabs, np.abs), *ELEMENTARY["abs"])
+_define_function((math.sqrt, np.sqrt, _PUBLIC["sqrt"]), math.sqrt, lambda v: 0.5 / v, of_value=True)
+_define_function((abs, math.fabs, np.abs, _PUBLIC["abs"]), abs, _sign)
+_define_function((np.sign, _PUBLIC["sign"]), njit(**COMPILED)(_sign), lambda _: 0.0)
 _define_function((operator.pos,), operator.pos, lambda _: 1.0)
 _define_function((operator.neg,), operator.neg, lambda _: -1.0)
 _define_function((np.square,), np.square, lambda x: 2.0 * x)

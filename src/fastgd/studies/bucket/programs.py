@@ -4,10 +4,10 @@ import numpy as np
 
 from fastgd.arguments.expressions import Tree
 from fastgd.engine.derivation import Derivation, Node
+from fastgd.kernel.functions import OF_VALUE
 from fastgd.kernel.program import (
     BLOCK,
     CONSTANTS,
-    OF_VALUE,
     OPERATIONS,
     RESULT,
     WORDS,
