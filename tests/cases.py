@@ -10,16 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import (
     AdaDelta,
     AdaGrad,
     Adam,
     AdamW,
+    GradientDescent,
     Momentum,
     Nesterov,
     RMSProp,
     Rprop,
 )
+from fastgd.schedules import Constant, Cosine, Exponential, Factors, Linear, Step
 
 XOR_X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
 """The article's samples: three inputs, the last one always 1."""
@@ -167,6 +170,34 @@ OPTIONS = {
             {"optimizer": Rprop(0.3, 1.05, 1e-4, 0.02), "alpha": 0.1},
         ],
         speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+    ),
+    "step": Case(
+        {"schedule": Step(every=40, factor=0.5)},
+        {"every": [20, 60], "factor": [0.1, 2.0]},
+        settings=[{"schedule": Step(every=7)}],
+    ),
+    "exponential": Case(
+        {"schedule": Exponential(rate=0.98)},
+        {"rate": [0.9, 1.01]},
+        settings=[{"schedule": Exponential(rate=0.95), "alpha": (0.1, 0.2, 0.3)}],
+    ),
+    "linear": Case(
+        {"schedule": Linear(over=120, last=0.25)},
+        {"over": [50, 1000]},
+        settings=[{"schedule": Linear(over=30, last=1.5)}, {"schedule": Linear(over=1)}],
+    ),
+    "cosine": Case(
+        {"schedule": Cosine(over=120, last=0.1, warmup=10)},
+        {"last": [0.0, 0.2], "warmup": [0, 30]},
+        settings=[
+            {"schedule": Cosine(over=50, warmup=20)},
+            {"schedule": Cosine(over=40, last=2.0)},
+            {"schedule": Cosine(over=40), "optimizer": Adam(), "alpha": 0.001},
+        ],
+    ),
+    "factors": Case(
+        {"schedule": Factors(np.geomspace(1, 0.1, 150))},
+        settings=[{"schedule": np.abs(np.sin(np.arange(300)))}],
     ),
     "tanh, identity": Case({"activation": "tanh", "output": "identity"}),
     "relu, tanh": Case({"activation": "relu", "output": "tanh", "bias": True}),
@@ -405,6 +436,19 @@ OPTIONS = {
     ),
 }
 """The network is the same for all: 8 samples, 3-5-3-2."""
+
+
+def with_values(options: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The options with these values, of which some belong into the optimizer or the schedule."""
+    found, rest = dict(options), dict(values)
+    for name, default in (("optimizer", GradientDescent()), ("schedule", Constant())):
+        holder = rest.pop(name, found.get(name, default))
+        if isinstance(holder, Hyperparameters):
+            holder = holder._replace(**{n: rest.pop(n) for n in holder._fields if n in rest})
+        if not isinstance(holder, Hyperparameters) or holder != default:
+            found[name] = holder
+    return found | rest
+
 
 OBJECTIVES = {
     "objective": {"bias": True, "sample_weight": EIGHT, "l1": 0.01, "l2": 0.02},

@@ -13,34 +13,14 @@ A class here has all the facts of an optimizer but its step, which stands by its
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
+from typing import Any, ClassVar
+
+from fastgd.hyperparameters import Hyperparameters, hyperparameter
 
 
-class Hyperparameter(NamedTuple):
-    """What a field of an optimizer is: its default, the interval of its values, and in words."""
-
-    default: float
-    interval: str
-    words: str
-
-
-def hyperparameter(*, default: float, interval: str, words: str) -> Any:
-    """Declare such a field."""
-    return field(default=default, metadata={"said": Hyperparameter(default, interval, words)})
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter,))
-class Optimizer:
-    """What all optimizers have in common: values in named fields, which can't be changed.
-
-    Two are equal if they are of one class and their fields are. The names of what a class says
-    about its fields are those of a NamedTuple.
-    """
-
-    command: ClassVar[str]
-    """The name on the command line."""
+class Optimizer(Hyperparameters):
+    """What all optimizers have in common beside their fields."""
 
     race_alpha: ClassVar[float]
     """The alpha in :func:`fastgd.race`.
@@ -55,9 +35,6 @@ class Optimizer:
     kept: ClassVar[Mapping[str, float]]
     """Numbers kept for each run, with what they are at first."""
 
-    hyperparameters: ClassVar[Mapping[str, Hyperparameter]]
-    _fields: ClassVar[tuple[str, ...]]
-
     def __init_subclass__(
         cls,
         *,
@@ -67,24 +44,8 @@ class Optimizer:
         kept: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """Make a class with fields, and write down its facts."""
-        made: Any = dataclass(frozen=True, eq=False)(cls)
-        cls.command, cls.race_alpha, cls.states, cls.kept = command, race_alpha, states, kept
-        cls.hyperparameters = {known.name: known.metadata["said"] for known in fields(made)}
-        cls._fields = tuple(cls.hyperparameters)
-
-    def _asdict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._fields}
-
-    def _replace(self, **values: Any) -> Self:
-        return replace(self, **values)  # type: ignore[type-var]
-
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other) or not isinstance(other, Optimizer):
-            return NotImplemented
-        return self._asdict() == other._asdict()
-
-    def __hash__(self) -> int:
-        return hash((type(self), *self._asdict().values()))
+        super().__init_subclass__(command=command)
+        cls.race_alpha, cls.states, cls.kept = race_alpha, states, kept
 
 
 class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):

@@ -12,7 +12,7 @@ import pytest
 
 import fastgd
 from cases import OPTIONS, PARTED, XOR_X, XOR_Y
-from fastgd import reference
+from fastgd import reference, schedules
 from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.arguments.declarations import (
     DECLARED,
@@ -30,10 +30,12 @@ from fastgd.arguments.wording import options_text
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import lowering
 from fastgd.kernel.iteration import optimizers as kernel_optimizers
+from fastgd.kernel.iteration import schedules as kernel_schedules
 from fastgd.optimizers import ALL, BY_COMMAND, Optimizer
 from fastgd.reference.functions import FUNCTIONS
 from fastgd.reference.functions import LOSSES as REFERENCE_LOSSES
 from fastgd.reference.optimizers import twin
+from fastgd.schedules import Cosine
 
 KERNEL = Path(inspect.getfile(kernel_optimizers)).parents[1]
 DOCS = Path(__file__).parents[2] / "docs"
@@ -101,6 +103,42 @@ def test_the_kernel_reads_no_field_that_no_optimizer_has():
 def test_optimizers_are_the_classes_of_their_module():
     assert Optimizer.__subclasses__() == list(ALL)
     assert set(kernel_optimizers.STEPS) == {kind.__name__ for kind in ALL} | {"Derivative"}
+
+
+# ---- schedules
+
+
+@pytest.mark.parametrize("kind", schedules.ALL, ids=lambda kind: kind.__name__)
+def test_a_schedule_is_everywhere(kind):
+    name = kind.__name__
+    assert name == "Constant" or name in kernel_schedules.FACTORS, (
+        "no factor in kernel/iteration/schedules.py"
+    )
+    assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
+    used = [case.options.get("schedule", schedules.Constant()) for case in OPTIONS.values()]
+    assert any(type(schedule) is kind for schedule in used), "no case in tests/cases.py"
+    read = {attribute for variable, attribute in read_by_kernel() if variable == "schedule"}
+    assert {*kind.hyperparameters} <= read, "the kernel does not read a field"
+    assert name == "Factors" or DECLARED["schedule"].kind.by_command[kind.command] is kind
+
+
+@pytest.mark.parametrize("kind", schedules.ALL, ids=lambda kind: kind.__name__)
+def test_a_schedule_documents_itself(kind):
+    text = inspect.getdoc(kind)
+    named = re.findall(r"^(\w+) : ", text, re.MULTILINE)
+    assert named == list(kind._fields)
+    if kind.__name__ not in ("Constant", "Factors"):
+        assert re.search(r"\bfactor is|it is last", text), "no formula"
+        assert "torch.optim.lr_scheduler." in text
+    assert ">>> " in text or kind.__name__ == "Constant", "no example"
+    for name, fact in kind.hyperparameters.items():
+        assert fact.default is None or rule_of(fact.interval).holds(fact.default), name
+        assert fact.words[0].isupper()
+
+
+def test_schedules_are_the_classes_of_their_module():
+    assert schedules.Schedule.__subclasses__() == list(schedules.ALL)
+    assert set(kernel_schedules.FACTORS) | {"Constant"} == {s.__name__ for s in schedules.ALL}
 
 
 # ---- options
@@ -175,6 +213,7 @@ def test_places_in_the_kernel_are_different():
 def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
     others = {
         "optimizer": ALL[-1](),
+        "schedule": Cosine(over=20),
         "batch_norm": True,
         "bias": True,
         "shuffle": False,

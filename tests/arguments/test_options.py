@@ -4,7 +4,7 @@ import inspect
 import math
 import re
 from fractions import Fraction
-from itertools import chain, product
+from itertools import chain, product, repeat
 
 import numpy as np
 import pandas
@@ -13,7 +13,7 @@ from hypothesis import given as hypothesis_given
 from hypothesis import strategies as st
 from test_checks import HUGE, anything, refused
 
-from fastgd import optimizers
+from fastgd import optimizers, schedules
 from fastgd.arguments import options, start
 from fastgd.arguments import values as values_module
 from fastgd.arguments.axes import as_axis
@@ -30,7 +30,18 @@ from fastgd.arguments.values import (
     check_seed,
     check_seeds,
 )
-from fastgd.optimizers import AdaDelta, AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp
+from fastgd.optimizers import (
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdamW,
+    GradientDescent,
+    Momentum,
+    Nesterov,
+    RMSProp,
+    Rprop,
+)
+from fastgd.schedules import Constant, Cosine, Exponential, Factors, Linear, Step
 
 X = np.arange(15.0).reshape(5, 3)
 Y = np.array([[0.0], [1.0], [0.5], [0.0], [1.0]])
@@ -39,6 +50,7 @@ SIGNED = 2 * Y - 1
 DEFAULTS = {name: option.default for name, option in DECLARED.items()}
 OTHERS = {
     "optimizer": Momentum(mu=0.5),
+    "schedule": Cosine(over=50),
     "activation": "tanh",
     "output": "tanh",
     "loss": "cross_entropy",
@@ -176,6 +188,8 @@ def test_unknown_options_are_refused(names, came):
 FRACTION_TEXT = "a number of at least 0 and below 1"
 ABOVE_ZERO_TEXT = "a finite number above 0"
 NOT_NEGATIVE_TEXT = "a finite number of at least 0"
+BETWEEN_TEXT = "a number above 0 and below 1"
+ABOVE_ONE_TEXT = "a finite number above 1"
 RULES = {
     FRACTION_TEXT: "dropout dropconnect",
     ABOVE_ZERO_TEXT: "sampling_rate",
@@ -188,6 +202,8 @@ BAD = {
     FRACTION_TEXT: [(1, "1"), (1.0, "1.0"), (2.5, "2.5"), *NOT_FINITE, *NEGATIVE],
     ABOVE_ZERO_TEXT: [(0, "0"), (np.array(0.0), "0.0"), *NOT_FINITE, *NEGATIVE],
     NOT_NEGATIVE_TEXT: [*NOT_FINITE, *NEGATIVE],
+    BETWEEN_TEXT: [(0, "0"), (1, "1"), *NOT_FINITE, *NEGATIVE],
+    ABOVE_ONE_TEXT: [(1, "1"), (0.5, "0.5"), *NOT_FINITE, *NEGATIVE],
     "a number above 0, or infinity": [
         (0, "0"),
         (-(10**400), f"-1{'0' * 26}...{'0' * 29}"),
@@ -207,10 +223,31 @@ NO_NUMBERS = [
 FIELDS = {
     "mu": (FRACTION_TEXT, [Momentum, Nesterov]),
     "rho": (FRACTION_TEXT, [AdaDelta, RMSProp]),
-    "beta1": (FRACTION_TEXT, [Adam]),
-    "beta2": (FRACTION_TEXT, [Adam]),
-    "epsilon": (ABOVE_ZERO_TEXT, [AdaGrad, AdaDelta, RMSProp, Adam]),
+    "beta1": (FRACTION_TEXT, [Adam, AdamW]),
+    "beta2": (FRACTION_TEXT, [Adam, AdamW]),
+    "epsilon": (ABOVE_ZERO_TEXT, [AdaGrad, AdaDelta, RMSProp, Adam, AdamW]),
+    "decay": (NOT_NEGATIVE_TEXT, [AdamW]),
+    "shrink": (BETWEEN_TEXT, [Rprop]),
+    "grow": (ABOVE_ONE_TEXT, [Rprop]),
+    "smallest": (ABOVE_ZERO_TEXT, [Rprop]),
+    "largest": (ABOVE_ZERO_TEXT, [Rprop]),
+    "factor": (ABOVE_ZERO_TEXT, [Step]),
+    "rate": (ABOVE_ZERO_TEXT, [Exponential]),
+    "last": (NOT_NEGATIVE_TEXT, [Linear, Cosine]),
 }
+COUNTS = {"every": (1, [Step]), "over": (1, [Linear, Cosine]), "warmup": (0, [Cosine])}
+"""Fields that are whole numbers, and of at least how many."""
+
+
+def made(kind, **fields):
+    """With the fields that have no default."""
+    facts = kind.hyperparameters.items()
+    return kind(**{name: 9 for name, fact in facts if fact.default is None} | fields)
+
+
+def option_of(kind):
+    """The option that takes it, and another one of its like."""
+    return ("optimizer", Adam()) if kind in optimizers.ALL else ("schedule", Constant())
 
 
 @rows(
@@ -315,20 +352,137 @@ def test_nan_is_refused(name, rule, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "rule", "optimizer"),
+    ("name", "rule", "kind"),
     [(name, rule, kind) for name, (rule, kinds) in FIELDS.items() for kind in kinds],
 )
-def test_bad_fields_of_optimizers_are_refused(name, rule, optimizer):
+def test_bad_fields_of_optimizers_and_schedules_are_refused(name, rule, kind):
+    option, other = option_of(kind)
     for error, words, cases in ((ValueError, rule, BAD[rule]), (TypeError, "a number", NO_NUMBERS)):
         for value, came in cases:
             message = f"{name} must be {words}, got {came}"
-            refused(error, message, check, optimizer=optimizer(**{name: value}))
-            refused(error, message, check_sweep, optimizer=[Adam(), optimizer(**{name: value})])
+            refused(error, message, check, **{option: made(kind, **{name: value})})
+            refused(error, message, check_sweep, **{option: [other, made(kind, **{name: value})]})
 
 
-def test_every_field_of_every_optimizer_is_checked():
-    found = {(kind, name) for kind in optimizers.ALL for name in kind._fields}
-    assert found == {(kind, name) for name, (_, kinds) in FIELDS.items() for kind in kinds}
+@pytest.mark.parametrize(
+    ("name", "least", "kind"),
+    [(name, least, kind) for name, (least, kinds) in COUNTS.items() for kind in kinds],
+)
+def test_bad_lengths_of_schedules_are_refused(name, least, kind):
+    for error, words, value in (
+        (ValueError, f"at least {least}", least - 1),
+        (ValueError, f"at most {2**53}", 2**53 + 1),
+        (TypeError, "an int", 2.0),
+        (TypeError, "an int", True),
+        (TypeError, "an int", None),
+    ):
+        message = f"{name} must be {words}, got {value}"
+        refused(error, message, check, schedule=made(kind, **{name: value}))
+        refused(error, message, check_sweep, schedule=made(kind, **{name: [value]}))
+    assert getattr(check(schedule=made(kind, **{name: least})).schedule, name) == least
+
+
+def test_every_field_of_every_optimizer_and_schedule_is_checked():
+    kinds = (*optimizers.ALL, *schedules.ALL)
+    found = {(kind, name) for kind in kinds for name in kind.hyperparameters}
+    table = (*FIELDS.items(), *COUNTS.items())
+    assert found == {(kind, name) for name, (_, kinds) in table for kind in kinds}
+
+
+def test_no_field_has_the_name_of_another_option():
+    own = [n for kind in optimizers.ALL for n in kind.hyperparameters]
+    others = [n for kind in schedules.ALL for n in kind.hyperparameters]
+    assert not set(own) & set(others)
+    assert not {*own, *others} & {*DECLARED, "alpha", "seed", "weights", "hidden_size", "group"}
+
+
+CALLS = (
+    "Constant(), Step(every), Exponential(rate), Linear(over), Cosine(over) or Factors(factors), "
+    "from fastgd.schedules"
+)
+
+
+@rows(
+    (
+        "schedule",
+        TypeError,
+        CALLS,
+        [
+            ("cosine", "'cosine': did you mean Cosine(over)?"),
+            (Cosine, f"{Cosine}: did you mean Cosine(over)?"),
+            (None, "None"),
+        ],
+    ),
+    (
+        "schedule",
+        ValueError,
+        "at least 0",
+        [([1, -0.5], "-0.5 at [1]"), (Factors(np.array([-1.0])), "-1.0 at [0]")],
+    ),
+)
+def test_bad_schedules_are_refused(name, value, error, message):
+    refused(error, message, check, **{name: value})
+    refused(error, message, check_sweep, **{name: value})
+    refused(error, message, check_sweep, **{name: [Cosine(over=3), value]})
+
+
+@pytest.mark.parametrize(("value", "shape"), [(np.ones((2, 3)), (2, 3)), (2.0, ())])
+def test_factors_have_one_axis(value, shape):
+    message = "schedule must have shape (updates,), one factor for each update, got shape {shape}"
+    if shape:
+        refused(ValueError, message.format(shape=shape), check, schedule=value)
+        refused(ValueError, message.format(shape=shape), check_sweep, schedule=value)
+    else:
+        refused(TypeError, f"schedule must be {CALLS}, got 2.0", check, schedule=value)
+
+
+def test_factors_must_be_finite():
+    message = "schedule must be finite, got nan at [1]"
+    refused(ValueError, message, check, schedule=[1.0, math.nan])
+    refused(ValueError, "schedule must not be empty, got shape (0,)", check, schedule=[])
+
+
+@pytest.mark.parametrize("given", [[1, 0.5], (1, 0.5), np.array([1, 0.5]), pandas.Series([1, 0.5])])
+def test_an_array_of_numbers_is_one_schedule(given):
+    method = check(schedule=given)
+    assert method.schedule == Factors(np.array([1.0, 0.5])) != Factors(np.array([1.0]))
+    assert hash(method.schedule) == hash(Factors(np.array([1.0, 0.5])))
+    assert repr(method.schedule) == "Factors(<2 numbers>)"
+    assert options.axes({"schedule": given}) == ({}, {})
+    assert check_sweep(schedule=given).methods[0].schedule == method.schedule
+    structures, _ = options.axes({"schedule": [given, Constant()]})
+    assert len(structures["schedule"]) == 2
+    with pytest.raises(ValueError, match="read-only"):
+        method.schedule.factors[0] = 2.0
+
+
+def test_what_does_not_go_with_a_schedule_is_refused():
+    message = (
+        "schedule must be Constant() with optimizer=Rprop(), whose steps have sizes of their own, "
+        "got Linear(over=5, last=0.0)"
+    )
+    refused(ValueError, message, check, schedule=Linear(5), optimizer=Rprop())
+    refused(ValueError, message, check_sweep, schedule=Linear(5), optimizer=[Adam(), Rprop()])
+    assert check(schedule=Constant(), optimizer=Rprop()).given == {"optimizer": Rprop()}
+    message = "warmup must be below over (5), which it is a part of, got 5"
+    refused(ValueError, message, check, schedule=Cosine(over=5, warmup=5))
+    lists = Cosine(over=[5, 20], warmup=[0, 5])
+    refused(ValueError, message, check_sweep, schedule=lists)
+    assert len(check_sweep(schedule=Cosine(over=[6, 20], warmup=[0, 5])).values) == 2
+
+
+def test_factors_are_enough_for_all_updates():
+    methods = [check(), check(schedule=[1, 0.5, 0.25])]
+    options.check_updates(methods, 3)
+    message = "schedule must have a factor for each of 1,000 updates, got 3"
+    refused(ValueError, message, options.check_updates, methods, 1000)
+
+
+LEAST = {
+    **dict.fromkeys(("epsilon", "shrink", "smallest", "largest"), 5e-324),
+    "grow": np.nextafter(1, 2),
+}
+"""Of those that can't be 0."""
 
 
 @pytest.mark.parametrize("optimizer", optimizers.ALL)
@@ -336,7 +490,7 @@ def test_optimizers_as_they_are(optimizer):
     method = check(optimizer=optimizer())
     assert type(method.optimizer) is optimizer
     assert method.optimizer == optimizer()
-    least = optimizer(*[5e-324 if name == "epsilon" else 0 for name in optimizer._fields])
+    least = optimizer(*map(LEAST.get, optimizer._fields, repeat(0)))
     assert check(optimizer=least).optimizer == least
     assert all(
         type(value) is float for value in check(optimizer=least).optimizer._asdict().values()

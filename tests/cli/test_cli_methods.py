@@ -8,6 +8,7 @@ import pytest
 
 import fastgd
 from cases import OPTIONS, XOR_CSV, XOR_X, XOR_Y
+from fastgd import schedules
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
 from fastgd.arguments.kinds import Flag
 from fastgd.arguments.wording import many, options_text, value_text
@@ -23,6 +24,7 @@ from fastgd.optimizers import (
     Momentum,
     Nesterov,
 )
+from fastgd.schedules import Constant, Cosine, Linear, Step
 
 # A sweep with momentum; those that share it share its compiled kernel.
 MANY = ["--optimizer", "momentum", "--mu", "0.5,0.9", "--alpha", "0.1,1", "--seeds", "3"]
@@ -81,7 +83,7 @@ def test_all_options_can_be_typed_and_have_a_panel(several):
         pass
 
     declared = signature(command).parameters
-    fields = {field for kind in ALL for field in kind._fields}
+    fields = {field for kind in (*ALL, *schedules.ALL) for field in kind.hyperparameters}
     assert set(declared) == set(get_type_hints(Options)) - {"sample_weight"} | fields
     panels = [p.annotation.__metadata__[0].rich_help_panel for p in declared.values()]
     assert all(panels)
@@ -121,21 +123,19 @@ def test_what_is_typed_becomes_options():
     assert read(bias=[True, False]) == {"bias": False}  # the last word counts
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name != "factors"])
 def test_every_case_can_be_typed(name):
     options = {n: v for n, v in OPTIONS[name].options.items() if n != "sample_weight"}
     typed = {n: [v] if isinstance(v, bool) else str(v) for n, v in options.items()}
-    if "optimizer" in options:
-        optimizer = options["optimizer"]
-        names = {kind: name for name, kind in BY_COMMAND.items()}
-        typed |= {field: repr(value) for field, value in optimizer._asdict().items()}
-        typed["optimizer"] = names[type(optimizer)]
+    for option in {"optimizer", "schedule"} & options.keys():
+        typed |= {field: repr(value) for field, value in options[option]._asdict().items()}
+        typed[option] = options[option].command
     assert read(**typed) == options
 
 
 def test_every_option_that_may_be_an_axis_takes_several_values():
     flags = {name for name, option in DECLARED.items() if isinstance(option.kind, Flag)}
-    for name in {*STRUCTURES, *VALUES} - {"optimizer"} - flags:
+    for name in {*STRUCTURES, *VALUES} - {"optimizer", "schedule"} - flags:
         assert len(read(several=True, **{name: "1,2"})[name]) == 2, name
     assert read(several=True, batch_norm=[True, False]) == {"batch_norm": [True, False]}
     assert read(several=True, batch_size="1,all") == {"batch_size": [1, None]}
@@ -181,6 +181,23 @@ def test_several_optimizers_each_take_their_own_fields():
     assert [(type(one), one) for one in made] == [(type(one), one) for one in expected]
 
 
+def test_schedules_by_name():
+    assert read(schedule="Cosine", over="100") == {"schedule": Cosine(100)}
+    typed = {"schedule": "constant,step,linear", "every": "5", "over": "20,30", "last": "0.5"}
+    assert read(several=True, **typed)["schedule"] == [
+        Constant(),
+        Step(5),
+        Linear(20, 0.5),
+        Linear(30, 0.5),
+    ]
+    one = read(several=True, schedule="cosine", over="20,30", warmup="0,5", mu="0.5,0.9",
+               optimizer="momentum")  # fmt: skip
+    assert one == {
+        "optimizer": Momentum(mu=[0.5, 0.9]),
+        "schedule": Cosine(over=[20, 30], warmup=[0, 5]),
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -190,6 +207,19 @@ def test_several_optimizers_each_take_their_own_fields():
         ("--optimizer momentum --mu 1", "--mu must be a number of at least 0 and below 1, got 1.0"),
         ("--optimizer momentum --mu 0.5,0.9", "--mu must be a number, got '0.5,0.9'"),
         ("--optimizer adam,momentum", "--optimizer must be one of"),
+        ("--schedule cosine", "--schedule cosine needs --over, got none$"),
+        ("--schedule factors", "--schedule must be one of constant, .*, cosine, got 'factors'$"),
+        ("--over 5", "--over needs --schedule linear or cosine, got constant$"),
+        ("--schedule step --every 1.5", "--every must be a whole number, got '1.5'$"),
+        ("--schedule step --every 0", "--every must be at least 1, got 0$"),
+        (
+            "--schedule cosine --over 5 --warmup 7",
+            r"--warmup must be below over \(5\), which it is a part of, got 7$",
+        ),
+        (
+            "--schedule linear --over 5 --optimizer rprop",
+            r"--schedule must be Constant\(\) with --optimizer Rprop",
+        ),
         ("--activation swish", "--activation must be 'sigmoid', .*, got 'swish'"),
         ("--activation tanh,relu", "--activation must be .* got 'tanh,relu'"),
         ("--batch-size 2.5", "--batch-size must be a whole number or all, got '2.5'"),

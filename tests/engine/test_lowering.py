@@ -5,6 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
+from fastgd import Function, schedules
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.options import Method
 from fastgd.engine import lowering
@@ -14,12 +15,12 @@ from fastgd.engine.lowering import (
     Column,
     Values,
     optimizer_choice,
-    places_of,
     recipe_of,
     width_of,
 )
 from fastgd.kernel.block import OPTIONS
 from fastgd.optimizers import ALL, AdaDelta, Adam, GradientDescent, Momentum
+from fastgd.schedules import Constant, Cosine, Exponential, Step
 
 FEATURES = dict.fromkeys(DECLARED[name].feature for name in VALUES)
 OTHERS = {name: 7 if DECLARED[name].default is None else 0.25 for name in VALUES}
@@ -67,6 +68,9 @@ def test_what_is_compiled_depends_on_no_number():
     assert repr(recipe_of(Method(optimizer=Adam(0.5)), {})) == repr(
         recipe_of(Method(optimizer=Adam(epsilon=1.0)), {})
     )
+    assert repr(recipe_of(Method(schedule=Cosine(5)), {})) == repr(
+        recipe_of(Method(schedule=Cosine(500, 0.5, 20)), {})
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,7 @@ def test_structures_but_bias_are_in_the_recipe():
     """A bias is one input more, which the layout knows; all others are choices."""
     others = {"optimizer": Adam(), "activation": "relu", "output": "tanh", "loss": "cross_entropy"}
     others |= {"bias": True, "batch_norm": True, "batch_size": 3, "reduction": "mean"}
+    others["schedule"] = Exponential(rate=0.5)
     assert set(others) == set(STRUCTURES)
     same = {
         n
@@ -115,7 +120,7 @@ def test_an_optimizer_finds_its_fields_and_what_it_keeps(kind):
     optimizer = kind(*numbers)
     method = Method(optimizer=optimizer)
     row = Values.of(method, 1).numbers[0]
-    places = optimizer_choice(optimizer, places_of(method)).places
+    places = optimizer_choice(optimizer).places
     assert {name: row[at] for name, at in places.items()} == dict(
         zip(kind._fields, numbers, strict=True)
     ) | dict(kind.kept)
@@ -123,6 +128,32 @@ def test_an_optimizer_finds_its_fields_and_what_it_keeps(kind):
     assert all(lowering._OPTIMIZER <= at < len(row) for at in places.values())
     assert len(row) == width_of(recipe_of(method, {}))
     assert STATES[kind.__name__] == kind.states
+
+
+def test_numbers_of_the_same_name_stand_apart():
+    """What Adam keeps, a field of a schedule and a number of a function may all be a factor."""
+    scaled = Function(lambda a, power1: power1 * a, power1=0.25)
+    method = Method(optimizer=Adam(), schedule=Step(7, 0.5), activation=scaled)
+    recipe, row = recipe_of(method, {}), Values.of(method, 1).numbers[0]
+    assert row[recipe.optimizer.places["factor"]] == Adam.kept["factor"] == 0
+    assert row[recipe.optimizer.places["power1"]] == Adam.kept["power1"] == 1
+    assert [row[recipe.schedule.places[name]] for name in ("every", "factor")] == [7, 0.5]
+    assert [row[at] for at in recipe.activation.places.values()] == [0.25]
+    assert len(row) == width_of(recipe)
+
+
+@pytest.mark.parametrize("kind", schedules.ALL, ids=lambda kind: kind.__name__)
+def test_a_schedule_finds_its_fields(kind):
+    schedule = kind(*(7 + k for k in range(len(kind._fields))))
+    method = Method(optimizer=Adam(), schedule=schedule)
+    choice, row = recipe_of(method, {}).schedule, Values.of(method, 1).numbers[0]
+    if schedule == Constant():
+        assert choice is None
+        return
+    assert choice.name == kind.__name__
+    expected = {name: getattr(schedule, name) for name in kind.hyperparameters}
+    assert {name: row[at] for name, at in choice.places.items()} == expected
+    assert len(row) == width_of(recipe_of(method, {}))
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -157,7 +188,7 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
     index = np.array([1, 0, 1, 1])
     Column.of("epsilon", [0.25, 0.75], method).put(values, index)
     Column.of("dropout", [0.0, 0.5], method).put(values, index)
-    places = optimizer_choice(method.optimizer, places_of(method)).places
+    places = optimizer_choice(method.optimizer).places
     assert values.numbers[:, places["epsilon"]].tolist() == [0.75, 0.25, 0.75, 0.75]
     dropout = lowering.choice_of("on", "dropout").places
     assert values.integers[:, dropout["threshold"]].tolist() == [2**31, 0, 2**31, 2**31]

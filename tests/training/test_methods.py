@@ -18,9 +18,10 @@ from cases import (
     WEIGHTS,
     X,
     Y,
+    with_values,
 )
 from fastgd.arguments.options import Method
-from fastgd.optimizers import AdaDelta, AdaGrad, Adam, AdamW, GradientDescent, RMSProp, Rprop
+from fastgd.optimizers import AdaDelta, AdaGrad, Adam, AdamW, RMSProp, Rprop
 from golden import problem
 from networks import fresh
 
@@ -91,11 +92,7 @@ def test_every_case_is_its_twin(name):
     task, *_ = problem(name)
     settings = {"X": task.X, "y": task.y, "hidden_size": (5, 3), "alpha": 0.001, "record_every": 7}
     for values in product(*case.axes.values()):
-        given = case.options | dict(zip(case.axes, values, strict=True))
-        optimizer = given.get("optimizer", GradientDescent())
-        inside = {field: given.pop(field) for field in optimizer._fields if field in given}
-        if inside:
-            given["optimizer"] = optimizer._replace(**inside)
+        given = with_values(case.options, dict(zip(case.axes, values, strict=True)))
         check(case.tolerance, **settings, **given, iterations=150)
 
 

@@ -16,10 +16,10 @@ from test_methods import agrees, close
 from test_results import same
 
 import fastgd
-from cases import EVERYTHING, OPTIONS
+from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
 from fastgd.engine import arrangement
-from fastgd.optimizers import Adam, GradientDescent, Momentum
+from fastgd.optimizers import Adam, Momentum
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
 
@@ -85,11 +85,9 @@ def alone(place, sweep, given):
     if held is not None:
         given["validation"] = (given["X"][held], given["y"][held])
         given["validation"] += () if weight is None else (weight[held],)
-    optimizer = given.get("optimizer", GradientDescent())
-    fields = {name: values.pop(name) for name in optimizer._fields if name in values}
-    given |= values | {"X": given["X"][rows], "y": given["y"][rows]}
+    given |= {"X": given["X"][rows], "y": given["y"][rows]}
     given["sample_weight"] = None if weight is None else weight[rows]
-    return given | {"optimizer": optimizer._replace(**fields)}
+    return with_values(given, values)
 
 
 def runs_are_alone(given, **how):
@@ -117,15 +115,16 @@ def differences(run, own):
 def arguments(name, parts):
     """The arguments of a sweep over a case of the table."""
     case = OPTIONS[name]
-    values = dict(case.axes)
-    optimizer = case.options.get("optimizer", GradientDescent())
-    inside = {field: values.pop(field) for field in optimizer._fields if field in values}
     given = {"X": X, "y": Y, "hidden_size": (5, 3), "iterations": 25, "record_every": 7}
-    given |= {"alpha": [0.05, 0.4], "record_weights": True} | case.options | values | PARTS[parts]
+    given |= {"alpha": [0.05, 0.4], "record_weights": True}
+    given |= with_values(case.options, case.axes) | PARTS[parts]
     if "sample_weight" in case.options and "sample_weight" not in PARTS[parts]:
         given["sample_weight"] = WEIGHT
-    return given | {"optimizer": optimizer._replace(**inside)}
+    return given
 
+
+ALIKE = ("step", "exponential", "linear")
+"""What other cases, here the cosine, have in common with these is all that parts could touch."""
 
 BY_PLACE = ("plain", "dropout", "batches", "adaptive", "batch norm")
 """Options that decide what runs may share."""
@@ -172,7 +171,7 @@ def test_numbers_that_overflow_spoil_no_run_beside_them(parts):
 
 each = pytest.mark.parametrize(
     ("name", "parts"),
-    [(name, "groups, folds") for name in OPTIONS]
+    [(name, "groups, folds") for name in OPTIONS if name not in ALIKE]
     + [(name, "folds, weightings") for name in (*BY_PLACE, *EVERYTHING, "adam")],
 )
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from test_results import same
 
 import fastgd
-from cases import EVERYTHING, OPTIONS
+from cases import EVERYTHING, OPTIONS, with_values
 from fastgd.arguments.declarations import STRUCTURES
 from fastgd.engine import arrangement
 from fastgd.kernel.descent import descend
@@ -32,13 +32,7 @@ def rows_are_runs_alone(axes, **fixed):
     sweep = fastgd.sweep(**options | axes, threads=1, keep_state=True)
     for index in np.ndindex(sweep.shape):
         values = {name: sweep.axes[name][i] for name, i in zip(sweep.axes, index, strict=True)}
-        optimizer = options.get("optimizer", GradientDescent())
-        if "optimizer" in axes and not isinstance(axes["optimizer"], list):
-            optimizer = axes["optimizer"]
-        inside = {name: values.pop(name) for name in optimizer._fields if name in values}
-        if inside:
-            values["optimizer"] = optimizer._replace(**inside)
-        assert same(sweep[index], fastgd.train(**options | axes | values)), values
+        assert same(sweep[index], fastgd.train(**with_values(options | axes, values))), values
     return sweep
 
 
@@ -52,12 +46,7 @@ ALPHAS = [0.01, 1.0, 1000.0]
 )
 def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
     case = OPTIONS[name]
-    axes = dict(case.axes)
-    optimizer = case.options.get("optimizer", GradientDescent())
-    inside = {field: axes.pop(field) for field in optimizer._fields if field in axes}
-    if inside:
-        axes["optimizer"] = optimizer._replace(**inside)
-    rows_are_runs_alone(axes | {"alpha": ALPHAS}, **case.options)
+    rows_are_runs_alone({"alpha": ALPHAS}, **with_values(case.options, case.axes))
 
 
 def test_batches_of_several_sizes():

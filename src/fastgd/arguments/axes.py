@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sized
 from math import prod
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,15 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     A list, range or 1-D array (a pandas Series, too) is an axis, and so is a 2-D array for
     `alpha`: its rows become tuples. A tuple is a single value where one may be given, and so is a
     name; else both are refused, as anything else that holds values. A 0-d array is a single value.
-    `weights` are an axis if they are a list of networks, or of lists or tuples of 2-D arrays.
+    `weights` are an axis if they are a list of networks, or of lists or tuples of 2-D arrays, and
+    `schedule` is one if it is a list, but not of numbers.
     An axis of more than `most` values is refused before they are listed.
     """
     if name == "weights":
         if isinstance(value, list) and value and _are_networks(value):
             return _listed(name, value, most)
+        return None
+    if name == "schedule" and not _are_schedules(value):
         return None
     if isinstance(value, (list, range)):
         return _listed(name, value, most)
@@ -107,6 +111,11 @@ def _listed(
         values: list[object] = axis.tolist()
         return values
     return list(zip(*axis.T.tolist(), strict=True))
+
+
+def _are_schedules(value: object) -> bool:
+    """Whether these are several, or what may be one array of factors."""
+    return isinstance(value, list) and bool(value) and not isinstance(value[0], Real)
 
 
 def _are_networks(value: list[object]) -> bool:

@@ -15,17 +15,19 @@ from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.arguments.functions import Function, Loss
 from fastgd.arguments.kinds import (
     Count,
+    Fielded,
     Flag,
     Name,
     NameOrFormula,
     Number,
-    OptimizerKind,
     Option,
     SampleFactors,
+    ScheduleKind,
     Seed,
     Slot,
 )
-from fastgd.optimizers import GradientDescent, Optimizer
+from fastgd.optimizers import ALL, GradientDescent, Optimizer
+from fastgd.schedules import Constant, Schedule
 
 
 class SurfaceOptions(TypedDict, total=False):
@@ -157,10 +159,22 @@ class Options(LossOptions, total=False):
         Optimizer,
         Option(
             GradientDescent(),
-            OptimizerKind(),
+            Fielded("fastgd.optimizers", ALL),
             'How an update follows from the gradient (article, "A Few Optimization Methods"); the '
             "paper stands with each of them.",
             "How an update follows from the gradient",
+            "Optimizer",
+            structure=True,
+        ),
+    ]
+    schedule: Annotated[
+        Schedule | ArrayLike,
+        Option(
+            Constant(),
+            ScheduleKind(),
+            "How alpha changes from update to update: a factor for each of them. Not with "
+            "``Rprop``, whose steps have sizes of their own.",
+            "How alpha changes from update to update",
             "Optimizer",
             structure=True,
         ),
@@ -371,6 +385,9 @@ DECLARED: dict[str, Option] = dict(
 STRUCTURES = tuple(name for name, option in DECLARED.items() if option.structure)
 """The options that may be axes of a sweep, in order: these change what is compiled,"""
 
+FIELDED = tuple(name for name, option in DECLARED.items() if isinstance(option.kind, Fielded))
+"""and those of them whose values have fields that may be axes, too,"""
+
 VALUES = tuple(name for name, option in DECLARED.items() if option.slots)
 """and these are numbers beside the compiled code."""
 
@@ -381,7 +398,7 @@ def _documentation() -> str:
         """Keyword arguments of a training beside those that :func:`fastgd.train` names itself.
 
 In :func:`fastgd.sweep` those marked *axis* may each be a list, range or 1-D array of such
-values. So may the fields of an optimizer, unless there is an axis of optimizers.
+values. So may the fields of an optimizer or schedule, unless there is an axis of these.
 
 "Future Work" is the section of the article that names a method and leaves it to the reader.
 

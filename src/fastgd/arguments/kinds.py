@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fastgd.arguments.data import check_sample_weight
+from fastgd import schedules
+from fastgd.arguments.data import check_not_negative, check_sample_weight, numbers_of
 from fastgd.arguments.functions import Formula
 from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.messages import did_you_mean, either, shown
@@ -22,7 +23,10 @@ from fastgd.arguments.values import (
     check_numbers,
     check_seed,
 )
-from fastgd.optimizers import ALL, Optimizer
+from fastgd.hyperparameters import Hyperparameters
+
+_EXACT = 2**53
+"""Up to here a float64 knows each whole number."""
 
 
 class Kind(ABC):
@@ -159,36 +163,101 @@ class SampleFactors(Kind):
         return "(samples,) array_like, optional"
 
 
-class OptimizerKind(Kind):
-    """One of `fastgd.optimizers`, with its fields."""
+@dataclass(frozen=True)
+class Whole(Kind):
+    """A whole number of at least so many."""
 
-    def check(self, name: str, value: object, samples: int) -> Optimizer:
-        """Return it with its fields as floats."""
-        if isinstance(value, ALL):
-            fields = value._asdict().items()
-            return value._replace(
-                **{
-                    field: field_kind(value, field).check(field, number, samples)
-                    for field, number in fields
-                }
-            )
-        calls = [f"{kind.__name__}()" for kind in ALL]
+    minimum: int
+
+    def check(self, name: str, value: object, samples: int) -> int:
+        """Return it as an int."""
+        return check_count(name, value, self.minimum, _EXACT)
+
+    def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[int]:
+        """Many at a time."""
+        return check_counts(name, axis, self.minimum, _EXACT)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"int, default {default}"
+
+
+@dataclass(frozen=True)
+class Fielded(Kind):
+    """One of the classes of a public module, with its fields."""
+
+    module: str
+    classes: tuple[type[Hyperparameters], ...]
+
+    @property
+    def by_command(self) -> dict[str, type[Hyperparameters]]:
+        """Those whose fields are numbers, which can be typed."""
+        return {
+            kind.command: kind
+            for kind in self.classes
+            if kind._fields == tuple(kind.hyperparameters)
+        }
+
+    def check(self, name: str, value: object, samples: int) -> Hyperparameters:
+        """Return it with its fields as numbers."""
+        if isinstance(value, self.classes):
+            checked = {
+                field: field_kind(value, field).check(field, getattr(value, field), samples)
+                for field in value.hyperparameters
+            }
+            return value._replace(**checked)
+        calls = list(map(_call, self.classes))
         word = (
             value.__name__ if isinstance(value, type) else value if isinstance(value, str) else ""
         )
         raise TypeError(
-            f"{name} must be {either(calls)}, from fastgd.optimizers, "
+            f"{name} must be {either(calls)}, from {self.module}, "
             f"got {shown(value)}{did_you_mean(word, calls)}"
         )
 
     def documented(self, default: object) -> str:
         """Return type and default."""
-        return f"one of `fastgd.optimizers`, default {default}"
+        return f"one of `{self.module}`, default {default}"
 
 
-def field_kind(optimizer: Optimizer, field: str) -> Number:
-    """The kind of a field of an optimizer."""
-    return Number(optimizer.hyperparameters[field].interval)
+class ScheduleKind(Fielded):
+    """One of `fastgd.schedules`, or an array of factors."""
+
+    def __init__(self) -> None:
+        super().__init__("fastgd.schedules", schedules.ALL)
+
+    def check(self, name: str, value: object, samples: int) -> Hyperparameters:
+        """Return it with its fields as numbers, an array as `Factors`."""
+        if isinstance(value, schedules.Factors):
+            value = value.factors
+        if not (isinstance(value, (list, tuple, range)) or hasattr(value, "__array__")):
+            return super().check(name, value, samples)
+        factors = numbers_of(name, value).copy()
+        if factors.ndim != 1 or not factors.size:
+            raise ValueError(
+                f"{name} must have shape (updates,), one factor for each update, "
+                f"got shape {factors.shape}"
+            )
+        check_not_negative(name, factors)
+        factors.setflags(write=False)
+        return schedules.Factors(factors)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"one of `{self.module}` or (updates,) array_like, default {default}"
+
+
+def field_kind(holder: Hyperparameters | type[Hyperparameters], field: str) -> Number | Whole:
+    """The kind of a field of an optimizer or schedule."""
+    fact = holder.hyperparameters[field]
+    return Whole(int(fact.interval[1])) if fact.is_whole else Number(fact.interval)
+
+
+def _call(kind: type[Hyperparameters]) -> str:
+    """How it is made: Adam(), Linear(over)."""
+    facts = kind.hyperparameters
+    needed = (n for n in kind._fields if n not in facts or facts[n].default is None)
+    return f"{kind.__name__}({', '.join(needed)})"
 
 
 class Slot(NamedTuple):

@@ -49,6 +49,7 @@ _ELSEWHERE = {
     "biases": "intercepts intercepts_",
     "bias": "use_bias fit_intercept add_bias",
     "optimizer": "solver optim opt updater algorithm",
+    "schedule": "scheduler lr_schedule lr_scheduler learning_rate_schedule lr_decay decay_rate",
     "activation": "activation_function hidden_activation nonlinearity act",
     "output": "output_activation out_activation final_activation",
     "loss": "criterion loss_function loss_fn objective cost",

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fastgd import optimizers, schedules
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.choices import loss_of, unit_of
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.functions import Formula
 from fastgd.arguments.kinds import Number
 from fastgd.arguments.messages import shown
-from fastgd.optimizers import ALL
 
 FORMULAS = ("activation", "output", "loss")
 """The options that are functions."""
@@ -17,7 +17,7 @@ FORMULAS = ("activation", "output", "loss")
 TAKEN = frozenset(
     (
         *DECLARED,
-        *(field for kind in ALL for field in kind._fields),
+        *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
         *("X", "y", "hidden_size", "alpha", "iterations", "record_every", "seed", "weights"),
         *("biases", "threads", "progress", "groups", "folds", "group", "fold", "validation"),
         *("keep_weights", "record_weights", "keep_state", "resume", "w"),

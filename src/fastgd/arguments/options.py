@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
+from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES, Options
 from fastgd.arguments.functions import Formula
 from fastgd.arguments.kinds import Kind, field_kind
 from fastgd.arguments.messages import did_you_mean_argument, either, shown
 from fastgd.arguments.numbers import formulas_of, kinds_of, numbers_of
 from fastgd.arguments.targets import check_outputs
-from fastgd.optimizers import ALL
+from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Rprop
+from fastgd.schedules import Constant, Cosine, Factors
 
 __all__ = [
     "STRUCTURES",
@@ -30,6 +32,7 @@ __all__ = [
     "check",
     "check_parts",
     "check_sweep",
+    "check_updates",
 ]
 
 
@@ -83,13 +86,14 @@ class Method:
     def at(self, values: Mapping[str, Any]) -> "Method":
         """Return the method with other, checked values.
 
-        They are options, fields of its optimizer, or numbers of its functions.
+        They are options, fields of its optimizer or schedule, or numbers of its functions.
         """
-        inside = {name: values[name] for name in self.optimizer._fields if name in values}
         options = {name: value for name, value in values.items() if name in DECLARED}
-        if inside:
-            optimizer = options.get("optimizer", self.optimizer)
-            options["optimizer"] = optimizer._replace(**inside)
+        for option in FIELDED:
+            holder = options.get(option, getattr(self, option))
+            inside = {n: values[n] for n in holder.hyperparameters if n in values}
+            if inside:
+                options[option] = holder._replace(**inside)
         options = {name: getattr(self, name) for name in DECLARED} | options
         numbers = self.numbers | dict(values)
         return Method(**options, **{n: numbers[n] for n in numbers_of(options) if n in numbers})
@@ -105,7 +109,7 @@ class Combinations(NamedTuple):
     """One for each combination of them, the last fastest, with the first of all `values`."""
 
     values: dict[str, list[Any]]
-    """The axes of numbers, in order, optimizer fields first."""
+    """The axes of numbers, in order, fields of the optimizer and the schedule first."""
 
 
 # What a call names itself, so that a slip there is found, too: "alphas" is near to no option.
@@ -145,15 +149,18 @@ def check(
 def axes(given: Mapping[str, object]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Return the axes among a sweep's options, unchecked: structural ones, and those of values.
 
-    A field of the optimizer that is an axis has its own name among the values.
+    A field of the optimizer or the schedule that is an axis has its own name among the values.
     """
     kinds = kinds_of(given)
     _check_names(given, kinds)
     structures = _axes(((name, given[name]) for name in STRUCTURES if name in given), MOST_NETWORKS)
-    optimizer = given.get("optimizer")
-    inside = optimizer._asdict() if isinstance(optimizer, ALL) else {}
+    inside = [
+        (name, getattr(holder, name))
+        for holder in _fielded(given).values()
+        for name in holder.hyperparameters
+    ]
     names = [name for name in (*VALUES, *kinds) if name in given]
-    values = _axes([*inside.items(), *((name, given[name]) for name in names)])
+    values = _axes([*inside, *((name, given[name]) for name in names)])
     return structures, values
 
 
@@ -171,31 +178,41 @@ def check_sweep(
     ``in_parts`` is whether runs learn from parts of the samples, for which there is `check_parts`.
     """
     found, numbers = axes(given)
-    optimizer = given.get("optimizer")
+    fielded = _fielded(given)
     own = kinds_of(given)
     kinds: dict[str, Kind] = {name: DECLARED[name].kind for name in VALUES} | own
-    if isinstance(optimizer, ALL):
-        kinds |= {name: field_kind(optimizer, name) for name in optimizer._fields}
+    for holder in fielded.values():
+        kinds |= {name: field_kind(holder, name) for name in holder.hyperparameters}
     values = {name: kinds[name].check_axis(name, axis, len(X)) for name, axis in numbers.items()}
     structures = {
         name: DECLARED[name].kind.check_axis(name, axis, len(X)) for name, axis in found.items()
     }
     single = {name: value for name, value in given.items() if name not in found | numbers}
     first = {name: axis[0] for name, axis in values.items()}
-    if isinstance(optimizer, ALL):
-        single["optimizer"] = optimizer._replace(
-            **{name: first[name] for name in optimizer._fields if name in first}
+    for option, holder in fielded.items():
+        single[option] = holder._replace(
+            **{name: first[name] for name in holder.hyperparameters if name in first}
         )
     base = Method(**_checked(single, own, len(X))).at(first)
     methods = [
         base.at(dict(zip(structures, combination, strict=True)))
         for combination in product(*structures.values())
     ]
-    most = {"dropconnect": max(values["dropconnect"])} if "dropconnect" in values else {}
+    # Where these numbers are axes, what is refused of any combination is refused of this one.
+    worst = {
+        name: of(values[name])
+        for name, of in (("dropconnect", max), ("over", min), ("warmup", max))
+        if name in values
+    }
     for method in methods:
-        _check_together(method.at(most), y, hiddens, in_parts=in_parts)
+        _check_together(method.at(worst), y, hiddens, in_parts=in_parts)
     _check_watching(methods[0], values, holds_out=holds_out)
     return Combinations(structures, methods, values)
+
+
+def _fielded(given: Mapping[str, object]) -> dict[str, Any]:
+    """The optimizer and the schedule that are given, but for axes of them."""
+    return {name: given[name] for name in FIELDED if isinstance(given.get(name), Hyperparameters)}
 
 
 def _axes(given: Iterable[tuple[str, object]], most: int | None = None) -> dict[str, list[Any]]:
@@ -232,6 +249,7 @@ def _check_together(
 ) -> None:
     """Refuse options that do not go together, or not with these networks."""
     check_outputs(method.output, method.loss, y)
+    _check_schedule(method)
     if method.sampling == "adaptive":
         _check_adaptive(method)
     if method.batch_norm:
@@ -285,6 +303,31 @@ def check_parts(
                     "every batch must have at least 2 samples with batch_norm=True, got one of 1 "
                     f"sample (batch_size={method.batch_size} of {sizes[at]} in {names(at)})"
                 )
+
+
+def _check_schedule(method: Method) -> None:
+    schedule = method.schedule
+    if isinstance(schedule, Cosine) and schedule.warmup >= schedule.over:
+        raise ValueError(
+            f"warmup must be below over ({schedule.over}), which it is a part of, "
+            f"got {schedule.warmup}"
+        )
+    if isinstance(method.optimizer, Rprop) and schedule != Constant():
+        raise ValueError(
+            "schedule must be Constant() with optimizer=Rprop(), whose steps have sizes of their "
+            f"own, got {shown(schedule)}"
+        )
+
+
+def check_updates(methods: Iterable[Method], iterations: int) -> None:
+    """Refuse an array of factors that is too short for so many updates."""
+    for method in methods:
+        schedule = method.schedule
+        if isinstance(schedule, Factors) and len(schedule.factors) < iterations:
+            raise ValueError(
+                f"schedule must have a factor for each of {iterations:,} updates, "
+                f"got {len(schedule.factors):,}"
+            )
 
 
 def _check_adaptive(method: Method) -> None:

@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.optimizers import ALL, Optimizer
+from fastgd.hyperparameters import Hyperparameters
 
 LISTED = 20
 """Names in a list that are shown at most."""
 
 _COUNTED = (
-    "hidden_size", "optimizer", "activation", "output", "loss", "reduction", "batch_size",
-    "group", "fold", "sample_weight", "alpha", "seed",
+    "hidden_size", "optimizer", "schedule", "activation", "output", "loss", "reduction",
+    "batch_size", "group", "fold", "sample_weight", "alpha", "seed",
 )  # fmt: skip
 _NO_VALUE = {"batch_size": "all", "patience": "none"}
 
@@ -52,7 +52,7 @@ def layers_text(hidden_size: tuple[int, ...]) -> str:
 
 
 def value_text(name: str, value: Any) -> str:
-    """One value of an option or an axis; of an optimizer, the fields that are not the default."""
+    """One value of an option or an axis; of an optimizer only fields that are not the default."""
     if name == "hidden_size":
         return layers_text(value)
     if name == "group":  # whatever the user's labels are
@@ -61,9 +61,9 @@ def value_text(name: str, value: Any) -> str:
         return _NO_VALUE[name]
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, ALL):
-        default = type(value)()._asdict()
-        return _optimizer_text(value, [n for n, v in default.items() if getattr(value, n) != v])
+    if isinstance(value, Hyperparameters):
+        facts = value.hyperparameters
+        return _fielded_text(value, [n for n in facts if getattr(value, n) != facts[n].default])
     return value if isinstance(value, str) else joined(value)
 
 
@@ -77,20 +77,20 @@ def setting_text(name: str, value: Any) -> str:
 
 
 def options_text(options: dict[str, Any], without: Any = ()) -> str:
-    """Options side by side, an optimizer with all its fields but those `without`."""
+    """Options side by side, optimizer and schedule with all their fields but those `without`."""
     texts = []
     for name, value in options.items():
-        if isinstance(value, ALL):
-            fields = [field for field in value._fields if field not in without]
-            texts.append(f"optimizer {_optimizer_text(value, fields)}")
+        if isinstance(value, Hyperparameters):
+            fields = [field for field in value.hyperparameters if field not in without]
+            texts.append(f"{name} {_fielded_text(value, fields)}")
         else:
             texts.append(setting_text(name, value))
     return ", ".join(texts)
 
 
-def _optimizer_text(optimizer: Optimizer, fields: list[str]) -> str:
-    shown = ", ".join(f"{field} {getattr(optimizer, field):g}" for field in fields)
-    return optimizer.command + (f" ({shown})" if shown else "")
+def _fielded_text(value: Hyperparameters, fields: list[str]) -> str:
+    shown = ", ".join(f"{field} {getattr(value, field):g}" for field in fields)
+    return value.command + (f" ({shown})" if shown else "")
 
 
 def _spaced(name: str) -> str:

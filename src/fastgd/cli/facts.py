@@ -8,7 +8,7 @@ import numpy as np
 
 from fastgd import Run
 from fastgd.cli.samples import Samples
-from fastgd.optimizers import ALL
+from fastgd.hyperparameters import Hyperparameters
 
 
 def print_json(facts: dict[str, Any]) -> None:
@@ -20,7 +20,7 @@ def plain(value: Any) -> Any:
     """A value as JSON knows it; numbers that are not finite become null."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
-    if isinstance(value, ALL):
+    if isinstance(value, Hyperparameters):
         value = {"name": value.command} | value._asdict()
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()

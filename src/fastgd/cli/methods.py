@@ -6,23 +6,26 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
-from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.declarations import DECLARED, FIELDED
 from fastgd.arguments.kinds import (
     Count,
+    Fielded,
     Flag,
     Kind,
     Name,
     NameOrFormula,
     Number,
-    OptimizerKind,
     Option,
     Seed,
+    Whole,
+    field_kind,
 )
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
-from fastgd.optimizers import ALL, BY_COMMAND, GradientDescent, Optimizer
+from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Optimizer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,13 +53,20 @@ def _word(text: str) -> str:
     return text.strip().lower().replace("-", "_")
 
 
-def _optimizer(text: str) -> type[Optimizer]:
-    known = {name.replace("_", ""): kind for name, kind in BY_COMMAND.items()}
-    try:
-        return known[_word(text).replace("_", "")]
-    except KeyError:
-        names = ", ".join(BY_COMMAND)
-        raise RefusedError(f"--optimizer must be one of {names}, got {text!r}") from None
+def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
+    """What reads one of an option's classes."""
+    known = KINDS[option].by_command
+
+    def read(text: str) -> type[Hyperparameters]:
+        near = {name.replace("_", ""): kind for name, kind in known.items()}
+        try:
+            return near[_word(text).replace("_", "")]
+        except KeyError:
+            raise RefusedError(
+                f"{_flag(option)} must be one of {', '.join(known)}, got {text!r}"
+            ) from None
+
+    return read
 
 
 def _count_or(word: str) -> Typed:
@@ -65,6 +75,9 @@ def _count_or(word: str) -> Typed:
 
     return Typed("N", read, f"a whole number or {word}", f"whole numbers or {word},")
 
+
+KINDS: dict[str, Fielded] = {name: cast(Fielded, DECLARED[name].kind) for name in FIELDED}
+"""The options that are classes with fields."""
 
 _FLAG = Typed("", bool)
 _NUMBER = Typed("X", float, "a number", "numbers")
@@ -75,7 +88,7 @@ _TYPED: dict[type[Kind], Callable[[Any], Typed]] = {
     NameOrFormula: lambda _kind: Typed("NAME", _word),
     Flag: lambda _kind: _FLAG,
     Seed: lambda _kind: Typed("N", int, "a whole number"),
-    OptimizerKind: lambda _kind: Typed("NAME", _optimizer),
+    Whole: lambda _kind: Typed("N", int, "a whole number", "whole numbers"),
 }
 
 
@@ -91,34 +104,51 @@ def _help(option: Option) -> str:
     if isinstance(kind, (Name, NameOrFormula)):
         names = kind.known
     else:
-        names, default = tuple(BY_COMMAND), default.command
+        names, default = tuple(cast(Fielded, kind).by_command), default.command
     marked = (f"{name} (default)" if name == default else name for name in names)
     return f"{option.help}: {', '.join(marked)}."
 
 
-def _field_help(field: str) -> str:
-    """What a field is, in the words of the first optimizer that has it, and its defaults."""
-    takers = [kind for kind in ALL if field in kind._fields]
-    facts = [(kind.command, kind.hyperparameters[field]) for kind in takers]
-    by_default: dict[float, list[str]] = {}
-    for command, fact in facts:
+def _takers(option: str, field: str) -> dict[str, type[Hyperparameters]]:
+    """The classes of an option that have a field, as they are typed."""
+    known = KINDS[option].by_command.items()
+    return {name: kind for name, kind in known if field in kind.hyperparameters}
+
+
+def _field_help(option: str, field: str) -> str:
+    """What a field is, in the words of the first class that has it, and its defaults."""
+    facts = {name: kind.hyperparameters[field] for name, kind in _takers(option, field).items()}
+    by_default: dict[float | None, list[str]] = {}
+    for command, fact in facts.items():
         by_default.setdefault(fact.default, []).append(command)
-    defaults = "; ".join(f"{', '.join(names)}: {value:g}" for value, names in by_default.items())
-    return f"{facts[0][1].words} ({defaults})."
+    defaults = "; ".join(
+        f"{', '.join(names)}: {'needed' if value is None else f'{value:g}'}"
+        for value, names in by_default.items()
+    )
+    return f"{next(iter(facts.values())).words} ({defaults})."
 
 
-_FIELDS = tuple(dict.fromkeys(field for kind in ALL for field in kind._fields))
+FIELDS = {
+    option: tuple(dict.fromkeys(name for one in kind.classes for name in one.hyperparameters))
+    for option, kind in KINDS.items()
+}
+"""Of these options the fields of all classes."""
 
 
 def _declared() -> Iterator[Declared]:
-    """All options, in order; the fields of the optimizers follow them."""
+    """All options, in order; fields follow the option whose they are."""
     for name, option in DECLARED.items():
-        if option.panel:
+        if name in KINDS:
+            read = Typed("NAME", _class_of(name))
+            yield Declared(name, read, _help(option), option.panel, option.is_axis)
+            for field in FIELDS[name]:
+                holder = next(iter(_takers(name, field).values()))
+                kind = field_kind(holder, field)
+                typed = _TYPED[type(kind)](kind)
+                yield Declared(field, typed, _field_help(name, field), option.panel, is_axis=True)
+        elif option.panel:
             typed = _TYPED[type(option.kind)](option.kind)
             yield Declared(name, typed, _help(option), option.panel, option.is_axis)
-        if isinstance(option.kind, OptimizerKind):
-            for field in _FIELDS:
-                yield Declared(field, _NUMBER, _field_help(field), option.panel, is_axis=True)
 
 
 OPTIONS = tuple(_declared())
@@ -137,7 +167,7 @@ def takes_method(*, several: bool, optimizer: bool = True) -> Callable[[Command]
         more = [
             _parameter(option, several)
             for option in OPTIONS
-            if optimizer or option.name not in ("optimizer", *_FIELDS)
+            if optimizer or option.name not in ("optimizer", *FIELDS["optimizer"])
         ]
         command.__signature__ = signature.replace(parameters=own + more)  # type: ignore[attr-defined]
         return command
@@ -175,16 +205,18 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
         if typed.get(option.name) not in (None, []):
             values = _values(option, typed[option.name], several and option.is_axis)
             given[option.name] = values if len(values) > 1 else values[0]
-    fields = {name: given.pop(name) for name in list(given) if name in _FIELDS}
-    if fields or "optimizer" in given:
-        given["optimizer"] = _with_fields(given.get("optimizer", GradientDescent), fields)
+    for name, known in FIELDS.items():
+        fields = {field: given.pop(field) for field in list(given) if field in known}
+        if fields or name in given:
+            kinds = given.get(name, type(DECLARED[name].default))
+            given[name] = _with_fields(name, kinds, fields)
     return given
 
 
 def read_entry(text: str) -> tuple[Optimizer, float | None]:
     """Read an optimizer with its settings: adam, or momentum,mu=0.5,alpha=0.1."""
     name, *settings = text.split(",")
-    kind = _optimizer(name)
+    kind = cast(type[Optimizer], _class_of("optimizer")(name))
     numbers: dict[str, float] = {}
     for setting in settings:
         field, _, number = setting.partition("=")
@@ -216,21 +248,24 @@ def _values(option: Declared, typed: Any, several: bool) -> list[Any]:
         raise RefusedError(f"{flag} must be {option.typed.rule}, got {typed!r}") from error
 
 
-def _with_fields(kinds: Any, fields: Mapping[str, Any]) -> Any:
-    """Make the optimizers; one of several is there once for each combination of its fields."""
-    named = kinds if isinstance(kinds, list) else [kinds]
+def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
+    """Make the classes' objects; one of several is there once for each combination of fields."""
+    named: list[type[Hyperparameters]] = kinds if isinstance(kinds, list) else [kinds]
     for name in fields:
-        if not any(name in kind._fields for kind in named):
-            takers = [known for known, kind in BY_COMMAND.items() if name in kind._fields]
+        if not any(name in kind.hyperparameters for kind in named):
             raise RefusedError(
-                f"{_flag(name)} needs --optimizer {' or '.join(takers)}, "
+                f"{_flag(name)} needs {_flag(option)} {' or '.join(_takers(option, name))}, "
                 f"got {', '.join(kind.command for kind in named)}"
             )
+    for kind in named:
+        for name, fact in kind.hyperparameters.items():
+            if fact.default is None and name not in fields:
+                raise RefusedError(f"{_flag(option)} {kind.command} needs {_flag(name)}, got none")
     if not isinstance(kinds, list):
         return kinds(**fields)
     made = []
     for kind in kinds:
-        own = {name: fields[name] for name in kind._fields if name in fields}
+        own = {name: fields[name] for name in kind.hyperparameters if name in fields}
         axes = (value if isinstance(value, list) else [value] for value in own.values())
         made += [kind(**dict(zip(own, values, strict=True))) for values in product(*axes)]
     return made

@@ -33,8 +33,8 @@ STATISTICS = ("mean", "median", "best")
 
 SHORT = {"hidden_size": "hidden"}
 NAMES = (
-    "optimizer", "activation", "output", "loss", "reduction", "bias", "batch_norm", "hidden_size",
-    "group",
+    "optimizer", "schedule", "activation", "output", "loss", "reduction", "bias", "batch_norm",
+    "hidden_size", "group",
 )  # fmt: skip
 """Axes whose values are no numbers."""
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fastgd import optimizers, schedules
 from fastgd.arguments.declarations import DECLARED
-from fastgd.optimizers import ALL
 
 
 class RefusedError(Exception):
@@ -25,7 +25,7 @@ _TYPED = {
 
 _OPTIONS = {
     *DECLARED,
-    *(field for kind in ALL for field in kind._fields),
+    *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
     *("hidden_size", "alpha", "iterations", "record_every", "record_weights", "seed", "threads"),
     *("resume", "validation", "folds", "groups"),
 }

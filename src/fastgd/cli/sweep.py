@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import fastgd
 from fastgd import Sweep
+from fastgd.arguments.declarations import FIELDED
 from fastgd.cli.facts import plain, print_json, samples_facts
 from fastgd.cli.fit import Asked, close, fit, show_samples
 from fastgd.cli.job import Job
@@ -114,9 +115,10 @@ def _facts(result: Sweep) -> dict[str, Any]:
         "best_iteration", "status", "iterations", "total_changes", "summary",
     )  # fmt: skip
     options = result.options
-    if "optimizer" in options:
-        fields = plain(options["optimizer"])
-        options["optimizer"] = {k: v for k, v in fields.items() if k not in result.axes}
+    for name in FIELDED:
+        if name in options:
+            fields = plain(options[name])
+            options[name] = {k: v for k, v in fields.items() if k not in result.axes}
     return (
         {"axes": result.axes, "shape": result.shape, "options": options}
         | {name: getattr(result, name) for name in arrays}

@@ -135,8 +135,14 @@ class Layout:
         return up(self.kept, LINE)
 
     @property
+    def _scheduled(self) -> int:
+        """Where the learning rates of an update begin; without a schedule they are the first."""
+        rates = 0 if self.recipe.schedule is None else self.network.layers * self.runs
+        return self._alpha + rates
+
+    @property
     def _values(self) -> int:
-        return self._alpha + self.network.layers * self.runs
+        return self._scheduled + self.network.layers * self.runs
 
     @property
     def _states(self) -> int:
@@ -254,7 +260,8 @@ class Layout:
                 states=self._states,
                 state=self.parameters,
                 factors=self._effective + self.parameters,
-                alpha=self._alpha + k * self.runs,
+                alpha=self._scheduled + k * self.runs,
+                base_alpha=self._alpha + k * self.runs,
                 values=self._values,
                 watch=self.parameters,
                 scale=start + inputs * outputs * self.runs,

@@ -1,8 +1,9 @@
 """From checked options to what the kernel takes: a recipe of choices, and numbers for each run.
 
 The numbers of a run stand in one row: those of the options in the order of their declarations, then
-those of the optimizer. Its integers stand in another: the kernel's own, then those of the options.
-Each has its place there by this module alone; the kernel finds it in the choice that reads it.
+those of the optimizer, of the schedule and of functions. Its integers stand in another: the
+kernel's own, then those of the options. Each has its place there by this module alone; the kernel
+finds it in the choice that reads it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from fastgd.engine.choices import output_choices, unit_choice
 from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.language.choice import Choice, Features
 from fastgd.optimizers import ALL, Optimizer
+from fastgd.schedules import Constant, Schedule
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
 _REAL = [(feature, slot.name) for feature, slot in _SLOTS if not slot.is_whole]
@@ -60,15 +62,22 @@ _MADE = {
 
 
 def places_of(method: Method) -> dict[str, int]:
-    """Where the numbers stand that are no options: the optimizer's, then those of functions."""
-    optimizer = method.optimizer
-    names = (*optimizer._fields, *optimizer.kept, *method.numbers)
-    return {name: place for place, name in enumerate(names, _OPTIMIZER)}
+    """Where the numbers stand that are no options: fields of them, and numbers of functions.
+
+    What the optimizer keeps stands behind its fields, under names that functions may have, too.
+    """
+    fields, behind = method.optimizer._fields, corrections_of(method.optimizer).stop
+    after = (*method.schedule.hyperparameters, *method.numbers)
+    places = {name: place for place, name in enumerate(fields, _OPTIMIZER)}
+    return places | {name: place for place, name in enumerate(after, behind)}
 
 
 def width_of(recipe: Recipe) -> int:
     """Numbers of a run."""
-    choices = (recipe.optimizer, recipe.activation, recipe.output, recipe.loss, recipe.coupling)
+    choices = (
+        *(recipe.optimizer, recipe.schedule, recipe.activation),
+        *(recipe.output, recipe.loss, recipe.coupling),
+    )
     places: list[int] = [place for choice in choices if choice for place in choice.places.values()]
     return max((_OPTIMIZER - 1, *places)) + 1
 
@@ -82,10 +91,12 @@ class Values(NamedTuple):
     @classmethod
     def of(cls, method: Method, runs: int) -> "Values":
         """Those of a method, so many times; seeds are 0."""
-        optimizer = method.optimizer
-        own = optimizer._asdict() | dict(optimizer.kept) | method.numbers
+        optimizer, schedule = method.optimizer, method.schedule
+        own = [*optimizer._asdict().values(), *optimizer.kept.values()]
+        own += [getattr(schedule, name) for name in schedule.hyperparameters]
+        own += method.numbers.values()
         numbers = np.zeros((1, _OPTIMIZER + len(own)))
-        numbers[0, _OPTIMIZER:] = list(own.values())
+        numbers[0, _OPTIMIZER:] = own
         values = cls(numbers, np.zeros((1, INTEGERS), np.int64))
         for name in VALUES:
             Column.of(name, [getattr(method, name)], method).put(values, np.zeros(1, np.int64))
@@ -105,7 +116,7 @@ class Column:
 
     @classmethod
     def of(cls, name: str, axis: Sequence[Any], method: Method) -> "Column":
-        """The column of an option, of a field of the optimizer, or of a function's number."""
+        """The column of an option, of a field of one, or of a function's number."""
         if name not in VALUES:
             return cls(((False, places_of(method)[name], np.array(axis, dtype=np.float64)),))
         parts, option = [], DECLARED[name]
@@ -130,10 +141,19 @@ def choice_of(name: str, feature: str) -> Choice:
     return Choice(name, **{slot: at for (reader, slot), at in _PLACES.items() if reader == feature})
 
 
-def optimizer_choice(optimizer: Optimizer, places: dict[str, int]) -> Choice:
+def optimizer_choice(optimizer: Optimizer) -> Choice:
     """The optimizer as a choice that knows the places of its fields, and of what it keeps."""
-    own = {name: places[name] for name in (*optimizer._fields, *optimizer.kept)}
-    return Choice(type(optimizer).__name__, **own)
+    names = (*optimizer._fields, *optimizer.kept)
+    places = {name: place for place, name in enumerate(names, _OPTIMIZER)}
+    return Choice(type(optimizer).__name__, **places)
+
+
+def schedule_choice(schedule: Schedule, places: dict[str, int]) -> Choice | None:
+    """The schedule as a choice that knows the places of its fields; None if there is none."""
+    if isinstance(schedule, Constant):
+        return None
+    own = {name: places[name] for name in schedule.hyperparameters}
+    return Choice(type(schedule).__name__, **own)
 
 
 def recipe_of(
@@ -162,7 +182,8 @@ def recipe_of(
     places = places_of(method)
     outputs = output_choices(method, places)
     return Recipe(
-        optimizer=optimizer_choice(method.optimizer, places),
+        optimizer=optimizer_choice(method.optimizer),
+        schedule=schedule_choice(method.schedule, places),
         activation=unit_choice(method.activation, places),
         output=outputs.output,
         loss=outputs.loss,

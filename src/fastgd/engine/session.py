@@ -39,6 +39,9 @@ from fastgd.kernel.language.choice import Choice
 CHUNK_SECONDS = 0.05
 """Aim for one call of the kernel: Ctrl-C and progress live between calls."""
 
+NONE = np.empty(0)
+"""No factors of learning rates."""
+
 Columns = Sequence[tuple[Column, Index]]
 """Axes of values, and which value on each of them every run has."""
 
@@ -189,6 +192,7 @@ class Session:
             look=self.look,
             window=self.layout.window,
             kept=self.layout.kept,
+            factors=getattr(self.method.schedule, "factors", NONE),
             shuffle=int(self.method.shuffle),
             shuffle_seed=self.method.shuffle_seed,
         )

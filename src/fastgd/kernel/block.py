@@ -42,6 +42,7 @@ class Recipe(NamedTuple):
     """
 
     optimizer: Choice
+    schedule: Choice | None  # the learning rates change from update to update
     activation: Choice
     output: Choice
     loss: Choice
@@ -100,6 +101,7 @@ class Layer(NamedTuple):
     state: int  # and from there to the next one
     factors: int  # from a weight to its factor of dropconnect
     alpha: int  # where its (R,) learning rates begin
+    base_alpha: int  # and where those that the schedule's factor multiplies
     values: int  # where the other numbers of each run begin
     watch: int  # where the numbers about errors begin
     scale: int  # where its parameters of batch normalisation begin
@@ -161,6 +163,7 @@ class Span(NamedTuple):
     look: int  # iterations from one look at the watched error to the next; 0 for an epoch
     window: int  # recent errors that are kept
     kept: int  # numbers that are put away when a run is over
+    factors: Floats  # of the learning rates, one for each update, if they are given
     shuffle: int  # 1 to shuffle the samples once per epoch
     shuffle_seed: int
 

@@ -51,6 +51,7 @@ from fastgd.kernel.iteration.layers import back, forward, gradient, keep_outputs
 from fastgd.kernel.iteration.losses import add_losses
 from fastgd.kernel.iteration.masks import drop_units, drop_weights
 from fastgd.kernel.iteration.optimizers import prepare
+from fastgd.kernel.iteration.schedules import set_rates
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, SPLICED, WHOLE
@@ -281,6 +282,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
             if phases == 1 or measuring or training:
                 source, N, real = data, all_samples, data.samples
                 if training:
+                    set_rates(recipe.schedule, scalar, layers, block, span, j)
                     prepare(recipe.optimizer, scalar, block.numbers, bottom)
                     source, real = _samples(
                         recipe.batches, recipe.mean, shapes, data, layers, block, span, j

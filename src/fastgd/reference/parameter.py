@@ -56,12 +56,13 @@ class Parameter:
         self.direction_changes = direction_changes
         remember(self._kind, self._optimizer, remembered, updates)
 
-    def update(self) -> None:
-        """Make one step."""
+    def update(self, factor: float) -> None:
+        """Make one step, with alpha times the schedule's factor."""
+        alpha = self._alpha * factor
         up = self.g > 0
         if self.was_up is not None:
             self.direction_changes += up != self.was_up
         self.was_up = up
         if isinstance(self._optimizer, AdamW):
-            self.value *= self._optimizer.remains(self._alpha)
-        self.value += self._optimizer.change(self.g, self._alpha)
+            self.value *= self._optimizer.remains(alpha)
+        self.value += self._optimizer.change(self.g, alpha)

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.data import check_sample_weight
+from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.options import axes
 from fastgd.arguments.partition import Part, check_partition
 from fastgd.arguments.targets import check_samples
-from fastgd.optimizers import ALL
+from fastgd.hyperparameters import Hyperparameters
 from fastgd.reference.training import train
 from fastgd.training.grid import Grid
 from fastgd.training.results import Run
@@ -109,9 +110,11 @@ def sweep(
 
 
 def _with_fields(single: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of one run; what is a field of the optimizer becomes a part of it."""
-    optimizer = single.get("optimizer")
-    inside = [name for name in chosen if isinstance(optimizer, ALL) and name in optimizer._fields]
-    fields = {name: chosen.pop(name) for name in inside}
+    """The arguments of one run; fields of an optimizer or schedule become a part of it."""
     own = single | chosen
-    return own | {"optimizer": own["optimizer"]._replace(**fields)} if fields else own
+    for option in FIELDED:
+        holder = own.get(option)
+        if isinstance(holder, Hyperparameters):
+            fields = {name: own.pop(name) for name in holder.hyperparameters if name in own}
+            own[option] = holder._replace(**fields)
+    return own

@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, Parts
 from fastgd.arguments.memory import check_memory
-from fastgd.arguments.options import Method, Options, check
+from fastgd.arguments.options import Method, Options, check, check_updates
 from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
 from fastgd.arguments.targets import check_samples, outputs_of, outputs_to_start
 from fastgd.arguments.validation import Validation, check_validation
 from fastgd.arguments.values import check_count, check_flag, check_seed
 from fastgd.engine.network import Network, count_weights, first_weights, layer_sizes
 from fastgd.engine.state import State
+from fastgd.reference import schedules
 from fastgd.reference.layer import Layer
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.records import Records
@@ -126,6 +127,7 @@ def train(
         check_network(network.sizes, found, state, len(X))
         done, iterations = resume.iterations, int(state.planned[0]) + iterations
         given = network.parts(state.parameters[0].copy())
+    check_updates([method], iterations)
     has_seed = weights is None if resume is None else resume.seed is not None
     needed = _bytes(network, len(X), -(-iterations // record_every), iterations, method, recording)
     check_memory(needed, "the training")
@@ -234,8 +236,9 @@ class _Training(NamedTuple):
         _propagate(self.layers, self.X, self.y, self.sampler.batch(j), j, self.seed)
         if isinstance(self.sampler, Adaptive):
             self.sampler.learn(np.sum([layer.squared_norms() for layer in self.layers], axis=0))
+        factor = schedules.factor(self.layers[0].method.schedule, j)
         for parameter in self.parameters:
-            parameter.update()
+            parameter.update(factor)
 
 
 def _layers(start: Parts, rates: Sequence[float], method: Method) -> list[Layer]:

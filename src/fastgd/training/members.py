@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd import optimizers, schedules
 from fastgd.arguments import options
+from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.options import Method
 from fastgd.arguments.values import LARGEST
-from fastgd.optimizers import ALL, Optimizer
+from fastgd.hyperparameters import Hyperparameters
 from fastgd.training.archive import Arrays
 
 Facts = dict[str, Any]
@@ -60,8 +62,12 @@ def is_number(value: object) -> bool:
 
 
 def plain(value: Any, arrays: Arrays) -> Any:
-    """Options as JSON can hold them: optimizers by name, sample weights among the arrays."""
-    if isinstance(value, ALL):
+    """Options as JSON can hold them: optimizers and schedules by name, arrays among the arrays."""
+    if isinstance(value, schedules.Factors):
+        name = f"factors_{sum(known.startswith('factors_') for known in arrays)}"
+        arrays[name] = value.factors
+        return ["Factors", {"factors": name}]
+    if isinstance(value, Hyperparameters):
         return [type(value).__name__, value._asdict()]
     if isinstance(value, np.ndarray):
         arrays["sample_weight"] = value
@@ -78,12 +84,16 @@ def method_of(given: dict[str, Any], arrays: Arrays) -> Method:
     if "sample_weight" in found:
         found["sample_weight"] = arrays["sample_weight"]
         samples = len(arrays["sample_weight"])
-    if "optimizer" in found:
-        found["optimizer"] = optimizer_of(*found["optimizer"])
+    for name in FIELDED:
+        if name in found:
+            found[name] = fielded_of(found[name], arrays)
     return Method(**{name: options.check_option(name, v, samples) for name, v in found.items()})
 
 
-def optimizer_of(name: str, fields: dict[str, float]) -> Optimizer:
-    """An optimizer by its name."""
-    made: Optimizer = {kind.__name__: kind for kind in ALL}[name](**fields)
-    return made
+def fielded_of(pair: Sequence[Any], arrays: Arrays) -> Hyperparameters:
+    """An optimizer or a schedule by its name and fields."""
+    name, fields = pair
+    if name == "Factors":
+        return schedules.Factors(arrays[fields["factors"]])
+    kinds: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, *schedules.ALL)
+    return {kind.__name__: kind for kind in kinds}[name](**fields)

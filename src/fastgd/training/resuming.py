@@ -10,13 +10,13 @@ import numpy as np
 
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.data import check_data
-from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.declarations import DECLARED, FIELDED
 from fastgd.arguments.messages import shown
 from fastgd.arguments.options import check_option
 from fastgd.arguments.start import check_alpha, check_hidden_size
 from fastgd.arguments.values import check_count, check_flag, check_seed
 from fastgd.engine.state import State
-from fastgd.optimizers import ALL
+from fastgd.hyperparameters import Hyperparameters
 from fastgd.training.results import Run
 
 Parameters = ParamSpec("Parameters")
@@ -121,14 +121,14 @@ def completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> d
 
 
 def _values(name: str, value: Any, given: Mapping[str, Any]) -> list[Any]:
-    """Whether it is an axis, and its values, checked; of an optimizer, these of its fields."""
-    if isinstance(value, ALL):
+    """Whether it is an axis, and its values, checked; those of fields of an optimizer."""
+    if isinstance(value, Hyperparameters) and value.hyperparameters:
         fields = value._asdict().items()
         return [type(value), *(_values(field, numbers, {}) for field, numbers in fields)]
     axis = None if name in _NO_AXES else as_axis(name, value)
     values = [value] if axis is None else axis
-    if name == "optimizer":
-        return [axis is not None, *(_values(name, one, given) for one in values)]
+    if name in FIELDED and axis is not None:
+        return [True, *(_values(name, one, given) for one in values)]
     return [axis is not None, *(_checked(name, one, given) for one in values)]
 
 

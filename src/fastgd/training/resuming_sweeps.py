@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.messages import shown
 from fastgd.arguments.options import STRUCTURES, VALUES
 from fastgd.engine.outcome import Trained
@@ -26,10 +27,12 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
             "resume must be a sweep of all its groups, folds and weightings, got a part of it"
         )
     axes, method, first = sweep.axes, sweep.method, sweep.states[0]
-    fields = {name: axes[name] for name in method.optimizer._fields if name in axes}
     own = method.given | {name: axes[name] for name in (*STRUCTURES, *VALUES) if name in axes}
-    if fields:
-        own["optimizer"] = method.optimizer._replace(**fields)
+    for option in FIELDED:
+        holder = getattr(method, option)
+        fields = {name: axes[name] for name in holder.hyperparameters if name in axes}
+        if fields:
+            own[option] = holder._replace(**fields)
     own |= {
         "hidden_size": axes.get("hidden_size", sweep.networks[0].sizes[1:-1]),
         "alpha": axes.get("alpha", sweep.settings["alpha"]),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.data import Parts
-from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.declarations import DECLARED, FIELDED
 from fastgd.arguments.kinds import field_kind
 from fastgd.arguments.options import VALUES, Method
 from fastgd.arguments.start import check_alphas, check_hidden_size
@@ -20,7 +20,6 @@ from fastgd.arguments.values import (
 )
 from fastgd.engine.network import Network
 from fastgd.engine.summaries import STATUS
-from fastgd.optimizers import Optimizer
 from fastgd.training.archive import Arrays
 from fastgd.training.grid import PARTS, Grid
 from fastgd.training.members import (
@@ -28,9 +27,9 @@ from fastgd.training.members import (
     STATISTICS,
     Facts,
     array_of,
+    fielded_of,
     method_of,
     need,
-    optimizer_of,
     plain,
     put,
     take,
@@ -89,7 +88,7 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     layers = networks[0].layers
     method = method_of(facts.get("options", {}), arrays)
     axes = {
-        name: _axis(name, values, networks[0], method.optimizer, arrays)
+        name: _axis(name, values, networks[0], method, arrays)
         for name, values in facts["axes"].items()
     }
     grid, records = Grid(axes), len(arrays["recorded"])
@@ -159,7 +158,7 @@ def _axis(
     name: str,
     values: Any,
     network: Network,
-    optimizer: Optimizer,
+    method: Method,
     arrays: Arrays,
 ) -> list[Any]:
     """The values on an axis."""
@@ -176,9 +175,13 @@ def _axis(
         return axis
     if name == "seed":
         return axis if axis == [None] else check_seeds(axis)
-    if name == "optimizer":
-        axis = [optimizer_of(*pair) for pair in axis]
-    kind = DECLARED[name].kind if name in DECLARED else field_kind(optimizer, name)
+    if name in FIELDED:
+        axis = [fielded_of(pair, arrays) for pair in axis]
+    if name in DECLARED:
+        kind = DECLARED[name].kind
+    else:
+        fielded = (getattr(method, option) for option in FIELDED)
+        kind = field_kind(next(one for one in fielded if name in one.hyperparameters), name)
     return kind.check_axis(name, axis, LARGEST)
 
 

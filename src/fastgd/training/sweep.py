@@ -77,8 +77,8 @@ def sweep(
     hidden_size, alpha, seed, weights
         As in :func:`fastgd.train`, or an axis of such values. There must not be more than 10,000
         combinations of the axes that change the network or its code: ``hidden_size``,
-        ``optimizer``, ``activation``, ``output``, ``loss``, ``reduction``, ``bias``,
-        ``batch_norm``, ``batch_size``.
+        ``optimizer``, ``schedule``, ``activation``, ``output``, ``loss``, ``reduction``,
+        ``bias``, ``batch_norm``, ``batch_size``.
     biases : optional
         As in :func:`fastgd.train`; beside an axis of weights a list of as many.
     groups : (samples,) array_like, optional
@@ -193,6 +193,7 @@ def sweep(
         holds_out=holds_out,
         in_parts=partition is not None,
     )
+    options.check_updates(chosen.methods, task.iterations)
     if partition is not None:
         name = partial(name_of, partition)
         options.check_parts(chosen.methods, partition.rows.sizes, name)

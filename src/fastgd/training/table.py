@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.declarations import FIELDED
+
 
 def columns_of(
     axes: Mapping[str, list[Any]], measured: Mapping[str, NDArray[Any] | None]
@@ -24,9 +26,9 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     """The columns of an axis, with a cell for each of its values."""
     if name == "weights":
         return {name: list(range(len(axis)))}
-    if name != "optimizer":
+    if name not in FIELDED:
         return {name: axis}
-    fields = dict.fromkeys(field for optimizer in axis for field in optimizer._fields)
-    return {name: [type(optimizer).__name__ for optimizer in axis]} | {
-        field: [getattr(optimizer, field, np.nan) for optimizer in axis] for field in fields
+    fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
+    return {name: [type(one).__name__ for one in axis]} | {
+        field: [getattr(one, field, np.nan) for one in axis] for field in fields
     }

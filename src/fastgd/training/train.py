@@ -152,6 +152,7 @@ def train(
     rates = check_alpha(alpha, len(hidden) + 1)
     seed = check_seed(seed)
     method = options.check(given_options, task.X, task.y, hidden, holds_out=held is not None)
+    options.check_updates([method], task.iterations)
     if given:
         check_whole(given, bias=method.bias, batch_norm=method.batch_norm)
     network = network_of(task, hidden, method)

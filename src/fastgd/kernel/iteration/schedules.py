@@ -1,0 +1,75 @@
+"""What an update multiplies the learning rates by: formulas and papers in fastgd.schedules.
+
+The factor follows from the number of the update alone, so that nothing is kept from one to the
+next. Each operation below is part of the numbers contract.
+"""
+
+from math import pi
+
+from numba import njit
+
+from fastgd.kernel.iteration.circular import cos
+from fastgd.kernel.iteration.elementary import minimum
+from fastgd.kernel.iteration.powers import power
+from fastgd.kernel.iteration.values import value
+from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.tile import floor, fma, load, select, store, zeros
+
+
+@njit(**INLINED)
+def _number(scalar, j):
+    """The number of the update, for every run."""
+    return zeros(scalar) + float(j)
+
+
+def _step(schedule, scalar, numbers, layer, span, j):
+    every = value(scalar, numbers, layer, schedule.every)
+    return power(value(scalar, numbers, layer, schedule.factor), floor(_number(scalar, j) / every))
+
+
+def _exponential(schedule, scalar, numbers, layer, span, j):
+    return power(value(scalar, numbers, layer, schedule.rate), _number(scalar, j))
+
+
+def _linear(schedule, scalar, numbers, layer, span, j):
+    over = value(scalar, numbers, layer, schedule.over)
+    s = minimum(_number(scalar, j), over) / over
+    return fma(value(scalar, numbers, layer, schedule.last), s, 1.0 - s)
+
+
+def _cosine(schedule, scalar, numbers, layer, span, j):
+    t = _number(scalar, j)
+    over = value(scalar, numbers, layer, schedule.over)
+    last = value(scalar, numbers, layer, schedule.last)
+    warmup = value(scalar, numbers, layer, schedule.warmup)
+    s = (minimum(t, over) - warmup) / (over - warmup)
+    share = 0.5 * (1.0 + cos(pi * s))
+    return select(t < warmup, (t + 1.0) / warmup, fma(last, 1.0 - share, share))
+
+
+FACTORS = {
+    "Step": _step,
+    "Exponential": _exponential,
+    "Linear": _linear,
+    "Cosine": _cosine,
+    "Factors": lambda schedule, scalar, numbers, layer, span, j: zeros(scalar) + span.factors[j],
+}
+
+
+def factor_of(schedule, scalar, numbers, layer, span, j):
+    """The factor of update j, a tile."""
+
+
+dispatch(factor_of, FACTORS, INLINED)
+
+
+@njit(**INLINED)
+def set_rates(schedule, scalar, layers, block, span, j):
+    """The learning rates of update j."""
+    if schedule is None:
+        return
+    factor = factor_of(schedule, scalar, block.numbers, layers[0], span, j)
+    for k in range(len(layers)):
+        base = load(scalar, block.numbers, layers[k].base_alpha, 0)
+        store(scalar, block.numbers, layers[k].alpha, 0, base * factor)

@@ -1,0 +1,207 @@
+"""The schedules: how alpha changes from update to update.
+
+An update takes alpha times a factor, which follows from the number of the update alone: t = 0 for
+the first one. What was trained in parts has the bits of what was trained in one, since lengths are
+numbers of updates and none is "the rest of this call". After its length a schedule stays where it
+is. In the formulas below, a tuple of alphas is multiplied by the same factor.
+
+In :func:`fastgd.sweep` a field may be a list, range or 1-D array, which is an axis with the field's
+name: ``Cosine(over=1000, warmup=[0, 100])`` gives the axis ``warmup``. A list of schedules is an
+axis of its own. An array of numbers in place of a schedule are its factors (:class:`Factors`).
+
+A class here has the facts of a schedule; its factor stands by its name in
+``kernel/iteration/schedules.py`` and once more in ``reference/schedules.py``.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fastgd.hyperparameters import Hyperparameters, hyperparameter
+
+
+class Schedule(Hyperparameters):
+    """What all schedules have in common: nothing but their fields."""
+
+
+class Constant(Schedule, command="constant"):
+    """alpha stays as it is.
+
+    The factor is 1.
+
+    Notes
+    -----
+    PyTorch: an optimizer without a scheduler.
+    """
+
+
+class Step(Schedule, command="step"):
+    """alpha falls all at once, and again and again.
+
+    The factor is factor**floor(t / every).
+
+    Parameters
+    ----------
+    every : int
+        Updates from one step to the next; at least 1.
+    factor : float
+        What a step multiplies alpha by; above 0.
+
+    Notes
+    -----
+    PyTorch: ``torch.optim.lr_scheduler.StepLR(step_size=every, gamma=factor)``.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> from fastgd.schedules import Step
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, alpha=20, schedule=Step(every=500, factor=0.5), iterations=2000)
+    >>> round(run.final_error, 4)
+    0.0068
+    """
+
+    every: Any = hyperparameter(interval="[1, inf)", words="Updates between steps", is_whole=True)
+    factor: Any = hyperparameter(
+        default=0.1, interval="(0, inf)", words="What a step multiplies by"
+    )
+
+
+class Exponential(Schedule, command="exponential"):
+    """Every update multiplies alpha by the same number.
+
+    The factor is rate**t.
+
+    Parameters
+    ----------
+    rate : float
+        The number; above 0.
+
+    Notes
+    -----
+    PyTorch: ``torch.optim.lr_scheduler.ExponentialLR(gamma=rate)``.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> from fastgd.schedules import Exponential
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, alpha=20, schedule=Exponential(rate=0.999), iterations=2000)
+    >>> round(run.final_error, 4)
+    0.0071
+    """
+
+    rate: Any = hyperparameter(interval="(0, inf)", words="What every update multiplies by")
+
+
+class Linear(Schedule, command="linear"):
+    """alpha goes along a straight line.
+
+    With s = min(t / over, 1) the factor is (1 - s) + last * s.
+
+    Parameters
+    ----------
+    over : int
+        Updates until the end of the line; at least 1.
+    last : float
+        The factor there; at least 0.
+
+    Notes
+    -----
+    PyTorch: ``torch.optim.lr_scheduler.LinearLR(start_factor=1, end_factor=last,
+    total_iters=over)``.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> from fastgd.schedules import Linear
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, alpha=20, schedule=Linear(over=2000), iterations=2000)
+    >>> round(run.final_error, 4)
+    0.0066
+    """
+
+    over: Any = hyperparameter(interval="[1, inf)", words="Updates until its end", is_whole=True)
+    last: Any = hyperparameter(default=0.0, interval="[0, inf)", words="Factor of alpha at the end")
+
+
+class Cosine(Schedule, command="cosine"):
+    """alpha rises along a line, then falls along half a cosine.
+
+    For t < warmup the factor is (t + 1) / warmup. From there on it is last + (1 - last) * (1 +
+    cos(pi * s)) / 2 with s = min((t - warmup) / (over - warmup), 1).
+
+    Parameters
+    ----------
+    over : int
+        Updates until the end, with those of the warm-up; at least 1.
+    last : float
+        The factor at the end; at least 0.
+    warmup : int
+        Updates of the warm-up; at least 0 and fewer than ``over``.
+
+    Notes
+    -----
+    Loshchilov and Hutter, *SGDR: stochastic gradient descent with warm restarts*, ICLR (2017),
+    arXiv 1608.03983, without restarts. The warm-up is that of Goyal and others, *Accurate, large
+    minibatch SGD: training ImageNet in 1 hour*, arXiv 1706.02677 (2017), section 2.2. PyTorch:
+    ``torch.optim.lr_scheduler.CosineAnnealingLR(T_max=over, eta_min=last * alpha)`` without the
+    warm-up, until ``over``.
+
+    Examples
+    --------
+    Adam with an alpha that is too large at first; how many of 64 networks learn XOR:
+
+    >>> import fastgd
+    >>> from fastgd.optimizers import Adam
+    >>> from fastgd.schedules import Constant, Cosine
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> both = [Constant(), Cosine(over=2000, warmup=100)]
+    >>> sweep = fastgd.sweep(X, y, alpha=0.5, optimizer=Adam(), schedule=both,
+    ...                      seed=range(1, 65), iterations=2000)
+    >>> (sweep.final_error < 0.01).sum(axis=1)
+    array([27, 56])
+    """
+
+    over: Any = hyperparameter(interval="[1, inf)", words="Updates until its end", is_whole=True)
+    last: Any = hyperparameter(default=0.0, interval="[0, inf)", words="Factor of alpha at the end")
+    warmup: Any = hyperparameter(
+        default=0, interval="[0, inf)", words="Updates in which alpha rises first", is_whole=True
+    )
+
+
+class Factors(Schedule, command="factors"):
+    """Factors of one's own, a number for each update; what an array of numbers becomes.
+
+    Parameters
+    ----------
+    factors : (updates,) array_like
+        Each at least 0; as many as there are updates, or more.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> import numpy as np
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> triangle = 1 - np.abs(np.linspace(-1, 1, 2000))
+    >>> run = fastgd.train(X, y, alpha=100, schedule=triangle, iterations=2000)
+    >>> run.options, round(run.final_error, 4)
+    ({'schedule': Factors(<2,000 numbers>)}, 0.0024)
+    """
+
+    factors: Any
+
+    def __repr__(self) -> str:
+        return f"Factors(<{np.size(self.factors):,} numbers>)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Factors):
+            return NotImplemented
+        return np.array_equal(self.factors, other.factors)
+
+    def __hash__(self) -> int:
+        return hash((Factors, np.asarray(self.factors, dtype=float).tobytes()))
+
+
+ALL: tuple[type[Schedule], ...] = tuple(Schedule.__subclasses__())
+"""In the order of their classes."""
