@@ -1,13 +1,14 @@
 """Slopes by dual numbers, against mpmath at 50 digits."""
 
 import math
+import pickle
 
 import mpmath
 import numba
 import numpy as np
 import pytest
 
-from fastgd import bucket
+from fastgd import bucket, functions
 from fastgd.studies.bucket.curves import curve_of
 
 X = np.array([0.3, 0.7])
@@ -129,6 +130,67 @@ def test_a_function_is_compiled_once():
         return x * x
 
     assert curve_of(f, None).slope.function is curve_of(f, None).slope.function
+
+
+def test_arithmetic_is_written_down_and_compiles_nothing():
+    from fastgd.kernel.program import run_program
+
+    own = functions.exp
+
+    def f(x):
+        total = 0.5
+        for k in (1, 2):
+            total = total + own(-k * x) / (1 + x**2)
+        return functions.where(x > 0.5, total, functions.maximum(x, math.pi))
+
+    for function in (f, numba.njit(f)):
+        found = curve_of(function, None)
+        assert found.slope.function is run_program
+    same = curve_of("where(x > 0.5, 0.5 + exp(-x)/(1+x**2) + exp(-2*x)/(1+x**2), pi)", None)
+    x = [-3.0, 0.5, 0.7, 4.0]
+    np.testing.assert_array_equal(found.at(x), same.at(x))
+    given = curve_of("x", lambda x: 3 * functions.sign(x))
+    assert given.slope.function is run_program
+    assert given.at([-2.0])[1].tolist() == [-3.0]
+
+
+def branches(x):
+    if x > 1.0:
+        return functions.exp(x) * functions.exp(2.0) + functions.abs(x)
+    chosen = functions.where(x > 0, functions.sigmoid(x), functions.log1p(x))
+    return functions.minimum(x, 0.5) + chosen + functions.sqrt(4.0) * functions.sign(x)
+
+
+def test_functions_of_the_package_are_compiled_where_there_are_branches():
+    """The same bits as in expressions, of plain numbers, too."""
+    found = curve_of(branches, None)
+    for text, x in (
+        ("exp(x)*exp(2) + abs(x)", [1.5, 7.0]),
+        ("x + sigmoid(x) + 2", [0.1, 0.4]),
+        ("x + log1p(x) - 2", [-0.1, -0.9]),
+    ):
+        np.testing.assert_array_equal(found.at(x), curve_of(text, None).at(x))
+
+
+@pytest.mark.parametrize("name", ["math", "np"])
+def test_sines_of_python_functions_are_those_of_expressions(name):
+    home = {"math": math, "np": np}[name]
+
+    def f(x):
+        return home.sin(x) * home.exp(x) if x < 100 else x
+
+    x = np.linspace(-30.0, 30.0, 100)
+    expected = curve_of("sin(x)*exp(x)", None).at(x)
+    np.testing.assert_array_equal(curve_of(f, None).at(x), expected)
+
+
+def test_a_curve_is_pickled_by_what_was_given():
+    """Its code has addresses of this process: what was loaded in another one crashed."""
+    rolled = bucket.roll(curve="sin(x)", start=1.0, iterations=3)
+    assert rolled.curve.__reduce__() == (curve_of, ("sin(x)", None))
+    again = pickle.loads(pickle.dumps(rolled))
+    assert (again.x, again.curve.at([2.0])) == (rolled.x, rolled.curve.at([2.0]))
+    assert curve_of(None, "2*x").__reduce__() == (curve_of, (None, "2*x"))
 
 
 def test_names_of_curves():

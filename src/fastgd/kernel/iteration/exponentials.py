@@ -52,22 +52,31 @@ def ones(x):
 
 @njit(**INLINED)
 def scaled(x, t):
-    """``x * 2**n`` for x near 1, also where that is infinite or below the normal range."""
+    """``x * 2**n`` for x near 1, also where that is infinite or below the normal range; or NaN.
+
+    Products with powers of two are exact, but for the last one.
+    """
     large = t > SHIFT
-    nearer = t - select(large, 64.0, -64.0)
-    return add_exponent(x, nearer) * select(large, 2.0**64, 2.0**-64)
+    nearer = add_exponent(select(large, 2.0**-64, 2.0**64), t)
+    return x * nearer * select(large, 2.0**64, 2.0**-64)
+
+
+@njit(**INLINED)
+def _reduced(z):
+    """Shifted n and exp(r), where z = n * ln 2 + r."""
+    t = fma(z, _LOG2E, SHIFT)
+    n = t - SHIFT
+    r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, z))
+    return t, fma(fma(_bend(r), r, 1.0), r, 1.0)
 
 
 @njit(**INLINED)
 def exp(x):
-    """The exponential: within 1 ULP, and 1.5 below the normal range."""
+    """The exponential."""
     z = select(x > LARGEST, LARGEST, x)
     z = select(z < SMALLEST, SMALLEST, z)
-    t = fma(z, _LOG2E, SHIFT)
-    n = t - SHIFT
-    r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, z))
-    p = fma(fma(_bend(r), r, 1.0), r, 1.0)
-    return select(x == x, scaled(p, t), x)
+    t, p = _reduced(z)
+    return scaled(p, t)
 
 
 @njit(**INLINED)
@@ -105,21 +114,16 @@ def expm1(x):
 
 @njit(**INLINED)
 def sigmoid(x):
-    """1 / (1 + exp(-x)), below 0 as exp(x) / (1 + exp(x)): nothing cancels, nothing overflows."""
+    """1 / (1 + e), below 0 as e / (1 + e), where e = exp(-|x|): nothing cancels or overflows.
+
+    Within 1.5 ULP. With e as a pair it were 0.7, but took half as long again.
+    """
     z = magnitude(x)
     z = select(z > -SMALLEST, -SMALLEST, z)
-    t, s, rest = exp_parts(-1.0 * z)
-    p = 1.0 + s
-    p_low = ((1.0 - p) + s) + rest
-    # What is below 2**-200 is nothing beside 1.
-    power = add_exponent(ones(z), select(t < SHIFT - 200.0, SHIFT - 200.0, t))
-    e, e_low = p * power, p_low * power
-    d = 1.0 + e
-    d_low = ((1.0 - d) + e) + e_low
-    below = x < 0.0
-    q = quotient(select(below, p, 1.0), select(below, p_low, 0.0), d, d_low)
-    result = scaled(q, select(below, t, SHIFT))
-    return select(x == x, result, x)
+    t, p = _reduced(-1.0 * z)
+    e = p * add_exponent(2.0**64 * ones(z), t) * 2.0**-64
+    below = 1.0 + e
+    return quotient(select(x < 0.0, e, 1.0), 0.0, below, (1.0 - below) + e)
 
 
 @njit(**INLINED)

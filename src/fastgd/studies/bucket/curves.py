@@ -39,6 +39,11 @@ class Curve:
     text: str
     slope: Code = field(repr=False)
     _height: Code | None = field(repr=False)
+    _given: tuple[Any, Any] = field(repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What was given: code is of this process, and its addresses mean nothing to another."""
+        return curve_of, self._given
 
     @property
     def has_height(self) -> bool:
@@ -102,10 +107,11 @@ def curve_of(curve: Any, slope: Any) -> Curve:
                 f"{name} must be a function of one number or an expression of x, got {shown(given)}"
             )
     if curve is None:
-        return Curve(f"slope {_text(slope)}", _codes("slope", slope, with_slope=False)[0], None)
+        [used] = _codes("slope", slope, with_slope=False)
+        return Curve(f"slope {_text(slope)}", used, None, (curve, slope))
     height, *derived = _codes("curve", curve, with_slope=slope is None)
     (used,) = derived or _codes("slope", slope, with_slope=False)
-    return Curve(_text(curve), used, height)
+    return Curve(_text(curve), used, height, (curve, slope))
 
 
 def _codes(name: str, given: Given, *, with_slope: bool) -> tuple[Code, ...]:
