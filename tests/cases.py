@@ -67,6 +67,10 @@ WEIGHTS = ELEVEN.random(11)
 EVEN = {"X": X[:10], "y": Y[:10]}  # batches of two or more samples
 
 
+STAYS = [None, np.arange(15).reshape(5, 3) % 2 == 0, True]
+"""What of the network of golden.py is frozen."""
+
+
 @dataclass(frozen=True)
 class Speed:
     """What bench/option_rows.py measures of a case."""
@@ -212,6 +216,14 @@ OPTIONS = {
         settings=[
             {"reduction": "mean", "bias": True, "l2": 0.02, "alpha": 1.0},
             {"reduction": "mean", "bias": True, "sample_weight": WEIGHTS, "hidden_size": ()},
+        ],
+    ),
+    "frozen": Case(
+        {"freeze": STAYS, "bias": True, "optimizer": Momentum()},
+        {"l2": [0.0, 0.02]},
+        settings=[
+            {"freeze": (0,), "bias": True, "batch_norm": True, "l2": 0.02, **EVEN},
+            {"freeze": (1,), "optimizer": AdamW(decay=0.1), "l1": 0.01, "alpha": 0.01},
         ],
     ),
     "mean in batches": Case(

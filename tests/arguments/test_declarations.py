@@ -5,7 +5,7 @@ import inspect
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -163,7 +163,8 @@ def test_an_option_is_everywhere(name):
 @pytest.mark.parametrize("name", sorted(DECLARED.keys() - {"sample_weight"}))
 def test_a_default_is_of_the_options_type(name):
     hint = get_type_hints(Options)[name]
-    assert isinstance(DECLARED[name].default, get_args(hint) or hint)
+    kinds = tuple(get_origin(kind) or kind for kind in get_args(hint))
+    assert isinstance(DECLARED[name].default, kinds or hint)
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -225,6 +226,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "reduction": "mean",
         "sampling": "adaptive",
         "restore_best": True,
+        "freeze": (1,),
     }
     option = DECLARED[name]
     value = others.get(name, 0.25 if isinstance(option.default, float) else 3)

@@ -17,6 +17,7 @@ from fastgd.arguments.kinds import (
     Count,
     Fielded,
     Flag,
+    Layers,
     Name,
     NameOrFormula,
     Number,
@@ -177,6 +178,20 @@ class Options(LossOptions, total=False):
             "How alpha changes from update to update",
             "Optimizer",
             structure=True,
+        ),
+    ]
+    freeze: Annotated[
+        tuple[int, ...] | list[ArrayLike | None] | None,
+        Option(
+            None,
+            Layers(),
+            "What stays as it is: numbers of layers, 0 for the first (weights, biases, scale and "
+            "shift of batch normalization; its running mean and variance go on), or for each layer "
+            "None, True or a boolean (inputs, outputs) array, True for a weight that stays. Its "
+            "derivative counts as 0. PyTorch: ``requires_grad=False``.",
+            "Layers that stay as they are, by number from 0",
+            "Optimizer",
+            feature="frozen",
         ),
     ]
     batch_norm: Annotated[

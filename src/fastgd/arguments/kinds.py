@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from fastgd import schedules
 from fastgd.arguments.data import check_not_negative, check_sample_weight, numbers_of
+from fastgd.arguments.freezing import Frozen, check_freeze
 from fastgd.arguments.functions import Formula
 from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.messages import did_you_mean, either, shown
@@ -161,6 +162,18 @@ class SampleFactors(Kind):
     def documented(self, default: object) -> str:
         """Return type and default."""
         return "(samples,) array_like, optional"
+
+
+class Layers(Kind):
+    """Numbers of layers, or a mask for each layer, or None."""
+
+    def check(self, name: str, value: object, samples: int) -> Frozen | None:
+        """Return them in order, masks as copies."""
+        return check_freeze(value)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return "tuple of int, or list of masks, optional"
 
 
 @dataclass(frozen=True)

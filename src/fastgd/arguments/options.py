@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES, Options
+from fastgd.arguments.freezing import check_frozen
 from fastgd.arguments.functions import Formula
 from fastgd.arguments.kinds import Kind, field_kind
 from fastgd.arguments.messages import did_you_mean_argument, either, shown
 from fastgd.arguments.numbers import formulas_of, kinds_of, numbers_of
-from fastgd.arguments.targets import check_outputs
+from fastgd.arguments.targets import check_outputs, outputs_of
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import Rprop
 from fastgd.schedules import Constant, Cosine, Factors
@@ -141,7 +142,7 @@ def check(
     kinds = kinds_of(given)
     _check_names(given, kinds)
     method = Method(**_checked(given, kinds, len(X)))
-    _check_together(method, y, [hidden])
+    _check_together(method, X, y, [hidden])
     _check_watching(method, {}, holds_out=holds_out)
     return method
 
@@ -205,7 +206,7 @@ def check_sweep(
         if name in values
     }
     for method in methods:
-        _check_together(method.at(worst), y, hiddens, in_parts=in_parts)
+        _check_together(method.at(worst), X, y, hiddens, in_parts=in_parts)
     _check_watching(methods[0], values, holds_out=holds_out)
     return Combinations(structures, methods, values)
 
@@ -245,11 +246,18 @@ def check_option(name: str, value: object, samples: int) -> Any:
 
 
 def _check_together(
-    method: Method, y: FloatArray, hiddens: Sequence[tuple[int, ...]], *, in_parts: bool = False
+    method: Method,
+    X: FloatArray,
+    y: FloatArray,
+    hiddens: Sequence[tuple[int, ...]],
+    *,
+    in_parts: bool = False,
 ) -> None:
     """Refuse options that do not go together, or not with these networks."""
     check_outputs(method.output, method.loss, y)
     _check_schedule(method)
+    for hidden in hiddens if method.freeze is not None else ():
+        check_frozen(method.freeze, (X.shape[1], *hidden, outputs_of(method.loss, y)))
     if method.sampling == "adaptive":
         _check_adaptive(method)
     if method.batch_norm:

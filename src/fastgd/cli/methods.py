@@ -14,6 +14,7 @@ from fastgd.arguments.kinds import (
     Fielded,
     Flag,
     Kind,
+    Layers,
     Name,
     NameOrFormula,
     Number,
@@ -89,6 +90,9 @@ _TYPED: dict[type[Kind], Callable[[Any], Typed]] = {
     Flag: lambda _kind: _FLAG,
     Seed: lambda _kind: Typed("N", int, "a whole number"),
     Whole: lambda _kind: Typed("N", int, "a whole number", "whole numbers"),
+    Layers: lambda _kind: Typed(
+        "K,...", lambda text: tuple(map(int, text.split(","))), "numbers of layers, such as 0,1"
+    ),
 }
 
 
@@ -101,6 +105,8 @@ def _help(option: Option) -> str:
         return f"{option.help} (default: {default:g})."
     if isinstance(kind, Count):
         return f"{option.help} (default: {kind.none})."
+    if isinstance(kind, Layers):
+        return f"{option.help} (default: none)."
     if isinstance(kind, (Name, NameOrFormula)):
         names = kind.known
     else:

@@ -145,9 +145,15 @@ class Layout:
         return self._scheduled + self.network.layers * self.runs
 
     @property
+    def _learning(self) -> int:
+        """Where it says which parameters learn."""
+        return up(self._values + self.width * self.runs, LINE)
+
+    @property
     def _states(self) -> int:
         """Where the optimizer's numbers begin, as many times the parameters as it has of them."""
-        return up(self._values + self.width * self.runs, LINE)
+        frozen = 0 if self.recipe.features.frozen is None else self.parameters
+        return self._learning + frozen
 
     @cached_property
     def width(self) -> int:
@@ -257,6 +263,7 @@ class Layout:
                 weights=start,
                 effective=self._effective + start if masked else start,
                 gradient=self._gradient,
+                learning=self._learning,
                 states=self._states,
                 state=self.parameters,
                 factors=self._effective + self.parameters,
@@ -321,6 +328,11 @@ class Layout:
         ):
             part = array[:, start : start + given.shape[1] * self.runs]
             part.reshape(len(part), -1, self.runs)[:] = _by_run(given, self.runs)
+
+    def put_learning(self, block: Block, row: NDArray[np.float64]) -> None:
+        """Say which parameters learn, (P,): 1, or 0 for those that are frozen."""
+        part = block.numbers[:, self._learning : self._learning + self.parameters]
+        self.put_by_parameter(part, np.tile(row, (len(part) * self.runs, 1)))
 
     def pack(self, old: Block, lanes: NDArray[np.int64], records: int) -> Block:
         """Fresh blocks with the runs of these (blocks * R) lanes as they are now."""

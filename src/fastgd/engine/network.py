@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import Parts
+from fastgd.arguments.freezing import Frozen, mask_of
 
 Weights = tuple[NDArray[np.float64], ...]
 """One (inputs, outputs) array per layer."""
@@ -83,6 +84,20 @@ class Network:
             beside = [0.0] * self.bias + [1.0, 0.0, 0.0, 1.0] * self.normalises(k)
             parts.append(np.tile(np.repeat(beside, outputs), (len(starts), 1)))
         return np.concatenate(parts, axis=1)
+
+    def learning(self, frozen: Frozen) -> NDArray[np.float64]:
+        """A row (parameters,) of 1 for what learns and 0 for what is frozen."""
+        row = np.ones(self.parameters)
+        parts = self.parts(row)
+        for k in range(self.layers):
+            mask = mask_of(frozen, k)
+            if isinstance(mask, np.ndarray):
+                parts.weights[k][mask] = 0.0
+            elif mask:
+                parts.weights[k][:] = 0.0
+                for array in (*parts.biases[k : k + 1], *sum(parts.normalization[k : k + 1], ())):
+                    array[:] = 0.0
+        return self.row(parts)
 
     def parts(self, row: NDArray[Any]) -> Parts:
         """Take a row apart, or (..., parameters) rows: then all parts have these axes in front."""

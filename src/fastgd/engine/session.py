@@ -249,6 +249,8 @@ class Session:
         flat = lanes.ravel()
         block = layout.allocate(len(lanes), self.records)
         layout.load(block, parameters[flat], alpha[flat], values.at(flat))
+        if self.layout.recipe.features.frozen is not None:
+            layout.put_learning(block, self.network.learning(self.method.freeze))
         if state is not None:
             put_state(state.at(flat), layout, self.method.optimizer, block)
         return self._runs(block, lanes, parts)

@@ -97,6 +97,7 @@ class Layer(NamedTuple):
     weights: int  # where its (D, H, R) weights begin
     effective: int  # where the weights begin that the passes use: without the dropped ones
     gradient: int  # from a weight to its gradient
+    learning: int  # from a weight to 1 if it learns, 0 if it is frozen
     states: int  # from a weight to the optimizer's first number for it
     state: int  # and from there to the next one
     factors: int  # from a weight to its factor of dropconnect

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.freezing import Mask, mask_of
 from fastgd.arguments.options import Method
 from fastgd.reference.batch_norm import Normalization
 from fastgd.reference.functions import FUNCTIONS, LOSSES
@@ -51,6 +52,15 @@ class Layer:
             self._activation = FUNCTIONS[method.output][0]
             self._slope = LOSSES[method.loss][1](method.output)
             self._dropout = 0.0
+
+        self._freeze(False if method.freeze is None else mask_of(method.freeze, k))
+
+    def _freeze(self, mask: Mask) -> None:
+        """Let the whole layer stay as it is, or some of its weights."""
+        self.weights.frozen = mask
+        if isinstance(mask, bool):
+            for parameter in self.parameters:
+                parameter.frozen = mask
 
     @property
     def parameters(self) -> list[Parameter]:

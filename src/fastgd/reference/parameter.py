@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.freezing import Mask
 from fastgd.optimizers import Optimizer
 from fastgd.reference.optimizers import AdamW, corrections, memory, remember, twin
 
@@ -22,6 +23,8 @@ class Parameter:
         Take a Closer Look").
     was_up : array of bool or None
         Whether it was above 0 in the last update; None before the first.
+    frozen : bool or array of bool
+        What stays as it is.
     """
 
     def __init__(self, value: FloatArray, alpha: float, optimizer: Optimizer) -> None:
@@ -32,6 +35,7 @@ class Parameter:
         self._kind = optimizer
         self._optimizer = twin(optimizer)
         self.was_up: NDArray[np.bool_] | None = None
+        self.frozen: Mask = False
 
     @property
     def memory(self) -> list[FloatArray]:
@@ -58,7 +62,8 @@ class Parameter:
 
     def update(self, factor: float) -> None:
         """Make one step, with alpha times the schedule's factor."""
-        alpha = self._alpha * factor
+        alpha, before = self._alpha * factor, self.value.copy()
+        self.g = np.where(self.frozen, 0.0, self.g)
         up = self.g > 0
         if self.was_up is not None:
             self.direction_changes += up != self.was_up
@@ -66,3 +71,4 @@ class Parameter:
         if isinstance(self._optimizer, AdamW):
             self.value *= self._optimizer.remains(alpha)
         self.value += self._optimizer.change(self.g, alpha)
+        np.copyto(self.value, before, where=self.frozen)

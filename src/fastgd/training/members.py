@@ -70,11 +70,13 @@ def plain(value: Any, arrays: Arrays) -> Any:
     if isinstance(value, Hyperparameters):
         return [type(value).__name__, value._asdict()]
     if isinstance(value, np.ndarray):
+        if value.dtype == np.bool_:
+            return value.tolist()
         arrays["sample_weight"] = value
         return None
     if isinstance(value, dict):
         return {name: plain(part, arrays) for name, part in value.items()}
-    return [plain(part, arrays) for part in value] if isinstance(value, list) else value
+    return [plain(part, arrays) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def method_of(given: dict[str, Any], arrays: Arrays) -> Method:

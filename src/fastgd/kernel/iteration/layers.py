@@ -256,6 +256,14 @@ def _connected(dropconnect, shape, g, numbers, at, stride):
 
 
 @njit(**INLINED)
+def _where_learning(frozen, shape, numbers, at, stride, layer, a, b):
+    """``a`` where the parameters learn, ``b`` where they are frozen."""
+    if frozen is None:
+        return a
+    return select(load(shape, numbers, at + layer.learning, stride) > 0.0, a, b)
+
+
+@njit(**INLINED)
 def update(shape, recipe, is_weight, g, block, at, stride, layer):
     """Count direction changes and take a step. NaN per run whose parameters overflow, else 0."""
     numbers = block.numbers
@@ -264,8 +272,10 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
     if is_weight:
         g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, stride)
         g = _penalised(recipe.features.penalty, shape, g, w, numbers, layer)
+    g = _where_learning(recipe.features.frozen, shape, numbers, at, stride, layer, g, zeros(shape))
     count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
-    w = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
+    new = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
+    w = _where_learning(recipe.features.frozen, shape, numbers, at, stride, layer, new, w)
     store(shape, numbers, at, stride, w)
     return fold(shape, w - w)
 

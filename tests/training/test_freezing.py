@@ -1,0 +1,86 @@
+"""freeze: parameters that stay as they are."""
+
+import numpy as np
+import pytest
+
+import fastgd
+from cases import STAYS, X, Y
+from fastgd import reference
+from fastgd.optimizers import AdamW
+
+GIVEN = {"hidden_size": (5, 3), "bias": True, "iterations": 40, "alpha": 0.05}
+MASK = STAYS[1]
+
+
+def test_what_is_frozen_keeps_its_bits_and_the_others_learn_as_if_it_were_constant():
+    """Penalties, decay and momentum don't move it, and no direction changes are counted."""
+    given = GIVEN | {"freeze": STAYS, "l1": 0.01, "l2": 0.1, "optimizer": AdamW(decay=0.2)}
+    run = fastgd.train(X, Y, **given)
+    first = fastgd.train(X, Y, **GIVEN | {"iterations": 1, "alpha": 1e-300})
+    assert run.weights[1][MASK].tobytes() == first.weights[1][MASK].tobytes()
+    assert run.weights[2].tobytes() == first.weights[2].tobytes()
+    assert not run.biases[2].any()
+    assert not run.direction_changes[1][MASK].any()
+    assert not run.direction_changes[2].any()
+    assert (run.weights[1][~MASK] != first.weights[1][~MASK]).all()
+    assert (run.weights[0] != first.weights[0]).all()
+    assert run.biases[1].all()
+    twin = reference.train(X, Y, **given)
+    for mine, its in zip(run.weights, twin.weights, strict=True):
+        np.testing.assert_allclose(mine, its, rtol=1e-10)
+
+
+def test_one_step_is_that_of_derivatives_without_what_is_frozen():
+    """As with PyTorch's requires_grad=False: the other derivatives are what they were."""
+    one = {"iterations": 1, "alpha": 0.25}
+    free, held = (fastgd.train(X, Y, **GIVEN | one | more) for more in ({}, {"freeze": [1]}))
+    for k in (0, 2):
+        assert held.weights[k].tobytes() == free.weights[k].tobytes()
+        assert held.biases[k].tobytes() == free.biases[k].tobytes()
+    assert (held.weights[1] != free.weights[1]).all()
+
+
+def test_layers_are_masks_of_the_whole():
+    """By number, in any order, or as True; a sweep's row and a training that goes on."""
+    run = fastgd.train(X, Y, **GIVEN, freeze=(2, 0))
+    for same in ([0, 2], [True, None, True], [True, np.zeros((5, 3), bool), True]):
+        other = fastgd.train(X, Y, **GIVEN, freeze=same)
+        assert other.weights[1].tobytes() == run.weights[1].tobytes()
+        assert other.biases[0].tobytes() == run.biases[0].tobytes()
+    row = fastgd.sweep(X, Y, **GIVEN | {"alpha": [0.01, 0.05], "seed": range(1, 6)}, freeze=(0, 2))
+    assert row[1, 0].weights[1].tobytes() == run.weights[1].tobytes()
+    half = fastgd.train(X, Y, **GIVEN | {"iterations": 15}, freeze=(0, 2))
+    whole = fastgd.train(X, Y, resume=half, iterations=25)
+    assert whole.weights[1].tobytes() == run.weights[1].tobytes()
+
+
+def test_masks_are_saved_and_loaded(tmp_path):
+    run = fastgd.train(X, Y, **GIVEN | {"iterations": 3}, freeze=STAYS)
+    run.save(tmp_path / "run.npz")
+    loaded = fastgd.load(tmp_path / "run.npz").options["freeze"]
+    assert (loaded[0], loaded[2]) == (False, True)
+    assert loaded[1].tolist() == MASK.tolist()
+
+
+@pytest.mark.parametrize(
+    ("freeze", "message"),
+    [
+        ((3,), r"freeze must have layer numbers below 3, the layers of weights, got \(3,\)"),
+        (-1, "a layer in freeze must be at least 0, got -1"),
+        ((0, 1, 2), r"freeze must leave something to learn, got \(0, 1, 2\)"),
+        ([True] * 3, "freeze must leave something to learn, got"),
+        ([None, True], r"freeze must have one mask per layer of weights \(3\), got 2"),
+        ([None, MASK.T, None], r"freeze\[1\] must have the shape of .*\(5, 3\), got \(3, 5\)"),
+        ([None, MASK * 1, None], "freeze must be a tuple of layer numbers from 0, or a list with"),
+        ([], r"freeze must be a tuple .* got \[\]"),
+        ("0", "freeze must be a tuple .* got '0'"),
+        (1.5, "freeze must be a tuple .* got 1.5"),
+        (True, "freeze must be a tuple .* got True"),
+    ],
+    ids=str,
+)
+def test_anything_else_is_refused(freeze, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        fastgd.train(X, Y, **GIVEN, freeze=freeze)
+    with pytest.raises((TypeError, ValueError), match=message):
+        fastgd.sweep(X, Y, **GIVEN | {"alpha": [1, 2]}, freeze=freeze)
