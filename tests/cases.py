@@ -5,11 +5,14 @@ Golden hashes (golden.py), twins (training/test_methods.py), rows of sweeps
 it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+import fastgd
+from fastgd.functions import exp, log
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import (
     AdaDelta,
@@ -70,6 +73,25 @@ EVEN = {"X": X[:10], "y": Y[:10]}  # batches of two or more samples
 STAYS = [None, np.arange(15).reshape(5, 3) % 2 == 0, True]
 """What of the network of golden.py is frozen."""
 
+SWISH = fastgd.Function(lambda a, beta: a / (1 + exp(-beta * a)), beta=1.0)
+CAUCHY = fastgd.Loss(lambda y, v, c: log(1 + ((y - v) / c) ** 2), c=1.0)
+"""Functions as users write them."""
+
+
+def unchanged(y: np.ndarray) -> np.ndarray:
+    """Targets as they are."""
+    return y
+
+
+def shares(y: np.ndarray) -> np.ndarray:
+    """Targets of softmax: the rows add up to 1."""
+    return y / y.sum(axis=1, keepdims=True)
+
+
+def first(y: np.ndarray) -> np.ndarray:
+    """One target, of which two outputs say something."""
+    return y[:, :1]
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -96,6 +118,9 @@ class Case:
     """Relative, between compiled code and its twin; None where rounding decides."""
 
     speed: Speed | None = None
+
+    targets: Callable[[np.ndarray], np.ndarray] = unchanged
+    """What becomes of the targets, (samples, 2), which lie between 0 and 1."""
 
 
 OPTIONS = {
@@ -208,6 +233,40 @@ OPTIONS = {
     "identity, cross entropy": Case({"activation": "identity", "loss": "cross_entropy"}),
     "tanh cross entropy": Case({"output": "tanh", "loss": "cross_entropy"}),
     "relu, cross entropy": Case({"activation": "relu", "loss": "cross_entropy"}),
+    "softplus, huber": Case(
+        {"activation": "softplus", "output": "identity", "loss": "huber"},
+        {"delta": [0.1, 1.0]},
+    ),
+    "softmax": Case(
+        {
+            "activation": "leaky_relu",
+            "output": "softmax",
+            "loss": "cross_entropy",
+            "bias": True,
+        },
+        {"negative_slope": [0.0, 0.2]},
+        targets=shares,
+    ),
+    "gaussian in batches": Case(
+        {
+            "activation": "gelu",
+            "output": "identity",
+            "loss": "gaussian",
+            "bias": True,
+            "batch_size": 3,
+        },
+        targets=first,
+    ),
+    "functions of one's own": Case(
+        {
+            "activation": SWISH,
+            "output": "tanh",
+            "loss": CAUCHY,
+            "batch_norm": True,
+            "dropout": 0.2,
+        },
+        {"beta": [0.5, 2.0], "c": [0.3, 1.0]},
+    ),
     "bias": Case({"bias": True}),
     "sample weight": Case({"sample_weight": EIGHT}),
     "mean": Case(
@@ -462,13 +521,37 @@ def with_values(options: dict[str, Any], values: dict[str, Any]) -> dict[str, An
     return found | rest
 
 
+PAIRS = {
+    "elu, absolute": Case({"activation": "elu", "output": "softplus", "loss": "absolute"}),
+    "gelu, quantile": Case(
+        {"activation": "gelu", "output": "identity", "loss": "quantile", "tau": 0.3}
+    ),
+    "silu, poisson": Case({"activation": "silu", "output": "exp", "loss": "poisson"}),
+    "leaky_relu, gaussian": Case(
+        {"activation": "leaky_relu", "output": "identity", "loss": "gaussian"}, targets=first
+    ),
+    "tanh, softmax": Case(
+        {"activation": "tanh", "output": "softmax", "loss": "cross_entropy"}, targets=shares
+    ),
+    "softplus, huber": Case(
+        {"activation": "softplus", "output": "identity", "loss": "huber", "delta": 0.4}
+    ),
+    "functions of one's own": Case(
+        {"activation": SWISH, "output": "sigmoid", "loss": CAUCHY, "beta": 2.0, "c": 0.3}
+    ),
+}
+"""Activations with outputs and losses whose value and derivative are compared with others'."""
+
 OBJECTIVES = {
     "objective": {"bias": True, "sample_weight": EIGHT, "l1": 0.01, "l2": 0.02},
     "objective, cross entropy": {"loss": "cross_entropy", "sample_weight": EIGHT},
     "objective, mean": {"reduction": "mean", "bias": True, "sample_weight": EIGHT, "l2": 0.02},
     "objective, tanh cross entropy": {"output": "tanh", "loss": "cross_entropy", "bias": True},
 }
-"""Options of fastgd.objective."""
+"""Options of fastgd.objective, whose samples and network are those of OPTIONS."""
+
+HASHED_PAIRS = ("silu, poisson", "leaky_relu, gaussian", "tanh, softmax")
+OBJECTIVES |= {f"objective, {name}": PAIRS[name].options for name in HASHED_PAIRS}
 
 
 @dataclass(frozen=True)

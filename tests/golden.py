@@ -29,11 +29,13 @@ from cases import (
     NETWORKS,
     OBJECTIVES,
     OPTIONS,
+    PAIRS,
     PARTED,
     QUICK,
     TABLE,
     XOR_X,
     XOR_Y,
+    Case,
     Parted,
 )
 from fastgd.arguments.options import Method
@@ -45,7 +47,7 @@ from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
 from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
-from fastgd.engine.task import Task
+from fastgd.engine.task import Task, network_of
 from fastgd.kernel.block import CONVERGED, STALLED
 from fastgd.kernel.functions import FUNCTIONS
 
@@ -61,10 +63,10 @@ def problem(case: str) -> tuple[Task, Network, Method, dict[str, list[float | No
         return parted(PARTED[case])
     if case in OPTIONS:
         random = np.random.RandomState(8)
-        task = Task.check(random.random_sample((8, 3)), random.random_sample((8, 2)), 150, 7)
+        X, y = random.random_sample((8, 3)), random.random_sample((8, 2))
+        task = Task.check(X, OPTIONS[case].targets(y), 150, 7)
         method = Method(**OPTIONS[case].options)
-        network = Network((3, 5, 3, 2), method.bias, method.batch_norm)
-        return task, network, method, OPTIONS[case].axes
+        return task, network_of(task, (5, 3), method), method, OPTIONS[case].axes
     samples, inputs, hidden, outputs, iterations = NETWORKS[case]
     random = np.random.RandomState(samples)
     X, y = random.random_sample((samples, inputs)), random.random_sample((samples, outputs))
@@ -150,6 +152,7 @@ def evaluations(case: str) -> Iterator[bytes]:
     """Loss, error and derivative of an objective, where trainings begin and farther out."""
     random = np.random.RandomState(8)
     X, y = random.random_sample((8, 3)), random.random_sample((8, 2))
+    y = PAIRS.get(case.removeprefix("objective, "), Case()).targets(y)
     objective = fastgd.objective(X, y, hidden_size=(5, 3), **OBJECTIVES[case])
     for seed, scale in product(SEEDS, (0.01, 1.0, 30.0)):
         start = scale * np.random.RandomState(seed).normal(size=objective.network.parameters)

@@ -13,10 +13,12 @@ from hypothesis import given as hypothesis_given
 from hypothesis import strategies as st
 from test_checks import HUGE, anything, refused
 
+import fastgd
 from fastgd import optimizers, schedules
 from fastgd.arguments import options, start
 from fastgd.arguments import values as values_module
 from fastgd.arguments.axes import as_axis
+from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.intervals import NOT_NEGATIVE
 from fastgd.arguments.messages import either
@@ -43,6 +45,8 @@ from fastgd.optimizers import (
 )
 from fastgd.schedules import Constant, Cosine, Exponential, Factors, Linear, Step
 
+CUBE = fastgd.Function("a**3")
+CAUCHY = fastgd.Loss("log(1 + (y - v)**2)")
 X = np.arange(15.0).reshape(5, 3)
 Y = np.array([[0.0], [1.0], [0.5], [0.0], [1.0]])
 SIGNED = 2 * Y - 1
@@ -76,6 +80,10 @@ OTHERS = {
 }
 NO_AXES = [name for name, option in DECLARED.items() if not option.is_axis]
 KNOWN = either(DEFAULTS)
+UNITS, OUTPUT_UNITS = (
+    either([*map(repr, names), "a fastgd.Function"]) for names in (ACTIVATIONS, OUTPUTS)
+)
+LOSS_NAMES = either([*map(repr, LOSSES), "a fastgd.Loss"])
 OPTIMIZERS = f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers"
 
 
@@ -183,6 +191,26 @@ def test_unknown_options_are_refused(names, came):
     refused(TypeError, message, options.axes, given)
 
 
+@pytest.mark.parametrize(
+    ("given", "came"),
+    [
+        ({"tau": 0.5}, "'tau': tau is a number of loss='quantile'"),
+        ({"loss": "huber", "tau": 0.5}, "'tau': tau is a number of loss='quantile'"),
+        ({"negative_slope": 0.1}, "'negative_slope': negative_slope is a number of "
+         "activation='leaky_relu'"),
+        ({"loss": ["huber", "quantile"], "tau": 0.5},
+         "'tau': tau is a number of loss='quantile' alone"),
+        ({"loss": "huber", "delt": 0.5}, "'delt': did you mean delta?"),
+    ],
+)  # fmt: skip
+def test_the_number_of_another_function_is_refused(given, came):
+    own = ["delta"] if given.get("loss") == "huber" else []
+    message = f"an option must be one of {either([*DEFAULTS, *own])}, got {came}"
+    if not isinstance(given.get("loss"), list):
+        refused(TypeError, message, check, **given)
+    refused(TypeError, message, check_sweep, **given)
+
+
 # ---- single values
 
 FRACTION_TEXT = "a number of at least 0 and below 1"
@@ -209,6 +237,8 @@ BAD = {
         (-(10**400), f"-1{'0' * 26}...{'0' * 29}"),
         *NEGATIVE,
     ],
+    "a number above 0 and below 1": [(0, "0"), (1.0, "1.0"), *NOT_FINITE, *NEGATIVE],
+    "a finite number above 1": [(0, "0"), (1, "1"), *NOT_FINITE, *NEGATIVE],
 }
 NO_NUMBERS = [
     ("0.5", "'0.5'"),
@@ -256,39 +286,60 @@ def option_of(kind):
     (
         "activation",
         ValueError,
-        "'sigmoid', 'tanh', 'relu' or 'identity'",
+        UNITS,
         [
             ("sigmiod", "'sigmiod': did you mean 'sigmoid'?"),
             ("ReLU", "'ReLU': did you mean 'relu'?"),
             (np.str_("than"), "'than': did you mean 'tanh'?"),
             ("", "''"),
-            ("swish", "'swish'"),
+            ("swish", "'swish': did you mean 'silu'?"),
+            ("linear", "'linear': did you mean 'identity'?"),
+            ("maxout", "'maxout'"),
+            ("a * sigmoid(a)", "'a * sigmoid(a)': write fastgd.Function(...)"),
         ],
     ),
     (
         "activation",
         TypeError,
-        "'sigmoid', 'tanh', 'relu' or 'identity'",
-        [(None, "None"), (["tanh", "relu"], "['tanh', 'relu']"), (3, "3")],
+        UNITS,
+        [
+            (None, "None"),
+            (["tanh", "relu"], "['tanh', 'relu']"),
+            (3, "3"),
+            (CAUCHY, "Loss('log(1 + (y - v)**2)')"),
+            (math.sin, "<built-in function sin>: write fastgd.Function(...)"),
+        ],
     ),
     (
         "output",
         ValueError,
-        "'sigmoid', 'tanh' or 'identity'",
-        [("relu", "'relu'"), ("linear", "'linear'"), ("Tanh", "'Tanh': did you mean 'tanh'?")],
+        OUTPUT_UNITS,
+        [
+            ("relu", "'relu'"),
+            ("linear", "'linear': did you mean 'identity'?"),
+            ("Tanh", "'Tanh': did you mean 'tanh'?"),
+            ("logistic", "'logistic': did you mean 'sigmoid'?"),
+        ],
     ),
-    ("output", TypeError, "'sigmoid', 'tanh' or 'identity'", [(b"tanh", "b'tanh'")]),
+    ("output", TypeError, OUTPUT_UNITS, [(b"tanh", "b'tanh'"), (CAUCHY, repr(CAUCHY))]),
     (
         "loss",
         ValueError,
-        "'squared' or 'cross_entropy'",
+        LOSS_NAMES,
         [
             ("crossentropy", "'crossentropy': did you mean 'cross_entropy'?"),
             ("square", "'square': did you mean 'squared'?"),
-            ("mse", "'mse'"),
+            ("MSE", "'MSE': did you mean 'squared'?"),
+            ("pinball", "'pinball': did you mean 'quantile'?"),
+            ("hinge", "'hinge'"),
         ],
     ),
-    ("loss", TypeError, "'squared' or 'cross_entropy'", [(len, "<built-in function len>")]),
+    (
+        "loss",
+        TypeError,
+        LOSS_NAMES,
+        [(len, "<built-in function len>: write fastgd.Loss(...)"), (CUBE, "Function('a**3')")],
+    ),
     ("reduction", ValueError, "'sum' or 'mean'", [("means", "'means': did you mean 'mean'?")]),
     ("reduction", TypeError, "'sum' or 'mean'", [(None, "None"), (["sum"], "['sum']")]),
     (
@@ -575,7 +626,7 @@ WITH_NORM = "every batch must have at least 2 samples with batch_norm=True, got 
 APART = [
     (
         {"loss": "cross_entropy", "output": "identity"},
-        f"output must be 'sigmoid' or 'tanh' {WITH_LOSS}, got 'identity'",
+        f"output must be 'sigmoid', 'tanh' or 'softmax' {WITH_LOSS}, got 'identity'",
     ),
     (
         {"loss": "cross_entropy", "y": np.array([[0, 1], [1.5, -1]])},
@@ -859,7 +910,7 @@ def test_optimizers_are_combined_with_the_rest():
     [
         (
             {"output": ["sigmoid", "identity"], "loss": ["squared", "cross_entropy"]},
-            f"output must be 'sigmoid' or 'tanh' {WITH_LOSS}, got 'identity'",
+            f"output must be 'sigmoid', 'tanh' or 'softmax' {WITH_LOSS}, got 'identity'",
         ),
         (
             {"batch_size": [3, None], "sampling": "adaptive"},
@@ -1006,7 +1057,10 @@ def test_a_map_of_alphas_is_checked_at_once(monkeypatch):
 @hypothesis_given(anything)
 def test_whatever_comes_is_taken_or_refused_with_a_rule(value):
     given = [{name: value} for name in DEFAULTS]
-    given += [{"optimizer": kinds[0](**{name: value})} for name, (_, kinds) in FIELDS.items()]
+    given += [
+        {option_of(kinds[0])[0]: made(kinds[0], **{name: value})}
+        for name, (_, kinds) in FIELDS.items()
+    ]
     for one, call in product(given, (check, check_sweep)):
         try:
             call(**one)

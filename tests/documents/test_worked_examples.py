@@ -34,6 +34,9 @@ SWEEP = (
 )
 USED = {
     "A new activation": AGREE.format("activation='softsign', output='softsign'"),
+    "A new loss": AGREE.format("loss='cauchy', width=0.5")
+    + "s = fastgd.sweep(X, y, loss='cauchy', width=[0.5, 2], iterations=60, alpha=0.5)\n"
+    "assert list(s.axes) == ['width'] and s[0].final_error == a.final_error\n",
     "A new optimizer": AGREE.format("optimizer=optimizers.AdaMax(beta1=0.8)"),
     "A new option of numbers": AGREE.format("clip_gradient=0.01")
     + "s = fastgd.sweep(X, y, clip_gradient=[0.01, 0.1], iterations=60, alpha=0.5)\n"

@@ -22,6 +22,7 @@ from cases import (
 )
 from fastgd.arguments.options import Method
 from fastgd.optimizers import AdaDelta, AdaGrad, Adam, AdamW, RMSProp, Rprop
+from fastgd.reference.output import Output, Units
 from golden import problem
 from networks import fresh
 
@@ -37,19 +38,14 @@ def close(a, b, rtol, what):
 def forward(run, X):
     """What the network says, in plain NumPy."""
     method = Method(**run.options)
-    functions = {
-        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
-        "tanh": np.tanh,
-        "relu": lambda z: np.maximum(z, 0),
-        "identity": lambda z: z,
-    }
+    hidden, output = Units(method, "activation"), Output(method)
     layers = len(run.weights)
     for k, weights in enumerate(run.weights):
         X = X @ weights + (run.biases[k] if run.biases else 0)
         if run.normalization and k < layers - 1:
             norm = run.normalization[k]
             X = norm.scale * (X - norm.mean) / np.sqrt(norm.variance + 1e-5) + norm.shift
-        X = functions[method.output if k == layers - 1 else method.activation](X)
+        X = output.values(X) if k == layers - 1 else hidden.at(X)[0]
     return X
 
 

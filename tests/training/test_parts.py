@@ -115,7 +115,8 @@ def differences(run, own):
 def arguments(name, parts):
     """The arguments of a sweep over a case of the table."""
     case = OPTIONS[name]
-    given = {"X": X, "y": Y, "hidden_size": (5, 3), "iterations": 25, "record_every": 7}
+    given = {"X": X, "y": case.targets(Y), "hidden_size": (5, 3), "iterations": 25}
+    given["record_every"] = 7
     given |= {"alpha": [0.05, 0.4], "record_weights": True}
     given |= with_values(case.options, case.axes) | PARTS[parts]
     if "sample_weight" in case.options and "sample_weight" not in PARTS[parts]:
@@ -209,7 +210,7 @@ def test_it_goes_on(name, parts):
     """10 iterations and 15 are 25, in a sweep and in each of its runs."""
     given, sweep = arguments(name, parts), whole(name, parts)
     first = fastgd.sweep(**given | {"iterations": 10}, keep_state=True)
-    both = fastgd.sweep(X, Y, resume=first, iterations=15)
+    both = fastgd.sweep(X, given["y"], resume=first, iterations=15)
     assert both.shape == sweep.shape
     for place in np.ndindex(sweep.shape):
         assert same(both[place], sweep[place]), (place, differences(both[place], sweep[place]))

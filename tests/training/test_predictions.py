@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import SWISH
 from fastgd.arguments import memory
 from fastgd.arguments.partition import check_partition
 from fastgd.optimizers import Adam, Momentum
@@ -27,6 +28,10 @@ CASES = {
     "values": {"dropout": [0.0, 0.3], "output": "identity", "l2": [0, 0.1], "alpha": [0.01, 0.02]},
     "starts": {"weights": STARTS, "alpha": [1.0, (0.5, 2.0)]},
     "no axis": {"dropconnect": 0.2},
+    "numbers of functions": {
+        "activation": SWISH, "beta": [0.5, 2.0], "output": "identity", "bias": [False, True],
+        "loss": "huber", "delta": [0.1, 1.0], "optimizer": Adam(), "seed": [1, 2],
+    },
 }  # fmt: skip
 
 

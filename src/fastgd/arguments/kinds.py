@@ -13,7 +13,7 @@ from fastgd.arguments.data import check_not_negative, check_sample_weight, numbe
 from fastgd.arguments.freezing import Frozen, check_freeze
 from fastgd.arguments.functions import Formula
 from fastgd.arguments.intervals import rule_of
-from fastgd.arguments.messages import did_you_mean, either, shown
+from fastgd.arguments.messages import did_you_mean, did_you_mean_choice, either, shown
 from fastgd.arguments.values import (
     LARGEST,
     check_choice,
@@ -115,12 +115,17 @@ class NameOrFormula(Kind):
         """Return the name, or the function."""
         if isinstance(value, self.formula):
             return value
-        if not isinstance(value, str):
-            quoted = (f"{known!r}" for known in self.known)
-            made = f"a fastgd.{self.formula.__name__}"
-            hint = f": write fastgd.{self.formula.__name__}(...)" if callable(value) else ""
-            raise TypeError(f"{name} must be {either([*quoted, made])}, got {shown(value)}{hint}")
-        return check_choice(name, value, self.known)
+        if isinstance(value, str) and value in self.known:
+            return str(value)
+        made = f"fastgd.{self.formula.__name__}"
+        rule = f"{name} must be {either([*map(repr, self.known), f'a {made}'])}, got {shown(value)}"
+        write = f": write {made}(...)"
+        if isinstance(value, str):
+            is_expression = any(sign in value for sign in "(*/+")
+            raise ValueError(
+                rule + (write if is_expression else did_you_mean_choice(str(value), self.known))
+            )
+        raise TypeError(rule + (write if callable(value) else ""))
 
     def documented(self, default: object) -> str:
         """Return type and default."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from fastgd.arguments import options
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED, LossOptions
-from fastgd.arguments.messages import did_you_mean_argument, either, shown
-from fastgd.arguments.numbers import kinds_of
+from fastgd.arguments.messages import either, shown
+from fastgd.arguments.numbers import hint_of, kinds_of
 from fastgd.arguments.options import Method
 
 __all__ = ["LossOptions", "check"]
@@ -23,6 +23,6 @@ def check(
         if name not in known:
             raise TypeError(
                 f"an option of an objective must be {either(known)}, got {shown(name)}"
-                + ("" if name in DECLARED else did_you_mean_argument(name, (*known, "hidden_size")))
+                + ("" if name in DECLARED else hint_of(name, given, (*known, "hidden_size")))
             )
     return options.check(given, X, y, hidden)

@@ -72,6 +72,30 @@ _ELSEWHERE = {
 }
 _OURS = {word: ours for ours, words in _ELSEWHERE.items() for word in words.split()}
 
+# Likewise activations and losses.
+_CHOICES_ELSEWHERE = {
+    "identity": "linear none",
+    "sigmoid": "logistic expit",
+    "silu": "swish",
+    "exp": "exponential",
+    "softmax": "multinomial categorical",
+    "squared": "mse l2 squared_error mean_squared_error least_squares",
+    "absolute": "mae l1 absolute_error mean_absolute_error",
+    "quantile": "pinball",
+    "huber": "smooth_l1 smoothl1",
+    "cross_entropy": "bce nll log_loss logloss binary_crossentropy categorical_crossentropy",
+    "poisson": "poisson_nll poissonnll",
+    "gaussian": "normal gaussian_nll gaussiannll",
+}
+_OUR_CHOICES = {word: ours for ours, words in _CHOICES_ELSEWHERE.items() for word in words.split()}
+
+
+def did_you_mean_choice(word: str, known: Collection[str]) -> str:
+    """Return the end of a message on a choice, which the field may know by another name."""
+    ours = _OUR_CHOICES.get(word.lower())
+    quoted = map(repr, known)
+    return f": did you mean {ours!r}?" if ours in known else did_you_mean(repr(word), quoted)
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a message: what is known and nearly the word, if anything is."""

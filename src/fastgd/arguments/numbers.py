@@ -1,15 +1,14 @@
 """The numbers of activations and losses: which there are, and what they may be."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fastgd import optimizers, schedules
-from fastgd.arguments.axes import as_axis
-from fastgd.arguments.choices import loss_of, unit_of
+from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS, loss_of, unit_of
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.functions import Formula
 from fastgd.arguments.kinds import Number
-from fastgd.arguments.messages import shown
+from fastgd.arguments.messages import did_you_mean_argument, either, shown
 
 FORMULAS = ("activation", "output", "loss")
 """The options that are functions."""
@@ -31,10 +30,9 @@ def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
     found: dict[str, Formula | None] = {}
     for option in FORMULAS:
         value = given.get(option, DECLARED[option].default)
-        kind = DECLARED[option].kind
         found[option] = None
-        if as_axis(option, value) is None:
-            checked = kind.check(option, value, 0)
+        if isinstance(value, (str, Formula)):  # all else is an axis, or refused where it is read
+            checked = DECLARED[option].kind.check(option, value, 0)
             known = loss_of(checked) if option == "loss" else unit_of(checked)
             found[option] = known.function
     return found
@@ -48,8 +46,28 @@ def numbers_of(given: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
+def owners_of(name: str) -> list[str]:
+    """Which named functions have a number of that name, as a call has them: loss='quantile'."""
+    return [
+        f"{option}={choice!r}"
+        for option, known in (("activation", ACTIVATIONS), ("output", OUTPUTS), ("loss", LOSSES))
+        for choice, facts in known.items()
+        if facts.function is not None and name in facts.function.numbers
+    ]
+
+
+def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
+    """The end of the message that there is no such option: what it may be, or belong to."""
+    owners = owners_of(name)
+    if not owners:
+        return did_you_mean_argument(name, known)
+    axes = {option for option in FORMULAS if not isinstance(given.get(option, ""), (str, Formula))}
+    alone = " alone" if any(owner.partition("=")[0] in axes for owner in owners) else ""
+    return f": {name} is a number of {either(owners)}{alone}"
+
+
 def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
-    """What those of them may be that are given.
+    """What the numbers of these options' functions may be, by name.
 
     Raises
     ------
@@ -75,5 +93,4 @@ def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
     return {
         name: Number(formula.intervals.get(name, "(-inf, inf)"))
         for name, (_, formula) in owners.items()
-        if name in given
     }

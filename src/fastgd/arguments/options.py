@@ -16,8 +16,8 @@ from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES,
 from fastgd.arguments.freezing import check_frozen
 from fastgd.arguments.functions import Formula
 from fastgd.arguments.kinds import Kind, field_kind
-from fastgd.arguments.messages import did_you_mean_argument, either, shown
-from fastgd.arguments.numbers import formulas_of, kinds_of, numbers_of
+from fastgd.arguments.messages import either, shown
+from fastgd.arguments.numbers import formulas_of, hint_of, kinds_of, numbers_of
 from fastgd.arguments.targets import check_outputs, outputs_of
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import Rprop
@@ -228,7 +228,7 @@ def _check_names(given: Mapping[str, object], own: Iterable[str]) -> None:
             known = (*DECLARED, *own)
             raise TypeError(
                 f"an option must be one of {either(known)}, "
-                f"got {shown(name)}{did_you_mean_argument(name, (*known, *_ARGUMENTS))}"
+                f"got {shown(name)}{hint_of(name, given, (*known, *_ARGUMENTS))}"
             )
 
 

@@ -30,8 +30,7 @@ def classes_apart(
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
-    outputs = as_axis("output", given.get("output")) or [given.get("output")]
-    if y.shape[1] != 1 or any(output != "softmax" for output in outputs):
+    if y.shape[1] != 1 or any(output != "softmax" for output in _chosen("output", given)):
         return y
     numbers = y[:, 0]
     most = MOST_CLASSES if classes is None else classes
@@ -57,18 +56,23 @@ def check_samples(X: object, y: object, given: Mapping[str, Any]) -> tuple[Float
 
 def outputs_to_start(given: Mapping[str, Any], y: FloatArray, weights: object) -> int:
     """Output units of given weights, whatever the loss is."""
-    loss = given.get("loss", "squared")
     kind = DECLARED["loss"].kind
-    found = {
-        outputs_of(kind.check("loss", value, len(y)), y)
-        for value in as_axis("loss", loss) or [loss]
-    }
+    found = {outputs_of(kind.check("loss", value, len(y)), y) for value in _chosen("loss", given)}
     if weights is not None and len(found) > 1:
         raise ValueError(
             "weights must be for one number of outputs, but the losses want "
             f"{either(map(str, sorted(found)))}"
         )
     return found.pop()
+
+
+def _chosen(option: str, given: Mapping[str, Any]) -> list[Any]:
+    """The values on an axis, or the single one; what is neither is refused where it is checked."""
+    value = given.get(option, DECLARED[option].default)
+    try:
+        return as_axis(option, value) or [value]
+    except (TypeError, ValueError):
+        return [value]
 
 
 def outputs_of(loss: str | Loss, y: FloatArray) -> int:

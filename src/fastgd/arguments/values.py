@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.intervals import FINITE, Rule
-from fastgd.arguments.messages import did_you_mean, either, shown
+from fastgd.arguments.messages import did_you_mean_choice, either, shown
 
 #: The largest count: twice as much still fits into an int64.
 LARGEST = 2**62
@@ -119,12 +119,11 @@ def check_threads(value: object, available: int) -> int:
 
 def check_choice(name: str, value: object, known: Sequence[str]) -> str:
     """Return value if it is one of the known names."""
-    quoted = [repr(name) for name in known]
-    rule = f"{name} must be {either(quoted)}, got {shown(value)}"
+    rule = f"{name} must be {either(map(repr, known))}, got {shown(value)}"
     if not isinstance(value, str):
         raise TypeError(rule)
     if value not in known:
-        raise ValueError(rule + did_you_mean(repr(str(value)), quoted))
+        raise ValueError(rule + did_you_mean_choice(str(value), known))
     return str(value)
 
 

@@ -1,5 +1,6 @@
 """Outputs of one network, and of many at once: the forward pass of a training."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +12,15 @@ from fastgd.arguments.partition import Partition
 from fastgd.arguments.rows import Rows
 from fastgd.engine.arrangement import arrange
 from fastgd.engine.choices import unit_choice
-from fastgd.engine.lowering import places_of, recipe_of
+from fastgd.engine.lowering import Column, places_of, recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.samples import Samples
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.language.choice import Choice
+
+Numbers = Mapping[str, FloatArray]
+"""Of functions, by name: (n,) one for each network."""
 
 PREDICT_SAMPLES = 4096
 """Samples that go through the network at a time."""
@@ -30,22 +34,26 @@ def predict(
     method: Method,
     parameters: FloatArray,
     X: FloatArray,
+    numbers: Numbers,
     threads: int,
     result: FloatArray,
 ) -> None:
     """Outputs of the networks with these parameters (n, P), into (n, samples, outputs).
 
-    They are NaN where not all parameters are finite.
+    ``numbers`` are those in which their functions differ. Outputs are NaN where not all parameters
+    are finite.
     """
     samples = Samples(X, np.zeros((len(X), network.sizes[-1])))
     method = _plain(method)
     recipe = _recipe(method)
+    columns = _columns(method, numbers)
     [lot] = arrange(samples, recipe, len(parameters), network.parameters, None)
     session = Session.make(network, method, samples, recipe, lot)
     width = _wave(session, threads)
     for begin in range(0, len(parameters), width):
         end = min(len(parameters), begin + width)
-        runs = session.load(parameters[begin:end])
+        own = [(column, np.arange(begin, end)) for column in columns]
+        runs = session.load(parameters[begin:end], columns=own)
         lanes = runs.blocks * session.layout.runs
         if lanes == end - begin:
             runs.into(result[begin:end]).run(0, 1, threads)  # they come to where they belong
@@ -62,12 +70,14 @@ def predict_parts(
     parameters: FloatArray,
     X: FloatArray,
     rows: Rows,
+    numbers: Numbers,
     threads: int,
     result: FloatArray,
 ) -> None:
     """Outputs of the networks of each part for its own rows, into (m, samples, outputs).
 
-    ``parameters`` are (parts, m, P). Else as :func:`predict`.
+    ``parameters`` are (parts, m, P), and each of the ``numbers`` is there for all of these
+    networks. Else as :func:`predict`.
     """
     each, flat = parameters.shape[1], parameters.reshape(-1, parameters.shape[2])
     finite = np.asarray(np.isfinite(flat).all(axis=1))
@@ -78,6 +88,7 @@ def predict_parts(
     )
     method = _plain(method)
     recipe = _recipe(method)
+    columns = _columns(method, numbers)
     for lot in arrange(samples, recipe, len(flat), network.parameters, None):
         order, begin = lot.runs(0, lot.count), 0
         while begin < lot.count:
@@ -87,7 +98,8 @@ def predict_parts(
             owners = order[begin:end]
             keys = None if lot.keys is None else lot.keys[begin:end]
             lanes = lot.lanes(keys, end - begin, threads)
-            runs = session.load(flat[owners], parts=owners // each, lanes=lanes)
+            own = [(column, owners) for column in columns]
+            runs = session.load(flat[owners], columns=own, parts=owners // each, lanes=lanes)
             runs = runs.into(np.empty((lanes.size, size, network.sizes[-1])))
             runs.run(0, 1, threads)
             for owner, outputs in zip(owners.tolist(), runs.outputs(), strict=True):
@@ -120,6 +132,15 @@ def _recipe(plain: Method) -> Recipe:
     recipe = recipe_of(plain, {})._replace(separate=None, outputs=Choice("on"))
     activation = unit_choice(plain.activation, places_of(plain), with_slope=False)
     return recipe._replace(activation=activation)
+
+
+def _columns(plain: Method, numbers: Numbers) -> list[Column]:
+    """The numbers that outputs depend on: those of a loss are none."""
+    return [
+        Column.of(name, values.tolist(), plain)
+        for name, values in numbers.items()
+        if name in plain.numbers
+    ]
 
 
 def _wave(session: Session, threads: int) -> int:

@@ -1,4 +1,8 @@
-"""What a unit does with its input, and its slope: the derivative, written with the output v."""
+"""What a unit does with its input, and what a loss makes of an output: values and derivatives.
+
+The formulas stand here once more, by themselves: nothing is derived, and nothing is taken from
+`fastgd.arguments.choices`.
+"""
 
 from collections.abc import Callable
 
@@ -6,97 +10,131 @@ import numpy as np
 
 from fastgd.arguments.data import FloatArray
 
-Function = Callable[[FloatArray], FloatArray]
-LossFunction = Callable[[str, FloatArray, FloatArray, FloatArray], FloatArray]
+Unit = Callable[..., tuple[FloatArray, FloatArray]]
+"""Of the inputs x, and of numbers by name: the values v, and their slopes."""
+
+LossFunction = Callable[..., tuple[FloatArray, ...]]
+"""Of the targets, their outputs, and of numbers by name: the losses, and the derivatives by each
+output."""
 
 
-def sigmoid(x: FloatArray) -> FloatArray:
-    """The article's nonlinearity."""
-    return 1 / (1 + np.exp(-x))
+def sigmoid(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The article's nonlinearity; the slope is its sigmoid_output_to_derivative."""
+    v = 1 / (1 + np.exp(-x))
+    return v, v * (1 - v)
 
 
-def sigmoid_slope(v: FloatArray) -> FloatArray:
-    """The article's sigmoid_output_to_derivative."""
-    return v * (1 - v)
-
-
-def tanh(x: FloatArray) -> FloatArray:
+def tanh(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Hyperbolic tangent."""
-    return np.tanh(x)
+    v = np.tanh(x)
+    return v, 1 - v * v
 
 
-def tanh_slope(v: FloatArray) -> FloatArray:
-    """1 - tanh^2."""
-    return 1 - v * v
+def relu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Rectifier, max(0, x); in the kink, where there is no derivative, the slope is 0."""
+    return np.maximum(x, 0.0), (x > 0).astype(np.float64)
 
 
-def relu(x: FloatArray) -> FloatArray:
-    """Rectifier, max(0, x)."""
-    return np.maximum(x, 0.0)
-
-
-def relu_slope(v: FloatArray) -> FloatArray:
-    """1 where the unit is on; in the kink, where there is no derivative, 0."""
-    return (v > 0).astype(np.float64)
-
-
-def identity(x: FloatArray) -> FloatArray:
+def identity(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """A linear unit."""
-    return x
+    return x, np.ones_like(x)
 
 
-def identity_slope(v: FloatArray) -> FloatArray:
-    """1 everywhere."""
-    return np.ones_like(v)
+def softplus(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """log(1 + exp(x)), a smooth rectifier."""
+    return np.logaddexp(0, x), sigmoid(x)[0]
 
 
-FUNCTIONS: dict[str, tuple[Function, Function]] = {
-    "sigmoid": (sigmoid, sigmoid_slope),
-    "tanh": (tanh, tanh_slope),
-    "relu": (relu, relu_slope),
-    "identity": (identity, identity_slope),
+def leaky_relu(x: FloatArray, negative_slope: float) -> tuple[FloatArray, FloatArray]:
+    """A rectifier that lets a part of negative inputs through."""
+    slope = np.where(x > 0, 1.0, negative_slope)
+    return x * slope, slope
+
+
+def elu(x: FloatArray, elu_alpha: float) -> tuple[FloatArray, FloatArray]:
+    """A rectifier that goes to -elu_alpha on the left."""
+    slope = np.where(x > 0, 1.0, elu_alpha * np.exp(np.minimum(x, 0)))
+    return np.where(x > 0, x, elu_alpha * np.expm1(np.minimum(x, 0))), slope
+
+
+def silu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The input as far as a sigmoid lets it through: x * sigmoid(x)."""
+    gate, slope = sigmoid(x)
+    return x * gate, gate + x * slope
+
+
+def gelu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Nearly x times the normal distribution up to x, which has no short formula."""
+    root, cubic = np.sqrt(2 / np.pi), 0.044715
+    share, slope = tanh(root * (x + cubic * x**3))
+    inside = root * (1 + 3 * cubic * x**2)
+    return x * (1 + share) / 2, (1 + share + x * slope * inside) / 2
+
+
+def exp(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A rate, which is above 0."""
+    v = np.exp(x)
+    return v, v
+
+
+FUNCTIONS: dict[str, Unit] = {
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "relu": relu,
+    "identity": identity,
+    "softplus": softplus,
+    "leaky_relu": leaky_relu,
+    "elu": elu,
+    "silu": silu,
+    "gelu": gelu,
+    "exp": exp,
 }
-"""The function and its slope of each name."""
+"""The units of each name, but for softmax: see :mod:`fastgd.reference.output`."""
 
 
-# The loss of each sample and output, of outputs v = output(z) where y should be.
-
-
-def squared(_output: str, y: FloatArray, v: FloatArray, _z: FloatArray) -> FloatArray:
+def squared(y: FloatArray, v: FloatArray) -> tuple[FloatArray, ...]:
     """The article's, half the squared error."""
-    return (y - v) ** 2 / 2
+    return (y - v) ** 2 / 2, v - y
 
 
-def cross_entropy(output: str, y: FloatArray, _v: FloatArray, z: FloatArray) -> FloatArray:
-    """-y log v - (1 - y) log(1 - v) of a sigmoid; of tanh, with p = (1 + v) / 2 and (1 + y) / 2.
-
-    From the input z of the output unit: log(1 - v) would be -inf where v rounds to 1.
-    """
-    if output == "tanh":  # p = (1 + tanh(z)) / 2 is sigmoid(2 * z)
-        z, y = 2 * z, (1 + y) / 2
-    # -log(p) and -log(1 - p), where p = 1 / (1 + exp(-z))
-    entropy: FloatArray = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
-    return entropy
+def huber(y: FloatArray, v: FloatArray, delta: float) -> tuple[FloatArray, ...]:
+    """Squared for errors up to delta, and on from there along the tangent."""
+    error = np.abs(v - y)
+    straight = delta * error - delta**2 / 2
+    return np.where(error > delta, straight, error**2 / 2), np.clip(v - y, -delta, delta)
 
 
-# What turns the error y - v of an output into minus the derivative by the unit's input.
+def absolute(y: FloatArray, v: FloatArray) -> tuple[FloatArray, ...]:
+    """Smallest at the median; no slope where the error is 0."""
+    return np.abs(v - y), np.sign(v - y)
 
 
-def squared_slope(output: str) -> Function:
-    """The unit's own slope."""
-    return FUNCTIONS[output][1]
+def quantile(y: FloatArray, v: FloatArray, tau: float) -> tuple[FloatArray, ...]:
+    """Smallest where a share tau of the targets lies below."""
+    below = v < y
+    return np.abs(v - y) * np.where(below, tau, 1 - tau), np.where(below, -tau, 1 - tau)
 
 
-def cross_entropy_slope(_output: str) -> Function:
-    """1, as it divides by exactly the unit's slope.
+def poisson(y: FloatArray, v: FloatArray) -> tuple[FloatArray, ...]:
+    """Minus the log-likelihood of a count at a rate, without what no rate changes: log(y!)."""
+    counts = y > 0
+    loss = v - y * np.log(v, where=counts, out=np.zeros_like(v))
+    return loss, 1 - np.divide(y, v, where=counts, out=np.zeros_like(v))
 
-    Of the sigmoid it has the derivative -(y - v) / (v (1 - v)) by v; of tanh, -(y - v) / (1 - v^2).
-    """
-    return identity_slope
+
+def gaussian(y: FloatArray, mean: FloatArray, log_variance: FloatArray) -> tuple[FloatArray, ...]:
+    """Minus the log-likelihood of a normal distribution, without log(2 pi) / 2."""
+    precision = np.exp(-log_variance)
+    square = (y - mean) ** 2 * precision
+    return (log_variance + square) / 2, (mean - y) * precision, (1 - square) / 2
 
 
-LOSSES: dict[str, tuple[LossFunction, Callable[[str], Function]]] = {
-    "squared": (squared, squared_slope),
-    "cross_entropy": (cross_entropy, cross_entropy_slope),
+LOSSES: dict[str, LossFunction] = {
+    "squared": squared,
+    "huber": huber,
+    "absolute": absolute,
+    "quantile": quantile,
+    "poisson": poisson,
+    "gaussian": gaussian,
 }
-"""The loss and its slope of each name."""
+"""The losses of each name, but for cross entropies: see :mod:`fastgd.reference.output`."""

@@ -6,7 +6,7 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.freezing import Mask, mask_of
 from fastgd.arguments.options import Method
 from fastgd.reference.batch_norm import Normalization
-from fastgd.reference.functions import FUNCTIONS, LOSSES
+from fastgd.reference.output import Output, Units
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.philox import DROPCONNECT, DROPOUT, mask
 
@@ -20,6 +20,8 @@ class Layer:
     ----------
     x : (samples, inputs) array
         What came in.
+    z : (samples, outputs) array
+        What the units make a value of: ``x @ weights + bias``, maybe normalised.
     delta : (samples, outputs) array
         Minus the derivative of the loss by ``x @ weights + bias``.
     """
@@ -46,12 +48,9 @@ class Layer:
             if method.batch_norm and not is_output
             else None
         )
-        self._activation, self._slope = FUNCTIONS[method.activation]
-        self._dropout = method.dropout
-        if is_output:
-            self._activation = FUNCTIONS[method.output][0]
-            self._slope = LOSSES[method.loss][1](method.output)
-            self._dropout = 0.0
+        self._units = None if is_output else Units(method, "activation")
+        self._output = Output(method)
+        self._dropout = 0.0 if is_output else method.dropout
 
         self._freeze(False if method.freeze is None else mask_of(method.freeze, k))
 
@@ -75,7 +74,7 @@ class Layer:
             z = z + self.bias.value
         if self.norm:
             z = self.norm.measure(z)
-        return self._activation(z)
+        return self._output.values(z) if self._units is None else self._units.at(z)[0]
 
     def forward(self, x: FloatArray, iteration: int, seed: int) -> FloatArray:
         """Outputs for a training batch x (samples, inputs)."""
@@ -91,19 +90,32 @@ class Layer:
             z = z + self.bias.value
         if self.norm:
             z = self.norm.forward(z)
-        self._v = self._activation(z)
+        self.z = z
+        if self._units is None:
+            return self._output.values(z)
+        v, self._slope = self._units.at(z)
         self._kept = self._mask(self._dropout, DROPOUT, z.shape, iteration, seed)
-        return self._v if self._kept is None else self._v * self._kept
+        return v if self._kept is None else v * self._kept
+
+    def losses(self, y: FloatArray) -> FloatArray:
+        """Of the last layer, the loss of each sample and target that it has just seen."""
+        return self._output.losses(y, self.z)
+
+    def delta_of(self, y: FloatArray) -> FloatArray:
+        """Of the last layer, minus the derivatives of these losses by ``x @ weights + bias``."""
+        return self._output.delta(y, self.z)
 
     def backward(self, error: FloatArray, divisor: float) -> None:
         """Find delta and minus the derivatives from how much the outputs are missed by.
 
-        For the last layer ``error`` is y - v, times the sample's weight; for any other it is the
-        next one's `error_before`. The derivatives are divided by ``divisor``, penalties are not.
+        For the last layer ``error`` is `delta_of`, times the sample's weight; for any other it is
+        the next one's `error_before`. The derivatives are divided by ``divisor``, penalties are
+        not.
         """
-        delta = error * self._slope(self._v)
-        if self._kept is not None:
-            delta = delta * self._kept
+        delta = error
+        if self._units is not None:
+            delta = delta * self._slope
+            delta = delta if self._kept is None else delta * self._kept
         delta = self._limit(delta)
         if self.norm:
             delta = self.norm.backward(delta, divisor)

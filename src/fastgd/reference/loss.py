@@ -13,7 +13,6 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.targets import check_samples, outputs_of
 from fastgd.engine.network import Network, layer_sizes
-from fastgd.reference.functions import LOSSES
 from fastgd.reference.layer import Layer
 
 
@@ -62,12 +61,12 @@ def objective(
         outputs = X
         for layer in layers:
             outputs = layer.forward(outputs, 0, 0)
-        error = (y - outputs) * weight[:, None]
+        error = layers[-1].delta_of(y) * weight[:, None]
         divisor = weight.sum() if method.reduction == "mean" else 1.0
         for layer in layers[::-1]:
             layer.backward(error, divisor)
             error = layer.error_before()
-        value = np.sum(weight[:, None] * _losses(method, layers[-1], y, outputs)) / divisor
+        value = np.sum(weight[:, None] * layers[-1].losses(y)) / divisor
         for layer in layers:
             value += method.l1 * np.sum(np.abs(layer.weights.value))
             value += method.l2 / 2 * np.sum(layer.weights.value**2)
@@ -86,11 +85,3 @@ def _layers(network: Network, method: Method, w: FloatArray) -> list[Layer]:
         if layer.bias:
             layer.bias.value = values
     return layers
-
-
-def _losses(method: Method, top: Layer, y: FloatArray, outputs: FloatArray) -> FloatArray:
-    """The loss of each sample and output, (samples, outputs), after the pass forward."""
-    z = np.dot(top.x, top.weights.value)
-    if top.bias:
-        z = z + top.bias.value
-    return LOSSES[method.loss][0](method.output, y, outputs, z)

@@ -269,7 +269,7 @@ def _propagate(
     outputs = X[batch.places]
     for layer in layers:
         outputs = layer.forward(outputs, j, seed)
-    error = y[batch.places] - outputs
+    error = layers[-1].delta_of(y[batch.places])
     if batch.weights is not None:
         error = error * batch.weights
     layers[-1].backward(error, batch.divisor)
@@ -286,7 +286,7 @@ def _measure(layers: list[Layer], X: FloatArray) -> FloatArray:
 
 def _mean_error(y: FloatArray, outputs: FloatArray, sample_weight: FloatArray | None) -> float:
     """Mean of the absolute errors, weighted with the samples' weights."""
-    error = np.abs(y - outputs)
+    error = np.abs(y - outputs[:, : y.shape[1]])  # the first of several to a target
     if sample_weight is None:
         return float(np.mean(error))
     return float(np.sum(sample_weight[:, None] * error) / (sample_weight.sum() * y.shape[1]))

@@ -23,6 +23,11 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
             "predict needs the weights of all runs, and this sweep was made with keep_weights=False"
         )
     sizes = sweep.networks[0].sizes
+    if any(network.sizes[-1] != sizes[-1] for network in sweep.networks):
+        raise ValueError(
+            "predict needs networks with the same number of outputs, and those of this sweep differ"
+            " by their loss: select some of them first, as sweep.sel(loss=...)"
+        )
     X = check_inputs(X, sizes[0])
     rows = None if groups is None else _rows(sweep, groups, len(X))
     grid = Grid(sweep.axes)
@@ -34,12 +39,15 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
     threads = available_threads()
     for number, network in enumerate(sweep.networks):
         method, kept = _method(sweep, grid, number), sweep.kept_weights[number]
+        numbers = _numbers(grid, method)
         if rows is None:
-            predict(network, method, kept, X, threads, result[number])
+            predict(network, method, kept, X, numbers, threads, result[number])
             continue
-        of_groups = kept.reshape(len(sweep.axes["group"]), -1, network.parameters)
+        groups_first = (len(sweep.axes["group"]), -1)
         present, parts = rows
-        predict_parts(network, method, of_groups[present], X, parts, threads, result[number])
+        of_groups = kept.reshape(*groups_first, network.parameters)[present]
+        numbers = {n: axis.reshape(groups_first)[present].ravel() for n, axis in numbers.items()}
+        predict_parts(network, method, of_groups, X, parts, numbers, threads, result[number])
     return result.reshape(*shape, len(X), sizes[-1])
 
 
@@ -63,7 +71,17 @@ def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], Rows]:
 
 
 def _method(sweep: Any, grid: Grid, number: int) -> Method:
-    """The options of a network's code; those that are numbers change no output."""
+    """The options of a network's code; of those that are numbers only a function's matter."""
     index = np.unravel_index(number, grid.shape[: grid.cut]) if grid.cut else ()
     pairs = zip(list(grid.axes.items())[: grid.cut], index, strict=True)
     return method_at(sweep.method, {name: axis[place] for (name, axis), place in pairs})
+
+
+def _numbers(grid: Grid, method: Method) -> dict[str, FloatArray]:
+    """The numbers of functions that are axes, for each run of a network."""
+    lengths = grid.shape[grid.cut :]
+    return {
+        name: np.array(axis)[np.indices(lengths)[along].ravel()]
+        for along, (name, axis) in enumerate(list(grid.axes.items())[grid.cut :])
+        if name in method.numbers
+    }

@@ -27,7 +27,8 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
             "resume must be a sweep of all its groups, folds and weightings, got a part of it"
         )
     axes, method, first = sweep.axes, sweep.method, sweep.states[0]
-    own = method.given | {name: axes[name] for name in (*STRUCTURES, *VALUES) if name in axes}
+    names = (*STRUCTURES, *VALUES, *method.numbers)
+    own = method.given | {name: axes[name] for name in names if name in axes}
     for option in FIELDED:
         holder = getattr(method, option)
         fields = {name: axes[name] for name in holder.hyperparameters if name in axes}

@@ -1,0 +1,160 @@
+"""Formulas of the user's own: their trees worked out over arrays, with slopes along the way.
+
+A dual number has a value and a slope, and each operation a rule for both (Wengert, *A simple
+automatic derivative evaluation program*, Communications of the ACM 7, 1964). It is done anew for
+each array, where `fastgd.engine.derivation` writes a formula of the slope.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.expressions import Tree
+from fastgd.arguments.functions import Formula, Loss
+
+
+class Dual(NamedTuple):
+    """A number that moves with another one."""
+
+    value: FloatArray
+    slope: FloatArray
+
+
+Rule = Callable[[FloatArray], FloatArray]
+
+
+def _sigmoid(x: FloatArray) -> FloatArray:
+    return 1 / (1 + np.exp(-x))
+
+
+_FUNCTIONS: dict[str, tuple[Rule, Rule]] = {
+    "exp": (np.exp, np.exp),
+    "expm1": (np.expm1, np.exp),
+    "log": (np.log, lambda x: np.where(x >= 0, 1 / x, np.nan)),
+    "log1p": (np.log1p, lambda x: np.where(x >= -1, 1 / (1 + x), np.nan)),
+    "sqrt": (np.sqrt, lambda x: 0.5 / np.sqrt(x)),
+    "abs": (np.abs, np.sign),
+    "sign": (np.sign, np.zeros_like),
+    "relu": (lambda x: np.maximum(x, 0.0), lambda x: (x > 0).astype(np.float64)),
+    "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x)),
+    "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
+    "sinh": (np.sinh, np.cosh),
+    "cosh": (np.cosh, np.sinh),
+    "sin": (np.sin, np.cos),
+    "cos": (np.cos, lambda x: -np.sin(x)),
+    "tan": (np.tan, lambda x: 1 / np.cos(x) ** 2),
+    "asin": (np.arcsin, lambda x: 1 / np.sqrt(1 - x * x)),
+    "acos": (np.arccos, lambda x: -1 / np.sqrt(1 - x * x)),
+    "atan": (np.arctan, lambda x: 1 / (1 + x * x)),
+}
+"""The functions of one number by name, and their derivatives."""
+
+_COMPARISONS: dict[str, Callable[..., NDArray[np.bool_]]] = {
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+}
+
+
+def _added(a: Dual, b: Dual) -> Dual:
+    return Dual(a.value + b.value, a.slope + b.slope)
+
+
+def _taken_off(a: Dual, b: Dual) -> Dual:
+    return Dual(a.value - b.value, a.slope - b.slope)
+
+
+def _multiplied(a: Dual, b: Dual) -> Dual:
+    return Dual(a.value * b.value, a.slope * b.value + a.value * b.slope)
+
+
+def _divided(a: Dual, b: Dual) -> Dual:
+    value = a.value / b.value
+    return Dual(value, (a.slope - value * b.slope) / b.value)
+
+
+def _raised(a: Dual, b: Dual) -> Dual:
+    """What doesn't move adds nothing, be its factor infinite or NaN."""
+    power = a.value**b.value
+    by_base = np.where(a.slope == 0, 0.0, b.value * a.value ** (b.value - 1) * a.slope)
+    by_exponent = np.where(b.slope == 0, 0.0, np.log(a.value) * power * b.slope)
+    return Dual(power, by_base + by_exponent)
+
+
+def _smaller(a: Dual, b: Dual) -> Dual:
+    """Of two equal ones the left one moves it."""
+    return Dual(np.minimum(a.value, b.value), np.where(a.value <= b.value, a.slope, b.slope))
+
+
+def _larger(a: Dual, b: Dual) -> Dual:
+    return Dual(np.maximum(a.value, b.value), np.where(a.value >= b.value, a.slope, b.slope))
+
+
+_OPERATIONS: dict[str, Callable[..., Dual]] = {
+    "add": _added,
+    "sub": _taken_off,
+    "mul": _multiplied,
+    "div": _divided,
+    "neg": lambda a: Dual(-a.value, -a.slope),
+    "pow": _raised,
+    "minimum": _smaller,
+    "maximum": _larger,
+}
+
+
+def worked_out(tree: Tree, known: Mapping[str, Dual]) -> Dual:
+    """Value and slope of a tree whose variables and numbers are known."""
+    if isinstance(tree, float):
+        return _constant(tree)
+    if isinstance(tree, str):
+        return known[tree]
+    operation, *operands = tree
+    if operation == "where":
+        (comparison, *sides), *choices = operands
+        holds = _COMPARISONS[comparison](*(worked_out(side, known).value for side in sides))
+        a, b = (worked_out(choice, known) for choice in choices)
+        return Dual(np.where(holds, a.value, b.value), np.where(holds, a.slope, b.slope))
+    parts = [worked_out(operand, known) for operand in operands]
+    if operation in _OPERATIONS:
+        return _OPERATIONS[operation](*parts)
+    function, derivative = _FUNCTIONS[operation]
+    [x] = parts
+    return Dual(function(x.value), derivative(x.value) * x.slope)
+
+
+def value_and_slopes(formula: Formula, *arrays: FloatArray) -> tuple[FloatArray, ...]:
+    """A formula of these arrays, and its derivatives by all of them, of a Loss but the first.
+
+    Its numbers are as they are by default: see `Method.formula`.
+    """
+    first = 1 if isinstance(formula, Loss) else 0
+    names = formula.variables
+    if formula.slope is not None:
+        known = _known(formula, arrays, "")
+        return _values(arrays[0], worked_out(formula.tree, known).value) + _values(
+            arrays[0], worked_out(formula.slope, known).value
+        )
+    duals = [worked_out(formula.tree, _known(formula, arrays, by)) for by in names[first:]]
+    return _values(arrays[0], duals[0].value, *(dual.slope for dual in duals))
+
+
+def _known(formula: Formula, arrays: tuple[FloatArray, ...], by: str) -> dict[str, Dual]:
+    """What is known by name; ``by`` is what moves."""
+    moves = {
+        name: Dual(array, np.full_like(array, name == by))
+        for name, array in zip(formula.variables, arrays, strict=True)
+    }
+    return moves | {name: _constant(number) for name, number in formula.numbers.items()}
+
+
+def _constant(number: float) -> Dual:
+    return Dual(np.array(number), np.array(0.0))
+
+
+def _values(like: FloatArray, *arrays: Any) -> tuple[FloatArray, ...]:
+    """Arrays of one shape, also of what is a constant."""
+    return tuple(np.broadcast_to(array, like.shape) for array in arrays)

@@ -1,0 +1,88 @@
+"""Units by their option, and the last layer's with the loss: what comes out, and what is missed."""
+
+import numpy as np
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.options import Method
+from fastgd.reference.formulas import value_and_slopes
+from fastgd.reference.functions import FUNCTIONS, LOSSES
+
+
+class Units:
+    """Hidden units, or those of the output: each has a value and a slope of its own."""
+
+    def __init__(self, method: Method, option: str) -> None:
+        self._choice = getattr(method, option)
+        self._formula = method.formula(option)
+
+    def at(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Values and slopes of units with these inputs."""
+        assert self._formula is not None  # softmax: see `Output`
+        if isinstance(self._choice, str):
+            return FUNCTIONS[self._choice](z, **self._formula.numbers)
+        value, slope = value_and_slopes(self._formula, z)
+        return value, slope
+
+
+class Output:
+    """Output units and loss of a method, in terms of the units' inputs z (samples, units).
+
+    With several outputs to a target, those of target t of T are units t, T + t, 2 T + t, ...
+    """
+
+    def __init__(self, method: Method) -> None:
+        self._units = Units(method, "output")
+        self._output, self._loss = method.output, method.loss
+        self._formula = method.formula("loss")
+
+    def values(self, z: FloatArray) -> FloatArray:
+        """What the network says."""
+        if self._output == "softmax":
+            powers = np.exp(z - z.max(axis=1, keepdims=True))
+            shares: FloatArray = powers / powers.sum(axis=1, keepdims=True)
+            return shares
+        return self._units.at(z)[0]
+
+    def losses(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        """The loss of each sample and target, (samples, targets)."""
+        if self._output == "softmax":
+            return _of_classes(y, z)
+        if self._loss == "cross_entropy":
+            return _of_probability(self._output, y, z)
+        return self._with_slopes(y, z)[0]
+
+    def delta(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        """Minus the derivatives of the losses by z, (samples, units)."""
+        if self._loss == "cross_entropy":
+            # The derivative by v has the unit's slope as its divisor: of the sigmoid it is
+            # -(y - v) / (v (1 - v)), of tanh -(y - v) / (1 - v^2).
+            return y - self.values(z)
+        _, *slopes = self._with_slopes(y, z)
+        return -np.concatenate(slopes, axis=1) * self._units.at(z)[1]
+
+    def _with_slopes(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, ...]:
+        """Losses, and their derivatives by each of a target's outputs."""
+        outputs = np.split(self.values(z), z.shape[1] // y.shape[1], axis=1)
+        assert self._formula is not None
+        if isinstance(self._loss, str):
+            return LOSSES[self._loss](y, *outputs, **self._formula.numbers)
+        return value_and_slopes(self._formula, y, *outputs)
+
+
+def _of_classes(y: FloatArray, z: FloatArray) -> FloatArray:
+    """-y log v, by the inputs: v itself may have come to 0."""
+    level = np.logaddexp.reduce(z, axis=1, keepdims=True)
+    entropy: FloatArray = y * (level - z)
+    return entropy
+
+
+def _of_probability(output: str, y: FloatArray, z: FloatArray) -> FloatArray:
+    """-y log v - (1 - y) log(1 - v) of a sigmoid; of tanh, with p = (1 + v) / 2 and (1 + y) / 2.
+
+    By the inputs, too: log(1 - v) would be -inf where v rounds to 1.
+    """
+    if output == "tanh":  # p = (1 + tanh(z)) / 2 is sigmoid(2 * z)
+        z, y = 2 * z, (1 + y) / 2
+    # -log(p) and -log(1 - p), where p = 1 / (1 + exp(-z))
+    entropy: FloatArray = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
+    return entropy
