@@ -7,11 +7,11 @@ their addresses.
 import math
 from functools import cache
 
-from numba import typeof, types
+from numba import njit, typeof, types
 
 from fastgd.kernel.iteration.arcs import acos, asin, atan
 from fastgd.kernel.iteration.areas import acosh, asinh, atanh
-from fastgd.kernel.iteration.circular import cos, sin, tan
+from fastgd.kernel.iteration.circular import cos, sin, sine_and_cosine, tan
 from fastgd.kernel.iteration.error_function import erf, erf_slope
 from fastgd.kernel.iteration.exponentials import exp, expm1, hyperbolic, sigmoid, tanh
 from fastgd.kernel.iteration.logarithms import log, log1p, log2, log10
@@ -65,6 +65,12 @@ def _slope_of_atanh(choice, a, b):
     return select(magnitude(a) <= 1.0, 1.0 / ((1.0 - a) * (1.0 + a)), math.nan)
 
 
+@njit(**INLINED)
+def _log_term(choice, a, b):
+    """Of the slope of a power b of a, what is due to the exponent's: 0 where b is."""
+    return select((b == 0.0) & (a >= 0.0), 0.0, b * log(a))
+
+
 FUNCTIONS = {
     "sin": lambda choice, a, b: sin(a),
     "cos": lambda choice, a, b: cos(a),
@@ -109,8 +115,7 @@ SLOPES = {
     "slope of log10": lambda choice, a, b: select(a >= 0.0, _PER_DECADE / a, math.nan),
     "slope of sqrt": lambda choice, v, b: 0.5 / v,
     "slope of erf": lambda choice, a, b: erf_slope(a),
-    # Of the slope of a power b of a, what is due to the exponent's; 0 where b is.
-    "log_term": lambda choice, a, b: select((b == 0.0) & (a >= 0.0), 0.0, b * log(a)),
+    "log_term": lambda choice, a, b: _log_term(choice, a, b),
 }
 """What slopes are made of, where x is a, or where the function's value is v."""
 
@@ -144,14 +149,58 @@ def address_of_function(name: str) -> int:
     return address(fill, (typeof(choice), *[types.int64] * 4), markers=1)
 
 
+def value_and_slope(choice, a, b):
+    """What the function of this name has for a tile: value and slope.
+
+    Of "powers" it is that and the one whose exponent is 1 less, of an "exponential" the power and
+    what is due to the exponent's slope.
+    """
+
+
+def _with_slope(name):
+    """A function and its slope, one after the other."""
+    slope = _SAME.get(f"slope of {name}", f"slope of {name}")
+    f, g = (njit(**INLINED)((FUNCTIONS | SLOPES)[body]) for body in (name, slope))
+
+    def of_x(choice, a, b):
+        return f(choice, a, b), g(choice, a, b)
+
+    def of_value(choice, a, b):
+        v = f(choice, a, b)
+        return v, g(choice, v, b)
+
+    return of_value if name in OF_VALUE else of_x
+
+
+def _of_sine(choice, a, b):
+    return sine_and_cosine(a)
+
+
+def _of_cosine(choice, a, b):
+    s, c = sine_and_cosine(a)
+    return c, -1.0 * s
+
+
+def _of_exponential(choice, a, b):
+    v = power(a, b)
+    return v, _log_term(choice, a, v)
+
+
+WITH_SLOPES = {name: _with_slope(name) for name in FUNCTIONS.keys() - {"sin", "cos", "pow"}}
+WITH_SLOPES |= {"sin": _of_sine, "cos": _of_cosine, "exponential": _of_exponential}
+WITH_SLOPES |= {"powers": lambda choice, a, b: (power(a, b), power(a, b - 1.0))}
+
+dispatch(value_and_slope, WITH_SLOPES, INLINED)
+
+
 @cached_njit(**WHOLE)
-def number(choice, a, b):
-    """The function of a number or two."""
-    return only(value(choice, single(a), single(b)))
+def both(choice, a, b):
+    """Value and slope of a function of one number, or two parts of a power."""
+    v, slope = value_and_slope(choice, single(a), single(b))
+    return only(v), only(slope)
 
 
 @cache
 def handle_of_function(name: str):
-    """What calls the function of this name of two numbers in compiled code."""
-    choice = Choice(_SAME.get(name, name))
-    return handle(number, (typeof(choice), types.float64, types.float64), markers=1)
+    """What calls :func:`both` of the function of this name in compiled code, with two numbers."""
+    return handle(both, (typeof(Choice(name)), types.float64, types.float64), markers=1)

@@ -64,7 +64,46 @@ FUNCTIONS = {
 
 @pytest.mark.parametrize(("f", "same"), FUNCTIONS.values(), ids=FUNCTIONS.keys())
 def test_slopes_are_exact(f, same):
-    np.testing.assert_allclose(slopes(f), exact(same or f), rtol=4e-15)
+    """As they are, most of them written down, and compiled, as there is a branch."""
+    jitted = numba.njit(f)
+
+    def branches(x):
+        return jitted(x) if x < 1e300 else x
+
+    expected = exact(same or f)
+    np.testing.assert_allclose(slopes(f), expected, rtol=4e-15)
+    np.testing.assert_allclose(slopes(branches), expected, rtol=4e-15)
+
+
+def test_functions_of_math_and_numpy_are_written_down():
+    """Wherever their names come from; what can't be is left to Numba."""
+    from math import atan
+
+    from fastgd.kernel.program import run_program
+
+    def f(x):
+        return atan(x) * np.arctan(x) + math.fabs(np.square(x)) + math.sin(0.5) * np.pi
+
+    def g(x):
+        return (
+            math.pow(2.0, x)
+            + np.power(x, 0.5)
+            + np.where(x > 1, np.maximum(x, 2), np.minimum(1, x))
+        )
+
+    texts = (
+        "atan(x)*atan(x) + abs(x*x) + sin(0.5)*pi",
+        "2**x + x**0.5 + where(x > 1, maximum(x, 2), minimum(1, x))",
+    )
+    x = [0.25, 1.5, 3.0]
+    for function, text in zip((f, g), texts, strict=True):
+        found, expected = curve_of(function, None), curve_of(text, None)
+        assert found.slope.function is run_program
+        np.testing.assert_array_equal(found.at(x), expected.at(x))
+    assert curve_of(math.cos, None).slope.function is run_program
+    assert curve_of(np.tanh, None).slope.function is run_program
+    assert curve_of(math.erf, None).slope.function is not run_program
+    assert curve_of(lambda x: x if x > 0 else -x, None).slope.function is not run_program
 
 
 def test_slopes_go_through_loops_branches_and_calls():

@@ -145,24 +145,26 @@ def _sine_and_cosine(x):
 
 
 @njit(**INLINED)
-def _turned(x, quarters):
-    """The sine of so many quarters of a turn more than x; x is at least 0."""
-    t, s, _, c, _ = _sine_and_cosine(x)
-    q = t + quarters
-    value = select((q & 1) >= 1, c, s)
-    return select((q & 2) >= 1, -1.0 * value, value)
+def sine_and_cosine(x):
+    """Both, of any x."""
+    q, s, _, c, _ = _sine_and_cosine(magnitude(x))
+    odd = (q & 1) >= 1
+    sine, cosine = select(odd, c, s), select(odd, s, c)
+    sine = select((q & 2) >= 1, -1.0 * sine, sine)
+    cosine = select(((q + 1) & 2) >= 1, -1.0 * cosine, cosine)
+    return sine * with_sign(1.0, x), cosine
 
 
 @njit(**INLINED)
 def sin(x):
     """The sine."""
-    return _turned(magnitude(x), 0) * with_sign(1.0, x)
+    return sine_and_cosine(x)[0]
 
 
 @njit(**INLINED)
 def cos(x):
     """The cosine."""
-    return _turned(magnitude(x), 1)
+    return sine_and_cosine(x)[1]
 
 
 @njit(**INLINED)

@@ -429,8 +429,8 @@ call_compiled = _call_dispatcher if _LACKING else _by_address(types.none)
 By its address, as Numba would link its code into each caller and optimise it there again.
 """
 
-call_for_number = _call_dispatcher if _LACKING else _by_address(types.float64)
-"""Likewise, what returns a float."""
+call_for_two = _call_dispatcher if _LACKING else _by_address(types.UniTuple(types.float64, 2))
+"""Likewise, what returns two floats."""
 
 call_address = _call_c if _LACKING else call_compiled
 """Likewise, what has this :func:`address`."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, array_of
-from fastgd.arguments.expressions import Tree, parse
+from fastgd.arguments.expressions import parse
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
-from fastgd.arguments.symbols import trace
 from fastgd.kernel.calls import evaluate
 from fastgd.kernel.program import Code
 from fastgd.studies.bucket.functions import codes_of
 from fastgd.studies.bucket.programs import slope_code, value_code
+from fastgd.studies.bucket.tracing import written_down
 
 Given = Callable[[float], float] | str
 """A function of one number that Numba can compile, or an expression of x."""
@@ -116,7 +115,7 @@ def curve_of(curve: Any, slope: Any) -> Curve:
 
 def _codes(name: str, given: Given, *, with_slope: bool) -> tuple[Code, ...]:
     """What gives the value of what was given and, if asked, what gives its slope."""
-    tree = parse(name, given) if isinstance(given, str) else _written_down(name, given)
+    tree = parse(name, given) if isinstance(given, str) else written_down(name, given)
     if tree is not None:
         return (value_code(tree), slope_code(tree)) if with_slope else (value_code(tree),)
     try:
@@ -127,17 +126,6 @@ def _codes(name: str, given: Given, *, with_slope: bool) -> tuple[Code, ...]:
             f"{name} must be what Numba can compile, a number made of a number, "
             f"got {shown(given)}: {_reason(error)}"
         ) from error
-
-
-def _written_down(name: str, given: Callable[[float], float]) -> Tree | None:
-    """A function that is nothing but arithmetic as an expression; it needs no compiler then."""
-    function = getattr(given, "py_func", given)
-    if not isinstance(function, FunctionType):
-        return None
-    try:
-        return trace(name, function, ["x"])
-    except TypeError:
-        return None
 
 
 def _text(given: Any) -> str:

@@ -23,8 +23,8 @@ from numba.extending import (
 )
 
 from fastgd import functions
-from fastgd.kernel.functions import FUNCTIONS, OF_VALUE, handle_of_function
-from fastgd.kernel.language.numba_internals import UNWRAPPED, call_for_number
+from fastgd.kernel.functions import FUNCTIONS, handle_of_function
+from fastgd.kernel.language.numba_internals import UNWRAPPED, call_for_two
 
 COMPILED = {"error_model": "numpy", "nogil": True, **UNWRAPPED}
 """How everything here is compiled: 1 / 0 is infinite, as in IEEE 754, and raises nothing."""
@@ -174,37 +174,35 @@ def _times_slope(factor, slope):
 
 def _fixed_power():
     """The exponent does not depend on x; with exponent 0 it is flat at 0, too."""
-    raised = handle_of_function("pow")
+    powers = handle_of_function("powers")
 
     def power(a, b):
-        p, value = float(b), a.value
-        due = 0.0 if p == 0.0 else p * call_for_number(raised, (value, p - 1.0)) * a.slope
-        return dual(call_for_number(raised, (value, p)), due)
+        p = float(b)
+        value, less = call_for_two(powers, (a.value, p))
+        return dual(value, 0.0 if p == 0.0 else p * less * a.slope)
 
     return power
 
 
 def _exponential():
     """The base does not depend on x."""
-    raised, log_term = handle_of_function("pow"), handle_of_function("log_term")
+    exponential = handle_of_function("exponential")
 
     def power(a, b):
-        base = float(a)
-        value = call_for_number(raised, (base, b.value))
-        return dual(value, _times_slope(call_for_number(log_term, (base, value)), b.slope))
+        value, due = call_for_two(exponential, (float(a), b.value))
+        return dual(value, _times_slope(due, b.slope))
 
     return power
 
 
 def _general_power():
-    raised, log_term = handle_of_function("pow"), handle_of_function("log_term")
+    powers, exponential = map(handle_of_function, ("powers", "exponential"))
 
     def power(a, b):
-        base, p = a.value, b.value
-        value = call_for_number(raised, (base, p))
-        slope = _times_slope(p * call_for_number(raised, (base, p - 1.0)), a.slope)
-        due = _times_slope(call_for_number(log_term, (base, value)), b.slope)
-        return dual(value, slope + due)
+        value, due = call_for_two(exponential, (a.value, b.value))
+        less = call_for_two(powers, (a.value, b.value))[1]
+        slope = _times_slope(b.value * less, a.slope)
+        return dual(value, slope + _times_slope(due, b.slope))
 
     return power
 
@@ -310,20 +308,15 @@ def _define_known(names, known):
 
     def rule(x):
         # Compiled, or loaded from the cache, where a curve has it.
-        value_of = handle_of_function(known)
+        compiled = handle_of_function(known)
         if isinstance(x, types.Number):
-            return lambda x: call_for_number(value_of, (float(x), float(x)))
-        slope_of = handle_of_function(f"slope of {known}")
+            return lambda x: call_for_two(compiled, (float(x), 0.0))[0]
 
-        def of_x(x):
-            slope = call_for_number(slope_of, (x.value, x.value))
-            return dual(call_for_number(value_of, (x.value, x.value)), slope * x.slope)
+        def of_dual(x):
+            value, slope = call_for_two(compiled, (x.value, 0.0))
+            return dual(value, slope * x.slope)
 
-        def of_its_value(x):
-            value = call_for_number(value_of, (x.value, x.value))
-            return dual(value, call_for_number(slope_of, (value, value)) * x.slope)
-
-        return of_its_value if known in OF_VALUE else of_x
+        return of_dual
 
     _overload_of_one(names, rule)
 

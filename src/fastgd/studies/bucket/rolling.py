@@ -158,8 +158,8 @@ def roll(
     -----
     Bits depend on neither threads nor neighbours nor the machine: sin, exp and the like are the
     kernel's own, those of ``fastgd.functions``, in expressions and where a Python function applies
-    them to what depends on x. A function of arithmetic and ``fastgd.functions`` alone needs no
-    compiler.
+    them to what depends on x. Such a function needs no compiler if there is no more to it than
+    arithmetic and functions of math, NumPy or ``fastgd.functions``.
 
     To tell a minimum from a flat stretch, the slope is looked up on either side at growing
     distances (a millionth of x, or of 1 if that is larger, doubled up to 40 times) until it exceeds

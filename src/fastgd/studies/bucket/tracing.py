@@ -1,0 +1,84 @@
+"""Python functions as expressions: one that is nothing but arithmetic needs no compiler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import CellType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from fastgd.arguments.expressions import Tree
+from fastgd.arguments.symbols import OF_SYMBOLS, Symbol, apply, trace
+
+_IN_NUMPY = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan")}
+
+_OF_SYMBOLS: dict[Any, Callable[..., Symbol]] = {
+    known: function
+    for name, function in OF_SYMBOLS.items()
+    for known in (getattr(math, name, None), getattr(np, _IN_NUMPY.get(name, name), None))
+    if known is not None
+} | {
+    math.fabs: OF_SYMBOLS["abs"],
+    math.pow: lambda a, b: apply("pow", a, b),
+    np.power: lambda a, b: apply("pow", a, b),
+    np.square: lambda x: apply("mul", x, x),
+}
+"""What stands for functions of math and NumPy."""
+
+
+class _Home:
+    """A module whose functions take symbols."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return _of_symbols(getattr(self._module, name))
+
+
+def written_down(what: str, given: Callable[[float], float]) -> Tree | None:
+    """Return a function as an expression of x; None if there is more to it than arithmetic.
+
+    Examples
+    --------
+    >>> written_down("curve", lambda x: math.sin(x) / 2)
+    ('div', ('sin', 'x'), 2.0)
+    >>> written_down("curve", lambda x: x if x > 0 else -x)
+    """
+    function = _of_symbols(getattr(given, "py_func", given))
+    if isinstance(function, FunctionType):
+        function = _own_names(function)
+    try:
+        return trace(what, function, ["x"])
+    except TypeError:
+        return None
+
+
+def _own_names(function: FunctionType) -> FunctionType:
+    """The same function, to which math and numpy are what takes symbols."""
+    names = {name: _of_symbols(value) for name, value in function.__globals__.items()}
+    cells = tuple(map(_cell, function.__closure__ or ()))
+    made = FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, cells or None
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
+
+
+def _cell(cell: CellType) -> CellType:
+    try:
+        return CellType(_of_symbols(cell.cell_contents))
+    except ValueError:  # it is empty yet
+        return cell
+
+
+def _of_symbols(value: Any) -> Any:
+    """What stands for math, numpy or a function of theirs; anything else is itself."""
+    if value is math or value is np:
+        return _Home(value)
+    try:
+        return _OF_SYMBOLS.get(value, value)
+    except TypeError:  # it has no hash
+        return value
