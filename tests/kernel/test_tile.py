@@ -18,6 +18,7 @@ from fastgd.kernel.language.tile import (
     floor,
     fma,
     fold,
+    full,
     lane,
     lane_count,
     load,
@@ -74,6 +75,7 @@ def read(shape, layout, source, start, stride, out):
     store(shape, out, 3 * lanes, width, units(shape, source, start, stride))
     store(shape, out, 4 * lanes, width, panel(shape, source, start))
     store(shape, out, 5 * lanes, width, zeros(shape))
+    store(shape, out, 6 * lanes, width, full(shape, 2.5))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -82,7 +84,7 @@ def test_what_is_read(shape, shared):
     own = 1 if shared else shape[2]
     lanes = lanes_of(shape)
     runs = shape[2]
-    out = np.full(6 * len(lanes), np.nan)
+    out = np.full(7 * len(lanes), np.nan)
     read(Shape(*shape), Shape(1, 1, own), SOURCE, START, STRIDE, out)
     expected = [
         [SOURCE[START + row * STRIDE + unit * runs + run] for row, unit, run in lanes],
@@ -91,9 +93,10 @@ def test_what_is_read(shape, shared):
         [SOURCE[START + unit * STRIDE + run] for row, unit, run in lanes],
         [SOURCE[START + unit * runs + run] for row, unit, run in lanes],
         [0.0] * len(lanes),
+        [2.5] * len(lanes),
     ]
-    names = ("load", "load_data", "rows", "units", "panel", "zeros")
-    for name, got, wanted in zip(names, out.reshape(6, -1), expected, strict=True):
+    names = ("load", "load_data", "rows", "units", "panel", "zeros", "full")
+    for name, got, wanted in zip(names, out.reshape(7, -1), expected, strict=True):
         assert got.tolist() == wanted, name
 
 
