@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import fastgd
+from fastgd.arguments.choices import INITS
 from fastgd.functions import exp, log
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import (
@@ -276,6 +277,11 @@ OPTIONS = {
             {"reduction": "mean", "bias": True, "l2": 0.02, "alpha": 1.0},
             {"reduction": "mean", "bias": True, "sample_weight": WEIGHTS, "hidden_size": ()},
         ],
+    ),
+    "first weights": Case(
+        {"init": "he_normal", "activation": "relu", "bias": True},
+        {"l2": [0.0, 0.02]},
+        settings=[{"init": name, "alpha": 0.1} for name in INITS],
     ),
     "frozen": Case(
         {"freeze": STAYS, "bias": True, "optimizer": Momentum()},

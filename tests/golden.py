@@ -43,7 +43,8 @@ from fastgd.arguments.partition import check_partition
 from fastgd.arguments.validation import Validation
 from fastgd.engine.elementwise import evaluate
 from fastgd.engine.execution import execute
-from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
+from fastgd.engine.initialization import first_rows
+from fastgd.engine.network import Network, layer_sizes
 from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
@@ -96,7 +97,7 @@ def plan(case: str, runs: int, threads: int = 1, **counts: int) -> tuple[Plan, n
     """The case with so many runs side by side: its plan and first parameters."""
     task, network, method, values = problem(case)
     task = replace(task, **counts)
-    first = np.array([flatten(first_weights(network.sizes, seed)) for seed in SEEDS])
+    first = first_rows(method.init, network.sizes, SEEDS)
     alpha = np.repeat(np.array(ALPHAS)[:, None], network.layers, axis=1)
     work = Plan.make(task, network, method, alpha, values, len(SEEDS), threads, runs)
     return work, network.rows(first)

@@ -228,6 +228,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "sampling": "adaptive",
         "restore_best": True,
         "freeze": (1,),
+        "init": "he",
     }
     option = DECLARED[name]
     value = others.get(name, 0.25 if isinstance(option.default, float) else 3)

@@ -31,6 +31,7 @@ _SINGLE: dict[str, Any] = {
     "output": (str, Formula),
     "loss": (str, Formula),
     "reduction": str,
+    "init": (str, tuple),
 }
 
 

@@ -118,3 +118,10 @@ def unit_of(choice: str | Function) -> Unit:
 def loss_of(choice: str | Loss) -> NamedLoss:
     """What is to know of a loss, by its name or as a function."""
     return LOSSES[choice] if isinstance(choice, str) else NamedLoss(choice)
+
+
+INITS = ("article", "glorot", "glorot_normal", "he", "he_normal", "lecun", "lecun_normal")
+"""How first weights are drawn; the names without an ending are uniform distributions."""
+
+Init = str | tuple[str, ...]
+"""One of them, or one for each layer of weights."""

@@ -11,7 +11,7 @@ from typing import Annotated, TypedDict, get_type_hints
 
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
+from fastgd.arguments.choices import ACTIVATIONS, INITS, LOSSES, OUTPUTS
 from fastgd.arguments.functions import Function, Loss
 from fastgd.arguments.kinds import (
     Count,
@@ -20,6 +20,7 @@ from fastgd.arguments.kinds import (
     Layers,
     Name,
     NameOrFormula,
+    Names,
     Number,
     Option,
     SampleFactors,
@@ -192,6 +193,22 @@ class Options(LossOptions, total=False):
             "Layers that stay as they are, by number from 0",
             "Optimizer",
             feature="frozen",
+        ),
+    ]
+    init: Annotated[
+        str | tuple[str, ...],
+        Option(
+            "article",
+            Names(INITS),
+            "How the first weights are drawn, or a tuple with one per layer of weights. "
+            '"article" is uniform in [-1, 1), whatever the sizes. Of a layer with n inputs and m '
+            'outputs "glorot" has the variance 2 / (n + m) (Glorot and Bengio, AISTATS 2010), "he" '
+            '2 / n (He and others, ICCV 2015), "lecun" 1 / n (LeCun, Bottou, Orr and Mueller, '
+            "*Efficient BackProp*, 1998): uniform distributions, or normal ones. Biases start at "
+            "0. Not with ``weights``.",
+            "How first weights are drawn",
+            "Network",
+            structure=True,
         ),
     ]
     batch_norm: Annotated[

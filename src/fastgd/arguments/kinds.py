@@ -105,6 +105,24 @@ class Name(Kind):
 
 
 @dataclass(frozen=True)
+class Names(Kind):
+    """One of a few names, or a tuple with one per layer of weights."""
+
+    known: tuple[str, ...]
+
+    def check(self, name: str, value: object, samples: int) -> str | tuple[str, ...]:
+        """Return the name, or the names."""
+        if not isinstance(value, tuple):
+            return check_choice(name, value, self.known)
+        return tuple(check_choice(f"{name}[{k}]", v, self.known) for k, v in enumerate(value))
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        names = ", ".join(f'"{name}"' for name in self.known)
+        return f'{{{names}}} or tuple, default "{default}"'
+
+
+@dataclass(frozen=True)
 class NameOrFormula(Kind):
     """One of a few names, or a function of the user's own."""
 

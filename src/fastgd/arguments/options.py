@@ -256,6 +256,12 @@ def _check_together(
     """Refuse options that do not go together, or not with these networks."""
     check_outputs(method.output, method.loss, y)
     _check_schedule(method)
+    for hidden in hiddens if isinstance(method.init, tuple) else ():
+        if len(method.init) != len(hidden) + 1:
+            raise ValueError(
+                "init must be a name or a tuple with one per layer of weights "
+                f"({len(hidden) + 1}), got {shown(method.init)}"
+            )
     for hidden in hiddens if method.freeze is not None else ():
         check_frozen(method.freeze, (X.shape[1], *hidden, outputs_of(method.loss, y)))
     if method.sampling == "adaptive":

@@ -54,8 +54,15 @@ def check_start(
     return found, start
 
 
-def check_whole(start: Parts, *, bias: bool, batch_norm: bool) -> None:
-    """Refuse to start from a part of the network that the options ask for, or from more of it."""
+def check_whole(
+    start: Parts, *, bias: bool, batch_norm: bool, init: str | tuple[str, ...] = "article"
+) -> None:
+    """Refuse to start from a part of the network that the options ask for, or from more of it.
+
+    Or from a network where first weights are to be drawn.
+    """
+    if init != "article":
+        raise ValueError(f"init must be left out where weights are given, got {shown(init)}")
     if bias and not start.biases:
         raise ValueError(
             "weights must come with biases where bias=True: arrays with biases=, or a network "

@@ -17,6 +17,7 @@ from fastgd.arguments.kinds import (
     Layers,
     Name,
     NameOrFormula,
+    Names,
     Number,
     Option,
     Seed,
@@ -86,6 +87,7 @@ _TYPED: dict[type[Kind], Callable[[Any], Typed]] = {
     Number: lambda _kind: _NUMBER,
     Count: lambda kind: _count_or(kind.none),
     Name: lambda _kind: Typed("NAME", _word),
+    Names: lambda _kind: Typed("NAME", _word),
     NameOrFormula: lambda _kind: Typed("NAME", _word),
     Flag: lambda _kind: _FLAG,
     Seed: lambda _kind: Typed("N", int, "a whole number"),
@@ -107,7 +109,7 @@ def _help(option: Option) -> str:
         return f"{option.help} (default: {kind.none})."
     if isinstance(kind, Layers):
         return f"{option.help} (default: none)."
-    if isinstance(kind, (Name, NameOrFormula)):
+    if isinstance(kind, (Name, NameOrFormula, Names)):
         names = kind.known
     else:
         names, default = tuple(cast(Fielded, kind).by_command), default.command

@@ -1,45 +1,14 @@
-"""Random numbers that depend on where they are used, not on what was drawn before.
-
-Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3"
-(SC'11; the Random123 library): a counter of four 32-bit words is scrambled with a key of two. What
-each counter and key stands for is said where they are made.
-"""
+"""Masks, shuffles and draws: random numbers that depend on where they are used alone."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.data import FloatArray
-
-Words = NDArray[np.uint64]
-"""32-bit words, held in 64 bits so that their products fit."""
-
-ROUNDS = 10
-MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-KEY_INCREMENTS = 0x9E3779B9, 0xBB67AE85
-LOW = np.uint64(0xFFFFFFFF)
-HALF = np.uint64(32)
+from fastgd.engine.philox import LOW, Words, philox
 
 DROPOUT, DROPCONNECT, SAMPLING = 1, 2, 3
 """What the numbers are for, in the second word of the key; a shuffle has 0."""
-
-
-def philox(counter: Sequence[ArrayLike], key: tuple[int, int]) -> Words:
-    """The four random words of each counter: (4, ...) for counter words of any common shape."""
-    c0, c1, c2, c3 = np.broadcast_arrays(*(np.asarray(word, np.uint64) for word in counter))
-    k0, k1 = key
-    for _ in range(ROUNDS):
-        product0, product1 = MULTIPLIERS[0] * c0, MULTIPLIERS[1] * c2
-        c0, c1, c2, c3 = (
-            (product1 >> HALF) ^ c1 ^ np.uint64(k0),
-            product1 & LOW,
-            (product0 >> HALF) ^ c3 ^ np.uint64(k1),
-            product0 & LOW,
-        )
-        k0, k1 = (k0 + KEY_INCREMENTS[0]) & int(LOW), (k1 + KEY_INCREMENTS[1]) & int(LOW)
-    return np.stack([c0, c1, c2, c3])
 
 
 def words(rows: int, columns: int, time: int, key: tuple[int, int]) -> Words:

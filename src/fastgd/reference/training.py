@@ -15,7 +15,8 @@ from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
 from fastgd.arguments.targets import check_samples, outputs_of, outputs_to_start
 from fastgd.arguments.validation import Validation, check_validation
 from fastgd.arguments.values import check_count, check_flag, check_seed
-from fastgd.engine.network import Network, count_weights, first_weights, layer_sizes
+from fastgd.engine.initialization import first_rows
+from fastgd.engine.network import Network, count_weights, layer_sizes, unflatten
 from fastgd.engine.state import State
 from fastgd.reference import schedules
 from fastgd.reference.layer import Layer
@@ -115,7 +116,7 @@ def train(
     recording = check_flag("record_weights", record_weights)
     method = check(options, X, y, hidden, holds_out=held_out is not None)
     if given:
-        check_whole(given, bias=method.bias, batch_norm=method.batch_norm)
+        check_whole(given, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
     network = Network(
         layer_sizes(X.shape[1], hidden, outputs_of(method.loss, y)), method.bias, method.batch_norm
     )
@@ -132,7 +133,8 @@ def train(
     needed = _bytes(network, len(X), -(-iterations // record_every), iterations, method, recording)
     check_memory(needed, "the training")
 
-    layers = _layers(given or Parts(first_weights(network.sizes, seed)), rates, method)
+    drawn = unflatten(first_rows(method.init, network.sizes, [seed])[0], network.sizes)
+    layers = _layers(given or Parts(drawn), rates, method)
     sampler: Sampler = (
         Adaptive(len(X), method, seed) if method.sampling == "adaptive" else Epochs(len(X), method)
     )

@@ -22,7 +22,7 @@ from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seeds, check_threads
 from fastgd.engine.execution import execute
-from fastgd.engine.network import all_first_weights
+from fastgd.engine.initialization import first_rows
 from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import progress_bar
@@ -198,7 +198,7 @@ def sweep(
         name = partial(name_of, partition)
         options.check_parts(chosen.methods, partition.rows.sizes, name)
     for start, method in product(starts or (), chosen.methods):
-        check_whole(start, bias=method.bias, batch_norm=method.batch_norm)
+        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
     warn_of_targets({method.output for method in chosen.methods}, task.y)
     count = len(starts or seeds)
     plans = [
@@ -279,7 +279,7 @@ def _trained(
         first = (
             np.array(list(map(network.row, starts)))
             if starts
-            else network.rows(all_first_weights(network.sizes, seeds))
+            else network.rows(first_rows(plan.method.init, network.sizes, seeds))
         )
         trained.append(execute(plan, first, masks, keep, advance, state))
         if resume is not None:

@@ -18,7 +18,8 @@ from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seed
 from fastgd.engine.execution import execute
-from fastgd.engine.network import Network, first_weights, flatten
+from fastgd.engine.initialization import first_rows
+from fastgd.engine.network import Network
 from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import progress_bar
@@ -154,7 +155,7 @@ def train(
     method = options.check(given_options, task.X, task.y, hidden, holds_out=held is not None)
     options.check_updates([method], task.iterations)
     if given:
-        check_whole(given, bias=method.bias, batch_norm=method.batch_norm)
+        check_whole(given, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
     network = network_of(task, hidden, method)
     state = None
     if resume is not None:
@@ -179,7 +180,7 @@ def train(
     if given:
         start = network.row(given)[None]
     else:
-        start = network.rows(flatten(first_weights(network.sizes, seed))[None])
+        start = network.rows(first_rows(method.init, network.sizes, [seed]))
     with progress_bar(bar, plan.work, " updates") as advance:
         trained = execute(plan, start, np.array([seed]), keep, advance, state)
     if resume is not None:

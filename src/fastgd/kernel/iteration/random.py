@@ -10,9 +10,11 @@ order of an epoch  shuffle_seed, 0     place // 4, 0, epoch (low, high half)
 dropout            seed, 8 * k + 1     sample of the batch // 4, unit, iteration
 dropconnect        seed, 8 * k + 2     input // 4, unit, iteration
 draws              seed, 3             draw // 4, 0, iteration
+first weights      seed, 8 * k + 4     weight // 2 (see fastgd.engine.initialization)
 =================  ==================  =============================================
 
-k is the layer, and the remainder by 4 says which of the four words is meant.
+k is the layer, and the remainder by 4 says which of the four words is meant, of first weights that
+by 2 which pair of them.
 """
 
 from numba import njit
