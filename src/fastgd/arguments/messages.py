@@ -45,7 +45,9 @@ _ELSEWHERE = {
     "hidden_size": "hidden_layer_sizes hidden_layers hidden_units hidden units n_hidden layers "
     "layer_sizes hidden_dim neurons width",
     "record_every": "log_every log_interval print_every eval_every save_every record_interval",
-    "weights": "init initial_weights coefs coefs_ params init_params",
+    "weights": "initial_weights coefs coefs_ params init_params",
+    "init": "weight_init initializer kernel_initializer initialization init_method",
+    "freeze": "frozen trainable requires_grad freeze_layers",
     "biases": "intercepts intercepts_",
     "bias": "use_bias fit_intercept add_bias",
     "optimizer": "solver optim opt updater algorithm",
