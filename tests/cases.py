@@ -357,6 +357,15 @@ OPTIONS = {
             {"trim_below": 0.05, "clip_above": 0.01},
         ],
     ),
+    "clip norm": Case(
+        {"bias": True, "batch_norm": True},
+        {"clip_norm": [0.05, np.inf]},
+        settings=[
+            {"clip_norm": 0.2},
+            {"clip_norm": 0.05, "alpha": (1.0, 2.0, 3.0)},
+            {"clip_norm": 0.1, "optimizer": Adam(), "alpha": 0.001, "l1": 0.01, "freeze": (1,)},
+        ],
+    ),
     "batch norm": Case(
         {"batch_norm": True, "bias": True},
         settings=[

@@ -336,6 +336,22 @@ class Options(LossOptions, total=False):
             slots=(Slot("clip_above"),),
         ),
     ]
+    clip_norm: Annotated[
+        float,
+        Option(
+            inf,
+            Number("(0, inf]"),
+            "If the Euclidean norm of the whole gradient (of all parameters, with penalties and "
+            "``reduction``) is above that, the gradient is multiplied by ``clip_norm / norm`` "
+            "(Pascanu, Mikolov and Bengio, *On the difficulty of training recurrent neural "
+            "networks*, ICML 2013, algorithm 1); above 0. PyTorch's ``clip_grad_norm_`` adds 1e-6 "
+            "to the norm. A norm that is not finite makes the run diverge.",
+            "The gradient is limited to this norm",
+            "Regularization",
+            feature="norm_clipping",
+            slots=(Slot("clip_norm"),),
+        ),
+    ]
     tolerance: Annotated[
         float,
         Option(

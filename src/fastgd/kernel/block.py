@@ -134,7 +134,7 @@ class Block(NamedTuple):
     kept: Floats  # its weights and errors watched, as in numbers
     kept_integers: Integers  # its integers
     kept_changes: Integers  # (P * R): its direction changes
-    scratch: Floats  # (2, R) flat: room to look at what has just ended
+    scratch: Floats  # (2, R) flat: room for what is needed at once, and then no more
     order: Integers  # (N,): the samples in the order of an epoch
     batch: Data  # of an iteration; with a number for each run if these draw their own
     tau: Floats  # (N, R) flat: logarithms of the sampling distribution

@@ -36,6 +36,7 @@ from numba.core import types
 from fastgd.kernel.block import Group, Samples, all_blocks, all_data, all_layers, all_spans
 from fastgd.kernel.iteration.batch_norm import normalise, normalise_back
 from fastgd.kernel.iteration.batches import draw_batch, learn_chances, new_order, next_batch
+from fastgd.kernel.iteration.clipping import update_clipped
 from fastgd.kernel.iteration.coupling import couple
 from fastgd.kernel.iteration.errors import (
     add_errors,
@@ -102,8 +103,10 @@ def _back_layers(shapes, recipe, layers, group, block, x):
         overflow = overflow + normalise_back(
             recipe.batch_norm, shapes.scalar, recipe, group, block, below
         )
-    bottom = layers[0]
-    return overflow + gradient(shapes, recipe, shapes.data, x, group, block, bottom)
+    overflow = overflow + gradient(shapes, recipe, shapes.data, x, group, block, layers[0])
+    return overflow + update_clipped(
+        recipe.features.norm_clipping, shapes, recipe, layers, group, block
+    )
 
 
 def _learn(outputs, shapes, recipe, layers, group, block, x):

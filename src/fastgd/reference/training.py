@@ -238,9 +238,21 @@ class _Training(NamedTuple):
         _propagate(self.layers, self.X, self.y, self.sampler.batch(j), j, self.seed)
         if isinstance(self.sampler, Adaptive):
             self.sampler.learn(np.sum([layer.squared_norms() for layer in self.layers], axis=0))
+        if self.layers[0].method.clip_norm < np.inf:
+            _clip(self.parameters, self.layers[0].method.clip_norm)
         factor = schedules.factor(self.layers[0].method.schedule, j)
         for parameter in self.parameters:
             parameter.update(factor)
+
+
+def _clip(parameters: Sequence[Parameter], most: float) -> None:
+    """Shorten the whole gradient to this norm (Pascanu, Mikolov and Bengio, ICML 2013)."""
+    for parameter in parameters:
+        parameter.g = np.where(parameter.frozen, 0.0, parameter.g)
+    norm = np.sqrt(sum(np.sum(parameter.g**2) for parameter in parameters))
+    share = most / norm if norm > most else 1.0
+    for parameter in parameters:
+        parameter.g = parameter.g * (share if np.isfinite(norm) else np.nan)
 
 
 def _layers(start: Parts, rates: Sequence[float], method: Method) -> list[Layer]:

@@ -264,8 +264,28 @@ def _where_learning(frozen, shape, numbers, at, stride, layer, a, b):
 
 
 @njit(**INLINED)
-def update(shape, recipe, is_weight, g, block, at, stride, layer):
+def take_step(shape, recipe, g, w, block, at, stride, layer):
     """Count direction changes and take a step. NaN per run whose parameters overflow, else 0."""
+    numbers = block.numbers
+    count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
+    new = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
+    w = _where_learning(recipe.features.frozen, shape, numbers, at, stride, layer, new, w)
+    store(shape, numbers, at, stride, w)
+    return fold(shape, w - w)
+
+
+@njit(**INLINED)
+def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
+    """The step, or, if it waits for the norm of the whole gradient, that part of it."""
+    if norm_clipping is None:
+        return take_step(shape, recipe, g, w, block, at, stride, layer)
+    store(shape, block.numbers, at + layer.gradient, stride, g)
+    return fold(shape, zeros(shape))
+
+
+@njit(**INLINED)
+def update(shape, recipe, is_weight, g, block, at, stride, layer):
+    """What the last group of samples does with a derivative: see :func:`take_step`."""
     numbers = block.numbers
     w = load(shape, numbers, at, stride)
     g = _averaged(recipe.mean, shape, g, block)
@@ -273,11 +293,8 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
         g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, stride)
         g = _penalised(recipe.features.penalty, shape, g, w, numbers, layer)
     g = _where_learning(recipe.features.frozen, shape, numbers, at, stride, layer, g, zeros(shape))
-    count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
-    new = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
-    w = _where_learning(recipe.features.frozen, shape, numbers, at, stride, layer, new, w)
-    store(shape, numbers, at, stride, w)
-    return fold(shape, w - w)
+    clipping = recipe.features.norm_clipping
+    return _take_or_keep(clipping, shape, recipe, g, w, block, at, stride, layer)
 
 
 @njit(**INLINED)

@@ -1,0 +1,92 @@
+"""The whole gradient limited to a norm (Pascanu, Mikolov and Bengio, ICML 2013, algorithm 1).
+
+Without it a gradient never leaves the registers. With it the last group of samples stores it, and
+when all layers are through their parameters are updated in a pass of its own. The sum of squares is
+a chain of fused multiply-adds in the order of the parameters: from the first layer to the last the
+weights with the biases, then scales, then shifts. That is part of the numbers contract.
+"""
+
+from numba import njit
+
+from fastgd.kernel.iteration.layers import take_step
+from fastgd.kernel.iteration.values import value
+from fastgd.kernel.language.compiler import INLINED, SPLICED
+from fastgd.kernel.language.tile import (
+    fma,
+    load,
+    opaque,
+    runs_of,
+    select,
+    square_root,
+    store,
+    units,
+    units_of,
+    zeros,
+)
+
+
+@njit(**INLINED)
+def _trained(batch_norm, layer):
+    """Parameters of a layer that have derivatives: they lie side by side."""
+    weights = layer.inputs * layer.outputs
+    if batch_norm is None:
+        return weights
+    return weights + (0 if layer.is_output else 2 * layer.outputs)
+
+
+@njit(**INLINED)
+def _share(norm_clipping, scalar, recipe, layers, numbers):
+    """What the gradient is multiplied by: NaN if its norm is not finite, so that a run diverges.
+
+    But not a run without a limit, which is there beside others that have one.
+    """
+    squares = zeros(scalar)
+    for k in range(len(layers)):
+        layer = layers[k]
+        at = layer.weights + layer.gradient
+        for _ in range(_trained(recipe.batch_norm, layer)):
+            g = load(scalar, numbers, at, 0)
+            squares = fma(g, g, squares)
+            at += runs_of(scalar)
+    norm = square_root(squares)
+    most = value(scalar, numbers, layers[0], norm_clipping.clip_norm)
+    share = select(norm > most, most / norm, 1.0) + (norm - norm)
+    return select(most < float("inf"), share, 1.0)
+
+
+@njit(**INLINED)
+def _update_tiles(shape, scalar, recipe, block, layer, begin, end):
+    """The parameters from begin to end, whose gradient is multiplied by what scratch has."""
+    overflow = zeros(scalar)
+    p = begin
+    while p < end:
+        at = opaque(layer.weights + p * runs_of(shape))
+        g = load(shape, block.numbers, at + layer.gradient, 0) * units(shape, block.scratch, 0, 0)
+        w = load(shape, block.numbers, at, 0)
+        overflow = overflow + take_step(shape, recipe, g, w, block, at, 0, layer)
+        p += units_of(shape)
+    return overflow
+
+
+@njit(**SPLICED)
+def _update_layer(shapes, recipe, block, layer):
+    count = _trained(recipe.batch_norm, layer)
+    wide = count // units_of(shapes.wide_row) * units_of(shapes.wide_row)
+    overflow = _update_tiles(shapes.wide_row, shapes.scalar, recipe, block, layer, 0, wide)
+    return overflow + _update_tiles(
+        shapes.narrow_row, shapes.scalar, recipe, block, layer, wide, count
+    )
+
+
+@njit(**INLINED)
+def update_clipped(norm_clipping, shapes, recipe, layers, group, block):
+    """After the last group the update of all parameters. NaN per run that diverges, else 0."""
+    overflow = zeros(shapes.scalar)
+    if norm_clipping is None:
+        return overflow
+    if group.is_last:
+        share = _share(norm_clipping, shapes.scalar, recipe, layers, block.numbers)
+        store(shapes.scalar, block.scratch, 0, 0, share)
+        for k in range(len(layers)):
+            overflow = overflow + _update_layer(shapes, recipe, block, layers[k])
+    return overflow
