@@ -36,8 +36,8 @@ class SurfaceOptions(TypedDict, total=False):
     """Keyword arguments of :func:`fastgd.surface` that decide what a network's error is.
 
     They mean what they mean in :func:`fastgd.train`, see
-    :class:`fastgd.arguments.options.Options`. All others are about learning, and no part of the
-    error.
+    :class:`fastgd.arguments.options.Options`; of the loss only how many outputs there are to a
+    target. All others are about learning, and no part of the error.
     """
 
     activation: Annotated[
@@ -85,17 +85,6 @@ class SurfaceOptions(TypedDict, total=False):
             "0.",
         ),
     ]
-
-
-class LossOptions(SurfaceOptions, total=False):
-    """Keyword arguments of :func:`fastgd.objective` and :func:`fastgd.minimize`.
-
-    They mean what they mean in :func:`fastgd.train`, see
-    :class:`fastgd.arguments.options.Options`. All others belong to gradient descent's own steps
-    (``optimizer``, ``tolerance``, ...), or would make the loss another one at every call
-    (``batch_size``, ``dropout``, ...).
-    """
-
     loss: Annotated[
         str | Loss,
         Option(
@@ -111,6 +100,17 @@ class LossOptions(SurfaceOptions, total=False):
             structure=True,
         ),
     ]
+
+
+class LossOptions(SurfaceOptions, total=False):
+    """Keyword arguments of :func:`fastgd.objective` and :func:`fastgd.minimize`.
+
+    They mean what they mean in :func:`fastgd.train`, see
+    :class:`fastgd.arguments.options.Options`. All others belong to gradient descent's own steps
+    (``optimizer``, ``tolerance``, ...), or would make the loss another one at every call
+    (``batch_size``, ``dropout``, ...).
+    """
+
     reduction: Annotated[
         str,
         Option(

@@ -72,6 +72,10 @@ _FOLDED: dict[str, Callable[..., Any]] = {
 """What is worked out at once of numbers: one rounding, the same everywhere."""
 
 
+class UnknownNameError(ValueError):
+    """A name in an expression that stands for nothing."""
+
+
 def known(variables: Iterable[str]) -> str:
     """All names that may stand in an expression of these variables."""
     return ", ".join([*variables, *CONSTANTS, *(f"{name}()" for name in FUNCTIONS)])
@@ -101,12 +105,22 @@ def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> T
         raise ValueError(
             f"{name} must be an expression{of} such as 'x**2 - cos(3*x)', got {shown(text)}"
         ) from None
-    size = sum(isinstance(node, ast.expr) for node in ast.walk(tree))
+    size = _size(tree)
     if size > LARGEST:
         raise ValueError(
             f"{name} must have at most {LARGEST} numbers, names and operations, got {size}"
         )
     return _Reader(name, text, variables).read(tree)
+
+
+def _size(tree: ast.expr) -> int:
+    """Numbers, names and operations; neither a function's name nor a number's sign counts."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+    names = sum(isinstance(node, ast.Call) for node in nodes)
+    signs = sum(
+        isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant) for node in nodes
+    )
+    return len(nodes) - names - signs
 
 
 def variables_of(tree: Tree) -> set[str]:
@@ -226,17 +240,17 @@ class _Reader:
     def _source(self, node: ast.expr) -> str:
         return ast.get_source_segment(self._text.strip(), node) or self._text
 
-    def _unknown(self, word: str, called: bool) -> ValueError:
+    def _unknown(self, word: str, called: bool) -> UnknownNameError:
         own = list(self._variables or ())
         names = [f"{name}()" for name in FUNCTIONS] if called else [*own, *CONSTANTS]
         if not called and word in FUNCTIONS:
             operand = own[0] if own else "x"
-            return ValueError(f"{self._name}: {word} is a function, write {word}({operand})")
+            return UnknownNameError(f"{self._name}: {word} is a function, write {word}({operand})")
         if called and word in _OTHER_WORDS:
             near = f": {word}(x) is written {_written(_OTHER_WORDS[word])}"
         else:
             near = did_you_mean(f"{word}()" if called else word, names)
-        return ValueError(
+        return UnknownNameError(
             f"{self._name}: unknown name {shown(word)}, known are {self._known}{near}"
         )
 

@@ -62,6 +62,11 @@ class Formula:
         numbers: Mapping[str, float],
         intervals: Mapping[str, str],
     ) -> None:
+        self._check_variables(variables)
+        if len(variables) > 2 and slope is not None:
+            raise ValueError(
+                "slope must be left out for a Loss with several outputs to a target, got one"
+            )
         for name in (*variables, *numbers):
             if name in CONSTANTS or name in FUNCTIONS:
                 raise ValueError(
@@ -102,6 +107,10 @@ class Formula:
 
     def _variables_of(self, tree: Tree, numbers: Iterable[str]) -> tuple[str, ...]:
         """Which names in a text are variables, in order."""
+        raise NotImplementedError
+
+    def _check_variables(self, variables: tuple[str, ...]) -> None:
+        """Refuse too few or too many."""
         raise NotImplementedError
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -171,6 +180,10 @@ class Formula:
     def __hash__(self) -> int:
         return hash(self._key())
 
+    def __str__(self) -> str:
+        """The formula alone."""
+        return write(self.tree)
+
     def __repr__(self) -> str:
         formula, slope, _, numbers = self.source
         parts = [repr(formula), *([f"slope={slope!r}"] if slope else [])]
@@ -221,14 +234,12 @@ class Function(Formula):
     what = "a Function"
     __slots__ = ()
 
-    def _read(self, *arguments: Any) -> tuple[tuple[str, ...], Tree]:
-        variables, tree = super()._read(*arguments)
+    def _check_variables(self, variables: tuple[str, ...]) -> None:
         if len(variables) != 1:
             raise ValueError(
                 "a Function must be of one number, a unit's input, and of the numbers it is given "
                 f"by name; got {', '.join(variables) or 'none'}"
             )
-        return variables, tree
 
     def _variables_of(self, tree: Tree, numbers: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(variables_of(tree).difference(numbers)))
@@ -273,18 +284,12 @@ class Loss(Formula):
         """Outputs to a target."""
         return len(self.variables) - 1
 
-    def _read(self, *arguments: Any) -> tuple[tuple[str, ...], Tree]:
-        variables, tree = super()._read(*arguments)
+    def _check_variables(self, variables: tuple[str, ...]) -> None:
         if len(variables) < 2:
             raise ValueError(
                 "a Loss must be of the target, of the output, and of the numbers it is given by "
                 f"name; got {', '.join(variables) or 'none'}"
             )
-        if len(variables) > 2 and "slope" in arguments:
-            raise ValueError(
-                "slope must be left out for a Loss with several outputs to a target, got one"
-            )
-        return variables, tree
 
     def _variables_of(self, tree: Tree, numbers: Iterable[str]) -> tuple[str, ...]:
         found = variables_of(tree).difference(numbers)

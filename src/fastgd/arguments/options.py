@@ -34,6 +34,7 @@ __all__ = [
     "check_parts",
     "check_sweep",
     "check_updates",
+    "checked",
 ]
 
 
@@ -141,7 +142,7 @@ def check(
     """
     kinds = kinds_of(given)
     _check_names(given, kinds)
-    method = Method(**_checked(given, kinds, len(X)))
+    method = Method(**checked(given, kinds, len(X)))
     _check_together(method, X, y, [hidden])
     _check_watching(method, {}, holds_out=holds_out)
     return method
@@ -194,7 +195,7 @@ def check_sweep(
         single[option] = holder._replace(
             **{name: first[name] for name in holder.hyperparameters if name in first}
         )
-    base = Method(**_checked(single, own, len(X))).at(first)
+    base = Method(**checked(single, own, len(X))).at(first)
     methods = [
         base.at(dict(zip(structures, combination, strict=True)))
         for combination in product(*structures.values())
@@ -232,8 +233,8 @@ def _check_names(given: Mapping[str, object], own: Iterable[str]) -> None:
             )
 
 
-def _checked(given: Mapping[str, object], own: Mapping[str, Kind], samples: int) -> dict[str, Any]:
-    """The options, and the numbers that are ``own`` to their functions, each by itself."""
+def checked(given: Mapping[str, object], own: Mapping[str, Kind], samples: int) -> dict[str, Any]:
+    """Return options, and the numbers that are ``own`` to their functions, each by itself."""
     return {
         name: (own[name] if name in own else DECLARED[name].kind).check(name, value, samples)
         for name, value in given.items()

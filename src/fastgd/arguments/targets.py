@@ -17,12 +17,12 @@ MOST_CLASSES = 10_000
 
 
 def classes_apart(
-    given: Mapping[str, Any], y: FloatArray, classes: int | None = None
+    given: Mapping[str, Any], y: FloatArray, classes: int | None = None, name: str = "y"
 ) -> FloatArray:
     """The targets (samples, classes), one-hot, where one column of class numbers is given.
 
     That is so if all output units are softmax. ``classes`` is how many there are, if that is known
-    already: then none must be beyond.
+    already: then none must be beyond. ``name`` is what messages call the targets.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def classes_apart(
     if wrong.any():
         at = int(wrong.argmax())
         raise ValueError(
-            "y must be class numbers from 0, or one-hot, with output='softmax'"
+            f"{name} must be class numbers from 0, or one-hot, with output='softmax'"
             f"{'' if classes is None else f', and below {classes} as in the samples'}, "
             f"got {numbers[at]:g} at {at}"
         )
@@ -48,10 +48,15 @@ def classes_apart(
     return np.asarray(numbers[:, None] == np.arange(found), dtype=np.float64)
 
 
-def check_samples(X: object, y: object, given: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
-    """Return X as (samples, inputs) and y as (samples, outputs); ``given`` are the options."""
+def check_samples(
+    X: object, y: object, given: Mapping[str, Any], classes: int | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Return X as (samples, inputs) and y as (samples, outputs); ``given`` are the options.
+
+    ``classes`` is how many there are, if that is known already.
+    """
     inputs, outputs = check_data(X, y)
-    return inputs, classes_apart(given, outputs)
+    return inputs, classes_apart(given, outputs, classes)
 
 
 def outputs_to_start(given: Mapping[str, Any], y: FloatArray, weights: object) -> int:

@@ -44,7 +44,7 @@ def check_validation(
     if y.ndim == 1:
         y = y.reshape(-1, 1)
     if y.ndim == 2 and outputs > 1:
-        y = classes_apart(given, y, outputs)
+        y = classes_apart(given, y, outputs, "validation[1]")
     if y.ndim != 2 or y.shape[1] != outputs:
         raise ValueError(
             f"validation[1] must have shape (samples, {outputs}), the columns of y, "

@@ -9,6 +9,9 @@ from fastgd.hyperparameters import Hyperparameters
 LISTED = 20
 """Names in a list that are shown at most."""
 
+SHORT = 40
+"""Letters of a formula that are shown at most."""
+
 _COUNTED = (
     "hidden_size", "optimizer", "schedule", "activation", "output", "loss", "reduction",
     "batch_size", "group", "fold", "sample_weight", "alpha", "seed",
@@ -64,7 +67,10 @@ def value_text(name: str, value: Any) -> str:
     if isinstance(value, Hyperparameters):
         facts = value.hyperparameters
         return _fielded_text(value, [n for n in facts if getattr(value, n) != facts[n].default])
-    return value if isinstance(value, str) else joined(value)
+    if isinstance(value, (int, float, tuple)):
+        return joined(value)
+    text = str(value)  # a name, or a formula
+    return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
 
 
 def setting_text(name: str, value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgd import Run
+from fastgd.arguments.functions import Formula
 from fastgd.cli.samples import Samples
 from fastgd.hyperparameters import Hyperparameters
 
@@ -22,6 +23,9 @@ def plain(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, Hyperparameters):
         value = {"name": value.command} | value._asdict()
+    if isinstance(value, Formula):
+        formula, slope, _, numbers = value.source
+        value = {"formula": formula, **({"slope": slope} if slope else {}), **numbers}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):

@@ -13,11 +13,12 @@ from fastgd.arguments import options
 from fastgd.arguments.data import Parts
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import did_you_mean_argument, either, shown
+from fastgd.arguments.messages import either, shown
+from fastgd.arguments.numbers import hint_of, kinds_of, numbers_of
 from fastgd.arguments.options import Method
 from fastgd.arguments.plane import Weight, check_spans, check_two_weights
 from fastgd.arguments.start import Start, check_network, check_whole
-from fastgd.arguments.targets import check_samples
+from fastgd.arguments.targets import check_samples, outputs_of, outputs_to_start
 from fastgd.arguments.values import check_count, check_flag, check_result, check_threads
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.progress import progress_bar
@@ -193,8 +194,9 @@ def surface(
     progress : bool
         Show a progress bar (needs tqdm).
     **given_options
-        ``activation``, ``output``, ``bias`` and ``sample_weight``: see
-        :class:`fastgd.arguments.options.Options`. With a run only ``sample_weight`` may be given.
+        ``activation``, ``output``, ``loss``, ``bias``, ``sample_weight``, and numbers of
+        functions: see :class:`fastgd.arguments.options.Options`. With a run only
+        ``sample_weight`` may be given.
 
     Returns
     -------
@@ -222,8 +224,9 @@ def surface(
     >>> plane.lowest()[:2]
     (10.0, -10.0)
     """
-    inputs, targets = check_samples(X, y, given_options)
-    parts, method = _network(inputs, targets, weights, biases, given_options)
+    chosen = _options(weights, given_options)
+    inputs, targets = check_samples(X, y, chosen, _outputs(weights))
+    parts, method = _network(inputs, targets, weights, biases, chosen)
     network = Network(
         (inputs.shape[1], *(layer.shape[1] for layer in parts.weights)),
         method.bias,
@@ -237,7 +240,7 @@ def surface(
     bar = check_flag("progress", progress)
 
     count = resolution**2
-    session = Session.of_measuring(network, method, inputs, targets, count)
+    session = Session.of_measuring(network, _measuring(method, targets), inputs, targets, count)
     side_by_side = session.layout.runs
     needed = -(-count // side_by_side) * session.seconds()
     threads = min(threads, max(1, int(needed / THREAD_SECONDS)))
@@ -258,28 +261,45 @@ def surface(
     )
 
 
+def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the network, its own if it was trained; unchecked."""
+    trained = given if isinstance(given, Run | Snapshot) else None
+    known = (*_NAMES, *kinds_of(given_options))
+    for name in given_options:
+        if name not in known:
+            raise TypeError(
+                f"an option of a surface must be {either(known)}, "
+                f"got {shown(name)}{hint_of(name, given_options, known)}"
+            )
+        if trained and name != "sample_weight":
+            raise TypeError(f"{name} must not be given with a run, which has its own, got both")
+    if trained is None:
+        return dict(given_options)
+    kept = (*_NAMES, "batch_norm", *numbers_of(trained.options))
+    return {n: v for n, v in trained.options.items() if n in kept} | dict(given_options)
+
+
+def _outputs(given: object) -> int | None:
+    """Output units, if the network is a trained one."""
+    return given.weights[-1].shape[1] if isinstance(given, Run | Snapshot) else None
+
+
+def _measuring(method: Method, y: NDArray[np.float64]) -> Method:
+    """What is compiled: errors need the loss only where that is of several outputs together."""
+    is_joint = method.output == "softmax" or outputs_of(method.loss, y) != y.shape[1]
+    return method if is_joint else method.at({"loss": DECLARED["loss"].default})
+
+
 def _network(
     X: NDArray[np.float64],
     y: NDArray[np.float64],
     given: object,
     given_biases: object,
-    given_options: Mapping[str, Any],
+    chosen: Mapping[str, Any],
 ) -> tuple[Parts, Method]:
     """Parameters and options of the network, checked."""
-    trained = given if isinstance(given, Run | Snapshot) else None
-    for name in given_options:
-        if name not in _NAMES:
-            raise TypeError(
-                f"an option of a surface must be {either(_NAMES)}, "
-                f"got {shown(name)}{did_you_mean_argument(name, _NAMES)}"
-            )
-        if trained and name != "sample_weight":
-            raise TypeError(f"{name} must not be given with a run, which has its own, got both")
-    chosen = dict(given_options)
-    if trained:
-        kept = (*_NAMES, "batch_norm")
-        chosen = {n: value for n, value in trained.options.items() if n in kept} | chosen
-    parts = check_network(given, given_biases, X.shape[1], y.shape[1])
+    outputs = outputs_to_start(chosen, y, None)
+    parts = check_network(given, given_biases, X.shape[1], outputs)
     hidden = tuple(layer.shape[1] for layer in parts.weights[:-1])
     method = options.check(chosen, X, y, hidden)
     check_whole(parts, bias=method.bias, batch_norm=method.batch_norm)

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from fastgd import optimizers, schedules
 from fastgd.arguments import options
+from fastgd.arguments.choices import loss_of
 from fastgd.arguments.declarations import FIELDED
+from fastgd.arguments.functions import Formula, Function, Loss
+from fastgd.arguments.numbers import FORMULAS, kinds_of
 from fastgd.arguments.options import Method
 from fastgd.arguments.values import LARGEST
 from fastgd.hyperparameters import Hyperparameters
@@ -69,6 +72,8 @@ def plain(value: Any, arrays: Arrays) -> Any:
         return ["Factors", {"factors": name}]
     if isinstance(value, Hyperparameters):
         return [type(value).__name__, value._asdict()]
+    if isinstance(value, Formula):
+        return [type(value).__name__, *value.source]
     if isinstance(value, np.ndarray):
         if value.dtype == np.bool_:
             return value.tolist()
@@ -89,7 +94,16 @@ def method_of(given: dict[str, Any], arrays: Arrays) -> Method:
     for name in FIELDED:
         if name in found:
             found[name] = fielded_of(found[name], arrays)
-    return Method(**{name: options.check_option(name, v, samples) for name, v in found.items()})
+    for name in FORMULAS:
+        if name in found:
+            found[name] = formula_of(found[name])
+    return Method(**options.checked(found, kinds_of(found), samples))
+
+
+def check_width(method: Method, outputs: int) -> None:
+    """Refuse a network that has not as many output units as its loss makes of targets."""
+    loss = loss_of(method.loss).function
+    need(outputs % (1 if loss is None else loss.outputs) == 0)
 
 
 def fielded_of(pair: Sequence[Any], arrays: Arrays) -> Hyperparameters:
@@ -99,3 +113,18 @@ def fielded_of(pair: Sequence[Any], arrays: Arrays) -> Hyperparameters:
         return schedules.Factors(arrays[fields["factors"]])
     kinds: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, *schedules.ALL)
     return {kind.__name__: kind for kind in kinds}[name](**fields)
+
+
+def formula_of(value: Any) -> Any:
+    """A function of the user's own from its source, which is read and never run; a name as it is.
+
+    Raises
+    ------
+    fastgd.arguments.expressions.UnknownNameError
+        If it uses a function that this version doesn't know.
+    """
+    if isinstance(value, str):
+        return value
+    kind, formula, slope, variables, numbers = value
+    known: dict[str, type[Formula]] = {"Function": Function, "Loss": Loss}
+    return known[kind].of_text(formula, slope, variables, numbers)

@@ -6,6 +6,7 @@ the kind and shape that belongs there, or the file is not whole.
 
 from typing import Any
 
+from fastgd.arguments.expressions import UnknownNameError
 from fastgd.training import archive, stored_run, stored_sweep
 from fastgd.training.files import PathLike
 from fastgd.training.members import KINDS, saved
@@ -48,6 +49,8 @@ def load(path: PathLike) -> Any:
     kind, facts, arrays = archive.read(path)
     try:
         return KINDS[kind](**_WAYS[kind].put_together(facts, arrays))
+    except UnknownNameError as error:
+        raise ValueError(f"{path} must have functions that fastgd knows: {error}") from error
     except (
         ArithmeticError,
         AttributeError,

@@ -16,6 +16,7 @@ from fastgd.training.members import (
     STATISTICS,
     Facts,
     array_of,
+    check_width,
     is_number,
     method_of,
     need,
@@ -85,6 +86,7 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     need(is_number(facts["final_error"]) and facts["status"] in STATUS)
     minimizer = facts.get("minimizer", {})
     method = method_of(facts.get("options", {}), arrays)
+    check_width(method, sizes[-1])
     validation, best = facts.get("final_validation_error"), facts.get("best_iteration")
     measured = "validation_errors" in arrays
     need(is_number(validation) if measured else validation is None)

@@ -7,8 +7,9 @@ import numpy as np
 
 from fastgd.arguments.data import Parts
 from fastgd.arguments.declarations import DECLARED, FIELDED
-from fastgd.arguments.kinds import field_kind
-from fastgd.arguments.options import VALUES, Method
+from fastgd.arguments.kinds import Kind, field_kind
+from fastgd.arguments.numbers import FORMULAS, kinds_of
+from fastgd.arguments.options import STRUCTURES, VALUES, Method
 from fastgd.arguments.start import check_alphas, check_hidden_size
 from fastgd.arguments.values import (
     LARGEST,
@@ -27,7 +28,9 @@ from fastgd.training.members import (
     STATISTICS,
     Facts,
     array_of,
+    check_width,
     fielded_of,
+    formula_of,
     method_of,
     need,
     plain,
@@ -112,8 +115,11 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     rows = [(grid.runs, network.parameters) for network in networks]
     points = [(grid.runs, records, network.parameters) for network in networks]
     values = {name: axis for name, axis in axes.items() if name in VALUES}
+    methods = [_method(grid, number, method) for number in range(len(networks))]
+    for network, own in zip(networks, methods, strict=True):
+        check_width(own, network.sizes[-1])
     states = tuple(
-        take_state(arrays, n, grid.runs, network, _method(grid, n, method), values)
+        take_state(arrays, n, grid.runs, network, methods[n], values)
         for n, network in enumerate(networks)
     )
     need(len({state is None for state in states}) == 1)
@@ -136,12 +142,10 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
 
 
 def _method(grid: Grid, number: int, shared: Method) -> Method:
-    """The options of a network, whose optimizer may be on an axis."""
-    names, shape = list(grid.axes)[: grid.cut], grid.shape[: grid.cut]
-    if "optimizer" not in names:
-        return shared
-    place = np.unravel_index(number, shape)[names.index("optimizer")]
-    return shared.at({"optimizer": grid.axes["optimizer"][place]})
+    """The options of a network: those that are compiled may be on axes."""
+    places = np.unravel_index(number, grid.shape[: grid.cut]) if grid.cut else ()
+    axes = zip(list(grid.axes.items())[: grid.cut], places, strict=True)
+    return shared.at({name: axis[place] for (name, axis), place in axes if name in STRUCTURES})
 
 
 def _setting(name: str, value: Any, layers: int) -> Any:
@@ -177,8 +181,14 @@ def _axis(
         return axis if axis == [None] else check_seeds(axis)
     if name in FIELDED:
         axis = [fielded_of(pair, arrays) for pair in axis]
+    if name in FORMULAS:
+        axis = [formula_of(value) for value in axis]
+    own = kinds_of(method.given)
+    kind: Kind
     if name in DECLARED:
         kind = DECLARED[name].kind
+    elif name in own:
+        kind = own[name]
     else:
         fielded = (getattr(method, option) for option in FIELDED)
         kind = field_kind(next(one for one in fielded if name in one.hyperparameters), name)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import FIELDED
+from fastgd.arguments.functions import Formula
 
 
 def columns_of(
@@ -27,8 +28,13 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     if name == "weights":
         return {name: list(range(len(axis)))}
     if name not in FIELDED:
-        return {name: axis}
+        return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
     fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
     return {name: [type(one).__name__ for one in axis]} | {
         field: [getattr(one, field, np.nan) for one in axis] for field in fields
     }
+
+
+def _text(formula: Formula) -> str:
+    """A formula with its numbers, as they are by default."""
+    return ", ".join([str(formula), *(f"{n}={value:g}" for n, value in formula.numbers.items())])
