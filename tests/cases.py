@@ -610,6 +610,15 @@ PARTED = {
 }
 """The network is the one of OPTIONS; of 20 samples."""
 
+LOSSES = {
+    f"losses, {name}": name
+    for name in (
+        *("plain", "tanh cross entropy", "penalties", "mean in batches", "endings"),
+        *("folds, mean", "held out, the best restored"),
+    )
+}
+"""Recorded losses of cases above, which have hashes of their own."""
+
 OPTIMIZERS = (
     "plain",
     "momentum",
@@ -632,7 +641,7 @@ EVERYTHING = tuple(name for name in OPTIONS if name.startswith("everything"))
 TABLE = "elementary functions"
 """The case of the values of all elementary functions."""
 
-HASHED = (*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED, TABLE)
+HASHED = (*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED, *LOSSES, TABLE)
 """What golden.json has a hash of."""
 
 QUICK = (*NETWORKS, *EVERYTHING, "objective, cross entropy", "folds of groups", "taken up again")

@@ -26,6 +26,7 @@ import numpy as np
 import fastgd
 from cases import (
     HASHED,
+    LOSSES,
     NETWORKS,
     OBJECTIVES,
     OPTIONS,
@@ -106,13 +107,16 @@ def plan(case: str, runs: int, threads: int = 1, **counts: int) -> tuple[Plan, n
 def digest(case: str, runs: int, threads: int = 1) -> str:
     """SHA-256 over errors, weights, direction changes and how each of its runs ended.
 
-    That of an objective is over its values and derivatives, that of functions over their values;
-    they have one run, and one thread.
+    That of losses is over these, recorded and final; that of an objective over its values and
+    derivatives, that of functions over their values: they have one run, and one thread.
     """
     if case in OBJECTIVES:
         return hashlib.sha256(b"".join(evaluations(case))).hexdigest()
     if case == TABLE:
         return hashlib.sha256(b"".join(values())).hexdigest()
+    if case in LOSSES:
+        trained = trained_of(LOSSES[case], runs, threads)
+        return _hash([np.column_stack([trained.losses, trained.final_loss])])
     trained = trained_of(case, runs, threads)
     errors = np.column_stack([trained.errors, trained.final_error])
     ended = np.where(trained.outcome == 0, -1, trained.iterations)
@@ -124,6 +128,10 @@ def digest(case: str, runs: int, threads: int = 1) -> str:
     if case in PARTED:
         arrays += [trained.outcome, trained.held_errors, trained.held_final, trained.best_iteration]
         arrays += [] if trained.state is None else [np.ascontiguousarray(a) for a in trained.state]
+    return _hash(arrays)
+
+
+def _hash(arrays: list[np.ndarray]) -> str:
     # A NaN is a NaN: which one, IEEE leaves to the processor.
     for array in arrays:
         array[array != array] = np.nan if array.dtype == float else 0

@@ -296,9 +296,11 @@ def test_train_shows_options_and_how_it_ended(run):
         record_every=100,
     )
     assert 0 < alone.iterations < 100
-    start = lines.index("iteration mean |error|")
-    assert lines[start + 2] == f"0 {alone.errors[0]:.12g}"
-    assert lines[start + 3] == f"{alone.iterations} {alone.final_error:.12g}"
+    start = lines.index("iteration mean |error| loss")
+    assert lines[start + 2] == f"0 {alone.errors[0]:.12g} {alone.losses[0]:.12g}"
+    assert (
+        lines[start + 3] == f"{alone.iterations} {alone.final_error:.12g} {alone.final_loss:.12g}"
+    )
     assert lines[start + 4] == ""  # no lines of iterations that it did not reach
     assert f"Converged after {alone.iterations} iterations: the error is below 0.05" in lines
     assert f"smallest {alone.summary.smallest_error:.12g}" in lines

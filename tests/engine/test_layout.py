@@ -27,12 +27,20 @@ from fastgd.optimizers import Adam, Momentum
 METHODS = {
     "plain": Method(),
     "bias and Adam": Method(bias=True, optimizer=Adam()),
+    "cross entropy": Method(loss="cross_entropy"),
     "dropconnect": Method(dropconnect=0.5, bias=True, optimizer=Momentum()),
     "watched": Method(tolerance=0.1, patience=3, summary=5),
     "batch norm": Method(batch_norm=True, bias=True, batch_size=6, optimizer=Adam()),
     "adaptive": Method(sampling="adaptive", batch_size=5, summary=2),
     "everything": Method(
-        bias=True, dropconnect=0.1, dropout=0.1, batch_norm=True, batch_size=6, tolerance=0.1
+        bias=True,
+        dropconnect=0.1,
+        dropout=0.1,
+        batch_norm=True,
+        batch_size=6,
+        tolerance=0.1,
+        loss="cross_entropy",
+        reduction="mean",
     ),
 }
 SIZES = [(3, 1), (2, 5, 3), (4, 64, 8, 2)]
@@ -74,7 +82,8 @@ def parts_of(layout):
         )
         yield f"activations of {k}", activations
         yield f"deltas of {k}", activations + layer.deltas
-        if recipe.batch_norm is not None or recipe.loss_value is not None:
+        kept = recipe.inputs is not None and k == len(layers) - 1
+        if recipe.batch_norm is not None or kept:
             yield f"preactivations of {k}", activations + layer.preactivation
     yield "values", layers[0].values + np.arange(layout.width * runs)
     if recipe.watch is not None:

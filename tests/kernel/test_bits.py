@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import EVERYTHING, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK, TABLE
+from cases import EVERYTHING, LOSSES, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK, TABLE
 from fastgd.arguments.options import Method
 from fastgd.engine import execution
 from fastgd.engine import plan as plan_module
@@ -69,6 +69,12 @@ def test_golden_hash_of_the_elementary_functions():
 @pytest.mark.parametrize("case", PARTED)
 @pytest.mark.parametrize(("runs", "threads"), [(1, 1), (8, 2)])
 def test_golden_hashes_of_samples_of_their_own(case, runs, threads):
+    assert digest(case, runs, threads) == HASHES[case]
+
+
+@pytest.mark.parametrize("case", LOSSES)
+@pytest.mark.parametrize(("runs", "threads"), [(1, 1), (8, 2)])
+def test_golden_hashes_of_losses(case, runs, threads):
     assert digest(case, runs, threads) == HASHES[case]
 
 
@@ -179,7 +185,7 @@ def test_shares_are_all_cases_once(monkeypatch, capsys):
 
 
 def test_every_case_has_its_hash():
-    assert set(HASHES) == {*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED, TABLE}
+    assert set(HASHES) == {*NETWORKS, *OPTIONS, *OBJECTIVES, *PARTED, *LOSSES, TABLE}
 
 
 # ---------------------------------------------------------------- what changes nothing

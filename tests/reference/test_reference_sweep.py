@@ -20,6 +20,7 @@ def same(a, b):
         for one, other in zip(getattr(a, name), getattr(b, name), strict=True):
             np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(a.errors, b.errors)
+    np.testing.assert_array_equal(a.losses, b.losses)
     assert (a.final_error, a.final_validation_error) == (b.final_error, b.final_validation_error)
 
 

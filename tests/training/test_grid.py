@@ -70,7 +70,7 @@ def test_a_table_tells_optimizers_and_their_numbers_apart():
     frame = sweep.to_dataframe()
     assert list(frame.columns) == [
         "optimizer", "mu", "beta1", "beta2", "epsilon", "alpha",
-        "final_error", "status", "iterations", "total_changes",
+        "final_error", "final_loss", "status", "iterations", "total_changes",
     ]  # fmt: skip
     names = ["Momentum", "Nesterov", "GradientDescent", "Adam", "Momentum"]
     assert frame["optimizer"].tolist()[::2] == names == frame["optimizer"].tolist()[1::2]

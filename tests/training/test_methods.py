@@ -53,6 +53,7 @@ def agrees(run, twin, rtol):
     """All that a run has."""
     assert (run.status, run.iterations) == (twin.status, twin.iterations)
     close([run.errors, [run.final_error]], [twin.errors, [twin.final_error]], rtol, "errors")
+    close([run.losses, [run.final_loss]], [twin.losses, [twin.final_loss]], rtol, "losses")
     close(run.weights, twin.weights, rtol, "weights")
     close(run.biases, twin.biases, rtol, "biases")
     close(sum(run.normalization, ()), sum(twin.normalization, ()), rtol, "normalization")

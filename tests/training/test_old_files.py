@@ -17,6 +17,8 @@ def test_a_run_of_before():
     assert run.final_error == float.fromhex("0x1.e0908d1c4da0bp-3")
     outputs = [0.7915236606099099, 0.954189142527866, 0.9527330348705414, 0.24284120710997198]
     assert run.predict(X).ravel().tolist() == outputs
+    assert np.isnan([*run.losses, run.final_loss]).all()
+    assert run.losses.shape == run.errors.shape
     assert run.options["optimizer"] == Adam(beta1=0.8)
     assert [layer.shape for layer in run.recorded_weights] == [(3, 3, 3), (3, 3, 2), (3, 2, 1)]
     assert (run.recorded_biases, run.recorded_normalization) == ((), ())
@@ -34,6 +36,8 @@ def test_a_sweep_of_before(tmp_path):
     start = sweep.axes["weights"][1]
     assert [layer.shape for layer in start.weights] == [(3, 2), (2, 1)]
     assert np.unique(start.weights[0]).tolist() == [0.2]
+    assert np.isnan(sweep.losses).all()
+    assert np.isnan(run.final_loss)
     sweep.save(tmp_path / "again.npz")
     again = fastgd.load(tmp_path / "again.npz")
     assert again.final_error.tobytes() == sweep.final_error.tobytes()

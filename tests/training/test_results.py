@@ -261,8 +261,8 @@ def test_held_out_errors_are_in_the_table(sweep):
     measured = replace(sweep, final_validation_error=numbers / 4, best_iteration=numbers)
     table = measured.columns()
     assert list(table) == [
-        "hidden_size", "alpha", "final_error", "final_validation_error", "best_iteration",
-        "status", "iterations", "total_changes",
+        "hidden_size", "alpha", "final_error", "final_loss", "final_validation_error",
+        "best_iteration", "status", "iterations", "total_changes",
     ]  # fmt: skip
     assert table["final_validation_error"] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]
     assert table["best_iteration"] == [0, 1, 2, 3, 4, 5]
@@ -292,7 +292,15 @@ def test_bad_indices(sweep, index, message):
 def test_dataframe(sweep):
     frame = sweep.to_dataframe()
     assert list(frame.columns) == [
-        *("hidden_size", "alpha", "final_error", "status", "iterations", "total_changes")
+        *(
+            "hidden_size",
+            "alpha",
+            "final_error",
+            "final_loss",
+            "status",
+            "iterations",
+            "total_changes",
+        )
     ]
     assert len(frame) == 6
     row = frame.iloc[4]

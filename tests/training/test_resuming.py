@@ -36,6 +36,8 @@ def equal(one, other):
         "weights",
         "direction_changes",
         "final_error",
+        "losses",
+        "final_loss",
         "status",
         "iterations",
         "biases",

@@ -109,8 +109,9 @@ def test_a_part_goes_on(tmp_path):
 def test_a_table_has_the_parts():
     sweep = sweep_of("all")
     frame = sweep.to_dataframe()
-    assert list(frame)[:6] == [
-        "group", "fold", "sample_weight", "alpha", "final_error", "final_validation_error"
+    assert list(frame)[:7] == [
+        "group", "fold", "sample_weight", "alpha", "final_error", "final_loss",
+        "final_validation_error",
     ]  # fmt: skip
     assert frame["group"].tolist() == ["a"] * 8 + ["b"] * 8 + ["c"] * 8
     assert frame["fold"].tolist() == ([0] * 4 + [1] * 4) * 3

@@ -302,7 +302,13 @@ def test_dataframes_have_the_new_axes(sweeps):
     frame = sweeps[1].to_dataframe()
     columns = ["optimizer", "mu", "batch_size"]
     assert list(frame.columns)[:3] == columns
-    assert list(frame.columns)[3:] == ["final_error", "status", "iterations", "total_changes"]
+    assert list(frame.columns)[3:] == [
+        "final_error",
+        "final_loss",
+        "status",
+        "iterations",
+        "total_changes",
+    ]
     assert frame["optimizer"].tolist()[::2] == ["Momentum", "GradientDescent", "Momentum"]
     assert frame["final_error"].tolist() == sweeps[1].final_error.ravel().tolist()
     assert sweeps[2].to_dataframe()["mu"].tolist() == [0.1, 0.5]

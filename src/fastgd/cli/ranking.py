@@ -75,7 +75,11 @@ def _facts(result: Sweep, at: dict[str, int]) -> dict[str, Any]:
     """What came of a setting: of its run, or on the mean of its folds."""
     index = tuple(at.get(name, slice(None)) for name in result.axes)
     facts = {name: result.axes[name][i] for name, i in at.items()}
-    arrays = {"final_error": result.final_error, "direction_changes": result.total_changes}
+    arrays = {
+        "final_error": result.final_error,
+        "final_loss": result.final_loss,
+        "direction_changes": result.total_changes,
+    }
     if result.final_validation_error is not None:
         arrays["final_validation_error"] = result.final_validation_error
     if result.best_iteration is not None:

@@ -111,8 +111,9 @@ def show(asked: Asked, as_json: bool) -> None:
 def _facts(result: Sweep) -> dict[str, Any]:
     """All numbers of a sweep, its best runs and its groups."""
     arrays = (
-        "recorded", "errors", "final_error", "validation_errors", "final_validation_error",
-        "best_iteration", "status", "iterations", "total_changes", "summary",
+        "recorded", "errors", "final_error", "losses", "final_loss", "validation_errors",
+        "final_validation_error", "best_iteration", "status", "iterations", "total_changes",
+        "summary",
     )  # fmt: skip
     options = result.options
     for name in FIELDED:

@@ -170,12 +170,14 @@ def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
 
 
 def _show_errors(console: "Console", run: Run) -> None:
-    """The errors over the iterations, those of held-out samples beside them."""
+    """The errors over the iterations, beside them those of held-out samples, and the loss."""
     iterations, errors = statistics.error_curves(run)
     headings, columns = [">iteration", ">mean |error|"], [errors]
     if run.validation_errors is not None:
         headings.append(">held out")
         columns.append(statistics.error_curves(run, held_out=True)[1])
+    headings.append(">loss")
+    columns.append(statistics.loss_curves(run)[1])
     rows = [
         (f"{j:,}", *map(error_text, numbers))
         for j, *numbers in zip(iterations, *columns, strict=True)

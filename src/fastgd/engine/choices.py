@@ -25,6 +25,14 @@ class Outputs(NamedTuple):
     loss: Choice
     coupling: Choice | None
 
+    @property
+    def are_from_inputs(self) -> bool:
+        """Whether the loss is worked out from the inputs of the output units."""
+        if self.coupling is not None or self.loss.name == "cross_entropy":
+            return True
+        formula = dict(self.loss.formulas).get(LOSS)
+        return formula is not None and ("variable", "z") in formula.nodes
+
 
 def unit_choice(unit: str | Function, places: Places, *, with_slope: bool = True) -> Choice:
     """An activation; without its slope where nothing is trained."""

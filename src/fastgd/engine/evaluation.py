@@ -15,15 +15,18 @@ class Evaluation:
         block, layout = runs.block, session.layout
         self._again = runs.bind()
         self._lock = ForkSafeLock()
-        self._numbers, self._loss, self._errors = block.numbers[0], block.loss[0], block.errors[0]
-        self._divisor = 1.0 if layout.recipe.mean is None else float(runs.portion.weight[0, 0])
+        self._numbers, self._losses, self._errors = (
+            block.numbers[0],
+            block.losses[0],
+            block.errors[0],
+        )
         self._parameters = layout.places
         self._derivative = layout.places + layout.derivative
 
     def at(self, parameters: FloatArray) -> tuple[float, FloatArray, float]:
-        r"""Loss without penalties, derivative with them, and mean \|y - output\| at (P,)."""
+        r"""Loss, derivative, and mean \|y - output\| at (P,)."""
         with self._lock:
             self._numbers[self._parameters] = parameters
             self._again()
             derivative = 0.0 - self._numbers[self._derivative]
-            return float(self._loss[0] / self._divisor), derivative, float(self._errors[0])
+            return float(self._losses[0]), derivative, float(self._errors[0])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,12 +206,12 @@ class _Work:
             going = np.flatnonzero(~over)
             lanes = lot.lanes(None if keys is None else keys[going], len(going), threads)
             if len(lanes) <= runs.blocks // 2:
-                self._collect(runs, np.flatnonzero(over), owners)
+                self._collect(lot, runs, np.flatnonzero(over), owners, keys)
                 owners, keys = owners[going], None if keys is None else keys[going]
                 if len(going):
                     runs = runs.pack(going, lanes)
         if len(owners):
-            self._collect(runs, np.arange(len(owners)), owners, with_state=not cut)
+            self._collect(lot, runs, np.arange(len(owners)), owners, keys, with_state=not cut)
         advance((iterations - min(at, iterations)) * count)
 
     def _step(self, speed: float, blocks: int) -> int:
@@ -220,7 +221,16 @@ class _Work:
         shortest = int(speed * CALL_SECONDS)
         return min(int(speed * CHUNK_SECONDS), max(shortest, self.plan.task.iterations // CALLS))
 
-    def _collect(self, runs: Runs, which: Index, owners: Index, *, with_state: bool = True) -> None:
+    def _collect(
+        self,
+        lot: Lot,
+        runs: Runs,
+        which: Index,
+        owners: Index,
+        keys: Index | None,
+        *,
+        with_state: bool = True,
+    ) -> None:
         """Write down what these runs have come to."""
         trained, task, whose = self.trained, self.plan.task, owners[which]
         records, iterations = task.records, task.iterations
@@ -230,6 +240,8 @@ class _Work:
         last = np.where(over, ended - np.isnan(final), iterations)
         reached = task.recorded <= last[:, None]
         trained.errors[whose] = np.where(reached, errors[:, :records], np.nan)
+        losses = runs.losses()[which]
+        trained.losses[whose] = np.where(reached, losses[:, :records], np.nan)
         held_final = np.empty(0)
         if self.plan.samples.holds_out:
             held = runs.held_errors()[which]
@@ -246,22 +258,49 @@ class _Work:
             self._keep_state(runs, which, owners, over & ~((ended == iterations) & finite))
         restoring = runs.session.layout.recipe.best is not None
         best, best_error = runs.best() if restoring else (np.empty((0, 0)), np.empty(0))
-        trained.write(
-            whose,
-            self.plan,
-            Ended(
-                ended=np.where(over, ended, iterations),
-                outcome=runs.outcome[which],
-                final=np.where(over, final, errors[:, records]),
-                held_final=held_final,
-                parameters=parameters,
-                changes=runs.changes()[which],
-                watch=runs.watch()[which] if runs.session.layout.watched else np.empty((0, 0)),
-                is_watched=self._are_watched(whose),
-                best=best[which] if restoring else best,
-                best_error=best_error[which] if restoring else best_error,
-            ),
+        end = Ended(
+            ended=np.where(over, ended, iterations),
+            outcome=runs.outcome[which],
+            final=np.where(over, final, errors[:, records]),
+            held_final=held_final,
+            parameters=parameters,
+            changes=runs.changes()[which],
+            watch=runs.watch()[which] if runs.session.layout.watched else np.empty((0, 0)),
+            is_watched=self._are_watched(whose),
+            best=best[which] if restoring else best,
+            best_error=best_error[which] if restoring else best_error,
         )
+        trained.write(whose, self.plan, end)
+        trained.final_loss[whose] = losses[:, records]
+        elsewhere = over | end.has_best if restoring else over
+        if elsewhere.any():
+            at = np.flatnonzero(elsewhere)
+            mine = None if keys is None else keys[which[at]]
+            trained.final_loss[whose[at]] = self._losses_of(
+                lot, runs.session, whose[at], mine, end.given_back(self.plan)[at]
+            )
+
+    def _losses_of(
+        self, lot: Lot, session: Session, whose: Index, keys: Index | None, parameters: Any
+    ) -> NDArray[np.float64]:
+        """The losses of these parameters (n, P), which may be those of no record.
+
+        Where a run was over between two of them, or had its smallest error. NaN if a parameter is
+        not finite.
+        """
+        losses = np.full(len(whose), np.nan)
+        finite = np.flatnonzero(np.isfinite(parameters).all(axis=1))
+        if len(finite):
+            lanes = lot.lanes(None if keys is None else keys[finite], len(finite), 1)
+            runs = replace(session, iterations=0).load(
+                parameters[finite],
+                columns=self._columns(whose[finite]),
+                parts=self._parts(whose[finite]),
+                lanes=lanes,
+            )
+            runs.run(0, 1, self.plan.threads)
+            losses[finite] = runs.losses()[:, 0]
+        return losses
 
     def _keep_state(self, runs: Runs, which: Index, owners: Index, over: NDArray[np.bool_]) -> None:
         """Write down the state of these runs, and which of them are over."""

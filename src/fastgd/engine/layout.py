@@ -35,6 +35,7 @@ GOES_ALONG = (
     "recent",
     "changes",
     "errors",
+    "losses",
     "path",
     "tau",
     "held_errors",
@@ -178,9 +179,13 @@ class Layout:
     @property
     def numbers(self) -> int:
         """Length of ``Block.numbers``."""
-        kept_inputs = self.recipe.batch_norm is not None or self.recipe.loss_value is not None
-        areas = 3 if kept_inputs else 2
-        return self._units + areas * self._activations
+        kept = self._activations if self.recipe.batch_norm is not None else self._kept_inputs
+        return self._units + 2 * self._activations + kept
+
+    @property
+    def _kept_inputs(self) -> int:
+        """Numbers that the inputs of output units take, if these are kept."""
+        return 0 if self.recipe.inputs is None else up(self.group * self._strides[-1], LINE)
 
     @property
     def data_runs(self) -> int:
@@ -201,13 +206,14 @@ class Layout:
         per_sample = self.samples * self.runs if drawn else 0
         held = 0 if self.recipe.held is None else self.runs
         best = 0 if self.recipe.best is None else 1
+        mean = 0 if self.recipe.mean is None else self.runs
         return {
             "integers": (INTEGERS * self.runs, np.int64),
             "signs": (self.parameters, np.uint8),
             "recent": (self.parameters, np.uint8),
             "changes": (self.parameters, np.int64),
             "errors": ((records + 1) * self.runs, np.float64),
-            "loss": (0 if self.recipe.loss_value is None else self.runs, np.float64),
+            "losses": ((records + 1) * self.runs, np.float64),
             "path": (records * self.parameters if self.recipe.path else 0, np.float64),
             "ended": (self.runs, np.int64),
             "outcome": (self.runs, np.int64),
@@ -226,7 +232,8 @@ class Layout:
             "drawn": (per_sample, np.float64),
             "total": (self.runs, np.float64),
             "held_total": (held, np.float64),
-            "scale": (0 if self.recipe.mean is None else self.runs, np.float64),
+            "weight": (mean, np.float64),
+            "scale": (mean, np.float64),
             "held": (held, np.float64),
             "held_errors": ((records + 1) * held, np.float64),
             "held_final": (held, np.float64),
@@ -252,6 +259,8 @@ class Layout:
         wide = self.shapes.wide.units
         units = self._units
         masked = self.recipe.features.dropconnect is not None
+        batch_norm = self.recipe.batch_norm is not None
+        room = units + 2 * self._activations  # without it: of the output units alone
         table = []
         for k, (below, outputs) in enumerate(pairwise(self.network.sizes)):
             inputs = below + self.network.bias
@@ -275,7 +284,7 @@ class Layout:
                 units=units,
                 stride=self._strides[k],
                 deltas=self._activations,
-                preactivation=2 * self._activations,
+                preactivation=2 * self._activations if batch_norm else room - units,
                 full_inputs=below // ROWS * ROWS,
                 wide_inputs=below // wide * wide,
                 wide_outputs=outputs // wide * wide,

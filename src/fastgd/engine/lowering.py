@@ -197,7 +197,7 @@ def recipe_of(
         held=switch("held", holds_out),
         best=switch("best", method.restore_best),
         outputs=None,
-        loss_value=None,
+        inputs=switch("inputs", outputs.are_from_inputs),
         features=Features(
             **{name: switch(name, on) for name, on in wanted.items() if name not in _OF_RECIPE}
         ),

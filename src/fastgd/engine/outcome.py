@@ -20,6 +20,8 @@ class Trained:
 
     errors: NDArray[np.float64]  # (n, records): NaN where a run did not come to
     final_error: NDArray[np.float64]  # (n,)
+    losses: NDArray[np.float64]  # as errors
+    final_loss: NDArray[np.float64]  # (n,)
     iterations: NDArray[np.int64]  # (n,)
     outcome: NDArray[np.int64]  # (n,): see fastgd.kernel.block
     total_changes: NDArray[np.int64]  # (n,)
@@ -42,6 +44,8 @@ class Trained:
         return cls(
             errors=np.full((runs, records), np.nan),
             final_error=np.empty(runs),
+            losses=np.full((runs, records), np.nan),
+            final_loss=np.full(runs, np.nan),
             iterations=np.empty(runs, np.int64),
             outcome=np.empty(runs, np.int64),
             total_changes=np.empty(runs, np.int64),
@@ -63,15 +67,13 @@ class Trained:
         self.iterations[whose] = ended.ended
         self.outcome[whose] = ended.outcome
         self.total_changes[whose] = ended.changes[:, plan.network.counted].sum(axis=1)
-        parameters, final, held_final = ended.parameters, ended.final, ended.held_final
+        final, held_final, has_best = ended.final, ended.held_final, ended.has_best
         self.best_iteration[whose] = NOWHERE
         if self.watch.shape[1]:
             self.watch[whose] = ended.watch
-            has_best = ended.is_watched & (ended.watch[:, SMALLEST] < np.inf)
             at = ended.watch[:, SMALLEST_AT].astype(np.int64)
             self.best_iteration[whose] = np.where(has_best, at, NOWHERE)
             if plan.method.restore_best:
-                parameters = np.where(has_best[:, None], ended.best, parameters)
                 final = np.where(has_best, ended.best_error, final)
                 if plan.samples.holds_out:
                     held_final = np.where(has_best, ended.watch[:, SMALLEST], held_final)
@@ -79,7 +81,8 @@ class Trained:
         if plan.samples.holds_out:
             self.held_final[whose] = held_final
         if len(self.weights):
-            self.weights[whose], self.changes[whose] = parameters, ended.changes
+            self.weights[whose] = ended.given_back(plan)
+            self.changes[whose] = ended.changes
 
 
 @dataclass(frozen=True)
@@ -96,3 +99,17 @@ class Ended:
     is_watched: NDArray[np.bool_]  # (n,)
     best: NDArray[np.float64]  # (n, P), if it is to be restored
     best_error: NDArray[np.float64]  # (n,), likewise
+
+    @property
+    def has_best(self) -> NDArray[np.bool_]:
+        """(n,) whether there is a smallest watched error."""
+        if not self.watch.shape[1]:
+            return np.zeros(len(self.ended), np.bool_)
+        found: NDArray[np.bool_] = self.is_watched & (self.watch[:, SMALLEST] < np.inf)
+        return found
+
+    def given_back(self, plan: Plan) -> NDArray[np.float64]:
+        """(n, P) the last parameters, or with ``restore_best`` the best ones."""
+        if not plan.method.restore_best:
+            return self.parameters
+        return np.where(self.has_best[:, None], self.best, self.parameters)

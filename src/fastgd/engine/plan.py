@@ -124,8 +124,8 @@ class Plan:
         if layout.recipe.path is not None:
             kept += 16 * records * parameters  # once more on the way out of the blocks
         held = records * self.samples.holds_out
-        # Twice the errors: a sweep joins those of its networks.
-        results = self.runs * (16 * (records + held + layout.watched + 7) + kept)
+        # Twice the errors and losses: a sweep joins those of its networks.
+        results = self.runs * (16 * (2 * records + held + layout.watched + 8) + kept)
         # First parameters: as they came, in rows, and as the rows are put together.
         first = 24 * self.starts * parameters
         # Twice the wave: its survivors are packed into fresh blocks.

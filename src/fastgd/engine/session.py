@@ -115,9 +115,7 @@ class Session:
         """
         recipe = recipe_of(method, {})
         features = recipe.features.replaced(penalty=choice_of("on", "penalty"))
-        recipe = recipe._replace(
-            optimizer=Choice("Derivative"), loss_value=Choice("on"), features=features
-        )
+        recipe = recipe._replace(optimizer=Choice("Derivative"), features=features)
         samples = Samples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
         return cls(Layout.plan(network, 1, len(X), recipe), method, samples, iterations=1)
 
@@ -272,6 +270,7 @@ class Session:
         block.total[:] = portion.total
         block.held_total[:] = portion.held_total
         if self.layout.recipe.mean is not None:
+            block.weight[:] = portion.weight
             block.scale[:] = self._scale(portion, parts[lanes])
         places = np.empty(len(parts), np.int64)
         places[lanes.ravel()[::-1]] = np.arange(lanes.size)[::-1]
@@ -342,6 +341,10 @@ class Runs:
     def errors(self) -> FloatArray:
         """(n, records + 1) mean errors, the last one the final error of a run to the end."""
         return self.session.layout.by_lane(self.block.errors)[self.places]
+
+    def losses(self) -> FloatArray:
+        """(n, records + 1) losses, likewise."""
+        return self.session.layout.by_lane(self.block.losses)[self.places]
 
     def held_errors(self) -> FloatArray:
         """(n, records + 1) mean errors of the held-out samples, likewise."""

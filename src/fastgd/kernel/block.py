@@ -56,7 +56,7 @@ class Recipe(NamedTuple):
     held: Choice | None  # there are held-out samples, and their errors are the watched ones
     best: Choice | None  # the network of the smallest watched error is kept
     outputs: Choice | None  # the outputs of all samples are kept, and nothing is trained
-    loss_value: Choice | None  # the loss is summed up, not only its derivative
+    inputs: Choice | None  # those of output units are kept: the loss is worked out from them
     features: Features  # what the options of numbers switch on: see fastgd.engine.lowering
 
 
@@ -126,7 +126,7 @@ class Block(NamedTuple):
     recent: Bytes  # (P * R): direction changes since the last flush
     changes: Integers  # (P * R): direction changes before that
     errors: Floats  # (records + 1, R) flat: mean |error|, at last the final one
-    loss: Floats  # (R,): of all samples, without penalties, if it is summed up
+    losses: Floats  # (records + 1, R) flat: with penalties, at last the final one
     path: Floats  # (records, P * R) flat: the weights that had these errors, if they are recorded
     ended: Integers  # (R,): the updates of a run that is over, or -1
     outcome: Integers  # (R,): how it ended
@@ -143,7 +143,8 @@ class Block(NamedTuple):
     drawn: Floats  # (N, R) flat: squared norms of what was drawn of each sample, summed up
     total: Floats  # (R,): weight of all samples * outputs
     held_total: Floats  # (R,): the same of the held-out ones, if there are any
-    scale: Floats  # (R,): factor of the derivatives, if they are those of a mean
+    weight: Floats  # (R,): of all samples, if the loss is a mean over them
+    scale: Floats  # (R,): and what the derivatives of a batch are multiplied by
     held: Floats  # (R,): their mean error when it was last looked at
     held_errors: Floats  # (records + 1, R) flat: as errors
     held_final: Floats  # (R,): as final

@@ -39,7 +39,6 @@ from fastgd.kernel.iteration.batches import draw_batch, learn_chances, new_order
 from fastgd.kernel.iteration.clipping import update_clipped
 from fastgd.kernel.iteration.coupling import couple
 from fastgd.kernel.iteration.errors import (
-    add_errors,
     all_over,
     end_by_overflow,
     hold,
@@ -49,7 +48,7 @@ from fastgd.kernel.iteration.errors import (
     record_of,
 )
 from fastgd.kernel.iteration.layers import back, forward, gradient, keep_outputs
-from fastgd.kernel.iteration.losses import add_losses
+from fastgd.kernel.iteration.losses import add_errors
 from fastgd.kernel.iteration.masks import drop_units, drop_weights
 from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.iteration.schedules import set_rates
@@ -158,13 +157,18 @@ def _pass(
         _forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
         keep_outputs(recipe.outputs, shapes, group, block, top)
         if measuring:
-            total = add_errors(shapes, data, group, block, top, total)
-            add_losses(recipe.loss_value, shapes, recipe, data, group, block, top)
+            recorded = -1 if holding else record
+            total = add_errors(
+                recipe.coupling, shapes, recipe, data, group, block, top, recorded, total
+            )
             if group.is_last:
                 if holding:
                     hold(recipe.held, scalar, block, record, total)
                 else:
-                    observe(recipe, scalar, block, bottom, span, look, j, record, total)
+                    observe(
+                        recipe.mean, recipe.features.penalty, recipe, scalar, block, layers, span,
+                        look, j, record, total,
+                    )  # fmt: skip
         if training:
             overflow = overflow + _learn(recipe.outputs, shapes, recipe, layers, group, block, x)
         start += span.group

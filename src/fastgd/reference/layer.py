@@ -97,9 +97,12 @@ class Layer:
         self._kept = self._mask(self._dropout, DROPOUT, z.shape, iteration, seed)
         return v if self._kept is None else v * self._kept
 
-    def losses(self, y: FloatArray) -> FloatArray:
-        """Of the last layer, the loss of each sample and target that it has just seen."""
-        return self._output.losses(y, self.z)
+    def losses(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Of the last layer, the loss of each sample and target with these inputs."""
+        z = np.dot(x, self.weights.value)
+        if self.bias:
+            z = z + self.bias.value
+        return self._output.losses(y, z)
 
     def delta_of(self, y: FloatArray) -> FloatArray:
         """Of the last layer, minus the derivatives of these losses by ``x @ weights + bias``."""

@@ -1,7 +1,8 @@
-"""objective(): the loss and its derivative at one vector of parameters."""
+"""The loss of a network; objective(): with its derivative, at one vector of parameters."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Unpack
 
 import numpy as np
@@ -66,12 +67,27 @@ def objective(
         for layer in layers[::-1]:
             layer.backward(error, divisor)
             error = layer.error_before()
-        value = np.sum(weight[:, None] * layers[-1].losses(y)) / divisor
-        for layer in layers:
-            value += method.l1 * np.sum(np.abs(layer.weights.value))
-            value += method.l2 / 2 * np.sum(layer.weights.value**2)
+        value = loss_of(layers, method, X, y)
     derivatives = [-parameter.g.ravel() for layer in layers for parameter in layer.parameters]
-    return float(value), np.concatenate(derivatives)
+    return value, np.concatenate(derivatives)
+
+
+def loss_of(layers: Sequence[Layer], method: Method, X: FloatArray, y: FloatArray) -> float:
+    """What is minimized: the losses of all samples, summed up or their mean, and the penalties.
+
+    Of the network as `Run.predict` uses it.
+    """
+    *hidden, top = layers
+    for layer in hidden:
+        X = layer.measure(X)
+    weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
+    value = np.sum(weight[:, None] * top.losses(X, y))
+    if method.reduction == "mean":
+        value /= weight.sum()
+    for layer in layers:
+        value += method.l1 * np.sum(np.abs(layer.weights.value))
+        value += method.l2 / 2 * np.sum(layer.weights.value**2)
+    return float(value)
 
 
 def _layers(network: Network, method: Method, w: FloatArray) -> list[Layer]:

@@ -16,6 +16,8 @@ class Records:
     ----------
     errors : (records,) array
         Of the samples that are learned from.
+    losses : (records,) array
+        What is minimized, of the same samples.
     held : (records,) array or None
         Of the held-out samples.
     path : (records, P) array or None
@@ -28,6 +30,7 @@ class Records:
         count = -(-iterations // every)
         self.at = np.arange(count) * every
         self.errors = np.full(count, np.nan)
+        self.losses = np.full(count, np.nan)
         self.held = np.full(count, np.nan) if held else None
         self.path = np.full((count, network.parameters), np.nan) if path else None
         self._network = network
@@ -38,10 +41,10 @@ class Records:
         """Whether iteration j is recorded; the last one of all never is."""
         return j % self.every == 0 and j < self.iterations
 
-    def put(self, j: int, error: float, held: float | None, row: FloatArray) -> None:
+    def put(self, j: int, error: float, loss: float, held: float | None, row: FloatArray) -> None:
         """Record what was so before update j."""
         k = j // self.every
-        self.errors[k] = error
+        self.errors[k], self.losses[k] = error, loss
         if self.held is not None:
             self.held[k] = held
         if self.path is not None:
@@ -50,7 +53,7 @@ class Records:
     def join(self, run: Run) -> None:
         """Begin with the records of a run that goes on."""
         count = len(run.errors)
-        self.errors[:count] = run.errors
+        self.errors[:count], self.losses[:count] = run.errors, run.losses
         if self.held is not None:
             self.held[:count] = run.validation_errors
         if self.path is not None and run.recorded_weights is not None:

@@ -20,6 +20,7 @@ from fastgd.engine.network import Network, count_weights, layer_sizes, unflatten
 from fastgd.engine.state import State
 from fastgd.reference import schedules
 from fastgd.reference.layer import Layer
+from fastgd.reference.loss import loss_of
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.records import Records
 from fastgd.reference.sampling import Adaptive, Batch, Epochs, Sampler
@@ -142,7 +143,7 @@ def train(
     watch = Watch(method, iterations, sampler.per_epoch, record_every, is_held)
     records = Records(network, record_every, iterations, is_held, recording)
     training = _Training(
-        X, y, method.sample_weight, held_out, seed,
+        X, y, method, held_out, seed,
         network, layers, [p for layer in layers for p in layer.parameters],
         sampler, watch, records,
     )  # fmt: skip
@@ -153,7 +154,10 @@ def train(
         end = ending(state, iterations, is_held=is_held)
     with np.errstate(all="ignore"):
         end = end or training.run(done)
-    best = watch.best or Best(row_of(network, layers), end.error, end.held)
+        best = watch.best or Best(row_of(network, layers), end.error, end.held)
+        loss = np.nan
+        if np.isfinite(best.row).all():
+            loss = loss_of(_layers(network.parts(best.row), rates, method), method, X, y)
     return run_of(
         network,
         method,
@@ -164,6 +168,8 @@ def train(
         parameters=best.row,
         changes=changes_of(network, layers),
         final_error=best.error,
+        losses=records.losses,
+        final_loss=loss,
         status=end.status,
         iterations=end.iterations,
         summary=watch.summary(),
@@ -180,7 +186,7 @@ class _Training(NamedTuple):
 
     X: FloatArray
     y: FloatArray
-    weight: FloatArray | None
+    method: Method
     held_out: Validation | None
     seed: int
     network: Network
@@ -196,7 +202,8 @@ class _Training(NamedTuple):
             if self.records.is_due(j) or self.watch.is_due(j):
                 error, held = self._errors()
                 if self.records.is_due(j):
-                    self.records.put(j, error, held, self._row())
+                    loss = loss_of(self.layers, self.method, self.X, self.y)
+                    self.records.put(j, error, loss, held, self._row())
                 status = self.watch.look(j, error, held, self._row)
                 if status:
                     return over(Ending(j, status, error, held, self._state(j)))
@@ -226,7 +233,8 @@ class _Training(NamedTuple):
 
     def _errors(self) -> tuple[float, float | None]:
         """Of the samples that are learned from, and of those that are held out."""
-        error = _mean_error(self.y, _measure(self.layers, self.X), self.weight)
+        outputs = _measure(self.layers, self.X)
+        error = _mean_error(self.y, outputs, self.method.sample_weight)
         if self.held_out is None:
             return error, None
         X, y, weight = self.held_out
@@ -319,4 +327,4 @@ def _bytes(
     if method.dropout:
         numbers += 12 * at_once * max(sizes)
     path = 2 * records * parameters if recording else 0
-    return 8 * (numbers + path + 7 * records + 5 * min(method.summary or 0, iterations))
+    return 8 * (numbers + path + 8 * records + 5 * min(method.summary or 0, iterations))

@@ -53,6 +53,13 @@ def array_of(arrays: Arrays, name: str, kind: str, shape: tuple[int, ...]) -> ND
     return array
 
 
+def losses_of(arrays: Arrays, shape: tuple[int, ...], name: str = "losses") -> NDArray[Any]:
+    """An array of losses; NaN in files that were saved before there were any."""
+    if name not in arrays:
+        return np.full(shape, np.nan)
+    return array_of(arrays, name, "f", shape)
+
+
 def need(holds: bool) -> None:
     """Refuse a file of which this does not hold."""
     if not holds:

@@ -71,11 +71,11 @@ def minimize(
     Returns
     -------
     Run
-        ``errors`` has the error before every iteration, ``direction_changes`` the changes of sign
-        of the derivative from one iteration's parameters to the next one's; for annealing the
-        parameters are the best so far. ``status`` is "converged" if SciPy says so, and "finished"
-        if iterations ran out or it found nothing better; annealing never converges. ``alpha`` is
-        NaN, and ``minimizer`` says which method it was.
+        ``errors`` and ``losses`` are those before every iteration, ``direction_changes`` the
+        changes of sign of the derivative from one iteration's parameters to the next one's; for
+        annealing the parameters are the best so far. ``status`` is "converged" if SciPy says so,
+        and "finished" if iterations ran out or it found nothing better; annealing never converges.
+        ``alpha`` is NaN, and ``minimizer`` says which method it was.
 
     Raises
     ------
@@ -133,7 +133,8 @@ def minimize(
     return replace(
         f.run(path.w),
         seed=None if given else seed,
-        errors=path.errors(done),
+        errors=path.before_each(path.all_errors, done),
+        losses=path.before_each(path.all_losses, done),
         recorded=np.arange(done),
         direction_changes=changes.weights,
         bias_direction_changes=changes.biases,
@@ -149,27 +150,29 @@ class _Path:
     def __init__(self, f: Objective, start: FloatArray) -> None:
         self._f = f
         self._at: list[int] = []
-        self._errors: list[float] = []
+        self.all_errors: list[float] = []
+        self.all_losses: list[float] = []
         self._was_up: NDArray[np.bool_] | None = None
         self.changes = np.zeros(len(start), np.int64)
         self.add(start, 0)
 
     def add(self, w: FloatArray, iteration: int) -> None:
         """Parameters after so many iterations."""
-        _, derivative, error = self._f.evaluate(w)
+        loss, derivative, error = self._f.evaluate(w)
         up = derivative < 0  # minus the derivative, as in train()
         if self._was_up is not None:
             self.changes += up != self._was_up
         self._was_up = up
         self._at.append(iteration)
-        self._errors.append(error)
+        self.all_errors.append(error)
+        self.all_losses.append(loss)
         self.w = np.array(w)
         self.is_finite = bool(np.isfinite(self.w).all() and np.isfinite(error))
 
-    def errors(self, iterations: int) -> FloatArray:
-        """The error before each iteration: that of the parameters last added until then."""
+    def before_each(self, numbers: list[float], iterations: int) -> FloatArray:
+        """Errors or losses before each iteration: of the parameters last added until then."""
         last = np.searchsorted(self._at, np.arange(iterations), side="right") - 1
-        return np.array(self._errors)[last]
+        return np.array(numbers)[last]
 
 
 def _go_downhill(

@@ -97,12 +97,6 @@ class Objective:
         self.network = network
         self.method = method
         self._evaluation = Evaluation(session)
-        self._is_weight = flatten(
-            tuple(
-                np.repeat(np.arange(rows) < inputs, outputs)
-                for inputs, (rows, outputs) in zip(network.sizes, network.matrices, strict=False)
-            )
-        )
 
     def __repr__(self) -> str:
         """The layers and the options."""
@@ -135,9 +129,7 @@ class Objective:
     def evaluate(self, w: ArrayLike) -> tuple[float, FloatArray, float]:
         """Loss and derivative at w, and the mean ``|y - output|``."""
         w = check_vector("w", w, self.network.parameters)
-        value, derivative, error = self._evaluation.at(w)
-        with np.errstate(all="ignore"):
-            return value + self._penalty(w), derivative, error
+        return self._evaluation.at(w)
 
     def start(self, seed: int = 1) -> FloatArray:
         """First parameters as :func:`fastgd.train` has them: the article's weights, biases 0.
@@ -171,7 +163,7 @@ class Objective:
 
     def run(self, w: ArrayLike) -> Run:
         """The network with these parameters as a Run of no iterations, to predict with or save."""
-        parts, error = self.parts(w), self.evaluate(w)[2]
+        parts, (loss, _, error) = self.parts(w), self.evaluate(w)
         changes = self.network.parts(np.zeros(self.network.parameters, np.int64))
         return Run(
             alpha=nan,
@@ -182,17 +174,11 @@ class Objective:
             weights=parts.weights,
             direction_changes=changes.weights,
             final_error=error,
+            losses=np.empty(0),
+            final_loss=loss,
             status="finished" if np.isfinite(error) else "diverged",
             iterations=0,
             biases=parts.biases,
             bias_direction_changes=changes.biases,
             options=self.method.given,
         )
-
-    def _penalty(self, w: FloatArray) -> float:
-        """What l1 and l2 add, summed up in the order of the parameters."""
-        if not self.method.l1 and not self.method.l2:
-            return 0.0
-        weights = w[self._is_weight]
-        l1, l2 = (np.cumsum(part)[-1] for part in (np.abs(weights), weights * weights))
-        return float(self.method.l1 * l1 + self.method.l2 / 2 * l2)

@@ -23,6 +23,7 @@ Many = TypeVar("Many", bound=Any)
 
 MEASURED = (
     "final_error",
+    "final_loss",
     "final_validation_error",
     "best_iteration",
     "status",
@@ -31,7 +32,7 @@ MEASURED = (
 )
 """What a table says of each run, where it is known."""
 
-_BY_RUN = ("errors", "validation_errors", *MEASURED)
+_BY_RUN = ("errors", "losses", "validation_errors", *MEASURED)
 """Arrays with the axes in front; and one for each network, with its runs in front:"""
 
 _BY_NETWORK = ("kept_weights", "kept_changes", "kept_path")
@@ -73,6 +74,8 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         parameters=sweep.kept_weights[number][row],
         changes=sweep.kept_changes[number][row],
         final_error=sweep.final_error[index],
+        losses=sweep.losses[index],
+        final_loss=sweep.final_loss[index],
         status=sweep.status[index],
         iterations=sweep.iterations[index],
         summary=sweep.summary and [array[index] for array in sweep.summary],

@@ -107,6 +107,8 @@ class Snapshot(_Predicting):
         Updates before that point.
     error : float
         Mean ``|y - output|`` of this network.
+    loss : float
+        Its loss, as in :class:`Run`.
     weights : tuple of (inputs, outputs) arrays
         The weights, a layer each.
     biases : tuple of (outputs,) arrays
@@ -119,6 +121,7 @@ class Snapshot(_Predicting):
 
     iteration: int
     error: float
+    loss: float
     weights: Weights
     biases: Weights = ()
     normalization: BatchNorms = ()
@@ -154,6 +157,13 @@ class Run(_Predicting):
         Look").
     final_error : float
         Mean ``|y - output|`` with the last weights; NaN if one of them is not finite.
+    losses : (records,) array
+        What is minimized, at the same points as ``errors``: the losses of all samples, summed up or
+        their mean (``reduction``), and ``l1 * sum |w| + l2 / 2 * sum w**2``; of the network as it
+        is before the update, with nothing dropped. :func:`fastgd.objective` has the same bits. NaN
+        in runs of files that were saved before there were losses.
+    final_loss : float
+        The same with the last weights; NaN if one of them is not finite.
     status : {"finished", "converged", "stalled", "diverged"}
         "converged" if its error was below ``tolerance``, "stalled" if it was no better for
         ``patience`` iterations, "diverged" if a weight or the error was not finite any more, and
@@ -202,6 +212,8 @@ class Run(_Predicting):
     weights: Weights
     direction_changes: Counts
     final_error: float
+    losses: FloatArray
+    final_loss: float
     status: str
     iterations: int
     biases: tuple[NDArray[np.float64], ...] = ()
@@ -279,6 +291,7 @@ class Run(_Predicting):
         return Snapshot(
             iteration=int(self.recorded[k]),
             error=float(self.errors[k]),
+            loss=float(self.losses[k]),
             weights=tuple(layer[k].copy() for layer in self.recorded_weights),
             biases=tuple(layer[k].copy() for layer in self.recorded_biases),
             normalization=tuple(

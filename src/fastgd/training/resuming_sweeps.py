@@ -75,6 +75,10 @@ def join(trained: Trained, before: Sweep, number: int) -> None:
         return array.reshape(-1, records)[number * runs : (number + 1) * runs]
 
     trained.errors[:, :records] = mine(before.errors)
+    trained.losses[:, :records] = mine(before.losses)
+    assert before.states is not None  # arguments_of_sweep has looked
+    over, last = before.states[number].ended >= 0, before.final_loss.ravel()
+    trained.final_loss[over] = last[number * runs : (number + 1) * runs][over]
     if before.validation_errors is not None:
         trained.held_errors[:, :records] = mine(before.validation_errors)
     if before.kept_path is not None:

@@ -47,6 +47,8 @@ class Sweep:
     recorded : (records,) array of int
     final_error : array of that shape
         Mean ``|y - output|`` with the last weights.
+    losses, final_loss : arrays
+        What is minimized, as in :class:`Run`, with the axes in front.
     status : array of str, of that shape
         "finished", "converged", "stalled" or "diverged", as in :class:`Run`.
     iterations : array of int, of that shape
@@ -68,6 +70,8 @@ class Sweep:
     errors: NDArray[np.float64]
     recorded: NDArray[np.int64]
     final_error: NDArray[np.float64]
+    losses: NDArray[np.float64] = field(repr=False)
+    final_loss: NDArray[np.float64]
     status: NDArray[np.str_]
     iterations: NDArray[np.int64]
     total_changes: NDArray[np.int64]
@@ -251,7 +255,7 @@ class Sweep:
         return predict_all(self, X, groups)
 
     def columns(self) -> dict[str, list[Any]]:
-        """A table with a row per run, as columns: axes, error, status, iterations, changes.
+        """A table with a row per run, as columns: axes, error, loss, status, iterations, changes.
 
         An axis of optimizers has a column with the names of their classes and one for each of their
         hyperparameters, NaN where an optimizer has none; one of first weights has their number.
@@ -261,7 +265,7 @@ class Sweep:
         >>> import fastgd
         >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], iterations=10)
         >>> list(sweep.columns())
-        ['alpha', 'final_error', 'status', 'iterations', 'total_changes']
+        ['alpha', 'final_error', 'final_loss', 'status', 'iterations', 'total_changes']
         """
         return columns_of(self.axes, {name: getattr(self, name) for name in MEASURED})
 

@@ -110,6 +110,27 @@ def error_curves(
                 "without"
             )
         recorded, last = result.validation_errors, np.asarray(result.final_validation_error)
+    return _curves(result, recorded, last)
+
+
+def loss_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the losses at the points of :func:`error_curves`, and these iterations.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, alpha=10, iterations=300, record_every=100)
+    >>> loss_curves(run)[1].round(4)
+    array([0.4952, 0.0057, 0.002 , 0.0012])
+    """
+    check_result("result", result, Run, Sweep)
+    return _curves(result, result.losses, np.asarray(result.final_loss))
+
+
+def _curves(
+    result: Run | Sweep, recorded: NDArray[np.float64], last: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     if isinstance(result, Run):
         at = given_back(result)
         others = (result.recorded < result.iterations) & (result.recorded != at)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import nan
 from typing import Any
 
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from fastgd.training.members import (
     array_of,
     check_width,
     is_number,
+    losses_of,
     method_of,
     need,
     plain,
@@ -31,6 +33,7 @@ _FACTS = (
     "hidden_size",
     "seed",
     "final_error",
+    "final_loss",
     "status",
     "iterations",
     "summary",
@@ -42,7 +45,7 @@ _FACTS = (
 
 def taken_apart(run: Any) -> tuple[Facts, Arrays]:
     """A Run as facts that JSON can hold, and arrays."""
-    arrays = {"errors": run.errors, "recorded": run.recorded}
+    arrays = {"errors": run.errors, "losses": run.losses, "recorded": run.recorded}
     for name in ("weights", "direction_changes", "biases", "bias_direction_changes"):
         put(arrays, name, getattr(run, name))
     put(arrays, "recorded_weights", run.recorded_weights or ())
@@ -84,6 +87,8 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
         need(is_number(number))
     need(summary is None or all(map(is_number, summary)))
     need(is_number(facts["final_error"]) and facts["status"] in STATUS)
+    final_loss = facts.get("final_loss", nan)
+    need(is_number(final_loss))
     minimizer = facts.get("minimizer", {})
     method = method_of(facts.get("options", {}), arrays)
     check_width(method, sizes[-1])
@@ -100,6 +105,8 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
         "weights": take(arrays, "weights", "f", shapes),
         "direction_changes": take(arrays, "direction_changes", "i", shapes),
         "final_error": facts["final_error"],
+        "losses": losses_of(arrays, (records,)),
+        "final_loss": final_loss,
         "status": facts["status"],
         "iterations": check_count("iterations", facts["iterations"], minimum=0),
         "biases": take(arrays, "biases", "f", units),

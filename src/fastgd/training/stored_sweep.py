@@ -31,6 +31,7 @@ from fastgd.training.members import (
     check_width,
     fielded_of,
     formula_of,
+    losses_of,
     method_of,
     need,
     plain,
@@ -45,13 +46,14 @@ _SUMMARY = ("smallest_error", "smallest_iteration", "tail_mean", "error_sum", "i
 _ARRAYS = {
     "errors": "f", "final_error": "f", "status": "U", "iterations": "i", "total_changes": "i"
 }  # fmt: skip
+_LOSSES = ("losses", "final_loss")
 _MAYBE = {"validation_errors": "f", "final_validation_error": "f", "best_iteration": "i"}
 _KEPT = ("kept_weights", "kept_changes", "kept_path")
 
 
 def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
     """A Sweep as facts that JSON can hold, and arrays."""
-    arrays: Arrays = {name: getattr(sweep, name) for name in (*_ARRAYS, "recorded")}
+    arrays: Arrays = {name: getattr(sweep, name) for name in (*_ARRAYS, *_LOSSES, "recorded")}
     for name in _MAYBE:
         if getattr(sweep, name) is not None:
             arrays[name] = getattr(sweep, name)
@@ -130,6 +132,8 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
         "settings": settings,
         "method": method,
         **found,
+        "losses": losses_of(arrays, (*grid.shape, records)),
+        "final_loss": losses_of(arrays, grid.shape, "final_loss"),
         "recorded": array_of(arrays, "recorded", "i", (records,)),
         "summary": summary,
         "networks": networks,

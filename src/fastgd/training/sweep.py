@@ -245,6 +245,8 @@ def sweep(
         errors=joined("errors"),
         recorded=task.recorded,
         final_error=joined("final_error"),
+        losses=joined("losses"),
+        final_loss=joined("final_loss"),
         status=np.asarray(STATUS[joined("outcome")]),
         iterations=joined("iterations"),
         total_changes=joined("total_changes"),

@@ -195,6 +195,8 @@ def train(
         parameters=trained.weights[0],
         changes=trained.changes[0],
         final_error=trained.final_error[0],
+        losses=trained.losses[0],
+        final_loss=trained.final_loss[0],
         status=STATUS[trained.outcome[0]],
         iterations=trained.iterations[0],
         summary=_summary(trained, method.summary),
@@ -216,6 +218,9 @@ def _join(trained: Trained, before: Run, network: Network) -> None:
     """Put what was recorded before in front of what was recorded since."""
     records = len(before.errors)
     trained.errors[0, :records] = before.errors
+    trained.losses[0, :records] = before.losses
+    if before.state is not None and before.state.ended[0] >= 0:
+        trained.final_loss[0] = before.final_loss
     if before.validation_errors is not None:
         trained.held_errors[0, :records] = before.validation_errors
     if before.recorded_weights is not None:

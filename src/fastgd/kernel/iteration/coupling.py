@@ -60,7 +60,7 @@ def _softmax(coupling, shape, shapes, recipe, data, block, layer, at, target):
     for h in range(layer.outputs):
         place = at + h * runs
         z = load(shape, numbers, place, stride)
-        keep_input(recipe.loss_value, shape, numbers, place + layer.preactivation, stride, z)
+        keep_input(recipe.inputs, shape, numbers, place + layer.preactivation, stride, z)
         power = exp_below(largest - z)
         store(shape, numbers, place, stride, power)
         before = total
@@ -104,7 +104,7 @@ _CALLED = {
 def _joint(coupling):
     """A loss with several outputs a target: with T targets those of t are units t, T + t, ..."""
     count = outputs_of(coupling)
-    kept = "keep_input(recipe.loss_value, shape, numbers, at + {k} * step + layer.preactivation, "
+    kept = "keep_input(recipe.inputs, shape, numbers, at + {k} * step + layer.preactivation, "
     return written(
         _JOINT,
         count,

@@ -18,15 +18,13 @@ from fastgd.kernel.block import (
     SMALLEST_AT,
     STALLED,
 )
+from fastgd.kernel.iteration.losses import add_penalties
 from fastgd.kernel.iteration.values import integer, put_integer, value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import (
     any_nan,
     anywhere,
-    fma,
     load,
-    load_data,
-    magnitude,
     runs_of,
     select,
     store,
@@ -55,22 +53,6 @@ def is_watched(watch, j, span, look):
     if watch is None:
         return False
     return j % look == 0 or j == span.iterations
-
-
-@njit(**INLINED)
-def add_errors(shapes, data, group, block, layer, total):
-    """Add |y - output| of a group's samples."""
-    scalar, runs = shapes.scalar, runs_of(shapes.scalar)
-    for n in range(min(group.samples, group.real - group.start)):
-        for h in range(layer.outputs):
-            target = (group.start + n) * layer.outputs + h
-            v = load(scalar, block.numbers, layer.units + n * layer.stride + h * runs, 0)
-            y = load_data(scalar, shapes.data, data.y, target * runs_of(shapes.data), 0)
-            importance = load_data(
-                scalar, shapes.importance, data.importance, target * runs_of(shapes.importance), 0
-            )
-            total = fma(magnitude(y - v), importance, total)
-    return total
 
 
 @njit(**INLINED)
@@ -206,11 +188,18 @@ def hold(held, scalar, block, record, total):
 
 
 @njit(**INLINED)
-def observe(recipe, scalar, block, layer, span, look, j, record, total):
-    """Record the mean error before update j, and end the runs that it ends."""
+def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record, total):
+    """Record the mean error before update j and the loss, and end the runs that it ends."""
+    layer = layers[0]
     error = total / load(scalar, block.total, 0, 0)
     if record >= 0:
-        store(scalar, block.errors, record * runs_of(scalar), 0, error)
+        place = record * runs_of(scalar)
+        store(scalar, block.errors, place, 0, error)
+        if mean is not None:
+            loss = load(scalar, block.losses, place, 0) / load(scalar, block.weight, 0, 0)
+            store(scalar, block.losses, place, 0, loss)
+        if penalty is not None:
+            add_penalties(penalty, scalar, block, layers, place)
         _record_weights(recipe.path, block, record)
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):

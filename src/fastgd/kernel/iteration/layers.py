@@ -58,7 +58,7 @@ def put_delta(shape, shapes, recipe, delta, block, layer, at):
 def _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at):
     """Store the delta of output units with this value, which came from a."""
     numbers = block.numbers
-    keep_input(recipe.loss_value, shape, numbers, at + layer.preactivation, layer.stride, a)
+    keep_input(recipe.inputs, shape, numbers, at + layer.preactivation, layer.stride, a)
     y, importance = target_of(shape, shapes, data, layer, target)
     delta = loss_delta(recipe.loss, recipe.output, shape, numbers, layer, y, v, a) * importance
     put_delta(shape, shapes, recipe, delta, block, layer, at)

@@ -1,4 +1,4 @@
-"""A loss: its derivative, which a training needs, and itself, summed up where it is asked for.
+"""A loss: its derivative, which a training needs, and itself, summed up where errors are recorded.
 
 The cross entropy is worked out from the inputs z of the output units, as p = sigmoid(z) rounds to 1
 from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is z more.
@@ -11,6 +11,7 @@ from fastgd.kernel.iteration.activations import slope
 from fastgd.kernel.iteration.formulas import body_of, written
 from fastgd.kernel.iteration.functions import LIMIT, exp_negative, log_1p_exp_negative
 from fastgd.kernel.iteration.logarithms import log
+from fastgd.kernel.iteration.values import value
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import (
@@ -122,26 +123,10 @@ def largest_of(shape, numbers, layer, at):
 
 
 @njit(**INLINED)
-def keep_input(loss_value, shape, numbers, at, stride, z):
+def keep_input(inputs, shape, numbers, at, stride, z):
     """Keep the inputs of output units."""
-    if loss_value is not None:
+    if inputs is not None:
         store(shape, numbers, at, stride, z)
-
-
-@njit(**INLINED)
-def add_losses(loss_value, shapes, recipe, data, group, block, layer):
-    """Add the losses of a group's samples, in the order of samples and outputs."""
-    if loss_value is None:
-        return
-    scalar = shapes.scalar
-    total = zeros(scalar)
-    if not group.is_first:
-        total = load(scalar, block.loss, 0, 0)
-    for n in range(min(group.samples, group.real - group.start)):
-        at = layer.units + n * layer.stride
-        target = (group.start + n) * layer.outputs
-        total = _add_sample(recipe.coupling, shapes, recipe, data, block, layer, at, target, total)
-    store(scalar, block.loss, 0, 0, total)
 
 
 @njit(**INLINED)
@@ -156,23 +141,69 @@ def target_of(shape, shapes, data, layer, target):
     return y, importance
 
 
-def _add_sample(coupling, shapes, recipe, data, block, layer, at, target, total):
-    """Add the losses of a sample, whose outputs are there."""
+def add_errors(coupling, shapes, recipe, data, group, block, layer, record, total):
+    """Add |y - output| of a group's samples, and where they are recorded their losses.
+
+    A sample of weight 0 adds no loss, even if it has an infinite one: it may be another run's.
+    """
 
 
-def _add_outputs(coupling, shapes, recipe, data, block, layer, at, target, total):
-    scalar = shapes.scalar
-    for h in range(layer.outputs):
-        y, importance = target_of(scalar, shapes, data, layer, target + h)
-        v = load(scalar, block.numbers, at, 0)
-        z = load(scalar, block.numbers, at + layer.preactivation, 0)
-        loss = loss_of(recipe.loss, recipe.output, scalar, block.numbers, layer, y, v, z)
-        total = fma(loss, importance, total)
-        at += runs_of(scalar)
+def _add_apart(coupling, shapes, recipe, data, group, block, layer, record, total):
+    scalar, numbers, runs = shapes.scalar, block.numbers, runs_of(shapes.scalar)
+    loss = zeros(scalar)
+    if record >= 0 and not group.is_first:
+        loss = load(scalar, block.losses, record * runs, 0)
+    for n in range(min(group.samples, group.real - group.start)):
+        for h in range(layer.outputs):
+            target = (group.start + n) * layer.outputs + h
+            at = layer.units + n * layer.stride + h * runs
+            v = load(scalar, numbers, at, 0)
+            y = load_data(scalar, shapes.data, data.y, target * runs_of(shapes.data), 0)
+            importance = load_data(
+                scalar, shapes.importance, data.importance, target * runs_of(shapes.importance), 0
+            )
+            total = fma(magnitude(y - v), importance, total)
+            if record >= 0:
+                # Where it is not kept the loss has no need of it, and nothing is loaded.
+                z = load(scalar, numbers, at + layer.preactivation, 0)
+                each = loss_of(recipe.loss, recipe.output, scalar, numbers, layer, y, v, z)
+                loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
+    if record >= 0:
+        store(scalar, block.losses, record * runs, 0, loss)
     return total
 
 
-def _add_classes(coupling, shapes, recipe, data, block, layer, at, target, total):
+def _add_coupled(coupling, shapes, recipe, data, group, block, layer, record, total):
+    """The same where the loss is that of all outputs of a target, or of a sample."""
+    scalar, runs = shapes.scalar, runs_of(shapes.scalar)
+    loss = zeros(scalar)
+    if record >= 0 and not group.is_first:
+        loss = load(scalar, block.losses, record * runs, 0)
+    for n in range(min(group.samples, group.real - group.start)):
+        at, first = layer.units + n * layer.stride, (group.start + n) * layer.outputs
+        for h in range(layer.outputs):
+            y, importance = target_of(scalar, shapes, data, layer, first + h)
+            v = load(scalar, block.numbers, at + h * runs, 0)
+            total = fma(magnitude(y - v), importance, total)
+        if record >= 0:
+            loss = _add_sample(coupling, shapes, data, block, layer, at, first, loss)
+    if record >= 0:
+        store(scalar, block.losses, record * runs, 0, loss)
+    return total
+
+
+def _pick_errors(coupling, *_others):
+    return _add_apart if isinstance(coupling, types.NoneType) else _add_coupled
+
+
+dispatch(add_errors, _pick_errors, INLINED)
+
+
+def _add_sample(coupling, shapes, data, block, layer, at, target, loss):
+    """Add the losses of a sample, whose outputs and targets are there."""
+
+
+def _add_classes(coupling, shapes, data, block, layer, at, target, loss):
     """The sum of y * (log(sum of exp(z)) - z): p itself may have come to 0."""
     scalar, runs, z_at = shapes.scalar, runs_of(shapes.scalar), at + layer.preactivation
     largest = largest_of(scalar, block.numbers, layer, z_at)
@@ -184,23 +215,24 @@ def _add_classes(coupling, shapes, recipe, data, block, layer, at, target, total
     for h in range(layer.outputs):
         y, importance = target_of(scalar, shapes, data, layer, target + h)
         z = load(scalar, block.numbers, z_at + h * runs, 0)
-        total = fma(y * ((largest - z) + level), importance, total)
-    return total
+        each = y * ((largest - z) + level)
+        loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
+    return loss
 
 
 _JOINT = """
-def body(coupling, shapes, recipe, data, block, layer, at, target, total):
+def body(coupling, shapes, data, block, layer, at, target, loss):
     shape, numbers = shapes.scalar, block.numbers
     step = layer.outputs // {count} * runs_of(shape)
     at += layer.preactivation
     for _ in range(layer.outputs // {count}):
         y, importance = target_of(shape, shapes, data, layer, target)
         {loads}
-        loss = joint_loss(coupling, shape, numbers, layer, y, {inputs})
-        total = fma(loss, importance, total)
+        each = joint_loss(coupling, shape, numbers, layer, y, {inputs})
+        loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
         at += runs_of(shape)
         target += 1
-    return total
+    return loss
 """
 
 
@@ -209,13 +241,12 @@ _CALLED = {
     "joint_loss": joint_loss,
     "load": load,
     "runs_of": runs_of,
+    "select": select,
     "target_of": target_of,
 }
 
 
-def _pick_add(coupling, *_others):
-    if isinstance(coupling, types.NoneType):
-        return _add_outputs
+def _pick_sample(coupling, *_others):
     if coupling.choice == "softmax":
         return _add_classes
     return written(
@@ -227,4 +258,27 @@ def _pick_add(coupling, *_others):
     )
 
 
-dispatch(_add_sample, _pick_add, INLINED)
+dispatch(_add_sample, _pick_sample, INLINED)
+
+
+@njit(**INLINED)
+def add_penalties(penalty, scalar, block, layers, place):
+    """Add l1 * sum |w| + l2 / 2 * sum w**2 to a loss, in the order of the weights.
+
+    Not where l1 or l2 is 0: there the sum may be infinite, and a run would have other bits if its
+    neighbours have penalties.
+    """
+    numbers = block.numbers
+    sizes, squares = zeros(scalar), zeros(scalar)
+    for k in range(len(layers)):
+        layer = layers[k]
+        for i in range(layer.units_below * layer.outputs):
+            w = load(scalar, numbers, layer.weights + i * runs_of(scalar), 0)
+            sizes = sizes + magnitude(w)
+            squares = squares + w * w
+    l1 = value(scalar, numbers, layers[0], penalty.l1)
+    l2 = value(scalar, numbers, layers[0], penalty.l2)
+    by_size = select(l1 > 0.0, l1 * sizes, 0.0)
+    loss = load(scalar, block.losses, place, 0)
+    loss = loss + (by_size + select(l2 > 0.0, 0.5 * l2 * squares, 0.0))
+    store(scalar, block.losses, place, 0, loss)
