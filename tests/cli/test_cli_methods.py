@@ -10,7 +10,8 @@ import fastgd
 from cases import OPTIONS, XOR_CSV, XOR_X, XOR_Y
 from fastgd import schedules
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
-from fastgd.arguments.kinds import Flag
+from fastgd.arguments.kinds import Flag, Layers
+from fastgd.arguments.numbers import OWNED
 from fastgd.arguments.wording import many, options_text, value_text
 from fastgd.cli import main
 from fastgd.cli.methods import read_method, takes_method
@@ -84,6 +85,7 @@ def test_all_options_can_be_typed_and_have_a_panel(several):
 
     declared = signature(command).parameters
     fields = {field for kind in (*ALL, *schedules.ALL) for field in kind.hyperparameters}
+    fields |= {*OWNED, "number"}
     assert set(declared) == set(get_type_hints(Options)) - {"sample_weight"} | fields
     panels = [p.annotation.__metadata__[0].rich_help_panel for p in declared.values()]
     assert all(panels)
@@ -123,15 +125,15 @@ def test_what_is_typed_becomes_options():
     assert read(bias=[True, False]) == {"bias": False}  # the last word counts
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in OPTIONS if name != "factors" and "own" not in name]
-)
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name not in ("factors", "frozen")])
 def test_every_case_can_be_typed(name):
     options = {n: v for n, v in OPTIONS[name].options.items() if n != "sample_weight"}
     typed = {n: [v] if isinstance(v, bool) else str(v) for n, v in options.items()}
     for option in {"optimizer", "schedule"} & options.keys():
         typed |= {field: repr(value) for field, value in options[option]._asdict().items()}
         typed[option] = options[option].command
+    numbers = [getattr(value, "numbers", {}) for value in options.values()]  # of functions
+    typed["number"] = [f"{name}={value}" for own in numbers for name, value in own.items()]
     assert read(**typed) == options
 
 
@@ -149,7 +151,7 @@ def test_every_option_that_may_be_an_axis_takes_several_values():
     [
         n
         for n, option in DECLARED.items()
-        if option.panel and not option.is_axis and not isinstance(option.kind, Flag)
+        if option.panel and not option.is_axis and not isinstance(option.kind, (Flag, Layers))
     ],
 )
 def test_others_take_one(run, name):

@@ -293,7 +293,7 @@ class Loss(Formula):
 
     def _variables_of(self, tree: Tree, numbers: Iterable[str]) -> tuple[str, ...]:
         found = variables_of(tree).difference(numbers)
-        if found <= {"y", "v"}:
+        if "v" in found or found <= {"y"}:
             return ("y", "v")
         several = max(2, len(found - {"y"}))
         return ("y", *(f"v{k}" for k in range(1, several + 1)))

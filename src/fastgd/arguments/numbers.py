@@ -1,7 +1,7 @@
 """The numbers of activations and losses: which there are, and what they may be."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from fastgd import optimizers, schedules
 from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS, loss_of, unit_of
@@ -46,23 +46,35 @@ def numbers_of(given: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def owners_of(name: str) -> list[str]:
-    """Which named functions have a number of that name, as a call has them: loss='quantile'."""
-    return [
-        f"{option}={choice!r}"
-        for option, known in (("activation", ACTIVATIONS), ("output", OUTPUTS), ("loss", LOSSES))
-        for choice, facts in known.items()
-        if facts.function is not None and name in facts.function.numbers
-    ]
+class Owned(NamedTuple):
+    """A number of functions that have names: which these are, and what it is by default."""
+
+    option: str
+    names: tuple[str, ...]
+    default: float
+
+
+def _owned() -> Iterator[tuple[str, Owned]]:
+    for option, known in (("activation", ACTIVATIONS), ("output", OUTPUTS), ("loss", LOSSES)):
+        owners: dict[str, dict[str, float]] = {}
+        for name, facts in known.items():
+            for number, default in facts.function.numbers.items() if facts.function else ():
+                owners.setdefault(number, {})[name] = default
+        for number, defaults in owners.items():
+            yield number, Owned(option, tuple(defaults), next(iter(defaults.values())))
+
+
+OWNED = dict(_owned())
+"""The numbers of functions that have names."""
 
 
 def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
     """The end of the message that there is no such option: what it may be, or belong to."""
-    owners = owners_of(name)
-    if not owners:
+    if name not in OWNED:
         return did_you_mean_argument(name, known)
-    axes = {option for option in FORMULAS if not isinstance(given.get(option, ""), (str, Formula))}
-    alone = " alone" if any(owner.partition("=")[0] in axes for owner in owners) else ""
+    owned = OWNED[name]
+    alone = "" if isinstance(given.get(owned.option, ""), (str, Formula)) else " alone"
+    owners = (f"{owned.option}={owner!r}" for owner in owned.names)
     return f": {name} is a number of {either(owners)}{alone}"
 
 

@@ -91,6 +91,9 @@ def options_text(options: dict[str, Any], without: Any = ()) -> str:
             texts.append(f"{name} {_fielded_text(value, fields)}")
         else:
             texts.append(setting_text(name, value))
+            numbers = getattr(value, "numbers", {}).items()  # of a function
+            own = [f"{n} {v:g}" for n, v in numbers if n not in options and n not in without]
+            texts[-1] += f" ({', '.join(own)})" if own else ""
     return ", ".join(texts)
 
 

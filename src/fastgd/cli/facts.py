@@ -42,4 +42,5 @@ def run_facts(run: Run) -> dict[str, Any]:
 
 def samples_facts(samples: Samples) -> dict[str, Any]:
     """What the file holds."""
-    return {"samples": len(samples.X), "inputs": samples.inputs, "targets": samples.targets}
+    facts = {"samples": len(samples.X), "inputs": samples.inputs, "targets": samples.targets}
+    return facts if samples.classes is None else facts | {"classes": samples.classes}

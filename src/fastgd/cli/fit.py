@@ -41,13 +41,21 @@ class Asked(NamedTuple):
 
 
 def fit(
-    call: Callable[..., T], asked: Asked, writers: Mapping[str, Callable[[T, Path], None]]
+    call: Callable[..., T],
+    asked: Asked,
+    writers: Mapping[str, Callable[[T, Path], None]],
+    options: Mapping[str, Any] | None = None,
 ) -> Fitted[T]:
-    """Read, train and write what the file's ending says: there is a writer for each."""
+    """Read, train and write what the file's ending says: there is a writer for each.
+
+    ``options`` are those of what goes on, if these are not the settings.
+    """
     read = [asked.file, *filter(None, [asked.split.validation])]
     with refusing():
         check_output(asked.out, "the file of a result", tuple(writers), read=tuple(read))
-        samples, given = asked.split.read(asked.file, asked.targets)
+        samples, given = asked.split.read(
+            asked.file, asked.targets, in_classes=is_of_classes(options or asked.settings)
+        )
         settings = asked.settings | given.arguments
 
         def warm_up() -> None:
@@ -62,6 +70,12 @@ def fit(
     return Fitted(samples, given, done)
 
 
+def is_of_classes(options: Mapping[str, Any]) -> bool:
+    """Whether all output units are softmax."""
+    output = options.get("output")
+    return (output if isinstance(output, list) else [output]) == ["softmax"]
+
+
 def show_samples(console: "Console", file: Path, fitted: Fitted[Any], outputs: set[str]) -> None:
     """Say what the file holds, how its rows were parted, and what is to be said of that."""
     samples = fitted.samples
@@ -70,6 +84,8 @@ def show_samples(console: "Console", file: Path, fitted: Fitted[Any], outputs: s
         f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
         f"({names_text(samples.inputs)}), target {names_text(samples.targets)}",
     )
+    if samples.classes is not None:
+        print_plain(console, f"Classes, in the order of the outputs: {names_text(samples.classes)}")
     for note in fitted.given.notes:
         print_plain(console, note)
     note_unreached(console, samples, outputs)

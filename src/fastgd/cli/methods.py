@@ -9,6 +9,7 @@ from itertools import product
 from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 from fastgd.arguments.declarations import DECLARED, FIELDED
+from fastgd.arguments.functions import Function, Loss
 from fastgd.arguments.kinds import (
     Count,
     Fielded,
@@ -24,6 +25,8 @@ from fastgd.arguments.kinds import (
     Whole,
     field_kind,
 )
+from fastgd.arguments.numbers import FORMULAS, OWNED
+from fastgd.cli.formulas import parts_of, read_formula, read_numbers, with_formulas
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
 from fastgd.hyperparameters import Hyperparameters
@@ -83,12 +86,14 @@ KINDS: dict[str, Fielded] = {name: cast(Fielded, DECLARED[name].kind) for name i
 
 _FLAG = Typed("", bool)
 _NUMBER = Typed("X", float, "a number", "numbers")
+_FORMULA = Typed("NAME", read_formula)
+_NAMED = Typed("NAME=X", str)  # read with the expressions
 _TYPED: dict[type[Kind], Callable[[Any], Typed]] = {
     Number: lambda _kind: _NUMBER,
     Count: lambda kind: _count_or(kind.none),
     Name: lambda _kind: Typed("NAME", _word),
     Names: lambda _kind: Typed("NAME", _word),
-    NameOrFormula: lambda _kind: Typed("NAME", _word),
+    NameOrFormula: lambda _kind: _FORMULA,
     Flag: lambda _kind: _FLAG,
     Seed: lambda _kind: Typed("N", int, "a whole number"),
     Whole: lambda _kind: Typed("N", int, "a whole number", "whole numbers"),
@@ -96,6 +101,9 @@ _TYPED: dict[type[Kind], Callable[[Any], Typed]] = {
         "K,...", lambda text: tuple(map(int, text.split(","))), "numbers of layers, such as 0,1"
     ),
 }
+
+
+_EXPRESSIONS = {Function: "a*sigmoid(beta*a)", Loss: "log(1 + ((y - v)/c)**2)"}
 
 
 def _help(option: Option) -> str:
@@ -113,7 +121,9 @@ def _help(option: Option) -> str:
         names = kind.known
     else:
         names, default = tuple(cast(Fielded, kind).by_command), default.command
-    marked = (f"{name} (default)" if name == default else name for name in names)
+    marked = [f"{name} (default)" if name == default else name for name in names]
+    if isinstance(kind, NameOrFormula):
+        marked.append(f"or an expression such as {_EXPRESSIONS[kind.formula]}")
     return f"{option.help}: {', '.join(marked)}."
 
 
@@ -157,6 +167,13 @@ def _declared() -> Iterator[Declared]:
         elif option.panel:
             typed = _TYPED[type(option.kind)](option.kind)
             yield Declared(name, typed, _help(option), option.panel, option.is_axis)
+            for number, owned in OWNED.items():
+                if owned.option == name:
+                    text = f"Number of {' and '.join(owned.names)} (default: {owned.default:g})."
+                    yield Declared(number, _NUMBER, text, option.panel, is_axis=True)
+        if name == FORMULAS[-1]:
+            text = "A number that an expression names, such as beta=1; once for each of them."
+            yield Declared("number", _NAMED, text, option.panel, is_axis=True)
 
 
 OPTIONS = tuple(_declared())
@@ -192,7 +209,7 @@ def _parameter(option: Declared, several: bool) -> inspect.Parameter:
         flag = f"{flag}/--no-{flag[2:]}"
         text += " Give both to try both." if several and option.is_axis else ""
     else:
-        kind = str
+        kind = list[str] if option.typed is _NAMED else str
         metavar += ",..." if several and option.is_axis else ""
     typed = typer.Option(
         flag, metavar=metavar, help=text, rich_help_panel=option.panel, show_default=False
@@ -210,9 +227,10 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
     given = {}
     for option in OPTIONS:
         # Typer gives an empty list in place of None where a flag may be repeated.
-        if typed.get(option.name) not in (None, []):
+        if option.typed is not _NAMED and typed.get(option.name) not in (None, []):
             values = _values(option, typed[option.name], several and option.is_axis)
             given[option.name] = values if len(values) > 1 else values[0]
+    given = with_formulas(given, read_numbers(typed.get("number") or [], several=several))
     for name, known in FIELDS.items():
         fields = {field: given.pop(field) for field in list(given) if field in known}
         if fields or name in given:
@@ -248,6 +266,8 @@ def _values(option: Declared, typed: Any, several: bool) -> list[Any]:
     read, flag = option.typed.read, _flag(option.name)
     if option.typed is _FLAG:
         return list(dict.fromkeys(typed)) if several else typed[-1:]
+    if option.typed is _FORMULA:
+        return [read(part) for part in (parts_of(typed) if several else [typed])]
     if several:
         return read_list(flag, typed, read, option.typed.rule_of_many)
     try:

@@ -30,8 +30,8 @@ class Asked:
     hidden_size: str | None
     no_hidden: bool
 
-    def read(self) -> Problem:
-        """Read the file, or take the experiment's data.
+    def read(self, *, in_classes: bool = False) -> Problem:
+        """Read the file, or take the experiment's data; ``in_classes`` as in `read_samples`.
 
         Raises
         ------
@@ -39,7 +39,8 @@ class Asked:
             As :func:`fastgd.cli.samples.read_samples`.
         """
         if self.file is not None:
-            problem = Problem(str(self.file), read_samples(self.file, self.targets), (4,))
+            samples = read_samples(self.file, self.targets, in_classes=in_classes)
+            problem = Problem(str(self.file), samples, (4,))
         else:
             problem = _of_article(self.experiment)
         if self.no_hidden:

@@ -107,7 +107,7 @@ def show(
     """Run the race, show the ranking and draw it."""
     with refusing():
         check_picture(out)
-        problem = asked.read()
+        problem = asked.read(in_classes=settings.get("output") == "softmax")
         call = partial(
             fastgd.race, problem.samples.X, problem.samples.y, hidden_size=problem.hidden_size
         )
@@ -128,7 +128,7 @@ def show(
         return
     console = open_console()
     first = next(iter(found.runs.values()))
-    sizes = (found.X.shape[1], *first.hidden_size, found.y.shape[1])
+    sizes = (found.X.shape[1], *first.hidden_size, first.weights[-1].shape[1])
     print_plain(
         console,
         f"{problem.name}: {many(len(found.X), 'sample')}, a {joined(sizes, '-')} network, "

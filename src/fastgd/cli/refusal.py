@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from fastgd import optimizers, schedules
 from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.numbers import OWNED
 
 
 class RefusedError(Exception):
@@ -19,12 +20,15 @@ class RefusedError(Exception):
 _TYPED = {
     "keep_weights=False": "--out FILE.csv, or no --out,",
     "with resume": "with --resume",
+    "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
+    "a fastgd.Loss": "an expression such as '(y - v)**2'",
     "patience, tolerance, summary or": "--patience, --tolerance, --summary or",
 }
 """What is typed for an argument that the library speaks of."""
 
 _OPTIONS = {
     *DECLARED,
+    *OWNED,
     *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
     *("hidden_size", "alpha", "iterations", "record_every", "record_weights", "seed", "threads"),
     *("resume", "validation", "folds", "groups"),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.arguments.wording import first_names, many
+from fastgd.cli.classes import classes_of, one_hot
 
 LARGEST = 2**30
 """Bytes of a file at most: /dev/zero, or a pipe whose writer has no end, never ends."""
@@ -58,6 +59,8 @@ class Samples:
     X, y : (samples, columns) arrays
     labels : (samples,) array or None
         The column that tells groups apart: whole numbers if all are written as such, else texts.
+    classes : list of str or None
+        What the target's classes are called, if it is one of classes: ``y`` has a column for each.
     """
 
     inputs: list[str]
@@ -65,12 +68,16 @@ class Samples:
     X: NDArray[np.float64]
     y: NDArray[np.float64]
     labels: NDArray[Any] | None = None
+    classes: list[str] | None = None
 
 
-def read_samples(path: Path, targets: Sequence[str], groups: str | None = None) -> Samples:
+def read_samples(
+    path: Path, targets: Sequence[str], groups: str | None = None, *, in_classes: bool = False
+) -> Samples:
     r"""Read a CSV file with a header line: comma, semicolon or tab, UTF-8, numbers only.
 
-    ``groups`` is a column of labels, which may be no numbers; it is no input.
+    ``groups`` is a column of labels, which may be no numbers; it is no input. With ``in_classes``
+    a single target has labels, too, of which each becomes a column of ``y``.
 
     Raises
     ------
@@ -91,25 +98,31 @@ def read_samples(path: Path, targets: Sequence[str], groups: str | None = None) 
     groups = None if groups is None else _typed(groups)
     if groups in targets:
         raise ValueError(f"--target and --groups name the same column {shown(groups)}")
-    names, table, labels = _read_table(path, groups)
-    columns = names if groups is None else [*names, groups]
+    labelled = targets if in_classes and len(targets) == 1 else []
+    names, table, labels = _read_table(path, [*labelled, *([] if groups is None else [groups])])
+    columns = [*names, *labels]
     if not targets:
         raise ValueError(
             f"--target must name the column to learn; {path} has these: {names_text(columns)}"
         )
     found = {name: position for position, name in enumerate(names)}
     for target in targets:
-        if target not in found:
+        if target not in columns:
             raise _no_column(path, target, columns)
         if targets.count(target) > 1:
             raise ValueError(f"--target names {shown(target)} twice")
-    if len(names) == len(targets):
-        besides = "the target" if groups is None else "the target and the groups"
-        raise ValueError(f"{path} has no column besides {besides}, and a network needs inputs")
     learned = set(targets)
     inputs = [name for name in names if name not in learned]
-    X, y = (table[:, [found[name] for name in part]] for part in (inputs, targets))
-    return Samples(inputs, targets, X, y, None if labels is None else _labels(labels))
+    if not inputs:
+        besides = "the target" if groups is None else "the target and the groups"
+        raise ValueError(f"{path} has no column besides {besides}, and a network needs inputs")
+    grouped = None if groups is None else _labels(labels[groups])
+    X = table[:, [found[name] for name in inputs]]
+    if labelled:
+        [target] = labelled
+        classes = classes_of(target, labels[target])
+        return Samples(inputs, targets, X, one_hot(labels[target], classes), grouped, classes)
+    return Samples(inputs, targets, X, table[:, [found[name] for name in targets]], grouped)
 
 
 def read_more(path: Path, like: Samples, of: Path) -> Samples:
@@ -120,18 +133,25 @@ def read_more(path: Path, like: Samples, of: Path) -> Samples:
     OSError, ValueError
         As :func:`read_samples`, or if the columns are not the same.
     """
-    names, table, _ = _read_table(path)
+    labelled = [] if like.classes is None else like.targets
+    names, table, labels = _read_table(path, labelled, of)
     for name in (*like.inputs, *like.targets):
-        if name not in names:
-            raise ValueError(f"{path} must have the columns of {of}, and has no {shown(name)}")
+        if name not in (*names, *labels):
+            raise _no_column(path, name, names, of)
     for name in names:
         if name not in (*like.inputs, *like.targets):
             raise ValueError(f"{path} must have the columns of {of}, got {shown(name)}, too")
-    X, y = (table[:, list(map(names.index, part))] for part in (like.inputs, like.targets))
-    return Samples(like.inputs, like.targets, X, y)
+    X = table[:, list(map(names.index, like.inputs))]
+    if like.classes is None:
+        return Samples(like.inputs, like.targets, X, table[:, list(map(names.index, like.targets))])
+    [target] = like.targets
+    y = one_hot(labels[target], like.classes, f"{path}, column {shown(target)}", of)
+    return Samples(like.inputs, like.targets, X, y, None, like.classes)
 
 
-def _no_column(path: Path, name: str, names: Sequence[str]) -> ValueError:
+def _no_column(path: Path, name: str, names: Sequence[str], of: Path | None = None) -> ValueError:
+    if of is not None:
+        return ValueError(f"{path} must have the columns of {of}, and has no {shown(name)}")
     return ValueError(f"{path} has no column {shown(name)}; its columns: {names_text(names)}")
 
 
@@ -157,9 +177,12 @@ def names_text(names: Sequence[str]) -> str:
 
 
 def _read_table(
-    path: Path, apart: str | None = None
-) -> tuple[list[str], NDArray[np.float64], list[str] | None]:
-    """Names and numbers of the columns, and the labels of one that is taken apart."""
+    path: Path, apart: Sequence[str] = (), of: Path | None = None
+) -> tuple[list[str], NDArray[np.float64], dict[str, list[str]]]:
+    """Names and numbers of the columns, and the labels of those that are taken apart.
+
+    ``of`` is whose columns it must have, if there is such a file.
+    """
     file = BytesIO()
     for chunk in _chunks(path):
         file.write(chunk)
@@ -176,22 +199,24 @@ def _read_table(
     if header is None:
         raise ValueError(f"{path} is empty")
     names = _header(path, header)
-    if apart is not None and apart not in names:
-        raise _no_column(path, apart, names)
-    at = names.index(apart) if apart is not None else None
+    missing = [name for name in apart if name not in names]
+    if missing:
+        raise _no_column(path, missing[0], names, of)
+    places = [names.index(name) for name in apart]
     numbers = array("d")
-    labels = []
+    labels: dict[str, list[str]] = {name: [] for name in apart}
     for line, cells in lines:
-        if at is not None and len(cells) == len(names):
-            labels.append(_label(path, names[at], line, cells[at]))
-            cells[at] = "0"
+        if len(cells) == len(names):
+            for at in places:
+                labels[names[at]].append(_label(path, names[at], line, cells[at]))
+                cells[at] = "0"
         numbers.extend(_row(path, names, line, cells))
     if not numbers:
         raise ValueError(f"{path} has a header line, but no line of numbers")
     table = np.frombuffer(numbers).reshape(-1, len(names))
-    if at is None:
-        return names, table, None
-    return [*names[:at], *names[at + 1 :]], np.delete(table, at, axis=1), labels
+    if not apart:
+        return names, table, {}
+    return [name for name in names if name not in labels], np.delete(table, places, axis=1), labels
 
 
 def _lines(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:

@@ -98,8 +98,10 @@ class Split(NamedTuple):
     groups: str | None = None
     takes_groups: bool = False
 
-    def read(self, file: Path, targets: list[str]) -> tuple[Samples, Given]:
-        """Read the samples, and part them.
+    def read(
+        self, file: Path, targets: list[str], *, in_classes: bool = False
+    ) -> tuple[Samples, Given]:
+        """Read the samples, and part them; ``in_classes`` is whether the target is one of labels.
 
         Raises
         ------
@@ -107,8 +109,11 @@ class Split(NamedTuple):
             As :func:`fastgd.cli.samples.read_samples`, or if there are too few rows to part.
         """
         try:
-            samples = read_samples(file, targets, self.groups)
+            samples = read_samples(file, targets, self.groups, in_classes=in_classes)
         except NotANumberError as error:
+            if targets == [error.column]:
+                also = "--output softmax --loss cross_entropy takes a target of labels"
+                raise ValueError(f"{error}; {also}") from error
             if not self.takes_groups or error.column in targets:
                 raise
             raise ValueError(f"{error}; --groups NAME takes one column of labels") from error

@@ -134,11 +134,12 @@ def show(
     """Train or load a network, measure its error plane, show and draw it."""
     with refusing():
         check_picture(out)
-        problem = asked.read()
+        saved = None if weights_from is None else _loaded(weights_from)
+        output = saved.options.get("output") if saved else training.get("output")
+        problem = asked.read(in_classes=output == "softmax")
         X, y = problem.samples.X, problem.samples.y
         settings: dict[str, Any] = {"hidden_size": problem.hidden_size, "iterations": ITERATIONS}
         settings |= training
-        saved = None if weights_from is None else _loaded(weights_from)
 
         def warm_up() -> None:  # and whatever is wrong with the window is met before the training
             short = settings | {"iterations": min(1, settings["iterations"])}

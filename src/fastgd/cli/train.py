@@ -27,7 +27,7 @@ from fastgd.cli.shared import (
     option,
     whole,
 )
-from fastgd.cli.splits import HoldOut, SplitSeed, Validation, check_split
+from fastgd.cli.splits import Given, HoldOut, SplitSeed, Validation, check_split
 from fastgd.cli.tables import Rows, open_console, print_plain, print_table
 from fastgd.cli.values import or_terminal, read_alpha, read_layers
 from fastgd.training import statistics
@@ -114,16 +114,20 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
         with refusing():
             before = _run_of(fastgd.load(resume), resume)
         call = partial(_go_on, before, resume)
-    fitted = fit(call, asked, {".npz": Run.save})
+    fitted = fit(call, asked, {".npz": Run.save}, None if before is None else before.options)
     samples, done, run = fitted.samples, fitted.done, fitted.done.result
     if as_json:
         facts = samples_facts(samples) | fitted.given.facts | run_facts(run)
+        shares = _accuracies(run, fitted.given)
+        facts |= {"accuracy": shares} if shares else {}
         print_json(facts | {"seconds": done.seconds})
         return
     console = open_console()
     show_samples(console, asked.file, fitted, {run.options.get("output", "sigmoid")})
-    sizes = (len(samples.inputs), *run.hidden_size, len(samples.targets))
-    console.print(f"A {joined(sizes, '-')} network, alpha {joined(run.alpha)}, seed {run.seed}")
+    sizes = (len(samples.inputs), *run.hidden_size, run.weights[-1].shape[1])
+    each = run.weights[-1].shape[1] // samples.y.shape[1]
+    network = f"{joined(sizes, '-')} network" + (f", {each} outputs to each target" * (each > 1))
+    console.print(f"A {network}, alpha {joined(run.alpha)}, seed {run.seed}")
     if run.options:
         console.print(f"Options: {options_text(run.options)}")
     if before is not None:
@@ -138,6 +142,8 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
     if run.biases:
         changes += f"; of the biases: {_totals(run.bias_direction_changes)}"
     console.print(f"Direction changes of the derivatives, by layer: {changes}")
+    for whose, share in _accuracies(run, fitted.given).items():
+        console.print(f"Accuracy: {100 * share:.4g} % of the {whose}")
     console.print(_ending(run))
     held_out, restored = run.validation_errors is not None, run.options.get("restore_best")
     if run.best_iteration is not None and (held_out or restored):
@@ -157,9 +163,9 @@ def _run_of(result: Run | Sweep, file: Path) -> Run:
 
 def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
     """Train on, if the samples are those of the run: it has the error on them that it had."""
-    same = X.shape[1] == len(before.weights[0]) and y.shape[1] == before.weights[-1].shape[1]
+    same = X.shape[1] == len(before.weights[0]) and before.weights[-1].shape[1] % y.shape[1] == 0
     if same and isfinite(before.final_error) and not before.normalization:
-        error = np.abs(y - before.predict(X)).mean()
+        error = np.abs(y - before.predict(X)[:, : y.shape[1]]).mean()
         if not np.isclose(error, before.final_error, rtol=1e-6, atol=1e-12):
             raise ValueError(
                 f"--resume needs the rows that {file} was trained on (FILE.csv, --hold-out and "
@@ -219,6 +225,19 @@ def _best(run: Run) -> str:
     if run.options.get("restore_best"):
         return f"Restored: the network is that of {at}, with the smallest {_watched(run)}"
     return f"The smallest {_watched(run)} is that of {at}"
+
+
+def _accuracies(run: Run, given: Given) -> dict[str, float]:
+    """Shares of the samples, and of those held out, whose class has the largest output."""
+    if run.options.get("output") != "softmax" or run.status == "diverged":
+        return {}
+    parts = {"samples": (given.X, given.y)}
+    if "validation" in given.arguments:
+        parts["held-out samples"] = given.arguments["validation"]
+    return {
+        whose: float((run.predict(X).argmax(axis=1) == y.argmax(axis=1)).mean())
+        for whose, (X, y) in parts.items()
+    }
 
 
 def _watched(run: Run) -> str:
