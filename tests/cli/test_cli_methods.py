@@ -123,6 +123,9 @@ def test_what_is_typed_becomes_options():
     }
     assert read(batch_size="ALL", patience="none") == {"batch_size": None, "patience": None}
     assert read(bias=[True, False]) == {"bias": False}  # the last word counts
+    assert read(init="he/Glorot-normal") == {"init": ("he", "glorot_normal")}
+    several = read(several=True, init="article,he/lecun")
+    assert several == {"init": ["article", ("he", "lecun")]}
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name not in ("factors", "frozen")])

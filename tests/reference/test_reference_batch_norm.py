@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastgd import reference
+from fastgd.engine.network import first_weights
 from fastgd.optimizers import Adam, Momentum
 from networks import fresh
 
@@ -84,7 +85,7 @@ def test_60_steps_of_pytorch(optimizer, batch_size):
         X, y, hidden_size=(5, 4), activation="tanh", alpha=rates, iterations=60, batch_norm=True,
         optimizer=optimizer, batch_size=batch_size, shuffle=False, record_every=20,
     )  # fmt: skip
-    start = reference.training.first_weights((3, 5, 4, 2), 1)
+    start = first_weights((3, 5, 4, 2), 1)
     layers = [torch.nn.Linear(*w.shape, bias=False, dtype=torch.float64) for w in start]
     norms = [torch.nn.BatchNorm1d(n, dtype=torch.float64) for n in (5, 4)]
     with torch.no_grad():

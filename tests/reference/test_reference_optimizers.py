@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastgd import optimizers, reference
+from fastgd.engine.network import first_weights
 from fastgd.optimizers import (
     AdaDelta,
     AdaGrad,
@@ -201,7 +202,7 @@ def test_250_steps_of_pytorch(optimizer):
     torch = pytest.importorskip("torch")
     X, y = problem()
     run = reference.train(X, y, alpha=tuple(RATES), iterations=250, optimizer=optimizer, **SETTINGS)
-    start = [np.array(w) for w in reference.training.first_weights((3, 5, 4, 2), 1)]
+    start = [np.array(w) for w in first_weights((3, 5, 4, 2), 1)]
     weights = [torch.tensor(w, requires_grad=True) for w in start]
     biases = [torch.zeros(w.shape[1], dtype=w.dtype, requires_grad=True) for w in weights]
     groups = [

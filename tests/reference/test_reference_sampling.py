@@ -6,6 +6,7 @@ import pytest
 import plain
 from fastgd import reference
 from fastgd.arguments.options import Method
+from fastgd.engine.network import first_weights
 from fastgd.reference.sampling import Adaptive
 
 SAMPLES = 7
@@ -186,7 +187,7 @@ def test_adaptive_training_is_algorithm_1(bias, weighted, dropout):
     X, y = random.normal(size=(SAMPLES, 3)), random.random((SAMPLES, 2))
     importance = random.uniform(0.2, 3, SAMPLES) if weighted else np.ones(SAMPLES)
     alpha, eta, size, seed, steps = 0.7, 30.0, 3, 12, 12
-    V, W = reference.training.first_weights((3, 4, 2), seed)
+    V, W = first_weights((3, 4, 2), seed)
     b, c = np.zeros(4), np.zeros(2)
     tau, counts = np.zeros(SAMPLES), np.zeros(SAMPLES)
     for j in range(steps):

@@ -6,6 +6,7 @@ import pytest
 import fastgd
 from cases import STAYS, X, Y
 from fastgd import reference
+from fastgd.arguments.wording import options_text
 from fastgd.optimizers import AdamW
 
 GIVEN = {"hidden_size": (5, 3), "bias": True, "iterations": 40, "alpha": 0.05}
@@ -60,6 +61,8 @@ def test_masks_are_saved_and_loaded(tmp_path):
     loaded = fastgd.load(tmp_path / "run.npz").options["freeze"]
     assert (loaded[0], loaded[2]) == (False, True)
     assert loaded[1].tolist() == MASK.tolist()
+    assert options_text({"freeze": loaded}) == "freeze some of 1, 2"
+    assert options_text({"freeze": (0, 2)}) == "freeze 0, 2"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import scipy.stats
 import fastgd
 from cases import X, Y
 from fastgd.arguments.choices import INITS
+from fastgd.arguments.wording import options_text
 from fastgd.engine.initialization import AT_ONCE, first_rows, quantile
 from plain import philox
 
@@ -88,6 +89,7 @@ def test_an_axis_of_first_weights():
         assert run.weights[1].tobytes() == sweep[i, 1].weights[1].tobytes()
         assert first_of(run).tobytes() == first_rows(init, (3, 5, 3, 2), [2])[0].tobytes()
         assert not any(layer[0].any() for layer in run.recorded_biases)
+    assert options_text(sweep[2, 0].options).endswith("init glorot/lecun/he_normal")
     twin = fastgd.reference.train(X, Y, init="he", seed=2, **given)
     assert first_of(twin).tobytes() == first_of(sweep[1, 1]).tobytes()
 

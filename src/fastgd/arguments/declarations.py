@@ -206,7 +206,7 @@ class Options(LossOptions, total=False):
             '2 / n (He and others, ICCV 2015), "lecun" 1 / n (LeCun, Bottou, Orr and Mueller, '
             "*Efficient BackProp*, 1998): uniform distributions, or normal ones. Biases start at "
             "0. Not with ``weights``.",
-            "How first weights are drawn",
+            "How first weights are drawn, or one for each layer, such as he/glorot",
             "Network",
             structure=True,
         ),

@@ -67,10 +67,24 @@ def value_text(name: str, value: Any) -> str:
     if isinstance(value, Hyperparameters):
         facts = value.hyperparameters
         return _fielded_text(value, [n for n in facts if getattr(value, n) != facts[n].default])
+    if name == "init":
+        return value if isinstance(value, str) else "/".join(value)
+    if name == "freeze":
+        return _frozen_text(value)
     if isinstance(value, (int, float, tuple)):
         return joined(value)
     text = str(value)  # a name, or a formula
     return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
+
+
+def _frozen_text(frozen: Any) -> str:
+    """Numbers of layers: 0, some of 1."""
+    if not any(isinstance(mask, (bool, np.ndarray)) for mask in frozen):
+        return joined(frozen)
+    some = (
+        k if mask is True else f"some of {k}" for k, mask in enumerate(frozen) if mask is not False
+    )
+    return ", ".join(map(str, some))
 
 
 def setting_text(name: str, value: Any) -> str:

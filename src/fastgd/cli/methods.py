@@ -58,6 +58,12 @@ def _word(text: str) -> str:
     return text.strip().lower().replace("-", "_")
 
 
+def _names(text: str) -> str | tuple[str, ...]:
+    """One name, or one for each layer: he/glorot."""
+    names = tuple(map(_word, text.split("/")))
+    return names[0] if len(names) == 1 else names
+
+
 def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
     """What reads one of an option's classes."""
     known = KINDS[option].by_command
@@ -92,7 +98,7 @@ _TYPED: dict[type[Kind], Callable[[Any], Typed]] = {
     Number: lambda _kind: _NUMBER,
     Count: lambda kind: _count_or(kind.none),
     Name: lambda _kind: Typed("NAME", _word),
-    Names: lambda _kind: Typed("NAME", _word),
+    Names: lambda _kind: Typed("NAME", _names),
     NameOrFormula: lambda _kind: _FORMULA,
     Flag: lambda _kind: _FLAG,
     Seed: lambda _kind: Typed("N", int, "a whole number"),
