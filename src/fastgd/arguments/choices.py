@@ -95,7 +95,7 @@ LOSSES = {
         )
     ),
     "poisson": NamedLoss(
-        Loss(lambda y, v: v - y * _log(v)),
+        Loss(lambda y, v: v - _where(y > 0, y * _log(v), 0.0)),
         outputs=("exp", "softplus", "sigmoid"),
         least_target=0.0,
     ),

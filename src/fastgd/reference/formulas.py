@@ -79,9 +79,10 @@ def _divided(a: Dual, b: Dual) -> Dual:
 
 def _raised(a: Dual, b: Dual) -> Dual:
     """What doesn't move adds nothing, be its factor infinite or NaN."""
-    power = a.value**b.value
-    by_base = np.where(a.slope == 0, 0.0, b.value * a.value ** (b.value - 1) * a.slope)
-    by_exponent = np.where(b.slope == 0, 0.0, np.log(a.value) * power * b.slope)
+    with np.errstate(all="ignore"):
+        power = a.value**b.value
+        by_base = np.where(a.slope == 0, 0.0, b.value * a.value ** (b.value - 1) * a.slope)
+        by_exponent = np.where(b.slope == 0, 0.0, np.log(a.value) * power * b.slope)
     return Dual(power, by_base + by_exponent)
 
 

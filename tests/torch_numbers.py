@@ -1,0 +1,269 @@
+"""PyTorch's numbers, kept in torch_numbers.json so that the tests compare without PyTorch.
+
+    python tests/torch_numbers.py           write them, with the versions they are of
+    python tests/torch_numbers.py --check   compare with those that are kept; exit 1 if one differs
+
+It needs NumPy and PyTorch, and nothing of fastgd: what is compared is not known to it. All numbers
+are float64, from inputs that are made here, the same every time.
+"""
+
+import argparse
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+KEPT = Path(__file__).with_name("torch_numbers.json")
+
+POINTS = [0.0, 5e-324, 1e-300, 1e-8, 1e-3, 0.1, 0.5, 1.0, 1.5, 2.0, 3.5, 8.0, 20.0, 36.0, 40.0]
+"""Inputs of units, with either sign; beyond these a sigmoid comes to 1."""
+
+TARGETS = [0.0, 1.0, 2.0, 5.0]
+OUTPUTS = [1e-6, 0.25, 0.999, 1.0, 1.75, 2.0, 3.5, 6.0]
+"""Of losses: each target with each output."""
+
+UPDATES = 250
+LOOKS = (1, 2, 10, 50, 250)
+"""Updates from given gradients, after some of which weights are kept."""
+
+SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "GradientDescent()": ("SGD", {}),
+    "Momentum(mu=0.7)": ("SGD", {"momentum": 0.7}),
+    "Nesterov(mu=0.8)": ("SGD", {"momentum": 0.8, "nesterov": True}),
+    "AdaGrad(epsilon=0.1)": ("Adagrad", {"eps": 0.1}),
+    "AdaDelta(rho=0.5, epsilon=0.001)": ("Adadelta", {"rho": 0.5, "eps": 1e-3}),
+    "RMSProp(rho=0.8, epsilon=0.001)": ("RMSprop", {"alpha": 0.8, "eps": 1e-3}),
+    "Adam(beta1=0.5, beta2=0.9, epsilon=0.001)": ("Adam", {"betas": (0.5, 0.9), "eps": 1e-3}),
+    "AdamW(beta1=0.9, beta2=0.999, epsilon=1e-08, decay=0.01)": (
+        "AdamW",
+        {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
+    ),
+    "AdamW(beta1=0.5, beta2=0.9, epsilon=0.001, decay=0.5)": (
+        "AdamW",
+        {"betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.5},
+    ),
+    "Rprop(shrink=0.5, grow=1.2, smallest=1e-06, largest=50.0)": (
+        "Rprop",
+        {"etas": (0.5, 1.2), "step_sizes": (1e-6, 50.0)},
+    ),
+    "Rprop(shrink=0.3, grow=1.05, smallest=0.0001, largest=0.02)": (
+        "Rprop",
+        {"etas": (0.3, 1.05), "step_sizes": (1e-4, 0.02)},
+    ),
+}
+"""Optimizers of fastgd, and what PyTorch calls them."""
+
+SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Step(every=7, factor=0.5)": ("StepLR", {"step_size": 7, "gamma": 0.5}),
+    "Exponential(rate=0.97)": ("ExponentialLR", {"gamma": 0.97}),
+    "Linear(over=40, last=0.1)": (
+        "LinearLR",
+        {"start_factor": 1.0, "end_factor": 0.1, "total_iters": 40},
+    ),
+    "Cosine(over=60, last=0.25, warmup=0)": ("CosineAnnealingLR", {"T_max": 60, "eta_min": 0.25}),
+}
+SCHEDULED = 61
+"""Updates of a schedule; after its last one PyTorch's cosine rises again."""
+
+SIZES = (3, 5, 3)
+"""Inputs and hidden units of the networks."""
+
+
+@cache
+def samples() -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets of the networks: those of tests/golden.py."""
+    random = np.random.RandomState(8)
+    return random.random_sample((8, 3)), random.random_sample((8, 2))
+
+
+@cache
+def weights() -> np.ndarray:
+    """Weights of a network with two outputs, layer by layer and row by row."""
+    count = sum(a * b for a, b in zip((*SIZES,), (*SIZES[1:], 2), strict=True))
+    return np.random.RandomState(3).normal(size=count)
+
+
+def gradients() -> list[np.ndarray]:
+    """Gradients of all sizes, which change their signs."""
+    random = np.random.RandomState(9)
+    return [random.normal(size=(3, 2)) * 10 ** random.uniform(-4, 1) for _ in range(UPDATES)]
+
+
+def units(torch: Any) -> dict[str, Any]:
+    """Values and slopes of the activations, in the order of the points, negative ones first."""
+    functional = torch.nn.functional
+    known = {
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+        "relu": functional.relu,
+        "identity": torch.nn.Identity(),
+        "softplus": lambda x: functional.softplus(x, threshold=1e9),
+        "leaky_relu": lambda x: functional.leaky_relu(x, 0.01),
+        "elu": lambda x: functional.elu(x, 1.0),
+        "silu": functional.silu,
+        "gelu": lambda x: functional.gelu(x, approximate="tanh"),
+        "exp": torch.exp,
+    }
+    found = {}
+    for name, unit in known.items():
+        x = torch.tensor([-p for p in POINTS[::-1]] + POINTS, dtype=torch.float64)
+        x.requires_grad_()
+        value = unit(x)
+        value.sum().backward()
+        found[name] = {"value": value.tolist(), "slope": x.grad.tolist()}
+    return found
+
+
+def losses(torch: Any) -> dict[str, Any]:
+    """Each loss of all targets and outputs, and its derivatives by the outputs."""
+    nn = torch.nn
+    known = {
+        "squared": lambda y, v: 0.5 * nn.MSELoss(reduction="none")(v, y),
+        "huber": lambda y, v: nn.HuberLoss(reduction="none", delta=1.0)(v, y),
+        "absolute": lambda y, v: nn.L1Loss(reduction="none")(v, y),
+        "poisson": lambda y, v: nn.PoissonNLLLoss(log_input=False, eps=0.0, reduction="none")(v, y),
+    }
+    found = {}
+    y = torch.tensor(TARGETS, dtype=torch.float64).repeat_interleave(len(OUTPUTS))
+    for name, loss in known.items():
+        v = torch.tensor(OUTPUTS * len(TARGETS), dtype=torch.float64, requires_grad=True)
+        value = loss(y, v)
+        value.sum().backward()
+        found[name] = {"value": value.tolist(), "slopes": [v.grad.tolist()]}
+    v = torch.tensor(OUTPUTS * len(TARGETS), dtype=torch.float64, requires_grad=True)
+    s = torch.tensor(OUTPUTS * len(TARGETS), dtype=torch.float64).flip(0).requires_grad_()
+    value = nn.GaussianNLLLoss(reduction="none", eps=1e-300)(v, y, torch.exp(s))
+    value.sum().backward()
+    slopes = [v.grad.tolist(), s.grad.tolist()]
+    found["gaussian"] = {"value": value.tolist(), "slopes": slopes}
+    return found
+
+
+def optimizers(torch: Any) -> dict[str, Any]:
+    """Weights after some of the updates from given gradients, with a learning rate of 0.3."""
+    found: dict[str, Any] = {}
+    for name, (kind, options) in SETTINGS.items():
+        tensor = torch.zeros((3, 2), dtype=torch.float64, requires_grad=True)
+        descent = getattr(torch.optim, kind)([tensor], lr=0.3, **options)
+        found[name] = []
+        for update, g in enumerate(gradients(), 1):
+            tensor.grad = torch.tensor(-g)
+            descent.step()
+            if update in LOOKS:
+                found[name].append(tensor.tolist())
+    return found
+
+
+def schedules(torch: Any) -> dict[str, Any]:
+    """Learning rates one after the other, from 1."""
+    found: dict[str, Any] = {}
+    for name, (kind, options) in SCHEDULERS.items():
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        scheduler = getattr(torch.optim.lr_scheduler, kind)(optimizer, **options)
+        found[name] = []
+        for _ in range(SCHEDULED):
+            found[name].append(scheduler.get_last_lr()[0])
+            optimizer.step()
+            scheduler.step()
+    return found
+
+
+def networks(torch: Any) -> dict[str, Any]:
+    """Loss and derivative of whole networks, for the pairs of activation and loss of cases.py."""
+    nn, functional = torch.nn, torch.nn.functional
+    X, y = (torch.tensor(array) for array in samples())
+    shares, first = y / y.sum(dim=1, keepdim=True), y[:, :1]
+
+    def softplus(x: Any) -> Any:
+        return functional.softplus(x, threshold=1e9)
+
+    def quantile(z: Any) -> Any:
+        return torch.maximum(0.3 * (y - z), (0.3 - 1) * (y - z)).sum()
+
+    def gaussian(z: Any) -> Any:
+        loss = nn.GaussianNLLLoss(reduction="sum", eps=1e-300)
+        return loss(z[:, :1], first, torch.exp(z[:, 1:]))
+
+    poisson = nn.PoissonNLLLoss(log_input=False, eps=0.0, reduction="sum")
+    known = {
+        "elu, absolute": (functional.elu, lambda z: nn.L1Loss(reduction="sum")(softplus(z), y)),
+        "gelu, quantile": (lambda x: functional.gelu(x, approximate="tanh"), quantile),
+        "silu, poisson": (functional.silu, lambda z: poisson(torch.exp(z), y)),
+        "leaky_relu, gaussian": (functional.leaky_relu, gaussian),
+        "tanh, softmax": (torch.tanh, lambda z: nn.CrossEntropyLoss(reduction="sum")(z, shares)),
+        "softplus, huber": (softplus, lambda z: nn.HuberLoss(reduction="sum", delta=0.4)(z, y)),
+        "functions of one's own": (
+            lambda x: x * torch.sigmoid(2.0 * x),
+            lambda z: torch.log(1 + ((y - torch.sigmoid(z)) / 0.3) ** 2).sum(),
+        ),
+    }
+    found = {}
+    for name, (hidden, loss) in known.items():
+        flat = torch.tensor(weights(), requires_grad=True)
+        x, at = X, 0
+        for layer, (a, b) in enumerate(zip(SIZES, (*SIZES[1:], 2), strict=True)):
+            x = x @ flat[at : at + a * b].reshape(a, b)
+            at += a * b
+            x = hidden(x) if layer < 2 else x
+        value = loss(x)
+        value.backward()
+        found[name] = {"value": value.item(), "derivative": flat.grad.tolist()}
+    return found
+
+
+def numbers() -> dict[str, Any]:
+    """All of them."""
+    import torch
+
+    torch.set_num_threads(1)
+    return {
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        "units": units(torch),
+        "losses": losses(torch),
+        "optimizers": optimizers(torch),
+        "schedules": schedules(torch),
+        "networks": networks(torch),
+    }
+
+
+def differences(kept: Any, new: Any, where: str = "") -> list[str]:
+    """Where two of them are not the same; the versions may differ, and the last bits with them."""
+    if isinstance(kept, dict):
+        keys = (kept.keys() | new.keys()) - {"versions"}
+        both = [(kept.get(key), new.get(key), f"{where}/{key}") for key in sorted(keys)]
+        return [text for a, b, place in both for text in differences(a, b, place)]
+    if kept is None or new is None:
+        return [where]
+    same = np.shape(kept) == np.shape(new) and np.allclose(kept, new, rtol=1e-12, atol=1e-300)
+    return [] if same else [where]
+
+
+def written(found: dict[str, Any]) -> str:
+    """As JSON, a line for each name of each kind."""
+    kinds = (
+        f"{json.dumps(kind)}: {{\n"
+        + ",\n".join(f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in part.items())
+        + "\n}"
+        for kind, part in found.items()
+    )
+    return "{\n" + ",\n".join(kinds) + "\n}\n"
+
+
+def main(words: list[str] | None = None) -> None:
+    """Write or compare."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="compare with what is kept")
+    given = parser.parse_args(words)
+    found = numbers()
+    if given.check:
+        different = differences(json.loads(KEPT.read_text()), found)
+        parser.exit(bool(different), "\n".join(different))
+    KEPT.write_text(written(found))
+
+
+if __name__ == "__main__":
+    main()
