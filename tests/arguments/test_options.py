@@ -72,6 +72,8 @@ OTHERS = {
     "trim_below": 1e-9,
     "clip_above": 2.0,
     "clip_norm": 0.5,
+    "init": "he",
+    "freeze": (0,),
     "batch_norm": True,
     "tolerance": 0.01,
     "patience": 100,

@@ -29,7 +29,7 @@ def check_freeze(value: object) -> Frozen | None:
     if integer(value) is not None:
         value = (value,)
     if not isinstance(value, (list, tuple)) or not value:
-        raise TypeError(f"{RULE}; got {shown(value)}")
+        raise TypeError(f"{RULE}, got {shown(value)}")
     if all(integer(part) is not None for part in value):
         numbers = [check_count("a layer in freeze", part, minimum=0) for part in value]
         return tuple(sorted(set(numbers)))
@@ -42,9 +42,9 @@ def _mask(value: object) -> Mask:
     try:
         array = np.asarray(value)
     except Exception as error:  # an object's own __array__ may raise anything
-        raise TypeError(f"{RULE}; got {shown(value)}") from error
+        raise TypeError(f"{RULE}, got {shown(value)}") from error
     if array.dtype != np.bool_ or array.ndim != 2:
-        raise TypeError(f"{RULE}; got {shown(value)}")
+        raise TypeError(f"{RULE}, got {shown(value)}")
     return np.array(array)
 
 

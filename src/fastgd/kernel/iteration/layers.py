@@ -47,14 +47,14 @@ def trimmed(trimming, shape, delta, numbers, layer):
     return select(magnitude(delta) > clip, with_sign(clip, delta), delta)
 
 
-@njit(**INLINED)
+@njit(**SPLICED)
 def put_delta(shape, shapes, recipe, delta, block, layer, at):
     """Store the delta of output units."""
     delta = trimmed(recipe.features.trimming, shape, delta, block.numbers, layer)
     store(shape, block.numbers, at + layer.deltas, layer.stride, delta)
 
 
-@njit(**INLINED)
+@njit(**SPLICED)
 def _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at):
     """Store the delta of output units with this value, which came from a."""
     numbers = block.numbers
@@ -255,23 +255,34 @@ def _connected(dropconnect, shape, g, numbers, at, stride):
     return g * load(shape, numbers, at, stride)
 
 
-@njit(**INLINED)
-def _where_learning(frozen, shape, numbers, at, stride, layer, a, b):
-    """``a`` where the parameters learn, ``b`` where they are frozen."""
-    if frozen is None:
-        return a
-    return select(load(shape, numbers, at + layer.learning, stride) > 0.0, a, b)
-
-
-@njit(**INLINED)
 def take_step(shape, recipe, g, w, block, at, stride, layer):
     """Count direction changes and take a step. NaN per run whose parameters overflow, else 0."""
-    numbers = block.numbers
+
+
+def _step_of_all(shape, recipe, g, w, block, at, stride, layer):
     count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
-    new = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
-    w = _where_learning(recipe.features.frozen, shape, numbers, at, stride, layer, new, w)
-    store(shape, numbers, at, stride, w)
+    w = step(recipe.optimizer, shape, block.numbers, layer, at, stride, g, w)
+    store(shape, block.numbers, at, stride, w)
     return fold(shape, w - w)
+
+
+def _step_of_learning(shape, recipe, g, w, block, at, stride, layer):
+    """What is frozen has no derivative, and stays whatever the step does to it."""
+    learns = load(shape, block.numbers, at + layer.learning, stride) > 0.0
+    g = select(learns, g, 0.0)
+    count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
+    new = step(recipe.optimizer, shape, block.numbers, layer, at, stride, g, w)
+    w = select(learns, new, w)
+    store(shape, block.numbers, at, stride, w)
+    return fold(shape, w - w)
+
+
+def _pick_step(_shape, recipe, *_others):
+    frozen = recipe.members["features"].members["frozen"]
+    return _step_of_all if frozen == types.none else _step_of_learning
+
+
+dispatch(take_step, _pick_step, INLINED)
 
 
 @njit(**INLINED)
@@ -279,22 +290,48 @@ def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
     """The step, or, if it waits for the norm of the whole gradient, that part of it."""
     if norm_clipping is None:
         return take_step(shape, recipe, g, w, block, at, stride, layer)
+    g = _of_learning(recipe.features.frozen, shape, g, block.numbers, at, stride, layer)
     store(shape, block.numbers, at + layer.gradient, stride, g)
     return fold(shape, zeros(shape))
 
 
 @njit(**INLINED)
+def _of_learning(frozen, shape, g, numbers, at, stride, layer):
+    """Nothing for the parameters that are frozen."""
+    if frozen is None:
+        return g
+    return select(load(shape, numbers, at + layer.learning, stride) > 0.0, g, 0.0)
+
+
 def update(shape, recipe, is_weight, g, block, at, stride, layer):
     """What the last group of samples does with a derivative: see :func:`take_step`."""
+
+
+def _update_plainly(shape, recipe, is_weight, g, block, at, stride, layer):
+    w = load(shape, block.numbers, at, stride)
+    return take_step(shape, recipe, g, w, block, at, stride, layer)
+
+
+def _update_with_options(shape, recipe, is_weight, g, block, at, stride, layer):
     numbers = block.numbers
     w = load(shape, numbers, at, stride)
     g = _averaged(recipe.mean, shape, g, block)
     if is_weight:
         g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, stride)
         g = _penalised(recipe.features.penalty, shape, g, w, numbers, layer)
-    g = _where_learning(recipe.features.frozen, shape, numbers, at, stride, layer, g, zeros(shape))
     clipping = recipe.features.norm_clipping
     return _take_or_keep(clipping, shape, recipe, g, w, block, at, stride, layer)
+
+
+def _pick_update(_shape, recipe, *_others):
+    """Without options there is less to type: 16 functions, a tenth of a second."""
+    features = recipe.members["features"].members
+    options = [features[name] for name in ("dropconnect", "penalty", "norm_clipping")]
+    is_plain = all(option == types.none for option in (recipe.members["mean"], *options))
+    return _update_plainly if is_plain else _update_with_options
+
+
+dispatch(update, _pick_update, INLINED)
 
 
 @njit(**INLINED)
