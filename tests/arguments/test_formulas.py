@@ -19,6 +19,7 @@ from fastgd.arguments.functions import Formula
 from fastgd.arguments.options import Method
 from fastgd.arguments.symbols import OF_SYMBOLS, Symbol, is_tracing
 from fastgd.arguments.targets import MOST_CLASSES, check_outputs, classes_apart
+from fastgd.arguments.wording import options_text, setting_text, value_text
 from fastgd.functions import exp, log, sin, where
 from fastgd.reference.formulas import value_and_slopes
 
@@ -360,8 +361,8 @@ def test_a_slope_is_named():
         (lambda: fastgd.Function("a", slope="x"), ValueError, "unknown name 'x', known are a"),
         (lambda: fastgd.Function(lambda a: a, slope=lambda x: x), ValueError, "the slope of a "
          "Function must be of the same numbers, a, got x"),
-        (lambda: fastgd.Function(lambda a, b: a * b, b=1, slope=lambda a: a), ValueError, "slope of "
-         "a Function must take all of its numbers, got none named b"),
+        (lambda: fastgd.Function(lambda a, b: a * b, b=1, slope=lambda a: a), ValueError, "slope "
+         "of a Function must take all of its numbers, got none named b"),
         (lambda: fastgd.Function("a", slope=1.0), TypeError, "the slope of a Function must be a "
          "function of numbers or an expression, got 1.0"),
         (lambda: fastgd.Loss("y - v1 - v2", slope="v1"), ValueError, "slope must be left out for a "
@@ -468,3 +469,19 @@ def test_class_numbers_apart():
         assert classes_apart(options, np.array([[2.0], [0.5]])).shape == (2, 1)
     with pytest.raises(ValueError, match=re.escape("and below 2 as in the samples, got 2 at 0")):
         classes_apart({"output": "softmax"}, np.array([[2.0], [0.0]]), 2)
+
+
+# ---------------------------------------------------------------- in words
+
+
+def test_titles_and_tables_have_short_texts():
+    assert value_text("activation", SWISH) == "a / (1 + exp(-beta * a))"
+    long = fastgd.Function("tanh(a) + 0.25 * sin(2 * a) - 0.125 * sin(4 * a)")
+    assert value_text("activation", long) == "tanh(a) + 0.25 * sin(2 * a) - 0.125 *..."
+    assert setting_text("loss", CAUCHY) == "loss log(1 + ((y - v) / c)**2)"
+    options = {"activation": SWISH, "loss": CAUCHY, "c": 0.5}
+    text = "activation a / (1 + exp(-beta * a)) (beta 1), loss log(1 + ((y - v) / c)**2), c 0.5"
+    assert options_text(options) == text
+    assert options_text({"activation": SWISH}, without=["beta"]) == (
+        "activation a / (1 + exp(-beta * a))"
+    )

@@ -12,6 +12,7 @@ import pytest
 from test_results import divided, same
 
 import fastgd
+from cases import CAUCHY, SWISH
 from fastgd.optimizers import Adam, Momentum
 
 REFUSED = "must be a whole file that fastgd has saved"
@@ -23,12 +24,13 @@ def results():
     settings = {"iterations": 20, "record_every": 5, "bias": True, "summary": 2, "batch_norm": True}
     settings |= {"optimizer": Adam(beta1=0.8), "sample_weight": [1, 2, 1, 1]}
     settings |= {"restore_best": True, "validation": (X, Y), "record_weights": True}
-    run = fastgd.train(X, Y, alpha=(0.1, 0.2), **settings)
+    functions = {"activation": SWISH, "beta": 2.0, "loss": CAUCHY, "c": 0.5}
+    run = fastgd.train(X, Y, alpha=(0.1, 0.2), **settings, **functions)
     axes = {"l2": [0, 0.1], "weights": [run, run.at(1)]}
     sweep = fastgd.sweep(X, Y, **settings | axes, keep_state=True)
     methods = fastgd.sweep(
         X, Y, hidden_size=[2, 3], optimizer=[Momentum(), Momentum(0.5)], seed=[1, 2], iterations=5,
-        patience=[None, 3], keep_weights=False, alpha=[1, (0.5, 0.1)],
+        patience=[None, 3], keep_weights=False, alpha=[1, (0.5, 0.1)], loss=["squared", CAUCHY],
     )  # fmt: skip
     parts = fastgd.sweep(X, Y, alpha=[1, 2], l2=[0, 0.1], seed=[1, 2], iterations=5)
     return {
@@ -275,7 +277,8 @@ def test_headers_of_odd_types(saved):
                 except ValueError as error:
                     refused += 1
                     is_format = place == ("format",) and "must have format 1" in str(error)
-                    assert str(error).endswith(REFUSED) or is_format, (place, odd)  # noqa: PT017
+                    is_name = "must have functions that fastgd knows: " in str(error)
+                    assert str(error).endswith(REFUSED) or is_format or is_name, (place, odd)  # noqa: PT017
                     continue
                 repr(loaded)
                 if isinstance(loaded, fastgd.Run):
@@ -288,6 +291,59 @@ def test_headers_of_odd_types(saved):
     finally:
         rewrite(path, whole)
     assert refused > 0.8 * tried
+
+
+NO_FUNCTIONS = {
+    "activation": [
+        ["Function", "a / (1 + exp(-beta * a))", None, ["a"], {}],
+        ["Loss", "a / (1 + exp(-beta * a))", None, ["a"], {"beta": 1.0}],
+        ["Function", "a / (1 + exp(-beta * a))", None, ["a", "b"], {"beta": 1.0}],
+        ["Function", "a / (1 + exp(-beta * a))", None, ["exp"], {"beta": 1.0}],
+        ["Function", "a / (1 +", None, ["a"], {"beta": 1.0}],
+        ["Function", "a / (1 + exp(-beta * a))", "1 +", ["a"], {"beta": 1.0}],
+        ["Function", "a" + " + a" * 200, None, ["a"], {"beta": 1.0}],
+        ["Function", "__import__('os').system('true')", None, ["a"], {"beta": 1.0}],
+        ["Function", "a.real", None, ["a"], {"beta": 1.0}],
+        ["Function", "a * beta", None, ["a"], {"beta": float("inf")}],
+        ["Function", "a * beta", None, ["a"], {"beta": "1"}],
+        ["Function", "a * alpha", None, ["a"], {"alpha": 1.0}],
+        ["Function"],
+        "swish",
+    ],
+    "beta": ["1", float("nan"), True, None, [1.0]],
+    "c": [float("inf")],
+    "gamma": [1.0],
+    "loss": [
+        ["Loss", "v", None, ["y"], {"c": 1.0}],
+        ["Loss", "y - v1 - v2", None, ["y", "v1", "v2"], {"c": 1.0}],  # one output unit
+        ["Loss", "y - v", "1", ["y", "v", "w"], {"c": 1.0}],
+    ],
+}
+
+
+@pytest.mark.parametrize("name", NO_FUNCTIONS)
+def test_functions_that_are_none(tmp_path, name):
+    path = tmp_path / "result.npz"
+    results()["run"].save(path)
+    whole = members(path)
+    header = json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))
+    for odd in NO_FUNCTIONS[name]:
+        other = header | {"options": header["options"] | {name: odd}}
+        rewrite(path, whole | {"fastgd.npy": npy(np.array(json.dumps(other)))})
+        with pytest.raises(ValueError, match="must have functions that fastgd knows|" + REFUSED):
+            fastgd.load(path)
+
+
+def test_a_function_of_a_newer_version_is_named(tmp_path):
+    path = tmp_path / "result.npz"
+    results()["run"].save(path)
+    whole = members(path)
+    header = json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))
+    header["options"]["activation"][1] = "a * sinc(beta * a)"
+    rewrite(path, whole | {"fastgd.npy": npy(np.array(json.dumps(header)))})
+    rule = "must have functions that fastgd knows: a Function: unknown name 'sinc', known are a, "
+    with pytest.raises(ValueError, match=rule):
+        fastgd.load(path)
 
 
 def test_the_error_says_nothing_of_zlib(tmp_path):

@@ -1,0 +1,331 @@
+"""Functions of one's own in trainings: bits, what they compile, NaN, files, going on; classes."""
+
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import scipy.special
+from test_results import same
+
+import fastgd
+from cases import CAUCHY, SWISH, XOR_X, XOR_Y
+from fastgd import reference
+from fastgd.arguments.cautions import TrainingWarning
+from fastgd.engine import arrangement
+from fastgd.functions import exp, log, sqrt
+from fastgd.kernel.descent import descend
+from fastgd.optimizers import Adam
+
+RANDOM = np.random.RandomState(4)
+X, Y = RANDOM.random_sample((12, 3)), RANDOM.random_sample((12, 2))
+CLASSES = np.array([0, 2, 1, 1, 0, 2, 0, 1, 2, 2, 0, 1])
+ROOT = fastgd.Function(lambda a, p: a * sqrt(p), p=1.0)
+"""NaN where p is below 0."""
+
+OWN = {"activation": ROOT, "loss": CAUCHY, "output": "identity"}
+SETTINGS = {"X": X, "y": Y, "hidden_size": 3, "iterations": 25, "record_every": 7, "alpha": 0.02}
+
+
+@pytest.fixture(autouse=True)
+def eight_side_by_side(monkeypatch):
+    """One kernel for all sweeps, on every processor."""
+    monkeypatch.setattr(
+        arrangement, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
+    )
+
+
+# ---------------------------------------------------------------- NaN
+
+
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+def test_a_function_that_gives_nan_ends_its_run_and_no_other():
+    axes = {"p": [1.0, -1.0, 0.5, -0.25, 2.0], "c": [0.3, 1.0]}
+    sweep = fastgd.sweep(**SETTINGS, **OWN, **axes, keep_state=True)
+    for p, status in zip(axes["p"], sweep.status, strict=True):
+        assert set(status) == {"diverged" if p < 0 else "finished"}
+    for place in np.ndindex(sweep.shape):
+        chosen = {name: sweep.axes[name][i] for name, i in zip(axes, place, strict=True)}
+        alone = fastgd.train(**SETTINGS, **OWN, **chosen)
+        assert same(sweep[place], alone), chosen
+        twin = reference.train(**SETTINGS, **OWN, **chosen)
+        assert (alone.status, alone.iterations) == (twin.status, twin.iterations)
+        np.testing.assert_allclose(alone.errors, twin.errors, rtol=1e-9)
+
+
+def test_it_is_said_that_a_run_diverged():
+    with pytest.warns(TrainingWarning, match="the training diverged after 0 iterations"):
+        fastgd.train(**SETTINGS, **OWN, p=-1.0)
+
+
+# ---------------------------------------------------------------- what is compiled
+
+
+def test_other_numbers_and_other_names_compile_nothing():
+    fastgd.train(**SETTINGS, **OWN)
+    fastgd.sweep(**SETTINGS, **OWN, seed=[1, 2])
+    before = len(descend.overloads)
+    fastgd.train(**SETTINGS, **OWN, p=3.0, c=0.25)
+    fastgd.sweep(**SETTINGS, **OWN, p=np.linspace(0.5, 2, 20), c=[0.5, 2.0])
+    renamed = {
+        "activation": fastgd.Function("x * sqrt(scale)", scale=2.0),
+        "loss": fastgd.Loss(lambda goal, v, width: log(1 + ((goal - v) / width) ** 2), width=0.5),
+        "output": fastgd.Function("input"),
+    }
+    other = fastgd.train(**SETTINGS, **renamed)
+    own = fastgd.train(**SETTINGS, **OWN, p=2.0, c=0.5)
+    assert other.weights[0].tobytes() == own.weights[0].tobytes()
+    assert other.errors.tobytes() == own.errors.tobytes()
+    assert len(descend.overloads) == before
+
+
+def test_another_formula_does_compile():
+    """So that the test above can fail."""
+    before = len(descend.overloads)
+    fastgd.train(**SETTINGS, **OWN | {"activation": fastgd.Function("a * sqrt(abs(p))", p=1.0)})
+    assert len(descend.overloads) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("given", "formulas"),
+    [
+        ({}, ["1 / (1 + exp(-a))", "1 / (exp(-a) + 1)", "sigmoid(a)"]),
+        ({"activation": "tanh", "output": "tanh"}, ["tanh(a)"]),
+    ],
+)
+def test_a_built_in_that_is_written_out_is_the_built_in(given, formulas):
+    """The same code, so the same bits and the same speed."""
+    plain = fastgd.train(XOR_X, XOR_Y, iterations=100, **given)
+    before = len(descend.overloads)
+    for formula in formulas:
+        own = fastgd.Function(formula)
+        run = fastgd.train(XOR_X, XOR_Y, iterations=100, activation=own, output=own)
+        assert run.weights[1].tobytes() == plain.weights[1].tobytes()
+    assert len(descend.overloads) == before
+
+
+def test_a_slope_that_is_given_counts():
+    """One that is wrong: half of it is the same as half the learning rate, without hidden units."""
+    given = {"X": X, "y": Y, "hidden_size": (), "iterations": 20, "output": "identity"}
+    half = fastgd.Loss("0.5*(y - v)**2", slope="0.5*(v - y)")
+    run = fastgd.train(**given, alpha=0.1, loss=half)
+    plain = fastgd.train(**given, alpha=0.05)
+    np.testing.assert_allclose(run.weights[0], plain.weights[0], rtol=1e-13)
+    twin = reference.train(**given, alpha=0.1, loss=half)
+    np.testing.assert_allclose(run.weights[0], twin.weights[0], rtol=1e-13)
+
+
+# ---------------------------------------------------------------- files, and going on
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Runs and sweeps with functions in every place."""
+    beside = {"activation": SWISH, "beta": 2.0, "loss": CAUCHY, "c": 0.3, "output": "tanh"}
+    return {
+        "run": fastgd.train(**SETTINGS, **beside, record_weights=True),
+        "numbers": fastgd.sweep(
+            **SETTINGS, **beside | {"beta": [0.5, 2.0], "c": [0.3, 1.0]}, keep_state=True
+        ),
+        "functions": fastgd.sweep(
+            **SETTINGS, activation=[SWISH, "tanh"], loss=[CAUCHY], keep_state=True
+        ),
+        "sloped": reference.train(
+            **SETTINGS, output="identity", loss=fastgd.Loss("abs(y - v)", slope="sign(v - y)")
+        ),
+        "outputs": fastgd.sweep(
+            **SETTINGS, output="identity", loss=["squared", "gaussian"], keep_state=True
+        ),
+        "classes": fastgd.train(
+            **SETTINGS | {"y": CLASSES}, output="softmax", loss="cross_entropy"
+        ),
+    }
+
+
+NAMES = ("run", "numbers", "functions", "sloped", "outputs", "classes")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_results_survive_a_file_and_pickle(results, name, tmp_path):
+    result = results[name]
+    result.save(tmp_path / "result.npz")
+    for other in (fastgd.load(tmp_path / "result.npz"), pickle.loads(pickle.dumps(result))):
+        assert same(other, result)
+        assert repr(other) == repr(result)
+        assert other.options == result.options
+        if name not in ("outputs", "sloped"):  # no outputs of one number, and made in plain NumPy
+            assert other.predict(X).tobytes() == result.predict(X).tobytes()
+            if isinstance(result, fastgd.Sweep):
+                last = (-1,) * len(result.shape)
+                assert same(other[last], result[last])
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "sloped"])
+def test_they_go_on_from_a_file(results, name, tmp_path):
+    result = results[name]
+    result.save(tmp_path / "result.npz")
+    loaded = fastgd.load(tmp_path / "result.npz")
+    y = CLASSES if name == "classes" else Y
+    if isinstance(result, fastgd.Run):
+        on = fastgd.train(X, y, resume=loaded, iterations=10)
+        given = result.options | {"alpha": result.alpha, "hidden_size": 3, "iterations": 35}
+        whole = fastgd.train(X, y, **given, record_every=7)
+        assert on.weights[0].tobytes() == whole.weights[0].tobytes()
+        return
+    on = fastgd.sweep(X, y, resume=loaded, iterations=10)
+    for place in np.ndindex(result.shape):
+        alone = fastgd.train(X, y, resume=result[place], iterations=10)
+        assert same(on[place], alone), place
+
+
+def test_a_number_must_be_as_it_was_to_go_on(results):
+    run = results["run"]
+    for given, mine in (({"beta": 1.0}, "2.0"), ({"c": 0.5}, "0.3"), ({"loss": "huber"}, "Loss")):
+        [name] = given
+        rule = f"{name} must be left out with resume, or as it was in the run, {mine}"
+        with pytest.raises(ValueError, match=rule):
+            fastgd.train(X, Y, resume=run, iterations=1, **given)
+    fastgd.train(X, Y, resume=run, iterations=1, beta=2.0, activation=SWISH, c=0.3)
+
+
+def test_tables_have_formulas_as_text(results):
+    table = results["functions"].columns()
+    assert table["activation"] == [f"{SWISH}, beta=1", "tanh"]
+    assert table["loss"] == [f"{CAUCHY}, c=1"] * 2
+    assert results["numbers"].columns()["beta"] == [0.5, 0.5, 2.0, 2.0]
+
+
+def test_several_outputs_to_a_target_have_errors_of_the_first(results):
+    sweep = results["outputs"]
+    gaussian = sweep.sel(loss="gaussian")
+    outputs = gaussian.predict(X)
+    assert outputs.shape == (12, 4)
+    assert gaussian.final_error == pytest.approx(np.abs(Y - outputs[:, :2]).mean(), rel=1e-13)
+    with pytest.raises(ValueError, match="predict needs networks with the same number of outputs"):
+        sweep.predict(X)
+
+
+def test_planes_and_minima_know_the_functions(results):
+    run = results["run"]
+    at = run.weights[0][0, 0], run.weights[0][1, 0]
+    span = tuple((float(value), float(value) + 1) for value in at)
+    assert fastgd.surface(X, Y, run, span=span, resolution=2).errors[0, 0] == run.final_error
+    given = {name: run.options[name] for name in ("activation", "beta", "output")}
+    plane = fastgd.surface(X, Y, run.weights, span=span, resolution=2, **given)
+    assert plane.errors[0, 0] == run.final_error
+    with pytest.raises(TypeError, match="got 'tau': tau is a number of loss='quantile'"):
+        fastgd.surface(X, Y, run.weights, tau=0.5)
+    classes = results["classes"]
+    span = tuple((float(value), float(value) + 1) for value in classes.weights[0][:2, 0])
+    plane = fastgd.surface(X, CLASSES, classes, span=span, resolution=2)
+    assert plane.errors[0, 0] == classes.final_error
+    some = CLASSES < 2  # the class that is missing is known from the network
+    assert fastgd.surface(X[some], CLASSES[some], classes, resolution=2).samples == some.sum()
+
+
+def test_a_sweep_trains_again_what_it_did_not_keep():
+    axes = {"p": [0.5, 2.0], "c": [0.3, 1.0]}
+    sweep = fastgd.sweep(**SETTINGS, **OWN, **axes, keep_weights=False)
+    alone = fastgd.train(**SETTINGS, **OWN, p=2.0, c=0.3)
+    assert sweep[1, 0].weights[0].tobytes() == alone.weights[0].tobytes()
+
+
+# ---------------------------------------------------------------- classes
+
+WITH_CLASSES = {"output": "softmax", "loss": "cross_entropy", "bias": True}
+
+
+def test_class_numbers_are_one_hot_targets():
+    given = SETTINGS | WITH_CLASSES
+    one_hot = np.eye(3)[CLASSES]
+    held = {"validation": (X[:5], CLASSES[:5]), "tolerance": 0.0}
+    as_numbers = fastgd.train(**given | {"y": CLASSES}, **held)
+    as_columns = fastgd.train(**given | {"y": one_hot}, validation=(X[:5], one_hot[:5]))
+    assert same(as_numbers, as_columns)
+    for more in ({"folds": 3}, {"groups": [*"abbaabbaabba"]}, {"folds": 2, "groups": [*"aab"] * 4}):
+        sweep = fastgd.sweep(**given | {"y": CLASSES}, **more)
+        assert same(sweep, fastgd.sweep(**given | {"y": one_hot}, **more))
+
+
+def test_parts_that_lack_a_class_have_all_outputs():
+    groups = ["none of 2" if c < 2 else "only 2" for c in CLASSES]
+    sweep = fastgd.sweep(**SETTINGS | WITH_CLASSES | {"y": CLASSES}, groups=groups)
+    for place, part in enumerate(("none of 2", "only 2")):
+        rows = [group == part for group in groups]
+        alone = fastgd.train(
+            **SETTINGS | WITH_CLASSES | {"X": X[rows], "y": np.eye(3)[CLASSES[rows]]}
+        )
+        assert alone.weights[0].tobytes() == sweep[place].weights[0].tobytes()
+    assert sweep.predict(X).shape == (2, 12, 3)
+
+
+@pytest.fixture(scope="module")
+def softmax():
+    """Outputs, loss and minus the derivative of units with these inputs, for one sample."""
+
+    def call(z, target=0):
+        z = np.asarray(z, dtype=float)
+        y = np.eye(len(z))[[target]]
+        f = fastgd.objective([[1.0]], y, hidden_size=(), output="softmax", loss="cross_entropy")
+        value, derivative = f(z)
+        return f.run(z).predict([[1.0]])[0], value, -derivative
+
+    return call
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100, 1000])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 30.0, 700.0, 1e300])
+def test_probabilities_add_up_to_one(softmax, classes, scale):
+    random = np.random.RandomState(classes)
+    for z in (scale * random.normal(size=classes), scale * random.choice([-1.0, 1.0], classes)):
+        v, loss, minus = softmax(z)
+        assert ((v >= 0) & (v <= 1)).all()
+        assert abs(sum(map(Fraction, v.tolist())) - 1) <= Fraction(2, 2**52)
+        np.testing.assert_allclose(v, scipy.special.softmax(z), rtol=1e-13, atol=1e-300)
+        with np.errstate(over="ignore"):
+            expected = -scipy.special.log_softmax(z)[0]
+        assert loss == pytest.approx(expected, rel=1e-13, abs=1e-300)
+        assert np.isfinite(loss)
+        assert minus.tolist() == (np.eye(classes)[0] - v).tolist()
+
+
+def test_the_largest_input_is_taken_off(softmax):
+    z = np.array([3.0, -1.0, 0.5, 2.0])
+    v, loss, _ = softmax(z)
+    for shift in (1e3, -1e3, 2.0**40, -(2.0**50)):
+        moved, other, _ = softmax(z + shift)
+        assert (moved.tobytes(), other) == (v.tobytes(), loss)
+    v, loss, minus = softmax([1e300, -1e300])
+    assert (v.tolist(), loss, minus.tolist()) == ([1.0, 0.0], 0.0, [0.0, 0.0])
+    v, loss, minus = softmax([-1e300, 1e300])
+    assert (v.tolist(), loss, minus.tolist()) == ([0.0, 1.0], 2e300, [1.0, -1.0])
+    v, loss, _ = softmax([-800.0, 0.0, -1.0], target=0)
+    assert v[0] == 0.0
+    assert loss == pytest.approx(800 + np.log1p(np.exp(-1)), rel=1e-15)
+
+
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+def test_softmax_of_nan_and_infinity_ends_the_run():
+    """What an input of infinity less itself comes to; a NaN stays one."""
+    for weights in ([[1e300, 1.0]], [[-1e300, 1e300]]):
+        given = {"X": [[1e300]], "y": [[1.0, 0.0]], "weights": [weights], "iterations": 3}
+        run = fastgd.train(**given, output="softmax", loss="cross_entropy")
+        twin = reference.train(**given, output="softmax", loss="cross_entropy")
+        assert (run.status, run.iterations) == (twin.status, twin.iterations)
+        assert run.status == "diverged"
+
+
+def test_adam_reaches_all_classes():
+    run = fastgd.train(
+        X, CLASSES, hidden_size=8, alpha=0.02, optimizer=Adam(), iterations=2000, **WITH_CLASSES
+    )
+    assert (run.predict(X).argmax(axis=1) == CLASSES).all()
+
+
+def test_two_outputs_with_a_formula_of_ones_own_are_the_named_ones():
+    """To the bit: a Loss of a mean and a log variance, and loss="gaussian"."""
+    own = fastgd.Loss(lambda y, m, s: 0.5 * (s + (y - m) ** 2 * exp(-s)))
+    given = SETTINGS | {"output": "identity"}
+    run, named = (fastgd.train(**given, loss=loss) for loss in (own, "gaussian"))
+    assert run.weights[1].tobytes() == named.weights[1].tobytes()
+    assert run.weights[1].shape == (3, 4)
