@@ -188,6 +188,17 @@ def test_a_number_must_be_as_it_was_to_go_on(results):
     fastgd.train(X, Y, resume=run, iterations=1, beta=2.0, activation=SWISH, c=0.3)
 
 
+def test_a_number_that_had_its_default_must_have_it_to_go_on():
+    """The options of a run don't name it, and what was given would have been taken in silence."""
+    run = reference.train(**SETTINGS, **OWN)
+    assert not {"p", "c"} & run.options.keys()
+    for given in ({"p": 2.0}, {"c": 0.5}):
+        [name] = given
+        rule = f"{name} must be left out with resume, or as it was in the run, 1.0, got"
+        with pytest.raises(ValueError, match=rule):
+            fastgd.train(X, Y, resume=run, iterations=1, **given)
+
+
 def test_tables_have_formulas_as_text(results):
     table = results["functions"].columns()
     assert table["activation"] == [f"{SWISH}, beta=1", "tanh"]
