@@ -113,7 +113,7 @@ def test_a_sweep_becomes_a_table(run, monkeypatch):
     )
     assert list(lines[0]) == [
         *("hidden_size", "alpha", "seed"),
-        *("final_error", "status", "iterations", "total_changes"),
+        *("final_error", "final_loss", "status", "iterations", "total_changes"),
     ]
     assert [float(line["final_error"]) for line in lines] == expected.final_error.ravel().tolist()
     assert [line["hidden_size"] for line in lines] == ["none"] * 4 + ["8x2"] * 4

@@ -29,7 +29,9 @@ def made(axes, held=None, **changed):
     numbers = np.arange(float(runs)).reshape(shape)
     arrays = {
         "errors": sweep.errors.reshape(*shape, -1),
+        "losses": sweep.losses.reshape(*shape, -1),
         "final_error": numbers,
+        "final_loss": numbers,
         "status": np.full(shape, "finished", dtype="<U9"),
         "iterations": np.full(shape, 2),
         "total_changes": np.arange(runs).reshape(shape),

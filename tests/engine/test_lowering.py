@@ -92,17 +92,17 @@ def test_what_changes_instructions_changes_the_recipe(given):
 
 
 def test_structures_but_bias_are_in_the_recipe():
-    """A bias is one input more, which the layout knows; all others are choices."""
+    """A bias is one input more, which the layout knows; first weights are numbers."""
     others = {"optimizer": Adam(), "activation": "relu", "output": "tanh", "loss": "cross_entropy"}
     others |= {"bias": True, "batch_norm": True, "batch_size": 3, "reduction": "mean"}
-    others["schedule"] = Exponential(rate=0.5)
+    others |= {"schedule": Exponential(rate=0.5), "init": "he"}
     assert set(others) == set(STRUCTURES)
     same = {
         n
         for n in others
         if repr(recipe_of(Method(**{n: others[n]}), {})) == repr(recipe_of(Method(), {}))
     }
-    assert same == {"bias"}
+    assert same == {"bias", "init"}
 
 
 def test_errors_are_measured_apart_where_training_sees_something_else():
