@@ -384,7 +384,7 @@ def test_a_bad_file_is_refused(run, tmp_path):
     path.write_text("a,y\n1,0\n\n1,red\n")
     for command in "train", "sweep":
         result = run(command, path, "--target", "y")
-        assert_refused(result, "bad.csv, line 4, column 'y': 'red' is not a number; --output softmax")
+        assert_refused(result, "bad.csv, line 4, column 'y': 'red' is not a number; --output soft")
 
 
 def test_a_missing_file_and_a_folder(run, tmp_path):
