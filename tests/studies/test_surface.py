@@ -294,7 +294,7 @@ def test_what_has_no_path(xor, axes, given, message):
         ({"weights": [np.ones((2, 1))]}, ValueError, r"weights\[0\] must have shape \(3, outp"),
         ({"l2": 0.1}, TypeError, "an option of a surface must be activation, .*, got 'l2'"),
         ({"activatoin": "tanh"}, TypeError, "got 'activatoin': did you mean activation?"),
-        ({"output": "softmax"}, ValueError, "output must be 'sigmoid', .* got 'softmax'"),
+        ({"output": "relu"}, ValueError, "output must be 'sigmoid', .* got 'relu'"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused(xor, given, error, message):
