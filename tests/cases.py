@@ -281,7 +281,7 @@ OPTIONS = {
     "first weights": Case(
         {"init": "he_normal", "activation": "relu", "bias": True},
         {"l2": [0.0, 0.02]},
-        settings=[{"init": name, "alpha": 0.1} for name in INITS],
+        settings=[{"init": name, "alpha": 0.1} for name in INITS if name != "article"],
     ),
     "frozen": Case(
         {"freeze": STAYS, "bias": True, "optimizer": Momentum()},
