@@ -12,6 +12,7 @@ import fastgd
 from cases import CAUCHY, SWISH, XOR_X, XOR_Y
 from fastgd import reference
 from fastgd.arguments.cautions import TrainingWarning
+from fastgd.arguments.expressions import FUNCTIONS
 from fastgd.engine import arrangement
 from fastgd.functions import exp, log, sqrt
 from fastgd.kernel.descent import descend
@@ -340,3 +341,29 @@ def test_two_outputs_with_a_formula_of_ones_own_are_the_named_ones():
     run, named = (fastgd.train(**given, loss=loss) for loss in (own, "gaussian"))
     assert run.weights[1].tobytes() == named.weights[1].tobytes()
     assert run.weights[1].shape == (3, 4)
+
+
+EVERYTHING = (
+    "tan(a / 9) + asin(a / 9) - acos(a / 9) + atan(a) + sinh(a) - cosh(a / 2) + sin(a) * cos(a)"
+    " + tanh(a) + exp(-a) + expm1(a / 3) + log(a * a + 1) + log1p(a * a) + sqrt(a * a + 2)"
+    " + abs(a) + sign(a) * a + sigmoid(2 * a) + relu(a) + minimum(a, k) + maximum(a, -k)"
+    " + where(a > 0.1, a, k * a) + (a * a + 1)**k + k**a"
+)
+
+
+def test_whatever_may_stand_in_an_expression_is_compiled():
+    """Each function of the language, with its slope: against differences, and against the twin."""
+    assert all(f"{name}(" in EVERYTHING for name in FUNCTIONS)
+    given = {"hidden_size": 3, "output": "identity"}
+    given["activation"] = fastgd.Function(EVERYTHING, k=1.5)
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(5, 2)), random.random((5, 1))
+    f = fastgd.objective(x, y, **given)
+    w = 0.3 * random.normal(size=f.network.parameters)
+    value, derivative = f(w)
+    steps = 1e-6 * np.eye(len(w))
+    slopes = [(f(w + step)[0] - f(w - step)[0]) / 2e-6 for step in steps]
+    np.testing.assert_allclose(derivative, slopes, rtol=1e-7, atol=1e-9)
+    twin, twins_derivative = reference.objective(x, y, w, **given)
+    assert value == pytest.approx(twin, rel=1e-13)
+    np.testing.assert_allclose(derivative, twins_derivative, rtol=1e-12)

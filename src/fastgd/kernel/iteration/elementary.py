@@ -2,13 +2,26 @@
 
 from numba import njit
 
-from fastgd.kernel.iteration.circular import cos, sin
-from fastgd.kernel.iteration.exponentials import exp, expm1, sigmoid, tanh
+from fastgd.kernel.iteration.arcs import acos, asin, atan
+from fastgd.kernel.iteration.circular import cos, sin, tan
+from fastgd.kernel.iteration.exponentials import exp, expm1, hyperbolic, sigmoid, tanh
 from fastgd.kernel.iteration.functions import relu
 from fastgd.kernel.iteration.logarithms import log, log1p
 from fastgd.kernel.iteration.powers import power
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import floor, magnitude, select, square_root
+
+
+@njit(**INLINED)
+def sinh(x):
+    """The hyperbolic sine."""
+    return hyperbolic(x, True)
+
+
+@njit(**INLINED)
+def cosh(x):
+    """The hyperbolic cosine."""
+    return hyperbolic(x, False)
 
 
 @njit(**INLINED)
@@ -39,6 +52,12 @@ FUNCTIONS = {
     "relu": relu,
     "sin": sin,
     "cos": cos,
+    "tan": tan,
+    "asin": asin,
+    "acos": acos,
+    "atan": atan,
+    "sinh": sinh,
+    "cosh": cosh,
     "sqrt": square_root,
     "abs": magnitude,
     "floor": floor,

@@ -41,19 +41,25 @@ _LINES = {
     "slope of sigmoid": "{0} * (1.0 - {0})",
     "slope of unit_sigmoid": "{0} * (1.0 - {0})",
     "slope of sqrt": "0.5 / {}",
+    "slope of tan": "fma({0}, {0}, 1.0)",
     "slope of tanh": "fma(-1.0 * {0}, {0}, 1.0)",
     "slope of unit_tanh": "fma(-1.0 * {0}, {0}, 1.0)",
     # and of these from what the function is of.
     "slope of abs": "sign({})",
+    "slope of acos": "-1.0 / sqrt((1.0 - {0}) * (1.0 + {0}))",
+    "slope of asin": "1.0 / sqrt((1.0 - {0}) * (1.0 + {0}))",
+    "slope of atan": "1.0 / fma({0}, {0}, 1.0)",
     "slope of cos": "-1.0 * sin({})",
+    "slope of cosh": "sinh({})",
     "slope of expm1": "exp({})",
     "slope of log": "select({0} >= 0.0, 1.0 / {0}, NAN)",
     "slope of log1p": "select({0} >= -1.0, 1.0 / (1.0 + {0}), NAN)",
     "slope of sin": "cos({})",
+    "slope of sinh": "cosh({})",
 }
 """What an operation is in the code; a unit_sigmoid is that of :mod:`.functions`."""
 
-OF_VALUE = frozenset(("exp", "relu", "sigmoid", "sqrt", "tanh", "unit_sigmoid", "unit_tanh"))
+OF_VALUE = frozenset(("exp", "relu", "sigmoid", "sqrt", "tan", "tanh", "unit_sigmoid", "unit_tanh"))
 
 _WITH_NUMBERS = ("add", "sub", "mul", "div", "lt", "le", "gt", "ge")
 
