@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
@@ -17,14 +18,14 @@ Given = Callable[..., Any] | str
 """A function of numbers, or an expression."""
 
 
-class Formula:
+class Formula(ABC):
     """What :class:`Function` and :class:`Loss` have in common. It can't be changed.
 
     Two are equal if their trees and numbers are.
     """
 
     what: str  # in messages
-    __slots__ = ("intervals", "numbers", "slope", "tree", "variables")
+    __slots__ = ("_key", "intervals", "numbers", "slope", "tree", "variables")
 
     variables: tuple[str, ...]
     """Names of what it is a function of."""
@@ -38,6 +39,9 @@ class Formula:
 
     intervals: Mapping[str, str]
     """Where they may be, if not anywhere."""
+
+    _key: tuple[Any, ...]
+    """What is equal of two that are equal; written once, as kernels are looked up by it."""
 
     def __init__(self, formula: Given, *, slope: Given | None = None, **numbers: float) -> None:
         checked = {
@@ -73,11 +77,16 @@ class Formula:
                     f"a number of {self.what} must not have the name of a constant or function, "
                     f"got {name}"
                 )
-        values = variables, tree, slope, MappingProxyType(dict(numbers)), intervals
-        for name, value in zip(
-            ("variables", "tree", "slope", "numbers", "intervals"), values, strict=True
+        for name, value in (
+            ("variables", variables),
+            ("tree", tree),
+            ("slope", slope),
+            ("numbers", MappingProxyType(dict(numbers))),
+            ("intervals", intervals),
         ):
             object.__setattr__(self, name, value)
+        # As texts: in trees 0.0 and -0.0 are equal.
+        object.__setattr__(self, "_key", (type(self), *self.source[:3], *numbers.items()))
 
     def _read(
         self,
@@ -105,13 +114,13 @@ class Formula:
         tree = trace(what, given, names)
         return tuple(name for name in names if name not in numbers), tree
 
+    @abstractmethod
     def _variables_of(self, tree: Tree, numbers: Iterable[str]) -> tuple[str, ...]:
         """Which names in a text are variables, in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _check_variables(self, variables: tuple[str, ...]) -> None:
         """Refuse too few or too many."""
-        raise NotImplementedError
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self.what} can't be changed, got {name}={shown(value)}")
@@ -171,14 +180,11 @@ class Formula:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).of_text, self.source
 
-    def _key(self) -> tuple[Any, ...]:
-        return (type(self), *self.source[:3], *self.numbers.items())
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Formula) and self._key() == other._key()
+        return isinstance(other, Formula) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return hash(self._key)
 
     def __str__(self) -> str:
         """The formula alone."""

@@ -107,7 +107,7 @@ class Layout:
             starts.append(starts[-1] + up(rows * outputs * self.runs, LINE))
         return starts
 
-    @property
+    @cached_property
     def _activations(self) -> int:
         return sum(up(self.group * stride, LINE) for stride in self._strides)
 
@@ -116,41 +116,41 @@ class Layout:
         """Numbers that the weights of a block take, with the gaps between layers."""
         return self._starts[-1]
 
-    @property
+    @cached_property
     def watched(self) -> int:
         """Columns of :meth:`watch`."""
         return 0 if self.recipe.watch is None else summaries.RECENT + self.window
 
-    @property
+    @cached_property
     def kept_errors(self) -> int:
         """Numbers of each run that the kernel keeps of the errors."""
         return 0 if self.recipe.watch is None else RECENT + self.window
 
-    @property
+    @cached_property
     def kept(self) -> int:
         """Numbers that are put away when a run is over: weights and what is kept of the errors."""
         return self.parameters + self.kept_errors * self.runs
 
-    @property
+    @cached_property
     def _alpha(self) -> int:
         return up(self.kept, LINE)
 
-    @property
+    @cached_property
     def _scheduled(self) -> int:
         """Where the learning rates of an update begin; without a schedule they are the first."""
         rates = 0 if self.recipe.schedule is None else self.network.layers * self.runs
         return self._alpha + rates
 
-    @property
+    @cached_property
     def _values(self) -> int:
         return self._scheduled + self.network.layers * self.runs
 
-    @property
+    @cached_property
     def _learning(self) -> int:
         """Where it says which parameters learn."""
         return up(self._values + self.width * self.runs, LINE)
 
-    @property
+    @cached_property
     def _states(self) -> int:
         """Where the optimizer's numbers begin, as many times the parameters as it has of them."""
         frozen = 0 if self.recipe.features.frozen is None else self.parameters
@@ -161,22 +161,22 @@ class Layout:
         """Numbers that each run has of its own."""
         return width_of(self.recipe)
 
-    @property
+    @cached_property
     def _gradient(self) -> int:
         """Where the gradient begins; up to here is what a run takes along into another block."""
         return self._states + STATES[self.recipe.optimizer.name] * self.parameters
 
-    @property
+    @cached_property
     def _effective(self) -> int:
         return self._gradient + self.parameters
 
-    @property
+    @cached_property
     def _units(self) -> int:
         """Where the activations begin, after them the deltas, and the inputs that are kept."""
         masks = 0 if self.recipe.features.dropconnect is None else 2 * self.parameters
         return self._effective + masks
 
-    @property
+    @cached_property
     def numbers(self) -> int:
         """Length of ``Block.numbers``."""
         kept = self._activations if self.recipe.batch_norm is not None else self._kept_inputs

@@ -5,6 +5,7 @@ function whose body is picked by the name while the kernel is compiled. So are t
 numbers of a choice stand: a constant in the machine code, though nothing here numbers them.
 """
 
+from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -55,9 +56,12 @@ class Formula(NamedTuple):
 
 def _marked(formulas):
     """What stands for formulas in the name of a type: names of types become names of symbols."""
-    if not formulas:
-        return {}
-    return {"formulas": sha256(repr(sorted(formulas.items())).encode()).hexdigest()[:16]}
+    return {"formulas": _digest(tuple(formulas.items()))} if formulas else {}
+
+
+@cache
+def _digest(formulas):
+    return sha256(repr(sorted(formulas)).encode()).hexdigest()[:16]
 
 
 class Choice:
