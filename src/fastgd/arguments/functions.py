@@ -57,6 +57,9 @@ class Formula(ABC):
                     f" got {', '.join(found)}"
                 )
         self._set(variables, tree, other, checked, {})
+        for text in self.source[:2]:  # what is saved must be read again: no log(-1), say
+            if text is not None:
+                parse(self.what, text, (*variables, *checked))
 
     def _set(
         self,
