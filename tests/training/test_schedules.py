@@ -37,39 +37,16 @@ def recursion(schedule, updates):
     return rates
 
 
-AS_PYTORCH = pytest.mark.parametrize(
+@pytest.mark.parametrize(
     "schedule",
     [Step(7, 0.5), Step(1, 0.9), Exponential(0.97), Exponential(1.01), Linear(40, 0.1),
      Linear(200, 3.0), Cosine(90), Cosine(60, 0.25)],
     ids=str,
 )  # fmt: skip
-
-
-@AS_PYTORCH
 def test_factors_as_in_pytorchs_recursions(schedule):
+    """Its own numbers are in test_pytorch_numbers.py."""
     found = factors(schedule, 100)
     np.testing.assert_allclose(found, recursion(schedule, 100), rtol=1e-12, atol=1e-14)
-
-
-@AS_PYTORCH
-def test_factors_as_in_pytorch(schedule):
-    torch = pytest.importorskip("torch")
-    schedulers = torch.optim.lr_scheduler
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    updates = 100
-    match schedule:
-        case Step(every, by):
-            theirs = schedulers.StepLR(optimizer, every, by)
-        case Exponential(rate):
-            theirs = schedulers.ExponentialLR(optimizer, rate)
-        case Linear(over, last):
-            theirs = schedulers.LinearLR(optimizer, 1.0, last, over)
-        case Cosine(updates, last, _):
-            theirs = schedulers.CosineAnnealingLR(optimizer, updates, last)
-    for expected in factors(schedule, updates):
-        assert theirs.get_last_lr()[0] == pytest.approx(expected, rel=1e-12, abs=1e-14)
-        optimizer.step()
-        theirs.step()
 
 
 def test_a_warm_up_on_paper():

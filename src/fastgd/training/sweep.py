@@ -77,7 +77,7 @@ def sweep(
     hidden_size, alpha, seed, weights
         As in :func:`fastgd.train`, or an axis of such values. There must not be more than 10,000
         combinations of the axes that change the network or its code: ``hidden_size``,
-        ``optimizer``, ``schedule``, ``activation``, ``output``, ``loss``, ``reduction``,
+        ``optimizer``, ``schedule``, ``init``, ``activation``, ``output``, ``loss``, ``reduction``,
         ``bias``, ``batch_norm``, ``batch_size``.
     biases : optional
         As in :func:`fastgd.train`; beside an axis of weights a list of as many.

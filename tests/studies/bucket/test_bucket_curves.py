@@ -247,7 +247,7 @@ def test_names_of_curves():
         (lambda x: [x], r"curve must be what Numba can compile, .*: it gives .*list\(Dual\)"),
         (lambda x, y: x + y, "missing a required argument: 'y'"),
         (lambda x: x // 2, r"no such operation: floordiv\(Dual, "),
-        (lambda x: missing(x), "name 'missing' is not defined"),  # noqa: F821
+        (lambda x: missing(x), "name 'missing' is not defined"),  # noqa: F821  the mistake
         (3, "curve must be a function of one number or an expression of x, got 3"),
     ],
 )
