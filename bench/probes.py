@@ -7,7 +7,8 @@ from numba import njit
 
 from fastgd.kernel.iteration.functions import sigmoid
 from fastgd.kernel.lanes import native_lanes, runs_side_by_side, shapes_for
-from fastgd.kernel.language.tile import Shape, fma, load, store
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.tile import Shape, fma
 
 CHAIN = 1_000_000
 

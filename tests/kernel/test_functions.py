@@ -16,7 +16,8 @@ from fastgd.kernel.iteration.functions import (
 )
 from fastgd.kernel.lanes import native_lanes
 from fastgd.kernel.language.compiler import UNCOUNTED
-from fastgd.kernel.language.tile import Shape, panel, store, units_of
+from fastgd.kernel.language.memory import panel, store
+from fastgd.kernel.language.tile import Shape, units_of
 
 POINTS = 1_000_000
 BITS = 90

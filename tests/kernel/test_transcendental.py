@@ -14,8 +14,9 @@ from fastgd.kernel.iteration.circular import PIECES
 from fastgd.kernel.lanes import native_lanes
 from fastgd.kernel.language.choice import Choice
 from fastgd.kernel.language.compiler import UNCOUNTED
+from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_for_two
-from fastgd.kernel.language.tile import Shape, load, runs_of, store
+from fastgd.kernel.language.tile import Shape, runs_of
 
 POINTS = 3000
 """Of each function; ``python tests/accuracy.py`` draws a million."""

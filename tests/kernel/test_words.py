@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fastgd.kernel.language.tile import Shape, load, runs_of, select, store, zeros
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.tile import Shape, runs_of, select, zeros
 from fastgd.kernel.language.words import (
     all_words,
     bits_of,

@@ -19,19 +19,18 @@ from fastgd.kernel.iteration.powers import power
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.choice import Choice, dispatch
 from fastgd.kernel.language.compiler import INLINED, WHOLE
+from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import address, handle
 from fastgd.kernel.language.structs import floats_at
 from fastgd.kernel.language.tile import (
     constant_shape,
     fma,
-    load,
     magnitude,
     only,
     runs_of,
     select,
     single,
     square_root,
-    store,
 )
 
 _PER_OCTAVE = float.fromhex("0x1.71547652b82fep+0")  # 1 / log(2)

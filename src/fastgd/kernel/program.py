@@ -17,17 +17,10 @@ from fastgd.kernel.iteration.elementary import maximum, minimum, sign
 from fastgd.kernel.iteration.functions import relu
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, WHOLE
+from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_address, handle
 from fastgd.kernel.language.structs import Floats, Integers, address_of, table_of
-from fastgd.kernel.language.tile import (
-    constant_shape,
-    load,
-    magnitude,
-    runs_of,
-    select,
-    square_root,
-    store,
-)
+from fastgd.kernel.language.tile import constant_shape, magnitude, runs_of, select, square_root
 
 BLOCK = 288
 """Numbers that an instruction goes over, few enough that all rows stay in the first-level cache.

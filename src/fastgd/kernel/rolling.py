@@ -12,16 +12,15 @@ from numba import njit, prange, typeof, types
 
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
+from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.structs import Floats, Integers, table_of
 from fastgd.kernel.language.tile import (
     anywhere,
     constant_shape,
-    load,
     magnitude,
     runs_of,
     select,
-    store,
     with_sign,
 )
 from fastgd.kernel.program import ALPHA, BLOCK, DONE, RESULT, SECOND, START, X, all_evaluators

@@ -7,7 +7,7 @@ forward leaves it where the delta goes.
 from fastgd.kernel.iteration.formulas import body_of
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import load, store
+from fastgd.kernel.language.memory import load, store
 
 VALUE, SLOPE, BOTH = "value", "slope of value", "value and slope"
 """Formulas of an activation: of its input a, of its value v, of its input again."""

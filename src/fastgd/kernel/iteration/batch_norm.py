@@ -10,7 +10,8 @@ from fastgd.kernel.block import MEAN, SCALE, SHIFT, VARIANCE
 from fastgd.kernel.iteration.activations import put_activation
 from fastgd.kernel.iteration.layers import update
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import fma, load, runs_of, square_root, store, zeros
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.tile import fma, runs_of, square_root, zeros
 
 EPSILON = 1e-5
 MOMENTUM = 0.1

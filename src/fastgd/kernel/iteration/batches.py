@@ -13,7 +13,8 @@ from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.random import DRAW, shuffle
 from fastgd.kernel.iteration.values import integer, value
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import fma, load, load_data, runs_of, select, store, zeros
+from fastgd.kernel.language.memory import load, load_data, store
+from fastgd.kernel.language.tile import fma, runs_of, select, zeros
 from fastgd.kernel.language.words import all_words, choose, store_words
 from fastgd.kernel.language.words import numbers as numbers_of
 

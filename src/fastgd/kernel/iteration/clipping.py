@@ -11,18 +11,8 @@ from numba import njit
 from fastgd.kernel.iteration.layers import take_step
 from fastgd.kernel.iteration.values import value
 from fastgd.kernel.language.compiler import INLINED, SPLICED
-from fastgd.kernel.language.tile import (
-    fma,
-    load,
-    opaque,
-    runs_of,
-    select,
-    square_root,
-    store,
-    units,
-    units_of,
-    zeros,
-)
+from fastgd.kernel.language.memory import load, store, units
+from fastgd.kernel.language.tile import fma, opaque, runs_of, select, square_root, units_of, zeros
 
 
 @njit(**INLINED)

@@ -17,7 +17,8 @@ from fastgd.kernel.iteration.losses import (
 )
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import load, rows_of, runs_of, store, zeros
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.tile import rows_of, runs_of, zeros
 
 
 @njit(**INLINED)

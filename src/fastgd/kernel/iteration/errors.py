@@ -21,15 +21,8 @@ from fastgd.kernel.block import (
 from fastgd.kernel.iteration.losses import add_penalties
 from fastgd.kernel.iteration.values import integer, put_integer, value
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import (
-    any_nan,
-    anywhere,
-    load,
-    runs_of,
-    select,
-    store,
-    zeros,
-)
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
 from fastgd.kernel.language.words import all_words, choose
 
 

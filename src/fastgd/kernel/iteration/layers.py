@@ -16,21 +16,23 @@ from fastgd.kernel.iteration.optimizers import step
 from fastgd.kernel.iteration.values import value
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED, SPLICED
-from fastgd.kernel.language.tile import (
+from fastgd.kernel.language.memory import (
     count_changes,
-    fma,
-    fold,
     load,
-    magnitude,
-    opaque,
     panel,
     rows,
-    rows_of,
-    runs_of,
-    select,
     store,
     store_by_run,
     units,
+)
+from fastgd.kernel.language.tile import (
+    fma,
+    fold,
+    magnitude,
+    opaque,
+    rows_of,
+    runs_of,
+    select,
     units_of,
     with_sign,
     zeros,

@@ -14,16 +14,8 @@ from fastgd.kernel.iteration.logarithms import log
 from fastgd.kernel.iteration.values import value
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED, SPLICED
-from fastgd.kernel.language.tile import (
-    fma,
-    load,
-    load_data,
-    magnitude,
-    runs_of,
-    select,
-    store,
-    zeros,
-)
+from fastgd.kernel.language.memory import load, load_data, store
+from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 
 DELTA, LOSS = "minus the derivative", "loss"
 """Formulas of a loss, of target y, output v and the output unit's input z."""

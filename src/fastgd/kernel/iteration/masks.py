@@ -7,7 +7,8 @@ from fastgd.kernel.iteration.activations import kept_slope
 from fastgd.kernel.iteration.random import DROPCONNECT, DROPOUT, halves, philox
 from fastgd.kernel.iteration.values import integer, value
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import load, runs_of, select, store, zeros
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.tile import runs_of, select, zeros
 from fastgd.kernel.language.words import all_words
 
 

@@ -9,16 +9,8 @@ from numba import njit
 from fastgd.kernel.iteration.values import put_value, value
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import (
-    fma,
-    load,
-    magnitude,
-    select,
-    square_root,
-    store,
-    units,
-    with_sign,
-)
+from fastgd.kernel.language.memory import load, store, units
+from fastgd.kernel.language.tile import fma, magnitude, select, square_root, with_sign
 
 SMALLEST = 2.0**-1074
 """The smallest number above 0."""

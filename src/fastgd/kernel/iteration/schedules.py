@@ -14,7 +14,8 @@ from fastgd.kernel.iteration.powers import power
 from fastgd.kernel.iteration.values import value
 from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import floor, fma, load, select, store, zeros
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.tile import floor, fma, select, zeros
 
 
 @njit(**INLINED)

@@ -3,7 +3,8 @@
 from numba import njit
 
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.tile import runs_of, store, units
+from fastgd.kernel.language.memory import store, units
+from fastgd.kernel.language.tile import runs_of
 from fastgd.kernel.language.words import load_words, store_words
 
 

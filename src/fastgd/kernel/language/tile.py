@@ -5,16 +5,12 @@ are samples in the forward pass and back, and inputs in the gradient; runs are i
 trained side by side. A :class:`Shape` is a marker whose three numbers are part of its Numba type,
 so that one kernel source compiles for a single run and for as many as the machine has lanes.
 
-Arrays are one-dimensional. The numbers of one weight or one activation for all runs are
-neighbours; an index counts numbers, a stride is the distance between two rows (or units).
-
 Numba has no vector type, so this file adds one, and :mod:`.words` one of integers. Only the files
 of this folder know LLVM. Every operation is one IEEE 754 operation per lane: nothing is
 reassociated, and ``fma`` is fused only where it is written.
 """
 
 import operator
-from typing import NamedTuple
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -22,12 +18,10 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model, typeof_impl
 
 from fastgd.kernel.language.choice import marker
-from fastgd.kernel.language.structs import address
 
 _F64 = ir.DoubleType()
 _I64 = ir.IntType(64)
 _I32 = ir.IntType(32)
-_I8 = ir.IntType(8)
 _I1 = ir.IntType(1)
 
 
@@ -85,7 +79,8 @@ def _typeof_shape(value, _context):
 # ------------------------------------------------------------------ vectors
 
 
-def _pick(builder, vector, lanes):
+def pick(builder, vector, lanes):
+    """Emit a vector of these lanes of another one."""
     mask = ir.Constant(ir.VectorType(_I32, len(lanes)), lanes)
     return builder.shuffle_vector(vector, vector, mask)
 
@@ -93,10 +88,10 @@ def _pick(builder, vector, lanes):
 def splat(builder, value, lanes):
     """Emit a vector with the value in every lane."""
     vector = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
-    return _pick(builder, builder.insert_element(vector, value, _I32(0)), [0] * lanes)
+    return pick(builder, builder.insert_element(vector, value, _I32(0)), [0] * lanes)
 
 
-def _join(builder, parts):
+def joined(builder, parts):
     """Concatenate pairwise: in this form LLVM spends no instruction on whole registers."""
     while len(parts) > 1:
         lanes = list(range(2 * parts[0].type.count))
@@ -299,7 +294,7 @@ def fold(_typing, shape, tile):
         value = args[1]
         while value.type.count > shape.runs:
             half = value.type.count // 2
-            low, high = (_pick(builder, value, list(range(i, i + half))) for i in (0, half))
+            low, high = (pick(builder, value, list(range(i, i + half))) for i in (0, half))
             value = builder.fadd(low, high)
         return value
 
@@ -329,43 +324,6 @@ def anywhere(_typing, mask):
     return types.boolean(mask), codegen
 
 
-# ------------------------------------------------------------------ memory
-
-
-class Array(NamedTuple):
-    """An argument that is an array or a buffer, while code is emitted."""
-
-    context: object
-    builder: object
-    kind: types.Type
-    value: object
-
-    def address(self, index, vector):
-        """Emit the address of so many numbers from an index on."""
-        first = address(self.context, self.builder, self.kind, self.value, index, vector.count)
-        return self.builder.bitcast(first, vector.as_pointer())
-
-    def load(self, index, lanes, element=_F64):
-        """Emit a vector of neighbours."""
-        vector = ir.VectorType(element, lanes)
-        align = 1 if element == _I8 else 8
-        return self.builder.load(self.address(index, vector), align=align)
-
-    def store(self, value, index):
-        """Write a vector to neighbours."""
-        align = 1 if value.type.element == _I8 else 8
-        self.builder.store(value, self.address(index, value.type), align=align)
-
-    def gather(self, index, stride, count, lanes, spread=None):
-        """Join ``count`` vectors ``stride`` apart, each spread over lanes first if asked."""
-        parts = []
-        for _ in range(count):
-            part = self.load(index, lanes)
-            parts.append(part if spread is None else _pick(self.builder, part, spread))
-            index = self.builder.add(index, stride)
-        return _join(self.builder, parts)
-
-
 @intrinsic
 def zeros(_typing, shape):
     """A tile of zeros."""
@@ -384,131 +342,6 @@ def full(_typing, shape, number):
         return splat(builder, args[1], shape.lanes)
 
     return Tile(shape.lanes)(shape, types.float64), codegen
-
-
-@intrinsic
-def load(_typing, shape, array, index, stride):
-    """A whole tile: lane ``array[index + row * stride + unit * runs + run]``."""
-
-    def codegen(context, builder, sig, args):
-        source = Array(context, builder, array, args[1])
-        return source.gather(args[2], args[3], shape.rows, shape.width)
-
-    return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
-
-
-@intrinsic
-def load_data(_typing, shape, stored, array, index, stride):
-    """A tile of data, which all runs share if ``stored.runs`` is 1.
-
-    Lane ``array[index + row * stride + unit * stored.runs + run]``, with no run if it is shared.
-    """
-    stored_runs = stored.runs
-    spread = [
-        u * stored_runs + run % stored_runs for u in range(shape.units) for run in range(shape.runs)
-    ]
-
-    def codegen(context, builder, sig, args):
-        source = Array(context, builder, array, args[2])
-        return source.gather(args[3], args[4], shape.rows, shape.units * stored_runs, spread)
-
-    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
-
-
-@intrinsic
-def rows(_typing, shape, stored, array, index, stride):
-    """One number per row and run, for all units: lane ``array[index + row * stride + run]``.
-
-    ``stored`` is a shape whose ``runs`` says what the array holds: 1 if all runs share its numbers.
-    """
-    spread = [run % stored.runs for _ in range(shape.units) for run in range(shape.runs)]
-
-    def codegen(context, builder, sig, args):
-        source = Array(context, builder, array, args[2])
-        return source.gather(args[3], args[4], shape.rows, stored.runs, spread)
-
-    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
-
-
-@intrinsic
-def units(_typing, shape, array, index, stride):
-    """One number per unit and run, for all rows: lane ``array[index + unit * stride + run]``."""
-
-    def codegen(context, builder, sig, args):
-        source = Array(context, builder, array, args[1])
-        value = source.gather(args[2], args[3], shape.units, shape.runs)
-        return _pick(builder, value, list(range(shape.width)) * shape.rows)
-
-    return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
-
-
-@intrinsic
-def panel(_typing, shape, array, index):
-    """:func:`units` of neighbours: lane ``array[index + unit * runs + run]``, in one load."""
-
-    def codegen(context, builder, sig, args):
-        value = Array(context, builder, array, args[1]).load(args[2], shape.width)
-        return _pick(builder, value, list(range(shape.width)) * shape.rows)
-
-    return Tile(shape.lanes)(shape, array, types.int64), codegen
-
-
-def _row(builder, shape, value, row):
-    return _pick(builder, value, list(range(row * shape.width, (row + 1) * shape.width)))
-
-
-@intrinsic
-def store(_typing, shape, array, index, stride, tile):
-    """Write a whole tile to where :func:`load` reads it."""
-
-    def codegen(context, builder, sig, args):
-        _, target, at, step, value = args
-        target = Array(context, builder, array, target)
-        for row in range(shape.rows):
-            target.store(_row(builder, shape, value, row), at)
-            at = builder.add(at, step)
-        return context.get_dummy_value()
-
-    return types.void(shape, array, types.int64, types.int64, tile), codegen
-
-
-@intrinsic
-def store_by_run(_typing, shape, array, index, stride, tile):
-    """Write a tile of one unit: lane (row, run) to ``array[index + run * stride + row]``."""
-
-    def codegen(context, builder, sig, args):
-        _, target, at, step, value = args
-        target = Array(context, builder, array, target)
-        for run in range(shape.runs):
-            own = [row * shape.width + run for row in range(shape.rows)]
-            target.store(_pick(builder, value, own), at)
-            at = builder.add(at, step)
-        return context.get_dummy_value()
-
-    return types.void(shape, array, types.int64, types.int64, tile), codegen
-
-
-@intrinsic
-def count_changes(_typing, shape, mask, before, counts, index, stride):
-    """Add 1 to each byte of ``counts`` whose byte in ``before`` is not the mask.
-
-    Then the mask replaces these bytes. They lie like the numbers that :func:`load` reads.
-    """
-
-    def codegen(context, builder, sig, args):
-        _, value, old, changed, at, step = args
-        old = Array(context, builder, before, old)
-        changed = Array(context, builder, counts, changed)
-        value = builder.zext(value, ir.VectorType(_I8, shape.lanes))
-        for row in range(shape.rows):
-            now = _row(builder, shape, value, row)
-            change = builder.xor(now, old.load(at, shape.width, _I8))
-            changed.store(builder.add(changed.load(at, shape.width, _I8), change), at)
-            old.store(now, at)
-            at = builder.add(at, step)
-        return context.get_dummy_value()
-
-    return types.void(shape, mask, before, counts, types.int64, types.int64), codegen
 
 
 # ------------------------------------------------------------------ shapes

@@ -10,7 +10,8 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from fastgd.kernel.language.tile import Array, Mask, Tile, splat
+from fastgd.kernel.language.memory import Array
+from fastgd.kernel.language.tile import Mask, Tile, splat
 
 _I64 = ir.IntType(64)
 

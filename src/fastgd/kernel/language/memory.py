@@ -1,0 +1,176 @@
+"""Tiles and memory: what is read and written, from arrays and from the buffers of structs.
+
+Arrays are one-dimensional. The numbers of one weight or one activation for all runs are
+neighbours; an index counts numbers, a stride is the distance between two rows (or units).
+"""
+
+from typing import NamedTuple
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from fastgd.kernel.language.structs import address
+from fastgd.kernel.language.tile import Tile, joined, pick
+
+_F64 = ir.DoubleType()
+_I8 = ir.IntType(8)
+
+
+class Array(NamedTuple):
+    """An argument that is an array or a buffer, while code is emitted."""
+
+    context: object
+    builder: object
+    kind: types.Type
+    value: object
+
+    def address(self, index, vector):
+        """Emit the address of so many numbers from an index on."""
+        first = address(self.context, self.builder, self.kind, self.value, index, vector.count)
+        return self.builder.bitcast(first, vector.as_pointer())
+
+    def load(self, index, lanes, element=_F64):
+        """Emit a vector of neighbours."""
+        vector = ir.VectorType(element, lanes)
+        align = 1 if element == _I8 else 8
+        return self.builder.load(self.address(index, vector), align=align)
+
+    def store(self, value, index):
+        """Write a vector to neighbours."""
+        align = 1 if value.type.element == _I8 else 8
+        self.builder.store(value, self.address(index, value.type), align=align)
+
+    def gather(self, index, stride, count, lanes, spread=None):
+        """Join ``count`` vectors ``stride`` apart, each spread over lanes first if asked."""
+        parts = []
+        for _ in range(count):
+            part = self.load(index, lanes)
+            parts.append(part if spread is None else pick(self.builder, part, spread))
+            index = self.builder.add(index, stride)
+        return joined(self.builder, parts)
+
+
+@intrinsic
+def load(_typing, shape, array, index, stride):
+    """A whole tile: lane ``array[index + row * stride + unit * runs + run]``."""
+
+    def codegen(context, builder, sig, args):
+        source = Array(context, builder, array, args[1])
+        return source.gather(args[2], args[3], shape.rows, shape.width)
+
+    return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def load_data(_typing, shape, stored, array, index, stride):
+    """A tile of data, which all runs share if ``stored.runs`` is 1.
+
+    Lane ``array[index + row * stride + unit * stored.runs + run]``, with no run if it is shared.
+    """
+    stored_runs = stored.runs
+    spread = [
+        u * stored_runs + run % stored_runs for u in range(shape.units) for run in range(shape.runs)
+    ]
+
+    def codegen(context, builder, sig, args):
+        source = Array(context, builder, array, args[2])
+        return source.gather(args[3], args[4], shape.rows, shape.units * stored_runs, spread)
+
+    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def rows(_typing, shape, stored, array, index, stride):
+    """One number per row and run, for all units: lane ``array[index + row * stride + run]``.
+
+    ``stored`` is a shape whose ``runs`` says what the array holds: 1 if all runs share its numbers.
+    """
+    spread = [run % stored.runs for _ in range(shape.units) for run in range(shape.runs)]
+
+    def codegen(context, builder, sig, args):
+        source = Array(context, builder, array, args[2])
+        return source.gather(args[3], args[4], shape.rows, stored.runs, spread)
+
+    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def units(_typing, shape, array, index, stride):
+    """One number per unit and run, for all rows: lane ``array[index + unit * stride + run]``."""
+
+    def codegen(context, builder, sig, args):
+        source = Array(context, builder, array, args[1])
+        value = source.gather(args[2], args[3], shape.units, shape.runs)
+        return pick(builder, value, list(range(shape.width)) * shape.rows)
+
+    return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def panel(_typing, shape, array, index):
+    """:func:`units` of neighbours: lane ``array[index + unit * runs + run]``, in one load."""
+
+    def codegen(context, builder, sig, args):
+        value = Array(context, builder, array, args[1]).load(args[2], shape.width)
+        return pick(builder, value, list(range(shape.width)) * shape.rows)
+
+    return Tile(shape.lanes)(shape, array, types.int64), codegen
+
+
+def _row(builder, shape, value, row):
+    return pick(builder, value, list(range(row * shape.width, (row + 1) * shape.width)))
+
+
+@intrinsic
+def store(_typing, shape, array, index, stride, tile):
+    """Write a whole tile to where :func:`load` reads it."""
+
+    def codegen(context, builder, sig, args):
+        _, target, at, step, value = args
+        target = Array(context, builder, array, target)
+        for row in range(shape.rows):
+            target.store(_row(builder, shape, value, row), at)
+            at = builder.add(at, step)
+        return context.get_dummy_value()
+
+    return types.void(shape, array, types.int64, types.int64, tile), codegen
+
+
+@intrinsic
+def store_by_run(_typing, shape, array, index, stride, tile):
+    """Write a tile of one unit: lane (row, run) to ``array[index + run * stride + row]``."""
+
+    def codegen(context, builder, sig, args):
+        _, target, at, step, value = args
+        target = Array(context, builder, array, target)
+        for run in range(shape.runs):
+            own = [row * shape.width + run for row in range(shape.rows)]
+            target.store(pick(builder, value, own), at)
+            at = builder.add(at, step)
+        return context.get_dummy_value()
+
+    return types.void(shape, array, types.int64, types.int64, tile), codegen
+
+
+@intrinsic
+def count_changes(_typing, shape, mask, before, counts, index, stride):
+    """Add 1 to each byte of ``counts`` whose byte in ``before`` is not the mask.
+
+    Then the mask replaces these bytes. They lie like the numbers that :func:`load` reads.
+    """
+
+    def codegen(context, builder, sig, args):
+        _, value, old, changed, at, step = args
+        old = Array(context, builder, before, old)
+        changed = Array(context, builder, counts, changed)
+        value = builder.zext(value, ir.VectorType(_I8, shape.lanes))
+        for row in range(shape.rows):
+            now = _row(builder, shape, value, row)
+            change = builder.xor(now, old.load(at, shape.width, _I8))
+            changed.store(builder.add(changed.load(at, shape.width, _I8), change), at)
+            old.store(now, at)
+            at = builder.add(at, step)
+        return context.get_dummy_value()
+
+    return types.void(shape, mask, before, counts, types.int64, types.int64), codegen
