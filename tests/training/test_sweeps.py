@@ -12,6 +12,7 @@ from fastgd.arguments.declarations import STRUCTURES
 from fastgd.engine import arrangement
 from fastgd.kernel.descent import descend
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
+from fastgd.schedules import Constant
 
 RANDOM = np.random.RandomState(8)
 X = RANDOM.random_sample((8, 3))
@@ -176,6 +177,9 @@ ALL_AXES = {
     "dropout": [0.2],
     "sampling_rate": [1.0],
     "output": ["sigmoid"],
+    "schedule": [Constant()],
+    "reduction": ["sum"],
+    "init": ["article"],
     "tolerance": [0.01, 0.02],
     "seed": [1, 2],
     "alpha": [0.1, 0.2],
@@ -188,7 +192,7 @@ def test_axes_stand_in_the_order_of_the_contract():
     values = ["sampling_rate", "l1", "l2", "dropout", "dropconnect", "trim_below", "clip_above"]
     values += ["tolerance", "patience"]
     assert list(sweep.axes) == ["hidden_size", *STRUCTURES, "alpha", *values, "seed"]
-    assert sweep.shape == (2, *[1] * 7, 2, *[1] * 7, 2, 1, 2)
+    assert sweep.shape == (2, *[1] * len(STRUCTURES), 2, *[1] * 7, 2, 1, 2)
     alone = {name: axis[-1] for name, axis in ALL_AXES.items()}
     assert same(
         sweep[tuple(n - 1 for n in sweep.shape)], fastgd.train(X, Y, **alone, iterations=10)

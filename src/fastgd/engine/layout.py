@@ -261,6 +261,7 @@ class Layout:
         masked = self.recipe.features.dropconnect is not None
         batch_norm = self.recipe.batch_norm is not None
         room = units + 2 * self._activations  # without it: of the output units alone
+        kept = batch_norm or self.recipe.inputs is not None
         table = []
         for k, (below, outputs) in enumerate(pairwise(self.network.sizes)):
             inputs = below + self.network.bias
@@ -284,7 +285,8 @@ class Layout:
                 units=units,
                 stride=self._strides[k],
                 deltas=self._activations,
-                preactivation=2 * self._activations if batch_norm else room - units,
+                # Where none are kept nobody has need of them, but the code may name the place.
+                preactivation=(2 * self._activations if batch_norm else room - units) * kept,
                 full_inputs=below // ROWS * ROWS,
                 wide_inputs=below // wide * wide,
                 wide_outputs=outputs // wide * wide,

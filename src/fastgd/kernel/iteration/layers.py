@@ -325,10 +325,14 @@ def _update_with_options(shape, recipe, is_weight, g, block, at, stride, layer):
     return _take_or_keep(clipping, shape, recipe, g, w, block, at, stride, layer)
 
 
+_ELSEWHERE = ("dropout", "trimming", "frozen")
+"""Features that :func:`update` has nothing to do with."""
+
+
 def _pick_update(_shape, recipe, *_others):
     """Without options there is less to type: 16 functions, a tenth of a second."""
     features = recipe.members["features"].members
-    options = [features[name] for name in ("dropconnect", "penalty", "norm_clipping")]
+    options = [option for name, option in features.items() if name not in _ELSEWHERE]
     is_plain = all(option == types.none for option in (recipe.members["mean"], *options))
     return _update_plainly if is_plain else _update_with_options
 

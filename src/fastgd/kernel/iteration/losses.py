@@ -156,7 +156,7 @@ def _add_apart(coupling, shapes, recipe, data, group, block, layer, record, tota
             )
             total = fma(magnitude(y - v), importance, total)
             if record >= 0:
-                # Where it is not kept the loss has no need of it, and nothing is loaded.
+                # Where it is not kept this is v, and the loss has no need of it.
                 z = load(scalar, numbers, at + layer.preactivation, 0)
                 each = loss_of(recipe.loss, recipe.output, scalar, numbers, layer, y, v, z)
                 loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
