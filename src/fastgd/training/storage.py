@@ -1,34 +1,50 @@
-"""Runs and sweeps as files, and back.
+"""Results as files, and back: runs, sweeps, and what rooms above make of them.
 
 What a file holds is looked at as if a caller had given it: each number and each array must be of
 the kind and shape that belongs there, or the file is not whole.
 """
 
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from fastgd.arguments.expressions import UnknownNameError
 from fastgd.training import archive, stored_run, stored_sweep
 from fastgd.training.files import PathLike
-from fastgd.training.members import KINDS, saved
+from fastgd.training.members import KINDS, Kind, saved
 
-__all__ = ["load", "save", "saved"]
+__all__ = ["load", "save", "saved", "stored_by"]
 
 _WAYS: dict[str, Any] = {"Run": stored_run, "Sweep": stored_sweep}
 
 
+def stored_by(way: ModuleType) -> Callable[[Kind], Kind]:
+    """Make a class of a room above known, with the module that takes it apart.
+
+    ``way.taken_apart(result)`` returns facts that JSON can hold, and arrays;
+    ``way.put_together(facts, arrays)`` the fields of the class, checked.
+    """
+
+    def known(kind: Kind) -> Kind:
+        _WAYS[kind.__name__] = way
+        return saved(kind)
+
+    return known
+
+
 def save(result: Any, path: PathLike) -> None:
-    """Write a run or a sweep."""
+    """Write a result whose class is known."""
     kind = type(result).__name__
     facts, arrays = _WAYS[kind].taken_apart(result)
     archive.write(path, kind, facts, arrays)
 
 
 def load(path: PathLike) -> Any:
-    """Read what :meth:`Run.save` or :meth:`Sweep.save` wrote.
+    """Read what ``save`` of a result wrote.
 
     Returns
     -------
-    Run or Sweep
+    Run, Sweep or another class that has a method ``save``
 
     Raises
     ------
