@@ -1,0 +1,240 @@
+"""What becomes of one column of a table: the inputs of a network, learned once and then applied."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import fsum, inf, isfinite, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.messages import shown
+from fastgd.arguments.wording import many
+from fastgd.tables.cells import Cells, is_date_text, text_of, texts_shown
+
+FloatArray = NDArray[np.float64]
+
+_ROW_NUMBERS = ("", "id", "index", "row", "rowid", "row_id", "nr", "no")
+"""Names of columns that number the rows, if they do; pandas calls a nameless one "Unnamed: 0"."""
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """Numbers: minus their mean, divided by their standard deviation; missing ones the median.
+
+    Where some were missing when it was learned, a second input is 1 for those, and else 0.
+    """
+
+    name: str
+    median: float
+    mean: float
+    scale: float
+    flagged: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        return (self.name, f"{self.name} missing") if self.flagged else (self.name,)
+
+    def put(self, cells: Cells, inputs: FloatArray) -> None:
+        """Fill in the inputs, (rows, inputs)."""
+        missing = cells.missing
+        values = _as_numbers(self.name, cells)
+        with np.errstate(over="ignore"):
+            inputs[:, 0] = (np.where(missing, self.median, values) - self.mean) / self.scale
+        if self.flagged:
+            inputs[:, 1] = missing
+
+    def remarks(self, cells: Cells) -> Iterator[str]:
+        """Say what is new about these cells."""
+        count = int(cells.missing.sum())
+        if count and not self.flagged:
+            yield (
+                f"{self.name}: missing in {many(count, 'row')}, which it never was in the table "
+                f"that was learned: taken as {self.median:g}, the median"
+            )
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """Texts or booleans: an input for each category, which is 1 in its rows and else 0.
+
+    Where some were missing when it was learned there is an input for that, too. A category that is
+    not among them is 0 in all.
+    """
+
+    name: str
+    categories: tuple[str, ...]
+    flagged: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        flag = (f"{self.name} missing",) if self.flagged else ()
+        return (*(f"{self.name}={category}" for category in self.categories), *flag)
+
+    def put(self, cells: Cells, inputs: FloatArray) -> None:
+        """Fill in the inputs, (rows, inputs)."""
+        places = self._places(cells)
+        rows = np.flatnonzero(places >= 0)
+        inputs[:] = 0.0
+        inputs[rows, places[rows]] = 1.0
+
+    def remarks(self, cells: Cells) -> Iterator[str]:
+        """Say which categories are unknown."""
+        places = self._places(cells)
+        unknown = (places < 0) & ~cells.missing
+        if unknown.any():
+            new = texts_shown(Counter(map(text_of, cells.values[unknown])))
+            yield (
+                f"{self.name}: {new} in {many(int(unknown.sum()), 'row')}: unknown, since the "
+                "table that was learned had none; these rows are of no category"
+            )
+        count = int(cells.missing.sum())
+        if count and not self.flagged:
+            yield (
+                f"{self.name}: missing in {many(count, 'row')}, which it never was in the table "
+                "that was learned; these rows are of no category"
+            )
+
+    def _places(self, cells: Cells) -> NDArray[np.int64]:
+        """The input of each cell, or -1."""
+        known: dict[Any, int] = {category: k for k, category in enumerate(self.categories)}
+        if set(self.categories) <= {"False", "True"}:  # which other programs write in small letters
+            known |= {category.lower(): k for category, k in known.items()}
+            known |= {category.upper(): k for category, k in known.items()}
+        if self.flagged:
+            known[None] = len(self.categories)
+        if cells.kind == "numbers":
+            texts = [None if none else text_of(v) for v, none in zip(*cells[1:], strict=True)]
+        else:
+            texts = cells.values.tolist()
+        return np.array([known.get(text, -1) for text in texts], dtype=np.int64)
+
+
+Column = NumberColumn | TextColumn
+
+
+def learn_column(
+    name: str, cells: Cells, most_categories: int, *, standardize: bool
+) -> tuple[Column | None, str]:
+    """Return what a column becomes, None if it is left out, and a line that says so.
+
+    The line is empty where there is nothing to say of numbers as they are.
+    """
+    rows, missing = len(cells.values), int(cells.missing.sum())
+    if missing == rows:
+        return None, f"{name}: left out: every cell is missing"
+    if cells.kind == "dates":
+        return None, _dates_left_out(name)
+    if cells.kind == "numbers":
+        return _learn_numbers(name, cells, standardize=standardize)
+    counts = Counter(cells.values[~cells.missing].tolist())
+    if all(map(is_date_text, counts)):
+        return None, _dates_left_out(name)
+    if len(counts) == 1 and not missing:
+        return None, f"{name}: left out: every row has {texts_shown(counts)}"
+    if len(counts) == rows > 2:
+        return None, f"{name}: left out: every row has another text"
+    if len(counts) > most_categories:
+        return None, (
+            f"{name}: left out: {many(len(counts), 'different text')}, more than {most_categories}"
+            f"{_almost_numbers(counts)}"
+        )
+    categories = tuple(sorted(counts))
+    text = "true or false" if cells.kind == "booleans" else "text"
+    note = f"{name}: {text}: an input for each of {texts_shown(categories)}"
+    if len(categories) > 5:
+        note += f" ({len(categories)})"
+    if missing:
+        note += f", and one for the {many(missing, 'row')} where it is missing"
+    return TextColumn(name, categories, missing > 0), note
+
+
+def _learn_numbers(name: str, cells: Cells, *, standardize: bool) -> tuple[Column | None, str]:
+    numbers = cells.values[~cells.missing]
+    missing = len(cells.values) - len(numbers)
+    low, high = float(numbers.min()), float(numbers.max())
+    if low == high and not missing:
+        return None, f"{name}: left out: every row has {low:g}"
+    if not missing and _numbers_rows(name, numbers):
+        return None, f"{name}: left out: it numbers the rows"
+    # Halves, since the middle of two large numbers may be all that a float64 can hold.
+    median = float(np.median(numbers / 2) * 2)
+    mean, scale = moments(name, numbers) if standardize else (0.0, 1.0)
+    note = ""
+    if missing:
+        note = (
+            f"{name}: missing in {many(missing, 'row')}: taken as {median:g}, the median, and an "
+            "input says where"
+        )
+    return NumberColumn(name, median, mean, scale, missing > 0), note
+
+
+def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
+    """Mean and standard deviation of a column; 1 where all numbers are the same.
+
+    Raises
+    ------
+    ValueError
+        If they are too large for float64.
+
+    Examples
+    --------
+    >>> moments("age", np.array([1.0, 3.0]))
+    (2.0, 1.0)
+    """
+    if numbers.min() == numbers.max():
+        return float(numbers[0]), 1.0
+    try:
+        # Sums without rounding: the order in which NumPy adds is another on other processors.
+        mean = fsum(numbers.tolist()) / len(numbers)
+        with np.errstate(over="ignore"):
+            scale = sqrt(fsum(np.square(numbers - mean).tolist()) / len(numbers))
+    except OverflowError:
+        mean = scale = inf
+    if not (isfinite(mean) and isfinite(scale)):
+        largest = float(np.abs(numbers).max())
+        raise ValueError(
+            f"column {shown(name)} must have numbers whose mean and deviation are finite, "
+            f"got one of {largest:g}"
+        )
+    return mean, scale or 1.0
+
+
+def _numbers_rows(name: str, numbers: FloatArray) -> bool:
+    known = name.strip().lower() in _ROW_NUMBERS or name.startswith("Unnamed: ")
+    return known and len(np.unique(numbers)) == len(numbers) and not (numbers % 1).any()
+
+
+def _dates_left_out(name: str) -> str:
+    return f"{name}: left out: dates (give what matters of them as numbers: month, age, ...)"
+
+
+def _almost_numbers(counts: Counter[str]) -> str:
+    """Say which texts are none of the numbers, if there are few of these."""
+    odd = [text for text in counts if not _is_number_text(text)]
+    if len(odd) > len(counts) // 10:
+        return ""
+    return f": they'd be numbers without {texts_shown(map(shown, odd))}" if odd else ""
+
+
+def _is_number_text(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_numbers(name: str, cells: Cells) -> FloatArray:
+    if cells.kind == "numbers":
+        return cells.values
+    for row, text in enumerate(cells.values):
+        if text is not None and not (cells.kind == "texts" and _is_number_text(text)):
+            raise ValueError(
+                f"column {shown(name)} must hold numbers, as in the table that was learned, "
+                f"got {shown(text)} in row {row + 1:,}"
+            )
+    return np.array([np.nan if text is None else float(text) for text in cells.values])

@@ -1,0 +1,55 @@
+"""A pandas DataFrame as columns; pandas itself is not needed to say this."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.messages import shown
+
+
+def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
+    """Return the columns of a DataFrame by name, as ``Preparation`` takes them.
+
+    A mapping of names to arrays is taken for such a table, too.
+
+    Raises
+    ------
+    TypeError
+        If it is no table with named columns.
+    ValueError
+        If two columns have the same name.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> columns_of(pandas.DataFrame({"age": [31, None], "city": ["Rome", None]}))
+    {'age': array([31., nan]), 'city': array(['Rome', None], dtype=object)}
+    """
+    names = list(frame) if hasattr(frame, "keys") and hasattr(frame, "__getitem__") else None
+    if names is None:
+        raise TypeError(
+            "a table must be a DataFrame, or a dict of columns by their names, got "
+            f"{shown(frame)} (of type {type(frame).__name__})"
+        )
+    counts = Counter(map(str, names))
+    double = next((name for name, count in counts.items() if count > 1), None)
+    if double is not None:
+        raise ValueError(f"columns must have different names, got {shown(double)} twice")
+    return {str(name): _array(frame[name]) for name in names}
+
+
+def _array(column: Any) -> NDArray[Any]:
+    dtype = getattr(column, "dtype", None)
+    if dtype is None or isinstance(dtype, np.dtype):
+        return np.asarray(column)
+    # One of pandas' own: categories, texts, dates with zones, what knows missing cells.
+    missing = np.asarray(column.isna(), dtype=bool)
+    if dtype.kind in "iuf":
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    if dtype.kind in "mM":
+        return np.asarray(column.to_numpy(dtype="M8[ns]" if dtype.kind == "M" else "m8[ns]"))
+    values = np.array(column.to_numpy(dtype=object), dtype=object)
+    values[missing] = None
+    return values

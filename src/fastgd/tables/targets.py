@@ -1,0 +1,237 @@
+"""The column to learn: numbers or classes, as the outputs of a network, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments.messages import shown
+from fastgd.arguments.targets import MOST_CLASSES
+from fastgd.arguments.wording import many
+from fastgd.tables.cells import Cells, cells_of, text_of, texts_shown
+from fastgd.tables.columns import FloatArray, moments
+
+Labels = Literal["texts", "booleans", "numbers"]
+
+
+@dataclass(frozen=True)
+class NumberTarget:
+    """Numbers: minus their mean, divided by their standard deviation.
+
+    Examples
+    --------
+    >>> target = NumberTarget.learn("price", [1, 3])
+    >>> target.encode([1, 3])
+    array([[-1.],
+           [ 1.]])
+    >>> target.decode(np.array([[0.0], [2.0]]))
+    array([2., 4.])
+    """
+
+    name: str
+    mean: float
+    scale: float
+
+    @classmethod
+    def learn(cls, name: str, values: ArrayLike) -> NumberTarget:
+        """Return the mean and deviation of these numbers, none of them missing."""
+        return cls(name, *moments(name, _whole(name, _numbers(name, values)).values))
+
+    def encode(self, values: ArrayLike) -> FloatArray:
+        """Return (rows, 1) outputs."""
+        numbers = _whole(self.name, _numbers(self.name, values)).values
+        return np.asarray((numbers[:, None] - self.mean) / self.scale)
+
+    def decode(self, outputs: FloatArray) -> FloatArray:
+        """Return (rows,) numbers in the target's unit."""
+        return np.asarray(outputs[:, 0] * self.scale + self.mean)
+
+    @property
+    def note(self) -> str:
+        """What it is, in a line."""
+        return (
+            f"{self.name}: numbers to predict, of mean {self.mean:g} and deviation {self.scale:g}"
+        )
+
+
+@dataclass(frozen=True)
+class ClassTarget:
+    """Classes: an output for each, which is its probability.
+
+    Examples
+    --------
+    >>> target = ClassTarget.learn("species", ["cat", "dog", "cat"])
+    >>> target.encode(["dog", "cat"])
+    array([[0., 1.],
+           [1., 0.]])
+    >>> target.decode(np.array([[0.9, 0.1], [0.2, 0.8]]))
+    array(['cat', 'dog'], dtype='<U3')
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    labels: Labels = "texts"
+
+    @classmethod
+    def learn(cls, name: str, values: ArrayLike) -> ClassTarget:
+        """Return the classes of these labels, none of them missing: by number or by letter."""
+        cells = _whole(name, cells_of(name, values))
+        if cells.kind == "dates":
+            raise TypeError(f"target {shown(name)} must be numbers or classes, got dates")
+        found = set(cells.values.tolist())
+        if not 2 <= len(found) <= MOST_CLASSES:
+            raise ValueError(
+                f"target {shown(name)} must have 2 to {many(MOST_CLASSES, 'class')}, "
+                f"got {len(found):,}" + (f": {shown(found.pop())}" if len(found) == 1 else "")
+            )
+        return cls(name, tuple(text_of(label) for label in sorted(found)), cells.kind)
+
+    def encode(self, values: ArrayLike) -> FloatArray:
+        """Return (rows, classes) outputs, with a 1 where a label is.
+
+        Raises
+        ------
+        ValueError
+            If a label is none of the classes.
+        """
+        cells = _whole(self.name, cells_of(self.name, values))
+        places = {name: k for k, name in enumerate(self.classes)}
+        outputs = np.zeros((len(cells.values), len(self.classes)))
+        for row, label in enumerate(map(text_of, cells.values)):
+            if label not in places:
+                raise ValueError(
+                    f"target {shown(self.name)} must be one of {texts_shown(self.classes)}, "
+                    f"got {shown(label)} in row {row + 1:,}"
+                )
+            outputs[row, places[label]] = 1.0
+        return outputs
+
+    def decode(self, outputs: FloatArray) -> NDArray[Any]:
+        """Return (rows,) labels: of the largest output."""
+        if self.labels == "numbers":
+            numbers = np.array(list(map(float, self.classes)))
+            labels = numbers if (numbers % 1).any() else numbers.astype(np.int64)
+        elif self.labels == "booleans":
+            labels = np.array([name == "True" for name in self.classes])
+        else:
+            labels = np.array(self.classes)
+        return np.asarray(labels[outputs.argmax(axis=1)])
+
+    @property
+    def note(self) -> str:
+        """What it is, in a line."""
+        return f"{self.name}: {len(self.classes)} classes to learn: {texts_shown(self.classes)}"
+
+
+Target = NumberTarget | ClassTarget
+
+_KINDS: dict[str, type[Target]] = {"number": NumberTarget, "class": ClassTarget}
+
+
+def learn_target(name: str, values: ArrayLike, *, classes: bool | None = None) -> Target:
+    """Return the target that a column is: classes or numbers.
+
+    Texts and booleans are classes, and so are numbers that are all 0 or 1. Other numbers are
+    numbers, unless ``classes`` says what they are.
+
+    Parameters
+    ----------
+    name : str
+    values : (rows,) array_like
+        None of them missing.
+    classes : bool, optional
+        Whether it is one of classes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it can't be that, or if all are the same.
+
+    Examples
+    --------
+    >>> learn_target("won", [0, 1, 1])
+    ClassTarget(name='won', classes=('0', '1'), labels='numbers')
+    >>> learn_target("price", [1.5, 2.5])
+    NumberTarget(name='price', mean=2.0, scale=0.5)
+    """
+    cells = _whole(name, cells_of(name, values))
+    if classes is None:
+        numbers = cells.values if cells.kind == "numbers" else None
+        classes = numbers is None or bool(np.isin(numbers, (0, 1)).all())
+    if classes:
+        return ClassTarget.learn(name, values)
+    numbers = _numbers(name, values).values
+    if numbers.min() == numbers.max():
+        raise ValueError(
+            f"target {shown(name)} must have different numbers, got {numbers[0]:g} in every row"
+        )
+    return NumberTarget.learn(name, numbers)
+
+
+def target_to_arrays(target: Target) -> dict[str, NDArray[Any]]:
+    """Return a target as arrays that an ``.npz`` file holds without pickle."""
+    kind = next(name for name, known in _KINDS.items() if isinstance(target, known))
+    return {"target": np.array(json.dumps({"kind": kind, **asdict(target)}))}
+
+
+def target_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Target:
+    """Return what :func:`target_to_arrays` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are damaged.
+
+    Examples
+    --------
+    >>> target_from_arrays(target_to_arrays(NumberTarget("price", 2.0, 0.5)))
+    NumberTarget(name='price', mean=2.0, scale=0.5)
+    """
+    try:
+        fields = dict(json.loads(str(arrays["target"][()])))
+        target = _KINDS[fields.pop("kind")](**fields)
+        if isinstance(target, ClassTarget):
+            target = ClassTarget(target.name, tuple(target.classes), target.labels)
+            ours = (
+                len(target.classes) >= 2
+                and all(isinstance(name, str) for name in target.classes)
+                and target.labels in ("texts", "booleans", "numbers")
+            )
+            ours = ours and (target.labels != "numbers" or all(map(_is_finite, target.classes)))
+        else:
+            ours = all(isinstance(n, float) and isfinite(n) for n in (target.mean, target.scale))
+            ours = ours and target.scale > 0
+        if not (ours and isinstance(target.name, str)):
+            raise ValueError(f"no target: {fields}")
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError("the target of the table is damaged") from error
+    return target
+
+
+def _is_finite(text: str) -> bool:
+    return isfinite(float(text))
+
+
+def _numbers(name: str, values: ArrayLike) -> Cells:
+    cells = cells_of(name, values)
+    if cells.kind != "numbers":
+        first = cells.values[~cells.missing][:1]
+        raise TypeError(f"target {shown(name)} must be numbers, got {shown(first[0])}")
+    return cells
+
+
+def _whole(name: str, cells: Cells) -> Cells:
+    if not len(cells.values):
+        raise ValueError(f"target {shown(name)} must have a row, got none")
+    if cells.missing.any():
+        raise ValueError(
+            f"target {shown(name)} must have no missing values, got one in row "
+            f"{int(cells.missing.argmax()) + 1:,}"
+        )
+    return cells

@@ -1,0 +1,331 @@
+"""What becomes of the columns of a table, and that it is the same when it is applied again."""
+
+import datetime
+import json
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastgd.tables.cells import cells_of
+from fastgd.tables.frames import columns_of
+from fastgd.tables.preparation import Preparation
+from fastgd.tables.targets import (
+    ClassTarget,
+    NumberTarget,
+    learn_target,
+    target_from_arrays,
+    target_to_arrays,
+)
+
+PEOPLE = {
+    "age": [30.0, None, 50.0, 40.0],
+    "city": ["Rome", "Oslo", None, "Rome"],
+    "member": [True, False, True, True],
+}
+
+
+def test_each_kind_of_column_becomes_inputs():
+    preparation = Preparation.learn(PEOPLE)
+    assert preparation.names == (
+        "age", "age missing", "city=Oslo", "city=Rome", "city missing",
+        "member=False", "member=True",
+    )  # fmt: skip
+    inputs = preparation.transform(PEOPLE)
+    ages = (np.array([30, 40, 50, 40]) - 40) / np.std([30, 50, 40])  # the median is 40
+    assert np.array_equal(inputs[:, 0], ages)
+    assert inputs[:, 1:].tolist() == [
+        [0, 0, 1, 0, 0, 1],
+        [1, 1, 0, 0, 1, 0],
+        [0, 0, 0, 1, 0, 1],
+        [0, 0, 1, 0, 0, 1],
+    ]
+    assert preparation.notes == (
+        "age: missing in 1 row: taken as 40, the median, and an input says where",
+        "city: text: an input for each of Oslo, Rome, and one for the 1 row where it is missing",
+        "member: true or false: an input for each of False, True",
+        "numbers standardised: age",
+    )
+
+
+LEFT_OUT = {
+    "constant": ([3, 3, 3, 3], "every row has 3"),
+    "constant text": (["a"] * 4, "every row has a"),
+    "nothing": ([None] * 4, "every cell is missing"),
+    "dates": (np.array(["2026-11-26"] * 4, dtype="M8[D]"), "dates"),
+    "dates of Python": ([datetime.date(2026, 11, k) for k in (1, 2, 3, 4)], "dates"),
+    "dates as text": (["26.11.2026 07:30", "27.11.2026 07:31"] * 2, "dates"),
+    "names": (list("abcd"), "every row has another text"),
+    "many": (["a", "b", "c", "c"], "3 different texts, more than 2"),
+    "almost numbers": (["1", "2", "?", "2"], "3 different texts, more than 2"),
+    "id": ([17, 4, 3, 9], "it numbers the rows"),
+    "Unnamed: 0": ([0, 1, 2, 3], "it numbers the rows"),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_says_nothing_is_left_out_with_a_note(name):
+    column, why = LEFT_OUT[name]
+    preparation = Preparation.learn({name: column, "x": [1, 2, 3, 5]}, most_categories=2)
+    assert preparation.names == ("x",)
+    assert preparation.left_out == (name,)
+    assert preparation.notes[0].startswith(f"{name}: left out: {why}")
+
+
+def test_the_texts_among_numbers_are_named():
+    numbers = [str(k) for k in range(60)] * 2
+    numbers[7] = "n.a."
+    notes = Preparation.learn({"p": numbers, "x": range(120)}).notes
+    assert notes[0] == (
+        "p: left out: 61 different texts, more than 50: they'd be numbers without 'n.a.'"
+    )
+
+
+def test_choices_can_be_switched_off():
+    preparation = Preparation.learn(PEOPLE, standardize=False, drop=["city"])
+    assert preparation.names == ("age", "age missing", "member=False", "member=True")
+    assert preparation.transform(PEOPLE)[:, 0].tolist() == [30, 40, 50, 40]
+    assert preparation.left_out == ("city",)
+    with pytest.raises(ValueError, match="drop must name columns of the table, got 'town'"):
+        Preparation.learn(PEOPLE, drop=["town"])
+
+
+def test_a_new_table_is_taken_as_the_learned_one_and_what_is_new_is_said():
+    preparation = Preparation.learn({"age": [1, 2, 4], "city": ["Rome", "Oslo", "Rome"]})
+    new = {"city": ["Bonn", "Rome", None], "shoe": [1, 1, 1], "age": [None, 2, 4]}
+    assert preparation.transform(new)[:, 1:].tolist() == [[0, 0], [0, 1], [0, 0]]
+    assert preparation.transform(new)[0, 0] == preparation.transform(new)[1, 0]
+    assert preparation.remarks(new) == [
+        "age: missing in 1 row, which it never was in the table that was learned: taken as 2, the "
+        "median",
+        "city: Bonn in 1 row: unknown, since the table that was learned had none; these rows are "
+        "of no category",
+        "city: missing in 1 row, which it never was in the table that was learned; these rows are "
+        "of no category",
+        "Not used: shoe",
+    ]
+
+
+def test_a_column_that_was_left_out_is_no_news():
+    table = {"id": [1, 2, 3], "x": [1.0, 2.0, 4.0]}
+    assert Preparation.learn(table).remarks(table) == []
+
+
+SAME = {
+    "numbers as text": ({"x": [1.0, 2.5]}, {"x": ["1", "2.5"]}),
+    "numbers as categories": ({"x": ["7", "b", "7"]}, {"x": [7.0, "b", 7]}),
+    "only numbers as categories": ({"x": ["7", "8", "7"]}, {"x": [7.0, 8.0, 7.0]}),
+    "booleans as text": ({"x": [True, False, True]}, {"x": ["true", "FALSE", " True "]}),
+    "decimals": ({"x": [1.0, 2.5]}, {"x": [Decimal("1"), Decimal("2.5")]}),
+    "spaces": ({"x": ["a", "b", "a"]}, {"x": [" a", "b ", "a"]}),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_cells_of_another_type_are_the_same_cells(case):
+    learned, other = SAME[case]
+    preparation = Preparation.learn(learned)
+    assert np.array_equal(preparation.transform(learned), preparation.transform(other))
+    assert preparation.remarks(other) == []
+
+
+REFUSED = {
+    "no column": ({}, "the table must have a column to learn from, got none"),
+    "no row": ({"x": []}, "the table must have a row, got 0 rows"),
+    "lengths": (
+        {"x": [1, 2], "z": [1]},
+        "columns must have the same number of rows, got 2 in 'x' and 1 in 'z'",
+    ),
+    "infinite": ({"x": [1, np.inf]}, "column 'x' must have finite numbers, got inf in row 2"),
+    "huge int": ({"x": [10**400, 1]}, "column 'x' must have finite numbers, got inf in row 1"),
+    "two dimensions": ({"x": [[1], [2]]}, r"column 'x' must have shape \(rows,\), got shape"),
+    "foreign": ({"x": [{}, 1]}, r"column 'x' must hold numbers, texts, .* got {} \(of type dict\)"),
+    "bytes": ({"x": [b"a", b"b"]}, "column 'x' must hold numbers, texts"),
+    "complex": ({"x": np.array([1j])}, "column 'x' must hold numbers, texts"),
+    "too large": ({"x": [1e308, -1e308]}, "mean and deviation are finite, got one of 1e.308"),
+    "nothing left": (
+        {"x": [1, 1]},
+        r"must have a column to learn from, got none \(x: left out: every row has 1\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_table_is_refused(case):
+    table, message = REFUSED[case]
+    with pytest.raises((TypeError, ValueError), match=message):
+        Preparation.learn(table)
+
+
+NOT_APPLIED = {
+    "missing": ({"z": [1]}, "must have the column x, as the one that was learned; its columns: z"),
+    "text": ({"x": ["a"]}, "must hold numbers, as in the table that was learned, got 'a' in row 1"),
+    "true": ({"x": [True]}, "must hold numbers, as in the table that was learned, got 'True'"),
+    "far": ({"x": [1e308]}, "column 'x' must have numbers like those that were learned, got one"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_APPLIED)
+def test_what_can_not_be_applied_is_refused(case):
+    table, message = NOT_APPLIED[case]
+    with pytest.raises(ValueError, match=message):
+        Preparation.learn({"x": [1.0, 1.001]}).transform(table)
+
+
+def test_columns_of_a_frame():
+    frame = pd.DataFrame(
+        {
+            "whole": pd.array([1, None], dtype="Int64"),
+            "flag": pd.array([True, None], dtype="boolean"),
+            "text": pd.array(["a", None], dtype="string"),
+            "category": pd.Categorical(["a", None]),
+            "zone": pd.to_datetime(["2026-11-26", None]).tz_localize("UTC"),
+            7: [1.5, 2.5],
+        }
+    )
+    columns = columns_of(frame)
+    assert list(columns) == ["whole", "flag", "text", "category", "zone", "7"]
+    cells = {name: cells_of(name, column) for name, column in columns.items()}
+    kinds = [column.kind for column in cells.values()]
+    assert kinds == ["numbers", "booleans", "texts", "texts", "dates", "numbers"]
+    missing = [column.missing.tolist() for column in cells.values()]
+    assert missing == [[False, True]] * 5 + [[False, False]]
+
+
+@pytest.mark.parametrize("table", [[[1, 2]], "a", 7], ids=str)
+def test_what_has_no_names_is_no_table(table):
+    with pytest.raises(TypeError, match="a table must be a DataFrame, or a dict of columns"):
+        columns_of(table)
+
+
+def test_two_columns_of_one_name():
+    with pytest.raises(ValueError, match="columns must have different names, got 'a' twice"):
+        columns_of(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+def test_saved_and_read_again_it_is_the_same():
+    preparation = Preparation.learn({**PEOPLE, "odd\0 name\n": ["ü\0", "é", "ü\0", "é"]})
+    assert Preparation.from_arrays(preparation.to_arrays()) == preparation
+
+
+def _changed(**changes):
+    facts = json.loads(str(Preparation.learn(PEOPLE).to_arrays()["preparation"]))
+    for path, value in changes.items():
+        place = facts
+        *way, last = path.split("__")
+        for step in way:
+            place = place[int(step) if step.isdecimal() else step]
+        place[last] = value
+    return {"preparation": np.array(json.dumps(facts))}
+
+
+DAMAGED = {
+    "absent": {},
+    "no JSON": {"preparation": np.array("{")},
+    "deep": {"preparation": np.array("[" * 100_000)},
+    "list": {"preparation": np.array("[]")},
+    "several": {"preparation": np.array(["{}", "{}"])},
+    "no column": _changed(columns=[]),
+    "kind": _changed(columns__0__kind="other"),
+    "unknown field": _changed(columns__0__other=1),
+    "scale of 0": _changed(columns__0__scale=0.0),
+    "not finite": _changed(columns__0__mean=float("nan")),
+    "a text for a number": _changed(columns__0__median="1"),
+    "a number for a name": _changed(columns__0__name=1),
+    "a number for a flag": _changed(columns__0__flagged=1),
+    "a category": _changed(columns__1__categories=[1]),
+    "notes": _changed(notes="abc"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_preparation_is_refused(case):
+    with pytest.raises(ValueError, match="the preparation of the table is damaged"):
+        Preparation.from_arrays(DAMAGED[case])
+
+
+TARGETS = {
+    "texts": (["cat", "dog", "cat"], ("cat", "dog"), np.array(["cat", "dog", "cat"])),
+    "booleans": ([True, False, True], ("False", "True"), np.array([True, False, True])),
+    "0 and 1": ([1, 0, 1], ("0", "1"), np.array([1, 0, 1])),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_classes_are_recognised_and_come_back_as_they_were(case):
+    values, classes, back = TARGETS[case]
+    target = learn_target("y", values)
+    assert isinstance(target, ClassTarget)
+    assert target.classes == classes
+    decoded = target.decode(target.encode(values))
+    assert decoded.tolist() == back.tolist()
+    assert decoded.dtype == back.dtype
+    assert target_from_arrays(target_to_arrays(target)) == target
+
+
+def test_whole_numbers_are_classes_if_it_is_said_and_by_number():
+    assert isinstance(learn_target("y", [10, 9, 2]), NumberTarget)
+    assert isinstance(learn_target("y", [0, 1], classes=False), NumberTarget)
+    target = learn_target("y", [10, 9, 2], classes=True)
+    assert target == ClassTarget("y", ("2", "9", "10"), "numbers")
+    assert target.decode(np.eye(3)).tolist() == [2, 9, 10]
+    assert learn_target("y", [0.5, 1.5], classes=True).decode(np.eye(2)).tolist() == [0.5, 1.5]
+
+
+def test_numbers_are_scaled_and_come_back():
+    values = [3.0, 5.0, 10.0]
+    target = learn_target("y", values)
+    encoded = target.encode(values)
+    assert encoded.mean() == pytest.approx(0)
+    assert encoded.std() == pytest.approx(1)
+    assert target.decode(encoded) == pytest.approx(values)
+    assert target_from_arrays(target_to_arrays(target)) == target
+
+
+NO_TARGETS = {
+    "constant": ([2, 2], None, "target 'y' must have different numbers, got 2 in every row"),
+    "one class": (["a", "a"], None, "target 'y' must have 2 to 10,000 classes, got 1: 'a'"),
+    "missing": ([1, None], None, "target 'y' must have no missing values, got one in row 2"),
+    "no row": ([], None, "target 'y' must have a row, got none"),
+    "dates": (np.array(["2026-11-26"], "M8[D]"), None, "target 'y' must be .*, got dates"),
+    "texts as numbers": (["a", "b"], False, "target 'y' must be numbers, got 'a'"),
+    "infinite": ([1, np.inf], None, "column 'y' must have finite numbers"),
+}
+
+
+@pytest.mark.parametrize("case", NO_TARGETS)
+def test_what_can_not_be_learned_is_refused(case):
+    values, classes, message = NO_TARGETS[case]
+    with pytest.raises((TypeError, ValueError), match=message):
+        learn_target("y", values, classes=classes)
+
+
+def test_an_unknown_class_is_refused():
+    with pytest.raises(ValueError, match="target 'y' must be one of a, b, got 'c' in row 2"):
+        ClassTarget("y", ("a", "b")).encode(["a", "c"])
+
+
+BAD_TARGETS = {
+    "absent": {},
+    "kind": {"kind": "other"},
+    "scale": {"kind": "number", "name": "y", "mean": 0.0, "scale": 0.0},
+    "mean": {"kind": "number", "name": "y", "mean": "0", "scale": 1.0},
+    "classes": {"kind": "class", "name": "y", "classes": ["a"], "labels": "texts"},
+    "no texts": {"kind": "class", "name": "y", "classes": [1, 2], "labels": "texts"},
+    "labels": {"kind": "class", "name": "y", "classes": ["a", "b"], "labels": "other"},
+    "no numbers": {"kind": "class", "name": "y", "classes": ["a", "b"], "labels": "numbers"},
+}
+
+
+@pytest.mark.parametrize("case", BAD_TARGETS)
+def test_a_damaged_target_is_refused(case):
+    facts = BAD_TARGETS[case]
+    arrays = {"target": np.array(json.dumps(facts))} if facts else {}
+    with pytest.raises(ValueError, match="the target of the table is damaged"):
+        target_from_arrays(arrays)
+
+
+def test_large_numbers_have_a_median():
+    [column] = Preparation.learn({"x": [1.7e308, 1.6e308, 1.7e308]}, standardize=False).columns
+    assert column.median == 1.7e308
