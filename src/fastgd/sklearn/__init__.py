@@ -1,1 +1,11 @@
 """Estimators, a search and models per group with the face of scikit-learn (extra ``sklearn``)."""
+
+try:
+    import sklearn as _sklearn  # noqa: F401
+except ImportError as error:
+    raise ImportError('fastgd.sklearn needs scikit-learn: pip install "fastgd[sklearn]"') from error
+
+from fastgd.sklearn.classifier import FastGDClassifier
+from fastgd.sklearn.regressor import FastGDRegressor
+
+__all__ = ["FastGDClassifier", "FastGDRegressor"]

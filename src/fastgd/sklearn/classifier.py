@@ -1,0 +1,127 @@
+"""FastGDClassifier: classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.functions import Loss
+from fastgd.arguments.messages import shown
+from fastgd.sklearn.base import Network
+
+LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
+
+
+@dataclass(eq=False, repr=False)
+class FastGDClassifier(ClassifierMixin, Network):  # type: ignore[misc]
+    """A network, or an ensemble of networks, that predicts classes."""
+
+    loss: str | Loss = "log_loss"
+    class_weight: dict[Any, float] | str | None = None
+
+    def _targets(self, y: Any, *, reset: bool) -> FloatArray:
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            raise ValueError("y must be one class to a sample, or a table of 0 and 1, got several")
+        is_table = kind == "multilabel-indicator"
+        if not is_table:
+            y = column_or_1d(y, warn=True)
+        if reset:
+            self._is_multilabel = is_table
+            self.classes_ = np.arange(y.shape[1]) if is_table else np.unique(y)
+        if is_table != self._is_multilabel:
+            raise ValueError("y must be classes, or a table of 0 and 1, as before; got the other")
+        if is_table:
+            return np.asarray(y, dtype=np.float64)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"y must have classes among {shown(self.classes_.tolist())}, "
+                f"got {shown(unknown[0])}"
+            )
+        places = np.searchsorted(self.classes_, y)
+        if len(self.classes_) < 3:
+            return np.asarray(places[:, None], dtype=np.float64)
+        return np.asarray(places[:, None] == np.arange(len(self.classes_)), dtype=np.float64)
+
+    def _places(self, y: FloatArray) -> NDArray[np.int64]:
+        """The class of each row of targets."""
+        return np.asarray(y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1), dtype=np.int64)
+
+    def _weights(self, y: FloatArray, sample_weight: FloatArray | None) -> FloatArray | None:
+        if self.class_weight is None:
+            return sample_weight
+        if self._is_multilabel:
+            raise ValueError("class_weight must be None with several labels to a sample")
+        places = self._places(y)
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            total = np.bincount(places, weight, minlength=len(self.classes_))
+            present = total > 0
+            share = np.zeros(len(total))
+            share[present] = weight.sum() / (present.sum() * total[present])
+        else:
+            share = compute_class_weight(
+                self.class_weight, classes=self.classes_, y=self.classes_[places]
+            )
+        return np.asarray(weight * share[places])
+
+    def _strata(self, y: FloatArray) -> Any:
+        return None if self._is_multilabel else self._places(y)
+
+    def _output_and_loss(self) -> tuple[str, str | Loss]:
+        loss = LOSSES.get(self.loss, self.loss) if isinstance(self.loss, str) else self.loss
+        is_one_of_many = not self._is_multilabel and len(self.classes_) > 2
+        return ("softmax" if is_one_of_many and loss == "cross_entropy" else "sigmoid"), loss
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Probabilities of the classes: the mean over the members of the ensemble.
+
+        Parameters
+        ----------
+        X : (samples, features) array_like
+
+        Returns
+        -------
+        (samples, classes) array
+        """
+        outputs: FloatArray = self._outputs(X).mean(axis=0)
+        if self._is_multilabel or len(self.classes_) > 2:
+            return outputs
+        if len(self.classes_) == 1:
+            return np.ones((len(outputs), 1))
+        return np.asarray(np.hstack([1.0 - outputs, outputs]))
+
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
+        """Logarithms of :meth:`predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.predict_proba(X)))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The most probable class of each sample; with several labels each that is above 1/2.
+
+        Parameters
+        ----------
+        X : (samples, features) array_like
+
+        Returns
+        -------
+        (samples,) array of classes, or (samples, labels) array of 0 and 1
+        """
+        probabilities = self.predict_proba(X)
+        if self._is_multilabel:
+            return np.asarray(probabilities > 0.5, dtype=np.int64)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

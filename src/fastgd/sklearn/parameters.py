@@ -1,0 +1,139 @@
+"""What scikit-learn's names mean to fastgd: parameters of an estimator, checked and translated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from fastgd import optimizers, schedules
+from fastgd.arguments.functions import Function
+from fastgd.arguments.intervals import rule_of
+from fastgd.arguments.messages import did_you_mean_choice, either, shown
+from fastgd.arguments.start import check_hidden_size
+from fastgd.arguments.values import check_count, check_flag, check_number
+
+ACTIVATIONS = {"logistic": "sigmoid"}
+"""Where the names differ: ours."""
+
+NAMES = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
+"""And theirs."""
+
+SOLVERS = ("adam", "sgd", "lbfgs")
+RATES = ("constant", "invscaling")
+
+_NUMBERS = {
+    "alpha": "[0, inf)",
+    "learning_rate_init": "(0, inf)",
+    "power_t": "[0, inf)",
+    "tol": "[0, inf)",
+    "momentum": "[0, 1)",
+    "validation_fraction": "(0, 1)",
+    "beta_1": "[0, 1)",
+    "beta_2": "[0, 1)",
+    "epsilon": "(0, inf)",
+    "dropout": "[0, 1)",
+}
+_COUNTS = ("max_iter", "max_fun", "n_ensemble")
+_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batch_norm")
+
+
+def check_parameters(given: Mapping[str, Any]) -> None:
+    """Refuse parameters that are not what they may be, or do not go together."""
+    for name, interval in _NUMBERS.items():
+        check_number(name, given[name], rule_of(interval))
+    for name in _COUNTS:
+        check_count(name, given[name])
+    for name in _FLAGS:
+        check_flag(name, given[name])
+    if given["n_iter_no_change"] != inf:
+        check_count("n_iter_no_change", given["n_iter_no_change"])
+    _check_method(given)
+    options = given["options"]
+    if options is not None and not isinstance(options, dict):
+        raise TypeError(
+            f"options must be a dict of keyword arguments of fastgd.train, got {shown(options)}"
+        )
+
+
+def _check_method(given: Mapping[str, Any]) -> None:
+    """Refuse a solver or a learning rate that is not known, or what a solver can't have."""
+    solver, rate = given["solver"], given["learning_rate"]
+    _check_named("solver", solver, SOLVERS, optimizers.Optimizer, "an optimizer")
+    if isinstance(rate, str) and rate == "adaptive":
+        raise ValueError(
+            "learning_rate must be 'constant', 'invscaling' or a schedule of fastgd: 'adaptive', "
+            "which waits for the loss, is not supported"
+        )
+    _check_named("learning_rate", rate, RATES, schedules.Schedule, "a schedule")
+    if solver != "lbfgs":
+        return
+    if isinstance(rate, schedules.Schedule):
+        raise ValueError(f"learning_rate must be a name with solver='lbfgs', got {shown(rate)}")
+    for name, off in (("dropout", 0), ("batch_norm", False)):
+        if given[name] != off:
+            raise ValueError(f"{name} must be {off} with solver='lbfgs', got {shown(given[name])}")
+
+
+def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, words: str) -> None:
+    rule = f"{name} must be {either(map(repr, known))}, or {words} of fastgd, got {shown(value)}"
+    if isinstance(value, kind):
+        return
+    if not isinstance(value, str):
+        raise TypeError(rule)
+    if value not in known:
+        raise ValueError(rule + did_you_mean_choice(value, known))
+
+
+def hidden_size_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
+    """Units of each hidden layer, from an int or a sequence of them."""
+    several = isinstance(hidden_layer_sizes, Iterable) and not isinstance(hidden_layer_sizes, str)
+    sizes = tuple(hidden_layer_sizes) if several else hidden_layer_sizes
+    try:
+        return check_hidden_size(sizes)
+    except (TypeError, ValueError) as error:
+        text = str(error).replace("hidden_size", "hidden_layer_sizes")
+        raise type(error)(text) from None
+
+
+def activation_of(activation: str | Function) -> str | Function:
+    """An activation by fastgd's name, or as it is."""
+    return ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
+
+
+def batch_size_of(batch_size: Any, samples: int) -> int:
+    """Samples of a mini-batch, at most all of them."""
+    if isinstance(batch_size, str) and batch_size == "auto":
+        return min(200, samples)
+    if isinstance(batch_size, str):
+        raise ValueError(f"batch_size must be 'auto' or an int, got {shown(batch_size)}")
+    return min(check_count("batch_size", batch_size), samples)
+
+
+def optimizer_of(given: Mapping[str, Any]) -> optimizers.Optimizer:
+    """The optimizer of a solver that descends by batches."""
+    solver, momentum = given["solver"], float(given["momentum"])
+    if isinstance(solver, optimizers.Optimizer):
+        return solver
+    if solver == "adam":
+        numbers = (float(given[name]) for name in ("beta_1", "beta_2", "epsilon"))
+        return optimizers.Adam(*numbers)
+    if momentum == 0:
+        return optimizers.GradientDescent()
+    kind = optimizers.Nesterov if given["nesterovs_momentum"] else optimizers.Momentum
+    return kind(momentum)
+
+
+def schedule_of(
+    given: Mapping[str, Any], epochs: int, updates: int, samples: int
+) -> schedules.Schedule:
+    """The factors of the learning rate over so many epochs of so many updates and samples."""
+    rate = given["learning_rate"]
+    if isinstance(rate, schedules.Schedule):
+        return rate
+    if rate == "constant" or given["solver"] != "sgd" or given["power_t"] == 0:
+        return schedules.Constant()
+    seen = 1.0 + samples * np.arange(epochs, dtype=np.float64)
+    return schedules.Factors(np.repeat(seen ** -float(given["power_t"]), updates))
