@@ -3,8 +3,8 @@ from time import perf_counter
 
 import pytest
 
-from fastgd.cli import samples
 from fastgd.cli.samples import read_samples
+from fastgd.tables import text_files
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_bad_files(tmp_path, content, message):
 def test_a_file_without_an_end_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "long.csv"
     path.write_text("a,y\n" + "1,0\n" * 100)
-    monkeypatch.setattr(samples, "LARGEST", 404)
+    monkeypatch.setattr(text_files, "LARGEST", 404)
     assert len(read_samples(path, ["y"]).X) == 100
-    monkeypatch.setattr(samples, "LARGEST", 403)
+    monkeypatch.setattr(text_files, "LARGEST", 403)
     with pytest.raises(ValueError, match=r"must have at most 403 bytes, got more than that$"):
         read_samples(path, ["y"])
 
@@ -55,7 +55,7 @@ def test_zeros_without_an_end():
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 7])
 def test_where_a_file_is_cut_into_chunks_does_not_matter(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(samples, "CHUNK", chunk)
+    monkeypatch.setattr(text_files, "CHUNK", chunk)
     path = tmp_path / "names.csv"
     path.write_bytes("\ufeffgröße,y\n1,0\n".encode())
     assert read_samples(path, ["y"]).inputs == ["größe"]
@@ -72,7 +72,7 @@ def test_numbers_that_do_not_fit_into_the_memory(tmp_path, monkeypatch):
     path.write_text("a,y\n1,0\n")
     monkeypatch.setattr("fastgd.arguments.memory.ALWAYS_FITS", 0)
     monkeypatch.setattr("fastgd.arguments.memory.available_memory", lambda: 95)
-    monkeypatch.setattr(samples, "CHUNK", 8)
+    monkeypatch.setattr(text_files, "CHUNK", 8)
     with pytest.raises(ValueError, match=r"large.csv must fit into the .* memory \(95 bytes"):
         read_samples(path, ["y"])
 

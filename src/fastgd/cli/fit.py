@@ -11,9 +11,10 @@ from fastgd.cli.files import check_output
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.notes import note_unreached
 from fastgd.cli.refusal import refusing
-from fastgd.cli.samples import Samples, names_text
+from fastgd.cli.samples import Samples
 from fastgd.cli.splits import Given, Split
 from fastgd.cli.tables import print_plain
+from fastgd.tables.lines import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

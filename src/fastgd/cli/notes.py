@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from fastgd.arguments.cautions import unreached, unreached_text
-from fastgd.cli.samples import Samples, names_text
+from fastgd.cli.samples import Samples
 from fastgd.cli.tables import print_plain
+from fastgd.tables.lines import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,14 +1,10 @@
 """The user's CSV file, read into inputs and targets."""
 
-import codecs
-import csv
 import os
 import re
 from array import array
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO, TextIOWrapper
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -18,23 +14,10 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
-from fastgd.arguments.wording import first_names, many
 from fastgd.cli.classes import classes_of, one_hot
-
-LARGEST = 2**30
-"""Bytes of a file at most: /dev/zero, or a pipe whose writer has no end, never ends."""
-
-CHUNK = 2**25
-"""Bytes that are read at once."""
-
-SNIFFED = 20
-"""Lines of a file that its delimiter is guessed from, and"""
-
-SNIFFED_CHARACTERS = 20_000
-"""as many characters: what guesses looks at them again and again."""
-
-NAME = 40
-"""Characters of a name that are shown at most."""
+from fastgd.tables.dialect import SNIFFED_CHARACTERS, separator_of
+from fastgd.tables.lines import check_length, header_of, lines_of, names_text
+from fastgd.tables.text_files import read_text
 
 
 class NotANumberError(ValueError):
@@ -171,11 +154,6 @@ def _typed(name: str) -> str:
     return name
 
 
-def names_text(names: Sequence[str]) -> str:
-    """Names of columns side by side: the first ones, each not too long."""
-    return first_names([name if len(name) <= NAME else f"{name[: NAME - 3]}..." for name in names])
-
-
 def _read_table(
     path: Path, apart: Sequence[str] = (), of: Path | None = None
 ) -> tuple[list[str], NDArray[np.float64], dict[str, list[str]]]:
@@ -183,22 +161,12 @@ def _read_table(
 
     ``of`` is whose columns it must have, if there is such a file.
     """
-    file = BytesIO()
-    for chunk in _chunks(path):
-        file.write(chunk)
-    file.seek(0)
-    # utf-8-sig drops the mark that spreadsheets put in front.
-    text = TextIOWrapper(file, "utf-8-sig", newline="")
-    delimiter = _delimiter(text)
-    data = file.getvalue()
+    text = read_text(path)
+    separator = separator_of(text[:SNIFFED_CHARACTERS].decode("utf-8-sig", errors="ignore"))
     # The table, its two parts, and a copy of these that the library may make.
-    check_memory(24 * sum(map(data.count, (delimiter.encode(), b"\n", b"\r"))), f"{path}")
-    text.seek(0)
-    lines = _lines(path, csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True))
-    _, header = next(lines, (0, None))
-    if header is None:
-        raise ValueError(f"{path} is empty")
-    names = _header(path, header)
+    check_memory(24 * sum(map(text.count, (separator.encode(), b"\n", b"\r"))), f"{path}")
+    lines = lines_of(path, text, separator)
+    names = header_of(path, lines)
     missing = [name for name in apart if name not in names]
     if missing:
         raise _no_column(path, missing[0], names, of)
@@ -219,80 +187,8 @@ def _read_table(
     return [name for name in names if name not in labels], np.delete(table, places, axis=1), labels
 
 
-def _lines(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """The cells of each line that is not blank, with its number."""
-    try:
-        for cells in reader:
-            # Only a line without a cell is blank: of several empty ones each is missing a number.
-            if len(cells) > 1 or "".join(cells).strip():
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, refused at the first that makes it no text, or too much of it."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    total = 0
-    with path.open("rb") as file:
-        while True:
-            chunk = file.read(CHUNK)
-            waiting = len(decoder.getstate()[0])
-            try:
-                decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                at = total - waiting + error.start
-                raise ValueError(f"{path} is not UTF-8 text: byte {at} can't be read") from error
-            if b"\0" in chunk:
-                raise ValueError(f"{path} is not text: it has zero bytes")
-            total += len(chunk)
-            if total > LARGEST:
-                raise ValueError(
-                    f"{path} must have at most {many(LARGEST, 'byte')}, got more than that"
-                )
-            if not chunk:
-                return
-            check_memory(2 * CHUNK, f"{path}")
-            yield chunk
-
-
-def _delimiter(text: TextIOWrapper) -> str:
-    lines: list[str] = []
-    left = SNIFFED_CHARACTERS
-    while len(lines) < SNIFFED and (line := text.readline(left)):
-        lines.append(line.rstrip("\r\n"))
-        left -= len(line)
-        if left <= 0:
-            break
-    header = next((line for line in lines if line.strip()), "")
-    if left > 0:
-        try:
-            return csv.Sniffer().sniff("\n".join(lines), delimiters=",;\t").delimiter
-        except csv.Error:
-            pass
-    return next((delimiter for delimiter in ";\t" if delimiter in header), ",")
-
-
-def _header(path: Path, cells: list[str]) -> list[str]:
-    names = [cell.strip() for cell in cells]
-    if all(_number(name) is not None for name in names):
-        raise ValueError(
-            f"{path} has no header line: its first line holds numbers only ({names_text(names)})"
-        )
-    counts = Counter(names)
-    for position, name in enumerate(names, start=1):
-        if not name:
-            raise ValueError(f"{path}, header line: column {position} has no name")
-        if counts[name] > 1:
-            raise ValueError(f"{path}, header line: {shown(name)} is the name of two columns")
-    return names
-
-
 def _row(path: Path, names: list[str], line: int, cells: list[str]) -> list[float]:
-    if len(cells) != len(names):
-        raise ValueError(
-            f"{path}, line {line}: {many(len(cells), 'cell')}, the header line has {len(names)}"
-        )
+    check_length(path, line, cells, names)
     numbers = list(map(_number, cells))
     for name, cell, number in zip(names, cells, numbers, strict=True):
         if number is None or not isfinite(number):

@@ -13,11 +13,11 @@ from fastgd.cli.refusal import RefusedError
 from fastgd.cli.samples import (
     NotANumberError,
     Samples,
-    names_text,
     read_more,
     read_samples,
 )
 from fastgd.cli.shared import number, option, whole
+from fastgd.tables.lines import names_text
 
 PANEL = "Held-out samples"
 

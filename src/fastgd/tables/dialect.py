@@ -1,0 +1,154 @@
+"""How a table is written: what separates its cells, and how its numbers look."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from fastgd.arguments.messages import either, shown
+
+SEPARATORS = {",": ",", ";": ";", "tab": "\t", "|": "|"}
+"""What may separate cells, by the name that is typed for it."""
+
+DECIMALS = (".", ",")
+
+SNIFFED = 20
+"""Lines that the separator is guessed from, and"""
+
+SNIFFED_CHARACTERS = 20_000
+"""as many characters."""
+
+LOOKED_AT = 10_000
+"""Cells of each column that say how numbers are written."""
+
+_EXPONENT = r"([eE][+-]?\d+)?"
+_GROUPED = r"[+-]?\d{1,3}(%s\d{3})+"
+
+
+class Dialect(NamedTuple):
+    """What separates cells, the decimal sign, and the one between thousands, if any."""
+
+    separator: str
+    decimal: str = "."
+    thousands: str = ""
+
+    def number(self, text: str) -> float | None:
+        """Return the number that a text is, or None.
+
+        Examples
+        --------
+        >>> german = Dialect(";", ",", ".")
+        >>> german.number("1.234,5"), german.number("26.11.2026"), german.number("1.5")
+        (1234.5, None, None)
+        """
+        if self.thousands and self.thousands in text:
+            whole, sign, rest = text.partition(self.decimal)
+            if not re.fullmatch(_GROUPED % re.escape(self.thousands), whole):
+                return None
+            text = whole.replace(self.thousands, "") + sign + rest
+        if self.decimal != ".":
+            if "." in text:
+                return None
+            text = text.replace(self.decimal, ".")
+        try:
+            return None if "_" in text else float(text)
+        except ValueError:
+            return None
+
+
+def separator_of(text: str) -> str:
+    r"""Return what separates the cells: that with which most lines have as many as the first.
+
+    Examples
+    --------
+    >>> separator_of("x;y\n0,5;1\n1,5;0\n"), separator_of("x\n1\n")
+    (';', ',')
+    """
+    best, found = (0.0, 0), ","
+    for separator in SEPARATORS.values():
+        lengths = [len(cells) for cells in islice(_rows(text, separator), SNIFFED)]
+        if not lengths or lengths[0] < 2:
+            continue
+        alike = sum(length == lengths[0] for length in lengths[1:]) / max(1, len(lengths) - 1)
+        if (alike, lengths[0]) > best:
+            best, found = (alike, lengths[0]), separator
+    return found
+
+
+def _rows(text: str, separator: str) -> Iterator[list[str]]:
+    """The lines that are not blank, as far as they can be read."""
+    lines = text.splitlines(keepends=True)
+    try:
+        for cells in csv.reader(lines, delimiter=separator, skipinitialspace=True):
+            if len(cells) > 1 or "".join(cells).strip():
+                yield cells
+    except csv.Error:  # a cell longer than it reads
+        return
+
+
+def check_separator(typed: str | None) -> str | None:
+    """Return the separator that is meant, None for None.
+
+    Raises
+    ------
+    ValueError
+        If there is no such.
+    """
+    if typed is None or typed in SEPARATORS.values():
+        return typed
+    if typed not in SEPARATORS and typed != r"\t":
+        raise ValueError(f"sep must be {either(map(repr, SEPARATORS))}, got {shown(typed)}")
+    return SEPARATORS.get(typed, "\t")
+
+
+def decimal_of(cells: Iterable[str], separator: str) -> tuple[str, str]:
+    """Return the decimal sign, and the one between thousands or "".
+
+    ``0,5`` has a decimal comma, ``1,234.5`` a decimal point and a comma between thousands.
+
+    Raises
+    ------
+    ValueError
+        If there are both, or if it can't be told: ``1,234`` alone.
+
+    Examples
+    --------
+    >>> decimal_of(["0,5", "7", "1.234"], ";"), decimal_of(["0.5", "red"], ",")
+    ((',', '.'), ('.', ''))
+    """
+    found: dict[str, dict[str, str]] = {"decimal": {}, "grouped": {}}
+    for cell in cells:
+        if "," in cell or "." in cell:
+            _look_at(cell, found)
+    decimal, grouped = found["decimal"], found["grouped"]
+    if len(decimal) == 2:
+        raise ValueError(
+            f"decimal must be '.' or ',', and there are numbers like {shown(decimal['.'])} and "
+            f"like {shown(decimal[','])}"
+        )
+    if decimal:
+        [sign] = decimal
+    elif "," in grouped and separator != ",":
+        raise ValueError(
+            "decimal must be '.' or ',' if numbers may be meant either way, got "
+            f"{shown(grouped[','])}"
+        )
+    else:
+        sign = "."
+    other = DECIMALS[sign == "."]
+    return sign, other if other in grouped else ""
+
+
+def _look_at(cell: str, found: dict[str, dict[str, str]]) -> None:
+    """Note what a cell says: which sign is a decimal one for sure, and which is among digits."""
+    for sign, other in (DECIMALS, DECIMALS[::-1]):
+        point, comma = map(re.escape, (sign, other))
+        if re.fullmatch(rf"{_GROUPED % comma}({point}\d*)?", cell):
+            found["grouped"].setdefault(other, cell)
+            if sign in cell or cell.count(other) > 1:
+                found["decimal"].setdefault(sign, cell)
+        elif re.fullmatch(
+            rf"[+-]?(\d*{point}\d+|\d+{point}){_EXPONENT}", cell
+        ) and not re.fullmatch(_GROUPED % point, cell):
+            found["decimal"].setdefault(sign, cell)

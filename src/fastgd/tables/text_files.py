@@ -1,0 +1,82 @@
+"""Files of text: read whole, with an end to their size, and refused where they are no text."""
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.wording import many
+
+LARGEST = 2**30
+"""Bytes of a file at most: /dev/zero, or a pipe whose writer has no end, never ends."""
+
+CHUNK = 2**25
+"""Bytes that are read at once."""
+
+
+def read_text(path: Path) -> bytes:
+    """Return the bytes of a file of UTF-8 text; of one that ends in .gz, those that it holds.
+
+    Raises
+    ------
+    OSError
+        If it can't be read.
+    ValueError
+        If it is no text, or too much of it; the message says where.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     _ = file.write(gzip.compress(b"a,b"))
+    ...     file.flush()
+    ...     read_text(Path(file.name))
+    Traceback (most recent call last):
+    ValueError: ... is not UTF-8 text: byte 1 can't be read: is it another kind of file?
+    """
+    text = BytesIO()
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            for chunk in _chunks(path, file):
+                text.write(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} must be a whole file of gzip, since it ends in .gz") from error
+    return text.getvalue()
+
+
+def _chunks(path: Path, file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    """The bytes of a file, refused at the first that makes it no text, or too much of it."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    total = 0
+    while True:
+        chunk = file.read(CHUNK)
+        waiting = len(decoder.getstate()[0])
+        try:
+            decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            at = total - waiting + error.start
+            raise ValueError(
+                f"{path} is not UTF-8 text: byte {at} can't be read{_remedy(chunk)}"
+            ) from error
+        if b"\0" in chunk:
+            raise ValueError(f"{path} is not text: it has zero bytes")
+        total += len(chunk)
+        if total > LARGEST:
+            raise ValueError(
+                f"{path} must have at most {many(LARGEST, 'byte')}, got more than that"
+            )
+        if not chunk:
+            return
+        check_memory(2 * CHUNK, f"{path}")
+        yield chunk
+
+
+def _remedy(chunk: bytes) -> str:
+    """What else it may be: text of Western Europe has few bytes that no text has."""
+    if b"\0" in chunk or any(byte < 32 and byte not in b"\t\n\r" for byte in chunk[:1000]):
+        return ": is it another kind of file?"
+    return ": save it as UTF-8"
