@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,8 +21,13 @@ from fastgd.arguments.values import check_choice, check_count, check_flag, check
 from fastgd.engine.progress import progress_bar
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.studies.surface import Surface, surface
+from fastgd.training.frames import dataframe, labels_of, module
 from fastgd.training.results import Alpha, Run
 from fastgd.training.train import train
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 RECORDS = 1000
 """Points of a curve and of a path, about, unless ``record_every`` says otherwise."""
@@ -32,6 +37,8 @@ MARGIN = 0.1
 
 FAR = 10.0
 """A path that goes so many times as far as is usual in its race leaves the window."""
+
+_MEASURED = ("alpha", "final_error", "final_loss", "status", "iterations")
 
 Entry = Optimizer | tuple[Optimizer, Alpha]
 
@@ -61,6 +68,74 @@ class Race:
         """The names by their final error, smallest first; those without one come last."""
         errors = {name: run.final_error for name, run in self.runs.items()}
         return sorted(errors, key=lambda name: (np.isnan(errors[name]), errors[name]))
+
+    def to_dataframe(self, *, long: bool = False) -> pandas.DataFrame:
+        """A row per optimizer, in the order given; or one per optimizer and recorded iteration.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> from fastgd.optimizers import GradientDescent, Momentum
+        >>> X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+        >>> race = fastgd.race(X, y, [(GradientDescent(), 1), (Momentum(), 1)], hidden_size=(),
+        ...                    iterations=100)
+        >>> print(race.to_dataframe().drop(columns=["final_loss", "status"]).round(3))
+                 optimizer  alpha  final_error  iterations
+        0  GradientDescent    1.0        0.056         100
+        1         Momentum    1.0        0.000         100
+        """
+        if check_flag("long", long):
+            curves = {name: run.to_dataframe() for name, run in self.runs.items()}
+            together = module("pandas", "to_dataframe").concat(curves, names=["optimizer", None])
+            table: pandas.DataFrame = together.reset_index("optimizer").reset_index(drop=True)
+            return table
+        runs = self.runs.values()
+        measured = {name: [getattr(run, name) for run in runs] for name in _MEASURED}
+        return dataframe({"optimizer": list(self.runs), **measured})
+
+    def to_xarray(self) -> xarray.Dataset:
+        """All runs as :meth:`fastgd.Run.to_xarray` has them, over their names, ``optimizer``.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed (``pip install "fastgd[xarray]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> from fastgd.optimizers import GradientDescent, Momentum
+        >>> X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+        >>> race = fastgd.race(X, y, [(GradientDescent(), 1), (Momentum(), 1)], hidden_size=(),
+        ...                    iterations=100)
+        >>> found = race.to_xarray()
+        >>> found.recorded_weights_0.dims
+        ('optimizer', 'iteration', 'layer_0', 'layer_1')
+        >>> found.errors.sel(iteration=[9, 99]).round(3).values
+        array([[0.226, 0.056],
+               [0.012, 0.   ]])
+        """
+        xr = module("xarray", "to_xarray")
+        names = xr.DataArray(list(self.runs), dims="optimizer", name="optimizer")
+        found: xarray.Dataset = xr.concat(
+            [run.to_xarray() for run in self.runs.values()],
+            names,
+            data_vars="all",
+            coords="minimal",
+            compat="equals",
+            join="exact",
+            combine_attrs="drop_conflicts",
+        )
+        for name in ("alpha", "optimizer"):  # what differs, or only one of them has
+            found.attrs.pop(name, None)
+        return found.assign_coords(
+            alpha=("optimizer", labels_of("alpha", [run.alpha for run in self.runs.values()]))
+        )
 
     def reached(self, error: float) -> dict[str, int | None]:
         """The first recorded iteration at which each one's error was below ``error``, or None.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,12 @@ from fastgd.arguments.values import check_count, check_flag, check_result, check
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import Session, available_threads
+from fastgd.training.frames import dataframe, dataset
 from fastgd.training.results import Run, Snapshot
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 THREAD_SECONDS = 1e-4
 """Work that is worth another thread."""
@@ -97,6 +102,42 @@ class Surface:
         finite = np.where(np.isfinite(self.errors), self.errors, np.inf)
         r, c = np.unravel_index(int(finite.argmin()), finite.shape)
         return float(self.x[c]), float(self.y[r]), float(self.errors[r, c])
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """A row per point: the two weights, by their names, and the error.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+        """
+        first, second = self.names
+        x, y = np.meshgrid(self.x, self.y)
+        columns = {first: x.ravel(), second: y.ravel(), "error": self.errors.ravel()}
+        return dataframe(columns)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The errors over ``y`` and ``x``, whose weights are named in ``attrs``.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed (``pip install "fastgd[xarray]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+        >>> found = fastgd.surface(X, y, [[[0], [0]]], resolution=5).to_xarray()
+        >>> round(float(found.errors.sel(x=10, y=0)), 3), found.attrs["x"]
+        (0.25, 'weights[0][0, 0]')
+        """
+        first, second = self.names
+        return dataset(
+            {"y": self.y.tolist(), "x": self.x.tolist()},
+            {"errors": (("y", "x"), self.errors)},
+            {"x": first, "y": second, "samples": self.samples, **self.options},
+        )
 
     def path(self, run: Run) -> NDArray[np.float64]:
         """Where a training went on this plane: its recorded weights, then its last ones.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,11 @@ from fastgd.engine.prediction import outputs
 from fastgd.engine.state import State
 from fastgd.training import storage
 from fastgd.training.files import PathLike
+from fastgd.training.frames import long_dataframe, run_dataset
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 Alpha = float | tuple[float, ...]
 
@@ -300,6 +305,48 @@ class Run(_Predicting):
             ),
             options=self.options,
         )
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Its curve: a row per recorded iteration, with error, loss and held-out error.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=20, record_every=10)
+        >>> print(run.to_dataframe().round(3))
+           iteration  error   loss
+        0          0   0.50  0.250
+        1         10   0.48  0.232
+        """
+        return long_dataframe({}, self)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Its curves, its numbers and its weights, as arrays whose axes have names.
+
+        ``weights_0`` is over ``layer_0``, the inputs, and ``layer_1``, the first units, and so on;
+        ``direction_changes_0``, ``biases_0`` and ``bias_direction_changes_0`` likewise, and with
+        ``record_weights=True`` ``recorded_weights_0`` and ``recorded_biases_0`` over ``iteration``
+        in front. Settings and options are in ``attrs``, as text.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed (``pip install "fastgd[xarray]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=20, record_every=10)
+        >>> found = run.to_xarray()
+        >>> found.weights_0.dims, found.attrs["alpha"], round(float(found.errors[1]), 3)
+        (('layer_0', 'layer_1'), '1.0', 0.48)
+        """
+        return run_dataset(self)
 
     def save(self, path: PathLike) -> None:
         """Write the run to an ``.npz`` file that :func:`fastgd.load` reads.

@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
+from fastgd.arguments.values import check_flag
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.training import storage
 from fastgd.training.files import PathLike
+from fastgd.training.frames import dataframe, long_dataframe, sweep_dataset
 from fastgd.training.grid import Grid
 from fastgd.training.picking import MEASURED, part_of, run_at
 from fastgd.training.prediction import predict_all
@@ -26,6 +28,7 @@ from fastgd.training.table import columns_of
 
 if TYPE_CHECKING:
     import pandas
+    import xarray
 
 
 @storage.saved
@@ -269,21 +272,63 @@ class Sweep:
         """
         return columns_of(self.axes, {name: getattr(self, name) for name in MEASURED})
 
-    def to_dataframe(self) -> pandas.DataFrame:
-        """One row per run, with the columns of :meth:`columns`.
+    def to_dataframe(self, *, long: bool = False) -> pandas.DataFrame:
+        """One row per run, with the columns of :meth:`columns`; or one per run and iteration.
+
+        Parameters
+        ----------
+        long : bool
+            A row for each run and iteration that was recorded before the run ended, with its error,
+            loss and, where samples were held out, their error.
 
         Raises
         ------
         ImportError
             If pandas is not installed (``pip install "fastgd[dataframe]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], iterations=20,
+        ...                      record_every=10)
+        >>> print(sweep.to_dataframe(long=True).round(3))
+           alpha  iteration  error   loss
+        0    1.0          0  0.500  0.250
+        1    1.0         10  0.480  0.232
+        2    2.0          0  0.500  0.250
+        3    2.0         10  0.457  0.212
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(
-                'to_dataframe() needs pandas: pip install "fastgd[dataframe]"'
-            ) from error
-        return pandas.DataFrame(self.columns())
+        if check_flag("long", long):
+            return long_dataframe(self.axes, self)
+        return dataframe(self.columns())
+
+    def to_xarray(self) -> xarray.Dataset:
+        """What was measured, as arrays whose axes have names and values.
+
+        Variables are those of :meth:`columns`, and ``errors``, ``losses``, ``validation_errors``
+        over ``iteration``, too; of a ``summary`` each of its fields. Coordinates are the values on
+        the axes: numbers, or short texts for layers (``"8x2"``), methods and formulas; of
+        optimizers and schedules there is a coordinate for each hyperparameter, too, and networks to
+        start from are numbered. What all runs share is in ``attrs``, as text.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed (``pip install "fastgd[xarray]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[0.1, 1, 10], seed=range(5), iterations=1000,
+        ...                      record_every=100)
+        >>> found = sweep.to_xarray()
+        >>> dict(found.sizes)
+        {'alpha': 3, 'seed': 5, 'iteration': 10}
+        >>> found.errors.sel(iteration=900).median("seed").round(3).values
+        array([0.498, 0.05 , 0.012])
+        """
+        return sweep_dataset(self, MEASURED)
 
     def save(self, path: PathLike) -> None:
         """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""

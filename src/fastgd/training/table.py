@@ -1,6 +1,7 @@
 """A sweep as a table with a row per run."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,19 @@ def columns_of(
     axes: Mapping[str, list[Any]], measured: Mapping[str, NDArray[Any] | None]
 ) -> dict[str, list[Any]]:
     """Columns of the values on the axes, the last one fastest, and of what was measured there."""
+    known = {name: array for name, array in measured.items() if array is not None}
+    return axis_columns(axes) | {name: array.ravel().tolist() for name, array in known.items()}
+
+
+def axis_columns(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Columns of the values on the axes alone."""
     columns: dict[str, list[Any]] = {}
-    places = np.indices(tuple(map(len, axes.values()))).reshape(len(axes), -1)
+    shape = tuple(map(len, axes.values()))
+    places = np.indices(shape).reshape(len(axes), prod(shape))
     for place, (name, axis) in zip(places, axes.items(), strict=True):
         for column, cells in _cells(name, axis).items():
             columns[column] = [cells[i] for i in place]
-    known = {name: array for name, array in measured.items() if array is not None}
-    return columns | {name: array.ravel().tolist() for name, array in known.items()}
+    return columns
 
 
 def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:

@@ -6,10 +6,12 @@ Sohl-Dickstein, *The boundary of neural network trainability is fractal*, arXiv 
 errors only sums are kept.
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +39,13 @@ from fastgd.studies.trainability.mean_field import (
     sample_count,
 )
 from fastgd.studies.trainability.patches import Patch, PatchFolder, patches_of
+from fastgd.training.frames import dataframe, dataset
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 Window = tuple[tuple[float, float], tuple[float, float]]
 """log10 of the learning rates at the sides: (left, right) of the input layer, (bottom, top) of the
@@ -105,6 +112,46 @@ class Trainability:
     def boundary(self) -> NDArray[np.bool_]:
         """The pixels that begin a square of 2 x 2 which holds both outcomes."""
         return boundary(self.converged)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """A row per training: both learning rates, its value, and whether it converged.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+        """
+        first, second = np.meshgrid(self.input_rates, self.output_rates)
+        columns = {"input_rate": first, "output_rate": second} | self._measured
+        return dataframe({name: array.ravel() for name, array in columns.items()})
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Values and outcomes over ``output_rate`` and ``input_rate``; the settings as ``attrs``.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed (``pip install "fastgd[xarray]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> found = fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3)))
+        >>> share = found.to_xarray().converged.mean("output_rate")
+        >>> print(share.sel(input_rate=[10, 100], method="nearest").values.round(1))
+        [0.6 0.5]
+
+        """
+        dims = ("output_rate", "input_rate")
+        return dataset(
+            {"output_rate": self.output_rates.tolist(), "input_rate": self.input_rates.tolist()},
+            {name: (dims, array) for name, array in self._measured.items()},
+            self.settings._asdict(),
+        )
+
+    @property
+    def _measured(self) -> dict[str, NDArray[Any]]:
+        return {"values": self.values, "converged": self.converged}
 
     def box_counting(self) -> BoxCounting:
         """The box-counting dimension of the boundary, with its fit.
