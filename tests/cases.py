@@ -426,6 +426,15 @@ OPTIONS = {
             {"sampling": "adaptive", "batch_size": 3, "sampling_rate": 1e3},
         ],
     ),
+    "a watched loss": Case(
+        {"monitor": "loss", "patience": 9, "loss": "cross_entropy", "reduction": "mean"},
+        {"min_delta": [0.0, 0.003]},
+        settings=[
+            {"monitor": "loss", "patience": 5, "look_every": 2, "iterations": 300},
+            {"monitor": "loss", "min_delta": 0.1, "restore_best": True, "l2": 0.01, "summary": 3},
+            {"monitor": "loss", "tolerance": 1.5, "record_every": 1},
+        ],
+    ),
     "endings": Case(
         {"summary": 7},
         {"tolerance": [0.0, 0.28], "patience": [9, None]},

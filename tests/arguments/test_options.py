@@ -77,6 +77,8 @@ OTHERS = {
     "batch_norm": True,
     "tolerance": 0.01,
     "patience": 100,
+    "min_delta": 0.01,
+    "monitor": "loss",
     "summary": 10,
     "look_every": 5,
     "restore_best": True,
@@ -342,6 +344,12 @@ def option_of(kind):
         TypeError,
         LOSS_NAMES,
         [(len, "<built-in function len>: write fastgd.Loss(...)"), (CUBE, "Function('a**3')")],
+    ),
+    (
+        "monitor",
+        ValueError,
+        "'error' or 'loss'",
+        [("val_loss", "'val_loss': did you mean 'loss'?")],
     ),
     ("reduction", ValueError, "'sum' or 'mean'", [("means", "'means': did you mean 'mean'?")]),
     ("reduction", TypeError, "'sum' or 'mean'", [(None, "None"), (["sum"], "['sum']")]),
@@ -707,6 +715,15 @@ def test_held_out_samples_are_watched():
     given = {"restore_best": True}
     assert options.check(given, X, Y, (4,), holds_out=True).given == given
     assert options.check_sweep(given, X, Y, [(4,)], holds_out=True).methods[0].given == given
+
+
+def test_a_held_out_loss_can_not_be_watched():
+    rule = (
+        "monitor must be 'error' where samples are held out, since only their error is measured, "
+        "got 'loss'"
+    )
+    with pytest.raises(ValueError, match=re.escape(rule)):
+        options.check({"monitor": "loss", "patience": 3}, X, Y, (4,), holds_out=True)
 
 
 def test_runs_of_a_sweep_are_looked_at_alike():

@@ -200,7 +200,11 @@ def test_a_sample_of_weight_zero_counts_for_nothing():
 
 @pytest.mark.parametrize(
     "name",
-    [n for n, case in OPTIONS.items() if case.settings and n not in (*OPTIMIZERS, "endings")],
+    [
+        n
+        for n, case in OPTIONS.items()
+        if case.settings and n not in (*OPTIMIZERS, "endings", "a watched loss")
+    ],
 )
 def test_data_and_regularisation(name):
     for given in OPTIONS[name].settings:
@@ -229,6 +233,39 @@ def test_endings_and_summaries():
     assert [run.status for run in runs] == ends
     assert runs[1].iterations == 0
     assert [runs[0].iterations > 255, runs[0].iterations < 900] == [True, True]
+
+
+def test_a_watched_loss_and_how_much_smaller_it_must_be():
+    """By the losses of the same run whole: without batches each is looked at."""
+    shared = {"loss": "cross_entropy", "reduction": "mean", "monitor": "loss", "alpha": 0.3}
+    whole = fastgd.train(X, Y, **shared, patience=10**6, iterations=400, record_every=1)
+    losses = [*whole.losses, whole.final_loss]
+    axes = {"patience": [1, 10], "min_delta": [0.0, 1e-4, 1e-2]}
+    sweep = fastgd.sweep(X, Y, **shared, **axes, iterations=400, record_every=100)
+    for index, (patience, delta) in zip(
+        np.ndindex(sweep.shape), product(*axes.values()), strict=True
+    ):
+        j = next(j for j in range(401) if _stalls(losses, j, delta, patience) or j == 400)
+        assert sweep.iterations[index] == j, (delta, patience)
+    assert len(np.unique(sweep.iterations)) >= 4
+
+
+def _stalls(losses, j, delta, patience):
+    """Whether the loss of iteration j is the last one that is looked at."""
+    smallest, at = np.inf, 0
+    for i in range(j + 1):
+        if losses[i] < smallest - delta:
+            smallest, at = losses[i], i
+    return j - at >= patience
+
+
+def test_a_negative_loss_is_below_no_tolerance_that_nobody_gave():
+    """The likelihood of a normal distribution may have a negative logarithm."""
+    z = np.linspace(-1, 1, 8)[:, None]
+    given = {"output": "identity", "loss": "gaussian", "bias": True, "alpha": 0.001}
+    run = fastgd.train(z, z, **given, monitor="loss", patience=50, iterations=600)
+    assert run.final_loss < 0
+    assert run.status == "finished"
 
 
 def test_a_sweep_tells_what_converged_from_what_stalled():

@@ -377,6 +377,33 @@ class Options(LossOptions, total=False):
             slots=(Slot("patience", is_whole=True),),
         ),
     ]
+    min_delta: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            "A watched error counts as the smallest one only if it is smaller by more than that "
+            "(as in Keras' EarlyStopping); at least 0.",
+            "Improvements of the watched error up to that are none",
+            "Early end",
+            feature="watch",
+            slots=(Slot("min_delta"),),
+            detail=True,
+        ),
+    ]
+    monitor: Annotated[
+        str,
+        Option(
+            "error",
+            Name(("error", "loss")),
+            'What is watched: "error", the mean ``|y - output|``, of held-out samples where there '
+            'are any; or "loss", what is minimized, where none are held out.',
+            "What is watched",
+            "Early end",
+            feature="watch",
+            detail=True,
+        ),
+    ]
     summary: Annotated[
         int | None,
         Option(

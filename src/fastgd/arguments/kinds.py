@@ -318,6 +318,7 @@ class Option(NamedTuple):
     structure: bool = False
     feature: str = ""  # the kernel's choice that reads the numbers; any but the default needs it
     slots: tuple[Slot, ...] = ()
+    detail: bool = False  # of a feature that other options ask for
 
     @property
     def is_axis(self) -> bool:

@@ -65,6 +65,7 @@ _ELSEWHERE = {
     "clip_norm": "max_norm clip_grad_norm max_grad_norm clipnorm global_clipnorm gradient_clip_val",
     "tolerance": "tol threshold stop_below",
     "patience": "n_iter_no_change early_stopping",
+    "min_delta": "mindelta min_improvement threshold_delta",
     "shuffle_seed": "data_seed",
     "progress": "verbose disp show_progress",
     "threads": "n_jobs num_threads n_threads workers num_workers",

@@ -278,6 +278,11 @@ def _check_together(
 
 def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:
     """Refuse to restore the best where nothing says what that is, or when it is looked for."""
+    if method.monitor == "loss" and holds_out:
+        raise ValueError(
+            "monitor must be 'error' where samples are held out, since only their error is "
+            "measured, got 'loss'"
+        )
     if not method.restore_best or method.look_every is not None or method.summary is not None:
         return
     stops = {

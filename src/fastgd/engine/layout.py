@@ -131,6 +131,11 @@ class Layout:
         """Numbers that are put away when a run is over: weights and what is kept of the errors."""
         return self.parameters + self.kept_errors * self.runs
 
+    @property
+    def _watches_loss(self) -> bool:
+        """Whether there must be room for the loss where none is recorded."""
+        return self.recipe.watch is not None and self.recipe.watch.name == "loss"
+
     @cached_property
     def _alpha(self) -> int:
         return up(self.kept, LINE)
@@ -213,7 +218,7 @@ class Layout:
             "recent": (self.parameters, np.uint8),
             "changes": (self.parameters, np.int64),
             "errors": ((records + 1) * self.runs, np.float64),
-            "losses": ((records + 1) * self.runs, np.float64),
+            "losses": ((records + 1 + self._watches_loss) * self.runs, np.float64),
             "path": (records * self.parameters if self.recipe.path else 0, np.float64),
             "ended": (self.runs, np.int64),
             "outcome": (self.runs, np.int64),

@@ -169,7 +169,7 @@ def recipe_of(
         return any(
             _is_given(name, method, values)
             for name, option in DECLARED.items()
-            if option.feature == feature
+            if option.feature == feature and not option.detail
         )
 
     def switch(feature: str, wanted: bool) -> Choice | None:
@@ -191,7 +191,7 @@ def recipe_of(
         mean=switch("mean", method.reduction == "mean"),
         batch_norm=switch("batch_norm", method.batch_norm),
         batches=choice_of(batches, "batches") if batches == "adaptive" else Choice(batches),
-        watch=switch("watch", wanted["watch"]),
+        watch=choice_of(method.monitor, "watch") if wanted["watch"] else None,
         separate=switch("separate", separate),
         path=switch("path", record_weights),
         held=switch("held", holds_out),

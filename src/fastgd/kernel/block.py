@@ -126,7 +126,7 @@ class Block(NamedTuple):
     recent: Bytes  # (P * R): direction changes since the last flush
     changes: Integers  # (P * R): direction changes before that
     errors: Floats  # (records + 1, R) flat: mean |error|, at last the final one
-    losses: Floats  # (records + 1, R) flat: with penalties, at last the final one
+    losses: Floats  # likewise, with penalties; if these are watched, the one of now behind them
     path: Floats  # (records, P * R) flat: the weights that had these errors, if they are recorded
     ended: Integers  # (R,): the updates of a run that is over, or -1
     outcome: Integers  # (R,): how it ended

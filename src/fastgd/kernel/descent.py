@@ -44,6 +44,7 @@ from fastgd.kernel.iteration.errors import (
     hold,
     is_watched,
     look_of,
+    loss_place_of,
     observe,
     record_of,
 )
@@ -148,6 +149,7 @@ def _pass(
     bottom, top = layers[0], layers[len(layers) - 1]
     data_runs = runs_of(shapes.data)
     overflow, total = zeros(scalar), zeros(scalar)
+    records = len(block.errors) // runs_of(scalar)
     start = 0
     while True:
         samples = min(span.group, N - start)
@@ -157,9 +159,9 @@ def _pass(
         _forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
         keep_outputs(recipe.outputs, shapes, group, block, top)
         if measuring:
-            recorded = -1 if holding else record
+            place = -1 if holding else loss_place_of(recipe.watch, record, records)
             total = add_errors(
-                recipe.coupling, shapes, recipe, data, group, block, top, recorded, total
+                recipe.coupling, shapes, recipe, data, group, block, top, place, total
             )
             if group.is_last:
                 if holding:
@@ -167,7 +169,7 @@ def _pass(
                 else:
                     observe(
                         recipe.mean, recipe.features.penalty, recipe, scalar, block, layers, span,
-                        look, j, record, total,
+                        look, j, record, place, total,
                     )  # fmt: skip
         if training:
             overflow = overflow + _learn(recipe.outputs, shapes, recipe, layers, group, block, x)

@@ -20,7 +20,7 @@ class Best(NamedTuple):
 
 
 class Watch:
-    """Looks at the watched error: the held-out one, or that of all samples if none is held out.
+    """Looks at the held-out error, that of all samples if none is held out, or at their loss.
 
     It does so every ``look_every`` iterations, else once per epoch, or along with the records if no
     option but ``restore_best`` asks for it.
@@ -31,6 +31,8 @@ class Watch:
     ) -> None:
         self._tolerance = method.tolerance
         self._patience = method.patience
+        self._min_delta = method.min_delta
+        self._of_loss = method.monitor == "loss"
         self._summarize = method.summary is not None
         by_epochs = self._tolerance > 0 or self._patience is not None or self._summarize
         self.is_active = by_epochs or method.look_every is not None or method.restore_best
@@ -52,23 +54,28 @@ class Watch:
         return self.is_active and (j % self._every == 0 or j == self._iterations)
 
     def look(
-        self, j: int, error: float, held: float | None, row: Callable[[], FloatArray]
+        self,
+        j: int,
+        error: float,
+        held: float | None,
+        loss: Callable[[], float],
+        row: Callable[[], FloatArray],
     ) -> str | None:
         """How the run ends with the errors before update j, or None if it goes on.
 
-        ``row`` gives the network that has them.
+        ``row`` gives the network that has them, ``loss`` what is minimized.
         """
-        watched = error if held is None else held
         if not np.isfinite(error):
             return "diverged"
         if not self.is_due(j):
             return None
-        if watched < self._smallest:
+        watched = loss() if self._of_loss else error if held is None else held
+        if watched < self._smallest - self._min_delta:
             self._smallest, self.smallest_iteration = watched, j
             if self._restores:
                 self.best = Best(row(), error, held)
         self._add(np.float64(watched))
-        if watched < self._tolerance:
+        if watched < self._tolerance and self._tolerance > 0:
             return "converged"
         stalled = self._patience is not None and j - self.smallest_iteration >= self._patience
         return "stalled" if stalled else None

@@ -202,9 +202,8 @@ class _Training(NamedTuple):
             if self.records.is_due(j) or self.watch.is_due(j):
                 error, held = self._errors()
                 if self.records.is_due(j):
-                    loss = loss_of(self.layers, self.method, self.X, self.y)
-                    self.records.put(j, error, loss, held, self._row())
-                status = self.watch.look(j, error, held, self._row)
+                    self.records.put(j, error, self._loss(), held, self._row())
+                status = self.watch.look(j, error, held, self._loss, self._row)
                 if status:
                     return over(Ending(j, status, error, held, self._state(j)))
             self._update(j)
@@ -214,8 +213,12 @@ class _Training(NamedTuple):
         # Before anybody looks at the last error: had it gone on, nobody would have.
         state = self._state(self.records.iterations)
         error, held = self._errors()
-        status = self.watch.look(self.records.iterations, error, held, self._row) or "finished"
-        return Ending(self.records.iterations, status, error, held, state)
+        done = self.records.iterations
+        status = self.watch.look(done, error, held, self._loss, self._row) or "finished"
+        return Ending(done, status, error, held, state)
+
+    def _loss(self) -> float:
+        return loss_of(self.layers, self.method, self.X, self.y)
 
     def _row(self) -> FloatArray:
         return row_of(self.network, self.layers)

@@ -5,6 +5,7 @@ reads, until the block is packed anew without it.
 """
 
 from numba import njit
+from numba.core import types
 
 from fastgd.kernel.block import (
     CONVERGED,
@@ -20,6 +21,7 @@ from fastgd.kernel.block import (
 )
 from fastgd.kernel.iteration.losses import add_penalties
 from fastgd.kernel.iteration.values import integer, put_integer, value
+from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
@@ -46,6 +48,19 @@ def is_watched(watch, j, span, look):
     if watch is None:
         return False
     return j % look == 0 or j == span.iterations
+
+
+def loss_place_of(watch, record, records):
+    """The place that the loss of an iteration is written to, or -1 if nobody wants it."""
+
+
+def _pick_place(watch, _record, _records):
+    if not isinstance(watch, types.NoneType) and watch.choice == "loss":
+        return lambda watch, record, records: records if record < 0 else record
+    return lambda watch, record, records: record
+
+
+dispatch(loss_place_of, _pick_place, INLINED)
 
 
 @njit(**INLINED)
@@ -78,16 +93,17 @@ def _keep_best(best, scalar, block, improved, own_error):
 
 
 @njit(**INLINED)
-def _summarise(best, scalar, block, layer, span, look, j, error, own_error):
+def _summarise(watch, best, scalar, block, layer, span, look, j, error, own_error):
     """Bring what is kept of the errors up to date; where the smallest one was."""
     numbers, runs, at = block.numbers, runs_of(scalar), layer.watch
     if j == 0:
         store(scalar, numbers, at + FIRST * runs, 0, error)
     first = load(scalar, numbers, at + FIRST * runs, 0)
     smallest = load(scalar, numbers, at + SMALLEST * runs, 0)
-    _keep_best(best, scalar, block, error < smallest, own_error)
-    smallest_at = choose(error < smallest, j, integer(scalar, block, SMALLEST_AT))
-    store(scalar, numbers, at + SMALLEST * runs, 0, select(error < smallest, error, smallest))
+    improved = error < smallest - value(scalar, numbers, layer, watch.min_delta)
+    _keep_best(best, scalar, block, improved, own_error)
+    smallest_at = choose(improved, j, integer(scalar, block, SMALLEST_AT))
+    store(scalar, numbers, at + SMALLEST * runs, 0, select(improved, error, smallest))
     put_integer(scalar, block, SMALLEST_AT, smallest_at)
     total = load(scalar, numbers, at + ERROR_SUM * runs, 0) + error / first
     store(scalar, numbers, at + ERROR_SUM * runs, 0, total)
@@ -144,20 +160,41 @@ def _of_concern(watch, scalar, numbers, layer, record, signal):
 
 
 @njit(**INLINED)
-def _watched_error(held, scalar, block, error):
+def _held_or_own(held, scalar, block, error):
     """The held-out error where there is one, else that of the samples that are learned from."""
     return error if held is None else load(scalar, block.held, 0, 0)
 
 
+def _watched(watch, held, scalar, block, place, own_error):
+    """What is watched; the loss is at this place."""
+
+
+dispatch(
+    _watched,
+    {
+        "error": lambda watch, held, scalar, block, place, own_error: _held_or_own(
+            held, scalar, block, own_error
+        ),
+        "loss": lambda watch, held, scalar, block, place, own_error: load(
+            scalar, block.losses, place * runs_of(scalar), 0
+        ),
+    },
+    INLINED,
+)
+
+
 @njit(**INLINED)
-def _stop(watch, recipe, scalar, block, layer, span, look, j, own_error):
+def _stop(watch, recipe, scalar, block, layer, span, look, j, place, own_error):
     """End the runs whose error is small enough, or else has not become smaller for too long."""
     if watch is None:
         return
     if is_watched(watch, j, span, look):
-        error = _watched_error(recipe.held, scalar, block, own_error)
-        smallest_at = _summarise(recipe.best, scalar, block, layer, span, look, j, error, own_error)
-        below = error < value(scalar, block.numbers, layer, watch.tolerance)
+        error = _watched(watch, recipe.held, scalar, block, place, own_error)
+        smallest_at = _summarise(
+            watch, recipe.best, scalar, block, layer, span, look, j, error, own_error
+        )
+        tolerance = value(scalar, block.numbers, layer, watch.tolerance)
+        below = (error < tolerance) & (tolerance > 0.0)  # a loss may be negative
         stalled = j - smallest_at >= integer(scalar, block, watch.patience)
         if anywhere(below | stalled):
             signal = select(stalled, float(STALLED), 0.0)
@@ -181,23 +218,24 @@ def hold(held, scalar, block, record, total):
 
 
 @njit(**INLINED)
-def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record, total):
+def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record, place, total):
     """Record the mean error before update j and the loss, and end the runs that it ends."""
     layer = layers[0]
     error = total / load(scalar, block.total, 0, 0)
-    if record >= 0:
-        place = record * runs_of(scalar)
-        store(scalar, block.errors, place, 0, error)
+    if place >= 0:
+        at = place * runs_of(scalar)
         if mean is not None:
-            loss = load(scalar, block.losses, place, 0) / load(scalar, block.weight, 0, 0)
-            store(scalar, block.losses, place, 0, loss)
+            loss = load(scalar, block.losses, at, 0) / load(scalar, block.weight, 0, 0)
+            store(scalar, block.losses, at, 0, loss)
         if penalty is not None:
-            add_penalties(penalty, scalar, block, layers, place)
+            add_penalties(penalty, scalar, block, layers, at)
+    if record >= 0:
+        store(scalar, block.errors, record * runs_of(scalar), 0, error)
         _record_weights(recipe.path, block, record)
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
-    _stop(recipe.watch, recipe, scalar, block, layer, span, look, j, error)
+    _stop(recipe.watch, recipe, scalar, block, layer, span, look, j, place, error)
 
 
 @njit(**INLINED)
