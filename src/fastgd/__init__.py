@@ -4,6 +4,8 @@ from importlib.metadata import version
 
 from fastgd import bucket, functions, reference
 from fastgd.arguments.functions import Function, Loss
+from fastgd.models.group_models import GroupModels
+from fastgd.models.groups import fit_groups
 from fastgd.studies.race import Race, race
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
@@ -19,6 +21,7 @@ from fastgd.training.train import train
 __all__ = [
     "BoxCounting",
     "Function",
+    "GroupModels",
     "Loss",
     "Objective",
     "Race",
@@ -30,6 +33,7 @@ __all__ = [
     "Trainability",
     "box_counting",
     "bucket",
+    "fit_groups",
     "functions",
     "load",
     "minimize",

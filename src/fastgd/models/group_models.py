@@ -1,0 +1,180 @@
+"""What :func:`fastgd.fit_groups` gives back: a network for each group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.memory import check_memory
+from fastgd.models import stored_groups
+from fastgd.models.group_outputs import outputs_of
+from fastgd.models.group_training import Trained
+from fastgd.models.keys import Keys
+from fastgd.models.scaling import Scaling
+from fastgd.tables.frames import columns_of
+from fastgd.tables.preparation import Preparation
+from fastgd.tables.targets import ClassTarget, Target
+from fastgd.training import storage
+from fastgd.training.files import PathLike
+from fastgd.training.results import Run
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@storage.stored_by(stored_groups)
+@dataclass(frozen=True, eq=False)
+class GroupModels:
+    """A network for each group of a table, with all that it takes to apply them.
+
+    ``models[label]`` is the :class:`fastgd.Run` of a group (a tuple of labels where there are
+    several columns of them), ``len(models)`` the number of groups.
+
+    Attributes
+    ----------
+    keys : Keys
+        The groups: names of their columns, and labels.
+    preparation : fastgd.tables.Preparation
+        How columns become inputs.
+    target : fastgd.tables.NumberTarget or fastgd.tables.ClassTarget
+        How outputs become predictions.
+    measured : dict of str to (groups,) array
+        "rows", "held_out_rows", "training_error", "held_out_error" and "status" of each group.
+    fallback : Run or None
+        The network for unknown groups.
+    notes : tuple of str
+        What was decided about the table, a line each.
+    """
+
+    keys: Keys
+    preparation: Preparation
+    target: Target
+    inputs: Scaling = field(repr=False)
+    outputs: Scaling = field(repr=False)
+    trained: Trained = field(repr=False)
+    fallback: Run | None
+    measured: dict[str, NDArray[Any]] = field(repr=False)
+    notes: tuple[str, ...] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __repr__(self) -> str:
+        """Groups, rows and errors."""
+        rows, held = int(self.measured["rows"].sum()), self.measured["held_out_error"]
+        error = "" if np.isnan(held).all() else f"; median held-out error {np.nanmedian(held):.6g}"
+        by = ", ".join(self.keys.names)
+        return (
+            f"GroupModels({self.target.name} by {by}: {len(self):,} groups, {rows:,} rows{error})"
+        )
+
+    @property
+    def groups(self) -> list[Any]:
+        """Labels of the groups, or tuples of them, sorted."""
+        return list(self.keys)
+
+    @property
+    def errors(self) -> pandas.DataFrame:
+        """A row for each group: its labels, rows, errors and status.
+
+        Errors are the mean ``|target - prediction|`` in the target's unit, or of classes the share
+        that is wrong, over the rows that were trained on and over those that were held out (NaN
+        without such rows). The status is that of the training, as in :class:`fastgd.Run`, or
+        "constant" where all targets of a group are the same: that is then predicted, and there is
+        no network.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError('errors needs pandas: pip install "fastgd[dataframe]"') from error
+        labels = dict(zip(self.keys.names, self.keys.columns(), strict=True))
+        return pandas.DataFrame(labels | self.measured)
+
+    def __getitem__(self, group: Any) -> Run:
+        """The network of a group, which takes and gives scaled numbers.
+
+        Raises
+        ------
+        KeyError
+            If there is no such group.
+        ValueError
+            If it has no network, since all its targets are the same.
+        """
+        number, run = self.trained.places[self.keys.find(group)]
+        if number < 0:
+            raise ValueError(f"group {group!r} has no network: all its targets are the same")
+        sweep = self.trained.sweeps[number]
+        found: Run = sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
+        return found
+
+    def predict(self, df: pandas.DataFrame | Mapping[str, Any]) -> NDArray[Any]:
+        """Predict the target of each row by the network of its group.
+
+        Parameters
+        ----------
+        df : pandas.DataFrame or mapping of str to (rows,) arrays
+            With the columns of the groups and of the inputs.
+
+        Returns
+        -------
+        (rows,) array
+            In the order of the rows. Rows of unknown groups, or without a label, have the
+            prediction of the global model if there is one; else NaN (None for classes that are
+            no numbers). So have groups whose training diverged.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a column is missing or holds something else.
+        """
+        outputs = self._outputs(df)
+        missing = np.asarray(np.isnan(outputs).any(axis=1))
+        if not missing.any():
+            return self.target.decode(outputs)
+        decoded = self.target.decode(np.where(missing[:, None], 0.0, outputs))
+        if decoded.dtype.kind in "iuf":
+            return np.asarray(np.where(missing, np.nan, decoded))
+        found = decoded.astype(object)
+        found[missing] = None
+        return found
+
+    def predict_proba(self, df: pandas.DataFrame | Mapping[str, Any]) -> FloatArray:
+        """The probability of each class, (rows, classes), in the order of ``target.classes``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`; and if the target is no class.
+        """
+        if not isinstance(self.target, ClassTarget):
+            raise ValueError(
+                f"predict_proba needs classes, and {self.target.name} is a number: use predict"
+            )
+        return self._outputs(df)
+
+    def _outputs(self, df: pandas.DataFrame | Mapping[str, Any]) -> FloatArray:
+        columns = columns_of(df)
+        codes = self.keys.codes(columns)
+        check_memory(24 * len(codes) * len(self.preparation.names), "the prediction")
+        prepared = self.preparation.transform(columns)
+        outputs = outputs_of(self.trained, self.inputs, self.outputs, prepared, codes)
+        if self.fallback is not None and (codes < 0).any():
+            outputs[codes < 0] = self.fallback.predict(prepared[codes < 0])
+        return outputs
+
+    def save(self, path: PathLike) -> None:
+        """Write the networks and all that belongs to them to an ``.npz`` file.
+
+        :func:`fastgd.load` reads it, without pandas and without pickle.
+        """
+        storage.save(self, path)

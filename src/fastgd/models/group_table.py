@@ -1,0 +1,134 @@
+"""The table of :func:`fastgd.fit_groups`: groups, inputs and targets, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import did_you_mean, shown
+from fastgd.arguments.rows import Integers
+from fastgd.arguments.wording import first_names, many
+from fastgd.models.keys import Columns, Keys
+from fastgd.tables.cells import is_missing
+from fastgd.tables.frames import columns_of
+from fastgd.tables.preparation import Preparation
+from fastgd.tables.targets import Target, learn_target
+
+
+class GroupTable(NamedTuple):
+    """A table of groups, prepared."""
+
+    keys: Keys
+    codes: Integers  # (rows,): the group of each row
+    preparation: Preparation
+    inputs: FloatArray  # (rows, inputs)
+    target: Target
+    targets: FloatArray  # (rows, outputs)
+    notes: tuple[str, ...]
+
+
+def read_groups(
+    df: Any,
+    by: str | Sequence[str],
+    target: str,
+    inputs: Sequence[str] | None,
+    classes: bool | None,
+) -> GroupTable:
+    """Learn what a table has, and prepare its rows that have a label and a target.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a column is missing, named twice or holds something else.
+    """
+    columns = columns_of(df)
+    by, used = _names(columns, by, target, inputs)
+    columns = {name: columns[name] for name in (*by, target, *used)}
+    _check_lengths(columns)
+    notes: list[str] = []
+    columns = _without(columns, is_missing(columns[target]), f"without {target}", notes)
+    if not len(columns[target]):
+        raise ValueError(f"target {shown(target)} must be there in some row, got none")
+    keys, codes = Keys.learn(columns, by)
+    columns = _without(columns, codes < 0, f"without {' or '.join(by)}", notes)
+    codes = codes[codes >= 0]
+    check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
+    preparation = Preparation.learn({name: columns[name] for name in used})
+    check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
+    encoder = learn_target(target, columns[target], classes=classes)
+    return GroupTable(
+        keys,
+        codes,
+        preparation,
+        preparation.transform(columns),
+        encoder,
+        encoder.encode(columns[target]),
+        (*notes, *preparation.notes, encoder.note),
+    )
+
+
+def _names(
+    columns: Columns, by: str | Sequence[str], target: str, inputs: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    """Names of the columns that have labels, and of those to learn from."""
+    labels = _listed("by", [by] if isinstance(by, str) else by, columns)
+    _listed("target", [target], columns)
+    if target in labels:
+        raise ValueError(f"target must be none of the columns of by, got {shown(target)}")
+    if inputs is None:
+        return labels, [name for name in columns if name not in (*labels, target)]
+    used = _listed("inputs", inputs, columns)
+    if target in used:
+        raise ValueError(f"inputs must not have the target, got {shown(target)}")
+    for name in used:
+        if name in labels:
+            raise ValueError(
+                f"inputs must have no column of by, which says the same in all rows of a group, "
+                f"got {shown(name)}"
+            )
+    return labels, used
+
+
+def _listed(name: str, given: Sequence[str], columns: Columns) -> list[str]:
+    """Names of columns that there are, each once."""
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise TypeError(f"{name} must be a list of names of columns, got {shown(given)}")
+    names = list(given)
+    if not names:
+        raise ValueError(f"{name} must name a column, got {shown(given)}")
+    for k, one in enumerate(names):
+        if not isinstance(one, str) or one not in columns:
+            near = did_you_mean(one, columns) if isinstance(one, str) else ""
+            raise ValueError(
+                f"{name} must be a column of the table ({first_names(list(columns))}), "
+                f"got {shown(one)}{near}"
+            )
+        if one in names[:k]:
+            raise ValueError(f"{name} must name each column once, got {shown(one)} twice")
+    return names
+
+
+def _check_lengths(columns: Columns) -> None:
+    first = next(iter(columns))
+    for name, column in columns.items():
+        if column.ndim != 1 or len(column) != len(columns[first]):
+            raise ValueError(
+                f"columns must all have shape ({len(columns[first])},), as {shown(first)}, "
+                f"got shape {column.shape} of {shown(name)}"
+            )
+
+
+def _without(
+    columns: dict[str, NDArray[Any]], left_out: NDArray[np.bool_], why: str, notes: list[str]
+) -> dict[str, NDArray[Any]]:
+    """The rows that are not left out, and a line about those that are."""
+    count = int(np.count_nonzero(left_out))
+    if not count:
+        return columns
+    notes.append(f"{many(count, 'row')} {why} left out")
+    return {name: column[~left_out] for name, column in columns.items()}

@@ -1,0 +1,158 @@
+"""A network for each group: which rows are held out, and the sweeps that train them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.rows import Integers
+from fastgd.training.results import Run
+from fastgd.training.runs import Sweep
+from fastgd.training.sweep import sweep
+from fastgd.training.train import train
+
+BoolArray = NDArray[np.bool_]
+Settings = Mapping[str, Any]
+
+STOPPING = ("patience", "restore_best", "tolerance", "look_every", "monitor", "min_delta")
+"""Options that look at held-out rows, or at the error as the training goes on."""
+
+SELECTED = ("alpha", "l1", "l2", "dropout")
+"""What may be a list: each group keeps the value with the smallest held-out error."""
+
+MOST_ROWS = 20_000
+"""Rows that a network of all groups learns from: 10 times as many made it no better."""
+
+
+class Rows(NamedTuple):
+    """Rows of a table as networks take them, with the number of the group of each."""
+
+    inputs: FloatArray  # (rows, inputs)
+    targets: FloatArray  # (rows, outputs)
+    codes: Integers  # (rows,)
+    held: BoolArray  # (rows,)
+
+    def where(self, chosen: BoolArray) -> Rows:
+        """Some of the rows."""
+        return Rows(
+            self.inputs[chosen], self.targets[chosen], self.codes[chosen], self.held[chosen]
+        )
+
+
+class Trained(NamedTuple):
+    """The networks of groups."""
+
+    sweeps: tuple[Sweep, ...]
+    places: Integers  # (groups, 2): the sweep, and the number of the run in it; -1 without
+
+
+def hold_out(codes: Integers, groups: int, share: float, least: int, seed: int) -> BoolArray:
+    """Draw this share of the rows of each group that has at least ``least`` rows.
+
+    At least one row is held out of such a group, and one is left.
+
+    Examples
+    --------
+    >>> hold_out(np.array([0, 0, 0, 0, 1]), 2, 0.5, 2, seed=1)
+    array([ True, False,  True, False, False])
+    """
+    sizes = np.bincount(codes, minlength=groups)
+    wanted = np.clip(np.rint(share * sizes).astype(np.int64), 1, np.maximum(sizes - 1, 0))
+    wanted[(sizes < max(least, 2)) | (share == 0)] = 0
+    draw = np.random.default_rng(seed).random(len(codes))
+    order = np.lexsort((draw, codes))
+    rank = np.arange(len(codes)) - (np.cumsum(sizes) - sizes)[codes[order]]
+    held = np.zeros(len(codes), dtype=bool)
+    held[order] = rank < wanted[codes[order]]
+    return held
+
+
+def train_all_rows(rows: Rows, settings: Settings, seed: int, **how: Any) -> Run:
+    """One network for the rows of all groups, or a draw of them; of several values the first."""
+    first = {
+        name: value[0] if name in SELECTED and is_several(value) else value
+        for name, value in settings.items()
+    }
+    draw = np.random.default_rng(seed)
+    learned = _drawn(np.flatnonzero(~rows.held), MOST_ROWS, draw)
+    held = _drawn(np.flatnonzero(rows.held), MOST_ROWS // 4, draw)
+    if len(held):
+        first["validation"] = (rows.inputs[held], rows.targets[held])
+    else:
+        first = {name: value for name, value in first.items() if name not in STOPPING}
+    return train(rows.inputs[learned], rows.targets[learned], **first, **how)
+
+
+def train_groups(
+    rows: Rows, groups: int, settings: Settings, start: Run | None, **how: Any
+) -> Trained:
+    """A network for each group that has rows here.
+
+    Groups without held-out rows go as far as the others were best at, in the middle.
+    """
+    given = dict(settings)
+    if start is not None:
+        given = {name: value for name, value in given.items() if name != "init"}
+        given["weights"] = start
+    has_held = np.bincount(rows.codes[rows.held], minlength=groups) > 0
+    has_rows = np.bincount(rows.codes, minlength=groups) > 0
+    places = np.full((groups, 2), -1, np.int64)
+    sweeps: list[Sweep] = []
+    if has_held.any():
+        own = rows.where(has_held[rows.codes])
+        found = sweep(
+            own.inputs, own.targets, groups=own.codes, folds=own.held[None], **given, **how
+        )
+        assert found.final_validation_error is not None
+        errors = found.final_validation_error.reshape(int(has_held.sum()), -1)
+        best = np.where(np.isnan(errors), np.inf, errors).argmin(axis=1)
+        places[has_held] = np.column_stack([np.zeros_like(best), _flat(errors.shape, best)])
+        sweeps.append(found)
+        given = _as_the_others(found, errors, best, given)
+    rest = has_rows & ~has_held
+    if rest.any():
+        own = rows.where(rest[rows.codes])
+        given = {name: value for name, value in given.items() if name not in STOPPING}
+        sweeps.append(sweep(own.inputs, own.targets, groups=own.codes, **given, **how))
+        places[rest] = np.column_stack(
+            [np.full(rest.sum(), len(sweeps) - 1), np.arange(rest.sum())]
+        )
+    return Trained(tuple(sweeps), places)
+
+
+def is_several(value: Any) -> bool:
+    """Whether this is a list of values, rather than one."""
+    return isinstance(value, (list, range)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
+def _as_the_others(
+    found: Sweep, errors: FloatArray, best: Integers, given: Settings
+) -> dict[str, Any]:
+    """What groups without held-out rows are trained with."""
+    iterations = found.iterations if found.best_iteration is None else found.best_iteration
+    middle = int(np.median(iterations.reshape(errors.shape)[np.arange(len(best)), best]))
+    names = [name for name in found.axes if name in SELECTED]
+    shape = [len(found.axes[name]) for name in names]
+    with np.errstate(invalid="ignore"):
+        finite = np.where(np.isfinite(errors).any(axis=1, keepdims=True), errors, 0.0)
+        together = np.where(np.isnan(finite), np.inf, finite).mean(axis=0)
+    at = np.unravel_index(int(together.argmin()), shape) if shape else ()
+    chosen = {name: found.axes[name][place] for name, place in zip(names, at, strict=True)}
+    middle = max(1, middle)
+    return {**given, **chosen, "iterations": middle, "record_every": middle}
+
+
+def _flat(shape: tuple[int, ...], best: Integers) -> Integers:
+    """Numbers of runs, of which each group has a row."""
+    return np.arange(shape[0]) * shape[1] + best
+
+
+def _drawn(places: Integers, most: int, draw: np.random.Generator) -> Integers:
+    """These places, or so many of them in their order."""
+    if len(places) <= most:
+        return places
+    return np.sort(draw.choice(places, most, replace=False))

@@ -1,0 +1,242 @@
+"""fit_groups(): a network for each group of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.choices import loss_of
+from fastgd.arguments.intervals import rule_of
+from fastgd.arguments.messages import shown
+from fastgd.arguments.values import check_choice, check_count, check_flag, check_number, check_seed
+from fastgd.models.group_models import GroupModels
+from fastgd.models.group_outputs import measured, outputs_of
+from fastgd.models.group_table import GroupTable, read_groups
+from fastgd.models.group_training import (
+    SELECTED,
+    Rows,
+    Trained,
+    hold_out,
+    is_several,
+    train_all_rows,
+    train_groups,
+)
+from fastgd.models.scaling import Scaling
+from fastgd.optimizers import Adam
+from fastgd.tables.targets import ClassTarget
+
+if TYPE_CHECKING:
+    import pandas
+
+_DEFAULTS: dict[str, Any] = {
+    "activation": "tanh",
+    "bias": True,
+    "init": "glorot",
+    "optimizer": Adam(),
+    "reduction": "mean",
+}
+_WATCHING = {"patience": 30, "restore_best": True}
+
+_NOT_TAKEN = (
+    "groups", "folds", "validation", "weights", "biases", "sample_weight", "resume",
+    "keep_weights", "keep_state", "record_weights", "summary",
+)  # fmt: skip
+
+
+def fit_groups(
+    df: pandas.DataFrame | Mapping[str, Any],
+    by: str | Sequence[str],
+    target: str,
+    *,
+    inputs: Sequence[str] | None = None,
+    classes: bool | None = None,
+    unknown: str = "nan",
+    start: str = "global",
+    standardize: str = "group",
+    held_out: float = 0.2,
+    min_rows: int = 10,
+    split_seed: int = 0,
+    hidden_size: Any = 16,
+    alpha: Any = 0.01,
+    iterations: int = 500,
+    threads: int | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> GroupModels:
+    """Train a network for each group of a table: all of them in one sweep.
+
+    Columns are prepared as :class:`fastgd.tables.Preparation` says: numbers standardised, texts as
+    an input for each category, missing numbers flagged. A part of each group is held out, and each
+    network is the one that is best there.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame or mapping of str to (rows,) arrays
+    by : str or sequence of str
+        The column, or columns, whose labels make the groups. Rows without a label are left out.
+    target : str
+        The column to predict: numbers, or classes. Rows without it are left out.
+    inputs : sequence of str, optional
+        The columns to learn from; all others by default.
+    classes : bool, optional
+        Whether the target is one of classes. By default texts, booleans and numbers that are all 0
+        or 1 are.
+    unknown : {"nan", "global"}
+        What :meth:`GroupModels.predict` says of groups that it does not know: nothing, or what a
+        network says that learned from (at most 20,000 drawn) rows of all groups.
+    start : {"global", "own"}
+        Where the networks start from: from one that has learned from (at most 20,000 drawn) rows of
+        all groups, or from first weights drawn by ``seed``. Groups have few rows: what they have in
+        common needn't be learned again.
+    standardize : {"group", "global"}
+        Whether inputs, and a target of numbers, have mean 0 and standard deviation 1 in each group,
+        or in the whole table.
+    held_out : float
+        Share of the rows of each group that are held out, in [0, 1).
+    min_rows : int
+        A group with fewer rows is trained on all of them, for as many iterations as the others
+        needed in the middle; at least 2.
+    split_seed : int
+        Seed of the draw of held-out rows.
+    hidden_size, iterations, threads, progress
+        As in :func:`fastgd.sweep`.
+    alpha : float or list of float
+        As in :func:`fastgd.train`. It, ``l1``, ``l2`` and ``dropout`` may be lists: then each group
+        keeps the combination with the smallest held-out error.
+    **options
+        See :class:`fastgd.arguments.options.Options`. The defaults are other ones here: tanh, bias,
+        Glorot's first weights, Adam, ``reduction="mean"``, and where rows are held out
+        ``patience=30`` and ``restore_best=True``; outputs are ``"identity"`` for numbers and
+        ``"softmax"`` with ``loss="cross_entropy"`` for classes.
+
+    Returns
+    -------
+    GroupModels
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described, or a column holds something else; the message states the
+        rule and what came.
+
+    Notes
+    -----
+    Where all targets of a group are the same (such as in its only row) they are predicted as they
+    are; the status of the group is "constant".
+
+    A group's network has the bits of :func:`fastgd.train` on its prepared rows alone.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> import numpy as np
+    >>> table = {"shop": ["Bonn", "Oslo", "Rome"] * 40, "price": np.linspace(1, 2, 120)}
+    >>> table["sales"] = np.array([30, 20, 10] * 40) - 5 * table["price"]
+    >>> models = fastgd.fit_groups(table, by="shop", target="sales")
+    >>> models
+    GroupModels(sales by shop: 3 groups, 120 rows; median held-out error 0.0133293)
+    >>> models.predict({"shop": ["Rome", "Bonn", "Lima"], "price": [1.0, 2.0, 1.5]}).round(1)
+    array([ 5., 20., nan])
+    >>> list(models.errors)
+    ['shop', 'rows', 'held_out_rows', 'training_error', 'held_out_error', 'status']
+    """
+    check_choice("unknown", unknown, ("nan", "global"))
+    check_choice("start", start, ("global", "own"))
+    check_choice("standardize", standardize, ("group", "global"))
+    share = check_number("held_out", held_out, rule_of("[0, 1)"))
+    least = check_count("min_rows", min_rows, minimum=2)
+    draw = check_seed(split_seed, "split_seed")
+    how = {"threads": threads, "progress": check_flag("progress", progress)}
+    given = {"hidden_size": hidden_size, "alpha": alpha, "iterations": iterations}
+    given |= {"record_every": iterations} | options
+    _check_settings(given, options, watching=share > 0)
+    table = read_groups(df, by, target, inputs, classes)
+    is_class = isinstance(table.target, ClassTarget)
+    settings = _defaults(is_class=is_class, watching=share > 0) | given
+
+    groups, codes = len(table.keys), table.codes
+    held = hold_out(codes, groups, share, least, draw)
+    own = Scaling.of_groups(table.targets, codes, groups)
+    constant = (own.scale == 0).all(axis=1)
+    by_group = standardize == "group"
+    of_inputs = _inputs(table, by_group=by_group, shared=start == "global")
+    of_outputs = _outputs(own, constant, by_group=by_group and not is_class)
+    whole = Rows(table.inputs, table.targets, codes, held)
+    varied = ~constant[codes]
+    rows = Rows(
+        of_inputs.apply(table.inputs[varied], codes[varied]),
+        of_outputs.apply(table.targets[varied], codes[varied]),
+        codes[varied],
+        held[varied],
+    )
+    trained = Trained((), np.full((groups, 2), -1))
+    if varied.any():
+        shared = train_all_rows(rows, settings, draw) if start == "global" else None
+        trained = train_groups(rows, groups, settings, shared, **how)
+    outputs = outputs_of(trained, of_inputs, of_outputs, table.inputs, codes)
+    return GroupModels(
+        keys=table.keys,
+        preparation=table.preparation,
+        target=table.target,
+        inputs=of_inputs,
+        outputs=of_outputs,
+        trained=trained,
+        fallback=train_all_rows(whole, settings, draw) if unknown == "global" else None,
+        measured=measured(table.target, outputs, table.targets, codes, held, trained),
+        notes=table.notes,
+    )
+
+
+def _check_settings(settings: dict[str, Any], options: dict[str, Any], *, watching: bool) -> None:
+    """Refuse what is no setting here, before the table is looked at."""
+    for name in options:
+        if name in _NOT_TAKEN:
+            raise ValueError(f"{name} must be left out of fit_groups, got {shown(options[name])}")
+    for name, value in settings.items():
+        if name in SELECTED and is_several(value):
+            if not watching:
+                raise ValueError(
+                    f"{name} must be one value where nothing is held out to select by, "
+                    f"got {shown(value)}"
+                )
+        elif is_several(value):
+            raise ValueError(
+                f"{name} must be one value: each group selects among lists of "
+                f"{', '.join(SELECTED)} only, got {shown(value)}"
+            )
+    loss = loss_of(options.get("loss", "squared")).function
+    if loss is not None and loss.outputs > 1:
+        raise ValueError(
+            f"loss must have an output for each target, got one with {loss.outputs}: "
+            f"{shown(options['loss'])}"
+        )
+
+
+def _defaults(*, is_class: bool, watching: bool) -> dict[str, Any]:
+    """Options for what nobody said."""
+    unit = {"output": "softmax", "loss": "cross_entropy"} if is_class else {"output": "identity"}
+    return _DEFAULTS | unit | (_WATCHING if watching else {})
+
+
+def _inputs(table: GroupTable, *, by_group: bool, shared: bool) -> Scaling:
+    """How inputs are scaled in each group."""
+    groups, codes = len(table.keys), table.codes
+    if not by_group:
+        return Scaling.none(groups, table.inputs.shape[1])
+    mean, scale = Scaling.of_groups(table.inputs, codes, groups)
+    # What is the same in all rows of a group says nothing there. The network that all start from
+    # knows what it does elsewhere; one of its own has weights that were drawn and never learned.
+    within = Scaling(mean, scale).within(codes)
+    idle = np.where(within > 0, within, np.inf) if shared else np.inf
+    return Scaling(mean, np.where(scale > 0, scale, idle))
+
+
+def _outputs(own: Scaling, constant: NDArray[np.bool_], *, by_group: bool) -> Scaling:
+    """How outputs are scaled in each group; where all targets are the same they are these."""
+    if by_group:
+        return own
+    fixed = constant[:, None]
+    return Scaling(np.where(fixed, own.mean, 0.0), np.where(fixed, 0.0, np.ones_like(own.scale)))
