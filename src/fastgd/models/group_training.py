@@ -25,7 +25,11 @@ SELECTED = ("alpha", "l1", "l2", "dropout")
 """What may be a list: each group keeps the value with the smallest held-out error."""
 
 MOST_ROWS = 20_000
-"""Rows that a network of all groups learns from: 10 times as many made it no better."""
+"""Rows that a network of all groups learns from.
+
+Of 90,000 rows of 3,000 made-up shops 5,000 made the errors of the groups 2 % larger, and 60,000
+made them 1 % smaller, for the time that all groups take.
+"""
 
 
 class Rows(NamedTuple):
@@ -93,9 +97,19 @@ def train_groups(
     """A network for each group that has rows here.
 
     Groups without held-out rows go as far as the others were best at, in the middle.
+
+    Raises
+    ------
+    ValueError
+        If the network that they start from has diverged.
     """
     given = dict(settings)
     if start is not None:
+        if not all(np.isfinite(layer).all() for layer in (*start.weights, *start.biases)):
+            raise ValueError(
+                "the network of all groups, which theirs start from, must not diverge: use a "
+                'smaller alpha, or start="own"'
+            )
         given = {name: value for name, value in given.items() if name != "init"}
         given["weights"] = start
     has_held = np.bincount(rows.codes[rows.held], minlength=groups) > 0

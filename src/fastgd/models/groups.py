@@ -159,6 +159,7 @@ def fit_groups(
 
     groups, codes = len(table.keys), table.codes
     held = hold_out(codes, groups, share, least, draw)
+    _check_batch(options.get("batch_size"), table, held)
     own = Scaling.of_groups(table.targets, codes, groups)
     constant = (own.scale == 0).all(axis=1)
     by_group = standardize == "group"
@@ -212,6 +213,17 @@ def _check_settings(settings: dict[str, Any], options: dict[str, Any], *, watchi
         raise ValueError(
             f"loss must have an output for each target, got one with {loss.outputs}: "
             f"{shown(options['loss'])}"
+        )
+
+
+def _check_batch(batch_size: Any, table: GroupTable, held: NDArray[np.bool_]) -> None:
+    """Refuse batches larger than a group, by its label."""
+    sizes = np.bincount(table.codes[~held], minlength=len(table.keys))
+    smallest = int(sizes.argmin())
+    if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
+        raise ValueError(
+            f"batch_size must be at most the rows that each group is trained on "
+            f"({sizes[smallest]} in {shown(table.keys.label(smallest))}), got {batch_size}"
         )
 
 
