@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of what an estimator must be, all of them, with nothing expected to fail."""
+"""scikit-learn's own checks of estimators: all of them, and none is expected to fail."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks

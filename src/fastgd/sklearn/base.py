@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import KW_ONLY, dataclass
-from math import inf
 from typing import Any, Self
 
 import numpy as np
@@ -13,19 +12,31 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastgd import optimizers
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.functions import Function, Loss
-from fastgd.arguments.messages import shown
+from fastgd.optimizers import Optimizer
 from fastgd.schedules import Schedule
 from fastgd.sklearn import parameters
+from fastgd.sklearn.continuing import one_more_epoch
 from fastgd.sklearn.crowd import train_all
-from fastgd.sklearn.problems import BoolArray, Problem
+from fastgd.sklearn.history import history
+from fastgd.sklearn.problems import BoolArray, Problem, Samples
+from fastgd.sklearn.settings import settings_of
 from fastgd.training.results import Run
 
 LARGEST_SEED = 2**31 - 1
+
+
+def descends(model: Network) -> bool:
+    """Whether an estimator's solver learns epoch by epoch."""
+    if isinstance(model.solver, str) and model.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit must be called with a solver that descends by batches, got 'lbfgs'"
+        )
+    return True
 
 
 @dataclass(eq=False, repr=False)
@@ -35,7 +46,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
     hidden_layer_sizes: Any = (100,)
     activation: str | Function = "relu"
     _: KW_ONLY
-    solver: str | optimizers.Optimizer = "adam"
+    solver: str | Optimizer = "adam"
     alpha: float = 0.0001
     batch_size: int | str = "auto"
     learning_rate: str | Schedule = "constant"
@@ -79,23 +90,76 @@ class Network(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data are not as described, or if the training diverged.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` epochs were too few to meet ``tol``.
         """
         problem = self._problem(X, y, sample_weight)
         (runs,) = train_all([problem], threads=self.threads, keep_state=True)
         self._adopt(problem, runs)
+        if self.verbose:
+            self._tell()
         if any(run.status == "finished" for run in runs):
+            name = "lbfgs" if problem.minimizer else "Stochastic Optimizer"
             warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                "optimization hasn't converged yet.",
+                f"{name}: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                "converged yet.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
         return self
 
+    @available_if(descends)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train for one more epoch on these samples; the first call makes the network.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`; there may be other samples in each call.
+
+        Returns
+        -------
+        self
+
+        Notes
+        -----
+        k calls with the same samples give the bits of ``fit`` with ``max_iter=k`` if that did not
+        stop earlier. After a fit that stopped early the optimizer's states begin anew.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict_std(self, X: ArrayLike) -> FloatArray:
+        """How much the members of the ensemble differ: the standard deviation of their outputs.
+
+        Parameters
+        ----------
+        X : (samples, features) array_like
+
+        Returns
+        -------
+        (samples, outputs) array
+            Of predicted numbers or probabilities; a classifier of two classes has one output. 0
+            everywhere with ``n_ensemble=1``.
+        """
+        return np.asarray(self._outputs(X).std(axis=0))
+
     # ------------------------------------------------------------- what a kind of targets decides
 
-    def _targets(self, y: Any, *, reset: bool) -> FloatArray:
-        """Targets (samples, outputs) of the network; with ``reset`` they say what they are."""
+    def _targets(self, y: Any, reset: bool, classes: Any, /) -> FloatArray:
+        """Targets (samples, outputs) of the network.
+
+        With ``reset`` these, or ``classes`` if given, say what targets are from now on.
+        """
         raise NotImplementedError
 
     def _weights(self, y: FloatArray, sample_weight: FloatArray | None) -> FloatArray | None:
@@ -110,96 +174,63 @@ class Network(BaseEstimator):  # type: ignore[misc]
         """Output units and loss, by fastgd's names."""
         raise NotImplementedError
 
+    def _worst(self, held: Samples) -> float:
+        """The mean error of held-out samples at which their score is 0."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------------------- from data to a fit
 
     def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> Problem:
         """Check parameters and data of a fit, and say what it comes to."""
+        going_on = self.warm_start and hasattr(self, "members_")
+        return self._made(X, y, sample_weight, going_on=going_on, epochs=None)
+
+    def _made(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        going_on: bool,
+        epochs: int | None,
+        classes: Any = None,
+    ) -> Problem:
+        """A problem that starts from scratch or goes on; None for ``max_iter`` epochs."""
         parameters.check_parameters(vars(self))
-        hidden = parameters.hidden_size_of(self.hidden_layer_sizes)
-        start = tuple(self.members_) if self.warm_start and hasattr(self, "members_") else ()
-        if start and start[0].hidden_size != hidden:
-            raise ValueError(
-                f"hidden_layer_sizes must stay {start[0].hidden_size} with warm_start=True, "
-                f"got {hidden}"
-            )
-        X, y, weight = self._samples(X, y, sample_weight, reset=not start)
+        start = tuple(self.members_) if going_on else ()
+        self._check_same(start)
+        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, reset=not start)
+        y = self._targets(y, not start, classes)
+        weight = self._weights(y, _checked_weight(sample_weight, X))
         random = check_random_state(self.random_state)
         held = self._held_out(y, random)
-        learned = len(X) if held is None else int((~held).sum())
-        shuffle_seed, *seeds = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
+        draws = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
         output, loss = self._output_and_loss()
-        counts = learned if weight is None else weight[slice(None) if held is None else ~held].sum()
-        settings: dict[str, Any] = {
-            "hidden_size": hidden,
-            "activation": parameters.activation_of(self.activation),
-            "output": output,
-            "loss": loss,
-            "bias": True,
-            "reduction": "mean",
-            "init": self.init,
-        }
-        minimizer = None
-        if self.solver == "lbfgs":
-            settings["l2"] = self.alpha / counts
-            minimizer = {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol}
-            held = None
-        else:
-            mean = counts / learned
-            settings |= self._descent(learned, mean, int(shuffle_seed), holds_out=held is not None)
-        settings |= self._own_options(settings)
-        return Problem(X, y, weight, held, settings, seeds, start, minimizer)
+        problem = Problem(X, y, weight, held, {}, draws[1:], start)
+        worst = None if problem.held_out is None else self._worst(problem.held_out)
+        settings, minimizer = settings_of(
+            vars(self),
+            problem,
+            {"output": output, "loss": loss},
+            shuffle_seed=draws[0],
+            epochs=epochs,
+            seen=self.t_ if going_on and epochs is not None else 0,
+            worst=worst,
+        )
+        return problem._replace(settings=settings, minimizer=minimizer)
 
-    def _descent(
-        self, samples: int, mean_weight: float, shuffle_seed: int, *, holds_out: bool
-    ) -> dict[str, Any]:
-        """Settings of a training that learns from so many samples of this mean weight."""
-        size = parameters.batch_size_of(self.batch_size, samples)
-        updates = -(-samples // size)
-        epochs = int(self.max_iter)
-        settings: dict[str, Any] = {
-            "alpha": float(self.learning_rate_init),
-            # Penalties are part of the mean over a batch there, and beside it here.
-            "l2": self.alpha / (size * mean_weight),
-            "optimizer": parameters.optimizer_of(vars(self)),
-            "schedule": parameters.schedule_of(vars(self), epochs, updates, samples),
-            "batch_size": size if size < samples else None,
-            "shuffle": bool(self.shuffle),
-            "shuffle_seed": shuffle_seed,
-            "dropout": float(self.dropout),
-            "batch_norm": bool(self.batch_norm),
-            "iterations": epochs * updates,
-            "record_every": updates,
-            "look_every": updates,
-            "restore_best": holds_out,
-        }
-        if self.n_iter_no_change != inf:
-            settings["patience"] = int(self.n_iter_no_change) * updates
-        return settings
-
-    def _own_options(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The user's further options, unless a parameter says the same."""
-        options = dict(self.options or {})
-        taken = sorted(options.keys() & (settings.keys() | {"seed", "validation", "sample_weight"}))
-        if taken:
-            raise ValueError(
-                "options must not have what parameters of the estimator decide, "
-                f"got {shown(taken[0])}"
-            )
-        return options
-
-    def _samples(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool
-    ) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-        """Checked inputs, targets of the network, and weights."""
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, reset=reset)
-        targets = self._targets(y, reset=reset)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not sample_weight.any():
-                raise ValueError("Sample weights must contain at least one non-zero number.")
-        return X, targets, self._weights(targets, sample_weight)
+    def _check_same(self, start: tuple[Run, ...]) -> None:
+        """Refuse another network than the one that goes on."""
+        if not start:
+            return
+        hidden = parameters.hidden_size_of(self.hidden_layer_sizes)
+        for name, before, now in (
+            ("hidden_layer_sizes", start[0].hidden_size, hidden),
+            ("n_ensemble", len(start), self.n_ensemble),
+            ("batch_norm", bool(start[0].normalization), bool(self.batch_norm)),
+        ):
+            if before != now:
+                raise ValueError(f"{name} must stay {before} to go on with a fit, got {now}")
 
     def _held_out(self, y: FloatArray, random: np.random.RandomState) -> BoolArray | None:
         """Which samples are held out for early stopping."""
@@ -211,14 +242,31 @@ class Network(BaseEstimator):  # type: ignore[misc]
             random_state=random.randint(LARGEST_SEED),
             stratify=self._strata(y),
         )
+        if len(places) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
         held = np.zeros(len(y), dtype=np.bool_)
         held[places] = True
         return held
 
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        going_on = hasattr(self, "members_")
+        problem = self._made(X, y, sample_weight, going_on=going_on, epochs=1, classes=classes)
+        if going_on:
+            runs = one_more_epoch(problem)
+        else:
+            (runs,) = train_all([problem], threads=self.threads, keep_state=True)
+        self._adopt(problem, runs, epochs=1)
+        return self
+
     # -------------------------------------------------------------------- from a fit to attributes
 
-    def _adopt(self, problem: Problem, runs: list[Run]) -> None:
-        """Take over what a fit has come to."""
+    def _adopt(self, problem: Problem, runs: list[Run], *, epochs: int | None = None) -> None:
+        """Take over what a fit, or so many epochs of one, has come to."""
         if any(run.status == "diverged" for run in runs):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
@@ -232,9 +280,41 @@ class Network(BaseEstimator):  # type: ignore[misc]
         self.n_outputs_ = problem.y.shape[1]
         output = str(problem.settings["output"])
         self.out_activation_ = parameters.NAMES.get(output, output)
-        self.loss_ = first.final_loss
-        self.n_iter_ = first.iterations // problem.settings.get("record_every", 1)
-        self.t_ = self.n_iter_ * len(problem.learned.X)
+        if problem.minimizer is not None:
+            self.n_iter_, self.loss_ = first.iterations, first.final_loss
+            return
+        self._remember(problem, first, epochs)
+
+    def _remember(self, problem: Problem, run: Run, epochs: int | None) -> None:
+        """What the first member's training was like."""
+        losses, held = [run.final_loss], None
+        if epochs is None:
+            found = history(problem, run)
+            losses, held = found.losses.tolist(), found.held_errors
+        before = getattr(self, "loss_curve_", []) if problem.start else []
+        seen = getattr(self, "t_", 0) if problem.start else 0
+        self.n_iter_ = len(losses)
+        self.t_ = seen + self.n_iter_ * len(problem.learned.X)
+        self.loss_curve_ = before + losses
+        self.loss_ = losses[-1]
+        self.best_loss_: float | None = min(self.loss_curve_)
+        self.validation_scores_: list[float] | None = None
+        self.best_validation_score_: float | None = None
+        if held is not None:
+            assert problem.held_out is not None
+            worst = self._worst(problem.held_out)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                self.validation_scores_ = (1.0 - held / np.float64(worst)).tolist()
+            self.best_validation_score_ = max(self.validation_scores_)
+            self.best_loss_ = None
+
+    def _tell(self) -> None:
+        """Print what `verbose` asks for."""
+        scores = getattr(self, "validation_scores_", None)
+        for k, loss in enumerate(getattr(self, "loss_curve_", [self.loss_])[-self.n_iter_ :]):
+            print(f"Iteration {k + 1}, loss = {loss:.8f}")
+            if scores is not None:
+                print(f"Validation score: {scores[k]:f}")
 
     # ---------------------------------------------------------------------------------- prediction
 
@@ -243,3 +323,13 @@ class Network(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return np.array([run.predict(X)[:, : self.n_outputs_] for run in self.members_])
+
+
+def _checked_weight(sample_weight: Any, X: FloatArray) -> FloatArray | None:
+    """Weights of the samples, none below 0 and not all 0."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return np.asarray(weight)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d, compute_class_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.functions import Loss
 from fastgd.arguments.messages import shown
-from fastgd.sklearn.base import Network
+from fastgd.sklearn.base import Network, descends
+from fastgd.sklearn.problems import Samples
 
 LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
 
@@ -26,7 +28,46 @@ class FastGDClassifier(ClassifierMixin, Network):  # type: ignore[misc]
     loss: str | Loss = "log_loss"
     class_weight: dict[Any, float] | str | None = None
 
-    def _targets(self, y: Any, *, reset: bool) -> FloatArray:
+    @available_if(descends)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one more epoch on these samples; the first call makes the network.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`; there may be other samples in each call.
+        classes : (classes,) array_like, optional
+            All classes that any call will have. The first call needs it, unless y is a table of
+            labels.
+
+        Returns
+        -------
+        self
+
+        Notes
+        -----
+        k calls with the same samples give the bits of ``fit`` with ``max_iter=k`` if that did not
+        stop earlier. After a fit that stopped early the optimizer's states begin anew.
+        """
+        is_first = not hasattr(self, "members_")
+        if is_first and classes is None and type_of_target(y) != "multilabel-indicator":
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if not is_first and classes is not None:
+            found = np.unique(classes)
+            if not np.array_equal(found, self.classes_):
+                raise ValueError(
+                    f"classes must stay {shown(self.classes_.tolist())} in further calls of "
+                    f"partial_fit, got {shown(found.tolist())}"
+                )
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    def _targets(self, y: Any, reset: bool, classes: Any, /) -> FloatArray:
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
@@ -36,11 +77,17 @@ class FastGDClassifier(ClassifierMixin, Network):  # type: ignore[misc]
             y = column_or_1d(y, warn=True)
         if reset:
             self._is_multilabel = is_table
-            self.classes_ = np.arange(y.shape[1]) if is_table else np.unique(y)
+            self.classes_ = (
+                np.arange(y.shape[1]) if is_table else np.unique(y if classes is None else classes)
+            )
         if is_table != self._is_multilabel:
             raise ValueError("y must be classes, or a table of 0 and 1, as before; got the other")
         if is_table:
             return np.asarray(y, dtype=np.float64)
+        return self._one_hot(y)
+
+    def _one_hot(self, y: NDArray[Any]) -> FloatArray:
+        """A column for each class; one for two."""
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(
@@ -77,6 +124,11 @@ class FastGDClassifier(ClassifierMixin, Network):  # type: ignore[misc]
     def _strata(self, y: FloatArray) -> Any:
         return None if self._is_multilabel else self._places(y)
 
+    def _worst(self, _held: Samples) -> float:
+        # Softmax misses as much of the true class as it gives to the others: twice, in all columns.
+        is_softmax = self._output_and_loss()[0] == "softmax"
+        return 2.0 / len(self.classes_) if is_softmax else 1.0
+
     def _output_and_loss(self) -> tuple[str, str | Loss]:
         loss = LOSSES.get(self.loss, self.loss) if isinstance(self.loss, str) else self.loss
         is_one_of_many = not self._is_multilabel and len(self.classes_) > 2
@@ -94,8 +146,12 @@ class FastGDClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         (samples, classes) array
         """
         outputs: FloatArray = self._outputs(X).mean(axis=0)
-        if self._is_multilabel or len(self.classes_) > 2:
+        if self._is_multilabel:
             return outputs
+        if len(self.classes_) > 2:
+            # Softmax adds up to 1 by itself; sigmoid units of other losses need not.
+            is_softmax = self.out_activation_ == "softmax"
+            return outputs if is_softmax else outputs / outputs.sum(axis=1, keepdims=True)
         if len(self.classes_) == 1:
             return np.ones((len(outputs), 1))
         return np.asarray(np.hstack([1.0 - outputs, outputs]))

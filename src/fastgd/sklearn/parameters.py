@@ -127,13 +127,16 @@ def optimizer_of(given: Mapping[str, Any]) -> optimizers.Optimizer:
 
 
 def schedule_of(
-    given: Mapping[str, Any], epochs: int, updates: int, samples: int
+    given: Mapping[str, Any], epochs: int, updates: int, samples: int, seen: int
 ) -> schedules.Schedule:
-    """The factors of the learning rate over so many epochs of so many updates and samples."""
+    """The factors of the learning rate over so many epochs of so many updates and samples.
+
+    ``seen`` counts the samples of the epochs before them.
+    """
     rate = given["learning_rate"]
     if isinstance(rate, schedules.Schedule):
         return rate
     if rate == "constant" or given["solver"] != "sgd" or given["power_t"] == 0:
         return schedules.Constant()
-    seen = 1.0 + samples * np.arange(epochs, dtype=np.float64)
-    return schedules.Factors(np.repeat(seen ** -float(given["power_t"]), updates))
+    before = 1.0 + seen + samples * np.arange(epochs, dtype=np.float64)
+    return schedules.Factors(np.repeat(before ** -float(given["power_t"]), updates))

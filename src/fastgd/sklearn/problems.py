@@ -18,7 +18,7 @@ class Samples(NamedTuple):
 
     X: FloatArray  # (n, inputs)
     y: FloatArray  # (n, outputs)
-    weight: FloatArray | None  # (n,)
+    weight: Any  # (n,) numbers, or None
 
 
 class Problem(NamedTuple):

@@ -13,6 +13,7 @@ from sklearn.utils import check_array, column_or_1d
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.functions import Loss
 from fastgd.sklearn.base import Network
+from fastgd.sklearn.problems import Samples
 
 LOSSES = {
     "squared_error": ("identity", "squared"),
@@ -28,7 +29,7 @@ class FastGDRegressor(RegressorMixin, Network):  # type: ignore[misc]
 
     loss: str | Loss = "squared_error"
 
-    def _targets(self, y: Any, *, reset: bool) -> FloatArray:
+    def _targets(self, y: Any, reset: bool, _classes: Any, /) -> FloatArray:
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -41,6 +42,15 @@ class FastGDRegressor(RegressorMixin, Network):  # type: ignore[misc]
 
     def _strata(self, _y: FloatArray) -> None:
         return None
+
+    def _worst(self, held: Samples) -> float:
+        # Whatever middle value is the median, the mean distance from it is the same.
+        weight = np.ones(len(held.y)) if held.weight is None else held.weight
+        order = held.y.argsort(axis=0)
+        reached = weight[order].cumsum(axis=0) >= 0.5 * weight.sum()
+        places = np.take_along_axis(order, reached.argmax(axis=0)[None], axis=0)
+        median = np.take_along_axis(held.y, places, axis=0)
+        return float(np.average(np.abs(held.y - median).mean(axis=1), weights=weight))
 
     def _output_and_loss(self) -> tuple[str, str | Loss]:
         if isinstance(self.loss, str):

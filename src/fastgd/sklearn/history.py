@@ -1,0 +1,58 @@
+"""What a training was like from epoch to epoch."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import NamedTuple
+
+import numpy as np
+
+from fastgd.arguments.data import FloatArray
+from fastgd.engine.network import Network
+from fastgd.sklearn.problems import Problem
+from fastgd.training.results import Run
+from fastgd.training.train import train
+
+
+class History(NamedTuple):
+    """A number after each epoch."""
+
+    losses: FloatArray  # (epochs,)
+    held_errors: FloatArray | None  # (epochs,): mean |y - output| of held-out samples
+
+
+def history(problem: Problem, run: Run) -> History:
+    """The losses and held-out errors of a run that :func:`train_all` has made of this problem."""
+    epochs = run.iterations // problem.settings["record_every"]
+    losses, held = run.losses[1 : epochs + 1], run.validation_errors
+    held = None if held is None else held[1 : epochs + 1]
+    if len(losses) < epochs:  # the last network is measured, but not recorded
+        loss, error = run.final_loss, run.final_validation_error
+        if problem.settings["restore_best"] and run.best_iteration != run.iterations:
+            loss, error = _last(problem, run)
+        losses = np.append(losses, loss)
+        held = None if error is None or held is None else np.append(held, error)
+    return History(losses, held)
+
+
+def _last(problem: Problem, run: Run) -> tuple[float, float]:
+    """Loss and held-out error of the last network of a run that gives back another one."""
+    if run.state is None:
+        return nan, nan
+    sizes = (len(run.weights[0]), *(layer.shape[1] for layer in run.weights))
+    network = Network(sizes, bool(run.biases), bool(run.normalization))
+    once = {"iterations": 1, "record_every": 1, "look_every": 1}
+    settings = {name: value for name, value in problem.settings.items() if name != "init"} | once
+    X, y, weight = problem.learned
+    held = problem.held_out
+    assert held is not None
+    again = train(
+        X,
+        y,
+        weights=network.parts(run.state.parameters[0]),
+        validation=tuple(held),
+        sample_weight=weight,
+        **settings,
+    )
+    assert again.validation_errors is not None
+    return float(again.losses[0]), float(again.validation_errors[0])

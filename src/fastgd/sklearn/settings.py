@@ -1,0 +1,84 @@
+"""From parameters of an estimator to the settings of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+from fastgd.arguments.messages import shown
+from fastgd.sklearn import parameters
+from fastgd.sklearn.problems import Problem
+
+
+def settings_of(
+    given: Mapping[str, Any],
+    problem: Problem,
+    targets: dict[str, Any],
+    *,
+    shuffle_seed: int,
+    epochs: int | None,
+    seen: int,
+    worst: float | None,
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Settings of the training that parameters ask for, and of L-BFGS-B if that takes its place.
+
+    ``targets`` are the output units and the loss; ``epochs`` ends the training after so many
+    whatever happens, None with the rules of a fit; ``seen`` counts the samples of epochs before
+    them, and ``worst`` is the held-out error with score 0.
+    """
+    settings = {
+        "hidden_size": parameters.hidden_size_of(given["hidden_layer_sizes"]),
+        "activation": parameters.activation_of(given["activation"]),
+        **targets,
+        "bias": True,
+        "reduction": "mean",
+        "init": given["init"],
+    }
+    samples = len(problem.learned.X)
+    weight = problem.learned.weight
+    counted = samples if weight is None else weight.sum()
+    if isinstance(given["solver"], str) and given["solver"] == "lbfgs":
+        # scikit-learn divides penalties with the loss of the batch, fastgd does not.
+        settings["l2"] = given["alpha"] / counted
+        minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
+        return settings | _own_options(given, settings), minimizer
+    size = parameters.batch_size_of(given["batch_size"], samples)
+    updates = -(-samples // size)
+    asked = int(given["max_iter"]) if epochs is None else epochs
+    settings |= {
+        "alpha": float(given["learning_rate_init"]),
+        "l2": given["alpha"] / (size * counted / samples),
+        "optimizer": parameters.optimizer_of(given),
+        "schedule": parameters.schedule_of(given, asked, updates, samples, seen),
+        "batch_size": size if size < samples else None,
+        "shuffle": bool(given["shuffle"]),
+        "shuffle_seed": shuffle_seed,
+        "dropout": float(given["dropout"]),
+        "batch_norm": bool(given["batch_norm"]),
+        "iterations": asked * updates,
+        "record_every": updates,
+    }
+    if epochs is None:
+        settings |= _ends(given, updates, worst)
+    return settings | _own_options(given, settings), None
+
+
+def _ends(given: Mapping[str, Any], updates: int, worst: float | None) -> dict[str, Any]:
+    """When a fit is over."""
+    ends: dict[str, Any] = {"look_every": updates, "restore_best": worst is not None}
+    if given["n_iter_no_change"] != inf:
+        ends["patience"] = int(given["n_iter_no_change"]) * updates
+    return ends
+
+
+def _own_options(given: Mapping[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The user's further options, unless a parameter says the same."""
+    options = dict(given["options"] or {})
+    reserved = settings.keys() | {"seed", "validation", "sample_weight", "weights", "resume"}
+    taken = sorted(options.keys() & reserved)
+    if taken:
+        raise ValueError(
+            f"options must not have what parameters of the estimator decide, got {shown(taken[0])}"
+        )
+    return options
