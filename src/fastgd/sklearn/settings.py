@@ -65,10 +65,17 @@ def settings_of(
 
 
 def _ends(given: Mapping[str, Any], updates: int, worst: float | None) -> dict[str, Any]:
-    """When a fit is over."""
+    """When a fit is over: by the held-out error, or by the loss."""
     ends: dict[str, Any] = {"look_every": updates, "restore_best": worst is not None}
+    if worst is None:
+        ends["monitor"] = "loss"
     if given["n_iter_no_change"] != inf:
-        ends["patience"] = int(given["n_iter_no_change"]) * updates
+        patience = int(given["n_iter_no_change"])
+        ends["patience"] = patience * updates
+        # MLPClassifier wants `tol` of each epoch, and counts from the best one however little it is
+        # better; here so many epochs together are measured from the last one that was enough.
+        # Of a score, which falls from 1 to 0 while the error rises to the worst, `tol` is a part.
+        ends["min_delta"] = given["tol"] * (patience if worst is None else worst)
     return ends
 
 
