@@ -1,6 +1,7 @@
 """Gradient descent for small networks: as fast as a CPU goes, the same bits on every machine."""
 
 from importlib.metadata import version
+from typing import Any
 
 from fastgd import bucket, functions, reference
 from fastgd.arguments.functions import Function, Loss
@@ -46,3 +47,14 @@ __all__ = [
     "trainability",
 ]
 __version__ = version("fastgd")
+
+
+def _html(result: Any) -> str:
+    from fastgd.notebook import html
+
+    return html(result)
+
+
+for _result in (Run, Sweep, Surface, Race, Trainability):
+    # Pictures are in a room above those of the results, and only notebooks ask for this.
+    _result._repr_html_ = _html  # type: ignore[union-attr]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.values import check_result
-from fastgd.plots.lines import HELD_OUT, check_lines, held_out, legend, looks, scale_errors
+from fastgd.plots.lines import ERROR, HELD_OUT, check_lines, held_out, legend, looks, scale_errors
 from fastgd.plots.panels import panels
 from fastgd.plots.style import styled
 from fastgd.plots.titles import group_label, sweep_title
@@ -84,7 +84,7 @@ def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
             _mark_lost(error, np.array(alphas)[group.values.any(axis=1)], look["color"])
         _explain(error, several=len(lines) > 1, held=bool(away), lost=bool(lost.any()))
         error.set_title(sweep_title(sweep, shown="median and quartiles"))
-        error.set_ylabel("final mean |y \N{MINUS SIGN} output|")
+        error.set_ylabel(f"final {ERROR}")
         scale_errors(error, errors, sweep.errors[..., 0])
         changes.set_ylabel("direction changes")
         changes.set_yscale("symlog", linthresh=1)  # none at all is a count, too

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.values import check_result
 from fastgd.plots.lines import (
+    ERROR,
     HELD_OUT,
     check_lines,
     held_out,
@@ -96,7 +97,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
         else:
             ax.set_title(sweep_title(result, shown="median and quartiles"))
         scale_errors(ax, drawn, values[..., 0])
-        ax.set_ylabel("mean |y \N{MINUS SIGN} output|")
+        ax.set_ylabel(ERROR)
         label_iterations(ax)
     return ax
 

@@ -11,6 +11,9 @@ from fastgd.plots.style import COLOURS, ORDERED, ORDERED_TO
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+ERROR = "mean |y \N{MINUS SIGN} output|"
+"""What an error is, on the axis of it."""
+
 STYLES = ("-", "-.")
 
 HELD_OUT: tuple[Literal["--"], Literal[":"]] = ("--", ":")

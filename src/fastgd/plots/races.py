@@ -1,17 +1,19 @@
 """An optimizer race as a picture: error against iteration, and the paths on an error plane."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastgd.arguments.values import check_result
-from fastgd.plots.lines import scale_errors
+from fastgd.plots.lines import ERROR, label_iterations, scale_errors
 from fastgd.plots.panels import panels
 from fastgd.plots.planes import looks
 from fastgd.plots.planes import surface as draw_surface
 from fastgd.plots.style import styled
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
+from fastgd.training.results import Run
 from fastgd.training.statistics import error_curves
 
 if TYPE_CHECKING:
@@ -68,22 +70,23 @@ def race(
         if ax is None:
             ax = tuple(plt.subplots(1, 2, layout="constrained", figsize=SIZE)[1])
         curves, plane = panels(ax, 2, plt)
-        for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
-            rates = ", ".join(f"{alpha:g}" for alpha in np.atleast_1d(run.alpha))
-            curves.plot(
-                *error_curves(run),
-                label=name if "alpha" in name else f"{name}, alpha {rates}",
-                **look,
-                linewidth=1.4,
-            )
-        curves.set_yscale("log")
-        drawn = [error_curves(run)[1] for run in ranked.values()]
-        scale_errors(curves, np.concatenate(drawn), [errors[0] for errors in drawn])
-        curves.set_xlabel("iteration")
-        curves.set_ylabel("mean |error|")
+        draw_curves(curves, ranked)
         curves.set_title(f"{len(ranked)} optimizers, the same first weights")
         curves.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
         draw_surface(surface, ax=plane, paths=ranked)
         if legend := plane.get_legend():
             legend.remove()  # the curves have the same colours
     return curves, plane
+
+
+def draw_curves(ax: "Axes", ranked: Mapping[str, Run]) -> None:
+    """Draw the errors against the iterations, a line for each optimizer."""
+    for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
+        rates = ", ".join(f"{alpha:g}" for alpha in np.atleast_1d(run.alpha))
+        label = name if "alpha" in name else f"{name}, alpha {rates}"
+        ax.plot(*error_curves(run), label=label, **look, linewidth=1.4)
+    ax.set_yscale("log")
+    drawn = [error_curves(run)[1] for run in ranked.values()]
+    scale_errors(ax, np.concatenate(drawn), [errors[0] for errors in drawn])
+    label_iterations(ax)
+    ax.set_ylabel(ERROR)

@@ -1,0 +1,155 @@
+"""What a table says of each result."""
+
+from collections import Counter
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from fastgd.arguments.wording import (
+    axis_text,
+    joined,
+    layers_text,
+    many,
+    options_text,
+    setting_text,
+)
+from fastgd.notebook.markup import Facts, Table
+from fastgd.studies.race import Race
+from fastgd.studies.surface import Surface
+from fastgd.studies.trainability.map import Trainability
+from fastgd.training.frames import labels_of
+from fastgd.training.results import Run
+from fastgd.training.runs import Sweep
+
+BEST = 5
+"""Runs of a sweep that have a row."""
+
+
+@singledispatch
+def facts_of(result: Any) -> Facts:
+    """What is said of a result."""
+    raise TypeError(f"a notebook has no table for {type(result).__name__}")
+
+
+@facts_of.register
+def _of_run(run: Run) -> Facts:
+    sizes = (len(run.weights[0]), *(layer.shape[1] for layer in run.weights))
+    how = str(run.minimizer["method"]) if run.minimizer else joined(run.alpha)
+    rows = [
+        ("method" if run.minimizer else "alpha", how),
+        ("seed", "given first weights" if run.seed is None else str(run.seed)),
+        *(("options", options_text(run.options)) for _ in range(bool(run.options))),
+        ("status", f"{run.status} after {many(run.iterations, 'iteration')}"),
+        ("final error", _number(run.final_error)),
+        ("final loss", _number(run.final_loss)),
+    ]
+    if run.final_validation_error is not None:
+        rows.append(("final held-out error", _number(run.final_validation_error)))
+    if run.best_iteration is not None:
+        rows.append(("best iteration", f"{run.best_iteration:,}"))
+    changes = sum(int(layer.sum()) for layer in run.direction_changes + run.bias_direction_changes)
+    rows.append(("direction changes", f"{changes:,}"))
+    return Facts(f"{joined(sizes, '-')} network", (Table((), rows),))
+
+
+@facts_of.register
+def _of_sweep(sweep: Sweep) -> Facts:
+    axes = " x ".join(axis_text(name, len(axis)) for name, axis in sweep.axes.items())
+    ended = Counter(np.ravel(sweep.status).tolist())
+    shared = {name: value for name, value in sweep.settings.items() if name not in sweep.axes}
+    network = layers_text(sweep.networks[0].sizes[1:-1])
+    rows = [] if "hidden_size" in sweep.axes else [("hidden size", network)]
+    rows += [(name.replace("_", " "), _setting(name, value)) for name, value in shared.items()]
+    if options := options_text(sweep.options):
+        rows.append(("options", options))
+    rows.append(("status", ", ".join(f"{count:,} {name}" for name, count in ended.most_common())))
+    title = many(len(sweep), "run") + (f": {axes}" if axes else "")
+    return Facts(title, (Table((), rows), _best(sweep)))
+
+
+def _best(sweep: Sweep) -> Table:
+    """A row for each of the best runs, by held-out error where there is one."""
+    held = sweep.final_validation_error
+    errors = np.ravel(sweep.final_error if held is None else held)
+    # NaN is sorted to the end.
+    order = np.argsort(errors, kind="stable")[:BEST]
+    places = [np.unravel_index(flat, sweep.shape) if sweep.shape else () for flat in order]
+    columns: dict[str, list[str]] = {}
+    for along, (name, axis) in enumerate(sweep.axes.items()):
+        labels = _labels(name, axis)
+        columns[name.replace("_", " ")] = [labels[place[along]] for place in places]
+    if held is not None:
+        columns["held-out error"] = [_number(errors[flat]) for flat in order]
+    columns["final error"] = [_number(np.ravel(sweep.final_error)[flat]) for flat in order]
+    columns["iterations"] = [f"{np.ravel(sweep.iterations)[flat]:,}" for flat in order]
+    columns["status"] = [str(np.ravel(sweep.status)[flat]) for flat in order]
+    return Table(tuple(columns), list(zip(*columns.values(), strict=True)))
+
+
+def _labels(name: str, axis: list[Any]) -> list[str]:
+    """A text for each value; a case has all its numbers."""
+    return [
+        ", ".join(setting_text(key, number) for key, number in value.items())
+        if isinstance(value, dict)
+        else f"{label:g}"
+        if isinstance(label, float)
+        else str(label)
+        for label, value in zip(labels_of(name, axis), axis, strict=True)
+    ]
+
+
+@facts_of.register
+def _of_surface(surface: Surface) -> Facts:
+    x, y, error = surface.lowest()
+    first, second = surface.names
+    rows = [
+        (first, f"{surface.x[0]:g} to {surface.x[-1]:g}"),
+        (second, f"{surface.y[0]:g} to {surface.y[-1]:g}"),
+        ("points", f"{len(surface.x)} x {len(surface.y)}"),
+        ("other weights, held", f"{surface.held:,}"),
+        ("samples", f"{surface.samples:,}"),
+        *(("options", options_text(surface.options)) for _ in range(bool(surface.options))),
+        ("lowest error", f"{_number(error)} at ({x:g}, {y:g})"),
+    ]
+    title = f"Error plane of a {joined(surface.sizes, '-')} network"
+    return Facts(title, (Table((), rows),))
+
+
+@facts_of.register
+def _of_race(race: Race) -> Facts:
+    rows = [
+        (str(place), name, joined(run.alpha), _number(run.final_error), run.status)
+        for place, name in enumerate(race.ranking(), 1)
+        for run in [race.runs[name]]
+    ]
+    names = ("", "optimizer", "alpha", "final error", "status")
+    return Facts(f"Race of {many(len(rows), 'optimizer')}", (Table(names, rows),))
+
+
+@facts_of.register
+def _of_map(found: Trainability) -> Facts:
+    settings = found.settings
+    (left, right), (bottom, top) = settings.window
+    rows = [
+        ("network", f"{settings.width}-{settings.width}-1, {settings.activation}"),
+        ("iterations", f"{settings.iterations:,}"),
+        ("batch", f"{settings.batch_size:,} samples" if settings.batch_size else "all samples"),
+        ("seed", str(settings.seed)),
+        ("log10 of the input layer's rate", f"{left:g} to {right:g}"),
+        ("log10 of the output layer's rate", f"{bottom:g} to {top:g}"),
+        ("converged", f"{found.converged.mean():.1%}"),
+    ]
+    size = settings.resolution
+    return Facts(f"Map of {size} x {size} trainings", (Table((), rows),))
+
+
+def _setting(name: str, value: Any) -> str:
+    """Alpha, a seed, or where on an axis of samples a part of a sweep is."""
+    if value is None:
+        return "given first weights" if name == "seed" else "none"
+    return joined(value) if name == "alpha" else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.5g}"

@@ -1,0 +1,181 @@
+"""What a notebook shows: well-formed, escaped, with the numbers, and small."""
+
+import subprocess
+import sys
+from base64 import b64decode
+from dataclasses import replace
+from io import BytesIO
+from xml.etree import ElementTree
+
+import matplotlib.image
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.notebook import html
+from fastgd.optimizers import GradientDescent, Momentum
+
+X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+
+LARGEST = 40_000
+"""Bytes of a picture: a notebook with a hundred of them is still opened."""
+
+
+@pytest.fixture(scope="module")
+def results():
+    sweep = fastgd.sweep(X, Y, alpha=[1, 10], seed=[1, 2], iterations=300, record_every=100)
+    entrants = {"<i>plain</i>": (GradientDescent(), 1), "heavy & fast": (Momentum(), 1)}
+    return {
+        "run": fastgd.train(
+            X, Y, alpha=10, iterations=300, record_every=10, validation=(X, Y), tolerance=0.01
+        ),
+        "sweep": sweep,
+        "surface": fastgd.surface(X, Y, sweep.best(), resolution=31),
+        "race": fastgd.race(X, Y, entrants, iterations=50),
+        "trainability": fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3))),
+    }
+
+
+NAMES = ("run", "sweep", "surface", "race", "trainability")
+
+
+def read(result):
+    """The tree, and all rows of its tables."""
+    tree = ElementTree.fromstring(result._repr_html_())
+    return tree, [["".join(cell.itertext()) for cell in row] for row in tree.iter("tr")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_a_table_and_a_small_picture(results, name):
+    before = plt.get_fignums()
+    tree, rows = read(results[name])
+    assert len(rows) > 1
+    assert len(list(tree.iter("strong"))) == 1
+    (image,) = tree.iter("img")
+    assert image.get("alt")
+    kind, data = image.get("src").split(",")
+    png = b64decode(data)
+    assert kind == "data:image/png;base64"
+    assert len(png) < LARGEST
+    pixels = matplotlib.image.imread(BytesIO(png))[..., :3]
+    assert pixels.shape[:2] == (2 * int(image.get("height")), 2 * int(image.get("width")))
+    assert pixels[0, 0].tolist() == [1, 1, 1], "a white card, on dark pages too"
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10, "something is drawn on it"
+    assert plt.get_fignums() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_matplotlib_it_is_the_table(results, name, monkeypatch):
+    _, whole = read(results[name])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    tree, rows = read(results[name])
+    assert rows == whole
+    assert not list(tree.iter("img"))
+
+
+def test_a_run_has_its_settings_and_its_numbers(results):
+    run = results["run"]
+    tree, rows = read(run)
+    assert tree.find(".//strong").text == "3-4-1 network"
+    changes = sum(int(layer.sum()) for layer in run.direction_changes)
+    assert rows == [
+        ["alpha", "10"],
+        ["seed", "1"],
+        ["options", "tolerance 0.01"],
+        ["status", "finished after 300 iterations"],
+        ["final error", f"{run.final_error:.5g}"],
+        ["final loss", f"{run.final_loss:.5g}"],
+        ["final held-out error", f"{run.final_validation_error:.5g}"],
+        ["best iteration", "300"],
+        ["direction changes", f"{changes:,}"],
+    ]
+
+
+def test_a_sweep_has_its_best_runs_first(results):
+    sweep = results["sweep"]
+    tree, rows = read(sweep)
+    assert tree.find(".//strong").text == "4 runs: 2 alphas x 2 seeds"
+    assert rows[:2] == [["hidden size", "4"], ["status", "4 finished"]]
+    assert rows[2] == ["alpha", "seed", "final error", "iterations", "status"]
+    best = sweep.best()
+    assert rows[3] == ["10", str(best.seed), f"{best.final_error:.5g}", "300", "finished"]
+    shown = [float(row[2]) for row in rows[3:]]
+    assert len(shown) == 4
+    assert shown == sorted(shown)
+
+
+def test_a_plane_has_its_weights_and_its_lowest_error(results):
+    plane = results["surface"]
+    _, rows = read(plane)
+    x, y, error = plane.lowest()
+    assert rows[0] == ["weights[0][0, 0]", "-10 to 10"]
+    assert rows[-1] == ["lowest error", f"{error:.5g} at ({x:g}, {y:g})"]
+
+
+def test_a_race_has_its_ranking_with_names_as_they_are(results):
+    """A name that is markup is shown, not obeyed."""
+    race = results["race"]
+    _, rows = read(race)
+    assert [row[1] for row in rows[1:]] == race.ranking() == ["heavy & fast", "<i>plain</i>"]
+    assert rows[1][3] == f"{race.runs['heavy & fast'].final_error:.5g}"
+    assert "&lt;i&gt;plain&lt;/i&gt;" in race._repr_html_()
+
+
+def test_a_map_has_its_settings(results):
+    found = results["trainability"]
+    _, rows = read(found)
+    assert ["network", "4-4-1, tanh"] in rows
+    assert rows[-1] == ["converged", f"{found.converged.mean():.1%}"]
+
+
+def test_many_settings_are_drawn_in_order_of_their_errors():
+    sweep = fastgd.sweep(X, Y, alpha=np.arange(1.0, 21.0), iterations=300, record_every=100)
+    tree, rows = read(sweep)
+    assert tree.find(".//img").get("alt") == "The final errors of all runs, in order"
+    assert len(rows) == 3 + 1 + 5, "only the best have a row"
+
+
+def test_methods_and_labels_on_axes():
+    optimizers = [Momentum(0.5), Momentum(0.9)]
+    sweep = fastgd.sweep(
+        X, Y, optimizer=optimizers, groups=["<b>", "<b>", "&", "&"], iterations=10, folds=2,
+        activation=fastgd.Function(lambda a: a / (1 + abs(a))),
+    )  # fmt: skip
+    _, rows = read(sweep)
+    names = [row for row in rows if "optimizer" in row]
+    assert names == [["optimizer", "group", "fold", "held-out error", "final error",
+                      "iterations", "status"]]  # fmt: skip
+    assert {row[1] for row in rows if row[0].startswith("Momentum")} <= {"<b>", "&"}
+
+
+def test_nothing_that_a_run_may_come_to_breaks_it(results):
+    """Its repr would be shown in place of the table, below a traceback."""
+    lost = {"final_error": np.nan, "final_loss": np.nan, "status": "diverged", "seed": None}
+    errors = np.full_like(results["run"].errors, np.nan)
+    _, rows = read(replace(results["run"], errors=errors, **lost))
+    assert ["final error", "nan"] in rows
+    assert ["seed", "given first weights"] in rows
+    sweep = results["sweep"]
+    nothing = np.full((2, 2), np.nan)
+    _, rows = read(replace(sweep, final_error=nothing, errors=sweep.errors * np.nan))
+    assert [row[2] for row in rows[3:]] == ["nan"] * 4
+    _, rows = read(fastgd.sweep(X, Y, iterations=300))
+    assert rows[0] == ["hidden size", "4"]
+    _, rows = read(fastgd.sweep(X, Y, iterations=300, alpha=[(1, 2), (2, 3)], hidden_size=3))
+    assert rows[-1][0] in ("1, 2", "2, 3")
+
+
+def test_what_has_no_table_is_refused():
+    with pytest.raises(TypeError, match="a notebook has no table for int"):
+        html(3)
+
+
+def test_import_fastgd_loads_no_pictures():
+    code = (
+        "import sys, fastgd\n"
+        "print([name for name in ('fastgd.plots', 'fastgd.notebook', 'matplotlib', 'pandas', "
+        "'xarray') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
