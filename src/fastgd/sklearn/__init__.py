@@ -6,6 +6,7 @@ except ImportError as error:
     raise ImportError('fastgd.sklearn needs scikit-learn: pip install "fastgd[sklearn]"') from error
 
 from fastgd.sklearn.classifier import FastGDClassifier
+from fastgd.sklearn.grouped import GroupedClassifier, GroupedRegressor
 from fastgd.sklearn.regressor import FastGDRegressor
 
-__all__ = ["FastGDClassifier", "FastGDRegressor"]
+__all__ = ["FastGDClassifier", "FastGDRegressor", "GroupedClassifier", "GroupedRegressor"]

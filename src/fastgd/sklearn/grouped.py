@@ -1,0 +1,327 @@
+"""A model per group with the face of scikit-lego's GroupedRegressor and GroupedClassifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    RegressorMixin,
+    clone,
+    is_classifier,
+    is_regressor,
+)
+from sklearn.utils import check_array, check_consistent_length, column_or_1d, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_n_features,
+    _check_y,
+    check_is_fitted,
+)
+
+from fastgd.arguments.messages import shown
+from fastgd.arguments.rows import Integers, rows_of
+from fastgd.models.keys import Columns, Keys
+from fastgd.sklearn.together import Fit, fit_all
+from fastgd.tables.frames import columns_of
+
+_GLOBAL = "all groups"
+
+
+class Grouped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+    """What both have in common: the groups, their estimators, and whose turn it is."""
+
+    estimator: Any
+    groups: Any
+    use_global_model: bool
+    check_X: bool  # noqa: N815 (scikit-lego's name)
+
+    def fit(self, X: Any, y: ArrayLike) -> Self:
+        """Fit an estimator for each group, all networks in one go.
+
+        Parameters
+        ----------
+        X : (samples, features) DataFrame or array
+            With the columns of ``groups``.
+        y : (samples,) array_like
+
+        Returns
+        -------
+        self
+        """
+        values, labels = self._split(X, reset=True)
+        y = self._checked_targets(y)
+        check_consistent_length(values, y)
+        names = list(labels)
+        keys, codes = Keys.learn(labels, names)
+        if (codes < 0).any():
+            raise ValueError(
+                f"labels of groups must not be missing, got one in row {int(codes.argmin())}"
+            )
+        sizes = np.bincount(codes)
+        parts = rows_of(np.argsort(codes, kind="stable"), sizes)
+        fits = [
+            Fit(clone(self.estimator), _rows(values, part), y[part], f"group {shown(label)}")
+            for label, part in zip(keys, parts, strict=True)
+        ]
+        fallback = clone(self.estimator) if self.use_global_model else None
+        every = [] if fallback is None else [Fit(fallback, values, y, _GLOBAL)]
+        fit_all(fits + every)
+        self._keys = keys
+        self.groups_ = list(keys)
+        self.estimators_ = {
+            label: fit.estimator for label, fit in zip(self.groups_, fits, strict=True)
+        }
+        self.fallback_ = fallback
+        return self
+
+    def _checked_targets(self, y: Any) -> NDArray[Any]:
+        raise NotImplementedError
+
+    def _split(self, X: Any, *, reset: bool) -> tuple[Any, Columns]:
+        """The columns to learn from, as they came, and those with labels."""
+        if hasattr(X, "nnz") and hasattr(X, "toarray"):
+            raise TypeError("X must be dense, as labels of groups are in it, got a sparse matrix")
+        groups = self.groups if isinstance(self.groups, (list, tuple)) else [self.groups]
+        if not groups:
+            raise ValueError("groups must name a column of X, got none")
+        if not hasattr(X, "columns"):
+            X = check_array(X, dtype=None, ensure_all_finite=False, input_name="X", estimator=self)
+        _check_n_features(self, X, reset=reset)
+        if reset or hasattr(X, "columns"):
+            _check_feature_names(self, X, reset=reset)
+        if hasattr(X, "columns"):
+            missing = [name for name in groups if name not in X.columns]
+            if missing:
+                raise ValueError(f"groups must be columns of X, got {shown(missing[0])}")
+            labels = columns_of({name: X[name] for name in groups})
+            values = X.drop(columns=list(groups))
+        else:
+            labels = {str(place): X[:, self._place(place, X.shape[1])] for place in groups}
+            values = np.delete(X, [self._place(place, X.shape[1]) for place in groups], axis=1)
+        if self.check_X:
+            check_array(values, dtype=np.float64, input_name="X", estimator=self)
+        return values, labels
+
+    @staticmethod
+    def _place(place: Any, columns: int) -> int:
+        if not isinstance(place, (int, np.integer)) or not -columns <= place < columns:
+            raise ValueError(
+                f"groups must be numbers of columns of X, which is an array with {columns}, "
+                f"got {shown(place)}"
+            )
+        return int(place) % columns
+
+    def _each(self, X: Any, ask: Callable[[Any, Any], NDArray[Any]]) -> NDArray[Any]:
+        """What the estimator of each row's group answers, in the order of the rows."""
+        check_is_fitted(self)
+        values, labels = self._split(X, reset=False)
+        codes = self._keys.codes(labels)
+        if self.fallback_ is None and (codes < 0).any():
+            first = int((codes < 0).argmax())
+            label = tuple(column[first] for column in labels.values())
+            raise ValueError(
+                "groups must be those of the fit with use_global_model=False, got "
+                f"{shown(label[0] if len(label) == 1 else label)} in row {first}"
+            )
+        order = np.argsort(codes, kind="stable")
+        present, sizes = np.unique(codes, return_counts=True)
+        answers = []
+        for code, part in zip(present.tolist(), rows_of(order, sizes), strict=True):
+            own = self.fallback_ if code < 0 else self.estimators_[self.groups_[code]]
+            answers.append(ask(own, _rows(values, part)))
+        together = np.concatenate(answers)
+        result = np.empty_like(together)
+        result[order] = together
+        return result
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict each row by the estimator of its group.
+
+        A row of an unknown group has the prediction of the estimator of all groups.
+
+        Parameters
+        ----------
+        X : (samples, features) DataFrame or array
+
+        Returns
+        -------
+        (samples,) array
+
+        Raises
+        ------
+        ValueError
+            If a group is unknown, with ``use_global_model=False``.
+        """
+        return self._each(X, lambda own, rows: np.asarray(own.predict(rows)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags, own = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.input_tags.allow_nan = not self.check_X
+        tags.input_tags.string = True
+        tags.classifier_tags = own.classifier_tags
+        tags.regressor_tags = own.regressor_tags
+        return tags
+
+
+def _rows(values: Any, part: Integers) -> Any:
+    """Some rows of a DataFrame or an array."""
+    return values.iloc[part] if hasattr(values, "iloc") else values[part]
+
+
+class GroupedRegressor(RegressorMixin, Grouped):  # type: ignore[misc]
+    """A regressor for each group of rows, all of them trained at once.
+
+    Each is the estimator that its own fit on the rows of the group would give, with the same bits.
+
+    Parameters
+    ----------
+    estimator : FastGDRegressor, or a pipeline that ends in one
+        Another regressor is fitted once for each group, one after the other.
+    groups : str, int, or list of these
+        Names of the columns of a DataFrame, or numbers of the columns of an array, with the labels.
+    shrinkage : None
+        Scikit-lego's other values are not known here.
+    use_global_model : bool
+        Also fit an estimator on all rows, for groups that are unknown at :meth:`predict`.
+    check_X : bool
+        Refuse values that are no finite numbers. False leaves that to the estimator: a pipeline may
+        fill in what is missing, or encode texts.
+    shrinkage_kwargs : None
+        Of ``shrinkage``.
+
+    Attributes
+    ----------
+    estimators_ : dict
+        The estimator of each group, by its label (a tuple of labels with several columns).
+    groups_ : list
+        The labels, sorted.
+    fallback_ : estimator or None
+        That of all rows.
+
+    Notes
+    -----
+    Parameters and attributes are those of ``sklego.meta.GroupedRegressor``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from fastgd.sklearn import FastGDRegressor, GroupedRegressor
+    >>> X = pd.DataFrame({"shop": ["Oslo", "Rome"] * 50, "price": np.linspace(0, 1, 100)})
+    >>> y = np.where(X.shop == "Rome", X.price, -X.price)
+    >>> network = FastGDRegressor((8,), learning_rate_init=0.01, max_iter=2000, random_state=0)
+    >>> model = GroupedRegressor(make_pipeline(StandardScaler(), network), groups="shop")
+    >>> model.fit(X, y).score(X, y) > 0.99
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        groups: Any,
+        shrinkage: None = None,
+        use_global_model: bool = True,
+        check_X: bool = True,
+        shrinkage_kwargs: None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.groups = groups
+        self.shrinkage = shrinkage
+        self.use_global_model = use_global_model
+        self.check_X = check_X
+        self.shrinkage_kwargs = shrinkage_kwargs
+
+    def _checked_targets(self, y: Any) -> NDArray[Any]:
+        if not is_regressor(self.estimator):
+            raise ValueError(f"estimator must be a regressor, got {shown(self.estimator)}")
+        for name in ("shrinkage", "shrinkage_kwargs"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} must be None, got {shown(getattr(self, name))}")
+        return np.asarray(_check_y(y, multi_output=True, y_numeric=True, estimator=self))
+
+
+class GroupedClassifier(ClassifierMixin, Grouped):  # type: ignore[misc]
+    """A classifier for each group of rows, all of them trained at once.
+
+    A group may lack some of the classes: it then gives them the probability 0.
+
+    Parameters
+    ----------
+    estimator : FastGDClassifier, or a pipeline that ends in one
+        Another classifier is fitted once for each group, one after the other.
+    groups, use_global_model, check_X
+        As in :class:`GroupedRegressor`.
+
+    Attributes
+    ----------
+    classes_ : (classes,) array
+        Those of all groups.
+    estimators_, groups_, fallback_
+        As in :class:`GroupedRegressor`.
+
+    Notes
+    -----
+    Parameters and attributes are those of ``sklego.meta.GroupedClassifier``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from fastgd.sklearn import FastGDClassifier, GroupedClassifier
+    >>> X = pd.DataFrame({"shop": ["Oslo", "Rome"] * 50, "price": np.linspace(-1, 1, 100)})
+    >>> y = np.where(X.shop == "Rome", X.price > 0, X.price < 0)
+    >>> network = FastGDClassifier((8,), learning_rate_init=0.1, max_iter=2000, random_state=0)
+    >>> GroupedClassifier(network, groups="shop").fit(X, y).score(X, y) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        groups: Any,
+        use_global_model: bool = True,
+        check_X: bool = True,
+    ) -> None:
+        self.estimator = estimator
+        self.groups = groups
+        self.use_global_model = use_global_model
+        self.check_X = check_X
+
+    def _checked_targets(self, y: Any) -> NDArray[Any]:
+        if not is_classifier(self.estimator):
+            raise ValueError(f"estimator must be a classifier, got {shown(self.estimator)}")
+        labels = np.asarray(column_or_1d(y, warn=True))
+        check_classification_targets(labels)
+        self.classes_ = np.unique(labels)
+        return labels
+
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities of all classes, by the estimator of each row's group.
+
+        Parameters
+        ----------
+        X : (samples, features) DataFrame or array
+
+        Returns
+        -------
+        (samples, classes) array
+        """
+
+        def ask(own: Any, rows: Any) -> NDArray[np.float64]:
+            found = np.asarray(own.predict_proba(rows))
+            spread = np.zeros((len(found), len(self.classes_)))
+            spread[:, np.searchsorted(self.classes_, own.classes_)] = found
+            return spread
+
+        return self._each(X, ask)
