@@ -219,10 +219,10 @@ class GroupedRegressor(RegressorMixin, Grouped):  # type: ignore[misc]
     >>> from fastgd.sklearn import FastGDRegressor, GroupedRegressor
     >>> X = pd.DataFrame({"shop": ["Oslo", "Rome"] * 50, "price": np.linspace(0, 1, 100)})
     >>> y = np.where(X.shop == "Rome", X.price, -X.price)
-    >>> network = FastGDRegressor((8,), learning_rate_init=0.01, max_iter=2000, random_state=0)
+    >>> network = FastGDRegressor((8,), "tanh", learning_rate_init=0.1, random_state=0)
     >>> model = GroupedRegressor(make_pipeline(StandardScaler(), network), groups="shop")
-    >>> model.fit(X, y).score(X, y) > 0.99
-    True
+    >>> round(model.fit(X, y).score(X, y), 2)
+    0.99
     """
 
     def __init__(
@@ -280,9 +280,9 @@ class GroupedClassifier(ClassifierMixin, Grouped):  # type: ignore[misc]
     >>> from fastgd.sklearn import FastGDClassifier, GroupedClassifier
     >>> X = pd.DataFrame({"shop": ["Oslo", "Rome"] * 50, "price": np.linspace(-1, 1, 100)})
     >>> y = np.where(X.shop == "Rome", X.price > 0, X.price < 0)
-    >>> network = FastGDClassifier((8,), learning_rate_init=0.1, max_iter=2000, random_state=0)
-    >>> GroupedClassifier(network, groups="shop").fit(X, y).score(X, y) > 0.95
-    True
+    >>> network = FastGDClassifier((8,), learning_rate_init=0.1, random_state=0)
+    >>> GroupedClassifier(network, groups="shop").fit(X, y).score(X, y)
+    1.0
     """
 
     def __init__(
