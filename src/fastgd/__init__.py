@@ -5,8 +5,10 @@ from typing import Any
 
 from fastgd import bucket, functions, reference
 from fastgd.arguments.functions import Function, Loss
+from fastgd.models.fit import fit
 from fastgd.models.group_models import GroupModels
 from fastgd.models.groups import fit_groups
+from fastgd.models.model import Model
 from fastgd.studies.race import Race, race
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
@@ -24,6 +26,7 @@ __all__ = [
     "Function",
     "GroupModels",
     "Loss",
+    "Model",
     "Objective",
     "Race",
     "Run",
@@ -34,6 +37,7 @@ __all__ = [
     "Trainability",
     "box_counting",
     "bucket",
+    "fit",
     "fit_groups",
     "functions",
     "load",

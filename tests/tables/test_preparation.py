@@ -103,13 +103,13 @@ def test_a_new_table_is_taken_as_the_learned_one_and_what_is_new_is_said():
         "of no category",
         "city: missing in 1 row, which it never was in the table that was learned; these rows are "
         "of no category",
-        "Not used: shoe",
     ]
+    assert preparation.unused(new) == ["shoe"]
 
 
 def test_a_column_that_was_left_out_is_no_news():
     table = {"id": [1, 2, 3], "x": [1.0, 2.0, 4.0]}
-    assert Preparation.learn(table).remarks(table) == []
+    assert Preparation.learn(table).unused(table) == []
 
 
 SAME = {

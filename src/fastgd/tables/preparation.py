@@ -149,25 +149,25 @@ class Preparation:
         return inputs
 
     def remarks(self, columns: Mapping[str, ArrayLike]) -> list[str]:
-        """Say what a table has that the learned one had not, a line each.
+        """Say what a table has in its cells that the learned one had not, a line each.
 
-        That is unknown categories, cells that are missing for the first time, and columns that are
-        not used.
+        That is unknown categories, and cells that are missing for the first time.
 
         Examples
         --------
         >>> preparation = Preparation.learn({"city": ["Rome", "Oslo", "Rome"]})
-        >>> for remark in preparation.remarks({"city": ["Bonn", "Rome"], "age": [1, 2]}):
+        >>> for remark in preparation.remarks({"city": ["Bonn", "Rome"]}):
         ...     print(remark)
         city: Bonn in 1 row: unknown, since the table that was learned had none; these rows are of \
 no category
-        Not used: age
         """
         cells = self._cells(columns)
-        lines = [line for column in self.columns for line in column.remarks(cells[column.name])]
+        return [line for column in self.columns for line in column.remarks(cells[column.name])]
+
+    def unused(self, columns: Mapping[str, ArrayLike]) -> list[str]:
+        """Return the names of columns that the learned table had not."""
         known = {*(column.name for column in self.columns), *self.left_out}
-        extra = [name for name in columns if name not in known]
-        return [*lines, f"Not used: {first_names(extra)}"] if extra else lines
+        return [name for name in columns if name not in known]
 
     def _cells(self, columns: Mapping[str, ArrayLike]) -> dict[str, Cells]:
         lacking = [column.name for column in self.columns if column.name not in columns]

@@ -174,6 +174,11 @@ def learn_target(name: str, values: ArrayLike, *, classes: bool | None = None) -
     return NumberTarget.learn(name, numbers)
 
 
+def width_of(target: Target) -> int:
+    """Return how many outputs a target has."""
+    return len(target.classes) if isinstance(target, ClassTarget) else 1
+
+
 def target_to_arrays(target: Target) -> dict[str, NDArray[Any]]:
     """Return a target as arrays that an ``.npz`` file holds without pickle."""
     kind = next(name for name, known in _KINDS.items() if isinstance(target, known))

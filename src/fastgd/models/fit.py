@@ -1,0 +1,255 @@
+"""fit(): from a table to a model, as a careful person would do it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.axes import as_axis
+from fastgd.arguments.intervals import rule_of
+from fastgd.arguments.messages import did_you_mean, shown
+from fastgd.arguments.start import check_hidden_size
+from fastgd.arguments.values import check_count, check_flag, check_number, check_seed
+from fastgd.arguments.wording import many
+from fastgd.models.model import Model, Table, mean_outputs
+from fastgd.models.parting import Parts, parts_of
+from fastgd.models.scores import constant_outputs, scores_of
+from fastgd.models.search import HIDDEN_SIZES, Candidate, Plan, Samples, search
+from fastgd.tables.cells import cells_of
+from fastgd.tables.frames import columns_of
+from fastgd.tables.lines import names_text
+from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
+from fastgd.tables.reading import read_columns
+from fastgd.tables.targets import ClassTarget, NumberTarget, learn_target
+
+SHARE = 0.2
+"""Of the rows, to judge by."""
+
+FOLDS, MOST_FOLDS = 5, 100
+"""Folds of a search, and how many there may be."""
+
+
+class Choices(NamedTuple):
+    """What :func:`fit` leaves to its caller."""
+
+    classes: bool | None = None
+    hold_out: float = SHARE
+    seed: int = 0
+    hidden_size: Any = HIDDEN_SIZES
+    folds: int = FOLDS
+    most_categories: int = MOST_CATEGORIES
+    standardize: bool = True
+    drop: Collection[str] = ()
+    threads: int | None = None
+    progress: bool = False
+
+    def checked(self) -> Choices:
+        """Return them as they are used, or refuse what can't be."""
+        hidden = as_axis("hidden_size", self.hidden_size) or [self.hidden_size]
+        return self._replace(
+            classes=None if self.classes is None else check_flag("classes", self.classes),
+            hold_out=check_number("hold_out", self.hold_out, rule_of("(0, 1)")),
+            seed=check_seed(self.seed),
+            hidden_size=list(dict.fromkeys(map(check_hidden_size, hidden))),
+            folds=check_count("folds", self.folds, minimum=2, maximum=MOST_FOLDS),
+            drop=check_names(self.drop),
+        )
+
+
+def check_names(names: Any) -> tuple[str, ...]:
+    """Return names of columns; a single one is no list of letters."""
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"drop must be a list of names of columns, got {shown(names)}")
+    return tuple(names)
+
+
+class Fit(NamedTuple):
+    """A model, and how it came about."""
+
+    model: Model
+    notes: list[str]
+    parts: Parts
+    candidates: list[Candidate]
+    actual: NDArray[Any]  # of the rows that judge, and
+    predicted: NDArray[Any]
+
+
+def fit(
+    table: Table,
+    target: str,
+    *,
+    classes: bool | None = None,
+    hold_out: float = SHARE,
+    seed: int = 0,
+    hidden_size: int | tuple[int, ...] | Sequence[int | tuple[int, ...]] = HIDDEN_SIZES,
+    folds: int = FOLDS,
+    most_categories: int = MOST_CATEGORIES,
+    standardize: bool = True,
+    drop: Collection[str] = (),
+    threads: int | None = None,
+    progress: bool = False,
+) -> Model:
+    """Learn to predict one column of a table from the others.
+
+    A fifth of the rows is put aside to judge by. What becomes of the columns is learned from the
+    others (:meth:`fastgd.tables.preparation.Preparation.learn`). One sweep tries hidden sizes,
+    learning rates and penalties in a cross-validation, with Adam, mini-batches and early stopping;
+    the networks of the setting with the smallest loss on the rows that they had not learned from,
+    one of each fold, are averaged.
+
+    Parameters
+    ----------
+    table : DataFrame, mapping of str to (rows,) array_like, or path
+        Numbers, texts, booleans; cells may be missing. Rows without a target are left out. A path
+        is that of a file: CSV, TSV, both also with .gz, or Parquet.
+    target : str
+        The column to predict.
+    classes : bool, optional
+        Whether the target is one of classes. By default texts and booleans are, and numbers that
+        are all 0 or 1.
+    hold_out : float
+        Share of rows to judge by, above 0 and below 1.
+    seed : int
+        Seed of the draws of rows and of the first weights.
+    hidden_size : int, tuple of int, or list of these
+        Hidden sizes to try: a tuple has one per layer, ``()`` none.
+    folds : int
+        Folds of the search, and networks that are averaged.
+    most_categories, standardize, drop
+        As in :meth:`fastgd.tables.preparation.Preparation.learn`.
+    threads, progress
+        As in :func:`fastgd.sweep`.
+
+    Returns
+    -------
+    Model
+        ``model.scores`` says how good it is on the rows to judge by.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError, TypeError
+        If an argument is not as described, or the table has too few rows, or nothing to learn from;
+        the message states the rule and what came.
+
+    Examples
+    --------
+    >>> import fastgd, numpy as np
+    >>> x = np.linspace(-3, 3, 200)
+    >>> model = fastgd.fit({"x": x, "noise": np.cos(50 * x), "y": np.sin(x)}, target="y")
+    >>> model
+    Model(target='y', inputs=2, hidden_size=(64,), networks=5)
+    >>> model.scores["model"]["R squared"] > 0.99 > model.scores["linear"]["R squared"]
+    True
+    """
+    choices = Choices(
+        classes,
+        hold_out,
+        seed,
+        hidden_size,
+        folds,
+        most_categories,
+        standardize,
+        drop,
+        threads,
+        progress,
+    )
+    return fit_columns(columns_from(table), target, choices).model
+
+
+def columns_from(table: Table) -> Mapping[str, NDArray[Any]]:
+    """Return the columns of a table, which may be the path of a file."""
+    if isinstance(table, str | PathLike):
+        return read_columns(Path(table))
+    return columns_of(table)
+
+
+def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choices) -> Fit:
+    """As :func:`fit`, with what it found on its way."""
+    choices = choices.checked()
+    if target not in columns:
+        raise ValueError(
+            f"target must be a column of the table, got {shown(target)}"
+            f"{did_you_mean(str(target), columns)}; its columns: {names_text(list(columns))}"
+        )
+    if target in choices.drop:
+        raise ValueError(f"drop must not name the target, got {shown(target)}")
+    for name in columns.keys() - {*choices.drop, target}:
+        cells_of(name, columns[name])  # refused by the rows of the whole table
+    columns, notes = with_target(columns, target)
+    wanted = columns.pop(target)
+    learned = learn_target(target, wanted, classes=choices.classes)
+    encoded = learned.encode(wanted)
+    of_classes = isinstance(learned, ClassTarget)
+    labels = encoded.argmax(axis=1) if of_classes else np.zeros(len(encoded), dtype=np.int64)
+    parts = parts_of(labels, choices.hold_out, choices.seed)
+    if len(parts.learn) < choices.folds:
+        raise ValueError(
+            f"folds must be at most the rows to learn from ({len(parts.learn)}), "
+            f"got {choices.folds}"
+        )
+    preparation = Preparation.learn(
+        rows_of(columns, parts.learn),
+        most_categories=choices.most_categories,
+        standardize=choices.standardize,
+        drop=choices.drop,
+    )
+    if isinstance(learned, NumberTarget):
+        learned = NumberTarget.learn(target, wanted[parts.learn])
+        encoded = learned.encode(wanted)
+    notes.append(
+        f"rows: {len(parts.learn):,} to learn from, in {choices.folds} folds; {len(parts.judge):,} "
+        f"to judge by, drawn with seed {choices.seed}"
+    )
+    learn, judge = (
+        Samples(preparation.transform(rows_of(columns, rows)), encoded[rows], labels[rows])
+        for rows in parts
+    )
+    plan = Plan(choices.folds, choices.seed, choices.threads, choices.progress)
+    # A linear model is always tried, to be compared with.
+    tried = search(learned, learn, list(dict.fromkeys([(), *choices.hidden_size])), plan)
+    candidates = [one for one in tried if one.hidden_size in choices.hidden_size]
+    best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
+    outputs = mean_outputs(best.runs, judge.X)
+    scores = {
+        "model": scores_of(learned, outputs, judge.y),
+        "linear": scores_of(learned, mean_outputs(linear.runs, judge.X), judge.y),
+        "constant": scores_of(learned, constant_outputs(learn.y, len(judge.y)), judge.y),
+    }
+    return Fit(
+        Model(best.runs, preparation, (learned,), scores),
+        notes,
+        parts,
+        candidates,
+        wanted[parts.judge],
+        learned.decode(outputs),
+    )
+
+
+def with_target(
+    columns: Mapping[str, NDArray[Any]], target: str
+) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """Return the rows that have a target, and a note if some have none.
+
+    Raises
+    ------
+    ValueError
+        If no row has one.
+    """
+    missing = cells_of(target, columns[target]).missing
+    count = int(missing.sum())
+    if count == len(missing):
+        raise ValueError(f"target {shown(target)} must have a value in some row, got none")
+    note = f"{target}: missing in {many(count, 'row')}, which are left out"
+    return rows_of(columns, ~missing), [note] if count else []
+
+
+def rows_of(columns: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return some rows of all columns."""
+    return {name: np.asarray(column)[rows] for name, column in columns.items()}

@@ -1,0 +1,165 @@
+"""A small search: one sweep over folds, sizes, learning rates and penalties."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.models.parting import folds_of
+from fastgd.models.scores import loss_of
+from fastgd.optimizers import Adam
+from fastgd.tables.targets import ClassTarget, Target
+from fastgd.training.results import Run
+from fastgd.training.sweep import sweep
+
+HIDDEN_SIZES: list[tuple[int, ...]] = [(), (16,), (64,)]
+ALPHAS = (0.003, 0.01, 0.03)
+PENALTIES = (0.0, 0.001, 0.01)
+
+BATCHES = 50
+"""Mini-batches of an epoch, about; but of 32 to 512 rows."""
+
+EPOCHS = 300
+"""Times that a training sees each row at most, and"""
+
+SEEN = 300_000, 10_000_000
+"""as many rows in all, in the search and in the training of what it found."""
+
+PATIENT = 20
+"""Epochs without a better held-out error that end a training."""
+
+SEARCHED = 5_000
+"""Rows that a search looks at, at most."""
+
+
+class Samples(NamedTuple):
+    """Inputs, targets as the network learns them, and the class of each row (0 for numbers)."""
+
+    X: FloatArray
+    y: FloatArray
+    labels: NDArray[np.int64]
+
+    def some(self, count: int, seed: int) -> Samples:
+        """Return so many rows, drawn with a seed; all if there are no more."""
+        if len(self.X) <= count:
+            return self
+        rows = np.sort(np.random.RandomState(seed).permutation(len(self.X))[:count])
+        return Samples(self.X[rows], self.y[rows], self.labels[rows])
+
+
+class Candidate(NamedTuple):
+    """A setting, its loss on rows that were held out, and a network for each fold."""
+
+    hidden_size: tuple[int, ...]
+    alpha: float
+    l2: float
+    loss: float
+    runs: tuple[Run, ...]
+
+
+class Plan(NamedTuple):
+    """How to search."""
+
+    folds: int
+    seed: int
+    threads: int | None
+    progress: bool
+
+
+def settings_of(target: Target, rows: int, seen: int) -> dict[str, Any]:
+    """Return what all trainings share: Adam on mini-batches, relu, stopped early.
+
+    Examples
+    --------
+    >>> from fastgd.tables.targets import NumberTarget
+    >>> settings = settings_of(NumberTarget("price", 0.0, 1.0), rows=6400, seen=64_000)
+    >>> settings["batch_size"], settings["iterations"], settings["patience"]
+    (128, 500, 1000)
+    """
+    batch = min(max(32, rows // BATCHES), 512, rows)
+    updates = -(-rows // batch)  # of an epoch
+    iterations = updates * min(max(seen // rows, 10), EPOCHS)
+    of_classes = isinstance(target, ClassTarget)
+    return {
+        "optimizer": Adam(),
+        "activation": "relu",
+        "output": "softmax" if of_classes else "identity",
+        "loss": "cross_entropy" if of_classes else "squared",
+        "reduction": "mean",
+        "bias": True,
+        "init": "glorot",
+        "batch_size": batch,
+        "iterations": iterations,
+        "record_every": iterations,
+        "monitor": "loss",
+        "patience": PATIENT * updates,
+        "restore_best": True,
+    }
+
+
+def search(
+    target: Target, samples: Samples, hidden_sizes: Sequence[tuple[int, ...]], plan: Plan
+) -> list[Candidate]:
+    """Try all settings by cross-validation, in one sweep, and return them, the best first.
+
+    Of many rows some are drawn to search with, and only the best setting, and the best one without
+    a hidden layer, are trained on all: other candidates have no networks then.
+
+    Raises
+    ------
+    ValueError
+        If all of them diverged.
+    """
+    few = samples.some(SEARCHED, plan.seed)
+    found = _tried(target, few, hidden_sizes, ALPHAS, PENALTIES, SEEN[0], plan)
+    if not isfinite(found[0].loss):
+        raise ValueError("no network learned anything from this table: all trainings diverged")
+    if few is samples:
+        return found
+    for place in {0, next((k for k, one in enumerate(found) if not one.hidden_size), 0)}:
+        one = found[place]
+        settings = ([one.hidden_size], (one.alpha,), (one.l2,))
+        [again] = _tried(target, samples, *settings, SEEN[1], plan)
+        found[place] = one._replace(runs=again.runs)
+    return found
+
+
+def _tried(
+    target: Target,
+    samples: Samples,
+    hidden_sizes: Sequence[tuple[int, ...]],
+    alphas: Sequence[float],
+    penalties: Sequence[float],
+    seen: int,
+    plan: Plan,
+) -> list[Candidate]:
+    held = folds_of(samples.labels, plan.folds, plan.seed)
+    result = sweep(
+        samples.X,
+        samples.y,
+        folds=held,
+        hidden_size=list(hidden_sizes),
+        alpha=list(alphas),
+        l2=list(penalties),
+        seed=plan.seed,
+        threads=plan.threads,
+        progress=plan.progress,
+        **settings_of(target, int((~held).sum(axis=1).min()), seen),
+    )
+    found = []
+    for i, hidden in enumerate(hidden_sizes):
+        outputs = result.sel(hidden_size=hidden).predict(samples.X)  # (fold, alpha, l2, ...)
+        for j, alpha in enumerate(alphas):
+            for k, l2 in enumerate(penalties):
+                outside = np.zeros_like(samples.y)
+                for fold, rows in enumerate(held):
+                    outside[rows] = outputs[fold, j, k, rows]
+                loss = loss_of(target, outside, samples.y)
+                runs = tuple(result[i, fold, j, k] for fold in range(plan.folds))
+                found.append(Candidate(hidden, alpha, l2, loss if isfinite(loss) else inf, runs))
+    return sorted(found, key=lambda candidate: candidate.loss)
