@@ -96,7 +96,6 @@ def settings_of(target: Target, rows: int, seen: int) -> dict[str, Any]:
         "batch_size": batch,
         "iterations": iterations,
         "record_every": iterations,
-        "monitor": "loss",
         "patience": PATIENT * updates,
         "restore_best": True,
     }
