@@ -63,6 +63,26 @@ def test_unknown_words_are_refused(run, arguments, message):
     assert_refused(run(*arguments), message)
 
 
+@pytest.mark.parametrize(
+    ("command", "typed", "end"),
+    [
+        ("train", "--learning-rate", ": fastgd calls it --alpha"),
+        ("bucket", "--lr", ": fastgd calls it --alpha"),
+        ("train", "--epochs", ": fastgd counts --iterations, each of them an update"),
+        ("sweep", "--max-iter", ": fastgd calls it --iterations"),
+        ("surface", "--random-state", ": fastgd calls it --seed"),
+        ("sweep", "--random-state", ": fastgd calls it --seeds"),
+        ("sweep", "--n-jobs", ": fastgd calls it --threads"),
+        ("train", "--n-jobs", ""),
+        ("race", "--learning-rate", ""),
+        ("train", "--momentum", ": fastgd calls it --optimizer momentum"),
+    ],
+)
+def test_options_of_other_libraries_are_answered_with_ours(run, command, typed, end):
+    """And with nothing that only looks alike: --learning-rate is no --sampling-rate."""
+    assert_refused(run(command, typed, "1"), f"No such option: {typed}{end}$")
+
+
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_the_extra_it_says_what_to_install(run, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)

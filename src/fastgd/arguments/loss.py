@@ -18,11 +18,16 @@ def check(
     given: Mapping[str, object], X: FloatArray, y: FloatArray, hidden: tuple[int, ...]
 ) -> Method:
     """Return the options of a loss; X, y and the hidden sizes are checked already."""
+    check_names(given, ("hidden_size",))
+    return options.check(given, X, y, hidden)
+
+
+def check_names(given: Mapping[str, object], arguments: tuple[str, ...]) -> None:
+    """Refuse what is no option of a loss; a slip may be meant for one of the other arguments."""
     known = (*_NAMES, *kinds_of(given))
     for name in given:
         if name not in known:
             raise TypeError(
                 f"an option of an objective must be {either(known)}, got {shown(name)}"
-                + ("" if name in DECLARED else hint_of(name, given, (*known, "hidden_size")))
+                + ("" if name in DECLARED else hint_of(name, given, (*known, *arguments)))
             )
-    return options.check(given, X, y, hidden)

@@ -39,8 +39,8 @@ def either(words: Iterable[str]) -> str:
 # Our arguments, each with what the field and its libraries call them.
 _ELSEWHERE = {
     "alpha": "learning_rate learning_rate_init lr eta eta0 step_size stepsize rate",
-    "iterations": "epochs n_epochs num_epochs max_iter n_iter num_iter max_epochs steps n_steps "
-    "num_steps maxiter",
+    "iterations": "max_iter n_iter num_iter steps n_steps num_steps maxiter epochs n_epochs "
+    "num_epochs max_epochs",
     "seed": "random_state random_seed rng rng_seed key",
     "hidden_size": "hidden_layer_sizes hidden_layers hidden_units hidden units n_hidden layers "
     "layer_sizes hidden_dim neurons width",
@@ -110,7 +110,31 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def did_you_mean_argument(word: str, known: Collection[str]) -> str:
     """Return the same for the name of an argument, which the field may know by another name."""
-    if word.lower() not in _OURS:
+    ours = called_here(word)
+    if not ours:
         return did_you_mean(word, known)
-    ours = _OURS[word.lower()]
-    return f": did you mean {ours}?" if ours.partition("=")[0] in known else ""
+    return called_otherwise(word, ours) if ours.partition("=")[0] in known else ""
+
+
+def called_here(word: str) -> str:
+    """Return what an argument of other libraries is called here; nothing if it has no name.
+
+    Examples
+    --------
+    >>> called_here("learning_rate"), called_here("momentum"), called_here("colour")
+    ('alpha', 'optimizer=Momentum()', '')
+    """
+    return _OURS.get(word.lower(), "")
+
+
+def called_otherwise(word: str, ours: str) -> str:
+    """Return the end of a message on a word of other libraries: what it is here.
+
+    Examples
+    --------
+    >>> called_otherwise("lr", "alpha"), called_otherwise("epochs", "iterations")
+    (': fastgd calls it alpha', ': fastgd counts iterations, each of them an update')
+    """
+    if "epoch" in word.lower():
+        return f": fastgd counts {ours}, each of them an update"
+    return f": {'fastgd.sweep' if ours == 'threads' else 'fastgd'} calls it {ours}"

@@ -75,6 +75,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         # Older versions of Typer raise click's usage errors, newer ones their own.
         if not hasattr(error, "format_message"):
             raise
-        complain(f"error: {error.format_message()}")
+        from fastgd.cli.refusal import said_by
+
+        complain(f"error: {said_by(error)}")
         return REFUSED
     return 0

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from fastgd import optimizers, schedules
 from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.messages import called_here, called_otherwise
 from fastgd.arguments.numbers import OWNED
 
 
@@ -65,6 +67,20 @@ def _with_value(found: re.Match[str]) -> str:
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def said_by(error: Any) -> str:
+    """What a usage error says; of an option of other libraries also what it is called here."""
+    word = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
+    name, _, value = called_here(word).partition("=")
+    if not name or error.ctx is None:
+        return str(error.format_message())
+    error.possibilities = None  # what looks alike is not what was meant
+    has = {flag for parameter in error.ctx.command.params for flag in parameter.opts}
+    flag = next((one for one in (_flag(name), f"{_flag(name)}s") if one in has), "")
+    method = getattr(optimizers, value.removesuffix("()"), None)
+    ours = f"{flag} {method.command}" if method else flag
+    return f"{error.format_message()}{called_otherwise(word, ours) if flag else ''}"
 
 
 @contextmanager

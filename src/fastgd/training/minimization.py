@@ -98,6 +98,7 @@ def minimize(
     >>> run.predict(X).round(1).ravel() + 0.0
     array([0., 1., 1., 0.])
     """
+    loss.check_names(options, ("hidden_size", "method", "iterations", "seed", "weights", "biases"))
     X, y = check_samples(X, y, options)
     hidden, given = check_start(
         hidden_size, weights, X.shape[1], outputs_to_start(options, y, weights), biases
