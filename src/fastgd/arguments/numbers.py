@@ -19,7 +19,7 @@ TAKEN = frozenset(
         *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
         *("X", "y", "hidden_size", "alpha", "iterations", "record_every", "seed", "weights"),
         *("biases", "threads", "progress", "groups", "folds", "group", "fold", "validation"),
-        *("keep_weights", "record_weights", "keep_state", "resume", "w"),
+        *("keep_weights", "record_weights", "keep_state", "resume", "w", "cases", "case"),
     )
 )
 """What such a number can't be called."""

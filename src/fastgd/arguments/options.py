@@ -3,7 +3,7 @@
 What the options are stands in :mod:`fastgd.arguments.declarations`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -174,10 +174,12 @@ def check_sweep(
     *,
     holds_out: bool = False,
     in_parts: bool = False,
+    together: Collection[str] = (),
 ) -> Combinations:
     """Return all options of a sweep over networks with these hidden sizes; else as `check`.
 
-    ``in_parts`` is whether runs learn from parts of the samples, for which there is `check_parts`.
+    ``in_parts`` is whether runs learn from parts of the samples, for which there is `check_parts`;
+    ``together`` are the names of what is in cases, and no product.
     """
     found, numbers = axes(given)
     fielded = _fielded(given)
@@ -200,16 +202,22 @@ def check_sweep(
         base.at(dict(zip(structures, combination, strict=True)))
         for combination in product(*structures.values())
     ]
-    # Where these numbers are axes, what is refused of any combination is refused of this one.
-    worst = {
-        name: of(values[name])
-        for name, of in (("dropconnect", max), ("over", min), ("warmup", max))
-        if name in values
-    }
-    for method in methods:
-        _check_together(method.at(worst), X, y, hiddens, in_parts=in_parts)
+    worst = _worst(values, together)
+    for method, numbers in product(methods, worst):
+        _check_together(method.at(numbers), X, y, hiddens, in_parts=in_parts)
     _check_watching(methods[0], values, holds_out=holds_out)
     return Combinations(structures, methods, values)
+
+
+def _worst(values: Mapping[str, list[Any]], together: Collection[str]) -> list[dict[str, Any]]:
+    """What is refused of any combination of numbers is refused of one of these."""
+    worst = {"dropconnect": max, "over": min, "warmup": max}.items()
+    cases = [name for name, _ in worst if name in values and name in together]
+    own = {name: of(values[name]) for name, of in worst if name in values and name not in together}
+    if not cases:
+        return [own]
+    each = dict.fromkeys(zip(*(values[name] for name in cases), strict=True))
+    return [own | dict(zip(cases, case, strict=True)) for case in each]
 
 
 def _fielded(given: Mapping[str, object]) -> dict[str, Any]:

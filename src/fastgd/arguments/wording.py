@@ -14,7 +14,7 @@ SHORT = 40
 
 _COUNTED = (
     "hidden_size", "optimizer", "schedule", "activation", "output", "loss", "reduction",
-    "batch_size", "group", "fold", "sample_weight", "alpha", "seed",
+    "batch_size", "group", "fold", "sample_weight", "case", "alpha", "seed",
 )  # fmt: skip
 _NO_VALUE = {"batch_size": "all", "patience": "none"}
 
@@ -73,6 +73,8 @@ def value_text(name: str, value: Any) -> str:
         return _frozen_text(value)
     if isinstance(value, (int, float, tuple)):
         return joined(value)
+    if isinstance(value, dict):  # a case
+        return ", ".join(setting_text(key, number) for key, number in value.items())
     text = str(value)  # a name, or a formula
     return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
 

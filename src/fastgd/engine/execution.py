@@ -148,7 +148,8 @@ class _Work:
     def _load(self, session: Session, runs: Index, lanes: Index) -> Runs:
         """These runs, at their beginning."""
         plan = self.plan
-        parts, alpha, *_, start = np.unravel_index(runs, plan.shape)
+        axes, along = np.unravel_index(runs, plan.shape), plan.along
+        parts, alpha, start = axes[0], axes[along[0]], axes[along[-1]]
         columns = self._columns(runs)
         if self.state is None:
             state, first, seeds = None, self.first[start], self.seeds[start]
@@ -159,8 +160,8 @@ class _Work:
 
     def _columns(self, runs: Index) -> Columns:
         """Which values these runs have on the axes."""
-        _, _, *others, _ = np.unravel_index(runs, self.plan.shape)
-        return list(zip(self.plan.columns, others, strict=True))
+        axes, along = np.unravel_index(runs, self.plan.shape), self.plan.along[1:-1]
+        return [(column, axes[i]) for column, i in zip(self.plan.columns, along, strict=True)]
 
     def _are_watched(self, runs: Index) -> NDArray[np.bool_]:
         session = self.plan.lots[0][1]

@@ -1,6 +1,6 @@
 """Which runs of one network there are, what they share, and how much memory and time they take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -38,7 +38,8 @@ class Keep:
 class Plan:
     """The runs of one network: each part, each alpha, each value of other options, each start.
 
-    The starts are the fastest axis, the parts of the samples are the slowest.
+    The starts are the fastest axis, the parts of the samples are the slowest. What is in cases lies
+    along one axis together, behind the parts.
     """
 
     task: Task
@@ -49,6 +50,10 @@ class Plan:
     alpha: NDArray[np.float64]  # (alphas, K)
     columns: tuple[Column, ...]  # the other axes of values
     starts: int
+    shape: tuple[int, ...]
+    """Lengths of the axes."""
+    along: tuple[int, ...]
+    """Which of the axes alpha, each column and the starts lie along."""
     threads: int
     may_end: bool
     """Whether runs may be over early."""
@@ -65,8 +70,12 @@ class Plan:
         threads: int,
         side_by_side: int | None = None,
         record_weights: bool = False,
+        together: Collection[str] = (),
     ) -> "Plan":
-        """Choose how many runs go side by side, unless that is given."""
+        """Choose how many runs go side by side, unless that is given.
+
+        ``together`` are the names, of ``values``, "alpha" and "seed", of what is in cases.
+        """
         columns = tuple(Column.of(name, axis, method) for name, axis in values.items())
         units = network.sizes[-1] // task.outputs
         samples = Samples(
@@ -75,7 +84,9 @@ class Plan:
         recipe = recipe_of(
             method, values, record_weights=record_weights, holds_out=samples.holds_out
         )
-        runs = samples.parts * len(alpha) * prod(map(len, columns)) * starts
+        named = [("alpha", len(alpha)), *zip(values, map(len, columns), strict=True)]
+        lengths, along = _axes([*named, ("seed", starts)], together)
+        shape = (samples.parts, *lengths)
         look = look_of(method, values, task.record_every)
 
         def session(lot: Lot) -> Session:
@@ -90,20 +101,28 @@ class Plan:
                 look=look,
             )
 
-        lots = arrange(samples, recipe, runs, network.parameters, side_by_side)
+        lots = arrange(samples, recipe, prod(shape), network.parameters, side_by_side)
         pairs = tuple((lot, session(lot)) for lot in lots)
         ends = may_end(method, values)
-        return cls(task, network, method, samples, pairs, alpha, columns, starts, threads, ends)
+        return cls(
+            task,
+            network,
+            method,
+            samples,
+            pairs,
+            alpha,
+            columns,
+            starts,
+            shape,
+            along,
+            threads,
+            ends,
+        )
 
     @property
     def layout(self) -> Layout:
         """Where everything of a block of the first lot is."""
         return self.lots[0][1].layout
-
-    @cached_property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-        return (self.samples.parts, len(self.alpha), *map(len, self.columns), self.starts)
 
     @cached_property
     def runs(self) -> int:
@@ -147,3 +166,21 @@ class Plan:
         fitting = WAVE_BYTES // session.bytes_of_block(size, held) // self.threads
         per_thread = min(max(in_time, BLOCKS_PER_THREAD), fitting)
         return min(blocks, self.threads * max(1, per_thread))
+
+
+def _axes(
+    named: Iterable[tuple[str, int]], together: Collection[str]
+) -> tuple[list[int], tuple[int, ...]]:
+    """The lengths of the axes behind the parts, and which of them each name lies along."""
+    lengths: list[int] = []
+    along = []
+    cases = {length for name, length in named if name in together}
+    if cases:
+        lengths.extend(cases)  # all have the same length
+    for name, length in named:
+        if name in together:
+            along.append(1)
+            continue
+        lengths.append(length)
+        along.append(len(lengths))
+    return lengths, tuple(along)

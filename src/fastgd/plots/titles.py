@@ -11,6 +11,7 @@ from fastgd.arguments.wording import (
     setting_text,
     value_text,
 )
+from fastgd.training.grid import varied
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.statistics import REPEATED
@@ -58,21 +59,22 @@ def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
         networks = f"Networks with {many(first[0], 'input')} and {many(first[-1], 'output')}"
     parts = ("group", "fold", "sample_weight")
     fixed = {name: sweep.settings[name] for name in parts if name in sweep.settings}
-    if "alpha" not in sweep.axes:
+    several = varied(sweep.axes)
+    if "alpha" not in several:
         fixed["alpha"] = sweep.settings["alpha"]
-    for name, axis in sweep.axes.items():
+    for name, axis in several.items():
         if len(axis) == 1 and name not in (*REPEATED, "hidden_size"):
             fixed[name] = axis[0]
     repeated = repetitions(sweep)
     shared = f"{shown} of {repeated}" if shown and repeated else ""
-    seeds = sweep.axes.get("seed", [sweep.settings["seed"]])
+    seeds = several.get("seed", [sweep.settings["seed"]])
     if len(seeds) == 1 and "weights" not in sweep.axes:
         seed = "given first weights" if seeds[0] is None else f"seed {seeds[0]}"
         shared = ", ".join(filter(None, [shared, seed]))
     return _title(
         networks,
         *(setting_text(name, value) for name, value in fixed.items()),
-        options_text(sweep.options, without=sweep.axes),
+        options_text(sweep.options, without=several),
         shared,
     )
 

@@ -32,6 +32,7 @@ def sweep(
     sample_weight: Any = None,
     alpha: Any = 1.0,
     seed: Any = 1,
+    cases: Any = None,
     validation: Sequence[ArrayLike | None] | None = None,
     **given: Any,
 ) -> dict[tuple[int, ...], Run]:
@@ -43,6 +44,8 @@ def sweep(
         As in `train`.
     hidden_size, alpha, seed
         As in `train`, or an axis of such values.
+    cases
+        As in :func:`fastgd.sweep`.
     groups, folds, sample_weight
         As in :func:`fastgd.sweep`: each makes an axis, the last one if it is 2-D.
     validation
@@ -83,6 +86,7 @@ def sweep(
         hidden_size=as_axis("hidden_size", hidden_size),
         structures=structures,
         parts=partition.axes if partition else {},
+        cases=cases,
         alpha=as_axis("alpha", alpha),
         values=values,
         seed=as_axis("seed", seed),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.messages import shown
 from fastgd.arguments.wording import value_text
+from fastgd.training.grid import varied
 from fastgd.training.table import axis_columns
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ def dataset(
     """
     coordinates: dict[str, Any] = {}
     for name, axis in axes.items():
-        own = {column: (name, cells) for column, cells in axis_columns({name: axis}).items()}
-        coordinates |= {column: cells for column, cells in own.items() if column not in axes}
+        own = {n: cells for n, cells in axis_columns({name: axis}).items() if n not in axes}
+        coordinates |= {n: (name, _array_of(labels_of(n, cells))) for n, cells in own.items()}
         coordinates[name] = (name, _array_of(labels_of(name, axis)))
     known = {name: array for name, array in variables.items() if array[1] is not None}
     texts = {name: fact if isinstance(fact, str) else shown(fact) for name, fact in facts.items()}
@@ -113,7 +114,8 @@ def sweep_dataset(sweep: Any, measured: Iterable[str]) -> xarray.Dataset:
     """What a sweep has measured: numbers of each run, and curves."""
     names = tuple(sweep.axes)
     arrays = {name: getattr(sweep, name) for name in measured} | _summary(sweep)
-    facts = {name: fact for name, fact in sweep.settings.items() if name not in names}
+    several = varied(sweep.axes)
+    facts = {name: fact for name, fact in sweep.settings.items() if name not in several}
     if "hidden_size" not in names:
         facts["hidden_size"] = sweep.networks[0].sizes[1:-1]
     return dataset(

@@ -2,8 +2,8 @@
 
 First come the axes that change the network or its compiled code: the runs of each combination of
 them are trained together. Then come those of the runs of one network: which samples they are
-trained on and how much each counts, alpha, the other numbers, and the seeds or first weights, which
-are the fastest.
+trained on and how much each counts, cases (combinations of numbers), alpha, the other numbers, and
+the seeds or first weights, which are the fastest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,9 @@ _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 PARTS = ("group", "fold", "sample_weight")
 """The axes of samples, in order: see :class:`fastgd.arguments.partition.Partition`."""
 
+CASES = "case"
+"""The axis of cases, each of which is a dict of numbers."""
+
 Axis = list[Any] | None
 """The values on an axis; None for an argument that has one value only."""
 
@@ -39,6 +42,7 @@ class Grid:
         hidden_size: Axis,
         structures: Mapping[str, Axis],
         parts: Mapping[str, Axis] = MappingProxyType({}),
+        cases: Axis = None,
         alpha: Axis,
         values: Mapping[str, Axis],
         seed: Axis,
@@ -47,7 +51,7 @@ class Grid:
         """Put the axes in order."""
         named = {"hidden_size": hidden_size, **structures}
         named |= {name: parts[name] for name in PARTS if name in parts}
-        named |= {"alpha": alpha, **values, "seed": seed, "weights": weights}
+        named |= {CASES: cases, "alpha": alpha, **values, "seed": seed, "weights": weights}
         return cls({name: axis for name, axis in named.items() if axis is not None})
 
     @property
@@ -76,13 +80,26 @@ class Grid:
         return _flat(index[:cut], self.shape[:cut]), _flat(index[cut:], self.shape[cut:])
 
     def values(self, index: tuple[int, ...]) -> dict[str, Any]:
-        """Return a run's value on each axis."""
-        return {name: axis[i] for (name, axis), i in zip(self.axes.items(), index, strict=True)}
+        """Return a run's value on each axis, of a case those of its keys."""
+        places = zip(self.axes.items(), index, strict=True)
+        return told_apart({name: axis[i] for (name, axis), i in places})
 
     def join(self, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return (runs, ...) arrays of each network as one with all axes in front."""
         together = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return together.reshape((*self.shape, *together.shape[1:]))
+
+
+def told_apart(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the names of axes, with those of the case under their own names."""
+    return {name: v for name, v in values.items() if name != CASES} | dict(values.get(CASES, {}))
+
+
+def varied(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """The axes, with one for each key of the cases in place of theirs."""
+    cases = axes.get(CASES, [])
+    found = {name: axis for name, axis in axes.items() if name != CASES}
+    return found | {name: [case[name] for case in cases] for name in (cases[0] if cases else ())}
 
 
 def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:

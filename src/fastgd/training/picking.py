@@ -14,7 +14,7 @@ from fastgd.arguments.rows import joined
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.training.assembly import run_of
-from fastgd.training.grid import PARTS, Grid
+from fastgd.training.grid import PARTS, Grid, told_apart, varied
 from fastgd.training.results import Run, Summary
 from fastgd.training.selection import Selection
 
@@ -141,7 +141,7 @@ def part_of(sweep: Many, chosen: Selection) -> Many:
     """A sweep of what is selected, as if it had been made of these values alone."""
     axes, fixed = chosen.axes, chosen.fixed
     networks, runs = chosen.networks, chosen.runs
-    first = {name: axis[0] for name, axis in axes.items()} | fixed
+    first = told_apart({name: axis[0] for name, axis in axes.items()} | fixed)
     shared = {name: value for name, value in first.items() if name in ("alpha", "seed")}
     shared |= {name: value for name, value in fixed.items() if name in PARTS}
     source = sweep.source
@@ -184,13 +184,15 @@ def _at(array: Any, index: Any) -> Any:
     return None if array is None else array[index]
 
 
-def _state(state: State, method: Method, axes: Mapping[str, Any], samples: int | None) -> State:
+def _state(
+    state: State, method: Method, axes: Mapping[str, list[Any]], samples: int | None
+) -> State:
     """A state of some runs as they have it without the others.
 
     Errors are watched if an option of theirs asks for it, and adaptive sampling has a number for
     each of their own samples.
     """
-    values = {name: axis for name, axis in axes.items() if name in VALUES}
+    values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
     if recipe_of(method, values).watch is None:
         counts = np.zeros_like(state.watch_counts)
         state = state._replace(watch=state.watch[:, :0], watch_counts=counts)

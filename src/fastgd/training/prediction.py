@@ -12,7 +12,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.rows import Rows
 from fastgd.engine.prediction import predict, predict_parts
 from fastgd.engine.session import available_threads
-from fastgd.training.grid import Grid
+from fastgd.training.grid import Grid, varied
 from fastgd.training.picking import method_at
 
 
@@ -81,7 +81,8 @@ def _numbers(grid: Grid, method: Method) -> dict[str, FloatArray]:
     """The numbers of functions that are axes, for each run of a network."""
     lengths = grid.shape[grid.cut :]
     return {
-        name: np.array(axis)[np.indices(lengths)[along].ravel()]
-        for along, (name, axis) in enumerate(list(grid.axes.items())[grid.cut :])
+        name: np.array(numbers)[np.indices(lengths)[along].ravel()]
+        for along, own in enumerate(list(grid.axes.items())[grid.cut :])
+        for name, numbers in varied(dict([own])).items()
         if name in method.numbers
     }

@@ -11,6 +11,7 @@ from fastgd.arguments.options import STRUCTURES, VALUES
 from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Plan
 from fastgd.engine.state import State
+from fastgd.training.grid import CASES
 from fastgd.training.resuming import check_held, check_network, completed
 from fastgd.training.runs import Sweep
 
@@ -46,6 +47,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         parameters = sweep.networks[0].parts(first.parameters[0])
         own |= {"weights": axes.get("weights", parameters)}
     own["seed"] = int(first.seeds[0]) if seed is None else seed
+    own = _with_cases(own, axes.get(CASES))
     if sweep.partition is None or sweep.partition.held is None:
         check_held(sweep.validation_errors is not None, given)
     # Rows of weights are compared where the samples are divided.
@@ -55,6 +57,17 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     if whole.get("keep_weights", True) and sweep.kept_weights is None:
         whole["keep_weights"] = False
     return whole
+
+
+def _with_cases(own: Mapping[str, Any], cases: list[Any] | None) -> dict[str, Any]:
+    """The arguments with what is in the cases there alone; a field of an optimizer by default."""
+    found = {name: value for name, value in own.items() if cases is None or name not in cases[0]}
+    for option in FIELDED:
+        if cases and option in found:
+            facts = found[option].hyperparameters
+            inside = {n: facts[n].default for n in facts.keys() & cases[0].keys()}
+            found[option] = found[option]._replace(**inside)
+    return found | {"cases": cases}
 
 
 def states_of(resume: Sweep | None, plans: Sequence[Plan]) -> Sequence[State | None]:

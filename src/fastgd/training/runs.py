@@ -18,7 +18,7 @@ from fastgd.engine.state import State
 from fastgd.training import storage
 from fastgd.training.files import PathLike
 from fastgd.training.frames import dataframe, long_dataframe, sweep_dataset
-from fastgd.training.grid import Grid
+from fastgd.training.grid import Grid, varied
 from fastgd.training.picking import MEASURED, part_of, run_at
 from fastgd.training.prediction import predict_all
 from fastgd.training.results import Run, Summary
@@ -41,8 +41,8 @@ class Sweep:
     axes : dict of str to list
         The arguments that had several values, and these values: ``hidden_size``, options that
         change the compiled code, ``group`` (labels), ``fold``, ``sample_weight`` (numbers of rows),
-        ``alpha``, options that are numbers, ``seed``, ``weights``, in this order. First weights are
-        whole networks: tuples of weights, biases, normalization.
+        ``case`` (dicts), ``alpha``, options that are numbers, ``seed``, ``weights``, in this order.
+        First weights are whole networks: tuples of weights, biases, normalization.
     shape : tuple of int
         Lengths of the axes.
     errors : shape + (records,) array
@@ -105,8 +105,8 @@ class Sweep:
 
         A field of the optimizer that is an axis has its first value there.
         """
-        given = self.method.given
-        return {name: value for name, value in given.items() if name not in self.axes}
+        given, several = self.method.given, varied(self.axes)
+        return {name: value for name, value in given.items() if name not in several}
 
     def __repr__(self) -> str:
         """The axes and the best run."""
@@ -171,7 +171,8 @@ class Sweep:
         ----------
         **values
             For some of the axes a value, which drops the axis, or a list of values, which keeps it.
-            Networks on an axis of first weights are called by their numbers, as in :meth:`columns`.
+            Networks on an axis of first weights are called by their numbers, as in :meth:`columns`,
+            and so are cases.
 
         Raises
         ------
@@ -261,7 +262,8 @@ class Sweep:
         """A table with a row per run, as columns: axes, error, loss, status, iterations, changes.
 
         An axis of optimizers has a column with the names of their classes and one for each of their
-        hyperparameters, NaN where an optimizer has none; one of first weights has their number.
+        hyperparameters, NaN where an optimizer has none; one of first weights has their number; one
+        of cases has their number, and a column for each of their keys.
 
         Examples
         --------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.values import integer
-from fastgd.training.grid import Grid
+from fastgd.training.grid import CASES, Grid
 
 Places = list[int] | list[bool] | range | NDArray[Any]
 Index = int | slice | EllipsisType | Places
@@ -178,7 +178,7 @@ def _not_empty(name: str, selector: slice | NDArray[np.int64], left: int) -> _Se
 
 def _places(name: str, axis: list[Any], asked: object) -> _Selector:
     """Where values are on an axis; the first place of a value that is there twice."""
-    if name == "weights":  # networks are told apart by their numbers, as in a table
+    if name in ("weights", CASES):  # which are told apart by their numbers, as in a table
         axis = list(range(len(axis)))
     keys = [_key(name, value) for value in axis]
     places = dict(zip(reversed(keys), reversed(range(len(axis))), strict=True))

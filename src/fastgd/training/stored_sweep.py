@@ -1,5 +1,6 @@
 """A :class:`Sweep` as the parts of a file, and back."""
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +23,7 @@ from fastgd.arguments.values import (
 from fastgd.engine.network import Network
 from fastgd.engine.summaries import STATUS
 from fastgd.training.archive import Arrays
-from fastgd.training.grid import PARTS, Grid
+from fastgd.training.grid import CASES, PARTS, Grid, varied
 from fastgd.training.members import (
     KINDS,
     STATISTICS,
@@ -93,7 +94,9 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     layers = networks[0].layers
     method = method_of(facts.get("options", {}), arrays)
     axes = {
-        name: _axis(name, values, networks[0], method, arrays)
+        name: (_cases if name == CASES else partial(_axis, name))(
+            values, networks[0], method, arrays
+        )
         for name, values in facts["axes"].items()
     }
     grid, records = Grid(axes), len(arrays["recorded"])
@@ -116,7 +119,7 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     is_kept = check_flag("kept", facts["kept"])
     rows = [(grid.runs, network.parameters) for network in networks]
     points = [(grid.runs, records, network.parameters) for network in networks]
-    values = {name: axis for name, axis in axes.items() if name in VALUES}
+    values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
     methods = [_method(grid, number, method) for number in range(len(networks))]
     for network, own in zip(networks, methods, strict=True):
         check_width(own, network.sizes[-1])
@@ -160,6 +163,14 @@ def _setting(name: str, value: Any, layers: int) -> Any:
     if name == "seed":
         return None if value is None else check_seed(value)
     return check_part_axis(name, [value])[0]
+
+
+def _cases(values: Any, network: Network, method: Method, arrays: Arrays) -> list[Any]:
+    """The cases on their axis."""
+    keys = varied({CASES: list(values)}).items()
+    axes = {key: _axis(key, numbers, network, method, arrays) for key, numbers in keys}
+    need(len(axes) > 0)
+    return [dict(zip(axes, case, strict=True)) for case in zip(*axes.values(), strict=True)]
 
 
 def _axis(

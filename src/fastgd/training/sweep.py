@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product, repeat
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_networks
+from fastgd.arguments.cases import taking_cases
 from fastgd.arguments.cautions import warn_of_targets
 from fastgd.arguments.data import Parts
 from fastgd.arguments.memory import check_memory
@@ -41,6 +42,7 @@ from fastgd.training.train import HeldOut
 
 
 @continuing(arguments_of_sweep)
+@taking_cases
 def sweep(
     X: ArrayLike,
     y: ArrayLike,
@@ -52,6 +54,7 @@ def sweep(
     seed: Any = 1,
     weights: Any = None,
     biases: Any = None,
+    cases: Sequence[Mapping[str, Any]] | None = None,
     groups: ArrayLike | None = None,
     folds: Any = None,
     validation: HeldOut | None = None,
@@ -81,6 +84,10 @@ def sweep(
         ``bias``, ``batch_norm``, ``batch_size``.
     biases : optional
         As in :func:`fastgd.train`; beside an axis of weights a list of as many.
+    cases : list of dict, optional
+        Combinations of numbers that are no product: ``alpha``, ``seed``, options that are numbers
+        beside the compiled code and fields of the optimizer or schedule, the same in each case and
+        given nowhere else. Axis ``case``; other axes may stand beside it.
     groups : (samples,) array_like, optional
         Labels: a network for each, on the samples that have it. Axis ``group``.
     folds : int, splitter, iterable or (folds, samples) array of bool, optional
@@ -143,7 +150,15 @@ def sweep(
     >>> sweep = fastgd.sweep(X * 5, y * 5, folds=5, alpha=[0.01, 1], iterations=1000)
     >>> sweep.shape, sweep.final_validation_error.mean(axis=0).round(2)
     ((5, 2), array([0.49, 0.02]))
+
+    Two settings that differ in more than one number:
+
+    >>> cases = [{"alpha": 10, "l2": 0}, {"alpha": 1, "l2": 0.001}]
+    >>> sweep = fastgd.sweep(X, y, cases=cases, seed=range(4), iterations=1000)
+    >>> sweep.shape, sweep.sel(case=1, seed=3).alpha
+    ((2, 4), 1.0)
     """
+    together = tuple(cases[0]) if cases else ()
     task = Task.check(X, y, iterations, record_every, given_options)
     held = check_validation(validation, task.inputs, task.outputs, given_options)
     weightings, given_options = weightings_of(given_options)
@@ -174,7 +189,7 @@ def sweep(
         for name, value in given.items()
     }
     check_axes(
-        [name for name, axis in found.items() if axis is not None],
+        [name for name, axis in found.items() if axis is not None or name in together],
         weights_given=weights is not None,
     )
     structures, _ = options.axes(given_options)
@@ -192,6 +207,7 @@ def sweep(
         hiddens,
         holds_out=holds_out,
         in_parts=partition is not None,
+        together=together,
     )
     options.check_updates(chosen.methods, task.iterations)
     if partition is not None:
@@ -211,6 +227,7 @@ def sweep(
             count,
             threads,
             record_weights=recording,
+            together=together,
         )
         for hidden, alphas in zip(hiddens, rates, strict=True)
         for method in chosen.methods
@@ -223,14 +240,16 @@ def sweep(
         trained = _trained(plans, states, starts, seeds, keep, advance, resume)
 
     def axis(name: str, checked: list[Any] | None) -> list[Any] | None:
-        return None if found[name] is None else checked
+        return None if found[name] is None or name in together else checked
 
+    numbers = {"alpha": _alphas(values["alpha"], rates[0]), "seed": seeds, **chosen.values}
     grid = Grid.of(
         hidden_size=axis("hidden_size", hiddens),
         structures=chosen.structures,
         parts={} if partition is None else partition.axes,
-        alpha=axis("alpha", alphas := _alphas(values["alpha"], rates[0])),
-        values=chosen.values,
+        cases=_cases({name: numbers[name] for name in together}) or None,
+        alpha=axis("alpha", numbers["alpha"]),
+        values={name: one for name, one in chosen.values.items() if name not in together},
         seed=axis("seed", seeds),
         weights=axis("weights", starts),
     )
@@ -240,7 +259,8 @@ def sweep(
 
     return Sweep(
         axes=grid.axes,
-        settings={"alpha": alphas[0], "seed": None if starts else seeds[0]} | _places(resume),
+        settings={"alpha": numbers["alpha"][0], "seed": None if starts else seeds[0]}
+        | _places(resume),
         method=chosen.methods[0],
         errors=joined("errors"),
         recorded=task.recorded,
@@ -356,6 +376,11 @@ def _alphas(given: list[Any], rates: NDArray[np.float64]) -> list[Any]:
         tuple(row) if isinstance(value, tuple) else row[0]
         for value, row in zip(given, rows, strict=True)
     ]
+
+
+def _cases(numbers: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """The cases as they were checked."""
+    return [dict(zip(numbers, case, strict=True)) for case in zip(*numbers.values(), strict=True)]
 
 
 def _summary(plans: list[Plan], trained: list[Trained], grid: Grid) -> Summary | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.functions import Formula
+from fastgd.training.grid import CASES, varied
 
 
 def columns_of(
@@ -34,6 +35,8 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     """The columns of an axis, with a cell for each of its values."""
     if name == "weights":
         return {name: list(range(len(axis)))}
+    if name == CASES:
+        return {name: list(range(len(axis)))} | varied({name: axis})
     if name not in FIELDED:
         return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
     fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
