@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import KW_ONLY, dataclass
+from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.functions import Function, Loss
+from fastgd.arguments.values import check_choice, check_path
 from fastgd.optimizers import Optimizer
 from fastgd.schedules import Schedule
 from fastgd.sklearn import parameters
@@ -25,6 +27,7 @@ from fastgd.sklearn.crowd import train_all
 from fastgd.sklearn.history import history
 from fastgd.sklearn.problems import BoolArray, Problem, Samples
 from fastgd.sklearn.settings import settings_of
+from fastgd.training.files import PathLike
 from fastgd.training.results import Run
 
 LARGEST_SEED = 2**31 - 1
@@ -153,6 +156,43 @@ class Network(BaseEstimator):  # type: ignore[misc]
         """
         return np.asarray(self._outputs(X).std(axis=0))
 
+    def to_onnx(self, path: PathLike, *, dtype: str = "float64") -> None:
+        """Write the fitted network, or ensemble, as an ONNX model.
+
+        Its input is ``X`` (rows, features). A regressor's output is ``variable`` (rows, outputs),
+        a classifier's are ``label`` and ``probabilities``, as sklearn-onnx names them. What comes
+        out is that of :meth:`predict` and :meth:`predict_proba`, but for rounding.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        dtype : {"float64", "float32"}
+            Of the numbers in it, and of ``X``. Some runtimes know only "float32".
+
+        Raises
+        ------
+        ValueError
+            If a function of the network has what ONNX lacks for all numbers (asin, acos, atan), or
+            if classes are neither whole numbers, booleans nor text.
+        ImportError
+            If onnx is not installed (``pip install "fastgd[onnx]"``).
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from fastgd.sklearn import FastGDRegressor
+        >>> model = FastGDRegressor(4, max_iter=5, n_iter_no_change=9, random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.partial_fit([[0.0], [1.0]], [1, 2]).to_onnx(f"{folder}/model.onnx")
+        """
+        check_is_fitted(self)
+        file = check_path("path", path)
+        dtype = check_choice("dtype", dtype, ("float64", "float32"))
+        from fastgd.sklearn import onnx
+
+        file.write_bytes(self._model(onnx, dtype).SerializeToString())
+
     # ------------------------------------------------------------- what a kind of targets decides
 
     def _targets(self, y: Any, reset: bool, classes: Any, /) -> FloatArray:
@@ -176,6 +216,10 @@ class Network(BaseEstimator):  # type: ignore[misc]
 
     def _worst(self, held: Samples) -> float:
         """The mean error of held-out samples at which their score is 0."""
+        raise NotImplementedError
+
+    def _model(self, onnx: ModuleType, dtype: str) -> Any:
+        """The ONNX model, made by :mod:`fastgd.sklearn.onnx`."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------------- from data to a fit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -133,6 +134,14 @@ class FastGDClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         loss = LOSSES.get(self.loss, self.loss) if isinstance(self.loss, str) else self.loss
         is_one_of_many = not self._is_multilabel and len(self.classes_) > 2
         return ("softmax" if is_one_of_many and loss == "cross_entropy" else "sigmoid"), loss
+
+    def _model(self, onnx: ModuleType, dtype: str) -> Any:
+        if self._is_multilabel:
+            return onnx.labels_model(self.members_, self.n_outputs_, dtype)
+        is_softmax = self.out_activation_ == "softmax"
+        return onnx.classes_model(
+            self.members_, self.n_outputs_, dtype, self.classes_, is_softmax=is_softmax
+        )
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities of the classes: the mean over the members of the ensemble.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,9 @@ class FastGDRegressor(RegressorMixin, Network):  # type: ignore[misc]
         if isinstance(self.loss, str):
             return LOSSES.get(self.loss, ("identity", self.loss))
         return "identity", self.loss
+
+    def _model(self, onnx: ModuleType, dtype: str) -> Any:
+        return onnx.numbers_model(self.members_, self.n_outputs_, dtype)
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Numbers: the mean over the members of the ensemble.
