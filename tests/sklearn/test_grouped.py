@@ -76,9 +76,6 @@ def test_unknown_groups_have_the_global_model():
     expected = by_hand(NUMBERS, X, y, ["shop"])
     expected[1::2] = shared.predict(X.drop(columns="shop"))[1::2]
     np.testing.assert_array_equal(model.predict(new), expected)
-    np.testing.assert_array_equal(
-        model.predict(X.assign(shop=None)), shared.predict(X.drop(columns="shop"))
-    )
     model.set_params(use_global_model=False).fit(X, y)
     with pytest.raises(ValueError, match=r"with use_global_model=False, got 'z' in row 1"):
         model.predict(new)
@@ -180,9 +177,21 @@ def test_several_targets():
         ({"groups": ["a"]}, np.ones((75, 2)), ValueError, "numbers of columns of X"),
         ({"shrinkage": "equal"}, None, ValueError, "shrinkage must be None, got 'equal'"),
         ({"estimator": CLASSES}, None, ValueError, "estimator must be a regressor"),
-        ({}, table()[0].assign(shop=None), ValueError, "row with a label"),
+        ({}, table()[0].assign(shop=None), ValueError, "must not be missing .* column shop, row 0"),
         ({}, table()[0].assign(price="x"), ValueError, "could not convert string"),
         ({}, table()[0][:9], ValueError, "inconsistent numbers of samples"),
+        (
+            {},
+            table()[0][["shop"]],
+            ValueError,
+            r"a column beside those of groups, got 1 feature\(s\)",
+        ),
+        (
+            {"groups": [0]},
+            np.array([[np.inf, 1.0]] * 75),
+            ValueError,
+            "missing or infinite .* column 0, row 0",
+        ),
         ({"groups": "price"}, None, ValueError, "could not convert string"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
@@ -204,8 +213,16 @@ def test_errors_name_the_group():
 def test_some_labels_missing():
     X, y = table()
     X.loc[4, "shop"] = None
-    with pytest.raises(ValueError, match="labels of groups must not be missing, got one in row 4"):
+    with pytest.raises(ValueError, match=r"not be missing .* got one in column shop, row 4"):
         GroupedRegressor(NUMBERS, "shop").fit(X, y)
+
+
+def test_labels_missing_at_predict():
+    X, y = table()
+    model = GroupedRegressor(NUMBERS, "shop").fit(X, y)
+    X.loc[[4, 9], "shop"] = np.nan
+    with pytest.raises(ValueError, match=r"not be missing .* got one in column shop, row 4"):
+        model.predict(X)
 
 
 def test_not_fitted():

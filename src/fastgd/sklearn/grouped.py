@@ -30,6 +30,7 @@ from fastgd.arguments.messages import shown
 from fastgd.arguments.rows import Integers, rows_of
 from fastgd.models.keys import Columns, Keys
 from fastgd.sklearn.together import Fit, fit_all
+from fastgd.tables.cells import is_missing
 from fastgd.tables.frames import columns_of
 
 _GLOBAL = "all groups"
@@ -56,15 +57,15 @@ class Grouped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         -------
         self
         """
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
         values, labels = self._split(X, reset=True)
         y = self._checked_targets(y)
         check_consistent_length(values, y)
         names = list(labels)
         keys, codes = Keys.learn(labels, names)
-        if (codes < 0).any():
-            raise ValueError(
-                f"labels of groups must not be missing, got one in row {int(codes.argmin())}"
-            )
         sizes = np.bincount(codes)
         parts = rows_of(np.argsort(codes, kind="stable"), sizes)
         fits = [
@@ -89,35 +90,20 @@ class Grouped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         """The columns to learn from, as they came, and those with labels."""
         if hasattr(X, "nnz") and hasattr(X, "toarray"):
             raise TypeError("X must be dense, as labels of groups are in it, got a sparse matrix")
-        groups = self.groups if isinstance(self.groups, (list, tuple)) else [self.groups]
-        if not groups:
-            raise ValueError("groups must name a column of X, got none")
         if not hasattr(X, "columns"):
             X = check_array(X, dtype=None, ensure_all_finite=False, input_name="X", estimator=self)
         _check_n_features(self, X, reset=reset)
-        if reset or hasattr(X, "columns"):
-            _check_feature_names(self, X, reset=reset)
-        if hasattr(X, "columns"):
-            missing = [name for name in groups if name not in X.columns]
-            if missing:
-                raise ValueError(f"groups must be columns of X, got {shown(missing[0])}")
-            labels = columns_of({name: X[name] for name in groups})
-            values = X.drop(columns=list(groups))
-        else:
-            labels = {str(place): X[:, self._place(place, X.shape[1])] for place in groups}
-            values = np.delete(X, [self._place(place, X.shape[1]) for place in groups], axis=1)
+        _check_feature_names(self, X, reset=reset)
+        groups = self.groups if isinstance(self.groups, (list, tuple)) else [self.groups]
+        values, labels = _taken_apart(X, list(groups))
+        _check_labels(labels)
+        if not values.shape[1]:
+            raise ValueError(
+                f"X must have a column beside those of groups, got {X.shape[1]} feature(s)"
+            )
         if self.check_X:
             check_array(values, dtype=np.float64, input_name="X", estimator=self)
         return values, labels
-
-    @staticmethod
-    def _place(place: Any, columns: int) -> int:
-        if not isinstance(place, (int, np.integer)) or not -columns <= place < columns:
-            raise ValueError(
-                f"groups must be numbers of columns of X, which is an array with {columns}, "
-                f"got {shown(place)}"
-            )
-        return int(place) % columns
 
     def _each(self, X: Any, ask: Callable[[Any, Any], NDArray[Any]]) -> NDArray[Any]:
         """What the estimator of each row's group answers, in the order of the rows."""
@@ -169,6 +155,38 @@ class Grouped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         tags.classifier_tags = own.classifier_tags
         tags.regressor_tags = own.regressor_tags
         return tags
+
+
+def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, Columns]:
+    """The columns of values and those of labels, of a DataFrame or an array."""
+    if not groups:
+        raise ValueError("groups must name a column of X, got none")
+    if hasattr(X, "columns"):
+        for name in groups:
+            if name not in X.columns:
+                raise ValueError(f"groups must be columns of X, got {shown(name)}")
+        return X.drop(columns=groups), columns_of({name: X[name] for name in groups})
+    width = X.shape[1]
+    for place in groups:
+        if not isinstance(place, (int, np.integer)) or not -width <= place < width:
+            raise ValueError(
+                f"groups must be numbers of columns of X, which is an array with {width}, "
+                f"got {shown(place)}"
+            )
+    return np.delete(X, groups, axis=1), {str(place): X[:, place] for place in groups}
+
+
+def _check_labels(columns: Columns) -> None:
+    """Refuse labels that are missing or infinite."""
+    for name, column in columns.items():
+        wrong = is_missing(column)
+        if column.dtype.kind == "f":
+            wrong = wrong | np.isinf(column)
+        if wrong.any():
+            raise ValueError(
+                f"labels of groups must not be missing or infinite (None, NaN, inf), got one in "
+                f"column {name}, row {int(wrong.argmax())}"
+            )
 
 
 def _rows(values: Any, part: Integers) -> Any:
