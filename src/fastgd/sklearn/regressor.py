@@ -14,6 +14,7 @@ from sklearn.utils import check_array, column_or_1d
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.functions import Loss
 from fastgd.sklearn.base import Network
+from fastgd.sklearn.documentation import documented
 from fastgd.sklearn.problems import Samples
 
 LOSSES = {
@@ -24,9 +25,53 @@ LOSSES = {
 """scikit-learn's names: output units and loss."""
 
 
+@documented(
+    loss='"squared_error", "absolute_error", "poisson" (for counts, with outputs exp), any other '
+    'of fastgd\'s names ("huber", "quantile", "gaussian"), or a :class:`fastgd.Loss` of your own.',
+    score="With ``early_stopping``, after each epoch: 1 less the mean absolute error divided by "
+    "that of the held-out median (``sklearn.metrics.d2_absolute_error_score``; several outputs are "
+    "added up before they are divided).",
+)
 @dataclass(eq=False, repr=False)
 class FastGDRegressor(RegressorMixin, Network):  # type: ignore[misc]
-    """A network, or an ensemble of networks, that predicts numbers."""
+    """A network, or an ensemble of networks, that predicts numbers.
+
+    Parameters have scikit-learn's names and defaults (``MLPRegressor``); from ``dropout`` on they
+    are fastgd's own, and so are further values of the others. Numbers are taken as they are: bring
+    inputs and targets to mean 0 and standard deviation 1 before.
+
+    Parameters
+    ----------
+    <those of both>
+
+    Attributes
+    ----------
+    <attributes of both>
+
+    See Also
+    --------
+    FastGDClassifier : Classes.
+
+    Notes
+    -----
+    The same start leads to the network of ``MLPRegressor``, but for rounding, with "sgd" and for
+    Adam's epsilon, which Kingma and Ba add to the corrected root (PyTorch's form); scikit-learn
+    adds it before the correction. With "invscaling" the velocity of a momentum counts learning
+    rates of before as PyTorch does. The penalty of a smaller last batch is that of the others.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.preprocessing import scale
+    >>> from fastgd.sklearn import FastGDRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = FastGDRegressor(16, max_iter=1000, n_ensemble=4, random_state=0)
+    >>> model = model.fit(scale(X), scale(y))
+    >>> round(model.score(scale(X), scale(y)), 2)
+    0.59
+    >>> model.predict(scale(X)[:2]).round(1), model.predict_std(scale(X)[:2]).round(1).ravel()
+    (array([ 0.8, -1. ]), array([0.1, 0.1]))
+    """
 
     loss: str | Loss = "squared_error"
 
