@@ -68,6 +68,7 @@ ROWS = (
     Row("functions", None, table="functions"),
     Row("softmax", None, table="functions"),
     Row("formula_compile_times", 1, repeats=3, table="functions"),
+    Row("shop_models", None, repeats=3, table="shops"),
 )
 TABLES = tuple(dict.fromkeys(row.table for row in ROWS))
 

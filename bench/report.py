@@ -8,12 +8,23 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("fastgd", "numpy", "numba", "llvmlite", "jax", "optax", "torch", "scikit-learn")
+PACKAGES = (
+    "fastgd",
+    "numpy",
+    "numba",
+    "llvmlite",
+    "jax",
+    "optax",
+    "torch",
+    "scikit-learn",
+    "scikit-lego",
+)
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 MARKERS = {
-    name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->") for name in ("parts", "functions")
+    name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->")
+    for name in ("parts", "functions", "shops")
 }
-"""Around the tables of runs that each have their own rows, and of functions."""
+"""Around the tables of runs with their own rows, of functions, and of models per group."""
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", "target", "met")
 LEFT = ("work", "against", "target")
 

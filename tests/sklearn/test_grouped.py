@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -55,10 +56,13 @@ def by_hand(estimator, X, y, groups, answer="predict"):
         make_pipeline(StandardScaler(), NUMBERS),
         make_pipeline(NUMBERS),
         make_pipeline("passthrough", NUMBERS),
+        TransformedTargetRegressor(
+            make_pipeline(StandardScaler(), NUMBERS), transformer=StandardScaler()
+        ),
         LinearRegression(),
         clone(NUMBERS).set_params(n_ensemble=2, early_stopping=True),
     ],
-    ids=["network", "pipeline", "one-step", "passthrough", "other", "ensemble"],
+    ids=["network", "pipeline", "one-step", "passthrough", "target", "other", "ensemble"],
 )
 def test_predictions_are_those_of_a_loop(estimator):
     X, y = table()

@@ -201,8 +201,9 @@ class GroupedRegressor(RegressorMixin, Grouped):  # type: ignore[misc]
 
     Parameters
     ----------
-    estimator : FastGDRegressor, or a pipeline that ends in one
-        Another regressor is fitted once for each group, one after the other.
+    estimator : FastGDRegressor
+        Or one at the end of a pipeline, or within a ``TransformedTargetRegressor``. Another
+        regressor is fitted once for each group, one after the other.
     groups : str, int, or list of these
         Names of the columns of a DataFrame, or numbers of the columns of an array, with the labels.
     shrinkage : None

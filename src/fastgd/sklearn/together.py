@@ -5,8 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self, cast
 
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
@@ -26,8 +29,9 @@ class Fit(NamedTuple):
 def fit_all(fits: Sequence[Fit]) -> None:
     """Fit them, each as it would be by itself.
 
-    Networks of ours are trained together, be it at the end of a pipeline, whose other steps are
-    fitted first. Other estimators are fitted one after the other.
+    Networks of ours are trained together, be it at the end of a pipeline or within a
+    ``TransformedTargetRegressor``, whose other parts are fitted first. Other estimators are fitted
+    one after the other.
 
     Raises
     ------
@@ -37,11 +41,11 @@ def fit_all(fits: Sequence[Fit]) -> None:
     waiting = []
     for fit in fits:
         with _named(fit.name):
-            last, X = _last_step(fit)
-            if isinstance(last, Network):
-                waiting.append((fit, last, last._problem(X, fit.y)))
+            network, X, y = _prepared(fit.estimator, fit.X, fit.y)
+            if network is None:
+                fit.estimator.fit(fit.X, fit.y)
             else:
-                last.fit(X, fit.y)
+                waiting.append((fit, network, network._problem(X, y)))
     if not waiting:
         return
     runs = train_all([problem for *_, problem in waiting], threads=waiting[0][1].threads)
@@ -58,16 +62,42 @@ def fit_all(fits: Sequence[Fit]) -> None:
         )
 
 
-def _last_step(fit: Fit) -> tuple[Any, Any]:
-    """The estimator at the end of a pipeline, with what the steps before make of X."""
-    estimator = fit.estimator
-    if not isinstance(estimator, Pipeline) or not isinstance(estimator.steps[-1][1], Network):
-        return estimator, fit.X
-    X, before = fit.X, estimator[:-1]
-    if before.steps:
-        X = before.fit_transform(X, fit.y)
-        estimator.steps[:-1] = before.steps
-    return estimator.steps[-1][1], X
+def _prepared(estimator: Any, X: Any, y: Any) -> tuple[Network | None, Any, Any]:
+    """The network of an estimator, and what it learns from; all else is fitted."""
+    if isinstance(estimator, Network):
+        return estimator, X, y
+    if not _has_network(estimator):
+        return None, X, y
+    if isinstance(estimator, Pipeline):
+        before = estimator[:-1]
+        if before.steps:
+            X = before.fit_transform(X, y)
+            estimator.steps[:-1] = before.steps
+        return _prepared(estimator.steps[-1][1], X, y)
+    inner, estimator.regressor = estimator.regressor, _Listener()
+    try:
+        heard = estimator.fit(X, y).regressor_
+    finally:
+        estimator.regressor = inner
+    estimator.regressor_ = clone(inner)
+    return _prepared(estimator.regressor_, heard.X, heard.y)
+
+
+def _has_network(estimator: Any) -> bool:
+    """Whether a network of ours is at the end of what is fitted."""
+    if isinstance(estimator, Pipeline):
+        return _has_network(estimator.steps[-1][1])
+    if isinstance(estimator, TransformedTargetRegressor):
+        return _has_network(estimator.regressor)
+    return isinstance(estimator, Network)
+
+
+class _Listener(DummyRegressor):  # type: ignore[misc]
+    """Hears what a regressor would be fitted to."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        self.X, self.y = X, y
+        return cast(Self, super().fit(X, y))
 
 
 @contextmanager
