@@ -117,10 +117,12 @@ def documented(*, loss: str, score: str) -> Callable[[Class], Class]:
 
     def document(cls: Class) -> Class:
         text = inspect.cleandoc(cls.__doc__ or "")
-        text = text.replace("<those of both>", PARAMETERS.strip().replace("LOSS", _inside(loss)))
-        cls.__doc__ = text.replace(
-            "ATTRIBUTES", ATTRIBUTES.strip().replace("SCORE", _inside(score))
-        )
+        for place, both, word, own in (
+            ("<those of both>", PARAMETERS, "LOSS", loss),
+            ("<attributes of both>", ATTRIBUTES, "SCORE", score),
+        ):
+            text = text.replace(place, both.strip().replace(word, _inside(own)))
+        cls.__doc__ = text
         return cls
 
     return document

@@ -1,0 +1,115 @@
+"""partial_fit and warm_start: what goes on, and what begins anew."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import StandardScaler
+
+from fastgd.sklearn import FastGDClassifier, FastGDRegressor
+
+X, LABELS = load_iris(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+Y = X[:, 0] + X[:, 1] * X[:, 2]
+WEIGHTS = np.random.default_rng(0).random(len(X))
+
+FEW = {"hidden_layer_sizes": (5,), "random_state": 0, "learning_rate_init": 0.01}
+BATCHES = {"full": {}, "batches": {"batch_size": 40}}
+SGD = {"solver": "sgd", "learning_rate": "invscaling", "alpha": 1.0}
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def same(one, other):
+    return all(map(np.array_equal, one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_))
+
+
+@pytest.mark.parametrize("settings", [{}, SGD], ids=["adam", "sgd"])
+@pytest.mark.parametrize("batches", BATCHES.values(), ids=BATCHES)
+def test_epochs_one_by_one_are_those_of_a_fit(settings, batches):
+    settings = FEW | settings | batches
+    once = FastGDRegressor(**settings, max_iter=3).fit(X, Y, WEIGHTS)
+    parts = FastGDRegressor(**settings)
+    for _ in range(3):
+        parts.partial_fit(X, Y, WEIGHTS)
+    assert same(parts, once)
+    assert parts.loss_curve_ == once.loss_curve_
+    assert (parts.n_iter_, parts.t_) == (1, 3 * len(X))
+
+
+def test_a_fit_goes_on():
+    settings = FEW | BATCHES["batches"]
+    longer = FastGDRegressor(**settings, max_iter=4).fit(X, Y)
+    shorter = FastGDRegressor(**settings, max_iter=3).fit(X, Y).partial_fit(X, Y)
+    assert same(shorter, longer)
+
+
+def test_members_go_on():
+    settings = FEW | {"n_ensemble": 2}
+    once = FastGDRegressor(**settings, max_iter=2).fit(X, Y)
+    parts = FastGDRegressor(**settings).partial_fit(X, Y).partial_fit(X, Y)
+    assert np.array_equal(parts.predict(X), once.predict(X))
+
+
+def test_other_samples_each_time():
+    """Each of them once an epoch, however many there are."""
+    model = FastGDRegressor(**FEW, batch_size=40)
+    for rows in (slice(0, 150), slice(0, 45), slice(50, 130), slice(0, 20)):
+        model.partial_fit(X[rows], Y[rows], WEIGHTS[rows])
+    updates = 4 + 2 + 2 + 1
+    assert model.members_[0].iterations == 4 + 2 + 2 + 1 == updates
+    assert model.t_ == 150 + 45 + 80 + 20
+
+
+def test_classes_are_known_from_the_first_call_on():
+    model = FastGDClassifier(**FEW)
+    model.partial_fit(X[:50], LABELS[:50], classes=[2, 1, 0])
+    assert np.array_equal(model.classes_, [0, 1, 2])
+    model.partial_fit(X[50:], LABELS[50:]).partial_fit(X, LABELS, classes=[0, 1, 2])
+    assert model.predict_proba(X).shape == (150, 3)
+    with pytest.raises(ValueError, match=r"classes must stay \[0, 1, 2\] .* got \[0, 3\]"):
+        model.partial_fit(X, LABELS, classes=[0, 3])
+    with pytest.raises(ValueError, match=r"y must have classes among \[0, 1, 2\], got 3"):
+        model.partial_fit(X, LABELS + 1)
+
+
+def test_the_first_call_needs_classes():
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        FastGDClassifier().partial_fit(X, LABELS)
+
+
+def test_after_an_early_end_the_optimizer_begins_anew():
+    model = FastGDRegressor(**FEW, tol=1e3, n_iter_no_change=1, max_iter=50).fit(X, Y)
+    assert model.members_[0].status == "stalled"
+    before = model.loss_
+    model.partial_fit(X, Y)
+    assert model.loss_ < before
+    assert model.members_[0].iterations == 1
+
+
+def test_a_warm_start_is_from_the_networks_before():
+    settings = FEW | {"max_iter": 2, "warm_start": True, "n_ensemble": 2}
+    model = FastGDRegressor(**settings).fit(X, Y)
+    first = [run.weights[0].copy() for run in model.members_]
+    curve = model.loss_curve_
+    model.set_params(learning_rate_init=1e-9).fit(X, Y)
+    for run, weights in zip(model.members_, first, strict=True):
+        np.testing.assert_allclose(run.weights[0], weights, atol=1e-8)
+    assert model.loss_curve_[:2] == curve
+    assert len(model.loss_curve_) == 4
+    assert model.n_iter_ == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden_layer_sizes": (6,)}, r"hidden_layer_sizes must stay \(5,\) .* got \(6,\)"),
+        ({"n_ensemble": 2}, "n_ensemble must stay 1 to go on with a fit, got 2"),
+        ({"batch_norm": True}, "batch_norm must stay False to go on with a fit, got True"),
+        ({"early_stopping": True}, "partial_fit does not support early_stopping=True"),
+    ],
+    ids=["hidden", "members", "batch norm", "early stopping"],
+)
+def test_what_can_not_go_on(change, message):
+    model = FastGDRegressor(**FEW).partial_fit(X, Y).set_params(**change)
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(X, Y)

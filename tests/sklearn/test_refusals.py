@@ -1,0 +1,85 @@
+"""What estimators refuse, before anything is trained."""
+
+import numpy as np
+import pytest
+
+from fastgd.schedules import Cosine
+from fastgd.sklearn import FastGDClassifier, FastGDRegressor
+
+X = np.random.default_rng(0).normal(size=(20, 2))
+Y = X[:, 0]
+
+WRONG = {
+    "alpha": (-1, "alpha must be a finite number of at least 0, got -1"),
+    "learning_rate_init": (0, "learning_rate_init must be a finite number above 0, got 0"),
+    "momentum": (1, "momentum must be a number of at least 0 and below 1, got 1"),
+    "tol": (-1, "tol must be a finite number of at least 0, got -1"),
+    "beta_1": (1, "beta_1 must be a number of at least 0 and below 1, got 1"),
+    "validation_fraction": (0, "validation_fraction must be a number above 0 and below 1, got 0"),
+    "max_iter": (0, "max_iter must be at least 1, got 0"),
+    "n_ensemble": (0, "n_ensemble must be at least 1, got 0"),
+    "n_iter_no_change": (0, "n_iter_no_change must be at least 1, got 0"),
+    "batch_size": ("all", "batch_size must be 'auto' or an int, got 'all'"),
+    "solver": ("lbgfs", "solver must be 'adam', 'sgd' or 'lbfgs', or an optimizer of fastgd, got"),
+    "learning_rate": ("adaptive", "'adaptive', which waits for the loss, is not supported"),
+    "hidden_layer_sizes": ((4, 0), r"hidden_layer_sizes\[1\] must be at least 1, got 0"),
+    "activation": ("step", "activation must be .*, got 'step'"),
+    "loss": ("l3", "loss must be .*, got 'l3'"),
+    "init": ("zeros", "init must be .*, got 'zeros'"),
+    "dropout": (1, "dropout must be a number of at least 0 and below 1, got 1"),
+    "options": ({"alpha": 1}, "options must not have .* decide, got 'alpha'"),
+    "threads": (0, "threads must be at least 1, got 0"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_values(name):
+    value, message = WRONG[name]
+    with pytest.raises(ValueError, match=message):
+        FastGDRegressor(**{name: value}).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("shuffle", 1), ("max_iter", 2.5), ("solver", None), ("options", [])],
+    ids=lambda value: str(value),
+)
+def test_types(name, value):
+    with pytest.raises(TypeError, match=rf"^{name} must be "):
+        FastGDRegressor(**{name: value}).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("dropout", 0.5), ("batch_norm", True), ("learning_rate", Cosine(over=9))],
+    ids=["dropout", "batch norm", "schedule"],
+)
+def test_what_lbfgs_has_not(name, value):
+    with pytest.raises(ValueError, match=rf"^{name} must be .* with solver='lbfgs', got"):
+        FastGDRegressor(solver="lbfgs", **{name: value}).fit(X, Y)
+
+
+def test_weights_must_not_all_be_0():
+    with pytest.raises(ValueError, match="Sample weights must contain at least one non-zero"):
+        FastGDRegressor().fit(X, Y, np.zeros(len(X)))
+
+
+def test_weights_of_classes_are_for_one_class_to_a_sample():
+    with pytest.raises(ValueError, match="class_weight must be None with several labels"):
+        FastGDClassifier(class_weight="balanced").fit(X, (X > 0).astype(int))
+
+
+def test_several_classes_to_a_sample():
+    with pytest.raises(ValueError, match="y must be one class to a sample, or a table of 0 and 1"):
+        FastGDClassifier().fit(X, np.arange(40).reshape(20, 2))
+
+
+def test_too_few_to_hold_out():
+    with pytest.raises(ValueError, match="The validation set is too small"):
+        FastGDRegressor(early_stopping=True, validation_fraction=0.01).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_training_that_diverged():
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
+        FastGDRegressor(4, solver="sgd", learning_rate_init=1e200).fit(X, 1e9 * Y)
