@@ -301,7 +301,7 @@ def test_train_shows_options_and_how_it_ended(run):
         record_every=100,
     )
     assert 0 < alone.iterations < 100
-    start = lines.index("iteration mean |error| loss")
+    start = lines.index("iteration mean |y - output| loss")
     assert lines[start + 2] == f"0 {alone.errors[0]:.12g} {alone.losses[0]:.12g}"
     assert (
         lines[start + 3] == f"{alone.iterations} {alone.final_error:.12g} {alone.final_loss:.12g}"

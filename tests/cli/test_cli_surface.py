@@ -69,10 +69,10 @@ def test_surface_says_what_it_measured(run):
     assert (code, err) == (0, "")
     lowest = fastgd.surface(X, Y, [[[0], [0]]], resolution=41).errors[0, -1]
     assert "The article's data (two-layer): 4 samples" in out
-    assert "A 2-1 network, alpha 1, seed 1: mean |error| 0.0739" in out
+    assert "A 2-1 network, alpha 1, seed 1: mean |y - output| 0.0739" in out
     assert "weights[0][1, 0] from -10 to 10" in out
     assert "held" not in out
-    assert f"Lowest mean |error|: {lowest:.12g} at (10, -10)" in out
+    assert f"Lowest mean |y - output|: {lowest:.12g} at (10, -10)" in out
     assert "1,681 points measured in" in out
 
 
@@ -231,7 +231,7 @@ def test_surface_of_a_network_that_a_minimizer_made(run, tmp_path):
     saved = tmp_path / "run.npz"
     fastgd.minimize(X, Y, hidden_size=(), method="BFGS", iterations=3).save(saved)
     _, out, _ = run("surface", "--weights-from", saved, *SMALL)
-    assert "A 2-1 network, BFGS, seed 1: mean |error|" in out
+    assert "A 2-1 network, BFGS, seed 1: mean |y - output|" in out
 
 
 # race

@@ -149,6 +149,13 @@ def test_methods_and_labels_on_axes():
     assert {row[1] for row in rows if row[0].startswith("Momentum")} <= {"<b>", "&"}
 
 
+def test_a_case_has_all_its_numbers():
+    cases = [{"alpha": 1, "l2": 0}, {"alpha": 10, "l2": 0.01}]
+    _, rows = read(fastgd.sweep(X, Y, cases=cases, iterations=300))
+    assert ["alpha", "1"] not in rows, "which is no fact of all runs"
+    assert {row[0] for row in rows[-2:]} == {"alpha 1, l2 0", "alpha 10, l2 0.01"}
+
+
 def test_nothing_that_a_run_may_come_to_breaks_it(results):
     """Its repr would be shown in place of the table, below a traceback."""
     lost = {"final_error": np.nan, "final_loss": np.nan, "status": "diverged", "seed": None}

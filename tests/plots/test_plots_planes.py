@@ -13,6 +13,7 @@ import fastgd
 from cases import LINE_X, LINE_Y
 from fastgd import plots
 from fastgd.optimizers import GradientDescent, Momentum
+from fastgd.plots.lines import ERROR
 
 X, Y = LINE_X.tolist(), LINE_Y.ravel().tolist()
 
@@ -74,10 +75,10 @@ def test_texts_say_what_is_drawn(plane):
     ax = plots.surface(plane)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("weights[0][0, 0]", "weights[0][1, 0]")
     assert ax.get_title(loc="left") == (
-        "Mean |error| of a 2-1 network over both its weights (4 samples)"
+        "Mean |y \N{MINUS SIGN} output| of a 2-1 network over both its weights (4 samples)"
     )
     bar = ax.images[0].colorbar.ax
-    assert bar.get_ylabel() == "mean |error|"
+    assert bar.get_ylabel() == ERROR
     assert ax.get_legend() is None
 
 
@@ -86,11 +87,13 @@ def test_the_title_says_that_others_are_held(xor):
     bent = fastgd.surface(*xor, trained, axes=((0, 3, 2), (1, 0, 0)), resolution=5)
     ax = plots.surface(bent)
     assert ax.get_xlabel() == "biases[0][2]"
-    title = "Mean |error| of a 3-4-1 network over two weights,\nthe other 19 held"
+    title = "Mean |y \N{MINUS SIGN} output| of a 3-4-1 network over two weights,\nthe other 19 held"
     assert ax.get_title(loc="left") == f"{title} (4 samples)"
     flat = fastgd.surface(*xor, trained, resolution=5)
     ax = plots.surface(flat, paths={"mine": trained})
     assert ax.get_title(loc="left") == f"{title} where mine ends (4 samples)"
+    ax = plots.surface(flat, paths=trained)
+    assert ax.get_title(loc="left") == f"{title} where the training ends (4 samples)"
     moved = [layer + 1 for layer in trained.weights]
     elsewhere = fastgd.surface(*xor, moved, biases=trained.biases, bias=True, resolution=5)
     ax = plots.surface(elsewhere, paths={"mine": trained})
@@ -129,7 +132,7 @@ def test_more_paths_than_colours_differ_by_their_dashes(plane, race):
 def test_the_logarithm(plane):
     ax = plots.surface(plane, log=True)
     np.testing.assert_array_equal(ax.images[0].get_array(), np.log10(plane.errors))
-    assert ax.images[0].colorbar.ax.get_ylabel() == "log10 of mean |error|"
+    assert ax.images[0].colorbar.ax.get_ylabel() == f"log10 of {ERROR}"
 
 
 def test_what_is_not_finite_is_left_out(plane):
@@ -167,10 +170,15 @@ def test_the_surface_in_space_has_its_heights(plane, run, monkeypatch):
     assert min(facets) >= 41  # none is left out
     assert ax.get_zlim()[0] <= plane.errors.min() < plane.errors.max() <= ax.get_zlim()[1]
     line, first, last = ax.lines
-    np.testing.assert_array_equal(np.column_stack(line.get_data_3d()), plane.path(run))
-    assert [part[0] for part in first.get_data_3d()] == plane.path(run)[0].tolist()
-    assert [part[0] for part in last.get_data_3d()] == plane.path(run)[-1].tolist()
-    assert (ax.get_xlabel(), ax.get_zlabel()) == ("weights[0][0, 0]", "mean |error|")
+    path, own = plane.path(run)[:, :2], plane.path(run)[:, 2]
+    np.testing.assert_array_equal(np.column_stack(line.get_data_3d()[:2]), path)
+    # Between the points of the grid: a network without others held has this error itself.
+    np.testing.assert_allclose(line.get_data_3d()[2], own, atol=2e-3)
+    for end, place in ((first, 0), (last, -1)):
+        assert [part[0] for part in end.get_data_3d()] == [
+            part[place] for part in line.get_data_3d()
+        ]
+    assert (ax.get_xlabel(), ax.get_zlabel()) == ("weights[0][0, 0]", ERROR)
 
 
 def test_a_path_in_space_stays_over_its_plane(run):
@@ -179,7 +187,21 @@ def test_a_path_in_space_stays_over_its_plane(run):
     inside = (np.abs(path[:, :2]) <= 1).all(axis=1)
     assert 0 < inside.sum() < len(path)
     line = plots.surface(window, kind="3d", paths=run).lines[0]
-    np.testing.assert_array_equal(np.column_stack(line.get_data_3d()), path[inside])
+    np.testing.assert_array_equal(np.column_stack(line.get_data_3d()[:2]), path[inside][:, :2])
+
+
+def test_a_path_in_space_lies_on_the_slice():
+    """Whatever the run's own error was: it hung in the air above other weights."""
+    run = fastgd.train(X, Y, hidden_size=2, iterations=60, record_every=1, record_weights=True)
+    plane = fastgd.surface(X, Y, run, span=((-1, 2), (-2, 1)), resolution=4)
+    line = plots.surface(plane, kind="3d", paths=run).lines[0]
+    for x, y, height in np.column_stack(line.get_data_3d()):
+        column, row = int(x + 1), int(y + 2)
+        across, up = x + 1 - column, y + 2 - row
+        cell = plane.errors[row : row + 2, column : column + 2]
+        expected = [1 - up, up] @ cell @ [1 - across, across]
+        np.testing.assert_allclose(height, expected, rtol=1e-12)
+    assert np.abs(line.get_data_3d()[2] - plane.path(run)[:, 2]).max() > 0.01
 
 
 def test_a_path_that_is_never_over_its_plane(run):
@@ -266,7 +288,7 @@ def test_a_race_s_curves_are_its_errors(race):
         np.testing.assert_array_equal(line.get_xdata(), [*run.recorded, 60])
         np.testing.assert_array_equal(line.get_ydata(), [*run.errors, run.final_error])
     assert curves.get_title(loc="left") == "2 optimizers, the same first weights"
-    assert (curves.get_xlabel(), curves.get_ylabel()) == ("iteration", "mean |error|")
+    assert (curves.get_xlabel(), curves.get_ylabel()) == ("iteration", ERROR)
 
 
 def test_a_race_s_paths_have_the_colours_of_the_curves(race):
@@ -279,6 +301,23 @@ def test_a_race_s_paths_have_the_colours_of_the_curves(race):
         assert curve.get_color() == path.get_color()
         np.testing.assert_array_equal(path.get_xydata(), surface.path(race.runs[name])[:, :2])
     assert plane.get_legend() is None
+
+
+def test_a_race_on_a_slice_says_what_its_colours_are_not():
+    """A path may end on the brightest colour while its error is small."""
+    entrants = [(GradientDescent(), 1), (Momentum(), 0.5)]
+    sliced = fastgd.race(X, Y, entrants, hidden_size=2, iterations=60)
+    _, plane = plots.race(sliced, sliced.surface(resolution=41))
+    (text,) = plane.texts
+    assert text.get_text().endswith("Its error is on the left, not the colour below it.")
+    plane.figure.canvas.draw()
+    legend = plane.figure.axes[0].get_legend().get_window_extent()
+    assert text.get_window_extent().x0 > legend.x1
+
+
+def test_a_race_over_all_its_weights_needs_no_such_words(race):
+    _, plane = plots.race(race, race.surface(resolution=41))
+    assert not plane.texts
 
 
 def test_a_race_of_one_has_one_colour():

@@ -12,6 +12,7 @@ from cases import XOR_X, XOR_Y
 from fastgd import plots
 from fastgd.plots.lines import MOST
 from fastgd.plots.style import COLOURS
+from fastgd.plots.weights import DASHES
 from fastgd.training import statistics
 
 mpl.use("Agg")
@@ -320,7 +321,7 @@ def test_direction_changes_are_a_map_per_layer(run):
     written = [text.get_text() for text in axes[0].texts]
     assert written == [str(count) for count in run.direction_changes[0].ravel()]
     assert axes[0].get_title("left").startswith("3-4-1 network, alpha 10, seed 1")
-    assert axes[1].get_title("left") == "synapse 1 (4 x 1), laid down"
+    assert axes[1].get_title("left") == "weights[1] (4 x 1), laid down"
     assert [label.get_text() for label in axes[1].get_yticklabels()] == ["output 1"]
     assert axes[1].get_xlabel() == "unit of layer 1"
     drawn(axes)
@@ -364,6 +365,8 @@ def test_large_layers_have_no_numbers(run):
 def test_tall_layers_name_their_rows_together(run):
     axes = plots.direction_changes(of_sizes(run, 20, 20, 17))
     assert [ax.get_ylabel() for ax in axes] == ["input", "output"]
+    labels = [label.get_text() for label in axes[0].get_yticklabels()]
+    assert labels == [str(i) for i in range(1, 21, 2)], "from 1, as the columns"
 
 
 def test_a_run_without_changes_can_be_drawn(problem):
@@ -421,11 +424,16 @@ def test_weight_paths_are_those_of_the_run(run):
             assert line.get_xdata().tolist() == [0, 20, 40, 60]
             assert line.get_ydata().tolist() == path
             assert line.get_color() == COLOURS[unit]
+            assert line.get_linestyle() == DASHES[i]
         line = second.lines[unit]
         path = [*run.recorded_weights[1][:, unit, 0], run.weights[1][unit, 0]]
         assert line.get_ydata().tolist() == path
         assert line.get_color() == COLOURS[unit]
-    assert [text.get_text() for text in first.get_legend().get_texts()][3] == "unit 4"
+    units = [f"unit {i} of layer 1" for i in range(1, 5)]
+    texts = [text.get_text() for text in first.get_legend().get_texts()]
+    assert texts == [*units, "input 1", "input 2", "input 3"]
+    assert second.get_legend() is None
+    assert [ax.get_ylabel() for ax in axes] == ["weights[0]", "weights[1]"]
     drawn(axes)
 
 
@@ -435,7 +443,24 @@ def test_weights_of_many_units_are_coloured_in_their_order(run):
     assert [line.get_color() for line in first.lines[::3]] == [
         line.get_color() for line in second.lines
     ]
-    assert first.get_legend() is None
+    texts = [text.get_text() for text in first.get_legend().get_texts()]
+    assert texts == ["input 1", "input 2", "input 3"]
+    bars = first.figure.axes[2:]
+    assert [bar.get_ylabel() for bar in bars] == ["unit of layer 1"] * 2
+    assert bars[0].get_ylim() == (0.5, 40.5)
+
+
+def test_no_unit_hides_all_others(run):
+    """64 x 30 weights were a block in the colour of the last unit."""
+    first, _ = plots.weight_paths(of_sizes(run, 3, 40, 1))
+    early, late = first.lines[2], first.lines[-3]  # the last input's of the first unit, and so on
+    assert early.get_zorder() > late.get_zorder()
+
+
+def test_several_outputs_are_told_apart_by_their_dashes(run):
+    _, second = plots.weight_paths(of_sizes(run, 7, 4, 2))
+    assert [line.get_linestyle() for line in second.lines] == ["-", "--"] * 4
+    assert [text.get_text() for text in second.get_legend().get_texts()] == ["output 1", "output 2"]
 
 
 def test_weights_without_a_hidden_layer_are_coloured_by_input(problem):

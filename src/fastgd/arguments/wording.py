@@ -54,8 +54,11 @@ def layers_text(hidden_size: tuple[int, ...]) -> str:
     return joined(hidden_size, "x") or "none"
 
 
-def value_text(name: str, value: Any) -> str:
-    """One value of an option or an axis; of an optimizer only fields that are not the default."""
+def value_text(name: str, value: Any, *, classes: bool = False) -> str:
+    """One value of an option or an axis; of an optimizer only fields that are not the default.
+
+    With `classes` optimizers and schedules have the names of Python, else those that are typed.
+    """
     if name == "hidden_size":
         return layers_text(value)
     if name == "group":  # whatever the user's labels are
@@ -66,7 +69,8 @@ def value_text(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, Hyperparameters):
         facts = value.hyperparameters
-        return _fielded_text(value, [n for n in facts if getattr(value, n) != facts[n].default])
+        fields = [n for n in facts if getattr(value, n) != facts[n].default]
+        return _fielded_text(value, fields, classes)
     if name == "init":
         return value if isinstance(value, str) else "/".join(value)
     if name == "freeze":
@@ -89,22 +93,22 @@ def _frozen_text(frozen: Any) -> str:
     return ", ".join(map(str, some))
 
 
-def setting_text(name: str, value: Any) -> str:
+def setting_text(name: str, value: Any, *, classes: bool = False) -> str:
     """An option with its value: bias, no shuffle, l2 0.01."""
     if isinstance(value, np.ndarray):  # sample_weight, which has no short text
         return f"own {_spaced(name)}s"
     if isinstance(value, bool) and name != "group":
         return _spaced(name) if value else f"no {_spaced(name)}"
-    return f"{_spaced(name)} {value_text(name, value)}"
+    return f"{_spaced(name)} {value_text(name, value, classes=classes)}"
 
 
-def options_text(options: dict[str, Any], without: Any = ()) -> str:
+def options_text(options: dict[str, Any], without: Any = (), *, classes: bool = False) -> str:
     """Options side by side, optimizer and schedule with all their fields but those `without`."""
     texts = []
     for name, value in options.items():
         if isinstance(value, Hyperparameters):
             fields = [field for field in value.hyperparameters if field not in without]
-            texts.append(f"{name} {_fielded_text(value, fields)}")
+            texts.append(f"{name} {_fielded_text(value, fields, classes)}")
         else:
             texts.append(setting_text(name, value))
             numbers = getattr(value, "numbers", {}).items()  # of a function
@@ -113,9 +117,10 @@ def options_text(options: dict[str, Any], without: Any = ()) -> str:
     return ", ".join(texts)
 
 
-def _fielded_text(value: Hyperparameters, fields: list[str]) -> str:
+def _fielded_text(value: Hyperparameters, fields: list[str], classes: bool) -> str:
     shown = ", ".join(f"{field} {getattr(value, field):g}" for field in fields)
-    return value.command + (f" ({shown})" if shown else "")
+    name = type(value).__name__ if classes else value.command
+    return name + (f" ({shown})" if shown else "")
 
 
 def _spaced(name: str) -> str:

@@ -110,7 +110,7 @@ def _errors(settings: tuple[Setting, ...]) -> Table:
         ]
 
     return Table(
-        "Mean |error| after so many iterations",
+        "Mean |y - output| after so many iterations",
         [">alpha", ">after", ">published", ">computed", ">digits", "<mark"],
         [[row(s, i, j) for i, j in enumerate(s.run.recorded)] for s in settings],
     )
@@ -164,7 +164,7 @@ def _unpublished(settings: tuple[Setting, ...]) -> Table:
             for iteration, error, shared in zip(after, errors, digits, strict=True)
         ]
     return Table(
-        "Mean |error| after so many iterations: ours, for the article prints none here",
+        "Mean |y - output| after so many iterations: ours, for the article prints none here",
         [">after", ">computed", ">digits"],
         [[row] for row in rows],
     )

@@ -155,5 +155,5 @@ def _ranking(race: Race) -> tuple[list[str], list[tuple[Any, ...]]]:
             (rank, value_text("optimizer", kind), joined(run.alpha), error_text(run.final_error),
              when, "" if run.status == "finished" else run.status)
         )  # fmt: skip
-    headings = [">", "<optimizer", ">alpha", ">mean |error|", f">below {first / SHARE:.3g} at", "<"]
-    return headings, rows
+    below = f">below {first / SHARE:.3g} at"
+    return [">", "<optimizer", ">alpha", ">mean |y - output|", below, "<"], rows

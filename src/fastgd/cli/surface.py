@@ -187,7 +187,7 @@ def _describe(console: "Console", plane: Surface, run: Run) -> None:
     seed = "" if run.seed is None else f", seed {run.seed}"
     print_plain(
         console,
-        f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |error| "
+        f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |y - output| "
         f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}",
     )
     if run.options:
@@ -197,7 +197,7 @@ def _describe(console: "Console", plane: Surface, run: Run) -> None:
     if plane.held:
         console.print(f"The other {plane.held:,} held where the training ends")
     first, second, error = plane.lowest()
-    console.print(f"Lowest mean |error|: {error_text(error)} at ({first:g}, {second:g})")
+    console.print(f"Lowest mean |y - output|: {error_text(error)} at ({first:g}, {second:g})")
 
 
 def _path(plane: Surface, run: Run) -> tuple[NDArray[np.float64] | None, str]:

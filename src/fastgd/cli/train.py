@@ -178,7 +178,7 @@ def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
 def _show_errors(console: "Console", run: Run) -> None:
     """The errors over the iterations, beside them those of held-out samples, and the loss."""
     iterations, errors = statistics.error_curves(run)
-    headings, columns = [">iteration", ">mean |error|"], [errors]
+    headings, columns = [">iteration", ">mean |y - output|"], [errors]
     if run.validation_errors is not None:
         headings.append(">held out")
         columns.append(statistics.error_curves(run, held_out=True)[1])

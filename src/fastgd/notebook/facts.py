@@ -12,13 +12,14 @@ from fastgd.arguments.wording import (
     layers_text,
     many,
     options_text,
-    setting_text,
+    value_text,
 )
 from fastgd.notebook.markup import Facts, Table
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.studies.trainability.map import Trainability
 from fastgd.training.frames import labels_of
+from fastgd.training.grid import varied
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 
@@ -39,7 +40,7 @@ def _of_run(run: Run) -> Facts:
     rows = [
         ("method" if run.minimizer else "alpha", how),
         ("seed", "given first weights" if run.seed is None else str(run.seed)),
-        *(("options", options_text(run.options)) for _ in range(bool(run.options))),
+        *(("options", options_text(run.options, classes=True)) for _ in range(bool(run.options))),
         ("status", f"{run.status} after {many(run.iterations, 'iteration')}"),
         ("final error", _number(run.final_error)),
         ("final loss", _number(run.final_loss)),
@@ -57,11 +58,12 @@ def _of_run(run: Run) -> Facts:
 def _of_sweep(sweep: Sweep) -> Facts:
     axes = " x ".join(axis_text(name, len(axis)) for name, axis in sweep.axes.items())
     ended = Counter(np.ravel(sweep.status).tolist())
-    shared = {name: value for name, value in sweep.settings.items() if name not in sweep.axes}
+    several = varied(sweep.axes)
+    shared = {name: value for name, value in sweep.settings.items() if name not in several}
     network = layers_text(sweep.networks[0].sizes[1:-1])
     rows = [] if "hidden_size" in sweep.axes else [("hidden size", network)]
     rows += [(name.replace("_", " "), _setting(name, value)) for name, value in shared.items()]
-    if options := options_text(sweep.options):
+    if options := options_text(sweep.options, classes=True):
         rows.append(("options", options))
     rows.append(("status", ", ".join(f"{count:,} {name}" for name, count in ended.most_common())))
     title = many(len(sweep), "run") + (f": {axes}" if axes else "")
@@ -90,7 +92,7 @@ def _best(sweep: Sweep) -> Table:
 def _labels(name: str, axis: list[Any]) -> list[str]:
     """A text for each value; a case has all its numbers."""
     return [
-        ", ".join(setting_text(key, number) for key, number in value.items())
+        value_text(name, value)
         if isinstance(value, dict)
         else f"{label:g}"
         if isinstance(label, float)
@@ -109,7 +111,10 @@ def _of_surface(surface: Surface) -> Facts:
         ("points", f"{len(surface.x)} x {len(surface.y)}"),
         ("other weights, held", f"{surface.held:,}"),
         ("samples", f"{surface.samples:,}"),
-        *(("options", options_text(surface.options)) for _ in range(bool(surface.options))),
+        *(
+            ("options", options_text(surface.options, classes=True))
+            for _ in range(bool(surface.options))
+        ),
         ("lowest error", f"{_number(error)} at ({x:g}, {y:g})"),
     ]
     title = f"Error plane of a {joined(surface.sizes, '-')} network"

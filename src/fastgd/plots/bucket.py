@@ -74,14 +74,16 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
     check_height(rolled.curve)
     low, high = window_of(rolled) if window is None else check_ends("window", window)
     with styled() as plt:
-        ax = axes(ax, plt, figsize=(7.2, 4.5))
+        lines = min(np.size(rolled.x), NAMED)
+        ax = axes(ax, plt, figsize=(7.2, 4.3 + 0.2 * lines))
         draw_curve(ax, rolled.curve, (low, high))
         if np.size(rolled.x) <= NAMED:
             _draw_balls(ax, rolled)
         else:
             _draw_crowd(ax, rolled)
         ax.set(xlabel="x", ylabel="height", title=f"{rolled.curve.text}: {rolled.step}")
-        ax.legend(fontsize="small", frameon=True, framealpha=1, edgecolor="none").set_zorder(4)
+        # Below the picture: within it a path runs through wherever there is room.
+        ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(0, -0.13))
     return ax
 
 

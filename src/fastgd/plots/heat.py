@@ -33,7 +33,8 @@ def direction_changes(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     """Draw how often the derivative of each weight changed its sign, a heat map per layer.
 
     Rows are a layer's inputs, columns its units; a layer with more inputs than units is laid down
-    (as the article prints them, synapse 1 then has its hidden units below those of synapse 0).
+    (as the article prints its synapses: ``weights[1]`` then has its hidden units below those of
+    ``weights[0]``).
     Biases are a row of their own. All layers share one colour scale.
 
     Parameters
@@ -102,11 +103,11 @@ def _layer(run: Run, k: int) -> _Map:
     last = k == len(run.weights) - 1
     sources = [f"input {i + 1}" if k == 0 else _unit(i, k) for i in range(inputs)]
     targets = [f"output {i + 1}" if last else _unit(i, k + 1) for i in range(units)]
-    title = f"synapse {k} ({inputs} x {units})"
+    title = f"weights[{k}] ({inputs} x {units})"
     if run.biases:
         counts = np.vstack((counts, run.bias_direction_changes[k]))
         sources.append("bias")
-        title = f"synapse {k} ({inputs} x {units}) and biases"
+        title = f"{title} and biases"
     if inputs <= units:
         return _Map(counts, sources, targets, title)
     return _Map(counts.T, targets, sources, f"{title}, laid down")
@@ -122,12 +123,13 @@ def _decorate(ax: "Axes", each: _Map, top: int) -> None:
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     ax.set_title(each.title)
-    across = range(0, width, 1 if width <= WRITTEN else 1 + width // WRITTEN)
+    across, down = (range(0, n, 1 if n <= WRITTEN else 1 + n // WRITTEN) for n in (width, height))
     ax.set_xticks(across, [_short(each.columns[i]) for i in across])
     ax.set_xlabel(_kind(each.columns))
     if height <= WRITTEN:
-        ax.set_yticks(range(height), each.rows)
+        ax.set_yticks(down, each.rows)
     else:
+        ax.set_yticks(down, [_short(each.rows[i]) for i in down])
         ax.set_ylabel(_kind(each.rows))
     if width > WRITTEN or height > WRITTEN:
         return

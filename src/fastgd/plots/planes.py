@@ -7,6 +7,7 @@ import numpy as np
 
 from fastgd.arguments.messages import shown
 from fastgd.arguments.values import check_choice, check_flag, check_result
+from fastgd.plots.lines import ERROR
 from fastgd.plots.style import COLOURS, SEQUENTIAL, axes, styled
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
@@ -48,9 +49,9 @@ def surface(
     kind : {"contour", "3d"}
         From above, in colours and contour lines, or as a surface in space.
     paths : Run, or dict of str to Run, optional
-        Trainings with ``record_weights=True`` to lay over it, each from a circle to a star. On the
-        flat picture a path is the run's two weights, whatever the others were; in space its height
-        is the run's own error, so it may leave the surface.
+        Trainings with ``record_weights=True`` to lay over it, each from a circle to a star. A path
+        is the run's two weights, whatever the others were: on a slice its own error (that of
+        :meth:`fastgd.Surface.path`) may be another than the plane's at that place.
     log : bool
         Colours, and heights in space, for the error's logarithm to base 10.
 
@@ -72,8 +73,8 @@ def surface(
     >>> run = fastgd.train(X, y, hidden_size=(), iterations=500, record_every=1,
     ...                    record_weights=True)
     >>> ax = fastgd.plots.surface(fastgd.surface(X, y, run, resolution=41), paths=run)
-    >>> ax.get_title(loc="left")
-    'Mean |error| of a 2-1 network over both its weights (4 samples)'
+    >>> ax.get_title(loc="left").partition(" of ")[2]
+    'a 2-1 network over both its weights (4 samples)'
     """
     check_result("surface", surface, Surface)
     log = check_flag("log", log)
@@ -91,7 +92,8 @@ def surface(
             _from_above(surface, ax, points, log)
         ax.set_xlabel(surface.names[0])
         ax.set_ylabel(surface.names[1])
-        ax.set_title(_title(surface, named))
+        called = {"the training": paths} if isinstance(paths, Run) else named
+        ax.set_title(_title(surface, called))
         if points:
             ax.legend(loc="best" if kind == "contour" else "upper left", fontsize="small",
                       frameon=True, framealpha=0.85)  # fmt: skip
@@ -147,8 +149,24 @@ def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -
     for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
         inside = (surface.x[0] <= path[:, 0]) & (path[:, 0] <= surface.x[-1])
         inside &= (surface.y[0] <= path[:, 1]) & (path[:, 1] <= surface.y[-1])
-        x, y, error = path[inside].T
-        _draw(ax, (x, y, _heights(error, log).filled(np.nan)), name, look)
+        x, y, _ = path[inside].T
+        _draw(ax, (x, y, _on_the_plane(surface, x, y, heights.filled(np.nan))), name, look)
+
+
+def _on_the_plane(surface: Surface, x: Any, y: Any, heights: Any) -> Any:
+    """The heights at places between the points of the grid."""
+    columns, rows = (
+        np.interp(values, grid, np.arange(len(grid)))
+        for values, grid in ((x, surface.x), (y, surface.y))
+    )
+    left, low = (
+        np.minimum(places.astype(int), len(grid) - 2)
+        for places, grid in ((columns, surface.x), (rows, surface.y))
+    )
+    across, up = columns - left, rows - low
+    below = (1 - across) * heights[low, left] + across * heights[low, left + 1]
+    above = (1 - across) * heights[low + 1, left] + across * heights[low + 1, left + 1]
+    return (1 - up) * below + up * above
 
 
 def _draw(ax: Any, coordinates: Any, name: str, look: dict[str, Any]) -> None:
@@ -183,12 +201,12 @@ def looks(count: int) -> list[dict[str, Any]]:
 
 
 def _error_text(log: bool) -> str:
-    return "log10 of mean |error|" if log else "mean |error|"
+    return f"log10 of {ERROR}" if log else ERROR
 
 
 def _title(surface: Surface, paths: Mapping[str, Run]) -> str:
     network = "-".join(map(str, surface.sizes))
-    start = f"Mean |error| of a {network} network over"
+    start = f"{ERROR[:1].upper()}{ERROR[1:]} of a {network} network over"
     samples = f"({surface.samples:,} sample{'s' * (surface.samples != 1)})"
     if not surface.held:
         return f"{start} both its weights {samples}"

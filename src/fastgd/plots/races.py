@@ -19,6 +19,12 @@ from fastgd.training.statistics import error_curves
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_SLICE = (
+    "A path is that of these two weights only;\n"
+    "its other weights are not those of the slice.\n"
+    "Its error is on the left, not the colour below it."
+)
+
 SIZE = (9.0, 4.9)
 """Inches, for both halves side by side."""
 
@@ -76,6 +82,9 @@ def race(
         draw_surface(surface, ax=plane, paths=ranked)
         if legend := plane.get_legend():
             legend.remove()  # the curves have the same colours
+        if surface.held:
+            below = {"transform": plane.transAxes, "ha": "center", "va": "top"}
+            plane.text(0.5, -0.22, _SLICE, fontsize="small", **below)
     return curves, plane
 
 

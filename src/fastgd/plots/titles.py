@@ -33,7 +33,9 @@ def run_title(run: Run) -> str:
     sizes = (run.weights[0].shape[0], *(layer.shape[1] for layer in run.weights))
     how = str(run.minimizer["method"]) if run.minimizer else f"alpha {joined(run.alpha)}"
     seed = "given first weights" if run.seed is None else f"seed {run.seed}"
-    return _title(f"{joined(sizes, '-')} network", how, seed, options_text(run.options))
+    return _title(
+        f"{joined(sizes, '-')} network", how, seed, options_text(run.options, classes=True)
+    )
 
 
 def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
@@ -73,8 +75,8 @@ def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
         shared = ", ".join(filter(None, [shared, seed]))
     return _title(
         networks,
-        *(setting_text(name, value) for name, value in fixed.items()),
-        options_text(sweep.options, without=several),
+        *(setting_text(name, value, classes=True) for name, value in fixed.items()),
+        options_text(sweep.options, without=several, classes=True),
         shared,
     )
 
@@ -105,10 +107,15 @@ def group_label(setting: dict[str, Any]) -> str:
     >>> group_label({"hidden_size": (8, 2), "alpha": 10.0})
     'hidden 8x2, alpha 10'
     """
-    return ", ".join(
-        f"hidden {value_text(name, value)}" if name == "hidden_size" else setting_text(name, value)
-        for name, value in setting.items()
-    )
+    texts = []
+    for name, value in setting.items():
+        if name == "hidden_size":
+            texts.append(f"hidden {value_text(name, value)}")
+        elif isinstance(value, dict):  # a case, which is several settings
+            texts.append(group_label(value))
+        else:
+            texts.append(setting_text(name, value, classes=True))
+    return ", ".join(texts)
 
 
 def _title(*parts: str) -> str:

@@ -1,6 +1,6 @@
 """Where the weights of a run went."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,17 @@ from fastgd.training.statistics import given_back
 if TYPE_CHECKING:
     from fastgd.plots.panels import Given
 
+DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
+"""Of up to so many weights of one colour."""
+
 
 def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     """Draw each weight of a run over the iterations, a picture per layer.
 
     A line's colour is that of the hidden unit that the weight leads to, and in the last layer of
-    the one it comes from. The trained weight is one of the points: the last one, but with
-    ``restore_best=True`` that of ``best_iteration``.
+    the one it comes from; its dashes tell up to four inputs (in the last layer outputs) apart. The
+    trained weight is one of the points: the last one, but with ``restore_best=True`` that of
+    ``best_iteration``.
 
     Parameters
     ----------
@@ -66,29 +70,71 @@ def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
         for k, one in enumerate(drawn):
             path = np.concatenate((run.recorded_weights[k][done], run.weights[k][None]))[order]
             # The last layer is drawn by its inputs, which are the units of the picture above it.
-            units = _draw(one, iterations[order], path.swapaxes(1, 2) if k == layers - 1 else path)
-            if units and k in (0, *range(layers - 1)):
-                name = "input" if layers == 1 else "unit"
-                legend(one, handles=units, labels=[f"{name} {i + 1}" for i in range(len(units))])
-            one.set_ylabel(f"weights of synapse {k}")
+            is_last = k == layers - 1
+            _draw(one, iterations[order], path.swapaxes(1, 2) if is_last else path)
+            hues, others = path.shape[1:] if is_last else path.shape[:0:-1]
+            source = "input" if k == 0 else f"unit of layer {k}"
+            names = (source, "output") if is_last else (f"unit of layer {k + 1}", source)
+            if hues > len(COLOURS) and ax is None:
+                _bar(one, hues, names[0])
+            _explain(one, hues if k in (0, *range(layers - 1)) else 0, others, names)
+            one.set_ylabel(f"weights[{k}]")
         drawn[0].set_title(run_title(run))
         label_iterations(drawn[-1])
     return drawn
 
 
-def _draw(ax: Any, iterations: NDArray[np.int64], path: NDArray[np.float64]) -> list[Any]:
-    """Draw the weights of a layer, (points, others, units); return a line per unit, if few."""
-    units = path.shape[2]
-    lines = [
-        ax.plot(iterations, path[:, :, unit], color=_colour(unit, units), linewidth=1.2)[0]
-        for unit in range(units)
-    ]
-    return lines if units <= len(COLOURS) else []
+def _draw(ax: Any, iterations: NDArray[np.int64], path: NDArray[np.float64]) -> None:
+    """Draw the weights of a layer, (points, others, hues), hue by hue."""
+    others, hues = path.shape[1:]
+    for hue in range(hues):
+        for other in range(others):
+            ax.plot(
+                iterations,
+                path[:, other, hue],
+                color=_colour(hue, hues),
+                linestyle=DASHES[other] if others <= len(DASHES) else DASHES[0],
+                linewidth=1.2 if hues <= len(COLOURS) else 0.5,
+                zorder=2 + other / others,  # no unit above all others, which it would hide
+            )
 
 
-def _colour(unit: int, units: int) -> Any:
-    if units <= len(COLOURS):
-        return COLOURS[unit]
+def _explain(ax: Any, hues: int, others: int, names: tuple[str, str]) -> None:
+    """A legend of colours, and of dashes where weights have them."""
+    from matplotlib.lines import Line2D
+
+    found = {}
+    if hues <= len(COLOURS):
+        found = {_numbered(names[0], i): Line2D([], [], color=COLOURS[i]) for i in range(hues)}
+    if 1 < others <= len(DASHES):
+        found |= {
+            _numbered(names[1], i): Line2D([], [], color="0.4", linestyle=DASHES[i])
+            for i in range(others)
+        }
+    if found:
+        legend(ax, handles=list(found.values()), labels=list(found))
+
+
+def _bar(ax: Any, hues: int, name: str) -> None:
+    """A colour bar of many units."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.ticker import MaxNLocator
+
+    colours = ListedColormap([_colour(hue, hues) for hue in range(hues)])
+    values = ScalarMappable(Normalize(0.5, hues + 0.5), colours)
+    ax.figure.colorbar(values, ax=ax, label=name, pad=0.02, ticks=MaxNLocator(6, integer=True))
+
+
+def _numbered(name: str, i: int) -> str:
+    """Input 1, unit 1 of layer 2."""
+    word, _, rest = name.partition(" ")
+    return f"{word} {i + 1} {rest}".strip()
+
+
+def _colour(hue: int, hues: int) -> Any:
+    if hues <= len(COLOURS):
+        return COLOURS[hue]
     from matplotlib import colormaps
 
-    return colormaps[SEQUENTIAL](0.92 * unit / (units - 1))  # its brightest end is hard to see
+    return colormaps[SEQUENTIAL](0.92 * hue / (hues - 1))  # its brightest end is hard to see
