@@ -42,13 +42,8 @@ def idle(monkeypatch):
     def never(*_, **__):
         raise AssertionError("work has begun")
 
-    for place in (
-        "cli.race.timed",
-        "cli.learning.timed",
-        "cli.surface.timed",
-        "cli.tutorial.timed",
-    ):
-        monkeypatch.setattr(f"fastgd.{place}", never)
+    for place in ("fit", "learning", "race", "surface", "tutorial"):
+        monkeypatch.setattr(f"fastgd.cli.{place}.timed", never)
     for place in ("cli.trainability.timed", "cli.bucket.timed", "load"):
         monkeypatch.setattr(f"fastgd.{place}", never)
 

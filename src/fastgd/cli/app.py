@@ -9,10 +9,21 @@ from typing import Annotated
 import typer
 
 import fastgd
-from fastgd.cli import bucket, plot, race, surface, sweep, train, trainability, tutorial
+from fastgd.cli import (
+    bucket,
+    fit,
+    plot,
+    predict,
+    race,
+    surface,
+    sweep,
+    train,
+    trainability,
+    tutorial,
+)
 from fastgd.cli.shared import flag
 
-COMMANDS = (tutorial, train, sweep, plot, bucket, surface, race, trainability)
+COMMANDS = (tutorial, fit, predict, train, sweep, plot, bucket, surface, race, trainability)
 """In the order of the help."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")

@@ -35,9 +35,9 @@ def number(flag: str, metavar: str, text: str, *, panel: str | None = None) -> A
     return option(flag, metavar=metavar, help=text, parser=read, rich_help_panel=panel)
 
 
-def flag(names: str, text: str) -> Any:
+def flag(names: str, text: str, *, panel: str | None = None) -> Any:
     """Declare an option without a value."""
-    return option(names, metavar="", help=text)
+    return option(names, metavar="", help=text, rich_help_panel=panel)
 
 
 File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")]

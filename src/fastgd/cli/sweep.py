@@ -8,8 +8,8 @@ import fastgd
 from fastgd import Sweep
 from fastgd.arguments.declarations import FIELDED
 from fastgd.cli.facts import plain, print_json, samples_facts
-from fastgd.cli.learning import Asked, close, fit, show_samples
 from fastgd.cli.job import Job
+from fastgd.cli.learning import Asked, close, fit, show_samples
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.refusal import RefusedError

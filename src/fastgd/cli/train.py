@@ -12,8 +12,8 @@ import fastgd
 from fastgd import Run, Sweep
 from fastgd.arguments.wording import error_text, joined, many, options_text
 from fastgd.cli.facts import print_json, run_facts, samples_facts
-from fastgd.cli.learning import Asked, close, fit, show_samples
 from fastgd.cli.job import Job
+from fastgd.cli.learning import Asked, close, fit, show_samples
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import (

@@ -203,6 +203,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     if isinstance(learned, NumberTarget):
         learned = NumberTarget.learn(target, wanted[parts.learn])
         encoded = learned.encode(wanted)
+    notes += [learned.note, *preparation.notes]
     notes.append(
         f"rows: {len(parts.learn):,} to learn from, in {choices.folds} folds; {len(parts.judge):,} "
         f"to judge by, drawn with seed {choices.seed}"

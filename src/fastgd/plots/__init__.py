@@ -10,6 +10,7 @@ from fastgd.plots.error_curves import errors
 from fastgd.plots.heat import direction_changes
 from fastgd.plots.maps import box_counts, trainability
 from fastgd.plots.planes import surface
+from fastgd.plots.predictions import predictions
 from fastgd.plots.races import race
 from fastgd.plots.shares import solved
 from fastgd.plots.style import write
@@ -21,6 +22,7 @@ __all__ = [
     "direction_changes",
     "errors",
     "film",
+    "predictions",
     "race",
     "roll",
     "solved",

@@ -55,9 +55,7 @@ class NumberTarget:
     @property
     def note(self) -> str:
         """What it is, in a line."""
-        return (
-            f"{self.name}: numbers to predict, of mean {self.mean:g} and deviation {self.scale:g}"
-        )
+        return f"{self.name}: numbers to learn, of mean {self.mean:g} and deviation {self.scale:g}"
 
 
 @dataclass(frozen=True)

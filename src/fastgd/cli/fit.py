@@ -1,0 +1,238 @@
+"""``fastgd fit``: learn to predict a column of a table, and say how good that is."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import numpy as np
+
+from fastgd import plots
+from fastgd.arguments.wording import layers_text, many
+from fastgd.cli.facts import plain, print_json
+from fastgd.cli.files import check_output, check_picture
+from fastgd.cli.job import Job, Timed, timed
+from fastgd.cli.refusal import refusing
+from fastgd.cli.scores import number_text, print_scores
+from fastgd.cli.shared import Json, Picture, Progress, Threads, number, option, whole
+from fastgd.cli.table_options import (
+    Categories,
+    Classes,
+    Decimal,
+    Drop,
+    NoStandardize,
+    Sep,
+    TableFile,
+)
+from fastgd.cli.tables import Rows, open_console, print_plain, print_table
+from fastgd.cli.values import or_terminal, read_layers
+from fastgd.models.fit import FOLDS, SHARE, Choices, Fit, fit_columns
+from fastgd.models.search import HIDDEN_SIZES
+from fastgd.tables.lines import names_text
+from fastgd.tables.preparation import MOST_CATEGORIES
+from fastgd.tables.reading import read_columns
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SHOWN = 5
+"""Settings, and parts of the rows, that are shown."""
+
+MOST_CLASSES = 8
+"""Classes whose confusions fit on a screen."""
+
+
+class Asked(NamedTuple):
+    """What the user typed."""
+
+    file: Path
+    target: str | None
+    sep: str | None
+    decimal: str | None
+    choices: Choices
+    save: Path | None
+    plot: Path | None
+    json: bool
+
+
+def command(
+    file: TableFile,
+    target: Annotated[
+        str | None, option(metavar="NAME", help="Column to predict (needed). The others are used.")
+    ] = None,
+    hidden_size: Annotated[
+        str | None,
+        option(
+            metavar="SIZES",
+            help="Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.",
+        ),
+    ] = None,
+    hold_out: Annotated[
+        float, number("--hold-out", "SHARE", f"Rows to judge by (default: {SHARE:g}).")
+    ] = SHARE,
+    folds: Annotated[
+        int,
+        whole(
+            "--folds",
+            "Parts of the other rows, each held out in turn to choose by; there is a network of "
+            f"each (default: {FOLDS}).",
+            metavar="K",
+        ),
+    ] = FOLDS,
+    seed: Annotated[
+        int, whole("--seed", "Seed of the draws of rows and of the first weights.")
+    ] = 0,
+    save: Annotated[
+        Path | None,
+        option(metavar="FILE.npz", help="Write the model to this file, for fastgd predict."),
+    ] = None,
+    plot: Picture = None,
+    threads: Threads = None,
+    progress: Progress = None,
+    json: Json = False,
+    sep: Sep = None,
+    decimal: Decimal = None,
+    drop: Drop = None,
+    categories: Categories = MOST_CATEGORIES,
+    no_standardize: NoStandardize = False,
+    classes: Classes = None,
+) -> Job:
+    """Learn to predict a column of a table, and say how good that is.
+
+    Some rows are put aside to judge by. Texts become an input for each category, missing numbers
+    the median and a flag, numbers are standardised. A small search by cross-validation chooses the
+    network, which is compared with a linear model and a constant.
+
+    Example: [bold]fastgd fit houses.csv --target price --save model.npz[/bold]
+    """
+    sizes: list[Any] = HIDDEN_SIZES
+    if hidden_size is not None:
+        sizes = [read_layers(part, "x") for part in hidden_size.split(",")]
+    choices = Choices(
+        classes=classes,
+        hold_out=hold_out,
+        seed=seed,
+        hidden_size=sizes,
+        folds=folds,
+        most_categories=categories,
+        standardize=not no_standardize,
+        drop=tuple(drop or ()),
+        threads=threads,
+        progress=or_terminal(progress),
+    )
+    return partial(show, Asked(file, target, sep, decimal, choices, save, plot, json))
+
+
+def show(asked: Asked) -> None:
+    """Fit a model and show how good it is, and write what was asked for."""
+    with refusing():
+        check_output(asked.save, "the file of a model", (".npz",), read=(asked.file,))
+        check_picture(asked.plot)
+        columns = read_columns(asked.file, asked.sep, asked.decimal)
+        if asked.target is None:
+            raise ValueError(
+                "--target must name the column to predict; "
+                f"{asked.file} has these: {names_text(list(columns))}"
+            )
+        target = asked.target
+        done = timed(None, lambda: fit_columns(columns, target, asked.choices))
+        result = done.result
+        if asked.save:
+            result.model.save(asked.save)
+        if asked.plot:
+            drawn = plots.predictions(result.actual, result.predicted, name=target)
+            plots.write(drawn.figure, asked.plot)  # type: ignore[arg-type]
+    if asked.json:
+        print_json(_facts(result) | {"seconds": done.seconds})
+        return
+    _show(asked, len(columns), done)
+
+
+def _show(asked: Asked, columns: int, done: Timed[Fit]) -> None:
+    console, result = open_console(), done.result
+    rows = many(len(result.parts.learn) + len(result.parts.judge), "row")
+    print_plain(console, f"{asked.file}: {rows} with a target, {many(columns, 'column')}")
+    for note in result.notes:
+        print_plain(console, f"- {note}")
+    console.print()
+    _show_candidates(console, result)
+    count = len(result.parts.judge)
+    console.print(f"On the {many(count, 'row')} to judge by, which had no part in this\n")
+    print_scores(console, result.model)
+    (_show_numbers if result.model.classes is None else _show_classes)(console, result)
+    console.print(done.text("Learned").partition(", after")[0] + ", compiling included.")
+    if asked.plot:
+        print_plain(console, f"Written to {asked.plot}")
+    if asked.save:
+        print_plain(
+            console, f"Saved to {asked.save}: fastgd predict {asked.save} NEW.csv applies it."
+        )
+
+
+def _show_candidates(console: "Console", result: Fit) -> None:
+    """The best settings of the search."""
+    tried = len(result.candidates)
+    what = "log loss" if result.model.classes else "squared error"
+    console.print(f"The best of {many(tried, 'setting')}, by {what} on rows held out of it\n")
+    rows: Rows = [
+        (
+            place,
+            layers_text(one.hidden_size),
+            f"{one.alpha:g}",
+            f"{one.l2:g}",
+            f"{one.loss:.4g}",
+        )
+        for place, one in enumerate(result.candidates[:SHOWN], start=1)
+    ]
+    print_table(console, [">rank", "<hidden", ">alpha", ">l2", ">held-out\nloss"], rows)
+
+
+def _show_numbers(console: "Console", result: Fit) -> None:
+    """Predictions beside what was, for each fifth of the rows from the smallest prediction on."""
+    actual = np.asarray(result.actual, dtype=np.float64)
+    order = np.argsort(result.predicted, kind="stable")
+    parts = [part for part in np.array_split(order, SHOWN) if len(part)]
+    rows: Rows = [
+        (
+            f"{number_text(result.predicted[part].min())} to "
+            f"{number_text(result.predicted[part].max())}",
+            len(part),
+            number_text(result.predicted[part].mean()),
+            number_text(actual[part].mean()),
+            number_text(np.abs(result.predicted[part] - actual[part]).mean()),
+        )
+        for part in parts
+    ]
+    headings = ["<predicted", ">rows", ">mean\npredicted", ">mean\nactual", ">mean\n|error|"]
+    print_table(console, headings, rows)
+
+
+def _show_classes(console: "Console", result: Fit) -> None:
+    """Which class was taken for which."""
+    classes = result.model.classes or ()
+    if len(classes) > MOST_CLASSES:
+        return
+    target = result.model.targets[0]
+    truth = target.encode(result.actual).argmax(axis=1)
+    guess = target.encode(result.predicted).argmax(axis=1)
+    counts = np.zeros((len(classes), len(classes)), dtype=int)
+    np.add.at(counts, (truth, guess), 1)
+    rows: Rows = [(name, *map(int, row)) for name, row in zip(classes, counts, strict=True)]
+    print_table(console, ["<actual \\ predicted", *(f">{name}" for name in classes)], rows)
+
+
+def _facts(result: Fit) -> dict[str, Any]:
+    model = result.model
+    return {
+        "target": model.targets[0].name,
+        "classes": model.classes,
+        "inputs": model.preparation.names,
+        "notes": result.notes,
+        "rows": {"learn": len(result.parts.learn), "judge": len(result.parts.judge)},
+        "scores": model.scores,
+        "candidates": [
+            {name: value for name, value in plain(one).items() if name != "runs"}
+            for one in (candidate._replace(runs=()) for candidate in result.candidates)
+        ],
+        "actual": result.actual,
+        "predicted": result.predicted,
+    }

@@ -1,0 +1,140 @@
+"""``fastgd predict``: apply a model to a table."""
+
+import csv
+from functools import partial
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import fastgd
+from fastgd import Model
+from fastgd.arguments.wording import many
+from fastgd.cli.facts import print_json
+from fastgd.cli.files import check_output
+from fastgd.cli.job import Job
+from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.scores import number_text, scores_line
+from fastgd.cli.shared import Json, option
+from fastgd.cli.table_options import Decimal, Sep, TableFile
+from fastgd.cli.tables import Rows, open_console, print_plain, print_table
+from fastgd.models.scores import Scores, scores_of
+from fastgd.tables.cells import cells_of
+from fastgd.tables.reading import read_columns
+from fastgd.training.files import whole_file
+
+SHOWN = 10
+"""Rows that are shown."""
+
+Prediction = dict[str, list[Any]]
+
+
+def command(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL.npz", help="What fit --save, or train --save, wrote."),
+    ],
+    file: TableFile,
+    out: Annotated[
+        Path | None,
+        option(
+            metavar="FILE.csv",
+            help="Write a line for each row, in their order: what is predicted, and of classes the "
+            "probability of each.",
+        ),
+    ] = None,
+    json: Json = False,
+    sep: Sep = None,
+    decimal: Decimal = None,
+) -> Job:
+    """Predict a column of a table with a saved model.
+
+    Example: [bold]fastgd predict model.npz new.csv --out predictions.csv[/bold]
+    """
+    return partial(show, model, file, out, json, sep, decimal)
+
+
+def show(
+    saved: Path, file: Path, out: Path | None, as_json: bool, sep: str | None, decimal: str | None
+) -> None:
+    """Read model and table, predict, and write or show what came of it."""
+    with refusing():
+        check_output(out, "the file of predictions", (".csv",), read=(saved, file))
+        model = fastgd.load(saved)
+        if not isinstance(model, Model):
+            raise RefusedError(
+                f"{saved} must be a model (fastgd fit --save), but it holds a "
+                f"{type(model).__name__}, which doesn't know what its inputs are called"
+            )
+        columns = read_columns(file, sep, decimal, texts=model.preparation.texts)
+        remarks = model.remarks(columns)
+        outputs = model.outputs(columns)
+        found = _prediction(model, outputs)
+        scores = _scores(model, outputs, columns)
+        if out:
+            _write(found, out)
+    if as_json:
+        facts = {"predictions": found, "remarks": remarks}
+        print_json(facts | ({"scores": scores} if scores else {}))
+        return
+    console = open_console()
+    print_plain(console, f"{file}: {many(len(outputs), 'row')}")
+    for remark in remarks:
+        print_plain(console, f"Note: {remark}", style="yellow")
+    console.print()
+    if not out:
+        _print(console, found)
+    if scores:
+        name = model.targets[0].name
+        print_plain(console, f"The file has {name}, too: {scores_line(scores)}")
+    if out:
+        print_plain(console, f"Written to {out}")
+
+
+def _prediction(model: Model, outputs: Any) -> Prediction:
+    """Columns of what is predicted."""
+    found: Prediction = {}
+    for place, target in enumerate(model.targets):
+        part = outputs if model.classes is not None else outputs[:, [place]]
+        found[target.name] = target.decode(part).tolist()
+    for place, name in enumerate(model.classes or ()):
+        found[f"probability of {name}"] = outputs[:, place].tolist()
+    return found
+
+
+def _scores(model: Model, outputs: Any, columns: Any) -> Scores:
+    """How good the predictions are, if the table has the target and it can be told."""
+    target = model.targets[0]
+    if len(model.targets) > 1 or target.name not in columns:
+        return {}
+    try:
+        known = ~cells_of(target.name, columns[target.name]).missing
+        if not known.any():
+            return {}
+        encoded = target.encode(np.asarray(columns[target.name])[known])
+    except (TypeError, ValueError):  # other classes, or something else: it is not needed
+        return {}
+    return scores_of(target, outputs[known], encoded)
+
+
+def _write(found: Prediction, path: Path) -> None:
+    with whole_file(path) as file:
+        text = TextIOWrapper(file, "utf-8", newline="")
+        writer = csv.writer(text)
+        writer.writerow(found)
+        writer.writerows(zip(*found.values(), strict=True))
+        text.detach()  # flushed, but left open: it is not ours
+
+
+def _print(console: Any, found: Prediction) -> None:
+    count = len(next(iter(found.values())))
+    rows: Rows = [
+        (row, *(number_text(cell) if isinstance(cell, float) else cell for cell in cells))
+        for row, cells in enumerate(islice(zip(*found.values(), strict=True), SHOWN), start=1)
+    ]
+    print_table(console, [">row", *(f">{name}" for name in found)], rows)
+    if count > SHOWN:
+        console.print(f"... and {many(count - SHOWN, 'row')} more: --out FILE.csv has all\n")

@@ -1,0 +1,56 @@
+"""How a table is read and prepared: options of all commands that take one as it comes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastgd.cli.shared import flag, option, whole
+from fastgd.tables.preparation import MOST_CATEGORIES
+
+PANEL = "The table"
+
+TableFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="A table with a header line: CSV, TSV, both also with .gz, or Parquet."
+    ),
+]
+Sep = Annotated[
+    str | None,
+    option(
+        metavar="SEP",
+        help="What separates cells: , ; tab or | (default: found from the file).",
+        rich_help_panel=PANEL,
+    ),
+]
+Decimal = Annotated[
+    str | None,
+    option(
+        metavar="SIGN",
+        help="Decimal sign: . or , (default: found from the file).",
+        rich_help_panel=PANEL,
+    ),
+]
+Drop = Annotated[
+    list[str] | None,
+    option(metavar="NAME", help="Column to leave out; repeatable.", rich_help_panel=PANEL),
+]
+Categories = Annotated[
+    int,
+    whole(
+        "--categories",
+        f"A text column with more different texts is left out (default: {MOST_CATEGORIES}).",
+        panel=PANEL,
+    ),
+]
+NoStandardize = Annotated[bool, flag("--no-standardize", "Leave numbers as they are.", panel=PANEL)]
+Classes = Annotated[
+    bool | None,
+    flag(
+        "--classes/--no-classes",
+        "Whether the target is one of classes (default: texts, booleans, and numbers that are all "
+        "0 or 1, are).",
+        panel=PANEL,
+    ),
+]
