@@ -119,13 +119,13 @@ def test_validation_may_have_its_columns_in_another_order():
 @pytest.mark.parametrize("command", ["train", "sweep"])
 def test_bad_validation_files(run, command, content, message):
     Path("v.csv").write_text(content)
-    words = ["numbers.csv", "--target", "y", "--validation", "v.csv"]
+    words = ["numbers.csv", "--raw", "--target", "y", "--validation", "v.csv"]
     assert_refused(run(command, *words), message)
 
 
-TRAIN = "train numbers.csv --target y "
-SWEEP = "sweep numbers.csv --target y "
-GROUPED = "sweep t.csv --target y "
+TRAIN = "train numbers.csv --raw --target y "
+SWEEP = "sweep numbers.csv --raw --target y "
+GROUPED = "sweep t.csv --raw --target y "
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ GROUPED = "sweep t.csv --target y "
         (GROUPED + "--groups y", "--target and --groups name the same column 'y'$"),
         ("sweep t.csv --groups shop", "--target must name the column .* these: a, b, y, shop$"),
         (GROUPED, "column 'shop': 's' is not a number; --groups NAME takes one column of labels$"),
-        ("train t.csv --target y", "t.csv, line 2, column 'shop': 's' is not a number$"),
+        ("train t.csv --raw --target y", "t.csv, line 2, column 'shop': 's' is not a number$"),
         ("sweep few.csv --target y --groups g", "few.csv, line 3, column .g.: the label is"),
         ("sweep two.csv --target y --groups g", "two.csv has no column besides the target and the"),
     ],

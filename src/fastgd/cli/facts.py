@@ -42,5 +42,11 @@ def run_facts(run: Run) -> dict[str, Any]:
 
 def samples_facts(samples: Samples) -> dict[str, Any]:
     """What the file holds."""
-    facts = {"samples": len(samples.X), "inputs": samples.inputs, "targets": samples.targets}
+    facts: dict[str, Any] = {
+        "samples": len(samples.X),
+        "inputs": samples.inputs,
+        "targets": samples.targets,
+    }
+    if samples.prepared is not None:
+        facts["prepared"] = samples.prepared.notes
     return facts if samples.classes is None else facts | {"classes": samples.classes}

@@ -5,11 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from fastgd import Run, Sweep
+from fastgd import Model, Run, Sweep
 from fastgd.arguments.wording import many
 from fastgd.cli.files import check_output
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.notes import note_unreached
+from fastgd.cli.prepared import LARGEST, Reading
 from fastgd.cli.refusal import refusing
 from fastgd.cli.samples import Samples
 from fastgd.cli.splits import Given, Split
@@ -39,6 +40,7 @@ class Asked(NamedTuple):
     settings: dict[str, Any]
     out: Path | None
     progress: bool
+    reading: Reading
 
 
 def fit(
@@ -55,9 +57,13 @@ def fit(
     with refusing():
         check_output(asked.out, "the file of a result", tuple(writers), read=tuple(read))
         samples, given = asked.split.read(
-            asked.file, asked.targets, in_classes=is_of_classes(options or asked.settings)
+            asked.file,
+            asked.targets,
+            in_classes=is_of_classes(options or asked.settings),
+            reading=asked.reading,
         )
-        settings = asked.settings | given.arguments
+        follows = samples.prepared.settings if samples.prepared else {}
+        settings = asked.settings | follows | given.arguments
 
         def warm_up() -> None:
             # What is refused here is refused by the work, too, which needs more memory and says it.
@@ -67,8 +73,15 @@ def fit(
 
         done = timed(warm_up, lambda: call(given.X, given.y, **settings, progress=asked.progress))
         if asked.out:
-            writers[asked.out.suffix.lower()](done.result, asked.out)
+            writers[asked.out.suffix.lower()](_with_preparation(done.result, samples), asked.out)
     return Fitted(samples, given, done)
+
+
+def _with_preparation(result: Any, samples: Samples) -> Any:
+    """A run with what makes its inputs of a table; a sweep has none."""
+    if samples.prepared is None or not isinstance(result, Run):
+        return result
+    return Model((result,), samples.prepared.preparation, samples.prepared.targets)
 
 
 def is_of_classes(options: Mapping[str, Any]) -> bool:
@@ -77,17 +90,22 @@ def is_of_classes(options: Mapping[str, Any]) -> bool:
     return (output if isinstance(output, list) else [output]) == ["softmax"]
 
 
-def show_samples(console: "Console", file: Path, fitted: Fitted[Any], outputs: set[str]) -> None:
+def show_samples(console: "Console", asked: Asked, fitted: Fitted[Any], outputs: set[str]) -> None:
     """Say what the file holds, how its rows were parted, and what is to be said of that."""
     samples = fitted.samples
     print_plain(
         console,
-        f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
+        f"{asked.file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
         f"({names_text(samples.inputs)}), target {names_text(samples.targets)}",
     )
-    if samples.classes is not None:
+    if samples.prepared is None and asked.reading.raw is None:
+        console.print(
+            f"Taken as it is: numbers only, none missing, none beyond {LARGEST:g} (--prepare "
+            "standardises them)"
+        )
+    if samples.classes is not None and samples.prepared is None:
         print_plain(console, f"Classes, in the order of the outputs: {names_text(samples.classes)}")
-    for note in fitted.given.notes:
+    for note in [*(samples.prepared.notes if samples.prepared else ()), *fitted.given.notes]:
         print_plain(console, note)
     note_unreached(console, samples, outputs)
 

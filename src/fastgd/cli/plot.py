@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 import fastgd
-from fastgd import Run, Sweep, plots
+from fastgd import Model, Run, Sweep, plots
 from fastgd.arguments.values import check_choice
 from fastgd.arguments.wording import many
 from fastgd.cli.files import check_picture
@@ -95,6 +95,10 @@ def show(file: Path, kind: str, out: Path, threshold: float | None) -> None:
             raise RefusedError(f"--threshold is for --kind solved, got --kind {kind}")
         chosen = {} if threshold is None else {"threshold": threshold}
         result = fastgd.load(file)
+        if isinstance(result, Model) and len(result.runs) == 1:
+            result = result.runs[0]
+        if not isinstance(result, Run | Sweep):
+            raise RefusedError(f"{file} must hold a run or a sweep, got a {type(result).__name__}")
         draw, suits, needs = KINDS[kind]
         if not suits(result):
             holds = "one run" + (" without recorded weights" if suits is _has_weights else "")

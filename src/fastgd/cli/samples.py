@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.cli.classes import classes_of, one_hot
+from fastgd.cli.prepared import Prepared
 from fastgd.tables.dialect import SNIFFED_CHARACTERS, separator_of
 from fastgd.tables.lines import check_length, header_of, lines_of, names_text
 from fastgd.tables.text_files import read_text
 
 
 class NotANumberError(ValueError):
-    """A cell has a text where a number must be."""
+    """A cell has no finite number where one must be; perhaps a text."""
 
-    def __init__(self, message: str, column: str) -> None:
+    def __init__(self, message: str, column: str, *, a_text: bool) -> None:
         super().__init__(message)
         self.column = column
+        self.a_text = a_text
 
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
@@ -44,6 +46,8 @@ class Samples:
         The column that tells groups apart: whole numbers if all are written as such, else texts.
     classes : list of str or None
         What the target's classes are called, if it is one of classes: ``y`` has a column for each.
+    prepared : Prepared or None
+        How the columns became these, if they are no plain numbers.
     """
 
     inputs: list[str]
@@ -52,6 +56,7 @@ class Samples:
     y: NDArray[np.float64]
     labels: NDArray[Any] | None = None
     classes: list[str] | None = None
+    prepared: Prepared | None = None
 
 
 def read_samples(
@@ -77,23 +82,16 @@ def read_samples(
     ...     read_samples(Path(file.name), ["y"]).X.tolist()
     [[0.0], [1.0]]
     """
-    targets = [_typed(target) for target in targets]
-    groups = None if groups is None else _typed(groups)
-    if groups in targets:
-        raise ValueError(f"--target and --groups name the same column {shown(groups)}")
+    targets, groups = names_typed(targets, groups)
     labelled = targets if in_classes and len(targets) == 1 else []
     names, table, labels = _read_table(path, [*labelled, *([] if groups is None else [groups])])
     columns = [*names, *labels]
     if not targets:
-        raise ValueError(
-            f"--target must name the column to learn; {path} has these: {names_text(columns)}"
-        )
+        raise ValueError(no_target(path, columns))
     found = {name: position for position, name in enumerate(names)}
     for target in targets:
         if target not in columns:
             raise _no_column(path, target, columns)
-        if targets.count(target) > 1:
-            raise ValueError(f"--target names {shown(target)} twice")
     learned = set(targets)
     inputs = [name for name in names if name not in learned]
     if not inputs:
@@ -130,6 +128,29 @@ def read_more(path: Path, like: Samples, of: Path) -> Samples:
     [target] = like.targets
     y = one_hot(labels[target], like.classes, f"{path}, column {shown(target)}", of)
     return Samples(like.inputs, like.targets, X, y, None, like.classes)
+
+
+def names_typed(targets: Sequence[str], groups: str | None) -> tuple[list[str], str | None]:
+    """Return the names of columns that were typed, each of them once.
+
+    Raises
+    ------
+    ValueError
+        If one is named twice.
+    """
+    targets = [_typed(target) for target in targets]
+    groups = None if groups is None else _typed(groups)
+    if groups in targets:
+        raise ValueError(f"--target and --groups name the same column {shown(groups)}")
+    for target in targets:
+        if targets.count(target) > 1:
+            raise ValueError(f"--target names {shown(target)} twice")
+    return targets, groups
+
+
+def no_target(path: Path, columns: Sequence[str]) -> str:
+    """What is said where no target is named."""
+    return f"--target must name the column to learn; {path} has these: {names_text(columns)}"
 
 
 def _no_column(path: Path, name: str, names: Sequence[str], of: Path | None = None) -> ValueError:
@@ -195,9 +216,7 @@ def _row(path: Path, names: list[str], line: int, cells: list[str]) -> list[floa
             what = "an empty cell" if not cell.strip() else shown(cell)
             rule = "a number" if number is None else "a finite number"
             message = f"{path}, line {line}, column {shown(name)}: {what} is not {rule}"
-            if number is None and cell.strip():
-                raise NotANumberError(message, name)
-            raise ValueError(message)
+            raise NotANumberError(message, name, a_text=number is None and bool(cell.strip()))
     return numbers  # type: ignore[return-value]
 
 

@@ -9,15 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.wording import many
+from fastgd.cli.prepared import LARGEST, Reading, prepare
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.samples import (
     NotANumberError,
     Samples,
+    names_typed,
+    no_target,
     read_more,
     read_samples,
 )
 from fastgd.cli.shared import number, option, whole
-from fastgd.tables.lines import names_text
+from fastgd.tables.lines import NamelessError, names_text
+from fastgd.tables.reading import PARQUET, read_columns
+from fastgd.tables.targets import ClassTarget
 
 PANEL = "Held-out samples"
 
@@ -64,6 +69,9 @@ Groups = Annotated[
 ]
 
 
+STRICT = Reading(raw=True)
+
+
 class Given(NamedTuple):
     """What the library is called with, what is said of it, and what machines read of it."""
 
@@ -99,7 +107,12 @@ class Split(NamedTuple):
     takes_groups: bool = False
 
     def read(
-        self, file: Path, targets: list[str], *, in_classes: bool = False
+        self,
+        file: Path,
+        targets: list[str],
+        *,
+        in_classes: bool = False,
+        reading: Reading = STRICT,
     ) -> tuple[Samples, Given]:
         """Read the samples, and part them; ``in_classes`` is whether the target is one of labels.
 
@@ -108,25 +121,15 @@ class Split(NamedTuple):
         OSError, ValueError
             As :func:`fastgd.cli.samples.read_samples`, or if there are too few rows to part.
         """
-        try:
-            samples = read_samples(file, targets, self.groups, in_classes=in_classes)
-        except NotANumberError as error:
-            if targets == [error.column]:
-                also = "--output softmax --loss cross_entropy takes a target of labels"
-                raise ValueError(f"{error}; {also}") from error
-            if not self.takes_groups or error.column in targets:
-                raise
-            raise ValueError(f"{error}; --groups NAME takes one column of labels") from error
+        samples = self._samples(file, targets, in_classes, reading)
         X, y = samples.X, samples.y
         if self.validation is not None:
-            held = read_more(self.validation, samples, file)
-            note = f"Held out: {many(len(held.X), 'sample')} of {self.validation}"
-            facts: dict[str, Any] = {"held_out": len(held.X)}
-            return samples, Given(X, y, {"validation": (held.X, held.y)}, [note], facts)
+            return samples, self._validated(self.validation, samples, file, reading)
         if self.hold_out is not None:
             return samples, self._one_part(X, y, self.hold_out)
         arguments: dict[str, Any] = {}
-        notes, facts, sizes = [], {}, np.array([len(X)])
+        facts: dict[str, Any] = {}
+        notes, sizes = [], np.array([len(X)])
         if samples.labels is not None:
             labels, sizes = np.unique(samples.labels, return_counts=True)
             arguments["groups"] = samples.labels
@@ -152,23 +155,83 @@ class Split(NamedTuple):
             notes.append(f"Held out: each row once, in {self.folds} folds{each}, {how}")
         return samples, Given(X, y, arguments, notes, facts)
 
+    def _samples(
+        self, file: Path, targets: list[str], in_classes: bool, reading: Reading
+    ) -> Samples:
+        """Plain numbers if the file has them, else a table that is prepared."""
+        if file.suffix.lower() in PARQUET and reading.raw:
+            raise RefusedError(f"--raw reads CSV only, got {file}")
+        if reading.raw is not False and file.suffix.lower() not in PARQUET:
+            try:
+                samples = read_samples(file, targets, self.groups, in_classes=in_classes)
+                if reading.raw or np.abs(samples.X).max() <= LARGEST:
+                    return samples
+            except NotANumberError as error:
+                if reading.raw:
+                    raise ValueError(self._advised(error, targets)) from error
+            except NamelessError:
+                if reading.raw:
+                    raise
+        if not targets:
+            raise ValueError(
+                no_target(file, list(read_columns(file, reading.sep, reading.decimal)))
+            )
+        targets, groups = names_typed(targets, self.groups)
+        table = prepare(file, targets, groups, reading, self._learned_from)
+        classes = None
+        if isinstance(table.targets[0], ClassTarget):
+            classes = list(table.targets[0].classes)
+        return Samples(
+            list(table.preparation.names), targets, table.X, table.y, table.labels, classes, table
+        )
+
+    def _advised(self, error: NotANumberError, targets: list[str]) -> str:
+        """What a strict reading objects to, and what would take it."""
+        if error.a_text and targets == [error.column]:
+            return f"{error}; --output softmax --loss cross_entropy takes a target of labels"
+        if error.a_text and self.takes_groups and error.column not in targets:
+            return f"{error}; --groups NAME takes one column of labels"
+        return str(error)
+
+    def _validated(self, path: Path, samples: Samples, file: Path, reading: Reading) -> Given:
+        notes: list[str] = []
+        if samples.prepared is None:
+            held = read_more(path, samples, file)
+            X, y = held.X, held.y
+        else:
+            texts = samples.prepared.preparation.texts
+            X, y, notes = samples.prepared.more(
+                read_columns(path, reading.sep, reading.decimal, texts)
+            )
+        notes = [f"Held out: {many(len(X), 'sample')} of {path}", *notes]
+        return Given(samples.X, samples.y, {"validation": (X, y)}, notes, {"held_out": len(X)})
+
     def _one_part(self, X: Any, y: Any, share: float) -> Given:
-        count, rows = ceil(share * len(X)), len(X)
+        held = self._held_out(len(X), share)
+        how = "the last ones"
+        if self.seed is not None:
+            how = f"drawn with seed {self.seed} (--split-seed)"
+        note = f"Held out: {held.sum():,} of {many(len(X), 'row')}, {how}"
+        facts = {"held_out": int(held.sum()), "split_seed": self.seed}
+        arguments = {"validation": (X[held], y[held])}
+        return Given(X[~held], y[~held], arguments, [note], facts)
+
+    def _learned_from(self, rows: int) -> NDArray[np.bool_]:
+        """Which rows the preparation of a table is learned from: not those of --hold-out."""
+        if self.hold_out is None:
+            return np.ones(rows, dtype=bool)
+        return ~self._held_out(rows, self.hold_out)
+
+    def _held_out(self, rows: int, share: float) -> NDArray[np.bool_]:
+        count = ceil(share * rows)
         if count >= rows:
             raise ValueError(
                 f"--hold-out must leave a row to train on, got {share:g} of {many(rows, 'row')}"
             )
         held = np.zeros(rows, dtype=bool)
-        if self.seed is None:
-            held[rows - count :] = True
-            how = "the last ones"
-        else:
-            held[drawn(rows, self.seed)[:count]] = True
-            how = f"drawn with seed {self.seed} (--split-seed)"
-        note = f"Held out: {count:,} of {many(rows, 'row')}, {how}"
-        facts = {"held_out": count, "split_seed": self.seed}
-        arguments = {"validation": (X[held], y[held])}
-        return Given(X[~held], y[~held], arguments, [note], facts)
+        order = np.arange(rows)[::-1] if self.seed is None else drawn(rows, self.seed)
+        held[order[:count]] = True
+        return held
 
 
 def drawn(rows: int, seed: int) -> NDArray[np.int64]:

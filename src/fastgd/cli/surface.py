@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastgd
-from fastgd import Run, Surface, plots
+from fastgd import Run, Surface, Sweep, plots
 from fastgd.arguments.wording import error_text, joined, many, options_text
 from fastgd.cli.facts import print_json, samples_facts
 from fastgd.cli.files import check_picture
@@ -212,5 +212,6 @@ def _loaded(path: Path) -> Run:
     """The network that was saved."""
     run = fastgd.load(path)
     if not isinstance(run, Run):
-        raise ValueError(f"{path} must hold one network, got a sweep")
+        holds = "a sweep" if isinstance(run, Sweep) else f"a {type(run).__name__}"
+        raise ValueError(f"{path} must hold one network, got {holds}")
     return run

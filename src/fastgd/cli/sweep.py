@@ -14,7 +14,6 @@ from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.shared import (
-    File,
     Iterations,
     Json,
     Progress,
@@ -26,8 +25,19 @@ from fastgd.cli.shared import (
 )
 from fastgd.cli.splits import Folds, Groups, HoldOut, SplitSeed, Validation, check_split
 from fastgd.cli.table_file import write_table
+from fastgd.cli.table_options import (
+    Categories,
+    Decimal,
+    Drop,
+    NoStandardize,
+    Raw,
+    Sep,
+    TableFile,
+    reading_of,
+)
 from fastgd.cli.tables import open_console
 from fastgd.cli.values import or_terminal, read_layers, read_list
+from fastgd.tables.preparation import MOST_CATEGORIES
 
 WRITERS = {".npz": Sweep.save, ".csv": write_table}
 """What each ending says: all networks, or a table with a line for each."""
@@ -37,7 +47,7 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 
 @takes_method(several=True)
 def command(
-    file: File,
+    file: TableFile,
     target: Target = None,
     groups: Groups = None,
     hidden_size: Annotated[
@@ -66,6 +76,12 @@ def command(
     validation: Validation = None,
     hold_out: HoldOut = None,
     split_seed: SplitSeed = None,
+    raw: Raw = None,
+    sep: Sep = None,
+    decimal: Decimal = None,
+    drop: Drop = None,
+    categories: Categories = MOST_CATEGORIES,
+    no_standardize: NoStandardize = False,
     **method: Any,
 ) -> Job:
     """Train a network for every combination of values and every seed, and rank them.
@@ -87,7 +103,9 @@ def command(
         **read_method(method, several=True),
     }
     split = check_split(validation, hold_out, split_seed, folds, groups, takes_groups=True)
-    asked = Asked(file, target or [], split, settings, out, or_terminal(progress))
+    reading = reading_of(raw, sep, decimal, drop, categories, no_standardize)
+    reading = reading._replace(settings=settings)
+    asked = Asked(file, target or [], split, settings, out, or_terminal(progress), reading)
     return partial(show, asked, json)
 
 
@@ -101,7 +119,7 @@ def show(asked: Asked, as_json: bool) -> None:
         return
     console = open_console()
     outputs = result.axes.get("output", [result.method.output])
-    show_samples(console, asked.file, fitted, set(outputs))
+    show_samples(console, asked, fitted, set(outputs))
     show_axes(console, result)
     show_best(console, result)
     show_groups(console, result)

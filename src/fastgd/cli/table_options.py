@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from fastgd.cli.prepared import LARGEST, Reading
+from fastgd.cli.refusal import RefusedError
 from fastgd.cli.shared import flag, option, whole
 from fastgd.tables.preparation import MOST_CATEGORIES
 
@@ -54,3 +56,33 @@ Classes = Annotated[
         panel=PANEL,
     ),
 ]
+Raw = Annotated[
+    bool | None,
+    flag(
+        "--raw/--prepare",
+        "Take a CSV file of numbers as they are, and nothing else; or prepare any table. Without "
+        "either a table is taken as it is if it has numbers only, none missing and none beyond "
+        f"{LARGEST:g}.",
+        panel=PANEL,
+    ),
+]
+
+
+def reading_of(
+    raw: bool | None,
+    sep: str | None,
+    decimal: str | None,
+    drop: list[str] | None,
+    categories: int,
+    no_standardize: bool,
+) -> Reading:
+    """Return how to read a table: what only a prepared one knows asks for one."""
+    reading = Reading(raw, sep, decimal, tuple(drop or ()), categories, not no_standardize)
+    if not reading.typed:
+        return reading
+    if raw:
+        raise RefusedError(
+            "--raw takes a table as it is: --sep, --decimal, --drop, --categories and "
+            "--no-standardize don't go with it"
+        )
+    return reading._replace(raw=False)

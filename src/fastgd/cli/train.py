@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastgd
-from fastgd import Run, Sweep
+from fastgd import Model, Run, Sweep
 from fastgd.arguments.wording import error_text, joined, many, options_text
 from fastgd.cli.facts import print_json, run_facts, samples_facts
 from fastgd.cli.job import Job
 from fastgd.cli.learning import Asked, close, fit, show_samples
 from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.prepared import Reading
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import (
-    File,
     Iterations,
     Json,
     NoHidden,
@@ -28,8 +28,19 @@ from fastgd.cli.shared import (
     whole,
 )
 from fastgd.cli.splits import Given, HoldOut, SplitSeed, Validation, check_split
+from fastgd.cli.table_options import (
+    Categories,
+    Decimal,
+    Drop,
+    NoStandardize,
+    Raw,
+    Sep,
+    TableFile,
+    reading_of,
+)
 from fastgd.cli.tables import Rows, open_console, print_plain, print_table
 from fastgd.cli.values import or_terminal, read_alpha, read_layers
+from fastgd.tables.preparation import MOST_CATEGORIES
 from fastgd.training import statistics
 from fastgd.training.results import Summary
 
@@ -42,7 +53,7 @@ SHOWN = 20
 
 @takes_method(several=False)
 def command(
-    file: File,
+    file: TableFile,
     target: Target = None,
     hidden_size: Annotated[
         str | None,
@@ -82,6 +93,12 @@ def command(
     validation: Validation = None,
     hold_out: HoldOut = None,
     split_seed: SplitSeed = None,
+    raw: Raw = None,
+    sep: Sep = None,
+    decimal: Decimal = None,
+    drop: Drop = None,
+    categories: Categories = MOST_CATEGORIES,
+    no_standardize: NoStandardize = False,
     **method: Any,
 ) -> Job:
     """Train one network on a CSV file.
@@ -103,7 +120,9 @@ def command(
     settings = {name: value for name, value in typed.items() if value is not None}
     settings |= {"iterations": iterations, **read_method(method, several=False)}
     split = check_split(validation, hold_out, split_seed)
-    asked = Asked(file, target or [], split, settings, save, or_terminal(progress))
+    reading = reading_of(raw, sep, decimal, drop, categories, no_standardize)
+    reading = reading._replace(settings=settings)
+    asked = Asked(file, target or [], split, settings, save, or_terminal(progress), reading)
     return partial(show, asked, resume, json)
 
 
@@ -112,7 +131,9 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
     call, before = fastgd.train, None
     if resume is not None:
         with refusing():
-            before = _run_of(fastgd.load(resume), resume)
+            saved = fastgd.load(resume)
+            before = _run_of(saved, resume)
+            asked = asked._replace(reading=_reading_again(asked.reading, saved, resume))
         call = partial(_go_on, before, resume)
     fitted = fit(call, asked, {".npz": Run.save}, None if before is None else before.options)
     samples, done, run = fitted.samples, fitted.done, fitted.done.result
@@ -123,7 +144,7 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
         print_json(facts | {"seconds": done.seconds})
         return
     console = open_console()
-    show_samples(console, asked.file, fitted, {run.options.get("output", "sigmoid")})
+    show_samples(console, asked, fitted, {run.options.get("output", "sigmoid")})
     sizes = (len(samples.inputs), *run.hidden_size, run.weights[-1].shape[1])
     each = run.weights[-1].shape[1] // samples.y.shape[1]
     network = f"{joined(sizes, '-')} network" + (f", {each} outputs to each target" * (each > 1))
@@ -151,14 +172,31 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
     close(console, done, asked.out)
 
 
-def _run_of(result: Run | Sweep, file: Path) -> Run:
+def _run_of(result: Any, file: Path) -> Run:
     """Refuse a file that has no run."""
-    if isinstance(result, Sweep):
+    if isinstance(result, Model) and len(result.runs) == 1:
+        return result.runs[0]
+    if not isinstance(result, Run):
+        holds = type(result).__name__
+        if isinstance(result, Sweep):
+            holds = f"sweep of {many(len(result), 'run')}"
+        if isinstance(result, Model):
+            holds = f"model of {many(len(result.runs), 'run')}"
         raise RefusedError(
-            f"--resume needs one run (fastgd train --save), but {file} holds a sweep of "
-            f"{many(len(result), 'run')}"
+            f"--resume needs one run (fastgd train --save), but {file} holds a {holds}"
         )
     return result
+
+
+def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
+    """Read the table as it was read for the run that goes on."""
+    if isinstance(result, Model):
+        if reading.raw:
+            raise RefusedError(f"--raw does not go with the prepared table of {file}")
+        return reading._replace(raw=False, model=result)
+    if reading.raw is False:
+        raise RefusedError(f"--prepare does not go with the plain numbers of {file}")
+    return reading._replace(raw=True)
 
 
 def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:

@@ -16,6 +16,10 @@ NAME = 40
 Line = tuple[int, list[str]]
 
 
+class NamelessError(ValueError):
+    """A column has no name."""
+
+
 def lines_of(path: Path, text: bytes, separator: str) -> Iterator[Line]:
     """Yield the number and the cells of each line that is not blank.
 
@@ -59,7 +63,7 @@ def header_of(path: Path, lines: Iterator[Line], *, nameless: bool = False) -> l
     counts = Counter(names)
     for position, name in enumerate(names, start=1):
         if not name:
-            raise ValueError(f"{path}, header line: column {position} has no name")
+            raise NamelessError(f"{path}, header line: column {position} has no name")
         if counts[name] > 1:
             raise ValueError(f"{path}, header line: {shown(name)} is the name of two columns")
     return names
