@@ -9,8 +9,8 @@ from fastgd.plots.bucket import basins, roll
 from fastgd.plots.error_curves import errors
 from fastgd.plots.heat import direction_changes
 from fastgd.plots.maps import box_counts, trainability
+from fastgd.plots.outcomes import predictions
 from fastgd.plots.planes import surface
-from fastgd.plots.predictions import predictions
 from fastgd.plots.races import race
 from fastgd.plots.shares import solved
 from fastgd.plots.style import write
