@@ -107,7 +107,7 @@ def test_names_of_features(fitted):
 def test_sample_weights_are_routed():
     with sklearn.config_context(enable_metadata_routing=True):
         found = cross_validate(
-            clone(MODEL).set_fit_request(sample_weight=True),
+            clone(MODEL).set_fit_request(sample_weight=True).set_score_request(sample_weight=False),
             X,
             LABELS,
             cv=[(np.arange(0, 150, 2), np.arange(1, 150, 2))],
