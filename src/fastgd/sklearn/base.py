@@ -161,7 +161,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
 
         Its input is ``X`` (rows, features). A regressor's output is ``variable`` (rows, outputs),
         a classifier's are ``label`` and ``probabilities``, as sklearn-onnx names them. What comes
-        out is that of :meth:`predict` and :meth:`predict_proba`, but for rounding.
+        out is what ``predict`` and ``predict_proba`` give, but for rounding.
 
         Parameters
         ----------
