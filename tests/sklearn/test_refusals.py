@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastgd.schedules import Cosine
+from fastgd.optimizers import Momentum
+from fastgd.schedules import Cosine, Step
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
 
 X = np.random.default_rng(0).normal(size=(20, 2))
@@ -83,3 +84,25 @@ def test_too_few_to_hold_out():
 def test_a_training_that_diverged():
     with pytest.raises(ValueError, match="non-finite parameter weights"):
         FastGDRegressor(4, solver="sgd", learning_rate_init=1e200).fit(X, 1e9 * Y)
+
+
+SEVERAL = {
+    "activation": {"activation": ["relu", "tanh"]},
+    "loss": {"loss": ["squared", "absolute"]},
+    "init": {"init": ["he", "glorot"]},
+    "mu": {"solver": Momentum(mu=[0.5, 0.9])},
+    "every": {"learning_rate": Step(every=[5, 9])},
+    "l1": {"options": {"l1": [0.0, 0.1]}},
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_values_are_for_a_search(name):
+    with pytest.raises(ValueError, match=f"^{name} must have one value in a fit, got an axis of 2"):
+        FastGDRegressor(**SEVERAL[name]).fit(X, Y)
+
+
+@pytest.mark.parametrize("name", ["clip", "folds", "seed", "weights"])
+def test_options_that_are_none(name):
+    with pytest.raises(TypeError, match=f"^an option must be .*, got '{name}'"):
+        FastGDRegressor(options={name: 1}).fit(X, Y)

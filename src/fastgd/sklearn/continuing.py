@@ -11,11 +11,9 @@ from fastgd.arguments.values import LARGEST
 from fastgd.optimizers import GradientDescent
 from fastgd.schedules import Factors
 from fastgd.sklearn.problems import Problem
+from fastgd.sklearn.settings import OWN_ARGUMENTS
 from fastgd.training.results import Run
 from fastgd.training.train import train
-
-_NO_OPTIONS = ("hidden_size", "alpha", "iterations", "record_every")
-"""What a training names itself."""
 
 
 def one_more_epoch(problem: Problem) -> list[Run]:
@@ -44,7 +42,7 @@ def _gone_on(problem: Problem, run: Run) -> Run | None:
     # Other samples have other epochs: the next one begins where they have the end of one.
     done = -(-int(state.planned[0]) // updates) * updates
     options: dict[str, Any] = {
-        name: value for name, value in settings.items() if name not in _NO_OPTIONS
+        name: value for name, value in settings.items() if name not in OWN_ARGUMENTS
     }
     options |= {"shuffle_seed": run.options.get("shuffle_seed", 0), "sample_weight": weight}
     if isinstance(options["schedule"], Factors):  # of this epoch, one and the same

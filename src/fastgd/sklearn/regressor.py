@@ -21,12 +21,14 @@ LOSSES = {
     "squared_error": ("identity", "squared"),
     "absolute_error": ("identity", "absolute"),
     "poisson": ("exp", "poisson"),
+    "cross_entropy": ("sigmoid", "cross_entropy"),
 }
-"""scikit-learn's names: output units and loss."""
+"""By name: output units and loss. All others have outputs without bounds."""
 
 
 @documented(
-    loss='"squared_error", "absolute_error", "poisson" (for counts, with outputs exp), any other '
+    loss='"squared_error", "absolute_error", "poisson" (for counts, with outputs exp), '
+    '"cross_entropy" (for shares from 0 to 1, with sigmoid outputs), any other '
     'of fastgd\'s names ("huber", "quantile", "gaussian"), or a :class:`fastgd.Loss` of your own.',
     score="With ``early_stopping``, after each epoch: 1 less the mean absolute error divided by "
     "that of the held-out median (``sklearn.metrics.d2_absolute_error_score``; several outputs are "
@@ -119,3 +121,8 @@ class FastGDRegressor(RegressorMixin, Network):  # type: ignore[misc]
         """
         outputs = self._outputs(X).mean(axis=0)
         return np.asarray(outputs[:, 0] if self._is_flat else outputs)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -7,8 +7,15 @@ from math import inf
 from typing import Any
 
 from fastgd.arguments.messages import shown
+from fastgd.arguments.options import axes
 from fastgd.sklearn import parameters
 from fastgd.sklearn.problems import Problem
+
+OWN_ARGUMENTS = ("hidden_size", "alpha", "iterations", "record_every")
+"""What a training names itself; all other settings are its options."""
+
+_DECIDED = {"sample_weight", "patience", "min_delta", "monitor", "look_every", "restore_best"}
+"""What parameters decide beside the settings that are always there."""
 
 
 def settings_of(
@@ -42,7 +49,7 @@ def settings_of(
         # scikit-learn divides penalties with the loss of the batch, fastgd does not.
         settings["l2"] = given["alpha"] / counted
         minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
-        return settings | _own_options(given, settings), minimizer
+        return _completed(settings, given), minimizer
     size = parameters.batch_size_of(given["batch_size"], samples)
     updates = -(-samples // size)
     asked = int(given["max_iter"]) if epochs is None else epochs
@@ -61,7 +68,7 @@ def settings_of(
     }
     if epochs is None:
         settings |= _ends(given, updates, worst)
-    return settings | _own_options(given, settings), None
+    return _completed(settings, given), None
 
 
 def _ends(given: Mapping[str, Any], updates: int, worst: float | None) -> dict[str, Any]:
@@ -79,13 +86,19 @@ def _ends(given: Mapping[str, Any], updates: int, worst: float | None) -> dict[s
     return ends
 
 
-def _own_options(given: Mapping[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """The user's further options, unless a parameter says the same."""
+def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the user's further options; nothing may have several values."""
     options = dict(given["options"] or {})
-    reserved = settings.keys() | {"seed", "validation", "sample_weight", "weights", "resume"}
-    taken = sorted(options.keys() & reserved)
+    taken = sorted(options.keys() & (settings.keys() | _DECIDED))
     if taken:
         raise ValueError(
             f"options must not have what parameters of the estimator decide, got {shown(taken[0])}"
         )
-    return options
+    settings = settings | options
+    structures, values = axes({n: v for n, v in settings.items() if n not in OWN_ARGUMENTS})
+    for name, axis in (structures | values).items():
+        raise ValueError(
+            f"{name} must have one value in a fit, got an axis of {len(axis)}: "
+            "a search tries several"
+        )
+    return settings
