@@ -39,9 +39,9 @@ class GroupModels:
     ----------
     keys : Keys
         The groups: names of their columns, and labels.
-    preparation : fastgd.tables.Preparation
+    preparation : Preparation
         How columns become inputs.
-    target : fastgd.tables.NumberTarget or fastgd.tables.ClassTarget
+    target : NumberTarget or ClassTarget
         How outputs become predictions.
     measured : dict of str to (groups,) array
         "rows", "held_out_rows", "training_error", "held_out_error" and "status" of each group.

@@ -68,9 +68,9 @@ def fit_groups(
 ) -> GroupModels:
     """Train a network for each group of a table: all of them in one sweep.
 
-    Columns are prepared as :class:`fastgd.tables.Preparation` says: numbers standardised, texts as
-    an input for each category, missing numbers flagged. A part of each group is held out, and each
-    network is the one that is best there.
+    Columns are prepared: numbers standardised, texts and booleans as an input for each category,
+    missing numbers flagged. A part of each group is held out, and each network is the one that is
+    best there.
 
     Parameters
     ----------
