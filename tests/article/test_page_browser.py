@@ -36,6 +36,8 @@ addEventListener("load", () => {
     requests: performance.getEntriesByType("resource").map((entry) => entry.name)
       .filter((name) => !name.startsWith("data:")),
     fontSize: parseFloat(getComputedStyle(document.body).fontSize),
+    scrolled: [...document.querySelectorAll("pre, .scroll")]
+      .filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent),
     outside: [...document.querySelectorAll("h1, h2, p, li, figcaption, caption span")]
       .filter((e) => e.getBoundingClientRect().right > width + 1).map((e) => e.textContent),
   };
@@ -112,6 +114,7 @@ def test_every_picture_is_loaded_and_nothing_leaves_the_page(html, tmp_path, wid
         assert right <= facts["width"]
     assert facts["scrollWidth"] == facts["width"] == width
     assert facts["outside"] == []
+    assert facts["scrolled"] == [] or width < 1200, "lines of code and tables are there whole"
     assert facts["requests"] == []
     assert facts["fontSize"] >= 16
 

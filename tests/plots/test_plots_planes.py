@@ -309,7 +309,7 @@ def test_a_race_on_a_slice_says_what_its_colours_are_not():
     sliced = fastgd.race(X, Y, entrants, hidden_size=2, iterations=60)
     _, plane = plots.race(sliced, sliced.surface(resolution=41))
     (text,) = plane.texts
-    assert text.get_text().endswith("Its error is on the left, not the colour below it.")
+    assert text.get_text().endswith("Its own error is in the curves, not the colour below it.")
     plane.figure.canvas.draw()
     legend = plane.figure.axes[0].get_legend().get_window_extent()
     assert text.get_window_extent().x0 > legend.x1

@@ -155,5 +155,5 @@ def _ranking(race: Race) -> tuple[list[str], list[tuple[Any, ...]]]:
             (rank, value_text("optimizer", kind), joined(run.alpha), error_text(run.final_error),
              when, "" if run.status == "finished" else run.status)
         )  # fmt: skip
-    below = f">below {first / SHARE:.3g} at"
-    return [">", "<optimizer", ">alpha", ">mean |y - output|", below, "<"], rows
+    reached = f">below {first / SHARE:.3g} at"
+    return [">", "<optimizer", ">alpha", ">mean |y - output|", reached, "<"], rows

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.values import check_ends, check_result
+from fastgd.plots.lines import below
 from fastgd.plots.style import COLOURS, axes, styled
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.curves import Curve
@@ -82,8 +83,8 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
         else:
             _draw_crowd(ax, rolled)
         ax.set(xlabel="x", ylabel="height", title=f"{rolled.curve.text}: {rolled.step}")
-        # Below the picture: within it a path runs through wherever there is room.
-        ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(0, -0.13))
+        # Within the picture a path runs through it wherever there is room.
+        ax.legend(fontsize="small", loc="upper left", **below(ax))
     return ax
 
 
@@ -131,9 +132,15 @@ def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
                 f"{count}", (x, height), place, textcoords="offset points", ha="center", va="top"
             )
         low, high = ax.get_ylim()
-        ax.set_ylim(low - 0.12 * (high - low), high)
-        level = np.full(len(found.owner), low - 0.06 * (high - low))
-        ax.scatter(found.roll.start, level, s=25, c=owner_colours(found), marker="|")
+        ax.set_ylim(low - 0.25 * (high - low), high)  # for the numbers, and the stripe below them
+        ax.scatter(
+            found.roll.start,
+            np.full(len(found.owner), 0.035),
+            s=25,
+            c=owner_colours(found),
+            marker="|",
+            transform=ax.get_xaxis_transform(),
+        )
         ax.set(
             xlabel="x (below the curve: where the balls were let go; numbers: balls in a minimum)",
             ylabel="height",

@@ -31,6 +31,9 @@ FAR = 100
 FEW = 20
 """A line of no more points than this shows each of them."""
 
+LABELLED = -3.2
+"""How far below an axis its label ends, in letters' heights."""
+
 Settings = Sequence[Mapping[str, Any]]
 
 
@@ -119,3 +122,13 @@ def label_iterations(ax: "Axes") -> None:
 def legend(ax: "Axes", **options: Any) -> None:
     """A legend on the right of the picture, where it hides no line."""
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, **options)
+
+
+def below(ax: "Axes") -> dict[str, Any]:
+    """Where a legend is under the label of the x axis, however high the picture is."""
+    from matplotlib import rcParams
+    from matplotlib.transforms import offset_copy
+
+    figure: Any = ax.figure
+    away = offset_copy(ax.transAxes, figure, y=LABELLED * rcParams["font.size"], units="points")
+    return {"bbox_to_anchor": (0, 0), "bbox_transform": away}

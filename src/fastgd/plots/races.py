@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgd.arguments.values import check_result
-from fastgd.plots.lines import ERROR, label_iterations, scale_errors
+from fastgd.plots.lines import ERROR, below, label_iterations, scale_errors
 from fastgd.plots.panels import panels
 from fastgd.plots.planes import looks
 from fastgd.plots.planes import surface as draw_surface
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SLICE = (
     "A path is that of these two weights only;\n"
     "its other weights are not those of the slice.\n"
-    "Its error is on the left, not the colour below it."
+    "Its own error is in the curves, not the colour below it."
 )
 
 SIZE = (9.0, 4.9)
@@ -78,13 +78,13 @@ def race(
         curves, plane = panels(ax, 2, plt)
         draw_curves(curves, ranked)
         curves.set_title(f"{len(ranked)} optimizers, the same first weights")
-        curves.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
+        curves.legend(loc="upper left", **below(curves), ncols=2, fontsize="small")
         draw_surface(surface, ax=plane, paths=ranked)
         if legend := plane.get_legend():
             legend.remove()  # the curves have the same colours
         if surface.held:
-            below = {"transform": plane.transAxes, "ha": "center", "va": "top"}
-            plane.text(0.5, -0.22, _SLICE, fontsize="small", **below)
+            under = {"transform": below(plane)["bbox_transform"], "ha": "center", "va": "top"}
+            plane.text(0.5, 0, _SLICE, fontsize="small", **under)
     return curves, plane
 
 

@@ -87,7 +87,14 @@ def error_plane() -> Any:
 
     X = [[0, 1], [0, 1], [1, 0], [1, 0]]
     y = [0, 0, 1, 1]
-    run = fastgd.train(X, y, hidden_size=(), iterations=10_000, record_every=1, record_weights=True)
+    run = fastgd.train(
+        X,
+        y,
+        hidden_size=(),
+        iterations=10_000,
+        record_every=1,
+        record_weights=True,
+    )
     plane = fastgd.surface(X, y, run, span=(-10, 10))
     return fastgd.plots.surface(plane, kind="3d", paths=run)
 
@@ -99,7 +106,14 @@ def error_plane_from_above() -> Any:
 
     X = [[0, 1], [0, 1], [1, 0], [1, 0]]
     y = [0, 0, 1, 1]
-    run = fastgd.train(X, y, hidden_size=(), iterations=10_000, record_every=1, record_weights=True)
+    run = fastgd.train(
+        X,
+        y,
+        hidden_size=(),
+        iterations=10_000,
+        record_every=1,
+        record_weights=True,
+    )
     plane = fastgd.surface(X, y, run, span=(-10, 10))
     return fastgd.plots.surface(plane, paths=run)
 
@@ -192,6 +206,12 @@ def solved() -> Any:
 
     X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
     y = [0, 1, 1, 0]
-    sizes = [1, 2, 3, 4, 6, 8]
-    sweep = fastgd.sweep(X, y, hidden_size=sizes, alpha=[1, 10], seed=range(200), iterations=10_000)
+    sweep = fastgd.sweep(
+        X,
+        y,
+        hidden_size=[1, 2, 3, 4, 6, 8],
+        alpha=[1, 10],
+        seed=range(200),
+        iterations=10_000,
+    )
     return fastgd.plots.solved(sweep)

@@ -4,6 +4,9 @@ from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.tables import Cell, Marked, Numbers, Table
 from fastgd.article.twins import Mark
 
+WIDEST = 30
+"""Letters of numbers side by side: two such cells and the rest of a row are as wide as the page."""
+
 CLASSES = {Mark.AGREES: "agrees", Mark.WITHIN: "within", Mark.DIFFERS: "differs"}
 
 
@@ -43,7 +46,10 @@ def _row(row: list[Cell], sides: list[str], i: int, count: int) -> Markup:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, Numbers):
-        return element("code", " ".join(cell.texts))
+        letters = 1 + max(map(len, cell.texts))
+        each = len(cell.texts) if letters * len(cell.texts) <= WIDEST else WIDEST // letters
+        lines = (cell.texts[i : i + each] for i in range(0, len(cell.texts), each))
+        return element("code", "\n".join(" ".join(line) for line in lines))
     if isinstance(cell, Marked):
         return element("span", cell.text, class_=CLASSES[cell.mark])
     return cell
