@@ -16,7 +16,7 @@ from fastgd.arguments.wording import many
 from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_output
 from fastgd.cli.job import Job
-from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.refusal import RefusedError, about, refusing
 from fastgd.cli.scores import number_text, scores_line
 from fastgd.cli.shared import Json, option
 from fastgd.cli.table_options import Decimal, Sep, TableFile
@@ -70,8 +70,9 @@ def show(
                 f"{type(model).__name__}, which doesn't know what its inputs are called"
             )
         columns = read_columns(file, sep, decimal, texts=model.preparation.texts)
-        remarks = model.remarks(columns)
-        outputs = model.outputs(columns)
+        with about(file):
+            remarks = model.remarks(columns)
+            outputs = model.outputs(columns)
         found = _prediction(model, outputs)
         scores = _scores(model, outputs, columns)
         if out:

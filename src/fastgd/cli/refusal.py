@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from fastgd import optimizers, schedules
@@ -22,6 +23,7 @@ class RefusedError(Exception):
 _TYPED = {
     "keep_weights=False": "--out FILE.csv, or no --out,",
     "with resume": "with --resume",
+    "most_categories": "--categories",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
     "a fastgd.Loss": "an expression such as '(y - v)**2'",
     "patience, tolerance, summary or": "--patience, --tolerance, --summary or",
@@ -33,7 +35,8 @@ _OPTIONS = {
     *OWNED,
     *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
     *("hidden_size", "alpha", "iterations", "record_every", "record_weights", "seed", "threads"),
-    *("resume", "validation", "folds", "groups"),
+    *("resume", "validation", "folds", "groups", "hold_out"),
+    *("target", "drop", "sep", "decimal"),
 }
 _FIRST = re.compile(r"^\w+(?= )")
 _QUOTES = "'\""
@@ -93,3 +96,13 @@ def refusing() -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise RefusedError(f"{where}{error.strerror}") from error
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Name the file in what the library objects to, which knows its columns only."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        raise ValueError(text if str(path) in text else f"{path}: {text}") from error

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.wording import many
 from fastgd.cli.prepared import LARGEST, Reading, prepare
-from fastgd.cli.refusal import RefusedError
+from fastgd.cli.refusal import RefusedError, about
 from fastgd.cli.samples import (
     NotANumberError,
     Samples,
@@ -177,7 +177,8 @@ class Split(NamedTuple):
                 no_target(file, list(read_columns(file, reading.sep, reading.decimal)))
             )
         targets, groups = names_typed(targets, self.groups)
-        table = prepare(file, targets, groups, reading, self._learned_from)
+        with about(file):
+            table = prepare(file, targets, groups, reading, self._learned_from)
         classes = None
         if isinstance(table.targets[0], ClassTarget):
             classes = list(table.targets[0].classes)
@@ -200,9 +201,9 @@ class Split(NamedTuple):
             X, y = held.X, held.y
         else:
             texts = samples.prepared.preparation.texts
-            X, y, notes = samples.prepared.more(
-                read_columns(path, reading.sep, reading.decimal, texts)
-            )
+            columns = read_columns(path, reading.sep, reading.decimal, texts)
+            with about(path):
+                X, y, notes = samples.prepared.more(columns)
         notes = [f"Held out: {many(len(X), 'sample')} of {path}", *notes]
         return Given(samples.X, samples.y, {"validation": (X, y)}, notes, {"held_out": len(X)})
 

@@ -17,7 +17,7 @@ from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.values import check_count, check_flag, check_number, check_seed
 from fastgd.arguments.wording import many
 from fastgd.models.model import Model, Table, mean_outputs
-from fastgd.models.parting import Parts, parts_of
+from fastgd.models.parting import Parts, check_rows, parts_of
 from fastgd.models.scores import constant_outputs, scores_of
 from fastgd.models.search import HIDDEN_SIZES, Candidate, Plan, Samples, search
 from fastgd.tables.cells import cells_of
@@ -25,7 +25,7 @@ from fastgd.tables.frames import columns_of
 from fastgd.tables.lines import names_text
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import read_columns
-from fastgd.tables.targets import ClassTarget, NumberTarget, learn_target
+from fastgd.tables.targets import ClassTarget, NumberTarget, learn_target, width_of
 
 SHARE = 0.2
 """Of the rows, to judge by."""
@@ -184,7 +184,13 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         cells_of(name, columns[name])  # refused by the rows of the whole table
     columns, notes = with_target(columns, target)
     wanted = columns.pop(target)
+    check_rows(len(wanted))
     learned = learn_target(target, wanted, classes=choices.classes)
+    if 2 * width_of(learned) > len(wanted):
+        raise ValueError(
+            f"target {shown(target)} must have labels that repeat, got "
+            f"{many(width_of(learned), 'different one')} in {many(len(wanted), 'row')}"
+        )
     encoded = learned.encode(wanted)
     of_classes = isinstance(learned, ClassTarget)
     labels = encoded.argmax(axis=1) if of_classes else np.zeros(len(encoded), dtype=np.int64)

@@ -21,13 +21,16 @@ class Parts(NamedTuple):
     judge: Rows
 
 
+def check_rows(rows: int) -> None:
+    """Refuse a table that is too small to be parted."""
+    if rows < LEAST_ROWS:
+        raise ValueError(
+            f"the table must have at least {LEAST_ROWS} rows with a target, got {many(rows, 'row')}"
+        )
+
+
 def parts_of(labels: Rows, share: float, seed: int) -> Parts:
     """Part rows in two: ``share`` of them to judge by, of each class as far as its rows go.
-
-    Raises
-    ------
-    ValueError
-        If there are too few rows.
 
     Examples
     --------
@@ -36,10 +39,6 @@ def parts_of(labels: Rows, share: float, seed: int) -> Parts:
     ([0, 1, 2, 5, 6, 7, 8, 9], [3, 4])
     """
     rows = len(labels)
-    if rows < LEAST_ROWS:
-        raise ValueError(
-            f"the table must have at least {LEAST_ROWS} rows with a target, got {many(rows, 'row')}"
-        )
     order = _drawn(labels, seed)
     count = min(ceil(share * rows), rows - LEAST_ROWS // 2)
     places = np.floor((np.arange(count) + 0.5) * rows / count).astype(np.int64)

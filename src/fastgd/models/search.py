@@ -27,7 +27,7 @@ BATCHES = 50
 EPOCHS = 300
 """Times that a training sees each row at most, and"""
 
-SEEN = 300_000, 10_000_000
+SEEN = 300_000, 5_000_000
 """as many rows in all, in the search and in the training of what it found."""
 
 PATIENT = 20

@@ -46,7 +46,7 @@ def predictions(
     --------
     >>> import fastgd.plots
     >>> ax = fastgd.plots.predictions([1.0, 2.0], [1.5, 2.0], name="price")
-    >>> ax.get_title()
+    >>> ax.get_title(loc="left")
     'price: predicted against actual (2 rows)'
     >>> ax = fastgd.plots.predictions(["a", "b", "b"], ["a", "b", "a"], name="kind")
     >>> [text.get_text() for text in ax.texts]

@@ -110,7 +110,7 @@ def read_columns(
         try:
             decimal, thousands = decimal_of(looked_at, separator)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ValueError(f"{error} in {path}") from error
     dialect = Dialect(separator, decimal, thousands)
     return {
         name: typed(column, None if name in texts else dialect) for name, column in columns.items()
@@ -171,7 +171,7 @@ def _split_by_pandas(path: Path, text: bytes, separator: str) -> list[list[str]]
             )
     except (pandas.errors.ParserError, pandas.errors.ParserWarning):
         return _split(path, text, separator)  # which says where, or takes it
-    if frame.isna().any(axis=None):  # a line that is too short
+    if (frame[len(names) - 1] == "").any():  # so is the last cell of a line that is too short
         return _split(path, text, separator)
     return [frame[place].tolist() for place in range(len(names))]
 
