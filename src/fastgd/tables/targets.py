@@ -86,7 +86,8 @@ class ClassTarget:
         if not 2 <= len(found) <= MOST_CLASSES:
             raise ValueError(
                 f"target {shown(name)} must have 2 to {many(MOST_CLASSES, 'class')}, "
-                f"got {len(found):,}" + (f": {shown(found.pop())}" if len(found) == 1 else "")
+                f"got {len(found):,}"
+                + (f": {shown(text_of(found.pop()))}" if len(found) == 1 else "")
             )
         return cls(name, tuple(text_of(label) for label in sorted(found)), cells.kind)
 
@@ -161,7 +162,7 @@ def learn_target(name: str, values: ArrayLike, *, classes: bool | None = None) -
     cells = _whole(name, cells_of(name, values))
     if classes is None:
         numbers = cells.values if cells.kind == "numbers" else None
-        classes = numbers is None or bool(np.isin(numbers, (0, 1)).all())
+        classes = numbers is None or set(numbers.tolist()) == {0.0, 1.0}
     if classes:
         return ClassTarget.learn(name, values)
     numbers = _numbers(name, values).values

@@ -1,0 +1,261 @@
+"""``fastgd fit`` and ``predict``, and what ``train`` and ``sweep`` make of tables as they come."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastgd
+from cases import XOR_CSV
+from command import assert_refused
+from fastgd import Model, Run
+
+RANDOM = np.random.default_rng(5)
+CITIES = ("Köln", "Oslo", "Rome")
+ROWS = [
+    (k, int(RANDOM.integers(30, 200)), CITIES[RANDOM.integers(3)], k % 3 > 0) for k in range(90)
+]
+SMALL = ["--hidden-size", "4", "--folds", "2"]
+
+
+def _price(size, city, garden):
+    return 1000 * size * (2 if city == "Rome" else 1) + 5000 * garden
+
+
+@pytest.fixture(autouse=True)
+def at_work(tmp_path, monkeypatch):
+    """Houses with a price, with a decimal comma; and with a class instead."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [f"{k};{s},5;{c};{g};{_price(s, c, g)},25" for k, s, c, g in ROWS]
+    lines[4] = lines[4].replace("Rome", "").replace("Oslo", "").replace("Köln", "")
+    Path("houses.csv").write_text(
+        "id;size;city;garden;price\n" + "\n".join(lines), encoding="utf-8"
+    )
+    dear = ["dear" if _price(*row[1:]) > 150_000 else "cheap" for row in ROWS]
+    lines = [f"{s},{c},{g},{d}" for (_, s, c, g), d in zip(ROWS, dear, strict=True)]
+    Path("sorts.csv").write_text("size,city,garden,sort\n" + "\n".join(lines), encoding="utf-8")
+    Path("xor.csv").write_text(XOR_CSV)
+
+
+# fastgd fit
+
+
+def test_it_says_each_choice_and_how_good_it_is(run):
+    code, out, err = run("fit", "houses.csv", "--target", "price", *SMALL, "--save", "m.npz")
+    assert (code, err) == (0, "")
+    for line in (
+        "houses.csv: 90 rows with a target, 5 columns",
+        "- id: left out: it numbers the rows",
+        "- city: text: an input for each of Köln, Oslo, Rome, and one for the 1 row where",
+        "- garden: true or false: an input for each of False, True",
+        "- numbers standardised: size",
+        "- rows: 72 to learn from, in 2 folds; 18 to judge by, drawn with seed 0",
+        "The best of 9 settings, by squared error on rows held out of it",
+        "On the 18 rows to judge by, which had no part in this",
+        "Saved to m.npz: fastgd predict m.npz NEW.csv applies it.",
+    ):
+        assert line in out
+    for row in ("this model", "a linear model", "the mean"):
+        assert f"\n{row}" in out
+    assert isinstance(fastgd.load("m.npz"), Model)
+
+
+def test_classes_have_a_table_of_confusions(run):
+    code, out, _ = run("fit", "sorts.csv", "--target", "sort", *SMALL, "--plot", "p.png")
+    assert code == 0
+    assert "- sort: 2 classes to learn: cheap, dear\n" in out
+    assert "the most frequent class" in out
+    assert "actual \\ predicted  cheap  dear" in out
+    assert "log loss" in out
+    assert Path("p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_machines_read_is_what_the_library_says(run):
+    code, out, _ = run("fit", "houses.csv", "--target", "price", *SMALL, "--json")
+    assert code == 0
+    facts = json.loads(out)
+    model = fastgd.fit("houses.csv", "price", hidden_size=[4], folds=2)
+    assert facts["scores"] == model.scores
+    assert facts["inputs"] == list(model.preparation.names)
+    assert len(facts["candidates"]) == 9
+    assert len(facts["actual"]) == len(facts["predicted"]) == facts["rows"]["judge"] == 18
+
+
+FIT = "fit houses.csv --target price "
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("fit houses.csv", "--target must name .* has these: id, size, city, garden, price$"),
+        ("fit houses.csv --target prize", "--target must be a column .*: did you mean price"),
+        ("fit no.csv --target y", "no.csv: No such file or directory$"),
+        (FIT + "--hold-out 2", "--hold-out must be a number above 0 and below 1, got 2.0$"),
+        (FIT + "--folds 1", "--folds must be at least 2, got 1$"),
+        (FIT + "--drop price", "--drop must not name the target, got 'price'$"),
+        (FIT + "--drop town", "--drop must name columns of the table, got 'town'$"),
+        (FIT + "--sep x", "--sep must be ',', ';', 'tab' or '|', got 'x'$"),
+        (FIT + "--decimal x", "--decimal must be '.' or ',', got 'x'$"),
+        (FIT + "--categories -1", "--categories must be at least 0, got -1$"),
+        (FIT + "--hidden-size 8.8", "--hidden-size must be whole numbers .* got '8.8'$"),
+        (FIT + "--save m.txt", "the file of a model must end in .npz, got 'm.txt'$"),
+        (FIT + "--plot m.txt", "a picture's file must end in .*, got 'm.txt'$"),
+        ("fit houses.csv --target city --no-classes", "--target .* must be numbers, got '"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_fitted(run, words, message):
+    assert_refused(run(*words.split()), message)
+    assert not Path("m.txt").exists()
+
+
+# fastgd predict
+
+
+@pytest.fixture
+def model(run):
+    assert run("fit", "houses.csv", "--target", "price", *SMALL, "--save", "m.npz")[0] == 0
+    return fastgd.load("m.npz")
+
+
+def test_predictions_are_written_in_the_order_of_the_rows(run, model):
+    Path("new.csv").write_text("garden,city,size,extra\nTrue,Rome,50,1\nfalse,Bonn,70,2\n")
+    code, out, err = run("predict", "m.npz", "new.csv", "--out", "predictions.csv")
+    assert (code, err) == (0, "")
+    assert "Note: city: Bonn in 1 row: unknown" in out
+    assert "Note: Not used: extra\n" in out
+    assert out.endswith("Written to predictions.csv\n")
+    with open("predictions.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    table = {"garden": [True, False], "city": ["Rome", "Oslo"], "size": [50, 70]}
+    assert float(lines[0]["price"]) == model.predict(table)[0]
+    assert [list(line) for line in lines] == [["price"]] * 2
+
+
+def test_a_file_that_has_the_target_is_judged(run, model):
+    code, out, _ = run("predict", "m.npz", "houses.csv")
+    assert code == 0
+    assert "... and 80 rows more: --out FILE.csv has all" in out
+    assert "The file has price, too: mean |error|" in out
+    code, out, _ = run("predict", "m.npz", "houses.csv", "--json")
+    facts = json.loads(out)
+    assert facts["predictions"]["price"] == model.predict("houses.csv").tolist()
+    assert facts["scores"]["R squared"] > 0.8
+
+
+def test_classes_come_with_their_probabilities(run):
+    run("fit", "sorts.csv", "--target", "sort", *SMALL, "--save", "s.npz")
+    assert run("predict", "s.npz", "sorts.csv", "--out", "p.csv")[0] == 0
+    with open("p.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert list(lines[0]) == ["sort", "probability of cheap", "probability of dear"]
+    assert [line["sort"] for line in lines] == fastgd.load("s.npz").predict("sorts.csv").tolist()
+
+
+def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    expected = model.predict("houses.csv").tolist()
+    code, out, _ = run("predict", "m.npz", "houses.csv", "--json")
+    assert code == 0
+    assert json.loads(out)["predictions"]["price"] == expected
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("m.npz xor.csv", "xor.csv: the table must have the columns size, city, garden, as the"),
+        ("houses.csv houses.csv", "houses.csv must be a whole file that fastgd has saved$"),
+        ("run.npz houses.csv", "run.npz must be a model .fastgd fit --save., but it holds a Run,"),
+        ("m.npz big.csv", "big.csv: column 'size' must hold numbers, .* got 'big' in row 1$"),
+        ("m.npz no.csv", "no.csv: No such file or directory$"),
+        ("m.npz houses.csv --out p.txt", "must end in .csv, got 'p.txt'$"),
+        ("m.npz houses.csv --out houses.csv", "it is the file that is read$"),
+    ],
+)
+def test_what_can_not_be_predicted(run, words, message):
+    Path("big.csv").write_text("size,city,garden\nbig,Rome,true\n")
+    fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=1).save("run.npz")
+    assert_refused(run("predict", *words.split()), message)
+
+
+# Tables that are prepared for train and sweep
+
+FEW = ["--iterations", "20", "--alpha", "0.001"]
+
+
+def test_a_table_that_is_ready_is_taken_as_it_is(run):
+    code, out, _ = run("train", "xor.csv", "--target", "y", "--json", *FEW)
+    assert code == 0
+    raw = json.loads(run("train", "xor.csv", "--target", "y", "--raw", "--json", *FEW)[1])
+    assert json.loads(out)["errors"] == raw["errors"]
+    assert "Taken as it is: numbers only" in run("train", "xor.csv", "--target", "y", *FEW)[1]
+    prepared = json.loads(run("train", "xor.csv", "--target", "y", "--prepare", "--json", *FEW)[1])
+    assert len(prepared["inputs"]) == 2  # the third is always 1
+    assert prepared["errors"] != raw["errors"]
+
+
+def test_train_prepares_from_the_rows_that_it_learns_from(run):
+    words = ["houses.csv", "--target", "price", "--hold-out", "0.2", "--split-seed", "3", *FEW]
+    code, out, _ = run("train", *words, "--save", "run.npz")
+    assert code == 0
+    assert "price: numbers to learn, of mean" in out
+    assert "output identity" in out
+    saved = fastgd.load("run.npz")
+    assert isinstance(saved, Model)
+    held = np.zeros(90, dtype=bool)
+    held[np.random.RandomState(3).permutation(90)[:18]] = True
+    prices = np.array([_price(*row[1:]) + 0.25 for row in ROWS])
+    assert saved.targets[0].mean == pytest.approx(prices[~held].mean())
+    assert run("predict", "run.npz", "houses.csv")[0] == 0
+    assert run("plot", "run.npz", "--kind", "errors", "--out", "e.png")[0] == 0
+
+
+def test_a_prepared_run_goes_on_with_its_preparation(run):
+    words = ["houses.csv", "--target", "price", "--hold-out", "0.2"]
+    assert run("train", *words, *FEW, "--save", "half.npz")[0] == 0
+    code, out, _ = run("train", *words, "--resume", "half.npz", "--iterations", 20, "--json")
+    assert code == 0
+    once = run("train", *words, "--iterations", 40, "--alpha", "0.001", "--json")[1]
+    assert json.loads(out)["final_error"] == json.loads(once)["final_error"]
+    result = run("train", *words, "--resume", "half.npz", "--raw")
+    assert_refused(result, "--raw does not go with the prepared table of half.npz$")
+
+
+def test_texts_to_learn_are_classes(run):
+    words = ["sorts.csv", "--target", "sort", "--validation", "sorts.csv", *FEW]
+    code, out, _ = run("train", *words, "--save", "run.npz")
+    assert code == 0
+    assert "output softmax, loss cross_entropy" in out
+    assert "of the held-out samples" in out
+    assert fastgd.load("run.npz").classes == ("cheap", "dear")
+
+
+def test_a_sweep_of_groups_of_a_prepared_table(run):
+    words = ["houses.csv", "--target", "price", "--groups", "garden", "--folds", "2", *FEW]
+    code, out, _ = run("sweep", *words, "--drop", "city")
+    assert code == 0
+    assert "2 groups by garden, of 30 to 60 rows" in out
+    assert "city" not in out
+    assert run("sweep", *words[:3], "--out", "s.npz", *FEW)[0] == 0
+    assert not isinstance(fastgd.load("s.npz"), Model | Run)
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("houses.csv --raw --target price", "houses.csv, line 2, column '.*' is not a number"),
+        ("houses.csv --raw --sep ; --target price", "--raw takes a table as it is: --sep,"),
+        ("houses.csv --target city --output tanh", "--target city must be numbers, or alone and"),
+        ("houses.csv --target city --target price", "--target city must be numbers, or alone and"),
+        ("houses.csv --target prize", "has no column 'prize'; its columns: id, size, city"),
+        ("houses.csv", "--target must name the column to learn; houses.csv has these: id,"),
+        ("t.parquet --raw --target y", "--raw reads CSV only, got t.parquet$"),
+    ],
+)
+def test_tables_that_are_refused(run, command, words, message):
+    assert_refused(run(command, *words.split()), message)

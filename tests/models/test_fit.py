@@ -1,0 +1,325 @@
+"""From a table to a model: how rows are parted, what is searched, how good it is, and its file."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fastgd
+from fastgd import Model
+from fastgd.arguments.cautions import TrainingWarning
+from fastgd.models.fit import Choices, fit_columns
+from fastgd.models.model import mean_outputs
+from fastgd.models.parting import folds_of, parts_of
+from fastgd.models.scores import scores_of
+from fastgd.tables.frames import columns_of
+from fastgd.tables.targets import ClassTarget, NumberTarget
+
+SMALL = {"hidden_size": [4], "folds": 2}
+RANDOM = np.random.default_rng(3)
+ROWS = 120
+
+
+def _houses():
+    size = RANDOM.integers(30, 200, ROWS).astype(float)
+    city = RANDOM.choice(["Rome", "Oslo"], ROWS)
+    price = 3000 * size * (1 + (city == "Rome")) + 1e5
+    frame = pd.DataFrame({"size": size, "city": city, "garden": RANDOM.random(ROWS) > 0.5})
+    return frame.assign(price=price, sort=np.where(price > np.median(price), "dear", "cheap"))
+
+
+HOUSES = _houses()
+
+
+@pytest.fixture(scope="module")
+def priced():
+    return fit_columns(columns_of(HOUSES.drop(columns="sort")), "price", Choices(**SMALL))
+
+
+@pytest.fixture(scope="module")
+def sorted_out():
+    return fit_columns(columns_of(HOUSES.drop(columns="price")), "sort", Choices(**SMALL))
+
+
+# Rows
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.99])
+def test_rows_are_parted_in_proportion(share):
+    labels = np.repeat([0, 1, 2], [70, 25, 5])
+    learn, judge = parts_of(labels, share, seed=4)
+    assert sorted([*learn, *judge]) == list(range(100))
+    if share in (0.2, 0.5):
+        counts = np.bincount(labels[judge], minlength=3)
+        assert np.abs(counts - share * np.array([70, 25, 5])).max() <= 1
+    assert len(judge) == min(round(100 * share), 95)
+    assert not np.array_equal(judge, parts_of(labels, share, seed=5).judge)
+
+
+@pytest.mark.parametrize("folds", [2, 3, 7])
+def test_each_row_is_held_out_once_and_classes_are_spread(folds):
+    labels = np.repeat([0, 1], [21, 14])
+    held = folds_of(labels, folds, seed=1)
+    assert held.sum(axis=0).tolist() == [1] * 35
+    for label in (0, 1):
+        counts = held[:, labels == label].sum(axis=1)
+        assert counts.max() - counts.min() <= 1
+
+
+# What comes of it
+
+
+def test_rows_to_judge_by_have_no_part_in_it(priced):
+    rows = priced.parts.judge
+    changed = HOUSES.drop(columns="sort").copy()
+    changed.loc[rows, ["size", "price"]] = 7e8
+    other = fit_columns(columns_of(changed), "price", Choices(**SMALL))
+    assert other.model.preparation == priced.model.preparation
+    assert other.model.targets == priced.model.targets
+    for mine, theirs in zip(priced.model.runs, other.model.runs, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(mine.weights, theirs.weights, strict=True))
+
+
+def test_it_is_better_than_a_linear_model_and_that_than_a_constant(priced, sorted_out):
+    errors = [scores["mean |error|"] for scores in priced.model.scores.values()]
+    assert list(priced.model.scores) == ["model", "linear", "constant"]
+    assert errors == sorted(errors)
+    assert errors[0] < 0.7 * errors[1] < 0.7 * errors[2]
+    assert sorted_out.model.scores["model"]["accuracy"] > 0.9
+    assert sorted_out.model.scores["constant"]["accuracy"] < 0.7
+
+
+def test_scores_are_those_of_its_predictions(priced, sorted_out):
+    judged = HOUSES.iloc[priced.parts.judge]
+    predicted = priced.model.predict(judged)
+    error = np.abs(predicted - judged["price"]).mean()
+    assert priced.model.scores["model"]["mean |error|"] == pytest.approx(error)
+    assert np.array_equal(predicted, priced.predicted)
+    judged = HOUSES.iloc[sorted_out.parts.judge]
+    probabilities = sorted_out.model.predict_proba(judged)
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(len(judged)))
+    hits = sorted_out.model.predict(judged) == judged["sort"]
+    assert sorted_out.model.scores["model"]["accuracy"] == pytest.approx(hits.mean())
+    places = (judged["sort"] == "dear").astype(int)
+    loss = -np.log(probabilities[np.arange(len(judged)), places]).mean()
+    assert sorted_out.model.scores["model"]["log loss"] == pytest.approx(loss)
+
+
+def test_scores_of_a_constant():
+    target = NumberTarget("y", 10.0, 2.0)
+    scores = scores_of(target, np.zeros((3, 1)), np.array([[1.0], [0.0], [-1.0]]))
+    assert scores == pytest.approx(
+        {"mean |error|": 4 / 3, "root mean square": 2 * (2 / 3) ** 0.5, "R squared": 0.0}
+    )
+    target = ClassTarget("y", ("a", "b"))
+    certain = scores_of(target, np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
+    assert certain == pytest.approx({"accuracy": 0.0, "log loss": -np.log(1e-15)})
+
+
+def test_the_best_setting_comes_first_and_a_linear_one_is_tried(priced):
+    losses = [candidate.loss for candidate in priced.candidates]
+    assert losses == sorted(losses)
+    assert {candidate.hidden_size for candidate in priced.candidates} == {(4,)}
+    assert priced.model.runs[0].hidden_size == (4,)
+    assert len(priced.model.runs) == 2
+    [linear] = {
+        run.hidden_size for run in fastgd.fit(HOUSES, "price", hidden_size=(), folds=2).runs
+    }
+    assert linear == ()
+
+
+def test_networks_are_averaged(priced):
+    inputs = priced.model.preparation.transform(HOUSES)
+    first, second = (run.predict(inputs) for run in priced.model.runs)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(mean_outputs(priced.model.runs, inputs), (first + second) / 2)
+
+
+def test_the_same_call_has_the_same_bits():
+    one, two = (fastgd.fit(HOUSES, "sort", drop=["price"], **SMALL) for _ in range(2))
+    assert np.array_equal(one.predict_proba(HOUSES), two.predict_proba(HOUSES))
+    other = fastgd.fit(HOUSES, "sort", drop=["price"], seed=1, **SMALL)
+    assert not np.array_equal(one.predict_proba(HOUSES), other.predict_proba(HOUSES))
+
+
+def test_rows_without_a_target_are_left_out_and_that_is_said():
+    some = HOUSES.drop(columns="sort").copy()
+    some.loc[::4, "price"] = np.nan
+    found = fit_columns(columns_of(some), "price", Choices(**SMALL))
+    assert found.notes[0] == "price: missing in 30 rows, which are left out"
+    assert len(found.parts.learn) + len(found.parts.judge) == 90
+
+
+def test_many_rows_are_searched_by_some_of_them(monkeypatch, priced):
+    monkeypatch.setattr("fastgd.models.search.SEARCHED", 40)
+    found = fit_columns(columns_of(HOUSES.drop(columns="sort")), "price", Choices(**SMALL))
+    best, *others = found.candidates
+    assert best.loss != priced.candidates[0].loss
+    assert found.model.scores["model"]["R squared"] > 0.8
+    held = folds_of(np.zeros(len(found.parts.learn), dtype=int), 2, 0)
+    assert [run.options["batch_size"] for run in best.runs] == [32, 32]
+    assert held.shape == (2, len(found.parts.learn))
+    assert others
+
+
+# What a model does
+
+
+def test_a_path_a_frame_and_a_dict_are_the_same_table(tmp_path, priced):
+    HOUSES.to_csv(tmp_path / "houses.csv", index=False)
+    expected = priced.model.predict(HOUSES)
+    assert np.array_equal(priced.model.predict(tmp_path / "houses.csv"), expected)
+    assert np.array_equal(priced.model.predict(str(tmp_path / "houses.csv")), expected)
+    assert np.array_equal(priced.model.predict(columns_of(HOUSES)), expected)
+    shuffled = HOUSES.sample(frac=1, random_state=1)
+    assert np.array_equal(priced.model.predict(shuffled), expected[shuffled.index])
+
+
+def test_what_is_new_is_warned_about(priced):
+    odd = HOUSES.assign(city="Bonn")
+    with pytest.warns(TrainingWarning, match="city: Bonn in 120 rows: unknown"):
+        predicted = priced.model.predict(odd)
+    assert np.isfinite(predicted).all()
+    assert priced.model.remarks(odd)[1:] == ["Not used: sort"]
+
+
+WRONG = {
+    "column": (HOUSES.drop(columns=["size"]), "the table must have the column size"),
+    "text": (HOUSES.assign(size="big"), "'size' must hold numbers, as in the table .* got 'big'"),
+    "rows": (HOUSES[:0], "the table must have a row"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_tables_that_can_not_be_predicted(priced, case):
+    table, message = WRONG[case]
+    with pytest.raises(ValueError, match=message):
+        priced.model.predict(table)
+
+
+def test_numbers_have_no_probabilities(priced, sorted_out):
+    with pytest.raises(ValueError, match="probabilities need a target of classes, got the numbers"):
+        priced.model.predict_proba(HOUSES)
+    assert priced.model.classes is None
+    assert sorted_out.model.classes == ("cheap", "dear")
+
+
+REFUSED = {
+    "no column": ({"target": "prize"}, "target must be a column .* 'prize': did you mean price"),
+    "dropped": ({"drop": ["price"]}, "drop must not name the target, got 'price'"),
+    "to drop": ({"drop": ["town"]}, "drop must name columns of the table, got 'town'"),
+    "letters": ({"drop": "city"}, "drop must be a list of names of columns, got 'city'"),
+    "share": ({"hold_out": 1}, "hold_out must be a number above 0 and below 1, got 1"),
+    "folds": ({"folds": 1}, "folds must be at least 2, got 1"),
+    "many folds": ({"folds": 97}, r"folds must be at most the rows to learn from \(96\), got 97"),
+    "size": ({"hidden_size": [0]}, "hidden_size.* must be at least 1, got 0"),
+    "seed": ({"seed": -1}, "seed must be at least 0, got -1"),
+    "classes": ({"classes": 1}, "classes must be True or False, got 1"),
+    "few rows": ({"table": HOUSES[:9]}, "at least 10 rows with a target, got 9 rows"),
+    "constant": ({"table": HOUSES.assign(price=1.0)}, "different numbers, got 1 in every row"),
+    "nothing": ({"table": HOUSES.assign(price=None)}, "must have a value in some row, got none"),
+    "names": (
+        {"table": HOUSES.assign(price=[f"n{k}" for k in range(ROWS)])},
+        "target 'price' must have labels that repeat, got 120 different ones in 120 rows",
+    ),
+    "infinite": (
+        {"table": HOUSES.assign(size=[1.0] * 119 + [np.inf])},
+        "column 'size' must have finite numbers, got inf in row 120",
+    ),
+    "only target": ({"table": HOUSES[["price"]]}, "must have a column to learn from, got none"),
+    "no table": ({"table": [1, 2]}, "a table must be a DataFrame, or a dict of columns"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_can_not_be_fitted_is_refused(case):
+    given, message = REFUSED[case]
+    with pytest.raises((TypeError, ValueError), match=message):
+        fastgd.fit(**{"table": HOUSES, "target": "price"} | given)
+
+
+# Its file
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path, priced, sorted_out):
+    for found in (priced, sorted_out):
+        found.model.save(tmp_path / "model.npz")
+        loaded = fastgd.load(tmp_path / "model.npz")
+        assert isinstance(loaded, Model)
+        assert repr(loaded) == repr(found.model)
+        assert loaded.preparation == found.model.preparation
+        assert loaded.targets == found.model.targets
+        assert loaded.scores == found.model.scores
+        assert np.array_equal(loaded.predict(HOUSES), found.model.predict(HOUSES))
+
+
+def test_it_predicts_without_pandas(tmp_path, priced):
+    priced.model.save(tmp_path / "model.npz")
+    HOUSES[:3].to_csv(tmp_path / "new.csv", index=False)
+    code = (
+        "import sys; sys.modules['pandas'] = None\n"
+        "import fastgd; print(fastgd.load('model.npz').predict('new.csv').tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == priced.model.predict(HOUSES[:3]).tolist()
+
+
+@pytest.fixture
+def members(tmp_path, priced):
+    """The arrays of a file, and what writes them again."""
+    path = tmp_path / "model.npz"
+    priced.model.save(path)
+    with np.load(path) as arrays:
+        found = dict(arrays)
+
+    def write(**changes):
+        changed = {name: array for name, array in (found | changes).items() if array is not None}
+        facts = json.loads(str(changed["fastgd"])) | {"members": list(changed)[1:]}
+        np.savez(path, **changed | {"fastgd": np.array(json.dumps(facts))})
+        return path
+
+    return found, write
+
+
+DAMAGED = {
+    "no preparation": {"preparation": None},
+    "odd preparation": {"preparation": np.array("{}")},
+    "other inputs": {"run_0_weights_0": np.zeros((3, 4))},
+    "no target": {"target_0": None},
+    "odd target": {"target_0": np.array("[]")},
+    "no weights": {"run_1_weights_1": None},
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_models_are_refused_in_a_line(members, case):
+    _, write = members
+    assert isinstance(fastgd.load(write()), Model)
+    path = write(**DAMAGED[case])
+    with pytest.raises(ValueError, match=r"model.npz must be a whole file that fastgd has saved$"):
+        fastgd.load(path)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"runs": []}, {"targets": 0}, {"scores": 1}, {"runs": 7}], ids=str
+)
+def test_damaged_facts_are_refused_in_a_line(members, facts):
+    found, write = members
+    changed = json.loads(str(found["fastgd"])) | facts
+    path = write(fastgd=np.array(json.dumps(changed)))
+    with pytest.raises(ValueError, match=r"model.npz must be a whole file that fastgd has saved$"):
+        fastgd.load(path)
+
+
+def test_nothing_in_its_file_is_pickled(tmp_path, priced):
+    priced.model.save(tmp_path / "model.npz")
+    with zipfile.ZipFile(tmp_path / "model.npz") as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                assert np.lib.format.read_array(member, allow_pickle=False).dtype.kind in "fiUb"
