@@ -128,6 +128,8 @@ def test_predictions_are_in_the_order_of_the_rows_by_each_groups_network():
         np.testing.assert_array_equal(predicted[index], models.target.decode(outputs))
     order = np.random.default_rng(0).permutation(len(table))
     np.testing.assert_array_equal(models.predict(table.iloc[order]), predicted[order])
+    some = table.shop.isin(["shop 1", "shop 3"])
+    np.testing.assert_array_equal(models.predict(table[some]), predicted[some])
     as_mapping = {name: table[name].to_list() for name in table}
     np.testing.assert_array_equal(models.predict(as_mapping), predicted)
 
@@ -148,6 +150,7 @@ def test_few_rows_are_trained_as_long_as_the_others_needed():
     best = [models[group].best_iteration for group in models.groups[:4]]
     assert models["shop 4"].iterations == max(1, int(np.median(best)))
     assert models["shop 4"].final_validation_error is None
+    assert "patience" not in models["shop 4"].options
 
 
 def test_constant_groups_are_predicted_as_they_are():
@@ -158,6 +161,20 @@ def test_constant_groups_are_predicted_as_they_are():
     assert set(models.predict(table[table.shop == "shop 6"]).round(9)) == {7.0}
     with pytest.raises(ValueError, match="group 'shop 5' has no network: all its targets are the"):
         models["shop 5"]
+
+
+@pytest.mark.parametrize("start", ["global", "own"])
+def test_what_is_the_same_in_a_group_counts_as_elsewhere_or_not_at_all(start):
+    table = shops((40, 40, 40))
+    table["promotion"] = np.where(table.shop == "shop 0", 0.0, np.arange(len(table)) % 2)
+    table["sales"] += 5 * table.promotion
+    models = fastgd.fit_groups(table, "shop", "sales", start=start, iterations=200)
+    mine = table.query("shop == 'shop 0'")
+    change = models.predict(mine.assign(promotion=1.0)) - models.predict(mine)
+    if start == "own":
+        assert not change.any()
+    else:
+        assert 2 < np.median(change) < 8
 
 
 @pytest.mark.parametrize("standardize", ["group", "global"])

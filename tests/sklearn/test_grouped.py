@@ -72,6 +72,13 @@ def test_predictions_are_those_of_a_loop(estimator):
     assert model.fallback_ is None
 
 
+def test_a_pipeline_with_a_memory(tmp_path):
+    X, y = table()
+    cached = make_pipeline(SimpleImputer(), StandardScaler(), NUMBERS, memory=str(tmp_path))
+    model = GroupedRegressor(cached, "shop").fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), by_hand(cached, X, y, ["shop"]))
+
+
 def test_unknown_groups_have_the_global_model():
     X, y = table()
     model = GroupedRegressor(NUMBERS, "shop").fit(X, y)
