@@ -50,14 +50,27 @@ def test_members_go_on():
     assert np.array_equal(parts.predict(X), once.predict(X))
 
 
+def test_the_order_of_epochs_goes_on_whatever_is_drawn_since():
+    once = FastGDRegressor(**FEW, batch_size=40, max_iter=3)
+    once.set_params(random_state=np.random.RandomState(5)).fit(X, Y)
+    parts = FastGDRegressor(**FEW, batch_size=40)
+    parts.set_params(random_state=np.random.RandomState(5))
+    for _ in range(3):
+        parts.partial_fit(X, Y)
+    assert same(parts, once)
+
+
 def test_other_samples_each_time():
     """Each of them once an epoch, however many there are."""
-    model = FastGDRegressor(**FEW, batch_size=40)
-    for rows in (slice(0, 150), slice(0, 45), slice(50, 130), slice(0, 20)):
+    settings = FEW | {"solver": "sgd", "momentum": 0, "batch_size": 40, "shuffle": False}
+    model = FastGDRegressor(**settings)
+    # Plain descent knows nothing of what was before: one epoch is one epoch from this network.
+    fresh = FastGDRegressor(**settings, max_iter=1, warm_start=True)
+    for rows in (slice(0, 150), slice(50, 150), slice(0, 20)):  # in 4, 3 and 1 batches
         model.partial_fit(X[rows], Y[rows], WEIGHTS[rows])
-    updates = 4 + 2 + 2 + 1
-    assert model.members_[0].iterations == 4 + 2 + 2 + 1 == updates
-    assert model.t_ == 150 + 45 + 80 + 20
+        fresh.fit(X[rows], Y[rows], WEIGHTS[rows])
+        assert same(model, fresh)
+    assert model.t_ == 150 + 100 + 20
 
 
 def test_classes_are_known_from_the_first_call_on():
