@@ -156,6 +156,8 @@ def fit_groups(
     table = read_groups(df, by, target, inputs, classes)
     is_class = isinstance(table.target, ClassTarget)
     settings = _defaults(is_class=is_class, watching=share > 0) | given
+    if not is_class:
+        _check_standardized(settings)
 
     groups, codes = len(table.keys), table.codes
     held = hold_out(codes, groups, share, least, draw)
@@ -203,7 +205,7 @@ def _check_settings(settings: dict[str, Any], options: dict[str, Any], *, watchi
                     f"{name} must be one value where nothing is held out to select by, "
                     f"got {shown(value)}"
                 )
-        elif is_several(value):
+        elif is_several(value) and name not in ("freeze", "schedule"):  # of which one has several
             raise ValueError(
                 f"{name} must be one value: each group selects among lists of "
                 f"{', '.join(SELECTED)} only, got {shown(value)}"
@@ -213,6 +215,20 @@ def _check_settings(settings: dict[str, Any], options: dict[str, Any], *, watchi
         raise ValueError(
             f"loss must have an output for each target, got one with {loss.outputs}: "
             f"{shown(options['loss'])}"
+        )
+
+
+def _check_standardized(settings: dict[str, Any]) -> None:
+    """Refuse outputs and losses that standardised numbers are not made for."""
+    if settings["output"] != "identity":
+        raise ValueError(
+            "output must be 'identity' for a target of numbers, which are standardised, "
+            f"got {shown(settings['output'])}"
+        )
+    if settings.get("loss") in ("cross_entropy", "poisson"):
+        raise ValueError(
+            "loss must be one of numbers below and above 0, as a target of numbers is "
+            f"standardised, got {shown(settings['loss'])}"
         )
 
 

@@ -150,7 +150,8 @@ def _levels(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
     kinds = set(map(_kind, cells))
     levels = np.array(cells) if known.dtype == object else known
     # A large int beside a small one would become a float, and a text may lose its end.
-    if len(kinds) > 1 or kinds - {"text", "number", "date"} or levels.tolist() != cells:
+    is_kept = levels.dtype != object and levels.tolist() == cells
+    if len(kinds) > 1 or kinds - {"text", "number", "date"} or not is_kept:
         raise _foreign(name, known)
     order = np.argsort(levels, kind="stable")
     renumbered = np.full(len(labels), -1, np.int64)
@@ -200,6 +201,6 @@ def _foreign(name: str, labels: NDArray[Any]) -> TypeError:
     kinds = {_kind(label): label for label in labels.tolist()}
     came = " and ".join(map(shown, list(kinds.values())[:2]))
     return TypeError(
-        f"labels in {shown(name)} must be all texts, all numbers (or booleans) or all dates "
-        f"(datetime64), got {came}"
+        f"labels in {shown(name)} must be all texts, all numbers of 64 bits (or booleans) or all "
+        f"dates (datetime64), got {came}"
     )

@@ -1,0 +1,65 @@
+"""Models per group as files: read again, damaged, and without pandas."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fastgd
+from shops import fitted, shops
+
+
+def test_saved_and_read_again(tmp_path):
+    table, models = shops(), fitted(unknown="global")
+    path = tmp_path / "models.npz"
+    models.save(path)
+    again = fastgd.load(path)
+    new = table.assign(shop=["shop 1", "new"] * 61)
+    np.testing.assert_array_equal(again.predict(new), models.predict(new))
+    pd.testing.assert_frame_equal(again.errors, models.errors)
+    assert again.notes == models.notes
+    assert repr(again) == repr(models)
+    assert np.array_equal(again["shop 3"].weights[0], models["shop 3"].weights[0])
+
+
+def test_damaged_files_are_refused(tmp_path):
+    path = tmp_path / "models.npz"
+    fitted(unknown="global").save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    rng = np.random.default_rng(0)
+    names = [name for name in arrays if name != "fastgd" and "." not in name]
+    names += ["measured.rows", "measured.status", "preparation.preparation", "target.target"]
+    for name in names:
+        worse_ones = [arrays[name][..., None]]
+        if not name.startswith("levels"):  # which may be dates
+            worse_ones.append(np.zeros_like(arrays[name], dtype="M8[s]"))
+        for worse in worse_ones:
+            np.savez(path, **arrays | {name: worse})
+            with pytest.raises(ValueError, match="must be a whole file that fastgd has saved"):
+                fastgd.load(path)
+    for name in ("members", "places"):
+        np.savez(path, **arrays | {name: arrays[name] + int(rng.integers(100, 200))})
+        with pytest.raises(ValueError, match="must be a whole file that fastgd has saved"):
+            fastgd.load(path)
+
+
+def test_neither_training_nor_a_file_needs_pandas(tmp_path):
+    path = tmp_path / "models.npz"
+    fitted().save(path)
+    code = (
+        "import sys; sys.modules['pandas'] = None\n"
+        "import fastgd\n"
+        f"models = fastgd.load({str(path)!r})\n"
+        "print(models.predict({'shop': ['shop 0'], 'price': [1.0], 'heat': [15.0]}))\n"
+        "try: models.errors\n"
+        "except ImportError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    expected = fitted().predict({"shop": ["shop 0"], "price": [1.0], "heat": [15.0]})
+    assert done.stdout.splitlines() == [
+        str(expected),
+        'errors needs pandas: pip install "fastgd[dataframe]"',
+    ]

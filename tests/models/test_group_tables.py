@@ -1,0 +1,161 @@
+"""A model per group: what labels and inputs a table may have, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fastgd
+from fastgd.models.keys import Keys
+from shops import SHORT, fitted, shops
+
+
+def test_rows_without_target_or_label_are_left_out_and_counted():
+    table = shops()
+    holes = table.copy()
+    holes.loc[[3, 7], "sales"] = np.nan
+    holes.loc[[5], "shop"] = None
+    models = fastgd.fit_groups(holes, by="shop", target="sales", **SHORT)
+    assert models.notes[:2] == ("2 rows without sales left out", "1 row without shop left out")
+    without = fastgd.fit_groups(table.drop([3, 5, 7]), by="shop", target="sales", **SHORT)
+    np.testing.assert_array_equal(models.predict(table), without.predict(table))
+
+
+def test_texts_booleans_and_holes_among_the_inputs():
+    table = shops()
+    draw = np.random.default_rng(2)
+    table["weather"] = draw.choice(["sun", "rain", "snow"], len(table))
+    table["open"] = draw.random(len(table)) < 0.5
+    table.loc[draw.random(len(table)) < 0.1, "heat"] = np.nan
+    models = fastgd.fit_groups(table, by="shop", target="sales", **SHORT)
+    assert "weather=sun" in models.preparation.names
+    assert "heat missing" in models.preparation.names
+    assert np.isfinite(models.predict(table)).all()
+    assert np.isfinite(models.predict(table.assign(weather="fog"))).all()
+
+
+def test_labels_in_several_columns():
+    table = shops((20, 20, 20))
+    table["floor"] = np.arange(len(table)) % 2
+    models = fastgd.fit_groups(table, by=["shop", "floor"], target="sales", **SHORT)
+    assert models.groups == [(f"shop {k}", floor) for k in range(3) for floor in (0, 1)]
+    assert list(models.errors)[:2] == ["shop", "floor"]
+    joined = table.assign(both=table.shop + table.floor.astype(str)).drop(columns=["shop", "floor"])
+    alike = fastgd.fit_groups(joined, by="both", target="sales", **SHORT)
+    np.testing.assert_array_equal(models.predict(table), alike.predict(joined))
+    assert models["shop 1", 0].final_error == alike["shop 10"].final_error
+    assert np.isnan(models.predict(table.assign(floor=2))).all()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.repeat(pd.date_range("2026-01-01", periods=3), 12),
+        np.repeat([1.5, -2.0, 4.0], 12),
+        np.repeat([True, False], 18),
+        pd.Categorical(np.repeat(["b", "a", "c"], 12)),
+    ],
+    ids=["dates", "numbers", "booleans", "categories"],
+)
+def test_kinds_of_labels(labels, tmp_path):
+    table = shops((36,)).drop(columns="shop").assign(g=labels, sales=np.arange(36.0))
+    models = fastgd.fit_groups(table, by="g", target="sales", **SHORT)
+    assert models.groups == sorted(set(pd.Series(labels).tolist()))
+    models.save(tmp_path / "models.npz")
+    again = fastgd.load(tmp_path / "models.npz")
+    assert again.groups == models.groups
+    np.testing.assert_array_equal(again.predict(table), models.predict(table))
+    assert again[models.groups[1]].final_error == models[models.groups[1]].final_error
+
+
+def test_whole_numbers_are_found_among_floats():
+    table = shops((20, 20)).drop(columns="shop").assign(g=np.repeat([1, 2], 20))
+    models = fastgd.fit_groups(table, by="g", target="sales", **SHORT)
+    holes = table.assign(g=table.g.astype(float)).astype({"g": object})
+    holes.loc[0, "g"] = None
+    expected = models.predict(table)
+    expected[0] = np.nan
+    np.testing.assert_array_equal(models.predict(holes), expected)
+
+
+def test_codes_of_many_columns_do_not_overflow():
+    draw = np.random.default_rng(0)
+    columns = {f"c{k}": draw.integers(0, 1000, 2000) for k in range(8)}  # 1000**8 > 2**63
+    keys, codes = Keys.learn(columns, list(columns))
+    assert len(keys) == len(
+        set(zip(*(column.tolist() for column in columns.values()), strict=True))
+    )
+    np.testing.assert_array_equal(keys.codes(columns), codes)
+    labels = list(keys)
+    assert labels == sorted(labels)
+    assert all(
+        labels[codes[i]] == tuple(int(column[i]) for column in columns.values()) for i in (0, 99)
+    )
+
+
+def changed(**change):
+    return shops().assign(**change)
+
+
+TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"by": "store"}, ValueError, "by must be a column of the table .*'store'"),
+        ({"by": []}, ValueError, "by must name a column"),
+        ({"by": 3}, TypeError, "by must be a list of names"),
+        ({"by": ["shop", "shop"]}, ValueError, "by must name each column once, got 'shop' twice"),
+        ({"target": "sale"}, ValueError, "target must be a column .*'sale': did you mean sales?"),
+        ({"target": "shop"}, ValueError, "target must be none of the columns of by"),
+        ({"inputs": ["price", "sales"]}, ValueError, "inputs must not have the target"),
+        ({"inputs": ["price", "shop"]}, ValueError, "inputs must have no column of by"),
+        ({"inputs": "price"}, TypeError, "inputs must be a list"),
+        ({"inputs": ["cost"]}, ValueError, "inputs must be a column .*got 'cost'"),
+        ({"df": TWICE}, ValueError, "columns must have different names, got 'x' twice"),
+        ({"df": 3}, TypeError, "a table must be a DataFrame"),
+        ({"df": changed(sales=np.nan)}, ValueError, "target 'sales' must be there in some row"),
+        ({"df": changed(shop=None)}, ValueError, "by must have a row with a label"),
+        ({"df": changed(shop=[1, "a"] * 61)}, TypeError, "labels in 'shop' must be all texts"),
+        ({"df": changed(shop=[(1,)] * 122)}, TypeError, "labels in 'shop' must be all texts"),
+        ({"df": {"shop": ["a"], "x": [1, 2], "sales": [1]}}, ValueError, r"all have shape \(1,\)"),
+        ({"df": changed(sales=2.0)}, ValueError, "target 'sales' must have different numbers"),
+        ({"df": shops()[["shop", "sales"]]}, ValueError, "must have a column to learn from"),
+        ({"unknown": "mean"}, ValueError, "unknown must be"),
+        ({"start": "zero"}, ValueError, "start must be"),
+        ({"standardize": True}, (ValueError, TypeError), "standardize must be"),
+        ({"held_out": 1}, ValueError, "held_out must be a number of at least 0 and below 1"),
+        ({"min_rows": 1}, ValueError, "min_rows must be at least 2"),
+        ({"split_seed": -1}, ValueError, "split_seed must be at least 0"),
+        ({"folds": 5}, ValueError, "folds must be left out of fit_groups, got 5"),
+        ({"hidden_size": [4, 8]}, ValueError, "hidden_size must be one value: each group selects"),
+        ({"alpha": [0.1, 1], "held_out": 0}, ValueError, "alpha must be one value where nothing"),
+        ({"loss": "gaussian"}, ValueError, "loss must have an output for each target"),
+        ({"output": "exp"}, ValueError, "output must be 'identity' for a target of numbers"),
+        ({"loss": "poisson"}, ValueError, "loss must be one of numbers below and above 0"),
+        ({"df": changed(shop=[10**30, 1] * 61)}, TypeError, "all numbers of 64 bits"),
+        ({"batch_size": 8}, ValueError, "at most the rows that each group .*1 in 'shop 5'"),
+        ({"learning_rate": 1}, TypeError, "learning_rate"),
+        ({"iterations": 0}, ValueError, "iterations must be at least 1"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_is_refused(change, error, message):
+    given = {"df": shops(), "by": "shop", "target": "sales", **SHORT} | change
+    with pytest.raises(error, match=message):
+        fastgd.fit_groups(**given)
+
+
+def test_what_has_several_values_by_itself_is_one_setting():
+    models = fastgd.fit_groups(shops(), "shop", "sales", schedule=np.linspace(1, 0.1, 40), **SHORT)
+    assert len(models["shop 0"].options["schedule"].factors) == 40
+
+
+def test_predict_refuses_what_it_cant_read():
+    models, table = fitted(), shops()
+    with pytest.raises(ValueError, match="the table must have the column 'shop', which has labels"):
+        models.predict(table.drop(columns="shop"))
+    with pytest.raises(ValueError, match="the table must have the column price"):
+        models.predict(table.drop(columns="price"))
+    with pytest.raises(ValueError, match="sales is a number: use predict"):
+        models.predict_proba(table)

@@ -1,0 +1,44 @@
+"""Made-up sales of shops, and the models of them that tests share."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+import fastgd
+from fastgd.models.group_training import hold_out
+
+SHORT = {"hidden_size": 3, "iterations": 40}
+
+
+def shops(counts=(30, 25, 12, 40, 8, 1, 6), seed=0):
+    """Sales of shops: the last ones have too few rows to hold some out; one has no variety."""
+    draw = np.random.default_rng(seed)
+    shop = np.repeat([f"shop {k}" for k in range(len(counts))], counts)
+    price, heat = draw.lognormal(size=len(shop)), draw.normal(15, 8, len(shop))
+    sales = 3.0 * np.char.str_len(shop) + draw.normal(size=len(shop)) - price + 0.1 * heat
+    sales += 10.0 * np.repeat(np.arange(len(counts)), counts)
+    sales[shop == f"shop {len(counts) - 1}"] = 7.0
+    table = pd.DataFrame({"price": price, "heat": heat, "shop": shop, "sales": sales})
+    return table.sample(frac=1, random_state=1).reset_index(drop=True)
+
+
+@cache
+def fitted(**options):
+    return fastgd.fit_groups(shops(), by="shop", target="sales", **SHORT, **options)
+
+
+def rows_of(models, table, group):
+    """The scaled inputs and targets of a group, by hand."""
+    mine = table[table[models.keys.names[0]] == group]
+    k = models.groups.index(group)
+    prepared = models.preparation.transform({n: mine[n].to_numpy() for n in mine})
+    X = (prepared - models.inputs.mean[k]) / models.inputs.scale[k]
+    encoded = models.target.encode(mine[models.target.name].to_numpy())
+    scale = models.outputs.scale[k]
+    return X, (encoded - models.outputs.mean[k]) / np.where(scale > 0, scale, 1), mine.index
+
+
+def held_rows(models, table, share=0.2, least=10, seed=0):
+    codes = np.array([models.groups.index(label) for label in table[models.keys.names[0]]])
+    return hold_out(codes, len(models), share, least, seed)
