@@ -67,14 +67,14 @@ def command(
         ),
     ] = None,
     hold_out: Annotated[
-        float, number("--hold-out", "SHARE", f"Rows to judge by (default: {SHARE:g}).")
+        float, number("--hold-out", "SHARE", "Share of the rows to judge by.")
     ] = SHARE,
     folds: Annotated[
         int,
         whole(
             "--folds",
             "Parts of the other rows, each held out in turn to choose by; there is a network of "
-            f"each (default: {FOLDS}).",
+            "each.",
             metavar="K",
         ),
     ] = FOLDS,

@@ -8,7 +8,6 @@ import typer
 from fastgd.cli.prepared import LARGEST, Reading
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.shared import flag, option, whole
-from fastgd.tables.preparation import MOST_CATEGORIES
 
 PANEL = "The table"
 
@@ -36,13 +35,15 @@ Decimal = Annotated[
 ]
 Drop = Annotated[
     list[str] | None,
-    option(metavar="NAME", help="Column to leave out; repeatable.", rich_help_panel=PANEL),
+    option(
+        metavar="NAME", help="Column to leave out; repeat it for several.", rich_help_panel=PANEL
+    ),
 ]
 Categories = Annotated[
     int,
     whole(
         "--categories",
-        f"A text column with more different texts is left out (default: {MOST_CATEGORIES}).",
+        "A text column with more different texts than that is left out.",
         panel=PANEL,
     ),
 ]

@@ -1,4 +1,4 @@
-"""``fastgd train``: train one network on a CSV file, and show what came of it."""
+"""``fastgd train``: train one network on a table, and show what came of it."""
 
 from functools import partial
 from math import isfinite
@@ -101,7 +101,7 @@ def command(
     no_standardize: NoStandardize = False,
     **method: Any,
 ) -> Job:
-    """Train one network on a CSV file.
+    """Train one network on a table.
 
     Example: [bold]fastgd train data.csv --target y --hidden-size 8 --alpha 0.5[/bold]
     """

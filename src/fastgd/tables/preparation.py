@@ -64,7 +64,7 @@ class Preparation:
         ----------
         columns : mapping of str to (rows,) array_like
             Numbers (NaN where one is missing), booleans, texts (None where one is missing) or
-            dates. :func:`fastgd.tables.frames.columns_of` makes them of a DataFrame.
+            dates. ``fastgd.tables.frames.columns_of`` makes them of a DataFrame.
         most_categories : int
             How many different texts a column may have.
         standardize : bool
