@@ -1,5 +1,7 @@
 """What was predicted against what was: points for numbers, a table of counts for classes."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +18,8 @@ MOST_CLASSES = 30
 
 
 def predictions(
-    actual: ArrayLike, predicted: ArrayLike, *, name: str = "target", ax: "Axes | None" = None
-) -> "Axes":
+    actual: ArrayLike, predicted: ArrayLike, *, name: str = "target", ax: Axes | None = None
+) -> Axes:
     """Draw predictions against what they should have been.
 
     Parameters
@@ -84,7 +86,7 @@ def _column(name: str, value: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def _draw_numbers(ax: "Axes", truth: NDArray[Any], guess: NDArray[Any]) -> None:
+def _draw_numbers(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     low, high = (float(f([truth.min(), truth.max(), guess.min(), guess.max()])) for f in (min, max))
@@ -97,7 +99,7 @@ def _draw_numbers(ax: "Axes", truth: NDArray[Any], guess: NDArray[Any]) -> None:
         axis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
 
 
-def _draw_classes(ax: "Axes", truth: NDArray[Any], guess: NDArray[Any]) -> None:
+def _draw_classes(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
     names = sorted({*truth.tolist(), *guess.tolist()})
     if len(names) > MOST_CLASSES:
         raise ValueError(f"actual must have at most {MOST_CLASSES} classes, got {len(names)}")

@@ -1,0 +1,53 @@
+"""The picture of predictions: points of numbers, counts of classes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from fastgd import plots
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def test_numbers_are_points_and_a_line_where_both_are_the_same():
+    ax = plots.predictions([1.0, 3.0, 2.0], [1.5, 2.5, 7.0], name="price")
+    [points] = ax.collections
+    assert points.get_offsets().tolist() == [[1, 1.5], [3, 2.5], [2, 7]]
+    [line] = ax.lines
+    assert list(line.get_xdata()) == list(line.get_ydata()) == [1, 7]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("actual", "predicted")
+
+
+def test_classes_are_counted():
+    ax = plots.predictions(["a", "b", "b", "c"], ["a", "b", "a", "a"])
+    assert [text.get_text() for text in ax.texts] == ["1", "0", "0", "1", "1", "0", "1", "0", "0"]
+    [image] = ax.images
+    assert image.get_array().tolist() == [[1, 0, 0], [0.5, 0.5, 0], [1, 0, 0]]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
+    assert len(plots.predictions([True, False], [True, True]).texts) == 4
+
+
+def test_it_draws_where_it_is_told():
+    _, ax = plt.subplots()
+    assert plots.predictions(np.arange(600.0), np.arange(600.0), ax=ax) is ax
+
+
+REFUSED = {
+    "rows": ([1.0], [1.0, 2.0], "must have the same number of rows, got 1 and 2"),
+    "none": ([], [], "actual must have shape"),
+    "table": ([[1.0]], [[1.0]], "actual must have shape"),
+    "finite": ([np.nan], [1.0], "actual must be finite, got nan"),
+    "complex": ([1j], [1.0], "actual must hold numbers or labels, got"),
+    "classes": (list(map(str, range(31))), ["0"] * 31, "at most 30 classes, got 31"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_can_not_be_drawn(case):
+    actual, predicted, message = REFUSED[case]
+    with pytest.raises((TypeError, ValueError), match=message):
+        plots.predictions(actual, predicted)
