@@ -8,5 +8,12 @@ except ImportError as error:
 from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.grouped import GroupedClassifier, GroupedRegressor
 from fastgd.sklearn.regressor import FastGDRegressor
+from fastgd.sklearn.search import SweepSearchCV
 
-__all__ = ["FastGDClassifier", "FastGDRegressor", "GroupedClassifier", "GroupedRegressor"]
+__all__ = [
+    "FastGDClassifier",
+    "FastGDRegressor",
+    "GroupedClassifier",
+    "GroupedRegressor",
+    "SweepSearchCV",
+]

@@ -106,17 +106,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
         """
         problem = self._problem(X, y, sample_weight)
         (runs,) = train_all([problem], threads=self.threads, keep_state=True)
-        self._adopt(problem, runs)
-        if self.verbose:
-            self._tell()
-        if any(run.status == "finished" for run in runs):
-            name = "lbfgs" if problem.minimizer else "Stochastic Optimizer"
-            warnings.warn(
-                f"{name}: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-                "converged yet.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self._finish(problem, runs)
         return self
 
     @available_if(descends)  # type: ignore[untyped-decorator]
@@ -328,6 +318,20 @@ class Network(BaseEstimator):  # type: ignore[misc]
             self.n_iter_, self.loss_ = first.iterations, first.final_loss
             return
         self._remember(problem, first, epochs)
+
+    def _finish(self, problem: Problem, runs: list[Run]) -> None:
+        """Take over what a fit has come to, and say what a fit says."""
+        self._adopt(problem, runs)
+        if self.verbose:
+            self._tell()
+        if any(run.status == "finished" for run in runs):
+            name = "lbfgs" if problem.minimizer else "Stochastic Optimizer"
+            warnings.warn(
+                f"{name}: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
     def _remember(self, problem: Problem, run: Run, epochs: int | None) -> None:
         """What the first member's training was like."""

@@ -1,0 +1,205 @@
+"""Problems that one sweep trains: tables below each other, numbers and seeds as cases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastgd.arguments.declarations import FIELDED, VALUES
+from fastgd.arguments.numbers import kinds_of
+from fastgd.hyperparameters import Hyperparameters
+from fastgd.sklearn.problems import Problem
+from fastgd.training.results import Run
+from fastgd.training.runs import Sweep
+from fastgd.training.sweep import sweep
+
+Case = tuple[Any, ...]
+"""The numbers of a run in the order of their names, and its seed."""
+
+_COSTLY = ("dropout", "dropconnect")
+"""A run without masks is not put beside runs that draw them."""
+
+
+class Member(NamedTuple):
+    """Where the runs of a problem are in a batch."""
+
+    number: int  # of the problem
+    table: int
+    cases: tuple[int, ...]  # one for each seed
+
+
+@dataclass
+class Batch:
+    """Problems of one kind of network: every table has every case, so that nothing is wasted."""
+
+    names: tuple[str, ...]
+    """Of the numbers that may differ."""
+
+    tables: list[Problem]
+    """One problem of each table."""
+
+    cases: list[Case]
+    members: list[Member]
+    sweep: Sweep | None = field(default=None, repr=False)
+
+    def train(
+        self, *, threads: int | None, keep_state: bool, iterations: int | None = None
+    ) -> None:
+        """Train all runs, by default for as many iterations as the problems ask for."""
+        first = self.tables[0]
+        settings = dict(first.settings)
+        if iterations is not None:
+            settings["iterations"] = iterations
+        numbers = dict(zip(self.names, zip(*self.cases, strict=True), strict=True))
+        several = [name for name, values in numbers.items() if len(set(values)) > 1]
+        settings |= {"seed": numbers["seed"][0]}
+        if several:
+            settings = {name: v for name, v in settings.items() if name not in several}
+            settings["cases"] = [
+                {name: numbers[name][at] for name in several} for at in range(len(self.cases))
+            ]
+        self.sweep = sweep(**self._samples(), **settings, threads=threads, keep_state=keep_state)
+
+    def has_any(self, keep: Collection[int]) -> bool:
+        """Whether any of these problems is here."""
+        return any(member.number in keep for member in self.members)
+
+    def go_on(self, keep: Collection[int], iterations: int, *, threads: int | None) -> None:
+        """Go on with the cases of these problems, and all tables, for so many iterations more."""
+        assert self.sweep is not None
+        self.members = [member for member in self.members if member.number in keep]
+        going = sorted({case for member in self.members for case in member.cases})
+        resumed = self.sweep if "case" not in self.sweep.axes else self.sweep[..., going]
+        places = {case: place for place, case in enumerate(going)}
+        self.cases = [self.cases[case] for case in going]
+        self.members = [
+            member._replace(cases=tuple(places[case] for case in member.cases))
+            for member in self.members
+        ]
+        self.sweep = sweep(
+            **self._samples(), resume=resumed, iterations=iterations, threads=threads
+        )
+
+    def runs(self) -> Iterator[tuple[int, list[Run]]]:
+        """The runs of each problem."""
+        assert self.sweep is not None
+        axes = self.sweep.axes
+        for number, table, cases in self.members:
+            in_front = ((table,) if "group" in axes else ()) + ((0,) if "fold" in axes else ())
+            places = [(*in_front, case) if "case" in axes else in_front for case in cases]
+            yield number, [self.sweep[place] for place in places]
+
+    def _samples(self) -> dict[str, Any]:
+        """The tables as a sweep takes them."""
+        if len(self.tables) == 1:
+            X, y, weight = self.tables[0].learned
+            return {"X": X, "y": y, "sample_weight": weight, "validation": self.tables[0].held_out}
+        first = self.tables[0]
+        found: dict[str, Any] = {
+            "X": np.concatenate([table.X for table in self.tables]),
+            "y": np.concatenate([table.y for table in self.tables]),
+            "groups": np.repeat(np.arange(len(self.tables)), [len(t.X) for t in self.tables]),
+        }
+        if first.sample_weight is not None:
+            found["sample_weight"] = _joined(table.sample_weight for table in self.tables)
+        if first.held is not None:
+            found["folds"] = _joined(table.held for table in self.tables)[None]
+        return found
+
+
+def batches_of(problems: Mapping[int, Problem]) -> list[Batch]:
+    """The fewest batches in which no run is trained that no problem asks for.
+
+    None of the problems has a start or a minimizer.
+    """
+    digests = _Digests()
+    kinds: dict[Any, dict[Any, dict[int, tuple[Problem, list[Case]]]]] = {}
+    for number, problem in problems.items():
+        kind, numbers = _kind_of(problem)
+        own = [(*numbers.values(), seed) for seed in problem.seeds]
+        tables = kinds.setdefault((kind, (*numbers, "seed")), {})
+        tables.setdefault(digests.of(problem), {})[number] = (problem, own)
+    found = []
+    for (_, names), tables in kinds.items():
+        alike: dict[frozenset[Case], list[dict[int, tuple[Problem, list[Case]]]]] = {}
+        for fits in tables.values():
+            cases = frozenset(case for _, own in fits.values() for case in own)
+            alike.setdefault(cases, []).append(fits)
+        found += [_batch(names, several) for several in alike.values()]
+    return found
+
+
+def _batch(
+    names: tuple[str, ...], tables: Sequence[dict[int, tuple[Problem, list[Case]]]]
+) -> Batch:
+    """A batch of tables with the same cases, in the order of the first of them."""
+    order = dict.fromkeys(case for _, own in tables[0].values() for case in own)
+    places = {case: place for place, case in enumerate(order)}
+    members = [
+        Member(number, table, tuple(places[case] for case in own))
+        for table, fits in enumerate(tables)
+        for number, (_, own) in fits.items()
+    ]
+    firsts = [next(iter(fits.values()))[0] for fits in tables]
+    return Batch(names, firsts, list(order), members)
+
+
+def _kind_of(problem: Problem) -> tuple[Any, dict[str, Any]]:
+    """What problems of one batch share, as a key, and the numbers in which they may differ."""
+    numbers: dict[str, Any] = {}
+    shared: list[Any] = [problem.X.shape[1], problem.y.shape[1]]
+    shared += [problem.sample_weight is None, problem.held is None]
+    of_functions = kinds_of(problem.settings)
+    for name, value in problem.settings.items():
+        if name == "alpha" or name in VALUES or name in of_functions:
+            numbers[name] = value
+            shared.append(name in _COSTLY and value == 0)
+        elif name in FIELDED and isinstance(value, Hyperparameters):
+            fields = value._asdict()
+            numbers |= {n: fields.pop(n) for n in value.hyperparameters}
+            shared.append((name, type(value), _key(fields)))
+        else:
+            shared.append((name, _key(value)))
+    return tuple(shared), numbers
+
+
+def _key(value: Any) -> Any:
+    """A value as a key of a dict."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, dict):
+        return tuple((name, _key(one)) for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return type(value), *map(_key, value)
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return type(value), value
+
+
+def _joined(arrays: Iterable[Any]) -> Any:
+    return np.concatenate(list(arrays))
+
+
+class _Digests:
+    """Tables by their content; an array that comes again is not read again."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, tuple[Any, bytes]] = {}
+
+    def of(self, problem: Problem) -> tuple[bytes, ...]:
+        """What tells the table of a problem from others."""
+        arrays = (problem.X, problem.y, problem.sample_weight, problem.held)
+        return tuple(self._of(array) for array in arrays if array is not None)
+
+    def _of(self, array: Any) -> bytes:
+        if id(array) not in self.known:
+            text = blake2b(repr(array.shape).encode())
+            text.update(np.ascontiguousarray(array).tobytes())
+            self.known[id(array)] = array, text.digest()  # kept, so that its id is its own
+        return self.known[id(array)][1]
