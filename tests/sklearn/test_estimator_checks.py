@@ -3,13 +3,19 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fastgd.sklearn import FastGDClassifier, FastGDRegressor
+from fastgd.sklearn import FastGDClassifier, FastGDRegressor, SweepSearchCV
 
 ESTIMATORS = [
     FastGDClassifier(),
     FastGDClassifier(n_ensemble=2),
     FastGDRegressor(),
     FastGDRegressor(n_ensemble=2),
+    SweepSearchCV(
+        FastGDClassifier(16, learning_rate_init=0.02, random_state=0), {"alpha": [0, 0.1]}, cv=2
+    ),
+    SweepSearchCV(
+        FastGDRegressor(16, learning_rate_init=0.02, random_state=0), {"alpha": [0, 0.1]}, cv=2
+    ),
 ]
 
 

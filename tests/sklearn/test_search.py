@@ -222,7 +222,9 @@ def test_a_candidate_that_fails_has_the_error_score():
 def test_what_is_refused_only_when_it_is_trained_fails_alone():
     """In the same sweep as others."""
     grid = {"options": [{"clip_norm": 1.0}, {"clip_norm": -1.0}]}
-    with pytest.warns(FitFailedWarning, match="clip_norm must be a number above 0, or infinity, got -1.0"):
+    with pytest.warns(
+        FitFailedWarning, match="clip_norm must be a number above 0, or infinity, got -1.0"
+    ):
         search = SweepSearchCV(CLASSIFIER, grid, cv=2, error_score=0).fit(X, CLASSES)
     assert list(search.cv_results_["mean_test_score"] > 0) == [True, False]
 

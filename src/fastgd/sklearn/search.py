@@ -84,14 +84,16 @@ class SweepSearchCV(BaseSearchCV):  # type: ignore[misc]
     >>> from sklearn.preprocessing import StandardScaler
     >>> from fastgd.sklearn import FastGDClassifier, SweepSearchCV
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = FastGDClassifier((8,), max_iter=100, n_iter_no_change=100, random_state=0)
+    >>> network = FastGDClassifier((8,), max_iter=1000, random_state=0)
     >>> grid = {
-    ...     "fastgdclassifier__learning_rate_init": [0.001, 0.1],
+    ...     "fastgdclassifier__learning_rate_init": [0.01, 0.1],
     ...     "fastgdclassifier__alpha": [0, 1],
     ... }
     >>> search = SweepSearchCV(make_pipeline(StandardScaler(), network), grid).fit(X, y)
-    >>> search.best_params_["fastgdclassifier__learning_rate_init"], search.best_score_ > 0.9
-    (0.1, True)
+    >>> search.best_params_
+    {'fastgdclassifier__alpha': 0, 'fastgdclassifier__learning_rate_init': 0.01}
+    >>> round(float(search.best_score_), 3)
+    0.967
     """
 
     def __init__(
