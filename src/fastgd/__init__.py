@@ -59,6 +59,6 @@ def _html(result: Any) -> str:
     return html(result)
 
 
-for _result in (Run, Sweep, Surface, Race, Trainability):
+for _result in (Run, Sweep, Surface, Race, Trainability, Model, GroupModels):
     # Pictures are in a room above those of the results, and only notebooks ask for this.
     _result._repr_html_ = _html  # type: ignore[union-attr]

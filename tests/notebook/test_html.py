@@ -18,6 +18,10 @@ from fastgd.optimizers import GradientDescent, Momentum
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
 
+SIZE = np.arange(40.0, 100.0)
+SORT = np.where(np.arange(60) % 3 == 0, "<flat>", "house")
+TABLE = {"size": SIZE, "sort": SORT, "price": SIZE * 2 + 50 * (SORT == "house")}
+
 LARGEST = 40_000
 """Bytes of a picture: a notebook with a hundred of them is still opened."""
 
@@ -33,11 +37,15 @@ def results():
         "sweep": sweep,
         "surface": fastgd.surface(X, Y, sweep.best(), resolution=31),
         "race": fastgd.race(X, Y, entrants, iterations=50),
+        "model": fastgd.fit(TABLE, target="price", hidden_size=(), folds=2),
+        "groups": fastgd.fit_groups(
+            TABLE, by="sort", target="price", hidden_size=4, iterations=50, standardize="global"
+        ),
         "trainability": fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3))),
     }
 
 
-NAMES = ("run", "sweep", "surface", "race", "trainability")
+NAMES = ("run", "sweep", "surface", "race", "trainability", "model", "groups")
 
 
 def read(result):
@@ -127,6 +135,26 @@ def test_a_map_has_its_settings(results):
     _, rows = read(found)
     assert ["network", "4-4-1, tanh"] in rows
     assert rows[-1] == ["converged", f"{found.converged.mean():.1%}"]
+
+
+def test_a_model_has_its_scores(results):
+    model = results["model"]
+    tree, rows = read(model)
+    assert tree.find(".//strong").text == "Model of price"
+    assert rows[0] == ["inputs", "3: size, sort=<flat>, sort=house"]
+    (names,) = (row for row in rows if row[0] == "on rows held out")
+    for who, found in model.scores.items():
+        assert [who, *(f"{found[name]:.5g}" for name in names[1:])] in rows
+
+
+def test_groups_have_the_worst_ones_first(results):
+    models = results["groups"]
+    tree, rows = read(models)
+    assert tree.find(".//strong").text == "Models of price by sort"
+    assert rows[:2] == [["groups", "2"], ["rows", "60"]]
+    held = models.measured["held_out_error"]
+    assert [row[3] for row in rows[-2:]] == [f"{error:.5g}" for error in sorted(held)[::-1]]
+    assert {row[0] for row in rows[-2:]} == {"<flat>", "house"}
 
 
 def test_many_settings_are_drawn_in_order_of_their_errors():

@@ -14,7 +14,7 @@ def html(result: Any) -> str:
 
     Parameters
     ----------
-    result : Run, Sweep, Surface, Race or Trainability
+    result : Run, Sweep, Surface, Race, Trainability, Model or GroupModels
 
     Examples
     --------

@@ -8,12 +8,15 @@ import numpy as np
 
 from fastgd.arguments.wording import (
     axis_text,
+    first_names,
     joined,
     layers_text,
     many,
     options_text,
     value_text,
 )
+from fastgd.models.group_models import GroupModels
+from fastgd.models.model import Model
 from fastgd.notebook.markup import Facts, Table
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
@@ -147,6 +150,55 @@ def _of_map(found: Trainability) -> Facts:
     ]
     size = settings.resolution
     return Facts(f"Map of {size} x {size} trainings", (Table((), rows),))
+
+
+@facts_of.register
+def _of_model(model: Model) -> Facts:
+    run = model.runs[0]
+    inputs = model.preparation.names
+    rows = [
+        ("inputs", f"{len(inputs):,}: {first_names(list(inputs))}"),
+        ("hidden size", layers_text(run.hidden_size)),
+        ("networks", f"{len(model.runs):,}"),
+        ("alpha", joined(run.alpha)),
+        *(("options", options_text(run.options, classes=True)) for _ in range(bool(run.options))),
+    ]
+    names = tuple(next(iter(model.scores.values()), ()))
+    scores = [
+        (who, *(_number(found[name]) for name in names)) for who, found in model.scores.items()
+    ]
+    title = f"Model of {', '.join(target.name for target in model.targets)}"
+    judged = (Table(("on rows held out", *names), scores),) if scores else ()
+    return Facts(title, (Table((), rows), *judged))
+
+
+@facts_of.register
+def _of_groups(models: GroupModels) -> Facts:
+    measured = models.measured
+    held = measured["held_out_error"]
+    ended = Counter(measured["status"].tolist())
+    rows = [
+        ("groups", f"{len(models):,}"),
+        ("rows", f"{int(measured['rows'].sum()):,}"),
+        ("inputs", f"{len(models.preparation.names):,}"),
+        ("status", ", ".join(f"{count:,} {name}" for name, count in ended.most_common())),
+        ("unknown groups", "no prediction" if models.fallback is None else "the global network"),
+    ]
+    errors = measured["training_error"] if np.isnan(held).all() else held
+    known = np.flatnonzero(~np.isnan(errors))
+    worst = known[np.argsort(-errors[known], kind="stable")[:BEST]]
+    groups = [
+        (
+            ", ".join(str(column[i]) for column in models.keys.columns()),
+            f"{int(measured['rows'][i]):,}",
+            _number(measured["training_error"][i]),
+            _number(held[i]),
+        )
+        for i in worst
+    ]
+    names = ("the worst groups", "rows", "training error", "held-out error")
+    title = f"Models of {models.target.name} by {', '.join(models.keys.names)}"
+    return Facts(title, (Table((), rows), Table(names, groups)))
 
 
 def _setting(name: str, value: Any) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from fastgd import plots
+from fastgd.models.group_models import GroupModels
+from fastgd.models.model import Model
 from fastgd.notebook.markup import Picture
-from fastgd.plots.lines import ERROR, MOST, legend, scale_errors
+from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
 from fastgd.plots.races import draw_curves
 from fastgd.plots.style import styled
 from fastgd.studies.race import Race
@@ -63,7 +65,7 @@ def _of_sweep(sweep: Sweep, ax: Any) -> str:
         return "Error against iteration, a line per setting"
     held = sweep.final_validation_error
     errors = np.sort(np.ravel(sweep.final_error if held is None else held))
-    ax.plot(np.arange(1, len(errors) + 1), errors)
+    ax.plot(np.arange(1, len(errors) + 1), errors, **marker(len(errors)))
     scale_errors(ax, errors, sweep.errors[..., 0])
     ax.set_xlabel("runs, the best one first")
     ax.set_ylabel(f"final {ERROR}" + ("" if held is None else ", held out"))
@@ -86,12 +88,29 @@ def _of_map(found: Trainability, ax: Any) -> str:
     return "Learning rates at which trainings converged, and at which they diverged"
 
 
+def _of_model(model: Model, ax: Any) -> str:
+    plots.errors(model.runs[0], ax=ax)
+    return "Error against iteration, of the first network"
+
+
+def _of_groups(models: GroupModels, ax: Any) -> str:
+    held = models.measured["held_out_error"]
+    where = "training" if np.isnan(held).all() else "held-out"
+    errors = np.sort(models.measured["training_error"] if where == "training" else held)
+    ax.plot(np.arange(1, len(errors) + 1), errors, **marker(len(errors)))
+    ax.set_xlabel("groups, the best one first")
+    ax.set_ylabel(f"{where} error of {models.target.name}")
+    return f"The {where} errors of all groups, in order"
+
+
 _DRAWING: dict[type, Callable[[Any, Any], str]] = {
     Run: _of_run,
     Sweep: _of_sweep,
     Surface: _of_surface,
     Race: _of_race,
     Trainability: _of_map,
+    Model: _of_model,
+    GroupModels: _of_groups,
 }
 """What draws a result on axes, and says what is to be seen."""
 
