@@ -6,13 +6,14 @@ import pytest
 
 import fastgd
 import fastgd.plots
+import fastgd.sklearn
 
 LONGEST = 150
 """Characters of a parameter in a signature; ArrayLike, taken apart by NumPy, has 300."""
 
 
 def public():
-    for room in (fastgd, fastgd.bucket, fastgd.plots, fastgd.reference):
+    for room in (fastgd, fastgd.bucket, fastgd.plots, fastgd.reference, fastgd.sklearn):
         for name in room.__all__:
             found = getattr(room, name)
             if callable(found):

@@ -94,11 +94,12 @@ def test_every_public_name_is_in_the_reference(pages):
     import fastgd
     import fastgd.optimizers
     import fastgd.plots
+    import fastgd.sklearn
 
     api = next(page for path, page in pages.items() if path.name == "api.html")
     rooms = {"bucket", "functions", "reference"}
     names = {f"fastgd.{name}" for name in fastgd.__all__ if name not in rooms}
-    for room in (fastgd.functions, fastgd.plots, fastgd.reference):
+    for room in (fastgd.functions, fastgd.plots, fastgd.reference, fastgd.sklearn):
         names |= {f"{room.__name__}.{name}" for name in room.__all__}
     names |= {f"fastgd.optimizers.{kind.__name__}" for kind in fastgd.optimizers.ALL}
     assert names <= api.ids, names - api.ids
