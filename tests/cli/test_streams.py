@@ -137,7 +137,7 @@ def test_names_and_paths_do_not_steer_the_terminal(run, tmp_path, monkeypatch):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == f"{SHOWN}.csv: 2 samples, 1 input (a), target {SHOWN}"
-    assert lines[1].startswith(f"Note: {SHOWN} has values outside 0 to 1")
+    assert lines[2].startswith(f"Note: {SHOWN} has values outside 0 to 1")
     assert lines[-1].startswith(f"Saved to {SHOWN}.npz")
     code, out, err = run("plot", f"{EVIL}.npz", "--kind", "errors", "--out", f"{EVIL}.svg")
     assert (code, out, err) == (0, f"Written to {SHOWN}.svg\n", "")

@@ -213,6 +213,9 @@ REFUSED = {
     "dropped": ({"drop": ["price"]}, "drop must not name the target, got 'price'"),
     "to drop": ({"drop": ["town"]}, "drop must name columns of the table, got 'town'"),
     "letters": ({"drop": "city"}, "drop must be a list of names of columns, got 'city'"),
+    "odd drop": ({"drop": 5}, "drop must be a list of names of columns, got 5"),
+    "odd names": ({"drop": [None]}, "drop must name a column of the table, got None"),
+    "odd target": ({"target": ["price"]}, r"target must name a column .*, got \['price'\]"),
     "share": ({"hold_out": 1}, "hold_out must be a number above 0 and below 1, got 1"),
     "folds": ({"folds": 1}, "folds must be at least 2, got 1"),
     "many folds": ({"folds": 97}, r"folds must be at most the rows to learn from \(96\), got 97"),
@@ -240,6 +243,13 @@ def test_what_can_not_be_fitted_is_refused(case):
     given, message = REFUSED[case]
     with pytest.raises((TypeError, ValueError), match=message):
         fastgd.fit(**{"table": HOUSES, "target": "price"} | given)
+
+
+def test_columns_may_have_numbers_for_names():
+    table = pd.DataFrame({1: HOUSES["size"], 2: HOUSES["price"], 3: 0})
+    model = fastgd.fit(table, 2, drop=[3], **SMALL)
+    assert model.preparation.names == ("1",)
+    assert len(model.predict(table)) == ROWS
 
 
 # Its file

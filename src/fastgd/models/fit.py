@@ -14,7 +14,7 @@ from fastgd.arguments.axes import as_axis
 from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.start import check_hidden_size
-from fastgd.arguments.values import check_count, check_flag, check_number, check_seed
+from fastgd.arguments.values import check_count, check_flag, check_number, check_seed, integer
 from fastgd.arguments.wording import many
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.parting import Parts, check_rows, parts_of
@@ -63,9 +63,16 @@ class Choices(NamedTuple):
 
 def check_names(names: Any) -> tuple[str, ...]:
     """Return names of columns; a single one is no list of letters."""
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+    if isinstance(names, str) or not isinstance(names, Collection):
         raise TypeError(f"drop must be a list of names of columns, got {shown(names)}")
-    return tuple(names)
+    return tuple(check_name("drop", name) for name in names)
+
+
+def check_name(argument: str, name: object) -> str:
+    """Return the name of a column, which may be a number in a DataFrame."""
+    if not isinstance(name, str) and integer(name) is None:
+        raise TypeError(f"{argument} must name a column of the table, got {shown(name)}")
+    return str(name)
 
 
 class Fit(NamedTuple):
@@ -81,7 +88,7 @@ class Fit(NamedTuple):
 
 def fit(
     table: Table,
-    target: str,
+    target: str | int,
     *,
     classes: bool | None = None,
     hold_out: float = SHARE,
@@ -108,7 +115,7 @@ def fit(
         Numbers, texts, booleans; cells may be missing. Rows without a target are left out. A path
         is that of a file: CSV, TSV, both also with .gz, or Parquet.
     target : str
-        The column to predict.
+        The column to predict; an int if the columns of a DataFrame have numbers for names.
     classes : bool, optional
         Whether the target is one of classes. By default texts and booleans are, and numbers that
         are all 0 or 1.
@@ -170,13 +177,14 @@ def columns_from(table: Table) -> Mapping[str, NDArray[Any]]:
     return columns_of(table)
 
 
-def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choices) -> Fit:
+def fit_columns(columns: Mapping[str, NDArray[Any]], target: str | int, choices: Choices) -> Fit:
     """As :func:`fit`, with what it found on its way."""
     choices = choices.checked()
+    target = check_name("target", target)
     if target not in columns:
         raise ValueError(
             f"target must be a column of the table, got {shown(target)}"
-            f"{did_you_mean(str(target), columns)}; its columns: {names_text(list(columns))}"
+            f"{did_you_mean(target, columns)}; its columns: {names_text(list(columns))}"
         )
     if target in choices.drop:
         raise ValueError(f"drop must not name the target, got {shown(target)}")
