@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import fastgd
+from fastgd.arguments import memory
 from fastgd.models.keys import Keys
 from shops import SHORT, fitted, shops
 
@@ -159,3 +160,14 @@ def test_predict_refuses_what_it_cant_read():
         models.predict(table.drop(columns="price"))
     with pytest.raises(ValueError, match="sales is a number: use predict"):
         models.predict_proba(table)
+
+
+def test_what_does_not_fit_into_memory_is_refused(monkeypatch):
+    models = fitted()
+    rows = 400_000
+    table = {"shop": np.zeros(rows, np.int64), "price": np.ones(rows), "heat": np.ones(rows)}
+    monkeypatch.setattr(memory, "available_memory", lambda: 1000)
+    with pytest.raises(ValueError, match="the table must fit into the available memory"):
+        fastgd.fit_groups(table | {"sales": np.arange(rows)}, "shop", "sales")
+    with pytest.raises(ValueError, match="the prediction must fit into the available memory"):
+        models.predict(table)
