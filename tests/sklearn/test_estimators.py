@@ -247,6 +247,18 @@ def test_lbfgs():
 
 
 @quiet
+def test_one_solver_after_the_other():
+    model = FastGDRegressor(**FEW | {"hidden_layer_sizes": (8,)}).fit(X, Y)
+    assert len(model.loss_curve_) == 4
+    model.set_params(solver="lbfgs").fit(X, Y)
+    assert not hasattr(model, "loss_curve_")
+    before = model.loss_
+    model.set_params(solver="adam").partial_fit(X, Y)
+    assert (len(model.loss_curve_), model.t_) == (1, len(X))
+    assert model.loss_ == pytest.approx(before, rel=0.1)
+
+
+@quiet
 def test_what_was_like_is_printed(capsys):
     model = FastGDRegressor(**FEW, verbose=True).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()

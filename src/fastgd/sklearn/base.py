@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.functions import Function, Loss
@@ -25,7 +24,8 @@ from fastgd.sklearn import parameters
 from fastgd.sklearn.continuing import one_more_epoch
 from fastgd.sklearn.crowd import train_all
 from fastgd.sklearn.history import history
-from fastgd.sklearn.problems import BoolArray, Problem, Samples
+from fastgd.sklearn.problems import Problem, Samples
+from fastgd.sklearn.samples import checked_weight, held_out
 from fastgd.sklearn.settings import settings_of
 from fastgd.training.files import PathLike
 from fastgd.training.results import Run
@@ -33,9 +33,13 @@ from fastgd.training.results import Run
 LARGEST_SEED = 2**31 - 1
 
 
+_OF_EPOCHS = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "t_")
+"""Attributes that there are not without epochs."""
+
+
 def descends(model: Network) -> bool:
     """Whether an estimator's solver learns epoch by epoch."""
-    if isinstance(model.solver, str) and model.solver == "lbfgs":
+    if not parameters.descends(model.solver):
         raise AttributeError(
             "partial_fit must be called with a solver that descends by batches, got 'lbfgs'"
         )
@@ -232,12 +236,15 @@ class Network(BaseEstimator):  # type: ignore[misc]
         """A problem that starts from scratch or goes on; None for ``max_iter`` epochs."""
         parameters.check_parameters(vars(self))
         start = tuple(self.members_) if going_on else ()
-        self._check_same(start)
+        parameters.check_unchanged(vars(self), start)
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, reset=not start)
         y = self._targets(y, not start, classes)
-        weight = self._weights(y, _checked_weight(sample_weight, X))
+        weight = self._weights(y, checked_weight(sample_weight, X))
         random = check_random_state(self.random_state)
-        held = self._held_out(y, random)
+        held = None
+        if self.early_stopping and parameters.descends(self.solver):
+            seed = random.randint(LARGEST_SEED)
+            held = held_out(len(y), self.validation_fraction, self._strata(y), seed)
         draws = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
         output, loss = self._output_and_loss()
         problem = Problem(X, y, weight, held, {}, draws[1:], start)
@@ -248,42 +255,10 @@ class Network(BaseEstimator):  # type: ignore[misc]
             {"output": output, "loss": loss},
             shuffle_seed=draws[0],
             epochs=epochs,
-            seen=self.t_ if going_on and epochs is not None else 0,
+            seen=getattr(self, "t_", 0) if going_on and epochs is not None else 0,
             worst=worst,
         )
         return problem._replace(settings=settings, minimizer=minimizer)
-
-    def _check_same(self, start: tuple[Run, ...]) -> None:
-        """Refuse another network than the one that goes on."""
-        if not start:
-            return
-        hidden = parameters.hidden_size_of(self.hidden_layer_sizes)
-        for name, before, now in (
-            ("hidden_layer_sizes", start[0].hidden_size, hidden),
-            ("n_ensemble", len(start), self.n_ensemble),
-            ("batch_norm", bool(start[0].normalization), bool(self.batch_norm)),
-        ):
-            if before != now:
-                raise ValueError(f"{name} must stay {before} to go on with a fit, got {now}")
-
-    def _held_out(self, y: FloatArray, random: np.random.RandomState) -> BoolArray | None:
-        """Which samples are held out for early stopping."""
-        if not self.early_stopping or self.solver == "lbfgs":
-            return None
-        _, places = train_test_split(
-            np.arange(len(y)),
-            test_size=self.validation_fraction,
-            random_state=random.randint(LARGEST_SEED),
-            stratify=self._strata(y),
-        )
-        if len(places) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        held = np.zeros(len(y), dtype=np.bool_)
-        held[places] = True
-        return held
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         if self.early_stopping:
@@ -316,6 +291,9 @@ class Network(BaseEstimator):  # type: ignore[misc]
         self.out_activation_ = parameters.NAMES.get(output, output)
         if problem.minimizer is not None:
             self.n_iter_, self.loss_ = first.iterations, first.final_loss
+            for name in _OF_EPOCHS:
+                if hasattr(self, name):  # from a fit before, by another solver
+                    delattr(self, name)
             return
         self._remember(problem, first, epochs)
 
@@ -371,13 +349,3 @@ class Network(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return np.array([run.predict(X)[:, : self.n_outputs_] for run in self.members_])
-
-
-def _checked_weight(sample_weight: Any, X: FloatArray) -> FloatArray | None:
-    """Weights of the samples, none below 0 and not all 0."""
-    if sample_weight is None:
-        return None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    return np.asarray(weight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import Any
 
@@ -14,6 +14,7 @@ from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.messages import did_you_mean_choice, either, shown
 from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.values import check_count, check_flag, check_number
+from fastgd.training.results import Run
 
 ACTIVATIONS = {"logistic": "sigmoid"}
 """Where the names differ: ours."""
@@ -58,6 +59,24 @@ def check_parameters(given: Mapping[str, Any]) -> None:
         )
 
 
+def check_unchanged(given: Mapping[str, Any], start: Sequence[Run]) -> None:
+    """Refuse another network than the one that a fit goes on with."""
+    if not start:
+        return
+    for name, before, now in (
+        ("hidden_layer_sizes", start[0].hidden_size, hidden_size_of(given["hidden_layer_sizes"])),
+        ("n_ensemble", len(start), given["n_ensemble"]),
+        ("batch_norm", bool(start[0].normalization), bool(given["batch_norm"])),
+    ):
+        if before != now:
+            raise ValueError(f"{name} must stay {before} to go on with a fit, got {now}")
+
+
+def descends(solver: Any) -> bool:
+    """Whether a solver learns epoch by epoch."""
+    return not (isinstance(solver, str) and solver == "lbfgs")
+
+
 def _check_method(given: Mapping[str, Any]) -> None:
     """Refuse a solver or a learning rate that is not known, or what a solver can't have."""
     solver, rate = given["solver"], given["learning_rate"]
@@ -68,7 +87,7 @@ def _check_method(given: Mapping[str, Any]) -> None:
             "which waits for the loss, is not supported"
         )
     _check_named("learning_rate", rate, RATES, schedules.Schedule, "a schedule")
-    if solver != "lbfgs":
+    if descends(solver):
         return
     if isinstance(rate, schedules.Schedule):
         raise ValueError(f"learning_rate must be a name with solver='lbfgs', got {shown(rate)}")

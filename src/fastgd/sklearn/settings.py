@@ -45,7 +45,7 @@ def settings_of(
     samples = len(problem.learned.X)
     weight = problem.learned.weight
     counted = samples if weight is None else weight.sum()
-    if isinstance(given["solver"], str) and given["solver"] == "lbfgs":
+    if not parameters.descends(given["solver"]):
         # scikit-learn divides penalties with the loss of the batch, fastgd does not.
         settings["l2"] = given["alpha"] / counted
         minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
