@@ -27,7 +27,7 @@ BATCHES = 50
 EPOCHS = 300
 """Times that a training sees each row at most, and"""
 
-SEEN = 300_000, 5_000_000
+SEEN = 200_000, 5_000_000
 """as many rows in all, in the search and in the training of what it found."""
 
 PATIENT = 20
@@ -35,6 +35,10 @@ PATIENT = 20
 
 SEARCHED = 5_000
 """Rows that a search looks at, at most."""
+
+WIDE, FEWEST = 60, 500
+"""With more inputs than that rows are fewer in proportion, in the search and in all; but not less
+than so many in the search: a table of 1,000 inputs takes a minute, too."""
 
 
 class Samples(NamedTuple):
@@ -114,8 +118,10 @@ def search(
     ValueError
         If all of them diverged.
     """
-    few = samples.some(SEARCHED, plan.seed)
-    found = _tried(target, few, hidden_sizes, ALPHAS, PENALTIES, SEEN[0], plan)
+    share = min(1.0, WIDE / samples.X.shape[1])
+    few = samples.some(max(int(SEARCHED * share), FEWEST), plan.seed)
+    in_search, after = (int(seen * share) for seen in SEEN)
+    found = _tried(target, few, hidden_sizes, ALPHAS, PENALTIES, in_search, plan)
     if not isfinite(found[0].loss):
         raise ValueError("no network learned anything from this table: all trainings diverged")
     if few is samples:
@@ -123,7 +129,7 @@ def search(
     for place in {0, next((k for k, one in enumerate(found) if not one.hidden_size), 0)}:
         one = found[place]
         settings = ([one.hidden_size], (one.alpha,), (one.l2,))
-        [again] = _tried(target, samples, *settings, SEEN[1], plan)
+        [again] = _tried(target, samples, *settings, after, plan)
         found[place] = one._replace(runs=again.runs)
     return found
 
