@@ -156,6 +156,7 @@ def test_rows_without_a_target_are_left_out_and_that_is_said():
 
 def test_many_rows_are_searched_by_some_of_them(monkeypatch, priced):
     monkeypatch.setattr("fastgd.models.search.SEARCHED", 40)
+    monkeypatch.setattr("fastgd.models.search.FEWEST", 10)
     found = fit_columns(columns_of(HOUSES.drop(columns="sort")), "price", Choices(**SMALL))
     best, *others = found.candidates
     assert best.loss != priced.candidates[0].loss
