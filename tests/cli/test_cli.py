@@ -43,7 +43,9 @@ def test_alone_it_shows_its_help(run):
     assert all(name in out for name in ("tutorial", "train", "sweep", "trainability"))
 
 
-@pytest.mark.parametrize("command", ["tutorial", "train", "sweep", "trainability"])
+@pytest.mark.parametrize(
+    "command", ["tutorial", "fit", "predict", "train", "sweep", "trainability"]
+)
 def test_each_command_has_an_example(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0

@@ -169,7 +169,10 @@ def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
     [
         ("m.npz xor.csv", "xor.csv: the table must have the columns size, city, garden, as the"),
         ("houses.csv houses.csv", "houses.csv must be a whole file that fastgd has saved$"),
-        ("run.npz houses.csv", "run.npz must be a model .fastgd fit --save., but it holds a Run,"),
+        (
+            "run.npz houses.csv",
+            "run.npz must be a model .fastgd fit --save, train .* but it holds a Run,",
+        ),
         ("m.npz big.csv", "big.csv: column 'size' must hold numbers, .* got 'big' in row 1$"),
         ("m.npz no.csv", "no.csv: No such file or directory$"),
         ("m.npz houses.csv --out p.txt", "must end in .csv, got 'p.txt'$"),
