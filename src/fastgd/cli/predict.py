@@ -66,8 +66,8 @@ def show(
         model = fastgd.load(saved)
         if not isinstance(model, Model):
             raise RefusedError(
-                f"{saved} must be a model (fastgd fit --save, train --prepare --save), but it holds a "
-                f"{type(model).__name__}, which doesn't know what its inputs are called"
+                f"{saved} must be a model (fastgd fit --save, train --prepare --save), but it "
+                f"holds a {type(model).__name__}, which doesn't know what its inputs are called"
             )
         columns = read_columns(file, sep, decimal, texts=model.preparation.texts)
         with about(file):
