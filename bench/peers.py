@@ -69,6 +69,7 @@ ROWS = (
     Row("softmax", None, table="functions"),
     Row("formula_compile_times", 1, repeats=3, table="functions"),
     Row("shop_models", None, repeats=3, table="shops"),
+    Row("searches", 2, repeats=3, table="search"),
 )
 TABLES = tuple(dict.fromkeys(row.table for row in ROWS))
 

@@ -22,9 +22,9 @@ PACKAGES = (
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 MARKERS = {
     name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->")
-    for name in ("parts", "functions", "shops")
+    for name in ("parts", "functions", "shops", "search")
 }
-"""Around the tables of runs with their own rows, of functions, and of models per group."""
+"""Around the tables of runs with their own rows, functions, models per group, and searches."""
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", "target", "met")
 LEFT = ("work", "against", "target")
 

@@ -17,6 +17,7 @@ import ours
 import parts_rows
 import plane_rows
 import probes
+import search_rows
 import shop_rows
 import trainability_rows
 from compare import (
@@ -158,7 +159,7 @@ ROWS = {
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
         startup, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL, *trainability_rows.ALL,
-        *parts_rows.ALL, *function_rows.ALL, *shop_rows.ALL,
+        *parts_rows.ALL, *function_rows.ALL, *search_rows.ALL, *shop_rows.ALL,
     )
 }  # fmt: skip
 

@@ -115,7 +115,9 @@ def outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) ->
     result = np.empty((len(X), network.sizes[-1]))
     for start in range(0, len(X), PREDICT_SAMPLES):
         part = X[start : start + PREDICT_SAMPLES]
-        runs = Session.of_outputs(network, method, part).load(row[None])
+        if start:
+            session = Session.of_outputs(network, method, part)
+        runs = session.load(row[None])
         runs.run(0, 1)
         result[start : start + len(part)] = runs.last_values()
     return result
