@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ class Member(NamedTuple):
     number: int  # of the problem
     table: int
     cases: tuple[int, ...]  # one for each seed
+    shuffle_seed: int
 
 
 @dataclass
@@ -88,10 +89,16 @@ class Batch:
         """The runs of each problem."""
         assert self.sweep is not None
         axes = self.sweep.axes
-        for number, table, cases in self.members:
+        for number, table, cases, shuffle_seed in self.members:
             in_front = ((table,) if "group" in axes else ()) + ((0,) if "fold" in axes else ())
             places = [(*in_front, case) if "case" in axes else in_front for case in cases]
-            yield number, [self.sweep[place] for place in places]
+            runs = [self.sweep[place] for place in places]
+            if shuffle_seed != self.tables[0].settings["shuffle_seed"]:  # without any effect
+                runs = [
+                    replace(run, options=run.options | {"shuffle_seed": shuffle_seed})
+                    for run in runs
+                ]
+            yield number, runs
 
     def _samples(self) -> dict[str, Any]:
         """The tables as a sweep takes them."""
@@ -140,9 +147,9 @@ def _batch(
     order = dict.fromkeys(case for _, own in tables[0].values() for case in own)
     places = {case: place for place, case in enumerate(order)}
     members = [
-        Member(number, table, tuple(places[case] for case in own))
+        Member(number, table, tuple(places[case] for case in own), one.settings["shuffle_seed"])
         for table, fits in enumerate(tables)
-        for number, (_, own) in fits.items()
+        for number, (one, own) in fits.items()
     ]
     firsts = [next(iter(fits.values()))[0] for fits in tables]
     return Batch(names, firsts, list(order), members)
@@ -154,7 +161,10 @@ def _kind_of(problem: Problem) -> tuple[Any, dict[str, Any]]:
     shared: list[Any] = [problem.X.shape[1], problem.y.shape[1]]
     shared += [problem.sample_weight is None, problem.held is None]
     of_functions = kinds_of(problem.settings)
+    in_batches = problem.settings["batch_size"] is not None
     for name, value in problem.settings.items():
+        if name == "shuffle_seed" and not in_batches:
+            continue
         if name == "alpha" or name in VALUES or name in of_functions:
             numbers[name] = value
             shared.append(name in _COSTLY and value == 0)
