@@ -175,7 +175,7 @@ REFUSED = {
     ),
     "network": ({"cases": [{"hidden_size": 3}]}, ValueError, "hidden_size is none"),
     "unknown": ({"cases": [{"l3": 3}]}, ValueError, "a key of a case must be one of alpha, seed,"),
-    "other name": ({"cases": [{"lr": 3}]}, ValueError, "got 'lr': did you mean alpha?"),
+    "other name": ({"cases": [{"lr": 3}]}, ValueError, "got 'lr': fastgd calls it alpha"),
     "field of another": ({"cases": [{"beta1": 0.5}], "optimizer": Momentum()}, ValueError, "beta1"),
     "field of an axis": (
         {"cases": [{"mu": 0.5}], "optimizer": [Momentum(), Adam()]}, ValueError, "got 'mu'"
