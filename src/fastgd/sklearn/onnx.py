@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import pi
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ DTYPES = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT}
 _EPSILON = 1e-5
 """What batch normalization adds to a variance (Ioffe and Szegedy 2015, Algorithm 1)."""
 
-_WORDS = "add sub mul div pow neg sin cos tanh exp log sqrt abs sign sigmoid relu where"
+_WORDS = "add sub mul div pow neg sin tanh exp log sqrt abs sign relu where"
 _SAME = {word: word.capitalize() for word in _WORDS.split()} | {
     "minimum": "Min",
     "maximum": "Max",
@@ -39,13 +40,19 @@ _SAME = {word: word.capitalize() for word in _WORDS.split()} | {
 
 _EXPM1 = ("mul", ("tanh", ("mul", 0.5, "x")), ("add", ("exp", "x"), 1.0))
 _COMPOSED: dict[str, Tree] = {
+    "sigmoid": ("div", 1.0, ("add", 1.0, ("exp", ("neg", "x")))),
+    "cos": ("sin", ("add", "x", pi / 2)),
     "expm1": _EXPM1,
     "log1p": ("log", ("add", 1.0, "x")),
     "tan": ("div", ("sin", "x"), ("cos", "x")),
     "sinh": ("mul", 0.5, ("sub", ("expm1", "x"), ("expm1", ("neg", "x")))),
     "cosh": ("mul", 0.5, ("add", ("exp", "x"), ("exp", ("neg", "x")))),
 }
-"""Those that are several. The first is exact to rounding near 0, where exp(x) - 1 is not."""
+"""Those that are several.
+
+Until 1.23 onnxruntime has no Cos of float64, and fails at x * Sigmoid(x), which it makes one. The
+form of expm1 is exact to rounding near 0, where exp(x) - 1 is not.
+"""
 
 
 class Graph:
