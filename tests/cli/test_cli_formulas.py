@@ -184,7 +184,7 @@ def test_bad_classes_are_refused(tmp_path, text, message):
 
 
 def test_a_target_of_labels_says_what_takes_it(call):
-    code, _, err = call("train")
+    code, _, err = call("train", "--raw")
     assert code == 2
     assert "'rose' is not a number; --output softmax --loss cross_entropy takes a target" in err
 

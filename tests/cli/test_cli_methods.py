@@ -160,7 +160,9 @@ def test_every_option_that_may_be_an_axis_takes_several_values():
 def test_others_take_one(run, name):
     result = run("sweep", f"--{name.replace('_', '-')}", "1,2")
     assert_refused(
-        result, r"--[a-z-]+ must be (a whole number( or [a-z]+)?|'epochs' or 'adaptive'), got '1,2'"
+        result,
+        r"--[a-z-]+ must be (a whole number( or [a-z]+)?|'epochs' or 'adaptive'|'error' or 'loss'), "
+        r"got '1,2'",
     )
 
 

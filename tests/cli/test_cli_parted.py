@@ -61,7 +61,7 @@ def test_train_holds_out_a_share(run):
     assert "state" not in facts
     _, out, _ = run(*words)
     assert "Held out: 12 of 40 rows, drawn with seed 5 (--split-seed)\n" in out
-    assert re.search(r"^iteration +mean \|error\| +held out +loss *$", out, re.MULTILINE)
+    assert re.search(r"^iteration +mean \|y - output\| +held out +loss *$", out, re.MULTILINE)
     assert len(re.findall(r"^ *\d+ +0\.\d+ +0\.\d+ +\d+\.\d+ *$", out, re.MULTILINE)) == 4
     _, out, _ = run(*words, "--look-every", 1)
     assert re.search(r"The smallest held-out error is that of iteration \d+\n", out)
