@@ -161,8 +161,8 @@ def test_others_take_one(run, name):
     result = run("sweep", f"--{name.replace('_', '-')}", "1,2")
     assert_refused(
         result,
-        r"--[a-z-]+ must be (a whole number( or [a-z]+)?|'epochs' or 'adaptive'|'error' or 'loss'), "
-        r"got '1,2'",
+        r"--[a-z-]+ must be (a whole number( or [a-z]+)?|'epochs' or 'adaptive'|'error' or 'loss')"
+        r", got '1,2'",
     )
 
 
