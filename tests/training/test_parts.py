@@ -172,7 +172,12 @@ def test_numbers_that_overflow_spoil_no_run_beside_them(parts):
 
 each = pytest.mark.parametrize(
     ("name", "parts"),
-    [(name, "groups, folds") for name in OPTIONS if name not in ALIKE]
+    [
+        # A loss is watched only where no samples are held out.
+        (name, "groups" if "monitor" in case.options else "groups, folds")
+        for name, case in OPTIONS.items()
+        if name not in ALIKE
+    ]
     + [(name, "folds, weightings") for name in (*BY_PLACE, *EVERYTHING, "adam")],
 )
 
@@ -200,8 +205,10 @@ def test_the_twin_agrees(name, parts):
     for place in np.ndindex(sweep.shape):
         run, twin = sweep[place], twins[place]
         agrees(run, twin, rtol)
-        close([run.validation_errors], [twin.validation_errors], rtol, "held out")
-        assert run.final_validation_error == pytest.approx(twin.final_validation_error, rel=rtol)
+        if sweep.validation_errors is not None:
+            close([run.validation_errors], [twin.validation_errors], rtol, "held out")
+            final = pytest.approx(twin.final_validation_error, rel=rtol)
+            assert run.final_validation_error == final
         close(run.recorded_weights, twin.recorded_weights, rtol, "recorded weights")
 
 
