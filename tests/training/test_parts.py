@@ -170,11 +170,18 @@ def test_numbers_that_overflow_spoil_no_run_beside_them(parts):
 
 # ---------------------------------------------------------------- every option
 
+IN_SHORT = (*BY_PLACE, *EVERYTHING, "adam", "a watched loss", "softmax", "frozen")
+"""What is tried whenever the tests run; each of the other options has kernels of its own."""
+
 each = pytest.mark.parametrize(
     ("name", "parts"),
     [
         # A loss is watched only where no samples are held out.
-        (name, "groups" if "monitor" in case.options else "groups, folds")
+        pytest.param(
+            name,
+            "groups" if "monitor" in case.options else "groups, folds",
+            marks=[] if name in IN_SHORT else pytest.mark.slow,
+        )
         for name, case in OPTIONS.items()
         if name not in ALIKE
     ]
@@ -298,6 +305,7 @@ def sweeps(draw):
     return given | {"folds": folds}, given | {"folds": pairs}
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @drawn(sweeps())
 def test_any_run_is_that_of_train(given):
