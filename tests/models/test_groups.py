@@ -279,7 +279,6 @@ def test_repr_and_labels():
 
 
 def test_progress(capsys):
-    pytest.importorskip("tqdm")
     fitted(progress=True)
     assert "updates" in capsys.readouterr().err
 

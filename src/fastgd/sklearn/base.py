@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from types import ModuleType
 from typing import Any, Self
@@ -47,7 +48,7 @@ def descends(model: Network) -> bool:
 
 
 @dataclass(eq=False, repr=False)
-class Network(BaseEstimator):  # type: ignore[misc]
+class Network(BaseEstimator, ABC):
     """The parameters of both, and everything but what targets are and what outputs mean."""
 
     hidden_layer_sizes: Any = (100,)
@@ -113,7 +114,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
         self._finish(problem, runs)
         return self
 
-    @available_if(descends)  # type: ignore[untyped-decorator]
+    @available_if(descends)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -189,32 +190,32 @@ class Network(BaseEstimator):  # type: ignore[misc]
 
     # ------------------------------------------------------------- what a kind of targets decides
 
+    @abstractmethod
     def _targets(self, y: Any, reset: bool, classes: Any, /) -> FloatArray:
         """Targets (samples, outputs) of the network.
 
         With ``reset`` these, or ``classes`` if given, say what targets are from now on.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _weights(self, y: FloatArray, sample_weight: FloatArray | None) -> FloatArray | None:
         """How much each sample counts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _strata(self, y: FloatArray) -> Any:
         """What to hold out equal parts of, or None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _output_and_loss(self) -> tuple[str, str | Loss]:
         """Output units and loss, by fastgd's names."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _worst(self, held: Samples) -> float:
         """The mean error of held-out samples at which their score is 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _model(self, onnx: ModuleType, dtype: str) -> Any:
         """The ONNX model, made by :mod:`fastgd.sklearn.onnx`."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------------- from data to a fit
 

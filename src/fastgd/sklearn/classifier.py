@@ -31,7 +31,7 @@ LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
     "tells finer steps apart than the accuracy that ``MLPClassifier`` has here.",
 )
 @dataclass(eq=False, repr=False)
-class FastGDClassifier(ClassifierMixin, Network):  # type: ignore[misc]
+class FastGDClassifier(ClassifierMixin, Network):
     """A network, or an ensemble of networks, that predicts classes.
 
     Parameters have scikit-learn's names and defaults (``MLPClassifier``); from ``dropout`` on they
@@ -76,7 +76,7 @@ class FastGDClassifier(ClassifierMixin, Network):  # type: ignore[misc]
     loss: str | Loss = "log_loss"
     class_weight: dict[Any, float] | str | None = None
 
-    @available_if(descends)  # type: ignore[untyped-decorator]
+    @available_if(descends)
     def partial_fit(
         self,
         X: ArrayLike,

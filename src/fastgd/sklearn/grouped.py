@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -36,7 +37,7 @@ from fastgd.tables.frames import columns_of
 _GLOBAL = "all groups"
 
 
-class Grouped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
     """What both have in common: the groups, their estimators, and whose turn it is."""
 
     estimator: Any
@@ -83,8 +84,9 @@ class Grouped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         self.fallback_ = fallback
         return self
 
+    @abstractmethod
     def _checked_targets(self, y: Any) -> NDArray[Any]:
-        raise NotImplementedError
+        """Targets (samples,), as they are fitted."""
 
     def _split(self, X: Any, *, reset: bool) -> tuple[Any, Columns]:
         """The columns to learn from, as they came, and those with labels."""
@@ -194,7 +196,7 @@ def _rows(values: Any, part: Integers) -> Any:
     return values.iloc[part] if hasattr(values, "iloc") else values[part]
 
 
-class GroupedRegressor(RegressorMixin, Grouped):  # type: ignore[misc]
+class GroupedRegressor(RegressorMixin, Grouped):
     """A regressor for each group of rows, all of them trained at once.
 
     Each is the estimator that its own fit on the rows of the group would give, with the same bits.
@@ -269,7 +271,7 @@ class GroupedRegressor(RegressorMixin, Grouped):  # type: ignore[misc]
         return np.asarray(_check_y(y, multi_output=True, y_numeric=True, estimator=self))
 
 
-class GroupedClassifier(ClassifierMixin, Grouped):  # type: ignore[misc]
+class GroupedClassifier(ClassifierMixin, Grouped):
     """A classifier for each group of rows, all of them trained at once.
 
     A group may lack some of the classes: it then gives them the probability 0.
@@ -324,7 +326,7 @@ class GroupedClassifier(ClassifierMixin, Grouped):  # type: ignore[misc]
         self.classes_ = np.unique(labels)
         return labels
 
-    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))  # type: ignore[untyped-decorator]
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of all classes, by the estimator of each row's group.
 

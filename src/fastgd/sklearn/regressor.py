@@ -35,7 +35,7 @@ LOSSES = {
     "added up before they are divided).",
 )
 @dataclass(eq=False, repr=False)
-class FastGDRegressor(RegressorMixin, Network):  # type: ignore[misc]
+class FastGDRegressor(RegressorMixin, Network):
     """A network, or an ensemble of networks, that predicts numbers.
 
     Parameters have scikit-learn's names and defaults (``MLPRegressor``); from ``dropout`` on they

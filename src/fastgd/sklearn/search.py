@@ -25,7 +25,7 @@ from fastgd.sklearn.evaluation import Evaluation, Halving
 from fastgd.sklearn.fits import network_of
 
 
-class SweepSearchCV(BaseSearchCV):  # type: ignore[misc]
+class SweepSearchCV(BaseSearchCV):
     """Search over the parameters of an estimator of ours, all fits trained together.
 
     It is scikit-learn's ``GridSearchCV``, or ``RandomizedSearchCV``, with the same scores to the

@@ -92,7 +92,7 @@ def _has_network(estimator: Any) -> bool:
     return isinstance(estimator, Network)
 
 
-class _Listener(DummyRegressor):  # type: ignore[misc]
+class _Listener(DummyRegressor):
     """Hears what a regressor would be fitted to."""
 
     def fit(self, X: Any, y: Any) -> Self:
