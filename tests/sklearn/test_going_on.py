@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
+from fastgd.schedules import Factors
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
 
 X, LABELS = load_iris(return_X_y=True)
@@ -34,6 +35,17 @@ def test_epochs_one_by_one_are_those_of_a_fit(settings, batches):
     assert same(parts, once)
     assert parts.loss_curve_ == once.loss_curve_
     assert (parts.n_iter_, parts.t_) == (1, 3 * len(X))
+
+
+def test_factors_of_ones_own_are_those_of_all_updates():
+    settings = FEW | {"learning_rate": Factors([1.0, 0.5, 0.1])}
+    once = FastGDRegressor(**settings, max_iter=3).fit(X, Y)
+    parts = FastGDRegressor(**settings)
+    for _ in range(3):
+        parts.partial_fit(X, Y)
+    assert same(parts, once)
+    with pytest.raises(ValueError, match="schedule must have a factor for each of 4 updates"):
+        parts.partial_fit(X, Y)
 
 
 def test_a_fit_goes_on():

@@ -221,6 +221,30 @@ def test_errors_name_the_group():
         GroupedRegressor(stopping, "shop").fit(X, y)
 
 
+def test_errors_of_a_training_name_the_group():
+    X, y = table()
+    y = y - y.min() - (X.shop == "b")
+    grouped = GroupedRegressor(clone(NUMBERS).set_params(loss="poisson"), groups="shop")
+    with pytest.raises(ValueError, match=r"^group 'b': y must be at least 0"):
+        grouped.fit(X, y)
+
+
+def test_every_epoch_is_remembered_and_told(capsys):
+    """Of a training that ends on another network than the one that it gives back, too."""
+    X, y = table()
+    settings = {"early_stopping": True, "n_iter_no_change": 100, "verbose": True, "max_iter": 9}
+    network = clone(NUMBERS).set_params(**settings, learning_rate_init=0.3)
+    grouped = GroupedRegressor(network, groups="shop", use_global_model=False).fit(X, y)
+    told = capsys.readouterr().out
+    for label, own in grouped.estimators_.items():
+        part = X[X.shop == label]
+        alone = clone(network).fit(part.drop(columns="shop"), y[part.index])
+        assert own.loss_curve_ == alone.loss_curve_
+        assert own.validation_scores_ == alone.validation_scores_
+        assert np.isfinite(own.loss_)
+        assert f"group '{label}'\n{capsys.readouterr().out}" in told
+
+
 def test_some_labels_missing():
     X, y = table()
     X.loc[4, "shop"] = None

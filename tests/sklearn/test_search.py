@@ -315,3 +315,29 @@ def test_verbose_says_what_is_fitted(capsys):
     assert "Fitting 2 folds for each of 2 candidates, totalling 4 fits" in out
     assert "[CV] END ..." in out
     assert "alpha=0.1; total time=" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"param_grid": []}, "param_grid must have at least one candidate"),
+        ({"param_grid": RATES, "n_iter": 0}, "n_iter must be at least 1, got 0"),
+        (
+            {"param_grid": RATES, "halving": True, "scoring": lambda *_: {"one": 1.0, "two": 2.0}},
+            "scoring must give one number with halving, got a dict with ",
+        ),
+    ],
+    ids=["no candidate", "no draw", "several scores"],
+)
+def test_searches_that_have_no_end(given, message):
+    with pytest.raises(ValueError, match=message):
+        SweepSearchCV(REGRESSOR, cv=2, refit=False, **given).fit(X, NUMBERS)
+
+
+def test_the_last_epoch_is_known_where_an_earlier_network_is_given_back():
+    settings = {"early_stopping": True, "n_iter_no_change": 100, "max_iter": 8}
+    network = clone(REGRESSOR).set_params(**settings)
+    grid = {"learning_rate_init": [0.1, 0.3]}
+    ours, theirs = both(network, grid, NUMBERS, {"scoring": lambda one, *_: one.loss_})
+    same_results(ours.cv_results_, theirs.cv_results_)
+    assert np.isfinite(ours.cv_results_["mean_test_score"]).all()

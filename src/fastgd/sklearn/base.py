@@ -38,6 +38,17 @@ _OF_EPOCHS = ("loss_curve_", "best_loss_", "validation_scores_", "best_validatio
 """Attributes that there are not without epochs."""
 
 
+def _check_counting(problem: Problem) -> None:
+    """Refuse held-out samples, or what is left beside them, of which none counts."""
+    parts = {"learned from": problem.learned, "held out": problem.held_out}
+    for what, part in parts.items():
+        if part is not None and part.weight is not None and not part.weight.any():
+            raise ValueError(
+                f"sample_weight must be above 0 for some of the samples that are {what} with "
+                "early_stopping=True, got 0 for all of them"
+            )
+
+
 def descends(model: Network) -> bool:
     """Whether an estimator's solver learns epoch by epoch."""
     if not parameters.descends(model.solver):
@@ -249,6 +260,7 @@ class Network(BaseEstimator, ABC):
         draws = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
         output, loss = self._output_and_loss()
         problem = Problem(X, y, weight, held, {}, draws[1:], start)
+        _check_counting(problem)
         worst = None if problem.held_out is None else self._worst(problem.held_out)
         settings, minimizer = settings_of(
             vars(self),
@@ -267,7 +279,7 @@ class Network(BaseEstimator, ABC):
         going_on = hasattr(self, "members_")
         problem = self._made(X, y, sample_weight, going_on=going_on, epochs=1, classes=classes)
         if going_on:
-            runs = one_more_epoch(problem)
+            runs = one_more_epoch(problem, by_epoch=isinstance(self.learning_rate, str))
         else:
             (runs,) = train_all([problem], threads=self.threads, keep_state=True)
         self._adopt(problem, runs, epochs=1)

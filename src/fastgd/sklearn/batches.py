@@ -63,6 +63,8 @@ class Batch:
             settings["cases"] = [
                 {name: numbers[name][at] for name in several} for at in range(len(self.cases))
             ]
+        # Of a run that gives back an earlier network the state has the last one, to be measured.
+        keep_state = keep_state or bool(settings.get("restore_best"))
         self.sweep = sweep(**self._samples(), **settings, threads=threads, keep_state=keep_state)
 
     def has_any(self, keep: Collection[int]) -> bool:

@@ -16,18 +16,21 @@ from fastgd.training.results import Run
 from fastgd.training.train import train
 
 
-def one_more_epoch(problem: Problem) -> list[Run]:
+def one_more_epoch(problem: Problem, *, by_epoch: bool) -> list[Run]:
     """The networks that a problem starts from, one epoch later.
 
     Where a run can go on, it does: the states of its optimizer and the order of its epochs are
     those of a longer training. If it was over, or gives back an earlier network, or has another
-    optimizer now, the states begin anew.
+    optimizer now, the states begin anew. With ``by_epoch`` factors of learning rates are those of
+    this epoch, one and the same, and not of all updates.
     """
     seeds = zip(problem.start, problem.seeds, strict=True)
-    return [_gone_on(problem, run) or _begun_anew(problem, run, seed) for run, seed in seeds]
+    return [
+        _gone_on(problem, run, by_epoch) or _begun_anew(problem, run, seed) for run, seed in seeds
+    ]
 
 
-def _gone_on(problem: Problem, run: Run) -> Run | None:
+def _gone_on(problem: Problem, run: Run, by_epoch: bool) -> Run | None:
     state, settings = run.state, problem.settings
     optimizer = run.options.get("optimizer", GradientDescent())
     if (
@@ -45,7 +48,7 @@ def _gone_on(problem: Problem, run: Run) -> Run | None:
         name: value for name, value in settings.items() if name not in OWN_ARGUMENTS
     }
     options |= {"shuffle_seed": run.options.get("shuffle_seed", 0), "sample_weight": weight}
-    if isinstance(options["schedule"], Factors):  # of this epoch, one and the same
+    if by_epoch and isinstance(options["schedule"], Factors):
         factors = np.resize(options["schedule"].factors, done + updates)
         options["schedule"] = Factors(factors)
     before = replace(

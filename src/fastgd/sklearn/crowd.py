@@ -119,10 +119,11 @@ def train_all(
         What the first of them raises that can't be trained.
     """
     outcomes = Crowd(problems, threads=threads, keep_state=keep_state).train()
-    return [_runs_of(outcomes[number]) for number in range(len(problems))]
+    return [runs_of(outcomes[number]) for number in range(len(problems))]
 
 
-def _runs_of(outcome: Outcome) -> list[Run]:
+def runs_of(outcome: Outcome) -> list[Run]:
+    """The runs of a problem; raises why there are none."""
     if isinstance(outcome, Exception):
         raise outcome
     return outcome

@@ -15,7 +15,7 @@ from fastgd.sklearn.fits import Waiting, network_of, waiting_fits
 from fastgd.sklearn.problems import Problem
 
 MOST_BYTES = 2**29
-"""Of networks that are trained and not yet scored, about."""
+"""Of networks that are trained and not yet scored, and of their tables, about."""
 
 Scores = list[dict[str, Any]]
 
@@ -148,12 +148,18 @@ def _portions(fits: Iterator[Waiting]) -> Iterator[list[Waiting]]:
     """Fits that there is memory for at a time."""
     portion: list[Waiting] = []
     size = 0
+    arrays: set[int] = set()
     for fit in fits:
         portion.append(fit)
-        size += 0 if fit.problem is None else _bytes_of(fit.problem)
+        if fit.problem is not None:
+            one = fit.problem
+            table = (one.X, one.y, one.sample_weight, one.held)
+            own = {id(array): array.nbytes for array in table if array is not None}
+            size += _bytes_of(one) + sum(own[new] for new in own.keys() - arrays)
+            arrays |= own.keys()
         if size > MOST_BYTES:
             yield portion
-            portion, size = [], 0
+            portion, size, arrays = [], 0, set()
     if portion:
         yield portion
 

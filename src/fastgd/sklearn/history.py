@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import nan
 from typing import NamedTuple
 
 import numpy as np
@@ -37,8 +36,7 @@ def history(problem: Problem, run: Run) -> History:
 
 def _last(problem: Problem, run: Run) -> tuple[float, float]:
     """Loss and held-out error of the last network of a run that gives back another one."""
-    if run.state is None:
-        return nan, nan
+    assert run.state is not None
     sizes = (len(run.weights[0]), *(layer.shape[1] for layer in run.weights))
     network = Network(sizes, bool(run.biases), bool(run.normalization))
     once = {"iterations": 1, "record_every": 1, "look_every": 1}

@@ -156,6 +156,7 @@ class SweepSearchCV(BaseSearchCV):
         """
         check_flag("halving", self.halving)
         check_count("factor", self.factor, minimum=2)
+        check_count("n_iter", self.n_iter)
         if network_of(self.estimator) is None:
             return self._as_scikit_learn_does(X, y, params)
         self._validate_params()
@@ -224,11 +225,17 @@ class SweepSearchCV(BaseSearchCV):
                 "one of param_grid and param_distributions must be given, got "
                 + ("none" if self.param_grid is None else "both")
             )
-        if self.param_grid is not None:
-            return list(ParameterGrid(self.param_grid))
-        return list(
-            ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state)
-        )
+        if self.param_grid is None:
+            draws = ParameterSampler(
+                self.param_distributions, self.n_iter, random_state=self.random_state
+            )
+            return list(draws)
+        found = list(ParameterGrid(self.param_grid))
+        if not found:
+            raise ValueError(
+                f"param_grid must have at least one candidate, got {shown(self.param_grid)}"
+            )
+        return found
 
     def _checked(self, scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Scores of fits, of which some may have failed; if all have, that is an error."""
@@ -247,7 +254,12 @@ class SweepSearchCV(BaseSearchCV):
         for rung, epochs in enumerate(halving.epochs):
             if self.verbose > 0:
                 print(f"iter {rung}: {len(going)} candidates, {epochs} epochs")
-            self._checked(halving.climb(going, epochs))
+            scores = self._checked(halving.climb(going, epochs))
+            if isinstance(scores[0]["test_scores"], dict):
+                raise ValueError(
+                    "scoring must give one number with halving, got a dict with "
+                    f"{shown(list(scores[0]['test_scores']))}"
+                )
             tried += going
             more["iter"] += [rung] * len(going)
             more["n_resources"] += [epochs] * len(going)
@@ -288,8 +300,8 @@ class SweepSearchCV(BaseSearchCV):
                 f"got {shown(self.estimator)}"
             )
         warnings.warn(
-            f"{type(self.estimator).__name__} is no estimator of fastgd, nor a pipeline that ends "
-            "in one: it is fitted once for each candidate and fold, as GridSearchCV does it",
+            f"{type(self.estimator).__name__} is no estimator of fastgd, nor a pipeline whose last "
+            "step is one: it is fitted once for each candidate and fold, as GridSearchCV does it",
             UserWarning,
             stacklevel=3,
         )

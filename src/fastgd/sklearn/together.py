@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from fastgd.sklearn.base import Network
-from fastgd.sklearn.crowd import train_all
+from fastgd.sklearn.crowd import Crowd, runs_of
 
 
 class Fit(NamedTuple):
@@ -48,15 +48,22 @@ def fit_all(fits: Sequence[Fit]) -> None:
                 waiting.append((fit, network, network._problem(X, y)))
     if not waiting:
         return
-    runs = train_all([problem for *_, problem in waiting], threads=waiting[0][1].threads)
-    for (fit, network, problem), own in zip(waiting, runs, strict=True):
+    crowd = Crowd([problem for *_, problem in waiting], threads=waiting[0][1].threads)
+    outcomes = crowd.train()
+    unfinished = []
+    for number, (fit, network, problem) in enumerate(waiting):
         with _named(fit.name):
+            own = runs_of(outcomes[number])
             network._adopt(problem, own)
-    count = sum(any(run.status == "finished" for run in own) for own in runs)
-    if count:
+        if network.verbose:
+            print(fit.name)
+            network._tell()
+        if any(run.status == "finished" for run in own):
+            unfinished.append("lbfgs" if problem.minimizer else "Stochastic Optimizer")
+    if unfinished:
         warnings.warn(
-            f"Stochastic Optimizer: Maximum iterations reached and the optimization hasn't "
-            f"converged yet in {count:,} of {len(runs):,} fits.",
+            f"{unfinished[0]}: Maximum iterations reached and the optimization hasn't "
+            f"converged yet in {len(unfinished):,} of {len(waiting):,} fits.",
             ConvergenceWarning,
             stacklevel=3,
         )
