@@ -7,7 +7,7 @@ import pytest
 import fastgd
 from fastgd.arguments import memory
 from fastgd.models.keys import Keys
-from shops import SHORT, fitted, shops
+from shops import SHORT, fitted, held_rows, shops
 
 
 def test_rows_without_target_or_label_are_left_out_and_counted():
@@ -19,6 +19,24 @@ def test_rows_without_target_or_label_are_left_out_and_counted():
     assert models.notes[:2] == ("2 rows without sales left out", "1 row without shop left out")
     without = fastgd.fit_groups(table.drop([3, 5, 7]), by="shop", target="sales", **SHORT)
     np.testing.assert_array_equal(models.predict(table), without.predict(table))
+
+
+def test_nothing_is_learned_from_held_out_inputs():
+    table = shops()
+    table.loc[::9, "heat"] = np.nan
+    models = fastgd.fit_groups(table, by="shop", target="sales", **SHORT)
+    held = held_rows(models, table)
+    other = table.copy()
+    other.loc[held, "heat"] = 1e6
+    again = fastgd.fit_groups(other, by="shop", target="sales", **SHORT)
+    assert again.preparation == models.preparation
+
+
+def test_an_empty_text_is_no_target():
+    table = {"shop": ["a", "b"] * 10, "x": list(range(20)), "y": ["u", "v", "", "u"] * 5}
+    models = fastgd.fit_groups(table, by="shop", target="y", **SHORT)
+    assert models.notes[0] == "5 rows without y left out"
+    assert models.target.classes == ("u", "v")
 
 
 def test_texts_booleans_and_holes_among_the_inputs():

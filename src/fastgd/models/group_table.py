@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +14,12 @@ from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.rows import Integers
 from fastgd.arguments.wording import first_names, many
 from fastgd.models.keys import Columns, Keys
-from fastgd.tables.cells import is_missing
+from fastgd.tables.cells import cells_of
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import Target, learn_target
+
+BoolArray = NDArray[np.bool_]
 
 
 class GroupTable(NamedTuple):
@@ -29,6 +31,7 @@ class GroupTable(NamedTuple):
     inputs: FloatArray  # (rows, inputs)
     target: Target
     targets: FloatArray  # (rows, outputs)
+    held: BoolArray  # (rows,): held out
     notes: tuple[str, ...]
 
 
@@ -38,8 +41,12 @@ def read_groups(
     target: str,
     inputs: Sequence[str] | None,
     classes: bool | None,
+    hold_out: Callable[[Integers, int], BoolArray],
 ) -> GroupTable:
     """Learn what a table has, and prepare its rows that have a label and a target.
+
+    ``hold_out`` says of the (rows,) groups, and of how many there are, which rows are held out:
+    nothing is learned from their inputs.
 
     Raises
     ------
@@ -51,14 +58,16 @@ def read_groups(
     columns = {name: columns[name] for name in (*by, target, *used)}
     _check_lengths(columns)
     notes: list[str] = []
-    columns = _without(columns, is_missing(columns[target]), f"without {target}", notes)
+    missing = cells_of(target, columns[target]).missing
+    columns = _without(columns, missing, f"without {target}", notes)
     if not len(columns[target]):
         raise ValueError(f"target {shown(target)} must be there in some row, got none")
     keys, codes = Keys.learn(columns, by)
     columns = _without(columns, codes < 0, f"without {' or '.join(by)}", notes)
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
-    preparation = Preparation.learn({name: columns[name] for name in used})
+    held = hold_out(codes, len(keys))
+    preparation = Preparation.learn({name: columns[name][~held] for name in used})
     check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
     encoder = learn_target(target, columns[target], classes=classes)
     return GroupTable(
@@ -68,6 +77,7 @@ def read_groups(
         preparation.transform(columns),
         encoder,
         encoder.encode(columns[target]),
+        held,
         (*notes, *preparation.notes, encoder.note),
     )
 
