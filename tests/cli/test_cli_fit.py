@@ -174,6 +174,8 @@ def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
             "run.npz must be a model .fastgd fit --save, train .* but it holds a Run,",
         ),
         ("m.npz big.csv", "big.csv: column 'size' must hold numbers, .* got 'big' in row 1$"),
+        ("m.npz german.csv", "german.csv: column 'size' must .* got 'k.A.' in row 2$"),
+        ("groups.npz houses.csv", "groups.npz holds a model per group, for Python: fastgd.load"),
         ("m.npz no.csv", "no.csv: No such file or directory$"),
         ("m.npz houses.csv --out p.txt", "must end in .csv, got 'p.txt'$"),
         ("m.npz houses.csv --out houses.csv", "it is the file that is read$"),
@@ -181,6 +183,9 @@ def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
 )
 def test_what_can_not_be_predicted(run, words, message):
     Path("big.csv").write_text("size,city,garden\nbig,Rome,true\n")
+    Path("german.csv").write_text("size;city;garden\n2,5;Rome;true\nk.A.;Rome;true\n")
+    table = {"shop": ["a", "b"] * 3, "x": range(6), "y": range(6)}
+    fastgd.fit_groups(table, by="shop", target="y").save("groups.npz")
     fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=1).save("run.npz")
     assert_refused(run("predict", *words.split()), message)
 
@@ -226,6 +231,16 @@ def test_a_prepared_run_goes_on_with_its_preparation(run):
     assert json.loads(out)["final_error"] == json.loads(once)["final_error"]
     result = run("train", *words, "--resume", "half.npz", "--raw")
     assert_refused(result, "--raw does not go with the prepared table of half.npz$")
+    result = run("train", *words, "--resume", "half.npz", "--drop", "city")
+    assert_refused(result, "--no-standardize must be left out with --resume: half.npz knows how")
+
+
+def test_several_targets_of_softmax_are_numbers_in_a_prepared_table_too(run):
+    Path("shares.csv").write_text("x,a,b\n100,1,0\n200,0,1\n300,0.5,0.5\n")
+    words = ["shares.csv", "--target", "a", "--target", "b", "--output", "softmax", *FEW]
+    code, out, _ = run("train", *words, "--loss", "cross-entropy")
+    assert code == 0
+    assert "A 1-4-2 network" in out
 
 
 def test_texts_to_learn_are_classes(run):
@@ -255,10 +270,13 @@ def test_a_sweep_of_groups_of_a_prepared_table(run):
         ("houses.csv --raw --sep ; --target price", "--raw takes a table as it is: --sep,"),
         ("houses.csv --target city --output tanh", "--target city must be numbers, or alone and"),
         ("houses.csv --target city --target price", "--target city must be numbers, or alone and"),
+        ("houses.csv --target price --drop price", "--drop must not name the target, got 'price'$"),
+        ("holes.csv --target a --target b", "targets a, b must all have a value in some row, got"),
         ("houses.csv --target prize", "has no column 'prize'; its columns: id, size, city"),
         ("houses.csv", "--target must name the column to learn; houses.csv has these: id,"),
         ("t.parquet --raw --target y", "--raw reads CSV only, got t.parquet$"),
     ],
 )
 def test_tables_that_are_refused(run, command, words, message):
+    Path("holes.csv").write_text("x,a,b\n1,2,\n2,,3\n")
     assert_refused(run(command, *words.split()), message)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastgd.tables.cells import cells_of
+from fastgd.tables.cells import cells_of, is_missing
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import (
@@ -197,6 +197,14 @@ def test_columns_of_a_frame():
 def test_what_has_no_names_is_no_table(table):
     with pytest.raises(TypeError, match="a table must be a DataFrame, or a dict of columns"):
         columns_of(table)
+
+
+def test_missing_texts_of_a_list_are_missing():
+    """NumPy would make them the text "nan"."""
+    columns = columns_of({"city": ["Rome", np.nan, "Oslo"], "open": [True, None, False]})
+    assert Preparation.learn(columns).names == Preparation.learn(pd.DataFrame(columns)).names
+    assert is_missing(columns["city"]).tolist() == [False, True, False]
+    assert "city=nan" not in Preparation.learn(columns).names
 
 
 def test_two_columns_of_one_name():

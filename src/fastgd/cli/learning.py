@@ -100,8 +100,8 @@ def show_samples(console: "Console", asked: Asked, fitted: Fitted[Any], outputs:
     )
     if samples.prepared is None and asked.reading.raw is None:
         console.print(
-            f"Taken as it is: numbers only, none missing, none beyond {LARGEST:g} (--prepare "
-            "standardises them)"
+            f"Taken as it is: numbers only, none missing, no input beyond {LARGEST:g} "
+            "(--prepare standardises them)"
         )
     if samples.classes is not None and samples.prepared is None:
         print_plain(console, f"Classes, in the order of the outputs: {names_text(samples.classes)}")

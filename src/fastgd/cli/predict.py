@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 import fastgd
-from fastgd import Model
+from fastgd import GroupModels, Model
 from fastgd.arguments.wording import many
 from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_output
@@ -64,6 +64,11 @@ def show(
     with refusing():
         check_output(out, "the file of predictions", (".csv",), read=(saved, file))
         model = fastgd.load(saved)
+        if isinstance(model, GroupModels):
+            raise RefusedError(
+                f"{saved} holds a model per group, for Python: "
+                f"fastgd.load({str(saved)!r}).predict(table) applies it"
+            )
         if not isinstance(model, Model):
             raise RefusedError(
                 f"{saved} must be a model (fastgd fit --save, train --prepare --save), but it "

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.messages import shown
-from fastgd.arguments.wording import many
 from fastgd.cli.refusal import RefusedError
 from fastgd.models.model import Model
 from fastgd.tables.cells import cells_of, text_of
 from fastgd.tables.lines import names_text
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import read_columns
+from fastgd.tables.rows import with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 Columns = Mapping[str, NDArray[Any]]
@@ -36,6 +36,11 @@ class Reading(NamedTuple):
     standardize: bool = True
     settings: Mapping[str, Any] = {}
     model: Model | None = None  # what goes on, with its preparation
+
+    @property
+    def learns(self) -> bool:
+        """Whether something was typed that a preparation is learned by."""
+        return self[3:6] != Reading()[3:6]
 
     @property
     def typed(self) -> bool:
@@ -74,7 +79,7 @@ class Prepared:
         for target in self.targets:
             if target.name not in columns:
                 raise ValueError(f"the table has no column {shown(target.name)} to compare with")
-        columns, notes = _with_targets(columns, [target.name for target in self.targets])
+        columns, notes = with_targets(columns, [target.name for target in self.targets])
         y = np.hstack([target.encode(columns[target.name]) for target in self.targets])
         return self.preparation.transform(columns), y, notes + self.preparation.remarks(columns)
 
@@ -100,7 +105,11 @@ def prepare(
             raise ValueError(
                 f"{path} has no column {shown(name)}; its columns: {names_text(list(columns))}"
             )
-    columns, notes = _with_targets(columns, targets)
+    for name in reading.drop:
+        if name in (*targets, groups):
+            what = "groups" if name == groups else "target"
+            raise ValueError(f"--drop must not name the {what}, got {shown(name)}")
+    columns, notes = with_targets(columns, targets)
     inputs = {name: cells for name, cells in columns.items() if name not in (*targets, groups)}
     if not inputs:
         raise ValueError(f"{path} has no column besides the target, and a network needs inputs")
@@ -111,7 +120,7 @@ def prepare(
             {name: cells[learn] for name, cells in inputs.items()},
             most_categories=reading.most_categories,
             standardize=reading.standardize,
-            drop=[name for name in reading.drop if name in inputs],
+            drop=reading.drop,
         )
         notes += preparation.notes
         known = []
@@ -131,17 +140,6 @@ def prepare(
     return Prepared(preparation, tuple(known), X, y, labels, settings, notes)
 
 
-def _with_targets(columns: Columns, targets: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """The rows that have all targets."""
-    missing = np.any([cells_of(name, columns[name]).missing for name in targets], axis=0)
-    count = int(missing.sum())
-    if count == len(missing):
-        raise ValueError(f"target {shown(targets[0])} must have a value in some row, got none")
-    note = f"{names_text(targets)}: missing in {many(count, 'row')}, which are left out"
-    kept = {name: cells[~missing] for name, cells in columns.items()}
-    return kept, [note] if count else []
-
-
 def _target_of(
     name: str,
     column: NDArray[Any],
@@ -159,7 +157,7 @@ def _target_of(
     outputs = settings.get("output", [])
     outputs = outputs if isinstance(outputs, list) else [outputs]
     asked = bool(outputs) or "loss" in settings
-    if outputs == ["softmax"]:
+    if outputs == ["softmax"] and not several:
         classes = ClassTarget.learn(name, column)
         return classes, {}, classes.note
     if cells.kind != "numbers":

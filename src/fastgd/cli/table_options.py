@@ -62,8 +62,8 @@ Raw = Annotated[
     flag(
         "--raw/--prepare",
         "Take a CSV file of numbers as they are, and nothing else; or prepare any table. Without "
-        "either a table is taken as it is if it has numbers only, none missing and none beyond "
-        f"{LARGEST:g}.",
+        "either a table is taken as it is if it has numbers only, none missing and no input "
+        f"beyond {LARGEST:g}.",
         panel=PANEL,
     ),
 ]

@@ -193,7 +193,17 @@ def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
     if isinstance(result, Model):
         if reading.raw:
             raise RefusedError(f"--raw does not go with the prepared table of {file}")
+        if reading.learns:
+            raise RefusedError(
+                "--drop, --categories and --no-standardize must be left out with --resume: "
+                f"{file} knows how its table was prepared"
+            )
         return reading._replace(raw=False, model=result)
+    if reading.typed:
+        raise RefusedError(
+            "--sep, --decimal, --drop, --categories and --no-standardize don't go with the plain "
+            f"numbers of {file}"
+        )
     if reading.raw is False:
         raise RefusedError(f"--prepare does not go with the plain numbers of {file}")
     return reading._replace(raw=True)

@@ -25,6 +25,7 @@ from fastgd.tables.frames import columns_of
 from fastgd.tables.lines import names_text
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import read_columns
+from fastgd.tables.rows import some_rows, with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, learn_target, width_of
 
 SHARE = 0.2
@@ -190,7 +191,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str | int, choices:
         raise ValueError(f"drop must not name the target, got {shown(target)}")
     for name in columns.keys() - {*choices.drop, target}:
         cells_of(name, columns[name])  # refused by the rows of the whole table
-    columns, notes = with_target(columns, target)
+    columns, notes = with_targets(columns, [target])
     wanted = columns.pop(target)
     check_rows(len(wanted))
     learned = learn_target(target, wanted, classes=choices.classes)
@@ -209,7 +210,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str | int, choices:
             f"got {choices.folds}"
         )
     preparation = Preparation.learn(
-        rows_of(columns, parts.learn),
+        some_rows(columns, parts.learn),
         most_categories=choices.most_categories,
         standardize=choices.standardize,
         drop=choices.drop,
@@ -223,7 +224,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str | int, choices:
         f"to judge by, drawn with seed {choices.seed}"
     )
     learn, judge = (
-        Samples(preparation.transform(rows_of(columns, rows)), encoded[rows], labels[rows])
+        Samples(preparation.transform(some_rows(columns, rows)), encoded[rows], labels[rows])
         for rows in parts
     )
     plan = Plan(choices.folds, choices.seed, choices.threads, choices.progress)
@@ -245,26 +246,3 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str | int, choices:
         wanted[parts.judge],
         learned.decode(outputs),
     )
-
-
-def with_target(
-    columns: Mapping[str, NDArray[Any]], target: str
-) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """Return the rows that have a target, and a note if some have none.
-
-    Raises
-    ------
-    ValueError
-        If no row has one.
-    """
-    missing = cells_of(target, columns[target]).missing
-    count = int(missing.sum())
-    if count == len(missing):
-        raise ValueError(f"target {shown(target)} must have a value in some row, got none")
-    note = f"{target}: missing in {many(count, 'row')}, which are left out"
-    return rows_of(columns, ~missing), [note] if count else []
-
-
-def rows_of(columns: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Return some rows of all columns."""
-    return {name: np.asarray(column)[rows] for name, column in columns.items()}

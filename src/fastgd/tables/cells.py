@@ -47,7 +47,7 @@ def cells_of(name: str, column: ArrayLike) -> Cells:
     >>> cells_of("city", ["Rome", None, 7.0]).values
     array(['Rome', None, '7'], dtype=object)
     """
-    array = _array(column)
+    array = array_of(column)
     if array.ndim != 1:
         raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {array.shape}")
     if array.dtype.kind == "O":
@@ -70,7 +70,7 @@ def is_missing(column: ArrayLike) -> NDArray[np.bool_]:
     >>> is_missing(["a", None, float("nan")])
     array([False,  True,  True])
     """
-    array = _array(column)
+    array = array_of(column)
     if array.dtype.kind == "f":
         return np.asarray(np.isnan(array))
     if array.dtype.kind in "mM":
@@ -80,6 +80,17 @@ def is_missing(column: ArrayLike) -> NDArray[np.bool_]:
     # Of all that people put into tables only what is missing differs from itself, but pandas' NA,
     # which has no truth.
     return np.fromiter(map(_is_missing, array), dtype=bool, count=len(array))
+
+
+def array_of(column: ArrayLike) -> NDArray[Any]:
+    """Return a column as an array; of a list of texts and NaN NumPy would make texts.
+
+    Examples
+    --------
+    >>> array_of(["Rome", float("nan")])
+    array(['Rome', nan], dtype=object)
+    """
+    return np.asarray(column, dtype=object if isinstance(column, list | tuple) else None)
 
 
 def is_date_text(text: str) -> bool:
@@ -113,11 +124,6 @@ def texts_shown(texts: Iterable[str]) -> str:
     known = list(texts)
     cut = [text if len(text) <= 30 else f"{text[:27]}..." for text in known[:5]]
     return ", ".join(cut) + (", ..." if len(known) > 5 else "")
-
-
-def _array(column: ArrayLike) -> NDArray[Any]:
-    # Of a list of texts and NaN NumPy would make texts.
-    return np.asarray(column, dtype=object if isinstance(column, list | tuple) else None)
 
 
 def _cells_of_objects(name: str, array: NDArray[Any]) -> Cells:

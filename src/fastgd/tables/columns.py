@@ -214,7 +214,7 @@ def _dates_left_out(name: str) -> str:
 
 def _almost_numbers(counts: Counter[str]) -> str:
     """Say which texts are none of the numbers, if there are few of these."""
-    odd = [text for text in counts if not _is_number_text(text)]
+    odd = [text for text in counts if not _is_number_text(text.replace(",", "."))]
     if len(odd) > len(counts) // 10:
         return ""
     return f": they'd be numbers without {texts_shown(map(shown, odd))}" if odd else ""
@@ -225,16 +225,23 @@ def _is_number_text(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # which is a number in Python's source code alone
 
 
 def _as_numbers(name: str, cells: Cells) -> FloatArray:
     if cells.kind == "numbers":
         return cells.values
-    for row, text in enumerate(cells.values):
-        if text is not None and not (cells.kind == "texts" and _is_number_text(text)):
-            raise ValueError(
-                f"column {shown(name)} must hold numbers, as in the table that was learned, "
-                f"got {shown(text)} in row {row + 1:,}"
-            )
+    wrong = [
+        (row, text)
+        for row, text in enumerate(cells.values, start=1)
+        if text is not None and not (cells.kind == "texts" and _is_number_text(text))
+    ]
+    if wrong:
+        # Because of one text, numbers with a decimal comma were not read as such.
+        odd = (one for one in wrong if not _is_number_text(one[1].replace(",", ".")))
+        row, text = next(odd, wrong[0])
+        raise ValueError(
+            f"column {shown(name)} must hold numbers, as in the table that was learned, "
+            f"got {shown(text)} in row {row:,}"
+        )
     return np.array([np.nan if text is None else float(text) for text in cells.values])

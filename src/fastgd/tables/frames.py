@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.messages import shown
+from fastgd.tables.cells import array_of
 
 
 def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
@@ -43,7 +44,7 @@ def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
 def _array(column: Any) -> NDArray[Any]:
     dtype = getattr(column, "dtype", None)
     if dtype is None or isinstance(dtype, np.dtype):
-        return np.asarray(column)
+        return array_of(column)
     # One of pandas' own: categories, texts, dates with zones, what knows missing cells.
     missing = np.asarray(column.isna(), dtype=bool)
     if dtype.kind in "iuf":
