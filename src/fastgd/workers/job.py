@@ -1,0 +1,39 @@
+"""What is worked off, and by whom."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, NamedTuple, Protocol
+
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Job(Protocol):
+    """Work in parts, each pure: the same arrays wherever, and however often, it is computed.
+
+    A job is pickled for the workers of an executor, and each of them keeps it: it must be small
+    beside what it computes, and its class importable there. Frozen dataclasses are such jobs.
+    """
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """How much there is to do in each part, in units of progress: updates, pixels, points."""
+
+    def compute(self, part: int, threads: int, advance: Callable[[int], None]) -> Arrays:
+        """Compute a part on so many threads.
+
+        ``advance`` is told of units that are done, at least every 0.1 s. It may raise, so that the
+        caller can end the work: it must not be caught.
+        """
+
+    def compile(self) -> None:
+        """Compile, or load, all code that the parts need, in this process."""
+
+
+class Crew(NamedTuple):
+    """Who works: threads of this process, or the workers of an executor."""
+
+    executor: Executor | None
+    threads: int  # of this process, if there is no executor
+    threads_per_worker: int  # for each part that a worker has in hand
