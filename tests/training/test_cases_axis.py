@@ -10,7 +10,7 @@ import fastgd
 from fastgd import reference
 from fastgd.optimizers import Adam, Momentum
 from fastgd.schedules import Cosine
-from fastgd.training import archive
+from fastgd.store import archive
 
 RANDOM = np.random.RandomState(5)
 X, Y = RANDOM.random_sample((14, 3)), RANDOM.random_sample((14, 1))

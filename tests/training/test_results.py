@@ -10,7 +10,7 @@ import fastgd
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training import archive
+from fastgd.store import archive
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from fastgd.cli.shared import Json, option
 from fastgd.cli.table_options import Decimal, Sep, TableFile
 from fastgd.cli.tables import Rows, open_console, print_plain, print_table
 from fastgd.models.scores import Scores, scores_of
+from fastgd.store.files import whole_file
 from fastgd.tables.cells import cells_of
 from fastgd.tables.reading import read_columns
-from fastgd.training.files import whole_file
 
 SHOWN = 10
 """Rows that are shown."""

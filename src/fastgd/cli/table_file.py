@@ -8,7 +8,7 @@ from typing import Any
 
 from fastgd import Sweep
 from fastgd.arguments.wording import value_text
-from fastgd.training.files import whole_file
+from fastgd.store.files import whole_file
 
 
 def write_table(sweep: Sweep, path: Path) -> None:

@@ -16,11 +16,11 @@ from fastgd.models.group_outputs import outputs_of
 from fastgd.models.group_training import Trained
 from fastgd.models.keys import Keys
 from fastgd.models.scaling import Scaling
+from fastgd.store.files import PathLike
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import storage
-from fastgd.training.files import PathLike
 from fastgd.training.results import Run
 
 if TYPE_CHECKING:

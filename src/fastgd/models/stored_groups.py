@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from fastgd.models.group_training import Trained
 from fastgd.models.keys import Keys
 from fastgd.models.scaling import Scaling
+from fastgd.store.archive import Arrays
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_arrays, target_to_arrays
 from fastgd.training import stored_run, stored_sweep
-from fastgd.training.archive import Arrays
 from fastgd.training.members import KINDS, Facts, array_of, need
 
 MEASURED = {

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from fastgd.store.archive import Arrays
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_arrays, target_to_arrays, width_of
 from fastgd.training import stored_run
-from fastgd.training.archive import Arrays
 from fastgd.training.members import KINDS, Facts, is_number, need
 
 

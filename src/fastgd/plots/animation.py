@@ -20,9 +20,9 @@ from fastgd.plots.bucket import (
     window_of,
 )
 from fastgd.plots.style import COLOURS, axes, check_ending, styled
+from fastgd.store.files import whole_file
 from fastgd.studies.bucket.basins import Basins
 from fastgd.studies.bucket.rolling import Roll
-from fastgd.training.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgd.arguments.messages import shown
 from fastgd.arguments.values import check_path
-from fastgd.training.files import whole_file
+from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -28,7 +28,7 @@ from fastgd.sklearn.history import history
 from fastgd.sklearn.problems import Problem, Samples
 from fastgd.sklearn.samples import checked_weight, held_out
 from fastgd.sklearn.settings import settings_of
-from fastgd.training.files import PathLike
+from fastgd.store.files import PathLike
 from fastgd.training.results import Run
 
 LARGEST_SEED = 2**31 - 1

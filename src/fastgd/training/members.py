@@ -17,7 +17,7 @@ from fastgd.arguments.numbers import FORMULAS, kinds_of
 from fastgd.arguments.options import Method
 from fastgd.arguments.values import LARGEST
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.training.archive import Arrays
+from fastgd.store.archive import Arrays
 
 Facts = dict[str, Any]
 Kind = TypeVar("Kind", bound=type[Any])

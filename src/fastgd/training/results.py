@@ -15,8 +15,8 @@ from fastgd.arguments.values import integer
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
 from fastgd.engine.state import State
+from fastgd.store.files import PathLike
 from fastgd.training import storage
-from fastgd.training.files import PathLike
 from fastgd.training.frames import long_dataframe, run_dataset
 
 if TYPE_CHECKING:

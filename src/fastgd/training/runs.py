@@ -15,8 +15,8 @@ from fastgd.arguments.partition import Partition
 from fastgd.arguments.values import check_flag
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
+from fastgd.store.files import PathLike
 from fastgd.training import storage
-from fastgd.training.files import PathLike
 from fastgd.training.frames import dataframe, long_dataframe, sweep_dataset
 from fastgd.training.grid import Grid, varied
 from fastgd.training.picking import MEASURED, part_of, run_at

@@ -9,8 +9,9 @@ from types import ModuleType
 from typing import Any
 
 from fastgd.arguments.expressions import UnknownNameError
-from fastgd.training import archive, stored_run, stored_sweep
-from fastgd.training.files import PathLike
+from fastgd.store import archive
+from fastgd.store.files import PathLike
+from fastgd.training import stored_run, stored_sweep
 from fastgd.training.members import KINDS, Kind, saved
 
 __all__ = ["load", "save", "saved", "stored_by"]

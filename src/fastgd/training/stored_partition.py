@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.partition import Partition, Rows
-from fastgd.training.archive import Arrays
+from fastgd.store.archive import Arrays
 from fastgd.training.grid import PARTS
 from fastgd.training.members import Facts, array_of, need
 

@@ -11,7 +11,7 @@ from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.values import check_count, check_seed
 from fastgd.engine.network import Network
 from fastgd.engine.summaries import STATUS
-from fastgd.training.archive import Arrays
+from fastgd.store.archive import Arrays
 from fastgd.training.members import (
     KINDS,
     STATISTICS,

@@ -10,7 +10,7 @@ from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import STATUS
-from fastgd.training.archive import Arrays
+from fastgd.store.archive import Arrays
 from fastgd.training.members import need
 
 

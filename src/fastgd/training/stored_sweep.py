@@ -22,7 +22,7 @@ from fastgd.arguments.values import (
 )
 from fastgd.engine.network import Network
 from fastgd.engine.summaries import STATUS
-from fastgd.training.archive import Arrays
+from fastgd.store.archive import Arrays
 from fastgd.training.grid import CASES, PARTS, Grid, varied
 from fastgd.training.members import (
     KINDS,

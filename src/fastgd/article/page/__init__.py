@@ -20,7 +20,7 @@ from fastgd.article.tables import tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS
 from fastgd.engine.progress import progress_bar
 from fastgd.plots.style import pyplot
-from fastgd.training.files import whole_file
+from fastgd.store.files import whole_file
 
 __all__ = ["ENDINGS", "build", "check_ending", "write"]
 

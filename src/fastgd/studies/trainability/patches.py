@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.messages import shown
-from fastgd.training.files import UNFINISHED, whole_file
+from fastgd.store.files import UNFINISHED, whole_file
 
 SETTINGS = "settings.json"
 

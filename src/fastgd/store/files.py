@@ -1,21 +1,25 @@
 """Files that are there whole or not at all.
 
-Results, pictures, pages and the patches of a map are written here. The cache of the kernel has a
+Results, pictures, pages and the parts of a folder are written here. The cache of the kernel has a
 few lines of its own instead: it may know nothing but the kernel, and its files have a checksum.
 """
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 from uuid import uuid4
+
+T = TypeVar("T")
 
 PathLike = str | os.PathLike[str]
 
 UNFINISHED = ".unfinished-"
 """How the names of files begin that are being written, or whose writer was killed."""
+
+_TRIES = 10
 
 
 @contextmanager
@@ -66,3 +70,22 @@ def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
+    keep_names(target.parent)
+
+
+def keep_names(folder: Path) -> None:
+    """Have the names of a folder's files on the disk, so that a power cut doesn't undo a rename."""
+    with suppress(OSError):  # Windows opens no folder, and some shares sync none
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def again(work: Callable[[], T]) -> T:
+    """Do it, and again if another process removes the folder, or a file in it, meanwhile."""
+    for _ in range(_TRIES - 1):
+        with suppress(FileNotFoundError):
+            return work()
+    return work()

@@ -7,7 +7,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.training.files import PathLike, whole_file
+from fastgd.store.files import PathLike, whole_file
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -52,7 +52,7 @@ def read(path: PathLike) -> tuple[str, dict[str, Any], Arrays]:
         raise not_whole(path)
     if version != FORMAT:
         raise ValueError(f"{path} must have format {FORMAT}, got format {version}")
-    return kind, {name: _tuples(value) for name, value in facts.items()}, arrays
+    return kind, {name: tuples(value) for name, value in facts.items()}, arrays
 
 
 def not_whole(path: PathLike) -> ValueError:
@@ -73,8 +73,8 @@ def _members(stream: IO[bytes]) -> Arrays:
     return arrays
 
 
-def _tuples(value: Any) -> Any:
+def tuples(value: Any) -> Any:
     """Undo that JSON knows lists only; the axes of a sweep are the one place with real ones."""
     if isinstance(value, dict):
-        return {name: _tuples(part) for name, part in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+        return {name: tuples(part) for name, part in value.items()}
+    return tuple(map(tuples, value)) if isinstance(value, list) else value

@@ -13,8 +13,8 @@ import pytest
 import fastgd
 from fastgd import plots
 from fastgd.article import page
+from fastgd.store.files import whole_file
 from fastgd.studies.trainability.patches import Patch, PatchFolder
-from fastgd.training.files import whole_file
 
 OLD = b"what was there before"
 
