@@ -37,9 +37,9 @@ def warn_of_targets(outputs: Iterable[str | Function], y: FloatArray) -> None:
             warn(f'{unreached_text(output, names)}: output="identity" would')
 
 
-def warn(message: str) -> None:
+def warn(message: str, category: type[UserWarning] = TrainingWarning) -> None:
     """Warn, and point to the line outside of this package that led here."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "fastgd":
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, TrainingWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
