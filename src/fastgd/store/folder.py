@@ -183,6 +183,10 @@ class Folder:
                             there[part] = True
         return there
 
+    def has(self, part: int) -> bool:
+        """Whether a part has a file, damaged or not."""
+        return self._file(part).exists()
+
     def read(self, part: int, names: Collection[str] | None = None) -> Arrays:
         """Return the arrays of a part, or those with these names, verified; others are not read.
 
@@ -258,10 +262,9 @@ class Folder:
 
         It isn't if it has a file, or if another one is at it who is alive.
         """
-        path = self._file(part)
-        if path.exists() or not self._claims.claim(part):
+        if self.has(part) or not self._claims.claim(part):
             return False
-        if path.exists():  # another one has just done it
+        if self.has(part):  # another one has just done it
             self.release(part)
             return False
         return True

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from numpy.typing import NDArray
-
-Arrays = dict[str, NDArray[Any]]
+from fastgd.store.archive import Arrays
 
 
 class Job(Protocol):

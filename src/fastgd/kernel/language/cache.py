@@ -8,6 +8,11 @@ key, and the checksum covers it too, so one comparison finds a file that is empt
 damaged or another key's. Such a file counts as missing and is overwritten. No failure gets out: a
 call that can't load compiles, and one that can't save goes on.
 
+Code can move between processes as files. One that :func:`asks <asking>` is told the name of a file
+that it lacks instead of compiling. Whoever has it can :func:`read <read_file>` it, and it is
+:func:`added <add_file>` here. As the name contains a hash of the key, nobody has a file of
+another processor, version or source by that name.
+
 A kernel may depend on kernel sources and arguments only: a global that is read from the environment
 or from another package is frozen into the code without being part of the key.
 """
@@ -17,7 +22,8 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import uuid4
@@ -95,6 +101,43 @@ def _folders() -> Iterator[Path]:
         yield user / install
 
 
+class CodeLackingError(Exception):
+    """Code is in no file that this process has, and it asks before it compiles."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+_asks: ContextVar[bool] = ContextVar("_asks", default=False)
+
+
+@contextmanager
+def asking(asks: bool = True) -> Iterator[None]:
+    """Let calls in this thread raise :class:`CodeLackingError` where they would compile."""
+    token = _asks.set(asks)
+    try:
+        yield
+    finally:
+        _asks.reset(token)
+
+
+def read_file(name: str) -> bytes:
+    """The file of this name, if this process has it; else nothing."""
+    for folder in _folders():
+        with suppress(OSError):
+            return (folder / name).read_bytes()
+    return b""
+
+
+def add_file(name: str, content: bytes) -> None:
+    """Put another process's file where this one looks, if any folder takes it."""
+    for folder in _folders():
+        with suppress(OSError):
+            _write(folder / name, content)
+            return
+
+
 class KernelCache:
     """The cache of one function.
 
@@ -117,14 +160,19 @@ class KernelCache:
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled signature from disk; None if there is none that fits."""
+        lacking = ""
         with suppress(Exception):
             # As in Numba: registers the implementations that the loaded code refers to.
             target_context.refresh()
             if self._usable():
                 key = self._key(sig, target_context.codegen())
+                name = self._file_name(key)
                 for folder in _folders():
                     with suppress(Exception):
-                        return self._load(folder / self._file_name(key), key, sig, target_context)
+                        return self._load(folder / name, key, sig, target_context)
+                lacking = name
+        if lacking and _asks.get():
+            raise CodeLackingError(lacking)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:

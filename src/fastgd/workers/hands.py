@@ -1,0 +1,104 @@
+"""Who computes parts: threads of this process, or the workers of an executor."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from threading import Event
+from uuid import uuid4
+
+from fastgd.store.folder import Folder
+from fastgd.workers.job import Job
+from fastgd.workers.remote import Answer, Order, here, work
+from fastgd.workers.shipping import Shipment
+
+FIRST_IN_HAND, MOST_IN_HAND = 8, 4096
+"""Parts that an executor has at once before any of its workers is known, and at most."""
+
+TRIES = 4
+"""How often an executor is asked for a part."""
+
+
+class Workers:
+    """The workers of an executor, of which nothing is known but that it takes tasks."""
+
+    tries = TRIES
+
+    def __init__(self, executor: Executor, threads: int, job: Job, folder: Folder | None) -> None:
+        self._executor = executor
+        self._shipment = Shipment(job)
+        where = None if folder is None else (str(folder.path), folder.id)
+        self._order = Order(self._shipment.job, threads, where)
+        self._call, self._serial = uuid4().hex, count()
+
+    def submit(self, part: int, along: str) -> "Future[Answer]":
+        """Let a part be computed, with what has this name along, if any."""
+        parcels = {along: self._shipment.parcel(along)} if along else {}
+        serial = f"{self._call}-{next(self._serial)}"
+        with warnings.catch_warnings():
+            # Dask's: a job is as large as its data, and goes to each worker once.
+            warnings.filterwarnings("ignore", "Sending large graph")
+            return self._executor.submit(work, self._order, part, parcels, serial)
+
+    def most(self, places: int) -> int:
+        """How many parts they may have at once, as they were heard of from so many places."""
+        return min(FIRST_IN_HAND + 2 * places, MOST_IN_HAND)
+
+    def send_arrays(self) -> None:
+        """Have arrays sent here from now on: some worker writes to another disk."""
+        self._order = self._order._replace(folder=None)
+
+
+class _StoppedError(Exception):
+    """The caller has left."""
+
+
+class Threads:
+    """Threads of this process, each with a part of its own.
+
+    What goes wrong in one of them would do so again, so a part is tried once.
+    """
+
+    tries = 1
+
+    def __init__(
+        self, threads: int, job: Job, folder: Folder | None, advance: Callable[[int], None]
+    ) -> None:
+        self._threads, self._job, self._folder, self._advance = threads, job, folder, advance
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="fastgd")
+        self._stopped = Event()
+
+    @contextmanager
+    def at_work(self) -> Iterator["Threads"]:
+        """Who leaves waits until they have stopped, for some 0.1 s."""
+        with self._pool:
+            try:
+                yield self
+            finally:
+                self._stopped.set()
+
+    def submit(self, part: int, _along: str) -> "Future[Answer]":
+        """Let a part be computed."""
+        return self._pool.submit(self._compute, part)
+
+    def most(self, _places: int) -> int:
+        """How many parts they may have at once."""
+        return self._threads
+
+    def send_arrays(self) -> None:
+        """Leave it to the caller to write."""
+        self._folder = None
+
+    def _compute(self, part: int) -> Answer:
+        threads = self._threads if len(self._job.sizes) == 1 else 1
+        arrays = self._job.compute(part, threads, self._told)
+        if self._folder is None:
+            return Answer(here(), arrays=arrays)
+        self._folder.write(part, arrays)
+        return Answer(here())
+
+    def _told(self, done: int) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+        self._advance(done)

@@ -1,0 +1,117 @@
+"""Where parts come from and go to: memory, or a folder that other processes fill, too."""
+
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
+
+import numpy as np
+
+from fastgd.store.archive import Arrays
+from fastgd.store.folder import Folder
+
+RENEWED_EVERY = 3.0
+"""Seconds from one sign of life to the next; claims last five times as long."""
+
+LOOKED_AT_EVERY = 0.5
+"""Seconds from one look at what others have done to the next, while all that is left is theirs."""
+
+
+class InMemory:
+    """Parts in memory, of which nobody else knows."""
+
+    def __init__(self, parts: int) -> None:
+        self.found: list[Arrays | None] = [None] * parts
+        self._left, self._next = parts, iter(range(parts))
+
+    def take(self) -> int | None:
+        """A part that nobody is at, if there is one at the moment."""
+        return next(self._next, None)
+
+    def keep(self, part: int, arrays: Arrays | None) -> bool:
+        """Keep a part; returns whether it is there."""
+        if arrays is not None:
+            self._left -= self.found[part] is None
+            self.found[part] = arrays
+        return arrays is not None
+
+    def tend(self, _parts: Sequence[int]) -> None:
+        """Called now and then with the parts in hand."""
+
+    def release(self, _parts: Sequence[int]) -> None:
+        """Called with the parts that are in hand no more."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no part is missing."""
+        return not self._left
+
+    @property
+    def summary(self) -> str:
+        """How much is done, and where it is."""
+        done = len(self.found) - self._left
+        return f"{done} of {len(self.found)} parts were done, and are lost, as there is no folder"
+
+
+class InFolder:
+    """Parts in a folder; ``found`` is told which ones others have done, as they are seen there."""
+
+    def __init__(self, folder: Folder, found: Callable[[list[int]], None]) -> None:
+        self._folder, self._found = folder, found
+        self._missing = np.ones(folder.parts, bool)
+        self._renewed = monotonic()
+        self._look()
+
+    def take(self) -> int | None:
+        """A part that nobody is at, if there is one at the moment; it is claimed."""
+        for part in self._ahead:
+            if self._missing[part] and self._folder.claim(part):
+                return part
+        if monotonic() >= self._look_at:
+            self._look()
+        return None
+
+    def keep(self, part: int, arrays: Arrays | None) -> bool:
+        """Write a part, or see that its worker has done so; returns whether it is there."""
+        if arrays is not None:
+            self._folder.write(part, arrays)
+        elif not self._folder.has(part):
+            return False
+        self._missing[part] = False
+        self._folder.release(part)
+        return True
+
+    def tend(self, parts: Sequence[int]) -> None:
+        """Called now and then with the parts in hand: it shows that they are."""
+        if monotonic() - self._renewed >= RENEWED_EVERY:
+            self._folder.renew(parts)
+            self._renewed = monotonic()
+
+    def release(self, parts: Sequence[int]) -> None:
+        """Let others have these parts."""
+        for part in parts:
+            self._folder.release(part)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no part is missing, even if someone has removed some."""
+        if not self._missing.any():
+            self._look()
+        return not self._missing.any()
+
+    @property
+    def summary(self) -> str:
+        """How much is done, and where it is."""
+        done = np.count_nonzero(self._folder.done())
+        return (
+            f"{done} of {self._folder.parts} parts are done, and kept in {self._folder.path}: "
+            "the same call goes on from there"
+        )
+
+    def _look(self) -> None:
+        """See what is done, by whomever; a scan of many files has a longer pause behind it."""
+        begin = monotonic()
+        done = self._folder.done()
+        self._found(np.flatnonzero(self._missing & done).tolist())
+        self._missing = ~done
+        self._ahead: Iterator[int] = iter(np.flatnonzero(self._missing).tolist())
+        now = monotonic()
+        self._look_at = now + max(LOOKED_AT_EVERY, 20 * (now - begin))

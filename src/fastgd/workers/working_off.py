@@ -1,0 +1,149 @@
+"""All parts of a job are worked off: in memory, or into a folder until none is missing there.
+
+Threads of this process and the workers of any executor get parts in the same way. Those in hand are
+few at first, and twice as many as there are workers once these have been heard of: a worker always
+finds a next one, and others who work into the folder find some, too.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+from threading import Lock
+
+from fastgd.arguments.cautions import warn
+from fastgd.store.archive import Arrays
+from fastgd.store.folder import DamageWarning, Folder
+from fastgd.workers.hands import TRIES, Threads, Workers
+from fastgd.workers.job import Crew, Job
+from fastgd.workers.keeping import InFolder, InMemory
+from fastgd.workers.team import LostExecutorError, Team
+
+TURN = 0.1
+"""Seconds until claims are looked after, if no part is done before."""
+
+Advance = Callable[[int], None]
+Keeper = InMemory | InFolder
+
+
+def work_off(job: Job, crew: Crew, advance: Advance) -> list[Arrays]:
+    """Compute all parts of a job; return the arrays of each, in order.
+
+    ``advance`` is told of what is done, in the units of the job's sizes.
+
+    Raises
+    ------
+    BrokenExecutor
+        If the executor takes no more tasks.
+    RuntimeError
+        If a part has failed 4 times on an executor; the cause is what it failed with.
+    """
+    parts = len(job.sizes)
+    if crew.executor is None and parts == 1:
+        return [job.compute(0, crew.threads, advance)]
+    keeper = InMemory(parts)
+    job.compile()
+    _work(job, crew, None, keeper, _one_at_a_time(advance))
+    return [arrays for arrays in keeper.found if arrays is not None]
+
+
+def work_into(folder: Folder, job: Job, crew: Crew, advance: Advance) -> None:
+    """Compute the parts of a job that its folder lacks, until it lacks none.
+
+    Other processes may do the same at the same time. ``advance`` is told of what is done, be it
+    here, there or before.
+
+    Raises
+    ------
+    BrokenExecutor, RuntimeError
+        As in :func:`work_off`. What is done is kept, and the same call goes on from there.
+    OSError
+        If the folder can't be read or written to.
+
+    Warns
+    -----
+    DamageWarning
+        If a part was damaged; it is computed anew.
+    """
+    for part in folder.damaged():
+        warn(f"part {part} in {folder.path} was damaged, and is computed anew", DamageWarning)
+        folder.discard(part)
+    sizes, told = job.sizes, _one_at_a_time(advance)
+    keeper = InFolder(folder, lambda parts: told(sum(int(sizes[part]) for part in parts)))
+    if not keeper.is_complete:
+        job.compile()
+        _work(job, crew, folder, keeper, told)
+    folder.tidy()
+
+
+class _FailedError(Exception):
+    """A part has failed too often."""
+
+    def __init__(self, part: int, error: Exception) -> None:
+        super().__init__(part, error)
+        self.part, self.error = part, error
+
+
+def _work(job: Job, crew: Crew, folder: Folder | None, keeper: Keeper, advance: Advance) -> None:
+    """Have all parts computed that the keeper lacks."""
+    try:
+        if crew.executor is None:
+            with Threads(crew.threads, job, folder, advance).at_work() as threads:
+                _hand_out(threads, keeper, lambda _part: None)  # they have told of it themselves
+        else:
+            workers, sizes = Workers(crew.executor, crew.threads_per_worker, job, folder), job.sizes
+            _hand_out(workers, keeper, lambda part: advance(int(sizes[part])))
+        return
+    except LostExecutorError as lost:
+        raise BrokenExecutor(f"executor takes no more tasks: {lost}; {keeper.summary}") from lost
+    except _FailedError as failed:
+        part, error = failed.part, failed.error
+    kind = type(error).__name__
+    if crew.executor is None:
+        raise error
+    raise RuntimeError(
+        f"part {part} has failed {TRIES} times, the last time with {kind}: {error}; "
+        f"{keeper.summary}"
+    ) from error
+
+
+def _hand_out(hands: Threads | Workers, keeper: Keeper, done: Callable[[int], None]) -> None:
+    """Hand out parts until none is missing; ``done`` is told of each that has come back."""
+    team, failures = Team(hands.submit), Counter[int]()
+    try:
+        while not keeper.is_complete:
+            while len(team) < hands.most(len(team.places)):
+                part = keeper.take()
+                if part is None:
+                    break
+                team.start(part)
+            keeper.tend(team.parts)
+            outcome = team.next(TURN)
+            if outcome is None:
+                continue
+            part, arrays, error = outcome
+            if error is not None:
+                failures[part] += 1
+                if failures[part] == hands.tries:
+                    raise _FailedError(part, error)
+                team.start(part)
+            elif keeper.keep(part, arrays):
+                done(part)
+            else:
+                hands.send_arrays()
+                team.start(part)
+    finally:
+        in_hand = team.parts
+        for part, arrays, _ in team.leave():
+            keeper.keep(part, arrays)
+        keeper.release(in_hand)
+
+
+def _one_at_a_time(advance: Advance) -> Advance:
+    """The same for several threads."""
+    lock = Lock()
+
+    def told(done: int) -> None:
+        with lock:
+            advance(done)
+
+    return told
