@@ -42,7 +42,9 @@ class Squares:
         """Process and threads of each call for a part."""
         if not self.log:
             return []
-        return [tuple(map(int, path.name.split("-")[1:3])) for path in Path(self.log).glob(f"{part}-*")]
+        return [
+            tuple(map(int, path.name.split("-")[1:3])) for path in Path(self.log).glob(f"{part}-*")
+        ]
 
     def calls(self):
         return [self.calls_of(part) for part in range(self.parts)]
