@@ -39,7 +39,7 @@ def test_what_is_written_is_read(tmp_path):
         assert_same(each.arrays, {"X": np.eye(3)})
         assert_same(each.read(2), part_of(2))
         assert_same(each.read(2, ["names"]), {"names": part_of(2)["names"]})
-        with pytest.raises(MissingPartError, match="00000001.npz is not there"):
+        with pytest.raises(MissingPartError, match=r"00000001\.npz is not there"):
             each.read(1)
     assert folder.id == again.id
 

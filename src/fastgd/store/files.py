@@ -83,6 +83,31 @@ def keep_names(folder: Path) -> None:
             os.close(number)
 
 
+def put(path: Path, content: bytes) -> None:
+    """Write a whole file, and the folders above it.
+
+    Raises
+    ------
+    OSError
+        If that can't be done; the error names the file.
+    """
+    try:
+        _make(path.parent)
+        with whole_file(path) as file:
+            file.write(content)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that a power cut doesn't undo."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        keep_names(folder.parent)
+
+
 def again(work: Callable[[], T]) -> T:
     """Do it, and again if another process removes the folder, or a file in it, meanwhile."""
     for _ in range(_TRIES - 1):

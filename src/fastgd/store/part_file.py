@@ -10,15 +10,18 @@ verified without a look at the others, and a whole file in a wrong place is foun
 import io
 import struct
 import zipfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from itertools import pairwise
-from typing import IO, Any, NamedTuple
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.store.archive import Arrays
+
+T = TypeVar("T")
 
 _HASH = 64
 """Characters of a SHA-256 in hexadecimal digits."""
@@ -107,6 +110,18 @@ def verify(stream: IO[bytes], origin: str) -> str:
 def plain(array: NDArray[Any]) -> NDArray[Any]:
     """Return the same values row by row and little-endian, whatever they are here."""
     return np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+
+
+def look(path: Path, origin: str, look_at: Callable[[IO[bytes], str], T]) -> T:
+    """Open a file for :func:`unpacked` or :func:`verify`; their errors name it."""
+    with open(path, "rb") as file:
+        try:
+            return look_at(file, origin)
+        except DamagedPartError:
+            raise DamagedPartError(
+                f"{path} must be as fastgd has written it there, got a file that is damaged or "
+                "from somewhere else"
+            ) from None
 
 
 def _npy(name: str, array: NDArray[Any]) -> bytes:
