@@ -1,18 +1,18 @@
 """The bytes of a part: an ``.npz`` file in which no bit changes unnoticed.
 
-The same arrays give the same bytes on every machine. Beside each array in the directory of the zip
-archive stands the SHA-256 of its bytes, and after the directory, as the archive's comment, that of
-the directory together with the part's *origin*: which part of what this is. So one array is
-verified without a look at the others, and a whole file in a wrong place is found, too.
-``numpy.load`` reads such a file like any other.
+The same arrays give the same bytes on every machine. In the directory of the zip archive, as a
+comment on each array, stands where its bytes begin and end and what their SHA-256 is; after the
+directory, as the comment on the archive, where the directory begins and the SHA-256 of it together
+with the part's *origin*: which part of what this is. So one array is read and verified without a
+look at the others, and a whole file in a wrong place is found, too. ``numpy.load`` reads such a
+file like any other.
 """
 
 import io
 import struct
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
 
@@ -23,17 +23,26 @@ from fastgd.store.archive import Arrays
 
 T = TypeVar("T")
 
-_HASH = 64
-"""Characters of a SHA-256 in hexadecimal digits."""
+_PLACE, _HASH = 16, 64
+"""Digits of a place in a file, and of a SHA-256."""
+
+_END = _PLACE + _HASH
+"""Bytes of the comment on the archive, the last thing in it."""
 
 _LENGTH_OF_COMMENT = 2
-"""Bytes that stand before the comment of an archive, which is the last thing in it."""
-
-_LENGTHS = 26
-"""Where a member's header says how long its two last fields are."""
+"""Bytes that stand before it and say so."""
 
 _UNIX = 3
 """Who made an archive, by its own account: else Windows would give other bytes."""
+
+_HEADER, _LENGTHS = b"PK\x01\x02", 28
+"""How an entry of the directory begins, and where it says how long its three last fields are."""
+
+_FIELDS = 46
+"""Where they begin: name, further fields, comment."""
+
+_MEMBER_LENGTHS, _MEMBER_FIELDS = 26, 30
+"""Likewise before the bytes of an array: name and further fields."""
 
 
 class MissingPartError(LookupError):
@@ -69,11 +78,13 @@ def packed(arrays: Arrays, origin: str) -> bytes:
             info.create_system = _UNIX
             start = stream.tell()
             archive.writestr(info, _npy(name, array))
+            stop = stream.tell()
             stream.seek(start)
-            info.comment = sha256(stream.read()).hexdigest().encode()
-    directory = archive.start_dir
-    whole = stream.getvalue()[:-_LENGTH_OF_COMMENT] + _HASH.to_bytes(_LENGTH_OF_COMMENT, "little")
-    return whole + _seal(whole[directory:], origin)
+            info.comment = f"{start} {stop} {sha256(stream.read()).hexdigest()}".encode()
+    place = archive.start_dir
+    whole = stream.getvalue()[:-_LENGTH_OF_COMMENT] + _END.to_bytes(_LENGTH_OF_COMMENT, "little")
+    whole += f"{place:0{_PLACE}}".encode()
+    return whole + _seal(whole[place:], origin)
 
 
 def unpacked(stream: IO[bytes], origin: str, names: Collection[str] | None = None) -> Arrays:
@@ -117,11 +128,11 @@ def look(path: Path, origin: str, look_at: Callable[[IO[bytes], str], T]) -> T:
     with open(path, "rb") as file:
         try:
             return look_at(file, origin)
-        except DamagedPartError:
+        except (DamagedPartError, OSError) as error:  # a disk may fail to read what is open
             raise DamagedPartError(
                 f"{path} must be as fastgd has written it there, got a file that is damaged or "
                 "from somewhere else"
-            ) from None
+            ) from error
 
 
 def _npy(name: str, array: NDArray[Any]) -> bytes:
@@ -137,26 +148,29 @@ def _seal(directory: bytes, origin: str) -> bytes:
     return sha256(f"{origin}\n".encode() + directory).hexdigest().encode()
 
 
-def _members(stream: IO[bytes], origin: str) -> list[_Member]:
+def _members(stream: IO[bytes], origin: str) -> Iterator[_Member]:
     """What the directory says, which is as it was written."""
     try:
-        with zipfile.ZipFile(stream) as archive:
-            infos, directory = archive.infolist(), archive.start_dir
-        stream.seek(directory)
-        end = stream.read()
-    except Exception as error:  # of damaged bytes zipfile raises what it likes
-        raise DamagedPartError("no directory of an archive") from error
-    stops = [*(info.header_offset for info in infos), directory]
-    if end[-_HASH:] != _seal(end[:-_HASH], origin) or stops[0] != 0:
+        stream.seek(-_END, io.SEEK_END)
+        stream.seek(int(stream.read(_PLACE)))
+        found = stream.read()
+    except (OSError, ValueError) as error:
+        raise DamagedPartError("no directory") from error
+    directory, seal = found[:-_HASH], found[-_HASH:]
+    if seal != _seal(directory, origin):
         raise DamagedPartError("another directory")
-    return [
-        _Member(info.filename.removesuffix(".npy"), start, stop, info.comment)
-        for info, (start, stop) in zip(infos, pairwise(stops), strict=True)
-    ]
+    at = 0
+    while directory.startswith(_HEADER, at):
+        name, fields, comment = struct.unpack_from("<3H", directory, at + _LENGTHS)
+        name_end = at + _FIELDS + name
+        at = name_end + fields + comment
+        start, stop, content = directory[at - comment : at].split()
+        file_name = directory[name_end - name : name_end].decode()
+        yield _Member(file_name.removesuffix(".npy"), int(start), int(stop), content)
 
 
 def _verified(stream: IO[bytes], member: _Member) -> bytes:
-    """All bytes of a member."""
+    """All bytes of a member, which are as they were written."""
     stream.seek(member.start)
     found = stream.read(member.stop - member.start)
     if sha256(found).hexdigest().encode() != member.hash:
@@ -166,8 +180,8 @@ def _verified(stream: IO[bytes], member: _Member) -> bytes:
 
 def _array(member: bytes) -> NDArray[Any]:
     """The array of a member, which begins with a header that has a name and further fields."""
-    name, fields = struct.unpack_from("<HH", member, _LENGTHS)
+    name, fields = struct.unpack_from("<2H", member, _MEMBER_LENGTHS)
     stream = io.BytesIO(member)
-    stream.seek(_LENGTHS + 4 + name + fields)
+    stream.seek(_MEMBER_FIELDS + name + fields)
     array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     return array
