@@ -48,3 +48,36 @@ class Squares:
 
     def calls(self):
         return [self.calls_of(part) for part in range(self.parts)]
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """A training for each seed, and how many kernels its process has compiled for it by then."""
+
+    parts: int
+    iterations: int = 500
+
+    @property
+    def sizes(self):
+        return [self.iterations] * self.parts
+
+    def compile(self):
+        self.train(0, 1)
+
+    def compute(self, part, threads, advance):
+        from fastgd.kernel.descent import descend
+
+        run = self.train(part, self.iterations)
+        advance(self.iterations)
+        compiled = sum(descend.stats.cache_misses.values())
+        return {"weights": run.weights[0], "compiled": np.array(compiled)}
+
+    def train(self, seed, iterations):
+        import fastgd
+
+        return fastgd.train([[0, 1], [1, 1]], [0, 1], seed=seed, iterations=iterations)
+
+
+def use_cache(folder):
+    """Give this process a cache of kernels of its own."""
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(folder, str(os.getpid())))

@@ -1,6 +1,6 @@
 """Where parts come from and go to: memory, or a folder that other processes fill, too."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 import numpy as np
@@ -33,11 +33,11 @@ class InMemory:
             self.found[part] = arrays
         return arrays is not None
 
-    def tend(self, _parts: Sequence[int]) -> None:
-        """Called now and then with the parts in hand."""
+    def tend(self) -> None:
+        """Nobody waits for a sign of life."""
 
-    def release(self, _parts: Sequence[int]) -> None:
-        """Called with the parts that are in hand no more."""
+    def release(self) -> None:
+        """Nobody else wants what was taken."""
 
     @property
     def is_complete(self) -> bool:
@@ -57,6 +57,7 @@ class InFolder:
     def __init__(self, folder: Folder, found: Callable[[list[int]], None]) -> None:
         self._folder, self._found = folder, found
         self._missing = np.ones(folder.parts, bool)
+        self._taken: set[int] = set()
         self._renewed = monotonic()
         self._look()
 
@@ -64,6 +65,7 @@ class InFolder:
         """A part that nobody is at, if there is one at the moment; it is claimed."""
         for part in self._ahead:
             if self._missing[part] and self._folder.claim(part):
+                self._taken.add(part)
                 return part
         if monotonic() >= self._look_at:
             self._look()
@@ -76,19 +78,20 @@ class InFolder:
         elif not self._folder.has(part):
             return False
         self._missing[part] = False
+        self._taken.discard(part)
         self._folder.release(part)
         return True
 
-    def tend(self, parts: Sequence[int]) -> None:
-        """Called now and then with the parts in hand: it shows that they are."""
+    def tend(self) -> None:
+        """Show that the parts that were taken are in hand; to be called now and then."""
         if monotonic() - self._renewed >= RENEWED_EVERY:
-            self._folder.renew(parts)
+            self._folder.renew(self._taken)
             self._renewed = monotonic()
 
-    def release(self, parts: Sequence[int]) -> None:
-        """Let others have these parts."""
-        for part in parts:
-            self._folder.release(part)
+    def release(self) -> None:
+        """Let others have the parts that were taken and are not done."""
+        while self._taken:
+            self._folder.release(self._taken.pop())
 
     @property
     def is_complete(self) -> bool:

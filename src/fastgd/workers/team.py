@@ -47,12 +47,8 @@ class Team:
         self._asked: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
         self.places: set[Place] = set()
 
-    @property
-    def parts(self) -> list[int]:
-        """Parts in hand."""
-        return [task.part for task in self._tasks.values()] + list(self._waiting)
-
     def __len__(self) -> int:
+        """How many parts are in hand."""
         return len(self._tasks) + len(self._waiting)
 
     def start(self, part: int, along: str = "") -> None:

@@ -116,7 +116,7 @@ def _hand_out(hands: Threads | Workers, keeper: Keeper, done: Callable[[int], No
                 if part is None:
                     break
                 team.start(part)
-            keeper.tend(team.parts)
+            keeper.tend()
             outcome = team.next(TURN)
             if outcome is None:
                 continue
@@ -132,10 +132,9 @@ def _hand_out(hands: Threads | Workers, keeper: Keeper, done: Callable[[int], No
                 hands.send_arrays()
                 team.start(part)
     finally:
-        in_hand = team.parts
         for part, arrays, _ in team.leave():
             keeper.keep(part, arrays)
-        keeper.release(in_hand)
+        keeper.release()
 
 
 def _one_at_a_time(advance: Advance) -> Advance:

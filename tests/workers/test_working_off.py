@@ -1,0 +1,276 @@
+"""How parts are handed out, with executors whose workers are threads of this process."""
+
+import re
+import shutil
+import threading
+import time
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tiny_jobs import Squares
+
+from fastgd.engine.session import available_threads
+from fastgd.store.folder import DamageWarning, Folder
+from fastgd.workers import shipping
+from fastgd.workers.job import Crew
+from fastgd.workers.working_off import work_into, work_off
+
+PARTS = 20
+
+
+def ignore(_done):
+    pass
+
+
+def folder_at(path, parts=PARTS):
+    return Folder.create(path, "squares", {"parts": parts}, {}, {}, parts)
+
+
+def squares_of(found):
+    return [int(arrays["square"]) for arrays in found]
+
+
+def in_order(parts=PARTS):
+    return [part**2 for part in range(parts)]
+
+
+class Watched(Executor):
+    """An executor of two workers that writes down what it was given, and may do as it is told."""
+
+    def __init__(self, before=lambda order: order):
+        self.pool = ThreadPoolExecutor(2)
+        self.before = before
+        self.tasks, self.at_once, self._in_hand, self._lock = [], 0, 0, threading.Lock()
+
+    def submit(self, fn, /, order, *task):
+        with self._lock:
+            self.tasks.append((order, *task))
+            self._in_hand += 1
+            self.at_once = max(self.at_once, self._in_hand)
+        future = self.pool.submit(fn, self.before(order), *task)
+        future.add_done_callback(self._out_of_hand)
+        return future
+
+    def _out_of_hand(self, _future):
+        with self._lock:
+            self._in_hand -= 1
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        raise AssertionError("it belongs to who made it")
+
+
+@pytest.fixture
+def watched():
+    made = Watched()
+    with made.pool:
+        yield made
+
+
+@pytest.fixture(params=["threads", "executor"])
+def crew(request, watched):
+    """Two threads of this process, or an executor."""
+    return Crew(None, 2, 1) if request.param == "threads" else Crew(watched, 1, 1)
+
+
+def test_parts_come_in_order_each_is_computed_once_and_told_of(crew, tmp_path):
+    job, told = Squares(PARTS, 0.01, str(tmp_path)), []
+    assert squares_of(work_off(job, crew, told.append)) == in_order()
+    assert sum(told) == sum(job.sizes)
+    assert [len(calls) for calls in job.calls()] == [1] * PARTS
+
+
+def test_a_folder_is_filled_and_what_is_there_is_only_told_of(crew, tmp_path):
+    log = tmp_path / "log"
+    log.mkdir()
+    folder, job, told = folder_at(tmp_path / "folder"), Squares(PARTS, 0.01, str(log)), []
+    for part in (0, 3, 19):
+        folder.write(part, job.compute(part, 1, ignore))
+    work_into(folder, job, crew, told.append)
+    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+    assert sum(told) == sum(job.sizes)
+    assert [len(calls) for calls in job.calls()] == [1] * PARTS
+    assert not (folder.path / "claims").exists()
+    work_into(folder, job, crew, ignore)
+    assert [len(calls) for calls in job.calls()] == [1] * PARTS
+
+
+def test_a_job_of_no_parts_is_done(crew, tmp_path):
+    assert work_off(Squares(0), crew, ignore) == []
+    work_into(folder_at(tmp_path, 0), Squares(0), crew, ignore)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_threads_get_a_part_each_and_a_lonely_part_gets_all(parts, tmp_path):
+    job = Squares(parts, 0, str(tmp_path))
+    work_off(job, Crew(None, 2, 1), ignore)
+    work_into(folder_at(tmp_path / "folder", parts), job, Crew(None, 2, 1), ignore)
+    expected = 2 if parts == 1 else 1
+    assert {threads for calls in job.calls() for _, threads in calls} == {expected}
+
+
+def test_an_error_in_a_thread_is_raised_as_it_is_and_ends_the_others(tmp_path):
+    job, folder = Squares(PARTS, 0.1, fails=(5,)), folder_at(tmp_path)
+    with pytest.raises(ValueError, match="^5 is a bad number$"):
+        work_into(folder, job, Crew(None, 2, 1), ignore)
+    assert folder.done()[:4].all()
+    assert not folder.done()[8:].any()
+    assert not list((tmp_path / "claims").iterdir())
+    work_into(folder, Squares(PARTS), Crew(None, 2, 1), ignore)
+    assert folder.done().all()
+
+
+def test_a_stop_is_heard_in_the_middle_of_parts(tmp_path):
+    """As Ctrl-C is, by what parts tell of their progress."""
+    told, begin = [], time.monotonic()
+
+    def stop(done):
+        told.append(done)
+        if len(told) == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work_into(folder_at(tmp_path), Squares(PARTS, 2.0), Crew(None, 2, 1), stop)
+    assert time.monotonic() - begin < 1.8
+    assert len(told) <= 6
+
+
+def test_a_part_that_fails_once_is_computed_again(watched, tmp_path):
+    job = Squares(PARTS, 0.01, str(tmp_path), fails_once=(3, 7))
+    assert squares_of(work_off(job, Crew(watched, 1, 1), ignore)) == in_order()
+    assert [len(calls) for calls in job.calls()] == [1 + (p in (3, 7)) for p in range(PARTS)]
+
+
+def test_a_part_that_always_fails_is_tried_four_times_and_named(watched, tmp_path):
+    log = tmp_path / "log"
+    log.mkdir()
+    job, folder = Squares(PARTS, 0.01, str(log), fails=(7,)), folder_at(tmp_path / "folder")
+    with pytest.raises(RuntimeError) as caught:
+        work_into(folder, job, Crew(watched, 1, 1), ignore)
+    done = int(folder.done().sum())
+    assert str(caught.value) == (
+        "part 7 has failed 4 times, the last time with ValueError: 7 is a bad number; "
+        f"{done} of 20 parts are done, and kept in {folder.path}: the same call goes on from there"
+    )
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert len(job.calls_of(7)) == 4
+    assert done >= 7
+    work_into(folder, Squares(PARTS), Crew(watched, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+
+
+def test_without_a_folder_a_failure_says_that_all_is_lost(watched):
+    job = Squares(3, fails=(1,))
+    with pytest.raises(RuntimeError, match="2 of 3 parts were done, and are lost, as there is no"):
+        work_off(job, Crew(watched, 1, 1), ignore)
+
+
+def test_an_executor_that_takes_no_tasks_is_said_so(watched, tmp_path):
+    watched.pool.shutdown()
+    folder = folder_at(tmp_path)
+    with pytest.raises(BrokenExecutor) as caught:
+        work_into(folder, Squares(PARTS), Crew(watched, 1, 1), ignore)
+    assert str(caught.value) == (
+        "executor takes no more tasks: cannot schedule new futures after shutdown; "
+        f"0 of 20 parts are done, and kept in {tmp_path}: the same call goes on from there"
+    )
+    assert not list((tmp_path / "claims").iterdir())
+
+
+def test_tasks_are_small_the_job_goes_once_and_no_two_are_alike(watched):
+    job = Squares(PARTS, 0.01, data=bytes(10**6))
+    work_off(job, Crew(watched, 1, 1), ignore)
+    parcels = [parcels for _, _, parcels, _ in watched.tasks if parcels]
+    assert len(parcels) == 1  # both workers are of one process
+    assert len({serial for *_, serial in watched.tasks}) == len(watched.tasks)
+    work_off(job, Crew(watched, 1, 1), ignore)
+    assert not any(parcels for _, _, parcels, _ in watched.tasks[-PARTS:])
+
+
+def test_a_worker_keeps_the_last_two_jobs(watched):
+    jobs = [Squares(2, data=bytes([n])) for n in range(3)]
+    for job in jobs:
+        work_off(job, Crew(watched, 1, 1), ignore)
+    assert list(shipping._jobs) == [shipping.Shipment(job).job for job in jobs[1:]]
+
+
+def test_parts_in_hand_are_few_for_few_workers(watched):
+    work_off(Squares(60, 0.01), Crew(watched, 1, 1), ignore)
+    assert 8 <= watched.at_once <= 12
+
+
+@pytest.mark.parametrize("asked", [1, 1000])
+def test_workers_use_as_many_threads_as_asked_for_if_they_have_them(asked, watched, tmp_path):
+    job = Squares(4, 0, str(tmp_path))
+    work_off(job, Crew(watched, 1, asked), ignore)
+    used = {threads for calls in job.calls() for _, threads in calls}
+    assert used == {min(asked, available_threads())}
+
+
+def test_a_worker_that_sees_the_folder_writes_and_sends_nothing(watched, tmp_path, monkeypatch):
+    folder = folder_at(tmp_path)
+    monkeypatch.setattr(folder, "write", None)  # the worker opens it itself
+    work_into(folder, Squares(PARTS), Crew(watched, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+
+
+def test_arrays_of_a_worker_without_the_folder_are_sent(tmp_path):
+    elsewhere = Watched(lambda order: order._replace(folder=(str(tmp_path / "no"), "id")))
+    folder = folder_at(tmp_path / "folder")
+    with elsewhere.pool:
+        work_into(folder, Squares(PARTS), Crew(elsewhere, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_worker_that_writes_to_another_disk_is_found_out(tmp_path):
+    """Its folder has the same place and question, but nothing of it is seen here."""
+    other = folder_at(tmp_path / "other")
+
+    def there(order):
+        return order._replace(folder=order.folder and (str(other.path), other.id))
+
+    folder, elsewhere = folder_at(tmp_path / "folder"), Watched(there)
+    with elsewhere.pool:
+        work_into(folder, Squares(PARTS), Crew(elsewhere, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+    assert other.done().sum() <= elsewhere.at_once
+
+
+def test_a_damaged_part_is_named_and_computed_anew(crew, tmp_path):
+    folder = folder_at(tmp_path)
+    work_into(folder, Squares(PARTS), crew, ignore)
+    whole = folder.digest()
+    path = tmp_path / "parts" / "00000" / "00000004.npz"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.warns(DamageWarning, match=f"^part 4 in {re.escape(str(tmp_path))} was damaged"):
+        work_into(folder, Squares(PARTS), crew, ignore)
+    assert folder.digest() == whole
+
+
+def test_a_folder_that_is_removed_meanwhile_is_made_again(crew, tmp_path):
+    folder, told = folder_at(tmp_path / "folder"), []
+
+    def remove(done):
+        told.append(done)
+        if sum(told) == 100:
+            shutil.rmtree(folder.path, ignore_errors=True)
+
+    work_into(folder, Squares(PARTS, 0.01), crew, remove)
+    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+
+
+def test_two_callers_share_the_parts_of_a_folder(crew, tmp_path):
+    log = tmp_path / "log"
+    log.mkdir()
+    job, told = Squares(PARTS, 0.02, str(log)), ([], [])
+    folders = [folder_at(tmp_path / "folder") for _ in told]
+    with ThreadPoolExecutor(2) as callers:
+        for call in [
+            callers.submit(work_into, folder, job, crew, one.append)
+            for folder, one in zip(folders, told, strict=True)
+        ]:
+            call.result()
+    assert [len(calls) for calls in job.calls()] == [1] * PARTS
+    assert [sum(one) for one in told] == [sum(job.sizes)] * 2
+    assert Path(folders[0].path, "manifest.json").exists()
