@@ -11,7 +11,8 @@ import pytest
 from tiny_jobs import Squares
 
 from fastgd.engine.session import available_threads
-from fastgd.store.folder import DamageWarning, Folder
+from fastgd.store.folder import Folder
+from fastgd.store.place import DamageWarning
 from fastgd.workers import shipping
 from fastgd.workers.job import Crew
 from fastgd.workers.working_off import work_into, work_off
@@ -56,7 +57,7 @@ class Watched(Executor):
         with self._lock:
             self._in_hand -= 1
 
-    def shutdown(self, wait=True, *, cancel_futures=False):
+    def shutdown(self, *_arguments, **_options):
         raise AssertionError("it belongs to who made it")
 
 
@@ -111,7 +112,7 @@ def test_threads_get_a_part_each_and_a_lonely_part_gets_all(parts, tmp_path):
 
 def test_an_error_in_a_thread_is_raised_as_it_is_and_ends_the_others(tmp_path):
     job, folder = Squares(PARTS, 0.1, fails=(5,)), folder_at(tmp_path)
-    with pytest.raises(ValueError, match="^5 is a bad number$"):
+    with pytest.raises(ValueError, match=r"^5 is a bad number$"):
         work_into(folder, job, Crew(None, 2, 1), ignore)
     assert folder.done()[:4].all()
     assert not folder.done()[8:].any()

@@ -64,7 +64,7 @@ class Trainings:
     def compile(self):
         self.train(0, 1)
 
-    def compute(self, part, threads, advance):
+    def compute(self, part, _threads, advance):
         from fastgd.kernel.descent import descend
 
         run = self.train(part, self.iterations)

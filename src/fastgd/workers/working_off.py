@@ -12,7 +12,8 @@ from threading import Lock
 
 from fastgd.arguments.cautions import warn
 from fastgd.store.archive import Arrays
-from fastgd.store.folder import DamageWarning, Folder
+from fastgd.store.folder import Folder
+from fastgd.store.place import DamageWarning
 from fastgd.workers.hands import TRIES, Threads, Workers
 from fastgd.workers.job import Crew, Job
 from fastgd.workers.keeping import InFolder, InMemory
