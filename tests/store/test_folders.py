@@ -1,24 +1,19 @@
-"""A result on disk, part by part."""
+"""A result on disk: what is written is read, and another question is refused."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
+from filling import ASKED, SHARED, arrays_of, fill, folder_at
 
+from fastgd.store import BITS
 from fastgd.store.folder import Folder
-from fastgd.store.part_file import MissingPartError
-
-ASKED = {"alpha": [0.1, 0.2], "seed": 1}
-
-
-def part_of(number):
-    return {
-        "errors": np.arange(5.0) + number,
-        "names": np.array([f"run {number}"]),
-        "none": np.empty((0, 3), np.float32),
-    }
-
-
-def folder_at(path, parts=3, **asked):
-    return Folder.create(path, "test", ASKED | asked, {"shape": (2, 3)}, {"X": np.eye(3)}, parts)
+from fastgd.store.manifest import parsed
+from fastgd.store.part_file import DamagedPartError, MissingPartError
 
 
 def assert_same(found, wanted):
@@ -27,24 +22,243 @@ def assert_same(found, wanted):
         np.testing.assert_array_equal(array, wanted[name], strict=True)
 
 
+def bytes_of(path):
+    return {
+        str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()
+    }
+
+
 def test_what_is_written_is_read(tmp_path):
     folder = folder_at(tmp_path / "a" / "b")
-    folder.write(2, part_of(2))
-    again = Folder.open(folder.path)
-    for each in (folder, again):
+    folder.write(2, arrays_of(2))
+    found = Folder.open(folder.path)
+    for each in (folder, found):
+        assert each.path == tmp_path / "a" / "b"
         assert each.done().tolist() == [False, False, True]
         assert (each.kind, each.parts) == ("test", 3)
-        assert each.asked == {"alpha": (0.1, 0.2), "seed": 1}
+        assert each.asked == {"alpha": (0.5, 0.25), "seed": 1}
         assert each.facts == {"shape": (2, 3)}
-        assert_same(each.arrays, {"X": np.eye(3)})
-        assert_same(each.read(2), part_of(2))
-        assert_same(each.read(2, ["names"]), {"names": part_of(2)["names"]})
+        assert_same(each.arrays, SHARED)
+        assert_same(each.read(2), arrays_of(2))
+        assert_same(each.read(2, ["names"]), {"names": arrays_of(2)["names"]})
         with pytest.raises(MissingPartError, match=r"00000001\.npz is not there"):
             each.read(1)
-    assert folder.id == again.id
+        with pytest.raises(MissingPartError, match=r"00000000\.npz is not there"):
+            each.digest()
+        with pytest.raises(IndexError, match="part must be 0 to 2, got 3"):
+            each.read(3)
+        with pytest.raises(IndexError, match="part must be 0 to 2, got -1"):
+            each.write(-1, {})
+    assert folder.id == found.id
+    assert repr(found) == f"<Folder {str(folder.path)!r}: test of 3 parts>"
 
 
-def test_another_question_is_refused(tmp_path):
+def test_the_same_call_goes_on(tmp_path):
+    folder_at(tmp_path).write(1, arrays_of(1))
+    again = folder_at(tmp_path)
+    assert again.done().tolist() == [False, True, False]
+    fill(again)
+    assert again.done().all()
+    assert again.damaged() == []
+    assert_same(again.read(1), arrays_of(1))
+
+
+def test_who_fills_it_in_which_order_does_not_matter(tmp_path):
+    fill(folder_at(tmp_path / "one"))
+    other = folder_at(tmp_path / "other")
+    for part in (2, 0, 1, 0):
+        other.write(part, arrays_of(part))
+    other.tidy()
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "other")
+    assert other.digest() == Folder.open(tmp_path / "one").digest()
+    other.write(1, arrays_of(7))
+    assert other.digest() != Folder.open(tmp_path / "one").digest()
+
+
+def test_parts_of_two_folders_with_one_question_are_mixed(tmp_path):
+    one, other = folder_at(tmp_path / "one"), folder_at(tmp_path / "other")
+    one.write(0, arrays_of(0))
+    other.write(2, arrays_of(2))
+    shutil.copytree(other.path / "parts", one.path / "parts", dirs_exist_ok=True)
+    assert one.done().tolist() == [True, False, True]
+    assert_same(one.read(2), arrays_of(2))
+
+
+def test_parts_lie_in_subfolders(tmp_path):
+    folder = Folder.create(tmp_path, "test", {}, {}, {}, 2001)
+    assert sorted(os.listdir(tmp_path)) == ["manifest.json"]
+    for part in (0, 999, 1000, 2000):
+        folder.write(part, {"x": np.arange(part)})
+    assert np.flatnonzero(folder.done()).tolist() == [0, 999, 1000, 2000]
+    assert (tmp_path / "parts" / "00001" / "00001000.npz").is_file()
+    assert folder.read(2000)["x"].size == 2000
+
+
+def test_no_parts_at_all(tmp_path):
+    folder = Folder.create(tmp_path, "test", {}, {}, {}, 0)
+    assert folder.done().shape == (0,)
+    assert folder.damaged() == []
+    assert folder.digest() == sha256().hexdigest()
+
+
+def test_the_manifest_is_readable(tmp_path):
+    folder = folder_at(tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["asked"] == {"alpha": [0.5, 0.25], "seed": 1}
+    assert manifest["facts"] == {"shape": [2, 3]}
+    assert manifest["shared"]["X"].startswith("float64 (3, 3) ")
+    assert (manifest["format"], manifest["bits"], manifest["parts"]) == (1, BITS, 3)
+    assert manifest["id"] == folder.id
+    assert manifest["versions"]["numpy"] == np.__version__
+
+
+def test_numbers_that_are_none_are_the_same(tmp_path):
+    folder_at(tmp_path, clip=np.nan, l1=-np.inf)
+    assert np.isnan(folder_at(tmp_path, clip=np.nan, l1=-np.inf).asked["clip"])
+
+
+def create(path, **changed):
+    wanted = {"kind": "test", "asked": ASKED, "facts": {}, "arrays": SHARED, "parts": 3} | changed
+    return Folder.create(path, **wanted)
+
+
+OTHERS = {
+    "value": ({"asked": ASKED | {"seed": 2}}, "seed 1 instead of 2"),
+    "list": ({"asked": ASKED | {"alpha": [0.5, 0.3]}}, "alpha[1] 0.25 instead of 0.3"),
+    "length": ({"asked": ASKED | {"alpha": [0.5]}}, "alpha (0.5, 0.25) instead of (0.5,)"),
+    "type": ({"asked": ASKED | {"seed": 1.0}}, "seed 1 instead of 1.0"),
+    "new": ({"asked": ASKED | {"l2": 0.1}}, "no l2 instead of 0.1"),
+    "gone": ({"asked": {"alpha": [0.5, 0.25]}}, "seed 1 instead of none"),
+    "order": (
+        {"asked": dict(reversed(ASKED.items()))},
+        "arguments in the order ('alpha', 'seed') instead of ('seed', 'alpha')",
+    ),
+    "many": (
+        {"asked": {"alpha": 1, "seed": 2, "l1": 3, "l2": 4}},
+        "alpha (0.5, 0.25) instead of 1, seed 1 instead of 2, no l1 instead of 3 and more",
+    ),
+    "inner": ({"asked": ASKED | {"seed": {"a": 1}}}, "seed 1 instead of {'a': 1}"),
+    "parts": ({"parts": 4}, "parts 3 instead of 4"),
+    "kind": ({"kind": "map"}, "kind 'test' instead of 'map'"),
+    "numbers": (
+        {"arrays": SHARED | {"y": np.arange(3.0) + 1}},
+        "y 'float64 (3,) b0c45303' instead of 'float64 (3,) a68de4b5'",
+    ),
+    "arrays": ({"arrays": {}}, "X 'float64 (3, 3) "),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_question_is_refused(tmp_path, name):
+    folder_at(tmp_path).write(1, arrays_of(1))
+    before = bytes_of(tmp_path)
+    changed, message = OTHERS[name]
+    with pytest.raises(ValueError, match="must be empty or hold the same") as refused:
+        create(tmp_path, **changed)
+    assert message in str(refused.value)
+    assert str(refused.value).startswith(str(tmp_path))
+    assert str(refused.value).endswith(": remove it, or choose another folder")
+    assert len(str(refused.value)) < len(str(tmp_path)) + 300
+    assert bytes_of(tmp_path) == before
+
+
+def test_what_follows_from_the_question_is_not_compared(tmp_path):
+    assert create(tmp_path, facts={"a": 1}).facts == {"a": 1}
+    assert create(tmp_path, facts={"a": 2}).facts == {"a": 1}
+
+
+def test_parts_of_another_bits_policy_are_refused_but_read(tmp_path):
+    folder = folder_at(tmp_path)
+    path = tmp_path / "manifest.json"
+    old = replace(parsed(path.read_bytes()), bits=BITS - 1)
+    path.write_bytes(old.text())
+    assert Folder.open(tmp_path).id == old.id != folder.id
+    with pytest.raises(ValueError, match=f"got one with bits policy {BITS - 1} instead of {BITS}"):
+        folder_at(tmp_path)
+
+
+@pytest.mark.parametrize("version", [0, 2, 10])
+def test_another_format_is_refused(tmp_path, version):
     folder_at(tmp_path)
-    with pytest.raises(ValueError, match=r"got one with alpha\[1\] 0.2 instead of 0.3, no beta"):
-        folder_at(tmp_path, alpha=[0.1, 0.3], beta=2)
+    path = tmp_path / "manifest.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"format": version, "more": "x"}))
+    message = rf"manifest\.json must have format 1, got format {version}$"
+    with pytest.raises(ValueError, match=message):
+        Folder.open(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        folder_at(tmp_path)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    message = r"must be empty or a folder that fastgd has written, got one with 'notes\.txt'"
+    with pytest.raises(ValueError, match=message):
+        folder_at(tmp_path)
+    with pytest.raises(ValueError, match=r"got one without manifest\.json"):
+        Folder.open(tmp_path)
+    assert os.listdir(tmp_path) == ["notes.txt"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "7", '{"format": 1}', '{"format": "x"}', "\0"])
+def test_a_foreign_manifest_is_refused_and_kept(tmp_path, text):
+    path = tmp_path / "manifest.json"
+    path.write_text(text)
+    message = r"manifest\.json must be a whole manifest that fastgd has written"
+    with pytest.raises(ValueError, match=message):
+        folder_at(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        Folder.open(tmp_path)
+    assert path.read_text() == text
+
+
+def test_a_file_is_no_folder(tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(ValueError, match="file must be a folder, got a file"):
+        folder_at(path)
+    with pytest.raises(ValueError, match="inner must be a folder, got a file"):
+        folder_at(path / "inner")
+    with pytest.raises(NotADirectoryError):
+        Folder.open(path)
+    with pytest.raises(FileNotFoundError):
+        Folder.open(tmp_path / "none")
+
+
+def test_foreign_files_beside_parts_are_left_alone(tmp_path):
+    folder = folder_at(tmp_path)
+    fill(folder)
+    parts = tmp_path / "parts"
+    names = ["README", "parts/notes", "parts/00000/00000000.npz.bak", "parts/00000/0000000².npz"]
+    names += ["parts/00000/00000007.npz", "parts/00000/1.npz", "claims/notes"]
+    (tmp_path / "claims").mkdir()
+    (parts / "00001").mkdir()
+    (parts / "00000" / "00000003.npz").mkdir()
+    shutil.copy(parts / "00000" / "00000001.npz", parts / "00001" / "00001001.npz")
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    again = folder_at(tmp_path)
+    assert again.done().tolist() == [True] * 3
+    assert again.damaged() == []
+    again.tidy()
+    for name in names[:-1]:
+        assert (tmp_path / name).read_text() == "mine"
+
+
+def test_parts_of_another_question_are_damaged(tmp_path):
+    folder, other = folder_at(tmp_path / "one"), folder_at(tmp_path / "other", seed=2)
+    fill(folder)
+    fill(other)
+    shutil.copytree(other.path / "parts", folder.path / "parts", dirs_exist_ok=True)
+    assert folder.damaged() == [0, 1, 2]
+    with pytest.raises(DamagedPartError, match="a file that is damaged or from somewhere else"):
+        folder.read(0)
+
+
+def test_a_part_in_the_place_of_another_is_damaged(tmp_path):
+    folder = folder_at(tmp_path)
+    fill(folder)
+    first = tmp_path / "parts" / "00000" / "00000000.npz"
+    shutil.copy(first, first.with_name("00000001.npz"))
+    assert folder.damaged() == [1]
+    assert folder.damaged([0, 2]) == []

@@ -73,7 +73,7 @@ class Folder:
         parts : int
             How many parts there will be.
         expiry : float
-            Seconds after which a claim of a process of another machine is anybody's.
+            Seconds after which a claim that isn't renewed is anybody's, if its owner may be alive.
 
         Raises
         ------
@@ -99,6 +99,11 @@ class Folder:
             If it can't be read.
         """
         return cls(Place.at(Path(path).absolute()), expiry)
+
+    @property
+    def expiry(self) -> float:
+        """Seconds after which a claim that isn't renewed is anybody's."""
+        return self._claims.expiry
 
     @property
     def path(self) -> Path:

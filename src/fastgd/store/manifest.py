@@ -22,6 +22,9 @@ FORMAT = 1
 _NAMED = 3
 """How many differences a message names."""
 
+_HASH, _DIGITS = 64, 8
+"""Digits of a SHA-256, and how many of them a message shows."""
+
 _CHECKSUM = "sha256"
 
 _NOT_WHOLE = "must be a whole manifest that fastgd has written"
@@ -93,7 +96,7 @@ class Manifest:
             *_differences("bits policy", self.bits, wanted.bits),
             *_differences("kind", self.kind, wanted.kind),
             *_differences("", self.asked, wanted.asked),
-            *_differences("", self.shared, wanted.shared),
+            *_differences("", _short(self.shared), _short(wanted.shared)),
             *_differences("parts", self.parts, wanted.parts),
         ]
         return ", ".join(found[:_NAMED]) + (" and more" if len(found) > _NAMED else "")
@@ -162,13 +165,19 @@ def _described(array: NDArray[Any]) -> str:
     return f"{values.dtype} {values.shape} {sha256(values.tobytes()).hexdigest()}"
 
 
+def _short(shared: dict[str, str]) -> dict[str, str]:
+    """Arrays with few digits of their hashes."""
+    return {name: f"{text[:-_HASH]}{text[-_HASH:][:_DIGITS]}" for name, text in shared.items()}
+
+
 def _differences(name: str, found: Any, wanted: Any) -> Iterator[str]:
     """What differs between two trees of values, leaf by leaf."""
     if _canonical(found) == _canonical(wanted):
         return
     if isinstance(found, dict) and isinstance(wanted, dict):
         if set(found) == set(wanted) and list(found) != list(wanted):
-            yield f"{name} in the order {shown(list(found))}".lstrip()
+            order, other = shown(tuple(found)), shown(tuple(wanted))
+            yield f"{name or 'arguments'} in the order {order} instead of {other}"
         for key in wanted | found:
             inner = f"{name}.{key}" if name else key
             if key not in found:

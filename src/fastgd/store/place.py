@@ -97,7 +97,7 @@ class Place:
         self._keep_shared()
 
     def _found(self) -> Manifest | None:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             return _manifest_at(self.path)
         return None
 
