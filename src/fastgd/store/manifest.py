@@ -88,7 +88,7 @@ class Manifest:
             "facts": self.facts,
         }
         whole = content | {_CHECKSUM: sha256(_canonical(content)).hexdigest()}
-        return json.dumps(whole, indent=1).encode() + b"\n"
+        return json.dumps(whole, indent=1).encode()
 
     def differences(self, wanted: "Manifest") -> str:
         """Return how this question differs from another one, the first few ways; or nothing."""

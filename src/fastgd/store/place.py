@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from errno import ENOENT
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,8 @@ class Place:
 
         Another process may do so at the same time: what counts is what is there in the end.
         """
+        if self.manifest.shared and self._arrays is None:
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self.path / MANIFEST))
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             names = set(os.listdir(self.path)) - {MANIFEST, SHARED, PARTS, CLAIMS}

@@ -1,0 +1,255 @@
+"""Whatever happens to a folder on disk: a clear error, or a repair; never another number."""
+
+import os
+import shutil
+import subprocess
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filling import SHARED, arrays_of, fill, folder_at
+
+from fastgd.store.folder import Folder
+from fastgd.store.part_file import DamagedPartError, MissingPartError
+from fastgd.store.place import DamageWarning
+
+PARTS = 4
+
+
+def bytes_of(path):
+    return {
+        str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()
+    }
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A folder with all parts."""
+    fill(folder_at(tmp_path / "full", PARTS))
+    return tmp_path / "full"
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk of its own: the folder it is at, and a function that makes it read-only."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
+    if (
+        os.name != "posix"
+        or shutil.which("mount") is None
+        or subprocess.run(mount, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no disk can be mounted here")
+    yield path, lambda: subprocess.run(["mount", "-o", "remount,ro", str(path)], check=True)
+    subprocess.run(["umount", str(path)], check=True)
+
+
+def mend(path):
+    """Resume the work in a folder, as a call does; return what was found damaged."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        folder = folder_at(path, PARTS)
+    damaged = folder.damaged()
+    for part in damaged:
+        folder.discard(part)
+    fill(folder)
+    assert all(warning.category is DamageWarning for warning in warned)
+    return [str(warning.message) for warning in warned] + damaged
+
+
+def test_bits_that_flip_are_found_and_mended(full):
+    """One bit in one file, 300 times: every one of them is found."""
+    before = bytes_of(full)
+    random = np.random.default_rng(5)
+    names = sorted(before)
+    for _ in range(300):
+        name = names[random.integers(len(names))]
+        damaged = bytearray(before[name])
+        damaged[random.integers(len(damaged))] ^= 1 << random.integers(8)
+        (full / name).write_bytes(damaged)
+        found = mend(full)
+        assert len(found) == 1, name
+        stem = Path(name).stem
+        assert found == [int(stem)] if stem.isdigit() else str(full / name) in found[0]
+        assert bytes_of(full) == before
+
+
+def test_files_that_are_cut_are_found_and_mended(full):
+    before = bytes_of(full)
+    for name, content in before.items():
+        for length in (0, 1, 50, len(content) // 2, len(content) - 1):
+            (full / name).write_bytes(content[:length])
+            assert len(mend(full)) == 1, (name, length)
+            assert bytes_of(full) == before
+
+
+def test_files_that_are_lost_are_written_anew(full):
+    before = bytes_of(full)
+    for name in before:
+        (full / name).unlink()
+        found = mend(full)
+        assert bool(found) == (name == "manifest.json")
+        assert bytes_of(full) == before
+
+
+def test_a_damaged_part_is_named_and_not_read(full):
+    path = full / "parts" / "00000" / "00000002.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+    folder = Folder.open(full)
+    assert folder.done().all()
+    assert folder.damaged() == [2]
+    for look in (folder.read, folder.verify):
+        with pytest.raises(DamagedPartError, match=r"00000002\.npz must be as fastgd has written"):
+            look(2)
+    with pytest.raises(DamagedPartError, match=r"00000002\.npz"):
+        folder.digest()
+    assert not folder.claim(2)
+    folder.discard(2)
+    folder.discard(2)
+    assert folder.claim(2)
+
+
+def test_what_cannot_be_read_from_the_disk_is_damaged(full, monkeypatch):
+    """As a disk with a bad sector has it: the file opens, and reading fails."""
+    folder = Folder.open(full)
+
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("fastgd.store.part_file._verified", fail)
+    assert folder.damaged() == [0, 1, 2, 3]
+
+
+def test_shared_arrays_that_are_damaged_are_an_error_until_the_call_is_repeated(full):
+    path = full / "shared.npz"
+    content = path.read_bytes()
+    path.write_bytes(content[:-30] + b"x" + content[-29:])
+    folder = Folder.open(full)
+    assert folder.read(1).keys() == arrays_of(1).keys()
+    with pytest.raises(DamagedPartError, match=r"shared\.npz must be as fastgd has written it"):
+        _ = folder.arrays
+    with pytest.warns(DamageWarning, match=r"shared\.npz was damaged, and is written anew"):
+        folder_at(full, PARTS)
+    np.testing.assert_array_equal(Folder.open(full).arrays["X"], SHARED["X"])
+
+
+def test_a_manifest_without_parts_that_prove_it_is_not_replaced(full):
+    """It may be that of another question, with its parts."""
+    manifest = full / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"seed", b"Seed"))
+    before = bytes_of(full)
+    with pytest.raises(ValueError, match=r"manifest\.json must be a whole manifest"):
+        folder_at(full, PARTS, seed=2)
+    manifest.unlink()
+    with pytest.raises(ValueError, match=r"got parts of something else without manifest\.json"):
+        folder_at(full, PARTS, seed=2)
+    assert bytes_of(full) == {name: before[name] for name in before if name != "manifest.json"}
+
+
+def test_half_written_files_are_removed_at_the_end(full):
+    before = bytes_of(full)
+    for name in (".unfinished-0a1b2c3d.json", "parts/00000/.unfinished-0a1b2c3d.npz"):
+        (full / name).write_bytes(b"half")
+    folder = folder_at(full, PARTS)
+    assert folder.damaged() == []
+    assert folder.done().all()
+    folder.tidy()
+    assert bytes_of(full) == before
+    assert sorted(os.listdir(full)) == ["manifest.json", "parts", "shared.npz"]
+
+
+def test_a_folder_that_is_removed_meanwhile_is_made_again(full, tmp_path):
+    before = bytes_of(full)
+    folder = folder_at(tmp_path / "new", PARTS)
+    folder.write(0, arrays_of(0))
+    shutil.rmtree(folder.path)
+    assert not folder.done().any()
+    with pytest.raises(MissingPartError):
+        folder.read(0)
+    folder.renew([1])
+    folder.release(1)
+    folder.tidy()
+    fill(folder)
+    assert bytes_of(folder.path) == before
+
+
+def test_a_folder_that_is_removed_is_not_made_again_by_who_only_opened_it(full):
+    opened = Folder.open(full)
+    shutil.rmtree(full)
+    with pytest.raises(FileNotFoundError, match=r"manifest\.json"):
+        opened.write(0, arrays_of(0))
+
+
+def test_another_folder_in_its_place_is_refused(full):
+    folder = folder_at(full, PARTS)
+    folder.write(0, arrays_of(0))
+    shutil.rmtree(full)
+    other = folder_at(full, PARTS, seed=2)
+    for each in (folder, folder):
+        with pytest.raises(ValueError, match="got one with seed 2 instead of 1"):
+            each.write(1, arrays_of(1))
+    assert not other.done().any()
+
+
+def test_a_full_disk(disk, full):
+    """What is done stays, and the same call goes on when there is room."""
+    path, _ = disk
+    folder = folder_at(path / "out", PARTS)
+    folder.write(0, arrays_of(0))
+    (path / "filler").write_bytes(bytes(2**20 - 40 * 1024))
+    large = {"x": np.zeros(100_000)}
+    with pytest.raises(OSError, match=r"No space left on device: .*00000001\.npz"):
+        folder.write(1, large)
+    with suppress(OSError):
+        for number in range(1000):
+            (path / f"filler {number}").write_bytes(b"x" * 4096)
+    with pytest.raises(OSError, match="No space left on device"):
+        folder.claim(1)
+    assert folder.done().tolist() == [True, False, False, False]
+    names = [name for name in bytes_of(path / "out") if "unfinished" in name or "claims" in name]
+    assert names == []
+    with pytest.raises(OSError, match="No space left on device"):
+        folder_at(path / "other", PARTS)
+    for filler in path.glob("filler*"):
+        filler.unlink()
+    assert mend(path / "out") == []
+    assert bytes_of(path / "out") == bytes_of(full)
+
+
+def test_a_read_only_disk(disk):
+    path, make_read_only = disk
+    folder = folder_at(path / "part", PARTS)
+    folder.write(0, arrays_of(0))
+    fill(folder_at(path / "whole", PARTS))
+    make_read_only()
+    whole = folder_at(path / "whole", PARTS)
+    fill(whole)
+    assert whole.damaged() == []
+    part = folder_at(path / "part", PARTS)
+    assert part.read(0).keys() == arrays_of(0).keys()
+    with pytest.raises(OSError, match=r"Read-only file system: .*claims"):
+        part.claim(1)
+    with pytest.raises(OSError, match=r"Read-only file system: .*00000"):
+        part.write(1, arrays_of(1))
+    with pytest.raises(OSError, match=r"Read-only file system: .*new"):
+        folder_at(path / "new", PARTS)
+    part.tidy()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(full):
+    (full / "parts" / "00000" / "00000001.npz").unlink()
+    for folder in (full, full / "parts", full / "parts" / "00000"):
+        folder.chmod(0o555)
+    try:
+        folder = folder_at(full, PARTS)
+        with pytest.raises(PermissionError, match="claims"):
+            folder.claim(1)
+        with pytest.raises(PermissionError, match="00000"):
+            folder.write(1, arrays_of(1))
+    finally:
+        for folder in (full, full / "parts", full / "parts" / "00000"):
+            folder.chmod(0o755)
