@@ -13,6 +13,7 @@ from fastgd.studies.race import Race, race
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
 from fastgd.studies.trainability.map import Trainability, trainability
+from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
 from fastgd.training.minimization import minimize
 from fastgd.training.objective import Objective, objective
 from fastgd.training.results import Run, Snapshot, Summary
@@ -43,6 +44,7 @@ __all__ = [
     "load",
     "minimize",
     "objective",
+    "open",
     "race",
     "reference",
     "surface",

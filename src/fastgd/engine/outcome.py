@@ -1,6 +1,8 @@
 """What the runs of a plan come to, as arrays."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,9 @@ from fastgd.engine.summaries import SMALLEST, SMALLEST_AT
 
 NOWHERE = -1
 """The best iteration of a run that nobody watches, or none of whose errors was finite."""
+
+STATE = "state_"
+"""How the names of arrays begin that are the state of runs."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,27 @@ class Trained:
             if keep.state and runs > 1
             else None,
         )
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it by name, runs in front, as it goes to files and other processes."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        state: State | None = named.pop("state")
+        if state is not None:
+            named |= {f"{STATE}{name}": array for name, array in state._asdict().items()}
+        return {name: array for name, array in named.items() if array.size or len(array)}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> "Trained":
+        """What :attr:`arrays` has taken apart."""
+        named = {
+            field.name: arrays.get(field.name, np.empty(0))
+            for field in fields(cls)
+            if field.name != "state"
+        }
+        has_state = f"{STATE}parameters" in arrays
+        state = State(*(arrays[f"{STATE}{name}"] for name in State._fields)) if has_state else None
+        return cls(**named, state=state)
 
     def write(self, whose: Index, plan: Plan, ended: "Ended") -> None:
         """Write down how these runs ended; with ``restore_best`` as they were at their best."""

@@ -71,23 +71,27 @@ class Plan:
         side_by_side: int | None = None,
         record_weights: bool = False,
         together: Collection[str] = (),
+        scope: Mapping[str, Sequence[Any]] | None = None,
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given.
 
         ``together`` are the names, of ``values``, "alpha" and "seed", of what is in cases.
+        ``scope`` has the values on whole axes where ``values`` are some of them, so that the code
+        and what is kept are the same for each part of a sweep.
         """
+        scope = values if scope is None else scope
         columns = tuple(Column.of(name, axis, method) for name, axis in values.items())
         units = network.sizes[-1] // task.outputs
         samples = Samples(
             task.X, task.y, method.sample_weight, task.validation, task.partition, units
         )
         recipe = recipe_of(
-            method, values, record_weights=record_weights, holds_out=samples.holds_out
+            method, scope, record_weights=record_weights, holds_out=samples.holds_out
         )
         named = [("alpha", len(alpha)), *zip(values, map(len, columns), strict=True)]
         lengths, along = _axes([*named, ("seed", starts)], together)
         shape = (samples.parts, *lengths)
-        look = look_of(method, values, task.record_every)
+        look = look_of(method, scope, task.record_every)
 
         def session(lot: Lot) -> Session:
             return Session.make(
@@ -103,7 +107,7 @@ class Plan:
 
         lots = arrange(samples, recipe, prod(shape), network.parameters, side_by_side)
         pairs = tuple((lot, session(lot)) for lot in lots)
-        ends = may_end(method, values)
+        ends = may_end(method, scope)
         return cls(
             task,
             network,

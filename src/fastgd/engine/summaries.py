@@ -22,6 +22,9 @@ _REAL = {
 STATUS = np.array(["finished", "converged", "diverged", "stalled"])
 """For each outcome of :mod:`fastgd.kernel.block`."""
 
+MISSING = "missing"
+"""The status of a run that nobody has trained yet."""
+
 
 def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """(n, RECENT + window) in these columns, of what the kernel keeps of the errors.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,17 +111,22 @@ def dataset(
     return found
 
 
-def sweep_dataset(sweep: Any, measured: Iterable[str]) -> xarray.Dataset:
-    """What a sweep has measured: numbers of each run, and curves."""
-    names = tuple(sweep.axes)
-    arrays = {name: getattr(sweep, name) for name in measured} | _summary(sweep)
+def sweep_dataset(
+    sweep: Any, measured: Iterable[str], read: Callable[[str], Any] | None = None
+) -> xarray.Dataset:
+    """What a sweep has measured: numbers of each run, and curves.
+
+    ``read`` returns what is to stand for an attribute; by default it is itself.
+    """
+    names, read = tuple(sweep.axes), read or partial(getattr, sweep)
+    arrays = {name: read(name) for name in measured} | _fields(read("summary"))
     several = varied(sweep.axes)
     facts = {name: fact for name, fact in sweep.settings.items() if name not in several}
     if "hidden_size" not in names:
         facts["hidden_size"] = sweep.networks[0].sizes[1:-1]
     return dataset(
         sweep.axes | {"iteration": sweep.recorded.tolist()},
-        {name: (names, array) for name, array in arrays.items()} | _curves(sweep, names),
+        {name: (names, array) for name, array in arrays.items()} | _curves(read, names),
         facts | sweep.options,
     )
 
@@ -128,7 +134,7 @@ def sweep_dataset(sweep: Any, measured: Iterable[str]) -> xarray.Dataset:
 def run_dataset(run: Any) -> xarray.Dataset:
     """What a run has measured, and its network."""
     facts = {"alpha": run.alpha, "hidden_size": run.hidden_size, "seed": run.seed}
-    numbers = {name: getattr(run, name) for name in _OF_RUN} | _summary(run)
+    numbers = {name: getattr(run, name) for name in _OF_RUN} | _fields(run.summary)
     variables: Variables = {name: ((), number) for name, number in numbers.items()}
     for name in _OF_LAYERS:
         in_front = ("iteration",) if name.startswith("recorded") else ()
@@ -138,17 +144,17 @@ def run_dataset(run: Any) -> xarray.Dataset:
             variables[f"{name}_{k}"] = ((*in_front, *units), layer)
     return dataset(
         {"iteration": run.recorded.tolist()},
-        variables | _curves(run),
+        variables | _curves(partial(getattr, run)),
         facts | run.options | run.minimizer,
     )
 
 
-def _summary(result: Any) -> dict[str, Any]:
-    return {} if result.summary is None else dict(result.summary._asdict())
+def _fields(summary: Any) -> dict[str, Any]:
+    return {} if summary is None else dict(summary._asdict())
 
 
-def _curves(result: Any, names: tuple[str, ...] = ()) -> Variables:
-    return {name: ((*names, "iteration"), getattr(result, name)) for name in CURVES}
+def _curves(read: Callable[[str], Any], names: tuple[str, ...] = ()) -> Variables:
+    return {name: ((*names, "iteration"), read(name)) for name in CURVES}
 
 
 def labels_of(name: str, axis: list[Any]) -> list[Any]:

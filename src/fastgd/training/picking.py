@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +14,10 @@ from fastgd.arguments.rows import joined
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.training.assembly import run_of
+from fastgd.training.fields import BY_NETWORK, SOURCES
 from fastgd.training.grid import PARTS, Grid, told_apart, varied
 from fastgd.training.results import Run, Summary
 from fastgd.training.selection import Selection
-
-Many = TypeVar("Many", bound=Any)
-"""A Sweep, which stands above."""
 
 MEASURED = (
     "final_error",
@@ -31,11 +29,6 @@ MEASURED = (
     "total_changes",
 )
 """What a table says of each run, where it is known."""
-
-_BY_RUN = ("errors", "losses", "validation_errors", *MEASURED)
-"""Arrays with the axes in front; and one for each network, with its runs in front:"""
-
-_BY_NETWORK = ("kept_weights", "kept_changes", "kept_path")
 
 _NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
 
@@ -114,7 +107,7 @@ def _part_at(partition: Partition | None, grid: Grid, index: tuple[int, ...]) ->
     return partition.part(number)
 
 
-def _narrowed(partition: Partition | None, chosen: Selection) -> Partition | None:
+def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None:
     """The parts that are selected."""
     if partition is None:
         return None
@@ -137,10 +130,27 @@ def _narrowed(partition: Partition | None, chosen: Selection) -> Partition | Non
     )
 
 
-def part_of(sweep: Many, chosen: Selection) -> Many:
-    """A sweep of what is selected, as if it had been made of these values alone."""
+def taken(sweep: Any, chosen: Selection) -> dict[str, Any]:
+    """What the runs that are selected have come to, by the fields of a sweep."""
+    found: dict[str, Any] = {}
+    for name in SOURCES:
+        kept = getattr(sweep, name)
+        if kept is None:
+            found[name] = None
+        elif name == "summary":
+            found[name] = Summary(*map(chosen.of, kept))
+        elif name == "states":
+            found[name] = tuple(kept[number].at(chosen.runs) for number in chosen.networks)
+        elif name in BY_NETWORK:
+            found[name] = tuple(kept[number][chosen.runs] for number in chosen.networks)
+        else:
+            found[name] = chosen.of(kept)
+    return found
+
+
+def part_of(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a sweep of what is selected, as if it had been made of these values alone."""
     axes, fixed = chosen.axes, chosen.fixed
-    networks, runs = chosen.networks, chosen.runs
     first = told_apart({name: axis[0] for name, axis in axes.items()} | fixed)
     shared = {name: value for name, value in first.items() if name in ("alpha", "seed")}
     shared |= {name: value for name, value in fixed.items() if name in PARTS}
@@ -148,30 +158,22 @@ def part_of(sweep: Many, chosen: Selection) -> Many:
     if source and "weights" in fixed:
         source = replace(source, weights=fixed["weights"])
     method = method_at(sweep.method, first)
-    partition = _narrowed(sweep.partition, chosen)
+    partition = narrowed(sweep.partition, chosen)
     samples = None if partition is None else int(partition.rows.sizes.max())
-    found: dict[str, Any] = {}
-    for name in _BY_RUN:
-        array = getattr(sweep, name)
-        found[name] = None if array is None else chosen.of(array)
-    for name in _BY_NETWORK:
-        kept = getattr(sweep, name)
-        found[name] = kept and tuple(kept[number][runs] for number in networks)
-    return replace(
-        sweep,
-        **found,
-        axes=axes,
-        settings=sweep.settings | shared,
-        method=method,
-        summary=sweep.summary and Summary(*map(chosen.of, sweep.summary)),
-        networks=tuple(sweep.networks[number] for number in networks),
-        source=source,
-        partition=partition,
-        states=sweep.states
-        and tuple(
-            _state(sweep.states[number].at(runs), method, axes, samples) for number in networks
-        ),
+    states = measured["states"] and tuple(
+        _state(state, method, axes, samples) for state in measured["states"]
     )
+    return {
+        **measured,
+        "axes": axes,
+        "settings": sweep.settings | shared,
+        "method": method,
+        "recorded": sweep.recorded,
+        "networks": tuple(sweep.networks[number] for number in chosen.networks),
+        "source": source,
+        "partition": partition,
+        "states": states,
+    }
 
 
 def method_at(method: Method, values: Mapping[str, Any]) -> Method:

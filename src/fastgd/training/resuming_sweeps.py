@@ -8,9 +8,8 @@ from typing import Any
 from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.messages import shown
 from fastgd.arguments.options import STRUCTURES, VALUES
+from fastgd.engine.network import Network
 from fastgd.engine.outcome import Trained
-from fastgd.engine.plan import Plan
-from fastgd.engine.state import State
 from fastgd.training.grid import CASES
 from fastgd.training.resuming import check_held, check_network, completed
 from fastgd.training.runs import Sweep
@@ -70,29 +69,27 @@ def _with_cases(own: Mapping[str, Any], cases: list[Any] | None) -> dict[str, An
     return found | {"cases": cases}
 
 
-def states_of(resume: Sweep | None, plans: Sequence[Plan]) -> Sequence[State | None]:
-    """What the runs of each network go on from."""
-    if resume is None:
-        return [None] * len(plans)
+def check_states(resume: Sweep, networks: Sequence[Network], samples: int) -> None:
+    """Refuse samples for other networks than those that are to go on; ``samples`` is the most."""
     assert resume.states is not None  # arguments_of_sweep has looked
-    for plan, network, state in zip(plans, resume.networks, resume.states, strict=True):
-        check_network(plan.network.sizes, network.sizes, state, int(plan.samples.sizes.max()))
-    return resume.states
+    for network, before, state in zip(networks, resume.networks, resume.states, strict=True):
+        check_network(network.sizes, before.sizes, state, samples)
 
 
-def join(trained: Trained, before: Sweep, number: int) -> None:
-    """Put what was recorded before in front of what was recorded since, for one network."""
-    records, runs = len(before.recorded), len(trained.errors)
+def join(trained: Trained, before: Sweep, number: int, runs: Any) -> None:
+    """Put what was recorded before in front of what was recorded since: some runs of a network."""
+    networks = len(before.networks)
 
     def mine(array: Any) -> Any:
-        return array.reshape(-1, records)[number * runs : (number + 1) * runs]
+        return array.reshape(networks, -1, *array.shape[len(before.shape) :])[number][runs]
 
+    records = len(before.recorded)
     trained.errors[:, :records] = mine(before.errors)
     trained.losses[:, :records] = mine(before.losses)
     assert before.states is not None  # arguments_of_sweep has looked
-    over, last = before.states[number].ended >= 0, before.final_loss.ravel()
-    trained.final_loss[over] = last[number * runs : (number + 1) * runs][over]
+    over = before.states[number].ended[runs] >= 0
+    trained.final_loss[over] = mine(before.final_loss)[over]
     if before.validation_errors is not None:
         trained.held_errors[:, :records] = mine(before.validation_errors)
     if before.kept_path is not None:
-        trained.path[:, :records] = before.kept_path[number]
+        trained.path[:, :records] = before.kept_path[number][runs]

@@ -19,7 +19,7 @@ from fastgd.store.files import PathLike
 from fastgd.training import storage
 from fastgd.training.frames import dataframe, long_dataframe, sweep_dataset
 from fastgd.training.grid import Grid, varied
-from fastgd.training.picking import MEASURED, part_of, run_at
+from fastgd.training.picking import MEASURED, part_of, run_at, taken
 from fastgd.training.prediction import predict_all
 from fastgd.training.results import Run, Summary
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
@@ -191,7 +191,9 @@ class Sweep:
 
     def _of(self, chosen: Selection) -> Run | Sweep:
         index = chosen.index
-        return part_of(self, chosen) if index is None else run_at(self, index)
+        if index is not None:
+            return run_at(self, index)
+        return Sweep(**part_of(self, chosen, taken(self, chosen)))
 
     def best_index(self) -> tuple[int, ...]:
         """Index of the run with the smallest final error; a NaN never wins.
@@ -222,7 +224,7 @@ class Sweep:
         >>> fastgd.sweep(X, y, alpha=[0.1, 1, 10], iterations=10_000).best().alpha
         10.0
         """
-        return run_at(self, self.best_index())
+        return self._of(by_place(self._grid, self.best_index()))  # type: ignore[return-value]
 
     def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
         """Outputs of all networks, each with the bits of :meth:`fastgd.Run.predict`.

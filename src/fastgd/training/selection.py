@@ -42,10 +42,17 @@ class Selection:
     def axes(self) -> dict[str, list[Any]]:
         """The axes that are left, with the values that are left on them."""
         return {
-            name: [axis[i] for i in np.arange(len(axis))[selector]]
+            name: axis[selector]
+            if isinstance(selector, slice)
+            else [axis[i] for i in np.arange(len(axis))[selector]]
             for (name, axis), selector in self._pairs()
             if not isinstance(selector, int)
         }
+
+    @property
+    def places_by_name(self) -> dict[str, _Selector]:
+        """What is selected on each axis."""
+        return {name: selector for (name, _), selector in self._pairs()}
 
     @property
     def fixed(self) -> dict[str, Any]:

@@ -1,45 +1,17 @@
 """A :class:`Sweep` as the parts of a file, and back."""
 
-from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import Parts
-from fastgd.arguments.declarations import DECLARED, FIELDED
-from fastgd.arguments.kinds import Kind, field_kind
-from fastgd.arguments.numbers import FORMULAS, kinds_of
-from fastgd.arguments.options import STRUCTURES, VALUES, Method
-from fastgd.arguments.start import check_alphas, check_hidden_size
-from fastgd.arguments.values import (
-    LARGEST,
-    check_count,
-    check_counts,
-    check_flag,
-    check_seed,
-    check_seeds,
-)
-from fastgd.engine.network import Network
-from fastgd.engine.summaries import STATUS
+from fastgd.arguments.options import VALUES
+from fastgd.arguments.values import check_flag
+from fastgd.engine.summaries import MISSING, STATUS
 from fastgd.store.archive import Arrays
-from fastgd.training.grid import CASES, PARTS, Grid, varied
-from fastgd.training.members import (
-    KINDS,
-    STATISTICS,
-    Facts,
-    array_of,
-    check_width,
-    fielded_of,
-    formula_of,
-    losses_of,
-    method_of,
-    need,
-    plain,
-    put,
-    take,
-)
-from fastgd.training.stored_partition import check_part_axis, put_partition, take_partition
+from fastgd.training import stored_outline
+from fastgd.training.grid import Grid, varied
+from fastgd.training.members import KINDS, Facts, array_of, losses_of, need, put, take
+from fastgd.training.stored_outline import method_of_network
 from fastgd.training.stored_state import put_state, take_state
 
 _SUMMARY = ("smallest_error", "smallest_iteration", "tail_mean", "error_sum", "inverse_sum")
@@ -54,53 +26,25 @@ _KEPT = ("kept_weights", "kept_changes", "kept_path")
 
 def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
     """A Sweep as facts that JSON can hold, and arrays."""
-    arrays: Arrays = {name: getattr(sweep, name) for name in (*_ARRAYS, *_LOSSES, "recorded")}
+    facts, arrays = stored_outline.taken_apart(sweep)
+    arrays |= {name: getattr(sweep, name) for name in (*_ARRAYS, *_LOSSES)}
     for name in _MAYBE:
         if getattr(sweep, name) is not None:
             arrays[name] = getattr(sweep, name)
     for name in _KEPT:
         put(arrays, name, getattr(sweep, name) or ())
-    put_partition(arrays, sweep.partition)
     for number, state in enumerate(sweep.states or ()):
         put_state(arrays, number, state)
-    for i, start in enumerate(sweep.axes.get("weights", ())):
-        put(arrays, f"first_weights_{i}", start.weights)
-        put(arrays, f"first_biases_{i}", start.biases)
-        for name, kind in zip(STATISTICS, zip(*start.normalization, strict=True), strict=False):
-            put(arrays, f"first_{name}_{i}", kind)
     for name, values in sweep.summary._asdict().items() if sweep.summary else ():
         arrays[f"summary_{name}"] = values
-    axes = {
-        name: len(values) if name == "weights" else plain(values, arrays)
-        for name, values in sweep.axes.items()
-    }
-    return {
-        "axes": axes,
-        "settings": sweep.settings,
-        "options": plain(sweep.method.given, arrays),
-        "networks": [(n.sizes, n.bias, n.batch_norm) for n in sweep.networks],
-        "kept": sweep.kept_weights is not None,
-    }, arrays
+    return facts | {"kept": sweep.kept_weights is not None}, arrays
 
 
 def put_together(facts: Facts, arrays: Arrays) -> Facts:
     """The fields of a Sweep, checked."""
-    # Files of the first version have the sizes of networks without biases.
-    first = ((sizes, False, False) for sizes in facts.get("sizes", ()))
-    networks = tuple(
-        Network(tuple(check_counts("sizes", sizes)), check_flag("bias", b), check_flag("norm", n))
-        for sizes, b, n in facts.get("networks", first)
-    )
-    layers = networks[0].layers
-    method = method_of(facts.get("options", {}), arrays)
-    axes = {
-        name: (_cases if name == CASES else partial(_axis, name))(
-            values, networks[0], method, arrays
-        )
-        for name, values in facts["axes"].items()
-    }
-    grid, records = Grid(axes), len(arrays["recorded"])
-    need(grid.networks == len(networks))
+    outline = stored_outline.put_together(facts, arrays)
+    axes, networks, method = outline["axes"], outline["networks"], outline["method"]
+    grid, records = Grid(axes), len(outline["recorded"])
     shapes = dict.fromkeys(_ARRAYS, grid.shape) | {"errors": (*grid.shape, records)}
     found: dict[str, Any] = {
         name: array_of(arrays, name, kind, shapes[name]) for name, kind in _ARRAYS.items()
@@ -110,7 +54,7 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
         name: array_of(arrays, name, kind, shapes[name]) if name in arrays else None
         for name, kind in _MAYBE.items()
     }
-    need(set(np.unique(found["status"])) <= set(STATUS))
+    need(set(np.unique(found["status"])) <= {*STATUS, MISSING})
     summary = None
     if f"summary_{_SUMMARY[0]}" in arrays:
         each = (array_of(arrays, f"summary_{name}", "fi", grid.shape) for name in _SUMMARY)
@@ -120,104 +64,19 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     rows = [(grid.runs, network.parameters) for network in networks]
     points = [(grid.runs, records, network.parameters) for network in networks]
     values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
-    methods = [_method(grid, number, method) for number in range(len(networks))]
-    for network, own in zip(networks, methods, strict=True):
-        check_width(own, network.sizes[-1])
     states = tuple(
-        take_state(arrays, n, grid.runs, network, methods[n], values)
+        take_state(arrays, n, grid.runs, network, method_of_network(axes, n, method), values)
         for n, network in enumerate(networks)
     )
     need(len({state is None for state in states}) == 1)
-    settings = {name: _setting(name, value, layers) for name, value in facts["settings"].items()}
-    need({"alpha", "seed"} <= settings.keys())
     return {
-        "axes": axes,
-        "settings": settings,
-        "method": method,
+        **outline,
         **found,
         "losses": losses_of(arrays, (*grid.shape, records)),
         "final_loss": losses_of(arrays, grid.shape, "final_loss"),
-        "recorded": array_of(arrays, "recorded", "i", (records,)),
         "summary": summary,
-        "networks": networks,
         "kept_weights": take(arrays, "kept_weights", "f", rows) if is_kept else None,
         "kept_changes": take(arrays, "kept_changes", "i", rows) if is_kept else None,
         "kept_path": take(arrays, "kept_path", "f", points) if "kept_path_0" in arrays else None,
         "states": None if states[0] is None else states,
-        "partition": take_partition(arrays, axes),
     }
-
-
-def _method(grid: Grid, number: int, shared: Method) -> Method:
-    """The options of a network: those that are compiled may be on axes."""
-    places = np.unravel_index(number, grid.shape[: grid.cut]) if grid.cut else ()
-    axes = zip(list(grid.axes.items())[: grid.cut], places, strict=True)
-    return shared.at({name: axis[place] for (name, axis), place in axes if name in STRUCTURES})
-
-
-def _setting(name: str, value: Any, layers: int) -> Any:
-    """What all runs share, or where a part of a sweep is."""
-    if name == "alpha":
-        check_alphas([value], layers)
-        return value
-    if name == "seed":
-        return None if value is None else check_seed(value)
-    return check_part_axis(name, [value])[0]
-
-
-def _cases(values: Any, network: Network, method: Method, arrays: Arrays) -> list[Any]:
-    """The cases on their axis."""
-    keys = varied({CASES: list(values)}).items()
-    axes = {key: _axis(key, numbers, network, method, arrays) for key, numbers in keys}
-    need(len(axes) > 0)
-    return [dict(zip(axes, case, strict=True)) for case in zip(*axes.values(), strict=True)]
-
-
-def _axis(
-    name: str,
-    values: Any,
-    network: Network,
-    method: Method,
-    arrays: Arrays,
-) -> list[Any]:
-    """The values on an axis."""
-    if name == "weights":
-        return [_start(i, network, arrays) for i in range(check_count(name, values))]
-    axis = list(values)
-    need(len(axis) > 0)
-    if name in PARTS:
-        return check_part_axis(name, axis)
-    if name == "hidden_size":
-        return list(map(check_hidden_size, axis))
-    if name == "alpha":
-        check_alphas(axis, network.layers)
-        return axis
-    if name == "seed":
-        return axis if axis == [None] else check_seeds(axis)
-    if name in FIELDED:
-        axis = [fielded_of(pair, arrays) for pair in axis]
-    if name in FORMULAS:
-        axis = [formula_of(value) for value in axis]
-    own = kinds_of(method.given)
-    kind: Kind
-    if name in DECLARED:
-        kind = DECLARED[name].kind
-    elif name in own:
-        kind = own[name]
-    else:
-        fielded = (getattr(method, option) for option in FIELDED)
-        kind = field_kind(next(one for one in fielded if name in one.hyperparameters), name)
-    return kind.check_axis(name, axis, LARGEST)
-
-
-def _start(i: int, network: Network, arrays: Arrays) -> Parts:
-    """One network of an axis of first weights."""
-    units = [(count,) for count in network.sizes[1:]]
-    has = [f"first_{name}_{i}_0" in arrays for name in ("biases", "scale")]
-    biases, hidden = units[: has[0] * len(units)], units[: has[1] * (len(units) - 1)]
-    statistics = [take(arrays, f"first_{name}_{i}", "f", hidden) for name in STATISTICS]
-    return Parts(
-        take(arrays, f"first_weights_{i}", "f", list(pairwise(network.sizes))),
-        take(arrays, f"first_biases_{i}", "f", biases),
-        tuple(zip(*statistics, strict=True)),
-    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from itertools import product, repeat
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,24 +23,22 @@ from fastgd.arguments.messages import shown
 from fastgd.arguments.start import check_alphas, check_start, check_whole
 from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.validation import check_validation
-from fastgd.arguments.values import check_flag, check_seeds, check_threads
-from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.outcome import Trained
-from fastgd.engine.plan import Keep, Plan
+from fastgd.arguments.values import check_flag, check_path, check_seeds
+from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.session import available_threads
-from fastgd.engine.state import State
-from fastgd.engine.summaries import STATUS, summarise
 from fastgd.engine.task import Task, network_of
+from fastgd.store.files import PathLike
 from fastgd.training.dividing import name_of, partition_of, resumed_partition, weightings_of
-from fastgd.training.grid import PARTS, Grid
-from fastgd.training.results import Summary
+from fastgd.training.folders import as_in, folder_of, sweep_of
+from fastgd.training.grid import Grid
+from fastgd.training.request import Request
 from fastgd.training.resuming import continuing
-from fastgd.training.resuming_sweeps import arguments_of_sweep, join, states_of
+from fastgd.training.resuming_sweeps import arguments_of_sweep, check_states
 from fastgd.training.runs import Sweep
-from fastgd.training.source import Source
 from fastgd.training.train import HeldOut
+from fastgd.workers.crew import check_crew
+from fastgd.workers.job import Crew
+from fastgd.workers.working_off import work_into, work_off
 
 
 @continuing(arguments_of_sweep)
@@ -62,7 +62,10 @@ def sweep(
     record_weights: bool = False,
     keep_state: bool = False,
     resume: Sweep | None = None,
+    out: PathLike | None = None,
+    executor: Executor | None = None,
     threads: int | None = None,
+    threads_per_worker: int = 1,
     progress: bool = False,
     **given_options: Any,
 ) -> Sweep:
@@ -102,8 +105,20 @@ def sweep(
     resume : Sweep, optional
         Go on with all runs of a sweep made with ``keep_state=True``, as :func:`fastgd.train` does
         with one run. Groups, folds and weights of samples are those of the sweep, too.
+    out : path, optional
+        A folder to put the runs in, in parts of some seconds, each as it is done: then they take no
+        memory, and whatever ends the call (Ctrl-C, a power cut), the same call goes on from what is
+        done. It is made if it isn't there. Several processes that are given the same call share
+        the work. What is returned reads the folder, as :func:`fastgd.open` does.
+    executor : concurrent.futures.Executor, optional
+        Whose workers train the runs, in parts of some seconds: ``ProcessPoolExecutor``,
+        ``dask.distributed.Client.get_executor()``, loky, ``mpi4py.futures``, ... It is not shut
+        down. A part that fails is tried again, three times at most.
     threads : int, optional
-        How many threads work on it; all that Numba has by default (``NUMBA_NUM_THREADS``).
+        How many threads of this process work on it, if there is no executor; all that Numba has by
+        default (``NUMBA_NUM_THREADS``).
+    threads_per_worker : int
+        How many threads of an executor's worker work on a part.
 
     **given_options
         See :class:`fastgd.arguments.options.Options`. ``sample_weight`` may be an axis, too:
@@ -116,8 +131,13 @@ def sweep(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described, or the sweep would not fit into memory; the message
-        states the rule and what came. Nothing is allocated before.
+        If an argument is not as described, the sweep would not fit into memory, or the folder holds
+        something else; the message states the rule and what came. Nothing is allocated before.
+    OSError
+        If the folder can't be made, read or written to. What is done is kept.
+    BrokenExecutor, RuntimeError
+        If the executor takes no more tasks, or a part has failed too often. What is done is kept in
+        the folder.
 
     Warns
     -----
@@ -182,7 +202,8 @@ def sweep(
     bar = check_flag("progress", progress)
     keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
     recording = check_flag("record_weights", record_weights)
-    threads = check_threads(threads, available_threads())
+    folder = None if out is None else check_path("out", out)
+    crew = check_crew(executor, threads, threads_per_worker)
     given = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, "weights": weights}
     found = {
         name: as_axis(name, value, MOST_NETWORKS if name == "hidden_size" else None)
@@ -216,28 +237,6 @@ def sweep(
     for start, method in product(starts or (), chosen.methods):
         check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
     warn_of_targets({method.output for method in chosen.methods}, task.y)
-    count = len(starts or seeds)
-    plans = [
-        Plan.make(
-            task,
-            network_of(task, hidden, method),
-            method,
-            alphas,
-            chosen.values,
-            count,
-            threads,
-            record_weights=recording,
-            together=together,
-        )
-        for hidden, alphas in zip(hiddens, rates, strict=True)
-        for method in chosen.methods
-    ]
-    needed, least = (sum(plan.bytes(kept) for plan in plans) for kept in (keep, Keep(False)))
-    less = ("keep_weights=False", least) if keep.weights and not keep.state else None
-    check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
-    states = states_of(resume, plans)
-    with progress_bar(bar, sum(plan.work for plan in plans), " updates") as advance:
-        trained = _trained(plans, states, starts, seeds, keep, advance, resume)
 
     def axis(name: str, checked: list[Any] | None) -> list[Any] | None:
         return None if found[name] is None or name in together else checked
@@ -253,86 +252,54 @@ def sweep(
         seed=axis("seed", seeds),
         weights=axis("weights", starts),
     )
-
-    def joined(name: str) -> NDArray[Any]:
-        return grid.join([getattr(part, name) for part in trained])
-
-    return Sweep(
-        axes=grid.axes,
-        settings={"alpha": numbers["alpha"][0], "seed": None if starts else seeds[0]}
-        | _places(resume),
-        method=chosen.methods[0],
-        errors=joined("errors"),
-        recorded=task.recorded,
-        final_error=joined("final_error"),
-        losses=joined("losses"),
-        final_loss=joined("final_loss"),
-        status=np.asarray(STATUS[joined("outcome")]),
-        iterations=joined("iterations"),
-        total_changes=joined("total_changes"),
-        summary=_summary(plans, trained, grid),
-        networks=tuple(plan.network for plan in plans),
-        kept_weights=tuple(part.weights for part in trained) if keep.weights else None,
-        kept_changes=tuple(part.changes for part in trained) if keep.weights else None,
-        kept_path=tuple(part.path for part in trained) if recording else None,
-        validation_errors=joined("held_errors") if holds_out else None,
-        final_validation_error=joined("held_final") if holds_out else None,
-        best_iteration=joined("best_iteration") if plans[0].layout.watched else None,
-        states=tuple(part.state for part in trained if part.state is not None) or None,
-        partition=partition,
-        source=None if keep.weights else _source(task, starts, seeds[0], recording, resume),
+    each = list(product(zip(hiddens, rates, strict=True), chosen.methods))
+    request = Request(
+        task=task,
+        grid=grid,
+        networks=tuple(network_of(task, hidden, method) for (hidden, _), method in each),
+        methods=tuple(method for _, method in each),
+        alphas=tuple(alphas for (_, alphas), _ in each),
+        values=chosen.values,
+        together=together,
+        seeds=seeds,
+        starts=starts,
+        settings={"alpha": numbers["alpha"][0], "seed": None if starts else seeds[0]},
+        keep=keep,
+        record_weights=recording,
+        resume=resume,
     )
+    if resume is not None:
+        most = len(task.X) if partition is None else int(partition.rows.sizes.max())
+        check_states(resume, request.networks, most)
+    if folder is not None:
+        return _into(folder, request, crew, bar)
+    return _trained(request, crew, bar)
 
 
-def _trained(
-    plans: list[Plan],
-    states: Sequence[State | None],
-    starts: list[Parts] | None,
-    seeds: list[int],
-    keep: Keep,
-    advance: Callable[[int], None],
-    resume: Sweep | None,
-) -> list[Trained]:
-    """Train the runs of each plan, or go on with those of a sweep."""
-    trained = []
-    masks = np.array(seeds * len(starts) if starts else seeds, dtype=np.int64)
-    for number, (plan, state) in enumerate(zip(plans, states, strict=True)):
-        network = plan.network
-        first = (
-            np.array(list(map(network.row, starts)))
-            if starts
-            else network.rows(first_rows(plan.method.init, network.sizes, seeds))
-        )
-        trained.append(execute(plan, first, masks, keep, advance, state))
-        if resume is not None:
-            join(trained[-1], resume, number)
-    return trained
+def _into(path: Path, request: Request, crew: Crew, bar: bool) -> Sweep:
+    """Train all runs, each part into the folder."""
+    folder = folder_of(path, request)
+    request = as_in(folder, request)
+    plan = request.plan(0, 1, request.selection(0))
+    check_memory(plan.bytes(request.keep) * crew.threads, "a part of the sweep")
+    with progress_bar(bar, sum(request.sizes), " updates") as advance:
+        work_into(folder, request, crew, advance)
+    return sweep_of(folder, request)
 
 
-def _places(resume: Sweep | None) -> dict[str, Any]:
-    """Where what goes on is on the axes of samples, if it is a part of a sweep."""
-    return {} if resume is None else {n: v for n, v in resume.settings.items() if n in PARTS}
-
-
-def _source(
-    task: Task, starts: list[Parts] | None, seed: int, recording: bool, resume: Sweep | None
-) -> Source | None:
-    """What a run is trained again from; an axis of first weights has its networks itself."""
-    start = starts[0] if starts else None
-    if starts and resume is not None and "weights" not in resume.axes:
-        if resume.source is None:  # whose first weights nobody knows any more
-            return None
-        start = resume.source.weights
-    return Source(
-        task.X,
-        task.y,
-        task.iterations,
-        task.record_every,
-        task.validation,
-        start,
-        seed,
-        recording,
-    )
+def _trained(request: Request, crew: Crew, bar: bool) -> Sweep:
+    """Train all runs: here those of one network after those of another, elsewhere in parts."""
+    plans = [request.plan(number, crew.threads) for number in range(len(request.networks))]
+    keep = request.keep
+    needed, least = (sum(plan.bytes(kept) for plan in plans) for kept in (keep, Keep(False)))
+    less = ("keep_weights=False", least) if keep.weights and not keep.state else None
+    check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
+    with progress_bar(bar, sum(plan.work for plan in plans), " updates") as advance:
+        if crew.executor is None:
+            trained = [request.train(number, plan, advance) for number, plan in enumerate(plans)]
+        else:
+            trained = request.joined(work_off(request, crew, advance))
+    return request.sweep(trained)
 
 
 def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
@@ -381,11 +348,3 @@ def _alphas(given: list[Any], rates: NDArray[np.float64]) -> list[Any]:
 def _cases(numbers: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     """The cases as they were checked."""
     return [dict(zip(numbers, case, strict=True)) for case in zip(*numbers.values(), strict=True)]
-
-
-def _summary(plans: list[Plan], trained: list[Trained], grid: Grid) -> Summary | None:
-    window = plans[0].method.summary
-    if window is None:
-        return None
-    parts = [summarise(part.watch, window) for part in trained]
-    return Summary(*(grid.join(arrays) for arrays in zip(*parts, strict=True)))

@@ -1,0 +1,93 @@
+"""What the runs of a sweep have come to, in the parts of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.memory import check_memory
+from fastgd.engine.outcome import NOWHERE, STATE
+from fastgd.engine.samples import Index
+from fastgd.engine.state import State
+from fastgd.store.folder import Folder
+from fastgd.store.part_file import MissingPartError
+from fastgd.training.chunks import Chunks
+
+_MISSING = {"outcome": -1, "best_iteration": NOWHERE}
+"""Whole numbers of a run that nobody has trained yet, if they are not 0."""
+
+
+@dataclass(frozen=True)
+class FolderResults:
+    """The results of each network's runs, read when they are asked for."""
+
+    folder: Folder
+    chunks: tuple[Chunks, ...]
+    """The parts of each network."""
+
+    def of(self, source: str, number: int, runs: slice | Index) -> Any:
+        """A result of some runs of a network, by its name in ``fastgd.engine.outcome.Trained``."""
+        if source == "state":
+            names = [f"{STATE}{name}" for name in State._fields]
+            return State(*(self._array(name, number, runs) for name in names))
+        return self._array(source, number, runs)
+
+    def _array(self, name: str, number: int, runs: slice | Index) -> NDArray[Any]:
+        count = self.chunks[number].runs(self.chunks[number].count - 1).stop
+        total = len(range(count)[runs]) if isinstance(runs, slice) else len(runs)
+        found: NDArray[Any] | None = None
+        for part, places, own in self._places(number, runs):
+            try:
+                array = self.folder.read(part, [name])[name][own]
+            except MissingPartError:
+                continue
+            if found is None:
+                found = _room(name, total, array)
+            if array.shape[1:] != found.shape[1:]:  # adaptive sampling: numbers of each sample
+                found, array = _as_wide(found, array)
+            found[places] = array
+        if found is None:
+            raise ValueError(
+                f"{self.folder.path} must hold the runs that are asked for, got none of them yet: "
+                "the call that made the folder goes on when it is given again"
+            )
+        return found
+
+    def _places(
+        self, number: int, runs: slice | Index
+    ) -> Iterator[tuple[int, slice | Index, slice | Index]]:
+        """The parts that hold the runs: where their runs go to, and where they are there."""
+        chunks = self.chunks[number]
+        first = sum(other.count for other in self.chunks[:number])
+        if isinstance(runs, slice):
+            for chunk in range(chunks.count):
+                yield first + chunk, chunks.runs(chunk), slice(None)
+            return
+        whose = chunks.find(runs)
+        for chunk in np.unique(whose).tolist():
+            places = np.flatnonzero(whose == chunk)
+            yield first + chunk, places, runs[places] - chunks.runs(chunk).start
+
+
+def _room(name: str, count: int, like: NDArray[Any]) -> NDArray[Any]:
+    """Room for so many runs, of which nothing is known yet."""
+    shape = (count, *like.shape[1:])
+    check_memory(
+        like.itemsize * int(np.prod(shape)),
+        f"{name.replace('_', ' ')} of {count:,} runs",
+        also="some of the runs (sweep[...]), or to_xarray() with Dask,",
+    )
+    empty = np.nan if like.dtype.kind == "f" else _MISSING.get(name, 0)
+    return np.full(shape, empty, like.dtype)
+
+
+def _as_wide(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both with as many columns as the wider one."""
+    width = max(one.shape[1], other.shape[1])
+    padded = (np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each in (one, other))
+    first, second = padded
+    return first, second

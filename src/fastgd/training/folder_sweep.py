@@ -1,0 +1,186 @@
+"""A sweep whose runs are in a folder, and are read when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastgd.store.files import PathLike
+from fastgd.training.fields import SOURCES, dtype_of, field_of
+from fastgd.training.folder_results import FolderResults
+from fastgd.training.frames import CURVES, sweep_dataset
+from fastgd.training.grid import Grid
+from fastgd.training.picking import MEASURED, part_of, run_at
+from fastgd.training.results import Run, Summary
+from fastgd.training.runs import Sweep
+from fastgd.training.selection import Selection
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def _field(name: str) -> Any:
+    """A field that is read from the folder each time."""
+    return property(lambda self: self._read(name))
+
+
+class FolderSweep(Sweep):
+    """A :class:`fastgd.Sweep` in a folder: made by ``fastgd.sweep(out=)`` and :func:`fastgd.open`.
+
+    It has all that a Sweep has. Nothing is kept in memory: what is asked for is read from the parts
+    that have it, so ``sweep[3]`` reads some of them, and ``sweep.errors`` all. What is selected
+    (``sweep[3]``, ``sweep.sel(alpha=1)``) is a Sweep in memory, and ``sweep[...]`` all of it.
+
+    Runs that nobody has trained yet have the status "missing", and NaN for their errors.
+    """
+
+    errors = _field("errors")
+    losses = _field("losses")
+    final_error = _field("final_error")
+    final_loss = _field("final_loss")
+    status = _field("status")
+    iterations = _field("iterations")
+    total_changes = _field("total_changes")
+    summary = _field("summary")
+    kept_weights = _field("kept_weights")
+    kept_changes = _field("kept_changes")
+    kept_path = _field("kept_path")
+    validation_errors = _field("validation_errors")
+    final_validation_error = _field("final_validation_error")
+    best_iteration = _field("best_iteration")
+    states = _field("states")
+
+    _known: tuple[str, ...]
+    _results: FolderResults
+
+    def __init__(
+        self, outline: dict[str, Any], known: tuple[str, ...], results: FolderResults
+    ) -> None:
+        fields = outline | {"_known": known, "_results": results}
+        for name, value in fields.items():  # those of a frozen class are set once, here
+            object.__setattr__(self, name, value)
+
+    @property
+    def missing(self) -> int:
+        """How many runs nobody has trained yet."""
+        done, sizes = self._results.folder.done(), []
+        for chunks in self._results.chunks:
+            places = map(chunks.runs, range(chunks.count))
+            sizes += [place.stop - place.start for place in places]
+        return int(np.array(sizes)[~done].sum())
+
+    def __repr__(self) -> str:
+        """The axes, the best run, and how many runs are missing."""
+        missing = self.missing
+        if missing == len(self):
+            axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items())
+            return f"Sweep({axes or 'one run'}; all runs missing)"
+        text = super().__repr__()
+        return text if missing == 0 else f"{text[:-1]}; {missing:,} of {len(self):,} runs missing)"
+
+    def digest(self) -> str:
+        """The SHA-256 of all results, in hexadecimal digits: the same wherever they were made.
+
+        Raises
+        ------
+        ValueError
+            If a part is damaged, or missing.
+        """
+        return self._results.folder.digest()
+
+    def __iter__(self) -> Iterator[Run]:
+        """All runs, the last axis fastest, of one part after the other."""
+        for number, chunks in enumerate(self._results.chunks):
+            for chunk in range(chunks.count):
+                yield from self._some(_chosen(self, number, chunks.box(chunk)))
+
+    def to_xarray(self) -> xarray.Dataset:
+        """As :meth:`fastgd.Sweep.to_xarray`, with a Dask array for each variable.
+
+        It is read chunk by chunk, as it is computed with. Without Dask
+        (``pip install "fastgd[dask]"``) all is read into memory.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed (``pip install "fastgd[xarray]"``).
+        """
+        try:
+            import dask.array as da
+        except ImportError:
+            return super().to_xarray()
+        return sweep_dataset(self, MEASURED, partial(self._lazily, da))
+
+    def save(self, path: PathLike) -> None:
+        """Write all of it to one ``.npz`` file that :func:`fastgd.load` reads."""
+        grid = Grid(self.axes)
+        self._some(Selection(grid, (slice(None),) * len(grid.shape))).save(path)
+
+    def _of(self, chosen: Selection) -> Run | Sweep:
+        index = chosen.index
+        if index is None:
+            return self._some(chosen)
+        one = self._some(Selection(chosen.grid, tuple(slice(i, i + 1) for i in index)))
+        if one.iterations.item() == 0 and one.status.item() == "missing":
+            raise ValueError(
+                f"the run must have been trained, got one that is missing in "
+                f"{self._results.folder.path}: the call that made it goes on when it is given again"
+            )
+        return run_at(one, (0,) * len(index))
+
+    def _some(self, chosen: Selection) -> Sweep:
+        """What is selected, in memory."""
+        return Sweep(**part_of(self, chosen, {name: self._read(name, chosen) for name in SOURCES}))
+
+    def _read(self, name: str, chosen: Selection | None = None) -> Any:
+        """A field, of all runs or of those that are selected; None if the sweep has none."""
+        if name not in self._known:
+            return None
+        numbers = range(len(self.networks)) if chosen is None else chosen.networks
+        runs = slice(None) if chosen is None else chosen.runs
+        shape = self.shape if chosen is None else tuple(map(len, chosen.axes.values()))
+        arrays = [self._results.of(SOURCES[name], number, runs) for number in numbers]
+        return field_of(name, shape, self.method.summary, arrays)
+
+    def _lazily(self, da: Any, name: str) -> Any:
+        """A field as a Dask array, or as several."""
+        if name not in self._known or not self.axes:
+            return self._read(name)
+        if name == "summary":
+            return Summary(*(self._blocks(da, name, field) for field in Summary._fields))
+        return self._blocks(da, name)
+
+    def _blocks(self, da: Any, name: str, of_summary: str = "") -> Any:
+        """An array whose chunks are as fine as the parts of the network with the most."""
+        grid = self._grid
+        single = tuple((1,) * length for length in grid.shape[: grid.cut])
+        finest = max(self._results.chunks, key=lambda chunks: chunks.count)
+        curve = ((len(self.recorded),),) if name in CURVES else ()
+        dtype = dtype_of(of_summary or name)
+        return da.map_blocks(
+            partial(_block, self, name, of_summary),
+            name=f"fastgd-{of_summary or name}-{token_hex(8)}",
+            chunks=(*single, *finest.lengths, *curve),
+            dtype=dtype,
+            meta=np.empty((0,) * (len(grid.shape) + len(curve)), dtype),
+        )
+
+
+def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = None) -> Any:
+    """A chunk of a field."""
+    places = block_info[None]["array-location"][: len(sweep.axes)]
+    grid = Grid(sweep.axes)
+    found = sweep._read(name, Selection(grid, tuple(slice(*place) for place in places)))
+    return getattr(found, of_summary) if of_summary else found
+
+
+def _chosen(sweep: Sweep, number: int, box: tuple[slice, ...]) -> Selection:
+    """Neighbours among the runs of a network, with all axes."""
+    grid = Grid(sweep.axes)
+    lengths = grid.shape[: grid.cut]
+    places = np.unravel_index(number, lengths) if lengths else ()
+    return Selection(grid, (*(slice(int(i), int(i) + 1) for i in places), *box))

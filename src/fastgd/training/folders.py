@@ -1,0 +1,199 @@
+"""Sweeps in folders: what stands in a folder beside the runs, and opening one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from types import SimpleNamespace
+
+import numpy as np
+
+from fastgd.arguments.validation import Validation
+from fastgd.arguments.values import check_count, check_counts, check_flag, check_path, check_seed
+from fastgd.store.archive import Arrays
+from fastgd.store.files import PathLike
+from fastgd.store.folder import Folder
+from fastgd.training import stored_outline
+from fastgd.training.chunks import Chunks
+from fastgd.training.fields import SOURCES
+from fastgd.training.folder_results import FolderResults
+from fastgd.training.folder_sweep import FolderSweep
+from fastgd.training.grid import Grid
+from fastgd.training.members import Facts, need
+from fastgd.training.request import Request
+from fastgd.training.runs import Sweep
+from fastgd.training.source import Source
+
+KIND = "sweep"
+
+LONG = 1000
+"""Numbers on an axis that are written as an array, if there are more of them."""
+
+_GIVEN = "given"
+"""Number of the first weights that are no axis, among those that are."""
+
+
+def folder_of(path: PathLike, request: Request) -> Folder:
+    """The folder for the runs of a sweep, made if it isn't there.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else; the message says what differs.
+    OSError
+        If it can't be made, read or written to.
+    """
+    asked, arrays = _asked(request)
+    facts = {
+        "known": list(request.known),
+        "pieces": [chunks.pieces for chunks in request.chunks],
+    }
+    return Folder.create(path, KIND, asked, facts, arrays, request.parts)
+
+
+def as_in(folder: Folder, request: Request) -> Request:
+    """The request with the parts that the folder has."""
+    return replace(request, given_chunks=_chunks(folder.facts, request.grid))
+
+
+def sweep_of(folder: Folder, request: Request) -> FolderSweep:
+    """The sweep in a folder that was made for the request."""
+    return FolderSweep(request.outline, request.known, FolderResults(folder, request.chunks))
+
+
+def open_folder(path: PathLike) -> Sweep:
+    """Open the sweep in a folder that ``fastgd.sweep(out=)`` has made, finished or not.
+
+    Nothing is read before it is asked for, and nothing is kept: ``sweep.final_error`` reads one
+    array of each part, ``sweep[3]`` all arrays of the parts with its runs. So a sweep may be larger
+    than the memory. Runs that nobody has trained yet have the status "missing".
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    ValueError
+        If it is no folder with a sweep, or a part that is read is damaged.
+    OSError
+        If it can't be read.
+
+    Examples
+    --------
+    >>> import fastgd, tempfile
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sweep = fastgd.sweep(X, y, alpha=[0.1, 1, 10], seed=range(5), iterations=1000,
+    ...                          out=folder)
+    ...     again = fastgd.open(folder)
+    ...     again, again.best().alpha, again[1].shape
+    (Sweep(alpha: 3, seed: 5; best final_error 0.00964687), 10.0, (5,))
+    """
+    folder = Folder.open(check_path("path", path))
+    if folder.kind != KIND:
+        raise ValueError(
+            f"{path} must hold a sweep, got a {folder.kind}: the call that made it, given again, "
+            "reads it"
+        )
+    facts, arrays = folder.asked, dict(folder.arrays)
+    try:
+        facts = facts | {"axes": _with_long_axes(facts["axes"], arrays)}
+        outline = stored_outline.put_together(facts, arrays)
+        known = tuple(folder.facts["known"])
+        need(set(known) <= SOURCES.keys())
+        outline["source"] = _source(facts, arrays, outline)
+        chunks = _chunks(folder.facts, Grid(outline["axes"]))
+        need(sum(one.count for one in chunks) == folder.parts)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} must hold a sweep as fastgd writes it, got a manifest with something else"
+        ) from error
+    return FolderSweep(outline, known, FolderResults(folder, chunks))
+
+
+def _asked(request: Request) -> tuple[Facts, Arrays]:
+    """All that the runs depend on: facts that JSON can hold, and arrays."""
+    task, source = request.task, request.source
+    facts, arrays = stored_outline.taken_apart(SimpleNamespace(**request.outline))
+    for name, axis in facts["axes"].items():
+        if isinstance(axis, list) and len(axis) > LONG and len(set(map(type, axis))) == 1:
+            array = np.array(axis)
+            if array.dtype in (np.int64, np.float64):
+                facts["axes"][name], arrays[f"axis_{name}"] = None, array
+    arrays |= {"X": task.X, "y": task.y}
+    held = {} if task.validation is None else task.validation._asdict()
+    arrays |= {f"validation_{name}": array for name, array in held.items() if array is not None}
+    if request.starts and "weights" not in request.grid.axes:
+        stored_outline.put_start(arrays, _GIVEN, request.starts[0])
+    facts |= {
+        "iterations": task.iterations,
+        "record_every": task.record_every,
+        "record_weights": request.record_weights,
+        "keep_weights": request.keep.weights,
+        "keep_state": request.keep.state,
+        "seed_of_given_weights": request.seeds[0] if request.starts else None,
+        "goes_on_after": task.done,
+        "goes_on_with": _digest(request.resume),
+        "may_train_again": source is not None,
+    }
+    return facts, arrays
+
+
+def _digest(resume: Sweep | None) -> str | None:
+    """A hash of what a sweep goes on with."""
+    if resume is None or resume.states is None:
+        return None
+    whole = sha256()
+    for array in (resume.errors, resume.losses, *(a for state in resume.states for a in state)):
+        whole.update(np.ascontiguousarray(array).tobytes())
+    return whole.hexdigest()
+
+
+def _with_long_axes(axes: Facts, arrays: Arrays) -> Facts:
+    return {
+        name: arrays[f"axis_{name}"].tolist() if axis is None else axis
+        for name, axis in axes.items()
+    }
+
+
+def _source(facts: Facts, arrays: Arrays, outline: Facts) -> Source | None:
+    """What runs are trained again from, where their weights were not kept."""
+    if facts["keep_weights"] or not facts["may_train_again"]:
+        return None
+    validation = None
+    if "validation_X" in arrays:
+        held = (arrays.get(f"validation_{name}") for name in Validation._fields)
+        validation = Validation(*held)  # type: ignore[arg-type]
+    weights, seed = None, facts["seed_of_given_weights"]
+    if f"first_weights_{_GIVEN}_0" in arrays:
+        weights = stored_outline.take_start(_GIVEN, outline["networks"][0], arrays)
+    return Source(
+        arrays["X"],
+        arrays["y"],
+        check_count("iterations", facts["iterations"]),
+        check_count("record_every", facts["record_every"]),
+        validation,
+        weights,
+        outline["settings"]["seed"] if seed is None else check_seed(seed),
+        check_flag("record_weights", facts["record_weights"]),
+    )
+
+
+def _chunks(facts: Facts, grid: Grid) -> tuple[Chunks, ...]:
+    """The parts that a folder has."""
+    shape = grid.shape[grid.cut :]
+    pieces: Sequence[Sequence[int]] = facts["pieces"]
+    need(len(pieces) == grid.networks)
+    found = tuple(
+        Chunks(shape, tuple(check_counts("pieces", own) if shape else ())) for own in pieces
+    )
+    for chunks in found:
+        need(len(chunks.pieces) == len(shape))
+        need(all(p <= n for p, n in zip(chunks.pieces, shape, strict=True)))
+    return found
