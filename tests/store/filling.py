@@ -1,8 +1,8 @@
 """A process that fills a folder, together with others: python filling.py PATH PARTS SECONDS.
 
-It prints the number of each part that it has computed. Each takes SECONDS, during which
-its claim is renewed. FILLING_EXPIRY is the seconds after which claims expire, FILLING_HOURS how
-wrong the clock of the machine is.
+It prints "ready", waits for a line, and then prints the number of each part that it has computed.
+A part takes SECONDS, during which its claim is renewed. FILLING_EXPIRY is the seconds after which
+claims expire, FILLING_HOURS how wrong the clock of the machine is.
 """
 
 import os
@@ -53,6 +53,8 @@ def main():
         os.utime = lambda path: utime(path, times=(wrong + time.monotonic(),) * 2)
         time.time = lambda: wrong
     path, parts, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    print("ready", flush=True)
+    input()
     fill(folder_at(path, parts), seconds, lambda part: print(part, flush=True))
 
 

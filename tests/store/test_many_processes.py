@@ -1,0 +1,173 @@
+"""Several processes in one folder share the work, whatever happens to some of them."""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import filling
+import numpy as np
+import pytest
+
+from fastgd.store import claims
+from fastgd.store.folder import Folder
+
+PARTS = 24
+
+
+def bytes_of(path):
+    return {
+        str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What comes of one process that nothing happens to: all files and their bytes."""
+    path = tmp_path_factory.mktemp("undisturbed")
+    filling.fill(filling.folder_at(path, PARTS))
+    return bytes_of(path)
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Start processes that fill the folder; they are killed at the end if they are still there."""
+    with ExitStack() as stack:
+
+        def started(seconds, parts, settings):
+            command = [sys.executable, filling.__file__, str(tmp_path / "out"), str(parts)]
+            environment = {f"FILLING_{name.upper()}": str(of) for name, of in settings.items()}
+            process = subprocess.Popen(
+                [*command, str(seconds)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=os.environ | environment,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        def begin(seconds, *settings, parts=PARTS):
+            """One process for each of the settings: they begin when all of them can."""
+            processes = [started(seconds, parts, each) for each in settings or ({},)]
+            for process in processes:
+                assert process.stdout.readline() == "ready\n"
+            for process in processes:
+                print(file=process.stdin, flush=True)
+            return processes
+
+        yield begin
+
+
+def finish(processes):
+    """Wait for the processes; which parts each of them has computed."""
+    outputs = [process.communicate(timeout=100)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    return [list(map(int, output.split())) for output in outputs]
+
+
+def kill(process):
+    process.kill()
+    process.wait()
+
+
+def assert_each_once(computed, parts=PARTS):
+    """Each part is computed once, and each process has done some."""
+    assert sorted(part for each in computed for part in each) == list(range(parts))
+    assert all(computed)
+
+
+def wait_for_parts(path, count):
+    """Wait until a folder has so many parts."""
+    while True:
+        try:
+            if np.count_nonzero(Folder.open(path).done()) >= count:
+                return
+        except (FileNotFoundError, ValueError):  # it is not there yet
+            pass
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_processes_share_the_work(tmp_path, undisturbed, begin, count):
+    assert_each_once(finish(begin(0.1, *[{}] * count)))
+    assert bytes_of(tmp_path / "out") == undisturbed
+
+
+def test_clocks_that_differ_by_hours(tmp_path, begin):
+    """Parts take longer than a claim lasts that isn't renewed, and yet none is computed twice."""
+    settings = [{"expiry": 2, "hours": hours} for hours in (-5, 7)]
+    assert_each_once(finish(begin(2.5, *settings, parts=4)), parts=4)
+    assert Folder.open(tmp_path / "out").damaged() == []
+
+
+def test_processes_that_are_killed_are_replaced(tmp_path, undisturbed, begin):
+    """One of two is killed at a random moment, again and again."""
+    random = np.random.default_rng(3)
+    survivors = begin(0.2)
+    for _ in range(4):
+        (victim,) = begin(0.2)
+        time.sleep(random.uniform(0, 0.5))
+        kill(victim)
+    finish(survivors)
+    assert bytes_of(tmp_path / "out") == undisturbed
+
+
+@pytest.mark.skipif(claims._birth(os.getpid()) == "", reason="no /proc to ask")
+def test_the_part_of_a_process_that_was_killed_is_taken_over_at_once(tmp_path, undisturbed, begin):
+    """No claim expires within the time of this test."""
+    (victim,) = begin(1000, {"expiry": 1000})
+    while not list(tmp_path.glob("out/claims/*")):
+        time.sleep(0.01)
+    kill(victim)
+    (claim,) = tmp_path.glob("out/claims/*")
+    assert claim.name == "00000000"
+    (computed,) = finish(begin(0, {"expiry": 1000}))
+    assert computed == list(range(PARTS))
+    assert bytes_of(tmp_path / "out") == undisturbed
+
+
+def test_a_claim_of_another_machine_holds_up_one_part_only(tmp_path, undisturbed, begin):
+    folder = filling.folder_at(tmp_path / "out", PARTS)
+    claim = Path(folder.path, "claims", "00000005")
+    claim.parent.mkdir()
+    claim.write_text("1 1 name another-boot pid:[1] another-machine")
+    (computed,) = finish(begin(0, {"expiry": 1}))
+    assert computed == [*range(5), *range(6, PARTS), 5]
+    assert bytes_of(tmp_path / "out") == undisturbed
+
+
+def test_a_process_that_is_killed_and_repeated_alone(tmp_path, undisturbed, begin):
+    """Each time with half-written files and claims left behind."""
+    random = np.random.default_rng(4)
+    for turn in range(5):
+        (process,) = begin(0.05)
+        wait_for_parts(tmp_path / "out", 2 * turn + 1)
+        time.sleep(random.uniform(0, 0.2))
+        kill(process)
+        (tmp_path / "out" / "parts" / "00000" / f".unfinished-{turn}.npz").write_bytes(b"half")
+    finish(begin(0))
+    assert bytes_of(tmp_path / "out") == undisturbed
+
+
+def test_a_folder_that_is_removed_while_it_is_filled(tmp_path, undisturbed, begin):
+    processes = begin(0.1, {}, {})
+    wait_for_parts(tmp_path / "out", 3)
+    (tmp_path / "out").rename(tmp_path / "gone")
+    finish(processes)
+    assert bytes_of(tmp_path / "out") == undisturbed
+
+
+def test_readers_see_whole_parts_only(tmp_path, undisturbed, begin):
+    """And are in nobody's way."""
+    (process,) = begin(0.02)
+    wait_for_parts(tmp_path / "out", 1)
+    folder = Folder.open(tmp_path / "out")
+    while process.poll() is None:
+        for part in np.flatnonzero(folder.done()).tolist():
+            assert folder.read(part).keys() == filling.arrays_of(part).keys()
+    finish([process])
+    assert bytes_of(tmp_path / "out") == undisturbed
