@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from fastgd import Model, Run, Sweep
@@ -41,6 +42,8 @@ class Asked(NamedTuple):
     out: Path | None
     progress: bool
     reading: Reading
+    kept: Mapping[str, Any] = MappingProxyType({})
+    """Where the work is kept while it is under way: arguments that its warm-up doesn't get."""
 
 
 def fit(
@@ -71,7 +74,10 @@ def fit(
                 few = settings | {"iterations": min(1, settings["iterations"])}
                 call(given.X, given.y, **few)
 
-        done = timed(warm_up, lambda: call(given.X, given.y, **settings, progress=asked.progress))
+        def work() -> T:
+            return call(given.X, given.y, **settings, **asked.kept, progress=asked.progress)
+
+        done = timed(warm_up, work)
         if asked.out:
             writers[asked.out.suffix.lower()](_with_preparation(done.result, samples), asked.out)
     return Fitted(samples, given, done)

@@ -11,6 +11,14 @@ from numpy.typing import NDArray
 import fastgd
 from fastgd import Model, Run, Sweep
 from fastgd.arguments.wording import error_text, joined, many, options_text
+from fastgd.cli.checkpoints import (
+    CheckpointEvery,
+    CheckpointFile,
+    check_checkpoint,
+    kept_iterations,
+    naming_what_is_kept,
+    note_kept,
+)
 from fastgd.cli.facts import print_json, run_facts, samples_facts
 from fastgd.cli.job import Job
 from fastgd.cli.learning import Asked, close, fit, show_samples
@@ -85,6 +93,8 @@ def command(
     save: Annotated[
         Path | None, option(metavar="FILE.npz", help="Write the trained network to this file.")
     ] = None,
+    checkpoint: CheckpointFile = None,
+    checkpoint_every: CheckpointEvery = None,
     record_weights: Annotated[
         bool, flag("--record-weights", "Save the weights along with each recorded error.")
     ] = False,
@@ -107,7 +117,7 @@ def command(
     """
     if no_hidden and hidden_size is not None:
         raise RefusedError("--no-hidden and --hidden-size exclude each other")
-    if record_weights and not (save or json):
+    if record_weights and not (save or checkpoint or json):
         raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
     typed = {
         "hidden_size": () if no_hidden else hidden_size and read_layers(hidden_size),
@@ -122,7 +132,10 @@ def command(
     split = check_split(validation, hold_out, split_seed)
     reading = reading_of(raw, sep, decimal, drop, categories, no_standardize)
     reading = reading._replace(settings=settings)
-    asked = Asked(file, target or [], split, settings, save, or_terminal(progress), reading)
+    with refusing():
+        read = [file, *filter(None, (validation, resume))]
+        kept = check_checkpoint(checkpoint, checkpoint_every, save, read)
+    asked = Asked(file, target or [], split, settings, save, or_terminal(progress), reading, kept)
     return partial(show, asked, resume, json)
 
 
@@ -135,7 +148,11 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
             before = _run_of(saved, resume)
             asked = asked._replace(reading=_reading_again(asked.reading, saved, resume))
         call = partial(_go_on, before, resume)
-    fitted = fit(call, asked, {".npz": Run.save}, None if before is None else before.options)
+    checkpoint = asked.kept.get("checkpoint")
+    with refusing():
+        kept = kept_iterations(checkpoint)
+    with naming_what_is_kept(checkpoint):
+        fitted = fit(call, asked, {".npz": Run.save}, None if before is None else before.options)
     samples, done, run = fitted.samples, fitted.done, fitted.done.result
     if as_json:
         facts = samples_facts(samples) | fitted.given.facts | run_facts(run)
@@ -155,6 +172,7 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
         over = "" if before.status == "finished" else f", when it was over: it had {before.status}"
         after = f"after {many(before.iterations, 'iteration')}{over}"
         print_plain(console, f"Went on from {resume}, {after}")
+    note_kept(console, checkpoint, kept)
     console.print()
     _show_errors(console, run)
     if run.summary:

@@ -5,8 +5,12 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(shown: bool, total: int, unit: str = "it") -> Iterator[Callable[[int], None]]:
+def progress_bar(
+    shown: bool, total: int, unit: str = "it", done: int = 0
+) -> Iterator[Callable[[int], None]]:
     """Hand out what to call with the size of each part that is done.
+
+    So much of the total may have been ``done`` before: it counts, but not for the speed.
 
     Raises
     ------
@@ -20,5 +24,5 @@ def progress_bar(shown: bool, total: int, unit: str = "it") -> Iterator[Callable
         from tqdm import tqdm
     except ImportError as error:
         raise ImportError('progress=True needs tqdm: pip install "fastgd[cli]"') from error
-    with tqdm(total=total, unit=unit, unit_scale=True) as bar:
+    with tqdm(total=total, initial=done, unit=unit, unit_scale=True) as bar:
         yield bar.update

@@ -10,9 +10,10 @@ from typing import Any
 
 from fastgd.arguments.expressions import UnknownNameError
 from fastgd.store import archive
+from fastgd.store.archive import Arrays
 from fastgd.store.files import PathLike
 from fastgd.training import stored_run, stored_sweep
-from fastgd.training.members import KINDS, Kind, saved
+from fastgd.training.members import KINDS, Facts, Kind, saved
 
 __all__ = ["load", "save", "saved", "stored_by"]
 
@@ -63,7 +64,11 @@ def load(path: PathLike) -> Any:
     ...     fastgd.load(file.name)[1].alpha
     2.0
     """
-    kind, facts, arrays = archive.read(path)
+    return made_of(path, *archive.read(path))
+
+
+def made_of(path: PathLike, kind: str, facts: Facts, arrays: Arrays) -> Any:
+    """The result that a file holds, of what is in it."""
     try:
         return KINDS[kind](**_WAYS[kind].put_together(facts, arrays))
     except UnknownNameError as error:

@@ -6,28 +6,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Unpack
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastgd.arguments import options
 from fastgd.arguments.cautions import warn, warn_of_targets
-from fastgd.arguments.data import Parts
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
 from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seed
-from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network
-from fastgd.engine.outcome import Trained
-from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.summaries import STATUS, summarise
 from fastgd.engine.task import Task, network_of
-from fastgd.training.assembly import run_of
+from fastgd.store.files import PathLike
+from fastgd.training import checkpoints
 from fastgd.training.results import Run
 from fastgd.training.resuming import arguments_of_run, check_network, continuing
+from fastgd.training.stretches import KEEP, Training, planned
 
 HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
@@ -47,6 +41,8 @@ def train(
     validation: HeldOut | None = None,
     record_weights: bool = False,
     resume: Run | None = None,
+    checkpoint: PathLike | None = None,
+    every: float = checkpoints.EVERY,
     progress: bool = False,
     **given_options: Unpack[options.Options],
 ) -> Run:
@@ -90,6 +86,14 @@ def train(
         training of all of them. X, y and ``validation`` must be as they were; every other argument
         is that of the run, and must not be given with another value. A run that was over (it
         converged, stalled or diverged) stays so.
+    checkpoint : path, optional
+        A file that has the run so far, a whole one at any time: written soon after the beginning,
+        then about every so many seconds (``every``), and at the end. The same call goes on from it,
+        whatever ended the one before, and the result has the bits of a training that nothing
+        interrupted; when it is done, it is read. :func:`fastgd.load` reads it as a Run. The file of
+        another call is refused.
+    every : float
+        Seconds from one checkpoint to the next, about; as much is lost at most.
     progress : bool
         Show a progress bar (needs tqdm).
     **given_options
@@ -102,7 +106,10 @@ def train(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described; the message states the rule and what came.
+        If an argument is not as described; the message states the rule and what came. If the
+        checkpoint is damaged, or that of another call; the message says what differs.
+    OSError
+        If the checkpoint cannot be read or written.
 
     Warns
     -----
@@ -137,12 +144,22 @@ def train(
     >>> both = fastgd.train(X, y, resume=first, iterations=500)
     >>> both.final_error == fastgd.train(X, y, alpha=10, iterations=1000).final_error
     True
+
+    A training that may be killed at any time goes on when it is called again:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kept = {"checkpoint": f"{folder}/run.npz", "every": 30}
+    ...     run = fastgd.train(X, y, alpha=10, iterations=1000, **kept)
+    ...     fastgd.load(f"{folder}/run.npz").final_error == run.final_error == both.final_error
+    True
     """
-    done = 0 if resume is None or resume.state is None else int(resume.state.planned[0])
+    done = planned(resume)
     task = Task.check(X, y, iterations, record_every, given_options)
     held = check_validation(validation, task.inputs, task.outputs, given_options)
     task = replace(task, iterations=done + task.iterations, done=done, validation=held)
     bar = check_flag("progress", progress)
+    file = checkpoints.check_file(checkpoint, every)
     hidden, given = check_start(
         hidden_size,
         weights,
@@ -157,84 +174,31 @@ def train(
     if given:
         check_whole(given, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
     network = network_of(task, hidden, method)
-    state = None
     if resume is not None:
-        state = resume.state
-        assert state is not None  # arguments_of_run has looked
+        assert resume.state is not None  # arguments_of_run has looked
         found = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
-        check_network(network.sizes, found, state, len(task.X))
-    recording = check_flag("record_weights", record_weights)
-    plan = Plan.make(
+        check_network(network.sizes, found, resume.state, len(task.X))
+    training = Training(
         task,
         network,
         method,
-        np.array([rates]),
-        {},
-        starts=1,
-        threads=1,
-        record_weights=recording,
+        alpha=rates if isinstance(alpha, tuple) else rates[0],
+        seed=seed,
+        given=network.row(given)[None] if given else None,
+        resume=resume,
+        recording=check_flag("record_weights", record_weights),
     )
-    keep = Keep(state=True)
-    check_memory(plan.bytes(keep), "the training")
+    plan = training.plan(done, task.iterations)
+    check_memory(plan.bytes(KEEP), "the training")
     warn_of_targets([method.output], task.y)
-    if given:
-        start = network.row(given)[None]
+    if file is not None:
+        run = checkpoints.train(training, file, bar)
     else:
-        start = network.rows(first_rows(method.init, network.sizes, [seed]))
-    with progress_bar(bar, plan.work, " updates") as advance:
-        trained = execute(plan, start, np.array([seed]), keep, advance, state)
-    if resume is not None:
-        _join(trained, resume, network)
-    run = run_of(
-        network,
-        method,
-        alpha=_alpha(alpha, rates),
-        seed=None if given or (resume is not None and resume.seed is None) else seed,
-        recorded=task.recorded,
-        errors=trained.errors[0],
-        parameters=trained.weights[0],
-        changes=trained.changes[0],
-        final_error=trained.final_error[0],
-        losses=trained.losses[0],
-        final_loss=trained.final_loss[0],
-        status=STATUS[trained.outcome[0]],
-        iterations=trained.iterations[0],
-        summary=_summary(trained, method.summary),
-        path=trained.path[0] if recording else None,
-        validation_errors=trained.held_errors[0] if held else None,
-        final_validation_error=trained.held_final[0] if held else None,
-        best_iteration=trained.best_iteration[0],
-        state=trained.state,
-    )
+        with progress_bar(bar, plan.work, " updates") as advance:
+            run = training.stretch(plan, resume, advance)
     if run.status == "diverged":
         warn(
             f"the training diverged after {run.iterations:,} iterations: a weight or the error is "
             "not finite any more"
         )
     return run
-
-
-def _join(trained: Trained, before: Run, network: Network) -> None:
-    """Put what was recorded before in front of what was recorded since."""
-    records = len(before.errors)
-    trained.errors[0, :records] = before.errors
-    trained.losses[0, :records] = before.losses
-    if before.state is not None and before.state.ended[0] >= 0:
-        trained.final_loss[0] = before.final_loss
-    if before.validation_errors is not None:
-        trained.held_errors[0, :records] = before.validation_errors
-    if before.recorded_weights is not None:
-        trained.path[0, :records] = network.row(
-            Parts(before.recorded_weights, before.recorded_biases, before.recorded_normalization)
-        )
-
-
-def _alpha(given: object, rates: tuple[float, ...]) -> float | tuple[float, ...]:
-    """Alpha as it was given: one number, or one per layer."""
-    return rates if isinstance(given, tuple) else rates[0]
-
-
-def _summary(trained: Trained, window: int | None) -> list[NDArray[np.float64]] | None:
-    if window is None:
-        return None
-    return [array[0] for array in summarise(trained.watch, window)]

@@ -1,0 +1,86 @@
+"""``fastgd train --checkpoint``: what the file holds, before the work and if it is interrupted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import fastgd
+from fastgd import Run
+from fastgd.arguments.intervals import ABOVE_ZERO
+from fastgd.arguments.values import check_number
+from fastgd.arguments.wording import many
+from fastgd.cli.files import check_output
+from fastgd.cli.refusal import RefusedError
+from fastgd.cli.shared import number, option
+from fastgd.cli.tables import print_plain
+from fastgd.cli.terminal import complain
+from fastgd.training.checkpoints import EVERY
+from fastgd.training.stretches import planned
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+CheckpointFile = Annotated[
+    Path | None,
+    option(
+        "--checkpoint",
+        metavar="FILE.npz",
+        help="Keep the run so far in this file: whatever ends the command, the same command goes "
+        "on from it.",
+    ),
+]
+CheckpointEvery = Annotated[
+    float | None,
+    number(
+        "--checkpoint-every",
+        "SECONDS",
+        f"Write the checkpoint about every so often (default: {EVERY:g}).",
+    ),
+]
+
+
+def check_checkpoint(
+    file: Path | None, every: float | None, save: Path | None, read: list[Path]
+) -> dict[str, Any]:
+    """The arguments of the training, or why it can't have them; ``read`` are other files."""
+    if file is None:
+        if every is not None:
+            raise RefusedError("--checkpoint-every needs --checkpoint FILE.npz")
+        return {}
+    check_output(file, "a checkpoint", (".npz",), tuple(read))
+    if save is not None and save.resolve() == file.resolve():
+        raise RefusedError(f"--checkpoint and --save must be two files, got {file} twice")
+    seconds = (
+        {} if every is None else {"every": check_number("--checkpoint-every", every, ABOVE_ZERO)}
+    )
+    return {"checkpoint": file, **seconds}
+
+
+def kept_iterations(file: Path | None) -> int:
+    """How many iterations a checkpoint has; 0 if it isn't there."""
+    if file is None or not file.exists():
+        return 0
+    found = fastgd.load(file)
+    return planned(found) if isinstance(found, Run) else 0
+
+
+@contextmanager
+def naming_what_is_kept(file: Path | None) -> Iterator[None]:
+    """Say after Ctrl-C how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        done = kept_iterations(file)
+        if done:
+            complain(
+                f"{file} has the run so far, after {many(done, 'iteration')}: "
+                "the same command goes on from there"
+            )
+        raise
+
+
+def note_kept(console: "Console", file: Path | None, iterations: int) -> None:
+    """Say where the training went on from."""
+    if iterations:
+        print_plain(console, f"Went on from {file}, after {many(iterations, 'iteration')}")

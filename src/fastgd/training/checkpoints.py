@@ -1,0 +1,155 @@
+"""A long training on disk: a file has the run so far, whole at any time, and the call goes on.
+
+The file is a saved :class:`fastgd.Run` that also has the manifest of its call: the arguments, and
+hashes of arrays. They are compared with those of the call that finds it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+from fastgd.arguments.intervals import ABOVE_ZERO
+from fastgd.arguments.messages import shown
+from fastgd.arguments.values import check_number, check_path
+from fastgd.engine.progress import progress_bar
+from fastgd.store import archive
+from fastgd.store.archive import Arrays
+from fastgd.store.manifest import Manifest, manifest_of, parsed
+from fastgd.training import stored_run
+from fastgd.training.members import plain
+from fastgd.training.results import Run
+from fastgd.training.storage import made_of
+from fastgd.training.stretches import Training, is_over, planned
+
+EVERY = 60.0
+"""Seconds from one checkpoint to the next."""
+
+FIRST = 256
+"""Iterations of the first stretch: a folder that can't be written to is known within a second."""
+
+GROWTH = 4
+"""A stretch has at most so many times the iterations of the one before: compiling, which the first
+one may have to wait for, says nothing of the speed."""
+
+EARLY = 0.1
+"""A checkpoint may be early by this share: else a stretch would follow that is hardly any."""
+
+_QUESTION = "checkpoint"
+"""What has the manifest among the facts of the file."""
+
+
+class File(NamedTuple):
+    """Where the run so far is kept, and after how many seconds anew."""
+
+    path: Path
+    every: float
+
+
+def check_file(checkpoint: object, every: object) -> File | None:
+    """Return the two arguments, checked; None without a file.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the path is none or that of a folder, if there is no folder for it, or if ``every`` is no
+        time or has nothing to be for.
+    """
+    seconds = check_number("every", every, ABOVE_ZERO)
+    if checkpoint is None:
+        if seconds != EVERY:
+            raise ValueError(f"every must go with checkpoint, got every={shown(every)} without one")
+        return None
+    path = check_path("checkpoint", checkpoint)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"checkpoint must be a file, got {path}, which is none")
+    if not path.parent.is_dir():
+        raise ValueError(f"checkpoint must be in a folder that is there, got {path}")
+    return File(path, seconds)
+
+
+def train(training: Training, file: File, shows_bar: bool) -> Run:
+    """Go on from what the file holds, if it is there, in stretches of about ``file.every`` seconds.
+
+    Raises
+    ------
+    ValueError
+        If the file is no checkpoint of this training.
+    OSError
+        If it cannot be read or written; what it held before stays.
+    """
+    question = _question(training)
+    begun, iterations = training.task.done, training.task.iterations
+    run = _read(file.path, question) or training.resume
+    done = planned(run)
+    bar = progress_bar(shows_bar, iterations - begun, " updates", done - begun)
+    with bar as advance:
+        length, due = FIRST, 0.0
+        while done < iterations:
+            to = iterations if is_over(run) else min(done + length, iterations)
+            start = perf_counter()
+            run = training.stretch(training.plan(done, to), run, advance)
+            now = perf_counter()
+            speed = (to - done) / max(now - start, 1e-9)
+            if now >= due or to == iterations:
+                _write(file.path, run, question)
+                now = perf_counter()
+                due = now + (1 - EARLY) * file.every
+            in_time = int(speed * (due - now + EARLY * file.every))
+            length, done = max(1, min(GROWTH * length, in_time)), to
+    assert run is not None  # there is at least one iteration
+    return run
+
+
+def _question(training: Training) -> Manifest:
+    """All that the bits of the result depend on."""
+    task, method = training.task, training.method
+    arrays: Arrays = {"X": task.X, "y": task.y}
+    if task.validation is not None:
+        held = zip(("X", "y", "sample_weight"), task.validation, strict=True)
+        arrays |= {f"validation {name}": array for name, array in held if array is not None}
+    if training.given is not None:
+        arrays["weights"] = training.given
+    if training.resume is not None:
+        past = stored_run.taken_apart(training.resume)[1]
+        arrays |= {f"resume {name}": array for name, array in past.items()}
+    asked = {
+        "hidden_size": training.network.sizes[1:-1],
+        "alpha": training.alpha,
+        "iterations": task.iterations - task.done,
+        "record_every": task.record_every,
+        "seed": training.seed,
+        "record_weights": training.recording,
+        **plain(method.given, arrays),
+    }
+    return manifest_of("training", asked, {}, arrays, parts=1)
+
+
+def _write(path: Path, run: Run, question: Manifest) -> None:
+    facts, arrays = stored_run.taken_apart(run)
+    archive.write(path, Run.__name__, facts | {_QUESTION: json.loads(question.text())}, arrays)
+
+
+def _read(path: Path, question: Manifest) -> Run | None:
+    """The run so far; None if there is no such file."""
+    try:
+        kind, facts, arrays = archive.read(path)
+        found = parsed(json.dumps(facts[_QUESTION]).encode()) if _QUESTION in facts else None
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        said = str(error) if str(path) in str(error) else f"{path} {error}"
+        raise ValueError(f"{said}: remove it, and the training begins anew") from error
+    if found is None:
+        got = f"a {kind} that was saved"
+    elif found.id != question.id:
+        got = f"one with {found.differences(question)}"
+    else:
+        run: Run = made_of(path, kind, facts, arrays)
+        return run
+    raise ValueError(
+        f"{path} must be the checkpoint of this training, got {got}: remove it, or choose another "
+        "file"
+    )

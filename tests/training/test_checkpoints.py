@@ -1,0 +1,336 @@
+"""A training that is kept in a file: interrupted, killed, gone on with, refused, damaged."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+from test_resuming import GIVEN, HELD, WEIGHT, X, Y, equal
+
+import fastgd
+from fastgd.arguments.cautions import TrainingWarning
+from fastgd.engine import progress
+from fastgd.optimizers import Adam
+from fastgd.schedules import Factors
+from fastgd.training import checkpoints
+from fastgd.training.checkpoints import File, check_file
+
+STOPPED = {"alpha": 0.5, "validation": HELD, "patience": 30, "restore_best": True}
+OPTIONS = {
+    "everything that is recorded": GIVEN,
+    "restored": STOPPED | {"record_every": 4, "iterations": 60},
+    "over at once": {"alpha": 1.0, "tolerance": 0.3, "record_every": 5, "iterations": 300},
+    "converged later": {"alpha": 1.0, "tolerance": 0.27, "record_every": 5, "iterations": 300},
+    "summary and schedule": {
+        "alpha": 0.01,
+        "optimizer": Adam(),
+        "summary": 10,
+        "schedule": Factors(np.linspace(1, 0.1, 40)),
+    },
+    "adaptive": {"batch_size": 5, "sampling": "adaptive", "record_every": 3},
+    "normalised": {"batch_norm": True, "batch_size": 6, "record_weights": True, "record_every": 9},
+    "given weights": {"weights": [np.ones((3, 2)), np.ones((2, 1))], "dropout": 0.5, "seed": 5},
+}
+
+
+class StoppedError(Exception):
+    """What ends a training in the middle."""
+
+
+@pytest.fixture
+def short_stretches(monkeypatch):
+    """A checkpoint every 7 iterations."""
+    monkeypatch.setattr(checkpoints, "FIRST", 7)
+    monkeypatch.setattr(checkpoints, "GROWTH", 1)
+    monkeypatch.setattr(checkpoints, "EARLY", 1)
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Let each call write one checkpoint, and end."""
+    write = checkpoints._write
+
+    def once(path, run, asked):
+        write(path, run, asked)
+        raise StoppedError
+
+    def call(work):
+        with monkeypatch.context() as changed:
+            changed.setattr(checkpoints, "_write", once)
+            with pytest.raises(StoppedError):
+                work()
+
+    return call
+
+
+@pytest.mark.usefixtures("short_stretches")
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_training_in_stretches_has_the_bits_of_one_in_one_go(tmp_path, stopping, name):
+    given = {"iterations": 40} | OPTIONS[name]
+    file = tmp_path / "run.npz"
+    whole = fastgd.train(X, Y, **given)
+    train = partial(fastgd.train, X, Y, checkpoint=file, every=1e6, **given)
+    for done in (7, 14):
+        stopping(train)
+        so_far = fastgd.load(file)
+        ended_before = done > 7 and whole.iterations < 7
+        stopped_at = given["iterations"] if ended_before else done
+        equal(so_far, fastgd.train(X, Y, **given | {"iterations": stopped_at}))
+    run = train()
+    equal(run, whole)
+    assert str(run) == str(whole)
+    np.testing.assert_equal(run.summary, whole.summary)
+    equal(fastgd.load(file), whole)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.npz"]
+
+
+def test_what_is_finished_is_only_read(tmp_path, monkeypatch):
+    file = tmp_path / "run.npz"
+    run = fastgd.train(X, Y, iterations=20, checkpoint=file, **GIVEN)
+    monkeypatch.setattr(checkpoints.Training, "stretch", None)
+    equal(fastgd.train(X, Y, iterations=20, checkpoint=file, every=3, **GIVEN), run)
+
+
+@pytest.mark.usefixtures("short_stretches")
+def test_a_run_that_goes_on_is_kept_in_a_file(tmp_path, stopping):
+    first = fastgd.train(X, Y, iterations=20, **GIVEN)
+    file = tmp_path / "run.npz"
+    train = partial(fastgd.train, X, Y, resume=first, iterations=25, checkpoint=file)
+    stopping(train)
+    equal(train(), fastgd.train(X, Y, iterations=45, **GIVEN))
+    equal(train(**GIVEN), fastgd.load(file))
+    with pytest.raises(ValueError, match="got one with resume weights_0 'float64"):
+        fastgd.train(
+            X, Y, resume=fastgd.train(X, Y, iterations=21, **GIVEN), iterations=25, checkpoint=file
+        )
+    equal(
+        fastgd.train(X, Y, resume=fastgd.load(file), iterations=5),
+        fastgd.train(X, Y, iterations=50, **GIVEN),
+    )
+
+
+def test_a_run_that_was_over_is_over(tmp_path):
+    given = {"alpha": 1.0, "tolerance": 0.3, "record_every": 5}
+    first = fastgd.train(X, Y, iterations=300, **given)
+    on = fastgd.train(X, Y, resume=first, iterations=100, checkpoint=tmp_path / "run.npz")
+    equal(on, fastgd.train(X, Y, iterations=400, **given))
+
+
+@pytest.mark.usefixtures("short_stretches")
+def test_it_warns_once_and_again_when_it_is_read(tmp_path):
+    train = partial(
+        fastgd.train, X, Y * 1e200, output="identity", alpha=1e200, iterations=100,
+        checkpoint=tmp_path / "run.npz", every=1e6,
+    )  # fmt: skip
+    for _ in range(2):
+        with pytest.warns(TrainingWarning, match="diverged after") as warned:
+            assert train().status == "diverged"
+        assert len(warned) == 1
+
+
+@pytest.mark.usefixtures("short_stretches")
+def test_the_bar_is_that_of_the_whole_training(tmp_path, stopping, monkeypatch):
+    shown = []
+
+    class Bar:
+        def __init__(self, total, initial, **_):
+            shown.append([total, initial])
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def update(self, done):
+            shown[-1].append(done)
+
+    monkeypatch.setattr("tqdm.tqdm", Bar)
+    train = partial(
+        fastgd.train, X, Y, iterations=40, checkpoint=tmp_path / "run.npz", every=1e6, progress=True
+    )
+    stopping(train)
+    train()
+    train()
+    (total, first, *_), (_, second, *rest), last = shown
+    assert (total, first, second, second + sum(rest)) == (40, 0, 7, 40)
+    assert last == [40, 40]
+    with progress.progress_bar(True, 9) as advance:
+        advance(9)
+    assert shown[-1] == [9, 0, 9]
+
+
+def test_stretches_are_as_long_as_was_said(tmp_path, monkeypatch):
+    """The clock says a thousand iterations a second, and a minute for compiling before."""
+    now, lengths, written = [0.0], [], []
+    monkeypatch.setattr(checkpoints, "perf_counter", lambda: now[0])
+
+    def stretch(_training, plan, before, _advance):
+        lengths.append(plan.task.iterations - plan.task.done)
+        now[0] += lengths[-1] / 1000 + (60 if before is None else 0)
+        return before or run
+
+    run = fastgd.train(X, Y, iterations=1)
+    monkeypatch.setattr(checkpoints.Training, "stretch", stretch)
+    monkeypatch.setattr(checkpoints, "_write", lambda *_: written.append(now[0]))
+    fastgd.train(X, Y, iterations=10**6, checkpoint=tmp_path / "run.npz", every=50)
+    assert sum(lengths) == 10**6
+    assert len(lengths) < 40
+    assert written[0] < 61
+    gaps = np.diff(written[:-1])
+    assert ((gaps > 44) & (gaps < 56)).all()
+
+
+DIFFERENT = {
+    "X": (X + 1, Y, {}),
+    "y": (X, Y / 2, {}),
+    "alpha": (X, Y, {"alpha": (0.3, 0.2, 0.5)}),
+    "iterations": (X, Y, {"iterations": 21}),
+    "hidden_size": (X, Y, {"hidden_size": (5, 3)}),
+    "seed": (X, Y, {"seed": 8}),
+    "record_every": (X, Y, {"record_every": 8}),
+    "record_weights": (X, Y, {"record_weights": False}),
+    "optimizer": (X, Y, {"optimizer": Adam()}),
+    "sample_weight": (X, Y, {"sample_weight": WEIGHT + 1}),
+    "l2": (X, Y, {"l2": 0.5}),
+    "dropout": (X, Y, {"dropout": 0.0}),
+    "validation X": (X, Y, {"validation": HELD}),
+}
+SHOWN = {
+    "iterations": "iterations 20 instead of 21",
+    "alpha": r"alpha\[2\] 0.1 instead of 0.5",
+    "hidden_size": r"hidden_size\[1\] 2 instead of 3",
+    "l2": "no l2 instead of 0.5",
+    "dropout": "dropout 0.25 instead of none",
+    "X": r"X 'float64 \(12, 3\) \w{8}' instead of 'float64 \(12, 3\) ",
+    "optimizer": r"optimizer\[0\] 'Momentum' instead of 'Adam'",
+    "validation X": r"no validation X instead of 'float64 \(5, 3\) ",
+}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    file = tmp_path_factory.mktemp("kept") / "run.npz"
+    fastgd.train(X, Y, iterations=20, checkpoint=file, **GIVEN)
+    return file
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_the_file_of_another_call_is_refused(kept, name):
+    inputs, targets, given = DIFFERENT[name]
+    before = kept.read_bytes()
+    message = (
+        f"{kept} must be the checkpoint of this training, got one with {SHOWN.get(name, name)}"
+    )
+    with pytest.raises(ValueError, match=message):
+        fastgd.train(inputs, targets, checkpoint=kept, **{"iterations": 20} | GIVEN | given)
+    assert kept.read_bytes() == before
+
+
+def test_what_was_saved_otherwise_is_refused(tmp_path):
+    file = tmp_path / "run.npz"
+    for result in (
+        fastgd.train(X, Y, iterations=5),
+        fastgd.sweep(X, Y, iterations=5, alpha=[0.1, 0.2]),
+    ):
+        result.save(file)
+        kind = type(result).__name__
+        with pytest.raises(ValueError, match=f"{file} must be the .*, got a {kind} that was saved"):
+            fastgd.train(X, Y, iterations=5, checkpoint=file)
+
+
+def test_a_damaged_file_is_refused(kept, tmp_path):
+    whole, file = kept.read_bytes(), tmp_path / "run.npz"
+    bits = random.Random(1)
+    damaged = [b"", b"no file of ours", whole[: len(whole) // 2]]
+    for _ in range(20):
+        one = bytearray(whole)
+        one[bits.randrange(len(one))] ^= 1 << bits.randrange(8)
+        damaged.append(bytes(one))
+    messages = []
+    for content in damaged:
+        file.write_bytes(content)
+        try:
+            run = fastgd.train(X, Y, iterations=20, checkpoint=file, **GIVEN)
+        except ValueError as error:
+            messages.append(str(error))
+        else:  # not all bytes of a zip mean anything
+            equal(run, fastgd.load(kept))
+    assert len(messages) > 15
+    way = "remove it, and the training begins anew"
+    assert set(messages) == {f"{file} must be a whole file that fastgd has saved: {way}"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        ({"checkpoint": 3}, TypeError, "checkpoint must be a str or a path, got 3"),
+        ({"checkpoint": "."}, ValueError, "checkpoint must be a file, got ., which is none"),
+        ({"checkpoint": "no/run.npz"}, ValueError, "checkpoint must be in a folder that is there"),
+        ({"checkpoint": "run.npz", "every": 0}, ValueError, "every must be a finite number above"),
+        ({"every": 1.0}, ValueError, "every must go with checkpoint, got every=1.0 without one"),
+    ],
+    ids=["kind", "folder", "nowhere", "no time", "no file"],
+)
+def test_arguments(given, kind, message):
+    with pytest.raises(kind, match=message):
+        fastgd.train(X, Y, iterations=5, **given)
+    assert check_file(None, 60) is None
+    assert isinstance(check_file("run.npz", 1), File)
+
+
+def test_a_folder_that_no_file_can_be_written_to_is_met_at_once(tmp_path, monkeypatch):
+    """The first checkpoint is that of the first few iterations."""
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    began = time.monotonic()
+    with pytest.raises(OSError, match="No space left"):
+        fastgd.train(X, Y, iterations=10**9, checkpoint=tmp_path / "run.npz")
+    assert time.monotonic() - began < 30
+    assert not list(tmp_path.iterdir())
+
+
+PROGRAM = """
+import sys
+import numpy as np
+import fastgd
+
+random = np.random.default_rng(9)
+X, y = random.normal(size=(12, 3)), random.random((12, 1))
+given = {given}
+fastgd.train(X, y, **given | {{"iterations": 1}})  # loads the kernel
+print("ready", flush=True)
+fastgd.train(X, y, checkpoint=sys.argv[1], every=0.02, **given)
+"""
+
+LONG = {"iterations": 6_000_000, "record_every": 70_001, "alpha": 0.01, "record_weights": True}
+LONG |= {"batch_size": 5, "dropout": 0.25}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
+def test_killed_ten_times_it_has_the_bits_of_one_that_was_not(tmp_path):
+    file, moments = tmp_path / "run.npz", random.Random(12)
+    program = PROGRAM.format(given=LONG)
+    whole = fastgd.train(X, Y, **LONG)
+    done = [0]
+    for _ in range(10):
+        child = subprocess.Popen(
+            [sys.executable, "-c", program, file], stdout=subprocess.PIPE, text=True
+        )
+        with child:
+            assert child.stdout.readline() == "ready\n"
+            time.sleep(moments.uniform(0, 0.4))
+            child.kill()
+        if file.exists():
+            done.append(checkpoints.planned(fastgd.load(file)))
+    assert done == sorted(done)
+    assert len(set(done)) > 3
+    equal(fastgd.train(X, Y, checkpoint=file, **LONG), whole)
