@@ -113,7 +113,8 @@ class InFolder:
         """See what is done, by whomever; a scan of many files has a longer pause behind it."""
         begin = monotonic()
         done = self._folder.done()
-        self._found(np.flatnonzero(self._missing & done).tolist())
+        if found := np.flatnonzero(self._missing & done).tolist():
+            self._found(found)
         self._missing = ~done
         self._ahead: Iterator[int] = iter(np.flatnonzero(self._missing).tolist())
         now = monotonic()

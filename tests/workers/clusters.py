@@ -1,0 +1,54 @@
+"""Executors with two worker processes each, made with the fewest of resources."""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def process_pool(method, **options):
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(2, mp_context=context, **options) as pool:
+        yield pool
+
+
+@contextmanager
+def loky_pool():
+    loky = pytest.importorskip("loky")
+    pool = loky.ProcessPoolExecutor(2)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(kill_workers=True)
+
+
+@contextmanager
+def dask_client():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=50,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def dask_executor():
+    with dask_client() as client:
+        yield client.get_executor()
+
+
+EXECUTORS = {
+    "spawn": lambda: process_pool("spawn"),
+    "forkserver": lambda: process_pool("forkserver"),
+    "loky": loky_pool,
+    "dask": dask_executor,
+}
