@@ -94,7 +94,7 @@ def kill_at(seconds, pids):
     return timer
 
 
-@pytest.mark.parametrize("kind", ["spawn", "forkserver", "loky"])
+@pytest.mark.parametrize("kind", ["spawn", "loky"])
 def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, tmp_path):
     folder, job, told = folder_at(tmp_path), Squares(PARTS, 0.1), []
     with EXECUTORS[kind]() as pool:
