@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from filling import SHARED, arrays_of, fill, folder_at
 
+from fastgd.store.files import put
 from fastgd.store.folder import Folder
 from fastgd.store.part_file import DamagedPartError, MissingPartError
-from fastgd.store.place import DamageWarning
+from fastgd.store.place import DamageWarning, Place
 
 PARTS = 4
 
@@ -181,6 +182,76 @@ def test_a_folder_that_is_removed_is_not_made_again_by_who_only_opened_it(full):
     shutil.rmtree(full)
     with pytest.raises(FileNotFoundError, match=r"manifest\.json"):
         opened.write(0, arrays_of(0))
+
+
+def test_a_folder_that_is_removed_while_a_part_is_written(full, monkeypatch):
+    before, fsync = bytes_of(full), os.fsync
+    folder = folder_at(full, PARTS)
+    folder.discard(1)
+    removals = iter([full])
+
+    def remove_and_sync(number):
+        for path in removals:
+            shutil.rmtree(path)
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", remove_and_sync)
+    folder.write(1, arrays_of(1))
+    assert folder.done().tolist() == [False, True, False, False]
+    fill(folder)
+    assert bytes_of(full) == before
+
+
+def test_a_folder_that_another_process_makes_at_the_same_time(full, monkeypatch):
+    """It had no manifest a moment ago, and now it has parts, too: nothing is damaged."""
+    found, answers = Place._found, iter([None])
+    monkeypatch.setattr(Place, "_found", lambda place: next(answers, found(place)))
+    assert folder_at(full, PARTS).done().all()
+
+
+def test_the_manifest_comes_last(tmp_path, monkeypatch):
+    """Where it is, all is that belongs to the question."""
+    written = []
+
+    def put_and_tell(path, content):
+        written.append(path.name)
+        put(path, content)
+
+    monkeypatch.setattr("fastgd.store.place.put", put_and_tell)
+    folder_at(tmp_path)
+    assert written == ["shared.npz", "manifest.json"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc to ask")
+def test_a_part_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """And its name, and those of new folders, before the part counts as written."""
+    folder, done = folder_at(tmp_path), []
+    fsync, replace = os.fsync, Path.replace
+
+    def sync_and_tell(number):
+        where = os.path.realpath(f"/proc/self/fd/{number}")
+        done.append("file" if ".unfinished" in where else os.path.relpath(where, tmp_path))
+        fsync(number)
+
+    def replace_and_tell(path, target):
+        done.append("name")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", sync_and_tell)
+    monkeypatch.setattr(Path, "replace", replace_and_tell)
+    folder.write(0, arrays_of(0))
+    folder.write(1, arrays_of(1))
+    assert done == [".", "parts", *["file", "name", os.path.join("parts", "00000")] * 2]
+
+
+def test_something_else_in_the_place_of_a_part(full):
+    path = full / "parts" / "00000" / "00000002.npz"
+    path.unlink()
+    path.mkdir()
+    folder = folder_at(full, PARTS)
+    assert folder.done().tolist() == [True, True, False, True]
+    with pytest.raises(OSError, match=r"00000002\.npz"):
+        folder.write(2, arrays_of(2))
 
 
 def test_another_folder_in_its_place_is_refused(full):
