@@ -199,8 +199,10 @@ def check(cases: list[str], runs: int, threads: int) -> bool:
     return not different
 
 
-def write(cases: list[str], path: Path = GOLDEN) -> None:
+def write(cases: list[str], path: Path = GOLDEN) -> list[str]:
     """Put the hashes of these cases in the file, and leave the others as they are.
+
+    Returns the cases whose hashes have moved.
 
     Raises
     ------
@@ -209,7 +211,8 @@ def write(cases: list[str], path: Path = GOLDEN) -> None:
     """
     if not cases:
         raise ValueError("the cases whose hashes are to be written must be named, got none")
-    hashes = json.loads(path.read_text())
+    old = json.loads(path.read_text())
+    hashes = dict(old)
     for case in cases:
         alone, together = digest(case, 1), digest(case, 8)
         if alone != together:
@@ -219,6 +222,7 @@ def write(cases: list[str], path: Path = GOLDEN) -> None:
     whole = path.with_suffix(".tmp")
     whole.write_text(json.dumps(hashes, indent=4) + "\n")
     whole.replace(path)
+    return [case for case in cases if hashes[case] != old.get(case, hashes[case])]
 
 
 def main(words: list[str] | None = None) -> None:
@@ -239,9 +243,11 @@ def main(words: list[str] | None = None) -> None:
         parser.error(f"a case must be one of cases.py, got {', '.join(sorted(unknown))}")
     if given.write:
         try:
-            write(given.cases)
+            moved = write(given.cases)
         except ValueError as error:
             parser.error(str(error))
+        if moved:
+            print(f"moved: {', '.join(moved)}; now raise BITS in src/fastgd/store/__init__.py")
     elif given.check:
         # Networks share their code, so one process has them all.
         cases = given.cases or list(QUICK)

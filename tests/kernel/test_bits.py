@@ -131,10 +131,18 @@ def copy(tmp_path):
 
 
 def test_writing_a_hash_leaves_the_others(copy):
-    write(["no hidden layer"], copy)
+    assert write(["no hidden layer"], copy) == ["no hidden layer"]
     assert json.loads(copy.read_text()) == HASHES
     assert list(json.loads(copy.read_text())) == list(HASHES)  # in the order of cases.py
     assert list(copy.parent.iterdir()) == [copy]
+    assert write(["no hidden layer"], copy) == []  # none has moved
+
+
+def test_who_moves_a_hash_is_told_of_the_bits_policy(copy, monkeypatch, capsys):
+    monkeypatch.setattr(write, "__defaults__", (copy,))
+    for said in ("moved: no hidden layer; now raise BITS in src/fastgd/store/__init__.py\n", ""):
+        main(["--write", "no hidden layer"])
+        assert capsys.readouterr().out == said
 
 
 def test_nothing_is_written_that_depends_on_lanes(copy, monkeypatch):
