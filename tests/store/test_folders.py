@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -262,3 +263,20 @@ def test_a_part_in_the_place_of_another_is_damaged(tmp_path):
     shutil.copy(first, first.with_name("00000001.npz"))
     assert folder.damaged() == [1]
     assert folder.damaged([0, 2]) == []
+
+
+def test_a_part_that_may_not_be_replaced_is_fine_if_it_is_the_same(tmp_path, monkeypatch):
+    """Windows replaces no file that another process has open."""
+    folder = folder_at(tmp_path)
+    folder.write(0, arrays_of(0))
+
+    def refuse(*_):
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    folder.write(0, arrays_of(0))
+    with pytest.raises(PermissionError, match=r"Access is denied: .*00000001\.npz"):
+        folder.write(1, arrays_of(1))
+    (tmp_path / "parts" / "00000" / "00000000.npz").write_bytes(b"damaged")
+    with pytest.raises(PermissionError, match=r"00000000\.npz"):
+        folder.write(0, arrays_of(0))

@@ -222,7 +222,12 @@ class Folder:
             self._place.stay()
             put(path, whole)
 
-        again(try_once)
+        try:
+            again(try_once)
+        except PermissionError:
+            # Windows replaces no file that another process has open: it may have written the same.
+            if not self.has(part) or self._place.shelf.is_damaged(part):
+                raise
 
     def discard(self, part: int) -> None:
         """Remove the file of a part, if there is one."""

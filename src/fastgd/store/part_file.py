@@ -131,7 +131,7 @@ def look(path: Path, origin: str, look_at: Callable[[IO[bytes], str], T]) -> T:
         except (DamagedPartError, OSError) as error:  # a disk may fail to read what is open
             raise DamagedPartError(
                 f"{path} must be as fastgd has written it there, got a file that is damaged or "
-                "from somewhere else"
+                "from somewhere else: the call that made the folder, given again, mends it"
             ) from error
 
 
