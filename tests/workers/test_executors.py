@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clusters import EXECUTORS, dask_client, process_pool
 from tiny_jobs import Squares, Trainings, use_cache
 
 import fastgd
+from clusters import EXECUTORS, dask_client, process_pool
 from fastgd.store.folder import Folder
 from fastgd.training import request as request_module
 from fastgd.workers.job import Crew

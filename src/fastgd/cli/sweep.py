@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import fastgd
 from fastgd import Sweep
 from fastgd.arguments.declarations import FIELDED
+from fastgd.cli.clusters import Dask, check_dask, executor_at
 from fastgd.cli.facts import plain, print_json, samples_facts
 from fastgd.cli.job import Job
 from fastgd.cli.learning import Asked, close, fit, show_samples
@@ -70,6 +71,7 @@ def command(
         ),
     ] = None,
     threads: Threads = None,
+    dask: Dask = None,
     progress: Progress = None,
     json: Json = False,
     folds: Folds = None,
@@ -106,12 +108,13 @@ def command(
     reading = reading_of(raw, sep, decimal, drop, categories, no_standardize)
     reading = reading._replace(settings=settings)
     asked = Asked(file, target or [], split, settings, out, or_terminal(progress), reading)
-    return partial(show, asked, json)
+    return partial(show, asked, check_dask(dask, threads), json)
 
 
-def show(asked: Asked, as_json: bool) -> None:
+def show(asked: Asked, where: str | None, as_json: bool) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
-    fitted = fit(fastgd.sweep, asked, WRITERS)
+    with executor_at(where) as kept:
+        fitted = fit(fastgd.sweep, asked._replace(kept=kept), WRITERS)
     done, result = fitted.done, fitted.done.result
     if as_json:
         facts = samples_facts(fitted.samples) | fitted.given.facts | _facts(result)

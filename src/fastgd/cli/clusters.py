@@ -1,0 +1,77 @@
+"""``--dask``: the executor that a command works on."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from typing import Annotated, Any
+
+from fastgd.cli.refusal import RefusedError
+from fastgd.cli.shared import option
+
+Dask = Annotated[
+    str | None,
+    option(
+        metavar="WHERE",
+        help="Train on the workers of Dask: tcp://HOST:PORT is the address of a scheduler, "
+        "local:N starts N processes on this machine.",
+    ),
+]
+
+RULE = "tcp://HOST:PORT, the address of a scheduler, or local:N, processes on this machine"
+
+SECONDS = 10
+"""How long a scheduler may take to answer."""
+
+_LOCAL = re.compile(r"local:([1-9]\d{0,4})")
+_ADDRESS = re.compile(r"(tcp|tls)://(\[[^\]]+\]|[^:/\s]+):\d{1,5}")
+
+
+def check_dask(where: str | None, threads: int | None) -> str | None:
+    """Refuse what is no place of workers, or threads beside it."""
+    if where is None:
+        return None
+    if not (_LOCAL.fullmatch(where) or _ADDRESS.fullmatch(where)):
+        raise RefusedError(f"--dask must be {RULE}, got {where!r}")
+    if threads is not None:
+        raise RefusedError(
+            f"--threads must be left out with --dask, got {threads}: a worker trains on one thread"
+        )
+    return where
+
+
+@contextmanager
+def executor_at(where: str | None) -> Iterator[dict[str, Executor]]:
+    """The argument of a call that is to run there; what was started here ends with it."""
+    if where is None:
+        yield {}
+        return
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError as error:
+        raise RefusedError('--dask needs distributed: pip install "fastgd[dask]"') from error
+    with ExitStack() as stack:
+        local, server = _LOCAL.fullmatch(where), where
+        if local:
+            server = stack.enter_context(_started(distributed, int(local[1])))
+        try:
+            client = distributed.Client(server, timeout=SECONDS, set_as_default=False)
+        except OSError as error:
+            raise RefusedError(f"--dask: no scheduler answers at {where}") from error
+        stack.enter_context(client)
+        try:
+            yield {"executor": client.get_executor()}
+        except RuntimeError as error:  # the workers are gone, or fail
+            raise RefusedError(f"--dask {where}: {error}") from error
+
+
+def _started(distributed: Any, processes: int) -> Any:
+    """So many workers, of one thread each; the port of their web page may be any that is free."""
+    return distributed.LocalCluster(
+        n_workers=processes,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address="127.0.0.1:0",
+        silence_logs="CRITICAL",
+    )
