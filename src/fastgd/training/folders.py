@@ -120,12 +120,12 @@ def open_folder(path: PathLike) -> Sweep:
 def _asked(request: Request) -> tuple[Facts, Arrays]:
     """All that the runs depend on: facts that JSON can hold, and arrays."""
     task, source = request.task, request.source
-    facts, arrays = stored_outline.taken_apart(SimpleNamespace(**request.outline))
-    for name, axis in facts["axes"].items():
-        if isinstance(axis, list) and len(axis) > LONG and len(set(map(type, axis))) == 1:
-            array = np.array(axis)
-            if array.dtype in (np.int64, np.float64):
-                facts["axes"][name], arrays[f"axis_{name}"] = None, array
+    axes = request.grid.axes
+    long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
+    others = {name: None if name in long else axis for name, axis in axes.items()}
+    outline = SimpleNamespace(**request.outline | {"axes": others})
+    facts, arrays = stored_outline.taken_apart(outline)
+    arrays |= {f"axis_{name}": array for name, array in long.items()}
     arrays |= {"X": task.X, "y": task.y}
     held = {} if task.validation is None else task.validation._asdict()
     arrays |= {f"validation_{name}": array for name, array in held.items() if array is not None}
@@ -143,6 +143,11 @@ def _asked(request: Request) -> tuple[Facts, Arrays]:
         "may_train_again": source is not None,
     }
     return facts, arrays
+
+
+def _is_long(axis: list[Any]) -> bool:
+    """Whether an axis has more numbers, all of a kind, than JSON is good for."""
+    return len(axis) > LONG and set(map(type, axis)) in ({int}, {float})
 
 
 def _digest(resume: Sweep | None) -> str | None:

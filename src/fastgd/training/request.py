@@ -17,7 +17,6 @@ from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import Network
 from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.samples import Index
 from fastgd.engine.state import State
 from fastgd.engine.task import Task
 from fastgd.training.chunks import Chunks, end_to_end, runs_of_part, seconds_of
@@ -28,6 +27,8 @@ from fastgd.training.resuming_sweeps import join
 from fastgd.training.runs import Sweep
 from fastgd.training.selection import Selection
 from fastgd.training.source import Source
+
+ALL = slice(None)
 
 COMPILED_AFTER = 2
 """Iterations of a training that is there to compile its code."""
@@ -117,10 +118,11 @@ class Request:
         self, part: int, threads: int, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any]]:
         """Train the runs of a part: see :class:`fastgd.engine.outcome.Trained`."""
-        number, _ = self.place(part)
+        number, chunk = self.place(part)
         chosen = self.selection(part)
         plan = self.plan(number, threads, chosen)
-        return self.train(number, plan, advance, chosen).arrays
+        runs = self.chunks[number].runs(chunk)
+        return self.train(number, plan, advance, chosen, runs).arrays
 
     def compile(self) -> None:
         """Train a few iterations of one part of each shape."""
@@ -164,8 +166,12 @@ class Request:
         plan: Plan,
         advance: Callable[[int], None],
         chosen: Selection | None = None,
+        runs: slice = ALL,
     ) -> Trained:
-        """Train the runs of a plan, or go on with those of a sweep."""
+        """Train the runs of a plan, or go on with those of a sweep.
+
+        They are all of a network, or those that are chosen, and have these numbers.
+        """
         which, network = self._slices(chosen), plan.network
         seeds = self.seeds[which("seed")]
         if self.starts:
@@ -174,7 +180,6 @@ class Request:
             seeds = seeds * len(starts)
         else:
             first = network.rows(first_rows(plan.method.init, network.sizes, seeds))
-        runs = slice(None) if chosen is None else chosen.runs
         state = self._state(number, plan, runs)
         trained = execute(plan, first, np.array(seeds, np.int64), self.keep, advance, state)
         if self.resume is not None:
@@ -190,7 +195,7 @@ class Request:
 
         return which
 
-    def _state(self, number: int, plan: Plan, runs: slice | Index) -> State | None:
+    def _state(self, number: int, plan: Plan, runs: slice) -> State | None:
         """What runs of a network go on from."""
         if self.resume is None or self.resume.states is None:
             return None

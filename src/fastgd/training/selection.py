@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from numbers import Real
 from types import EllipsisType
 from typing import Any
@@ -42,9 +41,7 @@ class Selection:
     def axes(self) -> dict[str, list[Any]]:
         """The axes that are left, with the values that are left on them."""
         return {
-            name: axis[selector]
-            if isinstance(selector, slice)
-            else [axis[i] for i in np.arange(len(axis))[selector]]
+            name: [axis[i] for i in _places_of(len(axis), selector).tolist()]
             for (name, axis), selector in self._pairs()
             if not isinstance(selector, int)
         }
@@ -77,9 +74,12 @@ class Selection:
     def places(self, names: Sequence[str]) -> NDArray[np.int64]:
         """The numbers of what is selected on some of the axes, the last one fastest."""
         chosen = {name: (len(axis), selector) for (name, axis), selector in self._pairs()}
-        shape = tuple(chosen[name][0] for name in names)
-        numbers = np.arange(prod(shape)).reshape(shape)
-        return np.asarray(_select(numbers, [chosen[name][1] for name in names])).ravel()
+        numbers = np.zeros((), np.int64)
+        for name in names:
+            length, selector = chosen[name]
+            places = _places_of(length, selector)
+            numbers = numbers.reshape(numbers.shape + (1,) * places.ndim) * length + places
+        return numbers.ravel()
 
     def of(self, array: NDArray[Any]) -> NDArray[Any]:
         """The part of an array that has all axes in front."""
@@ -87,6 +87,14 @@ class Selection:
 
     def _pairs(self) -> Iterator[tuple[tuple[str, list[Any]], _Selector]]:
         return zip(self.grid.axes.items(), self.selectors, strict=True)
+
+
+def _places_of(length: int, selector: _Selector) -> NDArray[np.int64]:
+    """The places on an axis that are selected."""
+    if isinstance(selector, slice):
+        found = range(length)[selector]
+        return np.arange(found.start, found.stop, found.step)
+    return np.asarray(selector) % length  # places may count from the end
 
 
 def by_place(grid: Grid, index: object) -> Selection:
