@@ -50,12 +50,18 @@ class FolderResults:
             if array.shape[1:] != found.shape[1:]:  # adaptive sampling: numbers of each sample
                 found, array = _as_wide(found, array)
             found[places] = array
-        if found is None:
+        return _room(name, total, self._any(name, number)) if found is None else found
+
+    def _any(self, name: str, number: int) -> NDArray[Any]:
+        """The array of some runs of a network: all have the same shape."""
+        first = sum(chunks.count for chunks in self.chunks[:number])
+        own = self.folder.done()[first : first + self.chunks[number].count]
+        if not own.any():
             raise ValueError(
-                f"{self.folder.path} must hold the runs that are asked for, got none of them yet: "
-                "the call that made the folder goes on when it is given again"
+                f"{self.folder.path} must hold some of the runs that are asked for, got none of "
+                "their network yet: the call that made it goes on when it is given again"
             )
-        return found
+        return self.folder.read(first + int(own.argmax()), [name])[name]
 
     def _places(
         self, number: int, runs: slice | Index

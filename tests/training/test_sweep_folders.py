@@ -1,0 +1,312 @@
+"""Sweeps in folders: the same as in memory, whoever stops and goes on, and read when asked."""
+
+import dataclasses
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fastgd
+from cases import XOR_X, XOR_Y
+from fastgd.arguments.options import Method
+from fastgd.optimizers import Adam, Momentum
+from fastgd.store.folder import Folder
+from fastgd.store.place import DamageWarning
+from fastgd.training import chunks
+from fastgd.training.chunks import Chunks
+
+RANDOM = np.random.default_rng(4)
+TABLE = {"X": RANDOM.normal(size=(24, 3)), "y": RANDOM.random(24)}
+
+SWEEPS = {
+    "grid": {"alpha": [0.1, 1, 10, 1000], "seed": range(5)},
+    "one-run": {},
+    "networks": {
+        "hidden_size": [4, (3, 2)],
+        "alpha": [1, 10],
+        "patience": [None, 20],
+        "tolerance": [0, 0.1],
+        "seed": range(3),
+        "summary": 5,
+        "keep_state": True,
+    },
+    "optimizers": {"optimizer": [Adam(), Momentum()], "alpha": [1, 10], "bias": True},
+    "no-weights": {
+        "alpha": [1, 10],
+        "seed": range(3),
+        "keep_weights": False,
+        "record_weights": True,
+        "keep_state": True,
+    },
+    "groups-and-folds": TABLE
+    | {"groups": list("abcd") * 6, "folds": 2, "alpha": [1, 2], "seed": range(2)},
+    "cases-and-weights": TABLE
+    | {
+        "cases": [{"alpha": 1, "l2": 0}, {"alpha": 2, "l2": 0.1}, {"alpha": 3, "l2": 0.2}],
+        "sample_weight": np.vstack([np.ones(24), np.arange(24)]),
+        "seed": range(3),
+    },
+    "draws-of-samples": TABLE
+    | {
+        "groups": ["a"] * 10 + ["b"] * 14,
+        "sampling": "adaptive",
+        "batch_size": 4,
+        "seed": range(3),
+        "keep_state": True,
+    },
+}
+
+
+def asked(name):
+    """The arguments of a sweep of many parts."""
+    return {"X": XOR_X, "y": XOR_Y, "iterations": 60, "record_every": 25} | SWEEPS[name]
+
+
+@pytest.fixture(autouse=True)
+def parts_of_few_runs(monkeypatch):
+    monkeypatch.setattr("fastgd.training.request.runs_of_part", lambda _seconds, _size: 4)
+
+
+def differences(one, other, *, source=True):
+    """The fields in which two sweeps differ, be it in a bit."""
+
+    def equal(a, b):
+        if isinstance(a, np.ndarray):
+            return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        if isinstance(a, (list, tuple)):
+            return len(a) == len(b) and all(map(equal, a, b))
+        if isinstance(a, Method):
+            return equal(list(a.given), list(b.given)) and equal(
+                list(a.given.values()), list(b.given.values())
+            )
+        if dataclasses.is_dataclass(a):
+            return all(equal(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a))
+        return a == b
+
+    names = {field.name for field in dataclasses.fields(fastgd.Sweep)}
+    names -= set() if source else {"source"}
+    return [name for name in sorted(names) if not equal(getattr(one, name), getattr(other, name))]
+
+
+@pytest.fixture(scope="module", params=SWEEPS)
+def pair(request, tmp_path_factory):
+    """A sweep in memory, and the same one in a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastgd.training.request.runs_of_part", lambda _seconds, _size: 4)
+        folder = tmp_path_factory.mktemp(request.param) / "folder"
+        given = asked(request.param)
+        return fastgd.sweep(**given), fastgd.sweep(**given, out=folder), folder, given
+
+
+# ---------------------------------------------------------------- what comes back
+
+
+def test_a_folder_has_the_bits_of_a_sweep_in_memory(pair):
+    memory, returned, folder, _ = pair
+    opened = fastgd.open(folder)
+    assert not differences(memory, returned)
+    assert not differences(memory, opened, source=False)
+    assert repr(memory) == repr(returned) == repr(opened)
+    assert (memory.source is None) == (opened.source is None)
+    assert not differences(memory, pickle.loads(pickle.dumps(opened)), source=False)
+
+
+def test_an_executor_gives_the_bits_of_a_sweep_in_memory(pair):
+    memory, _, _, given = pair
+    with ThreadPoolExecutor(2) as executor:
+        assert not differences(memory, fastgd.sweep(**given, executor=executor))
+
+
+def test_parts_of_a_folder_are_those_of_the_sweep(pair):
+    memory, _, folder, _ = pair
+    opened = fastgd.open(folder)
+    if not memory.axes:
+        assert opened[()].final_error == memory[()].final_error
+        return
+    last = tuple(length - 1 for length in memory.shape)
+    for index in (slice(1, None), (..., slice(None, None, 2)), (0, ..., [0]), ...):
+        assert not differences(memory[index], opened[index], source=False)
+    assert np.array_equal(memory[last].weights[0], opened[last].weights[0])
+    assert np.array_equal(memory.best().weights[0], opened.best().weights[0])
+    errors = [run.final_error for run in opened]
+    assert np.array_equal(errors, memory.final_error.ravel(), equal_nan=True)
+
+
+def test_a_folder_becomes_one_file(pair, tmp_path):
+    memory, returned, _, _ = pair
+    returned.save(tmp_path / "sweep.npz")
+    assert not differences(memory, fastgd.load(tmp_path / "sweep.npz"), source=False)
+
+
+def test_dask_reads_chunk_by_chunk(pair):
+    pytest.importorskip("dask.array")
+    xarray = pytest.importorskip("xarray")
+    memory, returned, _, _ = pair
+    lazy = returned.to_xarray()
+    xarray.testing.assert_identical(memory.to_xarray(), lazy.compute())
+    if memory.axes:
+        assert lazy.errors.chunks is not None
+        assert lazy.errors.data.npartitions > 1 or len(memory) <= 4
+
+
+# ---------------------------------------------------------------- going on
+
+
+def test_what_is_missing_is_said_and_the_same_call_goes_on(tmp_path):
+    given = asked("grid")
+    whole = fastgd.sweep(**given, out=tmp_path / "whole")
+    fastgd.sweep(**given, out=tmp_path / "cut")
+    folder = Folder.open(tmp_path / "cut")
+    for part in (1, 3):
+        folder.discard(part)
+    cut = fastgd.open(tmp_path / "cut")
+    gone = np.array(cut.status == "missing")
+    assert cut.missing == gone.sum() > 0
+    assert np.isnan(cut.final_error[gone]).all()
+    assert np.array_equal(cut.final_error[~gone], whole.final_error[~gone], equal_nan=True)
+    assert f"{gone.sum()} of 20 runs missing" in repr(cut)
+    with pytest.raises(ValueError, match=r"must have been trained.*cut.*goes on"):
+        cut[tuple(np.argwhere(gone)[0])]
+    with pytest.raises(LookupError):
+        cut.digest()
+    again = fastgd.sweep(**given, out=tmp_path / "cut")
+    assert again.missing == 0
+    assert again.digest() == whole.digest()
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+
+
+def files_of(folder):
+    """All files below a folder, by their names there."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_damaged_part_is_named_and_trained_anew(tmp_path):
+    given = asked("grid")
+    before = fastgd.sweep(**given, out=tmp_path).digest()
+    path = sorted(tmp_path.rglob("0*.npz"))[2]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=path.name):
+        fastgd.open(tmp_path).digest()
+    with pytest.warns(DamageWarning, match="part 2"):
+        after = fastgd.sweep(**given, out=tmp_path)
+    assert after.digest() == before
+
+
+def test_a_folder_goes_on_with_a_sweep(tmp_path):
+    first = fastgd.sweep(**asked("grid"), keep_state=True)
+    more = {"X": XOR_X, "y": XOR_Y, "iterations": 40, "resume": first}
+    assert not differences(fastgd.sweep(**more), fastgd.sweep(**more, out=tmp_path / "a"))
+    begun = fastgd.sweep(**asked("grid"), keep_state=True, out=tmp_path / "b")
+    assert not differences(
+        fastgd.sweep(**more), fastgd.sweep(**more | {"resume": begun}), source=False
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"alpha": [0.1, 1, 10, 100]},
+        {"seed": range(6)},
+        {"iterations": 61},
+        {"y": 1 - XOR_Y},
+        {"l2": 0.1},
+        {"keep_weights": False},
+        {"validation": (XOR_X, XOR_Y)},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_folder_of_another_call_is_refused(other, tmp_path):
+    given = asked("grid")
+    fastgd.sweep(**given, out=tmp_path)
+    before = files_of(tmp_path)
+    with pytest.raises(ValueError, match=r"must be empty or hold the same sweep, got one with "):
+        fastgd.sweep(**given | other, out=tmp_path)
+    assert files_of(tmp_path) == before
+
+
+# ---------------------------------------------------------------- arguments and foreign folders
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"out": 3}, r"out must be a str or a path, got 3"),
+        ({"executor": 2}, r"executor must be .* got 2"),
+        ({"threads_per_worker": 0}, r"threads_per_worker must be .* got 0"),
+        ({"threads_per_worker": 2}, r"threads_per_worker must be left out"),
+    ],
+    ids=["out", "executor", "zero-threads", "threads-of-nobody"],
+)
+def test_wrong_arguments_are_refused(wrong, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        fastgd.sweep(**asked("grid"), **wrong)
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"must be empty .* 'notes.txt'"):
+        fastgd.sweep(**asked("grid"), out=tmp_path)
+    with pytest.raises(ValueError, match=r"without manifest\.json"):
+        fastgd.open(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        fastgd.open(tmp_path / "nowhere")
+    Folder.create(tmp_path / "other", "map", {}, {}, {}, 1)
+    with pytest.raises(ValueError, match="must hold a sweep, got a map"):
+        fastgd.open(tmp_path / "other")
+
+
+def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
+    Folder.create(tmp_path, "sweep", {"axes": {"alpha": [1]}}, {}, {}, 1)
+    with pytest.raises(ValueError, match="as fastgd writes it"):
+        fastgd.open(tmp_path)
+
+
+def test_an_empty_folder_says_that_nothing_is_there(tmp_path):
+    fastgd.sweep(**asked("grid"), out=tmp_path)
+    for part in range(8):
+        Folder.open(tmp_path).discard(part)
+    opened = fastgd.open(tmp_path)
+    assert "all runs missing" in repr(opened)
+    with pytest.raises(ValueError, match="got none of their network yet"):
+        _ = opened.final_error
+
+
+def test_long_axes_are_as_they_were(tmp_path):
+    seeds = list(range(7, 2000))
+    sweep = fastgd.sweep(XOR_X, XOR_Y, seed=seeds, iterations=1, out=tmp_path, keep_weights=False)
+    assert fastgd.open(tmp_path).axes == {"seed": seeds} == sweep.axes
+    assert len((tmp_path / "manifest.json").read_bytes()) < 10_000
+
+
+# ---------------------------------------------------------------- parts
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_chunks_are_boxes_of_neighbours(seed):
+    random = np.random.default_rng(seed)
+    shape = tuple(random.integers(1, 8, random.integers(0, 5)).tolist())
+    runs = int(random.integers(1, 60))
+    cut, count = Chunks.of(shape, runs), int(np.prod(shape))
+    numbers, found = np.arange(count).reshape(shape), cut.find(np.arange(count))
+    ends = [0]
+    for chunk in range(cut.count):
+        place = cut.runs(chunk)
+        assert place.start == ends[-1]
+        assert 1 <= place.stop - place.start <= runs
+        assert (found[place] == chunk).all()
+        assert numbers[cut.box(chunk)].ravel().tolist() == list(range(place.start, place.stop))
+        ends.append(place.stop)
+    assert ends[-1] == count
+
+
+def test_parts_take_some_seconds_and_fill_the_lanes():
+    assert chunks.PART_SECONDS == 4
+    for seconds, runs in ((1e-9, 2**15), (1e-3, 4000), (1.0, 8), (10.0, 3), (100.0, 1)):
+        assert chunks.runs_of_part(seconds, 1024) == runs
