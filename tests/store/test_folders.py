@@ -201,6 +201,22 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     assert os.listdir(tmp_path) == ["notes.txt"]
 
 
+def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
+    """Even if its checksum is right: nothing is believed that a file says."""
+    folder_at(tmp_path)
+    path = tmp_path / "manifest.json"
+    manifest = parsed(path.read_bytes())
+    for change in ({"parts": -1}, {"parts": 10**9}, {"parts": "3"}, {"bits": 1.5}, {"asked": []}):
+        path.write_bytes(replace(manifest, **change).text())
+        with pytest.raises(ValueError, match="must be a whole manifest"):
+            Folder.open(tmp_path)
+
+
+def test_the_number_of_parts_is_bounded(tmp_path):
+    with pytest.raises(ValueError, match="must have at most 100,000,000 parts, got 100,000,001"):
+        Folder.create(tmp_path, "test", {}, {}, {}, 10**8 + 1)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "7", '{"format": 1}', '{"format": "x"}', "\0"])
 def test_a_foreign_manifest_is_refused_and_kept(tmp_path, text):
     path = tmp_path / "manifest.json"

@@ -78,7 +78,8 @@ class Folder:
         Raises
         ------
         ValueError
-            If there is something else in the folder; the message says what differs.
+            If there is something else in the folder; the message says what differs. Or if there
+            would be too many parts.
         OSError
             If the folder can't be made, read or written to.
         """
@@ -230,8 +231,9 @@ class Folder:
                 raise
 
     def discard(self, part: int) -> None:
-        """Remove the file of a part, if there is one."""
-        self._file(part).unlink(missing_ok=True)
+        """Remove the file of a part if it is damaged: another process may have replaced it."""
+        if self._place.shelf.is_damaged(part):
+            self._file(part).unlink(missing_ok=True)
 
     def claim(self, part: int) -> bool:
         """Whether the part is to be done, and from now on by who asks.

@@ -19,6 +19,9 @@ from fastgd.store.part_file import plain
 FORMAT = 1
 """Version of the folders that are written."""
 
+MOST_PARTS = 10**8
+"""Their numbers have eight digits."""
+
 _NAMED = 3
 """How many differences a message names."""
 
@@ -26,6 +29,12 @@ _HASH, _DIGITS = 64, 8
 """Digits of a SHA-256, and how many of them a message shows."""
 
 _CHECKSUM = "sha256"
+
+_TYPES = {
+    **dict.fromkeys(("format", "parts", "bits"), int),
+    **dict.fromkeys(("kind", "id"), str),
+    **dict.fromkeys(("versions", "asked", "shared", "facts"), dict),
+}
 
 _NOT_WHOLE = "must be a whole manifest that fastgd has written"
 
@@ -107,6 +116,11 @@ def manifest_of(
 ) -> Manifest:
     """Return the manifest of a new folder.
 
+    Raises
+    ------
+    ValueError
+        If it would have too many parts.
+
     Examples
     --------
     >>> old = manifest_of("sweep", {"alpha": [0.1, 0.2], "seed": 1}, {}, {}, parts=3)
@@ -114,6 +128,8 @@ def manifest_of(
     >>> old.differences(new)
     'alpha[1] 0.2 instead of 0.4, seed 1 instead of 2'
     """
+    if parts > MOST_PARTS:
+        raise ValueError(f"a folder must have at most {MOST_PARTS:,} parts, got {parts:,}")
     return Manifest(
         kind=kind,
         asked=_as_read(asked),
@@ -138,7 +154,11 @@ def parsed(text: bytes) -> Manifest:
         content = json.loads(text)
         found = content["format"]
         checksum = content.pop(_CHECKSUM)
-        whole = checksum == sha256(_canonical(content)).hexdigest()
+        whole = (
+            checksum == sha256(_canonical(content)).hexdigest()
+            and {name: type(value) for name, value in content.items()} == _TYPES
+            and 0 <= content["parts"] <= MOST_PARTS
+        )
     except (KeyError, RecursionError, TypeError, ValueError):
         raise ValueError(_NOT_WHOLE) from None
     if isinstance(found, int) and found != FORMAT:
