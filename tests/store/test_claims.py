@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 
@@ -167,6 +168,25 @@ def test_of_two_that_take_a_claim_over_the_second_gives_way(ours, theirs, clock)
     assert ours.claim(3)
     assert not theirs._take_over(theirs.path / "00000003", 3)
     assert not theirs.claim(3)
+
+
+@pytest.mark.parametrize("function", ["_make", "_is_over", "_take_over"])
+def test_claims_that_are_removed_by_who_is_done(ours, clock, monkeypatch, function):
+    """At any moment, together with their folder: then nothing is claimed yet."""
+    foreign_claim(ours)
+    assert not ours.claim(3)
+    clock.now += 15
+    done = getattr(ours, function)
+    removals = iter([ours.path])
+
+    def remove_and_do(*arguments):
+        for path in removals:
+            shutil.rmtree(path)
+        return done(*arguments)
+
+    monkeypatch.setattr(ours, function, remove_and_do)
+    assert ours.claim(3) or ours.claim(3)
+    assert os.listdir(ours.path) == ["00000003"]
 
 
 linux = pytest.mark.skipif(claims._birth(os.getpid()) == "", reason="no /proc to ask")

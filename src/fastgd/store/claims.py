@@ -57,9 +57,9 @@ class Claims:
             If no file can be made.
         """
         path = self._file(part)
-        if again(lambda: self._make(path)):
-            return True
-        return self._is_over(path, part) and self._take_over(path, part)
+        return again(
+            lambda: self._make(path) or (self._is_over(path, part) and self._take_over(path, part))
+        )
 
     def renew(self, parts: Iterable[int]) -> None:
         """Touch the claims on these parts that are still this owner's."""
