@@ -46,9 +46,19 @@ from fastgd.kernel.iteration.errors import (
     look_of,
     loss_place_of,
     observe,
+    of_errors,
     record_of,
 )
-from fastgd.kernel.iteration.layers import back, forward, gradient, keep_outputs
+from fastgd.kernel.iteration.layers import (
+    back,
+    forward,
+    gradient,
+    keep_outputs,
+    of_deltas,
+    of_learning,
+    of_updates,
+    of_values,
+)
 from fastgd.kernel.iteration.losses import add_errors
 from fastgd.kernel.iteration.masks import drop_units, drop_weights
 from fastgd.kernel.iteration.optimizers import prepare
@@ -73,37 +83,41 @@ def _flush(block, keep):
 
 
 @njit(**INLINED)
-def _finish_hidden(shapes, recipe, group, block, layer, j, training):
+def _finish_hidden(batch_norm, dropout, activation, scalar, group, block, layer, j, training):
     """What comes after the products of a hidden layer."""
-    normalise(recipe.batch_norm, shapes.scalar, recipe, group, block, layer, training)
+    normalise(batch_norm, scalar, activation, group, block, layer, training)
     if training:
-        drop_units(recipe.features.dropout, shapes.scalar, recipe, group, block, layer, j)
+        drop_units(dropout, scalar, activation, group, block, layer, j)
 
 
 @njit(**SPLICED)
 def _forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
-    bottom = layers[0]
-    forward(shapes, recipe, shapes.data, x, data, group, block, bottom)
+    bottom, choices = layers[0], of_values(recipe)
+    forward(shapes, choices, shapes.data, x, data, group, block, bottom)
     for k in range(1, len(layers)):
         below, layer = layers[k - 1], layers[k]
-        _finish_hidden(shapes, recipe, group, block, below, j, training)
+        _finish_hidden(
+            recipe.batch_norm, recipe.features.dropout, recipe.activation,
+            shapes.scalar, group, block, below, j, training,
+        )  # fmt: skip
         inputs = Samples(block.numbers, below.units, below.stride)
-        forward(shapes, recipe, shapes.scalar, inputs, data, group, block, layer)
-    couple(recipe.coupling, shapes, recipe, data, group, block, layers[len(layers) - 1])
+        forward(shapes, choices, shapes.scalar, inputs, data, group, block, layer)
+    couple(recipe.coupling, shapes, choices, data, group, block, layers[len(layers) - 1])
 
 
 @njit(**SPLICED)
 def _back_layers(shapes, recipe, layers, group, block, x):
     overflow = zeros(shapes.scalar)
+    deltas, updates = of_deltas(recipe), of_updates(recipe)
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
-        back(shapes, recipe, group, block, layer, below)
+        back(shapes, deltas, group, block, layer, below)
         inputs = Samples(block.numbers, below.units, below.stride)
-        overflow = overflow + gradient(shapes, recipe, shapes.scalar, inputs, group, block, layer)
+        overflow = overflow + gradient(shapes, updates, shapes.scalar, inputs, group, block, layer)
         overflow = overflow + normalise_back(
-            recipe.batch_norm, shapes.scalar, recipe, group, block, below
+            recipe.batch_norm, shapes.scalar, updates, group, block, below
         )
-    overflow = overflow + gradient(shapes, recipe, shapes.data, x, group, block, layers[0])
+    overflow = overflow + gradient(shapes, updates, shapes.data, x, group, block, layers[0])
     return overflow + update_clipped(
         recipe.features.norm_clipping, shapes, recipe, layers, group, block
     )
@@ -161,18 +175,21 @@ def _pass(
         if measuring:
             place = -1 if holding else loss_place_of(recipe.watch, record, records)
             total = add_errors(
-                recipe.coupling, shapes, recipe, data, group, block, top, place, total
-            )
+                recipe.coupling, shapes, recipe.loss, recipe.output,
+                data, group, block, top, place, total,
+            )  # fmt: skip
             if group.is_last:
                 if holding:
                     hold(recipe.held, scalar, block, record, total)
                 else:
                     observe(
-                        recipe.mean, recipe.features.penalty, recipe, scalar, block, layers, span,
-                        look, j, record, place, total,
+                        recipe.mean, recipe.features.penalty, of_errors(recipe), scalar, block,
+                        layers, span, look, j, record, place, total,
                     )  # fmt: skip
         if training:
-            overflow = overflow + _learn(recipe.outputs, shapes, recipe, layers, group, block, x)
+            overflow = overflow + _learn(
+                recipe.outputs, shapes, of_learning(recipe), layers, group, block, x
+            )
         start += span.group
         if start >= N:
             break

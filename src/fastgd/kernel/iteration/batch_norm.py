@@ -41,7 +41,7 @@ def _batch_statistics(scalar, numbers, layer, group, at, mean_at, variance_at):
 
 
 @njit(**INLINED)
-def normalise(batch_norm, scalar, recipe, group, block, layer, training):
+def normalise(batch_norm, scalar, activation, group, block, layer, training):
     """From a layer's products to its values: normalise, scale, shift, activate."""
     if batch_norm is None:
         return
@@ -70,7 +70,7 @@ def normalise(batch_norm, scalar, recipe, group, block, layer, training):
             place = at + i * layer.stride
             store(scalar, numbers, place + layer.preactivation, 0, z)
             a = fma(scale, z, shift)
-            put_activation(recipe.activation, scalar, numbers, layer, place, 0, a)
+            put_activation(activation, scalar, numbers, layer, place, 0, a)
 
 
 @njit(**INLINED)

@@ -14,7 +14,7 @@ from fastgd.kernel.iteration.activations import BOTH, activate, kept_slope, put_
 from fastgd.kernel.iteration.losses import keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.optimizers import step
 from fastgd.kernel.iteration.values import value
-from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.choice import dispatch, only
 from fastgd.kernel.language.compiler import INLINED, SPLICED
 from fastgd.kernel.language.memory import (
     count_changes,
@@ -37,6 +37,14 @@ from fastgd.kernel.language.tile import (
     with_sign,
     zeros,
 )
+
+# What of a recipe decides the code of a pass: recipes that are alike in it share what is compiled.
+_DELTAS = "activation", "dropout", "trimming"
+_UPDATES = "optimizer", "mean", "dropconnect", "penalty", "norm_clipping", "frozen"
+of_values = only("activation", "output", "loss", "coupling", "batch_norm", "inputs", "trimming")
+of_deltas = only(*_DELTAS)
+of_updates = only(*_UPDATES)
+of_learning = only(*_DELTAS, *_UPDATES, "batch_norm")
 
 
 @njit(**INLINED)
@@ -325,14 +333,10 @@ def _update_with_options(shape, recipe, is_weight, g, block, at, stride, layer):
     return _take_or_keep(clipping, shape, recipe, g, w, block, at, stride, layer)
 
 
-_ELSEWHERE = ("dropout", "trimming", "frozen")
-"""Features that :func:`update` has nothing to do with."""
-
-
 def _pick_update(_shape, recipe, *_others):
     """Without options there is less to type: 16 functions, a tenth of a second."""
     features = recipe.members["features"].members
-    options = [option for name, option in features.items() if name not in _ELSEWHERE]
+    options = [option for name, option in features.items() if name != "frozen"]
     is_plain = all(option == types.none for option in (recipe.members["mean"], *options))
     return _update_plainly if is_plain else _update_with_options
 

@@ -133,14 +133,14 @@ def target_of(shape, shapes, data, layer, target):
     return y, importance
 
 
-def add_errors(coupling, shapes, recipe, data, group, block, layer, record, total):
+def add_errors(coupling, shapes, choice, output, data, group, block, layer, record, total):
     """Add |y - output| of a group's samples, and where they are recorded their losses.
 
     A sample of weight 0 adds no loss, even if it has an infinite one: it may be another run's.
     """
 
 
-def _add_apart(coupling, shapes, recipe, data, group, block, layer, record, total):
+def _add_apart(coupling, shapes, choice, output, data, group, block, layer, record, total):
     scalar, numbers, runs = shapes.scalar, block.numbers, runs_of(shapes.scalar)
     loss = zeros(scalar)
     if record >= 0 and not group.is_first:
@@ -158,14 +158,14 @@ def _add_apart(coupling, shapes, recipe, data, group, block, layer, record, tota
             if record >= 0:
                 # Where it is not kept this is v, and the loss has no need of it.
                 z = load(scalar, numbers, at + layer.preactivation, 0)
-                each = loss_of(recipe.loss, recipe.output, scalar, numbers, layer, y, v, z)
+                each = loss_of(choice, output, scalar, numbers, layer, y, v, z)
                 loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
     if record >= 0:
         store(scalar, block.losses, record * runs, 0, loss)
     return total
 
 
-def _add_coupled(coupling, shapes, recipe, data, group, block, layer, record, total):
+def _add_coupled(coupling, shapes, choice, output, data, group, block, layer, record, total):
     """The same where the loss is that of all outputs of a target, or of a sample."""
     scalar, runs = shapes.scalar, runs_of(shapes.scalar)
     loss = zeros(scalar)

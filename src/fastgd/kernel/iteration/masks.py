@@ -28,15 +28,15 @@ def random_words(scalar, seed, place, unit, purpose, iteration):
 
 
 @njit(**INLINED)
-def _drop_unit(scalar, recipe, numbers, layer, at, word, limit, factor):
+def _drop_unit(scalar, activation, numbers, layer, at, word, limit, factor):
     m = select(word < limit, 0.0, factor)
-    change = kept_slope(recipe.activation, scalar, numbers, layer, at, 0)
+    change = kept_slope(activation, scalar, numbers, layer, at, 0)
     store(scalar, numbers, at, 0, load(scalar, numbers, at, 0) * m)
     store(scalar, numbers, at + layer.deltas, 0, change * m)
 
 
 @njit(**INLINED)
-def drop_units(dropout, scalar, recipe, group, block, layer, iteration):
+def drop_units(dropout, scalar, activation, group, block, layer, iteration):
     """Multiply a group's hidden values by their masks; leave slope * mask where the deltas go."""
     if dropout is None:
         return
@@ -50,10 +50,10 @@ def drop_units(dropout, scalar, recipe, group, block, layer, iteration):
             place = (group.start + n) // 4
             w0, w1, w2, w3 = random_words(scalar, seed, place, h, purpose, iteration)
             at = layer.units + n * layer.stride + h * runs
-            _drop_unit(scalar, recipe, numbers, layer, at, w0, limit, factor)
-            _drop_unit(scalar, recipe, numbers, layer, at + layer.stride, w1, limit, factor)
-            _drop_unit(scalar, recipe, numbers, layer, at + 2 * layer.stride, w2, limit, factor)
-            _drop_unit(scalar, recipe, numbers, layer, at + 3 * layer.stride, w3, limit, factor)
+            _drop_unit(scalar, activation, numbers, layer, at, w0, limit, factor)
+            _drop_unit(scalar, activation, numbers, layer, at + layer.stride, w1, limit, factor)
+            _drop_unit(scalar, activation, numbers, layer, at + 2 * layer.stride, w2, limit, factor)
+            _drop_unit(scalar, activation, numbers, layer, at + 3 * layer.stride, w3, limit, factor)
 
 
 @njit(**INLINED)
