@@ -98,7 +98,7 @@ def check_counts(
     if set(map(type, axis)) == {int}:
         counts = cast(Sequence[int], axis)
         if minimum <= min(counts) and max(counts) <= maximum:
-            return list(counts)
+            return counts if isinstance(counts, list) else list(counts)
     return [check_count(name, value, minimum, maximum) for value in axis]
 
 

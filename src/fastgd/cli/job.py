@@ -20,10 +20,12 @@ class Timed(NamedTuple, Generic[T]):
 
     result: T
     seconds: float
-    loading: float
+    loading: float  # 0 if nothing came before
 
     def text(self, done: str) -> str:
         """How long it took, as a sentence that begins with what was done."""
+        if not self.loading:
+            return f"{done} in {seconds_text(self.seconds)}."
         return (
             f"{done} in {seconds_text(self.seconds)}, "
             f"after {seconds_text(self.loading)} to load or compile the kernel."
@@ -44,4 +46,5 @@ def timed(warm_up: Callable[[], object] | None, work: Callable[[], T]) -> Timed[
                 warm_up()
         ready = perf_counter()
         result = work()
-    return Timed(result, perf_counter() - ready, ready - begin)
+    loading = 0.0 if warm_up is None else ready - begin
+    return Timed(result, perf_counter() - ready, loading)

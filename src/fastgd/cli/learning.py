@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+import fastgd
 from fastgd import Model, Run, Sweep
 from fastgd.arguments.wording import many
 from fastgd.cli.files import check_output
@@ -57,8 +58,9 @@ def fit(
     ``options`` are those of what goes on, if these are not the settings.
     """
     read = [asked.file, *filter(None, [asked.split.validation])]
+    what = "the file of a result" + " (a folder has no ending)" * (call is fastgd.sweep)
     with refusing():
-        check_output(asked.out, "the file of a result", tuple(writers), read=tuple(read))
+        check_output(asked.out, what, tuple(writers), read=tuple(read))
         samples, given = asked.split.read(
             asked.file,
             asked.targets,
@@ -77,7 +79,8 @@ def fit(
         def work() -> T:
             return call(given.X, given.y, **settings, **asked.kept, progress=asked.progress)
 
-        done = timed(warm_up, work)
+        # What goes into a folder may be too much for the memory, even with one iteration each.
+        done = timed(None if "out" in asked.kept else warm_up, work)
         if asked.out:
             writers[asked.out.suffix.lower()](_with_preparation(done.result, samples), asked.out)
     return Fitted(samples, given, done)

@@ -9,6 +9,7 @@ from fastgd import Sweep
 from fastgd.arguments.declarations import FIELDED
 from fastgd.cli.clusters import Dask, check_dask, executor_at
 from fastgd.cli.facts import plain, print_json, samples_facts
+from fastgd.cli.folders import finished, folder_of, naming_what_is_done, note_folder
 from fastgd.cli.job import Job
 from fastgd.cli.learning import Asked, close, fit, show_samples
 from fastgd.cli.methods import read_method, takes_method
@@ -67,7 +68,9 @@ def command(
         Path | None,
         option(
             metavar="FILE",
-            help="Write all networks to this .npz file, or a line for each to this .csv file.",
+            help="Write all networks to this .npz file, or a line for each to this .csv file. "
+            "A folder (no ending) gets them part by part: what is interrupted goes on when the "
+            "same command is given again, and several such commands share the work.",
         ),
     ] = None,
     threads: Threads = None,
@@ -94,6 +97,7 @@ def command(
     """
     if seeds < 1:
         raise RefusedError(f"--seeds must be {SEEDS}, got {seeds}")
+    folder = folder_of(out)
     settings = {
         "hidden_size": [read_layers(part, "x") for part in hidden_size.split(",")],
         "alpha": read_list("--alpha", alpha, float),
@@ -101,19 +105,22 @@ def command(
         "iterations": iterations,
         "record_every": record_every,
         "threads": threads,
-        "keep_weights": out is not None and out.suffix.lower() == ".npz",
+        "keep_weights": folder is not None or (out is not None and out.suffix.lower() == ".npz"),
         **read_method(method, several=True),
     }
     split = check_split(validation, hold_out, split_seed, folds, groups, takes_groups=True)
     reading = reading_of(raw, sep, decimal, drop, categories, no_standardize)
     reading = reading._replace(settings=settings)
-    asked = Asked(file, target or [], split, settings, out, or_terminal(progress), reading)
-    return partial(show, asked, check_dask(dask, threads), json)
+    file_out = None if folder else out
+    asked = Asked(file, target or [], split, settings, file_out, or_terminal(progress), reading)
+    return partial(show, asked, folder, check_dask(dask, threads), json)
 
 
-def show(asked: Asked, where: str | None, as_json: bool) -> None:
+def show(asked: Asked, folder: Path | None, where: str | None, as_json: bool) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
-    with executor_at(where) as kept:
+    before = finished(folder)
+    with executor_at(where) as crew, naming_what_is_done(folder):
+        kept = crew if folder is None else {**crew, "out": folder}
         fitted = fit(fastgd.sweep, asked._replace(kept=kept), WRITERS)
     done, result = fitted.done, fitted.done.result
     if as_json:
@@ -127,6 +134,7 @@ def show(asked: Asked, where: str | None, as_json: bool) -> None:
     show_best(console, result)
     show_groups(console, result)
     close(console, done, asked.out)
+    note_folder(console, folder, before)
 
 
 def _facts(result: Sweep) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 

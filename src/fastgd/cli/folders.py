@@ -1,0 +1,66 @@
+"""``--out FOLDER/``: where the parts of a long work are kept, and how it goes on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from fastgd.cli.files import check_folder
+from fastgd.cli.refusal import refusing
+from fastgd.cli.tables import print_plain
+from fastgd.cli.terminal import complain
+from fastgd.store.folder import Folder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Finished(NamedTuple):
+    """How many parts a folder has, and how many of them are done."""
+
+    done: int
+    parts: int
+
+
+def folder_of(out: Path | None) -> Path | None:
+    """The folder, if what is typed is one: it has no ending, or is there."""
+    if out is None or (out.suffix and not out.is_dir()):
+        return None
+    with refusing():
+        check_folder(out)
+    return out
+
+
+def finished(folder: Path | None) -> Finished:
+    """What is done in a folder; nothing, if it isn't there or can't be read."""
+    try:
+        found = Folder.open(folder or "")
+        return Finished(int(np.count_nonzero(found.done())), found.parts)
+    except (OSError, ValueError):
+        return Finished(0, 0)
+
+
+@contextmanager
+def naming_what_is_done(folder: Path | None) -> Iterator[None]:
+    """Say after Ctrl-C how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        done, parts = finished(folder)
+        if parts:
+            complain(
+                f"{done} of {parts} parts are done and in {folder}: "
+                "the same command goes on from there"
+            )
+        raise
+
+
+def note_folder(console: "Console", folder: Path | None, before: Finished) -> None:
+    """Say where the runs are, and what was there already."""
+    if folder is None:
+        return
+    if before.done:
+        console.print(f"({before.done} of {before.parts} parts from an earlier call)")
+    print_plain(console, f"Kept in {folder}: fastgd.open({str(folder)!r}) reads it.")
