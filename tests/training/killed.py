@@ -1,0 +1,43 @@
+"""A sweep into a folder, killed again and again: run by test_killed_sweeps.
+
+It forks, as a fresh process would take longer to begin than its work does.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+
+import fastgd
+from cases import XOR_X, XOR_Y
+from fastgd.training import request
+
+request.runs_of_part = lambda _seconds, _size: 8
+GIVEN = {"alpha": [0.1, 1, 10, 100], "seed": range(640), "iterations": 20_000, "record_every": 2500}
+
+
+def sweep(folder):
+    """The sweep, of 320 parts that take some 10 ms each."""
+    return fastgd.sweep(XOR_X, XOR_Y, **GIVEN, threads=1, out=folder)
+
+
+def main(folder, seed, kills):
+    """Kill so many processes, each at a random moment; print how many parts are there then."""
+    moments = random.Random(seed)
+    fastgd.sweep(XOR_X, XOR_Y, **GIVEN | {"iterations": 1})  # compiles
+    for _ in range(kills):
+        child = os.fork()
+        if not child:
+            sweep(folder)
+            os._exit(0)
+        time.sleep(moments.uniform(0.001, 0.25))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        parts = os.path.join(folder, "parts", "00000")
+        names = os.listdir(parts) if os.path.isdir(parts) else []
+        print(sum(name.endswith(".npz") and name[0] == "0" for name in names))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
