@@ -9,6 +9,7 @@ import traceback
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from numbers import Real
 
 import matplotlib.pyplot as plt
@@ -25,17 +26,38 @@ ROOM = os.path.dirname(fastgd.__file__) + os.sep
 X, Y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
 SMALL = {"hidden_size": (), "iterations": 20, "record_every": 5}
 
-RUN = fastgd.train(X, Y, **SMALL, record_weights=True)
-OTHER = fastgd.train(np.eye(3), [0, 1, 0], hidden_size=2, iterations=3, record_weights=True)
-BARE = fastgd.train(X, Y, **SMALL)
-SWEEP = fastgd.sweep(X, Y, alpha=[0.1, 1.0, 10.0], hidden_size=[2, 3], seed=[1, 2], iterations=9)
-PLAIN_SWEEP = fastgd.sweep(X, Y, seed=[1, 2, 3], iterations=9)
-RACE = fastgd.race(X, Y, [(GradientDescent(), 1), (Momentum(), 1)], **SMALL)
-SURFACE = fastgd.surface(X, Y, RUN, resolution=5)
-MAP = fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3)))
-BOXES = MAP.box_counting()
-ROLL = bucket.roll(curve="x**2", start=[1.0, -2.0], record_path=True)
-BASINS = bucket.basins(balls=10, record_path=True)
+
+class Later:
+    """What is made when a test first asks for it: each worker reads this file, a few run it."""
+
+    def __init__(self, make):
+        self.made = cache(make)
+
+    def __call__(self):
+        return self.made()
+
+
+def now(value):
+    return value() if isinstance(value, Later) else value
+
+
+RUN = Later(lambda: fastgd.train(X, Y, **SMALL, record_weights=True))
+OTHER = Later(
+    lambda: fastgd.train(np.eye(3), [0, 1, 0], hidden_size=2, iterations=3, record_weights=True)
+)
+BARE = Later(lambda: fastgd.train(X, Y, **SMALL))
+SWEEP = Later(
+    lambda: fastgd.sweep(
+        X, Y, alpha=[0.1, 1.0, 10.0], hidden_size=[2, 3], seed=[1, 2], iterations=9
+    )
+)
+PLAIN_SWEEP = Later(lambda: fastgd.sweep(X, Y, seed=[1, 2, 3], iterations=9))
+RACE = Later(lambda: fastgd.race(X, Y, [(GradientDescent(), 1), (Momentum(), 1)], **SMALL))
+SURFACE = Later(lambda: fastgd.surface(X, Y, RUN(), resolution=5))
+MAP = Later(lambda: fastgd.trainability(16, iterations=20, width=4, window=((-1, 3), (-1, 3))))
+BOXES = Later(lambda: MAP().box_counting())
+ROLL = Later(lambda: bucket.roll(curve="x**2", start=[1.0, -2.0], record_path=True))
+BASINS = Later(lambda: bucket.basins(balls=10, record_path=True))
 
 
 class Hostile:
@@ -94,8 +116,8 @@ ODD = {
     "NumPy's timedelta": np.timedelta64(1, "s"),
     "a dict": {"a": 1},
     "an empty dict": {},
-    "a dict of a run": {"a": RUN},
-    "a dict of another run": {"a": OTHER},
+    "a dict of a run": Later(lambda: {"a": RUN()}),
+    "a dict of another run": Later(lambda: {"a": OTHER()}),
     "a set": {1, 2},
     "a generator": (k for k in range(3)),
     "a function": len,
@@ -117,9 +139,9 @@ ODD = {
 
 # What is called, with arguments that it takes: each in turn gives way to all odd ones.
 CALLS = {
-    "race.reached": (RACE.reached, {"error": 0.1}),
+    "race.reached": (Later(lambda: RACE().reached), {"error": 0.1}),
     "race.surface": (
-        RACE.surface,
+        Later(lambda: RACE().surface),
         {"axes": ((0, 0, 0), (0, 1, 0)), "span": None, "resolution": 3, "at": None},
     ),
     "race": (
@@ -132,16 +154,16 @@ CALLS = {
         {"X": X, "y": Y, "weights": RUN, "axes": ((0, 0, 0), (0, 1, 0)), "span": (-1, 1),
          "resolution": 3, "threads": 1, "progress": False, "sample_weight": None},
     ),
-    "surface.path": (SURFACE.path, {"run": RUN}),
+    "surface.path": (Later(lambda: SURFACE().path), {"run": RUN}),
     "trainability": (
         fastgd.trainability,
         {"resolution": 2, "iterations": 3, "width": 2, "window": ((0, 1), (0, 1)),
          "activation": "tanh", "batch_size": None, "seed": 1, "threads": 1, "progress": False,
          "folder": None},
     ),
-    "trainability.zoom": (MAP.zoom, {"factor": 4}),
+    "trainability.zoom": (Later(lambda: MAP().zoom), {"factor": 4}),
     "box_counting": (fastgd.box_counting, {"pixels": np.eye(16, dtype=bool)}),
-    "box_counting.fitted": (BOXES.fitted, {"sizes": [1, 2]}),
+    "box_counting.fitted": (Later(lambda: BOXES().fitted), {"sizes": [1, 2]}),
     "boundary": (fastgd.studies.trainability.box_counting.boundary,
                  {"inside": np.eye(4, dtype=bool)}),
     "mean_field": (
@@ -152,7 +174,7 @@ CALLS = {
     "error_curves": (statistics.error_curves, {"result": RUN}),
     "groups": (
         lambda **given: list(statistics.groups(**given)),
-        {"sweep": SWEEP, "values": SWEEP.final_error, "along": ""},
+        {"sweep": SWEEP, "values": Later(lambda: SWEEP().final_error), "along": ""},
     ),
     "quartiles": (statistics.quartiles, {"values": [[1.0, 2.0]], "axis": 0}),
     "solved": (statistics.solved, {"errors": [0.1, 0.2], "threshold": 0.1}),
@@ -188,13 +210,18 @@ def is_number(value):
 # what they take is up to their own tests.
 TAKEN = {
     ("race.reached", "error"): lambda v: is_number(v) and 0 <= v < 10**300,
-    ("surface.path", "run"): lambda v: v is RUN,
+    ("surface.path", "run"): lambda v: v is RUN(),
     ("trainability.zoom", "factor"): lambda v: type(v) is int and 2 <= v <= 16,
     ("plots.solved", "threshold"): lambda v: is_number(v) and 0 < v < 10**300,
     ("solved", "threshold"): lambda v: is_number(v) and 0 < v < 10**300,
     **{(name, place): (lambda v: v is None) for name, call in CALLS.items() for place in call[1]
        if place == "ax"},
 }  # fmt: skip
+
+
+def asked(call):
+    function, given = call
+    return now(function), {place: now(value) for place, value in given.items()}
 
 
 def stated(error):
@@ -217,9 +244,10 @@ def scratch(tmp_path, monkeypatch):
     ("name", "place"), [(name, place) for name, (_, given) in CALLS.items() for place in given]
 )
 def test_odd_arguments_are_refused_by_a_rule(name, place):
-    call, given = CALLS[name]
+    call, given = asked(CALLS[name])
     wrong = []
     for odd, value in ODD.items():
+        value = now(value)
         outcome = "took it"
         try:
             call(**given | {place: value})
@@ -239,6 +267,6 @@ def test_odd_arguments_are_refused_by_a_rule(name, place):
 
 
 def test_the_calls_go_well_as_they_stand():
-    for call, given in CALLS.values():
+    for call, given in map(asked, CALLS.values()):
         call(**given)
         plt.close("all")
