@@ -12,8 +12,9 @@ import pytest
 
 import fastgd
 from fastgd.cli import main
-from fastgd.studies.trainability import map as map_module
-from fastgd.studies.trainability.patches import count_finished
+from fastgd.cli.trainability import _finished
+from fastgd.studies.trainability import trainings
+from fastgd.studies.trainability.trainings import Trainings
 
 SMALL = ["--resolution", "16", "--iterations", "30", "--width", "4", "--window=-1,3,-1,3"]
 GIVEN = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
@@ -134,10 +135,10 @@ def test_without_a_boundary_it_says_why(run, out):
 def test_a_folder_of_ones_own_is_kept_and_read(run, out):
     folder = out.with_name("kept")
     assert "Patches kept in" in run("--folder", folder)[1]
-    assert count_finished(folder) == 1
+    assert _finished(folder) == (4, 4)
     first = out.read_bytes()
     _, text, _ = run("--folder", folder)
-    assert "1 patch from an earlier call" in text
+    assert "4 patches from an earlier call" in text
     assert out.read_bytes() == first
 
 
@@ -145,19 +146,19 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
     run()
     whole = out.read_bytes()
     out.unlink()
-    monkeypatch.setattr(map_module, "PATCH", 6)
-    monkeypatch.setattr("fastgd.cli.trainability.PATCH", 6)
-    sweeps, sweep = [], map_module.sweep
+    monkeypatch.setattr(trainings, "side_of", lambda *_: 6)
+    computed, compute = [], Trainings.compute
 
-    def interrupted(*given, **options):
-        sweeps.append(options)
-        if len(sweeps) == 5:  # one is to load the kernel
-            raise KeyboardInterrupt
-        return sweep(*given, **options)
+    def interrupted(self, part, *given):
+        if len(self.patches) == 9:  # not to load the kernel
+            computed.append(part)
+            if len(computed) == 4:
+                raise KeyboardInterrupt
+        return compute(self, part, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(map_module, "sweep", interrupted)
-        code, text, err = run()
+        patch.setattr(Trainings, "compute", interrupted)
+        code, text, err = run("--threads", "1")
     folder = out.with_name("edge.patches")
     assert (code, text) == (130, "")
     assert err == (
@@ -172,79 +173,54 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
     assert not folder.exists()
 
 
+LARGE = ["--resolution", "96", "--iterations", "300", *SMALL[4:]]
+"""A map of 64 patches."""
+
+
 def test_ctrl_c_in_a_real_process(run, out):
     """A map in pieces, each ended by SIGINT, is the map in one."""
-    small = ["--resolution", "96", "--iterations", "300", *SMALL[4:]]
-    run(small=small)
+    run(small=LARGE)
     whole = out.read_bytes()
     out.unlink()
     folder = out.with_name("edge.patches")
-    command = [sys.executable, "-m", "fastgd", "trainability", *small, "--out", str(out)]
+    command = [sys.executable, "-m", "fastgd", "trainability", *LARGE, "--out", str(out)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while count_finished(folder) < 1:
+        while _finished(folder)[0] < 1:
             assert process.poll() is None, process.communicate()
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.match(r"fastgd: [1-8] of 9 patches are done and in ", err)
+    assert re.match(r"fastgd: \d+ of 64 patches are done and in ", err)
     assert not out.exists()
-    assert 1 <= count_finished(folder) <= 8
-    assert run(small=small)[0] == 0
-    assert out.read_bytes() == whole
-
-
-# A process that stops after its first patch until there is a file of this name.
-WAITING = """
-import os, sys, time
-from fastgd.cli import main
-from fastgd.studies.trainability.patches import PatchFolder
-
-write = PatchFolder.write
-
-def wait(*given):
-    write(*given)
-    while not os.path.exists(sys.argv[1]):
-        time.sleep(0.01)
-
-PatchFolder.write = wait
-sys.exit(main(sys.argv[2:]))
-"""
-
-
-def test_two_processes_with_one_output(run, out):
-    """The first one removes the folder that the second one still works in."""
-    small = ["--resolution", "96", "--iterations", "300", *SMALL[4:]]
-    run(small=small)
-    whole = out.read_bytes()
-    out.unlink()
-    folder = out.with_name("edge.patches")
-    command = [sys.executable, "-m", "fastgd", "trainability", *small, "--out", str(out)]
-    late = [sys.executable, "-c", WAITING, str(out.with_name("go")), *command[3:]]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(late, **streams) as second:
-        while count_finished(folder) < 1:
-            assert second.poll() is None, second.communicate()
-            time.sleep(0.005)
-        first = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert first.returncode == 0, first.stderr
-        assert second.poll() is None, second.communicate()
-        assert out.read_bytes() == whole
-        assert not folder.exists()
-        out.unlink()
-        out.with_name("go").touch()
-        _, err = second.communicate(timeout=120)
-    assert second.returncode == 0, err
+    assert 1 <= _finished(folder)[0] < 64
+    assert run(small=LARGE)[0] == 0
     assert out.read_bytes() == whole
     assert not folder.exists()
 
 
+def test_two_processes_with_one_output(run, out):
+    """They share the work, and each may remove the folder that the other one still reads."""
+    run(small=LARGE)
+    whole = out.read_bytes()
+    out.unlink()
+    command = [sys.executable, "-m", "fastgd", "trainability", *LARGE, "--out", str(out)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, **streams) for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert err == ""
+    assert out.read_bytes() == whole
+    assert [path.name for path in out.parent.iterdir()] == ["edge.png"]
+
+
 def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch):
-    map_module.trainability(16, **GIVEN, folder=out.with_name("edge.patches"))
+    fastgd.trainability(16, **GIVEN, out=out.with_name("edge.patches"))
     code, text, err = run("--seed", "2")
     assert (code, text) == (2, "")
     assert err.count("\n") == 1
-    assert "must hold patches of the same map, got one with seed 1 instead of 2: remove it" in err
+    assert "hold the same map of trainability, got one with seed 1 instead of 2: remove it" in err
     monkeypatch.undo()
     assert run()[0] == 0
 

@@ -7,14 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import fastgd
 from fastgd import plots
 from fastgd.article import page
 from fastgd.store.files import whole_file
-from fastgd.studies.trainability.patches import Patch, PatchFolder
 
 OLD = b"what was there before"
 
@@ -42,19 +40,12 @@ def write_page(path):
     page.write(path, [])
 
 
-def write_patch(path):
-    patch = Patch(slice(0, 2), slice(0, 3))
-    folder = PatchFolder(path.parent, {})
-    folder.write(patch, np.zeros(patch.shape))
-
-
 WRITERS = {
     "run.npz": save_run,
     "sweep.npz": save_sweep,
     "picture.png": write_picture,
     "ball.gif": write_animation,
     "page.html": write_page,
-    "patch-00000-00000.npy": write_patch,
 }
 
 

@@ -15,15 +15,15 @@ from fastgd.cli.shared import Json, Progress, Threads, option, whole
 from fastgd.cli.tables import open_console, print_plain, print_table
 from fastgd.cli.terminal import complain
 from fastgd.cli.values import or_terminal, read_list
+from fastgd.store.folder import Folder
+from fastgd.store.place import remove
 from fastgd.studies.trainability.map import (
     FEWEST_ITERATIONS,
-    PATCH,
     WINDOW,
     Trainability,
-    Window,
     trainability,
 )
-from fastgd.studies.trainability.patches import count_finished, patches_of, remove
+from fastgd.studies.trainability.trainings import Window
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,7 +115,7 @@ def show(
             raise RefusedError(f"--out and --box-out must be two files, got {out} twice")
         work = folder or out.with_suffix(".patches")
         check_folder(work)
-        before = count_finished(work)
+        before, _ = _finished(work)
         few = {"resolution": min(settings["resolution"], WARM), "iterations": FEWEST_ITERATIONS}
         done = timed(
             lambda: trainability(**settings | few), lambda: _mapped(settings, work, progress)
@@ -159,14 +159,24 @@ def _read_window(text: str) -> Window:
 def _mapped(settings: dict[str, Any], work: Path, progress: bool) -> Trainability:
     """The whole map; after Ctrl-C, how to go on."""
     try:
-        return trainability(**settings, folder=work, progress=progress)
+        return trainability(**settings, out=work, progress=progress)
     except KeyboardInterrupt:
-        finished, patches = count_finished(work), len(patches_of(settings["resolution"], PATCH))
-        complain(
-            f"{finished} of {patches} patches are done and in {work}: "
-            "the same command goes on from there"
-        )
+        finished, patches = _finished(work)
+        if patches:
+            complain(
+                f"{finished} of {patches} patches are done and in {work}: "
+                "the same command goes on from there"
+            )
         raise
+
+
+def _finished(work: Path) -> tuple[int, int]:
+    """How many patches a folder has, and will have; none if it isn't there."""
+    try:
+        folder = Folder.open(work)
+    except (OSError, ValueError):
+        return 0, 0
+    return int(folder.done().sum()), folder.parts
 
 
 def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":

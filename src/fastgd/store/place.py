@@ -1,9 +1,11 @@
 """A folder and what it is for: made, found, made again, mended or refused."""
 
 import os
+import shutil
 from contextlib import suppress
 from errno import ENOENT
 from pathlib import Path
+from secrets import token_hex
 
 import numpy as np
 
@@ -111,10 +113,9 @@ class Place:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self.path / MANIFEST))
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            names = set(os.listdir(self.path)) - {MANIFEST, SHARED, PARTS, CLAIMS}
+            foreign = _foreign(self.path)
         except (FileExistsError, NotADirectoryError):
             raise ValueError(f"{self.path} must be a folder, got a file") from None
-        foreign = sorted(name for name in names if not name.startswith(UNFINISHED))
         if foreign:
             raise trouble or ValueError(
                 f"{self.path} must be empty or a folder that fastgd has written, got one with "
@@ -154,6 +155,30 @@ class Place:
         else:
             return
         put(path, part_file.packed(self._arrays, self._shared_origin()))
+
+
+def remove(path: Path) -> None:
+    """Remove what was written into a folder, and the folder unless there is more in it.
+
+    Another process may still be at it: it makes the folder anew, for what it does from then on.
+    """
+    with suppress(FileNotFoundError):
+        foreign = _foreign(path)
+        if not foreign:  # nobody sees half of it
+            path = path.rename(path.with_name(f"{UNFINISHED}{path.name}-{token_hex(4)}"))
+        for name in set(os.listdir(path)) - set(foreign):
+            if (path / name).is_dir():
+                shutil.rmtree(path / name)
+            else:
+                (path / name).unlink(missing_ok=True)
+        if not foreign:
+            path.rmdir()
+
+
+def _foreign(path: Path) -> list[str]:
+    """The names in a folder that nothing of ours has."""
+    names = set(os.listdir(path)) - {MANIFEST, SHARED, PARTS, CLAIMS}
+    return sorted(name for name in names if not name.startswith(UNFINISHED))
 
 
 def _manifest_at(folder: Path) -> Manifest:

@@ -1,12 +1,15 @@
 """Where parts come from and go to: memory, or a folder that other processes fill, too."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from time import monotonic
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.store.archive import Arrays
 from fastgd.store.folder import Folder
+from fastgd.store.part_file import MissingPartError
 
 RENEWED_EVERY = 3.0
 """Seconds from one sign of life to the next; claims last five times as long."""
@@ -112,10 +115,44 @@ class InFolder:
     def _look(self) -> None:
         """See what is done, by whomever; a scan of many files has a longer pause behind it."""
         begin = monotonic()
-        done = self._folder.done()
+        done = self._done()
         if found := np.flatnonzero(self._missing & done).tolist():
             self._found(found)
         self._missing = ~done
         self._ahead: Iterator[int] = iter(np.flatnonzero(self._missing).tolist())
         now = monotonic()
         self._look_at = now + max(LOOKED_AT_EVERY, 20 * (now - begin))
+
+    def _done(self) -> NDArray[np.bool_]:
+        """Which parts are not missing, or not any more."""
+        return self._folder.done()
+
+
+class InBoth(InFolder):
+    """Parts in a folder, each of which is read as soon as it is seen there.
+
+    Nothing of it is lost if somebody who has all parts removes the folder.
+    """
+
+    def __init__(self, folder: Folder, found: Callable[[list[int]], None]) -> None:
+        self.read: list[Arrays | None] = [None] * folder.parts
+        super().__init__(folder, found)
+
+    def keep(self, part: int, arrays: Arrays | None) -> bool:
+        """Write a part, or see that its worker has done so, and read it."""
+        there = super().keep(part, arrays)
+        if arrays is not None:
+            self.read[part] = arrays
+        elif there:
+            self._read(part)
+        return there
+
+    def _done(self) -> NDArray[np.bool_]:
+        for part in np.flatnonzero(super()._done()).tolist():
+            self._read(part)
+        return np.array([arrays is not None for arrays in self.read])
+
+    def _read(self, part: int) -> None:
+        if self.read[part] is None:
+            with suppress(MissingPartError):  # somebody has just removed it: it is missing again
+                self.read[part] = self._folder.read(part)

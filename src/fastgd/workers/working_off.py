@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from threading import Lock
+from typing import TypeVar
 
 from fastgd.arguments.cautions import warn
 from fastgd.store.archive import Arrays
@@ -16,7 +17,7 @@ from fastgd.store.folder import Folder
 from fastgd.store.place import DamageWarning
 from fastgd.workers.hands import TRIES, Threads, Workers
 from fastgd.workers.job import Crew, Job
-from fastgd.workers.keeping import InFolder, InMemory
+from fastgd.workers.keeping import InBoth, InFolder, InMemory
 from fastgd.workers.team import LostExecutorError, Team
 
 TURN = 0.1
@@ -24,6 +25,7 @@ TURN = 0.1
 
 Advance = Callable[[int], None]
 Keeper = InMemory | InFolder
+AnyFolder = TypeVar("AnyFolder", bound=InFolder)
 
 
 def work_off(job: Job, crew: Crew, advance: Advance) -> list[Arrays]:
@@ -65,15 +67,35 @@ def work_into(folder: Folder, job: Job, crew: Crew, advance: Advance) -> None:
     DamageWarning
         If a part was damaged; it is computed anew.
     """
+    _fill(folder, job, crew, advance, InFolder)
+
+
+def results_of(job: Job, crew: Crew, advance: Advance, folder: Folder | None) -> list[Arrays]:
+    """Return the arrays of all parts of a job, in order, and have them in a folder if there is one.
+
+    Raises, warns
+    -------------
+    As :func:`work_off` or, with a folder, :func:`work_into`.
+    """
+    if folder is None:
+        return work_off(job, crew, advance)
+    keeper = _fill(folder, job, crew, advance, InBoth)
+    return [arrays for arrays in keeper.read if arrays is not None]
+
+
+def _fill(
+    folder: Folder, job: Job, crew: Crew, advance: Advance, kind: type[AnyFolder]
+) -> AnyFolder:
     for part in folder.damaged():
         warn(f"part {part} in {folder.path} was damaged, and is computed anew", DamageWarning)
         folder.discard(part)
     sizes, told = job.sizes, _one_at_a_time(advance)
-    keeper = InFolder(folder, lambda parts: told(sum(int(sizes[part]) for part in parts)))
+    keeper = kind(folder, lambda parts: told(sum(int(sizes[part]) for part in parts)))
     if not keeper.is_complete:
         job.compile()
         _work(job, crew, folder, keeper, told)
     folder.tidy()
+    return keeper
 
 
 class _FailedError(Exception):

@@ -1,18 +1,23 @@
+import multiprocessing
 import re
 import signal
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import fastgd
-from fastgd.studies.trainability import map as map_module
-from fastgd.studies.trainability.map import Settings, Trainability
+from fastgd.engine.session import available_threads
+from fastgd.store.folder import Folder
+from fastgd.store.place import MANIFEST, remove
+from fastgd.studies.trainability import trainings
+from fastgd.studies.trainability.map import Trainability
 from fastgd.studies.trainability.mean_field import mean_field
-from fastgd.studies.trainability.patches import count_finished, patches_of, remove
+from fastgd.studies.trainability.patches import patches_of
+from fastgd.studies.trainability.trainings import Settings, Trainings
 from fastgd.training.results import Summary
 
 # Small maps that cross the edge; all of them share one compiled kernel.
@@ -26,21 +31,28 @@ def found():
 
 @pytest.fixture
 def small_patches(monkeypatch):
-    monkeypatch.setattr(map_module, "PATCH", 6)
+    """Patches of at most 6 x 6 pixels, 9 of them."""
+    monkeypatch.setattr(trainings, "side_of", lambda *_: 6)
     return patches_of(16, 6)
 
 
 @pytest.fixture
-def swept(monkeypatch):
-    """The sizes of the sweeps that were made."""
-    sizes, sweep = [], map_module.sweep
+def trained(monkeypatch):
+    """The patches that were computed, in order."""
+    found, compute = [], Trainings.compute
 
-    def counted(*given, **options):
-        sizes.append(len(options["alpha"]))
-        return sweep(*given, **options)
+    def counted(self, part, threads, advance):
+        arrays = compute(self, part, threads, advance)
+        found.append(part)
+        return arrays
 
-    monkeypatch.setattr(map_module, "sweep", counted)
-    return sizes
+    monkeypatch.setattr(Trainings, "compute", counted)
+    return found
+
+
+def patches_in(folder):
+    """How many patches a folder has."""
+    return int(Folder.open(folder).done().sum()) if (folder / MANIFEST).exists() else 0
 
 
 def made_up(values, window=((0.0, 1.0), (2.0, 4.0))):
@@ -104,10 +116,37 @@ def test_hardly_any_learning_sums_up_to_one_per_look():
     np.testing.assert_allclose(found.values, -30, rtol=1e-6)
 
 
-def test_the_same_bits_in_any_patches_and_on_one_thread(found, small_patches, swept):
-    again = fastgd.trainability(16, **SMALL, threads=1)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_bits_in_any_patches_on_any_threads(found, small_patches, trained, threads):
+    again = fastgd.trainability(16, **SMALL, threads=min(threads, available_threads()))
     assert again.values.tobytes() == found.values.tobytes()
-    assert swept == [patch.size for patch in small_patches]
+    assert sorted(trained) == list(range(len(small_patches)))
+
+
+def test_settings_decide_about_patches(found):
+    assert len(Trainings.of(found.settings).patches) == 4
+    slow = found.settings._replace(resolution=100, iterations=10**6)
+    assert len(Trainings.of(slow).patches) == 20**2
+
+
+@pytest.mark.usefixtures("small_patches")
+@pytest.mark.parametrize("out", [False, True], ids=["in memory", "in a folder"])
+def test_an_executor_changes_no_bit(found, trained, tmp_path, out):
+    where = {"out": tmp_path / "map"} if out else {}
+    with ThreadPoolExecutor(2) as executor:
+        again = fastgd.trainability(16, **SMALL, executor=executor, **where)
+    assert again.values.tobytes() == found.values.tobytes()
+    assert sorted(trained) == list(range(9))
+
+
+@pytest.mark.usefixtures("small_patches")
+def test_workers_in_other_processes_change_no_bit(found, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as executor:
+        again = fastgd.trainability(16, **SMALL, executor=executor)
+        kept = fastgd.trainability(16, **SMALL, executor=executor, out=tmp_path / "map")
+    assert again.values.tobytes() == kept.values.tobytes() == found.values.tobytes()
+    assert patches_in(tmp_path / "map") == 9
 
 
 def test_another_seed_is_another_map(found):
@@ -115,102 +154,118 @@ def test_another_seed_is_another_map(found):
     assert (other.values != found.values).mean() > 0.9
 
 
+@pytest.mark.usefixtures("small_patches")
 @pytest.mark.parametrize("finished", [0, 1, 4])
 def test_interrupted_and_continued_it_has_the_same_bits(
-    found, small_patches, swept, tmp_path, monkeypatch, finished
+    found, trained, tmp_path, monkeypatch, finished
 ):
-    sweep = map_module.sweep
+    compute = Trainings.compute
 
-    def interrupted(*given, **options):
-        if len(swept) == finished:
+    def interrupted(*given):
+        if len(trained) == finished:
             raise KeyboardInterrupt
-        return sweep(*given, **options)
+        return compute(*given)
 
+    folder = tmp_path / "map"
     with monkeypatch.context() as patch:
-        patch.setattr(map_module, "sweep", interrupted)
+        patch.setattr(Trainings, "compute", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            fastgd.trainability(16, **SMALL, folder=tmp_path / "map")
-    assert count_finished(tmp_path / "map") == finished
-    swept.clear()
-    again = fastgd.trainability(16, **SMALL, folder=tmp_path / "map")
+            fastgd.trainability(16, **SMALL, out=folder, threads=1)
+    assert patches_in(folder) == finished
+    trained.clear()
+    again = fastgd.trainability(16, **SMALL, out=folder, threads=1)
     assert again.values.tobytes() == found.values.tobytes()
-    assert swept == [patch.size for patch in small_patches[finished:]]
-    swept.clear()
-    read = fastgd.trainability(16, **SMALL, folder=tmp_path / "map")
+    assert trained == list(range(finished, 9))
+    trained.clear()
+    read = fastgd.trainability(16, **SMALL, out=folder)
     assert read.values.tobytes() == found.values.tobytes()
-    assert swept == []
+    assert trained == []
 
 
+SLOW = """
+import time
+import fastgd
+from fastgd.studies.trainability import trainings
+
+trainings.side_of = lambda *_: 6
+compute = trainings.Trainings.compute
+
+def slow(*given):
+    time.sleep(0.2)
+    return compute(*given)
+
+trainings.Trainings.compute = slow
+"""
+
+
+@pytest.mark.usefixtures("small_patches")
 def test_killed_in_a_real_process_and_continued(found, tmp_path):
     """SIGINT ends it with a traceback, SIGKILL without: what is done stays in both cases."""
     folder = tmp_path / "map"
-    program = (
-        "import fastgd; from fastgd.studies.trainability import map as m; m.PATCH = 6\n"
-        f"fastgd.trainability(16, **{SMALL}, folder={str(folder)!r})\n"
-    )
-    slow = "import time; from fastgd.studies.trainability.patches import PatchFolder\n"
-    slow += "write = PatchFolder.write\n"
-    slow += "PatchFolder.write = lambda *given: (write(*given), time.sleep(0.2))\n"
+    program = f"{SLOW}\nfastgd.trainability(16, **{SMALL}, out={str(folder)!r}, threads=1)\n"
     for kind in (signal.SIGINT, signal.SIGKILL):
-        before = count_finished(folder)
+        before = patches_in(folder)
         process = subprocess.Popen(
-            [sys.executable, "-c", slow + program], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True
         )
         with process:
-            while count_finished(folder) < before + 2:
+            while patches_in(folder) < before + 2:
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.01)
             process.send_signal(kind)
             _, err = process.communicate(timeout=60)
         assert process.returncode != 0
         assert ("KeyboardInterrupt" in err) == (kind == signal.SIGINT)
-        assert before + 2 <= count_finished(folder) < 9
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(map_module, "PATCH", 6)
-        again = fastgd.trainability(16, **SMALL, folder=folder)
+        assert before + 2 <= patches_in(folder) < 9
+    again = fastgd.trainability(16, **SMALL, out=folder)
     assert again.values.tobytes() == found.values.tobytes()
-
-
-@pytest.mark.parametrize("when", [1, 3, 9])
-def test_another_process_with_the_whole_map_removes_the_folder(
-    found, small_patches, swept, tmp_path, monkeypatch, when
-):
-    folder, sweep = tmp_path / "map", map_module.sweep
-
-    def interfered(*given, **options):
-        if len(swept) == when - 1:
-            remove(folder)
-        return sweep(*given, **options)
-
-    monkeypatch.setattr(map_module, "sweep", interfered)
-    again = fastgd.trainability(16, **SMALL, folder=folder)
-    assert again.values.tobytes() == found.values.tobytes()
-    assert count_finished(folder) == len(small_patches) - (when - 1)
-    assert (folder / "settings.json").exists()
 
 
 @pytest.mark.usefixtures("small_patches")
-def test_what_another_process_has_done_meanwhile_is_read(found, swept, tmp_path, monkeypatch):
-    folder, sweep = tmp_path / "map", map_module.sweep
+@pytest.mark.parametrize("when", [1, 3, 9])
+def test_another_process_with_the_whole_map_removes_the_folder(
+    found, trained, tmp_path, monkeypatch, when
+):
+    """What was seen of it is not computed again."""
+    folder, compute = tmp_path / "map", Trainings.compute
 
-    def helped(*given, **options):
-        monkeypatch.setattr(map_module, "sweep", sweep)
-        fastgd.trainability(16, **SMALL, folder=folder)
-        swept.clear()
-        return sweep(*given, **options)
+    def interfered(*given):
+        if len(trained) == when - 1:
+            remove(folder)
+        return compute(*given)
 
-    monkeypatch.setattr(map_module, "sweep", helped)
-    again = fastgd.trainability(16, **SMALL, folder=folder)
+    monkeypatch.setattr(Trainings, "compute", interfered)
+    again = fastgd.trainability(16, **SMALL, out=folder, threads=1)
     assert again.values.tobytes() == found.values.tobytes()
-    assert len(swept) == 1
+    assert len(trained) == 9
+    assert patches_in(folder) == 9 - (when - 1)
+
+
+@pytest.mark.usefixtures("small_patches")
+def test_two_processes_share_a_map(found, tmp_path):
+    """The one with the most to do waits for the other one's last patch, and reads it."""
+    folder = tmp_path / "map"
+    log = "import sys; print(len(done), file=sys.stderr)"
+    program = SLOW.replace("def slow(*given):", "done = []\ndef slow(*given):\n    done.append(1)")
+    program += f"fastgd.trainability(16, **{SMALL}, out={str(folder)!r}, threads=1)\n{log}\n"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    done = [int(process.communicate(timeout=60)[1]) for process in processes]
+    assert sum(done) == 9
+    assert min(done) > 0
+    read = fastgd.trainability(16, **SMALL, out=folder)
+    assert read.values.tobytes() == found.values.tobytes()
 
 
 def test_a_folder_with_another_map_is_refused(tmp_path):
     folder = tmp_path / "map"
-    fastgd.trainability(16, **SMALL, folder=folder)
+    fastgd.trainability(16, **SMALL, out=folder)
     for name, value in (("seed", 2), ("iterations", 31), ("window", ((0, 1), (0, 1)))):
-        with pytest.raises(ValueError, match=f"of the same map, got one with {name} "):
-            fastgd.trainability(16, **SMALL | {name: value}, folder=folder)
+        message = f"hold the same map of trainability, got one with {name}"
+        with pytest.raises(ValueError, match=message):
+            fastgd.trainability(16, **SMALL | {name: value}, out=folder)
 
 
 def test_mini_batches_look_once_per_epoch():
@@ -240,22 +295,17 @@ def test_mini_batches_look_once_per_epoch():
 
 
 @pytest.mark.parametrize(("batch_size", "looks"), [(None, 20), (10, 10), (4, 4), (1, 1)])
-def test_the_last_twenty_iterations_decide(monkeypatch, batch_size, looks):
-    def stop(*_, **options):
-        assert options["summary"] == looks
-        assert options.get("batch_size") == batch_size
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(map_module, "sweep", stop)
-    with pytest.raises(KeyboardInterrupt):
-        fastgd.trainability(5, **SMALL, batch_size=batch_size)
+def test_the_last_twenty_iterations_decide(found, batch_size, looks):
+    job = Trainings.of(found.settings._replace(batch_size=batch_size))
+    method = job.plan(job.patches[0], 29, 1).method
+    assert method.summary == looks
+    assert method.batch_size == batch_size
 
 
 def test_what_converged_means():
     status = np.array(["finished", "finished", "finished", "diverged"])
     sums = Summary(None, None, np.array([0.999, 1.0, 1.5, 0.5]), np.arange(4.0), 7 + np.arange(4.0))
-    values = map_module._values(SimpleNamespace(status=status, summary=sums))
-    assert values.tolist() == [-0.0, 8.0, 9.0, 10.0]
+    assert trainings.values_of(status, sums).tolist() == [-0.0, 8.0, 9.0, 10.0]
 
 
 def test_activations_differ():
@@ -348,19 +398,18 @@ def test_repr(found):
 )  # fmt: skip
 def test_bad_arguments(tmp_path, given, kind, message):
     with pytest.raises(kind, match=re.escape(message)):
-        fastgd.trainability(**{"resolution": 16, **SMALL, **given}, folder=tmp_path / "map")
+        fastgd.trainability(**{"resolution": 16, **SMALL, **given}, out=tmp_path / "map")
     assert not (tmp_path / "map").exists()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file"):
-        fastgd.trainability(16, **SMALL, folder=tmp_path / "file" / "map")
+    with pytest.raises(ValueError, match="must be a folder, got a file"):
+        fastgd.trainability(16, **SMALL, out=tmp_path / "file")
 
 
-def test_progress_counts_pixels(capsys, small_patches, tmp_path):
-    fastgd.trainability(16, **SMALL, folder=tmp_path / "map", progress=True)
-    assert "256/256" in capsys.readouterr().err
-    (tmp_path / "map" / "patch-00000-00000.npy").unlink()
-    fastgd.trainability(16, **SMALL, folder=tmp_path / "map", progress=True)
-    assert f"{small_patches[0].size:.1f}/{small_patches[0].size:.1f}" in capsys.readouterr().err
+@pytest.mark.usefixtures("small_patches")
+def test_progress_counts_pixels(capsys, tmp_path):
+    for _ in range(2):
+        fastgd.trainability(16, **SMALL, out=tmp_path / "map", progress=True)
+        assert "256/256" in capsys.readouterr().err

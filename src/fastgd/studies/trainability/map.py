@@ -8,10 +8,9 @@ errors only sums are kept.
 
 from __future__ import annotations
 
-import os
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,55 +24,28 @@ from fastgd.arguments.values import (
     check_number,
     check_path,
     check_seed,
-    check_threads,
 )
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.session import available_threads
+from fastgd.store.files import PathLike
+from fastgd.store.folder import Folder
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
-from fastgd.studies.trainability.mean_field import (
-    ACTIVATIONS,
-    EXPONENT,
-    MeanField,
-    mean_field,
-    power_of_ten,
-    sample_count,
-)
-from fastgd.studies.trainability.patches import Patch, PatchFolder, patches_of
+from fastgd.studies.trainability.mean_field import ACTIVATIONS, EXPONENT, sample_count
+from fastgd.studies.trainability.trainings import Settings, Trainings, Window
 from fastgd.training.frames import dataframe, dataset
-from fastgd.training.runs import Sweep
-from fastgd.training.sweep import sweep
+from fastgd.workers.crew import check_crew
+from fastgd.workers.working_off import results_of
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
-Window = tuple[tuple[float, float], tuple[float, float]]
-"""log10 of the learning rates at the sides: (left, right) of the input layer, (bottom, top) of the
-output layer."""
-
 WINDOW: Window = ((1.0, 6.0), (-1.0, 4.0))
 """Where the edge of the default network is."""
 
-PATCH = 32
-"""Pixels of a patch's side: some seconds of work, 2 waves of trainings (32 or 128: no faster)."""
-
-LAST = 20
-"""Iterations at the end whose mean error decides whether a training converged: the paper's."""
+KIND = "map of trainability"
 
 FEWEST_ITERATIONS = 2
 """The first error is what the others are compared with."""
-
-
-class Settings(NamedTuple):
-    """All that a map depends on."""
-
-    resolution: int
-    iterations: int
-    width: int
-    window: Window
-    activation: str
-    batch_size: int | None
-    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,8 +172,10 @@ def trainability(
     activation: str = "tanh",
     batch_size: int | None = None,
     seed: int = 1,
+    out: PathLike | None = None,
+    executor: Executor | None = None,
     threads: int | None = None,
-    folder: str | os.PathLike[str] | None = None,
+    threads_per_worker: int = 1,
     progress: bool = False,
 ) -> Trainability:
     """Map which learning rates of two layers make a training converge, one training per pixel.
@@ -230,11 +204,17 @@ def trainability(
         epoch.
     seed : int
         Seed of the first weights, the samples and their shuffling.
+    out : path, optional
+        A folder for patches of some seconds of work, each as it is done: the same call goes on from
+        them, and reads the map if all are there. Several processes that are given the same call
+        share the work. It is made if it isn't there, and stays.
+    executor : concurrent.futures.Executor, optional
+        Whose workers compute the patches: see :func:`fastgd.sweep`.
     threads : int, optional
-        How many threads work on it; all that Numba has by default.
-    folder : path, optional
-        Patches that are done are kept there, and a later call with the same settings goes on from
-        them; so one with all patches reads the map. It is made if it isn't there, and stays.
+        How many threads of this process work on it, if there is no executor; all that Numba has by
+        default.
+    threads_per_worker : int
+        How many threads of an executor's worker work on a patch.
     progress : bool
         Show a progress bar (needs tqdm).
 
@@ -270,35 +250,19 @@ def trainability(
     True
     """
     settings = _checked(resolution, iterations, width, window, activation, batch_size, seed)
-    threads = check_threads(threads, available_threads())
+    crew = check_crew(executor, threads, threads_per_worker)
     bar = check_flag("progress", progress)
+    path = None if out is None else check_path("out", out)
     samples = sample_count(settings.width, settings.activation)
     # The map, and its ranks and colours in a picture; the samples while they are drawn.
     check_memory(64 * settings.resolution**2 + 128 * samples * settings.width, "the map")
-    rates = [_rates(*side, settings.resolution) for side in settings.window]
-    if folder is not None:
-        folder = check_path("folder", folder)
-    done = None if folder is None else PatchFolder(folder, _manifest(settings))
-    values = np.empty((settings.resolution, settings.resolution))
-    missing = []
-    for patch in patches_of(settings.resolution, PATCH):
-        known = None if done is None else done.read(patch)
-        if known is None:
-            missing.append(patch)
-        else:
-            values[patch] = known
-    problem = mean_field(settings.width, settings.activation, settings.batch_size, settings.seed)
-    with progress_bar(bar, sum(patch.size for patch in missing), "px") as advance:
-        for patch in missing:
-            # Another process may have the same map in hand.
-            known = None if done is None else done.read(patch)
-            if known is None:
-                known = _train(patch, problem, rates, settings, threads)
-                if done is not None:
-                    done.write(patch, known)
-            values[patch] = known
-            advance(patch.size)
-    return Trainability(settings, rates[0], rates[1], values)
+    job = Trainings.of(settings)
+    folder = None
+    if path is not None:
+        folder = Folder.create(path, KIND, settings._asdict(), {}, {}, len(job.patches))
+    with progress_bar(bar, settings.resolution**2, "px") as advance:
+        found = results_of(job, crew, advance, folder)
+    return Trainability(settings, *job.rates, job.joined(found))
 
 
 def _checked(
@@ -347,55 +311,3 @@ def _checked_window(window: Any) -> Window:
             raise ValueError(f"window's {name} must be below its {other}, got {low} and {high}")
         sides.append((low, high))
     return sides[0], sides[1]
-
-
-def _rates(low: float, high: float, resolution: int) -> NDArray[np.float64]:
-    """Learning rates at the centres of the pixels."""
-    centres = low + (high - low) * ((np.arange(resolution) + 0.5) / resolution)
-    rates = np.array([power_of_ten(centre) for centre in centres.tolist()])
-    if not (np.diff(rates) > 0).all():
-        raise ValueError(
-            "window must be so wide that its pixels have different learning rates, "
-            f"got {low!r} to {high!r} for {resolution} pixels"
-        )
-    return rates
-
-
-def _manifest(settings: Settings) -> dict[str, Any]:
-    return {"fastgd": version("fastgd"), "patch": PATCH, **settings._asdict()}
-
-
-def _train(
-    patch: Patch,
-    problem: MeanField,
-    rates: list[NDArray[np.float64]],
-    settings: Settings,
-    threads: int,
-) -> NDArray[np.float64]:
-    """The values of a patch."""
-    batch = settings.batch_size or len(problem.X)
-    epoch = -(-len(problem.X) // batch)  # iterations from one look at the errors to the next
-    options: dict[str, Any] = {"batch_size": batch, "shuffle_seed": settings.seed}
-    trained = sweep(
-        problem.X,
-        problem.y,
-        alpha=problem.alphas(rates[0][patch.columns], rates[1][patch.rows]),
-        weights=list(problem.weights),
-        iterations=settings.iterations - 1,  # before the last update all errors are there
-        record_every=settings.iterations,
-        keep_weights=False,
-        threads=threads,
-        activation=settings.activation,
-        output="identity",
-        summary=-(-LAST // epoch),
-        **options if settings.batch_size else {},
-    )
-    return _values(trained).reshape(patch.shape)
-
-
-def _values(trained: Sweep) -> NDArray[np.float64]:
-    """Minus the sum of normalised errors, or the sum of their inverses: see Trainability."""
-    summary = trained.summary
-    assert summary is not None
-    converged = (trained.status != "diverged") & (summary.tail_mean < 1)
-    return np.asarray(np.where(converged, -summary.error_sum, summary.inverse_sum))
