@@ -157,9 +157,8 @@ def test_what_is_missing_is_said_and_the_same_call_goes_on(tmp_path):
     given = asked("grid")
     whole = fastgd.sweep(**given, out=tmp_path / "whole")
     fastgd.sweep(**given, out=tmp_path / "cut")
-    folder = Folder.open(tmp_path / "cut")
     for part in (1, 3):
-        folder.discard(part)
+        part_file(tmp_path / "cut", part).unlink()
     cut = fastgd.open(tmp_path / "cut")
     gone = np.array(cut.status == "missing")
     assert cut.missing == gone.sum() > 0
@@ -176,6 +175,10 @@ def test_what_is_missing_is_said_and_the_same_call_goes_on(tmp_path):
     assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
 
 
+def part_file(folder, part):
+    return folder / "parts" / "00000" / f"{part:08}.npz"
+
+
 def files_of(folder):
     """All files below a folder, by their names there."""
     return {
@@ -188,7 +191,7 @@ def files_of(folder):
 def test_a_damaged_part_is_named_and_trained_anew(tmp_path):
     given = asked("grid")
     before = fastgd.sweep(**given, out=tmp_path).digest()
-    path = sorted(tmp_path.rglob("0*.npz"))[2]
+    path = part_file(tmp_path, 2)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 4
     path.write_bytes(content)
@@ -262,6 +265,20 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
         fastgd.open(tmp_path / "other")
 
 
+def test_files_and_folders_are_told_apart(tmp_path):
+    sweep = fastgd.sweep(**asked("one-run"), out=tmp_path / "folder")
+    sweep.save(tmp_path / "file.npz")
+    with pytest.raises(ValueError, match=r"must be a folder, got a file: fastgd\.load"):
+        fastgd.open(tmp_path / "file.npz")
+    with pytest.raises(ValueError, match=r"must be a file, got a folder: fastgd\.open"):
+        fastgd.load(tmp_path / "folder")
+
+
+def test_a_notebook_shows_a_folder(pair):
+    memory, returned, _, _ = pair
+    assert returned._repr_html_() == memory._repr_html_()
+
+
 def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
     Folder.create(tmp_path, "sweep", {"axes": {"alpha": [1]}}, {}, {}, 1)
     with pytest.raises(ValueError, match="as fastgd writes it"):
@@ -271,7 +288,7 @@ def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
 def test_an_empty_folder_says_that_nothing_is_there(tmp_path):
     fastgd.sweep(**asked("grid"), out=tmp_path)
     for part in range(8):
-        Folder.open(tmp_path).discard(part)
+        part_file(tmp_path, part).unlink()
     opened = fastgd.open(tmp_path)
     assert "all runs missing" in repr(opened)
     with pytest.raises(ValueError, match="got none of their network yet"):

@@ -94,7 +94,7 @@ def show(file: Path, kind: str, out: Path, threshold: float | None) -> None:
         if threshold is not None and kind != "solved":
             raise RefusedError(f"--threshold is for --kind solved, got --kind {kind}")
         chosen = {} if threshold is None else {"threshold": threshold}
-        result = fastgd.load(file)
+        result = fastgd.open(file) if file.is_dir() else fastgd.load(file)
         if isinstance(result, Model) and len(result.runs) == 1:
             result = result.runs[0]
         if not isinstance(result, Run | Sweep):

@@ -32,6 +32,9 @@ SHARP = 2
 
 SMALL = {"font.size": 8.0, "axes.titlesize": "medium", "legend.fontsize": "small"}
 
+POINTS = 2000
+"""Of a line of many runs: more than the pixels that it goes through."""
+
 COLOURS = 128
 """In the file: with more of them a map takes three times the bytes and looks the same."""
 
@@ -45,7 +48,8 @@ def picture_of(result: Any) -> Picture | None:
     with styled() as plt, plt.rc_context(SMALL):
         figure = Figure(figsize=SIZE, layout="constrained")
         ax = figure.add_subplot()
-        text = _DRAWING[type(result)](result, ax)
+        draw = next(draw for kind, draw in _DRAWING.items() if isinstance(result, kind))
+        text = draw(result, ax)
         ax.set_title("")  # which says what the table says
         content = BytesIO()
         figure.savefig(content, format="png", dpi=SHARP * DOTS_PER_INCH)
@@ -65,7 +69,8 @@ def _of_sweep(sweep: Sweep, ax: Any) -> str:
         return "Error against iteration, a line per setting"
     held = sweep.final_validation_error
     errors = np.sort(np.ravel(sweep.final_error if held is None else held))
-    ax.plot(np.arange(1, len(errors) + 1), errors, **marker(len(errors)))
+    ranks = np.unique(np.linspace(0, len(errors) - 1, POINTS).astype(np.int64))
+    ax.plot(ranks + 1, errors[ranks], **marker(len(ranks)))
     scale_errors(ax, errors, sweep.errors[..., 0])
     ax.set_xlabel("runs, the best one first")
     ax.set_ylabel(f"final {ERROR}" + ("" if held is None else ", held out"))

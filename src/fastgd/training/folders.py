@@ -96,7 +96,9 @@ def open_folder(path: PathLike) -> Sweep:
     ...     again, again.best().alpha, again[1].shape
     (Sweep(alpha: 3, seed: 5; best final_error 0.00964687), 10.0, (5,))
     """
-    folder = Folder.open(check_path("path", path))
+    if check_path("path", path).is_file():
+        raise ValueError(f"{path} must be a folder, got a file: fastgd.load reads one")
+    folder = Folder.open(path)
     if folder.kind != KIND:
         raise ValueError(
             f"{path} must hold a sweep, got a {folder.kind}: the call that made it, given again, "
