@@ -4,6 +4,7 @@ What a file holds is looked at as if a caller had given it: each number and each
 the kind and shape that belongs there, or the file is not whole.
 """
 
+import os
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -64,6 +65,8 @@ def load(path: PathLike) -> Any:
     ...     fastgd.load(file.name)[1].alpha
     2.0
     """
+    if os.path.isdir(path):
+        raise ValueError(f"{path} must be a file, got a folder: fastgd.open reads a sweep in one")
     return made_of(path, *archive.read(path))
 
 
