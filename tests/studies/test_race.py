@@ -1,12 +1,15 @@
 """race(): the same as training each, its names and ranking, its plane, and what it refuses."""
 
+import multiprocessing
 import re
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import fastgd
 from fastgd.optimizers import ALL, Adam, GradientDescent, Momentum
+from fastgd.studies.entrants import Entrants
 
 PAIR = [(GradientDescent(), 1.0), (Momentum(), 0.5)]
 
@@ -167,11 +170,81 @@ def test_who_went_ten_times_as_far_as_is_usual_leaves_the_plane(xor, others, wid
     ],
 )
 def test_bad_input_is_refused_before_any_training(xor, monkeypatch, field, given, error, message):
-    monkeypatch.setitem(fastgd.race.__globals__, "train", None)
+    monkeypatch.setitem(fastgd.race.__globals__, "results_of", None)
     with pytest.raises(error, match=re.escape(message)):
         fastgd.race(*xor, field, **given)
 
 
-def test_progress_counts_the_runs(xor, capsys):
+def test_progress_counts_updates(xor, capsys):
     fastgd.race(*xor, PAIR, iterations=60, progress=True)
-    assert "2.00/2.00" in capsys.readouterr().err
+    assert "120/120" in capsys.readouterr().err
+
+
+def same(race, other):
+    assert list(race.runs) == list(other.runs)
+    for run, known in zip(race.runs.values(), other.runs.values(), strict=True):
+        for name in ("alpha", "seed", "errors", "losses", "weights", "recorded_weights", "status"):
+            np.testing.assert_equal(getattr(run, name), getattr(known, name), err_msg=name)
+        assert run.options == known.options
+        np.testing.assert_equal(run.state._asdict(), known.state._asdict())
+
+
+class StoppedError(Exception):
+    """What ends a race in the middle."""
+
+
+def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch):
+    compute, computed = Entrants.compute, []
+
+    def stopped(self, part, *given):
+        if computed:
+            raise StoppedError
+        computed.append(part)
+        return compute(self, part, *given)
+
+    folder = tmp_path / "race"
+    monkeypatch.setattr(Entrants, "compute", stopped)
+    with pytest.raises(StoppedError):
+        fastgd.race(*xor, PAIR, iterations=60, out=folder, threads=1)
+
+    def counted(self, part, *given):
+        computed.append(part)
+        return compute(self, part, *given)
+
+    monkeypatch.setattr(Entrants, "compute", counted)
+    for _ in range(2):
+        same(fastgd.race(*xor, PAIR, iterations=60, out=folder), pair)
+    assert computed == [0, 1]
+
+
+def test_another_race_is_refused(xor, tmp_path):
+    folder = tmp_path / "race"
+    fastgd.race(*xor, PAIR, iterations=60, out=folder)
+    for given, message in (
+        ({"seed": 2}, "hold the same race, got one with GradientDescent.seed 1 instead of 2"),
+        ({"optimizers": [PAIR[0]]}, "got one with Momentum .* instead of none"),
+        ({"y": xor[1] / 2}, r"got one with y 'float64 \(4, 1\) \w{8}' instead of 'float64"),
+    ):
+        asked = {"X": xor[0], "y": xor[1], "optimizers": PAIR, "iterations": 60} | given
+        with pytest.raises(ValueError, match=message):
+            fastgd.race(**asked, out=folder)
+
+
+def test_an_executor_changes_no_bit(xor, pair, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as executor:
+        same(fastgd.race(*xor, PAIR, iterations=60, executor=executor), pair)
+    with ThreadPoolExecutor(2) as executor:
+        given = {"activation": fastgd.Function(lambda a: a / (1 + a * a))}
+        race = fastgd.race(*xor, PAIR, iterations=60, executor=executor, out=tmp_path, **given)
+    same(race, fastgd.race(*xor, PAIR, iterations=60, threads=1, **given))
+
+
+def test_arguments_that_say_who_works(xor):
+    for given, kind, message in (
+        ({"executor": 4}, TypeError, "executor must be a concurrent.futures.Executor"),
+        ({"threads": 0}, ValueError, "threads must be at least 1, got 0"),
+        ({"out": 3}, TypeError, "out must be a str or a path, got 3"),
+    ):
+        with pytest.raises(kind, match=message):
+            fastgd.race(*xor, PAIR, **given)

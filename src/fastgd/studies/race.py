@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.cautions import TrainingWarning, warn_of_targets
+from fastgd.arguments.cautions import warn_of_targets
 from fastgd.arguments.intervals import NOT_NEGATIVE
+from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.arguments.plane import Weight
-from fastgd.arguments.start import Start, check_alpha, check_start
-from fastgd.arguments.targets import check_samples, outputs_to_start
-from fastgd.arguments.values import check_choice, check_count, check_flag, check_number
+from fastgd.arguments.start import Start
+from fastgd.arguments.targets import check_samples
+from fastgd.arguments.values import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_number,
+    check_path,
+)
 from fastgd.engine.progress import progress_bar
-from fastgd.optimizers import ALL, Optimizer
+from fastgd.optimizers import Optimizer
+from fastgd.store.archive import Arrays
+from fastgd.store.files import PathLike
+from fastgd.store.folder import Folder
+from fastgd.studies.entrants import Entrants, entrants_of
 from fastgd.studies.surface import Surface, surface
 from fastgd.training.frames import dataframe, labels_of, module
+from fastgd.training.members import Facts
 from fastgd.training.results import Alpha, Run
-from fastgd.training.train import train
+from fastgd.training.stretches import Training
+from fastgd.workers.crew import check_crew
+from fastgd.workers.working_off import results_of
 
 if TYPE_CHECKING:
     import pandas
@@ -210,6 +225,9 @@ def race(
     seed: int = 1,
     weights: Start | None = None,
     biases: Sequence[ArrayLike] | None = None,
+    out: PathLike | None = None,
+    executor: Executor | None = None,
+    threads: int | None = None,
     progress: bool = False,
     **given_options: Unpack[options.Options],
 ) -> Race:
@@ -228,6 +246,14 @@ def race(
         article's network; by default all of them run with theirs.
     record_every : int, optional
         Errors and weights are recorded every so many iterations; by default about 1000 times.
+    out : path, optional
+        A folder to put each run in when it is done: the same call goes on from them. It is made if
+        it isn't there, and stays.
+    executor : concurrent.futures.Executor, optional
+        Whose workers train the runs, each one of them: see :func:`fastgd.sweep`.
+    threads : int, optional
+        How many of them are trained at once in this process, if there is no executor; as many as
+        Numba has threads by default.
     progress : bool
         Show a progress bar (needs tqdm).
     **given_options
@@ -240,7 +266,10 @@ def race(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described; the message states the rule and what came.
+        If an argument is not as described, or the folder holds something else; the message states
+        the rule and what came.
+    OSError
+        If the folder can't be made, read or written to.
 
     Examples
     --------
@@ -251,83 +280,51 @@ def race(
     Race(heavy ball: 0.0118064, plain: 0.0429846)
     """
     inputs, targets = check_samples(X, y, given_options)
-    outputs = outputs_to_start(given_options, targets, weights)
-    hidden, _ = check_start(hidden_size, weights, inputs.shape[1], outputs, biases)
     shared: dict[str, Any] = dict(given_options)
     if "optimizer" in shared:
         raise TypeError(
             f"optimizers must name who runs, got optimizer={shown(shared['optimizer'])}"
         )
-    entrants = _entrants(optimizers)
-    for optimizer, alpha in entrants.values():
-        check_alpha(alpha, len(hidden) + 1)
-        options.check(shared | {"optimizer": optimizer}, inputs, targets, hidden)
+    entrants = entrants_of(optimizers)
     iterations = check_count("iterations", iterations)
     bar = check_flag("progress", progress)
+    crew = check_crew(executor, threads, 1)
+    path = None if out is None else check_path("out", out)
     every = -(-iterations // RECORDS) if record_every is None else record_every
-    runs = {}
-    warn_of_targets([shared.get("output", "sigmoid")], targets)
-    with progress_bar(bar, len(entrants), unit="run") as advance, warnings.catch_warnings():
-        # Said once for all of them; and who diverged is part of what a race is about.
-        warnings.simplefilter("ignore", TrainingWarning)
-        for name, (optimizer, alpha) in entrants.items():
-            runs[name] = train(
-                inputs,
-                targets,
-                hidden_size=hidden_size,
-                alpha=alpha,
-                iterations=iterations,
-                record_every=every,
-                seed=seed,
-                weights=weights,
-                biases=biases,
-                record_weights=True,
-                **shared | {"optimizer": optimizer},
-            )
-            advance(1)
-    return Race(runs, inputs.copy(), targets.copy())
-
-
-def _entrants(given: Any) -> dict[str, tuple[Optimizer, Any]]:
-    """Who runs, with which alpha, each by a name of its own."""
-    if given is None:
-        given = [kind() for kind in ALL]
-    if not isinstance(given, (Mapping, list, tuple)):
-        raise TypeError(
-            f"optimizers must be a list, or a dict by name, of optimizers, got {shown(given)}"
+    trainings = [
+        Training.check(
+            inputs,
+            targets,
+            hidden_size=hidden_size,
+            alpha=alpha,
+            iterations=iterations,
+            record_every=every,
+            seed=seed,
+            weights=weights,
+            biases=biases,
+            recording=True,
+            given_options=shared | {"optimizer": optimizer},
         )
-    if not given:
-        raise ValueError(f"optimizers must be at least one, got {shown(given)}")
-    if isinstance(given, Mapping):
-        return {str(name): _entry(name, entry) for name, entry in given.items()}
-    entries = [_entry(k, entry) for k, entry in enumerate(given)]
-    return dict(zip(_names(entries), entries, strict=True))
-
-
-def _entry(place: object, entry: Any) -> tuple[Optimizer, Any]:
-    """One optimizer with its alpha."""
-    if isinstance(entry, ALL):
-        return entry, entry.race_alpha
-    if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], ALL):
-        return entry
-    raise TypeError(
-        f"optimizers[{place!r}] must be one of fastgd.optimizers, such as Adam(), or a pair "
-        f"(optimizer, alpha), got {shown(entry)}"
-    )
-
-
-def _names(entries: Sequence[tuple[Optimizer, Any]]) -> list[str]:
-    """Their names: the kind, or where this is not one alone its fields, or the alpha as well."""
-    short = [type(optimizer).__name__ for optimizer, _ in entries]
-    full = [repr(optimizer) for optimizer, _ in entries]
-    longest = [f"{name}, alpha {alpha}" for name, (_, alpha) in zip(full, entries, strict=True)]
-    for name in longest:
-        if longest.count(name) > 1:
-            raise ValueError(f"optimizers must differ from one another, got {name} twice")
-    return [
-        next(forms[k] for forms in (short, full, longest) if forms.count(forms[k]) == 1)
-        for k in range(len(entries))
+        for optimizer, alpha in entrants.values()
     ]
+    task = trainings[0].task  # once for all, also on the way to a worker
+    job = Entrants(tuple(replace(training, task=task) for training in trainings))
+    check_memory(job.bytes, "the race", also="fewer records (record_every)")
+    warn_of_targets([shared.get("output", "sigmoid")], targets)
+    folder = None if path is None else _folder(path, list(entrants), job)
+    with progress_bar(bar, sum(job.sizes), " updates") as advance:
+        runs = job.runs(results_of(job, crew, advance, folder))
+    return Race(dict(zip(entrants, runs, strict=True)), inputs.copy(), targets.copy())
+
+
+def _folder(path: Path, names: list[str], job: Entrants) -> Folder:
+    """The folder for the runs of a race."""
+    asked: Facts = {}
+    arrays: Arrays = {}
+    for name, training in zip(names, job.trainings, strict=True):
+        asked[name], own = training.asked
+        arrays |= own
+    return Folder.create(path, "race", asked, {}, arrays, len(names))
 
 
 def _window(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:

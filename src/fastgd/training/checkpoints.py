@@ -16,10 +16,8 @@ from fastgd.arguments.messages import shown
 from fastgd.arguments.values import check_number, check_path
 from fastgd.engine.progress import progress_bar
 from fastgd.store import archive
-from fastgd.store.archive import Arrays
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.training import stored_run
-from fastgd.training.members import plain
 from fastgd.training.results import Run
 from fastgd.training.storage import made_of
 from fastgd.training.stretches import Training, is_over, planned
@@ -80,7 +78,8 @@ def train(training: Training, file: File, shows_bar: bool) -> Run:
     OSError
         If it cannot be read or written; what it held before stays.
     """
-    question = _question(training)
+    asked, arrays = training.asked
+    question = manifest_of("training", asked, {}, arrays, parts=1)
     begun, iterations = training.task.done, training.task.iterations
     run = _read(file.path, question) or training.resume
     done = planned(run)
@@ -101,30 +100,6 @@ def train(training: Training, file: File, shows_bar: bool) -> Run:
             length, done = max(1, min(GROWTH * length, in_time)), to
     assert run is not None  # there is at least one iteration
     return run
-
-
-def _question(training: Training) -> Manifest:
-    """All that the bits of the result depend on."""
-    task, method = training.task, training.method
-    arrays: Arrays = {"X": task.X, "y": task.y}
-    if task.validation is not None:
-        held = zip(("X", "y", "sample_weight"), task.validation, strict=True)
-        arrays |= {f"validation {name}": array for name, array in held if array is not None}
-    if training.given is not None:
-        arrays["weights"] = training.given
-    if training.resume is not None:
-        past = stored_run.taken_apart(training.resume)[1]
-        arrays |= {f"resume {name}": array for name, array in past.items()}
-    asked = {
-        "hidden_size": training.network.sizes[1:-1],
-        "alpha": training.alpha,
-        "iterations": task.iterations - task.done,
-        "record_every": task.record_every,
-        "seed": training.seed,
-        "record_weights": training.recording,
-        **plain(method.given, arrays),
-    }
-    return manifest_of("training", asked, {}, arrays, parts=1)
 
 
 def _write(path: Path, run: Run, question: Manifest) -> None:

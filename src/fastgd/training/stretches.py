@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments import options
 from fastgd.arguments.data import FloatArray, Parts
 from fastgd.arguments.options import Method
+from fastgd.arguments.start import check_alpha, check_start, check_whole
+from fastgd.arguments.targets import outputs_to_start
+from fastgd.arguments.validation import check_validation
+from fastgd.arguments.values import check_flag, check_seed
 from fastgd.engine.execution import execute
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import Network
 from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, summarise
-from fastgd.engine.task import Task
+from fastgd.engine.task import Task, network_of
+from fastgd.store.archive import Arrays
+from fastgd.training import stored_run
 from fastgd.training.assembly import run_of
+from fastgd.training.members import Facts, plain
 from fastgd.training.results import Alpha, Run
+from fastgd.training.resuming import check_network
 
 KEEP = Keep(state=True)
 
@@ -37,6 +47,76 @@ class Training:
     resume: Run | None
     """What goes on."""
     recording: bool
+
+    @classmethod
+    def check(
+        cls,
+        X: object,
+        y: object,
+        *,
+        hidden_size: Any,
+        alpha: object,
+        iterations: object,
+        record_every: object,
+        seed: object,
+        weights: Any,
+        biases: Any,
+        validation: object = None,
+        recording: object,
+        resume: Run | None = None,
+        given_options: Mapping[str, Any],
+    ) -> Training:
+        """Check the arguments of :func:`fastgd.train`."""
+        done = planned(resume)
+        task = Task.check(X, y, iterations, record_every, given_options)
+        held = check_validation(validation, task.inputs, task.outputs, given_options)
+        task = replace(task, iterations=done + task.iterations, done=done, validation=held)
+        outputs = outputs_to_start(given_options, task.y, weights)
+        hidden, given = check_start(hidden_size, weights, task.inputs, outputs, biases)
+        rates = check_alpha(alpha, len(hidden) + 1)
+        seed = check_seed(seed)
+        method = options.check(given_options, task.X, task.y, hidden, holds_out=held is not None)
+        options.check_updates([method], task.iterations)
+        if given:
+            check_whole(given, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
+        network = network_of(task, hidden, method)
+        if resume is not None:
+            assert resume.state is not None  # arguments_of_run has looked
+            found = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
+            check_network(network.sizes, found, resume.state, len(task.X))
+        return cls(
+            task,
+            network,
+            method,
+            alpha=rates if isinstance(alpha, tuple) else rates[0],
+            seed=seed,
+            given=network.row(given)[None] if given else None,
+            resume=resume,
+            recording=check_flag("record_weights", recording),
+        )
+
+    @property
+    def asked(self) -> tuple[Facts, Arrays]:
+        """All that the bits of the result depend on: facts that JSON can hold, and arrays."""
+        arrays: Arrays = {"X": self.task.X, "y": self.task.y}
+        if self.task.validation is not None:
+            held = self.task.validation._asdict().items()
+            arrays |= {f"validation {name}": array for name, array in held if array is not None}
+        if self.given is not None:
+            arrays["weights"] = self.given
+        if self.resume is not None:
+            past = stored_run.taken_apart(self.resume)[1]
+            arrays |= {f"resume {name}": array for name, array in past.items()}
+        asked = {
+            "hidden_size": self.network.sizes[1:-1],
+            "alpha": self.alpha,
+            "iterations": self.task.iterations - self.task.done,
+            "record_every": self.task.record_every,
+            "seed": self.seed,
+            "record_weights": self.recording,
+            **plain(self.method.given, arrays),
+        }
+        return asked, arrays
 
     @cached_property
     def first(self) -> FloatArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Unpack
 
 from numpy.typing import ArrayLike
@@ -11,17 +10,14 @@ from numpy.typing import ArrayLike
 from fastgd.arguments import options
 from fastgd.arguments.cautions import warn, warn_of_targets
 from fastgd.arguments.memory import check_memory
-from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
-from fastgd.arguments.targets import outputs_to_start
-from fastgd.arguments.validation import check_validation
-from fastgd.arguments.values import check_flag, check_seed
+from fastgd.arguments.start import Start
+from fastgd.arguments.values import check_flag
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.task import Task, network_of
 from fastgd.store.files import PathLike
 from fastgd.training import checkpoints
 from fastgd.training.results import Run
-from fastgd.training.resuming import arguments_of_run, check_network, continuing
-from fastgd.training.stretches import KEEP, Training, planned
+from fastgd.training.resuming import arguments_of_run, continuing
+from fastgd.training.stretches import KEEP, Training
 
 HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
@@ -154,43 +150,26 @@ def train(
     ...     fastgd.load(f"{folder}/run.npz").final_error == run.final_error == both.final_error
     True
     """
-    done = planned(resume)
-    task = Task.check(X, y, iterations, record_every, given_options)
-    held = check_validation(validation, task.inputs, task.outputs, given_options)
-    task = replace(task, iterations=done + task.iterations, done=done, validation=held)
     bar = check_flag("progress", progress)
     file = checkpoints.check_file(checkpoint, every)
-    hidden, given = check_start(
-        hidden_size,
-        weights,
-        task.inputs,
-        outputs_to_start(given_options, task.y, weights),
-        biases,
-    )
-    rates = check_alpha(alpha, len(hidden) + 1)
-    seed = check_seed(seed)
-    method = options.check(given_options, task.X, task.y, hidden, holds_out=held is not None)
-    options.check_updates([method], task.iterations)
-    if given:
-        check_whole(given, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
-    network = network_of(task, hidden, method)
-    if resume is not None:
-        assert resume.state is not None  # arguments_of_run has looked
-        found = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
-        check_network(network.sizes, found, resume.state, len(task.X))
-    training = Training(
-        task,
-        network,
-        method,
-        alpha=rates if isinstance(alpha, tuple) else rates[0],
+    training = Training.check(
+        X,
+        y,
+        hidden_size=hidden_size,
+        alpha=alpha,
+        iterations=iterations,
+        record_every=record_every,
         seed=seed,
-        given=network.row(given)[None] if given else None,
+        weights=weights,
+        biases=biases,
+        validation=validation,
+        recording=record_weights,
         resume=resume,
-        recording=check_flag("record_weights", record_weights),
+        given_options=given_options,
     )
-    plan = training.plan(done, task.iterations)
+    plan = training.plan(training.task.done, training.task.iterations)
     check_memory(plan.bytes(KEEP), "the training")
-    warn_of_targets([method.output], task.y)
+    warn_of_targets([training.method.output], training.task.y)
     if file is not None:
         run = checkpoints.train(training, file, bar)
     else:
