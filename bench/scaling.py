@@ -18,6 +18,7 @@ from statistics import median
 from time import perf_counter, sleep
 from typing import Any
 
+import numba
 import psutil
 from distributed import Client, LocalCluster
 
@@ -28,7 +29,7 @@ from workload import XOR_X, XOR_Y
 
 PART_SECONDS = 2.0
 PARTS = 8
-ROUNDS = 5
+ROUNDS = 3
 ITERATIONS = 60_000
 
 
@@ -147,8 +148,8 @@ def traffic() -> None:
 
 
 def use_cache(folder: str) -> None:
-    """Let a worker have a cache of its own, before it imports Numba."""
-    os.environ["NUMBA_CACHE_DIR"] = os.path.join(folder, str(os.getpid()))
+    """Let a worker have a cache of its own."""
+    numba.config.CACHE_DIR = os.path.join(folder, str(os.getpid()))
 
 
 def cold() -> None:
@@ -168,7 +169,7 @@ def cold() -> None:
                 tempfile.TemporaryDirectory() as folder,
                 pool(2, initializer=use_cache, initargs=(folder,)) as executor,
             ):
-                list(executor.map(import_fastgd, range(2)))
+                list(executor.map(wait, range(2)))
                 begin, cpu = perf_counter(), cpu_seconds()
                 sweep(64, 100, executor=executor)
                 taken.append((perf_counter() - begin, cpu_seconds() - cpu))
@@ -177,11 +178,9 @@ def cold() -> None:
     shipping.Shipment.parcel = sent  # type: ignore[method-assign]
 
 
-def import_fastgd(_number: int) -> None:
-    """Long enough for each worker to take one."""
-    import fastgd  # noqa: F401
-
-    sleep(1.0)
+def wait(_number: int) -> None:
+    """So long that each worker gets one."""
+    sleep(0.5)
 
 
 def threads() -> None:
