@@ -1,6 +1,7 @@
 """Jobs without networks, for the tests of how parts are handed out; workers import this file."""
 
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ class Squares:
     log: str = ""
     fails: tuple[int, ...] = ()
     fails_once: tuple[int, ...] = ()
+    kills: tuple[int, ...] = ()
     data: bytes = b""
 
     @property
@@ -34,6 +36,8 @@ class Squares:
         for _ in range(10):
             time.sleep(self.seconds / 10)
             advance(1)
+        if part in self.kills:
+            os.kill(os.getpid(), signal.SIGKILL)
         if part in self.fails or (part in self.fails_once and not calls):
             raise ValueError(f"{part} is a bad number")
         return {"square": np.array(part**2)}

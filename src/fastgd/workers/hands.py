@@ -45,6 +45,10 @@ class Workers:
         """How many parts they may have at once, as they were heard of from so many places."""
         return min(FIRST_IN_HAND + 2 * places, MOST_IN_HAND)
 
+    def attempts(self, error: Exception) -> int:
+        """How many attempts have ended with this error: Dask makes four by itself."""
+        return TRIES if type(error).__name__ == "KilledWorker" else 1
+
     def send_arrays(self) -> None:
         """Have arrays sent here from now on: some worker writes to another disk."""
         self._order = self._order._replace(folder=None)
@@ -85,6 +89,10 @@ class Threads:
     def most(self, _places: int) -> int:
         """How many parts they may have at once."""
         return self._threads
+
+    def attempts(self, _error: Exception) -> int:
+        """How many attempts have ended with this error."""
+        return 1
 
     def send_arrays(self) -> None:
         """Leave it to the caller to write."""

@@ -145,8 +145,8 @@ def _hand_out(hands: Threads | Workers, keeper: Keeper, done: Callable[[int], No
                 continue
             part, arrays, error = outcome
             if error is not None:
-                failures[part] += 1
-                if failures[part] == hands.tries:
+                failures[part] += hands.attempts(error)
+                if failures[part] >= hands.tries:
                     raise _FailedError(part, error)
                 team.start(part)
             elif keeper.keep(part, arrays):
