@@ -1,9 +1,12 @@
 """surface(): its numbers beside the training's own, beside plain NumPy, and what it refuses."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,9 +14,12 @@ import pytest
 
 import fastgd
 from cases import LINE_CODE, LINE_X, LINE_Y
+from fastgd.arguments.options import Method
 from fastgd.engine import session
+from fastgd.engine.network import Network
 from fastgd.engine.session import available_threads
 from fastgd.optimizers import Adam
+from fastgd.studies.bands import Bands
 
 TWO_LAYERS = LINE_X, LINE_Y.ravel()
 
@@ -325,3 +331,82 @@ def test_its_repr_says_where_it_is_lowest():
         "Surface(axes=((0, 0, 0), (0, 1, 0)), span=((-10, 10), (-5, 5)), resolution=41, "
         f"lowest={plane.errors[0, -1]:.6g} at (10, -5))"
     )
+
+
+# In parts
+
+
+@pytest.fixture
+def in_bands(monkeypatch):
+    """Cut planes of 9 x 9 points into bands of 2 or 3 rows; which of them are measured."""
+    measured, compute = [], Bands.compute
+    in_parts = Bands.in_parts
+    monkeypatch.setattr(Bands, "in_parts", lambda job: replace(in_parts(job), count=4))
+
+    def counted(self, part, threads, advance):
+        arrays = compute(self, part, threads, advance)
+        measured.append(part)
+        return arrays
+
+    monkeypatch.setattr(Bands, "compute", counted)
+    return measured
+
+
+def test_enough_work_makes_several_bands():
+    X, y = TWO_LAYERS
+    network, points = Network((2, 1), False, False), np.linspace(-1, 1, 20_000)
+    job = Bands(network, Method(), np.tile(X, (1000, 1)), y, np.zeros(2), (), points, points)
+    assert 1 < job.in_parts().count < 20_000
+    few = replace(job, across=points[:9], up=points[:9])
+    assert few.in_parts().count == 1
+
+
+class StoppedError(Exception):
+    """What ends the work in the middle."""
+
+
+def test_interrupted_and_continued_in_a_folder(in_bands, tmp_path, monkeypatch):
+    X, y = TWO_LAYERS
+    given = {"weights": [np.zeros((2, 1))], "resolution": 9}
+    whole = fastgd.surface(X, y, **given)
+    in_bands.clear()
+    compute = Bands.compute
+
+    def stopped(*arguments):
+        if len(in_bands) == 2:
+            raise StoppedError
+        return compute(*arguments)
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Bands, "compute", stopped)
+        with pytest.raises(StoppedError):
+            fastgd.surface(X, y, **given, out=tmp_path, threads=1)
+    for _ in range(2):
+        plane = fastgd.surface(X, y, **given, out=tmp_path)
+        assert plane.errors.tobytes() == whole.errors.tobytes()
+        assert in_bands[:2] == [0, 1]
+        assert sorted(in_bands) == [0, 1, 2, 3]
+    for other, message in (
+        ({"span": (-1, 1)}, r"the same surface, got one with span\[0\]\[0\] -10.0 instead of -1.0"),
+        ({"axes": ((0, 1, 0), (0, 0, 0))}, r"got one with axes\[0\]\[1\] 0 instead of 1"),
+        ({"weights": [np.zeros((2, 1)) + 1]}, "got one with weights 'float64"),
+        ({"activation": "tanh"}, "got one with no activation instead of 'tanh'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fastgd.surface(X, y, **given | other, out=tmp_path)
+
+
+def test_an_executor_changes_no_bit(in_bands, tmp_path):
+    X, y = TWO_LAYERS
+    given = {"weights": [np.zeros((2, 1))], "resolution": 9}
+    whole = fastgd.surface(X, y, **given)
+    in_bands.clear()
+    with ThreadPoolExecutor(2) as executor:
+        for where in ({}, {"out": tmp_path}):
+            plane = fastgd.surface(X, y, **given, **where, executor=executor)
+            assert plane.errors.tobytes() == whole.errors.tobytes()
+    assert sorted(in_bands) == [0, 0, 1, 1, 2, 2, 3, 3]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as executor:
+        plane = fastgd.surface(X, y, **given, executor=executor)
+    assert plane.errors.tobytes() == whole.errors.tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -18,21 +19,20 @@ from fastgd.arguments.numbers import hint_of, kinds_of, numbers_of
 from fastgd.arguments.options import Method
 from fastgd.arguments.plane import Weight, check_spans, check_two_weights
 from fastgd.arguments.start import Start, check_network, check_whole
-from fastgd.arguments.targets import check_samples, outputs_of, outputs_to_start
-from fastgd.arguments.values import check_count, check_flag, check_result, check_threads
+from fastgd.arguments.targets import check_samples, outputs_to_start
+from fastgd.arguments.values import check_count, check_flag, check_path, check_result
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.session import Session, available_threads
+from fastgd.store.files import PathLike
+from fastgd.studies.bands import Bands, folder_of, measuring
 from fastgd.training.frames import dataframe, dataset
 from fastgd.training.results import Run, Snapshot
+from fastgd.workers.crew import check_crew
+from fastgd.workers.working_off import results_of
 
 if TYPE_CHECKING:
     import pandas
     import xarray
-
-THREAD_SECONDS = 1e-4
-"""Work that is worth another thread."""
-
 
 _NAMES = tuple(name for name in DECLARED if name in SurfaceOptions.__annotations__)
 
@@ -201,7 +201,10 @@ def surface(
     axes: tuple[Weight, Weight] = ((0, 0, 0), (0, 1, 0)),
     span: Any = (-10.0, 10.0),
     resolution: int = 201,
+    out: PathLike | None = None,
+    executor: Executor | None = None,
     threads: int | None = None,
+    threads_per_worker: int = 1,
     progress: bool = False,
     **given_options: Unpack[SurfaceOptions],
 ) -> Surface:
@@ -230,8 +233,16 @@ def surface(
         Smallest and largest value of both weights, or of each.
     resolution : int
         Values of each weight, at equal distances; at least 2.
+    out : path, optional
+        A folder for bands of rows, some seconds of work each, as they are done: the same call goes
+        on from them. It is made if it isn't there, and stays.
+    executor : concurrent.futures.Executor, optional
+        Whose workers measure the bands: see :func:`fastgd.sweep`.
     threads : int, optional
-        How many threads work on it; all that Numba has by default (``NUMBA_NUM_THREADS``).
+        How many threads of this process work on it, if there is no executor; all that Numba has by
+        default (``NUMBA_NUM_THREADS``).
+    threads_per_worker : int
+        How many threads of an executor's worker work on a band.
     progress : bool
         Show a progress bar (needs tqdm).
     **given_options
@@ -246,7 +257,10 @@ def surface(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described; the message states the rule and what came.
+        If an argument is not as described, or the folder holds something else; the message states
+        the rule and what came.
+    OSError
+        If the folder can't be made, read or written to.
 
     Examples
     --------
@@ -277,23 +291,33 @@ def surface(
     places = check_two_weights(axes, shapes)
     (left, right), (bottom, top) = check_spans(span)
     resolution = check_count("resolution", resolution, minimum=2)
-    threads = check_threads(threads, available_threads())
+    crew = check_crew(executor, threads, threads_per_worker)
+    path = None if out is None else check_path("out", out)
     bar = check_flag("progress", progress)
 
     count = resolution**2
-    session = Session.of_measuring(network, _measuring(method, targets), inputs, targets, count)
-    side_by_side = session.layout.runs
-    needed = -(-count // side_by_side) * session.seconds()
-    threads = min(threads, max(1, int(needed / THREAD_SECONDS)))
-    check_memory(8 * count + session.bytes(threads), "the surface")
-    across, up = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
-    runs = session.load(np.tile(network.row(parts), (threads * side_by_side, 1)))
+    check_memory(8 * count, "the surface")
+    job = Bands(
+        network,
+        measuring(method, targets),
+        inputs,
+        targets,
+        network.row(parts),
+        places,
+        across=np.linspace(left, right, resolution),
+        up=np.linspace(bottom, top, resolution),
+    )
+    crew = crew._replace(threads=job.threads(crew.threads))
+    check_memory(8 * count + job.session.bytes(crew.threads), "the surface")
+    if crew.executor or path:
+        job = job.in_parts()
+    folder = None if path is None else folder_of(path, job, method)
     with progress_bar(bar, count, unit="points") as advance:
-        errors = runs.grid(across, up, places, threads, advance)
+        errors = job.joined(results_of(job, crew, advance, folder))
     return Surface(
         axes=places,
-        x=across,
-        y=up,
+        x=job.across,
+        y=job.up,
         errors=errors,
         weights=parts.weights,
         biases=parts.biases,
@@ -323,12 +347,6 @@ def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
 def _outputs(given: object) -> int | None:
     """Output units, if the network is a trained one."""
     return given.weights[-1].shape[1] if isinstance(given, Run | Snapshot) else None
-
-
-def _measuring(method: Method, y: NDArray[np.float64]) -> Method:
-    """What is compiled: errors need the loss only where that is of several outputs together."""
-    is_joint = method.output == "softmax" or outputs_of(method.loss, y) != y.shape[1]
-    return method if is_joint else method.at({"loss": DECLARED["loss"].default})
 
 
 def _network(
