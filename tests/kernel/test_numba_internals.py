@@ -249,6 +249,36 @@ def test_another_numba_gives_the_same_bits_and_one_warning(change, reason, tmp_p
         assert called == other_calls()
 
 
+@njit(**compiler.INLINED)
+def innermost(x):
+    return 3.0 * x
+
+
+@njit(**compiler.INLINED)
+def first_part(x):
+    return innermost(x) + 1.0
+
+
+@njit(**compiler.INLINED)
+def second_part(x):
+    return innermost(x) + first_part(x)
+
+
+def both_parts(x):
+    return first_part(x) * second_part(x)
+
+
+@pytest.mark.parametrize("options", [compiler.WHOLE, {}], ids=["a whole", "a function of Numba's"])
+def test_parts_of_parts_are_linked(options):
+    function = njit(**options)(both_parts)
+    assert function(2.0) == 7.0 * 13.0
+    for part in (innermost, first_part, second_part):
+        (compiled,) = part.overloads.values()
+        assert [f.name for f in compiled.library.get_defined_functions()] == [
+            compiled.fndesc.llvm_func_name
+        ]
+
+
 def test_kernels_go_through_our_pipeline_here():
     """So that the tests above can fail: this Numba is as expected."""
     assert numba_internals._trial_succeeds()
