@@ -20,6 +20,7 @@ import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
 from fastgd.store.folder import Folder
 from fastgd.training import request as request_module
+from fastgd.workers import shipping
 from fastgd.workers.job import Crew
 from fastgd.workers.working_off import work_into, work_off
 
@@ -90,6 +91,15 @@ def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
     assert list(tmp_path.glob("*/*/*.nbc"))
 
 
+def test_cold_workers_compile_what_nobody_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipping.code_files, "read_file", lambda _name: b"")
+    with process_pool("spawn", initializer=use_cache, initargs=(tmp_path,)) as pool:
+        there = work_off(Trainings(3), Crew(pool, 1, 1), ignore)
+    assert max(int(arrays["compiled"]) for arrays in there) == 1
+    for ours, theirs in zip(work_off(Trainings(3), Crew(None, 1, 1), ignore), there, strict=True):
+        np.testing.assert_array_equal(ours["weights"], theirs["weights"])
+
+
 @pytest.fixture
 def parts_of_16_runs(monkeypatch):
     """Sweeps of many short parts."""
@@ -130,6 +140,14 @@ def test_folds_of_groups_have_the_bits_of_one_process(executor, random_problem):
     }  # fmt: skip
     expected = fastgd.sweep(X, y, threads=1, **options)
     assert_same(fastgd.sweep(X, y, executor=executor, **options), expected)
+
+
+def test_a_map_has_the_bits_of_one_process(executor):
+    small = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
+    expected = fastgd.trainability(16, **small)
+    assert fastgd.trainability(16, **small, executor=executor).values.tobytes() == (
+        expected.values.tobytes()
+    )
 
 
 def _pid():

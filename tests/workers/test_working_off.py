@@ -224,6 +224,19 @@ def test_arrays_of_a_worker_without_the_folder_are_sent(tmp_path):
     assert not (tmp_path / "no").exists()
 
 
+def test_a_worker_that_finds_another_folder_there_leaves_it_alone(tmp_path):
+    other = Folder.create(tmp_path / "other", "cubes", {}, {}, {}, PARTS)
+
+    def there(order):
+        return order._replace(folder=order.folder and (str(other.path), order.folder[1]))
+
+    folder, elsewhere = folder_at(tmp_path / "folder"), Watched(there)
+    with elsewhere.pool:
+        work_into(folder, Squares(PARTS), Crew(elsewhere, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+    assert not other.done().any()
+
+
 def test_a_worker_that_writes_to_another_disk_is_found_out(tmp_path):
     """Its folder has the same place and question, but nothing of it is seen here."""
     other = folder_at(tmp_path / "other")
