@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,10 @@ MOST_ROWS = 20_000
 Of 90,000 rows of 3,000 made-up shops 5,000 made the errors of the groups 2 % larger, and 60,000
 made them 1 % smaller, for the time that all groups take.
 """
+
+
+HOLDING_OUT, TOO_SMALL = "groups", "small-groups"
+"""Folders of the sweeps: of groups that hold rows out, and of those that have too few."""
 
 
 class Rows(NamedTuple):
@@ -75,8 +80,11 @@ def hold_out(codes: Integers, groups: int, share: float, least: int, seed: int) 
     return held
 
 
-def train_all_rows(rows: Rows, settings: Settings, seed: int, **how: Any) -> Run:
-    """One network for the rows of all groups, or a draw of them; of several values the first."""
+def train_all_rows(rows: Rows, settings: Settings, seed: int, file: Path | None) -> Run:
+    """One network for the rows of all groups, or a draw of them; of several values the first.
+
+    It is kept in the file, if there is one.
+    """
     first = {
         name: value[0] if name in SELECTED and is_several(value) else value
         for name, value in settings.items()
@@ -88,13 +96,18 @@ def train_all_rows(rows: Rows, settings: Settings, seed: int, **how: Any) -> Run
         first["validation"] = (rows.inputs[held], rows.targets[held])
     else:
         first = {name: value for name, value in first.items() if name not in STOPPING}
-    return train(rows.inputs[learned], rows.targets[learned], **first, **how)
+    return train(rows.inputs[learned], rows.targets[learned], **first, checkpoint=file)
 
 
 def train_groups(
-    rows: Rows, groups: int, settings: Settings, start: Run | None, **how: Any
+    rows: Rows,
+    groups: int,
+    settings: Settings,
+    start: Run | None,
+    out: Path | None = None,
+    **how: Any,
 ) -> Trained:
-    """A network for each group that has rows here.
+    """A network for each group that has rows here; the sweeps are kept in ``out``, if it is given.
 
     Groups without held-out rows go as far as the others were best at, in the middle.
 
@@ -118,9 +131,7 @@ def train_groups(
     sweeps: list[Sweep] = []
     if has_held.any():
         own = rows.where(has_held[rows.codes])
-        found = sweep(
-            own.inputs, own.targets, groups=own.codes, folds=own.held[None], **given, **how
-        )
+        found = _swept(own, out and out / HOLDING_OUT, folds=own.held[None], **given, **how)
         assert found.final_validation_error is not None
         errors = found.final_validation_error.reshape(int(has_held.sum()), -1)
         best = np.where(np.isnan(errors), np.inf, errors).argmin(axis=1)
@@ -131,11 +142,18 @@ def train_groups(
     if rest.any():
         own = rows.where(rest[rows.codes])
         given = {name: value for name, value in given.items() if name not in STOPPING}
-        sweeps.append(sweep(own.inputs, own.targets, groups=own.codes, **given, **how))
+        sweeps.append(_swept(own, out and out / TOO_SMALL, **given, **how))
         places[rest] = np.column_stack(
             [np.full(rest.sum(), len(sweeps) - 1), np.arange(rest.sum())]
         )
     return Trained(tuple(sweeps), places)
+
+
+def _swept(rows: Rows, out: Path | None, **given: Any) -> Sweep:
+    """A network for each group, in memory and in a folder, if there is one."""
+    found = sweep(rows.inputs, rows.targets, groups=rows.codes, out=out, **given)
+    whole: Sweep = found if out is None else found[...]
+    return whole
 
 
 def is_several(value: Any) -> bool:

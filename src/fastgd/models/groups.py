@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +18,9 @@ from fastgd.arguments.values import (
     check_count,
     check_flag,
     check_number,
+    check_path,
     check_seed,
-    check_threads,
 )
-from fastgd.engine.session import available_threads
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_outputs import measured, outputs_of
 from fastgd.models.group_table import GroupTable, read_groups
@@ -34,7 +35,11 @@ from fastgd.models.group_training import (
 )
 from fastgd.models.scaling import Scaling
 from fastgd.optimizers import Adam
+from fastgd.store.files import PathLike
+from fastgd.store.folder import Folder
+from fastgd.store.manifest import described
 from fastgd.tables.targets import ClassTarget
+from fastgd.workers.crew import check_crew
 
 if TYPE_CHECKING:
     import pandas
@@ -70,7 +75,10 @@ def fit_groups(
     hidden_size: Any = 16,
     alpha: Any = 0.01,
     iterations: int = 500,
+    out: PathLike | None = None,
+    executor: Executor | None = None,
     threads: int | None = None,
+    threads_per_worker: int = 1,
     progress: bool = False,
     **options: Any,
 ) -> GroupModels:
@@ -109,8 +117,11 @@ def fit_groups(
         needed in the middle; at least 2.
     split_seed : int
         Seed of the draw of held-out rows.
-    hidden_size, iterations, threads, progress
-        As in :func:`fastgd.sweep`.
+    hidden_size, iterations, executor, threads, threads_per_worker, progress
+        As in :func:`fastgd.sweep`. What all groups start from is trained in this process.
+    out : path, optional
+        A folder for the networks, as they are done: whatever ends the call, the same call goes on
+        from them. It is made if it isn't there, and stays; what is returned doesn't need it.
     alpha : float or list of float
         As in :func:`fastgd.train`. It, ``l1``, ``l2`` and ``dropout`` may be lists: then each group
         keeps the combination with the smallest held-out error.
@@ -127,8 +138,10 @@ def fit_groups(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described, or a column holds something else; the message states the
-        rule and what came.
+        If an argument is not as described, or a column or the folder holds something else; the
+        message states the rule and what came.
+    OSError
+        If the folder can't be made, read or written to.
 
     Notes
     -----
@@ -158,10 +171,14 @@ def fit_groups(
     share = check_number("held_out", held_out, rule_of("[0, 1)"))
     least = check_count("min_rows", min_rows, minimum=2)
     draw = check_seed(split_seed, "split_seed")
+    check_crew(executor, threads, threads_per_worker)
     how = {
-        "threads": check_threads(threads, available_threads()),
+        "executor": executor,
+        "threads": threads,
+        "threads_per_worker": threads_per_worker,
         "progress": check_flag("progress", progress),
     }
+    path = None if out is None else check_path("out", out)
     given = {"hidden_size": hidden_size, "alpha": alpha, "iterations": iterations}
     given |= {"record_every": iterations} | options
     _check_settings(given, options, watching=share > 0)
@@ -176,6 +193,10 @@ def fit_groups(
     groups, codes = len(table.keys), table.codes
     held = table.held
     _check_batch(options.get("batch_size"), table)
+    if path is not None:
+        own_arguments: dict[str, Any] = {"held_out": share, "min_rows": least, "split_seed": draw}
+        own_arguments |= {"unknown": unknown, "start": start, "standardize": standardize}
+        _settle(path, table, target, own_arguments)
     own = Scaling.of_groups(table.targets[~held], codes[~held], groups)
     constant = (own.scale == 0).all(axis=1)
     by_group = standardize == "group"
@@ -191,9 +212,13 @@ def fit_groups(
     )
     trained = Trained((), np.full((groups, 2), -1))
     if varied.any():
-        shared = train_all_rows(rows, settings, draw) if start == "global" else None
-        trained = train_groups(rows, groups, settings, shared, **how)
+        file = path and path / "start.npz"
+        shared = train_all_rows(rows, settings, draw, file) if start == "global" else None
+        trained = train_groups(rows, groups, settings, shared, path, **how)
     outputs = outputs_of(trained, of_inputs, of_outputs, table.inputs, codes)
+    fallback = None
+    if unknown == "global":
+        fallback = train_all_rows(whole, settings, draw, path and path / "unknown.npz")
     return GroupModels(
         keys=table.keys,
         preparation=table.preparation,
@@ -201,10 +226,22 @@ def fit_groups(
         inputs=of_inputs,
         outputs=of_outputs,
         trained=trained,
-        fallback=train_all_rows(whole, settings, draw) if unknown == "global" else None,
+        fallback=fallback,
         measured=measured(table.target, outputs, table.targets, codes, held, trained),
         notes=table.notes,
     )
+
+
+def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any]) -> None:
+    """Have a folder for these groups; what is asked of their networks is known to what is in it."""
+    rows = {"groups": table.codes, "inputs": table.inputs, "targets": table.targets}
+    asked = {
+        "by": table.keys.names,
+        "target": target,
+        **arguments,
+        **{name: described(array) for name, array in (rows | {"held": table.held}).items()},
+    }
+    Folder.create(path, "models of groups", asked, {}, {}, parts=0)
 
 
 def _check_settings(settings: dict[str, Any], options: dict[str, Any], *, watching: bool) -> None:

@@ -133,7 +133,7 @@ def manifest_of(
     return Manifest(
         kind=kind,
         asked=_as_read(asked),
-        shared={name: _described(array) for name, array in arrays.items()},
+        shared={name: described(array) for name, array in arrays.items()},
         parts=parts,
         facts=_as_read(facts),
         bits=BITS,
@@ -169,6 +169,12 @@ def parsed(text: bytes) -> Manifest:
     return Manifest(**tuples(content))
 
 
+def described(array: NDArray[Any]) -> str:
+    """Type, shape and hash of an array."""
+    values = plain(array)
+    return f"{values.dtype} {values.shape} {sha256(values.tobytes()).hexdigest()}"
+
+
 def _as_read(facts: dict[str, Any]) -> Any:
     """What comes back of facts that were written."""
     return tuples(json.loads(json.dumps(facts)))
@@ -177,12 +183,6 @@ def _as_read(facts: dict[str, Any]) -> Any:
 def _canonical(facts: Any) -> bytes:
     """Facts as JSON without blanks: the same values, in the same order, are the same bytes."""
     return json.dumps(facts, separators=(",", ":")).encode()
-
-
-def _described(array: NDArray[Any]) -> str:
-    """Type, shape and hash of an array."""
-    values = plain(array)
-    return f"{values.dtype} {values.shape} {sha256(values.tobytes()).hexdigest()}"
 
 
 def _short(shared: dict[str, str]) -> dict[str, str]:
