@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.engine.outcome import Trained
+from fastgd.engine.outcome import STATE, Trained
 from fastgd.engine.summaries import MISSING, STATUS, summarise
 from fastgd.training.results import Summary
 
@@ -34,6 +34,11 @@ BY_NETWORK = ("kept_weights", "kept_changes", "kept_path", "states")
 """Fields that have a part for each network, with the runs in front; the others have all axes."""
 
 _STATUS = np.array([*STATUS, MISSING])
+
+
+def source_of(array: str) -> str:
+    """The result that an array of it belongs to: the state has many."""
+    return "state" if array.startswith(STATE) else array
 
 
 def known_fields(

@@ -20,7 +20,7 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
 from fastgd.engine.task import Task
 from fastgd.training.chunks import Chunks, end_to_end, runs_of_part, seconds_of
-from fastgd.training.fields import fields_of, known_fields
+from fastgd.training.fields import SOURCES, fields_of, known_fields, source_of
 from fastgd.training.grid import CASES, PARTS, Grid
 from fastgd.training.picking import narrowed
 from fastgd.training.resuming_sweeps import join
@@ -122,7 +122,9 @@ class Request:
         chosen = self.selection(part)
         plan = self.plan(number, threads, chosen)
         runs = self.chunks[number].runs(chunk)
-        return self.train(number, plan, advance, chosen, runs).arrays
+        arrays = self.train(number, plan, advance, chosen, runs).arrays
+        wanted = {SOURCES[name] for name in self.known}
+        return {name: one for name, one in arrays.items() if source_of(name) in wanted}
 
     def compile(self) -> None:
         """Train a few iterations of one part of each shape."""
