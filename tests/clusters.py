@@ -1,4 +1,4 @@
-"""Executors with two worker processes each, made with the fewest of resources."""
+"""Executors with two worker processes each."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -25,11 +25,11 @@ def loky_pool():
 
 
 @contextmanager
-def dask_client():
+def dask_client(workers=2):
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
-            n_workers=2,
+            n_workers=workers,
             threads_per_worker=1,
             processes=True,
             dashboard_address="127.0.0.1:0",

@@ -1,5 +1,6 @@
 import json
 import sys
+import threading
 
 import pytest
 
@@ -32,6 +33,17 @@ def test_a_sweep_on_a_scheduler_and_on_processes_of_its_own(sweep):
         assert errors_of(sweep("--json", "--dask", client.scheduler.address)) == here
         assert client.submit(abs, -1).result() == 1
     assert errors_of(sweep("--json", "--dask", "local:1")) == here
+
+
+def test_a_scheduler_without_workers_is_waited_for(sweep):
+    with dask_client(workers=0) as client:
+        address = client.scheduler.address
+        timer = threading.Timer(0.5, client.cluster.scale, (1,))
+        timer.start()
+        code, out, err = sweep("--json", "--dask", address)
+        timer.join()
+    assert (code, err) == (0, f"fastgd: {address} has no workers yet: waiting for some\n")
+    assert len(json.loads(out)["final_error"][0][0]) == 20
 
 
 @pytest.mark.parametrize(

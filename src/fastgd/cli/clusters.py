@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.shared import option
+from fastgd.cli.terminal import complain
 
 Dask = Annotated[
     str | None,
@@ -60,6 +61,8 @@ def executor_at(where: str | None) -> Iterator[dict[str, Executor]]:
         except OSError as error:
             raise RefusedError(f"--dask: no scheduler answers at {where}") from error
         stack.enter_context(client)
+        if not client.scheduler_info()["workers"]:
+            complain(f"{where} has no workers yet: waiting for some")
         try:
             yield {"executor": client.get_executor()}
         except RuntimeError as error:  # the workers are gone, or fail
