@@ -28,7 +28,7 @@ from fastgd.workers import shipping
 from workload import XOR_X, XOR_Y
 
 PART_SECONDS = 2.0
-PARTS = 8
+PARTS = 4
 ROUNDS = 3
 ITERATIONS = 60_000
 
