@@ -12,7 +12,7 @@ import pytest
 
 import fastgd
 from fastgd.cli import main
-from fastgd.cli.trainability import _finished
+from fastgd.cli.folders import finished
 from fastgd.studies.trainability import trainings
 from fastgd.studies.trainability.trainings import Trainings
 
@@ -135,7 +135,7 @@ def test_without_a_boundary_it_says_why(run, out):
 def test_a_folder_of_ones_own_is_kept_and_read(run, out):
     folder = out.with_name("kept")
     assert "Patches kept in" in run("--folder", folder)[1]
-    assert _finished(folder) == (4, 4)
+    assert finished(folder) == (4, 4)
     first = out.read_bytes()
     _, text, _ = run("--folder", folder)
     assert "4 patches from an earlier call" in text
@@ -185,7 +185,7 @@ def test_ctrl_c_in_a_real_process(run, out):
     folder = out.with_name("edge.patches")
     command = [sys.executable, "-m", "fastgd", "trainability", *LARGE, "--out", str(out)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while _finished(folder)[0] < 1:
+        while finished(folder)[0] < 1:
             assert process.poll() is None, process.communicate()
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
@@ -193,7 +193,7 @@ def test_ctrl_c_in_a_real_process(run, out):
     assert process.returncode == 130
     assert re.match(r"fastgd: \d+ of 64 patches are done and in ", err)
     assert not out.exists()
-    assert 1 <= _finished(folder)[0] < 64
+    assert 1 <= finished(folder)[0] < 64
     assert run(small=LARGE)[0] == 0
     assert out.read_bytes() == whole
     assert not folder.exists()

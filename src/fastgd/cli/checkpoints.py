@@ -1,7 +1,5 @@
 """``fastgd train --checkpoint``: what the file holds, before the work and if it is interrupted."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +12,6 @@ from fastgd.cli.files import check_output
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.shared import number, option
 from fastgd.cli.tables import print_plain
-from fastgd.cli.terminal import complain
 from fastgd.training.checkpoints import EVERY
 from fastgd.training.stretches import planned
 
@@ -65,19 +62,10 @@ def kept_iterations(file: Path | None) -> int:
     return planned(found) if isinstance(found, Run) else 0
 
 
-@contextmanager
-def naming_what_is_kept(file: Path | None) -> Iterator[None]:
-    """Say after Ctrl-C how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        done = kept_iterations(file)
-        if done:
-            complain(
-                f"{file} has the run so far, after {many(done, 'iteration')}: "
-                "the same command goes on from there"
-            )
-        raise
+def kept_text(file: Path | None) -> str:
+    """What a checkpoint has; nothing without one."""
+    done = kept_iterations(file)
+    return f"{file} has the run so far, after {many(done, 'iteration')}" if done else ""
 
 
 def note_kept(console: "Console", file: Path | None, iterations: int) -> None:

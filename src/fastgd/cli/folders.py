@@ -1,7 +1,5 @@
 """``--out FOLDER/``: where the parts of a long work are kept, and how it goes on."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +8,6 @@ import numpy as np
 from fastgd.cli.files import check_folder
 from fastgd.cli.refusal import refusing
 from fastgd.cli.tables import print_plain
-from fastgd.cli.terminal import complain
 from fastgd.store.folder import Folder
 
 if TYPE_CHECKING:
@@ -42,19 +39,10 @@ def finished(folder: Path | None) -> Finished:
         return Finished(0, 0)
 
 
-@contextmanager
-def naming_what_is_done(folder: Path | None) -> Iterator[None]:
-    """Say after Ctrl-C how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        done, parts = finished(folder)
-        if parts:
-            complain(
-                f"{done} of {parts} parts are done and in {folder}: "
-                "the same command goes on from there"
-            )
-        raise
+def done_text(folder: Path | None, parts: str = "parts") -> str:
+    """What a folder has; nothing if it isn't there."""
+    found = finished(folder)
+    return f"{found.done} of {found.parts} {parts} are done and in {folder}" if found.parts else ""
 
 
 def note_folder(console: "Console", folder: Path | None, before: Finished) -> None:

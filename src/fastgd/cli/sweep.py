@@ -9,7 +9,7 @@ from fastgd import Sweep
 from fastgd.arguments.declarations import FIELDED
 from fastgd.cli.clusters import Dask, check_dask, executor_at
 from fastgd.cli.facts import plain, print_json, samples_facts
-from fastgd.cli.folders import finished, folder_of, naming_what_is_done, note_folder
+from fastgd.cli.folders import done_text, finished, folder_of, note_folder
 from fastgd.cli.job import Job
 from fastgd.cli.learning import Asked, close, fit, show_samples
 from fastgd.cli.methods import read_method, takes_method
@@ -38,6 +38,7 @@ from fastgd.cli.table_options import (
     reading_of,
 )
 from fastgd.cli.tables import open_console
+from fastgd.cli.terminal import saying_how_to_go_on
 from fastgd.cli.values import or_terminal, read_layers, read_list
 from fastgd.tables.preparation import MOST_CATEGORIES
 
@@ -119,7 +120,7 @@ def command(
 def show(asked: Asked, folder: Path | None, where: str | None, as_json: bool) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
     before = finished(folder)
-    with executor_at(where) as crew, naming_what_is_done(folder):
+    with executor_at(where) as crew, saying_how_to_go_on(lambda: done_text(folder)):
         kept = crew if folder is None else {**crew, "out": folder}
         fitted = fit(fastgd.sweep, asked._replace(kept=kept), WRITERS)
     done, result = fitted.done, fitted.done.result

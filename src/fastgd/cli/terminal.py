@@ -3,7 +3,8 @@
 import codecs
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 _IN_ASCII = {"±": "+-", "²": "^2", "…": "..."}
@@ -50,6 +51,17 @@ def complain(message: str) -> None:
             print("fastgd:", escaped(" ".join(message.split())), file=sys.stderr, flush=True)
         except OSError:
             give_up(sys.stderr)
+
+
+@contextmanager
+def saying_how_to_go_on(kept: Callable[[], str]) -> Iterator[None]:
+    """Say after Ctrl-C what is kept, unless nothing is: the same command goes on from there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if what := kept():
+            complain(f"{what}: the same command goes on from there")
+        raise
 
 
 def give_up(stream: TextIO) -> None:

@@ -9,13 +9,13 @@ from fastgd.arguments.messages import shown
 from fastgd.arguments.wording import many
 from fastgd.cli.facts import print_json
 from fastgd.cli.files import check_folder, check_picture
+from fastgd.cli.folders import done_text, finished
 from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, Threads, option, whole
 from fastgd.cli.tables import open_console, print_plain, print_table
-from fastgd.cli.terminal import complain
+from fastgd.cli.terminal import saying_how_to_go_on
 from fastgd.cli.values import or_terminal, read_list
-from fastgd.store.folder import Folder
 from fastgd.store.place import remove
 from fastgd.studies.trainability.map import (
     FEWEST_ITERATIONS,
@@ -115,11 +115,13 @@ def show(
             raise RefusedError(f"--out and --box-out must be two files, got {out} twice")
         work = folder or out.with_suffix(".patches")
         check_folder(work)
-        before, _ = _finished(work)
+        before = finished(work).done
         few = {"resolution": min(settings["resolution"], WARM), "iterations": FEWEST_ITERATIONS}
-        done = timed(
-            lambda: trainability(**settings | few), lambda: _mapped(settings, work, progress)
-        )
+        with saying_how_to_go_on(lambda: done_text(work, "patches")):
+            done = timed(
+                lambda: trainability(**settings | few),
+                lambda: trainability(**settings, out=work, progress=progress),
+            )
         found = done.result
         boxes, reason = _boxes(found)
         _draw(found, boxes, out, box_out)
@@ -154,29 +156,6 @@ def _read_window(text: str) -> Window:
         raise RefusedError(f"--window must be {rule} separated by ',', got {shown(text)}")
     left, right, bottom, top = values
     return (left, right), (bottom, top)
-
-
-def _mapped(settings: dict[str, Any], work: Path, progress: bool) -> Trainability:
-    """The whole map; after Ctrl-C, how to go on."""
-    try:
-        return trainability(**settings, out=work, progress=progress)
-    except KeyboardInterrupt:
-        finished, patches = _finished(work)
-        if patches:
-            complain(
-                f"{finished} of {patches} patches are done and in {work}: "
-                "the same command goes on from there"
-            )
-        raise
-
-
-def _finished(work: Path) -> tuple[int, int]:
-    """How many patches a folder has, and will have; none if it isn't there."""
-    try:
-        folder = Folder.open(work)
-    except (OSError, ValueError):
-        return 0, 0
-    return int(folder.done().sum()), folder.parts
 
 
 def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
