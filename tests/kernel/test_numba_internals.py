@@ -1,6 +1,7 @@
 """Without Numba's private parts: the stock pipeline, the same bits, one warning."""
 
 import ast
+import gc
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba import njit, typeof, types
+from numba.core import ir
 
 import fastgd
 from fastgd.kernel.language import compiler, numba_internals
@@ -277,6 +279,16 @@ def test_parts_of_parts_are_linked(options):
         assert [f.name for f in compiled.library.get_defined_functions()] == [
             compiled.fndesc.llvm_func_name
         ]
+
+
+def test_what_was_typed_is_forgotten():
+    function = njit(**compiler.WHOLE)(both_parts)
+    function(2.0)
+    gc.collect()
+    for place in (both_parts, first_part.py_func):
+        of_function = place.__code__.co_filename, place.__code__.co_firstlineno + 1
+        kept = [o for o in gc.get_objects() if type(o) is ir.Assign]
+        assert of_function not in {(o.loc.filename, o.loc.line) for o in kept}
 
 
 def test_kernels_go_through_our_pipeline_here():

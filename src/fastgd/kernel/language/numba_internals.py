@@ -15,7 +15,7 @@ DefaultPassBuilder          ``define_nopython_pipeline`` has it, whose ``passes`
                             NopythonRewrites, and with other steps than NativeLowering.
 register_pass               Makes a step known, so that it may stand in a pipeline.
 NativeLowering              Its ``run_pass`` puts LLVM's text into ``state.library``, the result
-                            into ``state["cr"]``.
+                            into ``state["cr"]``, whose ``fndesc`` has what was typed.
 JITCodeLibrary              Calls ``_optimize_functions`` on each module. At the end ``finalize``
                             links what is in ``_linking_libraries`` to ``_final_module`` and calls
                             ``_optimize_final_module``. ``_get_module_for_linking`` gives others
@@ -226,7 +226,13 @@ class _Lowering(NativeLowering):
     def run_pass(self, state):
         state.library = self.library_class(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
-        return super().run_pass(state)
+        super().run_pass(state)
+        # To be shown (inspect_types), but not if the code comes from a file: 2 MB a kernel, and a
+        # hundred thousand objects of six that each garbage collection would visit.
+        state.type_annotation = None
+        described = state["cr"].fndesc
+        described.typemap = described.calltypes = None
+        return True
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
