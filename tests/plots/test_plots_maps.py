@@ -5,7 +5,8 @@ import pytest
 
 import fastgd
 from fastgd import plots
-from fastgd.studies.trainability.map import Settings, Trainability
+from fastgd.studies.trainability.map import Trainability
+from fastgd.studies.trainability.trainings import Settings
 
 mpl.use("Agg")
 
