@@ -104,7 +104,12 @@ def train(training: Training, file: File, shows_bar: bool) -> Run:
 
 def _write(path: Path, run: Run, question: Manifest) -> None:
     facts, arrays = stored_run.taken_apart(run)
-    archive.write(path, Run.__name__, facts | {_QUESTION: json.loads(question.text())}, arrays)
+    facts |= {_QUESTION: json.loads(question.text())}
+    try:
+        archive.write(path, Run.__name__, facts, arrays)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _read(path: Path, question: Manifest) -> Run | None:
