@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter, process_time, sleep
 from typing import Any
 
 import numba
@@ -79,9 +79,9 @@ def set_runs_of_part(runs: int) -> None:
 def scaling() -> None:
     """Workers of one thread beside threads of one process."""
     sweep(512, threads=1)
-    begin = perf_counter()
+    begin = process_time()
     sweep(512, threads=1)
-    runs = int(512 * PART_SECONDS / (perf_counter() - begin)) // 16 * 16
+    runs = int(512 * PART_SECONDS / (process_time() - begin)) // 16 * 16
     set_runs_of_part(runs)
     with pool(1) as pool_1, pool(2) as pool_2, cluster(1) as dask_1, cluster(2) as dask_2:
         ways: dict[str, dict[str, Any]] = {
@@ -101,15 +101,17 @@ def scaling() -> None:
                 sweep(PARTS * runs, **options)
                 found[name].append((perf_counter() - begin, cpu_seconds() - cpu))
     print(f"{PARTS} parts of {runs} runs, {ITERATIONS:,} iterations, medians of {ROUNDS}:")
-    base = (1.0, 1.0)
     for name, pairs in found.items():
-        medians = tuple(median(column) for column in zip(*pairs, strict=True))
-        if "thread" in name:
-            base = medians
-        more = " and ".join(
-            f"{100 * (a / b - 1):+.1f} %" for a, b in zip(medians, base, strict=True)
+        beside = found["1 thread" if "1" in name else "2 threads"]
+        seconds, cpu = (median(column) for column in zip(*pairs, strict=True))
+        more = [
+            median(100 * (a[k] / b[k] - 1) for a, b in zip(pairs, beside, strict=True))
+            for k in (0, 1)
+        ]
+        print(
+            f"  {name:16} {seconds:6.2f} s ({more[0]:+.1f} %), "
+            f"{cpu:6.2f} s of CPU ({more[1]:+.1f} %)"
         )
-        print(f"  {name:16} {medians[0]:6.2f} s, {medians[1]:6.2f} s of CPU ({more})")
 
 
 class Counted(Executor):

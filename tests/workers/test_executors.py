@@ -54,7 +54,8 @@ def executor(request):
 
 
 def test_parts_are_computed_by_two_processes_and_data_go_once_to_each(executor, tmp_path):
-    job, told = Squares(PARTS, 0.1, str(tmp_path), data=bytes(10**6)), []
+    # Of more than 10 MB Dask would warn.
+    job, told = Squares(PARTS, 0.1, str(tmp_path), data=bytes(11 * 10**6)), []
     counted = Counted(executor)
     found = work_off(job, Crew(counted, 1, 1), told.append)
     assert [int(arrays["square"]) for arrays in found] == [part**2 for part in range(PARTS)]

@@ -34,8 +34,10 @@ class Workers:
 
     def submit(self, part: int, along: str) -> "Future[Answer]":
         """Let a part be computed, with what has this name along, if any."""
-        parcels = {along: self._shipment.parcel(along)} if along else {}
         serial = f"{self._call}-{next(self._serial)}"
+        if not along:
+            return self._executor.submit(work, self._order, part, {}, serial)
+        parcels = {along: self._shipment.parcel(along)}
         with warnings.catch_warnings():
             # Dask's: a job is as large as its data, and goes to each worker once.
             warnings.filterwarnings("ignore", "Sending large graph")
