@@ -208,15 +208,23 @@ def digest_of(xor):
 
 
 @pytest.fixture(scope="module")
-def client():
+def clients():
     with dask_client() as made:
         yield made
+
+
+@pytest.fixture
+def client(clients):
+    """With two workers that are there for good: Dask gives one up that dies as it starts."""
+    clients.wait_for_workers(2, timeout=60)
+    while any(one.process.status.name != "running" for one in clients.cluster.workers.values()):
+        time.sleep(0.05)
+    return clients
 
 
 @pytest.mark.usefixtures("parts_of_16_runs")
 @pytest.mark.parametrize("seed", range(5))
 def test_a_worker_of_dask_may_be_killed_at_any_moment(seed, client, xor, tmp_path):
-    client.wait_for_workers(2, timeout=60)
     pids = sorted(client.run(os.getpid).values())
     moment = random.Random(seed).uniform(0.1, 1.2)
     timer = threading.Timer(moment, os.kill, (pids[seed % 2], signal.SIGKILL))
@@ -230,7 +238,7 @@ def test_a_worker_of_dask_may_be_killed_at_any_moment(seed, client, xor, tmp_pat
 def test_a_part_that_kills_its_workers_of_dask_is_named(client, tmp_path):
     log, folder = tmp_path / "log", folder_at(tmp_path / "folder", 4)
     log.mkdir()
-    job = Squares(4, 0.1, str(log), kills=(2,))
+    job = Squares(4, 0.5, str(log), kills=(2,))
     with pytest.raises(RuntimeError, match=r"^part 2 has failed 4 times.*KilledWorker.*; 3 of 4 "):
         work_into(folder, job, Crew(client.get_executor(), 1, 1), ignore)
     # Dask's four, and those that it was asked for before it had been sent the job.
