@@ -26,6 +26,9 @@ from fastgd.workers.working_off import work_into, work_off
 
 PARTS = 20
 
+LONG = 200_000
+"""Iterations of a sweep in the middle of which something is killed."""
+
 
 def ignore(_done):
     pass
@@ -162,7 +165,7 @@ POOLS = {"spawn": lambda: process_pool("spawn"), "loky": EXECUTORS["loky"]}
 @pytest.mark.usefixtures("parts_of_16_runs")
 @pytest.mark.parametrize("kind", POOLS)
 def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, tmp_path):
-    options = {"iterations": 60_000, "out": tmp_path / "sweep"}
+    options = {"iterations": LONG, "out": tmp_path / "sweep"}
     with POOLS[kind]() as pool:
         pids = {pool.submit(_pid).result() for _ in range(10)}
         killed = kill_when(options["out"], min(pids), 3)
@@ -180,12 +183,13 @@ def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, t
     assert folder.digest() == digest_of(xor)
 
 
-def kill_when(path, pid, parts):
-    """SIGKILL a process when so many parts are done."""
+def kill_when(path, pid, parts, seconds=0.0):
+    """SIGKILL a process some seconds after so many parts are done."""
 
     def wait():
         while len(list(path.glob("parts/*/[0-9]*.npz"))) < parts:
-            time.sleep(0.01)
+            time.sleep(0.002)
+        time.sleep(seconds)
         os.kill(pid, signal.SIGKILL)
 
     thread = threading.Thread(target=wait)
@@ -202,7 +206,7 @@ def digest_of(xor):
     """The hash of the same sweep, computed by this process."""
     if not _digests():
         with tempfile.TemporaryDirectory() as folder:
-            swept(xor, iterations=60_000, out=folder)
+            swept(xor, iterations=LONG, out=folder)
             _digests()["here"] = Folder.open(folder).digest()
     return _digests()["here"]
 
@@ -226,11 +230,10 @@ def client(clients):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_worker_of_dask_may_be_killed_at_any_moment(seed, client, xor, tmp_path):
     pids = sorted(client.run(os.getpid).values())
-    moment = random.Random(seed).uniform(0.1, 1.2)
-    timer = threading.Timer(moment, os.kill, (pids[seed % 2], signal.SIGKILL))
-    timer.start()
-    swept(xor, iterations=60_000, executor=client.get_executor(), threads=None, out=tmp_path)
-    timer.join()
+    moment = random.Random(seed)
+    killed = kill_when(tmp_path, pids[seed % 2], moment.randrange(10), moment.uniform(0, 0.1))
+    swept(xor, iterations=LONG, executor=client.get_executor(), threads=None, out=tmp_path)
+    killed.join()
     assert Folder.open(tmp_path).digest() == digest_of(xor)
     assert sorted(client.run(os.getpid).values()) != pids
 
