@@ -114,6 +114,20 @@ def scaling() -> None:
         )
 
 
+def overhead() -> None:
+    """What a part costs beside its iterations, in seconds of CPU of all processes."""
+    parts, runs = 1_000, 16
+    for name, crew in {"a pool of 2": pool, "Dask, 2 workers": cluster}.items():
+        with crew(2) as executor:
+            set_runs_of_part(runs)
+            sweep(parts * runs, 1, executor=executor)
+            begin = cpu_seconds()
+            sweep(parts * runs, 1, executor=executor)
+            each = (cpu_seconds() - begin) / parts
+        share = 100 * each / PART_SECONDS
+        print(f"{name}: {1e3 * each:.1f} ms of CPU a part, {share:.2f} % of {PART_SECONDS:g} s")
+
+
 class Counted(Executor):
     """Counts what goes to the workers of an executor, and what comes back, as it is pickled."""
 
@@ -208,7 +222,13 @@ def threads() -> None:
             )
 
 
-SECTIONS = {"scaling": scaling, "traffic": traffic, "cold": cold, "threads": threads}
+SECTIONS = {
+    "scaling": scaling,
+    "overhead": overhead,
+    "traffic": traffic,
+    "cold": cold,
+    "threads": threads,
+}
 
 
 def main(names: list[str]) -> None:
