@@ -11,9 +11,10 @@ LLVM's level 2 instead of 3 (0.3 s less, but 3-4-1 took 122 ns an iteration inst
 garbage collection while a kernel is compiled (they are 5 % of it, but the difference drowned in the
 noise, and six kernels kept 22 MB more).
 
-Of 5 s of CPU on a busy machine, for one more kernel of the process, LLVM's optimiser has 1.1 (GVN a
-fifth, unrolling an eighth, no pass more) and its code generator 0.6. The rest is Numba's Python:
-types 1.0, lowering and its text 1.3, bytecode and SSA form 0.6, splicing 0.15.
+Of 5 s of CPU on a busy machine, for one more kernel of which nothing is there, LLVM's optimiser has
+1.1 (GVN a fifth, unrolling an eighth, no pass more), its code generator with the lowering of the
+whole 0.7. The rest is Numba's Python: types 1.0, lowering and text of parts 1.2, bytecode and SSA
+form 0.6, splicing 0.15.
 """
 
 from fastgd.kernel.language import numba_internals
