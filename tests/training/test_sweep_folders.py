@@ -165,7 +165,7 @@ def test_what_is_missing_is_said_and_the_same_call_goes_on(tmp_path):
     assert np.isnan(cut.final_error[gone]).all()
     assert np.array_equal(cut.final_error[~gone], whole.final_error[~gone], equal_nan=True)
     assert f"{gone.sum()} of 20 runs missing" in repr(cut)
-    with pytest.raises(ValueError, match=r"must have been trained.*cut.*goes on"):
+    with pytest.raises(ValueError, match="must have been trained, got one that is missing"):
         cut[tuple(np.argwhere(gone)[0])]
     with pytest.raises(LookupError):
         cut.digest()
@@ -234,6 +234,89 @@ def test_a_folder_of_another_call_is_refused(other, tmp_path):
     assert files_of(tmp_path) == before
 
 
+def begun(tmp_path, parts, **more):
+    """A sweep in a folder that lacks some parts."""
+    given = asked("grid") | more
+    fastgd.sweep(**given, out=tmp_path / "begun")
+    for part in parts:
+        part_file(tmp_path / "begun", part).unlink()
+    return fastgd.open(tmp_path / "begun"), given
+
+
+def test_a_sweep_with_missing_runs_can_not_go_on(tmp_path):
+    sweep, _ = begun(tmp_path, [0, 3], keep_state=True)
+    more = {"X": XOR_X, "y": XOR_Y, "iterations": 5}
+    for resume in (sweep, sweep[0], sweep[...]):
+        with pytest.raises(ValueError, match=r"runs are all trained, got one with \d+ of \d+ miss"):
+            fastgd.sweep(**more, resume=resume)
+    assert fastgd.sweep(**more, resume=sweep[2]).shape == (5,)
+
+
+@pytest.mark.parametrize("keep_weights", [True, False])
+def test_a_missing_run_is_refused_however_it_is_asked_for(keep_weights, tmp_path):
+    sweep, _ = begun(tmp_path, [0], keep_weights=keep_weights)
+    for ask in (lambda: sweep[0, 0], lambda: sweep[0][0], lambda: list(sweep)):
+        with pytest.raises(ValueError, match="must have been trained, got one that is missing"):
+            ask()
+    assert sweep[3, 1].status == "finished"
+
+
+def test_networks_of_which_nothing_is_there_are_missing(tmp_path):
+    more = {"hidden_size": [4, (3, 2)], "summary": 3, "record_weights": True, "keep_state": True}
+    sweep, given = begun(tmp_path, range(8), **more)
+    memory = fastgd.sweep(**given)
+    assert (sweep.status[0] == "missing").all()
+    assert np.array_equal(sweep.errors[1], memory.errors[1], equal_nan=True)
+    assert "20 of 40 runs missing" in repr(sweep)
+    assert "20 missing" in sweep._repr_html_()
+    assert len(sweep.to_dataframe()) == 40
+    assert [one.shape for one in sweep.kept_weights] == [one.shape for one in memory.kept_weights]
+    assert [one.dtype for one in sweep.kept_changes] == [one.dtype for one in memory.kept_changes]
+    assert [one.shape for one in sweep.kept_path] == [one.shape for one in memory.kept_path]
+    assert sweep[0].summary.tail_mean.shape == memory[0].summary.tail_mean.shape
+    sweep.save(tmp_path / "begun.npz")
+    assert (fastgd.load(tmp_path / "begun.npz").status == sweep.status).all()
+
+
+def test_the_old_folder_is_read_once_to_go_on(tmp_path, monkeypatch):
+    sweep = fastgd.sweep(**asked("grid"), keep_state=True, out=tmp_path / "first")
+    reads, read = [], Folder.read
+
+    def counted(self, *given):
+        reads.append(self.path.name)
+        return read(self, *given)
+
+    monkeypatch.setattr(Folder, "read", counted)
+    more = {"X": XOR_X, "y": XOR_Y, "iterations": 5, "resume": sweep}
+    fastgd.sweep(**more, out=tmp_path / "second")
+    arrays = len(Folder.open(tmp_path / "first").read(0))
+    assert reads.count("first") <= 8 * arrays + 1
+
+
+def test_a_sweep_goes_on_with_a_file_as_with_what_was_saved(tmp_path):
+    first = fastgd.sweep(**asked("grid"), keep_state=True, keep_weights=False)
+    more = {"X": XOR_X, "y": XOR_Y, "iterations": 5, "out": tmp_path / "more"}
+    fastgd.sweep(**more, resume=first)
+    first.save(tmp_path / "first.npz")
+    assert fastgd.sweep(**more, resume=fastgd.load(tmp_path / "first.npz")).missing == 0
+
+
+def test_runs_are_trained_again_from_the_samples_of_the_folder(tmp_path):
+    inputs = XOR_X.copy()
+    sweep = fastgd.sweep(**asked("grid") | {"X": inputs}, keep_weights=False, out=tmp_path)
+    inputs[:] = 7
+    assert sweep[1, 2].final_error == sweep.final_error[1, 2]
+
+
+def test_what_is_no_file_in_the_place_of_a_part_is_an_error(tmp_path):
+    fastgd.sweep(**asked("grid"), out=tmp_path)
+    path = part_file(tmp_path, 1)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OSError, match=path.name):
+        fastgd.sweep(**asked("grid"), out=tmp_path)
+
+
 # ---------------------------------------------------------------- arguments and foreign folders
 
 
@@ -261,7 +344,7 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         fastgd.open(tmp_path / "nowhere")
     Folder.create(tmp_path / "other", "map", {}, {}, {}, 1)
-    with pytest.raises(ValueError, match="must hold a sweep, got a map"):
+    with pytest.raises(ValueError, match="must hold a sweep, got 'map'"):
         fastgd.open(tmp_path / "other")
 
 
@@ -285,14 +368,13 @@ def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
         fastgd.open(tmp_path)
 
 
-def test_an_empty_folder_says_that_nothing_is_there(tmp_path):
-    fastgd.sweep(**asked("grid"), out=tmp_path)
-    for part in range(8):
-        part_file(tmp_path, part).unlink()
-    opened = fastgd.open(tmp_path)
-    assert "all runs missing" in repr(opened)
-    with pytest.raises(ValueError, match="got none of their network yet"):
-        _ = opened.final_error
+def test_in_an_empty_folder_all_runs_are_missing(tmp_path):
+    empty, given = begun(tmp_path, range(8))
+    assert "all runs missing" in repr(empty)
+    assert empty._repr_html_()
+    assert (empty.status == "missing").all()
+    assert np.isnan(empty.errors).all()
+    assert empty.errors.shape == fastgd.sweep(**given).errors.shape
 
 
 def test_long_axes_are_as_they_were(tmp_path):

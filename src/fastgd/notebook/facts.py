@@ -85,10 +85,10 @@ def _best(sweep: Sweep) -> Table:
         labels = _labels(name, axis)
         columns[name.replace("_", " ")] = [labels[place[along]] for place in places]
     if held is not None:
-        columns["held-out error"] = [_number(errors[flat]) for flat in order]
-    columns["final error"] = [_number(np.ravel(sweep.final_error)[flat]) for flat in order]
-    columns["iterations"] = [f"{np.ravel(sweep.iterations)[flat]:,}" for flat in order]
-    columns["status"] = [str(np.ravel(sweep.status)[flat]) for flat in order]
+        columns["held-out error"] = [_number(error) for error in errors[order]]
+    columns["final error"] = [_number(error) for error in np.ravel(sweep.final_error)[order]]
+    columns["iterations"] = [f"{count:,}" for count in np.ravel(sweep.iterations)[order]]
+    columns["status"] = [str(status) for status in np.ravel(sweep.status)[order]]
     return Table(tuple(columns), list(zip(*columns.values(), strict=True)))
 
 

@@ -158,7 +158,7 @@ class Folder:
 
     def has(self, part: int) -> bool:
         """Whether a part has a file, damaged or not."""
-        return self._file(part).exists()
+        return self._file(part).is_file()
 
     def read(self, part: int, names: Collection[str] | None = None) -> Arrays:
         """Return the arrays of a part, or those with these names, verified; others are not read.

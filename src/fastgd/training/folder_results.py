@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.memory import check_memory
+from fastgd.engine.network import Network
 from fastgd.engine.outcome import NOWHERE, STATE
 from fastgd.engine.samples import Index
 from fastgd.engine.state import State
+from fastgd.engine.summaries import ERROR_COUNT, RECENT, SMALLEST_AT
 from fastgd.store.folder import Folder
 from fastgd.store.part_file import MissingPartError
 from fastgd.training.chunks import Chunks
+
+_WHOLE = ("outcome", "iterations", "total_changes", "best_iteration", "changes")
+"""What is whole numbers."""
 
 _MISSING = {"outcome": -1, "best_iteration": NOWHERE}
 """Whole numbers of a run that nobody has trained yet, if they are not 0."""
@@ -28,6 +33,10 @@ class FolderResults:
     folder: Folder
     chunks: tuple[Chunks, ...]
     """The parts of each network."""
+    networks: tuple[Network, ...]
+    records: int
+    window: int | None
+    """Of the summary, if there is one."""
 
     def of(self, source: str, number: int, runs: slice | Index) -> Any:
         """A result of some runs of a network, by its name in ``fastgd.engine.outcome.Trained``."""
@@ -50,18 +59,24 @@ class FolderResults:
             if array.shape[1:] != found.shape[1:]:  # adaptive sampling: numbers of each sample
                 found, array = _as_wide(found, array)
             found[places] = array
-        return _room(name, total, self._any(name, number)) if found is None else found
+        return self._blank(name, number, total) if found is None else found
 
-    def _any(self, name: str, number: int) -> NDArray[Any]:
-        """The array of some runs of a network: all have the same shape."""
-        first = sum(chunks.count for chunks in self.chunks[:number])
-        own = self.folder.done()[first : first + self.chunks[number].count]
-        if not own.any():
+    def _blank(self, name: str, number: int, count: int) -> NDArray[Any]:
+        """A result of so many runs that are all missing."""
+        if name.startswith(STATE):
             raise ValueError(
-                f"{self.folder.path} must hold some of the runs that are asked for, got none of "
-                "their network yet: the call that made it goes on when it is given again"
+                f"{self.folder.path} must have the state of the runs that are asked for, got none "
+                "yet: the call that made it goes on when it is given again"
             )
-        return self.folder.read(first + int(own.argmax()), [name])[name]
+        parameters = self.networks[number].parameters
+        trailing = {
+            **dict.fromkeys(("errors", "losses", "held_errors"), (self.records,)),
+            **dict.fromkeys(("weights", "changes"), (parameters,)),
+            "path": (self.records, parameters),
+            "watch": (RECENT + (self.window or 1),),
+        }
+        dtype = np.int64 if name in _WHOLE else np.float64
+        return _room(name, count, np.empty((0, *trailing.get(name, ())), dtype))
 
     def _places(
         self, number: int, runs: slice | Index
@@ -88,7 +103,10 @@ def _room(name: str, count: int, like: NDArray[Any]) -> NDArray[Any]:
         also="some of the runs (sweep[...]), or to_xarray() with Dask,",
     )
     empty = np.nan if like.dtype.kind == "f" else _MISSING.get(name, 0)
-    return np.full(shape, empty, like.dtype)
+    found = np.full(shape, empty, like.dtype)
+    if name == "watch":
+        found[:, [SMALLEST_AT, ERROR_COUNT]] = 0  # whole numbers among the others
+    return found
 
 
 def _as_wide(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

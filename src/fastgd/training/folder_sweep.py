@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgd.engine.summaries import MISSING
 from fastgd.store.files import PathLike
 from fastgd.training.fields import SOURCES, dtype_of, field_of
 from fastgd.training.folder_results import FolderResults
@@ -115,26 +116,28 @@ class FolderSweep(Sweep):
             return super().to_xarray()
         return sweep_dataset(self, MEASURED, partial(self._lazily, da))
 
+    def in_memory(self) -> Sweep:
+        """All of it, read once."""
+        grid = Grid(self.axes)
+        return self._some(Selection(grid, (slice(None),) * len(grid.shape)))
+
     def save(self, path: PathLike) -> None:
         """Write all of it to one ``.npz`` file that :func:`fastgd.load` reads."""
-        grid = Grid(self.axes)
-        self._some(Selection(grid, (slice(None),) * len(grid.shape))).save(path)
+        self.in_memory().save(path)
 
     def _of(self, chosen: Selection) -> Run | Sweep:
         index = chosen.index
         if index is None:
             return self._some(chosen)
         one = self._some(Selection(chosen.grid, tuple(slice(i, i + 1) for i in index)))
-        if one.iterations.item() == 0 and one.status.item() == "missing":
-            raise ValueError(
-                f"the run must have been trained, got one that is missing in "
-                f"{self._results.folder.path}: the call that made it goes on when it is given again"
-            )
         return run_at(one, (0,) * len(index))
 
     def _some(self, chosen: Selection) -> Sweep:
-        """What is selected, in memory."""
-        return Sweep(**part_of(self, chosen, {name: self._read(name, chosen) for name in SOURCES}))
+        """What is selected, in memory; a state is there if all of it was trained."""
+        found = {name: self._read(name, chosen) for name in SOURCES if name != "states"}
+        whole = not (found["status"] == MISSING).any()
+        found["states"] = self._read("states", chosen) if whole else None
+        return Sweep(**part_of(self, chosen, found))
 
     def _read(self, name: str, chosen: Selection | None = None) -> Any:
         """A field, of all runs or of those that are selected; None if the sweep has none."""

@@ -49,6 +49,7 @@ def folder_of(path: PathLike, request: Request) -> Folder:
     facts = {
         "known": list(request.known),
         "pieces": [chunks.pieces for chunks in request.chunks],
+        "may_train_again": request.source is not None,
     }
     return Folder.create(path, KIND, asked, facts, arrays, request.parts)
 
@@ -60,7 +61,9 @@ def as_in(folder: Folder, request: Request) -> Request:
 
 def sweep_of(folder: Folder, request: Request) -> FolderSweep:
     """The sweep in a folder that was made for the request."""
-    return FolderSweep(request.outline, request.known, FolderResults(folder, request.chunks))
+    return FolderSweep(
+        request.outline, request.known, _results(folder, request.chunks, request.outline)
+    )
 
 
 def open_folder(path: PathLike) -> Sweep:
@@ -101,7 +104,7 @@ def open_folder(path: PathLike) -> Sweep:
     folder = Folder.open(path)
     if folder.kind != KIND:
         raise ValueError(
-            f"{path} must hold a sweep, got a {folder.kind}: the call that made it, given again, "
+            f"{path} must hold a sweep, got {folder.kind!r}: the call that made it, given again, "
             "reads it"
         )
     facts, arrays = folder.asked, dict(folder.arrays)
@@ -110,19 +113,25 @@ def open_folder(path: PathLike) -> Sweep:
         outline = stored_outline.put_together(facts, arrays)
         known = tuple(folder.facts["known"])
         need(set(known) <= SOURCES.keys())
-        outline["source"] = _source(facts, arrays, outline)
+        if folder.facts["may_train_again"]:
+            outline["source"] = _source(facts, arrays, outline)
         chunks = _chunks(folder.facts, Grid(outline["axes"]))
         need(sum(one.count for one in chunks) == folder.parts)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} must hold a sweep as fastgd writes it, got a manifest with something else"
         ) from error
-    return FolderSweep(outline, known, FolderResults(folder, chunks))
+    return FolderSweep(outline, known, _results(folder, chunks, outline))
+
+
+def _results(folder: Folder, chunks: tuple[Chunks, ...], outline: Facts) -> FolderResults:
+    networks, records = outline["networks"], len(outline["recorded"])
+    return FolderResults(folder, chunks, networks, records, outline["method"].summary)
 
 
 def _asked(request: Request) -> tuple[Facts, Arrays]:
     """All that the runs depend on: facts that JSON can hold, and arrays."""
-    task, source = request.task, request.source
+    task = request.task
     axes = request.grid.axes
     long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
     others = {name: None if name in long else axis for name, axis in axes.items()}
@@ -143,7 +152,6 @@ def _asked(request: Request) -> tuple[Facts, Arrays]:
         "seed_of_given_weights": request.seeds[0] if request.starts else None,
         "goes_on_after": task.done,
         "goes_on_with": _digest(request.resume),
-        "may_train_again": source is not None,
     }
     return facts, arrays
 
@@ -172,7 +180,7 @@ def _with_long_axes(axes: Facts, arrays: Arrays) -> Facts:
 
 def _source(facts: Facts, arrays: Arrays, outline: Facts) -> Source | None:
     """What runs are trained again from, where their weights were not kept."""
-    if facts["keep_weights"] or not facts["may_train_again"]:
+    if facts["keep_weights"]:
         return None
     validation = None
     if "validation_X" in arrays:

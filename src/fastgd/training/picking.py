@@ -13,6 +13,7 @@ from fastgd.arguments.partition import Part, Partition, Rows
 from fastgd.arguments.rows import joined
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
+from fastgd.engine.summaries import MISSING
 from fastgd.training.assembly import run_of
 from fastgd.training.fields import BY_NETWORK, SOURCES
 from fastgd.training.grid import PARTS, Grid, told_apart, varied
@@ -39,8 +40,13 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
     Raises
     ------
     ValueError
-        If no weights were kept, and it can't be trained again.
+        If nobody has trained it yet, or no weights were kept and it can't be trained again.
     """
+    if sweep.status[index] == MISSING:
+        raise ValueError(
+            "the run must have been trained, got one that is missing: the call that made its "
+            "folder goes on when it is given again"
+        )
     grid = Grid(sweep.axes)
     number, row = grid.place(index)
     values = sweep.settings | grid.values(index)

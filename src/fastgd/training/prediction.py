@@ -36,9 +36,9 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
     also = "fewer samples, or a part of the sweep,"
     check_memory(8 * count * len(X) * sizes[-1], "the prediction", also=also)
     result = np.empty((grid.networks, count // grid.networks, len(X), sizes[-1]))
-    threads = available_threads()
+    threads, weights = available_threads(), sweep.kept_weights
     for number, network in enumerate(sweep.networks):
-        method, kept = _method(sweep, grid, number), sweep.kept_weights[number]
+        method, kept = _method(sweep, grid, number), weights[number]
         numbers = _numbers(grid, method)
         if rows is None:
             predict(network, method, kept, X, numbers, threads, result[number])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import Parts
 from fastgd.arguments.options import Method
+from fastgd.arguments.validation import Validation
 from fastgd.engine.execution import execute
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import Network
@@ -223,6 +224,14 @@ class Request:
             self.seeds[0],
             self.record_weights,
         )
+
+    def with_own_samples(self) -> Request:
+        """The same, whatever becomes of the caller's arrays."""
+        task, held = self.task, self.task.validation
+        if held is not None:
+            weight = None if held.weight is None else held.weight.copy()
+            held = Validation(held.X.copy(), held.y.copy(), weight)
+        return replace(self, task=replace(task, X=task.X.copy(), y=task.y.copy(), validation=held))
 
     @property
     def outline(self) -> dict[str, Any]:

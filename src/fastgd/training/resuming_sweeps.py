@@ -10,6 +10,7 @@ from fastgd.arguments.messages import shown
 from fastgd.arguments.options import STRUCTURES, VALUES
 from fastgd.engine.network import Network
 from fastgd.engine.outcome import Trained
+from fastgd.engine.summaries import MISSING
 from fastgd.training.grid import CASES
 from fastgd.training.resuming import check_held, check_network, completed
 from fastgd.training.runs import Sweep
@@ -19,6 +20,13 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """All arguments of :func:`fastgd.sweep` to go on with this one."""
     if not isinstance(sweep, Sweep):
         raise TypeError(f"resume must be a Sweep, got {shown(sweep)}")
+    sweep = sweep.in_memory()
+    missing = int((sweep.status == MISSING).sum())
+    if missing:
+        raise ValueError(
+            f"resume must be a sweep whose runs are all trained, got one with {missing} of "
+            f"{len(sweep)} missing: the call that made its folder goes on when it is given again"
+        )
     if sweep.states is None:
         raise ValueError("resume must be a sweep made with keep_state=True, got one without")
     parts = {} if sweep.partition is None else sweep.partition.axes
@@ -40,6 +48,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         "record_every": int(first.record_every[0]),
         "record_weights": sweep.kept_path is not None,
         "keep_state": True,
+        "resume": sweep,
     }
     seed = axes.get("seed", sweep.settings["seed"])
     if seed is None:  # given networks, of which only the shape counts now

@@ -334,6 +334,10 @@ class Sweep:
         """
         return sweep_dataset(self, MEASURED)
 
+    def in_memory(self) -> Sweep:
+        """The sweep with all that it has in memory: itself, unless it is in a folder."""
+        return self
+
     def save(self, path: PathLike) -> None:
         """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""
         storage.save(self, path)

@@ -278,6 +278,7 @@ def sweep(
 
 def _into(path: Path, request: Request, crew: Crew, bar: bool) -> Sweep:
     """Train all runs, each part into the folder."""
+    request = request.with_own_samples()
     folder = folder_of(path, request)
     request = as_in(folder, request)
     plan = request.plan(0, 1, request.selection(0))

@@ -100,6 +100,11 @@ class Team:
         answer, error = None, None
         try:
             answer = future.result()
+            if not isinstance(answer, Answer):
+                answer, error = (
+                    None,
+                    TypeError(f"a future must have the result of its task, got {answer!r}"),
+                )
         except BrokenExecutor as broken:
             raise LostExecutorError(str(broken)) from broken
         except Exception as raised:
