@@ -97,8 +97,8 @@ def test_what_differs_is_refused(tmp_path):
     for given, message in (
         ({"split_seed": 1}, "the same models of groups, got one with split_seed 0 instead of 1"),
         ({"start": "own"}, "got one with start 'global' instead of 'own'"),
-        ({"hidden_size": 4}, r"start.npz must be .*, got one with hidden_size\[0\] 3 instead of 4"),
-        ({"alpha": [0.01, 0.2]}, r"same sweep, got one with axes.alpha\[1\] 0.1 instead of 0.2"),
+        ({"hidden_size": 4}, "same models of groups, got one with hidden_size 3 instead of 4"),
+        ({"alpha": [0.01, 0.2]}, r"got one with alpha\[1\] 0.1 instead of 0.2"),
     ):
         with pytest.raises(ValueError, match=message):
             fitted(**GIVEN | given, out=tmp_path)

@@ -262,7 +262,7 @@ def test_a_damaged_file_is_refused(kept, tmp_path):
         else:  # not all bytes of a zip mean anything
             equal(run, fastgd.load(kept))
     assert len(messages) > 15
-    way = "remove it, and the training begins anew"
+    way = "choose another file, or remove it if it is a checkpoint that was damaged"
     assert set(messages) == {f"{file} must be a whole file that fastgd has saved: {way}"}
 
 

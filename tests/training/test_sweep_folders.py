@@ -275,7 +275,7 @@ def test_networks_of_which_nothing_is_there_are_missing(tmp_path):
     assert [one.shape for one in sweep.kept_path] == [one.shape for one in memory.kept_path]
     assert sweep[0].summary.tail_mean.shape == memory[0].summary.tail_mean.shape
     sweep.save(tmp_path / "begun.npz")
-    assert (fastgd.load(tmp_path / "begun.npz").status == sweep.status).all()
+    assert repr(fastgd.load(tmp_path / "begun.npz")) == repr(sweep)
 
 
 def test_the_old_folder_is_read_once_to_go_on(tmp_path, monkeypatch):

@@ -151,7 +151,8 @@ def test_a_part_that_always_fails_is_tried_four_times_and_named(watched, tmp_pat
     done = int(folder.done().sum())
     assert str(caught.value) == (
         "part 7 has failed 4 times, the last time with ValueError: 7 is a bad number; "
-        f"{done} of 20 parts are done, and kept in {folder.path}: the same call goes on from there"
+        f"{done} of 20 parts are done, and kept in {folder.path}: the same call, with a new "
+        "executor if there is one, goes on from there"
     )
     assert isinstance(caught.value.__cause__, ValueError)
     assert len(job.calls_of(7)) == 4
@@ -173,7 +174,8 @@ def test_an_executor_that_takes_no_tasks_is_said_so(watched, tmp_path):
         work_into(folder, Squares(PARTS), Crew(watched, 1, 1), ignore)
     assert str(caught.value) == (
         "executor takes no more tasks: cannot schedule new futures after shutdown; "
-        f"0 of 20 parts are done, and kept in {tmp_path}: the same call goes on from there"
+        f"0 of 20 parts are done, and kept in {tmp_path}: the same call, with a new "
+        "executor if there is one, goes on from there"
     )
     assert not list((tmp_path / "claims").iterdir())
 

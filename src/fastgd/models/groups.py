@@ -21,6 +21,7 @@ from fastgd.arguments.values import (
     check_path,
     check_seed,
 )
+from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_outputs import measured, outputs_of
 from fastgd.models.group_table import GroupTable, read_groups
@@ -35,10 +36,12 @@ from fastgd.models.group_training import (
 )
 from fastgd.models.scaling import Scaling
 from fastgd.optimizers import Adam
+from fastgd.store.archive import Arrays
 from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
 from fastgd.tables.targets import ClassTarget
+from fastgd.training.members import plain
 from fastgd.workers.crew import check_crew
 
 if TYPE_CHECKING:
@@ -196,7 +199,7 @@ def fit_groups(
     if path is not None:
         own_arguments: dict[str, Any] = {"held_out": share, "min_rows": least, "split_seed": draw}
         own_arguments |= {"unknown": unknown, "start": start, "standardize": standardize}
-        _settle(path, table, target, own_arguments)
+        _settle(path, table, target, own_arguments | settings)
     own = Scaling.of_groups(table.targets[~held], codes[~held], groups)
     constant = (own.scale == 0).all(axis=1)
     by_group = standardize == "group"
@@ -234,14 +237,24 @@ def fit_groups(
 
 def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any]) -> None:
     """Have a folder for these groups; what is asked of their networks is known to what is in it."""
+    arrays: Arrays = {}
     rows = {"groups": table.codes, "inputs": table.inputs, "targets": table.targets}
     asked = {
         "by": table.keys.names,
         "target": target,
-        **arguments,
+        **{name: plain(_listed(value), arrays) for name, value in arguments.items()},
         **{name: described(array) for name, array in (rows | {"held": table.held}).items()},
     }
-    Folder.create(path, "models of groups", asked, {}, {}, parts=0)
+    Folder.create(path, "models of groups", asked, {}, arrays, parts=0)
+
+
+def _listed(value: Any) -> Any:
+    """Numbers and lists of NumPy as Python's, which JSON can hold."""
+    if isinstance(value, Hyperparameters):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_listed(one) for one in value]
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def _check_settings(settings: dict[str, Any], options: dict[str, Any], *, watching: bool) -> None:

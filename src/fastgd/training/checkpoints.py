@@ -121,7 +121,9 @@ def _read(path: Path, question: Manifest) -> Run | None:
         return None
     except ValueError as error:
         said = str(error) if str(path) in str(error) else f"{path} {error}"
-        raise ValueError(f"{said}: remove it, and the training begins anew") from error
+        raise ValueError(
+            f"{said}: choose another file, or remove it if it is a checkpoint that was damaged"
+        ) from error
     if found is None:
         got = f"a {kind} that was saved"
     elif found.id != question.id:

@@ -74,15 +74,6 @@ class FolderSweep(Sweep):
             sizes += [place.stop - place.start for place in places]
         return int(np.array(sizes)[~done].sum())
 
-    def __repr__(self) -> str:
-        """The axes, the best run, and how many runs are missing."""
-        missing = self.missing
-        if missing == len(self):
-            axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items())
-            return f"Sweep({axes or 'one run'}; all runs missing)"
-        text = super().__repr__()
-        return text if missing == 0 else f"{text[:-1]}; {missing:,} of {len(self):,} runs missing)"
-
     def digest(self) -> str:
         """The SHA-256 of all results, in hexadecimal digits: the same wherever they were made.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -101,6 +103,8 @@ def open_folder(path: PathLike) -> Sweep:
     """
     if check_path("path", path).is_file():
         raise ValueError(f"{path} must be a folder, got a file: fastgd.load reads one")
+    if not os.path.isdir(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
     folder = Folder.open(path)
     if folder.kind != KIND:
         raise ValueError(

@@ -10,7 +10,6 @@ from fastgd.arguments.messages import shown
 from fastgd.arguments.options import STRUCTURES, VALUES
 from fastgd.engine.network import Network
 from fastgd.engine.outcome import Trained
-from fastgd.engine.summaries import MISSING
 from fastgd.training.grid import CASES
 from fastgd.training.resuming import check_held, check_network, completed
 from fastgd.training.runs import Sweep
@@ -21,10 +20,9 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(sweep, Sweep):
         raise TypeError(f"resume must be a Sweep, got {shown(sweep)}")
     sweep = sweep.in_memory()
-    missing = int((sweep.status == MISSING).sum())
-    if missing:
+    if sweep.missing:
         raise ValueError(
-            f"resume must be a sweep whose runs are all trained, got one with {missing} of "
+            f"resume must be a sweep whose runs are all trained, got one with {sweep.missing} of "
             f"{len(sweep)} missing: the call that made its folder goes on when it is given again"
         )
     if sweep.states is None:

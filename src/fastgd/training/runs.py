@@ -15,6 +15,7 @@ from fastgd.arguments.partition import Partition
 from fastgd.arguments.values import check_flag
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
+from fastgd.engine.summaries import MISSING
 from fastgd.store.files import PathLike
 from fastgd.training import storage
 from fastgd.training.frames import dataframe, long_dataframe, sweep_dataset
@@ -108,12 +109,21 @@ class Sweep:
         given, several = self.method.given, varied(self.axes)
         return {name: value for name, value in given.items() if name not in several}
 
+    @property
+    def missing(self) -> int:
+        """How many runs nobody has trained yet: a part of an unfinished folder may have some."""
+        return int((self.status == MISSING).sum())
+
     def __repr__(self) -> str:
-        """The axes and the best run."""
+        """The axes, the best run, and how many runs are missing."""
+        missing = self.missing
         axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items())
+        if missing == len(self):
+            return f"Sweep({axes or 'one run'}; all runs missing)"
         name, errors = self._ranked
         best = "all NaN" if np.isnan(errors).all() else f"best {name} {np.nanmin(errors):.6g}"
-        return f"Sweep({axes or 'one run'}; {best})"
+        lacking = f"; {missing:,} of {len(self):,} runs missing" * (missing > 0)
+        return f"Sweep({axes or 'one run'}; {best}{lacking})"
 
     @property
     def _ranked(self) -> tuple[str, NDArray[np.float64]]:

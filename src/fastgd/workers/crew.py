@@ -1,5 +1,7 @@
 """Arguments that say who works."""
 
+from multiprocessing import current_process
+
 from fastgd.arguments.executors import check_executor
 from fastgd.arguments.messages import shown
 from fastgd.arguments.values import check_count, check_threads
@@ -29,6 +31,11 @@ def check_crew(executor: object, threads: object, threads_per_worker: object) ->
                 "threads is for this process"
             )
         return Crew(None, check_threads(threads, available_threads()), 1)
+    if getattr(current_process(), "_inheriting", False):  # as multiprocessing itself looks
+        raise RuntimeError(
+            "a script whose executor starts processes must have its calls below "
+            "if __name__ == '__main__': each of the processes begins by reading the script"
+        )
     if threads is not None:
         raise ValueError(
             f"threads must be left out with an executor, got {shown(threads)}: "

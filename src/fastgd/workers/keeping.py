@@ -109,7 +109,7 @@ class InFolder:
         done = np.count_nonzero(self._folder.done())
         return (
             f"{done} of {self._folder.parts} parts are done, and kept in {self._folder.path}: "
-            "the same call goes on from there"
+            "the same call, with a new executor if there is one, goes on from there"
         )
 
     def _look(self) -> None:

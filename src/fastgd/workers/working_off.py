@@ -117,7 +117,9 @@ def _work(job: Job, crew: Crew, folder: Folder | None, keeper: Keeper, advance: 
             _hand_out(workers, keeper, lambda part: advance(int(sizes[part])))
         return
     except LostExecutorError as lost:
-        raise BrokenExecutor(f"executor takes no more tasks: {lost}; {keeper.summary}") from lost
+        raise BrokenExecutor(
+            f"executor takes no more tasks: {str(lost).rstrip('.')}; {keeper.summary}"
+        ) from lost
     except _FailedError as failed:
         part, error = failed.part, failed.error
     kind = type(error).__name__
