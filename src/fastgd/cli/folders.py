@@ -1,5 +1,6 @@
 """``--out FOLDER/``: where the parts of a long work are kept, and how it goes on."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,9 +22,9 @@ class Finished(NamedTuple):
     parts: int
 
 
-def folder_of(out: Path | None) -> Path | None:
-    """The folder, if what is typed is one: it has no ending, or is there."""
-    if out is None or (out.suffix and not out.is_dir()):
+def folder_of(out: Path | None, endings: Collection[str]) -> Path | None:
+    """The folder, if what is typed is one: it has no ending, or is there with none of a file's."""
+    if out is None or (out.suffix and (out.suffix.lower() in endings or not out.is_dir())):
         return None
     with refusing():
         check_folder(out)

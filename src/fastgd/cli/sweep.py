@@ -98,7 +98,7 @@ def command(
     """
     if seeds < 1:
         raise RefusedError(f"--seeds must be {SEEDS}, got {seeds}")
-    folder = folder_of(out)
+    folder = folder_of(out, WRITERS)
     settings = {
         "hidden_size": [read_layers(part, "x") for part in hidden_size.split(",")],
         "alpha": read_list("--alpha", alpha, float),
