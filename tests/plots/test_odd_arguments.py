@@ -159,7 +159,7 @@ CALLS = {
         fastgd.trainability,
         {"resolution": 2, "iterations": 3, "width": 2, "window": ((0, 1), (0, 1)),
          "activation": "tanh", "batch_size": None, "seed": 1, "threads": 1, "progress": False,
-         "folder": None},
+         "out": None, "executor": None, "threads_per_worker": 1},
     ),
     "trainability.zoom": (Later(lambda: MAP().zoom), {"factor": 4}),
     "box_counting": (fastgd.box_counting, {"pixels": np.eye(16, dtype=bool)}),
@@ -254,7 +254,7 @@ def test_odd_arguments_are_refused_by_a_rule(name, place):
         except (TypeError, ValueError) as error:
             outcome = "stated" if stated(error) else f"{type(error).__name__}: {error}"
         except OSError as error:  # of a path, that it can't be opened
-            outcome = "stated" if place in ("path", "folder") else repr(error)
+            outcome = "stated" if place in ("path", "out") else repr(error)
         except Exception as error:
             outcome = repr(error) if odd != "hostile" else type(error).__name__
         plt.close("all")

@@ -13,8 +13,12 @@ import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.training import request
 
-request.runs_of_part = lambda _seconds, _size: 8
 GIVEN = {"alpha": [0.1, 1, 10, 100], "seed": range(640), "iterations": 20_000, "record_every": 2500}
+
+
+def of_eight(_seconds, _size):
+    """Runs of a part."""
+    return 8
 
 
 def sweep(folder):
@@ -24,6 +28,7 @@ def sweep(folder):
 
 def main(folder, seed, kills):
     """Kill so many processes, each at a random moment; print how many parts are there then."""
+    request.runs_of_part = of_eight
     moments = random.Random(seed)
     fastgd.sweep(XOR_X, XOR_Y, **GIVEN | {"iterations": 1})  # compiles
     for _ in range(kills):

@@ -362,5 +362,5 @@ def test_the_error_says_nothing_of_zlib(tmp_path):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(ValueError, match=r"must be a file, got a folder: fastgd\.open"):
         fastgd.load(tmp_path)

@@ -339,11 +339,16 @@ def _starts(
 
 
 def _alphas(given: list[Any], rates: NDArray[np.float64]) -> list[Any]:
-    rows = rates.tolist()
+    """The values as floats; tuples of floats as they are, as there may be many."""
+    first = rates[:, 0].tolist()
     return [
-        tuple(row) if isinstance(value, tuple) else row[0]
-        for value, row in zip(given, rows, strict=True)
+        _as_floats(value, row) if isinstance(value, tuple) else one
+        for value, row, one in zip(given, rates, first, strict=True)
     ]
+
+
+def _as_floats(value: tuple[Any, ...], row: NDArray[np.float64]) -> tuple[float, ...]:
+    return value if all(type(part) is float for part in value) else tuple(row.tolist())
 
 
 def _cases(numbers: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
