@@ -4,7 +4,8 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
-import pytest
+import distributed
+import loky
 
 
 @contextmanager
@@ -16,7 +17,6 @@ def process_pool(method, **options):
 
 @contextmanager
 def loky_pool():
-    loky = pytest.importorskip("loky")
     pool = loky.ProcessPoolExecutor(2)
     try:
         yield pool
@@ -26,7 +26,6 @@ def loky_pool():
 
 @contextmanager
 def dask_client(workers=2):
-    distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
             n_workers=workers,

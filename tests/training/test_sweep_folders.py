@@ -6,15 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import xarray
 
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.optimizers import Adam, Momentum
+from fastgd.schedules import Factors
 from fastgd.store.folder import Folder
 from fastgd.store.place import DamageWarning
 from fastgd.training import chunks
 from fastgd.training.chunks import Chunks
+from fastgd.training.request import Request
 
 RANDOM = np.random.default_rng(4)
 TABLE = {"X": RANDOM.normal(size=(24, 3)), "y": RANDOM.random(24)}
@@ -140,8 +143,6 @@ def test_a_folder_becomes_one_file(pair, tmp_path):
 
 
 def test_dask_reads_chunk_by_chunk(pair):
-    pytest.importorskip("dask.array")
-    xarray = pytest.importorskip("xarray")
     memory, returned, _, _ = pair
     lazy = returned.to_xarray()
     xarray.testing.assert_identical(memory.to_xarray(), lazy.compute())
@@ -177,6 +178,20 @@ def test_what_is_missing_is_said_and_the_same_call_goes_on(tmp_path):
 
 def part_file(folder, part):
     return folder / "parts" / "00000" / f"{part:08}.npz"
+
+
+def test_code_is_compiled_without_more_iterations_than_there_are(tmp_path, monkeypatch):
+    """A schedule has no factors beyond the last one."""
+    seen, compute = [], Request.compute
+
+    def noted(self, *given):
+        seen.append(self.task.iterations)
+        return compute(self, *given)
+
+    monkeypatch.setattr(Request, "compute", noted)
+    given = asked("grid") | {"iterations": 1, "schedule": Factors([0.5])}
+    assert not differences(fastgd.sweep(**given), fastgd.sweep(**given, out=tmp_path))
+    assert set(seen) == {1}
 
 
 def files_of(folder):

@@ -95,6 +95,11 @@ class Chunks:
             for length, pieces in zip(self.shape, self.pieces, strict=True)
         )
 
+    @property
+    def sizes(self) -> list[int]:
+        """How many runs each chunk has."""
+        return [place.stop - place.start for place in map(self.runs, range(self.count))]
+
     def box(self, chunk: int) -> tuple[slice, ...]:
         """Where a chunk is on each axis."""
         slices: list[slice] = []

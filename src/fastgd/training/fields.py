@@ -9,6 +9,7 @@ import numpy as np
 
 from fastgd.engine.outcome import STATE, Trained
 from fastgd.engine.summaries import MISSING, STATUS, summarise
+from fastgd.training.grid import Grid
 from fastgd.training.results import Summary
 
 SOURCES = {
@@ -58,24 +59,24 @@ def known_fields(
     return tuple(name for name in SOURCES if not lacking.get(name, False))
 
 
-def field_of(name: str, shape: tuple[int, ...], window: int | None, arrays: Sequence[Any]) -> Any:
-    """A field, of the results of each network's runs; ``shape`` has all axes."""
+def field_of(name: str, grid: Grid, window: int | None, arrays: Sequence[Any]) -> Any:
+    """A field, of the results of each network's runs; ``grid`` has all axes."""
     if name in BY_NETWORK:
         return tuple(arrays)
     if name == "summary":
         assert window is not None
         each = zip(*(summarise(watch, window) for watch in arrays), strict=True)
-        return Summary(*(_joined(parts, shape) for parts in each))
-    joined = _joined(arrays, shape)
+        return Summary(*(grid.join(parts) for parts in each))
+    joined = grid.join(arrays)
     return np.asarray(_STATUS[joined]) if name == "status" else joined
 
 
 def fields_of(
-    known: Sequence[str], shape: tuple[int, ...], window: int | None, trained: Sequence[Trained]
+    known: Sequence[str], grid: Grid, window: int | None, trained: Sequence[Trained]
 ) -> dict[str, Any]:
     """All fields, None for those that are not known."""
     return {
-        name: field_of(name, shape, window, [getattr(part, source) for part in trained])
+        name: field_of(name, grid, window, [getattr(part, source) for part in trained])
         if name in known
         else None
         for name, source in SOURCES.items()
@@ -88,9 +89,3 @@ def dtype_of(name: str) -> np.dtype[Any]:
         return _STATUS.dtype
     whole = ("iterations", "total_changes", "best_iteration", "smallest_iteration")
     return np.dtype(np.int64 if name in whole else np.float64)
-
-
-def _joined(parts: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    """(runs, ...) arrays of each network as one with all axes in front."""
-    together = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return together.reshape((*shape, *together.shape[1:]))

@@ -68,11 +68,8 @@ class FolderSweep(Sweep):
     @property
     def missing(self) -> int:
         """How many runs nobody has trained yet."""
-        done, sizes = self._results.folder.done(), []
-        for chunks in self._results.chunks:
-            places = map(chunks.runs, range(chunks.count))
-            sizes += [place.stop - place.start for place in places]
-        return int(np.array(sizes)[~done].sum())
+        sizes = np.concatenate([chunks.sizes for chunks in self._results.chunks])
+        return int(sizes[~self._results.folder.done()].sum())
 
     def digest(self) -> str:
         """The SHA-256 of all results, in hexadecimal digits: the same wherever they were made.
@@ -136,9 +133,9 @@ class FolderSweep(Sweep):
             return None
         numbers = range(len(self.networks)) if chosen is None else chosen.networks
         runs = slice(None) if chosen is None else chosen.runs
-        shape = self.shape if chosen is None else tuple(map(len, chosen.axes.values()))
+        grid = Grid(self.axes if chosen is None else chosen.axes)
         arrays = [self._results.of(SOURCES[name], number, runs) for number in numbers]
-        return field_of(name, shape, self.method.summary, arrays)
+        return field_of(name, grid, self.method.summary, arrays)
 
     def _lazily(self, da: Any, name: str) -> Any:
         """A field as a Dask array, or as several."""

@@ -188,8 +188,8 @@ def _source(facts: Facts, arrays: Arrays, outline: Facts) -> Source | None:
         return None
     validation = None
     if "validation_X" in arrays:
-        held = (arrays.get(f"validation_{name}") for name in Validation._fields)
-        validation = Validation(*held)  # type: ignore[arg-type]
+        weight = arrays.get("validation_weight")
+        validation = Validation(arrays["validation_X"], arrays["validation_y"], weight)
     weights, seed = None, facts["seed_of_given_weights"]
     if f"first_weights_{_GIVEN}_0" in arrays:
         weights = stored_outline.take_start(_GIVEN, outline["networks"][0], arrays)

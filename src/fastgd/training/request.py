@@ -97,16 +97,19 @@ class Request:
     def sizes(self) -> list[int]:
         """Updates of each part."""
         iterations = self.task.iterations - self.task.done
-        found = []
-        for chunks in self.chunks:
-            places = map(chunks.runs, range(chunks.count))
-            found += [(place.stop - place.start) * iterations for place in places]
-        return found
+        return [size * iterations for chunks in self.chunks for size in chunks.sizes]
 
     def place(self, part: int) -> tuple[int, int]:
         """The network of a part, and its number among those of the network."""
         number = int(np.searchsorted(self._ends, part, side="right"))
         return number, part - int(self._ends[number]) + self.chunks[number].count
+
+    @property
+    def largest(self) -> Plan:
+        """The first part of the network with the most parameters."""
+        number = int(np.argmax([network.parameters for network in self.networks]))
+        part = int(self._ends[number]) - self.chunks[number].count
+        return self.plan(number, 1, self.selection(part))
 
     def selection(self, part: int) -> Selection:
         """The runs of a part."""
@@ -128,13 +131,13 @@ class Request:
         return {name: one for name, one in arrays.items() if source_of(name) in wanted}
 
     def compile(self) -> None:
-        """Train a few iterations of one part of each shape."""
-        done = self.task.done
-        short = replace(
-            self,
-            task=replace(self.task, iterations=done + COMPILED_AFTER, done=done),
-            given_chunks=self.chunks,
-        )
+        """Train a few iterations of one part of each shape.
+
+        No more than there will be: a schedule may have no factors beyond.
+        """
+        few = min(self.task.done + COMPILED_AFTER, self.task.iterations)
+        task = replace(self.task, iterations=few)
+        short = replace(self, task=task, given_chunks=self.chunks)
         seen = set()
         for part in range(self.parts):
             number, chunk = self.place(part)
@@ -252,7 +255,7 @@ class Request:
     def sweep(self, trained: Sequence[Trained]) -> Sweep:
         """The sweep, of what the runs of each network have come to."""
         window = self.methods[0].summary
-        return Sweep(**self.outline, **fields_of(self.known, self.grid.shape, window, trained))
+        return Sweep(**self.outline, **fields_of(self.known, self.grid, window, trained))
 
     def joined(self, parts: Sequence[dict[str, NDArray[Any]]]) -> list[Trained]:
         """What the runs of each network have come to, of what all parts have."""

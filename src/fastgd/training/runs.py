@@ -234,7 +234,8 @@ class Sweep:
         >>> fastgd.sweep(X, y, alpha=[0.1, 1, 10], iterations=10_000).best().alpha
         10.0
         """
-        return self._of(by_place(self._grid, self.best_index()))  # type: ignore[return-value]
+        best: Run = self[self.best_index()]
+        return best
 
     def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
         """Outputs of all networks, each with the bits of :meth:`fastgd.Run.predict`.

@@ -279,10 +279,10 @@ def sweep(
 def _into(path: Path, request: Request, crew: Crew, bar: bool) -> Sweep:
     """Train all runs, each part into the folder."""
     request = request.with_own_samples()
+    plan = request.largest
+    check_memory(plan.bytes(request.keep) * crew.threads, "a part of the sweep")
     folder = folder_of(path, request)
     request = as_in(folder, request)
-    plan = request.plan(0, 1, request.selection(0))
-    check_memory(plan.bytes(request.keep) * crew.threads, "a part of the sweep")
     with progress_bar(bar, sum(request.sizes), " updates") as advance:
         work_into(folder, request, crew, advance)
     return sweep_of(folder, request)
