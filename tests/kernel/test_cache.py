@@ -161,6 +161,13 @@ def test_second_process_hits(filled):
     assert filled.files == files
 
 
+def test_a_process_that_only_loads_does_not_get_ready_to_compile(filled):
+    call = "import sys; total(1.5); value = 'numba.np.arraymath' in sys.modules"
+    assert filled.call(call) == (False, 1, 0)
+    filled.tile.write_text(filled.tile.read_text() + "#")
+    assert filled.call(call) == (True, 0, 1)
+
+
 def test_edit_of_any_source_recompiles_and_removes_stale_files(filled):
     stale = filled.files
     others = [path.with_name(path.name.replace("total", "totals")) for path in stale[:1]]

@@ -162,8 +162,6 @@ class KernelCache:
         """Return the compiled signature from disk; None if there is none that fits."""
         lacking = ""
         with suppress(Exception):
-            # As in Numba: registers the implementations that the loaded code refers to.
-            target_context.refresh()
             if self._usable():
                 key = self._key(sig, target_context.codegen())
                 name = self._file_name(key)
