@@ -27,7 +27,7 @@ class Peer:
     """Another way to do a work."""
 
     name: str
-    module: str  # must be installed
+    module: str  # must be installed; or C, for a compiler
     prepare: Callable[[Work], Callable[[], Any]]  # turns a work into a call
     target: str = ""
     share: float = 1.0  # of the iterations: slow ones do fewer, and the figures are per iteration
@@ -77,6 +77,22 @@ def sklearn_fit(work: Work) -> Callable[[], object]:
     return peer_sklearn.prepare(work)
 
 
+def in_c(source: str, threads: int) -> Callable[[Work], Callable[[], object]]:
+    """Return one of the peers in C."""
+    import peer_c
+
+    return peer_c.prepare(source, threads)
+
+
+def is_installed(module: str) -> bool:
+    """Whether a peer can be measured here."""
+    if module == "C":
+        import peer_c
+
+        return peer_c.can_compile()
+    return find_spec(module) is not None
+
+
 def ours_with(threads: int, **options: Any) -> Callable[[Work], Callable[[], object]]:
     """Return ourselves with these options in place of the work's."""
 
@@ -93,7 +109,7 @@ def compare(title: str, work: Work, peers: Sequence[Peer], settings: Settings) -
     check("fastgd", ours.result(ours.prepare(short, settings.threads)()), short)
     works, calls = {"fastgd": work}, {"fastgd": ours.prepare(work, settings.threads)}
     for peer in peers:
-        if find_spec(peer.module) is None:
+        if not is_installed(peer.module):
             continue
         theirs = work.times(peer.share)
         if peer.alphas:
