@@ -1,6 +1,7 @@
 """Our own calls for the works of the comparison."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ def prepare(work: Work, threads: int) -> Callable[[], fastgd.Run | fastgd.Sweep]
     }
     X, y, alphas, seeds = work.X, work.y, work.alphas, work.seeds
     if work.runs == 1:
+        if "threads" in signature(fastgd.train).parameters:  # not in older trees
+            given["threads"] = threads
         return lambda: fastgd.train(X, y, alpha=alphas[0], seed=seeds[0], **given)
     axis = np.array(alphas)
     return lambda: fastgd.sweep(X, y, alpha=axis, seed=seeds, threads=threads, **given)

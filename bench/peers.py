@@ -51,6 +51,8 @@ ROWS = (
     Row("sweep_64", None),
     Row("sigmoids", 1, repeats=15),
     Row("threads", 2, repeats=15),
+    Row("bounds", 1),
+    Row("threads_of_one_run", 2),
     Row("startup", None, repeats=3),
     Row("optimizers", None),
     Row("regularised", None),
@@ -154,6 +156,7 @@ def main() -> None:
         began = time.perf_counter()
         measured.setdefault(row.table, []).extend(measure(row, threads, given.quick))
         print(f"{row.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    measured = {table: report.with_bounds(lines) for table, lines in measured.items()}
     lines = [line for table in measured.values() for line in table]
     print(report.text(lines, stamp))
     if given.markdown and "speed" in measured:

@@ -4,7 +4,7 @@ import datetime
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -25,7 +25,10 @@ MARKERS = {
     for name in ("parts", "functions", "shops", "search")
 }
 """Around the tables of runs with their own rows, functions, models per group, and searches."""
-HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", "target", "met")
+BOUND = "its bound, one thread (ours / bound)"
+"""Against what the lines are whose ratio all lines of the same work show."""
+OF_BOUND = "of the bound"
+HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", OF_BOUND, "target", "met")
 LEFT = ("work", "against", "target")
 
 README = (
@@ -60,6 +63,7 @@ class Line:
     unit: str = "ns"
     note: str = ""
     threads: int = 0  # told by ``peers.py``
+    of_bound: float | None = None  # told by ``with_bounds``
 
     @property
     def met(self) -> bool | None:
@@ -75,8 +79,10 @@ class Line:
         theirs = self.note if self.theirs is None else _figure(self.theirs, self.unit)
         ratio = "" if self.ratio is None else f"{_digits(self.ratio)}x"
         against = f"{self.against}*" if self.note and self.theirs else self.against
+        of_bound = "" if self.of_bound is None else f"{_digits(self.of_bound)}x"
         ours = _figure(self.ours, self.unit)
-        return (self.work, str(self.threads), against, ours, theirs, ratio, self.target, met)
+        threads = str(self.threads)
+        return (self.work, threads, against, ours, theirs, ratio, of_bound, self.target, met)
 
 
 def _digits(value: float) -> str:
@@ -119,6 +125,23 @@ def _processor() -> str:
     return f"{facts['model name']} (family {facts['cpu family']} model {facts['model']}, {vectors})"
 
 
+def with_bounds(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines with what their works are of their bounds, where these were measured."""
+    found = {line.work: line.ratio for line in lines if line.against == BOUND}
+    return [replace(line, of_bound=found.get(line.work)) for line in lines]
+
+
+def _columns(lines: Sequence[Line]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the head and the lines' cells; a table without bounds has no column for them."""
+    kept = [
+        at
+        for at, name in enumerate(HEAD)
+        if name != OF_BOUND or any(line.of_bound is not None for line in lines)
+    ]
+    head, *rows = (tuple(row[at] for at in kept) for row in (HEAD, *(x.cells() for x in lines)))
+    return head, rows
+
+
 def notes(lines: Sequence[Line]) -> list[str]:
     """Return the footnotes."""
     return [f"* {x.work}, {x.against}: {x.note}" for x in lines if x.note and x.theirs]
@@ -126,12 +149,13 @@ def notes(lines: Sequence[Line]) -> list[str]:
 
 def text(lines: Sequence[Line], stamped: str) -> str:
     """Return the table in columns that line up."""
-    rows = [HEAD, *(line.cells() for line in lines)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    head, cells = _columns(lines)
+    rows = [head, *cells]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = [
         "  ".join(
             cell.ljust(width) if name in LEFT else cell.rjust(width)
-            for cell, width, name in zip(row, widths, HEAD, strict=True)
+            for cell, width, name in zip(row, widths, head, strict=True)
         ).rstrip()
         for row in rows
     ]
@@ -141,7 +165,7 @@ def text(lines: Sequence[Line], stamped: str) -> str:
 
 def markdown(lines: Sequence[Line], stamped: str) -> str:
     """Return the whole table, with what it means."""
-    table = _table(HEAD, [line.cells() for line in lines])
+    table = _table(*_columns(lines))
     small = [note.replace("*", "\\*", 1) for note in notes(lines)]
     return "\n".join([table, "", EXPLANATION, *("", *small) * bool(small), "", stamped + "."])
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict
 from statistics import median
 
+import bound_rows
 import bucket_rows
 import fresh
 import function_rows
@@ -24,12 +25,14 @@ from compare import (
     Peer,
     Settings,
     compare,
+    in_c,
     jax_best,
     jax_plain,
     numpy_listing,
     sklearn_fit,
     torch_tensors,
 )
+from fastgd.kernel.lanes import native_lanes
 from measure import in_turn
 from report import Line
 from workload import ALPHAS, SMALL_ALPHAS, article, made_up
@@ -44,6 +47,7 @@ def train(settings: Settings) -> list[Line]:
         Peer("NumPy, the article's listing", "numpy", numpy_listing),
         Peer("JAX, jit + fori_loop, best form", "jax", jax_best(1), ">= 8"),
         Peer("JAX, jit + fori_loop, plain", "jax", jax_plain, ">= 8"),
+        *_in_c(">= 1", 1),
         Peer("PyTorch, hand-written", "torch", torch_tensors(1, 1), share=0.1),
         Peer("scikit-learn, no counts", "sklearn", sklearn_fit, share=0.05, checked=False),
     ]
@@ -74,7 +78,7 @@ def article_sweep(settings: Settings) -> list[Line]:
 def sweep_4(settings: Settings) -> list[Line]:
     """Many networks with 4 hidden units."""
     work = article(4, ALPHAS, 32, 12_000)
-    peers = _batched(">= 8", 512, work.runs, 0.1, settings)
+    peers = _batched(">= 8", 512, work.runs, 0.1, settings) + _in_c("", settings.threads)
     return compare("sweep 3-4-1, 1,024 runs", work, peers, settings)
 
 
@@ -97,6 +101,14 @@ def sweep_64(settings: Settings) -> list[Line]:
     work = made_up(256, (64, 64, 10), SMALL_ALPHAS[::4], 8, 192)
     peers = _batched(">= 3", 4, 16, 0.5, settings)
     return compare("sweep 64-64-10, 256 samples, 64 runs", work, peers, settings)
+
+
+def _in_c(target: str, threads: int) -> list[Peer]:
+    vectors = "AVX-512 intrinsics" if native_lanes() == 8 else "vector extensions"
+    return [
+        Peer(f"C, {vectors}", "C", in_c("peer_c.c", threads), target),
+        Peer(f"C, {vectors}, our numbers", "C", in_c("peer_c_same.c", threads), target),
+    ]
 
 
 def _batched(
@@ -158,8 +170,9 @@ ROWS = {
     function.__name__: function
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
-        startup, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL, *trainability_rows.ALL,
-        *parts_rows.ALL, *function_rows.ALL, *search_rows.ALL, *shop_rows.ALL,
+        startup, *bound_rows.ALL, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL,
+        *trainability_rows.ALL, *parts_rows.ALL, *function_rows.ALL, *search_rows.ALL,
+        *shop_rows.ALL,
     )
 }  # fmt: skip
 

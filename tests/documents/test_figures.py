@@ -57,6 +57,22 @@ def test_both_tables_are_written_from_the_same_lines(report, tmp_path):
     assert document.read_text().endswith("stamp.\n<!-- bench:end -->\nafter\n")
 
 
+def test_what_a_work_is_of_its_bound_stands_in_all_its_lines(report):
+    lines = [
+        report.Line("a", "NumPy", 2.0, 5.0, 2.5),
+        report.Line("b", "NumPy", 2.0, 5.0, 2.5),
+        report.Line("a", report.BOUND, 3.0, 2.0, 1.5, "<= 2"),
+    ]
+    assert report.OF_BOUND not in report.markdown(lines, "stamp")
+    found = report.with_bounds(lines)
+    assert [line.of_bound for line in found] == [1.5, None, 1.5]
+    place = report.HEAD.index(report.OF_BOUND)
+    assert [line.cells()[place] for line in found] == ["1.50x", "", "1.50x"]
+    head = report.markdown(found, "stamp").splitlines()[0]
+    assert head == f"| {' | '.join(report.HEAD)} |"
+    assert report.OF_BOUND in report.text(found, "stamp").splitlines()[0]
+
+
 def test_a_row_that_was_not_measured_is_missed(report):
     with pytest.raises(ValueError, match="README's rows must be measured"):
         report.short_markdown([], "stamp")
