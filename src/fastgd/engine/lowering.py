@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import DECLARED, VALUES
+from fastgd.arguments.kinds import Slot
 from fastgd.arguments.options import Method
 from fastgd.engine.choices import output_choices, unit_choice
 from fastgd.kernel.block import OPTIONS, Recipe
@@ -26,6 +27,10 @@ _REAL = [(feature, slot.name) for feature, slot in _SLOTS if not slot.is_whole]
 _WHOLE = [(feature, slot.name) for feature, slot in _SLOTS if slot.is_whole]
 _PLACES = {slot: place for place, slot in enumerate(_REAL)}
 _PLACES |= {slot: place for place, slot in enumerate(_WHOLE, OPTIONS)}
+_PLACES_OF = {
+    feature: {slot: at for (reader, slot), at in _PLACES.items() if reader == feature}
+    for feature, _slot in _SLOTS
+}
 _OPTIMIZER = len(_REAL)
 """Place of the optimizer's first number."""
 
@@ -48,7 +53,12 @@ TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"
 NEVER = np.iinfo(np.int64).max
 """The patience of a run that has no end of it."""
 
-_FEATURES = dict.fromkeys(option.feature for option in DECLARED.values() if option.feature)
+_WANTED_BY = {
+    feature: [n for n, o in DECLARED.items() if o.feature == feature and not o.detail]
+    for feature in dict.fromkeys(o.feature for o in DECLARED.values() if o.feature)
+}
+"""The options that any of which, if given, switch a feature on."""
+
 _OF_RECIPE = ("batches", "watch")  # which the recipe has by themselves
 
 _WORDS = 2.0**32
@@ -59,6 +69,18 @@ _MADE = {
     "patience": lambda counts: [NEVER if count is None else count for count in counts],
 }
 """Numbers that are not the option itself."""
+
+_FILLED = [
+    (name, slot, _PLACES[DECLARED[name].feature, slot.name])
+    for name in VALUES
+    for slot in DECLARED[name].slots
+]
+"""Each option of numbers with a slot of its own, and the slot's place."""
+
+
+def _made(slot: Slot, axis: Sequence[Any]) -> Sequence[Any]:
+    """What stands in a slot for each value of an option."""
+    return _MADE[slot.name](axis) if slot.name in _MADE else axis
 
 
 def places_of(method: Method) -> dict[str, int]:
@@ -95,12 +117,12 @@ class Values(NamedTuple):
         own = [*optimizer._asdict().values(), *optimizer.kept.values()]
         own += [getattr(schedule, name) for name in schedule.hyperparameters]
         own += method.numbers.values()
-        numbers = np.zeros((1, _OPTIMIZER + len(own)))
-        numbers[0, _OPTIMIZER:] = own
-        values = cls(numbers, np.zeros((1, INTEGERS), np.int64))
-        for name in VALUES:
-            Column.of(name, [getattr(method, name)], method).put(values, np.zeros(1, np.int64))
-        return values.at(np.zeros(runs, np.int64))
+        numbers, integers = [0.0] * _OPTIMIZER + own, [0] * INTEGERS
+        for name, slot, place in _FILLED:
+            [number] = _made(slot, [getattr(method, name)])
+            (integers if slot.is_whole else numbers)[place] = number
+        row = cls(np.array([numbers], np.float64), np.array([integers], np.int64))
+        return row.at(np.zeros(runs, np.int64))
 
     def at(self, runs: NDArray[np.int64]) -> "Values":
         """Those of the runs with these numbers."""
@@ -121,7 +143,7 @@ class Column:
             return cls(((False, places_of(method)[name], np.array(axis, dtype=np.float64)),))
         parts, option = [], DECLARED[name]
         for slot in option.slots:
-            made = _MADE[slot.name](axis) if slot.name in _MADE else axis
+            made = _made(slot, axis)
             numbers = np.array(made, dtype=np.int64 if slot.is_whole else np.float64)
             parts.append((slot.is_whole, _PLACES[option.feature, slot.name], numbers))
         return cls(tuple(parts))
@@ -138,7 +160,7 @@ class Column:
 
 def choice_of(name: str, feature: str) -> Choice:
     """The choice with this name, which knows the places of the feature's numbers."""
-    return Choice(name, **{slot: at for (reader, slot), at in _PLACES.items() if reader == feature})
+    return Choice(name, **_PLACES_OF.get(feature, {}))
 
 
 def optimizer_choice(optimizer: Optimizer) -> Choice:
@@ -165,17 +187,13 @@ def recipe_of(
 ) -> Recipe:
     """What the kernel is compiled for: a feature is in it if any value on its axis needs it."""
 
-    def is_wanted(feature: str) -> bool:
-        return any(
-            _is_given(name, method, values)
-            for name, option in DECLARED.items()
-            if option.feature == feature and not option.detail
-        )
-
     def switch(feature: str, wanted: bool) -> Choice | None:
         return choice_of("on", feature) if wanted else None
 
-    wanted = {feature: is_wanted(feature) for feature in _FEATURES}
+    wanted = {
+        feature: any(_is_given(name, method, values) for name in names)
+        for feature, names in _WANTED_BY.items()
+    }
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
     separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches
@@ -220,4 +238,6 @@ def may_end(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
 def _is_given(name: str, method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
     """Whether a run has another value of an option than the default."""
     default = DECLARED[name].default
-    return any(value != default for value in values.get(name, [getattr(method, name)]))
+    if name in values:
+        return any(value != default for value in values[name])
+    return bool(getattr(method, name) != default)

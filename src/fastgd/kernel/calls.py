@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span
-from fastgd.kernel.descent import descend, descend_all, entry_of, handle_of
+from fastgd.kernel.descent import descend_all, entry_of, handle_of
 from fastgd.kernel.forking import ForkSafeLock
 from fastgd.kernel.grid import Grid, measure, measure_all
 from fastgd.kernel.language.structs import encode
@@ -79,15 +79,16 @@ class Call(NamedTuple):
         """Samples, layers and blocks as compiled code takes them; they must outlive it."""
         count = len(self.blocks.numbers)
         tables = 1 if self.recipe.held is None else 2
-        words = np.concatenate([encode(data) for data in self.data])
-        if len(words) == tables:
+        each = [encode(data) for data in self.data]
+        words = each[0] if len(each) == 1 else np.concatenate(each)
+        if len(words) == tables and count > 1:
             words = np.tile(words, (count, 1))
         return words, self.layers, encode(self.blocks, count)
 
     @property
     def handle(self) -> Any:
         """What calls the code for it in a kernel; compiled, or from the cache if it is there."""
-        return handle_of(self.shapes, self.recipe, *self.facts, 0, encode(self.span))
+        return handle_of(self.shapes, self.recipe)
 
 
 def train_blocks(call: Call, threads: int) -> None:
@@ -102,8 +103,7 @@ def train_blocks(call: Call, threads: int) -> None:
     facts, span = call.facts, encode(call.span)
     if threads == 1:
         markers = call.shapes, call.recipe
-        # The dispatcher looks up the types of all arguments at every call: 55 us, as in bind().
-        train = descend if count == 1 else entry_of(*markers, *facts, 0, span)
+        train = entry_of(*markers)
         for b in range(count):
             train(*markers, *facts, b, span)
         return
@@ -129,12 +129,12 @@ def measure_grid(call: Call, grid: Grid, threads: int) -> None:
 def bind(call: Call) -> Callable[[], None]:
     """Return what runs the only block through the span, and run it once.
 
-    Numba's dispatcher looks up the types of all arguments at every call: 55 us. This call has them
-    already: 0.7 us.
+    Numba's dispatcher would look up the types of all arguments at every call: 146 us. This call has
+    them already: 0.7 us.
     """
     train_blocks(call, threads=1)
     arguments = call.shapes, call.recipe, *call.facts, 0, encode(call.span)
-    entry = entry_of(*arguments)
+    entry = entry_of(call.shapes, call.recipe)
 
     def again(_alive: object = call) -> None:
         _check_arithmetic()

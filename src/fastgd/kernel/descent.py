@@ -30,6 +30,8 @@ What does not change in a loop LLVM works out before it only if it is sure to be
 division behind a condition stays inside. So the first group of samples has no condition before it.
 """
 
+from functools import lru_cache
+
 from numba import njit, prange, typeof
 from numba.core import types
 
@@ -340,11 +342,22 @@ def descend_all(compiled, data, layers, blocks, span):
         call_compiled(compiled, (data, layers, blocks, b, span))
 
 
-def handle_of(*arguments):
-    """Compile :func:`descend` for these arguments, or load it from the cache; what calls it."""
-    return handle(descend, tuple(map(typeof, arguments)), markers=2)
+_WORDS = types.Array(types.int64, 2, "C")
+_OTHERS = (_WORDS, _WORDS, _WORDS, types.int64, _WORDS)
+"""Types of the arguments behind the markers."""
 
 
-def entry_of(*arguments):
-    """Compile or load it, too; what takes such arguments without looking up their types."""
-    return entry_point(descend, tuple(map(typeof, arguments)))
+@lru_cache(maxsize=1024)
+def handle_of(shapes, recipe):
+    """Compile :func:`descend` for these markers, or load it from the cache; what calls it.
+
+    Numba keeps what it has compiled. To find it there takes 100 us: the type of a recipe is made
+    of those of its choices.
+    """
+    return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
+
+
+@lru_cache(maxsize=1024)
+def entry_of(shapes, recipe):
+    """Compile or load it, too; what takes all its arguments without looking up their types."""
+    return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))

@@ -3,7 +3,7 @@
 All of this is a matter of speed only: no choice made here can change a bit of a result.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 from fastgd.kernel.block import Shapes
 from fastgd.kernel.language.numba_internals import processor
@@ -69,7 +69,11 @@ def shapes_for(runs: int, widest: int, data_runs: int = 1, importance_runs: int 
     narrower tiles: at 3-4-1, 16 units a tile would leave everything to the narrow ones (117 ns per
     iteration instead of 80).
     """
-    lanes = native_lanes()
+    return _shapes_for(native_lanes(), runs, widest, data_runs, importance_runs)
+
+
+@lru_cache(maxsize=256)
+def _shapes_for(lanes: int, runs: int, widest: int, data_runs: int, importance_runs: int) -> Shapes:
     registers = 16 if lanes == 8 else 8
     wide = max(1, registers * lanes // (ROWS * runs))
     if runs == 1:

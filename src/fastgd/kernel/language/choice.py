@@ -69,13 +69,22 @@ class Choice:
     """Marker for the choice with this name, and with numbers at these places, by their names.
 
     It may bring formulas, each for a purpose, that code is made of; their variables are tiles that
-    the code is given, or numbers of the choice.
+    the code is given, or numbers of the choice. Two are equal if all of that is: they have the same
+    type, and the same code.
     """
 
     def __init__(self, name, formulas=(), **places):
         self.name = name
         self.formulas = dict(formulas)
         self.places = places
+        # Written once, as kernels are looked up by it.
+        self._key = (name, tuple(self.formulas.items()), tuple(places.items()))
+
+    def __eq__(self, other):
+        return self._key == other._key if isinstance(other, Choice) else NotImplemented
+
+    def __hash__(self):
+        return hash((self.name, *self.places.values()))
 
     def __repr__(self):
         facts = _pairs(_marked(self.formulas) | self.places)
@@ -87,12 +96,19 @@ class Features:
 
     def __init__(self, **members):
         self.members = members
+        self._key = tuple(members.items())
 
     def __getattr__(self, name):
         try:
             return self.__dict__["members"][name]
         except KeyError:
             raise AttributeError(name) from None
+
+    def __eq__(self, other):
+        return self._key == other._key if isinstance(other, Features) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._key)
 
     def __repr__(self):
         return f"Features({', '.join(_pairs(self.members))})"

@@ -261,7 +261,9 @@ def _words_of(struct: Any, in_rows: bool) -> tuple[list[Any], list[int]]:
             words += parts[0]
             steps += parts[1]
         elif isinstance(value, np.ndarray):
-            words += [value.__array_interface__["data"][0], value.shape[in_rows]]
+            # Asking for an address takes 1 us, and of 31 arrays of a block 18 may be empty.
+            first = value.__array_interface__["data"][0] if value.size else 0
+            words += [first, value.shape[in_rows]]
             steps += [value.strides[0] if in_rows else 0, 0]
         else:
             words.append(np.float64(value).view(np.int64) if isinstance(value, float) else value)

@@ -31,6 +31,14 @@ class Shape:
     def __init__(self, rows, units, runs):
         self.rows, self.units, self.runs = rows, units, runs
 
+        self._key = rows, units, runs
+
+    def __eq__(self, other):
+        return self._key == other._key if isinstance(other, Shape) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._key)
+
 
 @marker
 class ShapeType(types.Type):
