@@ -181,7 +181,7 @@ def test_what_is_loaded_is_found_where_the_kernel_looks(name, sizes, runs):
 def test_places_of_a_single_run(sizes):
     layout = layout_of("bias and Adam", sizes, 1)
     block, weights, *_ = filled(layout, 1)
-    np.testing.assert_array_equal(block.numbers[0, layout.places], weights[0])
+    np.testing.assert_array_equal(block.numbers[0, layout.places[0]], weights[0])
 
 
 @pytest.mark.parametrize(("name", "sizes", "runs"), CASES)

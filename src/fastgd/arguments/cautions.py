@@ -18,6 +18,8 @@ class TrainingWarning(UserWarning):
 def unreached(output: str | Function, y: FloatArray) -> list[int]:
     """Return the columns of y with targets that such output units never reach."""
     low, high = unit_of(output).reach
+    if low <= y.min() and y.max() <= high:
+        return []
     return np.flatnonzero((y.min(axis=0) < low) | (y.max(axis=0) > high)).tolist()
 
 

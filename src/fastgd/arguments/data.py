@@ -186,15 +186,23 @@ def numbers_of(name: str, value: object) -> FloatArray:
         raise TypeError(f"{name} must hold real numbers, got {came}")
     # A copy where the numbers are of another type, and for each whether it is finite.
     check_memory((9 if array.dtype != np.float64 else 1) * array.size, name)
-    with np.errstate(all="ignore"):
-        # Compiled code should meet one type of array only, while data frames give read-only
-        # views and structured arrays unaligned ones.
-        result = np.require(array, dtype=np.float64, requirements=["C", "A", "W"])
+    result = _as_compiled(array)
     finite = np.isfinite(result)
     if not finite.all():
         at = [int(i) for i in np.unravel_index(int(finite.argmin()), finite.shape)]
         raise ValueError(f"{name} must be finite, got {result[tuple(at)]} at {at}")
     return result
+
+
+def _as_compiled(array: NDArray[Any]) -> FloatArray:
+    """What compiled code takes, which should meet one type of array only.
+
+    Data frames give read-only views, and structured arrays unaligned ones.
+    """
+    if type(array) is np.ndarray and array.dtype == np.float64 and array.flags.carray:
+        return array
+    with np.errstate(all="ignore"):
+        return np.require(array, dtype=np.float64, requirements=["C", "A", "W"])
 
 
 def _foreign_cell(value: object, array: NDArray[np.generic]) -> str:

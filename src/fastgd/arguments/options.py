@@ -70,12 +70,13 @@ class Method:
     @property
     def given(self) -> dict[str, Any]:
         """The options that are not the default, in their order; then numbers of functions."""
+        mine = vars(self)
         options = {
             name: value
             for name, option in DECLARED.items()
-            if not _same(value := getattr(self, name), option.default)
+            if (value := mine[name]) is not option.default and not _same(value, option.default)
         }
-        by_default = numbers_of(vars(self))
+        by_default = numbers_of(mine) if self.numbers else {}
         return options | {n: v for n, v in self.numbers.items() if v != by_default[n]}
 
     def formula(self, option: str) -> Formula | None:

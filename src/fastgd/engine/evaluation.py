@@ -20,8 +20,8 @@ class Evaluation:
             block.losses[0],
             block.errors[0],
         )
-        self._parameters = layout.places
-        self._derivative = layout.places + layout.derivative
+        self._parameters = layout.places[0]
+        self._derivative = layout.places[0] + layout.derivative
 
     def at(self, parameters: FloatArray) -> tuple[float, FloatArray, float]:
         r"""Loss, derivative, and mean \|y - output\| at (P,)."""

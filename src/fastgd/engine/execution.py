@@ -1,6 +1,6 @@
 """How the runs of a plan are worked off: lots, waves of blocks, chunks of iterations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -150,7 +150,7 @@ class _Work:
         plan = self.plan
         axes, along = np.unravel_index(runs, plan.shape), plan.along
         parts, alpha, start = axes[0], axes[along[0]], axes[along[-1]]
-        columns = self._columns(runs)
+        columns = self._columns(axes)
         if self.state is None:
             state, first, seeds = None, self.first[start], self.seeds[start]
         else:
@@ -158,14 +158,18 @@ class _Work:
             first, seeds = state.parameters, state.seeds
         return session.load(first, plan.alpha[alpha], columns, seeds, parts, lanes, state)
 
-    def _columns(self, runs: Index) -> Columns:
-        """Which values these runs have on the axes."""
-        axes, along = np.unravel_index(runs, self.plan.shape), self.plan.along[1:-1]
+    def _columns(self, axes: Sequence[Index]) -> Columns:
+        """Which values runs have that are at these places along the axes."""
+        along = self.plan.along[1:-1]
         return [(column, axes[i]) for column, i in zip(self.plan.columns, along, strict=True)]
+
+    def _columns_of(self, runs: Index) -> Columns:
+        """Which values these runs have."""
+        return self._columns(np.unravel_index(runs, self.plan.shape)) if self.plan.columns else ()
 
     def _are_watched(self, runs: Index) -> NDArray[np.bool_]:
         session = self.plan.lots[0][1]
-        return session.are_watched(len(runs), self._columns(runs))
+        return session.are_watched(len(runs), self._columns_of(runs))
 
     def _train(
         self,
@@ -193,7 +197,7 @@ class _Work:
             if cut and at < iterations:
                 last = min(last, iterations)
             elif cut:
-                self._keep_state(runs, np.arange(len(owners)), owners, runs.ended >= 0)
+                self._write_state(owners, runs.state(runs.ended >= 0))
             began = perf_counter()
             runs.run(at, last, threads)
             speed = (last - at) / max(perf_counter() - began, 1e-9)
@@ -235,41 +239,47 @@ class _Work:
         """Write down what these runs have come to."""
         trained, task, whose = self.trained, self.plan.task, owners[which]
         records, iterations = task.records, task.iterations
-        ended, final, errors = runs.ended[which], runs.final[which], runs.errors()[which]
-        over = ended >= 0
-        # A run whose weights have just overflowed has no error after that.
-        last = np.where(over, ended - np.isnan(final), iterations)
-        reached = task.recorded <= last[:, None]
-        trained.errors[whose] = np.where(reached, errors[:, :records], np.nan)
-        losses = runs.losses()[which]
-        trained.losses[whose] = np.where(reached, losses[:, :records], np.nan)
-        held_final = np.empty(0)
+        runs = runs.some(which)
+        ended, final, errors, losses = runs.ended, runs.final, runs.errors(), runs.losses()
+        curves = [(trained.errors, errors), (trained.losses, losses)]
+        last, held_final = errors[:, records], np.empty(0)
         if self.plan.samples.holds_out:
-            held = runs.held_errors()[which]
-            trained.held_errors[whose] = np.where(reached, held[:, :records], np.nan)
-            held_final = np.where(over, runs.held_final[which], held[:, records])
+            held = runs.held_errors()
+            curves.append((trained.held_errors, held))
+            held_final = held[:, records]
         if len(trained.path):
-            path = runs.path()[which]
-            path[~reached] = np.nan
-            trained.path[whose] = path
-        parameters = runs.parameters()[which]
-        if self.keep.state and with_state:
+            curves.append((trained.path, runs.path()))
+        for kept, curve in curves:
+            kept[whose] = curve[:, :records]
+        parameters = runs.parameters()
+        over = as_over = ended >= 0
+        if over.any():
+            # A run whose weights have just overflowed has no error after that.
+            beyond = task.recorded > (ended - np.isnan(final))[:, None]
+            run, record = np.nonzero(beyond & over[:, None])
+            for kept, _ in curves:
+                kept[whose[run], record] = np.nan
+            last = np.where(over, final, last)
+            if len(held_final):
+                held_final = np.where(over, runs.held_final, held_final)
             # Of a run that the last look ended nothing is over: without it, it would go on.
             finite = np.isfinite(parameters).all(axis=1)
-            self._keep_state(runs, which, owners, over & ~((ended == iterations) & finite))
+            as_over = over & ~((ended == iterations) & finite)
+        if self.keep.state and with_state:
+            self._write_state(whose, runs.state(as_over))
         restoring = runs.session.layout.recipe.best is not None
         best, best_error = runs.best() if restoring else (np.empty((0, 0)), np.empty(0))
         end = Ended(
             ended=np.where(over, ended, iterations),
-            outcome=runs.outcome[which],
-            final=np.where(over, final, errors[:, records]),
+            outcome=runs.outcome,
+            final=last,
             held_final=held_final,
             parameters=parameters,
-            changes=runs.changes()[which],
-            watch=runs.watch()[which] if runs.session.layout.watched else np.empty((0, 0)),
+            changes=runs.changes(),
+            watch=runs.watch() if runs.session.layout.watched else np.empty((0, 0)),
             is_watched=self._are_watched(whose),
-            best=best[which] if restoring else best,
-            best_error=best_error[which] if restoring else best_error,
+            best=best,
+            best_error=best_error,
         )
         trained.write(whose, self.plan, end)
         trained.final_loss[whose] = losses[:, records]
@@ -295,7 +305,7 @@ class _Work:
             lanes = lot.lanes(None if keys is None else keys[finite], len(finite), 1)
             runs = replace(session, iterations=0).load(
                 parameters[finite],
-                columns=self._columns(whose[finite]),
+                columns=self._columns_of(whose[finite]),
                 parts=self._parts(whose[finite]),
                 lanes=lanes,
             )
@@ -303,13 +313,10 @@ class _Work:
             losses[finite] = runs.losses()[:, 0]
         return losses
 
-    def _keep_state(self, runs: Runs, which: Index, owners: Index, over: NDArray[np.bool_]) -> None:
-        """Write down the state of these runs, and which of them are over."""
-        self._write_state(owners[which], runs.state(which, over))
-
     def _write_state(self, whose: Index, state: State) -> None:
+        """Write down the state of these runs."""
         if self.plan.runs == 1:
-            self.trained = replace(self.trained, state=state)
+            self.trained.state = state
             return
         kept = self.trained.state
         assert kept is not None

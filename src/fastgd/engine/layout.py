@@ -1,7 +1,7 @@
 """The layout that the kernel works on: where everything of a block of runs is."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +24,9 @@ GROUP_BYTES = 32 * 1024
 
 GROUP_SAMPLES = 8
 """... but a group has at least so many samples: each one loads and stores every gradient."""
+
+SMALL = 2**14
+"""Parameters of a block whose layout is remembered: it knows the place of each, in 8 bytes."""
 
 PAGE = 512
 """float64 numbers in a memory page: samples that lie whole pages apart fall into one cache set."""
@@ -82,14 +85,8 @@ class Layout:
         sharing: Sharing = Sharing.ALL,
     ) -> "Layout":
         """Choose the group of samples that goes through the layers together."""
-        draft = cls(network, runs, samples, ROWS, recipe, batch, window, sharing)
-        padded = up(batch or samples, ROWS)
-        at_once = recipe.batch_norm is not None or recipe.batches.name == "adaptive"
-        if at_once and recipe.outputs is None:
-            return replace(draft, group=padded)  # they need a whole batch
-        fitting = GROUP_BYTES // (16 * sum(draft._strides) + 8 * network.sizes[0])
-        group = max(GROUP_SAMPLES, fitting // ROWS * ROWS)
-        return replace(draft, group=min(up(samples, ROWS), group))
+        planned = _remembered if runs * network.parameters <= SMALL else _planned
+        return planned(network, runs, samples, recipe, batch, window, sharing)
 
     @cached_property
     def _strides(self) -> list[int]:
@@ -203,8 +200,9 @@ class Layout:
         """The same for the weights of the samples."""
         return self.runs if self.sharing is Sharing.TABLE else self.data_runs
 
-    def _arrays(self, records: int) -> dict[str, tuple[int, type]]:
-        """Length and kind of each array of a block, but for ``numbers``."""
+    @cached_property
+    def _arrays(self) -> dict[str, tuple[int, int, type]]:
+        """Each array of a block but ``numbers``: its length, what a record adds, and its kind."""
         inputs, outputs = self.network.sizes[0] + self.network.bias, self.network.sizes[-1]
         batch = up(self.batch, ROWS)
         drawn = self.recipe.batches.name == "adaptive"
@@ -213,44 +211,54 @@ class Layout:
         best = 0 if self.recipe.best is None else 1
         mean = 0 if self.recipe.mean is None else self.runs
         return {
-            "integers": (INTEGERS * self.runs, np.int64),
-            "signs": (self.parameters, np.uint8),
-            "recent": (self.parameters, np.uint8),
-            "changes": (self.parameters, np.int64),
-            "errors": ((records + 1) * self.runs, np.float64),
-            "losses": ((records + 1 + self._watches_loss) * self.runs, np.float64),
-            "path": (records * self.parameters if self.recipe.path else 0, np.float64),
-            "ended": (self.runs, np.int64),
-            "outcome": (self.runs, np.int64),
-            "final": (self.runs, np.float64),
-            "kept": (self.kept, np.float64),
-            "kept_integers": (INTEGERS * self.runs, np.int64),
-            "kept_changes": (self.parameters, np.int64),
-            "scratch": (2 * self.runs, np.float64),
-            "order": (self.samples if self.batch and not drawn else 0, np.int64),
-            "batch.X": (batch * inputs * self.data_runs, np.float64),
-            "batch.y": (batch * outputs * self.data_runs, np.float64),
-            "batch.importance": (batch * outputs * self.importance_runs, np.float64),
-            "tau": (per_sample, np.float64),
-            "chances": (per_sample, np.float64),
-            "draws": (batch * self.runs if drawn else 0, np.int64),
-            "drawn": (per_sample, np.float64),
-            "total": (self.runs, np.float64),
-            "held_total": (held, np.float64),
-            "weight": (mean, np.float64),
-            "scale": (mean, np.float64),
-            "held": (held, np.float64),
-            "held_errors": ((records + 1) * held, np.float64),
-            "held_final": (held, np.float64),
-            "best": (best * self.parameters, np.float64),
-            "best_error": (best * self.runs, np.float64),
-            "outputs": (0, np.float64),  # whoever wants them brings the room: Runs.into
+            "integers": (INTEGERS * self.runs, 0, np.int64),
+            "signs": (self.parameters, 0, np.uint8),
+            "recent": (self.parameters, 0, np.uint8),
+            "changes": (self.parameters, 0, np.int64),
+            "errors": (self.runs, self.runs, np.float64),
+            "losses": ((1 + self._watches_loss) * self.runs, self.runs, np.float64),
+            "path": (0, self.parameters if self.recipe.path else 0, np.float64),
+            "ended": (self.runs, 0, np.int64),
+            "outcome": (self.runs, 0, np.int64),
+            "final": (self.runs, 0, np.float64),
+            "kept": (self.kept, 0, np.float64),
+            "kept_integers": (INTEGERS * self.runs, 0, np.int64),
+            "kept_changes": (self.parameters, 0, np.int64),
+            "scratch": (2 * self.runs, 0, np.float64),
+            "order": (self.samples if self.batch and not drawn else 0, 0, np.int64),
+            "batch.X": (batch * inputs * self.data_runs, 0, np.float64),
+            "batch.y": (batch * outputs * self.data_runs, 0, np.float64),
+            "batch.importance": (batch * outputs * self.importance_runs, 0, np.float64),
+            "tau": (per_sample, 0, np.float64),
+            "chances": (per_sample, 0, np.float64),
+            "draws": (batch * self.runs if drawn else 0, 0, np.int64),
+            "drawn": (per_sample, 0, np.float64),
+            "total": (self.runs, 0, np.float64),
+            "held_total": (held, 0, np.float64),
+            "weight": (mean, 0, np.float64),
+            "scale": (mean, 0, np.float64),
+            "held": (held, 0, np.float64),
+            "held_errors": (held, held, np.float64),
+            "held_final": (held, 0, np.float64),
+            "best": (best * self.parameters, 0, np.float64),
+            "best_error": (best * self.runs, 0, np.float64),
+            "outputs": (0, 0, np.float64),  # whoever wants them brings the room: Runs.into
         }
 
     def bytes(self, records: int) -> int:
         """Memory of one block."""
-        arrays = self._arrays(records).values()
-        return 8 * self.numbers + sum(n * (1 if kind is np.uint8 else 8) for n, kind in arrays)
+        once, each = self._bytes
+        return once + records * each
+
+    @cached_property
+    def _bytes(self) -> tuple[int, int]:
+        """Memory of a block without records, and of what a record adds."""
+        once, each = 8 * self.numbers, 0
+        for length, added, kind in self._arrays.values():
+            size = 1 if kind is np.uint8 else 8
+            once += size * length
+            each += size * added
+        return once, each
 
     @cached_property
     def shapes(self) -> Shapes:
@@ -308,8 +316,8 @@ class Layout:
         begin = -memory.ctypes.data // 8 % LINE
         numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
         rest: dict[str, NDArray[Any]] = {
-            name: np.zeros((blocks, length), kind)
-            for name, (length, kind) in self._arrays(records).items()
+            name: np.zeros((blocks, length + records * added), kind)
+            for name, (length, added, kind) in self._arrays.items()
         }
         rest["ended"][:] = -1
         parts = {name: rest.pop(f"batch.{name}") for name in ("X", "y", "importance")}
@@ -369,8 +377,12 @@ class Layout:
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
-        """(P,) where a single run has its parameters in ``Block.numbers``."""
-        places: NDArray[np.int64] = self.by_parameter(np.arange(self.parameters)[None])[0]
+        """(R, P) where each run has its parameters in ``Block.numbers``."""
+        matrices = zip(self._starts, self.network.matrices, strict=False)
+        each = [
+            start + self.runs * np.arange(rows * outputs) for start, (rows, outputs) in matrices
+        ]
+        places: NDArray[np.int64] = np.arange(self.runs)[:, None] + np.concatenate(each)
         return places
 
     @property
@@ -421,27 +433,36 @@ class Layout:
         values = block.numbers[0, layer.units : layer.units + self.group * layer.stride]
         return values.reshape(self.group, layer.stride)[:, : layer.outputs]
 
-    def _layers(self, array: NDArray[Any]) -> list[NDArray[Any]]:
-        """Views (blocks, rows * outputs, R) of each layer's part."""
-        matrices = zip(self._starts, self.network.matrices, strict=False)
-        return [
-            array[:, start : start + rows * outputs * self.runs].reshape(len(array), -1, self.runs)
-            for start, (rows, outputs) in matrices
-        ]
-
     def put_by_parameter(self, array: NDArray[Any], rows: NDArray[Any]) -> None:
         """The inverse of :meth:`by_parameter`."""
-        at = 0
-        for part in self._layers(array):
-            width = part.shape[1]
-            part[:] = _by_run(rows[:, at : at + width], self.runs)
-            at += width
+        array[:, self.places] = rows.reshape(len(array), *self.places.shape)
 
     def by_parameter(self, array: NDArray[Any]) -> NDArray[Any]:
         """(lanes, P) numbers of each run, in the order of a network's row."""
-        parts = [part.transpose(0, 2, 1) for part in self._layers(array)]
-        joined = np.concatenate(parts, axis=2)
-        return joined.reshape(-1, joined.shape[2])
+        return array.take(self.places, axis=1).reshape(-1, self.places.shape[1])
+
+
+def _planned(
+    network: Network,
+    runs: int,
+    samples: int,
+    recipe: Recipe,
+    batch: int,
+    window: int,
+    sharing: Sharing,
+) -> Layout:
+    draft = Layout(network, runs, samples, ROWS, recipe, batch, window, sharing)
+    padded = up(batch or samples, ROWS)
+    at_once = recipe.batch_norm is not None or recipe.batches.name == "adaptive"
+    if at_once and recipe.outputs is None:
+        return replace(draft, group=padded)  # they need a whole batch
+    fitting = GROUP_BYTES // (16 * sum(draft._strides) + 8 * network.sizes[0])
+    group = max(GROUP_SAMPLES, fitting // ROWS * ROWS)
+    return replace(draft, group=min(up(samples, ROWS), group))
+
+
+_remembered = lru_cache(maxsize=64)(_planned)
+"""A layout follows from these arguments alone, and what it works out of itself takes 0.1 ms."""
 
 
 def _by_run(values: NDArray[Any], runs: int) -> NDArray[Any]:

@@ -49,7 +49,7 @@ class Network:
             for k, (inputs, outputs) in enumerate(pairwise(self.sizes))
         ]
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Numbers in a row."""
         return sum(rows * outputs for rows, outputs in self.matrices)

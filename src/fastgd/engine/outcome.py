@@ -19,9 +19,9 @@ STATE = "state_"
 """How the names of arrays begin that are the state of runs."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Trained:
-    """What runs of one network came to: n runs, P parameters."""
+    """What runs of one network came to: n runs, P parameters. Written as they end."""
 
     errors: NDArray[np.float64]  # (n, records): NaN where a run did not come to
     final_error: NDArray[np.float64]  # (n,)

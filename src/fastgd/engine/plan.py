@@ -166,7 +166,7 @@ class Plan:
         blocks = -(-self.runs // session.layout.runs)
         iterations = self.task.iterations - self.task.done
         in_time = int(CHUNK_SECONDS / (session.seconds(size) * iterations))
-        held = int(self.samples.held_sizes.max())
+        held = self.samples.most_held
         fitting = WAVE_BYTES // session.bytes_of_block(size, held) // self.threads
         per_thread = min(max(in_time, BLOCKS_PER_THREAD), fitting)
         return min(blocks, self.threads * max(1, per_thread))

@@ -67,6 +67,11 @@ class Samples:
         held = 0 if self.validation is None else len(self.validation.y)
         return np.full(self.parts, held)
 
+    @cached_property
+    def most_held(self) -> int:
+        """The most samples that are held out of a part."""
+        return int(self.held_sizes.max())
+
     @property
     def _weightings(self) -> int:
         assert self.partition is not None
@@ -149,7 +154,7 @@ class Packer:
                 made[key] = self._tables(row)
             blocks.append(made[key])
         weights = [
-            np.array([np.broadcast_to(block[k][1], self.runs) for block in blocks])
+            np.array([block[k][1] for block in blocks]) * np.ones(self.runs)
             for k in range(1 + self.samples.holds_out)
         ]
         outputs = self.samples.y.shape[1]
@@ -172,7 +177,7 @@ class Packer:
         samples, validation = self.samples, self.samples.validation
         if self.sharing in (Sharing.ALL, Sharing.PART):
             parts = parts[:1]
-        different, lanes = np.unique(parts, return_inverse=True)
+        different, lanes = _counted(parts)
         each = [samples.part(int(part)) for part in different]
         learned = [(part.rows, part.weight) for part in each]
         held = [(part.held, part.held_weight) for part in each if part.held is not None]
@@ -208,16 +213,19 @@ class Packer:
         if importance.shape[1] > 1:
             importance = importance[:, lanes]
         units = self.samples.units
-        inputs, targets = X[index], np.tile(y[index], units)  # (N, lanes, D), (N, lanes, H)
+        inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
+        if units > 1:
+            targets = np.tile(targets, units)
         if self.bias:
             inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
-        outputs = y.shape[1]
-        has_error = np.repeat(np.arange(units) == 0, outputs)
+        outputs, shares = y.shape[1], importance[:, :, None]
+        if units * outputs > 1:
+            shares = shares * np.repeat(np.arange(units) == 0, outputs)
         real = max(len(rows) for rows, _ in each) if table is None else len(table)
         data = Data(
             X=_lanes_last(inputs, self.data_runs),
             y=_lanes_last(targets, self.data_runs),
-            importance=_lanes_last(importance[:, :, None] * has_error, self.importance_runs),
+            importance=_lanes_last(shares, self.importance_runs),
             samples=real,
             epoch=-(-real // (self.batch or real)),
         )
@@ -225,10 +233,18 @@ class Packer:
         return data, np.array(weights, np.float64)[lanes]
 
 
+def _counted(parts: Index) -> tuple[Index, Index]:
+    """The different ones, and which of them each is."""
+    if len(parts) == 1:
+        return parts, np.zeros(1, np.int64)
+    different, places = np.unique(parts, return_inverse=True)
+    return different, places
+
+
 def _side_by_side(each: Sequence[Weighted]) -> tuple[Index, FloatArray]:
     """Rows and importance of samples that each run has of its own, (N, runs)."""
-    sizes = np.array([len(rows) for rows, _ in each])
-    places = np.arange(-(-int(sizes.max()) // ROWS) * ROWS)
+    most = max(len(rows) for rows, _ in each)
+    places = np.arange(-(-most // ROWS) * ROWS)
     index = np.empty((len(places), len(each)), np.int64)
     importance = np.zeros(index.shape)
     for lane, (rows, weight) in enumerate(each):

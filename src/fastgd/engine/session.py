@@ -338,6 +338,10 @@ class Runs:
         block = session.layout.pack(self.block, from_lanes, session.records)
         return session._runs(block, lanes, self.parts[going])
 
+    def some(self, which: Index) -> "Runs":
+        """These runs only, to be read where they are."""
+        return Runs(self.session, self.block, self.portion, self.parts[which], self.places[which])
+
     def errors(self) -> FloatArray:
         """(n, records + 1) mean errors, the last one the final error of a run to the end."""
         return self.session.layout.by_lane(self.block.errors)[self.places]
@@ -378,14 +382,14 @@ class Runs:
         put_away = block.kept, block.kept_integers
         return self._now(layout.watch, (block.numbers, block.integers), put_away)
 
-    def state(self, which: Index, over: NDArray[np.bool_]) -> State:
-        """All that these runs go on from; which of them are over."""
+    def state(self, over: NDArray[np.bool_]) -> State:
+        """All that the runs go on from; which of them are over."""
         session = self.session
         return take_state(
             session.layout,
             session.method.optimizer,
             self.block,
-            self.places[which],
+            self.places,
             over,
             session.iterations,
             session.record_every,

@@ -126,14 +126,18 @@ def take_state(
 
     Of those the lane may have gone on; what they need no more is 0.
     """
-    any_over, gone = bool(over.any()), over[:, None]
-    runs = len(places)
+    any_over, gone, runs = bool(over.any()), over[:, None], len(places)
 
     def of_parameters(array: NDArray[Any]) -> NDArray[Any]:
         return layout.by_parameter(array)[places]
 
     def of_run(array: NDArray[Any]) -> NDArray[Any]:
         return layout.by_lane(array.reshape(len(array), -1))[places]
+
+    def of_ended(array: NDArray[Any], otherwise: float) -> NDArray[Any]:
+        if not any_over:
+            return np.full(runs, otherwise, array.dtype)
+        return np.where(over, array.ravel()[places], otherwise).astype(array.dtype)
 
     def now(live: NDArray[Any], put_away: Any) -> NDArray[Any]:
         return np.where(gone, put_away(), live) if any_over else live
@@ -155,9 +159,7 @@ def take_state(
     best, best_error = np.empty((runs, 0)), np.full(runs, np.nan)
     if layout.recipe.best is not None:
         best, best_error = of_parameters(block.best), block.best_error.ravel()[places]
-    held_final = np.full(runs, np.nan)
-    if layout.recipe.held is not None:
-        held_final = block.held_final.ravel()[places]
+    held = layout.recipe.held is not None
     return State(
         parameters=parameters,
         steps=steps,
@@ -169,10 +171,10 @@ def take_state(
         tau=ongoing(of_run(block.tau)) if block.tau.size else np.empty((runs, 0)),
         best=best,
         best_error=best_error,
-        ended=np.where(over, block.ended.ravel()[places], -1),
-        outcome=np.where(over, block.outcome.ravel()[places], 0),
-        final=np.where(over, block.final.ravel()[places], np.nan),
-        validation_final=np.where(over, held_final, np.nan),
+        ended=of_ended(block.ended, -1),
+        outcome=of_ended(block.outcome, 0),
+        final=of_ended(block.final, np.nan),
+        validation_final=of_ended(block.held_final, np.nan) if held else np.full(runs, np.nan),
         seeds=counts[:, SEED],
         planned=np.full(runs, planned),
         record_every=np.full(runs, record_every),

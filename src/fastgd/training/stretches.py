@@ -127,8 +127,11 @@ class Training:
 
     def plan(self, done: int, iterations: int) -> Plan:
         """The work from so many iterations to so many."""
+        task = self.task
+        if (task.done, task.iterations) != (done, iterations):
+            task = replace(task, iterations=iterations, done=done)
         return Plan.make(
-            replace(self.task, iterations=iterations, done=done),
+            task,
             self.network,
             self.method,
             np.full((1, len(self.network.sizes) - 1), self.alpha),
