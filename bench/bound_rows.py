@@ -18,7 +18,7 @@ def bounds(settings: Settings) -> list[Line]:
         work = case.work.times(settings.effort)
         own, machine = least.measured(work, settings.repeats)
         bound = least.bound_of(work, machine)
-        note = f"the bound is that of {bound.which}"
+        note = f"bound by the {bound.which}"
         ratio = own / bound.ns
         lines.append(Line(case.title, BOUND, own, bound.ns, ratio, case.target, note=note))
     return lines

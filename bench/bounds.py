@@ -219,7 +219,7 @@ def sigmoid_steps(what: str, count: int, machine: Machine) -> list[Step]:
     return [
         Step(f"{what}: limited, t, n, r", 3, 1, 1),
         Step(f"{what}: r**2, r**4, high, q, two more; 1 + e", 6, 1),
-        Step(f"{what}: {count} divisions", divider=divided(count, machine)),
+        Step(f"{what}: divisions, of {count:,}", divider=divided(count, machine)),
     ]
 
 
