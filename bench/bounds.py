@@ -288,7 +288,7 @@ def bound_of(work: Work, machine: Machine) -> Bound:
     """Return the bound of a work on a machine."""
     lanes, samples, sizes, single = native_lanes(), len(work.X), sizes_of(work), work.runs == 1
     counts = arithmetic(samples, sizes)
-    registers = traffic(samples, sizes, single, 32 if lanes == 8 else 16)
+    registers = traffic(samples, sizes, single, 16 if lanes == 4 else 32)
     cache = traffic(samples, sizes, single, first_cache() // (8 * lanes))
     steps = chain(samples, sizes, machine) if single else []
     made = Bound(counts, registers, cache, steps, {})

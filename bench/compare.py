@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import ours
+import peer_c
 import peer_numpy
 from measure import in_turn
 from report import Line
@@ -27,7 +28,7 @@ class Peer:
     """Another way to do a work."""
 
     name: str
-    module: str  # must be installed; or C, for a compiler
+    module: str  # must be installed; or a file in C that must be compiled
     prepare: Callable[[Work], Callable[[], Any]]  # turns a work into a call
     target: str = ""
     share: float = 1.0  # of the iterations: slow ones do fewer, and the figures are per iteration
@@ -77,19 +78,10 @@ def sklearn_fit(work: Work) -> Callable[[], object]:
     return peer_sklearn.prepare(work)
 
 
-def in_c(source: str, threads: int) -> Callable[[Work], Callable[[], object]]:
-    """Return one of the peers in C."""
-    import peer_c
-
-    return peer_c.prepare(source, threads)
-
-
 def is_installed(module: str) -> bool:
     """Whether a peer can be measured here."""
-    if module == "C":
-        import peer_c
-
-        return peer_c.can_compile()
+    if module in peer_c.FLAGS:
+        return peer_c.can_compile(module)
     return find_spec(module) is not None
 
 

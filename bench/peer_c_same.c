@@ -3,12 +3,12 @@ and so the same bits. What it takes is what a kernel for this one network could 
 
 A vector for the units of each sample: the divider takes no longer for four of these than for two
 vectors twice as long, and the sum over samples needs no shuffle. Tried: a correctly rounded
-reciprocal by an estimate, Newton steps and a last correction in place of the divider, 103 ns instead
-of 91; outputs of two samples at a time, whose divisions come out earlier, 82 instead of 83. */
+reciprocal by an estimate, Newton steps and a last correction in place of the divider, 103 ns and
+not 91; outputs of two samples at a time, whose divisions come out earlier, 82 instead of 83. */
 
 #include "peer_c.h"
 
-INLINE v8 sigmoid(v8 a) { return our_sigmoid8(a); }
+INLINE vec sigmoid(vec a) { return our_sigmoid(a); }
 
 #define PICK __builtin_shufflevector
 #define SPREAD(a, lane) PICK(a, a, lane, lane, lane, lane)

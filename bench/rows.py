@@ -16,6 +16,7 @@ import function_rows
 import option_rows
 import ours
 import parts_rows
+import peer_c
 import plane_rows
 import probes
 import search_rows
@@ -25,7 +26,6 @@ from compare import (
     Peer,
     Settings,
     compare,
-    in_c,
     jax_best,
     jax_plain,
     numpy_listing,
@@ -104,10 +104,15 @@ def sweep_64(settings: Settings) -> list[Line]:
 
 
 def _in_c(target: str, threads: int) -> list[Peer]:
-    vectors = "AVX-512 intrinsics" if native_lanes() == 8 else "vector extensions"
+    """An expert's C, and C with our numbers; the first one needs AVX-512."""
+    wide = native_lanes() == 8
+    names = {
+        "peer_c.c": "C, AVX-512 intrinsics",
+        "peer_c_same.c": f"C, {'AVX-512 intrinsics' if wide else 'vectors'}, our numbers",
+    }
     return [
-        Peer(f"C, {vectors}", "C", in_c("peer_c.c", threads), target),
-        Peer(f"C, {vectors}, our numbers", "C", in_c("peer_c_same.c", threads), target),
+        Peer(names[source], source, peer_c.prepare(source, threads), target)
+        for source in (names if wide else ("peer_c_same.c",))
     ]
 
 
