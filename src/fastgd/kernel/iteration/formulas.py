@@ -81,8 +81,14 @@ def body_of(formula, arguments, inputs=()):
             lines.append(f"n{k} = {_LINES[kind].format(*_operands(formula, kind, rest))}")
     results = ", ".join(_text(formula, k, whole=True) for k in formula.results)
     code = "\n    ".join([f"def body({', '.join(arguments)}):", *lines, f"return {results}"])
+    return _made(code, _NAMES)
+
+
+def _made(text, names):
+    """The function ``body`` of a text."""
     made = {}
-    exec(code, dict(_NAMES), made)
+    exec(text, dict(names), made)
+    made["body"].__text__ = text  # for what reads the sources of functions
     return made["body"]
 
 
@@ -130,6 +136,4 @@ def written(text, count, called, **parts):
         else ", ".join(part.format(k=k) for k in range(count))
         for name, part in parts.items()
     }
-    made = {}
-    exec(text.format(count=count, **filled), dict(called), made)
-    return made["body"]
+    return _made(text.format(count=count, **filled), called)

@@ -34,6 +34,7 @@ import numpy as np
 from numba.core import config
 
 from fastgd.kernel.language import numba_internals
+from fastgd.kernel.language.translation import trampoline
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -51,8 +52,11 @@ _SETTINGS = (
 )
 
 
-def cached_njit(**options: Any) -> Callable[[_Function], _Function]:
-    """``numba.njit(**options)`` with this module's cache, for functions of this package."""
+def cached_njit(returned: Any = None, **options: Any) -> Callable[[_Function], _Function]:
+    """``numba.njit(**options)`` with this module's cache, for functions of this package.
+
+    One that has a type for what is ``returned`` is translated: see :mod:`.translation`.
+    """
 
     def decorate(function: _Function) -> _Function:
         if not function.__module__.startswith(f"{_PACKAGE}."):
@@ -65,7 +69,8 @@ def cached_njit(**options: Any) -> Callable[[_Function], _Function]:
                 f"cached_njit is for functions without variables of an outer one, which would be "
                 f"frozen into the code; got {function.__module__}.{function.__qualname__}"
             )
-        dispatcher: Any = numba.njit(**options)(function)
+        compiled = function if returned is None else trampoline(function, returned)
+        dispatcher: Any = numba.njit(**options)(compiled)
         facts = repr(sorted(options.items()))
         numba_internals.use_cache(dispatcher, lambda: KernelCache(function, facts))
         return cast("_Function", dispatcher)

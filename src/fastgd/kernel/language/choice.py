@@ -220,6 +220,15 @@ def _place(context, _builder, kind, _value, name):
     return context.get_constant(types.intp, kind.places[name])
 
 
+_PICKS: dict[Any, Any] = {}
+
+
+def picked_body(stub, kinds):
+    """The body that :func:`dispatch` gives such a function for arguments of these types, or None."""
+    pick = _PICKS.get(stub) if callable(stub) else None
+    return pick and pick(*kinds)
+
+
 def dispatch(stub, bodies, options):
     """Let ``stub(choice, ...)`` be the body that ``bodies`` has for the choice's name.
 
@@ -233,4 +242,5 @@ def dispatch(stub, bodies, options):
         return bodies[choice.choice]
 
     pick = bodies if callable(bodies) else by_name
+    _PICKS[stub] = pick
     overload(stub, jit_options=options, strict=False)(pick)

@@ -17,6 +17,8 @@ whole 0.7. The rest is Numba's Python: types 1.0, lowering and text of parts 1.2
 form 0.6, splicing 0.15.
 """
 
+from numba import types
+
 from fastgd.kernel.language import numba_internals
 
 # Everything in kernel/iteration and descent.py becomes part of one compiled function. Wrappers for
@@ -32,7 +34,12 @@ SPLICED = {"error_model": "numpy", "inline": "always", **numba_internals.NOT_COU
 UNCOUNTED = {"error_model": "numpy", "nogil": True, **numba_internals.NOT_COUNTED}
 """A function that is called by others and has no parts of its own."""
 
-WHOLE = {"error_model": "numpy", "nogil": True, **numba_internals.WHOLE}
+WHOLE = {
+    "error_model": "numpy",
+    "nogil": True,
+    "returned": types.none,
+    **numba_internals.WHOLE,
+}
 """The kernel."""
 
 PARALLEL = {"error_model": "numpy", "nogil": True, "parallel": True}

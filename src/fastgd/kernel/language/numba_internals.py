@@ -38,6 +38,7 @@ dumps                       Pickles with Numba's own types.
 _cache                      What ``enable_caching`` of a dispatcher sets; its ``load_overload``,
                             ``save_overload``, ``flush`` and ``cache_path`` are used.
 AppDirs                     Where a user's caches lie.
+_Intrinsic                  What ``intrinsic`` makes; its ``_defn`` is what it was made of.
 get_function_type           Of CPUCallConv, as are ``call_function`` and
                             ``return_status_propagate``: how compiled functions call each other.
 ==========================  =======================================================================
@@ -91,6 +92,7 @@ PARTS = (
     "numba.core.serialize:dumps",
     "numba.core.dispatcher:Dispatcher.enable_caching",
     "numba.misc.appdirs:AppDirs",
+    "numba.core.extending:_Intrinsic",
     "numba.core.callconv:CPUCallConv.get_function_type",
     "numba.core.callconv:CPUCallConv.call_function",
     "numba.core.callconv:CPUCallConv.return_status_propagate",
@@ -387,6 +389,12 @@ def user_cache(name: str) -> Path:
 
 
 # ------------------------------------------------------------------ calls
+
+
+def definition_of(function: Any) -> Callable[..., Any] | None:
+    """What an intrinsic was made of: takes types, gives a signature and what emits code; or None."""
+    made: Any = getattr(function, "_defn", None)
+    return made if isinstance(function, _take("numba.core.extending:_Intrinsic")) else None
 
 
 def entry_point(dispatcher: Any, signature: tuple[Any, ...]) -> Callable[..., None]:

@@ -43,7 +43,7 @@ class Buffer(types.Type):
     """Numbers in memory: where they begin, and how many there are."""
 
     def __init__(self, dtype):
-        self.dtype = dtype
+        self.item = self.dtype = dtype
         super().__init__(f"Buffer({dtype})")
 
 
@@ -64,7 +64,7 @@ class Table(types.Type):
     """Structs in a row."""
 
     def __init__(self, struct):
-        self.struct = struct
+        self.item = self.struct = struct
         super().__init__(f"Table({struct})")
 
 
@@ -125,7 +125,8 @@ class _Fields(AttributeTemplate):
 
 
 @lower_getattr_generic(Struct)
-def _field(context, builder, struct, row, name):
+def field(context, builder, struct, row, name):
+    """Emit the field of this name."""
     place, kind = struct.fields[name]
     if isinstance(kind, Struct):
         return builder.gep(row, [_I64(place)])
@@ -155,7 +156,12 @@ class _Length(AbstractTemplate):
 @lower_builtin(len, Buffer)
 @lower_builtin(len, Table)
 def _length(context, builder, sig, args):
-    return cgutils.create_struct_proxy(sig.args[0])(context, builder, args[0]).length
+    return length(context, builder, sig.args[0], args[0])
+
+
+def length(context, builder, kind, value):
+    """Emit how many numbers or structs there are."""
+    return cgutils.create_struct_proxy(kind)(context, builder, value).length
 
 
 @infer_global(operator.getitem)
@@ -176,15 +182,17 @@ class _SetItem(AbstractTemplate):
 
 
 @lower_builtin(operator.getitem, Table, types.int64)
-def _get_struct(context, builder, sig, args):
-    table, index = args
-    view = cgutils.create_struct_proxy(sig.args[0])(context, builder, table)
-    return builder.gep(view.data, [builder.mul(index, _I64(sig.return_type.words))])
-
-
 @lower_builtin(operator.getitem, Buffer, types.int64)
-def _get_number(context, builder, sig, args):
-    return builder.load(address(context, builder, sig.args[0], *args))
+def _get_item(context, builder, sig, args):
+    return item(context, builder, sig.args[0], *args)
+
+
+def item(context, builder, kind, value, index):
+    """Emit the number of a buffer, or the struct of a table, at this index."""
+    if isinstance(kind, Buffer):
+        return builder.load(address(context, builder, kind, value, index))
+    view = cgutils.create_struct_proxy(kind)(context, builder, value)
+    return builder.gep(view.data, [builder.mul(index, _I64(kind.struct.words))])
 
 
 @lower_builtin(operator.setitem, Buffer, types.int64, types.Any)

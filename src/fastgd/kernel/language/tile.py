@@ -11,6 +11,7 @@ reassociated, and ``fma`` is fused only where it is written.
 """
 
 import operator
+from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -54,6 +55,8 @@ class ShapeType(types.Type):
 class Tile(types.Type):
     """A vector of float64 lanes."""
 
+    number = types.float64  # what stands for as many of it
+
     def __init__(self, lanes):
         self.lanes = lanes
         super().__init__(f"Tile({lanes})")
@@ -61,6 +64,8 @@ class Tile(types.Type):
 
 class Mask(types.Type):
     """A vector of truth values, one per lane: what a comparison gives."""
+
+    number = types.boolean
 
     def __init__(self, lanes):
         self.lanes = lanes
@@ -135,8 +140,16 @@ def _call(builder, name, args):
 # ------------------------------------------------------------------ arithmetic
 
 
-def _operator(function, first, result, emit):
-    """Define a binary operator where at least one argument is a ``first``."""
+OPERATORS: dict[Any, list[Any]] = {}
+"""By function: the type of one operand at least, that of the result, and what emits it."""
+
+
+def define_operator(function, first, result, emit):
+    """Define a binary operator where at least one operand is a ``first``, the other may be a number.
+
+    ``emit`` takes the operands as vectors: a number is there in every lane.
+    """
+    OPERATORS.setdefault(function, []).append((first, result, _with_vectors(emit)))
 
     @infer_global(function)
     class _Operator(AbstractTemplate):
@@ -144,28 +157,40 @@ def _operator(function, first, result, emit):
             vectors = [a for a in args if isinstance(a, first)]
             if kws or len(args) != 2 or not vectors:
                 return None
-            kinds = (a if isinstance(a, first) else types.float64 for a in args)
+            kinds = (a if isinstance(a, first) else first.number for a in args)
             return signature(result(vectors[0].lanes), *kinds)
 
     def lower(_context, builder, sig, args):
-        return emit(builder, *_tiles(builder, sig, args))
+        return _with_vectors(emit)(builder, sig.return_type.lanes, args)
 
-    for pair in ((first, first), (first, types.Float), (types.Float, first)):
+    number = type(first.number)
+    for pair in ((first, first), (first, number), (number, first)):
         lower_builtin(function, *pair)(lower)
 
 
-_operator(operator.add, Tile, Tile, lambda builder, a, b: builder.fadd(a, b))
-_operator(operator.sub, Tile, Tile, lambda builder, a, b: builder.fsub(a, b))
-_operator(operator.mul, Tile, Tile, lambda builder, a, b: builder.fmul(a, b))
-_operator(operator.truediv, Tile, Tile, lambda builder, a, b: builder.fdiv(a, b))
-_operator(operator.gt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
-_operator(operator.lt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
-_operator(operator.ge, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
-_operator(operator.le, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<=", a, b))
-_operator(operator.eq, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("==", a, b))
-_operator(operator.ne, Tile, Mask, lambda builder, a, b: builder.fcmp_unordered("!=", a, b))
-_operator(operator.or_, Mask, Mask, lambda builder, a, b: builder.or_(a, b))
-_operator(operator.and_, Mask, Mask, lambda builder, a, b: builder.and_(a, b))
+def _with_vectors(emit):
+    def emit_all(builder, lanes, values):
+        vectors = (
+            value if isinstance(value.type, ir.VectorType) else splat(builder, value, lanes)
+            for value in values
+        )
+        return emit(builder, *vectors)
+
+    return emit_all
+
+
+define_operator(operator.add, Tile, Tile, lambda builder, a, b: builder.fadd(a, b))
+define_operator(operator.sub, Tile, Tile, lambda builder, a, b: builder.fsub(a, b))
+define_operator(operator.mul, Tile, Tile, lambda builder, a, b: builder.fmul(a, b))
+define_operator(operator.truediv, Tile, Tile, lambda builder, a, b: builder.fdiv(a, b))
+define_operator(operator.gt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
+define_operator(operator.lt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
+define_operator(operator.ge, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
+define_operator(operator.le, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<=", a, b))
+define_operator(operator.eq, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("==", a, b))
+define_operator(operator.ne, Tile, Mask, lambda builder, a, b: builder.fcmp_unordered("!=", a, b))
+define_operator(operator.or_, Mask, Mask, lambda builder, a, b: builder.or_(a, b))
+define_operator(operator.and_, Mask, Mask, lambda builder, a, b: builder.and_(a, b))
 
 
 @intrinsic

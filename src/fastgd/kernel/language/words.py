@@ -7,17 +7,18 @@ import operator
 
 from llvmlite import ir
 from numba.core import types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic, models, register_model
 
 from fastgd.kernel.language.memory import Array
-from fastgd.kernel.language.tile import Mask, Tile, splat
+from fastgd.kernel.language.tile import Mask, Tile, define_operator, splat
 
 _I64 = ir.IntType(64)
 
 
 class Words(types.Type):
     """A vector of 64-bit integers."""
+
+    number = types.int64
 
     def __init__(self, lanes):
         self.lanes = lanes
@@ -42,32 +43,14 @@ def _vectors(builder, kinds, values, lanes):
     ]
 
 
-def _operator(function, emit, result=Words):
-    """Define a binary operator of words with words, or with one integer for all lanes."""
-
-    @infer_global(function)
-    class _Operator(AbstractTemplate):
-        def generic(self, args, kws):
-            vectors = [a for a in args if isinstance(a, Words)]
-            if kws or len(args) != 2 or not vectors:
-                return None
-            return signature(result(vectors[0].lanes), *map(_word_or_integer, args))
-
-    def lower(_context, builder, sig, args):
-        return emit(builder, *_vectors(builder, sig.args, args, sig.return_type.lanes))
-
-    for pair in ((Words, Words), (Words, types.Integer), (types.Integer, Words)):
-        lower_builtin(function, *pair)(lower)
-
-
-_operator(operator.add, lambda builder, a, b: builder.add(a, b))
-_operator(operator.sub, lambda builder, a, b: builder.sub(a, b))
-_operator(operator.mul, lambda builder, a, b: builder.mul(a, b))
-_operator(operator.xor, lambda builder, a, b: builder.xor(a, b))
-_operator(operator.and_, lambda builder, a, b: builder.and_(a, b))
-_operator(operator.rshift, lambda builder, a, b: builder.lshr(a, b))
-_operator(operator.lt, lambda builder, a, b: builder.icmp_signed("<", a, b), Mask)
-_operator(operator.ge, lambda builder, a, b: builder.icmp_signed(">=", a, b), Mask)
+define_operator(operator.add, Words, Words, lambda builder, a, b: builder.add(a, b))
+define_operator(operator.sub, Words, Words, lambda builder, a, b: builder.sub(a, b))
+define_operator(operator.mul, Words, Words, lambda builder, a, b: builder.mul(a, b))
+define_operator(operator.xor, Words, Words, lambda builder, a, b: builder.xor(a, b))
+define_operator(operator.and_, Words, Words, lambda builder, a, b: builder.and_(a, b))
+define_operator(operator.rshift, Words, Words, lambda builder, a, b: builder.lshr(a, b))
+define_operator(operator.lt, Words, Mask, lambda builder, a, b: builder.icmp_signed("<", a, b))
+define_operator(operator.ge, Words, Mask, lambda builder, a, b: builder.icmp_signed(">=", a, b))
 
 
 @intrinsic
