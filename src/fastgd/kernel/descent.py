@@ -70,6 +70,7 @@ from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, SPLICED, WHOLE
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.tile import runs_of, zeros
+from fastgd.kernel.language.translation import translated
 
 FLUSH = 255
 """Direction changes are counted in bytes, which are emptied into ``changes`` this often."""
@@ -281,6 +282,7 @@ def _is_on(choice):
 
 
 @cached_njit(**WHOLE)
+@translated
 def descend(shapes, recipe, data, layers, blocks, b, span):
     """Train block b from iteration ``span.first`` to ``last``; it can go on from there.
 

@@ -32,6 +32,7 @@ from fastgd.kernel.language.tile import (
     single,
     square_root,
 )
+from fastgd.kernel.language.translation import translated
 
 _PER_OCTAVE = float.fromhex("0x1.71547652b82fep+0")  # 1 / log(2)
 _PER_DECADE = float.fromhex("0x1.bcb7b1526e50ep-2")  # 1 / log(10)
@@ -132,6 +133,7 @@ dispatch(value, FUNCTIONS | SLOPES, INLINED)
 
 
 @cached_njit(**WHOLE)
+@translated
 def fill(choice, target, first, second, count):
     """Apply a function to ``count`` numbers, maybe to some more; all places are addresses."""
     shape = _piece()
@@ -193,6 +195,7 @@ dispatch(value_and_slope, WITH_SLOPES, INLINED)
 
 
 @cached_njit(**WHOLE)
+@translated(returned=types.UniTuple(types.float64, 2))
 def both(choice, a, b):
     """Value and slope of a function of one number, or two parts of a power."""
     v, slope = value_and_slope(choice, single(a), single(b))

@@ -21,6 +21,7 @@ from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_address, handle
 from fastgd.kernel.language.structs import Floats, Integers, address_of, table_of
 from fastgd.kernel.language.tile import constant_shape, magnitude, runs_of, select, square_root
+from fastgd.kernel.language.translation import translated
 
 BLOCK = 288
 """Numbers that an instruction goes over, few enough that all rows stay in the first-level cache.
@@ -168,6 +169,7 @@ def _plain_of_one(operation, a):
 
 
 @cached_njit(**WHOLE)
+@translated
 def run_program(evaluators, w, count):
     """Run evaluator w's program on the first ``count`` numbers, maybe on some more."""
     shape = _piece()

@@ -23,6 +23,7 @@ from fastgd.kernel.language.tile import (
     select,
     with_sign,
 )
+from fastgd.kernel.language.translation import translated
 from fastgd.kernel.program import ALPHA, BLOCK, DONE, RESULT, SECOND, START, X, all_evaluators
 
 _step_shape = constant_shape(1, 1, 8)
@@ -186,6 +187,7 @@ def _roll(evaluate, evaluators, w, balls, rules, b):
 
 
 @cached_njit(**WHOLE)
+@translated
 def roll_share(evaluate, evaluators, w, balls, rules):
     """Roll thread w's share of the blocks: each n-th one of n threads.
 
@@ -214,6 +216,7 @@ def roll_all(roll, evaluate, evaluators, balls, rules):
 
 
 @cached_njit(**WHOLE)
+@translated
 def evaluate_all(evaluate, evaluators, operands, results):
     """Evaluate a curve at each x, on one thread, or a function of x and up to two numbers more."""
     work = all_evaluators(evaluators)[0].work

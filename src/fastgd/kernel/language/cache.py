@@ -34,7 +34,6 @@ import numpy as np
 from numba.core import config
 
 from fastgd.kernel.language import numba_internals
-from fastgd.kernel.language.translation import trampoline
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -52,11 +51,8 @@ _SETTINGS = (
 )
 
 
-def cached_njit(returned: Any = None, **options: Any) -> Callable[[_Function], _Function]:
-    """``numba.njit(**options)`` with this module's cache, for functions of this package.
-
-    One that has a type for what is ``returned`` is translated: see :mod:`.translation`.
-    """
+def cached_njit(**options: Any) -> Callable[[_Function], _Function]:
+    """``numba.njit(**options)`` with this module's cache, for functions of this package."""
 
     def decorate(function: _Function) -> _Function:
         if not function.__module__.startswith(f"{_PACKAGE}."):
@@ -69,8 +65,7 @@ def cached_njit(returned: Any = None, **options: Any) -> Callable[[_Function], _
                 f"cached_njit is for functions without variables of an outer one, which would be "
                 f"frozen into the code; got {function.__module__}.{function.__qualname__}"
             )
-        compiled = function if returned is None else trampoline(function, returned)
-        dispatcher: Any = numba.njit(**options)(compiled)
+        dispatcher: Any = numba.njit(**options)(function)
         facts = repr(sorted(options.items()))
         numba_internals.use_cache(dispatcher, lambda: KernelCache(function, facts))
         return cast("_Function", dispatcher)

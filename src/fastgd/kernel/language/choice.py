@@ -224,7 +224,7 @@ _PICKS: dict[Any, Any] = {}
 
 
 def picked_body(stub, kinds):
-    """The body that :func:`dispatch` gives such a function for arguments of these types, or None."""
+    """The body that :func:`dispatch` gives a function for these types of arguments, or None."""
     pick = _PICKS.get(stub) if callable(stub) else None
     return pick and pick(*kinds)
 

@@ -11,24 +11,20 @@ part                        what for, and what is expected of it
 ==========================  =======================================================================
 CompilerBase                Its ``define_pipelines`` says how a function is compiled: here as
 DefaultPassBuilder          ``define_nopython_pipeline`` has it, whose ``passes`` are pairs of a
-                            step and a text, but without InlineClosureLikes, GenericRewrites and
-                            NopythonRewrites, and with other steps than NativeLowering.
+                            step and a text, but with another step than NativeLowering.
 register_pass               Makes a step known, so that it may stand in a pipeline.
 NativeLowering              Its ``run_pass`` puts LLVM's text into ``state.library``, the result
                             into ``state["cr"]``, whose ``fndesc`` has what was typed.
-JITCodeLibrary              Calls ``_optimize_functions`` on each module. At the end ``finalize``
-                            links what is in ``_linking_libraries`` to ``_final_module`` and calls
-                            ``_optimize_final_module``. ``_get_module_for_linking`` gives others
-                            the text.
+JITCodeLibrary              Calls ``_optimize_functions`` on each module, and at the end
+                            ``_optimize_final_module``.
                             ``enable_object_caching`` lets it be written to a file, unless it
                             ``has_dynamic_globals``, addresses of this process.
                             ``get_pointer_to_function`` gives the address of machine code.
-_module_pass_manager        What LLVM's optimiser is asked to do; with ``opt`` and no more.
+_module_pass_manager        What LLVM's optimiser is asked to do; with ``opt``, ``loop_vectorize``
+                            and ``slp_vectorize``.
 cpu_target                  Its ``target_context`` has the ``codegen()`` whose ``magic_tuple()`` is
                             triple, name and features of the processor that Numba compiles for.
 initialize                  Of ``rtsys``: makes the runtime's symbols known to code that is loaded.
-make_function               Of ``_dynfunc``: an object that stands for a function.
-insert_user_function        Links this function's code where it is called.
 _nrt                        An option: False leaves counting of references out.
 no_cpython_wrapper          Options: no code for calls from Python or C.
 no_cfunc_wrapper
@@ -69,14 +65,9 @@ PARTS = (
     "numba.core.compiler:CompileResult._rebuild",
     "numba.core.compiler:CompileResult.entry_point",
     "numba.core.compiler_machinery:register_pass",
-    "numba.core.untyped_passes:InlineClosureLikes",
-    "numba.core.untyped_passes:GenericRewrites",
-    "numba.core.typed_passes:NopythonRewrites",
     "numba.core.typed_passes:NativeLowering.run_pass",
     "numba.core.codegen:JITCodeLibrary._optimize_functions",
     "numba.core.codegen:JITCodeLibrary._optimize_final_module",
-    "numba.core.codegen:JITCodeLibrary._get_module_for_linking",
-    "numba.core.codegen:JITCodeLibrary.finalize",
     "numba.core.codegen:JITCodeLibrary.enable_object_caching",
     "numba.core.codegen:JITCodeLibrary.has_dynamic_globals",
     "numba.core.codegen:JITCodeLibrary.get_pointer_to_function",
@@ -84,8 +75,6 @@ PARTS = (
     "numba.core.codegen:JITCPUCodegen.magic_tuple",
     "numba.core.registry:cpu_target.target_context",
     "numba.core.runtime:rtsys.initialize",
-    "numba.core.cpu:CPUContext.insert_user_function",
-    "numba._dynfunc:make_function",
     "numba.core.options:DefaultOptions._nrt",
     "numba.core.options:DefaultOptions.no_cpython_wrapper",
     "numba.core.options:DefaultOptions.no_cfunc_wrapper",
@@ -128,11 +117,11 @@ def _lacking() -> str | None:
     return None
 
 
-_LACKING = _lacking()
+LACKING = _lacking()
 
 
 def _take(part: str) -> Any:
-    return _Missing if _LACKING else _find(part)
+    return _Missing if LACKING else _find(part)
 
 
 @cache
@@ -146,8 +135,8 @@ def _warn(reason: str) -> None:
     )
 
 
-if _LACKING:
-    _warn(f"there is no {_LACKING}")
+if LACKING:
+    _warn(f"there is no {LACKING}")
 
 
 # ------------------------------------------------------------------ the pipeline
@@ -158,187 +147,95 @@ JITCodeLibrary = _take("numba.core.codegen:JITCodeLibrary")
 NativeLowering = _take("numba.core.typed_passes:NativeLowering")
 register_pass = _take("numba.core.compiler_machinery:register_pass")
 
-_NOT_NEEDED = tuple(
-    _take(part)
-    for part in (
-        "numba.core.untyped_passes:InlineClosureLikes",
-        "numba.core.untyped_passes:GenericRewrites",
-        "numba.core.typed_passes:NopythonRewrites",
-    )
-)
-"""Steps for closures and array expressions, of which the kernel has none: 0.2 s for 3-4-1."""
 
+class _WholeLibrary(JITCodeLibrary):
+    """Code that goes through LLVM's optimiser once, as a whole.
 
-class _Library(JITCodeLibrary):
+    Numba optimises each function by itself before, and looks for counted references, of which there
+    are none. What is to be a vector is one already: LLVM's search for more took a tenth of the time
+    to compile and made loops of a few rounds slower (3-32-1: 398 ns an iteration, now 358).
+    """
+
     def _optimize_functions(self, ll_module):
         ll_module.data_layout = self._codegen._data_layout
 
-
-class _PartLibrary(_Library):
-    """The text of one function. What it calls is linked once, where a whole is made.
-
-    In Numba's way each has the text of all below it, twice: 7 of the 15 MB that a kernel kept.
-    """
-
-    def finalize(self):
-        for function in self._final_module.functions:
-            if not function.is_declaration:
-                function.linkage = "linkonce_odr"  # no code of its own once it is inlined
-        self._finalized = True
-
-    def _get_module_for_linking(self):
-        """For libraries that aren't ours: with all that it calls."""
-        if self._shared_module is None:
-            self._shared_module = self._final_module.clone()
-            _link_all(self._shared_module, _below(self))
-        return self._shared_module
-
-
-def _below(library, found=()):
-    """The libraries that one needs, each before those that it needs itself."""
-    found = dict(found)
-    for other in library._linking_libraries:
-        if other not in found:
-            found[other] = None
-            if isinstance(other, _PartLibrary):
-                found = _below(other, found)
-    return found
-
-
-def _link_all(module, libraries):
-    for library in libraries:
-        ours = isinstance(library, _PartLibrary)
-        text = library._final_module if ours else library._get_module_for_linking()
-        module.link_in(text, preserve=True)
-
-
-class _WholeLibrary(_Library):
-    def finalize(self):
-        _link_all(self._final_module, _below(self))
-        self._linking_libraries = []
-        super().finalize()
-
     def _optimize_final_module(self):
-        made = self._codegen._module_pass_manager(opt=3)
+        options = {"opt": 3, "loop_vectorize": False, "slp_vectorize": False}
+        made = self._codegen._module_pass_manager(**options)
         passes, *options = made if isinstance(made, tuple) else (made,)  # before Numba 0.62
         passes.run(self._final_module, *options)
 
 
-class _Lowering(NativeLowering):
-    library_class = _WholeLibrary
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _LowerWhole(NativeLowering):
+    _name = "lower_whole_kernel"
 
     def run_pass(self, state):
-        state.library = self.library_class(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = _WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         super().run_pass(state)
-        # To be shown (inspect_types), but not if the code comes from a file: 2 MB a kernel, and
-        # 150,000 objects of eleven that garbage collections would visit.
+        # To be shown (inspect_types), but not if the code comes from a file.
         state.type_annotation = None
         described = state["cr"].fndesc
         described.typemap = described.calltypes = None
         return True
 
 
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _LowerWhole(_Lowering):
-    _name = "lower_whole_kernel"
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _LowerPart(_Lowering):
-    _name = "lower_part_of_kernel"
-    library_class = _PartLibrary
-
-    def run_pass(self, state):
-        state.flags.no_compile = True
-        super().run_pass(state)
-        lowered = state["cr"]
-        # Nobody calls it, but it stands for the function where others link it in.
-        name = lowered.fndesc.qualname
-        stand_in = _find("numba._dynfunc:make_function")(
-            lowered.fndesc.lookup_module(), name, name, 0, lowered.env, (state.library,)
-        )
-        state.targetctx.insert_user_function(stand_in, lowered.fndesc, [state.library])
-        state["cr"] = lowered._replace(cfunc=stand_in)
-        return True
-
-
 class _LeanCompiler(CompilerBase):
-    lowering = _LowerWhole
-
     def define_pipelines(self):
         pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
         pipeline.passes = [
-            (self.lowering if step is NativeLowering else step, why)
-            for step, why in pipeline.passes
-            if step not in _NOT_NEEDED
+            (_LowerWhole if step is NativeLowering else step, why) for step, why in pipeline.passes
         ]
         pipeline.finalize()
         return [pipeline]
 
 
-class _LeanPartCompiler(_LeanCompiler):
-    lowering = _LowerPart
+class _TriedCompiler(_LeanCompiler):
+    """Numba's own where a trial of the lean one fails."""
 
-
-def _tried(lean):
-    """Let a compiler be Numba's own where a trial of the lean ones fails."""
-
-    class Tried(lean):
-        def define_pipelines(self):
-            if _trial_succeeds():
-                return super().define_pipelines()
-            return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
-
-    return Tried
+    def define_pipelines(self):
+        if _trial_succeeds():
+            return super().define_pipelines()
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
 @cache
 def _trial_succeeds() -> bool:
-    """Whether a function compiled our way, with a part inlined, has our libraries and is right."""
-    without_counting = {"_nrt": False, "no_cfunc_wrapper": True}
+    """Whether a function compiled our way has our library and is right."""
 
-    @njit(pipeline_class=_LeanPartCompiler, no_cpython_wrapper=True, **without_counting)
-    def inner(x):
-        return x + 1.0
+    @intrinsic
+    def doubled(_typing, x):
+        return x(x), lambda _context, builder, _sig, args: builder.fadd(args[0], args[0])
 
-    @njit(pipeline_class=_LeanPartCompiler, no_cpython_wrapper=True, **without_counting)
-    def part(x):
-        return inner(x)
-
-    @njit(pipeline_class=_LeanCompiler, **without_counting)
+    @njit(pipeline_class=_LeanCompiler, _nrt=False, no_cfunc_wrapper=True)
     def whole(x):
-        return 2.0 * part(x)
+        return doubled(x)
 
     try:
-        right = whole(20.0) == 42.0
-        results = (next(iter(made.overloads.values())) for made in (part, whole))
-        libraries = tuple(type(result.library) for result in results)
-        if right and libraries == (_PartLibrary, _WholeLibrary):
+        right = whole(21.0) == 42.0 and definition_of(doubled) is not None
+        library = type(next(iter(whole.overloads.values())).library)
+        if right and library is _WholeLibrary:
             return True
-        reason = f"a trial gave {whole(20.0)} by {libraries[0].__name__}"
+        reason = f"a trial gave {whole(21.0)} by {library.__name__}"
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
     _warn(" ".join(reason.split())[:200])
     return False
 
 
-NOT_COUNTED: dict[str, Any] = {} if _LACKING else {"_nrt": False}
+NOT_COUNTED: dict[str, Any] = {} if LACKING else {"_nrt": False}
 """Options that leave out counted references: with them 3-4-1 takes 682 ns instead of 79."""
 
 UNWRAPPED: dict[str, Any] = {}
 """Options that leave out the code for calls from Python and C: 0.6 MB for good, each function."""
 
 WHOLE: dict[str, Any] = {}
-"""Options of a function that is called, whose parts have been inlined."""
+"""Options of a kernel."""
 
-PART: dict[str, Any] = {}
-"""Options of what is only inlined."""
-
-if not _LACKING:
+if not LACKING:
     UNWRAPPED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    WHOLE = NOT_COUNTED | {"pipeline_class": _tried(_LeanCompiler)}
-    PART = NOT_COUNTED | UNWRAPPED | {"pipeline_class": _tried(_LeanPartCompiler)}
+    WHOLE = NOT_COUNTED | {"pipeline_class": _TriedCompiler}
 
 
 # ------------------------------------------------------------------ processor and cache
@@ -346,7 +243,7 @@ if not _LACKING:
 
 def processor(codegen: Any = None) -> tuple[Any, ...]:
     """Triple, name and features of the processor that code is made for."""
-    if not _LACKING:
+    if not LACKING:
         codegen = codegen or _find("numba.core.registry:cpu_target.target_context").codegen()
         return tuple(codegen.magic_tuple())
     binding = llvmlite.binding
@@ -361,7 +258,7 @@ def use_cache(dispatcher: Any, made: Callable[[], Any]) -> None:
 
     Numba's own would take the code of an older kernel for this one's: it watches one file only.
     """
-    if not _LACKING and hasattr(dispatcher, "enable_caching"):  # not if NUMBA_DISABLE_JIT is set
+    if not LACKING and hasattr(dispatcher, "enable_caching"):  # not if NUMBA_DISABLE_JIT is set
         dispatcher._cache = made()
 
 
@@ -392,7 +289,7 @@ def user_cache(name: str) -> Path:
 
 
 def definition_of(function: Any) -> Callable[..., Any] | None:
-    """What an intrinsic was made of: takes types, gives a signature and what emits code; or None."""
+    """What an intrinsic was made of: what gives a signature and what emits code; or None."""
     made: Any = getattr(function, "_defn", None)
     return made if isinstance(function, _take("numba.core.extending:_Intrinsic")) else None
 
@@ -400,7 +297,7 @@ def definition_of(function: Any) -> Callable[..., Any] | None:
 def entry_point(dispatcher: Any, signature: tuple[Any, ...]) -> Callable[..., None]:
     """What calls the function compiled for these types, without looking them up."""
     dispatcher.compile(signature)
-    return dispatcher if _LACKING else dispatcher.overloads[signature].entry_point
+    return dispatcher if LACKING else dispatcher.overloads[signature].entry_point
 
 
 def handle(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> Any:
@@ -409,7 +306,7 @@ def handle(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> Any
     That is its address, or a dispatcher without the markers where an address is of no use.
     """
     dispatcher.compile(signature)
-    if _LACKING:
+    if LACKING:
         return _without_markers(dispatcher, signature[:markers]) if markers else dispatcher
     result = dispatcher.overloads[signature]
     return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
@@ -418,7 +315,7 @@ def handle(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> Any
 def address(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> int:
     """The address of a function of markers, then of four integers: for :func:`call_address`."""
     made = handle(dispatcher, signature, markers)
-    if not _LACKING:
+    if not LACKING:
         return int(made)
     integers = types.void(*signature[markers:])
     _KEPT.append(numba.cfunc(integers)(lambda a, b, c, d: made(a, b, c, d)))
@@ -487,14 +384,14 @@ def _call_dispatcher(dispatcher, arguments):
     return dispatcher(*arguments)
 
 
-call_compiled = _call_dispatcher if _LACKING else _by_address(types.none)
+call_compiled = _call_dispatcher if LACKING else _by_address(types.none)
 """In a kernel: call what has this :func:`handle` and returns None, with a tuple of arguments.
 
 By its address, as Numba would link its code into each caller and optimise it there again.
 """
 
-call_for_two = _call_dispatcher if _LACKING else _by_address(types.UniTuple(types.float64, 2))
+call_for_two = _call_dispatcher if LACKING else _by_address(types.UniTuple(types.float64, 2))
 """Likewise, what returns two floats."""
 
-call_address = _call_c if _LACKING else call_compiled
+call_address = _call_c if LACKING else call_compiled
 """Likewise, what has this :func:`address`."""

@@ -43,7 +43,7 @@ class Buffer(types.Type):
     """Numbers in memory: where they begin, and how many there are."""
 
     def __init__(self, dtype):
-        self.item = self.dtype = dtype
+        self.dtype = dtype
         super().__init__(f"Buffer({dtype})")
 
 
@@ -64,7 +64,7 @@ class Table(types.Type):
     """Structs in a row."""
 
     def __init__(self, struct):
-        self.item = self.struct = struct
+        self.struct = struct
         super().__init__(f"Table({struct})")
 
 
@@ -160,7 +160,10 @@ def _length(context, builder, sig, args):
 
 
 def length(context, builder, kind, value):
-    """Emit how many numbers or structs there are."""
+    """Emit how many numbers, structs or rows there are."""
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value)
+        return builder.extract_value(array.shape, 0)
     return cgutils.create_struct_proxy(kind)(context, builder, value).length
 
 
@@ -217,6 +220,15 @@ def address(context, builder, kind, value, index, count=1):
         for i in (index, builder.add(index, _I64(count - 1))):
             cgutils.do_boundscheck(context, builder, i, length)
     return builder.gep(view.data, [index], inbounds=True)
+
+
+def address_at(context, builder, kind, value, indices):
+    """Emit the address of a number of a buffer, or of an array of so many dimensions."""
+    if len(indices) == 1:
+        return address(context, builder, kind, value, *indices)
+    array = context.make_array(kind)(context, builder, value)
+    checked = context.enable_boundscheck
+    return cgutils.get_item_pointer(context, builder, kind, array, indices, boundscheck=checked)
 
 
 @intrinsic

@@ -145,7 +145,7 @@ OPERATORS: dict[Any, list[Any]] = {}
 
 
 def define_operator(function, first, result, emit):
-    """Define a binary operator where at least one operand is a ``first``, the other may be a number.
+    """Define a binary operator of one ``first`` at least, and another or a number.
 
     ``emit`` takes the operands as vectors: a number is there in every lane.
     """

@@ -1,18 +1,19 @@
 """Kernels from their own source to LLVM, without Numba's type inference.
 
 Numba compiles each function by itself: bytecode, SSA form, types, some 25 passes. For the 68
-functions of a kernel of 3-4-1 that was two thirds of the time to compile it. But a kernel is written
-in a small part of Python, whose types follow from the arguments in the order of the text. So its
-source is walked once, calls inlined as they come, each operation emitted by the code that Numba
-would call, too: tiles, words, structs and choices are defined once, for both. Numba sees a kernel as
-one call of one intrinsic.
+functions of a kernel of 3-4-1 that was two thirds of the time to compile it. But a kernel is
+written in a small part of Python, whose types follow from the arguments in the order of the text.
+So its source is walked once, calls inlined as they come, each operation emitted by the code that
+Numba would call, too: tiles, words, structs and choices are defined once, for both. Numba sees a
+kernel as one call of one intrinsic.
 
 What Python knows while it walks is no code at all: numbers, None, the places and names of choices,
-the sizes of shapes; of an ``if`` about them one side is looked at. Structs, tiles, and int64, float64
-and bool are values of the kernel.
+the sizes of shapes; of an ``if`` about them one side is looked at. Structs, tiles, and int64,
+float64 and bool are values of the kernel. What the walk doesn't know raises :class:`UnknownError`,
+which names the line.
 
-A function that the walk does not understand raises :class:`UnknownError` and names the line; the
-stock pipeline of Numba compiles the same source to the same bits (``tests/kernel``).
+The same source compiles by Numba alone, to the same bits: without a source file at hand, or
+without the private parts in :mod:`.numba_internals`.
 """
 
 import ast
@@ -22,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, lru_cache, partial, wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ from numba.extending import intrinsic
 
 from fastgd.kernel.language import structs
 from fastgd.kernel.language.choice import ChoiceType, MarkersType, picked_body
-from fastgd.kernel.language.numba_internals import definition_of
+from fastgd.kernel.language.numba_internals import LACKING, definition_of
 from fastgd.kernel.language.tile import OPERATORS
 
 _I1, _I64, _F64 = ir.IntType(1), ir.IntType(64), ir.DoubleType()
@@ -105,34 +106,38 @@ class _Return(NamedTuple):
     slots: list[Any]
 
 
-def trampoline(function: Callable[..., Any], returned: types.Type) -> Callable[..., Any]:
-    """A function that Numba compiles in place of this one; itself where its source is missing."""
-    if not Path(function.__code__.co_filename).is_file():
+def translated(
+    function: Callable[..., Any] | None = None, *, returned: types.Type = types.none
+) -> Any:
+    """Decorator: what Numba compiles in place of a function, one call of an intrinsic.
+
+    The function itself where its source is missing. What it returns is of the type ``returned``.
+    """
+    if function is None:
+        return partial(translated, returned=returned)
+    if LACKING or not Path(function.__code__.co_filename).is_file():
         return function
     names = ", ".join(function.__code__.co_varnames[: function.__code__.co_argcount])
-    made: dict[str, Any] = {"whole": translated(function, returned)}
-    name = function.__name__
-    exec(f"def {name}({names}): return whole({names})", made)
-    return wraps(function)(made[name])
 
-
-def translated(function: Callable[..., Any], returned: types.Type) -> Any:
-    """An intrinsic that is the whole function; what it returns is of this type."""
-    names = function.__code__.co_varnames[: function.__code__.co_argcount]
-
-    def define(typing: Any, *kinds: types.Type) -> Any:
+    def define(_typing: Any, *kinds: types.Type) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             walk = _Walk(context, builder)
             given = [walk.taken(kind, code) for kind, code in zip(sig.args, args, strict=True)]
-            result = walk.call_function(function, given, {})
-            return walk.cast(result, returned)
+            return walk.cast(walk.call_function(function, given, {}), returned)
 
         return returned(*kinds), codegen
 
-    made: dict[str, Any] = {}
-    text = f"def whole(typing, {', '.join(names)}): return define(typing, {', '.join(names)})"
-    exec(text, {"define": define}, made)
-    return intrinsic(made["whole"])
+    name, made = function.__name__, {"define": define, "intrinsic": intrinsic}
+    text = f"""
+@intrinsic
+def whole(typing, {names}):
+    return define(typing, {names})
+
+def {name}({names}):
+    return whole({names})
+"""
+    exec(text, made)
+    return wraps(function)(made[name])
 
 
 # ------------------------------------------------------------------ sources
@@ -148,46 +153,65 @@ class _Source(NamedTuple):
 
 
 @cache
-def _functions_of(filename: str) -> dict[int, list[Any]]:
-    """The functions of a file, by the line where each begins."""
+def _tree_of(filename: str) -> ast.Module:
+    return ast.parse(Path(filename).read_text(encoding="utf-8"))
+
+
+@cache
+def _all_functions_of(filename: str) -> dict[int, list[Any]]:
+    """The functions of a file, also within others, by the line where each begins."""
     found: dict[int, list[Any]] = {}
-    for node in ast.walk(ast.parse(Path(filename).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef):
-            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-            found.setdefault(first, []).append(node)
-        elif isinstance(node, ast.Lambda):
-            found.setdefault(node.lineno, []).append(node)
+    for node in ast.walk(_tree_of(filename)):
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            found.setdefault(_first_line(node), []).append(node)
     return found
 
 
+@cache
+def _functions_of(filename: str) -> dict[int, list[Any]]:
+    """The functions of a file that are in no other one: most of them, found soon."""
+    functions = (node for node in _tree_of(filename).body if isinstance(node, ast.FunctionDef))
+    return {_first_line(node): [node] for node in functions}
+
+
+def _first_line(node: Any) -> int:
+    decorators = getattr(node, "decorator_list", ())
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
 def _source_of(function: Callable[..., Any]) -> _Source:
-    code = function.__code__
-    if text := getattr(function, "__text__", None):
-        [node] = ast.parse(text).body
-    else:
+    text = getattr(function, "__text__", "")
+    return _source(function.__code__, text, function.__defaults__ or (), function.__qualname__)
+
+
+@lru_cache(1024)
+def _source(code: Any, text: str, given: tuple[Any, ...], name: str) -> _Source:
+    node = ast.parse(text).body[0] if text else _node_of(code, name)
+    others = node.args.kwonlyargs, node.args.posonlyargs, node.args.kwarg, node.args.vararg
+    if any(others):
+        raise UnknownError(f"the parameters of {name}")
+    parameters = tuple(each.arg for each in node.args.args)
+    body = node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body)]
+    defaults = dict(zip(parameters[len(parameters) - len(given) :], given, strict=True))
+    return _Source(parameters, defaults, body, _assigned_again(parameters, body))
+
+
+def _node_of(code: Any, name: str) -> Any:
+    names = code.co_varnames[: code.co_argcount]
+    for functions in (_functions_of, _all_functions_of):
         try:
-            candidates = _functions_of(code.co_filename).get(code.co_firstlineno, [])
+            candidates = functions(code.co_filename).get(code.co_firstlineno, [])
         except (OSError, SyntaxError) as error:
-            raise UnknownError(f"no source of {function.__qualname__}: {error}") from error
-        names = code.co_varnames[: code.co_argcount]
+            raise UnknownError(f"no source of {name}: {error}") from error
         nodes = [
             node
             for node in candidates
             if tuple(each.arg for each in node.args.args) == names
             and getattr(node, "name", "<lambda>") == code.co_name
         ]
-        if len(nodes) != 1:
-            raise UnknownError(f"{len(nodes)} sources of {function.__qualname__}")
-        [node] = nodes
-    if node.args.kwonlyargs or node.args.posonlyargs or node.args.kwarg:
-        raise UnknownError(f"the parameters of {function.__qualname__}")
-    parameters = tuple(each.arg for each in node.args.args)
-    body = node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body)]
-    given = function.__defaults__ or ()
-    defaults = dict(zip(parameters[len(parameters) - len(given) :], given, strict=True))
-    if node.args.vararg:
-        raise UnknownError(f"the parameters of {function.__qualname__}")
-    return _Source(parameters, defaults, body, _assigned_again(parameters, body))
+        if len(nodes) == 1:
+            return nodes[0]
+    raise UnknownError(f"{len(nodes)} sources of {name}")
 
 
 def _assigned_again(parameters: Sequence[str], body: Sequence[ast.stmt]) -> frozenset[str]:
@@ -272,7 +296,7 @@ class _Walk:
         if isinstance(value, float):
             return types.float64
         if isinstance(value, tuple):
-            return types.Tuple([self.kind_of(each) for each in value])
+            return types.BaseTuple.from_types([self.kind_of(each) for each in value])
         raise UnknownError(f"{value!r} as a value")
 
     def value(self, value: Any) -> Value:
@@ -388,7 +412,9 @@ class _Walk:
         """Emit them; whether the end is reached."""
         for statement in body:
             try:
-                if not getattr(self, f"on_{type(statement).__name__}", self.on_other)(statement):
+                if not getattr(self, f"on_{type(statement).__name__.lower()}", self.on_other)(
+                    statement
+                ):
                     return False
             except UnknownError as error:
                 if hasattr(error, "placed"):
@@ -403,21 +429,21 @@ class _Walk:
     def on_other(self, statement: ast.stmt) -> bool:
         raise UnknownError(f"a statement: {type(statement).__name__}")
 
-    def on_Pass(self, _statement: ast.Pass) -> bool:
+    def on_pass(self, _statement: ast.Pass) -> bool:
         return True
 
-    def on_Expr(self, statement: ast.Expr) -> bool:
+    def on_expr(self, statement: ast.Expr) -> bool:
         if not isinstance(statement.value, ast.Constant):
             self.expression(statement.value)
         return True
 
-    def on_Assign(self, statement: ast.Assign) -> bool:
+    def on_assign(self, statement: ast.Assign) -> bool:
         value = self.expression(statement.value)
         for target in statement.targets:
             self.put(target, value)
         return True
 
-    def on_AugAssign(self, statement: ast.AugAssign) -> bool:
+    def on_augassign(self, statement: ast.AugAssign) -> bool:
         target = statement.target
         own = ast.copy_location(
             ast.Name(target.id, ast.Load()) if isinstance(target, ast.Name) else target, target
@@ -436,16 +462,14 @@ class _Walk:
                 self.put(each, part)
         elif isinstance(target, ast.Subscript):
             owner, index = self.expression(target.value), self.expression(target.slice)
-            if not isinstance(owner, Value) or not isinstance(owner.kind, structs.Buffer):
+            if not isinstance(owner, Value) or isinstance(owner.kind, structs.Table):
                 raise UnknownError("an item that is set")
-            number = self.cast(value, owner.kind.dtype)
-            at = self.cast(index, types.int64)
-            place = structs.address(self.context, self.builder, owner.kind, owner.code, at)
-            self.builder.store(number, place)
+            kind, place = self.place_of(owner, index)
+            self.builder.store(self.cast(value, kind), place)
         else:
             raise UnknownError(f"a target: {type(target).__name__}")
 
-    def on_Return(self, statement: ast.Return) -> bool:
+    def on_return(self, statement: ast.Return) -> bool:
         value = None if statement.value is None else self.expression(statement.value)
         if self.frame.depth or self.frame.returned:
             self.leave(value)
@@ -482,7 +506,7 @@ class _Walk:
         yield
         self.frame.depth -= 1
 
-    def on_If(self, statement: ast.If) -> bool:
+    def on_if(self, statement: ast.If) -> bool:
         test = self.truth(self.expression(statement.test))
         if isinstance(test, bool):
             return self.statements(statement.body if test else statement.orelse)
@@ -500,7 +524,7 @@ class _Walk:
         build.position_at_end(after)
         return True
 
-    def on_While(self, statement: ast.While) -> bool:
+    def on_while(self, statement: ast.While) -> bool:
         build = self.builder
         head, body, after = (build.append_basic_block(name) for name in ("head", "body", "after"))
         build.branch(head)
@@ -519,16 +543,14 @@ class _Walk:
             self.builder.branch(again)
         self.frame.loops.pop()
 
-    def on_For(self, statement: ast.For) -> bool:
+    def on_for(self, statement: ast.For) -> bool:
         called = statement.iter
         if not isinstance(called, ast.Call) or self.expression(called.func) is not range:
             raise UnknownError("a loop over anything but a range")
         bounds = [self.expression(each) for each in called.args]
         start, stop, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
-        if isinstance(step, Value):
-            raise UnknownError("a range whose step is not constant")
         build, counter = self.builder, self.slot(types.int64)
-        stop = self.cast(stop, types.int64)
+        stop, by = self.cast(stop, types.int64), self.cast(step, types.int64)
         build.store(self.cast(start, types.int64), counter.place)
         names = ("head", "body", "next", "after")
         head, body, following, after = (build.append_basic_block(name) for name in names)
@@ -536,21 +558,25 @@ class _Walk:
         with self.deeper():
             build.position_at_end(head)
             now = build.load(counter.place)
-            build.cbranch(build.icmp_signed("<" if step > 0 else ">", now, stop), body, after)
+            goes_on = build.icmp_signed("<", now, stop)
+            if not isinstance(step, int) or step < 0:
+                falls = build.icmp_signed(">", now, stop)
+                goes_on = build.select(build.icmp_signed(">", by, _I64(0)), goes_on, falls)
+            build.cbranch(goes_on, body, after)
             build.position_at_end(body)
             self.put(statement.target, Value(types.int64, now))
             self.loop(statement.body, following, after)
             build.position_at_end(following)
-            build.store(build.add(now, _I64(step), flags=["nsw"]), counter.place)
+            build.store(build.add(now, by, flags=["nsw"]), counter.place)
             build.branch(head)
         build.position_at_end(after)
         return True
 
-    def on_Break(self, _statement: ast.Break) -> bool:
+    def on_break(self, _statement: ast.Break) -> bool:
         self.builder.branch(self.frame.loops[-1][1])
         return False
 
-    def on_Continue(self, _statement: ast.Continue) -> bool:
+    def on_continue(self, _statement: ast.Continue) -> bool:
         self.builder.branch(self.frame.loops[-1][0])
         return False
 
@@ -558,20 +584,20 @@ class _Walk:
 
     def expression(self, node: ast.expr) -> Any:
         """A value of the kernel, or what Python knows."""
-        return getattr(self, f"of_{type(node).__name__}", self.of_other)(node)
+        return getattr(self, f"of_{type(node).__name__.lower()}", self.of_other)(node)
 
     def of_other(self, node: ast.expr) -> Any:
         raise UnknownError(f"an expression: {type(node).__name__}")
 
-    def of_Constant(self, node: ast.Constant) -> Any:
+    def of_constant(self, node: ast.Constant) -> Any:
         return node.value
 
-    def of_Name(self, node: ast.Name) -> Any:
+    def of_name(self, node: ast.Name) -> Any:
         names = self.frame.names
         found = names[node.id] if node.id in names else self.frame.find(node.id)
         return self.loaded(found) if isinstance(found, Slot) else found
 
-    def of_Tuple(self, node: ast.Tuple) -> Any:
+    def of_tuple(self, node: ast.Tuple) -> Any:
         return tuple(self.listed(node.elts))
 
     def listed(self, nodes: Sequence[ast.expr]) -> list[Any]:
@@ -583,7 +609,7 @@ class _Walk:
                 values.append(self.expression(node))
         return values
 
-    def of_Attribute(self, node: ast.Attribute) -> Any:
+    def of_attribute(self, node: ast.Attribute) -> Any:
         owner, name = self.expression(node.value), node.attr
         if not isinstance(owner, Value):
             return getattr(owner, name)
@@ -600,17 +626,28 @@ class _Walk:
             return Value(kind.fields[name][1], code)
         raise UnknownError(f"{name!r} of {kind}")
 
-    def of_Subscript(self, node: ast.Subscript) -> Any:
+    def of_subscript(self, node: ast.Subscript) -> Any:
         owner, index = self.expression(node.value), self.expression(node.slice)
         if not isinstance(owner, Value):
             return owner[index]
-        if not isinstance(owner.kind, structs.Buffer | structs.Table):
-            raise UnknownError(f"an item of {owner.kind}")
-        at = self.cast(index, types.int64)
-        code = structs.item(self.context, self.builder, owner.kind, owner.code, at)
-        return Value(owner.kind.item, code)
+        if isinstance(owner.kind, structs.Table):
+            at = self.cast(index, types.int64)
+            code = structs.item(self.context, self.builder, owner.kind, owner.code, at)
+            return Value(owner.kind.struct, code)
+        kind, place = self.place_of(owner, index)
+        return Value(kind, self.builder.load(place))
 
-    def of_UnaryOp(self, node: ast.UnaryOp) -> Any:
+    def place_of(self, owner: Value, index: Any) -> tuple[types.Type, Any]:
+        """The type of a number of a buffer or an array, and its address."""
+        if not isinstance(owner.kind, structs.Buffer | types.Array):
+            raise UnknownError(f"an item of {owner.kind}")
+        indices = index if isinstance(index, tuple) else (index,)
+        at = [self.cast(each, types.int64) for each in indices]
+        return owner.kind.dtype, structs.address_at(
+            self.context, self.builder, owner.kind, owner.code, at
+        )
+
+    def of_unaryop(self, node: ast.UnaryOp) -> Any:
         value = self.expression(node.operand)
         if isinstance(node.op, ast.Not):
             truth = self.truth(value)
@@ -627,7 +664,7 @@ class _Walk:
             return Value(types.float64, self.builder.fneg(value.code))
         raise UnknownError(f"minus {value.kind}")
 
-    def of_BinOp(self, node: ast.BinOp) -> Any:
+    def of_binop(self, node: ast.BinOp) -> Any:
         first, second = self.expression(node.left), self.expression(node.right)
         return self.binary(_BINARY[type(node.op)], first, second)
 
@@ -674,7 +711,7 @@ class _Walk:
         quotient = build.sdiv(a, b)
         return build.select(wrong, build.sub(quotient, _I64(1)), quotient)
 
-    def of_Compare(self, node: ast.Compare) -> Any:
+    def of_compare(self, node: ast.Compare) -> Any:
         if len(node.ops) != 1:
             raise UnknownError("a chain of comparisons")
         first, second = self.expression(node.left), self.expression(node.comparators[0])
@@ -697,7 +734,7 @@ class _Walk:
             compare = self.builder.icmp_signed
         return Value(types.boolean, compare(sign, *codes))
 
-    def of_BoolOp(self, node: ast.BoolOp) -> Any:
+    def of_boolop(self, node: ast.BoolOp) -> Any:
         return self.in_turn(isinstance(node.op, ast.And), node.values)
 
     def in_turn(self, is_and: bool, nodes: Sequence[ast.expr]) -> Any:
@@ -710,7 +747,7 @@ class _Walk:
         rest = (lambda: self.in_turn(is_and, nodes[1:])), (lambda: not is_and)
         return self.either(first, *(rest if is_and else rest[::-1]))
 
-    def of_IfExp(self, node: ast.IfExp) -> Any:
+    def of_ifexp(self, node: ast.IfExp) -> Any:
         test = self.truth(self.expression(node.test))
         if isinstance(test, bool):
             return self.expression(node.body if test else node.orelse)
@@ -743,7 +780,7 @@ class _Walk:
 
     # -------------------------------------------------------------- calls
 
-    def of_Call(self, node: ast.Call) -> Any:
+    def of_call(self, node: ast.Call) -> Any:
         called = self.expression(node.func)
         given = self.listed(node.args)
         named = {str(each.arg): self.expression(each.value) for each in node.keywords}
@@ -757,7 +794,9 @@ class _Walk:
             return called(*given, **named)
         if called is len and isinstance(given[0], Value):
             kind = given[0].kind
-            return Value(types.int64, structs.length(self.context, self.builder, kind, given[0].code))
+            return Value(
+                types.int64, structs.length(self.context, self.builder, kind, given[0].code)
+            )
         if not any(isinstance(each, Value) for each in given):
             return called(*given, **named)
         return self.call_builtin(called, given)
@@ -774,12 +813,22 @@ class _Walk:
 
     def call_builtin(self, called: Any, given: Sequence[Any]) -> Any:
         kinds, build = [self.kind_of(each) for each in given], self.builder
+        if called is len:
+            code = structs.length(self.context, build, kinds[0], given[0].code)
+            return Value(types.int64, code)
         if called is float:
             return Value(types.float64, self.cast(given[0], types.float64))
         if called is int and kinds[0] == types.float64:
             return Value(types.int64, build.fptosi(given[0].code, _I64))
-        if called in (min, max) and len(given) == 2 and types.float64 not in kinds:
-            a, b = (self.cast(each, types.int64) for each in given)
-            first = build.icmp_signed("<" if called is min else ">", a, b)
-            return Value(types.int64, build.select(first, a, b))
+        if called is abs and kinds[0] == types.float64:
+            fabs = build.module.declare_intrinsic("llvm.fabs", [_F64])
+            return Value(types.float64, build.call(fabs, [given[0].code]))
+        if called in (min, max) and len(given) == 2:
+            # The second one only if it is smaller, or larger, as Python has it.
+            sign = "<" if called is min else ">"
+            kind = types.float64 if types.float64 in kinds else types.int64
+            first, second = (self.cast(each, kind) for each in given)
+            is_float = kind == types.float64
+            compare = build.fcmp_ordered if is_float else build.icmp_signed
+            return Value(kind, build.select(compare(sign, second, first), second, first))
         raise UnknownError(f"a call of {called!r}")
