@@ -27,6 +27,8 @@ from functools import cache, lru_cache, partial, wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.dispatcher import Dispatcher
@@ -297,6 +299,8 @@ class _Walk:
             return types.float64
         if isinstance(value, tuple):
             return types.BaseTuple.from_types([self.kind_of(each) for each in value])
+        if isinstance(value, np.ndarray):
+            return numba.typeof(value)
         raise UnknownError(f"{value!r} as a value")
 
     def value(self, value: Any) -> Value:
@@ -311,6 +315,8 @@ class _Walk:
         if isinstance(value, tuple):
             parts = [self.value(each).code for each in value]
             return Value(kind, self.context.make_tuple(self.builder, kind, parts))
+        if isinstance(value, np.ndarray):
+            return Value(kind, self.context.get_constant_generic(self.builder, kind, value))
         element = {types.boolean: _I1, types.int64: _I64, types.float64: _F64}[kind]
         return Value(kind, ir.Constant(element, value))
 
@@ -628,8 +634,9 @@ class _Walk:
 
     def of_subscript(self, node: ast.Subscript) -> Any:
         owner, index = self.expression(node.value), self.expression(node.slice)
-        if not isinstance(owner, Value):
+        if not isinstance(owner, Value) and not isinstance(index, Value):
             return owner[index]
+        owner = self.value(owner)
         if isinstance(owner.kind, structs.Table):
             at = self.cast(index, types.int64)
             code = structs.item(self.context, self.builder, owner.kind, owner.code, at)
@@ -788,18 +795,12 @@ class _Walk:
             return self.call_function(called.py_func, given, named)
         if (defined := definition_of(called)) is not None:
             return self.call_intrinsic(defined, given)
-        if body := picked_body(called, [self.marked(each) for each in given]):
+        is_known = not any(isinstance(each, Value) for each in given)
+        if isinstance(called, type) and (is_known or issubclass(called, tuple)):
+            return called(*given, **named)
+        if body := picked_body(called, map(self.marked, given)):
             return self.call_function(body, given, named)
-        if isinstance(called, type) and issubclass(called, tuple):
-            return called(*given, **named)
-        if called is len and isinstance(given[0], Value):
-            kind = given[0].kind
-            return Value(
-                types.int64, structs.length(self.context, self.builder, kind, given[0].code)
-            )
-        if not any(isinstance(each, Value) for each in given):
-            return called(*given, **named)
-        return self.call_builtin(called, given)
+        return called(*given, **named) if is_known else self.call_builtin(called, given)
 
     def marked(self, value: Any) -> types.Type:
         """The type that a choice between bodies looks at."""
