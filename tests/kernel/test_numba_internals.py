@@ -184,7 +184,7 @@ print(json.dumps([hashes, called, warned]))
 MISSING_MODULE = """
 whole = importlib.import_module
 def import_module(name, *rest):
-    if name == "numba._dynfunc":
+    if name == "numba.misc.appdirs":
         raise ImportError(name)
     return whole(name, *rest)
 importlib.import_module = import_module
@@ -194,7 +194,7 @@ OTHER_ARGUMENTS = """
 codegen = numba.core.codegen.CPUCodegen
 whole = codegen._module_pass_manager
 def _module_pass_manager(self, **given):
-    if list(given) == ["opt"]:
+    if list(given) == ["opt", "loop_vectorize", "slp_vectorize"]:
         raise TypeError("opt is no argument any more")
     return whole(self, **given)
 codegen._module_pass_manager = _module_pass_manager
@@ -219,7 +219,7 @@ builder.define_nopython_pipeline = staticmethod(define_nopython_pipeline)
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (MISSING_MODULE, "there is no numba._dynfunc:make_function"),
+        (MISSING_MODULE, "there is no numba.misc.appdirs:AppDirs"),
         (OTHER_ARGUMENTS, "TypeError: opt is no argument any more"),
         (OTHER_STEP, "a trial gave 42.0 by JITCodeLibrary"),
     ],

@@ -31,7 +31,6 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
 from fastgd.kernel.language import structs
@@ -125,7 +124,7 @@ def translated(
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             walk = _Walk(context, builder)
             given = [walk.taken(kind, code) for kind, code in zip(sig.args, args, strict=True)]
-            return walk.cast(walk.call_function(function, given, {}), returned)
+            return walk.cast(walk.call_body(function, given, {}), returned)
 
         return returned(*kinds), codegen
 
@@ -384,7 +383,7 @@ class _Walk:
 
     # -------------------------------------------------------------- statements
 
-    def call_function(
+    def call_body(
         self, function: Callable[..., Any], given: Sequence[Any], named: dict[str, Any]
     ) -> Any:
         """What a function returns whose body is emitted here."""
@@ -791,15 +790,15 @@ class _Walk:
         called = self.expression(node.func)
         given = self.listed(node.args)
         named = {str(each.arg): self.expression(each.value) for each in node.keywords}
-        if isinstance(called, Dispatcher):
-            return self.call_function(called.py_func, given, named)
+        if compiled := getattr(called, "py_func", None):
+            return self.call_body(compiled, given, named)
         if (defined := definition_of(called)) is not None:
             return self.call_intrinsic(defined, given)
         is_known = not any(isinstance(each, Value) for each in given)
         if isinstance(called, type) and (is_known or issubclass(called, tuple)):
             return called(*given, **named)
         if body := picked_body(called, map(self.marked, given)):
-            return self.call_function(body, given, named)
+            return self.call_body(body, given, named)
         return called(*given, **named) if is_known else self.call_builtin(called, given)
 
     def marked(self, value: Any) -> types.Type:
