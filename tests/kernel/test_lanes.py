@@ -3,7 +3,14 @@
 import pytest
 
 from fastgd.kernel import lanes
-from fastgd.kernel.lanes import LARGE, ROWS, TINY, runs_side_by_side, shapes_for
+from fastgd.kernel.lanes import (
+    LARGE,
+    LARGE_ALONE,
+    ROWS,
+    TINY,
+    runs_side_by_side,
+    shapes_for,
+)
 
 WIDTHS = [2, 4, 8]
 
@@ -83,3 +90,20 @@ def test_pieces_pass_through_the_sigmoid_in_four_registers(width):
 def test_data_have_the_runs_that_they_are_given(width):
     assert shapes_for(width, 4).data.runs == 1
     assert shapes_for(width, 4, width).data.runs == width
+
+
+@pytest.mark.parametrize("widest", [1, 15, 16, 100])
+def test_the_rest_of_a_large_network_alone_goes_in_parts_of_a_tile(width, widest):
+    small, large = (shapes_for(1, widest, parameters=n) for n in (LARGE_ALONE, LARGE_ALONE + 1))
+    assert small == shapes_for(1, widest)
+    if width == 2:  # such a processor has no masks
+        assert large == small
+        return
+    assert large.wide.units in (16, 32) if width == 8 else large.wide.units == 8
+    assert large.rest.is_part
+    assert large.rest_row.is_part
+    assert large.rest.units == large.rest_row.units == 2 * width
+    assert large.transposed == large.wide_row
+    assert not any(shape.is_part for shape in large[:3] if shape)
+    for runs in (width, 2 * width):
+        assert shapes_for(runs, widest, parameters=LARGE_ALONE + 1) == shapes_for(runs, widest)

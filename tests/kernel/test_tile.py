@@ -24,6 +24,7 @@ from fastgd.kernel.language.tile import (
     add_exponent,
     any_nan,
     anywhere,
+    first_units,
     floor,
     fma,
     fold,
@@ -349,6 +350,71 @@ def test_changes_are_counted_in_bytes(shape):
     count(Shape(*shape), SOURCE, START, STRIDE, before, counts, 3, 17)
     np.testing.assert_array_equal(before, now)
     np.testing.assert_array_equal(counts, counted)
+
+
+PARTS = [((1, 4, 1), 3), ((2, 4, 2), 1), ((4, 16, 1), 5), ((2, 2, 2), 2), ((1, 2, 1), 7)]
+"""Shapes, and units in use of them; of the last one at most all."""
+
+
+@kernel
+def with_part(shape, layout, units_in_use, source, start, stride, out, sums):
+    part = first_units(shape, units_in_use)
+    width = units_of(shape) * runs_of(shape)
+    size = rows_of(shape) * width
+    whole = load(part, source, start, stride)
+    for k in range(2):
+        # Once with zeros in front, so that what is not written can be told from a zero.
+        store(part, out, 4 * k * size, width, whole)
+        store(part, out, (4 * k + 1) * size, width, load_data(part, layout, source, start, stride))
+        store(part, out, (4 * k + 2) * size, width, rows(part, layout, source, start, stride))
+        store(part, out, (4 * k + 3) * size, width, panel(part, source, start))
+    one = first_units(layout, 1)
+    store(one, sums, 0, 0, fold(part, rows(part, layout, source, start, stride)))
+
+
+@pytest.mark.parametrize(("shape", "in_use"), PARTS)
+def test_of_a_part_only_the_units_in_use_are_read_and_written(shape, in_use):
+    _rows, unit_count, runs = shape
+    layout, lanes = Shape(1, 1, runs), lanes_of(shape)
+    out = np.full(8 * len(lanes), np.nan)
+    sums, expected = np.zeros(runs), np.full(8 * len(lanes), np.nan)
+    for k, (row, unit, run) in enumerate(lanes):
+        at = START + row * STRIDE
+        if unit < in_use:
+            read = [SOURCE[at + unit * runs + run]] * 2 + [SOURCE[at + run]]
+            read.append(SOURCE[START + unit * runs + run])
+            for j, number in enumerate(read * 2):
+                expected[j * len(lanes) + k] = number
+    source = SOURCE.copy()
+    end = START + (shape[0] - 1) * STRIDE + min(in_use, unit_count) * runs
+    source[end:] = np.nan  # read by nobody
+    with_part(Shape(*shape, is_part=True), layout, in_use, source[:end], START, STRIDE, out, sums)
+    np.testing.assert_array_equal(out, expected)
+    used = [SOURCE[START + r * STRIDE + np.arange(runs)] for r, u, run in lanes if run == 0]
+    taken = [u < in_use for r, u, run in lanes if run == 0]
+    np.testing.assert_allclose(sums, np.array(used)[taken].sum(axis=0))
+
+
+@pytest.mark.parametrize(("shape", "in_use"), PARTS)
+def test_of_a_part_only_changes_of_the_units_in_use_are_counted(shape, in_use):
+    before = RANDOM.integers(0, 2, 400).astype(np.uint8)
+    counts = RANDOM.integers(0, 255, 400).astype(np.uint8)
+    now, counted = before.copy(), counts.copy()
+    for row, unit, run in lanes_of(shape):
+        place = 3 + row * 37 + unit * shape[2] + run
+        if unit < in_use:
+            now[place] = SOURCE[START + row * STRIDE + unit * shape[2] + run] > 0
+            counted[place] += now[place] != before[place]
+    whole = Shape(*shape, is_part=True)
+    count_in_part(whole, in_use, SOURCE, START, STRIDE, before, counts, 3, 37)
+    np.testing.assert_array_equal(before, now)
+    np.testing.assert_array_equal(counts, counted)
+
+
+@kernel
+def count_in_part(shape, units_in_use, source, start, stride, before, counts, at, step):
+    part = first_units(shape, units_in_use)
+    count_changes(part, load(part, source, start, stride) > 0.0, before, counts, at, step)
 
 
 @kernel

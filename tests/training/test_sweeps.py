@@ -11,6 +11,7 @@ from cases import EVERYTHING, OPTIONS, with_values
 from fastgd.arguments.declarations import STRUCTURES
 from fastgd.engine import arrangement
 from fastgd.kernel.descent import descend
+from fastgd.kernel.lanes import LARGE_ALONE
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
 from fastgd.schedules import Constant
 
@@ -50,6 +51,16 @@ def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
     case = OPTIONS[name]
     given = with_values(case.options, case.axes)
     rows_are_runs_alone({"alpha": ALPHAS}, **given, y=case.targets(Y))
+
+
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.parametrize("name", [None, "everything in epochs"])
+def test_a_row_is_the_run_alone_where_that_one_has_other_tiles(name):
+    """A large network alone: units beside whole tiles, and weights transposed for the pass back."""
+    given = OPTIONS[name].options if name else {}
+    sizes = {"hidden_size": (50, 37), "iterations": 20}
+    sweep = rows_are_runs_alone({"alpha": ALPHAS}, **sizes, **given)
+    assert sum(layer.size for layer in sweep[0].weights) > LARGE_ALONE
 
 
 def test_batches_of_several_sizes():

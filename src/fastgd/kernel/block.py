@@ -15,16 +15,22 @@ from fastgd.kernel.language.tile import Shape
 class Shapes(NamedTuple):
     """The tiles of a kernel (:class:`fastgd.kernel.language.tile.Shape`).
 
-    A layer's units are worked off in wide tiles, then in narrow ones of one unit. ``row`` is the
-    same tile with one row, ``piece`` as many rows as can pass through the sigmoid without spilling
-    registers, or None if the whole tile can. ``scalar`` is one number per run. ``data`` has
-    as many runs as the samples have: 1 where all runs of a block share them. So has ``importance``
-    for the samples' weights, which may differ where the samples are shared.
+    A layer's units are worked off in wide tiles, then the rest of them: in narrow ones of one unit,
+    or in wide ones of which a part is in use. ``row`` is the same tile with one row, ``piece`` as
+    many rows as can pass through the sigmoid without spilling registers, or None if the whole tile
+    can. ``transposed`` is a row of units if weights are there transposed, too, for the pass back.
+    ``scalar`` is one number per run. ``data`` has as many runs as the samples have: 1 where all
+    runs of a block share them. So has ``importance`` for the samples' weights, which may differ
+    where the samples are shared.
     """
 
     wide: Shape
     wide_row: Shape
     wide_piece: Shape | None
+    rest: Shape
+    rest_row: Shape
+    rest_piece: Shape | None
+    transposed: Shape | None
     narrow: Shape
     narrow_row: Shape
     narrow_piece: Shape | None
@@ -96,6 +102,7 @@ class Layer(NamedTuple):
     outputs: int
     weights: int  # where its (D, H, R) weights begin
     effective: int  # where the weights begin that the passes use: without the dropped ones
+    transposed: int  # where these begin transposed, without those of a bias, if the passes want it
     gradient: int  # from a weight to its gradient
     learning: int  # from a weight to 1 if it learns, 0 if it is frozen
     states: int  # from a weight to the optimizer's first number for it

@@ -15,8 +15,11 @@ ROWS = 4
 TINY = 32
 """Parameters of a network whose loops take a good part of its time."""
 
-LARGE = 512
+LARGE = 100
 """Parameters of a network that fills caches rather than waits for results."""
+
+LARGE_ALONE = 512
+"""The same of a single run."""
 
 # Processors by name, for code compiled for another machine (NUMBA_CPU_NAME without a feature list).
 _AVX512 = (
@@ -49,7 +52,8 @@ def runs_side_by_side(count: int, parameters: int) -> int:
     second register's worth of runs fills the gaps (13.0 instead of 16.4 ns per run and iteration
     of 3-4-1 with AVX-512). Four times where the work is so little that looping over it shows: 3-4-1
     gains another 9 %, 3-8-1 nothing, and 3-32-1 loses 13 %. Once where the parameters of twice the
-    runs would crowd the caches: 32-32-1 gains 6 % and 64-64-10 4 %.
+    runs would crowd the caches: 3-32-1 gains 6 %, with 256 samples 9 %, 16-16-1 6 %, 8-16-1 4 %
+    (measured with both threads of a core busy), 8-8-1 no more than 1 %, 64-64-10 4 %.
     """
     lanes = native_lanes()
     if count == 1:
@@ -59,7 +63,9 @@ def runs_side_by_side(count: int, parameters: int) -> int:
     return 4 * lanes if count > 2 * lanes and parameters <= TINY else 2 * lanes
 
 
-def shapes_for(runs: int, widest: int, data_runs: int = 1, importance_runs: int = 1) -> Shapes:
+def shapes_for(
+    runs: int, widest: int, data_runs: int = 1, importance_runs: int = 1, parameters: int = 0
+) -> Shapes:
     """Tiles for so many runs side by side in a network whose widest layer has ``widest`` units.
 
     ``data_runs`` is 1 where all runs of a block learn from the same samples, ``importance_runs``
@@ -67,24 +73,38 @@ def shapes_for(runs: int, widest: int, data_runs: int = 1, importance_runs: int 
 
     The accumulators of a wide tile take half of the registers. A single run of a small network uses
     narrower tiles: at 3-4-1, 16 units a tile would leave everything to the narrow ones (117 ns per
-    iteration instead of 80).
+    iteration instead of 80). In one of a large network a tile of one unit would take as long as one
+    of 16, as each sum waits for itself: so the rest goes in tiles of 16 units of which a part is in
+    use, and the weights are there transposed, too. 64-64-10 takes 0.56 of the time with that, and
+    784-100-10 0.7, but 3-32-1 would take 1.8 times as long: its one output fills 16 lanes then.
     """
-    return _shapes_for(native_lanes(), runs, widest, data_runs, importance_runs)
+    lanes = native_lanes()
+    alone = runs == 1 and parameters > LARGE_ALONE and lanes > 2
+    return _shapes_for(lanes, runs, widest, data_runs, importance_runs, alone)
 
 
 @lru_cache(maxsize=256)
-def _shapes_for(lanes: int, runs: int, widest: int, data_runs: int, importance_runs: int) -> Shapes:
+def _shapes_for(
+    lanes: int, runs: int, widest: int, data_runs: int, importance_runs: int, alone: bool
+) -> Shapes:
     registers = 16 if lanes == 8 else 8
     wide = max(1, registers * lanes // (ROWS * runs))
-    if runs == 1:
+    if runs == 1 and not alone:
         wide = 4 if widest < 16 else min(wide, 16)
+    elif alone and widest < wide:
+        wide = 2 * lanes
     whole, narrow = Shape(ROWS, wide, runs), Shape(ROWS, 1, runs)
+    rest = Shape(ROWS, 2 * lanes, 1, is_part=True) if alone else narrow
     return Shapes(
         wide=whole,
-        wide_row=Shape(1, wide, runs),
+        wide_row=_of_rows(1, whole),
         wide_piece=_piece(whole, lanes),
+        rest=rest,
+        rest_row=_of_rows(1, rest),
+        rest_piece=_piece(rest, lanes),
+        transposed=_of_rows(1, whole) if alone else None,
         narrow=narrow,
-        narrow_row=Shape(1, 1, runs),
+        narrow_row=_of_rows(1, narrow),
         narrow_piece=_piece(narrow, lanes),
         scalar=Shape(1, 1, runs),
         data=Shape(1, 1, data_runs),
@@ -92,9 +112,14 @@ def _shapes_for(lanes: int, runs: int, widest: int, data_runs: int, importance_r
     )
 
 
+def _of_rows(rows: int, shape: Shape) -> Shape:
+    """The same tile with so many rows."""
+    return Shape(rows, shape.units, shape.runs, is_part=shape.is_part)
+
+
 def _piece(shape: Shape, lanes: int) -> Shape | None:
     """Rows that fill four registers (more and the sigmoid spills); None if the whole tile fits."""
     rows = shape.rows
     while rows > 1 and rows * shape.units * shape.runs > 4 * lanes:
         rows //= 2
-    return None if rows == shape.rows else Shape(rows, shape.units, shape.runs)
+    return None if rows == shape.rows else _of_rows(rows, shape)

@@ -26,6 +26,7 @@ from fastgd.kernel.language.memory import (
     units,
 )
 from fastgd.kernel.language.tile import (
+    first_units,
     fma,
     fold,
     magnitude,
@@ -134,23 +135,25 @@ def _forward_tiles(
     while n < group.samples:
         h = begin
         while h < end:
-            a = zeros(shape)
+            tile = first_units(shape, end - h)
+            a = zeros(tile)
             i = opaque(inputs.start + n * inputs.stride)
             j = opaque(layer.effective + h * runs)
             for _ in range(D):
-                x = rows(shape, stored, values, i, inputs.stride)
-                a = fma(x, panel(shape, numbers, j), a)
+                x = rows(tile, stored, values, i, inputs.stride)
+                a = fma(x, panel(tile, numbers, j), a)
                 i += runs_of(stored)
                 j += H * runs
             at = opaque(layer.units + n * layer.stride + h * runs)
             target = opaque((group.start + n) * H + h)
             if piece is None:
-                _finish(recipe, shape, shapes, a, data, target, block, layer, at)
+                _finish(recipe, tile, shapes, a, data, target, block, layer, at)
             else:
-                store(shape, numbers, at, layer.stride, a)
+                store(tile, numbers, at, layer.stride, a)
+                part = first_units(piece, end - h)
                 for _ in range(0, rows_of(shape), rows_of(piece)):
-                    a = load(piece, numbers, at, layer.stride)
-                    _finish(recipe, piece, shapes, a, data, target, block, layer, at)
+                    a = load(part, numbers, at, layer.stride)
+                    _finish(recipe, part, shapes, a, data, target, block, layer, at)
                     at += rows_of(piece) * layer.stride
                     target += rows_of(piece) * H
             h += units_of(shape)
@@ -165,7 +168,7 @@ def forward(shapes, recipe, stored, inputs, data, group, block, layer):
         0, layer.wide_outputs,
     )  # fmt: skip
     _forward_tiles(
-        shapes.narrow, shapes.narrow_piece, shapes, recipe, stored, inputs, data, group, block,
+        shapes.rest, shapes.rest_piece, shapes, recipe, stored, inputs, data, group, block,
         layer, layer.wide_outputs, layer.outputs,
     )  # fmt: skip
 
@@ -199,8 +202,50 @@ def _slope_of(dropout, activation, shape, numbers, layer, at, stride):
     return load(shape, numbers, at + layer.deltas, stride)
 
 
+@njit(**SPLICED)
+def transpose(shapes, layers, block):
+    """The weights that the passes use the other way around, so that the pass back reads rows."""
+    for k in range(1, len(layers)):
+        _transpose(shapes.transposed, shapes.scalar, block.numbers, layers[k])
+
+
 @njit(**INLINED)
-def _back_tiles(shape, recipe, stored, group, block, layer, below, begin, end):
+def _transpose(row, scalar, numbers, layer):
+    if row is None:
+        return
+    runs, D, H = runs_of(row), layer.units_below, layer.outputs
+    tiled = D - D % units_of(row)
+    d = 0
+    while d < D:
+        i, j = layer.effective + d * H * runs, layer.transposed + d * runs
+        for _ in range(H):
+            if d < tiled:
+                store(row, numbers, j, 0, units(row, numbers, i, H * runs))
+            else:
+                store(scalar, numbers, j, 0, load(scalar, numbers, i, 0))
+            i += runs
+            j += D * runs
+        d += units_of(row) if d < tiled else 1
+
+
+@njit(**INLINED)
+def _first_weights(transposed, layer, d, runs):
+    """Where those begin that lead from input d on, and how far it is from an output to the next."""
+    if transposed is None:
+        return layer.effective + d * layer.outputs * runs, runs
+    return layer.transposed + d * runs, layer.units_below * runs
+
+
+@njit(**INLINED)
+def _weights_back(transposed, shape, numbers, layer, j):
+    """Those of all the inputs of a tile, to one output."""
+    if transposed is None:
+        return units(shape, numbers, j, layer.outputs * runs_of(shape))
+    return panel(shape, numbers, j)
+
+
+@njit(**INLINED)
+def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, begin, end):
     """Deltas of the layer below, units from begin to end: (delta @ weights.T) * slope."""
     runs = runs_of(shape)
     numbers, deltas, H = block.numbers, layer.deltas, layer.outputs
@@ -208,20 +253,22 @@ def _back_tiles(shape, recipe, stored, group, block, layer, below, begin, end):
     while n < group.samples:
         d = begin
         while d < end:
-            error = zeros(shape)
+            tile = first_units(shape, end - d)
+            error = zeros(tile)
             i = opaque(layer.units + deltas + n * layer.stride)
-            j = opaque(layer.effective + d * H * runs)
+            first, step = _first_weights(transposed, layer, d, runs)
+            j = opaque(first)
             for _ in range(H):
-                delta = rows(shape, stored, numbers, i, layer.stride)
-                error = fma(delta, units(shape, numbers, j, H * runs), error)
+                delta = rows(tile, stored, numbers, i, layer.stride)
+                error = fma(delta, _weights_back(transposed, tile, numbers, layer, j), error)
                 i += runs
-                j += runs
+                j += step
             at = opaque(below.units + n * below.stride + d * runs)
             change = _slope_of(
-                recipe.features.dropout, recipe.activation, shape, numbers, below, at, below.stride
+                recipe.features.dropout, recipe.activation, tile, numbers, below, at, below.stride
             )
-            delta = trimmed(recipe.features.trimming, shape, error * change, numbers, layer)
-            store(shape, numbers, at + deltas, below.stride, delta)
+            delta = trimmed(recipe.features.trimming, tile, error * change, numbers, layer)
+            store(tile, numbers, at + deltas, below.stride, delta)
             d += units_of(shape)
         n += rows_of(shape)
 
@@ -230,10 +277,11 @@ def _back_tiles(shape, recipe, stored, group, block, layer, below, begin, end):
 def back(shapes, recipe, group, block, layer, below):
     """A group's deltas of the layer below from those of a layer."""
     _back_tiles(
-        shapes.wide, recipe, shapes.scalar, group, block, layer, below, 0, layer.wide_inputs
-    )
+        shapes.wide, shapes.transposed, recipe, shapes.scalar, group, block, layer, below,
+        0, layer.wide_inputs,
+    )  # fmt: skip
     _back_tiles(
-        shapes.narrow, recipe, shapes.scalar, group, block, layer, below,
+        shapes.rest, shapes.transposed, recipe, shapes.scalar, group, block, layer, below,
         layer.wide_inputs, layer.units_below,
     )  # fmt: skip
 
@@ -356,23 +404,24 @@ def _gradient_tiles(
     while d < d_end:
         h = begin
         while h < end:
+            tile = first_units(shape, end - h)
             at = opaque(layer.weights + d * stride + h * runs)
-            g = zeros(shape)
+            g = zeros(tile)
             if not group.is_first:
-                g = load(shape, numbers, at + layer.gradient, stride)
+                g = load(tile, numbers, at + layer.gradient, stride)
             i = opaque(inputs.start + d * runs_of(stored))
             j = opaque(layer.units + layer.deltas + h * runs)
             for _ in range(group.samples):
-                x = rows(shape, stored, values, i, runs_of(stored))
-                g = fma(x, panel(shape, numbers, j), g)
+                x = rows(tile, stored, values, i, runs_of(stored))
+                g = fma(x, panel(tile, numbers, j), g)
                 i += inputs.stride
                 j += layer.stride
             if group.is_last:
                 # Kept in a register: through memory it would chain all updates of an iteration.
                 is_weight = d < layer.units_below
-                overflow = overflow + update(shape, recipe, is_weight, g, block, at, stride, layer)
+                overflow = overflow + update(tile, recipe, is_weight, g, block, at, stride, layer)
             else:
-                store(shape, numbers, at + layer.gradient, stride, g)
+                store(tile, numbers, at + layer.gradient, stride, g)
             h += units_of(shape)
         d += rows_of(shape)
     return overflow
@@ -390,10 +439,10 @@ def gradient(shapes, recipe, stored, inputs, group, block, layer):
         layer.full_inputs, layer.inputs, 0, layer.wide_outputs,
     )  # fmt: skip
     overflow = overflow + _gradient_tiles(
-        shapes.narrow, shapes.scalar, recipe, stored, inputs, group, block, layer,
+        shapes.rest, shapes.scalar, recipe, stored, inputs, group, block, layer,
         0, layer.full_inputs, layer.wide_outputs, layer.outputs,
     )  # fmt: skip
     return overflow + _gradient_tiles(
-        shapes.narrow_row, shapes.scalar, recipe, stored, inputs, group, block, layer,
+        shapes.rest_row, shapes.scalar, recipe, stored, inputs, group, block, layer,
         layer.full_inputs, layer.inputs, layer.wide_outputs, layer.outputs,
     )  # fmt: skip

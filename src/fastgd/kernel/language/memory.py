@@ -7,14 +7,16 @@ neighbours; an index counts numbers, a stride is the distance between two rows (
 from typing import NamedTuple
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from fastgd.kernel.language.structs import address
-from fastgd.kernel.language.tile import Tile, joined, pick
+from fastgd.kernel.language.tile import Tile, in_use, joined, pick
 
 _F64 = ir.DoubleType()
 _I8 = ir.IntType(8)
+_I32 = ir.IntType(32)
+_I1 = ir.IntType(1)
 
 
 class Array(NamedTuple):
@@ -25,27 +27,45 @@ class Array(NamedTuple):
     kind: types.Type
     value: object
 
-    def address(self, index, vector):
-        """Emit the address of so many numbers from an index on."""
-        first = address(self.context, self.builder, self.kind, self.value, index, vector.count)
+    def address(self, index, vector, used=None):
+        """Emit the address of so many numbers from an index on, if not all are in use of one."""
+        count = vector.count if used is None else 1
+        first = address(self.context, self.builder, self.kind, self.value, index, count)
         return self.builder.bitcast(first, vector.as_pointer())
 
-    def load(self, index, lanes, element=_F64):
-        """Emit a vector of neighbours."""
+    def load(self, index, lanes, element=_F64, used=None):
+        """Emit a vector of neighbours; those not in use are zero."""
         vector = ir.VectorType(element, lanes)
-        align = 1 if element == _I8 else 8
-        return self.builder.load(self.address(index, vector), align=align)
+        place, align = self.address(index, vector, used), 1 if element == _I8 else 8
+        if used is None:
+            return self.builder.load(place, align=align)
+        zero = ir.Constant(vector, [element(0).constant] * lanes)
+        args = [place, _I32(align), used, zero]
+        return self.builder.call(self._masked("load", vector, vector, args), args)
 
-    def store(self, value, index):
-        """Write a vector to neighbours."""
+    def store(self, value, index, used=None):
+        """Write a vector to neighbours, if not all are in use then to those."""
+        place = self.address(index, value.type, used)
         align = 1 if value.type.element == _I8 else 8
-        self.builder.store(value, self.address(index, value.type), align=align)
+        if used is None:
+            self.builder.store(value, place, align=align)
+            return
+        args = [value, place, _I32(align), used]
+        self.builder.call(self._masked("store", value.type, ir.VoidType(), args), args)
 
-    def gather(self, index, stride, count, lanes, spread=None):
+    def _masked(self, name, vector, result, args):
+        kind = f"v{vector.count}{'i8' if vector.element == _I8 else 'f64'}"
+        return cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(result, [arg.type for arg in args]),
+            f"llvm.masked.{name}.{kind}.p0{kind}",
+        )
+
+    def gather(self, index, stride, count, lanes, spread=None, used=None):
         """Join ``count`` vectors ``stride`` apart, each spread over lanes first if asked."""
         parts = []
         for _ in range(count):
-            part = self.load(index, lanes)
+            part = self.load(index, lanes, used=used)
             parts.append(part if spread is None else pick(self.builder, part, spread))
             index = self.builder.add(index, stride)
         return joined(self.builder, parts)
@@ -57,7 +77,8 @@ def load(_typing, shape, array, index, stride):
 
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[1])
-        return source.gather(args[2], args[3], shape.rows, shape.width)
+        used = in_use(builder, shape, args[0])
+        return source.gather(args[2], args[3], shape.rows, shape.width, used=used)
 
     return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
 
@@ -75,7 +96,9 @@ def load_data(_typing, shape, stored, array, index, stride):
 
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[2])
-        return source.gather(args[3], args[4], shape.rows, shape.units * stored_runs, spread)
+        used = in_use(builder, shape, args[0], stored_runs)
+        width = shape.units * stored_runs
+        return source.gather(args[3], args[4], shape.rows, width, spread, used)
 
     return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
 
@@ -97,7 +120,10 @@ def rows(_typing, shape, stored, array, index, stride):
 
 @intrinsic
 def units(_typing, shape, array, index, stride):
-    """One number per unit and run, for all rows: lane ``array[index + unit * stride + run]``."""
+    """One number per unit and run, for all rows: lane ``array[index + unit * stride + run]``.
+
+    Those of units that are not in use are read, too.
+    """
 
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[1])
@@ -112,7 +138,8 @@ def panel(_typing, shape, array, index):
     """:func:`units` of neighbours: lane ``array[index + unit * runs + run]``, in one load."""
 
     def codegen(context, builder, sig, args):
-        value = Array(context, builder, array, args[1]).load(args[2], shape.width)
+        used = in_use(builder, shape, args[0])
+        value = Array(context, builder, array, args[1]).load(args[2], shape.width, used=used)
         return pick(builder, value, list(range(shape.width)) * shape.rows)
 
     return Tile(shape.lanes)(shape, array, types.int64), codegen
@@ -127,10 +154,11 @@ def store(_typing, shape, array, index, stride, tile):
     """Write a whole tile to where :func:`load` reads it."""
 
     def codegen(context, builder, sig, args):
-        _, target, at, step, value = args
+        count, target, at, step, value = args
         target = Array(context, builder, array, target)
+        used = in_use(builder, shape, count)
         for row in range(shape.rows):
-            target.store(_row(builder, shape, value, row), at)
+            target.store(_row(builder, shape, value, row), at, used)
             at = builder.add(at, step)
         return context.get_dummy_value()
 
@@ -161,15 +189,17 @@ def count_changes(_typing, shape, mask, before, counts, index, stride):
     """
 
     def codegen(context, builder, sig, args):
-        _, value, old, changed, at, step = args
+        count, value, old, changed, at, step = args
+        used = in_use(builder, shape, count)
         old = Array(context, builder, before, old)
         changed = Array(context, builder, counts, changed)
         value = builder.zext(value, ir.VectorType(_I8, shape.lanes))
         for row in range(shape.rows):
             now = _row(builder, shape, value, row)
-            change = builder.xor(now, old.load(at, shape.width, _I8))
-            changed.store(builder.add(changed.load(at, shape.width, _I8), change), at)
-            old.store(now, at)
+            change = builder.xor(now, old.load(at, shape.width, _I8, used))
+            counted = builder.add(changed.load(at, shape.width, _I8, used), change)
+            changed.store(counted, at, used)
+            old.store(now, at, used)
             at = builder.add(at, step)
         return context.get_dummy_value()
 

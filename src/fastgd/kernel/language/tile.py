@@ -5,6 +5,9 @@ are samples in the forward pass and back, and inputs in the gradient; runs are i
 trained side by side. A :class:`Shape` is a marker whose three numbers are part of its Numba type,
 so that one kernel source compiles for a single run and for as many as the machine has lanes.
 
+What is left of a layer beside whole tiles may go in a tile of which only the first units are in
+use: lanes beyond them are read as zeros and never written.
+
 Numba has no vector type, so this file adds one, and :mod:`.words` one of integers. Only the files
 of this folder know LLVM. Every operation is one IEEE 754 operation per lane: nothing is
 reassociated, and ``fma`` is fused only where it is written.
@@ -27,12 +30,11 @@ _I1 = ir.IntType(1)
 
 
 class Shape:
-    """Marker for a tile of ``rows x units x runs`` lanes."""
+    """Marker for a tile of ``rows x units x runs`` lanes, or of a part of its units."""
 
-    def __init__(self, rows, units, runs):
-        self.rows, self.units, self.runs = rows, units, runs
-
-        self._key = rows, units, runs
+    def __init__(self, rows, units, runs, *, is_part=False):
+        self.rows, self.units, self.runs, self.is_part = rows, units, runs, is_part
+        self._key = rows, units, runs, is_part
 
     def __eq__(self, other):
         return self._key == other._key if isinstance(other, Shape) else NotImplemented
@@ -45,11 +47,21 @@ class Shape:
 class ShapeType(types.Type):
     """The Numba type of a :class:`Shape`; the numbers are part of the type."""
 
+    def __init__(self, rows, units, runs, is_part=False):
+        self.rows, self.units, self.runs, self.is_part = rows, units, runs, is_part
+        self.width = units * runs
+        self.lanes = rows * units * runs
+        super().__init__(f"{'Part' if is_part else 'Shape'}({rows}, {units}, {runs})")
+
+
+class PartType(types.Type):
+    """The Numba type of a shape whose value is how many units are in use: :func:`first_units`."""
+
     def __init__(self, rows, units, runs):
         self.rows, self.units, self.runs = rows, units, runs
         self.width = units * runs
         self.lanes = rows * units * runs
-        super().__init__(f"Shape({rows}, {units}, {runs})")
+        super().__init__(f"PartInUse({rows}, {units}, {runs})")
 
 
 class Tile(types.Type):
@@ -84,9 +96,15 @@ class _MaskModel(models.PrimitiveModel):
         super().__init__(manager, fe_type, ir.VectorType(_I1, fe_type.lanes))
 
 
+@register_model(PartType)
+class _PartModel(models.PrimitiveModel):
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, _I64)
+
+
 @typeof_impl.register(Shape)
 def _typeof_shape(value, _context):
-    return ShapeType(value.rows, value.units, value.runs)
+    return ShapeType(value.rows, value.units, value.runs, value.is_part)
 
 
 # ------------------------------------------------------------------ vectors
@@ -112,6 +130,15 @@ def joined(builder, parts):
         pairs = zip(parts[::2], parts[1::2], strict=True)
         parts = [builder.shuffle_vector(a, b, mask) for a, b in pairs]
     return parts[0]
+
+
+def in_use(builder, shape, value, runs=None):
+    """Emit which lanes of a row are in use, or None if all are; there may be other ``runs``."""
+    if not isinstance(shape, PartType):
+        return None
+    unit = [u for u in range(shape.units) for _ in range(runs or shape.runs)]
+    units = ir.Constant(ir.VectorType(_I64, len(unit)), unit)
+    return builder.icmp_unsigned("<", units, splat(builder, value, len(unit)))
 
 
 def _tiles(builder, sig, args):
@@ -325,6 +352,11 @@ def fold(_typing, shape, tile):
 
     def codegen(_context, builder, _sig, args):
         value = args[1]
+        used = in_use(builder, shape, args[0])
+        if used is not None:
+            zero = ir.Constant(value.type, [0.0] * shape.lanes)
+            every_row = pick(builder, used, list(range(shape.width)) * shape.rows)
+            value = builder.select(every_row, value, zero)
         while value.type.count > shape.runs:
             half = value.type.count // 2
             low, high = (pick(builder, value, list(range(i, i + half))) for i in (0, half))
@@ -394,6 +426,21 @@ def _number_of(attribute):
 rows_of = _number_of("rows")
 units_of = _number_of("units")
 runs_of = _number_of("runs")
+
+
+@intrinsic
+def first_units(_typing, shape, count):
+    """The shape as it is, or that of a part with so many units in use, at most all it has."""
+    kind = PartType(shape.rows, shape.units, shape.runs) if shape.is_part else shape
+
+    def codegen(_context, builder, _sig, args):
+        if not shape.is_part:
+            return args[0]
+        return builder.select(
+            builder.icmp_signed("<", args[1], _I64(shape.units)), args[1], _I64(shape.units)
+        )
+
+    return kind(shape, types.int64), codegen
 
 
 def constant_shape(rows, units, runs):
