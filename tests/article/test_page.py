@@ -3,9 +3,10 @@
 import errno
 import os
 import re
+import subprocess
 import sys
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from io import BytesIO
 from itertools import pairwise
@@ -464,6 +465,32 @@ def test_progress_counts_sections(capsys):
     assert "1.00/1.00" in capsys.readouterr().err
 
 
+SHORTER = """
+import fastgd
+from fastgd.article import comparison, page
+from fastgd.article.page.sections import SECTIONS
+from fastgd.kernel.language.cache import KernelCache
+
+page.prepare()
+load, late = KernelCache.load_overload, []
+KernelCache.load_overload = lambda *given: late.append(given[1]) or load(*given)
+for name in "train", "sweep", "race":
+    full = getattr(fastgd, name)
+    def short(*data, full=full, **options):
+        return full(*data, **{**options, "iterations": 3, "record_every": 1})
+    setattr(fastgd, name, short)
+for section in SECTIONS:
+    for picture in section.pictures:
+        picture.draw()
+        assert not late, (picture.draw, late)
+"""
+
+
+def test_all_code_is_there_before_the_work_begins():
+    """In a process that has drawn nothing yet."""
+    subprocess.run([sys.executable, "-c", SHORTER], check=True)
+
+
 def test_the_command_writes_the_page_of_its_experiments(run, tmp_path):
     path = tmp_path / "page.html"
     code, out, err = run("tutorial", "--experiment", "two-layer", "--html", path)
@@ -515,6 +542,18 @@ def test_a_page_that_is_interrupted_leaves_the_old_one(run, tmp_path, monkeypatc
     assert run("tutorial", "--experiment", "two-layer", "--html", path)[0] == 130
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_experiment_that_nobody_waits_for_ends(monkeypatch):
+    """It would take years."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Picture, "image", interrupted)
+    long = replace(TWO_LAYER, iterations=10**14, record_every=10**14, shows_output=False)
+    with pytest.raises(KeyboardInterrupt):
+        page.build([long])
 
 
 def test_a_full_disk_leaves_the_old_page(run, tmp_path, monkeypatch):

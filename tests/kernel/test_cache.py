@@ -300,6 +300,21 @@ def test_nowhere_to_write_means_no_cache(tiny):
     assert tiny.call(HOME=nowhere, XDG_CACHE_HOME=nowhere) == (4.5, 0, 1)
 
 
+def test_the_place_is_where_code_goes(tiny, tmp_path):
+    code = "from tiny.kernel.language.cache import place; value = [str(place()), total(1.5)]"
+    (place, _), _, _ = tiny.call(code, NUMBA_CACHE_DIR=str(tmp_path / "chosen"))
+    assert [str(path.parent) for path in tmp_path.rglob("chosen/*/*")] == [place]
+    (tmp_path / "file").touch()
+    (place, _), _, _ = tiny.call(code, NUMBA_CACHE_DIR=str(tmp_path / "file" / "x"))
+    assert place == "None"
+    tiny.tile.write_text(TILE + "#")
+    (place, _), _, _ = tiny.call(
+        "tile_path = pathlib.Path(tile.__file__);"
+        "tile_path.write_text(tile_path.read_text() + '#');" + code
+    )
+    assert place == "None"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on file sizes")
 def test_full_disk_leaves_nothing_behind(tiny, tmp_path):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -12,6 +13,7 @@ from fastgd.article.twins import COUNT, ERROR, WEIGHT, Comparison, Mark, compare
 from fastgd.engine.network import Weights, first_weights, layer_sizes
 from fastgd.training.results import Run
 from fastgd.training.sweep import sweep
+from fastgd.workers.compiling import Call, compile_all
 
 SEED = 1
 """The article's ``np.random.seed(1)``."""
@@ -178,9 +180,14 @@ def lines(layers: Sequence[Comparison]) -> Iterator[tuple[str, Comparison]]:
 def prepare(experiments: Iterable[Experiment], *, threads: int | None = None) -> float:
     """Compile or load all the code that these experiments need; returns the seconds it took."""
     begin = perf_counter()
-    for experiment in experiments:
-        run(replace(experiment, iterations=2, record_every=1, published=""), threads=threads)
+    compile_all(short(experiments, threads=threads))
     return perf_counter() - begin
+
+
+def short(experiments: Iterable[Experiment], *, threads: int | None = None) -> list[Call]:
+    """Calls that need the same code as these experiments, and little time."""
+    few = [replace(one, iterations=2, record_every=1, published="") for one in experiments]
+    return [partial(run, one, threads=threads) for one in few]
 
 
 def tally(results: Iterable[Result]) -> Tally:

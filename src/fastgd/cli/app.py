@@ -20,10 +20,11 @@ from fastgd.cli import (
     train,
     trainability,
     tutorial,
+    warm,
 )
 from fastgd.cli.shared import flag
 
-COMMANDS = (tutorial, fit, predict, train, sweep, plot, bucket, surface, race, trainability)
+COMMANDS = (tutorial, fit, predict, train, sweep, plot, bucket, surface, race, trainability, warm)
 """In the order of the help."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")

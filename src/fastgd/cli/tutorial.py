@@ -92,7 +92,7 @@ def write_page(path: Path, experiments: list[Experiment], progress: bool) -> Non
         check_output(path, "a page's file", page.ENDINGS)
         pyplot()  # says what to install, before any work
         done = timed(
-            partial(comparison.prepare, experiments),
+            partial(page.prepare, experiments),
             partial(page.write, path, experiments, progress=progress),
         )
     print(f"Written to {escaped(path)} in {seconds_text(done.seconds + done.loading)}")

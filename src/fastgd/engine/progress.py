@@ -1,7 +1,25 @@
-"""A progress bar for work that is done in parts."""
+"""Of work that is done in parts: how far it is, and that it is to stop."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Event
+
+_stop: ContextVar[Event | None] = ContextVar("_stop", default=None)
+
+
+class StoppedError(Exception):
+    """Nobody waits any more for what was computed."""
+
+
+@contextmanager
+def stopped_by(event: Event) -> Iterator[None]:
+    """Let work in this thread end with :class:`StoppedError` once the event is set."""
+    token = _stop.set(event)
+    try:
+        yield
+    finally:
+        _stop.reset(token)
 
 
 @contextmanager
@@ -18,7 +36,8 @@ def progress_bar(
         If a bar is to be shown and tqdm is not installed (``pip install "fastgd[cli]"``).
     """
     if not shown:
-        yield lambda _done: None
+        stop = _stop.get()
+        yield _unshown if stop is None else lambda done: _unshown(done, stop)
         return
     try:
         from tqdm import tqdm
@@ -26,3 +45,8 @@ def progress_bar(
         raise ImportError('progress=True needs tqdm: pip install "fastgd[cli]"') from error
     with tqdm(total=total, initial=done, unit=unit, unit_scale=True) as bar:
         yield bar.update
+
+
+def _unshown(_done: int, stop: Event | None = None) -> None:
+    if stop is not None and stop.is_set():
+        raise StoppedError

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from fastgd.training.members import Facts
 from fastgd.training.results import Run
 from fastgd.training.storage import made_of
 from fastgd.training.stretches import KEEP, Training
+from fastgd.workers.compiling import compile_all
 
 _FACTS = "facts"
 """Of a run among its arrays, as JSON."""
@@ -42,13 +44,12 @@ class Entrants:
 
     def compute(self, part: int, _threads: int, advance: Callable[[int], None]) -> Arrays:
         """Train one of them; a single run is the work of a single thread."""
-        return self._trained(part, self.trainings[part].task.iterations, advance)
+        training = self.trainings[part]
+        return _trained(training, training.task.iterations, advance)
 
     def compile(self) -> None:
         """Train each of them for a few iterations."""
-        for part, training in enumerate(self.trainings):
-            few = min(_COMPILED_AFTER, training.task.iterations)
-            self._trained(part, few, lambda _done: None)
+        compile_all(partial(_compile, training) for training in self.trainings)
 
     def runs(self, parts: Sequence[Arrays]) -> list[Run]:
         """The runs, of what the parts have."""
@@ -60,11 +61,15 @@ class Entrants:
             found.append(replace(run, options=training.method.given))
         return found
 
-    def _trained(self, part: int, iterations: int, advance: Callable[[int], None]) -> Arrays:
-        training = self.trainings[part]
-        run = training.stretch(training.plan(0, iterations), None, advance)
-        facts, arrays = stored_run.taken_apart(run)
-        return {_FACTS: np.array(json.dumps(facts)), **arrays}
+
+def _trained(training: Training, iterations: int, advance: Callable[[int], None]) -> Arrays:
+    run = training.stretch(training.plan(0, iterations), None, advance)
+    facts, arrays = stored_run.taken_apart(run)
+    return {_FACTS: np.array(json.dumps(facts)), **arrays}
+
+
+def _compile(training: Training) -> None:
+    _trained(training, min(_COMPILED_AFTER, training.task.iterations), lambda _done: None)
 
 
 def entrants_of(given: Any) -> dict[str, tuple[Optimizer, Any]]:

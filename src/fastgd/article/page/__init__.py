@@ -4,25 +4,31 @@ The page needs nothing but itself: style and pictures are inside, and there is n
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from threading import Event
+from time import perf_counter
 
 from fastgd.article import comparison
 from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.page.pictures import show_code
+from fastgd.article.page.preparing import needed
 from fastgd.article.page.sections import SECTIONS, Section
 from fastgd.article.page.table import show_table
 from fastgd.article.tables import tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS
-from fastgd.engine.progress import progress_bar
+from fastgd.engine.progress import progress_bar, stopped_by
 from fastgd.plots.style import pyplot
 from fastgd.store.files import whole_file
+from fastgd.workers.compiling import compile_all
 
-__all__ = ["ENDINGS", "build", "check_ending", "write"]
+__all__ = ["ENDINGS", "build", "check_ending", "prepare", "write"]
 
 ENDINGS = (".html", ".htm")
 
@@ -61,18 +67,24 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
     """
     pyplot()  # says what to install, before any work
     asked = {experiment.name: experiment for experiment in experiments}
-    whole = set(asked) == {experiment.name for experiment in EXPERIMENTS}
-    sections = [s for s in SECTIONS if (whole if not s.is_experiment else s.name in asked)]
+    sections = _sections(asked)
     results: list[Result] = []
     parts: list[Markup] = []
-    with progress_bar(progress, len(sections), unit="section") as advance:
+    mine = [asked[section.name] for section in sections if section.is_experiment]
+    with (
+        progress_bar(progress, len(sections), unit="section") as advance,
+        _running(mine) as running,
+    ):
+        drawn = []
         for section in sections:
+            drawn.append([picture.markup() for picture in section.pictures])
+            advance(not section.is_experiment)
+        for section, pictures in zip(sections, drawn, strict=True):
             if section.is_experiment:
-                results.append(comparison.run(asked[section.name]))
-                parts.append(_section(section, _experiment(results[-1])))
-            else:
-                parts.append(_section(section))
-            advance(1)
+                results.append(next(running))
+                pictures.append(_experiment(results[-1]))
+                advance(1)
+            parts.append(_section(section, *pictures))
     main = element("main", _introduction(sections), *parts, _conclusion(results))
     return Template(_file("page.html")).substitute(title=TITLE, style=_file("page.css"), body=main)
 
@@ -101,6 +113,14 @@ def write(
         file.write(html.encode())
 
 
+def prepare(experiments: Sequence[Experiment] = EXPERIMENTS) -> float:
+    """Compile or load all the code that their page needs; returns the seconds it took."""
+    begin = perf_counter()
+    sections = _sections([experiment.name for experiment in experiments])
+    compile_all([*needed(sections), *comparison.short(experiments)])
+    return perf_counter() - begin
+
+
 def check_ending(path: Path) -> None:
     """Refuse a file that browsers would not take for a page.
 
@@ -111,6 +131,12 @@ def check_ending(path: Path) -> None:
     """
     if path.suffix.lower() not in ENDINGS:
         raise ValueError(f"a page's file must end in {', '.join(ENDINGS)}, got {str(path)!r}")
+
+
+def _sections(names: Collection[str]) -> list[Section]:
+    """Those of these experiments; of all of them together the others, too."""
+    whole = {experiment.name for experiment in EXPERIMENTS} == set(names)
+    return [s for s in SECTIONS if (whole if not s.is_experiment else s.name in names)]
 
 
 def _file(name: str) -> str:
@@ -149,13 +175,33 @@ def _introduction(sections: Sequence[Section]) -> Markup:
     )
 
 
+@contextmanager
+def _running(experiments: Sequence[Experiment]) -> Iterator[Iterator[Result]]:
+    """Hand out their results, in order; they run in a thread while pictures are drawn.
+
+    The kernel works without Python's lock, and takes half of the time.
+    """
+    left = Event()
+
+    def run(experiment: Experiment) -> Result:
+        with stopped_by(left):
+            return comparison.run(experiment)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="fastgd") as pool:
+        futures = [pool.submit(run, experiment) for experiment in experiments]
+        try:
+            yield (future.result() for future in futures)
+        finally:
+            left.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
 def _section(section: Section, *content: Markup) -> Markup:
     return element(
         "section",
         element("h2", section.title, id=f"{section.name}-title"),
         element("p", section.part[0].upper() + section.part[1:] + " of the article", class_="part"),
         element("p", section.text),
-        *(picture.markup() for picture in section.pictures),
         *content,
         id=section.name,
         aria_labelledby=f"{section.name}-title",

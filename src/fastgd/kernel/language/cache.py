@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -136,6 +137,18 @@ def add_file(name: str, content: bytes) -> None:
         with suppress(OSError):
             _write(folder / name, content)
             return
+
+
+def place() -> Path | None:
+    """The folder that takes code; None if none does, or no code is kept."""
+    if not (numba_internals.keeps_code() and _STAMP and _source_stamp() == _STAMP):
+        return None
+    for folder in _folders():
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                return folder
+    return None
 
 
 class KernelCache:

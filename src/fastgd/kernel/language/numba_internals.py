@@ -262,6 +262,11 @@ def use_cache(dispatcher: Any, made: Callable[[], Any]) -> None:
         dispatcher._cache = made()
 
 
+def keeps_code() -> bool:
+    """Whether :func:`use_cache` has any effect."""
+    return not (LACKING or config.DISABLE_JIT)
+
+
 def pickled(result: Any, sig: Any) -> bytes | None:
     """A compile result as bytes; None where it holds addresses of this process."""
     if result.library.has_dynamic_globals:

@@ -1,0 +1,75 @@
+"""``fastgd warm``: compile now what usual calls need, so that none of them waits for it."""
+
+from functools import partial
+
+import fastgd
+from fastgd.arguments.wording import many, seconds_text
+from fastgd.article import comparison
+from fastgd.article.experiments import EXPERIMENTS
+from fastgd.article.page.preparing import FEW, XOR, needed
+from fastgd.article.page.sections import SECTIONS
+from fastgd.cli.job import Job, timed
+from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.shared import Progress
+from fastgd.cli.terminal import escaped
+from fastgd.cli.values import or_terminal
+from fastgd.engine import code_files
+from fastgd.engine.progress import progress_bar
+from fastgd.workers.compiling import Call, compile_all
+
+RUNS = (2, 6, 12, 100)
+"""Of a sweep: how many of them go side by side decides its code."""
+
+HIDDEN_SIZES = (4, 32)
+"""Of a single training: so does the width of its widest layer."""
+
+
+def command(progress: Progress = None) -> Job:
+    """Compile what usual calls need, on all processors: so none of them waits for it.
+
+    The tutorial with its page, the race, and train, sweep and predict without options.
+
+    Example: [bold]fastgd warm[/bold]
+    """
+    return partial(show, or_terminal(progress))
+
+
+def calls() -> list[Call]:
+    """Short calls that need the code of usual ones."""
+    alone = [partial(_predict, hidden_size) for hidden_size in HIDDEN_SIZES]
+    sweeps = [partial(_predict_all, runs) for runs in RUNS]
+    return [*needed(SECTIONS), *comparison.short(EXPERIMENTS), *alone, *sweeps]
+
+
+def _predict(hidden_size: int) -> None:
+    X, y = XOR
+    fastgd.train(X, y, hidden_size=hidden_size, **FEW).predict(X)
+
+
+def _predict_all(runs: int) -> None:
+    X, y = XOR
+    fastgd.sweep(X, y, seed=range(runs), **FEW).predict(X)
+
+
+def show(progress: bool) -> None:
+    """Compile, and say how long it took and where the code lies."""
+    place = code_files.place()
+    if place is None:
+        raise RefusedError(
+            "compiled code can't be kept, as no folder for it can be written to: "
+            "NUMBA_CACHE_DIR is to name one that can"
+        )
+    listed = calls()
+
+    def work() -> int:
+        with progress_bar(progress, len(listed), unit="call") as advance:
+            return compile_all(listed, advance)
+
+    with refusing():
+        done = timed(None, work)
+    if done.result:
+        lacked = f"{done.result} of {many(len(listed), 'call')}"
+        print(f"Compiled what {lacked} lacked in {seconds_text(done.seconds)}.")
+    else:
+        print("There is nothing to compile.")
+    print(f"The code lies in {escaped(place)}")

@@ -1,0 +1,62 @@
+"""Calls that seem to compile, for the tests of who does; helpers import this file.
+
+A file of a name stands for code in the cache, and holds the number of the process that wrote it.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from fastgd.engine.code_files import CodeLackingError
+from fastgd.kernel.language import cache
+
+
+def pretend(folder, name):
+    """Use the code of this name, or compile it."""
+    path = Path(folder, name)
+    with open(Path(folder, f"made-by-{os.getpid()}"), "a") as file:
+        print(name, file=file)
+    if not path.exists():
+        if cache._asks.get():
+            raise CodeLackingError(name)
+        path.write_text(str(os.getpid()))
+
+
+def pretend_beside(folder, name):
+    """Likewise, but not before another process has compiled something."""
+    if not cache._asks.get() and not Path(folder, name).exists():
+        wait_for(lambda: maker_of(folder) - {os.getpid()})
+    pretend(folder, name)
+
+
+def pretend_here(folder, name, caller, how):
+    """Likewise, but helpers fail at it."""
+    if os.getpid() != caller:
+        if how == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        pretend(folder, f"tried-{name}")
+        raise ValueError(how)
+    if not cache._asks.get() and not Path(folder, name).exists():
+        wait_for(lambda: how == "dies" or list(Path(folder).glob("tried-*")))
+    pretend(folder, name)
+
+
+def interrupt_beside(folder, name):
+    """Press Ctrl-C once a helper is at work."""
+    pretend_beside(folder, name)
+    raise KeyboardInterrupt
+
+
+def maker_of(folder):
+    """The processes that have compiled something."""
+    codes = [path for path in Path(folder).iterdir() if not path.name.startswith("made-by-")]
+    return {int(text) for path in codes if (text := path.read_text())}
+
+
+def wait_for(found):
+    """Wait until it is there."""
+    end = time.monotonic() + 120
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.01)
