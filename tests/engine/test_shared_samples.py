@@ -41,7 +41,7 @@ def test_padding_has_no_weight(samples):
         assert targets[n, :, 0].tolist() == Y[i].tolist()
         assert importance[n, :, 0].tolist() == [WEIGHT[n] if n < samples else 0.0] * 2
     assert (data.samples, data.epoch) == (samples, 1)
-    assert portion.total.tolist() == [[WEIGHT[:samples].sum() * 2] * 3] * 2
+    assert portion.total.tolist() == [[WEIGHT[:samples].sum() * 2]] * 2  # all runs have the same
 
 
 def test_runs_with_samples_of_their_own_are_padded_to_the_most():

@@ -38,6 +38,9 @@ __all__ = [
 ]
 
 
+_DEFAULTS = {name: option.default for name, option in DECLARED.items()}
+
+
 class Method:
     """The options of one run, checked: those of :class:`Options`, with their defaults.
 
@@ -47,10 +50,9 @@ class Method:
     numbers: dict[str, float]
 
     def __init__(self, **given: Any) -> None:
-        options = {name: option.default for name, option in DECLARED.items()}
-        options |= {name: value for name, value in given.items() if name in DECLARED}
+        options = _DEFAULTS | {name: value for name, value in given.items() if name in DECLARED}
         numbers = numbers_of(options)
-        unknown = given.keys() - DECLARED.keys() - numbers.keys()
+        unknown = [name for name in given if name not in DECLARED and name not in numbers]
         if unknown:
             known = either((*DECLARED, *numbers))
             raise TypeError(f"an option must be one of {known}, got {sorted(unknown)}")
@@ -91,6 +93,8 @@ class Method:
 
         They are options, fields of its optimizer or schedule, or numbers of its functions.
         """
+        if not values:
+            return self
         options = {name: value for name, value in values.items() if name in DECLARED}
         for option in FIELDED:
             holder = options.get(option, getattr(self, option))

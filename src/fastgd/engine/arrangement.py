@@ -64,7 +64,7 @@ def arrange(
     """Lots of all runs, of which each part has as many; the parts are the slowest axis."""
     wide = side_by_side or runs_side_by_side(runs, parameters)
     if samples.partition is None:
-        size, held = len(samples.X), int(samples.held_sizes[0])
+        size, held = len(samples.X), samples.most_held
         return [Lot(Sharing.ALL, wide, size, held, True, count=runs)]
     each = runs // samples.parts
     folds = "fold" in samples.partition.axes

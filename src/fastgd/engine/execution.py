@@ -91,6 +91,10 @@ class _Work:
         over = np.flatnonzero(state.ended >= 0)
         self.advance(len(over) * (self.plan.task.iterations - self.plan.task.done))
         past, layout = state.at(over), self.plan.layout
+        kept = self.trained
+        for curve in (kept.errors, kept.losses, kept.final_loss, kept.held_errors, kept.path):
+            if len(curve):
+                curve[over] = np.nan
         if self.keep.state and len(over):
             planned = np.full(len(over), self.plan.task.iterations)
             self._write_state(over, past._replace(planned=planned))
@@ -197,7 +201,8 @@ class _Work:
             if cut and at < iterations:
                 last = min(last, iterations)
             elif cut:
-                self._write_state(owners, runs.state(runs.ended >= 0))
+                state = runs.state(runs.ended >= 0, runs.parameters(), runs.changes())
+                self._write_state(owners, state)
             began = perf_counter()
             runs.run(at, last, threads)
             speed = (last - at) / max(perf_counter() - began, 1e-9)
@@ -251,7 +256,7 @@ class _Work:
             curves.append((trained.path, runs.path()))
         for kept, curve in curves:
             kept[whose] = curve[:, :records]
-        parameters = runs.parameters()
+        parameters, changes = runs.parameters(), runs.changes()
         over = as_over = ended >= 0
         if over.any():
             # A run whose weights have just overflowed has no error after that.
@@ -266,7 +271,7 @@ class _Work:
             finite = np.isfinite(parameters).all(axis=1)
             as_over = over & ~((ended == iterations) & finite)
         if self.keep.state and with_state:
-            self._write_state(whose, runs.state(as_over))
+            self._write_state(whose, runs.state(as_over, parameters, changes))
         restoring = runs.session.layout.recipe.best is not None
         best, best_error = runs.best() if restoring else (np.empty((0, 0)), np.empty(0))
         end = Ended(
@@ -275,7 +280,7 @@ class _Work:
             final=last,
             held_final=held_final,
             parameters=parameters,
-            changes=runs.changes(),
+            changes=changes,
             watch=runs.watch() if runs.session.layout.watched else np.empty((0, 0)),
             is_watched=self._are_watched(whose),
             best=best,

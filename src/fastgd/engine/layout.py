@@ -15,6 +15,7 @@ from fastgd.engine.samples import Sharing
 from fastgd.kernel import block as slots
 from fastgd.kernel.block import RECENT, SMALLEST, Block, Data, Layer, Recipe, Shapes
 from fastgd.kernel.lanes import ROWS, shapes_for
+from fastgd.kernel.language.structs import first_byte
 
 LINE = 8
 """float64 numbers in a cache line."""
@@ -89,10 +90,11 @@ class Layout:
         batch: int = 0,
         window: int = 1,
         sharing: Sharing = Sharing.ALL,
+        group: int | None = None,
     ) -> "Layout":
-        """Choose the group of samples that goes through the layers together."""
+        """Choose the group of samples that goes through the layers together, if none is given."""
         planned = _remembered if runs * network.parameters <= SMALL else _planned
-        return planned(network, runs, samples, recipe, batch, window, sharing)
+        return planned(network, runs, samples, recipe, batch, window, sharing, group)
 
     @property
     def fitting(self) -> int:
@@ -341,7 +343,7 @@ class Layout:
     def allocate(self, blocks: int, records: int) -> Block:
         """Fresh blocks, all zero: a leading axis of ``blocks`` on every array."""
         memory = np.zeros(blocks * self.numbers + LINE)
-        begin = -memory.ctypes.data // 8 % LINE
+        begin = -first_byte(memory) // 8 % LINE
         numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
         rest: dict[str, NDArray[Any]] = {
             name: np.zeros((blocks, length + records * added), kind)
@@ -478,8 +480,11 @@ def _planned(
     batch: int,
     window: int,
     sharing: Sharing,
+    group: int | None,
 ) -> Layout:
-    draft = Layout(network, runs, samples, ROWS, recipe, batch, window, sharing)
+    draft = Layout(network, runs, samples, group or ROWS, recipe, batch, window, sharing)
+    if group:
+        return draft
     padded = up(batch or samples, ROWS)
     at_once = recipe.batch_norm is not None or recipe.batches.name == "adaptive"
     if at_once and recipe.outputs is None:

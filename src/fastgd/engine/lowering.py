@@ -190,10 +190,10 @@ def recipe_of(
     def switch(feature: str, wanted: bool) -> Choice | None:
         return choice_of("on", feature) if wanted else None
 
-    wanted = {
-        feature: any(_is_given(name, method, values) for name in names)
-        for feature, names in _WANTED_BY.items()
+    given = {
+        name for names in _WANTED_BY.values() for name in names if _is_given(name, method, values)
     }
+    wanted = {feature: not given.isdisjoint(names) for feature, names in _WANTED_BY.items()}
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
     separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches

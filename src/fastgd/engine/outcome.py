@@ -47,20 +47,20 @@ class Trained:
         recorded = 0 if layout.recipe.path is None else runs
         layouts = [session.layout for _, session in plan.lots]
         return cls(
-            errors=np.full((runs, records), np.nan),
+            errors=np.empty((runs, records)),
             final_error=np.empty(runs),
-            losses=np.full((runs, records), np.nan),
-            final_loss=np.full(runs, np.nan),
+            losses=np.empty((runs, records)),
+            final_loss=np.empty(runs),
             iterations=np.empty(runs, np.int64),
             outcome=np.empty(runs, np.int64),
             total_changes=np.empty(runs, np.int64),
             watch=np.empty((runs, layout.watched)),
             best_iteration=np.empty(runs, np.int64),
-            held_errors=np.full((runs, records * held), np.nan),
+            held_errors=np.empty((runs, records * held)),
             held_final=np.empty(runs * held),
             weights=np.empty((kept, plan.network.parameters)),
             changes=np.empty((kept, plan.network.parameters), np.int64),
-            path=np.full((recorded, records, plan.network.parameters), np.nan),
+            path=np.empty((recorded, records, plan.network.parameters)),
             # That of a single run is handed on as it is.
             state=State.empty(runs, layouts, plan.method.optimizer)
             if keep.state and runs > 1

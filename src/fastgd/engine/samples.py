@@ -64,13 +64,14 @@ class Samples:
         """(parts,) samples that are held out of each part."""
         if self.partition is not None and self.partition.held is not None:
             return np.repeat(self.partition.held.sizes, self._weightings)
-        held = 0 if self.validation is None else len(self.validation.y)
-        return np.full(self.parts, held)
+        return np.full(self.parts, self.most_held)
 
     @cached_property
     def most_held(self) -> int:
         """The most samples that are held out of a part."""
-        return int(self.held_sizes.max())
+        if self.partition is not None and self.partition.held is not None:
+            return int(self.partition.held.sizes.max())
+        return 0 if self.validation is None else len(self.validation.y)
 
     @property
     def _weightings(self) -> int:
@@ -119,9 +120,9 @@ class Portion:
     """What blocks of runs have of the samples."""
 
     tables: list[Data]  # of all blocks, or of each: what is learned from, then what is held out
-    weight: FloatArray  # (blocks, R): of all samples that are learned from
-    total: FloatArray  # (blocks, R): the same times the outputs
-    held_total: FloatArray  # (blocks, R): the same of those held out, or (blocks, 0)
+    weight: FloatArray  # (blocks, R), or 1 for R: of all samples that are learned from
+    total: FloatArray  # likewise: the same times the outputs
+    held_total: FloatArray  # likewise: the same of those held out, or (blocks, 0)
 
 
 Weighted = tuple[Index, FloatArray | None]
@@ -153,10 +154,8 @@ class Packer:
             if key not in made:
                 made[key] = self._tables(row)
             blocks.append(made[key])
-        weights = [
-            np.array([block[k][1] for block in blocks]) * np.ones(self.runs)
-            for k in range(1 + self.samples.holds_out)
-        ]
+        tables = range(1 + self.samples.holds_out)
+        weights = [np.array([block[k][1] for block in blocks]) for k in tables]
         outputs = self.samples.y.shape[1]
         shown = blocks[:1] if self.sharing is Sharing.ALL else blocks
         return Portion(
@@ -207,7 +206,11 @@ class Packer:
         They are padded to whole tiles with copies of importance 0; so are those of a shared table
         that a run has nothing of. A bias is the weight of one more input that is always 1.
         """
-        index, importance = _side_by_side(each) if table is None else _in_table(each, table)
+        real = max([len(rows) for rows, _ in each]) if table is None else len(table)
+        if table is None:
+            index, importance = _side_by_side(each, real)
+        else:
+            index, importance = _in_table(each, table)
         if index.shape[1] > 1:
             index = index[:, lanes]
         if importance.shape[1] > 1:
@@ -221,7 +224,6 @@ class Packer:
         outputs, shares = y.shape[1], importance[:, :, None]
         if units * outputs > 1:
             shares = shares * np.repeat(np.arange(units) == 0, outputs)
-        real = max(len(rows) for rows, _ in each) if table is None else len(table)
         data = Data(
             X=_lanes_last(inputs, self.data_runs),
             y=_lanes_last(targets, self.data_runs),
@@ -241,9 +243,8 @@ def _counted(parts: Index) -> tuple[Index, Index]:
     return different, places
 
 
-def _side_by_side(each: Sequence[Weighted]) -> tuple[Index, FloatArray]:
-    """Rows and importance of samples that each run has of its own, (N, runs)."""
-    most = max(len(rows) for rows, _ in each)
+def _side_by_side(each: Sequence[Weighted], most: int) -> tuple[Index, FloatArray]:
+    """Rows and importance of samples that each run has of its own, at most so many, (N, runs)."""
     places = np.arange(-(-most // ROWS) * ROWS)
     index = np.empty((len(places), len(each)), np.int64)
     importance = np.zeros(index.shape)

@@ -102,7 +102,7 @@ class Session:
     def of_outputs(cls, network: Network, method: Method, X: FloatArray) -> "Session":
         """For a single run whose outputs are wanted: all samples are one group."""
         recipe, batch = recipe_of(method, {}), method.batch_size or 0
-        layout = Layout(network, 1, len(X), up(len(X), ROWS), recipe, batch)
+        layout = Layout.plan(network, 1, len(X), recipe, batch, group=up(len(X), ROWS))
         return cls(layout, method, Samples(X, np.zeros((len(X), network.sizes[-1]))))
 
     @classmethod
@@ -382,8 +382,10 @@ class Runs:
         put_away = block.kept, block.kept_integers
         return self._now(layout.watch, (block.numbers, block.integers), put_away)
 
-    def state(self, over: NDArray[np.bool_]) -> State:
-        """All that the runs go on from; which of them are over."""
+    def state(
+        self, over: NDArray[np.bool_], parameters: FloatArray, changes: NDArray[np.int64]
+    ) -> State:
+        """All that the runs go on from, with what was read of it; which of them are over."""
         session = self.session
         return take_state(
             session.layout,
@@ -391,6 +393,8 @@ class Runs:
             self.block,
             self.places,
             over,
+            parameters,
+            changes,
             session.iterations,
             session.record_every,
         )

@@ -1,5 +1,7 @@
 """All of a training that its future depends on, as arrays with names."""
 
+from __future__ import annotations  # of a function within a function: NDArray[Any] takes 4 us
+
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -39,7 +41,7 @@ class State(NamedTuple):
     planned: NDArray[np.int64]  # (n,): iterations that were asked for
     record_every: NDArray[np.int64]  # (n,): and how often an error was recorded
 
-    def at(self, runs: Any) -> "State":
+    def at(self, runs: Any) -> State:
         """That of some of the runs."""
         return State(*(array[runs] for array in self))
 
@@ -62,7 +64,7 @@ class State(NamedTuple):
         return parameters + 8 * (len(optimizer.kept) + layout.kept_errors + drawn + 10)
 
     @classmethod
-    def empty(cls, runs: int, layouts: Sequence[Layout], optimizer: Optimizer) -> "State":
+    def empty(cls, runs: int, layouts: Sequence[Layout], optimizer: Optimizer) -> State:
         """Room for so many runs that are trained in these layouts."""
         layout = layouts[0]
         parameters, best = layout.network.parameters, layout.recipe.best is not None
@@ -119,10 +121,12 @@ def take_state(
     block: Block,
     places: NDArray[np.int64],
     over: NDArray[np.bool_],
+    parameters: NDArray[np.float64],
+    changes: NDArray[np.int64],
     planned: int,
     record_every: int,
 ) -> State:
-    """The state of the runs at these lanes, and which of them are over.
+    """The state of the runs at these lanes, with these parameters; which of them are over.
 
     Of those the lane may have gone on; what they need no more is 0.
     """
@@ -145,7 +149,6 @@ def take_state(
     def ongoing(live: NDArray[Any]) -> NDArray[Any]:
         return now(live, lambda: np.zeros((), live.dtype))
 
-    parameters = now(of_parameters(block.numbers), lambda: of_parameters(block.kept))
     counts = now(of_run(block.integers), lambda: of_run(block.kept_integers))
     steps = np.zeros((runs, optimizer.states, parameters.shape[1]))
     for k, step in enumerate(layout.steps(block.numbers)):
@@ -165,9 +168,9 @@ def take_state(
         steps=steps,
         corrections=ongoing(of_run(layout.values(block.numbers)[:, corrections_of(optimizer)])),
         signs=ongoing(of_parameters(block.signs)),
-        changes=now(of_parameters(block.changes), lambda: of_parameters(block.kept_changes)),
+        changes=changes,
         watch=watch,
-        watch_counts=counts[:, [SMALLEST_AT, ERROR_COUNT]],
+        watch_counts=counts[:, SMALLEST_AT : ERROR_COUNT + 1],
         tau=ongoing(of_run(block.tau)) if block.tau.size else np.empty((runs, 0)),
         best=best,
         best_error=best_error,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
 from fastgd.arguments.targets import check_samples, outputs_of
-from fastgd.arguments.validation import Validation
+from fastgd.arguments.validation import Validation, check_validation
 from fastgd.arguments.values import check_count
 from fastgd.engine.network import Network, layer_sizes
 
@@ -37,13 +37,18 @@ class Task:
         iterations: object,
         record_every: object,
         given: Mapping[str, Any] = MappingProxyType({}),
+        validation: object = None,
+        done: int = 0,
     ) -> "Task":
-        """Check the arguments that all runs share; ``given`` are the options."""
-        return cls(
-            *check_samples(X, y, given),
-            check_count("iterations", iterations),
-            check_count("record_every", record_every),
-        )
+        """Check the arguments that all runs share; ``given`` are the options.
+
+        ``iterations`` come after those that are ``done``.
+        """
+        inputs, outputs = check_samples(X, y, given)
+        more = check_count("iterations", iterations)
+        every = check_count("record_every", record_every)
+        held = check_validation(validation, inputs.shape[1], outputs.shape[1], given)
+        return cls(inputs, outputs, done + more, every, held, None, done)
 
     @property
     def inputs(self) -> int:
@@ -54,6 +59,13 @@ class Task:
     def outputs(self) -> int:
         """Columns of y."""
         return int(self.y.shape[1])
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether there are held-out samples."""
+        return self.validation is not None or (
+            self.partition is not None and self.partition.held is not None
+        )
 
     @property
     def records(self) -> int:

@@ -15,6 +15,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.validation import Validation
 from fastgd.engine.execution import execute
 from fastgd.engine.initialization import first_rows
+from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Keep, Plan
@@ -270,12 +271,12 @@ class Request:
     @cached_property
     def known(self) -> tuple[str, ...]:
         """The fields that the sweep will have."""
-        plan = self.plan(0, 1, self.selection(0))
+        recipe = recipe_of(self.methods[0], self.values)
         return known_fields(
             weights=self.keep.weights,
             state=self.keep.state,
             path=self.record_weights,
-            holds_out=plan.samples.holds_out,
-            watched=plan.layout.watched > 0,
+            holds_out=self.task.holds_out,
+            watched=recipe.watch is not None,
             window=self.methods[0].summary,
         )

@@ -15,7 +15,6 @@ from fastgd.arguments.data import FloatArray, Parts
 from fastgd.arguments.options import Method
 from fastgd.arguments.start import check_alpha, check_start, check_whole
 from fastgd.arguments.targets import outputs_to_start
-from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_seed
 from fastgd.engine.execution import execute
 from fastgd.engine.initialization import first_rows
@@ -68,9 +67,8 @@ class Training:
     ) -> Training:
         """Check the arguments of :func:`fastgd.train`."""
         done = planned(resume)
-        task = Task.check(X, y, iterations, record_every, given_options)
-        held = check_validation(validation, task.inputs, task.outputs, given_options)
-        task = replace(task, iterations=done + task.iterations, done=done, validation=held)
+        task = Task.check(X, y, iterations, record_every, given_options, validation, done)
+        held = task.validation
         outputs = outputs_to_start(given_options, task.y, weights)
         hidden, given = check_start(hidden_size, weights, task.inputs, outputs, biases)
         rates = check_alpha(alpha, len(hidden) + 1)

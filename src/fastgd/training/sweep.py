@@ -22,7 +22,6 @@ from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.arguments.start import check_alphas, check_start, check_whole
 from fastgd.arguments.targets import outputs_to_start
-from fastgd.arguments.validation import check_validation
 from fastgd.arguments.values import check_flag, check_path, check_seeds
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
@@ -179,8 +178,8 @@ def sweep(
     ((2, 4), 1.0)
     """
     together = tuple(cases[0]) if cases else ()
-    task = Task.check(X, y, iterations, record_every, given_options)
-    held = check_validation(validation, task.inputs, task.outputs, given_options)
+    task = Task.check(X, y, iterations, record_every, given_options, validation)
+    held = task.validation
     weightings, given_options = weightings_of(given_options)
     partition = partition_of(task, groups, folds, weightings, given_options)
     if resume is not None:
@@ -190,13 +189,11 @@ def sweep(
             "validation must be left out with groups, and with folds, which hold out samples "
             "themselves; got both"
         )
-    holds_out = held is not None or (partition is not None and partition.held is not None)
     done = 0 if resume is None or not resume.states else int(resume.states[0].planned[0])
     task = replace(
         task,
         iterations=done + task.iterations,
         done=done,
-        validation=held,
         partition=partition,
     )
     bar = check_flag("progress", progress)
@@ -226,7 +223,7 @@ def sweep(
         task.X,
         task.y,
         hiddens,
-        holds_out=holds_out,
+        holds_out=task.holds_out,
         in_parts=partition is not None,
         together=together,
     )

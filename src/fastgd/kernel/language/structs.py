@@ -8,6 +8,7 @@ many as it has itself. The words do not change while a kernel runs, and LLVM is 
 """
 
 import operator
+from ctypes import addressof, c_char
 from typing import Any
 
 import numpy as np
@@ -264,28 +265,45 @@ def encode(struct: Any, rows: int | None = None) -> Integers:
 
     With ``rows`` its arrays have a leading axis of so many, and there is a row of words for each.
     """
-    first, steps = _words_of(struct, rows is not None)
-    words = np.array([first], np.int64)
+    words = np.array([_words_of(struct, rows is not None)], np.int64)
     if rows is None or rows == 1:
         return words
-    return words + np.arange(rows)[:, None] * np.array(steps, np.int64)
+    return words + np.arange(rows)[:, None] * np.array(_steps_of(struct), np.int64)
 
 
-def _words_of(struct: Any, in_rows: bool) -> tuple[list[Any], list[int]]:
-    """The words of a NamedTuple, and how far each is from the one of the next row."""
+def _words_of(struct: Any, in_rows: bool) -> list[Any]:
+    """The words of a NamedTuple, or of its first row."""
     words: list[Any] = []
-    steps: list[int] = []
     for value in struct:
-        if isinstance(value, tuple):
-            parts = _words_of(value, in_rows)
-            words += parts[0]
-            steps += parts[1]
-        elif isinstance(value, np.ndarray):
-            # Asking for an address takes 1 us, and of 31 arrays of a block 18 may be empty.
-            first = value.__array_interface__["data"][0] if value.size else 0
-            words += [first, value.shape[in_rows]]
-            steps += [value.strides[0] if in_rows else 0, 0]
+        if isinstance(value, np.ndarray):
+            words += (first_byte(value), value.shape[in_rows])
+        elif isinstance(value, tuple):
+            words += _words_of(value, in_rows)
         else:
             words.append(np.float64(value).view(np.int64) if isinstance(value, float) else value)
-            steps.append(0)
-    return words, steps
+    return words
+
+
+def _steps_of(struct: Any) -> list[int]:
+    """How far each of the words is from that of the next row."""
+    steps: list[int] = []
+    for value in struct:
+        if isinstance(value, np.ndarray):
+            steps += (value.strides[0], 0)
+        else:
+            steps += _steps_of(value) if isinstance(value, tuple) else [0]
+    return steps
+
+
+def first_byte(array: NDArray[Any]) -> int:
+    """The address where an array begins; 0 if it is empty.
+
+    Asked for its buffer it tells in a third of the time (0.3 us), and of 31 arrays of a block 18
+    may be empty.
+    """
+    if not array.size:
+        return 0
+    if array.flags.carray:
+        return addressof(c_char.from_buffer(array.data))
+    first: int = array.__array_interface__["data"][0]
+    return first
