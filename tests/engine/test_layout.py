@@ -8,7 +8,7 @@ import pytest
 from fastgd.arguments.options import Method
 from fastgd.engine import summaries
 from fastgd.engine.arrangement import lanes_of
-from fastgd.engine.layout import LINE, PAGE, Layout
+from fastgd.engine.layout import LINE, PAGE, SMALL, Layout
 from fastgd.engine.lowering import INTEGERS, STATES, Values, recipe_of
 from fastgd.engine.network import Network
 from fastgd.kernel.block import (
@@ -134,6 +134,22 @@ def test_samples_do_not_lie_whole_pages_apart(units):
         assert hidden.stride % PAGE != 0
         assert hidden.stride >= (units + bias) * runs
         assert layout.group % ROWS == 0
+
+
+def test_layouts_of_small_networks_are_remembered():
+    """By all that they follow from; a recipe made anew is the same recipe."""
+
+    def layout(runs=2, samples=9, sizes=(3, 4, 1), **options):
+        return Layout.plan(Network(sizes), runs, samples, recipe_of(Method(**options), {}))
+
+    own = {"activation": "elu", "elu_alpha": 0.5, "l2": 0.1}
+    assert layout() is layout()
+    assert layout(**own) is layout(**own)
+    others = [layout(3), layout(samples=10), layout(**own), layout(sizes=(3, 5, 1))]
+    assert len({id(one) for one in (layout(), *others)}) == 5
+    assert len({one.numbers for one in (layout(), *others)}) > 3
+    large = (3, SMALL, 1)  # it would keep 8 bytes for each parameter
+    assert layout(sizes=large) is not layout(sizes=large)
 
 
 def filled(layout, runs):

@@ -1,12 +1,14 @@
 """Choices: a body by its name, a field by its place, and no code for what is not chosen."""
 
+from itertools import combinations
 from typing import NamedTuple
 
 import pytest
-from numba import njit
+from numba import njit, typeof
 from numba.core.errors import TypingError
 
-from fastgd.kernel.language.choice import Choice, Features, dispatch, markers, only
+from fastgd.kernel.language.choice import Choice, Features, Formula, dispatch, markers, only
+from fastgd.kernel.language.tile import Shape
 
 
 @markers
@@ -119,6 +121,39 @@ class Whole(NamedTuple):
 
 markers(Whole)
 shared = njit(of_few)
+
+
+ONE = Formula((("variable", "a"),), (0,))
+ALIKE = {
+    "name": lambda: Choice("a"),
+    "places": lambda: Choice("a", x=1, y=2),
+    "formulas": lambda: Choice("a", {"value": ONE}),
+    "features": lambda: Features(first=Choice("a"), second=None),
+    "shape": lambda: Shape(4, 2, 8),
+}
+APART = [
+    *(made() for made in ALIKE.values()),
+    *(Choice("b"), Choice("a", x=2, y=1), Choice("a", z=1, y=2), Choice("a", y=2, x=1)),
+    *(Choice("a", {"slope": ONE}), Choice("a", {"value": ONE._replace(results=(1,))})),
+    *(Features(first=Choice("b"), second=None), Features(second=Choice("a"), first=None)),
+    *(Shape(2, 4, 8), Shape(4, 2, 1)),
+]
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_markers_are_equal_where_their_types_are(name):
+    """Kernels are looked up by markers, so what is equal must have one type."""
+    one, other = ALIKE[name](), ALIKE[name]()
+    assert one == other
+    assert hash(one) == hash(other)
+    assert typeof(one) == typeof(other)
+
+
+def test_markers_of_different_types_are_not_equal():
+    for one, other in combinations(APART, 2):
+        assert one != other
+        assert typeof(one) != typeof(other)
+    assert Choice("a") != "a"
 
 
 def test_what_is_compiled_for_some_members_serves_all_that_have_them_in_common():

@@ -12,6 +12,7 @@ from fastgd.kernel.language.structs import (
     Integers,
     address_of,
     encode,
+    first_byte,
     floats_at,
     table_of,
 )
@@ -107,6 +108,17 @@ def test_what_lies_apart_in_memory_is_encoded_by_its_rows():
     words = encode(Inner(1, whole[:, 2:5]), 2)
     assert words[:, 2].tolist() == [3, 3]
     assert np.diff(words[:, 1]).tolist() == [12 * 8]
+
+
+def test_where_an_array_begins():
+    values = np.zeros(6)
+    first = values.__array_interface__["data"][0]
+    assert first_byte(values) == first_byte(values.reshape(2, 3)) == first
+    assert first_byte(values[1:]) == first + 8
+    assert first_byte(values[::2]) == first  # no buffer that is all of it
+    values.setflags(write=False)
+    assert first_byte(values) == first  # none to write to
+    assert first_byte(values[:0]) == 0
 
 
 @njit(boundscheck=True)

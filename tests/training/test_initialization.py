@@ -1,6 +1,7 @@
 """init: how first weights are drawn, against SciPy and a plain Philox."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from cases import X, Y
 from fastgd.arguments.choices import INITS
 from fastgd.arguments.wording import options_text
 from fastgd.engine.initialization import AT_ONCE, first_rows, quantile
+from fastgd.engine.network import _drawing, all_first_weights, first_weights, flatten
 from plain import philox
 
 SIZES = (30, 50, 4)
@@ -27,6 +29,15 @@ EACH = ("he", "article", "lecun_normal")
 def first_of(run):
     """The weights that a run started from."""
     return np.concatenate([layer[0].ravel() for layer in run.recorded_weights])
+
+
+def test_each_thread_has_a_generator_of_its_own():
+    """It is seeded anew for each run, and nobody may draw in between."""
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(lambda: _drawing.random).result() is not _drawing.random
+        rows = other.submit(all_first_weights, (3, 4, 1), [5, 6]).result()
+    for seed, row in zip((5, 6), rows, strict=True):
+        np.testing.assert_array_equal(row, flatten(first_weights((3, 4, 1), seed)))
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -25,11 +25,21 @@ TAKEN = frozenset(
 """What such a number can't be called."""
 
 
+_BY_DEFAULT: dict[str, Formula | None] = {
+    "activation": unit_of(DECLARED["activation"].default).function,
+    "output": unit_of(DECLARED["output"].default).function,
+    "loss": loss_of(DECLARED["loss"].default).function,
+}
+
+
 def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
     """The function of each of these options; None where it has none, or is an axis."""
     found: dict[str, Formula | None] = {}
     for option in FORMULAS:
         value = given.get(option, DECLARED[option].default)
+        if value is DECLARED[option].default:
+            found[option] = _BY_DEFAULT[option]
+            continue
         found[option] = None
         if isinstance(value, (str, Formula)):  # all else is an axis, or refused where it is read
             checked = DECLARED[option].kind.check(option, value, 0)

@@ -100,7 +100,7 @@ def check_outputs(output: str | Function, loss: str | Loss, y: FloatArray) -> No
         raise ValueError(
             f"output must be {either(map(repr, known.outputs))} {with_loss}, got {output!r}"
         )
-    if (y < known.least_target).any():
+    if known.least_target > -np.inf and (y < known.least_target).any():
         at = [int(i) for i in np.unravel_index(int(y.argmin()), y.shape)]
         raise ValueError(
             f"y must be at least {known.least_target:g} {with_loss}, got {y.min():g} at {at}"

@@ -288,9 +288,8 @@ class _Work:
         )
         trained.write(whose, self.plan, end)
         trained.final_loss[whose] = losses[:, records]
-        elsewhere = over | end.has_best if restoring else over
-        if elsewhere.any():
-            at = np.flatnonzero(elsewhere)
+        at = np.flatnonzero(over | end.has_best if restoring else over)
+        if len(at):
             mine = None if keys is None else keys[which[at]]
             trained.final_loss[whose[at]] = self._losses_of(
                 lot, runs.session, whose[at], mine, end.given_back(self.plan)[at]

@@ -465,7 +465,12 @@ class Layout:
 
     def put_by_parameter(self, array: NDArray[Any], rows: NDArray[Any]) -> None:
         """The inverse of :meth:`by_parameter`."""
-        array[:, self.places] = rows.reshape(len(array), *self.places.shape)
+        at = 0  # layer by layer: by index it takes 4 to 7 times as long for many runs
+        for start, (inputs, outputs) in zip(self._starts, self.network.matrices, strict=False):
+            width = inputs * outputs
+            part = array[:, start : start + width * self.runs].reshape(len(array), width, self.runs)
+            part[:] = _by_run(rows[:, at : at + width], self.runs)
+            at += width
 
     def by_parameter(self, array: NDArray[Any]) -> NDArray[Any]:
         """(lanes, P) numbers of each run, in the order of a network's row."""

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import DECLARED, VALUES
-from fastgd.arguments.kinds import Slot
 from fastgd.arguments.options import Method
 from fastgd.engine.choices import output_choices, unit_choice
 from fastgd.kernel.block import OPTIONS, Recipe
@@ -64,9 +63,9 @@ _OF_RECIPE = ("batches", "watch")  # which the recipe has by themselves
 _WORDS = 2.0**32
 _MADE = {
     # Random words below the threshold are dropped; the factor is what the others are multiplied by.
-    "threshold": lambda rates: [int(rate * _WORDS) for rate in rates],
-    "factor": lambda rates: [1 / (1 - rate) for rate in rates],
-    "patience": lambda counts: [NEVER if count is None else count for count in counts],
+    "threshold": lambda rate: int(rate * _WORDS),
+    "factor": lambda rate: 1 / (1 - rate),
+    "patience": lambda count: NEVER if count is None else count,
 }
 """Numbers that are not the option itself."""
 
@@ -76,11 +75,6 @@ _FILLED = [
     for slot in DECLARED[name].slots
 ]
 """Each option of numbers with a slot of its own, and the slot's place."""
-
-
-def _made(slot: Slot, axis: Sequence[Any]) -> Sequence[Any]:
-    """What stands in a slot for each value of an option."""
-    return _MADE[slot.name](axis) if slot.name in _MADE else axis
 
 
 def places_of(method: Method) -> dict[str, int]:
@@ -119,10 +113,11 @@ class Values(NamedTuple):
         own += method.numbers.values()
         numbers, integers = [0.0] * _OPTIMIZER + own, [0] * INTEGERS
         for name, slot, place in _FILLED:
-            [number] = _made(slot, [getattr(method, name)])
-            (integers if slot.is_whole else numbers)[place] = number
+            number = getattr(method, name)
+            made = _MADE[slot.name](number) if slot.name in _MADE else number
+            (integers if slot.is_whole else numbers)[place] = made
         row = cls(np.array([numbers], np.float64), np.array([integers], np.int64))
-        return row.at(np.zeros(runs, np.int64))
+        return row if runs == 1 else row.at(np.zeros(runs, np.int64))
 
     def at(self, runs: NDArray[np.int64]) -> "Values":
         """Those of the runs with these numbers."""
@@ -143,7 +138,7 @@ class Column:
             return cls(((False, places_of(method)[name], np.array(axis, dtype=np.float64)),))
         parts, option = [], DECLARED[name]
         for slot in option.slots:
-            made = _made(slot, axis)
+            made = list(map(_MADE[slot.name], axis)) if slot.name in _MADE else axis
             numbers = np.array(made, dtype=np.int64 if slot.is_whole else np.float64)
             parts.append((slot.is_whole, _PLACES[option.feature, slot.name], numbers))
         return cls(tuple(parts))
