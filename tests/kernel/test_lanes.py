@@ -10,6 +10,7 @@ from fastgd.kernel.lanes import (
     TINY,
     runs_side_by_side,
     shapes_for,
+    wants_parts,
 )
 
 WIDTHS = [2, 4, 8]
@@ -93,17 +94,22 @@ def test_data_have_the_runs_that_they_are_given(width):
 
 
 @pytest.mark.parametrize("widest", [1, 15, 16, 100])
-def test_the_rest_of_a_large_network_alone_goes_in_parts_of_a_tile(width, widest):
-    small, large = (shapes_for(1, widest, parameters=n) for n in (LARGE_ALONE, LARGE_ALONE + 1))
-    assert small == shapes_for(1, widest)
-    if width == 2:  # such a processor has no masks
-        assert large == small
-        return
-    assert large.wide.units in (16, 32) if width == 8 else large.wide.units == 8
-    assert large.rest.is_part
-    assert large.rest_row.is_part
-    assert large.rest.units == large.rest_row.units == 2 * width
-    assert large.transposed == large.wide_row
-    assert not any(shape.is_part for shape in large[:3] if shape)
-    for runs in (width, 2 * width):
-        assert shapes_for(runs, widest, parameters=LARGE_ALONE + 1) == shapes_for(runs, widest)
+def test_the_rest_of_a_layer_goes_in_parts_of_a_tile(width, widest):
+    shapes = shapes_for(1, widest, parts=True)
+    registers = 16 if width == 8 else 8
+    assert shapes.wide.units in (2 * width, registers * width // ROWS)
+    assert shapes.rest.is_part
+    assert shapes.rest_row.is_part
+    assert shapes.rest.units == shapes.rest_row.units == 2 * width
+    assert shapes.transposed == shapes.wide_row
+    assert not any(shape.is_part for shape in shapes[:3] if shape)
+    assert shapes_for(1, widest).rest == shapes_for(1, widest).narrow
+    assert shapes_for(1, widest).transposed is None
+
+
+def test_parts_are_wanted_where_much_is_left(width):
+    masked = width > 2
+    assert wants_parts([(64, 64), (64, 10)]) is masked
+    assert wants_parts([(784, 100), (100, 10)]) is masked
+    assert not wants_parts([(8, 200), (200, 1)])
+    assert not wants_parts([(LARGE_ALONE // 16, 11), (11, 5)])

@@ -14,7 +14,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.samples import Sharing
 from fastgd.kernel import block as slots
 from fastgd.kernel.block import RECENT, SMALLEST, Block, Data, Layer, Recipe, Shapes
-from fastgd.kernel.lanes import ROWS, shapes_for
+from fastgd.kernel.lanes import ROWS, shapes_for, wants_parts
 from fastgd.kernel.language.structs import first_byte
 
 LINE = 8
@@ -29,8 +29,8 @@ GROUP_SAMPLES = 8
 MOST_BYTES = 512 * 1024
 """... and more of them if parameters are many, as long as they take a part of the second level."""
 
-MOST_SAMPLES = 64
-"""From here on gradients take no more time."""
+MOST_SAMPLES = 32
+"""From here on an iteration takes no less time (64 at 64-64-10, 784-100-10 and 64-64-64-10)."""
 
 SMALL = 2**14
 """Parameters of a block whose layout is remembered: it knows the place of each, in 8 bytes."""
@@ -291,9 +291,8 @@ class Layout:
     def shapes(self) -> Shapes:
         """The kernel's tiles."""
         widest = max(self.network.sizes[1:])
-        return shapes_for(
-            self.runs, widest, self.data_runs, self.importance_runs, self.network.parameters
-        )
+        parts = self.runs == 1 and wants_parts(self.network.matrices)
+        return shapes_for(self.runs, widest, self.data_runs, self.importance_runs, parts=parts)
 
     @cached_property
     def table(self) -> NDArray[np.int64]:

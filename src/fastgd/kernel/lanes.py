@@ -3,6 +3,7 @@
 All of this is a matter of speed only: no choice made here can change a bit of a result.
 """
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 
 from fastgd.kernel.block import Shapes
@@ -19,7 +20,7 @@ LARGE = 100
 """Parameters of a network that fills caches rather than waits for results."""
 
 LARGE_ALONE = 512
-"""The same of a single run."""
+"""The same of a single run: see :func:`wants_parts`."""
 
 # Processors by name, for code compiled for another machine (NUMBA_CPU_NAME without a feature list).
 _AVX512 = (
@@ -63,38 +64,70 @@ def runs_side_by_side(count: int, parameters: int) -> int:
     return 4 * lanes if count > 2 * lanes and parameters <= TINY else 2 * lanes
 
 
+def wants_parts(matrices: Sequence[tuple[int, int]]) -> bool:
+    """Whether a run alone gains by tiles of which a part is in use, and by transposed weights.
+
+    Of a layer alone a tile of one unit takes as long as one of 16, as each sum waits for itself. So
+    what is left beside whole tiles goes in tiles of 16 units, and the pass back reads transposed
+    weights instead of gathering them: 64-64-10 takes 0.54 of the time, 784-100-10 0.78, 8-24-12-3
+    0.45. But 16-16-1 would take 1.6 times as long and 8-200-1 1.27 times: where a single output has
+    most of the inputs, 15 lanes have nothing to do.
+
+    ``matrices`` are inputs and outputs of each layer. What is compared is the time in steps, each
+    of a tile through one input: for a part two, as it leaves no gap for the other thread of a core,
+    and for a gathered one four.
+
+    Not tried: parts of 8 rows and 8 units, which would cost 784-100-10 no more than 4 % for its 4
+    units beside whole tiles instead of 12 %, but need samples in eights.
+    """
+    lanes = native_lanes()
+    if lanes == 2 or sum(inputs * outputs for inputs, outputs in matrices) <= LARGE_ALONE:
+        return False  # such a processor has no masks
+    units, one_by_one, in_parts = 2 * lanes, 0, 0
+    for k, (inputs, outputs) in enumerate(matrices):
+        tiles, rest = divmod(outputs, units)
+        one_by_one += 2 * inputs * (tiles + rest)
+        in_parts += 2 * inputs * (tiles + 2 * (rest > 0))
+        if k:
+            below, rest_below = divmod(inputs, units)
+            one_by_one += outputs * (4 * below + rest_below)
+            in_parts += outputs * (below + (rest_below > 0))
+    return in_parts < one_by_one
+
+
 def shapes_for(
-    runs: int, widest: int, data_runs: int = 1, importance_runs: int = 1, parameters: int = 0
+    runs: int,
+    widest: int,
+    data_runs: int = 1,
+    importance_runs: int = 1,
+    *,
+    parts: bool = False,
 ) -> Shapes:
     """Tiles for so many runs side by side in a network whose widest layer has ``widest`` units.
 
     ``data_runs`` is 1 where all runs of a block learn from the same samples, ``importance_runs``
-    where these have the same weights in all of them.
+    where these have the same weights in all of them. A single run may go in ``parts``:
+    :func:`wants_parts`.
 
     The accumulators of a wide tile take half of the registers. A single run of a small network uses
     narrower tiles: at 3-4-1, 16 units a tile would leave everything to the narrow ones (117 ns per
-    iteration instead of 80). In one of a large network a tile of one unit would take as long as one
-    of 16, as each sum waits for itself: so the rest goes in tiles of 16 units of which a part is in
-    use, and the weights are there transposed, too. 64-64-10 takes 0.56 of the time with that, and
-    784-100-10 0.7, but 3-32-1 would take 1.8 times as long: its one output fills 16 lanes then.
+    iteration instead of 80).
     """
-    lanes = native_lanes()
-    alone = runs == 1 and parameters > LARGE_ALONE and lanes > 2
-    return _shapes_for(lanes, runs, widest, data_runs, importance_runs, alone)
+    return _shapes_for(native_lanes(), runs, widest, data_runs, importance_runs, parts)
 
 
 @lru_cache(maxsize=256)
 def _shapes_for(
-    lanes: int, runs: int, widest: int, data_runs: int, importance_runs: int, alone: bool
+    lanes: int, runs: int, widest: int, data_runs: int, importance_runs: int, parts: bool
 ) -> Shapes:
     registers = 16 if lanes == 8 else 8
     wide = max(1, registers * lanes // (ROWS * runs))
-    if runs == 1 and not alone:
+    if runs == 1 and not parts:
         wide = 4 if widest < 16 else min(wide, 16)
-    elif alone and widest < wide:
+    elif parts and widest < wide:
         wide = 2 * lanes
     whole, narrow = Shape(ROWS, wide, runs), Shape(ROWS, 1, runs)
-    rest = Shape(ROWS, 2 * lanes, 1, is_part=True) if alone else narrow
+    rest = Shape(ROWS, 2 * lanes, 1, is_part=True) if parts else narrow
     return Shapes(
         wide=whole,
         wide_row=_of_rows(1, whole),
@@ -102,7 +135,7 @@ def _shapes_for(
         rest=rest,
         rest_row=_of_rows(1, rest),
         rest_piece=_piece(rest, lanes),
-        transposed=_of_rows(1, whole) if alone else None,
+        transposed=_of_rows(1, whole) if parts else None,
         narrow=narrow,
         narrow_row=_of_rows(1, narrow),
         narrow_piece=_piece(narrow, lanes),
