@@ -184,7 +184,7 @@ def test_a_method_at_other_values():
         (["random_state"], "'random_state': fastgd calls it seed"),
         (["hidden_layer_sizes"], "'hidden_layer_sizes': fastgd calls it hidden_size"),
         (["weight_decay"], "'weight_decay': fastgd calls it l2"),
-        (["n_jobs"], "'n_jobs': fastgd.sweep calls it threads"),
+        (["n_jobs"], "'n_jobs': fastgd calls it threads"),
         (["momentum"], "'momentum': fastgd calls it optimizer=Momentum()"),
     ],
 )

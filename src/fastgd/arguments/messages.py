@@ -137,4 +137,4 @@ def called_otherwise(word: str, ours: str) -> str:
     """
     if "epoch" in word.lower():
         return f": fastgd counts {ours}, each of them an update"
-    return f": {'fastgd.sweep' if ours == 'threads' else 'fastgd'} calls it {ours}"
+    return f": fastgd calls it {ours}"

@@ -31,6 +31,7 @@ from fastgd.cli.shared import (
     NoHidden,
     Progress,
     Target,
+    Threads,
     flag,
     option,
     whole,
@@ -99,6 +100,7 @@ def command(
     record_weights: Annotated[
         bool, flag("--record-weights", "Save the weights along with each recorded error.")
     ] = False,
+    threads: Threads = None,
     progress: Progress = None,
     json: Json = False,
     validation: Validation = None,
@@ -126,6 +128,7 @@ def command(
         "record_every": record_every,
         "seed": seed,
         "record_weights": record_weights or None,
+        "threads": threads,
     }
     # What is left out has the library's default, or with --resume what the run had.
     settings = {name: value for name, value in typed.items() if value is not None}

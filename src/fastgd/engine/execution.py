@@ -12,6 +12,7 @@ from fastgd.engine import summaries
 from fastgd.engine.arrangement import Lot, alone, lanes_of
 from fastgd.engine.layout import Layout
 from fastgd.engine.outcome import Ended, Trained
+from fastgd.engine.pace import Pace
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.samples import Index, Sharing
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
@@ -195,20 +196,25 @@ class _Work:
         step = max(1, self._step(1 / (session.seconds() * busiest), runs.blocks))
         # The last look at the watched error is no part of the state.
         cut = self.keep.state and session.layout.recipe.watch is not None
+        pace = Pace(session.layout.threads, session.layout.seconds)
         at = self.plan.task.done
         while at <= iterations and len(owners):  # number `iterations` measures the final error
-            last = min(at + step, iterations + 1)
+            shared, most = pace.next()
+            last = min(at + min(step, most or step), iterations + 1)
             if cut and at < iterations:
                 last = min(last, iterations)
             elif cut:
                 state = runs.state(runs.ended >= 0, runs.parameters(), runs.changes())
                 self._write_state(owners, state)
             began = perf_counter()
-            runs.run(at, last, threads)
-            speed = (last - at) / max(perf_counter() - began, 1e-9)
+            runs.run(at, last, threads, shared)
+            took = max(perf_counter() - began, 1e-9)
+            pace.took(shared, last - at, took)
+            speed = (last - at) / took
             advance((min(last, iterations) - min(at, iterations)) * count)
             # Not much longer than the last one: the first call may have compiled, the next be slow.
-            step = max(1, min(self._step(speed, runs.blocks), 4 * step))
+            if most is None:
+                step = max(1, min(self._step(speed, runs.blocks), 4 * step))
             at = last
             if at > iterations:
                 break

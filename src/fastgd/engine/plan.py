@@ -94,6 +94,7 @@ class Plan:
         look = look_of(method, scope, task.record_every)
 
         def session(lot: Lot) -> Session:
+            is_alone = prod(shape) <= lot.side_by_side
             return Session.make(
                 network,
                 method,
@@ -103,6 +104,7 @@ class Plan:
                 iterations=task.iterations,
                 record_every=task.record_every,
                 look=look,
+                threads=threads if is_alone else 1,
             )
 
         lots = arrange(samples, recipe, prod(shape), network.parameters, side_by_side)

@@ -75,8 +75,9 @@ class Session:
         iterations: int = 0,
         record_every: int = 1,
         look: int = 0,
+        threads: int = 1,
     ) -> "Session":
-        """For the runs of a lot."""
+        """For the runs of a lot, in blocks of which each may be shared out to so many threads."""
         layout = Layout.plan(
             network,
             lot.side_by_side,
@@ -85,6 +86,7 @@ class Session:
             method.batch_size or 0,
             method.summary or 1,
             lot.sharing,
+            threads=threads,
         )
         return cls(layout, method, samples, iterations, record_every, look)
 
@@ -327,9 +329,13 @@ class Runs:
             session._span(first, last),
         )
 
-    def run(self, first: int, last: int, threads: int = 1) -> None:
-        """Take the runs from iteration first to last; number ``iterations`` measures only."""
-        calls.train_blocks(self._call(first, last), threads)
+    def run(self, first: int, last: int, threads: int = 1, shared: int = 1) -> None:
+        """Take the runs from iteration first to last; number ``iterations`` measures only.
+
+        So many threads work on blocks, or ``shared`` ones on one block if it is laid out for that.
+        """
+        split = self.session.layout.split(shared)
+        calls.train_blocks(self._call(first, last)._replace(split=split), threads)
 
     def pack(self, going: Index, lanes: Index) -> "Runs":
         """Fresh blocks with these runs only, as they are now, in the lanes with their numbers."""

@@ -190,10 +190,29 @@ class Samples(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Samples that go through the layers together."""
+    """Samples that go through the layers together.
+
+    The values of those from ``start`` on are kept; a pass is over some of them.
+    """
 
     start: int
-    samples: int
-    real: int  # without padding
+    begin: int  # the first one of a pass, counted from start
+    end: int  # and where it ends
+    real: int  # all samples without padding
     is_first: bool
     is_last: bool
+
+
+class Area(NamedTuple):
+    """Weights of a layer, a rectangle: those from some inputs to some units.
+
+    Inputs from ``first_input`` to ``full_inputs`` are worked off in tiles, those from there to
+    ``inputs`` row by row; likewise units in wide tiles, then in narrow ones.
+    """
+
+    first_input: int
+    full_inputs: int
+    inputs: int
+    first_unit: int
+    wide_units: int
+    units: int

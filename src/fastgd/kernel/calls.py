@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.kernel import splitting
 from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span
 from fastgd.kernel.descent import descend_all, entry_of, handle_of
 from fastgd.kernel.forking import ForkSafeLock
@@ -23,6 +24,7 @@ from fastgd.kernel.rolling import (
     roll_all,
     roll_share,
 )
+from fastgd.kernel.splitting import Split
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = ForkSafeLock()
@@ -73,6 +75,7 @@ class Call(NamedTuple):
     layers: NDArray[np.int64]  # a row per layer, see Layer
     blocks: Block  # a leading axis of blocks on every array
     span: Span
+    split: Split | None = None  # how the work of a block is shared out among threads
 
     @property
     def facts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -98,6 +101,9 @@ def train_blocks(call: Call, threads: int) -> None:
     there the blocks run one after the other, to the same bits.
     """
     _check_arithmetic()
+    if call.split is not None:
+        _train_together(call, call.split)
+        return
     count = len(call.blocks.numbers)
     threads = _allowed(threads, count)
     facts, span = call.facts, encode(call.span)
@@ -110,6 +116,21 @@ def train_blocks(call: Call, threads: int) -> None:
     compiled = call.handle
     with _started(threads):
         descend_all(compiled, *facts, span)
+
+
+def _train_together(call: Call, split: Split) -> None:
+    """Run the blocks one after the other, each on the threads of its split."""
+    words = *call.facts, encode(call.span), encode(split)
+    compiled = splitting.handle_of(call.shapes, call.recipe)
+    span = call.span
+    iterations = span.first, span.last, span.iterations
+    for b in range(len(call.blocks.numbers)):
+        arguments = compiled, words, b, split.now, iterations, split.threads
+        if _allowed(split.threads, split.threads) == 1:  # its shares one after the other
+            splitting.descend_in_turn(*arguments)
+        else:
+            with _started(min(split.threads, available_threads())):
+                splitting.descend_together(*arguments)
 
 
 def measure_grid(call: Call, grid: Grid, threads: int) -> None:

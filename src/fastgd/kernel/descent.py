@@ -32,6 +32,8 @@ Tried and not kept (ns per iteration of 3-4-1 with AVX-512: one run / one of eig
 - all arrays of a block at the start of a cache line; the blocks of one thread in a compiled loop:
   no faster.
 
+One large network on several threads is :mod:`fastgd.kernel.splitting`.
+
 What does not change in a loop LLVM works out before it only if it is sure to be needed: a load or a
 division behind a condition stays inside. So the first group of samples has no condition before it.
 """
@@ -42,34 +44,27 @@ from numba import njit, prange, typeof
 from numba.core import types
 
 from fastgd.kernel.block import Group, Samples, all_blocks, all_data, all_layers, all_spans
-from fastgd.kernel.iteration.batch_norm import normalise, normalise_back
-from fastgd.kernel.iteration.batches import draw_batch, learn_chances, new_order, next_batch
+from fastgd.kernel.iteration.batch_norm import normalise_back
+from fastgd.kernel.iteration.batches import learn_chances
 from fastgd.kernel.iteration.clipping import update_clipped
-from fastgd.kernel.iteration.coupling import couple
 from fastgd.kernel.iteration.errors import (
     all_over,
     end_by_overflow,
-    hold,
     is_watched,
     look_of,
-    loss_place_of,
-    observe,
-    of_errors,
     record_of,
 )
 from fastgd.kernel.iteration.layers import (
+    all_weights,
     back,
-    forward,
     gradient,
     keep_outputs,
     of_deltas,
     of_learning,
     of_updates,
-    of_values,
     transpose,
 )
-from fastgd.kernel.iteration.losses import add_errors
-from fastgd.kernel.iteration.masks import drop_units, drop_weights
+from fastgd.kernel.iteration.masks import drop_weights
 from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.iteration.schedules import set_rates
 from fastgd.kernel.language.cache import cached_njit
@@ -78,41 +73,15 @@ from fastgd.kernel.language.compiler import INLINED, PARALLEL, SPLICED, WHOLE
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
-
-FLUSH = 255
-"""Direction changes are counted in bytes, which are emptied into ``changes`` this often."""
-
-
-@njit(**INLINED)
-def _flush(block, keep):
-    """Move the recent direction changes to ``changes``, or drop those of the first update."""
-    for i in range(len(block.changes)):
-        if keep:
-            block.changes[i] += block.recent[i]
-        block.recent[i] = 0
-
-
-@njit(**INLINED)
-def _finish_hidden(batch_norm, dropout, activation, scalar, group, block, layer, j, training):
-    """What comes after the products of a hidden layer."""
-    normalise(batch_norm, scalar, activation, group, block, layer, training)
-    if training:
-        drop_units(dropout, scalar, activation, group, block, layer, j)
-
-
-@njit(**SPLICED)
-def _forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
-    bottom, choices = layers[0], of_values(recipe)
-    forward(shapes, choices, shapes.data, x, data, group, block, bottom)
-    for k in range(1, len(layers)):
-        below, layer = layers[k - 1], layers[k]
-        _finish_hidden(
-            recipe.batch_norm, recipe.features.dropout, recipe.activation,
-            shapes.scalar, group, block, below, j, training,
-        )  # fmt: skip
-        inputs = Samples(block.numbers, below.units, below.stride)
-        forward(shapes, choices, shapes.scalar, inputs, data, group, block, layer)
-    couple(recipe.coupling, shapes, choices, data, group, block, layers[len(layers) - 1])
+from fastgd.kernel.passes import (
+    FLUSH,
+    choose_samples,
+    flush,
+    forward_layers,
+    is_on,
+    measure_group,
+    padded_of,
+)
 
 
 @njit(**SPLICED)
@@ -123,11 +92,15 @@ def _back_layers(shapes, recipe, layers, group, block, x):
         below, layer = layers[k - 1], layers[k]
         back(shapes, deltas, group, block, layer, below)
         inputs = Samples(block.numbers, below.units, below.stride)
-        overflow = overflow + gradient(shapes, updates, shapes.scalar, inputs, group, block, layer)
+        overflow = overflow + gradient(
+            shapes, updates, shapes.scalar, inputs, group, block, layer, all_weights(layer)
+        )
         overflow = overflow + normalise_back(
             recipe.batch_norm, shapes.scalar, updates, group, block, below
         )
-    overflow = overflow + gradient(shapes, updates, shapes.data, x, group, block, layers[0])
+    overflow = overflow + gradient(
+        shapes, updates, shapes.data, x, group, block, layers[0], all_weights(layers[0])
+    )
     return overflow + update_clipped(
         recipe.features.norm_clipping, shapes, recipe, layers, group, block
     )
@@ -177,25 +150,16 @@ def _pass(
     start = 0
     while True:
         samples = min(span.group, N - start)
-        group = Group(start, samples, real, start == 0, start + samples == N)
+        group = Group(start, 0, samples, real, start == 0, start + samples == N)
         stride = bottom.inputs * data_runs
         x = Samples(data.X, start * stride, stride)
-        _forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
+        forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
         keep_outputs(recipe.outputs, shapes, group, block, top)
         if measuring:
-            place = -1 if holding else loss_place_of(recipe.watch, record, records)
-            total = add_errors(
-                recipe.coupling, shapes, recipe.loss, recipe.output,
-                data, group, block, top, place, total,
+            total = measure_group(
+                shapes, recipe, data, layers, group, block, span, look,
+                j, record, records, holding, total,
             )  # fmt: skip
-            if group.is_last:
-                if holding:
-                    hold(recipe.held, scalar, block, record, total)
-                else:
-                    observe(
-                        recipe.mean, recipe.features.penalty, of_errors(recipe), scalar, block,
-                        layers, span, look, j, record, place, total,
-                    )  # fmt: skip
         if training:
             overflow = overflow + _learn(
                 recipe.outputs, shapes, of_learning(recipe), layers, group, block, x
@@ -223,35 +187,6 @@ def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record)
     )  # fmt: skip
 
 
-def _samples(batches, mean, shapes, data, layers, block, span, j):
-    """The samples that iteration j learns from, and how many of them are no padding."""
-
-
-def _all_samples(batches, mean, shapes, data, layers, block, span, j):
-    return data, data.samples
-
-
-def _samples_of_epoch(batches, mean, shapes, data, layers, block, span, j):
-    if j % data.epoch == 0 or j == span.first:
-        new_order(data, block, span, j)
-    bottom, top = layers[0], layers[len(layers) - 1]
-    real = next_batch(mean, shapes, data, block, span, bottom.inputs, top.outputs, j)
-    return block.batch, real
-
-
-def _drawn_samples(batches, mean, shapes, data, layers, block, span, j):
-    bottom, top = layers[0], layers[len(layers) - 1]
-    draw_batch(shapes.scalar, data, block, span, bottom, top.outputs, j)
-    return block.batch, span.batch
-
-
-dispatch(
-    _samples,
-    {"all": _all_samples, "epochs": _samples_of_epoch, "adaptive": _drawn_samples},
-    INLINED,
-)
-
-
 def _learn_sampling(batches, scalar, data, layers, block, span):
     """What follows an update."""
 
@@ -268,26 +203,6 @@ dispatch(
 )
 
 
-def _padded(batches, all_samples, of_batch):
-    """Samples of an iteration with padding."""
-
-
-dispatch(
-    _padded,
-    {
-        "all": lambda batches, all_samples, of_batch: all_samples,
-        "epochs": lambda batches, all_samples, of_batch: of_batch,
-        "adaptive": lambda batches, all_samples, of_batch: of_batch,
-    },
-    INLINED,
-)
-
-
-@njit(**INLINED)
-def _is_on(choice):
-    return 0 if choice is None else 1
-
-
 @cached_njit(**WHOLE)
 @translated
 def descend(shapes, recipe, data, layers, blocks, b, span):
@@ -300,10 +215,10 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
     span = all_spans(span)[0]
     scalar = shapes.scalar
     bottom = layers[0]
-    is_held = _is_on(recipe.held)
+    is_held = is_on(recipe.held)
     tables = 1 + is_held
     held, data = all_data(data)[tables * b + is_held], all_data(data)[tables * b]
-    phases = 1 + _is_on(recipe.separate)
+    phases = 1 + is_on(recipe.separate)
     width = layers[len(layers) - 1].outputs * runs_of(shapes.data)
     all_samples, of_batch = len(data.y) // width, len(block.batch.y) // width
     look = look_of(data, span)
@@ -314,17 +229,17 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
         if wanted:
             _hold_out(recipe.held, shapes, recipe, held, layers, block, span, look, j, record)
         for phase in range(phases):
-            measuring = wanted and phase == 0 and not _is_on(recipe.outputs)
+            measuring = wanted and phase == 0 and not is_on(recipe.outputs)
             training = j < span.iterations and phase == phases - 1
             if phases == 1 or measuring or training:
                 source, N, real = data, all_samples, data.samples
                 if training:
                     set_rates(recipe.schedule, scalar, layers, block, span, j)
                     prepare(recipe.optimizer, scalar, block.numbers, bottom)
-                    source, real = _samples(
+                    source, real = choose_samples(
                         recipe.batches, recipe.mean, shapes, data, layers, block, span, j
                     )
-                    N = _padded(recipe.batches, all_samples, of_batch)
+                    N = padded_of(recipe.batches, all_samples, of_batch)
                 drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
                 if training:
                     transpose(shapes, layers, block)
@@ -335,11 +250,11 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
         if j < span.iterations:
             _learn_sampling(recipe.batches, scalar, data, layers, block, span)
             if j % FLUSH == 0:
-                _flush(block, j > 0)
+                flush(block, j > 0)
                 if all_over(block):
                     return
             end_by_overflow(recipe.held, scalar, block, span, overflow, j + 1)
-    _flush(block, True)
+    flush(block, True)
 
 
 @cached_njit(**PARALLEL)

@@ -46,6 +46,8 @@ class Training:
     resume: Run | None
     """What goes on."""
     recording: bool
+    threads: int = 1
+    """Of which a large network may have the work of each update shared out to several."""
 
     @classmethod
     def check(
@@ -64,6 +66,7 @@ class Training:
         recording: object,
         resume: Run | None = None,
         given_options: Mapping[str, Any],
+        threads: int = 1,
     ) -> Training:
         """Check the arguments of :func:`fastgd.train`."""
         done = planned(resume)
@@ -91,6 +94,7 @@ class Training:
             given=network.row(given)[None] if given else None,
             resume=resume,
             recording=check_flag("record_weights", recording),
+            threads=threads,
         )
 
     @property
@@ -135,7 +139,7 @@ class Training:
             np.full((1, len(self.network.sizes) - 1), self.alpha),
             {},
             starts=1,
-            threads=1,
+            threads=self.threads,
             record_weights=self.recording,
         )
 

@@ -11,8 +11,9 @@ from fastgd.arguments import options
 from fastgd.arguments.cautions import warn, warn_of_targets
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.start import Start
-from fastgd.arguments.values import check_flag
+from fastgd.arguments.values import check_flag, check_threads
 from fastgd.engine.progress import progress_bar
+from fastgd.engine.session import available_threads
 from fastgd.store.files import PathLike
 from fastgd.training import checkpoints
 from fastgd.training.results import Run
@@ -39,6 +40,7 @@ def train(
     resume: Run | None = None,
     checkpoint: PathLike | None = None,
     every: float = checkpoints.EVERY,
+    threads: int | None = None,
     progress: bool = False,
     **given_options: Unpack[options.Options],
 ) -> Run:
@@ -90,6 +92,9 @@ def train(
         another call is refused.
     every : float
         Seconds from one checkpoint to the next, about; as much is lost at most.
+    threads : int, optional
+        How many threads may share the work of each update, all that Numba has by default. Small
+        networks with few samples have one anyway; bits are the same for any number.
     progress : bool
         Show a progress bar (needs tqdm).
     **given_options
@@ -166,6 +171,7 @@ def train(
         recording=record_weights,
         resume=resume,
         given_options=given_options,
+        threads=check_threads(threads, available_threads()),
     )
     plan = training.plan(training.task.done, training.task.iterations)
     check_memory(plan.bytes(KEEP), "the training")

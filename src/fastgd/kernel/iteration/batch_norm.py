@@ -65,7 +65,7 @@ def normalise(batch_norm, scalar, activation, group, block, layer, training):
         store(scalar, numbers, variance_at + layer.gradient, 0, inverse)
         scale = load(scalar, numbers, here + SCALE * stride, 0)
         shift = load(scalar, numbers, here + SHIFT * stride, 0)
-        for i in range(group.samples):
+        for i in range(group.end):
             z = (load(scalar, numbers, at + i * layer.stride, 0) - mean) * inverse
             place = at + i * layer.stride
             store(scalar, numbers, place + layer.preactivation, 0, z)

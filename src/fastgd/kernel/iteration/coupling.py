@@ -39,7 +39,7 @@ def _couple_in(piece, tile, shapes, recipe, data, group, block, layer):
 
 @njit(**INLINED)
 def _couple_group(shape, shapes, recipe, data, group, block, layer):
-    for n in range(0, group.samples, rows_of(shape)):
+    for n in range(group.begin, group.end, rows_of(shape)):
         at = layer.units + n * layer.stride
         target = (group.start + n) * layer.outputs
         _couple_samples(recipe.coupling, shape, shapes, recipe, data, block, layer, at, target)

@@ -10,6 +10,7 @@ input more, the last, which is always 1.
 from numba import njit
 from numba.core import types
 
+from fastgd.kernel.block import Area
 from fastgd.kernel.iteration.activations import BOTH, activate, kept_slope, put_activation
 from fastgd.kernel.iteration.losses import keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.optimizers import step
@@ -131,8 +132,8 @@ def _forward_tiles(
     """Values of the units from begin to end: activation(inputs @ weights)."""
     runs = runs_of(shape)
     numbers, values, D, H = block.numbers, inputs.values, layer.inputs, layer.outputs
-    n = 0
-    while n < group.samples:
+    n = group.begin
+    while n < group.end:
         h = begin
         while h < end:
             tile = first_units(shape, end - h)
@@ -180,7 +181,7 @@ def keep_outputs(outputs, shapes, group, block, layer):
         return
     tall, runs = shapes.narrow, runs_of(shapes.scalar)
     samples = len(block.outputs) // (runs * layer.outputs)
-    count, first = min(group.samples, group.real - group.start), 0
+    count, first = min(group.end, group.real - group.start), 0
     if layer.outputs == 1:
         while first + rows_of(tall) <= count:
             v = load(tall, block.numbers, layer.units + first * layer.stride, layer.stride)
@@ -249,8 +250,8 @@ def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, b
     """Deltas of the layer below, units from begin to end: (delta @ weights.T) * slope."""
     runs = runs_of(shape)
     numbers, deltas, H = block.numbers, layer.deltas, layer.outputs
-    n = 0
-    while n < group.samples:
+    n = group.begin
+    while n < group.end:
         d = begin
         while d < end:
             tile = first_units(shape, end - d)
@@ -409,9 +410,9 @@ def _gradient_tiles(
             g = zeros(tile)
             if not group.is_first:
                 g = load(tile, numbers, at + layer.gradient, stride)
-            i = opaque(inputs.start + d * runs_of(stored))
-            j = opaque(layer.units + layer.deltas + h * runs)
-            for _ in range(group.samples):
+            i = opaque(inputs.start + group.begin * inputs.stride + d * runs_of(stored))
+            j = opaque(layer.units + layer.deltas + group.begin * layer.stride + h * runs)
+            for _ in range(group.end - group.begin):
                 x = rows(tile, stored, values, i, runs_of(stored))
                 g = fma(x, panel(tile, numbers, j), g)
                 i += inputs.stride
@@ -427,22 +428,28 @@ def _gradient_tiles(
     return overflow
 
 
+@njit(**INLINED)
+def all_weights(layer):
+    """The area of all weights of a layer."""
+    return Area(0, layer.full_inputs, layer.inputs, 0, layer.wide_outputs, layer.outputs)
+
+
 @njit(**SPLICED)
-def gradient(shapes, recipe, stored, inputs, group, block, layer):
-    """Add a group's part to the gradient of a layer's weights; the last group updates them."""
+def gradient(shapes, recipe, stored, inputs, group, block, layer, area):
+    """Add a group's part to the gradient of some weights; the last group updates them."""
     overflow = _gradient_tiles(
         shapes.wide, shapes.scalar, recipe, stored, inputs, group, block, layer,
-        0, layer.full_inputs, 0, layer.wide_outputs,
+        area.first_input, area.full_inputs, area.first_unit, area.wide_units,
     )  # fmt: skip
     overflow = overflow + _gradient_tiles(
         shapes.wide_row, shapes.scalar, recipe, stored, inputs, group, block, layer,
-        layer.full_inputs, layer.inputs, 0, layer.wide_outputs,
+        area.full_inputs, area.inputs, area.first_unit, area.wide_units,
     )  # fmt: skip
     overflow = overflow + _gradient_tiles(
         shapes.rest, shapes.scalar, recipe, stored, inputs, group, block, layer,
-        0, layer.full_inputs, layer.wide_outputs, layer.outputs,
+        area.first_input, area.full_inputs, area.wide_units, area.units,
     )  # fmt: skip
     return overflow + _gradient_tiles(
         shapes.rest_row, shapes.scalar, recipe, stored, inputs, group, block, layer,
-        layer.full_inputs, layer.inputs, layer.wide_outputs, layer.outputs,
+        area.full_inputs, area.inputs, area.wide_units, area.units,
     )  # fmt: skip

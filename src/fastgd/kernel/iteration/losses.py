@@ -145,7 +145,7 @@ def _add_apart(coupling, shapes, choice, output, data, group, block, layer, reco
     loss = zeros(scalar)
     if record >= 0 and not group.is_first:
         loss = load(scalar, block.losses, record * runs, 0)
-    for n in range(min(group.samples, group.real - group.start)):
+    for n in range(min(group.end, group.real - group.start)):
         for h in range(layer.outputs):
             target = (group.start + n) * layer.outputs + h
             at = layer.units + n * layer.stride + h * runs
@@ -171,7 +171,7 @@ def _add_coupled(coupling, shapes, choice, output, data, group, block, layer, re
     loss = zeros(scalar)
     if record >= 0 and not group.is_first:
         loss = load(scalar, block.losses, record * runs, 0)
-    for n in range(min(group.samples, group.real - group.start)):
+    for n in range(min(group.end, group.real - group.start)):
         at, first = layer.units + n * layer.stride, (group.start + n) * layer.outputs
         for h in range(layer.outputs):
             y, importance = target_of(scalar, shapes, data, layer, first + h)

@@ -45,7 +45,7 @@ def drop_units(dropout, scalar, activation, group, block, layer, iteration):
     limit = integer(scalar, block, dropout.threshold)
     factor = value(scalar, numbers, layer, dropout.factor)
     purpose = 8 * layer.number + DROPOUT
-    for n in range(0, group.samples, 4):
+    for n in range(group.begin, group.end, 4):
         for h in range(layer.outputs):
             place = (group.start + n) // 4
             w0, w1, w2, w3 = random_words(scalar, seed, place, h, purpose, iteration)

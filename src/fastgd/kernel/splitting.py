@@ -1,0 +1,303 @@
+"""One block of runs on several threads, to the bits that it has on one.
+
+Samples go forward and back by themselves, so each thread has some of them. Then each has some of
+the weights of every layer: their derivatives are chains over all samples in index order, as ever.
+What is left is done by one thread, between the others' shares: errors are summed up in index order.
+So the values of many samples are kept, where :mod:`fastgd.kernel.descent` keeps those of a group.
+
+Letters as there.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from numba import njit, prange, typeof
+from numba.core import types
+
+from fastgd.kernel.block import (
+    Area,
+    Group,
+    Samples,
+    all_blocks,
+    all_data,
+    all_layers,
+    all_spans,
+)
+from fastgd.kernel.iteration.clipping import update_clipped
+from fastgd.kernel.iteration.errors import (
+    all_over,
+    end_by_overflow,
+    is_watched,
+    look_of,
+    record_of,
+)
+from fastgd.kernel.iteration.layers import (
+    back,
+    gradient,
+    of_deltas,
+    of_learning,
+    of_updates,
+    transpose,
+)
+from fastgd.kernel.iteration.masks import drop_weights
+from fastgd.kernel.iteration.optimizers import prepare
+from fastgd.kernel.iteration.schedules import set_rates
+from fastgd.kernel.lanes import ROWS
+from fastgd.kernel.language.cache import cached_njit
+from fastgd.kernel.language.compiler import INLINED, PARALLEL, UNCOUNTED, WHOLE
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.numba_internals import call_compiled, handle
+from fastgd.kernel.language.structs import Floats, Integers, table_of
+from fastgd.kernel.language.tile import runs_of, zeros
+from fastgd.kernel.language.translation import translated
+from fastgd.kernel.passes import (
+    FLUSH,
+    choose_samples,
+    flush,
+    forward_layers,
+    is_on,
+    measure_group,
+    padded_of,
+)
+
+BEGIN, FORWARD, MEASURE, LEARN, END, FINISH = range(6)
+"""Steps: FORWARD and LEARN are shared out."""
+
+HELD, OWN, BATCH = range(3)
+"""Passes of an iteration: over held-out samples, over those learned from, and over a batch of them,
+or once more over all, where errors are measured apart from the training."""
+
+PASSES = 3
+
+NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)
+"""What is known of a pass once it has begun: places in ``Split.now``."""
+
+
+class Split(NamedTuple):
+    """How a block's work is shared out."""
+
+    threads: int
+    together: int  # samples whose values are kept
+    rows: int  # and of a group in the gradient
+    areas: Integers  # (threads, K, 6) flat: weights of each thread, see Area
+    now: Integers  # see GROUPS
+    overflow: Floats  # (threads, R): NaN per run that diverges
+    total: Floats  # (R,): errors so far
+
+
+_all_splits = table_of(Split)
+
+
+@njit(**INLINED)
+def _begin(shapes, recipe, held, data, layers, block, span, split, j, turn):
+    """What comes before a pass, if there is one."""
+    now, scalar = split.now, shapes.scalar
+    now[OVER] = 0
+    record = record_of(j, span, len(block.errors) // runs_of(scalar))
+    wanted = record >= 0 or is_watched(recipe.watch, j, span, look_of(data, span))
+    last = OWN + is_on(recipe.separate)
+    measuring = wanted and (turn == OWN or (turn == HELD and is_on(recipe.held) == 1))
+    training = j < span.iterations and turn == last
+    now[MEASURING], now[TRAINING], now[GROUPS] = measuring, training, 0
+    if not (measuring or training):
+        return
+    width = layers[len(layers) - 1].outputs * runs_of(shapes.data)
+    N, real = len(data.y) // width, data.samples
+    if turn == HELD:
+        N, real = len(held.y) // width, held.samples
+    if training:
+        set_rates(recipe.schedule, scalar, layers, block, span, j)
+        prepare(recipe.optimizer, scalar, block.numbers, layers[0])
+        _, real = choose_samples(recipe.batches, recipe.mean, shapes, data, layers, block, span, j)
+        N = padded_of(recipe.batches, N, len(block.batch.y) // width)
+    drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
+    if training:
+        transpose(shapes, layers, block)
+    now[SAMPLES], now[REAL] = N, real
+    now[GROUPS] = (N + split.together - 1) // split.together
+
+
+@njit(**INLINED)
+def _source(turn, held, data, block):
+    """The samples of a pass."""
+    if turn == HELD:
+        return held
+    return block.batch if turn == BATCH and len(block.batch.y) > 0 else data
+
+
+@njit(**INLINED)
+def _forward_share(shapes, recipe, source, layers, block, span, split, j, number, thread):
+    """A thread's samples forward and, to train, back."""
+    start = number * split.together
+    tiles = (min(split.together, split.now[SAMPLES] - start) + ROWS - 1) // ROWS
+    begin, last = tiles * thread // split.threads, tiles * (thread + 1) // split.threads
+    begin, last = begin * ROWS, last * ROWS
+    stride = layers[0].inputs * runs_of(shapes.data)
+    x = Samples(source.X, start * stride, stride)
+    training = split.now[TRAINING] == 1
+    while begin < last:
+        end = min(begin + span.group, last)
+        group = Group(start, begin, end, split.now[REAL], False, False)
+        forward_layers(shapes, recipe, source, layers, group, block, x, j, training)
+        if training:
+            for k in range(len(layers) - 1, 0, -1):
+                back(shapes, of_deltas(recipe), group, block, layers[k], layers[k - 1])
+        begin = end
+
+
+@njit(**INLINED)
+def _area(split, layers, thread, k):
+    at = (thread * len(layers) + k) * 6
+    areas = split.areas
+    return Area(
+        areas[at], areas[at + 1], areas[at + 2], areas[at + 3], areas[at + 4], areas[at + 5]
+    )
+
+
+@njit(**INLINED)
+def _learn_layer(shapes, recipe, stored, inputs, block, layer, split, number, area):
+    """The same of one layer."""
+    start, N = number * split.together, split.now[SAMPLES]
+    samples = min(split.together, N - start)
+    overflow = zeros(shapes.scalar)
+    for begin in range(0, samples, split.rows):
+        end = min(begin + split.rows, samples)
+        group = Group(start, begin, end, split.now[REAL], start + begin == 0, start + end == N)
+        overflow = overflow + gradient(shapes, recipe, stored, inputs, group, block, layer, area)
+    return overflow
+
+
+@njit(**INLINED)
+def _learn_share(shapes, recipe, source, layers, block, split, number, thread):
+    """A thread's weights: their gradient and, with the last samples, their update."""
+    updates, scalar, bottom = of_updates(recipe), shapes.scalar, layers[0]
+    stride = bottom.inputs * runs_of(shapes.data)
+    x = Samples(source.X, number * split.together * stride, stride)
+    overflow = _learn_layer(
+        shapes, updates, shapes.data, x, block, bottom, split, number,
+        _area(split, layers, thread, 0),
+    )  # fmt: skip
+    for k in range(1, len(layers)):
+        below = layers[k - 1]
+        inputs = Samples(block.numbers, below.units, below.stride)
+        overflow = overflow + _learn_layer(
+            shapes, updates, scalar, inputs, block, layers[k], split, number,
+            _area(split, layers, thread, k),
+        )  # fmt: skip
+    store(scalar, split.overflow, thread * runs_of(scalar), 0, overflow)
+
+
+@njit(**INLINED)
+def _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, number):
+    """Add up the errors of the samples whose values are kept."""
+    start, N, scalar = number * split.together, split.now[SAMPLES], shapes.scalar
+    end = min(split.together, N - start)
+    group = Group(start, 0, end, split.now[REAL], start == 0, start + end == N)
+    total = zeros(scalar)
+    if start > 0:
+        total = load(scalar, split.total, 0, 0)
+    records = len(block.errors) // runs_of(scalar)
+    total = measure_group(
+        shapes, recipe, source, layers, group, block, span, look_of(data, span),
+        j, record_of(j, span, records), records, turn == HELD, total,
+    )  # fmt: skip
+    store(scalar, split.total, 0, 0, total)
+
+
+@njit(**INLINED)
+def _end(shapes, recipe, layers, block, span, split, j):
+    """What comes after the update of iteration j."""
+    scalar = shapes.scalar
+    group = Group(0, 0, 0, 0, False, True)
+    overflow = update_clipped(
+        recipe.features.norm_clipping, shapes, of_learning(recipe), layers, group, block
+    )
+    for thread in range(split.threads):
+        overflow = overflow + load(scalar, split.overflow, thread * runs_of(scalar), 0)
+    if j % FLUSH == 0:
+        flush(block, j > 0)
+        if all_over(block):
+            split.now[OVER] = 1
+            return
+    end_by_overflow(recipe.held, scalar, block, span, overflow, j + 1)
+
+
+@cached_njit(**WHOLE)
+@translated
+def take_part(
+    shapes, recipe, data, layers, blocks, span, split, b, step, j, turn, number, thread
+):  # fmt: skip
+    """Take a step of iteration j of block b, in a pass: with the samples of a number, one thread's.
+
+    The arguments from ``data`` to ``split`` are what ``structs.encode`` makes of named tuples.
+    """
+    layers, block = all_layers(layers), all_blocks(blocks)[b]
+    span, split = all_spans(span)[0], _all_splits(split)[0]
+    is_held = is_on(recipe.held)
+    tables = 1 + is_held
+    held, data = all_data(data)[tables * b + is_held], all_data(data)[tables * b]
+    source = _source(turn, held, data, block)
+    if step == BEGIN:
+        _begin(shapes, recipe, held, data, layers, block, span, split, j, turn)
+    elif step == FORWARD:
+        _forward_share(shapes, recipe, source, layers, block, span, split, j, number, thread)
+    elif step == MEASURE:
+        _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, number)
+    elif step == LEARN:
+        _learn_share(shapes, recipe, source, layers, block, split, number, thread)
+    elif step == END:
+        _end(shapes, recipe, layers, block, span, split, j)
+    else:
+        flush(block, True)
+
+
+def _descend(compiled, words, b, now, iterations, threads):
+    """Train block b from one iteration to another.
+
+    ``compiled`` is what :func:`handle_of` gives, ``words`` are what it is called with.
+    """
+    data, layers, blocks, span, split = words
+    first, last, updates = iterations
+    for j in range(first, last):
+        for turn in range(PASSES):
+            call_compiled(
+                compiled, (data, layers, blocks, span, split, b, BEGIN, j, turn, 0, 0)
+            )  # fmt: skip
+            for number in range(now[GROUPS]):
+                for thread in prange(threads):
+                    call_compiled(
+                        compiled,
+                        (data, layers, blocks, span, split, b, FORWARD, j, turn, number, thread),
+                    )
+                if now[MEASURING]:
+                    call_compiled(
+                        compiled,
+                        (data, layers, blocks, span, split, b, MEASURE, j, turn, number, 0),
+                    )
+                if now[TRAINING]:
+                    for thread in prange(threads):
+                        call_compiled(
+                            compiled,
+                            (data, layers, blocks, span, split, b, LEARN, j, turn, number, thread),
+                        )
+        if j < updates:
+            call_compiled(compiled, (data, layers, blocks, span, split, b, END, j, 0, 0, 0))
+            if now[OVER]:
+                return
+    call_compiled(compiled, (data, layers, blocks, span, split, b, FINISH, 0, 0, 0, 0))
+
+
+descend_together = cached_njit(**PARALLEL)(_descend)
+descend_in_turn = cached_njit(**UNCOUNTED)(_descend)
+"""The same without threads: one share after the other."""
+
+
+_WORDS = types.Array(types.int64, 2, "C")
+_OTHERS = (*(_WORDS,) * 5, *(types.int64,) * 6)
+"""Types of the arguments behind the markers."""
+
+
+@lru_cache(maxsize=1024)
+def handle_of(shapes, recipe):
+    """Compile :func:`take_part` for these markers, or load it; what calls it."""
+    return handle(take_part, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)

@@ -1,0 +1,300 @@
+"""Threads that share the work of an update: the bits are those of one thread."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastgd
+from cases import NETWORKS
+from fastgd.arguments.options import Method
+from fastgd.engine import layout as layout_module
+from fastgd.engine.layout import Layout, area_of
+from fastgd.engine.lowering import recipe_of
+from fastgd.engine.network import Network
+from fastgd.engine.pace import LAST_SECONDS, Pace
+from fastgd.engine.session import available_threads
+from fastgd.kernel.block import Area, Layer
+from fastgd.kernel.lanes import shapes_for
+from fastgd.kernel.language.tile import Shape
+from fastgd.optimizers import Adam, Momentum
+from golden import GOLDEN, digest
+
+HASHES = json.loads(GOLDEN.read_text())
+
+RANDOM = np.random.default_rng(3)
+X, Y = RANDOM.normal(size=(37, 5)), RANDOM.random((37, 3))
+HELD = RANDOM.normal(size=(21, 5)), RANDOM.random((21, 3)), RANDOM.random(21)
+
+CASES = {
+    "no hidden layer": {"hidden_size": ()},
+    "wide and narrow tiles": {"hidden_size": 19, "optimizer": Momentum(mu=0.9)},
+    "softmax": {"hidden_size": (5, 3), "output": "softmax", "loss": "cross_entropy"},
+    "in batches": {
+        "hidden_size": (7, 6),
+        "bias": True,
+        "batch_size": 11,
+        "reduction": "mean",
+        "sample_weight": RANDOM.random(37),
+        "dropout": 0.2,
+        "dropconnect": 0.1,
+        "optimizer": Adam(),
+        "alpha": 0.01,
+    },
+    "with an end": {
+        "hidden_size": (6, 9),
+        "bias": True,
+        "activation": "tanh",
+        "sample_weight": RANDOM.random(37),
+        "l1": 0.001,
+        "l2": 0.01,
+        "clip_norm": 0.5,
+        "validation": HELD,
+        "look_every": 3,
+        "patience": 20,
+        "restore_best": True,
+        "record_weights": True,
+        "freeze": (np.arange(30).reshape(5, 6) % 3 == 0, None, None),
+    },
+}
+
+
+@pytest.fixture
+def sharing(monkeypatch):
+    """Let so many threads share every update, with so many samples at a time."""
+    plan = Layout.plan
+
+    def share(threads, together=1 << 20, rows=32):
+        monkeypatch.setattr(layout_module, "_remembered", layout_module._planned)
+        monkeypatch.setattr(layout_module, "SHARE_SECONDS", 1e-15)
+        monkeypatch.setattr(layout_module, "SHARE_SAMPLES", 0.25)
+        monkeypatch.setattr(layout_module, "GROUP_BYTES", 1)
+        monkeypatch.setattr(layout_module, "TOGETHER_BYTES", together)
+        monkeypatch.setattr(layout_module, "GRADIENT_SAMPLES", rows)
+        made = []
+
+        def planned(*arguments, **given):
+            made.append(plan(*arguments, **given | {"threads": threads}))
+            return made[-1]
+
+        monkeypatch.setattr(Layout, "plan", planned)
+        return made
+
+    return share
+
+
+def same(a, b):
+    """Whether two runs have the same bits."""
+    names = ("errors", "losses", "final_error", "final_loss", "status", "iterations")
+    names += ("validation_errors", "final_validation_error", "best_iteration")
+    for name in names:
+        one, other = getattr(a, name), getattr(b, name)
+        assert np.asarray(one).tobytes() == np.asarray(other).tobytes(), name
+    for name in ("weights", "biases", "direction_changes", "bias_direction_changes"):
+        for one, other in zip(getattr(a, name), getattr(b, name), strict=True):
+            assert one.tobytes() == other.tobytes(), name
+    return True
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bits_are_those_of_one_thread(case, sharing):
+    settings = {"alpha": 0.3, "iterations": 300, "record_every": 7} | CASES[case]
+    targets = Y / Y.sum(axis=1, keepdims=True)  # as softmax wants them
+    alone = fastgd.train(X, targets, threads=1, **settings)
+    for threads, together, rows in ((2, 1 << 20, 32), (3, 1 << 20, 4), (3, 1, 5)):
+        made = sharing(threads, together, rows)
+        assert same(fastgd.train(X, targets, threads=1, **settings), alone)
+        assert made[0].threads == threads
+        assert (made[0].room >= len(X)) == (together > 1)
+
+
+def test_a_training_goes_on(sharing):
+    settings = {"hidden_size": (6, 9), "optimizer": Adam(), "alpha": 0.01, "threads": 1}
+    whole = fastgd.train(X, Y, iterations=300, record_every=50, **settings)
+    sharing(2)
+    half = fastgd.train(X, Y, iterations=150, record_every=50, **settings)
+    assert same(fastgd.train(X, Y, resume=half, iterations=150, threads=1), whole)
+
+
+@pytest.mark.parametrize("case", NETWORKS)
+@pytest.mark.parametrize("runs", [1, 8])
+def test_golden_hashes(case, runs, sharing):
+    made = sharing(3)
+    assert digest(case, runs) == HASHES[case]
+    assert made[0].threads == 3
+
+
+def test_a_run_that_diverges(sharing):
+    settings = {"hidden_size": 6, "output": "identity", "alpha": 50.0, "iterations": 600}
+    settings |= {"record_every": 7, "threads": 1}
+    with pytest.warns(UserWarning, match="diverged"):
+        alone = fastgd.train(X, Y, **settings)
+    sharing(3)
+    with pytest.warns(UserWarning, match="diverged"):
+        shared = fastgd.train(X, Y, **settings)
+    assert same(shared, alone)
+    assert shared.status == "diverged"
+
+
+# ---------------------------------------------------------------- who shares
+
+
+def planned(sizes, samples, threads=8, batch=0, **options):
+    method = Method(**options)
+    recipe = recipe_of(method, {})
+    return Layout.plan(Network(sizes), 1, samples, recipe, batch, threads=threads)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "samples", "batch", "threads"),
+    [
+        ((3, 4, 1), 4, 0, 1),
+        ((16, 16, 1), 272, 0, 1),
+        ((64, 64, 10), 256, 0, 2),
+        ((784, 100, 10), 2000, 0, 8),
+        ((784, 100, 10), 2000, 4, 1),
+        ((784, 100, 10), 2000, 32, 1),
+        ((784, 100, 10), 2000, 100, 3),
+    ],
+)
+def test_threads_have_enough_to_do(sizes, samples, batch, threads):
+    assert planned(sizes, samples, batch=batch).threads == threads
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"batch_norm": True}, {"sampling": "adaptive", "batch_size": 100}],
+)
+def test_what_needs_a_whole_batch_has_one_thread(options):
+    batch = options.get("batch_size", 0)
+    assert planned((784, 100, 10), 2000, batch=batch, **options).threads == 1
+
+
+def test_only_so_many_values_are_kept():
+    layout = planned((784, 100, 10), 10**7)
+    kept = 16 * 112 * layout.room  # strides are at most so many numbers
+    assert layout.threads == 8
+    assert layout_module.TOGETHER_BYTES * 0.9 < kept < layout_module.TOGETHER_BYTES * 1.1
+    assert planned((784, 100, 10), 2001).room == 2004
+
+
+def test_a_sweep_of_one_block_shares_it():
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(400, 60)), random.random((400, 5))
+    settings = {"hidden_size": 40, "alpha": 0.01, "iterations": 3, "record_every": 2}
+    sweep = fastgd.sweep(X, y, seed=[1, 2], **settings)
+    for k, seed in enumerate((1, 2)):
+        alone = fastgd.train(X, y, seed=seed, threads=1, **settings)
+        assert sweep[k].errors.tobytes() == alone.errors.tobytes()
+
+
+LAYERS = st.tuples(st.integers(1, 40), st.integers(1, 99), st.sampled_from([1, 4, 16, 32]))
+
+
+@given(LAYERS, st.sampled_from([1, 16]), st.integers(1, 5))
+def test_shares_are_all_weights_once(layer, rest, threads):
+    inputs, outputs, wide = layer
+    shapes = shapes_for(1, 1)._replace(wide=Shape(4, wide, 1), rest=Shape(4, rest, 1))
+    facts = dict.fromkeys(Layer._fields, 0) | {
+        "inputs": inputs,
+        "outputs": outputs,
+        "full_inputs": (inputs - 1) // 4 * 4,  # the last one is that of a bias
+        "wide_outputs": outputs // wide * wide,
+    }
+    made = Layer(**facts)
+    count = np.zeros((inputs, outputs), int)
+    for thread in range(threads):
+        area = area_of(made, shapes, thread, threads)
+        assert isinstance(area, Area)
+        count[area.first_input : area.inputs, area.first_unit : area.units] += 1
+        assert (area.full_inputs - area.first_input) % 4 == 0
+        assert area.first_input == area.full_inputs or area.full_inputs <= made.full_inputs
+        assert (area.wide_units - area.first_unit) % wide == 0
+        assert area.first_unit == area.wide_units or area.wide_units <= made.wide_outputs
+    assert (count == 1).all()
+
+
+# ---------------------------------------------------------------- by the clock
+
+
+def ways(pace, calls, seconds):
+    """Which ways so many calls of 50 ms go, if an iteration takes so long by each of them."""
+    taken = []
+    for _ in range(calls):
+        threads, most = pace.next()
+        count = most or max(1, int(0.05 / seconds[threads]))
+        taken.append(threads)
+        pace.took(threads, count, count * seconds[threads])
+    return taken
+
+
+def test_threads_that_hinder_each_other_are_left_out():
+    pace = Pace(2, seconds=1e-4)
+    taken = ways(pace, 2000, {1: 1e-4, 2: 1e-2})
+    assert taken[:5] == [2, 2, 1, 1, 1]
+    assert 4 < taken.count(2) < 12  # less and less often
+    assert pace._wait == LAST_SECONDS
+
+
+def test_a_machine_that_is_no_longer_busy_is_noticed():
+    pace = Pace(2, seconds=1e-4)
+    ways(pace, 100, {1: 1e-4, 2: 1e-2})
+    assert ways(pace, 2000, {1: 1e-4, 2: 6e-5})[-1000:].count(1) < 10
+    assert ways(pace, 10, {1: 1e-4, 2: 1e-2})[1:] == [1] * 9
+
+
+# ---------------------------------------------------------------- threads=
+
+
+@pytest.mark.parametrize(
+    ("threads", "said"),
+    [
+        (0, "threads must be at least 1, got 0"),
+        (-1, "threads must be at least 1, got -1"),
+        (1.5, "threads must be an int"),
+        (True, "threads must be an int"),
+        (10**6, "threads must be at most"),
+    ],
+)
+def test_refused(threads, said, xor):
+    with pytest.raises((ValueError, TypeError), match=said):
+        fastgd.train(*xor, threads=threads)
+
+
+LARGE = """
+import os, numpy as np, fastgd
+random = np.random.RandomState(0)
+X, y = random.normal(size=(400, 60)), random.random_sample((400, 5))
+def work(**given):
+    return fastgd.train(X, y, hidden_size=40, alpha=0.01, iterations=30, **given).final_error
+before = work()
+assert before == work(threads=1)
+child = os.fork()
+if child == 0:
+    os._exit(0 if work() == before else 3)
+assert os.waitpid(child, 0)[1] == 0
+assert work() == before
+print("same")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_after_a_fork(layer):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", LARGE],
+        env=os.environ | {"NUMBA_THREADING_LAYER": layer},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "same\n", done.stderr
+
+
+def test_as_many_threads_as_there_are(xor):
+    assert fastgd.train(*xor, iterations=1, threads=available_threads()).iterations == 1
