@@ -23,11 +23,21 @@ INLINED = {
 SPLICED = {"error_model": "numpy", "inline": "always", **numba_internals.NOT_COUNTED}
 """A part that only hands its arguments on."""
 
-UNCOUNTED = {"error_model": "numpy", "nogil": True, **numba_internals.NOT_COUNTED}
+UNCOUNTED = {
+    "error_model": "numpy",
+    "nogil": True,
+    **numba_internals.NOT_COUNTED,
+    **numba_internals.NOT_FROM_C,
+}
 """A function that is called by others and has no parts of its own."""
 
 WHOLE = {"error_model": "numpy", "nogil": True, **numba_internals.WHOLE}
 """The kernel."""
 
-PARALLEL = {"error_model": "numpy", "nogil": True, "parallel": True}
+PARALLEL = {
+    "error_model": "numpy",
+    "nogil": True,
+    "parallel": True,
+    **numba_internals.NOT_FROM_C,
+}
 """What calls it on all threads."""
