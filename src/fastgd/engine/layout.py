@@ -14,7 +14,9 @@ from fastgd.engine.network import Network
 from fastgd.engine.samples import Sharing
 from fastgd.kernel import block as slots
 from fastgd.kernel.block import RECENT, SMALLEST, Area, Block, Data, Layer, Recipe, Shapes
-from fastgd.kernel.lanes import ROWS, shapes_for, wants_parts
+from fastgd.kernel.block import Layout as KernelLayout
+from fastgd.kernel.lanes import ROWS, can_know, shapes_for, wants_parts
+from fastgd.kernel.language.choice import Facts
 from fastgd.kernel.language.structs import first_byte
 from fastgd.kernel.splitting import NOW, Split
 
@@ -82,6 +84,12 @@ GOES_ALONG = (
     "best_error",
 )
 """What a run takes along into another block, beside a part of its numbers."""
+
+
+MOST_KNOWN = 3
+"""Layouts of a recipe that get code of their own in a process: the next ones share the general."""
+
+_known: dict[Recipe, set[KernelLayout]] = {}
 
 
 def up(number: int, step: int) -> int:
@@ -354,6 +362,24 @@ class Layout:
         widest = max(self.network.sizes[1:])
         parts = self.runs == 1 and wants_parts(self.network.matrices)
         return shapes_for(self.runs, widest, self.data_runs, self.importance_runs, parts=parts)
+
+    @cached_property
+    def markers(self) -> Shapes:
+        """The tiles, and the whole layout if there is to be code for it alone."""
+        recipe = self.recipe
+        uses_all = self.batch == 0 and recipe.held is None and recipe.outputs is None
+        if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
+            return self.shapes
+        samples = up(self.samples, ROWS)
+        if samples > self.group or not can_know(self.runs, self.network.parameters, samples):
+            return self.shapes
+        layers = tuple(Layer(*row) for row in self.table.tolist())
+        layout = KernelLayout(layers, samples)
+        known = _known.setdefault(recipe, set())
+        if layout not in known and len(known) == MOST_KNOWN:
+            return self.shapes
+        known.add(layout)
+        return self.shapes._replace(layout=Facts(layout))
 
     @cached_property
     def table(self) -> NDArray[np.int64]:

@@ -321,7 +321,7 @@ class Runs:
         """What a call of the kernel takes."""
         session, layout = self.session, self.session.layout
         return calls.Call(
-            layout.shapes,
+            layout.markers,
             layout.recipe,
             self.portion.tables,
             layout.table,

@@ -6,7 +6,7 @@ P parameters, R runs side by side.
 
 from typing import Any, NamedTuple
 
-from fastgd.kernel.language.choice import Choice, Features, markers
+from fastgd.kernel.language.choice import Choice, Facts, Features, markers
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, table_of
 from fastgd.kernel.language.tile import Shape
 
@@ -21,7 +21,8 @@ class Shapes(NamedTuple):
     can. ``transposed`` is a row of units if weights are there transposed, too, for the pass back.
     ``scalar`` is one number per run. ``data`` has as many runs as the samples have: 1 where all
     runs of a block share them. So has ``importance`` for the samples' weights, which may differ
-    where the samples are shared.
+    where the samples are shared. ``layout`` has all sizes and places, a :class:`Layout`, where the
+    code is for these alone.
     """
 
     wide: Shape
@@ -37,6 +38,7 @@ class Shapes(NamedTuple):
     scalar: Shape
     data: Shape
     importance: Shape
+    layout: Facts | None = None
 
 
 @markers
@@ -122,6 +124,13 @@ class Layer(NamedTuple):
     wide_outputs: int  # outputs that fill wide tiles
     number: int  # 0 for the first layer
     is_output: int  # 1 for the last layer
+
+
+class Layout(NamedTuple):
+    """What code knows that is for one network and as many samples only."""
+
+    layers: tuple[Layer, ...]
+    samples: int  # with padding; they are one group
 
 
 class Block(NamedTuple):

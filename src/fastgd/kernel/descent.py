@@ -121,6 +121,15 @@ def _pick_learn(outputs, *_others):
 dispatch(_learn, _pick_learn, INLINED)
 
 
+@njit(**INLINED)
+def _group_of(layout, span, start, N, real):
+    """The samples from this one on that go through the layers together; all, if they are few."""
+    if layout is None:
+        samples = min(span.group, N - start)
+        return Group(start, 0, samples, real, start == 0, start + samples == N)
+    return Group(0, 0, layout.samples, real, True, True)
+
+
 @njit(**SPLICED)
 def _pass(
     shapes,
@@ -149,10 +158,9 @@ def _pass(
     records = len(block.errors) // runs_of(scalar)
     start = 0
     while True:
-        samples = min(span.group, N - start)
-        group = Group(start, 0, samples, real, start == 0, start + samples == N)
+        group = _group_of(shapes.layout, span, start, N, real)
         stride = bottom.inputs * data_runs
-        x = Samples(data.X, start * stride, stride)
+        x = Samples(data.X, group.start * stride, stride)
         forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
         keep_outputs(recipe.outputs, shapes, group, block, top)
         if measuring:
@@ -164,9 +172,9 @@ def _pass(
             overflow = overflow + _learn(
                 recipe.outputs, shapes, of_learning(recipe), layers, group, block, x
             )
-        start += span.group
-        if start >= N:
+        if group.is_last:
             break
+        start += span.group
     return overflow
 
 
@@ -203,6 +211,14 @@ dispatch(
 )
 
 
+@njit(**INLINED)
+def _layers(layout, layers):
+    """The layers of a table, or those that the code is for."""
+    if layout is None:
+        return all_layers(layers)
+    return layout.layers
+
+
 @cached_njit(**WHOLE)
 @translated
 def descend(shapes, recipe, data, layers, blocks, b, span):
@@ -211,7 +227,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
     The last arguments but ``b`` are what ``structs.encode`` makes of such named tuples.
     Nothing is allocated and nothing raised: the caller has checked everything.
     """
-    layers, block = all_layers(layers), all_blocks(blocks)[b]
+    layers, block = _layers(shapes.layout, layers), all_blocks(blocks)[b]
     span = all_spans(span)[0]
     scalar = shapes.scalar
     bottom = layers[0]

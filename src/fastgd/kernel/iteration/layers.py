@@ -132,10 +132,8 @@ def _forward_tiles(
     """Values of the units from begin to end: activation(inputs @ weights)."""
     runs = runs_of(shape)
     numbers, values, D, H = block.numbers, inputs.values, layer.inputs, layer.outputs
-    n = group.begin
-    while n < group.end:
-        h = begin
-        while h < end:
+    for n in range(group.begin, group.end, rows_of(shape)):
+        for h in range(begin, end, units_of(shape)):
             tile = first_units(shape, end - h)
             a = zeros(tile)
             i = opaque(inputs.start + n * inputs.stride)
@@ -157,8 +155,6 @@ def _forward_tiles(
                     _finish(recipe, part, shapes, a, data, target, block, layer, at)
                     at += rows_of(piece) * layer.stride
                     target += rows_of(piece) * H
-            h += units_of(shape)
-        n += rows_of(shape)
 
 
 @njit(**SPLICED)
@@ -250,10 +246,8 @@ def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, b
     """Deltas of the layer below, units from begin to end: (delta @ weights.T) * slope."""
     runs = runs_of(shape)
     numbers, deltas, H = block.numbers, layer.deltas, layer.outputs
-    n = group.begin
-    while n < group.end:
-        d = begin
-        while d < end:
+    for n in range(group.begin, group.end, rows_of(shape)):
+        for d in range(begin, end, units_of(shape)):
             tile = first_units(shape, end - d)
             error = zeros(tile)
             i = opaque(layer.units + deltas + n * layer.stride)
@@ -270,8 +264,6 @@ def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, b
             )
             delta = trimmed(recipe.features.trimming, tile, error * change, numbers, layer)
             store(tile, numbers, at + deltas, below.stride, delta)
-            d += units_of(shape)
-        n += rows_of(shape)
 
 
 @njit(**SPLICED)
@@ -401,10 +393,8 @@ def _gradient_tiles(
     runs = runs_of(shape)
     numbers, values, stride = block.numbers, inputs.values, layer.outputs * runs
     overflow = zeros(scalar)
-    d = first
-    while d < d_end:
-        h = begin
-        while h < end:
+    for d in range(first, d_end, rows_of(shape)):
+        for h in range(begin, end, units_of(shape)):
             tile = first_units(shape, end - h)
             at = opaque(layer.weights + d * stride + h * runs)
             g = zeros(tile)
@@ -423,8 +413,6 @@ def _gradient_tiles(
                 overflow = overflow + update(tile, recipe, is_weight, g, block, at, stride, layer)
             else:
                 store(tile, numbers, at + layer.gradient, stride, g)
-            h += units_of(shape)
-        d += rows_of(shape)
     return overflow
 
 

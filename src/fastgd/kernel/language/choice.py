@@ -91,6 +91,22 @@ class Choice:
         return f"Choice({', '.join([repr(self.name), *facts])})"
 
 
+class Facts:
+    """Marker for a named tuple of numbers, or of such tuples, that are known in the code."""
+
+    def __init__(self, known):
+        self.known = known
+
+    def __eq__(self, other):
+        return self.known == other.known if isinstance(other, Facts) else NotImplemented
+
+    def __hash__(self):
+        return hash(self.known)
+
+    def __repr__(self):
+        return f"Facts({self.known})"
+
+
 class Features:
     """Markers by name: what is switched on, as a :class:`Choice`, or None for what is not."""
 
@@ -135,6 +151,15 @@ class ChoiceType(types.Type):
 
 
 @marker
+class FactsType(types.Type):
+    """The Numba type of :class:`Facts`; only a translated kernel reads them."""
+
+    def __init__(self, known):
+        self.known = known
+        super().__init__(f"Facts({sha256(repr(known).encode()).hexdigest()[:16]})")
+
+
+@marker
 class MarkersType(types.Type):
     """The Numba type of named markers and Nones, itself a marker."""
 
@@ -156,6 +181,11 @@ class MarkersType(types.Type):
 @typeof_impl.register(Choice)
 def _typeof_choice(value, _context):
     return ChoiceType(value.name, value.formulas.items(), value.places.items())
+
+
+@typeof_impl.register(Facts)
+def _typeof_facts(value, _context):
+    return FactsType(value.known)
 
 
 @typeof_impl.register(Features)

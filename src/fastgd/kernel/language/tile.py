@@ -467,6 +467,8 @@ def opaque(_typing, index):
     """
 
     def codegen(_context, builder, _sig, args):
+        if isinstance(args[0], ir.Constant):  # no register is needed for it
+            return args[0]
         return builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0", list(args), side_effect=False)
 
     return types.int64(types.int64), codegen

@@ -34,7 +34,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from fastgd.kernel.language import structs
-from fastgd.kernel.language.choice import ChoiceType, MarkersType, picked_body
+from fastgd.kernel.language.choice import ChoiceType, FactsType, MarkersType, picked_body
 from fastgd.kernel.language.numba_internals import LACKING, definition_of
 from fastgd.kernel.language.tile import OPERATORS
 
@@ -80,6 +80,13 @@ _OF_FLOATS = {
 }
 
 
+UNROLLED = 4
+"""In code for known sizes so many rounds of a loop are there one after the other."""
+
+TRANSLATES = not LACKING and Path(__file__).is_file()
+"""Whether there are sources to translate: else Numba does it all."""
+
+
 class UnknownError(Exception):
     """The source has something that the walk does not know."""
 
@@ -116,7 +123,7 @@ def translated(
     """
     if function is None:
         return partial(translated, returned=returned)
-    if LACKING or not Path(function.__code__.co_filename).is_file():
+    if not TRANSLATES:
         return function
     names = ", ".join(function.__code__.co_varnames[: function.__code__.co_argcount])
 
@@ -138,7 +145,8 @@ def {name}({names}):
     return whole({names})
 """
     exec(text, made)
-    return wraps(function)(made[name])
+    compiled: Any = made[name]
+    return wraps(function)(compiled)
 
 
 # ------------------------------------------------------------------ sources
@@ -176,8 +184,10 @@ def _functions_of(filename: str) -> dict[int, list[Any]]:
 
 
 def _first_line(node: Any) -> int:
-    decorators = getattr(node, "decorator_list", ())
-    return min([node.lineno, *(each.lineno for each in decorators)])
+    first: int = min(
+        [node, *getattr(node, "decorator_list", ())], key=lambda each: each.lineno
+    ).lineno
+    return first
 
 
 def _source_of(function: Callable[..., Any]) -> _Source:
@@ -187,12 +197,12 @@ def _source_of(function: Callable[..., Any]) -> _Source:
 
 @lru_cache(1024)
 def _source(code: Any, text: str, given: tuple[Any, ...], name: str) -> _Source:
-    node = ast.parse(text).body[0] if text else _node_of(code, name)
+    node: Any = ast.parse(text).body[0] if text else _node_of(code, name)
     others = node.args.kwonlyargs, node.args.posonlyargs, node.args.kwarg, node.args.vararg
     if any(others):
         raise UnknownError(f"the parameters of {name}")
     parameters = tuple(each.arg for each in node.args.args)
-    body = node.body if isinstance(node, ast.FunctionDef) else [ast.Return(node.body)]
+    body: list[ast.stmt] = [ast.Return(node.body)] if isinstance(node, ast.Lambda) else node.body
     defaults = dict(zip(parameters[len(parameters) - len(given) :], given, strict=True))
     return _Source(parameters, defaults, body, _assigned_again(parameters, body))
 
@@ -210,9 +220,16 @@ def _node_of(code: Any, name: str) -> Any:
             if tuple(each.arg for each in node.args.args) == names
             and getattr(node, "name", "<lambda>") == code.co_name
         ]
+        if len(nodes) > 1:  # lambdas of one line
+            begins = {(line, column) for line, _, column, _ in code.co_positions()}
+            nodes = [node for node in nodes if _place(node.body) in begins]
         if len(nodes) == 1:
             return nodes[0]
     raise UnknownError(f"{len(nodes)} sources of {name}")
+
+
+def _place(node: Any) -> tuple[int, int]:
+    return node.lineno, node.col_offset
 
 
 def _assigned_again(parameters: Sequence[str], body: Sequence[ast.stmt]) -> frozenset[str]:
@@ -270,6 +287,7 @@ class _Walk:
         self.context = context
         self.builder = builder
         self.frames: list[_Frame] = []
+        self.has_facts = False
 
     @property
     def frame(self) -> _Frame:
@@ -285,7 +303,7 @@ class _Walk:
             return code.constant
         return Value(kind, code)
 
-    def kind_of(self, value: Any) -> types.Type:
+    def kind_of(self, value: Any) -> Any:
         if isinstance(value, Value):
             return value.kind
         if value is None:
@@ -316,7 +334,7 @@ class _Walk:
             return Value(kind, self.context.make_tuple(self.builder, kind, parts))
         if isinstance(value, np.ndarray):
             return Value(kind, self.context.get_constant_generic(self.builder, kind, value))
-        element = {types.boolean: _I1, types.int64: _I64, types.float64: _F64}[kind]
+        element = _I1 if kind == types.boolean else _I64 if kind == types.int64 else _F64
         return Value(kind, ir.Constant(element, value))
 
     def cast(self, value: Any, kind: types.Type) -> Any:
@@ -554,6 +572,10 @@ class _Walk:
             raise UnknownError("a loop over anything but a range")
         bounds = [self.expression(each) for each in called.args]
         start, stop, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
+        if all(isinstance(each, int) for each in (start, stop, step)):
+            rounds = range(start, stop, step)
+            if len(rounds) <= (UNROLLED if self.has_facts else 1):
+                return self.rounds(statement, rounds)
         build, counter = self.builder, self.slot(types.int64)
         stop, by = self.cast(stop, types.int64), self.cast(step, types.int64)
         build.store(self.cast(start, types.int64), counter.place)
@@ -572,9 +594,19 @@ class _Walk:
             self.put(statement.target, Value(types.int64, now))
             self.loop(statement.body, following, after)
             build.position_at_end(following)
-            build.store(build.add(now, by, flags=["nsw"]), counter.place)
+            build.store(build.add(now, by), counter.place)
             build.branch(head)
         build.position_at_end(after)
+        return True
+
+    def rounds(self, statement: ast.For, rounds: range) -> bool:
+        """The body for each of some numbers."""
+        if any(isinstance(node, ast.Break | ast.Continue) for node in ast.walk(statement)):
+            raise UnknownError("a short loop that is left early")
+        for each in rounds:
+            self.put(statement.target, each)
+            if not self.statements(statement.body):
+                return False
         return True
 
     def on_break(self, _statement: ast.Break) -> bool:
@@ -625,6 +657,9 @@ class _Walk:
             member = kind.members[name]
             if isinstance(member, types.NoneType):
                 return None
+            if isinstance(member, FactsType):
+                self.has_facts = True
+                return member.known
             return Value(member, ir.Constant(self.context.get_value_type(member), None))
         if isinstance(kind, structs.Struct):
             code = structs.field(self.context, self.builder, kind, owner.code, name)
@@ -633,7 +668,8 @@ class _Walk:
 
     def of_subscript(self, node: ast.Subscript) -> Any:
         owner, index = self.expression(node.value), self.expression(node.slice)
-        if not isinstance(owner, Value) and not isinstance(index, Value):
+        parts = index if isinstance(index, tuple) else (index,)
+        if not any(isinstance(each, Value) for each in (owner, *parts)):
             return owner[index]
         owner = self.value(owner)
         if isinstance(owner.kind, structs.Table):

@@ -1,0 +1,239 @@
+"""Kernels translated from their source: what Python and Numba's own way give, or a clear error."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numba import njit, types
+
+import fastgd
+from cases import XOR_X, XOR_Y
+from fastgd.arguments.options import Method
+from fastgd.engine import layout as layouts
+from fastgd.engine.lowering import recipe_of
+from fastgd.kernel import lanes
+from fastgd.kernel.language import translation
+from fastgd.kernel.language.choice import Choice, dispatch
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.translation import UnknownError, translated
+from golden import GOLDEN
+
+FLOAT, INTEGERS = types.float64, types.int64[::1]
+
+
+def compiled(function, returned=FLOAT):
+    """The function, translated."""
+    assert translation.TRANSLATES
+    made = translated(returned=returned)(function)
+    assert made is not function
+    return njit(error_model="numpy")(made)
+
+
+def quotients(a, b):
+    return (a // b) * 1000.0 + a % b
+
+
+@pytest.mark.parametrize("a", [-7, -6, 0, 6, 7])
+@pytest.mark.parametrize("b", [-3, -1, 1, 3])
+def test_quotients_of_integers_are_pythons(a, b):
+    assert compiled(quotients)(a, b) == quotients(a, b)
+
+
+def loops(a, b, step):
+    total = 0.0
+    for i in range(a, b, step):
+        if i == 5:
+            continue
+        if i * i > 400:
+            break
+        total = total + i
+    while total < 10.0:
+        total += 1.0
+    return total
+
+
+@pytest.mark.parametrize(
+    "bounds", [(0, 10, 1), (0, 10, 3), (10, 0, -2), (0, 0, 1), (3, -100, 1), (0, 50, 1), (9, 2, -1)]
+)
+def test_loops_are_pythons(bounds):
+    assert compiled(loops)(*bounds) == loops(*bounds)
+
+
+@njit(**INLINED)
+def first_above(values, limit):
+    for i in range(len(values)):
+        if values[i] > limit:
+            return i, values[i]
+    return -1, limit
+
+
+@njit(**INLINED)
+def told(known, a):
+    if known is None:
+        return a
+    return known
+
+
+def returns(values, limit):
+    place, found = first_above(values, limit)
+    place += 1 if place < 0 and limit > 3 else 10
+    values[0], values[1] = values[1], values[0]
+    found += values[0] if not (place == 10 or limit == 9) else max(0.5, -1.0 * limit)
+    return told(None, found) + told(2.5, found) + min(place, 7) + abs(-2.0 * limit)
+
+
+@pytest.mark.parametrize("limit", [-4, 0, 2, 5, 9, 12])
+def test_returns_branches_and_conditions_are_pythons(limit):
+    ours, theirs = (np.array([1, 5, 3, 12, -4]) for _ in range(2))
+    expected = next(((i, v) for i, v in enumerate(theirs) if v > limit), (-1, limit))
+    place = expected[0] + (1 if expected[0] < 0 and limit > 3 else 10)
+    theirs[0], theirs[1] = theirs[1], theirs[0]
+    more = theirs[0] if not (place == 10 or limit == 9) else max(0.5, -1.0 * limit)
+    found = float(expected[1] + more)
+    assert compiled(returns)(ours, limit) == found + 2.5 + min(place, 7) + abs(-2.0 * limit)
+    assert ours.tolist() == theirs.tolist()
+
+
+def of_name(choice, x):
+    """A body by name."""
+
+
+dispatch(of_name, {"twice": lambda choice, x: 2.0 * x, "half": lambda choice, x: 0.5 * x}, INLINED)  # noqa: ARG005
+
+
+def chosen(choice, x):
+    return of_name(choice, x) + choice.place
+
+
+TABLE = np.array([[1.0, 2.0], [3.0, 4.5]])
+
+
+def looked_up(i):
+    return TABLE[i % 2, 1] + (math.inf if i > 100 else 0.0)
+
+
+def test_choices_pick_bodies_and_know_their_places():
+    function = compiled(chosen)
+    assert function(Choice("twice", place=3), 5.0) == 13.0
+    assert function(Choice("half", place=1), 5.0) == 3.5
+
+
+def test_constant_arrays_are_read():
+    assert [compiled(looked_up)(i) for i in (0, 3, 102)] == [2.0, 4.5, math.inf]
+
+
+def listed(x):
+    return sum([x, x])
+
+
+def chained(x):
+    return 0.0 < x < 1.0
+
+
+def two_types(x):
+    y = 0
+    if x > 1.0:
+        y = 0.5
+    return y + x
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (listed, r"an expression: List \(listed, line \d+\)"),
+        (chained, r"a chain of comparisons \(chained, line \d+\)"),
+        (two_types, r"float64 where int64 is wanted \(two_types, line \d+\)"),
+    ],
+)
+def test_what_is_unknown_is_named_with_its_line(function, reason):
+    with pytest.raises(UnknownError, match=reason):
+        compiled(function)(0.5)
+
+
+def test_without_sources_numba_compiles_all(tmp_path):
+    """As in a program that was packed without them; the same bits."""
+    code = """
+import sys, json, importlib.util
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+whole = Path.is_file
+Path.is_file = lambda path: path.name != "translation.py" and whole(path)
+from fastgd.kernel.language import translation
+Path.is_file = whole
+assert not translation.TRANSLATES
+import golden
+print(json.dumps(golden.digest("no hidden layer", 1)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(GOLDEN.parent)],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    assert json.loads(done.stdout) == json.loads(GOLDEN.read_text())["no hidden layer"]
+
+
+# ---------------------------------------------------------------- code for one network alone
+
+SMALL = {
+    "plain": {},
+    "bias": {"bias": True},
+    "two hidden layers": {"hidden_size": (2, 2)},
+    "no hidden layer": {"hidden_size": ()},
+    "5 units": {"hidden_size": 5},
+    "Adam, dropout, l2": {
+        "optimizer": fastgd.optimizers.Adam(),
+        "dropout": 0.3,
+        "l2": 0.01,
+        "activation": "tanh",
+    },
+    "clipped": {"clip_norm": 0.1, "dropconnect": 0.2},
+    "softmax": {"output": "softmax", "loss": "cross_entropy"},
+    "stopped": {"tolerance": 0.4, "patience": 50},
+}
+
+
+@pytest.mark.parametrize("options", SMALL.values(), ids=SMALL)
+@pytest.mark.parametrize("samples", [4, 5, 13])
+def test_code_for_one_network_has_the_bits_of_the_general_one(options, samples, monkeypatch):
+    given = {"hidden_size": 4, "alpha": 1.5, "iterations": 300, "record_every": 7} | options
+    X, y = (np.resize(part, (samples, part.shape[1])) for part in (XOR_X, XOR_Y))
+    X = X + np.linspace(0.0, 0.5, samples)[:, None]
+    known = []
+
+    def can_know(*sizes):
+        known.append(lanes.can_know(*sizes))
+        return known[-1]
+
+    monkeypatch.setattr(layouts, "MOST_KNOWN", 10_000)
+    monkeypatch.setattr(layouts, "can_know", can_know)
+    layouts._remembered.cache_clear()
+    alone = fastgd.train(X, y, **given)
+    assert known == [True]
+    monkeypatch.setattr(layouts, "can_know", lambda *_: False)
+    layouts._remembered.cache_clear()
+    general = fastgd.train(X, y, **given)
+    layouts._remembered.cache_clear()
+    assert alone.errors.tobytes() == general.errors.tobytes()
+    for name in ("weights", "direction_changes"):
+        for one, other in zip(getattr(alone, name), getattr(general, name), strict=True):
+            assert one.tobytes() == other.tobytes(), name
+
+
+def test_few_networks_have_code_of_their_own(monkeypatch):
+    """The next ones share one code, so that a new size compiles nothing any more."""
+    monkeypatch.setattr(layouts, "_known", {})
+    layouts._remembered.cache_clear()
+    with_own = 0
+    for hidden in range(1, 6):
+        layout = layouts.Layout.plan(
+            layouts.Network((3, hidden, 1), bias=False), 1, 4, recipe_of(Method(), {})
+        )
+        with_own += layout.markers.layout is not None
+        assert layout.markers == layout.markers
+    assert with_own == layouts.MOST_KNOWN
