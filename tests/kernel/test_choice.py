@@ -7,7 +7,7 @@ import pytest
 from numba import njit, typeof
 from numba.core.errors import TypingError
 
-from fastgd.kernel.language.choice import Choice, Features, Formula, dispatch, markers, only
+from fastgd.kernel.language.choice import Choice, Features, Formula, dispatch, markers
 from fastgd.kernel.language.tile import Shape
 
 
@@ -96,33 +96,6 @@ def test_a_field_that_is_not_there_is_no_attribute():
         third(Recipe(Choice("a"), None))
 
 
-few = only("second", "inner")
-
-
-def of_few(recipe):
-    return compute(recipe.second, 3.0) if recipe.features.inner is None else 0.0
-
-
-@njit
-def narrowed(recipe):
-    return shared(few(recipe))
-
-
-@njit
-def too_much(recipe):
-    return few(recipe).first is None
-
-
-class Whole(NamedTuple):
-    first: Choice | None
-    second: Choice
-    features: Features
-
-
-markers(Whole)
-shared = njit(of_few)
-
-
 ONE = Formula((("variable", "a"),), (0,))
 ALIKE = {
     "name": lambda: Choice("a"),
@@ -154,22 +127,6 @@ def test_markers_of_different_types_are_not_equal():
         assert one != other
         assert typeof(one) != typeof(other)
     assert Choice("a") != "a"
-
-
-def test_what_is_compiled_for_some_members_serves_all_that_have_them_in_common():
-    for first in (None, Choice("double")):
-        for other in (None, Choice("on")):
-            whole = Whole(first, Choice("square"), Features(inner=None, other=other))
-            assert narrowed(whole) == 9.0
-    assert len(narrowed.signatures) == 4
-    assert len(shared.signatures) == 1
-    assert narrowed(Whole(None, Choice("square"), Features(inner=Choice("on"), other=None))) == 0.0
-    assert len(shared.signatures) == 2
-
-
-def test_what_was_left_out_is_no_attribute():
-    with pytest.raises(TypingError, match="first"):
-        too_much(Whole(None, Choice("square"), Features(inner=None)))
 
 
 def test_a_choice_says_what_it_is():

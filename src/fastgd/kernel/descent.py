@@ -59,9 +59,6 @@ from fastgd.kernel.iteration.layers import (
     back,
     gradient,
     keep_outputs,
-    of_deltas,
-    of_learning,
-    of_updates,
     transpose,
 )
 from fastgd.kernel.iteration.masks import drop_weights
@@ -69,7 +66,7 @@ from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.iteration.schedules import set_rates
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.choice import dispatch
-from fastgd.kernel.language.compiler import INLINED, PARALLEL, SPLICED, WHOLE
+from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
@@ -84,10 +81,10 @@ from fastgd.kernel.passes import (
 )
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def _back_layers(shapes, recipe, layers, group, block, x):
     overflow = zeros(shapes.scalar)
-    deltas, updates = of_deltas(recipe), of_updates(recipe)
+    deltas, updates = recipe, recipe
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
         back(shapes, deltas, group, block, layer, below)
@@ -130,7 +127,7 @@ def _group_of(layout, span, start, N, real):
     return Group(0, 0, layout.samples, real, True, True)
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def _pass(
     shapes,
     recipe,
@@ -169,9 +166,7 @@ def _pass(
                 j, record, records, holding, total,
             )  # fmt: skip
         if training:
-            overflow = overflow + _learn(
-                recipe.outputs, shapes, of_learning(recipe), layers, group, block, x
-            )
+            overflow = overflow + _learn(recipe.outputs, shapes, recipe, layers, group, block, x)
         if group.is_last:
             break
         start += span.group

@@ -9,12 +9,12 @@ from fastgd.kernel.block import Samples
 from fastgd.kernel.iteration.batch_norm import normalise
 from fastgd.kernel.iteration.batches import draw_batch, new_order, next_batch
 from fastgd.kernel.iteration.coupling import couple
-from fastgd.kernel.iteration.errors import hold, loss_place_of, observe, of_errors
-from fastgd.kernel.iteration.layers import forward, of_values
+from fastgd.kernel.iteration.errors import hold, loss_place_of, observe
+from fastgd.kernel.iteration.layers import forward
 from fastgd.kernel.iteration.losses import add_errors
 from fastgd.kernel.iteration.masks import drop_units
 from fastgd.kernel.language.choice import dispatch
-from fastgd.kernel.language.compiler import INLINED, SPLICED
+from fastgd.kernel.language.compiler import INLINED
 
 FLUSH = 255
 """Direction changes are counted in bytes, which are emptied into ``changes`` this often."""
@@ -37,10 +37,10 @@ def _finish_hidden(batch_norm, dropout, activation, scalar, group, block, layer,
         drop_units(dropout, scalar, activation, group, block, layer, j)
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
     """A group's values of all layers."""
-    bottom, choices = layers[0], of_values(recipe)
+    bottom, choices = layers[0], recipe
     forward(shapes, choices, shapes.data, x, data, group, block, bottom)
     for k in range(1, len(layers)):
         below, layer = layers[k - 1], layers[k]
@@ -53,7 +53,7 @@ def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
     couple(recipe.coupling, shapes, choices, data, group, block, layers[len(layers) - 1])
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def measure_group(
     shapes, recipe, data, layers, group, block, span, look, j, record, records, holding, total
 ):
@@ -72,7 +72,7 @@ def measure_group(
             hold(recipe.held, shapes.scalar, block, record, total)
         else:
             observe(
-                recipe.mean, recipe.features.penalty, of_errors(recipe), shapes.scalar, block,
+                recipe.mean, recipe.features.penalty, recipe, shapes.scalar, block,
                 layers, span, look, j, record, place, total,
             )  # fmt: skip
     return total

@@ -34,9 +34,6 @@ from fastgd.kernel.iteration.errors import (
 from fastgd.kernel.iteration.layers import (
     back,
     gradient,
-    of_deltas,
-    of_learning,
-    of_updates,
     transpose,
 )
 from fastgd.kernel.iteration.masks import drop_weights
@@ -141,7 +138,7 @@ def _forward_share(shapes, recipe, source, layers, block, span, split, j, number
         forward_layers(shapes, recipe, source, layers, group, block, x, j, training)
         if training:
             for k in range(len(layers) - 1, 0, -1):
-                back(shapes, of_deltas(recipe), group, block, layers[k], layers[k - 1])
+                back(shapes, recipe, group, block, layers[k], layers[k - 1])
         begin = end
 
 
@@ -170,7 +167,7 @@ def _learn_layer(shapes, recipe, stored, inputs, block, layer, split, number, ar
 @njit(**INLINED)
 def _learn_share(shapes, recipe, source, layers, block, split, number, thread):
     """A thread's weights: their gradient and, with the last samples, their update."""
-    updates, scalar, bottom = of_updates(recipe), shapes.scalar, layers[0]
+    updates, scalar, bottom = recipe, shapes.scalar, layers[0]
     stride = bottom.inputs * runs_of(shapes.data)
     x = Samples(source.X, number * split.together * stride, stride)
     overflow = _learn_layer(
@@ -209,9 +206,7 @@ def _end(shapes, recipe, layers, block, span, split, j):
     """What comes after the update of iteration j."""
     scalar = shapes.scalar
     group = Group(0, 0, 0, 0, False, True)
-    overflow = update_clipped(
-        recipe.features.norm_clipping, shapes, of_learning(recipe), layers, group, block
-    )
+    overflow = update_clipped(recipe.features.norm_clipping, shapes, recipe, layers, group, block)
     for thread in range(split.threads):
         overflow = overflow + load(scalar, split.overflow, thread * runs_of(scalar), 0)
     if j % FLUSH == 0:

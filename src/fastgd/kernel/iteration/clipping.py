@@ -10,7 +10,7 @@ from numba import njit
 
 from fastgd.kernel.iteration.layers import take_step
 from fastgd.kernel.iteration.values import value
-from fastgd.kernel.language.compiler import INLINED, SPLICED
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store, units
 from fastgd.kernel.language.tile import fma, opaque, runs_of, select, square_root, units_of, zeros
 
@@ -58,7 +58,7 @@ def _update_tiles(shape, scalar, recipe, block, layer, begin, end):
     return overflow
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def _update_layer(shapes, recipe, block, layer):
     count = _trained(recipe.batch_norm, layer)
     wide = count // units_of(shapes.wide_row) * units_of(shapes.wide_row)

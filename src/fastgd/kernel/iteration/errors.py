@@ -21,13 +21,11 @@ from fastgd.kernel.block import (
 )
 from fastgd.kernel.iteration.losses import add_penalties
 from fastgd.kernel.iteration.values import integer, put_integer, value
-from fastgd.kernel.language.choice import dispatch, only
+from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
 from fastgd.kernel.language.words import all_words, choose
-
-of_errors = only("watch", "path", "held", "best")
 
 
 @njit(**INLINED)

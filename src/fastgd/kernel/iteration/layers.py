@@ -15,8 +15,8 @@ from fastgd.kernel.iteration.activations import BOTH, activate, kept_slope, put_
 from fastgd.kernel.iteration.losses import keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.optimizers import step
 from fastgd.kernel.iteration.values import value
-from fastgd.kernel.language.choice import dispatch, only
-from fastgd.kernel.language.compiler import INLINED, SPLICED
+from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import (
     count_changes,
     load,
@@ -40,14 +40,6 @@ from fastgd.kernel.language.tile import (
     zeros,
 )
 
-# What of a recipe decides the code of a pass: recipes that are alike in it share what is compiled.
-_DELTAS = "activation", "dropout", "trimming"
-_UPDATES = "optimizer", "mean", "dropconnect", "penalty", "norm_clipping", "frozen"
-of_values = only("activation", "output", "loss", "coupling", "batch_norm", "inputs", "trimming")
-of_deltas = only(*_DELTAS)
-of_updates = only(*_UPDATES)
-of_learning = only(*_DELTAS, *_UPDATES, "batch_norm")
-
 
 @njit(**INLINED)
 def trimmed(trimming, shape, delta, numbers, layer):
@@ -59,14 +51,14 @@ def trimmed(trimming, shape, delta, numbers, layer):
     return select(magnitude(delta) > clip, with_sign(clip, delta), delta)
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def put_delta(shape, shapes, recipe, delta, block, layer, at):
     """Store the delta of output units."""
     delta = trimmed(recipe.features.trimming, shape, delta, block.numbers, layer)
     store(shape, block.numbers, at + layer.deltas, layer.stride, delta)
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at):
     """Store the delta of output units with this value, which came from a."""
     numbers = block.numbers
@@ -157,7 +149,7 @@ def _forward_tiles(
                     target += rows_of(piece) * H
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def forward(shapes, recipe, stored, inputs, data, group, block, layer):
     """A group's values of a layer from those of the layer below."""
     _forward_tiles(
@@ -199,7 +191,7 @@ def _slope_of(dropout, activation, shape, numbers, layer, at, stride):
     return load(shape, numbers, at + layer.deltas, stride)
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def transpose(shapes, layers, block):
     """The weights that the passes use the other way around, so that the pass back reads rows."""
     for k in range(1, len(layers)):
@@ -266,7 +258,7 @@ def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, b
             store(tile, numbers, at + deltas, below.stride, delta)
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def back(shapes, recipe, group, block, layer, below):
     """A group's deltas of the layer below from those of a layer."""
     _back_tiles(
@@ -354,16 +346,9 @@ def _of_learning(frozen, shape, g, numbers, at, stride, layer):
     return select(load(shape, numbers, at + layer.learning, stride) > 0.0, g, 0.0)
 
 
+@njit(**INLINED)
 def update(shape, recipe, is_weight, g, block, at, stride, layer):
     """What the last group of samples does with a derivative: see :func:`take_step`."""
-
-
-def _update_plainly(shape, recipe, is_weight, g, block, at, stride, layer):
-    w = load(shape, block.numbers, at, stride)
-    return take_step(shape, recipe, g, w, block, at, stride, layer)
-
-
-def _update_with_options(shape, recipe, is_weight, g, block, at, stride, layer):
     numbers = block.numbers
     w = load(shape, numbers, at, stride)
     g = _averaged(recipe.mean, shape, g, block)
@@ -372,17 +357,6 @@ def _update_with_options(shape, recipe, is_weight, g, block, at, stride, layer):
         g = _penalised(recipe.features.penalty, shape, g, w, numbers, layer)
     clipping = recipe.features.norm_clipping
     return _take_or_keep(clipping, shape, recipe, g, w, block, at, stride, layer)
-
-
-def _pick_update(_shape, recipe, *_others):
-    """Without options there is less to type: 16 functions, a tenth of a second."""
-    features = recipe.members["features"].members
-    options = [option for name, option in features.items() if name != "frozen"]
-    is_plain = all(option == types.none for option in (recipe.members["mean"], *options))
-    return _update_plainly if is_plain else _update_with_options
-
-
-dispatch(update, _pick_update, INLINED)
 
 
 @njit(**INLINED)
@@ -422,7 +396,7 @@ def all_weights(layer):
     return Area(0, layer.full_inputs, layer.inputs, 0, layer.wide_outputs, layer.outputs)
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def gradient(shapes, recipe, stored, inputs, group, block, layer, area):
     """Add a group's part to the gradient of some weights; the last group updates them."""
     overflow = _gradient_tiles(

@@ -13,7 +13,7 @@ from fastgd.kernel.iteration.functions import LIMIT, exp_negative, log_1p_exp_ne
 from fastgd.kernel.iteration.logarithms import log
 from fastgd.kernel.iteration.values import value
 from fastgd.kernel.language.choice import dispatch
-from fastgd.kernel.language.compiler import INLINED, SPLICED
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, load_data, store
 from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 
@@ -121,7 +121,7 @@ def keep_input(inputs, shape, numbers, at, stride, z):
         store(shape, numbers, at, stride, z)
 
 
-@njit(**SPLICED)
+@njit(**INLINED)
 def target_of(shape, shapes, data, layer, target):
     """Targets, from this one on, and their weights."""
     runs = runs_of(shapes.data)

@@ -16,7 +16,6 @@ from numba.core.errors import TypingError
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import (
     NativeValue,
-    intrinsic,
     lower_getattr_generic,
     models,
     overload,
@@ -168,15 +167,6 @@ class MarkersType(types.Type):
         self.kind = name
         super().__init__(f"{name}({', '.join(_pairs(self.members))})")
 
-    def only(self, names):
-        """The type of these members alone, and of those within them."""
-        kept = {
-            name: kind.only(names) if isinstance(kind, MarkersType) else kind
-            for name, kind in self.members.items()
-            if name in names or isinstance(kind, MarkersType)
-        }
-        return MarkersType(self.kind, tuple(kept.items()))
-
 
 @typeof_impl.register(Choice)
 def _typeof_choice(value, _context):
@@ -216,25 +206,6 @@ class _Members(AttributeTemplate):
 @lower_getattr_generic(MarkersType)
 def _member(context, _builder, kind, _value, name):
     return ir.Constant(context.get_value_type(kind.members[name]), None)
-
-
-def only(*names):
-    """Within a kernel: the function that leaves markers these members only, theirs or within them.
-
-    What is compiled for the result serves all kernels that have these in common; one that looks for
-    another member isn't compiled.
-    """
-
-    @intrinsic
-    def chosen(_typing, markers):
-        few = markers.only(names)
-
-        def codegen(context, _builder, _sig, _args):
-            return ir.Constant(context.get_value_type(few), None)
-
-        return few(markers), codegen
-
-    return chosen
 
 
 @infer_getattr

@@ -20,9 +20,6 @@ INLINED = {
 }
 """A part of the kernel."""
 
-SPLICED = {"error_model": "numpy", "inline": "always", **numba_internals.NOT_COUNTED}
-"""A part that only hands its arguments on."""
-
 UNCOUNTED = {
     "error_model": "numpy",
     "nogil": True,
