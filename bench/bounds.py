@@ -100,10 +100,7 @@ SIGMOID = {
     "1 + e": (0, 1),
     "the division's own instruction": (0, 1),
 }
-"""Operations of ``functions.sigmoid``: multiplies and others.
-
-To limit x from below, too, is not needed: what is beyond is replaced by 0.
-"""
+"""Operations of ``functions.sigmoid``: multiplies and others."""
 
 OUTPUT_DELTA = (2, 2)
 """(y - v) * (v * (1 - v))."""

@@ -63,8 +63,8 @@ def test_a_sigmoid_is_counted_as_its_recipe_has_it(monkeypatch):
     done = done_by(functions.sigmoid, monkeypatch)
     multiplies, others = map(sum, zip(*bounds.SIGMOID.values(), strict=True))
     assert multiplies == done["fma"] + done["product"]
-    # A limit is one instruction, the lower one isn't needed, and the division has a mask.
-    assert (done["comparison"], done["select"]) == (3, 3)
+    # A limit is one instruction, and the division has a mask.
+    assert (done["comparison"], done["select"]) == (2, 2)
     assert others == done["sum"] + 2 * done["add_exponent"] + done["division"] + 2
 
 
