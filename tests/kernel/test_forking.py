@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from fastgd.engine.layout import Layout
 from fastgd.kernel.forking import ForkSafeLock
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -125,3 +126,27 @@ def test_a_lock_goes_with_its_owner():
     before = len(forking._all)
     del lock
     assert len(forking._all) == before - 1
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="cached properties have no locks any more")
+def test_no_fork_leaves_a_cached_property_locked():
+    """A child that another thread's property was locked for hung when it trained."""
+    lock = vars(Layout)["table"].lock
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    try:
+        assert not lock.acquire(blocking=False)
+        assert (
+            in_a_child(lambda: 0 if vars(Layout)["table"].lock.acquire(blocking=False) else 3) == 0
+        )
+    finally:
+        done.set()
+        thread.join()

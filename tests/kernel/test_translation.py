@@ -141,9 +141,17 @@ def two_types(x):
     return y + x
 
 
+def sometimes_something(x):
+    y = None
+    if x > 1.0:
+        y = x
+    return x if y is None else y
+
+
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
+        (sometimes_something, r"another 'y' in a loop or branch \(sometimes_something, line \d+\)"),
         (listed, r"an expression: List \(listed, line \d+\)"),
         (chained, r"a chain of comparisons \(chained, line \d+\)"),
         (two_types, r"float64 where int64 is wanted \(two_types, line \d+\)"),

@@ -1,7 +1,9 @@
 """A lock that no fork leaves held."""
 
 import os
+import sys
 import threading
+from functools import cached_property
 from weakref import WeakSet
 
 
@@ -44,6 +46,18 @@ _all: WeakSet[ForkSafeLock] = WeakSet()
 def _renew_all() -> None:
     for lock in _all:
         lock._renew()
+    if sys.version_info < (3, 12):
+        _renew_properties()
+
+
+def _renew_properties() -> None:
+    """Free the locks of our cached properties, which Python 3.11 holds while a value is made."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "fastgd":
+            for kind in list(vars(module).values()):
+                for member in list(vars(kind).values()) if isinstance(kind, type) else ():
+                    if isinstance(member, cached_property):
+                        vars(member)["lock"] = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

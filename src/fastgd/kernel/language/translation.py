@@ -389,7 +389,7 @@ class _Walk:
             if kind == there.kind or (frame.depth and isinstance(there.kind, types.Number)):
                 self.builder.store(self.cast(value, there.kind), there.place)
                 return
-        elif there is not None and frame.depth:
+        elif name in frame.names and frame.depth:
             raise UnknownError(f"another {name!r} in a loop or branch")
         if value is None or isinstance(value, tuple):
             frame.names[name] = value
