@@ -22,9 +22,9 @@ PACKAGES = (
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 MARKERS = {
     name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->")
-    for name in ("parts", "functions", "shops", "search")
+    for name in ("parts", "functions", "shops", "search", "bounds")
 }
-"""Around the tables of runs with their own rows, functions, models per group, and searches."""
+"""Around the tables of runs with their own rows, functions, models per group, searches, bounds."""
 BOUND = "its bound, one thread (ours / bound)"
 """Against what the lines are whose ratio all lines of the same work show."""
 OF_BOUND = "of the bound"

@@ -55,7 +55,9 @@ def test_tiles_fill_whole_registers(width, widest):
     registers = 16 if width == 8 else 8
     for runs in (1, width, 2 * width, 4 * width):
         shapes = shapes_for(runs, widest)
-        for shape in (s for s in shapes[:-2] if s is not None):
+        *tiles, _data, _importance, layout = shapes
+        assert layout is None
+        for shape in (tile for tile in tiles if tile is not None):
             assert shape.runs == runs
             for size in (shape.rows, shape.units, shape.runs):
                 assert size & (size - 1) == 0  # halves are joined and folded

@@ -10,6 +10,7 @@ import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd.arguments.declarations import STRUCTURES
 from fastgd.engine import arrangement
+from fastgd.engine.layout import MOST_KNOWN
 from fastgd.kernel.descent import descend
 from fastgd.kernel.lanes import native_lanes, wants_parts
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
@@ -172,8 +173,19 @@ def test_another_method_does_compile():
     given = {"activation": "tanh", "output": "tanh", "optimizer": Nesterov(), "trim_below": 0.1}
     fastgd.train(X, Y, iterations=1, **given)
     assert len(descend.overloads) == before + 1
-    fastgd.train(X, Y, iterations=1, **given | {"trim_below": 0.2, "alpha": 2.0, "bias": True})
+    fastgd.train(X, Y, iterations=1, **given | {"trim_below": 0.2, "alpha": 2.0})
     assert len(descend.overloads) == before + 1
+
+
+def test_sizes_do_not_compile_on_and_on():
+    """The first ones of a tiny network do, each for itself, then all share one code."""
+    before = len(descend.overloads)
+    for hidden_size in range(1, 8):
+        fastgd.train(X[:8], Y[:8], hidden_size=hidden_size, output="tanh", iterations=1)
+    compiled = len(descend.overloads) - before
+    for hidden_size in (8, 9, (2, 2), (3, 3, 3)):
+        fastgd.train(X[:8], Y[:8], hidden_size=hidden_size, output="tanh", iterations=1)
+    assert compiled == len(descend.overloads) - before <= MOST_KNOWN + 1
 
 
 # ---------------------------------------------------------------- axes
