@@ -19,7 +19,8 @@ from fastgd.kernel import lanes
 from fastgd.kernel.language import translation
 from fastgd.kernel.language.choice import Choice, dispatch
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.translation import UnknownError, translated
+from fastgd.kernel.language.sources import UnknownError
+from fastgd.kernel.language.translation import translated
 from golden import GOLDEN
 
 FLOAT, INTEGERS = types.float64, types.int64[::1]
@@ -63,6 +64,19 @@ def test_loops_are_pythons(bounds):
     assert compiled(loops)(*bounds) == loops(*bounds)
 
 
+def left_early(x):
+    for _ in range(1):
+        if x > 0.0:
+            break
+        x = x - 1.0
+    return x
+
+
+@pytest.mark.parametrize("x", [-1.0, 2.0])
+def test_a_loop_of_one_round_may_be_left_early(x):
+    assert compiled(left_early)(x) == left_early(x)
+
+
 @njit(**INLINED)
 def first_above(values, limit):
     for i in range(len(values)):
@@ -102,6 +116,7 @@ def of_name(choice, x):
     """A body by name."""
 
 
+# Both on one line, which is to be told apart; bodies take what the stub takes.
 dispatch(of_name, {"twice": lambda choice, x: 2.0 * x, "half": lambda choice, x: 0.5 * x}, INLINED)  # noqa: ARG005
 
 
