@@ -14,7 +14,8 @@ import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
 from fastgd.engine import layout as layout_module
-from fastgd.engine.layout import Layout, area_of
+from fastgd.engine.areas import area_of
+from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.pace import LAST_SECONDS, Pace
