@@ -11,6 +11,7 @@ from fastgd.kernel.lanes import (
     runs_side_by_side,
     shapes_for,
     wants_parts,
+    wants_strips,
 )
 
 WIDTHS = [2, 4, 8]
@@ -115,3 +116,13 @@ def test_parts_are_wanted_where_much_is_left(width):
     assert wants_parts([(784, 100), (100, 10)]) is masked
     assert not wants_parts([(8, 200), (200, 1)])
     assert not wants_parts([(LARGE_ALONE // 16, 11), (11, 5)])
+
+
+def test_strips_are_wanted_where_weights_leave_the_first_level_cache(width):
+    inputs = {8: 128, 4: 512, 2: 1024}[width]
+    for runs in (1, width, 2 * width):
+        assert not wants_strips(runs, [(inputs, 100), (100, 10)])
+        assert wants_strips(runs, [(8, inputs + 1), (inputs + 1, 100)])
+    assert not wants_strips(1, [(inputs + 1, 1)])
+    assert shapes_for(1, 100).strips is None
+    assert shapes_for(1, 100, strips=True).strips is not None

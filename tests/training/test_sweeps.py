@@ -9,7 +9,7 @@ from test_results import same
 import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd.arguments.declarations import STRUCTURES
-from fastgd.engine import arrangement
+from fastgd.engine import arrangement, layout
 from fastgd.engine.layout import MOST_KNOWN
 from fastgd.kernel.descent import descend
 from fastgd.kernel.lanes import native_lanes, wants_parts
@@ -62,6 +62,24 @@ def test_a_row_is_the_run_alone_where_that_one_has_other_tiles(name):
     sizes = {"hidden_size": (50, 37), "iterations": 20}
     sweep = rows_are_runs_alone({"alpha": ALPHAS}, **sizes, **given)
     assert wants_parts([layer.shape for layer in sweep[0].weights]) or native_lanes() == 2
+
+
+@pytest.mark.parametrize("given", [{}, {"bias": True, "batch_size": 5, "dropout": 0.2}])
+def test_inputs_in_strips_change_no_bit(monkeypatch, given):
+    rng = np.random.default_rng(0)
+    wide, y = rng.random((18, 300)), rng.random((18, 3))
+    sizes = {"hidden_size": (270, 9), "iterations": 12, "alpha": [0.01, 0.1, 1.0]} | given
+
+    def trained(in_strips):
+        monkeypatch.setattr(layout, "wants_strips", lambda _runs, _matrices: in_strips)
+        sweep = fastgd.sweep(wide, y, **sizes)
+        runs = [fastgd.train(wide, y, **sizes | {"alpha": alpha}) for alpha in sizes["alpha"]]
+        return [*sweep, *runs]
+
+    for one, other in zip(trained(True), trained(False), strict=True):
+        np.testing.assert_array_equal(one.errors, other.errors)
+        for ours, theirs in zip(one.weights, other.weights, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 def test_batches_of_several_sizes():

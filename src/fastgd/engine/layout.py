@@ -16,7 +16,7 @@ from fastgd.engine.samples import Sharing
 from fastgd.kernel import block as slots
 from fastgd.kernel.block import RECENT, SMALLEST, Block, Data, Layer, Recipe, Shapes
 from fastgd.kernel.block import Layout as KernelLayout
-from fastgd.kernel.lanes import ROWS, can_know, shapes_for, wants_parts
+from fastgd.kernel.lanes import ROWS, can_know, shapes_for, wants_parts, wants_strips
 from fastgd.kernel.language.choice import Facts
 from fastgd.kernel.language.structs import first_byte
 from fastgd.kernel.splitting import NOW, Split
@@ -362,7 +362,14 @@ class Layout:
         """The kernel's tiles."""
         widest = max(self.network.sizes[1:])
         parts = self.runs == 1 and wants_parts(self.network.matrices)
-        return shapes_for(self.runs, widest, self.data_runs, self.importance_runs, parts=parts)
+        return shapes_for(
+            self.runs,
+            widest,
+            self.data_runs,
+            self.importance_runs,
+            parts=parts,
+            strips=wants_strips(self.runs, self.network.matrices),
+        )
 
     @cached_property
     def markers(self) -> Shapes:

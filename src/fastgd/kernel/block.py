@@ -19,6 +19,7 @@ class Shapes(NamedTuple):
     or in wide ones of which a part is in use. ``row`` is the same tile with one row, ``piece`` as
     many rows as can pass through the sigmoid without spilling registers, or None if the whole tile
     can. ``transposed`` is a row of units if weights are there transposed, too, for the pass back.
+    ``strips`` is there if the pass forward takes the inputs of a layer in strips.
     ``scalar`` is one number per run. ``data`` has as many runs as the samples have: 1 where all
     runs of a block share them. So has ``importance`` for the samples' weights, which may differ
     where the samples are shared. ``layout`` has all sizes and places, a :class:`Layout`, where the
@@ -32,6 +33,7 @@ class Shapes(NamedTuple):
     rest_row: Shape
     rest_piece: Shape | None
     transposed: Shape | None
+    strips: Choice | None
     narrow: Shape
     narrow_row: Shape
     narrow_piece: Shape | None

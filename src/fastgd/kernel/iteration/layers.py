@@ -40,6 +40,12 @@ from fastgd.kernel.language.tile import (
     zeros,
 )
 
+STRIP = 64
+"""Inputs whose weights for one tile stay in the first-level cache: 16 KB of 32 or more.
+
+One 784-100-10 took 0.91 of the time with 32 to 128 of them, a sweep of 8 runs 0.65.
+"""
+
 
 @njit(**INLINED)
 def trimmed(trimming, shape, delta, numbers, layer):
@@ -118,24 +124,42 @@ dispatch(_finish, _pick_finish, INLINED)
 
 
 @njit(**INLINED)
+def _sum_so_far(strips, shape, numbers, at, stride, first):
+    """What the inputs before the first one have come to."""
+    a = zeros(shape)
+    if strips is None:
+        return a
+    if first > 0:
+        a = load(shape, numbers, at, stride)
+    return a
+
+
+@njit(**INLINED)
 def _forward_tiles(
-    shape, piece, shapes, recipe, stored, inputs, data, group, block, layer, begin, end
+    shape, piece, shapes, recipe, stored, inputs, data, group, block, layer, first, last, begin, end
 ):
-    """Values of the units from begin to end: activation(inputs @ weights)."""
+    """Values of the units from begin to end: activation(inputs @ weights).
+
+    Only the inputs from first to last are taken; the sum of some goes where the value will be.
+    """
     runs = runs_of(shape)
-    numbers, values, D, H = block.numbers, inputs.values, layer.inputs, layer.outputs
-    for n in range(group.begin, group.end, rows_of(shape)):
-        for h in range(begin, end, units_of(shape)):
+    numbers, values, H = block.numbers, inputs.values, layer.outputs
+    for h in range(begin, end, units_of(shape)):
+        for n in range(group.begin, group.end, rows_of(shape)):
             tile = first_units(shape, end - h)
-            a = zeros(tile)
-            i = opaque(inputs.start + n * inputs.stride)
-            j = opaque(layer.effective + h * runs)
-            for _ in range(D):
+            so_far = layer.units + n * layer.stride + h * runs
+            a = _sum_so_far(shapes.strips, tile, numbers, so_far, layer.stride, first)
+            i = opaque(inputs.start + n * inputs.stride + first * runs_of(stored))
+            j = opaque(layer.effective + (first * H + h) * runs)
+            for _ in range(first, last):
                 x = rows(tile, stored, values, i, inputs.stride)
                 a = fma(x, panel(tile, numbers, j), a)
                 i += runs_of(stored)
                 j += H * runs
-            at = opaque(layer.units + n * layer.stride + h * runs)
+            at = opaque(so_far)
+            if shapes.strips is not None and last < layer.inputs:
+                store(tile, numbers, at, layer.stride, a)
+                continue
             target = opaque((group.start + n) * H + h)
             if piece is None:
                 _finish(recipe, tile, shapes, a, data, target, block, layer, at)
@@ -150,16 +174,27 @@ def _forward_tiles(
 
 
 @njit(**INLINED)
-def forward(shapes, recipe, stored, inputs, data, group, block, layer):
-    """A group's values of a layer from those of the layer below."""
+def _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, first, last):
+    """What the inputs from first to last add to a group's values of a layer."""
     _forward_tiles(
         shapes.wide, shapes.wide_piece, shapes, recipe, stored, inputs, data, group, block, layer,
-        0, layer.wide_outputs,
+        first, last, 0, layer.wide_outputs,
     )  # fmt: skip
     _forward_tiles(
-        shapes.rest, shapes.rest_piece, shapes, recipe, stored, inputs, data, group, block,
-        layer, layer.wide_outputs, layer.outputs,
+        shapes.rest, shapes.rest_piece, shapes, recipe, stored, inputs, data, group, block, layer,
+        first, last, layer.wide_outputs, layer.outputs,
     )  # fmt: skip
+
+
+@njit(**INLINED)
+def forward(shapes, recipe, stored, inputs, data, group, block, layer):
+    """A group's values of a layer from those of the layer below."""
+    if shapes.strips is None:
+        _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, 0, layer.inputs)
+    else:
+        for first in range(0, layer.inputs, STRIP):
+            last = min(first + STRIP, layer.inputs)
+            _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, first, last)
 
 
 @njit(**INLINED)
