@@ -193,13 +193,13 @@ def machine_of(seconds: Mapping[str, float]) -> Machine:
 
 
 def bare_sigmoids(
-    samples: int, hidden: int, outputs: int, parameters: int, times: int
+    samples: int, inputs: int, hidden: int, outputs: int, times: int
 ) -> tuple[Callable[[], object], int]:
     """Return a call that takes a block's sigmoids so many times, and how many runs a block has.
 
     The lanes and tiles are those of a sweep, the data stays in the first-level cache.
     """
-    runs = runs_side_by_side(1024, parameters)
+    runs = runs_side_by_side(1024, [(inputs, hidden), (hidden, outputs)])
     shapes = shapes_for(runs, hidden)
     tile = shapes.wide_piece or shapes.wide
     lanes = tile.rows * tile.units * tile.runs

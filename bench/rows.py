@@ -133,7 +133,7 @@ def sigmoids(settings: Settings) -> list[Line]:
     for hidden in (4, 32):
         work = article(hidden, ALPHAS, 32, 9600 if hidden == 4 else 1920).times(settings.effort)
         times = 1000
-        bare, runs = probes.bare_sigmoids(len(work.X), hidden, 1, 4 * hidden, times)
+        bare, runs = probes.bare_sigmoids(*work.X.shape, hidden, 1, times)
         seconds = in_turn({"ours": ours.prepare(work, 1), "bare": bare}, settings.repeats)
         own = 1e9 * seconds["ours"] / work.iterations / work.runs
         sigmoids = 1e9 * seconds["bare"] / times / runs

@@ -16,7 +16,7 @@ def lots_of(labels, *, runs=1, folds=None, sample_weight=None, side_by_side=8, *
     partition = check_partition(X, y, groups=groups, folds=folds, sample_weight=sample_weight)
     samples = Samples(X, y, partition=partition)
     recipe = recipe_of(Method(**options), {})
-    return samples, arrange(samples, recipe, runs * samples.parts, 30, side_by_side)
+    return samples, arrange(samples, recipe, runs * samples.parts, [(2, 15)], 1, side_by_side)
 
 
 def blocks_of(lots, runs=1):

@@ -30,7 +30,7 @@ ROWS = RANDOM.normal(size=(5, P))
 def session_of(method=METHOD, runs=5, network=NETWORK, axes=None, side_by_side=None, **given):
     samples = Samples(X, Y, method.sample_weight)
     recipe = recipe_of(method, axes or {})
-    [lot] = arrange(samples, recipe, runs, network.parameters, side_by_side)
+    [lot] = arrange(samples, recipe, runs, network.matrices, 1, side_by_side)
     return Session.make(network, method, samples, recipe, lot, **given)
 
 

@@ -4,12 +4,11 @@ import pytest
 
 from fastgd.kernel import lanes
 from fastgd.kernel.lanes import (
-    LARGE,
     LARGE_ALONE,
     ROWS,
-    TINY,
     runs_side_by_side,
     shapes_for,
+    time_alone,
     wants_parts,
     wants_strips,
 )
@@ -42,13 +41,43 @@ def test_lanes_of_a_processor(monkeypatch, name, features, expected):
     assert lanes.native_lanes.__wrapped__() == expected
 
 
-def test_runs_side_by_side(width):
-    assert runs_side_by_side(1, TINY) == 1
-    assert runs_side_by_side(2, TINY) == runs_side_by_side(width, LARGE) == width
-    assert runs_side_by_side(width + 1, TINY) == runs_side_by_side(2 * width, TINY) == 2 * width
-    assert runs_side_by_side(2 * width + 1, TINY) == 4 * width
-    assert runs_side_by_side(10**6, TINY + 1) == runs_side_by_side(10**6, LARGE) == 2 * width
-    assert runs_side_by_side(10**6, LARGE + 1) == width
+TINIEST, SMALL, MIDDLE = [(3, 4), (4, 1)], [(8, 8), (8, 2)], [(30, 16), (16, 1)]
+CROWDING = [(784, 600), (600, 100)]
+
+
+def test_runs_of_many_fill_registers(width):
+    many = 10**6
+    assert runs_side_by_side(1, TINIEST) == 1
+    assert runs_side_by_side(many, TINIEST) == 4 * width
+    assert runs_side_by_side(many, SMALL) == 2 * width
+    assert runs_side_by_side(many, MIDDLE) == width
+    assert runs_side_by_side(many, CROWDING) == (1 if width > 2 else 2)
+    assert runs_side_by_side(width, MIDDLE) == runs_side_by_side(width, TINIEST) == width
+    assert runs_side_by_side(2 * width, TINIEST) == 2 * width
+
+
+def test_each_thread_has_runs(width):
+    """Half-empty threads would take longer than narrow blocks."""
+    for matrices in (TINIEST, SMALL):
+        assert runs_side_by_side(4 * width, matrices, threads=2) == 2 * width
+        assert runs_side_by_side(4 * width, matrices, threads=4) == width
+        assert runs_side_by_side(4 * width, matrices, threads=10**6) == 1
+    assert runs_side_by_side(8 * width, TINIEST, threads=2) == 4 * width
+
+
+def test_few_runs_go_one_by_one(width):
+    """Lanes that are left over would take as long as others."""
+    if width > 2:
+        assert runs_side_by_side(2, MIDDLE) == 1
+    assert runs_side_by_side(width - 1, CROWDING) == 1
+    assert runs_side_by_side(width - 1, MIDDLE) == (width if width > 2 else 1)
+
+
+def test_lanes_without_a_unit_do_nothing(width):
+    if width > 2:
+        idle = [time_alone([(784, 2 * width - idle)]) * (2 * width - idle) for idle in (1, 2)]
+        assert idle[0] == pytest.approx(idle[1])
+    assert time_alone([(8, 1)]) > time_alone([(8, 2 * width)]) > 1
 
 
 @pytest.mark.parametrize("widest", [1, 4, 15, 16, 100])

@@ -31,9 +31,7 @@ SETTINGS = {"X": X, "y": Y, "hidden_size": 3, "iterations": 25, "record_every": 
 @pytest.fixture(autouse=True)
 def eight_side_by_side(monkeypatch):
     """One kernel for all sweeps, on every processor."""
-    monkeypatch.setattr(
-        arrangement, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
-    )
+    monkeypatch.setattr(arrangement, "runs_side_by_side", lambda count, *_: 1 if count == 1 else 8)
 
 
 # ---------------------------------------------------------------- NaN

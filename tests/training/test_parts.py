@@ -62,9 +62,7 @@ PARTS = {
 @pytest.fixture(autouse=True)
 def eight_side_by_side(monkeypatch):
     """The same kernels on every processor."""
-    monkeypatch.setattr(
-        arrangement, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
-    )
+    monkeypatch.setattr(arrangement, "runs_side_by_side", lambda count, *_: 1 if count == 1 else 8)
 
 
 def alone(place, sweep, given):

@@ -24,9 +24,7 @@ Y = RANDOM.random_sample((8, 2))
 @pytest.fixture(autouse=True)
 def eight_side_by_side(monkeypatch):
     """The kernels that the golden hashes have compiled already, on every processor."""
-    monkeypatch.setattr(
-        arrangement, "runs_side_by_side", lambda count, _parameters: 1 if count == 1 else 8
-    )
+    monkeypatch.setattr(arrangement, "runs_side_by_side", lambda count, *_: 1 if count == 1 else 8)
 
 
 def rows_are_runs_alone(axes, **fixed):

@@ -7,6 +7,7 @@ in the block: runs are sorted by size, so that there is little to pad, and the l
 off alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,10 +60,15 @@ class Lot:
 
 
 def arrange(
-    samples: Samples, recipe: Recipe, runs: int, parameters: int, side_by_side: int | None
+    samples: Samples,
+    recipe: Recipe,
+    runs: int,
+    matrices: Sequence[tuple[int, int]],
+    threads: int,
+    side_by_side: int | None = None,
 ) -> list[Lot]:
     """Lots of all runs, of which each part has as many; the parts are the slowest axis."""
-    wide = side_by_side or runs_side_by_side(runs, parameters)
+    wide = side_by_side or runs_side_by_side(runs, matrices, threads)
     if samples.partition is None:
         size, held = len(samples.X), samples.most_held
         return [Lot(Sharing.ALL, wide, size, held, True, count=runs)]

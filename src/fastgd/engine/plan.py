@@ -107,7 +107,7 @@ class Plan:
                 threads=threads if is_alone else 1,
             )
 
-        lots = arrange(samples, recipe, prod(shape), network.parameters, side_by_side)
+        lots = arrange(samples, recipe, prod(shape), network.matrices, threads, side_by_side)
         pairs = tuple((lot, session(lot)) for lot in lots)
         ends = may_end(method, scope)
         return cls(

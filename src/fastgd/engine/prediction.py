@@ -47,7 +47,7 @@ def predict(
     method = _plain(method)
     recipe = _recipe(method)
     columns = _columns(method, numbers)
-    [lot] = arrange(samples, recipe, len(parameters), network.parameters, None)
+    [lot] = arrange(samples, recipe, len(parameters), network.matrices, threads)
     session = Session.make(network, method, samples, recipe, lot)
     width = _wave(session, threads)
     for begin in range(0, len(parameters), width):
@@ -89,7 +89,7 @@ def predict_parts(
     method = _plain(method)
     recipe = _recipe(method)
     columns = _columns(method, numbers)
-    for lot in arrange(samples, recipe, len(flat), network.parameters, None):
+    for lot in arrange(samples, recipe, len(flat), network.matrices, threads):
         order, begin = lot.runs(0, lot.count), 0
         while begin < lot.count:
             size = int(samples.sizes[order[begin] // each])  # the largest that is left

@@ -95,7 +95,7 @@ class Session:
         cls, network: Network, method: Method, X: FloatArray, y: FloatArray, runs: int
     ) -> "Session":
         """For so many runs of which only errors are wanted."""
-        wide = runs_side_by_side(runs, network.parameters)
+        wide = runs_side_by_side(runs, network.matrices)
         lot = Lot(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
         samples = Samples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
         return cls.make(network, method, samples, recipe_of(method, {}), lot)

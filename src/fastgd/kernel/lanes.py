@@ -27,6 +27,9 @@ LARGE = 100
 LARGE_ALONE = 512
 """The same of a single run: see :func:`wants_parts`."""
 
+CROWDED_BYTES = 1024**2
+"""Weights of a block and their gradients that leave little of the second-level cache."""
+
 PANEL_BYTES = 32 * 1024
 """Weights to the units of a tile that stay in the first-level cache from samples to samples."""
 
@@ -54,22 +57,60 @@ def native_lanes() -> int:
     return 2
 
 
-def runs_side_by_side(count: int, parameters: int) -> int:
-    """Runs of a block, for a sweep of so many runs of a network with so many parameters.
+def runs_side_by_side(count: int, matrices: Sequence[tuple[int, int]], threads: int = 1) -> int:
+    """Runs of a block, for so many runs of one network, whose blocks so many threads share.
 
-    Twice the native lanes: a small network's iteration is a chain of dependent operations, and a
-    second register's worth of runs fills the gaps (13.0 instead of 16.4 ns per run and iteration
-    of 3-4-1 with AVX-512). Four times where the work is so little that looping over it shows: 3-4-1
-    gains another 9 %, 3-8-1 nothing, and 3-32-1 loses 13 %. Once where the parameters of twice the
-    runs would crowd the caches: 3-32-1 gains 6 %, with 256 samples 9 %, 16-16-1 6 %, 8-16-1 4 %
-    (measured with both threads of a core busy), 8-8-1 no more than 1 %, 64-64-10 4 %.
+    As many as take the least time by the figures below, or more if that takes hardly longer: fewer
+    different numbers of runs mean less to compile. Measured with AVX-512, a run and iteration:
+
+    - Twice the native lanes: a small network's iteration is a chain of dependent operations, and a
+      second register's worth of runs fills the gaps (3-4-1: 29 ns instead of 34).
+    - Four times where the work is so little that looping over it shows: 3-4-1 27 ns, 3-8-1 nothing,
+      and 3-32-1 loses 13 %.
+    - Once where the parameters of twice the runs would crowd the caches: 3-32-1 gains 6 %, with 256
+      samples 9 %, 16-16-1 6 %, 8-16-1 4 % (measured with both threads of a core busy), 8-8-1 no
+      more than 1 %, 64-64-10 4 %.
+    - Each alone where there are too few to fill a block, or threads with nothing to do otherwise;
+      and where even the native lanes would crowd the caches: see :func:`time_alone`.
+
+    ``matrices`` are inputs and outputs of each layer.
     """
-    lanes = native_lanes()
     if count == 1:
         return 1
-    if count <= lanes or parameters > LARGE:
-        return lanes
-    return 4 * lanes if count > 2 * lanes and parameters <= TINY else 2 * lanes
+    lanes, parameters = native_lanes(), parameters_of(matrices)
+    times = {1: time_alone(matrices), lanes: 1.0 * lanes}
+    if parameters <= LARGE:
+        times[2 * lanes] = 0.86 * 2 * lanes
+    if parameters <= TINY:
+        times[4 * lanes] = 0.8 * 4 * lanes
+    for runs in times:
+        blocks = -(-count // runs)
+        times[runs] *= -(-blocks // threads)
+    hardly_longer = 1.1 * min(times.values())
+    return max(runs for runs, time in times.items() if time <= hardly_longer)
+
+
+def time_alone(matrices: Sequence[tuple[int, int]]) -> float:
+    """The time that a run takes alone, in that of one among as many as a vector has lanes.
+
+    Lanes without a unit do nothing: 784-10 takes 1.3, 20-50-3 1.5, 100-10-1 2.0, 64-64-10 0.93.
+    Where the weights of a block and their gradients leave the second-level cache it pays to have
+    less of them: 64-64-64-10 0.68, 64-256-10 0.69, 784-100-10 0.60, 256-100-10 0.54. Without parts
+    of tiles the widest layer decides: 3-4-1, 3-8-1, 8-8-1 2.2, 1000-4-1 2.8; 3-32-1, 16-16-1 and
+    8-64-1 1.3 to 1.5, 8-500-1 1.1.
+    """
+    lanes = native_lanes()
+    if not wants_parts(matrices):
+        return 2.5 if max(outputs for _, outputs in matrices) < 2 * lanes else 1.5
+    parameters = parameters_of(matrices)
+    in_tiles = sum(inputs * -(-outputs // (2 * lanes)) * 2 * lanes for inputs, outputs in matrices)
+    crowds = 16 * parameters * lanes > CROWDED_BYTES
+    return (0.65 if crowds else 0.9) * in_tiles / parameters
+
+
+def parameters_of(matrices: Sequence[tuple[int, int]]) -> int:
+    """Weights of a network."""
+    return sum(inputs * outputs for inputs, outputs in matrices)
 
 
 def can_know(runs: int, parameters: int, samples: int) -> bool:
@@ -99,7 +140,7 @@ def wants_parts(matrices: Sequence[tuple[int, int]]) -> bool:
     units beside whole tiles instead of 12 %, but need samples in eights.
     """
     lanes = native_lanes()
-    if lanes == 2 or sum(inputs * outputs for inputs, outputs in matrices) <= LARGE_ALONE:
+    if lanes == 2 or parameters_of(matrices) <= LARGE_ALONE:
         return False  # such a processor has no masks
     units, one_by_one, in_parts = 2 * lanes, 0, 0
     for k, (inputs, outputs) in enumerate(matrices):
