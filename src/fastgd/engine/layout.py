@@ -21,7 +21,9 @@ from fastgd.kernel.language.choice import Facts
 from fastgd.kernel.language.structs import first_byte
 from fastgd.kernel.splitting import NOW, Split
 
-LINE = 8
+LINE_BYTES = 64
+
+LINE = LINE_BYTES // 8
 """float64 numbers in a cache line."""
 
 GROUP_BYTES = 32 * 1024
@@ -306,11 +308,14 @@ class Layout:
         per_sample = self.samples * self.runs if drawn else 0
         held = 0 if self.recipe.held is None else self.runs
         best = 0 if self.recipe.best is None else 1
+        # Written in each update, so another block's bytes are in other cache lines: else two single
+        # 3-4-1 on two threads took twice as long as one after the other.
+        apart = up(self.parameters, LINE_BYTES) + LINE_BYTES
         mean = 0 if self.recipe.mean is None else self.runs
         return {
             "integers": (INTEGERS * self.runs, 0, np.int64),
-            "signs": (self.parameters, 0, np.uint8),
-            "recent": (self.parameters, 0, np.uint8),
+            "signs": (apart, 0, np.uint8),
+            "recent": (apart, 0, np.uint8),
             "changes": (self.parameters, 0, np.int64),
             "errors": (self.runs, self.runs, np.float64),
             "losses": ((1 + self._watches_loss) * self.runs, self.runs, np.float64),
