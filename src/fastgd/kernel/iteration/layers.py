@@ -10,7 +10,7 @@ input more, the last, which is always 1.
 from numba import njit
 from numba.core import types
 
-from fastgd.kernel.block import Area
+from fastgd.kernel.block import Area, Group
 from fastgd.kernel.iteration.activations import BOTH, activate, kept_slope, put_activation
 from fastgd.kernel.iteration.losses import keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.optimizers import step
@@ -44,6 +44,12 @@ STRIP = 64
 """Inputs whose weights for one tile stay in the first-level cache: 16 KB of 32 or more.
 
 One 784-100-10 took 0.91 of the time with 32 to 128 of them, a sweep of 8 runs 0.65.
+"""
+
+TOGETHER = 32
+"""Samples of a pass forward whose inputs and sums stay there, too, where a group has more.
+
+Thousands of samples at a time took 300-20-10 with batch normalisation 1.4 times as long.
 """
 
 
@@ -189,12 +195,19 @@ def _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, fi
 @njit(**INLINED)
 def forward(shapes, recipe, stored, inputs, data, group, block, layer):
     """A group's values of a layer from those of the layer below."""
-    if shapes.strips is None:
-        _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, 0, layer.inputs)
-    else:
-        for first in range(0, layer.inputs, STRIP):
-            last = min(first + STRIP, layer.inputs)
-            _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, first, last)
+    for n in range(group.begin, group.end, TOGETHER):
+        end = min(n + TOGETHER, group.end)
+        some = Group(group.start, n, end, group.real, group.is_first, group.is_last)
+        if shapes.strips is None:
+            _forward_strip(
+                shapes, recipe, stored, inputs, data, some, block, layer, 0, layer.inputs
+            )
+        else:
+            for first in range(0, layer.inputs, STRIP):
+                last = min(first + STRIP, layer.inputs)
+                _forward_strip(
+                    shapes, recipe, stored, inputs, data, some, block, layer, first, last
+                )
 
 
 @njit(**INLINED)
