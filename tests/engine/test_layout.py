@@ -1,6 +1,6 @@
 """Where a block has everything: no part in another's place, and all comes out as it went in."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from fastgd.arguments.options import Method
 from fastgd.engine import summaries
 from fastgd.engine.arrangement import lanes_of
-from fastgd.engine.layout import LINE, PAGE, SMALL, Layout
+from fastgd.engine.layout import LINE, LINE_BYTES, PAGE, SMALL, Layout
 from fastgd.engine.lowering import INTEGERS, STATES, Values, recipe_of
 from fastgd.engine.network import Network
 from fastgd.kernel.block import (
@@ -22,6 +22,7 @@ from fastgd.kernel.block import (
     Layer,
 )
 from fastgd.kernel.lanes import ROWS
+from fastgd.kernel.language.structs import first_byte
 from fastgd.optimizers import Adam, Momentum
 
 METHODS = {
@@ -88,6 +89,21 @@ def parts_of(layout):
     yield "values", layers[0].values + np.arange(layout.width * runs)
     if recipe.watch is not None:
         yield "watched errors", layers[0].watch + np.arange((RECENT + layout.window) * runs)
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3, 8])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_blocks_write_into_cache_lines_of_their_own(sizes, runs):
+    """In each update; two threads that write into one line wait for each other."""
+    layout = layout_of("plain", sizes, runs)
+    block = layout.allocate(3, 2)
+    used = layout.places.max() + 1
+    for array in (block.signs, block.recent):
+        for one, other in pairwise(array):
+            assert first_byte(other) - (first_byte(one) + used) >= LINE_BYTES - 1
+        assert array.shape[1] % runs == 0  # they are moved run by run
+    for one, other in pairwise(block.numbers):
+        assert first_byte(one) % LINE_BYTES == first_byte(other) % LINE_BYTES == 0
 
 
 @pytest.mark.parametrize(("name", "sizes", "runs"), CASES)

@@ -1,5 +1,7 @@
 """How many runs go side by side, and in what tiles, on processors of each width."""
 
+from itertools import pairwise
+
 import pytest
 
 from fastgd.kernel import lanes
@@ -71,6 +73,28 @@ def test_few_runs_go_one_by_one(width):
         assert runs_side_by_side(2, MIDDLE) == 1
     assert runs_side_by_side(width - 1, CROWDING) == 1
     assert runs_side_by_side(width - 1, MIDDLE) == (width if width > 2 else 1)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "measured"),
+    [
+        ((3, 8, 1), 2.22),
+        ((8, 8, 1), 2.11),
+        ((3, 32, 1), 1.54),
+        ((16, 16, 1), 1.42),
+        ((8, 64, 1), 1.26),
+        ((20, 50, 3), 1.51),
+        ((32, 32, 10), 1.11),
+        ((64, 64, 10), 0.93),
+        ((784, 10), 1.29),
+        ((64, 64, 64, 10), 0.68),
+        ((64, 256, 10), 0.69),
+        ((784, 100, 10), 0.60),
+    ],
+)
+def test_the_time_of_a_run_alone_is_about_as_measured(monkeypatch, sizes, measured):
+    monkeypatch.setattr(lanes, "native_lanes", lambda: 8)
+    assert time_alone(list(pairwise(sizes))) == pytest.approx(measured, rel=0.25)
 
 
 def test_lanes_without_a_unit_do_nothing(width):

@@ -19,7 +19,9 @@ from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.pace import LAST_SECONDS, Pace
+from fastgd.engine.plan import Plan
 from fastgd.engine.session import available_threads
+from fastgd.engine.task import Task
 from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.lanes import shapes_for
 from fastgd.kernel.language.tile import Shape
@@ -184,14 +186,24 @@ def test_only_so_many_values_are_kept():
     assert planned((784, 100, 10), 2001).room == 2004
 
 
-def test_a_sweep_of_one_block_shares_it():
-    random = np.random.default_rng(0)
-    X, y = random.normal(size=(400, 60)), random.random((400, 5))
-    settings = {"hidden_size": 40, "alpha": 0.01, "iterations": 3, "record_every": 2}
-    sweep = fastgd.sweep(X, y, seed=[1, 2], **settings)
-    for k, seed in enumerate((1, 2)):
-        alone = fastgd.train(X, y, seed=seed, threads=1, **settings)
-        assert sweep[k].errors.tobytes() == alone.errors.tobytes()
+@pytest.mark.parametrize(
+    ("runs", "threads", "each"), [(1, 8, 8), (2, 2, 1), (2, 8, 8), (7, 8, 8), (8, 8, 1), (99, 8, 1)]
+)
+def test_blocks_that_are_fewer_than_threads_are_shared(runs, threads, each):
+    task = Task.check(np.zeros((2000, 784)), np.zeros((2000, 10)), 3, 1)
+    alphas = np.full((runs, 2), 0.1)
+    plan = Plan.make(task, Network((784, 100, 10)), Method(), alphas, {}, 1, threads)
+    assert plan.layout.runs == 1
+    assert plan.layout.threads == each
+
+
+def test_blocks_take_turns_on_all_threads(sharing):
+    settings = {"hidden_size": (6, 9), "alpha": [0.1, 0.3], "iterations": 300, "record_every": 7}
+    alone = [fastgd.train(X, Y, **settings | {"alpha": alpha}, threads=1) for alpha in (0.1, 0.3)]
+    made = sharing(3)
+    sweep = fastgd.sweep(X, Y, **settings)
+    assert (made[0].threads, made[0].runs) == (3, 1)
+    assert all(same(one, other) for one, other in zip(sweep, alone, strict=True))
 
 
 LAYERS = st.tuples(st.integers(1, 40), st.integers(1, 99), st.sampled_from([1, 4, 16, 32]))

@@ -10,6 +10,7 @@ import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd.arguments.declarations import STRUCTURES
 from fastgd.engine import arrangement, layout
+from fastgd.engine import plan as plan_module
 from fastgd.engine.layout import MOST_KNOWN
 from fastgd.kernel.descent import descend
 from fastgd.kernel.lanes import native_lanes, wants_parts
@@ -78,6 +79,28 @@ def test_inputs_in_strips_change_no_bit(monkeypatch, given):
         np.testing.assert_array_equal(one.errors, other.errors)
         for ours, theirs in zip(one.weights, other.weights, strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("given", [{}, {"batch_norm": True, "groups": [0, 0, 0, 0, 1, 1, 1, 1]}])
+def test_threads_decide_how_many_go_side_by_side_and_nothing_else(monkeypatch, given):
+    monkeypatch.undo()
+    alphas = np.geomspace(0.1, 3, native_lanes() + 1).tolist()
+    settings = {"hidden_size": (5, 3), "iterations": 300, "record_every": 100} | given
+    made, plan = [], arrangement.arrange
+
+    def arranged(*arguments, **others):
+        made.append(plan(*arguments, **others))
+        return made[-1]
+
+    monkeypatch.setattr(plan_module, "arrange", arranged)
+    for threads in (1, 2):
+        half = fastgd.sweep(X, Y, alpha=alphas, threads=threads, keep_state=True, **settings)
+        more = fastgd.sweep(X, Y, alpha=alphas, threads=3 - threads, resume=half, **settings)
+        if threads == 1:
+            expected = half, more
+    for ours, theirs in zip((half, more), expected, strict=True):
+        assert all(same(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert len({lots[0].side_by_side for lots in made}) == 2
 
 
 def test_batches_of_several_sizes():

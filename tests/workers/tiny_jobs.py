@@ -25,7 +25,7 @@ class Squares:
     def sizes(self):
         return [10] * self.parts
 
-    def compile(self):
+    def compile(self, threads):
         pass
 
     def compute(self, part, threads, advance):
@@ -65,7 +65,7 @@ class Trainings:
     def sizes(self):
         return [self.iterations] * self.parts
 
-    def compile(self):
+    def compile(self, _threads):
         self.train(0, 1)
 
     def compute(self, part, _threads, advance):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,8 @@ class Layout:
     """Threads that may share the work of a block."""
     together: int = 0
     """Samples whose activations are kept, if these are more than a group."""
+    is_one_of_many: bool = False
+    """Whether other networks are trained, too: code for one of them alone would be of no use."""
 
     @classmethod
     def plan(
@@ -310,7 +313,7 @@ class Layout:
         best = 0 if self.recipe.best is None else 1
         # Written in each update, so another block's bytes are in other cache lines: else two single
         # 3-4-1 on two threads took twice as long as one after the other.
-        apart = up(self.parameters, LINE_BYTES) + LINE_BYTES
+        apart = up(self.parameters + LINE_BYTES, lcm(LINE_BYTES, self.runs))
         mean = 0 if self.recipe.mean is None else self.runs
         return {
             "integers": (INTEGERS * self.runs, 0, np.int64),
@@ -381,7 +384,12 @@ class Layout:
         """The tiles, and the whole layout if there is to be code for it alone."""
         recipe = self.recipe
         uses_all = self.batch == 0 and recipe.held is None and recipe.outputs is None
-        if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
+        if (
+            self.is_one_of_many
+            or not uses_all
+            or self.sharing != Sharing.ALL
+            or recipe.batches.name != "all"
+        ):
             return self.shapes
         samples = up(self.samples, ROWS)
         if samples > self.group or not can_know(self.runs, self.network.parameters, samples):

@@ -72,12 +72,14 @@ class Plan:
         record_weights: bool = False,
         together: Collection[str] = (),
         scope: Mapping[str, Sequence[Any]] | None = None,
+        is_one_of_many: bool = False,
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given.
 
         ``together`` are the names, of ``values``, "alpha" and "seed", of what is in cases.
         ``scope`` has the values on whole axes where ``values`` are some of them, so that the code
-        and what is kept are the same for each part of a sweep.
+        and what is kept are the same for each part of a sweep. Other networks may follow if this
+        ``is_one_of_many``.
         """
         scope = values if scope is None else scope
         columns = tuple(Column.of(name, axis, method) for name, axis in values.items())
@@ -94,7 +96,7 @@ class Plan:
         look = look_of(method, scope, task.record_every)
 
         def session(lot: Lot) -> Session:
-            is_alone = prod(shape) <= lot.side_by_side
+            blocks = -(-prod(shape) // lot.side_by_side)
             return Session.make(
                 network,
                 method,
@@ -104,7 +106,8 @@ class Plan:
                 iterations=task.iterations,
                 record_every=task.record_every,
                 look=look,
-                threads=threads if is_alone else 1,
+                threads=threads if blocks == 1 or blocks < threads else 1,
+                is_one_of_many=is_one_of_many,
             )
 
         lots = arrange(samples, recipe, prod(shape), network.matrices, threads, side_by_side)

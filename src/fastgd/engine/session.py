@@ -76,6 +76,7 @@ class Session:
         record_every: int = 1,
         look: int = 0,
         threads: int = 1,
+        is_one_of_many: bool = False,
     ) -> "Session":
         """For the runs of a lot, in blocks of which each may be shared out to so many threads."""
         layout = Layout.plan(
@@ -88,6 +89,8 @@ class Session:
             lot.sharing,
             threads=threads,
         )
+        if is_one_of_many:
+            layout = replace(layout, is_one_of_many=True)
         return cls(layout, method, samples, iterations, record_every, look)
 
     @classmethod

@@ -29,8 +29,8 @@ Tried and not kept (ns per iteration of 3-4-1 with AVX-512: one run / one of eig
 - tiles of 8 rows and half as many units: no faster at any size, alone or side by side;
 - weights copied so that a tile's lie side by side: the forward pass alone gained 5 % at 784-100-10
   and at 64-64-10, before what the copy takes;
-- all arrays of a block at the start of a cache line; the blocks of one thread in a compiled loop:
-  no faster.
+- all arrays of a block at the start of a cache line (but what another thread's block writes in each
+  update must be in another one); the blocks of one thread in a compiled loop: no faster.
 
 One large network on several threads is :mod:`fastgd.kernel.splitting`.
 

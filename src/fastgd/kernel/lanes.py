@@ -27,7 +27,7 @@ LARGE = 100
 LARGE_ALONE = 512
 """The same of a single run: see :func:`wants_parts`."""
 
-CROWDED_BYTES = 1024**2
+CROWDED_BYTES = 2**20
 """Weights of a block and their gradients that leave little of the second-level cache."""
 
 PANEL_BYTES = 32 * 1024
@@ -71,7 +71,8 @@ def runs_side_by_side(count: int, matrices: Sequence[tuple[int, int]], threads: 
       samples 9 %, 16-16-1 6 %, 8-16-1 4 % (measured with both threads of a core busy), 8-8-1 no
       more than 1 %, 64-64-10 4 %.
     - Each alone where there are too few to fill a block, or threads with nothing to do otherwise;
-      and where even the native lanes would crowd the caches: see :func:`time_alone`.
+      and where even the native lanes would crowd the caches: see :func:`time_alone`. (Passes
+      forward by themselves gain less by that, and lose nothing.)
 
     ``matrices`` are inputs and outputs of each layer.
     """
@@ -91,13 +92,16 @@ def runs_side_by_side(count: int, matrices: Sequence[tuple[int, int]], threads: 
 
 
 def time_alone(matrices: Sequence[tuple[int, int]]) -> float:
-    """The time that a run takes alone, in that of one among as many as a vector has lanes.
+    """The time that a run takes alone, in that of one among as many as a vector has lanes: about.
 
-    Lanes without a unit do nothing: 784-10 takes 1.3, 20-50-3 1.5, 100-10-1 2.0, 64-64-10 0.93.
-    Where the weights of a block and their gradients leave the second-level cache it pays to have
-    less of them: 64-64-64-10 0.68, 64-256-10 0.69, 784-100-10 0.60, 256-100-10 0.54. Without parts
-    of tiles the widest layer decides: 3-4-1, 3-8-1, 8-8-1 2.2, 1000-4-1 2.8; 3-32-1, 16-16-1 and
-    8-64-1 1.3 to 1.5, 8-500-1 1.1.
+    Measured with 256 samples and AVX-512, and what is fitted to that:
+
+    - Lanes without a unit do nothing: 64-64-10 0.93, 5-100-100-2 0.97, 64-32-10 1.0, 32-32-10 1.1,
+      13-100-1 and 784-10 1.3, 20-50-3 1.5, 100-10-1 2.0, 1000-4-1 2.8.
+    - Where the weights of a block and their gradients leave the second-level cache, it pays to have
+      less of them: 64-64-64-10 0.68, 64-256-10 0.69, 784-100-10 0.60, 256-100-10 0.54.
+    - Without parts of tiles the widest layer decides: 3-4-1, 3-8-1, 8-8-1 2.1 to 2.4; 3-32-1,
+      16-16-1, 30-16-1, 8-64-1 1.3 to 1.5.
     """
     lanes = native_lanes()
     if not wants_parts(matrices):
@@ -105,7 +109,7 @@ def time_alone(matrices: Sequence[tuple[int, int]]) -> float:
     parameters = parameters_of(matrices)
     in_tiles = sum(inputs * -(-outputs // (2 * lanes)) * 2 * lanes for inputs, outputs in matrices)
     crowds = 16 * parameters * lanes > CROWDED_BYTES
-    return (0.65 if crowds else 0.9) * in_tiles / parameters
+    return (0.6 if crowds else 0.85) * in_tiles / parameters
 
 
 def parameters_of(matrices: Sequence[tuple[int, int]]) -> int:

@@ -66,9 +66,9 @@ class Bands:
         """Measure the points of a band."""
         return {"errors": self._measured(self._rows(part), threads, advance)}
 
-    def compile(self) -> None:
-        """Measure a row."""
-        self._measured(self.up[:1], 1, lambda _done: None)
+    def compile(self, threads: int) -> None:
+        """Measure a row on so many threads."""
+        self._measured(self.up[:1], threads, lambda _done: None)
 
     def joined(self, parts: Sequence[Arrays]) -> FloatArray:
         """All errors, of those of the bands."""

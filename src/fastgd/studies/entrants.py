@@ -47,7 +47,7 @@ class Entrants:
         training = self.trainings[part]
         return _trained(training, training.task.iterations, advance)
 
-    def compile(self) -> None:
+    def compile(self, _threads: int) -> None:
         """Train each of them for a few iterations."""
         compile_all(partial(_compile, training) for training in self.trainings)
 

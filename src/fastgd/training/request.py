@@ -131,8 +131,8 @@ class Request:
         wanted = {SOURCES[name] for name in self.known}
         return {name: one for name, one in arrays.items() if source_of(name) in wanted}
 
-    def compile(self) -> None:
-        """Train a few iterations of one part of each shape.
+    def compile(self, threads: int) -> None:
+        """Train a few iterations of one part of each shape, on so many threads.
 
         No more than there will be: a schedule may have no factors beyond.
         """
@@ -146,7 +146,7 @@ class Request:
             shape = number, tuple(place.stop - place.start for place in box)
             if shape not in seen:
                 seen.add(shape)
-                short.compute(part, 1, lambda _done: None)
+                short.compute(part, threads, lambda _done: None)
 
     def plan(self, number: int, threads: int, chosen: Selection | None = None) -> Plan:
         """Plan all runs of a network, or some neighbours of them."""
@@ -165,6 +165,7 @@ class Request:
             record_weights=self.record_weights,
             together=self.together,
             scope=self.values,
+            is_one_of_many=len(self.networks) > 1,
         )
 
     def train(

@@ -25,8 +25,8 @@ class Job(Protocol):
         caller can end the work: it must not be caught.
         """
 
-    def compile(self) -> None:
-        """Compile, or load, all code that the parts need, in this process."""
+    def compile(self, threads: int) -> None:
+        """Compile, or load, all code that parts need on so many threads each, in this process."""
 
 
 class Crew(NamedTuple):

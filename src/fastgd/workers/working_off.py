@@ -44,7 +44,7 @@ def work_off(job: Job, crew: Crew, advance: Advance) -> list[Arrays]:
     if crew.executor is None and parts == 1:
         return [job.compute(0, crew.threads, advance)]
     keeper = InMemory(parts)
-    job.compile()
+    job.compile(_threads_of_part(job, crew))
     _work(job, crew, None, keeper, _one_at_a_time(advance))
     return [arrays for arrays in keeper.found if arrays is not None]
 
@@ -92,10 +92,16 @@ def _fill(
     sizes, told = job.sizes, _one_at_a_time(advance)
     keeper = kind(folder, lambda parts: told(sum(int(sizes[part]) for part in parts)))
     if not keeper.is_complete:
-        job.compile()
+        job.compile(_threads_of_part(job, crew))
         _work(job, crew, folder, keeper, told)
     folder.tidy()
     return keeper
+
+
+def _threads_of_part(job: Job, crew: Crew) -> int:
+    if crew.executor is not None:
+        return crew.threads_per_worker
+    return crew.threads if len(job.sizes) == 1 else 1
 
 
 class _FailedError(Exception):

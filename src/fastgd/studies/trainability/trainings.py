@@ -83,11 +83,11 @@ class Trainings:
         # Before the last update all errors are there.
         return {"values": self._values(part, self.settings.iterations - 1, threads, advance)}
 
-    def compile(self) -> None:
-        """Train a patch of each shape for an iteration."""
+    def compile(self, threads: int) -> None:
+        """Train a patch of each shape for an iteration, on so many threads."""
         shapes = {patch.shape: part for part, patch in enumerate(self.patches)}
         for part in shapes.values():
-            self._values(part, 1, 1, lambda _done: None)
+            self._values(part, 1, threads, lambda _done: None)
 
     def joined(self, parts: list[Arrays]) -> FloatArray:
         """The map, of what all its patches have."""
