@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from math import lcm
 from typing import Any
 
 import numpy as np
@@ -89,6 +88,25 @@ GOES_ALONG = (
 )
 """What a run takes along into another block, beside a part of its numbers."""
 
+
+BUSY = (
+    "integers",
+    "signs",
+    "recent",
+    "scratch",
+    "order",
+    "batch.X",
+    "batch.y",
+    "batch.importance",
+    "tau",
+    "chances",
+    "draws",
+    "drawn",
+)
+"""What a block writes in nearly each update: no other block's is in the same cache line.
+
+Else threads wait for each other: two single 3-4-1 took twice as long on two threads as on one.
+"""
 
 MOST_KNOWN = 3
 """Layouts of a recipe that get code of their own in a process: the next ones share the general."""
@@ -311,14 +329,11 @@ class Layout:
         per_sample = self.samples * self.runs if drawn else 0
         held = 0 if self.recipe.held is None else self.runs
         best = 0 if self.recipe.best is None else 1
-        # Written in each update, so another block's bytes are in other cache lines: else two single
-        # 3-4-1 on two threads took twice as long as one after the other.
-        apart = up(self.parameters + LINE_BYTES, lcm(LINE_BYTES, self.runs))
         mean = 0 if self.recipe.mean is None else self.runs
         return {
             "integers": (INTEGERS * self.runs, 0, np.int64),
-            "signs": (apart, 0, np.uint8),
-            "recent": (apart, 0, np.uint8),
+            "signs": (self.parameters, 0, np.uint8),
+            "recent": (self.parameters, 0, np.uint8),
             "changes": (self.parameters, 0, np.int64),
             "errors": (self.runs, self.runs, np.float64),
             "losses": ((1 + self._watches_loss) * self.runs, self.runs, np.float64),
@@ -359,9 +374,9 @@ class Layout:
     def _bytes(self) -> tuple[int, int]:
         """Memory of a block without records, and of what a record adds."""
         once, each = 8 * self.numbers, 0
-        for length, added, kind in self._arrays.values():
+        for name, (length, added, kind) in self._arrays.items():
             size = 1 if kind is np.uint8 else 8
-            once += size * length
+            once += size * length + 2 * LINE_BYTES * (name in BUSY and length > 0)
             each += size * added
         return once, each
 
@@ -472,7 +487,7 @@ class Layout:
         begin = -first_byte(memory) // 8 % LINE
         numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
         rest: dict[str, NDArray[Any]] = {
-            name: np.zeros((blocks, length + records * added), kind)
+            name: _rows(blocks, length + records * added, kind, apart=name in BUSY)
             for name, (length, added, kind) in self._arrays.items()
         }
         rest["ended"][:] = -1
@@ -625,6 +640,15 @@ def _planned(
 
 _remembered = lru_cache(maxsize=64)(_planned)
 """A layout follows from these arguments alone, and what it works out of itself takes 0.1 ms."""
+
+
+def _rows(blocks: int, length: int, kind: type, *, apart: bool) -> NDArray[Any]:
+    """Zeros (blocks, length); if they are to be apart, a cache line has numbers of one row only."""
+    if not apart or blocks == 1 or length == 0:
+        return np.zeros((blocks, length), kind)
+    line = LINE_BYTES // np.dtype(kind).itemsize
+    found: NDArray[Any] = np.zeros((blocks, up(length, line) + line), kind)[:, :length]
+    return found
 
 
 def _by_run(values: NDArray[Any], runs: int) -> NDArray[Any]:

@@ -140,8 +140,8 @@ class Block(NamedTuple):
 
     numbers: Floats  # weights (P * R), errors watched, values, states, units: see Layer
     integers: Integers  # those of each run, (R,) each
-    signs: Bytes  # (P * R), and room behind: 1 if the last update was positive
-    recent: Bytes  # likewise: direction changes since the last flush
+    signs: Bytes  # (P * R): 1 if the last update was positive
+    recent: Bytes  # (P * R): direction changes since the last flush
     changes: Integers  # (P * R): direction changes before that
     errors: Floats  # (records + 1, R) flat: mean |error|, at last the final one
     losses: Floats  # likewise, with penalties; if these are watched, the one of now behind them
