@@ -190,11 +190,12 @@ def test_only_so_many_values_are_kept():
     ("runs", "threads", "each"), [(1, 8, 8), (2, 2, 1), (2, 8, 8), (7, 8, 8), (8, 8, 1), (99, 8, 1)]
 )
 def test_blocks_that_are_fewer_than_threads_are_shared(runs, threads, each):
-    task = Task.check(np.zeros((2000, 784)), np.zeros((2000, 10)), 3, 1)
+    task = Task.check(np.zeros((40_000, 784)), np.zeros((40_000, 10)), 3, 1)
     alphas = np.full((runs, 2), 0.1)
     plan = Plan.make(task, Network((784, 100, 10)), Method(), alphas, {}, 1, threads)
     assert plan.layout.runs == 1
     assert plan.layout.threads == each
+    assert each == 1 or runs * 16 * 112 * plan.layout.room < layout_module.TOGETHER_BYTES * 1.1
 
 
 def test_blocks_take_turns_on_all_threads(sharing):

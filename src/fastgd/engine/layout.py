@@ -49,7 +49,7 @@ Half of that of 784-100-10 with 2,000 samples took 5.2 ms by 8 samples, 3.7 by 3
 """
 
 TOGETHER_BYTES = 64 * 1024**2
-"""Activations and deltas of all samples that go forward and back on several threads."""
+"""Activations and deltas of all blocks' samples that go forward and back on several threads."""
 
 SHARE_SECONDS = 50e-6
 """A thread has at least so much to do in an update.
@@ -157,16 +157,17 @@ class Layout:
         sharing: Sharing = Sharing.ALL,
         group: int | None = None,
         threads: int = 1,
+        blocks: int = 1,
     ) -> "Layout":
         """Choose the group of samples that goes through the layers together, if none is given.
 
-        At most so many threads share the work of a block, if it is worth that.
+        At most so many threads share the work of each of the blocks, if it is worth that.
         """
         planned = _remembered if runs * network.parameters <= SMALL else _planned
         made = planned(network, runs, samples, recipe, batch, window, sharing, group)
-        return made if threads == 1 else made._shared_out(threads)
+        return made if threads == 1 else made._shared_out(threads, blocks)
 
-    def _shared_out(self, threads: int) -> "Layout":
+    def _shared_out(self, threads: int, blocks: int) -> "Layout":
         """The same for as many of these threads as have enough to do in an iteration."""
         if self.recipe.batch_norm is not None or self.recipe.batches.name == "adaptive":
             return self  # they need a whole batch
@@ -174,7 +175,7 @@ class Layout:
         threads = min(threads, int(self.seconds / SHARE_SECONDS), samples // SHARE_SAMPLES)
         if threads < 2:
             return self
-        fitting = TOGETHER_BYTES // (16 * sum(self._strides)) // ROWS * ROWS
+        fitting = TOGETHER_BYTES // (16 * sum(self._strides) * blocks) // ROWS * ROWS
         together = max(self.group, min(up(self.samples, ROWS), fitting))
         return replace(self, threads=threads, together=together)
 

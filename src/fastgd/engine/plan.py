@@ -107,6 +107,7 @@ class Plan:
                 record_every=task.record_every,
                 look=look,
                 threads=threads if blocks == 1 or blocks < threads else 1,
+                blocks=blocks,
                 is_one_of_many=is_one_of_many,
             )
 

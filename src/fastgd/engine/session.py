@@ -76,9 +76,10 @@ class Session:
         record_every: int = 1,
         look: int = 0,
         threads: int = 1,
+        blocks: int = 1,
         is_one_of_many: bool = False,
     ) -> "Session":
-        """For the runs of a lot, in blocks of which each may be shared out to so many threads."""
+        """For the runs of a lot, in so many blocks; each may be shared out to so many threads."""
         layout = Layout.plan(
             network,
             lot.side_by_side,
@@ -88,6 +89,7 @@ class Session:
             method.summary or 1,
             lot.sharing,
             threads=threads,
+            blocks=blocks,
         )
         if is_one_of_many:
             layout = replace(layout, is_one_of_many=True)
