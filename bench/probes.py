@@ -199,7 +199,7 @@ def bare_sigmoids(
 
     The lanes and tiles are those of a sweep, the data stays in the first-level cache.
     """
-    runs = runs_side_by_side(1024, [(inputs, hidden), (hidden, outputs)])
+    runs = runs_side_by_side(1024, samples, [(inputs, hidden), (hidden, outputs)])
     shapes = shapes_for(runs, hidden)
     tile = shapes.wide_piece or shapes.wide
     lanes = tile.rows * tile.units * tile.runs

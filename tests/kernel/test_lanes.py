@@ -49,30 +49,36 @@ CROWDING = [(784, 600), (600, 100)]
 
 def test_runs_of_many_fill_registers(width):
     many = 10**6
-    assert runs_side_by_side(1, TINIEST) == 1
-    assert runs_side_by_side(many, TINIEST) == 4 * width
-    assert runs_side_by_side(many, SMALL) == 2 * width
-    assert runs_side_by_side(many, MIDDLE) == width
-    assert runs_side_by_side(many, CROWDING) == (1 if width > 2 else 2)
-    assert runs_side_by_side(width, MIDDLE) == runs_side_by_side(width, TINIEST) == width
-    assert runs_side_by_side(2 * width, TINIEST) == 2 * width
+    for samples in (4, 1000):
+        assert runs_side_by_side(1, samples, TINIEST) == 1
+        assert runs_side_by_side(many, samples, TINIEST) == 4 * width
+        assert runs_side_by_side(many, samples, SMALL) == 2 * width
+        assert runs_side_by_side(many, samples, MIDDLE) == width
+        assert runs_side_by_side(many, samples, CROWDING) == (1 if width > 2 else 2)
+        assert runs_side_by_side(width, samples, MIDDLE) == width
+        assert runs_side_by_side(2 * width, samples, TINIEST) == 2 * width
 
 
 def test_each_thread_has_runs(width):
     """Half-empty threads would take longer than narrow blocks."""
     for matrices in (TINIEST, SMALL):
-        assert runs_side_by_side(4 * width, matrices, threads=2) == 2 * width
-        assert runs_side_by_side(4 * width, matrices, threads=4) == width
-        assert runs_side_by_side(4 * width, matrices, threads=10**6) == 1
-    assert runs_side_by_side(8 * width, TINIEST, threads=2) == 4 * width
+        assert runs_side_by_side(4 * width, 4, matrices, threads=2) == 2 * width
+        assert runs_side_by_side(4 * width, 4, matrices, threads=4) == width
+        if width > 2:
+            assert runs_side_by_side(4 * width, 1000, matrices, threads=10**6) == 1
+    assert runs_side_by_side(8 * width, 4, TINIEST, threads=2) == 4 * width
 
 
 def test_few_runs_go_one_by_one(width):
     """Lanes that are left over would take as long as others."""
-    if width > 2:
-        assert runs_side_by_side(2, MIDDLE) == 1
-    assert runs_side_by_side(width - 1, CROWDING) == 1
-    assert runs_side_by_side(width - 1, MIDDLE) == (width if width > 2 else 1)
+    assert runs_side_by_side(2, 100, MIDDLE) == (1 if width == 8 else width)
+    assert runs_side_by_side(width - 1, 100, CROWDING) == 1
+    assert runs_side_by_side(width - 1, 100, MIDDLE) == (width if width > 2 else 1)
+
+
+def test_short_iterations_are_not_worth_more_code(width):
+    for threads in (1, 100):
+        assert runs_side_by_side(2, 4, TINIEST, threads=threads) == width
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
+from fastgd.engine import arrangement
 from fastgd.engine import layout as layout_module
 from fastgd.engine.areas import area_of
 from fastgd.engine.layout import Layout
@@ -198,7 +199,8 @@ def test_blocks_that_are_fewer_than_threads_are_shared(runs, threads, each):
     assert each == 1 or runs * 16 * 112 * plan.layout.room < layout_module.TOGETHER_BYTES * 1.1
 
 
-def test_blocks_take_turns_on_all_threads(sharing):
+def test_blocks_take_turns_on_all_threads(sharing, monkeypatch):
+    monkeypatch.setattr(arrangement, "runs_side_by_side", lambda *_: 1)
     settings = {"hidden_size": (6, 9), "alpha": [0.1, 0.3], "iterations": 300, "record_every": 7}
     alone = [fastgd.train(X, Y, **settings | {"alpha": alpha}, threads=1) for alpha in (0.1, 0.3)]
     made = sharing(3)

@@ -68,9 +68,9 @@ def arrange(
     side_by_side: int | None = None,
 ) -> list[Lot]:
     """Lots of all runs, of which each part has as many; the parts are the slowest axis."""
-    wide = side_by_side or runs_side_by_side(runs, matrices, threads)
+    size, held = int(samples.sizes.max()), samples.most_held
+    wide = side_by_side or runs_side_by_side(runs, size, matrices, threads)
     if samples.partition is None:
-        size, held = len(samples.X), samples.most_held
         return [Lot(Sharing.ALL, wide, size, held, True, count=runs)]
     each = runs // samples.parts
     folds = "fold" in samples.partition.axes

@@ -142,8 +142,6 @@ class Layout:
     """Threads that may share the work of a block."""
     together: int = 0
     """Samples whose activations are kept, if these are more than a group."""
-    is_one_of_many: bool = False
-    """Whether other networks are trained, too: code for one of them alone would be of no use."""
 
     @classmethod
     def plan(
@@ -400,12 +398,7 @@ class Layout:
         """The tiles, and the whole layout if there is to be code for it alone."""
         recipe = self.recipe
         uses_all = self.batch == 0 and recipe.held is None and recipe.outputs is None
-        if (
-            self.is_one_of_many
-            or not uses_all
-            or self.sharing != Sharing.ALL
-            or recipe.batches.name != "all"
-        ):
+        if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
             return self.shapes
         samples = up(self.samples, ROWS)
         if samples > self.group or not can_know(self.runs, self.network.parameters, samples):

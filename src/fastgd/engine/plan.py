@@ -72,14 +72,12 @@ class Plan:
         record_weights: bool = False,
         together: Collection[str] = (),
         scope: Mapping[str, Sequence[Any]] | None = None,
-        is_one_of_many: bool = False,
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given.
 
         ``together`` are the names, of ``values``, "alpha" and "seed", of what is in cases.
         ``scope`` has the values on whole axes where ``values`` are some of them, so that the code
-        and what is kept are the same for each part of a sweep. Other networks may follow if this
-        ``is_one_of_many``.
+        and what is kept are the same for each part of a sweep.
         """
         scope = values if scope is None else scope
         columns = tuple(Column.of(name, axis, method) for name, axis in values.items())
@@ -108,7 +106,6 @@ class Plan:
                 look=look,
                 threads=threads if blocks == 1 or blocks < threads else 1,
                 blocks=blocks,
-                is_one_of_many=is_one_of_many,
             )
 
         lots = arrange(samples, recipe, prod(shape), network.matrices, threads, side_by_side)

@@ -77,7 +77,6 @@ class Session:
         look: int = 0,
         threads: int = 1,
         blocks: int = 1,
-        is_one_of_many: bool = False,
     ) -> "Session":
         """For the runs of a lot, in so many blocks; each may be shared out to so many threads."""
         layout = Layout.plan(
@@ -91,8 +90,6 @@ class Session:
             threads=threads,
             blocks=blocks,
         )
-        if is_one_of_many:
-            layout = replace(layout, is_one_of_many=True)
         return cls(layout, method, samples, iterations, record_every, look)
 
     @classmethod
@@ -100,7 +97,7 @@ class Session:
         cls, network: Network, method: Method, X: FloatArray, y: FloatArray, runs: int
     ) -> "Session":
         """For so many runs of which only errors are wanted."""
-        wide = runs_side_by_side(runs, network.matrices)
+        wide = runs_side_by_side(runs, len(X), network.matrices)
         lot = Lot(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
         samples = Samples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
         return cls.make(network, method, samples, recipe_of(method, {}), lot)

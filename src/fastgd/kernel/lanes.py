@@ -27,6 +27,12 @@ LARGE = 100
 LARGE_ALONE = 512
 """The same of a single run: see :func:`wants_parts`."""
 
+HEAVY = 10_000
+"""Multiply-adds of a pass from which on runs may go one by one."""
+
+MORE = 1.35
+"""So much longer may take what is more likely to be compiled already."""
+
 CROWDED_BYTES = 2**20
 """Weights of a block and their gradients that leave little of the second-level cache."""
 
@@ -57,11 +63,14 @@ def native_lanes() -> int:
     return 2
 
 
-def runs_side_by_side(count: int, matrices: Sequence[tuple[int, int]], threads: int = 1) -> int:
+def runs_side_by_side(
+    count: int, samples: int, matrices: Sequence[tuple[int, int]], threads: int = 1
+) -> int:
     """Runs of a block, for so many runs of one network, whose blocks so many threads share.
 
-    As many as take the least time by the figures below, or more if that takes hardly longer: fewer
-    different numbers of runs mean less to compile. Measured with AVX-512, a run and iteration:
+    As many as take the least time by the figures below, or more if that takes no more than a third
+    longer: fewer different numbers of runs mean less to compile, at a second each. Measured with
+    AVX-512, a run and iteration:
 
     - Twice the native lanes: a small network's iteration is a chain of dependent operations, and a
       second register's worth of runs fills the gaps (3-4-1: 29 ns instead of 34).
@@ -72,14 +81,17 @@ def runs_side_by_side(count: int, matrices: Sequence[tuple[int, int]], threads: 
       more than 1 %, 64-64-10 4 %.
     - Each alone where there are too few to fill a block, or threads with nothing to do otherwise;
       and where even the native lanes would crowd the caches: see :func:`time_alone`. (Passes
-      forward by themselves gain less by that, and lose nothing.)
+      forward by themselves gain less by that, and lose nothing.) But not where an iteration takes
+      less than some microseconds: what is gained there takes hours to pay for the compiler.
 
     ``matrices`` are inputs and outputs of each layer.
     """
     if count == 1:
         return 1
     lanes, parameters = native_lanes(), parameters_of(matrices)
-    times = {1: time_alone(matrices), lanes: 1.0 * lanes}
+    times = {lanes: 1.0 * lanes}
+    if samples * parameters >= HEAVY:
+        times[1] = time_alone(matrices)
     if parameters <= LARGE:
         times[2 * lanes] = 0.86 * 2 * lanes
     if parameters <= TINY:
@@ -87,8 +99,8 @@ def runs_side_by_side(count: int, matrices: Sequence[tuple[int, int]], threads: 
     for runs in times:
         blocks = -(-count // runs)
         times[runs] *= -(-blocks // threads)
-    hardly_longer = 1.1 * min(times.values())
-    return max(runs for runs, time in times.items() if time <= hardly_longer)
+    soon = MORE * min(times.values())
+    return max(runs for runs, time in times.items() if time <= soon)
 
 
 def time_alone(matrices: Sequence[tuple[int, int]]) -> float:

@@ -165,7 +165,6 @@ class Request:
             record_weights=self.record_weights,
             together=self.together,
             scope=self.values,
-            is_one_of_many=len(self.networks) > 1,
         )
 
     def train(
