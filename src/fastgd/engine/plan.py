@@ -104,7 +104,7 @@ class Plan:
                 iterations=task.iterations,
                 record_every=task.record_every,
                 look=look,
-                threads=threads if blocks == 1 or blocks < threads else 1,
+                threads=threads if blocks < threads else 1,
                 blocks=blocks,
             )
 
