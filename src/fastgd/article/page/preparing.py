@@ -25,7 +25,10 @@ _LINE = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
 _PATH = partial(fastgd.train, *_LINE, hidden_size=(), **FEW, record_weights=True)
 _RACE = [partial(fastgd.race, *XOR, [kind()], iterations=2) for kind in ALL]
 _SWEEP = partial(fastgd.sweep, *XOR, alpha=ALPHAS, **FEW)
+# As many runs, which decide how many go side by side on so many threads.
 _SEEDS = partial(fastgd.sweep, *XOR, alpha=ALPHAS, seed=range(100), **FEW)
+_SOLVED = partial(fastgd.sweep, *XOR, alpha=[1, 10], seed=range(200), **FEW)
+_SIZES = partial(fastgd.sweep, *XOR, hidden_size=[4, 32], alpha=[0.1, 1, 10], **FEW)
 # Around given weights, so that it needs no other kernel; a few points are measured by one thread.
 _PLANE = partial(fastgd.surface, *XOR, [[[0.5] * 4] * 3, [[0.5]] * 4], span=(-1, 1))
 _PLANES = [_PLANE, partial(_PLANE, resolution=2)]
@@ -49,8 +52,8 @@ NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
     calls.changes_of_a_tiny_alpha: [_TRAIN],
     calls.changes_of_the_best_alpha: [_TRAIN],
     calls.changes_of_a_huge_alpha: [_TRAIN],
-    calls.hidden_sizes: [_SWEEP],
-    calls.solved: [_SEEDS],
+    calls.hidden_sizes: [_SIZES],
+    calls.solved: [_SOLVED],
 }
 """Short calls that compile the code of each picture."""
 
