@@ -18,6 +18,7 @@ from tiny_jobs import Squares, Trainings, use_cache
 
 import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
+from fastgd.engine.session import available_threads
 from fastgd.store.folder import Folder
 from fastgd.training import request as request_module
 from fastgd.workers import shipping
@@ -85,6 +86,20 @@ def test_a_part_that_always_fails_is_named_and_the_executor_goes_on(executor, tm
     work_into(folder, job, Crew(executor, 1, 1), ignore)
     assert folder.done().all()
     assert not any(calls for calls, kept in zip(job.calls(), done, strict=True) if kept)
+
+
+@pytest.mark.parametrize("threads", [2, available_threads() + 1])
+def test_workers_may_have_more_threads_than_there_are_here(executor, xor, threads):
+    X, y = xor
+    settings = {"alpha": np.linspace(0.1, 1, 40).tolist(), "iterations": 50}
+    found = fastgd.sweep(X, y, executor=executor, threads_per_worker=threads, **settings)
+    assert_same(found, fastgd.sweep(X, y, threads=1, **settings))
+    weights = found[0].weights
+    planes = [
+        fastgd.surface(X, y, weights, resolution=9, span=(-1, 1), **crew)
+        for crew in ({"executor": executor, "threads_per_worker": threads}, {"threads": 1})
+    ]
+    np.testing.assert_array_equal(planes[0].errors, planes[1].errors)
 
 
 def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):

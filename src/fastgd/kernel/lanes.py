@@ -82,7 +82,7 @@ def runs_side_by_side(
     - Each alone where there are too few to fill a block, or threads with nothing to do otherwise;
       and where even the native lanes would crowd the caches: see :func:`time_alone`. (Passes
       forward by themselves gain less by that, and lose nothing.) But not where an iteration takes
-      less than some microseconds: what is gained there takes hours to pay for the compiler.
+      less than some microseconds: what is gained there seldom pays for the compiler.
 
     ``matrices`` are inputs and outputs of each layer.
     """

@@ -61,7 +61,9 @@ class _StoppedError(Exception):
 
 
 class Threads:
-    """Threads of this process, each with a part of its own.
+    """Threads of this process, each with a part of its own, or all of them with a single one.
+
+    ``each`` says how many a part is computed on.
 
     What goes wrong in one of them would do so again, so a part is tried once.
     """
@@ -69,9 +71,15 @@ class Threads:
     tries = 1
 
     def __init__(
-        self, threads: int, job: Job, folder: Folder | None, advance: Callable[[int], None]
+        self,
+        threads: int,
+        each: int,
+        job: Job,
+        folder: Folder | None,
+        advance: Callable[[int], None],
     ) -> None:
-        self._threads, self._job, self._folder, self._advance = threads, job, folder, advance
+        self._threads, self._each = threads, each
+        self._job, self._folder, self._advance = job, folder, advance
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="fastgd")
         self._stopped = Event()
 
@@ -101,8 +109,7 @@ class Threads:
         self._folder = None
 
     def _compute(self, part: int) -> Answer:
-        threads = self._threads if len(self._job.sizes) == 1 else 1
-        arrays = self._job.compute(part, threads, self._told)
+        arrays = self._job.compute(part, self._each, self._told)
         if self._folder is None:
             return Answer(here(), arrays=arrays)
         self._folder.write(part, arrays)

@@ -35,3 +35,9 @@ class Crew(NamedTuple):
     executor: Executor | None
     threads: int  # of this process, if there is no executor
     threads_per_worker: int  # for each part that a worker has in hand
+
+    def threads_of_part(self, parts: int) -> int:
+        """Threads that each of so many parts has."""
+        if self.executor is not None:
+            return self.threads_per_worker
+        return self.threads if parts == 1 else 1

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TypeVar
 
 from fastgd.arguments.cautions import warn
+from fastgd.engine.session import available_threads
 from fastgd.store.archive import Arrays
 from fastgd.store.folder import Folder
 from fastgd.store.place import DamageWarning
@@ -44,7 +45,7 @@ def work_off(job: Job, crew: Crew, advance: Advance) -> list[Arrays]:
     if crew.executor is None and parts == 1:
         return [job.compute(0, crew.threads, advance)]
     keeper = InMemory(parts)
-    job.compile(_threads_of_part(job, crew))
+    _compile(job, crew)
     _work(job, crew, None, keeper, _one_at_a_time(advance))
     return [arrays for arrays in keeper.found if arrays is not None]
 
@@ -92,16 +93,15 @@ def _fill(
     sizes, told = job.sizes, _one_at_a_time(advance)
     keeper = kind(folder, lambda parts: told(sum(int(sizes[part]) for part in parts)))
     if not keeper.is_complete:
-        job.compile(_threads_of_part(job, crew))
+        _compile(job, crew)
         _work(job, crew, folder, keeper, told)
     folder.tidy()
     return keeper
 
 
-def _threads_of_part(job: Job, crew: Crew) -> int:
-    if crew.executor is not None:
-        return crew.threads_per_worker
-    return crew.threads if len(job.sizes) == 1 else 1
+def _compile(job: Job, crew: Crew) -> None:
+    """For the threads of a part, or, where a worker has more, for as many as there are here."""
+    job.compile(min(crew.threads_of_part(len(job.sizes)), available_threads()))
 
 
 class _FailedError(Exception):
@@ -116,7 +116,8 @@ def _work(job: Job, crew: Crew, folder: Folder | None, keeper: Keeper, advance: 
     """Have all parts computed that the keeper lacks."""
     try:
         if crew.executor is None:
-            with Threads(crew.threads, job, folder, advance).at_work() as threads:
+            each = crew.threads_of_part(len(job.sizes))
+            with Threads(crew.threads, each, job, folder, advance).at_work() as threads:
                 _hand_out(threads, keeper, lambda _part: None)  # they have told of it themselves
         else:
             workers, sizes = Workers(crew.executor, crew.threads_per_worker, job, folder), job.sizes
