@@ -91,15 +91,22 @@ class Tiny:
         return self.kernel / "iteration" / "tile.py"
 
     @property
+    def directory(self):
+        """Where its user's code lies."""
+        return self.root / "caches" / "fastgd" / "kernels"
+
+    @property
     def files(self):
-        """What lies in the package's own cache folder."""
-        return sorted((self.kernel / "__pycache__").glob("*"))
+        """What lies there."""
+        return sorted(self.directory.glob("*"))
 
     def start(self, code, **settings):
         """Start a process that runs ``code``, which sets ``value``."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
         # No bytecode files: after an edit within one second Python's own cache may be stale.
-        environment |= {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", **settings}
+        environment |= {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"HOME": str(self.root), "XDG_CACHE_HOME": str(self.root / "caches")}
+        environment |= settings
         return subprocess.Popen(
             [sys.executable, "-W", "error", "-c", BEFORE + code + AFTER],
             env=environment,
@@ -157,7 +164,7 @@ def filled(tmp_path, compiled):
 def test_second_process_hits(filled):
     files = filled.files
     call = "value = [total(1.5), total.stats.cache_path]"
-    assert filled.call(call) == ([4.5, str(filled.kernel / "__pycache__")], 1, 0)
+    assert filled.call(call) == ([4.5, str(filled.directory)], 1, 0)
     assert filled.files == files
 
 
@@ -287,17 +294,75 @@ def test_unusable_chosen_folder_means_no_cache(tiny, tmp_path):
     assert tiny.files == []
 
 
-def test_read_only_package_uses_the_users_folder(tiny, tmp_path):
-    (tiny.kernel / "__pycache__").touch()  # a file in its place keeps even root out
-    home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home")}
-    assert tiny.call(**home) == (4.5, 0, 1)
-    assert tiny.call(**home) == (4.5, 1, 0)
-
-
 def test_nowhere_to_write_means_no_cache(tiny):
-    (tiny.kernel / "__pycache__").touch()
-    nowhere = str(tiny.kernel / "__pycache__" / "x")
+    (tiny.root / "file").touch()
+    nowhere = str(tiny.root / "file" / "x")
     assert tiny.call(HOME=nowhere, XDG_CACHE_HOME=nowhere) == (4.5, 0, 1)
+
+
+SAFE = """
+import os, stat, warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    value = [total(1.5), total(2), [str(warning.message) for warning in caught]]
+"""
+
+
+def test_nobody_else_may_write_to_the_directory(tiny):
+    tiny.call()
+    assert tiny.directory.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_directory_that_others_may_write_to_is_refused(filled, mode):
+    filled.directory.chmod(mode)
+    (value, other, warned), hits, misses = filled.call(SAFE)
+    assert (value, other, hits, misses) == (4.5, 6, 0, 2)
+    (message,) = warned  # once, for all kernels
+    assert f"{filled.directory} must be a directory of user {os.geteuid()}" in message
+    assert message.endswith("NUMBA_CACHE_DIR name another directory")
+    assert len(filled.files) == 6
+    filled.directory.chmod(0o755)  # to be read by others, as an image has it
+    assert filled.call(SAFE) == ([4.5, 6, []], 2, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root gives away")
+def test_a_directory_of_another_user_is_refused_and_so_are_files(filled):
+    for path in filled.files:
+        os.chown(path, 12345, -1)
+    assert filled.call(SAFE) == ([4.5, 6, []], 0, 2)  # compiled, and replaced
+    assert filled.call(SAFE) == ([4.5, 6, []], 2, 0)
+    os.chown(filled.directory, 12345, -1)
+    (_, _, (message,)), hits, misses = filled.call(SAFE)
+    assert (hits, misses) == (0, 2)
+    assert "got drwx------ of user 12345" in message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_is_no_directory_and_no_file_of_code(filled, tmp_path):
+    for path in filled.files:
+        path.rename(tmp_path / path.name)
+        path.symlink_to(tmp_path / path.name)
+    assert filled.call(SAFE) == ([4.5, 6, []], 0, 2)
+    filled.directory.rename(tmp_path / "elsewhere")
+    filled.directory.symlink_to(tmp_path / "elsewhere")
+    (_, _, (message,)), hits, misses = filled.call(SAFE)
+    assert (hits, misses) == (0, 2)
+    assert "got lrwxrwxrwx" in message
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.nbc", "/etc/passwd", "", "a.nbc", f"../a-{'0' * 16}-{'0' * 16}.nbc", "a/b"]
+)
+def test_only_files_of_code_are_read_and_added(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_directory", lambda: tmp_path / "directory")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "x.nbc").write_bytes(b"secret")
+    for call in (cache.read_file, lambda name: cache.add_file(name, b"planted")):
+        with pytest.raises(ValueError, match="name must be that of a file of compiled code, got"):
+            call(name)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["directory", "x.nbc"]
 
 
 def test_the_place_is_where_code_goes(tiny, tmp_path):
@@ -316,11 +381,10 @@ def test_the_place_is_where_code_goes(tiny, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on file sizes")
-def test_full_disk_leaves_nothing_behind(tiny, tmp_path):
+def test_full_disk_leaves_nothing_behind(tiny):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
-    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
-    assert tiny.call(limit + "value = total(1.5)", **home) == (4.5, 0, 1)
-    assert list(tmp_path.rglob("*.nbc*")) == []
+    assert tiny.call(limit + "value = total(1.5)") == (4.5, 0, 1)
+    assert tiny.files == []
 
 
 def test_processes_that_compile_at_once_do_not_mix(tiny, tmp_path):

@@ -13,6 +13,10 @@ that it lacks instead of compiling. Whoever has it can :func:`read <read_file>` 
 :func:`added <add_file>` here. As the name contains a hash of the key, nobody has a file of
 another processor, version or source by that name.
 
+A file is machine code in a pickle, and its checksum has no secret: who can write one runs code here.
+So all files lie in one directory that belongs to this user and that nobody else may write to; a file
+of another owner is not read, and only names as this module makes them are read or added.
+
 A kernel may depend on kernel sources and arguments only: a global that is read from the environment
 or from another package is frozen into the code without being part of the key.
 """
@@ -20,10 +24,14 @@ or from another package is frozen into the code without being part of the key.
 import hashlib
 import os
 import pickle
+import re
+import stat
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeVar, cast
@@ -90,16 +98,57 @@ def _source_stamp() -> str:
 _STAMP = _source_stamp()
 
 
-def _folders() -> Iterator[Path]:
-    """Where code may lie, best first; NUMBA_CACHE_DIR rules out the others."""
-    install = f"{_PACKAGE}_{hashlib.sha256(os.fsencode(_SOURCES)).hexdigest()[:16]}"
+def _chosen() -> Path | None:
+    """Where code is to lie: in NUMBA_CACHE_DIR, else where this user's caches are."""
     if chosen := getattr(config, "CACHE_DIR", ""):
-        yield Path(chosen, install)
-        return
-    yield _SOURCES / "__pycache__"
+        return Path(chosen, "fastgd")
     user = numba_internals.user_cache("fastgd")
-    if user.is_absolute():  # "~" stays as it is where nobody has a home
-        yield user / install
+    return user / "kernels" if user.is_absolute() else None  # "~" stays where nobody has a home
+
+
+def _directory() -> Path:
+    """The directory of all files, which is made if there is none.
+
+    Raises
+    ------
+    OSError
+        If there is none that this user owns and no other one may write to.
+    """
+    path = _chosen()
+    if path is None:
+        raise FileNotFoundError("this user has no directory for caches")
+    path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    found = path.lstat()
+    if not (stat.S_ISDIR(found.st_mode) and _is_ours(found)) or _others_may_write(found):
+        _warn_unsafe(path)
+        raise PermissionError(f"{path} is not safe")
+    return path
+
+
+_PRIVATE = 0o700
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Whether a file belongs to this user; Windows keeps a user's folders from others by itself."""
+    return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+
+
+def _others_may_write(found: os.stat_result) -> bool:
+    return hasattr(os, "geteuid") and bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+@cache
+def _warn_unsafe(path: Path) -> None:
+    """Say once that no code is kept."""
+    found = path.lstat()
+    warnings.warn(
+        f"compiled code is neither kept nor loaded, as whoever can write it would run it here: {path} "
+        f"must be a directory of user {os.geteuid()} that nobody else may write to, got "
+        f"{stat.filemode(found.st_mode)} of user {found.st_uid}; remove it, or let NUMBA_CACHE_DIR "
+        "name another directory",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 class CodeLackingError(Exception):
@@ -124,30 +173,47 @@ def asking(asks: bool = True) -> Iterator[None]:
 
 
 def read_file(name: str) -> bytes:
-    """The file of this name, if this process has it; else nothing."""
-    for folder in _folders():
-        with suppress(OSError):
-            return (folder / name).read_bytes()
+    """The file of this name, if this process has it; else nothing.
+
+    Raises
+    ------
+    ValueError
+        If no file of code has such a name.
+    """
+    _check_name(name)
+    with suppress(OSError):
+        return _read(_directory() / name)
     return b""
 
 
 def add_file(name: str, content: bytes) -> None:
-    """Put another process's file where this one looks, if any folder takes it."""
-    for folder in _folders():
-        with suppress(OSError):
-            _write(folder / name, content)
-            return
+    """Put another process's file where this one looks, if it can be kept.
+
+    Raises
+    ------
+    ValueError
+        If no file of code has such a name.
+    """
+    _check_name(name)
+    with suppress(OSError):
+        _write(_directory() / name, content)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"name must be that of a file of compiled code, got {name[:100]!r}")
+
+
+_NAME = re.compile(r"\w[\w.]*-[0-9a-f]{16}-[0-9a-f]{16}\.nbc", re.ASCII)
 
 
 def place() -> Path | None:
-    """The folder that takes code; None if none does, or no code is kept."""
-    if not (numba_internals.keeps_code() and _STAMP and _source_stamp() == _STAMP):
-        return None
-    for folder in _folders():
+    """The directory that takes code; None if none does, or no code is kept."""
+    if numba_internals.keeps_code() and _STAMP and _source_stamp() == _STAMP:
         with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryFile(dir=folder):
-                return folder
+            directory = _directory()
+            with TemporaryFile(dir=directory):
+                return directory
     return None
 
 
@@ -168,8 +234,8 @@ class KernelCache:
 
     @property
     def cache_path(self) -> str:
-        """The folder tried first."""
-        return str(next(_folders()))
+        """The directory of all files, if there is to be one."""
+        return str(_chosen() or "")
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled signature from disk; None if there is none that fits."""
@@ -178,29 +244,24 @@ class KernelCache:
             if self._usable():
                 key = self._key(sig, target_context.codegen())
                 name = self._file_name(key)
-                for folder in _folders():
-                    with suppress(Exception):
-                        return self._load(folder / name, key, sig, target_context)
+                with suppress(Exception):
+                    return self._load(_directory() / name, key, sig, target_context)
                 lacking = name
         if lacking and _asks.get():
             raise CodeLackingError(lacking)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Write a compile result to the first folder that takes it."""
+        """Write a compile result."""
         with suppress(Exception):
             if self._usable() and (payload := numba_internals.pickled(data, sig)):
                 key = self._key(sig, data.codegen)
-                for folder in _folders():
-                    with suppress(OSError):
-                        _write(folder / self._file_name(key), _checksum(key, payload) + payload)
-                        self._remove(folder, keep=self._stamped_prefix)
-                        return
+                _write(_directory() / self._file_name(key), _checksum(key, payload) + payload)
+                self._remove(keep=self._stamped_prefix)
 
     def flush(self) -> None:
         """Forget the function's code, of every signature."""
-        for folder in _folders():
-            self._remove(folder)
+        self._remove()
 
     def _usable(self) -> bool:
         return bool(_STAMP) and _source_stamp() == _STAMP
@@ -213,7 +274,7 @@ class KernelCache:
         return f"{self._stamped_prefix}{hashlib.sha256(key).hexdigest()[:16]}.nbc"
 
     def _load(self, path: Path, key: bytes, sig: Any, target_context: Any) -> Any:
-        content = path.read_bytes()
+        content = _read(path)
         checksum, payload = content[:32], content[32:]
         if checksum != _checksum(key, payload):
             raise ValueError(f"{path} is damaged or belongs to another key")
@@ -223,10 +284,10 @@ class KernelCache:
             raise ValueError(f"{path} is for {saved_sig}, not {sig}")
         return numba_internals.rebuilt(target_context, reduced)
 
-    def _remove(self, folder: Path, keep: str | None = None) -> None:
+    def _remove(self, keep: str | None = None) -> None:
         """Delete the function's files but those that ``keep`` begins; readers hold whole copies."""
         with suppress(OSError):
-            for path in folder.iterdir():
+            for path in _directory().iterdir():
                 if path.name.startswith(self._prefix) and not (keep and path.name.startswith(keep)):
                     with suppress(OSError):
                         path.unlink()
@@ -236,9 +297,20 @@ def _checksum(key: bytes, payload: bytes) -> bytes:
     return hashlib.sha256(hashlib.sha256(key).digest() + payload).digest()
 
 
+def _read(path: Path) -> bytes:
+    """A file of this user, whoever else could have put one there since the directory was checked."""
+    with open(path, "rb", opener=_without_links) as file:
+        if not _is_ours(os.fstat(file.fileno())):
+            raise PermissionError(f"{path} belongs to another user")
+        return file.read()
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
+
+
 def _write(path: Path, content: bytes) -> None:
     """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{uuid4().hex[:16]}.tmp")
     try:
         temporary.write_bytes(content)
