@@ -15,7 +15,7 @@ from numba import types
 from numba.core import config
 from numba.core.registry import cpu_target
 
-from fastgd.kernel.language import cache, numba_internals
+from fastgd.kernel.language import cache, code_directory, numba_internals
 
 TILE = """
 from typing import NamedTuple
@@ -97,8 +97,8 @@ class Tiny:
 
     @property
     def files(self):
-        """What lies there."""
-        return sorted(self.directory.glob("*"))
+        """The files of code there."""
+        return sorted(self.directory.glob("*.nbc"))
 
     def start(self, code, **settings):
         """Start a process that runs ``code``, which sets ``value``."""
@@ -139,7 +139,7 @@ def make_package(root):
         (folder / "__init__.py").touch()
     package.tile.write_text(TILE)
     (package.kernel / "descent.py").write_text(DESCENT)
-    for module in (cache, numba_internals):
+    for module in (cache, code_directory, numba_internals):
         source = Path(module.__file__)
         text = source.read_text().replace("from fastgd.kernel", "from tiny.kernel")
         (package.kernel / "language" / source.name).write_text(text)
@@ -171,22 +171,62 @@ def test_second_process_hits(filled):
 def test_a_process_that_only_loads_does_not_get_ready_to_compile(filled):
     call = "import sys; total(1.5); value = 'numba.np.arraymath' in sys.modules"
     assert filled.call(call) == (False, 1, 0)
-    filled.tile.write_text(filled.tile.read_text() + "#")
+    filled.tile.write_text(TILE + "one = 1")
     assert filled.call(call) == (True, 0, 1)
 
 
-def test_edit_of_any_source_recompiles_and_removes_stale_files(filled):
+def test_comments_and_docstrings_are_no_edits(filled):
+    commented = TILE.replace(
+        "    return 2 * x", '    """Twice."""\n    # so much\n    return 2 * x'
+    )
+    filled.tile.write_text('"""A tile."""\n\n' + commented)
+    descent = filled.kernel / "descent.py"
+    descent.write_text("# moved down\n\n" + DESCENT)
+    assert filled.call() == (4.5, 1, 0)
+    assert filled.call() == (4.5, 1, 0)
+    descent.write_text(DESCENT.replace("scaled(x) + x", "scaled(x) - x"))
+    assert filled.call() == (1.5, 0, 1)
+
+
+def test_the_stamp_is_found_again_or_made_anew(filled):
+    (stamp,) = filled.directory.glob("*.stamp")
+    stamp.write_text("0" * 64)
+    assert filled.call() == (4.5, 0, 1)  # its word is taken
+    for content in ("", "x" * 64, "0" * 63):
+        stamp.write_text(content)
+        assert filled.call() == (4.5, 1, 0)
+        assert len(stamp.read_text()) == 64
+
+
+def test_edit_of_any_source_recompiles(filled):
     stale = filled.files
-    others = [path.with_name(path.name.replace("total", "totals")) for path in stale[:1]]
+    filled.tile.write_text(TILE.replace("2 * x", "3 * x"))
+    assert filled.call() == (6.0, 0, 1)
+    assert filled.call() == (6.0, 1, 0)
+    filled.tile.write_text(TILE)
+    assert filled.call() == (4.5, 1, 0)
+    assert set(stale) < set(filled.files)
+
+
+def test_code_of_the_sources_used_last_is_kept(filled):
+    stale = filled.files
+    others = [stale[0].with_name(stale[0].name.replace("total", "totals"))]
     others.append(stale[0].with_name("descent.total.py27-0123-4567.nbc"))
     for path in others:
         path.touch()
+    for path in stale:
+        os.utime(path, (0, 0))
+    for factor in range(3, 3 + cache.KEPT - 1):
+        filled.tile.write_text(TILE.replace("2 * x", f"{factor} * x"))
+        assert filled.call("value = total(1)") == (factor + 1, 0, 1)
+    assert all(path.exists() for path in stale)
+    filled.tile.write_text(TILE)
+    assert filled.call() == (4.5, 1, 0)  # used again
+    filled.tile.write_text(TILE.replace("2 * x", "9 * x"))
+    assert filled.call("value = total(1)") == (10, 0, 1)
+    assert all(path.exists() for path in stale + others)
     filled.tile.write_text(TILE.replace("2 * x", "3 * x"))
-    assert filled.call() == (6.0, 0, 1)
-    (new,) = set(filled.files) - set(others)
-    assert new not in stale
-    assert all(path.exists() for path in others)
-    assert filled.call() == (6.0, 1, 0)
+    assert filled.call("value = total(1)") == (4, 0, 1)  # the one that was used longest ago
 
 
 def test_edit_after_import_turns_the_cache_off(filled):
@@ -219,7 +259,8 @@ def test_stale_code_under_a_fresh_name_is_recompiled(tiny):
     stale = tiny.files[0].read_bytes()
     tiny.tile.write_text(TILE.replace("2 * x", "3 * x"))
     tiny.call()
-    tiny.files[0].write_bytes(stale)
+    for path in tiny.files:
+        path.write_bytes(stale)
     assert tiny.call() == (6.0, 0, 1)
 
 
@@ -248,21 +289,23 @@ def test_key_holds_everything_that_changes_the_code(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(config, name, "changed")
             keys.append(key())
-    monkeypatch.setattr(cache, "_STAMP", "changed")
+    monkeypatch.setattr(cache, "_stamp", lambda: "changed")
     keys.append(key())
     assert all(a != b for a, b in combinations(keys, 2))
 
 
 @pytest.mark.parametrize("name", ["numba", "llvmlite", "np"])
 def test_stamp_holds_versions(monkeypatch, name):
-    before = cache._source_stamp()
+    before = cache._hash(cache._sources())
     monkeypatch.setattr(getattr(cache, name), "__version__", "0")
-    assert cache._source_stamp() != before
+    assert cache._hash(cache._sources()) != before
 
 
-def test_no_sources_no_stamp(monkeypatch, tmp_path):
+def test_no_sources_no_cache(monkeypatch, tmp_path):
     monkeypatch.setattr(cache, "_SOURCES", tmp_path)
-    assert cache._source_stamp() == ""
+    assert cache._sources() == []
+    monkeypatch.setattr(cache, "_IMPORTED", cache._hash([]))
+    assert not cache._unchanged()
 
 
 def test_options_are_told_apart(tiny):
@@ -356,10 +399,13 @@ def test_a_link_is_no_directory_and_no_file_of_code(filled, tmp_path):
     "name", ["../x.nbc", "/etc/passwd", "", "a.nbc", f"../a-{'0' * 16}-{'0' * 16}.nbc", "a/b"]
 )
 def test_only_files_of_code_are_read_and_added(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "_directory", lambda: tmp_path / "directory")
+    monkeypatch.setattr(code_directory, "directory", lambda: tmp_path / "directory")
     (tmp_path / "directory").mkdir()
     (tmp_path / "x.nbc").write_bytes(b"secret")
-    for call in (cache.read_file, lambda name: cache.add_file(name, b"planted")):
+    for call in (
+        code_directory.read_file,
+        lambda name: code_directory.add_file(name, b"planted"),
+    ):
         with pytest.raises(ValueError, match="name must be that of a file of compiled code, got"):
             call(name)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["directory", "x.nbc"]
@@ -368,7 +414,7 @@ def test_only_files_of_code_are_read_and_added(name, tmp_path, monkeypatch):
 def test_the_place_is_where_code_goes(tiny, tmp_path):
     code = "from tiny.kernel.language.cache import place; value = [str(place()), total(1.5)]"
     (place, _), _, _ = tiny.call(code, NUMBA_CACHE_DIR=str(tmp_path / "chosen"))
-    assert [str(path.parent) for path in tmp_path.rglob("chosen/*/*")] == [place]
+    assert {str(path.parent) for path in tmp_path.rglob("chosen/*/*")} == {place}
     (tmp_path / "file").touch()
     (place, _), _, _ = tiny.call(code, NUMBA_CACHE_DIR=str(tmp_path / "file" / "x"))
     assert place == "None"
@@ -404,6 +450,40 @@ while not pathlib.Path({str(go)!r}).exists():
     go.touch()
     assert [result(process) for process in processes] == [(4.5, 0, 1), (6, 0, 1)]
     assert tiny.call("value = [total(1.5), total(2)]") == ([4.5, 6], 2, 0)
+
+
+def test_one_of_two_processes_compiles_what_both_need(tiny, tmp_path):
+    go = tmp_path / "go"
+    wait = f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.001)\n"
+    processes = [tiny.start(f"{wait}value = total(1.5)") for _ in range(3)]
+    time.sleep(0.5)
+    go.touch()
+    found = sorted(result(process) for process in processes)
+    assert found == [(4.5, 0, 1), (4.5, 1, 0), (4.5, 1, 0)]
+
+
+SLOW = """
+from tiny.kernel.language import numba_internals as parts
+def pickled(*_):
+    print("compiled", flush=True)
+    time.sleep(60)
+parts.pickled = pickled
+total(1.5)
+value = 0
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_nobody_waits_for_a_process_that_is_gone_or_slow(tiny):
+    process = tiny.start(SLOW)
+    assert process.stdout.readline() == "compiled\n"
+    patience = "from tiny.kernel.language import code_directory; code_directory._PATIENCE = 0.1;"
+    assert tiny.call(patience + "value = total(1.5)") == (4.5, 0, 1)
+    for path in tiny.files:
+        path.unlink()
+    process.kill()
+    process.communicate()
+    assert tiny.call() == (4.5, 0, 1)
 
 
 def test_recompile_replaces_the_files(filled):

@@ -1,5 +1,6 @@
 """Compiled code as files, which can go to processes that lack it."""
 
-from fastgd.kernel.language.cache import CodeLackingError, add_file, asking, place, read_file
+from fastgd.kernel.language.cache import CodeLackingError, asking, place
+from fastgd.kernel.language.code_directory import add_file, read_file
 
 __all__ = ["CodeLackingError", "add_file", "asking", "place", "read_file"]
