@@ -160,7 +160,7 @@ class _WholeLibrary(JITCodeLibrary):
         ll_module.data_layout = self._codegen._data_layout
 
     def _optimize_final_module(self):
-        options = {"opt": 3, "loop_vectorize": False, "slp_vectorize": False}
+        options = {"opt": int(config.OPT), "loop_vectorize": False, "slp_vectorize": False}
         made = self._codegen._module_pass_manager(**options)
         passes, *options = made if isinstance(made, tuple) else (made,)  # before Numba 0.62
         passes.run(self._final_module, *options)
