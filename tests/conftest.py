@@ -1,16 +1,39 @@
 import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from cases import XOR_X, XOR_Y
+from counter import kernel_counter
 
 os.environ["MPLBACKEND"] = "Agg"  # pictures need no screen
 
 # An example may compile, or wait for a busy machine: how long it takes says nothing.
 settings.register_profile("fastgd", deadline=None)
 settings.load_profile("fastgd")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kernels", action="store_true", help="say which kernels were compiled")
+
+
+def pytest_configure(config):
+    if config.getoption("--kernels") and not hasattr(config, "workerinput"):
+        config.kernel_log = Path(tempfile.mkdtemp(), "kernels")
+        config.kernel_log.touch()
+        kernel_counter.start(config.kernel_log)
+    elif kernel_counter.LOG in os.environ:
+        kernel_counter.watch()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if log := getattr(config, "kernel_log", None):
+        terminalreporter.section("compiled kernels")
+        for line in kernel_counter.report(log):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture
