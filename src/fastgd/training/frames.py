@@ -77,7 +77,7 @@ def long_dataframe(axes: Mapping[str, list[Any]], result: Any) -> pandas.DataFra
     done = np.reshape(result.iterations, (-1, 1))
     run, record = np.nonzero((result.recorded < done) | ~np.isnan(curves["error"]))
     table: pandas.DataFrame = pd.DataFrame(axis_columns(axes), index=range(len(done)))
-    table = table.iloc[run].reset_index(drop=True)
+    table = table.take(run).reset_index(drop=True)
     table["iteration"] = result.recorded[record]
     for name, numbers in curves.items():
         table[name] = numbers[run, record]
