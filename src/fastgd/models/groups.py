@@ -26,7 +26,9 @@ from fastgd.models.group_models import GroupModels
 from fastgd.models.group_outputs import measured, outputs_of
 from fastgd.models.group_table import GroupTable, read_groups
 from fastgd.models.group_training import (
+    HOLDING_OUT,
     SELECTED,
+    TOO_SMALL,
     Rows,
     Trained,
     hold_out,
@@ -37,6 +39,7 @@ from fastgd.models.group_training import (
 from fastgd.models.scaling import Scaling
 from fastgd.optimizers import Adam
 from fastgd.store.archive import Arrays
+from fastgd.store.entries import is_file, is_folder
 from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
@@ -55,6 +58,9 @@ _DEFAULTS: dict[str, Any] = {
     "reduction": "mean",
 }
 _WATCHING = {"patience": 30, "restore_best": True}
+
+_START, _UNKNOWN = "start.npz", "unknown.npz"
+"""The files of the networks of all groups, in a folder."""
 
 _NOT_TAKEN = (
     "groups", "folds", "validation", "weights", "biases", "sample_weight", "resume",
@@ -215,13 +221,13 @@ def fit_groups(
     )
     trained = Trained((), np.full((groups, 2), -1))
     if varied.any():
-        file = path and path / "start.npz"
+        file = path and path / _START
         shared = train_all_rows(rows, settings, draw, file) if start == "global" else None
         trained = train_groups(rows, groups, settings, shared, path, **how)
     outputs = outputs_of(trained, of_inputs, of_outputs, table.inputs, codes)
     fallback = None
     if unknown == "global":
-        fallback = train_all_rows(whole, settings, draw, path and path / "unknown.npz")
+        fallback = train_all_rows(whole, settings, draw, path and path / _UNKNOWN)
     return GroupModels(
         keys=table.keys,
         preparation=table.preparation,
@@ -246,6 +252,10 @@ def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any
         **{name: described(array) for name, array in (rows | {"held": table.held}).items()},
     }
     Folder.create(path, "models of groups", asked, {}, arrays, parts=0)
+    for file in (_START, _UNKNOWN):
+        is_file(path / file, path)
+    for folder in (HOLDING_OUT, TOO_SMALL):
+        is_folder(path / folder)
 
 
 def _listed(value: Any) -> Any:

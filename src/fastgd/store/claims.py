@@ -16,10 +16,14 @@ from secrets import token_hex
 from time import monotonic
 from typing import NamedTuple
 
-from fastgd.store.files import again
+from fastgd.store.entries import ForeignEntryError, is_folder, open_inside
+from fastgd.store.files import again, naming
 
 EXPIRY = 15.0
 """Seconds after which a claim that nobody touches is anybody's."""
+
+_MOST = 1000
+"""Bytes of a claim that are read: ours have fewer."""
 
 
 class _Sight(NamedTuple):
@@ -55,6 +59,8 @@ class Claims:
         ------
         OSError
             If no file can be made.
+        ForeignEntryError
+            If something else is in its place.
         """
         path = self._file(part)
         return again(
@@ -64,13 +70,13 @@ class Claims:
     def renew(self, parts: Iterable[int]) -> None:
         """Touch the claims on these parts that are still this owner's."""
         for part in parts:
-            with suppress(OSError):
+            with suppress(OSError, ForeignEntryError):
                 if self._is_ours(self._file(part)):
                     os.utime(self._file(part))
 
     def release(self, part: int) -> None:
         """Remove the claim on a part if it is still this owner's."""
-        with suppress(OSError):
+        with suppress(OSError, ForeignEntryError):
             if self._is_ours(self._file(part)):
                 self._file(part).unlink()
 
@@ -83,13 +89,19 @@ class Claims:
         return f"{pid} {_birth(pid)} {self._name} {_machine()}".encode()
 
     def _is_ours(self, path: Path) -> bool:
-        return path.read_bytes() == self._owner()
+        return self._read(path)[1] == self._owner()
+
+    def _read(self, path: Path) -> tuple[int, bytes]:
+        """When a claim was touched, and by whom."""
+        with open_inside(path, self.path.parent) as file:
+            return os.fstat(file.fileno()).st_mtime_ns, file.read(_MOST)
 
     def _make(self, path: Path) -> bool:
-        """Make the file of a claim, if there is none."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Make a file that says whose it is, if there is none."""
+        if not is_folder(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         try:
-            with open(path, "xb") as file:
+            with naming(path), open(path, "xb") as file:
                 file.write(self._owner())
         except FileExistsError:
             return False
@@ -101,8 +113,7 @@ class Claims:
     def _is_over(self, path: Path, part: int) -> bool:
         """Whether a claim's owner is gone, or has not touched it for as long as claims last."""
         try:
-            with open(path, "rb") as file:
-                touched, owner = os.fstat(file.fileno()).st_mtime_ns, file.read()
+            touched, owner = self._read(path)
         except FileNotFoundError:  # it was just released
             return False
         met = self._met.get(part)
@@ -114,9 +125,10 @@ class Claims:
         """Put a claim in the place of one that is over, unless another owner has done so."""
         ours = path.with_name(f"{path.name}.{self._name}")
         try:
-            ours.write_bytes(self._owner())
+            if not self._make(ours):  # its name is no secret: it is never written through a link
+                return False
             with suppress(FileNotFoundError):
-                if path.read_bytes() == self._met[part].owner:
+                if self._read(path)[1] == self._met[part].owner:
                     ours.replace(path)
                 return self._is_ours(path)
             return False

@@ -34,7 +34,7 @@ def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
     Raises
     ------
     OSError
-        If the file, or another one in its folder, cannot be written.
+        If the file, or another one in its folder, cannot be written; the error names the file.
 
     Examples
     --------
@@ -48,18 +48,26 @@ def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
     False
     b'1 2 3'
     """
-    target = Path(os.path.realpath(path))
-    mode = None
-    with suppress(FileNotFoundError):
-        mode = target.stat().st_mode
-    if mode is not None and not stat.S_ISREG(mode):
-        with open(path, "wb") as file:
-            yield file
-        return
+    with naming(path):
+        target = Path(os.path.realpath(path))
+        mode = None
+        with suppress(FileNotFoundError):
+            mode = target.stat().st_mode
+        if mode is None or stat.S_ISREG(mode):
+            with replacing(target, mode) as file:
+                yield file
+        else:
+            with open(path, "wb") as file:
+                yield file
+
+
+@contextmanager
+def replacing(path: Path, mode: int | None) -> Iterator[IO[bytes]]:
+    """The same for what is a file of this mode, or is not there: a link would be replaced."""
     if mode is not None:
-        with open(target, "r+b"):  # a file that may not be written must not be replaced either
+        with open(path, "r+b"):  # a file that may not be written must not be replaced either
             pass
-    unfinished = target.with_name(f"{UNFINISHED}{uuid4().hex[:8]}{target.suffix}")
+    unfinished = path.with_name(f"{UNFINISHED}{uuid4().hex[:8]}{path.suffix}")
     try:
         with open(unfinished, "xb") as file:
             if mode is not None:
@@ -67,10 +75,21 @@ def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(target)
+        unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    keep_names(target.parent)
+    keep_names(path.parent)
+
+
+@contextmanager
+def naming(path: PathLike) -> Iterator[None]:
+    """Name the file in errors of writing it, which say no name or that of the unfinished one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or (error.filename and UNFINISHED not in str(error.filename)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def keep_names(folder: Path) -> None:
@@ -81,31 +100,6 @@ def keep_names(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
-
-
-def put(path: Path, content: bytes) -> None:
-    """Write a whole file, and the folders above it.
-
-    Raises
-    ------
-    OSError
-        If that can't be done; the error names the file.
-    """
-    try:
-        _make(path.parent)
-        with whole_file(path) as file:
-            file.write(content)
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-
-
-def _make(folder: Path) -> None:
-    """Make a folder that a power cut doesn't undo."""
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(exist_ok=True)
-        keep_names(folder.parent)
 
 
 def again(work: Callable[[], T]) -> T:

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from fastgd.store import part_file
 from fastgd.store.archive import Arrays
 from fastgd.store.claims import EXPIRY, Claims
-from fastgd.store.files import UNFINISHED, PathLike, again, put
+from fastgd.store.entries import put
+from fastgd.store.files import UNFINISHED, PathLike, again
 from fastgd.store.manifest import manifest_of
 from fastgd.store.place import CLAIMS, Place
 
@@ -158,7 +159,7 @@ class Folder:
 
     def has(self, part: int) -> bool:
         """Whether a part has a file, damaged or not."""
-        return self._file(part).is_file()
+        return self._place.shelf.has(part)
 
     def read(self, part: int, names: Collection[str] | None = None) -> Arrays:
         """Return the arrays of a part, or those with these names, verified; others are not read.
@@ -221,7 +222,7 @@ class Folder:
 
         def try_once() -> None:
             self._place.stay()
-            put(path, whole)
+            put(path, whole, self.path)
 
         try:
             again(try_once)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.store.archive import Arrays
+from fastgd.store.entries import open_inside
 
 T = TypeVar("T")
 
@@ -123,9 +124,9 @@ def plain(array: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(array, array.dtype.newbyteorder("<"), order="C")
 
 
-def look(path: Path, origin: str, look_at: Callable[[IO[bytes], str], T]) -> T:
-    """Open a file for :func:`unpacked` or :func:`verify`; their errors name it."""
-    with open(path, "rb") as file:
+def look(path: Path, root: Path, origin: str, look_at: Callable[[IO[bytes], str], T]) -> T:
+    """Open a file of a folder for :func:`unpacked` or :func:`verify`; their errors name it."""
+    with open_inside(path, root) as file:
         try:
             return look_at(file, origin)
         except (DamagedPartError, OSError) as error:  # a disk may fail to read what is open

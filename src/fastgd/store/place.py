@@ -13,7 +13,8 @@ from fastgd.arguments.cautions import warn
 from fastgd.arguments.messages import shown
 from fastgd.store import part_file
 from fastgd.store.archive import Arrays
-from fastgd.store.files import UNFINISHED, again, put
+from fastgd.store.entries import ForeignEntryError, open_inside, put
+from fastgd.store.files import UNFINISHED, again
 from fastgd.store.manifest import Manifest, parsed
 from fastgd.store.part_file import DamagedPartError
 from fastgd.store.shelf import Shelf
@@ -22,6 +23,9 @@ MANIFEST = "manifest.json"
 SHARED = "shared.npz"
 PARTS = "parts"
 CLAIMS = "claims"
+
+_MOST = 2**28
+"""Bytes of a manifest at most: a million cases have a third of them."""
 
 
 class DamageWarning(UserWarning):
@@ -70,7 +74,7 @@ class Place:
             self._arrays = {}
             if self.manifest.shared:
                 self._arrays = part_file.look(
-                    self.path / SHARED, self._shared_origin(), part_file.unpacked
+                    self.path / SHARED, self.path, self._shared_origin(), part_file.unpacked
                 )
         return self._arrays
 
@@ -89,6 +93,8 @@ class Place:
     def _settle(self) -> None:
         try:
             found = self._found() or self._begun(None)
+        except ForeignEntryError:
+            raise
         except ValueError as error:
             found = self._begun(error)
         if found.id != self.manifest.id:
@@ -132,7 +138,7 @@ class Place:
         if done:
             warn(f"{self.path / MANIFEST} was damaged or lost, and is written anew", DamageWarning)
         self._keep_shared()
-        put(self.path / MANIFEST, self.manifest.text())
+        put(self.path / MANIFEST, self.manifest.text(), self.path)
         return _manifest_at(self.path)
 
     def _must_be_the_same(self) -> str:
@@ -147,14 +153,14 @@ class Place:
             return
         path = self.path / SHARED
         try:
-            part_file.look(path, self._shared_origin(), part_file.verify)
+            part_file.look(path, self.path, self._shared_origin(), part_file.verify)
         except FileNotFoundError:
             pass
         except DamagedPartError:
             warn(f"{path} was damaged, and is written anew", DamageWarning)
         else:
             return
-        put(path, part_file.packed(self._arrays, self._shared_origin()))
+        put(path, part_file.packed(self._arrays, self._shared_origin()), self.path)
 
 
 def remove(path: Path) -> None:
@@ -164,14 +170,15 @@ def remove(path: Path) -> None:
     """
     with suppress(FileNotFoundError):
         foreign = _foreign(path)
-        if not foreign:  # nobody sees half of it
+        goes = not foreign and not path.is_symlink()
+        if goes:  # nobody sees half of it
             path = path.rename(path.with_name(f"{UNFINISHED}{path.name}-{token_hex(4)}"))
         for name in set(os.listdir(path)) - set(foreign):
-            if (path / name).is_dir():
+            if (path / name).is_dir() and not (path / name).is_symlink():
                 shutil.rmtree(path / name)
             else:
                 (path / name).unlink(missing_ok=True)
-        if not foreign:
+        if goes:
             path.rmdir()
 
 
@@ -184,7 +191,8 @@ def _foreign(path: Path) -> list[str]:
 def _manifest_at(folder: Path) -> Manifest:
     """What the manifest of a folder says."""
     path = folder / MANIFEST
-    text = path.read_bytes()
+    with open_inside(path, folder) as file:
+        text = file.read() if os.fstat(file.fileno()).st_size <= _MOST else b""
     try:
         return parsed(text)
     except ValueError as error:
@@ -193,5 +201,5 @@ def _manifest_at(folder: Path) -> Manifest:
 
 def _stamp(path: Path) -> tuple[int, ...]:
     """What changes when another file gets this name."""
-    found = path.stat()
+    found = path.lstat()
     return found.st_ino, found.st_mtime_ns, found.st_size

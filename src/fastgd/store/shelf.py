@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.store import part_file
+from fastgd.store.entries import is_file
 from fastgd.store.part_file import DamagedPartError, MissingPartError
 
 T = TypeVar("T")
@@ -55,18 +56,25 @@ class Shelf(NamedTuple):
     def _found(self) -> Iterator[int]:
         for first in range(0, self.parts, _IN_A_SUBFOLDER):
             end = min(first + _IN_A_SUBFOLDER, self.parts)
+            self.has(first)  # refuses what leads elsewhere
             with suppress(FileNotFoundError), os.scandir(self.file(first).parent) as entries:
                 for entry in entries:
-                    if _NAME.fullmatch(entry.name) and entry.is_file():
+                    if _NAME.fullmatch(entry.name):
                         part = int(entry.name[:8])
-                        if first <= part < end:
+                        if first <= part < end and (
+                            entry.is_file(follow_symlinks=False) or self.has(part)
+                        ):
                             yield part
+
+    def has(self, part: int) -> bool:
+        """Whether a part has a file; refuses whatever else is in its place."""
+        return is_file(self.file(part), self.path.parent)
 
     def look(self, part: int, look_at: Callable[[IO[bytes], str], T]) -> T:
         """Open the file of a part, for what :mod:`fastgd.store.part_file` does with it."""
         path = self.file(part)
         try:
-            return part_file.look(path, self.origin(part), look_at)
+            return part_file.look(path, self.path.parent, self.origin(part), look_at)
         except FileNotFoundError:
             raise MissingPartError(f"{path} is not there: its part is not done yet") from None
 
