@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import warnings
 import zipfile
 import zlib
@@ -229,6 +230,58 @@ def test_axes_of_samples_that_are_none(tmp_path, axes):
     rewrite(path, whole | {"fastgd.npy": npy(np.array(json.dumps(header)))})
     with pytest.raises(ValueError, match=REFUSED):
         fastgd.load(path)
+
+
+NOBODYS_AXES = [
+    {"zz": [1]}, {"alpha": [1, 2], "zz": [1]}, {"__class__": [1, 2]}, {"__init__": 2}, {"": [1]},
+    {"case": [{"zz": 1}, {"zz": 2}]}, {"case": [{"__class__": 1}, {"__class__": 2}]},
+    {"case": [{}, {}]}, {"case": [{"alpha": 1}, {"l2": 2}]}, {"case": [{"alpha": 1}, 2]},
+    {"case": [{"case": [{"alpha": 1}]}, {"case": []}]}, {"case": [{"seed": 1}, {"seed": 2}]},
+    {"alpha": [1, 2], "case": [{"l2": 1}]}, {"case": [{"alpha": 1}, {"alpha": 2}], "alpha": [1]},
+    {"seed": [1, 2], "alpha": [1]}, {"l2": [0, 1], "alpha": [1]}, {"alpha": [1, 2], "bias": [0]},
+    {"alpha": [1, 2], "hidden_size": [4]}, {"seed": [1, 2], "l2": [0]}, {}, [], None, "alpha",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory):
+    """A small sweep in a file, and its header."""
+    path = tmp_path_factory.mktemp("two") / "sweep.npz"
+    fastgd.sweep(X, Y, alpha=[1, 2], seed=[1], iterations=5).save(path)
+    whole = members(path)
+    return path, whole, json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))
+
+
+@pytest.mark.parametrize("axes", NOBODYS_AXES, ids=range(len(NOBODYS_AXES)))
+def test_axes_that_no_sweep_has(two_runs, axes):
+    """Names of nothing, of two axes for one number, or in another order: of as many runs."""
+    path, whole, header = two_runs
+    text = json.dumps(header | {"axes": axes})
+    rewrite(path, whole | {"fastgd.npy": npy(np.array(text))})
+    with pytest.raises(ValueError, match=REFUSED):
+        fastgd.load(path)
+
+
+def test_two_headers_of_one_name(two_runs):
+    """JSON may have two axes of one name: the last one counts."""
+    path, whole, header = two_runs
+    text = json.dumps(header).replace('"axes": {', '"axes": {"alpha": [7.0], "case": [], ')
+    rewrite(path, whole | {"fastgd.npy": npy(np.array(text))})
+    with pytest.raises(ValueError, match=REFUSED):
+        fastgd.load(path)
+
+
+@pytest.mark.parametrize("name", ["errors", "recorded", "status", "kept_weights_0"])
+def test_an_array_that_is_too_large_is_not_unpacked(two_runs, name):
+    path, whole, _ = two_runs
+    like = {"status": "<U262144", "recorded": "i8"}.get(name, "f8")
+    zeros = np.broadcast_to(np.zeros((), like), (2, 1) if name == "status" else (2**20, 2))
+    rewrite(path, whole | {f"{name}.npy": npy(zeros)})
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=REFUSED):
+        fastgd.load(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
 
 
 def test_an_axis_of_samples_needs_its_samples(tmp_path):

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from fastgd.models.group_training import Trained
 from fastgd.models.keys import Keys
 from fastgd.models.scaling import Scaling
-from fastgd.store.archive import Arrays
+from fastgd.store.archive import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_arrays, target_to_arrays
 from fastgd.training import stored_run, stored_sweep
-from fastgd.training.members import KINDS, Facts, array_of, need
+from fastgd.training.members import KINDS, Facts, array_of, need, text_of
 
 MEASURED = {
     "rows": "i",
@@ -44,14 +44,14 @@ def taken_apart(models: Any) -> tuple[Facts, Arrays]:
     return {"names": models.keys.names, "notes": models.notes, "parts": parts}, arrays
 
 
-def put_together(facts: Facts, arrays: Arrays) -> Facts:
+def put_together(facts: Facts, arrays: Found) -> Facts:
     """The fields of models of groups, checked."""
     names, notes = facts["names"], facts["notes"]
     need(bool(names) and all(isinstance(text, str) for text in (*names, *notes)))
     keys = _keys(names, arrays)
     groups = len(keys)
-    preparation = Preparation.from_arrays(_of("preparation", arrays))
-    target = target_from_arrays(_of("target", arrays))
+    preparation = Preparation.from_arrays(_text("preparation", arrays))
+    target = target_from_arrays(_text("target", arrays))
     inputs = _scaling("inputs", groups, len(preparation.names), arrays)
     width = arrays["outputs_mean"].shape[1]
     parts = facts["parts"]
@@ -92,26 +92,30 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     }
 
 
-def _keys(names: tuple[str, ...], arrays: Arrays) -> Keys:
-    members = arrays["members"]
-    need(members.dtype.kind == "i" and members.ndim == 2 and len(members) > 0)
-    need(members.shape[1] == len(names))
-    levels = tuple(arrays[f"levels_{k}"] for k in range(len(names)))
+def _keys(names: tuple[str, ...], arrays: Found) -> Keys:
+    groups, columns = arrays["members"].shape
+    need(groups > 0 and columns == len(names))
+    members = array_of(arrays, "members", "i", (groups, columns))
+    levels = tuple(arrays[f"levels_{k}"] for k in range(columns))
     for own, places in zip(levels, members.T, strict=True):
-        need(own.ndim == 1 and own.dtype.kind in "UbiufMm")
-        need(bool((places >= 0).all() and (places < len(own)).all()))
-    return Keys(names, levels, members)
+        need(len(own.shape) == 1 and own.dtype.kind in "UbiufMm")
+        need(bool((places >= 0).all() and (places < own.shape[0]).all()))
+    return Keys(names, tuple(map(np.asarray, levels)), members)
 
 
-def _scaling(name: str, groups: int, columns: int, arrays: Arrays) -> Scaling:
+def _scaling(name: str, groups: int, columns: int, arrays: Found) -> Scaling:
     shape = (groups, columns)
     return Scaling(*(array_of(arrays, f"{name}_{part}", "f", shape) for part in Scaling._fields))
+
+
+def _text(name: str, arrays: Found) -> Arrays:
+    return {name: text_of(_of(name, arrays), name)}
 
 
 def _named(name: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
     return {f"{name}.{own}": np.asarray(array) for own, array in arrays.items()}
 
 
-def _of(name: str, arrays: Arrays) -> Arrays:
+def _of(name: str, arrays: Found) -> Found:
     lead = f"{name}."
     return {own.removeprefix(lead): array for own, array in arrays.items() if own.startswith(lead)}

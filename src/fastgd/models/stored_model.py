@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from fastgd.store.archive import Arrays
+from fastgd.store.archive import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_arrays, target_to_arrays, width_of
 from fastgd.training import stored_run
-from fastgd.training.members import KINDS, Facts, is_number, need
+from fastgd.training.members import KINDS, Facts, is_number, need, text_of
 
 
 def taken_apart(model: Any) -> tuple[Facts, Arrays]:
@@ -22,11 +22,12 @@ def taken_apart(model: Any) -> tuple[Facts, Arrays]:
     return facts, arrays
 
 
-def put_together(facts: Facts, arrays: Arrays) -> Facts:
+def put_together(facts: Facts, arrays: Found) -> Facts:
     """The fields of a Model, checked."""
-    preparation = Preparation.from_arrays(arrays)
+    preparation = Preparation.from_arrays({"preparation": text_of(arrays, "preparation")})
     targets = tuple(
-        target_from_arrays({"target": arrays[f"target_{k}"]}) for k in range(facts["targets"])
+        target_from_arrays({"target": text_of(arrays, f"target_{k}")})
+        for k in range(facts["targets"])
     )
     runs = tuple(
         KINDS["Run"](**stored_run.put_together(of_run, _of_run(arrays, k)))
@@ -44,6 +45,6 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
     return {"runs": runs, "preparation": preparation, "targets": targets, "scores": scores}
 
 
-def _of_run(arrays: Arrays, k: int) -> Arrays:
+def _of_run(arrays: Found, k: int) -> Found:
     start = f"run_{k}_"
     return {name[len(start) :]: part for name, part in arrays.items() if name.startswith(start)}

@@ -1,30 +1,91 @@
 """An ``.npz`` file of arrays and a JSON header: written whole, and read without trust."""
 
 import json
+import os
 import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from math import prod
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.memory import check_memory
+from fastgd.store.entries import open_file
 from fastgd.store.files import PathLike, whole_file
+from fastgd.store.npy import START, header_of
 
 Arrays = dict[str, NDArray[Any]]
 
 FORMAT = 1
 """Version of the files that are written."""
 
+_HEADER = "fastgd"
+
+_TEXT, _TEXT_RATIO = 2**24, 64
+"""Bytes of a text (the header, ...) at most, or else how many times those that it is packed in.
+
+What Python makes of JSON is five times as large. Axes, cases and labels are packed by 7 to 43.
+"""
+
+_RATIO = 1032
+"""No byte of what zlib packs stands for more."""
+
+DIRECTORY = 2**26
+"""Bytes of an archive's directory at most: of half a million arrays."""
+
+
+class Stored:
+    """An array in a file: what it is is known, and it is read when NumPy asks for it."""
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        self._archive, self._info = archive, info
+        with archive.open(info) as member:
+            self.dtype, self.shape = header_of(member.read(START), info.file_size)
+        if self.is_text and self.nbytes > max(_TEXT, _TEXT_RATIO * info.compress_size):
+            raise ValueError(f"{info.filename} is packed too well for a text")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is one text."""
+        return self.dtype.kind == "U" and self.shape == ()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return self.dtype.itemsize * prod(self.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read it; NumPy gives it another type."""
+        with self._archive.open(self._info) as member:
+            array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+            member.read(1)  # at its end is its checksum
+        return array
+
+
+Found = Mapping[str, NDArray[Any] | Stored]
+"""Arrays, some of which are in their file until they are asked for."""
+
 
 def write(path: PathLike, kind: str, facts: dict[str, Any], arrays: Arrays) -> None:
     """Write arrays, and facts that JSON can hold; a whole file or none."""
     header = json.dumps({"kind": kind, "format": FORMAT, "members": list(arrays)} | facts)
-    named: dict[str, Any] = {"fastgd": np.array(header), **arrays}
-    with whole_file(path) as file:  # given a name, savez would add a suffix to it
-        np.savez_compressed(file, **named)
+    with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in {_HEADER: np.array(header), **arrays}.items():
+            info = zipfile.ZipInfo(f"{name}.npy")
+            info.compress_type = _packing(array)
+            with archive.open(info, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
-def read(path: PathLike) -> tuple[str, dict[str, Any], Arrays]:
-    """Read what :func:`write` wrote: kind, facts (sequences as tuples) and arrays.
+@contextmanager
+def reading(path: PathLike) -> Iterator[tuple[str, dict[str, Any], Found]]:
+    """Open what :func:`write` wrote: its kind, facts (sequences as tuples) and arrays.
+
+    Arrays are read when they are asked for, as long as it is open. By then the types and shapes of
+    all of them are known, agree with the bytes that are there, and fit into memory together.
 
     Raises
     ------
@@ -33,26 +94,28 @@ def read(path: PathLike) -> tuple[str, dict[str, Any], Arrays]:
     ValueError
         If it is not a whole file of ours.
     """
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         try:
-            arrays = _members(stream)
-            facts = json.loads(str(arrays.pop("fastgd")))
+            found = _members(stream)
+            header = found.pop(_HEADER)
+            facts = json.loads(str(np.asarray(header)) if header.is_text else "")
             kind, version = facts.pop("kind"), facts.pop("format")
-            members = facts.pop("members", list(arrays))  # the first files did not say
+            members = facts.pop("members", list(found))  # the first files did not say
             is_ours = (
                 isinstance(kind, str)
                 and isinstance(version, int)
-                and sorted(arrays) == sorted(members)
+                and sorted(found) == sorted(members)
             )
         except Exception as error:
             # Of damaged bytes zipfile, zlib, NumPy and json raise what they like, OSError and
             # MemoryError included.
             raise not_whole(path) from error
-    if not is_ours:
-        raise not_whole(path)
-    if version != FORMAT:
-        raise ValueError(f"{path} must have format {FORMAT}, got format {version}")
-    return kind, {name: tuples(value) for name, value in facts.items()}, arrays
+        if not is_ours:
+            raise not_whole(path)
+        if version != FORMAT:
+            raise ValueError(f"{path} must have format {FORMAT}, got format {version}")
+        check_memory(sum(array.nbytes for array in found.values()), str(path))
+        yield kind, {name: tuples(value) for name, value in facts.items()}, found
 
 
 def not_whole(path: PathLike) -> ValueError:
@@ -60,21 +123,47 @@ def not_whole(path: PathLike) -> ValueError:
     return ValueError(f"{path} must be a whole file that fastgd has saved")
 
 
-def _members(stream: IO[bytes]) -> Arrays:
-    """All arrays; unlike :func:`numpy.load` it reads each to its end, where its checksum is."""
-    arrays: Arrays = {}
-    with zipfile.ZipFile(stream) as archive:
-        for name in archive.namelist():
-            with archive.open(name) as member:
-                array = np.lib.format.read_array(member, allow_pickle=False)
-                if member.read(1):
-                    raise ValueError(f"{name} goes on after its array")
-            arrays[name.removesuffix(".npy")] = array
-    return arrays
-
-
 def tuples(value: Any) -> Any:
     """Undo that JSON knows lists only; the axes of a sweep are the one place with real ones."""
     if isinstance(value, dict):
         return {name: tuples(part) for name, part in value.items()}
     return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+
+class _Piecewise:
+    """A file that is read in pieces of which none is larger than a directory may be."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most so many bytes."""
+        if size > DIRECTORY:
+            raise ValueError("the directory is too large")
+        return self._stream.read(size)
+
+
+def _members(stream: IO[bytes]) -> dict[str, Stored]:
+    """All arrays, none of which is longer than the bytes that are there can stand for."""
+    archive = zipfile.ZipFile(_Piecewise(stream))
+    members = archive.infolist()
+    for info in members:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{info.filename} is packed in another way")
+        if info.file_size > _RATIO * info.compress_size:
+            raise ValueError(f"{info.filename} must be longer")
+    if sum(info.compress_size for info in members) > os.fstat(stream.fileno()).st_size:
+        raise ValueError("arrays overlap")
+    found = {info.filename.removesuffix(".npy"): Stored(archive, info) for info in members}
+    if len(found) != len(members):
+        raise ValueError("two arrays have the same name")
+    return found
+
+
+def _packing(array: NDArray[Any]) -> int:
+    """How an array is packed: not at all if it is a text that nobody would believe when packed."""
+    is_long = array.dtype.kind == "U" and not array.ndim and array.nbytes > _TEXT
+    if is_long and array.nbytes > (_TEXT_RATIO - 1) * len(zlib.compress(array.tobytes())):
+        return zipfile.ZIP_STORED
+    return zipfile.ZIP_DEFLATED

@@ -12,6 +12,7 @@ import io
 import struct
 import zipfile
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
@@ -19,8 +20,10 @@ from typing import IO, Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.store.archive import Arrays
+from fastgd.arguments.memory import check_memory
+from fastgd.store.archive import DIRECTORY, Arrays
 from fastgd.store.entries import open_inside
+from fastgd.store.npy import START, header_of
 
 T = TypeVar("T")
 
@@ -149,29 +152,47 @@ def _seal(directory: bytes, origin: str) -> bytes:
     return sha256(f"{origin}\n".encode() + directory).hexdigest().encode()
 
 
-def _members(stream: IO[bytes], origin: str) -> Iterator[_Member]:
+def _members(stream: IO[bytes], origin: str) -> list[_Member]:
     """What the directory says, which is as it was written."""
     try:
-        stream.seek(-_END, io.SEEK_END)
-        stream.seek(int(stream.read(_PLACE)))
-        found = stream.read()
+        end = stream.seek(-_END, io.SEEK_END)
+        place = stream.seek(int(stream.read(_PLACE)))
+        found = stream.read() if end - place <= DIRECTORY else b""
     except (OSError, ValueError) as error:
         raise DamagedPartError("no directory") from error
     directory, seal = found[:-_HASH], found[-_HASH:]
     if seal != _seal(directory, origin):
         raise DamagedPartError("another directory")
+    with _not_forged():
+        return list(_entries(directory, place))
+
+
+def _entries(directory: bytes, place: int) -> Iterator[_Member]:
+    """The members that a directory has, which are before its place in the file."""
     at = 0
     while directory.startswith(_HEADER, at):
         name, fields, comment = struct.unpack_from("<3H", directory, at + _LENGTHS)
         name_end = at + _FIELDS + name
         at = name_end + fields + comment
         start, stop, content = directory[at - comment : at].split()
+        if not 0 <= int(start) <= int(stop) <= place:
+            raise ValueError("bytes that are not there")
         file_name = directory[name_end - name : name_end].decode()
         yield _Member(file_name.removesuffix(".npy"), int(start), int(stop), content)
 
 
+@contextmanager
+def _not_forged() -> Iterator[None]:
+    """Take for damaged what has the right checksums, and was not written by :func:`packed`."""
+    try:
+        yield
+    except (struct.error, ValueError) as error:
+        raise DamagedPartError("a forged part") from error
+
+
 def _verified(stream: IO[bytes], member: _Member) -> bytes:
     """All bytes of a member, which are as they were written."""
+    check_memory(member.stop - member.start, str(getattr(stream, "name", "the part")))
     stream.seek(member.start)
     found = stream.read(member.stop - member.start)
     if sha256(found).hexdigest().encode() != member.hash:
@@ -181,8 +202,10 @@ def _verified(stream: IO[bytes], member: _Member) -> bytes:
 
 def _array(member: bytes) -> NDArray[Any]:
     """The array of a member, which begins with a header that has a name and further fields."""
-    name, fields = struct.unpack_from("<2H", member, _MEMBER_LENGTHS)
-    stream = io.BytesIO(member)
-    stream.seek(_MEMBER_FIELDS + name + fields)
-    array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
-    return array
+    with _not_forged():
+        name, fields = struct.unpack_from("<2H", member, _MEMBER_LENGTHS)
+        stream = io.BytesIO(member)
+        begin = stream.seek(_MEMBER_FIELDS + name + fields)
+        header_of(member[begin : begin + START], len(member) - begin)
+        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+        return array

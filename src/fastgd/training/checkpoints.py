@@ -105,18 +105,17 @@ def train(training: Training, file: File, shows_bar: bool) -> Run:
 def _write(path: Path, run: Run, question: Manifest) -> None:
     facts, arrays = stored_run.taken_apart(run)
     facts |= {_QUESTION: json.loads(question.text())}
-    try:
-        archive.write(path, Run.__name__, facts, arrays)
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
+    archive.write(path, Run.__name__, facts, arrays)
 
 
 def _read(path: Path, question: Manifest) -> Run | None:
     """The run so far; None if there is no such file."""
     try:
-        kind, facts, arrays = archive.read(path)
-        found = parsed(json.dumps(facts[_QUESTION]).encode()) if _QUESTION in facts else None
+        with archive.reading(path) as (kind, facts, arrays):
+            found = parsed(json.dumps(facts[_QUESTION]).encode()) if _QUESTION in facts else None
+            if found is not None and found.id == question.id:
+                run: Run = made_of(path, kind, facts, arrays)
+                return run
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -124,13 +123,9 @@ def _read(path: Path, question: Manifest) -> Run | None:
         raise ValueError(
             f"{said}: choose another file, or remove it if it is a checkpoint that was damaged"
         ) from error
-    if found is None:
-        got = f"a {kind} that was saved"
-    elif found.id != question.id:
+    got = f"a {kind} that was saved"
+    if found is not None:
         got = f"one with {found.differences(question)}"
-    else:
-        run: Run = made_of(path, kind, facts, arrays)
-        return run
     raise ValueError(
         f"{path} must be the checkpoint of this training, got {got}: remove it, or choose another "
         "file"

@@ -55,6 +55,16 @@ class Grid:
         return cls({name: axis for name, axis in named.items() if axis is not None})
 
     @property
+    def is_in_order(self) -> bool:
+        """Whether the axes are as :meth:`of` puts them, and no number is on two of them."""
+        order = [*PARTS, CASES, "alpha", "", "seed", "weights"]
+        known = [name if name in order else "" for name in list(self.axes)[self.cut :]]
+        ranks = [order.index(name) for name in known]
+        cut = all(name in _OF_NETWORKS for name in list(self.axes)[: self.cut])
+        cases = self.axes.get(CASES, [{}])[0]
+        return cut and ranks == sorted(ranks) and not cases.keys() & self.axes.keys()
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
         return tuple(map(len, self.axes.values()))

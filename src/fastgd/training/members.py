@@ -17,7 +17,7 @@ from fastgd.arguments.numbers import FORMULAS, kinds_of
 from fastgd.arguments.options import Method
 from fastgd.arguments.values import LARGEST
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.store.archive import Arrays
+from fastgd.store.archive import Arrays, Found
 
 Facts = dict[str, Any]
 Kind = TypeVar("Kind", bound=type[Any])
@@ -26,6 +26,9 @@ KINDS: dict[str, Any] = {}
 """The classes that files name."""
 
 STATISTICS = ("scale", "shift", "mean", "variance")
+
+_WORD = np.dtype("U32")
+"""Longer than any status."""
 
 
 def saved(kind: Kind) -> Kind:
@@ -40,20 +43,27 @@ def put(arrays: Arrays, name: str, layers: Sequence[NDArray[Any]]) -> None:
 
 
 def take(
-    arrays: Arrays, name: str, kind: str, shapes: Sequence[tuple[int, ...]]
+    arrays: Found, name: str, kind: str, shapes: Sequence[tuple[int, ...]]
 ) -> tuple[NDArray[Any], ...]:
     """The arrays of all layers."""
     return tuple(array_of(arrays, f"{name}_{k}", kind, shape) for k, shape in enumerate(shapes))
 
 
-def array_of(arrays: Arrays, name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """An array of some kind of numbers ("f", "i", "U") and of this shape."""
+def array_of(arrays: Found, name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """An array of some kind of numbers ("f", "i") or words ("U"), and of this shape."""
     array = arrays[name]
     need(array.dtype.kind in kind and array.shape == shape)
-    return array
+    need(kind != "U" or array.dtype.itemsize <= _WORD.itemsize)
+    return np.asarray(array)
 
 
-def losses_of(arrays: Arrays, shape: tuple[int, ...], name: str = "losses") -> NDArray[Any]:
+def text_of(arrays: Found, name: str) -> NDArray[Any]:
+    """An array that is one text."""
+    need(arrays[name].dtype.kind == "U" and arrays[name].shape == ())
+    return np.asarray(arrays[name])
+
+
+def losses_of(arrays: Found, shape: tuple[int, ...], name: str = "losses") -> NDArray[Any]:
     """An array of losses; NaN in files that were saved before there were any."""
     if name not in arrays:
         return np.full(shape, np.nan)
@@ -91,13 +101,14 @@ def plain(value: Any, arrays: Arrays) -> Any:
     return [plain(part, arrays) for part in value] if isinstance(value, (list, tuple)) else value
 
 
-def method_of(given: dict[str, Any], arrays: Arrays) -> Method:
+def method_of(given: dict[str, Any], arrays: Found) -> Method:
     """The options that :func:`plain` has taken apart."""
     found = dict(given)
     samples = LARGEST
     if "sample_weight" in found:
-        found["sample_weight"] = arrays["sample_weight"]
-        samples = len(arrays["sample_weight"])
+        shape = arrays["sample_weight"].shape[:1]
+        found["sample_weight"] = array_of(arrays, "sample_weight", "f", shape)
+        samples = len(found["sample_weight"])
     for name in FIELDED:
         if name in found:
             found[name] = fielded_of(found[name], arrays)
@@ -113,11 +124,12 @@ def check_width(method: Method, outputs: int) -> None:
     need(outputs % (1 if loss is None else loss.outputs) == 0)
 
 
-def fielded_of(pair: Sequence[Any], arrays: Arrays) -> Hyperparameters:
+def fielded_of(pair: Sequence[Any], arrays: Found) -> Hyperparameters:
     """An optimizer or a schedule by its name and fields."""
     name, fields = pair
     if name == "Factors":
-        return schedules.Factors(arrays[fields["factors"]])
+        own = fields["factors"]
+        return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
     kinds: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, *schedules.ALL)
     return {kind.__name__: kind for kind in kinds}[name](**fields)
 

@@ -4,14 +4,14 @@ What a file holds is looked at as if a caller had given it: each number and each
 the kind and shape that belongs there, or the file is not whole.
 """
 
-import os
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from fastgd.arguments.expressions import UnknownNameError
+from fastgd.arguments.values import check_path
 from fastgd.store import archive
-from fastgd.store.archive import Arrays
+from fastgd.store.archive import Found
 from fastgd.store.files import PathLike
 from fastgd.training import stored_run, stored_sweep
 from fastgd.training.members import KINDS, Facts, Kind, saved
@@ -37,6 +37,7 @@ def stored_by(way: ModuleType) -> Callable[[Kind], Kind]:
 
 def save(result: Any, path: PathLike) -> None:
     """Write a result whose class is known."""
+    path = check_path("path", path)
     kind = type(result).__name__
     facts, arrays = _WAYS[kind].taken_apart(result)
     archive.write(path, kind, facts, arrays)
@@ -53,8 +54,10 @@ def load(path: PathLike) -> Any:
     ------
     OSError
         If the file cannot be opened.
+    TypeError
+        If it is no path.
     ValueError
-        If it is not a whole file that fastgd has saved.
+        If it is not a whole file that fastgd has saved, or has more than fits into memory.
 
     Examples
     --------
@@ -65,23 +68,19 @@ def load(path: PathLike) -> Any:
     ...     fastgd.load(file.name)[1].alpha
     2.0
     """
-    if os.path.isdir(path):
+    path = check_path("path", path)
+    if path.is_dir():
         raise ValueError(f"{path} must be a file, got a folder: fastgd.open reads a sweep in one")
-    return made_of(path, *archive.read(path))
+    with archive.reading(path) as found:
+        return made_of(path, *found)
 
 
-def made_of(path: PathLike, kind: str, facts: Facts, arrays: Arrays) -> Any:
+def made_of(path: PathLike, kind: str, facts: Facts, arrays: Found) -> Any:
     """The result that a file holds, of what is in it."""
     try:
         return KINDS[kind](**_WAYS[kind].put_together(facts, arrays))
     except UnknownNameError as error:
         raise ValueError(f"{path} must have functions that fastgd knows: {error}") from error
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except Exception as error:
+        # Of a header that anyone may have written each line of ours raises what it likes.
         raise archive.not_whole(path) from error

@@ -22,7 +22,7 @@ from fastgd.arguments.values import (
     check_seeds,
 )
 from fastgd.engine.network import Network
-from fastgd.store.archive import Arrays
+from fastgd.store.archive import Arrays, Found
 from fastgd.training.grid import CASES, PARTS, Grid, varied
 from fastgd.training.members import (
     STATISTICS,
@@ -58,7 +58,7 @@ def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
     }, arrays
 
 
-def put_together(facts: Facts, arrays: Arrays) -> Facts:
+def put_together(facts: Facts, arrays: Found) -> Facts:
     """The fields of a sweep that were taken apart, checked."""
     # Files of the first version have the sizes of networks without biases.
     first = ((sizes, False, False) for sizes in facts.get("sizes", ()))
@@ -74,7 +74,8 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
         )
         for name, values in facts["axes"].items()
     }
-    need(Grid(axes).networks == len(networks))
+    grid = Grid(axes)
+    need(grid.is_in_order and grid.networks == len(networks))
     for number, network in enumerate(networks):
         check_width(method_of_network(axes, number, method), network.sizes[-1])
     settings = {name: _setting(name, value, layers) for name, value in facts["settings"].items()}
@@ -83,7 +84,7 @@ def put_together(facts: Facts, arrays: Arrays) -> Facts:
         "axes": axes,
         "settings": settings,
         "method": method,
-        "recorded": array_of(arrays, "recorded", "i", (len(arrays["recorded"]),)),
+        "recorded": array_of(arrays, "recorded", "i", arrays["recorded"].shape[:1]),
         "networks": networks,
         "partition": take_partition(arrays, axes),
     }
@@ -107,7 +108,7 @@ def _setting(name: str, value: Any, layers: int) -> Any:
     return check_part_axis(name, [value])[0]
 
 
-def _cases(values: Any, network: Network, method: Method, arrays: Arrays) -> list[Any]:
+def _cases(values: Any, network: Network, method: Method, arrays: Found) -> list[Any]:
     """The cases on their axis."""
     keys = varied({CASES: list(values)}).items()
     axes = {key: _axis(key, numbers, network, method, arrays) for key, numbers in keys}
@@ -120,7 +121,7 @@ def _axis(
     values: Any,
     network: Network,
     method: Method,
-    arrays: Arrays,
+    arrays: Found,
 ) -> list[Any]:
     """The values on an axis."""
     if name == "weights":
@@ -148,7 +149,9 @@ def _axis(
         kind = own[name]
     else:
         fielded = (getattr(method, option) for option in FIELDED)
-        kind = field_kind(next(one for one in fielded if name in one.hyperparameters), name)
+        owners = [one for one in fielded if name in one.hyperparameters]
+        need(bool(owners))
+        kind = field_kind(owners[0], name)
     return kind.check_axis(name, axis, LARGEST)
 
 
@@ -160,7 +163,7 @@ def put_start(arrays: Arrays, i: object, start: Parts) -> None:
         put(arrays, f"first_{name}_{i}", kind)
 
 
-def take_start(i: object, network: Network, arrays: Arrays) -> Parts:
+def take_start(i: object, network: Network, arrays: Found) -> Parts:
     """First weights, checked."""
     units = [(count,) for count in network.sizes[1:]]
     has = [f"first_{name}_{i}_0" in arrays for name in ("biases", "scale")]

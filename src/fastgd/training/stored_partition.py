@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.partition import Partition, Rows
-from fastgd.store.archive import Arrays
+from fastgd.store.archive import Arrays, Found
 from fastgd.training.grid import PARTS
 from fastgd.training.members import Facts, array_of, need
 
@@ -23,7 +23,7 @@ def put_partition(arrays: Arrays, partition: Partition | None) -> None:
         arrays["partition_weights"] = partition.weights
 
 
-def take_partition(arrays: Arrays, axes: Facts) -> Partition | None:
+def take_partition(arrays: Found, axes: Facts) -> Partition | None:
     """The parts, checked, of a sweep with these axes."""
     found = {name: check_part_axis(name, axes[name]) for name in PARTS if name in axes}
     if "partition_rows" not in arrays:
@@ -32,9 +32,9 @@ def take_partition(arrays: Arrays, axes: Facts) -> Partition | None:
     parts = prod(len(axis) for name, axis in found.items() if name != "sample_weight")
     weights = None
     if "partition_weights" in arrays:
-        weights = arrays["partition_weights"]
-        count = len(found.get("sample_weight", [0]))
-        need(weights.dtype == np.float64 and weights.ndim == 2 and len(weights) == count)
+        shape = (len(found.get("sample_weight", [0])), *arrays["partition_weights"].shape[1:])
+        weights = array_of(arrays, "partition_weights", "f", shape)
+        need(weights.dtype == np.float64 and weights.ndim == 2)
         need(bool((np.isfinite(weights) & (weights >= 0)).all()))
     need("sample_weight" not in found or weights is not None)
     samples = None if weights is None else weights.shape[1]
@@ -54,7 +54,7 @@ def check_part_axis(name: str, axis: Sequence[Any]) -> list[Any]:
     return values
 
 
-def _rows(arrays: Arrays, name: str, parts: int, samples: int | None) -> Rows:
+def _rows(arrays: Found, name: str, parts: int, samples: int | None) -> Rows:
     starts = array_of(arrays, f"partition_{name}_starts", "i", (parts + 1,))
     values = array_of(arrays, f"partition_{name}", "i", (int(starts[-1]),))
     need(starts[0] == 0 and bool((np.diff(starts) > 0).all()))

@@ -11,7 +11,7 @@ from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.values import check_count, check_seed
 from fastgd.engine.network import Network
 from fastgd.engine.summaries import STATUS
-from fastgd.store.archive import Arrays
+from fastgd.store.archive import Arrays, Found
 from fastgd.training.members import (
     KINDS,
     STATISTICS,
@@ -62,12 +62,12 @@ def taken_apart(run: Any) -> tuple[Facts, Arrays]:
     return facts | {"normalization": len(run.normalization)}, arrays
 
 
-def put_together(facts: Facts, arrays: Arrays) -> Facts:
+def put_together(facts: Facts, arrays: Found) -> Facts:
     """The fields of a Run, checked."""
     # What files of the first version lack has the value that it had then.
     hidden = check_hidden_size(facts["hidden_size"])
-    layers, records = len(hidden) + 1, len(arrays["recorded"])
-    sizes = (len(arrays["weights_0"]), *hidden, arrays[f"weights_{layers - 1}"].shape[1])
+    layers, records = len(hidden) + 1, arrays["recorded"].shape[0]
+    sizes = (arrays["weights_0"].shape[0], *hidden, arrays[f"weights_{layers - 1}"].shape[1])
     shapes, units = list(pairwise(sizes)), [(count,) for count in sizes[1:]]
     biased, normal = facts.get("biases", 0), facts.get("normalization", 0)
     need(biased in (0, layers) and normal in (0, len(hidden)))

@@ -10,7 +10,7 @@ from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import STATUS
-from fastgd.store.archive import Arrays
+from fastgd.store.archive import Arrays, Found
 from fastgd.training.members import need
 
 
@@ -20,7 +20,7 @@ def put_state(arrays: Arrays, number: int, state: State) -> None:
 
 
 def take_state(
-    arrays: Arrays,
+    arrays: Found,
     number: int,
     runs: int,
     network: Network,
@@ -37,7 +37,7 @@ def take_state(
     def array(name: str, kind: Any, *shape: int) -> NDArray[Any]:
         found = arrays[f"state_{name}_{number}"]
         need(found.dtype == kind and found.shape == (runs, *shape))
-        return found
+        return np.asarray(found)
 
     optimizer, parameters = method.optimizer, network.parameters
     watch, best = State.widths(method, values)

@@ -7,7 +7,7 @@ import numpy as np
 from fastgd.arguments.options import VALUES
 from fastgd.arguments.values import check_flag
 from fastgd.engine.summaries import MISSING, STATUS
-from fastgd.store.archive import Arrays
+from fastgd.store.archive import Arrays, Found
 from fastgd.training import stored_outline
 from fastgd.training.grid import Grid, varied
 from fastgd.training.members import KINDS, Facts, array_of, losses_of, need, put, take
@@ -40,7 +40,7 @@ def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
     return facts | {"kept": sweep.kept_weights is not None}, arrays
 
 
-def put_together(facts: Facts, arrays: Arrays) -> Facts:
+def put_together(facts: Facts, arrays: Found) -> Facts:
     """The fields of a Sweep, checked."""
     outline = stored_outline.put_together(facts, arrays)
     axes, networks, method = outline["axes"], outline["networks"], outline["method"]
