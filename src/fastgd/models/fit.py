@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,14 @@ from fastgd.arguments.axes import as_axis
 from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.start import check_hidden_size
-from fastgd.arguments.values import check_count, check_flag, check_number, check_seed, integer
+from fastgd.arguments.values import (
+    check_count,
+    check_flag,
+    check_number,
+    check_path,
+    check_seed,
+    integer,
+)
 from fastgd.arguments.wording import many
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.parting import Parts, check_rows, parts_of
@@ -174,7 +180,7 @@ def fit(
 def columns_from(table: Table) -> Mapping[str, NDArray[Any]]:
     """Return the columns of a table, which may be the path of a file."""
     if isinstance(table, str | PathLike):
-        return read_columns(Path(table))
+        return read_columns(check_path("table", table))
     return columns_of(table)
 
 

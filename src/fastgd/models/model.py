@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.cautions import warn
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.values import check_path
 from fastgd.models import stored_model
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
@@ -136,7 +136,7 @@ class Model:
     def columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """Return a table as columns: a file is read, a DataFrame taken apart."""
         if isinstance(table, str | PathLike):
-            return read_columns(Path(table), texts=self.preparation.texts)
+            return read_columns(check_path("table", table), texts=self.preparation.texts)
         return columns_of(table)
 
     def outputs(self, columns: Mapping[str, NDArray[Any]]) -> FloatArray:

@@ -28,7 +28,7 @@ from fastgd.sklearn.history import history
 from fastgd.sklearn.problems import Problem, Samples
 from fastgd.sklearn.samples import checked_weight, held_out
 from fastgd.sklearn.settings import settings_of
-from fastgd.store.files import PathLike
+from fastgd.store.files import PathLike, whole_file
 from fastgd.training.results import Run
 
 LARGEST_SEED = 2**31 - 1
@@ -197,7 +197,9 @@ class Network(BaseEstimator, ABC):
         dtype = check_choice("dtype", dtype, ("float64", "float32"))
         from fastgd.sklearn import onnx
 
-        file.write_bytes(self._model(onnx, dtype).SerializeToString())
+        model = self._model(onnx, dtype).SerializeToString()
+        with whole_file(file) as stream:
+            stream.write(model)
 
     # ------------------------------------------------------------- what a kind of targets decides
 

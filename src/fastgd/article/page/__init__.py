@@ -13,6 +13,7 @@ from string import Template
 from threading import Event
 from time import perf_counter
 
+from fastgd.arguments.values import check_path
 from fastgd.article import comparison
 from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment
@@ -106,7 +107,7 @@ def write(
     ImportError
         As :func:`build`.
     """
-    path = Path(path)
+    path = check_path("path", path)
     check_ending(path)
     html = build(experiments, progress=progress)
     with whole_file(path) as file:
