@@ -1,6 +1,7 @@
 """Every file that a command writes: what its ending says, or refused before the work."""
 
 import csv
+import errno
 import os
 import sys
 from pathlib import Path
@@ -96,6 +97,28 @@ def test_two_pictures_are_two_files(run):
 )
 def test_a_folder_that_can_not_be_is_refused_before_the_work(run, folder, message):
     assert_refused(run("trainability", "--out", "a.png", "--folder", folder), message)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["train", *DATA, "--iterations", 3, "--save"], "run.npz"),
+        (["train", *DATA, "--iterations", 3, "--checkpoint"], "kept.npz"),
+        (["sweep", *DATA, "--iterations", 3, "--alpha", "1,2", "--out"], "sweep.npz"),
+        (["sweep", *DATA, "--iterations", 3, "--alpha", "1,2", "--out"], "sweep.csv"),
+        (["plot", "old.npz", "--kind", "errors", "--out"], "picture.png"),
+    ],
+    ids=["save", "checkpoint", "sweep", "table", "plot"],
+)
+def test_a_full_disk_is_said_with_the_name_of_the_file(run, monkeypatch, words, name):
+    fastgd.train([[0.0], [1.0]], [0.0, 1.0], hidden_size=(), iterations=3).save("old.npz")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert_refused(run(*words, name), f"error: {name}: No space left on device$")
+    assert not Path(name).exists()
 
 
 def test_a_sweep_becomes_a_table(run, monkeypatch):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -30,22 +29,6 @@ def full(tmp_path):
     """A folder with all parts."""
     fill(folder_at(tmp_path / "full", PARTS))
     return tmp_path / "full"
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """A small disk of its own: the folder it is at, and a function that makes it read-only."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
-    if (
-        os.name != "posix"
-        or shutil.which("mount") is None
-        or subprocess.run(mount, capture_output=True, check=False).returncode
-    ):
-        pytest.skip("no disk can be mounted here")
-    yield path, lambda: subprocess.run(["mount", "-o", "remount,ro", str(path)], check=True)
-    subprocess.run(["umount", str(path)], check=True)
 
 
 def mend(path):
@@ -267,12 +250,12 @@ def test_a_full_disk(disk, full):
     with suppress(OSError):
         for number in range(1000):
             (path / f"filler {number}").write_bytes(b"x" * 4096)
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OSError, match=r"No space left on device: .*claims/00000001'"):
         folder.claim(1)
     assert folder.done().tolist() == [True, False, False, False]
     names = [name for name in bytes_of(path / "out") if "unfinished" in name or "claims" in name]
     assert names == []
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OSError, match=r"No space left on device: .*other"):
         folder_at(path / "other", PARTS)
     for filler in path.glob("filler*"):
         filler.unlink()

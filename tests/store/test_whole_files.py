@@ -12,6 +12,7 @@ import pytest
 import fastgd
 from fastgd import plots
 from fastgd.article import page
+from fastgd.sklearn import FastGDRegressor
 from fastgd.store.files import whole_file
 
 OLD = b"what was there before"
@@ -38,6 +39,18 @@ def write_animation(path):
 
 def write_page(path):
     page.write(path, [])
+
+
+def write_model(path):
+    pytest.importorskip("onnx")
+    model = FastGDRegressor((), max_iter=2, n_iter_no_change=9, random_state=0)
+    model.partial_fit([[0.0], [1.0]], [1, 2]).to_onnx(path)
+
+
+def write_checkpoint(path):
+    path.unlink(missing_ok=True)
+    given = {"hidden_size": (), "iterations": 3, "checkpoint": path}
+    fastgd.train([[0.0], [1.0]], [0.0, 1.0], **given)
 
 
 WRITERS = {
@@ -133,7 +146,7 @@ def test_on_a_full_disk_the_old_file_stays_whole(tmp_path, name):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40, hard))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(OSError, match=f"File too large: '{path}'"):
             WRITERS[name](path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -141,6 +154,19 @@ def test_on_a_full_disk_the_old_file_stays_whole(tmp_path, name):
     assert sorted(os.listdir(tmp_path)) == before
     WRITERS[name](path)
     assert path.read_bytes() != OLD
+
+
+@pytest.mark.parametrize("name", [*WRITERS, "checkpoint.npz", "model.onnx"])
+def test_a_disk_without_room_is_said_with_the_name_of_the_file(disk, name):
+    path, make_read_only = disk
+    write = {"checkpoint.npz": write_checkpoint, "model.onnx": write_model} | WRITERS
+    (path / "filler").write_bytes(bytes(2**20))
+    with pytest.raises(OSError, match=f"No space left on device: '{path / name}'"):
+        write[name](path / name)
+    assert os.listdir(path) == ["filler"]
+    make_read_only()
+    with pytest.raises(OSError, match=f"Read-only file system: '{path / name}'"):
+        write[name](path / name)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
