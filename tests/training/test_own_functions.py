@@ -57,6 +57,51 @@ def test_it_is_said_that_a_run_diverged():
         fastgd.train(**SETTINGS, **OWN, p=-1.0)
 
 
+OVERFLOWING = {
+    "activation": ["a / 0", "a * 1e308 * 10", "1e308 * (10 * a)", "-(a / 0)", "0 * a / 0"],
+    "output": ["a / 0", "a * 1e308 * 10"],
+    "loss": ["(y - v)**2 / 0", "(v - y) * 1e308 * 10"],
+}
+"""By option: what is infinite or NaN itself, or has such a derivative, because of constants."""
+
+
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.parametrize(
+    ("option", "text"), [(option, text) for option, texts in OVERFLOWING.items() for text in texts]
+)
+def test_constants_that_overflow_are_what_arithmetic_makes_of_them(option, text):
+    formula = (fastgd.Loss if option == "loss" else fastgd.Function)(text)
+    given = {**SETTINGS, "output": "identity", option: formula}
+    run, twin = fastgd.train(**given), reference.train(**given)
+    assert run.status == twin.status == "diverged"
+    assert run.iterations == twin.iterations
+
+
+@pytest.mark.parametrize(
+    ("option", "formula", "chosen"),
+    [
+        ("activation", fastgd.Function("where(a < 9, tanh(a), a / 0)"), "tanh"),
+        ("activation", fastgd.Function("where(a > 9, 0 * a / 0, tanh(a))"), "tanh"),
+        ("activation", fastgd.Function("where(a < 9, tanh(a), a * 1e308 * 10)"), "tanh"),
+        ("output", fastgd.Function("where(a < 9, sigmoid(a), -(a / 0))"), "sigmoid"),
+        ("loss", fastgd.Loss("where(v < 9, 0.5 * (y - v)**2, (y - v) / 0)"), "squared"),
+        ("loss", fastgd.Loss("where(v1 < 9, 0.5*(y - v1)**2 + 0*v2, v2/0)"), None),
+    ],
+)
+def test_what_overflows_and_is_not_chosen_counts_for_nothing(option, formula, chosen, tmp_path):
+    given = {**SETTINGS, option: formula}
+    run, twin = fastgd.train(**given), reference.train(**given)
+    assert run.status == twin.status == "finished"
+    np.testing.assert_allclose(run.errors, twin.errors, rtol=1e-12)
+    if chosen is not None:
+        plain = fastgd.train(**given | {option: chosen})
+        np.testing.assert_allclose(run.errors, plain.errors, rtol=1e-12)
+    run.save(tmp_path / "run.npz")
+    again = fastgd.load(tmp_path / "run.npz")
+    assert again.options == run.options
+    assert again.predict(X).tobytes() == run.predict(X).tobytes()
+
+
 # ---------------------------------------------------------------- what is compiled
 
 

@@ -8,6 +8,7 @@ once.
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, cast
 
 import numpy as np
@@ -87,7 +88,9 @@ class Derivation:
         a, b = self.nodes[first], self.nodes[second]
         if operation in _FOLDED and a[0] == b[0] == "number":
             with np.errstate(all="ignore"):
-                return self.number(float(_FOLDED[operation](np.float64(a[1]), np.float64(b[1]))))
+                folded = float(_FOLDED[operation](np.float64(a[1]), np.float64(b[1])))
+            if isfinite(folded):  # else code computes it: it has no digits, and NaN no equal
+                return self.number(folded)
         if operation == "mul" and a[:2] == ("number", 1.0):
             return second
         if operation in ("mul", "div") and b[:2] == ("number", 1.0):
