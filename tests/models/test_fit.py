@@ -20,6 +20,7 @@ from fastgd.tables.frames import columns_of
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 SMALL = {"hidden_size": [4], "folds": 2}
+CHOICES = Choices(**SMALL).checked()
 RANDOM = np.random.default_rng(3)
 ROWS = 120
 
@@ -37,12 +38,12 @@ HOUSES = _houses()
 
 @pytest.fixture(scope="module")
 def priced():
-    return fit_columns(columns_of(HOUSES.drop(columns="sort")), "price", Choices(**SMALL))
+    return fit_columns(columns_of(HOUSES.drop(columns="sort")), "price", CHOICES)
 
 
 @pytest.fixture(scope="module")
 def sorted_out():
-    return fit_columns(columns_of(HOUSES.drop(columns="price")), "sort", Choices(**SMALL))
+    return fit_columns(columns_of(HOUSES.drop(columns="price")), "sort", CHOICES)
 
 
 # Rows
@@ -77,7 +78,7 @@ def test_rows_to_judge_by_have_no_part_in_it(priced):
     rows = priced.parts.judge
     changed = HOUSES.drop(columns="sort").copy()
     changed.loc[rows, ["size", "price"]] = 7e8
-    other = fit_columns(columns_of(changed), "price", Choices(**SMALL))
+    other = fit_columns(columns_of(changed), "price", CHOICES)
     assert other.model.preparation == priced.model.preparation
     assert other.model.targets == priced.model.targets
     for mine, theirs in zip(priced.model.runs, other.model.runs, strict=True):
@@ -149,7 +150,7 @@ def test_the_same_call_has_the_same_bits():
 def test_rows_without_a_target_are_left_out_and_that_is_said():
     some = HOUSES.drop(columns="sort").copy()
     some.loc[::4, "price"] = np.nan
-    found = fit_columns(columns_of(some), "price", Choices(**SMALL))
+    found = fit_columns(columns_of(some), "price", CHOICES)
     assert found.notes[0] == "price: missing in 30 rows, which are left out"
     assert len(found.parts.learn) + len(found.parts.judge) == 90
 
@@ -157,7 +158,7 @@ def test_rows_without_a_target_are_left_out_and_that_is_said():
 def test_many_rows_are_searched_by_some_of_them(monkeypatch, priced):
     monkeypatch.setattr("fastgd.models.search.SEARCHED", 40)
     monkeypatch.setattr("fastgd.models.search.FEWEST", 10)
-    found = fit_columns(columns_of(HOUSES.drop(columns="sort")), "price", Choices(**SMALL))
+    found = fit_columns(columns_of(HOUSES.drop(columns="sort")), "price", CHOICES)
     best, *others = found.candidates
     assert best.loss != priced.candidates[0].loss
     assert found.model.scores["model"]["R squared"] > 0.8
@@ -189,6 +190,10 @@ def test_what_is_new_is_warned_about(priced):
 
 
 WRONG = {
+    "ragged": (
+        {"size": [70, 71], "city": ["Rome"], "garden": [True]},
+        "columns must have the same number of rows, got",
+    ),
     "column": (HOUSES.drop(columns=["size"]), "the table must have the column size"),
     "text": (HOUSES.assign(size="big"), "'size' must hold numbers, as in the table .* got 'big'"),
     "rows": (HOUSES[:0], "the table must have a row"),
@@ -223,6 +228,19 @@ REFUSED = {
     "size": ({"hidden_size": [0]}, "hidden_size.* must be at least 1, got 0"),
     "seed": ({"seed": -1}, "seed must be at least 0, got -1"),
     "classes": ({"classes": 1}, "classes must be True or False, got 1"),
+    "sizes": (
+        {"hidden_size": range(1, 10**9)},
+        "an axis of hidden_size must have at most 10,000 values, got 999,999,999",
+    ),
+    "categories": ({"most_categories": -1}, "most_categories must be at least 0, got -1"),
+    "standardize": ({"standardize": "no"}, "standardize must be True or False, got 'no'"),
+    "threads": ({"threads": 0}, "threads must be at least 1, got 0"),
+    "progress": ({"progress": "yes"}, "progress must be True or False, got 'yes'"),
+    "endless drop": ({"drop": range(10**12)}, "drop must name columns of the table, got '0'"),
+    "drop twice": (
+        {"drop": ["size", "size"]},
+        "drop must name each column once, got 'size' twice",
+    ),
     "few rows": ({"table": HOUSES[:9]}, "at least 10 rows with a target, got 9 rows"),
     "constant": ({"table": HOUSES.assign(price=1.0)}, "different numbers, got 1 in every row"),
     "nothing": ({"table": HOUSES.assign(price=None)}, "must have a value in some row, got none"),
@@ -236,6 +254,16 @@ REFUSED = {
     ),
     "only target": ({"table": HOUSES[["price"]]}, "must have a column to learn from, got none"),
     "no table": ({"table": [1, 2]}, "a table must be a DataFrame, or a dict of columns"),
+    "series": ({"table": HOUSES["price"]}, r"a table must be a DataFrame, .*\(of type Series\)"),
+    "ragged": (
+        {"table": {"x": [1.0] * 30, "price": [1.0, 2.0] * 10}},
+        r"columns must all have shape \(30,\), as 'x', got shape \(20,\) of 'price'",
+    ),
+    "ragged input": (
+        {"table": {"price": [1.0, 2.0] * 10, "x": [1.0] * 30}},
+        r"columns must all have shape \(20,\), as 'price', got shape \(30,\) of 'x'",
+    ),
+    "number": ({"table": {"x": 5, "price": [1.0, 2.0]}}, r"shape \(rows,\), got shape \(\)"),
 }
 
 
@@ -244,6 +272,17 @@ def test_what_can_not_be_fitted_is_refused(case):
     given, message = REFUSED[case]
     with pytest.raises((TypeError, ValueError), match=message):
         fastgd.fit(**{"table": HOUSES, "target": "price"} | given)
+
+
+def test_choices_are_checked_before_a_table_is_read():
+    for wrong in ({"folds": 1}, {"progress": 1}, {"drop": 5}, {"target": None}):
+        with pytest.raises((TypeError, ValueError), match=f"{next(iter(wrong))} must"):
+            fastgd.fit(**{"table": "no such file.csv", "target": "price"} | wrong)
+
+
+def test_a_row_is_no_table(priced):
+    with pytest.raises(TypeError, match=r"a table must be a DataFrame, .* Series"):
+        priced.model.predict(HOUSES.iloc[0])
 
 
 def test_columns_may_have_numbers_for_names():

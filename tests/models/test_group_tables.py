@@ -7,6 +7,7 @@ import pytest
 import fastgd
 from fastgd.arguments import memory
 from fastgd.models.keys import Keys
+from fastgd.optimizers import Adam
 from shops import SHORT, fitted, held_rows, shops
 
 
@@ -156,6 +157,9 @@ TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
         ({"batch_size": 8}, ValueError, "at most the rows that each group .*1 in 'shop 5'"),
         ({"learning_rate": 1}, TypeError, "learning_rate"),
         ({"iterations": 0}, ValueError, "iterations must be at least 1"),
+        ({"by": range(10**12)}, ValueError, "by must be a column of the table .*, got 0"),
+        ({"inputs": range(10**12)}, ValueError, "inputs must be a column of the table .*, got 0"),
+        ({"df": changed().sales}, TypeError, "a table must be a DataFrame, .* Series"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -163,6 +167,52 @@ def test_what_is_refused(change, error, message):
     given = {"df": shops(), "by": "shop", "target": "sales", **SHORT} | change
     with pytest.raises(error, match=message):
         fastgd.fit_groups(**given)
+
+
+UNREAD = {
+    "classes": ({"classes": "x"}, "classes must be True or False, got 'x'"),
+    "a slip in a loss": ({"loss": "hubr"}, "loss must be .*, got 'hubr': did you mean 'huber'"),
+    "no loss": ({"loss": 1.5}, "loss must be .*, got 1.5"),
+    "an empty axis": ({"alpha": []}, r"an axis of alpha must have at least one value, got \[\]"),
+    "alphas": ({"alpha": [0.1, -1.0]}, "alpha must be a finite number above 0, got -1.0"),
+    "many alphas": ({"alpha": range(10**15)}, "an axis of alpha must fit into the available mem"),
+    "sizes": ({"hidden_size": pd.Series([4, 8])}, "hidden_size must be one value: each group"),
+    "size": ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+    "patience": ({"patience": "x"}, "patience must be one value, .*, got 'x'"),
+    "min_delta": ({"min_delta": -1}, "min_delta must be .* at least 0, got -1"),
+    "monitor": ({"monitor": "errors"}, "monitor must be 'error' or 'loss', got 'errors'"),
+    "held-out loss": ({"monitor": "loss"}, "monitor must be 'error' where samples are held out"),
+    "restore_best": ({"restore_best": 1}, "restore_best must be True or False, got 1"),
+    "tolerance": ({"tolerance": float("nan")}, "tolerance must be .*, got nan"),
+    "look_every": ({"look_every": 0}, "look_every must be at least 1, got 0"),
+    "batch_size": ({"batch_size": 2.5}, "batch_size must be an int, got 2.5"),
+    "sampling": ({"sampling": "adaptive"}, "batch_size must be an int with sampling='adaptive'"),
+    "seed": ({"seed": -1}, "seed must be at least 0, got -1"),
+    "seeds": ({"seed": [1, 2]}, "seed must be one value: each group selects"),
+    "patiences": ({"patience": [3, 4]}, r"patience must be one value: .*, got \[3, 4\]"),
+    "a field": ({"optimizer": Adam(beta1=[0.8, 0.9])}, r"beta1 must be one value: .*\[0.8, 0.9\]"),
+    "factors": ({"schedule": [1.0, 0.5]}, "schedule must have a factor for each of 40 updates"),
+    "a slip": ({"tolerence": 1}, "an option must be .*: did you mean tolerance"),
+    "nothing to watch": (
+        {"held_out": 0, "restore_best": True},
+        "restore_best must have an error to watch",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_options_are_checked_before_the_table_is_read(case):
+    """So, whether any group has rows to hold out, or is trained at all, makes no difference."""
+    change, message = UNREAD[case]
+    with pytest.raises((TypeError, ValueError), match=message):
+        fastgd.fit_groups(**{"df": None, "by": "shop", "target": "sales", **SHORT} | change)
+
+
+@pytest.mark.parametrize("alpha", [pd.Series([0.1, 0.01]), np.array([0.1, 0.01])])
+def test_whatever_holds_values_to_select_from_is_a_list_of_them(alpha):
+    models = fastgd.fit_groups(shops(), "shop", "sales", alpha=alpha, **SHORT)
+    listed = fastgd.fit_groups(shops(), "shop", "sales", alpha=alpha.tolist(), **SHORT)
+    assert models.errors.equals(listed.errors)
 
 
 def test_what_has_several_values_by_itself_is_one_setting():
@@ -178,6 +228,16 @@ def test_predict_refuses_what_it_cant_read():
         models.predict(table.drop(columns="price"))
     with pytest.raises(ValueError, match="sales is a number: use predict"):
         models.predict_proba(table)
+
+
+def test_predict_refuses_what_is_no_table():
+    models, table = fitted(), shops()
+    with pytest.raises(TypeError, match=r"a table must be a DataFrame, .* Series"):
+        models.predict(table.iloc[0])
+    ragged = {"shop": ["shop 0", "shop 1"], "price": [1.0], "heat": [20.0], "unused": 3}
+    message = r"columns must all have shape \(2,\), as 'shop', got shape \(1,\) of 'price'"
+    with pytest.raises(ValueError, match=message):
+        models.predict(ragged)
 
 
 def test_what_does_not_fit_into_memory_is_refused(monkeypatch):

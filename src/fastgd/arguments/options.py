@@ -19,6 +19,7 @@ from fastgd.arguments.kinds import Kind, field_kind
 from fastgd.arguments.messages import either, shown
 from fastgd.arguments.numbers import formulas_of, hint_of, kinds_of, numbers_of
 from fastgd.arguments.targets import check_outputs, outputs_of
+from fastgd.arguments.values import LARGEST
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import Rprop
 from fastgd.schedules import Constant, Cosine, Factors
@@ -31,6 +32,7 @@ __all__ = [
     "Options",
     "axes",
     "check",
+    "check_alone",
     "check_parts",
     "check_sweep",
     "check_updates",
@@ -186,15 +188,36 @@ def check_sweep(
     ``in_parts`` is whether runs learn from parts of the samples, for which there is `check_parts`;
     ``together`` are the names of what is in cases, and no product.
     """
+    found = combinations(given, len(X))
+    worst = _worst(found.values, together)
+    for method, numbers in product(found.methods, worst):
+        _check_together(method.at(numbers), X, y, hiddens, in_parts=in_parts)
+    _check_watching(found.methods[0], found.values, holds_out=holds_out)
+    return found
+
+
+def check_alone(
+    given: Mapping[str, object], hidden: tuple[int, ...], *, holds_out: bool
+) -> Combinations:
+    """Return what can be said of a sweep's options before there are samples; else as `check`."""
+    found = combinations(given, LARGEST)
+    for method, numbers in product(found.methods, _worst(found.values, ())):
+        _check_method(method.at(numbers), [hidden])
+    _check_watching(found.methods[0], found.values, holds_out=holds_out)
+    return found
+
+
+def combinations(given: Mapping[str, object], samples: int) -> Combinations:
+    """Return a sweep's options for so many samples, each value checked by itself."""
     found, numbers = axes(given)
     fielded = _fielded(given)
     own = kinds_of(given)
     kinds: dict[str, Kind] = {name: DECLARED[name].kind for name in VALUES} | own
     for holder in fielded.values():
         kinds |= {name: field_kind(holder, name) for name in holder.hyperparameters}
-    values = {name: kinds[name].check_axis(name, axis, len(X)) for name, axis in numbers.items()}
+    values = {name: kinds[name].check_axis(name, axis, samples) for name, axis in numbers.items()}
     structures = {
-        name: DECLARED[name].kind.check_axis(name, axis, len(X)) for name, axis in found.items()
+        name: DECLARED[name].kind.check_axis(name, axis, samples) for name, axis in found.items()
     }
     single = {name: value for name, value in given.items() if name not in found | numbers}
     first = {name: axis[0] for name, axis in values.items()}
@@ -202,15 +225,11 @@ def check_sweep(
         single[option] = holder._replace(
             **{name: first[name] for name in holder.hyperparameters if name in first}
         )
-    base = Method(**checked(single, own, len(X))).at(first)
+    base = Method(**checked(single, own, samples)).at(first)
     methods = [
         base.at(dict(zip(structures, combination, strict=True)))
         for combination in product(*structures.values())
     ]
-    worst = _worst(values, together)
-    for method, numbers in product(methods, worst):
-        _check_together(method.at(numbers), X, y, hiddens, in_parts=in_parts)
-    _check_watching(methods[0], values, holds_out=holds_out)
     return Combinations(structures, methods, values)
 
 
@@ -267,8 +286,17 @@ def _check_together(
     *,
     in_parts: bool = False,
 ) -> None:
-    """Refuse options that do not go together, or not with these networks."""
+    """Refuse options that do not go together, or not with these samples and networks."""
     check_outputs(method.output, method.loss, y)
+    _check_method(method, hiddens)
+    for hidden in hiddens if method.freeze is not None else ():
+        check_frozen(method.freeze, (X.shape[1], *hidden, outputs_of(method.loss, y)))
+    if method.batch_norm and not in_parts:
+        _check_batches(method, len(y))
+
+
+def _check_method(method: Method, hiddens: Sequence[tuple[int, ...]]) -> None:
+    """Refuse options that do not go together, or not with these hidden sizes."""
     _check_schedule(method)
     for hidden in hiddens if isinstance(method.init, tuple) else ():
         if len(method.init) != len(hidden) + 1:
@@ -276,17 +304,10 @@ def _check_together(
                 "init must be a name or a tuple with one per layer of weights "
                 f"({len(hidden) + 1}), got {shown(method.init)}"
             )
-    for hidden in hiddens if method.freeze is not None else ():
-        check_frozen(method.freeze, (X.shape[1], *hidden, outputs_of(method.loss, y)))
     if method.sampling == "adaptive":
         _check_adaptive(method)
-    if method.batch_norm:
-        if () in hiddens:
-            raise ValueError(
-                "hidden_size must have at least one layer with batch_norm=True, got ()"
-            )
-        if not in_parts:
-            _check_batches(method, len(y))
+    if method.batch_norm and () in hiddens:
+        raise ValueError("hidden_size must have at least one layer with batch_norm=True, got ()")
 
 
 def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:

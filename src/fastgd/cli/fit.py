@@ -127,6 +127,7 @@ def show(asked: Asked) -> None:
     with refusing():
         check_output(asked.save, "the file of a model", (".npz",), read=(asked.file,))
         check_picture(asked.plot)
+        choices = asked.choices.checked()
         columns = read_columns(asked.file, asked.sep, asked.decimal)
         if asked.target is None:
             raise ValueError(
@@ -134,7 +135,7 @@ def show(asked: Asked) -> None:
                 f"{asked.file} has these: {names_text(list(columns))}"
             )
         target = asked.target
-        done = timed(None, lambda: fit_columns(columns, target, asked.choices))
+        done = timed(None, lambda: fit_columns(columns, target, choices))
         result = done.result
         if asked.save:
             result.model.save(asked.save)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.axes import as_axis
+from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.start import check_hidden_size
@@ -19,9 +19,11 @@ from fastgd.arguments.values import (
     check_number,
     check_path,
     check_seed,
+    check_threads,
     integer,
 )
 from fastgd.arguments.wording import many
+from fastgd.engine.session import available_threads
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.parting import Parts, check_rows, parts_of
 from fastgd.models.scores import constant_outputs, scores_of
@@ -56,23 +58,34 @@ class Choices(NamedTuple):
     progress: bool = False
 
     def checked(self) -> Choices:
-        """Return them as they are used, or refuse what can't be."""
-        hidden = as_axis("hidden_size", self.hidden_size) or [self.hidden_size]
+        """Return them as they are used, or refuse what can't be; no table has been read yet."""
+        if isinstance(self.drop, str) or not isinstance(self.drop, Collection):
+            raise TypeError(f"drop must be a list of names of columns, got {shown(self.drop)}")
+        hidden = as_axis("hidden_size", self.hidden_size, MOST_NETWORKS) or [self.hidden_size]
         return self._replace(
             classes=None if self.classes is None else check_flag("classes", self.classes),
             hold_out=check_number("hold_out", self.hold_out, rule_of("(0, 1)")),
             seed=check_seed(self.seed),
             hidden_size=list(dict.fromkeys(map(check_hidden_size, hidden))),
             folds=check_count("folds", self.folds, minimum=2, maximum=MOST_FOLDS),
-            drop=check_names(self.drop),
+            most_categories=check_count("most_categories", self.most_categories, minimum=0),
+            standardize=check_flag("standardize", self.standardize),
+            threads=check_threads(self.threads, available_threads()),
+            progress=check_flag("progress", self.progress),
         )
 
 
-def check_names(names: Any) -> tuple[str, ...]:
-    """Return names of columns; a single one is no list of letters."""
-    if isinstance(names, str) or not isinstance(names, Collection):
-        raise TypeError(f"drop must be a list of names of columns, got {shown(names)}")
-    return tuple(check_name("drop", name) for name in names)
+def check_drop(names: Collection[Any], columns: Collection[str]) -> tuple[str, ...]:
+    """Return names of columns to drop."""
+    found: dict[str, None] = {}
+    for given in names:  # of what never ends a column comes twice
+        name = check_name("drop", given)
+        if name not in columns:
+            raise ValueError(f"drop must name columns of the table, got {shown(name)}")
+        if name in found:
+            raise ValueError(f"drop must name each column once, got {shown(name)} twice")
+        found[name] = None
+    return tuple(found)
 
 
 def check_name(argument: str, name: object) -> str:
@@ -173,8 +186,9 @@ def fit(
         drop,
         threads,
         progress,
-    )
-    return fit_columns(columns_from(table), target, choices).model
+    ).checked()
+    name = check_name("target", target)
+    return fit_columns(columns_from(table), name, choices).model
 
 
 def columns_from(table: Table) -> Mapping[str, NDArray[Any]]:
@@ -184,18 +198,17 @@ def columns_from(table: Table) -> Mapping[str, NDArray[Any]]:
     return columns_of(table)
 
 
-def fit_columns(columns: Mapping[str, NDArray[Any]], target: str | int, choices: Choices) -> Fit:
-    """As :func:`fit`, with what it found on its way."""
-    choices = choices.checked()
-    target = check_name("target", target)
+def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choices) -> Fit:
+    """As :func:`fit`, with what it found on its way; the choices have been checked."""
     if target not in columns:
         raise ValueError(
             f"target must be a column of the table, got {shown(target)}"
             f"{did_you_mean(target, columns)}; its columns: {names_text(list(columns))}"
         )
-    if target in choices.drop:
+    drop = check_drop(choices.drop, columns)
+    if target in drop:
         raise ValueError(f"drop must not name the target, got {shown(target)}")
-    for name in columns.keys() - {*choices.drop, target}:
+    for name in columns.keys() - {*drop, target}:
         cells_of(name, columns[name])  # refused by the rows of the whole table
     columns, notes = with_targets(columns, [target])
     wanted = columns.pop(target)
@@ -219,7 +232,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str | int, choices:
         some_rows(columns, parts.learn),
         most_categories=choices.most_categories,
         standardize=choices.standardize,
-        drop=choices.drop,
+        drop=drop,
     )
     if isinstance(learned, NumberTarget):
         learned = NumberTarget.learn(target, wanted[parts.learn])

@@ -19,6 +19,7 @@ from fastgd.models.scaling import Scaling
 from fastgd.store.files import PathLike
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
+from fastgd.tables.rows import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import storage
 from fastgd.training.results import Run
@@ -164,6 +165,8 @@ class GroupModels:
 
     def _outputs(self, df: pandas.DataFrame | Mapping[str, Any]) -> FloatArray:
         columns = columns_of(df)
+        used = (*self.keys.names, *(column.name for column in self.preparation.columns))
+        check_lengths({name: columns[name] for name in used if name in columns})
         codes = self.keys.codes(columns)
         check_memory(24 * len(codes) * len(self.preparation.names), "the prediction")
         prepared = self.preparation.transform(columns)

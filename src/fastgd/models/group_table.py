@@ -17,6 +17,7 @@ from fastgd.models.keys import Columns, Keys
 from fastgd.tables.cells import cells_of
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
+from fastgd.tables.rows import check_lengths
 from fastgd.tables.targets import Target, learn_target
 
 BoolArray = NDArray[np.bool_]
@@ -56,7 +57,7 @@ def read_groups(
     columns = columns_of(df)
     by, used = _names(columns, by, target, inputs)
     columns = {name: columns[name] for name in (*by, target, *used)}
-    _check_lengths(columns)
+    check_lengths(columns)
     notes: list[str] = []
     missing = cells_of(target, columns[target]).missing
     columns = _without(columns, missing, f"without {target}", notes)
@@ -108,29 +109,20 @@ def _listed(name: str, given: Sequence[str], columns: Columns) -> list[str]:
     """Names of columns that there are, each once."""
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise TypeError(f"{name} must be a list of names of columns, got {shown(given)}")
-    names = list(given)
-    if not names:
-        raise ValueError(f"{name} must name a column, got {shown(given)}")
-    for k, one in enumerate(names):
+    names: dict[str, None] = {}
+    for one in given:  # of what never ends a column comes twice
         if not isinstance(one, str) or one not in columns:
             near = did_you_mean(one, columns) if isinstance(one, str) else ""
             raise ValueError(
                 f"{name} must be a column of the table ({first_names(list(columns))}), "
                 f"got {shown(one)}{near}"
             )
-        if one in names[:k]:
+        if one in names:
             raise ValueError(f"{name} must name each column once, got {shown(one)} twice")
-    return names
-
-
-def _check_lengths(columns: Columns) -> None:
-    first = next(iter(columns))
-    for name, column in columns.items():
-        if column.ndim != 1 or len(column) != len(columns[first]):
-            raise ValueError(
-                f"columns must all have shape ({len(columns[first])},), as {shown(first)}, "
-                f"got shape {column.shape} of {shown(name)}"
-            )
+        names[one] = None
+    if not names:
+        raise ValueError(f"{name} must name a column, got {shown(given)}")
+    return list(names)
 
 
 def _without(

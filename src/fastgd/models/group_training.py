@@ -86,7 +86,7 @@ def train_all_rows(rows: Rows, settings: Settings, seed: int, file: Path | None)
     It is kept in the file, if there is one.
     """
     first = {
-        name: value[0] if name in SELECTED and is_several(value) else value
+        name: value[0] if name in SELECTED and isinstance(value, list) else value
         for name, value in settings.items()
     }
     draw = np.random.default_rng(seed)
@@ -154,11 +154,6 @@ def _swept(rows: Rows, out: Path | None, **given: Any) -> Sweep:
     found = sweep(rows.inputs, rows.targets, groups=rows.codes, out=out, **given)
     whole: Sweep = found if out is None else found[...]
     return whole
-
-
-def is_several(value: Any) -> bool:
-    """Whether this is a list of values, rather than one."""
-    return isinstance(value, (list, range)) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 def _as_the_others(

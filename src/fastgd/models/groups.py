@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.choices import loss_of
 from fastgd.arguments.intervals import rule_of
-from fastgd.arguments.messages import shown
 from fastgd.arguments.values import (
     check_choice,
     check_count,
@@ -24,20 +22,18 @@ from fastgd.arguments.values import (
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_outputs import measured, outputs_of
+from fastgd.models.group_settings import check_batch, check_settings, completed
 from fastgd.models.group_table import GroupTable, read_groups
 from fastgd.models.group_training import (
     HOLDING_OUT,
-    SELECTED,
     TOO_SMALL,
     Rows,
     Trained,
     hold_out,
-    is_several,
     train_all_rows,
     train_groups,
 )
 from fastgd.models.scaling import Scaling
-from fastgd.optimizers import Adam
 from fastgd.store.archive import Arrays
 from fastgd.store.entries import is_file, is_folder
 from fastgd.store.files import PathLike
@@ -50,22 +46,8 @@ from fastgd.workers.crew import check_crew
 if TYPE_CHECKING:
     import pandas
 
-_DEFAULTS: dict[str, Any] = {
-    "activation": "tanh",
-    "bias": True,
-    "init": "glorot",
-    "optimizer": Adam(),
-    "reduction": "mean",
-}
-_WATCHING = {"patience": 30, "restore_best": True}
-
 _START, _UNKNOWN = "start.npz", "unknown.npz"
 """The files of the networks of all groups, in a folder."""
-
-_NOT_TAKEN = (
-    "groups", "folds", "validation", "weights", "biases", "sample_weight", "resume",
-    "keep_weights", "keep_state", "record_weights", "summary",
-)  # fmt: skip
 
 
 def fit_groups(
@@ -190,18 +172,18 @@ def fit_groups(
     path = None if out is None else check_path("out", out)
     given = {"hidden_size": hidden_size, "alpha": alpha, "iterations": iterations}
     given |= {"record_every": iterations} | options
-    _check_settings(given, options, watching=share > 0)
+    given = check_settings(given, watching=share > 0)
+    if classes is not None:
+        classes = check_flag("classes", classes)
     table = read_groups(
         df, by, target, inputs, classes, lambda c, n: hold_out(c, n, share, least, draw)
     )
     is_class = isinstance(table.target, ClassTarget)
-    settings = _defaults(is_class=is_class, watching=share > 0) | given
-    if not is_class:
-        _check_standardized(settings)
+    settings = completed(given, is_class=is_class, watching=share > 0)
 
     groups, codes = len(table.keys), table.codes
     held = table.held
-    _check_batch(options.get("batch_size"), table)
+    check_batch(given.get("batch_size"), table)
     if path is not None:
         own_arguments: dict[str, Any] = {"held_out": share, "min_rows": least, "split_seed": draw}
         own_arguments |= {"unknown": unknown, "start": start, "standardize": standardize}
@@ -265,62 +247,6 @@ def _listed(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_listed(one) for one in value]
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-
-
-def _check_settings(settings: dict[str, Any], options: dict[str, Any], *, watching: bool) -> None:
-    """Refuse what is no setting here, before the table is looked at."""
-    for name in options:
-        if name in _NOT_TAKEN:
-            raise ValueError(f"{name} must be left out of fit_groups, got {shown(options[name])}")
-    for name, value in settings.items():
-        if name in SELECTED and is_several(value):
-            if not watching:
-                raise ValueError(
-                    f"{name} must be one value where nothing is held out to select by, "
-                    f"got {shown(value)}"
-                )
-        elif is_several(value) and name not in ("freeze", "schedule"):  # of which one has several
-            raise ValueError(
-                f"{name} must be one value: each group selects among lists of "
-                f"{', '.join(SELECTED)} only, got {shown(value)}"
-            )
-    loss = loss_of(options.get("loss", "squared")).function
-    if loss is not None and loss.outputs > 1:
-        raise ValueError(
-            f"loss must have an output for each target, got one with {loss.outputs}: "
-            f"{shown(options['loss'])}"
-        )
-
-
-def _check_standardized(settings: dict[str, Any]) -> None:
-    """Refuse outputs and losses that standardised numbers are not made for."""
-    if settings["output"] != "identity":
-        raise ValueError(
-            "output must be 'identity' for a target of numbers, which are standardised, "
-            f"got {shown(settings['output'])}"
-        )
-    if settings.get("loss") in ("cross_entropy", "poisson"):
-        raise ValueError(
-            "loss must be one of numbers below and above 0, as a target of numbers is "
-            f"standardised, got {shown(settings['loss'])}"
-        )
-
-
-def _check_batch(batch_size: Any, table: GroupTable) -> None:
-    """Refuse batches larger than a group, by its label."""
-    sizes = np.bincount(table.codes[~table.held], minlength=len(table.keys))
-    smallest = int(sizes.argmin())
-    if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
-        raise ValueError(
-            f"batch_size must be at most the rows that each group is trained on "
-            f"({sizes[smallest]} in {shown(table.keys.label(smallest))}), got {batch_size}"
-        )
-
-
-def _defaults(*, is_class: bool, watching: bool) -> dict[str, Any]:
-    """Options for what nobody said."""
-    unit = {"output": "softmax", "loss": "cross_entropy"} if is_class else {"output": "identity"}
-    return _DEFAULTS | unit | (_WATCHING if watching else {})
 
 
 def _inputs(

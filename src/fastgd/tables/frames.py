@@ -1,6 +1,7 @@
 """A pandas DataFrame as columns; pandas itself is not needed to say this."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,14 @@ def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
     >>> columns_of(pandas.DataFrame({"age": [31, None], "city": ["Rome", None]}))
     {'age': array([31., nan]), 'city': array(['Rome', None], dtype=object)}
     """
-    names = list(frame) if hasattr(frame, "keys") and hasattr(frame, "__getitem__") else None
-    if names is None:
+    # A Series has keys and items, too: of rows.
+    is_frame = hasattr(frame, "keys") and getattr(frame, "ndim", None) == 2
+    if not (is_frame or isinstance(frame, Mapping)):
         raise TypeError(
             "a table must be a DataFrame, or a dict of columns by their names, got "
             f"{shown(frame)} (of type {type(frame).__name__})"
         )
+    names = list(frame)
     counts = Counter(map(str, names))
     double = next((name for name, count in counts.items() if count > 1), None)
     if double is not None:

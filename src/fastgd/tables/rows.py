@@ -12,6 +12,24 @@ from fastgd.tables.cells import cells_of
 from fastgd.tables.lines import names_text
 
 
+def check_lengths(columns: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse columns that have not a cell for each row.
+
+    Examples
+    --------
+    >>> check_lengths({"x": np.array([1, 2]), "y": np.array([3])})
+    Traceback (most recent call last):
+    ValueError: columns must all have shape (2,), as 'x', got shape (1,) of 'y'
+    """
+    for name, column in columns.items():
+        first = next(iter(columns))
+        if column.ndim != 1 or len(column) != len(columns[first]):
+            raise ValueError(
+                f"columns must all have shape ({len(columns[first])},), as {shown(first)}, "
+                f"got shape {column.shape} of {shown(name)}"
+            )
+
+
 def some_rows(columns: Mapping[str, ArrayLike], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Return some rows of all columns: places, or a bool for each.
 
@@ -31,7 +49,7 @@ def with_targets(
     Raises
     ------
     ValueError
-        If no row has all of them.
+        If no row has all of them, or the columns have not the same number of rows.
 
     Examples
     --------
@@ -39,6 +57,7 @@ def with_targets(
     >>> with_targets(columns, ["y"])
     ({'x': array([2]), 'y': array([3.])}, ['y: missing in 1 row, which are left out'])
     """
+    check_lengths(columns)
     missing = np.any([cells_of(name, columns[name]).missing for name in targets], axis=0)
     count = int(missing.sum())
     if count == len(missing) and len(targets) == 1:

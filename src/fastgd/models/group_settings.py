@@ -1,0 +1,110 @@
+"""What the networks of groups are trained with: arguments of `fit_groups`, and its defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastgd.arguments import options
+from fastgd.arguments.axes import as_axis
+from fastgd.arguments.choices import loss_of
+from fastgd.arguments.messages import shown
+from fastgd.arguments.start import check_alphas, check_hidden_size
+from fastgd.arguments.values import check_count, check_seed
+from fastgd.models.group_table import GroupTable
+from fastgd.models.group_training import SELECTED
+from fastgd.optimizers import Adam
+
+_DEFAULTS: dict[str, Any] = {
+    "activation": "tanh",
+    "bias": True,
+    "init": "glorot",
+    "optimizer": Adam(),
+    "reduction": "mean",
+}
+_WATCHING = {"patience": 30, "restore_best": True}
+
+_NOT_TAKEN = (
+    "groups", "folds", "validation", "weights", "biases", "sample_weight", "resume",
+    "keep_weights", "keep_state", "record_weights", "summary",
+)  # fmt: skip
+
+_OF_A_TRAINING = ("hidden_size", "alpha", "iterations", "record_every", "seed")
+"""What a training names itself; all other settings are its options."""
+
+
+def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
+    """Return the settings, with lists where groups select; no table has been read yet.
+
+    So they are checked whether any group makes use of them or not. ``watching`` is whether rows are
+    held out.
+    """
+    for name in _NOT_TAKEN:
+        if name in given:
+            raise ValueError(f"{name} must be left out of fit_groups, got {shown(given[name])}")
+    chosen = {name: value for name, value in given.items() if name not in _OF_A_TRAINING}
+    structures, values = options.axes(chosen)
+    several = {name: as_axis(name, given[name]) for name in _OF_A_TRAINING if name in given}
+    lists = {name: axis for name, axis in several.items() if axis is not None}
+    lists |= structures | values
+    for name, axis in lists.items():
+        if name not in SELECTED:
+            raise ValueError(
+                f"{name} must be one value: each group selects among lists of "
+                f"{', '.join(SELECTED)} only, got {shown(given.get(name, axis))}"
+            )
+        if not watching:
+            raise ValueError(
+                f"{name} must be one value where nothing is held out to select by, "
+                f"got {shown(given[name])}"
+            )
+    hidden = check_hidden_size(given["hidden_size"])
+    check_alphas(lists.get("alpha", [given["alpha"]]), len(hidden) + 1)
+    iterations = check_count("iterations", given["iterations"])
+    check_count("record_every", given["record_every"])
+    check_seed(given.get("seed", 0))
+    all_of_them = _DEFAULTS | (_WATCHING if watching else {}) | chosen
+    found = options.check_alone(all_of_them, hidden, holds_out=watching)
+    options.check_updates(found.methods, iterations)
+    loss = loss_of(chosen.get("loss", "squared")).function
+    if loss is not None and loss.outputs > 1:
+        raise ValueError(
+            f"loss must have an output for each target, got one with {loss.outputs}: "
+            f"{shown(chosen['loss'])}"
+        )
+    return given | lists
+
+
+def completed(settings: dict[str, Any], *, is_class: bool, watching: bool) -> dict[str, Any]:
+    """Return the settings with what nobody said, which the target has a part in."""
+    unit = {"output": "softmax", "loss": "cross_entropy"} if is_class else {"output": "identity"}
+    found = _DEFAULTS | unit | (_WATCHING if watching else {}) | settings
+    if not is_class:
+        _check_standardized(found)
+    return found
+
+
+def _check_standardized(settings: dict[str, Any]) -> None:
+    """Refuse outputs and losses that standardised numbers are not made for."""
+    if settings["output"] != "identity":
+        raise ValueError(
+            "output must be 'identity' for a target of numbers, which are standardised, "
+            f"got {shown(settings['output'])}"
+        )
+    if settings.get("loss") in ("cross_entropy", "poisson"):
+        raise ValueError(
+            "loss must be one of numbers below and above 0, as a target of numbers is "
+            f"standardised, got {shown(settings['loss'])}"
+        )
+
+
+def check_batch(batch_size: int | None, table: GroupTable) -> None:
+    """Refuse batches larger than a group, by its label."""
+    sizes = np.bincount(table.codes[~table.held], minlength=len(table.keys))
+    smallest = int(sizes.argmin())
+    if batch_size is not None and batch_size > sizes[smallest]:
+        raise ValueError(
+            f"batch_size must be at most the rows that each group is trained on "
+            f"({sizes[smallest]} in {shown(table.keys.label(smallest))}), got {batch_size}"
+        )
