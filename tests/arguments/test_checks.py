@@ -1,6 +1,7 @@
 """Every message of checks.py, what passes, and that nothing else ever comes out."""
 
 import re
+import tracemalloc
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
@@ -15,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from cases import XOR_X, XOR_Y
 from fastgd.arguments import memory
 from fastgd.arguments.axes import as_axis, check_axes
-from fastgd.arguments.data import check_data, check_inputs, check_weights
+from fastgd.arguments.data import array_of, check_data, check_inputs, check_weights
 from fastgd.arguments.start import check_alpha, check_hidden_size, check_start
 from fastgd.arguments.values import check_count, check_flag, check_seed, check_threads
 
@@ -165,7 +166,19 @@ def test_absurd_ranges_are_refused_unread(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 8 * 10**9)
     message = "y must fit into the available memory (8 GB), got a need of"
     refused(ValueError, f"{message} 8 TB", check_data, X, range(10**12))
-    refused(ValueError, f"{message} 7.38e+04 PB", check_data, X, range(10**30))
+    refused(ValueError, f"{message} 4.43e+05 PB", check_data, X, range(10**30))
+
+
+def test_a_range_becomes_an_array_without_a_list():
+    tracemalloc.start()
+    try:
+        y = array_of("y", range(10**6))
+        assert tracemalloc.get_traced_memory()[1] < 9 * 10**6
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(y, np.arange(10**6))
+    for odd in (range(5, -6, -3), range(2**63 - 3, 2**63 - 1), range(2**63, 2**63 + 2)):
+        assert array_of("y", odd).tolist() == list(odd)
 
 
 @pytest.mark.parametrize("dtype", ["?", "i1", "u8", ">i4", "f2", "f4", "f8", ">f8", "g"])

@@ -80,5 +80,17 @@ def test_where_nothing_tells_what_is_free_the_whole_machine_counts(machine, monk
     assert memory.available_memory() == sys.maxsize
 
 
+def test_what_is_left_of_the_address_space_counts(machine, monkeypatch):
+    resource = pytest.importorskip("resource")
+    (machine / "statm").write_text("1000 500 30 4 0 200 0\n")
+    monkeypatch.setattr(memory, "_STATM", machine / "statm")
+    monkeypatch.setattr(resource, "getpagesize", lambda: 4096)
+    for limit, available in ((5_000_000, 904_000), (4_000_000, 0), (10**12, 8_192_000_000)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        assert memory.available_memory() == available
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, 0))
+    assert memory.available_memory() == 8_192_000_000
+
+
 def test_available_memory_here_is_plausible():
     assert 10**7 < memory.available_memory() <= sys.maxsize

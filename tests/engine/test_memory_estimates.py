@@ -18,14 +18,15 @@ import gc, json, sys, tempfile, warnings
 from pathlib import Path
 import numpy as np
 import fastgd
+from fastgd import sklearn as estimators
 from fastgd.arguments import memory
 warnings.simplefilter("ignore")
 
 said = []
 check = memory.check_memory
-def noted(needed, *others):
+def noted(needed, *others, **more):
     said.append(needed)
-    check(needed, *others)
+    check(needed, *others, **more)
 for module in list(sys.modules.values()):
     if getattr(module, "check_memory", None) is check:
         module.check_memory = noted
@@ -116,6 +117,23 @@ CALLS = {
         "np.ones((100 if small else 400_000, 20))",
         "(f := fastgd.objective(given, given[:, 0], hidden_size=32, loss='cross_entropy', "
         "bias=True), f(f.start(1)))",
+    ),
+    "classes": (
+        "np.arange(100 if small else 5_000) % (10 if small else 1_000)",
+        "fastgd.train(np.ones((len(given), 2)), given, output='softmax', loss='cross_entropy', "
+        "iterations=1)",
+    ),
+    "classes of an estimator": (
+        "np.arange(100 if small else 5_000) % (10 if small else 1_000)",
+        "estimators.FastGDClassifier(4, max_iter=1).fit(np.ones((len(given), 2)), given)",
+    ),
+    "ensemble": (
+        "100 if small else 20_000",
+        "estimators.FastGDRegressor(4, max_iter=1, n_ensemble=given).fit(np.eye(2), [0, 1])",
+    ),
+    "balls from a range": (
+        "range(10_000 if small else 1_000_000)",
+        "fastgd.bucket.roll(curve='x**2', start=given, iterations=1)",
     ),
     "prediction": (
         f"fastgd.train({XOR}, iterations=1), np.ones((100 if small else 6_000_000, 2))",

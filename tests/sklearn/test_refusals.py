@@ -1,8 +1,11 @@
 """What estimators refuse, before anything is trained."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from fastgd.arguments import memory
 from fastgd.optimizers import Momentum
 from fastgd.schedules import Cosine, Step
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
@@ -82,6 +85,53 @@ def test_weights_of_classes_are_for_one_class_to_a_sample():
 def test_several_classes_to_a_sample():
     with pytest.raises(ValueError, match="y must be one class to a sample, or a table of 0 and 1"):
         FastGDClassifier().fit(X, np.arange(40).reshape(20, 2))
+
+
+def test_classes_without_end():
+    y = np.arange(30_000).repeat(2)
+    with pytest.raises(ValueError, match="y must have at most 10,000 classes, got 30,000"):
+        FastGDClassifier(4).fit(np.zeros((len(y), 2)), y)
+    with pytest.raises(ValueError, match="y must have at most 10,000 classes, got 30,000"):
+        FastGDClassifier(4).partial_fit(X, np.arange(20), classes=np.arange(30_000))
+
+
+MUCH = {
+    "classes": (
+        lambda: FastGDClassifier(4).fit(np.zeros((5000, 2)), np.arange(5000) % 500),
+        "targets of 500 classes, one-hot, must fit into the available memory .* a need of 60 MB",
+    ),
+    "members": (
+        lambda: FastGDRegressor(4, n_ensemble=10**9).fit(X, Y),
+        r"the ensemble must fit .* of 4 TB: fewer networks \(n_ensemble\) need less",
+    ),
+    "members of L-BFGS": (
+        lambda: FastGDRegressor(4, n_ensemble=10**9, solver="lbfgs").fit(X, Y),
+        "the ensemble must fit into the available memory",
+    ),
+    "rates": (
+        lambda: FastGDRegressor(
+            4, solver="sgd", learning_rate="invscaling", max_iter=10**11, batch_size=10
+        ).fit(X, Y),
+        r"the learning rates must fit .* 3.2 TB: fewer epochs \(max_iter\) need less",
+    ),
+    "epochs": (
+        lambda: FastGDRegressor(4, max_iter=10**11).fit(X, Y),
+        "the sweep must fit into the available memory",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUCH)
+def test_what_takes_too_much_memory_is_refused_before_it_is_allocated(monkeypatch, name):
+    monkeypatch.setattr(memory, "available_memory", lambda: 5 * 10**7)
+    call, message = MUCH[name]
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=message):
+            call()
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
 
 
 def test_too_few_to_hold_out():

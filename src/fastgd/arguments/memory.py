@@ -9,6 +9,7 @@ from pathlib import Path
 ALWAYS_FITS = 16 * 1024**2
 
 _MEMINFO = Path("/proc/meminfo")
+_STATM = Path("/proc/self/statm")
 _CGROUP = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 
@@ -34,12 +35,13 @@ def check_memory(
 
 
 def available_memory() -> int:
-    """Return how many bytes are free, or the process's limit (Linux control groups) if lower.
+    """Return how many bytes are free, or what a limit of the process leaves if that is less.
 
-    Outside Linux it is all that the machine has. On Windows nothing in the standard library
-    tells, so there is no limit: NumPy's own MemoryError remains.
+    Limits are those of Linux' control groups, and of the address space (``ulimit -v``). Outside
+    Linux it is all that the machine has. On Windows nothing in the standard library tells, so there
+    is no limit: NumPy's own MemoryError remains.
     """
-    return min([_free_memory(), *_cgroup_limits()])
+    return min([_free_memory(), *_cgroup_limits(), *_address_space()])
 
 
 def _free_memory() -> int:
@@ -76,6 +78,19 @@ def _cgroup_limits() -> Iterator[int]:
                     yield int((folder / file).read_text())
                 except (OSError, ValueError):  # no such file, or the limit is "max"
                     continue
+
+
+def _address_space() -> Iterator[int]:
+    """Yield what is left of the process's address space, if that has a limit."""
+    try:
+        import resource  # not on Windows
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            pages = int(_STATM.read_text().split()[0])
+            yield max(0, limit - pages * resource.getpagesize())
+    except (ImportError, OSError, ValueError):
+        return
 
 
 def _readable(size: int) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.choices import OUTPUTS, loss_of
 from fastgd.arguments.data import FloatArray, check_data
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.functions import Function, Loss
+from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import either, shown
 
 MOST_CLASSES = 10_000
@@ -45,7 +47,22 @@ def classes_apart(
     found = int(numbers.max()) + 1 if classes is None else classes
     if found < 2:
         raise ValueError("y must have at least 2 classes with output='softmax', got one")
-    return np.asarray(numbers[:, None] == np.arange(found), dtype=np.float64)
+    return one_hot(numbers, found)
+
+
+def one_hot(numbers: NDArray[Any], classes: int) -> FloatArray:
+    """The targets (samples, classes) for class numbers (samples,): 1 for a sample's class, else 0.
+
+    Raises
+    ------
+    ValueError
+        If they don't fit into memory.
+    """
+    # As they are made here, and as a block of the kernel has them: with their values and deltas.
+    check_memory(24 * len(numbers) * classes, f"targets of {classes:,} classes, one-hot,")
+    targets = np.zeros((len(numbers), classes))
+    targets[np.arange(len(numbers)), numbers.astype(np.int64)] = 1.0
+    return targets
 
 
 def check_samples(

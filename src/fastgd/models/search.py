@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.memory import check_memory
 from fastgd.models.parting import folds_of
 from fastgd.models.scores import loss_of
 from fastgd.optimizers import Adam
@@ -143,6 +144,8 @@ def _tried(
     seen: int,
     plan: Plan,
 ) -> list[Candidate]:
+    tried = len(alphas) * len(penalties)
+    check_memory(8 * tried * samples.y.size, "predictions of the search", also="fewer classes")
     held = folds_of(samples.labels, plan.folds, plan.seed)
     result = sweep(
         samples.X,
@@ -158,13 +161,12 @@ def _tried(
     )
     found = []
     for i, hidden in enumerate(hidden_sizes):
-        outputs = result.sel(hidden_size=hidden).predict(samples.X)  # (fold, alpha, l2, ...)
+        outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
+        for fold, rows in enumerate(held):
+            outside[:, :, rows] = result.sel(hidden_size=hidden, fold=fold).predict(samples.X[rows])
         for j, alpha in enumerate(alphas):
             for k, l2 in enumerate(penalties):
-                outside = np.zeros_like(samples.y)
-                for fold, rows in enumerate(held):
-                    outside[rows] = outputs[fold, j, k, rows]
-                loss = loss_of(target, outside, samples.y)
+                loss = loss_of(target, outside[j, k], samples.y)
                 runs = tuple(result[i, fold, j, k] for fold in range(plan.folds))
                 found.append(Candidate(hidden, alpha, l2, loss if isfinite(loss) else inf, runs))
     return sorted(found, key=lambda candidate: candidate.loss)

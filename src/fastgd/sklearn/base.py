@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.functions import Function, Loss
+from fastgd.arguments.memory import check_memory
 from fastgd.arguments.values import check_choice, check_path
 from fastgd.optimizers import Optimizer
 from fastgd.schedules import Schedule
@@ -32,6 +33,9 @@ from fastgd.store.files import PathLike, whole_file
 from fastgd.training.results import Run
 
 LARGEST_SEED = 2**31 - 1
+
+MEMBER_BYTES = 4_000
+"""Of a member's seed, its place in a sweep and its `Run`, beside all numbers of its network."""
 
 
 _OF_EPOCHS = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "t_")
@@ -259,6 +263,11 @@ class Network(BaseEstimator, ABC):
         if self.early_stopping and parameters.descends(self.solver):
             seed = random.randint(LARGEST_SEED)
             held = held_out(len(y), self.validation_fraction, self._strata(y), seed)
+        check_memory(
+            MEMBER_BYTES * int(self.n_ensemble),
+            "the ensemble",
+            also="fewer networks (n_ensemble)",
+        )
         draws = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
         output, loss = self._output_and_loss()
         problem = Problem(X, y, weight, held, {}, draws[1:], start)

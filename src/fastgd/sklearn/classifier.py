@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.functions import Loss
 from fastgd.arguments.messages import shown
+from fastgd.arguments.targets import MOST_CLASSES, one_hot
 from fastgd.sklearn.base import Network, descends
 from fastgd.sklearn.documentation import documented
 from fastgd.sklearn.problems import Samples
@@ -128,6 +129,10 @@ class FastGDClassifier(ClassifierMixin, Network):
             self.classes_ = (
                 np.arange(y.shape[1]) if is_table else np.unique(y if classes is None else classes)
             )
+            if not is_table and len(self.classes_) > MOST_CLASSES:
+                raise ValueError(
+                    f"y must have at most {MOST_CLASSES:,} classes, got {len(self.classes_):,}"
+                )
         if is_table != self._is_multilabel:
             raise ValueError("y must be classes, or a table of 0 and 1, as before; got the other")
         if is_table:
@@ -145,7 +150,7 @@ class FastGDClassifier(ClassifierMixin, Network):
         places = np.searchsorted(self.classes_, y)
         if len(self.classes_) < 3:
             return np.asarray(places[:, None], dtype=np.float64)
-        return np.asarray(places[:, None] == np.arange(len(self.classes_)), dtype=np.float64)
+        return one_hot(places, len(self.classes_))
 
     def _places(self, y: FloatArray) -> NDArray[np.int64]:
         """The class of each row of targets."""

@@ -11,6 +11,7 @@ import numpy as np
 from fastgd import optimizers, schedules
 from fastgd.arguments.functions import Function
 from fastgd.arguments.intervals import rule_of
+from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import did_you_mean_choice, either, shown
 from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.values import check_count, check_flag, check_number
@@ -157,5 +158,6 @@ def schedule_of(
         return rate
     if rate == "constant" or given["solver"] != "sgd" or given["power_t"] == 0:
         return schedules.Constant()
+    check_memory(8 * epochs * (updates + 2), "the learning rates", also="fewer epochs (max_iter)")
     before = 1.0 + seen + samples * np.arange(epochs, dtype=np.float64)
     return schedules.Factors(np.repeat(before ** -float(given["power_t"]), updates))

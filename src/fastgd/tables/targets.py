@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.messages import shown
-from fastgd.arguments.targets import MOST_CLASSES
+from fastgd.arguments.targets import MOST_CLASSES, one_hot
 from fastgd.arguments.wording import many
 from fastgd.tables.cells import Cells, cells_of, text_of, texts_shown
 from fastgd.tables.columns import FloatArray, moments
@@ -100,16 +100,16 @@ class ClassTarget:
             If a label is none of the classes.
         """
         cells = _whole(self.name, cells_of(self.name, values))
-        places = {name: k for k, name in enumerate(self.classes)}
-        outputs = np.zeros((len(cells.values), len(self.classes)))
+        known = {name: k for k, name in enumerate(self.classes)}
+        places = np.empty(len(cells.values), np.int64)
         for row, label in enumerate(map(text_of, cells.values)):
-            if label not in places:
+            if label not in known:
                 raise ValueError(
                     f"target {shown(self.name)} must be one of {texts_shown(self.classes)}, "
                     f"got {shown(label)} in row {row + 1:,}"
                 )
-            outputs[row, places[label]] = 1.0
-        return outputs
+            places[row] = known[label]
+        return one_hot(places, len(self.classes))
 
     def decode(self, outputs: FloatArray) -> NDArray[Any]:
         """Return (rows,) labels: of the largest output."""
