@@ -20,6 +20,7 @@ from cases import (
     Y,
     with_values,
 )
+from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
 from fastgd.optimizers import AdaDelta, AdaGrad, Adam, AdamW, RMSProp, Rprop
 from fastgd.reference.output import Output, Units
@@ -248,6 +249,17 @@ def test_a_watched_loss_and_how_much_smaller_it_must_be():
         j = next(j for j in range(401) if _stalls(losses, j, delta, patience) or j == 400)
         assert sweep.iterations[index] == j, (delta, patience)
     assert len(np.unique(sweep.iterations)) >= 4
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_tolerance_is_of_what_is_watched(reduction):
+    shared = {"loss": "cross_entropy", "reduction": reduction, "alpha": 0.3, "iterations": 400}
+    whole = fastgd.train(X, Y, **shared, record_every=1)
+    watched = {"error": whole.errors, "loss": whole.losses}
+    for monitor, values in watched.items():
+        run = fastgd.train(X, Y, **shared, monitor=monitor, tolerance=values[150:152].mean())
+        assert (run.status, run.iterations) == ("converged", 151), monitor
+    assert 'with ``monitor="loss"`` the loss' in DECLARED["tolerance"].doc
 
 
 def _stalls(losses, j, delta, patience):

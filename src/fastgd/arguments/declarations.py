@@ -357,8 +357,10 @@ class Options(LossOptions, total=False):
         Option(
             0.0,
             Number("[0, inf)"),
-            'A run is over, "converged", when its mean error is below that; at least 0.',
-            "Stop when the error is below this",
+            'A run is over, "converged", when its watched error is below that: the mean error, or '
+            'with ``monitor="loss"`` the loss, which is a sum over the samples unless '
+            '``reduction="mean"``; at least 0.',
+            "Stop when the error (of --monitor loss: the loss) is below this",
             "Early end",
             feature="watch",
             slots=(Slot("tolerance"),),
@@ -369,9 +371,9 @@ class Options(LossOptions, total=False):
         Option(
             None,
             Count(none="none"),
-            'A run is over, "stalled", when its smallest error is so many iterations old '
+            'A run is over, "stalled", when its smallest watched error is so many iterations old '
             "(Prechelt, *Early Stopping - But When?*, 1998); at least 1.",
-            "Stop when the smallest error is so many iterations old",
+            "Stop when the smallest watched error is so many iterations old",
             "Early end",
             feature="watch",
             slots=(Slot("patience", is_whole=True),),
@@ -396,8 +398,9 @@ class Options(LossOptions, total=False):
         Option(
             "error",
             Name(("error", "loss")),
-            'What is watched: "error", the mean ``|y - output|``, of held-out samples where there '
-            'are any; or "loss", what is minimized, where none are held out.',
+            "What is watched, by all of ``tolerance``, ``patience``, ``min_delta``, ``summary`` "
+            'and ``restore_best``: "error", the mean ``|y - output|``, of held-out samples where '
+            'there are any; or "loss", what is minimized, where none are held out.',
             "What is watched",
             "Early end",
             feature="watch",
@@ -409,8 +412,8 @@ class Options(LossOptions, total=False):
         Option(
             None,
             Count(none="none"),
-            "Keep a :class:`fastgd.Summary` of the errors along the way, with the mean of the last "
-            "so many; at least 1.",
+            "Keep a :class:`fastgd.Summary` of the watched errors along the way, with the mean of "
+            "the last so many; at least 1.",
             "Sum up all errors, with the mean of the last N",
             "Early end",
             feature="watch",
@@ -489,10 +492,10 @@ Parameters
 Notes
 -----
 The watched error, that of ``tolerance``, ``patience``, ``summary`` and ``restore_best``, is the one
-of the held-out samples where there are any, else that of all samples. It is looked at every
-``look_every`` iterations, by default before every update with the full batch and before the first
-update of every epoch with mini-batches (with ``restore_best`` alone: at the recorded iterations),
-and after the last update."""
+of the held-out samples where there are any, else that of all samples, or with ``monitor="loss"``
+the loss. It is looked at every ``look_every`` iterations, by default before every update with the
+full batch and before the first update of every epoch with mini-batches (with ``restore_best``
+alone: at the recorded iterations), and after the last update."""
     )
     return "\n".join(parts)
 

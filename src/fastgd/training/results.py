@@ -170,7 +170,7 @@ class Run(_Predicting):
     final_loss : float
         The same with the last weights; NaN if one of them is not finite.
     status : {"finished", "converged", "stalled", "diverged"}
-        "converged" if its error was below ``tolerance``, "stalled" if it was no better for
+        "converged" if its watched error was below ``tolerance``, "stalled" if it was no better for
         ``patience`` iterations, "diverged" if a weight or the error was not finite any more, and
         "finished" if none of these ended it. (Files of version 0.1 say "converged" for "stalled".)
     iterations : int
