@@ -1,6 +1,9 @@
+import multiprocessing
+import os
 import re
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 
+import loky
 import pytest
 
 from fastgd.engine.session import available_threads
@@ -42,3 +45,78 @@ def test_refused(case):
     arguments, error, message = REFUSED[case]
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         check_crew(*arguments)
+
+
+def test_a_pool_is_refused_in_its_own_threads():
+    """All of them may wait for parts that none of them has begun."""
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(
+            ValueError, match=r"^executor must not be the pool in whose thread this"
+        ):
+            pool.submit(check_crew, pool, None, 1).result()
+        with ThreadPoolExecutor(1) as other:
+            assert pool.submit(check_crew, other, None, 1).result().executor is other
+
+
+def fork_pool():
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
+
+
+def spawn_pool():
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
+MADE = {
+    "fork": fork_pool,
+    "spawn": spawn_pool,
+    "loky": lambda: loky.ProcessPoolExecutor(1),
+    "threads": lambda: ThreadPoolExecutor(1),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("kind", MADE)
+def test_a_pool_is_refused_in_a_fork_of_its_process(kind):
+    """Its threads are not there: tasks that it takes are begun by nobody."""
+    pool = MADE[kind]()
+    try:
+        pool.submit(abs, 1).result()
+        check_crew(pool, None, 1)
+        child = os.fork()
+        if child == 0:
+            try:
+                check_crew(pool, None, 1)
+                os._exit(0)
+            except ValueError as error:
+                os._exit(3 if str(error).startswith("executor must be made in the process") else 4)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    finally:
+        pool.shutdown()
+
+
+def _the_pool():
+    check_crew(_pool, None, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_pool_of_processes_is_refused_in_its_own_tasks():
+    """A forked worker has a copy of it, with locks that nobody will ever release."""
+    global _pool
+    with fork_pool() as _pool, pytest.raises(ValueError, match=r"^executor must be made in the"):
+        _pool.submit(_the_pool).result()
+
+
+def _fail():
+    raise OSError
+
+
+def test_a_pool_that_takes_no_tasks_is_not_taken_for_one_of_another_process():
+    with ThreadPoolExecutor(1) as closed:
+        closed.submit(abs, 1).result()
+    assert check_crew(closed, None, 1).executor is closed
+    with ThreadPoolExecutor(1, initializer=_fail) as broken:
+        with pytest.raises(BrokenExecutor):
+            broken.submit(abs, 1).result()
+        assert check_crew(broken, None, 1).executor is broken

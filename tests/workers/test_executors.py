@@ -14,7 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_jobs import Squares, Trainings, use_cache
+from tiny_jobs import (
+    Squares,
+    Trainings,
+    squares_in_a_task,
+    squares_in_a_task_that_left,
+    use_cache,
+)
 
 import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
@@ -266,6 +272,13 @@ def test_a_part_that_kills_its_workers_of_dask_is_named(client, tmp_path):
         work_into(folder, job, Crew(client.get_executor(), 1, 1), ignore)
     # Dask's four, and those that it was asked for before it had been sent the job.
     assert 4 <= len(job.calls_of(2)) <= 10
+
+
+@pytest.mark.parametrize("task", [squares_in_a_task, squares_in_a_task_that_left])
+def test_tasks_of_dask_may_wait_for_parts_on_their_own_workers(client, task):
+    """Both workers have one thread, and each of them waits."""
+    futures = [client.submit(task, parts) for parts in (3, 4)]
+    assert client.gather(futures) == [[0, 1, 4], [0, 1, 4, 9]]
 
 
 INTERRUPTED = """

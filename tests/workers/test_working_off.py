@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from tiny_jobs import Squares
 
+from fastgd.arguments.cautions import TrainingWarning
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import Folder
 from fastgd.store.place import DamageWarning
 from fastgd.workers import shipping
+from fastgd.workers.hands import Workers
 from fastgd.workers.job import Crew
 from fastgd.workers.working_off import work_into, work_off
 
@@ -292,3 +294,15 @@ def test_two_callers_share_the_parts_of_a_folder(crew, tmp_path):
     assert [len(calls) for calls in job.calls()] == [1] * PARTS
     assert [sum(one) for one in told] == [sum(job.sizes)] * 2
     assert Path(folders[0].path, "manifest.json").exists()
+
+
+def test_of_an_executor_that_never_answers_the_caller_is_warned(monkeypatch):
+    """As when the only worker waits for its own parts, or a cluster has no worker yet."""
+    monkeypatch.setattr(Workers, "patience", 0.2)
+    with ThreadPoolExecutor(1) as pool:
+        free = threading.Event()
+        pool.submit(free.wait)
+        threading.Timer(1.0, free.set).start()
+        with pytest.warns(TrainingWarning, match=r"^no worker of executor has answered for 0.2 s"):
+            found = work_off(Squares(PARTS), Crew(pool, 1, 1), ignore)
+    assert squares_of(found) == in_order()

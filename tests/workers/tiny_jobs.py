@@ -85,3 +85,23 @@ class Trainings:
 def use_cache(folder):
     """Give this process a cache of kernels of its own."""
     os.environ["NUMBA_CACHE_DIR"] = str(Path(folder, str(os.getpid())))
+
+
+def squares_in_a_task(parts):
+    """A task of Dask that has parts computed on the workers that it is itself on."""
+    from distributed import get_client
+
+    from fastgd.workers.job import Crew
+    from fastgd.workers.working_off import work_off
+
+    crew = Crew(get_client().get_executor(), 1, 1)
+    found = work_off(Squares(parts, 0.1), crew, lambda _done: None)
+    return [int(arrays["square"]) for arrays in found]
+
+
+def squares_in_a_task_that_left(parts):
+    """The same, from a task that has given its place back by itself."""
+    from distributed import worker_client
+
+    with worker_client():
+        return squares_in_a_task(parts)

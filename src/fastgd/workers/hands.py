@@ -3,8 +3,9 @@
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
+from math import inf
 from threading import Event
 from uuid import uuid4
 
@@ -19,11 +20,15 @@ FIRST_IN_HAND, MOST_IN_HAND = 8, 4096
 TRIES = 4
 """How often an executor is asked for a part."""
 
+SILENCE = 60.0
+"""Seconds without any answer of an executor until its caller is warned."""
+
 
 class Workers:
     """The workers of an executor, of which nothing is known but that it takes tasks."""
 
     tries = TRIES
+    patience = SILENCE
 
     def __init__(self, executor: Executor, threads: int, job: Job, folder: Folder | None) -> None:
         self._executor = executor
@@ -31,6 +36,18 @@ class Workers:
         where = None if folder is None else (str(folder.path), folder.id)
         self._order = Order(self._shipment.job, threads, where)
         self._call, self._serial = uuid4().hex, count()
+
+    @contextmanager
+    def at_work(self) -> Iterator["Workers"]:
+        """A task of Dask gives its place at its worker to the parts that it waits for."""
+        with ExitStack() as stack:
+            if type(self._executor).__module__.partition(".")[0] == "distributed":
+                from distributed import worker, worker_client
+
+                state = vars(worker)["thread_state"]
+                if hasattr(state, "start_time"):  # as Dask itself finds out
+                    stack.enter_context(worker_client())
+            yield self
 
     def submit(self, part: int, along: str) -> "Future[Answer]":
         """Let a part be computed, with what has this name along, if any."""
@@ -69,6 +86,7 @@ class Threads:
     """
 
     tries = 1
+    patience = inf
 
     def __init__(
         self,

@@ -8,18 +8,21 @@ finds a next one, and others who work into the folder find some, too.
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
+from math import inf
 from threading import Lock
-from typing import TypeVar
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
 
 from fastgd.arguments.cautions import warn
 from fastgd.engine.session import available_threads
 from fastgd.store.archive import Arrays
 from fastgd.store.folder import Folder
 from fastgd.store.place import DamageWarning
-from fastgd.workers.hands import TRIES, Threads, Workers
 from fastgd.workers.job import Crew, Job
 from fastgd.workers.keeping import InBoth, InFolder, InMemory
-from fastgd.workers.team import LostExecutorError, Team
+
+if TYPE_CHECKING:
+    from fastgd.workers.hands import Threads, Workers
 
 TURN = 0.1
 """Seconds until claims are looked after, if no part is done before."""
@@ -114,14 +117,21 @@ class _FailedError(Exception):
 
 def _work(job: Job, crew: Crew, folder: Folder | None, keeper: Keeper, advance: Advance) -> None:
     """Have all parts computed that the keeper lacks."""
+    # Nothing that `import fastgd` runs may import what tasks are unpickled from: a thread that
+    # unpickles one holds the lock of `remote` until another thread's `import fastgd` is through.
+    from fastgd.workers.hands import TRIES, Threads, Workers
+    from fastgd.workers.team import LostExecutorError
+
     try:
         if crew.executor is None:
             each = crew.threads_of_part(len(job.sizes))
             with Threads(crew.threads, each, job, folder, advance).at_work() as threads:
                 _hand_out(threads, keeper, lambda _part: None)  # they have told of it themselves
         else:
-            workers, sizes = Workers(crew.executor, crew.threads_per_worker, job, folder), job.sizes
-            _hand_out(workers, keeper, lambda part: advance(int(sizes[part])))
+            sizes = job.sizes
+            made = Workers(crew.executor, crew.threads_per_worker, job, folder)
+            with made.at_work() as workers:
+                _hand_out(workers, keeper, lambda part: advance(int(sizes[part])))
         return
     except LostExecutorError as lost:
         raise BrokenExecutor(
@@ -138,9 +148,12 @@ def _work(job: Job, crew: Crew, folder: Folder | None, keeper: Keeper, advance: 
     ) from error
 
 
-def _hand_out(hands: Threads | Workers, keeper: Keeper, done: Callable[[int], None]) -> None:
+def _hand_out(hands: "Threads | Workers", keeper: Keeper, done: Callable[[int], None]) -> None:
     """Hand out parts until none is missing; ``done`` is told of each that has come back."""
+    from fastgd.workers.team import Team  # not before, see _work
+
     team, failures = Team(hands.submit), Counter[int]()
+    worried = monotonic() + hands.patience
     try:
         while not keeper.is_complete:
             while len(team) < hands.most(len(team.places)):
@@ -151,6 +164,12 @@ def _hand_out(hands: Threads | Workers, keeper: Keeper, done: Callable[[int], No
             keeper.tend()
             outcome = team.next(TURN)
             if outcome is None:
+                if not team.places and monotonic() > worried:
+                    worried = inf
+                    warn(
+                        f"no worker of executor has answered for {hands.patience:g} s; this call "
+                        "keeps waiting, forever if it runs in the place of the only worker"
+                    )
                 continue
             part, arrays, error = outcome
             if error is not None:
