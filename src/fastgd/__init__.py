@@ -1,66 +1,32 @@
 """Gradient descent for small networks: as fast as a CPU goes, the same bits on every machine."""
 
-from importlib.metadata import version
-from typing import Any
+from __future__ import annotations
 
-from fastgd import bucket, functions, reference
-from fastgd.arguments.functions import Function, Loss
-from fastgd.models.fit import fit
-from fastgd.models.group_models import GroupModels
-from fastgd.models.groups import fit_groups
-from fastgd.models.model import Model
-from fastgd.studies.race import Race, race
-from fastgd.studies.surface import Surface, surface
-from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
-from fastgd.studies.trainability.map import Trainability, trainability
-from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
-from fastgd.training.minimization import minimize
-from fastgd.training.objective import Objective, objective
-from fastgd.training.results import Run, Snapshot, Summary
-from fastgd.training.runs import Sweep
-from fastgd.training.storage import load
-from fastgd.training.sweep import sweep
-from fastgd.training.train import train
+TYPE_CHECKING = False  # as in typing, which takes long to import; type checkers know the name
 
-__all__ = [
-    "BoxCounting",
-    "Function",
-    "GroupModels",
-    "Loss",
-    "Model",
-    "Objective",
-    "Race",
-    "Run",
-    "Snapshot",
-    "Summary",
-    "Surface",
-    "Sweep",
-    "Trainability",
-    "box_counting",
-    "bucket",
-    "fit",
-    "fit_groups",
-    "functions",
-    "load",
-    "minimize",
-    "objective",
-    "open",
-    "race",
-    "reference",
-    "surface",
-    "sweep",
-    "train",
-    "trainability",
-]
-__version__ = version("fastgd")
+if TYPE_CHECKING:
+    from fastgd.public import *  # noqa: F403
+    from fastgd.public import __all__ as __all__
+    from fastgd.public import __version__ as __version__
+else:
 
+    def __getattr__(name):
+        """Import what is asked for, a room or all public names: the command begins without them.
 
-def _html(result: Any) -> str:
-    from fastgd.notebook import html
+        It is to be interrupted from its first instruction on, and this file is read before it.
+        """
+        from importlib import import_module
+        from importlib.util import find_spec
 
-    return html(result)
+        if not name.startswith("_") and find_spec(f"fastgd.{name}"):
+            return import_module(f"fastgd.{name}")
+        if not name.startswith("_") or name in ("__all__", "__version__"):
+            public = import_module("fastgd.public")
+            names = (*public.__all__, "__all__", "__version__")
+            globals().update({known: getattr(public, known) for known in names})
+            if name in names:
+                return globals()[name]
+        raise AttributeError(f"module 'fastgd' has no attribute {name!r}")
 
-
-for _result in (Run, Sweep, Surface, Race, Trainability, Model, GroupModels):
-    # Pictures are in a room above those of the results, and only notebooks ask for this.
-    _result._repr_html_ = _html  # type: ignore[union-attr]
+    def __dir__():
+        return [*globals(), *__getattr__("__all__")]

@@ -5,6 +5,7 @@ try:
 except ImportError as error:
     raise ImportError('fastgd.sklearn needs scikit-learn: pip install "fastgd[sklearn]"') from error
 
+import fastgd.public  # noqa: F401  runs of an estimator show in notebooks what others show
 from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.grouped import GroupedClassifier, GroupedRegressor
 from fastgd.sklearn.regressor import FastGDRegressor

@@ -1,0 +1,66 @@
+"""What ``import fastgd`` offers; loaded when the first of these names is asked for."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastgd import bucket, functions, reference
+from fastgd.arguments.functions import Function, Loss
+from fastgd.models.fit import fit
+from fastgd.models.group_models import GroupModels
+from fastgd.models.groups import fit_groups
+from fastgd.models.model import Model
+from fastgd.studies.race import Race, race
+from fastgd.studies.surface import Surface, surface
+from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
+from fastgd.studies.trainability.map import Trainability, trainability
+from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
+from fastgd.training.minimization import minimize
+from fastgd.training.objective import Objective, objective
+from fastgd.training.results import Run, Snapshot, Summary
+from fastgd.training.runs import Sweep
+from fastgd.training.storage import load
+from fastgd.training.sweep import sweep
+from fastgd.training.train import train
+
+__all__ = [
+    "BoxCounting",
+    "Function",
+    "GroupModels",
+    "Loss",
+    "Model",
+    "Objective",
+    "Race",
+    "Run",
+    "Snapshot",
+    "Summary",
+    "Surface",
+    "Sweep",
+    "Trainability",
+    "box_counting",
+    "bucket",
+    "fit",
+    "fit_groups",
+    "functions",
+    "load",
+    "minimize",
+    "objective",
+    "open",
+    "race",
+    "reference",
+    "surface",
+    "sweep",
+    "train",
+    "trainability",
+]
+__version__ = version("fastgd")
+
+
+def _html(result: Any) -> str:
+    from fastgd.notebook import html
+
+    return html(result)
+
+
+for _result in (Run, Sweep, Surface, Race, Trainability, Model, GroupModels):
+    # Pictures are in a room above those of the results, and only notebooks ask for this.
+    _result._repr_html_ = _html  # type: ignore[union-attr]
