@@ -71,6 +71,7 @@ def test_after_ctrl_c_it_says_how_to_go_on(xor_csv, tmp_path):
         child.send_signal(signal.SIGINT)
         said = child.stderr.read()
     assert child.returncode == 130
-    assert f"fastgd: {file} has the run so far, after " in said
-    assert "iterations: the same command goes on from there" in said
+    assert said.count("\n") == 1
+    assert said.startswith(f"fastgd: interrupted: {file} has the run so far, after ")
+    assert said.endswith(" iterations; the same command resumes from there\n")
     assert np.isfinite(fastgd.load(file).final_error)

@@ -162,8 +162,8 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
     folder = out.with_name("edge.patches")
     assert (code, text) == (130, "")
     assert err == (
-        f"fastgd: 3 of 9 patches are done and in {folder}: the same command goes on from there\n"
-        "fastgd: interrupted\n"
+        f"fastgd: interrupted: 3 of 9 patches are done and in {folder}; "
+        "the same command resumes from there\n"
     )
     assert not out.exists()
     code, text, err = run()

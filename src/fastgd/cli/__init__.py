@@ -1,17 +1,21 @@
 """The fastgd command: the article's experiments, and training on a CSV file.
 
 `app` parses, `main` runs: a command only hands back a job, so that all that can go wrong is met in
-one place. Typer and rich are an extra: nothing that needs them is imported before `main` is called.
+one place. Nothing is imported before `main` is called and Ctrl-C has its answer.
 """
 
-import sys
-from collections.abc import Sequence
+from __future__ import annotations
 
-from fastgd.cli.terminal import complain, give_up, open_streams
+import sys
+
+from fastgd.cli.interrupts import INTERRUPTED, Interrupts
+
+TYPE_CHECKING = False  # as in fastgd.cli.interrupts
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 REFUSED = 2
 UNWRITTEN = 1
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Those of the process by default.
+        Those of the process by default: this is then the process's command, and Ctrl-C ends it,
+        whatever it is doing. Else Ctrl-C is the caller's, and a KeyboardInterrupt ends the command.
 
     Examples
     --------
@@ -31,12 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fastgd ...
     0
     """
+    interrupts = Interrupts()
+    if arguments is None:
+        interrupts.take_over()
+    from fastgd.cli.terminal import complain, give_up, open_streams
+
     if sys.stdout is None:
         complain("error: standard output can't be written: it is closed")
         return UNWRITTEN
     open_streams()
     try:
-        code = _run(arguments)
+        code = _run_or_stop(arguments, interrupts)
         sys.stdout.flush()
     except BrokenPipeError:
         code = UNWRITTEN
@@ -51,29 +61,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run_or_stop(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
+    """Run the command, which was interrupted whatever has become of the KeyboardInterrupt."""
+    stop: BaseException | None = None
     try:
+        code = _run(arguments, interrupts)
+    except BaseException as error:
+        stop = error if isinstance(error, KeyboardInterrupt) else error.__cause__
+        if not (interrupts.received or isinstance(stop, KeyboardInterrupt)):
+            raise
+    else:
+        if not interrupts.received:
+            return code
+    from fastgd.cli.terminal import complain
+
+    kept = str(stop) if isinstance(stop, KeyboardInterrupt) else ""
+    complain(f"interrupted: {kept}" if kept else "interrupted")
+    return INTERRUPTED
+
+
+def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
+    from fastgd.cli.terminal import complain
+
+    try:
+        # An extra: all else that needs them is below.
         import rich  # noqa: F401  Typer does without, but the commands don't
         import typer  # noqa: F401
 
         from fastgd.cli.app import app
 
         job = app(arguments, prog_name="fastgd", standalone_mode=False)
+        if job == INTERRUPTED:  # Typer's answer to a KeyboardInterrupt
+            raise KeyboardInterrupt
         if callable(job):
-            job()
+            with interrupts:
+                job()
     except ModuleNotFoundError as error:
         if error.name not in ("rich", "tqdm", "typer"):
             raise
         complain(f'error: the command needs {error.name}: pip install "fastgd[cli]"')
         return REFUSED
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return INTERRUPTED
     except SystemExit as stop:  # Typer's own end if the reader of its help has left
         raise BrokenPipeError from stop
     except Exception as error:
         # Older versions of Typer raise click's usage errors, newer ones their own.
-        if not hasattr(error, "format_message"):
+        if interrupts.received or not hasattr(error, "format_message"):
             raise
         from fastgd.cli.refusal import said_by
 

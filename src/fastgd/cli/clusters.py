@@ -1,10 +1,14 @@
 """``--dask``: the executor that a command works on."""
 
+import logging
 import re
+import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from multiprocessing import resource_tracker
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from fastgd.cli.refusal import RefusedError
@@ -55,7 +59,7 @@ def executor_at(where: str | None) -> Iterator[dict[str, Executor]]:
     with ExitStack() as stack:
         local, server = _LOCAL.fullmatch(where), where
         if local:
-            server = stack.enter_context(_started(distributed, int(local[1])))
+            server = stack.enter_context(_processes(distributed, int(local[1])))
         try:
             client = distributed.Client(server, timeout=SECONDS, set_as_default=False)
         except OSError as error:
@@ -69,12 +73,57 @@ def executor_at(where: str | None) -> Iterator[dict[str, Executor]]:
             raise RefusedError(f"--dask {where}: {error}") from error
 
 
-def _started(distributed: Any, processes: int) -> Any:
-    """So many workers, of one thread each; the port of their web page may be any that is free."""
-    return distributed.LocalCluster(
-        n_workers=processes,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address="127.0.0.1:0",
-        silence_logs="CRITICAL",
-    )
+@contextmanager
+def _processes(distributed: Any, count: int) -> Iterator[Any]:
+    """Workers of one thread each, in a folder for all that Dask puts on the disk.
+
+    Neither their start nor their end can be interrupted: Dask would leave some of them.
+    """
+    dask: Any = import_module("dask")
+    resource_tracker.ensure_running()  # whose start lets signals through that are held
+    with ExitStack() as stack:
+        log = logging.getLogger("distributed")  # of comms that close: nothing to worry about
+        stack.callback(log.setLevel, log.level)
+        log.setLevel(logging.CRITICAL)
+        try:
+            with _held():
+                folder = stack.enter_context(TemporaryDirectory(prefix="fastgd-"))
+                with dask.config.set({"temporary-directory": folder}):
+                    cluster = distributed.LocalCluster(
+                        n_workers=count,
+                        threads_per_worker=1,
+                        processes=True,
+                        dashboard_address="127.0.0.1:0",  # the port may be any that is free
+                        silence_logs="CRITICAL",
+                    )
+                stack.enter_context(cluster)
+            yield cluster
+        finally:
+            with _held():
+                stack.close()
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Let Ctrl-C wait until something is whole that can't be ended before, a pool of processes.
+
+    Processes that are started meanwhile never receive it: who has started them ends them.
+    """
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    except ValueError:  # not in the main thread, which alone is interrupted
+        yield
+        return
+    masks = hasattr(signal, "pthread_sigmask")
+    if masks:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if masks:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)

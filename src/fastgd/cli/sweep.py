@@ -38,7 +38,7 @@ from fastgd.cli.table_options import (
     reading_of,
 )
 from fastgd.cli.tables import open_console
-from fastgd.cli.terminal import saying_how_to_go_on
+from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.values import or_terminal, read_layers, read_list
 from fastgd.tables.preparation import MOST_CATEGORIES
 
@@ -120,7 +120,7 @@ def command(
 def show(asked: Asked, folder: Path | None, where: str | None, as_json: bool) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
     before = finished(folder)
-    with executor_at(where) as crew, saying_how_to_go_on(lambda: done_text(folder)):
+    with executor_at(where) as crew, saying_how_to_resume(lambda: done_text(folder)):
         kept = crew if folder is None else {**crew, "out": folder}
         fitted = fit(fastgd.sweep, asked._replace(kept=kept), WRITERS)
     done, result = fitted.done, fitted.done.result

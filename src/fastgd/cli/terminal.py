@@ -54,13 +54,13 @@ def complain(message: str) -> None:
 
 
 @contextmanager
-def saying_how_to_go_on(kept: Callable[[], str]) -> Iterator[None]:
-    """Say after Ctrl-C what is kept, unless nothing is: the same command goes on from there."""
+def saying_how_to_resume(kept: Callable[[], str]) -> Iterator[None]:
+    """Say after Ctrl-C what is kept, unless nothing is: the same command resumes from there."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         if what := kept():
-            complain(f"{what}: the same command goes on from there")
+            stop.args = (f"{what}; the same command resumes from there",)
         raise
 
 

@@ -48,7 +48,7 @@ from fastgd.cli.table_options import (
     reading_of,
 )
 from fastgd.cli.tables import Rows, open_console, print_plain, print_table
-from fastgd.cli.terminal import saying_how_to_go_on
+from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.values import or_terminal, read_alpha, read_layers
 from fastgd.tables.preparation import MOST_CATEGORIES
 from fastgd.training import statistics
@@ -155,7 +155,7 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
     checkpoint = asked.kept.get("checkpoint")
     with refusing():
         kept = kept_iterations(checkpoint)
-    with saying_how_to_go_on(lambda: kept_text(checkpoint)):
+    with saying_how_to_resume(lambda: kept_text(checkpoint)):
         fitted = fit(call, asked, {".npz": Run.save}, None if before is None else before.options)
     samples, done, run = fitted.samples, fitted.done, fitted.done.result
     if as_json:

@@ -14,7 +14,7 @@ from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, Threads, option, whole
 from fastgd.cli.tables import open_console, print_plain, print_table
-from fastgd.cli.terminal import saying_how_to_go_on
+from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.values import or_terminal, read_list
 from fastgd.store.place import remove
 from fastgd.studies.trainability.map import (
@@ -117,7 +117,7 @@ def show(
         check_folder(work)
         before = finished(work).done
         few = {"resolution": min(settings["resolution"], WARM), "iterations": FEWEST_ITERATIONS}
-        with saying_how_to_go_on(lambda: done_text(work, "patches")):
+        with saying_how_to_resume(lambda: done_text(work, "patches")):
             done = timed(
                 lambda: trainability(**settings | few),
                 lambda: trainability(**settings, out=work, progress=progress),

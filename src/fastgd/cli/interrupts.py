@@ -1,0 +1,80 @@
+"""Ctrl-C, whenever it comes: exit code 130, one line, nothing left behind.
+
+Python makes a KeyboardInterrupt of it wherever the program is: amid an import, which ends in a
+traceback; in a destructor or a callback of C, which drop it; in a library that makes something else
+of it. So a process that is the command has a handler of its own. Before the work begins there is
+nothing to clean up, and the handler ends the process. The work gets a KeyboardInterrupt, once more
+if it was dropped.
+
+Out of reach are the start of Python itself and the millisecond until this file is read: it imports
+next to nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all else here
+if TYPE_CHECKING:
+    from types import FrameType
+
+INTERRUPTED = 130
+
+AGAIN = 0.01
+"""Seconds until a KeyboardInterrupt that was dropped is raised once more."""
+
+
+class Interrupts:
+    """What Ctrl-C does to a command. ``with`` it is the work, which cleans up behind itself."""
+
+    def __init__(self) -> None:
+        self.received = False
+        self._working = False
+
+    def __enter__(self) -> None:
+        self._working = True
+
+    def __exit__(self, *_: object) -> None:
+        self._working = False
+
+    def take_over(self) -> None:
+        """Answer it until this process is gone, unless it is ignored, as in a background job."""
+        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            return
+        signal.signal(signal.SIGINT, self._answer)
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, self._answer)
+            sys.unraisablehook = self._dropped
+        atexit.register(self._end)  # as the first one: it is called last
+
+    def _answer(self, _number: int, _frame: FrameType | None) -> None:
+        again, self.received = self.received, True
+        if self._working:
+            raise KeyboardInterrupt
+        if not again:
+            try:  # noqa: SIM105  contextlib may be half imported
+                os.write(sys.stderr.fileno(), b"fastgd: interrupted\n")
+            except (AttributeError, OSError, ValueError):  # there is no stderr, or it is full
+                pass
+        os._exit(INTERRUPTED)
+
+    def _end(self) -> None:
+        """What comes now is Python's own end, with the default handler."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if self.received:
+            # A KeyboardInterrupt that has passed an exec() has Python end itself by the signal.
+            from contextlib import suppress
+
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(AttributeError, OSError, ValueError):  # it isn't there, or is full
+                    stream.flush()
+            os._exit(INTERRUPTED)
+
+    def _dropped(self, what: sys.UnraisableHookArgs) -> None:
+        if what.exc_type is KeyboardInterrupt:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
+        else:
+            sys.__unraisablehook__(what)
