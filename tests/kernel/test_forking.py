@@ -2,11 +2,15 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
+from llvmlite.binding.ffi import lib
+from numba.core.compiler_lock import global_compiler_lock
 
 from fastgd.engine.layout import Layout
 from fastgd.kernel.forking import ForkSafeLock
+from fastgd.workers import shipping
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
@@ -116,6 +120,44 @@ def test_who_forks_inside_comes_out_on_both_sides():
         assert in_a_child(work) == 0
         assert not is_free(lock)
     assert is_free(lock)
+
+
+LOCKS = {
+    "Numba's": (global_compiler_lock, global_compiler_lock._lock),
+    "llvmlite's": (lib._lock, lib._lock._lock),
+    "of jobs": (shipping._lock, shipping._lock),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("whose", LOCKS)
+def test_a_fork_waits_for_who_compiles_or_receives(whose):
+    """A child that was forked meanwhile waited for the lock forever when it trained."""
+    held, (context, lock) = threading.Event(), LOCKS[whose]
+
+    def hold():
+        with context:
+            held.set()
+            time.sleep(0.1)
+
+    def work():
+        return 0 if lock.acquire(timeout=1) else 3
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    assert in_a_child(work) == 0
+    thread.join()
+    with context:  # which fails if this thread still has it
+        pass
+    assert is_free(context)
+
+
+def test_what_numpy_imports_late_is_there_before_a_first_training_asks_for_it():
+    """A child that was forked meanwhile waited for the module forever."""
+    code = "import sys, fastgd; print('numpy.ma' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 def test_a_lock_goes_with_its_owner():

@@ -6,6 +6,10 @@ import threading
 from functools import cached_property
 from weakref import WeakSet
 
+# Else NumPy imports it in the first call, ours or Numba's, and a child that is forked meanwhile
+# waits for the module forever.
+import numpy.ma  # noqa: F401
+
 
 class ForkSafeLock:
     """A lock that is free in a forked child, whoever held it in the parent.

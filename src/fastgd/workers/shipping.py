@@ -9,6 +9,7 @@ The code of a small training is a file of 0.5 MB, sent as 0.16 MB.
 """
 
 import hashlib
+import os
 import pickle
 import zlib
 from collections.abc import Mapping
@@ -64,6 +65,11 @@ class _Held(NamedTuple):
 
 _jobs: dict[str, _Held] = {}  # the latest one last
 _lock = Lock()
+
+if hasattr(os, "register_at_fork"):  # who holds it may not be in the child
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 def receive(name: str, parcels: Parcels) -> None:

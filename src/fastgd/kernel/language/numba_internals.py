@@ -35,6 +35,8 @@ _cache                      What ``enable_caching`` of a dispatcher sets; its ``
                             ``save_overload``, ``flush`` and ``cache_path`` are used.
 AppDirs                     Where a user's caches lie.
 _Intrinsic                  What ``intrinsic`` makes; its ``_defn`` is what it was made of.
+global_compiler_lock        Who compiles holds it, as a context. It is taken before the next one.
+_LLVMLock                   Who is in LLVM holds one: the ``_lock`` of llvmlite's ``lib``.
 get_function_type           Of CPUCallConv, as are ``call_function`` and
                             ``return_status_propagate``: how compiled functions call each other.
 ==========================  =======================================================================
@@ -44,8 +46,10 @@ What tiles, words, records and choices are made of (``numba.extending``, ``numba
 is no part of this list: there are no tiles without it.
 """
 
+import os
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -64,6 +68,7 @@ PARTS = (
     "numba.core.compiler:CompileResult._reduce",
     "numba.core.compiler:CompileResult._rebuild",
     "numba.core.compiler:CompileResult.entry_point",
+    "numba.core.compiler_lock:global_compiler_lock",
     "numba.core.compiler_machinery:register_pass",
     "numba.core.typed_passes:NativeLowering.run_pass",
     "numba.core.codegen:JITCodeLibrary._optimize_functions",
@@ -85,6 +90,7 @@ PARTS = (
     "numba.core.callconv:CPUCallConv.get_function_type",
     "numba.core.callconv:CPUCallConv.call_function",
     "numba.core.callconv:CPUCallConv.return_status_propagate",
+    "llvmlite.binding.ffi:_LLVMLock",
 )
 """All of them, by module and name."""
 
@@ -239,6 +245,31 @@ WHOLE: dict[str, Any] = {}
 if not LACKING:
     UNWRAPPED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     WHOLE = NOT_COUNTED | {"pipeline_class": _TriedCompiler}
+
+
+# ------------------------------------------------------------------ forks
+
+if not LACKING and hasattr(os, "register_at_fork"):
+    _COMPILING = _find("numba.core.compiler_lock:global_compiler_lock")
+    _IN_LLVM = getattr(_find("llvmlite.binding.ffi:lib"), "_lock", nullcontext())
+
+    def _wait_for_compilers() -> None:
+        """Fork when no thread compiles: it would be missing in the child.
+
+        There its locks would stay held, and what Numba and LLVM know half changed.
+        """
+        _COMPILING.__enter__()
+        _IN_LLVM.__enter__()
+
+    def _let_compilers_continue() -> None:
+        _IN_LLVM.__exit__(None, None, None)
+        _COMPILING.__exit__(None, None, None)
+
+    os.register_at_fork(
+        before=_wait_for_compilers,
+        after_in_parent=_let_compilers_continue,
+        after_in_child=_let_compilers_continue,
+    )
 
 
 # ------------------------------------------------------------------ processor and cache
