@@ -27,6 +27,7 @@ from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.lanes import shapes_for
 from fastgd.kernel.language.tile import Shape
 from fastgd.optimizers import Adam, Momentum
+from fastgd.training import checkpoints
 from golden import GOLDEN, digest
 
 HASHES = json.loads(GOLDEN.read_text())
@@ -115,6 +116,31 @@ def test_bits_are_those_of_one_thread(case, sharing):
         assert same(fastgd.train(X, targets, threads=1, **settings), alone)
         assert made[0].threads == threads
         assert (made[0].room >= len(X)) == (together > 1)
+
+
+@pytest.mark.parametrize("case", ["in batches", "with an end"])
+def test_a_checkpoint_is_continued_on_any_number_of_threads(case, sharing, tmp_path, monkeypatch):
+    settings = {"alpha": 0.3, "iterations": 60, "record_every": 7} | CASES[case]
+    alone = fastgd.train(X, Y, threads=1, **settings)
+    write, file = checkpoints._write, tmp_path / "run.npz"
+
+    def once(*arguments):
+        write(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "FIRST", 16)
+    monkeypatch.setattr(checkpoints, "GROWTH", 1)
+    for threads in (2, 3, 1):
+        made = sharing(threads)
+        monkeypatch.setattr(checkpoints, "_write", once)
+        with pytest.raises(KeyboardInterrupt):
+            fastgd.train(X, Y, threads=1, checkpoint=file, every=1e-9, **settings)
+        assert {layout.threads for layout in made} == {threads}
+    assert checkpoints.planned(fastgd.load(file)) == 48
+    monkeypatch.setattr(checkpoints, "_write", write)
+    sharing(3)
+    assert same(fastgd.train(X, Y, threads=1, checkpoint=file, **settings), alone)
+    assert same(fastgd.load(file), alone)
 
 
 def test_a_training_goes_on(sharing):
