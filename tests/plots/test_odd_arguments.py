@@ -1,14 +1,8 @@
 """Odd arguments to the calls around a training: a rule that is stated, or a result, nothing else.
 
-``train``, ``sweep`` and their kin have tests of their own in ``arguments``.
+``train``, ``sweep`` and their kin have tests of their own: ``training/test_odd_calls.py``.
 """
 
-import linecache
-import os
-import traceback
-from datetime import timedelta
-from decimal import Decimal
-from fractions import Fraction
 from functools import cache
 from numbers import Real
 
@@ -21,8 +15,8 @@ from fastgd import bucket, plots
 from fastgd.optimizers import GradientDescent, Momentum
 from fastgd.studies.trainability import mean_field
 from fastgd.training import statistics
+from odd import ODD, stated
 
-ROOM = os.path.dirname(fastgd.__file__) + os.sep
 X, Y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
 SMALL = {"hidden_size": (), "iterations": 20, "record_every": 5}
 
@@ -60,70 +54,9 @@ ROLL = Later(lambda: bucket.roll(curve="x**2", start=[1.0, -2.0], record_path=Tr
 BASINS = Later(lambda: bucket.basins(balls=10, record_path=True))
 
 
-class Hostile:
-    """Whatever is asked of it, it refuses."""
-
-    def refuse(self, *_):
-        raise ZeroDivisionError("hostile")
-
-    __array__ = __bool__ = __eq__ = __float__ = __getitem__ = __hash__ = __index__ = refuse
-    __int__ = __iter__ = __len__ = __lt__ = __repr__ = __str__ = __fspath__ = refuse
-
-
-ODD = {
-    "None": None,
-    "True": True,
-    "NumPy's True": np.True_,
-    "0": 0,
-    "-1": -1,
-    "3": 3,
-    "2**70": 2**70,
-    "10**400": 10**400,
-    "0.5": 0.5,
-    "-0.5": -0.5,
-    "NumPy's 0.5": np.float64(0.5),
-    "a 0-d array": np.array(0.5),
-    "nan": float("nan"),
-    "inf": float("inf"),
-    "-inf": float("-inf"),
-    "a fraction": Fraction(1, 3),
-    "a decimal": Decimal("0.5"),
-    "1j": 1j,
-    "a complex array": np.array([1j, 2]),
-    "a string": "1",
-    "no letters": "",
-    "a zero byte": "a\0b",
-    "bytes": b"1",
-    "an empty list": [],
-    "an empty tuple": (),
-    "an empty array": np.array([]),
-    "[1]": [1],
-    "[1, 2]": [1, 2],
-    "(2, 1)": (2, 1),
-    "[nan, inf]": [float("nan"), float("inf")],
-    "((0, 1), (0, 1))": ((0, 1), (0, 1)),
-    "((0, 0, 0), (0, 9, 0))": ((0, 0, 0), (0, 9, 0)),
-    "ragged": [[1], [2, 3]],
-    "3-D": np.zeros((2, 2, 2)),
-    "(4, 4) of bool": np.eye(4, dtype=bool),
-    "(16, 16) of bool": np.eye(16, dtype=bool),
-    "a huge range": range(10**15),
-    "an array of strings": np.array(["a", "b"]),
-    "an array of objects": np.array([None, {}], dtype=object),
-    "a masked array": np.ma.masked_array([1.0, 2.0], [True, False]),
-    "dates": np.array(["2020-01-01"], dtype="datetime64[D]"),
-    "a timedelta": timedelta(1),
-    "NumPy's timedelta": np.timedelta64(1, "s"),
-    "a dict": {"a": 1},
-    "an empty dict": {},
+VALUES = ODD | {
     "a dict of a run": Later(lambda: {"a": RUN()}),
     "a dict of another run": Later(lambda: {"a": OTHER()}),
-    "a set": {1, 2},
-    "a generator": (k for k in range(3)),
-    "a function": len,
-    "a type": int,
-    "an object": object(),
-    "hostile": Hostile(),
     "Run": RUN,
     "Run without weights": BARE,
     "Run of another network": OTHER,
@@ -224,15 +157,6 @@ def asked(call):
     return now(function), {place: now(value) for place, value in given.items()}
 
 
-def stated(error):
-    """Whether an error was raised by a line of this project, with a message on one line."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    line = linecache.getline(frame.filename, frame.lineno).lstrip()
-    return frame.filename.startswith(ROOM) and line.startswith("raise ") and (
-        len(str(error).splitlines()) == 1
-    )  # fmt: skip
-
-
 @pytest.fixture(autouse=True)
 def scratch(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -246,7 +170,7 @@ def scratch(tmp_path, monkeypatch):
 def test_odd_arguments_are_refused_by_a_rule(name, place):
     call, given = asked(CALLS[name])
     wrong = []
-    for odd, value in ODD.items():
+    for odd, value in VALUES.items():
         value = now(value)
         outcome = "took it"
         try:

@@ -61,6 +61,9 @@ LARGEST = 200
 """Numbers, names and operations of an expression: a chain of so many is as deep a tree, which is
 read and derived by functions that call themselves."""
 
+LONGEST_NAME = 100
+"""Letters: messages say which names are known."""
+
 _FOLDED: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "sub": operator.sub,
@@ -163,7 +166,7 @@ class _Reader:
             case ast.Name(id=word) if word in CONSTANTS:
                 return CONSTANTS[word]
             case ast.Name(id=word) if self._variables is None and word not in FUNCTIONS:
-                return word
+                return self._variable(word)
             case ast.Name(id=word):
                 raise self._unknown(word, called=False)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
@@ -191,6 +194,13 @@ class _Reader:
     @property
     def _known(self) -> str:
         return known(self._variables or ())
+
+    def _variable(self, word: str) -> str:
+        if len(word) > LONGEST_NAME:
+            raise ValueError(
+                f"{self._name} must have names of at most {LONGEST_NAME} letters, got {shown(word)}"
+            )
+        return word
 
     def _call(self, called: str, node: ast.Call) -> Tree:
         if called not in FUNCTIONS:

@@ -1,6 +1,7 @@
 """Folds: which rows of a table are held out, and which ones are trained on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,12 @@ from fastgd.arguments.groups import Groups
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import shown
 from fastgd.arguments.rows import Integers, Rows, joined, ranges, rows_of
-from fastgd.arguments.values import check_count, integer
+from fastgd.arguments.values import check_count, each_of, integer
 
 Pair = tuple[Integers, Integers]
+
+MOST_FOLDS = 100_000
+"""Of an iterable, which may have no end."""
 
 _RULE = (
     "folds must be an int, a splitter such as scikit-learn's KFold, pairs of row numbers "
@@ -128,27 +132,36 @@ def _of_booleans(held: NDArray[Any], samples: int) -> list[Pair]:
 
 
 def _pairs(name: str, folds: Iterable[Any], samples: int, of_group: str = "") -> list[Pair]:
+    pairs: list[Pair] = []
+    for k, pair in enumerate(_each(name, folds)):
+        if k == MOST_FOLDS:
+            raise ValueError(f"{name} must be at most {MOST_FOLDS:,} folds, got more{of_group}")
+        pairs.append(_pair(f"{name}[{k}]{of_group}", pair, samples))
+    if not pairs:
+        raise ValueError(f"{name} must be at least one fold, got none{of_group}")
+    return pairs
+
+
+def _each(name: str, folds: Iterable[Any]) -> Iterator[Any]:
     try:
-        listed = list(folds)
+        yield from folds
     except Exception as error:  # splitter.split(...) has not begun before
         raise ValueError(
             f"{name} must be pairs of row numbers (train, test), but they raised "
             f"{type(error).__name__}: {error}"
         ) from error
-    if not listed:
-        raise ValueError(f"{name} must be at least one fold, got none{of_group}")
-    return [_pair(f"{name}[{k}]{of_group}", pair, samples) for k, pair in enumerate(listed)]
 
 
 def _pair(name: str, value: Any, samples: int) -> Pair:
     """Return the rows of one fold, ascending."""
-    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__len__") or len(value) != 2:
-        raise TypeError(
-            f"{name} must be a pair of row numbers (train, test), got {shown(value)}; {_RULE}"
-        )
+    rule = f"{name} must be a pair of row numbers (train, test)"
+    of_other_kind = isinstance(value, (str, bytes, dict)) or not hasattr(value, "__len__")
+    parts = [] if of_other_kind else list(islice(each_of(value, rule), 3))
+    if len(parts) != 2:
+        raise TypeError(f"{rule}, got {shown(value)}; {_RULE}")
     train, test = (
         _numbers(name, use, part, samples)
-        for use, part in zip(("to train on", "to hold out"), value, strict=True)
+        for use, part in zip(("to train on", "to hold out"), parts, strict=True)
     )
     both = np.intersect1d(train, test, assume_unique=True)
     if len(both):

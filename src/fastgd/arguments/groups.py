@@ -1,7 +1,7 @@
 """Labels that say to which group each row of a table belongs."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def _factorized(value: object, samples: int) -> tuple[list[Any], Integers]:
     seen: dict[Any, int] = {}
     try:
         index = np.fromiter((seen.setdefault(label, len(seen)) for label in cells), np.int64)
-    except TypeError as error:
+    except Exception as error:  # what has no hash, or one that raises anything
         at = next(i for i, label in enumerate(cells) if not _is_hashable(label))
         raise TypeError(_RULE + f"got {shown(cells[at])} at [{at}]") from error
     return list(seen), index
@@ -80,19 +80,25 @@ def _labels(value: object) -> NDArray[Any]:
         objects = np.array(value, dtype=object)
         objects[np.ma.getmaskarray(value)] = None
         return objects
-    if isinstance(value, (list, tuple)):
-        # NumPy makes "1" of a 1 beside a string, and a float of a large int beside a small one.
-        kinds = set(map(type, value))
-        if len(kinds) == 1 and (array := np.asarray(value)).dtype.kind in _KINDS.get(
-            kinds.pop(), ""
-        ):
-            return array
-        objects = np.empty(len(value), dtype=object)
-        objects[:] = value
-        return objects
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__array__"):
-        raise TypeError(_RULE + f"as a list, array or Series, got {shown(value)}")
-    return np.asarray(value)
+    rule = _RULE + f"as a list, array or Series, got {shown(value)}"
+    is_list = isinstance(value, (list, tuple))
+    if isinstance(value, (str, bytes)) or not (is_list or hasattr(value, "__array__")):
+        raise TypeError(rule)
+    try:
+        return _of_list(cast(Sequence[Any], value)) if is_list else np.asarray(value)
+    except Exception as error:  # an object's own __array__ or __len__ may raise anything
+        raise TypeError(rule) from error
+
+
+def _of_list(value: Sequence[Any]) -> NDArray[Any]:
+    # NumPy makes "1" of a 1 beside a string, and a float of a large int beside a small one.
+    kinds = set(map(type, value))
+    kind = kinds.pop() if len(kinds) == 1 else None
+    if kind in _KINDS and (array := np.asarray(value)).dtype.kind in _KINDS[kind]:
+        return array
+    objects = np.empty(len(value), dtype=object)
+    objects[:] = value
+    return objects
 
 
 def _check_shape(array: NDArray[Any], samples: int) -> None:
@@ -135,13 +141,13 @@ def _is_missing(label: Any) -> bool:
         return True
     try:
         return bool(label != label)  # NaN and NaT
-    except (TypeError, ValueError):  # of pandas' NA nobody can say, nor of an array
+    except Exception:  # of pandas' NA nobody can say, nor of an array
         return type(label).__name__ == "NAType"
 
 
 def _is_hashable(label: object) -> bool:
     try:
         hash(label)
-    except TypeError:
+    except Exception:
         return False
     return True

@@ -101,9 +101,9 @@ def did_you_mean_choice(word: str, known: Collection[str]) -> str:
     return f": did you mean {ours!r}?" if ours in known else did_you_mean(repr(word), quoted)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[object]) -> str:
     """Return the end of a message: what is known and nearly the word, if anything is."""
-    lower = {name.lower(): name for name in known if name != word}
+    lower = {name.lower(): name for name in known if isinstance(name, str) and name != word}
     near = get_close_matches(word.lower(), lower, n=1)
     return f": did you mean {lower[near[0]]}?" if near else ""
 

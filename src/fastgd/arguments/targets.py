@@ -32,7 +32,8 @@ def classes_apart(
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
-    if y.shape[1] != 1 or any(output != "softmax" for output in _chosen("output", given)):
+    chosen = _chosen("output", given)
+    if y.shape[1] != 1 or not all(isinstance(unit, str) and unit == "softmax" for unit in chosen):
         return y
     numbers = y[:, 0]
     most = MOST_CLASSES if classes is None else classes

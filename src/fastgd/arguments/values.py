@@ -4,9 +4,9 @@ import math
 import numbers
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import SupportsIndex, cast
+from typing import Any, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,7 +150,22 @@ def check_path(name: str, value: object) -> Path:
         raise TypeError(rule)
     if not text or "\0" in text:
         raise ValueError(f"{name} must have a letter and no zero byte, got {shown(value)}")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:  # half a character
+        raise ValueError(f"{name} must be what files can be called, got {shown(value)}") from error
     return Path(text)
+
+
+def each_of(value: Any, rule: str) -> Iterator[Any]:
+    """Yield what is in a value, or refuse it by the rule: its own ``__iter__`` may raise anything.
+
+    As many are taken as are asked for: there may be no end of them.
+    """
+    try:
+        yield from value
+    except Exception as error:
+        raise TypeError(f"{rule}, got {shown(value)}") from error
 
 
 def check_flag(name: str, value: object) -> bool:

@@ -20,6 +20,7 @@ from fastgd.arguments.values import (
     check_path,
     check_seed,
     check_threads,
+    each_of,
     integer,
 )
 from fastgd.arguments.wording import many
@@ -43,6 +44,9 @@ FOLDS, MOST_FOLDS = 5, 100
 """Folds of a search, and how many there may be."""
 
 
+_RULE_OF_DROP = "drop must be a list of names of columns"
+
+
 class Choices(NamedTuple):
     """What :func:`fit` leaves to its caller."""
 
@@ -60,7 +64,7 @@ class Choices(NamedTuple):
     def checked(self) -> Choices:
         """Return them as they are used, or refuse what can't be; no table has been read yet."""
         if isinstance(self.drop, str) or not isinstance(self.drop, Collection):
-            raise TypeError(f"drop must be a list of names of columns, got {shown(self.drop)}")
+            raise TypeError(f"{_RULE_OF_DROP}, got {shown(self.drop)}")
         hidden = as_axis("hidden_size", self.hidden_size, MOST_NETWORKS) or [self.hidden_size]
         return self._replace(
             classes=None if self.classes is None else check_flag("classes", self.classes),
@@ -78,7 +82,7 @@ class Choices(NamedTuple):
 def check_drop(names: Collection[Any], columns: Collection[str]) -> tuple[str, ...]:
     """Return names of columns to drop."""
     found: dict[str, None] = {}
-    for given in names:  # of what never ends a column comes twice
+    for given in each_of(names, _RULE_OF_DROP):  # of what never ends a column comes twice
         name = check_name("drop", given)
         if name not in columns:
             raise ValueError(f"drop must name columns of the table, got {shown(name)}")

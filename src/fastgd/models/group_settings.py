@@ -99,11 +99,11 @@ def _check_standardized(settings: dict[str, Any]) -> None:
         )
 
 
-def check_batch(batch_size: int | None, table: GroupTable) -> None:
+def check_batch(batch_size: Any, table: GroupTable) -> None:
     """Refuse batches larger than a group, by its label."""
     sizes = np.bincount(table.codes[~table.held], minlength=len(table.keys))
     smallest = int(sizes.argmin())
-    if batch_size is not None and batch_size > sizes[smallest]:
+    if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
         raise ValueError(
             f"batch_size must be at most the rows that each group is trained on "
             f"({sizes[smallest]} in {shown(table.keys.label(smallest))}), got {batch_size}"

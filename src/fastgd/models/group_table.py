@@ -12,6 +12,7 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.rows import Integers
+from fastgd.arguments.values import each_of
 from fastgd.arguments.wording import first_names, many
 from fastgd.models.keys import Columns, Keys
 from fastgd.tables.cells import cells_of
@@ -107,10 +108,11 @@ def _names(
 
 def _listed(name: str, given: Sequence[str], columns: Columns) -> list[str]:
     """Names of columns that there are, each once."""
+    rule = f"{name} must be a list of names of columns"
     if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise TypeError(f"{name} must be a list of names of columns, got {shown(given)}")
+        raise TypeError(f"{rule}, got {shown(given)}")
     names: dict[str, None] = {}
-    for one in given:  # of what never ends a column comes twice
+    for one in each_of(given, rule):  # of what never ends a column comes twice
         if not isinstance(one, str) or one not in columns:
             near = did_you_mean(one, columns) if isinstance(one, str) else ""
             raise ValueError(

@@ -117,9 +117,7 @@ class Keys:
         """
         labels = label if len(self.names) > 1 and isinstance(label, tuple) else (label,)
         if len(labels) == len(self.names):
-            cells = [np.array([None], dtype=object) for _ in labels]
-            for cell, one in zip(cells, labels, strict=True):
-                cell[0] = one
+            cells = [np.fromiter([one], dtype=object) for one in labels]
             found = int(self.codes(dict(zip(self.names, cells, strict=True)))[0])
             if found >= 0:
                 return found
@@ -182,11 +180,9 @@ def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]
     cells = column.tolist()
     try:
         places = np.fromiter((seen.setdefault(cell, len(seen)) for cell in cells), np.int64)
-    except TypeError as error:  # what has no hash
+    except Exception as error:  # what has no hash, or one that raises anything
         raise _foreign(name, column) from error
-    labels = np.empty(len(seen), dtype=object)
-    labels[:] = list(seen)
-    return labels, places
+    return np.fromiter(seen, dtype=object, count=len(seen)), places
 
 
 def _kind(label: Any) -> str:

@@ -238,7 +238,8 @@ class Network(BaseEstimator, ABC):
 
     def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> Problem:
         """Check parameters and data of a fit, and say what it comes to."""
-        going_on = self.warm_start and hasattr(self, "members_")
+        parameters.check_parameters(vars(self))
+        going_on = bool(self.warm_start) and hasattr(self, "members_")
         return self._made(X, y, sample_weight, going_on=going_on, epochs=None)
 
     def _made(
@@ -252,7 +253,6 @@ class Network(BaseEstimator, ABC):
         classes: Any = None,
     ) -> Problem:
         """A problem that starts from scratch or goes on; None for ``max_iter`` epochs."""
-        parameters.check_parameters(vars(self))
         start = tuple(self.members_) if going_on else ()
         parameters.check_unchanged(vars(self), start)
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, reset=not start)
@@ -285,6 +285,7 @@ class Network(BaseEstimator, ABC):
         return problem._replace(settings=settings, minimizer=minimizer)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        parameters.check_parameters(vars(self))
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         going_on = hasattr(self, "members_")

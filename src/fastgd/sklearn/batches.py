@@ -189,7 +189,7 @@ def _key(value: Any) -> Any:
         return type(value), *map(_key, value)
     try:
         hash(value)
-    except TypeError:
+    except Exception:  # it has none, or one that raises anything
         return id(value)
     return type(value), value
 

@@ -29,6 +29,7 @@ from sklearn.utils.validation import (
 
 from fastgd.arguments.messages import shown
 from fastgd.arguments.rows import Integers, rows_of
+from fastgd.arguments.values import check_flag, integer
 from fastgd.models.keys import Columns, Keys
 from fastgd.sklearn.together import Fit, fit_all
 from fastgd.tables.cells import is_missing
@@ -62,6 +63,8 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
+        for name in ("use_global_model", "check_X"):
+            check_flag(name, getattr(self, name))
         values, labels = self._split(X, reset=True)
         y = self._checked_targets(y)
         check_consistent_length(values, y)
@@ -169,13 +172,16 @@ def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, Columns]:
                 raise ValueError(f"groups must be columns of X, got {shown(name)}")
         return X.drop(columns=groups), columns_of({name: X[name] for name in groups})
     width = X.shape[1]
-    for place in groups:
-        if not isinstance(place, (int, np.integer)) or not -width <= place < width:
+    places = []
+    for given in groups:
+        place = integer(given)
+        if place is None or not -width <= place < width:
             raise ValueError(
                 f"groups must be numbers of columns of X, which is an array with {width}, "
-                f"got {shown(place)}"
+                f"got {shown(given)}"
             )
-    return np.delete(X, groups, axis=1), {str(place): X[:, place] for place in groups}
+        places.append(place)
+    return np.delete(X, places, axis=1), {str(place): X[:, place] for place in places}
 
 
 def _check_labels(columns: Columns) -> None:

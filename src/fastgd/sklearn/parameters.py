@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from math import inf
 from typing import Any
 
@@ -14,7 +15,7 @@ from fastgd.arguments.intervals import rule_of
 from fastgd.arguments.memory import check_memory
 from fastgd.arguments.messages import did_you_mean_choice, either, shown
 from fastgd.arguments.start import check_hidden_size
-from fastgd.arguments.values import check_count, check_flag, check_number
+from fastgd.arguments.values import check_count, check_flag, check_number, each_of
 from fastgd.training.results import Run
 
 ACTIVATIONS = {"logistic": "sigmoid"}
@@ -25,6 +26,9 @@ NAMES = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
 
 SOLVERS = ("adam", "sgd", "lbfgs")
 RATES = ("constant", "invscaling")
+
+MOST_LAYERS = 10_000
+"""Of an iterable, which may have no end."""
 
 _NUMBERS = {
     "alpha": "[0, inf)",
@@ -50,14 +54,21 @@ def check_parameters(given: Mapping[str, Any]) -> None:
         check_count(name, given[name])
     for name in _FLAGS:
         check_flag(name, given[name])
-    if given["n_iter_no_change"] != inf:
+    if not is_endless(given["n_iter_no_change"]):
         check_count("n_iter_no_change", given["n_iter_no_change"])
     _check_method(given)
     options = given["options"]
-    if options is not None and not isinstance(options, dict):
+    if options is not None and not (
+        isinstance(options, dict) and all(isinstance(name, str) for name in options)
+    ):
         raise TypeError(
             f"options must be a dict of keyword arguments of fastgd.train, got {shown(options)}"
         )
+
+
+def is_endless(n_iter_no_change: Any) -> bool:
+    """Whether a fit never ends early."""
+    return isinstance(n_iter_no_change, float) and n_iter_no_change == inf
 
 
 def check_unchanged(given: Mapping[str, Any], start: Sequence[Run]) -> None:
@@ -109,8 +120,15 @@ def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, word
 
 def hidden_size_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
     """Units of each hidden layer, from an int or a sequence of them."""
-    several = isinstance(hidden_layer_sizes, Iterable) and not isinstance(hidden_layer_sizes, str)
-    sizes = tuple(hidden_layer_sizes) if several else hidden_layer_sizes
+    sizes = hidden_layer_sizes
+    is_single = isinstance(sizes, str) or (isinstance(sizes, np.ndarray) and sizes.ndim == 0)
+    if isinstance(sizes, Iterable) and not is_single:
+        rule = "hidden_layer_sizes must be an int, or one for each hidden layer"
+        sizes = tuple(islice(each_of(sizes, rule), MOST_LAYERS + 1))
+        if len(sizes) > MOST_LAYERS:
+            raise ValueError(
+                f"hidden_layer_sizes must be for at most {MOST_LAYERS:,} layers, got more"
+            )
     try:
         return check_hidden_size(sizes)
     except (TypeError, ValueError) as error:

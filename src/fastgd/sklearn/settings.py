@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
 from typing import Any
 
 from fastgd.arguments.messages import shown
-from fastgd.arguments.options import axes
+from fastgd.arguments.numbers import kinds_of
+from fastgd.arguments.options import axes, checked
+from fastgd.arguments.values import LARGEST
 from fastgd.sklearn import parameters
 from fastgd.sklearn.problems import Problem
 
@@ -47,7 +48,7 @@ def settings_of(
     counted = samples if weight is None else weight.sum()
     if not parameters.descends(given["solver"]):
         # scikit-learn divides penalties with the loss of the batch, fastgd does not.
-        settings["l2"] = given["alpha"] / counted
+        settings["l2"] = float(given["alpha"]) / counted
         minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
         return _completed(settings, given), minimizer
     size = parameters.batch_size_of(given["batch_size"], samples)
@@ -55,7 +56,7 @@ def settings_of(
     asked = int(given["max_iter"]) if epochs is None else epochs
     settings |= {
         "alpha": float(given["learning_rate_init"]),
-        "l2": given["alpha"] / (size * counted / samples),
+        "l2": float(given["alpha"]) / (size * counted / samples),
         "optimizer": parameters.optimizer_of(given),
         "schedule": parameters.schedule_of(given, asked, updates, samples, seen),
         "batch_size": size if size < samples else None,
@@ -76,13 +77,13 @@ def _ends(given: Mapping[str, Any], updates: int, worst: float | None) -> dict[s
     ends: dict[str, Any] = {"look_every": updates, "restore_best": worst is not None}
     if worst is None:
         ends["monitor"] = "loss"
-    if given["n_iter_no_change"] != inf:
+    if not parameters.is_endless(given["n_iter_no_change"]):
         patience = int(given["n_iter_no_change"])
         ends["patience"] = patience * updates
         # MLPClassifier wants `tol` of each epoch, and counts from the best one however little it is
         # better; here so many epochs together are measured from the last one that was enough.
         # Of a score, which falls from 1 to 0 while the error rises to the worst, `tol` is a part.
-        ends["min_delta"] = given["tol"] * (patience if worst is None else worst)
+        ends["min_delta"] = float(given["tol"]) * (patience if worst is None else worst)
     return ends
 
 
@@ -95,10 +96,12 @@ def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, 
             f"options must not have what parameters of the estimator decide, got {shown(taken[0])}"
         )
     settings = settings | options
-    structures, values = axes({n: v for n, v in settings.items() if n not in OWN_ARGUMENTS})
+    of_training = {n: v for n, v in settings.items() if n not in OWN_ARGUMENTS}
+    structures, values = axes(of_training)
     for name, axis in (structures | values).items():
         raise ValueError(
             f"{name} must have one value in a fit, got an axis of {len(axis)}: "
             "a search tries several"
         )
-    return settings
+    # What is put beside other fits must be what it is taken for.
+    return settings | checked(options, kinds_of(of_training), LARGEST)

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments import data
 from fastgd.arguments.messages import shown
 
 Kind = Literal["numbers", "texts", "booleans", "dates"]
@@ -82,15 +83,25 @@ def is_missing(column: ArrayLike) -> NDArray[np.bool_]:
     return np.fromiter(map(_is_missing, array), dtype=bool, count=len(array))
 
 
-def array_of(column: ArrayLike) -> NDArray[Any]:
+def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
     """Return a column as an array; of a list of texts and NaN NumPy would make texts.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is too long, or can't be an array.
 
     Examples
     --------
     >>> array_of(["Rome", float("nan")])
     array(['Rome', nan], dtype=object)
     """
-    return np.asarray(column, dtype=object if isinstance(column, list | tuple) else None)
+    if isinstance(column, range):
+        return data.array_of(name, column)
+    try:
+        return np.asarray(column, dtype=object if isinstance(column, list | tuple) else None)
+    except Exception as error:  # an object's own __array__ may raise anything
+        raise TypeError(f"{name} must be an array, got {shown(column)}") from error
 
 
 def is_date_text(text: str) -> bool:

@@ -36,18 +36,25 @@ def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
             "a table must be a DataFrame, or a dict of columns by their names, got "
             f"{shown(frame)} (of type {type(frame).__name__})"
         )
-    names = list(frame)
+    try:
+        names = list(frame)
+        columns = [frame[name] for name in names]
+    except Exception as error:  # an object of the caller's own may raise anything
+        raise TypeError(
+            "a table must have the columns that it names, got "
+            f"{shown(frame)} (of type {type(frame).__name__})"
+        ) from error
     counts = Counter(map(str, names))
     double = next((name for name, count in counts.items() if count > 1), None)
     if double is not None:
         raise ValueError(f"columns must have different names, got {shown(double)} twice")
-    return {str(name): _array(frame[name]) for name in names}
+    return {str(name): _array(str(name), one) for name, one in zip(names, columns, strict=True)}
 
 
-def _array(column: Any) -> NDArray[Any]:
+def _array(name: str, column: Any) -> NDArray[Any]:
     dtype = getattr(column, "dtype", None)
-    if dtype is None or isinstance(dtype, np.dtype):
-        return array_of(column)
+    if isinstance(dtype, np.dtype) or not isinstance(getattr(dtype, "kind", None), str):
+        return array_of(column, f"column {shown(name)}")
     # One of pandas' own: categories, texts, dates with zones, what knows missing cells.
     missing = np.asarray(column.isna(), dtype=bool)
     if dtype.kind in "iuf":

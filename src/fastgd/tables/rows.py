@@ -22,8 +22,12 @@ def check_lengths(columns: Mapping[str, NDArray[Any]]) -> None:
     ValueError: columns must all have shape (2,), as 'x', got shape (1,) of 'y'
     """
     for name, column in columns.items():
+        if column.ndim != 1:
+            raise ValueError(
+                f"column {shown(name)} must have shape (rows,), got shape {column.shape}"
+            )
         first = next(iter(columns))
-        if column.ndim != 1 or len(column) != len(columns[first]):
+        if len(column) != len(columns[first]):
             raise ValueError(
                 f"columns must all have shape ({len(columns[first])},), as {shown(first)}, "
                 f"got shape {column.shape} of {shown(name)}"

@@ -1,6 +1,6 @@
 """Some runs of a sweep: by the places of their values on the axes, or by the values themselves."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from types import EllipsisType
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.data import array_of
 from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.values import integer
 from fastgd.training.grid import CASES, Grid
@@ -161,8 +162,12 @@ def _selector(name: str, count: int, part: object, index: object) -> _Selector:
         except (TypeError, ValueError) as error:  # slice("a"), or a step of 0
             raise TypeError(f"{_RULE}, got {shown(part)}: {error}") from error
         return _not_empty(name, part, left)
-    if not isinstance(part, (list, range, np.ndarray)) or np.ndim(part) != 1:
+    is_flat = not isinstance(part, np.ndarray) or part.ndim == 1
+    if not (is_flat and isinstance(part, (list, range, np.ndarray))):
         raise TypeError(f"{_RULE}, got {shown(index)}")
+    for end in (part[:1], part[-1:]) if isinstance(part, range) else ():
+        for place in end:  # before a long one becomes a list
+            _in_range(name, count, place)
     values: list[Any] = part.tolist() if isinstance(part, np.ndarray) else list(part)
     if values and all(isinstance(flag, (bool, np.bool_)) for flag in values):
         if len(values) != count:
@@ -210,7 +215,7 @@ def _place(name: str, axis: list[Any], places: dict[Any, int], value: object) ->
     key = _key(name, value)
     try:
         return places[key]
-    except (KeyError, TypeError):  # what has no hash is on no axis
+    except Exception:  # what has no hash is on no axis, and an object's own may raise anything
         raise ValueError(
             f"{name} must be a value on its axis, {shown(axis)}, got {shown(value)}"
             f"{_near(axis, key[1])}"
@@ -220,24 +225,27 @@ def _place(name: str, axis: list[Any], places: dict[Any, int], value: object) ->
 def _near(axis: Sequence[Any], value: object) -> str:
     """The end of a message: the value that may have been meant."""
     if isinstance(value, str):
-        return did_you_mean(value, [word for word in axis if isinstance(word, str)])
+        return did_you_mean(value, axis)
     numbers = [number for number in axis if _is_number(number)]
     if not (numbers and isinstance(value, Real) and _is_number(value)) or value != value:
         return ""
-    return f": the nearest is {min(numbers, key=lambda number: abs(number - value))}"
+    try:
+        return f": the nearest is {min(numbers, key=lambda number: abs(number - value))}"
+    except OverflowError:  # 10**400
+        return ""
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _several(name: str, asked: object) -> list[Any] | None:
+def _several(name: str, asked: object) -> Iterable[Any] | None:
     """The values of a list, range or 1-D array, or the rows of a 2-D one of alphas; else None."""
     if isinstance(asked, (list, range)):
-        return list(asked)
+        return asked
     if not hasattr(asked, "__array__") or isinstance(asked, np.generic):
         return None
-    array = np.asarray(asked)
+    array = array_of(f"values of {name}", asked)
     if array.ndim == 2 and name == "alpha":
         return list(map(tuple, array.tolist()))
     if array.ndim == 0:
