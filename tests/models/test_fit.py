@@ -11,6 +11,7 @@ import pytest
 
 import fastgd
 from fastgd import Model
+from fastgd.arguments import memory
 from fastgd.arguments.cautions import TrainingWarning
 from fastgd.models.fit import Choices, fit_columns
 from fastgd.models.model import mean_outputs
@@ -272,6 +273,20 @@ def test_what_can_not_be_fitted_is_refused(case):
     given, message = REFUSED[case]
     with pytest.raises((TypeError, ValueError), match=message):
         fastgd.fit(**{"table": HOUSES, "target": "price"} | given)
+
+
+@pytest.mark.parametrize(
+    ("rows", "classes", "available", "message"),
+    [
+        (5000, 1000, 10**8, "targets of 1,000 classes, one-hot, must fit .* of 120 MB"),
+        (1000, 100, 2 * 10**7, r"the search must fit .*: smaller hidden sizes \(hidden_size\) and"),
+    ],
+)
+def test_what_takes_too_much_memory_is_refused(monkeypatch, rows, classes, available, message):
+    monkeypatch.setattr(memory, "available_memory", lambda: available)
+    table = {"x": np.arange(rows) % 7, "y": [f"class {k % classes}" for k in range(rows)]}
+    with pytest.raises(ValueError, match=message):
+        fastgd.fit(table, "y", hidden_size=[500])
 
 
 def test_choices_are_checked_before_a_table_is_read():

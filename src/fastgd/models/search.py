@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.memory import check_memory
+from fastgd.engine.network import Network, layer_sizes
 from fastgd.models.parting import folds_of
 from fastgd.models.scores import loss_of
 from fastgd.optimizers import Adam
@@ -135,6 +136,20 @@ def search(
     return found
 
 
+def _check_size(
+    samples: Samples, hidden_sizes: Sequence[tuple[int, ...]], settings: int, plan: Plan
+) -> None:
+    """Refuse more networks, and predictions of theirs, than there is memory for."""
+    inputs, outputs = samples.X.shape[1], samples.y.shape[1]
+    networks = [Network(layer_sizes(inputs, hidden, outputs), bias=True) for hidden in hidden_sizes]
+    kept = 16 * plan.folds * settings * sum(network.parameters for network in networks)
+    check_memory(
+        kept + 8 * settings * samples.y.size,
+        "the search",
+        also="smaller hidden sizes (hidden_size) and fewer folds",
+    )
+
+
 def _tried(
     target: Target,
     samples: Samples,
@@ -144,8 +159,7 @@ def _tried(
     seen: int,
     plan: Plan,
 ) -> list[Candidate]:
-    tried = len(alphas) * len(penalties)
-    check_memory(8 * tried * samples.y.size, "predictions of the search", also="fewer classes")
+    _check_size(samples, hidden_sizes, len(alphas) * len(penalties), plan)
     held = folds_of(samples.labels, plan.folds, plan.seed)
     result = sweep(
         samples.X,

@@ -52,7 +52,7 @@ def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
 
 
 def _array(name: str, column: Any) -> NDArray[Any]:
-    dtype = getattr(column, "dtype", None)
+    dtype: Any = getattr(column, "dtype", None)
     if isinstance(dtype, np.dtype) or not isinstance(getattr(dtype, "kind", None), str):
         return array_of(column, f"column {shown(name)}")
     # One of pandas' own: categories, texts, dates with zones, what knows missing cells.
