@@ -190,6 +190,9 @@ CALLS = {
     "Loss": (fastgd.Loss, {"formula": "b * (y - v)**2", "b": 1.0}, ["formula", "slope", "b"]),
     "functions": (lambda x: functions.maximum(x, 1.0), {}, ["x"]),
     "where": (lambda x: functions.where(x, 1.0, 2.0), {}, ["x"]),
+    "load": (fastgd.load, {}, ["path"]),
+    "open": (fastgd.open, {}, ["path"]),
+    "Run.save": (lambda path: run().save(path), {}, ["path"]),
     "roll": (
         bucket.roll,
         {"curve": "x**2", "start": 1.0, "iterations": 3},
@@ -219,7 +222,7 @@ FOREIGN = {"random_state", "class_weight", "estimator"}
 LOOKS_UP = ("Run.at", "Sweep[]", "GroupModels[]")
 """What isn't there is an IndexError or a KeyError."""
 
-PATHS = {"table", "checkpoint", "out"}
+PATHS = {"table", "checkpoint", "out", "path"}
 """What can't be opened is an OSError."""
 
 
