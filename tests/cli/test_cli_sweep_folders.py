@@ -63,7 +63,7 @@ def test_a_folder_of_another_command_is_refused(run, table, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent as a signal")
-def test_ctrl_c_says_how_to_go_on(table, tmp_path):
+def test_ctrl_c_says_how_to_resume(table, tmp_path):
     folder, given = tmp_path / "runs", typed(table, "--seeds", "40000")
     given[given.index("200")] = "6000"
     command = [sys.executable, "-m", "fastgd", *given, "--out", str(folder)]
@@ -76,5 +76,8 @@ def test_ctrl_c_says_how_to_go_on(table, tmp_path):
     assert process.returncode == 130
     done, parts = finished(folder)
     assert 1 <= done < parts
-    assert f"{done} of {parts} parts are done and in {folder}: the same command goes on" in err
+    assert err == (
+        f"fastgd: interrupted: {done} of {parts} parts are done and in {folder}; "
+        "the same command resumes from there\n"
+    )
     assert not list((folder / "claims").glob("*"))

@@ -16,7 +16,7 @@ from fastgd.cli.folders import finished
 from fastgd.studies.trainability import trainings
 from fastgd.studies.trainability.trainings import Trainings
 
-SMALL = ["--resolution", "16", "--iterations", "30", "--width", "4", "--window=-1,3,-1,3"]
+SMALL = ["--resolution=16", "--iterations=30", "--width=4", "--window=-1,3,-1,3"]
 GIVEN = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
 
 
@@ -35,7 +35,10 @@ def run(capsys, out):
     """Call the command; gives back exit code, stdout and stderr."""
 
     def call(*arguments, small=SMALL):
-        code = main(["trainability", *small, "--out", str(out), *map(str, arguments)])
+        given = [*map(str, arguments)]
+        typed = {word.partition("=")[0] for word in given}
+        usual = [w for w in (*small, f"--out={out}") if w.partition("=")[0] not in typed]
+        code = main(["trainability", *usual, *given])
         return code, *capsys.readouterr()
 
     return call
@@ -173,7 +176,7 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
     assert not folder.exists()
 
 
-LARGE = ["--resolution", "96", "--iterations", "300", *SMALL[4:]]
+LARGE = ["--resolution=96", "--iterations=300", *SMALL[2:]]
 """A map of 64 patches."""
 
 
@@ -191,7 +194,7 @@ def test_ctrl_c_in_a_real_process(run, out):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.match(r"fastgd: \d+ of 64 patches are done and in ", err)
+    assert re.match(r"fastgd: interrupted: \d+ of 64 patches are done and in ", err)
     assert not out.exists()
     assert 1 <= finished(folder)[0] < 64
     assert run(small=LARGE)[0] == 0
@@ -232,13 +235,13 @@ def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch)
          "separated by ',', got '1,2,3'"),
         (["--window", "a,2,3,4"], "--window must be four numbers, the log10 of learning rates, "
          "separated by ',', got 'a,2,3,4'"),
-        (["--window", "10,1e6,0.1,1e4"], "window's right, log10 of a learning rate, must be"),
-        (["--window", "2,1,3,4"], "window's left must be below its right, got 2.0 and 1.0"),
-        (["--window", "1,1,3,4"], "window's left must be below its right, got 1.0 and 1.0"),
+        (["--window", "10,1e6,0.1,1e4"], "--window's right, log10 of a learning rate, must be"),
+        (["--window", "2,1,3,4"], "--window's left must be below its right, got 2.0 and 1.0"),
+        (["--window", "1,1,3,4"], "--window's left must be below its right, got 1.0 and 1.0"),
         (["--activation", "step"], "--activation must be 'tanh', 'relu', 'identity' or 'sigmoid'"),
         (["--batch-size", "99"], "--batch-size must be at most 20, got 99"),
-        (["--resolution", "0"], "resolution must be at least 1, got 0"),
-        (["--width", "0"], "width must be at least 1, got 0"),
+        (["--resolution", "0"], "--resolution must be at least 1, got 0"),
+        (["--width", "0"], "--width must be at least 1, got 0"),
         (["--out", "edge.jpg"], "a picture's file must end in .png, .svg, .pdf, got 'edge.jpg'"),
         (["--box-out", "fit.txt"], "a picture's file must end in .png, .svg, .pdf, got 'fit.txt'"),
         (["--out", "nowhere/edge.png"], "nowhere/edge.png can't be written: there is no folder"),

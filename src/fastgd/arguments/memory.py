@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 #: What needs no more than this is not worth a look at the system (0.2 ms).
@@ -12,6 +12,14 @@ _MEMINFO = Path("/proc/meminfo")
 _STATM = Path("/proc/self/statm")
 _CGROUP = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+class TooLargeError(ValueError):
+    """Something needs more memory than there is; there are ``ways`` of needing less."""
+
+    def __init__(self, rule: str, ways: Sequence[str] = ()) -> None:
+        super().__init__(f"{rule}: {'; '.join(ways)}" if ways else rule)
+        self.rule, self.ways = rule, tuple(ways)
 
 
 def check_memory(
@@ -27,10 +35,10 @@ def check_memory(
     if needed > available:
         ways = [f"{less[0]} needs {_readable(less[1])}"] if less else []
         ways += [f"{also} need less"] if also else []
-        remedy = f": {'; '.join(ways)}" if ways else ""
-        raise ValueError(
+        raise TooLargeError(
             f"{what} must fit into the available memory ({_readable(available)}), "
-            f"got a need of {_readable(needed)}{remedy}"
+            f"got a need of {_readable(needed)}",
+            ways,
         )
 
 

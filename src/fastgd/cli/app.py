@@ -22,6 +22,7 @@ from fastgd.cli import (
     tutorial,
     warm,
 )
+from fastgd.cli.parsing import Command
 from fastgd.cli.shared import flag
 
 COMMANDS = (tutorial, fit, predict, train, sweep, plot, bucket, surface, race, trainability, warm)
@@ -47,4 +48,4 @@ def start(
 
 
 for module in COMMANDS:
-    app.command(name=module.__name__.rpartition(".")[2])(module.command)
+    app.command(name=module.__name__.rpartition(".")[2], cls=Command)(module.command)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -17,7 +18,7 @@ from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, flag, number, option, whole
 from fastgd.cli.tables import Rows, open_console, print_plain, print_table, spinner
-from fastgd.cli.values import or_terminal, read_list
+from fastgd.cli.values import or_terminal, read_list, read_one
 from fastgd.plots import style as pictures
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.rolling import Roll
@@ -34,6 +35,8 @@ FILM = ".gif"
 
 BALL = ("start", "alpha", "x", "height", "slope", "status", "iterations")
 """What is told of a ball."""
+
+WINDOW = "two finite numbers separated by ',', the smaller one first"
 
 _STYLES = {"converged": "green", "rolling": "yellow", "stuck": "yellow", "diverged": "bold red"}
 
@@ -113,7 +116,7 @@ def command(
         "seed": seed,
     }
     settings = {name: value for name, value in typed.items() if value is not None}
-    seen = None if window is None else tuple(read_list("--window", window, float))
+    seen = None if window is None else read_one("--window", window, _window, WINDOW)
     if curve is not None:
         settings["curve"] = curve
     if example is not None:
@@ -274,6 +277,13 @@ def _stretches_text(found: Basins, minimum: int) -> str:
 
 def _from_to(ends: tuple[float, float]) -> str:
     return f"{ends[0]:.6g} to {ends[1]:.6g}"
+
+
+def _window(text: str) -> tuple[float, float]:
+    low, high = map(float, text.split(","))
+    if not -inf < low < high < inf:
+        raise ValueError(text)
+    return low, high
 
 
 def _numbers(flag: str, text: str) -> float | list[float]:

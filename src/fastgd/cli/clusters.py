@@ -11,9 +11,11 @@ from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
+from fastgd.arguments.wording import many
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.shared import option
 from fastgd.cli.terminal import complain
+from fastgd.engine.session import available_threads
 
 Dask = Annotated[
     str | None,
@@ -29,7 +31,10 @@ RULE = "tcp://HOST:PORT, the address of a scheduler, or local:N, processes on th
 SECONDS = 10
 """How long a scheduler may take to answer."""
 
-_LOCAL = re.compile(r"local:([1-9]\d{0,4})")
+MOST_EACH = 4
+"""Processes for each processor of this machine, at most: each takes some 200 MB."""
+
+_LOCAL = re.compile(r"local:([1-9]\d{0,17})")
 _ADDRESS = re.compile(r"(tcp|tls)://(\[[^\]]+\]|[^:/\s]+):\d{1,5}")
 
 
@@ -37,8 +42,14 @@ def check_dask(where: str | None, threads: int | None) -> str | None:
     """Refuse what is no place of workers, or threads beside it."""
     if where is None:
         return None
-    if not (_LOCAL.fullmatch(where) or _ADDRESS.fullmatch(where)):
+    local, processors = _LOCAL.fullmatch(where), available_threads()
+    if not (local or _ADDRESS.fullmatch(where)):
         raise RefusedError(f"--dask must be {RULE}, got {where!r}")
+    if local and int(local[1]) > MOST_EACH * processors:
+        raise RefusedError(
+            f"--dask must start at most {MOST_EACH * processors} processes here, {MOST_EACH} for "
+            f"each of {many(processors, 'processor')}, got {where}"
+        )
     if threads is not None:
         raise RefusedError(
             f"--threads must be left out with --dask, got {threads}: a worker trains on one thread"

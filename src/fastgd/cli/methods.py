@@ -210,13 +210,14 @@ def _parameter(option: Declared, several: bool) -> inspect.Parameter:
     import typer
 
     flag, metavar, text = _flag(option.name), option.typed.metavar, option.help
+    several = several and option.is_axis
     if option.typed is _FLAG:
-        kind: Any = list[bool]
+        kind: Any = list[bool] if several else bool
         flag = f"{flag}/--no-{flag[2:]}"
-        text += " Give both to try both." if several and option.is_axis else ""
+        text += " Give both to try both." if several else ""
     else:
         kind = list[str] if option.typed is _NAMED else str
-        metavar += ",..." if several and option.is_axis else ""
+        metavar += ",..." if several else ""
     typed = typer.Option(
         flag, metavar=metavar, help=text, rich_help_panel=option.panel, show_default=False
     )
@@ -271,7 +272,7 @@ def read_entry(text: str) -> tuple[Optimizer, float | None]:
 def _values(option: Declared, typed: Any, several: bool) -> list[Any]:
     read, flag = option.typed.read, _flag(option.name)
     if option.typed is _FLAG:
-        return list(dict.fromkeys(typed)) if several else typed[-1:]
+        return list(dict.fromkeys(typed)) if several else [typed]
     if option.typed is _FORMULA:
         return [read(part) for part in (parts_of(typed) if several else [typed])]
     if several:

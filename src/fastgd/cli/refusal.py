@@ -1,15 +1,17 @@
 """What the user asked for can't be done: said in one line, without a traceback."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from fastgd import optimizers, schedules
-from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.memory import TooLargeError
 from fastgd.arguments.messages import called_here, called_otherwise
-from fastgd.arguments.numbers import OWNED
+
+_QUOTES = "'\""
 
 
 class RefusedError(Exception):
@@ -20,52 +22,72 @@ class RefusedError(Exception):
         return str(self)
 
 
-_TYPED = {
-    "keep_weights=False": "--out FILE.csv, or no --out,",
+TYPED: ContextVar[frozenset[str]] = ContextVar("TYPED", default=frozenset())
+"""The options of the command that is at work, as they are typed."""
+
+_PHRASES = {
+    "keep_weights=False needs": "--out FILE.csv, or no --out, needs",
     "with resume": "with --resume",
     "most_categories": "--categories",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
     "a fastgd.Loss": "an expression such as '(y - v)**2'",
-    "patience, tolerance, summary or": "--patience, --tolerance, --summary or",
+    "patience, tolerance, summary or look_every": (
+        "--patience, --tolerance, --summary or --look-every"
+    ),
+    "(record_every)": "(--record-every)",
 }
-"""What is typed for an argument that the library speaks of."""
+"""What is typed for an argument that the library speaks of amid a message."""
 
-_OPTIONS = {
-    *DECLARED,
-    *OWNED,
-    *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
-    *("hidden_size", "alpha", "iterations", "record_every", "record_weights", "seed", "threads"),
-    *("resume", "validation", "folds", "groups", "hold_out"),
-    *("target", "drop", "sep", "decimal"),
-}
-_FIRST = re.compile(r"^\w+(?= )")
-_QUOTES = "'\""
-_VALUE = re.compile(r"\b([a-z_]+)=(True\b|'[^']*'|\"[^\"]*\"|[\w.]+)")
-_SPACED = re.compile(r"(?<![\w'\"./-])[a-z]+(?:_[a-z]+)+(?![\w'\"./])")
+_CLASSES = {f"{kind.__name__}()": kind.command for kind in (*optimizers.ALL, *schedules.ALL)}
+
+_FIRST = re.compile(r"^(\w+)(?=(?:\[\d+\])*(?:'s| must| needs)\b| '[^']*' must\b)")
+"""The argument that a message is about."""
+
+_NAMED = r"(?:(?<=[a-z] )|(?<=\())([a-z_0-9]+)=('[^']*'|\"[^\"]*\"|\w+\(\)|[\w.+-]+)"
+_PHRASE = rf"(?<![\w'\"./-])({'|'.join(map(re.escape, _PHRASES))})(?![\w'\"./])"
+_OBJECT = r"\w+\((?:[^()]|\([^()]*\))*\)"
+_QUOTED = r"(?<!\w)(?:'[^']*'|\"[^\"]*\")(?!\w)"
+_AMID = re.compile("|".join((_NAMED, _PHRASE, _OBJECT, _QUOTED)))
+"""What may be replaced amid a message, and what never is: Adam(epsilon=1e-8), what was typed."""
 
 
-def in_typed_words(message: str) -> str:
-    """A message of the library with the names of options as they are typed.
+def in_typed_words(message: str, flags: Collection[str]) -> str:
+    """A message of the library with the names of arguments as they are typed, among these flags.
+
+    They are the first word, and what has a value: "with batch_norm=True". Any other word may be one
+    of the user's, or of English.
 
     Examples
     --------
-    >>> in_typed_words("alpha must be above 0 with optimizer='adam' and batch_norm=True")
+    >>> flags = {"--alpha", "--optimizer", "--batch-norm"}
+    >>> in_typed_words("alpha must be above 0 with optimizer='adam' and batch_norm=True", flags)
     '--alpha must be above 0 with --optimizer adam and --batch-norm'
     """
-    for argument, typed in _TYPED.items():
-        message = message.replace(argument, typed)
+
+    def typed(found: re.Match[str]) -> str:
+        name, value, phrase = found.groups()
+        if phrase:
+            return _PHRASES[phrase]
+        if not name or _flag(name) not in flags:
+            return _CLASSES.get(found[0], found[0])
+        if value in ("True", "False"):
+            return _flag(name if value == "True" else f"no_{name}")
+        return f"{_flag(name)} {_CLASSES.get(value, value.strip(_QUOTES))}"
+
     first = _FIRST.match(message)
-    if first and first[0] in _OPTIONS:
-        message = _flag(first[0]) + message[first.end() :]
-    message = _VALUE.sub(_with_value, message)
-    return _SPACED.sub(lambda found: _flag(found[0]) if found[0] in _OPTIONS else found[0], message)
+    if first and _flag(first[1]) in flags:
+        return _flag(first[1]) + _AMID.sub(typed, message[first.end() :])
+    return _AMID.sub(typed, message)
 
 
-def _with_value(found: re.Match[str]) -> str:
-    name, value = found.groups()
-    if name not in _OPTIONS:
-        return found[0]
-    return _flag(name) if value == "True" else f"{_flag(name)} {value.strip(_QUOTES)}"
+def _in_words(error: Exception) -> str:
+    """What an error of the library says, to this command: of ways out only those that it has."""
+    flags = TYPED.get()
+    if not isinstance(error, TooLargeError):
+        return in_typed_words(str(error), flags)
+    ways = [in_typed_words(way, flags) for way in error.ways]
+    ours = [way for way in ways if flags.issuperset(re.findall(r"--[a-z][a-z-]*", way))]
+    return str(TooLargeError(in_typed_words(error.rule, flags), ours))
 
 
 def _flag(name: str) -> str:
@@ -92,7 +114,7 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except (ImportError, TypeError, ValueError) as error:
-        raise RefusedError(in_typed_words(str(error))) from error
+        raise RefusedError(_in_words(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise RefusedError(f"{where}{error.strerror}") from error

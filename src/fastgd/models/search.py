@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.memory import check_memory
+from fastgd.arguments.memory import TooLargeError, check_memory
 from fastgd.engine.network import Network, layer_sizes
 from fastgd.models.parting import folds_of
 from fastgd.models.scores import loss_of
@@ -161,18 +161,22 @@ def _tried(
 ) -> list[Candidate]:
     _check_size(samples, hidden_sizes, len(alphas) * len(penalties), plan)
     held = folds_of(samples.labels, plan.folds, plan.seed)
-    result = sweep(
-        samples.X,
-        samples.y,
-        folds=held,
-        hidden_size=list(hidden_sizes),
-        alpha=list(alphas),
-        l2=list(penalties),
-        seed=plan.seed,
-        threads=plan.threads,
-        progress=plan.progress,
-        **settings_of(target, int((~held).sum(axis=1).min()), seen),
-    )
+    try:
+        result = sweep(
+            samples.X,
+            samples.y,
+            folds=held,
+            hidden_size=list(hidden_sizes),
+            alpha=list(alphas),
+            l2=list(penalties),
+            seed=plan.seed,
+            threads=plan.threads,
+            progress=plan.progress,
+            **settings_of(target, int((~held).sum(axis=1).min()), seen),
+        )
+    except TooLargeError as error:  # what a sweep advises are arguments of its own
+        ways = ["fewer classes, rows or hidden sizes need less"]
+        raise TooLargeError(error.rule.replace("the sweep", "the search", 1), ways) from error
     found = []
     for i, hidden in enumerate(hidden_sizes):
         outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
