@@ -155,7 +155,7 @@ def test_a_fork_waits_for_who_compiles_or_receives(whose):
 
 def test_what_numpy_imports_late_is_there_before_a_first_training_asks_for_it():
     """A child that was forked meanwhile waited for the module forever."""
-    code = "import sys, fastgd; print('numpy.ma' in sys.modules)"
+    code = "import sys, fastgd; fastgd.train; print('numpy.ma' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
 

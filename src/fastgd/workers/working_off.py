@@ -11,18 +11,17 @@ from concurrent.futures import BrokenExecutor
 from math import inf
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from fastgd.arguments.cautions import warn
 from fastgd.engine.session import available_threads
 from fastgd.store.archive import Arrays
 from fastgd.store.folder import Folder
 from fastgd.store.place import DamageWarning
+from fastgd.workers.hands import TRIES, Threads, Workers
 from fastgd.workers.job import Crew, Job
 from fastgd.workers.keeping import InBoth, InFolder, InMemory
-
-if TYPE_CHECKING:
-    from fastgd.workers.hands import Threads, Workers
+from fastgd.workers.team import LostExecutorError, Team
 
 TURN = 0.1
 """Seconds until claims are looked after, if no part is done before."""
@@ -117,11 +116,6 @@ class _FailedError(Exception):
 
 def _work(job: Job, crew: Crew, folder: Folder | None, keeper: Keeper, advance: Advance) -> None:
     """Have all parts computed that the keeper lacks."""
-    # Nothing that `import fastgd` runs may import what tasks are unpickled from: a thread that
-    # unpickles one holds the lock of `remote` until another thread's `import fastgd` is through.
-    from fastgd.workers.hands import TRIES, Threads, Workers
-    from fastgd.workers.team import LostExecutorError
-
     try:
         if crew.executor is None:
             each = crew.threads_of_part(len(job.sizes))
@@ -148,10 +142,8 @@ def _work(job: Job, crew: Crew, folder: Folder | None, keeper: Keeper, advance: 
     ) from error
 
 
-def _hand_out(hands: "Threads | Workers", keeper: Keeper, done: Callable[[int], None]) -> None:
+def _hand_out(hands: Threads | Workers, keeper: Keeper, done: Callable[[int], None]) -> None:
     """Hand out parts until none is missing; ``done`` is told of each that has come back."""
-    from fastgd.workers.team import Team  # not before, see _work
-
     team, failures = Team(hands.submit), Counter[int]()
     worried = monotonic() + hands.patience
     try:
