@@ -29,6 +29,8 @@ class Block:
                 added, in_ci = f" {found[1]}" if found else "", line.endswith(IN_CI)
             elif line and not in_ci:
                 assert not (added and line.endswith("\\")), "one command, one line, to add options"
+                for option in re.findall(r"--[\w-]+", added):  # one that it has is replaced
+                    line = re.sub(rf" {option} \S+", "", line)
                 lines.append(line + added)
         return "\n".join(lines)
 
