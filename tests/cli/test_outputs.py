@@ -3,6 +3,7 @@
 import csv
 import errno
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -179,3 +180,54 @@ def test_a_table_does_not_need_the_weights(run, monkeypatch):
         assert run("sweep", *DATA, "--iterations", 5, "--out", out)[0] == 0
     assert kept == [False, False, True, True]
     assert fastgd.load("t.npz").best().iterations == 5
+
+
+FORMULAS = ["=1+1", "+1 x", "-x", "@x", "'=x", "'' -x"]
+PLAIN = ["x", "'x", "x=1", "1-2", "-1.5e3", "+2", "a"]
+
+
+def test_a_spreadsheet_runs_no_label_of_a_prediction(run):
+    labels = [*FORMULAS, *PLAIN] * 6
+    marks = {f"is {name}": [1.0 * (one == name) for one in labels] for name in labels}
+    table = pandas.DataFrame(marks)
+    table.assign(**{"=y": labels}).to_csv("t.csv", index=False)
+    words = ["--target", "=y", "--hidden-size", "none", "--save", "m.npz", "--no-progress"]
+    assert run("fit", "t.csv", *words)[0] == 0
+    model = fastgd.load("m.npz")
+    expected = model.predict("t.csv").tolist()
+    assert {*expected} == {*labels}
+
+    code, _, err = run("predict", "m.npz", "t.csv", "--out", "p.csv")
+    count = sum(label in FORMULAS for label in expected) + 1
+    assert (code, err.count("\n")) == (0, 1)
+    assert err.startswith(f"fastgd: note: {count} texts in p.csv might be run by a spreadsheet, a")
+    found = column_of("p.csv", "'=y")
+    assert found == [f"'{label}" if label in FORMULAS else label for label in expected]
+    # One quote is to be removed where such a sign is behind quotes: all are told apart.
+    assert [re.sub(r"^'(?='*\s*[=+\-@])", "", label) for label in found] == expected
+
+    assert run("predict", "m.npz", "t.csv", "--out", "raw.csv", "--raw-text")[::2] == (0, "")
+    assert column_of("raw.csv", "=y") == expected
+
+
+def column_of(path, name):
+    with open(path, encoding="utf-8", newline="") as file:
+        return [line[name] for line in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_spreadsheet_runs_no_group_of_a_sweep(run, raw):
+    rows = "\n".join(f"{k},{('-1', '=x', 'x')[k % 3]},{k / 9}" for k in range(9))
+    Path("g.csv").write_text(f"a,g,y\n{rows}\n")
+    words = ["--target", "y", "--groups", "g", "--iterations", 5, "--out", "s.csv"]
+    code, _, err = run("sweep", "g.csv", *words, *["--raw-text"] * raw)
+    assert code == 0
+    assert err.startswith("fastgd: note: 1 text in s.csv might be run") is not raw
+    assert column_of("s.csv", "group") == ["-1", "=x" if raw else "'=x", "x"]
+
+
+@pytest.mark.usefixtures("idle")
+@pytest.mark.parametrize("out", [[], ["--out", "s.npz"], ["--out", "folder"]])
+def test_raw_text_is_for_a_table(run, out):
+    assert_refused(run("sweep", *DATA, *out, "--raw-text"), "--raw-text needs --out FILE.csv$")
+    assert_refused(run("predict", "m.npz", "xor.csv", "--raw-text"), "--raw-text needs --out FI")

@@ -11,6 +11,7 @@ import pytest
 
 from cases import XOR_CSV
 from command import assert_refused
+from fastgd.arguments.messages import escaped
 from fastgd.cli import main, terminal
 
 TRAIN = ["train", "xor.csv", "--target", "y", "--iterations", "10"]
@@ -123,7 +124,7 @@ SHOWN = r"\x1b[31mred\x07[bold]:bomb:\u202e"
 
 @pytest.mark.parametrize("word", ["\x1b", "\x07", "\x9b", "\u202e", "\udcff", "\n"])
 def test_escaped(word):
-    assert terminal.escaped(f"größe{word}") == "größe" + ascii(word)[1:-1]
+    assert escaped(f"größe{word}") == "größe" + ascii(word)[1:-1]
 
 
 def test_names_and_paths_do_not_steer_the_terminal(run, tmp_path, monkeypatch):
@@ -162,3 +163,62 @@ def test_messages_do_not_steer_the_terminal(run, tmp_path, monkeypatch, words):
     result = run(*words)
     assert_refused(result, "red")
     assert result[2][:-1].isprintable()
+
+
+LABELS = (f"x{EVIL}", "[/x]")
+EVIL_CLASSES = "a,b,y\n" + "".join(f"{k % 7},{k % 5},{LABELS[k % 2]}\n" for k in range(60))
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_labels_do_not_steer_the_terminal_and_are_no_markup(run):
+    """In the tables of classes and predictions, and in their headings."""
+    Path("classes.csv").write_text(EVIL_CLASSES)
+    words = ["--target", "y", "--hidden-size", "none", "--save", "m.npz", "--no-progress"]
+    for result in (
+        run("fit", "classes.csv", *words),
+        run("predict", "m.npz", "classes.csv"),
+        run("sweep", "classes.csv", "--groups", "y", "--target", "a", "--iterations", 5),
+        run("predict", "m.npz", "classes.csv", "--json"),
+    ):
+        assert result[::2] == (0, "")
+        assert all(map(str.isprintable, result[1].split("\n")))
+        assert r"x\x1b[31mred" in result[1] or r"x\u001b[31mred" in result[1]
+        assert "[/x]" in result[1]
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_one_group_and_one_heading_do_not_steer_it(run):
+    Path("t.csv").write_text(f"a,{EVIL},y\n1,{EVIL},9\n2,{EVIL},5\n3,{EVIL},7\n")
+    words = ["--target", "y", "--groups", EVIL, "--iterations", 5, "--no-progress"]
+    code, out, err = run("sweep", "t.csv", *words)
+    assert (code, err) == (0, "")
+    assert all(map(str.isprintable, out.split("\n")))
+    assert f"With hidden size 4, group {SHOWN}, alpha 1" in " ".join(out.split())
+    Path("u.csv").write_text(f"a,{EVIL}\n1,9\n2,5\n3,7\n")
+    words = ["--target", EVIL, "--prepare", "--save", "m.npz", "--iterations", 5]
+    assert run("train", "u.csv", *words)[0] == 0
+    code, out, err = run("predict", "m.npz", "u.csv")
+    assert (code, err) == (0, "")
+    assert all(map(str.isprintable, out.split("\n")))
+    assert f"row {SHOWN}" in " ".join(out.split())
+
+
+@pytest.fixture
+def in_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.usefixtures("in_folder")
+def test_a_warning_is_a_line_that_does_not_steer_it(run):
+    Path("xor.csv").write_text(XOR_CSV)
+    words = ["sweep", "xor.csv", "--target", "y", "--iterations", 5, "--out", f"runs{EVIL}"]
+    assert run(*words)[0] == 0
+    part = next(Path(f"runs{EVIL}").rglob("0*.npz"))
+    part.write_bytes(part.read_bytes()[:-1])
+    code, _, err = run(*words)
+    assert code == 0
+    assert re.fullmatch(r"fastgd: warning: part 0 in .* was damaged, and is computed anew\n", err)
+    assert SHOWN in err
+    assert err[:-1].isprintable()

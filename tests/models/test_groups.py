@@ -268,6 +268,13 @@ def test_groups_can_not_start_from_a_network_that_diverged():
         fitted(held_out=0, alpha=1e300)
 
 
+def test_a_name_in_a_repr_does_not_steer_the_terminal():
+    table = {"sh\x1b[31mop": ["a", "b"] * 10, "x": list(range(20)), "y\x07": list(range(20))}
+    models = fastgd.fit_groups(table, by="sh\x1b[31mop", target="y\x07", **SHORT)
+    assert repr(models).startswith(r"GroupModels(y\x07 by sh\x1b[31mop: 2 groups, 20 rows")
+    assert repr(models).isprintable()
+
+
 def test_repr_and_labels():
     models = fitted()
     assert repr(models).startswith("GroupModels(sales by shop: 7 groups, 122 rows; median held-out")

@@ -30,6 +30,20 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
+def escaped(text: object) -> str:
+    r"""Return text of others (names in a file, paths) as it may be shown on a terminal.
+
+    What is no printable character is written as Python would: ``\x1b``, which would else move the
+    cursor or color what follows.
+
+    Examples
+    --------
+    >>> escaped("height\x1b[31m")
+    'height\\x1b[31m'
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+
+
 def either(words: Iterable[str]) -> str:
     """Return the words with commas and an "or" between them."""
     *others, last = words

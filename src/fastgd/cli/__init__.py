@@ -81,7 +81,7 @@ def _run_or_stop(arguments: Sequence[str] | None, interrupts: Interrupts) -> int
 
 
 def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
-    from fastgd.cli.terminal import complain
+    from fastgd.cli.terminal import complain, warning_in_lines
 
     try:
         # An extra: all else that needs them is below.
@@ -94,7 +94,7 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
         if job == INTERRUPTED:  # Typer's answer to a KeyboardInterrupt
             raise KeyboardInterrupt
         if callable(job):
-            with interrupts:
+            with interrupts, warning_in_lines():
                 job()
     except ModuleNotFoundError as error:
         if error.name not in ("rich", "tqdm", "typer"):

@@ -162,7 +162,7 @@ def show_example(
     if out is not None:
         _draw(rolled, out, window or example.window)
     if not as_json:
-        open_console().print(f"[bold]{example.title}[/]\n\n{example.takeaway}\n")
+        open_console(markup=True).print(f"[bold]{example.title}[/]\n\n{example.takeaway}\n")
     _show(rolled, seconds, out, as_json, {"example": example.name, "title": example.title})
 
 
@@ -223,6 +223,8 @@ def _show(
     if as_json:
         print_json((facts or {}) | _roll_facts(rolled) | {"seconds": seconds})
         return
+    from rich.text import Text
+
     console = open_console()
     _introduce(console, rolled)
     balls = list(_balls(rolled))
@@ -232,7 +234,7 @@ def _show(
             f"{ball['alpha']:g}",
             error_text(ball["x"]),
             f"{ball['height']:.6g}",
-            f"[{_STYLES[ball['status']]}]{ball['status']}[/]",
+            Text(ball["status"], _STYLES[ball["status"]]),
             f"{ball['iterations']:,}",
         )
         for ball in balls[:SHOWN]

@@ -13,8 +13,8 @@ from fastgd.hyperparameters import Hyperparameters
 
 
 def print_json(facts: dict[str, Any]) -> None:
-    """Print one line of JSON."""
-    print(json.dumps(plain(facts), allow_nan=False), flush=True)
+    """Print one line of JSON, of printable characters only."""
+    print(json.dumps(plain(facts), allow_nan=False).replace("\x7f", "\\u007f"), flush=True)
 
 
 def plain(value: Any) -> Any:

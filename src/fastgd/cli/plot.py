@@ -10,13 +10,13 @@ import typer
 
 import fastgd
 from fastgd import Model, Run, Sweep, plots
+from fastgd.arguments.messages import escaped
 from fastgd.arguments.values import check_choice
 from fastgd.arguments.wording import many
 from fastgd.cli.files import check_picture
 from fastgd.cli.job import Job
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import number, option
-from fastgd.cli.terminal import escaped
 from fastgd.training import statistics
 
 

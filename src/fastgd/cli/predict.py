@@ -1,8 +1,6 @@
 """``fastgd predict``: apply a model to a table."""
 
-import csv
 from functools import partial
-from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,10 +17,10 @@ from fastgd.cli.job import Job
 from fastgd.cli.refusal import RefusedError, about, refusing
 from fastgd.cli.scores import number_text, scores_line
 from fastgd.cli.shared import Json, option
+from fastgd.cli.table_file import RawText, check_raw_text, write_columns
 from fastgd.cli.table_options import Decimal, Sep, TableFile
 from fastgd.cli.tables import Rows, open_console, print_plain, print_table
 from fastgd.models.scores import Scores, scores_of
-from fastgd.store.files import whole_file
 from fastgd.tables.cells import cells_of
 from fastgd.tables.reading import read_columns
 
@@ -46,6 +44,7 @@ def command(
             "probability of each.",
         ),
     ] = None,
+    raw_text: RawText = False,
     json: Json = False,
     sep: Sep = None,
     decimal: Decimal = None,
@@ -54,11 +53,18 @@ def command(
 
     Example: [bold]fastgd predict model.npz new.csv --out predictions.csv[/bold]
     """
-    return partial(show, model, file, out, json, sep, decimal)
+    check_raw_text(raw_text, out)
+    return partial(show, model, file, out, raw_text, json, sep, decimal)
 
 
 def show(
-    saved: Path, file: Path, out: Path | None, as_json: bool, sep: str | None, decimal: str | None
+    saved: Path,
+    file: Path,
+    out: Path | None,
+    raw_text: bool,
+    as_json: bool,
+    sep: str | None,
+    decimal: str | None,
 ) -> None:
     """Read model and table, predict, and write or show what came of it."""
     with refusing():
@@ -81,7 +87,7 @@ def show(
         found = _prediction(model, outputs)
         scores = _scores(model, outputs, columns)
         if out:
-            _write(found, out)
+            write_columns(out, found, raw_text=raw_text)
     if as_json:
         facts = {"predictions": found, "remarks": remarks}
         print_json(facts | ({"scores": scores} if scores else {}))
@@ -124,15 +130,6 @@ def _scores(model: Model, outputs: Any, columns: Any) -> Scores:
     except (TypeError, ValueError):  # other classes, or something else: it is not needed
         return {}
     return scores_of(target, outputs[known], encoded)
-
-
-def _write(found: Prediction, path: Path) -> None:
-    with whole_file(path) as file:
-        text = TextIOWrapper(file, "utf-8", newline="")
-        writer = csv.writer(text)
-        writer.writerow(found)
-        writer.writerows(zip(*found.values(), strict=True))
-        text.detach()  # flushed, but left open: it is not ours
 
 
 def _print(console: Any, found: Prediction) -> None:

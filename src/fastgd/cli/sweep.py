@@ -26,7 +26,7 @@ from fastgd.cli.shared import (
     whole,
 )
 from fastgd.cli.splits import Folds, Groups, HoldOut, SplitSeed, Validation, check_split
-from fastgd.cli.table_file import write_table
+from fastgd.cli.table_file import RawText, check_raw_text, write_table
 from fastgd.cli.table_options import (
     Categories,
     Decimal,
@@ -42,8 +42,8 @@ from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.values import or_terminal, read_layers, read_list
 from fastgd.tables.preparation import MOST_CATEGORIES
 
-WRITERS = {".npz": Sweep.save, ".csv": write_table}
-"""What each ending says: all networks, or a table with a line for each."""
+ENDINGS = (".npz", ".csv")
+"""Of files: with all networks, or a table with a line for each."""
 
 SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 
@@ -74,6 +74,7 @@ def command(
             "same command is given again, and several such commands share the work.",
         ),
     ] = None,
+    raw_text: RawText = False,
     threads: Threads = None,
     dask: Dask = None,
     progress: Progress = None,
@@ -98,7 +99,8 @@ def command(
     """
     if seeds < 1:
         raise RefusedError(f"--seeds must be {SEEDS}, got {seeds}")
-    folder = folder_of(out, WRITERS)
+    check_raw_text(raw_text, out)
+    folder = folder_of(out, ENDINGS)
     settings = {
         "hidden_size": [read_layers(part, "x") for part in hidden_size.split(",")],
         "alpha": read_list("--alpha", alpha, float),
@@ -114,15 +116,19 @@ def command(
     reading = reading._replace(settings=settings)
     file_out = None if folder else out
     asked = Asked(file, target or [], split, settings, file_out, or_terminal(progress), reading)
-    return partial(show, asked, folder, check_dask(dask, threads), json)
+    return partial(show, asked, folder, check_dask(dask, threads), raw_text, json)
 
 
-def show(asked: Asked, folder: Path | None, where: str | None, as_json: bool) -> None:
+def show(
+    asked: Asked, folder: Path | None, where: str | None, raw_text: bool, as_json: bool
+) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
+    as_table = partial(write_table, raw_text=raw_text)
+    writers: dict[str, Any] = dict(zip(ENDINGS, (Sweep.save, as_table), strict=True))
     before = finished(folder)
     with executor_at(where) as crew, saying_how_to_resume(lambda: done_text(folder)):
         kept = crew if folder is None else {**crew, "out": folder}
-        fitted = fit(fastgd.sweep, asked._replace(kept=kept), WRITERS)
+        fitted = fit(fastgd.sweep, asked._replace(kept=kept), writers)
     done, result = fitted.done, fitted.done.result
     if as_json:
         facts = samples_facts(fitted.samples) | fitted.given.facts | _facts(result)

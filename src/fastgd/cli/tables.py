@@ -4,25 +4,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from fastgd.cli.terminal import escaped
+from fastgd.arguments.messages import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 Rows = list[tuple[Any, ...]]
 
 
-def open_console() -> "Console":
-    """The console on stdout; only what is marked up is coloured."""
+def open_console(*, markup: bool = False) -> "Console":
+    """The console on stdout; with ``markup`` all text is ours, and may be marked up.
+
+    Whatever text is printed, also in a table, none of its characters steers the terminal.
+    """
     from rich.console import Console
 
-    return Console(highlight=False, emoji=False)
+    class Harmless(Console):
+        def render_str(self, text: str, **options: Any) -> "Text":
+            return super().render_str("\n".join(map(escaped, text.split("\n"))), **options)
+
+    return Harmless(highlight=False, emoji=False, markup=markup)
 
 
 def print_plain(console: "Console", text: str, style: str | None = None) -> None:
-    """Print a line that has text of others in it: names, paths; nothing in it is markup."""
-    console.print(escaped(text), style=style, markup=False)
+    """Print a line that has text of others in it, names or paths, and remains one."""
+    console.print(escaped(text), style=style)
 
 
 @contextmanager
@@ -64,7 +72,9 @@ def print_table(console: "Console", headings: list[str], rows: Rows) -> None:
 
 
 def _filled(headings: list[str], rows: Rows) -> "Table":
+    from rich.text import Text
+
     table = new_table(*headings)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(cell if isinstance(cell, Text) else escaped(cell) for cell in row))
     return table

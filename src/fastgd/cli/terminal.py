@@ -3,9 +3,12 @@
 import codecs
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
+
+from fastgd.arguments.messages import escaped
 
 _IN_ASCII = {"±": "+-", "²": "^2", "…": "..."}
 
@@ -30,20 +33,6 @@ def open_streams() -> None:
                 reconfigure(errors="fastgd")
 
 
-def escaped(text: object) -> str:
-    r"""Text of others (names in a file, paths), safe to be shown.
-
-    What is no printable character is written as Python would: ``\x1b``, which would else move the
-    cursor or colour what follows.
-
-    Examples
-    --------
-    >>> escaped("height\x1b[31m")
-    'height\\x1b[31m'
-    """
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
-
-
 def complain(message: str) -> None:
     """Say one line on stderr, if there is one."""
     if sys.stderr is not None:
@@ -51,6 +40,14 @@ def complain(message: str) -> None:
             print("fastgd:", escaped(" ".join(message.split())), file=sys.stderr, flush=True)
         except OSError:
             give_up(sys.stderr)
+
+
+@contextmanager
+def warning_in_lines() -> Iterator[None]:
+    """Say what Python would warn of as all else is said: in a line, without a line of the code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
+        yield
 
 
 @contextmanager

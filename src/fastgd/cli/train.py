@@ -187,7 +187,7 @@ def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
     console.print(f"Direction changes of the derivatives, by layer: {changes}")
     for whose, share in _accuracies(run, fitted.given).items():
         console.print(f"Accuracy: {100 * share:.4g} % of the {whose}")
-    console.print(_ending(run))
+    console.print(_ending(run), markup=True)
     held_out, restored = run.validation_errors is not None, run.options.get("restore_best")
     if run.best_iteration is not None and (held_out or restored):
         console.print(_best(run))

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from fastgd.arguments.messages import escaped
 from fastgd.arguments.wording import many, seconds_text
 from fastgd.article import comparison, page
 from fastgd.article.comparison import Result
@@ -16,7 +17,6 @@ from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, option
 from fastgd.cli.tables import new_table, open_console
-from fastgd.cli.terminal import escaped
 from fastgd.cli.values import or_terminal
 from fastgd.plots.style import pyplot
 
@@ -67,7 +67,7 @@ def _chosen(names: list[str]) -> list[Experiment]:
 
 def show(experiments: list[Experiment], as_json: bool) -> None:
     """Run these experiments; their tables appear one by one, as JSON they come at the end."""
-    console = open_console()
+    console = open_console(markup=True)
     if not as_json:
         _introduce(console, experiments)
 

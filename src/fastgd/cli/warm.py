@@ -3,6 +3,7 @@
 from functools import partial
 
 import fastgd
+from fastgd.arguments.messages import escaped
 from fastgd.arguments.wording import many, seconds_text
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
@@ -11,7 +12,6 @@ from fastgd.article.page.sections import SECTIONS
 from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Progress
-from fastgd.cli.terminal import escaped
 from fastgd.cli.values import or_terminal
 from fastgd.engine import code_files
 from fastgd.engine.progress import progress_bar

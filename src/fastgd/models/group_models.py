@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.memory import check_memory
+from fastgd.arguments.messages import escaped
 from fastgd.models import stored_groups
 from fastgd.models.group_outputs import outputs_of
 from fastgd.models.group_training import Trained
@@ -70,9 +71,8 @@ class GroupModels:
         rows, held = int(self.measured["rows"].sum()), self.measured["held_out_error"]
         error = "" if np.isnan(held).all() else f"; median held-out error {np.nanmedian(held):.6g}"
         by = ", ".join(self.keys.names)
-        return (
-            f"GroupModels({self.target.name} by {by}: {len(self):,} groups, {rows:,} rows{error})"
-        )
+        what = f"{self.target.name} by {by}: {len(self):,} groups, {rows:,} rows{error}"
+        return f"GroupModels({escaped(what)})"
 
     @property
     def groups(self) -> list[Any]:
