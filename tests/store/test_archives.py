@@ -1,5 +1,6 @@
 """A file that anyone may have made: whatever it says, it is refused before it takes any room."""
 
+import json
 import os
 import socket
 import struct
@@ -101,7 +102,7 @@ BOMBS = {
     "a header that is no text": ("fastgd.npy", npy("<f8", (2**23,)), 64),
     "a header of many texts": ("fastgd.npy", npy("<U16", (2**20,)), 64),
     "a header of zeros": ("fastgd.npy", npy(f"<U{2**24}", ()), 64),
-    "an array that goes on": ("errors.npy", npy("<f8", (3, 4)), 64),
+    "bytes after an array": ("errors.npy", npy("<f8", (3, 4)), 64),
     "one that ends early": ("errors.npy", npy("<f8", (2**25,)), 1),
     "the header of an array": ("errors.npy", npy("<f8", (3, 4), 2, 2**26), 1),
     "more headers than there may be": ("errors.npy", npy("<f8", (3, 4), 1, 2**15), 1),
@@ -140,6 +141,16 @@ LIES = {
 @pytest.mark.parametrize("lie", LIES)
 def test_a_directory_that_lies(path, lie):
     forge(path, "errors.npy", npy("<f8", (2**17,)), 1, **LIES[lie])
+    refuse(path)
+
+
+@pytest.mark.parametrize("depth", [60, 900, 10**5])
+def test_a_header_without_bottom(path, depth):
+    """JSON is read deeper than Python is walked."""
+    text = json.dumps({"kind": "Run", "format": 1, "members": [*ARRAYS], "axes": "here"})
+    text = text.replace('"here"', "[" * depth + "]" * depth)
+    content = npy(f"<U{len(text)}", ()) + text.encode("utf-32-le")
+    forge(path, "fastgd.npy", content)
     refuse(path)
 
 
@@ -210,7 +221,7 @@ def test_a_long_header_is_packed(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
-def test_what_is_no_file_is_refused_at_once(tmp_path):
+def test_what_is_no_file_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as one:
         before = os.getcwd()

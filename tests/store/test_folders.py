@@ -206,7 +206,9 @@ def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
     folder_at(tmp_path)
     path = tmp_path / "manifest.json"
     manifest = parsed(path.read_bytes())
-    for change in ({"parts": -1}, {"parts": 10**9}, {"parts": "3"}, {"bits": 1.5}, {"asked": []}):
+    changes = [{"parts": -1}, {"parts": 10**9}, {"parts": "3"}, {"bits": 1.5}, {"asked": []}]
+    changes += [{"shared": {"X": 3}}, {"facts": {"deep": json.loads("[" * 60 + "]" * 60)}}]
+    for change in changes:
         path.write_bytes(replace(manifest, **change).text())
         with pytest.raises(ValueError, match="must be a whole manifest"):
             Folder.open(tmp_path)

@@ -328,7 +328,7 @@ def test_what_is_no_file_in_the_place_of_a_part_is_an_error(tmp_path):
     path = part_file(tmp_path, 1)
     path.unlink()
     path.mkdir()
-    with pytest.raises(OSError, match=path.name):
+    with pytest.raises(ValueError, match=f"{path.name} must be a file, got a folder$"):
         fastgd.sweep(**asked("grid"), out=tmp_path)
 
 

@@ -25,25 +25,29 @@ FORMAT = 1
 _HEADER = "fastgd"
 
 _TEXT, _TEXT_RATIO = 2**24, 64
-"""Bytes of a text (the header, ...) at most, or else how many times those that it is packed in.
+"""Bytes of a text (the header is one) at most, unless its packed bytes times the ratio are more.
 
-What Python makes of JSON is five times as large. Axes, cases and labels are packed by 7 to 43.
+Python's objects take five times the memory of their JSON. Axes, cases and labels of sweeps have
+ratios of 7 to 43.
 """
 
 _RATIO = 1032
-"""No byte of what zlib packs stands for more."""
+"""Bytes that zlib can pack into one, at most."""
+
+_DEEPEST = 50
+"""How deep the lists of a header may be nested; ours have less than ten levels."""
 
 DIRECTORY = 2**26
-"""Bytes of an archive's directory at most: of half a million arrays."""
+"""Bytes of an archive's directory at most: enough for half a million arrays."""
 
 
 class Stored:
-    """An array in a file: what it is is known, and it is read when NumPy asks for it."""
+    """An array in a file: its type and shape are known, and NumPy reads it when it needs it."""
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
         self._archive, self._info = archive, info
         with archive.open(info) as member:
-            self.dtype, self.shape = header_of(member.read(START), info.file_size)
+            self.dtype, self.shape, _ = header_of(member.read(START), info.file_size)
         if self.is_text and self.nbytes > max(_TEXT, _TEXT_RATIO * info.compress_size):
             raise ValueError(f"{info.filename} is packed too well for a text")
 
@@ -84,8 +88,8 @@ def write(path: PathLike, kind: str, facts: dict[str, Any], arrays: Arrays) -> N
 def reading(path: PathLike) -> Iterator[tuple[str, dict[str, Any], Found]]:
     """Open what :func:`write` wrote: its kind, facts (sequences as tuples) and arrays.
 
-    Arrays are read when they are asked for, as long as it is open. By then the types and shapes of
-    all of them are known, agree with the bytes that are there, and fit into memory together.
+    An array is read when NumPy needs it, while the file is open. Before that the types and shapes
+    of all arrays are known, agree with the bytes that are there, and fit into memory together.
 
     Raises
     ------
@@ -98,9 +102,9 @@ def reading(path: PathLike) -> Iterator[tuple[str, dict[str, Any], Found]]:
         try:
             found = _members(stream)
             header = found.pop(_HEADER)
-            facts = json.loads(str(np.asarray(header)) if header.is_text else "")
+            facts = tuples(json.loads(str(np.asarray(header)) if header.is_text else ""))
             kind, version = facts.pop("kind"), facts.pop("format")
-            members = facts.pop("members", list(found))  # the first files did not say
+            members = facts.pop("members", tuple(found))  # the first files did not say
             is_ours = (
                 isinstance(kind, str)
                 and isinstance(version, int)
@@ -115,7 +119,7 @@ def reading(path: PathLike) -> Iterator[tuple[str, dict[str, Any], Found]]:
         if version != FORMAT:
             raise ValueError(f"{path} must have format {FORMAT}, got format {version}")
         check_memory(sum(array.nbytes for array in found.values()), str(path))
-        yield kind, {name: tuples(value) for name, value in facts.items()}, found
+        yield kind, facts, found
 
 
 def not_whole(path: PathLike) -> ValueError:
@@ -123,22 +127,30 @@ def not_whole(path: PathLike) -> ValueError:
     return ValueError(f"{path} must be a whole file that fastgd has saved")
 
 
-def tuples(value: Any) -> Any:
-    """Undo that JSON knows lists only; the axes of a sweep are the one place with real ones."""
+def tuples(value: Any, depth: int = 0) -> Any:
+    """Undo that JSON knows lists only; the axes of a sweep are the one place with real ones.
+
+    Raises
+    ------
+    ValueError
+        If it is nested deeper than anything of ours, and than Python can walk.
+    """
+    if depth > _DEEPEST:
+        raise ValueError(f"facts must be nested at most {_DEEPEST} deep")
     if isinstance(value, dict):
-        return {name: tuples(part) for name, part in value.items()}
-    return tuple(map(tuples, value)) if isinstance(value, list) else value
+        return {name: tuples(part, depth + 1) for name, part in value.items()}
+    return tuple(tuples(part, depth + 1) for part in value) if isinstance(value, list) else value
 
 
 class _Piecewise:
-    """A file that is read in pieces of which none is larger than a directory may be."""
+    """A file, read in pieces: none is larger than a directory may be."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
 
     def read(self, size: int = -1) -> bytes:
-        """Read at most so many bytes."""
+        """Read at most ``size`` bytes."""
         if size > DIRECTORY:
             raise ValueError("the directory is too large")
         return self._stream.read(size)
@@ -162,7 +174,7 @@ def _members(stream: IO[bytes]) -> dict[str, Stored]:
 
 
 def _packing(array: NDArray[Any]) -> int:
-    """How an array is packed: not at all if it is a text that nobody would believe when packed."""
+    """How an array is packed: not at all if reading would refuse a text that is packed so well."""
     is_long = array.dtype.kind == "U" and not array.ndim and array.nbytes > _TEXT
     if is_long and array.nbytes > (_TEXT_RATIO - 1) * len(zlib.compress(array.tobytes())):
         return zipfile.ZIP_STORED

@@ -1,9 +1,9 @@
-"""What a result's folder has: files and folders, and nothing else takes the place of one.
+"""The only way into a result's folder: regular files and real folders, and nothing else.
 
-A link would lead out of the folder, and what is written through it overwrites what is there. A pipe
-makes its reader wait, and a device may have no end. So what stands in the place of a file or folder
-of ours is asked for its kind before it is opened, and refused by name if it has another one. Only
-the path that the user gives may lead through links.
+A link leads out of the folder, and data written through it overwrites what is there. A pipe makes
+its reader wait, and a device may have no end. So the kind of each entry is checked before it is
+opened, and anything else is refused by its name. The path that the user gives may lead through
+links; whatever is in the folder may not.
 """
 
 import os
@@ -25,29 +25,29 @@ _KINDS = {
 
 
 class ForeignEntryError(ValueError):
-    """Something else is in the place of a file or of a folder."""
+    """Something else has the name of a file or a folder of ours."""
 
 
 def is_file(path: Path, root: Path) -> bool:
-    """Whether there is this file of the folder ``root``.
+    """Whether this file of the folder ``root`` exists.
 
     Raises
     ------
     ForeignEntryError
-        If something else has its name, or that of a folder between.
+        If something else has its name, or that of a folder that leads to it.
     """
     return _mode_of(path, root) is not None
 
 
 def is_folder(path: PathLike) -> bool:
-    """Whether there is a folder, which is no link to one; its errors are those of a file."""
+    """Whether a folder exists, and no link to one; raises as :func:`is_file`."""
     return _mode(path, stat.S_IFDIR) is not None
 
 
 def open_inside(path: Path, root: Path) -> IO[bytes]:
-    """Open a file of the folder ``root`` to read; refused as by :func:`is_file`."""
+    """Open a file of the folder ``root`` to read; raises as :func:`is_file`."""
     is_file(path, root)
-    return _opened(path, getattr(os, "O_NOFOLLOW", 0))  # no link that was put there just now
+    return _opened(path, getattr(os, "O_NOFOLLOW", 0))  # nor a link that was made since
 
 
 def open_file(path: PathLike) -> IO[bytes]:
@@ -58,7 +58,7 @@ def open_file(path: PathLike) -> IO[bytes]:
     OSError
         If it can't be opened.
     ForeignEntryError
-        If it is no file, but a pipe, for one.
+        If it is a folder, a pipe, a device or a socket.
     """
     check_kind(path, os.stat(path).st_mode, stat.S_IFREG)
     return _opened(path, 0)
@@ -89,9 +89,9 @@ def check_kind(path: PathLike, mode: int, kind: int) -> None:
 
 
 def _mode_of(path: Path, root: Path) -> int | None:
-    way = os.fspath(root)
-    for name in path.parts[len(root.parts) : -1]:
-        way = os.path.join(way, name)
+    way = str(root).rstrip(os.sep)
+    for name in str(path)[len(way) + 1 :].split(os.sep)[:-1]:
+        way += os.sep + name
         if not is_folder(way):
             return None
     return _mode(path, stat.S_IFREG)
@@ -108,7 +108,7 @@ def _mode(path: PathLike, kind: int) -> int | None:
 
 
 def _opened(path: PathLike, flags: int) -> IO[bytes]:
-    """Open what was a file a moment ago, and is refused if it isn't one any more."""
+    """Open what was a file when it was checked, and check that it still is one."""
 
     def opener(name: str, how: int) -> int:
         number = os.open(name, how | flags | getattr(os, "O_NONBLOCK", 0))

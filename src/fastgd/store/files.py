@@ -63,7 +63,7 @@ def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def replacing(path: Path, mode: int | None) -> Iterator[IO[bytes]]:
-    """The same for what is a file of this mode, or is not there: a link would be replaced."""
+    """The same for a file of this mode, or none; a link at the path is replaced, not followed."""
     if mode is not None:
         with open(path, "r+b"):  # a file that may not be written must not be replaced either
             pass
@@ -83,7 +83,7 @@ def replacing(path: Path, mode: int | None) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def naming(path: PathLike) -> Iterator[None]:
-    """Name the file in errors of writing it, which say no name or that of the unfinished one."""
+    """Name the file in errors that name none, or the unfinished one."""
     try:
         yield
     except OSError as error:

@@ -151,22 +151,23 @@ def parsed(text: bytes) -> Manifest:
         If it isn't as it was written, or has another format; the message lacks its subject.
     """
     try:
-        content = json.loads(text)
+        content = tuples(json.loads(text))
         found = content["format"]
         checksum = content.pop(_CHECKSUM)
         whole = (
             checksum == sha256(_canonical(content)).hexdigest()
             and {name: type(value) for name, value in content.items()} == _TYPES
             and 0 <= content["parts"] <= MOST_PARTS
+            and all(isinstance(text, str) for text in content["shared"].values())
         )
-    except (KeyError, RecursionError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise ValueError(_NOT_WHOLE) from None
     if isinstance(found, int) and found != FORMAT:
         raise ValueError(f"must have format {FORMAT}, got format {found}")
     if not whole:
         raise ValueError(_NOT_WHOLE)
     del content["format"], content["id"]
-    return Manifest(**tuples(content))
+    return Manifest(**content)
 
 
 def described(array: NDArray[Any]) -> str:

@@ -1,4 +1,4 @@
-"""The header of an array's file, which is held against the file's size before any room is made."""
+"""The header of an array's file: checked against the file's size before memory is allocated."""
 
 import io
 from math import prod
@@ -7,32 +7,33 @@ from typing import Any, NamedTuple
 import numpy as np
 
 START = 4096
-"""Bytes of a file that have the header: ours has some 130, and 20 for each axis."""
+"""Bytes of a file that hold the header: ours has 128, and 20 more for each axis beyond a few."""
 
 _KINDS = "biufUmM"
 
 
 class Header(NamedTuple):
-    """What an array is."""
+    """What an array is, and where it begins."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+    begin: int
 
 
 def header_of(start: bytes, size: int) -> Header:
-    """Return what the first bytes of a file of this size say.
+    """Return the header in the first bytes of a file of this size.
 
     Raises
     ------
     ValueError
-        If it is no file of an array of numbers, texts or times, or has another size.
+        If it isn't that of an array of numbers, texts or times that has this size.
 
     Examples
     --------
     >>> file = io.BytesIO()
     >>> np.save(file, np.zeros((2, 3)))
     >>> header_of(file.getvalue(), 176)
-    Header(dtype=dtype('float64'), shape=(2, 3))
+    Header(dtype=dtype('float64'), shape=(2, 3), begin=128)
     """
     stream = io.BytesIO(start)
     if np.lib.format.read_magic(stream) != (1, 0):
@@ -42,4 +43,4 @@ def header_of(start: bytes, size: int) -> Header:
         raise ValueError(f"an array of {dtype} with the shape {shape}")
     if size != stream.tell() + dtype.itemsize * prod(shape):
         raise ValueError(f"another size than that of {dtype} with the shape {shape}")
-    return Header(dtype, shape)
+    return Header(dtype, shape, stream.tell())

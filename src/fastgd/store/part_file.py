@@ -168,7 +168,7 @@ def _members(stream: IO[bytes], origin: str) -> list[_Member]:
 
 
 def _entries(directory: bytes, place: int) -> Iterator[_Member]:
-    """The members that a directory has, which are before its place in the file."""
+    """The members in a directory, which begins at this place of the file."""
     at = 0
     while directory.startswith(_HEADER, at):
         name, fields, comment = struct.unpack_from("<3H", directory, at + _LENGTHS)
@@ -183,7 +183,7 @@ def _entries(directory: bytes, place: int) -> Iterator[_Member]:
 
 @contextmanager
 def _not_forged() -> Iterator[None]:
-    """Take for damaged what has the right checksums, and was not written by :func:`packed`."""
+    """Report as damaged what has the right checksums, but was not written by :func:`packed`."""
     try:
         yield
     except (struct.error, ValueError) as error:
@@ -204,8 +204,7 @@ def _array(member: bytes) -> NDArray[Any]:
     """The array of a member, which begins with a header that has a name and further fields."""
     with _not_forged():
         name, fields = struct.unpack_from("<2H", member, _MEMBER_LENGTHS)
-        stream = io.BytesIO(member)
-        begin = stream.seek(_MEMBER_FIELDS + name + fields)
-        header_of(member[begin : begin + START], len(member) - begin)
-        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
-        return array
+        begin = _MEMBER_FIELDS + name + fields
+        header = header_of(member[begin : begin + START], len(member) - begin)
+        # Half of the time that NumPy takes, which would parse the header once more.
+        return np.ndarray(header.shape, header.dtype, member, begin + header.begin).copy()

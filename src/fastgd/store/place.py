@@ -17,11 +17,10 @@ from fastgd.store.entries import ForeignEntryError, open_inside, put
 from fastgd.store.files import UNFINISHED, again
 from fastgd.store.manifest import Manifest, parsed
 from fastgd.store.part_file import DamagedPartError
-from fastgd.store.shelf import Shelf
+from fastgd.store.shelf import PARTS, Shelf
 
 MANIFEST = "manifest.json"
 SHARED = "shared.npz"
-PARTS = "parts"
 CLAIMS = "claims"
 
 _MOST = 2**28
@@ -66,7 +65,7 @@ class Place:
     @property
     def shelf(self) -> Shelf:
         """Where its parts lie."""
-        return Shelf(self.path / PARTS, self.manifest.id, self.manifest.parts)
+        return Shelf(self.path, self.manifest.id, self.manifest.parts)
 
     def arrays(self) -> Arrays:
         """Return the arrays of the question, which are read once."""

@@ -16,6 +16,9 @@ from fastgd.store.part_file import DamagedPartError, MissingPartError
 
 T = TypeVar("T")
 
+PARTS = "parts"
+"""The folder that has the subfolders."""
+
 _NAME = re.compile(r"[0-9]{8}\.npz")
 _IN_A_SUBFOLDER = 1000
 
@@ -25,15 +28,15 @@ class Shelf(NamedTuple):
 
     Attributes
     ----------
-    path : Path
-        The folder that has the subfolders.
+    root : Path
+        The folder of the result.
     id : str
         A hash of the question: it is in the checksum of each file.
     parts : int
         How many there will be.
     """
 
-    path: Path
+    root: Path
     id: str
     parts: int
 
@@ -41,7 +44,7 @@ class Shelf(NamedTuple):
         """Where a part lies, or will lie."""
         if not 0 <= part < self.parts:
             raise IndexError(f"part must be 0 to {self.parts - 1}, got {part}")
-        return self.path / f"{part // _IN_A_SUBFOLDER:05}" / f"{part:08}.npz"
+        return self.root.joinpath(PARTS, f"{part // _IN_A_SUBFOLDER:05}", f"{part:08}.npz")
 
     def origin(self, part: int) -> str:
         """Which part of what a file is."""
@@ -68,13 +71,13 @@ class Shelf(NamedTuple):
 
     def has(self, part: int) -> bool:
         """Whether a part has a file; refuses whatever else is in its place."""
-        return is_file(self.file(part), self.path.parent)
+        return is_file(self.file(part), self.root)
 
     def look(self, part: int, look_at: Callable[[IO[bytes], str], T]) -> T:
         """Open the file of a part, for what :mod:`fastgd.store.part_file` does with it."""
         path = self.file(part)
         try:
-            return part_file.look(path, self.path.parent, self.origin(part), look_at)
+            return part_file.look(path, self.root, self.origin(part), look_at)
         except FileNotFoundError:
             raise MissingPartError(f"{path} is not there: its part is not done yet") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.memory import check_memory
+from fastgd.arguments.wording import many
 from fastgd.engine.network import Network
 from fastgd.engine.outcome import NOWHERE, STATE
 from fastgd.engine.samples import Index
 from fastgd.engine.state import State
-from fastgd.engine.summaries import ERROR_COUNT, RECENT, SMALLEST_AT
+from fastgd.engine.summaries import ERROR_COUNT, RECENT, SMALLEST_AT, STATUS
 from fastgd.store.folder import Folder
-from fastgd.store.part_file import MissingPartError
+from fastgd.store.part_file import DamagedPartError, MissingPartError
 from fastgd.training.chunks import Chunks
 
 _WHOLE = ("outcome", "iterations", "total_changes", "best_iteration", "changes")
@@ -49,9 +51,10 @@ class FolderResults:
         count = self.chunks[number].runs(self.chunks[number].count - 1).stop
         total = len(range(count)[runs]) if isinstance(runs, slice) else len(runs)
         found: NDArray[Any] | None = None
-        for part, places, own in self._places(number, runs):
+        first = sum(other.count for other in self.chunks[:number])
+        for chunk, places, own in self._places(number, runs):
             try:
-                array = self.folder.read(part, [name])[name][own]
+                array = self._of_part(first + chunk, name, number, chunk)[own]
             except MissingPartError:
                 continue
             if found is None:
@@ -61,6 +64,33 @@ class FolderResults:
             found[places] = array
         return self._blank(name, number, total) if found is None else found
 
+    def _of_part(self, part: int, name: str, number: int, chunk: int) -> NDArray[Any]:
+        """A result of all runs of a part: with its checksum, anyone may have written another."""
+        place = self.chunks[number].runs(chunk)
+        runs = place.stop - place.start
+        with suppress(KeyError):
+            array = self.folder.read(part, [name])[name]
+            is_state = name.startswith(STATE)
+            wanted = array.shape[1:] if is_state else self._trailing(name, number)
+            kinds = "fiu" if is_state else "i" if name in _WHOLE else "f"
+            fits = array.dtype.kind in kinds and array.shape == (runs, *wanted)
+            if fits and (name != "outcome" or np.isin(array, range(len(STATUS))).all()):
+                return array
+        raise DamagedPartError(
+            f"{self.folder.path} must have {name.replace('_', ' ')} of {many(runs, 'run')} in part "
+            f"{part}, as fastgd writes it, got something else"
+        )
+
+    def _trailing(self, name: str, number: int) -> tuple[int, ...]:
+        """The shape of a result of one run."""
+        parameters = self.networks[number].parameters
+        return {
+            **dict.fromkeys(("errors", "losses", "held_errors"), (self.records,)),
+            **dict.fromkeys(("weights", "changes"), (parameters,)),
+            "path": (self.records, parameters),
+            "watch": (RECENT + (self.window or 1),),
+        }.get(name, ())
+
     def _blank(self, name: str, number: int, count: int) -> NDArray[Any]:
         """A result of so many runs that are all missing."""
         if name.startswith(STATE):
@@ -68,30 +98,22 @@ class FolderResults:
                 f"{self.folder.path} must have the state of the runs that are asked for, got none "
                 "yet: the call that made it goes on when it is given again"
             )
-        parameters = self.networks[number].parameters
-        trailing = {
-            **dict.fromkeys(("errors", "losses", "held_errors"), (self.records,)),
-            **dict.fromkeys(("weights", "changes"), (parameters,)),
-            "path": (self.records, parameters),
-            "watch": (RECENT + (self.window or 1),),
-        }
         dtype = np.int64 if name in _WHOLE else np.float64
-        return _room(name, count, np.empty((0, *trailing.get(name, ())), dtype))
+        return _room(name, count, np.empty((0, *self._trailing(name, number)), dtype))
 
     def _places(
         self, number: int, runs: slice | Index
     ) -> Iterator[tuple[int, slice | Index, slice | Index]]:
-        """The parts that hold the runs: where their runs go to, and where they are there."""
+        """The chunks that hold the runs: where their runs go to, and where they are there."""
         chunks = self.chunks[number]
-        first = sum(other.count for other in self.chunks[:number])
         if isinstance(runs, slice):
             for chunk in range(chunks.count):
-                yield first + chunk, chunks.runs(chunk), slice(None)
+                yield chunk, chunks.runs(chunk), slice(None)
             return
         whose = chunks.find(runs)
         for chunk in np.unique(whose).tolist():
             places = np.flatnonzero(whose == chunk)
-            yield first + chunk, places, runs[places] - chunks.runs(chunk).start
+            yield chunk, places, runs[places] - chunks.runs(chunk).start
 
 
 def _room(name: str, count: int, like: NDArray[Any]) -> NDArray[Any]:

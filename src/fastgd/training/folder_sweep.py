@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgd.arguments.options import VALUES
+from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING
+from fastgd.store.archive import Arrays
 from fastgd.store.files import PathLike
+from fastgd.store.part_file import DamagedPartError
 from fastgd.training.fields import SOURCES, dtype_of, field_of
 from fastgd.training.folder_results import FolderResults
 from fastgd.training.frames import CURVES, sweep_dataset
-from fastgd.training.grid import Grid
+from fastgd.training.grid import Grid, varied
 from fastgd.training.picking import MEASURED, part_of, run_at
 from fastgd.training.results import Run, Summary
 from fastgd.training.runs import Sweep
 from fastgd.training.selection import Selection
+from fastgd.training.stored_outline import method_of_network
+from fastgd.training.stored_state import put_state, take_state
 
 if TYPE_CHECKING:
     import xarray
@@ -135,7 +141,24 @@ class FolderSweep(Sweep):
         runs = slice(None) if chosen is None else chosen.runs
         grid = Grid(self.axes if chosen is None else chosen.axes)
         arrays = [self._results.of(SOURCES[name], number, runs) for number in numbers]
+        if name == "states":
+            for number, state in zip(numbers, arrays, strict=True):
+                self._check_state(number, state)
         return field_of(name, grid, self.method.summary, arrays)
+
+    def _check_state(self, number: int, state: State) -> None:
+        """Refuse states that no run of a network can resume from."""
+        arrays: Arrays = {}
+        put_state(arrays, number, state)
+        method = method_of_network(self.axes, number, self.method)
+        values = {name: axis for name, axis in varied(self.axes).items() if name in VALUES}
+        try:
+            take_state(arrays, number, len(state.ended), self.networks[number], method, values)
+        except ValueError as error:
+            raise DamagedPartError(
+                f"{self._results.folder.path} must have states of its runs, as fastgd writes them, "
+                "got something else"
+            ) from error
 
     def _lazily(self, da: Any, name: str) -> Any:
         """A field as a Dask array, or as several."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -12,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.arguments.messages import shown
 from fastgd.arguments.validation import Validation
 from fastgd.arguments.values import check_count, check_counts, check_flag, check_path, check_seed
 from fastgd.store.archive import Arrays
+from fastgd.store.entries import check_kind
 from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
 from fastgd.training import stored_outline
@@ -58,7 +59,7 @@ def folder_of(path: PathLike, request: Request) -> Folder:
 
 def as_in(folder: Folder, request: Request) -> Request:
     """The request with the parts that the folder has."""
-    return replace(request, given_chunks=_chunks(folder.facts, request.grid))
+    return replace(request, given_chunks=_chunks(folder, request.grid))
 
 
 def sweep_of(folder: Folder, request: Request) -> FolderSweep:
@@ -101,15 +102,16 @@ def open_folder(path: PathLike) -> Sweep:
     ...     again, again.best().alpha, again[1].shape
     (Sweep(alpha: 3, seed: 5; best final_error 0.00964687), 10.0, (5,))
     """
-    if check_path("path", path).is_file():
+    path = check_path("path", path)
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
         raise ValueError(f"{path} must be a folder, got a file: fastgd.load reads one")
-    if not os.path.isdir(path):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
+    check_kind(path, mode, stat.S_IFDIR)
     folder = Folder.open(path)
     if folder.kind != KIND:
         raise ValueError(
-            f"{path} must hold a sweep, got {folder.kind!r}: the call that made it, given again, "
-            "reads it"
+            f"{path} must hold a sweep, got {shown(folder.kind)}: the call that made it, given "
+            "again, reads it"
         )
     facts, arrays = folder.asked, dict(folder.arrays)
     try:
@@ -119,12 +121,9 @@ def open_folder(path: PathLike) -> Sweep:
         need(set(known) <= SOURCES.keys())
         if folder.facts["may_train_again"]:
             outline["source"] = _source(facts, arrays, outline)
-        chunks = _chunks(folder.facts, Grid(outline["axes"]))
-        need(sum(one.count for one in chunks) == folder.parts)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} must hold a sweep as fastgd writes it, got a manifest with something else"
-        ) from error
+    except Exception as error:  # each line of ours raises what it likes of what anyone has written
+        raise _not_ours(folder) from error
+    chunks = _chunks(folder, Grid(outline["axes"]))
     return FolderSweep(outline, known, _results(folder, chunks, outline))
 
 
@@ -186,6 +185,8 @@ def _source(facts: Facts, arrays: Arrays, outline: Facts) -> Source | None:
     """What runs are trained again from, where their weights were not kept."""
     if facts["keep_weights"]:
         return None
+    samples = [array for name, array in arrays.items() if name.startswith(("X", "y", "valid"))]
+    need(all(array.dtype.kind == "f" for array in samples))
     validation = None
     if "validation_X" in arrays:
         weight = arrays.get("validation_weight")
@@ -205,15 +206,25 @@ def _source(facts: Facts, arrays: Arrays, outline: Facts) -> Source | None:
     )
 
 
-def _chunks(facts: Facts, grid: Grid) -> tuple[Chunks, ...]:
+def _chunks(folder: Folder, grid: Grid) -> tuple[Chunks, ...]:
     """The parts that a folder has."""
     shape = grid.shape[grid.cut :]
-    pieces: Sequence[Sequence[int]] = facts["pieces"]
-    need(len(pieces) == grid.networks)
-    found = tuple(
-        Chunks(shape, tuple(check_counts("pieces", own) if shape else ())) for own in pieces
-    )
-    for chunks in found:
-        need(len(chunks.pieces) == len(shape))
-        need(all(p <= n for p, n in zip(chunks.pieces, shape, strict=True)))
+    try:
+        pieces: Sequence[Sequence[int]] = folder.facts["pieces"]
+        need(len(pieces) == grid.networks)
+        found = tuple(
+            Chunks(shape, tuple(check_counts("pieces", own) if shape else ())) for own in pieces
+        )
+        for chunks in found:
+            need(len(chunks.pieces) == len(shape))
+            need(all(p <= n for p, n in zip(chunks.pieces, shape, strict=True)))
+        need(sum(one.count for one in found) == folder.parts)
+    except (LookupError, TypeError, ValueError) as error:
+        raise _not_ours(folder) from error
     return found
+
+
+def _not_ours(folder: Folder) -> ValueError:
+    return ValueError(
+        f"{folder.path} must hold a sweep as fastgd writes it, got a manifest with something else"
+    )

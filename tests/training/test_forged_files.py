@@ -1,0 +1,236 @@
+"""Files and folders that someone has made to do harm: a result, or an error in one sentence.
+
+Each is drawn by its number. None may take half a gigabyte, wait for something, or change what is
+outside of its folder.
+"""
+
+import io
+import os
+import shutil
+import signal
+import warnings
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from forging import Forger
+
+import fastgd
+from fastgd import plots
+from fastgd.plots.style import pyplot
+from fastgd.store import part_file
+from fastgd.store.folder import Folder
+from fastgd.store.manifest import parsed
+from fastgd.tables.preparation import Preparation
+from fastgd.tables.targets import NumberTarget
+
+resource = pytest.importorskip("resource")  # there is none on Windows
+
+X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
+Y = [0, 1, 1, 0]
+SWEEP = {"hidden_size": [(), 2, 3], "alpha": [1, 2], "iterations": 6, "record_every": 2}
+TABLE = {"a": [1.0, 2.0, 4.0], "b": [3.0, 2.0, 9.0], "c": ["x", "y", "x"]}
+GROUPS = {"g": ["a", "b"] * 5, "x": list(range(10)), "y": list(range(0, 30, 3))}
+FILES, FOLDERS, PICTURES = 600, 100, 8
+ROOM = 2**29
+
+
+class TooLateError(BaseException):
+    """Nothing catches it on its way."""
+
+
+@pytest.fixture
+def limited():
+    """Little memory, and little time for each step."""
+
+    def late(*_):
+        raise TooLateError
+
+    before, signals = resource.getrlimit(resource.RLIMIT_AS), signal.signal(signal.SIGALRM, late)
+    with suppress(FileNotFoundError), open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, before[1]))
+    yield lambda: signal.alarm(20)
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, signals)
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The bytes of a file of each kind."""
+    path = tmp_path_factory.mktemp("files")
+    fastgd.train(X, Y, iterations=6, record_every=2).save(path / "run.npz")
+    fastgd.train(X, Y, iterations=6, record_every=2, checkpoint=path / "checkpoint.npz")
+    fastgd.sweep(X, Y, alpha=[1, 2], seed=[1, 2], iterations=6).save(path / "sweep.npz")
+    fastgd.sweep(X, Y, **SWEEP, keep_state=True).save(path / "states.npz")
+    preparation = Preparation.learn(TABLE)
+    inputs = np.eye(len(preparation.names))
+    run = fastgd.train(inputs, inputs[:, :1], iterations=2)
+    model = fastgd.Model((run, run), preparation, (NumberTarget("y", mean=0.0, scale=1.0),))
+    model.save(path / "model.npz")
+    groups = {"hidden_size": (), "iterations": 3, "unknown": "global"}
+    fastgd.fit_groups(GROUPS, "g", "y", **groups).save(path / "groups.npz")
+    return [file.read_bytes() for file in sorted(path.iterdir())]
+
+
+def use(result):
+    """What anyone does with a result."""
+    repr(result)
+    if isinstance(result, fastgd.Run):
+        result.predict(np.ones((2, len(result.weights[0]))))
+    elif isinstance(result, fastgd.Sweep):
+        result.columns()
+        result.best()
+        list(result)
+    else:
+        result.predict(TABLE if isinstance(result, fastgd.Model) else GROUPS)
+
+
+def is_refused(work, *arguments):
+    """Whether something is refused: not because it has tried to take all memory."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            work(*arguments)
+    except (OSError, ValueError) as error:
+        why = error.__cause__
+    else:
+        return False
+    assert not isinstance(why, MemoryError)
+    return True
+
+
+def test_forged_files(files, tmp_path, limited):
+    path, refused = tmp_path / "file.npz", 0
+    for number in range(FILES):
+        path.write_bytes(Forger(number).file(files[number % len(files)], files))
+        limited()
+
+        def work(path=path):
+            use(fastgd.load(path))
+
+        refused += is_refused(work)
+    assert os.listdir(tmp_path) == ["file.npz"]
+    assert FILES / 2 < refused < FILES
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A sweep in a folder."""
+    path = tmp_path_factory.mktemp("made") / "sweep"
+    return path, fastgd.sweep(X, Y, **SWEEP, keep_state=True, out=path).digest()
+
+
+def read(path):
+    """All that a folder has."""
+    sweep = fastgd.open(path)
+    use(sweep)
+    for name in ("errors", "losses", "kept_weights", "kept_changes", "states", "summary"):
+        getattr(sweep, name)
+    return sweep.digest()
+
+
+def state_of(folder):
+    """Kinds, times and content of all that is there."""
+    return {
+        str(entry): (
+            entry.lstat().st_mode,
+            entry.lstat().st_mtime_ns,
+            entry.read_bytes() if entry.is_file() and not entry.is_symlink() else None,
+        )
+        for entry in folder.rglob("*")
+    }
+
+
+def test_forged_folders(made, tmp_path, limited):
+    """Read, and given to the call that made it: what is only damaged is mended, to the last bit."""
+    path, digest = made
+    folder, outside = tmp_path / "sweep", tmp_path / "outside"
+    refused = mended = 0
+    for number in range(FOLDERS):
+        for old in (folder, outside):
+            shutil.rmtree(old, ignore_errors=True)
+        shutil.copytree(path, folder)
+        outside.mkdir()
+        is_damaged = Forger(number).folder(folder, outside)
+        before = state_of(outside)
+        limited()
+        refused += is_refused(read, folder)
+
+        def again(folder=folder, is_damaged=is_damaged):
+            found = fastgd.sweep(X, Y, **SWEEP, keep_state=True, out=folder).digest()
+            assert found == digest or not is_damaged
+
+        mended += not is_refused(again)
+        assert state_of(outside) == before
+    assert FOLDERS / 2 < refused < FOLDERS
+    assert FOLDERS / 4 < mended < FOLDERS
+
+
+FORGED = {
+    "errors": [None, np.zeros((1, 3)), np.zeros((2, 9)), np.zeros(2), np.full((2, 3), "x")],
+    "outcome": [np.array([0, 9]), np.array([-1, 0]), np.array([0.0, 1.0])],
+    "weights": [None, np.zeros((2, 3, 1)), np.zeros((1, 3))],
+    "state_parameters": [None, np.zeros((2, 2)), np.zeros((2, 3), np.float32)],
+    "state_signs": [np.full((2, 3), 2, np.uint8), np.zeros((2, 3))],
+    "state_planned": [np.zeros(2, np.int64), np.ones((2, 1), np.int64)],
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_an_array_that_no_part_has(made, tmp_path, name):
+    """With its checksum: who wrote it knew the folder."""
+    shutil.copytree(made[0], tmp_path / "sweep")
+    file = tmp_path / "sweep" / "parts" / "00000" / "00000000.npz"
+    origin = f"{Folder.open(tmp_path / 'sweep').id}/0"
+    arrays = part_file.unpacked(io.BytesIO(file.read_bytes()), origin)
+    for other in FORGED[name]:
+        changed = {own: array for own, array in arrays.items() if own != name}
+        if other is not None:
+            changed[name] = other
+        file.write_bytes(part_file.packed(changed, origin))
+        with pytest.raises(ValueError, match=r"must have .*, as fastgd writes (it|them), got"):
+            read(tmp_path / "sweep")
+
+
+@pytest.mark.parametrize("pieces", [0.5, [], [[1], [1]], [["x"], [1], [1]], [[9], [1], [1]], None])
+def test_parts_that_no_folder_has(made, tmp_path, pieces):
+    path = tmp_path / "sweep"
+    shutil.copytree(made[0], path)
+    manifest = parsed((path / "manifest.json").read_bytes())
+    manifest.facts["pieces"] = pieces
+    (path / "manifest.json").write_bytes(manifest.text())
+    for work in (read, lambda path: fastgd.sweep(X, Y, **SWEEP, keep_state=True, out=path)):
+        with pytest.raises(ValueError, match="must hold a sweep as fastgd writes it, got a manif"):
+            work(path)
+
+
+def test_samples_that_no_sweep_has(tmp_path):
+    """From which runs without weights are trained again."""
+    given = {"hidden_size": (), "alpha": [1, 2], "iterations": 3, "keep_weights": False}
+    fastgd.sweep(X, Y, **given, out=tmp_path)
+    file = tmp_path / "manifest.json"
+    shared = tmp_path / "shared.npz"
+    old = parsed(file.read_bytes())
+    arrays = part_file.unpacked(io.BytesIO(shared.read_bytes()), f"{old.id}/shared.npz")
+    shared.write_bytes(
+        part_file.packed(arrays | {"X": np.array([["x"] * 3] * 4)}, f"{old.id}/shared.npz")
+    )
+    with pytest.raises(ValueError, match="must hold a sweep as fastgd writes it, got a manifest"):
+        read(tmp_path)
+
+
+def test_a_picture_of_what_was_forged(files, tmp_path, limited):
+    pytest.importorskip("matplotlib")
+    for number in range(PICTURES):
+        path = tmp_path / "file.npz"
+        path.write_bytes(Forger(10**6 + number).odd_value(files[4 + number % 2], files))
+        limited()
+
+        def draw(path=path):
+            ax = plots.errors(fastgd.load(path))
+            ax.figure.canvas.draw()
+            pyplot().close(ax.figure)
+
+        is_refused(draw)
