@@ -203,7 +203,8 @@ def test_what_is_no_case_is_refused(name):
 def test_a_file_with_a_damaged_case_is_refused(tmp_path):
     path = tmp_path / "sweep.npz"
     sweep_of("every kind of number").save(path)
-    kind, facts, arrays = archive.read(path)
+    with archive.reading(path) as (kind, facts, stored):
+        arrays = {name: np.asarray(array) for name, array in stored.items()}
     facts["axes"]["case"][1]["l2"] = -1
     archive.write(path, kind, facts, arrays)
     with pytest.raises(ValueError, match=r"sweep\.npz"):
