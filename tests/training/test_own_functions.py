@@ -14,7 +14,7 @@ from fastgd import reference
 from fastgd.arguments.cautions import TrainingWarning
 from fastgd.arguments.expressions import FUNCTIONS
 from fastgd.engine import arrangement
-from fastgd.functions import exp, log, sqrt
+from fastgd.functions import exp, log, sqrt, tanh
 from fastgd.kernel.descent import descend
 from fastgd.optimizers import Adam
 
@@ -157,6 +157,27 @@ def test_a_slope_that_is_given_counts():
     np.testing.assert_allclose(run.weights[0], plain.weights[0], rtol=1e-13)
     twin = reference.train(**given, alpha=0.1, loss=half)
     np.testing.assert_allclose(run.weights[0], twin.weights[0], rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        fastgd.Function("sign(a)", slope="where(abs(a) < 1, 1, 0)"),
+        fastgd.Function("a + a**3", slope="k", k=2.0),
+        "softplus",
+    ],
+    ids=["straight through", "wrong", "built in"],
+)
+def test_a_derivative_that_is_given_counts_with_several_outputs_to_a_target(unit):
+    """That of the output unit, also where its sides bend, as softplus has them at 0."""
+    loss = fastgd.Loss(lambda y, a, b, c: (y - a * b) ** 2 + 0.5 * (c - tanh(a)) ** 2)
+    given = {"hidden_size": 3, "output": unit, "loss": loss}
+    f = fastgd.objective(X, Y, **given)
+    for w in (f.start(1), np.zeros_like(f.start(1))):
+        value, derivative = f(w)
+        expected, expected_derivative = reference.objective(X, Y, w, **given)
+        assert value == pytest.approx(expected, rel=1e-13)
+        np.testing.assert_allclose(derivative, expected_derivative, rtol=1e-11, atol=1e-14)
 
 
 # ---------------------------------------------------------------- files, and going on

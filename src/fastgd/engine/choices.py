@@ -107,6 +107,15 @@ def _unit_tree(function: Function, names: dict[str, Tree]) -> Tree:
             return tree
 
 
+def _sloped(function: Function, variable: str) -> Tree:
+    """The tree of an output unit, with its derivative where that was given."""
+    names = _renamed(function, "u", variable)
+    tree = _unit_tree(function, names)
+    if function.slope is None:
+        return tree
+    return ("sloped", variable, tree, replaced(function.slope, names))
+
+
 def _unit(found: Derivation, function: Function, names: dict[str, Tree]) -> tuple[int, int]:
     """The nodes of value and slope."""
     dual = found.of(_unit_tree(function, names))
@@ -150,7 +159,7 @@ def _loss_slope(found: Derivation, loss: Loss) -> int:
 def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, Formula], ...]:
     """A loss of several outputs v0 = unit(z0), ...: these, minus the derivatives; and itself."""
     found = Derivation("", OF_VALUE)
-    units = [_unit_tree(unit, _renamed(unit, "u", f"z{k}")) for k in range(loss.outputs)]
+    units = [_sloped(unit, f"z{k}") for k in range(loss.outputs)]
     tree = steadied(replaced(loss.tree, _renamed(loss, "n", "y", *units)))
     values = [found.of(unit).value for unit in units]
     deltas = []

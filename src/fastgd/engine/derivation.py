@@ -65,6 +65,8 @@ class Derivation:
             return self._power(*operands)
         if operation == "where":
             return self._where(*operands)
+        if operation == "sloped":
+            return self._sloped(*operands)
         parts = map(self.of, operands)
         rule: Callable[..., Dual] | None = getattr(self, f"_{operation}", None)
         return rule(*parts) if rule else self._function(operation, *parts)
@@ -154,6 +156,10 @@ class Derivation:
             return Dual(value, None)
         slopes = (self.number(0.0) if part.slope is None else part.slope for part in (a, b))
         return Dual(value, self._node("where", holds, *slopes))
+
+    def _sloped(self, variable: str, tree: Tree, slope: Tree) -> Dual:
+        """A function of a variable, with its derivative as it was given."""
+        return Dual(self.of(tree).value, self.of(slope).value if variable == self.by else None)
 
     def _maximum(self, a: Dual, b: Dual) -> Dual:
         """Of two equal ones the left one counts."""
