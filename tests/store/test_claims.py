@@ -60,6 +60,16 @@ def test_a_part_is_claimed_by_one_owner(ours, theirs):
     assert sorted(os.listdir(ours.path)) == ["00000003", "00000004"]
 
 
+def test_ctrl_c_while_a_claim_is_made_leaves_none(ours, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Claims, "_owner", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ours.claim(3)
+    assert os.listdir(ours.path) == []
+
+
 def test_who_owns_nothing_releases_and_renews_nothing(ours, theirs):
     assert ours.claim(3)
     file = ours.path / "00000003"

@@ -123,6 +123,20 @@ def test_an_error_in_a_thread_is_raised_as_it_is_and_ends_the_others(tmp_path):
     assert folder.done().all()
 
 
+def test_ctrl_c_between_a_claim_and_its_part_leaves_no_claim(tmp_path, monkeypatch):
+    claim = Folder.claim
+
+    def interrupted(folder, part):
+        claim(folder, part)
+        if part == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Folder, "claim", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        work_into(folder_at(tmp_path), Squares(PARTS), Crew(None, 2, 1), ignore)
+    assert not list((tmp_path / "claims").iterdir())
+
+
 def test_a_stop_is_heard_in_the_middle_of_parts(tmp_path):
     """As Ctrl-C is, by what parts tell of their progress."""
     told, begin = [], time.monotonic()

@@ -105,7 +105,7 @@ class Claims:
                 file.write(self._owner())
         except FileExistsError:
             return False
-        except OSError:  # the disk is full
+        except BaseException:  # the disk is full, or Ctrl-C
             path.unlink(missing_ok=True)
             raise
         return True

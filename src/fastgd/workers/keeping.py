@@ -67,9 +67,11 @@ class InFolder:
     def take(self) -> int | None:
         """A part that nobody is at, if there is one at the moment; it is claimed."""
         for part in self._ahead:
-            if self._missing[part] and self._folder.claim(part):
-                self._taken.add(part)
-                return part
+            if self._missing[part]:
+                self._taken.add(part)  # before it is claimed: Ctrl-C leaves no claim behind
+                if self._folder.claim(part):
+                    return part
+                self._taken.discard(part)
         if monotonic() >= self._look_at:
             self._look()
         return None
