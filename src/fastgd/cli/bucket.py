@@ -13,7 +13,7 @@ from fastgd import bucket, plots
 from fastgd.arguments.values import check_choice
 from fastgd.arguments.wording import error_text, many, seconds_text
 from fastgd.cli.facts import print_json
-from fastgd.cli.files import check_picture
+from fastgd.cli.files import check_picture, write_picture
 from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import Json, Progress, flag, number, option, whole
@@ -136,7 +136,7 @@ def command(
 
 def show_roll(
     settings: dict[str, Any],
-    window: tuple[float, ...] | None,
+    window: tuple[float, float] | None,
     out: Path | None,
     progress: bool,
     as_json: bool,
@@ -153,7 +153,7 @@ def show_roll(
 
 
 def show_example(
-    name: str, window: tuple[float, ...] | None, out: Path | None, as_json: bool
+    name: str, window: tuple[float, float] | None, out: Path | None, as_json: bool
 ) -> None:
     """Let the balls of one of the article's problems roll."""
     with refusing():
@@ -202,14 +202,14 @@ def _rolled(roll: Callable[[], T], out: Path | None) -> Timed[T]:
             return timed(None, roll)
 
 
-def _draw(found: Roll | Basins, out: Path, window: tuple[float, ...] | None) -> None:
+def _draw(found: Roll | Basins, out: Path, window: tuple[float, float] | None) -> None:
     with refusing():
         if out.suffix.lower() == FILM:
-            plots.film(found, out, window=window)  # type: ignore[arg-type]
+            plots.film(found, out, window=window)
         elif isinstance(found, Basins):
-            plots.write(plots.basins(found).figure, out)  # type: ignore[arg-type]
+            write_picture(plots.basins(found), out)
         else:
-            plots.write(plots.roll(found, window=window).figure, out)  # type: ignore[arg-type]
+            write_picture(plots.roll(found, window=window), out)
 
 
 def _show(

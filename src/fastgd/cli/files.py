@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
-from fastgd.plots.style import ENDINGS, pyplot
+from fastgd.plots.style import ENDINGS, pyplot, write
 
 
 def check_output(
@@ -34,6 +35,12 @@ def check_picture(path: Path | None, endings: tuple[str, ...] = ENDINGS) -> None
     if path is not None:
         check_output(path, "a picture's file", endings)
         pyplot()  # says what to install
+
+
+def write_picture(ax: Any, out: Path) -> None:
+    """Write the figure that these axes are in, and let go of it."""
+    write(ax.figure, out)
+    pyplot().close(ax.figure)
 
 
 def check_folder(path: Path) -> None:

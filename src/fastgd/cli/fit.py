@@ -9,7 +9,7 @@ import numpy as np
 from fastgd import plots
 from fastgd.arguments.wording import layers_text, many
 from fastgd.cli.facts import plain, print_json
-from fastgd.cli.files import check_output, check_picture
+from fastgd.cli.files import check_output, check_picture, write_picture
 from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.refusal import refusing
 from fastgd.cli.scores import number_text, print_scores
@@ -141,7 +141,7 @@ def show(asked: Asked) -> None:
             result.model.save(asked.save)
         if asked.plot:
             drawn = plots.predictions(result.actual, result.predicted, name=target)
-            plots.write(drawn.figure, asked.plot)  # type: ignore[arg-type]
+            write_picture(drawn, asked.plot)
     if asked.json:
         print_json(_facts(result) | {"seconds": done.seconds})
         return

@@ -1,11 +1,9 @@
 """The window of an error plane, as it is typed: which two weights, from where to where."""
 
-from pathlib import Path
 from typing import Any
 
 from fastgd.cli.refusal import RefusedError
 from fastgd.cli.values import read_list
-from fastgd.plots.style import pyplot, write
 
 PREPARED = 6
 """Resolution of a plane that loads the kernel: as many runs go side by side as in any larger."""
@@ -31,9 +29,3 @@ def read_window(
     if resolution is not None:
         window["resolution"] = resolution
     return window
-
-
-def write_picture(ax: Any, out: Path) -> None:
-    """Write the figure that these axes are in, and let go of it."""
-    write(ax.figure, out)
-    pyplot().close(ax.figure)

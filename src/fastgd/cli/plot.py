@@ -13,7 +13,7 @@ from fastgd import Model, Run, Sweep, plots
 from fastgd.arguments.messages import escaped
 from fastgd.arguments.values import check_choice
 from fastgd.arguments.wording import many
-from fastgd.cli.files import check_picture
+from fastgd.cli.files import check_picture, write_picture
 from fastgd.cli.job import Job
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import number, option
@@ -106,5 +106,5 @@ def show(file: Path, kind: str, out: Path, threshold: float | None) -> None:
                 holds = f"a sweep of {many(len(result), 'run')}"
             raise RefusedError(f"--kind {kind} needs {needs}, but {file} holds {holds}")
         drawn = draw(result, **chosen)
-        plots.write(np.ravel(drawn)[0].figure, out)
+        write_picture(np.ravel(drawn)[0], out)
     print(f"Written to {escaped(out)}")

@@ -8,11 +8,11 @@ import fastgd
 from fastgd import Race, plots
 from fastgd.arguments.wording import error_text, joined, many, value_text
 from fastgd.cli.facts import print_json, run_facts, samples_facts
-from fastgd.cli.files import check_picture
+from fastgd.cli.files import check_picture, write_picture
 from fastgd.cli.job import Job, timed
 from fastgd.cli.methods import read_entry, read_method, takes_method
 from fastgd.cli.notes import note_unreached
-from fastgd.cli.planes import PREPARED, read_window, write_picture
+from fastgd.cli.planes import PREPARED, read_window
 from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import (

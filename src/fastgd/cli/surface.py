@@ -11,11 +11,11 @@ import fastgd
 from fastgd import Run, Surface, Sweep, plots
 from fastgd.arguments.wording import error_text, joined, many, options_text
 from fastgd.cli.facts import print_json, samples_facts
-from fastgd.cli.files import check_picture
+from fastgd.cli.files import check_picture, write_picture
 from fastgd.cli.job import Job, timed
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.notes import note_unreached
-from fastgd.cli.planes import PREPARED, read_window, write_picture
+from fastgd.cli.planes import PREPARED, read_window
 from fastgd.cli.problems import Asked, check_asked
 from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import (

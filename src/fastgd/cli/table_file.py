@@ -65,7 +65,7 @@ def write_columns(path: Path, columns: Mapping[str, Iterable[Any]], *, raw_text:
 def write_table(sweep: Sweep, path: Path, *, raw_text: bool) -> None:
     """Write the columns of a sweep; what is no number there stays empty."""
     columns = {
-        name: (_cell(name, value) for value in values) for name, values in sweep.columns().items()
+        name: [_cell(name, value) for value in values] for name, values in sweep.columns().items()
     }
     write_columns(path, columns, raw_text=raw_text)
 

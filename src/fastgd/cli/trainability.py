@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastgd.arguments.messages import shown
 from fastgd.arguments.wording import many
 from fastgd.cli.facts import print_json
-from fastgd.cli.files import check_folder, check_picture
+from fastgd.cli.files import check_folder, check_picture, write_picture
 from fastgd.cli.folders import done_text, finished
 from fastgd.cli.job import Job, timed
 from fastgd.cli.refusal import RefusedError, refusing
@@ -170,15 +170,10 @@ def _draw(
     found: Trainability, boxes: "BoxCounting | None", out: Path, box_out: Path | None
 ) -> None:
     from fastgd import plots
-    from fastgd.plots.style import pyplot
 
-    def write(ax: Any, path: Path) -> None:
-        plots.write(ax.figure, path)
-        pyplot().close(ax.figure)
-
-    write(plots.trainability(found), out)
+    write_picture(plots.trainability(found), out)
     if boxes is not None and box_out is not None:
-        write(plots.box_counts(boxes), box_out)
+        write_picture(plots.box_counts(boxes), box_out)
 
 
 def _show(console: "Console", found: Trainability) -> None:
