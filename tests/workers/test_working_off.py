@@ -127,9 +127,10 @@ def test_ctrl_c_between_a_claim_and_its_part_leaves_no_claim(tmp_path, monkeypat
     claim = Folder.claim
 
     def interrupted(folder, part):
-        claim(folder, part)
+        claimed = claim(folder, part)
         if part == 3:
             raise KeyboardInterrupt
+        return claimed
 
     monkeypatch.setattr(Folder, "claim", interrupted)
     with pytest.raises(KeyboardInterrupt):
