@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import fastgd
 from cases import XOR_CSV
 
 SECONDS = 2.0
@@ -60,7 +61,9 @@ KEPT_FOLDERS = ("folder", "edge.patches")
 
 
 def test_nothing_heavy_is_imported_before_ctrl_c_has_an_answer():
-    code = "import sys, fastgd.cli\nprint({'numpy', 'typing', 'contextlib'} & {*sys.modules})"
+    source = str(Path(fastgd.__file__).parents[1])  # without site there are no editable installs
+    code = f"import sys; sys.path.insert(0, {source!r}); import fastgd.cli\n"
+    code += "print({'numpy', 'typing', 'contextlib'} & {*sys.modules})"
     said = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, env=_own())
     assert said.stdout == b"set()\n"
 

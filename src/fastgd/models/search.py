@@ -58,6 +58,10 @@ class Samples(NamedTuple):
         return Samples(self.X[rows], self.y[rows], self.labels[rows])
 
 
+LESS = "fewer classes, rows or hidden sizes"
+"""What makes a search smaller; what a sweep advises are arguments of its own."""
+
+
 class Candidate(NamedTuple):
     """A setting, its loss on rows that were held out, and a network for each fold."""
 
@@ -146,7 +150,7 @@ def _check_size(
     check_memory(
         kept + 8 * settings * samples.y.size,
         "the search",
-        also="smaller hidden sizes (hidden_size) and fewer folds",
+        also=LESS,
     )
 
 
@@ -174,8 +178,8 @@ def _tried(
             progress=plan.progress,
             **settings_of(target, int((~held).sum(axis=1).min()), seen),
         )
-    except TooLargeError as error:  # what a sweep advises are arguments of its own
-        ways = ["fewer classes, rows or hidden sizes need less"]
+    except TooLargeError as error:
+        ways = [f"{LESS} need less"]
         raise TooLargeError(error.rule.replace("the sweep", "the search", 1), ways) from error
     found = []
     for i, hidden in enumerate(hidden_sizes):
