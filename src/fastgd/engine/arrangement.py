@@ -34,9 +34,10 @@ class Lot:
 
     held_size: int
     is_exact: bool
-    """Whether samples of weight 0 come from nowhere but the own padding of a run.
+    """Whether a run multiplies no samples by 0 but its own of weight 0.
 
-    They change no bit of a run unless their numbers are infinite somewhere: 0 times that is NaN.
+    Others, be they of a table or padding beside runs with more samples, change no bit of a run
+    unless their numbers are infinite somewhere: 0 times that is NaN. Then it is trained again.
     """
 
     order: Index | None = None

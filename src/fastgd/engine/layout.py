@@ -404,7 +404,7 @@ class Layout:
         if samples > self.group or not can_know(self.runs, self.network.parameters, samples):
             return self.shapes
         layers = tuple(Layer(*row) for row in self.table.tolist())
-        layout = KernelLayout(layers, samples)
+        layout = KernelLayout(layers, samples, self.samples)
         known = _known.setdefault(recipe, set())
         if layout not in known and len(known) == MOST_KNOWN:
             return self.shapes

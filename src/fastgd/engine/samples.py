@@ -203,8 +203,9 @@ class Packer:
     ) -> tuple[Data, FloatArray]:
         """The samples of each run, and the sum of their weights; ``lanes`` says whose are whose.
 
-        They are padded to whole tiles with copies of importance 0; so are those of a shared table
-        that a run has nothing of. A bias is the weight of one more input that is always 1.
+        They are padded to whole tiles, and to the most that a run has, with copies of importance 0;
+        so are those of a shared table that a run has nothing of. A bias is the weight of one more
+        input that is always 1.
         """
         real = max([len(rows) for rows, _ in each]) if table is None else len(table)
         if table is None:

@@ -86,7 +86,10 @@ RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 
 
 class Data(NamedTuple):
-    """What the runs of a block learn from; N is padded to whole tiles, padding has importance 0.
+    """What the runs of a block learn from; N is padded to whole tiles.
+
+    Padding goes through the layers, and into no sum. It has importance 0, as it may be that of one
+    run among others that have more samples.
 
     Where runs have their own samples or importance, each number is there R times.
     """
@@ -133,6 +136,7 @@ class Layout(NamedTuple):
 
     layers: tuple[Layer, ...]
     samples: int  # with padding; they are one group
+    real: int  # without
 
 
 class Block(NamedTuple):

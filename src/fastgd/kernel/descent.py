@@ -124,7 +124,7 @@ def _group_of(layout, span, start, N, real):
     if layout is None:
         samples = min(span.group, N - start)
         return Group(start, 0, samples, real, start == 0, start + samples == N)
-    return Group(0, 0, layout.samples, real, True, True)
+    return Group(0, 0, layout.samples, layout.real, True, True)
 
 
 @njit(**INLINED)

@@ -411,10 +411,14 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
 def _gradient_tiles(
     shape, scalar, recipe, stored, inputs, group, block, layer, first, d_end, begin, end
 ):
-    """Minus the derivative for inputs first to d_end, units begin to end: inputs.T @ delta."""
+    """Minus the derivative for inputs first to d_end, units begin to end: inputs.T @ delta.
+
+    Of samples that are no padding only: that may be infinite, and 0 times infinity is NaN.
+    """
     runs = runs_of(shape)
     numbers, values, stride = block.numbers, inputs.values, layer.outputs * runs
     overflow = zeros(scalar)
+    samples = min(group.end, group.real - group.start) - group.begin
     for d in range(first, d_end, rows_of(shape)):
         for h in range(begin, end, units_of(shape)):
             tile = first_units(shape, end - h)
@@ -424,7 +428,7 @@ def _gradient_tiles(
                 g = load(tile, numbers, at + layer.gradient, stride)
             i = opaque(inputs.start + group.begin * inputs.stride + d * runs_of(stored))
             j = opaque(layer.units + layer.deltas + group.begin * layer.stride + h * runs)
-            for _ in range(group.end - group.begin):
+            for _ in range(samples):
                 x = rows(tile, stored, values, i, runs_of(stored))
                 g = fma(x, panel(tile, numbers, j), g)
                 i += inputs.stride
