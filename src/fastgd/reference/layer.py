@@ -95,7 +95,7 @@ class Layer:
             return self._output.values(z)
         v, self._slope = self._units.at(z)
         self._kept = self._mask(self._dropout, DROPOUT, z.shape, iteration, seed)
-        return v if self._kept is None else v * self._kept
+        return v if self._kept is None else _masked(v, self._kept)
 
     def losses(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """Of the last layer, the loss of each sample and target with these inputs."""
@@ -117,8 +117,8 @@ class Layer:
         """
         delta = error
         if self._units is not None:
-            delta = delta * self._slope
-            delta = delta if self._kept is None else delta * self._kept
+            slope = self._slope if self._kept is None else _masked(self._slope, self._kept)
+            delta = delta * slope
         delta = self._limit(delta)
         if self.norm:
             delta = self.norm.backward(delta, divisor)
@@ -126,7 +126,7 @@ class Layer:
 
         g = self.x.T.dot(delta) / divisor
         if self._connected is not None:
-            g = g * self._connected
+            g = _masked(g, self._connected)
         if self.method.l1:
             g = g - self.method.l1 * np.sign(self.weights.value)
         if self.method.l2:
@@ -158,3 +158,8 @@ class Layer:
         self, rate: float, purpose: int, shape: tuple[int, ...], iteration: int, seed: int
     ) -> FloatArray | None:
         return mask(rate, shape, iteration, seed, self.k, purpose) if rate else None
+
+
+def _masked(values: FloatArray, mask: FloatArray) -> FloatArray:
+    """What a mask leaves of values: nothing where it is 0, be they infinite."""
+    return np.where(mask > 0, values * mask, 0.0)

@@ -343,7 +343,8 @@ def _connected(dropconnect, shape, g, numbers, at, stride):
     """Nothing for the weights that were dropped."""
     if dropconnect is None:
         return g
-    return g * load(shape, numbers, at, stride)
+    factor = load(shape, numbers, at, stride)
+    return select(factor > 0.0, g * factor, 0.0)
 
 
 def take_step(shape, recipe, g, w, block, at, stride, layer):
@@ -417,8 +418,8 @@ def _gradient_tiles(
     """
     runs = runs_of(shape)
     numbers, values, stride = block.numbers, inputs.values, layer.outputs * runs
-    overflow = zeros(scalar)
     samples = min(group.end, group.real - group.start) - group.begin
+    overflow = zeros(scalar)
     for d in range(first, d_end, rows_of(shape)):
         for h in range(begin, end, units_of(shape)):
             tile = first_units(shape, end - h)

@@ -29,10 +29,11 @@ def random_words(scalar, seed, place, unit, purpose, iteration):
 
 @njit(**INLINED)
 def _drop_unit(scalar, activation, numbers, layer, at, word, limit, factor):
-    m = select(word < limit, 0.0, factor)
+    is_dropped = word < limit  # no factor of 0: the value may be infinite
     change = kept_slope(activation, scalar, numbers, layer, at, 0)
-    store(scalar, numbers, at, 0, load(scalar, numbers, at, 0) * m)
-    store(scalar, numbers, at + layer.deltas, 0, change * m)
+    v = load(scalar, numbers, at, 0)
+    store(scalar, numbers, at, 0, select(is_dropped, 0.0, v * factor))
+    store(scalar, numbers, at + layer.deltas, 0, select(is_dropped, 0.0, change * factor))
 
 
 @njit(**INLINED)
