@@ -38,7 +38,7 @@ class Samples:
     weight: FloatArray | None = None  # (samples,), where all runs have the same
     validation: Validation | None = None
     partition: Partition | None = None
-    units: int = 1  # output units for each target; only the first one has errors
+    units: int = 1  # output units for each target
 
     @property
     def holds_out(self) -> bool:
@@ -224,7 +224,7 @@ class Packer:
             inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
         outputs, shares = y.shape[1], importance[:, :, None]
         if units * outputs > 1:
-            shares = shares * np.repeat(np.arange(units) == 0, outputs)
+            shares = np.repeat(shares, units * outputs, axis=2)
         data = Data(
             X=_lanes_last(inputs, self.data_runs),
             y=_lanes_last(targets, self.data_runs),

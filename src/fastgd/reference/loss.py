@@ -75,18 +75,22 @@ def objective(
 def loss_of(layers: Sequence[Layer], method: Method, X: FloatArray, y: FloatArray) -> float:
     """What is minimized: the losses of all samples, summed up or their mean, and the penalties.
 
-    Of the network as `Run.predict` uses it.
+    Of the network as `Run.predict` uses it. A sample of weight 0 adds nothing, even if it has an
+    infinite loss.
     """
     *hidden, top = layers
     for layer in hidden:
         X = layer.measure(X)
     weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
-    value = np.sum(weight[:, None] * top.losses(X, y))
+    weighted = weight[:, None] * top.losses(X, y)
+    value = np.sum(np.where(weight[:, None] > 0, weighted, 0.0))
     if method.reduction == "mean":
         value /= weight.sum()
     for layer in layers:
-        value += method.l1 * np.sum(np.abs(layer.weights.value))
-        value += method.l2 / 2 * np.sum(layer.weights.value**2)
+        if method.l1:
+            value += method.l1 * np.sum(np.abs(layer.weights.value))
+        if method.l2:
+            value += method.l2 / 2 * np.sum(layer.weights.value**2)
     return float(value)
 
 

@@ -71,7 +71,19 @@ dispatch(loss_of, _pick_loss, INLINED)
 
 def outputs_of(coupling):
     """Outputs to a target."""
-    return len(coupling.formulas[DELTA].results) // 2
+    return 1 if coupling.choice == "softmax" else len(coupling.formulas[DELTA].results) // 2
+
+
+def errors_of(coupling, layer):
+    """Output units that have errors: of those of each target the first one."""
+
+
+_ERRORS = """
+def body(coupling, layer):
+    return layer.outputs // {count}
+"""
+
+dispatch(errors_of, lambda coupling, _layer: written(_ERRORS, outputs_of(coupling), {}), INLINED)
 
 
 def joint_values(coupling, shape, numbers, layer, y, *z):
@@ -173,7 +185,7 @@ def _add_coupled(coupling, shapes, choice, output, data, group, block, layer, re
         loss = load(scalar, block.losses, record * runs, 0)
     for n in range(min(group.end, group.real - group.start)):
         at, first = layer.units + n * layer.stride, (group.start + n) * layer.outputs
-        for h in range(layer.outputs):
+        for h in range(errors_of(coupling, layer)):
             y, importance = target_of(scalar, shapes, data, layer, first + h)
             v = load(scalar, block.numbers, at + h * runs, 0)
             total = fma(magnitude(y - v), importance, total)
