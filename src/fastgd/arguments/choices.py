@@ -9,7 +9,7 @@ from math import inf, pi, sqrt
 from typing import NamedTuple
 
 from fastgd.arguments.functions import Function, Loss, limited
-from fastgd.arguments.symbols import OF_SYMBOLS
+from fastgd.arguments.symbols import OF_SYMBOLS, Symbol
 
 _abs, _exp, _expm1, _log, _log1p, _maximum, _relu, _sigmoid, _tanh, _where = (
     OF_SYMBOLS[name]
@@ -41,6 +41,26 @@ class NamedLoss(NamedTuple):
 _GELU = sqrt(2 / pi)
 
 UNITS = {
+
+def _gelu(a: Symbol) -> Symbol:
+    """With a cube whose derivative stays finite: far out, tanh is flat without it."""
+    cube = _where(_abs(a) < 1e100, a, 0.0) ** 3
+    return 0.5 * a * (1.0 + _tanh(_GELU * (a + 0.044715 * cube)))
+
+
+def _gaussian(y: Symbol, mean: Symbol, log_variance: Symbol) -> Symbol:
+    """(s + e**2 exp(-s)) / 2; far out with (e exp(-s / 2))**2, whose parts don't overflow.
+
+    Where there is no error, it is not multiplied: exp(-s) may be infinite.
+    """
+    error = y - mean
+    far = _maximum(_abs(log_variance), 7e-148 * _abs(error)) > 700.0
+    power = _exp(_where(far, -0.5 * log_variance, -log_variance))
+    near = 0.5 * (log_variance + error**2 * power)
+    root, half = error * power, 0.5 * log_variance
+    return _where(_abs(error) <= 0.0, half, _where(far, half + 0.5 * root * root, near))
+
+
     "sigmoid": Unit(Function(lambda a: _sigmoid(a)), reach=(0.0, 1.0), is_probability=True),
     "tanh": Unit(Function(lambda a: _tanh(a)), reach=(-1.0, 1.0), is_probability=True),
     "relu": Unit(Function(lambda a: _relu(a)), is_output=False, reach=(0.0, inf)),
@@ -60,10 +80,7 @@ UNITS = {
         is_output=False,
     ),
     "silu": Unit(Function(lambda a: a * _sigmoid(a)), is_output=False),
-    "gelu": Unit(
-        Function(lambda a: 0.5 * a * (1.0 + _tanh(_GELU * (a + 0.044715 * a**3)))),
-        is_output=False,
-    ),
+    "gelu": Unit(Function(_gelu), is_output=False),
     "exp": Unit(Function(lambda a: _exp(a)), is_hidden=False, reach=(0.0, inf)),
     "softmax": Unit(None, is_hidden=False, reach=(0.0, 1.0)),
 }
@@ -72,7 +89,7 @@ ACTIVATIONS = {name: unit for name, unit in UNITS.items() if unit.is_hidden}
 OUTPUTS = {name: unit for name, unit in UNITS.items() if unit.is_output}
 
 LOSSES = {
-    "squared": NamedLoss(Loss(lambda y, v: 0.5 * (y - v) ** 2, slope=lambda y, v: v - y)),
+    "squared": NamedLoss(Loss(lambda y, v: 0.5 * (y - v) * (y - v), slope=lambda y, v: v - y)),
     "cross_entropy": NamedLoss(None, of_probabilities=True),
     "huber": NamedLoss(
         limited(
@@ -99,14 +116,7 @@ LOSSES = {
         outputs=("exp", "softplus", "sigmoid"),
         least_target=0.0,
     ),
-    "gaussian": NamedLoss(
-        Loss(
-            lambda y, mean, log_variance: (
-                0.5 * (log_variance + (y - mean) ** 2 * _exp(-log_variance))
-            )
-        ),
-        outputs=("identity",),
-    ),
+    "gaussian": NamedLoss(Loss(_gaussian), outputs=("identity",)),
 }
 
 

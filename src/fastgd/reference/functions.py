@@ -66,9 +66,10 @@ def silu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
 def gelu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Nearly x times the normal distribution up to x, which has no short formula."""
     root, cubic = np.sqrt(2 / np.pi), 0.044715
-    share, slope = tanh(root * (x + cubic * x**3))
-    inside = root * (1 + 3 * cubic * x**2)
-    return x * (1 + share) / 2, (1 + share + x * slope * inside) / 2
+    near = np.clip(x, -100, 100)  # beyond, x**2 may overflow, and the normal distribution is 0 or 1
+    share, slope = tanh(root * (near + cubic * near**3))
+    inside = root * (1 + 3 * cubic * near**2)
+    return x / 2 * (1 + share), (1 + share + near * slope * inside) / 2
 
 
 def exp(x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -94,7 +95,7 @@ FUNCTIONS: dict[str, Unit] = {
 
 def squared(y: FloatArray, v: FloatArray) -> tuple[FloatArray, ...]:
     """The article's, half the squared error."""
-    return (y - v) ** 2 / 2, v - y
+    return (y - v) / 2 * (y - v), v - y
 
 
 def huber(y: FloatArray, v: FloatArray, delta: float) -> tuple[FloatArray, ...]:
@@ -124,9 +125,10 @@ def poisson(y: FloatArray, v: FloatArray) -> tuple[FloatArray, ...]:
 
 def gaussian(y: FloatArray, mean: FloatArray, log_variance: FloatArray) -> tuple[FloatArray, ...]:
     """Minus the log-likelihood of a normal distribution, without log(2 pi) / 2."""
-    precision = np.exp(-log_variance)
-    square = (y - mean) ** 2 * precision
-    return (log_variance + square) / 2, (mean - y) * precision, (1 - square) / 2
+    error, root = y - mean, np.exp(-log_variance / 2)
+    share = np.where(error == 0, 0.0, error * root)  # the root may be infinite
+    by_mean = np.where(error == 0, 0.0, -share * root)
+    return log_variance / 2 + share / 2 * share, by_mean, 0.5 - share / 2 * share
 
 
 LOSSES: dict[str, LossFunction] = {
