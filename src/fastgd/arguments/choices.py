@@ -27,6 +27,7 @@ class Unit(NamedTuple):
     is_output: bool = True  # and output units
     reach: tuple[float, float] = (-inf, inf)  # from where to where its values are
     is_probability: bool = False  # once they are moved to 0 to 1; then it takes cross entropy
+    is_exp_below: bool = False  # whether far below 0 it is exp, to all digits
 
 
 class NamedLoss(NamedTuple):
@@ -40,7 +41,6 @@ class NamedLoss(NamedTuple):
 
 _GELU = sqrt(2 / pi)
 
-UNITS = {
 
 def _gelu(a: Symbol) -> Symbol:
     """With a cube whose derivative stays finite: far out, tanh is flat without it."""
@@ -61,13 +61,20 @@ def _gaussian(y: Symbol, mean: Symbol, log_variance: Symbol) -> Symbol:
     return _where(_abs(error) <= 0.0, half, _where(far, half + 0.5 * root * root, near))
 
 
-    "sigmoid": Unit(Function(lambda a: _sigmoid(a)), reach=(0.0, 1.0), is_probability=True),
+UNITS = {
+    "sigmoid": Unit(
+        Function(lambda a: _sigmoid(a)),
+        reach=(0.0, 1.0),
+        is_probability=True,
+        is_exp_below=True,
+    ),
     "tanh": Unit(Function(lambda a: _tanh(a)), reach=(-1.0, 1.0), is_probability=True),
     "relu": Unit(Function(lambda a: _relu(a)), is_output=False, reach=(0.0, inf)),
     "identity": Unit(Function(lambda a: a)),
     "softplus": Unit(
         Function(lambda a: _maximum(a, 0.0) + _log1p(_exp(-_abs(a))), slope=lambda a: _sigmoid(a)),
         reach=(0.0, inf),
+        is_exp_below=True,
     ),
     "leaky_relu": Unit(
         Function(

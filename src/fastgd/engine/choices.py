@@ -8,11 +8,14 @@ from fastgd.arguments.choices import UNITS, loss_of, unit_of
 from fastgd.arguments.expressions import Tree
 from fastgd.arguments.functions import Function, Loss
 from fastgd.arguments.options import Method
-from fastgd.engine.derivation import Derivation, replaced, steadied
+from fastgd.engine.derivation import Derivation, Dual, replaced, steadied
 from fastgd.kernel.iteration.activations import BOTH, SLOPE, VALUE
 from fastgd.kernel.iteration.formulas import OF_VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.language.choice import Choice, Formula
+
+FAR_BELOW = -350.0
+"""Where units that are exp below count as such: a target up to 1e156, divided by it, is finite."""
 
 Places = Mapping[str, int]
 """Where each number of a method stands among a run's."""
@@ -56,7 +59,8 @@ def output_choices(method: Method, places: Places) -> Outputs:
         return Outputs(output, Choice("joint"), Choice("joint", _joint(known, unit), **own))
     if method.loss == "squared" and SLOPE in output.formulas:
         return Outputs(output, Choice("squared"), None)
-    return Outputs(output, Choice("formula", _of_output(known, unit), **own), None)
+    is_exp_below = output.name in UNITS and UNITS[output.name].is_exp_below
+    return Outputs(output, Choice("formula", _of_output(known, unit, is_exp_below), **own), None)
 
 
 def _name_of(unit: str | Function) -> str:
@@ -125,7 +129,7 @@ def _unit(found: Derivation, function: Function, names: dict[str, Tree]) -> tupl
 
 
 @lru_cache(maxsize=1024)
-def _of_output(loss: Loss, unit: Function) -> tuple[tuple[str, Formula], ...]:
+def _of_output(loss: Loss, unit: Function, is_exp_below: bool) -> tuple[tuple[str, Formula], ...]:
     """A loss of target y and output v = unit(z): minus its derivative by z, and itself.
 
     Where no slope was given it is derived as one formula of z, which may be simpler than its parts:
@@ -136,13 +140,34 @@ def _of_output(loss: Loss, unit: Function) -> tuple[tuple[str, Formula], ...]:
     output = _unit_tree(unit, of_unit)
     of_loss = _renamed(loss, "n", "y", output)
     whole = found.of(steadied(replaced(loss.tree, of_loss)))
-    if unit.slope is None and loss.slope is None:
-        slope = found.number(0.0) if whole.slope is None else whole.slope
-    else:
-        slope = found.make("mul", _loss_slope(found, loss), unit_slope)
+    if unit.slope is not None or loss.slope is not None:
+        whole = Dual(whole.value, found.make("mul", _loss_slope(found, loss), unit_slope))
+    if is_exp_below and loss.slope is None and _has_log(loss.tree, loss.variables[1]):
+        whole = _with_exp_below(found, loss, value, whole)
+    slope = found.number(0.0) if whole.slope is None else whole.slope
     delta = found.make("mul", found.number(-1.0), slope)
     names = {value: "v"}
     return (DELTA, _formula(found, (delta,), names)), (LOSS, _formula(found, (whole.value,), names))
+
+
+def _has_log(tree: Tree, variable: str) -> bool:
+    """Whether the logarithm of a variable is in a tree."""
+    if not isinstance(tree, tuple):
+        return False
+    return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
+
+
+def _with_exp_below(found: Derivation, loss: Loss, value: int, near: Dual) -> Dual:
+    """A loss of a unit that is exp far below 0, so that the logarithm of its value is z.
+
+    The value itself may be 0 there, and would make that infinite, and its derivative NaN.
+    """
+    z = found.variable("z")
+    holds = found.make("lt", z, found.number(FAR_BELOW))
+    found.by = "z"
+    found.let("exp", z, value)
+    far = found.of(steadied(replaced(loss.tree, _renamed(loss, "n", "y", ("exp", "z")))))
+    return found.chosen(holds, far, near)
 
 
 def _loss_slope(found: Derivation, loss: Loss) -> int:

@@ -79,6 +79,10 @@ class Derivation:
         """A variable."""
         return self._node("variable", name)
 
+    def let(self, operation: str, operand: int, value: int) -> None:
+        """Let an operation be what is known by this node already."""
+        self._known[operation, operand] = value
+
     def _node(self, *node: Any) -> int:
         if node not in self._known:
             self._known[node] = len(self.nodes)
@@ -147,9 +151,10 @@ class Derivation:
         """The slope of what is chosen; where the condition changes counts as no jump."""
         comparison, *sides = condition
         holds = self._node(comparison, *(self.of(side).value for side in sides))
-        return self._chosen(holds, self.of(a), self.of(b))
+        return self.chosen(holds, self.of(a), self.of(b))
 
-    def _chosen(self, holds: int, a: Dual, b: Dual, value: int | None = None) -> Dual:
+    def chosen(self, holds: int, a: Dual, b: Dual, value: int | None = None) -> Dual:
+        """Return the one where a comparison holds, else the other."""
         if value is None:
             value = self._node("where", holds, a.value, b.value)
         if a.slope is None and b.slope is None:
@@ -164,11 +169,11 @@ class Derivation:
     def _maximum(self, a: Dual, b: Dual) -> Dual:
         """Of two equal ones the left one counts."""
         value = self._node("maximum", a.value, b.value)
-        return self._chosen(self._node("ge", a.value, b.value), a, b, value)
+        return self.chosen(self._node("ge", a.value, b.value), a, b, value)
 
     def _minimum(self, a: Dual, b: Dual) -> Dual:
         value = self._node("minimum", a.value, b.value)
-        return self._chosen(self._node("le", a.value, b.value), a, b, value)
+        return self.chosen(self._node("le", a.value, b.value), a, b, value)
 
     # ------------------------------------------------------------ powers and functions
 

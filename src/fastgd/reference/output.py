@@ -7,6 +7,9 @@ from fastgd.arguments.options import Method
 from fastgd.reference.formulas import value_and_slopes
 from fastgd.reference.functions import FUNCTIONS, LOSSES
 
+FAR_BELOW = {"exp": np.inf, "softplus": -40.0, "sigmoid": -40.0}
+"""Inputs below which units are exp to all digits."""
+
 
 class Units:
     """Hidden units, or those of the output: each has a value and a slope of its own."""
@@ -49,6 +52,8 @@ class Output:
             return _of_classes(y, z)
         if self._loss == "cross_entropy":
             return _of_probability(self._output, y, z)
+        if self._loss == "poisson":
+            return self._of_count(y, z)[0]
         return self._with_slopes(y, z)[0]
 
     def delta(self, y: FloatArray, z: FloatArray) -> FloatArray:
@@ -57,8 +62,23 @@ class Output:
             # The derivative by v has the unit's slope as its divisor: of the sigmoid it is
             # -(y - v) / (v (1 - v)), of tanh -(y - v) / (1 - v^2).
             return y - self.values(z)
+        if self._loss == "poisson":
+            return self._of_count(y, z)[1]
         _, *slopes = self._with_slopes(y, z)
         return -np.concatenate(slopes, axis=1) * self._units.at(z)[1]
+
+    def _of_count(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Poisson's v - y log v, and minus its derivative by z.
+
+        By the inputs: v may come to 0, where it is exp(z) to all digits, and its logarithm is z.
+        """
+        v, slope = self._units.at(z)
+        far = z < FAR_BELOW[self._output]
+        logarithm = np.log(v, where=~far, out=z.copy())
+        relative = np.divide(slope, v, where=~far, out=np.ones_like(z))
+        counts = y > 0
+        loss = v - np.where(counts, y * logarithm, 0.0)
+        return loss, np.where(counts, y * relative, 0.0) - slope
 
     def _with_slopes(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, ...]:
         """Losses, and their derivatives by each of a target's outputs."""
