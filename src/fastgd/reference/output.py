@@ -91,8 +91,9 @@ class Output:
 
 def _of_classes(y: FloatArray, z: FloatArray) -> FloatArray:
     """-y log v, by the inputs: v itself may have come to 0."""
-    level = np.logaddexp.reduce(z, axis=1, keepdims=True)
-    entropy: FloatArray = y * (level - z)
+    half = z / 2 - z.max(axis=1, keepdims=True) / 2  # the difference itself may overflow
+    level = np.log(np.exp(2 * half).sum(axis=1, keepdims=True))
+    entropy: FloatArray = 2 * (y * (level / 2 - half))
     return entropy
 
 
@@ -101,8 +102,9 @@ def _of_probability(output: str, y: FloatArray, z: FloatArray) -> FloatArray:
 
     By the inputs, too: log(1 - v) would be -inf where v rounds to 1.
     """
+    steep = 1
     if output == "tanh":  # p = (1 + tanh(z)) / 2 is sigmoid(2 * z)
-        z, y = 2 * z, (1 + y) / 2
-    # -log(p) and -log(1 - p), where p = 1 / (1 + exp(-z))
-    entropy: FloatArray = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
-    return entropy
+        steep, y = 2, (1 + y) / 2
+    # -log(p) and -log(1 - p), where p = 1 / (1 + exp(-z)), have this in common:
+    common = np.log1p(np.exp(-steep * np.abs(z)))
+    return common + steep * (y * np.maximum(-z, 0) + (1 - y) * np.maximum(z, 0))

@@ -32,6 +32,14 @@ def cross_entropy(q, z):
     return fma(q, negative + common, (1.0 - q) * (positive + common))
 
 
+@njit(**INLINED)
+def _of_tanh(y, z):
+    """The same with p = (1 + v) / 2 = sigmoid(2 z); 2 z may overflow where the loss does not."""
+    far = magnitude(z) > 1e300  # there it is proportional to z
+    entropy = cross_entropy(fma(0.5, y, 0.5), select(far, z, z + z))
+    return select(far, 2.0, 1.0) * entropy
+
+
 def loss_delta(loss, output, shape, numbers, layer, y, v, z):
     """Minus the derivative of a sample's loss by the input z of an output unit with value v."""
 
@@ -59,10 +67,8 @@ def _pick_loss(loss, output, *_others):
         return lambda loss, output, shape, numbers, layer, y, v, z: 0.5 * (y - v) * (y - v)
     if loss.choice != "cross_entropy":
         return body_of(loss.formulas[LOSS], _OF_OUTPUT, _INPUTS)
-    if output.choice == "tanh":  # p = (1 + v) / 2 = sigmoid(2 z)
-        return lambda loss, output, shape, numbers, layer, y, v, z: cross_entropy(
-            fma(0.5, y, 0.5), z + z
-        )
+    if output.choice == "tanh":
+        return lambda loss, output, shape, numbers, layer, y, v, z: _of_tanh(y, z)
     return lambda loss, output, shape, numbers, layer, y, v, z: cross_entropy(y, z)
 
 
@@ -219,7 +225,8 @@ def _add_classes(coupling, shapes, data, block, layer, at, target, loss):
     for h in range(layer.outputs):
         y, importance = target_of(scalar, shapes, data, layer, target + h)
         z = load(scalar, block.numbers, z_at + h * runs, 0)
-        each = y * ((largest - z) + level)
+        # Of halves: the difference may overflow where the loss, with a share of 0, say, does not.
+        each = 2.0 * (y * (fma(0.5, largest, -0.5 * z) + 0.5 * level))
         loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
     return loss
 
