@@ -10,6 +10,7 @@ are float64, from inputs that are made here, the same every time.
 import argparse
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,36 @@ SCHEDULED = 61
 SIZES = (3, 5, 3)
 """Inputs and hidden units of the networks."""
 
+LARGE: dict[str, dict[str, Any]] = {
+    "100 units of sigmoid": {
+        "hidden_size": (100,),
+        "activation": "sigmoid",
+        "output": "sigmoid",
+        "optimizer": "Nesterov(mu=0.8)",
+    },
+    "340 units of tanh, classes in batches": {
+        "hidden_size": (300, 40),
+        "activation": "tanh",
+        "output": "softmax",
+        "loss": "cross_entropy",
+        "batch_size": 64,
+        "optimizer": "Adam(beta1=0.5, beta2=0.9, epsilon=0.001)",
+    },
+    "1000 units of gelu, with a variance": {
+        "hidden_size": (500, 300, 200),
+        "activation": "gelu",
+        "output": "identity",
+        "loss": "gaussian",
+        "optimizer": "RMSProp(rho=0.8, epsilon=0.001)",
+    },
+}
+"""Networks that are trained, by the names of fastgd."""
+
+STEPS = 20
+RATE = 0.002
+PROBES = 11
+"""Weights of each layer that are kept, all at the same distance."""
+
 
 @cache
 def samples() -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +114,21 @@ def weights() -> np.ndarray:
     """Weights of a network with two outputs, layer by layer and row by row."""
     count = sum(a * b for a, b in zip((*SIZES,), (*SIZES[1:], 2), strict=True))
     return np.random.RandomState(3).normal(size=count)
+
+
+def large(name: str) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Inputs, targets and initial weights of a large network: the first updates stay small."""
+    random, given = np.random.RandomState(11), LARGE[name]
+    X, y = random.normal(size=(128, 10)), random.random_sample((128, 3))
+    if given["output"] == "softmax":
+        y /= y.sum(axis=1, keepdims=True)
+    sizes = (10, *given["hidden_size"], 6 if given.get("loss") == "gaussian" else 3)
+    return X, y, [random.normal(size=(a, b)) / np.sqrt(a) for a, b in pairwise(sizes)]
+
+
+def probes(layers: list[np.ndarray]) -> list[list[float]]:
+    """Some weights of each layer."""
+    return [layer.ravel()[:: layer.size // PROBES][:PROBES].tolist() for layer in layers]
 
 
 def gradients() -> list[np.ndarray]:
@@ -213,6 +259,45 @@ def networks(torch: Any) -> dict[str, Any]:
     return found
 
 
+def trained(torch: Any) -> dict[str, Any]:
+    """Some weights of large networks after some updates, by the mean loss of each batch."""
+    nn, functional = torch.nn, torch.nn.functional
+    activations = {
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+        "gelu": lambda x: functional.gelu(x, approximate="tanh"),
+    }
+
+    def gaussian(z: Any, y: Any) -> Any:
+        loss = nn.GaussianNLLLoss(reduction="sum", eps=1e-300)
+        return loss(z[:, :3], y, torch.exp(z[:, 3:]))
+
+    losses = {
+        "sigmoid": lambda z, y: 0.5 * nn.MSELoss(reduction="sum")(torch.sigmoid(z), y),
+        "softmax": nn.CrossEntropyLoss(reduction="sum"),
+        "identity": gaussian,
+    }
+    found = {}
+    for name, given in LARGE.items():
+        X, y, start = large(name)
+        layers = [torch.tensor(layer, requires_grad=True) for layer in start]
+        kind, options = SETTINGS[given["optimizer"]]
+        descent = getattr(torch.optim, kind)(layers, lr=RATE, **options)
+        size = given.get("batch_size", len(X))
+        begins = range(0, len(X), size)
+        for step in range(STEPS):
+            rows = slice(begin := begins[step % len(begins)], begin + size)
+            x = torch.tensor(X[rows])
+            for layer in layers[:-1]:
+                x = activations[given["activation"]](x @ layer)
+            descent.zero_grad()
+            loss = losses[given["output"]](x @ layers[-1], torch.tensor(y[rows]))
+            (loss / len(x)).backward()
+            descent.step()
+        found[name] = probes([layer.detach().numpy() for layer in layers])
+    return found
+
+
 def numbers() -> dict[str, Any]:
     """All of them."""
     import torch
@@ -225,6 +310,7 @@ def numbers() -> dict[str, Any]:
         "optimizers": optimizers(torch),
         "schedules": schedules(torch),
         "networks": networks(torch),
+        "trained": trained(torch),
     }
 
 

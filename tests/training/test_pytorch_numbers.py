@@ -14,6 +14,7 @@ import torch_numbers
 from cases import PAIRS
 from fastgd import optimizers, reference, schedules
 from fastgd.arguments.choices import LOSSES, UNITS
+from fastgd.engine.session import available_threads
 from fastgd.reference.functions import FUNCTIONS
 from fastgd.reference.functions import LOSSES as REFERENCE_LOSSES
 from fastgd.reference.optimizers import twin
@@ -54,12 +55,16 @@ def test_losses(name):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
 
 
+def made_of(name):
+    """The optimizer of this name."""
+    kind, _, fields = name.partition("(")
+    return getattr(optimizers, kind)(**eval(f"dict({fields}"))
+
+
 @pytest.mark.parametrize("name", torch_numbers.SETTINGS)
 def test_optimizers(name):
     """Without the way back from the weights to the derivative, along which rounding may grow."""
-    kind, _, fields = name.partition("(")
-    made = eval(f"dict({fields}")
-    own = twin(getattr(optimizers, kind)(**made))
+    own = twin(made_of(name))
     weights, found = np.zeros((3, 2)), []
     for update, g in enumerate(torch_numbers.gradients(), 1):
         if isinstance(own, reference.optimizers.AdamW):
@@ -97,6 +102,26 @@ def test_networks(name):
         assert value == pytest.approx(THEIRS["networks"][name]["value"], rel=1e-13)
         theirs = THEIRS["networks"][name]["derivative"]
         np.testing.assert_allclose(derivative, theirs, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", torch_numbers.LARGE)
+def test_large_networks(name):
+    """How far they have moved, to 9 digits; two threads share the updates of the largest."""
+    X, y, start = torch_numbers.large(name)
+    given = torch_numbers.LARGE[name] | {"reduction": "mean", "weights": start}
+    given |= {"optimizer": made_of(given["optimizer"]), "alpha": torch_numbers.RATE}
+    if "batch_size" in given:
+        given["shuffle"] = False
+    run = fastgd.train(
+        X, y, iterations=torch_numbers.STEPS, threads=min(2, available_threads()), **given
+    )
+    before = torch_numbers.probes(start)
+    for ours, theirs, at in zip(
+        torch_numbers.probes(run.weights), THEIRS["trained"][name], before, strict=True
+    ):
+        moved = np.subtract(theirs, at)
+        assert np.abs(moved).max() > 1e-4
+        np.testing.assert_allclose(np.subtract(ours, at), moved, atol=1e-9 * np.abs(moved).max())
 
 
 @pytest.mark.parametrize("name", PAIRS)
