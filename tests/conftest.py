@@ -1,5 +1,7 @@
 import os
+import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,12 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.section("compiled kernels")
         for line in kernel_counter.report(log):
             terminalreporter.write_line(line)
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Tests in the background of a script would hand that on to processes that they interrupt.
+    with suppress(ValueError):  # only the main thread may
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
