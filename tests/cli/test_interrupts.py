@@ -37,6 +37,7 @@ sys.addaudithook(tell)
 
 DATA = ["xor.csv", "--target", "y"]
 LONG = ["--iterations", "100000000000"]
+MANY = ["--iterations", "10000000", "--seeds", "1000"]
 COMMANDS = {
     "help": ["--help"],
     "help of a command": ["sweep", "--help"],
@@ -44,7 +45,7 @@ COMMANDS = {
     "page": ["tutorial", "--html", "page.html"],
     "train": ["train", *DATA, *LONG],
     "checkpoint": ["train", *DATA, *LONG, "--checkpoint", "c.npz", "--checkpoint-every", "0.05"],
-    "sweep": ["sweep", *DATA, *LONG, "--seeds", "100", "--out", "sweep.npz"],
+    "sweep": ["sweep", *DATA, *MANY, "--out", "sweep.npz"],
     "folder": ["sweep", *DATA, "--iterations", "100000", "--seeds", "90000", "--out", "folder"],
     "fit": ["fit", "table.csv", "--target", "y", "--save", "model.npz"],
     "race": ["race", *LONG, "--out", "race.svg"],
@@ -52,7 +53,7 @@ COMMANDS = {
     "trainability": ["trainability", "--iterations", "100000", "--out", "edge.png"],
     "warm": ["warm"],
 }
-ON_DASK = {"dask": ["sweep", *DATA, *LONG, "--seeds", "100", "--dask", "local:2"]}
+ON_DASK = {"dask": ["sweep", *DATA, *MANY, "--dask", "local:2"]}
 COMPILE = ("page", "warm")
 """They find no code, and have helpers to compile it."""
 
@@ -135,9 +136,9 @@ def _interrupted(work, name, moment, as_script):
 
 def _is_kept(path):
     """Whether a file is to be there: the user's, what resumes the work, and compiled code."""
-    if "unfinished" in path.name or "claims" in path.parts:
+    if "unfinished" in path.name or "claims" in path.parts or path.suffix == ".tmp":
         return False
-    return str(path) in KEPT or path.parts[0] in KEPT_FOLDERS or path.suffix == ".nbc"
+    return str(path) in KEPT or path.parts[0] in KEPT_FOLDERS or path.parts[:2] == ("tmp", "code")
 
 
 def _left(group):
