@@ -246,7 +246,7 @@ def clients():
 @pytest.fixture
 def client(clients):
     """With two workers that are there for good: Dask gives one up that dies as it starts."""
-    clients.wait_for_workers(2, timeout=60)
+    clients.wait_for_workers(2, timeout=300)
     while any(one.process.status.name != "running" for one in clients.cluster.workers.values()):
         time.sleep(0.05)
     return clients
