@@ -81,7 +81,7 @@ def test_where_nothing_tells_what_is_free_the_whole_machine_counts(machine, monk
 
 
 def test_what_is_left_of_the_address_space_counts(machine, monkeypatch):
-    resource = pytest.importorskip("resource")
+    resource = pytest.importorskip("resource")  # there is none on Windows
     (machine / "statm").write_text("1000 500 30 4 0 200 0\n")
     monkeypatch.setattr(memory, "_STATM", machine / "statm")
     monkeypatch.setattr(resource, "getpagesize", lambda: 4096)

@@ -37,7 +37,7 @@ def watch():
 class _Finder(importlib.abc.MetaPathFinder):
     """Wraps the cache as it is imported."""
 
-    def find_spec(self, name, path=None, target=None):  # noqa: ARG002
+    def find_spec(self, name, path=None, target=None):  # noqa: ARG002  as Python calls it
         if name != CACHE:
             return None
         sys.meta_path.remove(self)

@@ -15,6 +15,7 @@ from fastgd.store.entries import ForeignEntryError, open_inside
 from fastgd.store.folder import Folder
 from fastgd.store.part_file import MissingPartError
 from fastgd.store.place import remove
+from folder_state import state_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such entries")
 
@@ -130,18 +131,6 @@ def test_what_is_no_file_of_ours_is_refused_by_name(path, tmp_path, name, put, w
         fill(folder_at(path, PARTS))
     assert str(caught.value) == f"{path / name} must be {wanted}, got {got}"
     assert (state_of(outside), state_of(path)) == before
-
-
-def state_of(folder):
-    """Kinds, times and content of all that is there."""
-    return {
-        str(entry): (
-            entry.lstat().st_mode,
-            entry.lstat().st_mtime_ns,
-            entry.read_bytes() if entry.is_file() and not entry.is_symlink() else None,
-        )
-        for entry in folder.rglob("*")
-    }
 
 
 def test_reading_refuses_them_too(path, tmp_path):

@@ -23,6 +23,7 @@ from fastgd.store.folder import Folder
 from fastgd.store.manifest import parsed
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import NumberTarget
+from folder_state import state_of
 
 resource = pytest.importorskip("resource")  # there is none on Windows
 
@@ -129,18 +130,6 @@ def read(path):
     for name in ("errors", "losses", "kept_weights", "kept_changes", "states", "summary"):
         getattr(sweep, name)
     return sweep.digest()
-
-
-def state_of(folder):
-    """Kinds, times and content of all that is there."""
-    return {
-        str(entry): (
-            entry.lstat().st_mode,
-            entry.lstat().st_mtime_ns,
-            entry.read_bytes() if entry.is_file() and not entry.is_symlink() else None,
-        )
-        for entry in folder.rglob("*")
-    }
 
 
 def test_forged_folders(made, tmp_path, limited):

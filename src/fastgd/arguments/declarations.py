@@ -371,9 +371,9 @@ class Options(LossOptions, total=False):
         Option(
             None,
             Count(none="none"),
-            'A run is over, "stalled", when its smallest watched error is so many iterations old '
+            'A run is over, "stalled", when its smallest watched error is that many iterations old '
             "(Prechelt, *Early Stopping - But When?*, 1998); at least 1.",
-            "Stop when the smallest watched error is so many iterations old",
+            "Stop when the smallest watched error is N iterations old",
             "Early end",
             feature="watch",
             slots=(Slot("patience", is_whole=True),),
@@ -413,7 +413,7 @@ class Options(LossOptions, total=False):
             None,
             Count(none="none"),
             "Keep a :class:`fastgd.Summary` of the watched errors along the way, with the mean of "
-            "the last so many; at least 1.",
+            "the last N of them; at least 1.",
             "Sum up all errors, with the mean of the last N",
             "Early end",
             feature="watch",
@@ -493,7 +493,7 @@ Notes
 -----
 The watched error, that of ``tolerance``, ``patience``, ``summary`` and ``restore_best``, is the one
 of the held-out samples where there are any, else that of all samples, or with ``monitor="loss"``
-the loss. It is looked at every ``look_every`` iterations, by default before every update with the
+the loss. It is evaluated every ``look_every`` iterations, by default before every update with the
 full batch and before the first update of every epoch with mini-batches (with ``restore_best``
 alone: at the recorded iterations), and after the last update."""
     )

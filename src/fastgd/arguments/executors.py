@@ -36,7 +36,7 @@ Dask's client.get_executor(), got 4
     if _is_around_this_call(value):
         raise ValueError(
             "executor must not be the pool in whose thread this call runs, as all its threads may "
-            f"come to wait for each other, got {shown(value)}: leave it out"
+            f"wait for each other, got {shown(value)}: leave it out"
         )
     if not _is_of_this_process(value):
         raise ValueError(

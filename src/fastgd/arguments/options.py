@@ -208,7 +208,7 @@ def check_alone(
 
 
 def combinations(given: Mapping[str, object], samples: int) -> Combinations:
-    """Return a sweep's options for so many samples, each value checked by itself."""
+    """Return a sweep's options for this number of samples, each value checked by itself."""
     found, numbers = axes(given)
     fielded = _fielded(given)
     own = kinds_of(given)

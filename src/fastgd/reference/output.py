@@ -70,7 +70,7 @@ class Output:
     def _of_count(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Poisson's v - y log v, and minus its derivative by z.
 
-        By the inputs: v may come to 0, where it is exp(z) to all digits, and its logarithm is z.
+        By the inputs: v may underflow to 0, where it is exp(z) to all digits and log v is z.
         """
         v, slope = self._units.at(z)
         far = z < FAR_BELOW[self._output]
