@@ -106,5 +106,5 @@ def _of_probability(output: str, y: FloatArray, z: FloatArray) -> FloatArray:
     if output == "tanh":  # p = (1 + tanh(z)) / 2 is sigmoid(2 * z)
         steep, y = 2, (1 + y) / 2
     # -log(p) and -log(1 - p), where p = 1 / (1 + exp(-z)), have this in common:
-    common = np.log1p(np.exp(-steep * np.abs(z)))
+    common: FloatArray = np.log1p(np.exp(-steep * np.abs(z)))
     return common + steep * (y * np.maximum(-z, 0) + (1 - y) * np.maximum(z, 0))
