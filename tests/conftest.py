@@ -1,4 +1,9 @@
 import os
+
+# Before Numba is imported: kernels compile in two thirds of the time that they take at 3, which
+# users have. The golden hashes are computed at 3, too (kernel/test_bits.py).
+os.environ.setdefault("NUMBA_OPT", "1")
+
 import signal
 import tempfile
 from contextlib import suppress
@@ -8,10 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+import few_kernels
 from cases import XOR_X, XOR_Y
 from counter import kernel_counter
 
 os.environ["MPLBACKEND"] = "Agg"  # pictures need no screen
+few_kernels.begin()
 
 # An example may compile, or wait for a busy machine: how long it takes says nothing.
 settings.register_profile("fastgd", deadline=None)
@@ -42,6 +49,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Tests in the background of a script would hand that on to processes that they interrupt.
     with suppress(ValueError):  # only the main thread may
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def users_kernels():
+    """The kernels are those of users: see few_kernels.py."""
+    with few_kernels.users_kernels():
+        yield
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def errors_of(said):
     return json.loads(out)["final_error"]
 
 
+@pytest.mark.slow
 def test_a_sweep_on_a_scheduler_and_on_processes_of_its_own(sweep):
     here = errors_of(sweep("--json"))
     with dask_client() as client:
@@ -35,6 +36,7 @@ def test_a_sweep_on_a_scheduler_and_on_processes_of_its_own(sweep):
     assert errors_of(sweep("--json", "--dask", "local:1")) == here
 
 
+@pytest.mark.slow
 def test_a_scheduler_without_workers_is_waited_for(sweep):
     with dask_client(workers=0) as client:
         address = client.scheduler.address
@@ -73,6 +75,7 @@ def test_the_extra_is_named(sweep, monkeypatch):
     assert sweep("--dask", "local:2") == (2, "", said)
 
 
+@pytest.mark.slow
 def test_workers_that_are_lost_are_said_in_a_line(sweep, monkeypatch):
     def lost(_client):
         raise RuntimeError("they are gone")

@@ -75,6 +75,7 @@ def two_commands():
     return [block for block in blocks(README) if block.language == "bash"][:2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if runnable(path)], ids=name)
 @pytest.mark.usefixtures("checkout")
 def test_blocks_run(path):
@@ -130,6 +131,7 @@ def test_many_models_take_few_lines():
         assert len(code) < 10, f"line {block.line}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=name)
 def test_examples_run(path, tmp_path):
     done = subprocess.run(

@@ -35,9 +35,26 @@ TARGETS = {
 ]
 
 
+LANES = (1, 2, 4, 8, 16, 32)
+
+
 @pytest.mark.parametrize("case", NETWORKS)
-@pytest.mark.parametrize("runs", [1, 2, 4, 8, 16, 32])
+@pytest.mark.parametrize("runs", LANES)
 def test_golden_hashes_at_every_lane_count(case, runs):
+    assert digest(case, runs) == HASHES[case]
+
+
+@pytest.mark.parametrize(
+    ("case", "runs"),
+    [
+        # Each lane count with a network, each network with a lane count: both with all, if slow.
+        pytest.param(case, runs, marks=[] if runs == LANES[k % len(LANES)] else pytest.mark.slow)
+        for k, case in enumerate(NETWORKS)
+        for runs in LANES
+    ],
+)
+@pytest.mark.usefixtures("users_kernels")
+def test_golden_hashes_of_code_for_one_network(case, runs):
     assert digest(case, runs) == HASHES[case]
 
 
@@ -78,6 +95,7 @@ def test_golden_hashes_of_losses(case, runs, threads):
     assert digest(case, runs, threads) == HASHES[case]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(MACHINE != "x86_64", reason="these kernels of OpenBLAS are of x86")
 @pytest.mark.parametrize("coretype", ["Haswell", "Nehalem"])
 def test_golden_hashes_of_objectives_owe_nothing_to_openblas(coretype):
@@ -86,6 +104,23 @@ def test_golden_hashes_of_objectives_owe_nothing_to_openblas(coretype):
     assert found == {case: HASHES[case] for case in OBJECTIVES}
 
 
+@pytest.mark.parametrize(
+    ("runs", "cases"),
+    [
+        (1, ["article, hidden 4", "objective, cross entropy"]),
+        (8, [EVERYTHING[0], "folds of groups"]),
+        pytest.param(1, [*NETWORKS, *OBJECTIVES, *LOSSES], marks=pytest.mark.slow),
+        pytest.param(8, [*OPTIONS, *PARTED, TABLE], marks=pytest.mark.slow),
+    ],
+    ids=["some, alone", "some, side by side", "all, alone", "all, side by side"],
+)
+def test_golden_hashes_of_users_kernels(runs, cases):
+    """Optimized as for users, and with code for one network alone."""
+    found = in_fresh_python(cases, os.environ | {"NUMBA_OPT": "3"}, runs)
+    assert found == {case: HASHES[case] for case in cases}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("runs", [1, 8])
 def test_golden_hashes_on_other_processors(target, runs, tmp_path):
@@ -93,6 +128,7 @@ def test_golden_hashes_on_other_processors(target, runs, tmp_path):
     environment = os.environ | {
         "NUMBA_CPU_NAME": target,
         "NUMBA_CPU_FEATURES": "",
+        "NUMBA_OPT": "3",
         "NUMBA_CACHE_DIR": str(tmp_path),
     }
     if target == "skylake-avx512" and "avx512f" not in cpu_flags():

@@ -216,6 +216,7 @@ builder.define_nopython_pipeline = staticmethod(define_nopython_pipeline)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -177,6 +177,7 @@ def test_what_is_unknown_is_named_with_its_line(function, reason):
         compiled(function)(0.5)
 
 
+@pytest.mark.slow
 def test_without_sources_numba_compiles_all(tmp_path):
     """As in a program that was packed without them; the same bits."""
     code = """
@@ -203,6 +204,7 @@ print(json.dumps(golden.digest("no hidden layer", 1)))
 
 # ---------------------------------------------------------------- code for one network alone
 
+SAMPLES = (4, 5, 13)
 SMALL = {
     "plain": {},
     "bias": {"bias": True},
@@ -221,10 +223,17 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("options", SMALL.values(), ids=SMALL)
-@pytest.mark.parametrize("samples", [4, 5, 13])
-def test_code_for_one_network_has_the_bits_of_the_general_one(options, samples, monkeypatch):
-    given = {"hidden_size": 4, "alpha": 1.5, "iterations": 300, "record_every": 7} | options
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [
+        # Each option with a number of samples, with all of them if slow.
+        pytest.param(name, samples, marks=[] if samples == SAMPLES[k % 3] else pytest.mark.slow)
+        for k, name in enumerate(SMALL)
+        for samples in SAMPLES
+    ],
+)
+def test_code_for_one_network_has_the_bits_of_the_general_one(name, samples, monkeypatch):
+    given = {"hidden_size": 4, "alpha": 1.5, "iterations": 300, "record_every": 7} | SMALL[name]
     X, y = (np.resize(part, (samples, part.shape[1])) for part in (XOR_X, XOR_Y))
     X = X + np.linspace(0.0, 0.5, samples)[:, None]
     known = []
@@ -248,10 +257,9 @@ def test_code_for_one_network_has_the_bits_of_the_general_one(options, samples, 
             assert one.tobytes() == other.tobytes(), name
 
 
-def test_few_networks_have_code_of_their_own(monkeypatch):
+@pytest.mark.usefixtures("users_kernels")
+def test_few_networks_have_code_of_their_own():
     """The next ones share one code, so that a new size compiles nothing any more."""
-    monkeypatch.setattr(layouts, "_known", {})
-    layouts._remembered.cache_clear()
     with_own = 0
     for hidden in range(1, 6):
         layout = layouts.Layout.plan(
@@ -259,4 +267,4 @@ def test_few_networks_have_code_of_their_own(monkeypatch):
         )
         with_own += layout.markers.layout is not None
         assert layout.markers == layout.markers
-    assert with_own == layouts.MOST_KNOWN
+    assert with_own == layouts.MOST_KNOWN == 3

@@ -13,7 +13,6 @@ from cases import CAUCHY, SWISH, XOR_X, XOR_Y
 from fastgd import reference
 from fastgd.arguments.cautions import TrainingWarning
 from fastgd.arguments.expressions import FUNCTIONS
-from fastgd.engine import arrangement
 from fastgd.functions import exp, log, sqrt, tanh
 from fastgd.kernel.descent import descend
 from fastgd.optimizers import Adam
@@ -26,12 +25,6 @@ ROOT = fastgd.Function(lambda a, p: a * sqrt(p), p=1.0)
 
 OWN = {"activation": ROOT, "loss": CAUCHY, "output": "identity"}
 SETTINGS = {"X": X, "y": Y, "hidden_size": 3, "iterations": 25, "record_every": 7, "alpha": 0.02}
-
-
-@pytest.fixture(autouse=True)
-def eight_side_by_side(monkeypatch):
-    """One kernel for all sweeps, on every processor."""
-    monkeypatch.setattr(arrangement, "runs_side_by_side", lambda count, *_: 1 if count == 1 else 8)
 
 
 # ---------------------------------------------------------------- NaN

@@ -14,7 +14,6 @@ from test_shared_updates import sharing  # noqa: F401
 import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
-from fastgd.engine import arrangement
 from fastgd.engine import layout as layout_module
 from fastgd.functions import sqrt, where
 from fastgd.kernel.lanes import ROWS
@@ -60,12 +59,6 @@ IN_BATCHES = {
     },
 }
 """The last batch of an epoch has less than a group of samples, and padding for more than one."""
-
-
-@pytest.fixture(autouse=True)
-def eight_side_by_side(monkeypatch):
-    """The same kernels on every processor."""
-    monkeypatch.setattr(arrangement, "runs_side_by_side", lambda count, *_: 1 if count == 1 else 8)
 
 
 def settings(case, samples, place):

@@ -18,7 +18,6 @@ from test_results import same
 import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
-from fastgd.engine import arrangement
 from fastgd.optimizers import Adam, Momentum
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
@@ -57,12 +56,6 @@ PARTS = {
     "folds, weightings": {"folds": FOLDS, "sample_weight": TWO},
     "all": {"groups": LABELS, "folds": FOLDS, "sample_weight": TWO},
 }
-
-
-@pytest.fixture(autouse=True)
-def eight_side_by_side(monkeypatch):
-    """The same kernels on every processor."""
-    monkeypatch.setattr(arrangement, "runs_side_by_side", lambda count, *_: 1 if count == 1 else 8)
 
 
 def alone(place, sweep, given):

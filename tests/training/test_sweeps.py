@@ -22,12 +22,6 @@ X = RANDOM.random_sample((8, 3))
 Y = RANDOM.random_sample((8, 2))
 
 
-@pytest.fixture(autouse=True)
-def eight_side_by_side(monkeypatch):
-    """The kernels that the golden hashes have compiled already, on every processor."""
-    monkeypatch.setattr(arrangement, "runs_side_by_side", lambda count, *_: 1 if count == 1 else 8)
-
-
 def rows_are_runs_alone(axes, **fixed):
     """Every row of the sweep has what the run alone has, to the bit."""
     options = {"X": X, "y": Y, "hidden_size": (5, 3), "iterations": 60, "record_every": 7} | fixed
@@ -81,9 +75,9 @@ def test_inputs_in_strips_change_no_bit(monkeypatch, given):
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.usefixtures("users_kernels")
 @pytest.mark.parametrize("given", [{}, {"batch_norm": True, "groups": [0, 0, 0, 0, 1, 1, 1, 1]}])
 def test_threads_decide_how_many_go_side_by_side_and_nothing_else(monkeypatch, given):
-    monkeypatch.undo()
     alphas = np.geomspace(0.1, 3, native_lanes() // (2 if given else 1) + 1).tolist()
     settings = {"hidden_size": (5, 3), "iterations": 300, "record_every": 100} | given
     made, plan = [], arrangement.arrange
@@ -216,6 +210,7 @@ def test_another_method_does_compile():
     assert len(descend.overloads) == before + 1
 
 
+@pytest.mark.usefixtures("users_kernels")
 def test_sizes_do_not_compile_on_and_on():
     """The first ones of a tiny network do, each for itself, then all share one code."""
     before = len(descend.overloads)

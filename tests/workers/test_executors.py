@@ -57,7 +57,10 @@ class Counted(Executor):
         return self.executor.submit(fn, order, part, parcels, serial)
 
 
-@pytest.fixture(scope="module", params=EXECUTORS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=[] if n == "spawn" else pytest.mark.slow) for n in EXECUTORS],
+)
 def executor(request):
     with EXECUTORS[request.param]() as made:
         yield made
@@ -188,6 +191,7 @@ def _pid():
 POOLS = {"spawn": lambda: process_pool("spawn"), "loky": EXECUTORS["loky"]}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("parts_of_16_runs")
 @pytest.mark.parametrize("kind", POOLS)
 def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, tmp_path):
@@ -252,6 +256,7 @@ def client(clients):
     return clients
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("parts_of_16_runs")
 @pytest.mark.parametrize("seed", range(5))
 def test_a_worker_of_dask_may_be_killed_at_any_moment(seed, client, xor, tmp_path):
@@ -264,6 +269,7 @@ def test_a_worker_of_dask_may_be_killed_at_any_moment(seed, client, xor, tmp_pat
     assert sorted(client.run(os.getpid).values()) != pids
 
 
+@pytest.mark.slow
 def test_a_part_that_kills_its_workers_of_dask_is_named(client, tmp_path):
     log, folder = tmp_path / "log", folder_at(tmp_path / "folder", 4)
     log.mkdir()
@@ -274,6 +280,7 @@ def test_a_part_that_kills_its_workers_of_dask_is_named(client, tmp_path):
     assert 4 <= len(job.calls_of(2)) <= 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [squares_in_a_task, squares_in_a_task_that_left])
 def test_tasks_of_dask_may_wait_for_parts_on_their_own_workers(client, task):
     """Both workers have one thread, and each of them waits."""

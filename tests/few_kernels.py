@@ -1,0 +1,41 @@
+"""Kernels of tests: the same few, on every processor and in any order.
+
+A kernel takes a second to compile, and tests train many networks. For users the first tiny networks
+of a process get code for their sizes alone, and how many runs lie side by side is the processor's
+choice. In tests all sizes share the general code, for one run or for eight. The bits are the same:
+kernel/test_bits.py and kernel/test_translation.py show it. Users' kernels are those of the fixture
+``users_kernels``, and of each process that a test starts.
+"""
+
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from fastgd.engine import arrangement, layout, session
+
+MOST_KNOWN = layout.MOST_KNOWN
+SIDE_BY_SIDE = arrangement.runs_side_by_side
+
+
+def begin():
+    """From now on, in this process."""
+    layout.MOST_KNOWN = 0
+    arrangement.runs_side_by_side = session.runs_side_by_side = one_or_eight
+
+
+def one_or_eight(count, *_):
+    """How many of so many runs lie side by side."""
+    return 1 if count == 1 else 8
+
+
+@contextmanager
+def users_kernels():
+    """As outside of tests."""
+    layout._remembered.cache_clear()
+    with (
+        patch.object(layout, "MOST_KNOWN", MOST_KNOWN),
+        patch.object(layout, "_known", {}),
+        patch.object(arrangement, "runs_side_by_side", SIDE_BY_SIDE),
+        patch.object(session, "runs_side_by_side", SIDE_BY_SIDE),
+    ):
+        yield
+    layout._remembered.cache_clear()
