@@ -18,7 +18,8 @@ from test_results import same
 import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
-from fastgd.engine import arrangement
+from fastgd.engine import arrangement, execution
+from fastgd.engine.session import Runs
 from fastgd.optimizers import Adam, Momentum
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
@@ -147,6 +148,25 @@ def test_all_runs_may_be_over_early(parts):
     assert (sweep.status == "converged").all()
     both = fastgd.sweep(X, Y, resume=sweep, iterations=10)
     assert (both.iterations == sweep.iterations).all()
+
+
+@pytest.mark.parametrize(("parts", "alphas"), [("groups", 8), ("all", 2)])
+def test_packing_on_two_threads_changes_nothing(parts, alphas, monkeypatch):
+    """Each group has two blocks, then one; the first thread gets every other one that is left."""
+    packed, pack = [], Runs.pack
+
+    def spy(runs, going, lanes):
+        packed.append(lanes[:, 0].tolist())
+        return pack(runs, going, lanes)
+
+    monkeypatch.setattr(Runs, "pack", spy)
+    monkeypatch.setattr(execution, "CHUNK_SECONDS", 1e-9)
+    axes = {"tolerance": [0.5, 0.0], "alpha": np.geomspace(0.1, 3, alphas).tolist()}
+    given = arguments("plain", parts) | axes | {"iterations": 9}
+    two = runs_are_alone(given, threads=2)
+    one = fastgd.sweep(**given, threads=1, keep_state=True)
+    assert all(not differences(a, b) for a, b in zip(one, two, strict=True))
+    assert [lanes == sorted(lanes) for lanes in packed] == [False, True]
 
 
 @pytest.mark.parametrize("parts", ["folds", "groups", "groups, folds"])
