@@ -164,7 +164,7 @@ def test_packing_on_two_threads_changes_nothing(parts, seeds, tolerance, monkeyp
     monkeypatch.setattr(Runs, "pack", spy)
     monkeypatch.setattr(execution, "CHUNK_SECONDS", 1e-9)
     given = arguments("plain", parts) | {"iterations": 9}
-    given |= {"alpha": 0.01, "seed": list(seeds), "tolerance": tolerance}
+    given |= {"alpha": 0.03, "seed": list(seeds), "tolerance": tolerance}
     two = runs_are_alone(given, threads=2)
     one = fastgd.sweep(**given, threads=1, keep_state=True)
     assert all(not differences(a, b) for a, b in zip(one, two, strict=True))
