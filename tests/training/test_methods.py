@@ -262,6 +262,27 @@ def test_a_tolerance_is_of_what_is_watched(reduction):
     assert 'with ``monitor="loss"`` the loss' in DECLARED["tolerance"].doc
 
 
+def test_an_error_that_is_the_tolerance_is_not_below_it():
+    """Not even by the last bit: alone, side by side, recorded or not."""
+    whole = fastgd.train(X, Y, iterations=60, record_every=1)
+    at = whole.errors[30]
+    assert whole.errors[:30].min() > at > whole.errors[31]
+    for every in (1, 100):
+        given = {"iterations": 60, "record_every": every}
+        assert fastgd.train(X, Y, tolerance=at, **given).iterations == 31
+        assert fastgd.train(X, Y, tolerance=np.nextafter(at, 1), **given).iterations == 30
+        sweep = fastgd.sweep(X, Y, tolerance=[at, np.nextafter(at, 1)], **given)
+        assert sweep.iterations.tolist() == [31, 30]
+    run = fastgd.train(X, Y, tolerance=at, iterations=30)
+    assert (run.status, run.final_error) == ("finished", at)
+
+
+def test_an_equal_error_is_no_smaller_one():
+    """At such a rate no weight moves, and no error."""
+    run = fastgd.train(X, Y, alpha=1e-300, patience=8, iterations=50)
+    assert (run.status, run.iterations) == ("stalled", 8)
+
+
 def _stalls(losses, j, delta, patience):
     """Whether the loss of iteration j is the last one that is looked at."""
     smallest, at = np.inf, 0
@@ -315,6 +336,7 @@ def test_endings_and_summaries_in_batches():
         {"alpha": 1e4, "summary": 3},
         {"alpha": 5.0, "tolerance": 1e-9, "patience": 1000},
         {"alpha": 5.0, "tolerance": 1e-9, "bias": True},
+        {"alpha": 5.0, "patience": 1000, "record_every": 1000},
     ],
 )
 def test_divergence(given):
