@@ -361,6 +361,23 @@ def test_divergence(given):
 
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.parametrize(("record_every", "scale"), [(1, 1), (1000, 1), (1000, 1e308)])
+def test_divergence_beside_runs_that_are_watched(record_every, scale):
+    """An error that overflows between records ends the watched ones only."""
+    given = {"activation": "identity", "output": "identity", "hidden_size": 3, "alpha": 5.0}
+    given |= {"iterations": 300, "record_every": record_every}
+    axes = {"tolerance": [0.0, 1e-9], "patience": [None, 1000]}
+    sweep = fastgd.sweep(X[:8], scale * Y[:8], **given, **axes)
+    for index, values in zip(np.ndindex(sweep.shape), product(*axes.values()), strict=True):
+        own = given | dict(zip(axes, values, strict=True))
+        twin = fastgd.reference.train(X[:8], scale * Y[:8], **own)
+        assert sweep.status[index] == twin.status == "diverged"
+        assert sweep.iterations[index] == twin.iterations
+        assert str(sweep.final_error[index]) == str(twin.final_error)
+    assert len(np.unique(sweep.iterations)) == (2 if (record_every, scale) == (1000, 1) else 1)
+
+
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
 @pytest.mark.parametrize("samples", [1, 2, 4])
 def test_an_error_that_overflows_is_infinite(samples):
     given = {"weights": [[[1e160]]], "output": "identity", "iterations": 5, "record_every": 1}
