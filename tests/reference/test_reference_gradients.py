@@ -205,13 +205,6 @@ def test_deltas_are_trimmed_and_clipped(trim_below, clip_above, weighted):
     np.testing.assert_allclose(run.weights[0] - weights[0], X.T @ first, rtol=1e-9, atol=1e-14)
 
 
-def test_delta_at_its_limit_stays():
-    settings = {"hidden_size": (), "weights": [[[0.0]]], "output": "identity", "iterations": 1}
-    for y, trim_below, weight in [(0.5, 0.5, 0.5), (-0.5, 0.5, -0.5), (0.5, 0.500001, 0.0)]:
-        run = reference.train([[1.0]], [y], **settings, trim_below=trim_below)
-        assert run.weights[0].item() == weight
-
-
 def test_relu_has_no_slope_in_its_kink():
     weights = [[[0.0, 1.0]], [[1.0], [1.0]]]
     run = reference.train([[1.0]], [5], weights=weights, activation="relu", output="identity",
