@@ -135,8 +135,11 @@ def test_parts_of_a_folder_are_those_of_the_sweep(pair):
         assert not differences(memory[index], opened[index], source=False)
     assert np.array_equal(memory[last].weights[0], opened[last].weights[0])
     assert np.array_equal(memory.best().weights[0], opened.best().weights[0])
-    errors = [run.final_error for run in opened]
-    assert np.array_equal(errors, memory.final_error.ravel(), equal_nan=True)
+    names = ["final_error"]
+    names += ["final_validation_error"] * (memory.final_validation_error is not None)
+    for name in names:
+        found = [getattr(run, name) for run in opened]
+        assert np.array_equal(found, getattr(memory, name).ravel(), equal_nan=True)
 
 
 def test_a_folder_becomes_one_file(pair, tmp_path):
