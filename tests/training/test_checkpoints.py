@@ -249,7 +249,7 @@ def test_the_file_of_another_start_is_refused(tmp_path):
     train = partial(fastgd.train, X, Y, iterations=10, checkpoint=tmp_path / "run.npz")
     train(weights=[np.ones((3, 1))])
     for other in ({"weights": [np.zeros((3, 1))]}, {"hidden_size": ()}):
-        with pytest.raises(ValueError, match="must be the checkpoint of this .* one with weights"):
+        with pytest.raises(ValueError, match=r"must be the checkpoint of this .* one with weights"):
             train(**other)
 
 
