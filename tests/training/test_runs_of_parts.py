@@ -96,7 +96,7 @@ def test_a_part_keeps_what_belongs_to_it():
     }  # fmt: skip
 
 
-def test_a_part_in_another_order_has_the_samples_of_its_runs():
+def test_a_selection_in_another_order_has_the_samples_of_its_runs():
     """Who has kept no weights trains again, on these."""
     sweep = sweep_of("all", record_weights=True, keep_state=True)
     lost = sweep_of("all", record_weights=True, keep_weights=False)
