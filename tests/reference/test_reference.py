@@ -1,4 +1,9 @@
-"""The oracle itself: against the article's listings and numbers, and against its derivative."""
+"""The oracle itself: against the article's listings and numbers, and against its derivative.
+
+Of the compiled training, which is compared with this one in tests/training (test_training.py,
+`test_agrees_with_the_reference`; test_methods.py), tests/article/test_comparison.py asks for the
+same numbers, and test_objective.py for the same derivative.
+"""
 
 from itertools import pairwise
 

@@ -1,4 +1,9 @@
-"""An update is minus the derivative, for every network and loss: against central differences."""
+"""An update is minus the derivative, for every network and loss: against central differences.
+
+The kernel's derivatives are compared with differences, too, in tests/training/test_objective.py
+(`test_every_gradient`); what is dropped, trimmed or penalized with this twin, in test_methods.py
+(`test_data_and_regularisation`), and exactly at its limit in test_exact_limits.py.
+"""
 
 from itertools import pairwise, product
 

@@ -378,6 +378,20 @@ def test_divergence_beside_runs_that_are_watched(record_every, scale):
 
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.parametrize("train", [fastgd.train, fastgd.reference.train], ids=["kernel", "twin"])
+def test_a_scale_or_shift_that_is_not_finite_ends_a_run(train):
+    # Equal samples: all that normalizing leaves of the first layer's derivative is 0.
+    run = train(
+        [[1.0], [1.0]], [1e160, 1e160], hidden_size=2, output="identity", activation="identity",
+        alpha=(1e200, 1e-300), batch_norm=True, iterations=40,
+    )  # fmt: skip
+    assert (run.status, run.iterations) == ("diverged", 1)
+    assert all(np.isfinite(weights).all() for weights in run.weights)
+    (norm,) = run.normalization
+    assert not np.isfinite([*norm.scale, *norm.shift]).all()
+
+
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
 @pytest.mark.parametrize("samples", [1, 2, 4])
 def test_an_error_that_overflows_is_infinite(samples):
     given = {"weights": [[[1e160]]], "output": "identity", "iterations": 5, "record_every": 1}
