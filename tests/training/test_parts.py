@@ -136,7 +136,9 @@ BY_PLACE = ("plain", "dropout", "batches", "adaptive", "batch norm")
     + [(name, parts, 9) for name in BY_PLACE for parts in ("groups", "folds")],
 )
 def test_all_ways_to_share_samples(name, parts, alphas):
-    """With 9 alphas there are blocks of one part, with 2 of runs with their own samples."""
+    """With 9 alphas and another axis there are blocks of one part; else of runs with their own
+    samples, or of a table's.
+    """
     given = arguments(name, parts) | {"alpha": np.geomspace(0.1, 3, alphas).tolist()}
     runs_are_alone(given | {"iterations": 9})
 
