@@ -31,11 +31,17 @@ LOOKS = (1, 2, 10, 50, 250)
 
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "GradientDescent()": ("SGD", {}),
+    "Momentum(mu=0.9)": ("SGD", {"momentum": 0.9}),
     "Momentum(mu=0.7)": ("SGD", {"momentum": 0.7}),
+    "Nesterov(mu=0.9)": ("SGD", {"momentum": 0.9, "nesterov": True}),
     "Nesterov(mu=0.8)": ("SGD", {"momentum": 0.8, "nesterov": True}),
+    "AdaGrad(epsilon=1e-10)": ("Adagrad", {"eps": 1e-10}),
     "AdaGrad(epsilon=0.1)": ("Adagrad", {"eps": 0.1}),
+    "AdaDelta(rho=0.9, epsilon=1e-06)": ("Adadelta", {"rho": 0.9, "eps": 1e-6}),
     "AdaDelta(rho=0.5, epsilon=0.001)": ("Adadelta", {"rho": 0.5, "eps": 1e-3}),
+    "RMSProp(rho=0.99, epsilon=1e-08)": ("RMSprop", {"alpha": 0.99, "eps": 1e-8}),
     "RMSProp(rho=0.8, epsilon=0.001)": ("RMSprop", {"alpha": 0.8, "eps": 1e-3}),
+    "Adam(beta1=0.9, beta2=0.999, epsilon=1e-08)": ("Adam", {"betas": (0.9, 0.999), "eps": 1e-8}),
     "Adam(beta1=0.5, beta2=0.9, epsilon=0.001)": ("Adam", {"betas": (0.5, 0.9), "eps": 1e-3}),
     "AdamW(beta1=0.9, beta2=0.999, epsilon=1e-08, decay=0.01)": (
         "AdamW",
@@ -96,6 +102,16 @@ LARGE: dict[str, dict[str, Any]] = {
 }
 """Networks that are trained, by the names of fastgd."""
 
+RATES = (0.004, 0.002, 0.003)
+"""Learning rates of the three layers of a small network of SIZES."""
+
+NORMALIZED = [
+    (name, samples)
+    for name in ("Momentum(mu=0.7)", "Adam(beta1=0.9, beta2=0.999, epsilon=1e-08)")
+    for samples in (8, 4)
+]
+"""Optimizers of a small network with batch norm, and the samples of a batch."""
+
 STEPS = 20
 RATE = 0.002
 PROBES = 11
@@ -114,6 +130,14 @@ def weights() -> np.ndarray:
     """Weights of a network with two outputs, layer by layer and row by row."""
     count = sum(a * b for a, b in zip((*SIZES,), (*SIZES[1:], 2), strict=True))
     return np.random.RandomState(3).normal(size=count)
+
+
+def small() -> list[np.ndarray]:
+    """The initial weights of a network of SIZES with two outputs, layer by layer."""
+    sizes = [*pairwise((*SIZES, 2))]
+    ends = np.cumsum([a * b for a, b in sizes])
+    parts = np.split(weights(), ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, sizes, strict=True)]
 
 
 def large(name: str) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
@@ -259,6 +283,79 @@ def networks(torch: Any) -> dict[str, Any]:
     return found
 
 
+def biased(torch: Any) -> dict[str, Any]:
+    """Weights and biases of a small network after 60 updates of each optimizer, in one row.
+
+    With more, rounding grows by steps that have the derivative's sign, whatever its size.
+    """
+    X, y = (torch.tensor(array) for array in samples())
+    found = {}
+    for name, (kind, options) in SETTINGS.items():
+        layers = [torch.tensor(layer, requires_grad=True) for layer in small()]
+        biases = [torch.zeros(layer.shape[1], dtype=layer.dtype) for layer in layers]
+        groups = [
+            {"params": [layer, bias.requires_grad_()], "lr": rate}
+            for layer, bias, rate in zip(layers, biases, RATES, strict=True)
+        ]
+        descent = getattr(torch.optim, kind)(groups, **options)
+        for _ in range(60):
+            x = X
+            for layer, bias in zip(layers[:-1], biases[:-1], strict=True):
+                x = torch.tanh(x @ layer + bias)
+            x = torch.sigmoid(x @ layers[-1] + biases[-1])
+            descent.zero_grad()
+            (0.5 * ((y - x) ** 2).sum()).backward()
+            descent.step()
+        parts = zip(layers, biases, strict=True)
+        found[name] = [
+            number for both in parts for part in both for number in part.ravel().tolist()
+        ]
+    return found
+
+
+def normalized(torch: Any) -> dict[str, Any]:
+    """Errors before some of 60 updates, and what a network with batch norm has then, in one row."""
+    nn = torch.nn
+    X, y = (torch.tensor(array) for array in samples())
+    found = {}
+    for name, size in NORMALIZED:
+        layers = [nn.Linear(*layer.shape, bias=False, dtype=X.dtype) for layer in small()]
+        norms = [nn.BatchNorm1d(units, dtype=X.dtype) for units in SIZES[1:]]
+        with torch.no_grad():
+            for layer, start in zip(layers, small(), strict=True):
+                layer.weight.copy_(torch.tensor(start.T))
+        model = nn.Sequential(
+            *(part for both in zip(layers, norms, strict=False) for part in (*both, nn.Tanh())),
+            layers[-1],
+            nn.Sigmoid(),
+        )
+        parts = [*zip(layers, norms, strict=False), (layers[-1],)]
+        groups = [
+            {"params": [p for module in part for p in module.parameters()], "lr": rate}
+            for part, rate in zip(parts, RATES, strict=True)
+        ]
+        kind, options = SETTINGS[name]
+        descent = getattr(torch.optim, kind)(groups, **options)
+        errors = []
+        for step in range(60):
+            if step % 20 == 0:
+                model.eval()
+                errors.append((y - model(X)).abs().mean().item())
+                model.train()
+            rows = slice(begin := step * size % len(X), begin + size)
+            descent.zero_grad()
+            (0.5 * ((y[rows] - model(X[rows])) ** 2).sum()).backward()
+            descent.step()
+        kept = errors
+        for layer in layers:
+            kept += layer.weight.T.ravel().tolist()
+        for norm in norms:
+            for numbers in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+                kept += numbers.tolist()
+        found[f"{name}, {size} samples"] = kept
+    return found
+
+
 def trained(torch: Any) -> dict[str, Any]:
     """Some weights of large networks after some updates, by the mean loss of each batch."""
     nn, functional = torch.nn, torch.nn.functional
@@ -310,6 +407,8 @@ def numbers() -> dict[str, Any]:
         "optimizers": optimizers(torch),
         "schedules": schedules(torch),
         "networks": networks(torch),
+        "biased": biased(torch),
+        "normalized": normalized(torch),
         "trained": trained(torch),
     }
 

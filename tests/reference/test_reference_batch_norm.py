@@ -1,4 +1,4 @@
-"""The reference's batch normalisation: by its definition, and PyTorch's.
+"""The reference's batch normalisation: by its definition.
 
 The compiled training is held to it, its running statistics included, by
 tests/training/test_methods.py: `test_every_case_is_its_twin`, "batch norm" and others with it.
@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from fastgd import reference
-from fastgd.engine.network import first_weights
-from fastgd.optimizers import Adam, Momentum
+from fastgd.optimizers import Momentum
 from networks import fresh
 
 
@@ -77,59 +76,6 @@ def test_shifting_and_scaling_the_inputs_of_a_layer_changes_nothing_but_by_epsil
     a = reference.train(X, y, weights=start, **settings)
     b = reference.train(1000 * X + 5, y, weights=start, **settings)
     np.testing.assert_allclose(a.weights[1], b.weights[1], rtol=1e-4)
-
-
-@pytest.mark.parametrize("optimizer", [Momentum(mu=0.5), Adam()], ids=["Momentum", "Adam"])
-@pytest.mark.parametrize("batch_size", [None, 3])
-def test_60_steps_of_pytorch(optimizer, batch_size):
-    torch = pytest.importorskip("torch")
-    X, y = problem()
-    rates = (0.05, 0.02, 0.03)
-    run = reference.train(
-        X, y, hidden_size=(5, 4), activation="tanh", alpha=rates, iterations=60, batch_norm=True,
-        optimizer=optimizer, batch_size=batch_size, shuffle=False, record_every=20,
-    )  # fmt: skip
-    start = first_weights((3, 5, 4, 2), 1)
-    layers = [torch.nn.Linear(*w.shape, bias=False, dtype=torch.float64) for w in start]
-    norms = [torch.nn.BatchNorm1d(n, dtype=torch.float64) for n in (5, 4)]
-    with torch.no_grad():
-        for layer, w in zip(layers, start, strict=True):
-            layer.weight.copy_(torch.tensor(w.T))
-    model = torch.nn.Sequential(
-        layers[0], norms[0], torch.nn.Tanh(), layers[1], norms[1], torch.nn.Tanh(), layers[2],
-        torch.nn.Sigmoid(),
-    )  # fmt: skip
-    modules = [(layers[0], norms[0]), (layers[1], norms[1]), (layers[2],)]
-    groups = [
-        {"params": [p for module in group for p in module.parameters()], "lr": rate}
-        for group, rate in zip(modules, rates, strict=True)
-    ]
-    descent = (
-        torch.optim.Adam(groups)
-        if optimizer == Adam()
-        else torch.optim.SGD(groups, momentum=optimizer.mu)
-    )
-    inputs, targets = torch.tensor(X), torch.tensor(y)
-    size = batch_size or len(X)
-    for j in range(60):
-        if j % 20 == 0:
-            model.eval()
-            error = (targets - model(inputs)).abs().mean().item()
-            assert run.errors[j // 20] == pytest.approx(error, rel=1e-9)
-            model.train()
-        at = j * size % len(X)
-        descent.zero_grad()
-        miss = targets[at : at + size] - model(inputs[at : at + size])
-        (0.5 * (miss**2).sum()).backward()
-        descent.step()
-    close = {"rtol": 1e-8, "atol": 1e-10}
-    for ours, layer in zip(run.weights, layers, strict=True):
-        np.testing.assert_allclose(ours, layer.weight.detach().numpy().T, **close)
-    for ours, theirs in zip(run.normalization, norms, strict=True):
-        np.testing.assert_allclose(ours.scale, theirs.weight.detach().numpy(), **close)
-        np.testing.assert_allclose(ours.shift, theirs.bias.detach().numpy(), **close)
-        np.testing.assert_allclose(ours.mean, theirs.running_mean.numpy(), **close)
-        np.testing.assert_allclose(ours.variance, theirs.running_var.numpy(), **close)
 
 
 def test_the_output_layer_is_not_normalised():

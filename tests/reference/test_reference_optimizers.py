@@ -1,4 +1,4 @@
-"""The reference's optimizers: scalar recurrences, first steps worked out by hand, and PyTorch.
+"""The reference's optimizers: scalar recurrences, and steps computed by hand.
 
 The kernel's are compared with them, direction changes included, in tests/training/test_methods.py
 (`test_every_case_is_its_twin`, `test_optimizers_over_a_thousand_iterations`).
@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from fastgd import optimizers, reference
-from fastgd.engine.network import first_weights
 from fastgd.optimizers import (
     AdaDelta,
     AdaGrad,
@@ -137,15 +136,6 @@ def test_every_public_optimizer_has_a_twin_with_its_paper(kind):
     )
 
 
-SETTINGS = {"hidden_size": (5, 4), "activation": "tanh", "bias": True}
-RATES = [0.004, 0.002, 0.001]
-
-
-def problem():
-    random = np.random.default_rng(2)
-    return random.normal(size=(8, 3)), random.random((8, 2))
-
-
 def test_rprop_on_paper():
     """From 1 to 3 - 1: longer steps until the derivative changes its sign, a rest, and back."""
     weights = [1.5, 2.25, 3.375, 3.375, 2.8125]  # steps 0.5, 0.75, 1.125, none, -0.5625
@@ -159,73 +149,6 @@ def test_adamw_decays_what_has_no_derivative():
     given = {"X": [[1.0, 0.0]], "y": [3.0], "output": "identity", "weights": [[[1.0], [1.0]]]}
     run = reference.train(**given, alpha=0.5, iterations=3, optimizer=AdamW(decay=0.5))
     assert run.weights[0][1, 0] == 0.75**3
-
-
-def torch_optimizer(torch, optimizer, groups):
-    optim = torch.optim
-    match optimizer:
-        case GradientDescent():
-            return optim.SGD(groups)
-        case Momentum(mu):
-            return optim.SGD(groups, momentum=mu)
-        case Nesterov(mu):
-            return optim.SGD(groups, momentum=mu, nesterov=True)
-        case AdaGrad(epsilon):
-            return optim.Adagrad(groups, eps=epsilon)
-        case AdaDelta(rho, epsilon):
-            return optim.Adadelta(groups, rho=rho, eps=epsilon)
-        case RMSProp(rho, epsilon):
-            return optim.RMSprop(groups, alpha=rho, eps=epsilon)
-        case Adam(beta1, beta2, epsilon):
-            return optim.Adam(groups, betas=(beta1, beta2), eps=epsilon)
-        case AdamW(beta1, beta2, epsilon, decay):
-            return optim.AdamW(groups, betas=(beta1, beta2), eps=epsilon, weight_decay=decay)
-        case Rprop(shrink, grow, smallest, largest):
-            return optim.Rprop(groups, etas=(shrink, grow), step_sizes=(smallest, largest))
-
-
-@pytest.mark.parametrize("optimizer", [*CHOSEN, *(kind() for kind in optimizers.ALL)], ids=name)
-def test_250_given_gradients_as_in_pytorch(optimizer):
-    """Without the way back from the weights to the derivative, along which rounding may grow."""
-    torch = pytest.importorskip("torch")
-    random = np.random.default_rng(9)
-    weights = np.zeros((4, 3))
-    tensor = torch.zeros((4, 3), dtype=torch.float64, requires_grad=True)
-    twin = reference.optimizers.twin(optimizer)
-    descent = torch_optimizer(torch, optimizer, [{"params": [tensor], "lr": 0.3}])
-    for _ in range(250):
-        g = random.normal(size=(4, 3)) * 10 ** random.uniform(-4, 1)
-        weights += twin.change(g, 0.3)
-        tensor.grad = torch.tensor(-g)
-        descent.step()
-        np.testing.assert_allclose(weights, tensor.detach().numpy(), rtol=1e-11, atol=1e-13)
-
-
-@pytest.mark.parametrize("optimizer", CHOSEN, ids=name)
-def test_250_steps_of_pytorch(optimizer):
-    torch = pytest.importorskip("torch")
-    X, y = problem()
-    run = reference.train(X, y, alpha=tuple(RATES), iterations=250, optimizer=optimizer, **SETTINGS)
-    start = [np.array(w) for w in first_weights((3, 5, 4, 2), 1)]
-    weights = [torch.tensor(w, requires_grad=True) for w in start]
-    biases = [torch.zeros(w.shape[1], dtype=w.dtype, requires_grad=True) for w in weights]
-    groups = [
-        {"params": [w, b], "lr": rate} for w, b, rate in zip(weights, biases, RATES, strict=True)
-    ]
-    descent = torch_optimizer(torch, optimizer, groups)
-    inputs, targets = torch.tensor(X), torch.tensor(y)
-    for _ in range(250):
-        x = inputs
-        for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
-            x = x @ w + b
-            x = torch.sigmoid(x) if k == 2 else torch.tanh(x)
-        descent.zero_grad()
-        (0.5 * ((targets - x) ** 2).sum()).backward()
-        descent.step()
-    for ours, theirs in zip([*run.weights, *run.biases], [*weights, *biases], strict=True):
-        np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10, atol=1e-12)
-    moved = max(np.abs(a - b).max() for a, b in zip(run.weights, start, strict=True))
-    assert moved > 0.01
 
 
 @pytest.mark.parametrize("optimizer", CHOSEN, ids=name)

@@ -19,6 +19,7 @@ from fastgd.reference.functions import FUNCTIONS
 from fastgd.reference.functions import LOSSES as REFERENCE_LOSSES
 from fastgd.reference.optimizers import twin
 from fastgd.reference.schedules import factors
+from networks import fresh
 from torch_numbers import KEPT, OUTPUTS, POINTS, TARGETS
 
 THEIRS = json.loads(KEPT.read_text())
@@ -102,6 +103,52 @@ def test_networks(name):
         assert value == pytest.approx(THEIRS["networks"][name]["value"], rel=1e-13)
         theirs = THEIRS["networks"][name]["derivative"]
         np.testing.assert_allclose(derivative, theirs, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", torch_numbers.SETTINGS)
+def test_optimizers_of_networks(name):
+    """All layers at rates of their own, and the biases with them."""
+    X, y = torch_numbers.samples()
+    start = torch_numbers.small()
+    run = reference.train(
+        X,
+        y,
+        weights=fresh(start, bias=True),
+        activation="tanh",
+        bias=True,
+        alpha=torch_numbers.RATES,
+        iterations=60,
+        optimizer=made_of(name),
+    )
+    parts = [part.ravel() for both in zip(run.weights, run.biases, strict=True) for part in both]
+    np.testing.assert_allclose(
+        np.concatenate(parts), THEIRS["biased"][name], rtol=1e-10, atol=1e-12
+    )
+    assert max(np.abs(a - b).max() for a, b in zip(run.weights, start, strict=True)) > 1e-4
+
+
+@pytest.mark.parametrize(("name", "size"), torch_numbers.NORMALIZED)
+def test_batch_norm(name, size):
+    """Errors by the running statistics, weights, and all that a layer's normalization has."""
+    X, y = torch_numbers.samples()
+    run = reference.train(
+        X,
+        y,
+        weights=fresh(torch_numbers.small(), batch_norm=True),
+        activation="tanh",
+        batch_norm=True,
+        alpha=torch_numbers.RATES,
+        iterations=60,
+        record_every=20,
+        optimizer=made_of(name),
+        batch_size=size,
+        shuffle=False,
+    )
+    parts = [run.errors[:3], *(layer.ravel() for layer in run.weights)]
+    for norm in run.normalization:
+        parts += [norm.scale, norm.shift, norm.mean, norm.variance]
+    theirs = THEIRS["normalized"][f"{name}, {size} samples"]
+    np.testing.assert_allclose(np.concatenate(parts), theirs, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", torch_numbers.LARGE)
