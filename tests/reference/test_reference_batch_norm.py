@@ -1,4 +1,8 @@
-"""The reference's batch normalisation: by its definition."""
+"""The reference's batch normalisation: by its definition.
+
+The compiled training is held to it, its running statistics included, by
+tests/training/test_methods.py: `test_every_case_is_its_twin`, "batch norm" and others with it.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,9 @@
-"""An update is minus the derivative, for every network and loss: against central differences."""
+"""An update is minus the derivative, for every network and loss: against central differences.
+
+The kernel's derivatives are compared with differences, too, in tests/training/test_objective.py
+(`test_every_gradient`); what is dropped, trimmed or penalized with this twin, in test_methods.py
+(`test_data_and_regularisation`), and exactly at its limit in test_exact_limits.py.
+"""
 
 from itertools import pairwise, product
 
@@ -203,13 +208,6 @@ def test_deltas_are_trimmed_and_clipped(trim_below, clip_above, weighted):
     )  # fmt: skip
     np.testing.assert_allclose(run.weights[1] - weights[1], h.T @ last, rtol=1e-9, atol=1e-14)
     np.testing.assert_allclose(run.weights[0] - weights[0], X.T @ first, rtol=1e-9, atol=1e-14)
-
-
-def test_delta_at_its_limit_stays():
-    settings = {"hidden_size": (), "weights": [[[0.0]]], "output": "identity", "iterations": 1}
-    for y, trim_below, weight in [(0.5, 0.5, 0.5), (-0.5, 0.5, -0.5), (0.5, 0.500001, 0.0)]:
-        run = reference.train([[1.0]], [y], **settings, trim_below=trim_below)
-        assert run.weights[0].item() == weight
 
 
 def test_relu_has_no_slope_in_its_kink():

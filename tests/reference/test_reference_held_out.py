@@ -1,4 +1,8 @@
-"""Held-out errors of the reference, what is watched, and the best network."""
+"""Held-out errors of the reference, what is watched, and the best network.
+
+The kernel is asked the same in tests/training/test_held_out.py, for one method, and compared with
+this twin on folds, for every kind of batch, in test_parts.py (`test_the_twin_agrees`).
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,8 @@
-"""The reference's optimizers: scalar recurrences, and steps computed by hand."""
+"""The reference's optimizers: scalar recurrences, and steps computed by hand.
+
+The kernel's are compared with them, direction changes included, in tests/training/test_methods.py
+(`test_every_case_is_its_twin`, `test_optimizers_over_a_thousand_iterations`).
+"""
 
 import inspect
 from itertools import pairwise

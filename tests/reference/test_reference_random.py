@@ -1,4 +1,9 @@
-"""The reference's random numbers: known answers, and where each of them is used."""
+"""The reference's random numbers: known answers, and where each of them is used.
+
+The kernel's are compared with the same plain ones in tests/kernel/test_random.py; its masks with
+this twin's in tests/training/test_methods.py (`test_every_case_is_its_twin`, "dropout" and
+"dropconnect"), and exactly at the rate in test_exact_limits.py.
+"""
 
 import numpy as np
 import pytest

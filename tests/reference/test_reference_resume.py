@@ -1,4 +1,8 @@
-"""A training of the reference that goes on is the one that was never stopped, to the last bit."""
+"""A training of the reference that goes on is the one that was never stopped, to the last bit.
+
+For the compiled training: tests/training/test_parts.py (`test_it_goes_on`, every option),
+test_resuming.py and test_checkpoints.py.
+"""
 
 import re
 

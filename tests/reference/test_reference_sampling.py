@@ -1,4 +1,9 @@
-"""Which samples an update of the reference sees: mini-batches, and AW-SGD's draws."""
+"""Which samples an update of the reference sees: mini-batches, and AW-SGD's draws.
+
+The kernel sees the same: tests/training/test_methods.py (`test_every_case_is_its_twin`, "batches",
+"adaptive" and others with them), test_exact_limits.py for a draw exactly between two samples, and
+test_adaptive_sampling.py for odds that are far apart.
+"""
 
 import numpy as np
 import pytest

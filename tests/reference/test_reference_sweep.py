@@ -1,4 +1,8 @@
-"""The reference's loop over parts and values: each run is `train` on its rows."""
+"""The reference's loop over parts and values: each run is `train` on its rows.
+
+For the compiled sweep: tests/training/test_parts.py, `test_a_run_is_that_of_train` and
+`test_the_twin_agrees`.
+"""
 
 from itertools import product
 

@@ -93,6 +93,9 @@ def test_parts_lie_in_subfolders(tmp_path):
     assert np.flatnonzero(folder.done()).tolist() == [0, 999, 1000, 2000]
     assert (tmp_path / "parts" / "00001" / "00001000.npz").is_file()
     assert folder.read(2000)["x"].size == 2000
+    for place, part in (("00000", 1001), ("00001", 1), ("00001", 2000), ("00002", 1999)):
+        (tmp_path / "parts" / place / f"{part:08}.npz").touch()
+    assert np.flatnonzero(folder.done()).tolist() == [0, 999, 1000, 2000]
 
 
 def test_no_parts_at_all(tmp_path):

@@ -20,10 +20,10 @@ from fastgd.schedules import Factors
 from fastgd.training import checkpoints
 from fastgd.training.checkpoints import File, check_file
 
-STOPPED = {"alpha": 0.5, "validation": HELD, "patience": 30, "restore_best": True}
+STOPPED = {"alpha": 0.5, "patience": 30, "restore_best": True}
 OPTIONS = {
     "everything that is recorded": GIVEN,
-    "restored": STOPPED | {"record_every": 4, "iterations": 60},
+    "restored": STOPPED | {"validation": HELD, "record_every": 4, "iterations": 60},
     "over at once": {"alpha": 1.0, "tolerance": 0.3, "record_every": 5, "iterations": 300},
     "converged later": {"alpha": 1.0, "tolerance": 0.27, "record_every": 5, "iterations": 300},
     "summary and schedule": {
@@ -230,6 +230,27 @@ def test_the_file_of_another_call_is_refused(kept, name):
     with pytest.raises(ValueError, match=message):
         fastgd.train(inputs, targets, checkpoint=kept, **{"iterations": 20} | GIVEN | given)
     assert kept.read_bytes() == before
+
+
+def test_the_file_of_other_held_out_samples_is_refused(tmp_path):
+    file, held = tmp_path / "run.npz", (*HELD, np.arange(1.0, 6.0))
+    train = partial(fastgd.train, X, Y, iterations=10, checkpoint=file, **STOPPED)
+    run = train(validation=held)
+    for place, name in enumerate(("X", "y", "weight")):
+        other = (*held[:place], held[place][::-1], *held[place + 1 :])
+        with pytest.raises(ValueError, match=f"got one with validation {name} 'float64 "):
+            train(validation=other)
+    with pytest.raises(ValueError, match=r"validation weight 'float64 .* instead of none"):
+        train(validation=HELD)
+    equal(train(validation=held), run)
+
+
+def test_the_file_of_another_start_is_refused(tmp_path):
+    train = partial(fastgd.train, X, Y, iterations=10, checkpoint=tmp_path / "run.npz")
+    train(weights=[np.ones((3, 1))])
+    for other in ({"weights": [np.zeros((3, 1))]}, {"hidden_size": ()}):
+        with pytest.raises(ValueError, match=r"must be the checkpoint of this .* one with weights"):
+            train(**other)
 
 
 def test_what_was_saved_otherwise_is_refused(tmp_path):

@@ -262,6 +262,27 @@ def test_a_tolerance_is_of_what_is_watched(reduction):
     assert 'with ``monitor="loss"`` the loss' in DECLARED["tolerance"].doc
 
 
+def test_an_error_that_is_the_tolerance_is_not_below_it():
+    """Not even by the last bit: alone, side by side, recorded or not."""
+    whole = fastgd.train(X, Y, iterations=60, record_every=1)
+    at = whole.errors[30]
+    assert whole.errors[:30].min() > at > whole.errors[31]
+    for every in (1, 100):
+        given = {"iterations": 60, "record_every": every}
+        assert fastgd.train(X, Y, tolerance=at, **given).iterations == 31
+        assert fastgd.train(X, Y, tolerance=np.nextafter(at, 1), **given).iterations == 30
+        sweep = fastgd.sweep(X, Y, tolerance=[at, np.nextafter(at, 1)], **given)
+        assert sweep.iterations.tolist() == [31, 30]
+    run = fastgd.train(X, Y, tolerance=at, iterations=30)
+    assert (run.status, run.final_error) == ("finished", at)
+
+
+def test_an_equal_error_is_no_smaller_one():
+    """At such a rate no weight moves, and no error."""
+    run = fastgd.train(X, Y, alpha=1e-300, patience=8, iterations=50)
+    assert (run.status, run.iterations) == ("stalled", 8)
+
+
 def _stalls(losses, j, delta, patience):
     """Whether the loss of iteration j is the last one that is looked at."""
     smallest, at = np.inf, 0
@@ -315,6 +336,7 @@ def test_endings_and_summaries_in_batches():
         {"alpha": 1e4, "summary": 3},
         {"alpha": 5.0, "tolerance": 1e-9, "patience": 1000},
         {"alpha": 5.0, "tolerance": 1e-9, "bias": True},
+        {"alpha": 5.0, "patience": 1000, "record_every": 1000},
     ],
 )
 def test_divergence(given):
@@ -336,6 +358,37 @@ def test_divergence(given):
     if run.summary:
         assert run.summary.smallest_iteration == twin.summary.smallest_iteration
         close([run.summary.tail_mean], [twin.summary.tail_mean], 1e-6, "tail")
+
+
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.parametrize(("record_every", "scale"), [(1, 1), (1000, 1), (1000, 1e308)])
+def test_divergence_beside_runs_that_are_watched(record_every, scale):
+    """An error that overflows between records ends the watched ones only."""
+    given = {"activation": "identity", "output": "identity", "hidden_size": 3, "alpha": 5.0}
+    given |= {"iterations": 300, "record_every": record_every}
+    axes = {"tolerance": [0.0, 1e-9], "patience": [None, 1000]}
+    sweep = fastgd.sweep(X[:8], scale * Y[:8], **given, **axes)
+    for index, values in zip(np.ndindex(sweep.shape), product(*axes.values()), strict=True):
+        own = given | dict(zip(axes, values, strict=True))
+        twin = fastgd.reference.train(X[:8], scale * Y[:8], **own)
+        assert sweep.status[index] == twin.status == "diverged"
+        assert sweep.iterations[index] == twin.iterations
+        assert str(sweep.final_error[index]) == str(twin.final_error)
+    assert len(np.unique(sweep.iterations)) == (2 if (record_every, scale) == (1000, 1) else 1)
+
+
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.parametrize("train", [fastgd.train, fastgd.reference.train], ids=["kernel", "twin"])
+def test_a_scale_or_shift_that_is_not_finite_ends_a_run(train):
+    # Equal samples: all that normalizing leaves of the first layer's derivative is 0.
+    run = train(
+        [[1.0], [1.0]], [1e160, 1e160], hidden_size=2, output="identity", activation="identity",
+        alpha=(1e200, 1e-300), batch_norm=True, iterations=40,
+    )  # fmt: skip
+    assert (run.status, run.iterations) == ("diverged", 1)
+    assert all(np.isfinite(weights).all() for weights in run.weights)
+    (norm,) = run.normalization
+    assert not np.isfinite([*norm.scale, *norm.shift]).all()
 
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")

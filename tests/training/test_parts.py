@@ -18,6 +18,8 @@ from test_results import same
 import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
+from fastgd.engine import execution
+from fastgd.engine.session import Runs
 from fastgd.optimizers import Adam, Momentum
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
@@ -128,7 +130,9 @@ BY_PLACE = ("plain", "dropout", "batches", "adaptive", "batch norm")
     + [(name, parts, 9) for name in BY_PLACE for parts in ("groups", "folds")],
 )
 def test_all_ways_to_share_samples(name, parts, alphas):
-    """With 9 alphas there are blocks of one part, with 2 of runs with their own samples."""
+    """With 9 alphas and another axis there are blocks of one part; else of runs with their own
+    samples, or of a table's.
+    """
     given = arguments(name, parts) | {"alpha": np.geomspace(0.1, 3, alphas).tolist()}
     runs_are_alone(given | {"iterations": 9})
 
@@ -140,6 +144,30 @@ def test_all_runs_may_be_over_early(parts):
     assert (sweep.status == "converged").all()
     both = fastgd.sweep(X, Y, resume=sweep, iterations=10)
     assert (both.iterations == sweep.iterations).all()
+
+
+@pytest.mark.parametrize(
+    ("parts", "seeds", "tolerance"), [("groups", range(16), 0.28), ("all", range(11, 15), 0.315)]
+)
+def test_packing_on_two_threads_changes_nothing(parts, seeds, tolerance, monkeypatch):
+    """Each group has two blocks, then one; the first thread gets every other one that is left."""
+    packed, pack = [], Runs.pack
+
+    def spy(runs, going, lanes):
+        packed.append(lanes[:, 0].tolist())
+        return pack(runs, going, lanes)
+
+    monkeypatch.setattr(Runs, "pack", spy)
+    monkeypatch.setattr(execution, "CHUNK_SECONDS", 1e-9)
+    given = arguments("plain", parts) | {"iterations": 9}
+    given |= {"alpha": 0.03, "seed": list(seeds), "tolerance": tolerance}
+    two = runs_are_alone(given, threads=2)
+    one = fastgd.sweep(**given, threads=1, keep_state=True)
+    assert all(not differences(a, b) for a, b in zip(one, two, strict=True))
+    left = (two.iterations > 0).reshape(3, 16).sum(axis=1)
+    assert len(packed) == 2
+    assert len(set(left)) == len(packed[0]) == 3
+    assert packed[0] != packed[1] == sorted(packed[0])
 
 
 @pytest.mark.parametrize("parts", ["folds", "groups", "groups, folds"])

@@ -197,6 +197,19 @@ def test_sweeps_that_can_not_go_on():
         fastgd.sweep(X[:9], Y[:9], resume=sweep, iterations=5)
 
 
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.parametrize("train", [fastgd.train, fastgd.reference.train], ids=["kernel", "twin"])
+def test_a_run_whose_last_error_overflows_continues_where_nobody_measures_it(train):
+    x, y = np.full((1, 1), 1e200), np.ones((1, 1))
+    given = {"output": "identity", "alpha": 1e-90, "weights": [[[0.0]]], "record_every": 100}
+    first = train(x, y, iterations=1, **given)
+    assert (first.status, first.iterations, first.final_error) == ("diverged", 1, np.inf)
+    whole = train(x, y, iterations=9, **given)
+    assert whole.status == "diverged"
+    assert whole.iterations > 1
+    equal(train(x, y, resume=first, iterations=8), whole)
+
+
 @pytest.mark.parametrize("restore_best", [False, True])
 def test_a_held_out_error_that_is_never_finite_is_no_best_one(restore_best):
     """The held-out outputs overflow, those of the training do not: both twins agree."""

@@ -96,6 +96,15 @@ def test_a_part_keeps_what_belongs_to_it():
     }  # fmt: skip
 
 
+def test_a_selection_in_another_order_has_the_samples_of_its_runs():
+    """Who has kept no weights trains again, on these."""
+    sweep = sweep_of("all", record_weights=True, keep_state=True)
+    lost = sweep_of("all", record_weights=True, keep_weights=False)
+    for order in (np.s_[[2, 1, 0]], np.s_[:, [1, 0]], np.s_[:, :, [1, 0]], np.s_[[0, 0, 1]]):
+        for index in ((0, 0, 0, 0), (2, 1, 1, 1)):
+            assert same(lost[order][index], sweep[order][index]), (order, index)
+
+
 def test_a_part_goes_on(tmp_path):
     sweep = sweep_of("all", keep_state=True)
     whole = fastgd.sweep(X, Y, **CASES["all"] | SETTINGS | {"iterations": 70})

@@ -37,7 +37,7 @@ X, Y = RANDOM.normal(size=(37, 5)), RANDOM.random((37, 3))
 HELD = RANDOM.normal(size=(21, 5)), RANDOM.random((21, 3)), RANDOM.random(21)
 
 CASES = {
-    "no hidden layer": {"hidden_size": ()},
+    "no hidden layer, changes past a byte": {"hidden_size": (), "alpha": 1.0},
     "wide and narrow tiles": {"hidden_size": 19, "optimizer": Momentum(mu=0.9)},
     "softmax": {"hidden_size": (5, 3), "output": "softmax", "loss": "cross_entropy"},
     "in batches": {

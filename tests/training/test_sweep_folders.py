@@ -22,6 +22,8 @@ from fastgd.training.request import Request
 RANDOM = np.random.default_rng(4)
 TABLE = {"X": RANDOM.normal(size=(24, 3)), "y": RANDOM.random(24)}
 
+HELD = (XOR_X[:3] + 0.5, XOR_Y[1:], np.array([1.0, 2.0, 3.0]))
+START = [np.linspace(-1, 1, 12).reshape(3, 4), np.linspace(1, 0, 4).reshape(4, 1)]
 SWEEPS = {
     "grid": {"alpha": [0.1, 1, 10, 1000], "seed": range(5)},
     "one-run": {},
@@ -41,6 +43,7 @@ SWEEPS = {
         "keep_weights": False,
         "record_weights": True,
         "keep_state": True,
+        "validation": HELD,
     },
     "groups-and-folds": TABLE
     | {"groups": list("abcd") * 6, "folds": 2, "alpha": [1, 2], "seed": range(2)},
@@ -132,8 +135,11 @@ def test_parts_of_a_folder_are_those_of_the_sweep(pair):
         assert not differences(memory[index], opened[index], source=False)
     assert np.array_equal(memory[last].weights[0], opened[last].weights[0])
     assert np.array_equal(memory.best().weights[0], opened.best().weights[0])
-    errors = [run.final_error for run in opened]
-    assert np.array_equal(errors, memory.final_error.ravel(), equal_nan=True)
+    names = ["final_error"]
+    names += ["final_validation_error"] * (memory.final_validation_error is not None)
+    for name in names:
+        found = [getattr(run, name) for run in opened]
+        assert np.array_equal(found, getattr(memory, name).ravel(), equal_nan=True)
 
 
 def test_a_folder_becomes_one_file(pair, tmp_path):
@@ -247,6 +253,16 @@ def test_a_folder_of_another_call_is_refused(other, tmp_path):
     with pytest.raises(ValueError, match=r"must be empty or hold the same sweep, got one with "):
         fastgd.sweep(**given | other, out=tmp_path)
     assert files_of(tmp_path) == before
+
+
+def test_a_folder_of_other_held_out_samples_or_another_start_is_refused(tmp_path):
+    given = asked("one-run") | {"validation": HELD, "weights": START}
+    fastgd.sweep(**given, out=tmp_path)
+    for name in ("validation", "weights"):
+        for place, array in enumerate(given[name]):
+            other = [*given[name][:place], array[::-1], *given[name][place + 1 :]]
+            with pytest.raises(ValueError, match=rf"hold the same sweep, got one with \w*{name}"):
+                fastgd.sweep(**given | {name: tuple(other)}, out=tmp_path)
 
 
 def begun(tmp_path, parts, **more):
