@@ -24,6 +24,7 @@ from fastgd.engine.plan import Keep
 from fastgd.engine.task import Task
 from fastgd.kernel.iteration import functions
 from golden import GOLDEN, digest, main, plan, write
+from thinning import crossed
 
 HASHES = json.loads(GOLDEN.read_text())
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
@@ -44,15 +45,7 @@ def test_golden_hashes_at_every_lane_count(case, runs):
     assert digest(case, runs) == HASHES[case]
 
 
-@pytest.mark.parametrize(
-    ("case", "runs"),
-    [
-        # Each lane count with a network, each network with a lane count: both with all, if slow.
-        pytest.param(case, runs, marks=[] if runs == LANES[k % len(LANES)] else pytest.mark.slow)
-        for k, case in enumerate(NETWORKS)
-        for runs in LANES
-    ],
-)
+@pytest.mark.parametrize(("case", "runs"), crossed(list(NETWORKS), LANES))
 @pytest.mark.usefixtures("users_kernels")
 def test_golden_hashes_of_code_for_one_network(case, runs):
     assert digest(case, runs) == HASHES[case]
@@ -83,9 +76,9 @@ def test_golden_hash_of_the_elementary_functions():
     assert digest(TABLE, 1) == HASHES[TABLE]
 
 
-@pytest.mark.parametrize("case", PARTED)
-@pytest.mark.parametrize(("runs", "threads"), [(1, 1), (8, 2)])
-def test_golden_hashes_of_samples_of_their_own(case, runs, threads):
+@pytest.mark.parametrize(("case", "side_by_side"), crossed(list(PARTED), [(1, 1), (8, 2)]))
+def test_golden_hashes_of_samples_of_their_own(case, side_by_side):
+    runs, threads = side_by_side
     assert digest(case, runs, threads) == HASHES[case]
 
 

@@ -22,6 +22,7 @@ from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.sources import UnknownError
 from fastgd.kernel.language.translation import translated
 from golden import GOLDEN
+from thinning import crossed
 
 FLOAT, INTEGERS = types.float64, types.int64[::1]
 
@@ -204,7 +205,6 @@ print(json.dumps(golden.digest("no hidden layer", 1)))
 
 # ---------------------------------------------------------------- code for one network alone
 
-SAMPLES = (4, 5, 13)
 SMALL = {
     "plain": {},
     "bias": {"bias": True},
@@ -223,15 +223,7 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "samples"),
-    [
-        # Each option with a number of samples, with all of them if slow.
-        pytest.param(name, samples, marks=[] if samples == SAMPLES[k % 3] else pytest.mark.slow)
-        for k, name in enumerate(SMALL)
-        for samples in SAMPLES
-    ],
-)
+@pytest.mark.parametrize(("name", "samples"), crossed(list(SMALL), [4, 5, 13]))
 def test_code_for_one_network_has_the_bits_of_the_general_one(name, samples, monkeypatch):
     given = {"hidden_size": 4, "alpha": 1.5, "iterations": 300, "record_every": 7} | SMALL[name]
     X, y = (np.resize(part, (samples, part.shape[1])) for part in (XOR_X, XOR_Y))

@@ -16,6 +16,7 @@ from fastgd.arguments.loss import LossOptions
 from fastgd.arguments.messages import either
 from fastgd.arguments.options import Options
 from fastgd.training import minimization
+from thinning import crossed
 
 RANDOM = np.random.default_rng(11)
 X = RANDOM.normal(size=(6, 3))
@@ -44,9 +45,11 @@ def refused(error, message, call, *arguments, **options):
         call(*arguments, **options)
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "identity"])
-@pytest.mark.parametrize(("output", "loss"), LOSSES)
-def test_every_gradient(activation, output, loss):
+@pytest.mark.parametrize(
+    ("activation", "outputs"), crossed(["sigmoid", "tanh", "relu", "identity"], LOSSES)
+)
+def test_every_gradient(activation, outputs):
+    output, loss = outputs
     y = targets(output)
     for bias, sample_weight, l2 in itertools.product(
         (False, True), (None, SAMPLE_WEIGHT), (0.0, 0.3)

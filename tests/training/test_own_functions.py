@@ -16,6 +16,7 @@ from fastgd.arguments.expressions import FUNCTIONS
 from fastgd.functions import exp, log, sqrt, tanh
 from fastgd.kernel.descent import descend
 from fastgd.optimizers import Adam
+from thinning import some
 
 RANDOM = np.random.RandomState(4)
 X, Y = RANDOM.random_sample((12, 3)), RANDOM.random_sample((12, 2))
@@ -60,7 +61,12 @@ OVERFLOWING = {
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
 @pytest.mark.parametrize(
-    ("option", "text"), [(option, text) for option, texts in OVERFLOWING.items() for text in texts]
+    ("option", "text"),
+    [
+        pytest.param(option, text, marks=pytest.mark.slow if k else [])
+        for option, texts in OVERFLOWING.items()
+        for k, text in enumerate(texts)
+    ],
 )
 def test_constants_that_overflow_are_what_arithmetic_makes_of_them(option, text):
     formula = (fastgd.Loss if option == "loss" else fastgd.Function)(text)
@@ -72,14 +78,17 @@ def test_constants_that_overflow_are_what_arithmetic_makes_of_them(option, text)
 
 @pytest.mark.parametrize(
     ("option", "formula", "chosen"),
-    [
-        ("activation", fastgd.Function("where(a < 9, tanh(a), a / 0)"), "tanh"),
-        ("activation", fastgd.Function("where(a > 9, 0 * a / 0, tanh(a))"), "tanh"),
-        ("activation", fastgd.Function("where(a < 9, tanh(a), a * 1e308 * 10)"), "tanh"),
-        ("output", fastgd.Function("where(a < 9, sigmoid(a), -(a / 0))"), "sigmoid"),
-        ("loss", fastgd.Loss("where(v < 9, 0.5 * (y - v)**2, (y - v) / 0)"), "squared"),
-        ("loss", fastgd.Loss("where(v1 < 9, 0.5*(y - v1)**2 + 0*v2, v2/0)"), None),
-    ],
+    some(
+        [
+            ("activation", fastgd.Function("where(a < 9, tanh(a), a / 0)"), "tanh"),
+            ("activation", fastgd.Function("where(a > 9, 0 * a / 0, tanh(a))"), "tanh"),
+            ("activation", fastgd.Function("where(a < 9, tanh(a), a * 1e308 * 10)"), "tanh"),
+            ("output", fastgd.Function("where(a < 9, sigmoid(a), -(a / 0))"), "sigmoid"),
+            ("loss", fastgd.Loss("where(v < 9, 0.5 * (y - v)**2, (y - v) / 0)"), "squared"),
+            ("loss", fastgd.Loss("where(v1 < 9, 0.5*(y - v1)**2 + 0*v2, v2/0)"), None),
+        ],
+        [True, False, False, True, False, True],
+    ),
 )
 def test_what_overflows_and_is_not_chosen_counts_for_nothing(option, formula, chosen, tmp_path):
     given = {**SETTINGS, option: formula}
@@ -342,7 +351,9 @@ def softmax():
     return call
 
 
-@pytest.mark.parametrize("classes", [2, 10, 100, 1000])
+@pytest.mark.parametrize(
+    "classes", [2, 100, *(pytest.param(count, marks=pytest.mark.slow) for count in (10, 1000))]
+)
 @pytest.mark.parametrize("scale", [0.0, 1.0, 30.0, 700.0, 1e300])
 def test_probabilities_add_up_to_one(softmax, classes, scale):
     random = np.random.RandomState(classes)

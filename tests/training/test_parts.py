@@ -21,6 +21,7 @@ from fastgd import reference
 from fastgd.engine import execution
 from fastgd.engine.session import Runs
 from fastgd.optimizers import Adam, Momentum
+from thinning import some
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
 
@@ -124,10 +125,13 @@ BY_PLACE = ("plain", "dropout", "batches", "adaptive", "batch norm")
 """Options that decide what runs may share."""
 
 
+SHARED = [(name, parts, 2) for name in BY_PLACE for parts in PARTS]
+SHARED += [(name, parts, 9) for name in BY_PLACE for parts in ("groups", "folds")]
+
+
 @pytest.mark.parametrize(
     ("name", "parts", "alphas"),
-    [(name, parts, 2) for name in BY_PLACE for parts in PARTS]
-    + [(name, parts, 9) for name in BY_PLACE for parts in ("groups", "folds")],
+    some(SHARED, [name == "plain" or parts in ("groups", "all") for name, parts, _ in SHARED]),
 )
 def test_all_ways_to_share_samples(name, parts, alphas):
     """With 9 alphas and another axis there are blocks of one part; else of runs with their own
@@ -189,22 +193,20 @@ def test_numbers_that_overflow_spoil_no_run_beside_them(parts):
 
 # ---------------------------------------------------------------- every option
 
-IN_SHORT = (*BY_PLACE, *EVERYTHING, "adam", "a watched loss", "softmax", "frozen")
+IN_SHORT = (*BY_PLACE, *EVERYTHING, "a watched loss")
 """What is tried whenever the tests run; each of the other options has kernels of its own."""
+
+EACH = [
+    # A loss is watched only where no samples are held out.
+    (name, "groups" if "monitor" in case.options else "groups, folds")
+    for name, case in OPTIONS.items()
+    if name not in ALIKE
+]
+EACH += [(name, "folds, weightings") for name in (*BY_PLACE, *EVERYTHING, "adam")]
 
 each = pytest.mark.parametrize(
     ("name", "parts"),
-    [
-        # A loss is watched only where no samples are held out.
-        pytest.param(
-            name,
-            "groups" if "monitor" in case.options else "groups, folds",
-            marks=[] if name in IN_SHORT else pytest.mark.slow,
-        )
-        for name, case in OPTIONS.items()
-        if name not in ALIKE
-    ]
-    + [(name, "folds, weightings") for name in (*BY_PLACE, *EVERYTHING, "adam")],
+    some(EACH, [n in (EVERYTHING if "weightings" in parts else IN_SHORT) for n, parts in EACH]),
 )
 
 
