@@ -12,6 +12,7 @@ from PIL import Image
 
 from fastgd import bucket
 from fastgd.cli import main
+from thinning import crossed
 
 W = "x**4 - 3*x**2 + x"
 
@@ -118,8 +119,10 @@ def test_basins_as_json(run):
     assert len(facts["balls"]) == 100
 
 
-@pytest.mark.parametrize("ending", ["png", "svg", "pdf", "gif"])
-@pytest.mark.parametrize("arguments", [(W, "--start", "2,-2", "--alpha", 0.04), ("--basins",)])
+@pytest.mark.parametrize(
+    ("arguments", "ending"),
+    crossed([(W, "--start", "2,-2", "--alpha", 0.04), ("--basins",)], ["png", "pdf", "gif", "svg"]),
+)
 def test_pictures(run, tmp_path, arguments, ending):
     path = tmp_path / f"picture.{ending}"
     code, out, err = run(*arguments, "--out", path)

@@ -66,6 +66,7 @@ def pages(tmp_path_factory):
     return {path: Page(path) for path in out.rglob("*.html")}
 
 
+@pytest.mark.slow
 def test_links_and_anchors_of_the_built_pages(pages):
     broken = []
     for path, page in pages.items():

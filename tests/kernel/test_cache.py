@@ -208,6 +208,7 @@ def test_edit_of_any_source_recompiles(filled):
     assert set(stale) < set(filled.files)
 
 
+@pytest.mark.slow
 def test_code_of_the_sources_used_last_is_kept(filled):
     stale = filled.files
     others = [stale[0].with_name(stale[0].name.replace("total", "totals"))]

@@ -164,8 +164,17 @@ def scratch(tmp_path, monkeypatch):
     plt.close("all")
 
 
+COMPILES = ("race", "optimizers")
+"""What is tried there are optimizers, each of which is another kernel."""
+
+
 @pytest.mark.parametrize(
-    ("name", "place"), [(name, place) for name, (_, given) in CALLS.items() for place in given]
+    ("name", "place"),
+    [
+        pytest.param(name, place, marks=pytest.mark.slow if (name, place) == COMPILES else [])
+        for name, (_, given) in CALLS.items()
+        for place in given
+    ],
 )
 def test_odd_arguments_are_refused_by_a_rule(name, place):
     call, given = asked(CALLS[name])

@@ -106,7 +106,9 @@ def same(a, b):
     return True
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=pytest.mark.slow if c == "softmax" else []) for c in CASES]
+)
 def test_bits_are_those_of_one_thread(case, sharing):
     settings = {"alpha": 0.3, "iterations": 300, "record_every": 7} | CASES[case]
     targets = Y / Y.sum(axis=1, keepdims=True)  # as softmax wants them

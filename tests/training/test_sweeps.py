@@ -48,7 +48,9 @@ def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
 
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
-@pytest.mark.parametrize("name", [None, "everything in epochs"])
+@pytest.mark.parametrize(
+    "name", [None, pytest.param("everything in epochs", marks=pytest.mark.slow)]
+)
 def test_a_row_is_the_run_alone_where_that_one_has_other_tiles(name):
     """A large network alone: units beside whole tiles, and weights transposed for the pass back."""
     given = OPTIONS[name].options if name else {}
@@ -57,7 +59,10 @@ def test_a_row_is_the_run_alone_where_that_one_has_other_tiles(name):
     assert wants_parts([layer.shape for layer in sweep[0].weights]) or native_lanes() == 2
 
 
-@pytest.mark.parametrize("given", [{}, {"bias": True, "batch_size": 5, "dropout": 0.2}])
+@pytest.mark.parametrize(
+    "given",
+    [{}, pytest.param({"bias": True, "batch_size": 5, "dropout": 0.2}, marks=pytest.mark.slow)],
+)
 def test_inputs_in_strips_change_no_bit(monkeypatch, given):
     rng = np.random.default_rng(0)
     wide, y = rng.random((18, 300)), rng.random((18, 3))
