@@ -282,6 +282,23 @@ def test_parts_of_parts_are_linked(options):
         ]
 
 
+def test_llvms_modules_are_freed_once_code_is_kept():
+    """The machine code stays, and others can still be linked with it."""
+    part = njit(**compiler.WHOLE)(both_parts)
+    assert part(2.0) == 7.0 * 13.0
+    ((signature, compiled),) = part.overloads.items()
+    modules = compiled.library._get_module_for_linking(), compiled.library._final_module
+    assert numba_internals.pickled(compiled, signature)
+    assert all(module.closed for module in modules)
+    assert part(2.0) == 7.0 * 13.0
+
+    @njit
+    def caller(x):
+        return part(x) + 1.0
+
+    assert caller(2.0) == 7.0 * 13.0 + 1.0
+
+
 def test_what_was_typed_is_forgotten():
     function = njit(**compiler.WHOLE)(both_parts)
     function(2.0)
