@@ -20,6 +20,12 @@ def some(cases, always):
     ]
 
 
+def only(names, *always):
+    """These names; all but some of them are slow."""
+    assert set(always) <= set(names)
+    return some([(name,) for name in names], [name in always for name in names])
+
+
 def firsts(cases):
     """Each case of which a part comes first: of pairs (a, b), those with a new a or a new b."""
     seen = [set() for _ in cases[0]]

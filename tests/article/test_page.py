@@ -235,6 +235,7 @@ def test_no_two_pictures_are_alike(tree):
     assert len({decoded(image)[1] for image in tree.all("img")}) == len(PICTURES)
 
 
+@pytest.mark.slow
 def test_the_call_below_a_picture_makes_it(tree):
     for image, picture in zip(tree.all("img"), PICTURES, strict=True):
         code = image.parent.all("pre")[0].text
@@ -486,6 +487,7 @@ for section in SECTIONS:
 """
 
 
+@pytest.mark.slow
 def test_all_code_is_there_before_the_work_begins():
     """In a process that has drawn nothing yet."""
     subprocess.run([sys.executable, "-c", SHORTER], check=True)

@@ -180,6 +180,7 @@ LARGE = ["--resolution=96", "--iterations=300", *SMALL[2:]]
 """A map of 64 patches."""
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_real_process(run, out):
     """A map in pieces, each ended by SIGINT, is the map in one."""
     run(small=LARGE)
@@ -202,6 +203,7 @@ def test_ctrl_c_in_a_real_process(run, out):
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_two_processes_with_one_output(run, out):
     """They share the work, and each may remove the folder that the other one still reads."""
     run(small=LARGE)

@@ -13,6 +13,7 @@ import pytest
 
 import fastgd
 from cases import XOR_CSV
+from thinning import only
 
 SECONDS = 2.0
 """From the first instruction of ours on a start is interrupted within this time."""
@@ -69,7 +70,7 @@ def test_nothing_heavy_is_imported_before_ctrl_c_has_an_answer():
     assert said.stdout == b"set()\n"
 
 
-@pytest.mark.parametrize("starts", [20, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("starts", only([6, 20, 200], 6))
 def test_a_start_is_interrupted_at_a_random_moment(tmp_path, starts):
     _prepare(tmp_path)
     draws = random.Random(20)

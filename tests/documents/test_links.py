@@ -83,6 +83,7 @@ def test_links_and_anchors_of_the_built_pages(pages):
     assert not broken
 
 
+@pytest.mark.slow
 def test_the_reference_is_built_and_short(pages):
     api = next(path for path in pages if path.name == "api.html")
     assert {"fastgd.train", "fastgd.Sweep.best", "fastgd.plots.errors"} <= pages[api].ids

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from thinning import only
+
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="peak memory is reset and read in /proc"
 )
@@ -163,7 +165,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", only(CALLS, "sweep over seeds", "objective", "balls from a range"))
 def test_a_call_takes_no_more_than_it_says(name):
     given, call = (f"    return {code}\n" for code in CALLS[name])
     done = subprocess.run(

@@ -255,6 +255,7 @@ def test_damaged_files_are_recompiled_and_overwritten(filled):
     assert filled.call(EVERY) == (EVERY_VALUE, 6, 0)
 
 
+@pytest.mark.slow
 def test_stale_code_under_a_fresh_name_is_recompiled(tiny):
     tiny.call()
     stale = tiny.files[0].read_bytes()
@@ -474,6 +475,7 @@ value = 0
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
 def test_nobody_waits_for_a_process_that_is_gone_or_slow(tiny):
     process = tiny.start(SLOW)

@@ -88,6 +88,7 @@ def ulps(got, expected):
     return np.abs((got - near) - rest) / np.spacing(near)
 
 
+@pytest.mark.slow
 def test_a_million_points_against_mpmath():
     random = np.random.default_rng(0)
     edges = [-LIMIT, LIMIT, np.nextafter(LIMIT, 0), np.nextafter(-LIMIT, 0), 0.0, 5e-324, -5e-324]
@@ -209,6 +210,7 @@ def exact_tanh(x):
     return parts
 
 
+@pytest.mark.slow
 def test_tanh_at_a_million_points_against_mpmath():
     random = np.random.default_rng(1)
     halves = np.arange(0, 60) * (np.log(2) / 4)  # where n changes, the remainder is largest

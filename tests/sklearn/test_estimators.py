@@ -167,7 +167,9 @@ def test_the_last_epoch_is_measured_even_where_an_earlier_one_is_kept():
 
 
 @quiet
-@pytest.mark.parametrize("y", [LABELS, LABELS == 1], ids=["three", "two"])
+@pytest.mark.parametrize(
+    "y", [LABELS, pytest.param(LABELS == 1, marks=pytest.mark.slow)], ids=["three", "two"]
+)
 def test_classes_held_out(y):
     settings = {"early_stopping": True, "max_iter": 30, **FAST}
     model = FastGDClassifier(**settings).fit(X, y)

@@ -23,6 +23,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import get_tags
 
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, SweepSearchCV
+from thinning import only
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -106,7 +107,7 @@ SEARCHES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("name", only(SEARCHES, "numbers", "structures", "other networks"))
 def test_the_results_are_those_of_a_grid_search(name):
     estimator, grid, y, given = SEARCHES[name]
     ours, theirs = both(estimator, grid, y, given)
@@ -248,6 +249,7 @@ def test_another_estimator_is_searched_as_scikit_learn_does_it():
         SweepSearchCV(Ridge(), {"alpha": [1.0]}, halving=True).fit(X, NUMBERS)
 
 
+@pytest.mark.slow
 def test_lbfgs_is_fitted_one_by_one_and_says_so_once():
     grid = {"solver": ["adam", "lbfgs"], "alpha": [0, 0.1]}
     with warnings.catch_warnings(record=True) as caught:

@@ -116,6 +116,7 @@ def test_processes_that_are_killed_are_replaced(tmp_path, undisturbed, begin):
     assert bytes_of(tmp_path / "out") == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(claims._birth(os.getpid()) == "", reason="no /proc to ask")
 def test_the_part_of_a_process_that_was_killed_is_taken_over_at_once(tmp_path, undisturbed, begin):
     """No claim expires within the time of this test."""

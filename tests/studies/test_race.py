@@ -56,6 +56,7 @@ def test_about_a_thousand_errors_are_recorded(xor, iterations, records):
     assert spaced.runs["GradientDescent"].recorded[1] == 50
 
 
+@pytest.mark.slow
 def test_by_default_all_optimizers_run():
     race = fastgd.race([[0, 1], [1, 0]], [0, 1], hidden_size=(), iterations=1)
     assert list(race.runs) == [kind.__name__ for kind in ALL]
@@ -230,6 +231,7 @@ def test_another_race_is_refused(xor, tmp_path):
             fastgd.race(**asked, out=folder)
 
 
+@pytest.mark.slow
 def test_an_executor_changes_no_bit(xor, pair, tmp_path):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as executor:

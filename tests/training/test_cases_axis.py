@@ -11,6 +11,7 @@ from fastgd import reference
 from fastgd.optimizers import Adam, Momentum
 from fastgd.schedules import Cosine
 from fastgd.store import archive
+from thinning import only
 
 RANDOM = np.random.RandomState(5)
 X, Y = RANDOM.random_sample((14, 3)), RANDOM.random_sample((14, 1))
@@ -55,7 +56,7 @@ def alone(name, sweep, index):
     return fastgd.train(X[rows], Y[rows], **given)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", only(CASES, "with parts"))
 def test_a_run_of_a_case_is_that_of_train(name, tmp_path):
     """As it was kept, read from a file, or trained again."""
     sweep = sweep_of(name, keep_state=True)

@@ -336,6 +336,7 @@ LONG = {"iterations": 6_000_000, "record_every": 70_001, "alpha": 0.01, "record_
 LONG |= {"batch_size": 5, "dropout": 0.25}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
 def test_killed_ten_times_it_has_the_bits_of_one_that_was_not(tmp_path):
     file, moments = tmp_path / "run.npz", random.Random(12)

@@ -102,6 +102,7 @@ def is_refused(work, *arguments):
     return True
 
 
+@pytest.mark.slow
 def test_forged_files(files, tmp_path, limited):
     path, refused = tmp_path / "file.npz", 0
     for number in range(FILES):

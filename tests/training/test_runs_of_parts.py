@@ -8,6 +8,7 @@ from test_results import same
 
 import fastgd
 from fastgd.optimizers import Adam
+from thinning import only
 
 RANDOM = np.random.RandomState(11)
 X, Y = RANDOM.random_sample((18, 3)), RANDOM.random_sample((18, 2))
@@ -54,7 +55,7 @@ def alone(case, sweep, index):
     return fastgd.train(X[rows], Y[rows], **given, record_weights=True)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", only(CASES, "folds", "early stopping"))
 def test_a_run_is_that_of_train_be_it_kept_or_not(case, tmp_path):
     sweep = sweep_of(case, record_weights=True, keep_state=True)
     lost = sweep_of(case, record_weights=True, keep_weights=False)

@@ -30,6 +30,7 @@ from fastgd.training import request as request_module
 from fastgd.workers import shipping
 from fastgd.workers.job import Crew
 from fastgd.workers.working_off import work_into, work_off
+from thinning import only
 
 PARTS = 20
 
@@ -124,6 +125,7 @@ def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
     assert list(tmp_path.glob("*/*/*.nbc"))
 
 
+@pytest.mark.slow
 def test_cold_workers_compile_what_nobody_has(tmp_path, monkeypatch):
     monkeypatch.setattr(shipping.code_files, "read_file", lambda _name: b"")
     with process_pool("spawn", initializer=use_cache, initargs=(tmp_path,)) as pool:
@@ -318,7 +320,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("kind", ["threads", "executor"])
+@pytest.mark.parametrize("kind", only(["threads", "executor"], "threads"))
 def test_ctrl_c_ends_soon_keeps_what_is_done_and_leaves_the_executor_alone(kind, tmp_path):
     script, folder = tmp_path / "script.py", tmp_path / "folder"
     script.write_text(INTERRUPTED)
