@@ -15,17 +15,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from catalog import ROOT, keep_killers, killers, mutants
-from nearness import near, rest
+from nearness import stages
 
+UNNAMED = "a test"
 FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/.*?)(?: - .*)?$", re.MULTILINE)
 UNFINISHED = re.compile(r"^(tests/[^\n]*?::.*?)\s*(?:Fatal Python error.*)?$")
-COLLECTED_NOTHING = (4, 5)
+UNKNOWN, NOTHING = 4, 5
+"""Exit codes of pytest: there is no such test, or none that the markers select."""
 
 
 def main():
@@ -40,16 +43,19 @@ def main():
         for mutant in chosen:
             print(f"{mutant.file:36} {mutant.name}")
         return 0
-    survived = 0
+    killed, tried = Counter(), Counter(mutant.room for mutant in chosen)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # nothing is left behind
     with Judge(arguments) as judge:
         for mutant in chosen:
             began = time.monotonic()
             killer, words = judge.verdict(mutant)
-            survived += not killer
+            killed[mutant.room] += bool(killer)
             seconds = time.monotonic() - began
             print(f"{mutant.file:36} {mutant.name:72} {seconds:5.0f} s  {words}", flush=True)
-    print(f"{len(chosen)} mutants: {len(chosen) - survived} killed, {survived} survived")
-    return bool(survived)
+    for room, count in tried.items():
+        print(f"{room:36} {killed[room]} of {count} killed")
+    print(f"{killed.total()} of {len(chosen)} mutants were killed")
+    return killed.total() < len(chosen)
 
 
 def _arguments():
@@ -99,17 +105,14 @@ class Judge:
         return killer, words
 
     def _killer(self, mutant, copy):
+        *close, far = stages(mutant)
         jobs = ["-n", self.arguments.jobs, "--dist", "loadfile"] if self.arguments.jobs else []
-        stages = [(near(mutant), [])]
-        if known := self.killers.get(mutant.name):
-            stages.insert(0, ([known], []))
+        rounds = [([self.killers.get(mutant.name)], []), *((files, []) for files in close)]
         if not self.arguments.near:
-            stages.append((rest(mutant), jobs))
+            rounds.append((far, jobs))
         unsound = []
-        for tests, options in stages:
-            tests = [
-                str(test.relative_to(ROOT)) if isinstance(test, Path) else test for test in tests
-            ]
+        for files, options in rounds:
+            tests = [str(file).removeprefix(f"{ROOT}/") for file in files if file]
             while tests:
                 skipped = [word for test in unsound for word in ("--deselect", test)]
                 killer, words = copy.first_failure([*options, *skipped, *tests])
@@ -126,7 +129,7 @@ class Judge:
     def _is_sound(self, test):
         if test not in self.sound:
             unchanged = Copy(self.unchanged, None, self.arguments.limit)
-            self.sound[test] = "::" not in test or not unchanged.first_failure([test])[0]
+            self.sound[test] = test == UNNAMED or not unchanged.first_failure([test])[0]
         return self.sound[test]
 
 
@@ -161,14 +164,17 @@ class Copy:
         log = self.folder.parent / "log"
         code = self._run(command, log)
         text = log.read_text(encoding="utf-8", errors="replace")
-        if code == 0 or code in COLLECTED_NOTHING or (code is None and self.is_late()):
+        is_gone = code == UNKNOWN and "::" in arguments[-1]  # a killer that was renamed
+        if code in (0, NOTHING) or is_gone or (code is None and self.is_late()):
             return None, ""
         if code is None or code < 0:
             test = _unfinished(text)
             how = f"no end within {self.limit:.0f} s" if code is None else f"signal {-code}"
             return test, f"{how}: {test}"
-        test = found[0] if (found := FAILED.findall(text)) else f"pytest's exit code {code}"
-        return test, test
+        found = FAILED.findall(text)
+        if not found:
+            raise RuntimeError(f"pytest has ended with {code}:\n{text[-2000:]}")
+        return found[0], found[0]
 
     def _run(self, command, log):
         """Its exit code; None if it was killed, as it printed nothing for too long."""
@@ -201,7 +207,7 @@ def _unfinished(text):
     """The test that was running last, or a word for it."""
     lines = [line for line in text.splitlines() if line.startswith("tests/")]
     found = UNFINISHED.match(lines[-1]) if lines else None
-    return found[1] if found else "an unknown test"
+    return found[1] if found else UNNAMED
 
 
 if __name__ == "__main__":

@@ -14,18 +14,16 @@ SLOW = {"subprocess", "multiprocessing", "command", "clusters", "nbclient"}
 """Who imports one of these starts processes."""
 
 
-FAR = 4
-"""Distance from which on a file is not near."""
+ROOM, FAR = 2, 4
+"""Distances from which on a file imports no more than the room, and not even that."""
 
 
-def near(mutant):
-    """The test files of the mutant's room, and those that import its module or its room."""
-    return [file for file in _sorted(mutant) if _distance(mutant, file) < FAR]
-
-
-def rest(mutant):
-    """All others."""
-    return [file for file in _sorted(mutant) if _distance(mutant, file) >= FAR]
+def stages(mutant):
+    """Test files: those nearest, those that import the room, too, and all others."""
+    files = _sorted(mutant)
+    near = [file for file in files if _distance(mutant, file) < ROOM]
+    room = [file for file in files if ROOM <= _distance(mutant, file) < FAR]
+    return near, room, [file for file in files if _distance(mutant, file) >= FAR]
 
 
 def _sorted(mutant):
@@ -44,9 +42,9 @@ def _distance(mutant, file):
     if is_own or direct:
         return 0 if is_own and direct else 1
     if mutant.room in {name.split(".")[1] for name in imports}:
-        return 2
+        return ROOM
     if folder == REACHED_THROUGH.get(mutant.room):
-        return 3
+        return ROOM + 1
     return FAR + (folder not in ("training", "models", "sklearn"))
 
 
