@@ -1,6 +1,8 @@
 """In which order the test files are asked about a mutant: those near its module first."""
 
 import ast
+import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -13,43 +15,67 @@ REACHED_THROUGH = {"kernel": "training", "engine": "training"}
 SLOW = {"subprocess", "multiprocessing", "command", "clusters", "nbclient"}
 """Who imports one of these starts processes."""
 
-
-ROOM, FAR = 2, 4
-"""Distances from which on a file imports no more than the room, and not even that."""
+NEAR, ROOM, FAR, FARTHER, LAST = range(5)
+"""How far a file is: of the room or for the module, for the room, for none of both."""
 
 
 def stages(mutant):
-    """Test files: those nearest, those that import the room, too, and all others."""
-    files = _sorted(mutant)
-    near = [file for file in files if _distance(mutant, file) < ROOM]
-    room = [file for file in files if ROOM <= _distance(mutant, file) < FAR]
-    return near, room, [file for file in files if _distance(mutant, file) >= FAR]
+    """Test files: those that are near, those that import the room, too, and all others.
 
-
-def _sorted(mutant):
+    In each of them those come first that share the most words with the function that is mutated.
+    """
+    words = _words(_function(mutant))
     files = [path for path in TESTS.rglob("test_*.py") if path.parent.name != "mutants"]
-    return sorted(files, key=lambda file: (_distance(mutant, file), _is_slow(file), file))
+    files.sort(
+        key=lambda file: (-sum(1 / _spread()[word] for word in words & _words_of(file)), file)
+    )
+    by_stage = {NEAR: [], ROOM: [], FAR: [], FARTHER: [], LAST: []}
+    for file in files:
+        by_stage[_distance(mutant, file)].append(file)
+    near, room, far, farther, last = by_stage.values()
+    return near, room, [*far, *farther, *last]
 
 
 def _distance(mutant, file):
-    """Steps to the mutant's module; FAR, and more, for files that don't import its room."""
     folder, imports = file.relative_to(TESTS).parts[0], _imports(file)
-    is_own, direct = folder == mutant.room, mutant.module in imports
     if folder == "documents":
-        return FAR + 2
-    if mutant.module.rpartition(".")[2] in file.stem:
-        return -1
-    if is_own or direct:
-        return 0 if is_own and direct else 1
-    if mutant.room in {name.split(".")[1] for name in imports}:
+        return LAST
+    name = mutant.module.rpartition(".")[2]
+    if folder == mutant.room or mutant.module in imports or name in file.stem:
+        return NEAR
+    rooms = {name.split(".")[1] for name in imports}
+    if mutant.room in rooms or folder == REACHED_THROUGH.get(mutant.room):
         return ROOM
-    if folder == REACHED_THROUGH.get(mutant.room):
-        return ROOM + 1
-    return FAR + (folder not in ("training", "models", "sklearn"))
+    return FARTHER if SLOW & _names(file) else FAR
 
 
-def _is_slow(file):
-    return bool(SLOW & _names(file))
+def _function(mutant):
+    """The source of the innermost function or class around the line; the file where none is."""
+    source = mutant.source()
+    line = source[: source.index(mutant.old)].count("\n") + 1
+    around = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        and node.lineno <= line <= node.end_lineno
+    ]
+    innermost = max(around, key=lambda node: node.lineno, default=None)
+    return ast.get_source_segment(source, innermost) if innermost else source
+
+
+def _words(text):
+    return set(re.findall("[a-z]{4,}", text.lower()))
+
+
+@cache
+def _words_of(file):
+    return _words(file.read_text(encoding="utf-8"))
+
+
+@cache
+def _spread():
+    """In how many test files each word is."""
+    return Counter(word for file in TESTS.rglob("test_*.py") for word in _words_of(file))
 
 
 @cache
