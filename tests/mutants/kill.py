@@ -3,8 +3,8 @@
 Each mutant of ``mutants.toml`` (or each whose name or file contains a WORD) is put into a copy of
 the files that git tracks, as they are now, and the tests are run there until one fails: first the
 one that killed it the last time (``killers.json``), then the files near its module (``--near``
-stops after them), then the others. A failure counts only if the same test passes without the
-mutant. The exit code is 1 if one survives.
+stops after them), then the others. A failure counts only if the same test fails again by itself,
+and passes without the mutant. The exit code is 1 if one survives.
 """
 
 import argparse
@@ -118,18 +118,23 @@ class Judge:
                 killer, words = copy.first_failure([*options, *skipped, *tests])
                 if not killer:
                     break
-                if self._is_sound(killer):
+                if self._is_sound(killer, copy):
                     return killer, words
                 unsound.append(killer)
         if copy.is_late():
             return None, f"survived {self.arguments.most:.0f} s"
-        also = f"; without it fail, too: {', '.join(unsound)}" if unsound else ""
+        also = f"; not counted: {', '.join(unsound)}" if unsound else ""
         return None, ("survived near" if self.arguments.near else "SURVIVED") + also
 
-    def _is_sound(self, test):
+    def _is_sound(self, test, copy):
+        """Whether a test fails again with the mutant, and passes without it."""
+        if test == UNNAMED:
+            return True
+        if not Copy(copy.folder, copy.cache, self.arguments.limit).first_failure([test])[0]:
+            return False
         if test not in self.sound:
             unchanged = Copy(self.unchanged, None, self.arguments.limit)
-            self.sound[test] = test == UNNAMED or not unchanged.first_failure([test])[0]
+            self.sound[test] = not unchanged.first_failure([test])[0]
         return self.sound[test]
 
 
@@ -147,7 +152,7 @@ class Copy:
     """A copy of the repository in which tests run, with a cache of kernels or the usual one."""
 
     def __init__(self, folder, cache, limit, most=inf):
-        self.folder = folder
+        self.folder, self.cache = folder, cache
         self.limit = limit
         self.deadline = time.monotonic() + most
         paths = [str(folder / "src"), os.environ.get("PYTHONPATH", "")]
