@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from catalog import ROOT, keep_killers, killers, mutants
 from nearness import stages
 
+PAUSE = 0.1
 UNNAMED = "a test"
 FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/.*?)(?: - .*)?$", re.MULTILINE)
 UNFINISHED = re.compile(r"^(tests/[^\n]*?::.*?)\s*(?:Fatal Python error.*)?$")
@@ -154,14 +155,14 @@ class Copy:
     def __init__(self, folder, cache, limit, most=inf):
         self.folder, self.cache = folder, cache
         self.limit = limit
-        self.deadline = time.monotonic() + most
+        self.left = most
         paths = [str(folder / "src"), os.environ.get("PYTHONPATH", "")]
         self.environment = {"NUMBA_OPT": "1"} | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
         if cache:
             self.environment["NUMBA_CACHE_DIR"] = str(cache)
 
     def is_late(self):
-        return time.monotonic() > self.deadline
+        return self.left < 0
 
     def first_failure(self, arguments):
         """The first test that fails, does not end or takes the process down, and words for it."""
@@ -193,14 +194,15 @@ class Copy:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        size, since = 0, time.monotonic()
+        size = silent = 0
         try:
             while (code := process.poll()) is None:
-                if (now := log.stat().st_size) != size:
-                    size, since = now, time.monotonic()
-                if self.is_late() or time.monotonic() - since > self.limit:
+                if self.is_late() or silent > self.limit:
                     return None
-                time.sleep(0.1)
+                time.sleep(PAUSE)  # which is counted, as this process may be stopped for a while
+                self.left, silent = self.left - PAUSE, silent + PAUSE
+                if (now := log.stat().st_size) != size:
+                    size, silent = now, 0
             return code
         finally:
             with suppress(ProcessLookupError):
