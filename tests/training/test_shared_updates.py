@@ -215,6 +215,7 @@ def test_only_so_many_values_are_kept():
     assert planned((784, 100, 10), 2001).room == 2004
 
 
+@pytest.mark.usefixtures("users_kernels")
 @pytest.mark.parametrize(
     ("runs", "threads", "each"), [(1, 8, 8), (2, 2, 1), (2, 8, 8), (7, 8, 8), (8, 8, 1), (99, 8, 1)]
 )
