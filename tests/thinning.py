@@ -4,6 +4,8 @@ from itertools import product
 
 import pytest
 
+from cases import OPTIONS
+
 
 def crossed(*axes):
     """All combinations; those beyond each value's first turn are slow."""
@@ -18,6 +20,11 @@ def some(cases, always):
         pytest.param(*case, marks=[] if wanted else pytest.mark.slow)
         for case, wanted in zip(cases, always, strict=True)
     ]
+
+
+def side_by_side(name):
+    """How many runs of a case of OPTIONS lie side by side always: of every second case eight."""
+    return (1, 8)[list(OPTIONS).index(name) % 2]
 
 
 def only(names, *always):

@@ -37,7 +37,12 @@ def process(tmp_path):
 
 @needs_full
 @pytest.mark.parametrize(
-    "words", [["--version"], ["--help"], ["race", "--help"], TRAIN, [*TRAIN, "--json"], TUTORIAL],
+    "words",
+    [["--version"], [*TRAIN, "--json"]]
+    + [
+        pytest.param(words, marks=pytest.mark.slow)
+        for words in (["--help"], ["race", "--help"], TRAIN, TUTORIAL)
+    ],
     ids=" ".join,
 )  # fmt: skip
 def test_a_full_output_is_said_in_one_line(process, words):

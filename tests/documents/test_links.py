@@ -92,6 +92,7 @@ def test_the_reference_is_built_and_short(pages):
     assert "\\|" not in text  # what a docstring escapes must not be escaped twice
 
 
+@pytest.mark.slow
 def test_every_public_name_is_in_the_reference(pages):
     import fastgd
     import fastgd.optimizers

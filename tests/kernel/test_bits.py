@@ -24,7 +24,7 @@ from fastgd.engine.plan import Keep
 from fastgd.engine.task import Task
 from fastgd.kernel.iteration import functions
 from golden import GOLDEN, digest, main, plan, write
-from thinning import crossed
+from thinning import crossed, side_by_side, some
 
 HASHES = json.loads(GOLDEN.read_text())
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
@@ -56,8 +56,13 @@ def test_golden_hashes_on_two_threads(case):
     assert digest(case, 4, threads=2) == HASHES[case]
 
 
-@pytest.mark.parametrize("case", OPTIONS)
-@pytest.mark.parametrize("runs", [1, 8])
+ALL_OPTIONS = [(case, runs) for case in OPTIONS for runs in (1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("case", "runs"),
+    some(ALL_OPTIONS, [c in EVERYTHING or side_by_side(c) == runs for c, runs in ALL_OPTIONS]),
+)
 def test_golden_hashes_of_the_options(case, runs):
     assert digest(case, runs) == HASHES[case]
 

@@ -164,14 +164,17 @@ def scratch(tmp_path, monkeypatch):
     plt.close("all")
 
 
-COMPILES = ("race", "optimizers")
-"""What is tried there are optimizers, each of which is another kernel."""
+LONG = [
+    ("race", "optimizers"),
+    *(("plots.film", place) for place in ("window", "rolled", "frames")),
+]
+"""Whole films, and other optimizers, each of which is another kernel."""
 
 
 @pytest.mark.parametrize(
     ("name", "place"),
     [
-        pytest.param(name, place, marks=pytest.mark.slow if (name, place) == COMPILES else [])
+        pytest.param(name, place, marks=pytest.mark.slow if (name, place) in LONG else [])
         for name, (_, given) in CALLS.items()
         for place in given
     ],

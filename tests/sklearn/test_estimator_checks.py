@@ -24,8 +24,8 @@ ESTIMATORS = [
 CHECKS = parametrize_with_checks(ESTIMATORS)
 names, checks = CHECKS.args
 checks = list(checks)
-# Those of several networks of one kind, and the second search, take kernels of their own.
-ALWAYS = [e.get_params().get("n_ensemble", 1) == 1 and e is not ESTIMATORS[-1] for e, _ in checks]
+# Those of several networks, and of searches, take kernels of their own.
+ALWAYS = [e in (ESTIMATORS[0], ESTIMATORS[2]) for e, _ in checks]
 
 
 @pytest.mark.filterwarnings("default")

@@ -138,7 +138,10 @@ def test_without_a_number_of_epochs_it_does_not_end():
 
 
 @quiet
-@pytest.mark.parametrize("epochs", [500, 5], ids=["stalled", "finished"])
+@pytest.mark.parametrize(
+    "epochs",
+    [pytest.param(500, id="stalled"), pytest.param(5, id="finished", marks=pytest.mark.slow)],
+)
 def test_numbers_held_out(epochs):
     settings = {"early_stopping": True, "validation_fraction": 0.2, "tol": 0.01, **FAST}
     settings |= {"learning_rate_init": 0.03, "max_iter": epochs, "n_iter_no_change": 4}

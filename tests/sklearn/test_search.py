@@ -107,7 +107,7 @@ SEARCHES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", only(SEARCHES, "numbers", "structures", "other networks"))
+@pytest.mark.parametrize("name", only(SEARCHES, "numbers", "other networks"))
 def test_the_results_are_those_of_a_grid_search(name):
     estimator, grid, y, given = SEARCHES[name]
     ours, theirs = both(estimator, grid, y, given)

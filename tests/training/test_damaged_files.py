@@ -69,7 +69,7 @@ def refused_or_the_same(path, result):
     return False
 
 
-@pytest.mark.parametrize("step", [307, pytest.param(41, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [1009, pytest.param(41, marks=pytest.mark.slow)])
 def test_cut_files(saved, step):
     result, path = saved
     whole = path.read_bytes()
