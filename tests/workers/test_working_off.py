@@ -214,6 +214,13 @@ def test_a_worker_keeps_the_last_two_jobs(watched):
     assert list(shipping._jobs) == [shipping.Shipment(job).job for job in jobs[1:]]
 
 
+def test_a_worker_forgets_the_job_whose_parts_came_longest_ago(watched):
+    first, second, third = jobs = [Squares(2, data=bytes([n])) for n in range(3, 6)]
+    for job in (first, second, first, third):
+        work_off(job, Crew(watched, 1, 1), ignore)
+    assert list(shipping._jobs) == [shipping.Shipment(job).job for job in jobs[::2]]
+
+
 def test_parts_in_hand_are_few_for_few_workers(watched):
     work_off(Squares(60, 0.01), Crew(watched, 1, 1), ignore)
     assert 8 <= watched.at_once <= 12
