@@ -113,3 +113,13 @@ def test_blocks_with_the_same_samples_have_one_copy():
     assert first is second
     assert (first.samples, first.epoch) == (13, 4)
     assert (third.samples, third.epoch) == (6, 2)
+
+
+def test_blocks_whose_first_runs_are_alike_have_weights_of_their_own():
+    samples = Samples(X, Y, partition=check_partition(X, Y, folds=3))
+    parts = np.array([[0, 0], [0, 1]])
+    (first, _, second, _) = packer(samples, Sharing.TABLE, 2).portion(parts).tables
+    for data, row in ((first, parts[0]), (second, parts[1])):
+        importance = lanes_of(data.importance, 2, 2)[:, 0]
+        for r, part in enumerate(row):
+            assert np.flatnonzero(importance[:, r]).tolist() == samples.part(part).rows.tolist()

@@ -141,6 +141,10 @@ OTHERS = {
         {"asked": {"alpha": 1, "seed": 2, "l1": 3, "l2": 4}},
         "alpha (0.5, 0.25) instead of 1, seed 1 instead of 2, no l1 instead of 3 and more",
     ),
+    "three": (
+        {"asked": {"alpha": 1, "seed": 2, "l1": 3}},
+        "alpha (0.5, 0.25) instead of 1, seed 1 instead of 2, no l1 instead of 3: remove it",
+    ),
     "inner": ({"asked": ASKED | {"seed": {"a": 1}}}, "seed 1 instead of {'a': 1}"),
     "parts": ({"parts": 4}, "parts 3 instead of 4"),
     "kind": ({"kind": "map"}, "kind 'test' instead of 'map'"),

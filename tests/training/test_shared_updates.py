@@ -173,6 +173,19 @@ def test_a_run_that_diverges(sharing):
     assert shared.status == "diverged"
 
 
+def test_a_run_of_which_only_the_second_threads_weights_overflow(sharing):
+    inputs = np.ones((8, 8))
+    inputs[:, 7] = 1e200
+    settings = {"weights": [np.zeros((8, 1))], "output": "identity", "alpha": 1e150}
+    settings |= {"iterations": 5, "record_every": 5, "threads": 1}
+    made = sharing(2)
+    with pytest.warns(UserWarning, match="diverged"):
+        run = fastgd.train(inputs, np.ones(8), **settings)
+    assert made[0].threads == 2
+    assert np.isfinite(run.weights[0].ravel()).tolist() == [True] * 7 + [False]
+    assert (run.status, run.iterations) == ("diverged", 1)
+
+
 # ---------------------------------------------------------------- who shares
 
 

@@ -121,6 +121,12 @@ def test_looking_at_the_error_for_other_rows_ends_no_run(axes):
         assert (row.status, row.iterations) == (alone.status, alone.iterations)
 
 
+def test_a_row_has_a_best_iteration_only_if_its_own_errors_are_watched():
+    linear = {"activation": "identity", "output": "identity", "alpha": 1e-3}
+    sweep = fastgd.sweep(X, Y, patience=[None, 1000], **linear, iterations=9)
+    assert sweep.best_iteration.tolist() == [-1, 9]
+
+
 RATE = st.floats(0.01, 0.9)
 SMALL = st.floats(1e-6, 1e-2)
 AXES = {

@@ -17,6 +17,7 @@ from fastgd.store.place import DamageWarning
 from fastgd.workers import shipping
 from fastgd.workers.hands import Workers
 from fastgd.workers.job import Crew
+from fastgd.workers.keeping import InMemory
 from fastgd.workers.working_off import work_into, work_off
 
 PARTS = 20
@@ -212,6 +213,21 @@ def test_a_worker_keeps_the_last_two_jobs(watched):
     for job in jobs:
         work_off(job, Crew(watched, 1, 1), ignore)
     assert list(shipping._jobs) == [shipping.Shipment(job).job for job in jobs[1:]]
+
+
+def test_a_worker_forgets_the_job_whose_parts_came_longest_ago(watched):
+    first, second, third = jobs = [Squares(2, data=bytes([n])) for n in range(3, 6)]
+    for job in (first, second, first, third):
+        work_off(job, Crew(watched, 1, 1), ignore)
+    assert list(shipping._jobs) == [shipping.Shipment(job).job for job in jobs[::2]]
+
+
+def test_a_part_that_comes_back_twice_counts_once():
+    keeper = InMemory(2)
+    for part in (0, 0):
+        assert keeper.keep(part, {})
+    assert not keeper.is_complete
+    assert keeper.summary.startswith("1 of 2 parts were done")
 
 
 def test_parts_in_hand_are_few_for_few_workers(watched):
