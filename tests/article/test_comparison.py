@@ -7,7 +7,8 @@ import fastgd
 from fastgd.article import comparison
 from fastgd.article.comparison import tally
 from fastgd.article.experiments import EXPERIMENTS, published
-from fastgd.article.twins import Mark
+from fastgd.article.tables import tables
+from fastgd.article.twins import COUNT, Mark, compare
 
 TWO_LAYER, THIRTEEN, ALPHA, HIDDEN_32 = EXPERIMENTS
 
@@ -89,6 +90,17 @@ def test_a_wrong_published_number_is_marked(monkeypatch):
     monkeypatch.setattr(comparison, "published", lambda _: wrong)
     result = comparison.run(replace(ALPHA, alphas=(10.0,)))
     assert result.settings[0].errors.marks.tolist() == ["differs"] * 5 + ["agrees"]
+
+
+def test_twins_are_the_same_only_if_all_numbers_of_a_line_are(results):
+    result = results["alpha"]
+    layers = (
+        compare(np.array([[[3, 5]], [[3, 6]]]), [[3, 5]], COUNT),
+        compare(np.array([[[3], [5]]] * 2), [[3], [5]], COUNT),
+    )
+    setting = replace(result.settings[0], direction_changes=layers)
+    _, changes, _ = tables(replace(result, settings=(setting,)))
+    assert [row[4] for row in changes.groups[0]] == ["vary", "the same"]
 
 
 def test_prepare_says_how_long_it_took():

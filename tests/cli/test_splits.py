@@ -7,6 +7,7 @@ import pytest
 from sklearn.model_selection import KFold, train_test_split
 
 from command import assert_refused
+from fastgd.cli.refusal import RefusedError
 from fastgd.cli.samples import read_samples
 from fastgd.cli.splits import Shuffled, check_split
 
@@ -47,6 +48,12 @@ def test_a_share_in_order_is_the_last_rows():
     assert given.X.tolist() == samples.X[:18].tolist()
     assert given.arguments["validation"][0].tolist() == samples.X[18:].tolist()
     assert given.notes == ["Held out: 5 of 23 rows, the last ones"]
+
+
+def test_the_largest_seed_of_a_split_is_that_of_numpy():
+    assert check_split(None, 0.2, str(2**32 - 1)).seed == 2**32 - 1
+    with pytest.raises(RefusedError, match=r"or none, got '4294967296'$"):
+        check_split(None, 0.2, str(2**32))
 
 
 @pytest.mark.parametrize("folds", [2, 5, 23])

@@ -157,6 +157,15 @@ def test_groups_have_the_worst_ones_first(results):
     assert {row[0] for row in rows[-2:]} == {"<flat>", "house"}
 
 
+def test_groups_of_which_only_some_hold_rows_out_are_ranked_by_these(results):
+    models = results["groups"]
+    (sorts,) = models.keys.columns()
+    held = np.array([np.nan if sort == "house" else 0.5 for sort in sorts])
+    _, rows = read(replace(models, measured=models.measured | {"held_out_error": held}))
+    names = rows.index(["the worst groups", "rows", "training error", "held-out error"])
+    assert [(row[0], row[3]) for row in rows[names + 1 :]] == [("<flat>", "0.5")]
+
+
 def test_many_settings_are_drawn_in_order_of_their_errors():
     sweep = fastgd.sweep(X, Y, alpha=np.arange(1.0, 21.0), iterations=300, record_every=100)
     tree, rows = read(sweep)

@@ -89,6 +89,14 @@ def test_weights_go_with_their_samples(shuffle):
     assert run.weights[0][:, 0].tolist() == (0.5 * weight).tolist()
 
 
+def test_a_batch_without_any_weight_moves_nothing():
+    weight = [0, 0, 0, 1, 1, 1, 1]
+    run = reference.train(
+        **EACH, iterations=3, batch_size=3, shuffle=False, sample_weight=weight, reduction="mean"
+    )
+    assert (run.weights[0][:, 0] != 0).tolist() == [False] * 3 + [True] * 4
+
+
 def test_the_error_is_measured_on_all_samples():
     run = reference.train(**EACH, iterations=2, record_every=1, batch_size=3, shuffle=False)
     assert run.errors.tolist() == [1.0, (3 * 0.5 + 4) / 7]

@@ -1,10 +1,13 @@
 """partial_fit and warm_start: what goes on, and what begins anew."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
+import plain
 from fastgd.schedules import Factors
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
 from thinning import crossed
@@ -84,6 +87,14 @@ def test_other_samples_each_time():
         fresh.fit(X[rows], Y[rows], WEIGHTS[rows])
         assert same(model, fresh)
     assert model.t_ == 150 + 100 + 20
+
+
+def test_other_samples_resume_with_an_epoch_that_has_not_begun():
+    """After 4 updates, which are an epoch and a third of 3 batches, comes their epoch 2."""
+    shuffling = FastGDRegressor(**FEW, batch_size=40).partial_fit(X, Y)
+    in_order = deepcopy(shuffling).set_params(shuffle=False)
+    order = plain.shuffled(100, 2, shuffling.members_[0].options["shuffle_seed"])
+    assert same(shuffling.partial_fit(X[:100], Y[:100]), in_order.partial_fit(X[order], Y[order]))
 
 
 def test_classes_are_known_from_the_first_call_on():

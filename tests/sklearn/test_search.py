@@ -209,6 +209,12 @@ def test_halving_gives_the_scores_of_scikit_learn_s_halving():
     assert ours.best_score_ == theirs.best_score_
 
 
+def test_of_two_candidates_one_is_alone_at_the_end():
+    long = clone(CLASSIFIER).set_params(max_iter=4)
+    ours = SweepSearchCV(long, {"alpha": [0, 0.1]}, cv=2, halving=True).fit(X, CLASSES)
+    assert (ours.n_candidates_, ours.n_resources_) == ([2, 1], [2, 4])
+
+
 def test_a_candidate_that_fails_has_the_error_score():
     grid = {"alpha": [0.1, -1], "learning_rate_init": [0.1]}
     with pytest.warns(FitFailedWarning, match=r"3 fits failed out of a total of 6"):

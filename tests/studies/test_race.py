@@ -112,6 +112,12 @@ def test_when_an_error_was_reached(pair):
     assert pair.reached(np.nextafter(least, 1))["Momentum"] == 60
 
 
+def test_an_equal_error_is_not_below_the_one_asked_for(pair):
+    run = pair.runs["Momentum"]
+    least = min(run.errors.min(), run.final_error)
+    assert pair.reached(least)["Momentum"] is None
+
+
 def test_its_plane_holds_all_paths(pair):
     plane = pair.surface(axes=((0, 0, 1), (1, 3, 0)), resolution=7)
     winner = pair.runs[pair.ranking()[0]]

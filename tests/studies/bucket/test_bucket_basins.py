@@ -58,6 +58,13 @@ def test_balls_that_are_still_rolling_are_in_no_minimum():
     assert [stretch.minimum for stretch in found.stretches] == [0, 1, 2, 3, NOWHERE]
 
 
+def test_balls_that_are_near_a_minimum_but_still_rolling_are_not_in_it():
+    found = bucket.basins("x**2", (-1, 1), alpha=0.4, balls=5, iterations=6)
+    assert found.minima.tolist() == [0]  # where a ball was let go
+    assert np.abs(found.roll.x).max() < 1e-4
+    assert found.owner.tolist() == [NOWHERE] * 5
+
+
 def test_balls_that_end_in_no_minimum():
     found = bucket.basins("x**3/3 - x", (-3, 3), balls=20, seed=3)
     assert found.minima == pytest.approx([1.0])
