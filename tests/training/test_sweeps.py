@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from test_results import same
 
 import fastgd
+import few_kernels
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd.arguments.declarations import STRUCTURES
 from fastgd.engine import arrangement, layout
 from fastgd.engine import plan as plan_module
-from fastgd.engine.layout import MOST_KNOWN
 from fastgd.kernel.descent import descend
 from fastgd.kernel.lanes import native_lanes, wants_parts
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
@@ -232,7 +232,7 @@ def test_sizes_do_not_compile_on_and_on():
     compiled = len(descend.overloads) - before
     for hidden_size in (8, 9, (2, 2), (3, 3, 3)):
         fastgd.train(X[:8], Y[:8], hidden_size=hidden_size, output="tanh", iterations=1)
-    assert compiled == len(descend.overloads) - before <= MOST_KNOWN + 1
+    assert compiled == len(descend.overloads) - before <= few_kernels.MOST_KNOWN + 1
 
 
 # ---------------------------------------------------------------- axes

@@ -112,6 +112,7 @@ def test_workers_may_have_more_threads_than_there_are_here(executor, xor, thread
     np.testing.assert_array_equal(planes[0].errors, planes[1].errors)
 
 
+@pytest.mark.usefixtures("users_kernels")  # those of the workers
 def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
     job = Trainings(6)
     here = work_off(job, Crew(None, 1, 1), ignore)
@@ -126,6 +127,7 @@ def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("users_kernels")
 def test_cold_workers_compile_what_nobody_has(tmp_path, monkeypatch):
     monkeypatch.setattr(shipping.code_files, "read_file", lambda _name: b"")
     with process_pool("spawn", initializer=use_cache, initargs=(tmp_path,)) as pool:
