@@ -274,11 +274,15 @@ def test_a_worker_of_dask_may_be_killed_at_any_moment(seed, client, xor, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_part_that_kills_its_workers_of_dask_is_named(client, tmp_path):
+def test_a_part_that_kills_its_workers_of_dask_is_named(tmp_path):
+    """In a cluster of its own: Dask may give up workers that died too often."""
     log, folder = tmp_path / "log", folder_at(tmp_path / "folder", 4)
     log.mkdir()
     job = Squares(4, 0.5, str(log), kills=(2,))
-    with pytest.raises(RuntimeError, match=r"^part 2 has failed 4 times.*KilledWorker.*; 3 of 4 "):
+    named = pytest.raises(
+        RuntimeError, match=r"^part 2 has failed 4 times.*KilledWorker.*; 3 of 4 "
+    )
+    with dask_client() as client, named:
         work_into(folder, job, Crew(client.get_executor(), 1, 1), ignore)
     # Dask's four, and those that it was asked for before it had been sent the job.
     assert 4 <= len(job.calls_of(2)) <= 10
