@@ -282,7 +282,7 @@ def test_a_part_that_kills_its_workers_of_dask_is_named(tmp_path):
     named = pytest.raises(
         RuntimeError, match=r"^part 2 has failed 4 times.*KilledWorker.*; 3 of 4 "
     )
-    with dask_client() as client, named:
+    with dask_client() as client, pytest.raises(RuntimeError, match=said):
         work_into(folder, job, Crew(client.get_executor(), 1, 1), ignore)
     # Dask's four, and those that it was asked for before it had been sent the job.
     assert 4 <= len(job.calls_of(2)) <= 10
