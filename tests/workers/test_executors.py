@@ -279,9 +279,7 @@ def test_a_part_that_kills_its_workers_of_dask_is_named(tmp_path):
     log, folder = tmp_path / "log", folder_at(tmp_path / "folder", 4)
     log.mkdir()
     job = Squares(4, 0.5, str(log), kills=(2,))
-    named = pytest.raises(
-        RuntimeError, match=r"^part 2 has failed 4 times.*KilledWorker.*; 3 of 4 "
-    )
+    said = r"^part 2 has failed 4 times.*KilledWorker.*; 3 of 4 "
     with dask_client() as client, pytest.raises(RuntimeError, match=said):
         work_into(folder, job, Crew(client.get_executor(), 1, 1), ignore)
     # Dask's four, and those that it was asked for before it had been sent the job.
