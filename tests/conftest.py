@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("NUMBA_OPT", "1")
 
 import signal
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -49,6 +50,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Tests in the background of a script would hand that on to processes that they interrupt.
     with suppress(ValueError):  # only the main thread may
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_picture_stays_open():
+    """Whoever counts pictures counts its own, whatever ran before."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture
