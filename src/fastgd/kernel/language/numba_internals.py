@@ -183,6 +183,8 @@ class _WholeLibrary(JITCodeLibrary):
 
     def keep_machine_code_only(self):
         """Free LLVM's modules: a kernel takes 1.5 MB then, and 4 MB with them."""
+        if self._bitcode is not None:
+            return
         shared, final = self._get_module_for_linking(), self._final_module
         self._bitcode = shared.as_bitcode()
         self._codegen._engine._ee.remove_module(final)
