@@ -39,6 +39,14 @@ def pytest_configure(config):
         kernel_counter.watch()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of a file share what they train and compile: -n keeps them on one processor."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
 def pytest_terminal_summary(terminalreporter, config):
     if log := getattr(config, "kernel_log", None):
         terminalreporter.section("compiled kernels")

@@ -107,7 +107,7 @@ class Judge:
 
     def _killer(self, mutant, copy):
         *close, far = stages(mutant)
-        jobs = ["-n", self.arguments.jobs, "--dist", "loadfile"] if self.arguments.jobs else []
+        jobs = ["-n", self.arguments.jobs] if self.arguments.jobs else []
         rounds = [([self.killers.get(mutant.name)], []), *((files, []) for files in close)]
         if not self.arguments.near:
             rounds.append((far, jobs))
