@@ -138,6 +138,7 @@ def rows(table):
 # The page as a document
 
 
+@pytest.mark.slow
 def test_it_is_a_page_for_phones_in_english(html, tree):
     assert html.startswith("<!DOCTYPE html>\n")
     (root,) = tree.all("html")
@@ -149,12 +150,14 @@ def test_it_is_a_page_for_phones_in_english(html, tree):
     assert len(tree.all("main")) == len(tree.all("h1")) == 1
 
 
+@pytest.mark.slow
 def test_headings_are_in_order(tree):
     levels = [int(e.name[1]) for e in tree.everything() if re.fullmatch("h[1-6]", e.name)]
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
+@pytest.mark.slow
 def test_sections_follow_the_article_and_can_be_reached(tree, sections):
     assert list(sections) == [*(section.name for section in SECTIONS), "all-together"]
     names = [section.name for section in SECTIONS if section.is_experiment]
@@ -167,6 +170,7 @@ def test_sections_follow_the_article_and_can_be_reached(tree, sections):
         assert section.attributes["aria-labelledby"] in ids
 
 
+@pytest.mark.slow
 def test_nothing_is_outside_of_it(html, tree):
     assert not tree.all("script")
     assert not tree.all("link")
@@ -189,6 +193,7 @@ def test_nothing_is_outside_of_it(html, tree):
     assert "https:" not in without
 
 
+@pytest.mark.slow
 def test_what_scrolls_can_be_reached_and_has_a_name(tree):
     boxes = [
         e for e in tree.everything() if e.name == "pre" or e.attributes.get("class") == "scroll"
@@ -207,6 +212,7 @@ def test_what_scrolls_can_be_reached_and_has_a_name(tree):
 # Pictures
 
 
+@pytest.mark.slow
 def test_each_picture_decodes_and_is_not_empty(tree):
     images = tree.all("img")
     assert len(images) == len(PICTURES)
@@ -231,6 +237,7 @@ def test_each_picture_decodes_and_is_not_empty(tree):
             assert (pixels[..., :3] < 1).any(axis=-1).mean() > 0.05
 
 
+@pytest.mark.slow
 def test_no_two_pictures_are_alike(tree):
     assert len({decoded(image)[1] for image in tree.all("img")}) == len(PICTURES)
 
@@ -256,6 +263,7 @@ def _is_whole(code):
     return True
 
 
+@pytest.mark.slow
 def test_the_call_that_made_the_numbers_makes_them(sections):
     (code,) = (pre.text for pre in sections["two-layer"].all("pre") if "comparison.run" in pre.text)
     space = {}
@@ -268,6 +276,7 @@ def test_the_call_that_made_the_numbers_makes_them(sections):
     ]
 
 
+@pytest.mark.slow
 def test_alternative_texts_say_what_is_drawn():
     """The numbers that they quote, in their order."""
     error = calls.thirteen_lines().lines[0]
@@ -338,6 +347,7 @@ def assert_quoted(draw, numbers):
 # Tables
 
 
+@pytest.mark.slow
 def test_all_published_errors_stand_beside_ours(sections):
     for name, total in (("alpha", 42), ("hidden-32", 42)):
         (experiment,) = (e for e in EXPERIMENTS if e.name == name)
@@ -355,6 +365,7 @@ def test_all_published_errors_stand_beside_ours(sections):
         assert len(rows(table)) == total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["direction_changes", "weights"])
 def test_all_published_tables_stand_beside_ours(sections, what):
     (experiment,) = (e for e in EXPERIMENTS if e.name == "alpha")
@@ -378,6 +389,7 @@ def test_all_published_tables_stand_beside_ours(sections, what):
         assert mark == line.mark
 
 
+@pytest.mark.slow
 def test_outputs_after_training(sections):
     (table,) = (t for t in sections["two-layer"].all("table") if "Output After" in t.text)
     result = comparison.run(TWO_LAYER)
@@ -389,6 +401,7 @@ def test_outputs_after_training(sections):
     assert {row[4] for row in rows(table)} == {"right"}
 
 
+@pytest.mark.slow
 def test_marks_are_words_with_a_colour_of_their_own(tree, sections):
     (style,) = tree.all("style")
     for mark, name in CLASSES.items():
@@ -398,6 +411,7 @@ def test_marks_are_words_with_a_colour_of_their_own(tree, sections):
     assert "so these counts are no evidence" in sections["alpha"].text
 
 
+@pytest.mark.slow
 def test_all_together(sections):
     (table,) = sections["all-together"].all("table")
     assert rows(table)[:2] == [

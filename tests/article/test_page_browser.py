@@ -57,9 +57,12 @@ addEventListener("message", (event) => {{
 """
 """A window of Chromium is at least 500 pixels wide, a frame in it may be narrower."""
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium: set FASTGD_CHROMIUM, or have chromium on the PATH"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium: set FASTGD_CHROMIUM, or have chromium on the PATH"
+    ),
+]
 
 
 def browse(page, folder, *flags):

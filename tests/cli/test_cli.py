@@ -134,6 +134,7 @@ def test_module_and_ctrl_c_in_a_real_process(xor_csv):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early(xor_csv):
     read, write = os.pipe()
     os.close(read)
@@ -416,6 +417,7 @@ def test_a_missing_file_and_a_folder(run, tmp_path):
     assert_refused(run("sweep", tmp_path, "--target", "y"), f"{tmp_path}: Is a directory")
 
 
+@pytest.mark.slow
 def test_no_color(run, monkeypatch):
     arguments = ("tutorial", "--experiment", "alpha")
     green = "\x1b[32m"

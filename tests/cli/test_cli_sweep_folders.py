@@ -62,6 +62,7 @@ def test_a_folder_of_another_command_is_refused(run, table, tmp_path):
     assert "there is no folder" in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent as a signal")
 def test_ctrl_c_says_how_to_resume(table, tmp_path):
     folder, given = tmp_path / "runs", typed(table, "--seeds", "40000")

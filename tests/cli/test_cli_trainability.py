@@ -70,6 +70,7 @@ def test_map_dimension_and_how_to_zoom(run, out, found):
     assert plt.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_what_it_suggests_can_be_typed(run, out):
     _, text, _ = run()
     window = re.search(r"--window (\S+)", text)[1]
@@ -123,6 +124,7 @@ def test_options_reach_the_map(run, monkeypatch):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_without_a_boundary_it_says_why(run, out):
     code, text, _ = run("--window=-9,-8,-9,-8", "--box-out", out.with_name("fit.png"))
     assert code == 0
@@ -135,6 +137,7 @@ def test_without_a_boundary_it_says_why(run, out):
     assert facts["reason"].startswith("a window must hold")
 
 
+@pytest.mark.slow
 def test_a_folder_of_ones_own_is_kept_and_read(run, out):
     folder = out.with_name("kept")
     assert "Patches kept in" in run("--folder", folder)[1]

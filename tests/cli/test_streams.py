@@ -13,6 +13,7 @@ from cases import XOR_CSV
 from command import assert_refused
 from fastgd.arguments.messages import escaped
 from fastgd.cli import main, terminal
+from thinning import crossed
 
 TRAIN = ["train", "xor.csv", "--target", "y", "--iterations", "10"]
 TUTORIAL = ["tutorial", "--experiment", "thirteen-lines"]
@@ -38,10 +39,10 @@ def process(tmp_path):
 @needs_full
 @pytest.mark.parametrize(
     "words",
-    [["--version"], [*TRAIN, "--json"]]
+    [["--version"]]
     + [
         pytest.param(words, marks=pytest.mark.slow)
-        for words in (["--help"], ["race", "--help"], TRAIN, TUTORIAL)
+        for words in (["--help"], ["race", "--help"], TRAIN, [*TRAIN, "--json"], TUTORIAL)
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -88,10 +89,15 @@ def test_a_file_that_a_bug_cannot_open_keeps_its_traceback(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "environment",
-    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ("environment", "words"),
+    crossed(
+        [
+            {"PYTHONIOENCODING": "ascii"},
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        ],
+        [["race", "--help"], ["train", "names.csv", "--target", "größe"]],
+    ),
 )
-@pytest.mark.parametrize("words", [["race", "--help"], ["train", "names.csv", "--target", "größe"]])
 def test_a_terminal_that_knows_ascii_only(process, tmp_path, words, environment):
     (tmp_path / "names.csv").write_text("länge,größe\n1,1\n0,0\n", encoding="utf-8")
     done = process(*words, *([] if "--help" in words else ["--iterations", "5"]), **environment)

@@ -141,6 +141,7 @@ def test_all_counts_are_printed(name):
     assert all(len(line) <= 130 for line in said.splitlines())
 
 
+@pytest.mark.slow
 def test_probes_become_a_machine():
     calls = probes.machine_calls()
     for call in calls.values():

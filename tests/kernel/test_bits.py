@@ -39,8 +39,7 @@ TARGETS = {
 LANES = (1, 2, 4, 8, 16, 32)
 
 
-@pytest.mark.parametrize("case", NETWORKS)
-@pytest.mark.parametrize("runs", LANES)
+@pytest.mark.parametrize(("case", "runs"), crossed(list(NETWORKS), LANES))
 def test_golden_hashes_at_every_lane_count(case, runs):
     assert digest(case, runs) == HASHES[case]
 
@@ -87,9 +86,9 @@ def test_golden_hashes_of_samples_of_their_own(case, side_by_side):
     assert digest(case, runs, threads) == HASHES[case]
 
 
-@pytest.mark.parametrize("case", LOSSES)
-@pytest.mark.parametrize(("runs", "threads"), [(1, 1), (8, 2)])
-def test_golden_hashes_of_losses(case, runs, threads):
+@pytest.mark.parametrize(("case", "side_by_side"), crossed(list(LOSSES), [(1, 1), (8, 2)]))
+def test_golden_hashes_of_losses(case, side_by_side):
+    runs, threads = side_by_side
     assert digest(case, runs, threads) == HASHES[case]
 
 

@@ -11,6 +11,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from fastgd.engine.layout import Layout
 from fastgd.kernel.forking import ForkSafeLock
 from fastgd.workers import shipping
+from thinning import only
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
@@ -66,7 +67,7 @@ print(sorted(codes.values()))
 """
 
 
-@pytest.mark.parametrize("work", ["objective", "sweep"])
+@pytest.mark.parametrize("work", only(["objective", "sweep"], "sweep"))
 def test_children_of_a_busy_process_return(work):
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c",
@@ -153,6 +154,7 @@ def test_a_fork_waits_for_who_compiles_or_receives(whose):
     assert is_free(context)
 
 
+@pytest.mark.slow
 def test_what_numpy_imports_late_is_there_before_a_first_training_asks_for_it():
     """A child that was forked meanwhile waited for the module forever."""
     code = "import sys, fastgd; fastgd.train; print('numpy.ma' in sys.modules)"

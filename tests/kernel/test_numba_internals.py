@@ -141,6 +141,7 @@ def told_numbers():
     return twice_the_difference(handle(differences, kinds, markers=1), 1.0)
 
 
+@pytest.mark.slow
 def test_functions_of_integers_and_with_two_results_are_called_by_address():
     assert written_by_address() == 1.0
     assert told_numbers() == 1.5
@@ -308,6 +309,27 @@ def test_what_was_typed_is_forgotten():
         of_function = place.__code__.co_filename, place.__code__.co_firstlineno + 1
         kept = [o for o in gc.get_objects() if type(o) is ir.Assign]
         assert of_function not in {(o.loc.filename, o.loc.line) for o in kept}
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_no_garbage_is_looked_for_while_a_kernel_compiles(enabled):
+    function = njit(**compiler.WHOLE)(both_parts)
+    searches = []
+
+    def count(phase, _):
+        searches.append(phase)
+
+    gc.callbacks.append(count)
+    if not enabled:
+        gc.disable()
+    try:
+        numba_internals.entry_point(function, (types.float64,))
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
+        gc.callbacks.remove(count)
+    assert not searches
+    assert function(2.0) == 7.0 * 13.0
 
 
 def test_kernels_go_through_our_pipeline_here():

@@ -327,6 +327,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path, priced, sorted_out):
         assert np.array_equal(loaded.predict(HOUSES), found.model.predict(HOUSES))
 
 
+@pytest.mark.slow
 def test_it_predicts_without_pandas(tmp_path, priced):
     priced.model.save(tmp_path / "model.npz")
     HOUSES[:3].to_csv(tmp_path / "new.csv", index=False)

@@ -46,6 +46,7 @@ def test_damaged_files_are_refused(tmp_path):
             fastgd.load(path)
 
 
+@pytest.mark.slow
 def test_neither_training_nor_a_file_needs_pandas(tmp_path):
     path = tmp_path / "models.npz"
     fitted().save(path)

@@ -8,10 +8,10 @@ import fastgd
 from fastgd.arguments.cautions import TrainingWarning
 from fastgd.models.group_training import Rows, hold_out, train_groups
 from shops import SHORT, fitted, held_rows, rows_of, shops
+from thinning import crossed
 
 
-@pytest.mark.parametrize("start", ["global", "own"])
-@pytest.mark.parametrize("standardize", ["group", "global"])
+@pytest.mark.parametrize(("start", "standardize"), crossed(["global", "own"], ["group", "global"]))
 def test_a_groups_network_is_that_of_train_on_its_rows(start, standardize):
     table, models = shops(), fitted(start=start, standardize=standardize)
     held = held_rows(models, table)

@@ -82,6 +82,7 @@ def test_what_is_done_is_only_read_and_the_models_need_no_folder(models, tmp_pat
     same(fastgd.load(tmp_path / "models.npz"), models)
 
 
+@pytest.mark.slow
 def test_an_executor_changes_no_bit(models, tmp_path):
     with ThreadPoolExecutor(2) as executor:
         same(fitted(**GIVEN, executor=executor), models)

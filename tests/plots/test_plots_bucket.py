@@ -102,6 +102,7 @@ def test_the_window_keeps_minima_deep(two):
     assert (summit - minimum) / (high - low) > 0.1
 
 
+@pytest.mark.slow
 def test_a_ball_at_a_pole_is_no_trouble(tmp_path):
     rolled = bucket.roll(curve="1/x**2 + x**2", start=[0.0, 2.0], record_path=True)
     ax = plots.roll(rolled)
@@ -171,6 +172,7 @@ def test_a_film_shows_balls_where_they_are(two, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_film_of_basins(tmp_path):
     found = bucket.basins(balls=10, alpha=0.05, record_path=True)
     _, ax = plt.subplots()
@@ -182,6 +184,7 @@ def test_a_film_of_basins(tmp_path):
     np.testing.assert_allclose(dots.get_offsets()[:, 0], found.roll.x, atol=0.1)
 
 
+@pytest.mark.slow
 def test_a_film_of_a_crowd_and_a_ball_that_never_moves(tmp_path):
     rolled = bucket.roll(curve="-exp(-x**2)", start=[7.0] * 7, record_path=True)
     ax = plots.film(rolled, tmp_path / "b.gif", frames=3, window=(-2, 8))

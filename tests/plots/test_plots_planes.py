@@ -14,6 +14,7 @@ from cases import LINE_X, LINE_Y
 from fastgd import plots
 from fastgd.optimizers import GradientDescent, Momentum
 from fastgd.plots.lines import ERROR
+from thinning import crossed
 
 X, Y = LINE_X.tolist(), LINE_Y.ravel().tolist()
 
@@ -222,8 +223,7 @@ def test_it_draws_where_it_is_told(plane, kind):
     assert plt.get_fignums() == [figure.number]
 
 
-@pytest.mark.parametrize("kind", ["contour", "3d"])
-@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+@pytest.mark.parametrize(("kind", "ending"), crossed(["contour", "3d"], ["png", "svg", "pdf"]))
 def test_its_file_is_not_blank(plane, run, tmp_path, kind, ending):
     path = tmp_path / f"plane.{ending}"
     plots.write(plots.surface(plane, kind=kind, paths=run).figure, path)

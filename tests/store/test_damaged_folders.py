@@ -44,6 +44,7 @@ def mend(path):
     return [str(warning.message) for warning in warned] + damaged
 
 
+@pytest.mark.slow
 def test_bits_that_flip_are_found_and_mended(full):
     """One bit in one file, 300 times: every one of them is found."""
     before = bytes_of(full)

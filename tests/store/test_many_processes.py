@@ -104,6 +104,7 @@ def test_clocks_that_differ_by_hours(tmp_path, begin):
     assert Folder.open(tmp_path / "out").damaged() == []
 
 
+@pytest.mark.slow
 def test_processes_that_are_killed_are_replaced(tmp_path, undisturbed, begin):
     """One of two is killed at a random moment, again and again."""
     random = np.random.default_rng(3)
@@ -141,6 +142,7 @@ def test_a_claim_of_another_machine_holds_up_one_part_only(tmp_path, undisturbed
     assert bytes_of(tmp_path / "out") == undisturbed
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_and_repeated_alone(tmp_path, undisturbed, begin):
     """Each time with half-written files and claims left behind."""
     random = np.random.default_rng(4)
@@ -162,6 +164,7 @@ def test_a_folder_that_is_removed_while_it_is_filled(tmp_path, undisturbed, begi
     assert bytes_of(tmp_path / "out") == undisturbed
 
 
+@pytest.mark.slow
 def test_readers_see_whole_parts_only(tmp_path, undisturbed, begin):
     """And are in nobody's way."""
     (process,) = begin(0.02)

@@ -201,6 +201,7 @@ print("same")
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_after_a_fork():
     done = subprocess.run(

@@ -133,6 +133,7 @@ def read(path):
     return sweep.digest()
 
 
+@pytest.mark.slow
 def test_forged_folders(made, tmp_path, limited):
     """Read, and given to the call that made it: what is only damaged is mended, to the last bit."""
     path, digest = made
@@ -211,6 +212,7 @@ def test_samples_that_no_sweep_has(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_picture_of_what_was_forged(files, tmp_path, limited):
     pytest.importorskip("matplotlib")
     for number in range(PICTURES):

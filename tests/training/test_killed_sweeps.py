@@ -13,6 +13,7 @@ from fastgd.training import request
 KILLS = 50
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked, and killed by a signal")
 def test_fifty_kills_leave_no_trace(tmp_path, monkeypatch):
     places = [str(Path(killed.__file__).parent), str(Path(killed.__file__).parents[1])]

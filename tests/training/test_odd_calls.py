@@ -303,6 +303,7 @@ def test_an_odd_argument_is_refused_by_a_rule(name, in_time):
     assert not wrong_of(name, VALUES, in_time)
 
 
+@pytest.mark.slow
 def test_what_is_huge_is_refused_before_it_is_allocated(in_time):
     tracemalloc.start()
     try:

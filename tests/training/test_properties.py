@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,7 @@ def test_training_follows_the_plain_numpy_twin(problem, hidden_size, alpha, iter
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_no_access_is_out_of_bounds(tmp_path):
     """The tests above once more with Numba's bounds check, in code compiled for it."""
     if os.environ.get("NUMBA_BOUNDSCHECK") == "1":

@@ -408,6 +408,7 @@ def test_in_an_empty_folder_all_runs_are_missing(tmp_path):
     assert empty.errors.shape == fastgd.sweep(**given).errors.shape
 
 
+@pytest.mark.slow
 def test_long_axes_are_as_they_were(tmp_path):
     seeds = list(range(7, 2000))
     sweep = fastgd.sweep(XOR_X, XOR_Y, seed=seeds, iterations=1, out=tmp_path, keep_weights=False)

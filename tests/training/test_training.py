@@ -314,6 +314,7 @@ except KeyboardInterrupt:
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals to one process only are POSIX")
 def test_ctrl_c_ends_a_call_within_half_a_second():
     process = subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, text=True)

@@ -152,6 +152,7 @@ print(json.dumps([count, len(begun), all(process.returncode is not None for proc
 """
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_compiles_kernels(tmp_path):
     """It is read once, and the next process finds all code."""
     script = tmp_path / "script.py"

@@ -30,7 +30,6 @@ from fastgd.training import request as request_module
 from fastgd.workers import shipping
 from fastgd.workers.job import Crew
 from fastgd.workers.working_off import work_into, work_off
-from thinning import only
 
 PARTS = 20
 
@@ -112,6 +111,7 @@ def test_workers_may_have_more_threads_than_there_are_here(executor, xor, thread
     np.testing.assert_array_equal(planes[0].errors, planes[1].errors)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("users_kernels")  # those of the workers
 def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
     job = Trainings(6)
@@ -324,7 +324,8 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("kind", only(["threads", "executor"], "threads"))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["threads", "executor"])
 def test_ctrl_c_ends_soon_keeps_what_is_done_and_leaves_the_executor_alone(kind, tmp_path):
     script, folder = tmp_path / "script.py", tmp_path / "folder"
     script.write_text(INTERRUPTED)

@@ -34,6 +34,7 @@ def grown(program):
     return float(child.stdout) / 1e6
 
 
+@pytest.mark.slow
 def test_different_expressions_keep_nothing():
     """Each kept 10 to 17 MB."""
     program = """
@@ -45,6 +46,7 @@ print(memory("VmRSS") - before)
     assert grown(program) < 5
 
 
+@pytest.mark.slow
 def test_different_functions_keep_little():
     """Each kept 9.5 MB; 40 of them now less than 60 MB."""
     program = """

@@ -139,6 +139,7 @@ def test_an_executor_changes_no_bit(found, trained, tmp_path, out):
     assert sorted(trained) == list(range(9))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_patches")
 def test_workers_in_other_processes_change_no_bit(found, tmp_path):
     context = multiprocessing.get_context("spawn")
@@ -198,6 +199,7 @@ trainings.Trainings.compute = slow
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_patches")
 def test_killed_in_a_real_process_and_continued(found, tmp_path):
     """SIGINT ends it with a traceback, SIGKILL without: what is done stays in both cases."""
@@ -241,6 +243,7 @@ def test_another_process_with_the_whole_map_removes_the_folder(
     assert patches_in(folder) == 9 - (when - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_patches")
 def test_two_processes_share_a_map(found, tmp_path):
     """The one with the most to do waits for the other one's last patch, and reads it."""
