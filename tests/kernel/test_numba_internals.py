@@ -328,7 +328,7 @@ def test_no_garbage_is_looked_for_while_a_kernel_compiles(enabled):
     finally:
         gc.enable()
         gc.callbacks.remove(count)
-    assert not searches
+    assert searches in ([], ["start", "stop"])  # one afterwards
     assert function(2.0) == 7.0 * 13.0
 
 
