@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from numba import types
@@ -207,6 +208,17 @@ def test_edit_of_any_source_recompiles(filled):
     filled.tile.write_text(TILE)
     assert filled.call() == (4.5, 1, 0)
     assert set(stale) < set(filled.files)
+
+
+@pytest.mark.parametrize("order", permutations(["used-1", "used-2", "idle-1"]))
+def test_sources_are_as_old_as_what_was_used_last(order, tmp_path, monkeypatch):
+    for name, seconds in {"used-1": 3, "idle-1": 2, "used-2": 1}.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (seconds, seconds))
+    listed = SimpleNamespace(iterdir=lambda: [tmp_path / name for name in order])
+    monkeypatch.setattr(code_directory, "directory", lambda: listed)
+    code_directory.keep_latest(1, lambda name: name.partition("-")[0])
+    assert {path.name for path in tmp_path.iterdir()} == {"used-1", "used-2"}
 
 
 @pytest.mark.slow
