@@ -210,7 +210,7 @@ def test_edit_of_any_source_recompiles(filled):
     assert set(stale) < set(filled.files)
 
 
-@pytest.mark.parametrize("order", permutations(["used-1", "used-2", "idle-1"]))
+@pytest.mark.parametrize("order", [*permutations(["used-1", "used-2", "idle-1"])])
 def test_sources_are_as_old_as_what_was_used_last(order, tmp_path, monkeypatch):
     for name, seconds in {"used-1": 3, "idle-1": 2, "used-2": 1}.items():
         (tmp_path / name).touch()
