@@ -176,6 +176,13 @@ def test_what_diverges():
     assert status("log(x)", 0.1, alpha=1.0) == "diverged"  # leaves where the logarithm is
 
 
+def test_a_ball_at_the_farthest_place_rolls_on():
+    """The next step leads out."""
+    rolled = bucket.roll(curve="x", start=0.0, alpha=1.0, farthest=3, record_path=True)
+    assert (rolled.status, rolled.iterations) == ("diverged", 4)
+    assert rolled.path.tolist() == [0.0, -1.0, -2.0, -3.0, -4.0]
+
+
 def test_what_is_still_rolling():
     rolled = bucket.roll(curve="x**2", start=1.0, iterations=3)
     assert (rolled.status, rolled.iterations) == ("rolling", 3)
