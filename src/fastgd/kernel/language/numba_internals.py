@@ -172,10 +172,13 @@ class _WholeLibrary(JITCodeLibrary):
     def _optimize_final_module(self):
         options = {"opt": int(config.OPT), "loop_vectorize": False, "slp_vectorize": False}
         made = self._codegen._module_pass_manager(**options)
-        passes, *options = made if isinstance(made, tuple) else (made,)  # before Numba 0.62
-        if config.OPT == 1 and hasattr(passes, "add_sroa_pass"):
+        if not isinstance(made, tuple):  # before Numba 0.62, whose LLVM lacks a few passes
+            made.run(self._final_module)
+            return
+        passes, options = made
+        if config.OPT == 1:
             passes = _few_passes()
-        passes.run(self._final_module, *options)
+        passes.run(self._final_module, options)
 
     _bitcode: bytes | None = None
 
