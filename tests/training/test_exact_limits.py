@@ -53,3 +53,13 @@ def test_a_draw_at_the_edge_of_two_samples_is_the_second_one(train):
         batch_size=1,
     )  # fmt: skip
     assert run.weights[0].ravel().nonzero()[0].tolist() == [3]
+
+
+def test_two_samples_with_half_of_the_gradient_each_leave_each_other_the_other_half(train):
+    """Tau moves by rate / batch of g_i - q_i * G: g is 1, 0, 1, all q are 1/3."""
+    run = train(
+        np.eye(3), np.ones(3), weights=[np.zeros((3, 1))], seed=2, iterations=1,
+        sampling="adaptive", batch_size=2, alpha=0.5, output="identity",
+    )  # fmt: skip
+    assert run.weights[0].ravel().tolist() == [0.5, 0.0, 0.5]
+    assert run.state.tau.ravel() == pytest.approx([1 / 6, -1 / 3, 1 / 6], rel=1e-15)
