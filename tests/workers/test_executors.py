@@ -1,6 +1,7 @@
 """Executors with processes of their own: the same arrays, also if a process is killed."""
 
 import os
+import re
 import random
 import signal
 import subprocess
@@ -210,7 +211,9 @@ def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, t
     done = int(folder.done().sum())
     assert 3 <= done < 16
     assert "executor takes no more tasks: A " in str(caught.value)
-    assert f"{done} of 16 parts are done, and kept in {folder.path}" in str(caught.value)
+    # The other worker may have written the part in its hands after that was said.
+    kept = rf"\b({done}|{done - 1}) of 16 parts are done, and kept in {re.escape(str(folder.path))}"
+    assert re.search(kept, str(caught.value))
     assert not list((folder.path / "claims").iterdir())
     with POOLS[kind]() as pool:
         swept(xor, executor=pool, threads=None, **options)
