@@ -1,8 +1,8 @@
 """Executors with processes of their own: the same arrays, also if a process is killed."""
 
 import os
-import re
 import random
+import re
 import signal
 import subprocess
 import sys
