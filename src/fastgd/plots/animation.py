@@ -115,13 +115,13 @@ def film(
         dots = ax.scatter(x[:, 0], x[:, 0], s=60, c=colours, edgecolors="black", zorder=3)
         counter = ax.text(1, -0.1, "", transform=ax.transAxes, ha="right", va="top")
 
-        def show(step: int) -> tuple[Any, ...]:
+        def show(step: int) -> None:
             heights, _ = balls.curve.at(x[:, step])
             dots.set_offsets(np.column_stack([x[:, step], heights]))
             counter.set_text(f"step {step:,}")
-            return dots, counter
 
-        _write(ax, show, [*steps, *steps[-1:] * REST], path)
+        pictures = _pictures(ax.figure, (dots, counter), show, steps)
+        _write([*pictures, *pictures[-1:] * REST], path)
         if own:
             plt.close(ax.figure)
     return ax
@@ -148,12 +148,41 @@ def _colours(balls: Roll) -> list[str]:
     return [STATUS_COLOURS[name] for name in status]
 
 
-def _write(ax: "Axes", show: Any, steps: list[int], path: Path) -> None:
-    """Write the file whole or not at all."""
-    from matplotlib.animation import FuncAnimation, PillowWriter
+def _pictures(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int]) -> list[Any]:
+    """The figure at each step, of which only ``moving`` is drawn anew."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
 
-    figure: Any = ax.figure
+    given, dpi, layout = figure.canvas, figure.dpi, figure.get_layout_engine()
+    canvas = FigureCanvasAgg(figure)
+    try:
+        figure.set_dpi(DOTS_PER_INCH)
+        show(steps[0])
+        figure.draw_without_rendering()  # the layout, with all that moves
+        figure.set_layout_engine("none")
+        for artist in moving:
+            artist.set_animated(True)  # not drawn with the rest
+        canvas.draw()
+        rest = canvas.copy_from_bbox(figure.bbox)
+        pictures = []
+        for step in steps:
+            show(step)
+            canvas.restore_region(rest)
+            for artist in moving:
+                figure.draw_artist(artist)
+            pictures.append(Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]))
+    finally:
+        for artist in moving:
+            artist.set_animated(False)
+        figure.set_layout_engine(layout)
+        figure.set_dpi(dpi)
+        figure.set_canvas(given)
+    return pictures
+
+
+def _write(pictures: list[Any], path: Path) -> None:
+    """Write the file whole or not at all."""
     with whole_file(path) as file:
-        # Within, as an animation that is never drawn warns; by name, as Pillow goes by its ending.
-        animation = FuncAnimation(figure, show, frames=steps, cache_frame_data=False)
-        animation.save(file.name, writer=PillowWriter(fps=FRAMES_PER_SECOND), dpi=DOTS_PER_INCH)
+        first, *others = pictures
+        duration = 1000 // FRAMES_PER_SECOND
+        first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
