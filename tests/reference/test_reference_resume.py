@@ -12,6 +12,7 @@ import pytest
 from cases import OPTIONS, X, Y
 from fastgd import reference
 from fastgd.optimizers import Adam
+from thinning import some
 
 HELD = (X[::-2] + 0.1, Y[::-2], [1, 2, 0.5, 0, 1, 3])
 CASES = {
@@ -59,12 +60,17 @@ def settings_of(setting):
     return given
 
 
-@pytest.mark.parametrize(
-    "beside", [{}, {"validation": HELD, "record_weights": True}], ids=["alone", "held out"]
-)
-@pytest.mark.parametrize("setting", CASES.values(), ids=CASES)
-def test_in_parts(setting, beside):
-    settings = settings_of(setting) | beside
+WAYS = [
+    (name, beside, k % 2 == bool(beside))
+    for beside in ({}, {"validation": HELD, "record_weights": True})
+    for k, name in enumerate(CASES)
+]
+"""Of each setting one in turn, or both among the slow tests."""
+
+
+@pytest.mark.parametrize(("name", "beside"), some([w[:2] for w in WAYS], [w[2] for w in WAYS]))
+def test_in_parts(name, beside):
+    settings = settings_of(CASES[name]) | beside
     if beside:  # a loss is watched only where no samples are held out
         settings.pop("monitor", None)
     whole = reference.train(**settings, iterations=40)

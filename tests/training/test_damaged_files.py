@@ -16,6 +16,7 @@ from test_results import divided, same
 import fastgd
 from cases import CAUCHY, SWISH
 from fastgd.optimizers import Adam, Momentum
+from thinning import only
 
 REFUSED = "must be a whole file that fastgd has saved"
 X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
@@ -48,7 +49,7 @@ PARTS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["run", "sweep", "methods", "parts"])
+@pytest.fixture(scope="module", params=only(["run", "sweep", "methods", "parts"], "run", "parts"))
 def saved(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("damaged") / "result.npz"
     result = results()[request.param]

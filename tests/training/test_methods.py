@@ -27,7 +27,7 @@ from fastgd.optimizers import AdaDelta, AdaGrad, Adam, AdamW, RMSProp, Rprop
 from fastgd.reference.output import Output, Units
 from golden import problem
 from networks import fresh
-from thinning import side_by_side
+from thinning import only, side_by_side
 
 NEW = np.random.default_rng(5).normal(size=(7, 3))
 
@@ -209,14 +209,14 @@ def test_a_sample_of_weight_zero_counts_for_nothing():
 # ---------------------------------------------------------------- data and regularisation
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        n
-        for n, case in OPTIONS.items()
-        if case.settings and n not in (*OPTIMIZERS, "endings", "a watched loss")
-    ],
-)
+DATA = [
+    n
+    for n, case in OPTIONS.items()
+    if case.settings and n not in (*OPTIMIZERS, "endings", "a watched loss")
+]
+
+
+@pytest.mark.parametrize("name", only(DATA, *DATA[::2]))
 def test_data_and_regularisation(name):
     for given in OPTIONS[name].settings:
         run = check(**given)

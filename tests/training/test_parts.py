@@ -131,7 +131,7 @@ SHARED += [(name, parts, 9) for name in BY_PLACE for parts in ("groups", "folds"
 
 @pytest.mark.parametrize(
     ("name", "parts", "alphas"),
-    some(SHARED, [name == "plain" or parts in ("groups", "all") for name, parts, _ in SHARED]),
+    some(SHARED, [name == "plain" or parts == "groups" for name, parts, _ in SHARED]),
 )
 def test_all_ways_to_share_samples(name, parts, alphas):
     """With 9 alphas and another axis there are blocks of one part; else of runs with their own

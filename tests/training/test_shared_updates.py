@@ -107,9 +107,7 @@ def same(a, b):
     return True
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(c, marks=pytest.mark.slow if c == "softmax" else []) for c in CASES]
-)
+@pytest.mark.parametrize("case", only(CASES, "no hidden layer, changes past a byte", "in batches"))
 def test_bits_are_those_of_one_thread(case, sharing):
     settings = {"alpha": 0.3, "iterations": 300, "record_every": 7} | CASES[case]
     targets = Y / Y.sum(axis=1, keepdims=True)  # as softmax wants them
