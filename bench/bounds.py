@@ -28,7 +28,7 @@ from pathlib import Path
 
 import ours
 import probes
-from fastgd.kernel.lanes import native_lanes
+from fastgd.kernel.vectorization import native_lanes
 from measure import in_turn
 from probes import Machine
 from workload import ALPHAS, SMALL_ALPHAS, Work, article, made_up

@@ -62,9 +62,9 @@ def compiled(**options):
     return counter.seen - before
 
 rates = np.linspace(0, 0.99, 1000)
-first = compiled(seed=range(1000), optimizer=Momentum(mu=0.5))
-later = {"mu": compiled(optimizer=Momentum(mu=rates)), "alpha": compiled(
-    alpha=10 * rates + 0.01, optimizer=Momentum(mu=0.5))}
+first = compiled(seed=range(1000), optimizer=Momentum(momentum=0.5))
+later = {"mu": compiled(optimizer=Momentum(momentum=rates)), "alpha": compiled(
+    alpha=10 * rates + 0.01, optimizer=Momentum(momentum=0.5))}
 
 given = {name: 0.5 for name in ("dropout", "dropconnect", "l1", "l2", "trim_below", "clip_above",
                                 "tolerance")}

@@ -11,11 +11,11 @@ import fastgd
 from compare import Settings
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
-from fastgd.engine.arrangement import arrange
 from fastgd.engine.layout import up
 from fastgd.engine.lowering import recipe_of
-from fastgd.engine.samples import Samples
-from fastgd.kernel.lanes import ROWS
+from fastgd.engine.packed_samples import PackedSamples
+from fastgd.engine.packing import arrange
+from fastgd.kernel.vectorization import ROWS
 from measure import in_turn
 from ours import result
 from parts_work import RECORDS, Folds, Groups, equal_groups, length, lognormal_groups
@@ -204,7 +204,7 @@ def groups(settings: Settings) -> list[Line]:
 def _padded(work: Groups, threads: int) -> int:
     """Rows that our blocks work on, with their padding."""
     partition = check_partition(work.X, work.y, groups=work.labels)
-    samples = Samples(work.X, work.y, partition=partition)
+    samples = PackedSamples(work.X, work.y, partition=partition)
     parameters = work.hidden * (work.X.shape[1] + 1)
     padded = 0
     for lot in arrange(samples, recipe_of(Method(), {}), samples.parts, parameters, None):
@@ -281,7 +281,7 @@ def held_out(settings: Settings) -> list[Line]:
     """As many held-out rows as there are to train on, looked at now and then."""
     lines = []
     for title, work in _both_sizes(settings):
-        watched = {"validation": (work.X, work.y), "look_every": LOOK_EVERY}
+        watched = {"validation": (work.X, work.y), "evaluate_every": LOOK_EVERY}
         # Looking is rare: more iterations than elsewhere, or there would be hardly any.
         long = replace(work, iterations=max(work.iterations, length(2000, settings.effort)))
         single = replace(long, iterations=10 * long.iterations)
@@ -344,7 +344,7 @@ def predict(settings: Settings) -> list[Line]:
     work = made_up(4096, (16, 16, 1), SMALL_ALPHAS, 32, 24 if settings.effort else 4)
     one = replace(work, X=work.X[:1], y=work.y[:1])
     looking: Mapping[str, Callable[[], object]] = {
-        every: _sweep_of(one, settings, validation=(work.X, work.y), look_every=look)
+        every: _sweep_of(one, settings, validation=(work.X, work.y), evaluate_every=look)
         for every, look in (("always", 1), ("ends", work.iterations))
     }
     swept = _sweep_of(one, settings)()

@@ -20,7 +20,7 @@ from fastgd.studies.trainability.mean_field import MeanField
 jax.config.update("jax_enable_x64", True)
 
 LAST = 20
-"""Errors at the end whose mean decides, as in :mod:`fastgd.studies.trainability.trainings`."""
+"""Errors at the end whose mean decides, as in :mod:`fastgd.studies.trainability.map_job`."""
 
 
 class State(NamedTuple):

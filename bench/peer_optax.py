@@ -17,10 +17,10 @@ from fastgd import optimizers
 def transformation(optimizer: Any, alpha: jax.Array) -> optax.GradientTransformation:
     """Return optax's twin of one of ours; alpha may be traced."""
     match optimizer:
-        case optimizers.Momentum(mu):
-            return optax.sgd(alpha, momentum=mu)
-        case optimizers.Nesterov(mu):
-            return optax.sgd(alpha, momentum=mu, nesterov=True)
+        case optimizers.Momentum(momentum):
+            return optax.sgd(alpha, momentum=momentum)
+        case optimizers.Nesterov(momentum):
+            return optax.sgd(alpha, momentum=momentum, nesterov=True)
         case optimizers.AdaGrad(epsilon):
             return optax.adagrad(alpha, initial_accumulator_value=0.0, eps=epsilon**2)
         case optimizers.AdaDelta(rho, epsilon):
@@ -29,8 +29,8 @@ def transformation(optimizer: Any, alpha: jax.Array) -> optax.GradientTransforma
             return optax.rmsprop(alpha, decay=rho, eps=epsilon, eps_in_sqrt=False)
         case optimizers.Adam(beta1, beta2, epsilon):
             return optax.adam(alpha, b1=beta1, b2=beta2, eps=epsilon)
-        case optimizers.AdamW(beta1, beta2, epsilon, decay):
-            return optax.adamw(alpha, b1=beta1, b2=beta2, eps=epsilon, weight_decay=decay)
-        case optimizers.Rprop(shrink, grow, smallest, largest):
-            return optax.rprop(alpha, shrink, grow, smallest, largest)
+        case optimizers.AdamW(beta1, beta2, epsilon, weight_decay):
+            return optax.adamw(alpha, b1=beta1, b2=beta2, eps=epsilon, weight_decay=weight_decay)
+        case optimizers.Rprop(eta_minus, eta_plus, min_step, max_step):
+            return optax.rprop(alpha, eta_minus, eta_plus, min_step, max_step)
     raise ValueError(f"optax has no twin of {optimizer}")

@@ -12,9 +12,9 @@ import numpy as np
 from numba import njit
 
 from fastgd.kernel.iteration.functions import sigmoid
-from fastgd.kernel.lanes import native_lanes, runs_side_by_side, shapes_for
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import Shape, fma, select
+from fastgd.kernel.vectorization import native_lanes, runs_side_by_side, shapes_for
 from workload import Array
 
 CHAIN = 1_000_000

@@ -32,7 +32,7 @@ from compare import (
     sklearn_fit,
     torch_tensors,
 )
-from fastgd.kernel.lanes import native_lanes
+from fastgd.kernel.vectorization import native_lanes
 from measure import in_turn
 from report import Line
 from workload import ALPHAS, SMALL_ALPHAS, article, made_up

@@ -23,8 +23,8 @@ import psutil
 from distributed import Client, LocalCluster
 
 import fastgd
-from fastgd.training import request
-from fastgd.workers import shipping
+from fastgd.training import sweep_job
+from fastgd.workers import payloads
 from workload import XOR_X, XOR_Y
 
 PART_SECONDS = 2.0
@@ -73,7 +73,7 @@ def cpu_seconds() -> float:
 
 def set_runs_of_part(runs: int) -> None:
     """Cut sweeps into parts of so many runs, as other networks would."""
-    request.runs_of_part = lambda _seconds, _size: runs
+    sweep_job.runs_of_part = lambda _seconds, _size: runs
 
 
 def scaling() -> None:
@@ -172,13 +172,13 @@ def cold() -> None:
     """Two workers that have no compiled code, with the caller's and without it."""
     set_runs_of_part(16)
     sweep(64, 100)
-    sent = shipping.Shipment.parcel
+    sent = payloads.Shipment.parcel
 
-    def without_code(self: shipping.Shipment, name: str) -> bytes:
+    def without_code(self: payloads.Shipment, name: str) -> bytes:
         return sent(self, name) if name == self.job else zlib.compress(b"")
 
     for name, parcel in {"the caller's code": sent, "no code": without_code}.items():
-        shipping.Shipment.parcel = parcel  # type: ignore[method-assign]  # to measure without
+        payloads.Shipment.parcel = parcel  # type: ignore[method-assign]  # to measure without
         taken = []
         for _ in range(ROUNDS):
             with (
@@ -191,7 +191,7 @@ def cold() -> None:
                 taken.append((perf_counter() - begin, cpu_seconds() - cpu))
         seconds, cpu = (median(column) for column in zip(*taken, strict=True))
         print(f"cold workers, sent {name}: {seconds:.2f} s, {cpu:.2f} s of CPU")
-    shipping.Shipment.parcel = sent  # type: ignore[method-assign]  # as it was
+    payloads.Shipment.parcel = sent  # type: ignore[method-assign]  # as it was
 
 
 def wait(_number: int) -> None:

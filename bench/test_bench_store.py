@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastgd.store.archive import Arrays
 from fastgd.store.folder import Folder
+from fastgd.store.npz import Arrays
 
 PARTS = 100_000
 SIZES = {"1 kB": 100, "1 MB": 125_000}

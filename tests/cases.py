@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import fastgd
-from fastgd.arguments.choices import INITS
+from fastgd.arguments.initial_network import INITS
 from fastgd.functions import exp, log
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import (
@@ -128,21 +128,21 @@ OPTIONS = {
     "plain": Case(settings=[{"alpha": 0.1}]),
     "momentum": Case(
         {"optimizer": Momentum()},
-        {"mu": [0.0, 0.9]},
+        {"momentum": [0.0, 0.9]},
         settings=[
             {"optimizer": Momentum(), "alpha": 0.01},
-            {"optimizer": Momentum(mu=0.0), "alpha": 0.1},
-            {"optimizer": Momentum(mu=0.5), "alpha": 0.05},
+            {"optimizer": Momentum(momentum=0.0), "alpha": 0.1},
+            {"optimizer": Momentum(momentum=0.5), "alpha": 0.05},
         ],
         speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
     ),
     "nesterov": Case(
         {"optimizer": Nesterov()},
-        {"mu": [0.0, 0.9]},
+        {"momentum": [0.0, 0.9]},
         settings=[
             {"optimizer": Nesterov(), "alpha": 0.01},
-            {"optimizer": Nesterov(mu=0.0), "alpha": 0.1},
-            {"optimizer": Nesterov(mu=0.5), "alpha": 0.05},
+            {"optimizer": Nesterov(momentum=0.0), "alpha": 0.1},
+            {"optimizer": Nesterov(momentum=0.5), "alpha": 0.05},
         ],
         speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
     ),
@@ -185,16 +185,19 @@ OPTIONS = {
     ),
     "adamw": Case(
         {"optimizer": AdamW()},
-        {"decay": [0.0, 0.1]},
+        {"weight_decay": [0.0, 0.1]},
         settings=[
             {"optimizer": AdamW(), "alpha": 1e-3},
-            {"optimizer": AdamW(beta1=0.5, beta2=0.9, epsilon=1e-3, decay=0.5), "alpha": 1e-3},
+            {
+                "optimizer": AdamW(beta1=0.5, beta2=0.9, epsilon=1e-3, weight_decay=0.5),
+                "alpha": 1e-3,
+            },
         ],
         speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
     ),
     "rprop": Case(
         {"optimizer": Rprop()},
-        {"grow": [1.1, 1.5]},
+        {"eta_plus": [1.1, 1.5]},
         settings=[
             {"optimizer": Rprop(), "alpha": 1e-3},
             {"optimizer": Rprop(0.3, 1.05, 1e-4, 0.02), "alpha": 0.1},
@@ -202,27 +205,27 @@ OPTIONS = {
         speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
     ),
     "step": Case(
-        {"schedule": Step(every=40, factor=0.5)},
-        {"every": [20, 60], "factor": [0.1, 2.0]},
-        settings=[{"schedule": Step(every=7)}],
+        {"schedule": Step(step_size=40, factor=0.5)},
+        {"step_size": [20, 60], "factor": [0.1, 2.0]},
+        settings=[{"schedule": Step(step_size=7)}],
     ),
     "exponential": Case(
-        {"schedule": Exponential(rate=0.98)},
-        {"rate": [0.9, 1.01]},
-        settings=[{"schedule": Exponential(rate=0.95), "alpha": (0.1, 0.2, 0.3)}],
+        {"schedule": Exponential(factor=0.98)},
+        {"factor": [0.9, 1.01]},
+        settings=[{"schedule": Exponential(factor=0.95), "alpha": (0.1, 0.2, 0.3)}],
     ),
     "linear": Case(
-        {"schedule": Linear(over=120, last=0.25)},
-        {"over": [50, 1000]},
-        settings=[{"schedule": Linear(over=30, last=1.5)}, {"schedule": Linear(over=1)}],
+        {"schedule": Linear(steps=120, final_factor=0.25)},
+        {"steps": [50, 1000]},
+        settings=[{"schedule": Linear(steps=30, final_factor=1.5)}, {"schedule": Linear(steps=1)}],
     ),
     "cosine": Case(
-        {"schedule": Cosine(over=120, last=0.1, warmup=10)},
-        {"last": [0.0, 0.2], "warmup": [0, 30]},
+        {"schedule": Cosine(steps=120, final_factor=0.1, warmup_steps=10)},
+        {"final_factor": [0.0, 0.2], "warmup_steps": [0, 30]},
         settings=[
-            {"schedule": Cosine(over=50, warmup=20)},
-            {"schedule": Cosine(over=40, last=2.0)},
-            {"schedule": Cosine(over=40), "optimizer": Adam(), "alpha": 0.001},
+            {"schedule": Cosine(steps=50, warmup_steps=20)},
+            {"schedule": Cosine(steps=40, final_factor=2.0)},
+            {"schedule": Cosine(steps=40), "optimizer": Adam(), "alpha": 0.001},
         ],
     ),
     "factors": Case(
@@ -288,7 +291,7 @@ OPTIONS = {
         {"l2": [0.0, 0.02]},
         settings=[
             {"freeze": (0,), "bias": True, "batch_norm": True, "l2": 0.02, **EVEN},
-            {"freeze": (1,), "optimizer": AdamW(decay=0.1), "l1": 0.01, "alpha": 0.01},
+            {"freeze": (1,), "optimizer": AdamW(weight_decay=0.1), "l1": 0.01, "alpha": 0.01},
         ],
     ),
     "mean in batches": Case(
@@ -430,7 +433,7 @@ OPTIONS = {
         {"monitor": "loss", "patience": 9, "loss": "cross_entropy", "reduction": "mean"},
         {"min_delta": [0.0, 0.003]},
         settings=[
-            {"monitor": "loss", "patience": 5, "look_every": 2, "iterations": 300},
+            {"monitor": "loss", "patience": 5, "evaluate_every": 2, "iterations": 300},
             {"monitor": "loss", "min_delta": 0.1, "restore_best": True, "l2": 0.01, "summary": 3},
             {"monitor": "loss", "tolerance": 1.5, "record_every": 1},
         ],
@@ -606,7 +609,7 @@ PARTED = {
     "folds of groups": Parted(folds=2, groups=LABELS, sample_weight=np.linspace(1, 2, 20)),
     "weightings in batches": Parted({"batch_size": 8}, sample_weight=DRAWS),
     "held out, the best restored": Parted(
-        {"activation": "tanh", "batch_norm": True, "restore_best": True, "look_every": 3},
+        {"activation": "tanh", "batch_norm": True, "restore_best": True, "evaluate_every": 3},
         {"patience": [10, 1000]},
         holds_out=True,
     ),

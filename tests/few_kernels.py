@@ -10,16 +10,16 @@ kernel/test_bits.py and kernel/test_translation.py show it. Users' kernels are t
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from fastgd.engine import arrangement, layout, session
+from fastgd.engine import layout, packing, session
 
 MOST_KNOWN = layout.MOST_KNOWN
-SIDE_BY_SIDE = arrangement.runs_side_by_side
+SIDE_BY_SIDE = packing.runs_side_by_side
 
 
 def begin():
     """From now on, in this process."""
     layout.MOST_KNOWN = 0
-    arrangement.runs_side_by_side = session.runs_side_by_side = one_or_eight
+    packing.runs_side_by_side = session.runs_side_by_side = one_or_eight
 
 
 def one_or_eight(count, *_):
@@ -34,7 +34,7 @@ def users_kernels():
     with (
         patch.object(layout, "MOST_KNOWN", MOST_KNOWN),
         patch.object(layout, "_known", {}),
-        patch.object(arrangement, "runs_side_by_side", SIDE_BY_SIDE),
+        patch.object(packing, "runs_side_by_side", SIDE_BY_SIDE),
         patch.object(session, "runs_side_by_side", SIDE_BY_SIDE),
     ):
         yield

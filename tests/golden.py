@@ -46,12 +46,12 @@ from fastgd.engine.elementwise import evaluate
 from fastgd.engine.execution import execute
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import Network, layer_sizes
-from fastgd.engine.outcome import Trained
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
-from fastgd.engine.task import Task, network_of
+from fastgd.engine.trained_runs import TrainedRuns
+from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.kernel.block import CONVERGED, STALLED
-from fastgd.kernel.functions import FUNCTIONS
+from fastgd.kernel.elementwise import FUNCTIONS
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -59,14 +59,14 @@ ALPHAS = (0.01, 1.0, 10.0, 1000.0)
 SEEDS = range(5)
 
 
-def problem(case: str) -> tuple[Task, Network, Method, dict[str, list[float | None]]]:
+def problem(case: str) -> tuple[TrainingData, Network, Method, dict[str, list[float | None]]]:
     """The case's samples and counts, its network, options and axes of values."""
     if case in PARTED:
         return parted(PARTED[case])
     if case in OPTIONS:
         random = np.random.RandomState(8)
         X, y = random.random_sample((8, 3)), random.random_sample((8, 2))
-        task = Task.check(X, OPTIONS[case].targets(y), 150, 7)
+        task = TrainingData.check(X, OPTIONS[case].targets(y), 150, 7)
         method = Method(**OPTIONS[case].options)
         return task, network_of(task, (5, 3), method), method, OPTIONS[case].axes
     samples, inputs, hidden, outputs, iterations = NETWORKS[case]
@@ -74,17 +74,17 @@ def problem(case: str) -> tuple[Task, Network, Method, dict[str, list[float | No
     X, y = random.random_sample((samples, inputs)), random.random_sample((samples, outputs))
     if case.startswith("article"):
         X, y = XOR_X, XOR_Y
-    task = Task.check(X, y, iterations, 7)
+    task = TrainingData.check(X, y, iterations, 7)
     return task, Network(layer_sizes(inputs, hidden, outputs)), Method(), {}
 
 
-def parted(case: Parted) -> tuple[Task, Network, Method, dict[str, list[float | None]]]:
+def parted(case: Parted) -> tuple[TrainingData, Network, Method, dict[str, list[float | None]]]:
     """Likewise, of a case whose runs have samples of their own."""
     random = np.random.RandomState(20)
     X, y = random.random_sample((20, 3)), random.random_sample((20, 2))
     beside = Validation(random.random_sample((5, 3)), random.random_sample((5, 2)), None)
     task = replace(
-        Task.check(X, y, 150, 7),
+        TrainingData.check(X, y, 150, 7),
         validation=beside if case.holds_out else None,
         partition=check_partition(
             X, y, groups=case.groups, folds=case.folds, sample_weight=case.sample_weight
@@ -138,12 +138,12 @@ def _hash(arrays: list[np.ndarray]) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
-def trained_of(case: str, runs: int, threads: int) -> Trained:
+def trained_of(case: str, runs: int, threads: int) -> TrainedRuns:
     """What the runs come to, some of them in two parts with nothing but a state between them."""
     work, first = plan(case, runs, threads)
     seeds = np.array(SEEDS)
 
-    def run(work: Plan, keep: Keep, state: State | None = None) -> Trained:
+    def run(work: Plan, keep: Keep, state: State | None = None) -> TrainedRuns:
         return execute(work, first, seeds, keep, lambda _iterations: None, state)
 
     at = PARTED[case].resumed if case in PARTED else 0

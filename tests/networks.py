@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastgd.arguments.data import Parts
+from fastgd.arguments.data import NetworkParts
 
 
 def fresh(weights, bias=False, batch_norm=False, **_others):
@@ -10,4 +10,6 @@ def fresh(weights, bias=False, batch_norm=False, **_others):
     units = [np.shape(layer)[1] for layer in weights]
     biases = tuple(map(np.zeros, units)) if bias else ()
     normalization = [[np.ones(n), np.zeros(n), np.zeros(n), np.ones(n)] for n in units[:-1]]
-    return Parts(tuple(weights), biases, tuple(map(tuple, normalization)) if batch_norm else ())
+    return NetworkParts(
+        tuple(weights), biases, tuple(map(tuple, normalization)) if batch_norm else ()
+    )

@@ -229,7 +229,7 @@ ODDER = {
     "Adam of a string": Adam(beta1="x"),
     "Adam of a hostile": Adam(beta1=Hostile()),
     "the class Adam": Adam,
-    "a schedule of nan": Linear(over=float("nan")),
+    "a schedule of nan": Linear(steps=float("nan")),
     "factors": [1.0, float("nan")],
     "a ragged dict": {"x": [1.0, 2.0], "y": [1.0]},
     "a dict of 0-d": {"x": np.array(1.0), "y": np.array(2.0)},

@@ -31,10 +31,10 @@ LOOKS = (1, 2, 10, 50, 250)
 
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "GradientDescent()": ("SGD", {}),
-    "Momentum(mu=0.9)": ("SGD", {"momentum": 0.9}),
-    "Momentum(mu=0.7)": ("SGD", {"momentum": 0.7}),
-    "Nesterov(mu=0.9)": ("SGD", {"momentum": 0.9, "nesterov": True}),
-    "Nesterov(mu=0.8)": ("SGD", {"momentum": 0.8, "nesterov": True}),
+    "Momentum(momentum=0.9)": ("SGD", {"momentum": 0.9}),
+    "Momentum(momentum=0.7)": ("SGD", {"momentum": 0.7}),
+    "Nesterov(momentum=0.9)": ("SGD", {"momentum": 0.9, "nesterov": True}),
+    "Nesterov(momentum=0.8)": ("SGD", {"momentum": 0.8, "nesterov": True}),
     "AdaGrad(epsilon=1e-10)": ("Adagrad", {"eps": 1e-10}),
     "AdaGrad(epsilon=0.1)": ("Adagrad", {"eps": 0.1}),
     "AdaDelta(rho=0.9, epsilon=1e-06)": ("Adadelta", {"rho": 0.9, "eps": 1e-6}),
@@ -43,19 +43,19 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "RMSProp(rho=0.8, epsilon=0.001)": ("RMSprop", {"alpha": 0.8, "eps": 1e-3}),
     "Adam(beta1=0.9, beta2=0.999, epsilon=1e-08)": ("Adam", {"betas": (0.9, 0.999), "eps": 1e-8}),
     "Adam(beta1=0.5, beta2=0.9, epsilon=0.001)": ("Adam", {"betas": (0.5, 0.9), "eps": 1e-3}),
-    "AdamW(beta1=0.9, beta2=0.999, epsilon=1e-08, decay=0.01)": (
+    "AdamW(beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01)": (
         "AdamW",
         {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
     ),
-    "AdamW(beta1=0.5, beta2=0.9, epsilon=0.001, decay=0.5)": (
+    "AdamW(beta1=0.5, beta2=0.9, epsilon=0.001, weight_decay=0.5)": (
         "AdamW",
         {"betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.5},
     ),
-    "Rprop(shrink=0.5, grow=1.2, smallest=1e-06, largest=50.0)": (
+    "Rprop(eta_minus=0.5, eta_plus=1.2, min_step=1e-06, max_step=50.0)": (
         "Rprop",
         {"etas": (0.5, 1.2), "step_sizes": (1e-6, 50.0)},
     ),
-    "Rprop(shrink=0.3, grow=1.05, smallest=0.0001, largest=0.02)": (
+    "Rprop(eta_minus=0.3, eta_plus=1.05, min_step=0.0001, max_step=0.02)": (
         "Rprop",
         {"etas": (0.3, 1.05), "step_sizes": (1e-4, 0.02)},
     ),
@@ -63,13 +63,16 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
 """Optimizers of fastgd, and what PyTorch calls them."""
 
 SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "Step(every=7, factor=0.5)": ("StepLR", {"step_size": 7, "gamma": 0.5}),
-    "Exponential(rate=0.97)": ("ExponentialLR", {"gamma": 0.97}),
-    "Linear(over=40, last=0.1)": (
+    "Step(step_size=7, factor=0.5)": ("StepLR", {"step_size": 7, "gamma": 0.5}),
+    "Exponential(factor=0.97)": ("ExponentialLR", {"gamma": 0.97}),
+    "Linear(steps=40, final_factor=0.1)": (
         "LinearLR",
         {"start_factor": 1.0, "end_factor": 0.1, "total_iters": 40},
     ),
-    "Cosine(over=60, last=0.25, warmup=0)": ("CosineAnnealingLR", {"T_max": 60, "eta_min": 0.25}),
+    "Cosine(steps=60, final_factor=0.25, warmup_steps=0)": (
+        "CosineAnnealingLR",
+        {"T_max": 60, "eta_min": 0.25},
+    ),
 }
 SCHEDULED = 61
 """Updates of a schedule; after its last one PyTorch's cosine rises again."""
@@ -82,7 +85,7 @@ LARGE: dict[str, dict[str, Any]] = {
         "hidden_size": (100,),
         "activation": "sigmoid",
         "output": "sigmoid",
-        "optimizer": "Nesterov(mu=0.8)",
+        "optimizer": "Nesterov(momentum=0.8)",
     },
     "340 units of tanh, classes in batches": {
         "hidden_size": (300, 40),
@@ -107,7 +110,7 @@ RATES = (0.004, 0.002, 0.003)
 
 NORMALIZED = [
     (name, samples)
-    for name in ("Momentum(mu=0.7)", "Adam(beta1=0.9, beta2=0.999, epsilon=1e-08)")
+    for name in ("Momentum(momentum=0.7)", "Adam(beta1=0.9, beta2=0.999, epsilon=1e-08)")
     for samples in (8, 4)
 ]
 """Optimizers of a small network with batch norm, and the samples of a batch."""

@@ -13,8 +13,8 @@ array([1.        , 2.71828183])
 
 from typing import Any
 
-from fastgd.arguments.symbols import OF_SYMBOLS, Condition, Symbol, is_tracing
 from fastgd.engine.elementwise import evaluate
+from fastgd.formulas.symbols import OF_SYMBOLS, Condition, Symbol, is_tracing
 
 
 def _function(name: str, *operands: Any) -> Any:
@@ -82,7 +82,7 @@ def abs(x: Any) -> Any:  # noqa: A001
 
 
 def sign(x: Any) -> Any:
-    """-1, 0 or 1; the slope counts as 0."""
+    """-1, 0 or 1; the derivative counts as 0."""
     return _function("sign", x)
 
 

@@ -6,7 +6,7 @@ should grow. alpha is the learning rate. State starts at 0 and has the shape of 
 with state of their shapes. The formulas are PyTorch's.
 
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array, which is an axis with the field's
-name: ``Momentum(mu=[0.5, 0.9])`` gives the axis ``mu``.
+name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``.
 
 A class here has all the facts of an optimizer but its step, which stands by its name in
 ``kernel/iteration/optimizers.py`` and once more in ``reference/optimizers.py``.
@@ -73,42 +73,42 @@ class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):
 class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
     """A step along a velocity that remembers the gradients before.
 
-    v = mu * v + g, then w = w + alpha * v. It keeps the velocity v, an (inputs, outputs) array per
-    layer.
+    v = momentum * v + g, then w = w + alpha * v. It keeps the velocity v, an (inputs, outputs)
+    array per layer.
 
     Parameters
     ----------
-    mu : float
+    momentum : float
         How much of the velocity stays, in [0, 1).
 
     Notes
     -----
     Polyak, *Some methods of speeding up the convergence of iteration methods*, USSR Computational
     Mathematics and Mathematical Physics 4 (1964). PyTorch: ``torch.optim.SGD(lr=alpha,
-    momentum=mu)`` with its dampening of 0.
+    momentum=momentum)`` with its dampening of 0.
 
     Examples
     --------
     >>> import fastgd
     >>> from fastgd.optimizers import Momentum
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> run = fastgd.train(X, y, alpha=1, optimizer=Momentum(mu=0.9), iterations=200)
+    >>> run = fastgd.train(X, y, alpha=1, optimizer=Momentum(momentum=0.9), iterations=200)
     >>> round(run.final_error, 3)
     0.033
     """
 
-    mu: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Momentum that stays")
+    momentum: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Momentum that stays")
 
 
 class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
     """Momentum that looks ahead: the step is where the velocity would be after one more gradient.
 
-    v = mu * v + g, then w = w + alpha * (g + mu * v). It keeps the velocity v, an (inputs, outputs)
-    array per layer.
+    v = momentum * v + g, then w = w + alpha * (g + momentum * v). It keeps the velocity v, an
+    (inputs, outputs) array per layer.
 
     Parameters
     ----------
-    mu : float
+    momentum : float
         How much of the velocity stays, in [0, 1).
 
     Notes
@@ -116,19 +116,19 @@ class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
     Nesterov, *A method for solving the convex programming problem with convergence rate O(1/k^2)*,
     Soviet Mathematics Doklady 27 (1983), in the form of Sutskever, Martens, Dahl and Hinton, *On
     the importance of initialization and momentum in deep learning*, ICML (2013). PyTorch:
-    ``torch.optim.SGD(lr=alpha, momentum=mu, nesterov=True)``.
+    ``torch.optim.SGD(lr=alpha, momentum=momentum, nesterov=True)``.
 
     Examples
     --------
     >>> import fastgd
     >>> from fastgd.optimizers import Nesterov
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> run = fastgd.train(X, y, alpha=1, optimizer=Nesterov(mu=0.9), iterations=200)
+    >>> run = fastgd.train(X, y, alpha=1, optimizer=Nesterov(momentum=0.9), iterations=200)
     >>> round(run.final_error, 3)
     0.032
     """
 
-    mu: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Momentum that stays")
+    momentum: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Momentum that stays")
 
 
 class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
@@ -278,10 +278,11 @@ class AdamW(
 ):
     """Adam beside a decay of the parameters themselves, which no gradient's size divides.
 
-    w = w - alpha * decay * w, then Adam's step, w = w + alpha / (1 - beta1**t) * m / (sqrt(s) /
-    sqrt(1 - beta2**t) + epsilon) with m = beta1 * m + (1 - beta1) * g and s = beta2 * s + (1 -
-    beta2) * g * g. As in PyTorch all parameters decay: biases, scales and shifts, too. It keeps the
-    means m of the gradients and s of their squares, two (inputs, outputs) arrays per layer.
+    w = w - alpha * weight_decay * w, then Adam's step, w = w + alpha / (1 - beta1**t) * m /
+    (sqrt(s) / sqrt(1 - beta2**t) + epsilon) with m = beta1 * m + (1 - beta1) * g and s = beta2 * s
+    + (1 - beta2) * g * g. As in PyTorch all parameters decay: biases, scales and shifts, too. It
+    keeps the means m of the gradients and s of their squares, two (inputs, outputs) arrays per
+    layer.
 
     Parameters
     ----------
@@ -291,13 +292,14 @@ class AdamW(
         How much of the squares' mean stays, in [0, 1).
     epsilon : float
         Keeps the divisor away from 0; above 0.
-    decay : float
+    weight_decay : float
         What an update takes off each parameter, in units of alpha; at least 0.
 
     Notes
     -----
     Loshchilov and Hutter, *Decoupled weight decay regularization*, ICLR (2019), arXiv 1711.05101.
-    PyTorch: ``torch.optim.AdamW(lr=alpha, betas=(beta1, beta2), eps=epsilon, weight_decay=decay)``.
+    PyTorch: ``torch.optim.AdamW(lr=alpha, betas=(beta1, beta2), eps=epsilon,
+    weight_decay=weight_decay)``.
 
     Examples
     --------
@@ -312,35 +314,37 @@ class AdamW(
     beta1: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Mean that stays")
     beta2: Any = hyperparameter(default=0.999, interval="[0, 1)", words="Mean square that stays")
     epsilon: Any = hyperparameter(default=1e-8, interval="(0, inf)", words="Keeps divisors from 0")
-    decay: Any = hyperparameter(default=0.01, interval="[0, inf)", words="Share taken off weights")
+    weight_decay: Any = hyperparameter(
+        default=0.01, interval="[0, inf)", words="Share taken off weights"
+    )
 
 
 class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     """Steps that follow from the signs of the gradient alone, not from its size.
 
     At first w = w + alpha * sign(g). From then on each weight has a step size of its own in place
-    of alpha: it is multiplied by ``grow`` where the gradient has the sign of the update before, and
-    by ``shrink`` where the sign has changed, which the article counts as a change of direction.
-    Then that weight stays where it is, and its gradient counts as 0 in the next comparison. It
-    keeps the sign before and the step size, two (inputs, outputs) arrays per layer.
+    of alpha: it is multiplied by ``eta_plus`` where the gradient has the sign of the update before,
+    and by ``eta_minus`` where the sign has changed, which the article counts as a change of
+    direction. Then that weight stays where it is, and its gradient counts as 0 in the next
+    comparison. It keeps the sign before and the step size, two (inputs, outputs) arrays per layer.
 
     Parameters
     ----------
-    shrink : float
+    eta_minus : float
         Factor of a step size when the sign has changed, in (0, 1).
-    grow : float
+    eta_plus : float
         Factor when it has not; above 1.
-    smallest : float
+    min_step : float
         No step size is below that, the first one neither; above 0.
-    largest : float
+    max_step : float
         Nor above that, which counts if the two cross; above 0.
 
     Notes
     -----
     Riedmiller and Braun, *A direct adaptive method for faster backpropagation learning: the RPROP
     algorithm*, IEEE International Conference on Neural Networks (1993). The step is not taken back
-    where a sign changes. PyTorch: ``torch.optim.Rprop(lr=alpha, etas=(shrink, grow),
-    step_sizes=(smallest, largest))``.
+    where a sign changes. PyTorch: ``torch.optim.Rprop(lr=alpha, etas=(eta_minus, eta_plus),
+    step_sizes=(min_step, max_step))``.
 
     Examples
     --------
@@ -352,10 +356,14 @@ class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     True
     """
 
-    shrink: Any = hyperparameter(default=0.5, interval="(0, 1)", words="Factor when a sign changes")
-    grow: Any = hyperparameter(default=1.2, interval="(1, inf)", words="Factor when it does not")
-    smallest: Any = hyperparameter(default=1e-6, interval="(0, inf)", words="Smallest step size")
-    largest: Any = hyperparameter(default=50.0, interval="(0, inf)", words="Largest step size")
+    eta_minus: Any = hyperparameter(
+        default=0.5, interval="(0, 1)", words="Factor when a sign changes"
+    )
+    eta_plus: Any = hyperparameter(
+        default=1.2, interval="(1, inf)", words="Factor when it does not"
+    )
+    min_step: Any = hyperparameter(default=1e-6, interval="(0, inf)", words="Smallest step size")
+    max_step: Any = hyperparameter(default=50.0, interval="(0, inf)", words="Largest step size")
 
 
 ALL: tuple[type[Optimizer], ...] = tuple(Optimizer.__subclasses__())

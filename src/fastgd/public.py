@@ -4,7 +4,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastgd import bucket, functions, reference
-from fastgd.arguments.functions import Function, Loss
+from fastgd.formulas.custom import Function, Loss
 from fastgd.models.fit import fit
 from fastgd.models.group_models import GroupModels
 from fastgd.models.groups import fit_groups

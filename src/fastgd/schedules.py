@@ -6,8 +6,9 @@ numbers of updates and none is "the rest of this call". After its length a sched
 is. In the formulas below, a tuple of alphas is multiplied by the same factor.
 
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array, which is an axis with the field's
-name: ``Cosine(over=1000, warmup=[0, 100])`` gives the axis ``warmup``. A list of schedules is an
-axis of its own. An array of numbers in place of a schedule are its factors (:class:`Factors`).
+name: ``Cosine(steps=1000, warmup_steps=[0, 100])`` gives the axis ``warmup_steps``. A list of
+schedules is an axis of its own. An array of numbers in place of a schedule are its factors
+(:class:`Factors`).
 
 A class here has the facts of a schedule; its factor stands by its name in
 ``kernel/iteration/schedules.py`` and once more in ``reference/schedules.py``.
@@ -38,30 +39,33 @@ class Constant(Schedule, command="constant"):
 class Step(Schedule, command="step"):
     """alpha falls all at once, and again and again.
 
-    The factor is factor**floor(t / every).
+    The factor is factor**floor(t / step_size).
 
     Parameters
     ----------
-    every : int
+    step_size : int
         Updates from one step to the next; at least 1.
     factor : float
         What a step multiplies alpha by; above 0.
 
     Notes
     -----
-    PyTorch: ``torch.optim.lr_scheduler.StepLR(step_size=every, gamma=factor)``.
+    PyTorch: ``torch.optim.lr_scheduler.StepLR(step_size=step_size, gamma=factor)``.
 
     Examples
     --------
     >>> import fastgd
     >>> from fastgd.schedules import Step
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> run = fastgd.train(X, y, alpha=20, schedule=Step(every=500, factor=0.5), iterations=2000)
+    >>> run = fastgd.train(X, y, alpha=20, schedule=Step(step_size=500, factor=0.5),
+     iterations=2000)
     >>> round(run.final_error, 4)
     0.0068
     """
 
-    every: Any = hyperparameter(interval="[1, inf)", words="Updates between steps", is_whole=True)
+    step_size: Any = hyperparameter(
+        interval="[1, inf)", words="Updates between steps", is_whole=True
+    )
     factor: Any = hyperparameter(
         default=0.1, interval="(0, inf)", words="What a step multiplies by"
     )
@@ -70,83 +74,86 @@ class Step(Schedule, command="step"):
 class Exponential(Schedule, command="exponential"):
     """Every update multiplies alpha by the same number.
 
-    The factor is rate**t.
+    The factor of update t is factor**t.
 
     Parameters
     ----------
-    rate : float
-        The number; above 0.
+    factor : float
+        That number; above 0.
 
     Notes
     -----
-    PyTorch: ``torch.optim.lr_scheduler.ExponentialLR(gamma=rate)``.
+    PyTorch: ``torch.optim.lr_scheduler.ExponentialLR(gamma=factor)``.
 
     Examples
     --------
     >>> import fastgd
     >>> from fastgd.schedules import Exponential
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> run = fastgd.train(X, y, alpha=20, schedule=Exponential(rate=0.999), iterations=2000)
+    >>> run = fastgd.train(X, y, alpha=20, schedule=Exponential(factor=0.999), iterations=2000)
     >>> round(run.final_error, 4)
     0.0071
     """
 
-    rate: Any = hyperparameter(interval="(0, inf)", words="What every update multiplies by")
+    factor: Any = hyperparameter(interval="(0, inf)", words="What every update multiplies by")
 
 
 class Linear(Schedule, command="linear"):
     """alpha goes along a straight line.
 
-    With s = min(t / over, 1) the factor is (1 - s) + last * s.
+    With s = min(t / steps, 1) the factor is (1 - s) + final_factor * s.
 
     Parameters
     ----------
-    over : int
+    steps : int
         Updates until the end of the line; at least 1.
-    last : float
+    final_factor : float
         The factor there; at least 0.
 
     Notes
     -----
-    PyTorch: ``torch.optim.lr_scheduler.LinearLR(start_factor=1, end_factor=last,
-    total_iters=over)``.
+    PyTorch: ``torch.optim.lr_scheduler.LinearLR(start_factor=1, end_factor=final_factor,
+    total_iters=steps)``.
 
     Examples
     --------
     >>> import fastgd
     >>> from fastgd.schedules import Linear
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> run = fastgd.train(X, y, alpha=20, schedule=Linear(over=2000), iterations=2000)
+    >>> run = fastgd.train(X, y, alpha=20, schedule=Linear(steps=2000), iterations=2000)
     >>> round(run.final_error, 4)
     0.0066
     """
 
-    over: Any = hyperparameter(interval="[1, inf)", words="Updates until its end", is_whole=True)
-    last: Any = hyperparameter(default=0.0, interval="[0, inf)", words="Factor of alpha at the end")
+    steps: Any = hyperparameter(interval="[1, inf)", words="Updates until its end", is_whole=True)
+    final_factor: Any = hyperparameter(
+        default=0.0, interval="[0, inf)", words="Factor of alpha at the end"
+    )
 
 
 class Cosine(Schedule, command="cosine"):
     """alpha rises along a line, then falls along half a cosine.
 
-    For t < warmup the factor is (t + 1) / warmup. From there on it is last + (1 - last) * (1 +
-    cos(pi * s)) / 2 with s = min((t - warmup) / (over - warmup), 1).
+    For t < warmup_steps the factor is (t + 1) / warmup_steps. From there on it is final_factor + (1
+    - final_factor) * (1 + cos(pi * s)) / 2 with s = min((t - warmup_steps) / (steps -
+    warmup_steps), 1).
 
     Parameters
     ----------
-    over : int
+    steps : int
         Updates until the end, with those of the warm-up; at least 1.
-    last : float
+    final_factor : float
         The factor at the end; at least 0.
-    warmup : int
-        Updates of the warm-up; at least 0 and fewer than ``over``.
+    warmup_steps : int
+        Updates of the warm-up; at least 0 and fewer than ``steps``.
 
     Notes
     -----
     Loshchilov and Hutter, *SGDR: stochastic gradient descent with warm restarts*, ICLR (2017),
     arXiv 1608.03983, without restarts. The warm-up is that of Goyal and others, *Accurate, large
     minibatch SGD: training ImageNet in 1 hour*, arXiv 1706.02677 (2017), section 2.2. PyTorch:
-    ``torch.optim.lr_scheduler.CosineAnnealingLR(T_max=over, eta_min=last * alpha)`` without the
-    warm-up, until ``over``.
+    ``torch.optim.lr_scheduler.CosineAnnealingLR(T_max=steps, eta_min=final_factor * alpha)``
+    without the warm-up, until ``steps``.
 
     Examples
     --------
@@ -156,16 +163,18 @@ class Cosine(Schedule, command="cosine"):
     >>> from fastgd.optimizers import Adam
     >>> from fastgd.schedules import Constant, Cosine
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> both = [Constant(), Cosine(over=2000, warmup=100)]
+    >>> both = [Constant(), Cosine(steps=2000, warmup_steps=100)]
     >>> sweep = fastgd.sweep(X, y, alpha=0.5, optimizer=Adam(), schedule=both,
     ...                      seed=range(1, 65), iterations=2000)
     >>> (sweep.final_error < 0.01).sum(axis=1)
     array([27, 56])
     """
 
-    over: Any = hyperparameter(interval="[1, inf)", words="Updates until its end", is_whole=True)
-    last: Any = hyperparameter(default=0.0, interval="[0, inf)", words="Factor of alpha at the end")
-    warmup: Any = hyperparameter(
+    steps: Any = hyperparameter(interval="[1, inf)", words="Updates until its end", is_whole=True)
+    final_factor: Any = hyperparameter(
+        default=0.0, interval="[0, inf)", words="Factor of alpha at the end"
+    )
+    warmup_steps: Any = hyperparameter(
         default=0, interval="[0, inf)", words="Updates in which alpha rises first", is_whole=True
     )
 

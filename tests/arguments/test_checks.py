@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cases import XOR_X, XOR_Y
-from fastgd.arguments import memory
 from fastgd.arguments.axes import as_axis, check_axes
 from fastgd.arguments.data import array_of, check_data, check_inputs, check_weights
-from fastgd.arguments.start import check_alpha, check_hidden_size, check_start
-from fastgd.arguments.values import check_count, check_flag, check_seed, check_threads
+from fastgd.arguments.initial_network import check_alpha, check_hidden_size, check_start
+from fastgd.checks import memory
+from fastgd.checks.values import check_count, check_flag, check_seed, check_threads
 
 X, Y = XOR_X.tolist(), XOR_Y.ravel().tolist()
 NETWORK = [np.ones((3, 2)), np.ones((2, 1))]

@@ -13,7 +13,6 @@ import pytest
 import fastgd
 from cases import OPTIONS, PAIRS, PARTED, XOR_X, XOR_Y
 from fastgd import reference, schedules
-from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
 from fastgd.arguments.declarations import (
     DECLARED,
     PANELS,
@@ -23,12 +22,13 @@ from fastgd.arguments.declarations import (
     Options,
     SurfaceOptions,
 )
-from fastgd.arguments.intervals import rule_of
-from fastgd.arguments.messages import _ELSEWHERE, did_you_mean_argument
 from fastgd.arguments.options import Method
-from fastgd.arguments.wording import options_text
+from fastgd.checks.formatting import options_text
+from fastgd.checks.intervals import rule_of
+from fastgd.checks.messages import _ELSEWHERE, did_you_mean_argument
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import lowering
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
 from fastgd.kernel.iteration import optimizers as kernel_optimizers
 from fastgd.kernel.iteration import schedules as kernel_schedules
 from fastgd.optimizers import ALL, BY_COMMAND, Optimizer
@@ -216,7 +216,7 @@ def test_places_in_the_kernel_are_different():
 def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
     others = {
         "optimizer": ALL[-1](),
-        "schedule": Cosine(over=20),
+        "schedule": Cosine(steps=20),
         "batch_norm": True,
         "bias": True,
         "shuffle": False,
@@ -234,7 +234,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
     }
     option = DECLARED[name]
     value = others.get(name, 0.25 if isinstance(option.default, float) else 3)
-    beside = {"sampling": {"batch_size": 2}, "restore_best": {"look_every": 1}}.get(name, {})
+    beside = {"sampling": {"batch_size": 2}, "restore_best": {"evaluate_every": 1}}.get(name, {})
     run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)
     assert name in run.options
     run.save(tmp_path / "run.npz")
@@ -279,7 +279,7 @@ def test_a_unit_is_everywhere(name):
         return
     assert name in FUNCTIONS, "not in reference/functions.py"
     x = np.linspace(-3, 3, 601)
-    value, slope = FUNCTIONS[name](x, **UNITS[name].function.numbers)
+    value, slope = FUNCTIONS[name](x, **UNITS[name].function.parameters)
     low, high = UNITS[name].reach
     assert ((low <= value) & (value <= high)).all()
     smooth = abs(x[1:-1]) > 0.02

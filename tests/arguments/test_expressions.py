@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fastgd.arguments.expressions import CONSTANTS, FUNCTIONS, parse
+from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, parse
 from fastgd.studies.bucket.curves import curve_of
 
 PLAIN = {

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 import fastgd
 from fastgd import functions
-from fastgd.arguments.choices import LOSSES, UNITS
-from fastgd.arguments.expressions import FUNCTIONS, LARGEST, parse, write
-from fastgd.arguments.functions import Formula
 from fastgd.arguments.options import Method
-from fastgd.arguments.symbols import OF_SYMBOLS, Symbol, is_tracing
 from fastgd.arguments.targets import MOST_CLASSES, check_outputs, classes_apart
-from fastgd.arguments.wording import options_text, setting_text, value_text
+from fastgd.checks.formatting import options_text, setting_text, value_text
+from fastgd.formulas.custom import Formula
+from fastgd.formulas.expressions import FUNCTIONS, LARGEST, parse, write
+from fastgd.formulas.named import LOSSES, UNITS
+from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, is_tracing
 from fastgd.functions import exp, log, sin, where
-from fastgd.reference.formulas import value_and_slopes
+from fastgd.reference.formulas import value_and_derivatives
 
 SWISH = fastgd.Function(lambda a, beta: a / (1 + exp(-beta * a)), beta=1.0)
 CAUCHY = fastgd.Loss(lambda y, v, c: log(1 + ((y - v) / c) ** 2), c=1.0)
-SLOPED = fastgd.Function("abs(a)", slope="sign(a)")
+SLOPED = fastgd.Function("abs(a)", derivative="sign(a)")
 GAUSSIAN = fastgd.Loss(lambda y, mean, s: 0.5 * (s + (y - mean) ** 2 / exp(s)))
 ALL = {"swish": SWISH, "cauchy": CAUCHY, "sloped": SLOPED, "gaussian": GAUSSIAN}
 NAMED = [facts.function for facts in (*UNITS.values(), *LOSSES.values()) if facts.function]
@@ -36,8 +36,8 @@ NAMED = [facts.function for facts in (*UNITS.values(), *LOSSES.values()) if fact
 
 def test_a_function_is_a_tree_and_its_numbers():
     assert SWISH.variables == ("a",)
-    assert dict(SWISH.numbers) == {"beta": 1.0}
-    assert SWISH.slope is None
+    assert dict(SWISH.parameters) == {"beta": 1.0}
+    assert SWISH.derivative is None
     assert SWISH.tree == ("div", "a", ("add", 1.0, ("exp", ("mul", ("neg", "beta"), "a"))))
     assert CAUCHY.variables == ("y", "v")
     assert (CAUCHY.outputs, GAUSSIAN.outputs, GAUSSIAN.variables) == (1, 2, ("y", "mean", "s"))
@@ -48,7 +48,7 @@ def test_a_function_is_a_tree_and_its_numbers():
     [
         (SWISH, "Function('a / (1 + exp(-beta * a))', beta=1)"),
         (CAUCHY, "Loss('log(1 + ((y - v) / c)**2)', c=1)"),
-        (SLOPED, "Function('abs(a)', slope='sign(a)')"),
+        (SLOPED, "Function('abs(a)', derivative='sign(a)')"),
         (GAUSSIAN, "Loss('0.5 * (s + (y - mean)**2 / exp(s))')"),
     ],
 )
@@ -120,8 +120,8 @@ def test_pickled_copied_and_read_from_their_source(formula):
         assert other == formula
         assert hash(other) == hash(formula)
         assert repr(other) == repr(formula)
-        assert (other.tree, other.slope, other.variables) == (
-            formula.tree, formula.slope, formula.variables,
+        assert (other.tree, other.derivative, other.variables) == (
+            formula.tree, formula.derivative, formula.variables,
         )  # fmt: skip
 
 
@@ -131,15 +131,15 @@ def test_they_can_not_be_changed():
     with pytest.raises(AttributeError, match="a Loss can't be changed, got new=1"):
         CAUCHY.new = 1
     with pytest.raises(TypeError):
-        SWISH.numbers["beta"] = 2.0
+        SWISH.parameters["beta"] = 2.0
 
 
 def test_a_method_has_the_numbers_that_were_chosen():
     method = Method(activation=SWISH, beta=2.0, loss="huber", delta=0.5)
     assert method.numbers == {"beta": 2.0, "delta": 0.5}
     assert method.given == {"activation": SWISH, "loss": "huber", "beta": 2.0, "delta": 0.5}
-    assert dict(method.formula("activation").numbers) == {"beta": 2.0}
-    assert dict(method.formula("loss").numbers) == {"delta": 0.5}
+    assert dict(method.formula("activation").parameters) == {"beta": 2.0}
+    assert dict(method.formula("loss").parameters) == {"delta": 0.5}
     assert method.formula("output") == UNITS["sigmoid"].function
     assert method.at({"loss": "squared"}).numbers == {"beta": 2.0}
     assert Method(activation=SWISH, beta=1.0).given == {"activation": SWISH}
@@ -236,12 +236,12 @@ def test_slopes_are_those_of_differences(formula):
     y = np.array([0.3, 1.1, 2.2, 0.0])
     arrays = [points] if isinstance(formula, fastgd.Function) else [y, np.abs(points)]
     arrays += [points[::-1]] * (len(formula.variables) - len(arrays))
-    value, *slopes = value_and_slopes(formula, *arrays)
+    value, *slopes = value_and_derivatives(formula, *arrays)
     assert value.shape == points.shape
     first = len(arrays) - len(slopes)
     for k, slope in enumerate(slopes, first):
         moved = [[a + s * 1e-6 * (i == k) for i, a in enumerate(arrays)] for s in (1, -1)]
-        high, low = (value_and_slopes(formula, *each)[0] for each in moved)
+        high, low = (value_and_derivatives(formula, *each)[0] for each in moved)
         np.testing.assert_allclose(slope, (high - low) / 2e-6, rtol=1e-7, atol=1e-9)
 
 
@@ -316,8 +316,10 @@ def test_the_line_is_that_of_the_helper_that_it_is_in():
 
 
 def test_a_slope_is_named():
-    with pytest.raises(TypeError, match=f"^the slope of a Function {MADE_OF}{WHERE}{NO_NUMBER}"):
-        fastgd.Function(lambda a: sin(a), slope=lambda a: math.cos(a))
+    with pytest.raises(
+        TypeError, match=f"^the derivative of a Function {MADE_OF}{WHERE}{NO_NUMBER}"
+    ):
+        fastgd.Function(lambda a: sin(a), derivative=lambda a: math.cos(a))
 
 
 @pytest.mark.parametrize(
@@ -354,14 +356,18 @@ def test_a_slope_is_named():
         (lambda: fastgd.Function(lambda a, exp: a * exp, exp=1), ValueError, "the name of a "
          "constant or function, got exp"),
         (lambda: fastgd.Loss(lambda y, sin: y - sin), ValueError, "or function, got sin"),
-        (lambda: fastgd.Function("a", slope="x"), ValueError, "unknown name 'x', known are a"),
-        (lambda: fastgd.Function(lambda a: a, slope=lambda x: x), ValueError, "the slope of a "
+        (lambda: fastgd.Function("a", derivative="x"), ValueError, "unknown name 'x', known are a"),
+        (lambda: fastgd.Function(lambda a: a, derivative=lambda x: x), ValueError,
+         "the derivative of a "
          "Function must be of the same numbers, a, got x"),
-        (lambda: fastgd.Function(lambda a, b: a * b, b=1, slope=lambda a: a), ValueError, "slope "
+        (lambda: fastgd.Function(lambda a, b: a * b, b=1, derivative=lambda a: a), ValueError,
+         "derivative "
          "of a Function must take all of its numbers, got none named b"),
-        (lambda: fastgd.Function("a", slope=1.0), TypeError, "the slope of a Function must be a "
+        (lambda: fastgd.Function("a", derivative=1.0), TypeError,
+         "the derivative of a Function must be a "
          "function of numbers or an expression, got 1.0"),
-        (lambda: fastgd.Loss("y - v1 - v2", slope="v1"), ValueError, "slope must be left out for a "
+        (lambda: fastgd.Loss("y - v1 - v2", derivative="v1"), ValueError,
+         "derivative must be left out for a "
          "Loss with several outputs to a target, got one"),
         (lambda: fastgd.Function(lambda a: a * OF_SYMBOLS["log"](-1.0)), ValueError, "a Function "
          "must have finite real numbers only, got 'a \\* log\\(-1\\)'"),
@@ -398,8 +404,9 @@ HALVES = [[0.5, 0.5]] * 4
         # numbers
         ({"activation": fastgd.Function("a * alpha", alpha=1)}, ValueError, "a number of "
          "activation must not be called as an argument of a training, got alpha in Function"),
-        ({"loss": fastgd.Loss("mu * (y - v)", mu=1)}, ValueError, "a number of loss must not be "
-         "called as an argument of a training, got mu in Loss"),
+        ({"loss": fastgd.Loss("momentum * (y - v)", momentum=1)}, ValueError,
+         "a number of loss must not be "
+         "called as an argument of a training, got momentum in Loss"),
         ({"activation": fastgd.Function("a * c", c=1), "loss": CAUCHY}, ValueError, "the numbers "
          "of activation and loss must have different names, got c in both"),
         ({"activation": SWISH, "beta": math.nan}, ValueError, "beta must be a finite number, got "

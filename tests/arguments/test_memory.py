@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from fastgd.arguments import memory
+from fastgd.checks import memory
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,15 @@ from test_checks import HUGE, anything, refused
 
 import fastgd
 from fastgd import optimizers, schedules
-from fastgd.arguments import options, start
-from fastgd.arguments import values as values_module
+from fastgd.arguments import initial_network, options
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
-from fastgd.arguments.intervals import NOT_NEGATIVE
-from fastgd.arguments.messages import either
+from fastgd.arguments.initial_network import check_alpha, check_alphas
 from fastgd.arguments.options import Options
-from fastgd.arguments.start import check_alpha, check_alphas
-from fastgd.arguments.values import (
+from fastgd.checks import values as values_module
+from fastgd.checks.intervals import NOT_NEGATIVE
+from fastgd.checks.messages import either
+from fastgd.checks.values import (
     check_count,
     check_counts,
     check_number,
@@ -32,6 +31,7 @@ from fastgd.arguments.values import (
     check_seed,
     check_seeds,
 )
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.optimizers import (
     AdaDelta,
     AdaGrad,
@@ -53,8 +53,8 @@ SIGNED = 2 * Y - 1
 
 DEFAULTS = {name: option.default for name, option in DECLARED.items()}
 OTHERS = {
-    "optimizer": Momentum(mu=0.5),
-    "schedule": Cosine(over=50),
+    "optimizer": Momentum(momentum=0.5),
+    "schedule": Cosine(steps=50),
     "activation": "tanh",
     "output": "tanh",
     "loss": "cross_entropy",
@@ -80,7 +80,7 @@ OTHERS = {
     "min_delta": 0.01,
     "monitor": "loss",
     "summary": 10,
-    "look_every": 5,
+    "evaluate_every": 5,
     "restore_best": True,
 }
 NO_AXES = [name for name, option in DECLARED.items() if not option.is_axis]
@@ -150,7 +150,7 @@ def test_a_default_given_is_not_kept(name):
 def test_optimizers_with_equal_fields_are_told_apart():
     """Tuples are equal whatever their class is: Momentum and Nesterov fell into one group."""
     assert Momentum(0.9) != Nesterov(0.9)
-    assert Momentum(0.9) == Momentum(mu=0.9) != Momentum(0.5)
+    assert Momentum(0.9) == Momentum(momentum=0.9) != Momentum(0.5)
     assert len({Momentum(), Nesterov(), Momentum()}) == 2
     frame = pandas.DataFrame({"optimizer": [Momentum(), Nesterov(), Momentum()], "error": 1.0})
     assert frame.groupby("optimizer", sort=False)["error"].sum().tolist() == [2.0, 1.0]
@@ -256,21 +256,24 @@ NO_NUMBERS = [
     (np.array([0.5]), "array([0.5])"),
 ]
 FIELDS = {
-    "mu": (FRACTION_TEXT, [Momentum, Nesterov]),
+    "momentum": (FRACTION_TEXT, [Momentum, Nesterov]),
     "rho": (FRACTION_TEXT, [AdaDelta, RMSProp]),
     "beta1": (FRACTION_TEXT, [Adam, AdamW]),
     "beta2": (FRACTION_TEXT, [Adam, AdamW]),
     "epsilon": (ABOVE_ZERO_TEXT, [AdaGrad, AdaDelta, RMSProp, Adam, AdamW]),
-    "decay": (NOT_NEGATIVE_TEXT, [AdamW]),
-    "shrink": (BETWEEN_TEXT, [Rprop]),
-    "grow": (ABOVE_ONE_TEXT, [Rprop]),
-    "smallest": (ABOVE_ZERO_TEXT, [Rprop]),
-    "largest": (ABOVE_ZERO_TEXT, [Rprop]),
-    "factor": (ABOVE_ZERO_TEXT, [Step]),
-    "rate": (ABOVE_ZERO_TEXT, [Exponential]),
-    "last": (NOT_NEGATIVE_TEXT, [Linear, Cosine]),
+    "weight_decay": (NOT_NEGATIVE_TEXT, [AdamW]),
+    "eta_minus": (BETWEEN_TEXT, [Rprop]),
+    "eta_plus": (ABOVE_ONE_TEXT, [Rprop]),
+    "min_step": (ABOVE_ZERO_TEXT, [Rprop]),
+    "max_step": (ABOVE_ZERO_TEXT, [Rprop]),
+    "factor": (ABOVE_ZERO_TEXT, [Step, Exponential]),
+    "final_factor": (NOT_NEGATIVE_TEXT, [Linear, Cosine]),
 }
-COUNTS = {"every": (1, [Step]), "over": (1, [Linear, Cosine]), "warmup": (0, [Cosine])}
+COUNTS = {
+    "step_size": (1, [Step]),
+    "steps": (1, [Linear, Cosine]),
+    "warmup_steps": (0, [Cosine]),
+}
 """Fields that are whole numbers, and of at least how many."""
 
 
@@ -366,11 +369,16 @@ def option_of(kind):
         "True or False",
         [(1, "1"), (None, "None"), ("yes", "'yes'"), ([True, False], "[True, False]")],
     ),
-    ("batch_size patience summary look_every", ValueError, "at least 1", [(0, "0"), (-2, "-2")]),
-    ("batch_size", ValueError, "at most 5", [(6, "6"), (np.int64(7), "7")]),
-    ("patience summary look_every", ValueError, f"at most {2**62}", [(2**63, f"{2**63}")]),
     (
-        "batch_size patience summary look_every",
+        "batch_size patience summary evaluate_every",
+        ValueError,
+        "at least 1",
+        [(0, "0"), (-2, "-2")],
+    ),
+    ("batch_size", ValueError, "at most 5", [(6, "6"), (np.int64(7), "7")]),
+    ("patience summary evaluate_every", ValueError, f"at most {2**62}", [(2**63, f"{2**63}")]),
+    (
+        "batch_size patience summary evaluate_every",
         TypeError,
         "an int",
         [(2.0, "2.0"), (True, "True"), ("2", "'2'"), ([2, 3], "[2, 3]")],
@@ -459,7 +467,8 @@ def test_no_field_has_the_name_of_another_option():
 
 
 CALLS = (
-    "Constant(), Step(every), Exponential(rate), Linear(over), Cosine(over) or Factors(factors), "
+    "Constant(), Step(step_size), Exponential(factor), Linear(steps), Cosine(steps) or "
+    "Factors(factors), "
     "from fastgd.schedules"
 )
 
@@ -470,8 +479,8 @@ CALLS = (
         TypeError,
         CALLS,
         [
-            ("cosine", "'cosine': did you mean Cosine(over)?"),
-            (Cosine, f"{Cosine}: did you mean Cosine(over)?"),
+            ("cosine", "'cosine': did you mean Cosine(steps)?"),
+            (Cosine, f"{Cosine}: did you mean Cosine(steps)?"),
             (None, "None"),
         ],
     ),
@@ -485,7 +494,7 @@ CALLS = (
 def test_bad_schedules_are_refused(name, value, error, message):
     refused(error, message, check, **{name: value})
     refused(error, message, check_sweep, **{name: value})
-    refused(error, message, check_sweep, **{name: [Cosine(over=3), value]})
+    refused(error, message, check_sweep, **{name: [Cosine(steps=3), value]})
 
 
 @pytest.mark.parametrize(("value", "shape"), [(np.ones((2, 3)), (2, 3)), (2.0, ())])
@@ -521,16 +530,16 @@ def test_an_array_of_numbers_is_one_schedule(given):
 def test_what_does_not_go_with_a_schedule_is_refused():
     message = (
         "schedule must be Constant() with optimizer=Rprop(), whose steps have sizes of their own, "
-        "got Linear(over=5, last=0.0)"
+        "got Linear(steps=5, final_factor=0.0)"
     )
     refused(ValueError, message, check, schedule=Linear(5), optimizer=Rprop())
     refused(ValueError, message, check_sweep, schedule=Linear(5), optimizer=[Adam(), Rprop()])
     assert check(schedule=Constant(), optimizer=Rprop()).given == {"optimizer": Rprop()}
-    message = "warmup must be below over (5), which it is a part of, got 5"
-    refused(ValueError, message, check, schedule=Cosine(over=5, warmup=5))
-    lists = Cosine(over=[5, 20], warmup=[0, 5])
+    message = "warmup_steps must be below steps (5), which it is a part of, got 5"
+    refused(ValueError, message, check, schedule=Cosine(steps=5, warmup_steps=5))
+    lists = Cosine(steps=[5, 20], warmup_steps=[0, 5])
     refused(ValueError, message, check_sweep, schedule=lists)
-    assert len(check_sweep(schedule=Cosine(over=[6, 20], warmup=[0, 5])).values) == 2
+    assert len(check_sweep(schedule=Cosine(steps=[6, 20], warmup_steps=[0, 5])).values) == 2
 
 
 def test_factors_are_enough_for_all_updates():
@@ -541,8 +550,8 @@ def test_factors_are_enough_for_all_updates():
 
 
 LEAST = {
-    **dict.fromkeys(("epsilon", "shrink", "smallest", "largest"), 5e-324),
-    "grow": np.nextafter(1, 2),
+    **dict.fromkeys(("epsilon", "eta_minus", "min_step", "max_step"), 5e-324),
+    "eta_plus": np.nextafter(1, 2),
 }
 """Of those that can't be 0."""
 
@@ -671,7 +680,7 @@ APART = [
     (
         {"restore_best": True},
         "restore_best must have an error to watch: that of held-out samples, or one that patience, "
-        "tolerance, summary or look_every ask for, got none of them",
+        "tolerance, summary or evaluate_every ask for, got none of them",
     ),
 ]
 
@@ -701,7 +710,7 @@ def test_what_does_not_go_together_is_refused(given, message):
         {"restore_best": True, "patience": 3},
         {"restore_best": True, "tolerance": 0.1},
         {"restore_best": True, "summary": 1},
-        {"restore_best": True, "look_every": 1},
+        {"restore_best": True, "evaluate_every": 1},
     ],
 )
 def test_what_goes_together_passes(given):
@@ -729,11 +738,11 @@ def test_a_held_out_loss_can_not_be_watched():
 def test_runs_of_a_sweep_are_looked_at_alike():
     mixed = {"restore_best": True, "tolerance": [0.0, 0.1], "patience": [None, 3]}
     rule = (
-        "look_every must be given with restore_best=True where some runs have patience or "
+        "evaluate_every must be given with restore_best=True where some runs have patience or "
         "tolerance and others have neither, got None"
     )
     refused(ValueError, rule, check_sweep, **mixed)
-    for more in ({"look_every": 2}, {"summary": 3}, {"patience": [1, 3]}, {"tolerance": 0.1}):
+    for more in ({"evaluate_every": 2}, {"summary": 3}, {"patience": [1, 3]}, {"tolerance": 0.1}):
         check_sweep(**mixed | more)
 
 
@@ -784,7 +793,7 @@ def test_axes_come_in_order():
     [
         ({}, {}, {}),
         (OTHERS, {}, {}),
-        ({"optimizer": Momentum(mu=[0.5, 0.9])}, {}, {"mu": [0.5, 0.9]}),
+        ({"optimizer": Momentum(momentum=[0.5, 0.9])}, {}, {"momentum": [0.5, 0.9]}),
         (
             {"l2": np.arange(2.0), "optimizer": Adam(epsilon=range(1, 3), beta1=(np.ones(1) / 2))},
             {},
@@ -811,9 +820,9 @@ def test_axes_are_found(given, structures, values):
     [
         ({"dropout": []}, ValueError, "an axis of dropout must have at least one value, got []"),
         (
-            {"optimizer": Momentum(mu=[])},
+            {"optimizer": Momentum(momentum=[])},
             ValueError,
-            "an axis of mu must have at least one value, got []",
+            "an axis of momentum must have at least one value, got []",
         ),
         (
             {"optimizer": []},
@@ -845,9 +854,9 @@ def test_axes_are_found(given, structures, values):
             "got (0.1, 0.2)",
         ),
         (
-            {"optimizer": [Adam(), Momentum(mu=[0.5, 0.9])]},
+            {"optimizer": [Adam(), Momentum(momentum=[0.5, 0.9])]},
             TypeError,
-            "mu must be a number, got [0.5, 0.9]",
+            "momentum must be a number, got [0.5, 0.9]",
         ),
         ({"shuffle": [True, False]}, TypeError, "shuffle must be True or False, got [True, False]"),
         ({"summary": [1, 2]}, TypeError, "summary must be an int, got [1, 2]"),
@@ -1063,7 +1072,7 @@ def test_a_million_values_are_checked_at_once(monkeypatch):
 
 
 def test_a_map_of_alphas_is_checked_at_once(monkeypatch):
-    monkeypatch.setattr(start, "check_alpha", None)
+    monkeypatch.setattr(initial_network, "check_alpha", None)
     alphas = np.random.default_rng(0).random((512 * 512, 2)) + 0.1
     axis = as_axis("alpha", alphas)
     assert axis is not None

@@ -18,17 +18,17 @@ import pytest
 
 from command import assert_refused
 from fastgd import bucket
-from fastgd.arguments.wording import error_text
 from fastgd.article import comparison, page
 from fastgd.article.comparison import lines
 from fastgd.article.experiments import EXPERIMENTS, published
 from fastgd.article.page import calls
 from fastgd.article.page.markup import Markup, element
-from fastgd.article.page.pictures import Picture
+from fastgd.article.page.pictures import PageFigure
 from fastgd.article.page.sections import SECTIONS
 from fastgd.article.page.table import CLASSES, show_table
 from fastgd.article.tables import tables
 from fastgd.article.twins import Mark
+from fastgd.checks.formatting import error_text
 from fastgd.plots.style import styled
 
 mpl.use("Agg")
@@ -451,7 +451,7 @@ def test_titles_are_broken_where_they_would_leave_the_picture():
 
         return plt.figure().add_subplot(title="word " * 40)
 
-    picture = Picture(long, "", "", size=(3.0, 2.0))
+    picture = PageFigure(long, "", "", size=(3.0, 2.0))
     axes = long()
     picture.image(axes)
     lines = axes.get_title().splitlines()
@@ -554,7 +554,7 @@ def test_a_page_that_is_interrupted_leaves_the_old_one(run, tmp_path, monkeypatc
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Picture, "image", interrupted)
+    monkeypatch.setattr(PageFigure, "image", interrupted)
     assert run("tutorial", "--experiment", "two-layer", "--html", path)[0] == 130
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -566,7 +566,7 @@ def test_an_experiment_that_nobody_waits_for_ends(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Picture, "image", interrupted)
+    monkeypatch.setattr(PageFigure, "image", interrupted)
     long = replace(TWO_LAYER, iterations=10**14, record_every=10**14, shows_output=False)
     with pytest.raises(KeyboardInterrupt):
         page.build([long])

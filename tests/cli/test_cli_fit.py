@@ -94,13 +94,14 @@ FIT = "fit houses.csv --target price "
         ("fit houses.csv", "--target must name .* has these: id, size, city, garden, price$"),
         ("fit houses.csv --target prize", "--target must be a column .*: did you mean price"),
         ("fit no.csv --target y", "no.csv: No such file or directory$"),
-        (FIT + "--hold-out 2", "--hold-out must be a number above 0 and below 1, got 2.0$"),
+        (FIT + "--test-fraction 2",
+         "--test-fraction must be a number above 0 and below 1, got 2.0$"),
         (FIT + "--folds 1", "--folds must be at least 2, got 1$"),
         (FIT + "--drop price", "--drop must not name the target, got 'price'$"),
         (FIT + "--drop town", "--drop must name columns of the table, got 'town'$"),
         (FIT + "--sep x", "--sep must be ',', ';', 'tab' or '|', got 'x'$"),
         (FIT + "--decimal x", "--decimal must be '.' or ',', got 'x'$"),
-        (FIT + "--categories -1", "--categories must be at least 0, got -1$"),
+        (FIT + "--max-categories -1", "--max-categories must be at least 0, got -1$"),
         (FIT + "--hidden-size 8.8", "--hidden-size must be whole numbers .* got '8.8'$"),
         (FIT + "--save m.txt", "the file of a model must end in .npz, got 'm.txt'$"),
         (FIT + "--plot m.txt", "a picture's file must end in .*, got 'm.txt'$"),
@@ -207,7 +208,7 @@ def test_a_table_that_is_ready_is_taken_as_it_is(run):
 
 
 def test_train_prepares_from_the_rows_that_it_learns_from(run):
-    words = ["houses.csv", "--target", "price", "--hold-out", "0.2", "--split-seed", "3", *FEW]
+    words = ["houses.csv", "--target", "price", "--test-fraction", "0.2", "--split-seed", "3", *FEW]
     code, out, _ = run("train", *words, "--save", "run.npz")
     assert code == 0
     assert "price: numbers to learn, of mean" in out
@@ -223,7 +224,7 @@ def test_train_prepares_from_the_rows_that_it_learns_from(run):
 
 
 def test_a_prepared_run_goes_on_with_its_preparation(run):
-    words = ["houses.csv", "--target", "price", "--hold-out", "0.2"]
+    words = ["houses.csv", "--target", "price", "--test-fraction", "0.2"]
     assert run("train", *words, *FEW, "--save", "half.npz")[0] == 0
     code, out, _ = run("train", *words, "--resume", "half.npz", "--iterations", 20, "--json")
     assert code == 0

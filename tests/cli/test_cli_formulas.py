@@ -10,9 +10,9 @@ import pytest
 import fastgd
 from cases import CAUCHY, SWISH
 from fastgd.cli import main
+from fastgd.cli.csv_samples import read_samples
+from fastgd.cli.errors import RefusedError
 from fastgd.cli.methods import read_method, takes_method
-from fastgd.cli.refusal import RefusedError
-from fastgd.cli.samples import read_samples
 
 KINDS = ["rose", "lily", "iris"]
 ROWS = [(0.1, 0.9, 0), (0.9, 0.1, 1), (0.5, 0.5, 2), (0.2, 0.8, 0), (0.8, 0.3, 1), (0.4, 0.6, 2)]
@@ -45,7 +45,7 @@ def call(capsys, tmp_path):
 
 
 def test_an_expression_takes_the_numbers_that_it_names():
-    typed = {"activation": str(SWISH), "loss": str(CAUCHY), "number": ["beta=1", " c = 1.0"]}
+    typed = {"activation": str(SWISH), "loss": str(CAUCHY), "parameter": ["beta=1", " c = 1.0"]}
     assert read(**typed) == {"activation": SWISH, "loss": CAUCHY}
     made = read(activation="a / (1 + exp(-beta*a))", number=["beta=2.5"])["activation"]
     assert dict(made.numbers) == {"beta": 2.5}
@@ -84,20 +84,22 @@ def test_numbers_of_named_functions_have_flags_of_their_own():
     ("typed", "message"),
     [
         ({"activation": "a*b"}, r"--activation 'a\*b': a Function must be of one number, .* got "
-         r"a, b: a number of its own is given as --number NAME=X$"),
+         r"a, b: a parameter of its own is given as --parameter NAME=X$"),
         ({"activation": "foo(a)"}, r"--activation 'foo\(a\)': .*unknown name 'foo', known are"),
         ({"activation": "a*"}, r"--activation 'a\*': a Function must be an expression"),
         ({"activation": "sin"}, r"--activation sin: write a function with its operand: sin\(a\)$"),
         ({"activation": "2*3"}, r"must be of one number, .* got none$"),
         ({"activation": "a if a else 1*a"}, r"must be made of numbers"),
-        ({"loss": "(y - v)**w"}, r"unknown name 'w', .* is given as --number NAME=X$"),
-        ({"loss": "y*v", "number": ["slope=2"]}, "--number slope must be in an expression"),
-        ({"number": ["beta"]}, r"--number must be NAME=X, such as beta=1, got 'beta'$"),
-        ({"number": ["1=2"]}, r"--number must be NAME=X, such as beta=1, got '1=2'$"),
-        ({"number": ["beta=x"]}, r"--number beta must be numbers separated by ',', got 'x'$"),
-        ({"number": ["beta=1,2"]}, r"--number beta must be one number, got '1,2'$"),
-        ({"activation": "b*a", "number": ["b=1", "b=2"]}, "name each number once, got b twice$"),
-        ({"activation": "a*1", "number": ["b=1"]}, "--number b must be in an expression of an "
+        ({"loss": "(y - v)**w"}, r"unknown name 'w', .* is given as --parameter NAME=X$"),
+        ({"loss": "y*v", "parameter": ["slope=2"]}, "--parameter slope must be in an expression"),
+        ({"parameter": ["beta"]}, r"--parameter must be NAME=X, such as beta=1, got 'beta'$"),
+        ({"parameter": ["1=2"]}, r"--parameter must be NAME=X, such as beta=1, got '1=2'$"),
+        ({"parameter": ["beta=x"]}, r"--parameter beta must be numbers separated by ',', got 'x'$"),
+        ({"parameter": ["beta=1,2"]}, r"--parameter beta must be one number, got '1,2'$"),
+        ({"activation": "b*a", "parameter": ["b=1", "b=2"]},
+         "name each parameter once, got b twice$"),
+        ({"activation": "a*1", "parameter": ["b=1"]},
+         "--parameter b must be in an expression of an "
          "option, got none$"),
         ({"tau": "0.5"}, "--tau needs --loss quantile, got squared$"),
         ({"loss": "huber", "tau": "0.5"}, "--tau needs --loss quantile, got huber$"),
@@ -218,7 +220,7 @@ def test_classes_from_the_file_to_the_accuracy(call, tmp_path):
 def test_an_expression_is_trained_and_shown(call, tmp_path):
     saved = tmp_path / "sweep.npz"
     code, out, _ = call(
-        "sweep", "--activation", str(SWISH), "--number", "beta=0.5,2", "--out", saved,
+        "sweep", "--activation", str(SWISH), "--parameter", "beta=0.5,2", "--out", saved,
         "--iterations", 20, text="a,b,kind\n1,2,0\n2,1,1\n",
     )  # fmt: skip
     assert code == 0

@@ -10,9 +10,9 @@ import fastgd
 from cases import OPTIONS, XOR_CSV, XOR_X, XOR_Y
 from fastgd import schedules
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
-from fastgd.arguments.kinds import Flag, Layers
-from fastgd.arguments.numbers import OWNED
-from fastgd.arguments.wording import many, options_text, value_text
+from fastgd.arguments.formula_parameters import OWNED
+from fastgd.arguments.option_types import Flag, Layers
+from fastgd.checks.formatting import many, options_text, value_text
 from fastgd.cli import main
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.optimizers import (
@@ -28,7 +28,7 @@ from fastgd.optimizers import (
 from fastgd.schedules import Constant, Cosine, Linear, Step
 
 # A sweep with momentum; those that share it share its compiled kernel.
-MANY = ["--optimizer", "momentum", "--mu", "0.5,0.9", "--alpha", "0.1,1", "--seeds", "3"]
+MANY = ["--optimizer", "momentum", "--momentum", "0.5,0.9", "--alpha", "0.1,1", "--seeds", "3"]
 MANY += ["--iterations", "1000"]
 
 
@@ -100,7 +100,7 @@ def test_help_shows_them_in_panels(run, command):
     for panel in ("Optimizer", "Network", "Mini-batches", "Regularization", "Early end"):
         assert f"─ {panel} ─" in out
     several = ",..." if command == "sweep" else ""
-    for option in (f"--mu X{several} Mom", "--shuffle --no-shuffle", "--summary N Sum"):
+    for option in (f"--momentum X{several} Mom", "--shuffle --no-shuffle", "--summary N Sum"):
         assert option in " ".join(out.split()), option
 
 
@@ -171,14 +171,14 @@ def test_optimizers_by_name():
         for typed in (name, name.upper(), name.replace("_", "-"), kind.__name__):
             made = read(optimizer=typed)["optimizer"]
             assert (type(made), made) == (kind, kind())
-    assert read(optimizer="nesterov", mu="0.5") == {"optimizer": Nesterov(mu=0.5)}
+    assert read(optimizer="nesterov", momentum="0.5") == {"optimizer": Nesterov(momentum=0.5)}
 
 
 def test_several_optimizers_each_take_their_own_fields():
-    one = read(several=True, optimizer="momentum", mu="0.5,0.9")
-    assert one == {"optimizer": Momentum(mu=[0.5, 0.9])}
+    one = read(several=True, optimizer="momentum", momentum="0.5,0.9")
+    assert one == {"optimizer": Momentum(momentum=[0.5, 0.9])}
     typed = {"optimizer": "momentum,gradient_descent,adagrad,adadelta", "epsilon": "1e-4"}
-    made = read(several=True, **typed, mu="0.5,0.9")["optimizer"]
+    made = read(several=True, **typed, momentum="0.5,0.9")["optimizer"]
     expected = [
         Momentum(0.5),
         Momentum(0.9),
@@ -190,19 +190,25 @@ def test_several_optimizers_each_take_their_own_fields():
 
 
 def test_schedules_by_name():
-    assert read(schedule="Cosine", over="100") == {"schedule": Cosine(100)}
-    typed = {"schedule": "constant,step,linear", "every": "5", "over": "20,30", "last": "0.5"}
+    assert read(schedule="Cosine", schedule_steps="100") == {"schedule": Cosine(100)}
+    typed = {
+        "schedule": "constant,step,linear",
+        "schedule_step_size": "5",
+        "schedule_steps": "20,30",
+        "schedule_final_factor": "0.5",
+    }
     assert read(several=True, **typed)["schedule"] == [
         Constant(),
         Step(5),
         Linear(20, 0.5),
         Linear(30, 0.5),
     ]
-    one = read(several=True, schedule="cosine", over="20,30", warmup="0,5", mu="0.5,0.9",
+    one = read(several=True, schedule="cosine", schedule_steps="20,30",
+     schedule_warmup_steps="0,5", momentum="0.5,0.9",
                optimizer="momentum")  # fmt: skip
     assert one == {
-        "optimizer": Momentum(mu=[0.5, 0.9]),
-        "schedule": Cosine(over=[20, 30], warmup=[0, 5]),
+        "optimizer": Momentum(momentum=[0.5, 0.9]),
+        "schedule": Cosine(steps=[20, 30], warmup_steps=[0, 5]),
     }
 
 
@@ -210,22 +216,34 @@ def test_schedules_by_name():
     ("words", "message"),
     [
         ("--optimizer sgd", "--optimizer must be one of gradient_descent, .*, rprop, got 'sgd'$"),
-        ("--mu 0.5", "--mu needs --optimizer momentum or nesterov, got gradient_descent$"),
-        ("--optimizer adam --rho 1", "--rho needs --optimizer adadelta or rmsprop, got adam$"),
-        ("--optimizer momentum --mu 1", "--mu must be a number of at least 0 and below 1, got 1.0"),
-        ("--optimizer momentum --mu 0.5,0.9", "--mu must be a number, got '0.5,0.9'"),
-        ("--optimizer adam,momentum", "--optimizer must be one of"),
-        ("--schedule cosine", "--schedule cosine needs --over, got none$"),
-        ("--schedule factors", "--schedule must be one of constant, .*, cosine, got 'factors'$"),
-        ("--over 5", "--over needs --schedule linear or cosine, got constant$"),
-        ("--schedule step --every 1.5", "--every must be a whole number, got '1.5'$"),
-        ("--schedule step --every 0", "--every must be at least 1, got 0$"),
         (
-            "--schedule cosine --over 5 --warmup 7",
-            r"--warmup must be below over \(5\), which it is a part of, got 7$",
+            "--momentum 0.5",
+            "--momentum needs --optimizer momentum or nesterov, got gradient_descent$",
+        ),
+        ("--optimizer adam --rho 1", "--rho needs --optimizer adadelta or rmsprop, got adam$"),
+        (
+            "--optimizer momentum --momentum 1",
+            "--momentum must be a number of at least 0 and below 1, got 1.0",
+        ),
+        ("--optimizer momentum --momentum 0.5,0.9", "--momentum must be a number, got '0.5,0.9'"),
+        ("--optimizer adam,momentum", "--optimizer must be one of"),
+        ("--schedule cosine", "--schedule cosine needs --schedule-steps, got none$"),
+        ("--schedule factors", "--schedule must be one of constant, .*, cosine, got 'factors'$"),
+        ("--schedule-steps 5", "--schedule-steps needs --schedule linear or cosine, got constant$"),
+        (
+            "--schedule step --schedule-step-size 1.5",
+            "--schedule-step-size must be a whole number, got '1.5'$",
         ),
         (
-            "--schedule linear --over 5 --optimizer rprop",
+            "--schedule step --schedule-step-size 0",
+            "--schedule-step-size must be at least 1, got 0$",
+        ),
+        (
+            "--schedule cosine --schedule-steps 5 --schedule-warmup-steps 7",
+            r"--schedule-warmup-steps must be below steps \(5\), which it is a part of, got 7$",
+        ),
+        (
+            "--schedule linear --schedule-steps 5 --optimizer rprop",
             r"--schedule must be constant with --optimizer rprop",
         ),
         ("--activation swish", "--activation must be 'sigmoid', .*, got 'swish'"),
@@ -257,8 +275,11 @@ def test_bad_options_of_train(run, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--mu 0.5,0.9", "--mu needs --optimizer momentum or nesterov, got gradient_descent$"),
-        ("--optimizer adam,adagrad --mu 1", "--mu needs .*, got adam, adagrad$"),
+        (
+            "--momentum 0.5,0.9",
+            "--momentum needs --optimizer momentum or nesterov, got gradient_descent$",
+        ),
+        ("--optimizer adam,adagrad --momentum 1", "--momentum needs .*, got adam, adagrad$"),
         ("--optimizer adam,sgd", "--optimizer must be one of .* got 'sgd'$"),
         ("--l2 0,,1", "--l2 must be numbers separated by ',', got '0,,1'"),
         ("--batch-size 1,x", "--batch-size must be whole numbers or all, separated by ',', got"),
@@ -378,22 +399,22 @@ def test_sweep_has_a_column_for_each_axis(run):
     assert max(map(len, out.splitlines())) <= 80
     assert "…" not in out
     lines = lines_of(out)
-    assert "12 runs: 2 alphas x 2 values of mu x 3 seeds" in lines
+    assert "12 runs: 2 alphas x 2 values of momentum x 3 seeds" in lines
     assert "All with hidden size 4, optimizer momentum, tolerance 0.05" in lines
     facts = json.loads(run("sweep", *words, "--json")[1])
-    assert list(facts["axes"]) == ["hidden_size", "alpha", "mu", "seed"]
+    assert list(facts["axes"]) == ["hidden_size", "alpha", "momentum", "seed"]
     assert facts["options"] == {"optimizer": {"name": "momentum"}, "tolerance": 0.05}
     assert facts["summary"] is None
     for rank, best in enumerate(facts["best"], start=1):
-        cells = [rank, f"{best['alpha']:g}", best["mu"], best["seed"]]
+        cells = [rank, f"{best['alpha']:g}", best["momentum"], best["seed"]]
         cells += [f"{best['final_error']:.12g}", best["direction_changes"], best["status"]]
         assert " ".join(map(str, [*cells, f"{best['iterations']:,}"])) in lines
-    converged = {(g["alpha"], g["mu"]): g["converged"] for g in facts["groups"]}
+    converged = {(g["alpha"], g["momentum"]): g["converged"] for g in facts["groups"]}
     assert len(converged) == 4
     assert sum(converged.values()) == np.sum(np.array(facts["status"]) == "converged") > 0
     for group in facts["groups"]:
         numbers = [f"{group[name]:#.6g}" for name in ("mean", "median", "best")]
-        cells = [f"{group['alpha']:g}", group["mu"], *numbers, group["converged"]]
+        cells = [f"{group['alpha']:g}", group["momentum"], *numbers, group["converged"]]
         assert " ".join(map(str, [*cells, group["diverged"]])) in lines
     headings = next(line for line in out.splitlines() if line.startswith("rank"))
     end = headings.index("final error") + len("final error")
@@ -410,7 +431,7 @@ def test_axes_that_do_not_fit_side_by_side_share_a_column(run):
     best, over_seeds = out.split("Final errors")
     assert "rank settings" in " ".join(best.split())
     words = " ".join(best.split("─\n")[1].split())
-    assert re.match(r"1 alpha [\d.]+, mu 0.\d, (tolerance )?[\d.]+", words), words
+    assert re.match(r"1 alpha [\d.]+, momentum 0.\d, (tolerance )?[\d.]+", words), words
     for value in ("patience 1000", "patience none", "tolerance", "0.01"):
         assert value in words.replace(",", " "), value
     assert "settings mean median best" in " ".join(over_seeds.split())

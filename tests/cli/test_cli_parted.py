@@ -47,7 +47,7 @@ def facts_of(result):
 
 def test_train_holds_out_a_share(run):
     learn, held = map(np.sort, train_test_split(np.arange(ROWS), test_size=0.3, random_state=5))
-    words = ["train", "t.csv", *BOTH, "--hold-out", 0.3, "--split-seed", 5]
+    words = ["train", "t.csv", *BOTH, "--validation-fraction", 0.3, "--split-seed", 5]
     facts = facts_of(run(*words, "--patience", 30, "--restore-best", "--json"))
     alone = fastgd.train(
         INPUTS[learn], OUTPUT[learn], validation=(INPUTS[held], OUTPUT[held]), record_every=20,
@@ -63,7 +63,7 @@ def test_train_holds_out_a_share(run):
     assert "Held out: 12 of 40 rows, drawn with seed 5 (--split-seed)\n" in out
     assert re.search(r"^iteration +mean \|y - output\| +held out +loss *$", out, re.MULTILINE)
     assert len(re.findall(r"^ *\d+ +0\.\d+ +0\.\d+ +\d+\.\d+ *$", out, re.MULTILINE)) == 4
-    _, out, _ = run(*words, "--look-every", 1)
+    _, out, _ = run(*words, "--evaluate-every", 1)
     assert re.search(r"The smallest held-out error is that of iteration \d+\n", out)
 
 
@@ -72,7 +72,9 @@ def test_train_with_a_file_of_held_out_samples(run):
     write("held.csv", range(30, ROWS))
     facts = facts_of(run("train", "learn.csv", *BOTH, "--validation", "held.csv", "--json"))
     in_order = facts_of(
-        run("train", "t.csv", *BOTH, "--hold-out", 0.25, "--split-seed", "none", "--json")
+        run(
+            "train", "t.csv", *BOTH, "--validation-fraction", 0.25, "--split-seed", "none", "--json"
+        )
     )
     for name in ("validation_errors", "final_validation_error", "weights"):
         assert facts[name] == in_order[name]
@@ -80,17 +82,35 @@ def test_train_with_a_file_of_held_out_samples(run):
 
 
 def test_restored_is_said(run):
-    words = ["train", "t.csv", *BOTH, "--hold-out", 0.3, "--restore-best", "--look-every", 1]
+    words = [
+        "train",
+        "t.csv",
+        *BOTH,
+        "--validation-fraction",
+        0.3,
+        "--restore-best",
+        "--evaluate-every",
+        1,
+    ]
     _, out, _ = run(*words)
     assert re.search(r"Restored: the network is that of iteration \d+, with the smallest held", out)
 
 
 def test_a_training_goes_on(run):
-    words = ["train", "t.csv", *TYPED, "--hold-out", 0.25, "--optimizer", "adam"]
+    words = ["train", "t.csv", *TYPED, "--validation-fraction", 0.25, "--optimizer", "adam"]
     facts_of(run(*words, "--record-every", 10, "--save", "half.npz", "--json"))
     words[words.index(60)] = 100
     once = [*words, "--record-every", 10]
-    goes_on = ["train", "t.csv", "--target", "y", "--hold-out", 0.25, "--resume", "half.npz"]
+    goes_on = [
+        "train",
+        "t.csv",
+        "--target",
+        "y",
+        "--validation-fraction",
+        0.25,
+        "--resume",
+        "half.npz",
+    ]
     whole = facts_of(run(*goes_on, "--iterations", 40, "--save", "half.npz", "--json"))
     expected = facts_of(run(*once, "--json"))
     for name in ("errors", "validation_errors", "weights", "direction_changes", "iterations"):
@@ -123,9 +143,10 @@ def test_what_was_over_stays_so(run):
         ("--resume run.npz --l2 1", "--l2 must be left out with --resume, or as it was"),
         ("--resume run.npz --record-every 7", "--record-every must be left out with --resume"),
         ("--resume run.npz --seed 2", "--seed must be left out with --resume"),
-        ("--resume run.npz --hold-out 0.5", "--resume needs the rows that run.npz was"),
+        ("--resume run.npz --validation-fraction 0.5", "--resume needs the rows that run.npz was"),
         ("--resume held.npz", "--resume needs the rows that held.npz was"),
-        ("--resume held.npz --hold-out 0.25 --split-seed 1", "--resume needs the rows that held"),
+        ("--resume held.npz --validation-fraction 0.25 --split-seed 1",
+         "--resume needs the rows that held"),
         ("--resume wide.npz", "--resume must be of a network with 2 inputs and 1 output"),
     ],
 )  # fmt: skip
@@ -134,7 +155,7 @@ def test_bad_resumes(run, words, message):
     made = fastgd.train(INPUTS, OUTPUT, **SETTINGS)
     made.save("run.npz")
     replace(made, state=None).save("old.npz")
-    run("train", "t.csv", *TYPED, "--hold-out", 0.25, "--save", "held.npz")
+    run("train", "t.csv", *TYPED, "--validation-fraction", 0.25, "--save", "held.npz")
     fastgd.train(np.ones((4, 3)), [0, 1, 1, 0], iterations=1).save("wide.npz")
     assert_refused(run("train", "t.csv", "--target", "y", *words.split()), message)
 
@@ -200,7 +221,7 @@ def test_groups_and_folds_become_a_table_and_a_file(run):
 
 
 def test_sweep_with_a_held_out_share_and_an_early_end(run):
-    words = ["sweep", "t.csv", *TYPED, "--hold-out", 0.3, "--seeds", 3, "--patience", 10]
+    words = ["sweep", "t.csv", *TYPED, "--validation-fraction", 0.3, "--seeds", 3, "--patience", 10]
     facts = facts_of(run(*words, "--restore-best", "--json"))
     assert np.shape(facts["best_iteration"]) == (1, 1, 3)
     held = np.array(facts["final_validation_error"])[0, 0]
@@ -218,7 +239,7 @@ def test_progress_counts_the_updates_of_all_folds(run):
 
 def test_restore_best_needs_something_to_watch(run):
     result = run("train", "t.csv", *TYPED, "--restore-best")
-    asked_for = "that --patience, --tolerance, --summary or --look-every ask for"
+    asked_for = "that --patience, --tolerance, --summary or --evaluate-every ask for"
     assert_refused(
         result, f"^fastgd: error: --restore-best must have an error to watch: .* {asked_for}"
     )

@@ -7,10 +7,10 @@ import typer.main
 
 from cases import XOR_CSV
 from command import assert_refused
-from fastgd.arguments.memory import check_memory
+from fastgd.checks.memory import check_memory
 from fastgd.cli import clusters
 from fastgd.cli.app import app
-from fastgd.cli.refusal import in_typed_words
+from fastgd.cli.errors import in_typed_words
 
 COMMANDS = typer.main.get_command(app).commands
 ONCE = [
@@ -75,8 +75,8 @@ FLAGS = {"--alpha", "--batch-norm", "--batch-size", "--every", "--hidden-size", 
             "every batch must have at least 2 samples with --batch-norm (--batch-size 3 of 7)",
         ),
         (
-            "schedule must be Constant() with optimizer=Rprop(), got Step(every=3, factor=0.1)",
-            "--schedule must be constant with --optimizer rprop, got Step(every=3, factor=0.1)",
+            "schedule must be Constant() with optimizer=Rprop(), got Step(step_size=3, factor=0.1)",
+            "--schedule must be constant with --optimizer rprop, got Step(step_size=3, factor=0.1)",
         ),
         ("loss must be one, got Adam(alpha=0.1)", "--loss must be one, got Adam(alpha=0.1)"),
         ("alpha must be none with resume, got 1", "--alpha must be none with --resume, got 1"),
@@ -101,7 +101,7 @@ def test_names_of_columns_are_no_options(run):
 
 
 def test_a_way_out_is_one_that_the_command_has(run, monkeypatch):
-    monkeypatch.setattr("fastgd.arguments.memory.available_memory", lambda: 10**8)
+    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**8)
     rows = "\n".join(f"{k % 7},{k % 11},c{k % 700}" for k in range(4500))
     Path("classes.csv").write_text(f"a,b,y\n{rows}\n")
     result = run("fit", "classes.csv", "--target", "y")

@@ -239,7 +239,7 @@ def test_surface_of_a_network_that_a_minimizer_made(run, tmp_path):
 
 def test_race_as_json_is_what_race_gives(run):
     code, out, err = run(
-        "race", "--optimizer", "adam", "--optimizer", "momentum,mu=0.5,alpha=2",
+        "race", "--optimizer", "adam", "--optimizer", "momentum,momentum=0.5,alpha=2",
         "--experiment", "two-layer", "--iterations", 60, "--seed", 2, "--json",
     )  # fmt: skip
     assert (code, err) == (0, "")
@@ -254,7 +254,7 @@ def test_race_as_json_is_what_race_gives(run):
 def test_race_ranks(run, csv):
     code, out, err = run(
         "race", csv, "--target", "y", "--no-hidden", "--iterations", 60,
-        "--optimizer", "adam", "--optimizer", "momentum,mu=0.5,alpha=2",
+        "--optimizer", "adam", "--optimizer", "momentum,momentum=0.5,alpha=2",
     )  # fmt: skip
     assert (code, err) == (0, "")
     race = fastgd.race(X, Y, [Adam(), (Momentum(0.5), 2)], hidden_size=(), iterations=60)
@@ -263,7 +263,7 @@ def test_race_ranks(run, csv):
     assert race.ranking() == ["Momentum", "Adam"]
     for row, name in zip(rows, race.ranking(), strict=True):
         assert f"{race.runs[name].final_error:.12g}" in row
-    assert "(mu 0.5)" in rows[0]
+    assert "(momentum 0.5)" in rows[0]
     first = race.runs["Adam"].errors[0]
     when = race.reached(first / 10)
     assert f"below {first / 10:.3g} at" in out
@@ -286,7 +286,7 @@ def test_race_draws(run, tmp_path, drawn):
     picture = tmp_path / "race.png"
     code, out, err = run(
         "race", "--experiment", "two-layer", "--iterations", 60, "--optimizer", "adam",
-        "--optimizer", "momentum,mu=0.5,alpha=2", "--span", "-5,5", "--out", picture,
+        "--optimizer", "momentum,momentum=0.5,alpha=2", "--span", "-5,5", "--out", picture,
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert f"Drawn to {picture}" in out.replace("\n", "")
@@ -301,8 +301,8 @@ def test_race_draws(run, tmp_path, drawn):
     ("arguments", "message"),
     [
         (["--optimizer", "x"], "--optimizer must be one of gradient_descent, .*, got 'x'"),
-        (["--optimizer", "adam,mu=0.5"], "--optimizer adam takes beta1=X, beta2=X, epsilon=X, "
-         "alpha=X, got 'mu=0.5'"),
+        (["--optimizer", "adam,momentum=0.5"], "--optimizer adam takes beta1=X, "
+         "beta2=X, epsilon=X, alpha=X, got 'momentum=0.5'"),
         (["--optimizer", "adam,alpha=x"], "--optimizer adam: alpha must be a number, got 'x'"),
         (["--optimizer", "adam,alpha=-1"], "alpha must be a finite number above 0, got -1"),
         (["--optimizer", "adam"] * 2, "optimizers must differ from one another, got Adam"),

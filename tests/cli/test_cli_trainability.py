@@ -12,9 +12,9 @@ import pytest
 
 import fastgd
 from fastgd.cli import main
-from fastgd.cli.folders import finished
-from fastgd.studies.trainability import trainings
-from fastgd.studies.trainability.trainings import Trainings
+from fastgd.cli.output_folders import finished
+from fastgd.studies.trainability import map_job
+from fastgd.studies.trainability.map_job import MapJob
 
 SMALL = ["--resolution=16", "--iterations=30", "--width=4", "--window=-1,3,-1,3"]
 GIVEN = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
@@ -152,8 +152,8 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
     run()
     whole = out.read_bytes()
     out.unlink()
-    monkeypatch.setattr(trainings, "side_of", lambda *_: 6)
-    computed, compute = [], Trainings.compute
+    monkeypatch.setattr(map_job, "side_of", lambda *_: 6)
+    computed, compute = [], MapJob.compute
 
     def interrupted(self, part, *given):
         if len(self.patches) == 9:  # not to load the kernel
@@ -163,7 +163,7 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
         return compute(self, part, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainings, "compute", interrupted)
+        patch.setattr(MapJob, "compute", interrupted)
         code, text, err = run("--threads", "1")
     folder = out.with_name("edge.patches")
     assert (code, text) == (130, "")

@@ -33,7 +33,7 @@ ODD = (
 CHEAP = {
     "--alpha": ("0.1", "1", "1e300", "0.1,1"),
     "--balls": ("1", "3"),
-    "--categories": ("0", "3"),
+    "--max-categories": ("0", "3"),
     "--checkpoint": ("c.npz",),
     "--decimal": (".", ","),
     "--drop": ("a", "g"),
@@ -41,7 +41,8 @@ CHEAP = {
     "--folds": ("2", "3"),
     "--groups": ("g", "a", EVIL),
     "--hidden-size": ("none", "4"),
-    "--hold-out": ("0.5", "0.01", "1"),
+    "--test-fraction": ("0.5", "0.01", "1"),
+    "--validation-fraction": ("0.5", "0.01", "1"),
     "--iterations": ("1", "2", "3"),
     "--kind": ("errors",),
     "--out": ("o.csv", "o.npz", f"o{EVIL}.csv", "folder/o.csv"),

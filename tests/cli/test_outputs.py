@@ -147,11 +147,11 @@ def test_a_sweep_becomes_a_table(run, monkeypatch):
 
 
 def test_optimizers_in_a_table_have_columns_of_their_own(run):
-    words = ["--optimizer", "momentum,adam", "--mu", "0.5,0.9", "--iterations", 5]
+    words = ["--optimizer", "momentum,adam", "--momentum", "0.5,0.9", "--iterations", 5]
     assert run("sweep", *DATA, *words, "--alpha", "1,2", "--out", "t.csv")[0] == 0
     with open("t.csv", encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
-    assert [(line["optimizer"], line["mu"], line["beta1"]) for line in lines[::2]] == [
+    assert [(line["optimizer"], line["momentum"], line["beta1"]) for line in lines[::2]] == [
         ("Momentum", "0.5", ""), ("Momentum", "0.9", ""), ("Adam", "", "0.9")
     ]  # fmt: skip
 

@@ -7,8 +7,8 @@ import pytest
 from sklearn.model_selection import KFold, train_test_split
 
 from command import assert_refused
-from fastgd.cli.refusal import RefusedError
-from fastgd.cli.samples import read_samples
+from fastgd.cli.csv_samples import read_samples
+from fastgd.cli.errors import RefusedError
 from fastgd.cli.splits import Shuffled, check_split
 
 ROWS = 23
@@ -23,14 +23,14 @@ def at_work(tmp_path, monkeypatch):
 
 
 def parted(**typed):
-    given = {"validation": None, "hold_out": None, "split_seed": None} | typed
+    given = {"validation": None, "validation_fraction": None, "split_seed": None} | typed
     file = Path("numbers.csv" if "groups" not in given else "t.csv")
     return check_split(**given).read(file, ["y"])
 
 
 @pytest.mark.parametrize(("share", "seed"), [(0.2, 0), (0.5, 7), (0.01, 3), (0.95, 1)])
 def test_a_share_is_held_out_as_scikit_learn_does(share, seed):
-    samples, given = parted(hold_out=share, split_seed=str(seed))
+    samples, given = parted(validation_fraction=share, split_seed=str(seed))
     rows = np.arange(ROWS)
     learn, held = map(np.sort, train_test_split(rows, test_size=share, random_state=seed))
     assert given.X.tolist() == samples.X[learn].tolist()
@@ -44,7 +44,7 @@ def test_a_share_is_held_out_as_scikit_learn_does(share, seed):
 
 
 def test_a_share_in_order_is_the_last_rows():
-    samples, given = parted(hold_out=0.2, split_seed="none")
+    samples, given = parted(validation_fraction=0.2, split_seed="none")
     assert given.X.tolist() == samples.X[:18].tolist()
     assert given.arguments["validation"][0].tolist() == samples.X[18:].tolist()
     assert given.notes == ["Held out: 5 of 23 rows, the last ones"]
@@ -138,22 +138,30 @@ GROUPED = "sweep t.csv --raw --target y "
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (TRAIN + "--hold-out 1", "--hold-out must be a share above 0 and below 1, got 1$"),
-        (TRAIN + "--hold-out nan", "--hold-out must be a share above 0 and below 1, got nan$"),
-        (TRAIN + "--hold-out 20%", "--hold-out must be a number, got '20%'$"),
-        (TRAIN + "--hold-out 0.99", "--hold-out must leave a row to train on, got 0.99 of 23 rows"),
-        (TRAIN + "--hold-out 0.2 --validation v.csv", "--validation and --hold-out exclude each"),
-        (TRAIN + "--split-seed 3", "--split-seed needs --hold-out or --folds$"),
-        (TRAIN + "--hold-out 0.2 --split-seed x", r"--split-seed must be .* or none, got 'x'$"),
-        (TRAIN + "--hold-out 0.2 --split-seed -1", r"--split-seed must be .* or none, got '-1'$"),
+        (TRAIN + "--validation-fraction 1",
+         "--validation-fraction must be a share above 0 and below 1, got 1$"),
+        (TRAIN + "--validation-fraction nan",
+         "--validation-fraction must be a share above 0 and below 1, got nan$"),
+        (TRAIN + "--validation-fraction 20%", "--validation-fraction must be a number, got '20%'$"),
+        (TRAIN + "--validation-fraction 0.99",
+         "--validation-fraction must leave a row to train on, got 0.99 of 23 rows"),
+        (TRAIN + "--validation-fraction 0.2 --validation v.csv",
+         "--validation and --validation-fraction exclude each"),
+        (TRAIN + "--split-seed 3", "--split-seed needs --validation-fraction or --folds$"),
+        (TRAIN + "--validation-fraction 0.2 --split-seed x",
+         r"--split-seed must be .* or none, got 'x'$"),
+        (TRAIN + "--validation-fraction 0.2 --split-seed -1",
+         r"--split-seed must be .* or none, got '-1'$"),
         (TRAIN + "--validation no.csv", "no.csv: No such file or directory$"),
         (SWEEP + "--folds 1", "--folds must be at least 2, got 1$"),
         (SWEEP + "--folds 2.5", "--folds must be a whole number, got '2.5'$"),
         (SWEEP + "--folds 24", "--folds 24 needs at least 24 rows, and numbers.csv has 23$"),
-        (SWEEP + "--folds 5 --hold-out 0.5", "--hold-out and --folds exclude each other$"),
+        (SWEEP + "--folds 5 --validation-fraction 0.5",
+         "--validation-fraction and --folds exclude each other$"),
         (SWEEP + "--folds 5 --validation v.csv", "--validation and --folds exclude each other$"),
         (GROUPED + "--groups shop --folds 9", "at least 9 rows in each group, and group s has 8$"),
-        (GROUPED + "--groups shop --hold-out 0.1", "--groups and --hold-out exclude each other: "),
+        (GROUPED + "--groups shop --validation-fraction 0.1",
+         "--groups and --validation-fraction exclude each other: "),
         (GROUPED + "--groups shp", "t.csv has no column 'shp'; its columns: a, b, y, shop$"),
         (GROUPED + "--groups y", "--target and --groups name the same column 'y'$"),
         ("sweep t.csv --groups shop", "--target must name the column .* these: a, b, y, shop$"),

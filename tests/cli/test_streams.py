@@ -11,7 +11,7 @@ import pytest
 
 from cases import XOR_CSV
 from command import assert_refused
-from fastgd.arguments.messages import escaped
+from fastgd.checks.messages import escaped
 from fastgd.cli import main, terminal
 from thinning import crossed
 

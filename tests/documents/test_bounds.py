@@ -8,7 +8,7 @@ import pytest
 
 from benches import bench
 from fastgd.kernel.iteration import functions
-from fastgd.kernel.lanes import native_lanes
+from fastgd.kernel.vectorization import native_lanes
 
 bounds, probes, workload = bench("bounds"), bench("probes"), bench("workload")
 

@@ -5,16 +5,16 @@ import pytest
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
-from fastgd.engine.arrangement import alone, arrange, dealt, lanes_of
 from fastgd.engine.lowering import recipe_of
-from fastgd.engine.samples import Samples, Sharing
+from fastgd.engine.packed_samples import PackedSamples, Sharing
+from fastgd.engine.packing import alone, arrange, dealt, lanes_of
 
 
 def lots_of(labels, *, runs=1, folds=None, sample_weight=None, side_by_side=8, **options):
     X, y = np.zeros((len(labels), 2)), np.zeros((len(labels), 1))
     groups = labels if len(set(labels.tolist())) > 1 else None
     partition = check_partition(X, y, groups=groups, folds=folds, sample_weight=sample_weight)
-    samples = Samples(X, y, partition=partition)
+    samples = PackedSamples(X, y, partition=partition)
     recipe = recipe_of(Method(**options), {})
     return samples, arrange(samples, recipe, runs * samples.parts, [(2, 15)], 1, side_by_side)
 

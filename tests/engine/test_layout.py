@@ -7,10 +7,10 @@ import pytest
 
 from fastgd.arguments.options import Method
 from fastgd.engine import summaries
-from fastgd.engine.arrangement import lanes_of
 from fastgd.engine.layout import BUSY, LINE, LINE_BYTES, PAGE, SMALL, Layout
 from fastgd.engine.lowering import INTEGERS, STATES, Values, recipe_of
 from fastgd.engine.network import Network
+from fastgd.engine.packing import lanes_of
 from fastgd.kernel.block import (
     ERROR_COUNT,
     ERROR_SUM,
@@ -21,8 +21,8 @@ from fastgd.kernel.block import (
     SMALLEST_AT,
     Layer,
 )
-from fastgd.kernel.lanes import ROWS
 from fastgd.kernel.language.structs import first_byte
+from fastgd.kernel.vectorization import ROWS
 from fastgd.optimizers import Adam, Momentum
 
 METHODS = {

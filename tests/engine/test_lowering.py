@@ -12,7 +12,7 @@ from fastgd.engine import lowering
 from fastgd.engine.lowering import (
     NEVER,
     STATES,
-    Column,
+    ValueColumn,
     Values,
     optimizer_choice,
     recipe_of,
@@ -97,7 +97,7 @@ def test_structures_but_bias_are_in_the_recipe():
     """A bias is one input more, which the layout knows; first weights are numbers."""
     others = {"optimizer": Adam(), "activation": "relu", "output": "tanh", "loss": "cross_entropy"}
     others |= {"bias": True, "batch_norm": True, "batch_size": 3, "reduction": "mean"}
-    others |= {"schedule": Exponential(rate=0.5), "init": "he"}
+    others |= {"schedule": Exponential(factor=0.5), "init": "he"}
     assert set(others) == set(STRUCTURES)
     same = {
         n
@@ -139,7 +139,7 @@ def test_numbers_of_the_same_name_stand_apart():
     recipe, row = recipe_of(method, {}), Values.of(method, 1).numbers[0]
     assert row[recipe.optimizer.places["factor"]] == Adam.kept["factor"] == 0
     assert row[recipe.optimizer.places["power1"]] == Adam.kept["power1"] == 1
-    assert [row[recipe.schedule.places[name]] for name in ("every", "factor")] == [7, 0.5]
+    assert [row[recipe.schedule.places[name]] for name in ("step_size", "factor")] == [7, 0.5]
     assert [row[at] for at in recipe.activation.places.values()] == [0.25]
     assert len(row) == width_of(recipe)
 
@@ -173,13 +173,13 @@ def test_the_choice_that_reads_an_option_finds_its_numbers(name):
 
 
 def test_rates_and_patience_at_their_ends():
-    (threshold, factor) = Column.of("dropout", [0.0, 1 - 2.0**-53], Method()).parts
+    (threshold, factor) = ValueColumn.of("dropout", [0.0, 1 - 2.0**-53], Method()).parts
     assert threshold[2].tolist() == [0, 2**32 - 1]
     assert factor[2].tolist() == [1.0, 2.0**53]
-    (patience,) = Column.of("patience", [None, 1, 2**62], Method()).parts
+    (patience,) = ValueColumn.of("patience", [None, 1, 2**62], Method()).parts
     assert patience[2].tolist() == [NEVER, 1, 2**62]
     assert patience[2].dtype == np.int64
-    (clip,) = Column.of("clip_above", [inf, 2.0], Method()).parts
+    (clip,) = ValueColumn.of("clip_above", [inf, 2.0], Method()).parts
     assert clip[2].tolist() == [inf, 2.0]
 
 
@@ -188,8 +188,8 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
     base = Values.of(method, 4)
     values = base.at(np.arange(4))
     index = np.array([1, 0, 1, 1])
-    Column.of("epsilon", [0.25, 0.75], method).put(values, index)
-    Column.of("dropout", [0.0, 0.5], method).put(values, index)
+    ValueColumn.of("epsilon", [0.25, 0.75], method).put(values, index)
+    ValueColumn.of("dropout", [0.0, 0.5], method).put(values, index)
     places = optimizer_choice(method.optimizer).places
     assert values.numbers[:, places["epsilon"]].tolist() == [0.75, 0.25, 0.75, 0.75]
     dropout = lowering.choice_of("on", "dropout").places
@@ -197,7 +197,7 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
     changed = np.delete(values.numbers, [places["epsilon"], dropout["factor"]], axis=1)
     kept = np.delete(base.numbers, [places["epsilon"], dropout["factor"]], axis=1)
     assert changed.tobytes() == kept.tobytes()
-    assert len(Column.of("epsilon", [0.25, 0.75], method)) == 2
+    assert len(ValueColumn.of("epsilon", [0.25, 0.75], method)) == 2
 
 
 def test_integers_of_options_follow_the_kernels_own():

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import fastgd
 import {imported}
-from fastgd.arguments import memory
+from fastgd.checks import memory
 warnings.simplefilter("ignore")
 
 said = []

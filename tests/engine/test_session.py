@@ -9,12 +9,12 @@ import fastgd
 from fastgd.arguments.options import Method
 from fastgd.engine import prediction
 from fastgd.engine import session as module
-from fastgd.engine.arrangement import arrange, lanes_of
-from fastgd.engine.evaluation import Evaluation
-from fastgd.engine.lowering import Column, recipe_of
+from fastgd.engine.evaluation import LossEvaluation
+from fastgd.engine.lowering import ValueColumn, recipe_of
 from fastgd.engine.network import Network
+from fastgd.engine.packed_samples import PackedSamples
+from fastgd.engine.packing import arrange, lanes_of
 from fastgd.engine.prediction import outputs
-from fastgd.engine.samples import Samples
 from fastgd.engine.session import Session
 from fastgd.kernel.block import CONVERGED, DIVERGED
 from fastgd.optimizers import Momentum
@@ -28,7 +28,7 @@ ROWS = RANDOM.normal(size=(5, P))
 
 
 def session_of(method=METHOD, runs=5, network=NETWORK, axes=None, side_by_side=None, **given):
-    samples = Samples(X, Y, method.sample_weight)
+    samples = PackedSamples(X, Y, method.sample_weight)
     recipe = recipe_of(method, axes or {})
     [lot] = arrange(samples, recipe, runs, network.matrices, 1, side_by_side)
     return Session.make(network, method, samples, recipe, lot, **given)
@@ -53,7 +53,7 @@ def test_all_doors_have_the_same_error(side_by_side):
     training.run(0, 1)
     np.testing.assert_array_equal(training.errors()[:5, 0], errors)
 
-    evaluation = Evaluation(Session.of_derivative(NETWORK, METHOD, X, Y))
+    evaluation = LossEvaluation(Session.of_derivative(NETWORK, METHOD, X, Y))
     assert [evaluation.at(row)[2] for row in ROWS] == errors.tolist()
 
     weights = np.repeat(METHOD.sample_weight, 2)
@@ -71,14 +71,14 @@ def test_all_doors_have_the_same_error(side_by_side):
 def test_an_update_of_alpha_1_takes_off_the_derivative():
     runs = session_of(iterations=1).load(ROWS)
     runs.run(0, 2)
-    evaluation = Evaluation(Session.of_derivative(NETWORK, METHOD, X, Y))
+    evaluation = LossEvaluation(Session.of_derivative(NETWORK, METHOD, X, Y))
     for row, updated in zip(ROWS, runs.parameters(), strict=False):
         np.testing.assert_array_equal(updated, row - evaluation.at(row)[1])
 
 
 def test_an_evaluation_is_a_copy_and_has_no_memory():
     x, y = X.copy(), Y.copy()
-    evaluation = Evaluation(Session.of_derivative(NETWORK, METHOD, x, y))
+    evaluation = LossEvaluation(Session.of_derivative(NETWORK, METHOD, x, y))
     before = evaluation.at(ROWS[0])
     x[:], y[:] = 0, 0
     evaluation.at(ROWS[1] * 1e200)
@@ -127,7 +127,7 @@ def test_a_run_that_is_over_is_read_as_it_ended():
     axis = {"tolerance": [0.0, 100.0, 0.0]}
     session = session_of(method, 3, axes=axis, side_by_side=4, iterations=6, record_every=1)
     alpha, rows = np.full((3, 2), 0.01), ROWS[:3] * [[1], [1], [1e300]]
-    column = Column.of("tolerance", axis["tolerance"], method)
+    column = ValueColumn.of("tolerance", axis["tolerance"], method)
     runs = session.load(rows, alpha, [(column, np.arange(3))])
     runs.run(0, 7)
     assert runs.outcome[:3].tolist() == [0, CONVERGED, DIVERGED]
@@ -145,7 +145,7 @@ def test_columns_seeds_and_alpha_are_each_run_s_own():
     network = Network((3, 5, 2))
     rows = np.tile(ROWS[0, : network.parameters], (4, 1))
     axes = {"dropout": [0.5, 0.25], "l2": [0.1, 0.0]}
-    columns = [Column.of(name, axis, method) for name, axis in axes.items()]
+    columns = [ValueColumn.of(name, axis, method) for name, axis in axes.items()]
     index = np.array([0, 1, 0, 0]), np.array([0, 0, 1, 0])
     seeds, alpha = np.array([1, 1, 1, 2]), np.full((4, 2), 0.5)
     session = session_of(method, 4, network=network, axes=axes, side_by_side=4, iterations=5)

@@ -7,8 +7,8 @@ import pytest
 
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.validation import Validation
-from fastgd.engine.samples import Packer, Samples, Sharing
-from fastgd.kernel.lanes import ROWS
+from fastgd.engine.packed_samples import PackedSamples, Packer, Sharing
+from fastgd.kernel.vectorization import ROWS
 
 RANDOM = np.random.default_rng(4)
 X, Y = RANDOM.normal(size=(23, 3)), RANDOM.normal(size=(23, 2))
@@ -29,7 +29,7 @@ def lanes_of(array, runs, numbers):
 
 @pytest.mark.parametrize("samples", [1, 4, 5])
 def test_padding_has_no_weight(samples):
-    whole = Samples(X[:samples], Y[:samples], WEIGHT[:samples])
+    whole = PackedSamples(X[:samples], Y[:samples], WEIGHT[:samples])
     portion = packer(whole, Sharing.ALL, 3).portion(np.zeros((2, 3), np.int64))
     [data] = portion.tables
     padded = -(-samples // ROWS) * ROWS
@@ -46,7 +46,7 @@ def test_padding_has_no_weight(samples):
 
 def test_runs_with_samples_of_their_own_are_padded_to_the_most():
     partition = check_partition(X, Y, groups=LABELS, folds=2, sample_weight=WEIGHT)
-    samples = Samples(X, Y, partition=partition)
+    samples = PackedSamples(X, Y, partition=partition)
     parts = np.array([[0, 3, 4], [5, 5, 1]])
     portion = packer(samples, Sharing.NONE, 3).portion(parts)
     assert len(portion.tables) == 4
@@ -75,7 +75,7 @@ def test_runs_with_samples_of_their_own_are_padded_to_the_most():
 
 def test_folds_share_a_table_and_differ_in_weights():
     partition = check_partition(X, Y, groups=LABELS, folds=3)
-    samples = Samples(X, Y, partition=partition)
+    samples = PackedSamples(X, Y, partition=partition)
     parts = np.array([[3, 4, 5, 3]])  # the three folds of the second group
     learned, held = packer(samples, Sharing.TABLE, 4, bias=False).portion(parts).tables
     rows = np.flatnonzero(LABELS == 1)
@@ -96,7 +96,7 @@ def test_held_out_samples_beside_the_table(sharing):
     partition = None
     if sharing is Sharing.TABLE:
         partition = check_partition(X, Y, sample_weight=np.stack([WEIGHT, WEIGHT[::-1]]))
-    samples = Samples(X, Y, validation=validation, partition=partition)
+    samples = PackedSamples(X, Y, validation=validation, partition=partition)
     portion = packer(samples, sharing, 2).portion(np.array([[0, 0], [0, 0]]))
     learned, held = portion.tables[:2]
     assert (learned.samples, held.samples) == (23, 7)
@@ -107,7 +107,7 @@ def test_held_out_samples_beside_the_table(sharing):
 
 
 def test_blocks_with_the_same_samples_have_one_copy():
-    samples = Samples(X, Y, partition=check_partition(X, Y, groups=LABELS))
+    samples = PackedSamples(X, Y, partition=check_partition(X, Y, groups=LABELS))
     portion = packer(samples, Sharing.PART, 2, batch=4).portion(np.array([[1, 1], [1, 1], [2, 2]]))
     first, second, third = portion.tables
     assert first is second
@@ -116,7 +116,7 @@ def test_blocks_with_the_same_samples_have_one_copy():
 
 
 def test_blocks_whose_first_runs_are_alike_have_weights_of_their_own():
-    samples = Samples(X, Y, partition=check_partition(X, Y, folds=3))
+    samples = PackedSamples(X, Y, partition=check_partition(X, Y, folds=3))
     parts = np.array([[0, 0], [0, 1]])
     (first, _, second, _) = packer(samples, Sharing.TABLE, 2).portion(parts).tables
     for data, row in ((first, parts[0]), (second, parts[1])):

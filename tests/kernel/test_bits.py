@@ -21,7 +21,7 @@ from fastgd.engine.execution import execute
 from fastgd.engine.layout import Layout
 from fastgd.engine.network import Network, first_weights
 from fastgd.engine.plan import Keep
-from fastgd.engine.task import Task
+from fastgd.engine.training_data import TrainingData
 from fastgd.kernel.iteration import functions
 from golden import GOLDEN, digest, main, plan, write
 from thinning import crossed, side_by_side, some
@@ -279,7 +279,7 @@ def test_groups_of_samples_change_nothing():
     X, y = random.normal(size=(50, 4)), random.random((50, 2))
     digests = set()
     for group in (4, 8, 20, 52):
-        task = Task.check(X, y, 30, 10)
+        task = TrainingData.check(X, y, 30, 10)
         network = Network((4, 6, 2))
         alpha = np.full((1, 2), 0.7)
         work = plan_module.Plan.make(task, network, Method(), alpha, {}, 2, 1, side_by_side=2)

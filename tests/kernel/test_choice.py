@@ -7,7 +7,7 @@ import pytest
 from numba import njit, typeof
 from numba.core.errors import TypingError
 
-from fastgd.kernel.language.choice import Choice, Features, Formula, dispatch, markers
+from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice, dispatch, markers
 from fastgd.kernel.language.tile import Shape
 
 
@@ -96,7 +96,7 @@ def test_a_field_that_is_not_there_is_no_attribute():
         third(Recipe(Choice("a"), None))
 
 
-ONE = Formula((("variable", "a"),), (0,))
+ONE = FormulaChoice((("variable", "a"),), (0,))
 ALIKE = {
     "name": lambda: Choice("a"),
     "places": lambda: Choice("a", x=1, y=2),

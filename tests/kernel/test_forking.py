@@ -9,8 +9,8 @@ from llvmlite.binding.ffi import lib
 from numba.core.compiler_lock import global_compiler_lock
 
 from fastgd.engine.layout import Layout
-from fastgd.kernel.forking import ForkSafeLock
-from fastgd.workers import shipping
+from fastgd.kernel.fork_lock import ForkSafeLock
+from fastgd.workers import payloads
 from thinning import only
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -126,7 +126,7 @@ def test_who_forks_inside_comes_out_on_both_sides():
 LOCKS = {
     "Numba's": (global_compiler_lock, global_compiler_lock._lock),
     "llvmlite's": (lib._lock, lib._lock._lock),
-    "of jobs": (shipping._lock, shipping._lock),
+    "of jobs": (payloads._lock, payloads._lock),
 }
 
 
@@ -163,13 +163,13 @@ def test_what_numpy_imports_late_is_there_before_a_first_training_asks_for_it():
 
 
 def test_a_lock_goes_with_its_owner():
-    from fastgd.kernel import forking
+    from fastgd.kernel import fork_lock
 
     lock = ForkSafeLock()
-    assert lock in forking._all
-    before = len(forking._all)
+    assert lock in fork_lock._all
+    before = len(fork_lock._all)
     del lock
-    assert len(forking._all) == before - 1
+    assert len(fork_lock._all) == before - 1
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="cached properties have no locks any more")

@@ -6,7 +6,7 @@ from mpmath import libmp
 from numba import njit
 
 from fastgd.engine.choices import unit_choice
-from fastgd.kernel.iteration.activations import activate, slope
+from fastgd.kernel.iteration.activations import activate, derivative
 from fastgd.kernel.iteration.functions import (
     LIMIT,
     exp_negative,
@@ -14,10 +14,10 @@ from fastgd.kernel.iteration.functions import (
     sigmoid,
     tanh,
 )
-from fastgd.kernel.lanes import native_lanes
 from fastgd.kernel.language.compiler import UNCOUNTED
 from fastgd.kernel.language.memory import panel, store
 from fastgd.kernel.language.tile import Shape, units_of
+from fastgd.kernel.vectorization import native_lanes
 
 POINTS = 1_000_000
 BITS = 90
@@ -46,7 +46,7 @@ def apply_choice(shape, choice, x, result, slopes):
     for i in range(0, len(x), units_of(shape)):
         v = activate(choice, shape, x, None, panel(shape, x, i))
         store(shape, result, i, 0, v)
-        store(shape, slopes, i, 0, slope(choice, shape, x, None, v))
+        store(shape, slopes, i, 0, derivative(choice, shape, x, None, v))
 
 
 @njit(**UNCOUNTED)

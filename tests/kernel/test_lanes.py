@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from fastgd.kernel import lanes
-from fastgd.kernel.lanes import (
+from fastgd.kernel import vectorization
+from fastgd.kernel.vectorization import (
     LARGE_ALONE,
     ROWS,
     runs_side_by_side,
@@ -20,7 +20,7 @@ WIDTHS = [2, 4, 8]
 
 @pytest.fixture(params=WIDTHS)
 def width(request, monkeypatch):
-    monkeypatch.setattr(lanes, "native_lanes", lambda: request.param)
+    monkeypatch.setattr(vectorization, "native_lanes", lambda: request.param)
     return request.param
 
 
@@ -39,8 +39,8 @@ def width(request, monkeypatch):
     ],
 )
 def test_lanes_of_a_processor(monkeypatch, name, features, expected):
-    monkeypatch.setattr(lanes, "processor", lambda: ("triple", name, features))
-    assert lanes.native_lanes.__wrapped__() == expected
+    monkeypatch.setattr(vectorization, "processor", lambda: ("triple", name, features))
+    assert vectorization.native_lanes.__wrapped__() == expected
 
 
 TINIEST, SMALL, MIDDLE = [(3, 4), (4, 1)], [(8, 8), (8, 2)], [(30, 16), (16, 1)]
@@ -99,7 +99,7 @@ def test_short_iterations_are_not_worth_more_code(width):
     ],
 )
 def test_the_time_of_a_run_alone_is_about_as_measured(monkeypatch, sizes, measured):
-    monkeypatch.setattr(lanes, "native_lanes", lambda: 8)
+    monkeypatch.setattr(vectorization, "native_lanes", lambda: 8)
     assert time_alone(list(pairwise(sizes))) == pytest.approx(measured, rel=0.25)
 
 

@@ -16,7 +16,6 @@ from numba.core import ir
 
 import fastgd
 from fastgd.kernel.language import compiler, numba_internals
-from fastgd.kernel.language.choice import Choice
 from fastgd.kernel.language.numba_internals import (
     PARTS,
     address,
@@ -26,6 +25,7 @@ from fastgd.kernel.language.numba_internals import (
     entry_point,
     handle,
 )
+from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.language.structs import floats_at
 from golden import GOLDEN
 

@@ -9,8 +9,8 @@ from numba import njit
 from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.random import DRAW, DROPCONNECT, DROPOUT, SHUFFLE, philox, shuffle
 from fastgd.kernel.language.compiler import UNCOUNTED
+from fastgd.kernel.language.int_vectors import load_words, store_words
 from fastgd.kernel.language.tile import Shape, runs_of
-from fastgd.kernel.language.words import load_words, store_words
 from plain import philox as plain_philox
 from plain import shuffled, word
 

@@ -9,14 +9,14 @@ from numba import njit
 from accuracy import LARGEST, SUBJECTS, worst
 from fastgd import functions
 from fastgd.engine.elementwise import evaluate
-from fastgd.kernel.functions import FUNCTIONS, OF_VALUE, handle_of_function, value
-from fastgd.kernel.iteration.circular import PIECES
-from fastgd.kernel.lanes import native_lanes
-from fastgd.kernel.language.choice import Choice
+from fastgd.kernel.elementwise import FUNCTIONS, OF_VALUE, handle_of_function, value
+from fastgd.kernel.iteration.trig import PIECES
 from fastgd.kernel.language.compiler import UNCOUNTED
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_for_two
+from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.language.tile import Shape, runs_of
+from fastgd.kernel.vectorization import native_lanes
 
 POINTS = 3000
 """Of each function; ``python tests/accuracy.py`` draws a million."""
@@ -366,7 +366,7 @@ def test_one_number_has_the_bits_of_a_block(name):
         slope = evaluate("pow", x, y - 1) if less else evaluate("log_term", x, expected)
     else:
         expected = evaluate(name, x)
-        slope = evaluate(f"slope of {name}", expected if name in OF_VALUE else x)
+        slope = evaluate(f"derivative of {name}", expected if name in OF_VALUE else x)
     np.testing.assert_array_equal(values, expected)
     np.testing.assert_array_equal(slopes, slope)
 

@@ -15,11 +15,11 @@ from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.engine import layout as layouts
 from fastgd.engine.lowering import recipe_of
-from fastgd.kernel import lanes
+from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
-from fastgd.kernel.language.choice import Choice, dispatch
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.sources import UnknownError
+from fastgd.kernel.language.specialization import Choice, dispatch
 from fastgd.kernel.language.translation import translated
 from golden import GOLDEN
 from thinning import crossed
@@ -231,7 +231,7 @@ def test_code_for_one_network_has_the_bits_of_the_general_one(name, samples, mon
     known = []
 
     def can_know(*sizes):
-        known.append(lanes.can_know(*sizes))
+        known.append(vectorization.can_know(*sizes))
         return known[-1]
 
     monkeypatch.setattr(layouts, "MOST_KNOWN", 10_000)

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.tile import Shape, runs_of, select, zeros
-from fastgd.kernel.language.words import (
+from fastgd.kernel.language.int_vectors import (
     all_words,
     bits_of,
     choose,
@@ -16,6 +14,8 @@ from fastgd.kernel.language.words import (
     numbers,
     store_words,
 )
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.tile import Shape, runs_of, select, zeros
 
 ONES = 2**32 - 1
 EDGES = [0, 1, 2**31 - 1, 2**31, ONES, 0x9E3779B9]

@@ -11,12 +11,12 @@ import pytest
 
 import fastgd
 from fastgd import Model
-from fastgd.arguments import memory
-from fastgd.arguments.cautions import TrainingWarning
+from fastgd.arguments.warnings import TrainingWarning
+from fastgd.checks import memory
 from fastgd.models.fit import Choices, fit_columns
 from fastgd.models.model import mean_outputs
-from fastgd.models.parting import folds_of, parts_of
 from fastgd.models.scores import scores_of
+from fastgd.models.train_test_split import folds_of, parts_of
 from fastgd.tables.frames import columns_of
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -223,7 +223,7 @@ REFUSED = {
     "odd drop": ({"drop": 5}, "drop must be a list of names of columns, got 5"),
     "odd names": ({"drop": [None]}, "drop must name a column of the table, got None"),
     "odd target": ({"target": ["price"]}, r"target must name a column .*, got \['price'\]"),
-    "share": ({"hold_out": 1}, "hold_out must be a number above 0 and below 1, got 1"),
+    "share": ({"test_fraction": 1}, "test_fraction must be a number above 0 and below 1, got 1"),
     "folds": ({"folds": 1}, "folds must be at least 2, got 1"),
     "many folds": ({"folds": 97}, r"folds must be at most the rows to learn from \(96\), got 97"),
     "size": ({"hidden_size": [0]}, "hidden_size.* must be at least 1, got 0"),
@@ -233,7 +233,7 @@ REFUSED = {
         {"hidden_size": range(1, 10**9)},
         "an axis of hidden_size must have at most 10,000 values, got 999,999,999",
     ),
-    "categories": ({"most_categories": -1}, "most_categories must be at least 0, got -1"),
+    "categories": ({"max_categories": -1}, "max_categories must be at least 0, got -1"),
     "standardize": ({"standardize": "no"}, "standardize must be True or False, got 'no'"),
     "threads": ({"threads": 0}, "threads must be at least 1, got 0"),
     "progress": ({"progress": "yes"}, "progress must be True or False, got 'yes'"),

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import fastgd
-from fastgd.arguments import memory
-from fastgd.models.keys import Keys
+from fastgd.checks import memory
+from fastgd.models.group_keys import Keys
 from fastgd.optimizers import Adam
 from shops import SHORT, fitted, held_rows, shops
 
@@ -144,12 +144,20 @@ TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
         ({"unknown": "mean"}, ValueError, "unknown must be"),
         ({"start": "zero"}, ValueError, "start must be"),
         ({"standardize": True}, (ValueError, TypeError), "standardize must be"),
-        ({"held_out": 1}, ValueError, "held_out must be a number of at least 0 and below 1"),
+        (
+            {"validation_fraction": 1},
+            ValueError,
+            "validation_fraction must be a number of at least 0 and below 1",
+        ),
         ({"min_rows": 1}, ValueError, "min_rows must be at least 2"),
         ({"split_seed": -1}, ValueError, "split_seed must be at least 0"),
         ({"folds": 5}, ValueError, "folds must be left out of fit_groups, got 5"),
         ({"hidden_size": [4, 8]}, ValueError, "hidden_size must be one value: each group selects"),
-        ({"alpha": [0.1, 1], "held_out": 0}, ValueError, "alpha must be one value where nothing"),
+        (
+            {"alpha": [0.1, 1], "validation_fraction": 0},
+            ValueError,
+            "alpha must be one value where nothing",
+        ),
         ({"loss": "gaussian"}, ValueError, "loss must have an output for each target"),
         ({"output": "exp"}, ValueError, "output must be 'identity' for a target of numbers"),
         ({"loss": "poisson"}, ValueError, "loss must be one of numbers below and above 0"),
@@ -184,7 +192,7 @@ UNREAD = {
     "held-out loss": ({"monitor": "loss"}, "monitor must be 'error' where samples are held out"),
     "restore_best": ({"restore_best": 1}, "restore_best must be True or False, got 1"),
     "tolerance": ({"tolerance": float("nan")}, "tolerance must be .*, got nan"),
-    "look_every": ({"look_every": 0}, "look_every must be at least 1, got 0"),
+    "evaluate_every": ({"evaluate_every": 0}, "evaluate_every must be at least 1, got 0"),
     "batch_size": ({"batch_size": 2.5}, "batch_size must be an int, got 2.5"),
     "sampling": ({"sampling": "adaptive"}, "batch_size must be an int with sampling='adaptive'"),
     "seed": ({"seed": -1}, "seed must be at least 0, got -1"),
@@ -194,7 +202,7 @@ UNREAD = {
     "factors": ({"schedule": [1.0, 0.5]}, "schedule must have a factor for each of 40 updates"),
     "a slip": ({"tolerence": 1}, "an option must be .*: did you mean tolerance"),
     "nothing to watch": (
-        {"held_out": 0, "restore_best": True},
+        {"validation_fraction": 0, "restore_best": True},
         "restore_best must have an error to watch",
     ),
 }

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import fastgd
-from fastgd.arguments.cautions import TrainingWarning
-from fastgd.models.group_training import Rows, hold_out, train_groups
+from fastgd.arguments.warnings import TrainingWarning
+from fastgd.models.group_training import GroupRows, hold_out, train_groups
 from shops import SHORT, fitted, held_rows, rows_of, shops
 from thinning import crossed
 
@@ -195,7 +195,7 @@ def test_classes(labels, kind):
     answer[shop == "b"] = labels[1]  # one class only
     table = pd.DataFrame({"x": x, "shop": shop, "answer": answer})
     models = fastgd.fit_groups(
-        table, by="shop", target="answer", classes=True, hidden_size=3, iterations=200
+        table, by="shop", target="answer", classification=True, hidden_size=3, iterations=200
     )
     predicted = models.predict(table)
     assert predicted.dtype.kind == kind
@@ -245,14 +245,14 @@ def test_hold_out_leaves_and_takes_a_row():
 
 
 def test_nothing_held_out():
-    models = fitted(held_out=0)
+    models = fitted(validation_fraction=0)
     assert models.errors.held_out_error.isna().all()
     assert "held-out" not in repr(models)
     assert models["shop 0"].iterations == 40
 
 
 def test_a_group_that_diverges_says_so():
-    models = fitted(held_out=0, alpha=1e300, start="own")
+    models = fitted(validation_fraction=0, alpha=1e300, start="own")
     assert models.errors.status.to_list() == ["diverged"] * 5 + ["constant"] * 2
     alone = shops().query("shop == 'shop 0'")
     assert np.isnan(models.predict(alone)).all()
@@ -265,7 +265,7 @@ def test_groups_can_not_start_from_a_network_that_diverged():
         pytest.warns(TrainingWarning, match="diverged"),
         pytest.raises(ValueError, match='must not diverge: use a smaller alpha, or start="own"'),
     ):
-        fitted(held_out=0, alpha=1e300)
+        fitted(validation_fraction=0, alpha=1e300)
 
 
 def test_a_name_in_a_repr_does_not_steer_the_terminal():
@@ -292,7 +292,7 @@ def test_progress(capsys):
 
 def test_training_says_which_rows_have_networks():
 
-    rows = Rows(np.ones((4, 1)), np.ones((4, 1)), np.array([0, 0, 2, 2]), np.zeros(4, bool))
+    rows = GroupRows(np.ones((4, 1)), np.ones((4, 1)), np.array([0, 0, 2, 2]), np.zeros(4, bool))
     settings = {"iterations": 1, "record_every": 1}
     trained = train_groups(rows, 3, settings, None)
     assert trained.places.tolist() == [[0, 0], [-1, -1], [0, 1]]

@@ -187,8 +187,8 @@ def test_methods_and_labels_on_axes():
 
 
 def test_a_case_has_all_its_numbers():
-    cases = [{"alpha": 1, "l2": 0}, {"alpha": 10, "l2": 0.01}]
-    _, rows = read(fastgd.sweep(X, Y, cases=cases, iterations=300))
+    combinations = [{"alpha": 1, "l2": 0}, {"alpha": 10, "l2": 0.01}]
+    _, rows = read(fastgd.sweep(X, Y, combinations=combinations, iterations=300))
     assert ["alpha", "1"] not in rows, "which is no fact of all runs"
     assert {row[0] for row in rows[-2:]} == {"alpha 1, l2 0", "alpha 10, l2 0.01"}
 

@@ -6,7 +6,7 @@ import pytest
 import fastgd
 from fastgd import plots
 from fastgd.studies.trainability.map import Trainability
-from fastgd.studies.trainability.trainings import Settings
+from fastgd.studies.trainability.map_job import Settings
 
 mpl.use("Agg")
 

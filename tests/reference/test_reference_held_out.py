@@ -70,7 +70,7 @@ def test_errors_are_those_of_the_network_on_the_held_out_samples(method, factors
 @methods
 def test_measuring_changes_nothing(method):
     alone = reference.train(**SETTINGS | method, record_every=6)
-    run = reference.train(**SETTINGS | method, record_every=6, validation=HELD, look_every=5)
+    run = reference.train(**SETTINGS | method, record_every=6, validation=HELD, evaluate_every=5)
     same_network(alone, run)
     np.testing.assert_array_equal(alone.errors, run.errors)
     assert alone.final_error == run.final_error
@@ -96,10 +96,10 @@ def best_of(errors, at):
 @pytest.mark.parametrize(
     ("watching", "at"),
     [
-        ({"look_every": 7}, [*range(0, 40, 7), 40]),
-        ({"look_every": 7, "patience": 100}, [*range(0, 40, 7), 40]),
+        ({"evaluate_every": 7}, [*range(0, 40, 7), 40]),
+        ({"evaluate_every": 7, "patience": 100}, [*range(0, 40, 7), 40]),
         ({"restore_best": True}, [*range(0, 40, 6), 40]),
-        ({"restore_best": True, "look_every": 3}, [*range(0, 40, 3), 40]),
+        ({"restore_best": True, "evaluate_every": 3}, [*range(0, 40, 3), 40]),
         ({"restore_best": True, "summary": 2}, None),
         ({"patience": 100}, None),
         ({"tolerance": 1e-9}, None),
@@ -167,7 +167,7 @@ def test_tolerance_watches_the_held_out_error():
 def test_without_held_out_samples_the_training_error_is_watched():
     whole = reference.train(**SETTINGS | {"alpha": 20.0}, record_every=1)
     errors = np.append(whole.errors, whole.final_error)
-    run = reference.train(**SETTINGS | {"alpha": 20.0}, look_every=1, restore_best=True)
+    run = reference.train(**SETTINGS | {"alpha": 20.0}, evaluate_every=1, restore_best=True)
     assert run.best_iteration == errors.argmin()
     assert run.final_error == errors.min()
     assert run.final_validation_error is None

@@ -26,14 +26,14 @@ from fastgd.optimizers import (
 
 CHOSEN = [
     GradientDescent(),
-    Momentum(mu=0.7),
-    Nesterov(mu=0.8),
+    Momentum(momentum=0.7),
+    Nesterov(momentum=0.8),
     AdaGrad(epsilon=1e-3),
     AdaDelta(rho=0.8, epsilon=1e-4),
     RMSProp(rho=0.9, epsilon=1e-2),
     Adam(beta1=0.8, beta2=0.95, epsilon=1e-3),
-    AdamW(beta1=0.8, beta2=0.95, epsilon=1e-3, decay=0.3),
-    Rprop(shrink=0.4, grow=1.3, smallest=1e-4, largest=0.5),
+    AdamW(beta1=0.8, beta2=0.95, epsilon=1e-3, weight_decay=0.3),
+    Rprop(eta_minus=0.4, eta_plus=1.3, min_step=1e-4, max_step=0.5),
 ]
 
 
@@ -72,7 +72,7 @@ def by_hand(optimizer, alpha, steps):
                 s = rho * s + (1 - rho) * g**2
                 w += alpha * g / (sqrt(s) + epsilon)
             case Adam(beta1, beta2, epsilon) | AdamW(beta1, beta2, epsilon):
-                w -= alpha * getattr(optimizer, "decay", 0.0) * w
+                w -= alpha * getattr(optimizer, "weight_decay", 0.0) * w
                 m = beta1 * m + (1 - beta1) * g
                 s = beta2 * s + (1 - beta2) * g**2
                 w += alpha * (m / (1 - beta1**t)) / (sqrt(s / (1 - beta2**t)) + epsilon)
@@ -85,11 +85,11 @@ def by_hand(optimizer, alpha, steps):
 def resilient(optimizer, g, before, size):
     """The derivative as it counts, and the step size for it."""
     if g * before > 0:
-        size *= optimizer.grow
+        size *= optimizer.eta_plus
     elif g * before < 0:
-        size *= optimizer.shrink
+        size *= optimizer.eta_minus
         g = 0.0
-    return g, min(max(size, optimizer.smallest), optimizer.largest)
+    return g, min(max(size, optimizer.min_step), optimizer.max_step)
 
 
 @pytest.mark.parametrize("optimizer", CHOSEN, ids=name)
@@ -140,14 +140,14 @@ def test_rprop_on_paper():
     """From 1 to 3 - 1: longer steps until the derivative changes its sign, a rest, and back."""
     weights = [1.5, 2.25, 3.375, 3.375, 2.8125]  # steps 0.5, 0.75, 1.125, none, -0.5625
     for steps, weight in enumerate(weights, 1):
-        run = reference.train(**ONE, alpha=0.5, iterations=steps, optimizer=Rprop(grow=1.5))
+        run = reference.train(**ONE, alpha=0.5, iterations=steps, optimizer=Rprop(eta_plus=1.5))
         assert run.weights[0].item() == weight
     assert run.direction_changes[0].item() == 1
 
 
 def test_adamw_decays_what_has_no_derivative():
     given = {"X": [[1.0, 0.0]], "y": [3.0], "output": "identity", "weights": [[[1.0], [1.0]]]}
-    run = reference.train(**given, alpha=0.5, iterations=3, optimizer=AdamW(decay=0.5))
+    run = reference.train(**given, alpha=0.5, iterations=3, optimizer=AdamW(weight_decay=0.5))
     assert run.weights[0][1, 0] == 0.75**3
 
 
@@ -160,7 +160,7 @@ def test_direction_changes_are_those_of_the_derivative(optimizer):
     up = [3 - w > 0 for w in weights]
     changes = sum(a != b for a, b in pairwise(up))
     assert reference.train(**settings, iterations=30).direction_changes[0].item() == changes
-    if optimizer in (Momentum(mu=0.7), Nesterov(mu=0.8)):
+    if optimizer in (Momentum(momentum=0.7), Nesterov(momentum=0.8)):
         steps = np.diff([*weights, reference.train(**settings, iterations=30).weights[0].item()])
         assert up != (steps > 0).tolist()
 

@@ -83,8 +83,8 @@ def test_in_parts(name, beside):
     [
         {"restore_best": True},
         {"restore_best": True, "patience": 11, "batch_size": 3},
-        {"look_every": 6, "summary": 3},
-        {"look_every": 5, "restore_best": True, "tolerance": 0.2},
+        {"evaluate_every": 6, "summary": 3},
+        {"evaluate_every": 5, "restore_best": True, "tolerance": 0.2},
         {"weights": [np.eye(3, 5), np.ones((5, 4)) / 9, np.eye(4, 2)], "seed": 5, "dropout": 0.3},
         {"alpha": (0.2, 3.0), "hidden_size": 4},
         {"alpha": 100.0, "hidden_size": 4, "restore_best": True, "optimizer": Adam()},

@@ -31,7 +31,8 @@ def same(a, b):
 def test_every_part_is_a_training_of_its_own():
     runs = reference.sweep(
         X, Y, groups=LABELS, folds=FOLDS, sample_weight=TWO, alpha=[0.1, 1.0], seed=[3, 4],
-        optimizer=Momentum(mu=[0.0, 0.5]), hidden_size=[2, (3, 2)], activation=["tanh", "relu"],
+        optimizer=Momentum(momentum=[0.0, 0.5]), hidden_size=[2, (3, 2)], activation=["tanh",
+         "relu"],
         **BESIDE,
     )  # fmt: skip
     rows = {label: {n for n in range(11) if LABELS[n] == label} for label in "ab"}
@@ -45,7 +46,7 @@ def test_every_part_is_a_training_of_its_own():
         alone = reference.train(
             X[own], Y[own], sample_weight=weight[own], validation=(X[held], Y[held], weight[held]),
             hidden_size=size, activation=activation, alpha=alpha, seed=seed,
-            optimizer=Momentum(mu=mu), **BESIDE,
+            optimizer=Momentum(momentum=mu), **BESIDE,
         )  # fmt: skip
         same(runs[place], alone)
     assert len(runs) == 256

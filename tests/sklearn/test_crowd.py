@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 from fastgd.sklearn import FastGDClassifier
 from fastgd.sklearn.batches import batches_of
-from fastgd.sklearn.crowd import Crowd, train_all
+from fastgd.sklearn.joint_training import JointTraining, train_all
 
 DRAW = np.random.default_rng(1)
 X = DRAW.normal(3, 2, size=(60, 3))
@@ -98,7 +98,7 @@ def test_runs_are_those_of_each_problem_alone():
 
 def test_a_crowd_goes_on_with_some_of_its_problems():
     problems = [problem(fold, alpha=alpha) for fold in range(3) for alpha in (0, 0.1, 1)]
-    crowd = Crowd(problems, keep_state=True)
+    crowd = JointTraining(problems, keep_state=True)
     assert {runs[0].iterations for runs in crowd.train(2).values()} == {2}
     found = crowd.go_on({0, 2, 3, 5, 6, 8}, 4)
     assert sorted(found) == [0, 2, 3, 5, 6, 8]

@@ -82,7 +82,7 @@ def test_parameters_of_our_own_are_copied():
     model = FastGDRegressor(
         activation=fastgd.Function("a / (1 + abs(a))"),
         solver=RMSProp(),
-        learning_rate=Step(every=5),
+        learning_rate=Step(step_size=5),
         options={"clip_norm": 1.0},
         max_iter=2,
         random_state=0,

@@ -7,9 +7,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from fastgd.arguments.data import Parts
+from fastgd.arguments.data import NetworkParts
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
-from fastgd.sklearn.crowd import train_all
+from fastgd.sklearn.joint_training import train_all
 from thinning import only
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -36,7 +36,7 @@ def both(theirs, ours, X, y, weight=None, **settings):
     known = theirs(**fixed, **settings, max_iter=5).fit(X, y, weight)
     model = ours(**fixed, **settings, max_iter=5)
     problem = model._problem(X, y, weight)
-    start = Parts(tuple(first.coefs_), tuple(first.intercepts_))
+    start = NetworkParts(tuple(first.coefs_), tuple(first.intercepts_))
     ((run,),) = train_all([problem._replace(start=(start,))])
     model._adopt(problem, [run])
     return model, known

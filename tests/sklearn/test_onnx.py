@@ -10,8 +10,8 @@ from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
 import fastgd
-from fastgd.arguments.choices import ACTIVATIONS
-from fastgd.arguments.expressions import FUNCTIONS
+from fastgd.formulas.expressions import FUNCTIONS
+from fastgd.formulas.named import ACTIVATIONS
 from fastgd.reference.functions import FUNCTIONS as PLAIN
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
 

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastgd.arguments import memory
+from fastgd.checks import memory
 from fastgd.optimizers import Momentum
 from fastgd.schedules import Cosine, Step
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
@@ -55,7 +55,7 @@ def test_types(name, value):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("dropout", 0.5), ("batch_norm", True), ("learning_rate", Cosine(over=9))],
+    [("dropout", 0.5), ("batch_norm", True), ("learning_rate", Cosine(steps=9))],
     ids=["dropout", "batch norm", "schedule"],
 )
 def test_what_lbfgs_has_not(name, value):
@@ -149,8 +149,8 @@ SEVERAL = {
     "activation": {"activation": ["relu", "tanh"]},
     "loss": {"loss": ["squared", "absolute"]},
     "init": {"init": ["he", "glorot"]},
-    "mu": {"solver": Momentum(mu=[0.5, 0.9])},
-    "every": {"learning_rate": Step(every=[5, 9])},
+    "mu": {"solver": Momentum(momentum=[0.5, 0.9])},
+    "every": {"learning_rate": Step(step_size=[5, 9])},
     "l1": {"options": {"l1": [0.0, 0.1]}},
 }
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from fastgd.arguments import memory
-from fastgd.store import archive
+from fastgd.checks import memory
+from fastgd.store import npz
 
 REFUSED = "must be a whole file that fastgd has saved$"
 ARRAYS = {"errors": np.arange(12.0).reshape(3, 4), "names": np.array(["alpha", "ß"])}
@@ -22,7 +22,7 @@ BLOCK = bytes(2**20)
 
 @pytest.fixture
 def path(tmp_path):
-    archive.write(tmp_path / "file.npz", "Run", FACTS, ARRAYS)
+    npz.write(tmp_path / "file.npz", "Run", FACTS, ARRAYS)
     return tmp_path / "file.npz"
 
 
@@ -37,7 +37,7 @@ def hardly_any_memory(most=2**22):
 
 
 def read(path):
-    with archive.reading(path) as (kind, facts, arrays):
+    with npz.reading(path) as (kind, facts, arrays):
         return kind, facts, {name: np.asarray(array) for name, array in arrays.items()}
 
 
@@ -83,7 +83,7 @@ def test_what_was_written_is_read(path):
 
 
 def test_the_same_result_is_the_same_file(path, tmp_path):
-    archive.write(tmp_path / "again.npz", "Run", FACTS, ARRAYS)
+    npz.write(tmp_path / "again.npz", "Run", FACTS, ARRAYS)
     assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
     with zipfile.ZipFile(path) as whole:
         assert {info.date_time for info in whole.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -92,7 +92,7 @@ def test_the_same_result_is_the_same_file(path, tmp_path):
 def test_an_array_takes_room_when_it_is_asked_for(path):
     forge(path, "errors.npy", npy("<f8", (2**23,)), 64)
     assert path.stat().st_size < 2**17
-    with hardly_any_memory(), archive.reading(path) as (_, _, arrays):
+    with hardly_any_memory(), npz.reading(path) as (_, _, arrays):
         assert (arrays["errors"].dtype, arrays["errors"].shape) == (np.float64, (2**23,))
         assert np.asarray(arrays["names"]).tolist() == ["alpha", "ß"]
 
@@ -201,10 +201,10 @@ def test_what_does_not_fit_into_memory_is_said_so(path, monkeypatch):
 
 def test_a_header_that_says_the_same_very_often_is_read(tmp_path, monkeypatch):
     """Packed it would be as small as one that nobody would believe."""
-    monkeypatch.setattr(archive, "_TEXT", 2**20)
+    monkeypatch.setattr(npz, "_TEXT", 2**20)
     facts = {"axes": {"alpha": [0.1] * 10**5}}
-    archive.write(tmp_path / "file.npz", "Sweep", facts, {"note": np.array("a" * 10**6)})
-    with archive.reading(tmp_path / "file.npz") as (_, found, arrays):
+    npz.write(tmp_path / "file.npz", "Sweep", facts, {"note": np.array("a" * 10**6)})
+    with npz.reading(tmp_path / "file.npz") as (_, found, arrays):
         assert found["axes"]["alpha"] == (0.1,) * 10**5
         assert len(str(np.asarray(arrays["note"]))) == 10**6
     forge(tmp_path / "file.npz", "note.npy", npy(f"<U{10**6}", ()) + b"a\0\0\0" * 10**6)
@@ -213,9 +213,9 @@ def test_a_header_that_says_the_same_very_often_is_read(tmp_path, monkeypatch):
 
 
 def test_a_long_header_is_packed(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "_TEXT", 2**20)
+    monkeypatch.setattr(npz, "_TEXT", 2**20)
     facts = {"axes": {"alpha": np.linspace(0, 1, 10**5).tolist()}}
-    archive.write(tmp_path / "file.npz", "Sweep", facts, {})
+    npz.write(tmp_path / "file.npz", "Sweep", facts, {})
     assert (tmp_path / "file.npz").stat().st_size < 10**6
     assert read(tmp_path / "file.npz")[1]["axes"]["alpha"] == tuple(facts["axes"]["alpha"])
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 from filling import fill, folder_at
 
-from fastgd.store import claims
-from fastgd.store.claims import Claims
+from fastgd.store import leases
+from fastgd.store.leases import Leases
 
 FOREIGN = "4711 98765 0123456789abcdef another-boot pid:[1] another-machine"
 
@@ -28,18 +28,18 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(claims, "monotonic", clock)
+    monkeypatch.setattr(leases, "monotonic", clock)
     return clock
 
 
 @pytest.fixture
 def ours(tmp_path):
-    return Claims(tmp_path / "claims", expiry=15.0)
+    return Leases(tmp_path / "claims", expiry=15.0)
 
 
 @pytest.fixture
 def theirs(tmp_path):
-    return Claims(tmp_path / "claims", expiry=15.0)
+    return Leases(tmp_path / "claims", expiry=15.0)
 
 
 def foreign_claim(ours, part=3, text=FOREIGN):
@@ -64,7 +64,7 @@ def test_ctrl_c_while_a_claim_is_made_leaves_none(ours, monkeypatch):
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Claims, "_owner", interrupted)
+    monkeypatch.setattr(Leases, "_owner", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ours.claim(3)
     assert os.listdir(ours.path) == []
@@ -139,7 +139,7 @@ def test_another_claim_in_the_place_of_one_is_a_new_one(ours, clock):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "4711", "x y z u", f"{2**80} 1 x {claims._machine()}", f"-1 1 x {claims._machine()}"],
+    ["", "x", "4711", "x y z u", f"{2**80} 1 x {leases._machine()}", f"-1 1 x {leases._machine()}"],
     ids=["empty", "word", "number", "words", "huge", "negative"],
 )
 def test_a_claim_that_is_not_whole_expires_like_any(ours, clock, text):
@@ -199,7 +199,7 @@ def test_claims_that_are_removed_by_who_is_done(ours, clock, monkeypatch, functi
     assert os.listdir(ours.path) == ["00000003"]
 
 
-linux = pytest.mark.skipif(claims._birth(os.getpid()) == "", reason="no /proc to ask")
+linux = pytest.mark.skipif(leases._birth(os.getpid()) == "", reason="no /proc to ask")
 
 
 @pytest.fixture
@@ -207,9 +207,9 @@ def sleeper():
     """Another process of this machine, which claims what it is told to."""
     code = (
         "import pathlib, sys\n"
-        "from fastgd.store.claims import Claims\n"
+        "from fastgd.store.leases import Claims\n"
         "claims = Claims(pathlib.Path(input()))\n"
-        "print(claims.claim(3), flush=True)\n"
+        "print(leases.claim(3), flush=True)\n"
         "input()\n"
     )
     with subprocess.Popen(
@@ -228,11 +228,11 @@ def test_a_claim_of_a_process_that_was_killed_is_taken_over_at_once(ours, clock,
     assert not ours.claim(3)
     sleeper.kill()
     os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # a zombie works no more
-    assert claims._birth(sleeper.pid) == "ended"
+    assert leases._birth(sleeper.pid) == "ended"
     assert ours.claim(3)
     ours.release(3)
     sleeper.wait()
-    assert claims._birth(sleeper.pid) == ""
+    assert leases._birth(sleeper.pid) == ""
 
 
 @linux
@@ -240,7 +240,7 @@ def test_a_process_number_that_is_used_again_is_another_process(ours):
     assert ours.claim(3)
     file = ours.path / "00000003"
     pid, birth, rest = file.read_text().split(" ", 2)
-    assert (pid, birth) == (str(os.getpid()), claims._birth(os.getpid()))
+    assert (pid, birth) == (str(os.getpid()), leases._birth(os.getpid()))
     file.write_text(f"{pid} {int(birth) - 1} {rest}")
     assert ours.claim(3)
 
@@ -249,15 +249,15 @@ def test_a_process_number_that_is_used_again_is_another_process(ours):
 def test_a_process_that_was_reaped_is_gone(ours):
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass
-    foreign_claim(ours, text=f"{process.pid} 1 x {claims._machine()}")
+    foreign_claim(ours, text=f"{process.pid} 1 x {leases._machine()}")
     assert ours.claim(3)
 
 
 @linux
 def test_a_process_that_only_does_not_show_is_not_gone(ours, clock, monkeypatch):
     """Some machines hide the processes of other users."""
-    foreign_claim(ours, text=f"{os.getpid()} 1 x {claims._machine()}")
-    monkeypatch.setattr(claims, "_birth", lambda _: "")
+    foreign_claim(ours, text=f"{os.getpid()} 1 x {leases._machine()}")
+    monkeypatch.setattr(leases, "_birth", lambda _: "")
     assert not ours.claim(3)
     clock.now += 15
     assert ours.claim(3)
@@ -265,9 +265,9 @@ def test_a_process_that_only_does_not_show_is_not_gone(ours, clock, monkeypatch)
 
 def test_where_nothing_is_known_of_processes_claims_expire(ours, theirs, clock, monkeypatch):
     """As on Windows, where os.kill would end the process that is asked for, and on macOS."""
-    monkeypatch.setattr(claims, "_birth", lambda _: "")
+    monkeypatch.setattr(leases, "_birth", lambda _: "")
     monkeypatch.delattr(os, "kill")
-    foreign_claim(ours, text=f"{2**22 + 1}  x {claims._machine()}")
+    foreign_claim(ours, text=f"{2**22 + 1}  x {leases._machine()}")
     assert not ours.claim(3)
     clock.now += 15
     assert ours.claim(3)
@@ -275,7 +275,7 @@ def test_where_nothing_is_known_of_processes_claims_expire(ours, theirs, clock, 
 
 
 def test_claims_of_another_start_of_this_machine_expire(ours, clock):
-    boot, rest = claims._machine().split(" ", 1)
+    boot, rest = leases._machine().split(" ", 1)
     foreign_claim(ours, text=f"4711 1 x {boot}0 {rest}")
     assert not ours.claim(3)
     clock.now += 15

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from filling import SHARED, arrays_of, fill, folder_at
 
+from fastgd.store.chunk_file import DamagedPartError, MissingPartError
+from fastgd.store.directory import DamageWarning, Directory
 from fastgd.store.entries import put
 from fastgd.store.folder import Folder
-from fastgd.store.part_file import DamagedPartError, MissingPartError
-from fastgd.store.place import DamageWarning, Place
 
 PARTS = 4
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_from_the_disk_is_damaged(full, monkeypatch):
     def fail(*_):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("fastgd.store.part_file._verified", fail)
+    monkeypatch.setattr("fastgd.store.chunk_file._verified", fail)
     assert folder.damaged() == [0, 1, 2, 3]
 
 
@@ -188,8 +188,8 @@ def test_a_folder_that_is_removed_while_a_part_is_written(full, monkeypatch):
 
 def test_a_folder_that_another_process_makes_at_the_same_time(full, monkeypatch):
     """It had no manifest a moment ago, and now it has parts, too: nothing is damaged."""
-    found, answers = Place._found, iter([None])
-    monkeypatch.setattr(Place, "_found", lambda place: next(answers, found(place)))
+    found, answers = Directory._found, iter([None])
+    monkeypatch.setattr(Directory, "_found", lambda place: next(answers, found(place)))
     assert folder_at(full, PARTS).done().all()
 
 
@@ -201,7 +201,7 @@ def test_the_manifest_comes_last(tmp_path, monkeypatch):
         written.append(path.name)
         put(path, content, root)
 
-    monkeypatch.setattr("fastgd.store.place.put", put_and_tell)
+    monkeypatch.setattr("fastgd.store.directory.put", put_and_tell)
     folder_at(tmp_path)
     assert written == ["shared.npz", "manifest.json"]
 

@@ -11,10 +11,10 @@ from filling import arrays_of, fill, folder_at
 
 import fastgd
 from fastgd.store import entries
+from fastgd.store.chunk_file import MissingPartError
+from fastgd.store.directory import remove
 from fastgd.store.entries import ForeignEntryError, open_inside
 from fastgd.store.folder import Folder
-from fastgd.store.part_file import MissingPartError
-from fastgd.store.place import remove
 from folder_state import state_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such entries")

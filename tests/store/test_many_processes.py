@@ -11,7 +11,7 @@ import filling
 import numpy as np
 import pytest
 
-from fastgd.store import claims
+from fastgd.store import leases
 from fastgd.store.folder import Folder
 
 PARTS = 24
@@ -118,7 +118,7 @@ def test_processes_that_are_killed_are_replaced(tmp_path, undisturbed, begin):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(claims._birth(os.getpid()) == "", reason="no /proc to ask")
+@pytest.mark.skipif(leases._birth(os.getpid()) == "", reason="no /proc to ask")
 def test_the_part_of_a_process_that_was_killed_is_taken_over_at_once(tmp_path, undisturbed, begin):
     """No claim expires within the time of this test."""
     (victim,) = begin(1000, {"expiry": 1000})

@@ -7,7 +7,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from fastgd.store.part_file import DamagedPartError, packed, unpacked, verify
+from fastgd.store.chunk_file import DamagedPartError, packed, unpacked, verify
 
 ARRAYS = {
     "errors": np.arange(12.0).reshape(3, 4),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fastgd.store.directory import remove
 from fastgd.store.folder import Folder
-from fastgd.store.place import remove
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 from fastgd.optimizers import ALL, Adam, GradientDescent, Momentum
-from fastgd.studies.entrants import Entrants
+from fastgd.studies.race_job import RaceJob
 
 PAIR = [(GradientDescent(), 1.0), (Momentum(), 0.5)]
 
@@ -73,9 +73,9 @@ def test_one_alone_has_the_alpha_of_the_field(xor):
     ("field", "names"),
     [
         ([Adam(), Momentum(0.5), Momentum(0.25)],
-         ["Adam", "Momentum(mu=0.5)", "Momentum(mu=0.25)"]),
+         ["Adam", "Momentum(momentum=0.5)", "Momentum(momentum=0.25)"]),
         ([(Momentum(), 1), (Momentum(), 2)],
-         ["Momentum(mu=0.9), alpha 1", "Momentum(mu=0.9), alpha 2"]),
+         ["Momentum(momentum=0.9), alpha 1", "Momentum(momentum=0.9), alpha 2"]),
         ((Momentum(), GradientDescent()), ["Momentum", "GradientDescent"]),
     ],
 )  # fmt: skip
@@ -167,7 +167,12 @@ def test_who_went_ten_times_as_far_as_is_usual_leaves_the_plane(xor, others, wid
         ({"a": Adam}, {}, TypeError, "optimizers['a'] must be one of fastgd.optimizers, such as"),
         ([(Adam(), 1, 2)], {}, TypeError, "optimizers[0] must be one of fastgd.optimizers"),
         ([Adam(), Adam()], {}, ValueError, "optimizers must differ from one another, got Adam("),
-        ([Momentum(mu=2)], {}, ValueError, "mu must be a number of at least 0 and below 1, got 2"),
+        (
+            [Momentum(momentum=2)],
+            {},
+            ValueError,
+            "momentum must be a number of at least 0 and below 1, got 2",
+        ),
         ([*PAIR, (Adam(), -1)], {}, ValueError, "alpha must be a finite number above 0, got -1"),
         (PAIR, {"iterations": 0}, ValueError, "iterations must be at least 1, got 0"),
         (PAIR, {"optimizer": Adam()}, TypeError, "optimizers must name who runs, got optimizer="),
@@ -201,7 +206,7 @@ class StoppedError(Exception):
 
 
 def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch):
-    compute, computed = Entrants.compute, []
+    compute, computed = RaceJob.compute, []
 
     def stopped(self, part, *given):
         if computed:
@@ -210,7 +215,7 @@ def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch)
         return compute(self, part, *given)
 
     folder = tmp_path / "race"
-    monkeypatch.setattr(Entrants, "compute", stopped)
+    monkeypatch.setattr(RaceJob, "compute", stopped)
     with pytest.raises(StoppedError):
         fastgd.race(*xor, PAIR, iterations=60, out=folder, threads=1)
 
@@ -218,7 +223,7 @@ def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch)
         computed.append(part)
         return compute(self, part, *given)
 
-    monkeypatch.setattr(Entrants, "compute", counted)
+    monkeypatch.setattr(RaceJob, "compute", counted)
     for _ in range(2):
         same(fastgd.race(*xor, PAIR, iterations=60, out=folder), pair)
     assert computed == [0, 1]

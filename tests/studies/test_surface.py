@@ -19,7 +19,7 @@ from fastgd.engine import session
 from fastgd.engine.network import Network
 from fastgd.engine.session import available_threads
 from fastgd.optimizers import Adam
-from fastgd.studies.bands import Bands
+from fastgd.studies.surface_job import SurfaceJob
 
 TWO_LAYERS = LINE_X, LINE_Y.ravel()
 
@@ -340,23 +340,23 @@ def test_its_repr_says_where_it_is_lowest():
 @pytest.fixture
 def in_bands(monkeypatch):
     """Cut planes of 9 x 9 points into bands of 2 or 3 rows; which of them are measured."""
-    measured, compute = [], Bands.compute
-    in_parts = Bands.in_parts
-    monkeypatch.setattr(Bands, "in_parts", lambda job: replace(in_parts(job), count=4))
+    measured, compute = [], SurfaceJob.compute
+    in_parts = SurfaceJob.in_parts
+    monkeypatch.setattr(SurfaceJob, "in_parts", lambda job: replace(in_parts(job), count=4))
 
     def counted(self, part, threads, advance):
         arrays = compute(self, part, threads, advance)
         measured.append(part)
         return arrays
 
-    monkeypatch.setattr(Bands, "compute", counted)
+    monkeypatch.setattr(SurfaceJob, "compute", counted)
     return measured
 
 
 def test_enough_work_makes_several_bands():
     X, y = TWO_LAYERS
     network, points = Network((2, 1), False, False), np.linspace(-1, 1, 20_000)
-    job = Bands(network, Method(), np.tile(X, (1000, 1)), y, np.zeros(2), (), points, points)
+    job = SurfaceJob(network, Method(), np.tile(X, (1000, 1)), y, np.zeros(2), (), points, points)
     assert 1 < job.in_parts().count < 20_000
     few = replace(job, across=points[:9], up=points[:9])
     assert few.in_parts().count == 1
@@ -371,7 +371,7 @@ def test_interrupted_and_continued_in_a_folder(in_bands, tmp_path, monkeypatch):
     given = {"weights": [np.zeros((2, 1))], "resolution": 9}
     whole = fastgd.surface(X, y, **given)
     in_bands.clear()
-    compute = Bands.compute
+    compute = SurfaceJob.compute
 
     def stopped(*arguments):
         if len(in_bands) == 2:
@@ -379,7 +379,7 @@ def test_interrupted_and_continued_in_a_folder(in_bands, tmp_path, monkeypatch):
         return compute(*arguments)
 
     with monkeypatch.context() as changed:
-        changed.setattr(Bands, "compute", stopped)
+        changed.setattr(SurfaceJob, "compute", stopped)
         with pytest.raises(StoppedError):
             fastgd.surface(X, y, **given, out=tmp_path, threads=1)
     for _ in range(2):

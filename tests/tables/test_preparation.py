@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastgd.tables.cells import cells_of, is_missing
+from fastgd.tables.column_values import cells_of, is_missing
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import (
@@ -67,7 +67,7 @@ LEFT_OUT = {
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_what_says_nothing_is_left_out_with_a_note(name):
     column, why = LEFT_OUT[name]
-    preparation = Preparation.learn({name: column, "x": [1, 2, 3, 5]}, most_categories=2)
+    preparation = Preparation.learn({name: column, "x": [1, 2, 3, 5]}, max_categories=2)
     assert preparation.names == ("x",)
     assert preparation.left_out == (name,)
     assert preparation.notes[0].startswith(f"{name}: left out: {why}")
@@ -274,11 +274,14 @@ def test_classes_are_recognised_and_come_back_as_they_were(case):
 
 def test_whole_numbers_are_classes_if_it_is_said_and_by_number():
     assert isinstance(learn_target("y", [10, 9, 2]), NumberTarget)
-    assert isinstance(learn_target("y", [0, 1], classes=False), NumberTarget)
-    target = learn_target("y", [10, 9, 2], classes=True)
+    assert isinstance(learn_target("y", [0, 1], classification=False), NumberTarget)
+    target = learn_target("y", [10, 9, 2], classification=True)
     assert target == ClassTarget("y", ("2", "9", "10"), "numbers")
     assert target.decode(np.eye(3)).tolist() == [2, 9, 10]
-    assert learn_target("y", [0.5, 1.5], classes=True).decode(np.eye(2)).tolist() == [0.5, 1.5]
+    assert learn_target("y", [0.5, 1.5], classification=True).decode(np.eye(2)).tolist() == [
+        0.5,
+        1.5,
+    ]
 
 
 def test_numbers_are_scaled_and_come_back():

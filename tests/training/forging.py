@@ -11,7 +11,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from fastgd.store import manifest, part_file
+from fastgd.store import chunk_file, manifest
 
 ODD = [
     None, True, False, -1, 0, 1, 2, 10**30, 0.5, -0.0, float("nan"), float("inf"), "", "x", "alpha",
@@ -281,8 +281,8 @@ class Forger:
             return False
         for own in sorted(path.rglob("*.npz")):
             origin = "shared.npz" if own.name == "shared.npz" else int(own.name[:8])
-            arrays = part_file.unpacked(io.BytesIO(own.read_bytes()), f"{old.id}/{origin}")
-            own.write_bytes(part_file.packed(arrays, f"{new.id}/{origin}"))
+            arrays = chunk_file.unpacked(io.BytesIO(own.read_bytes()), f"{old.id}/{origin}")
+            own.write_bytes(chunk_file.packed(arrays, f"{new.id}/{origin}"))
         return False
 
     def _sealed(self, path):
@@ -293,7 +293,7 @@ class Forger:
     def sealed(self, path, _):
         """Other arrays, with their checksums."""
         file, origin = self._sealed(path)
-        arrays = part_file.unpacked(io.BytesIO(file.read_bytes()), origin)
+        arrays = chunk_file.unpacked(io.BytesIO(file.read_bytes()), origin)
         name = self.pick(arrays)
         change = self.pick(["value", "array", "none", "longer", "more"])
         if change == "value":
@@ -306,7 +306,7 @@ class Forger:
             arrays[name] = np.concatenate([np.atleast_1d(arrays[name])] * 2)
         else:
             arrays["more"] = np.zeros(3)
-        file.write_bytes(part_file.packed(arrays, origin))
+        file.write_bytes(chunk_file.packed(arrays, origin))
         return False
 
     def resealed(self, path, _):

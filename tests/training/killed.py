@@ -11,7 +11,7 @@ import time
 
 import fastgd
 from cases import XOR_X, XOR_Y
-from fastgd.training import request
+from fastgd.training import sweep_job
 
 GIVEN = {"alpha": [0.1, 1, 10, 100], "seed": range(640), "iterations": 20_000, "record_every": 2500}
 
@@ -28,7 +28,7 @@ def sweep(folder):
 
 def main(folder, seed, kills):
     """Kill so many processes, each at a random moment; print how many parts are there then."""
-    request.runs_of_part = of_eight
+    sweep_job.runs_of_part = of_eight
     moments = random.Random(seed)
     fastgd.sweep(XOR_X, XOR_Y, **GIVEN | {"iterations": 1})  # compiles
     for _ in range(kills):

@@ -13,7 +13,7 @@ import pytest
 from test_resuming import GIVEN, HELD, WEIGHT, X, Y, equal
 
 import fastgd
-from fastgd.arguments.cautions import TrainingWarning
+from fastgd.arguments.warnings import TrainingWarning
 from fastgd.engine import progress
 from fastgd.optimizers import Adam
 from fastgd.schedules import Factors
@@ -74,7 +74,7 @@ def test_a_training_in_stretches_has_the_bits_of_one_in_one_go(tmp_path, stoppin
     given = {"iterations": 40} | OPTIONS[name]
     file = tmp_path / "run.npz"
     whole = fastgd.train(X, Y, **given)
-    train = partial(fastgd.train, X, Y, checkpoint=file, every=1e6, **given)
+    train = partial(fastgd.train, X, Y, checkpoint=file, checkpoint_every=1e6, **given)
     for done in (7, 14):
         stopping(train)
         so_far = fastgd.load(file)
@@ -93,7 +93,7 @@ def test_what_is_finished_is_only_read(tmp_path, monkeypatch):
     file = tmp_path / "run.npz"
     run = fastgd.train(X, Y, iterations=20, checkpoint=file, **GIVEN)
     monkeypatch.setattr(checkpoints.Training, "stretch", None)
-    equal(fastgd.train(X, Y, iterations=20, checkpoint=file, every=3, **GIVEN), run)
+    equal(fastgd.train(X, Y, iterations=20, checkpoint=file, checkpoint_every=3, **GIVEN), run)
 
 
 @pytest.mark.usefixtures("short_stretches")
@@ -125,7 +125,7 @@ def test_a_run_that_was_over_is_over(tmp_path):
 def test_it_warns_once_and_again_when_it_is_read(tmp_path):
     train = partial(
         fastgd.train, X, Y * 1e200, output="identity", alpha=1e200, iterations=100,
-        checkpoint=tmp_path / "run.npz", every=1e6,
+        checkpoint=tmp_path / "run.npz", checkpoint_every=1e6,
     )  # fmt: skip
     for _ in range(2):
         with pytest.warns(TrainingWarning, match="diverged after") as warned:
@@ -152,7 +152,13 @@ def test_the_bar_is_that_of_the_whole_training(tmp_path, stopping, monkeypatch):
 
     monkeypatch.setattr("tqdm.tqdm", Bar)
     train = partial(
-        fastgd.train, X, Y, iterations=40, checkpoint=tmp_path / "run.npz", every=1e6, progress=True
+        fastgd.train,
+        X,
+        Y,
+        iterations=40,
+        checkpoint=tmp_path / "run.npz",
+        checkpoint_every=1e6,
+        progress=True,
     )
     stopping(train)
     train()
@@ -178,7 +184,7 @@ def test_stretches_are_as_long_as_was_said(tmp_path, monkeypatch):
     run = fastgd.train(X, Y, iterations=1)
     monkeypatch.setattr(checkpoints.Training, "stretch", stretch)
     monkeypatch.setattr(checkpoints, "_write", lambda *_: written.append(now[0]))
-    fastgd.train(X, Y, iterations=10**6, checkpoint=tmp_path / "run.npz", every=50)
+    fastgd.train(X, Y, iterations=10**6, checkpoint=tmp_path / "run.npz", checkpoint_every=50)
     assert sum(lengths) == 10**6
     assert len(lengths) < 40
     assert written[0] < 61
@@ -293,8 +299,16 @@ def test_a_damaged_file_is_refused(kept, tmp_path):
         ({"checkpoint": 3}, TypeError, "checkpoint must be a str or a path, got 3"),
         ({"checkpoint": "."}, ValueError, "checkpoint must be a file, got ., which is none"),
         ({"checkpoint": "no/run.npz"}, ValueError, "checkpoint must be in a folder that is there"),
-        ({"checkpoint": "run.npz", "every": 0}, ValueError, "every must be a finite number above"),
-        ({"every": 1.0}, ValueError, "every must go with checkpoint, got every=1.0 without one"),
+        (
+            {"checkpoint": "run.npz", "checkpoint_every": 0},
+            ValueError,
+            "checkpoint_every must be a finite number above",
+        ),
+        (
+            {"checkpoint_every": 1.0},
+            ValueError,
+            "checkpoint_every must go with checkpoint, got checkpoint_every=1.0 without one",
+        ),
     ],
     ids=["kind", "folder", "nowhere", "no time", "no file"],
 )
@@ -329,7 +343,7 @@ X, y = random.normal(size=(12, 3)), random.random((12, 1))
 given = {given}
 fastgd.train(X, y, **given | {{"iterations": 1}})  # loads the kernel
 print("ready", flush=True)
-fastgd.train(X, y, checkpoint=sys.argv[1], every=0.02, **given)
+fastgd.train(X, y, checkpoint=sys.argv[1], checkpoint_every=0.02, **given)
 """
 
 LONG = {"iterations": 6_000_000, "record_every": 70_001, "alpha": 0.01, "record_weights": True}

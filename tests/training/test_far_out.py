@@ -8,7 +8,7 @@ from mpmath import mp, mpf
 
 import fastgd
 from fastgd import reference
-from fastgd.arguments.choices import ACTIVATIONS, LOSSES, OUTPUTS
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.functions import log
 from thinning import firsts, only
 

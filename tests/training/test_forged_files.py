@@ -18,7 +18,7 @@ from forging import Forger
 import fastgd
 from fastgd import plots
 from fastgd.plots.style import pyplot
-from fastgd.store import part_file
+from fastgd.store import chunk_file
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import parsed
 from fastgd.tables.preparation import Preparation
@@ -175,12 +175,12 @@ def test_an_array_that_no_part_has(made, tmp_path, name):
     shutil.copytree(made[0], tmp_path / "sweep")
     file = tmp_path / "sweep" / "parts" / "00000" / "00000000.npz"
     origin = f"{Folder.open(tmp_path / 'sweep').id}/0"
-    arrays = part_file.unpacked(io.BytesIO(file.read_bytes()), origin)
+    arrays = chunk_file.unpacked(io.BytesIO(file.read_bytes()), origin)
     for other in FORGED[name]:
         changed = {own: array for own, array in arrays.items() if own != name}
         if other is not None:
             changed[name] = other
-        file.write_bytes(part_file.packed(changed, origin))
+        file.write_bytes(chunk_file.packed(changed, origin))
         with pytest.raises(ValueError, match=r"must have .*, as fastgd writes (it|them), got"):
             read(tmp_path / "sweep")
 
@@ -204,9 +204,9 @@ def test_samples_that_no_sweep_has(tmp_path):
     file = tmp_path / "manifest.json"
     shared = tmp_path / "shared.npz"
     old = parsed(file.read_bytes())
-    arrays = part_file.unpacked(io.BytesIO(shared.read_bytes()), f"{old.id}/shared.npz")
+    arrays = chunk_file.unpacked(io.BytesIO(shared.read_bytes()), f"{old.id}/shared.npz")
     shared.write_bytes(
-        part_file.packed(arrays | {"X": np.array([["x"] * 3] * 4)}, f"{old.id}/shared.npz")
+        chunk_file.packed(arrays | {"X": np.array([["x"] * 3] * 4)}, f"{old.id}/shared.npz")
     )
     with pytest.raises(ValueError, match="must hold a sweep as fastgd writes it, got a manifest"):
         read(tmp_path)

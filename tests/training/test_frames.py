@@ -8,7 +8,7 @@ import pytest
 
 import fastgd
 from fastgd.optimizers import Adam, GradientDescent, Momentum
-from fastgd.training.frames import labels_of
+from fastgd.training.exports import labels_of
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
 
@@ -112,19 +112,23 @@ def test_axes_become_dimensions(stopped):
 def test_methods_are_short_texts_with_their_numbers_beside(methods):
     found = methods.to_xarray()
     assert found.hidden_size.values.tolist() == ["none", "4"]
-    assert found.optimizer.values.tolist() == ["Adam", "Momentum(mu=0.5)", "Momentum(mu=0.9)"]
+    assert found.optimizer.values.tolist() == [
+        "Adam",
+        "Momentum(momentum=0.5)",
+        "Momentum(momentum=0.9)",
+    ]
     assert found.batch_size.values.tolist() == ["all", "2"]
-    assert found.mu.dims == ("optimizer",)
-    assert found.mu.values.tolist()[1:] == [0.5, 0.9]
+    assert found.momentum.dims == ("optimizer",)
+    assert found.momentum.values.tolist()[1:] == [0.5, 0.9]
     assert np.isnan(found.beta1.values.tolist()[1:]).all()
     assert found.attrs == {"alpha": "1.0", "seed": "1"}
-    place = {"hidden_size": "4", "optimizer": "Momentum(mu=0.9)", "batch_size": "2"}
+    place = {"hidden_size": "4", "optimizer": "Momentum(momentum=0.9)", "batch_size": "2"}
     assert float(found.final_error.sel(place)) == methods.final_error[1, 2, 1]
 
 
 def test_a_field_that_is_an_axis_is_its_own_coordinate():
     sweep = fastgd.sweep(X, Y, optimizer=Momentum([0.1, 0.5]), iterations=3)
-    assert sweep.to_xarray().mu.dims == ("mu",)
+    assert sweep.to_xarray().momentum.dims == ("momentum",)
 
 
 def test_first_weights_are_numbered_and_groups_keep_their_labels():

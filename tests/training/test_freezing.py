@@ -6,7 +6,7 @@ import pytest
 import fastgd
 from cases import STAYS, X, Y
 from fastgd import reference
-from fastgd.arguments.wording import options_text
+from fastgd.checks.formatting import options_text
 from fastgd.optimizers import AdamW
 
 GIVEN = {"hidden_size": (5, 3), "bias": True, "iterations": 40, "alpha": 0.05}
@@ -15,7 +15,7 @@ MASK = STAYS[1]
 
 def test_what_is_frozen_keeps_its_bits_and_the_others_learn_as_if_it_were_constant():
     """Penalties, decay and momentum don't move it, and no direction changes are counted."""
-    given = GIVEN | {"freeze": STAYS, "l1": 0.01, "l2": 0.1, "optimizer": AdamW(decay=0.2)}
+    given = GIVEN | {"freeze": STAYS, "l1": 0.01, "l2": 0.1, "optimizer": AdamW(weight_decay=0.2)}
     run = fastgd.train(X, Y, **given)
     first = fastgd.train(X, Y, **GIVEN | {"iterations": 1, "alpha": 1e-300})
     assert run.weights[1][MASK].tobytes() == first.weights[1][MASK].tobytes()

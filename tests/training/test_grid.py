@@ -4,28 +4,28 @@ import numpy as np
 
 import fastgd
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov
-from fastgd.training.grid import Grid
+from fastgd.training.sweep_axes import SweepAxes
 
 X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
 Y = [0, 1, 1, 0]
 AXES = {
     "weights": ["w"], "l2": [0, 1], "alpha": [1, 2, 3], "hidden_size": [(2,), (3,)],
-    "seed": [5], "bias": [False, True], "mu": [0.1, 0.2],
+    "seed": [5], "bias": [False, True], "momentum": [0.1, 0.2],
 }  # fmt: skip
 
 
 def ordered(**axes):
     names = ("hidden_size", "alpha", "seed", "weights")
-    return Grid.of(
+    return SweepAxes.of(
         **{name: axes.get(name) for name in names},
         structures={name: axes[name] for name in ("bias",) if name in axes},
-        values={name: axes[name] for name in ("mu", "l2") if name in axes},
+        values={name: axes[name] for name in ("momentum", "l2") if name in axes},
     )
 
 
 def test_axes_have_one_order():
     grid = ordered(**AXES)
-    assert list(grid.axes) == ["hidden_size", "bias", "alpha", "mu", "l2", "seed", "weights"]
+    assert list(grid.axes) == ["hidden_size", "bias", "alpha", "momentum", "l2", "seed", "weights"]
     assert grid.shape == (2, 2, 3, 2, 2, 1, 1)
     assert (grid.networks, grid.runs) == (4, 12)
     assert (ordered().axes, ordered().shape) == ({}, ())
@@ -35,7 +35,7 @@ def test_axes_have_one_order():
 def test_axes_of_samples_come_between_networks_and_alpha():
     """They are axes of the runs of one network: the code is the same for all parts."""
     parts = {"sample_weight": [0, 1], "group": ["a", "b", "c"], "fold": None}
-    grid = Grid.of(
+    grid = SweepAxes.of(
         hidden_size=[(2,), (3,)], structures={"bias": [False, True]}, parts=parts,
         alpha=[1.0, 2.0], values={"l2": [0.0, 0.1]}, seed=[1], weights=None,
     )  # fmt: skip
@@ -57,7 +57,7 @@ def test_each_run_has_a_place_of_its_own():
     for index, (network, run) in zip(indices, places, strict=True):
         assert joined[index] == 100 * network + run
     assert grid.values((1, 0, 2, 1, 0, 0, 0)) == {
-        "hidden_size": (3,), "bias": False, "alpha": 3, "mu": 0.2, "l2": 0, "seed": 5,
+        "hidden_size": (3,), "bias": False, "alpha": 3, "momentum": 0.2, "l2": 0, "seed": 5,
         "weights": "w",
     }  # fmt: skip
     assert ordered().place(()) == (0, 0)
@@ -69,7 +69,7 @@ def test_a_table_tells_optimizers_and_their_numbers_apart():
     sweep = fastgd.sweep(X, Y, optimizer=optimizers, alpha=[0.1, 1], iterations=3)
     frame = sweep.to_dataframe()
     assert list(frame.columns) == [
-        "optimizer", "mu", "beta1", "beta2", "epsilon", "alpha",
+        "optimizer", "momentum", "beta1", "beta2", "epsilon", "alpha",
         "final_error", "final_loss", "status", "iterations", "total_changes",
     ]  # fmt: skip
     names = ["Momentum", "Nesterov", "GradientDescent", "Adam", "Momentum"]
@@ -77,8 +77,8 @@ def test_a_table_tells_optimizers_and_their_numbers_apart():
     assert frame.groupby("optimizer").size().to_dict() == {
         "Adam": 2, "GradientDescent": 2, "Momentum": 4, "Nesterov": 2
     }  # fmt: skip
-    by_mu = frame.groupby(["optimizer", "mu"]).size().to_dict()
+    by_mu = frame.groupby(["optimizer", "momentum"]).size().to_dict()
     assert by_mu == {("Momentum", 0.5): 2, ("Momentum", 0.9): 2, ("Nesterov", 0.5): 2}
-    np.testing.assert_array_equal(frame["mu"][::2], [0.5, 0.5, np.nan, np.nan, 0.9])
+    np.testing.assert_array_equal(frame["momentum"][::2], [0.5, 0.5, np.nan, np.nan, 0.9])
     np.testing.assert_array_equal(frame["beta1"][::2], [np.nan] * 3 + [0.9, np.nan])
     assert frame["final_error"].tolist() == sweep.final_error.ravel().tolist()

@@ -9,7 +9,7 @@ from fastgd import reference
 
 pytestmark = [
     pytest.mark.parametrize("train", [fastgd.train, reference.train], ids=["kernel", "twin"]),
-    pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning"),
+    pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning"),
 ]
 
 # A rate at which the held-out error goes up and down.
@@ -42,7 +42,7 @@ def test_the_network_of_the_smallest_error_comes_back(train, every):
     errors = curve(train)
     best = best_of(errors, [*range(0, 39, every), 39])
     assert 3 < best < 39
-    run = train(**SETTINGS, restore_best=True, look_every=every)
+    run = train(**SETTINGS, restore_best=True, evaluate_every=every)
     assert (run.status, run.iterations, run.best_iteration) == ("finished", 39, best)
     assert run.final_validation_error == errors[best]
     is_as_after(best, run, train)
@@ -70,7 +70,7 @@ def test_a_tolerance_is_that_of_the_held_out_error(train):
     assert run.final_validation_error == errors[end] != run.final_error
 
 
-LINE = {"X": [[1.0]], "y": [1.0], "weights": [[[0.0]]], "output": "identity", "look_every": 1}
+LINE = {"X": [[1.0]], "y": [1.0], "weights": [[[0.0]]], "output": "identity", "evaluate_every": 1}
 
 
 def test_an_error_that_is_not_finite_is_nan_and_ends_no_run(train):

@@ -10,8 +10,8 @@ import scipy.stats
 
 import fastgd
 from cases import X, Y
-from fastgd.arguments.choices import INITS
-from fastgd.arguments.wording import options_text
+from fastgd.arguments.initial_network import INITS
+from fastgd.checks.formatting import options_text
 from fastgd.engine.initialization import AT_ONCE, first_rows, quantile
 from fastgd.engine.network import _drawing, all_first_weights, first_weights, flatten
 from plain import philox

@@ -5,8 +5,8 @@ import pytest
 
 import fastgd
 from cases import WEIGHTS, X, Y
-from fastgd.arguments.data import Parts
-from fastgd.arguments.loss import LossOptions
+from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.loss_options import LossOptions
 from fastgd.optimizers import Momentum
 from thinning import only
 
@@ -18,7 +18,7 @@ def objective_of(run, X, y, weights=None, biases=None):
     """The value of the objective with the options of a run, at its weights or at others."""
     options = {n: v for n, v in run.options.items() if n in LossOptions.__annotations__}
     f = fastgd.objective(X, y, hidden_size=run.hidden_size, **options)
-    parts = Parts(weights or run.weights, run.biases if biases is None else biases, ())
+    parts = NetworkParts(weights or run.weights, run.biases if biases is None else biases, ())
     return f(f.network.row(parts))[0]
 
 
@@ -72,14 +72,14 @@ def test_a_run_that_is_over_between_two_records():
     )
     assert run.status == "converged"
     assert run.iterations % 100
-    run = has_the_objectives_bits(X, Y, restore_best=True, look_every=1, alpha=4.0, seed=3)
+    run = has_the_objectives_bits(X, Y, restore_best=True, evaluate_every=1, alpha=4.0, seed=3)
     assert run.best_iteration % 7
     run = has_the_objectives_bits(X, Y, tolerance=0.9)
     assert run.iterations == 0
     assert run.final_loss == run.losses[0]
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 def test_a_run_that_diverges():
     linear = {"activation": "identity", "output": "identity"}
     run = fastgd.train(X, Y, **GIVEN | {"alpha": 50.0, "record_every": 1}, **linear)

@@ -22,7 +22,7 @@ from cases import (
 )
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
-from fastgd.engine import arrangement
+from fastgd.engine import packing
 from fastgd.optimizers import AdaDelta, AdaGrad, Adam, AdamW, RMSProp, Rprop
 from fastgd.reference.output import Output, Units
 from golden import problem
@@ -87,7 +87,7 @@ def with_the_kernel_of_the_golden_hashes(request, monkeypatch):
     """Of every second case that for eight runs side by side, of which seven lanes are empty."""
     name = getattr(request.node, "callspec", None) and request.node.callspec.params.get("name")
     if name in OPTIONS:
-        monkeypatch.setattr(arrangement, "runs_side_by_side", lambda *_: side_by_side(name))
+        monkeypatch.setattr(packing, "runs_side_by_side", lambda *_: side_by_side(name))
 
 
 # ---------------------------------------------------------------- every case of the table
@@ -118,7 +118,7 @@ def test_a_weight_without_a_derivative_stays_whatever_epsilon_is(kind, epsilon):
     """Adam's correction makes the smallest epsilons 0, and what has not moved yet 0 / 0."""
     given = {"output": "identity", "iterations": 50, "weights": [[[0.0], [0.5]]]}
     X, y = [[1.0, 0.0], [2.0, 0.0]], [1.0, 2.0]
-    beside = {"decay": 0.0} if kind is AdamW else {}
+    beside = {"weight_decay": 0.0} if kind is AdamW else {}
     optimizer = kind(epsilon=epsilon, **beside)
     for train in (fastgd.train, fastgd.reference.train):
         run = train(X, y, alpha=0.1, optimizer=optimizer, **given)
@@ -144,7 +144,7 @@ def test_rprop_diverges_where_a_derivative_is_not_a_number():
     """A sign of NaN would be a step like any other: here that of 0 times infinity."""
     given = {"activation": "relu", "output": "identity", "iterations": 60, "record_every": 60}
     start = [[[1e150, -1.0]], [[1e150], [1.0]]]
-    optimizer = Rprop(largest=1e200)
+    optimizer = Rprop(max_step=1e200)
     for train in (fastgd.train, fastgd.reference.train):
         run = train([[1.0]], [1e305], weights=start, alpha=1e160, optimizer=optimizer, **given)
         assert (run.status, run.iterations) == ("diverged", 2)
@@ -337,7 +337,7 @@ def test_endings_and_summaries_in_batches():
     assert ends[0].iterations % 3 == ends[1].iterations % 3 == 0  # looked at once per epoch
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize(
     "given",
     [
@@ -370,7 +370,7 @@ def test_divergence(given):
         close([run.summary.tail_mean], [twin.summary.tail_mean], 1e-6, "tail")
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize(("record_every", "scale"), [(1, 1), (1000, 1), (1000, 1e308)])
 def test_divergence_beside_runs_that_are_watched(record_every, scale):
     """An error that overflows between records ends the watched ones only."""
@@ -387,7 +387,7 @@ def test_divergence_beside_runs_that_are_watched(record_every, scale):
     assert len(np.unique(sweep.iterations)) == (2 if (record_every, scale) == (1000, 1) else 1)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize("train", [fastgd.train, fastgd.reference.train], ids=["kernel", "twin"])
 def test_a_scale_or_shift_that_is_not_finite_ends_a_run(train):
     # Equal samples: all that normalizing leaves of the first layer's derivative is 0.
@@ -401,7 +401,7 @@ def test_a_scale_or_shift_that_is_not_finite_ends_a_run(train):
     assert not np.isfinite([*norm.scale, *norm.shift]).all()
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize("samples", [1, 2, 4])
 def test_an_error_that_overflows_is_infinite(samples):
     given = {"weights": [[[1e160]]], "output": "identity", "iterations": 5, "record_every": 1}

@@ -12,9 +12,9 @@ import scipy.optimize
 import fastgd
 from fastgd import reference
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.loss import LossOptions
-from fastgd.arguments.messages import either
+from fastgd.arguments.loss_options import LossOptions
 from fastgd.arguments.options import Options
+from fastgd.checks.messages import either
 from fastgd.training import minimization
 from thinning import crossed
 
@@ -261,7 +261,7 @@ def test_other_refusals(xor):
 
 
 def test_too_large_for_memory(monkeypatch, xor):
-    monkeypatch.setattr("fastgd.arguments.memory.available_memory", lambda: 10**6)
+    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**6)
     with pytest.raises(
         ValueError, match=r"^the objective must fit into the available memory \(1 MB"
     ):

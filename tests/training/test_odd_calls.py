@@ -20,9 +20,9 @@ import pytest
 
 import fastgd
 from fastgd import bucket, functions, optimizers, schedules
-from fastgd.arguments import memory
-from fastgd.arguments.cautions import TrainingWarning
 from fastgd.arguments.declarations import DECLARED, LossOptions
+from fastgd.arguments.warnings import TrainingWarning
+from fastgd.checks import memory
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, GroupedRegressor
 from odd import ODD, ODDER, stated
 
@@ -129,8 +129,8 @@ CALLS = {
         ["X", "y", "w"],
     ),
     "weights": (lambda w: fastgd.train(**TRAINED, weights=[w, np.ones((2, 1))]), {}, ["w"]),
-    "cases": (
-        lambda **case: fastgd.sweep(**TRAINED, cases=[{"alpha": 1.0, "l2": 0.1} | case] * 2),
+    "combinations": (
+        lambda **case: fastgd.sweep(**TRAINED, combinations=[{"alpha": 1.0, "l2": 0.1} | case] * 2),
         {},
         ["alpha", "l2"],
     ),
@@ -186,8 +186,8 @@ CALLS = {
         ["l1", "tolerance", "clip_norm", "freeze"],
     ),
     "GroupedRegressor": (grouped, {}, parameters_of(GroupedRegressor)),
-    "Function": (fastgd.Function, {"formula": "a * b", "b": 1.0}, ["formula", "slope", "b"]),
-    "Loss": (fastgd.Loss, {"formula": "b * (y - v)**2", "b": 1.0}, ["formula", "slope", "b"]),
+    "Function": (fastgd.Function, {"formula": "a * b", "b": 1.0}, ["formula", "derivative", "b"]),
+    "Loss": (fastgd.Loss, {"formula": "b * (y - v)**2", "b": 1.0}, ["formula", "derivative", "b"]),
     "functions": (lambda x: functions.maximum(x, 1.0), {}, ["x"]),
     "where": (lambda x: functions.where(x, 1.0, 2.0), {}, ["x"]),
     "load": (fastgd.load, {}, ["path"]),

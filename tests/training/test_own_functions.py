@@ -11,10 +11,10 @@ from test_results import same
 import fastgd
 from cases import CAUCHY, SWISH, XOR_X, XOR_Y
 from fastgd import reference
-from fastgd.arguments.cautions import TrainingWarning
-from fastgd.arguments.expressions import FUNCTIONS
+from fastgd.arguments.warnings import TrainingWarning
+from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.functions import exp, log, sqrt, tanh
-from fastgd.kernel.descent import descend
+from fastgd.kernel.training_loop import descend
 from fastgd.optimizers import Adam
 from thinning import some
 
@@ -31,7 +31,7 @@ SETTINGS = {"X": X, "y": Y, "hidden_size": 3, "iterations": 25, "record_every": 
 # ---------------------------------------------------------------- NaN
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 def test_a_function_that_gives_nan_ends_its_run_and_no_other():
     axes = {"p": [1.0, -1.0, 0.5, -0.25, 2.0], "c": [0.3, 1.0]}
     sweep = fastgd.sweep(**SETTINGS, **OWN, **axes, keep_state=True)
@@ -59,7 +59,7 @@ OVERFLOWING = {
 """By option: what is infinite or NaN itself, or has such a derivative, because of constants."""
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize(
     ("option", "text"),
     [
@@ -153,7 +153,7 @@ def test_a_built_in_that_is_written_out_is_the_built_in(given, formulas):
 def test_a_slope_that_is_given_counts():
     """One that is wrong: half of it is the same as half the learning rate, without hidden units."""
     given = {"X": X, "y": Y, "hidden_size": (), "iterations": 20, "output": "identity"}
-    half = fastgd.Loss("0.5*(y - v)**2", slope="0.5*(v - y)")
+    half = fastgd.Loss("0.5*(y - v)**2", derivative="0.5*(v - y)")
     run = fastgd.train(**given, alpha=0.1, loss=half)
     plain = fastgd.train(**given, alpha=0.05)
     np.testing.assert_allclose(run.weights[0], plain.weights[0], rtol=1e-13)
@@ -164,8 +164,8 @@ def test_a_slope_that_is_given_counts():
 @pytest.mark.parametrize(
     "unit",
     [
-        fastgd.Function("sign(a)", slope="where(abs(a) < 1, 1, 0)"),
-        fastgd.Function("a + a**3", slope="k", k=2.0),
+        fastgd.Function("sign(a)", derivative="where(abs(a) < 1, 1, 0)"),
+        fastgd.Function("a + a**3", derivative="k", k=2.0),
         "softplus",
     ],
     ids=["straight through", "wrong", "built in"],
@@ -198,7 +198,7 @@ def results():
             **SETTINGS, activation=[SWISH, "tanh"], loss=[CAUCHY], keep_state=True
         ),
         "sloped": reference.train(
-            **SETTINGS, output="identity", loss=fastgd.Loss("abs(y - v)", slope="sign(v - y)")
+            **SETTINGS, output="identity", loss=fastgd.Loss("abs(y - v)", derivative="sign(v - y)")
         ),
         "outputs": fastgd.sweep(
             **SETTINGS, output="identity", loss=["squared", "gaussian"], keep_state=True
@@ -384,7 +384,7 @@ def test_the_largest_input_is_taken_off(softmax):
     assert loss == pytest.approx(800 + np.log1p(np.exp(-1)), rel=1e-15)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 def test_softmax_of_nan_and_infinity_ends_the_run():
     """What an input of infinity less itself comes to; a NaN stays one."""
     for weights in ([[1e300, 1.0]], [[-1e300, 1e300]]):

@@ -16,12 +16,12 @@ from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
 from fastgd.engine import layout as layout_module
 from fastgd.functions import sqrt, where
-from fastgd.kernel.lanes import ROWS
+from fastgd.kernel.vectorization import ROWS
 from fastgd.optimizers import Adam, Momentum, Rprop
 from networks import fresh
 from thinning import only
 
-pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 
 ROOT = fastgd.Function(lambda a: where(a >= 0, sqrt(a), 0.0))
 """Its derivative is infinite at 0, where a sample has inputs of 0."""
@@ -44,7 +44,7 @@ CASES = {
     },
     "penalties": {
         "activation": ROOT, "output": ROOT, "l1": 0.01, "l2": 0.01, "optimizer": Rprop(),
-        "dropconnect": 0.1, "restore_best": True, "look_every": 1,
+        "dropconnect": 0.1, "restore_best": True, "evaluate_every": 1,
     },
 }  # fmt: skip
 """Each with a limit for deltas, so that runs continue."""

@@ -23,7 +23,7 @@ from fastgd.engine.session import Runs
 from fastgd.optimizers import Adam, Momentum
 from thinning import some
 
-pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 
 RANDOM = np.random.RandomState(4)
 # Groups of 11, 11 and 14 rows that train on 8, 8 and 11 of them: no batch has one sample.
@@ -303,7 +303,7 @@ def sweeps(draw):
         "hidden_size": (5, 3),
         "iterations": draw(st.integers(1, 14)),
         "record_every": draw(st.integers(1, 6)),
-        "look_every": draw(st.integers(1, 5)),
+        "evaluate_every": draw(st.integers(1, 5)),
         "restore_best": True,
         "threads": draw(st.integers(1, 2)),
     } | STRUCTURES[draw(st.sampled_from(list(STRUCTURES)))]

@@ -7,8 +7,8 @@ import pytest
 
 import fastgd
 from cases import SWISH
-from fastgd.arguments import memory
 from fastgd.arguments.partition import check_partition
+from fastgd.checks import memory
 from fastgd.optimizers import Adam, Momentum
 from thinning import only
 

@@ -13,8 +13,8 @@ import fastgd
 import torch_numbers
 from cases import PAIRS
 from fastgd import optimizers, reference, schedules
-from fastgd.arguments.choices import LOSSES, UNITS
 from fastgd.engine.session import available_threads
+from fastgd.formulas.named import LOSSES, UNITS
 from fastgd.reference.functions import FUNCTIONS
 from fastgd.reference.functions import LOSSES as REFERENCE_LOSSES
 from fastgd.reference.optimizers import twin
@@ -37,7 +37,7 @@ def test_all_units_and_losses_are_compared():
 
 @pytest.mark.parametrize("name", THEIRS["units"])
 def test_activations(name):
-    value, slope = FUNCTIONS[name](X, **UNITS[name].function.numbers)
+    value, slope = FUNCTIONS[name](X, **UNITS[name].function.parameters)
     theirs = THEIRS["units"][name]
     lost = 1e-14 if name in ("silu", "gelu") else 0  # where 1 + tanh cancels, and of 1 - v^2
     np.testing.assert_allclose(value, theirs["value"], rtol=1e-13, atol=lost)
@@ -49,7 +49,7 @@ def test_activations(name):
 @pytest.mark.parametrize("name", THEIRS["losses"])
 def test_losses(name):
     y, v = np.repeat(TARGETS, len(OUTPUTS)), np.array(OUTPUTS * len(TARGETS))
-    numbers = LOSSES[name].function.numbers
+    numbers = LOSSES[name].function.parameters
     outputs = (v, v[::-1]) if name == "gaussian" else (v,)
     value, *slopes = REFERENCE_LOSSES[name](y, *outputs, **numbers)
     np.testing.assert_allclose(value, THEIRS["losses"][name]["value"], rtol=1e-13, atol=1e-15)

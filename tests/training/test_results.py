@@ -10,7 +10,7 @@ import fastgd
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
 from fastgd.optimizers import Adam, Momentum
-from fastgd.store import archive
+from fastgd.store import npz
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def parts(xor):
 MORE = {
     "nothing": {},
     "watched": {"summary": 3, "patience": 9},
-    "restored": {"restore_best": True, "look_every": 4},
+    "restored": {"restore_best": True, "evaluate_every": 4},
     "adaptive": {"sampling": "adaptive", "batch_size": 2},
 }
 
@@ -199,7 +199,7 @@ def test_other_npz_files(tmp_path):
 
 
 def test_files_of_another_format(xor, tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "FORMAT", 2)
+    monkeypatch.setattr(npz, "FORMAT", 2)
     fastgd.train(*xor, iterations=1).save(tmp_path / "run.npz")
     monkeypatch.undo()
     with pytest.raises(ValueError, match="must have format 1, got format 2"):
@@ -208,7 +208,7 @@ def test_files_of_another_format(xor, tmp_path, monkeypatch):
 
 def test_files_from_before_the_options(xor, sweep, tmp_path, monkeypatch):
     """They have fewer facts, and a sweep's networks have sizes only."""
-    write = archive.write
+    write = npz.write
     new = ("summary", "minimizer", "options", "biases", "normalization", "networks")
 
     def write_as_before(path, kind, facts, arrays):
@@ -217,7 +217,7 @@ def test_files_from_before_the_options(xor, sweep, tmp_path, monkeypatch):
             old["sizes"] = [network.sizes for network in sweep.networks]
         write(path, kind, old, arrays)
 
-    monkeypatch.setattr(archive, "write", write_as_before)
+    monkeypatch.setattr(npz, "write", write_as_before)
     run = fastgd.train(*xor, iterations=10)
     for result in (run, sweep):
         result.save(tmp_path / "old.npz")

@@ -197,7 +197,7 @@ def test_sweeps_that_can_not_go_on():
         fastgd.sweep(X[:9], Y[:9], resume=sweep, iterations=5)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize("train", [fastgd.train, fastgd.reference.train], ids=["kernel", "twin"])
 def test_a_run_whose_last_error_overflows_continues_where_nobody_measures_it(train):
     x, y = np.full((1, 1), 1e200), np.ones((1, 1))
@@ -218,7 +218,7 @@ def test_a_held_out_error_that_is_never_finite_is_no_best_one(restore_best):
         "output": "identity",
         "alpha": 0.01,
         "iterations": 6,
-        "look_every": 2,
+        "evaluate_every": 2,
         "restore_best": restore_best,
         "validation": ([[1e308, 1e308, 1e308], [1e308, 1e308, -1e308]], [0, 0]),
         "weights": [np.full((3, 1), 3.0)],

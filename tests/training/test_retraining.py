@@ -12,7 +12,7 @@ from cases import OPTIONS
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.validation import check_validation
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.source import Source
+from fastgd.training.recompute import TrainingSource
 from thinning import only
 
 RANDOM = np.random.RandomState(9)
@@ -112,7 +112,7 @@ def test_the_samples_of_a_part_are_its_rows_with_their_weights():
     labels = np.array(["b", "a", "b", "a", "b", "b", "b", "b"])
     weights = RANDOM.random_sample((2, 8))
     parts = check_partition(X, Y, groups=labels, folds=2, sample_weight=weights)
-    source = Source(X, Y, 30, 10)
+    source = TrainingSource(X, Y, 30, 10)
     given = source.arguments(parts.part(5))  # group b, fold 0, the second row of weights
     rows = np.flatnonzero(labels == "b")
     held, rows = rows[:3], rows[3:]
@@ -126,7 +126,7 @@ def test_the_samples_of_a_part_are_its_rows_with_their_weights():
 
 def test_held_out_samples_of_all_runs_go_with_the_source():
     for given in ((X, Y), (X, Y, np.ones(8))):
-        source = Source(X, Y, 30, 10, validation=check_validation(given, 3, 2))
+        source = TrainingSource(X, Y, 30, 10, validation=check_validation(given, 3, 2))
         assert same(tuple(source.arguments(None)["validation"]), given)
         part = check_partition(X, Y, sample_weight=np.ones((2, 8))).part(1)
         assert same(tuple(source.arguments(part)["validation"]), given)

@@ -25,7 +25,7 @@ CASES = {
     "one weighting": {"folds": 3, "sample_weight": WEIGHTS[0], "batch_size": [4, None]},
     "batches": {"folds": 2, "batch_size": 4, "dropout": [0, 0.3], "weights": START, "seed": 5},
     "early stopping": {"folds": 2, "patience": [3, 20], "restore_best": True, "alpha": [1.0, 9.0]},
-    "watched": {"validation": HELD[:2], "alpha": [0.5, 5.0], "look_every": 7, "summary": 3},
+    "watched": {"validation": HELD[:2], "alpha": [0.5, 5.0], "evaluate_every": 7, "summary": 3},
 }  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def test_factors_as_in_pytorchs_recursions(schedule):
 
 
 def test_a_warm_up_on_paper():
-    found = factors(Cosine(over=8, last=0.5, warmup=4), 10)
+    found = factors(Cosine(steps=8, final_factor=0.5, warmup_steps=4), 10)
     falling = [0.75 + 0.25 * cos(pi * k / 4) for k in range(4)]
     np.testing.assert_allclose(found, [0.25, 0.5, 0.75, 1, *falling, 0.5, 0.5], rtol=1e-15)
 
@@ -134,16 +134,16 @@ def test_a_sweep_over_schedules(tmp_path):
     assert loaded.axes == sweep.axes
     table = sweep.to_dataframe()
     assert table["schedule"].tolist()[::2] == ["Constant", "Step", "Step", "Factors", "Factors"]
-    assert table["every"].fillna(0).tolist()[::2] == [0, 20, 30, 0, 0]
+    assert table["step_size"].fillna(0).tolist()[::2] == [0, 20, 30, 0, 0]
 
 
 def test_fields_of_both_an_optimizer_and_a_schedule_are_axes(tmp_path):
-    optimizer = fastgd.optimizers.Momentum(mu=[0.0, 0.5])
-    given = NETWORK | {"optimizer": optimizer, "schedule": Step(every=[10, 20], factor=0.5)}
+    optimizer = fastgd.optimizers.Momentum(momentum=[0.0, 0.5])
+    given = NETWORK | {"optimizer": optimizer, "schedule": Step(step_size=[10, 20], factor=0.5)}
     sweep = fastgd.sweep(X, Y, **given, iterations=30, keep_state=True)
-    assert sweep.axes == {"mu": [0.0, 0.5], "every": [10, 20]}
+    assert sweep.axes == {"momentum": [0.0, 0.5], "step_size": [10, 20]}
     assert sweep[1, 0].options == {
-        "optimizer": fastgd.optimizers.Momentum(mu=0.5), "schedule": Step(10, 0.5)
+        "optimizer": fastgd.optimizers.Momentum(momentum=0.5), "schedule": Step(10, 0.5)
     }  # fmt: skip
     sweep.save(tmp_path / "sweep.npz")
     more = fastgd.sweep(X, Y, resume=fastgd.load(tmp_path / "sweep.npz"), iterations=20)

@@ -12,8 +12,8 @@ from test_results import same
 import fastgd
 from fastgd.engine.state import State
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.grid import Grid
 from fastgd.training.selection import by_place, by_value
+from fastgd.training.sweep_axes import SweepAxes
 
 X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
 Y = [0, 1, 1, 0]
@@ -147,7 +147,7 @@ def test_a_sweep_that_kept_no_weights_has_parts():
 
 # ---------------------------------------------------------------- what is no index
 
-GRID = Grid({"hidden_size": [(2,), (3,)], "alpha": [1.0, 2.0, 3.0]})
+GRID = SweepAxes({"hidden_size": [(2,), (3,)], "alpha": [1.0, 2.0, 3.0]})
 NO_INDEX = "an index of a sweep must be an int, a slice, or a list of ints or of as many bools"
 
 
@@ -215,7 +215,8 @@ VALUES = {
     "alpha": (
         [0.1, 10.0, (1.0, 2.0), 10.0], [(10, 1), (np.float32(10), 1), ((1, 2), 2), (0.1, 0)]
     ),
-    "optimizer": ([Momentum(0.5), Adam(), Momentum(0.9)], [(Adam(), 1), (Momentum(mu=0.9), 2)]),
+    "optimizer": ([Momentum(0.5), Adam(), Momentum(0.9)], [(Adam(), 1),
+     (Momentum(momentum=0.9), 2)]),
     "bias": ([False, True], [(True, 1), (np.False_, 0)]),
     "patience": ([None, 3], [(None, 0), (3, 1), (3.0, 1)]),
     "seed": ([1, 2], [(np.array(2), 1), (2.0, 1)]),
@@ -227,7 +228,7 @@ VALUES = {
 @pytest.mark.parametrize("name", VALUES)
 def test_values_are_found(name):
     axis, found = VALUES[name]
-    grid = Grid({"l1": [0.0, 1.0], name: axis, "l2": [0.0, 1.0]})
+    grid = SweepAxes({"l1": [0.0, 1.0], name: axis, "l2": [0.0, 1.0]})
     for value, place in found:
         assert by_value(grid, {name: value}).selectors == (slice(None), place, slice(None))
         several = by_value(grid, {name: [axis[0] if name != "weights" else 0, value]})
@@ -236,7 +237,7 @@ def test_values_are_found(name):
 
 
 def test_dates_and_arrays_are_values():
-    grid = Grid({"group": DATES, "alpha": [(1.0, 2.0), (3.0, 4.0)]})
+    grid = SweepAxes({"group": DATES, "alpha": [(1.0, 2.0), (3.0, 4.0)]})
     for value in (DATES[1], np.datetime64("2026-01-02"), np.datetime64("2026-01-02", "ns")):
         assert by_value(grid, {"group": value}).selectors[0] == 1
     array = np.array(DATES[1:], dtype="M8[ns]")
@@ -253,7 +254,7 @@ def test_a_row_of_the_table_finds_its_run(case):
         row = frame.iloc[number]
         asked = {name: row[name] for name in names if row[name] == row[name]}
         if "optimizer" in sweep.axes:
-            asked["optimizer"] = Adam() if row["optimizer"] == "Adam" else Momentum(row["mu"])
+            asked["optimizer"] = Adam() if row["optimizer"] == "Adam" else Momentum(row["momentum"])
         if len(asked) == len(sweep.axes):
             assert same(sweep.sel(**asked), list(sweep)[number])
 
@@ -276,7 +277,7 @@ def test_a_row_of_the_table_finds_its_run(case):
     ],
 )  # fmt: skip
 def test_values_that_are_on_no_axis_are_refused(asked, message):
-    grid = Grid({"alpha": [1.0, 10.0], "bias": [False, True], "group": ["north", "south"]})
+    grid = SweepAxes({"alpha": [1.0, 10.0], "bias": [False, True], "group": ["north", "south"]})
     with pytest.raises(ValueError, match=message):
         by_value(grid, asked)
 

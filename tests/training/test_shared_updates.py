@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
-from fastgd.engine import arrangement
 from fastgd.engine import layout as layout_module
-from fastgd.engine.areas import area_of
+from fastgd.engine import packing
 from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
-from fastgd.engine.pace import LAST_SECONDS, Pace
 from fastgd.engine.plan import Plan
 from fastgd.engine.session import available_threads
-from fastgd.engine.task import Task
+from fastgd.engine.thread_tuning import LAST_SECONDS, ThreadTuning
+from fastgd.engine.training_data import TrainingData
+from fastgd.engine.weight_shards import area_of
 from fastgd.kernel.block import Area, Layer
-from fastgd.kernel.lanes import shapes_for
 from fastgd.kernel.language.tile import Shape
+from fastgd.kernel.vectorization import shapes_for
 from fastgd.optimizers import Adam, Momentum
 from fastgd.training import checkpoints
 from golden import GOLDEN, digest
@@ -39,7 +39,7 @@ HELD = RANDOM.normal(size=(21, 5)), RANDOM.random((21, 3)), RANDOM.random(21)
 
 CASES = {
     "no hidden layer, changes past a byte": {"hidden_size": (), "alpha": 1.0},
-    "wide and narrow tiles": {"hidden_size": 19, "optimizer": Momentum(mu=0.9)},
+    "wide and narrow tiles": {"hidden_size": 19, "optimizer": Momentum(momentum=0.9)},
     "softmax": {"hidden_size": (5, 3), "output": "softmax", "loss": "cross_entropy"},
     "in batches": {
         "hidden_size": (7, 6),
@@ -61,7 +61,7 @@ CASES = {
         "l2": 0.01,
         "clip_norm": 0.5,
         "validation": HELD,
-        "look_every": 3,
+        "evaluate_every": 3,
         "patience": 20,
         "restore_best": True,
         "record_weights": True,
@@ -135,7 +135,7 @@ def test_a_checkpoint_is_continued_on_any_number_of_threads(case, sharing, tmp_p
         made = sharing(threads)
         monkeypatch.setattr(checkpoints, "_write", once)
         with pytest.raises(KeyboardInterrupt):
-            fastgd.train(X, Y, threads=1, checkpoint=file, every=1e-9, **settings)
+            fastgd.train(X, Y, threads=1, checkpoint=file, checkpoint_every=1e-9, **settings)
         assert {layout.threads for layout in made} == {threads}
     assert checkpoints.planned(fastgd.load(file)) == 48
     monkeypatch.setattr(checkpoints, "_write", write)
@@ -232,7 +232,7 @@ def test_only_so_many_values_are_kept():
     ("runs", "threads", "each"), [(1, 8, 8), (2, 2, 1), (2, 8, 8), (7, 8, 8), (8, 8, 1), (99, 8, 1)]
 )
 def test_blocks_that_are_fewer_than_threads_are_shared(runs, threads, each):
-    task = Task.check(np.zeros((40_000, 784)), np.zeros((40_000, 10)), 3, 1)
+    task = TrainingData.check(np.zeros((40_000, 784)), np.zeros((40_000, 10)), 3, 1)
     alphas = np.full((runs, 2), 0.1)
     plan = Plan.make(task, Network((784, 100, 10)), Method(), alphas, {}, 1, threads)
     assert plan.layout.runs == 1
@@ -241,7 +241,7 @@ def test_blocks_that_are_fewer_than_threads_are_shared(runs, threads, each):
 
 
 def test_blocks_take_turns_on_all_threads(sharing, monkeypatch):
-    monkeypatch.setattr(arrangement, "runs_side_by_side", lambda *_: 1)
+    monkeypatch.setattr(packing, "runs_side_by_side", lambda *_: 1)
     settings = {"hidden_size": (6, 9), "alpha": [0.1, 0.3], "iterations": 300, "record_every": 7}
     alone = [fastgd.train(X, Y, **settings | {"alpha": alpha}, threads=1) for alpha in (0.1, 0.3)]
     made = sharing(3)
@@ -291,7 +291,7 @@ def ways(pace, calls, seconds):
 
 
 def test_threads_that_hinder_each_other_are_left_out():
-    pace = Pace(2, seconds=1e-4)
+    pace = ThreadTuning(2, seconds=1e-4)
     taken = ways(pace, 2000, {1: 1e-4, 2: 1e-2})
     assert taken[:5] == [2, 2, 1, 1, 1]
     assert 4 < taken.count(2) < 12  # less and less often
@@ -299,7 +299,7 @@ def test_threads_that_hinder_each_other_are_left_out():
 
 
 def test_a_machine_that_is_no_longer_busy_is_noticed():
-    pace = Pace(2, seconds=1e-4)
+    pace = ThreadTuning(2, seconds=1e-4)
     ways(pace, 100, {1: 1e-4, 2: 1e-2})
     assert ways(pace, 2000, {1: 1e-4, 2: 6e-5})[-1000:].count(1) < 10
     assert ways(pace, 10, {1: 1e-4, 2: 1e-2})[1:] == [1] * 9

@@ -13,11 +13,11 @@ from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.optimizers import Adam, Momentum
 from fastgd.schedules import Factors
+from fastgd.store.directory import DamageWarning
 from fastgd.store.folder import Folder
-from fastgd.store.place import DamageWarning
 from fastgd.training import chunks
 from fastgd.training.chunks import Chunks
-from fastgd.training.request import Request
+from fastgd.training.sweep_job import SweepJob
 
 RANDOM = np.random.default_rng(4)
 TABLE = {"X": RANDOM.normal(size=(24, 3)), "y": RANDOM.random(24)}
@@ -49,7 +49,7 @@ SWEEPS = {
     | {"groups": list("abcd") * 6, "folds": 2, "alpha": [1, 2], "seed": range(2)},
     "cases-and-weights": TABLE
     | {
-        "cases": [{"alpha": 1, "l2": 0}, {"alpha": 2, "l2": 0.1}, {"alpha": 3, "l2": 0.2}],
+        "combinations": [{"alpha": 1, "l2": 0}, {"alpha": 2, "l2": 0.1}, {"alpha": 3, "l2": 0.2}],
         "sample_weight": np.vstack([np.ones(24), np.arange(24)]),
         "seed": range(3),
     },
@@ -71,7 +71,7 @@ def asked(name):
 
 @pytest.fixture(autouse=True)
 def parts_of_few_runs(monkeypatch):
-    monkeypatch.setattr("fastgd.training.request.runs_of_part", lambda _seconds, _size: 4)
+    monkeypatch.setattr("fastgd.training.sweep_job.runs_of_part", lambda _seconds, _size: 4)
 
 
 def differences(one, other, *, source=True):
@@ -99,7 +99,7 @@ def differences(one, other, *, source=True):
 def pair(request, tmp_path_factory):
     """A sweep in memory, and the same one in a folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastgd.training.request.runs_of_part", lambda _seconds, _size: 4)
+        patch.setattr("fastgd.training.sweep_job.runs_of_part", lambda _seconds, _size: 4)
         folder = tmp_path_factory.mktemp(request.param) / "folder"
         given = asked(request.param)
         return fastgd.sweep(**given), fastgd.sweep(**given, out=folder), folder, given
@@ -188,13 +188,13 @@ def part_file(folder, part):
 
 def test_code_is_compiled_without_more_iterations_than_there_are(tmp_path, monkeypatch):
     """A schedule has no factors beyond the last one."""
-    seen, compute = [], Request.compute
+    seen, compute = [], SweepJob.compute
 
     def noted(self, *given):
         seen.append(self.task.iterations)
         return compute(self, *given)
 
-    monkeypatch.setattr(Request, "compute", noted)
+    monkeypatch.setattr(SweepJob, "compute", noted)
     given = asked("grid") | {"iterations": 1, "schedule": Factors([0.5])}
     assert not differences(fastgd.sweep(**given), fastgd.sweep(**given, out=tmp_path))
     assert set(seen) == {1}

@@ -10,10 +10,10 @@ import fastgd
 import few_kernels
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd.arguments.declarations import STRUCTURES
-from fastgd.engine import arrangement, layout
+from fastgd.engine import layout, packing
 from fastgd.engine import plan as plan_module
-from fastgd.kernel.descent import descend
-from fastgd.kernel.lanes import native_lanes, wants_parts
+from fastgd.kernel.training_loop import descend
+from fastgd.kernel.vectorization import native_lanes, wants_parts
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov, RMSProp
 from fastgd.schedules import Constant
 from thinning import only
@@ -41,7 +41,7 @@ ALPHAS = [0.01, 1.0, 1000.0]
 WITH_AXES = [name for name, case in OPTIONS.items() if case.axes and name not in EVERYTHING]
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize("name", only(WITH_AXES, *WITH_AXES[::3]))
 def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
     case = OPTIONS[name]
@@ -49,7 +49,7 @@ def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
     rows_are_runs_alone({"alpha": ALPHAS}, **given, y=case.targets(Y))
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize(
     "name", [None, pytest.param("everything in epochs", marks=pytest.mark.slow)]
 )
@@ -87,7 +87,7 @@ def test_inputs_in_strips_change_no_bit(monkeypatch, given):
 def test_threads_decide_how_many_go_side_by_side_and_nothing_else(monkeypatch, given):
     alphas = np.geomspace(0.1, 3, native_lanes() // (2 if given else 1) + 1).tolist()
     settings = {"hidden_size": (5, 3), "iterations": 300, "record_every": 100} | given
-    made, plan = [], arrangement.arrange
+    made, plan = [], packing.arrange
 
     def arranged(*arguments, **others):
         made.append(plan(*arguments, **others))
@@ -108,7 +108,7 @@ def test_batches_of_several_sizes():
     rows_are_runs_alone({"batch_size": [3, 5, 8, 3], "alpha": ALPHAS}, shuffle_seed=3)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.cautions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize("axes", [{"tolerance": [0.0, 1e-9]}, {"patience": [None, 1000]}])
 def test_looking_at_the_error_for_other_rows_ends_no_run(axes):
     """An error that overflows before the weights do ends only a run whose errors are looked at."""
@@ -289,11 +289,11 @@ def test_structural_axes():
 
 
 def test_fields_of_the_optimizer_are_axes_before_the_other_values():
-    mu = {"optimizer": Momentum(mu=[0.5, 0.9]), "alpha": [0.1, 1.0], "seed": [1, 2, 3]}
+    mu = {"optimizer": Momentum(momentum=[0.5, 0.9]), "alpha": [0.1, 1.0], "seed": [1, 2, 3]}
     sweep = rows_are_runs_alone(mu)
-    assert sweep.axes == {"alpha": [0.1, 1.0], "mu": [0.5, 0.9], "seed": [1, 2, 3]}
-    assert sweep[1, 0, 2].options == {"optimizer": Momentum(mu=0.5)}
-    assert sweep[1, 1, 2].options == {"optimizer": Momentum(mu=0.9)}
+    assert sweep.axes == {"alpha": [0.1, 1.0], "momentum": [0.5, 0.9], "seed": [1, 2, 3]}
+    assert sweep[1, 0, 2].options == {"optimizer": Momentum(momentum=0.5)}
+    assert sweep[1, 1, 2].options == {"optimizer": Momentum(momentum=0.9)}
 
 
 def test_weights_and_options_together():
@@ -314,7 +314,7 @@ def sweeps():
     everything = OPTIONS["everything in epochs"].options
     fixed = {"hidden_size": (5, 3), "iterations": 30, "record_every": 10}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrangement, "runs_side_by_side", lambda *_: 8)
+        patch.setattr(packing, "runs_side_by_side", lambda *_: 8)
         return [
             fastgd.sweep(X, Y, **fixed, **everything | {"dropout": [0.1, 0.2], "alpha": [0.1, 1]}),
             fastgd.sweep(
@@ -325,7 +325,9 @@ def sweeps():
                 batch_size=[3, None],
                 sample_weight=np.arange(8.0),
             ),
-            fastgd.sweep(X, Y, **fixed, optimizer=Momentum(mu=[0.1, 0.5]), keep_weights=False),
+            fastgd.sweep(
+                X, Y, **fixed, optimizer=Momentum(momentum=[0.1, 0.5]), keep_weights=False
+            ),
             fastgd.sweep(X, Y, **fixed, clip_above=[0.1, np.inf]),
             fastgd.sweep(X, Y, **fixed, patience=[None, 5], summary=2),
             fastgd.sweep(X, Y, **fixed, l2=0.1),
@@ -374,7 +376,7 @@ def test_the_best_of_a_sweep_over_methods(sweeps):
 
 def test_dataframes_have_the_new_axes(sweeps):
     frame = sweeps[1].to_dataframe()
-    columns = ["optimizer", "mu", "batch_size"]
+    columns = ["optimizer", "momentum", "batch_size"]
     assert list(frame.columns)[:3] == columns
     assert list(frame.columns)[3:] == [
         "final_error",
@@ -385,4 +387,4 @@ def test_dataframes_have_the_new_axes(sweeps):
     ]
     assert frame["optimizer"].tolist()[::2] == ["Momentum", "GradientDescent", "Momentum"]
     assert frame["final_error"].tolist() == sweeps[1].final_error.ravel().tolist()
-    assert sweeps[2].to_dataframe()["mu"].tolist() == [0.1, 0.5]
+    assert sweeps[2].to_dataframe()["momentum"].tolist() == [0.1, 0.5]

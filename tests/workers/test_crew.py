@@ -7,14 +7,14 @@ import loky
 import pytest
 
 from fastgd.engine.session import available_threads
-from fastgd.workers.crew import check_crew
-from fastgd.workers.job import Crew
+from fastgd.workers.job import WorkerOptions
+from fastgd.workers.worker_options import check_worker_options
 
 
 def test_a_crew_is_threads_or_an_executor():
-    assert check_crew(None, None, 1) == Crew(None, available_threads(), 1)
+    assert check_worker_options(None, None, 1) == WorkerOptions(None, available_threads(), 1)
     with ThreadPoolExecutor(1) as pool:
-        assert check_crew(pool, None, 3) == Crew(pool, 1, 3)
+        assert check_worker_options(pool, None, 3) == WorkerOptions(pool, 1, 3)
 
 
 REFUSED = {
@@ -44,7 +44,7 @@ REFUSED = {
 def test_refused(case):
     arguments, error, message = REFUSED[case]
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        check_crew(*arguments)
+        check_worker_options(*arguments)
 
 
 def test_a_pool_is_refused_in_its_own_threads():
@@ -53,9 +53,9 @@ def test_a_pool_is_refused_in_its_own_threads():
         with pytest.raises(
             ValueError, match=r"^executor must not be the pool in whose thread this"
         ):
-            pool.submit(check_crew, pool, None, 1).result()
+            pool.submit(check_worker_options, pool, None, 1).result()
         with ThreadPoolExecutor(1) as other:
-            assert pool.submit(check_crew, other, None, 1).result().executor is other
+            assert pool.submit(check_worker_options, other, None, 1).result().executor is other
 
 
 def fork_pool():
@@ -82,11 +82,11 @@ def test_a_pool_is_refused_in_a_fork_of_its_process(kind):
     pool = MADE[kind]()
     try:
         pool.submit(abs, 1).result()
-        check_crew(pool, None, 1)
+        check_worker_options(pool, None, 1)
         child = os.fork()
         if child == 0:
             try:
-                check_crew(pool, None, 1)
+                check_worker_options(pool, None, 1)
                 os._exit(0)
             except ValueError as error:
                 os._exit(3 if str(error).startswith("executor must be made in the process") else 4)
@@ -96,7 +96,7 @@ def test_a_pool_is_refused_in_a_fork_of_its_process(kind):
 
 
 def _the_pool():
-    check_crew(_pool, None, 1)
+    check_worker_options(_pool, None, 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -115,8 +115,8 @@ def _fail():
 def test_a_pool_that_takes_no_tasks_is_not_taken_for_one_of_another_process():
     with ThreadPoolExecutor(1) as closed:
         closed.submit(abs, 1).result()
-    assert check_crew(closed, None, 1).executor is closed
+    assert check_worker_options(closed, None, 1).executor is closed
     with ThreadPoolExecutor(1, initializer=_fail) as broken:
         with pytest.raises(BrokenExecutor):
             broken.submit(abs, 1).result()
-        assert check_crew(broken, None, 1).executor is broken
+        assert check_worker_options(broken, None, 1).executor is broken

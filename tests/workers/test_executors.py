@@ -27,10 +27,10 @@ import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import Folder
-from fastgd.training import request as request_module
-from fastgd.workers import shipping
-from fastgd.workers.job import Crew
-from fastgd.workers.working_off import work_into, work_off
+from fastgd.training import sweep_job as request_module
+from fastgd.workers import payloads
+from fastgd.workers.job import WorkerOptions
+from fastgd.workers.run_job import run_job, work_into
 
 PARTS = 20
 
@@ -71,7 +71,7 @@ def test_parts_are_computed_by_two_processes_and_data_go_once_to_each(executor, 
     # Of more than 10 MB Dask would warn.
     job, told = Squares(PARTS, 0.1, str(tmp_path), data=bytes(11 * 10**6)), []
     counted = Counted(executor)
-    found = work_off(job, Crew(counted, 1, 1), told.append)
+    found = run_job(job, WorkerOptions(counted, 1, 1), told.append)
     assert [int(arrays["square"]) for arrays in found] == [part**2 for part in range(PARTS)]
     assert sum(told) == sum(job.sizes)
     assert len({pid for calls in job.calls() for pid, _ in calls} - {os.getpid()}) == 2
@@ -80,20 +80,20 @@ def test_parts_are_computed_by_two_processes_and_data_go_once_to_each(executor, 
 
 def test_folders_are_filled_by_the_workers(executor, tmp_path):
     folder, here = folder_at(tmp_path / "there"), folder_at(tmp_path / "here")
-    work_into(folder, Squares(PARTS), Crew(executor, 1, 1), ignore)
-    work_into(here, Squares(PARTS), Crew(None, 2, 1), ignore)
+    work_into(folder, Squares(PARTS), WorkerOptions(executor, 1, 1), ignore)
+    work_into(here, Squares(PARTS), WorkerOptions(None, 2, 1), ignore)
     assert folder.digest() == here.digest()
 
 
 def test_a_part_that_always_fails_is_named_and_the_executor_goes_on(executor, tmp_path):
     folder = folder_at(tmp_path)
     with pytest.raises(RuntimeError, match=r"^part 7 has failed 4 times.*ValueError: 7 is a bad"):
-        work_into(folder, Squares(PARTS, fails=(7,)), Crew(executor, 1, 1), ignore)
+        work_into(folder, Squares(PARTS, fails=(7,)), WorkerOptions(executor, 1, 1), ignore)
     done = folder.done()  # a slow worker may still have any other part in hand
     assert done.any()
     assert not done[7]
     job = Squares(PARTS, log=str(tmp_path))
-    work_into(folder, job, Crew(executor, 1, 1), ignore)
+    work_into(folder, job, WorkerOptions(executor, 1, 1), ignore)
     assert folder.done().all()
     assert not any(calls for calls, kept in zip(job.calls(), done, strict=True) if kept)
 
@@ -116,10 +116,10 @@ def test_workers_may_have_more_threads_than_there_are_here(executor, xor, thread
 @pytest.mark.usefixtures("users_kernels")  # those of the workers
 def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
     job = Trainings(6)
-    here = work_off(job, Crew(None, 1, 1), ignore)
+    here = run_job(job, WorkerOptions(None, 1, 1), ignore)
     with process_pool("spawn", initializer=use_cache, initargs=(tmp_path,)) as pool:
         counted = Counted(pool)
-        there = work_off(job, Crew(counted, 1, 1), ignore)
+        there = run_job(job, WorkerOptions(counted, 1, 1), ignore)
     assert [int(arrays["compiled"]) for arrays in there] == [0] * 6
     for ours, theirs in zip(here, there, strict=True):
         np.testing.assert_array_equal(ours["weights"], theirs["weights"])
@@ -130,11 +130,13 @@ def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("users_kernels")
 def test_cold_workers_compile_what_nobody_has(tmp_path, monkeypatch):
-    monkeypatch.setattr(shipping.code_files, "read_file", lambda _name: b"")
+    monkeypatch.setattr(payloads.code_files, "read_file", lambda _name: b"")
     with process_pool("spawn", initializer=use_cache, initargs=(tmp_path,)) as pool:
-        there = work_off(Trainings(3), Crew(pool, 1, 1), ignore)
+        there = run_job(Trainings(3), WorkerOptions(pool, 1, 1), ignore)
     assert max(int(arrays["compiled"]) for arrays in there) == 1
-    for ours, theirs in zip(work_off(Trainings(3), Crew(None, 1, 1), ignore), there, strict=True):
+    for ours, theirs in zip(
+        run_job(Trainings(3), WorkerOptions(None, 1, 1), ignore), there, strict=True
+    ):
         np.testing.assert_array_equal(ours["weights"], theirs["weights"])
 
 
@@ -284,7 +286,7 @@ def test_a_part_that_kills_its_workers_of_dask_is_named(tmp_path):
     job = Squares(4, 0.5, str(log), kills=(2,))
     said = r"^part 2 has failed 4 times.*KilledWorker.*; 3 of 4 "
     with dask_client() as client, pytest.raises(RuntimeError, match=said):
-        work_into(folder, job, Crew(client.get_executor(), 1, 1), ignore)
+        work_into(folder, job, WorkerOptions(client.get_executor(), 1, 1), ignore)
     # Dask's four, and those that it was asked for before it had been sent the job.
     assert 4 <= len(job.calls_of(2)) <= 10
 
@@ -305,7 +307,7 @@ def main():
     from tiny_jobs import Squares
     from fastgd.store.folder import Folder
     from fastgd.workers.job import Crew
-    from fastgd.workers.working_off import work_into
+    from fastgd.workers.run_job import work_into
 
     folder = Folder.create(sys.argv[1], "squares", {"parts": 20}, {}, {}, 20)
     told = []

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from tiny_jobs import Squares
 
-from fastgd.arguments.cautions import TrainingWarning
+from fastgd.arguments.warnings import TrainingWarning
 from fastgd.engine.session import available_threads
+from fastgd.store.directory import DamageWarning
 from fastgd.store.folder import Folder
-from fastgd.store.place import DamageWarning
-from fastgd.workers import shipping
-from fastgd.workers.hands import Workers
-from fastgd.workers.job import Crew
-from fastgd.workers.keeping import InMemory
-from fastgd.workers.working_off import work_into, work_off
+from fastgd.workers import payloads
+from fastgd.workers.job import WorkerOptions
+from fastgd.workers.pools import Workers
+from fastgd.workers.result_sinks import InMemory
+from fastgd.workers.run_job import run_job, work_into
 
 PARTS = 20
 
@@ -74,12 +74,12 @@ def watched():
 @pytest.fixture(params=["threads", "executor"])
 def crew(request, watched):
     """Two threads of this process, or an executor."""
-    return Crew(None, 2, 1) if request.param == "threads" else Crew(watched, 1, 1)
+    return WorkerOptions(None, 2, 1) if request.param == "threads" else WorkerOptions(watched, 1, 1)
 
 
 def test_parts_come_in_order_each_is_computed_once_and_told_of(crew, tmp_path):
     job, told = Squares(PARTS, 0.01, str(tmp_path)), []
-    assert squares_of(work_off(job, crew, told.append)) == in_order()
+    assert squares_of(run_job(job, crew, told.append)) == in_order()
     assert sum(told) == sum(job.sizes)
     assert [len(calls) for calls in job.calls()] == [1] * PARTS
 
@@ -100,15 +100,15 @@ def test_a_folder_is_filled_and_what_is_there_is_only_told_of(crew, tmp_path):
 
 
 def test_a_job_of_no_parts_is_done(crew, tmp_path):
-    assert work_off(Squares(0), crew, ignore) == []
+    assert run_job(Squares(0), crew, ignore) == []
     work_into(folder_at(tmp_path, 0), Squares(0), crew, ignore)
 
 
 @pytest.mark.parametrize("parts", [1, 3])
 def test_threads_get_a_part_each_and_a_lonely_part_gets_all(parts, tmp_path):
     job = Squares(parts, 0, str(tmp_path))
-    work_off(job, Crew(None, 2, 1), ignore)
-    work_into(folder_at(tmp_path / "folder", parts), job, Crew(None, 2, 1), ignore)
+    run_job(job, WorkerOptions(None, 2, 1), ignore)
+    work_into(folder_at(tmp_path / "folder", parts), job, WorkerOptions(None, 2, 1), ignore)
     expected = 2 if parts == 1 else 1
     assert {threads for calls in job.calls() for _, threads in calls} == {expected}
 
@@ -116,11 +116,11 @@ def test_threads_get_a_part_each_and_a_lonely_part_gets_all(parts, tmp_path):
 def test_an_error_in_a_thread_is_raised_as_it_is_and_ends_the_others(tmp_path):
     job, folder = Squares(PARTS, 0.1, fails=(5,)), folder_at(tmp_path)
     with pytest.raises(ValueError, match=r"^5 is a bad number$"):
-        work_into(folder, job, Crew(None, 2, 1), ignore)
+        work_into(folder, job, WorkerOptions(None, 2, 1), ignore)
     assert folder.done()[:4].all()
     assert not folder.done()[8:].any()
     assert not list((tmp_path / "claims").iterdir())
-    work_into(folder, Squares(PARTS), Crew(None, 2, 1), ignore)
+    work_into(folder, Squares(PARTS), WorkerOptions(None, 2, 1), ignore)
     assert folder.done().all()
 
 
@@ -135,7 +135,7 @@ def test_ctrl_c_between_a_claim_and_its_part_leaves_no_claim(tmp_path, monkeypat
 
     monkeypatch.setattr(Folder, "claim", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        work_into(folder_at(tmp_path), Squares(PARTS), Crew(None, 2, 1), ignore)
+        work_into(folder_at(tmp_path), Squares(PARTS), WorkerOptions(None, 2, 1), ignore)
     assert not list((tmp_path / "claims").iterdir())
 
 
@@ -149,14 +149,14 @@ def test_a_stop_is_heard_in_the_middle_of_parts(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        work_into(folder_at(tmp_path), Squares(PARTS, 2.0), Crew(None, 2, 1), stop)
+        work_into(folder_at(tmp_path), Squares(PARTS, 2.0), WorkerOptions(None, 2, 1), stop)
     assert time.monotonic() - begin < 1.8
     assert len(told) <= 6
 
 
 def test_a_part_that_fails_once_is_computed_again(watched, tmp_path):
     job = Squares(PARTS, 0.01, str(tmp_path), fails_once=(3, 7))
-    assert squares_of(work_off(job, Crew(watched, 1, 1), ignore)) == in_order()
+    assert squares_of(run_job(job, WorkerOptions(watched, 1, 1), ignore)) == in_order()
     assert [len(calls) for calls in job.calls()] == [1 + (p in (3, 7)) for p in range(PARTS)]
 
 
@@ -165,7 +165,7 @@ def test_a_part_that_always_fails_is_tried_four_times_and_named(watched, tmp_pat
     log.mkdir()
     job, folder = Squares(PARTS, 0.01, str(log), fails=(7,)), folder_at(tmp_path / "folder")
     with pytest.raises(RuntimeError) as caught:
-        work_into(folder, job, Crew(watched, 1, 1), ignore)
+        work_into(folder, job, WorkerOptions(watched, 1, 1), ignore)
     done = int(folder.done().sum())
     assert str(caught.value) == (
         "part 7 has failed 4 times, the last time with ValueError: 7 is a bad number; "
@@ -175,21 +175,21 @@ def test_a_part_that_always_fails_is_tried_four_times_and_named(watched, tmp_pat
     assert isinstance(caught.value.__cause__, ValueError)
     assert len(job.calls_of(7)) == 4
     assert done >= 7
-    work_into(folder, Squares(PARTS), Crew(watched, 1, 1), ignore)
+    work_into(folder, Squares(PARTS), WorkerOptions(watched, 1, 1), ignore)
     assert squares_of(map(folder.read, range(PARTS))) == in_order()
 
 
 def test_without_a_folder_a_failure_says_that_all_is_lost(watched):
     job = Squares(3, fails=(1,))
     with pytest.raises(RuntimeError, match="2 of 3 parts were done, and are lost, as there is no"):
-        work_off(job, Crew(watched, 1, 1), ignore)
+        run_job(job, WorkerOptions(watched, 1, 1), ignore)
 
 
 def test_an_executor_that_takes_no_tasks_is_said_so(watched, tmp_path):
     watched.pool.shutdown()
     folder = folder_at(tmp_path)
     with pytest.raises(BrokenExecutor) as caught:
-        work_into(folder, Squares(PARTS), Crew(watched, 1, 1), ignore)
+        work_into(folder, Squares(PARTS), WorkerOptions(watched, 1, 1), ignore)
     assert str(caught.value) == (
         "executor takes no more tasks: cannot schedule new futures after shutdown; "
         f"0 of 20 parts are done, and kept in {tmp_path}: the same call, with a new "
@@ -200,26 +200,26 @@ def test_an_executor_that_takes_no_tasks_is_said_so(watched, tmp_path):
 
 def test_tasks_are_small_the_job_goes_once_and_no_two_are_alike(watched):
     job = Squares(PARTS, 0.01, data=bytes(10**6))
-    work_off(job, Crew(watched, 1, 1), ignore)
+    run_job(job, WorkerOptions(watched, 1, 1), ignore)
     parcels = [parcels for _, _, parcels, _ in watched.tasks if parcels]
     assert len(parcels) == 1  # both workers are of one process
     assert len({serial for *_, serial in watched.tasks}) == len(watched.tasks)
-    work_off(job, Crew(watched, 1, 1), ignore)
+    run_job(job, WorkerOptions(watched, 1, 1), ignore)
     assert not any(parcels for _, _, parcels, _ in watched.tasks[-PARTS:])
 
 
 def test_a_worker_keeps_the_last_two_jobs(watched):
     jobs = [Squares(2, data=bytes([n])) for n in range(3)]
     for job in jobs:
-        work_off(job, Crew(watched, 1, 1), ignore)
-    assert list(shipping._jobs) == [shipping.Shipment(job).job for job in jobs[1:]]
+        run_job(job, WorkerOptions(watched, 1, 1), ignore)
+    assert list(payloads._jobs) == [payloads.Shipment(job).job for job in jobs[1:]]
 
 
 def test_a_worker_forgets_the_job_whose_parts_came_longest_ago(watched):
     first, second, third = jobs = [Squares(2, data=bytes([n])) for n in range(3, 6)]
     for job in (first, second, first, third):
-        work_off(job, Crew(watched, 1, 1), ignore)
-    assert list(shipping._jobs) == [shipping.Shipment(job).job for job in jobs[::2]]
+        run_job(job, WorkerOptions(watched, 1, 1), ignore)
+    assert list(payloads._jobs) == [payloads.Shipment(job).job for job in jobs[::2]]
 
 
 def test_a_part_that_comes_back_twice_counts_once():
@@ -231,14 +231,14 @@ def test_a_part_that_comes_back_twice_counts_once():
 
 
 def test_parts_in_hand_are_few_for_few_workers(watched):
-    work_off(Squares(60, 0.01), Crew(watched, 1, 1), ignore)
+    run_job(Squares(60, 0.01), WorkerOptions(watched, 1, 1), ignore)
     assert 8 <= watched.at_once <= 12
 
 
 @pytest.mark.parametrize("asked", [1, 1000])
 def test_workers_use_as_many_threads_as_asked_for_if_they_have_them(asked, watched, tmp_path):
     job = Squares(4, 0, str(tmp_path))
-    work_off(job, Crew(watched, 1, asked), ignore)
+    run_job(job, WorkerOptions(watched, 1, asked), ignore)
     used = {threads for calls in job.calls() for _, threads in calls}
     assert used == {min(asked, available_threads())}
 
@@ -246,7 +246,7 @@ def test_workers_use_as_many_threads_as_asked_for_if_they_have_them(asked, watch
 def test_a_worker_that_sees_the_folder_writes_and_sends_nothing(watched, tmp_path, monkeypatch):
     folder = folder_at(tmp_path)
     monkeypatch.setattr(folder, "write", None)  # the worker opens it itself
-    work_into(folder, Squares(PARTS), Crew(watched, 1, 1), ignore)
+    work_into(folder, Squares(PARTS), WorkerOptions(watched, 1, 1), ignore)
     assert squares_of(map(folder.read, range(PARTS))) == in_order()
 
 
@@ -254,7 +254,7 @@ def test_arrays_of_a_worker_without_the_folder_are_sent(tmp_path):
     elsewhere = Watched(lambda order: order._replace(folder=(str(tmp_path / "no"), "id")))
     folder = folder_at(tmp_path / "folder")
     with elsewhere.pool:
-        work_into(folder, Squares(PARTS), Crew(elsewhere, 1, 1), ignore)
+        work_into(folder, Squares(PARTS), WorkerOptions(elsewhere, 1, 1), ignore)
     assert squares_of(map(folder.read, range(PARTS))) == in_order()
     assert not (tmp_path / "no").exists()
 
@@ -267,7 +267,7 @@ def test_a_worker_that_finds_another_folder_there_leaves_it_alone(tmp_path):
 
     folder, elsewhere = folder_at(tmp_path / "folder"), Watched(there)
     with elsewhere.pool:
-        work_into(folder, Squares(PARTS), Crew(elsewhere, 1, 1), ignore)
+        work_into(folder, Squares(PARTS), WorkerOptions(elsewhere, 1, 1), ignore)
     assert squares_of(map(folder.read, range(PARTS))) == in_order()
     assert not other.done().any()
 
@@ -281,7 +281,7 @@ def test_a_worker_that_writes_to_another_disk_is_found_out(tmp_path):
 
     folder, elsewhere = folder_at(tmp_path / "folder"), Watched(there)
     with elsewhere.pool:
-        work_into(folder, Squares(PARTS), Crew(elsewhere, 1, 1), ignore)
+        work_into(folder, Squares(PARTS), WorkerOptions(elsewhere, 1, 1), ignore)
     assert squares_of(map(folder.read, range(PARTS))) == in_order()
     assert other.done().sum() <= elsewhere.at_once
 
@@ -298,7 +298,7 @@ def test_a_damaged_part_is_named_and_computed_anew(crew, tmp_path):
 
 
 # Who looks while half of it is gone finds parts without a manifest.
-@pytest.mark.filterwarnings("ignore:.*was damaged or lost:fastgd.store.place.DamageWarning")
+@pytest.mark.filterwarnings("ignore:.*was damaged or lost:fastgd.store.directory.DamageWarning")
 def test_a_folder_that_is_removed_meanwhile_is_made_again(crew, tmp_path):
     folder, told = folder_at(tmp_path / "folder"), []
 
@@ -335,5 +335,5 @@ def test_of_an_executor_that_never_answers_the_caller_is_warned(monkeypatch):
         pool.submit(free.wait)
         threading.Timer(1.0, free.set).start()
         with pytest.warns(TrainingWarning, match=r"^no worker of executor has answered for 0.2 s"):
-            found = work_off(Squares(PARTS), Crew(pool, 1, 1), ignore)
+            found = run_job(Squares(PARTS), WorkerOptions(pool, 1, 1), ignore)
     assert squares_of(found) == in_order()

@@ -69,7 +69,7 @@ class Trainings:
         self.train(0, 1)
 
     def compute(self, part, _threads, advance):
-        from fastgd.kernel.descent import descend
+        from fastgd.kernel.training_loop import descend
 
         run = self.train(part, self.iterations)
         advance(self.iterations)
@@ -91,11 +91,11 @@ def squares_in_a_task(parts):
     """A task of Dask that has parts computed on the workers that it is itself on."""
     from distributed import get_client
 
-    from fastgd.workers.job import Crew
-    from fastgd.workers.working_off import work_off
+    from fastgd.workers.job import WorkerOptions
+    from fastgd.workers.run_job import run_job
 
-    crew = Crew(get_client().get_executor(), 1, 1)
-    found = work_off(Squares(parts, 0.1), crew, lambda _done: None)
+    crew = WorkerOptions(get_client().get_executor(), 1, 1)
+    found = run_job(Squares(parts, 0.1), crew, lambda _done: None)
     return [int(arrays["square"]) for arrays in found]
 
 

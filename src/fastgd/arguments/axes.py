@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import array_of, is_network
-from fastgd.arguments.functions import Formula
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import length, shown
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import length, shown
+from fastgd.formulas.custom import Formula
 
 MOST_NETWORKS = 10_000
 """Combinations of the axes that change the network or its compiled code, each laid out by itself.

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import length, shown
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import length, shown
 
 FloatArray = NDArray[np.float64]
 
 
-class Parts(NamedTuple):
+class NetworkParts(NamedTuple):
     """The parameters of a network, a layer each, or numbers that belong to them."""
 
     weights: tuple[NDArray[Any], ...]  # (inputs, outputs)
@@ -23,7 +23,7 @@ class Parts(NamedTuple):
 
 @runtime_checkable
 class WholeNetwork(Protocol):
-    """A network that has all its parameters: a Run, what ``run.at(k)`` gives, `Parts`."""
+    """A network that has all its parameters: a Run, what ``run.at(k)`` gives, `NetworkParts`."""
 
     @property
     def weights(self) -> Sequence[Any]:

@@ -11,9 +11,8 @@ from typing import Annotated, TypedDict, get_type_hints
 
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.choices import ACTIVATIONS, INITS, LOSSES, OUTPUTS
-from fastgd.arguments.functions import Function, Loss
-from fastgd.arguments.kinds import (
+from fastgd.arguments.initial_network import INITS
+from fastgd.arguments.option_types import (
     Count,
     Fielded,
     Flag,
@@ -28,6 +27,8 @@ from fastgd.arguments.kinds import (
     Seed,
     Slot,
 )
+from fastgd.formulas.custom import Function, Loss
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
 from fastgd.schedules import Constant, Schedule
 
@@ -46,7 +47,7 @@ class SurfaceOptions(TypedDict, total=False):
             "sigmoid",
             NameOrFormula(tuple(ACTIVATIONS), Function),
             "Hidden units: a name (see the table of activations in the guide), or a function of "
-            "your own. The slope of relu is 0 at 0 (Nair and Hinton, ICML 2010).",
+            "your own. The derivative of relu is 0 at 0 (Nair and Hinton, ICML 2010).",
             "Hidden units",
             "Network",
             structure=True,
@@ -419,7 +420,7 @@ class Options(LossOptions, total=False):
             feature="watch",
         ),
     ]
-    look_every: Annotated[
+    evaluate_every: Annotated[
         int | None,
         Option(
             None,
@@ -439,7 +440,7 @@ class Options(LossOptions, total=False):
             Flag(),
             "Give back the network of the smallest watched error instead of the last one. Needs "
             "something to watch: held-out samples, ``patience``, ``tolerance``, ``summary`` or "
-            "``look_every``.",
+            "``evaluate_every``.",
             "Give back the network of the smallest watched error",
             "Early end",
             feature="watch",
@@ -493,8 +494,8 @@ Notes
 -----
 The watched error, that of ``tolerance``, ``patience``, ``summary`` and ``restore_best``, is the one
 of the held-out samples where there are any, else that of all samples, or with ``monitor="loss"``
-the loss. It is evaluated every ``look_every`` iterations, by default before every update with the
-full batch and before the first update of every epoch with mini-batches (with ``restore_best``
+the loss. It is evaluated every ``evaluate_every`` iterations, by default before every update with
+the full batch and before the first update of every epoch with mini-batches (with ``restore_best``
 alone: at the recorded iterations), and after the last update."""
     )
     return "\n".join(parts)

@@ -4,7 +4,7 @@ import os
 from concurrent.futures import Executor
 from threading import current_thread
 
-from fastgd.arguments.messages import shown
+from fastgd.checks.messages import shown
 
 
 def check_executor(value: object) -> Executor | None:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray, array_of
 from fastgd.arguments.groups import Groups
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import shown
-from fastgd.arguments.rows import Integers, Rows, joined, ranges, rows_of
-from fastgd.arguments.values import check_count, each_of, integer
+from fastgd.arguments.row_indices import Integers, RowIndices, joined, ranges, rows_of
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_count, each_of, integer
 
 Pair = tuple[Integers, Integers]
 
@@ -25,7 +25,9 @@ _RULE = (
 )
 
 
-def check_folds(value: object, X: FloatArray, y: FloatArray, groups: Groups) -> tuple[Rows, Rows]:
+def check_folds(
+    value: object, X: FloatArray, y: FloatArray, groups: Groups
+) -> tuple[RowIndices, RowIndices]:
     """Return what is trained on and what is held out, for each (group, fold), all ascending."""
     if isinstance(value, (str, bytes, dict)):
         raise TypeError(f"{_RULE}, got {shown(value)}")
@@ -49,7 +51,7 @@ def check_folds(value: object, X: FloatArray, y: FloatArray, groups: Groups) -> 
     return rows, held
 
 
-def _contiguous(folds: int, groups: Groups) -> tuple[Rows, Rows]:
+def _contiguous(folds: int, groups: Groups) -> tuple[RowIndices, RowIndices]:
     """Hold out one stretch of each group after the other; the first ones have one row more."""
     sizes = groups.rows.sizes
     if folds > sizes.min():
@@ -73,7 +75,9 @@ def _contiguous(folds: int, groups: Groups) -> tuple[Rows, Rows]:
     )
 
 
-def _split(splitter: Any, X: FloatArray, y: FloatArray, groups: Groups) -> tuple[Rows, Rows]:
+def _split(
+    splitter: Any, X: FloatArray, y: FloatArray, groups: Groups
+) -> tuple[RowIndices, RowIndices]:
     """Split each group by itself."""
     targets = y[:, 0] if y.shape[1] == 1 else y
     train: list[Integers] = []
@@ -101,14 +105,14 @@ def _split(splitter: Any, X: FloatArray, y: FloatArray, groups: Groups) -> tuple
     return joined(train), joined(test)
 
 
-def _cut(pairs: list[Pair], groups: Groups) -> tuple[Rows, Rows]:
+def _cut(pairs: list[Pair], groups: Groups) -> tuple[RowIndices, RowIndices]:
     """Cut pairs of the whole table down to each group."""
     total = sum(len(rows) for pair in pairs for rows in pair)
     check_memory(32 * total, "the rows of the folds")
     return _by_group([rows for rows, _ in pairs], groups), _by_group([t for _, t in pairs], groups)
 
 
-def _by_group(folds: list[Integers], groups: Groups) -> Rows:
+def _by_group(folds: list[Integers], groups: Groups) -> RowIndices:
     """Return the rows for each (group, fold), those of a fold ascending."""
     count = len(groups.rows)
     codes = [groups.codes[rows] for rows in folds]

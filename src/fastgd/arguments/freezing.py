@@ -7,8 +7,8 @@ from typing import TypeGuard, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_count, integer
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_count, integer
 
 Mask = bool | NDArray[np.bool_]
 """Of a layer: whether all of it stays, or which of its weights, (inputs, outputs)."""

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.messages import shown
-from fastgd.arguments.rows import Integers, Rows, rows_of
+from fastgd.arguments.row_indices import Integers, RowIndices, rows_of
+from fastgd.checks.messages import shown
 
 _SORTABLE = ((str,), (bool, int, float))
 _KINDS: dict[type, str] = {bool: "b", int: "iu", float: "f"}
@@ -18,7 +18,7 @@ class Groups(NamedTuple):
 
     labels: list[Any] | None  # (groups,), sorted; None if nobody gave any: one group
     codes: Integers  # (samples,): the group of each row
-    rows: Rows  # (groups,): the rows of each group, ascending
+    rows: RowIndices  # (groups,): the rows of each group, ascending
 
     def named(self, group: int) -> str:
         """The end of a message that is about one group."""

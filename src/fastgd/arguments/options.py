@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES, Options
+from fastgd.arguments.formula_parameters import formulas_of, hint_of, kinds_of, parameters_of
 from fastgd.arguments.freezing import check_frozen
-from fastgd.arguments.functions import Formula
-from fastgd.arguments.kinds import Kind, field_kind
-from fastgd.arguments.messages import either, shown
-from fastgd.arguments.numbers import formulas_of, hint_of, kinds_of, numbers_of
+from fastgd.arguments.option_types import OptionType, field_kind
 from fastgd.arguments.targets import check_outputs, outputs_of
-from fastgd.arguments.values import LARGEST
+from fastgd.checks.messages import either, shown
+from fastgd.checks.values import LARGEST
+from fastgd.formulas.custom import Formula
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import Rprop
 from fastgd.schedules import Constant, Cosine, Factors
@@ -27,9 +27,9 @@ from fastgd.schedules import Constant, Cosine, Factors
 __all__ = [
     "STRUCTURES",
     "VALUES",
-    "Combinations",
     "Method",
     "Options",
+    "SweepOptions",
     "axes",
     "check",
     "check_alone",
@@ -53,7 +53,7 @@ class Method:
 
     def __init__(self, **given: Any) -> None:
         options = _DEFAULTS | {name: value for name, value in given.items() if name in DECLARED}
-        numbers = numbers_of(options)
+        numbers = parameters_of(options)
         unknown = [name for name in given if name not in DECLARED and name not in numbers]
         if unknown:
             known = either((*DECLARED, *numbers))
@@ -80,7 +80,7 @@ class Method:
             for name, option in DECLARED.items()
             if (value := mine[name]) is not option.default and not _same(value, option.default)
         }
-        by_default = numbers_of(mine) if self.numbers else {}
+        by_default = parameters_of(mine) if self.numbers else {}
         return options | {n: v for n, v in self.numbers.items() if v != by_default[n]}
 
     def formula(self, option: str) -> Formula | None:
@@ -88,7 +88,7 @@ class Method:
         formula = formulas_of(vars(self))[option]
         if formula is None:
             return None
-        return formula._replace(**{name: self.numbers[name] for name in formula.numbers})
+        return formula._replace(**{name: self.numbers[name] for name in formula.parameters})
 
     def at(self, values: Mapping[str, Any]) -> "Method":
         """Return the method with other, checked values.
@@ -105,10 +105,10 @@ class Method:
                 options[option] = holder._replace(**inside)
         options = {name: getattr(self, name) for name in DECLARED} | options
         numbers = self.numbers | dict(values)
-        return Method(**options, **{n: numbers[n] for n in numbers_of(options) if n in numbers})
+        return Method(**options, **{n: numbers[n] for n in parameters_of(options) if n in numbers})
 
 
-class Combinations(NamedTuple):
+class SweepOptions(NamedTuple):
     """A sweep's options, checked."""
 
     structures: dict[str, list[Any]]
@@ -182,13 +182,13 @@ def check_sweep(
     holds_out: bool = False,
     in_parts: bool = False,
     together: Collection[str] = (),
-) -> Combinations:
+) -> SweepOptions:
     """Return all options of a sweep over networks with these hidden sizes; else as `check`.
 
     ``in_parts`` is whether runs learn from parts of the samples, for which there is `check_parts`;
-    ``together`` are the names of what is in cases, and no product.
+    ``together`` are the names of what is in combinations, and no product.
     """
-    found = combinations(given, len(X))
+    found = sweep_options(given, len(X))
     worst = _worst(found.values, together)
     for method, numbers in product(found.methods, worst):
         _check_together(method.at(numbers), X, y, hiddens, in_parts=in_parts)
@@ -198,21 +198,21 @@ def check_sweep(
 
 def check_alone(
     given: Mapping[str, object], hidden: tuple[int, ...], *, holds_out: bool
-) -> Combinations:
+) -> SweepOptions:
     """Return what can be said of a sweep's options before there are samples; else as `check`."""
-    found = combinations(given, LARGEST)
+    found = sweep_options(given, LARGEST)
     for method, numbers in product(found.methods, _worst(found.values, ())):
         _check_method(method.at(numbers), [hidden])
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
     return found
 
 
-def combinations(given: Mapping[str, object], samples: int) -> Combinations:
+def sweep_options(given: Mapping[str, object], samples: int) -> SweepOptions:
     """Return a sweep's options for this number of samples, each value checked by itself."""
     found, numbers = axes(given)
     fielded = _fielded(given)
     own = kinds_of(given)
-    kinds: dict[str, Kind] = {name: DECLARED[name].kind for name in VALUES} | own
+    kinds: dict[str, OptionType] = {name: DECLARED[name].kind for name in VALUES} | own
     for holder in fielded.values():
         kinds |= {name: field_kind(holder, name) for name in holder.hyperparameters}
     values = {name: kinds[name].check_axis(name, axis, samples) for name, axis in numbers.items()}
@@ -230,12 +230,12 @@ def combinations(given: Mapping[str, object], samples: int) -> Combinations:
         base.at(dict(zip(structures, combination, strict=True)))
         for combination in product(*structures.values())
     ]
-    return Combinations(structures, methods, values)
+    return SweepOptions(structures, methods, values)
 
 
 def _worst(values: Mapping[str, list[Any]], together: Collection[str]) -> list[dict[str, Any]]:
     """What is refused of any combination of numbers is refused of one of these."""
-    worst = {"dropconnect": max, "over": min, "warmup": max}.items()
+    worst = {"dropconnect": max, "steps": min, "warmup_steps": max}.items()
     cases = [name for name, _ in worst if name in values and name in together]
     own = {name: of(values[name]) for name, of in worst if name in values and name not in together}
     if not cases:
@@ -265,7 +265,9 @@ def _check_names(given: Mapping[str, object], own: Iterable[str]) -> None:
             )
 
 
-def checked(given: Mapping[str, object], own: Mapping[str, Kind], samples: int) -> dict[str, Any]:
+def checked(
+    given: Mapping[str, object], own: Mapping[str, OptionType], samples: int
+) -> dict[str, Any]:
     """Return options, and the numbers that are ``own`` to their functions, each by itself."""
     return {
         name: (own[name] if name in own else DECLARED[name].kind).check(name, value, samples)
@@ -317,7 +319,7 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
             "monitor must be 'error' where samples are held out, since only their error is "
             "measured, got 'loss'"
         )
-    if not method.restore_best or method.look_every is not None or method.summary is not None:
+    if not method.restore_best or method.evaluate_every is not None or method.summary is not None:
         return
     stops = {
         name: [value != DECLARED[name].default for value in axes.get(name, [getattr(method, name)])]
@@ -326,13 +328,13 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
     if not holds_out and not any(map(any, stops.values())):
         raise ValueError(
             "restore_best must have an error to watch: that of held-out samples, or one that "
-            "patience, tolerance, summary or look_every ask for, got none of them"
+            "patience, tolerance, summary or evaluate_every ask for, got none of them"
         )
     if any(map(any, stops.values())) and not any(map(all, stops.values())):
         # Alone, a run without either would be looked at with the records, and by some other rule
         # beside runs that have one.
         raise ValueError(
-            "look_every must be given with restore_best=True where some runs have patience or "
+            "evaluate_every must be given with restore_best=True where some runs have patience or "
             "tolerance and others have neither, got None"
         )
 
@@ -361,10 +363,10 @@ def check_parts(
 
 def _check_schedule(method: Method) -> None:
     schedule = method.schedule
-    if isinstance(schedule, Cosine) and schedule.warmup >= schedule.over:
+    if isinstance(schedule, Cosine) and schedule.warmup_steps >= schedule.steps:
         raise ValueError(
-            f"warmup must be below over ({schedule.over}), which it is a part of, "
-            f"got {schedule.warmup}"
+            f"warmup_steps must be below steps ({schedule.steps}), which it is a part of, "
+            f"got {schedule.warmup_steps}"
         )
     if isinstance(method.optimizer, Rprop) and schedule != Constant():
         raise ValueError(

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray, check_not_negative, numbers_of
 from fastgd.arguments.folds import check_folds
 from fastgd.arguments.groups import Groups, check_groups
-from fastgd.arguments.rows import Integers, Rows
+from fastgd.arguments.row_indices import Integers, RowIndices
 
-__all__ = ["Part", "Partition", "Rows", "check_partition"]
+__all__ = ["Part", "Partition", "RowIndices", "check_partition"]
 
 
 class Part(NamedTuple):
@@ -31,8 +31,8 @@ class Partition:
     """
 
     axes: dict[str, list[Any]]  # those of "group", "fold", "sample_weight" that there are
-    rows: Rows  # for each (group, fold): what is trained on
-    held: Rows | None  # likewise what is held out; None without folds
+    rows: RowIndices  # for each (group, fold): what is trained on
+    held: RowIndices | None  # likewise what is held out; None without folds
     weights: FloatArray | None  # (weightings, samples) factors; None if nobody gave any
 
     def __len__(self) -> int:
@@ -98,7 +98,7 @@ def _weights(value: object, samples: int) -> tuple[FloatArray | None, bool]:
 
 
 def _check_sums(
-    weights: FloatArray, is_axis: bool, rows: Rows, use: str, groups: Groups, with_folds: bool
+    weights: FloatArray, is_axis: bool, rows: RowIndices, use: str, groups: Groups, with_folds: bool
 ) -> None:
     """Refuse weights of which a part's rows have none above 0, or whose sum is not finite."""
     for w, weight in enumerate(weights):

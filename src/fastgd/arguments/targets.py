@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.choices import OUTPUTS, loss_of
 from fastgd.arguments.data import FloatArray, check_data
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.functions import Function, Loss
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import either, shown
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import either, shown
+from fastgd.formulas.custom import Function, Loss
+from fastgd.formulas.named import OUTPUTS, loss_of
 
 MOST_CLASSES = 10_000
 """A class number above that is rather a mistake."""

@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fastgd.arguments.data import FloatArray, check_sample_weight, numbers_of
-from fastgd.arguments.messages import shown
 from fastgd.arguments.targets import classes_apart
+from fastgd.checks.messages import shown
 
 
 class Validation(NamedTuple):

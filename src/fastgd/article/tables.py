@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastgd.arguments.wording import error_text
 from fastgd.article.comparison import Result, Setting, Tally, lines
 from fastgd.article.twins import Comparison, Mark, digits_text
+from fastgd.checks.formatting import error_text
 
 OUTPUTS = "Output After Training"
 WEIGHTS = "Weights after training, each layer in the same order"
@@ -41,7 +41,7 @@ Rows = list[list[Cell]]
 
 
 @dataclass(frozen=True)
-class Table:
+class ArticleTable:
     """Headings, and rows in groups.
 
     Attributes
@@ -61,7 +61,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def tables(result: Result) -> Iterator[Table]:
+def tables(result: Result) -> Iterator[ArticleTable]:
     """Yield all tables of an experiment."""
     settings = result.settings
     if not result.experiment.published:
@@ -75,14 +75,14 @@ def tables(result: Result) -> Iterator[Table]:
         yield _weights(settings)
 
 
-def tally_table(tally: Tally) -> Table:
+def tally_table(tally: Tally) -> ArticleTable:
     """Return how many published numbers have which mark."""
     counts = {
         "errors": tally.errors,
         "tables of direction changes": tally.direction_tables,
         "weights": tally.weights,
     }
-    return Table(
+    return ArticleTable(
         "Published numbers, and how many of ours agree",
         ["<published", *(f">{mark}" for mark in Mark)],
         [
@@ -97,7 +97,7 @@ def _marked(mark: Mark | None) -> Cell:
     return "" if mark is None else Marked(str(mark), mark)
 
 
-def _errors(settings: tuple[Setting, ...]) -> Table:
+def _errors(settings: tuple[Setting, ...]) -> ArticleTable:
     def row(setting: Setting, i: int, iteration: int) -> list[Cell]:
         found = setting.errors.part(i)
         return [
@@ -109,14 +109,14 @@ def _errors(settings: tuple[Setting, ...]) -> Table:
             _marked(found.mark),
         ]
 
-    return Table(
+    return ArticleTable(
         "Mean |y - output| after so many iterations",
         [">alpha", ">after", ">published", ">computed", ">digits", "<mark"],
         [[row(s, i, j) for i, j in enumerate(s.run.recorded)] for s in settings],
     )
 
 
-def _changes(settings: tuple[Setting, ...]) -> Table:
+def _changes(settings: tuple[Setting, ...]) -> ArticleTable:
     def row(setting: Setting, name: str, line: Comparison) -> list[Cell]:
         return [
             f"{setting.alpha:g}",
@@ -127,7 +127,7 @@ def _changes(settings: tuple[Setting, ...]) -> Table:
             _marked(line.mark),
         ]
 
-    return Table(
+    return ArticleTable(
         "Direction changes of each weight's derivative: synapse 0 has a line per input and a "
         "column per hidden unit, synapse 1 is laid down",
         [">alpha", "<weights", "<published", "<computed", "<twins", "<mark"],
@@ -136,7 +136,7 @@ def _changes(settings: tuple[Setting, ...]) -> Table:
     )
 
 
-def _weights(settings: tuple[Setting, ...]) -> Table:
+def _weights(settings: tuple[Setting, ...]) -> ArticleTable:
     def row(setting: Setting, name: str, line: Comparison) -> list[Cell]:
         return [
             f"{setting.alpha:g}",
@@ -147,14 +147,14 @@ def _weights(settings: tuple[Setting, ...]) -> Table:
             _marked(line.mark),
         ]
 
-    return Table(
+    return ArticleTable(
         WEIGHTS,
         [">alpha", "<weights", "<published", "<computed", ">digits", "<mark"],
         [[row(s, *named) for named in lines(s.weights)] for s in settings],
     )
 
 
-def _unpublished(settings: tuple[Setting, ...]) -> Table:
+def _unpublished(settings: tuple[Setting, ...]) -> ArticleTable:
     rows: Rows = []
     for setting in settings:
         run, digits = setting.run, [*setting.errors.digits, setting.final_error.digits]
@@ -163,14 +163,14 @@ def _unpublished(settings: tuple[Setting, ...]) -> Table:
             [f"{iteration:,}", error_text(error), digits_text(int(shared))]
             for iteration, error, shared in zip(after, errors, digits, strict=True)
         ]
-    return Table(
+    return ArticleTable(
         "Mean |y - output| after so many iterations: ours, for the article prints none here",
         [">after", ">computed", ">digits"],
         [[row] for row in rows],
     )
 
 
-def _outputs(result: Result, outputs: Comparison, right: NDArray[Any]) -> Table:
+def _outputs(result: Result, outputs: Comparison, right: NDArray[Any]) -> ArticleTable:
     samples = zip(
         result.experiment.X,
         result.experiment.y,
@@ -179,7 +179,7 @@ def _outputs(result: Result, outputs: Comparison, right: NDArray[Any]) -> Table:
         right.ravel(),
         strict=True,
     )
-    return Table(
+    return ArticleTable(
         OUTPUTS,
         ["<inputs", ">target", ">output", ">digits", "<side of 0.5"],
         [

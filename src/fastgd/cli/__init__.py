@@ -107,7 +107,7 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
         # Older versions of Typer raise click's usage errors, newer ones their own.
         if interrupts.received or not hasattr(error, "format_message"):
             raise
-        from fastgd.cli.refusal import said_by
+        from fastgd.cli.errors import said_by
 
         complain(f"error: {said_by(error)}")
         return REFUSED

@@ -10,15 +10,15 @@ import numpy as np
 import typer
 
 from fastgd import bucket, plots
-from fastgd.arguments.values import check_choice
-from fastgd.arguments.wording import error_text, many, seconds_text
-from fastgd.cli.facts import print_json
-from fastgd.cli.files import check_picture, write_picture
+from fastgd.checks.formatting import error_text, many, seconds_text
+from fastgd.checks.values import check_choice
+from fastgd.cli.console import Rows, open_console, print_plain, print_table, spinner
+from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Job, Timed, timed
-from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.json_output import print_json
+from fastgd.cli.option_values import or_terminal, read_list, read_one
+from fastgd.cli.output_files import check_picture, write_picture
 from fastgd.cli.shared import Json, Progress, flag, number, option, whole
-from fastgd.cli.tables import Rows, open_console, print_plain, print_table, spinner
-from fastgd.cli.values import or_terminal, read_list, read_one
 from fastgd.plots import style as pictures
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.rolling import Roll

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import fastgd
 from fastgd import Run
-from fastgd.arguments.intervals import ABOVE_ZERO
-from fastgd.arguments.values import check_number
-from fastgd.arguments.wording import many
-from fastgd.cli.files import check_output
-from fastgd.cli.refusal import RefusedError
+from fastgd.checks.formatting import many
+from fastgd.checks.intervals import ABOVE_ZERO
+from fastgd.checks.values import check_number
+from fastgd.cli.console import print_plain
+from fastgd.cli.errors import RefusedError
+from fastgd.cli.output_files import check_output
 from fastgd.cli.shared import number, option
-from fastgd.cli.tables import print_plain
 from fastgd.training.checkpoints import EVERY
-from fastgd.training.stretches import planned
+from fastgd.training.training_run import planned
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +49,9 @@ def check_checkpoint(
     if save is not None and save.resolve() == file.resolve():
         raise RefusedError(f"--checkpoint and --save must be two files, got {file} twice")
     seconds = (
-        {} if every is None else {"every": check_number("--checkpoint-every", every, ABOVE_ZERO)}
+        {}
+        if every is None
+        else {"checkpoint_every": check_number("--checkpoint-every", every, ABOVE_ZERO)}
     )
     return {"checkpoint": file, **seconds}
 

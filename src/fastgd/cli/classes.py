@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.targets import MOST_CLASSES
-from fastgd.arguments.wording import first_names, many
+from fastgd.checks.formatting import first_names, many
+from fastgd.checks.messages import did_you_mean, shown
 
 
 def classes_of(target: str, labels: Sequence[str]) -> list[str]:

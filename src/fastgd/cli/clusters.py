@@ -11,8 +11,8 @@ from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-from fastgd.arguments.wording import many
-from fastgd.cli.refusal import RefusedError
+from fastgd.checks.formatting import many
+from fastgd.cli.errors import RefusedError
 from fastgd.cli.shared import option
 from fastgd.cli.terminal import complain
 from fastgd.engine.session import available_threads

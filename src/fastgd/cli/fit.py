@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 
 from fastgd import plots
-from fastgd.arguments.wording import layers_text, many
-from fastgd.cli.facts import plain, print_json
-from fastgd.cli.files import check_output, check_picture, write_picture
+from fastgd.checks.formatting import layers_text, many
+from fastgd.cli.console import Rows, open_console, print_plain, print_table
+from fastgd.cli.errors import refusing
 from fastgd.cli.job import Job, Timed, timed
-from fastgd.cli.refusal import refusing
-from fastgd.cli.scores import number_text, print_scores
+from fastgd.cli.json_output import plain, print_json
+from fastgd.cli.option_values import or_terminal, read_layers
+from fastgd.cli.output_files import check_output, check_picture, write_picture
+from fastgd.cli.score_table import number_text, print_scores
 from fastgd.cli.shared import Json, Picture, Progress, Threads, number, option, whole
 from fastgd.cli.table_options import (
-    Categories,
-    Classes,
+    Classification,
     Decimal,
     Drop,
+    MaxCategories,
     NoStandardize,
     Sep,
     TableFile,
 )
-from fastgd.cli.tables import Rows, open_console, print_plain, print_table
-from fastgd.cli.values import or_terminal, read_layers
 from fastgd.models.fit import FOLDS, SHARE, Choices, Fit, fit_columns
 from fastgd.models.search import HIDDEN_SIZES
-from fastgd.tables.lines import names_text
+from fastgd.tables.csv_lines import names_text
 from fastgd.tables.preparation import MOST_CATEGORIES
 from fastgd.tables.reading import read_columns
 
@@ -41,7 +41,7 @@ MOST_CLASSES = 8
 """Classes whose confusions fit on a screen."""
 
 
-class Asked(NamedTuple):
+class FitCommand(NamedTuple):
     """What the user typed."""
 
     file: Path
@@ -66,8 +66,8 @@ def command(
             help="Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.",
         ),
     ] = None,
-    hold_out: Annotated[
-        float, number("--hold-out", "SHARE", "Share of the rows to judge by.")
+    test_fraction: Annotated[
+        float, number("--test-fraction", "SHARE", "Share of the rows to judge by.")
     ] = SHARE,
     folds: Annotated[
         int,
@@ -92,9 +92,9 @@ def command(
     sep: Sep = None,
     decimal: Decimal = None,
     drop: Drop = None,
-    categories: Categories = MOST_CATEGORIES,
+    max_categories: MaxCategories = MOST_CATEGORIES,
     no_standardize: NoStandardize = False,
-    classes: Classes = None,
+    classification: Classification = None,
 ) -> Job:
     """Learn to predict a column of a table, and say how good that is.
 
@@ -108,21 +108,21 @@ def command(
     if hidden_size is not None:
         sizes = [read_layers(part, "x") for part in hidden_size.split(",")]
     choices = Choices(
-        classes=classes,
-        hold_out=hold_out,
+        classification=classification,
+        test_fraction=test_fraction,
         seed=seed,
         hidden_size=sizes,
         folds=folds,
-        most_categories=categories,
+        max_categories=max_categories,
         standardize=not no_standardize,
         drop=tuple(drop or ()),
         threads=threads,
         progress=or_terminal(progress),
     )
-    return partial(show, Asked(file, target, sep, decimal, choices, save, plot, json))
+    return partial(show, FitCommand(file, target, sep, decimal, choices, save, plot, json))
 
 
-def show(asked: Asked) -> None:
+def show(asked: FitCommand) -> None:
     """Fit a model and show how good it is, and write what was asked for."""
     with refusing():
         check_output(asked.save, "the file of a model", (".npz",), read=(asked.file,))
@@ -148,7 +148,7 @@ def show(asked: Asked) -> None:
     _show(asked, len(columns), done)
 
 
-def _show(asked: Asked, columns: int, done: Timed[Fit]) -> None:
+def _show(asked: FitCommand, columns: int, done: Timed[Fit]) -> None:
     console, result = open_console(), done.result
     rows = many(len(result.parts.learn) + len(result.parts.judge), "row")
     print_plain(console, f"{asked.file}: {rows} with a target, {many(columns, 'column')}")

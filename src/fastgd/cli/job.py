@@ -5,9 +5,9 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Generic, NamedTuple, TypeVar
 
-from fastgd.arguments.cautions import TrainingWarning
-from fastgd.arguments.wording import seconds_text
-from fastgd.cli.tables import spinner
+from fastgd.arguments.warnings import TrainingWarning
+from fastgd.checks.formatting import seconds_text
+from fastgd.cli.console import spinner
 
 T = TypeVar("T")
 

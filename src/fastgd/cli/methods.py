@@ -9,26 +9,26 @@ from itertools import product
 from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 from fastgd.arguments.declarations import DECLARED, FIELDED
-from fastgd.arguments.functions import Function, Loss
-from fastgd.arguments.kinds import (
+from fastgd.arguments.formula_parameters import FORMULAS, OWNED
+from fastgd.arguments.option_types import (
     Count,
     Fielded,
     Flag,
-    Kind,
     Layers,
     Name,
     NameOrFormula,
     Names,
     Number,
     Option,
+    OptionType,
     Seed,
     Whole,
     field_kind,
 )
-from fastgd.arguments.numbers import FORMULAS, OWNED
-from fastgd.cli.formulas import parts_of, read_formula, read_numbers, with_formulas
-from fastgd.cli.refusal import RefusedError
-from fastgd.cli.values import read_list
+from fastgd.cli.errors import RefusedError
+from fastgd.cli.formula_options import parts_of, read_formula, read_parameters, with_formulas
+from fastgd.cli.option_values import read_list
+from fastgd.formulas.custom import Function, Loss
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import Optimizer
 
@@ -94,7 +94,7 @@ _FLAG = Typed("", bool)
 _NUMBER = Typed("X", float, "a number", "numbers")
 _FORMULA = Typed("NAME", read_formula)
 _NAMED = Typed("NAME=X", str)  # read with the expressions
-_TYPED: dict[type[Kind], Callable[[Any], Typed]] = {
+_TYPED: dict[type[OptionType], Callable[[Any], Typed]] = {
     Number: lambda _kind: _NUMBER,
     Count: lambda kind: _count_or(kind.none),
     Name: lambda _kind: Typed("NAME", _word),
@@ -140,16 +140,26 @@ def _takers(option: str, field: str) -> dict[str, type[Hyperparameters]]:
 
 
 def _field_help(option: str, field: str) -> str:
-    """What a field is, in the words of the first class that has it, and its defaults."""
-    facts = {name: kind.hyperparameters[field] for name, kind in _takers(option, field).items()}
-    by_default: dict[float | None, list[str]] = {}
-    for command, fact in facts.items():
-        by_default.setdefault(fact.default, []).append(command)
-    defaults = "; ".join(
+    """What a field is, with its defaults, for each class that means something else by it."""
+    by_words: dict[str, dict[float | None, list[str]]] = {}
+    for command, kind in _takers(option, field).items():
+        fact = kind.hyperparameters[field]
+        by_words.setdefault(fact.words, {}).setdefault(fact.default, []).append(command)
+    return "; ".join(
+        f"{words} ({_defaults_text(by_default)})" for words, by_default in by_words.items()
+    )
+
+
+def _defaults_text(by_default: Mapping[float | None, list[str]]) -> str:
+    return "; ".join(
         f"{', '.join(names)}: {'needed' if value is None else f'{value:g}'}"
         for value, names in by_default.items()
     )
-    return f"{next(iter(facts.values())).words} ({defaults})."
+
+
+def _typed(option: str, field: str) -> str:
+    """What a field is called where it is typed: a bare ``--steps`` would say nothing."""
+    return f"schedule_{field}" if option == "schedule" else field
 
 
 FIELDS = {
@@ -169,17 +179,18 @@ def _declared() -> Iterator[Declared]:
                 holder = next(iter(_takers(name, field).values()))
                 kind = field_kind(holder, field)
                 typed = _TYPED[type(kind)](kind)
-                yield Declared(field, typed, _field_help(name, field), option.panel, is_axis=True)
+                text = _field_help(name, field)
+                yield Declared(_typed(name, field), typed, text, option.panel, is_axis=True)
         elif option.panel:
             typed = _TYPED[type(option.kind)](option.kind)
             yield Declared(name, typed, _help(option), option.panel, option.is_axis)
             for number, owned in OWNED.items():
                 if owned.option == name:
-                    text = f"Number of {' and '.join(owned.names)} (default: {owned.default:g})."
+                    text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
                     yield Declared(number, _NUMBER, text, option.panel, is_axis=True)
         if name == FORMULAS[-1]:
-            text = "A number that an expression names, such as beta=1; once for each of them."
-            yield Declared("number", _NAMED, text, option.panel, is_axis=True)
+            text = "A parameter that an expression names, such as beta=1; once for each of them."
+            yield Declared("parameter", _NAMED, text, option.panel, is_axis=True)
 
 
 OPTIONS = tuple(_declared())
@@ -237,9 +248,10 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
         if option.typed is not _NAMED and typed.get(option.name) not in (None, []):
             values = _values(option, typed[option.name], several and option.is_axis)
             given[option.name] = values if len(values) > 1 else values[0]
-    given = with_formulas(given, read_numbers(typed.get("number") or [], several=several))
+    given = with_formulas(given, read_parameters(typed.get("parameter") or [], several=several))
     for name, known in FIELDS.items():
-        fields = {field: given.pop(field) for field in list(given) if field in known}
+        typed_as = {field: _typed(name, field) for field in known}
+        fields = {field: given.pop(word) for field, word in typed_as.items() if word in given}
         if fields or name in given:
             kinds = given.get(name, type(DECLARED[name].default))
             given[name] = _with_fields(name, kinds, fields)
@@ -247,7 +259,7 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
 
 
 def read_entry(text: str) -> tuple[Optimizer, float | None]:
-    """Read an optimizer with its settings: adam, or momentum,mu=0.5,alpha=0.1."""
+    """Read an optimizer with its settings: adam, or momentum,momentum=0.5,alpha=0.1."""
     name, *settings = text.split(",")
     kind = cast(type[Optimizer], _class_of("optimizer")(name))
     numbers: dict[str, float] = {}
@@ -289,13 +301,15 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
     for name in fields:
         if not any(name in kind.hyperparameters for kind in named):
             raise RefusedError(
-                f"{_flag(name)} needs {_flag(option)} {' or '.join(_takers(option, name))}, "
+                f"{_flag(_typed(option, name))} needs {_flag(option)} "
+                f"{' or '.join(_takers(option, name))}, "
                 f"got {', '.join(kind.command for kind in named)}"
             )
     for kind in named:
         for name, fact in kind.hyperparameters.items():
             if fact.default is None and name not in fields:
-                raise RefusedError(f"{_flag(option)} {kind.command} needs {_flag(name)}, got none")
+                needed = _flag(_typed(option, name))
+                raise RefusedError(f"{_flag(option)} {kind.command} needs {needed}, got none")
     if not isinstance(kinds, list):
         return kinds(**fields)
     made = []

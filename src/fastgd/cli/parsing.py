@@ -5,7 +5,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from fastgd.cli.refusal import TYPED, RefusedError
+from fastgd.cli.errors import TYPED, RefusedError
 
 
 class Command(TyperCommand):

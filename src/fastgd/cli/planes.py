@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fastgd.cli.refusal import RefusedError
-from fastgd.cli.values import read_list
+from fastgd.cli.errors import RefusedError
+from fastgd.cli.option_values import read_list
 
 PREPARED = 6
 """Resolution of a plane that loads the kernel: as many runs go side by side as in any larger."""

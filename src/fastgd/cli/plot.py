@@ -10,17 +10,17 @@ import typer
 
 import fastgd
 from fastgd import Model, Run, Sweep, plots
-from fastgd.arguments.messages import escaped
-from fastgd.arguments.values import check_choice
-from fastgd.arguments.wording import many
-from fastgd.cli.files import check_picture, write_picture
+from fastgd.checks.formatting import many
+from fastgd.checks.messages import escaped
+from fastgd.checks.values import check_choice
+from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Job
-from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.output_files import check_picture, write_picture
 from fastgd.cli.shared import number, option
 from fastgd.training import statistics
 
 
-class Kind(NamedTuple):
+class PlotKind(NamedTuple):
     """A kind of picture: what draws it, whether a result will do, and how a file of one is made."""
 
     draw: Callable[..., Any]
@@ -41,13 +41,13 @@ def _has_weights(result: Run | Sweep) -> bool:
 
 
 KINDS = {
-    "errors": Kind(plots.errors, lambda _: True, ""),
-    "changes": Kind(plots.direction_changes, _is_run, "one run (fastgd train --save)"),
-    "alphas": Kind(plots.takeaways, _is_sweep, "a sweep (fastgd sweep --alpha 0.1,1,10 --out)"),
-    "weights": Kind(
+    "errors": PlotKind(plots.errors, lambda _: True, ""),
+    "changes": PlotKind(plots.direction_changes, _is_run, "one run (fastgd train --save)"),
+    "alphas": PlotKind(plots.takeaways, _is_sweep, "a sweep (fastgd sweep --alpha 0.1,1,10 --out)"),
+    "weights": PlotKind(
         plots.weight_paths, _has_weights, "one run (fastgd train --record-weights --save)"
     ),
-    "solved": Kind(
+    "solved": PlotKind(
         plots.solved, _is_sweep, "a sweep (fastgd sweep --hidden-size 2,4,8 --seeds 100 --out)"
     ),
 }

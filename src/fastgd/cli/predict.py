@@ -10,18 +10,18 @@ import typer
 
 import fastgd
 from fastgd import GroupModels, Model
-from fastgd.arguments.wording import many
-from fastgd.cli.facts import print_json
-from fastgd.cli.files import check_output
+from fastgd.checks.formatting import many
+from fastgd.cli.console import Rows, open_console, print_plain, print_table
+from fastgd.cli.errors import RefusedError, about, refusing
+from fastgd.cli.export import RawText, check_raw_text, write_columns
 from fastgd.cli.job import Job
-from fastgd.cli.refusal import RefusedError, about, refusing
-from fastgd.cli.scores import number_text, scores_line
+from fastgd.cli.json_output import print_json
+from fastgd.cli.output_files import check_output
+from fastgd.cli.score_table import number_text, scores_line
 from fastgd.cli.shared import Json, option
-from fastgd.cli.table_file import RawText, check_raw_text, write_columns
 from fastgd.cli.table_options import Decimal, Sep, TableFile
-from fastgd.cli.tables import Rows, open_console, print_plain, print_table
 from fastgd.models.scores import Scores, scores_of
-from fastgd.tables.cells import cells_of
+from fastgd.tables.column_values import cells_of
 from fastgd.tables.reading import read_columns
 
 SHOWN = 10

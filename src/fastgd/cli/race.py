@@ -6,15 +6,17 @@ from typing import Annotated, Any
 
 import fastgd
 from fastgd import Race, plots
-from fastgd.arguments.wording import error_text, joined, many, value_text
-from fastgd.cli.facts import print_json, run_facts, samples_facts
-from fastgd.cli.files import check_picture, write_picture
+from fastgd.checks.formatting import error_text, joined, many, value_text
+from fastgd.cli.console import open_console, print_plain, print_table
+from fastgd.cli.errors import RefusedError, refusing
+from fastgd.cli.inputs import InputOptions, check_asked
 from fastgd.cli.job import Job, timed
+from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import read_entry, read_method, takes_method
 from fastgd.cli.notes import note_unreached
+from fastgd.cli.option_values import or_terminal
+from fastgd.cli.output_files import check_picture, write_picture
 from fastgd.cli.planes import PREPARED, read_window
-from fastgd.cli.problems import Asked, check_asked
-from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import (
     Iterations,
     Json,
@@ -27,8 +29,6 @@ from fastgd.cli.shared import (
     Seed,
     option,
 )
-from fastgd.cli.tables import open_console, print_plain, print_table
-from fastgd.cli.values import or_terminal
 from fastgd.optimizers import BY_COMMAND, GradientDescent
 
 SHARE = 10
@@ -51,7 +51,7 @@ def command(
         option(
             metavar="NAME,...",
             help=f"Who runs; repeat it for several (default: all). {', '.join(BY_COMMAND)}; each "
-            "with its alpha, mu, rho, ... if wanted: adam,alpha=0.1.",
+            "with its alpha, momentum, rho, ... if wanted: adam,alpha=0.1.",
         ),
     ] = None,
     hidden_size: ProblemHiddenSize = None,
@@ -80,7 +80,7 @@ def command(
 ) -> Job:
     """Train a network with several optimizers from the same first weights, and rank them.
 
-    Example: [bold]fastgd race --optimizer adam --optimizer momentum,mu=0.5[/bold]
+    Example: [bold]fastgd race --optimizer adam --optimizer momentum,momentum=0.5[/bold]
     """
     asked = check_asked(file, target, experiment, hidden_size, no_hidden, "thirteen-lines")
     entries = [read_entry(text) for text in optimizer or []]
@@ -97,7 +97,7 @@ def command(
 
 
 def show(
-    asked: Asked,
+    asked: InputOptions,
     settings: dict[str, Any],
     window: dict[str, Any],
     out: Path | None,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd import Sweep
-from fastgd.arguments.wording import (
+from fastgd.checks.formatting import (
     axis_text,
     error_text,
     many,
@@ -15,7 +15,7 @@ from fastgd.arguments.wording import (
     setting_text,
     value_text,
 )
-from fastgd.cli.tables import Rows, fits, print_table
+from fastgd.cli.console import Rows, fits, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -148,11 +148,11 @@ def show_best(console: "Console", result: Sweep) -> None:
     # The iterations of a run that is finished are no news; the mean of those of folds is no number
     # of a run, and the table is wide.
     if "fold" not in result.axes and any(run["status"] != "finished" for run in runs):
-        columns.append(Column(">iterations", "iterations", "{:,.0f}".format))
+        columns.append(TableColumn(">iterations", "iterations", "{:,.0f}".format))
     if result.best_iteration is not None and (
         result.final_validation_error is not None or result.options.get("restore_best")
     ):
-        columns.append(Column(">best at\niteration", "best_iteration", "{:,.0f}".format))
+        columns.append(TableColumn(">best at\niteration", "best_iteration", "{:,.0f}".format))
     if _several(result, "fold"):
         folds = axis_text("fold", len(result.axes["fold"]))
         whose = "of each group" if grouped else "settings"
@@ -167,7 +167,7 @@ def show_best(console: "Console", result: Sweep) -> None:
         console.print(f"... and {more} more: --out FILE.csv or --json have all\n")
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """A column of the table of the best runs."""
 
     heading: str
@@ -175,17 +175,17 @@ class Column(NamedTuple):
     text: Callable[[Any], str]
 
 
-def _measured(result: Sweep) -> Iterator[Column]:
+def _measured(result: Sweep) -> Iterator[TableColumn]:
     if result.final_validation_error is None:
-        yield Column(">final error", "final_error", error_text)
+        yield TableColumn(">final error", "final_error", error_text)
     else:
-        yield Column(">held-out\nerror", "final_validation_error", "{:#.6g}".format)
+        yield TableColumn(">held-out\nerror", "final_validation_error", "{:#.6g}".format)
         if "fold" in result.axes:
-            yield Column(">\N{PLUS-MINUS SIGN}", "spread", "{:#.3g}".format)
-        yield Column(">training\nerror", "final_error", "{:#.6g}".format)
+            yield TableColumn(">\N{PLUS-MINUS SIGN}", "spread", "{:#.3g}".format)
+        yield TableColumn(">training\nerror", "final_error", "{:#.6g}".format)
     if "fold" not in result.axes:
-        yield Column(">direction\nchanges", "direction_changes", "{:,.0f}".format)
-    yield Column("<status", "status", str)
+        yield TableColumn(">direction\nchanges", "direction_changes", "{:,.0f}".format)
+    yield TableColumn("<status", "status", str)
 
 
 def show_groups(console: "Console", result: Sweep) -> None:

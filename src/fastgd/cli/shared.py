@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fastgd.cli.values import read_one
+from fastgd.cli.option_values import read_one
 
 option = typer.Option
 
@@ -62,7 +62,7 @@ Picture = Annotated[
     Path | None, option(metavar="FILE", help="Draw the picture: .png, .svg or .pdf.")
 ]
 
-# A CSV file, or the data of one of the article's experiments: see fastgd.cli.problems.
+# A CSV file, or the data of one of the article's experiments: see fastgd.cli.inputs.
 ProblemFile = Annotated[
     Path | None, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")
 ]

@@ -8,19 +8,19 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.wording import many
-from fastgd.cli.prepared import LARGEST, Reading, prepare
-from fastgd.cli.refusal import RefusedError, about
-from fastgd.cli.samples import (
+from fastgd.checks.formatting import many
+from fastgd.cli.csv_samples import (
+    CsvSamples,
     NotANumberError,
-    Samples,
     names_typed,
     no_target,
     read_more,
     read_samples,
 )
+from fastgd.cli.errors import RefusedError, about
+from fastgd.cli.preprocessing import LARGEST, Reading, prepare
 from fastgd.cli.shared import number, option, whole
-from fastgd.tables.lines import NamelessError, names_text
+from fastgd.tables.csv_lines import NamelessError, names_text
 from fastgd.tables.reading import PARQUET, read_columns
 from fastgd.tables.targets import ClassTarget
 
@@ -34,10 +34,13 @@ Validation = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
-HoldOut = Annotated[
+ValidationFraction = Annotated[
     float | None,
     number(
-        "--hold-out", "SHARE", "Hold out this share of the rows, drawn at random: 0.2.", panel=PANEL
+        "--validation-fraction",
+        "SHARE",
+        "Hold out this share of the rows, drawn at random: 0.2.",
+        panel=PANEL,
     ),
 ]
 Folds = Annotated[
@@ -96,11 +99,11 @@ class Shuffled:
             yield np.setdiff1d(order, held), np.sort(held)
 
 
-class Split(NamedTuple):
+class RowSplit(NamedTuple):
     """What the user typed of it."""
 
     validation: Path | None
-    hold_out: float | None
+    validation_fraction: float | None
     seed: int | None  # None: in order
     folds: int | None = None
     groups: str | None = None
@@ -113,20 +116,20 @@ class Split(NamedTuple):
         *,
         in_classes: bool = False,
         reading: Reading = STRICT,
-    ) -> tuple[Samples, Given]:
+    ) -> tuple[CsvSamples, Given]:
         """Read the samples, and part them; ``in_classes`` is whether the target is one of labels.
 
         Raises
         ------
         OSError, ValueError
-            As :func:`fastgd.cli.samples.read_samples`, or if there are too few rows to part.
+            As :func:`fastgd.cli.csv_samples.read_samples`, or if there are too few rows to part.
         """
         samples = self._samples(file, targets, in_classes, reading)
         X, y = samples.X, samples.y
         if self.validation is not None:
             return samples, self._validated(self.validation, samples, file, reading)
-        if self.hold_out is not None:
-            return samples, self._one_part(X, y, self.hold_out)
+        if self.validation_fraction is not None:
+            return samples, self._one_part(X, y, self.validation_fraction)
         arguments: dict[str, Any] = {}
         facts: dict[str, Any] = {}
         notes, sizes = [], np.array([len(X)])
@@ -157,7 +160,7 @@ class Split(NamedTuple):
 
     def _samples(
         self, file: Path, targets: list[str], in_classes: bool, reading: Reading
-    ) -> Samples:
+    ) -> CsvSamples:
         """Plain numbers if the file has them, else a table that is prepared."""
         if file.suffix.lower() in PARQUET and reading.raw:
             raise RefusedError(f"--raw reads CSV only, got {file}")
@@ -182,7 +185,7 @@ class Split(NamedTuple):
         classes = None
         if isinstance(table.targets[0], ClassTarget):
             classes = list(table.targets[0].classes)
-        return Samples(
+        return CsvSamples(
             list(table.preparation.names), targets, table.X, table.y, table.labels, classes, table
         )
 
@@ -194,7 +197,7 @@ class Split(NamedTuple):
             return f"{error}; --groups NAME takes one column of labels"
         return str(error)
 
-    def _validated(self, path: Path, samples: Samples, file: Path, reading: Reading) -> Given:
+    def _validated(self, path: Path, samples: CsvSamples, file: Path, reading: Reading) -> Given:
         notes: list[str] = []
         if samples.prepared is None:
             held = read_more(path, samples, file)
@@ -218,16 +221,17 @@ class Split(NamedTuple):
         return Given(X[~held], y[~held], arguments, [note], facts)
 
     def _learned_from(self, rows: int) -> NDArray[np.bool_]:
-        """Which rows the preparation of a table is learned from: not those of --hold-out."""
-        if self.hold_out is None:
+        """The rows that the preparation is learned from: not those of --validation-fraction."""
+        if self.validation_fraction is None:
             return np.ones(rows, dtype=bool)
-        return ~self._held_out(rows, self.hold_out)
+        return ~self._held_out(rows, self.validation_fraction)
 
     def _held_out(self, rows: int, share: float) -> NDArray[np.bool_]:
         count = ceil(share * rows)
         if count >= rows:
             raise ValueError(
-                f"--hold-out must leave a row to train on, got {share:g} of {many(rows, 'row')}"
+                f"--validation-fraction must leave a row to train on, got {share:g} of "
+                f"{many(rows, 'row')}"
             )
         held = np.zeros(rows, dtype=bool)
         order = np.arange(rows)[::-1] if self.seed is None else drawn(rows, self.seed)
@@ -242,27 +246,34 @@ def drawn(rows: int, seed: int) -> NDArray[np.int64]:
 
 def check_split(
     validation: Path | None,
-    hold_out: float | None,
+    validation_fraction: float | None,
     split_seed: str | None,
     folds: int | None = None,
     groups: str | None = None,
     *,
     takes_groups: bool = False,
-) -> Split:
+) -> RowSplit:
     """Refuse what can't go together."""
-    ways = {"--validation": validation, "--hold-out": hold_out, "--folds": folds}
+    ways = {
+        "--validation": validation,
+        "--validation-fraction": validation_fraction,
+        "--folds": folds,
+    }
     given = [flag for flag, value in ways.items() if value is not None]
     if len(given) > 1:
         raise RefusedError(f"{given[0]} and {given[1]} exclude each other")
     if groups is not None and given and folds is None:
         raise RefusedError(f"--groups and {given[0]} exclude each other: --folds K goes with both")
-    if hold_out is not None and not 0 < hold_out < 1:
-        raise RefusedError(f"--hold-out must be a share above 0 and below 1, got {hold_out:g}")
+    if validation_fraction is not None and not 0 < validation_fraction < 1:
+        raise RefusedError(
+            f"--validation-fraction must be a share above 0 and below 1, got "
+            f"{validation_fraction:g}"
+        )
     if folds is not None and folds < 2:
         raise RefusedError(f"--folds must be at least 2, got {folds}")
-    if split_seed is not None and hold_out is None and folds is None:
-        raise RefusedError("--split-seed needs --hold-out or --folds")
-    return Split(validation, hold_out, _seed(split_seed), folds, groups, takes_groups)
+    if split_seed is not None and validation_fraction is None and folds is None:
+        raise RefusedError("--split-seed needs --validation-fraction or --folds")
+    return RowSplit(validation, validation_fraction, _seed(split_seed), folds, groups, takes_groups)
 
 
 def _seed(text: str | None) -> int | None:

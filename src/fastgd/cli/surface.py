@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Run, Surface, Sweep, plots
-from fastgd.arguments.wording import error_text, joined, many, options_text
-from fastgd.cli.facts import print_json, samples_facts
-from fastgd.cli.files import check_picture, write_picture
+from fastgd.checks.formatting import error_text, joined, many, options_text
+from fastgd.cli.console import open_console, print_plain
+from fastgd.cli.errors import RefusedError, refusing
+from fastgd.cli.inputs import InputOptions, check_asked
 from fastgd.cli.job import Job, timed
+from fastgd.cli.json_output import print_json, samples_facts
 from fastgd.cli.methods import read_method, takes_method
 from fastgd.cli.notes import note_unreached
+from fastgd.cli.option_values import or_terminal, read_alpha
+from fastgd.cli.output_files import check_picture, write_picture
 from fastgd.cli.planes import PREPARED, read_window
-from fastgd.cli.problems import Asked, check_asked
-from fastgd.cli.refusal import RefusedError, refusing
 from fastgd.cli.shared import (
     Json,
     NoHidden,
@@ -31,8 +33,6 @@ from fastgd.cli.shared import (
     option,
     whole,
 )
-from fastgd.cli.tables import open_console, print_plain
-from fastgd.cli.values import or_terminal, read_alpha
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,7 +121,7 @@ def command(
 
 
 def show(
-    asked: Asked,
+    asked: InputOptions,
     weights_from: Path | None,
     training: dict[str, Any],
     window: dict[str, Any],

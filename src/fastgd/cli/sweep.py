@@ -8,13 +8,15 @@ import fastgd
 from fastgd import Sweep
 from fastgd.arguments.declarations import FIELDED
 from fastgd.cli.clusters import Dask, check_dask, executor_at
-from fastgd.cli.facts import plain, print_json, samples_facts
-from fastgd.cli.folders import done_text, finished, folder_of, note_folder
+from fastgd.cli.console import open_console
+from fastgd.cli.errors import RefusedError
+from fastgd.cli.export import RawText, check_raw_text, write_table
 from fastgd.cli.job import Job
-from fastgd.cli.learning import Asked, close, fit, show_samples
+from fastgd.cli.json_output import plain, print_json, samples_facts
 from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.option_values import or_terminal, read_layers, read_list
+from fastgd.cli.output_folders import done_text, finished, folder_of, note_folder
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
-from fastgd.cli.refusal import RefusedError
 from fastgd.cli.shared import (
     Iterations,
     Json,
@@ -25,21 +27,19 @@ from fastgd.cli.shared import (
     option,
     whole,
 )
-from fastgd.cli.splits import Folds, Groups, HoldOut, SplitSeed, Validation, check_split
-from fastgd.cli.table_file import RawText, check_raw_text, write_table
+from fastgd.cli.splits import Folds, Groups, SplitSeed, Validation, ValidationFraction, check_split
 from fastgd.cli.table_options import (
-    Categories,
     Decimal,
     Drop,
+    MaxCategories,
     NoStandardize,
     Raw,
     Sep,
     TableFile,
     reading_of,
 )
-from fastgd.cli.tables import open_console
 from fastgd.cli.terminal import saying_how_to_resume
-from fastgd.cli.values import or_terminal, read_layers, read_list
+from fastgd.cli.train_common import TrainOptions, close, fit, show_samples
 from fastgd.tables.preparation import MOST_CATEGORIES
 
 ENDINGS = (".npz", ".csv")
@@ -81,13 +81,13 @@ def command(
     json: Json = False,
     folds: Folds = None,
     validation: Validation = None,
-    hold_out: HoldOut = None,
+    validation_fraction: ValidationFraction = None,
     split_seed: SplitSeed = None,
     raw: Raw = None,
     sep: Sep = None,
     decimal: Decimal = None,
     drop: Drop = None,
-    categories: Categories = MOST_CATEGORIES,
+    max_categories: MaxCategories = MOST_CATEGORIES,
     no_standardize: NoStandardize = False,
     **method: Any,
 ) -> Job:
@@ -111,16 +111,20 @@ def command(
         "keep_weights": folder is not None or (out is not None and out.suffix.lower() == ".npz"),
         **read_method(method, several=True),
     }
-    split = check_split(validation, hold_out, split_seed, folds, groups, takes_groups=True)
-    reading = reading_of(raw, sep, decimal, drop, categories, no_standardize)
+    split = check_split(
+        validation, validation_fraction, split_seed, folds, groups, takes_groups=True
+    )
+    reading = reading_of(raw, sep, decimal, drop, max_categories, no_standardize)
     reading = reading._replace(settings=settings)
     file_out = None if folder else out
-    asked = Asked(file, target or [], split, settings, file_out, or_terminal(progress), reading)
+    asked = TrainOptions(
+        file, target or [], split, settings, file_out, or_terminal(progress), reading
+    )
     return partial(show, asked, folder, check_dask(dask, threads), raw_text, json)
 
 
 def show(
-    asked: Asked, folder: Path | None, where: str | None, raw_text: bool, as_json: bool
+    asked: TrainOptions, folder: Path | None, where: str | None, raw_text: bool, as_json: bool
 ) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
     as_table = partial(write_table, raw_text=raw_text)

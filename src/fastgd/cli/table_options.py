@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fastgd.cli.prepared import LARGEST, Reading
-from fastgd.cli.refusal import RefusedError
+from fastgd.cli.errors import RefusedError
+from fastgd.cli.preprocessing import LARGEST, Reading
 from fastgd.cli.shared import flag, option, whole
 
 PANEL = "The table"
@@ -39,19 +39,19 @@ Drop = Annotated[
         metavar="NAME", help="Column to leave out; repeat it for several.", rich_help_panel=PANEL
     ),
 ]
-Categories = Annotated[
+MaxCategories = Annotated[
     int,
     whole(
-        "--categories",
+        "--max-categories",
         "A text column with more different texts than that is left out.",
         panel=PANEL,
     ),
 ]
 NoStandardize = Annotated[bool, flag("--no-standardize", "Leave numbers as they are.", panel=PANEL)]
-Classes = Annotated[
+Classification = Annotated[
     bool | None,
     flag(
-        "--classes/--no-classes",
+        "--classification/--regression",
         "Whether the target is one of classes (default: texts, booleans, and numbers that are all "
         "0 or 1, are).",
         panel=PANEL,
@@ -74,16 +74,16 @@ def reading_of(
     sep: str | None,
     decimal: str | None,
     drop: list[str] | None,
-    categories: int,
+    max_categories: int,
     no_standardize: bool,
 ) -> Reading:
     """Return how to read a table: what only a prepared one knows asks for one."""
-    reading = Reading(raw, sep, decimal, tuple(drop or ()), categories, not no_standardize)
+    reading = Reading(raw, sep, decimal, tuple(drop or ()), max_categories, not no_standardize)
     if not reading.typed:
         return reading
     if raw:
         raise RefusedError(
-            "--raw takes a table as it is: --sep, --decimal, --drop, --categories and "
+            "--raw takes a table as it is: --sep, --decimal, --drop, --max-categories and "
             "--no-standardize don't go with it"
         )
     return reading._replace(raw=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from fastgd.arguments.messages import escaped
+from fastgd.checks.messages import escaped
 
 _IN_ASCII = {"±": "+-", "²": "^2", "…": "..."}
 

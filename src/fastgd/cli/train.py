@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Model, Run, Sweep
-from fastgd.arguments.wording import error_text, joined, many, options_text
+from fastgd.checks.formatting import error_text, joined, many, options_text
 from fastgd.cli.checkpoints import (
     CheckpointEvery,
     CheckpointFile,
@@ -19,12 +19,13 @@ from fastgd.cli.checkpoints import (
     kept_text,
     note_kept,
 )
-from fastgd.cli.facts import print_json, run_facts, samples_facts
+from fastgd.cli.console import Rows, open_console, print_plain, print_table
+from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Job
-from fastgd.cli.learning import Asked, close, fit, show_samples
+from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import read_method, takes_method
-from fastgd.cli.prepared import Reading
-from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.option_values import or_terminal, read_alpha, read_layers
+from fastgd.cli.preprocessing import Reading
 from fastgd.cli.shared import (
     Iterations,
     Json,
@@ -36,20 +37,19 @@ from fastgd.cli.shared import (
     option,
     whole,
 )
-from fastgd.cli.splits import Given, HoldOut, SplitSeed, Validation, check_split
+from fastgd.cli.splits import Given, SplitSeed, Validation, ValidationFraction, check_split
 from fastgd.cli.table_options import (
-    Categories,
     Decimal,
     Drop,
+    MaxCategories,
     NoStandardize,
     Raw,
     Sep,
     TableFile,
     reading_of,
 )
-from fastgd.cli.tables import Rows, open_console, print_plain, print_table
 from fastgd.cli.terminal import saying_how_to_resume
-from fastgd.cli.values import or_terminal, read_alpha, read_layers
+from fastgd.cli.train_common import TrainOptions, close, fit, show_samples
 from fastgd.tables.preparation import MOST_CATEGORIES
 from fastgd.training import statistics
 from fastgd.training.results import Summary
@@ -104,13 +104,13 @@ def command(
     progress: Progress = None,
     json: Json = False,
     validation: Validation = None,
-    hold_out: HoldOut = None,
+    validation_fraction: ValidationFraction = None,
     split_seed: SplitSeed = None,
     raw: Raw = None,
     sep: Sep = None,
     decimal: Decimal = None,
     drop: Drop = None,
-    categories: Categories = MOST_CATEGORIES,
+    max_categories: MaxCategories = MOST_CATEGORIES,
     no_standardize: NoStandardize = False,
     **method: Any,
 ) -> Job:
@@ -133,17 +133,19 @@ def command(
     # What is left out has the library's default, or with --resume what the run had.
     settings = {name: value for name, value in typed.items() if value is not None}
     settings |= {"iterations": iterations, **read_method(method, several=False)}
-    split = check_split(validation, hold_out, split_seed)
-    reading = reading_of(raw, sep, decimal, drop, categories, no_standardize)
+    split = check_split(validation, validation_fraction, split_seed)
+    reading = reading_of(raw, sep, decimal, drop, max_categories, no_standardize)
     reading = reading._replace(settings=settings)
     with refusing():
         read = [file, *filter(None, (validation, resume))]
         kept = check_checkpoint(checkpoint, checkpoint_every, save, read)
-    asked = Asked(file, target or [], split, settings, save, or_terminal(progress), reading, kept)
+    asked = TrainOptions(
+        file, target or [], split, settings, save, or_terminal(progress), reading, kept
+    )
     return partial(show, asked, resume, json)
 
 
-def show(asked: Asked, resume: Path | None, as_json: bool) -> None:
+def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
     """Train one network, or go on with one, and show its errors and direction changes."""
     call, before = fastgd.train, None
     if resume is not None:
@@ -217,13 +219,14 @@ def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
             raise RefusedError(f"--raw does not go with the prepared table of {file}")
         if reading.learns:
             raise RefusedError(
-                "--drop, --categories and --no-standardize must be left out with --resume: "
+                "--drop, --max-categories and --no-standardize must be left out with --resume: "
                 f"{file} knows how its table was prepared"
             )
         return reading._replace(raw=False, model=result)
     if reading.typed:
         raise RefusedError(
-            "--sep, --decimal, --drop, --categories and --no-standardize don't go with the plain "
+            "--sep, --decimal, --drop, --max-categories and --no-standardize don't go with "
+            "the plain "
             f"numbers of {file}"
         )
     if reading.raw is False:
@@ -238,7 +241,8 @@ def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
         error = np.abs(y - before.predict(X)[:, : y.shape[1]]).mean()
         if not np.isclose(error, before.final_error, rtol=1e-6, atol=1e-12):
             raise ValueError(
-                f"--resume needs the rows that {file} was trained on (FILE.csv, --hold-out and "
+                f"--resume needs the rows that {file} was trained on (FILE.csv, "
+                f"--validation-fraction and "
                 f"--split-seed as they were): its error on them was {before.final_error:.6g}, "
                 f"and is {error:.6g} on these"
             )

@@ -5,25 +5,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastgd.arguments.messages import shown
-from fastgd.arguments.wording import many
-from fastgd.cli.facts import print_json
-from fastgd.cli.files import check_folder, check_picture, write_picture
-from fastgd.cli.folders import done_text, finished
+from fastgd.checks.formatting import many
+from fastgd.checks.messages import shown
+from fastgd.cli.console import open_console, print_plain, print_table
+from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Job, timed
-from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.json_output import print_json
+from fastgd.cli.option_values import or_terminal, read_list
+from fastgd.cli.output_files import check_folder, check_picture, write_picture
+from fastgd.cli.output_folders import done_text, finished
 from fastgd.cli.shared import Json, Progress, Threads, option, whole
-from fastgd.cli.tables import open_console, print_plain, print_table
 from fastgd.cli.terminal import saying_how_to_resume
-from fastgd.cli.values import or_terminal, read_list
-from fastgd.store.place import remove
+from fastgd.store.directory import remove
 from fastgd.studies.trainability.map import (
     FEWEST_ITERATIONS,
     WINDOW,
     Trainability,
     trainability,
 )
-from fastgd.studies.trainability.trainings import Window
+from fastgd.studies.trainability.map_job import Window
 
 if TYPE_CHECKING:
     from rich.console import Console

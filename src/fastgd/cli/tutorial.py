@@ -4,20 +4,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastgd.arguments.messages import escaped
-from fastgd.arguments.wording import many, seconds_text
 from fastgd.article import comparison, page
 from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment, source
-from fastgd.article.tables import WEIGHTS, Cell, Marked, Numbers, Table, tables, tally_table
+from fastgd.article.tables import WEIGHTS, ArticleTable, Cell, Marked, Numbers, tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS, Mark
-from fastgd.cli.facts import print_json
-from fastgd.cli.files import check_output
+from fastgd.checks.formatting import many, seconds_text
+from fastgd.checks.messages import escaped
+from fastgd.cli.console import new_table, open_console
+from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Job, timed
-from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.json_output import print_json
+from fastgd.cli.option_values import or_terminal
+from fastgd.cli.output_files import check_output
 from fastgd.cli.shared import Json, Progress, option
-from fastgd.cli.tables import new_table, open_console
-from fastgd.cli.values import or_terminal
 from fastgd.plots.style import pyplot
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _heading(console: "Console", text: str) -> None:
     console.print()
 
 
-def _show_table(console: "Console", table: Table) -> None:
+def _show_table(console: "Console", table: ArticleTable) -> None:
     console.print(f"{table.caption}\n")
     shown = new_table(*table.headings)
     for rows in table.groups:
@@ -145,7 +145,7 @@ def _show_table(console: "Console", table: Table) -> None:
         console.print(f"({note})\n", style="dim")
 
 
-def _show_weights(console: "Console", table: Table) -> None:
+def _show_weights(console: "Console", table: ArticleTable) -> None:
     """Five columns of numbers twice would exceed 80 columns: the published ones go below ours."""
     console.print(f"{table.caption}. Where some do not agree, the published line is below ours.\n")
     heading = "".join(f"{f'unit {unit}':>14}" for unit in range(1, 5))

@@ -3,17 +3,17 @@
 from functools import partial
 
 import fastgd
-from fastgd.arguments.messages import escaped
-from fastgd.arguments.wording import many, seconds_text
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page.preparing import FEW, XOR, needed
 from fastgd.article.page.sections import SECTIONS
+from fastgd.checks.formatting import many, seconds_text
+from fastgd.checks.messages import escaped
+from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Job, timed
-from fastgd.cli.refusal import RefusedError, refusing
+from fastgd.cli.option_values import or_terminal
 from fastgd.cli.shared import Progress
-from fastgd.cli.values import or_terminal
-from fastgd.engine import code_files
+from fastgd.engine import code_cache
 from fastgd.engine.progress import progress_bar
 from fastgd.workers.compiling import Call, compile_all
 
@@ -53,7 +53,7 @@ def _predict_all(runs: int) -> None:
 
 def show(progress: bool) -> None:
     """Compile, and say how long it took and where the code lies."""
-    place = code_files.place()
+    place = code_cache.place()
     if place is None:
         raise RefusedError(
             "compiled code can't be kept, as no folder for it can be written to: "

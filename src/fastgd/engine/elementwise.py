@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.data import FloatArray, array_of
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import shown
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.kernel.bytecode import function_of_numbers
 from fastgd.kernel.calls import evaluate as evaluate_code
-from fastgd.kernel.program import function_of_numbers
 
 
 def evaluate(name: str, *operands: object) -> Any:

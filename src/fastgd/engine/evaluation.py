@@ -4,10 +4,10 @@ import numpy as np
 
 from fastgd.arguments.data import FloatArray
 from fastgd.engine.session import Session
-from fastgd.kernel.forking import ForkSafeLock
+from fastgd.kernel.fork_lock import ForkSafeLock
 
 
-class Evaluation:
+class LossEvaluation:
     """A single run that is held where it begins; threads that share it take turns."""
 
     def __init__(self, session: Session) -> None:

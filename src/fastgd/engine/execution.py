@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine import summaries
-from fastgd.engine.arrangement import Lot, alone, lanes_of
 from fastgd.engine.layout import Layout
-from fastgd.engine.outcome import Ended, Trained
-from fastgd.engine.pace import Pace
+from fastgd.engine.packed_samples import Index, Sharing
+from fastgd.engine.packing import RunBatch, alone, lanes_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.samples import Index, Sharing
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
 from fastgd.engine.state import State
+from fastgd.engine.thread_tuning import ThreadTuning
+from fastgd.engine.trained_runs import Ended, TrainedRuns
 from fastgd.kernel.block import DIVERGED
 
 CALLS = 32
@@ -33,7 +33,7 @@ def execute(
     keep: Keep,
     advance: Callable[[int], None],
     state: State | None = None,
-) -> Trained:
+) -> TrainedRuns:
     """Train from first parameters (starts, P); ``seeds`` (starts,) are for random masks.
 
     Or go on from the state of all runs after ``plan.task.done`` iterations. ``advance`` is told of
@@ -83,7 +83,7 @@ class _Work:
         self.plan = plan
         self.first, self.seeds, self.state = first, seeds, state
         self.keep, self.advance = keep, advance
-        self.trained = Trained.empty(plan, keep)
+        self.trained = TrainedRuns.empty(plan, keep)
         if state is not None:
             self._take_over(state)
 
@@ -118,12 +118,14 @@ class _Work:
             ),
         )
 
-    def do(self, lot: Lot, session: Session, advance: Callable[[int], None] | None = None) -> None:
+    def do(
+        self, lot: RunBatch, session: Session, advance: Callable[[int], None] | None = None
+    ) -> None:
         """Train the runs of a lot."""
         for owners, keys in self._waves(lot, session):
             self._train(lot, session, owners, keys, advance or self.advance)
 
-    def _waves(self, lot: Lot, session: Session) -> Iterator[tuple[Index, Index | None]]:
+    def _waves(self, lot: RunBatch, session: Session) -> Iterator[tuple[Index, Index | None]]:
         """The runs of some blocks at a time, with their keys."""
         going = None if self.state is None else self.state.ended < 0
         order, keys = lot.order, lot.keys
@@ -178,7 +180,7 @@ class _Work:
 
     def _train(
         self,
-        lot: Lot,
+        lot: RunBatch,
         session: Session,
         owners: Index,
         keys: Index | None,
@@ -196,7 +198,7 @@ class _Work:
         step = max(1, self._step(1 / (session.seconds() * busiest), runs.blocks))
         # The last look at the watched error is no part of the state.
         cut = self.keep.state and session.layout.recipe.watch is not None
-        pace = Pace(session.layout.threads, session.layout.seconds)
+        pace = ThreadTuning(session.layout.threads, session.layout.seconds)
         at = self.plan.task.done
         while at <= iterations and len(owners):  # number `iterations` measures the final error
             shared, most = pace.next()
@@ -239,7 +241,7 @@ class _Work:
 
     def _collect(
         self,
-        lot: Lot,
+        lot: RunBatch,
         runs: Runs,
         which: Index,
         owners: Index,
@@ -302,7 +304,7 @@ class _Work:
             )
 
     def _losses_of(
-        self, lot: Lot, session: Session, whose: Index, keys: Index | None, parameters: Any
+        self, lot: RunBatch, session: Session, whose: Index, keys: Index | None, parameters: Any
     ) -> NDArray[np.float64]:
         """The losses of these parameters (n, P), which may be those of no record.
 

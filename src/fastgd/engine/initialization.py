@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.choices import Init
+from fastgd.arguments.initial_network import Init
 from fastgd.engine.network import all_first_weights, count_weights
 from fastgd.engine.philox import philox
 

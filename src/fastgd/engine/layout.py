@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine import summaries
-from fastgd.engine.areas import area_of
 from fastgd.engine.lowering import INTEGERS, STATES, Values, width_of
 from fastgd.engine.network import Network
-from fastgd.engine.samples import Sharing
+from fastgd.engine.packed_samples import Sharing
+from fastgd.engine.weight_shards import area_of
 from fastgd.kernel import block as slots
 from fastgd.kernel.block import RECENT, SMALLEST, Block, Data, Layer, Recipe, Shapes
-from fastgd.kernel.block import Layout as KernelLayout
-from fastgd.kernel.lanes import ROWS, can_know, shapes_for, wants_parts, wants_strips
-from fastgd.kernel.language.choice import Facts
+from fastgd.kernel.block import BlockLayout as KernelLayout
+from fastgd.kernel.language.specialization import KnownFacts
 from fastgd.kernel.language.structs import first_byte
 from fastgd.kernel.splitting import NOW, Split
+from fastgd.kernel.vectorization import ROWS, can_know, shapes_for, wants_parts, wants_strips
 
 LINE_BYTES = 64
 
@@ -409,7 +409,7 @@ class Layout:
         if layout not in known and len(known) >= MOST_KNOWN:
             return self.shapes
         known.add(layout)
-        return self.shapes._replace(layout=Facts(layout))
+        return self.shapes._replace(layout=KnownFacts(layout))
 
     @cached_property
     def table(self) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.engine.choices import output_choices, unit_choice
 from fastgd.kernel.block import OPTIONS, Recipe
-from fastgd.kernel.language.choice import Choice, Features
+from fastgd.kernel.language.specialization import Choice, Features
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.schedules import Constant, Schedule
 
@@ -125,14 +125,14 @@ class Values(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Column:
+class ValueColumn:
     """What an axis of an option puts among the values of runs."""
 
     parts: tuple[tuple[bool, int, NDArray[Any]], ...]
     """Whether it is an integer, its place, and the (n,) numbers along the axis."""
 
     @classmethod
-    def of(cls, name: str, axis: Sequence[Any], method: Method) -> "Column":
+    def of(cls, name: str, axis: Sequence[Any], method: Method) -> "ValueColumn":
         """The column of an option, of a field of one, or of a function's number."""
         if name not in VALUES:
             return cls(((False, places_of(method)[name], np.array(axis, dtype=np.float64)),))
@@ -219,8 +219,8 @@ def recipe_of(
 
 def look_of(method: Method, values: Mapping[str, Sequence[Any]], record_every: int) -> int:
     """Iterations from one look at the watched error to the next; 0 for an epoch."""
-    if method.look_every is not None:
-        return int(method.look_every)
+    if method.evaluate_every is not None:
+        return int(method.evaluate_every)
     by_epoch = any(_is_given(name, method, values) for name in ("patience", "tolerance", "summary"))
     return 0 if by_epoch else record_every
 

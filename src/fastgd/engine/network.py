@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import Parts
+from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.freezing import Frozen, mask_of
 
 Weights = tuple[NDArray[np.float64], ...]
@@ -100,7 +100,7 @@ class Network:
                     array[:] = 0.0
         return self.row(parts)
 
-    def parts(self, row: NDArray[Any]) -> Parts:
+    def parts(self, row: NDArray[Any]) -> NetworkParts:
         """Take a row apart, or (..., parameters) rows: then all parts have these axes in front."""
         weights, biases, normalization = [], [], []
         at = 0
@@ -114,9 +114,9 @@ class Network:
             if self.normalises(k):
                 statistics = range(rows - STATISTICS, rows)
                 normalization.append(tuple(matrix[..., place, :] for place in statistics))
-        return Parts(tuple(weights), tuple(biases), tuple(normalization))
+        return NetworkParts(tuple(weights), tuple(biases), tuple(normalization))
 
-    def row(self, parts: Parts) -> NDArray[np.float64]:
+    def row(self, parts: NetworkParts) -> NDArray[np.float64]:
         """Put a row together, or many, (..., parameters): the inverse of :meth:`parts`."""
         flat: list[NDArray[np.float64]] = []
         for k, weights in enumerate(parts.weights):

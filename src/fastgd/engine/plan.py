@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
-from fastgd.engine.arrangement import Lot, arrange
 from fastgd.engine.layout import Layout
-from fastgd.engine.lowering import Column, look_of, may_end, recipe_of
+from fastgd.engine.lowering import ValueColumn, look_of, may_end, recipe_of
 from fastgd.engine.network import Network
-from fastgd.engine.samples import Samples
+from fastgd.engine.packed_samples import PackedSamples
+from fastgd.engine.packing import RunBatch, arrange
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.engine.state import State
-from fastgd.engine.task import Task
+from fastgd.engine.training_data import TrainingData
 
 WAVE_BYTES = 64 * 1024**2
 """Blocks that are in the kernel's hands at a time take no more than this, or one per thread."""
@@ -38,17 +38,17 @@ class Keep:
 class Plan:
     """The runs of one network: each part, each alpha, each value of other options, each start.
 
-    The starts are the fastest axis, the parts of the samples are the slowest. What is in cases lies
-    along one axis together, behind the parts.
+    The starts are the fastest axis, the parts of the samples are the slowest. What is in
+    combinations lies along one axis together, behind the parts.
     """
 
-    task: Task
+    task: TrainingData
     network: Network
     method: Method
-    samples: Samples
-    lots: tuple[tuple[Lot, Session], ...]
+    samples: PackedSamples
+    lots: tuple[tuple[RunBatch, Session], ...]
     alpha: NDArray[np.float64]  # (alphas, K)
-    columns: tuple[Column, ...]  # the other axes of values
+    columns: tuple[ValueColumn, ...]  # the other axes of values
     starts: int
     shape: tuple[int, ...]
     """Lengths of the axes."""
@@ -61,7 +61,7 @@ class Plan:
     @classmethod
     def make(
         cls,
-        task: Task,
+        task: TrainingData,
         network: Network,
         method: Method,
         alpha: NDArray[np.float64],
@@ -75,14 +75,14 @@ class Plan:
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given.
 
-        ``together`` are the names, of ``values``, "alpha" and "seed", of what is in cases.
+        ``together`` are the names, of ``values``, "alpha" and "seed", of what is in combinations.
         ``scope`` has the values on whole axes where ``values`` are some of them, so that the code
         and what is kept are the same for each part of a sweep.
         """
         scope = values if scope is None else scope
-        columns = tuple(Column.of(name, axis, method) for name, axis in values.items())
+        columns = tuple(ValueColumn.of(name, axis, method) for name, axis in values.items())
         units = network.sizes[-1] // task.outputs
-        samples = Samples(
+        samples = PackedSamples(
             task.X, task.y, method.sample_weight, task.validation, task.partition, units
         )
         recipe = recipe_of(
@@ -93,7 +93,7 @@ class Plan:
         shape = (samples.parts, *lengths)
         look = look_of(method, scope, task.record_every)
 
-        def session(lot: Lot) -> Session:
+        def session(lot: RunBatch) -> Session:
             blocks = -(-prod(shape) // lot.side_by_side)
             return Session.make(
                 network,
@@ -181,9 +181,9 @@ def _axes(
     """The lengths of the axes behind the parts, and which of them each name lies along."""
     lengths: list[int] = []
     along = []
-    cases = {length for name, length in named if name in together}
-    if cases:
-        lengths.extend(cases)  # all have the same length
+    combinations = {length for name, length in named if name in together}
+    if combinations:
+        lengths.extend(combinations)  # all have the same length
     for name, length in named:
         if name in together:
             along.append(1)

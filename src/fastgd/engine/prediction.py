@@ -6,18 +6,18 @@ from dataclasses import replace
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.memory import check_memory
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
-from fastgd.arguments.rows import Rows
-from fastgd.engine.arrangement import arrange
+from fastgd.arguments.row_indices import RowIndices
+from fastgd.checks.memory import check_memory
 from fastgd.engine.choices import unit_choice
-from fastgd.engine.lowering import Column, places_of, recipe_of
+from fastgd.engine.lowering import ValueColumn, places_of, recipe_of
 from fastgd.engine.network import Network
-from fastgd.engine.samples import Samples
+from fastgd.engine.packed_samples import PackedSamples
+from fastgd.engine.packing import arrange
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.kernel.block import Recipe
-from fastgd.kernel.language.choice import Choice
+from fastgd.kernel.language.specialization import Choice
 
 Numbers = Mapping[str, FloatArray]
 """Of functions, by name: (n,) one for each network."""
@@ -43,7 +43,7 @@ def predict(
     ``numbers`` are those in which their functions differ. Outputs are NaN where not all parameters
     are finite.
     """
-    samples = Samples(X, np.zeros((len(X), network.sizes[-1])))
+    samples = PackedSamples(X, np.zeros((len(X), network.sizes[-1])))
     method = _plain(method)
     recipe = _recipe(method)
     columns = _columns(method, numbers)
@@ -69,7 +69,7 @@ def predict_parts(
     method: Method,
     parameters: FloatArray,
     X: FloatArray,
-    rows: Rows,
+    rows: RowIndices,
     numbers: Numbers,
     threads: int,
     result: FloatArray,
@@ -81,7 +81,7 @@ def predict_parts(
     """
     each, flat = parameters.shape[1], parameters.reshape(-1, parameters.shape[2])
     finite = np.asarray(np.isfinite(flat).all(axis=1))
-    samples = Samples(
+    samples = PackedSamples(
         X,
         np.zeros((len(X), network.sizes[-1])),
         partition=Partition({"group": list(range(len(rows)))}, rows, None, None),
@@ -132,14 +132,14 @@ def _plain(method: Method) -> Method:
 
 def _recipe(plain: Method) -> Recipe:
     recipe = recipe_of(plain, {})._replace(separate=None, outputs=Choice("on"))
-    activation = unit_choice(plain.activation, places_of(plain), with_slope=False)
+    activation = unit_choice(plain.activation, places_of(plain), with_derivative=False)
     return recipe._replace(activation=activation)
 
 
-def _columns(plain: Method, numbers: Numbers) -> list[Column]:
+def _columns(plain: Method, numbers: Numbers) -> list[ValueColumn]:
     """The numbers that outputs depend on: those of a loss are none."""
     return [
-        Column.of(name, values.tolist(), plain)
+        ValueColumn.of(name, values.tolist(), plain)
         for name, values in numbers.items()
         if name in plain.numbers
     ]

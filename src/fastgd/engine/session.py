@@ -24,17 +24,25 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
-from fastgd.engine.arrangement import Lot, lanes_of
 from fastgd.engine.layout import Layout, up
-from fastgd.engine.lowering import NEVER, PATIENCE, TOLERANCE, Column, Values, choice_of, recipe_of
+from fastgd.engine.lowering import (
+    NEVER,
+    PATIENCE,
+    TOLERANCE,
+    ValueColumn,
+    Values,
+    choice_of,
+    recipe_of,
+)
 from fastgd.engine.network import Network
-from fastgd.engine.samples import Index, Packer, Portion, Samples, Sharing
+from fastgd.engine.packed_samples import Index, PackedSamples, Packer, Portion, Sharing
+from fastgd.engine.packing import RunBatch, lanes_of
 from fastgd.engine.state import State, put_state, take_state
 from fastgd.kernel import calls
 from fastgd.kernel.block import SEED, Block, Recipe, Span
-from fastgd.kernel.grid import Grid
-from fastgd.kernel.lanes import ROWS, runs_side_by_side
-from fastgd.kernel.language.choice import Choice
+from fastgd.kernel.language.specialization import Choice
+from fastgd.kernel.plane_errors import PlaneGrid
+from fastgd.kernel.vectorization import ROWS, runs_side_by_side
 
 CHUNK_SECONDS = 0.05
 """Aim for one call of the kernel: Ctrl-C and progress live between calls."""
@@ -42,7 +50,7 @@ CHUNK_SECONDS = 0.05
 NONE = np.empty(0)
 """No factors of learning rates."""
 
-Columns = Sequence[tuple[Column, Index]]
+Columns = Sequence[tuple[ValueColumn, Index]]
 """Axes of values, and which value on each of them every run has."""
 
 
@@ -57,7 +65,7 @@ class Session:
 
     layout: Layout
     method: Method
-    samples: Samples
+    samples: PackedSamples
     iterations: int = 0
     record_every: int = 1
     look: int = 0
@@ -68,9 +76,9 @@ class Session:
         cls,
         network: Network,
         method: Method,
-        samples: Samples,
+        samples: PackedSamples,
         recipe: Recipe,
-        lot: Lot,
+        lot: RunBatch,
         *,
         iterations: int = 0,
         record_every: int = 1,
@@ -98,8 +106,8 @@ class Session:
     ) -> "Session":
         """For so many runs of which only errors are wanted."""
         wide = runs_side_by_side(runs, len(X), network.matrices)
-        lot = Lot(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
-        samples = Samples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
+        lot = RunBatch(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
+        samples = PackedSamples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
         return cls.make(network, method, samples, recipe_of(method, {}), lot)
 
     @classmethod
@@ -107,7 +115,7 @@ class Session:
         """For a single run whose outputs are wanted: all samples are one group."""
         recipe, batch = recipe_of(method, {}), method.batch_size or 0
         layout = Layout.plan(network, 1, len(X), recipe, batch, group=up(len(X), ROWS))
-        return cls(layout, method, Samples(X, np.zeros((len(X), network.sizes[-1]))))
+        return cls(layout, method, PackedSamples(X, np.zeros((len(X), network.sizes[-1]))))
 
     @classmethod
     def of_derivative(
@@ -120,7 +128,7 @@ class Session:
         recipe = recipe_of(method, {})
         features = recipe.features.replaced(penalty=choice_of("on", "penalty"))
         recipe = recipe._replace(optimizer=Choice("Derivative"), features=features)
-        samples = Samples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
+        samples = PackedSamples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
         return cls(Layout.plan(network, 1, len(X), recipe), method, samples, iterations=1)
 
     @property
@@ -139,7 +147,7 @@ class Session:
         values = Values.of(method, runs)
         for column, index in columns:
             column.put(values, index)
-        if method.summary is None and method.look_every is None and not method.restore_best:
+        if method.summary is None and method.evaluate_every is None and not method.restore_best:
             tolerance, patience = values.numbers[:, TOLERANCE], values.integers[:, PATIENCE]
             tolerance[(tolerance == 0) & (patience == NEVER)] = -1.0
         return values
@@ -451,7 +459,7 @@ class Runs:
         """
         session, count, at = self.session, len(x) * len(y), 0
         x_at, y_at = map(session.layout.address, places)
-        grid = Grid(x, y, np.empty(count), x_at, y_at, first=0, last=0)
+        grid = PlaneGrid(x, y, np.empty(count), x_at, y_at, first=0, last=0)
         call = self._call(0, 1)
         side_by_side = session.layout.runs
         speed = side_by_side * threads / session.seconds()

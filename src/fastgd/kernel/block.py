@@ -1,12 +1,12 @@
 """What the kernel is handed: tiles, a recipe, samples, layers, a block of runs, a span.
 
-Letters as in :mod:`fastgd.kernel.descent`: N samples, D inputs and H outputs of a layer, K layers,
-P parameters, R runs side by side.
+Letters as in :mod:`fastgd.kernel.training_loop`: N samples, D inputs and H outputs of a layer, K
+layers, P parameters, R runs side by side.
 """
 
 from typing import Any, NamedTuple
 
-from fastgd.kernel.language.choice import Choice, Facts, Features, markers
+from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, table_of
 from fastgd.kernel.language.tile import Shape
 
@@ -22,8 +22,8 @@ class Shapes(NamedTuple):
     ``strips`` is there if the pass forward takes the inputs of a layer in strips.
     ``scalar`` is one number per run. ``data`` has as many runs as the samples have: 1 where all
     runs of a block share them. So has ``importance`` for the samples' weights, which may differ
-    where the samples are shared. ``layout`` has all sizes and places, a :class:`Layout`, where the
-    code is for these alone.
+    where the samples are shared. ``layout`` has all sizes and places, a :class:`BlockLayout`, where
+    the code is for these alone.
     """
 
     wide: Shape
@@ -40,7 +40,7 @@ class Shapes(NamedTuple):
     scalar: Shape
     data: Shape
     importance: Shape
-    layout: Facts | None = None
+    layout: KnownFacts | None = None
 
 
 @markers
@@ -48,7 +48,8 @@ class Recipe(NamedTuple):
     """What decides the kernel's instructions: each is part of its type, and None costs nothing.
 
     Each run has numbers of its own, (R,) each, from ``Layer.values`` on, and integers. The choice
-    that reads one knows its place among them: ``optimizer.mu``, ``features.dropout.threshold``.
+    that reads one knows its place among them: ``optimizer.momentum``,
+    ``features.dropout.threshold``.
     """
 
     optimizer: Choice
@@ -131,7 +132,7 @@ class Layer(NamedTuple):
     is_output: int  # 1 for the last layer
 
 
-class Layout(NamedTuple):
+class BlockLayout(NamedTuple):
     """What code knows that is for one network and as many samples only."""
 
     layers: tuple[Layer, ...]
@@ -204,7 +205,7 @@ class Samples(NamedTuple):
     stride: int  # from one sample to the next
 
 
-class Group(NamedTuple):
+class WorkerShare(NamedTuple):
     """Samples that go through the layers together.
 
     The values of those from ``start`` on are kept; a pass is over some of them.

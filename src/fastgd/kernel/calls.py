@@ -11,12 +11,8 @@ from numpy.typing import NDArray
 
 from fastgd.kernel import splitting
 from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span
-from fastgd.kernel.descent import descend_all, entry_of, handle_of
-from fastgd.kernel.forking import ForkSafeLock
-from fastgd.kernel.grid import Grid, measure, measure_all
-from fastgd.kernel.language.structs import encode
-from fastgd.kernel.program import BLOCK, Code, evaluators
-from fastgd.kernel.rolling import (
+from fastgd.kernel.bytecode import BLOCK, Code, evaluators
+from fastgd.kernel.curve_descent import (
     Balls,
     Rules,
     evaluate_all,
@@ -24,7 +20,11 @@ from fastgd.kernel.rolling import (
     roll_all,
     roll_share,
 )
+from fastgd.kernel.fork_lock import ForkSafeLock
+from fastgd.kernel.language.structs import encode
+from fastgd.kernel.plane_errors import PlaneGrid, measure, measure_all
 from fastgd.kernel.splitting import Split
+from fastgd.kernel.training_loop import descend_all, entry_of, handle_of
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = ForkSafeLock()
@@ -133,7 +133,7 @@ def _train_together(call: Call, split: Split) -> None:
                 splitting.descend_together(*arguments)
 
 
-def measure_grid(call: Call, grid: Grid, threads: int) -> None:
+def measure_grid(call: Call, grid: PlaneGrid, threads: int) -> None:
     """Measure the points of a grid with the runs of these blocks, on so many threads at most."""
     _check_arithmetic()
     count = len(call.blocks.numbers)
@@ -165,7 +165,7 @@ def bind(call: Call) -> Callable[[], None]:
 
 
 def roll_balls(code: Code, balls: Balls, rules: Rules, threads: int) -> None:
-    """Roll balls on the curve whose slope this code gives, on so many threads at most."""
+    """Roll balls on the curve whose derivative this code gives, on so many threads at most."""
     _check_arithmetic()
     threads = _allowed(threads, -(-len(balls.x) // BLOCK))
     made = evaluators(code, threads)

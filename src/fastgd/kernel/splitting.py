@@ -3,7 +3,8 @@
 Samples go forward and back by themselves, so each thread has some of them. Then each has some of
 the weights of every layer: their derivatives are chains over all samples in index order, as ever.
 What is left is done by one thread, between the others' shares: errors are summed up in index order.
-So the values of many samples are kept, where :mod:`fastgd.kernel.descent` keeps those of a group.
+So the values of many samples are kept, where :mod:`fastgd.kernel.training_loop` keeps those of a
+group.
 
 Letters as there.
 """
@@ -16,12 +17,21 @@ from numba.core import types
 
 from fastgd.kernel.block import (
     Area,
-    Group,
     Samples,
+    WorkerShare,
     all_blocks,
     all_data,
     all_layers,
     all_spans,
+)
+from fastgd.kernel.forward import (
+    FLUSH,
+    choose_samples,
+    flush,
+    forward_layers,
+    is_on,
+    measure_group,
+    padded_of,
 )
 from fastgd.kernel.iteration.clipping import update_clipped
 from fastgd.kernel.iteration.errors import (
@@ -39,7 +49,6 @@ from fastgd.kernel.iteration.layers import (
 from fastgd.kernel.iteration.masks import drop_weights
 from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.iteration.schedules import set_rates
-from fastgd.kernel.lanes import ROWS
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, UNCOUNTED, WHOLE
 from fastgd.kernel.language.memory import load, store
@@ -47,15 +56,7 @@ from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.structs import Floats, Integers, table_of
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
-from fastgd.kernel.passes import (
-    FLUSH,
-    choose_samples,
-    flush,
-    forward_layers,
-    is_on,
-    measure_group,
-    padded_of,
-)
+from fastgd.kernel.vectorization import ROWS
 
 BEGIN, FORWARD, MEASURE, LEARN, END, FINISH = range(6)
 """Steps: FORWARD and LEARN are shared out."""
@@ -134,7 +135,7 @@ def _forward_share(shapes, recipe, source, layers, block, span, split, j, number
     training = split.now[TRAINING] == 1
     while begin < last:
         end = min(begin + span.group, last)
-        group = Group(start, begin, end, split.now[REAL], False, False)
+        group = WorkerShare(start, begin, end, split.now[REAL], False, False)
         forward_layers(shapes, recipe, source, layers, group, block, x, j, training)
         if training:
             for k in range(len(layers) - 1, 0, -1):
@@ -159,7 +160,9 @@ def _learn_layer(shapes, recipe, stored, inputs, block, layer, split, number, ar
     overflow = zeros(shapes.scalar)
     for begin in range(0, samples, split.rows):
         end = min(begin + split.rows, samples)
-        group = Group(start, begin, end, split.now[REAL], start + begin == 0, start + end == N)
+        group = WorkerShare(
+            start, begin, end, split.now[REAL], start + begin == 0, start + end == N
+        )
         overflow = overflow + gradient(shapes, recipe, stored, inputs, group, block, layer, area)
     return overflow
 
@@ -189,7 +192,7 @@ def _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, 
     """Add up the errors of the samples whose values are kept."""
     start, N, scalar = number * split.together, split.now[SAMPLES], shapes.scalar
     end = min(split.together, N - start)
-    group = Group(start, 0, end, split.now[REAL], start == 0, start + end == N)
+    group = WorkerShare(start, 0, end, split.now[REAL], start == 0, start + end == N)
     total = zeros(scalar)
     if start > 0:
         total = load(scalar, split.total, 0, 0)
@@ -205,7 +208,7 @@ def _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, 
 def _end(shapes, recipe, layers, block, span, split, j):
     """What comes after the update of iteration j."""
     scalar = shapes.scalar
-    group = Group(0, 0, 0, 0, False, True)
+    group = WorkerShare(0, 0, 0, 0, False, True)
     overflow = update_clipped(recipe.features.norm_clipping, shapes, recipe, layers, group, block)
     for thread in range(split.threads):
         overflow = overflow + load(scalar, split.overflow, thread * runs_of(scalar), 0)

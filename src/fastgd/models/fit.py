@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
-from fastgd.arguments.intervals import rule_of
-from fastgd.arguments.messages import did_you_mean, shown
-from fastgd.arguments.start import check_hidden_size
-from fastgd.arguments.values import (
+from fastgd.arguments.initial_network import check_hidden_size
+from fastgd.checks.formatting import many
+from fastgd.checks.intervals import rule_of
+from fastgd.checks.messages import did_you_mean, shown
+from fastgd.checks.values import (
     check_count,
     check_flag,
     check_number,
@@ -23,18 +24,17 @@ from fastgd.arguments.values import (
     each_of,
     integer,
 )
-from fastgd.arguments.wording import many
 from fastgd.engine.session import available_threads
 from fastgd.models.model import Model, Table, mean_outputs
-from fastgd.models.parting import Parts, check_rows, parts_of
 from fastgd.models.scores import constant_outputs, scores_of
-from fastgd.models.search import HIDDEN_SIZES, Candidate, Plan, Samples, search
-from fastgd.tables.cells import cells_of
+from fastgd.models.search import HIDDEN_SIZES, Candidate, SearchPlan, SearchSamples, search
+from fastgd.models.train_test_split import TrainTestRows, check_rows, parts_of
+from fastgd.tables.column_values import cells_of
+from fastgd.tables.csv_lines import names_text
 from fastgd.tables.frames import columns_of
-from fastgd.tables.lines import names_text
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import read_columns
-from fastgd.tables.rows import some_rows, with_targets
+from fastgd.tables.row_selection import some_rows, with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, learn_target, width_of
 
 SHARE = 0.2
@@ -50,12 +50,12 @@ _RULE_OF_DROP = "drop must be a list of names of columns"
 class Choices(NamedTuple):
     """What :func:`fit` leaves to its caller."""
 
-    classes: bool | None = None
-    hold_out: float = SHARE
+    classification: bool | None = None
+    test_fraction: float = SHARE
     seed: int = 0
     hidden_size: Any = HIDDEN_SIZES
     folds: int = FOLDS
-    most_categories: int = MOST_CATEGORIES
+    max_categories: int = MOST_CATEGORIES
     standardize: bool = True
     drop: Collection[str] = ()
     threads: int | None = None
@@ -67,12 +67,16 @@ class Choices(NamedTuple):
             raise TypeError(f"{_RULE_OF_DROP}, got {shown(self.drop)}")
         hidden = as_axis("hidden_size", self.hidden_size, MOST_NETWORKS) or [self.hidden_size]
         return self._replace(
-            classes=None if self.classes is None else check_flag("classes", self.classes),
-            hold_out=check_number("hold_out", self.hold_out, rule_of("(0, 1)")),
+            classification=(
+                None
+                if self.classification is None
+                else check_flag("classification", self.classification)
+            ),
+            test_fraction=check_number("test_fraction", self.test_fraction, rule_of("(0, 1)")),
             seed=check_seed(self.seed),
             hidden_size=list(dict.fromkeys(map(check_hidden_size, hidden))),
             folds=check_count("folds", self.folds, minimum=2, maximum=MOST_FOLDS),
-            most_categories=check_count("most_categories", self.most_categories, minimum=0),
+            max_categories=check_count("max_categories", self.max_categories, minimum=0),
             standardize=check_flag("standardize", self.standardize),
             threads=check_threads(self.threads, available_threads()),
             progress=check_flag("progress", self.progress),
@@ -104,7 +108,7 @@ class Fit(NamedTuple):
 
     model: Model
     notes: list[str]
-    parts: Parts
+    parts: TrainTestRows
     candidates: list[Candidate]
     actual: NDArray[Any]  # of the rows that judge, and
     predicted: NDArray[Any]
@@ -114,12 +118,12 @@ def fit(
     table: Table,
     target: str | int,
     *,
-    classes: bool | None = None,
-    hold_out: float = SHARE,
+    classification: bool | None = None,
+    test_fraction: float = SHARE,
     seed: int = 0,
     hidden_size: int | tuple[int, ...] | Sequence[int | tuple[int, ...]] = HIDDEN_SIZES,
     folds: int = FOLDS,
-    most_categories: int = MOST_CATEGORIES,
+    max_categories: int = MOST_CATEGORIES,
     standardize: bool = True,
     drop: Collection[str] = (),
     threads: int | None = None,
@@ -140,10 +144,10 @@ def fit(
         is that of a file: CSV, TSV, both also with .gz, or Parquet.
     target : str
         The column to predict; an int if the columns of a DataFrame have numbers for names.
-    classes : bool, optional
+    classification : bool, optional
         Whether the target is one of classes. By default texts and booleans are, and numbers that
         are all 0 or 1.
-    hold_out : float
+    test_fraction : float
         Share of rows to judge by, above 0 and below 1.
     seed : int
         Seed of the draws of rows and of the first weights.
@@ -151,7 +155,7 @@ def fit(
         Hidden sizes to try: a tuple has one per layer, ``()`` none.
     folds : int
         Folds of the search, and networks that are averaged.
-    most_categories, standardize, drop
+    max_categories, standardize, drop
         As in :meth:`fastgd.tables.preparation.Preparation.learn`.
     threads, progress
         As in :func:`fastgd.sweep`.
@@ -180,12 +184,12 @@ def fit(
     True
     """
     choices = Choices(
-        classes,
-        hold_out,
+        classification,
+        test_fraction,
         seed,
         hidden_size,
         folds,
-        most_categories,
+        max_categories,
         standardize,
         drop,
         threads,
@@ -217,7 +221,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     columns, notes = with_targets(columns, [target])
     wanted = columns.pop(target)
     check_rows(len(wanted))
-    learned = learn_target(target, wanted, classes=choices.classes)
+    learned = learn_target(target, wanted, classification=choices.classification)
     if 2 * width_of(learned) > len(wanted):
         raise ValueError(
             f"target {shown(target)} must have labels that repeat, got "
@@ -226,7 +230,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     encoded = learned.encode(wanted)
     of_classes = isinstance(learned, ClassTarget)
     labels = encoded.argmax(axis=1) if of_classes else np.zeros(len(encoded), dtype=np.int64)
-    parts = parts_of(labels, choices.hold_out, choices.seed)
+    parts = parts_of(labels, choices.test_fraction, choices.seed)
     if len(parts.learn) < choices.folds:
         raise ValueError(
             f"folds must be at most the rows to learn from ({len(parts.learn)}), "
@@ -234,7 +238,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         )
     preparation = Preparation.learn(
         some_rows(columns, parts.learn),
-        most_categories=choices.most_categories,
+        max_categories=choices.max_categories,
         standardize=choices.standardize,
         drop=drop,
     )
@@ -247,10 +251,10 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         f"to judge by, drawn with seed {choices.seed}"
     )
     learn, judge = (
-        Samples(preparation.transform(some_rows(columns, rows)), encoded[rows], labels[rows])
+        SearchSamples(preparation.transform(some_rows(columns, rows)), encoded[rows], labels[rows])
         for rows in parts
     )
-    plan = Plan(choices.folds, choices.seed, choices.threads, choices.progress)
+    plan = SearchPlan(choices.folds, choices.seed, choices.threads, choices.progress)
     # A linear model is always tried, to be compared with.
     tried = search(learned, learn, list(dict.fromkeys([(), *choices.hidden_size])), plan)
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]

@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import escaped
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import escaped
 from fastgd.models import stored_groups
+from fastgd.models.group_keys import Keys
 from fastgd.models.group_outputs import outputs_of
-from fastgd.models.group_training import Trained
-from fastgd.models.keys import Keys
+from fastgd.models.group_training import TrainedGroups
 from fastgd.models.scaling import Scaling
 from fastgd.store.files import PathLike
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.rows import check_lengths
+from fastgd.tables.row_selection import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import storage
 from fastgd.training.results import Run
@@ -58,7 +58,7 @@ class GroupModels:
     target: Target
     inputs: Scaling = field(repr=False)
     outputs: Scaling = field(repr=False)
-    trained: Trained = field(repr=False)
+    trained: TrainedGroups = field(repr=False)
     fallback: Run | None
     measured: dict[str, NDArray[Any]] = field(repr=False)
     notes: tuple[str, ...] = field(repr=False)

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.rows import Integers, rows_of
+from fastgd.arguments.row_indices import Integers, rows_of
 from fastgd.engine.prediction import predict_parts
 from fastgd.engine.session import available_threads
-from fastgd.models.group_training import BoolArray, Trained
+from fastgd.models.group_training import BoolArray, TrainedGroups
 from fastgd.models.scaling import Scaling
 from fastgd.tables.targets import NumberTarget, Target
 
 
 def outputs_of(
-    trained: Trained, inputs: Scaling, outputs: Scaling, prepared: FloatArray, codes: Integers
+    trained: TrainedGroups, inputs: Scaling, outputs: Scaling, prepared: FloatArray, codes: Integers
 ) -> FloatArray:
     """Outputs (rows, outputs) for prepared rows of these groups.
 
@@ -56,7 +56,7 @@ def measured(
     targets: FloatArray,
     codes: Integers,
     held: BoolArray,
-    trained: Trained,
+    trained: TrainedGroups,
 ) -> dict[str, NDArray[Any]]:
     """Rows, errors and status of each group."""
     if isinstance(target, NumberTarget):

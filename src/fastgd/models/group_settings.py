@@ -8,10 +8,10 @@ import numpy as np
 
 from fastgd.arguments import options
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.choices import loss_of
-from fastgd.arguments.messages import shown
-from fastgd.arguments.start import check_alphas, check_hidden_size
-from fastgd.arguments.values import check_count, check_seed
+from fastgd.arguments.initial_network import check_alphas, check_hidden_size
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_count, check_seed
+from fastgd.formulas.named import loss_of
 from fastgd.models.group_table import GroupTable
 from fastgd.models.group_training import SELECTED
 from fastgd.optimizers import Adam

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import did_you_mean, shown
-from fastgd.arguments.rows import Integers
-from fastgd.arguments.values import each_of
-from fastgd.arguments.wording import first_names, many
-from fastgd.models.keys import Columns, Keys
-from fastgd.tables.cells import cells_of
+from fastgd.arguments.row_indices import Integers
+from fastgd.checks.formatting import first_names, many
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import did_you_mean, shown
+from fastgd.checks.values import each_of
+from fastgd.models.group_keys import Columns, Keys
+from fastgd.tables.column_values import cells_of
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.rows import check_lengths
+from fastgd.tables.row_selection import check_lengths
 from fastgd.tables.targets import Target, learn_target
 
 BoolArray = NDArray[np.bool_]
@@ -42,7 +42,7 @@ def read_groups(
     by: str | Sequence[str],
     target: str,
     inputs: Sequence[str] | None,
-    classes: bool | None,
+    classification: bool | None,
     hold_out: Callable[[Integers, int], BoolArray],
 ) -> GroupTable:
     """Learn what a table has, and prepare its rows that have a label and a target.
@@ -71,7 +71,7 @@ def read_groups(
     held = hold_out(codes, len(keys))
     preparation = Preparation.learn({name: columns[name][~held] for name in used})
     check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
-    encoder = learn_target(target, columns[target], classes=classes)
+    encoder = learn_target(target, columns[target], classification=classification)
     return GroupTable(
         keys,
         codes,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.rows import Integers
+from fastgd.arguments.row_indices import Integers
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
@@ -19,7 +19,7 @@ from fastgd.training.train import train
 BoolArray = NDArray[np.bool_]
 Settings = Mapping[str, Any]
 
-STOPPING = ("patience", "restore_best", "tolerance", "look_every", "monitor", "min_delta")
+STOPPING = ("patience", "restore_best", "tolerance", "evaluate_every", "monitor", "min_delta")
 """Options that look at held-out rows, or at the error as the training goes on."""
 
 SELECTED = ("alpha", "l1", "l2", "dropout")
@@ -37,7 +37,7 @@ HOLDING_OUT, TOO_SMALL = "groups", "small-groups"
 """Folders of the sweeps: of groups that hold rows out, and of those that have too few."""
 
 
-class Rows(NamedTuple):
+class GroupRows(NamedTuple):
     """Rows of a table as networks take them, with the number of the group of each."""
 
     inputs: FloatArray  # (rows, inputs)
@@ -45,14 +45,14 @@ class Rows(NamedTuple):
     codes: Integers  # (rows,)
     held: BoolArray  # (rows,)
 
-    def where(self, chosen: BoolArray) -> Rows:
+    def where(self, chosen: BoolArray) -> GroupRows:
         """Some of the rows."""
-        return Rows(
+        return GroupRows(
             self.inputs[chosen], self.targets[chosen], self.codes[chosen], self.held[chosen]
         )
 
 
-class Trained(NamedTuple):
+class TrainedGroups(NamedTuple):
     """The networks of groups."""
 
     sweeps: tuple[Sweep, ...]
@@ -80,7 +80,7 @@ def hold_out(codes: Integers, groups: int, share: float, least: int, seed: int) 
     return held
 
 
-def train_all_rows(rows: Rows, settings: Settings, seed: int, file: Path | None) -> Run:
+def train_all_rows(rows: GroupRows, settings: Settings, seed: int, file: Path | None) -> Run:
     """One network for the rows of all groups, or a draw of them; of several values the first.
 
     It is kept in the file, if there is one.
@@ -100,13 +100,13 @@ def train_all_rows(rows: Rows, settings: Settings, seed: int, file: Path | None)
 
 
 def train_groups(
-    rows: Rows,
+    rows: GroupRows,
     groups: int,
     settings: Settings,
     start: Run | None,
     out: Path | None = None,
     **how: Any,
-) -> Trained:
+) -> TrainedGroups:
     """A network for each group that has rows here; the sweeps are kept in ``out``, if it is given.
 
     Groups without held-out rows go as far as the others were best at, in the middle.
@@ -146,10 +146,10 @@ def train_groups(
         places[rest] = np.column_stack(
             [np.full(rest.sum(), len(sweeps) - 1), np.arange(rest.sum())]
         )
-    return Trained(tuple(sweeps), places)
+    return TrainedGroups(tuple(sweeps), places)
 
 
-def _swept(rows: Rows, out: Path | None, **given: Any) -> Sweep:
+def _swept(rows: GroupRows, out: Path | None, **given: Any) -> Sweep:
     """A network for each group, in memory and in a folder, if there is one."""
     found = sweep(rows.inputs, rows.targets, groups=rows.codes, out=out, **given)
     whole: Sweep = found if out is None else found[...]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.intervals import rule_of
-from fastgd.arguments.values import (
+from fastgd.checks.intervals import rule_of
+from fastgd.checks.values import (
     check_choice,
     check_count,
     check_flag,
@@ -27,21 +27,21 @@ from fastgd.models.group_table import GroupTable, read_groups
 from fastgd.models.group_training import (
     HOLDING_OUT,
     TOO_SMALL,
-    Rows,
-    Trained,
+    GroupRows,
+    TrainedGroups,
     hold_out,
     train_all_rows,
     train_groups,
 )
 from fastgd.models.scaling import Scaling
-from fastgd.store.archive import Arrays
 from fastgd.store.entries import is_file, is_folder
 from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
+from fastgd.store.npz import Arrays
 from fastgd.tables.targets import ClassTarget
-from fastgd.training.members import plain
-from fastgd.workers.crew import check_crew
+from fastgd.training.serialization import plain
+from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:
     import pandas
@@ -56,11 +56,11 @@ def fit_groups(
     target: str,
     *,
     inputs: Sequence[str] | None = None,
-    classes: bool | None = None,
+    classification: bool | None = None,
     unknown: str = "nan",
     start: str = "global",
     standardize: str = "group",
-    held_out: float = 0.2,
+    validation_fraction: float = 0.2,
     min_rows: int = 10,
     split_seed: int = 0,
     hidden_size: Any = 16,
@@ -88,7 +88,7 @@ def fit_groups(
         The column to predict: numbers, or classes. Rows without it are left out.
     inputs : sequence of str, optional
         The columns to learn from; all others by default.
-    classes : bool, optional
+    classification : bool, optional
         Whether the target is one of classes. By default texts, booleans and numbers that are all 0
         or 1 are.
     unknown : {"nan", "global"}
@@ -101,7 +101,7 @@ def fit_groups(
     standardize : {"group", "global"}
         Whether inputs, and a target of numbers, have mean 0 and standard deviation 1 in each group,
         or in the whole table.
-    held_out : float
+    validation_fraction : float
         Share of the rows of each group that are held out, in [0, 1).
     min_rows : int
         A group with fewer rows is trained on all of them, for as many iterations as the others
@@ -159,10 +159,10 @@ def fit_groups(
     check_choice("unknown", unknown, ("nan", "global"))
     check_choice("start", start, ("global", "own"))
     check_choice("standardize", standardize, ("group", "global"))
-    share = check_number("held_out", held_out, rule_of("[0, 1)"))
+    share = check_number("validation_fraction", validation_fraction, rule_of("[0, 1)"))
     least = check_count("min_rows", min_rows, minimum=2)
     draw = check_seed(split_seed, "split_seed")
-    check_crew(executor, threads, threads_per_worker)
+    check_worker_options(executor, threads, threads_per_worker)
     how = {
         "executor": executor,
         "threads": threads,
@@ -173,10 +173,10 @@ def fit_groups(
     given = {"hidden_size": hidden_size, "alpha": alpha, "iterations": iterations}
     given |= {"record_every": iterations} | options
     given = check_settings(given, watching=share > 0)
-    if classes is not None:
-        classes = check_flag("classes", classes)
+    if classification is not None:
+        classification = check_flag("classification", classification)
     table = read_groups(
-        df, by, target, inputs, classes, lambda c, n: hold_out(c, n, share, least, draw)
+        df, by, target, inputs, classification, lambda c, n: hold_out(c, n, share, least, draw)
     )
     is_class = isinstance(table.target, ClassTarget)
     settings = completed(given, is_class=is_class, watching=share > 0)
@@ -185,7 +185,11 @@ def fit_groups(
     held = table.held
     check_batch(given.get("batch_size"), table)
     if path is not None:
-        own_arguments: dict[str, Any] = {"held_out": share, "min_rows": least, "split_seed": draw}
+        own_arguments: dict[str, Any] = {
+            "validation_fraction": share,
+            "min_rows": least,
+            "split_seed": draw,
+        }
         own_arguments |= {"unknown": unknown, "start": start, "standardize": standardize}
         _settle(path, table, target, own_arguments | settings)
     own = Scaling.of_groups(table.targets[~held], codes[~held], groups)
@@ -193,15 +197,15 @@ def fit_groups(
     by_group = standardize == "group"
     of_inputs = _inputs(table, ~held, by_group=by_group, shared=start == "global")
     of_outputs = _outputs(own, constant, by_group=by_group and not is_class)
-    whole = Rows(table.inputs, table.targets, codes, held)
+    whole = GroupRows(table.inputs, table.targets, codes, held)
     varied = ~constant[codes]
-    rows = Rows(
+    rows = GroupRows(
         of_inputs.apply(table.inputs[varied], codes[varied]),
         of_outputs.apply(table.targets[varied], codes[varied]),
         codes[varied],
         held[varied],
     )
-    trained = Trained((), np.full((groups, 2), -1))
+    trained = TrainedGroups((), np.full((groups, 2), -1))
     if varied.any():
         file = path and path / _START
         shared = train_all_rows(rows, settings, draw, file) if start == "global" else None

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.cautions import warn
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.values import check_path
+from fastgd.arguments.warnings import warn
+from fastgd.checks.values import check_path
 from fastgd.models import stored_model
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation

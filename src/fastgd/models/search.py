@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.memory import TooLargeError, check_memory
+from fastgd.checks.memory import TooLargeError, check_memory
 from fastgd.engine.network import Network, layer_sizes
-from fastgd.models.parting import folds_of
 from fastgd.models.scores import loss_of
+from fastgd.models.train_test_split import folds_of
 from fastgd.optimizers import Adam
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training.results import Run
@@ -43,19 +43,19 @@ WIDE, FEWEST = 60, 500
 than so many in the search: a table of 1,000 inputs takes a minute, too."""
 
 
-class Samples(NamedTuple):
+class SearchSamples(NamedTuple):
     """Inputs, targets as the network learns them, and the class of each row (0 for numbers)."""
 
     X: FloatArray
     y: FloatArray
     labels: NDArray[np.int64]
 
-    def some(self, count: int, seed: int) -> Samples:
+    def some(self, count: int, seed: int) -> SearchSamples:
         """Return so many rows, drawn with a seed; all if there are no more."""
         if len(self.X) <= count:
             return self
         rows = np.sort(np.random.RandomState(seed).permutation(len(self.X))[:count])
-        return Samples(self.X[rows], self.y[rows], self.labels[rows])
+        return SearchSamples(self.X[rows], self.y[rows], self.labels[rows])
 
 
 LESS = "fewer classes, rows or hidden sizes"
@@ -72,7 +72,7 @@ class Candidate(NamedTuple):
     runs: tuple[Run, ...]
 
 
-class Plan(NamedTuple):
+class SearchPlan(NamedTuple):
     """How to search."""
 
     folds: int
@@ -112,7 +112,10 @@ def settings_of(target: Target, rows: int, seen: int) -> dict[str, Any]:
 
 
 def search(
-    target: Target, samples: Samples, hidden_sizes: Sequence[tuple[int, ...]], plan: Plan
+    target: Target,
+    samples: SearchSamples,
+    hidden_sizes: Sequence[tuple[int, ...]],
+    plan: SearchPlan,
 ) -> list[Candidate]:
     """Try all settings by cross-validation, in one sweep, and return them, the best first.
 
@@ -141,7 +144,7 @@ def search(
 
 
 def _check_size(
-    samples: Samples, hidden_sizes: Sequence[tuple[int, ...]], settings: int, plan: Plan
+    samples: SearchSamples, hidden_sizes: Sequence[tuple[int, ...]], settings: int, plan: SearchPlan
 ) -> None:
     """Refuse more networks, and predictions of theirs, than there is memory for."""
     inputs, outputs = samples.X.shape[1], samples.y.shape[1]
@@ -156,12 +159,12 @@ def _check_size(
 
 def _tried(
     target: Target,
-    samples: Samples,
+    samples: SearchSamples,
     hidden_sizes: Sequence[tuple[int, ...]],
     alphas: Sequence[float],
     penalties: Sequence[float],
     seen: int,
-    plan: Plan,
+    plan: SearchPlan,
 ) -> list[Candidate]:
     _check_size(samples, hidden_sizes, len(alphas) * len(penalties), plan)
     held = folds_of(samples.labels, plan.folds, plan.seed)

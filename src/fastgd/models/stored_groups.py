@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.models.group_training import Trained
-from fastgd.models.keys import Keys
+from fastgd.models.group_keys import Keys
+from fastgd.models.group_training import TrainedGroups
 from fastgd.models.scaling import Scaling
-from fastgd.store.archive import Arrays, Found
+from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_arrays, target_to_arrays
 from fastgd.training import stored_run, stored_sweep
-from fastgd.training.members import KINDS, Facts, array_of, need, text_of
+from fastgd.training.serialization import KINDS, Facts, array_of, need, text_of
 
 MEASURED = {
     "rows": "i",
@@ -83,7 +83,7 @@ def put_together(facts: Facts, arrays: Found) -> Facts:
         "target": target,
         "inputs": inputs,
         "outputs": _scaling("outputs", groups, width, arrays),
-        "trained": Trained(sweeps, places),
+        "trained": TrainedGroups(sweeps, places),
         "fallback": fallback,
         "measured": {
             name: array_of(measured, name, kind, (groups,)) for name, kind in MEASURED.items()

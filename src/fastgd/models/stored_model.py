@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from fastgd.store.archive import Arrays, Found
+from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_arrays, target_to_arrays, width_of
 from fastgd.training import stored_run
-from fastgd.training.members import KINDS, Facts, is_number, need, text_of
+from fastgd.training.serialization import KINDS, Facts, is_number, need, text_of
 
 
 def taken_apart(model: Any) -> tuple[Facts, Arrays]:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from fastgd.notebook.facts import facts_of
-from fastgd.notebook.markup import block
-from fastgd.notebook.pictures import picture_of
+from fastgd.notebook.html_blocks import block
+from fastgd.notebook.result_rows import facts_of
+from fastgd.notebook.thumbnails import picture_of
 
 __all__ = ["html"]
 

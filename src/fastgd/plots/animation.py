@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.values import check_count, check_ends, check_path, check_result
+from fastgd.checks.values import check_count, check_ends, check_path, check_result
 from fastgd.plots.bucket import (
     NAMED,
     STATUS_COLOURS,
@@ -154,7 +154,7 @@ def _pictures(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int])
     from PIL import Image
 
     given, dpi, layout = figure.canvas, figure.dpi, figure.get_layout_engine()
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)  # untyped
     try:
         figure.set_dpi(DOTS_PER_INCH)
         show(steps[0])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.values import check_ends, check_result
+from fastgd.checks.values import check_ends, check_result
 from fastgd.plots.lines import below
 from fastgd.plots.style import COLOURS, axes, styled
 from fastgd.studies.bucket.basins import NOWHERE, Basins

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.values import check_result
+from fastgd.checks.values import check_result
 from fastgd.plots.style import COLOURS, axes, styled
 from fastgd.studies.trainability.box_counting import BoxCounting
 from fastgd.studies.trainability.map import Trainability

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.messages import shown
+from fastgd.checks.messages import shown
 from fastgd.plots.style import check_axes
 
 if TYPE_CHECKING:

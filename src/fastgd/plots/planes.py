@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_choice, check_flag, check_result
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_choice, check_flag, check_result
 from fastgd.plots.lines import ERROR
 from fastgd.plots.style import COLOURS, SEQUENTIAL, axes, styled
 from fastgd.studies.surface import Surface

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgd.arguments.values import check_result
+from fastgd.checks.values import check_result
 from fastgd.plots.lines import ERROR, below, label_iterations, scale_errors
 from fastgd.plots.panels import panels
 from fastgd.plots.planes import looks

@@ -7,8 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_path
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_path
 from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:

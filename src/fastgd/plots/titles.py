@@ -3,7 +3,7 @@
 from textwrap import fill
 from typing import Any
 
-from fastgd.arguments.wording import (
+from fastgd.checks.formatting import (
     axis_text,
     joined,
     many,
@@ -11,10 +11,10 @@ from fastgd.arguments.wording import (
     setting_text,
     value_text,
 )
-from fastgd.training.grid import varied
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.statistics import REPEATED
+from fastgd.training.sweep_axes import varied
 
 WIDTH = 84
 """Letters in a line of a title, 800 pixels wide."""

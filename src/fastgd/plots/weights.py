@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.values import check_result
+from fastgd.checks.values import check_result
 from fastgd.plots.lines import label_iterations, legend
 from fastgd.plots.panels import panels
 from fastgd.plots.style import COLOURS, SEQUENTIAL, styled

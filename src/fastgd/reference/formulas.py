@@ -1,8 +1,8 @@
-"""Formulas of the user's own: their trees worked out over arrays, with slopes along the way.
+"""Formulas of the user's own: their trees worked out over arrays, with derivatives along the way.
 
-A dual number has a value and a slope, and each operation a rule for both (Wengert, *A simple
+A dual number has a value and a derivative, and each operation a rule for both (Wengert, *A simple
 automatic derivative evaluation program*, Communications of the ACM 7, 1964). It is done anew for
-each array, where `fastgd.engine.derivation` writes a formula of the slope.
+each array, where `fastgd.formulas.derivation` writes a formula of the derivative.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.expressions import Tree
-from fastgd.arguments.functions import Formula, Loss
+from fastgd.formulas.custom import Formula, Loss
+from fastgd.formulas.expressions import Tree
 
 
 class Dual(NamedTuple):
     """A number that moves with another one."""
 
     value: FloatArray
-    slope: FloatArray
+    derivative: FloatArray
 
 
 Rule = Callable[[FloatArray], FloatArray]
@@ -61,38 +61,44 @@ _COMPARISONS: dict[str, Callable[..., NDArray[np.bool_]]] = {
 
 
 def _added(a: Dual, b: Dual) -> Dual:
-    return Dual(a.value + b.value, a.slope + b.slope)
+    return Dual(a.value + b.value, a.derivative + b.derivative)
 
 
 def _taken_off(a: Dual, b: Dual) -> Dual:
-    return Dual(a.value - b.value, a.slope - b.slope)
+    return Dual(a.value - b.value, a.derivative - b.derivative)
 
 
 def _multiplied(a: Dual, b: Dual) -> Dual:
-    return Dual(a.value * b.value, a.slope * b.value + a.value * b.slope)
+    return Dual(a.value * b.value, a.derivative * b.value + a.value * b.derivative)
 
 
 def _divided(a: Dual, b: Dual) -> Dual:
     value = a.value / b.value
-    return Dual(value, (a.slope - value * b.slope) / b.value)
+    return Dual(value, (a.derivative - value * b.derivative) / b.value)
 
 
 def _raised(a: Dual, b: Dual) -> Dual:
     """What doesn't move adds nothing, be its factor infinite or NaN."""
     with np.errstate(all="ignore"):
         power = a.value**b.value
-        by_base = np.where(a.slope == 0, 0.0, b.value * a.value ** (b.value - 1) * a.slope)
-        by_exponent = np.where(b.slope == 0, 0.0, np.log(a.value) * power * b.slope)
+        by_base = np.where(
+            a.derivative == 0, 0.0, b.value * a.value ** (b.value - 1) * a.derivative
+        )
+        by_exponent = np.where(b.derivative == 0, 0.0, np.log(a.value) * power * b.derivative)
     return Dual(power, by_base + by_exponent)
 
 
 def _smaller(a: Dual, b: Dual) -> Dual:
     """Of two equal ones the left one moves it."""
-    return Dual(np.minimum(a.value, b.value), np.where(a.value <= b.value, a.slope, b.slope))
+    return Dual(
+        np.minimum(a.value, b.value), np.where(a.value <= b.value, a.derivative, b.derivative)
+    )
 
 
 def _larger(a: Dual, b: Dual) -> Dual:
-    return Dual(np.maximum(a.value, b.value), np.where(a.value >= b.value, a.slope, b.slope))
+    return Dual(
+        np.maximum(a.value, b.value), np.where(a.value >= b.value, a.derivative, b.derivative)
+    )
 
 
 _OPERATIONS: dict[str, Callable[..., Dual]] = {
@@ -100,7 +106,7 @@ _OPERATIONS: dict[str, Callable[..., Dual]] = {
     "sub": _taken_off,
     "mul": _multiplied,
     "div": _divided,
-    "neg": lambda a: Dual(-a.value, -a.slope),
+    "neg": lambda a: Dual(-a.value, -a.derivative),
     "pow": _raised,
     "minimum": _smaller,
     "maximum": _larger,
@@ -108,7 +114,7 @@ _OPERATIONS: dict[str, Callable[..., Dual]] = {
 
 
 def worked_out(tree: Tree, known: Mapping[str, Dual]) -> Dual:
-    """Value and slope of a tree whose variables and numbers are known."""
+    """Value and derivative of a tree whose variables and numbers are known."""
     if isinstance(tree, float):
         return _constant(tree)
     if isinstance(tree, str):
@@ -118,29 +124,29 @@ def worked_out(tree: Tree, known: Mapping[str, Dual]) -> Dual:
         (comparison, *sides), *choices = operands
         holds = _COMPARISONS[comparison](*(worked_out(side, known).value for side in sides))
         a, b = (worked_out(choice, known) for choice in choices)
-        return Dual(np.where(holds, a.value, b.value), np.where(holds, a.slope, b.slope))
+        return Dual(np.where(holds, a.value, b.value), np.where(holds, a.derivative, b.derivative))
     parts = [worked_out(operand, known) for operand in operands]
     if operation in _OPERATIONS:
         return _OPERATIONS[operation](*parts)
     function, derivative = _FUNCTIONS[operation]
     [x] = parts
-    return Dual(function(x.value), derivative(x.value) * x.slope)
+    return Dual(function(x.value), derivative(x.value) * x.derivative)
 
 
-def value_and_slopes(formula: Formula, *arrays: FloatArray) -> tuple[FloatArray, ...]:
+def value_and_derivatives(formula: Formula, *arrays: FloatArray) -> tuple[FloatArray, ...]:
     """A formula of these arrays, and its derivatives by all of them, of a Loss but the first.
 
     Its numbers are as they are by default: see `Method.formula`.
     """
     first = 1 if isinstance(formula, Loss) else 0
     names = formula.variables
-    if formula.slope is not None:
+    if formula.derivative is not None:
         known = _known(formula, arrays, "")
         return _values(arrays[0], worked_out(formula.tree, known).value) + _values(
-            arrays[0], worked_out(formula.slope, known).value
+            arrays[0], worked_out(formula.derivative, known).value
         )
     duals = [worked_out(formula.tree, _known(formula, arrays, by)) for by in names[first:]]
-    return _values(arrays[0], duals[0].value, *(dual.slope for dual in duals))
+    return _values(arrays[0], duals[0].value, *(dual.derivative for dual in duals))
 
 
 def _known(formula: Formula, arrays: tuple[FloatArray, ...], by: str) -> dict[str, Dual]:
@@ -149,7 +155,7 @@ def _known(formula: Formula, arrays: tuple[FloatArray, ...], by: str) -> dict[st
         name: Dual(array, np.full_like(array, name == by))
         for name, array in zip(formula.variables, arrays, strict=True)
     }
-    return moves | {name: _constant(number) for name, number in formula.numbers.items()}
+    return moves | {name: _constant(number) for name, number in formula.parameters.items()}
 
 
 def _constant(number: float) -> Dual:

@@ -1,7 +1,7 @@
 """What a unit does with its input, and what a loss makes of an output: values and derivatives.
 
 The formulas stand here once more, by themselves: nothing is derived, and nothing is taken from
-`fastgd.arguments.choices`.
+`fastgd.formulas.named`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import numpy as np
 from fastgd.arguments.data import FloatArray
 
 Unit = Callable[..., tuple[FloatArray, FloatArray]]
-"""Of the inputs x, and of numbers by name: the values v, and their slopes."""
+"""Of the inputs x, and of numbers by name: the values v, and their derivatives."""
 
 LossFunction = Callable[..., tuple[FloatArray, ...]]
 """Of the targets, their outputs, and of numbers by name: the losses, and the derivatives by each
@@ -19,7 +19,7 @@ output."""
 
 
 def sigmoid(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The article's nonlinearity; the slope is its sigmoid_output_to_derivative."""
+    """The article's nonlinearity; the derivative is its sigmoid_output_to_derivative."""
     v = 1 / (1 + np.exp(-x))
     return v, v * (1 - v)
 
@@ -31,7 +31,7 @@ def tanh(x: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def relu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Rectifier, max(0, x); in the kink, where there is no derivative, the slope is 0."""
+    """Rectifier, max(0, x); in the kink, where there is no derivative, the derivative is 0."""
     return np.maximum(x, 0.0), (x > 0).astype(np.float64)
 
 
@@ -47,29 +47,29 @@ def softplus(x: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def leaky_relu(x: FloatArray, negative_slope: float) -> tuple[FloatArray, FloatArray]:
     """A rectifier that lets a part of negative inputs through."""
-    slope = np.where(x > 0, 1.0, negative_slope)
-    return x * slope, slope
+    derivative = np.where(x > 0, 1.0, negative_slope)
+    return x * derivative, derivative
 
 
 def elu(x: FloatArray, elu_alpha: float) -> tuple[FloatArray, FloatArray]:
     """A rectifier that goes to -elu_alpha on the left."""
-    slope = np.where(x > 0, 1.0, elu_alpha * np.exp(np.minimum(x, 0)))
-    return np.where(x > 0, x, elu_alpha * np.expm1(np.minimum(x, 0))), slope
+    derivative = np.where(x > 0, 1.0, elu_alpha * np.exp(np.minimum(x, 0)))
+    return np.where(x > 0, x, elu_alpha * np.expm1(np.minimum(x, 0))), derivative
 
 
 def silu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The input as far as a sigmoid lets it through: x * sigmoid(x)."""
-    gate, slope = sigmoid(x)
-    return x * gate, gate + x * slope
+    gate, derivative = sigmoid(x)
+    return x * gate, gate + x * derivative
 
 
 def gelu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Nearly x times the normal distribution up to x, which has no short formula."""
     root, cubic = np.sqrt(2 / np.pi), 0.044715
     near = np.clip(x, -100, 100)  # beyond, x**2 may overflow, and the normal distribution is 0 or 1
-    share, slope = tanh(root * (near + cubic * near**3))
+    share, derivative = tanh(root * (near + cubic * near**3))
     inside = root * (1 + 3 * cubic * near**2)
-    return x / 2 * (1 + share), (1 + share + near * slope * inside) / 2
+    return x / 2 * (1 + share), (1 + share + near * derivative * inside) / 2
 
 
 def exp(x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -106,7 +106,7 @@ def huber(y: FloatArray, v: FloatArray, delta: float) -> tuple[FloatArray, ...]:
 
 
 def absolute(y: FloatArray, v: FloatArray) -> tuple[FloatArray, ...]:
-    """Smallest at the median; no slope where the error is 0."""
+    """Smallest at the median; no derivative where the error is 0."""
     return np.abs(v - y), np.sign(v - y)
 
 

@@ -93,7 +93,7 @@ class Layer:
         self.z = z
         if self._units is None:
             return self._output.values(z)
-        v, self._slope = self._units.at(z)
+        v, self._derivative = self._units.at(z)
         self._kept = self._mask(self._dropout, DROPOUT, z.shape, iteration, seed)
         return v if self._kept is None else _masked(v, self._kept)
 
@@ -117,8 +117,10 @@ class Layer:
         """
         delta = error
         if self._units is not None:
-            slope = self._slope if self._kept is None else _masked(self._slope, self._kept)
-            delta = delta * slope
+            derivative = (
+                self._derivative if self._kept is None else _masked(self._derivative, self._kept)
+            )
+            delta = delta * derivative
         delta = self._limit(delta)
         if self.norm:
             delta = self.norm.backward(delta, divisor)

@@ -34,27 +34,27 @@ class GradientDescent:
 class Momentum:
     """A velocity that remembers (Polyak, "Some methods of speeding up the convergence", 1964)."""
 
-    def __init__(self, mu: float) -> None:
-        self.mu = mu
+    def __init__(self, momentum: float) -> None:
+        self.momentum = momentum
         self.v: FloatArray | float = 0.0
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
-        """``v = mu v + g``, as in PyTorch: alpha is no part of the velocity."""
-        self.v = self.mu * self.v + g
+        """``v = momentum v + g``, as in PyTorch: alpha is no part of the velocity."""
+        self.v = self.momentum * self.v + g
         return alpha * self.v
 
 
 class Nesterov:
-    """The slope where the velocity leads (Nesterov 1983, as in Sutskever et al., ICML 2013)."""
+    """The gradient where the velocity leads (Nesterov 1983, as in Sutskever et al., ICML 2013)."""
 
-    def __init__(self, mu: float) -> None:
-        self.mu = mu
+    def __init__(self, momentum: float) -> None:
+        self.momentum = momentum
         self.v: FloatArray | float = 0.0
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
-        """``g + mu v`` looks one step ahead of Momentum."""
-        self.v = self.mu * self.v + g
-        return alpha * (g + self.mu * self.v)
+        """``g + momentum v`` looks one step ahead of Momentum."""
+        self.v = self.momentum * self.v + g
+        return alpha * (g + self.momentum * self.v)
 
 
 class AdaGrad:
@@ -132,23 +132,23 @@ class Adam:
 class AdamW(Adam):
     """Adam, and the weights decay by themselves (Loshchilov and Hutter, ICLR 2019, Algorithm 2)."""
 
-    def __init__(self, beta1: float, beta2: float, epsilon: float, decay: float) -> None:
+    def __init__(self, beta1: float, beta2: float, epsilon: float, weight_decay: float) -> None:
         super().__init__(beta1, beta2, epsilon)
-        self.decay = decay
+        self.weight_decay = weight_decay
 
     def remains(self, alpha: float) -> float:
         """The share of the parameters that is left to add the change to."""
-        return 1 - alpha * self.decay
+        return 1 - alpha * self.weight_decay
 
 
 class Rprop:
     """Steps of their own size, by signs alone (Riedmiller and Braun, ICNN 1993, as in PyTorch)."""
 
-    def __init__(self, shrink: float, grow: float, smallest: float, largest: float) -> None:
-        self.shrink = shrink
-        self.grow = grow
-        self.smallest = smallest
-        self.largest = largest
+    def __init__(self, eta_minus: float, eta_plus: float, min_step: float, max_step: float) -> None:
+        self.eta_minus = eta_minus
+        self.eta_plus = eta_plus
+        self.min_step = min_step
+        self.max_step = max_step
         self.sign: FloatArray | float = 0.0
         self.size: FloatArray | float = 0.0
 
@@ -157,8 +157,8 @@ class Rprop:
         sign = np.sign(g)
         turn = sign * self.sign
         size = np.where(np.equal(self.size, 0), alpha, self.size)
-        size = size * np.where(turn > 0, self.grow, np.where(turn < 0, self.shrink, 1.0))
-        self.size = np.minimum(np.maximum(size, self.smallest), self.largest)
+        size = size * np.where(turn > 0, self.eta_plus, np.where(turn < 0, self.eta_minus, 1.0))
+        self.size = np.minimum(np.maximum(size, self.min_step), self.max_step)
         self.sign = np.where(turn < 0, 0.0, sign)
         change: FloatArray = self.sign * self.size
         return change

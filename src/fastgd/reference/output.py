@@ -4,7 +4,7 @@ import numpy as np
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
-from fastgd.reference.formulas import value_and_slopes
+from fastgd.reference.formulas import value_and_derivatives
 from fastgd.reference.functions import FUNCTIONS, LOSSES
 
 FAR_BELOW = {"exp": np.inf, "softplus": -40.0, "sigmoid": -40.0}
@@ -12,19 +12,19 @@ FAR_BELOW = {"exp": np.inf, "softplus": -40.0, "sigmoid": -40.0}
 
 
 class Units:
-    """Hidden units, or those of the output: each has a value and a slope of its own."""
+    """Hidden units, or those of the output: each has a value and a derivative of its own."""
 
     def __init__(self, method: Method, option: str) -> None:
         self._choice = getattr(method, option)
         self._formula = method.formula(option)
 
     def at(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Values and slopes of units with these inputs."""
+        """Values and derivatives of units with these inputs."""
         assert self._formula is not None  # softmax: see `Output`
         if isinstance(self._choice, str):
-            return FUNCTIONS[self._choice](z, **self._formula.numbers)
-        value, slope = value_and_slopes(self._formula, z)
-        return value, slope
+            return FUNCTIONS[self._choice](z, **self._formula.parameters)
+        value, derivative = value_and_derivatives(self._formula, z)
+        return value, derivative
 
 
 class Output:
@@ -54,39 +54,39 @@ class Output:
             return _of_probability(self._output, y, z)
         if self._loss == "poisson":
             return self._of_count(y, z)[0]
-        return self._with_slopes(y, z)[0]
+        return self._with_derivatives(y, z)[0]
 
     def delta(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """Minus the derivatives of the losses by z, (samples, units)."""
         if self._loss == "cross_entropy":
-            # The derivative by v has the unit's slope as its divisor: of the sigmoid it is
+            # The derivative by v has the unit's derivative as its divisor: of the sigmoid it is
             # -(y - v) / (v (1 - v)), of tanh -(y - v) / (1 - v^2).
             return y - self.values(z)
         if self._loss == "poisson":
             return self._of_count(y, z)[1]
-        _, *slopes = self._with_slopes(y, z)
-        return -np.concatenate(slopes, axis=1) * self._units.at(z)[1]
+        _, *derivatives = self._with_derivatives(y, z)
+        return -np.concatenate(derivatives, axis=1) * self._units.at(z)[1]
 
     def _of_count(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Poisson's v - y log v, and minus its derivative by z.
 
         By the inputs: v may underflow to 0, where it is exp(z) to all digits and log v is z.
         """
-        v, slope = self._units.at(z)
+        v, derivative = self._units.at(z)
         far = z < FAR_BELOW[self._output]
         logarithm = np.log(v, where=~far, out=z.copy())
-        relative = np.divide(slope, v, where=~far, out=np.ones_like(z))
+        relative = np.divide(derivative, v, where=~far, out=np.ones_like(z))
         counts = y > 0
         loss = v - np.where(counts, y * logarithm, 0.0)
-        return loss, np.where(counts, y * relative, 0.0) - slope
+        return loss, np.where(counts, y * relative, 0.0) - derivative
 
-    def _with_slopes(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, ...]:
+    def _with_derivatives(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, ...]:
         """Losses, and their derivatives by each of a target's outputs."""
         outputs = np.split(self.values(z), z.shape[1] // y.shape[1], axis=1)
         assert self._formula is not None
         if isinstance(self._loss, str):
-            return LOSSES[self._loss](y, *outputs, **self._formula.numbers)
-        return value_and_slopes(self._formula, y, *outputs)
+            return LOSSES[self._loss](y, *outputs, **self._formula.parameters)
+        return value_and_derivatives(self._formula, y, *outputs)
 
 
 def _of_classes(y: FloatArray, z: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, Parts
+from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.engine.network import Network
 from fastgd.training.results import Run
 
@@ -58,5 +58,5 @@ class Records:
             self.held[:count] = run.validation_errors
         if self.path is not None and run.recorded_weights is not None:
             self.path[:count] = self._network.row(
-                Parts(run.recorded_weights, run.recorded_biases, run.recorded_normalization)
+                NetworkParts(run.recorded_weights, run.recorded_biases, run.recorded_normalization)
             )

@@ -11,18 +11,18 @@ from fastgd.arguments.data import FloatArray
 def factor(schedule: schedules.Schedule, t: int) -> float:
     """The factor of update t, the first of which is 0."""
     match schedule:
-        case schedules.Step(every, by):
-            return float(np.float64(by) ** (t // every))
-        case schedules.Exponential(rate):
-            return float(np.float64(rate) ** t)
-        case schedules.Linear(over, last):
-            return float(1 + (last - 1) * min(t, over) / over)
-        case schedules.Cosine(over, last, warmup):
-            if t < warmup:  # Goyal and others 2017, section 2.2
-                return float((t + 1) / warmup)
+        case schedules.Step(step_size, factor):
+            return float(np.float64(factor) ** (t // step_size))
+        case schedules.Exponential(factor):
+            return float(np.float64(factor) ** t)
+        case schedules.Linear(steps, final_factor):
+            return float(1 + (final_factor - 1) * min(t, steps) / steps)
+        case schedules.Cosine(steps, final_factor, warmup_steps):
+            if t < warmup_steps:  # Goyal and others 2017, section 2.2
+                return float((t + 1) / warmup_steps)
             # Loshchilov and Hutter, ICLR 2017, equation 5
-            s = (min(t, over) - warmup) / (over - warmup)
-            return float(last + (1 - last) * (1 + cos(pi * s)) / 2)
+            s = (min(t, steps) - warmup_steps) / (steps - warmup_steps)
+            return float(final_factor + (1 - final_factor) * (1 + cos(pi * s)) / 2)
         case schedules.Factors(factors):
             return float(factors[t])
     return 1.0

@@ -22,8 +22,8 @@ class Best(NamedTuple):
 class Watch:
     """Looks at the held-out error, that of all samples if none is held out, or at their loss.
 
-    It does so every ``look_every`` iterations, else once per epoch, or along with the records if no
-    option but ``restore_best`` asks for it.
+    It does so every ``evaluate_every`` iterations, else once per epoch, or along with the records
+    if no option but ``restore_best`` asks for it.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class Watch:
         self._of_loss = method.monitor == "loss"
         self._summarize = method.summary is not None
         by_epochs = self._tolerance > 0 or self._patience is not None or self._summarize
-        self.is_active = by_epochs or method.look_every is not None or method.restore_best
-        self._every = method.look_every or (per_epoch if by_epochs else record_every)
+        self.is_active = by_epochs or method.evaluate_every is not None or method.restore_best
+        self._every = method.evaluate_every or (per_epoch if by_epochs else record_every)
         self._iterations = iterations
         self._restores = method.restore_best
         self._held = held

@@ -16,8 +16,8 @@ from fastgd.arguments.partition import Part, check_partition
 from fastgd.arguments.targets import check_samples
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.reference.training import train
-from fastgd.training.grid import Grid
 from fastgd.training.results import Run
+from fastgd.training.sweep_axes import SweepAxes
 
 _NO_OPTIONS = ("iterations", "record_every", "record_weights", "weights", "biases")
 
@@ -32,7 +32,7 @@ def sweep(
     sample_weight: Any = None,
     alpha: Any = 1.0,
     seed: Any = 1,
-    cases: Any = None,
+    combinations: Any = None,
     validation: Sequence[ArrayLike | None] | None = None,
     **given: Any,
 ) -> dict[tuple[int, ...], Run]:
@@ -44,7 +44,7 @@ def sweep(
         As in `train`.
     hidden_size, alpha, seed
         As in `train`, or an axis of such values.
-    cases
+    combinations
         As in :func:`fastgd.sweep`.
     groups, folds, sample_weight
         As in :func:`fastgd.sweep`: each makes an axis, the last one if it is 2-D.
@@ -82,11 +82,11 @@ def sweep(
         raise ValueError("validation must be None with groups or folds, got both")
     structures, values = axes({name: v for name, v in given.items() if name not in _NO_OPTIONS})
     single = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, **given}
-    grid = Grid.of(
+    grid = SweepAxes.of(
         hidden_size=as_axis("hidden_size", hidden_size),
         structures=structures,
         parts=partition.axes if partition else {},
-        cases=cases,
+        combinations=combinations,
         alpha=as_axis("alpha", alpha),
         values=values,
         seed=as_axis("seed", seed),

@@ -8,13 +8,13 @@ from typing import NamedTuple, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, Parts
-from fastgd.arguments.memory import check_memory
+from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import Start, check_alpha, check_start, check_whole
 from fastgd.arguments.options import Method, Options, check, check_updates
-from fastgd.arguments.start import Start, check_alpha, check_start, check_whole
 from fastgd.arguments.targets import check_samples, outputs_of, outputs_to_start
 from fastgd.arguments.validation import Validation, check_validation
-from fastgd.arguments.values import check_count, check_flag, check_seed
+from fastgd.checks.memory import check_memory
+from fastgd.checks.values import check_count, check_flag, check_seed
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import Network, count_weights, layer_sizes, unflatten
 from fastgd.engine.state import State
@@ -26,9 +26,9 @@ from fastgd.reference.records import Records
 from fastgd.reference.sampling import Adaptive, Batch, Epochs, Sampler
 from fastgd.reference.state import Ending, changes_of, ending, go_on, over, row_of, state_of
 from fastgd.reference.stopping import Best, Watch
-from fastgd.training.assembly import run_of
 from fastgd.training.results import Run
 from fastgd.training.resuming import arguments_of_run, check_network, continuing
+from fastgd.training.run_builder import run_of
 
 
 @continuing(arguments_of_run)
@@ -135,7 +135,7 @@ def train(
     check_memory(needed, "the training")
 
     drawn = unflatten(first_rows(method.init, network.sizes, [seed])[0], network.sizes)
-    layers = _layers(given or Parts(drawn), rates, method)
+    layers = _layers(given or NetworkParts(drawn), rates, method)
     sampler: Sampler = (
         Adaptive(len(X), method, seed) if method.sampling == "adaptive" else Epochs(len(X), method)
     )
@@ -266,7 +266,7 @@ def _clip(parameters: Sequence[Parameter], most: float) -> None:
         parameter.g = parameter.g * (share if np.isfinite(norm) else np.nan)
 
 
-def _layers(start: Parts, rates: Sequence[float], method: Method) -> list[Layer]:
+def _layers(start: NetworkParts, rates: Sequence[float], method: Method) -> list[Layer]:
     """The layers of a network that starts from these parameters."""
     return [
         Layer(

@@ -17,18 +17,18 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.functions import Function, Loss
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.values import check_choice, check_path
+from fastgd.checks.memory import check_memory
+from fastgd.checks.values import check_choice, check_path
+from fastgd.formulas.custom import Function, Loss
 from fastgd.optimizers import Optimizer
 from fastgd.schedules import Schedule
-from fastgd.sklearn import parameters
-from fastgd.sklearn.continuing import one_more_epoch
-from fastgd.sklearn.crowd import train_all
+from fastgd.sklearn import estimator_parameters
+from fastgd.sklearn.fit_spec import FitSamples, FitSpec
 from fastgd.sklearn.history import history
-from fastgd.sklearn.problems import Problem, Samples
-from fastgd.sklearn.samples import checked_weight, held_out
-from fastgd.sklearn.settings import settings_of
+from fastgd.sklearn.joint_training import train_all
+from fastgd.sklearn.partial_fit import one_more_epoch
+from fastgd.sklearn.sample_weights import checked_weight, held_out
+from fastgd.sklearn.training_settings import settings_of
 from fastgd.store.files import PathLike, whole_file
 from fastgd.training.results import Run
 
@@ -42,7 +42,7 @@ _OF_EPOCHS = ("loss_curve_", "best_loss_", "validation_scores_", "best_validatio
 """Attributes that there are not without epochs."""
 
 
-def _check_counting(problem: Problem) -> None:
+def _check_counting(problem: FitSpec) -> None:
     """Refuse held-out samples, or what is left beside them, of which none counts."""
     parts = {"learned from": problem.learned, "held out": problem.held_out}
     for what, part in parts.items():
@@ -53,9 +53,9 @@ def _check_counting(problem: Problem) -> None:
             )
 
 
-def descends(model: Network) -> bool:
+def descends(model: BaseFastGD) -> bool:
     """Whether an estimator's solver learns epoch by epoch."""
-    if not parameters.descends(model.solver):
+    if not estimator_parameters.descends(model.solver):
         raise AttributeError(
             "partial_fit must be called with a solver that descends by batches, got 'lbfgs'"
         )
@@ -63,7 +63,7 @@ def descends(model: Network) -> bool:
 
 
 @dataclass(eq=False, repr=False)
-class Network(BaseEstimator, ABC):
+class BaseFastGD(BaseEstimator, ABC):
     """The parameters of both, and everything but what targets are and what outputs mean."""
 
     hidden_layer_sizes: Any = (100,)
@@ -227,7 +227,7 @@ class Network(BaseEstimator, ABC):
         """Output units and loss, by fastgd's names."""
 
     @abstractmethod
-    def _worst(self, held: Samples) -> float:
+    def _worst(self, held: FitSamples) -> float:
         """The mean error of held-out samples at which their score is 0."""
 
     @abstractmethod
@@ -236,9 +236,9 @@ class Network(BaseEstimator, ABC):
 
     # ------------------------------------------------------------------------- from data to a fit
 
-    def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> Problem:
+    def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> FitSpec:
         """Check parameters and data of a fit, and say what it comes to."""
-        parameters.check_parameters(vars(self))
+        estimator_parameters.check_parameters(vars(self))
         going_on = bool(self.warm_start) and hasattr(self, "members_")
         return self._made(X, y, sample_weight, going_on=going_on, epochs=None)
 
@@ -251,16 +251,16 @@ class Network(BaseEstimator, ABC):
         going_on: bool,
         epochs: int | None,
         classes: Any = None,
-    ) -> Problem:
+    ) -> FitSpec:
         """A problem that starts from scratch or goes on; None for ``max_iter`` epochs."""
         start = tuple(self.members_) if going_on else ()
-        parameters.check_unchanged(vars(self), start)
+        estimator_parameters.check_unchanged(vars(self), start)
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, reset=not start)
         y = self._targets(y, not start, classes)
         weight = self._weights(y, checked_weight(sample_weight, X))
         random = check_random_state(self.random_state)
         held = None
-        if self.early_stopping and parameters.descends(self.solver):
+        if self.early_stopping and estimator_parameters.descends(self.solver):
             seed = random.randint(LARGEST_SEED)
             held = held_out(len(y), self.validation_fraction, self._strata(y), seed)
         check_memory(
@@ -270,7 +270,7 @@ class Network(BaseEstimator, ABC):
         )
         draws = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
         output, loss = self._output_and_loss()
-        problem = Problem(X, y, weight, held, {}, draws[1:], start)
+        problem = FitSpec(X, y, weight, held, {}, draws[1:], start)
         _check_counting(problem)
         worst = None if problem.held_out is None else self._worst(problem.held_out)
         settings, minimizer = settings_of(
@@ -285,7 +285,7 @@ class Network(BaseEstimator, ABC):
         return problem._replace(settings=settings, minimizer=minimizer)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
-        parameters.check_parameters(vars(self))
+        estimator_parameters.check_parameters(vars(self))
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         going_on = hasattr(self, "members_")
@@ -299,7 +299,7 @@ class Network(BaseEstimator, ABC):
 
     # -------------------------------------------------------------------- from a fit to attributes
 
-    def _adopt(self, problem: Problem, runs: list[Run], *, epochs: int | None = None) -> None:
+    def _adopt(self, problem: FitSpec, runs: list[Run], *, epochs: int | None = None) -> None:
         """Take over what a fit, or so many epochs of one, has come to."""
         if any(run.status == "diverged" for run in runs):
             raise ValueError(
@@ -313,7 +313,7 @@ class Network(BaseEstimator, ABC):
         self.n_layers_ = len(first.weights) + 1
         self.n_outputs_ = problem.y.shape[1]
         output = str(problem.settings["output"])
-        self.out_activation_ = parameters.NAMES.get(output, output)
+        self.out_activation_ = estimator_parameters.NAMES.get(output, output)
         if problem.minimizer is not None:
             self.n_iter_, self.loss_ = first.iterations, first.final_loss
             for name in _OF_EPOCHS:
@@ -322,7 +322,7 @@ class Network(BaseEstimator, ABC):
             return
         self._remember(problem, first, epochs)
 
-    def _finish(self, problem: Problem, runs: list[Run]) -> None:
+    def _finish(self, problem: FitSpec, runs: list[Run]) -> None:
         """Take over what a fit has come to, and say what a fit says."""
         self._adopt(problem, runs)
         if self.verbose:
@@ -336,7 +336,7 @@ class Network(BaseEstimator, ABC):
                 stacklevel=3,
             )
 
-    def _remember(self, problem: Problem, run: Run, epochs: int | None) -> None:
+    def _remember(self, problem: FitSpec, run: Run, epochs: int | None) -> None:
         """What the first member's training was like."""
         losses, held = [run.final_loss], None
         if epochs is None:

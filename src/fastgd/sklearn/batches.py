@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastgd.arguments.declarations import FIELDED, VALUES
-from fastgd.arguments.numbers import kinds_of
+from fastgd.arguments.formula_parameters import kinds_of
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.sklearn.problems import Problem
+from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
@@ -34,13 +34,13 @@ class Member(NamedTuple):
 
 
 @dataclass
-class Batch:
+class ProblemBatch:
     """Problems of one kind of network: every table has every case, so that nothing is wasted."""
 
     names: tuple[str, ...]
     """Of the numbers that may differ."""
 
-    tables: list[Problem]
+    tables: list[FitSpec]
     """One problem of each table."""
 
     cases: list[Case]
@@ -60,7 +60,7 @@ class Batch:
         settings |= {"seed": numbers["seed"][0]}
         if several:
             settings = {name: v for name, v in settings.items() if name not in several}
-            settings["cases"] = [
+            settings["combinations"] = [
                 {name: numbers[name][at] for name in several} for at in range(len(self.cases))
             ]
         # Of a run that gives back an earlier network the state has the last one, to be measured.
@@ -76,7 +76,7 @@ class Batch:
         assert self.sweep is not None
         self.members = [member for member in self.members if member.number in keep]
         going = sorted({case for member in self.members for case in member.cases})
-        resumed = self.sweep if "case" not in self.sweep.axes else self.sweep[..., going]
+        resumed = self.sweep if "combination" not in self.sweep.axes else self.sweep[..., going]
         places = {case: place for place, case in enumerate(going)}
         self.cases = [self.cases[case] for case in going]
         self.members = [
@@ -93,7 +93,7 @@ class Batch:
         axes = self.sweep.axes
         for number, table, cases, shuffle_seed in self.members:
             in_front = ((table,) if "group" in axes else ()) + ((0,) if "fold" in axes else ())
-            places = [(*in_front, case) if "case" in axes else in_front for case in cases]
+            places = [(*in_front, case) if "combination" in axes else in_front for case in cases]
             runs = [self.sweep[place] for place in places]
             if shuffle_seed != self.tables[0].settings["shuffle_seed"]:  # without any effect
                 runs = [
@@ -120,13 +120,13 @@ class Batch:
         return found
 
 
-def batches_of(problems: Mapping[int, Problem]) -> list[Batch]:
+def batches_of(problems: Mapping[int, FitSpec]) -> list[ProblemBatch]:
     """The fewest batches in which no run is trained that no problem asks for.
 
     None of the problems has a start or a minimizer.
     """
     digests = _Digests()
-    kinds: dict[Any, dict[Any, dict[int, tuple[Problem, list[Case]]]]] = {}
+    kinds: dict[Any, dict[Any, dict[int, tuple[FitSpec, list[Case]]]]] = {}
     for number, problem in problems.items():
         kind, numbers = _kind_of(problem)
         own = [(*numbers.values(), seed) for seed in problem.seeds]
@@ -134,7 +134,7 @@ def batches_of(problems: Mapping[int, Problem]) -> list[Batch]:
         tables.setdefault(digests.of(problem), {})[number] = (problem, own)
     found = []
     for (_, names), tables in kinds.items():
-        alike: dict[frozenset[Case], list[dict[int, tuple[Problem, list[Case]]]]] = {}
+        alike: dict[frozenset[Case], list[dict[int, tuple[FitSpec, list[Case]]]]] = {}
         for fits in tables.values():
             cases = frozenset(case for _, own in fits.values() for case in own)
             alike.setdefault(cases, []).append(fits)
@@ -143,8 +143,8 @@ def batches_of(problems: Mapping[int, Problem]) -> list[Batch]:
 
 
 def _batch(
-    names: tuple[str, ...], tables: Sequence[dict[int, tuple[Problem, list[Case]]]]
-) -> Batch:
+    names: tuple[str, ...], tables: Sequence[dict[int, tuple[FitSpec, list[Case]]]]
+) -> ProblemBatch:
     """A batch of tables with the same cases, in the order of the first of them."""
     order = dict.fromkeys(case for _, own in tables[0].values() for case in own)
     places = {case: place for place, case in enumerate(order)}
@@ -154,10 +154,10 @@ def _batch(
         for number, (one, own) in fits.items()
     ]
     firsts = [next(iter(fits.values()))[0] for fits in tables]
-    return Batch(names, firsts, list(order), members)
+    return ProblemBatch(names, firsts, list(order), members)
 
 
-def _kind_of(problem: Problem) -> tuple[Any, dict[str, Any]]:
+def _kind_of(problem: FitSpec) -> tuple[Any, dict[str, Any]]:
     """What problems of one batch share, as a key, and the numbers in which they may differ."""
     numbers: dict[str, Any] = {}
     shared: list[Any] = [problem.X.shape[1], problem.y.shape[1]]
@@ -204,7 +204,7 @@ class _Digests:
     def __init__(self) -> None:
         self.known: dict[int, tuple[Any, bytes]] = {}
 
-    def of(self, problem: Problem) -> tuple[bytes, ...]:
+    def of(self, problem: FitSpec) -> tuple[bytes, ...]:
         """What tells the table of a problem from others."""
         arrays = (problem.X, problem.y, problem.sample_weight, problem.held)
         return tuple(self._of(array) for array in arrays if array is not None)

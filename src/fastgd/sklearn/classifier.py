@@ -14,12 +14,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.functions import Loss
-from fastgd.arguments.messages import shown
 from fastgd.arguments.targets import MOST_CLASSES, one_hot
-from fastgd.sklearn.base import Network, descends
+from fastgd.checks.messages import shown
+from fastgd.formulas.custom import Loss
+from fastgd.sklearn.base import BaseFastGD, descends
 from fastgd.sklearn.documentation import documented
-from fastgd.sklearn.problems import Samples
+from fastgd.sklearn.fit_spec import FitSamples
 
 LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
 
@@ -32,7 +32,7 @@ LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
     "tells finer steps apart than the accuracy that ``MLPClassifier`` has here.",
 )
 @dataclass(eq=False, repr=False)
-class FastGDClassifier(ClassifierMixin, Network):
+class FastGDClassifier(ClassifierMixin, BaseFastGD):
     """A network, or an ensemble of networks, that predicts classes.
 
     Parameters have scikit-learn's names and defaults (``MLPClassifier``); from ``dropout`` on they
@@ -177,7 +177,7 @@ class FastGDClassifier(ClassifierMixin, Network):
     def _strata(self, y: FloatArray) -> Any:
         return None if self._is_multilabel else self._places(y)
 
-    def _worst(self, _held: Samples) -> float:
+    def _worst(self, _held: FitSamples) -> float:
         # Softmax misses as much of the true class as it gives to the others: twice, in all columns.
         is_softmax = self._output_and_loss()[0] == "softmax"
         return 2.0 / len(self.classes_) if is_softmax else 1.0

@@ -15,7 +15,7 @@ activation : str or Function
     of activations in the guide), or a :class:`fastgd.Function` of your own.
 solver : {"adam", "sgd", "lbfgs"} or Optimizer
     "sgd" has ``momentum`` and ``nesterovs_momentum``; "lbfgs" is SciPy's L-BFGS-B over all samples;
-    or any of :mod:`fastgd.optimizers`, such as ``AdamW(decay=0.1)``.
+    or any of :mod:`fastgd.optimizers`, such as ``AdamW(weight_decay=0.1)``.
 alpha : float
     L2 penalty: ``alpha / 2 * sum w**2`` is added to the sum of the losses of a batch.
 batch_size : int or "auto"

@@ -27,12 +27,12 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from fastgd.arguments.messages import shown
-from fastgd.arguments.rows import Integers, rows_of
-from fastgd.arguments.values import check_flag, integer
-from fastgd.models.keys import Columns, Keys
-from fastgd.sklearn.together import Fit, fit_all
-from fastgd.tables.cells import is_missing
+from fastgd.arguments.row_indices import Integers, rows_of
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_flag, integer
+from fastgd.models.group_keys import Columns, Keys
+from fastgd.sklearn.joint_fit import JointFit, fit_all
+from fastgd.tables.column_values import is_missing
 from fastgd.tables.frames import columns_of
 
 _GLOBAL = "all groups"
@@ -73,11 +73,11 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         sizes = np.bincount(codes)
         parts = rows_of(np.argsort(codes, kind="stable"), sizes)
         fits = [
-            Fit(clone(self.estimator), _rows(values, part), y[part], f"group {shown(label)}")
+            JointFit(clone(self.estimator), _rows(values, part), y[part], f"group {shown(label)}")
             for label, part in zip(keys, parts, strict=True)
         ]
         fallback = clone(self.estimator) if self.use_global_model else None
-        every = [] if fallback is None else [Fit(fallback, values, y, _GLOBAL)]
+        every = [] if fallback is None else [JointFit(fallback, values, y, _GLOBAL)]
         fit_all(fits + every)
         self._keys = keys
         self.groups_ = list(keys)

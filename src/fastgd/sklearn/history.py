@@ -8,7 +8,7 @@ import numpy as np
 
 from fastgd.arguments.data import FloatArray
 from fastgd.engine.network import Network
-from fastgd.sklearn.problems import Problem
+from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.training.results import Run
 from fastgd.training.train import train
 
@@ -20,7 +20,7 @@ class History(NamedTuple):
     held_errors: FloatArray | None  # (epochs,): mean |y - output| of held-out samples
 
 
-def history(problem: Problem, run: Run) -> History:
+def history(problem: FitSpec, run: Run) -> History:
     """The losses and held-out errors of a run that :func:`train_all` has made of this problem."""
     epochs = run.iterations // problem.settings["record_every"]
     losses, held = run.losses[1 : epochs + 1], run.validation_errors
@@ -34,12 +34,12 @@ def history(problem: Problem, run: Run) -> History:
     return History(losses, held)
 
 
-def _last(problem: Problem, run: Run) -> tuple[float, float]:
+def _last(problem: FitSpec, run: Run) -> tuple[float, float]:
     """Loss and held-out error of the last network of a run that gives back another one."""
     assert run.state is not None
     sizes = (len(run.weights[0]), *(layer.shape[1] for layer in run.weights))
     network = Network(sizes, bool(run.biases), bool(run.normalization))
-    once = {"iterations": 1, "record_every": 1, "look_every": 1}
+    once = {"iterations": 1, "record_every": 1, "evaluate_every": 1}
     settings = {name: value for name, value in problem.settings.items() if name != "init"} | once
     X, y, weight = problem.learned
     held = problem.held_out

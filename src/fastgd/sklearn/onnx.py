@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.expressions import Tree
 from fastgd.arguments.options import Method
+from fastgd.formulas.expressions import Tree
 from fastgd.training.results import Run
 
 try:
@@ -192,5 +192,5 @@ def _network(graph: Graph, run: Run, outputs: int) -> str:
         if formula is None:
             name = graph.add("Softmax", name, axis=1)
         else:
-            name = graph.formula(formula.tree, {formula.variables[0]: name, **formula.numbers})
+            name = graph.formula(formula.tree, {formula.variables[0]: name, **formula.parameters})
     return name

@@ -12,10 +12,10 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, column_or_1d
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.functions import Loss
-from fastgd.sklearn.base import Network
+from fastgd.formulas.custom import Loss
+from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.documentation import documented
-from fastgd.sklearn.problems import Samples
+from fastgd.sklearn.fit_spec import FitSamples
 
 LOSSES = {
     "squared_error": ("identity", "squared"),
@@ -35,7 +35,7 @@ LOSSES = {
     "added up before they are divided).",
 )
 @dataclass(eq=False, repr=False)
-class FastGDRegressor(RegressorMixin, Network):
+class FastGDRegressor(RegressorMixin, BaseFastGD):
     """A network, or an ensemble of networks, that predicts numbers.
 
     Parameters have scikit-learn's names and defaults (``MLPRegressor``); from ``dropout`` on they
@@ -91,7 +91,7 @@ class FastGDRegressor(RegressorMixin, Network):
     def _strata(self, _y: FloatArray) -> None:
         return None
 
-    def _worst(self, held: Samples) -> float:
+    def _worst(self, held: FitSamples) -> float:
         # Whatever middle value is the median, the mean distance from it is the same.
         weight = np.ones(len(held.y)) if held.weight is None else held.weight
         order = held.y.argsort(axis=0)

@@ -19,10 +19,10 @@ from sklearn.model_selection._validation import (
 )
 from sklearn.utils import indexable
 
-from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_count, check_flag
-from fastgd.sklearn.evaluation import Evaluation, Halving
-from fastgd.sklearn.fits import network_of
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_count, check_flag
+from fastgd.sklearn.candidate_evaluation import CandidateEvaluation, Halving
+from fastgd.sklearn.deferred_fits import network_of
 
 
 class SweepSearchCV(BaseSearchCV):
@@ -173,7 +173,7 @@ class SweepSearchCV(BaseSearchCV):
                 f"Fitting {len(folds)} folds for each of {len(candidates)} candidates, totalling "
                 f"{len(folds) * len(candidates)} fits"
             )
-        evaluation = Evaluation(
+        evaluation = CandidateEvaluation(
             self.estimator,
             (X, y),
             folds,
@@ -244,7 +244,7 @@ class SweepSearchCV(BaseSearchCV):
             _insert_error_scores(scores, self.error_score)
         return scores
 
-    def _halve(self, evaluation: Evaluation) -> dict[str, Any]:
+    def _halve(self, evaluation: CandidateEvaluation) -> dict[str, Any]:
         """Results of successive halving over epochs."""
         halving = Halving(evaluation, self.factor)
         going = list(range(len(evaluation.candidates)))

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.store import part_file
-from fastgd.store.archive import Arrays
-from fastgd.store.claims import EXPIRY, Claims
+from fastgd.store import chunk_file
+from fastgd.store.directory import CLAIMS, Directory
 from fastgd.store.entries import put
 from fastgd.store.files import UNFINISHED, PathLike, again
+from fastgd.store.leases import EXPIRY, Leases
 from fastgd.store.manifest import manifest_of
-from fastgd.store.place import CLAIMS, Place
+from fastgd.store.npz import Arrays
 
 
 class Folder:
@@ -43,9 +43,9 @@ class Folder:
     (array([False,  True, False]), {'square': array(4)})
     """
 
-    def __init__(self, place: Place, expiry: float) -> None:
+    def __init__(self, place: Directory, expiry: float) -> None:
         self._place = place
-        self._claims = Claims(place.path / CLAIMS, expiry)
+        self._claims = Leases(place.path / CLAIMS, expiry)
 
     @classmethod
     def create(
@@ -85,7 +85,7 @@ class Folder:
             If the folder can't be made, read or written to.
         """
         manifest = manifest_of(kind, asked, facts, arrays, parts)
-        place = Place(Path(path).absolute(), manifest, arrays)
+        place = Directory(Path(path).absolute(), manifest, arrays)
         place.settle()
         return cls(place, expiry)
 
@@ -100,7 +100,7 @@ class Folder:
         OSError
             If it can't be read.
         """
-        return cls(Place.at(Path(path).absolute()), expiry)
+        return cls(Directory.at(Path(path).absolute()), expiry)
 
     @property
     def expiry(self) -> float:
@@ -174,7 +174,7 @@ class Folder:
             If there is no array of a name.
         """
         return self._place.shelf.look(
-            part, lambda file, origin: part_file.unpacked(file, origin, names)
+            part, lambda file, origin: chunk_file.unpacked(file, origin, names)
         )
 
     def verify(self, part: int) -> str:
@@ -185,7 +185,7 @@ class Folder:
         MissingPartError, DamagedPartError
             As :meth:`read` does.
         """
-        return self._place.shelf.look(part, part_file.verify)
+        return self._place.shelf.look(part, chunk_file.verify)
 
     def damaged(self, parts: Iterable[int] | None = None) -> list[int]:
         """Return which parts have a damaged file, of all or of these; each is looked at."""
@@ -218,7 +218,7 @@ class Folder:
             If it can't be written; the message names the file.
         """
         path = self._file(part)
-        whole = part_file.packed(arrays, self._place.shelf.origin(part))
+        whole = chunk_file.packed(arrays, self._place.shelf.origin(part))
 
         def try_once() -> None:
             self._place.stay()

@@ -11,10 +11,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fastgd.arguments.messages import shown
+from fastgd.checks.messages import shown
 from fastgd.store import BITS
-from fastgd.store.archive import Arrays, tuples
-from fastgd.store.part_file import plain
+from fastgd.store.chunk_file import plain
+from fastgd.store.npz import Arrays, tuples
 
 FORMAT = 1
 """Version of the folders that are written."""

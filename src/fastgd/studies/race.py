@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.cautions import warn_of_targets
-from fastgd.arguments.intervals import NOT_NEGATIVE
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import shown
-from fastgd.arguments.plane import Weight
-from fastgd.arguments.start import Start
+from fastgd.arguments.error_plane import Weight
+from fastgd.arguments.initial_network import Start
 from fastgd.arguments.targets import check_samples
-from fastgd.arguments.values import (
+from fastgd.arguments.warnings import warn_of_targets
+from fastgd.checks.intervals import NOT_NEGATIVE
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.checks.values import (
     check_choice,
     check_count,
     check_flag,
@@ -28,17 +28,17 @@ from fastgd.arguments.values import (
 )
 from fastgd.engine.progress import progress_bar
 from fastgd.optimizers import Optimizer
-from fastgd.store.archive import Arrays
 from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
-from fastgd.studies.entrants import Entrants, entrants_of
+from fastgd.store.npz import Arrays
+from fastgd.studies.race_job import RaceJob, entrants_of
 from fastgd.studies.surface import Surface, surface
-from fastgd.training.frames import dataframe, labels_of, module
-from fastgd.training.members import Facts
+from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.results import Alpha, Run
-from fastgd.training.stretches import Training
-from fastgd.workers.crew import check_crew
-from fastgd.workers.working_off import results_of
+from fastgd.training.serialization import Facts
+from fastgd.training.training_run import Training
+from fastgd.workers.run_job import results_of
+from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:
     import pandas
@@ -288,7 +288,7 @@ def race(
     entrants = entrants_of(optimizers)
     iterations = check_count("iterations", iterations)
     bar = check_flag("progress", progress)
-    crew = check_crew(executor, threads, 1)
+    crew = check_worker_options(executor, threads, 1)
     path = None if out is None else check_path("out", out)
     every = -(-iterations // RECORDS) if record_every is None else record_every
     trainings = [
@@ -308,7 +308,7 @@ def race(
         for optimizer, alpha in entrants.values()
     ]
     task = trainings[0].task  # once for all, also on the way to a worker
-    job = Entrants(tuple(replace(training, task=task) for training in trainings))
+    job = RaceJob(tuple(replace(training, task=task) for training in trainings))
     check_memory(job.bytes, "the race", also="fewer records (record_every)")
     warn_of_targets([shared.get("output", "sigmoid")], targets)
     folder = None if path is None else _folder(path, list(entrants), job)
@@ -317,7 +317,7 @@ def race(
     return Race(dict(zip(entrants, runs, strict=True)), inputs.copy(), targets.copy())
 
 
-def _folder(path: Path, names: list[str], job: Entrants) -> Folder:
+def _folder(path: Path, names: list[str], job: RaceJob) -> Folder:
     """The folder for the runs of a race."""
     asked: Facts = {}
     arrays: Arrays = {}

@@ -11,24 +11,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.data import Parts
+from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import either, shown
-from fastgd.arguments.numbers import hint_of, kinds_of, numbers_of
+from fastgd.arguments.error_plane import Weight, check_spans, check_two_weights
+from fastgd.arguments.formula_parameters import hint_of, kinds_of, parameters_of
+from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.options import Method
-from fastgd.arguments.plane import Weight, check_spans, check_two_weights
-from fastgd.arguments.start import Start, check_network, check_whole
 from fastgd.arguments.targets import check_samples, outputs_to_start
-from fastgd.arguments.values import check_count, check_flag, check_path, check_result
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import either, shown
+from fastgd.checks.values import check_count, check_flag, check_path, check_result
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.progress import progress_bar
 from fastgd.store.files import PathLike
-from fastgd.studies.bands import Bands, folder_of, measuring
-from fastgd.training.frames import dataframe, dataset
+from fastgd.studies.surface_job import SurfaceJob, folder_of, measuring
+from fastgd.training.exports import dataframe, dataset
 from fastgd.training.results import Run, Snapshot
-from fastgd.workers.crew import check_crew
-from fastgd.workers.working_off import results_of
+from fastgd.workers.run_job import results_of
+from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:
     import pandas
@@ -291,13 +291,13 @@ def surface(
     places = check_two_weights(axes, shapes)
     (left, right), (bottom, top) = check_spans(span)
     resolution = check_count("resolution", resolution, minimum=2)
-    crew = check_crew(executor, threads, threads_per_worker)
+    crew = check_worker_options(executor, threads, threads_per_worker)
     path = None if out is None else check_path("out", out)
     bar = check_flag("progress", progress)
 
     count = resolution**2
     check_memory(8 * count, "the surface")
-    job = Bands(
+    job = SurfaceJob(
         network,
         measuring(method, targets),
         inputs,
@@ -340,7 +340,7 @@ def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
             raise TypeError(f"{name} must not be given with a run, which has its own, got both")
     if trained is None:
         return dict(given_options)
-    kept = (*_NAMES, "batch_norm", *numbers_of(trained.options))
+    kept = (*_NAMES, "batch_norm", *parameters_of(trained.options))
     return {n: v for n, v in trained.options.items() if n in kept} | dict(given_options)
 
 
@@ -355,7 +355,7 @@ def _network(
     given: object,
     given_biases: object,
     chosen: Mapping[str, Any],
-) -> tuple[Parts, Method]:
+) -> tuple[NetworkParts, Method]:
     """Parameters and options of the network, checked."""
     outputs = outputs_to_start(chosen, y, None)
     parts = check_network(given, given_biases, X.shape[1], outputs)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.messages import shown
-from fastgd.arguments.wording import many
-from fastgd.tables.cells import Cells, is_date_text, text_of, texts_shown
+from fastgd.checks.formatting import many
+from fastgd.checks.messages import shown
+from fastgd.tables.column_values import Cells, is_date_text, text_of, texts_shown
 
 FloatArray = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ Column = NumberColumn | TextColumn
 
 
 def learn_column(
-    name: str, cells: Cells, most_categories: int, *, standardize: bool
+    name: str, cells: Cells, max_categories: int, *, standardize: bool
 ) -> tuple[Column | None, str]:
     """Return what a column becomes, None if it is left out, and a line that says so.
 
@@ -137,9 +137,9 @@ def learn_column(
         return None, f"{name}: left out: every row has {texts_shown(counts)}"
     if len(counts) == rows > 2:
         return None, f"{name}: left out: every row has another text"
-    if len(counts) > most_categories:
+    if len(counts) > max_categories:
         return None, (
-            f"{name}: left out: {many(len(counts), 'different text')}, more than {most_categories}"
+            f"{name}: left out: {many(len(counts), 'different text')}, more than {max_categories}"
             f"{_almost_numbers(counts)}"
         )
     categories = tuple(sorted(counts))

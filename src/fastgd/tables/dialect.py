@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from fastgd.arguments.messages import either, shown
+from fastgd.checks.messages import either, shown
 
 SEPARATORS = {",": ",", ";": ";", "tab": "\t", "|": "|"}
 """What may separate cells, by the name that is typed for it."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.messages import shown
-from fastgd.tables.cells import array_of
+from fastgd.checks.messages import shown
+from fastgd.tables.column_values import array_of
 
 
 def columns_of(frame: Any) -> dict[str, NDArray[Any]]:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_count, check_flag
-from fastgd.arguments.wording import first_names, many
-from fastgd.tables.cells import Cells, cells_of
+from fastgd.checks.formatting import first_names, many
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_count, check_flag
+from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import Column, FloatArray, NumberColumn, TextColumn, learn_column
 
 MOST_CATEGORIES = 50
@@ -47,7 +47,7 @@ class Preparation:
         cls,
         columns: Mapping[str, ArrayLike],
         *,
-        most_categories: int = MOST_CATEGORIES,
+        max_categories: int = MOST_CATEGORIES,
         standardize: bool = True,
         drop: Collection[str] = (),
     ) -> Preparation:
@@ -57,7 +57,7 @@ class Preparation:
         - Missing numbers become the median, and a second input is 1 for these rows.
         - Texts and booleans become an input for each category.
         - Left out are dates, columns without a number or text or with the same one in every row,
-          texts that all differ or are more than ``most_categories``, and whole numbers that number
+          texts that all differ or are more than ``max_categories``, and whole numbers that number
           the rows in a column that is named so (id, index, row, no).
 
         Parameters
@@ -65,7 +65,7 @@ class Preparation:
         columns : mapping of str to (rows,) array_like
             Numbers (NaN where one is missing), booleans, texts (None where one is missing) or
             dates. ``fastgd.tables.frames.columns_of`` makes them of a DataFrame.
-        most_categories : int
+        max_categories : int
             How many different texts a column may have.
         standardize : bool
             False leaves numbers as they are.
@@ -91,7 +91,7 @@ class Preparation:
                [ 1.3,  0. ,  0. ,  1. ],
                [-0.1,  0. ,  1. ,  0. ]])
         """
-        most = check_count("most_categories", most_categories, minimum=0)
+        most = check_count("max_categories", max_categories, minimum=0)
         standardize = check_flag("standardize", standardize)
         for name in drop:
             if name not in columns:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import shown
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.tables.csv_lines import check_length, header_of, lines_of
 from fastgd.tables.dialect import (
     LOOKED_AT,
     SNIFFED_CHARACTERS,
@@ -22,7 +23,6 @@ from fastgd.tables.dialect import (
     separator_of,
 )
 from fastgd.tables.frames import columns_of
-from fastgd.tables.lines import check_length, header_of, lines_of
 from fastgd.tables.text_files import read_text
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.messages import shown
 from fastgd.arguments.targets import MOST_CLASSES, one_hot
-from fastgd.arguments.wording import many
-from fastgd.tables.cells import Cells, cells_of, text_of, texts_shown
+from fastgd.checks.formatting import many
+from fastgd.checks.messages import shown
+from fastgd.tables.column_values import Cells, cells_of, text_of, texts_shown
 from fastgd.tables.columns import FloatArray, moments
 
 Labels = Literal["texts", "booleans", "numbers"]
@@ -133,18 +133,18 @@ Target = NumberTarget | ClassTarget
 _KINDS: dict[str, type[Target]] = {"number": NumberTarget, "class": ClassTarget}
 
 
-def learn_target(name: str, values: ArrayLike, *, classes: bool | None = None) -> Target:
+def learn_target(name: str, values: ArrayLike, *, classification: bool | None = None) -> Target:
     """Return the target that a column is: classes or numbers.
 
     Texts and booleans are classes, and so are numbers that are all 0 or 1. Other numbers are
-    numbers, unless ``classes`` says what they are.
+    numbers, unless ``classification`` says what they are.
 
     Parameters
     ----------
     name : str
     values : (rows,) array_like
         None of them missing.
-    classes : bool, optional
+    classification : bool, optional
         Whether it is one of classes.
 
     Raises
@@ -160,10 +160,10 @@ def learn_target(name: str, values: ArrayLike, *, classes: bool | None = None) -
     NumberTarget(name='price', mean=2.0, scale=0.5)
     """
     cells = _whole(name, cells_of(name, values))
-    if classes is None:
+    if classification is None:
         numbers = cells.values if cells.kind == "numbers" else None
-        classes = numbers is None or set(numbers.tolist()) == {0.0, 1.0}
-    if classes:
+        classification = numbers is None or set(numbers.tolist()) == {0.0, 1.0}
+    if classification:
         return ClassTarget.learn(name, values)
     numbers = _numbers(name, values).values
     if numbers.min() == numbers.max():

@@ -8,8 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.wording import many
+from fastgd.checks.formatting import many
+from fastgd.checks.memory import check_memory
 
 LARGEST = 2**30
 """Bytes of a file at most: /dev/zero, or a pipe whose writer has no end, never ends."""

@@ -11,16 +11,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from fastgd.arguments.intervals import ABOVE_ZERO
-from fastgd.arguments.messages import shown
-from fastgd.arguments.values import check_number, check_path
+from fastgd.checks.intervals import ABOVE_ZERO
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_number, check_path
 from fastgd.engine.progress import progress_bar
-from fastgd.store import archive
+from fastgd.store import npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.training import stored_run
 from fastgd.training.results import Run
 from fastgd.training.storage import made_of
-from fastgd.training.stretches import Training, is_over, planned
+from fastgd.training.training_run import Training, is_over, planned
 
 EVERY = 60.0
 """Seconds from one checkpoint to the next."""
@@ -46,19 +46,22 @@ class File(NamedTuple):
     every: float
 
 
-def check_file(checkpoint: object, every: object) -> File | None:
+def check_file(checkpoint: object, checkpoint_every: object) -> File | None:
     """Return the two arguments, checked; None without a file.
 
     Raises
     ------
     ValueError, TypeError
-        If the path is none or that of a folder, if there is no folder for it, or if ``every`` is no
-        time or has nothing to be for.
+        If the path is none or that of a folder, if there is no folder for it, or if
+        ``checkpoint_every`` is no time or has nothing to be for.
     """
-    seconds = check_number("every", every, ABOVE_ZERO)
+    seconds = check_number("checkpoint_every", checkpoint_every, ABOVE_ZERO)
     if checkpoint is None:
         if seconds != EVERY:
-            raise ValueError(f"every must go with checkpoint, got every={shown(every)} without one")
+            raise ValueError(
+                "checkpoint_every must go with checkpoint, "
+                f"got checkpoint_every={shown(checkpoint_every)} without one"
+            )
         return None
     path = check_path("checkpoint", checkpoint)
     if path.exists() and not path.is_file():
@@ -105,13 +108,13 @@ def train(training: Training, file: File, shows_bar: bool) -> Run:
 def _write(path: Path, run: Run, question: Manifest) -> None:
     facts, arrays = stored_run.taken_apart(run)
     facts |= {_QUESTION: json.loads(question.text())}
-    archive.write(path, Run.__name__, facts, arrays)
+    npz.write(path, Run.__name__, facts, arrays)
 
 
 def _read(path: Path, question: Manifest) -> Run | None:
     """The run so far; None if there is no such file."""
     try:
-        with archive.reading(path) as (kind, facts, arrays):
+        with npz.reading(path) as (kind, facts, arrays):
             found = parsed(json.dumps(facts[_QUESTION]).encode()) if _QUESTION in facts else None
             if found is not None and found.id == question.id:
                 run: Run = made_of(path, kind, facts, arrays)

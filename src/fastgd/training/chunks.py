@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine.network import Network
-from fastgd.engine.samples import Index
+from fastgd.engine.packed_samples import Index
 
 PART_SECONDS = 4.0
 """What a part takes on one thread, about ..."""

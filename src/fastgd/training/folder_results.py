@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.wording import many
+from fastgd.checks.formatting import many
+from fastgd.checks.memory import check_memory
 from fastgd.engine.network import Network
-from fastgd.engine.outcome import NOWHERE, STATE
-from fastgd.engine.samples import Index
+from fastgd.engine.packed_samples import Index
 from fastgd.engine.state import State
 from fastgd.engine.summaries import ERROR_COUNT, RECENT, SMALLEST_AT, STATUS
+from fastgd.engine.trained_runs import NOWHERE, STATE
+from fastgd.store.chunk_file import DamagedPartError, MissingPartError
 from fastgd.store.folder import Folder
-from fastgd.store.part_file import DamagedPartError, MissingPartError
 from fastgd.training.chunks import Chunks
 
 _WHOLE = ("outcome", "iterations", "total_changes", "best_iteration", "changes")
@@ -41,7 +41,7 @@ class FolderResults:
     """Of the summary, if there is one."""
 
     def of(self, source: str, number: int, runs: slice | Index) -> Any:
-        """A result of some runs of a network, by its name in ``fastgd.engine.outcome.Trained``."""
+        """A result of some runs of a network, by its name in ``TrainedRuns``."""
         if source == "state":
             names = [f"{STATE}{name}" for name in State._fields]
             return State(*(self._array(name, number, runs) for name in names))

@@ -12,19 +12,19 @@ import numpy as np
 from fastgd.arguments.options import VALUES
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING
-from fastgd.store.archive import Arrays
+from fastgd.store.chunk_file import DamagedPartError
 from fastgd.store.files import PathLike
-from fastgd.store.part_file import DamagedPartError
-from fastgd.training.fields import SOURCES, dtype_of, field_of
+from fastgd.store.npz import Arrays
+from fastgd.training.exports import CURVES, sweep_dataset
 from fastgd.training.folder_results import FolderResults
-from fastgd.training.frames import CURVES, sweep_dataset
-from fastgd.training.grid import Grid, varied
-from fastgd.training.picking import MEASURED, part_of, run_at
+from fastgd.training.indexing import MEASURED, part_of, run_at
+from fastgd.training.result_fields import SOURCES, dtype_of, field_of
 from fastgd.training.results import Run, Summary
 from fastgd.training.runs import Sweep
 from fastgd.training.selection import Selection
-from fastgd.training.stored_outline import method_of_network
 from fastgd.training.stored_state import put_state, take_state
+from fastgd.training.sweep_axes import SweepAxes, varied
+from fastgd.training.sweep_metadata import method_of_network
 
 if TYPE_CHECKING:
     import xarray
@@ -112,7 +112,7 @@ class FolderSweep(Sweep):
 
     def in_memory(self) -> Sweep:
         """All of it, read once."""
-        grid = Grid(self.axes)
+        grid = SweepAxes(self.axes)
         return self._some(Selection(grid, (slice(None),) * len(grid.shape)))
 
     def save(self, path: PathLike) -> None:
@@ -139,7 +139,7 @@ class FolderSweep(Sweep):
             return None
         numbers = range(len(self.networks)) if chosen is None else chosen.networks
         runs = slice(None) if chosen is None else chosen.runs
-        grid = Grid(self.axes if chosen is None else chosen.axes)
+        grid = SweepAxes(self.axes if chosen is None else chosen.axes)
         arrays = [self._results.of(SOURCES[name], number, runs) for number in numbers]
         if name == "states":
             for number, state in zip(numbers, arrays, strict=True):
@@ -187,14 +187,14 @@ class FolderSweep(Sweep):
 def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = None) -> Any:
     """A chunk of a field."""
     places = block_info[None]["array-location"][: len(sweep.axes)]
-    grid = Grid(sweep.axes)
+    grid = SweepAxes(sweep.axes)
     found = sweep._read(name, Selection(grid, tuple(slice(*place) for place in places)))
     return getattr(found, of_summary) if of_summary else found
 
 
 def _chosen(sweep: Sweep, number: int, box: tuple[slice, ...]) -> Selection:
     """Neighbours among the runs of a network, with all axes."""
-    grid = Grid(sweep.axes)
+    grid = SweepAxes(sweep.axes)
     lengths = grid.shape[: grid.cut]
     places = np.unravel_index(number, lengths) if lengths else ()
     return Selection(grid, (*(slice(int(i), int(i) + 1) for i in places), *box))

@@ -11,23 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.messages import shown
 from fastgd.arguments.validation import Validation
-from fastgd.arguments.values import check_count, check_counts, check_flag, check_path, check_seed
-from fastgd.store.archive import Arrays
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_count, check_counts, check_flag, check_path, check_seed
 from fastgd.store.entries import check_kind
 from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
-from fastgd.training import stored_outline
+from fastgd.store.npz import Arrays
+from fastgd.training import sweep_metadata
 from fastgd.training.chunks import Chunks
-from fastgd.training.fields import SOURCES
 from fastgd.training.folder_results import FolderResults
 from fastgd.training.folder_sweep import FolderSweep
-from fastgd.training.grid import Grid
-from fastgd.training.members import Facts, need
-from fastgd.training.request import Request
+from fastgd.training.recompute import TrainingSource
+from fastgd.training.result_fields import SOURCES
 from fastgd.training.runs import Sweep
-from fastgd.training.source import Source
+from fastgd.training.serialization import Facts, need
+from fastgd.training.sweep_axes import SweepAxes
+from fastgd.training.sweep_job import SweepJob
 
 KIND = "sweep"
 
@@ -38,7 +38,7 @@ _GIVEN = "given"
 """Number of the first weights that are no axis, among those that are."""
 
 
-def folder_of(path: PathLike, request: Request) -> Folder:
+def folder_of(path: PathLike, request: SweepJob) -> Folder:
     """The folder for the runs of a sweep, made if it isn't there.
 
     Raises
@@ -57,12 +57,12 @@ def folder_of(path: PathLike, request: Request) -> Folder:
     return Folder.create(path, KIND, asked, facts, arrays, request.parts)
 
 
-def as_in(folder: Folder, request: Request) -> Request:
+def as_in(folder: Folder, request: SweepJob) -> SweepJob:
     """The request with the parts that the folder has."""
     return replace(request, given_chunks=_chunks(folder, request.grid))
 
 
-def sweep_of(folder: Folder, request: Request) -> FolderSweep:
+def sweep_of(folder: Folder, request: SweepJob) -> FolderSweep:
     """The sweep in a folder that was made for the request."""
     return FolderSweep(
         request.outline, request.known, _results(folder, request.chunks, request.outline)
@@ -116,14 +116,14 @@ def open_folder(path: PathLike) -> Sweep:
     facts, arrays = folder.asked, dict(folder.arrays)
     try:
         facts = facts | {"axes": _with_long_axes(facts["axes"], arrays)}
-        outline = stored_outline.put_together(facts, arrays)
+        outline = sweep_metadata.put_together(facts, arrays)
         known = tuple(folder.facts["known"])
         need(set(known) <= SOURCES.keys())
         if folder.facts["may_train_again"]:
             outline["source"] = _source(facts, arrays, outline)
     except Exception as error:  # each line of ours raises what it likes of what anyone has written
         raise _not_ours(folder) from error
-    chunks = _chunks(folder, Grid(outline["axes"]))
+    chunks = _chunks(folder, SweepAxes(outline["axes"]))
     return FolderSweep(outline, known, _results(folder, chunks, outline))
 
 
@@ -132,20 +132,20 @@ def _results(folder: Folder, chunks: tuple[Chunks, ...], outline: Facts) -> Fold
     return FolderResults(folder, chunks, networks, records, outline["method"].summary)
 
 
-def _asked(request: Request) -> tuple[Facts, Arrays]:
+def _asked(request: SweepJob) -> tuple[Facts, Arrays]:
     """All that the runs depend on: facts that JSON can hold, and arrays."""
     task = request.task
     axes = request.grid.axes
     long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
     others = {name: None if name in long else axis for name, axis in axes.items()}
     outline = SimpleNamespace(**request.outline | {"axes": others})
-    facts, arrays = stored_outline.taken_apart(outline)
+    facts, arrays = sweep_metadata.taken_apart(outline)
     arrays |= {f"axis_{name}": array for name, array in long.items()}
     arrays |= {"X": task.X, "y": task.y}
     held = {} if task.validation is None else task.validation._asdict()
     arrays |= {f"validation_{name}": array for name, array in held.items() if array is not None}
     if request.starts and "weights" not in request.grid.axes:
-        stored_outline.put_start(arrays, _GIVEN, request.starts[0])
+        sweep_metadata.put_start(arrays, _GIVEN, request.starts[0])
     facts |= {
         "iterations": task.iterations,
         "record_every": task.record_every,
@@ -181,7 +181,7 @@ def _with_long_axes(axes: Facts, arrays: Arrays) -> Facts:
     }
 
 
-def _source(facts: Facts, arrays: Arrays, outline: Facts) -> Source | None:
+def _source(facts: Facts, arrays: Arrays, outline: Facts) -> TrainingSource | None:
     """What runs are trained again from, where their weights were not kept."""
     if facts["keep_weights"]:
         return None
@@ -193,8 +193,8 @@ def _source(facts: Facts, arrays: Arrays, outline: Facts) -> Source | None:
         validation = Validation(arrays["validation_X"], arrays["validation_y"], weight)
     weights, seed = None, facts["seed_of_given_weights"]
     if f"first_weights_{_GIVEN}_0" in arrays:
-        weights = stored_outline.take_start(_GIVEN, outline["networks"][0], arrays)
-    return Source(
+        weights = sweep_metadata.take_start(_GIVEN, outline["networks"][0], arrays)
+    return TrainingSource(
         arrays["X"],
         arrays["y"],
         check_count("iterations", facts["iterations"]),
@@ -206,7 +206,7 @@ def _source(facts: Facts, arrays: Arrays, outline: Facts) -> Source | None:
     )
 
 
-def _chunks(folder: Folder, grid: Grid) -> tuple[Chunks, ...]:
+def _chunks(folder: Folder, grid: SweepAxes) -> tuple[Chunks, ...]:
     """The parts that a folder has."""
     shape = grid.shape[grid.cut :]
     try:

@@ -12,12 +12,12 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments import loss
+from fastgd.arguments import loss_options
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.messages import shown
-from fastgd.arguments.start import Start, check_start, check_whole
+from fastgd.arguments.initial_network import Start, check_start, check_whole
 from fastgd.arguments.targets import check_samples, outputs_to_start
-from fastgd.arguments.values import check_choice, check_count, check_ends, check_seed
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_choice, check_count, check_ends, check_seed
 from fastgd.training.objective import Objective, objective
 from fastgd.training.results import Run
 
@@ -41,7 +41,7 @@ def minimize(
     weights: Start | None = None,
     biases: Sequence[ArrayLike] | None = None,
     span: tuple[float, float] | None = None,
-    **options: Unpack[loss.LossOptions],
+    **options: Unpack[loss_options.LossOptions],
 ) -> Run:
     """Train one network by a method of SciPy: :func:`objective` and :mod:`scipy.optimize`.
 
@@ -98,7 +98,9 @@ def minimize(
     >>> run.predict(X).round(1).ravel() + 0.0
     array([0., 1., 1., 0.])
     """
-    loss.check_names(options, ("hidden_size", "method", "iterations", "seed", "weights", "biases"))
+    loss_options.check_names(
+        options, ("hidden_size", "method", "iterations", "seed", "weights", "biases")
+    )
     X, y = check_samples(X, y, options)
     hidden, given = check_start(
         hidden_size, weights, X.shape[1], outputs_to_start(options, y, weights), biases

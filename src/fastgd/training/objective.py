@@ -8,14 +8,14 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments import loss
-from fastgd.arguments.data import FloatArray, Parts, check_vector
-from fastgd.arguments.memory import check_memory
+from fastgd.arguments import loss_options
+from fastgd.arguments.data import FloatArray, NetworkParts, check_vector
+from fastgd.arguments.initial_network import check_hidden_size
 from fastgd.arguments.options import Method
-from fastgd.arguments.start import check_hidden_size
 from fastgd.arguments.targets import check_samples, outputs_of
-from fastgd.arguments.values import check_seed
-from fastgd.engine.evaluation import Evaluation
+from fastgd.checks.memory import check_memory
+from fastgd.checks.values import check_seed
+from fastgd.engine.evaluation import LossEvaluation
 from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
 from fastgd.engine.session import Session
 from fastgd.training.results import Run
@@ -26,7 +26,7 @@ def objective(
     y: ArrayLike,
     *,
     hidden_size: int | tuple[int, ...] = 4,
-    **options: Unpack[loss.LossOptions],
+    **options: Unpack[loss_options.LossOptions],
 ) -> Objective:
     """Loss of a network over all samples, as a function that any optimizer can take.
 
@@ -71,7 +71,7 @@ def objective(
     """
     X, y = check_samples(X, y, options)
     hidden = check_hidden_size(hidden_size)
-    method = loss.check(options, X, y, hidden)
+    method = loss_options.check(options, X, y, hidden)
     network = Network(layer_sizes(X.shape[1], hidden, outputs_of(method.loss, y)), method.bias)
     return Objective(X, y, network, method)
 
@@ -96,7 +96,7 @@ class Objective:
         check_memory(session.bytes(1), "the objective")
         self.network = network
         self.method = method
-        self._evaluation = Evaluation(session)
+        self._evaluation = LossEvaluation(session)
 
     def __repr__(self) -> str:
         """The layers and the options."""
@@ -148,7 +148,7 @@ class Objective:
         first: FloatArray = self.network.rows(flatten(weights)[None])[0]
         return first
 
-    def parts(self, w: ArrayLike) -> Parts:
+    def parts(self, w: ArrayLike) -> NetworkParts:
         """Weights and biases of w, as in a :class:`fastgd.Run`: arrays of a layer each.
 
         Examples

@@ -6,14 +6,14 @@ import numpy as np
 
 from fastgd.arguments.data import FloatArray, check_inputs
 from fastgd.arguments.groups import check_groups
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import did_you_mean, shown
 from fastgd.arguments.options import Method
-from fastgd.arguments.rows import Rows
+from fastgd.arguments.row_indices import RowIndices
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import did_you_mean, shown
 from fastgd.engine.prediction import predict, predict_parts
 from fastgd.engine.session import available_threads
-from fastgd.training.grid import Grid, varied
-from fastgd.training.picking import method_at
+from fastgd.training.indexing import method_at
+from fastgd.training.sweep_axes import SweepAxes, varied
 
 
 def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
@@ -30,7 +30,7 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
         )
     X = check_inputs(X, sizes[0])
     rows = None if groups is None else _rows(sweep, groups, len(X))
-    grid = Grid(sweep.axes)
+    grid = SweepAxes(sweep.axes)
     shape = tuple(len(axis) for name, axis in sweep.axes.items() if rows is None or name != "group")
     count = int(np.prod(shape, dtype=np.int64))
     also = "fewer samples, or a part of the sweep,"
@@ -51,7 +51,7 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
     return result.reshape(*shape, len(X), sizes[-1])
 
 
-def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], Rows]:
+def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndices]:
     """Places on the axis of the groups that there are, and the rows of each."""
     if "group" not in sweep.axes:
         raise ValueError(
@@ -70,14 +70,14 @@ def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], Rows]:
     return [places[label] for label in given.labels or ()], given.rows
 
 
-def _method(sweep: Any, grid: Grid, number: int) -> Method:
+def _method(sweep: Any, grid: SweepAxes, number: int) -> Method:
     """The options of a network's code; of those that are numbers only a function's matter."""
     index = np.unravel_index(number, grid.shape[: grid.cut]) if grid.cut else ()
     pairs = zip(list(grid.axes.items())[: grid.cut], index, strict=True)
     return method_at(sweep.method, {name: axis[place] for (name, axis), place in pairs})
 
 
-def _numbers(grid: Grid, method: Method) -> dict[str, FloatArray]:
+def _numbers(grid: SweepAxes, method: Method) -> dict[str, FloatArray]:
     """The numbers of functions that are axes, for each run of a network."""
     lengths = grid.shape[grid.cut :]
     return {

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import FloatArray, Parts, check_inputs
-from fastgd.arguments.messages import shown
+from fastgd.arguments.data import FloatArray, NetworkParts, check_inputs
 from fastgd.arguments.options import Method
-from fastgd.arguments.values import integer
+from fastgd.checks.messages import shown
+from fastgd.checks.values import integer
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
 from fastgd.engine.state import State
 from fastgd.store.files import PathLike
 from fastgd.training import storage
-from fastgd.training.frames import long_dataframe, run_dataset
+from fastgd.training.exports import long_dataframe, run_dataset
 
 if TYPE_CHECKING:
     import pandas
@@ -93,7 +93,7 @@ class _Predicting:
         """
         sizes = (len(self.weights[0]), *(layer.shape[1] for layer in self.weights))
         network = Network(sizes, bool(self.biases), bool(self.normalization))
-        row = network.row(Parts(self.weights, self.biases, self.normalization))
+        row = network.row(NetworkParts(self.weights, self.biases, self.normalization))
         X = check_inputs(X, sizes[0])
         if not np.isfinite(row).all():
             raise ValueError(

@@ -11,11 +11,11 @@ import numpy as np
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.data import check_data
 from fastgd.arguments.declarations import DECLARED, FIELDED
-from fastgd.arguments.messages import shown
-from fastgd.arguments.numbers import numbers_of
+from fastgd.arguments.formula_parameters import parameters_of
+from fastgd.arguments.initial_network import check_alpha, check_hidden_size
 from fastgd.arguments.options import check_option
-from fastgd.arguments.start import check_alpha, check_hidden_size
-from fastgd.arguments.values import check_count, check_flag, check_seed
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_count, check_flag, check_seed
 from fastgd.engine.state import State
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.training.results import Run
@@ -108,7 +108,7 @@ def completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> d
     for name in ("weights", "biases"):
         if name not in own and given.get(name) is not None:
             raise ValueError(f"{name} must be left out with resume, which has its own, got both")
-    defaults = {name: option.default for name, option in DECLARED.items()} | numbers_of(own)
+    defaults = {name: option.default for name, option in DECLARED.items()} | parameters_of(own)
     for name, value in given.items():
         if name in _ANEW or (name not in own and name not in defaults):
             continue

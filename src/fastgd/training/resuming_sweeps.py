@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastgd.arguments.declarations import FIELDED
-from fastgd.arguments.messages import shown
 from fastgd.arguments.options import STRUCTURES, VALUES
+from fastgd.checks.messages import shown
 from fastgd.engine.network import Network
-from fastgd.engine.outcome import Trained
-from fastgd.training.grid import CASES
+from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.training.resuming import check_held, check_network, completed
 from fastgd.training.runs import Sweep
+from fastgd.training.sweep_axes import COMBINATION
 
 
 def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         parameters = sweep.networks[0].parts(first.parameters[0])
         own |= {"weights": axes.get("weights", parameters)}
     own["seed"] = int(first.seeds[0]) if seed is None else seed
-    own = _with_cases(own, axes.get(CASES))
+    own = _with_combinations(own, axes.get(COMBINATION))
     if sweep.partition is None or sweep.partition.held is None:
         check_held(sweep.validation_errors is not None, given)
     # Rows of weights are compared where the samples are divided.
@@ -65,15 +65,19 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def _with_cases(own: Mapping[str, Any], cases: list[Any] | None) -> dict[str, Any]:
-    """The arguments with what is in the cases there alone; a field of an optimizer by default."""
-    found = {name: value for name, value in own.items() if cases is None or name not in cases[0]}
+def _with_combinations(own: Mapping[str, Any], combinations: list[Any] | None) -> dict[str, Any]:
+    """The arguments without those in the combinations; fields of optimizers by default."""
+    found = {
+        name: value
+        for name, value in own.items()
+        if combinations is None or name not in combinations[0]
+    }
     for option in FIELDED:
-        if cases and option in found:
+        if combinations and option in found:
             facts = found[option].hyperparameters
-            inside = {n: facts[n].default for n in facts.keys() & cases[0].keys()}
+            inside = {n: facts[n].default for n in facts.keys() & combinations[0].keys()}
             found[option] = found[option]._replace(**inside)
-    return found | {"cases": cases}
+    return found | {"combinations": combinations}
 
 
 def check_states(resume: Sweep, networks: Sequence[Network], samples: int) -> None:
@@ -83,7 +87,7 @@ def check_states(resume: Sweep, networks: Sequence[Network], samples: int) -> No
         check_network(network.sizes, before.sizes, state, samples)
 
 
-def join(trained: Trained, before: Sweep, number: int, runs: Any) -> None:
+def join(trained: TrainedRuns, before: Sweep, number: int, runs: Any) -> None:
     """Put what was recorded before in front of what was recorded since: some runs of a network."""
     networks = len(before.networks)
 

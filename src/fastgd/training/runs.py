@@ -12,19 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
-from fastgd.arguments.values import check_flag
+from fastgd.checks.values import check_flag
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING
 from fastgd.store.files import PathLike
 from fastgd.training import storage
-from fastgd.training.frames import dataframe, long_dataframe, sweep_dataset
-from fastgd.training.grid import Grid, varied
-from fastgd.training.picking import MEASURED, part_of, run_at, taken
+from fastgd.training.exports import dataframe, long_dataframe, sweep_dataset
+from fastgd.training.indexing import MEASURED, part_of, run_at, taken
 from fastgd.training.prediction import predict_all
+from fastgd.training.recompute import TrainingSource
 from fastgd.training.results import Run, Summary
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
-from fastgd.training.source import Source
+from fastgd.training.sweep_axes import SweepAxes, varied
 from fastgd.training.table import columns_of
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Sweep:
     axes : dict of str to list
         The arguments that had several values, and these values: ``hidden_size``, options that
         change the compiled code, ``group`` (labels), ``fold``, ``sample_weight`` (numbers of rows),
-        ``case`` (dicts), ``alpha``, options that are numbers, ``seed``, ``weights``, in this order.
-        First weights are whole networks: tuples of weights, biases, normalization.
+        ``combination`` (dicts), ``alpha``, options that are numbers, ``seed``, ``weights``, in this
+        order. First weights are whole networks: tuples of weights, biases, normalization.
     shape : tuple of int
         Lengths of the axes.
     errors : shape + (records,) array
@@ -89,7 +89,7 @@ class Sweep:
     best_iteration: NDArray[np.int64] | None = field(repr=False, default=None)
     states: tuple[State, ...] | None = field(repr=False, default=None)
     partition: Partition | None = field(repr=False, default=None)
-    source: Source | None = field(repr=False, default=None)
+    source: TrainingSource | None = field(repr=False, default=None)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -97,8 +97,8 @@ class Sweep:
         return self._grid.shape
 
     @property
-    def _grid(self) -> Grid:
-        return Grid(self.axes)
+    def _grid(self) -> SweepAxes:
+        return SweepAxes(self.axes)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class Sweep:
         **values
             For some of the axes a value, which drops the axis, or a list of values, which keeps it.
             Networks on an axis of first weights are called by their numbers, as in :meth:`columns`,
-            and so are cases.
+            and so are combinations.
 
         Raises
         ------
@@ -276,7 +276,7 @@ class Sweep:
 
         An axis of optimizers has a column with the names of their classes and one for each of their
         hyperparameters, NaN where an optimizer has none; one of first weights has their number; one
-        of cases has their number, and a column for each of their keys.
+        of combinations has their number, and a column for each of their keys.
 
         Examples
         --------

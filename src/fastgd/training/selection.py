@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import array_of
-from fastgd.arguments.messages import did_you_mean, shown
-from fastgd.arguments.values import integer
-from fastgd.training.grid import CASES, Grid
+from fastgd.checks.messages import did_you_mean, shown
+from fastgd.checks.values import integer
+from fastgd.training.sweep_axes import COMBINATION, SweepAxes
 
 Places = list[int] | list[bool] | range | NDArray[Any]
 Index = int | slice | EllipsisType | Places
@@ -29,7 +29,7 @@ _RULE = (
 class Selection:
     """What is selected on each axis: one value, which drops the axis, or several."""
 
-    grid: Grid
+    grid: SweepAxes
     selectors: tuple[_Selector, ...]
 
     @property
@@ -98,7 +98,7 @@ def _places_of(length: int, selector: _Selector) -> NDArray[np.int64]:
     return np.asarray(selector) % length  # places may count from the end
 
 
-def by_place(grid: Grid, index: object) -> Selection:
+def by_place(grid: SweepAxes, index: object) -> Selection:
     """Read what stands in the brackets behind a sweep.
 
     Raises
@@ -129,7 +129,7 @@ def by_place(grid: Grid, index: object) -> Selection:
     )
 
 
-def by_value(grid: Grid, asked: Mapping[str, object]) -> Selection:
+def by_value(grid: SweepAxes, asked: Mapping[str, object]) -> Selection:
     """Read values, or lists of values, on some of the axes.
 
     Raises
@@ -198,7 +198,7 @@ def _not_empty(name: str, selector: slice | NDArray[np.int64], left: int) -> _Se
 
 def _places(name: str, axis: list[Any], asked: object) -> _Selector:
     """Where values are on an axis; the first place of a value that is there twice."""
-    if name in ("weights", CASES):  # which are told apart by their numbers, as in a table
+    if name in ("weights", COMBINATION):  # which are told apart by their numbers, as in a table
         axis = list(range(len(axis)))
     keys = [_key(name, value) for value in axis]
     places = dict(zip(reversed(keys), reversed(range(len(axis))), strict=True))

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from fastgd.arguments.expressions import UnknownNameError
-from fastgd.arguments.values import check_path
-from fastgd.store import archive
-from fastgd.store.archive import Found
+from fastgd.checks.values import check_path
+from fastgd.formulas.expressions import UnknownNameError
+from fastgd.store import npz
 from fastgd.store.files import PathLike
+from fastgd.store.npz import Found
 from fastgd.training import stored_run, stored_sweep
-from fastgd.training.members import KINDS, Facts, Kind, saved
+from fastgd.training.serialization import KINDS, Facts, Kind, saved
 
 __all__ = ["load", "save", "saved", "stored_by"]
 
@@ -40,7 +40,7 @@ def save(result: Any, path: PathLike) -> None:
     path = check_path("path", path)
     kind = type(result).__name__
     facts, arrays = _WAYS[kind].taken_apart(result)
-    archive.write(path, kind, facts, arrays)
+    npz.write(path, kind, facts, arrays)
 
 
 def load(path: PathLike) -> Any:
@@ -71,7 +71,7 @@ def load(path: PathLike) -> Any:
     path = check_path("path", path)
     if path.is_dir():
         raise ValueError(f"{path} must be a file, got a folder: fastgd.open reads a sweep in one")
-    with archive.reading(path) as found:
+    with npz.reading(path) as found:
         return made_of(path, *found)
 
 
@@ -83,4 +83,4 @@ def made_of(path: PathLike, kind: str, facts: Facts, arrays: Found) -> Any:
         raise ValueError(f"{path} must have functions that fastgd knows: {error}") from error
     except Exception as error:
         # Of a header that anyone may have written each line of ours raises what it likes.
-        raise archive.not_whole(path) from error
+        raise npz.not_whole(path) from error

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.partition import Partition, Rows
-from fastgd.store.archive import Arrays, Found
-from fastgd.training.grid import PARTS
-from fastgd.training.members import Facts, array_of, need
+from fastgd.arguments.partition import Partition, RowIndices
+from fastgd.store.npz import Arrays, Found
+from fastgd.training.serialization import Facts, array_of, need
+from fastgd.training.sweep_axes import PARTS
 
 
 def put_partition(arrays: Arrays, partition: Partition | None) -> None:
@@ -54,9 +54,9 @@ def check_part_axis(name: str, axis: Sequence[Any]) -> list[Any]:
     return values
 
 
-def _rows(arrays: Found, name: str, parts: int, samples: int | None) -> Rows:
+def _rows(arrays: Found, name: str, parts: int, samples: int | None) -> RowIndices:
     starts = array_of(arrays, f"partition_{name}_starts", "i", (parts + 1,))
     values = array_of(arrays, f"partition_{name}", "i", (int(starts[-1]),))
     need(starts[0] == 0 and bool((np.diff(starts) > 0).all()))
     need(values.min() >= 0 and (samples is None or values.max() < samples))
-    return Rows(values, starts)
+    return RowIndices(values, starts)

@@ -7,12 +7,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fastgd.arguments.start import check_hidden_size
-from fastgd.arguments.values import check_count, check_seed
+from fastgd.arguments.initial_network import check_hidden_size
+from fastgd.checks.values import check_count, check_seed
 from fastgd.engine.network import Network
 from fastgd.engine.summaries import STATUS
-from fastgd.store.archive import Arrays, Found
-from fastgd.training.members import (
+from fastgd.store.npz import Arrays, Found
+from fastgd.training.serialization import (
     KINDS,
     STATISTICS,
     Facts,

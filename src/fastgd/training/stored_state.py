@@ -10,8 +10,8 @@ from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import STATUS
-from fastgd.store.archive import Arrays, Found
-from fastgd.training.members import need
+from fastgd.store.npz import Arrays, Found
+from fastgd.training.serialization import need
 
 
 def put_state(arrays: Arrays, number: int, state: State) -> None:

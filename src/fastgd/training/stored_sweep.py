@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.options import VALUES
-from fastgd.arguments.values import check_flag
+from fastgd.checks.values import check_flag
 from fastgd.engine.summaries import MISSING, STATUS
-from fastgd.store.archive import Arrays, Found
-from fastgd.training import stored_outline
-from fastgd.training.grid import Grid, varied
-from fastgd.training.members import KINDS, Facts, array_of, losses_of, need, put, take
-from fastgd.training.stored_outline import method_of_network
+from fastgd.store.npz import Arrays, Found
+from fastgd.training import sweep_metadata
+from fastgd.training.serialization import KINDS, Facts, array_of, losses_of, need, put, take
 from fastgd.training.stored_state import put_state, take_state
+from fastgd.training.sweep_axes import SweepAxes, varied
+from fastgd.training.sweep_metadata import method_of_network
 
 _SUMMARY = ("smallest_error", "smallest_iteration", "tail_mean", "error_sum", "inverse_sum")
 
@@ -26,7 +26,7 @@ _KEPT = ("kept_weights", "kept_changes", "kept_path")
 
 def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
     """A Sweep as facts that JSON can hold, and arrays."""
-    facts, arrays = stored_outline.taken_apart(sweep)
+    facts, arrays = sweep_metadata.taken_apart(sweep)
     arrays |= {name: getattr(sweep, name) for name in (*_ARRAYS, *_LOSSES)}
     for name in _MAYBE:
         if getattr(sweep, name) is not None:
@@ -42,9 +42,9 @@ def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
 
 def put_together(facts: Facts, arrays: Found) -> Facts:
     """The fields of a Sweep, checked."""
-    outline = stored_outline.put_together(facts, arrays)
+    outline = sweep_metadata.put_together(facts, arrays)
     axes, networks, method = outline["axes"], outline["networks"], outline["method"]
-    grid, records = Grid(axes), len(outline["recorded"])
+    grid, records = SweepAxes(axes), len(outline["recorded"])
     shapes = dict.fromkeys(_ARRAYS, grid.shape) | {"errors": (*grid.shape, records)}
     found: dict[str, Any] = {
         name: array_of(arrays, name, kind, shapes[name]) for name, kind in _ARRAYS.items()

@@ -15,33 +15,33 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_networks
-from fastgd.arguments.cases import taking_cases
-from fastgd.arguments.cautions import warn_of_targets
-from fastgd.arguments.data import Parts
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import shown
-from fastgd.arguments.start import check_alphas, check_start, check_whole
+from fastgd.arguments.combinations import taking_combinations
+from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.initial_network import check_alphas, check_start, check_whole
 from fastgd.arguments.targets import outputs_to_start
-from fastgd.arguments.values import check_flag, check_path, check_seeds
+from fastgd.arguments.warnings import warn_of_targets
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_flag, check_path, check_seeds
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.task import Task, network_of
+from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.files import PathLike
-from fastgd.training.dividing import name_of, partition_of, resumed_partition, weightings_of
 from fastgd.training.folders import as_in, folder_of, sweep_of
-from fastgd.training.grid import Grid
-from fastgd.training.request import Request
+from fastgd.training.partitioning import name_of, partition_of, resumed_partition, weightings_of
 from fastgd.training.resuming import continuing
 from fastgd.training.resuming_sweeps import arguments_of_sweep, check_states
 from fastgd.training.runs import Sweep
+from fastgd.training.sweep_axes import SweepAxes
+from fastgd.training.sweep_job import SweepJob
 from fastgd.training.train import HeldOut
-from fastgd.workers.crew import check_crew
-from fastgd.workers.job import Crew
-from fastgd.workers.working_off import work_into, work_off
+from fastgd.workers.job import WorkerOptions
+from fastgd.workers.run_job import run_job, work_into
+from fastgd.workers.worker_options import check_worker_options
 
 
 @continuing(arguments_of_sweep)
-@taking_cases
+@taking_combinations
 def sweep(
     X: ArrayLike,
     y: ArrayLike,
@@ -53,7 +53,7 @@ def sweep(
     seed: Any = 1,
     weights: Any = None,
     biases: Any = None,
-    cases: Sequence[Mapping[str, Any]] | None = None,
+    combinations: Sequence[Mapping[str, Any]] | None = None,
     groups: ArrayLike | None = None,
     folds: Any = None,
     validation: HeldOut | None = None,
@@ -86,10 +86,10 @@ def sweep(
         ``bias``, ``batch_norm``, ``batch_size``.
     biases : optional
         As in :func:`fastgd.train`; beside an axis of weights a list of as many.
-    cases : list of dict, optional
+    combinations : list of dict, optional
         Combinations of numbers that are no product: ``alpha``, ``seed``, options that are numbers
-        beside the compiled code and fields of the optimizer or schedule, the same in each case and
-        given nowhere else. Axis ``case``; other axes may stand beside it.
+        beside the compiled code and fields of the optimizer or schedule, the same in each
+        combination and given nowhere else. Axis ``combination``; other axes may stand beside it.
     groups : (samples,) array_like, optional
         Labels: a network for each, on the samples that have it. Axis ``group``.
     folds : int, splitter, iterable or (folds, samples) array of bool, optional
@@ -172,13 +172,13 @@ def sweep(
 
     Two settings that differ in more than one number:
 
-    >>> cases = [{"alpha": 10, "l2": 0}, {"alpha": 1, "l2": 0.001}]
-    >>> sweep = fastgd.sweep(X, y, cases=cases, seed=range(4), iterations=1000)
-    >>> sweep.shape, sweep.sel(case=1, seed=3).alpha
+    >>> combinations = [{"alpha": 10, "l2": 0}, {"alpha": 1, "l2": 0.001}]
+    >>> sweep = fastgd.sweep(X, y, combinations=combinations, seed=range(4), iterations=1000)
+    >>> sweep.shape, sweep.sel(combination=1, seed=3).alpha
     ((2, 4), 1.0)
     """
-    together = tuple(cases[0]) if cases else ()
-    task = Task.check(X, y, iterations, record_every, given_options, validation)
+    together = tuple(combinations[0]) if combinations else ()
+    task = TrainingData.check(X, y, iterations, record_every, given_options, validation)
     held = task.validation
     weightings, given_options = weightings_of(given_options)
     partition = partition_of(task, groups, folds, weightings, given_options)
@@ -200,7 +200,7 @@ def sweep(
     keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
     recording = check_flag("record_weights", record_weights)
     folder = None if out is None else check_path("out", out)
-    crew = check_crew(executor, threads, threads_per_worker)
+    crew = check_worker_options(executor, threads, threads_per_worker)
     given = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, "weights": weights}
     found = {
         name: as_axis(name, value, MOST_NETWORKS if name == "hidden_size" else None)
@@ -239,18 +239,18 @@ def sweep(
         return None if found[name] is None or name in together else checked
 
     numbers = {"alpha": _alphas(values["alpha"], rates[0]), "seed": seeds, **chosen.values}
-    grid = Grid.of(
+    grid = SweepAxes.of(
         hidden_size=axis("hidden_size", hiddens),
         structures=chosen.structures,
         parts={} if partition is None else partition.axes,
-        cases=_cases({name: numbers[name] for name in together}) or None,
+        combinations=_combinations({name: numbers[name] for name in together}) or None,
         alpha=axis("alpha", numbers["alpha"]),
         values={name: one for name, one in chosen.values.items() if name not in together},
         seed=axis("seed", seeds),
         weights=axis("weights", starts),
     )
     each = list(product(zip(hiddens, rates, strict=True), chosen.methods))
-    request = Request(
+    request = SweepJob(
         task=task,
         grid=grid,
         networks=tuple(network_of(task, hidden, method) for (hidden, _), method in each),
@@ -273,7 +273,7 @@ def sweep(
     return _trained(request, crew, bar)
 
 
-def _into(path: Path, request: Request, crew: Crew, bar: bool) -> Sweep:
+def _into(path: Path, request: SweepJob, crew: WorkerOptions, bar: bool) -> Sweep:
     """Train all runs, each part into the folder."""
     request = request.with_own_samples()
     plan = request.largest
@@ -285,7 +285,7 @@ def _into(path: Path, request: Request, crew: Crew, bar: bool) -> Sweep:
     return sweep_of(folder, request)
 
 
-def _trained(request: Request, crew: Crew, bar: bool) -> Sweep:
+def _trained(request: SweepJob, crew: WorkerOptions, bar: bool) -> Sweep:
     """Train all runs: here those of one network after those of another, elsewhere in parts."""
     plans = [request.plan(number, crew.threads) for number in range(len(request.networks))]
     keep = request.keep
@@ -296,7 +296,7 @@ def _trained(request: Request, crew: Crew, bar: bool) -> Sweep:
         if crew.executor is None:
             trained = [request.train(number, plan, advance) for number, plan in enumerate(plans)]
         else:
-            trained = request.joined(work_off(request, crew, advance))
+            trained = request.joined(run_job(request, crew, advance))
     return request.sweep(trained)
 
 
@@ -314,7 +314,7 @@ def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
 
 def _starts(
     values: dict[str, list[Any]], biases: list[Any], inputs: int, outputs: int
-) -> tuple[list[tuple[int, ...]], list[Parts] | None]:
+) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
     """Hidden sizes of each network of a sweep, and the networks to start from if they are given."""
     each = biases if len(biases) > 1 else list(repeat(biases[0], len(values["weights"])))
     pairs = [
@@ -348,6 +348,9 @@ def _as_floats(value: tuple[Any, ...], row: NDArray[np.float64]) -> tuple[float,
     return value if all(type(part) is float for part in value) else tuple(row.tolist())
 
 
-def _cases(numbers: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    """The cases as they were checked."""
-    return [dict(zip(numbers, case, strict=True)) for case in zip(*numbers.values(), strict=True)]
+def _combinations(numbers: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """The combinations as they were checked."""
+    return [
+        dict(zip(numbers, combination, strict=True))
+        for combination in zip(*numbers.values(), strict=True)
+    ]

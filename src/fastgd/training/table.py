@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import FIELDED
-from fastgd.arguments.functions import Formula
-from fastgd.training.grid import CASES, varied
+from fastgd.formulas.custom import Formula
+from fastgd.training.sweep_axes import COMBINATION, varied
 
 
 def columns_of(
@@ -35,7 +35,7 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     """The columns of an axis, with a cell for each of its values."""
     if name == "weights":
         return {name: list(range(len(axis)))}
-    if name == CASES:
+    if name == COMBINATION:
         return {name: list(range(len(axis)))} | varied({name: axis})
     if name not in FIELDED:
         return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
@@ -47,4 +47,4 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
 
 def _text(formula: Formula) -> str:
     """A formula with its numbers, as they are by default."""
-    return ", ".join([str(formula), *(f"{n}={value:g}" for n, value in formula.numbers.items())])
+    return ", ".join([str(formula), *(f"{n}={value:g}" for n, value in formula.parameters.items())])

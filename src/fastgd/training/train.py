@@ -8,17 +8,17 @@ from typing import Unpack
 from numpy.typing import ArrayLike
 
 from fastgd.arguments import options
-from fastgd.arguments.cautions import warn, warn_of_targets
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.start import Start
-from fastgd.arguments.values import check_flag, check_threads
+from fastgd.arguments.initial_network import Start
+from fastgd.arguments.warnings import warn, warn_of_targets
+from fastgd.checks.memory import check_memory
+from fastgd.checks.values import check_flag, check_threads
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.store.files import PathLike
 from fastgd.training import checkpoints
 from fastgd.training.results import Run
 from fastgd.training.resuming import arguments_of_run, continuing
-from fastgd.training.stretches import KEEP, Training
+from fastgd.training.training_run import KEEP, Training
 
 HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
@@ -39,7 +39,7 @@ def train(
     record_weights: bool = False,
     resume: Run | None = None,
     checkpoint: PathLike | None = None,
-    every: float = checkpoints.EVERY,
+    checkpoint_every: float = checkpoints.EVERY,
     threads: int | None = None,
     progress: bool = False,
     **given_options: Unpack[options.Options],
@@ -86,11 +86,11 @@ def train(
         converged, stalled or diverged) stays so.
     checkpoint : path, optional
         A file that has the run so far, a whole one at any time: written soon after the beginning,
-        then about every so many seconds (``every``), and at the end. The same call goes on from it,
-        whatever ended the one before, and the result has the bits of a training that nothing
+        then about every ``checkpoint_every`` seconds, and at the end. The same call goes on from
+        it, whatever ended the one before, and the result has the bits of a training that nothing
         interrupted; when it is done, it is read. :func:`fastgd.load` reads it as a Run. The file of
         another call is refused.
-    every : float
+    checkpoint_every : float
         Seconds from one checkpoint to the next, about; as much is lost at most.
     threads : int, optional
         How many threads may share the work of each update, all that Numba has by default. Small
@@ -150,13 +150,13 @@ def train(
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     kept = {"checkpoint": f"{folder}/run.npz", "every": 30}
+    ...     kept = {"checkpoint": f"{folder}/run.npz", "checkpoint_every": 30}
     ...     run = fastgd.train(X, y, alpha=10, iterations=1000, **kept)
     ...     fastgd.load(f"{folder}/run.npz").final_error == run.final_error == both.final_error
     True
     """
     bar = check_flag("progress", progress)
-    file = checkpoints.check_file(checkpoint, every)
+    file = checkpoints.check_file(checkpoint, checkpoint_every)
     training = Training.check(
         X,
         y,

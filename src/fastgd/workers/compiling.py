@@ -25,7 +25,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-from fastgd.engine import code_files
+from fastgd.engine import code_cache
 from fastgd.engine.session import available_threads
 
 Call = Callable[[], object]
@@ -86,9 +86,9 @@ def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = N
 def _lacked_by(call: Call) -> str:
     """Make a call if all its code is there; else a name for what is lacking first."""
     try:
-        with code_files.asking():
+        with code_cache.asking():
             call()
-    except code_files.CodeLackingError as lacking:
+    except code_cache.CodeLackingError as lacking:
         return lacking.name
     return ""
 
@@ -131,7 +131,7 @@ def _useful(calls: int) -> int:
     """Helpers for so many calls."""
     is_python = Path(sys.executable or "").name.lower().startswith("python")
     # A worker of a pool has others beside it. Where no code can be kept, helpers work in vain.
-    if calls <= EACH or not is_python or _is_helper or parent_process() or not code_files.place():
+    if calls <= EACH or not is_python or _is_helper or parent_process() or not code_cache.place():
         return 0
     return min(available_threads(), MOST, -(-calls // EACH)) - 1
 

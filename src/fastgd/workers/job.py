@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple, Protocol
 
-from fastgd.store.archive import Arrays
+from fastgd.store.npz import Arrays
 
 
 class Job(Protocol):
@@ -29,7 +29,7 @@ class Job(Protocol):
         """Compile, or load, all code that parts need on so many threads each, in this process."""
 
 
-class Crew(NamedTuple):
+class WorkerOptions(NamedTuple):
     """Who works: threads of this process, or the workers of an executor."""
 
     executor: Executor | None

@@ -79,7 +79,7 @@ def test_functions_of_math_and_numpy_are_written_down():
     """Wherever their names come from; what can't be is left to Numba."""
     from math import atan
 
-    from fastgd.kernel.program import run_program
+    from fastgd.kernel.bytecode import run_program
 
     def f(x):
         return atan(x) * np.arctan(x) + math.fabs(np.square(x)) + math.sin(0.5) * np.pi
@@ -172,7 +172,7 @@ def test_a_function_is_compiled_once():
 
 
 def test_arithmetic_is_written_down_and_compiles_nothing():
-    from fastgd.kernel.program import run_program
+    from fastgd.kernel.bytecode import run_program
 
     own = functions.exp
 

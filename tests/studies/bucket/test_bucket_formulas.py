@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgd import bucket
-from fastgd.arguments.expressions import FUNCTIONS
 from fastgd.engine.elementwise import evaluate
-from fastgd.kernel.functions import FUNCTIONS as KNOWN
-from fastgd.kernel.functions import OF_VALUE
-from fastgd.kernel.program import BLOCK
+from fastgd.formulas.expressions import FUNCTIONS
+from fastgd.kernel.bytecode import BLOCK
+from fastgd.kernel.elementwise import FUNCTIONS as KNOWN
+from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.studies.bucket.curves import curve_of
 
 NEAR_ONE = [0.3, 1 - 1e-10, -1 + 1e-10, -0.5]
@@ -238,7 +238,7 @@ def test_slopes_that_are_constant(text, slope):
 
 def test_a_new_expression_compiles_nothing():
     bucket.roll(curve="x**2", start=1.0)
-    from fastgd.kernel.program import run_program
+    from fastgd.kernel.bytecode import run_program
 
     before = len(run_program.overloads)
     for k in range(5):

@@ -11,13 +11,13 @@ import pytest
 
 import fastgd
 from fastgd.engine.session import available_threads
+from fastgd.store.directory import MANIFEST, remove
 from fastgd.store.folder import Folder
-from fastgd.store.place import MANIFEST, remove
-from fastgd.studies.trainability import trainings
+from fastgd.studies.trainability import map_job
 from fastgd.studies.trainability.map import Trainability
+from fastgd.studies.trainability.map_job import MapJob, Settings
 from fastgd.studies.trainability.mean_field import mean_field
 from fastgd.studies.trainability.patches import patches_of
-from fastgd.studies.trainability.trainings import Settings, Trainings
 from fastgd.training.results import Summary
 
 # Small maps that cross the edge; all of them share one compiled kernel.
@@ -32,21 +32,21 @@ def found():
 @pytest.fixture
 def small_patches(monkeypatch):
     """Patches of at most 6 x 6 pixels, 9 of them."""
-    monkeypatch.setattr(trainings, "side_of", lambda *_: 6)
+    monkeypatch.setattr(map_job, "side_of", lambda *_: 6)
     return patches_of(16, 6)
 
 
 @pytest.fixture
 def trained(monkeypatch):
     """The patches that were computed, in order."""
-    found, compute = [], Trainings.compute
+    found, compute = [], MapJob.compute
 
     def counted(self, part, threads, advance):
         arrays = compute(self, part, threads, advance)
         found.append(part)
         return arrays
 
-    monkeypatch.setattr(Trainings, "compute", counted)
+    monkeypatch.setattr(MapJob, "compute", counted)
     return found
 
 
@@ -124,9 +124,9 @@ def test_the_same_bits_in_any_patches_on_any_threads(found, small_patches, train
 
 
 def test_settings_decide_about_patches(found):
-    assert len(Trainings.of(found.settings).patches) == 4
+    assert len(MapJob.of(found.settings).patches) == 4
     slow = found.settings._replace(resolution=100, iterations=10**6)
-    assert len(Trainings.of(slow).patches) == 20**2
+    assert len(MapJob.of(slow).patches) == 20**2
 
 
 @pytest.mark.usefixtures("small_patches")
@@ -160,7 +160,7 @@ def test_another_seed_is_another_map(found):
 def test_interrupted_and_continued_it_has_the_same_bits(
     found, trained, tmp_path, monkeypatch, finished
 ):
-    compute = Trainings.compute
+    compute = MapJob.compute
 
     def interrupted(*given):
         if len(trained) == finished:
@@ -169,7 +169,7 @@ def test_interrupted_and_continued_it_has_the_same_bits(
 
     folder = tmp_path / "map"
     with monkeypatch.context() as patch:
-        patch.setattr(Trainings, "compute", interrupted)
+        patch.setattr(MapJob, "compute", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fastgd.trainability(16, **SMALL, out=folder, threads=1)
     assert patches_in(folder) == finished
@@ -186,16 +186,16 @@ def test_interrupted_and_continued_it_has_the_same_bits(
 SLOW = """
 import time
 import fastgd
-from fastgd.studies.trainability import trainings
+from fastgd.studies.trainability import map_job
 
-trainings.side_of = lambda *_: 6
-compute = trainings.Trainings.compute
+map_job.side_of = lambda *_: 6
+compute = map_job.Trainings.compute
 
 def slow(*given):
     time.sleep(0.2)
     return compute(*given)
 
-trainings.Trainings.compute = slow
+map_job.Trainings.compute = slow
 """
 
 
@@ -229,14 +229,14 @@ def test_another_process_with_the_whole_map_removes_the_folder(
     found, trained, tmp_path, monkeypatch, when
 ):
     """What was seen of it is not computed again."""
-    folder, compute = tmp_path / "map", Trainings.compute
+    folder, compute = tmp_path / "map", MapJob.compute
 
     def interfered(*given):
         if len(trained) == when - 1:
             remove(folder)
         return compute(*given)
 
-    monkeypatch.setattr(Trainings, "compute", interfered)
+    monkeypatch.setattr(MapJob, "compute", interfered)
     again = fastgd.trainability(16, **SMALL, out=folder, threads=1)
     assert again.values.tobytes() == found.values.tobytes()
     assert len(trained) == 9
@@ -299,7 +299,7 @@ def test_mini_batches_look_once_per_epoch():
 
 @pytest.mark.parametrize(("batch_size", "looks"), [(None, 20), (10, 10), (4, 4), (1, 1)])
 def test_the_last_twenty_iterations_decide(found, batch_size, looks):
-    job = Trainings.of(found.settings._replace(batch_size=batch_size))
+    job = MapJob.of(found.settings._replace(batch_size=batch_size))
     method = job.plan(job.patches[0], 29, 1).method
     assert method.summary == looks
     assert method.batch_size == batch_size
@@ -308,7 +308,7 @@ def test_the_last_twenty_iterations_decide(found, batch_size, looks):
 def test_what_converged_means():
     status = np.array(["finished", "finished", "finished", "diverged"])
     sums = Summary(None, None, np.array([0.999, 1.0, 1.5, 0.5]), np.arange(4.0), 7 + np.arange(4.0))
-    assert trainings.values_of(status, sums).tolist() == [-0.0, 8.0, 9.0, 10.0]
+    assert map_job.values_of(status, sums).tolist() == [-0.0, 8.0, 9.0, 10.0]
 
 
 def test_activations_differ():

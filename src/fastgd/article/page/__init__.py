@@ -13,7 +13,6 @@ from string import Template
 from threading import Event
 from time import perf_counter
 
-from fastgd.arguments.values import check_path
 from fastgd.article import comparison
 from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment
@@ -24,6 +23,7 @@ from fastgd.article.page.sections import SECTIONS, Section
 from fastgd.article.page.table import show_table
 from fastgd.article.tables import tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS
+from fastgd.checks.values import check_path
 from fastgd.engine.progress import progress_bar, stopped_by
 from fastgd.plots.style import pyplot
 from fastgd.store.files import whole_file

@@ -23,7 +23,7 @@ TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 @dataclass(frozen=True)
-class Picture:
+class PageFigure:
     """A picture of the page.
 
     Attributes

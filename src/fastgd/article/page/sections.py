@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page import calls
-from fastgd.article.page.pictures import Picture
+from fastgd.article.page.pictures import PageFigure
 
 CHANGES = (5.0, 3.0)
 PLANE = (5.0, 4.2)
@@ -29,7 +29,7 @@ class Section:
     title: str
     part: str
     text: str
-    pictures: Sequence[Picture]
+    pictures: Sequence[PageFigure]
 
     @property
     def is_experiment(self) -> bool:
@@ -40,7 +40,7 @@ class Section:
 _EXPERIMENTS = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
-def _experiment(name: str, *pictures: Picture) -> Section:
+def _experiment(name: str, *pictures: PageFigure) -> Section:
     """Make the section of an experiment, with its own words."""
     experiment = _EXPERIMENTS[name]
     return Section(name, experiment.title, experiment.part, experiment.takeaway, pictures)
@@ -49,7 +49,7 @@ def _experiment(name: str, *pictures: Picture) -> Section:
 SECTIONS = (
     _experiment(
         "thirteen-lines",
-        Picture(
+        PageFigure(
             calls.thirteen_lines,
             "The error of the thirteen lines while they learn XOR.",
             "A falling curve: the mean error is 0.496 at first, 0.099 after 1,000 iterations, "
@@ -63,7 +63,7 @@ SECTIONS = (
         "The same network, data and first weights, and nine optimizers, each with an alpha that "
         "suits it: their errors, and the ways they go on an error plane.",
         (
-            Picture(
+            PageFigure(
                 calls.race,
                 "Nine optimizers learn XOR. On the plane a circle is the start, a star the end.",
                 "Above, nine curves of the error over 1,000 iterations: AdaDelta ends lowest, "
@@ -83,39 +83,39 @@ SECTIONS = (
         "slope until there is none. That finds the bottom of a bucket. It breaks where slopes are "
         "too big, where there are several minima, and where slopes are too small.",
         (
-            Picture(
+            PageFigure(
                 calls.ball,
                 "The ball rolls to the bottom: steps get smaller as the slope does.",
                 "A parabola: the ball, let go at -3, converges to 0 in 101 ever smaller steps.",
             ),
-            Picture(
+            PageFigure(
                 calls.slopes_too_big,
                 "Problem 1: where slopes are too big each step overshoots to a steeper place. "
                 "Solution 1: a smaller alpha.",
                 "A parabola with two balls, both let go at 1: with alpha 1.05 one jumps from side "
                 "to side ever higher and diverges, with alpha 0.1 the other converges.",
             ),
-            Picture(
+            PageFigure(
                 calls.local_minimum,
                 "Problem 2: which minimum a ball finds depends on where it starts.",
                 "A curve with two minima. From 2 a ball ends in the shallower one at 1.13, from "
                 "-2 in the lowest place at -1.30.",
             ),
-            Picture(
+            PageFigure(
                 calls.basins,
                 "Solution 2: 100 random balls end in 5 places; the colours are the stretches that "
                 "belong to each.",
                 "A curve with five minima and five coloured stretches, in which 14, 22, 19, 25 and "
                 "20 balls end.",
             ),
-            Picture(
+            PageFigure(
                 calls.slopes_too_small,
                 "Problem 3: with too small an alpha the ball stays in the first rut. Solution 3: a "
                 "larger one.",
                 "A wide bowl with a rut on its side. From 4 a ball with alpha 0.01 ends in the rut "
                 "near 3, with alpha 1 another one goes on to the bottom at 0.",
             ),
-            Picture(
+            PageFigure(
                 calls.flat_stretch,
                 "The other symptom: where it is flat, convergence takes very long or never begins.",
                 "A curve that is flat on the right. From 5 a ball does not move at all; from 3 one "
@@ -126,7 +126,7 @@ SECTIONS = (
     ),
     _experiment(
         "two-layer",
-        Picture(
+        PageFigure(
             calls.two_layer,
             "The two weights: that of the first input ends high, the other one low.",
             "Two curves: the weight of input 1 rises from -0.17 to 5.28, that of input 2 falls "
@@ -141,7 +141,7 @@ SECTIONS = (
         "the way its training went down on it. It is least where the first weight is high and the "
         "second one low.",
         (
-            Picture(
+            PageFigure(
                 calls.error_plane,
                 "The two weights below, the error above them; the training starts at the circle.",
                 "A surface of four plateaus: high at one corner, where all outputs are wrong, low "
@@ -149,7 +149,7 @@ SECTIONS = (
                 size=PLANE,
                 kind="png",
             ),
-            Picture(
+            PageFigure(
                 calls.error_plane_from_above,
                 "The same from above.",
                 "A map with contour lines: the path leads from near the middle to the weights 5.28 "
@@ -160,14 +160,14 @@ SECTIONS = (
     ),
     _experiment(
         "alpha",
-        Picture(
+        PageFigure(
             calls.alphas,
             "The error while it learns, for each alpha: 10 learns best.",
             "Seven curves. With alpha 0.001 the error is still 0.482 after 60,000 iterations; the "
             "larger alpha is, the faster and farther it falls, up to alpha 10, where it is 0.0012. "
             "With alpha 100 it stays at 0.125, with 1000 at 0.5.",
         ),
-        Picture(
+        PageFigure(
             calls.takeaways,
             "The takeaways in one picture: where alpha is best, derivatives change their direction "
             "most.",
@@ -176,19 +176,19 @@ SECTIONS = (
             "10 at alpha 0.001 and 8 at 1000.",
             size=TALL,
         ),
-        Picture(
+        PageFigure(
             calls.changes_of_a_tiny_alpha,
             "Tiny alpha: derivatives hardly ever change direction.",
             "Heat maps of both layers for alpha 0.001: every weight has 0 or 1 changes.",
             size=CHANGES,
         ),
-        Picture(
+        PageFigure(
             calls.changes_of_the_best_alpha,
             "Best alpha: they change it a ton.",
             "Heat maps of both layers for alpha 10: up to 26 changes, and on average 12.",
             size=CHANGES,
         ),
-        Picture(
+        PageFigure(
             calls.changes_of_a_huge_alpha,
             "Huge alpha: a medium amount.",
             "Heat maps of both layers for alpha 1000: 1 to 7 changes each.",
@@ -197,13 +197,13 @@ SECTIONS = (
     ),
     _experiment(
         "hidden-32",
-        Picture(
+        PageFigure(
             calls.hidden_sizes,
             "With 32 hidden units each alpha ends lower than with 4.",
             "Six curves. After 60,000 iterations the error with 4 hidden units is 0.0116, 0.0032 "
             "and 0.0012 for alpha 0.1, 1 and 10; with 32 units it is 0.0097, 0.0027 and 0.0009.",
         ),
-        Picture(
+        PageFigure(
             calls.solved,
             "How many seeds learn XOR at all: 3 units can do it, more of them find it more often.",
             "Two curves over the number of hidden units, one for alpha 1 and one for alpha 10. "

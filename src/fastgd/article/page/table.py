@@ -1,7 +1,7 @@
 """A table as HTML."""
 
 from fastgd.article.page.markup import Markup, element, join
-from fastgd.article.tables import Cell, Marked, Numbers, Table
+from fastgd.article.tables import ArticleTable, Cell, Marked, Numbers
 from fastgd.article.twins import Mark
 
 WIDEST = 30
@@ -10,7 +10,7 @@ WIDEST = 30
 CLASSES = {Mark.AGREES: "agrees", Mark.WITHIN: "within", Mark.DIFFERS: "differs"}
 
 
-def show_table(table: Table) -> Markup:
+def show_table(table: ArticleTable) -> Markup:
     """Return a table in a box of its own that scrolls where the page is narrow, and its notes."""
     sides = ["left" if heading[0] == "<" else "right" for heading in table.headings]
     head = element(

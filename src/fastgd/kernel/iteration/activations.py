@@ -1,15 +1,15 @@
-"""Activations over tiles, and their slopes.
+"""Activations over tiles, and their derivatives.
 
-A slope follows from the value where it can: then the pass back works it out anew. Else the pass
-forward leaves it where the delta goes.
+A derivative follows from the value where it can: then the pass back works it out anew. Else the
+pass forward leaves it where the delta goes.
 """
 
 from fastgd.kernel.iteration.formulas import body_of
-from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.specialization import dispatch
 
-VALUE, SLOPE, BOTH = "value", "slope of value", "value and slope"
+VALUE, DERIVATIVE, BOTH = "value", "derivative of value", "value and derivative"
 """Formulas of an activation: of its input a, of its value v, of its input again."""
 
 _OF_INPUT = ("choice", "shape", "numbers", "layer", "a")
@@ -19,12 +19,12 @@ def activate(choice, shape, numbers, layer, a):
     """The value of units with this input."""
 
 
-def slope(choice, shape, numbers, layer, v):
-    """Their slope, from their value."""
+def derivative(choice, shape, numbers, layer, v):
+    """Their derivative, from their value."""
 
 
 def activate_fully(choice, shape, numbers, layer, a):
-    """Value and slope of units with this input."""
+    """Value and derivative of units with this input."""
 
 
 def _made(purpose, variable):
@@ -37,12 +37,12 @@ def _made(purpose, variable):
 
 
 dispatch(activate, _made(VALUE, "a"), INLINED)
-dispatch(slope, _made(SLOPE, "v"), INLINED)
+dispatch(derivative, _made(DERIVATIVE, "v"), INLINED)
 dispatch(activate_fully, _made(BOTH, "a"), INLINED)
 
 
 def put_activation(choice, shape, numbers, layer, at, stride, a):
-    """Store what hidden units make of their inputs, and their slope if the value doesn't tell."""
+    """Store the values of hidden units, and derivatives that do not follow from the values."""
 
 
 def _pick_put(choice, *_others):
@@ -64,18 +64,18 @@ def _pick_put(choice, *_others):
 dispatch(put_activation, _pick_put, INLINED)
 
 
-def kept_slope(choice, shape, numbers, layer, at, stride):
-    """The slope of hidden units whose values are stored there."""
+def kept_derivative(choice, shape, numbers, layer, at, stride):
+    """The derivative of hidden units whose values are stored there."""
 
 
-def _pick_slope(choice, *_others):
+def _pick_derivative(choice, *_others):
     if BOTH in choice.formulas:
         return lambda choice, shape, numbers, layer, at, stride: load(
             shape, numbers, at + layer.deltas, stride
         )
-    return lambda choice, shape, numbers, layer, at, stride: slope(
+    return lambda choice, shape, numbers, layer, at, stride: derivative(
         choice, shape, numbers, layer, load(shape, numbers, at, stride)
     )
 
 
-dispatch(kept_slope, _pick_slope, INLINED)
+dispatch(kept_derivative, _pick_derivative, INLINED)

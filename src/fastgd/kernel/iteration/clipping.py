@@ -9,7 +9,7 @@ weights with the biases, then scales, then shifts. That is part of the numbers c
 from numba import njit
 
 from fastgd.kernel.iteration.layers import take_step
-from fastgd.kernel.iteration.values import value
+from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store, units
 from fastgd.kernel.language.tile import fma, opaque, runs_of, select, square_root, units_of, zeros

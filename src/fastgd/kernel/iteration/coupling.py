@@ -15,9 +15,9 @@ from fastgd.kernel.iteration.losses import (
     outputs_of,
     target_of,
 )
-from fastgd.kernel.language.choice import dispatch
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import rows_of, runs_of, zeros
 
 

@@ -7,7 +7,7 @@ from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import fma, magnitude, select, with_sign
 
-_SLOPE = float.fromhex("0x1.20dd750429b6dp+0")  # 2 / sqrt(pi)
+_DERIVATIVE = float.fromhex("0x1.20dd750429b6dp+0")  # 2 / sqrt(pi)
 
 # erf(x) / x - 1 for z = x^2 and |x| <= 1: 2^-56 of the whole.
 _near = polynomial(
@@ -55,10 +55,10 @@ def erf(x):
 
 
 @njit(**INLINED)
-def erf_slope(x):
+def erf_derivative(x):
     """2 / sqrt(pi) exp(-x^2), with what is missing from the square."""
     a = magnitude(x)
     a = select(a > 40.0, 40.0, a)
     square = a * a
     value = exp(-1.0 * square)
-    return _SLOPE * fma(-1.0 * value, fma(a, a, -1.0 * square), value)
+    return _DERIVATIVE * fma(-1.0 * value, fma(a, a, -1.0 * square), value)

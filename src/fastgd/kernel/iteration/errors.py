@@ -20,12 +20,12 @@ from fastgd.kernel.block import (
     STALLED,
 )
 from fastgd.kernel.iteration.losses import add_penalties
-from fastgd.kernel.iteration.values import integer, put_integer, value
-from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.iteration.run_values import integer, put_integer, value
 from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.int_vectors import all_words, choose
 from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
-from fastgd.kernel.language.words import all_words, choose
 
 
 @njit(**INLINED)

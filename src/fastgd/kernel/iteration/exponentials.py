@@ -1,18 +1,18 @@
 """Exponentials over tiles: fixed sequences of IEEE operations, the same bits everywhere.
 
 All functions of this file and of those beside it (:mod:`.logarithms`, :mod:`.powers`,
-:mod:`.circular` and so on) take any double: beyond the range they are infinite or 0, below the
+:mod:`.trig` and so on) take any double: beyond the range they are infinite or 0, below the
 normal range they lose digits gradually, NaN gives NaN, and a zero keeps its sign where a function
 goes through it. Each is within 2 ULP: ``tests/accuracy.py`` measures it, docs/numbers.md has the
 figures.
 
-Where 53 bits are too few on the way, a number is a pair: see :mod:`.pairs`. Polynomials are minimax
-ones, found by the algorithm of Remez; their errors stand beside the coefficients.
+Where 53 bits are too few on the way, a number is a pair: see :mod:`.double_double`. Polynomials are
+minimax ones, found by the algorithm of Remez; their errors stand beside the coefficients.
 """
 
 from numba import njit
 
-from fastgd.kernel.iteration.pairs import quotient
+from fastgd.kernel.iteration.double_double import quotient
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign

@@ -5,7 +5,7 @@ What has a name is a fixed sequence of IEEE operations itself.
 
 from fastgd.kernel.iteration import functions
 from fastgd.kernel.iteration.elementary import FUNCTIONS
-from fastgd.kernel.iteration.values import value
+from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.language.tile import fma, full, select
 
 _NAMES = FUNCTIONS | {
@@ -32,30 +32,30 @@ _LINES = {
     "le": "{} <= {}",
     "gt": "{} > {}",
     "ge": "{} >= {}",
-    # Of a power whose exponent isn't constant: see fastgd.engine.derivation.
+    # Of a power whose exponent isn't constant: see fastgd.formulas.derivation.
     "log_term": "select((abs({1}) <= 0.0) & ({0} >= 0.0), 0.0, {1} * log({0}))",
-    "times_slope": "select(abs({1}) <= 0.0, 0.0, {0} * {1})",
-    # Of these the slope follows from the value,
-    "slope of exp": "{}",
-    "slope of relu": "select({} > 0.0, 1.0, 0.0)",
-    "slope of sigmoid": "{0} * (1.0 - {0})",
-    "slope of unit_sigmoid": "{0} * (1.0 - {0})",
-    "slope of sqrt": "0.5 / {}",
-    "slope of tan": "fma({0}, {0}, 1.0)",
-    "slope of tanh": "fma(-1.0 * {0}, {0}, 1.0)",
-    "slope of unit_tanh": "fma(-1.0 * {0}, {0}, 1.0)",
+    "times_derivative": "select(abs({1}) <= 0.0, 0.0, {0} * {1})",
+    # Of these the derivative follows from the value,
+    "derivative of exp": "{}",
+    "derivative of relu": "select({} > 0.0, 1.0, 0.0)",
+    "derivative of sigmoid": "{0} * (1.0 - {0})",
+    "derivative of unit_sigmoid": "{0} * (1.0 - {0})",
+    "derivative of sqrt": "0.5 / {}",
+    "derivative of tan": "fma({0}, {0}, 1.0)",
+    "derivative of tanh": "fma(-1.0 * {0}, {0}, 1.0)",
+    "derivative of unit_tanh": "fma(-1.0 * {0}, {0}, 1.0)",
     # and of these from what the function is of.
-    "slope of abs": "sign({})",
-    "slope of acos": "-1.0 / sqrt((1.0 - {0}) * (1.0 + {0}))",
-    "slope of asin": "1.0 / sqrt((1.0 - {0}) * (1.0 + {0}))",
-    "slope of atan": "1.0 / fma({0}, {0}, 1.0)",
-    "slope of cos": "-1.0 * sin({})",
-    "slope of cosh": "sinh({})",
-    "slope of expm1": "exp({})",
-    "slope of log": "select({0} >= 0.0, 1.0 / {0}, NAN)",
-    "slope of log1p": "select({0} >= -1.0, 1.0 / (1.0 + {0}), NAN)",
-    "slope of sin": "cos({})",
-    "slope of sinh": "cosh({})",
+    "derivative of abs": "sign({})",
+    "derivative of acos": "-1.0 / sqrt((1.0 - {0}) * (1.0 + {0}))",
+    "derivative of asin": "1.0 / sqrt((1.0 - {0}) * (1.0 + {0}))",
+    "derivative of atan": "1.0 / fma({0}, {0}, 1.0)",
+    "derivative of cos": "-1.0 * sin({})",
+    "derivative of cosh": "sinh({})",
+    "derivative of expm1": "exp({})",
+    "derivative of log": "select({0} >= 0.0, 1.0 / {0}, NAN)",
+    "derivative of log1p": "select({0} >= -1.0, 1.0 / (1.0 + {0}), NAN)",
+    "derivative of sin": "cos({})",
+    "derivative of sinh": "cosh({})",
 }
 """What an operation is in the code; a unit_sigmoid is that of :mod:`.functions`."""
 

@@ -57,8 +57,8 @@ def _reduced(x):
 @njit(**INLINED)
 def exp_negative(x):
     """exp(-x) for x in [-LIMIT, LIMIT]: 2**n * exp(-r)."""
-    t, slope, r = _reduced(x)
-    return add_exponent(fma(slope, r, 1.0), t)
+    t, derivative, r = _reduced(x)
+    return add_exponent(fma(derivative, r, 1.0), t)
 
 
 @njit(**INLINED)
@@ -69,8 +69,8 @@ def log_1p_exp_negative(x):
     f = exp(-x), or half of f - 1 where log(2) is added, log(1 + f) = f - s * (f - r): s is
     f / (2 + f) and at most 1/5, and the series of its inverse hyperbolic tangent, 2 s + s r.
     """
-    t, slope, r = _reduced(select(x > VANISHED, VANISHED, x))
-    e = add_exponent(fma(slope, r, 1.0), t + 64.0) * 2.0**-64
+    t, derivative, r = _reduced(select(x > VANISHED, VANISHED, x))
+    e = add_exponent(fma(derivative, r, 1.0), t + 64.0) * 2.0**-64
     halved = e > 0.5
     f = select(halved, 0.5 * (e - 1.0), e)
     s = f / (f + 2.0)
@@ -101,9 +101,9 @@ def tanh(x):
     z = magnitude(x)
     z = z + z
     z = select(z > SATURATED, SATURATED, z)
-    t, slope, r = _reduced(z)
+    t, derivative, r = _reduced(z)
     power = add_exponent(select(z > 0.0, 1.0, 1.0), t)
-    m = fma(power, slope * r, power - 1.0)
+    m = fma(power, derivative * r, power - 1.0)
     return with_sign(m / (m + 2.0), x)
 
 

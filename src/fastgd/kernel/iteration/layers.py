@@ -10,12 +10,11 @@ input more, the last, which is always 1.
 from numba import njit
 from numba.core import types
 
-from fastgd.kernel.block import Area, Group
-from fastgd.kernel.iteration.activations import BOTH, activate, kept_slope, put_activation
+from fastgd.kernel.block import Area, WorkerShare
+from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative, put_activation
 from fastgd.kernel.iteration.losses import keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.optimizers import step
-from fastgd.kernel.iteration.values import value
-from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import (
     count_changes,
@@ -26,6 +25,7 @@ from fastgd.kernel.language.memory import (
     store_by_run,
     units,
 )
+from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import (
     first_units,
     fma,
@@ -197,7 +197,7 @@ def forward(shapes, recipe, stored, inputs, data, group, block, layer):
     """A group's values of a layer from those of the layer below."""
     for n in range(group.begin, group.end, TOGETHER):
         end = min(n + TOGETHER, group.end)
-        some = Group(group.start, n, end, group.real, group.is_first, group.is_last)
+        some = WorkerShare(group.start, n, end, group.real, group.is_first, group.is_last)
         if shapes.strips is None:
             _forward_strip(
                 shapes, recipe, stored, inputs, data, some, block, layer, 0, layer.inputs
@@ -232,10 +232,10 @@ def keep_outputs(outputs, shapes, group, block, layer):
 
 
 @njit(**INLINED)
-def _slope_of(dropout, activation, shape, numbers, layer, at, stride):
-    """The slope of hidden units; dropout has left it where the delta goes."""
+def _derivative_of(dropout, activation, shape, numbers, layer, at, stride):
+    """The derivative of hidden units; dropout has left it where the delta goes."""
     if dropout is None:
-        return kept_slope(activation, shape, numbers, layer, at, stride)
+        return kept_derivative(activation, shape, numbers, layer, at, stride)
     return load(shape, numbers, at + layer.deltas, stride)
 
 
@@ -283,7 +283,7 @@ def _weights_back(transposed, shape, numbers, layer, j):
 
 @njit(**INLINED)
 def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, begin, end):
-    """Deltas of the layer below, units from begin to end: (delta @ weights.T) * slope."""
+    """Deltas of the layer below, units from begin to end: (delta @ weights.T) * derivative."""
     runs = runs_of(shape)
     numbers, deltas, H = block.numbers, layer.deltas, layer.outputs
     for n in range(group.begin, group.end, rows_of(shape)):
@@ -299,7 +299,7 @@ def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, b
                 i += runs
                 j += step
             at = opaque(below.units + n * below.stride + d * runs)
-            change = _slope_of(
+            change = _derivative_of(
                 recipe.features.dropout, recipe.activation, tile, numbers, below, at, below.stride
             )
             delta = trimmed(recipe.features.trimming, tile, error * change, numbers, layer)

@@ -2,12 +2,12 @@
 
 from numba import njit
 
+from fastgd.kernel.iteration.double_double import product_of, sum_of, sum_of_any
 from fastgd.kernel.iteration.exponentials import LN2_HIGH, LN2_LOW
-from fastgd.kernel.iteration.pairs import product_of, sum_of, sum_of_any
 from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.int_vectors import bits_of, number_of
 from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import fma, select
-from fastgd.kernel.language.words import bits_of, number_of
 
 _LOG2E = float.fromhex("0x1.71547652b82fep+0")
 _LOG2E_LOW = float.fromhex("0x1.777d0ffda0d24p-56")

@@ -7,14 +7,14 @@ from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is z more.
 from numba import njit
 from numba.core import types
 
-from fastgd.kernel.iteration.activations import slope
+from fastgd.kernel.iteration.activations import derivative
 from fastgd.kernel.iteration.formulas import body_of, written
 from fastgd.kernel.iteration.functions import LIMIT, exp_negative, log_1p_exp_negative
 from fastgd.kernel.iteration.logarithms import log
-from fastgd.kernel.iteration.values import value
-from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, load_data, store
+from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 
 DELTA, LOSS = "minus the derivative", "loss"
@@ -47,7 +47,7 @@ def loss_delta(loss, output, shape, numbers, layer, y, v, z):
 def _pick_delta(loss, *_others):
     if loss.choice == "squared":
         return lambda loss, output, shape, numbers, layer, y, v, z: (
-            (y - v) * slope(output, shape, numbers, layer, v)
+            (y - v) * derivative(output, shape, numbers, layer, v)
         )
     if loss.choice == "cross_entropy":
         # With p = v for sigmoid and p = (1 + v) / 2 for tanh.

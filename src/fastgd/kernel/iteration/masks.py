@@ -3,13 +3,13 @@
 from numba import njit
 
 from fastgd.kernel.block import SEED
-from fastgd.kernel.iteration.activations import kept_slope
+from fastgd.kernel.iteration.activations import kept_derivative
 from fastgd.kernel.iteration.random import DROPCONNECT, DROPOUT, halves, philox
-from fastgd.kernel.iteration.values import integer, value
+from fastgd.kernel.iteration.run_values import integer, value
 from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.int_vectors import all_words
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import runs_of, select, zeros
-from fastgd.kernel.language.words import all_words
 
 
 @njit(**INLINED)
@@ -30,7 +30,7 @@ def random_words(scalar, seed, place, unit, purpose, iteration):
 @njit(**INLINED)
 def _drop_unit(scalar, activation, numbers, layer, at, word, limit, factor):
     is_dropped = word < limit  # no factor of 0: the value may be infinite
-    change = kept_slope(activation, scalar, numbers, layer, at, 0)
+    change = kept_derivative(activation, scalar, numbers, layer, at, 0)
     v = load(scalar, numbers, at, 0)
     store(scalar, numbers, at, 0, select(is_dropped, 0.0, v * factor))
     store(scalar, numbers, at + layer.deltas, 0, select(is_dropped, 0.0, change * factor))
@@ -38,7 +38,7 @@ def _drop_unit(scalar, activation, numbers, layer, at, word, limit, factor):
 
 @njit(**INLINED)
 def drop_units(dropout, scalar, activation, group, block, layer, iteration):
-    """Multiply a group's hidden values by their masks; leave slope * mask where the deltas go."""
+    """Multiply hidden values by their masks; leave derivative * mask where the deltas go."""
     if dropout is None:
         return
     numbers, runs = block.numbers, runs_of(scalar)

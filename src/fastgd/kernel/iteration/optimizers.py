@@ -6,14 +6,14 @@ it stands, and so part of the numbers contract.
 
 from numba import njit
 
-from fastgd.kernel.iteration.values import put_value, value
-from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.iteration.run_values import put_value, value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store, units
+from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import fma, magnitude, select, square_root, with_sign
 
 SMALLEST = 2.0**-1074
-"""The smallest number above 0."""
+"""The min_step number above 0."""
 
 
 @njit(**INLINED)
@@ -27,19 +27,19 @@ def _gradient_descent(optimizer, shape, numbers, layer, at, stride, g, w):
 
 
 def _momentum(optimizer, shape, numbers, layer, at, stride, g, w):
-    mu = value(shape, numbers, layer, optimizer.mu)
+    momentum = value(shape, numbers, layer, optimizer.momentum)
     at += layer.states
-    v = fma(mu, load(shape, numbers, at, stride), g)
+    v = fma(momentum, load(shape, numbers, at, stride), g)
     store(shape, numbers, at, stride, v)
     return fma(units(shape, numbers, layer.alpha, 0), v, w)
 
 
 def _nesterov(optimizer, shape, numbers, layer, at, stride, g, w):
-    mu = value(shape, numbers, layer, optimizer.mu)
+    momentum = value(shape, numbers, layer, optimizer.momentum)
     at += layer.states
-    v = fma(mu, load(shape, numbers, at, stride), g)
+    v = fma(momentum, load(shape, numbers, at, stride), g)
     store(shape, numbers, at, stride, v)
-    return fma(units(shape, numbers, layer.alpha, 0), fma(mu, v, g), w)
+    return fma(units(shape, numbers, layer.alpha, 0), fma(momentum, v, g), w)
 
 
 def _adagrad(optimizer, shape, numbers, layer, at, stride, g, w):
@@ -95,8 +95,8 @@ def _adam(optimizer, shape, numbers, layer, at, stride, g, w):
 
 
 def _adamw(optimizer, shape, numbers, layer, at, stride, g, w):
-    decay = value(shape, numbers, layer, optimizer.decay)
-    w = fma(-1.0 * units(shape, numbers, layer.alpha, 0) * decay, w, w)
+    weight_decay = value(shape, numbers, layer, optimizer.weight_decay)
+    w = fma(-1.0 * units(shape, numbers, layer.alpha, 0) * weight_decay, w, w)
     return _corrected(optimizer, shape, numbers, layer, at, stride, g, w)
 
 
@@ -109,13 +109,13 @@ def _rprop(optimizer, shape, numbers, layer, at, stride, g, w):
     at += layer.state
     size = load(shape, numbers, at, stride)
     size = select(size > 0.0, size, units(shape, numbers, layer.alpha, 0))
-    shrink = value(shape, numbers, layer, optimizer.shrink)
-    grow = value(shape, numbers, layer, optimizer.grow)
-    size = size * select(turn > 0.0, grow, select(turn < 0.0, shrink, 1.0))
-    smallest = value(shape, numbers, layer, optimizer.smallest)
-    largest = value(shape, numbers, layer, optimizer.largest)
-    size = select(size < smallest, smallest, size)
-    size = select(size > largest, largest, size)
+    eta_minus = value(shape, numbers, layer, optimizer.eta_minus)
+    eta_plus = value(shape, numbers, layer, optimizer.eta_plus)
+    size = size * select(turn > 0.0, eta_plus, select(turn < 0.0, eta_minus, 1.0))
+    min_step = value(shape, numbers, layer, optimizer.min_step)
+    max_step = value(shape, numbers, layer, optimizer.max_step)
+    size = select(size < min_step, min_step, size)
+    size = select(size > max_step, max_step, size)
     store(shape, numbers, at, stride, size)
     return fma(sign, size, w)
 

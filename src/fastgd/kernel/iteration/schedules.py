@@ -8,13 +8,13 @@ from math import pi
 
 from numba import njit
 
-from fastgd.kernel.iteration.circular import cos
 from fastgd.kernel.iteration.elementary import minimum
 from fastgd.kernel.iteration.powers import power
-from fastgd.kernel.iteration.values import value
-from fastgd.kernel.language.choice import dispatch
+from fastgd.kernel.iteration.run_values import value
+from fastgd.kernel.iteration.trig import cos
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import floor, fma, select, zeros
 
 
@@ -25,28 +25,30 @@ def _number(scalar, j):
 
 
 def _step(schedule, scalar, numbers, layer, span, j):
-    every = value(scalar, numbers, layer, schedule.every)
-    return power(value(scalar, numbers, layer, schedule.factor), floor(_number(scalar, j) / every))
+    step_size = value(scalar, numbers, layer, schedule.step_size)
+    return power(
+        value(scalar, numbers, layer, schedule.factor), floor(_number(scalar, j) / step_size)
+    )
 
 
 def _exponential(schedule, scalar, numbers, layer, span, j):
-    return power(value(scalar, numbers, layer, schedule.rate), _number(scalar, j))
+    return power(value(scalar, numbers, layer, schedule.factor), _number(scalar, j))
 
 
 def _linear(schedule, scalar, numbers, layer, span, j):
-    over = value(scalar, numbers, layer, schedule.over)
-    s = minimum(_number(scalar, j), over) / over
-    return fma(value(scalar, numbers, layer, schedule.last), s, 1.0 - s)
+    steps = value(scalar, numbers, layer, schedule.steps)
+    s = minimum(_number(scalar, j), steps) / steps
+    return fma(value(scalar, numbers, layer, schedule.final_factor), s, 1.0 - s)
 
 
 def _cosine(schedule, scalar, numbers, layer, span, j):
     t = _number(scalar, j)
-    over = value(scalar, numbers, layer, schedule.over)
-    last = value(scalar, numbers, layer, schedule.last)
-    warmup = value(scalar, numbers, layer, schedule.warmup)
-    s = (minimum(t, over) - warmup) / (over - warmup)
+    steps = value(scalar, numbers, layer, schedule.steps)
+    final_factor = value(scalar, numbers, layer, schedule.final_factor)
+    warmup_steps = value(scalar, numbers, layer, schedule.warmup_steps)
+    s = (minimum(t, steps) - warmup_steps) / (steps - warmup_steps)
     share = 0.5 * (1.0 + cos(pi * s))
-    return select(t < warmup, (t + 1.0) / warmup, fma(last, 1.0 - share, share))
+    return select(t < warmup_steps, (t + 1.0) / warmup_steps, fma(final_factor, 1.0 - share, share))
 
 
 FACTORS = {

@@ -16,9 +16,14 @@ from llvmlite import ir
 from numba.core import types
 
 from fastgd.kernel.language import structs
-from fastgd.kernel.language.choice import ChoiceType, FactsType, MarkersType, picked_body
 from fastgd.kernel.language.numba_internals import definition_of
 from fastgd.kernel.language.sources import UnknownError
+from fastgd.kernel.language.specialization import (
+    ChoiceType,
+    KnownFactsType,
+    MarkersType,
+    picked_body,
+)
 from fastgd.kernel.language.tile import OPERATORS
 
 _I1, _I64, _F64 = ir.IntType(1), ir.IntType(64), ir.DoubleType()
@@ -72,7 +77,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class Variable:
     """A variable that is assigned more than once: where it lies."""
 
     kind: types.Type
@@ -224,7 +229,7 @@ class Expressions(ABC):
             member = kind.members[name]
             if isinstance(member, types.NoneType):
                 return None
-            if isinstance(member, FactsType):
+            if isinstance(member, KnownFactsType):
                 self.has_facts = True
                 return member.known
             return Value(member, ir.Constant(self.context.get_value_type(member), None))
@@ -240,7 +245,7 @@ class Expressions(ABC):
         if not any(isinstance(each, Value) for each in (owner, *parts)):
             return owner[index]
         owner = self.value(owner)
-        if isinstance(owner.kind, structs.Table):
+        if isinstance(owner.kind, structs.TableType):
             at = self.cast(index, types.int64)
             code = structs.item(self.context, self.builder, owner.kind, owner.code, at)
             return Value(owner.kind.struct, code)

@@ -12,7 +12,7 @@ class UnknownError(Exception):
     """The source has something that the walk does not know."""
 
 
-class Source(NamedTuple):
+class FunctionSource(NamedTuple):
     """A function's text: the names of its parameters, its statements, and what it assigns twice."""
 
     parameters: tuple[str, ...]
@@ -50,14 +50,14 @@ def _first_line(node: Any) -> int:
     return first
 
 
-def source_of(function: Callable[..., Any]) -> Source:
+def source_of(function: Callable[..., Any]) -> FunctionSource:
     """The source of a function: in a file, or beside it where it was made of a text."""
     text = getattr(function, "__text__", "")
     return _source(function.__code__, text, function.__defaults__ or (), function.__qualname__)
 
 
 @lru_cache(1024)
-def _source(code: Any, text: str, given: tuple[Any, ...], name: str) -> Source:
+def _source(code: Any, text: str, given: tuple[Any, ...], name: str) -> FunctionSource:
     node: Any = ast.parse(text).body[0] if text else _node_of(code, name)
     others = node.args.kwonlyargs, node.args.posonlyargs, node.args.kwarg, node.args.vararg
     if any(others):
@@ -65,7 +65,7 @@ def _source(code: Any, text: str, given: tuple[Any, ...], name: str) -> Source:
     parameters = tuple(each.arg for each in node.args.args)
     body: list[ast.stmt] = [ast.Return(node.body)] if isinstance(node, ast.Lambda) else node.body
     defaults = dict(zip(parameters[len(parameters) - len(given) :], given, strict=True))
-    return Source(parameters, defaults, body, _assigned_again(parameters, body))
+    return FunctionSource(parameters, defaults, body, _assigned_again(parameters, body))
 
 
 def _node_of(code: Any, name: str) -> Any:

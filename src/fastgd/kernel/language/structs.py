@@ -61,7 +61,7 @@ class Struct(types.Type):
         super().__init__(f"Struct({fields.__name__})")
 
 
-class Table(types.Type):
+class TableType(types.Type):
     """Structs in a row."""
 
     def __init__(self, struct):
@@ -91,7 +91,7 @@ class _StructModel(models.PrimitiveModel):
         super().__init__(manager, fe_type, _I64.as_pointer())
 
 
-@register_model(Table)
+@register_model(TableType)
 class _TableModel(models.StructModel):
     def __init__(self, manager, fe_type):
         super().__init__(manager, fe_type, [("data", fe_type.struct), ("length", types.int64)])
@@ -102,7 +102,7 @@ class _TableModel(models.StructModel):
 
 def table_of(fields: type) -> Any:
     """Return the function that takes what :func:`encode` made of such named tuples as a table."""
-    kind = Table(Struct(fields))
+    kind = TableType(Struct(fields))
 
     @intrinsic
     def table(_typing, words):
@@ -149,13 +149,13 @@ def field(context, builder, struct, row, name):
 @infer_global(len)
 class _Length(AbstractTemplate):
     def generic(self, args, kws):
-        if kws or not isinstance(args[0], Buffer | Table):
+        if kws or not isinstance(args[0], Buffer | TableType):
             return None
         return signature(types.int64, args[0])
 
 
 @lower_builtin(len, Buffer)
-@lower_builtin(len, Table)
+@lower_builtin(len, TableType)
 def _length(context, builder, sig, args):
     return length(context, builder, sig.args[0], args[0])
 
@@ -171,7 +171,7 @@ def length(context, builder, kind, value):
 @infer_global(operator.getitem)
 class _GetItem(AbstractTemplate):
     def generic(self, args, kws):
-        if kws or not isinstance(args[0], Buffer | Table):
+        if kws or not isinstance(args[0], Buffer | TableType):
             return None
         item = args[0].dtype if isinstance(args[0], Buffer) else args[0].struct
         return signature(item, args[0], types.int64)
@@ -185,7 +185,7 @@ class _SetItem(AbstractTemplate):
         return signature(types.none, args[0], types.int64, args[0].dtype)
 
 
-@lower_builtin(operator.getitem, Table, types.int64)
+@lower_builtin(operator.getitem, TableType, types.int64)
 @lower_builtin(operator.getitem, Buffer, types.int64)
 def _get_item(context, builder, sig, args):
     return item(context, builder, sig.args[0], *args)

@@ -8,8 +8,8 @@ so that one kernel source compiles for a single run and for as many as the machi
 What is left of a layer beside whole tiles may go in a tile of which only the first units are in
 use: lanes beyond them are read as zeros and never written.
 
-Numba has no vector type, so this file adds one, and :mod:`.words` one of integers. Only the files
-of this folder know LLVM. Every operation is one IEEE 754 operation per lane: nothing is
+Numba has no vector type, so this file adds one, and :mod:`.int_vectors` one of integers. Only the
+files of this folder know LLVM. Every operation is one IEEE 754 operation per lane: nothing is
 reassociated, and ``fma`` is fused only where it is written.
 """
 
@@ -21,7 +21,7 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model, typeof_impl
 
-from fastgd.kernel.language.choice import marker
+from fastgd.kernel.language.specialization import marker
 
 _F64 = ir.DoubleType()
 _I64 = ir.IntType(64)

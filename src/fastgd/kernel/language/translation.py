@@ -29,9 +29,9 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from fastgd.kernel.language import structs
-from fastgd.kernel.language.expressions import BINARY, Expressions, Slot, Value
+from fastgd.kernel.language.expressions import BINARY, Expressions, Value, Variable
 from fastgd.kernel.language.numba_internals import LACKING
-from fastgd.kernel.language.sources import Source, UnknownError, is_left_early, source_of
+from fastgd.kernel.language.sources import FunctionSource, UnknownError, is_left_early, source_of
 
 _I1, _I64 = ir.IntType(1), ir.IntType(64)
 
@@ -90,7 +90,7 @@ def {name}({names}):
 class _Frame:
     """A function that is being walked."""
 
-    def __init__(self, function: Callable[..., Any], source: Source) -> None:
+    def __init__(self, function: Callable[..., Any], source: FunctionSource) -> None:
         self.function = function
         self.source = source
         self.names: dict[str, Any] = {}
@@ -129,11 +129,11 @@ class _Walk(Expressions):
         """What a name stands for now."""
         names = self.frame.names
         found = names[name] if name in names else self.frame.find(name)
-        return self.loaded(found) if isinstance(found, Slot) else found
+        return self.loaded(found) if isinstance(found, Variable) else found
 
-    def slot(self, kind: types.Type) -> Slot:
+    def slot(self, kind: types.Type) -> Variable:
         with self.builder.goto_entry_block():
-            return Slot(kind, self.builder.alloca(self.context.get_value_type(kind)))
+            return Variable(kind, self.builder.alloca(self.context.get_value_type(kind)))
 
     def assign(self, name: str, value: Any) -> None:
         frame = self.frame
@@ -141,7 +141,7 @@ class _Walk(Expressions):
             frame.names[name] = value
             return
         there = frame.names.get(name)
-        if isinstance(there, Slot):
+        if isinstance(there, Variable):
             kind = self.kind_of(value)
             # Of another type it is another variable; but numbers of two types would be one.
             if kind == there.kind or (frame.depth and isinstance(there.kind, types.Number)):
@@ -183,7 +183,7 @@ class _Walk(Expressions):
         return frame.result
 
     def loaded(self, slots: Any) -> Any:
-        if isinstance(slots, Slot):
+        if isinstance(slots, Variable):
             return Value(slots.kind, self.builder.load(slots.place))
         if isinstance(slots, tuple):
             return tuple(map(self.loaded, slots))
@@ -243,7 +243,7 @@ class _Walk(Expressions):
                 self.put(each, part)
         elif isinstance(target, ast.Subscript):
             owner, index = self.expression(target.value), self.expression(target.slice)
-            if not isinstance(owner, Value) or isinstance(owner.kind, structs.Table):
+            if not isinstance(owner, Value) or isinstance(owner.kind, structs.TableType):
                 raise UnknownError("an item that is set")
             kind, place = self.place_of(owner, index)
             self.builder.store(self.cast(value, kind), place)
@@ -273,7 +273,7 @@ class _Walk(Expressions):
         return None if value is None else self.slot(self.value(value).kind)
 
     def fill(self, slots: Any, value: Any) -> None:
-        if isinstance(slots, Slot):
+        if isinstance(slots, Variable):
             self.builder.store(self.cast(value, slots.kind), slots.place)
         elif isinstance(slots, tuple):
             for slot, part in zip(slots, value, strict=True):

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, array_of
-from fastgd.arguments.expressions import parse
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import shown
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.formulas.expressions import parse
+from fastgd.kernel.bytecode import Code
 from fastgd.kernel.calls import evaluate
-from fastgd.kernel.program import Code
-from fastgd.studies.bucket.functions import codes_of
+from fastgd.studies.bucket.compiled_curves import codes_of
 from fastgd.studies.bucket.programs import slope_code, value_code
 from fastgd.studies.bucket.tracing import written_down
 

@@ -1,11 +1,10 @@
-"""An expression and its slope as programs for :mod:`fastgd.kernel.program`."""
+"""An expression and its slope as programs for :mod:`fastgd.kernel.bytecode`."""
 
 import numpy as np
 
-from fastgd.arguments.expressions import Tree
-from fastgd.engine.derivation import Derivation, Node
-from fastgd.kernel.functions import OF_VALUE
-from fastgd.kernel.program import (
+from fastgd.formulas.derivation import Derivation, Node
+from fastgd.formulas.expressions import Tree
+from fastgd.kernel.bytecode import (
     BLOCK,
     CONSTANTS,
     OPERATIONS,
@@ -15,12 +14,13 @@ from fastgd.kernel.program import (
     X,
     program_code,
 )
+from fastgd.kernel.elementwise import OF_VALUE
 
 
 def slope_code(tree: Tree) -> Code:
     """The slope of an expression."""
     found = Derivation(of_value=OF_VALUE)
-    slope = found.of(tree).slope
+    slope = found.of(tree).derivative
     return _code(found, found.number(0.0) if slope is None else slope)
 
 

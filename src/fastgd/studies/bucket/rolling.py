@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.data import numbers_of
-from fastgd.arguments.intervals import ABOVE_ZERO, FINITE, NOT_NEGATIVE, Rule, rule_of
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import shown
-from fastgd.arguments.values import (
+from fastgd.checks.intervals import ABOVE_ZERO, FINITE, NOT_NEGATIVE, Rule, rule_of
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.checks.values import (
     check_choice,
     check_count,
     check_flag,
@@ -23,7 +23,7 @@ from fastgd.arguments.values import (
 )
 from fastgd.engine.progress import progress_bar
 from fastgd.kernel.calls import available_threads, roll_balls
-from fastgd.kernel.rolling import ROLLING, Balls, Rules
+from fastgd.kernel.curve_descent import ROLLING, Balls, Rules
 from fastgd.studies.bucket.curves import Curve, Given, check_places, curve_of
 
 _STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.expressions import Tree
-from fastgd.arguments.symbols import OF_SYMBOLS, Symbol, apply, trace
+from fastgd.formulas.expressions import Tree
+from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace
 
 _IN_NUMPY = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan")}
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.data import array_of, numbers_of
-from fastgd.arguments.messages import shown
+from fastgd.checks.messages import shown
 
 FEWEST_BOXES = 4
 """Boxes along the shorter side, at least: larger boxes say more about the frame than the set."""

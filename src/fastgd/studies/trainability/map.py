@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.memory import check_memory
-from fastgd.arguments.messages import shown
-from fastgd.arguments.values import (
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.checks.values import (
     check_choice,
     check_count,
     check_flag,
@@ -29,11 +29,11 @@ from fastgd.engine.progress import progress_bar
 from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
+from fastgd.studies.trainability.map_job import MapJob, Settings, Window
 from fastgd.studies.trainability.mean_field import ACTIVATIONS, EXPONENT, sample_count
-from fastgd.studies.trainability.trainings import Settings, Trainings, Window
-from fastgd.training.frames import dataframe, dataset
-from fastgd.workers.crew import check_crew
-from fastgd.workers.working_off import results_of
+from fastgd.training.exports import dataframe, dataset
+from fastgd.workers.run_job import results_of
+from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:
     import pandas
@@ -250,13 +250,13 @@ def trainability(
     True
     """
     settings = _checked(resolution, iterations, width, window, activation, batch_size, seed)
-    crew = check_crew(executor, threads, threads_per_worker)
+    crew = check_worker_options(executor, threads, threads_per_worker)
     bar = check_flag("progress", progress)
     path = None if out is None else check_path("out", out)
     samples = sample_count(settings.width, settings.activation)
     # The map, and its ranks and colours in a picture; the samples while they are drawn.
     check_memory(64 * settings.resolution**2 + 128 * samples * settings.width, "the map")
-    job = Trainings.of(settings)
+    job = MapJob.of(settings)
     folder = None
     if path is not None:
         folder = Folder.create(path, KIND, settings._asdict(), {}, {}, len(job.patches))

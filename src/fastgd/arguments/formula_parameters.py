@@ -1,0 +1,126 @@
+"""The parameters of activations and losses: which there are, and what they may be."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from fastgd import optimizers, schedules
+from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.option_types import Number
+from fastgd.checks.messages import did_you_mean_argument, either, shown
+from fastgd.formulas.custom import Formula
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, loss_of, unit_of
+
+FORMULAS = ("activation", "output", "loss")
+"""The options that are functions."""
+
+TAKEN = frozenset(
+    (
+        *DECLARED,
+        *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
+        *("X", "y", "hidden_size", "alpha", "iterations", "record_every", "seed", "weights"),
+        *("biases", "threads", "progress", "groups", "folds", "group", "fold", "validation"),
+        *(
+            "keep_weights",
+            "record_weights",
+            "keep_state",
+            "resume",
+            "w",
+            "combinations",
+            "combination",
+        ),
+    )
+)
+"""What such a parameter can't be called."""
+
+
+_BY_DEFAULT: dict[str, Formula | None] = {
+    "activation": unit_of(DECLARED["activation"].default).function,
+    "output": unit_of(DECLARED["output"].default).function,
+    "loss": loss_of(DECLARED["loss"].default).function,
+}
+
+
+def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
+    """The function of each of these options; None where it has none, or is an axis."""
+    found: dict[str, Formula | None] = {}
+    for option in FORMULAS:
+        value = given.get(option, DECLARED[option].default)
+        if value is DECLARED[option].default:
+            found[option] = _BY_DEFAULT[option]
+            continue
+        found[option] = None
+        if isinstance(value, (str, Formula)):  # all else is an axis, or refused where it is read
+            checked = DECLARED[option].kind.check(option, value, 0)
+            known = loss_of(checked) if option == "loss" else unit_of(checked)
+            found[option] = known.function
+    return found
+
+
+def parameters_of(given: Mapping[str, Any]) -> dict[str, float]:
+    """The parameters of these options' functions, by name, as they are by default."""
+    found: dict[str, float] = {}
+    for formula in formulas_of(given).values():
+        found |= formula.parameters if formula is not None else {}
+    return found
+
+
+class Owned(NamedTuple):
+    """A parameter of named functions: which these are, and what it is by default."""
+
+    option: str
+    names: tuple[str, ...]
+    default: float
+
+
+def _owned() -> Iterator[tuple[str, Owned]]:
+    for option, known in (("activation", ACTIVATIONS), ("output", OUTPUTS), ("loss", LOSSES)):
+        owners: dict[str, dict[str, float]] = {}
+        for name, facts in known.items():
+            for number, default in facts.function.parameters.items() if facts.function else ():
+                owners.setdefault(number, {})[name] = default
+        for number, defaults in owners.items():
+            yield number, Owned(option, tuple(defaults), next(iter(defaults.values())))
+
+
+OWNED = dict(_owned())
+"""The parameters of named functions."""
+
+
+def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
+    """The end of the message that there is no such option: what it may be, or belong to."""
+    if name not in OWNED:
+        return did_you_mean_argument(name, known)
+    owned = OWNED[name]
+    alone = "" if isinstance(given.get(owned.option, ""), (str, Formula)) else " alone"
+    owners = (f"{owned.option}={owner!r}" for owner in owned.names)
+    return f": {name} is a parameter of {either(owners)}{alone}"
+
+
+def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
+    """What the parameters of these options' functions may be, by name.
+
+    Raises
+    ------
+    ValueError
+        If one has the name of another argument, or two functions have the same.
+    """
+    owners: dict[str, tuple[str, Formula]] = {}
+    for option, formula in formulas_of(given).items():
+        if formula is None:
+            continue
+        for name in formula.parameters:
+            if name in TAKEN:
+                raise ValueError(
+                    f"a parameter of {option} must not be called as an argument of a training, "
+                    f"got {name} in {shown(formula)}"
+                )
+            other, same = owners.setdefault(name, (option, formula))
+            if same != formula:
+                raise ValueError(
+                    f"the parameters of {other} and {option} must have different names, "
+                    f"got {name} in both"
+                )
+    return {
+        name: Number(formula.intervals.get(name, "(-inf, inf)"))
+        for name, (_, formula) in owners.items()
+    }

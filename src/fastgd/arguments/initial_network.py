@@ -1,0 +1,194 @@
+"""The settings of one training: hidden sizes, the network to start from, learning rates."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgd.arguments.data import (
+    FloatArray,
+    NetworkParts,
+    WholeNetwork,
+    check_weights,
+    is_network,
+    numbers_of,
+)
+from fastgd.checks.intervals import ABOVE_ZERO
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_count, check_number, floats, integer
+
+#: What `hidden_size` is where the caller says nothing; given weights overrule it.
+DEFAULT_HIDDEN_SIZE = (4,)
+
+_ALPHA = ABOVE_ZERO._replace(kind="a number or a tuple with one per layer of weights")
+
+_STATISTICS = ("scale", "shift", "mean", "variance")
+
+
+INITS = ("article", "glorot", "glorot_normal", "he", "he_normal", "lecun", "lecun_normal")
+"""Distributions of the initial weights; a name without an ending is uniform."""
+
+Init = str | tuple[str, ...]
+"""One of them, or one for each layer of weights."""
+
+Start = WholeNetwork | Sequence[ArrayLike]
+"""What training may start from."""
+
+
+def check_start(
+    hidden_size: object,
+    weights: object,
+    inputs: int,
+    outputs: int,
+    biases: object = None,
+) -> tuple[tuple[int, ...], NetworkParts | None]:
+    """Return the hidden sizes and the network to start from, if any; it then decides the sizes."""
+    sizes = check_hidden_size(hidden_size)
+    if weights is None:
+        if biases is not None:
+            raise ValueError(f"biases must come with weights, got biases={shown(biases)} alone")
+        return sizes, None
+    start = check_network(weights, biases, inputs, outputs)
+    found = tuple(layer.shape[1] for layer in start.weights[:-1])
+    if sizes not in (found, DEFAULT_HIDDEN_SIZE):
+        raise ValueError(
+            f"hidden_size must be left out or that of the weights, {shown(found)}, "
+            f"got {shown(hidden_size)}"
+        )
+    return found, start
+
+
+def check_whole(
+    start: NetworkParts, *, bias: bool, batch_norm: bool, init: str | tuple[str, ...] = "article"
+) -> None:
+    """Refuse to start from a part of the network that the options ask for, or from more of it.
+
+    Or from a network where first weights are to be drawn.
+    """
+    if init != "article":
+        raise ValueError(f"init must be left out where weights are given, got {shown(init)}")
+    if bias and not start.biases:
+        raise ValueError(
+            "weights must come with biases where bias=True: arrays with biases=, or a network "
+            "that has them, such as a Run; got weights alone"
+        )
+    if start.biases and not bias:
+        raise ValueError("weights must have no biases unless bias=True, got a network with them")
+    if batch_norm and not start.normalization:
+        raise ValueError(
+            "weights must come with scale, shift, mean and variance where batch_norm=True, as in a "
+            "Run with it; got weights without"
+        )
+    if start.normalization and not batch_norm:
+        raise ValueError(
+            "weights must be of a network without batch normalization unless batch_norm=True, "
+            "got one with it"
+        )
+
+
+def check_network(weights: object, biases: object, inputs: int, outputs: int) -> NetworkParts:
+    """Return copies of a network's parameters."""
+    normalization: object = ()
+    if is_network(weights):
+        if biases is not None:
+            raise ValueError(
+                "biases must be left out where weights is a whole network, got biases="
+                f"{shown(biases)}"
+            )
+        normalization, biases = weights.normalization, weights.biases
+        weights = weights.weights
+    layers = check_weights(weights, inputs, outputs)
+    units = [layer.shape[1] for layer in layers]
+    biases = () if biases is None else biases
+    return NetworkParts(
+        layers, _check_biases(biases, units), _check_normalization(normalization, units[:-1])
+    )
+
+
+def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
+    """Return a copy of the biases of each layer; none for ``()``."""
+    if not isinstance(biases, (list, tuple)):
+        raise TypeError(
+            f"biases must be a list or tuple of one (outputs,) array per layer, got {shown(biases)}"
+        )
+    if isinstance(biases, tuple) and not biases:
+        return ()
+    if len(biases) != len(units):
+        raise ValueError(
+            f"biases must have one array for each layer of weights ({len(units)}), "
+            f"got {shown(biases)}"
+        )
+    return tuple(
+        _check_units(f"biases[{k}]", layer, count)
+        for k, (layer, count) in enumerate(zip(biases, units, strict=True))
+    )
+
+
+def _check_normalization(
+    normalization: Any, units: list[int]
+) -> tuple[tuple[FloatArray, ...], ...]:
+    """Return a copy of what batch normalization has learned, for each hidden layer; or none."""
+    if isinstance(normalization, tuple) and not normalization:
+        return ()
+    four = all(len(layer) == len(_STATISTICS) for layer in normalization)
+    if len(normalization) != len(units) or not four:
+        raise ValueError(
+            "normalization must have scale, shift, mean and variance for each hidden layer "
+            f"({len(units)}), got {shown(normalization)}"
+        )
+    layers = []
+    for k, (layer, count) in enumerate(zip(normalization, units, strict=True)):
+        checked = [
+            _check_units(f"normalization[{k}].{name}", array, count)
+            for name, array in zip(_STATISTICS, layer, strict=True)
+        ]
+        if checked[-1].min() < 0:
+            raise ValueError(
+                f"normalization[{k}].variance must be at least 0, got {checked[-1].min()}"
+            )
+        layers.append(tuple(checked))
+    return tuple(layers)
+
+
+def _check_units(name: str, value: object, count: int) -> FloatArray:
+    array = numbers_of(name, value).copy()
+    if array.shape != (count,):
+        raise ValueError(
+            f"{name} must have shape ({count},), one number for each unit of its layer, "
+            f"got shape {array.shape}"
+        )
+    return array
+
+
+def check_hidden_size(value: object) -> tuple[int, ...]:
+    """Return the sizes of the hidden layers: an int means one layer, `()` none."""
+    if isinstance(value, tuple):
+        return tuple(check_count(f"hidden_size[{k}]", size) for k, size in enumerate(value))
+    if integer(value) is None:
+        raise TypeError(
+            f"hidden_size must be an int or a tuple with one per hidden layer, got {shown(value)}"
+        )
+    return (check_count("hidden_size", value),)
+
+
+def check_alpha(value: object, layers: int) -> tuple[float, ...]:
+    """Return one alpha for each layer of weights: a single number serves all of them."""
+    if not isinstance(value, tuple):
+        return (check_number("alpha", value, _ALPHA),) * layers
+    if len(value) != layers:
+        raise ValueError(
+            f"alpha must be a number or a tuple with one per layer of weights ({layers}), "
+            f"got {shown(value)}"
+        )
+    return tuple(check_number(f"alpha[{k}]", rate, _ALPHA) for k, rate in enumerate(value))
+
+
+def check_alphas(axis: Sequence[Any], layers: int) -> FloatArray:
+    """Return `check_alpha` of all values of an axis, many at a time."""
+    per_layer = set(map(type, axis)) == {tuple} and set(map(len, axis)) == {layers}
+    rates = floats(list(chain.from_iterable(axis)) if per_layer else axis)
+    if rates is None or not _ALPHA.holds(rates).all():
+        return np.array([check_alpha(value, layers) for value in axis])
+    return rates.reshape(-1, layers) if per_layer else np.repeat(rates[:, None], layers, axis=1)

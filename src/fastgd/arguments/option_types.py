@@ -1,0 +1,326 @@
+"""What an option is, and its kind: how a value is checked, alone or on an axis, and documented.
+
+``name`` is how a message calls the value, ``samples`` how many there are.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fastgd import schedules
+from fastgd.arguments.data import check_not_negative, check_sample_weight, numbers_of
+from fastgd.arguments.freezing import Frozen, check_freeze
+from fastgd.checks.intervals import rule_of
+from fastgd.checks.messages import did_you_mean, did_you_mean_choice, either, shown
+from fastgd.checks.values import (
+    LARGEST,
+    check_choice,
+    check_count,
+    check_counts,
+    check_flag,
+    check_number,
+    check_numbers,
+    check_seed,
+)
+from fastgd.formulas.custom import Formula
+from fastgd.hyperparameters import Hyperparameters
+
+_EXACT = 2**53
+"""Up to here a float64 knows each whole number."""
+
+
+class OptionType(ABC):
+    """What all kinds have in common."""
+
+    @abstractmethod
+    def check(self, name: str, value: object, samples: int) -> Any:
+        """Return value as it should be, or refuse it."""
+
+    def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[Any]:
+        """Return `check` of all values of an axis."""
+        return [self.check(name, value, samples) for value in axis]
+
+    @abstractmethod
+    def documented(self, default: object) -> str:
+        """What a docstring says of the type and the default."""
+
+
+@dataclass(frozen=True)
+class Number(OptionType):
+    """A number in an interval."""
+
+    interval: str
+
+    def check(self, name: str, value: object, samples: int) -> float:
+        """Return it as a float."""
+        return check_number(name, value, rule_of(self.interval))
+
+    def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[float]:
+        """Many at a time."""
+        return check_numbers(name, axis, rule_of(self.interval))
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"float, default {default}"
+
+
+@dataclass(frozen=True)
+class Count(OptionType):
+    """A whole number of at least 1, or None, which the command line calls ``none``."""
+
+    none: str
+    most_is_samples: bool = False
+
+    def check(self, name: str, value: object, samples: int) -> int | None:
+        """Return it as an int."""
+        most = samples if self.most_is_samples else LARGEST
+        return None if value is None else check_count(name, value, maximum=most)
+
+    def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[int | None]:
+        """Many at a time."""
+        if self.most_is_samples or any(value is None for value in axis):
+            return super().check_axis(name, axis, samples)
+        return [*check_counts(name, axis)]
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return "int, optional"
+
+
+@dataclass(frozen=True)
+class Name(OptionType):
+    """One of a few names."""
+
+    known: tuple[str, ...]
+
+    def check(self, name: str, value: object, samples: int) -> str:
+        """Return the name."""
+        return check_choice(name, value, self.known)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        names = ", ".join(f'"{name}"' for name in self.known)
+        return f'{{{names}}}, default "{default}"'
+
+
+@dataclass(frozen=True)
+class Names(OptionType):
+    """One of a few names, or a tuple with one per layer of weights."""
+
+    known: tuple[str, ...]
+
+    def check(self, name: str, value: object, samples: int) -> str | tuple[str, ...]:
+        """Return the name, or the names."""
+        if not isinstance(value, tuple):
+            return check_choice(name, value, self.known)
+        return tuple(check_choice(f"{name}[{k}]", v, self.known) for k, v in enumerate(value))
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        names = ", ".join(f'"{name}"' for name in self.known)
+        return f'{{{names}}} or tuple, default "{default}"'
+
+
+@dataclass(frozen=True)
+class NameOrFormula(OptionType):
+    """One of a few names, or a function of the user's own."""
+
+    known: tuple[str, ...]
+    formula: type[Formula]
+
+    def check(self, name: str, value: object, samples: int) -> str | Formula:
+        """Return the name, or the function."""
+        if isinstance(value, self.formula):
+            return value
+        if isinstance(value, str) and value in self.known:
+            return str(value)
+        made = f"fastgd.{self.formula.__name__}"
+        rule = f"{name} must be {either([*map(repr, self.known), f'a {made}'])}, got {shown(value)}"
+        write = f": write {made}(...)"
+        if isinstance(value, str):
+            is_expression = any(sign in value for sign in "(*/+")
+            raise ValueError(
+                rule + (write if is_expression else did_you_mean_choice(str(value), self.known))
+            )
+        raise TypeError(rule + (write if callable(value) else ""))
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        names = ", ".join(f'"{name}"' for name in self.known)
+        return f'{{{names}}} or {self.formula.__name__}, default "{default}"'
+
+
+class Flag(OptionType):
+    """True or False."""
+
+    def check(self, name: str, value: object, samples: int) -> bool:
+        """Return it as a bool."""
+        return check_flag(name, value)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"bool, default {default}"
+
+
+class Seed(OptionType):
+    """A seed of a random stream."""
+
+    def check(self, name: str, value: object, samples: int) -> int:
+        """Return it as an int."""
+        return check_seed(value, name)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"int, default {default}"
+
+
+class SampleFactors(OptionType):
+    """A number for each sample, or None."""
+
+    def check(self, name: str, value: object, samples: int) -> Any:
+        """Return a copy of them, (samples,), or None."""
+        return check_sample_weight(value, samples)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return "(samples,) array_like, optional"
+
+
+class Layers(OptionType):
+    """Numbers of layers, or a mask for each layer, or None."""
+
+    def check(self, name: str, value: object, samples: int) -> Frozen | None:
+        """Return them in order, masks as copies."""
+        return check_freeze(value)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return "tuple of int, or list of masks, optional"
+
+
+@dataclass(frozen=True)
+class Whole(OptionType):
+    """A whole number of at least so many."""
+
+    minimum: int
+
+    def check(self, name: str, value: object, samples: int) -> int:
+        """Return it as an int."""
+        return check_count(name, value, self.minimum, _EXACT)
+
+    def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[int]:
+        """Many at a time."""
+        return check_counts(name, axis, self.minimum, _EXACT)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"int, default {default}"
+
+
+@dataclass(frozen=True)
+class Fielded(OptionType):
+    """One of the classes of a public module, with its fields."""
+
+    module: str
+    classes: tuple[type[Hyperparameters], ...]
+
+    @property
+    def by_command(self) -> dict[str, type[Hyperparameters]]:
+        """Those whose fields are numbers, which can be typed."""
+        return {
+            kind.command: kind
+            for kind in self.classes
+            if kind._fields == tuple(kind.hyperparameters)
+        }
+
+    def check(self, name: str, value: object, samples: int) -> Hyperparameters:
+        """Return it with its fields as numbers."""
+        if isinstance(value, self.classes):
+            checked = {
+                field: field_kind(value, field).check(field, getattr(value, field), samples)
+                for field in value.hyperparameters
+            }
+            return value._replace(**checked)
+        calls = list(map(_call, self.classes))
+        word = (
+            value.__name__ if isinstance(value, type) else value if isinstance(value, str) else ""
+        )
+        raise TypeError(
+            f"{name} must be {either(calls)}, from {self.module}, "
+            f"got {shown(value)}{did_you_mean(word, calls)}"
+        )
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"one of `{self.module}`, default {default}"
+
+
+class ScheduleKind(Fielded):
+    """One of `fastgd.schedules`, or an array of factors."""
+
+    def __init__(self) -> None:
+        super().__init__("fastgd.schedules", schedules.ALL)
+
+    def check(self, name: str, value: object, samples: int) -> Hyperparameters:
+        """Return it with its fields as numbers, an array as `Factors`."""
+        if isinstance(value, schedules.Factors):
+            value = value.factors
+        if not (isinstance(value, (list, tuple, range)) or hasattr(value, "__array__")):
+            return super().check(name, value, samples)
+        factors = numbers_of(name, value).copy()
+        if factors.ndim != 1 or not factors.size:
+            raise ValueError(
+                f"{name} must have shape (updates,), one factor for each update, "
+                f"got shape {factors.shape}"
+            )
+        check_not_negative(name, factors)
+        factors.setflags(write=False)
+        return schedules.Factors(factors)
+
+    def documented(self, default: object) -> str:
+        """Return type and default."""
+        return f"one of `{self.module}` or (updates,) array_like, default {default}"
+
+
+def field_kind(holder: Hyperparameters | type[Hyperparameters], field: str) -> Number | Whole:
+    """The kind of a field of an optimizer or schedule."""
+    fact = holder.hyperparameters[field]
+    return Whole(int(fact.interval[1])) if fact.is_whole else Number(fact.interval)
+
+
+def _call(kind: type[Hyperparameters]) -> str:
+    """How it is made: Adam(), Linear(over)."""
+    facts = kind.hyperparameters
+    needed = (n for n in kind._fields if n not in facts or facts[n].default is None)
+    return f"{kind.__name__}({', '.join(needed)})"
+
+
+class Slot(NamedTuple):
+    """A number that the kernel has of an option, for each run."""
+
+    name: str
+    is_whole: bool = False  # a whole number, or infinity
+
+
+class Option(NamedTuple):
+    """What is to know of an option.
+
+    One with ``slots`` is a number beside the compiled code, and may be an axis of a sweep; so may a
+    ``structure``, each value of which is compiled by itself.
+    """
+
+    default: Any
+    kind: OptionType
+    doc: str
+    help: str = ""
+    panel: str = ""  # of the command's help; options without one are for Python only
+    structure: bool = False
+    feature: str = ""  # the kernel's choice that reads the numbers; any but the default needs it
+    slots: tuple[Slot, ...] = ()
+    detail: bool = False  # of a feature that other options ask for
+
+    @property
+    def is_axis(self) -> bool:
+        """Whether a sweep takes several values."""
+        return self.structure or bool(self.slots)

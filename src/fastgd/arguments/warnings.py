@@ -1,0 +1,47 @@
+"""What a call is warned about: it goes on, but this is hardly what was meant."""
+
+import sys
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+
+from fastgd.arguments.data import FloatArray
+from fastgd.formulas.custom import Function
+from fastgd.formulas.named import unit_of
+
+
+class TrainingWarning(UserWarning):
+    """A training whose result is hardly what was meant."""
+
+
+def unreached(output: str | Function, y: FloatArray) -> list[int]:
+    """Return the columns of y with targets that such output units never reach."""
+    low, high = unit_of(output).reach
+    if low <= y.min() and y.max() <= high:
+        return []
+    return np.flatnonzero((y.min(axis=0) < low) | (y.max(axis=0) > high)).tolist()
+
+
+def unreached_text(output: str | Function, names: str) -> str:
+    """Return what is to be said of these columns."""
+    low, high = unit_of(output).reach
+    return f"{names} has values outside {low:g} to {high:g}, which a {output} never reaches"
+
+
+def warn_of_targets(outputs: Iterable[str | Function], y: FloatArray) -> None:
+    """Warn of targets that the output units, of one kind after the other, never reach."""
+    for output in sorted(set(outputs), key=str):
+        columns = unreached(output, y)
+        if columns:
+            one = y.shape[1] == 1
+            names = "y" if one else f"y[:, {columns[0] if len(columns) == 1 else columns}]"
+            warn(f'{unreached_text(output, names)}: output="identity" would')
+
+
+def warn(message: str, category: type[UserWarning] = TrainingWarning) -> None:
+    """Warn, and point to the line outside of this package that led here."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "fastgd":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -1,0 +1,132 @@
+"""Numbers, names and times as people read them."""
+
+from typing import Any
+
+import numpy as np
+
+from fastgd.hyperparameters import Hyperparameters
+
+LISTED = 20
+"""Names in a list that are shown at most."""
+
+SHORT = 40
+"""Letters of a formula that are shown at most."""
+
+_COUNTED = (
+    "hidden_size", "optimizer", "schedule", "activation", "output", "loss", "reduction",
+    "batch_size", "group", "fold", "sample_weight", "case", "alpha", "seed",
+)  # fmt: skip
+_NO_VALUE = {"batch_size": "all", "patience": "none"}
+
+
+def first_names(names: list[str]) -> str:
+    """Names side by side; how many there are if not all are shown."""
+    rest = f", ... ({len(names)} in all)" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + rest
+
+
+def many(count: int, noun: str) -> str:
+    """A number of things: 1 run, 2,000 runs, 2 losses, 2 patches."""
+    plural = "es" if noun.endswith(("s", "ch")) else "s"
+    return f"{count:,} {noun}" + ("" if count == 1 else plural)
+
+
+def axis_text(name: str, count: int) -> str:
+    """How long an axis is: 2 alphas, 2 values of momentum."""
+    if name in _COUNTED:
+        return many(count, _spaced(name))
+    return f"{many(count, 'value')} of {_spaced(name)}"
+
+
+def error_text(value: Any) -> str:
+    """As Python 2 printed it: 12 significant digits."""
+    return "-" if value is None else f"{value:.12g}"
+
+
+def joined(values: Any, separator: str = ", ") -> str:
+    """One number, or a tuple of them."""
+    values = values if isinstance(values, tuple) else (values,)
+    return separator.join(f"{value:g}" for value in values)
+
+
+def layers_text(hidden_size: tuple[int, ...]) -> str:
+    """Hidden layers as ``fastgd sweep`` takes them: 4, 8x2 or none."""
+    return joined(hidden_size, "x") or "none"
+
+
+def value_text(name: str, value: Any, *, classes: bool = False) -> str:
+    """One value of an option or an axis; of an optimizer only fields that are not the default.
+
+    With `classes` optimizers and schedules have the names of Python, else those that are typed.
+    """
+    if name == "hidden_size":
+        return layers_text(value)
+    if name == "group":  # whatever the user's labels are
+        return str(value)
+    if value is None:
+        return _NO_VALUE[name]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Hyperparameters):
+        facts = value.hyperparameters
+        fields = [n for n in facts if getattr(value, n) != facts[n].default]
+        return _fielded_text(value, fields, classes)
+    if name == "init":
+        return value if isinstance(value, str) else "/".join(value)
+    if name == "freeze":
+        return _frozen_text(value)
+    if isinstance(value, (int, float, tuple)):
+        return joined(value)
+    if isinstance(value, dict):  # a case
+        return ", ".join(setting_text(key, number) for key, number in value.items())
+    text = str(value)  # a name, or a formula
+    return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
+
+
+def _frozen_text(frozen: Any) -> str:
+    """Numbers of layers: 0, some of 1."""
+    if not any(isinstance(mask, (bool, np.ndarray)) for mask in frozen):
+        return joined(frozen)
+    some = (
+        k if mask is True else f"some of {k}" for k, mask in enumerate(frozen) if mask is not False
+    )
+    return ", ".join(map(str, some))
+
+
+def setting_text(name: str, value: Any, *, classes: bool = False) -> str:
+    """An option with its value: bias, no shuffle, l2 0.01."""
+    if isinstance(value, np.ndarray):  # sample_weight, which has no short text
+        return f"own {_spaced(name)}s"
+    if isinstance(value, bool) and name != "group":
+        return _spaced(name) if value else f"no {_spaced(name)}"
+    return f"{_spaced(name)} {value_text(name, value, classes=classes)}"
+
+
+def options_text(options: dict[str, Any], without: Any = (), *, classes: bool = False) -> str:
+    """Options side by side, optimizer and schedule with all their fields but those `without`."""
+    texts = []
+    for name, value in options.items():
+        if isinstance(value, Hyperparameters):
+            fields = [field for field in value.hyperparameters if field not in without]
+            texts.append(f"{name} {_fielded_text(value, fields, classes)}")
+        else:
+            texts.append(setting_text(name, value))
+            numbers = getattr(value, "numbers", {}).items()  # of a function
+            own = [f"{n} {v:g}" for n, v in numbers if n not in options and n not in without]
+            texts[-1] += f" ({', '.join(own)})" if own else ""
+    return ", ".join(texts)
+
+
+def _fielded_text(value: Hyperparameters, fields: list[str], classes: bool) -> str:
+    shown = ", ".join(f"{field} {getattr(value, field):g}" for field in fields)
+    name = type(value).__name__ if classes else value.command
+    return name + (f" ({shown})" if shown else "")
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def seconds_text(seconds: float) -> str:
+    """A time with its unit."""
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"

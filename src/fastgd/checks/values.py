@@ -1,0 +1,185 @@
+"""Single values: counts, flags, numbers within bounds, names; and whole axes of them at once."""
+
+import math
+import numbers
+import operator
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, SupportsIndex, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.checks.intervals import FINITE, Rule
+from fastgd.checks.messages import did_you_mean_choice, either, shown
+
+#: The largest count: twice as much still fits into an int64.
+LARGEST = 2**62
+
+_LAST_SEED = 2**32 - 1
+
+#: True is no number, and neither is a timedelta64, which NumPy counts among the integers.
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64)
+
+
+def check_number(name: str, value: object, rule: Rule) -> float:
+    """Return value as a float that follows the rule."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be {rule.kind}, got {shown(value)}")
+    try:
+        number = float(value) if isinstance(value, (int, float)) else _as_float(value)
+    except OverflowError:
+        number = -math.inf if value < 0 else math.inf
+    if not rule.holds(number):
+        raise ValueError(f"{name} must be {rule.words}, got {shown(value)}")
+    return number
+
+
+def _as_float(value: numbers.Real) -> float:
+    """Of any other kind of number: an overflow of NumPy's is no reason to warn, but takes 1 us."""
+    with np.errstate(all="ignore"):
+        return float(value)
+
+
+def check_numbers(name: str, axis: Sequence[object], rule: Rule) -> list[float]:
+    """Return `check_number` of all values of an axis, many at a time."""
+    values = floats(axis)
+    if values is None:
+        return [check_number(name, value, rule) for value in axis]
+    holds = rule.holds(values)
+    if not holds.all():
+        check_number(name, axis[int(holds.argmin())], rule)
+    result: list[float] = values.tolist()
+    return result
+
+
+def check_ends(name: str, value: object) -> tuple[float, float]:
+    """Return the ends of a finite interval, the smaller one first."""
+    several = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim)
+    ends = list(cast(Sequence[object], value)) if several else []
+    if len(ends) != 2:
+        raise TypeError(f"{name} must be two numbers, the smaller one first, got {shown(value)}")
+    low, high = (check_number(f"{name}[{k}]", end, FINITE) for k, end in enumerate(ends))
+    if not (low < high and math.isfinite(high - low)):
+        raise ValueError(f"{name} must have the smaller number first, got ({low:g}, {high:g})")
+    return low, high
+
+
+def floats(axis: Sequence[object]) -> NDArray[np.float64] | None:
+    """Return real numbers as an array; None if not all are plainly that."""
+    kinds = set(map(type, axis))
+    if not all(issubclass(k, numbers.Real) and not issubclass(k, _NO_NUMBERS) for k in kinds):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            return np.array(axis, dtype=np.float64)
+    except OverflowError:  # 10**400
+        return None
+
+
+def check_count(name: str, value: object, minimum: int = 1, maximum: int = LARGEST) -> int:
+    """Return value as an int from minimum to maximum.
+
+    True is no count, and neither is 3.0: a large count that went through a float has lost its
+    last digits.
+    """
+    count = integer(value)
+    if count is None:
+        raise TypeError(f"{name} must be an int, got {shown(value)}")
+    if count < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {shown(value)}")
+    if count > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {shown(value)}")
+    return count
+
+
+def check_counts(
+    name: str, axis: Sequence[object], minimum: int = 1, maximum: int = LARGEST
+) -> list[int]:
+    """Return `check_count` of all values of an axis, many at a time."""
+    if set(map(type, axis)) == {int}:
+        counts = cast(Sequence[int], axis)
+        if minimum <= min(counts) and max(counts) <= maximum:
+            return counts if isinstance(counts, list) else list(counts)
+    return [check_count(name, value, minimum, maximum) for value in axis]
+
+
+def check_seed(value: object, name: str = "seed") -> int:
+    """Return value as a seed of `numpy.random.RandomState`: an int in [0, 2**32)."""
+    return check_count(name, value, minimum=0, maximum=_LAST_SEED)
+
+
+def check_seeds(axis: Sequence[object]) -> list[int]:
+    """Return `check_seed` of all values of an axis, many at a time."""
+    return check_counts("seed", axis, minimum=0, maximum=_LAST_SEED)
+
+
+def check_threads(value: object, available: int) -> int:
+    """Return how many threads to use, an int from 1 to `available`; None means all of them."""
+    return available if value is None else check_count("threads", value, maximum=available)
+
+
+def check_choice(name: str, value: object, known: Sequence[str]) -> str:
+    """Return value if it is one of the known names."""
+    if isinstance(value, str) and value in known:
+        return str(value)
+    rule = f"{name} must be {either(map(repr, known))}, got {shown(value)}"
+    if not isinstance(value, str):
+        raise TypeError(rule)
+    raise ValueError(rule + did_you_mean_choice(str(value), known))
+
+
+def check_result(name: str, value: object, *kinds: type) -> None:
+    """Refuse what is no result of these kinds."""
+    if not isinstance(value, kinds):
+        rule = either(f"a {kind.__name__}" for kind in kinds)
+        raise TypeError(f"{name} must be {rule}, got {shown(value)}")
+
+
+def check_path(name: str, value: object) -> Path:
+    """Return value as the path of a file or folder, which need not be there."""
+    rule = f"{name} must be a str or a path, got {shown(value)}"
+    try:
+        text = os.fspath(value)  # type: ignore[call-overload]
+    except Exception as error:  # an object's own __fspath__ may raise anything
+        raise TypeError(rule) from error
+    if not isinstance(text, str):
+        raise TypeError(rule)
+    if not text or "\0" in text:
+        raise ValueError(f"{name} must have a letter and no zero byte, got {shown(value)}")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:  # half a character
+        raise ValueError(f"{name} must be what files can be called, got {shown(value)}") from error
+    return Path(text)
+
+
+def each_of(value: Any, rule: str) -> Iterator[Any]:
+    """Yield what is in a value, or refuse it by the rule: its own ``__iter__`` may raise anything.
+
+    As many are taken as are asked for: there may be no end of them.
+    """
+    try:
+        yield from value
+    except Exception as error:
+        raise TypeError(f"{rule}, got {shown(value)}") from error
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return value as a bool, if it is Python's or NumPy's."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def integer(value: object) -> int | None:
+    """Return value as an int, or None if it is of another kind."""
+    if isinstance(value, _NO_NUMBERS):
+        return None
+    try:
+        return operator.index(cast(SupportsIndex, value))
+    except Exception:  # an object's own __index__ may raise anything
+        return None

@@ -1,0 +1,137 @@
+"""What the user asked for can't be done: said in one line, without a traceback."""
+
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from fastgd import optimizers, schedules
+from fastgd.checks.memory import TooLargeError
+from fastgd.checks.messages import called_here, called_otherwise
+
+_QUOTES = "'\""
+
+
+class RefusedError(Exception):
+    """What the user asked for can't be done, in one line."""
+
+    def format_message(self) -> str:
+        """What it says: the name that Typer's usage errors have for it."""
+        return str(self)
+
+
+TYPED: ContextVar[frozenset[str]] = ContextVar("TYPED", default=frozenset())
+"""The options of the command that is at work, as they are typed."""
+
+_PHRASES = {
+    "keep_weights=False needs": "--out FILE.csv, or no --out, needs",
+    "with resume": "with --resume",
+    "max_categories": "--max-categories",
+    "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
+    "a fastgd.Loss": "an expression such as '(y - v)**2'",
+    "patience, tolerance, summary or evaluate_every": (
+        "--patience, --tolerance, --summary or --evaluate-every"
+    ),
+    "(record_every)": "(--record-every)",
+}
+"""What is typed for an argument that the library speaks of amid a message."""
+
+_CLASSES = {f"{kind.__name__}()": kind.command for kind in (*optimizers.ALL, *schedules.ALL)}
+
+_FIRST = re.compile(r"^(\w+)(?=(?:\[\d+\])*(?:'s| must| needs)\b| '[^']*' must\b)")
+"""The argument that a message is about."""
+
+_NAMED = r"(?:(?<=[a-z] )|(?<=\())([a-z_0-9]+)=('[^']*'|\"[^\"]*\"|\w+\(\)|[\w.+-]+)"
+_PHRASE = rf"(?<![\w'\"./-])({'|'.join(map(re.escape, _PHRASES))})(?![\w'\"./])"
+_OBJECT = r"\w+\((?:[^()]|\([^()]*\))*\)"
+_QUOTED = r"(?<!\w)(?:'[^']*'|\"[^\"]*\")(?!\w)"
+_AMID = re.compile("|".join((_NAMED, _PHRASE, _OBJECT, _QUOTED)))
+"""What may be replaced amid a message, and what never is: Adam(epsilon=1e-8), what was typed."""
+
+
+def in_typed_words(message: str, flags: Collection[str]) -> str:
+    """A message of the library with the names of arguments as they are typed, among these flags.
+
+    They are the first word, and what has a value: "with batch_norm=True". Any other word may be one
+    of the user's, or of English.
+
+    Examples
+    --------
+    >>> flags = {"--alpha", "--optimizer", "--batch-norm"}
+    >>> in_typed_words("alpha must be above 0 with optimizer='adam' and batch_norm=True", flags)
+    '--alpha must be above 0 with --optimizer adam and --batch-norm'
+    """
+
+    def typed(found: re.Match[str]) -> str:
+        name, value, phrase = found.groups()
+        if phrase:
+            return _PHRASES[phrase]
+        flag = _flag_among(name, flags) if name else ""
+        if not flag:
+            return _CLASSES.get(found[0], found[0])
+        if value in ("True", "False"):
+            return _flag(name if value == "True" else f"no_{name}")
+        return f"{flag} {_CLASSES.get(value, value.strip(_QUOTES))}"
+
+    first = _FIRST.match(message)
+    flag = _flag_among(first[1], flags) if first else ""
+    if first and flag:
+        return flag + _AMID.sub(typed, message[first.end() :])
+    return _AMID.sub(typed, message)
+
+
+def _flag_among(name: str, flags: Collection[str]) -> str:
+    """How an argument, or a field of a schedule, is typed; empty if this command lacks it."""
+    return next((f for f in (_flag(name), _flag(f"schedule_{name}")) if f in flags), "")
+
+
+def _in_words(error: Exception) -> str:
+    """What an error of the library says, to this command: of ways out only those that it has."""
+    flags = TYPED.get()
+    if not isinstance(error, TooLargeError):
+        return in_typed_words(str(error), flags)
+    ways = [in_typed_words(way, flags) for way in error.ways]
+    ours = [way for way in ways if flags.issuperset(re.findall(r"--[a-z][a-z-]*", way))]
+    return str(TooLargeError(in_typed_words(error.rule, flags), ours))
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def said_by(error: Any) -> str:
+    """What a usage error says; of an option of other libraries also what it is called here."""
+    word = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
+    name, _, value = called_here(word).partition("=")
+    if not name or error.ctx is None:
+        return str(error.format_message())
+    error.possibilities = None  # what looks alike is not what was meant
+    has = {flag for parameter in error.ctx.command.params for flag in parameter.opts}
+    flag = next((one for one in (_flag(name), f"{_flag(name)}s") if one in has), "")
+    method = getattr(optimizers, value.removesuffix("()"), None)
+    ours = f"{flag} {method.command}" if method else flag
+    return f"{error.format_message()}{called_otherwise(word, ours) if flag else ''}"
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn what the library or the file system objects to into one line."""
+    try:
+        yield
+    except (ImportError, TypeError, ValueError) as error:
+        raise RefusedError(_in_words(error)) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise RefusedError(f"{where}{error.strerror}") from error
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Name the file in what the library objects to, which knows its columns only."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        raise ValueError(text if str(path) in text else f"{path}: {text}") from error

@@ -1,0 +1,83 @@
+"""What a command works on: a CSV file, or the data of one of the article's experiments."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fastgd.article.experiments import EXPERIMENTS
+from fastgd.cli.csv_samples import CsvSamples, read_samples
+from fastgd.cli.errors import RefusedError
+from fastgd.cli.option_values import read_layers
+
+
+@dataclass(frozen=True)
+class CommandData:
+    """Samples, where they are from, and the hidden layers to use unless the user says others."""
+
+    name: str
+    samples: CsvSamples
+    hidden_size: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """What the user typed, not looked at yet: no file is read before all options are."""
+
+    file: Path | None
+    targets: list[str]
+    experiment: str
+    hidden_size: str | None
+    no_hidden: bool
+
+    def read(self, *, in_classes: bool = False) -> CommandData:
+        """Read the file, or take the experiment's data; ``in_classes`` as in `read_samples`.
+
+        Raises
+        ------
+        OSError, ValueError
+            As :func:`fastgd.cli.csv_samples.read_samples`.
+        """
+        if self.file is not None:
+            samples = read_samples(self.file, self.targets, in_classes=in_classes)
+            problem = CommandData(str(self.file), samples, (4,))
+        else:
+            problem = _of_article(self.experiment)
+        if self.no_hidden:
+            return CommandData(problem.name, problem.samples, ())
+        if self.hidden_size is not None:
+            return CommandData(problem.name, problem.samples, read_layers(self.hidden_size))
+        return problem
+
+
+def check_asked(
+    file: Path | None,
+    targets: list[str] | None,
+    experiment: str | None,
+    hidden_size: str | None,
+    no_hidden: bool,
+    default: str,
+) -> InputOptions:
+    """Refuse what can't go together."""
+    if no_hidden and hidden_size is not None:
+        raise RefusedError("--no-hidden and --hidden-size exclude each other")
+    if file is not None and experiment is not None:
+        raise RefusedError("FILE.csv and --experiment exclude each other")
+    if file is None and targets:
+        raise RefusedError("--target needs FILE.csv")
+    known = [known.name for known in EXPERIMENTS]
+    if experiment is not None and experiment not in known:
+        raise RefusedError(f"--experiment must be one of {', '.join(known)}, got {experiment!r}")
+    if hidden_size is not None:
+        read_layers(hidden_size)
+    return InputOptions(file, targets or [], experiment or default, hidden_size, no_hidden)
+
+
+def _of_article(name: str) -> CommandData:
+    chosen = next(known for known in EXPERIMENTS if known.name == name)
+    X = np.array(chosen.X, dtype=float)
+    y = np.array(chosen.y, dtype=float)[:, None]
+    inputs = [f"input {i + 1}" for i in range(X.shape[1])]
+    return CommandData(
+        f"The article's data ({name})", CsvSamples(inputs, ["y"], X, y), chosen.hidden_size
+    )

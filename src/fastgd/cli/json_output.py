@@ -1,0 +1,56 @@
+"""What machines read: what a command has found out, as JSON."""
+
+import json
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from fastgd import Run
+from fastgd.cli.csv_samples import CsvSamples
+from fastgd.formulas.custom import Formula
+from fastgd.hyperparameters import Hyperparameters
+
+
+def print_json(facts: dict[str, Any]) -> None:
+    """Print one line of JSON, of printable characters only."""
+    print(json.dumps(plain(facts), allow_nan=False).replace("\x7f", "\\u007f"), flush=True)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it; numbers that are not finite become null."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Hyperparameters):
+        value = {"name": value.command} | value._asdict()
+    if isinstance(value, Formula):
+        formula, derivative, _, parameters = value.source
+        value = {
+            "formula": formula,
+            **({"derivative": derivative} if derivative else {}),
+            **parameters,
+        }
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def run_facts(run: Run) -> dict[str, Any]:
+    """All of a run but what only going on with it needs."""
+    return {name: value for name, value in vars(run).items() if name != "state"}
+
+
+def samples_facts(samples: CsvSamples) -> dict[str, Any]:
+    """What the file holds."""
+    facts: dict[str, Any] = {
+        "samples": len(samples.X),
+        "inputs": samples.inputs,
+        "targets": samples.targets,
+    }
+    if samples.prepared is not None:
+        facts["prepared"] = samples.prepared.notes
+    return facts if samples.classes is None else facts | {"classes": samples.classes}

@@ -1,0 +1,55 @@
+"""``--out FOLDER/``: where the parts of a long work are kept, and how it goes on."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from fastgd.cli.console import print_plain
+from fastgd.cli.errors import refusing
+from fastgd.cli.output_files import check_folder
+from fastgd.store.folder import Folder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Finished(NamedTuple):
+    """How many parts a folder has, and how many of them are done."""
+
+    done: int
+    parts: int
+
+
+def folder_of(out: Path | None, endings: Collection[str]) -> Path | None:
+    """The folder, if what is typed is one: it has no ending, or is there with none of a file's."""
+    if out is None or (out.suffix and (out.suffix.lower() in endings or not out.is_dir())):
+        return None
+    with refusing():
+        check_folder(out)
+    return out
+
+
+def finished(folder: Path | None) -> Finished:
+    """What is done in a folder; nothing, if it isn't there or can't be read."""
+    try:
+        found = Folder.open(folder or "")
+        return Finished(int(np.count_nonzero(found.done())), found.parts)
+    except (OSError, ValueError):
+        return Finished(0, 0)
+
+
+def done_text(folder: Path | None, parts: str = "parts") -> str:
+    """What a folder has; nothing if it isn't there."""
+    found = finished(folder)
+    return f"{found.done} of {found.parts} {parts} are done and in {folder}" if found.parts else ""
+
+
+def note_folder(console: "Console", folder: Path | None, before: Finished) -> None:
+    """Say where the runs are, and what was there already."""
+    if folder is None:
+        return
+    if before.done:
+        console.print(f"({before.done} of {before.parts} parts from an earlier call)")
+    print_plain(console, f"Kept in {folder}: fastgd.open({str(folder)!r}) reads it.")

@@ -1,0 +1,45 @@
+"""How good a model is, as a table beside what needs no network."""
+
+from typing import TYPE_CHECKING
+
+from fastgd.cli.console import Rows, print_table
+from fastgd.models.model import Model
+from fastgd.models.scores import Scores
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_scores(console: "Console", model: Model) -> None:
+    """Print the scores of a model, of a linear one and of a constant."""
+    constant = "the mean" if model.classes is None else "the most frequent class"
+    names = {"model": "this model", "linear": "a linear model", "constant": constant}
+    first = next(iter(model.scores.values()))
+    rows: Rows = [
+        (names.get(which, which), *(score_text(name, scores[name]) for name in first))
+        for which, scores in model.scores.items()
+    ]
+    print_table(console, ["<", *(f">{name}" for name in first)], rows)
+
+
+def score_text(name: str, score: float) -> str:
+    """A score with as many digits as it is good for."""
+    if name == "accuracy":
+        return f"{100 * score:.1f} %"
+    return f"{score:.3f}" if name in ("R squared", "log loss") else number_text(score)
+
+
+def number_text(value: float) -> str:
+    """A number as people write it: five digits, and no exponent if it is not very large or small.
+
+    Examples
+    --------
+    >>> number_text(437545.2), number_text(43.75452), number_text(4.3e-7)
+    ('437,545', '43.755', '4.3e-07')
+    """
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.5g}"
+
+
+def scores_line(scores: Scores) -> str:
+    """Scores side by side."""
+    return ", ".join(f"{name} {score_text(name, score)}" for name, score in scores.items())

@@ -1,0 +1,129 @@
+"""What ``fastgd train`` and ``fastgd sweep`` share: samples in, a result out and into a file."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import fastgd
+from fastgd import Model, Run, Sweep
+from fastgd.checks.formatting import many
+from fastgd.cli.console import print_plain
+from fastgd.cli.csv_samples import CsvSamples
+from fastgd.cli.errors import refusing
+from fastgd.cli.job import Timed, timed
+from fastgd.cli.notes import note_unreached
+from fastgd.cli.output_files import check_output
+from fastgd.cli.preprocessing import LARGEST, Reading
+from fastgd.cli.splits import Given, RowSplit
+from fastgd.tables.csv_lines import names_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T", Run, Sweep)
+
+
+class Fitted(NamedTuple, Generic[T]):
+    """What the file holds, how its rows were parted, and what came of it."""
+
+    samples: CsvSamples
+    given: Given
+    done: Timed[T]
+
+
+class TrainOptions(NamedTuple):
+    """What the user typed: samples to learn, how, and where to write what came of it."""
+
+    file: Path
+    targets: list[str]
+    split: RowSplit
+    settings: dict[str, Any]
+    out: Path | None
+    progress: bool
+    reading: Reading
+    kept: Mapping[str, Any] = MappingProxyType({})
+    """Where the work is kept while it is under way: arguments that its warm-up doesn't get."""
+
+
+def fit(
+    call: Callable[..., T],
+    asked: TrainOptions,
+    writers: Mapping[str, Callable[[T, Path], None]],
+    options: Mapping[str, Any] | None = None,
+) -> Fitted[T]:
+    """Read, train and write what the file's ending says: there is a writer for each.
+
+    ``options`` are those of what goes on, if these are not the settings.
+    """
+    read = [asked.file, *filter(None, [asked.split.validation])]
+    what = "the file of a result" + " (a folder has no ending)" * (call is fastgd.sweep)
+    with refusing():
+        check_output(asked.out, what, tuple(writers), read=tuple(read))
+        samples, given = asked.split.read(
+            asked.file,
+            asked.targets,
+            in_classes=is_of_classes(options or asked.settings),
+            reading=asked.reading,
+        )
+        follows = samples.prepared.settings if samples.prepared else {}
+        settings = asked.settings | follows | given.arguments
+
+        def warm_up() -> None:
+            # What is refused here is refused by the work, too, which needs more memory and says it.
+            with suppress(TypeError, ValueError):
+                few = settings | {"iterations": min(1, settings["iterations"])}
+                call(given.X, given.y, **few)
+
+        def work() -> T:
+            return call(given.X, given.y, **settings, **asked.kept, progress=asked.progress)
+
+        # What goes into a folder may be too much for the memory, even with one iteration each.
+        done = timed(None if "out" in asked.kept else warm_up, work)
+        if asked.out:
+            writers[asked.out.suffix.lower()](_with_preparation(done.result, samples), asked.out)
+    return Fitted(samples, given, done)
+
+
+def _with_preparation(result: Any, samples: CsvSamples) -> Any:
+    """A run with what makes its inputs of a table; a sweep has none."""
+    if samples.prepared is None or not isinstance(result, Run):
+        return result
+    return Model((result,), samples.prepared.preparation, samples.prepared.targets)
+
+
+def is_of_classes(options: Mapping[str, Any]) -> bool:
+    """Whether all output units are softmax."""
+    output = options.get("output")
+    return (output if isinstance(output, list) else [output]) == ["softmax"]
+
+
+def show_samples(
+    console: "Console", asked: TrainOptions, fitted: Fitted[Any], outputs: set[str]
+) -> None:
+    """Say what the file holds, how its rows were parted, and what is to be said of that."""
+    samples = fitted.samples
+    print_plain(
+        console,
+        f"{asked.file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
+        f"({names_text(samples.inputs)}), target {names_text(samples.targets)}",
+    )
+    if samples.prepared is None and asked.reading.raw is None:
+        console.print(
+            f"Taken as it is: numbers only, none missing, no input beyond {LARGEST:g} "
+            "(--prepare standardises them)"
+        )
+    if samples.classes is not None and samples.prepared is None:
+        print_plain(console, f"Classes, in the order of the outputs: {names_text(samples.classes)}")
+    for note in [*(samples.prepared.notes if samples.prepared else ()), *fitted.given.notes]:
+        print_plain(console, note)
+    note_unreached(console, samples, outputs)
+
+
+def close(console: "Console", done: Timed[Any], out: Path | None) -> None:
+    """Say how long it took and where it is."""
+    console.print(done.text("Trained"))
+    if out:
+        how = f": fastgd.load({str(out)!r}) reads it." if out.suffix.lower() == ".npz" else ""
+        print_plain(console, f"Saved to {out}{how}")

@@ -1,0 +1,273 @@
+"""What runs learn from and are measured on, as the kernel takes it: one table, or parts of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.partition import Part, Partition
+from fastgd.arguments.validation import Validation
+from fastgd.kernel.block import Data
+from fastgd.kernel.vectorization import ROWS
+
+Index = NDArray[np.int64]
+"""Numbers of rows, parts, runs or lanes."""
+
+
+class Sharing(Enum):
+    """What the runs of a block have in common."""
+
+    ALL = "all"  # every block has the same samples and weights
+    TABLE = (
+        "table"  # the samples of a group; each run has weights of its own, 0 for what is not its
+    )
+    PART = "part"  # a part
+    NONE = "none"  # nothing: each run has samples of its own, padded to the most of the block
+
+
+@dataclass(frozen=True, eq=False)
+class PackedSamples:
+    """The samples of a call: a table, what is held out beside it, or the parts of the table."""
+
+    X: FloatArray  # (samples, inputs)
+    y: FloatArray  # (samples, outputs)
+    weight: FloatArray | None = None  # (samples,), where all runs have the same
+    validation: Validation | None = None
+    partition: Partition | None = None
+    units: int = 1  # output units for each target
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether there are held-out samples."""
+        return self.validation is not None or (
+            self.partition is not None and self.partition.held is not None
+        )
+
+    @property
+    def parts(self) -> int:
+        """Parts, 1 without any."""
+        return 1 if self.partition is None else len(self.partition)
+
+    @cached_property
+    def sizes(self) -> Index:
+        """(parts,) samples that each part learns from."""
+        if self.partition is None:
+            return np.array([len(self.X)])
+        return np.repeat(self.partition.rows.sizes, self._weightings)
+
+    @cached_property
+    def held_sizes(self) -> Index:
+        """(parts,) samples that are held out of each part."""
+        if self.partition is not None and self.partition.held is not None:
+            return np.repeat(self.partition.held.sizes, self._weightings)
+        return np.full(self.parts, self.most_held)
+
+    @cached_property
+    def most_held(self) -> int:
+        """The most samples that are held out of a part."""
+        if self.partition is not None and self.partition.held is not None:
+            return int(self.partition.held.sizes.max())
+        return 0 if self.validation is None else len(self.validation.y)
+
+    @property
+    def _weightings(self) -> int:
+        assert self.partition is not None
+        return 1 if self.partition.weights is None else len(self.partition.weights)
+
+    @cached_property
+    def tables(self) -> Index:
+        """(parts,) the table of each part: its group."""
+        if self.partition is None:
+            return np.zeros(1, np.int64)
+        folds = len(self.partition.axes.get("fold", (0,)))
+        return np.arange(self.parts) // (folds * self._weightings)
+
+    @cached_property
+    def table_sizes(self) -> Index:
+        """(tables,) samples of each table, at most: those learned from and those held out."""
+        count = int(self.tables[-1]) + 1
+        if self.partition is None or self.partition.held is None:
+            return self.sizes[:: self.parts // count]
+        both = self.partition.rows.sizes + self.partition.held.sizes
+        largest: Index = both.reshape(count, -1).sum(axis=1)
+        return np.minimum(largest, len(self.X))
+
+    def part(self, number: int) -> Part:
+        """What a part is made of."""
+        if self.partition is None:
+            return Part(np.arange(len(self.X)), self.weight, None, None)
+        return self.partition.part(number)
+
+    def rows_of(self, table: int) -> Index:
+        """The rows of a table."""
+        partition = self.partition
+        if partition is None:
+            return np.arange(len(self.X))
+        parts = len(partition.rows) // (int(self.tables[-1]) + 1)
+        mine = range(table * parts, (table + 1) * parts)
+        rows = [partition.rows[i] for i in mine]
+        if partition.held is None:
+            return rows[0]
+        return np.unique(np.concatenate([*rows, *(partition.held[i] for i in mine)]))
+
+
+@dataclass(frozen=True, eq=False)
+class Portion:
+    """What blocks of runs have of the samples."""
+
+    tables: list[Data]  # of all blocks, or of each: what is learned from, then what is held out
+    weight: FloatArray  # (blocks, R), or 1 for R: of all samples that are learned from
+    total: FloatArray  # likewise: the same times the outputs
+    held_total: FloatArray  # likewise: the same of those held out, or (blocks, 0)
+
+
+Weighted = tuple[Index, FloatArray | None]
+"""Rows, and their weights if they have some."""
+
+
+@dataclass(frozen=True, eq=False)
+class Packer:
+    """Makes the samples of blocks of R runs ready for the kernel.
+
+    Each number is there once where the runs of a block share it, else R times, side by side. Blocks
+    that have the same samples share one copy.
+    """
+
+    samples: PackedSamples
+    sharing: Sharing
+    bias: bool
+    batch: int  # samples of a batch, or 0
+    runs: int
+    data_runs: int  # of the samples
+    importance_runs: int  # of their weights
+
+    def portion(self, parts: Index) -> Portion:
+        """For blocks whose runs have these parts (blocks, R)."""
+        made: dict[tuple[int, ...], list[tuple[Data, FloatArray]]] = {}
+        blocks = []
+        for row in parts:
+            key = self._key(row)
+            if key not in made:
+                made[key] = self._tables(row)
+            blocks.append(made[key])
+        tables = range(1 + self.samples.holds_out)
+        weights = [np.array([block[k][1] for block in blocks]) for k in tables]
+        outputs = self.samples.y.shape[1]
+        shown = blocks[:1] if self.sharing is Sharing.ALL else blocks
+        return Portion(
+            [data for block in shown for data, _ in block],
+            weights[0],
+            weights[0] * outputs,
+            weights[1] * outputs if self.samples.holds_out else np.empty((len(blocks), 0)),
+        )
+
+    def _key(self, parts: Index) -> tuple[int, ...]:
+        """What blocks must have in common to have the same samples and weights."""
+        if self.sharing is Sharing.ALL:
+            return ()
+        return (int(parts[0]),) if self.sharing is Sharing.PART else tuple(parts.tolist())
+
+    def _tables(self, parts: Index) -> list[tuple[Data, FloatArray]]:
+        """For one block: what is learned from, and what is held out, each with its weights."""
+        samples, validation = self.samples, self.samples.validation
+        if self.sharing in (Sharing.ALL, Sharing.PART):
+            parts = parts[:1]
+        different, lanes = _counted(parts)
+        each = [samples.part(int(part)) for part in different]
+        learned = [(part.rows, part.weight) for part in each]
+        held = [(part.held, part.held_weight) for part in each if part.held is not None]
+        rows = None
+        if self.sharing is Sharing.TABLE:
+            rows = samples.rows_of(int(samples.tables[parts[0]]))
+        tables = [self._data(samples.X, samples.y, learned, lanes, rows)]
+        if validation is not None:
+            own = np.arange(len(validation.y))
+            beside = [(own, validation.weight)] * len(each)
+            shared = None if rows is None else own
+            tables.append(self._data(validation.X, validation.y, beside, lanes, shared))
+        elif held:
+            tables.append(self._data(samples.X, samples.y, held, lanes, rows))
+        return tables
+
+    def _data(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        each: Sequence[Weighted],
+        lanes: Index,
+        table: Index | None,
+    ) -> tuple[Data, FloatArray]:
+        """The samples of each run, and the sum of their weights; ``lanes`` says whose are whose.
+
+        They are padded to whole tiles, and to the most that a run has, with copies of importance 0;
+        so are those of a shared table that a run has nothing of. A bias is the weight of one more
+        input that is always 1.
+        """
+        real = max([len(rows) for rows, _ in each]) if table is None else len(table)
+        if table is None:
+            index, importance = _side_by_side(each, real)
+        else:
+            index, importance = _in_table(each, table)
+        if index.shape[1] > 1:
+            index = index[:, lanes]
+        if importance.shape[1] > 1:
+            importance = importance[:, lanes]
+        units = self.samples.units
+        inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
+        if units > 1:
+            targets = np.tile(targets, units)
+        if self.bias:
+            inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
+        outputs, shares = y.shape[1], importance[:, :, None]
+        if units * outputs > 1:
+            shares = np.repeat(shares, units * outputs, axis=2)
+        data = Data(
+            X=_lanes_last(inputs, self.data_runs),
+            y=_lanes_last(targets, self.data_runs),
+            importance=_lanes_last(shares, self.importance_runs),
+            samples=real,
+            epoch=-(-real // (self.batch or real)),
+        )
+        weights = [len(rows) if weight is None else weight.sum() for rows, weight in each]
+        return data, np.array(weights, np.float64)[lanes]
+
+
+def _counted(parts: Index) -> tuple[Index, Index]:
+    """The different ones, and which of them each is."""
+    if len(parts) == 1:
+        return parts, np.zeros(1, np.int64)
+    different, places = np.unique(parts, return_inverse=True)
+    return different, places
+
+
+def _side_by_side(each: Sequence[Weighted], most: int) -> tuple[Index, FloatArray]:
+    """Rows and importance of samples that each run has of its own, at most so many, (N, runs)."""
+    places = np.arange(-(-most // ROWS) * ROWS)
+    index = np.empty((len(places), len(each)), np.int64)
+    importance = np.zeros(index.shape)
+    for lane, (rows, weight) in enumerate(each):
+        index[:, lane] = rows[np.minimum(places, len(rows) - 1)]
+        importance[: len(rows), lane] = 1.0 if weight is None else weight
+    return index, importance
+
+
+def _in_table(each: Sequence[Weighted], table: Index) -> tuple[Index, FloatArray]:
+    """Rows (N, 1) of the shared table, and what importance they have for each run, (N, runs)."""
+    index = table[np.minimum(np.arange(-(-len(table) // ROWS) * ROWS), len(table) - 1)]
+    importance = np.zeros((len(index), len(each)))
+    for lane, (rows, weight) in enumerate(each):
+        importance[np.searchsorted(table, rows), lane] = 1.0 if weight is None else weight
+    return index[:, None], importance
+
+
+def _lanes_last(values: FloatArray, runs: int) -> FloatArray:
+    """(N, lanes, n) values flat, with the lanes of each number side by side, in so many runs."""
+    turned = values.transpose(0, 2, 1)
+    lanes = values.shape[1]
+    if lanes != runs:
+        turned = np.repeat(turned, runs // lanes, axis=2)
+    return np.ascontiguousarray(turned).ravel()

@@ -1,0 +1,141 @@
+"""What the runs of a plan come to, as arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.engine.packed_samples import Index
+from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.state import State
+from fastgd.engine.summaries import SMALLEST, SMALLEST_AT
+
+NOWHERE = -1
+"""The best iteration of a run that nobody watches, or none of whose errors was finite."""
+
+STATE = "state_"
+"""How the names of arrays begin that are the state of runs."""
+
+
+@dataclass(eq=False)
+class TrainedRuns:
+    """What runs of one network came to: n runs, P parameters. Written as they end."""
+
+    errors: NDArray[np.float64]  # (n, records): NaN where a run did not come to
+    final_error: NDArray[np.float64]  # (n,)
+    losses: NDArray[np.float64]  # as errors
+    final_loss: NDArray[np.float64]  # (n,)
+    iterations: NDArray[np.int64]  # (n,)
+    outcome: NDArray[np.int64]  # (n,): see fastgd.kernel.block
+    total_changes: NDArray[np.int64]  # (n,)
+    watch: NDArray[np.float64]  # (n, Layout.watched)
+    best_iteration: NDArray[np.int64]  # (n,): of the smallest watched error, or NOWHERE
+    held_errors: NDArray[np.float64]  # as errors, or (n, 0) if nothing is held out
+    held_final: NDArray[np.float64]  # as final_error, or (0,)
+    weights: NDArray[np.float64]  # (n, P), or (0, P) if not kept
+    changes: NDArray[np.int64]  # likewise
+    path: NDArray[np.float64]  # (n, records, P), or (0, records, P) if not recorded
+    state: State | None  # of all runs, if it is kept
+
+    @classmethod
+    def empty(cls, plan: Plan, keep: Keep) -> "TrainedRuns":
+        """Room for the runs of a plan."""
+        runs, records, layout = plan.runs, plan.task.records, plan.layout
+        held, kept = plan.samples.holds_out, runs * keep.weights
+        recorded = 0 if layout.recipe.path is None else runs
+        layouts = [session.layout for _, session in plan.lots]
+        return cls(
+            errors=np.empty((runs, records)),
+            final_error=np.empty(runs),
+            losses=np.empty((runs, records)),
+            final_loss=np.empty(runs),
+            iterations=np.empty(runs, np.int64),
+            outcome=np.empty(runs, np.int64),
+            total_changes=np.empty(runs, np.int64),
+            watch=np.empty((runs, layout.watched)),
+            best_iteration=np.empty(runs, np.int64),
+            held_errors=np.empty((runs, records * held)),
+            held_final=np.empty(runs * held),
+            weights=np.empty((kept, plan.network.parameters)),
+            changes=np.empty((kept, plan.network.parameters), np.int64),
+            path=np.empty((recorded, records, plan.network.parameters)),
+            # That of a single run is handed on as it is.
+            state=State.empty(runs, layouts, plan.method.optimizer)
+            if keep.state and runs > 1
+            else None,
+        )
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it by name, runs in front, as it goes to files and other processes."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        state: State | None = named.pop("state")
+        if state is not None:
+            named |= {f"{STATE}{name}": array for name, array in state._asdict().items()}
+        return {name: array for name, array in named.items() if array.size or len(array)}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> "TrainedRuns":
+        """What :attr:`arrays` has taken apart."""
+        named = {
+            field.name: arrays.get(field.name, np.empty(0))
+            for field in fields(cls)
+            if field.name != "state"
+        }
+        has_state = f"{STATE}parameters" in arrays
+        state = State(*(arrays[f"{STATE}{name}"] for name in State._fields)) if has_state else None
+        return cls(**named, state=state)
+
+    def write(self, whose: Index, plan: Plan, ended: "Ended") -> None:
+        """Write down how these runs ended; with ``restore_best`` as they were at their best."""
+        self.iterations[whose] = ended.ended
+        self.outcome[whose] = ended.outcome
+        self.total_changes[whose] = ended.changes[:, plan.network.counted].sum(axis=1)
+        final, held_final, has_best = ended.final, ended.held_final, ended.has_best
+        self.best_iteration[whose] = NOWHERE
+        if self.watch.shape[1]:
+            self.watch[whose] = ended.watch
+            at = ended.watch[:, SMALLEST_AT].astype(np.int64)
+            self.best_iteration[whose] = np.where(has_best, at, NOWHERE)
+            if plan.method.restore_best:
+                final = np.where(has_best, ended.best_error, final)
+                if plan.samples.holds_out:
+                    held_final = np.where(has_best, ended.watch[:, SMALLEST], held_final)
+        self.final_error[whose] = final
+        if plan.samples.holds_out:
+            self.held_final[whose] = held_final
+        if len(self.weights):
+            self.weights[whose] = ended.given_back(plan)
+            self.changes[whose] = ended.changes
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How some runs ended, n of them."""
+
+    ended: Index  # (n,) updates done
+    outcome: Index  # (n,)
+    final: NDArray[np.float64]  # (n,)
+    held_final: NDArray[np.float64]  # (n,), if there are held-out samples
+    parameters: NDArray[np.float64]  # (n, P)
+    changes: Index  # (n, P)
+    watch: NDArray[np.float64]  # (n, Layout.watched)
+    is_watched: NDArray[np.bool_]  # (n,)
+    best: NDArray[np.float64]  # (n, P), if it is to be restored
+    best_error: NDArray[np.float64]  # (n,), likewise
+
+    @property
+    def has_best(self) -> NDArray[np.bool_]:
+        """(n,) whether there is a smallest watched error."""
+        if not self.watch.shape[1]:
+            return np.zeros(len(self.ended), np.bool_)
+        found: NDArray[np.bool_] = self.is_watched & (self.watch[:, SMALLEST] < np.inf)
+        return found
+
+    def given_back(self, plan: Plan) -> NDArray[np.float64]:
+        """(n, P) the last parameters, or with ``restore_best`` the best ones."""
+        if not plan.method.restore_best:
+            return self.parameters
+        return np.where(self.has_best[:, None], self.best, self.parameters)

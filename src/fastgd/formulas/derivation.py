@@ -1,0 +1,289 @@
+"""Derivatives of expressions, by the rules for dual numbers, but on the expression.
+
+Forward differentiation (Wengert, *A simple automatic derivative evaluation program*, Communications
+of the ACM 7, 1964). Equal parts are there once, so what value and derivative have in common is
+computed once.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, cast
+
+import numpy as np
+
+from fastgd.formulas.expressions import Tree
+
+SHORT = 64.0
+"""Whole exponents up to this become multiplications."""
+
+Node = tuple[Any, ...]
+"""("number", value, sign), ("variable", name), or an operation and the numbers of its operands.
+
+The operations are those of trees, and "derivative of" a function of one operand, which is given
+that or, as the one who derives has it, the function's value.
+"""
+
+_FOLDED: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+}
+_FLAT = ("sign",)
+
+
+@dataclass(frozen=True)
+class DualExpression:
+    """A subexpression: the nodes of its value and derivative; a constant has no derivative."""
+
+    value: int
+    derivative: int | None
+
+
+class Derivation:
+    """Nodes in an order in which each follows its operands; equal ones are there once.
+
+    ``by`` is the variable that derivatives are by. ``of_value`` has the functions whose derivative
+    follows from their value.
+    """
+
+    def __init__(self, by: str = "x", of_value: frozenset[str] = frozenset()) -> None:
+        self.nodes: list[Node] = []
+        self.by, self._of_value = by, of_value
+        self._known: dict[Node, int] = {}
+
+    def of(self, tree: Tree) -> DualExpression:
+        """Value and derivative of a tree."""
+        if isinstance(tree, float):
+            return DualExpression(self.number(tree), None)
+        if isinstance(tree, str):
+            return DualExpression(
+                self.variable(tree), self.number(1.0) if tree == self.by else None
+            )
+        operation, *operands = tree
+        if operation == "pow":
+            return self._power(*operands)
+        if operation == "where":
+            return self._where(*operands)
+        if operation == "with_derivative":
+            return self._with_given_derivative(*operands)
+        parts = map(self.of, operands)
+        rule: Callable[..., DualExpression] | None = getattr(self, f"_{operation}", None)
+        return rule(*parts) if rule else self._function(operation, *parts)
+
+    def number(self, value: float) -> int:
+        """A constant."""
+        return self._node("number", value, bool(np.signbit(value)))  # 0.0 == -0.0
+
+    def variable(self, name: str) -> int:
+        """A variable."""
+        return self._node("variable", name)
+
+    def let(self, operation: str, operand: int, value: int) -> None:
+        """Let an operation be what is known by this node already."""
+        self._known[operation, operand] = value
+
+    def _node(self, *node: Any) -> int:
+        if node not in self._known:
+            self._known[node] = len(self.nodes)
+            self.nodes.append(node)
+        return self._known[node]
+
+    def make(self, operation: str, first: int, second: int) -> int:
+        """An operation on two nodes: a number if both are, a factor of 1 has no effect."""
+        a, b = self.nodes[first], self.nodes[second]
+        if operation in _FOLDED and a[0] == b[0] == "number":
+            with np.errstate(all="ignore"):
+                folded = float(_FOLDED[operation](np.float64(a[1]), np.float64(b[1])))
+            if isfinite(folded):  # else code computes it: it has no digits, and NaN no equal
+                return self.number(folded)
+        if operation == "mul" and a[:2] == ("number", 1.0):
+            return second
+        if operation in ("mul", "div") and b[:2] == ("number", 1.0):
+            return first
+        if operation == "div" and b[0] == "number" and _is_half_or_so(b[1]):
+            # The same bits, 8 times faster.
+            return self.make("mul", first, self.number(1.0 / b[1]))
+        return self._node(operation, first, second)
+
+    # ------------------------------------------------------------ sums, products, quotients
+
+    def _neg(self, a: DualExpression) -> DualExpression:
+        return self._mul(a, DualExpression(self.number(-1.0), None))
+
+    def _add(self, a: DualExpression, b: DualExpression) -> DualExpression:
+        value = self.make("add", a.value, b.value)
+        if a.derivative is None or b.derivative is None:
+            return DualExpression(value, b.derivative if a.derivative is None else a.derivative)
+        return DualExpression(value, self.make("add", a.derivative, b.derivative))
+
+    def _sub(self, a: DualExpression, b: DualExpression) -> DualExpression:
+        value = self.make("sub", a.value, b.value)
+        if b.derivative is None:
+            return DualExpression(value, a.derivative)
+        if a.derivative is None:
+            return DualExpression(value, self.make("mul", self.number(-1.0), b.derivative))
+        return DualExpression(value, self.make("sub", a.derivative, b.derivative))
+
+    def _mul(self, a: DualExpression, b: DualExpression) -> DualExpression:
+        value = self.make("mul", a.value, b.value)
+        left = None if a.derivative is None else self.make("mul", a.derivative, b.value)
+        right = None if b.derivative is None else self.make("mul", a.value, b.derivative)
+        if left is None or right is None:
+            return DualExpression(value, right if left is None else left)
+        return DualExpression(value, self.make("add", left, right))
+
+    def _div(self, a: DualExpression, b: DualExpression) -> DualExpression:
+        value = self.make("div", a.value, b.value)
+        if b.derivative is None:
+            derivative = None if a.derivative is None else self.make("div", a.derivative, b.value)
+            return DualExpression(value, derivative)
+        change = self.make("mul", value, b.derivative)
+        if a.derivative is None:
+            change = self.make("mul", self.number(-1.0), change)
+        else:
+            change = self.make("sub", a.derivative, change)
+        return DualExpression(value, self.make("div", change, b.value))
+
+    # ------------------------------------------------------------ choices
+
+    def _where(self, condition: Any, a: Tree, b: Tree) -> DualExpression:
+        """The derivative of what is chosen; where the condition changes counts as no jump."""
+        comparison, *sides = condition
+        holds = self._node(comparison, *(self.of(side).value for side in sides))
+        return self.chosen(holds, self.of(a), self.of(b))
+
+    def chosen(
+        self, holds: int, a: DualExpression, b: DualExpression, value: int | None = None
+    ) -> DualExpression:
+        """Return the one where a comparison holds, else the other."""
+        if value is None:
+            value = self._node("where", holds, a.value, b.value)
+        if a.derivative is None and b.derivative is None:
+            return DualExpression(value, None)
+        derivatives = (
+            self.number(0.0) if part.derivative is None else part.derivative for part in (a, b)
+        )
+        return DualExpression(value, self._node("where", holds, *derivatives))
+
+    def _with_given_derivative(self, variable: str, tree: Tree, derivative: Tree) -> DualExpression:
+        """A function of a variable, with its derivative as it was given."""
+        return DualExpression(
+            self.of(tree).value, self.of(derivative).value if variable == self.by else None
+        )
+
+    def _maximum(self, a: DualExpression, b: DualExpression) -> DualExpression:
+        """Of two equal ones the left one counts."""
+        value = self._node("maximum", a.value, b.value)
+        return self.chosen(self._node("ge", a.value, b.value), a, b, value)
+
+    def _minimum(self, a: DualExpression, b: DualExpression) -> DualExpression:
+        value = self._node("minimum", a.value, b.value)
+        return self.chosen(self._node("le", a.value, b.value), a, b, value)
+
+    # ------------------------------------------------------------ powers and functions
+
+    def _function(self, name: str, a: DualExpression) -> DualExpression:
+        value = self._node(name, a.value)
+        if a.derivative is None or name in _FLAT:
+            return DualExpression(value, None)
+        derivative = self._node(
+            f"derivative of {name}", value if name in self._of_value else a.value
+        )
+        return DualExpression(value, self.make("mul", derivative, a.derivative))
+
+    def _power(self, base: Tree, exponent: Tree) -> DualExpression:
+        a = self.of(base)
+        if isinstance(exponent, float):
+            return self._fixed_power(a, exponent)
+        b = self.of(exponent)
+        power = self.make("pow", a.value, b.value)
+        parts = []
+        if a.derivative is not None:
+            less = self.make("sub", b.value, self.number(1.0))
+            due = self.make("mul", b.value, self.make("pow", a.value, less))
+            parts.append(self.make("times_derivative", due, a.derivative))
+        if b.derivative is not None:
+            due = self.make("log_term", a.value, power)
+            parts.append(self.make("times_derivative", due, b.derivative))
+        if not parts:
+            return DualExpression(power, None)
+        return DualExpression(power, parts[0] if len(parts) == 1 else self.make("add", *parts))
+
+    def _fixed_power(self, a: DualExpression, p: float) -> DualExpression:
+        """A power whose exponent is a number; that of exponent 0 is flat at 0, too."""
+        if p == 0.0:
+            return DualExpression(self.number(1.0), None)
+        value = self._raised(a.value, p)
+        if a.derivative is None:
+            return DualExpression(value, None)
+        derivative = self.make("mul", self.number(p), self._raised(a.value, p - 1.0))
+        return DualExpression(value, self.make("mul", derivative, a.derivative))
+
+    def _raised(self, a: int, p: float) -> int:
+        if not p.is_integer() or abs(p) > SHORT:
+            return self.make("pow", a, self.number(p))
+        if p < 0.0:
+            return self.make("div", self.number(1.0), self._raised(a, -p))
+        result, square, left = self.number(1.0), a, int(p)
+        while left:
+            if left % 2:
+                result = self.make("mul", result, square)
+            left //= 2
+            if left:
+                square = self.make("mul", square, square)
+        return result
+
+
+def _is_half_or_so(value: float) -> bool:
+    """Whether it is a power of two whose reciprocal is exact."""
+    return abs(np.frexp(value)[0]) == 0.5 and 2.0**-1000 < abs(value) < 2.0**1000
+
+
+# ---------------------------------------------------------------- trees
+
+
+def replaced(tree: Tree, by: Mapping[str, Tree]) -> Tree:
+    """The tree with other trees in place of some variables."""
+    if isinstance(tree, str):
+        return by.get(tree, tree)
+    if isinstance(tree, float):
+        return tree
+    operation, *operands = tree
+    return (operation, *(replaced(operand, by) for operand in operands))
+
+
+def steadied(tree: Tree) -> Tree:
+    """The tree without detours that overflow.
+
+    ``x / (1 + exp(u))`` becomes ``x * sigmoid(-u)``, as the derivative of a quotient would be NaN
+    where exp overflows; ``log(exp(x))`` becomes ``x``.
+
+    Examples
+    --------
+    >>> steadied(("div", 1.0, ("add", 1.0, ("exp", ("neg", "a")))))
+    ('sigmoid', 'a')
+    """
+    if not isinstance(tree, tuple):
+        return tree
+    match (tree[0], *map(steadied, tree[1:])):
+        case ("div", x, ("add", 1.0, ("exp", u)) | ("add", ("exp", u), 1.0)):
+            part = ("sigmoid", _negative(u))
+            return part if x == 1.0 else ("mul", x, part)
+        case ("log", ("exp", x)):
+            return cast(Tree, x)
+        case other:
+            return other
+
+
+def _negative(tree: Tree) -> Tree:
+    match tree:
+        case float():
+            return -tree
+        case ("neg", inside):
+            return cast(Tree, inside)
+        case ("mul" | "div" as operation, x, y) if isinstance(x, float) or x[0] == "neg":
+            return (operation, _negative(x), y)
+    return ("neg", tree)

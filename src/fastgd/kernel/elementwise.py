@@ -1,0 +1,210 @@
+"""Elementary functions as compiled functions: over a block of numbers, and of one number.
+
+Each is compiled by itself, and not before it is needed: all together took 2.4 s. They are called by
+their addresses.
+"""
+
+import math
+from functools import cache
+
+from numba import njit, typeof, types
+
+from fastgd.kernel.iteration.error_function import erf, erf_derivative
+from fastgd.kernel.iteration.exponentials import exp, expm1, hyperbolic, sigmoid, tanh
+from fastgd.kernel.iteration.inverse_hyperbolic import acosh, asinh, atanh
+from fastgd.kernel.iteration.inverse_trig import acos, asin, atan
+from fastgd.kernel.iteration.logarithms import log, log1p, log2, log10
+from fastgd.kernel.iteration.powers import power
+from fastgd.kernel.iteration.trig import cos, sin, sine_and_cosine, tan
+from fastgd.kernel.language.cache import cached_njit
+from fastgd.kernel.language.compiler import INLINED, WHOLE
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.numba_internals import address, handle
+from fastgd.kernel.language.specialization import Choice, dispatch
+from fastgd.kernel.language.structs import floats_at
+from fastgd.kernel.language.tile import (
+    constant_shape,
+    fma,
+    magnitude,
+    only,
+    runs_of,
+    select,
+    single,
+    square_root,
+)
+from fastgd.kernel.language.translation import translated
+
+_PER_OCTAVE = float.fromhex("0x1.71547652b82fep+0")  # 1 / log(2)
+_PER_DECADE = float.fromhex("0x1.bcb7b1526e50ep-2")  # 1 / log(10)
+
+_piece = constant_shape(1, 1, 8)
+
+
+def value(choice, a, b):
+    """What the function of this name makes of a tile, or of two."""
+
+
+def _derivative_of_sigmoid(choice, a, b):
+    small = exp(-1.0 * magnitude(a))
+    return small / (1.0 + small) / (1.0 + small)
+
+
+def _derivative_of_tanh(choice, a, b):
+    # Not 1 - v * v: of that nothing is left where v rounds to 1 (77 % off at 19).
+    inverse = 1.0 / hyperbolic(a, False)
+    return inverse * inverse
+
+
+def _derivative_of_asinh(choice, a, b):
+    """1 / sqrt(x^2 + 1), where x^2 does not overflow."""
+    large = magnitude(a) > 2.0**60
+    return 1.0 / select(large, magnitude(a), square_root(fma(a, a, 1.0)))
+
+
+def _derivative_of_atanh(choice, a, b):
+    return select(magnitude(a) <= 1.0, 1.0 / ((1.0 - a) * (1.0 + a)), math.nan)
+
+
+@njit(**INLINED)
+def _log_term(choice, a, b):
+    """Of the derivative of a power b of a, what is due to the exponent's: 0 where b is."""
+    return select((b == 0.0) & (a >= 0.0), 0.0, b * log(a))
+
+
+FUNCTIONS = {
+    "sin": lambda choice, a, b: sin(a),
+    "cos": lambda choice, a, b: cos(a),
+    "tan": lambda choice, a, b: tan(a),
+    "asin": lambda choice, a, b: asin(a),
+    "acos": lambda choice, a, b: acos(a),
+    "atan": lambda choice, a, b: atan(a),
+    "sinh": lambda choice, a, b: hyperbolic(a, True),
+    "cosh": lambda choice, a, b: hyperbolic(a, False),
+    "tanh": lambda choice, a, b: tanh(a),
+    "asinh": lambda choice, a, b: asinh(a),
+    "acosh": lambda choice, a, b: acosh(a),
+    "atanh": lambda choice, a, b: atanh(a),
+    "exp": lambda choice, a, b: exp(a),
+    "expm1": lambda choice, a, b: expm1(a),
+    "sigmoid": lambda choice, a, b: sigmoid(a),
+    "log": lambda choice, a, b: log(a),
+    "log1p": lambda choice, a, b: log1p(a),
+    "log2": lambda choice, a, b: log2(a),
+    "log10": lambda choice, a, b: log10(a),
+    "erf": lambda choice, a, b: erf(a),
+    "pow": lambda choice, a, b: power(a, b),
+}
+"""The functions, by the names that they have in expressions, or else in Python."""
+
+# Products such as (1 - x) * (1 + x) keep their digits near the ends, where 1 - x * x loses them.
+DERIVATIVES = {
+    "derivative of cos": lambda choice, a, b: -1.0 * sin(a),
+    "derivative of exp": lambda choice, v, b: v,
+    "derivative of tan": lambda choice, v, b: fma(v, v, 1.0),
+    "derivative of asin": lambda choice, a, b: 1.0 / square_root((1.0 - a) * (1.0 + a)),
+    "derivative of acos": lambda choice, a, b: -1.0 / square_root((1.0 - a) * (1.0 + a)),
+    "derivative of atan": lambda choice, a, b: 1.0 / fma(a, a, 1.0),
+    "derivative of tanh": _derivative_of_tanh,
+    "derivative of asinh": _derivative_of_asinh,
+    "derivative of acosh": lambda choice, a, b: 1.0 / (square_root(a - 1.0) * square_root(a + 1.0)),
+    "derivative of atanh": _derivative_of_atanh,
+    "derivative of sigmoid": _derivative_of_sigmoid,
+    "derivative of log": lambda choice, a, b: select(a >= 0.0, 1.0 / a, math.nan),
+    "derivative of log1p": lambda choice, a, b: select(a >= -1.0, 1.0 / (1.0 + a), math.nan),
+    "derivative of log2": lambda choice, a, b: select(a >= 0.0, _PER_OCTAVE / a, math.nan),
+    "derivative of log10": lambda choice, a, b: select(a >= 0.0, _PER_DECADE / a, math.nan),
+    "derivative of sqrt": lambda choice, v, b: 0.5 / v,
+    "derivative of erf": lambda choice, a, b: erf_derivative(a),
+    "log_term": lambda choice, a, b: _log_term(choice, a, b),
+}
+"""What derivatives are made of, where x is a, or where the function's value is v."""
+
+OF_VALUE = frozenset(("exp", "sqrt", "tan"))
+"""Functions whose derivative is given their value in place of x."""
+
+_SAME = {
+    "derivative of sin": "cos",
+    "derivative of sinh": "cosh",
+    "derivative of cosh": "sinh",
+    "derivative of expm1": "exp",
+}
+
+dispatch(value, FUNCTIONS | DERIVATIVES, INLINED)
+
+
+@cached_njit(**WHOLE)
+@translated
+def fill(choice, target, first, second, count):
+    """Apply a function to ``count`` numbers, maybe to some more; all places are addresses."""
+    shape = _piece()
+    room = count + runs_of(shape) - 1
+    a, b, out = floats_at(first, room), floats_at(second, room), floats_at(target, room)
+    for i in range(0, count, runs_of(shape)):
+        store(shape, out, i, 0, value(choice, load(shape, a, i, 0), load(shape, b, i, 0)))
+
+
+@cache
+def address_of_function(name: str) -> int:
+    """The address of what applies the function of this name to a block."""
+    choice = Choice(_SAME.get(name, name))
+    return address(fill, (typeof(choice), *[types.int64] * 4), markers=1)
+
+
+def value_and_derivative(choice, a, b):
+    """What the function of this name has for a tile: value and derivative.
+
+    Of "powers" it is that and the one whose exponent is 1 less, of an "exponential" the power and
+    what is due to the exponent's derivative.
+    """
+
+
+def _with_derivative(name):
+    """A function and its derivative, one after the other."""
+    derivative = _SAME.get(f"derivative of {name}", f"derivative of {name}")
+    f, g = (njit(**INLINED)((FUNCTIONS | DERIVATIVES)[body]) for body in (name, derivative))
+
+    def of_x(choice, a, b):
+        return f(choice, a, b), g(choice, a, b)
+
+    def of_value(choice, a, b):
+        v = f(choice, a, b)
+        return v, g(choice, v, b)
+
+    return of_value if name in OF_VALUE else of_x
+
+
+def _of_sine(choice, a, b):
+    return sine_and_cosine(a)
+
+
+def _of_cosine(choice, a, b):
+    s, c = sine_and_cosine(a)
+    return c, -1.0 * s
+
+
+def _of_exponential(choice, a, b):
+    v = power(a, b)
+    return v, _log_term(choice, a, v)
+
+
+WITH_DERIVATIVES = {
+    name: _with_derivative(name) for name in FUNCTIONS.keys() - {"sin", "cos", "pow"}
+}
+WITH_DERIVATIVES |= {"sin": _of_sine, "cos": _of_cosine, "exponential": _of_exponential}
+WITH_DERIVATIVES |= {"powers": lambda choice, a, b: (power(a, b), power(a, b - 1.0))}
+
+dispatch(value_and_derivative, WITH_DERIVATIVES, INLINED)
+
+
+@cached_njit(**WHOLE)
+@translated(returned=types.UniTuple(types.float64, 2))
+def both(choice, a, b):
+    """Value and derivative of a function of one number, or two parts of a power."""
+    v, derivative = value_and_derivative(choice, single(a), single(b))
+    return only(v), only(derivative)
+
+
+@cache
+def handle_of_function(name: str):
+    """What calls :func:`both` of the function of this name in compiled code, with two numbers."""
+    return handle(both, (typeof(Choice(name)), types.float64, types.float64), markers=1)

@@ -1,0 +1,128 @@
+"""What iterations are made of, whoever works on them: samples, passes forward, errors.
+
+Letters as in :mod:`fastgd.kernel.training_loop`.
+"""
+
+from numba import njit
+
+from fastgd.kernel.block import Samples
+from fastgd.kernel.iteration.batch_norm import normalise
+from fastgd.kernel.iteration.batches import draw_batch, new_order, next_batch
+from fastgd.kernel.iteration.coupling import couple
+from fastgd.kernel.iteration.errors import hold, loss_place_of, observe
+from fastgd.kernel.iteration.layers import forward
+from fastgd.kernel.iteration.losses import add_errors
+from fastgd.kernel.iteration.masks import drop_units
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.specialization import dispatch
+
+FLUSH = 255
+"""Direction changes are counted in bytes, which are emptied into ``changes`` this often."""
+
+
+@njit(**INLINED)
+def flush(block, keep):
+    """Move the recent direction changes to ``changes``, or drop those of the first update."""
+    for i in range(len(block.changes)):
+        if keep:
+            block.changes[i] += block.recent[i]
+        block.recent[i] = 0
+
+
+@njit(**INLINED)
+def _finish_hidden(batch_norm, dropout, activation, scalar, group, block, layer, j, training):
+    """What comes after the products of a hidden layer."""
+    normalise(batch_norm, scalar, activation, group, block, layer, training)
+    if training:
+        drop_units(dropout, scalar, activation, group, block, layer, j)
+
+
+@njit(**INLINED)
+def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
+    """A group's values of all layers."""
+    bottom, choices = layers[0], recipe
+    forward(shapes, choices, shapes.data, x, data, group, block, bottom)
+    for k in range(1, len(layers)):
+        below, layer = layers[k - 1], layers[k]
+        _finish_hidden(
+            recipe.batch_norm, recipe.features.dropout, recipe.activation,
+            shapes.scalar, group, block, below, j, training,
+        )  # fmt: skip
+        inputs = Samples(block.numbers, below.units, below.stride)
+        forward(shapes, choices, shapes.scalar, inputs, data, group, block, layer)
+    couple(recipe.coupling, shapes, choices, data, group, block, layers[len(layers) - 1])
+
+
+@njit(**INLINED)
+def measure_group(
+    shapes, recipe, data, layers, group, block, span, look, j, record, records, holding, total
+):
+    """Add up a group's errors; the last group's are written down, with what follows from them.
+
+    They are those of all samples, or, if ``holding``, of those that are held out.
+    """
+    top = layers[len(layers) - 1]
+    place = -1 if holding else loss_place_of(recipe.watch, record, records)
+    total = add_errors(
+        recipe.coupling, shapes, recipe.loss, recipe.output,
+        data, group, block, top, place, total,
+    )  # fmt: skip
+    if group.is_last:
+        if holding:
+            hold(recipe.held, shapes.scalar, block, record, total)
+        else:
+            observe(
+                recipe.mean, recipe.features.penalty, recipe, shapes.scalar, block,
+                layers, span, look, j, record, place, total,
+            )  # fmt: skip
+    return total
+
+
+def choose_samples(batches, mean, shapes, data, layers, block, span, j):
+    """The samples that iteration j learns from, and how many of them are no padding."""
+
+
+def _all_samples(batches, mean, shapes, data, layers, block, span, j):
+    return data, data.samples
+
+
+def _samples_of_epoch(batches, mean, shapes, data, layers, block, span, j):
+    if j % data.epoch == 0 or j == span.first:
+        new_order(data, block, span, j)
+    bottom, top = layers[0], layers[len(layers) - 1]
+    real = next_batch(mean, shapes, data, block, span, bottom.inputs, top.outputs, j)
+    return block.batch, real
+
+
+def _drawn_samples(batches, mean, shapes, data, layers, block, span, j):
+    bottom, top = layers[0], layers[len(layers) - 1]
+    draw_batch(shapes.scalar, data, block, span, bottom, top.outputs, j)
+    return block.batch, span.batch
+
+
+dispatch(
+    choose_samples,
+    {"all": _all_samples, "epochs": _samples_of_epoch, "adaptive": _drawn_samples},
+    INLINED,
+)
+
+
+def padded_of(batches, all_samples, of_batch):
+    """Samples of an iteration with padding."""
+
+
+dispatch(
+    padded_of,
+    {
+        "all": lambda batches, all_samples, of_batch: all_samples,
+        "epochs": lambda batches, all_samples, of_batch: of_batch,
+        "adaptive": lambda batches, all_samples, of_batch: of_batch,
+    },
+    INLINED,
+)
+
+
+@njit(**INLINED)
+def is_on(choice):
+    """1 for a choice, 0 for None."""
+    return 0 if choice is None else 1

@@ -1,0 +1,32 @@
+"""What each run has of its own beside its weights: numbers, and integers."""
+
+from numba import njit
+
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.int_vectors import load_words, store_words
+from fastgd.kernel.language.memory import store, units
+from fastgd.kernel.language.tile import runs_of
+
+
+@njit(**INLINED)
+def value(shape, numbers, layer, which):
+    """One of the numbers that each run has of its own."""
+    return units(shape, numbers, layer.values + which * runs_of(shape), 0)
+
+
+@njit(**INLINED)
+def put_value(scalar, numbers, layer, which, tile):
+    """Write such a number."""
+    store(scalar, numbers, layer.values + which * runs_of(scalar), 0, tile)
+
+
+@njit(**INLINED)
+def integer(scalar, block, which):
+    """One of the integers that each run has of its own."""
+    return load_words(scalar, block.integers, which * runs_of(scalar))
+
+
+@njit(**INLINED)
+def put_integer(scalar, block, which, words):
+    """Write such an integer."""
+    store_words(block.integers, which * runs_of(scalar), words)

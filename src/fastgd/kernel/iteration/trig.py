@@ -1,0 +1,181 @@
+"""Sine, cosine and tangent over tiles, of any double; see :mod:`.exponentials`.
+
+n quarters of a turn are taken off, and what is left is a pair of at most pi / 4. Up to 2**27
+quarters pi / 2 is subtracted in parts by fused operations (Cody and Waite, *Software manual for the
+elementary functions*, 1980). Beyond, in a rare branch, one number after the other: of the bits of
+2 / pi those count that decide the remainder (Payne and Hanek, SIGNUM Newsletter 18, 1983).
+"""
+
+import numpy as np
+from numba import njit
+
+from fastgd.kernel.iteration.double_double import quotient, sum_of_any
+from fastgd.kernel.iteration.exponentials import SHIFT
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.int_vectors import bits_of, integer
+from fastgd.kernel.language.polynomial import polynomial
+from fastgd.kernel.language.tile import (
+    anywhere,
+    fma,
+    lane,
+    lane_count,
+    magnitude,
+    select,
+    with_lane,
+    with_sign,
+)
+
+_TWO_OVER_PI = float.fromhex("0x1.45f306dc9c883p-1")
+_HALF_PI = float.fromhex("0x1.921fb54442d18p+0")
+_HALF_PI_LOW = float.fromhex("0x1.1a62633145c07p-54")
+_HALF_PI_LOWEST = float.fromhex("-0x1.f1976b7ed8fbcp-110")
+
+_HUGE = 2.0**27
+"""From here on numbers are reduced one by one."""
+
+_DIGITS = (
+    "a2f9836e4e441529fc2757d1f534ddc0db6295993c439041fe5163abdebbc561b7246e3a424dd2e006492eea09d1921c"
+    "fe1deb1cb129a73ee88235f52ebb4484e99c7026b45f7e413991d639835339f49c845f8bbdf9283b1ff897ffde05980f"
+    "ef2f118b5a0a6d1f6d367ecf27cb09b74f463f669e5fea2d7527bac7ebe5f17b3d0739f78a5292ea6bfb5fb11f8d5d08"
+    "56033046fc7b6bab"
+)
+"""2 / pi after the point, as hexadecimal digits."""
+
+PIECES = np.array([0, 0, *(int(_DIGITS[i : i + 8], 16) for i in range(0, len(_DIGITS), 8))])
+"""32 bits each; two pieces stand before the point."""
+
+_PIECE = 0xFFFFFFFF
+_MANTISSA = 0x000FFFFFFFFFFFFF
+_HIDDEN = 0x0010000000000000
+
+# (sin(r) - r) / r^3 for z = r^2 and |r| <= pi / 4: 2^-57 of the sine.
+_sine = polynomial(
+    float.fromhex("-0x1.5555555555555p-3"),
+    float.fromhex("0x1.111111111110bp-7"),
+    float.fromhex("-0x1.a01a01a018ae6p-13"),
+    float.fromhex("0x1.71de3a5339ab2p-19"),
+    float.fromhex("-0x1.ae64529891f96p-26"),
+    float.fromhex("0x1.612092e5e2464p-33"),
+    float.fromhex("-0x1.aaa55ec44c92fp-41"),
+)
+
+# (cos(r) - 1 + r^2 / 2) / r^4: 2^-60 of 1.
+_cosine = polynomial(
+    float.fromhex("0x1.555555555554cp-5"),
+    float.fromhex("-0x1.6c16c16c15181p-10"),
+    float.fromhex("0x1.a01a019cb2175p-16"),
+    float.fromhex("-0x1.27e4f80a343efp-22"),
+    float.fromhex("0x1.1ee9ec18f937cp-29"),
+    float.fromhex("-0x1.8faeb61be0389p-37"),
+)
+
+
+@njit(**INLINED)
+def _huge_remainder(x):
+    """Quarters, but for whole turns, and the pair that is left; of one number above 2**26.
+
+    With x = m * 2**e the bits of 2 / pi that make whole turns are skipped. Of m times the next
+    192 the first two count quarters, and the rest is a fraction of one; it has 62 leading zeros at
+    most.
+    """
+    bits = bits_of(x)
+    first = integer(bits >> 52) - 1013
+    m = integer((bits & _MANTISSA) + _HIDDEN)
+    low, high = m & _PIECE, m >> 32
+    at, shift = first >> 5, 32 - (first & 31)
+    carry = carried = 0
+    p0 = p1 = p2 = p3 = p4 = before = 0
+    for i in range(5, -1, -1):
+        piece = (((PIECES[at + i] << 32) + PIECES[at + i + 1]) >> shift) & _PIECE
+        made = piece * low + carry
+        carry = (made >> 32) & _PIECE
+        # The upper half of m goes with the piece one place further down.
+        total = (made & _PIECE) + before * high + carried
+        carried = (total >> 32) & _PIECE
+        before = piece
+        p4, p3, p2, p1, p0 = p3, p2, p1, p0, total & _PIECE
+    quarters = ((p0 + 0x20000000) >> 30) & 3
+    p0 -= ((p0 + 0x20000000) >> 30) << 30
+    zero = x - x
+    f, f_low = sum_of_any(zero + p0 * 2.0**-30, zero + p1 * 2.0**-62)
+    f, rest = sum_of_any(f, zero + p2 * 2.0**-94)
+    f_low = f_low + rest
+    f, rest = sum_of_any(f, zero + p3 * 2.0**-126)
+    f_low = f_low + rest
+    f, rest = sum_of_any(f, zero + p4 * 2.0**-158)
+    f_low = f_low + rest
+    r = f * _HALF_PI
+    r_low = fma(f, _HALF_PI, -1.0 * r) + fma(f, _HALF_PI_LOW, f_low * _HALF_PI)
+    return zero + (quarters + SHIFT), r, r_low
+
+
+@njit(**INLINED)
+def _remainder(x):
+    """Shifted n and a pair: x less n quarters of a turn."""
+    t = fma(x, _TWO_OVER_PI, SHIFT)
+    n = t - SHIFT
+    exact = fma(n, -_HALF_PI, x)
+    part = n * _HALF_PI_LOW
+    r, low = sum_of_any(exact, -1.0 * part)
+    low = fma(n, -_HALF_PI_LOWEST, low - fma(n, _HALF_PI_LOW, -1.0 * part))
+    high = r + low
+    low = (r - high) + low
+    if anywhere((x >= _HUGE) & (x < float("inf"))):
+        for i in range(lane_count(x)):
+            own = lane(x, i)
+            if anywhere((own >= _HUGE) & (own < float("inf"))):
+                own_t, own_high, own_low = _huge_remainder(own)
+                t = with_lane(t, i, own_t)
+                high = with_lane(high, i, own_high)
+                low = with_lane(low, i, own_low)
+    return t, high, low
+
+
+@njit(**INLINED)
+def _sine_and_cosine(x):
+    """Quarters as whole words, and of the rest sine and cosine as pairs; x is at least 0."""
+    t, r, low = _remainder(x)
+    z = r * r
+    half = 0.5 * z
+    base = 1.0 - half
+    sine = fma(r * z, _sine(z), low * base)
+    cosine = ((1.0 - base) - half) + fma(z * z, _cosine(z), -1.0 * (r * low))
+    s, c = r + sine, base + cosine
+    return bits_of(t), s, (r - s) + sine, c, (base - c) + cosine
+
+
+@njit(**INLINED)
+def sine_and_cosine(x):
+    """Both, of any x."""
+    q, s, _, c, _ = _sine_and_cosine(magnitude(x))
+    odd = (q & 1) >= 1
+    sine, cosine = select(odd, c, s), select(odd, s, c)
+    sine = select((q & 2) >= 1, -1.0 * sine, sine)
+    cosine = select(((q + 1) & 2) >= 1, -1.0 * cosine, cosine)
+    return sine * with_sign(1.0, x), cosine
+
+
+@njit(**INLINED)
+def sin(x):
+    """The sine."""
+    return sine_and_cosine(x)[0]
+
+
+@njit(**INLINED)
+def cos(x):
+    """The cosine."""
+    return sine_and_cosine(x)[1]
+
+
+@njit(**INLINED)
+def tan(x):
+    """The tangent: sine by cosine, or less cosine by sine."""
+    q, s, s_low, c, c_low = _sine_and_cosine(magnitude(x))
+    odd = (q & 1) >= 1
+    value = quotient(
+        select(odd, -1.0 * c, s),
+        select(odd, -1.0 * c_low, s_low),
+        select(odd, s, c),
+        select(odd, s_low, c_low),
+    )
+    return value * with_sign(1.0, x)

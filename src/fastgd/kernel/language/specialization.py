@@ -1,0 +1,247 @@
+"""Choices that are part of a kernel's type: what is not chosen costs nothing, not even a branch.
+
+A :class:`Choice` is a marker whose name is part of its Numba type. :func:`dispatch` makes a
+function whose body is picked by the name while the kernel is compiled. So are the places where the
+numbers of a choice stand: a constant in the machine code, though nothing here numbers them.
+"""
+
+from functools import cache
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import typeof
+from numba.core import types
+from numba.core.errors import TypingError
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import (
+    NativeValue,
+    lower_getattr_generic,
+    models,
+    overload,
+    register_model,
+    typeof_impl,
+    unbox,
+)
+
+
+class _Nothing(models.StructModel):
+    """No value at all: a marker is no argument of the compiled function."""
+
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, [])
+
+
+def marker(numba_type):
+    """Class decorator for a Numba type whose values are known by their type only."""
+    register_model(numba_type)(_Nothing)
+
+    @unbox(numba_type)
+    def _unbox(_type, _object, _context):
+        return NativeValue(ir.Constant(ir.LiteralStructType([]), []))
+
+    return numba_type
+
+
+class FormulaChoice(NamedTuple):
+    """A formula as operations in an order in which each follows its operands.
+
+    ("variable", name), ("number", value, sign), or an operation and the numbers of its operands.
+    What :mod:`fastgd.formulas.derivation` makes of an expression.
+    """
+
+    nodes: tuple[tuple[Any, ...], ...]
+    results: tuple[int, ...]  # the nodes that are wanted
+
+
+def _marked(formulas):
+    """What stands for formulas in the name of a type: names of types become names of symbols."""
+    return {"formulas": _digest(tuple(formulas.items()))} if formulas else {}
+
+
+@cache
+def _digest(formulas):
+    return sha256(repr(sorted(formulas)).encode()).hexdigest()[:16]
+
+
+class Choice:
+    """Marker for the choice with this name, and with numbers at these places, by their names.
+
+    It may bring formulas, each for a purpose, that code is made of; their variables are tiles that
+    the code is given, or numbers of the choice. Two are equal if all of that is: they have the same
+    type, and the same code.
+    """
+
+    def __init__(self, name, formulas=(), **places):
+        self.name = name
+        self.formulas = dict(formulas)
+        self.places = places
+        # Written once, as kernels are looked up by it.
+        self._key = (name, tuple(self.formulas.items()), tuple(places.items()))
+
+    def __eq__(self, other):
+        return self._key == other._key if isinstance(other, Choice) else NotImplemented
+
+    def __hash__(self):
+        return hash((self.name, *self.places.values()))
+
+    def __repr__(self):
+        facts = _pairs(_marked(self.formulas) | self.places)
+        return f"Choice({', '.join([repr(self.name), *facts])})"
+
+
+class KnownFacts:
+    """Marker for a named tuple of numbers, or of such tuples, that are known in the code."""
+
+    def __init__(self, known):
+        self.known = known
+
+    def __eq__(self, other):
+        return self.known == other.known if isinstance(other, KnownFacts) else NotImplemented
+
+    def __hash__(self):
+        return hash(self.known)
+
+    def __repr__(self):
+        return f"Facts({self.known})"
+
+
+class Features:
+    """Markers by name: what is switched on, as a :class:`Choice`, or None for what is not."""
+
+    def __init__(self, **members):
+        self.members = members
+        self._key = tuple(members.items())
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__["members"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __eq__(self, other):
+        return self._key == other._key if isinstance(other, Features) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._key)
+
+    def __repr__(self):
+        return f"Features({', '.join(_pairs(self.members))})"
+
+    def replaced(self, **members):
+        """The same but for these."""
+        return Features(**self.members | members)
+
+
+def _pairs(members):
+    return [f"{name}={value}" for name, value in members.items()]
+
+
+@marker
+class ChoiceType(types.Type):
+    """The Numba type of a :class:`Choice`: all that it has is part of the type."""
+
+    def __init__(self, name, formulas, places):
+        self.choice = name
+        self.formulas = dict(formulas)
+        self.places = dict(places)
+        facts = _pairs(_marked(self.formulas) | self.places)
+        super().__init__(f"Choice({', '.join([name, *facts])})")
+
+
+@marker
+class KnownFactsType(types.Type):
+    """The Numba type of :class:`KnownFacts`; only a translated kernel reads them."""
+
+    def __init__(self, known):
+        self.known = known
+        super().__init__(f"Facts({sha256(repr(known).encode()).hexdigest()[:16]})")
+
+
+@marker
+class MarkersType(types.Type):
+    """The Numba type of named markers and Nones, itself a marker."""
+
+    def __init__(self, name, members):
+        self.members = dict(members)
+        self.kind = name
+        super().__init__(f"{name}({', '.join(_pairs(self.members))})")
+
+
+@typeof_impl.register(Choice)
+def _typeof_choice(value, _context):
+    return ChoiceType(value.name, value.formulas.items(), value.places.items())
+
+
+@typeof_impl.register(KnownFacts)
+def _typeof_facts(value, _context):
+    return KnownFactsType(value.known)
+
+
+@typeof_impl.register(Features)
+def _typeof_features(value, _context):
+    kinds = ((name, typeof(member)) for name, member in value.members.items())
+    return MarkersType("Features", tuple(kinds))
+
+
+def markers(named_tuple):
+    """Class decorator: let such a NamedTuple be known to Numba by the types of its fields only."""
+
+    @typeof_impl.register(named_tuple)
+    def _typeof(value, _context):
+        kinds = ((name, typeof(getattr(value, name))) for name in value._fields)
+        return MarkersType(named_tuple.__name__, tuple(kinds))
+
+    return named_tuple
+
+
+@infer_getattr
+class _Members(AttributeTemplate):
+    key = MarkersType
+
+    def generic_resolve(self, kind, name):
+        return kind.members.get(name)
+
+
+@lower_getattr_generic(MarkersType)
+def _member(context, _builder, kind, _value, name):
+    return ir.Constant(context.get_value_type(kind.members[name]), None)
+
+
+@infer_getattr
+class _Places(AttributeTemplate):
+    key = ChoiceType
+
+    def generic_resolve(self, kind, name):
+        return types.intp if name in kind.places else None
+
+
+@lower_getattr_generic(ChoiceType)
+def _place(context, _builder, kind, _value, name):
+    return context.get_constant(types.intp, kind.places[name])
+
+
+_PICKS: dict[Any, Any] = {}
+
+
+def picked_body(stub, kinds):
+    """The body that :func:`dispatch` gives a function for these types of arguments, or None."""
+    pick = _PICKS.get(stub) if callable(stub) else None
+    return pick and pick(*kinds)
+
+
+def dispatch(stub, bodies, options):
+    """Let ``stub(choice, ...)`` be the body that ``bodies`` has for the choice's name.
+
+    Where more than one argument decides, ``bodies`` is a function of the arguments' types.
+    """
+
+    def by_name(choice, *_others):
+        if choice.choice not in bodies:
+            names = " or ".join(map(repr, bodies))
+            raise TypingError(f"{stub.__name__} must be {names}, got {choice.choice!r}")
+        return bodies[choice.choice]
+
+    pick = bodies if callable(bodies) else by_name
+    _PICKS[stub] = pick
+    overload(stub, jit_options=options, strict=False)(pick)

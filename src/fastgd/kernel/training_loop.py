@@ -1,0 +1,301 @@
+"""The fused training loop over one block of runs, and the same over many blocks in parallel.
+
+Letters: N samples, D inputs and H outputs of a layer, K layers, P parameters, R runs side by side.
+
+An iteration goes over its samples in groups. A group runs forward through all layers, then back;
+each layer's gradient grows from group to group, and the last group turns it into the update. With
+few samples there is one group, and a gradient never leaves the registers. Errors are measured on
+the way, unless the training sees other samples or another network than ``predict`` does: then an
+iteration whose error is wanted has a pass for it alone.
+
+Tried and not kept (ns per iteration of 3-4-1 with AVX-512: one run / one of eight in a block):
+
+- products, then sigmoids, derivatives and updates as passes of their own over flat arrays: 93 /
+18.6,
+  where finishing each tile in registers took 80 / 16.4;
+- the products as calls of one compiled function: 145 / 25.8, as no stride is a constant then;
+- the overflow check summed up in memory: each update waited for the one before (the gradient of
+  3-32-1's first layer took 321 ns instead of 154);
+- LLVM's optsize attribute, to keep it from copying loops: no smaller, no faster;
+- previous updates and counts as float64 beside each weight: 141 ns instead of 63 for the updates
+  of 3-32-1, as they crowd the first-level cache; bytes fit;
+- clamping after the sigmoid's quotient instead of before it, for a shorter chain: no faster;
+- tiles of one row and twice as many units for the inputs left over (3 in the article): no faster.
+- what happens seldom (records, ends of runs, flushes) as cold functions that are not inlined: 96
+  where inlining all of it took 92;
+- samples of a group counted in a loop that tests at its end: 91 where it was 89;
+- the gradient unit by unit, then input by input, so that a group's deltas stay in the first-level
+  cache: 1.03 times the time of a sweep of 3-4-1 and of 16-16-1, the same for 64-64-10, and 0.96 for
+  one 784-100-10, though the loop alone, of 64 inputs, 64 units and 64 samples, gained 14 %;
+- tiles of 8 rows and half as many units: no faster at any size, alone or side by side;
+- weights copied so that a tile's lie side by side: the forward pass alone gained 5 % at 784-100-10
+  and at 64-64-10, before what the copy takes;
+- all arrays of a block at the start of a cache line (but what another thread's block writes in each
+  update must be in another one); the blocks of one thread in a compiled loop: no faster.
+
+One large network on several threads is :mod:`fastgd.kernel.splitting`.
+
+What does not change in a loop LLVM works out before it only if it is sure to be needed: a load or a
+division behind a condition stays inside. So the first group of samples has no condition before it.
+"""
+
+from functools import lru_cache
+
+from numba import njit, prange, typeof
+from numba.core import types
+
+from fastgd.kernel.block import Samples, WorkerShare, all_blocks, all_data, all_layers, all_spans
+from fastgd.kernel.forward import (
+    FLUSH,
+    choose_samples,
+    flush,
+    forward_layers,
+    is_on,
+    measure_group,
+    padded_of,
+)
+from fastgd.kernel.iteration.batch_norm import normalise_back
+from fastgd.kernel.iteration.batches import learn_chances
+from fastgd.kernel.iteration.clipping import update_clipped
+from fastgd.kernel.iteration.errors import (
+    all_over,
+    end_by_overflow,
+    is_watched,
+    look_of,
+    record_of,
+)
+from fastgd.kernel.iteration.layers import (
+    all_weights,
+    back,
+    gradient,
+    keep_outputs,
+    transpose,
+)
+from fastgd.kernel.iteration.masks import drop_weights
+from fastgd.kernel.iteration.optimizers import prepare
+from fastgd.kernel.iteration.schedules import set_rates
+from fastgd.kernel.language.cache import cached_njit
+from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
+from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
+from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.tile import runs_of, zeros
+from fastgd.kernel.language.translation import translated
+
+
+@njit(**INLINED)
+def _back_layers(shapes, recipe, layers, group, block, x):
+    overflow = zeros(shapes.scalar)
+    deltas, updates = recipe, recipe
+    for k in range(len(layers) - 1, 0, -1):
+        below, layer = layers[k - 1], layers[k]
+        back(shapes, deltas, group, block, layer, below)
+        inputs = Samples(block.numbers, below.units, below.stride)
+        overflow = overflow + gradient(
+            shapes, updates, shapes.scalar, inputs, group, block, layer, all_weights(layer)
+        )
+        overflow = overflow + normalise_back(
+            recipe.batch_norm, shapes.scalar, updates, group, block, below
+        )
+    overflow = overflow + gradient(
+        shapes, updates, shapes.data, x, group, block, layers[0], all_weights(layers[0])
+    )
+    return overflow + update_clipped(
+        recipe.features.norm_clipping, shapes, recipe, layers, group, block
+    )
+
+
+def _learn(outputs, shapes, recipe, layers, group, block, x):
+    """Back through all layers; not compiled at all where only outputs are wanted."""
+
+
+def _pick_learn(outputs, *_others):
+    if outputs is types.none:
+        return lambda outputs, shapes, recipe, layers, group, block, x: _back_layers(
+            shapes, recipe, layers, group, block, x
+        )
+    return lambda outputs, shapes, recipe, layers, group, block, x: zeros(shapes.scalar)
+
+
+dispatch(_learn, _pick_learn, INLINED)
+
+
+@njit(**INLINED)
+def _group_of(layout, span, start, N, real):
+    """The samples from this one on that go through the layers together; all, if they are few."""
+    if layout is None:
+        samples = min(span.group, N - start)
+        return WorkerShare(start, 0, samples, real, start == 0, start + samples == N)
+    return WorkerShare(0, 0, layout.samples, layout.real, True, True)
+
+
+@njit(**INLINED)
+def _pass(
+    shapes,
+    recipe,
+    data,
+    layers,
+    block,
+    span,
+    N,
+    real,
+    look,
+    j,
+    record,
+    measuring,
+    holding,
+    training,
+):
+    """All samples of ``data`` forward and, to train, back. NaN per run that diverges, else 0.
+
+    To measure, it is the error of all samples, or, if ``holding``, of those that are held out.
+    """
+    scalar = shapes.scalar
+    bottom, top = layers[0], layers[len(layers) - 1]
+    data_runs = runs_of(shapes.data)
+    overflow, total = zeros(scalar), zeros(scalar)
+    records = len(block.errors) // runs_of(scalar)
+    start = 0
+    while True:
+        group = _group_of(shapes.layout, span, start, N, real)
+        stride = bottom.inputs * data_runs
+        x = Samples(data.X, group.start * stride, stride)
+        forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
+        keep_outputs(recipe.outputs, shapes, group, block, top)
+        if measuring:
+            total = measure_group(
+                shapes, recipe, data, layers, group, block, span, look,
+                j, record, records, holding, total,
+            )  # fmt: skip
+        if training:
+            overflow = overflow + _learn(recipe.outputs, shapes, recipe, layers, group, block, x)
+        if group.is_last:
+            break
+        start += span.group
+    return overflow
+
+
+@njit(**INLINED)
+def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record):
+    """Measure the error of the held-out samples.
+
+    In a pass of its own, not as a phase of the iteration: then that one's code for the samples that
+    are learned from would be the general one (3-4-1: 1.30 times the time, now 1.02).
+    """
+    if is_on is None:
+        return
+    drop_weights(recipe.features.dropconnect, shapes.scalar, layers, block, j, False)
+    N = len(held.y) // (layers[len(layers) - 1].outputs * runs_of(shapes.data))
+    _pass(
+        shapes, recipe, held, layers, block, span, N, held.samples,
+        look, j, record, True, True, False,
+    )  # fmt: skip
+
+
+def _learn_sampling(batches, scalar, data, layers, block, span):
+    """What follows an update."""
+
+
+dispatch(
+    _learn_sampling,
+    dict.fromkeys(("all", "epochs"), lambda batches, scalar, data, layers, block, span: None)
+    | {
+        "adaptive": lambda batches, scalar, data, layers, block, span: learn_chances(
+            batches, scalar, data, layers, block, span
+        )
+    },
+    INLINED,
+)
+
+
+@njit(**INLINED)
+def _layers(layout, layers):
+    """The layers of a table, or those that the code is for."""
+    if layout is None:
+        return all_layers(layers)
+    return layout.layers
+
+
+@cached_njit(**WHOLE)
+@translated
+def descend(shapes, recipe, data, layers, blocks, b, span):
+    """Train block b from iteration ``span.first`` to ``last``; it can go on from there.
+
+    The last arguments but ``b`` are what ``structs.encode`` makes of such named tuples.
+    Nothing is allocated and nothing raised: the caller has checked everything.
+    """
+    layers, block = _layers(shapes.layout, layers), all_blocks(blocks)[b]
+    span = all_spans(span)[0]
+    scalar = shapes.scalar
+    bottom = layers[0]
+    is_held = is_on(recipe.held)
+    tables = 1 + is_held
+    held, data = all_data(data)[tables * b + is_held], all_data(data)[tables * b]
+    phases = 1 + is_on(recipe.separate)
+    width = layers[len(layers) - 1].outputs * runs_of(shapes.data)
+    all_samples, of_batch = len(data.y) // width, len(block.batch.y) // width
+    look = look_of(data, span)
+    for j in range(span.first, span.last):
+        record = record_of(j, span, len(block.errors) // runs_of(scalar))
+        wanted = record >= 0 or is_watched(recipe.watch, j, span, look)
+        overflow = zeros(scalar)
+        if wanted:
+            _hold_out(recipe.held, shapes, recipe, held, layers, block, span, look, j, record)
+        for phase in range(phases):
+            measuring = wanted and phase == 0 and not is_on(recipe.outputs)
+            training = j < span.iterations and phase == phases - 1
+            if phases == 1 or measuring or training:
+                source, N, real = data, all_samples, data.samples
+                if training:
+                    set_rates(recipe.schedule, scalar, layers, block, span, j)
+                    prepare(recipe.optimizer, scalar, block.numbers, bottom)
+                    source, real = choose_samples(
+                        recipe.batches, recipe.mean, shapes, data, layers, block, span, j
+                    )
+                    N = padded_of(recipe.batches, all_samples, of_batch)
+                drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
+                if training:
+                    transpose(shapes, layers, block)
+                overflow = _pass(
+                    shapes, recipe, source, layers, block, span, N, real,
+                    look, j, record, measuring, False, training,
+                )  # fmt: skip
+        if j < span.iterations:
+            _learn_sampling(recipe.batches, scalar, data, layers, block, span)
+            if j % FLUSH == 0:
+                flush(block, j > 0)
+                if all_over(block):
+                    return
+            end_by_overflow(recipe.held, scalar, block, span, overflow, j + 1)
+    flush(block, True)
+
+
+@cached_njit(**PARALLEL)
+def descend_all(compiled, data, layers, blocks, span):
+    """Train all blocks on all threads.
+
+    ``compiled`` is what :func:`handle_of` gives. The markers are no arguments any more once it is
+    compiled, so this is the same function for all shapes and recipes.
+    """
+    for b in prange(len(blocks)):
+        call_compiled(compiled, (data, layers, blocks, b, span))
+
+
+_WORDS = types.Array(types.int64, 2, "C")
+_OTHERS = (_WORDS, _WORDS, _WORDS, types.int64, _WORDS)
+"""Types of the arguments behind the markers."""
+
+
+@lru_cache(maxsize=1024)
+def handle_of(shapes, recipe):
+    """Compile :func:`descend` for these markers, or load it from the cache; what calls it.
+
+    Numba keeps what it has compiled. To find it there takes 100 us: the type of a recipe is made
+    of those of its choices.
+    """
+    return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
+
+
+@lru_cache(maxsize=1024)
+def entry_of(shapes, recipe):
+    """Compile or load it, too; what takes all its arguments without looking up their types."""
+    return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))

@@ -1,0 +1,259 @@
+"""How many runs go side by side on this machine, and in what tiles.
+
+All of this is a matter of speed only: no choice made here can change a bit of a result.
+"""
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+
+from fastgd.kernel.block import Shapes
+from fastgd.kernel.language.numba_internals import processor
+from fastgd.kernel.language.specialization import Choice
+from fastgd.kernel.language.tile import Shape
+from fastgd.kernel.language.translation import TRANSLATES
+
+ROWS = 4
+"""Rows of a tile: samples are padded to a multiple of this."""
+
+TINY = 32
+"""Parameters of a network whose loops take a good part of its time."""
+
+FEW = 4 * ROWS
+"""Samples of a training whose loops over them take a good part of its time."""
+
+LARGE = 100
+"""Parameters of a network that fills caches rather than waits for results."""
+
+LARGE_ALONE = 512
+"""The same of a single run: see :func:`wants_parts`."""
+
+HEAVY = 10_000
+"""Multiply-adds of a pass from which on runs may go one by one."""
+
+MORE = 1.35
+"""So much longer may take what is more likely to be compiled already."""
+
+CROWDED_BYTES = 2**20
+"""Weights of a block and their gradients that leave little of the second-level cache."""
+
+PANEL_BYTES = 32 * 1024
+"""Weights to the units of a tile that stay in the first-level cache from samples to samples."""
+
+# Processors by name, for code compiled for another machine (NUMBA_CPU_NAME without a feature list).
+_AVX512 = (
+    "avx512",
+    "icelake",
+    "sapphirerapids",
+    "emeraldrapids",
+    "graniterapids",
+    "znver4",
+    "znver5",
+)
+_AVX2 = ("haswell", "broadwell", "skylake", "alderlake", "znver", "x86-64-v3")
+
+
+@cache
+def native_lanes() -> int:
+    """float64 numbers in a vector register of the processor that Numba compiles for."""
+    _triple, name, features = processor()
+    if "+avx512f" in features or (not features and any(part in name for part in _AVX512)):
+        return 8
+    if "+avx2" in features or (not features and any(part in name for part in _AVX2)):
+        return 4
+    return 2
+
+
+def runs_side_by_side(
+    count: int, samples: int, matrices: Sequence[tuple[int, int]], threads: int = 1
+) -> int:
+    """Runs of a block, for so many runs of one network, whose blocks so many threads share.
+
+    As many as take the least time by the figures below, or more if that takes no more than a third
+    longer: fewer different numbers of runs mean less to compile, at a second each. Measured with
+    AVX-512, a run and iteration:
+
+    - Twice the native lanes: a small network's iteration is a chain of dependent operations, and a
+      second register's worth of runs fills the gaps (3-4-1: 29 ns instead of 34).
+    - Four times where the work is so little that looping over it shows: 3-4-1 27 ns, 3-8-1 nothing,
+      and 3-32-1 loses 13 %.
+    - Once where the parameters of twice the runs would crowd the caches: 3-32-1 gains 6 %, with 256
+      samples 9 %, 16-16-1 6 %, 8-16-1 4 % (measured with both threads of a core busy), 8-8-1 no
+      more than 1 %, 64-64-10 4 %.
+    - Each alone where there are too few to fill a block, or threads with nothing to do otherwise;
+      and where even the native lanes would crowd the caches: see :func:`time_alone`. (Passes
+      forward by themselves gain less by that, and lose nothing.) But not where an iteration takes
+      less than some microseconds: what is gained there seldom pays for the compiler.
+
+    ``matrices`` are inputs and outputs of each layer.
+    """
+    if count == 1:
+        return 1
+    lanes, parameters = native_lanes(), parameters_of(matrices)
+    times = {lanes: 1.0 * lanes}
+    if samples * parameters >= HEAVY:
+        times[1] = time_alone(matrices)
+    if parameters <= LARGE:
+        times[2 * lanes] = 0.86 * 2 * lanes
+    if parameters <= TINY:
+        times[4 * lanes] = 0.8 * 4 * lanes
+    for runs in times:
+        blocks = -(-count // runs)
+        times[runs] *= -(-blocks // threads)
+    soon = MORE * min(times.values())
+    return max(runs for runs, time in times.items() if time <= soon)
+
+
+def time_alone(matrices: Sequence[tuple[int, int]]) -> float:
+    """The time that a run takes alone, in that of one among as many as a vector has lanes: about.
+
+    Measured with 256 samples and AVX-512, and what is fitted to that:
+
+    - Lanes without a unit do nothing: 64-64-10 0.93, 5-100-100-2 0.97, 64-32-10 1.0, 32-32-10 1.1,
+      13-100-1 and 784-10 1.3, 20-50-3 1.5, 100-10-1 2.0, 1000-4-1 2.8.
+    - Where the weights of a block and their gradients leave the second-level cache, it pays to have
+      less of them: 64-64-64-10 0.68, 64-256-10 0.69, 784-100-10 0.60, 256-100-10 0.54.
+    - Without parts of tiles the widest layer decides: 3-4-1, 3-8-1, 8-8-1 2.1 to 2.4; 3-32-1,
+      16-16-1, 30-16-1, 8-64-1 1.3 to 1.5.
+    """
+    lanes = native_lanes()
+    if not wants_parts(matrices):
+        return 2.5 if max(outputs for _, outputs in matrices) < 2 * lanes else 1.5
+    parameters = parameters_of(matrices)
+    in_tiles = sum(inputs * -(-outputs // (2 * lanes)) * 2 * lanes for inputs, outputs in matrices)
+    crowds = 16 * parameters * lanes > CROWDED_BYTES
+    return (0.6 if crowds else 0.85) * in_tiles / parameters
+
+
+def parameters_of(matrices: Sequence[tuple[int, int]]) -> int:
+    """Weights of a network."""
+    return sum(inputs * outputs for inputs, outputs in matrices)
+
+
+def can_know(runs: int, parameters: int, samples: int) -> bool:
+    """Whether code for these sizes alone pays.
+
+    A single run of a tiny network is a chain of short loops, and without loops it compiles in 0.5 s
+    instead of 1.4 and takes 108 ns an iteration instead of 138 (3-4-1). A sweep of 32 runs a block
+    takes 33 ns a run instead of 29: all is loaded early and has no registers.
+    """
+    return TRANSLATES and runs == 1 and parameters <= TINY and samples <= FEW
+
+
+def wants_parts(matrices: Sequence[tuple[int, int]]) -> bool:
+    """Whether a run alone gains by tiles of which a part is in use, and by transposed weights.
+
+    Of a layer alone a tile of one unit takes as long as one of 16, as each sum waits for itself. So
+    what is left beside whole tiles goes in tiles of 16 units, and the pass back reads transposed
+    weights instead of gathering them: 64-64-10 takes 0.54 of the time, 784-100-10 0.78, 8-24-12-3
+    0.45. But 16-16-1 would take 1.6 times as long and 8-200-1 1.27 times: where a single output has
+    most of the inputs, 15 lanes have nothing to do.
+
+    ``matrices`` are inputs and outputs of each layer. What is compared is the time in steps, each
+    of a tile through one input: for a part two, as it leaves no gap for the other thread of a core,
+    and for a gathered one four.
+
+    Not tried: parts of 8 rows and 8 units, which would cost 784-100-10 no more than 4 % for its 4
+    units beside whole tiles instead of 12 %, but need samples in eights.
+    """
+    lanes = native_lanes()
+    if lanes == 2 or parameters_of(matrices) <= LARGE_ALONE:
+        return False  # such a processor has no masks
+    units, one_by_one, in_parts = 2 * lanes, 0, 0
+    for k, (inputs, outputs) in enumerate(matrices):
+        tiles, rest = divmod(outputs, units)
+        one_by_one += 2 * inputs * (tiles + rest)
+        in_parts += 2 * inputs * (tiles + 2 * (rest > 0))
+        if k:
+            below, rest_below = divmod(inputs, units)
+            one_by_one += outputs * (4 * below + rest_below)
+            in_parts += outputs * (below + (rest_below > 0))
+    return in_parts < one_by_one
+
+
+def wants_strips(runs: int, matrices: Sequence[tuple[int, int]]) -> bool:
+    """Whether the pass forward gains if it takes the inputs of a layer in strips.
+
+    It does where weights from all inputs to the units of a tile leave the first-level cache before
+    the next samples need them: 784-100-10 takes 0.64 of the time (8 runs) or 0.91 (one), 256-100-10
+    0.82 or 0.75, 192-100-10 0.9. With 128 inputs they just fit: 0.92 (8 runs), one run no less.
+
+    ``matrices`` are inputs and outputs of each layer.
+    """
+    most = _wide_lanes(native_lanes())
+    return any(8 * inputs * min(most, outputs * runs) > PANEL_BYTES for inputs, outputs in matrices)
+
+
+def _wide_lanes(lanes: int) -> int:
+    """Numbers in a row of a wide tile: its accumulators take half of the registers."""
+    return (16 if lanes == 8 else 8) * lanes // ROWS
+
+
+def shapes_for(
+    runs: int,
+    widest: int,
+    data_runs: int = 1,
+    importance_runs: int = 1,
+    *,
+    parts: bool = False,
+    strips: bool = False,
+) -> Shapes:
+    """Tiles for so many runs side by side in a network whose widest layer has ``widest`` units.
+
+    ``data_runs`` is 1 where all runs of a block learn from the same samples, ``importance_runs``
+    where these have the same weights in all of them. A single run may go in ``parts``
+    (:func:`wants_parts`), and the inputs of a layer in ``strips`` (:func:`wants_strips`).
+
+    The accumulators of a wide tile take half of the registers. A single run of a small network uses
+    narrower tiles: at 3-4-1, 16 units a tile would leave everything to the narrow ones (117 ns per
+    iteration instead of 80).
+    """
+    lanes = native_lanes()
+    return _shapes_for(lanes, runs, widest, data_runs, importance_runs, parts, strips)
+
+
+@lru_cache(maxsize=256)
+def _shapes_for(
+    lanes: int,
+    runs: int,
+    widest: int,
+    data_runs: int,
+    importance_runs: int,
+    parts: bool,
+    strips: bool,
+) -> Shapes:
+    wide = max(1, _wide_lanes(lanes) // runs)
+    if runs == 1 and not parts:
+        wide = 4 if widest < 16 else min(wide, 16)
+    elif parts and widest < wide:
+        wide = 2 * lanes
+    whole, narrow = Shape(ROWS, wide, runs), Shape(ROWS, 1, runs)
+    rest = Shape(ROWS, 2 * lanes, 1, is_part=True) if parts else narrow
+    return Shapes(
+        wide=whole,
+        wide_row=_of_rows(1, whole),
+        wide_piece=_piece(whole, lanes),
+        rest=rest,
+        rest_row=_of_rows(1, rest),
+        rest_piece=_piece(rest, lanes),
+        transposed=_of_rows(1, whole) if parts else None,
+        strips=Choice("strips") if strips else None,
+        narrow=narrow,
+        narrow_row=_of_rows(1, narrow),
+        narrow_piece=_piece(narrow, lanes),
+        scalar=Shape(1, 1, runs),
+        data=Shape(1, 1, data_runs),
+        importance=Shape(1, 1, importance_runs),
+    )
+
+
+def _of_rows(rows: int, shape: Shape) -> Shape:
+    """The same tile with so many rows."""
+    return Shape(rows, shape.units, shape.runs, is_part=shape.is_part)
+
+
+def _piece(shape: Shape, lanes: int) -> Shape | None:
+    """Rows that fill four registers (more and the sigmoid spills); None if the whole tile fits."""
+    rows = shape.rows
+    while rows > 1 and rows * shape.units * shape.runs > 4 * lanes:
+        rows //= 2
+    return None if rows == shape.rows else _of_rows(rows, shape)

@@ -1,0 +1,202 @@
+"""Which group each row of a table belongs to, by its labels in one column or several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.row_indices import Integers
+from fastgd.checks.messages import shown
+from fastgd.tables.column_values import is_missing
+
+Columns = Mapping[str, NDArray[Any]]
+
+_DATES = {"M": "M8[us]", "m": "m8[us]"}
+"""One unit each: a table that is read again may have another one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Keys:
+    """The groups of a table, in the order of their labels."""
+
+    names: tuple[str, ...]
+    levels: tuple[NDArray[Any], ...]  # of each column: its different labels, sorted
+    members: Integers  # (groups, columns): places of the labels of each group
+
+    @classmethod
+    def learn(cls, columns: Columns, names: Sequence[str]) -> tuple[Keys, Integers]:
+        """Return the groups, and for each row the number of its group.
+
+        It is -1 where a label is missing.
+
+        Raises
+        ------
+        TypeError
+            If labels are no texts, numbers, booleans or dates, or of several kinds.
+        ValueError
+            If they are missing in all rows.
+
+        Examples
+        --------
+        >>> table = {"city": np.array(["Rome", "Oslo", "Rome"]), "floor": np.array([2, 1, 2])}
+        >>> keys, codes = Keys.learn(table, ["city", "floor"])
+        >>> list(keys), codes
+        ([('Oslo', 1), ('Rome', 2)], array([1, 0, 1]))
+        """
+        found = [_levels(name, columns[name]) for name in names]
+        codes = np.column_stack([column for _, column in found])
+        labelled = (codes >= 0).all(axis=1)
+        if not labelled.any():
+            raise ValueError(
+                f"by must have a row with a label, got none in {', '.join(map(shown, names))}"
+            )
+        numbers = _numbered(codes[labelled])
+        first = np.full(numbers.max() + 1, -1, np.int64)
+        first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+        groups = np.full(len(codes), -1, np.int64)
+        groups[labelled] = numbers
+        return cls(tuple(names), tuple(own for own, _ in found), codes[labelled][first]), groups
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Labels, or tuples of them where there are several columns."""
+        columns = self.columns()
+        return iter(columns[0]) if len(columns) == 1 else zip(*columns, strict=True)
+
+    def columns(self) -> list[list[Any]]:
+        """The labels of all groups, a list for each column."""
+        return [
+            own[places].tolist() for own, places in zip(self.levels, self.members.T, strict=True)
+        ]
+
+    def label(self, group: int) -> Any:
+        """The label of a group, or a tuple of them."""
+        labels = [
+            own[place].item() for own, place in zip(self.levels, self.members[group], strict=True)
+        ]
+        return labels[0] if len(labels) == 1 else tuple(labels)
+
+    def codes(self, columns: Columns) -> Integers:
+        """The number of the group of each row; -1 where no group has these labels.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing.
+        """
+        for name in self.names:
+            if name not in columns:
+                raise ValueError(f"the table must have the column {shown(name)}, which has labels")
+        found = np.column_stack(
+            [
+                _places(name, own, columns[name])
+                for name, own in zip(self.names, self.levels, strict=True)
+            ]
+        )
+        known = np.flatnonzero((found >= 0).all(axis=1))
+        numbers = _numbered(np.concatenate([self.members, found[known]]))
+        place = np.full(numbers.max() + 1, -1, np.int64)
+        place[numbers[: len(self)]] = np.arange(len(self))
+        groups = np.full(len(found), -1, np.int64)
+        groups[known] = place[numbers[len(self) :]]
+        return groups
+
+    def find(self, label: Any) -> int:
+        """The number of the group that has this label, or this tuple of labels.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        labels = label if len(self.names) > 1 and isinstance(label, tuple) else (label,)
+        if len(labels) == len(self.names):
+            cells = [np.fromiter([one], dtype=object) for one in labels]
+            found = int(self.codes(dict(zip(self.names, cells, strict=True)))[0])
+            if found >= 0:
+                return found
+        raise KeyError(
+            f"group must be one of the {len(self):,} that there are, such as "
+            f"{shown(self.label(0))}, got {shown(label)}"
+        )
+
+
+def _numbered(codes: Integers) -> Integers:
+    """Number the different rows (n, columns) in their order.
+
+    Columns are mixed in one after the other, with new numbers after each: a product of all their
+    counts might not fit into an integer.
+    """
+    numbers = codes[:, 0]
+    for column in codes.T[1:]:
+        numbers = np.unique(numbers, return_inverse=True)[1] * (column.max() + 1) + column
+    result: Integers = np.unique(numbers, return_inverse=True)[1]
+    return result
+
+
+def _levels(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
+    """The different labels of a column, sorted, and each row's place among them, or -1."""
+    labels, places = _different(name, column)
+    known = labels[~is_missing(labels)]
+    cells = known.tolist()
+    kinds = set(map(_kind, cells))
+    levels = np.array(cells) if known.dtype == object else known
+    # A large int beside a small one would become a float, and a text may lose its end.
+    is_kept = levels.dtype != object and levels.tolist() == cells
+    if len(kinds) > 1 or kinds - {"text", "number", "date"} or not is_kept:
+        raise _foreign(name, known)
+    order = np.argsort(levels, kind="stable")
+    renumbered = np.full(len(labels), -1, np.int64)
+    renumbered[np.flatnonzero(~is_missing(labels))[order]] = np.arange(len(order))
+    return levels[order], renumbered[places]
+
+
+def _places(name: str, levels: NDArray[Any], column: NDArray[Any]) -> Integers:
+    """Each row's place among known labels, or -1."""
+    labels, places = _different(name, column)
+    known = {label: place for place, label in enumerate(levels.tolist())}
+    found = np.array([known.get(label, -1) for label in labels.tolist()], np.int64)
+    result: Integers = found[places]
+    return result
+
+
+def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
+    """The different labels of a column in any order, and which one each row has."""
+    if column.ndim != 1:
+        raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {column.shape}")
+    if column.dtype.kind in _DATES:
+        column = column.astype(_DATES[column.dtype.kind])
+    if column.dtype.kind in "biufmM":
+        numbers, places = np.unique(column, return_inverse=True)
+        return numbers, places
+    # A dict tells texts apart in a third of the time that sorting them takes.
+    seen: dict[Any, int] = {}
+    cells = column.tolist()
+    try:
+        places = np.fromiter((seen.setdefault(cell, len(seen)) for cell in cells), np.int64)
+    except Exception as error:  # what has no hash, or one that raises anything
+        raise _foreign(name, column) from error
+    return np.fromiter(seen, dtype=object, count=len(seen)), places
+
+
+def _kind(label: Any) -> str:
+    if isinstance(label, str):
+        return "text"
+    if isinstance(label, (bool, int, float)):
+        return "number"
+    return "date" if type(label).__module__ == "datetime" else type(label).__name__
+
+
+def _foreign(name: str, labels: NDArray[Any]) -> TypeError:
+    kinds = {_kind(label): label for label in labels.tolist()}
+    came = " and ".join(map(shown, list(kinds.values())[:2]))
+    return TypeError(
+        f"labels in {shown(name)} must be all texts, all numbers of 64 bits (or booleans) or all "
+        f"dates (datetime64), got {came}"
+    )

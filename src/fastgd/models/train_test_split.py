@@ -1,0 +1,67 @@
+"""Rows to learn from and rows to judge by: drawn with a seed, each class in proportion."""
+
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.checks.formatting import many
+
+Rows = NDArray[np.int64]
+
+LEAST_ROWS = 10
+"""A table with fewer can't be parted."""
+
+
+class TrainTestRows(NamedTuple):
+    """Places of rows, in their order."""
+
+    learn: Rows
+    judge: Rows
+
+
+def check_rows(rows: int) -> None:
+    """Refuse a table that is too small to be parted."""
+    if rows < LEAST_ROWS:
+        raise ValueError(
+            f"the table must have at least {LEAST_ROWS} rows with a target, got {many(rows, 'row')}"
+        )
+
+
+def parts_of(labels: Rows, share: float, seed: int) -> TrainTestRows:
+    """Part rows in two: ``share`` of them to judge by, of each class as far as its rows go.
+
+    Examples
+    --------
+    >>> parts = parts_of(np.zeros(10, dtype=np.int64), 0.2, seed=0)
+    >>> parts.learn.tolist(), parts.judge.tolist()
+    ([0, 1, 2, 5, 6, 7, 8, 9], [3, 4])
+    """
+    rows = len(labels)
+    order = _drawn(labels, seed)
+    count = min(ceil(share * rows), rows - LEAST_ROWS // 2)
+    places = np.floor((np.arange(count) + 0.5) * rows / count).astype(np.int64)
+    judge = np.zeros(rows, dtype=bool)
+    judge[order[places]] = True
+    return TrainTestRows(np.flatnonzero(~judge), np.flatnonzero(judge))
+
+
+def folds_of(labels: Rows, folds: int, seed: int) -> NDArray[np.bool_]:
+    """Return which rows each fold holds out, (folds, rows): every row once.
+
+    Examples
+    --------
+    >>> folds_of(np.array([0, 0, 0, 1, 1, 1]), 3, seed=0).sum(axis=1)
+    array([2, 2, 2])
+    """
+    held = np.zeros((folds, len(labels)), dtype=bool)
+    order = _drawn(labels, seed)
+    held[np.arange(len(labels)) % folds, order] = True
+    return held
+
+
+def _drawn(labels: Rows, seed: int) -> Rows:
+    """All rows, one class after the other, and drawn within it."""
+    order = np.random.RandomState(seed).permutation(len(labels))
+    return order[np.argsort(labels[order], kind="stable")]

@@ -1,0 +1,129 @@
+"""A small picture of each result, as a PNG; nothing where matplotlib is not installed."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from io import BytesIO
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from fastgd import plots
+from fastgd.models.group_models import GroupModels
+from fastgd.models.model import Model
+from fastgd.notebook.html_blocks import Thumbnail
+from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
+from fastgd.plots.races import draw_curves
+from fastgd.plots.style import styled
+from fastgd.studies.race import Race
+from fastgd.studies.surface import Surface
+from fastgd.studies.trainability.map import Trainability
+from fastgd.training import statistics
+from fastgd.training.results import Run
+from fastgd.training.runs import Sweep
+
+SIZE = (4.8, 3.0)
+"""Inches."""
+
+DOTS_PER_INCH = 100
+
+SHARP = 2
+"""Pixels of the file for each one that is shown, as screens of today have them."""
+
+SMALL = {"font.size": 8.0, "axes.titlesize": "medium", "legend.fontsize": "small"}
+
+POINTS = 2000
+"""Of a line of many runs: more than the pixels that it goes through."""
+
+COLOURS = 128
+"""In the file: with more of them a map takes three times the bytes and looks the same."""
+
+
+def picture_of(result: Any) -> Thumbnail | None:
+    """A picture of a result, on a figure that nothing else keeps."""
+    if find_spec("matplotlib") is None:
+        return None
+    from matplotlib.figure import Figure
+
+    with styled() as plt, plt.rc_context(SMALL):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        ax = figure.add_subplot()
+        draw = next(draw for kind, draw in _DRAWING.items() if isinstance(result, kind))
+        text = draw(result, ax)
+        ax.set_title("")  # which says what the table says
+        content = BytesIO()
+        figure.savefig(content, format="png", dpi=SHARP * DOTS_PER_INCH)
+    width, height = (round(side * DOTS_PER_INCH) for side in SIZE)
+    return Thumbnail(_smaller(content), width, height, text)
+
+
+def _of_run(run: Run, ax: Any) -> str:
+    plots.errors(run, ax=ax)
+    return "Error against iteration"
+
+
+def _of_sweep(sweep: Sweep, ax: Any) -> str:
+    lengths = (len(axis) for name, axis in sweep.axes.items() if name not in statistics.REPEATED)
+    if prod(lengths) <= MOST:
+        plots.errors(sweep, ax=ax)
+        return "Error against iteration, a line per setting"
+    held = sweep.final_validation_error
+    errors = np.sort(np.ravel(sweep.final_error if held is None else held))
+    ranks = np.unique(np.linspace(0, len(errors) - 1, POINTS).astype(np.int64))
+    ax.plot(ranks + 1, errors[ranks], **marker(len(ranks)))
+    scale_errors(ax, errors, sweep.errors[..., 0])
+    ax.set_xlabel("runs, the best one first")
+    ax.set_ylabel(f"final {ERROR}" + ("" if held is None else ", held out"))
+    return "The final errors of all runs, in order"
+
+
+def _of_surface(surface: Surface, ax: Any) -> str:
+    plots.surface(surface, ax=ax)
+    return "The error over two weights"
+
+
+def _of_race(race: Race, ax: Any) -> str:
+    draw_curves(ax, {name: race.runs[name] for name in race.ranking()})
+    legend(ax)
+    return "Error against iteration, a line per optimizer"
+
+
+def _of_map(found: Trainability, ax: Any) -> str:
+    plots.trainability(found, ax=ax)
+    return "Learning rates at which trainings converged, and at which they diverged"
+
+
+def _of_model(model: Model, ax: Any) -> str:
+    plots.errors(model.runs[0], ax=ax)
+    return "Error against iteration, of the first network"
+
+
+def _of_groups(models: GroupModels, ax: Any) -> str:
+    held = models.measured["held_out_error"]
+    where = "training" if np.isnan(held).all() else "held-out"
+    errors = np.sort(models.measured["training_error"] if where == "training" else held)
+    ax.plot(np.arange(1, len(errors) + 1), errors, **marker(len(errors)))
+    ax.set_xlabel("groups, the best one first")
+    ax.set_ylabel(f"{where} error of {models.target.name}")
+    return f"The {where} errors of all groups, in order"
+
+
+_DRAWING: dict[type, Callable[[Any, Any], str]] = {
+    Run: _of_run,
+    Sweep: _of_sweep,
+    Surface: _of_surface,
+    Race: _of_race,
+    Trainability: _of_map,
+    Model: _of_model,
+    GroupModels: _of_groups,
+}
+"""What draws a result on axes, and says what is to be seen."""
+
+
+def _smaller(png: BytesIO) -> bytes:
+    """The same picture with few colours: a third of the bytes."""
+    from PIL import Image
+
+    content = BytesIO()
+    Image.open(png).convert("RGB").quantize(COLOURS).save(content, format="png", optimize=True)
+    return content.getvalue()

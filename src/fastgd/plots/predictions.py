@@ -1,0 +1,118 @@
+"""What was predicted against what was: points for numbers, a table of counts for classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.checks.messages import shown
+from fastgd.plots.style import axes, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_CLASSES = 30
+"""Classes that can be told apart in a table."""
+
+
+def predictions(
+    actual: ArrayLike, predicted: ArrayLike, *, name: str = "target", ax: Axes | None = None
+) -> Axes:
+    """Draw predictions against what they should have been.
+
+    Parameters
+    ----------
+    actual, predicted : (rows,) array_like
+        Finite numbers; or labels of classes: texts, booleans.
+    name : str
+        What is predicted.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure's by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        Of numbers a point for each row, on the line where both are the same if it was right; of
+        classes how many rows of each class were taken for which.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are not as described, or of more than 30 classes.
+    ImportError
+        If matplotlib is not installed (``pip install "fastgd[plot]"``).
+
+    Examples
+    --------
+    >>> import fastgd.plots
+    >>> ax = fastgd.plots.predictions([1.0, 2.0], [1.5, 2.0], name="price")
+    >>> ax.get_title(loc="left")
+    'price: predicted against actual (2 rows)'
+    >>> ax = fastgd.plots.predictions(["a", "b", "b"], ["a", "b", "a"], name="kind")
+    >>> [text.get_text() for text in ax.texts]
+    ['1', '0', '1', '1']
+    """
+    truth, guess = (_column(n, v) for n, v in (("actual", actual), ("predicted", predicted)))
+    if len(truth) != len(guess):
+        raise ValueError(
+            f"actual and predicted must have the same number of rows, got {len(truth)} and "
+            f"{len(guess)}"
+        )
+    of_numbers = truth.dtype.kind in "iuf" and guess.dtype.kind in "iuf"
+    with styled() as plt:
+        drawn = axes(ax, plt, figsize=(5.4, 5.0))
+        (_draw_numbers if of_numbers else _draw_classes)(drawn, truth, guess)
+        drawn.set_title(f"{name}: predicted against actual ({len(truth):,} rows)")
+        drawn.set_xlabel("actual" if of_numbers else "predicted")
+        drawn.set_ylabel("predicted" if of_numbers else "actual")
+    return drawn
+
+
+def _column(name: str, value: ArrayLike) -> NDArray[Any]:
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # an object's own __array__ may raise anything
+        raise TypeError(f"{name} must hold numbers or labels, got {shown(value)}") from error
+    if array.dtype.kind == "O":
+        array = np.array([str(cell) for cell in array.ravel()]).reshape(array.shape)
+    if array.dtype.kind not in "biufU":
+        raise TypeError(f"{name} must hold numbers or labels, got {shown(value)}")
+    if array.ndim != 1 or not len(array):
+        raise ValueError(f"{name} must have shape (rows,), got shape {array.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {shown(array[~np.isfinite(array)][0])}")
+    return array
+
+
+def _draw_numbers(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    low, high = (float(f([truth.min(), truth.max(), guess.min(), guess.max()])) for f in (min, max))
+    ax.plot([low, high], [low, high], color="#999999", linewidth=1, zorder=1)
+    many = len(truth) > 500
+    ax.scatter(truth, guess, s=8 if many else 18, alpha=0.3 if many else 0.6, linewidths=0)
+    ax.set_aspect("equal", adjustable="datalim")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
+
+
+def _draw_classes(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
+    names = sorted({*truth.tolist(), *guess.tolist()})
+    if len(names) > MOST_CLASSES:
+        raise ValueError(f"actual must have at most {MOST_CLASSES} classes, got {len(names)}")
+    places = {name: k for k, name in enumerate(names)}
+    counts = np.zeros((len(names), len(names)), dtype=int)
+    for row, column in zip(truth.tolist(), guess.tolist(), strict=True):
+        counts[places[row], places[column]] += 1
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (i, j), count in np.ndenumerate(counts):
+        colour = "white" if shares[i, j] > 0.6 else "black"
+        ax.text(j, i, f"{count:,}", ha="center", va="center", color=colour)
+    turned = max(len(str(name)) for name in names) * len(names) > 40
+    ax.set_xticks(range(len(names)), map(str, names), rotation=90 if turned else 0)
+    ax.set_yticks(range(len(names)), map(str, names))
+    ax.grid(visible=False)

@@ -1,0 +1,95 @@
+"""How many seeds solve the task, against the size of the hidden layers."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastgd.checks.formatting import layers_text
+from fastgd.checks.intervals import ABOVE_ZERO
+from fastgd.checks.values import check_number, check_result
+from fastgd.plots.lines import check_lines, legend, looks
+from fastgd.plots.style import axes, styled
+from fastgd.plots.titles import group_label, repetitions, sweep_title
+from fastgd.training import statistics
+from fastgd.training.runs import Sweep
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def solved(
+    sweep: Sweep, *, threshold: float = statistics.SOLVED, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw the share of seeds that solve the task, with its 95 % interval, per hidden size.
+
+    A run solves the task if its final mean ``|y - output|`` is below the threshold; one that
+    diverged does not. A line for each setting of the other axes.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Over two hidden sizes at least, and over seeds (or first weights).
+    threshold : float
+        Above 0; 0.1 by default: no network has so small an error on the article's four samples with
+        an output on the wrong side of 0.5, which makes 0.5 / 4 = 0.125 alone.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure's by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        Share, between 0 and 1, over hidden sizes, evenly spaced in the order of the sweep.
+
+    Raises
+    ------
+    TypeError
+        If it is no Sweep, or the threshold no number.
+    ValueError
+        If the sweep has one hidden size only, or more than 14 other settings, or the threshold is
+        not above 0.
+    ImportError
+        If matplotlib is not installed (``pip install "fastgd[plot]"``).
+
+    Examples
+    --------
+    >>> import fastgd, fastgd.plots
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> sizes = {"hidden_size": [2, 4], "seed": range(50)}
+    >>> ax = fastgd.plots.solved(fastgd.sweep(X, y, alpha=10, iterations=1000, **sizes))
+    >>> print(ax.lines[0].get_ydata())
+    [0. 1.]
+    """
+    check_result("sweep", sweep, Sweep)
+    threshold = check_number("threshold", threshold, ABOVE_ZERO)
+    sizes = sweep.axes.get("hidden_size", [])
+    if len(sizes) < 2:
+        raise ValueError("solved needs a sweep over several hidden sizes, got one hidden size")
+    found = list(statistics.groups(sweep, sweep.final_error, along="hidden_size"))
+    check_lines(len(found), "beside hidden_size, the sweep")
+    shares = [statistics.solved(group.values, threshold) for group in found]
+    lines = looks([group.setting for group in found])
+    with styled() as plt:
+        ax = axes(ax, plt, figsize=(7.3, 4.4))
+        for i, (group, share, look) in enumerate(zip(found, shares, lines, strict=True)):
+            # Side by side, else the intervals of one line would hide those of the others.
+            x = np.arange(len(sizes)) + 0.08 * (i - (len(found) - 1) / 2)
+            away = np.abs(np.array([share.low, share.high]) - share.share)
+            ax.errorbar(
+                x,
+                share.share,
+                yerr=away,
+                marker="o",
+                capsize=3,
+                label=group_label(group.setting),
+                **look,
+            )
+        ax.set_xticks(range(len(sizes)), [layers_text(size) for size in sizes])
+        ax.set_xlabel("hidden units")
+        ax.set_ylim(-0.02, 1.02)
+        ax.yaxis.set_major_formatter("{x:.0%}")
+        ax.set_ylabel(f"runs with a final error below {threshold:g}")
+        repeated = repetitions(sweep) or "1 seed"
+        ax.set_title(f"{sweep_title(sweep)}, {repeated} each, 95 % intervals")
+        if len(found) > 1:
+            legend(ax)
+    return ax

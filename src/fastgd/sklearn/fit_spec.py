@@ -1,0 +1,68 @@
+"""What a fit comes to: samples, the settings of a training, and seeds."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.training.results import Run
+
+BoolArray = NDArray[np.bool_]
+
+
+class FitSamples(NamedTuple):
+    """Rows to learn from, or those that are held out."""
+
+    X: FloatArray  # (n, inputs)
+    y: FloatArray  # (n, outputs)
+    weight: Any  # (n,) numbers, or None
+
+
+class FitSpec(NamedTuple):
+    """One fit of an estimator, ready to be trained."""
+
+    X: FloatArray
+    """(n, inputs)"""
+
+    y: FloatArray
+    """(n, outputs): numbers, or one-hot classes; one column for two classes."""
+
+    sample_weight: FloatArray | None
+    """(n,), at least 0 and not all 0; class weights are in them."""
+
+    held: BoolArray | None
+    """(n,): True where a row is held out for early stopping."""
+
+    settings: dict[str, Any]
+    """Keyword arguments of :func:`fastgd.train` but for the seed and the samples.
+
+    With a ``minimizer`` those of :func:`fastgd.objective`, and ``init``.
+    """
+
+    seeds: list[int]
+    """One for each member of the ensemble."""
+
+    start: tuple[Run, ...] = ()
+    """The networks that the members start from; none if these are drawn anew."""
+
+    minimizer: dict[str, Any] | None = None
+    """Options of SciPy's L-BFGS-B, which then takes the place of gradient descent."""
+
+    @property
+    def learned(self) -> FitSamples:
+        """The rows to learn from."""
+        return self._rows(None if self.held is None else ~self.held)
+
+    @property
+    def held_out(self) -> FitSamples | None:
+        """The rows that are held out."""
+        return None if self.held is None else self._rows(self.held)
+
+    def _rows(self, which: BoolArray | None) -> FitSamples:
+        if which is None:
+            return FitSamples(self.X, self.y, self.sample_weight)
+        weight = None if self.sample_weight is None else self.sample_weight[which]
+        return FitSamples(self.X[which], self.y[which], weight)

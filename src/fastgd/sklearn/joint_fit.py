@@ -1,0 +1,120 @@
+"""Many fits at once: what comes before the networks one by one, then all networks together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self, cast
+
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+
+from fastgd.sklearn.base import BaseFastGD
+from fastgd.sklearn.joint_training import JointTraining, runs_of
+
+
+class JointFit(NamedTuple):
+    """One fit: an estimator that is fitted in place, its rows, and what a message calls them."""
+
+    estimator: Any
+    X: Any
+    y: Any
+    name: str
+
+
+def fit_all(fits: Sequence[JointFit]) -> None:
+    """Fit them, each as it would be by itself.
+
+    Networks of ours are trained together, be it at the end of a pipeline or within a
+    ``TransformedTargetRegressor``, whose other parts are fitted first. Other estimators are fitted
+    one after the other.
+
+    Raises
+    ------
+    Exception
+        What a fit raises, with its name in front.
+    """
+    waiting = []
+    for fit in fits:
+        with _named(fit.name):
+            network, X, y = _prepared(fit.estimator, fit.X, fit.y)
+            if network is None:
+                fit.estimator.fit(fit.X, fit.y)
+            else:
+                waiting.append((fit, network, network._problem(X, y)))
+    if not waiting:
+        return
+    crowd = JointTraining([problem for *_, problem in waiting], threads=waiting[0][1].threads)
+    outcomes = crowd.train()
+    unfinished = []
+    for number, (fit, network, problem) in enumerate(waiting):
+        with _named(fit.name):
+            own = runs_of(outcomes[number])
+            network._adopt(problem, own)
+        if network.verbose:
+            print(fit.name)
+            network._tell()
+        if any(run.status == "finished" for run in own):
+            unfinished.append("lbfgs" if problem.minimizer else "Stochastic Optimizer")
+    if unfinished:
+        warnings.warn(
+            f"{unfinished[0]}: Maximum iterations reached and the optimization hasn't "
+            f"converged yet in {len(unfinished):,} of {len(waiting):,} fits.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def _prepared(estimator: Any, X: Any, y: Any) -> tuple[BaseFastGD | None, Any, Any]:
+    """The network of an estimator, and what it learns from; all else is fitted."""
+    if isinstance(estimator, BaseFastGD):
+        return estimator, X, y
+    if not _has_network(estimator):
+        return None, X, y
+    if isinstance(estimator, Pipeline):
+        before = estimator[:-1]
+        if before.steps:
+            X = before.fit_transform(X, y)
+            estimator.steps[:-1] = before.steps
+        return _prepared(estimator.steps[-1][1], X, y)
+    inner, estimator.regressor = estimator.regressor, _Listener()
+    try:
+        heard = estimator.fit(X, y).regressor_
+    finally:
+        estimator.regressor = inner
+    estimator.regressor_ = clone(inner)
+    return _prepared(estimator.regressor_, heard.X, heard.y)
+
+
+def _has_network(estimator: Any) -> bool:
+    """Whether a network of ours is at the end of what is fitted."""
+    if isinstance(estimator, Pipeline):
+        return _has_network(estimator.steps[-1][1])
+    if isinstance(estimator, TransformedTargetRegressor):
+        return _has_network(estimator.regressor)
+    return isinstance(estimator, BaseFastGD)
+
+
+class _Listener(DummyRegressor):
+    """Hears what a regressor would be fitted to."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        self.X, self.y = X, y
+        return cast(Self, super().fit(X, y))
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say whose fit has failed."""
+    try:
+        yield
+    except Exception as error:
+        try:
+            named = type(error)(f"{name}: {error}")
+        except Exception:  # an error that takes other arguments
+            raise error from None
+        raise named from error

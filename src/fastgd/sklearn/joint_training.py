@@ -1,0 +1,173 @@
+"""Training the problems of one fit or of many."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastgd.arguments.data import NetworkParts
+from fastgd.engine.initialization import first_rows
+from fastgd.engine.network import unflatten
+from fastgd.sklearn.batches import ProblemBatch, batches_of
+from fastgd.sklearn.fit_spec import FitSpec
+from fastgd.training.objective import objective
+from fastgd.training.results import Run
+from fastgd.training.train import train
+
+Outcome = list[Run] | Exception
+
+
+class JointTraining:
+    """Problems that are trained together, and can go on together.
+
+    Those that descend by batches are put into as few sweeps as possible; each run has the bits that
+    it would have alone.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+    threads : int, optional
+        As in :func:`fastgd.sweep`.
+    keep_state : bool
+        Whether runs shall be able to go on.
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[FitSpec],
+        *,
+        threads: int | None = None,
+        keep_state: bool = False,
+    ) -> None:
+        self.problems = problems
+        self.threads = threads
+        self.keep_state = keep_state
+        together = {number: one for number, one in enumerate(problems) if not _is_alone(one)}
+        self.batches = batches_of(together)
+        self.outcomes: dict[int, Outcome] = {}
+
+    def train(self, epochs: int | None = None) -> dict[int, Outcome]:
+        """The runs of each problem, or why there are none.
+
+        Parameters
+        ----------
+        epochs : int, optional
+            How many at most, by default as many as each problem asks for.
+        """
+        for number, problem in enumerate(self.problems):
+            if _is_alone(problem):
+                try:
+                    self.outcomes[number] = _train_alone(problem)
+                except Exception as error:
+                    self.outcomes[number] = error
+        batches, self.batches = self.batches, []
+        for batch in batches:
+            self._train(batch, epochs)
+        return self.outcomes
+
+    def go_on(self, keep: Collection[int], epochs: int) -> dict[int, Outcome]:
+        """Take these problems so many epochs further, from where their runs are.
+
+        Returns
+        -------
+        dict
+            The runs of each of them, as if they had never stopped.
+        """
+        self.outcomes = {n: found for n, found in self.outcomes.items() if n in keep}
+        self.batches = [batch for batch in self.batches if batch.has_any(keep)]
+        for batch in self.batches:
+            updates = batch.tables[0].settings["record_every"]
+            batch.go_on(keep, epochs * updates, threads=self.threads)
+            self.outcomes |= dict(batch.runs())
+        return self.outcomes
+
+    def _train(self, batch: ProblemBatch, epochs: int | None) -> None:
+        """Train a batch; where one of its problems can't be, each by itself."""
+        iterations = epochs and epochs * batch.tables[0].settings["record_every"]
+        try:
+            batch.train(threads=self.threads, keep_state=self.keep_state, iterations=iterations)
+        except Exception as error:
+            numbers = [member.number for member in batch.members]
+            if len(numbers) == 1:
+                self.outcomes[numbers[0]] = error
+                return
+            for number in numbers:
+                (alone,) = batches_of({number: self.problems[number]})
+                self._train(alone, epochs)
+            return
+        self.batches.append(batch)
+        self.outcomes |= dict(batch.runs())
+
+
+def train_all(
+    problems: Sequence[FitSpec], *, threads: int | None = None, keep_state: bool = False
+) -> list[list[Run]]:
+    """Runs of each problem, one for each of its seeds, with the bits that it would have alone.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+    threads : int, optional
+        As in :func:`fastgd.sweep`.
+    keep_state : bool
+        Whether they shall be able to go on.
+
+    Raises
+    ------
+    Exception
+        What the first of them raises that can't be trained.
+    """
+    outcomes = JointTraining(problems, threads=threads, keep_state=keep_state).train()
+    return [runs_of(outcomes[number]) for number in range(len(problems))]
+
+
+def runs_of(outcome: Outcome) -> list[Run]:
+    """The runs of a problem; raises why there are none."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _is_alone(problem: FitSpec) -> bool:
+    """Whether a problem is none that a sweep has beside others."""
+    return problem.minimizer is not None or bool(problem.start)
+
+
+def _train_alone(problem: FitSpec) -> list[Run]:
+    if problem.minimizer is not None:
+        return [minimized(problem, member) for member in range(len(problem.seeds))]
+    X, y, weight = problem.learned
+    given = problem.settings | {"sample_weight": weight, "validation": problem.held_out}
+    given.pop("init", None)
+    return [
+        train(X, y, weights=run, seed=seed, **given)
+        for run, seed in zip(problem.start, problem.seeds, strict=True)
+    ]
+
+
+def minimized(problem: FitSpec, member: int) -> Run:
+    """The network of one member where L-BFGS-B leaves it."""
+    import scipy.optimize
+
+    assert problem.minimizer is not None
+    X, y, weight = problem.learned
+    options: dict[str, Any] = problem.settings | {"sample_weight": weight}
+    init = options.pop("init")
+    f = objective(X, y, **options)
+    if problem.start:
+        run = problem.start[member]
+        start = f.network.row(NetworkParts(run.weights, run.biases))
+    else:
+        drawn = first_rows(init, f.network.sizes, [problem.seeds[member]])[0]
+        start = f.row(unflatten(drawn, f.network.sizes))
+    found = scipy.optimize.minimize(
+        f, start, jac=True, method="L-BFGS-B", options=problem.minimizer
+    )
+    return replace(
+        f.run(found.x),
+        seed=problem.seeds[member],
+        status="converged" if found.success else "finished",
+        iterations=int(found.nit),
+        minimizer={"method": "L-BFGS-B"},
+    )

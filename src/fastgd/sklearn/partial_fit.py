@@ -1,0 +1,68 @@
+"""Going on with a network by one more epoch, on whatever samples come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastgd.checks.values import LARGEST
+from fastgd.optimizers import GradientDescent
+from fastgd.schedules import Factors
+from fastgd.sklearn.fit_spec import FitSpec
+from fastgd.sklearn.training_settings import OWN_ARGUMENTS
+from fastgd.training.results import Run
+from fastgd.training.train import train
+
+
+def one_more_epoch(problem: FitSpec, *, by_epoch: bool) -> list[Run]:
+    """The networks that a problem starts from, one epoch later.
+
+    Where a run can go on, it does: the states of its optimizer and the order of its epochs are
+    those of a longer training. If it was over, or gives back an earlier network, or has another
+    optimizer now, the states begin anew. With ``by_epoch`` factors of learning rates are those of
+    this epoch, one and the same, and not of all updates.
+    """
+    seeds = zip(problem.start, problem.seeds, strict=True)
+    return [
+        _gone_on(problem, run, by_epoch) or _begun_anew(problem, run, seed) for run, seed in seeds
+    ]
+
+
+def _gone_on(problem: FitSpec, run: Run, by_epoch: bool) -> Run | None:
+    state, settings = run.state, problem.settings
+    optimizer = run.options.get("optimizer", GradientDescent())
+    if (
+        state is None
+        or state.ended[0] >= 0
+        or state.best.size
+        or type(optimizer) is not type(settings["optimizer"])
+    ):
+        return None
+    X, y, weight = problem.learned
+    updates = settings["iterations"]
+    # Other samples have other epochs: the next one begins where they have the end of one.
+    done = -(-int(state.planned[0]) // updates) * updates
+    options: dict[str, Any] = {
+        name: value for name, value in settings.items() if name not in OWN_ARGUMENTS
+    }
+    options |= {"shuffle_seed": run.options.get("shuffle_seed", 0), "sample_weight": weight}
+    if by_epoch and isinstance(options["schedule"], Factors):
+        factors = np.resize(options["schedule"].factors, done + updates)
+        options["schedule"] = Factors(factors)
+    before = replace(
+        run,
+        alpha=settings["alpha"],
+        options=options,
+        errors=run.errors[:1],
+        losses=run.losses[:1],
+        state=state._replace(planned=np.array([done]), record_every=np.array([LARGEST])),
+    )
+    return train(X, y, resume=before, iterations=updates)
+
+
+def _begun_anew(problem: FitSpec, run: Run, seed: int) -> Run:
+    X, y, weight = problem.learned
+    settings = {name: value for name, value in problem.settings.items() if name != "init"}
+    return train(X, y, weights=run, seed=seed, sample_weight=weight, **settings)

@@ -1,0 +1,114 @@
+"""Who runs in a race, and their trainings as a job: each part is a whole run."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fastgd.checks.messages import shown
+from fastgd.optimizers import ALL, Optimizer
+from fastgd.store.npz import Arrays, tuples
+from fastgd.training import stored_run
+from fastgd.training.results import Run
+from fastgd.training.serialization import Facts
+from fastgd.training.storage import made_of
+from fastgd.training.training_run import KEEP, Training
+from fastgd.workers.compiling import compile_all
+
+_FACTS = "facts"
+"""Of a run among its arrays, as JSON."""
+
+_COMPILED_AFTER = 2
+"""Iterations of a training that is there to compile its code."""
+
+
+@dataclass(frozen=True, eq=False)
+class RaceJob:
+    """Trainings by themselves: a :class:`fastgd.workers.job.Job`."""
+
+    trainings: tuple[Training, ...]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Updates of each run."""
+        return [training.task.iterations for training in self.trainings]
+
+    @property
+    def bytes(self) -> int:
+        """Memory that all of them take, side by side."""
+        plans = (training.plan(0, training.task.iterations) for training in self.trainings)
+        return sum(plan.bytes(KEEP) for plan in plans)
+
+    def compute(self, part: int, _threads: int, advance: Callable[[int], None]) -> Arrays:
+        """Train one of them; a single run is the work of a single thread."""
+        training = self.trainings[part]
+        return _trained(training, training.task.iterations, advance)
+
+    def compile(self, _threads: int) -> None:
+        """Train each of them for a few iterations."""
+        compile_all(partial(_compile, training) for training in self.trainings)
+
+    def runs(self, parts: Sequence[Arrays]) -> list[Run]:
+        """The runs, of what the parts have."""
+        found = []
+        for training, arrays in zip(self.trainings, parts, strict=True):
+            facts: Facts = tuples(json.loads(str(arrays[_FACTS])))
+            rest = {name: array for name, array in arrays.items() if name != _FACTS}
+            run: Run = made_of("a part of the race", Run.__name__, facts, rest)
+            found.append(replace(run, options=training.method.given))
+        return found
+
+
+def _trained(training: Training, iterations: int, advance: Callable[[int], None]) -> Arrays:
+    run = training.stretch(training.plan(0, iterations), None, advance)
+    facts, arrays = stored_run.taken_apart(run)
+    return {_FACTS: np.array(json.dumps(facts)), **arrays}
+
+
+def _compile(training: Training) -> None:
+    _trained(training, min(_COMPILED_AFTER, training.task.iterations), lambda _done: None)
+
+
+def entrants_of(given: Any) -> dict[str, tuple[Optimizer, Any]]:
+    """Who runs, with which alpha, each by a name of its own."""
+    if given is None:
+        given = [kind() for kind in ALL]
+    if not isinstance(given, (Mapping, list, tuple)):
+        raise TypeError(
+            f"optimizers must be a list, or a dict by name, of optimizers, got {shown(given)}"
+        )
+    if not given:
+        raise ValueError(f"optimizers must be at least one, got {shown(given)}")
+    if isinstance(given, Mapping):
+        return {str(name): _entry(name, entry) for name, entry in given.items()}
+    entries = [_entry(k, entry) for k, entry in enumerate(given)]
+    return dict(zip(_names(entries), entries, strict=True))
+
+
+def _entry(place: object, entry: Any) -> tuple[Optimizer, Any]:
+    """One optimizer with its alpha."""
+    if isinstance(entry, ALL):
+        return entry, entry.race_alpha
+    if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], ALL):
+        return entry
+    raise TypeError(
+        f"optimizers[{place!r}] must be one of fastgd.optimizers, such as Adam(), or a pair "
+        f"(optimizer, alpha), got {shown(entry)}"
+    )
+
+
+def _names(entries: Sequence[tuple[Optimizer, Any]]) -> list[str]:
+    """Their names: the kind, or where this is not one alone its fields, or the alpha as well."""
+    short = [type(optimizer).__name__ for optimizer, _ in entries]
+    full = [repr(optimizer) for optimizer, _ in entries]
+    longest = [f"{name}, alpha {alpha}" for name, (_, alpha) in zip(full, entries, strict=True)]
+    for name in longest:
+        if longest.count(name) > 1:
+            raise ValueError(f"optimizers must differ from one another, got {name} twice")
+    return [
+        next(forms[k] for forms in (short, full, longest) if forms.count(forms[k]) == 1)
+        for k in range(len(entries))
+    ]

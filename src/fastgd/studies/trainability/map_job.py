@@ -1,0 +1,157 @@
+"""The trainings of a map, as a job: its parts are patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments import options
+from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.engine.execution import execute
+from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.summaries import STATUS, summarise
+from fastgd.engine.training_data import TrainingData, network_of
+from fastgd.store.npz import Arrays
+from fastgd.studies.trainability.mean_field import MeanField, mean_field, power_of_ten
+from fastgd.studies.trainability.patches import Patch, patches_of, side_of
+from fastgd.training.chunks import runs_of_part, seconds_of
+from fastgd.training.results import Summary
+
+Window = tuple[tuple[float, float], tuple[float, float]]
+"""log10 of the learning rates at the sides: (left, right) of the input layer, (bottom, top) of the
+output layer."""
+
+LAST = 20
+"""Iterations at the end whose mean error decides whether a training converged: the paper's."""
+
+_SEED = np.array([1])
+"""Of what is random in a run: nothing, as its first weights are given."""
+
+
+class Settings(NamedTuple):
+    """All that a map depends on."""
+
+    resolution: int
+    iterations: int
+    width: int
+    window: Window
+    activation: str
+    batch_size: int | None
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class MapJob:
+    """One training for each pixel: a :class:`fastgd.workers.job.Job`."""
+
+    settings: Settings
+    problem: MeanField
+    rates: tuple[FloatArray, FloatArray]  # of the columns (input layer) and rows (output layer)
+    patches: tuple[Patch, ...]
+
+    @classmethod
+    def of(cls, settings: Settings) -> MapJob:
+        """Draw the problem, and cut the map into patches.
+
+        Raises
+        ------
+        ValueError
+            If the window is too narrow for its pixels, or the samples don't fit into memory.
+        """
+        across, up = (_rates(*side, settings.resolution) for side in settings.window)
+        problem = mean_field(
+            settings.width, settings.activation, settings.batch_size, settings.seed
+        )
+        whole = cls(settings, problem, (across, up), ())
+        network = whole.plan(Patch(slice(0, 1), slice(0, 1)), 1, 1).network
+        batch = settings.batch_size or len(problem.X)
+        pixels = runs_of_part(seconds_of(network, batch, settings.iterations), across.itemsize)
+        side = side_of(settings.resolution, pixels)
+        return cls(settings, problem, (across, up), patches_of(settings.resolution, side))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Pixels of each patch."""
+        return [patch.size for patch in self.patches]
+
+    def compute(self, part: int, threads: int, advance: Callable[[int], None]) -> Arrays:
+        """Train the pixels of a patch."""
+        # Before the last update all errors are there.
+        return {"values": self._values(part, self.settings.iterations - 1, threads, advance)}
+
+    def compile(self, threads: int) -> None:
+        """Train a patch of each shape for an iteration, on so many threads."""
+        shapes = {patch.shape: part for part, patch in enumerate(self.patches)}
+        for part in shapes.values():
+            self._values(part, 1, threads, lambda _done: None)
+
+    def joined(self, parts: list[Arrays]) -> FloatArray:
+        """The map, of what all its patches have."""
+        values = np.empty((self.settings.resolution, self.settings.resolution))
+        for patch, arrays in zip(self.patches, parts, strict=True):
+            values[patch] = arrays["values"]
+        return values
+
+    def plan(self, patch: Patch, iterations: int, threads: int) -> Plan:
+        """The work of a patch."""
+        settings, problem = self.settings, self.problem
+        batch = settings.batch_size or len(problem.X)
+        epoch = -(-len(problem.X) // batch)  # iterations from one look at the errors to the next
+        given: dict[str, Any] = {
+            "activation": settings.activation,
+            "output": "identity",
+            "summary": -(-LAST // epoch),
+        }
+        if settings.batch_size:
+            given |= {"batch_size": batch, "shuffle_seed": settings.seed}
+        task = TrainingData.check(problem.X, problem.y, iterations, settings.iterations, given)
+        hidden = (settings.width,)
+        method = options.check(given, task.X, task.y, hidden)
+        across, up = self.rates
+        alphas = problem.alphas(across[patch.columns], up[patch.rows])
+        return Plan.make(task, network_of(task, hidden, method), method, alphas, {}, 1, threads)
+
+    def _values(
+        self, part: int, iterations: int, threads: int, advance: Callable[[int], None]
+    ) -> FloatArray:
+        patch = self.patches[part]
+        plan = self.plan(patch, iterations, threads)
+        first = plan.network.row(NetworkParts(self.problem.weights, (), ()))[None]
+        told = _in_pixels(iterations, advance)
+        trained = execute(plan, first, _SEED, Keep(weights=False), told)
+        summary = Summary(*summarise(trained.watch, plan.method.summary))
+        return values_of(STATUS[trained.outcome], summary).reshape(patch.shape)
+
+
+def values_of(status: NDArray[Any], summary: Summary) -> FloatArray:
+    """Minus the sum of normalised errors, or the sum of their inverses: see Trainability."""
+    converged = (status != "diverged") & (summary.tail_mean < 1)
+    return np.asarray(np.where(converged, -summary.error_sum, summary.inverse_sum))
+
+
+def _in_pixels(iterations: int, advance: Callable[[int], None]) -> Callable[[int], None]:
+    """What is told of updates, and tells of pixels."""
+    updates = 0
+
+    def told(done: int) -> None:
+        nonlocal updates
+        before, updates = updates, updates + done
+        advance(updates // iterations - before // iterations)
+
+    return told
+
+
+def _rates(low: float, high: float, resolution: int) -> FloatArray:
+    """Learning rates at the centres of the pixels."""
+    centres = low + (high - low) * ((np.arange(resolution) + 0.5) / resolution)
+    rates = np.array([power_of_ten(centre) for centre in centres.tolist()])
+    if not (np.diff(rates) > 0).all():
+        raise ValueError(
+            "window must be so wide that its pixels have different learning rates, "
+            f"got {low!r} to {high!r} for {resolution} pixels"
+        )
+    return rates

@@ -1,0 +1,209 @@
+"""The cells of a column: numbers, texts, booleans or dates, and which of them are missing."""
+
+import datetime
+import numbers
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments import data
+from fastgd.checks.messages import shown
+
+Kind = Literal["numbers", "texts", "booleans", "dates"]
+
+_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+_DAY = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))"
+_DATE_TEXT = re.compile(_DAY + r"([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?")
+
+
+class Cells(NamedTuple):
+    """The cells of a column, all of one kind."""
+
+    kind: Kind
+    values: NDArray[Any]  # numbers: float64; texts and booleans: str or None; dates: None
+    missing: NDArray[np.bool_]
+
+
+def cells_of(name: str, column: ArrayLike) -> Cells:
+    """Return the cells of a column: (rows,) numbers, booleans, texts or dates.
+
+    NaN, NaT and None are missing. A column of texts and other things is one of texts, of which a
+    whole number has no decimal point and a missing one is None.
+
+    Raises
+    ------
+    TypeError
+        If a cell is something else.
+    ValueError
+        If it is no column, or a number is not finite.
+
+    Examples
+    --------
+    >>> cells_of("age", [30, None, 41])
+    Cells(kind='numbers', values=array([30., nan, 41.]), missing=array([False,  True, False]))
+    >>> cells_of("city", ["Rome", None, 7.0]).values
+    array(['Rome', None, '7'], dtype=object)
+    """
+    array = array_of(column)
+    if array.ndim != 1:
+        raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {array.shape}")
+    if array.dtype.kind == "O":
+        return _cells_of_objects(name, array)
+    if array.dtype.kind in "iuf":
+        return _numbers(name, array)
+    missing = is_missing(array)
+    if array.dtype.kind in "mM":
+        return _dates(array, missing)
+    if array.dtype.kind not in "bUT":
+        raise _foreign(name, array)
+    return _texts("booleans" if array.dtype.kind == "b" else "texts", array, missing)
+
+
+def is_missing(column: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each cell of a column is missing: NaN, NaT or None.
+
+    Examples
+    --------
+    >>> is_missing(["a", None, float("nan")])
+    array([False,  True,  True])
+    """
+    array = array_of(column)
+    if array.dtype.kind == "f":
+        return np.asarray(np.isnan(array))
+    if array.dtype.kind in "mM":
+        return np.asarray(np.isnat(array))
+    if array.dtype.kind != "O":
+        return np.zeros(array.shape, dtype=bool)
+    # Of all that people put into tables only what is missing differs from itself, but pandas' NA,
+    # which has no truth.
+    return np.fromiter(map(_is_missing, array), dtype=bool, count=len(array))
+
+
+def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
+    """Return a column as an array; of a list of texts and NaN NumPy would make texts.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is too long, or can't be an array.
+
+    Examples
+    --------
+    >>> array_of(["Rome", float("nan")])
+    array(['Rome', nan], dtype=object)
+    """
+    if isinstance(column, range):
+        return data.array_of(name, column)
+    try:
+        return np.asarray(column, dtype=object if isinstance(column, list | tuple) else None)
+    except Exception as error:  # an object's own __array__ may raise anything
+        raise TypeError(f"{name} must be an array, got {shown(column)}") from error
+
+
+def is_date_text(text: str) -> bool:
+    """Whether a text is a date: 2026-11-26, 26.11.2026 or 11/26/26, and perhaps a time.
+
+    Examples
+    --------
+    >>> is_date_text("2026-11-26 07:30"), is_date_text("1-2")
+    (True, False)
+    """
+    return _DATE_TEXT.fullmatch(text) is not None
+
+
+def text_of(value: Any) -> str:
+    """A cell as a text, without spaces around it: a whole number has no decimal point.
+
+    Examples
+    --------
+    >>> text_of(7.0), text_of(True), text_of(" Rome ")
+    ('7', 'True', 'Rome')
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def texts_shown(texts: Iterable[str]) -> str:
+    """Texts side by side, the first five of them and each not too long."""
+    known = list(texts)
+    cut = [text if len(text) <= 30 else f"{text[:27]}..." for text in known[:5]]
+    return ", ".join(cut) + (", ..." if len(known) > 5 else "")
+
+
+def _cells_of_objects(name: str, array: NDArray[Any]) -> Cells:
+    missing = is_missing(array)
+    kinds = set(map(type, array[~missing]))
+    if all(_is_number(kind) for kind in kinds):
+        return _numbers(name, np.where(missing, np.nan, array))
+    if all(issubclass(kind, bool | np.bool_) for kind in kinds):
+        return _texts("booleans", array, missing)
+    if all(issubclass(kind, _DATES) for kind in kinds):
+        return _dates(array, missing)
+    if not all(issubclass(kind, str) or _is_number(kind, with_bool=True) for kind in kinds):
+        raise _foreign(name, array[~missing])
+    return _texts("texts", array, missing)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_number(kind: type, *, with_bool: bool = False) -> bool:
+    if issubclass(kind, bool | np.bool_):
+        return with_bool
+    return issubclass(kind, numbers.Real | Decimal) and not issubclass(kind, np.timedelta64)
+
+
+def _numbers(name: str, array: NDArray[Any]) -> Cells:
+    try:
+        with np.errstate(all="ignore"):
+            values = array.astype(np.float64)
+    except OverflowError:  # 10**400
+        values = np.array([np.nan if _is_missing(cell) else _float(cell) for cell in array])
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise ValueError(
+            f"column {shown(name)} must have finite numbers, got {values[infinite][0]:g} "
+            f"in row {int(infinite.argmax()) + 1:,}"
+        )
+    return Cells("numbers", values, np.isnan(values))
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("-inf") if value < 0 else float("inf")
+
+
+def _texts(kind: Kind, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
+    values = np.full(len(array), None, dtype=object)
+    values[~missing] = [text_of(cell) or None for cell in array[~missing].tolist()]
+    return Cells(kind, values, is_missing(values))
+
+
+def _dates(array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
+    return Cells("dates", np.full(len(array), None, dtype=object), missing)
+
+
+def _foreign(name: str, cells: NDArray[Any]) -> TypeError:
+    odd = next(
+        (cell for cell in cells if not isinstance(cell, (str, numbers.Real, *_DATES))),
+        cells[0] if len(cells) else None,
+    )
+    return TypeError(
+        f"column {shown(name)} must hold numbers, texts, booleans or dates, got {shown(odd)} "
+        f"(of type {type(odd).__name__})"
+    )

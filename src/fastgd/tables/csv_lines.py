@@ -1,0 +1,89 @@
+"""The lines of a text with separated cells: the header line, and those below it."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from io import BytesIO, TextIOWrapper
+from math import isfinite
+from pathlib import Path
+
+from fastgd.checks.formatting import first_names, many
+from fastgd.checks.messages import shown
+
+NAME = 40
+"""Characters of a name that are shown at most."""
+
+Line = tuple[int, list[str]]
+
+
+class NamelessError(ValueError):
+    """A column has no name."""
+
+
+def lines_of(path: Path, text: bytes, separator: str) -> Iterator[Line]:
+    """Yield the number and the cells of each line that is not blank.
+
+    Raises
+    ------
+    ValueError
+        If a quote has no end, say; the message says where.
+    """
+    # utf-8-sig drops the mark that spreadsheets put in front.
+    stream = TextIOWrapper(BytesIO(text), "utf-8-sig", newline="")
+    reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=True)
+    try:
+        for cells in reader:
+            # Only a line without a cell is blank: of several empty ones each is missing something.
+            if len(cells) > 1 or "".join(cells).strip():
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def header_of(path: Path, lines: Iterator[Line], *, nameless: bool = False) -> list[str]:
+    """Return the names of the columns, from the first line.
+
+    With ``nameless`` a column may lack one, and gets the one that pandas gives.
+
+    Raises
+    ------
+    ValueError
+        If it is no header line.
+    """
+    _, cells = next(lines, (0, None))
+    if cells is None:
+        raise ValueError(f"{path} is empty")
+    names = [cell.strip() for cell in cells]
+    if all(_is_number(name) for name in names):
+        raise ValueError(
+            f"{path} has no header line: its first line holds numbers only ({names_text(names)})"
+        )
+    if nameless:
+        names = [name or f"Unnamed: {place}" for place, name in enumerate(names)]
+    counts = Counter(names)
+    for position, name in enumerate(names, start=1):
+        if not name:
+            raise NamelessError(f"{path}, header line: column {position} has no name")
+        if counts[name] > 1:
+            raise ValueError(f"{path}, header line: {shown(name)} is the name of two columns")
+    return names
+
+
+def check_length(path: Path, line: int, cells: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse a line that has not a cell for each column."""
+    if len(cells) != len(names):
+        raise ValueError(
+            f"{path}, line {line}: {many(len(cells), 'cell')}, the header line has {len(names)}"
+        )
+
+
+def names_text(names: Sequence[str]) -> str:
+    """Names of columns side by side: the first ones, each not too long."""
+    return first_names([name if len(name) <= NAME else f"{name[: NAME - 3]}..." for name in names])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text)) and "_" not in text
+    except ValueError:
+        return False

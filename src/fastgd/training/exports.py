@@ -1,0 +1,193 @@
+"""Results as pandas and xarray hold them: rows, or arrays whose axes have names and values."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.checks.formatting import value_text
+from fastgd.checks.messages import shown
+from fastgd.training.sweep_axes import varied
+from fastgd.training.table import axis_columns
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+CURVES = {"errors": "error", "losses": "loss", "validation_errors": "validation_error"}
+"""What is recorded along the way, and what one number of it is called."""
+
+Variables = dict[str, tuple[tuple[str, ...], Any]]
+
+_OF_RUN = (
+    *("final_error", "final_loss", "final_validation_error", "best_iteration"),
+    *("status", "iterations"),
+)
+_OF_LAYERS = (
+    *("weights", "direction_changes", "biases", "bias_direction_changes"),
+    *("recorded_weights", "recorded_biases"),
+)
+
+_EXTRAS = {"pandas": "dataframe", "xarray": "xarray"}
+
+
+def module(name: str, caller: str) -> Any:
+    """The pandas or xarray that a method needs.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed; the message says how to.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f'{caller}() needs {name}: pip install "fastgd[{_EXTRAS[name]}]"'
+        ) from error
+
+
+def dataframe(columns: Mapping[str, Any]) -> pandas.DataFrame:
+    """A table of columns."""
+    table: pandas.DataFrame = module("pandas", "to_dataframe").DataFrame(dict(columns))
+    return table
+
+
+def long_dataframe(axes: Mapping[str, list[Any]], result: Any) -> pandas.DataFrame:
+    """A row per run and iteration that was recorded before the run ended.
+
+    Parameters
+    ----------
+    axes : dict of str to list
+        Those of the result's arrays: none for a run.
+    result : Run or Sweep
+    """
+    pd = module("pandas", "to_dataframe")
+    records = len(result.recorded)
+    curves = {
+        one: getattr(result, many).reshape(-1, records)
+        for many, one in CURVES.items()
+        if getattr(result, many) is not None
+    }
+    done = np.reshape(result.iterations, (-1, 1))
+    run, record = np.nonzero((result.recorded < done) | ~np.isnan(curves["error"]))
+    table: pandas.DataFrame = pd.DataFrame(axis_columns(axes), index=range(len(done)))
+    table = table.take(run).reset_index(drop=True)
+    table["iteration"] = result.recorded[record]
+    for name, numbers in curves.items():
+        table[name] = numbers[run, record]
+    return table
+
+
+def dataset(
+    axes: Mapping[str, list[Any]],
+    variables: Variables,
+    facts: Mapping[str, Any],
+) -> xarray.Dataset:
+    """Arrays by name, with the names of their axes, and what they all share.
+
+    Parameters
+    ----------
+    axes : dict of str to list
+        The values on some of the axes; those of methods get a coordinate for each of their numbers.
+    variables : dict of str to (names of axes, array)
+        Those that are None are left out.
+    facts : dict
+        Become strings, which every file format of xarray can hold.
+    """
+    coordinates: dict[str, Any] = {}
+    for name, axis in axes.items():
+        own = {n: cells for n, cells in axis_columns({name: axis}).items() if n not in axes}
+        coordinates |= {n: (name, _array_of(labels_of(n, cells))) for n, cells in own.items()}
+        coordinates[name] = (name, _array_of(labels_of(name, axis)))
+    known = {name: array for name, array in variables.items() if array[1] is not None}
+    texts = {name: fact if isinstance(fact, str) else shown(fact) for name, fact in facts.items()}
+    found: xarray.Dataset = module("xarray", "to_xarray").Dataset(known, coordinates, texts)
+    return found
+
+
+def sweep_dataset(
+    sweep: Any, measured: Iterable[str], read: Callable[[str], Any] | None = None
+) -> xarray.Dataset:
+    """What a sweep has measured: numbers of each run, and curves.
+
+    ``read`` returns what is to stand for an attribute; by default it is itself.
+    """
+    names, read = tuple(sweep.axes), read or partial(getattr, sweep)
+    arrays = {name: read(name) for name in measured} | _fields(read("summary"))
+    several = varied(sweep.axes)
+    facts = {name: fact for name, fact in sweep.settings.items() if name not in several}
+    if "hidden_size" not in names:
+        facts["hidden_size"] = sweep.networks[0].sizes[1:-1]
+    return dataset(
+        sweep.axes | {"iteration": sweep.recorded.tolist()},
+        {name: (names, array) for name, array in arrays.items()} | _curves(read, names),
+        facts | sweep.options,
+    )
+
+
+def run_dataset(run: Any) -> xarray.Dataset:
+    """What a run has measured, and its network."""
+    facts = {"alpha": run.alpha, "hidden_size": run.hidden_size, "seed": run.seed}
+    numbers = {name: getattr(run, name) for name in _OF_RUN} | _fields(run.summary)
+    variables: Variables = {name: ((), number) for name, number in numbers.items()}
+    for name in _OF_LAYERS:
+        in_front = ("iteration",) if name.startswith("recorded") else ()
+        of_units = "bias" in name
+        for k, layer in enumerate(getattr(run, name) or ()):
+            units = (f"layer_{k + 1}",) if of_units else (f"layer_{k}", f"layer_{k + 1}")
+            variables[f"{name}_{k}"] = ((*in_front, *units), layer)
+    return dataset(
+        {"iteration": run.recorded.tolist()},
+        variables | _curves(partial(getattr, run)),
+        facts | run.options | run.minimizer,
+    )
+
+
+def _fields(summary: Any) -> dict[str, Any]:
+    return {} if summary is None else dict(summary._asdict())
+
+
+def _curves(read: Callable[[str], Any], names: tuple[str, ...] = ()) -> Variables:
+    return {name: ((*names, "iteration"), read(name)) for name in CURVES}
+
+
+def labels_of(name: str, axis: list[Any]) -> list[Any]:
+    """The values on an axis if they are numbers, else a short text for each.
+
+    Examples
+    --------
+    >>> from fastgd.optimizers import Adam, Momentum
+    >>> labels_of("hidden_size", [(4,), (32,)]), labels_of("hidden_size", [(), (8, 2)])
+    ([4, 32], ['none', '8x2'])
+    >>> labels_of("optimizer", [Adam(), Momentum(0.5), Momentum(0.9)])
+    ['Adam', 'Momentum(momentum=0.5)', 'Momentum(momentum=0.9)']
+    """
+    cells = axis_columns({name: axis})[name]
+    if name == "group":  # whatever the labels are
+        return cells
+    single = [one[0] if isinstance(one, tuple) and len(one) == 1 else one for one in cells]
+    flags = [isinstance(one, (bool, np.bool_)) for one in single]
+    if all(flags) or (not any(flags) and all(isinstance(one, (int, float)) for one in single)):
+        return single
+    if all(isinstance(one, str) for one in single):  # classes of methods, names, formulas
+        return [
+            text if single.count(text) == 1 else str(value)
+            for text, value in zip(single, axis, strict=True)
+        ]
+    return [value_text(name, one) for one in axis]
+
+
+def _array_of(labels: list[Any]) -> NDArray[Any]:
+    """Numbers, or labels of whatever kinds, which NumPy must not turn into text."""
+    numbers = all(isinstance(label, (int, float)) for label in labels)
+    if numbers or len({type(label) for label in labels}) == 1:
+        return np.asarray(labels)
+    found = np.empty(len(labels), dtype=object)
+    found[:] = labels
+    return found

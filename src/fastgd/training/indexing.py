@@ -1,0 +1,207 @@
+"""One run of a sweep, or some of them, taken out of its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastgd.arguments.options import VALUES, Method
+from fastgd.arguments.partition import Part, Partition, RowIndices
+from fastgd.arguments.row_indices import joined
+from fastgd.engine.lowering import recipe_of
+from fastgd.engine.state import State
+from fastgd.engine.summaries import MISSING
+from fastgd.training.result_fields import BY_NETWORK, SOURCES
+from fastgd.training.results import Run, Summary
+from fastgd.training.run_builder import run_of
+from fastgd.training.selection import Selection
+from fastgd.training.sweep_axes import PARTS, SweepAxes, told_apart, varied
+
+MEASURED = (
+    "final_error",
+    "final_loss",
+    "final_validation_error",
+    "best_iteration",
+    "status",
+    "iterations",
+    "total_changes",
+)
+"""What a table says of each run, where it is known."""
+
+_NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
+
+
+def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
+    """One run: of what was kept, or trained again.
+
+    Raises
+    ------
+    ValueError
+        If nobody has trained it yet, or no weights were kept and it can't be trained again.
+    """
+    if sweep.status[index] == MISSING:
+        raise ValueError(
+            "the run must have been trained, got one that is missing: the call that made its "
+            "folder goes on when it is given again"
+        )
+    grid = SweepAxes(sweep.axes)
+    number, row = grid.place(index)
+    values = sweep.settings | grid.values(index)
+    method = method_at(sweep.method, values)
+    part = _part_at(sweep.partition, grid, index)
+    if part is not None and part.weight is not None:
+        method = method.at({"sample_weight": part.weight})
+    if sweep.kept_weights is None:
+        if sweep.source is None:
+            raise ValueError(
+                "a single run needs its weights, or what it takes to train it again; this sweep "
+                "was made with keep_weights=False, and comes from a file or goes on with one that "
+                "does"
+            )
+        run = sweep.source.train(sweep.networks[number].sizes[1:-1], method, part, values)
+        return _checked(run, sweep.final_error[index])
+    return run_of(
+        sweep.networks[number],
+        method,
+        alpha=values["alpha"],
+        seed=values["seed"],
+        recorded=sweep.recorded,
+        errors=sweep.errors[index],
+        parameters=sweep.kept_weights[number][row],
+        changes=sweep.kept_changes[number][row],
+        final_error=sweep.final_error[index],
+        losses=sweep.losses[index],
+        final_loss=sweep.final_loss[index],
+        status=sweep.status[index],
+        iterations=sweep.iterations[index],
+        summary=sweep.summary and [array[index] for array in sweep.summary],
+        path=_at(_at(sweep.kept_path, number), row),
+        validation_errors=_at(sweep.validation_errors, index),
+        final_validation_error=_at(sweep.final_validation_error, index),
+        best_iteration=_at(sweep.best_iteration, index),
+        state=sweep.states
+        and _state(
+            sweep.states[number].at(slice(row, row + 1)),
+            method,
+            {},
+            None if part is None else len(part.rows),
+        ),
+    )
+
+
+def _checked(run: Run, final_error: float) -> Run:
+    """Refuse another run than that of the sweep: samples are not copied."""
+    if not np.array_equal(run.final_error, final_error, equal_nan=True):
+        raise ValueError(
+            "a run is trained again from the samples as they were, but X, y or what else the sweep "
+            f"was given has changed: its final_error was {final_error}, got {run.final_error}"
+        )
+    return run
+
+
+def _part_at(partition: Partition | None, grid: SweepAxes, index: tuple[int, ...]) -> Part | None:
+    """The samples of a run; None for all samples, each with the same weight."""
+    if partition is None:
+        return None
+    number = 0
+    for (name, axis), place in zip(grid.axes.items(), index, strict=True):
+        if name in PARTS:
+            number = number * len(axis) + place
+    return partition.part(number)
+
+
+def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None:
+    """The parts that are selected."""
+    if partition is None:
+        return None
+    names = list(partition.axes)
+    cells = chosen.places([name for name in names if name != "sample_weight"])
+    weights = partition.weights
+    if weights is not None and "sample_weight" in names:
+        weights = weights[chosen.places(["sample_weight"])]
+
+    def some(rows: RowIndices) -> RowIndices:
+        if np.array_equal(cells, np.arange(len(rows))):
+            return rows
+        return joined([rows[cell] for cell in cells])
+
+    return Partition(
+        axes={name: axis for name, axis in chosen.axes.items() if name in names},
+        rows=some(partition.rows),
+        held=partition.held and some(partition.held),
+        weights=weights,
+    )
+
+
+def taken(sweep: Any, chosen: Selection) -> dict[str, Any]:
+    """What the runs that are selected have come to, by the fields of a sweep."""
+    found: dict[str, Any] = {}
+    for name in SOURCES:
+        kept = getattr(sweep, name)
+        if kept is None:
+            found[name] = None
+        elif name == "summary":
+            found[name] = Summary(*map(chosen.of, kept))
+        elif name == "states":
+            found[name] = tuple(kept[number].at(chosen.runs) for number in chosen.networks)
+        elif name in BY_NETWORK:
+            found[name] = tuple(kept[number][chosen.runs] for number in chosen.networks)
+        else:
+            found[name] = chosen.of(kept)
+    return found
+
+
+def part_of(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a sweep of what is selected, as if it had been made of these values alone."""
+    axes, fixed = chosen.axes, chosen.fixed
+    first = told_apart({name: axis[0] for name, axis in axes.items()} | fixed)
+    shared = {name: value for name, value in first.items() if name in ("alpha", "seed")}
+    shared |= {name: value for name, value in fixed.items() if name in PARTS}
+    source = sweep.source
+    if source and "weights" in fixed:
+        source = replace(source, weights=fixed["weights"])
+    method = method_at(sweep.method, first)
+    partition = narrowed(sweep.partition, chosen)
+    samples = None if partition is None else int(partition.rows.sizes.max())
+    states = measured["states"] and tuple(
+        _state(state, method, axes, samples) for state in measured["states"]
+    )
+    return {
+        **measured,
+        "axes": axes,
+        "settings": sweep.settings | shared,
+        "method": method,
+        "recorded": sweep.recorded,
+        "networks": tuple(sweep.networks[number] for number in chosen.networks),
+        "source": source,
+        "partition": partition,
+        "states": states,
+    }
+
+
+def method_at(method: Method, values: Mapping[str, Any]) -> Method:
+    """The options at these values, some of which belong to no option."""
+    return method.at({name: v for name, v in values.items() if name not in _NO_OPTIONS})
+
+
+def _at(array: Any, index: Any) -> Any:
+    """A part of what may not be there."""
+    return None if array is None else array[index]
+
+
+def _state(
+    state: State, method: Method, axes: Mapping[str, list[Any]], samples: int | None
+) -> State:
+    """A state of some runs as they have it without the others.
+
+    Errors are watched if an option of theirs asks for it, and adaptive sampling has a number for
+    each of their own samples.
+    """
+    values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
+    if recipe_of(method, values).watch is None:
+        counts = np.zeros_like(state.watch_counts)
+        state = state._replace(watch=state.watch[:, :0], watch_counts=counts)
+    return state if samples is None else state._replace(tau=state.tau[:, :samples])

@@ -1,0 +1,91 @@
+"""What the runs of a sweep have come to, as the fields of a :class:`fastgd.Sweep`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastgd.engine.summaries import MISSING, STATUS, summarise
+from fastgd.engine.trained_runs import STATE, TrainedRuns
+from fastgd.training.results import Summary
+from fastgd.training.sweep_axes import SweepAxes
+
+SOURCES = {
+    "errors": "errors",
+    "losses": "losses",
+    "final_error": "final_error",
+    "final_loss": "final_loss",
+    "status": "outcome",
+    "iterations": "iterations",
+    "total_changes": "total_changes",
+    "summary": "watch",
+    "kept_weights": "weights",
+    "kept_changes": "changes",
+    "kept_path": "path",
+    "validation_errors": "held_errors",
+    "final_validation_error": "held_final",
+    "best_iteration": "best_iteration",
+    "states": "state",
+}
+"""Which of the results of a network's runs each field is made of."""
+
+BY_NETWORK = ("kept_weights", "kept_changes", "kept_path", "states")
+"""Fields that have a part for each network, with the runs in front; the others have all axes."""
+
+_STATUS = np.array([*STATUS, MISSING])
+
+
+def source_of(array: str) -> str:
+    """The result that an array of it belongs to: the state has many."""
+    return "state" if array.startswith(STATE) else array
+
+
+def known_fields(
+    *, weights: bool, state: bool, path: bool, holds_out: bool, watched: bool, window: int | None
+) -> tuple[str, ...]:
+    """The fields that a sweep has, by what is kept of its runs; the others are None."""
+    lacking = {
+        "kept_weights": not weights,
+        "kept_changes": not weights,
+        "kept_path": not path,
+        "states": not state,
+        "validation_errors": not holds_out,
+        "final_validation_error": not holds_out,
+        "best_iteration": not watched,
+        "summary": window is None,
+    }
+    return tuple(name for name in SOURCES if not lacking.get(name, False))
+
+
+def field_of(name: str, grid: SweepAxes, window: int | None, arrays: Sequence[Any]) -> Any:
+    """A field, of the results of each network's runs; ``grid`` has all axes."""
+    if name in BY_NETWORK:
+        return tuple(arrays)
+    if name == "summary":
+        assert window is not None
+        each = zip(*(summarise(watch, window) for watch in arrays), strict=True)
+        return Summary(*(grid.join(parts) for parts in each))
+    joined = grid.join(arrays)
+    return np.asarray(_STATUS[joined]) if name == "status" else joined
+
+
+def fields_of(
+    known: Sequence[str], grid: SweepAxes, window: int | None, trained: Sequence[TrainedRuns]
+) -> dict[str, Any]:
+    """All fields, None for those that are not known."""
+    return {
+        name: field_of(name, grid, window, [getattr(part, source) for part in trained])
+        if name in known
+        else None
+        for name, source in SOURCES.items()
+    }
+
+
+def dtype_of(name: str) -> np.dtype[Any]:
+    """Of the arrays of a field that has all axes, or of a field of the summary."""
+    if name == "status":
+        return _STATUS.dtype
+    whole = ("iterations", "total_changes", "best_iteration", "smallest_iteration")
+    return np.dtype(np.int64 if name in whole else np.float64)

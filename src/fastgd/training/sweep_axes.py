@@ -1,0 +1,131 @@
+"""The axes of a sweep: their order, and where each of its runs is.
+
+First come the axes that change the network or its compiled code: the runs of each combination of
+them are trained together. Then come those of the runs of one network: which samples they are
+trained on and how much each counts, combinations (combinations of numbers), alpha, the other
+numbers, and the seeds or first weights, which are the fastest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.options import STRUCTURES
+
+_OF_NETWORKS = ("hidden_size", *STRUCTURES)
+
+PARTS = ("group", "fold", "sample_weight")
+"""The axes of samples, in order: see :class:`fastgd.arguments.partition.Partition`."""
+
+COMBINATION = "combination"
+"""The axis of combinations, each of which is a dict of numbers."""
+
+Axis = list[Any] | None
+"""The values on an axis; None for an argument that has one value only."""
+
+
+@dataclass(frozen=True)
+class SweepAxes:
+    """All combinations of the values on the axes, in order; the last axis is the fastest."""
+
+    axes: dict[str, list[Any]]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        hidden_size: Axis,
+        structures: Mapping[str, Axis],
+        parts: Mapping[str, Axis] = MappingProxyType({}),
+        combinations: Axis = None,
+        alpha: Axis,
+        values: Mapping[str, Axis],
+        seed: Axis,
+        weights: Axis,
+    ) -> "SweepAxes":
+        """Put the axes in order."""
+        named = {"hidden_size": hidden_size, **structures}
+        named |= {name: parts[name] for name in PARTS if name in parts}
+        named |= {
+            COMBINATION: combinations,
+            "alpha": alpha,
+            **values,
+            "seed": seed,
+            "weights": weights,
+        }
+        return cls({name: axis for name, axis in named.items() if axis is not None})
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the axes are as :meth:`of` puts them, and no number is on two of them."""
+        order = [*PARTS, COMBINATION, "alpha", "", "seed", "weights"]
+        known = [name if name in order else "" for name in list(self.axes)[self.cut :]]
+        ranks = [order.index(name) for name in known]
+        cut = all(name in _OF_NETWORKS for name in list(self.axes)[: self.cut])
+        combinations = self.axes.get(COMBINATION, [{}])[0]
+        return cut and ranks == sorted(ranks) and not combinations.keys() & self.axes.keys()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return tuple(map(len, self.axes.values()))
+
+    @property
+    def cut(self) -> int:
+        """How many axes of networks there are; they come first."""
+        return sum(name in _OF_NETWORKS for name in self.axes)
+
+    @property
+    def networks(self) -> int:
+        """How many networks or codes there are."""
+        return prod(self.shape[: self.cut])
+
+    @property
+    def runs(self) -> int:
+        """How many runs each of them has."""
+        return prod(self.shape[self.cut :])
+
+    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
+        """Return the number of a run's network, and of the run among those of the network."""
+        cut = self.cut
+        return _flat(index[:cut], self.shape[:cut]), _flat(index[cut:], self.shape[cut:])
+
+    def values(self, index: tuple[int, ...]) -> dict[str, Any]:
+        """Return a run's value on each axis, of a combination those of its keys."""
+        places = zip(self.axes.items(), index, strict=True)
+        return told_apart({name: axis[i] for (name, axis), i in places})
+
+    def join(self, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Return (runs, ...) arrays of each network as one with all axes in front."""
+        together = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return together.reshape((*self.shape, *together.shape[1:]))
+
+
+def told_apart(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the names of axes, with those of the combination under their own names."""
+    return {name: v for name, v in values.items() if name != COMBINATION} | dict(
+        values.get(COMBINATION, {})
+    )
+
+
+def varied(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """The axes, with one for each key of the combinations in place of theirs."""
+    combinations = axes.get(COMBINATION, [])
+    found = {name: axis for name, axis in axes.items() if name != COMBINATION}
+    return found | {
+        name: [combination[name] for combination in combinations]
+        for name in (combinations[0] if combinations else ())
+    }
+
+
+def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """The number of a place, the last axis fastest; unlike NumPy's, without axes too."""
+    number = 0
+    for i, count in zip(index, shape, strict=True):
+        number = number * count + i
+    return number

@@ -1,0 +1,284 @@
+"""A sweep as it was asked for: what all its runs depend on, and its runs as a job in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.options import Method
+from fastgd.arguments.validation import Validation
+from fastgd.engine.execution import execute
+from fastgd.engine.initialization import first_rows
+from fastgd.engine.lowering import recipe_of
+from fastgd.engine.network import Network
+from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.state import State
+from fastgd.engine.trained_runs import TrainedRuns
+from fastgd.engine.training_data import TrainingData
+from fastgd.training.chunks import Chunks, end_to_end, runs_of_part, seconds_of
+from fastgd.training.indexing import narrowed
+from fastgd.training.recompute import TrainingSource
+from fastgd.training.result_fields import SOURCES, fields_of, known_fields, source_of
+from fastgd.training.resuming_sweeps import join
+from fastgd.training.runs import Sweep
+from fastgd.training.selection import Selection
+from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes
+
+ALL = slice(None)
+
+COMPILED_AFTER = 2
+"""Iterations of a training that is there to compile its code."""
+
+
+@dataclass(frozen=True, eq=False)
+class SweepJob:
+    """All that the runs of a sweep depend on, checked; a :class:`fastgd.workers.job.Job`.
+
+    Of networks, methods and alphas there is one for each combination of the axes of networks.
+    """
+
+    task: TrainingData
+    grid: SweepAxes
+    networks: tuple[Network, ...]
+    methods: tuple[Method, ...]
+    alphas: tuple[NDArray[np.float64], ...]  # (values, K)
+    values: Mapping[str, Sequence[Any]]
+    """Of other options, each along its own axis, if it is one, or along that of combinations."""
+    together: tuple[str, ...]
+    """What is in combinations."""
+    seeds: list[int]
+    starts: list[NetworkParts] | None
+    """First networks, if they are given."""
+    settings: dict[str, Any]
+    keep: Keep
+    record_weights: bool
+    resume: Sweep | None
+    given_chunks: tuple[Chunks, ...] | None = None
+    """Where the parts are, if that was decided before."""
+
+    @cached_property
+    def chunks(self) -> tuple[Chunks, ...]:
+        """The parts of each network's runs."""
+        if self.given_chunks is not None:
+            return self.given_chunks
+        partition, iterations = self.task.partition, self.task.iterations - self.task.done
+        samples = float(len(self.task.X))
+        if partition is not None:
+            samples = float(partition.rows.sizes.mean())
+        shape = self.grid.shape[self.grid.cut :]
+        found = []
+        for network, method in zip(self.networks, self.methods, strict=True):
+            seconds = seconds_of(network, method.batch_size or samples, iterations)
+            found.append(Chunks.of(shape, runs_of_part(seconds, self._bytes(network))))
+        return tuple(found)
+
+    def _bytes(self, network: Network) -> int:
+        """Results of a run, about."""
+        records, size = self.task.records, 16 * network.parameters
+        kept = self.keep.weights + 4 * self.keep.state + records * self.record_weights
+        return 24 * (records + 3) + size * kept
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        """Behind the last part of each network."""
+        return np.cumsum([chunks.count for chunks in self.chunks])
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are."""
+        return int(self._ends[-1])
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Updates of each part."""
+        iterations = self.task.iterations - self.task.done
+        return [size * iterations for chunks in self.chunks for size in chunks.sizes]
+
+    def place(self, part: int) -> tuple[int, int]:
+        """The network of a part, and its number among those of the network."""
+        number = int(np.searchsorted(self._ends, part, side="right"))
+        return number, part - int(self._ends[number]) + self.chunks[number].count
+
+    @property
+    def largest(self) -> Plan:
+        """The first part of the network with the most parameters."""
+        number = int(np.argmax([network.parameters for network in self.networks]))
+        part = int(self._ends[number]) - self.chunks[number].count
+        return self.plan(number, 1, self.selection(part))
+
+    def selection(self, part: int) -> Selection:
+        """The runs of a part."""
+        number, chunk = self.place(part)
+        lengths = self.grid.shape[: self.grid.cut]
+        network = tuple(map(int, np.unravel_index(number, lengths))) if lengths else ()
+        return Selection(self.grid, (*network, *self.chunks[number].box(chunk)))
+
+    def compute(
+        self, part: int, threads: int, advance: Callable[[int], None]
+    ) -> dict[str, NDArray[Any]]:
+        """Train the runs of a part: see :class:`fastgd.engine.trained_runs.TrainedRuns`."""
+        number, chunk = self.place(part)
+        chosen = self.selection(part)
+        plan = self.plan(number, threads, chosen)
+        runs = self.chunks[number].runs(chunk)
+        arrays = self.train(number, plan, advance, chosen, runs).arrays
+        wanted = {SOURCES[name] for name in self.known}
+        return {name: one for name, one in arrays.items() if source_of(name) in wanted}
+
+    def compile(self, threads: int) -> None:
+        """Train a few iterations of one part of each shape, on so many threads.
+
+        No more than there will be: a schedule may have no factors beyond.
+        """
+        few = min(self.task.done + COMPILED_AFTER, self.task.iterations)
+        task = replace(self.task, iterations=few)
+        short = replace(self, task=task, given_chunks=self.chunks)
+        seen = set()
+        for part in range(self.parts):
+            number, chunk = self.place(part)
+            box = self.chunks[number].box(chunk)
+            shape = number, tuple(place.stop - place.start for place in box)
+            if shape not in seen:
+                seen.add(shape)
+                short.compute(part, threads, lambda _done: None)
+
+    def plan(self, number: int, threads: int, chosen: Selection | None = None) -> Plan:
+        """Plan all runs of a network, or some neighbours of them."""
+        task = self.task
+        if chosen is not None:
+            task = replace(task, partition=narrowed(task.partition, chosen))
+        which = self._slices(chosen)
+        return Plan.make(
+            task,
+            self.networks[number],
+            self.methods[number],
+            self.alphas[number][which("alpha")],
+            {name: values[which(name)] for name, values in self.values.items()},
+            len(self.starts[which("weights")] if self.starts else self.seeds[which("seed")]),
+            threads,
+            record_weights=self.record_weights,
+            together=self.together,
+            scope=self.values,
+        )
+
+    def train(
+        self,
+        number: int,
+        plan: Plan,
+        advance: Callable[[int], None],
+        chosen: Selection | None = None,
+        runs: slice = ALL,
+    ) -> TrainedRuns:
+        """Train the runs of a plan, or go on with those of a sweep.
+
+        They are all of a network, or those that are chosen, and have these numbers.
+        """
+        which, network = self._slices(chosen), plan.network
+        seeds = self.seeds[which("seed")]
+        if self.starts:
+            starts = self.starts[which("weights")]
+            first = np.array(list(map(network.row, starts)))
+            seeds = seeds * len(starts)
+        else:
+            first = network.rows(first_rows(plan.method.init, network.sizes, seeds))
+        state = self._state(number, plan, runs)
+        trained = execute(plan, first, np.array(seeds, np.int64), self.keep, advance, state)
+        if self.resume is not None:
+            join(trained, self.resume, number, runs)
+        return trained
+
+    def _slices(self, chosen: Selection | None) -> Callable[[str], slice]:
+        """Where the values of an argument are on its axis; it has one only if that is no axis."""
+        places = {} if chosen is None else chosen.places_by_name
+
+        def which(name: str) -> Any:
+            return places.get(COMBINATION if name in self.together else name, slice(None))
+
+        return which
+
+    def _state(self, number: int, plan: Plan, runs: slice) -> State | None:
+        """What runs of a network go on from."""
+        if self.resume is None or self.resume.states is None:
+            return None
+        state = self.resume.states[number].at(runs)
+        return state._replace(tau=state.tau[:, : int(plan.samples.sizes.max())])
+
+    @property
+    def source(self) -> TrainingSource | None:
+        """What a run is trained again from; an axis of first weights has its networks itself."""
+        task, before = self.task, self.resume
+        start = self.starts[0] if self.starts else None
+        if start and before is not None and "weights" not in before.axes:
+            if before.source is None:  # whose first weights nobody knows any more
+                return None
+            start = before.source.weights
+        return TrainingSource(
+            task.X,
+            task.y,
+            task.iterations,
+            task.record_every,
+            task.validation,
+            start,
+            self.seeds[0],
+            self.record_weights,
+        )
+
+    def with_own_samples(self) -> SweepJob:
+        """The same, whatever becomes of the caller's arrays."""
+        task, held = self.task, self.task.validation
+        if held is not None:
+            weight = None if held.weight is None else held.weight.copy()
+            held = Validation(held.X.copy(), held.y.copy(), weight)
+        return replace(self, task=replace(task, X=task.X.copy(), y=task.y.copy(), validation=held))
+
+    @property
+    def outline(self) -> dict[str, Any]:
+        """The fields of the sweep that were known before."""
+        places = {}
+        if self.resume is not None:
+            places = {n: v for n, v in self.resume.settings.items() if n in PARTS}
+        return {
+            "axes": self.grid.axes,
+            "settings": self.settings | places,
+            "method": self.methods[0],
+            "recorded": self.task.recorded,
+            "networks": self.networks,
+            "partition": self.task.partition,
+            "source": None if self.keep.weights else self.source,
+        }
+
+    def sweep(self, trained: Sequence[TrainedRuns]) -> Sweep:
+        """The sweep, of what the runs of each network have come to."""
+        window = self.methods[0].summary
+        return Sweep(**self.outline, **fields_of(self.known, self.grid, window, trained))
+
+    def joined(self, parts: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
+        """What the runs of each network have come to, of what all parts have."""
+        trained, first = [], 0
+        for chunks in self.chunks:
+            own = parts[first : first + chunks.count]
+            first += chunks.count
+            names = own[0]
+            trained.append(
+                TrainedRuns.of({name: end_to_end([p[name] for p in own]) for name in names})
+            )
+        return trained
+
+    @cached_property
+    def known(self) -> tuple[str, ...]:
+        """The fields that the sweep will have."""
+        recipe = recipe_of(self.methods[0], self.values)
+        return known_fields(
+            weights=self.keep.weights,
+            state=self.keep.state,
+            path=self.record_weights,
+            holds_out=self.task.holds_out,
+            watched=recipe.watch is not None,
+            window=self.methods[0].summary,
+        )
