@@ -74,7 +74,7 @@ class Step(Schedule, command="step"):
 class Exponential(Schedule, command="exponential"):
     """Every update multiplies alpha by the same number.
 
-    The factor of update t is factor**t.
+    The factor is factor**t, for update t.
 
     Parameters
     ----------

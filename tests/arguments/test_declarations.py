@@ -130,7 +130,7 @@ def test_a_schedule_documents_itself(kind):
     named = re.findall(r"^(\w+) : ", text, re.MULTILINE)
     assert named == list(kind._fields)
     if kind.__name__ not in ("Constant", "Factors"):
-        assert re.search(r"\bfactor is|it is last", text), "no formula"
+        assert re.search(r"\bfactor is|it is final_factor", text), "no formula"
         assert "torch.optim.lr_scheduler." in text
     assert ">>> " in text or kind.__name__ == "Constant", "no example"
     for name, fact in kind.hyperparameters.items():

@@ -329,29 +329,32 @@ def test_a_slope_is_named():
          "expression, got 3"),
         (lambda: fastgd.Function(None), TypeError, "or an expression, got None"),
         (lambda: fastgd.Loss([]), TypeError, r"a Loss must be a function of numbers .*, got \[\]"),
-        (lambda: fastgd.Function(lambda *a: a), TypeError, "a Function must take its numbers one "
+        (lambda: fastgd.Function(lambda *a: a), TypeError, "a Function must take its arguments one "
          "by one, as lambda a, beta: ...; got"),
-        (lambda: fastgd.Function(lambda **a: a), TypeError, "must take its numbers one by one"),
-        (lambda: fastgd.Function(lambda a, *, b: a * b, b=1), TypeError, "its numbers one by one"),
-        (lambda: fastgd.Function(lambda: 1), TypeError, "must take its numbers one by one"),
-        (lambda: fastgd.Function(max), TypeError, "must take its numbers one by one"),
-        (lambda: fastgd.Function(Odd()), TypeError, "must take its numbers one by one"),
+        (lambda: fastgd.Function(lambda **a: a), TypeError, "must take its arguments one by one"),
+        (lambda: fastgd.Function(lambda a, *, b: a * b, b=1), TypeError,
+         "its arguments one by one"),
+        (lambda: fastgd.Function(lambda: 1), TypeError, "must take its arguments one by one"),
+        (lambda: fastgd.Function(max), TypeError, "must take its arguments one by one"),
+        (lambda: fastgd.Function(Odd()), TypeError, "must take its arguments one by one"),
         (lambda: fastgd.Function(lambda a, b: a * b), ValueError, "a Function must be of one "
-         "number, a unit's input, and of the numbers it is given by name; got a, b"),
+         "number, a unit's input, and of the parameters it is given by name; got a, b"),
         (lambda: fastgd.Function("a * b"), ValueError, "given by name; got a, b"),
         (lambda: fastgd.Function("1 + pi"), ValueError, "given by name; got none"),
         (lambda: fastgd.Function(lambda b: b, b=1), ValueError, "given by name; got none"),
         (lambda: fastgd.Loss(lambda y: y), ValueError, "a Loss must be of the target, of the "
-         "output, and of the numbers it is given by name; got y"),
+         "output, and of the parameters it is given by name; got y"),
         (lambda: fastgd.Loss("y - x"), ValueError, "a Loss: unknown name 'x', known are y, v1, v2"),
         (lambda: fastgd.Loss("y - v*w"), ValueError, "unknown name 'w', known are y, v, pi"),
         (lambda: fastgd.Function(lambda a: a, b=1), ValueError, "a Function must take all of its "
-         "numbers, got none named b"),
-        (lambda: fastgd.Function("a", b="1"), TypeError, "the number b must be a number, got '1'"),
-        (lambda: fastgd.Function("a*b", b=math.inf), ValueError, "the number b must be a finite "
+         "parameters, got none named b"),
+        (lambda: fastgd.Function("a", b="1"), TypeError,
+         "the parameter b must be a number, got '1'"),
+        (lambda: fastgd.Function("a*b", b=math.inf), ValueError, "the parameter b must be a finite "
          "number, got inf"),
-        (lambda: fastgd.Function("a*b", b=[1]), TypeError, r"number b must be a number, got \["),
-        (lambda: fastgd.Function(lambda pi: pi), ValueError, "a number of a Function must not have "
+        (lambda: fastgd.Function("a*b", b=[1]), TypeError, r"parameter b must be a number, got \["),
+        (lambda: fastgd.Function(lambda pi: pi), ValueError,
+         "a parameter of a Function must not have "
          "the name of a constant or function, got pi"),
         (lambda: fastgd.Function(lambda a, exp: a * exp, exp=1), ValueError, "the name of a "
          "constant or function, got exp"),
@@ -359,10 +362,10 @@ def test_a_slope_is_named():
         (lambda: fastgd.Function("a", derivative="x"), ValueError, "unknown name 'x', known are a"),
         (lambda: fastgd.Function(lambda a: a, derivative=lambda x: x), ValueError,
          "the derivative of a "
-         "Function must be of the same numbers, a, got x"),
+         "Function must take the same arguments, a, got x"),
         (lambda: fastgd.Function(lambda a, b: a * b, b=1, derivative=lambda a: a), ValueError,
          "derivative "
-         "of a Function must take all of its numbers, got none named b"),
+         "of a Function must take all of its parameters, got none named b"),
         (lambda: fastgd.Function("a", derivative=1.0), TypeError,
          "the derivative of a Function must be a "
          "function of numbers or an expression, got 1.0"),
@@ -382,7 +385,7 @@ def test_a_slope_is_named():
         (lambda: fastgd.Function.of_text("a", None, ["a", "b"], {}), ValueError, "got a, b"),
         (lambda: fastgd.Loss.of_text("y", None, ["y"], {}), ValueError, "got y"),
         (lambda: fastgd.Loss.of_text("v", "1", ["y", "v", "w"], {}), ValueError, "be left out"),
-        (lambda: SWISH._replace(gamma=1), ValueError, "a number of this function must be one of "
+        (lambda: SWISH._replace(gamma=1), ValueError, "a parameter of this function must be one of "
          "beta, got gamma"),
         (lambda: SLOPED._replace(b=1), ValueError, "must be left out, got b"),
     ],
@@ -402,12 +405,13 @@ HALVES = [[0.5, 0.5]] * 4
     ("given", "error", "message"),
     [
         # numbers
-        ({"activation": fastgd.Function("a * alpha", alpha=1)}, ValueError, "a number of "
+        ({"activation": fastgd.Function("a * alpha", alpha=1)}, ValueError, "a parameter of "
          "activation must not be called as an argument of a training, got alpha in Function"),
         ({"loss": fastgd.Loss("momentum * (y - v)", momentum=1)}, ValueError,
-         "a number of loss must not be "
+         "a parameter of loss must not be "
          "called as an argument of a training, got momentum in Loss"),
-        ({"activation": fastgd.Function("a * c", c=1), "loss": CAUCHY}, ValueError, "the numbers "
+        ({"activation": fastgd.Function("a * c", c=1), "loss": CAUCHY}, ValueError,
+         "the parameters "
          "of activation and loss must have different names, got c in both"),
         ({"activation": SWISH, "beta": math.nan}, ValueError, "beta must be a finite number, got "
          "nan"),
@@ -415,7 +419,7 @@ HALVES = [[0.5, 0.5]] * 4
         ({"loss": "huber", "delta": 0}, ValueError, "delta must be a finite number above 0, got 0"),
         ({"loss": "quantile", "tau": 1}, ValueError, "tau must be a number above 0 and below 1"),
         ({"activation": SWISH, "bet": 1.0}, TypeError, r"got 'bet': did you mean beta\?"),
-        ({"activation": "elu", "tau": 0.5}, TypeError, "got 'tau': tau is a number of "
+        ({"activation": "elu", "tau": 0.5}, TypeError, "got 'tau': tau is a parameter of "
          "loss='quantile'"),
         # outputs and targets
         ({"output": "softmax"}, ValueError, "loss must be 'cross_entropy' with output='softmax', "
@@ -453,7 +457,7 @@ def test_what_does_not_go_together_is_refused(call, given, error, message):
 def test_an_axis_has_functions_but_not_their_numbers():
     with pytest.raises(TypeError, match=r"got 'beta'"):
         fastgd.sweep(X, Y, activation=[SWISH, "tanh"], beta=[1, 2])
-    with pytest.raises(TypeError, match="delta is a number of loss='huber' alone"):
+    with pytest.raises(TypeError, match="delta is a parameter of loss='huber' alone"):
         fastgd.sweep(X, Y, loss=["huber", "squared"], delta=[1, 2])
     with pytest.raises(ValueError, match="weights must be for one number of outputs, but the "
                        "losses want 1 or 2"):  # fmt: skip

@@ -199,12 +199,12 @@ def test_unknown_options_are_refused(names, came):
 @pytest.mark.parametrize(
     ("given", "came"),
     [
-        ({"tau": 0.5}, "'tau': tau is a number of loss='quantile'"),
-        ({"loss": "huber", "tau": 0.5}, "'tau': tau is a number of loss='quantile'"),
-        ({"negative_slope": 0.1}, "'negative_slope': negative_slope is a number of "
+        ({"tau": 0.5}, "'tau': tau is a parameter of loss='quantile'"),
+        ({"loss": "huber", "tau": 0.5}, "'tau': tau is a parameter of loss='quantile'"),
+        ({"negative_slope": 0.1}, "'negative_slope': negative_slope is a parameter of "
          "activation='leaky_relu'"),
         ({"loss": ["huber", "quantile"], "tau": 0.5},
-         "'tau': tau is a number of loss='quantile' alone"),
+         "'tau': tau is a parameter of loss='quantile' alone"),
         ({"loss": "huber", "delt": 0.5}, "'delt': did you mean delta?"),
     ],
 )  # fmt: skip

@@ -78,7 +78,6 @@ def test_unknown_words_are_refused(run, arguments, message):
         ("train", "--n-jobs", ": fastgd calls it --threads"),
         ("bucket", "--n-jobs", ""),
         ("race", "--learning-rate", ""),
-        ("train", "--momentum", ": fastgd calls it --optimizer momentum"),
     ],
 )
 def test_options_of_other_libraries_are_answered_with_ours(run, command, typed, end):

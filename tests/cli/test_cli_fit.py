@@ -105,7 +105,7 @@ FIT = "fit houses.csv --target price "
         (FIT + "--hidden-size 8.8", "--hidden-size must be whole numbers .* got '8.8'$"),
         (FIT + "--save m.txt", "the file of a model must end in .npz, got 'm.txt'$"),
         (FIT + "--plot m.txt", "a picture's file must end in .*, got 'm.txt'$"),
-        ("fit houses.csv --target city --no-classes", "--target .* must be numbers, got '"),
+        ("fit houses.csv --target city --regression", "--target .* must be numbers, got '"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_fitted(run, words, message):
@@ -208,7 +208,16 @@ def test_a_table_that_is_ready_is_taken_as_it_is(run):
 
 
 def test_train_prepares_from_the_rows_that_it_learns_from(run):
-    words = ["houses.csv", "--target", "price", "--test-fraction", "0.2", "--split-seed", "3", *FEW]
+    words = [
+        "houses.csv",
+        "--target",
+        "price",
+        "--validation-fraction",
+        "0.2",
+        "--split-seed",
+        "3",
+        *FEW,
+    ]
     code, out, _ = run("train", *words, "--save", "run.npz")
     assert code == 0
     assert "price: numbers to learn, of mean" in out
@@ -224,7 +233,7 @@ def test_train_prepares_from_the_rows_that_it_learns_from(run):
 
 
 def test_a_prepared_run_goes_on_with_its_preparation(run):
-    words = ["houses.csv", "--target", "price", "--test-fraction", "0.2"]
+    words = ["houses.csv", "--target", "price", "--validation-fraction", "0.2"]
     assert run("train", *words, *FEW, "--save", "half.npz")[0] == 0
     code, out, _ = run("train", *words, "--resume", "half.npz", "--iterations", 20, "--json")
     assert code == 0

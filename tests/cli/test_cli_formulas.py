@@ -47,12 +47,12 @@ def call(capsys, tmp_path):
 def test_an_expression_takes_the_numbers_that_it_names():
     typed = {"activation": str(SWISH), "loss": str(CAUCHY), "parameter": ["beta=1", " c = 1.0"]}
     assert read(**typed) == {"activation": SWISH, "loss": CAUCHY}
-    made = read(activation="a / (1 + exp(-beta*a))", number=["beta=2.5"])["activation"]
-    assert dict(made.numbers) == {"beta": 2.5}
+    made = read(activation="a / (1 + exp(-beta*a))", parameter=["beta=2.5"])["activation"]
+    assert dict(made.parameters) == {"beta": 2.5}
 
 
 def test_several_values_of_a_number_are_an_axis():
-    found = read(several=True, activation="tanh(beta*x)", number=["beta=0.5,1"])
+    found = read(several=True, activation="tanh(beta*x)", parameter=["beta=0.5,1"])
     assert found == {
         "activation": fastgd.Function("tanh(beta*x)", beta=0.5),
         "beta": [0.5, 1.0],
@@ -76,7 +76,10 @@ def test_numbers_of_named_functions_have_flags_of_their_own():
         "loss": "quantile",
         "tau": 0.9,
     }
-    assert read(activation="elu", number=["elu_alpha=2"]) == {"activation": "elu", "elu_alpha": 2.0}
+    assert read(activation="elu", parameter=["elu_alpha=2"]) == {
+        "activation": "elu",
+        "elu_alpha": 2.0,
+    }
     assert read(several=True, loss="huber", delta="1,2") == {"loss": "huber", "delta": [1.0, 2.0]}
 
 

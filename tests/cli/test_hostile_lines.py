@@ -67,7 +67,7 @@ NEVER = ("--progress", "--help", "--checkpoint-every")
 """A bar moves the cursor; the help has been seen; a checkpoint needs a clock."""
 
 FLAGS = ("--json", "--no-progress", "--no-hidden", "--raw", "--prepare", "--raw-text", "--path",
-         "--no-standardize", "--classes", "--no-classes", "--log")  # fmt: skip
+         "--no-standardize", "--classification", "--regression", "--log")  # fmt: skip
 """Flags without a kernel of their own."""
 
 TABLES = {

@@ -44,7 +44,7 @@ def idle(monkeypatch):
     def never(*_, **__):
         raise AssertionError("work has begun")
 
-    for place in ("fit", "learning", "race", "surface", "tutorial"):
+    for place in ("fit", "train_common", "race", "surface", "tutorial"):
         monkeypatch.setattr(f"fastgd.cli.{place}.timed", never)
     for place in ("cli.trainability.timed", "cli.bucket.timed", "load"):
         monkeypatch.setattr(f"fastgd.{place}", never)

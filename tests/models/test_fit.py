@@ -228,7 +228,7 @@ REFUSED = {
     "many folds": ({"folds": 97}, r"folds must be at most the rows to learn from \(96\), got 97"),
     "size": ({"hidden_size": [0]}, "hidden_size.* must be at least 1, got 0"),
     "seed": ({"seed": -1}, "seed must be at least 0, got -1"),
-    "classes": ({"classes": 1}, "classes must be True or False, got 1"),
+    "classification": ({"classification": 1}, "classification must be True or False, got 1"),
     "sizes": (
         {"hidden_size": range(1, 10**9)},
         "an axis of hidden_size must have at most 10,000 values, got 999,999,999",

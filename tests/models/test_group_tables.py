@@ -178,7 +178,7 @@ def test_what_is_refused(change, error, message):
 
 
 UNREAD = {
-    "classes": ({"classes": "x"}, "classes must be True or False, got 'x'"),
+    "classification": ({"classification": "x"}, "classification must be True or False, got 'x'"),
     "a slip in a loss": ({"loss": "hubr"}, "loss must be .*, got 'hubr': did you mean 'huber'"),
     "no loss": ({"loss": 1.5}, "loss must be .*, got 1.5"),
     "an empty axis": ({"alpha": []}, r"an axis of alpha must have at least one value, got \[\]"),

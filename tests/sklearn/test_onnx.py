@@ -102,7 +102,7 @@ def by_numpy(model, activation):
 def test_every_activation(tmp_path, fitted, name):
     with_activation(fitted, activation=name).to_onnx(tmp_path / "model.onnx")
     found = ask(tmp_path / "model.onnx", X)["variable"]
-    numbers = ACTIVATIONS[name].function.numbers.values()
+    numbers = ACTIVATIONS[name].function.parameters.values()
     known = by_numpy(fitted, lambda a: PLAIN[name](a, *numbers)[0])
     np.testing.assert_allclose(found, known, rtol=0, atol=1e-13)
 

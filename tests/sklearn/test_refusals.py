@@ -149,8 +149,8 @@ SEVERAL = {
     "activation": {"activation": ["relu", "tanh"]},
     "loss": {"loss": ["squared", "absolute"]},
     "init": {"init": ["he", "glorot"]},
-    "mu": {"solver": Momentum(momentum=[0.5, 0.9])},
-    "every": {"learning_rate": Step(step_size=[5, 9])},
+    "momentum": {"solver": Momentum(momentum=[0.5, 0.9])},
+    "step_size": {"learning_rate": Step(step_size=[5, 9])},
     "l1": {"options": {"l1": [0.0, 0.1]}},
 }
 

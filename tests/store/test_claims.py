@@ -207,8 +207,8 @@ def sleeper():
     """Another process of this machine, which claims what it is told to."""
     code = (
         "import pathlib, sys\n"
-        "from fastgd.store.leases import Claims\n"
-        "claims = Claims(pathlib.Path(input()))\n"
+        "from fastgd.store.leases import Leases\n"
+        "leases = Leases(pathlib.Path(input()))\n"
         "print(leases.claim(3), flush=True)\n"
         "input()\n"
     )

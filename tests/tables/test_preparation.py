@@ -307,9 +307,9 @@ NO_TARGETS = {
 
 @pytest.mark.parametrize("case", NO_TARGETS)
 def test_what_can_not_be_learned_is_refused(case):
-    values, classes, message = NO_TARGETS[case]
+    values, classification, message = NO_TARGETS[case]
     with pytest.raises((TypeError, ValueError), match=message):
-        learn_target("y", values, classes=classes)
+        learn_target("y", values, classification=classification)
 
 
 def test_an_unknown_class_is_refused():

@@ -291,7 +291,7 @@ def test_planes_and_minima_know_the_functions(results):
     given = {name: run.options[name] for name in ("activation", "beta", "output")}
     plane = fastgd.surface(X, Y, run.weights, span=span, resolution=2, **given)
     assert plane.errors[0, 0] == run.final_error
-    with pytest.raises(TypeError, match="got 'tau': tau is a number of loss='quantile'"):
+    with pytest.raises(TypeError, match="got 'tau': tau is a parameter of loss='quantile'"):
         fastgd.surface(X, Y, run.weights, tau=0.5)
     classes = results["classes"]
     span = tuple((float(value), float(value) + 1) for value in classes.weights[0][:2, 0])

@@ -130,7 +130,7 @@ def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("users_kernels")
 def test_cold_workers_compile_what_nobody_has(tmp_path, monkeypatch):
-    monkeypatch.setattr(payloads.code_files, "read_file", lambda _name: b"")
+    monkeypatch.setattr(payloads.code_cache, "read_file", lambda _name: b"")
     with process_pool("spawn", initializer=use_cache, initargs=(tmp_path,)) as pool:
         there = run_job(Trainings(3), WorkerOptions(pool, 1, 1), ignore)
     assert max(int(arrays["compiled"]) for arrays in there) == 1

@@ -111,8 +111,8 @@ def options_text(options: dict[str, Any], without: Any = (), *, classes: bool = 
             texts.append(f"{name} {_fielded_text(value, fields, classes)}")
         else:
             texts.append(setting_text(name, value))
-            numbers = getattr(value, "numbers", {}).items()  # of a function
-            own = [f"{n} {v:g}" for n, v in numbers if n not in options and n not in without]
+            parameters = getattr(value, "parameters", {}).items()  # of a function
+            own = [f"{n} {v:g}" for n, v in parameters if n not in options and n not in without]
             texts[-1] += f" ({', '.join(own)})" if own else ""
     return ", ".join(texts)
 

@@ -69,9 +69,9 @@ _codes = OPERATIONS.codes
 _ADD, _SUB, _MUL, _DIV, _COPY = _codes("add", "sub", "mul", "div", "copy")
 _LT, _LE, _GT, _GE, _WHERE = _codes("lt", "le", "gt", "ge", "where")
 _MINIMUM, _MAXIMUM, _TIMES_DERIVATIVE = _codes("minimum", "maximum", "times_derivative")
-_ABS, _SIGN, _RELU, _STEP, _SQRT = _codes("abs", "sign", "relu", "slope of relu", "sqrt")
+_ABS, _SIGN, _RELU, _STEP, _SQRT = _codes("abs", "sign", "relu", "derivative of relu", "sqrt")
 
-OPERATIONS |= {"slope of exp": _COPY, "slope of abs": _SIGN}
+OPERATIONS |= {"derivative of exp": _COPY, "derivative of abs": _SIGN}
 
 
 class Evaluator(NamedTuple):

@@ -3,17 +3,17 @@
 The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fastgd[plot]``).
 """
 
+from fastgd.plots.alpha_curves import takeaways
 from fastgd.plots.animation import film
 from fastgd.plots.bucket import basins, roll
-from fastgd.plots.direction_changes import direction_changes
 from fastgd.plots.error_curves import errors
+from fastgd.plots.heat_maps import direction_changes
 from fastgd.plots.maps import box_counts, trainability
 from fastgd.plots.planes import surface
-from fastgd.plots.predictions import predictions
+from fastgd.plots.prediction_plots import predictions
 from fastgd.plots.races import race
-from fastgd.plots.solved import solved
+from fastgd.plots.solve_rates import solved
 from fastgd.plots.style import write
-from fastgd.plots.takeaways import takeaways
 from fastgd.plots.weights import weight_paths
 
 __all__ = [

@@ -276,13 +276,6 @@ class Run(_Predicting):
             raise ValueError(
                 "a recorded point needs a run trained with record_weights=True, got one without"
             )
-        if len(self.recorded_biases) != len(self.biases) or (
-            len(self.recorded_normalization) != len(self.normalization)
-        ):
-            raise ValueError(
-                "a recorded point needs the biases and statistics that belong to its weights, got "
-                "a run from a file that has none"
-            )
         k, count = integer(record), len(self.recorded)
         if k is None:
             raise TypeError(f"record must be an int, got {shown(record)}")

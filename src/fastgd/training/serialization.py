@@ -63,13 +63,6 @@ def text_of(arrays: Found, name: str) -> NDArray[Any]:
     return np.asarray(arrays[name])
 
 
-def losses_of(arrays: Found, shape: tuple[int, ...], name: str = "losses") -> NDArray[Any]:
-    """An array of losses; NaN in files that were saved before there were any."""
-    if name not in arrays:
-        return np.full(shape, np.nan)
-    return array_of(arrays, name, "f", shape)
-
-
 def need(holds: bool) -> None:
     """Refuse a file of which this does not hold."""
     if not holds:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import nan
 from typing import Any
 
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from fastgd.training.serialization import (
     array_of,
     check_width,
     is_number,
-    losses_of,
     method_of,
     need,
     plain,
@@ -64,12 +62,11 @@ def taken_apart(run: Any) -> tuple[Facts, Arrays]:
 
 def put_together(facts: Facts, arrays: Found) -> Facts:
     """The fields of a Run, checked."""
-    # What files of the first version lack has the value that it had then.
     hidden = check_hidden_size(facts["hidden_size"])
     layers, records = len(hidden) + 1, arrays["recorded"].shape[0]
     sizes = (arrays["weights_0"].shape[0], *hidden, arrays[f"weights_{layers - 1}"].shape[1])
     shapes, units = list(pairwise(sizes)), [(count,) for count in sizes[1:]]
-    biased, normal = facts.get("biases", 0), facts.get("normalization", 0)
+    biased, normal = facts["biases"], facts["normalization"]
     need(biased in (0, layers) and normal in (0, len(hidden)))
     units, hidden_units = units[:biased], units[:normal]
 
@@ -82,17 +79,17 @@ def put_together(facts: Facts, arrays: Found) -> Facts:
         kinds = (read(name, hidden_units) for name in STATISTICS)
         return tuple(KINDS["BatchNorm"](*layer) for layer in zip(*kinds, strict=True))
 
-    alpha, seed, summary = facts["alpha"], facts["seed"], facts.get("summary")
+    alpha, seed, summary = facts["alpha"], facts["seed"], facts["summary"]
     for number in alpha if isinstance(alpha, tuple) else (alpha,):
         need(is_number(number))
     need(summary is None or all(map(is_number, summary)))
     need(is_number(facts["final_error"]) and facts["status"] in STATUS)
-    final_loss = facts.get("final_loss", nan)
+    final_loss = facts["final_loss"]
     need(is_number(final_loss))
-    minimizer = facts.get("minimizer", {})
-    method = method_of(facts.get("options", {}), arrays)
+    minimizer = facts["minimizer"]
+    method = method_of(facts["options"], arrays)
     check_width(method, sizes[-1])
-    validation, best = facts.get("final_validation_error"), facts.get("best_iteration")
+    validation, best = facts["final_validation_error"], facts["best_iteration"]
     measured = "validation_errors" in arrays
     need(is_number(validation) if measured else validation is None)
     need(isinstance(minimizer, dict) and (not minimizer or isinstance(minimizer["method"], str)))
@@ -105,7 +102,7 @@ def put_together(facts: Facts, arrays: Found) -> Facts:
         "weights": take(arrays, "weights", "f", shapes),
         "direction_changes": take(arrays, "direction_changes", "i", shapes),
         "final_error": facts["final_error"],
-        "losses": losses_of(arrays, (records,)),
+        "losses": array_of(arrays, "losses", "f", (records,)),
         "final_loss": final_loss,
         "status": facts["status"],
         "iterations": check_count("iterations", facts["iterations"], minimum=0),

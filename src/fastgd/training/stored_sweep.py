@@ -9,7 +9,7 @@ from fastgd.checks.values import check_flag
 from fastgd.engine.summaries import MISSING, STATUS
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import sweep_metadata
-from fastgd.training.serialization import KINDS, Facts, array_of, losses_of, need, put, take
+from fastgd.training.serialization import KINDS, Facts, array_of, need, put, take
 from fastgd.training.stored_state import put_state, take_state
 from fastgd.training.sweep_axes import SweepAxes, varied
 from fastgd.training.sweep_metadata import method_of_network
@@ -72,8 +72,8 @@ def put_together(facts: Facts, arrays: Found) -> Facts:
     return {
         **outline,
         **found,
-        "losses": losses_of(arrays, (*grid.shape, records)),
-        "final_loss": losses_of(arrays, grid.shape, "final_loss"),
+        "losses": array_of(arrays, "losses", "f", (*grid.shape, records)),
+        "final_loss": array_of(arrays, "final_loss", "f", grid.shape),
         "summary": summary,
         "kept_weights": take(arrays, "kept_weights", "f", rows) if is_kept else None,
         "kept_changes": take(arrays, "kept_changes", "i", rows) if is_kept else None,

@@ -60,14 +60,12 @@ def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
 
 def put_together(facts: Facts, arrays: Found) -> Facts:
     """The fields of a sweep that were taken apart, checked."""
-    # Files of the first version have the sizes of networks without biases.
-    first = ((sizes, False, False) for sizes in facts.get("sizes", ()))
     networks = tuple(
         Network(tuple(check_counts("sizes", sizes)), check_flag("bias", b), check_flag("norm", n))
-        for sizes, b, n in facts.get("networks", first)
+        for sizes, b, n in facts["networks"]
     )
     layers = networks[0].layers
-    method = method_of(facts.get("options", {}), arrays)
+    method = method_of(facts["options"], arrays)
     axes = {
         name: (_combinations if name == COMBINATION else partial(_axis, name))(
             values, networks[0], method, arrays

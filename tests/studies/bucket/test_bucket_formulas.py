@@ -72,7 +72,7 @@ def test_slopes_hold_where_digits_are_easily_lost(name):
     expected = np.array([exact(name, at) for at in x.tolist()])
     found = evaluate(name, x)
     np.testing.assert_allclose(found, expected[:, 0], rtol=1e-15)
-    derived = evaluate(f"slope of {name}", found if name in OF_VALUE else x)
+    derived = evaluate(f"derivative of {name}", found if name in OF_VALUE else x)
     np.testing.assert_allclose(derived, expected[:, 1], rtol=1e-13, atol=1e-320)
 
 
