@@ -206,24 +206,6 @@ def test_files_of_another_format(xor, tmp_path, monkeypatch):
         fastgd.load(tmp_path / "run.npz")
 
 
-def test_files_from_before_the_options(xor, sweep, tmp_path, monkeypatch):
-    """They have fewer facts, and a sweep's networks have sizes only."""
-    write = npz.write
-    new = ("summary", "minimizer", "options", "biases", "normalization", "networks")
-
-    def write_as_before(path, kind, facts, arrays):
-        old = {name: value for name, value in facts.items() if name not in new}
-        if kind == "Sweep":
-            old["sizes"] = [network.sizes for network in sweep.networks]
-        write(path, kind, old, arrays)
-
-    monkeypatch.setattr(npz, "write", write_as_before)
-    run = fastgd.train(*xor, iterations=10)
-    for result in (run, sweep):
-        result.save(tmp_path / "old.npz")
-        assert same(fastgd.load(tmp_path / "old.npz"), result)
-
-
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         fastgd.load(tmp_path / "none.npz")
