@@ -279,5 +279,3 @@ def test_points_that_are_none():
         fastgd.train(X, Y, weights=lost)
     with pytest.raises(ValueError, match="needs a run trained with record_weights=True"):
         fastgd.train(X, Y, iterations=1).at(0)
-    with pytest.raises(ValueError, match="got a run from a file that has none"):
-        replace(run, recorded_biases=()).at(0)
