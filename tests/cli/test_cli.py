@@ -73,7 +73,7 @@ def test_unknown_words_are_refused(run, arguments, message):
         ("train", "--epochs", ": fastgd counts --iterations, each of them an update"),
         ("sweep", "--max-iter", ": fastgd calls it --iterations"),
         ("surface", "--random-state", ": fastgd calls it --seed"),
-        ("sweep", "--random-state", ": fastgd calls it --seeds"),
+        ("sweep", "--random-state", ": fastgd calls it --seed"),
         ("sweep", "--n-jobs", ": fastgd calls it --threads"),
         ("train", "--n-jobs", ": fastgd calls it --threads"),
         ("bucket", "--n-jobs", ""),
@@ -216,7 +216,7 @@ def test_train(run, xor_csv):
 
 
 def test_train_as_json_is_what_train_gives(run, xor_csv, xor):
-    settings = ["--hidden-size", "8,3", "--alpha", "1,0.5,2", "--iterations", "500", "--seed", "7"]
+    settings = ["--hidden-size", "8x3", "--alpha", "1/0.5/2", "--iterations", "500", "--seed", "7"]
     code, out, err = run(
         "train", xor_csv, "--target", "y", *settings, "--record-every", 100, "--json"
     )
@@ -235,7 +235,17 @@ def test_train_as_json_is_what_train_gives(run, xor_csv, xor):
 
 
 def test_train_without_hidden_layer_on_two_targets(run, xor_csv):
-    arguments = ["--target", "y", "--target", "a", "--no-hidden", "--iterations", "10", "--json"]
+    arguments = [
+        "--target",
+        "y",
+        "--target",
+        "a",
+        "--hidden-size",
+        "none",
+        "--iterations",
+        "10",
+        "--json",
+    ]
     facts = json.loads(run("train", xor_csv, *arguments)[1])
     assert facts["targets"] == ["y", "a"]
     assert facts["inputs"] == ["b", "bias"]
@@ -300,10 +310,18 @@ def test_sweep(run, xor_csv):
         assert len(re.findall(rf"^{name} +(?:1|10)  .* 0 *$", out, re.MULTILINE)) == 2
 
 
+def test_seeds_are_counted_or_named(run, xor_csv):
+    words = ["sweep", xor_csv, "--target", "y", "--iterations", 2, "--json"]
+    assert json.loads(run(*words, "--seeds", 2)[1])["axes"]["seed"] == [1, 2]
+    assert json.loads(run(*words, "--seed", "5,3")[1])["axes"]["seed"] == [5, 3]
+    assert_refused(run(*words, "--seed", "5", "--seeds", "2"), "--seeds and --seed exclude each")
+    assert_refused(run(*words, "--seed", "x"), "--seed must be numbers separated by ',', got 'x'")
+
+
 def test_sweep_as_json_and_saved(run, xor_csv, xor, tmp_path):
     path = tmp_path / "sweep.npz"
     arguments = ["--alpha", "0.1,10", "--seeds", "4", "--iterations", "1000", "--threads", "1"]
-    code, out, err = run("sweep", xor_csv, "--target", "y", *arguments, "--out", path, "--json")
+    code, out, err = run("sweep", xor_csv, "--target", "y", *arguments, "--save", path, "--json")
     assert (code, err) == (0, "")
     facts = json.loads(out)
     expected = fastgd.sweep(
@@ -344,9 +362,9 @@ def test_a_need_of_memory_is_that_of_the_whole_sweep(run, xor_csv, monkeypatch):
 def test_what_needs_less_memory_is_said_in_the_words_of_the_command(run, xor_csv, monkeypatch):
     monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**8)
     arguments = ["--target", "y", "--seeds", "1000000"]
-    result = run("sweep", xor_csv, *arguments, "--out", "x.npz")
+    result = run("sweep", xor_csv, *arguments, "--save", "x.npz")
     more = r"fewer records \(--record-every\) or values on its axes need less$"
-    ways = rf"got a need of \d+ MB: --out FILE.csv, or no --out, needs \d+ MB; {more}"
+    ways = rf"got a need of \d+ MB: a sweep without --save and --out needs \d+ MB; {more}"
     assert_refused(result, ways)
     need, less = map(int, re.findall(r"(\d+) MB", result[2])[-2:])
     assert less < need
@@ -363,11 +381,11 @@ def test_what_needs_less_memory_is_said_in_the_words_of_the_command(run, xor_csv
         (["--target", "y", "--target", "y"], "names 'y' twice"),
         ([], "--target must name the column to learn; .*xor.csv has these: a, b, bias, y$"),
         (["--target", "y", "--alpha", "-1"], "--alpha must be a finite number above 0, got -1.0"),
-        (["--target", "y", "--alpha", "fast"], "--alpha must be numbers .* got 'fast'"),
+        (["--target", "y", "--alpha", "fast"], "--alpha must be a number, .* got 'fast'"),
         (["--target", "y", "--alpha", "1,2,3"], "--alpha must"),
-        (["--target", "y", "--hidden-size", "4.5"], "--hidden-size must be whole numbers"),
+        (["--target", "y", "--hidden-size", "4.5"], "--hidden-size must be the units of a hidden"),
         (["--target", "y", "--hidden-size", "0"], "must be at least 1, got 0"),
-        (["--target", "y", "--hidden-size", "3", "--no-hidden"], "exclude each other"),
+        (["--target", "y", "--hidden-size", "8,8"], "got '8,8': two layers are 8x8$"),
         (["--target", "y", "--iterations", "0"], "--iterations must be at least 1, got 0"),
         (
             ["--target", "y", "--iterations", "many"],
@@ -389,10 +407,10 @@ def test_bad_train_options(run, xor_csv, options, message):
         (["--seeds", "0"], r"--seeds must be a whole number of at least 1 \(the seeds .* got 0$"),
         (["--seeds", "1,2,3"], r"--seeds must be a whole number of at least 1 .* got '1,2,3'$"),
         (["--seeds", "1000000000000"], "must fit"),
-        (["--alpha", "1,,2"], "--alpha must be numbers"),
-        (["--hidden-size", "4,x"], "--hidden-size must be whole numbers"),
+        (["--alpha", "1,,2"], "--alpha must be a number"),
+        (["--hidden-size", "4,x"], "--hidden-size must be the units of a hidden layer"),
         (["--threads", "0"], "--threads must be at least 1"),
-        (["--out", "no/such/sweep.npz"], "there is no folder no/such"),
+        (["--save", "no/such/sweep.npz"], "there is no folder no/such"),
     ],
 )
 def test_bad_sweep_options(run, xor_csv, options, message):

@@ -125,7 +125,7 @@ def test_basins_as_json(run):
 )
 def test_pictures(run, tmp_path, arguments, ending):
     path = tmp_path / f"picture.{ending}"
-    code, out, err = run(*arguments, "--out", path)
+    code, out, err = run(*arguments, "--plot", path)
     assert (code, err) == (0, "")
     assert f"Drawn to {path}." in out.replace("\n", "")
     begins = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF", "gif": b"GIF89a"}
@@ -145,8 +145,8 @@ def test_the_example_has_its_window(run, tmp_path, monkeypatch):
         return plt.figure(layout="constrained").add_subplot()
 
     monkeypatch.setattr("fastgd.plots.roll", draw)
-    run("--example", "rut", "--out", tmp_path / "a.png")
-    run("--example", "rut", "--window", "0,4", "--out", tmp_path / "a.png")
+    run("--example", "rut", "--plot", tmp_path / "a.png")
+    run("--example", "rut", "--window", "0,4", "--plot", tmp_path / "a.png")
     assert seen == [bucket.EXAMPLES["rut"].window, (0, 4)]
 
 
@@ -178,10 +178,10 @@ def test_the_example_has_its_window(run, tmp_path, monkeypatch):
         (("x", "--example", "rut"), "--example and CURVE exclude each other"),
         (("--example", "rut", "--rule", "sign"), "--example and --rule exclude each other"),
         (("--example", "rut", "--basins"), "--example and --basins exclude each other"),
-        (("--basins", "--out", "a.txt"), "must end in .png, .svg, .pdf, .gif, got 'a.txt'"),
-        (("--basins", "--out", "no/a.png"), "there is no folder no"),
-        (("--slope", "x", "--start", 1, "--out", "a.png"), "a picture needs the curve"),
-        (("x", "--start", 1, "--out", "a.png", "--window", "1,0"), "the smaller one first"),
+        (("--basins", "--plot", "a.txt"), "must end in .png, .svg, .pdf, .gif, got 'a.txt'"),
+        (("--basins", "--plot", "no/a.png"), "there is no folder no"),
+        (("--slope", "x", "--start", 1, "--plot", "a.png"), "a picture needs the curve"),
+        (("x", "--start", 1, "--plot", "a.png", "--window", "1,0"), "the smaller one first"),
     ],
 )
 def test_refused_in_one_line(run, tmp_path, monkeypatch, arguments, message):
@@ -194,14 +194,14 @@ def test_refused_in_one_line(run, tmp_path, monkeypatch, arguments, message):
 
 def test_a_folder_that_is_read_only(run, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # who tests may be root
-    code, out, err = run("--basins", "--out", tmp_path / "a.png")
+    code, out, err = run("--basins", "--plot", tmp_path / "a.png")
     assert (code, out) == (2, "")
     assert err.endswith("a.png can't be written: permission denied\n")
 
 
 def test_without_matplotlib_it_says_what_to_install(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    code, _, err = run("--basins", "--out", tmp_path / "a.png")
+    code, _, err = run("--basins", "--plot", tmp_path / "a.png")
     assert code == 2
     assert err == 'fastgd: error: pictures need matplotlib: pip install "fastgd[plot]"\n'
     assert run("--example", "rut")[0] == 0

@@ -102,7 +102,7 @@ FIT = "fit houses.csv --target price "
         (FIT + "--sep x", "--sep must be ',', ';', 'tab' or '|', got 'x'$"),
         (FIT + "--decimal x", "--decimal must be '.' or ',', got 'x'$"),
         (FIT + "--max-categories -1", "--max-categories must be at least 0, got -1$"),
-        (FIT + "--hidden-size 8.8", "--hidden-size must be whole numbers .* got '8.8'$"),
+        (FIT + "--hidden-size 8.8", "--hidden-size must be the units .* got '8.8'$"),
         (FIT + "--save m.txt", "the file of a model must end in .npz, got 'm.txt'$"),
         (FIT + "--plot m.txt", "a picture's file must end in .*, got 'm.txt'$"),
         ("fit houses.csv --target city --regression", "--target .* must be numbers, got '"),
@@ -124,7 +124,7 @@ def model(run):
 
 def test_predictions_are_written_in_the_order_of_the_rows(run, model):
     Path("new.csv").write_text("garden,city,size,extra\nTrue,Rome,50,1\nfalse,Bonn,70,2\n")
-    code, out, err = run("predict", "m.npz", "new.csv", "--out", "predictions.csv")
+    code, out, err = run("predict", "m.npz", "new.csv", "--csv", "predictions.csv")
     assert (code, err) == (0, "")
     assert "Note: city: Bonn in 1 row: unknown" in out
     assert "Note: Not used: extra\n" in out
@@ -139,7 +139,7 @@ def test_predictions_are_written_in_the_order_of_the_rows(run, model):
 def test_a_file_that_has_the_target_is_judged(run, model):
     code, out, _ = run("predict", "m.npz", "houses.csv")
     assert code == 0
-    assert "... and 80 rows more: --out FILE.csv has all" in out
+    assert "... and 80 rows more: --csv FILE.csv has all" in out
     assert "The file has price, too: mean |error|" in out
     code, out, _ = run("predict", "m.npz", "houses.csv", "--json")
     facts = json.loads(out)
@@ -149,7 +149,7 @@ def test_a_file_that_has_the_target_is_judged(run, model):
 
 def test_classes_come_with_their_probabilities(run):
     run("fit", "sorts.csv", "--target", "sort", *SMALL, "--save", "s.npz")
-    assert run("predict", "s.npz", "sorts.csv", "--out", "p.csv")[0] == 0
+    assert run("predict", "s.npz", "sorts.csv", "--csv", "p.csv")[0] == 0
     with open("p.csv", encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == ["sort", "probability of cheap", "probability of dear"]
@@ -178,8 +178,8 @@ def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
         ("m.npz german.csv", "german.csv: column 'size' must .* got 'k.A.' in row 2$"),
         ("groups.npz houses.csv", "groups.npz holds a model per group, for Python: fastgd.load"),
         ("m.npz no.csv", "no.csv: No such file or directory$"),
-        ("m.npz houses.csv --out p.txt", "must end in .csv, got 'p.txt'$"),
-        ("m.npz houses.csv --out houses.csv", "it is the file that is read$"),
+        ("m.npz houses.csv --csv p.txt", "must end in .csv, got 'p.txt'$"),
+        ("m.npz houses.csv --csv houses.csv", "it is the file that is read$"),
     ],
 )
 def test_what_can_not_be_predicted(run, words, message):
@@ -229,7 +229,7 @@ def test_train_prepares_from_the_rows_that_it_learns_from(run):
     prices = np.array([_price(*row[1:]) + 0.25 for row in ROWS])
     assert saved.targets[0].mean == pytest.approx(prices[~held].mean())
     assert run("predict", "run.npz", "houses.csv")[0] == 0
-    assert run("plot", "run.npz", "--kind", "errors", "--out", "e.png")[0] == 0
+    assert run("plot", "run.npz", "--kind", "errors", "--plot", "e.png")[0] == 0
 
 
 def test_a_prepared_run_goes_on_with_its_preparation(run):
@@ -268,7 +268,7 @@ def test_a_sweep_of_groups_of_a_prepared_table(run):
     assert code == 0
     assert "2 groups by garden, of 30 to 60 rows" in out
     assert "city" not in out
-    assert run("sweep", *words[:3], "--out", "s.npz", *FEW)[0] == 0
+    assert run("sweep", *words[:3], "--save", "s.npz", *FEW)[0] == 0
     assert not isinstance(fastgd.load("s.npz"), Model | Run)
 
 

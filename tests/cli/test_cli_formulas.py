@@ -223,7 +223,7 @@ def test_classes_from_the_file_to_the_accuracy(call, tmp_path):
 def test_an_expression_is_trained_and_shown(call, tmp_path):
     saved = tmp_path / "sweep.npz"
     code, out, _ = call(
-        "sweep", "--activation", str(SWISH), "--parameter", "beta=0.5,2", "--out", saved,
+        "sweep", "--activation", str(SWISH), "--parameter", "beta=0.5,2", "--save", saved,
         "--iterations", 20, text="a,b,kind\n1,2,0\n2,1,1\n",
     )  # fmt: skip
     assert code == 0

@@ -93,9 +93,21 @@ def test_all_options_can_be_typed_and_have_a_panel(several):
     assert panels == sorted(panels, key=panels.index)  # each of them in one place
 
 
+@pytest.mark.parametrize("command", ["train", "sweep", "race", "surface"])
+def test_help_begins_with_the_first_options(run, command):
+    _, out, _ = run(command, "--help")
+    more = int(re.search(rf"(\d+) more options: fastgd {command} --help-all", out)[1])
+    everything = run(command, "--help-all")[1]
+    first, all_of_them = (set(re.findall(r"^│ (?:\*  )? *(--[a-z0-9-]+)", text, re.MULTILINE))
+                          for text in (out, everything))  # fmt: skip
+    assert {"--hidden-size", "--iterations", "--optimizer"} <= first < all_of_them
+    assert len(all_of_them - first) == more
+    assert "--help-all" not in run("predict", "--help")[1]
+
+
 @pytest.mark.parametrize("command", ["train", "sweep"])
 def test_help_shows_them_in_panels(run, command):
-    code, out, _ = run(command, "--help")
+    code, out, _ = run(command, "--help-all")
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
     for panel in ("Optimizer", "Network", "Mini-batches", "Regularization", "Early end"):
@@ -261,7 +273,7 @@ def test_schedules_by_name():
         ("--shuffle-seed -1", "--shuffle-seed must be at least 0"),
         ("--sampling adaptive", "--batch-size must be an int with --sampling adaptive, got None"),
         (
-            "--batch-norm --no-hidden",
+            "--batch-norm --hidden-size none",
             "--hidden-size must have at least one layer with --batch-norm",
         ),
         (

@@ -139,7 +139,7 @@ def test_what_was_over_stays_so(run):
         ("--resume sweep.npz", r"--resume needs one run .* sweep.npz holds a sweep of 2 runs$"),
         ("--resume old.npz", "--resume must be a run with a state"),
         ("--resume run.npz --alpha 2", "--alpha must be left out with --resume, .* 0.3, got"),
-        ("--resume run.npz --no-hidden", "--hidden-size must be left out with --resume"),
+        ("--resume run.npz --hidden-size none", "--hidden-size must be left out with --resume"),
         ("--resume run.npz --l2 1", "--l2 must be left out with --resume, or as it was"),
         ("--resume run.npz --record-every 7", "--record-every must be left out with --resume"),
         ("--resume run.npz --seed 2", "--seed must be left out with --resume"),
@@ -208,8 +208,7 @@ def test_sweep_over_groups(run):
 
 def test_groups_and_folds_become_a_table_and_a_file(run):
     words = ["sweep", "shops.csv", *TYPED, "--groups", "shop", "--folds", 3]
-    for out in ("t.npz", "out.csv"):
-        assert run(*words, "--out", out)[0] == 0
+    assert run(*words, "--save", "t.npz", "--csv", "out.csv")[0] == 0
     saved = fastgd.load("t.npz")
     assert list(saved.axes) == ["hidden_size", "group", "fold", "alpha", "seed"]
     with open("out.csv", encoding="utf-8", newline="") as file:
@@ -217,7 +216,7 @@ def test_groups_and_folds_become_a_table_and_a_file(run):
     assert [line["group"] for line in lines] == ["east"] * 3 + ["north"] * 3 + ["south"] * 3
     held = saved.final_validation_error.ravel()
     assert [float(line["final_validation_error"]) for line in lines] == held.tolist()
-    assert run("plot", "t.npz", "--kind", "errors", "--out", "errors.png")[0] == 0
+    assert run("plot", "t.npz", "--kind", "errors", "--plot", "errors.png")[0] == 0
 
 
 def test_sweep_with_a_held_out_share_and_an_early_end(run):

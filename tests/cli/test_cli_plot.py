@@ -40,8 +40,8 @@ def saved(tmp_path_factory):
 
     made("run.npz", "train", "--save")
     made("path.npz", "train", "--record-weights", "--save")
-    made("sweep.npz", "sweep", "--alpha", "1,10", "--hidden-size", "none,4", "--out")
-    made("seeds.npz", "sweep", "--seeds", "3", "--out")
+    made("sweep.npz", "sweep", "--alpha", "1,10", "--hidden-size", "none,4", "--save")
+    made("seeds.npz", "sweep", "--seeds", "3", "--save")
     return folder
 
 
@@ -60,7 +60,11 @@ def test_the_picture_is_that_of_the_call(run, saved, tmp_path, kind, file):
     import matplotlib.pyplot as plt
 
     out = tmp_path / "picture.png"
-    assert run("plot", saved / file, "--kind", kind, "--out", out) == (0, f"Written to {out}\n", "")
+    assert run("plot", saved / file, "--kind", kind, "--plot", out) == (
+        0,
+        f"Written to {out}\n",
+        "",
+    )
     expected = tmp_path / "expected.png"
     axes = getattr(plots, KINDS[kind])(fastgd.load(saved / file))
     plots.write(np.ravel(axes)[0].figure, expected)
@@ -72,13 +76,13 @@ def test_the_picture_is_that_of_the_call(run, saved, tmp_path, kind, file):
 @pytest.mark.parametrize(("ending", "start"), [(".svg", b"<?xml"), (".pdf", b"%PDF")])
 def test_the_ending_says_what_file_it_is(run, saved, tmp_path, ending, start):
     out = tmp_path / f"picture{ending}"
-    assert run("plot", saved / "run.npz", "--kind", "errors", "--out", out)[0] == 0
+    assert run("plot", saved / "run.npz", "--kind", "errors", "--plot", out)[0] == 0
     assert out.read_bytes().startswith(start)
 
 
 def test_the_threshold(run, saved, tmp_path):
     out = tmp_path / "picture.svg"
-    words = ["plot", saved / "sweep.npz", "--kind", "solved", "--out", out, "--threshold", 0.25]
+    words = ["plot", saved / "sweep.npz", "--kind", "solved", "--plot", out, "--threshold", 0.25]
     assert run(*words)[0] == 0
     assert "below 0.25" in out.read_text()
 
@@ -109,19 +113,19 @@ def test_the_threshold(run, saved, tmp_path):
 def test_what_does_not_fit_is_refused_in_one_line(run, saved, monkeypatch, file, words, message):
     monkeypatch.chdir(saved)
     kind, out, *rest = words
-    assert_refused(run("plot", saved / file, "--kind", kind, "--out", out, *rest), message)
+    assert_refused(run("plot", saved / file, "--kind", kind, "--plot", out, *rest), message)
     assert not list(saved.glob("*x.png"))
 
 
 def test_a_folder_that_is_read_only_is_refused(run, saved, tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)  # root may write anywhere
-    result = run("plot", saved / "run.npz", "--kind", "errors", "--out", tmp_path / "x.png")
+    result = run("plot", saved / "run.npz", "--kind", "errors", "--plot", tmp_path / "x.png")
     assert_refused(result, r"x.png can't be written: permission denied$")
 
 
 def test_without_matplotlib_it_says_what_to_install(run, saved, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    result = run("plot", saved / "run.npz", "--kind", "errors", "--out", tmp_path / "x.png")
+    result = run("plot", saved / "run.npz", "--kind", "errors", "--plot", tmp_path / "x.png")
     assert_refused(result, r'pictures need matplotlib: pip install "fastgd\[plot\]"$')
 
 

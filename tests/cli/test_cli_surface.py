@@ -99,24 +99,24 @@ def test_surface_of_a_file_with_its_options(run, csv):
 def test_surface_of_a_saved_network(run, tmp_path, drawn):
     saved, picture = tmp_path / "run.npz", tmp_path / "plane.png"
     fastgd.train(X, Y, hidden_size=(), iterations=60, alpha=2).save(saved)
-    code, out, _ = run("surface", "--weights-from", saved, *SMALL, "--out", picture)
+    code, out, _ = run("surface", "--weights-from", saved, *SMALL, "--plot", picture)
     assert code == 0
     assert "A 2-1 network, alpha 2, seed 1" in out
     assert "(No path: a path needs a run trained with record_weights=True" in out
     assert drawn[0][1]["paths"] is None
     fastgd.train(X, Y, hidden_size=(), iterations=60, record_weights=True).save(saved)
-    _, out, _ = run("surface", "--weights-from", saved, *SMALL, "--out", picture)
+    _, out, _ = run("surface", "--weights-from", saved, *SMALL, "--plot", picture)
     assert "No path" not in out
     assert drawn[1][1]["paths"].recorded_weights is not None
 
 
 @pytest.mark.parametrize(
     ("flags", "kind", "log", "has_path"),
-    [((), "contour", False, True), (("--3d", "--log", "--no-path"), "3d", True, False)],
+    [((), "contour", False, True), (("--3d", "--log-scale", "--no-path"), "3d", True, False)],
 )
 def test_surface_draws(run, tmp_path, drawn, flags, kind, log, has_path):
     picture = tmp_path / "plane.png"
-    code, out, err = run("surface", "--iterations", 60, *SMALL, *flags, "--out", picture)
+    code, out, err = run("surface", "--iterations", 60, *SMALL, *flags, "--plot", picture)
     assert (code, err) == (0, "")
     assert f"Drawn to {picture}" in out.replace("\n", "")
     (((plane,), options),) = drawn
@@ -140,18 +140,21 @@ def test_surface_draws(run, tmp_path, drawn, flags, kind, log, has_path):
         (["--span", "0,1"] * 3, "--span must be given once, or once for each weight, got 3 times"),
         (["--resolution", "1"], "resolution must be at least 2, got 1"),
         (["--threads", "0"], "threads must be at least 1, got 0"),
-        (["--out", "plane.gif"], "must end in .png, .svg, .pdf, got 'plane.gif'"),
-        (["--out", "nowhere/plane.png"], "there is no folder nowhere"),
+        (["--plot", "plane.gif"], "must end in .png, .svg, .pdf, got 'plane.gif'"),
+        (["--plot", "nowhere/plane.png"], "there is no folder nowhere"),
         (["--experiment", "x"], "--experiment must be one of two-layer, .*, got 'x'"),
         (["--target", "y"], "--target needs FILE.csv"),
         (["data.csv", "--target", "y"], "data.csv: No such file"),
         (["data.csv", "--target", "y", "--experiment", "alpha"],
          "FILE.csv and --experiment exclude each other"),
-        (["--hidden-size", "2", "--no-hidden"], "--no-hidden and --hidden-size exclude"),
-        (["--hidden-size", "x"], "--hidden-size must be whole numbers"),
+        (["--hidden-size", "2,2"], "got '2,2': two layers are 2x2"),
+        (["--hidden-size", "x"], "--hidden-size must be the units of a hidden layer"),
         (["--weights-from", "nothing.npz"], "nothing.npz: No such file"),
         (["--weights-from", "a.npz", "--seed", "2"], "trained already: leave out --seed"),
-        (["--weights-from", "a.npz", "--no-hidden"], "trained already: leave out --hidden-size"),
+        (
+            ["--weights-from", "a.npz", "--hidden-size", "none"],
+            "trained already: leave out --hidden-size",
+        ),
         (["--optimizer", "x"], "--optimizer must be one of"),
     ],
 )  # fmt: skip
@@ -198,14 +201,14 @@ def test_a_read_only_folder_is_met_before_the_work(run, tmp_path, monkeypatch, c
     for name in ("surface", "race", "train"):
         monkeypatch.setattr(fastgd, name, None)
     picture = tmp_path / "picture.png"
-    assert_refused(run(command, "--out", picture), "can't be written: permission denied")
+    assert_refused(run(command, "--plot", picture), "can't be written: permission denied")
 
 
 @pytest.mark.parametrize("command", ["surface", "race"])
 def test_without_matplotlib_it_says_what_to_install(run, tmp_path, monkeypatch, command):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
     assert_refused(
-        run(command, "--out", tmp_path / "picture.png"),
+        run(command, "--plot", tmp_path / "picture.png"),
         r'pictures need matplotlib: pip install "fastgd\[plot\]"',
     )
 
@@ -253,7 +256,7 @@ def test_race_as_json_is_what_race_gives(run):
 
 def test_race_ranks(run, csv):
     code, out, err = run(
-        "race", csv, "--target", "y", "--no-hidden", "--iterations", 60,
+        "race", csv, "--target", "y", "--hidden-size", "none", "--iterations", 60,
         "--optimizer", "adam", "--optimizer", "momentum,momentum=0.5,alpha=2",
     )  # fmt: skip
     assert (code, err) == (0, "")
@@ -286,7 +289,7 @@ def test_race_draws(run, tmp_path, drawn):
     picture = tmp_path / "race.png"
     code, out, err = run(
         "race", "--experiment", "two-layer", "--iterations", 60, "--optimizer", "adam",
-        "--optimizer", "momentum,momentum=0.5,alpha=2", "--span", "-5,5", "--out", picture,
+        "--optimizer", "momentum,momentum=0.5,alpha=2", "--span", "-5,5", "--plot", picture,
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert f"Drawn to {picture}" in out.replace("\n", "")
@@ -307,10 +310,10 @@ def test_race_draws(run, tmp_path, drawn):
         (["--optimizer", "adam,alpha=-1"], "alpha must be a finite number above 0, got -1"),
         (["--optimizer", "adam"] * 2, "optimizers must differ from one another, got Adam"),
         (["--iterations", "0"], "iterations must be at least 1, got 0"),
-        (["--axes", "0,0,0", "--axes", "0,1,0"], "--axes and --span need --out: they are about"),
-        (["--axes", "0,0,0", "--axes", "0,9,0", "--out", "a.png", "--experiment", "two-layer",
+        (["--axes", "0,0,0", "--axes", "0,1,0"], "--axes and --span need --plot: they say what"),
+        (["--axes", "0,0,0", "--axes", "0,9,0", "--plot", "a.png", "--experiment", "two-layer",
           "--optimizer", "adam"], r"axes\[1\] must be from input 0 to 1 to output 0 of layer 0"),
-        (["--out", "race.jpg"], "must end in .png, .svg, .pdf, got 'race.jpg'"),
+        (["--plot", "race.jpg"], "must end in .png, .svg, .pdf, got 'race.jpg'"),
     ],
 )  # fmt: skip
 def test_race_refuses(run, monkeypatch, tmp_path, arguments, message):

@@ -54,9 +54,10 @@ def test_a_folder_of_another_command_is_refused(run, table, tmp_path):
     code, text, err = run(*typed(table, "--seeds", "2", "--out", folder))
     assert (code, text) == (2, "")
     assert "hold the same sweep, got one with" in err
-    code, _, err = run(*typed(table, "--out", tmp_path / "runs.xyz"))
-    assert code == 2
-    assert "(a folder has no ending) must end in .npz, .csv, got" in err
+    for name, flag in (("runs.npz", "--save"), ("runs.csv", "--csv")):
+        code, _, err = run(*typed(table, "--out", name))
+        assert code == 2
+        assert f"--out must be a folder, got '{name}': {flag} writes a file" in err
     code, _, err = run(*typed(table, "--out", table.parent / "nowhere" / "runs"))
     assert code == 2
     assert "there is no folder" in err

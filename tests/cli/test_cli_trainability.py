@@ -37,7 +37,7 @@ def run(capsys, out):
     def call(*arguments, small=SMALL):
         given = [*map(str, arguments)]
         typed = {word.partition("=")[0] for word in given}
-        usual = [w for w in (*small, f"--out={out}") if w.partition("=")[0] not in typed]
+        usual = [w for w in (*small, f"--plot={out}") if w.partition("=")[0] not in typed]
         code = main(["trainability", *usual, *given])
         return code, *capsys.readouterr()
 
@@ -50,7 +50,7 @@ def found():
 
 
 def test_map_dimension_and_how_to_zoom(run, out, found):
-    code, text, err = run("--box-out", out.with_name("fit.svg"))
+    code, text, err = run("--box-plot", out.with_name("fit.svg"))
     assert (code, err) == (0, "")
     boxes = found.box_counting()
     assert "256 trainings of a 4-4-1 network (tanh, full batch, seed 1), 30 iterations each" in text
@@ -126,7 +126,7 @@ def test_options_reach_the_map(run, monkeypatch):
 
 @pytest.mark.slow
 def test_without_a_boundary_it_says_why(run, out):
-    code, text, _ = run("--window=-9,-8,-9,-8", "--box-out", out.with_name("fit.png"))
+    code, text, _ = run("--window=-9,-8,-9,-8", "--box-plot", out.with_name("fit.png"))
     assert code == 0
     assert "No box-counting dimension: a window must hold converged and diverged" in text
     assert "Zoom" not in text
@@ -140,10 +140,10 @@ def test_without_a_boundary_it_says_why(run, out):
 @pytest.mark.slow
 def test_a_folder_of_ones_own_is_kept_and_read(run, out):
     folder = out.with_name("kept")
-    assert "Patches kept in" in run("--folder", folder)[1]
+    assert "Patches kept in" in run("--out", folder)[1]
     assert finished(folder) == (4, 4)
     first = out.read_bytes()
-    _, text, _ = run("--folder", folder)
+    _, text, _ = run("--out", folder)
     assert "4 patches from an earlier call" in text
     assert out.read_bytes() == first
 
@@ -190,7 +190,7 @@ def test_ctrl_c_in_a_real_process(run, out):
     whole = out.read_bytes()
     out.unlink()
     folder = out.with_name("edge.patches")
-    command = [sys.executable, "-m", "fastgd", "trainability", *LARGE, "--out", str(out)]
+    command = [sys.executable, "-m", "fastgd", "trainability", *LARGE, "--plot", str(out)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while finished(folder)[0] < 1:
             assert process.poll() is None, process.communicate()
@@ -212,7 +212,7 @@ def test_two_processes_with_one_output(run, out):
     run(small=LARGE)
     whole = out.read_bytes()
     out.unlink()
-    command = [sys.executable, "-m", "fastgd", "trainability", *LARGE, "--out", str(out)]
+    command = [sys.executable, "-m", "fastgd", "trainability", *LARGE, "--plot", str(out)]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [subprocess.Popen(command, **streams) for _ in range(2)]
     for process in both:
@@ -247,10 +247,10 @@ def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch)
         (["--batch-size", "99"], "--batch-size must be at most 20, got 99"),
         (["--resolution", "0"], "--resolution must be at least 1, got 0"),
         (["--width", "0"], "--width must be at least 1, got 0"),
-        (["--out", "edge.jpg"], "a picture's file must end in .png, .svg, .pdf, got 'edge.jpg'"),
-        (["--box-out", "fit.txt"], "a picture's file must end in .png, .svg, .pdf, got 'fit.txt'"),
-        (["--out", "nowhere/edge.png"], "nowhere/edge.png can't be written: there is no folder"),
-        (["--folder", "nowhere/map"], "nowhere/map can't be made: there is no folder nowhere"),
+        (["--plot", "edge.jpg"], "a picture's file must end in .png, .svg, .pdf, got 'edge.jpg'"),
+        (["--box-plot", "fit.txt"], "a picture's file must end in .png, .svg, .pdf, got 'fit.txt'"),
+        (["--plot", "nowhere/edge.png"], "nowhere/edge.png can't be written: there is no folder"),
+        (["--out", "nowhere/map"], "nowhere/map can't be made: there is no folder nowhere"),
     ],
 )  # fmt: skip
 def test_bad_options_get_one_line(run, tmp_path, monkeypatch, arguments, message):

@@ -45,7 +45,9 @@ CHEAP = {
     "--validation-fraction": ("0.5", "0.01", "1"),
     "--iterations": ("1", "2", "3"),
     "--kind": ("errors",),
-    "--out": ("o.csv", "o.npz", f"o{EVIL}.csv", "folder/o.csv"),
+    "--csv": ("o.csv", f"o{EVIL}.csv", "folder/o.csv"),
+    "--plot": ("o.svg", f"o{EVIL}.svg"),
+    "--out": ("o", f"o{EVIL}", "folder/o"),
     "--record-every": ("1", "5"),
     "--resolution": ("2", "3"),
     "--resume": ("run.npz", "m.npz"),
@@ -66,8 +68,8 @@ CHEAP = {
 NEVER = ("--progress", "--help", "--checkpoint-every")
 """A bar moves the cursor; the help has been seen; a checkpoint needs a clock."""
 
-FLAGS = ("--json", "--no-progress", "--no-hidden", "--raw", "--prepare", "--raw-text", "--path",
-         "--no-standardize", "--classification", "--regression", "--log")  # fmt: skip
+FLAGS = ("--json", "--no-progress", "--raw", "--prepare", "--raw-text", "--path",
+         "--no-standardize", "--classification", "--regression", "--log-scale")  # fmt: skip
 """Flags without a kernel of their own."""
 
 TABLES = {
@@ -115,12 +117,12 @@ USUAL = {
     "predict": ["m.npz", "evil.csv"],
     "train": ["xor.csv", "--target", "y", "--iterations", "2"],
     "sweep": ["groups.csv", "--target", "y", "--iterations", "2"],
-    "plot": ["run.npz", "--kind", "changes", "--out", "p.svg"],
+    "plot": ["run.npz", "--kind", "changes", "--plot", "p.svg"],
     "bucket": ["x**2", "--start", "1", "--iterations", "9"],
     "surface": ["--resolution", "3", "--iterations", "2"],
     "race": ["--iterations", "2", "--optimizer", "adam"],
-    "trainability": ["--resolution", "2", "--iterations", "20", "--width", "2", "--out", "p.svg"],
-    "warm": ["--no-such-option"],
+    "trainability": ["--resolution", "2", "--iterations", "20", "--width", "2", "--plot", "p.svg"],
+    "precompile": ["--no-such-option"],
 }
 
 

@@ -46,16 +46,16 @@ COMMANDS = {
     "page": ["tutorial", "--html", "page.html"],
     "train": ["train", *DATA, *LONG],
     "checkpoint": ["train", *DATA, *LONG, "--checkpoint", "c.npz", "--checkpoint-every", "0.05"],
-    "sweep": ["sweep", *DATA, *MANY, "--out", "sweep.npz"],
+    "sweep": ["sweep", *DATA, *MANY, "--save", "sweep.npz"],
     "folder": ["sweep", *DATA, "--iterations", "100000", "--seeds", "90000", "--out", "folder"],
     "fit": ["fit", "table.csv", "--target", "y", "--save", "model.npz"],
-    "race": ["race", *LONG, "--out", "race.svg"],
-    "surface": ["surface", *LONG, "--out", "plane.svg"],
-    "trainability": ["trainability", "--iterations", "100000", "--out", "edge.png"],
-    "warm": ["warm"],
+    "race": ["race", *LONG, "--plot", "race.svg"],
+    "surface": ["surface", *LONG, "--plot", "plane.svg"],
+    "trainability": ["trainability", "--iterations", "100000", "--plot", "edge.png"],
+    "precompile": ["precompile"],
 }
 ON_DASK = {"dask": ["sweep", *DATA, *MANY, "--dask", "local:2"]}
-COMPILE = ("page", "warm")
+COMPILE = ("page", "precompile")
 """They find no code, and have helpers to compile it."""
 
 KEPT = {"xor.csv", "table.csv", "c.npz"}

@@ -19,15 +19,15 @@ DATA = ["xor.csv", "--target", "y"]
 
 COMMANDS = {
     "train": (["train", *DATA, "--save"], ".npz"),
-    "sweep": (["sweep", *DATA, "--out"], ".npz"),
-    "sweep to a table": (["sweep", *DATA, "--out"], ".csv"),
+    "sweep": (["sweep", *DATA, "--save"], ".npz"),
+    "sweep to a table": (["sweep", *DATA, "--csv"], ".csv"),
     "tutorial": (["tutorial", "--html"], ".html"),
-    "plot": (["plot", "run.npz", "--kind", "errors", "--out"], ".png"),
-    "surface": (["surface", "--out"], ".pdf"),
-    "race": (["race", "--out"], ".svg"),
-    "trainability": (["trainability", "--out"], ".png"),
-    "its boxes": (["trainability", "--out", "a.png", "--box-out"], ".png"),
-    "bucket": (["bucket", "x**2", "--start", "1", "--out"], ".gif"),
+    "plot": (["plot", "run.npz", "--kind", "errors", "--plot"], ".png"),
+    "surface": (["surface", "--plot"], ".pdf"),
+    "race": (["race", "--plot"], ".svg"),
+    "trainability": (["trainability", "--plot"], ".png"),
+    "its boxes": (["trainability", "--plot", "a.png", "--box-plot"], ".png"),
+    "bucket": (["bucket", "x**2", "--start", "1", "--plot"], ".gif"),
 }
 
 
@@ -81,14 +81,14 @@ def test_a_file_whose_folder_is_read_only_can_not_be_replaced(run, monkeypatch, 
 @pytest.mark.parametrize("same", ["xor.csv", "./xor.csv", "link.csv"])
 def test_a_sweep_does_not_write_over_its_data(run, same):
     Path("link.csv").symlink_to("xor.csv")
-    assert_refused(run("sweep", *DATA, "--out", same), "written: it is the file that is read$")
+    assert_refused(run("sweep", *DATA, "--csv", same), "written: it is the file that is read$")
     assert Path("xor.csv").read_text() == XOR_CSV
 
 
 @pytest.mark.usefixtures("idle")
 def test_two_pictures_are_two_files(run):
-    result = run("trainability", "--out", "a.png", "--box-out", "./a.png")
-    assert_refused(result, "--out and --box-out must be two files, got a.png twice$")
+    result = run("trainability", "--plot", "a.png", "--box-plot", "./a.png")
+    assert_refused(result, "--plot and --box-plot must be two files, got a.png twice$")
 
 
 @pytest.mark.usefixtures("idle")
@@ -97,7 +97,7 @@ def test_two_pictures_are_two_files(run):
     [("xor.csv", "xor.csv is a file, not a folder$"), ("no/no", "there is no folder no$")],
 )
 def test_a_folder_that_can_not_be_is_refused_before_the_work(run, folder, message):
-    assert_refused(run("trainability", "--out", "a.png", "--folder", folder), message)
+    assert_refused(run("trainability", "--plot", "a.png", "--out", folder), message)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_a_folder_that_can_not_be_is_refused_before_the_work(run, folder, messag
     [
         (["train", *DATA, "--iterations", 3, "--save"], "run.npz"),
         (["train", *DATA, "--iterations", 3, "--checkpoint"], "kept.npz"),
-        (["sweep", *DATA, "--iterations", 3, "--alpha", "1,2", "--out"], "sweep.npz"),
-        (["sweep", *DATA, "--iterations", 3, "--alpha", "1,2", "--out"], "sweep.csv"),
-        (["plot", "old.npz", "--kind", "errors", "--out"], "picture.png"),
+        (["sweep", *DATA, "--iterations", 3, "--alpha", "1,2", "--save"], "sweep.npz"),
+        (["sweep", *DATA, "--iterations", 3, "--alpha", "1,2", "--csv"], "sweep.csv"),
+        (["plot", "old.npz", "--kind", "errors", "--plot"], "picture.png"),
     ],
     ids=["save", "checkpoint", "sweep", "table", "plot"],
 )
@@ -126,7 +126,7 @@ def test_a_sweep_becomes_a_table(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     code, out, err = run(
         *("sweep", *DATA, "--iterations", 100, "--alpha", "0.1,10", "--seeds", 2),
-        *("--hidden-size", "none,8x2", "--no-progress", "--out", "table.csv"),
+        *("--hidden-size", "none,8x2", "--no-progress", "--csv", "table.csv"),
     )
     assert (code, err) == (0, "")
     assert out.endswith("Saved to table.csv\n")
@@ -148,7 +148,7 @@ def test_a_sweep_becomes_a_table(run, monkeypatch):
 
 def test_optimizers_in_a_table_have_columns_of_their_own(run):
     words = ["--optimizer", "momentum,adam", "--momentum", "0.5,0.9", "--iterations", 5]
-    assert run("sweep", *DATA, *words, "--alpha", "1,2", "--out", "t.csv")[0] == 0
+    assert run("sweep", *DATA, *words, "--alpha", "1,2", "--csv", "t.csv")[0] == 0
     with open("t.csv", encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     assert [(line["optimizer"], line["momentum"], line["beta1"]) for line in lines[::2]] == [
@@ -158,8 +158,8 @@ def test_optimizers_in_a_table_have_columns_of_their_own(run):
 
 def test_a_table_is_the_data_frame(run):
     words = ["--bias", "--no-bias", "--patience", "none,2", "--iterations", 9, "--seeds", 2]
-    for out in ("t.csv", "t.npz"):
-        assert run("sweep", *DATA, *words, "--alpha", "1,1e300", "--out", out)[0] == 0
+    kept = ["--csv", "t.csv", "--save", "t.npz"]
+    assert run("sweep", *DATA, *words, "--alpha", "1,1e300", *kept)[0] == 0
     table, expected = pandas.read_csv("t.csv"), fastgd.load("t.npz").to_dataframe()
     assert list(table) == list(expected)
     numbers = ["alpha", "seed", "final_error", "iterations", "total_changes"]
@@ -176,8 +176,8 @@ def test_a_table_does_not_need_the_weights(run, monkeypatch):
     monkeypatch.setattr(
         "fastgd.sweep", lambda *a, **o: kept.append(o["keep_weights"]) or sweep(*a, **o)
     )
-    for out in ("t.csv", "t.npz"):
-        assert run("sweep", *DATA, "--iterations", 5, "--out", out)[0] == 0
+    for kept_in in (["--csv", "t.csv"], ["--save", "t.npz"]):
+        assert run("sweep", *DATA, "--iterations", 5, *kept_in)[0] == 0
     assert kept == [False, False, True, True]
     assert fastgd.load("t.npz").best().iterations == 5
 
@@ -197,7 +197,7 @@ def test_a_spreadsheet_runs_no_label_of_a_prediction(run):
     expected = model.predict("t.csv").tolist()
     assert {*expected} == {*labels}
 
-    code, _, err = run("predict", "m.npz", "t.csv", "--out", "p.csv")
+    code, _, err = run("predict", "m.npz", "t.csv", "--csv", "p.csv")
     count = sum(label in FORMULAS for label in expected) + 1
     assert (code, err.count("\n")) == (0, 1)
     assert err.startswith(f"fastgd: note: {count} texts in p.csv might be run by a spreadsheet, a")
@@ -206,7 +206,7 @@ def test_a_spreadsheet_runs_no_label_of_a_prediction(run):
     # One quote is to be removed where such a sign is behind quotes: all are told apart.
     assert [re.sub(r"^'(?='*\s*[=+\-@])", "", label) for label in found] == expected
 
-    assert run("predict", "m.npz", "t.csv", "--out", "raw.csv", "--raw-text")[::2] == (0, "")
+    assert run("predict", "m.npz", "t.csv", "--csv", "raw.csv", "--raw-text")[::2] == (0, "")
     assert column_of("raw.csv", "=y") == expected
 
 
@@ -219,7 +219,7 @@ def column_of(path, name):
 def test_a_spreadsheet_runs_no_group_of_a_sweep(run, raw):
     rows = "\n".join(f"{k},{('-1', '=x', 'x')[k % 3]},{k / 9}" for k in range(9))
     Path("g.csv").write_text(f"a,g,y\n{rows}\n")
-    words = ["--target", "y", "--groups", "g", "--iterations", 5, "--out", "s.csv"]
+    words = ["--target", "y", "--groups", "g", "--iterations", 5, "--csv", "s.csv"]
     code, _, err = run("sweep", "g.csv", *words, *["--raw-text"] * raw)
     assert code == 0
     assert err.startswith("fastgd: note: 1 text in s.csv might be run") is not raw
@@ -227,7 +227,7 @@ def test_a_spreadsheet_runs_no_group_of_a_sweep(run, raw):
 
 
 @pytest.mark.usefixtures("idle")
-@pytest.mark.parametrize("out", [[], ["--out", "s.npz"], ["--out", "folder"]])
+@pytest.mark.parametrize("out", [[], ["--save", "s.npz"], ["--out", "folder"]])
 def test_raw_text_is_for_a_table(run, out):
-    assert_refused(run("sweep", *DATA, *out, "--raw-text"), "--raw-text needs --out FILE.csv$")
-    assert_refused(run("predict", "m.npz", "xor.csv", "--raw-text"), "--raw-text needs --out FI")
+    assert_refused(run("sweep", *DATA, *out, "--raw-text"), "--raw-text needs --csv FILE.csv$")
+    assert_refused(run("predict", "m.npz", "xor.csv", "--raw-text"), "--raw-text needs --csv FI")

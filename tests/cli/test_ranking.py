@@ -109,7 +109,7 @@ def test_of_many_groups_the_first_ones_are_shown():
     out = printed(show_best, made(axes))
     assert f"\n{99 + GROUPS} " in out
     assert f"\n{100 + GROUPS} " not in out
-    assert out.endswith("... and 3 groups more: --out FILE.csv or --json have all\n\n")
+    assert out.endswith("... and 3 groups more: --csv FILE.csv or --json have all\n\n")
     assert len(best_runs(made(axes))) == GROUPS + 3
     assert len(best_runs(made({"seed": list(range(30))}))) == BEST
 

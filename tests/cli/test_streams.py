@@ -121,7 +121,7 @@ def test_what_ascii_has_for_other_characters(monkeypatch, text, expected):
 def test_the_map_on_a_terminal_that_knows_ascii_only(monkeypatch, tmp_path):
     stream = TextIOWrapper(BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", stream)
-    words = ["--resolution", 32, "--iterations", 30, "--width", 4, "--out", tmp_path / "edge.png"]
+    words = ["--resolution", 32, "--iterations", 30, "--width", 4, "--plot", tmp_path / "edge.png"]
     assert main(["trainability", *map(str, words), "--no-progress"]) == 0
     assert re.search(rb"Box-counting dimension .*, R\^2 0\.\d+\)", stream.buffer.getvalue())
 
@@ -151,7 +151,7 @@ def test_names_and_paths_do_not_steer_the_terminal(run, tmp_path, monkeypatch):
     assert lines[0] == f"{SHOWN}.csv: 2 samples, 1 input (a), target {SHOWN}"
     assert lines[2].startswith(f"Note: {SHOWN} has values outside 0 to 1")
     assert lines[-1].startswith(f"Saved to {SHOWN}.npz")
-    code, out, err = run("plot", f"{EVIL}.npz", "--kind", "errors", "--out", f"{EVIL}.svg")
+    code, out, err = run("plot", f"{EVIL}.npz", "--kind", "errors", "--plot", f"{EVIL}.svg")
     assert (code, out, err) == (0, f"Written to {SHOWN}.svg\n", "")
 
 
@@ -162,7 +162,7 @@ def test_names_and_paths_do_not_steer_the_terminal(run, tmp_path, monkeypatch):
         ["train", "xor.csv", "--target", EVIL],
         ["train", "names.csv", "--target", "y"],
         ["train", "xor.csv", "--target", "y", "--save", f"no{EVIL}/run.npz"],
-        ["plot", f"{EVIL}.npz", "--kind", "errors", "--out", "x.png"],
+        ["plot", f"{EVIL}.npz", "--kind", "errors", "--plot", "x.png"],
         [EVIL],
         ["train", "xor.csv", "--target", "y", "--seed", EVIL],
     ],

@@ -13,6 +13,7 @@ from fastgd.cli import (
     bucket,
     fit,
     plot,
+    precompile,
     predict,
     race,
     surface,
@@ -20,12 +21,23 @@ from fastgd.cli import (
     train,
     trainability,
     tutorial,
-    warm,
 )
 from fastgd.cli.parsing import Command
 from fastgd.cli.shared import flag
 
-COMMANDS = (tutorial, fit, predict, train, sweep, plot, bucket, surface, race, trainability, warm)
+COMMANDS = (
+    tutorial,
+    fit,
+    predict,
+    train,
+    sweep,
+    plot,
+    bucket,
+    surface,
+    race,
+    trainability,
+    precompile,
+)
 """In the order of the help."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")

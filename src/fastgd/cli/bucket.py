@@ -94,9 +94,12 @@ def command(
         int | None, whole("--seed", "Of their places, for --basins (default: 1).")
     ] = None,
     window: Annotated[str | None, option(metavar="LOW,HIGH", help="From which x to which.")] = None,
-    out: Annotated[
+    plot: Annotated[
         Path | None,
-        option(metavar="FILE", help="A picture: .png, .svg, .pdf, or .gif for a film."),
+        option(
+            metavar="FILE",
+            help="Draw a figure to this file: .png, .svg, .pdf, or an animation: .gif.",
+        ),
     ] = None,
     progress: Progress = None,
     json: Json = False,
@@ -121,60 +124,60 @@ def command(
         settings["curve"] = curve
     if example is not None:
         _exclude("--example", settings | ({"basins": True} if basins else {}))
-        return partial(show_example, example, seen, out, json)
+        return partial(show_example, example, seen, plot, json)
     if basins:
         _exclude("--basins", {"start"} & settings.keys())
         if seen is None and {"curve", "slope"} & settings.keys():
             raise RefusedError("--window LOW,HIGH must be given with --basins and a CURVE")
-        return partial(show_basins, settings | {"window": seen}, out, json)
+        return partial(show_basins, settings | {"window": seen}, plot, json)
     if {"balls", "seed"} & settings.keys():
         raise RefusedError("--balls and --seed need --basins")
     if "start" not in settings or not {"curve", "slope"} & settings.keys():
         raise RefusedError("CURVE and --start must be given, or --example, or --basins")
-    return partial(show_roll, settings, seen, out, or_terminal(progress), json)
+    return partial(show_roll, settings, seen, plot, or_terminal(progress), json)
 
 
 def show_roll(
     settings: dict[str, Any],
     window: tuple[float, float] | None,
-    out: Path | None,
+    plot: Path | None,
     progress: bool,
     as_json: bool,
 ) -> None:
     """Let the user's balls roll, and show where they ended."""
 
     def roll() -> Roll:
-        return bucket.roll(**settings, record_path=out is not None, progress=progress)
+        return bucket.roll(**settings, record_path=plot is not None, progress=progress)
 
-    rolled, seconds, _ = _rolled(roll, out)
-    if out is not None:
-        _draw(rolled, out, window)
-    _show(rolled, seconds, out, as_json)
+    rolled, seconds, _ = _rolled(roll, plot)
+    if plot is not None:
+        _draw(rolled, plot, window)
+    _show(rolled, seconds, plot, as_json)
 
 
 def show_example(
-    name: str, window: tuple[float, float] | None, out: Path | None, as_json: bool
+    name: str, window: tuple[float, float] | None, plot: Path | None, as_json: bool
 ) -> None:
     """Let the balls of one of the article's problems roll."""
     with refusing():
         example = bucket.EXAMPLES[check_choice("--example", name, tuple(bucket.EXAMPLES))]
-    rolled, seconds, _ = _rolled(example.roll, out)
-    if out is not None:
-        _draw(rolled, out, window or example.window)
+    rolled, seconds, _ = _rolled(example.roll, plot)
+    if plot is not None:
+        _draw(rolled, plot, window or example.window)
     if not as_json:
         open_console(markup=True).print(f"[bold]{example.title}[/]\n\n{example.takeaway}\n")
-    _show(rolled, seconds, out, as_json, {"example": example.name, "title": example.title})
+    _show(rolled, seconds, plot, as_json, {"example": example.name, "title": example.title})
 
 
-def show_basins(settings: dict[str, Any], out: Path | None, as_json: bool) -> None:
+def show_basins(settings: dict[str, Any], plot: Path | None, as_json: bool) -> None:
     """Let balls go at random, and show which minima they ended in."""
 
     def find() -> Basins:
-        return bucket.basins(**settings, record_path=out is not None)
+        return bucket.basins(**settings, record_path=plot is not None)
 
-    found, seconds, _ = _rolled(find, out)
-    if out is not None:
-        _draw(found, out, None)
+    found, seconds, _ = _rolled(find, plot)
+    if plot is not None:
+        _draw(found, plot, None)
     if as_json:
         print_json(_roll_facts(found.roll) | _basins_facts(found) | {"seconds": seconds})
         return
@@ -191,31 +194,31 @@ def show_basins(settings: dict[str, Any], out: Path | None, as_json: bool) -> No
     if lost or any(stretch.minimum == NOWHERE for stretch in found.stretches):
         rows.append(("none", "", f"{lost:,}", _stretches_text(found, NOWHERE)))
     print_table(console, [">minimum", ">height", ">balls", "~balls let go here end in it"], rows)
-    _close(console, seconds, out)
+    _close(console, seconds, plot)
 
 
-def _rolled(roll: Callable[[], T], out: Path | None) -> Timed[T]:
+def _rolled(roll: Callable[[], T], plot: Path | None) -> Timed[T]:
     """What came of it and its seconds, after checks of the file."""
     with refusing():
-        check_picture(out, (*pictures.ENDINGS, FILM))
+        check_picture(plot, (*pictures.ENDINGS, FILM))
         with spinner():
             return timed(None, roll)
 
 
-def _draw(found: Roll | Basins, out: Path, window: tuple[float, float] | None) -> None:
+def _draw(found: Roll | Basins, plot: Path, window: tuple[float, float] | None) -> None:
     with refusing():
-        if out.suffix.lower() == FILM:
-            plots.film(found, out, window=window)
+        if plot.suffix.lower() == FILM:
+            plots.film(found, plot, window=window)
         elif isinstance(found, Basins):
-            write_picture(plots.basins(found), out)
+            write_picture(plots.basins(found), plot)
         else:
-            write_picture(plots.roll(found, window=window), out)
+            write_picture(plots.roll(found, window=window), plot)
 
 
 def _show(
     rolled: Roll,
     seconds: float,
-    out: Path | None,
+    plot: Path | None,
     as_json: bool,
     facts: dict[str, Any] | None = None,
 ) -> None:
@@ -242,17 +245,17 @@ def _show(
     print_table(console, [">start", ">alpha", ">end", ">height", "<status", ">steps"], rows)
     if len(balls) > SHOWN:
         console.print(f"... ({many(len(balls), 'ball')} in all)\n")
-    _close(console, seconds, out)
+    _close(console, seconds, plot)
 
 
 def _introduce(console: "Console", rolled: Roll) -> None:
     print_plain(console, f"{rolled.curve.text}: {rolled.step}")
 
 
-def _close(console: "Console", seconds: float, out: Path | None) -> None:
+def _close(console: "Console", seconds: float, plot: Path | None) -> None:
     console.print(f"Compiled and rolled in {seconds_text(seconds)}.")
-    if out:
-        print_plain(console, f"Drawn to {out}.")
+    if plot:
+        print_plain(console, f"Drawn to {plot}.")
 
 
 def _balls(rolled: Roll) -> Iterator[dict[str, Any]]:

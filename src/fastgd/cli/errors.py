@@ -26,7 +26,7 @@ TYPED: ContextVar[frozenset[str]] = ContextVar("TYPED", default=frozenset())
 """The options of the command that is at work, as they are typed."""
 
 _PHRASES = {
-    "keep_weights=False needs": "--out FILE.csv, or no --out, needs",
+    "keep_weights=False needs": "a sweep without --save and --out needs",
     "with resume": "with --resume",
     "max_categories": "--max-categories",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",

@@ -30,10 +30,10 @@ _FORMULA = re.compile(r"'*(?:\s*[=+\-@]|[\t\r\n])")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
-def check_raw_text(raw_text: bool, out: Path | None) -> None:
+def check_raw_text(raw_text: bool, csv: Path | None) -> None:
     """Refuse it where no text goes into a CSV file."""
-    if raw_text and (out is None or out.suffix.lower() != ".csv"):
-        raise RefusedError("--raw-text needs --out FILE.csv")
+    if raw_text and csv is None:
+        raise RefusedError("--raw-text needs --csv FILE.csv")
 
 
 def write_columns(path: Path, columns: Mapping[str, Iterable[Any]], *, raw_text: bool) -> None:

@@ -12,10 +12,10 @@ from fastgd.cli.console import Rows, open_console, print_plain, print_table
 from fastgd.cli.errors import refusing
 from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.json_output import plain, print_json
-from fastgd.cli.option_values import or_terminal, read_layers
+from fastgd.cli.option_values import or_terminal, read_network
 from fastgd.cli.output_files import check_output, check_picture, write_picture
 from fastgd.cli.score_table import number_text, print_scores
-from fastgd.cli.shared import Json, Picture, Progress, Threads, number, option, whole
+from fastgd.cli.shared import Json, Plot, Progress, Threads, number, option, whole
 from fastgd.cli.table_options import (
     Classification,
     Decimal,
@@ -85,7 +85,7 @@ def command(
         Path | None,
         option(metavar="FILE.npz", help="Write the model to this file, for fastgd predict."),
     ] = None,
-    plot: Picture = None,
+    plot: Plot = None,
     threads: Threads = None,
     progress: Progress = None,
     json: Json = False,
@@ -106,7 +106,7 @@ def command(
     """
     sizes: list[Any] = HIDDEN_SIZES
     if hidden_size is not None:
-        sizes = [read_layers(part, "x") for part in hidden_size.split(",")]
+        sizes = [read_network(network) for network in hidden_size.split(",")]
     choices = Choices(
         classification=classification,
         test_fraction=test_fraction,

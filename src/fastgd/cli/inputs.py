@@ -8,7 +8,7 @@ import numpy as np
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.cli.csv_samples import CsvSamples, read_samples
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.option_values import read_layers
+from fastgd.cli.option_values import read_network
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class InputOptions:
     file: Path | None
     targets: list[str]
     experiment: str
-    hidden_size: str | None
-    no_hidden: bool
+    hidden_size: tuple[int, ...] | None
 
     def read(self, *, in_classes: bool = False) -> CommandData:
         """Read the file, or take the experiment's data; ``in_classes`` as in `read_samples`.
@@ -43,11 +42,9 @@ class InputOptions:
             problem = CommandData(str(self.file), samples, (4,))
         else:
             problem = _of_article(self.experiment)
-        if self.no_hidden:
-            return CommandData(problem.name, problem.samples, ())
-        if self.hidden_size is not None:
-            return CommandData(problem.name, problem.samples, read_layers(self.hidden_size))
-        return problem
+        if self.hidden_size is None:
+            return problem
+        return CommandData(problem.name, problem.samples, self.hidden_size)
 
 
 def check_asked(
@@ -55,12 +52,9 @@ def check_asked(
     targets: list[str] | None,
     experiment: str | None,
     hidden_size: str | None,
-    no_hidden: bool,
     default: str,
 ) -> InputOptions:
     """Refuse what can't go together."""
-    if no_hidden and hidden_size is not None:
-        raise RefusedError("--no-hidden and --hidden-size exclude each other")
     if file is not None and experiment is not None:
         raise RefusedError("FILE.csv and --experiment exclude each other")
     if file is None and targets:
@@ -68,9 +62,8 @@ def check_asked(
     known = [known.name for known in EXPERIMENTS]
     if experiment is not None and experiment not in known:
         raise RefusedError(f"--experiment must be one of {', '.join(known)}, got {experiment!r}")
-    if hidden_size is not None:
-        read_layers(hidden_size)
-    return InputOptions(file, targets or [], experiment or default, hidden_size, no_hidden)
+    network = None if hidden_size is None else read_network(hidden_size)
+    return InputOptions(file, targets or [], experiment or default, network)
 
 
 def _of_article(name: str) -> CommandData:

@@ -29,17 +29,31 @@ def read_list(
     return read_one(flag, text, several, f"{rule} separated by '{separator}'")
 
 
-def read_layers(text: str, separator: str = ",") -> tuple[int, ...]:
-    """Read the units of hidden layers; none has none."""
+NETWORK = "the units of a hidden layer, such as 8, of several, 8x4, or none"
+
+
+def read_network(text: str) -> tuple[int, ...]:
+    """Read the units of one network's hidden layers: 8, 8x4, none."""
     if text.strip() == "none":
         return ()
-    return tuple(read_list("--hidden-size", text, int, "whole numbers", separator))
+    try:
+        return tuple(map(int, text.split("x")))
+    except ValueError as error:
+        commas = text.replace(",", "x")
+        hint = f": two layers are {commas}" if "," in text and "x" not in text else ""
+        raise RefusedError(f"--hidden-size must be {NETWORK}, got {shown(text)}{hint}") from error
 
 
 def read_alpha(text: str) -> float | tuple[float, ...]:
     """Read one learning rate, or one for each layer."""
-    values = read_list("--alpha", text, float)
-    return values[0] if len(values) == 1 else tuple(values)
+    hint = f": one for each layer is {text.replace(',', '/')}" if "," in text else ""
+    try:
+        values = tuple(map(float, text.split("/")))
+    except ValueError as error:
+        raise RefusedError(
+            f"--alpha must be a number, or one for each layer: 1/0.1, got {shown(text)}{hint}"
+        ) from error
+    return values[0] if len(values) == 1 else values
 
 
 def or_terminal(progress: bool | None) -> bool:

@@ -1,13 +1,12 @@
 """``--out FOLDER/``: where the parts of a long work are kept, and how it goes on."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from fastgd.cli.console import print_plain
-from fastgd.cli.errors import refusing
+from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.output_files import check_folder
 from fastgd.store.folder import Folder
 
@@ -22,10 +21,13 @@ class Finished(NamedTuple):
     parts: int
 
 
-def folder_of(out: Path | None, endings: Collection[str]) -> Path | None:
-    """The folder, if what is typed is one: it has no ending, or is there with none of a file's."""
-    if out is None or (out.suffix and (out.suffix.lower() in endings or not out.is_dir())):
+def folder_of(out: Path | None) -> Path | None:
+    """The folder to keep chunks in; one that looks like a file is refused."""
+    if out is None:
         return None
+    if out.suffix.lower() in (".npz", ".csv") and not out.is_dir():
+        flag = "--save" if out.suffix.lower() == ".npz" else "--csv"
+        raise RefusedError(f"--out must be a folder, got {str(out)!r}: {flag} writes a file")
     with refusing():
         check_folder(out)
     return out

@@ -43,12 +43,14 @@ def _has_weights(result: Run | Sweep) -> bool:
 KINDS = {
     "errors": PlotKind(plots.errors, lambda _: True, ""),
     "changes": PlotKind(plots.direction_changes, _is_run, "one run (fastgd train --save)"),
-    "alphas": PlotKind(plots.takeaways, _is_sweep, "a sweep (fastgd sweep --alpha 0.1,1,10 --out)"),
+    "alphas": PlotKind(
+        plots.takeaways, _is_sweep, "a sweep (fastgd sweep --alpha 0.1,1,10 --save)"
+    ),
     "weights": PlotKind(
         plots.weight_paths, _has_weights, "one run (fastgd train --record-weights --save)"
     ),
     "solved": PlotKind(
-        plots.solved, _is_sweep, "a sweep (fastgd sweep --hidden-size 2,4,8 --seeds 100 --out)"
+        plots.solved, _is_sweep, "a sweep (fastgd sweep --hidden-size 2,4,8 --seeds 100 --save)"
     ),
 }
 
@@ -56,7 +58,7 @@ KINDS = {
 def command(
     file: Annotated[
         Path,
-        typer.Argument(metavar="RESULT.npz", help="What train --save or sweep --out wrote."),
+        typer.Argument(metavar="RESULT.npz", help="What train --save or sweep --save wrote."),
     ],
     kind: Annotated[
         str,
@@ -67,8 +69,8 @@ def command(
             "by hidden size).",
         ),
     ],
-    out: Annotated[
-        Path, option(metavar="FILE", help="The picture: it ends in .png, .svg or .pdf.")
+    plot: Annotated[
+        Path, option(metavar="FILE", help="Draw the figure to this file: .png, .svg or .pdf.")
     ],
     threshold: Annotated[
         float | None,
@@ -81,16 +83,16 @@ def command(
 ) -> Job:
     """Draw what a training did, from its saved file.
 
-    Example: [bold]fastgd plot result.npz --kind errors --out errors.png[/bold]
+    Example: [bold]fastgd plot result.npz --kind errors --plot errors.png[/bold]
     """
-    return partial(show, file, kind, out, threshold)
+    return partial(show, file, kind, plot, threshold)
 
 
-def show(file: Path, kind: str, out: Path, threshold: float | None) -> None:
+def show(file: Path, kind: str, plot: Path, threshold: float | None) -> None:
     """Read the file, and draw a picture of this kind."""
     with refusing():
         check_choice("--kind", kind, list(KINDS))
-        check_picture(out)
+        check_picture(plot)
         if threshold is not None and kind != "solved":
             raise RefusedError(f"--threshold is for --kind solved, got --kind {kind}")
         chosen = {} if threshold is None else {"threshold": threshold}
@@ -106,5 +108,5 @@ def show(file: Path, kind: str, out: Path, threshold: float | None) -> None:
                 holds = f"a sweep of {many(len(result), 'run')}"
             raise RefusedError(f"--kind {kind} needs {needs}, but {file} holds {holds}")
         drawn = draw(result, **chosen)
-        write_picture(np.ravel(drawn)[0], out)
-    print(f"Written to {escaped(out)}")
+        write_picture(np.ravel(drawn)[0], plot)
+    print(f"Written to {escaped(plot)}")

@@ -36,7 +36,7 @@ def command(
         typer.Argument(metavar="MODEL.npz", help="What fit --save, or train --save, wrote."),
     ],
     file: TableFile,
-    out: Annotated[
+    csv: Annotated[
         Path | None,
         option(
             metavar="FILE.csv",
@@ -51,16 +51,16 @@ def command(
 ) -> Job:
     """Predict a column of a table with a saved model.
 
-    Example: [bold]fastgd predict model.npz new.csv --out predictions.csv[/bold]
+    Example: [bold]fastgd predict model.npz new.csv --csv predictions.csv[/bold]
     """
-    check_raw_text(raw_text, out)
-    return partial(show, model, file, out, raw_text, json, sep, decimal)
+    check_raw_text(raw_text, csv)
+    return partial(show, model, file, csv, raw_text, json, sep, decimal)
 
 
 def show(
     saved: Path,
     file: Path,
-    out: Path | None,
+    csv: Path | None,
     raw_text: bool,
     as_json: bool,
     sep: str | None,
@@ -68,7 +68,7 @@ def show(
 ) -> None:
     """Read model and table, predict, and write or show what came of it."""
     with refusing():
-        check_output(out, "the file of predictions", (".csv",), read=(saved, file))
+        check_output(csv, "the file of predictions", (".csv",), read=(saved, file))
         model = fastgd.load(saved)
         if isinstance(model, GroupModels):
             raise RefusedError(
@@ -86,8 +86,8 @@ def show(
             outputs = model.outputs(columns)
         found = _prediction(model, outputs)
         scores = _scores(model, outputs, columns)
-        if out:
-            write_columns(out, found, raw_text=raw_text)
+        if csv:
+            write_columns(csv, found, raw_text=raw_text)
     if as_json:
         facts = {"predictions": found, "remarks": remarks}
         print_json(facts | ({"scores": scores} if scores else {}))
@@ -97,13 +97,13 @@ def show(
     for remark in remarks:
         print_plain(console, f"Note: {remark}", style="yellow")
     console.print()
-    if not out:
+    if not csv:
         _print(console, found)
     if scores:
         name = model.targets[0].name
         print_plain(console, f"The file has {name}, too: {scores_line(scores)}")
-    if out:
-        print_plain(console, f"Written to {out}")
+    if csv:
+        print_plain(console, f"Written to {csv}")
 
 
 def _prediction(model: Model, outputs: Any) -> Prediction:
@@ -140,4 +140,4 @@ def _print(console: Any, found: Prediction) -> None:
     ]
     print_table(console, [">row", *(f">{name}" for name in found)], rows)
     if count > SHOWN:
-        console.print(f"... and {many(count - SHOWN, 'row')} more: --out FILE.csv has all\n")
+        console.print(f"... and {many(count - SHOWN, 'row')} more: --csv FILE.csv has all\n")

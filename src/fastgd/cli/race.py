@@ -20,8 +20,7 @@ from fastgd.cli.planes import PREPARED, read_window
 from fastgd.cli.shared import (
     Iterations,
     Json,
-    NoHidden,
-    Picture,
+    Plot,
     ProblemFile,
     ProblemHiddenSize,
     ProblemTarget,
@@ -55,10 +54,9 @@ def command(
         ),
     ] = None,
     hidden_size: ProblemHiddenSize = None,
-    no_hidden: NoHidden = False,
     iterations: Iterations = 1000,
     seed: Seed = 1,
-    out: Picture = None,
+    plot: Plot = None,
     axes: Annotated[
         list[str] | None,
         option(
@@ -82,7 +80,7 @@ def command(
 
     Example: [bold]fastgd race --optimizer adam --optimizer momentum,momentum=0.5[/bold]
     """
-    asked = check_asked(file, target, experiment, hidden_size, no_hidden, "thirteen-lines")
+    asked = check_asked(file, target, experiment, hidden_size, "thirteen-lines")
     entries = [read_entry(text) for text in optimizer or []]
     settings = {
         "optimizers": [kind if alpha is None else (kind, alpha) for kind, alpha in entries] or None,
@@ -90,23 +88,23 @@ def command(
         "seed": seed,
         **read_method(method, several=False),
     }
-    if (axes or span) and out is None:
-        raise RefusedError("--axes and --span need --out: they are about the picture")
+    if (axes or span) and plot is None:
+        raise RefusedError("--axes and --span need --plot: they say what it shows")
     window = read_window(axes, span, None)
-    return partial(show, asked, settings, window, out, or_terminal(progress), json)
+    return partial(show, asked, settings, window, plot, or_terminal(progress), json)
 
 
 def show(
     asked: InputOptions,
     settings: dict[str, Any],
     window: dict[str, Any],
-    out: Path | None,
+    plot: Path | None,
     progress: bool,
     as_json: bool,
 ) -> None:
     """Run the race, show the ranking and draw it."""
     with refusing():
-        check_picture(out)
+        check_picture(plot)
         problem = asked.read(in_classes=settings.get("output") == "softmax")
         call = partial(
             fastgd.race, problem.samples.X, problem.samples.y, hidden_size=problem.hidden_size
@@ -114,14 +112,14 @@ def show(
 
         def warm_up() -> None:
             short = call(**settings | {"iterations": min(1, settings["iterations"])})
-            if out is not None:
+            if plot is not None:
                 short.surface(**window, resolution=PREPARED)  # refuses a window that can't be
 
         done = timed(warm_up, partial(call, **settings, progress=progress))
         found = done.result
-        if out is not None:
+        if plot is not None:
             curves, _ = plots.race(found, found.surface(**window))
-            write_picture(curves, out)
+            write_picture(curves, plot)
     if as_json:
         ranked = {name: run_facts(found.runs[name]) for name in found.ranking()}
         print_json(samples_facts(problem.samples) | {"runs": ranked, "seconds": done.seconds})
@@ -138,8 +136,8 @@ def show(
     console.print()
     print_table(console, *_ranking(found))
     console.print(done.text("Trained"))
-    if out is not None:
-        print_plain(console, f"Drawn to {out}")
+    if plot is not None:
+        print_plain(console, f"Drawn to {plot}")
 
 
 def _ranking(race: Race) -> tuple[list[str], list[tuple[Any, ...]]]:

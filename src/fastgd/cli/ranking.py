@@ -164,7 +164,7 @@ def show_best(console: "Console", result: Sweep) -> None:
     _print_placed(console, result, runs, after, rows, ranked=not grouped)
     if len(found) > len(runs):
         more = many(len(found) - len(runs), "group")
-        console.print(f"... and {more} more: --out FILE.csv or --json have all\n")
+        console.print(f"... and {more} more: --csv FILE.csv or --json have all\n")
 
 
 class TableColumn(NamedTuple):

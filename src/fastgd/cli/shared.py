@@ -48,7 +48,6 @@ Target = Annotated[
         help="Column to learn (needed); repeat it for several. The others are inputs.",
     ),
 ]
-NoHidden = Annotated[bool, flag("--no-hidden", "No hidden layer.")]
 Iterations = Annotated[int, whole("--iterations", "Updates of the weights.")]
 RecordEvery = Annotated[int, whole("--record-every", "Record the error every so many iterations.")]
 Seed = Annotated[int, whole("--seed", "Seed of the first weights.")]
@@ -58,8 +57,8 @@ Progress = Annotated[
     bool | None,
     flag("--progress/--no-progress", "Show a progress bar (default: if stderr is a terminal)."),
 ]
-Picture = Annotated[
-    Path | None, option(metavar="FILE", help="Draw the picture: .png, .svg or .pdf.")
+Plot = Annotated[
+    Path | None, option(metavar="FILE", help="Draw a figure to this file: .png, .svg or .pdf.")
 ]
 
 # A CSV file, or the data of one of the article's experiments: see fastgd.cli.inputs.
@@ -73,7 +72,7 @@ ProblemHiddenSize = Annotated[
     str | None,
     option(
         metavar="SIZE",
-        help="Units of the hidden layer (default: the experiment's, or 4 for a file), or of "
-        "several: 8,8.",
+        help="Units of the hidden layer (default: the experiment's, or 4 for a file); 8x4 has two "
+        "layers, none has none.",
     ),
 ]

@@ -22,8 +22,7 @@ from fastgd.cli.output_files import check_picture, write_picture
 from fastgd.cli.planes import PREPARED, read_window
 from fastgd.cli.shared import (
     Json,
-    NoHidden,
-    Picture,
+    Plot,
     ProblemFile,
     ProblemHiddenSize,
     ProblemTarget,
@@ -72,16 +71,15 @@ def command(
         ),
     ] = None,
     resolution: Annotated[int, whole("--resolution", "Values of each weight.")] = 201,
-    out: Picture = None,
+    plot: Plot = None,
     solid: Annotated[bool, flag("--3d", "Draw it in three dimensions.")] = False,
-    log: Annotated[bool, flag("--log", "Draw the error's logarithm.")] = False,
+    log: Annotated[bool, flag("--log-scale", "Draw the error's logarithm.")] = False,
     path: Annotated[bool, flag("--path/--no-path", "Draw the training's path on it.")] = True,
     weights_from: Annotated[
         Path | None,
         option(metavar="FILE.npz", help="A saved network in place of one trained now."),
     ] = None,
     hidden_size: ProblemHiddenSize = None,
-    no_hidden: NoHidden = False,
     alpha: Annotated[
         str | None, option(metavar="ALPHA", help="Learning rate (default: 1).")
     ] = None,
@@ -99,9 +97,9 @@ def command(
     The other weights are held where the training ends.
     Without a file it is the article's error plane.
 
-    Example: [bold]fastgd surface --3d --out plane.png[/bold]
+    Example: [bold]fastgd surface --3d --plot plane.png[/bold]
     """
-    asked = check_asked(file, target, experiment, hidden_size, no_hidden, "two-layer")
+    asked = check_asked(file, target, experiment, hidden_size, "two-layer")
     training = {
         "alpha": alpha and read_alpha(alpha),
         "iterations": iterations,
@@ -109,13 +107,13 @@ def command(
         **read_method(method, several=False),
     }
     training = {name: value for name, value in training.items() if value is not None}
-    if weights_from and (training or hidden_size or no_hidden):
+    if weights_from and (training or hidden_size):
         given = next(iter(training), "hidden_size").replace("_", "-")
         raise RefusedError(f"--weights-from has been trained already: leave out --{given}")
     window = read_window(axes, span, resolution) | {"threads": threads}
     picture = {"kind": "3d" if solid else "contour", "log": log}
     return partial(
-        show, asked, weights_from, training, window, picture, path, out,
+        show, asked, weights_from, training, window, picture, path, plot,
         or_terminal(progress), json,
     )  # fmt: skip
 
@@ -127,13 +125,13 @@ def show(
     window: dict[str, Any],
     picture: dict[str, Any],
     with_path: bool,
-    out: Path | None,
+    plot: Path | None,
     progress: bool,
     as_json: bool,
 ) -> None:
     """Train or load a network, measure its error plane, show and draw it."""
     with refusing():
-        check_picture(out)
+        check_picture(plot)
         saved = None if weights_from is None else _loaded(weights_from)
         output = saved.options.get("output") if saved else training.get("output")
         problem = asked.read(in_classes=output == "softmax")
@@ -158,9 +156,9 @@ def show(
         measured = timed(None, lambda: fastgd.surface(X, y, run, **window, progress=progress))
         plane = measured.result
         path, missing = _path(plane, run) if with_path else (None, "")
-        if out is not None:
+        if plot is not None:
             paths = None if path is None else run
-            write_picture(plots.surface(plane, paths=paths, **picture), out)
+            write_picture(plots.surface(plane, paths=paths, **picture), plot)
     if as_json:
         print_json(
             samples_facts(problem.samples)
@@ -175,8 +173,8 @@ def show(
     _describe(console, plane, run)
     measured = measured._replace(loading=learned.loading)
     console.print(measured.text(f"{many(plane.errors.size, 'point')} measured"))
-    if out is not None:
-        print_plain(console, f"Drawn to {out}")
+    if plot is not None:
+        print_plain(console, f"Drawn to {plot}")
         if missing:
             print_plain(console, f"(No path: {missing}.)")
 

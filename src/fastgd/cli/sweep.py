@@ -14,7 +14,7 @@ from fastgd.cli.export import RawText, check_raw_text, write_table
 from fastgd.cli.job import Job
 from fastgd.cli.json_output import plain, print_json, samples_facts
 from fastgd.cli.methods import read_method, takes_method
-from fastgd.cli.option_values import or_terminal, read_layers, read_list
+from fastgd.cli.option_values import or_terminal, read_alpha, read_list, read_network
 from fastgd.cli.output_folders import done_text, finished, folder_of, note_folder
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.shared import (
@@ -39,11 +39,8 @@ from fastgd.cli.table_options import (
     reading_of,
 )
 from fastgd.cli.terminal import saying_how_to_resume
-from fastgd.cli.train_common import TrainOptions, close, fit, show_samples
+from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
 from fastgd.tables.preparation import MOST_CATEGORIES
-
-ENDINGS = (".npz", ".csv")
-"""Of files: with all networks, or a table with a line for each."""
 
 SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 
@@ -60,18 +57,31 @@ def command(
         ),
     ] = "4",
     alpha: Annotated[
-        str, option(metavar="ALPHAS", help="Learning rates to try: 0.01,0.1,1.")
+        str,
+        option(
+            metavar="ALPHAS", help="Learning rates to try: 0.01,0.1,1. 1/0.1 is one for each layer."
+        ),
     ] = "1",
-    seeds: Annotated[int, whole("--seeds", "Seeds to try with each of them: 1 to N.", SEEDS)] = 1,
+    seeds: Annotated[
+        int | None, whole("--seeds", "Try N seeds with each of them: 1 to N (default: 1).", SEEDS)
+    ] = None,
+    seed: Annotated[
+        str | None, option(metavar="SEEDS", help="Seeds to try, in place of --seeds: 3,5,8.")
+    ] = None,
     iterations: Iterations = 60_000,
     record_every: RecordEvery = 10_000,
+    save: Annotated[
+        Path | None, option(metavar="FILE.npz", help="Write all networks to this file.")
+    ] = None,
+    csv: Annotated[
+        Path | None, option(metavar="FILE.csv", help="Write a line for each network to this file.")
+    ] = None,
     out: Annotated[
         Path | None,
         option(
-            metavar="FILE",
-            help="Write all networks to this .npz file, or a line for each to this .csv file. "
-            "A folder (no ending) gets them part by part: what is interrupted goes on when the "
-            "same command is given again, and several such commands share the work.",
+            metavar="FOLDER",
+            help="Keep the networks in this folder, chunk by chunk: the same command given again "
+            "resumes where it was interrupted, and several such commands share the work.",
         ),
     ] = None,
     raw_text: RawText = False,
@@ -97,18 +107,20 @@ def command(
 
     Example: [bold]fastgd sweep data.csv --target y --alpha 0.01,0.1,1 --seeds 100[/bold]
     """
-    if seeds < 1:
+    if seeds is not None and seeds < 1:
         raise RefusedError(f"--seeds must be {SEEDS}, got {seeds}")
-    check_raw_text(raw_text, out)
-    folder = folder_of(out, ENDINGS)
+    if seeds is not None and seed is not None:
+        raise RefusedError("--seeds and --seed exclude each other")
+    check_raw_text(raw_text, csv)
+    folder = folder_of(out)
     settings = {
-        "hidden_size": [read_layers(part, "x") for part in hidden_size.split(",")],
-        "alpha": read_list("--alpha", alpha, float),
-        "seed": range(1, seeds + 1),
+        "hidden_size": [read_network(network) for network in hidden_size.split(",")],
+        "alpha": [read_alpha(rate) for rate in alpha.split(",")],
+        "seed": range(1, (seeds or 1) + 1) if seed is None else read_list("--seed", seed, int),
         "iterations": iterations,
         "record_every": record_every,
         "threads": threads,
-        "keep_weights": folder is not None or (out is not None and out.suffix.lower() == ".npz"),
+        "keep_weights": folder is not None or save is not None,
         **read_method(method, several=True),
     }
     split = check_split(
@@ -116,23 +128,22 @@ def command(
     )
     reading = reading_of(raw, sep, decimal, drop, max_categories, no_standardize)
     reading = reading._replace(settings=settings)
-    file_out = None if folder else out
-    asked = TrainOptions(
-        file, target or [], split, settings, file_out, or_terminal(progress), reading
+    writers = (
+        Writer(save, ".npz", Sweep.save),
+        Writer(csv, ".csv", partial(write_table, raw_text=raw_text)),
     )
-    return partial(show, asked, folder, check_dask(dask, threads), raw_text, json)
+    asked = TrainOptions(
+        file, target or [], split, settings, writers, or_terminal(progress), reading
+    )
+    return partial(show, asked, folder, check_dask(dask, threads), json)
 
 
-def show(
-    asked: TrainOptions, folder: Path | None, where: str | None, raw_text: bool, as_json: bool
-) -> None:
+def show(asked: TrainOptions, folder: Path | None, where: str | None, as_json: bool) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
-    as_table = partial(write_table, raw_text=raw_text)
-    writers: dict[str, Any] = dict(zip(ENDINGS, (Sweep.save, as_table), strict=True))
     before = finished(folder)
     with executor_at(where) as crew, saying_how_to_resume(lambda: done_text(folder)):
         kept = crew if folder is None else {**crew, "out": folder}
-        fitted = fit(fastgd.sweep, asked._replace(kept=kept), writers)
+        fitted = fit(fastgd.sweep, asked._replace(kept=kept))
     done, result = fitted.done, fitted.done.result
     if as_json:
         facts = samples_facts(fitted.samples) | fitted.given.facts | _facts(result)
@@ -144,7 +155,7 @@ def show(
     show_axes(console, result)
     show_best(console, result)
     show_groups(console, result)
-    close(console, done, asked.out)
+    close(console, done, asked.writers)
     note_folder(console, folder, before)
 
 

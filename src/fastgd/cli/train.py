@@ -24,12 +24,11 @@ from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Job
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import read_method, takes_method
-from fastgd.cli.option_values import or_terminal, read_alpha, read_layers
+from fastgd.cli.option_values import or_terminal, read_alpha, read_network
 from fastgd.cli.preprocessing import Reading
 from fastgd.cli.shared import (
     Iterations,
     Json,
-    NoHidden,
     Progress,
     Target,
     Threads,
@@ -49,7 +48,7 @@ from fastgd.cli.table_options import (
     reading_of,
 )
 from fastgd.cli.terminal import saying_how_to_resume
-from fastgd.cli.train_common import TrainOptions, close, fit, show_samples
+from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
 from fastgd.tables.preparation import MOST_CATEGORIES
 from fastgd.training import statistics
 from fastgd.training.results import Summary
@@ -67,14 +66,16 @@ def command(
     target: Target = None,
     hidden_size: Annotated[
         str | None,
-        option(metavar="SIZE", help="Units of the hidden layer (default: 4), or of several: 8,8."),
+        option(
+            metavar="SIZE",
+            help="Units of the hidden layer (default: 4); 8x4 has two layers, none has none.",
+        ),
     ] = None,
-    no_hidden: NoHidden = False,
     alpha: Annotated[
         str | None,
         option(
             metavar="ALPHA",
-            help="Learning rate (default: 1), or one for each layer of weights: 1,0.1.",
+            help="Learning rate (default: 1), or one for each layer of weights: 1/0.1.",
         ),
     ] = None,
     iterations: Iterations = 60_000,
@@ -118,12 +119,10 @@ def command(
 
     Example: [bold]fastgd train data.csv --target y --hidden-size 8 --alpha 0.5[/bold]
     """
-    if no_hidden and hidden_size is not None:
-        raise RefusedError("--no-hidden and --hidden-size exclude each other")
     if record_weights and not (save or checkpoint or json):
         raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
     typed = {
-        "hidden_size": () if no_hidden else hidden_size and read_layers(hidden_size),
+        "hidden_size": None if hidden_size is None else read_network(hidden_size),
         "alpha": alpha and read_alpha(alpha),
         "record_every": record_every,
         "seed": seed,
@@ -139,8 +138,9 @@ def command(
     with refusing():
         read = [file, *filter(None, (validation, resume))]
         kept = check_checkpoint(checkpoint, checkpoint_every, save, read)
+    writers = (Writer(save, ".npz", Run.save),)
     asked = TrainOptions(
-        file, target or [], split, settings, save, or_terminal(progress), reading, kept
+        file, target or [], split, settings, writers, or_terminal(progress), reading, kept
     )
     return partial(show, asked, resume, json)
 
@@ -158,7 +158,7 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
     with refusing():
         kept = kept_iterations(checkpoint)
     with saying_how_to_resume(lambda: kept_text(checkpoint)):
-        fitted = fit(call, asked, {".npz": Run.save}, None if before is None else before.options)
+        fitted = fit(call, asked, None if before is None else before.options)
     samples, done, run = fitted.samples, fitted.done, fitted.done.result
     if as_json:
         facts = samples_facts(samples) | fitted.given.facts | run_facts(run)
@@ -193,7 +193,7 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
     held_out, restored = run.validation_errors is not None, run.options.get("restore_best")
     if run.best_iteration is not None and (held_out or restored):
         console.print(_best(run))
-    close(console, done, asked.out)
+    close(console, done, asked.writers)
 
 
 def _run_of(result: Any, file: Path) -> Run:

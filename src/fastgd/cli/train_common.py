@@ -1,12 +1,11 @@
 """What ``fastgd train`` and ``fastgd sweep`` share: samples in, a result out and into a file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-import fastgd
 from fastgd import Model, Run, Sweep
 from fastgd.checks.formatting import many
 from fastgd.cli.console import print_plain
@@ -33,6 +32,14 @@ class Fitted(NamedTuple, Generic[T]):
     done: Timed[T]
 
 
+class Writer(NamedTuple):
+    """A file to write a result to, if one was named; its ending; and what writes it."""
+
+    path: Path | None
+    ending: str
+    write: Callable[[Any, Path], None]
+
+
 class TrainOptions(NamedTuple):
     """What the user typed: samples to learn, how, and where to write what came of it."""
 
@@ -40,7 +47,7 @@ class TrainOptions(NamedTuple):
     targets: list[str]
     split: RowSplit
     settings: dict[str, Any]
-    out: Path | None
+    writers: Sequence[Writer]
     progress: bool
     reading: Reading
     kept: Mapping[str, Any] = MappingProxyType({})
@@ -50,17 +57,16 @@ class TrainOptions(NamedTuple):
 def fit(
     call: Callable[..., T],
     asked: TrainOptions,
-    writers: Mapping[str, Callable[[T, Path], None]],
     options: Mapping[str, Any] | None = None,
 ) -> Fitted[T]:
-    """Read, train and write what the file's ending says: there is a writer for each.
+    """Read, train and write.
 
     ``options`` are those of what goes on, if these are not the settings.
     """
     read = [asked.file, *filter(None, [asked.split.validation])]
-    what = "the file of a result" + " (a folder has no ending)" * (call is fastgd.sweep)
     with refusing():
-        check_output(asked.out, what, tuple(writers), read=tuple(read))
+        for path, ending, _ in asked.writers:
+            check_output(path, "the file of a result", (ending,), read=tuple(read))
         samples, given = asked.split.read(
             asked.file,
             asked.targets,
@@ -81,8 +87,9 @@ def fit(
 
         # What goes into a folder may be too much for the memory, even with one iteration each.
         done = timed(None if "out" in asked.kept else warm_up, work)
-        if asked.out:
-            writers[asked.out.suffix.lower()](_with_preparation(done.result, samples), asked.out)
+        for path, _, write in asked.writers:
+            if path is not None:
+                write(_with_preparation(done.result, samples), path)
     return Fitted(samples, given, done)
 
 
@@ -121,9 +128,10 @@ def show_samples(
     note_unreached(console, samples, outputs)
 
 
-def close(console: "Console", done: Timed[Any], out: Path | None) -> None:
+def close(console: "Console", done: Timed[Any], writers: Iterable[Writer]) -> None:
     """Say how long it took and where it is."""
     console.print(done.text("Trained"))
-    if out:
-        how = f": fastgd.load({str(out)!r}) reads it." if out.suffix.lower() == ".npz" else ""
-        print_plain(console, f"Saved to {out}{how}")
+    for path, ending, _ in writers:
+        if path is not None:
+            how = f": fastgd.load({str(path)!r}) reads it." if ending == ".npz" else ""
+            print_plain(console, f"Saved to {path}{how}")

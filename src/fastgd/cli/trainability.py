@@ -42,8 +42,8 @@ SHOWN = _typed(WINDOW)
 
 
 def command(
-    out: Annotated[
-        Path, option(metavar="FILE", help="Write the picture to this .png, .svg or .pdf file.")
+    plot: Annotated[
+        Path, option(metavar="FILE", help="Draw the map to this file: .png, .svg or .pdf.")
     ],
     resolution: Annotated[int, whole("--resolution", "Pixels of a side: N x N trainings.")] = 512,
     iterations: Annotated[int, whole("--iterations", "Updates of each training.")] = 500,
@@ -64,15 +64,15 @@ def command(
     ] = None,
     width: Annotated[int, whole("--width", "Inputs, and hidden units.")] = 16,
     seed: Annotated[int, whole("--seed", "Seed of the samples and weights.")] = 1,
-    box_out: Annotated[
+    box_plot: Annotated[
         Path | None,
         option(metavar="FILE", help="Also draw the box counts with their fit to this file."),
     ] = None,
-    folder: Annotated[
+    out: Annotated[
         Path | None,
         option(
             metavar="FOLDER",
-            help="Keep finished patches here (default: FILE.patches, removed at the end).",
+            help="Keep finished patches here (default: PLOT.patches, removed at the end).",
         ),
     ] = None,
     threads: Threads = None,
@@ -84,7 +84,7 @@ def command(
     One training per pixel, as in Sohl-Dickstein, arXiv 2402.06184.
     What is interrupted goes on when the same command is given again.
 
-    Example: [bold]fastgd trainability --resolution 128 --out edge.png[/bold]
+    Example: [bold]fastgd trainability --resolution 128 --plot edge.png[/bold]
     """
     settings = {
         "resolution": resolution,
@@ -96,24 +96,24 @@ def command(
         "seed": seed,
         "threads": threads,
     }
-    return partial(show, settings, out, box_out, folder, or_terminal(progress), json)
+    return partial(show, settings, plot, box_plot, out, or_terminal(progress), json)
 
 
 def show(
     settings: dict[str, Any],
-    out: Path,
-    box_out: Path | None,
-    folder: Path | None,
+    plot: Path,
+    box_plot: Path | None,
+    out: Path | None,
     progress: bool,
     as_json: bool,
 ) -> None:
     """Compute what is missing of the map, draw it, and say what came of it."""
     with refusing():
-        check_picture(out)
-        check_picture(box_out)
-        if box_out is not None and os.path.realpath(out) == os.path.realpath(box_out):
-            raise RefusedError(f"--out and --box-out must be two files, got {out} twice")
-        work = folder or out.with_suffix(".patches")
+        check_picture(plot)
+        check_picture(box_plot)
+        if box_plot is not None and os.path.realpath(plot) == os.path.realpath(box_plot):
+            raise RefusedError(f"--plot and --box-plot must be two files, got {plot} twice")
+        work = out or plot.with_suffix(".patches")
         check_folder(work)
         before = finished(work).done
         few = {"resolution": min(settings["resolution"], WARM), "iterations": FEWEST_ITERATIONS}
@@ -124,8 +124,8 @@ def show(
             )
         found = done.result
         boxes, reason = _boxes(found)
-        _draw(found, boxes, out, box_out)
-        if folder is None:
+        _draw(found, boxes, plot, box_plot)
+        if out is None:
             remove(work)
     if as_json:
         print_json(
@@ -142,11 +142,11 @@ def show(
     console.print(done.text(f"{many(found.values.size, 'training')} done"))
     if before:
         console.print(f"({many(before, 'patch')} from an earlier call)")
-    for picture in (out, box_out if boxes else None):
+    for picture in (plot, box_plot if boxes else None):
         if picture is not None:
             print_plain(console, f"Written to {picture}")
-    if folder is not None:
-        print_plain(console, f"Patches kept in {folder}")
+    if out is not None:
+        print_plain(console, f"Patches kept in {out}")
 
 
 def _read_window(text: str) -> Window:
@@ -167,13 +167,13 @@ def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
 
 
 def _draw(
-    found: Trainability, boxes: "BoxCounting | None", out: Path, box_out: Path | None
+    found: Trainability, boxes: "BoxCounting | None", plot: Path, box_plot: Path | None
 ) -> None:
     from fastgd import plots
 
-    write_picture(plots.trainability(found), out)
-    if boxes is not None and box_out is not None:
-        write_picture(plots.box_counts(boxes), box_out)
+    write_picture(plots.trainability(found), plot)
+    if boxes is not None and box_plot is not None:
+        write_picture(plots.box_counts(boxes), box_plot)
 
 
 def _show(console: "Console", found: Trainability) -> None:

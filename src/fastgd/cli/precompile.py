@@ -1,4 +1,4 @@
-"""``fastgd warm``: compile now what usual calls need, so that none of them waits for it."""
+"""``fastgd precompile``: compile now what usual calls need, so that none of them waits for it."""
 
 from functools import partial
 
@@ -29,7 +29,7 @@ def command(progress: Progress = None) -> Job:
 
     The tutorial with its page, the race, and train, sweep and predict without options.
 
-    Example: [bold]fastgd warm[/bold]
+    Example: [bold]fastgd precompile[/bold]
     """
     return partial(show, or_terminal(progress))
 
