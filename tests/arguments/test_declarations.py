@@ -296,11 +296,13 @@ def test_a_loss_is_everywhere(name):
 
 # ---- words
 
+TRAININGS = (fastgd.train, fastgd.sweep, fastgd.race)
+
 
 def test_other_names_of_arguments_are_ours_only():
     arguments = {
         name
-        for call in (fastgd.train, fastgd.sweep, fastgd.race, fastgd.minimize)
+        for call in (*TRAININGS, fastgd.minimize, fastgd.fit, fastgd.fit_groups)
         for name in inspect.signature(call).parameters
     }
     known = arguments | set(DECLARED)
@@ -309,7 +311,7 @@ def test_other_names_of_arguments_are_ours_only():
         assert not set(words.split()) & known, ours
 
 
-@pytest.mark.parametrize("call", [fastgd.train, fastgd.sweep, fastgd.race, reference.train])
+@pytest.mark.parametrize("call", [*TRAININGS, reference.train])
 @pytest.mark.parametrize(
     ("name", "ours"),
     [
@@ -324,6 +326,43 @@ def test_other_names_of_arguments_are_ours_only():
 )
 def test_the_fields_words_are_answered_with_ours(call, name, ours):
     with pytest.raises(TypeError, match=f"got '{name}': fastgd calls it {ours}$"):
+        call(XOR_X, XOR_Y, **{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "ours"),
+    [
+        (fastgd.train, "look_every", "evaluate_every"),
+        (fastgd.train, "every", "checkpoint_every"),
+        (fastgd.sweep, "look_every", "evaluate_every"),
+        (fastgd.sweep, "cases", "combinations"),
+        (fastgd.race, "look_every", "evaluate_every"),
+        (reference.train, "look_every", "evaluate_every"),
+        (fastgd.fit_groups, "look_every", "evaluate_every"),
+        (fastgd.fit_groups, "held_out", "validation_fraction"),
+        (fastgd.fit_groups, "classes", "classification"),
+    ],
+)
+def test_former_names_of_arguments_are_answered_with_todays(call, name, ours):
+    data = ({"g": ["a"], "y": [1.0]}, "g", "y") if call is fastgd.fit_groups else (XOR_X, XOR_Y)
+    with pytest.raises(TypeError, match=f"got '{name}': fastgd calls it {ours}$"):
+        call(*data, **{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (fastgd.sweep, "every"),
+        (fastgd.race, "every"),
+        (fastgd.train, "cases"),
+        (fastgd.train, "classes"),
+        (fastgd.train, "held_out"),
+        (fastgd.sweep, "hold_out"),
+        (fastgd.minimize, "look_every"),
+    ],
+)
+def test_former_names_lead_to_no_argument_of_another_call(call, name):
+    with pytest.raises(TypeError, match=f"got '{name}'$"):
         call(XOR_X, XOR_Y, **{name: 1})
 
 

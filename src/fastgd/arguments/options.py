@@ -142,26 +142,30 @@ def check(
     hidden: tuple[int, ...],
     *,
     holds_out: bool = False,
+    arguments: Collection[str] = (),
 ) -> Method:
     """Return one run's options; X, y and the hidden sizes are checked already.
 
-    ``holds_out`` is whether there are held-out samples.
+    ``holds_out`` is whether there is a validation set. ``arguments`` are arguments that only this
+    call has, which an unknown name may have been meant for.
     """
     kinds = kinds_of(given)
-    _check_names(given, kinds)
+    _check_names(given, kinds, arguments)
     method = Method(**checked(given, kinds, len(X)))
     _check_together(method, X, y, [hidden])
     _check_watching(method, {}, holds_out=holds_out)
     return method
 
 
-def axes(given: Mapping[str, object]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+def axes(
+    given: Mapping[str, object], arguments: Collection[str] = ()
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """Return the axes among a sweep's options, unchecked: structural ones, and those of values.
 
     A field of the optimizer or the schedule that is an axis has its own name among the values.
     """
     kinds = kinds_of(given)
-    _check_names(given, kinds)
+    _check_names(given, kinds, arguments)
     structures = _axes(((name, given[name]) for name in STRUCTURES if name in given), MOST_NETWORKS)
     inside = [
         (name, getattr(holder, name))
@@ -255,13 +259,15 @@ def _axes(given: Iterable[tuple[str, object]], most: int | None = None) -> dict[
     return {name: axis for name, axis in found if axis is not None}
 
 
-def _check_names(given: Mapping[str, object], own: Iterable[str]) -> None:
+def _check_names(
+    given: Mapping[str, object], own: Iterable[str], arguments: Collection[str]
+) -> None:
     for name in given:
         if name not in DECLARED and name not in own:
             known = (*DECLARED, *own)
             raise TypeError(
                 f"an option must be one of {either(known)}, "
-                f"got {shown(name)}{hint_of(name, given, (*known, *_ARGUMENTS))}"
+                f"got {shown(name)}{hint_of(name, given, (*known, *_ARGUMENTS, *arguments))}"
             )
 
 

@@ -50,7 +50,7 @@ def either(words: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-# Our arguments, each with what the field and its libraries call them.
+# Our arguments, each with its names in the literature, in other libraries, and formerly here.
 _ELSEWHERE = {
     "alpha": "learning_rate learning_rate_init lr eta eta0 step_size stepsize rate",
     "iterations": "max_iter n_iter num_iter steps n_steps num_steps maxiter epochs n_epochs "
@@ -83,6 +83,13 @@ _ELSEWHERE = {
     "shuffle_seed": "data_seed",
     "progress": "verbose disp show_progress",
     "threads": "n_jobs num_threads n_threads workers num_workers",
+    "evaluate_every": "look_every",
+    "checkpoint_every": "every",
+    "combinations": "cases",
+    "max_categories": "most_categories categories",
+    "test_fraction": "hold_out",
+    "validation_fraction": "held_out",
+    "classification": "classes",
     "optimizer=Momentum()": "momentum",
     "optimizer=Nesterov()": "nesterov nesterovs_momentum",
     "optimizer=Adam()": "beta_1 beta_2 betas adam",

@@ -1,4 +1,4 @@
-"""What the networks of groups are trained with: arguments of `fit_groups`, and its defaults."""
+"""Training settings of the networks of groups: arguments of `fit_groups`, and its defaults."""
 
 from __future__ import annotations
 
@@ -31,20 +31,19 @@ _NOT_TAKEN = (
 )  # fmt: skip
 
 _OF_A_TRAINING = ("hidden_size", "alpha", "iterations", "record_every", "seed")
-"""What a training names itself; all other settings are its options."""
+"""Arguments that a training names itself; all other settings are its options."""
 
 
 def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     """Return the settings, with lists where groups select; no table has been read yet.
 
-    So they are checked whether any group makes use of them or not. ``watching`` is whether rows are
-    held out.
+    They are checked whether or not any group uses them. ``watching`` is whether rows are held out.
     """
     for name in _NOT_TAKEN:
         if name in given:
             raise ValueError(f"{name} must be left out of fit_groups, got {shown(given[name])}")
     chosen = {name: value for name, value in given.items() if name not in _OF_A_TRAINING}
-    structures, values = options.axes(chosen)
+    structures, values = options.axes(chosen, arguments=("validation_fraction", "classification"))
     several = {name: as_axis(name, given[name]) for name in _OF_A_TRAINING if name in given}
     lists = {name: axis for name, axis in several.items() if axis is not None}
     lists |= structures | values
@@ -56,7 +55,7 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
             )
         if not watching:
             raise ValueError(
-                f"{name} must be one value where nothing is held out to select by, "
+                f"{name} must be one value without a validation set to select by, "
                 f"got {shown(given[name])}"
             )
     hidden = check_hidden_size(given["hidden_size"])
@@ -70,14 +69,14 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     loss = loss_of(chosen.get("loss", "squared")).function
     if loss is not None and loss.outputs > 1:
         raise ValueError(
-            f"loss must have an output for each target, got one with {loss.outputs}: "
+            f"loss must have one output for each target, got one with {loss.outputs}: "
             f"{shown(chosen['loss'])}"
         )
     return given | lists
 
 
 def completed(settings: dict[str, Any], *, is_class: bool, watching: bool) -> dict[str, Any]:
-    """Return the settings with what nobody said, which the target has a part in."""
+    """Return the settings completed with defaults, some of which depend on the target."""
     unit = {"output": "softmax", "loss": "cross_entropy"} if is_class else {"output": "identity"}
     found = _DEFAULTS | unit | (_WATCHING if watching else {}) | settings
     if not is_class:
@@ -86,25 +85,25 @@ def completed(settings: dict[str, Any], *, is_class: bool, watching: bool) -> di
 
 
 def _check_standardized(settings: dict[str, Any]) -> None:
-    """Refuse outputs and losses that standardised numbers are not made for."""
+    """Reject outputs and losses that don't suit standardized numbers."""
     if settings["output"] != "identity":
         raise ValueError(
-            "output must be 'identity' for a target of numbers, which are standardised, "
+            "output must be 'identity' for a numeric target, which is standardized, "
             f"got {shown(settings['output'])}"
         )
     if settings.get("loss") in ("cross_entropy", "poisson"):
         raise ValueError(
-            "loss must be one of numbers below and above 0, as a target of numbers is "
-            f"standardised, got {shown(settings['loss'])}"
+            "loss must allow numbers below and above 0, since a numeric target is standardized, "
+            f"got {shown(settings['loss'])}"
         )
 
 
 def check_batch(batch_size: Any, table: GroupTable) -> None:
-    """Refuse batches larger than a group, by its label."""
+    """Reject a batch size larger than the smallest group, which the message names."""
     sizes = np.bincount(table.codes[~table.held], minlength=len(table.keys))
     smallest = int(sizes.argmin())
     if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
         raise ValueError(
-            f"batch_size must be at most the rows that each group is trained on "
+            f"batch_size must be at most the number of training rows of each group "
             f"({sizes[smallest]} in {shown(table.keys.label(smallest))}), got {batch_size}"
         )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_networks
+from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_distinct, check_networks
 from fastgd.arguments.combinations import taking_combinations
 from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.initial_network import check_alphas, check_start, check_whole
@@ -32,7 +32,7 @@ from fastgd.training.partitioning import name_of, partition_of, resumed_partitio
 from fastgd.training.resuming import continuing
 from fastgd.training.resuming_sweeps import arguments_of_sweep, check_states
 from fastgd.training.runs import Sweep
-from fastgd.training.sweep_axes import SweepAxes
+from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes
 from fastgd.training.sweep_job import SweepJob
 from fastgd.training.train import HeldOut
 from fastgd.workers.job import WorkerOptions
@@ -210,7 +210,7 @@ def sweep(
         [name for name, axis in found.items() if axis is not None or name in together],
         weights_given=weights is not None,
     )
-    structures, _ = options.axes(given_options)
+    structures, _ = options.axes(given_options, arguments=("combinations",))
     check_networks({"hidden_size": found["hidden_size"] or [None], **structures})
     values = {name: found[name] or [value] for name, value in given.items()}
 
@@ -249,6 +249,8 @@ def sweep(
         seed=axis("seed", seeds),
         weights=axis("weights", starts),
     )
+    others = (*PARTS, COMBINATION, "weights")
+    check_distinct({name: axis for name, axis in grid.axes.items() if name not in others})
     each = list(product(zip(hiddens, rates, strict=True), chosen.methods))
     request = SweepJob(
         task=task,

@@ -172,6 +172,7 @@ def train(
         resume=resume,
         given_options=given_options,
         threads=check_threads(threads, available_threads()),
+        further=("checkpoint_every",),
     )
     plan = training.plan(training.task.done, training.task.iterations)
     check_memory(plan.bytes(KEEP), "the training")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -67,8 +67,12 @@ class Training:
         resume: Run | None = None,
         given_options: Mapping[str, Any],
         threads: int = 1,
+        further: Collection[str] = (),
     ) -> Training:
-        """Check the arguments of :func:`fastgd.train`."""
+        """Check the arguments of :func:`fastgd.train`.
+
+        ``further`` are the names of those that are checked elsewhere: hints may name them.
+        """
         done = planned(resume)
         task = TrainingData.check(X, y, iterations, record_every, given_options, validation, done)
         held = task.validation
@@ -76,7 +80,14 @@ class Training:
         hidden, given = check_start(hidden_size, weights, task.inputs, outputs, biases)
         rates = check_alpha(alpha, len(hidden) + 1)
         seed = check_seed(seed)
-        method = options.check(given_options, task.X, task.y, hidden, holds_out=held is not None)
+        method = options.check(
+            given_options,
+            task.X,
+            task.y,
+            hidden,
+            holds_out=held is not None,
+            arguments=further,
+        )
         options.check_updates([method], task.iterations)
         if given:
             check_whole(given, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
