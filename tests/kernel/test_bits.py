@@ -258,10 +258,10 @@ def test_packing_changes_nothing(monkeypatch, case):
 
 
 def test_waves_change_nothing(monkeypatch):
-    monkeypatch.setattr(plan_module, "WAVE_BYTES", 1)
+    monkeypatch.setattr(plan_module, "PASS_BYTES", 1)
     work, _ = plan("deep and odd", 2)
-    [(lot, session)] = work.lots
-    assert work.wave(session, lot.size) == 1
+    [(lot, session)] = work.batches
+    assert work.blocks_per_pass(session, lot.size) == 1
     assert digest("deep and odd", 2, threads=2) == HASHES["deep and odd"]
 
 
@@ -283,9 +283,9 @@ def test_groups_of_samples_change_nothing():
         network = Network((4, 6, 2))
         alpha = np.full((1, 2), 0.7)
         work = plan_module.Plan.make(task, network, Method(), alpha, {}, 2, 1, side_by_side=2)
-        [(lot, session)] = work.lots
+        [(lot, session)] = work.batches
         session = replace(session, layout=replace(work.layout, group=group))
-        work = replace(work, lots=((lot, session),))
+        work = replace(work, batches=((lot, session),))
         first = np.linspace(-1, 1, 2 * 36).reshape(2, 36)
         trained = execute(work, first, np.zeros(2, int), Keep(), lambda _iterations: None)
         digests.add(hashlib.sha256(trained.weights.tobytes() + trained.errors.tobytes()).digest())

@@ -414,27 +414,27 @@ def test_shapes_and_kinds_of_what_comes_back():
 @pytest.mark.parametrize(
     ("name", "given", "kind", "message"),
     [
-        ("exp", ["a"], TypeError, r"what exp\(\) is given must be real numbers, got 'a'"),
-        ("exp", [1j], TypeError, r"what exp\(\) is given must be real numbers"),
-        ("exp", [True], TypeError, r"what exp\(\) is given must be real numbers, got True"),
-        ("exp", [None], TypeError, r"what exp\(\) is given must be real numbers, got None"),
+        ("exp", ["a"], TypeError, r"the arguments of exp\(\) must be real numbers, got 'a'"),
+        ("exp", [1j], TypeError, r"the arguments of exp\(\) must be real numbers"),
+        ("exp", [True], TypeError, r"the arguments of exp\(\) must be real numbers, got True"),
+        ("exp", [None], TypeError, r"the arguments of exp\(\) must be real numbers, got None"),
         (
             "where",
             [1.0, 2, 3],
             TypeError,
-            r"what where\(\) is given must be True or False, got 1.0",
+            r"the arguments of where\(\) must be True or False, got 1.0",
         ),
         (
             "minimum",
             [[1, 2], [1, 2, 3]],
             ValueError,
-            r"is given must have shapes that can be broadcast, got \(2,\) and \(3,\)",
+            r"minimum\(\) must have shapes that can be broadcast, got \(2,\) and \(3,\)",
         ),
         (
             "maximum",
             [np.zeros((10**6, 1)), np.zeros(10**6)],
             ValueError,
-            r"maximum\(\) of them must fit into the available memory",
+            r"the result of maximum\(\) must fit into the available memory",
         ),
     ],
 )

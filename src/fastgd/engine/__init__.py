@@ -1,1 +1,4 @@
-"""Network, method and samples to the kernel and back; its only caller beside the bucket."""
+"""From networks, methods and samples to kernel calls and back.
+
+Besides the ball-in-the-bucket code, nothing else calls the kernel.
+"""

@@ -1,4 +1,4 @@
-"""Activations, outputs and losses as choices of the kernel, with the formulas they are made of."""
+"""Kernel choices for activations, output units and losses, with the formulas they compile to."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,10 +15,13 @@ from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.language.specialization import Choice, FormulaChoice
 
 FAR_BELOW = -350.0
-"""Where units that are exp below count as such: a target up to 1e156, divided by it, is finite."""
+"""Inputs below which units that behave like exp are treated as exactly exp.
+
+A target of up to 1e156, divided by exp of that, is still finite.
+"""
 
 Places = Mapping[str, int]
-"""Where each number of a method stands among a run's."""
+"""Maps the name of each parameter of a method to its index in a run's row of values."""
 
 
 class Outputs(NamedTuple):
@@ -30,7 +33,7 @@ class Outputs(NamedTuple):
 
     @property
     def are_from_inputs(self) -> bool:
-        """Whether the loss is worked out from the inputs of the output units."""
+        """Whether the loss is computed from the output units' inputs instead of their values."""
         if self.coupling is not None or self.loss.name == "cross_entropy":
             return True
         formula = dict(self.loss.formulas).get(LOSS)
@@ -38,7 +41,7 @@ class Outputs(NamedTuple):
 
 
 def unit_choice(unit: str | Function, places: Places, *, with_derivative: bool = True) -> Choice:
-    """An activation; without its derivative where nothing is trained."""
+    """The kernel choice of an activation; without its derivative if nothing is trained."""
     function = unit_of(unit).function
     if function is None:
         return Choice(unit)
@@ -47,7 +50,7 @@ def unit_choice(unit: str | Function, places: Places, *, with_derivative: bool =
 
 
 def output_choices(method: Method, places: Places) -> Outputs:
-    """Output units and loss of a method."""
+    """The kernel choices of a method's output units and loss."""
     unit, known = unit_of(method.output).function, loss_of(method.loss).function
     output = unit_choice(method.output, places)
     if unit is None:
@@ -64,7 +67,7 @@ def output_choices(method: Method, places: Places) -> Outputs:
 
 
 def _name_of(unit: str | Function) -> str:
-    """The name that code is compiled under: that of an activation which does the same."""
+    """The name used for compilation; a custom formula equal to a built-in one takes its name."""
     if isinstance(unit, str):
         return unit
     for name, known in UNITS.items():
@@ -79,9 +82,9 @@ def _places(formula: Function | Loss, letter: str, places: Places) -> dict[str, 
 
 
 def _renamed(formula: Function | Loss, letter: str, *variables: Tree) -> dict[str, Tree]:
-    """What stands in a formula's trees for its variables and its numbers.
+    """Substitutions for the variables and parameters in a formula's tree.
 
-    So code that was compiled for one formula serves for another with other names, too.
+    With neutral names, code compiled for one formula serves any other that differs in names only.
     """
     names: dict[str, Tree] = dict(zip(formula.variables, variables, strict=True))
     return names | {name: f"{letter}{k}" for k, name in enumerate(formula.parameters)}
@@ -91,7 +94,7 @@ def _renamed(formula: Function | Loss, letter: str, *variables: Tree) -> dict[st
 def _formulas_of(
     function: Function, with_derivative: bool
 ) -> tuple[tuple[str, FormulaChoice], ...]:
-    """The formulas of an activation: its derivative by its value where that tells."""
+    """The formulas of an activation: value, and derivative (from the value alone if possible)."""
     names = _renamed(function, "n", "a")
     found = Derivation("a", OF_VALUE)
     value, derivative = _unit(found, function, names)
@@ -105,7 +108,7 @@ def _formulas_of(
 
 
 def _unit_tree(function: Function, names: dict[str, Tree]) -> Tree:
-    """The tree of an activation; what is no more than the article's sigmoid or tanh is that."""
+    """The tree of an activation; a plain sigmoid or tanh becomes the article's own version."""
     match steadied(replaced(function.tree, names)):
         case ("sigmoid" | "tanh" as name, str() as variable):
             return (f"unit_{name}", variable)
@@ -114,7 +117,7 @@ def _unit_tree(function: Function, names: dict[str, Tree]) -> Tree:
 
 
 def _with_given_derivative(function: Function, variable: str) -> Tree:
-    """The tree of an output unit, with its derivative where that was given."""
+    """The tree of an output unit, with the user's derivative attached if one was given."""
     names = _renamed(function, "u", variable)
     tree = _unit_tree(function, names)
     if function.derivative is None:
@@ -123,7 +126,7 @@ def _with_given_derivative(function: Function, variable: str) -> Tree:
 
 
 def _unit(found: Derivation, function: Function, names: dict[str, Tree]) -> tuple[int, int]:
-    """The nodes of value and derivative."""
+    """The node indices of value and derivative."""
     dual = found.of(_unit_tree(function, names))
     if function.derivative is not None:
         return dual.value, found.of(steadied(replaced(function.derivative, names))).value
@@ -134,10 +137,10 @@ def _unit(found: Derivation, function: Function, names: dict[str, Tree]) -> tupl
 def _of_output(
     loss: Loss, unit: Function, is_exp_below: bool
 ) -> tuple[tuple[str, FormulaChoice], ...]:
-    """A loss of target y and output v = unit(z): minus its derivative by z, and itself.
+    """Minus the derivative by z, and the loss, for target y and output v = unit(z).
 
-    Where no derivative was given it is derived as one formula of z, which may be simpler than its
-    parts: log(v) of v = exp(z) is z.
+    Unless the user gave a derivative, the loss is differentiated as one formula of z, which may be
+    simpler than the two formulas it is made of: log(v) with v = exp(z) is z.
     """
     found = Derivation("z", OF_VALUE)
     value, unit_derivative = _unit(found, unit, of_unit := _renamed(unit, "u", "z"))
@@ -157,7 +160,7 @@ def _of_output(
 
 
 def _has_log(tree: Tree, variable: str) -> bool:
-    """Whether the logarithm of a variable is in a tree."""
+    """Whether a tree contains the logarithm of this variable."""
     if not isinstance(tree, tuple):
         return False
     return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
@@ -166,9 +169,10 @@ def _has_log(tree: Tree, variable: str) -> bool:
 def _with_exp_below(
     found: Derivation, loss: Loss, value: int, near: DualExpression
 ) -> DualExpression:
-    """A loss of a unit that is exp far below 0, so that the logarithm of its value is z.
+    """The loss of a unit that equals exp far below 0, with z for the logarithm of its value.
 
-    The value itself may be 0 there, and would make that infinite, and its derivative NaN.
+    The value itself may underflow to 0 there, which would make the logarithm infinite and its
+    derivative NaN.
     """
     z = found.variable("z")
     holds = found.make("lt", z, found.number(FAR_BELOW))
@@ -190,7 +194,7 @@ def _loss_derivative(found: Derivation, loss: Loss) -> int:
 
 @lru_cache(maxsize=1024)
 def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
-    """A loss of several outputs v0 = unit(z0), ...: these, minus the derivatives; and itself."""
+    """For a loss of outputs v0 = unit(z0), ...: these and minus the derivatives; the loss."""
     found = Derivation("", OF_VALUE)
     units = [_with_given_derivative(unit, f"z{k}") for k in range(loss.outputs)]
     tree = steadied(replaced(loss.tree, _renamed(loss, "n", "y", *units)))
@@ -208,7 +212,7 @@ def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
 def _formula(
     found: Derivation, results: tuple[int, ...], names: Mapping[int, str] | None = None
 ) -> FormulaChoice:
-    """The nodes that lead to the results, renumbered; in place of some there are variables."""
+    """The nodes that the results depend on, renumbered; nodes in ``names`` become variables."""
     names = names or {}
     order: dict[int, int] = {}
     nodes: list[tuple[object, ...]] = []

@@ -1,4 +1,4 @@
-"""Compiled code as files, which can go to processes that lack it."""
+"""Compiled code as files, which can be sent to processes that don't have it."""
 
 from fastgd.kernel.language.cache import CodeLackingError, asking, place
 from fastgd.kernel.language.code_directory import add_file, read_file

@@ -1,4 +1,4 @@
-"""The elementary functions of numbers and arrays: what a kernel computes, to the bit."""
+"""The kernel's elementary functions for numbers and arrays, bit-identical to compiled training."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ from fastgd.kernel.calls import evaluate as evaluate_code
 
 
 def evaluate(name: str, *operands: object) -> Any:
-    """Apply the function of this name to numbers or arrays, which are broadcast.
+    """Apply the function of this name to numbers or arrays, which are broadcast together.
 
     Returns
     -------
@@ -23,7 +23,7 @@ def evaluate(name: str, *operands: object) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If they aren't real numbers, or can't be broadcast.
+        If an operand isn't a real number, or the shapes can't be broadcast.
 
     Examples
     --------
@@ -44,21 +44,22 @@ def evaluate(name: str, *operands: object) -> Any:
         shape = np.broadcast_shapes(*shapes)
     except ValueError:
         raise ValueError(
-            f"what {name}() is given must have shapes that can be broadcast, "
+            f"the arguments of {name}() must have shapes that can be broadcast, "
             f"got {' and '.join(map(str, shapes))}"
         ) from None
-    check_memory(8 * (len(arrays) + 1) * math.prod(shape), f"{name}() of them")
+    check_memory(8 * (len(arrays) + 1) * math.prod(shape), f"the result of {name}()")
     columns = [np.broadcast_to(array, shape).reshape(-1) for array in arrays]
     values = evaluate_code(function_of_numbers(name, len(arrays)), *columns)
     return values.reshape(shape) if shape else values.item()
 
 
 def _numbers(name: str, value: object, kinds: str) -> FloatArray:
-    array = array_of(f"what {name}() is given", value)
+    array = array_of(f"an argument of {name}()", value)
     if array.dtype.kind not in kinds:
-        words = "True or False" if kinds == "b" else "real numbers"
+        expected = "True or False" if kinds == "b" else "real numbers"
         raise TypeError(
-            f"what {name}() is given must be {words}, got {shown(value)} (dtype {array.dtype.name})"
+            f"the arguments of {name}() must be {expected}, got {shown(value)} "
+            f"(dtype {array.dtype.name})"
         )
     with np.errstate(all="ignore"):
         return np.require(array, dtype=np.float64, requirements=["C", "A"])

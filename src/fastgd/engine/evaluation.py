@@ -1,4 +1,4 @@
-"""The loss of a network and its derivative at one vector of parameters after the other."""
+"""Loss and gradient of a network, evaluated at one parameter vector after another."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from fastgd.kernel.fork_lock import ForkSafeLock
 
 
 class LossEvaluation:
-    """A single run that is held where it begins; threads that share it take turns."""
+    """A single run that never advances past its start; threads that share it take turns."""
 
     def __init__(self, session: Session) -> None:
         runs = session.load(np.zeros((1, session.network.parameters)))
@@ -24,7 +24,7 @@ class LossEvaluation:
         self._derivative = layout.places[0] + layout.derivative
 
     def at(self, parameters: FloatArray) -> tuple[float, FloatArray, float]:
-        r"""Loss, derivative, and mean \|y - output\| at (P,)."""
+        r"""Loss, derivative, and mean absolute error \|y - output\| at the parameters (P,)."""
         with self._lock:
             self._numbers[self._parameters] = parameters
             self._again()

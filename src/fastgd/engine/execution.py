@@ -1,4 +1,4 @@
-"""How the runs of a plan are worked off: lots, waves of blocks, chunks of iterations."""
+"""Execute the runs of a plan: batches of runs, passes over some of their blocks, kernel calls."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,10 +20,10 @@ from fastgd.engine.trained_runs import Ended, TrainedRuns
 from fastgd.kernel.block import DIVERGED
 
 CALLS = 32
-"""Calls of the kernel for a run whose neighbours may be over early ..."""
+"""Kernel calls per run if runs in its block may end early, so that they can be repacked ..."""
 
 CALL_SECONDS = 1e-3
-"""... but none is shorter than this."""
+"""... but no call is shorter than this."""
 
 
 def execute(
@@ -34,42 +34,42 @@ def execute(
     advance: Callable[[int], None],
     state: State | None = None,
 ) -> TrainedRuns:
-    """Train from first parameters (starts, P); ``seeds`` (starts,) are for random masks.
+    """Train from initial parameters (starts, P); ``seeds`` (starts,) are for random masks.
 
-    Or go on from the state of all runs after ``plan.task.done`` iterations. ``advance`` is told of
-    updates done.
+    With a ``state``, resume all runs after ``plan.task.done`` iterations instead. ``advance`` is
+    called with the number of updates that have been done since its last call.
     """
     work = _Work(plan, first, seeds, keep, advance, state)
-    for lot, session in plan.lots:
-        # A session of its own: its padded samples go when these runs are done, plans stay.
-        work.do(lot, replace(session))
+    for batch, session in plan.batches:
+        # A session of its own: its padded samples are freed after these runs, while plans live on.
+        work.do(batch, replace(session))
     _train_again(plan, work)
     return work.trained
 
 
 def _train_again(plan: Plan, work: "_Work") -> None:
-    """Train anew, each by itself, what diverged beside samples that are not its own."""
-    foreign = [lot.runs(0, lot.count) for lot, _ in plan.lots if not lot.is_exact]
+    """Retrain separately the runs that diverged in a block with samples of other runs."""
+    foreign = [batch.runs(0, batch.count) for batch, _ in plan.batches if not batch.is_exact]
     if foreign:
         runs = np.concatenate(foreign)
         runs = np.sort(runs[work.trained.outcome[runs] == DIVERGED])
         if len(runs):
-            lot = alone(plan.samples, runs, plan.runs // plan.samples.parts)
-            session = plan.lots[0][1]
+            batch = alone(plan.samples, runs, plan.runs // plan.samples.parts)
+            session = plan.batches[0][1]
             layout = Layout.plan(
                 plan.network,
                 1,
-                lot.size,
+                batch.size,
                 session.layout.recipe,
                 session.layout.batch,
                 session.layout.window,
-                lot.sharing,
+                batch.sharing,
             )
-            work.do(lot, replace(session, layout=layout), lambda _done: None)
+            work.do(batch, replace(session, layout=layout), lambda _done: None)
 
 
 class _Work:
-    """The runs of a plan on their way from first parameters or a state to what they come to."""
+    """The training of a plan's runs, from initial parameters or a state to the results."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class _Work:
             self._take_over(state)
 
     def _take_over(self, state: State) -> None:
-        """Write down the runs that were over already."""
+        """Copy the results of the runs that had ended before."""
         over = np.flatnonzero(state.ended >= 0)
         self.advance(len(over) * (self.plan.task.iterations - self.plan.task.done))
         past, layout = state.at(over), self.plan.layout
@@ -119,27 +119,27 @@ class _Work:
         )
 
     def do(
-        self, lot: RunBatch, session: Session, advance: Callable[[int], None] | None = None
+        self, batch: RunBatch, session: Session, advance: Callable[[int], None] | None = None
     ) -> None:
-        """Train the runs of a lot."""
-        for owners, keys in self._waves(lot, session):
-            self._train(lot, session, owners, keys, advance or self.advance)
+        """Train a batch of runs."""
+        for owners, keys in self._passes(batch, session):
+            self._train(batch, session, owners, keys, advance or self.advance)
 
-    def _waves(self, lot: RunBatch, session: Session) -> Iterator[tuple[Index, Index | None]]:
-        """The runs of some blocks at a time, with their keys."""
+    def _passes(self, batch: RunBatch, session: Session) -> Iterator[tuple[Index, Index | None]]:
+        """Yield the runs of some blocks at a time, with their keys."""
         going = None if self.state is None else self.state.ended < 0
-        order, keys = lot.order, lot.keys
+        order, keys = batch.order, batch.keys
         if going is not None and not going.all():
-            order = lot.runs(0, lot.count)
+            order = batch.runs(0, batch.count)
             keys = None if keys is None else keys[going[order]]
             order = order[going[order]]
-        count = lot.count if order is None else len(order)
+        count = batch.count if order is None else len(order)
         wide, begin = session.layout.runs, 0
         while begin < count:
-            size = lot.size
-            if order is not None and lot.sharing is not Sharing.TABLE:
+            size = batch.size
+            if order is not None and batch.sharing is not Sharing.TABLE:
                 size = int(self.plan.samples.sizes[self._parts(order[begin : begin + 1])[0]])
-            blocks = self.plan.wave(session, size)
+            blocks = self.plan.blocks_per_pass(session, size)
             end = min(count, begin + blocks * wide)
             mine = np.arange(begin, end) if order is None else order[begin:end]
             if keys is not None:
@@ -153,7 +153,7 @@ class _Work:
         return runs // (self.plan.runs // self.plan.samples.parts)
 
     def _load(self, session: Session, runs: Index, lanes: Index) -> Runs:
-        """These runs, at their beginning."""
+        """Load these runs at their start."""
         plan = self.plan
         axes, along = np.unravel_index(runs, plan.shape), plan.along
         parts, alpha, start = axes[0], axes[along[0]], axes[along[-1]]
@@ -166,21 +166,21 @@ class _Work:
         return session.load(first, plan.alpha[alpha], columns, seeds, parts, lanes, state)
 
     def _columns(self, axes: Sequence[Index]) -> Columns:
-        """Which values runs have that are at these places along the axes."""
+        """Each column of values, with the index of each run's value (from ``axes``, per axis)."""
         along = self.plan.along[1:-1]
         return [(column, axes[i]) for column, i in zip(self.plan.columns, along, strict=True)]
 
     def _columns_of(self, runs: Index) -> Columns:
-        """Which values these runs have."""
+        """Each column of values, with the index of each of these runs' value."""
         return self._columns(np.unravel_index(runs, self.plan.shape)) if self.plan.columns else ()
 
     def _are_watched(self, runs: Index) -> NDArray[np.bool_]:
-        session = self.plan.lots[0][1]
+        session = self.plan.batches[0][1]
         return session.are_watched(len(runs), self._columns_of(runs))
 
     def _train(
         self,
-        lot: RunBatch,
+        batch: RunBatch,
         session: Session,
         owners: Index,
         keys: Index | None,
@@ -188,19 +188,19 @@ class _Work:
     ) -> None:
         """Take runs through all iterations, in calls of about CHUNK_SECONDS.
 
-        Runs that are over leave: once half of the blocks would do, the others are packed into so
-        many, and the work is the sum of what the runs need.
+        Runs that have ended are dropped: once half of the blocks would be enough, the others are
+        packed into fewer blocks. So the total work is about the sum of what the single runs need.
         """
         iterations, threads = self.plan.task.iterations, self.plan.threads
         count = len(owners)
-        runs = self._load(session, owners, lot.lanes(keys, count, threads))
+        runs = self._load(session, owners, batch.lanes(keys, count, threads))
         busiest = -(-runs.blocks // threads)
         step = max(1, self._step(1 / (session.seconds() * busiest), runs.blocks))
-        # The last look at the watched error is no part of the state.
+        # The last evaluation of the monitored error isn't part of the state.
         cut = self.keep.state and session.layout.recipe.watch is not None
         pace = ThreadTuning(session.layout.threads, session.layout.seconds)
         at = self.plan.task.done
-        while at <= iterations and len(owners):  # number `iterations` measures the final error
+        while at <= iterations and len(owners):  # `iterations` only measures the final error
             shared, most = pace.next()
             last = min(at + min(step, most or step), iterations + 1)
             if cut and at < iterations:
@@ -214,7 +214,8 @@ class _Work:
             pace.took(shared, last - at, took)
             speed = (last - at) / took
             advance((min(last, iterations) - min(at, iterations)) * count)
-            # Not much longer than the last one: the first call may have compiled, the next be slow.
+            # At most 4 times as long: the last call may have included compilation, the next may be
+            # slow.
             if most is None:
                 step = max(1, min(self._step(speed, runs.blocks), 4 * step))
             at = last
@@ -222,18 +223,18 @@ class _Work:
                 break
             over = runs.ended >= 0
             going = np.flatnonzero(~over)
-            lanes = lot.lanes(None if keys is None else keys[going], len(going), threads)
+            lanes = batch.lanes(None if keys is None else keys[going], len(going), threads)
             if len(lanes) <= runs.blocks // 2:
-                self._collect(lot, runs, np.flatnonzero(over), owners, keys)
+                self._collect(batch, runs, np.flatnonzero(over), owners, keys)
                 owners, keys = owners[going], None if keys is None else keys[going]
                 if len(going):
                     runs = runs.pack(going, lanes)
         if len(owners):
-            self._collect(lot, runs, np.arange(len(owners)), owners, keys, with_state=not cut)
+            self._collect(batch, runs, np.arange(len(owners)), owners, keys, with_state=not cut)
         advance((iterations - min(at, iterations)) * count)
 
     def _step(self, speed: float, blocks: int) -> int:
-        """Iterations of the next call: fewer where runs that are over could make room."""
+        """Iterations of the next call: fewer where blocks might be repacked without ended runs."""
         if not self.plan.may_end or blocks == 1:
             return int(speed * CHUNK_SECONDS)
         shortest = int(speed * CALL_SECONDS)
@@ -241,7 +242,7 @@ class _Work:
 
     def _collect(
         self,
-        lot: RunBatch,
+        batch: RunBatch,
         runs: Runs,
         which: Index,
         owners: Index,
@@ -249,7 +250,7 @@ class _Work:
         *,
         with_state: bool = True,
     ) -> None:
-        """Write down what these runs have come to."""
+        """Store the results of these runs."""
         trained, task, whose = self.trained, self.plan.task, owners[which]
         records, iterations = task.records, task.iterations
         runs = runs.some(which)
@@ -267,7 +268,7 @@ class _Work:
         parameters, changes = runs.parameters(), runs.changes()
         over = as_over = ended >= 0
         if over.any():
-            # A run whose weights have just overflowed has no error after that.
+            # A run whose weights have just overflowed has no error after that update.
             beyond = task.recorded > (ended - np.isnan(final))[:, None]
             run, record = np.nonzero(beyond & over[:, None])
             for kept, _ in curves:
@@ -275,7 +276,8 @@ class _Work:
             last = np.where(over, final, last)
             if len(held_final):
                 held_final = np.where(over, runs.held_final, held_final)
-            # Of a run that the last look ended nothing is over: without it, it would go on.
+            # A run stopped by the very last evaluation isn't over: a longer run would not have had
+            # it.
             finite = np.isfinite(parameters).all(axis=1)
             as_over = over & ~((ended == iterations) & finite)
         if self.keep.state and with_state:
@@ -300,21 +302,21 @@ class _Work:
         if len(at):
             mine = None if keys is None else keys[which[at]]
             trained.final_loss[whose[at]] = self._losses_of(
-                lot, runs.session, whose[at], mine, end.given_back(self.plan)[at]
+                batch, runs.session, whose[at], mine, end.given_back(self.plan)[at]
             )
 
     def _losses_of(
-        self, lot: RunBatch, session: Session, whose: Index, keys: Index | None, parameters: Any
+        self, batch: RunBatch, session: Session, whose: Index, keys: Index | None, parameters: Any
     ) -> NDArray[np.float64]:
-        """The losses of these parameters (n, P), which may be those of no record.
+        """The losses at these parameters (n, P), where no recorded loss belongs to them.
 
-        Where a run was over between two of them, or had its smallest error. NaN if a parameter is
-        not finite.
+        That is so for runs that ended between two records, and for the parameters of the smallest
+        error. NaN if a parameter is not finite.
         """
         losses = np.full(len(whose), np.nan)
         finite = np.flatnonzero(np.isfinite(parameters).all(axis=1))
         if len(finite):
-            lanes = lot.lanes(None if keys is None else keys[finite], len(finite), 1)
+            lanes = batch.lanes(None if keys is None else keys[finite], len(finite), 1)
             runs = replace(session, iterations=0).load(
                 parameters[finite],
                 columns=self._columns_of(whose[finite]),
@@ -326,7 +328,7 @@ class _Work:
         return losses
 
     def _write_state(self, whose: Index, state: State) -> None:
-        """Write down the state of these runs."""
+        """Store the state of these runs."""
         if self.plan.runs == 1:
             self.trained.state = state
             return
@@ -334,6 +336,6 @@ class _Work:
         assert kept is not None
         for name, array in state._asdict().items():
             target = getattr(kept, name)
-            if name == "tau":  # of fewer samples in one lot than in another
+            if name == "tau":  # a batch of runs may have fewer samples than the largest one
                 target = target[:, : array.shape[1]]
             target[whose] = array

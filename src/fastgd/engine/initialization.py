@@ -1,8 +1,8 @@
-"""First weights: the article's, or from a distribution that suits the sizes of the layers.
+"""Initial weights: the article's, or from a distribution scaled to the sizes of the layers.
 
-The article's are NumPy's old stream, which will not change any more (NEP 19). The others come from
-Philox words, and from + - * / and square roots alone: NumPy's own generators, logarithms and sines
-differ from version to version and from machine to machine.
+The article's come from NumPy's legacy generator, which is frozen (NEP 19). The others come from
+Philox words, using + - * / and square roots only: NumPy's newer generators, logarithms and sines
+differ between versions and machines.
 """
 
 import math
@@ -20,14 +20,14 @@ from fastgd.engine.philox import philox
 Numbers = NDArray[np.float64]
 
 INIT = 4
-"""What the words are for: the second word of the key is 8 * layer + 4."""
+"""Purpose of these random words: the second word of the Philox key is 8 * layer + 4."""
 
 AT_ONCE = 2**18
-"""Weights whose random words are made at a time."""
+"""Weights whose random words are generated at a time."""
 
 
 class _Rule(NamedTuple):
-    """How wide the weights of a layer with so many inputs and outputs are spread."""
+    """The spread of a layer's initial weights, given its numbers of inputs and outputs."""
 
     variance: Callable[[int, int], float]
     is_normal: bool
@@ -46,7 +46,7 @@ RULES = {
 
 
 def first_rows(init: Init, sizes: Sequence[int], seeds: Sequence[int]) -> Numbers:
-    """Flat first weights (seeds, weights) of networks with these layers."""
+    """Initial weights (seeds, weights), flattened, of networks with these layers."""
     shapes = list(pairwise(sizes))
     kinds = (init,) * len(shapes) if isinstance(init, str) else init
     if "article" in kinds:
@@ -68,7 +68,7 @@ def first_rows(init: Init, sizes: Sequence[int], seeds: Sequence[int]) -> Number
 
 
 def _words(seeds: Sequence[int], k: int, count: int) -> NDArray[np.int64]:
-    """(seeds, count) whole numbers of 53 random bits."""
+    """(seeds, count) integers of 53 random bits."""
     pairs = np.arange((count + 1) // 2)
     key = np.array(seeds, np.uint64)[:, None], 8 * k + INIT
     w0, w1, w2, w3 = philox((pairs, 0, 0, 0), key).astype(np.int64)
@@ -78,7 +78,7 @@ def _words(seeds: Sequence[int], k: int, count: int) -> NDArray[np.int64]:
 
 def _spread(words: NDArray[np.int64], rule: _Rule, inputs: int, outputs: int) -> Numbers:
     variance = rule.variance(inputs, outputs)
-    # The middle of one of 2**53 cells of [0, 1), less a half.
+    # The middle of one of 2**53 cells of [0, 1), minus one half.
     centred = ((words - 2**52).astype(np.float64) + 0.5) * 2.0**-53
     if rule.is_normal:
         return quantile(centred) * math.sqrt(variance)
@@ -88,7 +88,7 @@ def _spread(words: NDArray[np.int64], rule: _Rule, inputs: int, outputs: int) ->
 # ---------------------------------------------------------------- the normal distribution
 
 # Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics
-# 37 (1988), PPND16: about 1 part in 10**16. Numerators and denominators, from the constant on.
+# 37 (1988), PPND16: about 1 part in 10**16. Numerators and denominators, constant term first.
 _MIDDLE = (
     (
         *(3.3871328727963666080, 133.14166789178437745, 1971.5909503065514427),
@@ -128,10 +128,10 @@ _TAIL = (
 
 
 def quantile(centred: Numbers) -> Numbers:
-    """The number that a standard normal one is below with probability 0.5 + ``centred``."""
+    """The standard normal quantile at probability 0.5 + ``centred``."""
     square = 0.180625 - centred * centred
     middle = centred * _ratio(_MIDDLE, np.maximum(square, 0.0))
-    # Exact, as it is near 0.
+    # Exact, as the difference is near 0.
     beyond = np.sqrt(-_log(np.minimum(0.5 - np.abs(centred), 0.25)))
     side = np.where(beyond <= 5.0, _ratio(_SIDE, beyond - 1.6), _ratio(_TAIL, beyond - 5.0))
     result: Numbers = np.where(np.abs(centred) <= 0.425, middle, np.copysign(side, centred))
@@ -155,9 +155,9 @@ _SERIES = tuple(2.0 / n for n in range(1, 24, 2))
 
 
 def _log(x: Numbers) -> Numbers:
-    """The logarithm of normal numbers: of 2**n * m with m near 1, n log 2 + 2 artanh(s).
+    """The logarithm of normal numbers 2**n * m, with m near 1, as n log 2 + 2 artanh(s).
 
-    s is (m - 1) / (m + 1), and at most 0.172.
+    s is (m - 1) / (m + 1), and its magnitude at most 0.172.
     """
     mantissa, exponent = np.frexp(x)
     low = mantissa < 0.7071067811865476

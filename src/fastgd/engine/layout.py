@@ -1,4 +1,4 @@
-"""The layout that the kernel works on: where everything of a block of runs is."""
+"""The memory layout of a block of runs: where the kernel finds each of its arrays."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -30,47 +30,48 @@ GROUP_BYTES = 32 * 1024
 """Activations and deltas of a group of samples should fit the first-level cache ..."""
 
 GROUP_SAMPLES = 8
-"""... but a group has at least so many samples: each one loads and stores every gradient ..."""
+"""... but a group has at least this many: each group loads and stores the whole gradient ..."""
 
 MOST_BYTES = 512 * 1024
-"""... and more of them if parameters are many, as long as they take a part of the second level."""
+"""... and more samples, up to this, for layers with many weights: part of the second level."""
 
 MOST_SAMPLES = 32
-"""From here on an iteration takes no less time (64 at 64-64-10, 784-100-10 and 64-64-64-10)."""
+"""More samples save no time (measured: 64 of them, for 64-64-10, 784-100-10 and 64-64-64-10)."""
 
 SMALL = 2**14
-"""Parameters of a block whose layout is remembered: it knows the place of each, in 8 bytes."""
+"""Largest block (in parameters) whose layout is cached: it stores 8 bytes for each of them."""
 
 GRADIENT_SAMPLES = 32
-"""Samples of a group in the gradient where threads share the work of a block.
+"""Samples of a group in the gradient, if several threads share the work of a block.
 
-Half of that of 784-100-10 with 2,000 samples took 5.2 ms by 8 samples, 3.7 by 32, 4.3 by 64, and
-11.6 by all of them; of 64-64-10 with 256 it took 34 us, 29, 32, and 44.
+The gradient half of an update of 784-100-10 with 2,000 samples took 5.2 ms with 8 samples a group,
+3.7 with 32, 4.3 with 64, and 11.6 with all in one; of 64-64-10 with 256 samples 34 us, 29, 32, 44.
 """
 
 TOGETHER_BYTES = 64 * 1024**2
-"""Activations and deltas of all blocks' samples that go forward and back on several threads."""
+"""Limit for the stored activations and deltas of all blocks whose work threads share."""
 
 SHARE_SECONDS = 50e-6
-"""A thread has at least so much to do in an update.
+"""Least work of a thread in one update, for sharing the update among threads to pay.
 
-The threads wait for each other twice, 3 us each time with OpenMP and 22 us with Numba's workqueue,
-and values go from one core to the other: with 16-16-1 and 272 samples (13 us on one) two threads
-have 0.6 times the speed, with 32-32-10 and 256 (39 us) 0.9 times, with 64-64-10 (102 us) 1.2 times.
+The threads wait for each other twice (3 us each time with OpenMP, 22 us with Numba's workqueue),
+and values move from one core to the other: with 16-16-1 and 272 samples (13 us on one thread) two
+threads have 0.6 times the speed, with 32-32-10 and 256 samples (39 us) 0.9 times, with 64-64-10
+(102 us) 1.2 times.
 """
 
 SHARE_SAMPLES = 32
-"""And so many samples: it reads all weights that others have just updated.
+"""Fewest samples of a thread: it has to read all weights that the other threads just updated.
 
-With batches of 32 two threads have 0.7 to 1.1 times the speed of one (784-100-10), with batches of
-256 1.5 times.
+With batches of 32, two threads have 0.7 to 1.1 times the speed of one (784-100-10), with batches
+of 256 1.5 times.
 """
 
 PRODUCT_SECONDS = 1e-10
-"""A sample and a parameter take so much of it, or more."""
+"""Time for one sample and one parameter of an update, at least."""
 
 PAGE = 512
-"""float64 numbers in a memory page: samples that lie whole pages apart fall into one cache set."""
+"""float64 values in a memory page: samples whole pages apart compete for one cache set."""
 
 
 GOES_ALONG = (
@@ -86,7 +87,7 @@ GOES_ALONG = (
     "best",
     "best_error",
 )
-"""What a run takes along into another block, beside a part of its numbers."""
+"""Arrays copied when runs are repacked, in addition to the first part of ``Block.numbers``."""
 
 
 BUSY = (
@@ -103,13 +104,14 @@ BUSY = (
     "draws",
     "drawn",
 )
-"""What a block writes in nearly each update: no other block's is in the same cache line.
+"""Arrays that a block writes in nearly every update; blocks never share a cache line of them.
 
-Else threads wait for each other: two single 3-4-1 took twice as long on two threads as on one.
+Otherwise threads stall each other (false sharing): two single 3-4-1 runs took twice as long on two
+threads as on one.
 """
 
 MOST_KNOWN = 3
-"""Layouts of a recipe that get code of their own in a process: the next ones share the general."""
+"""Layouts per recipe that get specialized code in a process; later ones share the general code."""
 
 _known: dict[Recipe, set[KernelLayout]] = {}
 
@@ -121,10 +123,10 @@ def up(number: int, step: int) -> int:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything of a block of runs is: see :class:`fastgd.kernel.block.Block`.
+    """The memory layout of a block of runs: see :class:`fastgd.kernel.block.Block`.
 
-    Plain integers of any size until :attr:`table` is asked for, so that absurd sizes can be
-    measured before they are refused.
+    Sizes are Python integers until :attr:`table` is computed, so that the memory of absurdly large
+    sizes can be computed and rejected without overflow.
     """
 
     network: Network
@@ -133,15 +135,15 @@ class Layout:
     group: int
     recipe: Recipe
     batch: int = 0
-    """Samples of a batch; 0 if an iteration learns from all."""
+    """Samples of a mini-batch; 0 for full-batch training."""
     window: int = 1
-    """Errors that a watched run remembers."""
+    """Recent errors that a monitored run keeps."""
     sharing: Sharing = Sharing.ALL
-    """What the runs of a block have in common."""
+    """Which samples and weights the runs of a block share."""
     threads: int = 1
     """Threads that may share the work of a block."""
     together: int = 0
-    """Samples whose activations are kept, if these are more than a group."""
+    """Samples whose activations are stored, if more than one group."""
 
     @classmethod
     def plan(
@@ -157,18 +159,18 @@ class Layout:
         threads: int = 1,
         blocks: int = 1,
     ) -> "Layout":
-        """Choose the group of samples that goes through the layers together, if none is given.
+        """Choose the group of samples that passes through the layers together, unless it is given.
 
-        At most so many threads share the work of each of the blocks, if it is worth that.
+        Up to ``threads`` threads share the work of each of the ``blocks`` where that is faster.
         """
         planned = _remembered if runs * network.parameters <= SMALL else _planned
         made = planned(network, runs, samples, recipe, batch, window, sharing, group)
         return made if threads == 1 else made._shared_out(threads, blocks)
 
     def _shared_out(self, threads: int, blocks: int) -> "Layout":
-        """The same for as many of these threads as have enough to do in an iteration."""
+        """The same layout, with as many of these threads as have enough work in an iteration."""
         if self.recipe.batch_norm is not None or self.recipe.batches.name == "adaptive":
-            return self  # they need a whole batch
+            return self  # these need all samples of a batch at once
         samples = self.batch or self.samples
         threads = min(threads, int(self.seconds / SHARE_SECONDS), samples // SHARE_SAMPLES)
         if threads < 2:
@@ -179,22 +181,23 @@ class Layout:
 
     @property
     def seconds(self) -> float:
-        """A guess for one update of a block by one thread."""
+        """Estimated time of one update of a block on one thread."""
         work = (self.batch or self.samples) * self.network.parameters * self.runs
         return PRODUCT_SECONDS * work
 
     @property
     def room(self) -> int:
-        """Samples whose activations are kept."""
+        """Samples for which activations are stored."""
         return max(self.group, self.together)
 
     @property
     def fitting(self) -> int:
-        """Samples of a group, for the caches.
+        """Samples of a group, chosen for the caches.
 
-        It is worth leaving the first level where a unit has many weights, as the gradient of each
-        takes the way from the second level and back once for a group: with 32 samples instead of 8,
-        64-64-10 took 0.94 of the time (8 runs) or 0.96 (one), 784-100-10 0.88, and 32-32-1 1.02.
+        Where a unit has many weights, larger groups that leave the first-level cache pay off: for
+        each group, the gradient of each weight travels from the second-level cache and back once.
+        With 32 samples instead of 8, 64-64-10 took 0.94 of the time (8 runs) or 0.96 (one),
+        784-100-10 0.88, and 32-32-1 1.02.
         """
         bytes_each = 16 * sum(self._strides) + 8 * self.network.sizes[0]
         fitting = GROUP_BYTES // bytes_each // ROWS * ROWS
@@ -204,7 +207,7 @@ class Layout:
 
     @cached_property
     def _strides(self) -> list[int]:
-        """For each layer the distance from one sample's activations to the next."""
+        """For each layer, the distance from one sample's activations to the next."""
         *hidden, outputs = self.network.sizes[1:]
         units = [*(units + self.network.bias for units in hidden), outputs]
         strides = [count * self.runs for count in units]
@@ -212,7 +215,7 @@ class Layout:
 
     @cached_property
     def _starts(self) -> list[int]:
-        """For each layer where its weights begin; the last entry is where they all end."""
+        """For each layer, where its weights begin; the last entry is where all of them end."""
         starts = [0]
         for rows, outputs in self.network.matrices:
             starts.append(starts[-1] + up(rows * outputs * self.runs, LINE))
@@ -224,7 +227,7 @@ class Layout:
 
     @cached_property
     def parameters(self) -> int:
-        """Numbers that the weights of a block take, with the gaps between layers."""
+        """Values that the weights of a block take, with the gaps between layers."""
         return self._starts[-1]
 
     @cached_property
@@ -234,17 +237,17 @@ class Layout:
 
     @cached_property
     def kept_errors(self) -> int:
-        """Numbers of each run that the kernel keeps of the errors."""
+        """Values per run that the kernel keeps about the monitored error."""
         return 0 if self.recipe.watch is None else RECENT + self.window
 
     @cached_property
     def kept(self) -> int:
-        """Numbers that are put away when a run is over: weights and what is kept of the errors."""
+        """Values saved when a run ends: its weights and what is kept about the monitored error."""
         return self.parameters + self.kept_errors * self.runs
 
     @property
     def _watches_loss(self) -> bool:
-        """Whether there must be room for the loss where none is recorded."""
+        """Whether the loss needs room in iterations that are not recorded."""
         return self.recipe.watch is not None and self.recipe.watch.name == "loss"
 
     @cached_property
@@ -253,7 +256,7 @@ class Layout:
 
     @cached_property
     def _scheduled(self) -> int:
-        """Where the learning rates of an update begin; without a schedule they are the first."""
+        """Where the learning rates of an update begin: the base rates if there is no schedule."""
         rates = 0 if self.recipe.schedule is None else self.network.layers * self.runs
         return self._alpha + rates
 
@@ -263,23 +266,23 @@ class Layout:
 
     @cached_property
     def _learning(self) -> int:
-        """Where it says which parameters learn."""
+        """Where the mask of trainable (not frozen) parameters begins."""
         return up(self._values + self.width * self.runs, LINE)
 
     @cached_property
     def _states(self) -> int:
-        """Where the optimizer's numbers begin, as many times the parameters as it has of them."""
+        """Where the optimizer state begins: one array of parameter size for each state variable."""
         frozen = 0 if self.recipe.features.frozen is None else self.parameters
         return self._learning + frozen
 
     @cached_property
     def width(self) -> int:
-        """Numbers that each run has of its own."""
+        """Float values (hyperparameters and the like) of each run."""
         return width_of(self.recipe)
 
     @cached_property
     def _gradient(self) -> int:
-        """Where the gradient begins; up to here is what a run takes along into another block."""
+        """Where the gradient begins; everything before it is copied when runs are repacked."""
         return self._states + STATES[self.recipe.optimizer.name] * self.parameters
 
     @cached_property
@@ -288,13 +291,13 @@ class Layout:
 
     @cached_property
     def _units(self) -> int:
-        """Where the activations begin, after them the deltas, and the inputs that are kept."""
+        """Where the activations begin; the deltas and the stored inputs follow them."""
         masks = 0 if self.recipe.features.dropconnect is None else 2 * self.parameters
         return self._effective + masks + (0 if self.shapes.transposed is None else self.parameters)
 
     @cached_property
     def _transposed(self) -> int:
-        """Where the weights begin that are there transposed, too."""
+        """Where the transposed copies of the weights begin."""
         return self._units - self.parameters
 
     @cached_property
@@ -305,23 +308,23 @@ class Layout:
 
     @property
     def _kept_inputs(self) -> int:
-        """Numbers that the inputs of output units take, if these are kept."""
+        """Values that the inputs of the output units take, if they are stored."""
         return 0 if self.recipe.inputs is None else up(self.room * self._strides[-1], LINE)
 
     @property
     def data_runs(self) -> int:
-        """Numbers for each number of the data: 1 unless the runs have or draw their own samples."""
+        """Copies of each data value: 1, or one per run if runs have or draw their own samples."""
         own = self.sharing is Sharing.NONE or self.recipe.batches.name == "adaptive"
         return self.runs if own else 1
 
     @property
     def importance_runs(self) -> int:
-        """The same for the weights of the samples."""
+        """The same for the sample weights."""
         return self.runs if self.sharing is Sharing.TABLE else self.data_runs
 
     @cached_property
     def _arrays(self) -> dict[str, tuple[int, int, type]]:
-        """Each array of a block but ``numbers``: its length, what a record adds, and its kind."""
+        """Every array of a block except ``numbers``: length, extra length per record, dtype."""
         inputs, outputs = self.network.sizes[0] + self.network.bias, self.network.sizes[-1]
         batch = up(self.batch, ROWS)
         drawn = self.recipe.batches.name == "adaptive"
@@ -361,7 +364,7 @@ class Layout:
             "held_final": (held, 0, np.float64),
             "best": (best * self.parameters, 0, np.float64),
             "best_error": (best * self.runs, 0, np.float64),
-            "outputs": (0, 0, np.float64),  # whoever wants them brings the room: Runs.into
+            "outputs": (0, 0, np.float64),  # the caller provides the memory: see Runs.into
         }
 
     def bytes(self, records: int) -> int:
@@ -371,7 +374,7 @@ class Layout:
 
     @cached_property
     def _bytes(self) -> tuple[int, int]:
-        """Memory of a block without records, and of what a record adds."""
+        """Memory of a block without records, and of one record."""
         once, each = 8 * self.numbers, 0
         for name, (length, added, kind) in self._arrays.items():
             size = 1 if kind is np.uint8 else 8
@@ -381,7 +384,7 @@ class Layout:
 
     @cached_property
     def shapes(self) -> Shapes:
-        """The kernel's tiles."""
+        """The shapes of the kernel's tiles."""
         widest = max(self.network.sizes[1:])
         parts = self.runs == 1 and wants_parts(self.network.matrices)
         return shapes_for(
@@ -395,7 +398,7 @@ class Layout:
 
     @cached_property
     def markers(self) -> Shapes:
-        """The tiles, and the whole layout if there is to be code for it alone."""
+        """The tile shapes, plus the whole layout if the code is specialized for it."""
         recipe = self.recipe
         uses_all = self.batch == 0 and recipe.held is None and recipe.outputs is None
         if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
@@ -418,7 +421,7 @@ class Layout:
         units = self._units
         masked = self.recipe.features.dropconnect is not None
         batch_norm = self.recipe.batch_norm is not None
-        room = units + 2 * self._activations  # without it: of the output units alone
+        room = units + 2 * self._activations  # without batch norm, for the output units only
         kept = batch_norm or self.recipe.inputs is not None
         table = []
         for k, (below, outputs) in enumerate(pairwise(self.network.sizes)):
@@ -444,7 +447,8 @@ class Layout:
                 units=units,
                 stride=self._strides[k],
                 deltas=self._activations,
-                # Where none are kept nobody has need of them, but the code may name the place.
+                # If inputs aren't stored nothing reads this address, but compiled code may compute
+                # it.
                 preactivation=(2 * self._activations if batch_norm else room - units) * kept,
                 full_inputs=below // ROWS * ROWS,
                 wide_inputs=below // wide * wide,
@@ -457,7 +461,7 @@ class Layout:
         return np.array(table, dtype=np.int64)
 
     def split(self, threads: int) -> Split | None:
-        """How the work of a block is shared out among so many threads; None if it never is."""
+        """How the work of a block is divided among these threads; None if it isn't."""
         if self.threads == 1:
             return None
         areas = [
@@ -476,7 +480,7 @@ class Layout:
         )
 
     def allocate(self, blocks: int, records: int) -> Block:
-        """Fresh blocks, all zero: a leading axis of ``blocks`` on every array."""
+        """New blocks, zero-filled, with a leading axis of ``blocks`` on every array."""
         memory = np.zeros(blocks * self.numbers + LINE)
         begin = -first_byte(memory) // 8 % LINE
         numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
@@ -486,13 +490,13 @@ class Layout:
         }
         rest["ended"][:] = -1
         parts = {name: rest.pop(f"batch.{name}") for name in ("X", "y", "importance")}
-        batch = Data(**parts, samples=0, epoch=0)  # an iteration knows how many it has
+        batch = Data(**parts, samples=0, epoch=0)  # each iteration knows its own number of samples
         if self.network.bias:
             self._set_constants(numbers)
         return Block(numbers=numbers, batch=batch, **rest)
 
     def _set_constants(self, numbers: NDArray[np.float64]) -> None:
-        """The input that a bias is the weight of, after the units of each hidden layer."""
+        """Set the constant 1 that bias weights multiply, after the units of each hidden layer."""
         for row in self.table[:-1]:
             layer = Layer(*row)
             values = numbers[:, layer.units : layer.units + self.room * layer.stride]
@@ -519,12 +523,12 @@ class Layout:
             part.reshape(len(part), -1, self.runs)[:] = _by_run(given, self.runs)
 
     def put_learning(self, block: Block, row: NDArray[np.float64]) -> None:
-        """Say which parameters learn, (P,): 1, or 0 for those that are frozen."""
+        """Set which parameters are trainable, (P,): 1, or 0 for frozen ones."""
         part = block.numbers[:, self._learning : self._learning + self.parameters]
         self.put_by_parameter(part, np.tile(row, (len(part) * self.runs, 1)))
 
     def pack(self, old: Block, lanes: NDArray[np.int64], records: int) -> Block:
-        """Fresh blocks with the runs of these (blocks * R) lanes as they are now."""
+        """New blocks with the runs of these (blocks * R) lanes in their present state."""
         blocks = len(lanes) // self.runs
         block = self.allocate(blocks, records)
         taken = [(old.numbers[:, : self._gradient], block.numbers[:, : self._gradient])]
@@ -535,7 +539,7 @@ class Layout:
         return block
 
     def address(self, place: tuple[int, int, int]) -> int:
-        """Where the runs of a block have the parameter (layer, row, column) in its numbers."""
+        """Index in ``Block.numbers`` of a parameter (layer, row, column) of a block's first run."""
         k, row, column = place
         layer = Layer(*self.table[k].tolist())
         return layer.weights + (row * layer.outputs + column) * self.runs
@@ -552,7 +556,7 @@ class Layout:
 
     @property
     def derivative(self) -> int:
-        """From a parameter to its derivative, where that is what the optimizer keeps."""
+        """Distance from a parameter to its derivative, if that is the optimizer's state."""
         return self._states
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
@@ -565,35 +569,35 @@ class Layout:
     def watch(
         self, numbers: NDArray[np.float64], integers: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """(lanes, watched) what is kept of the errors: columns as in :mod:`.summaries`.
+        """(lanes, watched) what is kept about the monitored error: columns as in :mod:`.summaries`.
 
-        From ``Block.numbers`` and ``integers``, or from ``kept`` and ``kept_integers``.
+        Read from ``Block.numbers`` and ``integers``, or from ``kept`` and ``kept_integers``.
         """
         whole = self.by_lane(integers)[:, [slots.SMALLEST_AT, slots.ERROR_COUNT]]
         return summaries.arranged(self.by_lane(numbers[:, self.parameters : self.kept]), whole)
 
     def watched_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """View (blocks, 4 + window, R) of what is kept of the errors, in the kernel's order."""
+        """View (blocks, 4 + window, R) of what is kept about the errors, in the kernel's order."""
         part = numbers[:, self.parameters : self.kept]
         return part.reshape(len(numbers), -1, self.runs)
 
     def steps(self, numbers: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """Views (blocks, parameters) of each number that the optimizer keeps for a parameter."""
+        """Views (blocks, parameters), one for each of the optimizer's state variables."""
         starts = range(self._states, self._gradient, self.parameters)
         return [numbers[:, start : start + self.parameters] for start in starts]
 
     def values(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """View (blocks, width, R) of the numbers of each run."""
+        """View (blocks, width, R) of the per-run values."""
         part = numbers[:, self._values : self._values + self.width * self.runs]
         return part.reshape(len(numbers), self.width, self.runs)
 
     def by_lane(self, array: NDArray[Any]) -> NDArray[Any]:
-        """(lanes, n) numbers of each run, from (blocks, n * R)."""
+        """(lanes, n) values of each run, from (blocks, n * R)."""
         by_run = array.reshape(len(array), -1, self.runs)
         return by_run.transpose(0, 2, 1).reshape(len(array) * self.runs, by_run.shape[1])
 
     def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
-        """View (room, units) of a single run: what layer k of weights led to in the last pass."""
+        """View (room, units), for a single run: values of layer k's units in the last pass."""
         layer = Layer(*self.table[k])
         values = block.numbers[0, layer.units : layer.units + self.room * layer.stride]
         return values.reshape(self.room, layer.stride)[:, : layer.outputs]
@@ -608,7 +612,7 @@ class Layout:
             at += width
 
     def by_parameter(self, array: NDArray[Any]) -> NDArray[Any]:
-        """(lanes, P) numbers of each run, in the order of a network's row."""
+        """(lanes, P) values of each run, in the parameter order of :class:`Network`."""
         return array.take(self.places, axis=1).reshape(-1, self.places.shape[1])
 
 
@@ -628,16 +632,16 @@ def _planned(
     padded = up(batch or samples, ROWS)
     at_once = recipe.batch_norm is not None or recipe.batches.name == "adaptive"
     if at_once and recipe.outputs is None:
-        return replace(draft, group=padded)  # they need a whole batch
+        return replace(draft, group=padded)  # these need all samples of a batch at once
     return replace(draft, group=min(up(samples, ROWS), draft.fitting))
 
 
 _remembered = lru_cache(maxsize=64)(_planned)
-"""A layout follows from these arguments alone, and what it works out of itself takes 0.1 ms."""
+"""A layout depends on these arguments alone, and computing its derived sizes takes 0.1 ms."""
 
 
 def _rows(blocks: int, length: int, kind: type, *, apart: bool) -> NDArray[Any]:
-    """Zeros (blocks, length); if they are to be apart, a cache line has numbers of one row only."""
+    """Zeros (blocks, length); with ``apart``, no cache line holds values of two rows."""
     if not apart or blocks == 1 or length == 0:
         return np.zeros((blocks, length), kind)
     line = LINE_BYTES // np.dtype(kind).itemsize
@@ -646,5 +650,5 @@ def _rows(blocks: int, length: int, kind: type, *, apart: bool) -> NDArray[Any]:
 
 
 def _by_run(values: NDArray[Any], runs: int) -> NDArray[Any]:
-    """(blocks * R, n) values as (blocks, n, R): the runs of a block become neighbours."""
+    """(blocks * R, n) values as (blocks, n, R), so that the runs of a block are adjacent."""
     return values.reshape(len(values) // runs, runs, values.shape[1]).transpose(0, 2, 1)

@@ -1,9 +1,9 @@
-"""From checked options to what the kernel takes: a recipe of choices, and numbers for each run.
+"""From checked options to what the kernel takes: a recipe of choices, and values for each run.
 
-The numbers of a run stand in one row: those of the options in the order of their declarations, then
-those of the optimizer, of the schedule and of functions. Its integers stand in another: the
-kernel's own, then those of the options. Each has its place there by this module alone; the kernel
-finds it in the choice that reads it.
+The float values of a run form one row: those of the options in the order of their declarations,
+then those of the optimizer, of the schedule and of custom functions. Its integers form another row:
+the kernel's own, then those of the options. Only this module decides the indices; the kernel learns
+each one from the choice that reads the value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,18 +31,18 @@ _PLACES_OF = {
     for feature, _slot in _SLOTS
 }
 _OPTIMIZER = len(_REAL)
-"""Place of the optimizer's first number."""
+"""Index of the optimizer's first hyperparameter."""
 
 INTEGERS = OPTIONS + len(_WHOLE)
 """Integers of a run."""
 
-# fastgd.objective's step, which is no optimizer, puts the derivative there.
+# The step of fastgd.objective, which is no optimizer, stores the derivative as its state.
 STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
-"""Numbers that a step keeps for each parameter."""
+"""State variables that an optimizer keeps for each parameter."""
 
 
 def corrections_of(optimizer: Optimizer) -> slice:
-    """Where among a run's numbers those are that the optimizer changes from step to step."""
+    """The part of a run's values that the optimizer changes from step to step."""
     first = _OPTIMIZER + len(optimizer._fields)
     return slice(first, first + len(optimizer.kept))
 
@@ -50,37 +50,39 @@ def corrections_of(optimizer: Optimizer) -> slice:
 TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]
 
 NEVER = np.iinfo(np.int64).max
-"""The patience of a run that has no end of it."""
+"""The patience of a run without one."""
 
 _WANTED_BY = {
     feature: [n for n, o in DECLARED.items() if o.feature == feature and not o.detail]
     for feature in dict.fromkeys(o.feature for o in DECLARED.values() if o.feature)
 }
-"""The options that any of which, if given, switch a feature on."""
+"""For each feature, the options that switch it on; any one of them is enough."""
 
-_OF_RECIPE = ("batches", "watch")  # which the recipe has by themselves
+_OF_RECIPE = ("batches", "watch")  # fields of the recipe itself
 
 _WORDS = 2.0**32
 _MADE = {
-    # Random words below the threshold are dropped; the factor is what the others are multiplied by.
+    # Random words below the threshold mean "dropped"; the other values are multiplied by the
+    # factor.
     "threshold": lambda rate: int(rate * _WORDS),
     "factor": lambda rate: 1 / (1 - rate),
     "patience": lambda count: NEVER if count is None else count,
 }
-"""Numbers that are not the option itself."""
+"""Values that are computed from the option."""
 
 _FILLED = [
     (name, slot, _PLACES[DECLARED[name].feature, slot.name])
     for name in VALUES
     for slot in DECLARED[name].slots
 ]
-"""Each option of numbers with a slot of its own, and the slot's place."""
+"""Each numeric option that has a slot of its own, with the slot and its index."""
 
 
 def places_of(method: Method) -> dict[str, int]:
-    """Where the numbers stand that are no options: fields of them, and numbers of functions.
+    """The indices of the values that aren't options: hyperparameters and parameters of functions.
 
-    What the optimizer keeps stands behind its fields, under names that functions may have, too.
+    What the optimizer keeps comes after its hyperparameters, under names that functions may use
+    too.
     """
     fields, behind = method.optimizer._fields, corrections_of(method.optimizer).stop
     after = (*method.schedule.hyperparameters, *method.numbers)
@@ -89,7 +91,7 @@ def places_of(method: Method) -> dict[str, int]:
 
 
 def width_of(recipe: Recipe) -> int:
-    """Numbers of a run."""
+    """Float values of a run."""
     choices = (
         *(recipe.optimizer, recipe.schedule, recipe.activation),
         *(recipe.output, recipe.loss, recipe.coupling),
@@ -99,14 +101,14 @@ def width_of(recipe: Recipe) -> int:
 
 
 class Values(NamedTuple):
-    """Of n runs: their numbers (n, width), and their integers (n, INTEGERS)."""
+    """The values of n runs: floats (n, width) and integers (n, INTEGERS)."""
 
     numbers: NDArray[np.float64]
     integers: NDArray[np.int64]
 
     @classmethod
     def of(cls, method: Method, runs: int) -> "Values":
-        """Those of a method, so many times; seeds are 0."""
+        """The values of a method, repeated for each run; seeds are 0."""
         optimizer, schedule = method.optimizer, method.schedule
         own = [*optimizer._asdict().values(), *optimizer.kept.values()]
         own += [getattr(schedule, name) for name in schedule.hyperparameters]
@@ -120,20 +122,20 @@ class Values(NamedTuple):
         return row if runs == 1 else row.at(np.zeros(runs, np.int64))
 
     def at(self, runs: NDArray[np.int64]) -> "Values":
-        """Those of the runs with these numbers."""
+        """The values of the runs with these indices."""
         return Values(self.numbers[runs], self.integers[runs])
 
 
 @dataclass(frozen=True)
 class ValueColumn:
-    """What an axis of an option puts among the values of runs."""
+    """The values that an axis of an option assigns to runs."""
 
     parts: tuple[tuple[bool, int, NDArray[Any]], ...]
-    """Whether it is an integer, its place, and the (n,) numbers along the axis."""
+    """Whether it is an integer, its index, and the (n,) values along the axis."""
 
     @classmethod
     def of(cls, name: str, axis: Sequence[Any], method: Method) -> "ValueColumn":
-        """The column of an option, of a field of one, or of a function's number."""
+        """The column of an option, an optimizer's or schedule's field, or a function parameter."""
         if name not in VALUES:
             return cls(((False, places_of(method)[name], np.array(axis, dtype=np.float64)),))
         parts, option = [], DECLARED[name]
@@ -144,29 +146,29 @@ class ValueColumn:
         return cls(tuple(parts))
 
     def __len__(self) -> int:
-        """Values along the axis."""
+        """Number of values along the axis."""
         return len(self.parts[0][2])
 
     def put(self, values: Values, index: NDArray[np.int64]) -> None:
-        """Give each run the value of the axis with its index."""
+        """Assign to each run the axis value at its index."""
         for whole, place, numbers in self.parts:
             (values.integers if whole else values.numbers)[:, place] = numbers[index]
 
 
 def choice_of(name: str, feature: str) -> Choice:
-    """The choice with this name, which knows the places of the feature's numbers."""
+    """The choice with this name, which knows the indices of the feature's values."""
     return Choice(name, **_PLACES_OF.get(feature, {}))
 
 
 def optimizer_choice(optimizer: Optimizer) -> Choice:
-    """The optimizer as a choice that knows the places of its fields, and of what it keeps."""
+    """The optimizer as a choice that knows the indices of its hyperparameters and kept values."""
     names = (*optimizer._fields, *optimizer.kept)
     places = {name: place for place, name in enumerate(names, _OPTIMIZER)}
     return Choice(type(optimizer).__name__, **places)
 
 
 def schedule_choice(schedule: Schedule, places: dict[str, int]) -> Choice | None:
-    """The schedule as a choice that knows the places of its fields; None if there is none."""
+    """The schedule as a choice that knows the indices of its fields; None if alpha is constant."""
     if isinstance(schedule, Constant):
         return None
     own = {name: places[name] for name in schedule.hyperparameters}
@@ -180,7 +182,7 @@ def recipe_of(
     record_weights: bool = False,
     holds_out: bool = False,
 ) -> Recipe:
-    """What the kernel is compiled for: a feature is in it if any value on its axis needs it."""
+    """What the kernel is compiled for; it includes a feature if any value on its axis needs it."""
 
     def switch(feature: str, wanted: bool) -> Choice | None:
         return choice_of("on", feature) if wanted else None
@@ -218,7 +220,7 @@ def recipe_of(
 
 
 def look_of(method: Method, values: Mapping[str, Sequence[Any]], record_every: int) -> int:
-    """Iterations from one look at the watched error to the next; 0 for an epoch."""
+    """Iterations between evaluations of the monitored error; 0 means once per epoch."""
     if method.evaluate_every is not None:
         return int(method.evaluate_every)
     by_epoch = any(_is_given(name, method, values) for name in ("patience", "tolerance", "summary"))
@@ -226,12 +228,12 @@ def look_of(method: Method, values: Mapping[str, Sequence[Any]], record_every: i
 
 
 def may_end(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether the watched error may end a run early."""
+    """Whether the monitored error may end a run early."""
     return any(_is_given(name, method, values) for name in ("patience", "tolerance"))
 
 
 def _is_given(name: str, method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether a run has another value of an option than the default."""
+    """Whether any run has another value of this option than the default."""
     default = DECLARED[name].default
     if name in values:
         return any(value != default for value in values[name])

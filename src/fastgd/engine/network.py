@@ -1,4 +1,4 @@
-"""A network as numbers: its layers, first weights, and one flat row for all its parameters."""
+"""A network as an array: its layers, initial weights, and one flat row of all its parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ Weights = tuple[NDArray[np.float64], ...]
 """One (inputs, outputs) array per layer."""
 
 STATISTICS = 4
-"""Rows of a normalised layer: scale, shift, running mean and variance."""
+"""Rows of a normalized layer: scale, shift, running mean and variance."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """Sizes of the layers from the inputs to the outputs, and what a layer has beside weights.
+    """Sizes of the layers from the inputs to the outputs, and what layers have besides weights.
 
-    All parameters of a network make up one row of numbers: layer by layer, in each the weights
-    (inputs, outputs), the biases, and for a normalised layer scale, shift, mean and variance.
+    All parameters of a network form one flat row: layer by layer, and within a layer the weights
+    (inputs, outputs), the biases, and with batch normalization scale, shift, mean and variance.
     """
 
     sizes: tuple[int, ...]
@@ -38,12 +38,12 @@ class Network:
         return len(self.sizes) - 1
 
     def normalises(self, k: int) -> bool:
-        """Whether the units that layer k of weights leads to are normalised."""
+        """Whether the units that layer k of weights leads to are batch-normalized."""
         return self.batch_norm and k < self.layers - 1
 
     @cached_property
     def matrices(self) -> list[tuple[int, int]]:
-        """(rows, outputs) of each layer: inputs, a bias, and statistics."""
+        """(rows, outputs) of each layer; rows are the inputs, a bias, and the statistics."""
         return [
             (inputs + self.bias + STATISTICS * self.normalises(k), outputs)
             for k, (inputs, outputs) in enumerate(pairwise(self.sizes))
@@ -51,12 +51,12 @@ class Network:
 
     @cached_property
     def parameters(self) -> int:
-        """Numbers in a row."""
+        """Length of a parameter row."""
         return sum(rows * outputs for rows, outputs in self.matrices)
 
     @cached_property
     def counted(self) -> Any:
-        """Index of the numbers whose direction changes are counted: weights and biases."""
+        """Index of the parameters whose direction changes are counted: weights and biases."""
         if not self.batch_norm:
             return slice(None)
         kinds = [
@@ -67,11 +67,11 @@ class Network:
 
     @property
     def is_plain(self) -> bool:
-        """Whether there is nothing but weights."""
+        """Whether the network has weights only."""
         return not (self.bias or self.batch_norm)
 
     def rows(self, starts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """First rows (n, parameters) from flat weights (n, weights).
+        """Initial rows (n, parameters) from flat weights (n, weights).
 
         Biases, shifts and means start at 0, scales and variances at 1.
         """
@@ -87,7 +87,7 @@ class Network:
         return np.concatenate(parts, axis=1)
 
     def learning(self, frozen: Frozen) -> NDArray[np.float64]:
-        """A row (parameters,) of 1 for what learns and 0 for what is frozen."""
+        """A row (parameters,) of 1 for trainable and 0 for frozen parameters."""
         row = np.ones(self.parameters)
         parts = self.parts(row)
         for k in range(self.layers):
@@ -101,7 +101,7 @@ class Network:
         return self.row(parts)
 
     def parts(self, row: NDArray[Any]) -> NetworkParts:
-        """Take a row apart, or (..., parameters) rows: then all parts have these axes in front."""
+        """Split a row, or rows (..., parameters), whose leading axes all the arrays then have."""
         weights, biases, normalization = [], [], []
         at = 0
         for k, (rows, outputs) in enumerate(self.matrices):
@@ -117,7 +117,7 @@ class Network:
         return NetworkParts(tuple(weights), tuple(biases), tuple(normalization))
 
     def row(self, parts: NetworkParts) -> NDArray[np.float64]:
-        """Put a row together, or many, (..., parameters): the inverse of :meth:`parts`."""
+        """Join the arrays into a row, or rows (..., parameters): the inverse of :meth:`parts`."""
         flat: list[NDArray[np.float64]] = []
         for k, weights in enumerate(parts.weights):
             flat.append(weights.reshape(*weights.shape[:-2], -1))
@@ -139,15 +139,15 @@ def count_weights(sizes: Sequence[int]) -> int:
 
 
 def first_weights(sizes: Sequence[int], seed: int) -> Weights:
-    """Weights to start from, as the article draws them: uniform in [-1, 1), layer by layer."""
+    """Initial weights as the article draws them: uniform in [-1, 1), layer by layer."""
     random = np.random.RandomState(seed)
     return tuple(2 * random.random_sample(shape) - 1 for shape in pairwise(sizes))
 
 
 class _Drawing(local):
-    """A generator for each thread, seeded anew for every use.
+    """A generator for each thread, reseeded for every use.
 
-    Making one takes 0.1 ms, as NumPy first fills it from the system's entropy; seeding it 2 us.
+    Creating one takes 0.1 ms, as NumPy first seeds it from the system's entropy; reseeding 2 us.
     """
 
     def __init__(self) -> None:
@@ -158,7 +158,7 @@ _drawing = _Drawing()
 
 
 def all_first_weights(sizes: Sequence[int], seeds: Sequence[int]) -> NDArray[np.float64]:
-    """First weights of many seeds, (seeds, weights)."""
+    """Initial weights for many seeds, (seeds, weights)."""
     random = _drawing.random
     rows = np.empty((len(seeds), count_weights(sizes)))
     for row, seed in zip(rows, seeds, strict=True):

@@ -1,4 +1,8 @@
-"""What runs learn from and are measured on, as the kernel takes it: one table, or parts of it."""
+"""Training and validation samples in the form the kernel takes: one table, or subsets of it.
+
+A *part* (:class:`fastgd.arguments.partition.Part`) is a subset of the table's rows that some runs
+train on, with its sample weights and validation rows: one per group, fold and row of weights.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,23 +19,23 @@ from fastgd.kernel.block import Data
 from fastgd.kernel.vectorization import ROWS
 
 Index = NDArray[np.int64]
-"""Numbers of rows, parts, runs or lanes."""
+"""Indices of rows, parts, runs or lanes."""
 
 
 class Sharing(Enum):
     """What the runs of a block have in common."""
 
-    ALL = "all"  # every block has the same samples and weights
+    ALL = "all"  # all blocks have the same samples and weights
     TABLE = (
-        "table"  # the samples of a group; each run has weights of its own, 0 for what is not its
+        "table"  # the samples of a group; each run has its own weights for them, 0 for unused ones
     )
-    PART = "part"  # a part
-    NONE = "none"  # nothing: each run has samples of its own, padded to the most of the block
+    PART = "part"  # one part
+    NONE = "none"  # nothing: each run has its own samples, padded to the largest set of the block
 
 
 @dataclass(frozen=True, eq=False)
 class PackedSamples:
-    """The samples of a call: a table, what is held out beside it, or the parts of the table."""
+    """The samples of a call: a table, maybe a separate validation set, or the table's parts."""
 
     X: FloatArray  # (samples, inputs)
     y: FloatArray  # (samples, outputs)
@@ -42,33 +46,33 @@ class PackedSamples:
 
     @property
     def holds_out(self) -> bool:
-        """Whether there are held-out samples."""
+        """Whether there are validation samples."""
         return self.validation is not None or (
             self.partition is not None and self.partition.held is not None
         )
 
     @property
     def parts(self) -> int:
-        """Parts, 1 without any."""
+        """Number of parts; 1 if the table isn't divided."""
         return 1 if self.partition is None else len(self.partition)
 
     @cached_property
     def sizes(self) -> Index:
-        """(parts,) samples that each part learns from."""
+        """(parts,) training samples of each part."""
         if self.partition is None:
             return np.array([len(self.X)])
         return np.repeat(self.partition.rows.sizes, self._weightings)
 
     @cached_property
     def held_sizes(self) -> Index:
-        """(parts,) samples that are held out of each part."""
+        """(parts,) validation samples of each part."""
         if self.partition is not None and self.partition.held is not None:
             return np.repeat(self.partition.held.sizes, self._weightings)
         return np.full(self.parts, self.most_held)
 
     @cached_property
     def most_held(self) -> int:
-        """The most samples that are held out of a part."""
+        """The most validation samples of any part."""
         if self.partition is not None and self.partition.held is not None:
             return int(self.partition.held.sizes.max())
         return 0 if self.validation is None else len(self.validation.y)
@@ -80,7 +84,7 @@ class PackedSamples:
 
     @cached_property
     def tables(self) -> Index:
-        """(parts,) the table of each part: its group."""
+        """(parts,) the table of each part, that is its group."""
         if self.partition is None:
             return np.zeros(1, np.int64)
         folds = len(self.partition.axes.get("fold", (0,)))
@@ -88,7 +92,7 @@ class PackedSamples:
 
     @cached_property
     def table_sizes(self) -> Index:
-        """(tables,) samples of each table, at most: those learned from and those held out."""
+        """(tables,) samples of each table, at most: training and validation together."""
         count = int(self.tables[-1]) + 1
         if self.partition is None or self.partition.held is None:
             return self.sizes[:: self.parts // count]
@@ -97,13 +101,13 @@ class PackedSamples:
         return np.minimum(largest, len(self.X))
 
     def part(self, number: int) -> Part:
-        """What a part is made of."""
+        """The rows and weights of a part."""
         if self.partition is None:
             return Part(np.arange(len(self.X)), self.weight, None, None)
         return self.partition.part(number)
 
     def rows_of(self, table: int) -> Index:
-        """The rows of a table."""
+        """The row indices of a table."""
         partition = self.partition
         if partition is None:
             return np.arange(len(self.X))
@@ -117,24 +121,24 @@ class PackedSamples:
 
 @dataclass(frozen=True, eq=False)
 class Portion:
-    """What blocks of runs have of the samples."""
+    """The samples that blocks of runs use."""
 
-    tables: list[Data]  # of all blocks, or of each: what is learned from, then what is held out
-    weight: FloatArray  # (blocks, R), or 1 for R: of all samples that are learned from
-    total: FloatArray  # likewise: the same times the outputs
-    held_total: FloatArray  # likewise: the same of those held out, or (blocks, 0)
+    tables: list[Data]  # shared, or for each block: training samples, then validation samples
+    weight: FloatArray  # (blocks, R), or 1 in place of R: total weight of the training samples
+    total: FloatArray  # shape as weight: the total weight times the number of outputs
+    held_total: FloatArray  # the same for the validation samples, or (blocks, 0)
 
 
 Weighted = tuple[Index, FloatArray | None]
-"""Rows, and their weights if they have some."""
+"""Row indices, and their weights if there are any."""
 
 
 @dataclass(frozen=True, eq=False)
 class Packer:
-    """Makes the samples of blocks of R runs ready for the kernel.
+    """Prepares the samples of blocks of R runs for the kernel.
 
-    Each number is there once where the runs of a block share it, else R times, side by side. Blocks
-    that have the same samples share one copy.
+    Each value is stored once if the runs of a block share it, otherwise R times, side by side.
+    Blocks that have the same samples share one copy.
     """
 
     samples: PackedSamples
@@ -142,11 +146,11 @@ class Packer:
     bias: bool
     batch: int  # samples of a batch, or 0
     runs: int
-    data_runs: int  # of the samples
-    importance_runs: int  # of their weights
+    data_runs: int  # copies of each sample value: 1 or R
+    importance_runs: int  # copies of each sample weight: 1 or R
 
     def portion(self, parts: Index) -> Portion:
-        """For blocks whose runs have these parts (blocks, R)."""
+        """The samples of blocks whose runs have these parts (blocks, R)."""
         made: dict[tuple[int, ...], list[tuple[Data, FloatArray]]] = {}
         blocks = []
         for row in parts:
@@ -166,13 +170,13 @@ class Packer:
         )
 
     def _key(self, parts: Index) -> tuple[int, ...]:
-        """What blocks must have in common to have the same samples and weights."""
+        """A key that is equal for blocks with the same samples and weights."""
         if self.sharing is Sharing.ALL:
             return ()
         return (int(parts[0]),) if self.sharing is Sharing.PART else tuple(parts.tolist())
 
     def _tables(self, parts: Index) -> list[tuple[Data, FloatArray]]:
-        """For one block: what is learned from, and what is held out, each with its weights."""
+        """One block's training samples, then validation samples, each with their total weights."""
         samples, validation = self.samples, self.samples.validation
         if self.sharing in (Sharing.ALL, Sharing.PART):
             parts = parts[:1]
@@ -201,11 +205,11 @@ class Packer:
         lanes: Index,
         table: Index | None,
     ) -> tuple[Data, FloatArray]:
-        """The samples of each run, and the sum of their weights; ``lanes`` says whose are whose.
+        """The samples of each run, and their total weight; lane r has those of ``each[lanes[r]]``.
 
-        They are padded to whole tiles, and to the most that a run has, with copies of importance 0;
-        so are those of a shared table that a run has nothing of. A bias is the weight of one more
-        input that is always 1.
+        Samples are padded to whole tiles and to the largest set of the block, with copies of weight
+        0. Rows of a shared table that a run doesn't use have weight 0, too. A bias is the weight of
+        an extra input that is always 1.
         """
         real = max([len(rows) for rows, _ in each]) if table is None else len(table)
         if table is None:
@@ -237,7 +241,7 @@ class Packer:
 
 
 def _counted(parts: Index) -> tuple[Index, Index]:
-    """The different ones, and which of them each is."""
+    """The distinct parts, and the position of each part among them."""
     if len(parts) == 1:
         return parts, np.zeros(1, np.int64)
     different, places = np.unique(parts, return_inverse=True)
@@ -245,7 +249,7 @@ def _counted(parts: Index) -> tuple[Index, Index]:
 
 
 def _side_by_side(each: Sequence[Weighted], most: int) -> tuple[Index, FloatArray]:
-    """Rows and importance of samples that each run has of its own, at most so many, (N, runs)."""
+    """Rows and weights for runs that have their own samples, padded, (N, runs)."""
     places = np.arange(-(-most // ROWS) * ROWS)
     index = np.empty((len(places), len(each)), np.int64)
     importance = np.zeros(index.shape)
@@ -256,7 +260,7 @@ def _side_by_side(each: Sequence[Weighted], most: int) -> tuple[Index, FloatArra
 
 
 def _in_table(each: Sequence[Weighted], table: Index) -> tuple[Index, FloatArray]:
-    """Rows (N, 1) of the shared table, and what importance they have for each run, (N, runs)."""
+    """Rows (N, 1) of the shared table, and their weights in each run, (N, runs)."""
     index = table[np.minimum(np.arange(-(-len(table) // ROWS) * ROWS), len(table) - 1)]
     importance = np.zeros((len(index), len(each)))
     for lane, (rows, weight) in enumerate(each):
@@ -265,7 +269,7 @@ def _in_table(each: Sequence[Weighted], table: Index) -> tuple[Index, FloatArray
 
 
 def _lanes_last(values: FloatArray, runs: int) -> FloatArray:
-    """(N, lanes, n) values flat, with the lanes of each number side by side, in so many runs."""
+    """Flatten (N, lanes, n) values, lanes fastest; repeat the lanes to fill ``runs``."""
     turned = values.transpose(0, 2, 1)
     lanes = values.shape[1]
     if lanes != runs:

@@ -1,10 +1,10 @@
-"""Which runs go side by side in blocks, where not all of them learn from the same samples.
+"""Which runs share a block, if not all of them train on the same samples.
 
-A run's bits do not depend on it; speed does. Runs of one part share its samples in a block. So do
-the folds and weightings of a table, where a sample's weight of 0 is as good as its absence. Where
-a part has too few runs to fill a block, each run has samples of its own there, padded to the most
-in the block: runs are sorted by size, so that there is little to pad, and the largest may be better
-off alone.
+This never changes a run's bits, only the speed. Runs of one part share its samples in a block. The
+folds and weightings of one table also share a block: there a sample weight of 0 is as good as
+leaving the sample out. Where a part has too few runs to fill a block, each run has its own copy of
+its samples, padded to the largest set in the block. Runs are sorted by size, so that there is
+little padding; the largest may be faster each in a block of its own.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import runs_side_by_side
 
 FULL = 0.75
-"""Share of the lanes that must be in use for runs of one part to have blocks of their own."""
+"""Fraction of the lanes that must be used for runs of one part to get blocks of their own."""
 
 GAIN = 3.5
-"""So many times as fast are runs side by side as one after the other (3-4-1: 92 to 26 ns)."""
+"""Speedup of runs side by side compared with one after the other (3-4-1: 92 to 26 ns)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,30 +30,31 @@ class RunBatch:
     sharing: Sharing
     side_by_side: int
     size: int
-    """The most samples that one of them learns from, with what is held out in a shared table."""
+    """The most training samples of any run, plus validation samples in a shared table."""
 
     held_size: int
     is_exact: bool
-    """Whether a run multiplies no samples by 0 but its own of weight 0.
+    """Whether no run has samples of weight 0 that aren't its own.
 
-    Others, be they of a table or padding beside runs with more samples, change no bit of a run
-    unless their numbers are infinite somewhere: 0 times that is NaN. Then it is trained again.
+    Padding and samples of other runs have weight 0 and change no bit of a run, unless a value
+    becomes infinite for one of them: 0 times infinity is NaN. A run that diverges this way is
+    trained again.
     """
 
     order: Index | None = None
-    """The runs, in the order in which they go into blocks; None for all as they are numbered."""
+    """The runs, in the order in which they go into blocks; None for all in their own order."""
 
     keys: Index | None = None
-    """For each of these what it has in common with all the others of its block."""
+    """A key for each of these runs; runs of different keys never share a block."""
 
     count: int = 0
 
     def runs(self, begin: int, end: int) -> Index:
-        """The runs with these places in the order."""
+        """The runs at these positions of the order."""
         return np.arange(begin, end) if self.order is None else self.order[begin:end]
 
     def lanes(self, keys: Index | None, count: int, threads: int) -> Index:
-        """Which of so many of its runs, with these keys, go into which lanes, (blocks, R)."""
+        """Assign ``count`` of its runs, with these keys, to lanes (blocks, R)."""
         lanes = lanes_of(keys, count, self.side_by_side)
         if self.sharing is Sharing.ALL or threads == 1:
             return lanes
@@ -68,7 +69,7 @@ def arrange(
     threads: int,
     side_by_side: int | None = None,
 ) -> list[RunBatch]:
-    """Lots of all runs, of which each part has as many; the parts are the slowest axis."""
+    """Batch all runs, of which each part has equally many; parts are the slowest axis."""
     size, held = int(samples.sizes.max()), samples.most_held
     wide = side_by_side or runs_side_by_side(runs, size, matrices, threads)
     if samples.partition is None:
@@ -78,7 +79,7 @@ def arrange(
     weighed = folds or "sample_weight" in samples.partition.axes
     in_step = recipe.batches.name != "all" or recipe.batch_norm is not None
     tables = len(samples.table_sizes)
-    # Before a shared table: of that, 5 folds have a quarter more samples than each learns from.
+    # Better than a shared table, which for 5 folds has a quarter more samples than a run trains on.
     if _fill(each, wide) >= FULL or wide == 1:
         return [_by_part(samples, np.arange(runs), each, wide)]
     apart = folds and (in_step or recipe.features.dropout)
@@ -90,17 +91,17 @@ def arrange(
 
 
 def alone(samples: PackedSamples, runs: Index, each: int) -> RunBatch:
-    """These runs one by one, each as :func:`fastgd.train` would have it."""
+    """These runs one by one, each as :func:`fastgd.train` would train it."""
     return _by_part(samples, runs, each, 1)
 
 
 def _fill(count: int, wide: int) -> float:
-    """Share of the lanes that so many runs use."""
+    """Fraction of the lanes that this number of runs uses."""
     return count / (-(-count // wide) * wide)
 
 
 def _by_table(samples: PackedSamples, each: int, wide: int, *, exact: bool) -> RunBatch:
-    """The runs of a table share its samples."""
+    """Batch the runs so that all of a table share its samples."""
     order = np.argsort(-samples.table_sizes, kind="stable")
     of_table = len(samples.tables) // len(order) * each
     runs = (order[:, None] * of_table + np.arange(of_table)).ravel()
@@ -117,40 +118,40 @@ def _by_table(samples: PackedSamples, each: int, wide: int, *, exact: bool) -> R
 
 
 def _by_part(samples: PackedSamples, runs: Index, each: int, wide: int) -> RunBatch:
-    """The runs of a part share its samples."""
+    """Batch the runs so that all of a part share its samples."""
     parts = runs // each
     runs = runs[np.lexsort((runs, -samples.sizes[parts]))]
     return _own(samples, Sharing.PART, runs, each, wide, runs // each, exact=True)
 
 
 def _by_size(samples: PackedSamples, each: int, wide: int) -> list[RunBatch]:
-    """Each run has its own samples, in blocks of runs that have as many; the others alone."""
+    """Runs have their own samples, in blocks of runs with equally many; the rest run alone."""
     runs = _by_descending_size(samples, each)
     sizes = samples.sizes[runs // each]
     counts = np.unique(-sizes, return_counts=True)[1]
     pays = np.repeat(counts >= wide / GAIN, counts)
-    lots = []
+    batches = []
     if pays.any():
         mine = runs[pays]
-        lots.append(_own(samples, Sharing.NONE, mine, each, wide, sizes[pays], exact=True))
+        batches.append(_own(samples, Sharing.NONE, mine, each, wide, sizes[pays], exact=True))
     if not pays.all():
-        lots.append(_by_part(samples, runs[~pays], each, 1))
-    return lots
+        batches.append(_by_part(samples, runs[~pays], each, 1))
+    return batches
 
 
 def _by_run(samples: PackedSamples, each: int, wide: int) -> list[RunBatch]:
-    """Each run has its own samples, padded to the most in its block; the largest alone."""
+    """Runs have their own samples, padded to the largest set of a block; the largest run alone."""
     runs = _by_descending_size(samples, each)
     sizes = samples.sizes[runs // each]
     apart = _largest_alone(sizes, wide)
-    lots = []
+    batches = []
     if apart:
-        lots.append(_by_part(samples, runs[:apart], each, 1))
+        batches.append(_by_part(samples, runs[:apart], each, 1))
     if apart < len(runs):
         mine = runs[apart:]
         exact = bool(sizes[apart] == sizes[-1])
-        lots.append(_own(samples, Sharing.NONE, mine, each, wide, None, exact=exact))
-    return lots
+        batches.append(_own(samples, Sharing.NONE, mine, each, wide, None, exact=exact))
+    return batches
 
 
 def _by_descending_size(samples: PackedSamples, each: int) -> Index:
@@ -159,7 +160,7 @@ def _by_descending_size(samples: PackedSamples, each: int) -> Index:
 
 
 def _largest_alone(sizes: Index, wide: int) -> int:
-    """How many of the largest go alone, for the least work; sizes are sorted, largest first."""
+    """How many of the largest should run alone, for the least work; sizes are descending."""
     least, best = np.inf, 0
     alone_before = np.concatenate([[0], np.cumsum(sizes)])
     for apart in range(len(sizes) + 1):
@@ -188,9 +189,9 @@ def _own(
 
 
 def lanes_of(keys: Index | None, count: int, wide: int) -> Index:
-    """The place among ``count`` runs of what is in each lane, (blocks, R), in their order.
+    """The index among ``count`` runs of the run in each lane, (blocks, R), in their order.
 
-    Runs of different keys are in different blocks; a block is filled up with its last run.
+    Runs of different keys go to different blocks; spare lanes repeat the last run of the block.
     """
     if keys is None or not count:
         blocks = -(-count // wide)
@@ -205,8 +206,8 @@ def lanes_of(keys: Index | None, count: int, wide: int) -> Index:
 
 
 def dealt(blocks: int, threads: int) -> Index:
-    """An order of blocks, largest first, in which each thread's share is as much work.
+    """An order for blocks (largest first) that gives each thread about the same work.
 
-    The threads take neighbouring blocks, as many each.
+    Each thread takes the same number of consecutive blocks.
     """
     return np.concatenate([np.arange(thread, blocks, threads) for thread in range(threads)])

@@ -1,4 +1,4 @@
-"""Which runs of one network there are, what they share, and how much memory and time they take."""
+"""The runs of one network architecture, what they share, and their memory and time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.engine.state import State
 from fastgd.engine.training_data import TrainingData
 
-WAVE_BYTES = 64 * 1024**2
-"""Blocks that are in the kernel's hands at a time take no more than this, or one per thread."""
+PASS_BYTES = 64 * 1024**2
+"""Memory limit for the blocks passed to the kernel at a time, unless one per thread is more."""
 
 BLOCKS_PER_THREAD = 16
-"""A thread has at least so many to go on with, so that threads seldom wait for each other."""
+"""Fewest blocks per thread at a time, so that threads seldom wait for each other."""
 
 
 @dataclass(frozen=True)
 class Keep:
-    """What is kept of the runs beside their errors."""
+    """What is kept of the runs in addition to their errors."""
 
     weights: bool = True
     state: bool = False
@@ -36,27 +36,27 @@ class Keep:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of one network: each part, each alpha, each value of other options, each start.
+    """The runs of one network: one for each part, alpha, value of other options, and start.
 
-    The starts are the fastest axis, the parts of the samples are the slowest. What is in
-    combinations lies along one axis together, behind the parts.
+    Starts (seeds or initial weights) are the fastest axis, parts of the samples the slowest. The
+    options that are combined (``combinations``) share a single axis, right after the parts.
     """
 
     task: TrainingData
     network: Network
     method: Method
     samples: PackedSamples
-    lots: tuple[tuple[RunBatch, Session], ...]
+    batches: tuple[tuple[RunBatch, Session], ...]
     alpha: NDArray[np.float64]  # (alphas, K)
-    columns: tuple[ValueColumn, ...]  # the other axes of values
+    columns: tuple[ValueColumn, ...]  # the axes of all other options
     starts: int
     shape: tuple[int, ...]
     """Lengths of the axes."""
     along: tuple[int, ...]
-    """Which of the axes alpha, each column and the starts lie along."""
+    """For alpha, each column and the starts: the axis that it belongs to."""
     threads: int
     may_end: bool
-    """Whether runs may be over early."""
+    """Whether runs may end early."""
 
     @classmethod
     def make(
@@ -75,9 +75,9 @@ class Plan:
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given.
 
-        ``together`` are the names, of ``values``, "alpha" and "seed", of what is in combinations.
-        ``scope`` has the values on whole axes where ``values`` are some of them, so that the code
-        and what is kept are the same for each part of a sweep.
+        ``together`` names what is combined along one axis: keys of ``values``, "alpha", "seed". If
+        ``values`` are only a chunk of a sweep, ``scope`` has the values of the whole axes, so that
+        all chunks of the sweep use the same code and keep the same results.
         """
         scope = values if scope is None else scope
         columns = tuple(ValueColumn.of(name, axis, method) for name, axis in values.items())
@@ -93,14 +93,14 @@ class Plan:
         shape = (samples.parts, *lengths)
         look = look_of(method, scope, task.record_every)
 
-        def session(lot: RunBatch) -> Session:
-            blocks = -(-prod(shape) // lot.side_by_side)
+        def session(batch: RunBatch) -> Session:
+            blocks = -(-prod(shape) // batch.side_by_side)
             return Session.make(
                 network,
                 method,
                 samples,
                 recipe,
-                lot,
+                batch,
                 iterations=task.iterations,
                 record_every=task.record_every,
                 look=look,
@@ -108,8 +108,8 @@ class Plan:
                 blocks=blocks,
             )
 
-        lots = arrange(samples, recipe, prod(shape), network.matrices, threads, side_by_side)
-        pairs = tuple((lot, session(lot)) for lot in lots)
+        batches = arrange(samples, recipe, prod(shape), network.matrices, threads, side_by_side)
+        pairs = tuple((batch, session(batch)) for batch in batches)
         ends = may_end(method, scope)
         return cls(
             task,
@@ -128,49 +128,51 @@ class Plan:
 
     @property
     def layout(self) -> Layout:
-        """Where everything of a block of the first lot is."""
-        return self.lots[0][1].layout
+        """The layout of the first batch's blocks."""
+        return self.batches[0][1].layout
 
     @cached_property
     def runs(self) -> int:
-        """All runs of the network."""
+        """The number of runs."""
         return prod(self.shape)
 
     @property
     def work(self) -> int:
-        """Updates of all runs; those that a run is spared count as done when it ends."""
+        """Updates of all runs; the updates that an early end saves count as done at that end."""
         return self.runs * (self.task.iterations - self.task.done)
 
     def bytes(self, keep: Keep) -> int:
-        """Memory it takes: results, first weights, padded samples, and a wave of blocks."""
+        """Memory of the results, initial weights, padded samples, and the blocks of one pass."""
         parameters, records, layout = self.network.parameters, self.task.records, self.layout
         kept = 16 * parameters * keep.weights
         if keep.state:
             kept += State.bytes(layout, self.method.optimizer)
         if layout.recipe.path is not None:
-            kept += 16 * records * parameters  # once more on the way out of the blocks
+            kept += 16 * records * parameters  # once more while they are copied out of the blocks
         held = records * self.samples.holds_out
-        # Twice the errors and losses: a sweep joins those of its networks.
+        # Twice the errors and losses: a sweep concatenates those of its networks.
         results = self.runs * (16 * (2 * records + held + layout.watched + 8) + kept)
-        # First parameters: as they came, in rows, and as the rows are put together.
+        # Initial parameters: as given, in rows, and while the rows are assembled.
         first = 24 * self.starts * parameters
-        # Twice the wave: its survivors are packed into fresh blocks.
-        waves = [
-            session.bytes(2 * self.wave(session, lot.size), lot.size, lot.held_size)
-            for lot, session in self.lots
+        # Twice the blocks: runs that haven't ended are repacked into new ones.
+        passes = [
+            session.bytes(
+                2 * self.blocks_per_pass(session, batch.size), batch.size, batch.held_size
+            )
+            for batch, session in self.batches
         ]
-        return results + first + max(waves)
+        return results + first + max(passes)
 
-    def wave(self, session: Session, size: int) -> int:
-        """Blocks in the kernel's hands at a time: as many as a call has time and memory for.
+    def blocks_per_pass(self, session: Session, size: int) -> int:
+        """Blocks passed to the kernel at a time: as many as a call has time and memory for.
 
-        ``size`` is the most samples that one of their runs learns from.
+        ``size`` is the most training samples of any of their runs.
         """
         blocks = -(-self.runs // session.layout.runs)
         iterations = self.task.iterations - self.task.done
         in_time = int(CHUNK_SECONDS / (session.seconds(size) * iterations))
         held = self.samples.most_held
-        fitting = WAVE_BYTES // session.bytes_of_block(size, held) // self.threads
+        fitting = PASS_BYTES // session.bytes_of_block(size, held) // self.threads
         per_thread = min(max(in_time, BLOCKS_PER_THREAD), fitting)
         return min(blocks, self.threads * max(1, per_thread))
 
@@ -178,7 +180,7 @@ class Plan:
 def _axes(
     named: Iterable[tuple[str, int]], together: Collection[str]
 ) -> tuple[list[int], tuple[int, ...]]:
-    """The lengths of the axes behind the parts, and which of them each name lies along."""
+    """The lengths of the axes after the parts, and the axis that each name belongs to."""
     lengths: list[int] = []
     along = []
     combinations = {length for name, length in named if name in together}

@@ -1,4 +1,4 @@
-"""Outputs of one network, and of many at once: the forward pass of a training."""
+"""Outputs of one network or of many: the forward pass of the training kernel."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,13 +20,13 @@ from fastgd.kernel.block import Recipe
 from fastgd.kernel.language.specialization import Choice
 
 Numbers = Mapping[str, FloatArray]
-"""Of functions, by name: (n,) one for each network."""
+"""Parameters of functions by name: (n,) values, one for each network."""
 
 PREDICT_SAMPLES = 4096
-"""Samples that go through the network at a time."""
+"""Samples that pass through the network at a time."""
 
-WAVE_BYTES = 64 * 1024**2
-"""What blocks take beside the outputs, at most, that are in the kernel's hands at a time."""
+PASS_BYTES = 64 * 1024**2
+"""Memory limit, not counting the outputs, for the blocks passed to the kernel at a time."""
 
 
 def predict(
@@ -38,25 +38,25 @@ def predict(
     threads: int,
     result: FloatArray,
 ) -> None:
-    """Outputs of the networks with these parameters (n, P), into (n, samples, outputs).
+    """Write the outputs of networks with these parameters (n, P) into (n, samples, outputs).
 
-    ``numbers`` are those in which their functions differ. Outputs are NaN where not all parameters
-    are finite.
+    ``numbers`` are the function parameters in which the networks differ. Outputs are NaN for
+    networks with a parameter that isn't finite.
     """
     samples = PackedSamples(X, np.zeros((len(X), network.sizes[-1])))
     method = _plain(method)
     recipe = _recipe(method)
     columns = _columns(method, numbers)
-    [lot] = arrange(samples, recipe, len(parameters), network.matrices, threads)
-    session = Session.make(network, method, samples, recipe, lot)
-    width = _wave(session, threads)
+    [batch] = arrange(samples, recipe, len(parameters), network.matrices, threads)
+    session = Session.make(network, method, samples, recipe, batch)
+    width = _runs_per_pass(session, threads)
     for begin in range(0, len(parameters), width):
         end = min(len(parameters), begin + width)
         own = [(column, np.arange(begin, end)) for column in columns]
         runs = session.load(parameters[begin:end], columns=own)
         lanes = runs.blocks * session.layout.runs
         if lanes == end - begin:
-            runs.into(result[begin:end]).run(0, 1, threads)  # they come to where they belong
+            runs.into(result[begin:end]).run(0, 1, threads)  # written to the result directly
         else:
             runs = runs.into(np.empty((lanes, *result.shape[1:])))
             runs.run(0, 1, threads)
@@ -74,10 +74,10 @@ def predict_parts(
     threads: int,
     result: FloatArray,
 ) -> None:
-    """Outputs of the networks of each part for its own rows, into (m, samples, outputs).
+    """Write the outputs of each group's networks for its own rows into (m, samples, outputs).
 
-    ``parameters`` are (parts, m, P), and each of the ``numbers`` is there for all of these
-    networks. Else as :func:`predict`.
+    ``parameters`` are (groups, m, P), and each array of ``numbers`` has an entry for all of these
+    networks. Everything else is as in :func:`predict`.
     """
     each, flat = parameters.shape[1], parameters.reshape(-1, parameters.shape[2])
     finite = np.asarray(np.isfinite(flat).all(axis=1))
@@ -89,15 +89,15 @@ def predict_parts(
     method = _plain(method)
     recipe = _recipe(method)
     columns = _columns(method, numbers)
-    for lot in arrange(samples, recipe, len(flat), network.matrices, threads):
-        order, begin = lot.runs(0, lot.count), 0
-        while begin < lot.count:
-            size = int(samples.sizes[order[begin] // each])  # the largest that is left
-            session = Session.make(network, method, samples, recipe, replace(lot, size=size))
-            end = min(lot.count, begin + _wave(session, threads))
+    for batch in arrange(samples, recipe, len(flat), network.matrices, threads):
+        order, begin = batch.runs(0, batch.count), 0
+        while begin < batch.count:
+            size = int(samples.sizes[order[begin] // each])  # the largest remaining one
+            session = Session.make(network, method, samples, recipe, replace(batch, size=size))
+            end = min(batch.count, begin + _runs_per_pass(session, threads))
             owners = order[begin:end]
-            keys = None if lot.keys is None else lot.keys[begin:end]
-            lanes = lot.lanes(keys, end - begin, threads)
+            keys = None if batch.keys is None else batch.keys[begin:end]
+            lanes = batch.lanes(keys, end - begin, threads)
             own = [(column, owners) for column in columns]
             runs = session.load(flat[owners], columns=own, parts=owners // each, lanes=lanes)
             runs = runs.into(np.empty((lanes.size, size, network.sizes[-1])))
@@ -109,7 +109,7 @@ def predict_parts(
 
 
 def outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) -> FloatArray:
-    """Outputs (samples, outputs) of the network whose parameters are ``row``."""
+    """Outputs (samples, outputs) of the network with the parameters ``row``."""
     session = Session.of_outputs(network, method, X[:PREDICT_SAMPLES])
     check_memory(8 * len(X) * network.sizes[-1] + session.bytes(1), "the prediction")
     result = np.empty((len(X), network.sizes[-1]))
@@ -124,7 +124,7 @@ def outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) ->
 
 
 def _plain(method: Method) -> Method:
-    """What outputs need: nothing of how the networks were trained."""
+    """The options that outputs depend on: nothing about how the networks were trained."""
     named = {name: getattr(method, name) for name in ("activation", "output", "bias", "batch_norm")}
     plain = Method(**named)
     return plain.at({name: method.numbers[name] for name in plain.numbers})
@@ -137,7 +137,7 @@ def _recipe(plain: Method) -> Recipe:
 
 
 def _columns(plain: Method, numbers: Numbers) -> list[ValueColumn]:
-    """The numbers that outputs depend on: those of a loss are none."""
+    """The function parameters that outputs depend on; those of a loss are not among them."""
     return [
         ValueColumn.of(name, values.tolist(), plain)
         for name, values in numbers.items()
@@ -145,9 +145,9 @@ def _columns(plain: Method, numbers: Numbers) -> list[ValueColumn]:
     ]
 
 
-def _wave(session: Session, threads: int) -> int:
-    """So many runs at a time that a call takes about CHUNK_SECONDS: Ctrl-C is seen between."""
+def _runs_per_pass(session: Session, threads: int) -> int:
+    """Runs of about CHUNK_SECONDS per call, so that Ctrl-C is handled soon."""
     layout = session.layout
     in_time = int(CHUNK_SECONDS / session.seconds())
-    fitting = WAVE_BYTES // session.bytes_of_block(0, 0) // threads
+    fitting = PASS_BYTES // session.bytes_of_block(0, 0) // threads
     return layout.runs * threads * max(1, min(in_time, fitting))

@@ -1,4 +1,4 @@
-"""Of work that is done in parts: how far it is, and that it is to stop."""
+"""Progress and cancellation of long computations."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ _stop: ContextVar[Event | None] = ContextVar("_stop", default=None)
 
 
 class StoppedError(Exception):
-    """Nobody waits any more for what was computed."""
+    """The computation was cancelled: nobody waits for its result any more."""
 
 
 @contextmanager
 def stopped_by(event: Event) -> Iterator[None]:
-    """Let work in this thread end with :class:`StoppedError` once the event is set."""
+    """Make work in this thread raise :class:`StoppedError` soon after the event is set."""
     token = _stop.set(event)
     try:
         yield
@@ -26,9 +26,9 @@ def stopped_by(event: Event) -> Iterator[None]:
 def progress_bar(
     shown: bool, total: int, unit: str = "it", done: int = 0
 ) -> Iterator[Callable[[int], None]]:
-    """Hand out what to call with the size of each part that is done.
+    """Yield a function to call with the amount of work done since its last call.
 
-    So much of the total may have been ``done`` before: it counts, but not for the speed.
+    ``done`` is how much of the total had been done before: it counts, but not for the speed.
 
     Raises
     ------

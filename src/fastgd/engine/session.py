@@ -1,16 +1,17 @@
-"""The one place where a network, a method and samples become a call of the kernel.
+"""The one place where a network, a method and samples become a kernel call.
 
-A :class:`Session` is what all calls have in common. It loads runs into blocks, :class:`Runs`: they
-are trained from one iteration to another, measured, packed and read. Training, prediction,
-``objective`` and ``surface`` do so, and know no more of the kernel than that.
+A :class:`Session` holds what all these calls have in common. It loads runs into blocks
+(:class:`Runs`), which are then trained from one iteration to another, measured, repacked and read.
+Training, prediction, ``objective`` and ``surface`` are built on this and know nothing else about
+the kernel.
 
-This is the seam for other number types, backends and executors. One that is to take the kernel's
-place has to offer what these two classes do: room for so many runs (:meth:`Session.bytes`), a guess
-of its speed (:attr:`Session.seconds`), and runs that can be loaded from parameters and numbers of
-their own, or from a state, taken from any iteration to a later one, packed without those that are
-over, and read; ``grid`` and ``bind`` where ``surface`` and ``objective`` are to have it, too. What
-comes out must not depend on how the iterations are cut into calls, on what runs lie side by side,
-or on threads: whoever calls decides that by the clock.
+Other number types, backends and executors would plug in here. A replacement has to offer what these
+two classes do: the memory that a number of runs needs (:meth:`Session.bytes`), an estimate of its
+speed (:meth:`Session.seconds`), and runs that can be loaded from parameters and their own
+hyperparameters, or from a state, trained from any iteration to a later one, repacked without those
+that have ended, and read. ``surface`` needs ``grid``, and ``objective`` needs ``bind``. Results
+must not depend on how iterations are divided into calls, on which runs share a block, or on the
+number of threads: callers decide all that by timing.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,13 +46,13 @@ from fastgd.kernel.plane_errors import PlaneGrid
 from fastgd.kernel.vectorization import ROWS, runs_side_by_side
 
 CHUNK_SECONDS = 0.05
-"""Aim for one call of the kernel: Ctrl-C and progress live between calls."""
+"""Target duration of a kernel call: Ctrl-C and progress are handled between calls."""
 
 NONE = np.empty(0)
-"""No factors of learning rates."""
+"""No explicit learning rate factors."""
 
 Columns = Sequence[tuple[ValueColumn, Index]]
-"""Axes of values, and which value on each of them every run has."""
+"""Axes of option values, each with the index of every run's value."""
 
 
 def available_threads() -> int:
@@ -61,7 +62,7 @@ def available_threads() -> int:
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """What all calls of the kernel have in common; ``iterations=0`` measures errors only."""
+    """What all kernel calls have in common; with ``iterations=0`` they only measure errors."""
 
     layout: Layout
     method: Method
@@ -69,7 +70,7 @@ class Session:
     iterations: int = 0
     record_every: int = 1
     look: int = 0
-    """Iterations from one look at the watched error to the next; 0 for an epoch."""
+    """Iterations between evaluations of the monitored error; 0 means once per epoch."""
 
     @classmethod
     def make(
@@ -78,7 +79,7 @@ class Session:
         method: Method,
         samples: PackedSamples,
         recipe: Recipe,
-        lot: RunBatch,
+        batch: RunBatch,
         *,
         iterations: int = 0,
         record_every: int = 1,
@@ -86,15 +87,15 @@ class Session:
         threads: int = 1,
         blocks: int = 1,
     ) -> "Session":
-        """For the runs of a lot, in so many blocks; each may be shared out to so many threads."""
+        """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share."""
         layout = Layout.plan(
             network,
-            lot.side_by_side,
-            lot.size,
+            batch.side_by_side,
+            batch.size,
             recipe,
             method.batch_size or 0,
             method.summary or 1,
-            lot.sharing,
+            batch.sharing,
             threads=threads,
             blocks=blocks,
         )
@@ -104,15 +105,15 @@ class Session:
     def of_measuring(
         cls, network: Network, method: Method, X: FloatArray, y: FloatArray, runs: int
     ) -> "Session":
-        """For so many runs of which only errors are wanted."""
+        """For ``runs`` runs of which only the errors are needed."""
         wide = runs_side_by_side(runs, len(X), network.matrices)
-        lot = RunBatch(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
+        batch = RunBatch(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
         samples = PackedSamples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
-        return cls.make(network, method, samples, recipe_of(method, {}), lot)
+        return cls.make(network, method, samples, recipe_of(method, {}), batch)
 
     @classmethod
     def of_outputs(cls, network: Network, method: Method, X: FloatArray) -> "Session":
-        """For a single run whose outputs are wanted: all samples are one group."""
+        """For a single run whose outputs are needed: all samples form one group."""
         recipe, batch = recipe_of(method, {}), method.batch_size or 0
         layout = Layout.plan(network, 1, len(X), recipe, batch, group=up(len(X), ROWS))
         return cls(layout, method, PackedSamples(X, np.zeros((len(X), network.sizes[-1]))))
@@ -121,9 +122,9 @@ class Session:
     def of_derivative(
         cls, network: Network, method: Method, X: FloatArray, y: FloatArray
     ) -> "Session":
-        """For a single run whose loss and derivative are wanted.
+        """For a single run whose loss and gradient are needed.
 
-        There is always a penalty, maybe of 0: so other values of l1 and l2 compile nothing.
+        Penalties are always compiled in, even if 0, so that changing l1 or l2 compiles nothing.
         """
         recipe = recipe_of(method, {})
         features = recipe.features.replaced(penalty=choice_of("on", "penalty"))
@@ -133,16 +134,16 @@ class Session:
 
     @property
     def network(self) -> Network:
-        """The layers."""
+        """The network's layers."""
         return self.layout.network
 
     @property
     def records(self) -> int:
-        """Recorded errors, without the final one."""
+        """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)
 
     def _values(self, runs: int, columns: Columns) -> Values:
-        """Of so many runs; the tolerance is -1 of those that are only beside watched ones."""
+        """Values of the runs; a tolerance of -1 marks runs that aren't monitored."""
         method = self.method
         values = Values.of(method, runs)
         for column, index in columns:
@@ -153,32 +154,32 @@ class Session:
         return values
 
     def are_watched(self, runs: int, columns: Columns) -> NDArray[np.bool_]:
-        """(runs,) whether anyone looks at the errors of a run, or only at its neighbours'."""
+        """(runs,) whether a run itself is monitored, rather than only others in its blocks."""
         if self.layout.recipe.watch is None:
             return np.zeros(runs, np.bool_)
         watched: NDArray[np.bool_] = self._values(runs, columns).numbers[:, TOLERANCE] >= 0
         return watched
 
     def seconds(self, samples: int | None = None) -> float:
-        """A guess for one iteration of a block: too long for large networks.
+        """Estimated time of one iteration of a block; too long for large networks.
 
-        With fewer samples than the most, if there are so many.
+        ``samples`` are those of the block, if fewer than the layout's maximum.
         """
         count = self.layout.batch or samples or self.layout.samples
         return 6e-8 + 1.5e-10 * count * self.network.parameters * self.layout.runs
 
     def bytes(self, blocks: int, size: int = 0, held: int = 0) -> int:
-        """Memory of so many blocks, and of their samples as the kernel takes them.
+        """Memory of ``blocks`` blocks, and of their samples in the kernel's form.
 
-        ``size`` is the most samples that one learns from, by default those of the layout; ``held``
-        how many are held out, at most.
+        ``size`` is the most training samples of a block, by default those of the layout; ``held``
+        the most validation samples.
         """
         if self.layout.sharing is Sharing.ALL:
             return blocks * self.bytes_of_block(0, 0) + self._bytes_of_samples(size, held)
         return blocks * self.bytes_of_block(size, held)
 
     def bytes_of_block(self, size: int, held: int) -> int:
-        """Memory of one block, with its samples if they are its own."""
+        """Memory of one block, including its samples unless all blocks share them."""
         block = self.layout.bytes(self.records)
         if self.layout.sharing is Sharing.ALL:
             return block
@@ -188,7 +189,7 @@ class Session:
         layout, outputs = self.layout, self.network.sizes[-1]
         numbers = layout.data_runs * (self.network.sizes[0] + 1 + outputs)
         numbers += layout.importance_runs * outputs
-        # Twice: as they are gathered, and as they lie then.
+        # Twice: once as they are gathered, once in their final order.
         return 16 * numbers * ((size or layout.samples) + held + 2 * ROWS)
 
     def _span(self, first: int, last: int) -> Span:
@@ -222,11 +223,11 @@ class Session:
 
     @cached_property
     def _shared(self) -> Portion:
-        """The samples of any block, if all blocks have the same."""
+        """The samples of every block, if all blocks have the same."""
         return self._packer.portion(np.zeros((1, self.layout.runs), np.int64))
 
     def _portion(self, parts: Index) -> Portion:
-        """The samples of runs in blocks that have these parts (blocks, R)."""
+        """The samples of blocks whose runs have these parts (blocks, R)."""
         return self._shared if self.layout.sharing is Sharing.ALL else self._packer.portion(parts)
 
     def load(
@@ -239,12 +240,13 @@ class Session:
         lanes: Index | None = None,
         state: State | None = None,
     ) -> "Runs":
-        """Runs from these parameters (runs, P), in fresh blocks.
+        """Load runs with these parameters (runs, P) into new blocks.
 
-        Each has its learning rates (runs, K), by default 1, a seed for what is random in it, and
-        on each column the value with its index there, in place of the method's. It learns from a
-        part of the samples. They go into the lanes (blocks, R) that have their numbers, by default
-        one after the other. From a state they go on as they were.
+        Each run has its learning rates (runs, K), by default 1, a seed for its random masks and
+        draws, and for each column the value at its index, which replaces the method's. ``parts``
+        (runs,) are the parts of the samples that the runs train on. ``lanes`` (blocks, R) are the
+        indices of the runs in the lanes, by default in order. With a ``state`` the runs resume from
+        it.
         """
         layout = self.layout
         if lanes is None:
@@ -266,9 +268,10 @@ class Session:
         return self._runs(block, lanes, parts)
 
     def _scale(self, portion: Portion, parts: Index) -> FloatArray:
-        """(blocks, R) what a mean's derivatives are multiplied by.
+        """(blocks, R) the factor of a mean's derivatives.
 
-        Of batches of an epoch each has its own; those that are drawn stand for all samples.
+        Mini-batches of an epoch each set their own later; adaptively sampled ones stand for all
+        samples.
         """
         if self.layout.recipe.batches.name == "adaptive":
             sizes = self.samples.sizes[parts]
@@ -277,7 +280,7 @@ class Session:
         return 1.0 / portion.weight
 
     def _runs(self, block: Block, lanes: Index, parts: Index) -> "Runs":
-        """Runs that lie in these lanes, with the samples of their parts."""
+        """The runs in these lanes, with the samples of their parts."""
         portion = self._portion(parts[lanes])
         block.total[:] = portion.total
         block.held_total[:] = portion.held_total
@@ -291,44 +294,44 @@ class Session:
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Runs in blocks, at some iteration; what is read of a run that is over is as it ended.
+    """Runs in blocks, at some iteration; a run that has ended is read as it was at its end.
 
-    They lie in lanes, block by block; in lanes that are left over there is a run once more.
+    They lie in lanes, block by block; spare lanes repeat a run.
     """
 
     session: Session
     block: Block
     portion: Portion
-    parts: Index  # (n,) the part that each run learns from
+    parts: Index  # (n,) the part of the samples that each run trains on
     places: Index  # (n,) the lane of each run
 
     @property
     def blocks(self) -> int:
-        """Blocks of runs side by side."""
+        """Number of blocks."""
         return len(self.block.numbers)
 
     @property
     def ended(self) -> Index:
-        """(n,) the updates after which a run was over, or -1."""
+        """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
     @property
     def outcome(self) -> Index:
-        """(n,) how it was over: see :mod:`fastgd.kernel.block`."""
+        """(n,) how it ended: see :mod:`fastgd.kernel.block`."""
         return self.block.outcome.ravel()[self.places]
 
     @property
     def final(self) -> FloatArray:
-        """(n,) the last error of a run that is over."""
+        """(n,) the last error of a run that has ended."""
         return self.block.final.ravel()[self.places]
 
     @property
     def held_final(self) -> FloatArray:
-        """(n,) and its last held-out error."""
+        """(n,) the last validation error of a run that has ended."""
         return self.block.held_final.ravel()[self.places]
 
     def _call(self, first: int, last: int) -> calls.Call:
-        """What a call of the kernel takes."""
+        """The arguments of a kernel call."""
         session, layout = self.session, self.session.layout
         return calls.Call(
             layout.markers,
@@ -340,38 +343,39 @@ class Runs:
         )
 
     def run(self, first: int, last: int, threads: int = 1, shared: int = 1) -> None:
-        """Take the runs from iteration first to last; number ``iterations`` measures only.
+        """Train from iteration first to last; iteration ``iterations`` only measures the error.
 
-        So many threads work on blocks, or ``shared`` ones on one block if it is laid out for that.
+        ``threads`` threads work on different blocks. If the layout allows it, ``shared`` threads
+        work on the same block instead.
         """
         split = self.session.layout.split(shared)
         calls.train_blocks(self._call(first, last)._replace(split=split), threads)
 
     def pack(self, going: Index, lanes: Index) -> "Runs":
-        """Fresh blocks with these runs only, as they are now, in the lanes with their numbers."""
+        """New blocks with the runs ``going`` only, as they are now; ``lanes`` index into these."""
         session = self.session
         from_lanes = self.places[going][lanes.ravel()]
         block = session.layout.pack(self.block, from_lanes, session.records)
         return session._runs(block, lanes, self.parts[going])
 
     def some(self, which: Index) -> "Runs":
-        """These runs only, to be read where they are."""
+        """Only these runs, for reading, without moving them."""
         return Runs(self.session, self.block, self.portion, self.parts[which], self.places[which])
 
     def errors(self) -> FloatArray:
-        """(n, records + 1) mean errors, the last one the final error of a run to the end."""
+        """(n, records + 1) mean absolute errors; the last is final unless a run ended early."""
         return self.session.layout.by_lane(self.block.errors)[self.places]
 
     def losses(self) -> FloatArray:
-        """(n, records + 1) losses, likewise."""
+        """(n, records + 1) losses; the last is final unless a run ended early."""
         return self.session.layout.by_lane(self.block.losses)[self.places]
 
     def held_errors(self) -> FloatArray:
-        """(n, records + 1) mean errors of the held-out samples, likewise."""
+        """(n, records + 1) mean absolute errors of the validation samples, in the same way."""
         return self.session.layout.by_lane(self.block.held_errors)[self.places]
 
     def path(self) -> FloatArray:
-        """(n, records, P) the parameters that had these errors."""
+        """(n, records, P) the parameters at the recorded errors."""
         return self.session.layout.path(self.block, self.session.records)[self.places]
 
     def parameters(self) -> FloatArray:
@@ -380,7 +384,7 @@ class Runs:
         return self._now(layout.by_parameter, (block.numbers,), (block.kept,))
 
     def best(self) -> tuple[FloatArray, FloatArray]:
-        """(n, P) the parameters of the smallest watched error, and (n,) their own error."""
+        """(n, P) the parameters of the smallest monitored error, and (n,) their training error."""
         layout, block = self.session.layout, self.block
         return (
             layout.by_parameter(block.best)[self.places],
@@ -393,7 +397,7 @@ class Runs:
         return self._now(layout.by_parameter, (block.changes,), (block.kept_changes,))
 
     def watch(self) -> FloatArray:
-        """(n, Layout.watched) what is kept of the errors."""
+        """(n, Layout.watched) what is kept about the monitored error."""
         layout, block = self.session.layout, self.block
         put_away = block.kept, block.kept_integers
         return self._now(layout.watch, (block.numbers, block.integers), put_away)
@@ -401,7 +405,7 @@ class Runs:
     def state(
         self, over: NDArray[np.bool_], parameters: FloatArray, changes: NDArray[np.int64]
     ) -> State:
-        """All that the runs go on from, with what was read of it; which of them are over."""
+        """What resuming the runs needs, with what was read already; ``over``: which have ended."""
         session = self.session
         return take_state(
             session.layout,
@@ -421,28 +425,28 @@ class Runs:
         live: tuple[NDArray[Any], ...],
         put_away: tuple[NDArray[Any], ...],
     ) -> NDArray[Any]:
-        """What is read of the runs: as it is, or as it was put away when a run was over."""
+        """Read the live arrays or, for runs that have ended, the copies made at their end."""
         over = self.ended[:, None] >= 0
         now = read(*live)[self.places]
         return np.where(over, read(*put_away)[self.places], now) if over.any() else now
 
     def last_values(self) -> FloatArray:
-        """View (samples, outputs) of what the only run made of the samples in the last pass."""
+        """View (samples, outputs) of the only run's outputs in its last pass."""
         session = self.session
         top = session.layout.values_of(self.block, session.network.layers - 1)
         return top[: len(session.samples.X)]
 
     def into(self, outputs: FloatArray) -> "Runs":
-        """The same runs, whose outputs (lanes, samples, outputs) are to be kept there."""
+        """The same runs, writing their outputs (lanes, samples, outputs) to this array."""
         return replace(self, block=self.block._replace(outputs=outputs.reshape(self.blocks, -1)))
 
     def outputs(self) -> FloatArray:
-        """(n, samples, outputs) of the last pass, where these are kept."""
+        """(n, samples, outputs) of the last pass, if outputs are stored."""
         lanes = self.block.outputs.reshape(len(self.block.numbers) * self.session.layout.runs, -1)
         return lanes.reshape(len(lanes), -1, self.session.network.sizes[-1])[self.places]
 
     def bind(self) -> Callable[[], None]:
-        """Run iteration 0 of the only run, and return what does so again at less cost."""
+        """Run iteration 0 of the only run; return a function that repeats it with less overhead."""
         return calls.bind(self._call(0, 1))
 
     def grid(
@@ -453,9 +457,10 @@ class Runs:
         threads: int,
         advance: Callable[[int], None],
     ) -> FloatArray:
-        """Mean errors (len(y), len(x)) where two parameters have these values, in chunks.
+        """Mean absolute errors (len(y), len(x)) over a grid of two parameters' values, in chunks.
 
-        The parameters are given as (layer, row, column); ``advance`` is told of points done.
+        The parameters are given as (layer, row, column); ``advance`` is called with the number of
+        points done since its last call.
         """
         session, count, at = self.session, len(x) * len(y), 0
         x_at, y_at = map(session.layout.address, places)

@@ -1,6 +1,6 @@
-"""All of a training that its future depends on, as arrays with names."""
+"""Everything about a training that its future depends on, as named arrays."""
 
-from __future__ import annotations  # of a function within a function: NDArray[Any] takes 4 us
+from __future__ import annotations  # in nested functions, evaluating NDArray[Any] takes 4 us
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,38 +18,38 @@ from fastgd.optimizers import Optimizer
 class State(NamedTuple):
     """n runs of one network with P parameters, in the order of :meth:`Network.row`.
 
-    As they were after their last update and before their final error was looked at: had they been
-    trained on, nobody would have looked there. All else (the order of an epoch, the masks, the
-    draws) follows from seeds and the number of the iteration.
+    The state is that after the last update, before the final evaluation: a longer training would
+    not have evaluated the error there. Everything else (the order of an epoch, masks, draws)
+    follows from the seeds and the iteration number.
     """
 
     parameters: NDArray[np.float64]  # (n, P)
-    steps: NDArray[np.float64]  # (n, S, P): what the optimizer keeps for each parameter
-    corrections: NDArray[np.float64]  # (n, C): and for each run, optimizer.kept in its order
+    steps: NDArray[np.float64]  # (n, S, P): S state variables of the optimizer per parameter
+    corrections: NDArray[np.float64]  # (n, C): optimizer.kept, per run, in its order
     signs: NDArray[np.uint8]  # (n, P): 1 if the last update was positive
     changes: NDArray[np.int64]  # (n, P): direction changes
-    watch: NDArray[np.float64]  # (n, 4 + window): smallest, first, sums, ring; or (n, 0)
+    watch: NDArray[np.float64]  # (n, 4 + window): smallest, first, sums, recent; or (n, 0)
     watch_counts: NDArray[np.int64]  # (n, 2): iteration of the smallest error, errors seen
     tau: NDArray[np.float64]  # (n, samples): of adaptive sampling, or (n, 0)
-    best: NDArray[np.float64]  # (n, P): parameters of the smallest watched error, or (n, 0)
-    best_error: NDArray[np.float64]  # (n,): and their error on the training samples; or NaN
-    ended: NDArray[np.int64]  # (n,): the updates after which a run was over, or -1
-    outcome: NDArray[np.int64]  # (n,): how it was over: see fastgd.kernel.block
-    final: NDArray[np.float64]  # (n,): and its last errors: on the training samples
-    validation_final: NDArray[np.float64]  # (n,): and on the held-out ones; NaN without
-    seeds: NDArray[np.int64]  # (n,): of what is random in them
-    planned: NDArray[np.int64]  # (n,): iterations that were asked for
-    record_every: NDArray[np.int64]  # (n,): and how often an error was recorded
+    best: NDArray[np.float64]  # (n, P): parameters of the smallest monitored error, or (n, 0)
+    best_error: NDArray[np.float64]  # (n,): their error on the training samples, or NaN
+    ended: NDArray[np.int64]  # (n,): the updates after which a run ended, or -1
+    outcome: NDArray[np.int64]  # (n,): how it ended: see fastgd.kernel.block
+    final: NDArray[np.float64]  # (n,): its last error on the training samples
+    validation_final: NDArray[np.float64]  # (n,): its last error on the validation samples, or NaN
+    seeds: NDArray[np.int64]  # (n,): seeds of the runs' masks and draws
+    planned: NDArray[np.int64]  # (n,): requested iterations
+    record_every: NDArray[np.int64]  # (n,): iterations between records
 
     def at(self, runs: Any) -> State:
-        """That of some of the runs."""
+        """The state of some of the runs."""
         return State(*(array[runs] for array in self))
 
     @staticmethod
     def widths(method: Method, values: Mapping[str, Sequence[Any]]) -> tuple[int, int]:
-        """Numbers of each run that are kept of its errors, and parameters of its best network.
+        """Values kept per run about its errors, and 1 if its best P parameters are kept, else 0.
 
-        The latter in units of P; ``values`` are those of other options on axes.
+        ``values`` are the options that have axes of values.
         """
         recipe = recipe_of(method, values)
         kept = 0 if recipe.watch is None else RECENT + (method.summary or 1)
@@ -57,7 +57,7 @@ class State(NamedTuple):
 
     @staticmethod
     def bytes(layout: Layout, optimizer: Optimizer) -> int:
-        """Memory of one run's."""
+        """Memory of one run's state."""
         best = layout.recipe.best is not None
         drawn = layout.samples if layout.recipe.batches.name == "adaptive" else 0
         parameters = layout.network.parameters * (8 * (optimizer.states + 2 + best) + 1)
@@ -65,7 +65,7 @@ class State(NamedTuple):
 
     @classmethod
     def empty(cls, runs: int, layouts: Sequence[Layout], optimizer: Optimizer) -> State:
-        """Room for so many runs that are trained in these layouts."""
+        """Allocate the state of ``runs`` runs that are trained in these layouts."""
         layout = layouts[0]
         parameters, best = layout.network.parameters, layout.recipe.best is not None
         watched = layout.kept_errors
@@ -92,7 +92,7 @@ class State(NamedTuple):
 
 
 def put_state(state: State, layout: Layout, optimizer: Optimizer, block: Block) -> None:
-    """Put the state of what is in each lane (lanes, ...) into fresh blocks."""
+    """Write the states of all lanes (lanes, ...) to new blocks."""
     layout.put_by_parameter(block.numbers, state.parameters)
     for k, step in enumerate(layout.steps(block.numbers)):
         layout.put_by_parameter(step, state.steps[:, k])
@@ -126,9 +126,9 @@ def take_state(
     planned: int,
     record_every: int,
 ) -> State:
-    """The state of the runs at these lanes, with these parameters; which of them are over.
+    """The state of the runs in the lanes ``places``; ``over`` says which of them have ended.
 
-    Of those the lane may have gone on; what they need no more is 0.
+    The lane of an ended run may have continued to change; fields that it no longer needs are 0.
     """
     any_over, gone, runs = bool(over.any()), over[:, None], len(places)
 

@@ -1,4 +1,4 @@
-"""What runs came to: from the kernel's codes and numbers to words and a :class:`fastgd.Summary`."""
+"""Results of runs: from the kernel's codes to status strings and a :class:`fastgd.Summary`."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from fastgd.kernel import block as slots
 
-# Columns of what is kept of the errors of a run.
+# Columns of what is kept about a run's errors.
 SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, ERROR_COUNT = range(6)
-RECENT = 6  # the last ones, in a ring
+RECENT = 6  # the most recent ones, in a ring buffer
 
 _REAL = {
     SMALLEST: slots.SMALLEST,
@@ -17,19 +17,19 @@ _REAL = {
     ERROR_SUM: slots.ERROR_SUM,
     INVERSE_SUM: slots.INVERSE_SUM,
 }
-"""Where the kernel has what stands in these columns."""
+"""The kernel's slots of these columns."""
 
 STATUS = np.array(["finished", "converged", "diverged", "stalled"])
-"""For each outcome of :mod:`fastgd.kernel.block`."""
+"""Status string for each outcome of :mod:`fastgd.kernel.block`."""
 
 MISSING = "missing"
-"""The status of a run that nobody has trained yet."""
+"""The status of a run that hasn't been trained yet."""
 
 
 def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n, RECENT + window) in these columns, of what the kernel keeps of the errors.
+    """What the kernel keeps about the errors, rearranged to these columns: (n, RECENT + window).
 
-    That is (n, slots.RECENT + window) numbers, and (n, 2): SMALLEST_AT and ERROR_COUNT.
+    ``numbers`` are (n, slots.RECENT + window), ``counts`` (n, 2): SMALLEST_AT and ERROR_COUNT.
     """
     watch = np.empty((len(numbers), RECENT - slots.RECENT + numbers.shape[1]))
     watch[:, [SMALLEST_AT, ERROR_COUNT]] = counts
@@ -40,9 +40,9 @@ def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray
 
 
 def summarise(watch: NDArray[np.float64], window: int) -> tuple[NDArray[Any], ...]:
-    """Return the fields of :class:`fastgd.Summary` for n runs, (n,) arrays each.
+    """Return the fields of :class:`fastgd.Summary` for n runs, as (n,) arrays.
 
-    ``watch`` has (n, RECENT + window) numbers.
+    ``watch`` is (n, RECENT + window).
     """
     count = watch[:, ERROR_COUNT].astype(np.int64)
     seen = np.minimum(count, window)

@@ -1,36 +1,36 @@
-"""How many threads share the work of an update: as many as there are, or one, by the clock.
+"""Tune how many threads share the work of an update: all of them or one, by timing.
 
 Threads that share an update wait for each other twice in it. On a machine that is busy with other
-work that may take as long as the others' turns: with two more processes on two cores, an update of
-64-64-10 with 256 samples took 15 ms on two threads and 0.3 on one. So both ways are tried now and
-then, for a short while. Whichever is taken changes no bit.
+work, each wait may last as long as the other processes' time slices: with two more processes on two
+cores, an update of 64-64-10 with 256 samples took 15 ms on two threads and 0.3 ms on one. So both
+ways are tried from time to time, briefly. The choice never changes a bit of the results.
 """
 
 from math import inf
 
 TRIAL_SECONDS = 2e-3
-"""So long by one thread, about, is a trial."""
+"""Approximate length of a trial, measured by the time of one thread."""
 
 FIRST_SECONDS = 1.0
-"""So long after a trial comes the next one ..."""
+"""Time from a trial to the next one ..."""
 
 LAST_SECONDS = 32.0
-"""... and each time twice as long, up to this, while the same way stays the faster one."""
+"""... which doubles, up to this, as long as the same way stays the faster one."""
 
 
 class ThreadTuning:
-    """Which way the next call goes.
+    """Chooses the number of threads of the next call.
 
     Parameters
     ----------
     threads : int
-        Threads that there are.
+        Available threads.
     seconds : float
-        A guess for one iteration by one thread.
+        Estimated time of one iteration on one thread.
 
     Examples
     --------
-    >>> pace = Pace(2, seconds=1e-4)
+    >>> pace = ThreadTuning(2, seconds=1e-4)
     >>> for _ in range(4):  # the first call of each way may have to compile
     ...     threads, most = pace.next()
     ...     print(threads, most)
@@ -54,7 +54,7 @@ class ThreadTuning:
             self._trials, self._due = [], inf
 
     def next(self) -> tuple[int, int | None]:
-        """Threads of the next call, and how many iterations it has at most in a trial."""
+        """Threads of the next call, and the most iterations that it may have if it is a trial."""
         if not self._trials and self._due <= 0.0:
             self._due = self._wait
             other = 1 if self._best > 1 else self._threads
@@ -63,7 +63,7 @@ class ThreadTuning:
         return self._trials[-1] if self._trials else (self._best, None)
 
     def took(self, threads: int, iterations: int, seconds: float) -> None:
-        """Learn what a call took."""
+        """Register the time that a call took."""
         self._speeds[threads] = iterations / max(seconds, 1e-9)
         self._due -= seconds
         if self._trials:

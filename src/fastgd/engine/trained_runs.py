@@ -1,4 +1,4 @@
-"""What the runs of a plan come to, as arrays."""
+"""The results of a plan's runs, as arrays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -13,17 +13,17 @@ from fastgd.engine.state import State
 from fastgd.engine.summaries import SMALLEST, SMALLEST_AT
 
 NOWHERE = -1
-"""The best iteration of a run that nobody watches, or none of whose errors was finite."""
+"""``best_iteration`` of a run that isn't monitored, or that never had a finite error."""
 
 STATE = "state_"
-"""How the names of arrays begin that are the state of runs."""
+"""Prefix of the names of arrays that hold the state of runs."""
 
 
 @dataclass(eq=False)
 class TrainedRuns:
-    """What runs of one network came to: n runs, P parameters. Written as they end."""
+    """Results of n runs of one network with P parameters, filled in as the runs end."""
 
-    errors: NDArray[np.float64]  # (n, records): NaN where a run did not come to
+    errors: NDArray[np.float64]  # (n, records): NaN for records that a run did not reach
     final_error: NDArray[np.float64]  # (n,)
     losses: NDArray[np.float64]  # as errors
     final_loss: NDArray[np.float64]  # (n,)
@@ -35,17 +35,17 @@ class TrainedRuns:
     held_errors: NDArray[np.float64]  # as errors, or (n, 0) if nothing is held out
     held_final: NDArray[np.float64]  # as final_error, or (0,)
     weights: NDArray[np.float64]  # (n, P), or (0, P) if not kept
-    changes: NDArray[np.int64]  # likewise
+    changes: NDArray[np.int64]  # shape as weights: direction changes
     path: NDArray[np.float64]  # (n, records, P), or (0, records, P) if not recorded
     state: State | None  # of all runs, if it is kept
 
     @classmethod
     def empty(cls, plan: Plan, keep: Keep) -> "TrainedRuns":
-        """Room for the runs of a plan."""
+        """Allocate the arrays for the runs of a plan."""
         runs, records, layout = plan.runs, plan.task.records, plan.layout
         held, kept = plan.samples.holds_out, runs * keep.weights
         recorded = 0 if layout.recipe.path is None else runs
-        layouts = [session.layout for _, session in plan.lots]
+        layouts = [session.layout for _, session in plan.batches]
         return cls(
             errors=np.empty((runs, records)),
             final_error=np.empty(runs),
@@ -61,7 +61,7 @@ class TrainedRuns:
             weights=np.empty((kept, plan.network.parameters)),
             changes=np.empty((kept, plan.network.parameters), np.int64),
             path=np.empty((recorded, records, plan.network.parameters)),
-            # That of a single run is handed on as it is.
+            # The state of a single run is stored as it is.
             state=State.empty(runs, layouts, plan.method.optimizer)
             if keep.state and runs > 1
             else None,
@@ -69,7 +69,7 @@ class TrainedRuns:
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it by name, runs in front, as it goes to files and other processes."""
+        """All arrays by name, with runs as the first axis, for files and other processes."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         state: State | None = named.pop("state")
         if state is not None:
@@ -78,7 +78,7 @@ class TrainedRuns:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> "TrainedRuns":
-        """What :attr:`arrays` has taken apart."""
+        """The inverse of :attr:`arrays`."""
         named = {
             field.name: arrays.get(field.name, np.empty(0))
             for field in fields(cls)
@@ -89,7 +89,7 @@ class TrainedRuns:
         return cls(**named, state=state)
 
     def write(self, whose: Index, plan: Plan, ended: "Ended") -> None:
-        """Write down how these runs ended; with ``restore_best`` as they were at their best."""
+        """Store the results of these runs: final ones, or the best ones with ``restore_best``."""
         self.iterations[whose] = ended.ended
         self.outcome[whose] = ended.outcome
         self.total_changes[whose] = ended.changes[:, plan.network.counted].sum(axis=1)
@@ -113,22 +113,22 @@ class TrainedRuns:
 
 @dataclass(frozen=True)
 class Ended:
-    """How some runs ended, n of them."""
+    """The final state of n runs that have ended."""
 
     ended: Index  # (n,) updates done
     outcome: Index  # (n,)
     final: NDArray[np.float64]  # (n,)
-    held_final: NDArray[np.float64]  # (n,), if there are held-out samples
+    held_final: NDArray[np.float64]  # (n,), if there are validation samples
     parameters: NDArray[np.float64]  # (n, P)
     changes: Index  # (n, P)
     watch: NDArray[np.float64]  # (n, Layout.watched)
     is_watched: NDArray[np.bool_]  # (n,)
-    best: NDArray[np.float64]  # (n, P), if it is to be restored
-    best_error: NDArray[np.float64]  # (n,), likewise
+    best: NDArray[np.float64]  # (n, P), with restore_best
+    best_error: NDArray[np.float64]  # (n,), with restore_best
 
     @property
     def has_best(self) -> NDArray[np.bool_]:
-        """(n,) whether there is a smallest watched error."""
+        """(n,) whether there is a smallest monitored error."""
         if not self.watch.shape[1]:
             return np.zeros(len(self.ended), np.bool_)
         found: NDArray[np.bool_] = self.is_watched & (self.watch[:, SMALLEST] < np.inf)

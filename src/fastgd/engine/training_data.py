@@ -27,7 +27,7 @@ class TrainingData:
     validation: Validation | None = None
     partition: Partition | None = None
     done: int = 0
-    """Iterations that the runs have behind them already."""
+    """Iterations that were already done before a resumed training."""
 
     @classmethod
     def check(
@@ -42,7 +42,7 @@ class TrainingData:
     ) -> "TrainingData":
         """Check the arguments that all runs share; ``given`` are the options.
 
-        ``iterations`` come after those that are ``done``.
+        ``iterations`` are in addition to those already ``done``.
         """
         inputs, outputs = check_samples(X, y, given)
         more = check_count("iterations", iterations)
@@ -62,14 +62,14 @@ class TrainingData:
 
     @property
     def holds_out(self) -> bool:
-        """Whether there are held-out samples."""
+        """Whether there are validation samples."""
         return self.validation is not None or (
             self.partition is not None and self.partition.held is not None
         )
 
     @property
     def records(self) -> int:
-        """Recorded errors, without the final one."""
+        """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)
 
     @property

@@ -1,13 +1,14 @@
-"""Which weights of a layer each thread has, where several share the work of a block."""
+"""Which weights of a layer belong to each thread, if several threads share a block's work."""
 
 from fastgd.kernel.block import Area, Layer, Shapes
 from fastgd.kernel.vectorization import ROWS
 
 
 def area_of(layer: Layer, shapes: Shapes, thread: int, threads: int) -> Area:
-    """The weights of a layer that are one thread's share.
+    """The weights of a layer that belong to one thread.
 
-    Whole tiles of some inputs for all units, or of all inputs for some units: what is more even.
+    Either whole tiles of some inputs for all units, or all inputs for some units, whichever divides
+    the work more evenly.
     """
     wide, rest = shapes.wide.units, shapes.rest.units
     inputs = layer.full_inputs // ROWS, layer.inputs - layer.full_inputs
@@ -23,14 +24,14 @@ def area_of(layer: Layer, shapes: Shapes, thread: int, threads: int) -> Area:
 
 
 def _unevenness(steps: int, threads: int) -> float:
-    """The most steps of a thread, by what they would be if they could be divided."""
+    """The largest share of a thread, relative to a perfectly even division."""
     return -(-steps // threads) * threads / steps
 
 
 def _part(
     tiles: int, others: int, size: int, rest: int, thread: int, threads: int
 ) -> tuple[int, int, int]:
-    """Of so many tiles, then so many others of another size: begin, end of the tiles, end."""
+    """One thread's range of ``tiles``, then ``others`` of another size: begin, tiles' end, end."""
     steps = tiles + others
     begin, end = steps * thread // threads, steps * (thread + 1) // threads
     first, middle, last = (
