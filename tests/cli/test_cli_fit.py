@@ -52,8 +52,8 @@ def test_it_says_each_choice_and_how_good_it_is(run):
         "- id: left out: it numbers the rows",
         "- city: text: an input for each of Köln, Oslo, Rome, and one for the 1 row where",
         "- garden: true or false: an input for each of False, True",
-        "- numbers standardised: size",
-        "- rows: 72 to learn from, in 2 folds; 18 to judge by, drawn with seed 0",
+        "- numbers standardized: size",
+        "- rows: 72 for training, in 2 folds; 18 in the test set, drawn with seed 0",
         "The best of 9 settings, by squared error on rows held out of it",
         "On the 18 rows to judge by, which had no part in this",
         "Saved to m.npz: fastgd predict m.npz NEW.csv applies it.",
@@ -67,7 +67,7 @@ def test_it_says_each_choice_and_how_good_it_is(run):
 def test_classes_have_a_table_of_confusions(run):
     code, out, _ = run("fit", "sorts.csv", "--target", "sort", *SMALL, "--plot", "p.png")
     assert code == 0
-    assert "- sort: 2 classes to learn: cheap, dear\n" in out
+    assert "- sort: 2 classes to predict: cheap, dear\n" in out
     assert "the most frequent class" in out
     assert "actual \\ predicted  cheap  dear" in out
     assert "log loss" in out
@@ -126,7 +126,7 @@ def test_predictions_are_written_in_the_order_of_the_rows(run, model):
     Path("new.csv").write_text("garden,city,size,extra\nTrue,Rome,50,1\nfalse,Bonn,70,2\n")
     code, out, err = run("predict", "m.npz", "new.csv", "--csv", "predictions.csv")
     assert (code, err) == (0, "")
-    assert "Note: city: Bonn in 1 row: unknown" in out
+    assert "Note: city: Bonn in 1 row: not in" in out
     assert "Note: Not used: extra\n" in out
     assert out.endswith("Written to predictions.csv\n")
     with open("predictions.csv", encoding="utf-8", newline="") as file:
@@ -220,7 +220,7 @@ def test_train_prepares_from_the_rows_that_it_learns_from(run):
     ]
     code, out, _ = run("train", *words, "--save", "run.npz")
     assert code == 0
-    assert "price: numbers to learn, of mean" in out
+    assert "price: numbers to predict, with mean" in out
     assert "output identity" in out
     saved = fastgd.load("run.npz")
     assert isinstance(saved, Model)

@@ -152,7 +152,7 @@ def test_rows_without_a_target_are_left_out_and_that_is_said():
     some = HOUSES.drop(columns="sort").copy()
     some.loc[::4, "price"] = np.nan
     found = fit_columns(columns_of(some), "price", CHOICES)
-    assert found.notes[0] == "price: missing in 30 rows, which are left out"
+    assert found.notes[0] == "price: missing in 30 rows, left out"
     assert len(found.parts.learn) + len(found.parts.judge) == 90
 
 
@@ -184,10 +184,15 @@ def test_a_path_a_frame_and_a_dict_are_the_same_table(tmp_path, priced):
 
 def test_what_is_new_is_warned_about(priced):
     odd = HOUSES.assign(city="Bonn")
-    with pytest.warns(TrainingWarning, match="city: Bonn in 120 rows: unknown"):
+    with pytest.warns(TrainingWarning, match="city: Bonn in 120 rows: not in the training"):
         predicted = priced.model.predict(odd)
     assert np.isfinite(predicted).all()
     assert priced.model.remarks(odd)[1:] == ["Not used: sort"]
+
+
+def test_notes_are_those_of_the_preparation(priced):
+    assert priced.model.notes == priced.model.preparation.notes
+    assert priced.model.notes[-1] == "numbers standardized: size"
 
 
 WRONG = {
@@ -196,7 +201,7 @@ WRONG = {
         "columns must have the same number of rows, got",
     ),
     "column": (HOUSES.drop(columns=["size"]), "the table must have the column size"),
-    "text": (HOUSES.assign(size="big"), "'size' must hold numbers, as in the table .* got 'big'"),
+    "text": (HOUSES.assign(size="big"), "'size' must hold numbers, as in the training table.* got 'big'"),
     "rows": (HOUSES[:0], "the table must have a row"),
 }
 
@@ -209,7 +214,7 @@ def test_tables_that_can_not_be_predicted(priced, case):
 
 
 def test_numbers_have_no_probabilities(priced, sorted_out):
-    with pytest.raises(ValueError, match="probabilities need a target of classes, got the numbers"):
+    with pytest.raises(ValueError, match="predict_proba needs a target with classes, got the numbers"):
         priced.model.predict_proba(HOUSES)
     assert priced.model.classes is None
     assert sorted_out.model.classes == ("cheap", "dear")
@@ -219,13 +224,13 @@ REFUSED = {
     "no column": ({"target": "prize"}, "target must be a column .* 'prize': did you mean price"),
     "dropped": ({"drop": ["price"]}, "drop must not name the target, got 'price'"),
     "to drop": ({"drop": ["town"]}, "drop must name columns of the table, got 'town'"),
-    "letters": ({"drop": "city"}, "drop must be a list of names of columns, got 'city'"),
-    "odd drop": ({"drop": 5}, "drop must be a list of names of columns, got 5"),
+    "letters": ({"drop": "city"}, "drop must be a list of column names, got 'city'"),
+    "odd drop": ({"drop": 5}, "drop must be a list of column names, got 5"),
     "odd names": ({"drop": [None]}, "drop must name a column of the table, got None"),
     "odd target": ({"target": ["price"]}, r"target must name a column .*, got \['price'\]"),
     "share": ({"test_fraction": 1}, "test_fraction must be a number above 0 and below 1, got 1"),
     "folds": ({"folds": 1}, "folds must be at least 2, got 1"),
-    "many folds": ({"folds": 97}, r"folds must be at most the rows to learn from \(96\), got 97"),
+    "many folds": ({"folds": 97}, r"folds must be at most the number of training rows \(96\), got 97"),
     "size": ({"hidden_size": [0]}, "hidden_size.* must be at least 1, got 0"),
     "seed": ({"seed": -1}, "seed must be at least 0, got -1"),
     "classification": ({"classification": 1}, "classification must be True or False, got 1"),
@@ -254,8 +259,8 @@ REFUSED = {
         "column 'size' must have finite numbers, got inf in row 120",
     ),
     "only target": ({"table": HOUSES[["price"]]}, "must have a column to learn from, got none"),
-    "no table": ({"table": [1, 2]}, "a table must be a DataFrame, or a dict of columns"),
-    "series": ({"table": HOUSES["price"]}, r"a table must be a DataFrame, .*\(of type Series\)"),
+    "no table": ({"table": [1, 2]}, "a table must be a DataFrame or a dict of columns"),
+    "series": ({"table": HOUSES["price"]}, r"a table must be a DataFrame .*\(of type Series\)"),
     "ragged": (
         {"table": {"x": [1.0] * 30, "price": [1.0, 2.0] * 10}},
         r"columns must all have shape \(30,\), as 'x', got shape \(20,\) of 'price'",
@@ -301,7 +306,7 @@ def test_choices_are_checked_before_a_table_is_read():
 
 
 def test_a_row_is_no_table(priced):
-    with pytest.raises(TypeError, match=r"a table must be a DataFrame, .* Series"):
+    with pytest.raises(TypeError, match=r"a table must be a DataFrame .* Series"):
         priced.model.predict(HOUSES.iloc[0])
 
 

@@ -40,6 +40,19 @@ def test_an_empty_text_is_no_target():
     assert models.target.classes == ("u", "v")
 
 
+def test_remarks_say_what_is_new_about_a_table():
+    table, models = shops(), fitted()
+    assert models.remarks(table) == []
+    new = table.assign(heat=np.nan, day=1).drop(columns="sales")
+    assert models.remarks(new) == [
+        f"heat: missing in {len(table)} rows, and never in the training table: filled with "
+        f"{models.preparation.columns[1].median:g}, the median",
+        "Not used: day",
+    ]
+    with pytest.raises(ValueError, match="the table must have the column 'price'"):
+        models.remarks(table.drop(columns="price"))
+
+
 def test_texts_booleans_and_holes_among_the_inputs():
     table = shops()
     draw = np.random.default_rng(2)
@@ -124,20 +137,20 @@ TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
     [
         ({"by": "store"}, ValueError, "by must be a column of the table .*'store'"),
         ({"by": []}, ValueError, "by must name a column"),
-        ({"by": 3}, TypeError, "by must be a list of names"),
+        ({"by": 3}, TypeError, "by must be a list of column names"),
         ({"by": ["shop", "shop"]}, ValueError, "by must name each column once, got 'shop' twice"),
         ({"target": "sale"}, ValueError, "target must be a column .*'sale': did you mean sales?"),
-        ({"target": "shop"}, ValueError, "target must be none of the columns of by"),
-        ({"inputs": ["price", "sales"]}, ValueError, "inputs must not have the target"),
-        ({"inputs": ["price", "shop"]}, ValueError, "inputs must have no column of by"),
+        ({"target": "shop"}, ValueError, "target must not be one of the columns of by"),
+        ({"inputs": ["price", "sales"]}, ValueError, "inputs must not include the target"),
+        ({"inputs": ["price", "shop"]}, ValueError, "inputs must not include a column of by"),
         ({"inputs": "price"}, TypeError, "inputs must be a list"),
         ({"inputs": ["cost"]}, ValueError, "inputs must be a column .*got 'cost'"),
         ({"df": TWICE}, ValueError, "columns must have different names, got 'x' twice"),
         ({"df": 3}, TypeError, "a table must be a DataFrame"),
-        ({"df": changed(sales=np.nan)}, ValueError, "target 'sales' must be there in some row"),
-        ({"df": changed(shop=None)}, ValueError, "by must have a row with a label"),
-        ({"df": changed(shop=[1, "a"] * 61)}, TypeError, "labels in 'shop' must be all texts"),
-        ({"df": changed(shop=[(1,)] * 122)}, TypeError, "labels in 'shop' must be all texts"),
+        ({"df": changed(sales=np.nan)}, ValueError, "target 'sales' must have a value in at least one row"),
+        ({"df": changed(shop=None)}, ValueError, "by must have a label in at least one row"),
+        ({"df": changed(shop=[1, "a"] * 61)}, TypeError, "labels in 'shop' must be all strings"),
+        ({"df": changed(shop=[(1,)] * 122)}, TypeError, "labels in 'shop' must be all strings"),
         ({"df": {"shop": ["a"], "x": [1, 2], "sales": [1]}}, ValueError, r"all have shape \(1,\)"),
         ({"df": changed(sales=2.0)}, ValueError, "target 'sales' must have different numbers"),
         ({"df": shops()[["shop", "sales"]]}, ValueError, "must have a column to learn from"),
@@ -156,18 +169,18 @@ TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
         (
             {"alpha": [0.1, 1], "validation_fraction": 0},
             ValueError,
-            "alpha must be one value where nothing",
+            "alpha must be one value without a validation set",
         ),
-        ({"loss": "gaussian"}, ValueError, "loss must have an output for each target"),
-        ({"output": "exp"}, ValueError, "output must be 'identity' for a target of numbers"),
-        ({"loss": "poisson"}, ValueError, "loss must be one of numbers below and above 0"),
-        ({"df": changed(shop=[10**30, 1] * 61)}, TypeError, "all numbers of 64 bits"),
-        ({"batch_size": 8}, ValueError, "at most the rows that each group .*1 in 'shop 5'"),
+        ({"loss": "gaussian"}, ValueError, "loss must have one output for each target"),
+        ({"output": "exp"}, ValueError, "output must be 'identity' for a numeric target"),
+        ({"loss": "poisson"}, ValueError, "loss must allow numbers below and above 0"),
+        ({"df": changed(shop=[10**30, 1] * 61)}, TypeError, "all 64-bit numbers"),
+        ({"batch_size": 8}, ValueError, "at most the number of training rows of each group .*1 in 'shop 5'"),
         ({"learning_rate": 1}, TypeError, "learning_rate"),
         ({"iterations": 0}, ValueError, "iterations must be at least 1"),
         ({"by": range(10**12)}, ValueError, "by must be a column of the table .*, got 0"),
         ({"inputs": range(10**12)}, ValueError, "inputs must be a column of the table .*, got 0"),
-        ({"df": changed().sales}, TypeError, "a table must be a DataFrame, .* Series"),
+        ({"df": changed().sales}, TypeError, "a table must be a DataFrame .* Series"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -230,7 +243,7 @@ def test_what_has_several_values_by_itself_is_one_setting():
 
 def test_predict_refuses_what_it_cant_read():
     models, table = fitted(), shops()
-    with pytest.raises(ValueError, match="the table must have the column 'shop', which has labels"):
+    with pytest.raises(ValueError, match="the table must have the column 'shop', the group labels"):
         models.predict(table.drop(columns="shop"))
     with pytest.raises(ValueError, match="the table must have the column price"):
         models.predict(table.drop(columns="price"))
@@ -240,7 +253,7 @@ def test_predict_refuses_what_it_cant_read():
 
 def test_predict_refuses_what_is_no_table():
     models, table = fitted(), shops()
-    with pytest.raises(TypeError, match=r"a table must be a DataFrame, .* Series"):
+    with pytest.raises(TypeError, match=r"a table must be a DataFrame .* Series"):
         models.predict(table.iloc[0])
     ragged = {"shop": ["shop 0", "shop 1"], "price": [1.0], "heat": [20.0], "unused": 3}
     message = r"columns must all have shape \(2,\), as 'shop', got shape \(1,\) of 'price'"

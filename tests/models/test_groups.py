@@ -279,7 +279,7 @@ def test_repr_and_labels():
     models = fitted()
     assert repr(models).startswith("GroupModels(sales by shop: 7 groups, 122 rows; median held-out")
     assert models.groups == [f"shop {k}" for k in range(7)]
-    with pytest.raises(KeyError, match="one of the 7 that there are, such as 'shop 0', got 'shop'"):
+    with pytest.raises(KeyError, match="one of the 7 groups, such as 'shop 0', got 'shop'"):
         models["shop"]
     with pytest.raises(KeyError, match="got 3"):
         models[3]

@@ -42,10 +42,10 @@ def test_each_kind_of_column_becomes_inputs():
         [0, 0, 1, 0, 0, 1],
     ]
     assert preparation.notes == (
-        "age: missing in 1 row: taken as 40, the median, and an input says where",
+        "age: missing in 1 row: filled with 40, the median, and flagged by an input",
         "city: text: an input for each of Oslo, Rome, and one for the 1 row where it is missing",
         "member: true or false: an input for each of False, True",
-        "numbers standardised: age",
+        "numbers standardized: age",
     )
 
 
@@ -56,9 +56,9 @@ LEFT_OUT = {
     "dates": (np.array(["2026-11-26"] * 4, dtype="M8[D]"), "dates"),
     "dates of Python": ([datetime.date(2026, 11, k) for k in (1, 2, 3, 4)], "dates"),
     "dates as text": (["26.11.2026 07:30", "27.11.2026 07:31"] * 2, "dates"),
-    "names": (list("abcd"), "every row has another text"),
-    "many": (["a", "b", "c", "c"], "3 different texts, more than 2"),
-    "almost numbers": (["1", "2", "?", "2"], "3 different texts, more than 2"),
+    "names": (list("abcd"), "every row has a different string"),
+    "many": (["a", "b", "c", "c"], "3 different strings, more than 2"),
+    "almost numbers": (["1", "2", "?", "2"], "3 different strings, more than 2"),
     "id": ([17, 4, 3, 9], "it numbers the rows"),
     "Unnamed: 0": ([0, 1, 2, 3], "it numbers the rows"),
 }
@@ -78,7 +78,7 @@ def test_the_texts_among_numbers_are_named():
     numbers[7] = "n.a."
     notes = Preparation.learn({"p": numbers, "x": range(120)}).notes
     assert notes[0] == (
-        "p: left out: 61 different texts, more than 50: they'd be numbers without 'n.a.'"
+        "p: left out: 61 different strings, more than 50: they'd be numbers without 'n.a.'"
     )
 
 
@@ -97,12 +97,12 @@ def test_a_new_table_is_taken_as_the_learned_one_and_what_is_new_is_said():
     assert preparation.transform(new)[:, 1:].tolist() == [[0, 0], [0, 1], [0, 0]]
     assert preparation.transform(new)[0, 0] == preparation.transform(new)[1, 0]
     assert preparation.remarks(new) == [
-        "age: missing in 1 row, which it never was in the table that was learned: taken as 2, the "
+        "age: missing in 1 row, and never in the training table: filled with 2, the "
         "median",
-        "city: Bonn in 1 row: unknown, since the table that was learned had none; these rows are "
-        "of no category",
-        "city: missing in 1 row, which it never was in the table that was learned; these rows are "
-        "of no category",
+        "city: Bonn in 1 row: not in the training table; these rows have "
+        "no category",
+        "city: missing in 1 row, and never in the training table; these rows have "
+        "no category",
     ]
     assert preparation.unused(new) == ["shoe"]
 
@@ -140,9 +140,9 @@ REFUSED = {
     "infinite": ({"x": [1, np.inf]}, "column 'x' must have finite numbers, got inf in row 2"),
     "huge int": ({"x": [10**400, 1]}, "column 'x' must have finite numbers, got inf in row 1"),
     "two dimensions": ({"x": [[1], [2]]}, r"column 'x' must have shape \(rows,\), got shape"),
-    "foreign": ({"x": [{}, 1]}, r"column 'x' must hold numbers, texts, .* got {} \(of type dict\)"),
-    "bytes": ({"x": [b"a", b"b"]}, "column 'x' must hold numbers, texts"),
-    "complex": ({"x": np.array([1j])}, "column 'x' must hold numbers, texts"),
+    "foreign": ({"x": [{}, 1]}, r"column 'x' must hold numbers, strings, .* got {} \(of type dict\)"),
+    "bytes": ({"x": [b"a", b"b"]}, "column 'x' must hold numbers, strings"),
+    "complex": ({"x": np.array([1j])}, "column 'x' must hold numbers, strings"),
     "too large": ({"x": [1e308, -1e308]}, "mean and deviation are finite, got one of 1e.308"),
     "nothing left": (
         {"x": [1, 1]},
@@ -159,10 +159,10 @@ def test_what_is_no_table_is_refused(case):
 
 
 NOT_APPLIED = {
-    "missing": ({"z": [1]}, "must have the column x, as the one that was learned; its columns: z"),
-    "text": ({"x": ["a"]}, "must hold numbers, as in the table that was learned, got 'a' in row 1"),
-    "true": ({"x": [True]}, "must hold numbers, as in the table that was learned, got 'True'"),
-    "far": ({"x": [1e308]}, "column 'x' must have numbers like those that were learned, got one"),
+    "missing": ({"z": [1]}, "must have the column x, as the training table; its columns: z"),
+    "text": ({"x": ["a"]}, "must hold numbers, as in the training table, got 'a' in row 1"),
+    "true": ({"x": [True]}, "must hold numbers, as in the training table, got 'True'"),
+    "far": ({"x": [1e308]}, "column 'x' must have numbers like the training table's, got one"),
 }
 
 
@@ -195,7 +195,7 @@ def test_columns_of_a_frame():
 
 @pytest.mark.parametrize("table", [[[1, 2]], "a", 7], ids=str)
 def test_what_has_no_names_is_no_table(table):
-    with pytest.raises(TypeError, match="a table must be a DataFrame, or a dict of columns"):
+    with pytest.raises(TypeError, match="a table must be a DataFrame or a dict of columns"):
         columns_of(table)
 
 
@@ -249,7 +249,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("case", DAMAGED)
 def test_a_damaged_preparation_is_refused(case):
-    with pytest.raises(ValueError, match="the preparation of the table is damaged"):
+    with pytest.raises(ValueError, match="the preparation of the table is corrupt"):
         Preparation.from_arrays(DAMAGED[case])
 
 
@@ -333,7 +333,7 @@ BAD_TARGETS = {
 def test_a_damaged_target_is_refused(case):
     facts = BAD_TARGETS[case]
     arrays = {"target": np.array(json.dumps(facts))} if facts else {}
-    with pytest.raises(ValueError, match="the target of the table is damaged"):
+    with pytest.raises(ValueError, match="the target of the table is corrupt"):
         target_from_arrays(arrays)
 
 

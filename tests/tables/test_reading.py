@@ -202,9 +202,9 @@ NO_TABLES = {
     "latin.csv": ("größe\n1\n".encode("latin-1"), "is not UTF-8 text: byte 2 .*: save it as UTF-8"),
     "binary.csv": (bytes(range(256)), "is not UTF-8 text: byte 128 .*: is it another kind of file"),
     "zero.csv": (b"a,b\n1,\0\n", "is not text: it has zero bytes"),
-    "plain.csv.gz": (PLAIN.encode(), "must be a whole file of gzip, since it ends in .gz"),
-    "cut.csv.gz": (gzip.compress(PLAIN.encode())[:-9], "must be a whole file of gzip"),
-    "plain.parquet": (PLAIN.encode(), "must be a whole Parquet file, as its name says"),
+    "plain.csv.gz": (PLAIN.encode(), "must be a complete gzip file, since it ends in .gz"),
+    "cut.csv.gz": (gzip.compress(PLAIN.encode())[:-9], "must be a complete gzip file"),
+    "plain.parquet": (PLAIN.encode(), "must be a complete Parquet file"),
 }
 
 

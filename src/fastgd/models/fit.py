@@ -1,4 +1,4 @@
-"""fit(): from a table to a model, as a careful person would do it."""
+"""fit(): from a table to a trained and tested model in one call."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ from fastgd.tables.row_selection import some_rows, with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, learn_target, width_of
 
 SHARE = 0.2
-"""Of the rows, to judge by."""
+"""Fraction of the rows in the test set."""
 
 FOLDS, MOST_FOLDS = 5, 100
-"""Folds of a search, and how many there may be."""
+"""Folds of the cross-validation: the default, and the most."""
 
 
-_RULE_OF_DROP = "drop must be a list of names of columns"
+_RULE_OF_DROP = "drop must be a list of column names"
 
 
 class Choices(NamedTuple):
-    """What :func:`fit` leaves to its caller."""
+    """The options of :func:`fit`."""
 
     classification: bool | None = None
     test_fraction: float = SHARE
@@ -62,7 +62,7 @@ class Choices(NamedTuple):
     progress: bool = False
 
     def checked(self) -> Choices:
-        """Return them as they are used, or refuse what can't be; no table has been read yet."""
+        """Return the validated options; runs before any table is read."""
         if isinstance(self.drop, str) or not isinstance(self.drop, Collection):
             raise TypeError(f"{_RULE_OF_DROP}, got {shown(self.drop)}")
         hidden = as_axis("hidden_size", self.hidden_size, MOST_NETWORKS) or [self.hidden_size]
@@ -84,9 +84,9 @@ class Choices(NamedTuple):
 
 
 def check_drop(names: Collection[Any], columns: Collection[str]) -> tuple[str, ...]:
-    """Return names of columns to drop."""
+    """Return the names of the columns to drop, validated."""
     found: dict[str, None] = {}
-    for given in each_of(names, _RULE_OF_DROP):  # of what never ends a column comes twice
+    for given in each_of(names, _RULE_OF_DROP):  # an endless iterable fails at its first repeat
         name = check_name("drop", given)
         if name not in columns:
             raise ValueError(f"drop must name columns of the table, got {shown(name)}")
@@ -97,21 +97,21 @@ def check_drop(names: Collection[Any], columns: Collection[str]) -> tuple[str, .
 
 
 def check_name(argument: str, name: object) -> str:
-    """Return the name of a column, which may be a number in a DataFrame."""
+    """Return a column name as a string; in a DataFrame it may be an int."""
     if not isinstance(name, str) and integer(name) is None:
         raise TypeError(f"{argument} must name a column of the table, got {shown(name)}")
     return str(name)
 
 
 class Fit(NamedTuple):
-    """A model, and how it came about."""
+    """A model, and how it was found."""
 
     model: Model
     notes: list[str]
     parts: TrainTestRows
     candidates: list[Candidate]
-    actual: NDArray[Any]  # of the rows that judge, and
-    predicted: NDArray[Any]
+    actual: NDArray[Any]  # targets of the test set, and
+    predicted: NDArray[Any]  # the model's predictions for them
 
 
 def fit(
@@ -129,32 +129,33 @@ def fit(
     threads: int | None = None,
     progress: bool = False,
 ) -> Model:
-    """Learn to predict one column of a table from the others.
+    """Train a model that predicts one column of a table from the others.
 
-    A fifth of the rows is put aside to judge by. What becomes of the columns is learned from the
-    others (:meth:`fastgd.tables.preparation.Preparation.learn`). One sweep tries hidden sizes,
-    learning rates and penalties in a cross-validation, with Adam, mini-batches and early stopping;
-    the networks of the setting with the smallest loss on the rows that they had not learned from,
-    one of each fold, are averaged.
+    A test set is drawn (by default a fifth of the rows); how to prepare the columns is learned from
+    the training rows only (:meth:`fastgd.tables.preparation.Preparation.learn`). One sweep
+    cross-validates hidden sizes, learning rates and L2 penalties, with Adam, mini-batches and early
+    stopping; each fold is the validation set of its networks. The setting with the smallest
+    validation loss is chosen, and the outputs of its networks, one per fold, are averaged. The test
+    set only judges the result.
 
     Parameters
     ----------
     table : DataFrame, mapping of str to (rows,) array_like, or path
-        Numbers, texts, booleans; cells may be missing. Rows without a target are left out. A path
-        is that of a file: CSV, TSV, both also with .gz, or Parquet.
+        Columns of numbers, strings or booleans; cells may be missing. Rows without a target are
+        left out. A path is that of a CSV or TSV file, also compressed (.gz), or a Parquet file.
     target : str
-        The column to predict; an int if the columns of a DataFrame have numbers for names.
+        The column to predict; an int if the columns of a DataFrame are named by numbers.
     classification : bool, optional
-        Whether the target is one of classes. By default texts and booleans are, and numbers that
-        are all 0 or 1.
+        Whether to predict classes. By default, if the target holds strings, booleans, or only the
+        numbers 0 and 1.
     test_fraction : float
-        Share of rows to judge by, above 0 and below 1.
+        Fraction of the rows in the test set, above 0 and below 1.
     seed : int
-        Seed of the draws of rows and of the first weights.
+        Seed of the test set, the folds and the initial weights.
     hidden_size : int, tuple of int, or list of these
-        Hidden sizes to try: a tuple has one per layer, ``()`` none.
+        Hidden sizes to try: a tuple has one per layer, ``()`` is a linear model.
     folds : int
-        Folds of the search, and networks that are averaged.
+        Folds of the cross-validation, and so networks that are averaged.
     max_categories, standardize, drop
         As in :meth:`fastgd.tables.preparation.Preparation.learn`.
     threads, progress
@@ -163,15 +164,15 @@ def fit(
     Returns
     -------
     Model
-        ``model.scores`` says how good it is on the rows to judge by.
+        ``model.scores`` are its scores on the test set.
 
     Raises
     ------
     OSError
         If the file can't be read.
     ValueError, TypeError
-        If an argument is not as described, or the table has too few rows, or nothing to learn from;
-        the message states the rule and what came.
+        If an argument is not as described, or the table has too few rows or no usable column; the
+        message states the rule and what came.
 
     Examples
     --------
@@ -200,14 +201,14 @@ def fit(
 
 
 def columns_from(table: Table) -> Mapping[str, NDArray[Any]]:
-    """Return the columns of a table, which may be the path of a file."""
+    """Return the columns of a table, or of the file at a path."""
     if isinstance(table, str | PathLike):
         return read_columns(check_path("table", table))
     return columns_of(table)
 
 
 def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choices) -> Fit:
-    """As :func:`fit`, with what it found on its way; the choices have been checked."""
+    """Fit with validated options, and return the intermediate results too."""
     if target not in columns:
         raise ValueError(
             f"target must be a column of the table, got {shown(target)}"
@@ -217,7 +218,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     if target in drop:
         raise ValueError(f"drop must not name the target, got {shown(target)}")
     for name in columns.keys() - {*drop, target}:
-        cells_of(name, columns[name])  # refused by the rows of the whole table
+        cells_of(name, columns[name])  # so that messages count rows of the whole table
     columns, notes = with_targets(columns, [target])
     wanted = columns.pop(target)
     check_rows(len(wanted))
@@ -233,7 +234,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     parts = parts_of(labels, choices.test_fraction, choices.seed)
     if len(parts.learn) < choices.folds:
         raise ValueError(
-            f"folds must be at most the rows to learn from ({len(parts.learn)}), "
+            f"folds must be at most the number of training rows ({len(parts.learn)}), "
             f"got {choices.folds}"
         )
     preparation = Preparation.learn(
@@ -247,15 +248,15 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         encoded = learned.encode(wanted)
     notes += [learned.note, *preparation.notes]
     notes.append(
-        f"rows: {len(parts.learn):,} to learn from, in {choices.folds} folds; {len(parts.judge):,} "
-        f"to judge by, drawn with seed {choices.seed}"
+        f"rows: {len(parts.learn):,} for training, in {choices.folds} folds; {len(parts.judge):,} "
+        f"in the test set, drawn with seed {choices.seed}"
     )
     learn, judge = (
         SearchSamples(preparation.transform(some_rows(columns, rows)), encoded[rows], labels[rows])
         for rows in parts
     )
     plan = SearchPlan(choices.folds, choices.seed, choices.threads, choices.progress)
-    # A linear model is always tried, to be compared with.
+    # A linear model is always tried: the scores compare the best model with it.
     tried = search(learned, learn, list(dict.fromkeys([(), *choices.hidden_size])), plan)
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)

@@ -1,4 +1,4 @@
-"""Which group each row of a table belongs to, by its labels in one column or several."""
+"""The group of each row of a table, from its labels in one or more columns."""
 
 from __future__ import annotations
 
@@ -16,29 +16,27 @@ from fastgd.tables.column_values import is_missing
 Columns = Mapping[str, NDArray[Any]]
 
 _DATES = {"M": "M8[us]", "m": "m8[us]"}
-"""One unit each: a table that is read again may have another one."""
+"""One unit for each kind of date: the same table read again may have another unit."""
 
 
 @dataclass(frozen=True, eq=False)
 class Keys:
-    """The groups of a table, in the order of their labels."""
+    """The groups of a table, sorted by their labels."""
 
     names: tuple[str, ...]
-    levels: tuple[NDArray[Any], ...]  # of each column: its different labels, sorted
-    members: Integers  # (groups, columns): places of the labels of each group
+    levels: tuple[NDArray[Any], ...]  # the distinct labels of each column, sorted
+    members: Integers  # (groups, columns): indices into levels of each group's labels
 
     @classmethod
     def learn(cls, columns: Columns, names: Sequence[str]) -> tuple[Keys, Integers]:
-        """Return the groups, and for each row the number of its group.
-
-        It is -1 where a label is missing.
+        """Return the groups, and the group index of each row, -1 where a label is missing.
 
         Raises
         ------
         TypeError
-            If labels are no texts, numbers, booleans or dates, or of several kinds.
+            If labels are not strings, numbers, booleans or dates, or are of several kinds.
         ValueError
-            If they are missing in all rows.
+            If no row has all its labels.
 
         Examples
         --------
@@ -52,7 +50,8 @@ class Keys:
         labelled = (codes >= 0).all(axis=1)
         if not labelled.any():
             raise ValueError(
-                f"by must have a row with a label, got none in {', '.join(map(shown, names))}"
+                f"by must have a label in at least one row, got none in "
+                f"{', '.join(map(shown, names))}"
             )
         numbers = _numbered(codes[labelled])
         first = np.full(numbers.max() + 1, -1, np.int64)
@@ -65,25 +64,25 @@ class Keys:
         return len(self.members)
 
     def __iter__(self) -> Iterator[Any]:
-        """Labels, or tuples of them where there are several columns."""
+        """Iterate over the labels, or tuples of labels if there are several columns."""
         columns = self.columns()
         return iter(columns[0]) if len(columns) == 1 else zip(*columns, strict=True)
 
     def columns(self) -> list[list[Any]]:
-        """The labels of all groups, a list for each column."""
+        """The labels of all groups, one list per column."""
         return [
             own[places].tolist() for own, places in zip(self.levels, self.members.T, strict=True)
         ]
 
     def label(self, group: int) -> Any:
-        """The label of a group, or a tuple of them."""
+        """The label of a group, or the tuple of its labels."""
         labels = [
             own[place].item() for own, place in zip(self.levels, self.members[group], strict=True)
         ]
         return labels[0] if len(labels) == 1 else tuple(labels)
 
     def codes(self, columns: Columns) -> Integers:
-        """The number of the group of each row; -1 where no group has these labels.
+        """The group index of each row; -1 where no group has these labels.
 
         Raises
         ------
@@ -92,7 +91,7 @@ class Keys:
         """
         for name in self.names:
             if name not in columns:
-                raise ValueError(f"the table must have the column {shown(name)}, which has labels")
+                raise ValueError(f"the table must have the column {shown(name)}, the group labels")
         found = np.column_stack(
             [
                 _places(name, own, columns[name])
@@ -108,12 +107,12 @@ class Keys:
         return groups
 
     def find(self, label: Any) -> int:
-        """The number of the group that has this label, or this tuple of labels.
+        """The index of the group with this label, or this tuple of labels.
 
         Raises
         ------
         KeyError
-            If there is none.
+            If there is no such group.
         """
         labels = label if len(self.names) > 1 and isinstance(label, tuple) else (label,)
         if len(labels) == len(self.names):
@@ -122,16 +121,16 @@ class Keys:
             if found >= 0:
                 return found
         raise KeyError(
-            f"group must be one of the {len(self):,} that there are, such as "
+            f"group must be one of the {len(self):,} groups, such as "
             f"{shown(self.label(0))}, got {shown(label)}"
         )
 
 
 def _numbered(codes: Integers) -> Integers:
-    """Number the different rows (n, columns) in their order.
+    """Number the distinct rows of (n, columns) codes in sorted order.
 
-    Columns are mixed in one after the other, with new numbers after each: a product of all their
-    counts might not fit into an integer.
+    Columns are combined one at a time, and renumbered after each: the product of all their counts
+    might overflow an integer.
     """
     numbers = codes[:, 0]
     for column in codes.T[1:]:
@@ -141,13 +140,13 @@ def _numbered(codes: Integers) -> Integers:
 
 
 def _levels(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
-    """The different labels of a column, sorted, and each row's place among them, or -1."""
+    """The distinct labels of a column, sorted, and the index of each row's label, or -1."""
     labels, places = _different(name, column)
     known = labels[~is_missing(labels)]
     cells = known.tolist()
     kinds = set(map(_kind, cells))
     levels = np.array(cells) if known.dtype == object else known
-    # A large int beside a small one would become a float, and a text may lose its end.
+    # A large int next to a small one would become a float, and a string may lose its end.
     is_kept = levels.dtype != object and levels.tolist() == cells
     if len(kinds) > 1 or kinds - {"text", "number", "date"} or not is_kept:
         raise _foreign(name, known)
@@ -158,7 +157,7 @@ def _levels(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
 
 
 def _places(name: str, levels: NDArray[Any], column: NDArray[Any]) -> Integers:
-    """Each row's place among known labels, or -1."""
+    """The index of each row's label among known labels, or -1."""
     labels, places = _different(name, column)
     known = {label: place for place, label in enumerate(levels.tolist())}
     found = np.array([known.get(label, -1) for label in labels.tolist()], np.int64)
@@ -167,7 +166,7 @@ def _places(name: str, levels: NDArray[Any], column: NDArray[Any]) -> Integers:
 
 
 def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
-    """The different labels of a column in any order, and which one each row has."""
+    """The distinct labels of a column in any order, and the index of each row's label."""
     if column.ndim != 1:
         raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {column.shape}")
     if column.dtype.kind in _DATES:
@@ -175,12 +174,12 @@ def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]
     if column.dtype.kind in "biufmM":
         numbers, places = np.unique(column, return_inverse=True)
         return numbers, places
-    # A dict tells texts apart in a third of the time that sorting them takes.
+    # A dict tells strings apart in a third of the time that sorting takes.
     seen: dict[Any, int] = {}
     cells = column.tolist()
     try:
         places = np.fromiter((seen.setdefault(cell, len(seen)) for cell in cells), np.int64)
-    except Exception as error:  # what has no hash, or one that raises anything
+    except Exception as error:  # labels without a hash, or whose hash raises anything
         raise _foreign(name, column) from error
     return np.fromiter(seen, dtype=object, count=len(seen)), places
 
@@ -197,6 +196,6 @@ def _foreign(name: str, labels: NDArray[Any]) -> TypeError:
     kinds = {_kind(label): label for label in labels.tolist()}
     came = " and ".join(map(shown, list(kinds.values())[:2]))
     return TypeError(
-        f"labels in {shown(name)} must be all texts, all numbers of 64 bits (or booleans) or all "
+        f"labels in {shown(name)} must be all strings, all 64-bit numbers (or booleans) or all "
         f"dates (datetime64), got {came}"
     )

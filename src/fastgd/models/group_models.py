@@ -1,4 +1,4 @@
-"""What :func:`fastgd.fit_groups` gives back: a network for each group."""
+"""The result of :func:`fastgd.fit_groups`: a network for each group."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fastgd.models import stored_groups
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_outputs import outputs_of
 from fastgd.models.group_training import TrainedGroups
+from fastgd.models.model import remarks_on
 from fastgd.models.scaling import Scaling
 from fastgd.store.files import PathLike
 from fastgd.tables.frames import columns_of
@@ -32,25 +33,25 @@ if TYPE_CHECKING:
 @storage.stored_by(stored_groups)
 @dataclass(frozen=True, eq=False)
 class GroupModels:
-    """A network for each group of a table, with all that it takes to apply them.
+    """A network for each group of a table, with everything needed to predict.
 
-    ``models[label]`` is the :class:`fastgd.Run` of a group (a tuple of labels where there are
-    several columns of them), ``len(models)`` the number of groups.
+    ``models[label]`` is the :class:`fastgd.Run` of a group (``models[label, label]`` if there are
+    several group columns), ``len(models)`` the number of groups.
 
     Attributes
     ----------
     keys : Keys
-        The groups: names of their columns, and labels.
+        The groups: names of the group columns, and labels.
     preparation : Preparation
-        How columns become inputs.
+        How columns are encoded as inputs.
     target : NumberTarget or ClassTarget
-        How outputs become predictions.
+        How outputs are decoded as predictions.
     measured : dict of str to (groups,) array
         "rows", "held_out_rows", "training_error", "held_out_error" and "status" of each group.
     fallback : Run or None
-        The network for unknown groups.
+        The network for unknown groups, if there is one.
     notes : tuple of str
-        What was decided about the table, a line each.
+        What was decided about the table when it was fitted, one line each.
     """
 
     keys: Keys
@@ -67,7 +68,7 @@ class GroupModels:
         return len(self.keys)
 
     def __repr__(self) -> str:
-        """Groups, rows and errors."""
+        """Target, groups, rows and error."""
         rows, held = int(self.measured["rows"].sum()), self.measured["held_out_error"]
         error = "" if np.isnan(held).all() else f"; median held-out error {np.nanmedian(held):.6g}"
         by = ", ".join(self.keys.names)
@@ -76,18 +77,17 @@ class GroupModels:
 
     @property
     def groups(self) -> list[Any]:
-        """Labels of the groups, or tuples of them, sorted."""
+        """Labels of the groups, or tuples of labels, sorted."""
         return list(self.keys)
 
     @property
     def errors(self) -> pandas.DataFrame:
-        """A row for each group: its labels, rows, errors and status.
+        """One row per group: its labels, number of rows, errors and status.
 
-        Errors are the mean ``|target - prediction|`` in the target's unit, or of classes the share
-        that is wrong, over the rows that were trained on and over those that were held out (NaN
-        without such rows). The status is that of the training, as in :class:`fastgd.Run`, or
-        "constant" where all targets of a group are the same: that is then predicted, and there is
-        no network.
+        Errors are mean absolute errors in the target's unit, or for classes the fraction that is
+        wrong: over the training rows, and over the validation rows that were held out (NaN if there
+        are none). The status is that of the training, as in :class:`fastgd.Run`, or "constant" if
+        all targets of a group are the same: then that value is predicted, and there is no network.
 
         Raises
         ------
@@ -102,14 +102,14 @@ class GroupModels:
         return pandas.DataFrame(labels | self.measured)
 
     def __getitem__(self, group: Any) -> Run:
-        """The network of a group, which takes and gives scaled numbers.
+        """The network of a group, whose inputs and outputs are scaled.
 
         Raises
         ------
         KeyError
             If there is no such group.
         ValueError
-            If it has no network, since all its targets are the same.
+            If it has no network, because all its targets are the same.
         """
         number, run = self.trained.places[self.keys.find(group)]
         if number < 0:
@@ -119,7 +119,7 @@ class GroupModels:
         return found
 
     def predict(self, df: pandas.DataFrame | Mapping[str, Any]) -> NDArray[Any]:
-        """Predict the target of each row by the network of its group.
+        """Predict the target of each row with the network of its group.
 
         Parameters
         ----------
@@ -129,14 +129,14 @@ class GroupModels:
         Returns
         -------
         (rows,) array
-            In the order of the rows. Rows of unknown groups, or without a label, have the
-            prediction of the global model if there is one; else NaN (None for classes that are
-            no numbers). So have groups whose training diverged.
+            In the order of the rows. Rows of unknown groups, or without a label, get the prediction
+            of the global network if there is one, and else NaN (None for classes that are not
+            numbers). Rows of groups whose training diverged get NaN or None too.
 
         Raises
         ------
         ValueError, TypeError
-            If a column is missing or holds something else.
+            If a column is missing or holds another kind of values.
         """
         outputs = self._outputs(df)
         missing = np.asarray(np.isnan(outputs).any(axis=1))
@@ -150,18 +150,41 @@ class GroupModels:
         return found
 
     def predict_proba(self, df: pandas.DataFrame | Mapping[str, Any]) -> FloatArray:
-        """The probability of each class, (rows, classes), in the order of ``target.classes``.
+        """Predict class probabilities: (rows, classes), in the order of ``target.classes``.
 
         Raises
         ------
         ValueError, TypeError
-            As :meth:`predict`; and if the target is no class.
+            As :meth:`predict`, or if the target has no classes.
         """
         if not isinstance(self.target, ClassTarget):
             raise ValueError(
                 f"predict_proba needs classes, and {self.target.name} is a number: use predict"
             )
         return self._outputs(df)
+
+    def remarks(self, df: pandas.DataFrame | Mapping[str, Any]) -> list[str]:
+        """Say how a table differs from the one that was fitted, one line each.
+
+        That is: unknown categories, cells missing in a column that had none missing, and columns
+        that are not used. Unknown groups are not listed.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a column of the inputs is missing or holds another kind of values.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> table = {"shop": ["Oslo", "Rome"] * 20, "kind": ["tea", "tea", "milk", "milk"] * 10}
+        >>> models = fastgd.fit_groups(table | {"sales": [*range(40)]}, by="shop", target="sales")
+        >>> for remark in models.remarks({"shop": ["Oslo"], "kind": ["rice"], "day": [1]}):
+        ...     print(remark)
+        kind: rice in 1 row: not in the training table; these rows have no category
+        Not used: day
+        """
+        return remarks_on(columns_of(df), self.preparation, {self.target.name, *self.keys.names})
 
     def _outputs(self, df: pandas.DataFrame | Mapping[str, Any]) -> FloatArray:
         columns = columns_of(df)
@@ -176,7 +199,7 @@ class GroupModels:
         return outputs
 
     def save(self, path: PathLike) -> None:
-        """Write the networks and all that belongs to them to an ``.npz`` file.
+        """Write the networks and everything needed to predict to an ``.npz`` file.
 
         :func:`fastgd.load` reads it, without pandas and without pickle.
         """

@@ -1,4 +1,4 @@
-"""What the networks of groups make of rows, and how far that is from the targets."""
+"""Outputs and errors of the networks of groups."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def outputs_of(
 ) -> FloatArray:
     """Outputs (rows, outputs) for prepared rows of these groups.
 
-    A group without a network has the mean of its targets; rows of no group (-1) have NaN.
+    A group without a network gets the mean of its targets; rows without a group (-1) get NaN.
     """
     result = np.full((len(codes), outputs.mean.shape[1]), np.nan)
     known = np.flatnonzero(codes >= 0)
@@ -58,7 +58,7 @@ def measured(
     held: BoolArray,
     trained: TrainedGroups,
 ) -> dict[str, NDArray[Any]]:
-    """Rows, errors and status of each group."""
+    """Number of rows, errors and status of each group."""
     if isinstance(target, NumberTarget):
         wrong = np.abs(outputs[:, 0] - targets[:, 0]) * target.scale
     else:

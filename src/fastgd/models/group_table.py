@@ -25,15 +25,15 @@ BoolArray = NDArray[np.bool_]
 
 
 class GroupTable(NamedTuple):
-    """A table of groups, prepared."""
+    """The prepared table of all groups."""
 
     keys: Keys
-    codes: Integers  # (rows,): the group of each row
+    codes: Integers  # (rows,): the group index of each row
     preparation: Preparation
     inputs: FloatArray  # (rows, inputs)
     target: Target
     targets: FloatArray  # (rows, outputs)
-    held: BoolArray  # (rows,): held out
+    held: BoolArray  # (rows,): in the validation set
     notes: tuple[str, ...]
 
 
@@ -45,15 +45,15 @@ def read_groups(
     classification: bool | None,
     hold_out: Callable[[Integers, int], BoolArray],
 ) -> GroupTable:
-    """Learn what a table has, and prepare its rows that have a label and a target.
+    """Learn how to prepare a table, and prepare its rows that have a label and a target.
 
-    ``hold_out`` says of the (rows,) groups, and of how many there are, which rows are held out:
-    nothing is learned from their inputs.
+    ``hold_out(codes, groups)`` takes the group index of each row and the number of groups, and
+    returns which rows are held out for validation: nothing is learned from their inputs.
 
     Raises
     ------
     ValueError, TypeError
-        If a column is missing, named twice or holds something else.
+        If a column is missing, named twice or holds another kind of values.
     """
     columns = columns_of(df)
     by, used = _names(columns, by, target, inputs)
@@ -63,7 +63,7 @@ def read_groups(
     missing = cells_of(target, columns[target]).missing
     columns = _without(columns, missing, f"without {target}", notes)
     if not len(columns[target]):
-        raise ValueError(f"target {shown(target)} must be there in some row, got none")
+        raise ValueError(f"target {shown(target)} must have a value in at least one row, got none")
     keys, codes = Keys.learn(columns, by)
     columns = _without(columns, codes < 0, f"without {' or '.join(by)}", notes)
     codes = codes[codes >= 0]
@@ -87,32 +87,32 @@ def read_groups(
 def _names(
     columns: Columns, by: str | Sequence[str], target: str, inputs: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
-    """Names of the columns that have labels, and of those to learn from."""
+    """Names of the group columns, and of the input columns."""
     labels = _listed("by", [by] if isinstance(by, str) else by, columns)
     _listed("target", [target], columns)
     if target in labels:
-        raise ValueError(f"target must be none of the columns of by, got {shown(target)}")
+        raise ValueError(f"target must not be one of the columns of by, got {shown(target)}")
     if inputs is None:
         return labels, [name for name in columns if name not in (*labels, target)]
     used = _listed("inputs", inputs, columns)
     if target in used:
-        raise ValueError(f"inputs must not have the target, got {shown(target)}")
+        raise ValueError(f"inputs must not include the target, got {shown(target)}")
     for name in used:
         if name in labels:
             raise ValueError(
-                f"inputs must have no column of by, which says the same in all rows of a group, "
+                f"inputs must not include a column of by, which is constant within each group, "
                 f"got {shown(name)}"
             )
     return labels, used
 
 
 def _listed(name: str, given: Sequence[str], columns: Columns) -> list[str]:
-    """Names of columns that there are, each once."""
-    rule = f"{name} must be a list of names of columns"
+    """Names of existing columns, each once."""
+    rule = f"{name} must be a list of column names"
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise TypeError(f"{rule}, got {shown(given)}")
     names: dict[str, None] = {}
-    for one in each_of(given, rule):  # of what never ends a column comes twice
+    for one in each_of(given, rule):  # an endless iterable fails at its first repeat
         if not isinstance(one, str) or one not in columns:
             near = did_you_mean(one, columns) if isinstance(one, str) else ""
             raise ValueError(
@@ -130,7 +130,7 @@ def _listed(name: str, given: Sequence[str], columns: Columns) -> list[str]:
 def _without(
     columns: dict[str, NDArray[Any]], left_out: NDArray[np.bool_], why: str, notes: list[str]
 ) -> dict[str, NDArray[Any]]:
-    """The rows that are not left out, and a line about those that are."""
+    """The rows that are not left out; a note says how many are."""
     count = int(np.count_nonzero(left_out))
     if not count:
         return columns

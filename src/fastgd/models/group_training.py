@@ -1,4 +1,4 @@
-"""A network for each group: which rows are held out, and the sweeps that train them."""
+"""A network for each group: the draw of its validation rows, and the sweeps that train it."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ BoolArray = NDArray[np.bool_]
 Settings = Mapping[str, Any]
 
 STOPPING = ("patience", "restore_best", "tolerance", "evaluate_every", "monitor", "min_delta")
-"""Options that look at held-out rows, or at the error as the training goes on."""
+"""Options that need validation rows, or evaluate the error during the training."""
 
 SELECTED = ("alpha", "l1", "l2", "dropout")
-"""What may be a list: each group keeps the value with the smallest held-out error."""
+"""Arguments that may be lists: each group keeps the value with the smallest validation error."""
 
 MOST_ROWS = 20_000
-"""Rows that a network of all groups learns from.
+"""Rows that the network of all groups is trained on, at most.
 
-Of 90,000 rows of 3,000 made-up shops 5,000 made the errors of the groups 2 % larger, and 60,000
-made them 1 % smaller, for the time that all groups take.
+With 90,000 rows of 3,000 made-up shops, 5,000 rows made the errors of the groups 2 % larger, and
+60,000 rows made them 1 % smaller but took as long as training all groups.
 """
 
 
 HOLDING_OUT, TOO_SMALL = "groups", "small-groups"
-"""Folders of the sweeps: of groups that hold rows out, and of those that have too few."""
+"""Folders of the sweeps: of groups with a validation set, and of groups with too few rows."""
 
 
 class GroupRows(NamedTuple):
-    """Rows of a table as networks take them, with the number of the group of each."""
+    """Rows of a table as the networks' inputs and targets, with the group index of each."""
 
     inputs: FloatArray  # (rows, inputs)
     targets: FloatArray  # (rows, outputs)
@@ -46,7 +46,7 @@ class GroupRows(NamedTuple):
     held: BoolArray  # (rows,)
 
     def where(self, chosen: BoolArray) -> GroupRows:
-        """Some of the rows."""
+        """Return the chosen rows."""
         return GroupRows(
             self.inputs[chosen], self.targets[chosen], self.codes[chosen], self.held[chosen]
         )
@@ -56,13 +56,13 @@ class TrainedGroups(NamedTuple):
     """The networks of groups."""
 
     sweeps: tuple[Sweep, ...]
-    places: Integers  # (groups, 2): the sweep, and the number of the run in it; -1 without
+    places: Integers  # (groups, 2): index of the sweep, and of the run in it; -1 without a network
 
 
 def hold_out(codes: Integers, groups: int, share: float, least: int, seed: int) -> BoolArray:
-    """Draw this share of the rows of each group that has at least ``least`` rows.
+    """Draw this fraction of the rows of each group that has at least ``least`` rows.
 
-    At least one row is held out of such a group, and one is left.
+    Of such a group at least one row is held out, and at least one is left.
 
     Examples
     --------
@@ -81,9 +81,10 @@ def hold_out(codes: Integers, groups: int, share: float, least: int, seed: int) 
 
 
 def train_all_rows(rows: GroupRows, settings: Settings, seed: int, file: Path | None) -> Run:
-    """One network for the rows of all groups, or a draw of them; of several values the first.
+    """Train one network on the rows of all groups, or on a draw of them.
 
-    It is kept in the file, if there is one.
+    Where an argument is a list, its first value is used. The network is saved in the file, if one
+    is given.
     """
     first = {
         name: value[0] if name in SELECTED and isinstance(value, list) else value
@@ -107,9 +108,9 @@ def train_groups(
     out: Path | None = None,
     **how: Any,
 ) -> TrainedGroups:
-    """A network for each group that has rows here; the sweeps are kept in ``out``, if it is given.
+    """Train a network for each group that has rows here; saved in ``out``, if it is given.
 
-    Groups without held-out rows go as far as the others were best at, in the middle.
+    Groups without validation rows are trained for the median of the best iterations of the others.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def train_groups(
     if start is not None:
         if not all(np.isfinite(layer).all() for layer in (*start.weights, *start.biases)):
             raise ValueError(
-                "the network of all groups, which theirs start from, must not diverge: use a "
+                "the network of all groups, which each group starts from, must not diverge: use a "
                 'smaller alpha, or start="own"'
             )
         given = {name: value for name, value in given.items() if name != "init"}
@@ -150,7 +151,7 @@ def train_groups(
 
 
 def _swept(rows: GroupRows, out: Path | None, **given: Any) -> Sweep:
-    """A network for each group, in memory and in a folder, if there is one."""
+    """Train a network for each group, in memory or saved in a folder."""
     found = sweep(rows.inputs, rows.targets, groups=rows.codes, out=out, **given)
     whole: Sweep = found if out is None else found[...]
     return whole
@@ -159,7 +160,7 @@ def _swept(rows: GroupRows, out: Path | None, **given: Any) -> Sweep:
 def _as_the_others(
     found: Sweep, errors: FloatArray, best: Integers, given: Settings
 ) -> dict[str, Any]:
-    """What groups without held-out rows are trained with."""
+    """Settings for groups without validation rows, from the results of the other groups."""
     iterations = found.iterations if found.best_iteration is None else found.best_iteration
     middle = int(np.median(iterations.reshape(errors.shape)[np.arange(len(best)), best]))
     names = [name for name in found.axes if name in SELECTED]
@@ -174,12 +175,12 @@ def _as_the_others(
 
 
 def _flat(shape: tuple[int, ...], best: Integers) -> Integers:
-    """Numbers of runs, of which each group has a row."""
+    """Indices of the best runs in the flat sweep, where each group has a row of runs."""
     return np.arange(shape[0]) * shape[1] + best
 
 
 def _drawn(places: Integers, most: int, draw: np.random.Generator) -> Integers:
-    """These places, or so many of them in their order."""
+    """At most ``most`` of these row indices, drawn and sorted."""
     if len(places) <= most:
         return places
     return np.sort(draw.choice(places, most, replace=False))

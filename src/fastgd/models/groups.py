@@ -1,4 +1,4 @@
-"""fit_groups(): a network for each group of a table."""
+"""fit_groups(): train a network for each group of a table."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import pandas
 
 _START, _UNKNOWN = "start.npz", "unknown.npz"
-"""The files of the networks of all groups, in a folder."""
+"""File names of the networks of all groups, in a folder."""
 
 
 def fit_groups(
@@ -73,54 +73,56 @@ def fit_groups(
     progress: bool = False,
     **options: Any,
 ) -> GroupModels:
-    """Train a network for each group of a table: all of them in one sweep.
+    """Train a network for each group of a table, all of them in one sweep.
 
-    Columns are prepared: numbers standardised, texts and booleans as an input for each category,
-    missing numbers flagged. A part of each group is held out, and each network is the one that is
-    best there.
+    Columns are prepared: numbers are standardized, strings and booleans are one-hot encoded,
+    missing numbers are flagged. A validation set is drawn from each group; it stops the group's
+    training, and the weights with the smallest validation error are kept.
 
     Parameters
     ----------
     df : pandas.DataFrame or mapping of str to (rows,) arrays
     by : str or sequence of str
-        The column, or columns, whose labels make the groups. Rows without a label are left out.
+        The column, or columns, whose labels define the groups. Rows without a label are left out.
     target : str
         The column to predict: numbers, or classes. Rows without it are left out.
     inputs : sequence of str, optional
         The columns to learn from; all others by default.
     classification : bool, optional
-        Whether the target is one of classes. By default texts, booleans and numbers that are all 0
-        or 1 are.
+        Whether to predict classes. By default, if the target holds strings, booleans, or only the
+        numbers 0 and 1.
     unknown : {"nan", "global"}
-        What :meth:`GroupModels.predict` says of groups that it does not know: nothing, or what a
-        network says that learned from (at most 20,000 drawn) rows of all groups.
+        What :meth:`GroupModels.predict` returns for unknown groups: NaN, or the prediction of a
+        network trained on the rows of all groups (at most 20,000, drawn).
     start : {"global", "own"}
-        Where the networks start from: from one that has learned from (at most 20,000 drawn) rows of
-        all groups, or from first weights drawn by ``seed``. Groups have few rows: what they have in
-        common needn't be learned again.
+        What the networks start from: a network trained on the rows of all groups (at most 20,000,
+        drawn), or initial weights drawn with ``seed``. Groups have few rows: starting from the
+        global network, they needn't learn again what they have in common.
     standardize : {"group", "global"}
-        Whether inputs, and a target of numbers, have mean 0 and standard deviation 1 in each group,
-        or in the whole table.
+        Whether inputs, and a numeric target, are standardized to mean 0 and standard deviation 1
+        within each group, or over the whole table.
     validation_fraction : float
-        Share of the rows of each group that are held out, in [0, 1).
+        Fraction of the rows of each group in its validation set, in [0, 1).
     min_rows : int
-        A group with fewer rows is trained on all of them, for as many iterations as the others
-        needed in the middle; at least 2.
+        A group with fewer rows has no validation set: it is trained on all its rows, for the median
+        number of iterations that were best for the other groups. At least 2.
     split_seed : int
-        Seed of the draw of held-out rows.
+        Seed of the draw of the validation sets.
     hidden_size, iterations, executor, threads, threads_per_worker, progress
-        As in :func:`fastgd.sweep`. What all groups start from is trained in this process.
+        As in :func:`fastgd.sweep`. The network that all groups start from is trained in this
+        process.
     out : path, optional
-        A folder for the networks, as they are done: whatever ends the call, the same call goes on
-        from them. It is made if it isn't there, and stays; what is returned doesn't need it.
+        A folder where networks are saved as soon as they are trained: if the call is interrupted,
+        the same call resumes. The folder is created if needed, and not deleted; the result doesn't
+        depend on it.
     alpha : float or list of float
-        As in :func:`fastgd.train`. It, ``l1``, ``l2`` and ``dropout`` may be lists: then each group
-        keeps the combination with the smallest held-out error.
+        As in :func:`fastgd.train`. ``alpha``, ``l1``, ``l2`` and ``dropout`` may be lists: each
+        group keeps the combination with the smallest validation error.
     **options
-        See :class:`fastgd.arguments.options.Options`. The defaults are other ones here: tanh, bias,
-        Glorot's first weights, Adam, ``reduction="mean"``, and where rows are held out
-        ``patience=30`` and ``restore_best=True``; outputs are ``"identity"`` for numbers and
-        ``"softmax"`` with ``loss="cross_entropy"`` for classes.
+        See :class:`fastgd.arguments.options.Options`. Some defaults differ here: tanh, bias, Glorot
+        initialization, Adam, ``reduction="mean"``, and with a validation set ``patience=30`` and
+        ``restore_best=True``; outputs are ``"identity"`` for numbers, and ``"softmax"`` with
+        ``loss="cross_entropy"`` for classes.
 
     Returns
     -------
@@ -132,15 +134,15 @@ def fit_groups(
         If an argument is not as described, or a column or the folder holds something else; the
         message states the rule and what came.
     OSError
-        If the folder can't be made, read or written to.
+        If the folder can't be created, read or written to.
 
     Notes
     -----
-    Where all targets that a group would learn from are the same (such as in its only row) they are
-    predicted as they are; the status of the group is "constant". What inputs and targets of a group
-    are scaled by comes from the rows that it learns from.
+    If all training targets of a group are the same (as in a group of one row), that value is
+    predicted, without a network; the status of the group is "constant". The scaling of inputs and
+    targets of a group is computed from its training rows.
 
-    A group's network has the bits of :func:`fastgd.train` on its prepared rows alone.
+    A group's network is bit-identical to :func:`fastgd.train` on its prepared rows alone.
 
     Examples
     --------
@@ -228,7 +230,7 @@ def fit_groups(
 
 
 def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any]) -> None:
-    """Have a folder for these groups; what is asked of their networks is known to what is in it."""
+    """Create or check the folder for this table and these arguments."""
     arrays: Arrays = {}
     rows = {"groups": table.codes, "inputs": table.inputs, "targets": table.targets}
     asked = {
@@ -245,7 +247,7 @@ def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any
 
 
 def _listed(value: Any) -> Any:
-    """Numbers and lists of NumPy as Python's, which JSON can hold."""
+    """Convert NumPy numbers and arrays to Python's, for JSON."""
     if isinstance(value, Hyperparameters):
         return value
     if isinstance(value, (list, tuple)):
@@ -256,20 +258,21 @@ def _listed(value: Any) -> Any:
 def _inputs(
     table: GroupTable, learned: NDArray[np.bool_], *, by_group: bool, shared: bool
 ) -> Scaling:
-    """How inputs are scaled in each group."""
+    """The scaling of inputs in each group."""
     groups, codes = len(table.keys), table.codes[learned]
     if not by_group:
         return Scaling.none(groups, table.inputs.shape[1])
     mean, scale = Scaling.of_groups(table.inputs[learned], codes, groups)
-    # What is the same in all rows of a group says nothing there. The network that all start from
-    # knows what it does elsewhere; one of its own has weights that were drawn and never learned.
+    # An input that is constant within a group tells nothing there. The global network, if all start
+    # from it, knows its effect elsewhere; a network of its own would have random, untrained weights
+    # for it, so its scale is infinite.
     within = Scaling(mean, scale).within(codes)
     idle = np.where(within > 0, within, np.inf) if shared else np.inf
     return Scaling(mean, np.where(scale > 0, scale, idle))
 
 
 def _outputs(own: Scaling, constant: NDArray[np.bool_], *, by_group: bool) -> Scaling:
-    """How outputs are scaled in each group; where all targets are the same they are these."""
+    """The scaling of outputs in each group; constant groups get their constant."""
     if by_group:
         return own
     fixed = constant[:, None]

@@ -1,8 +1,8 @@
-"""Networks that take tables as they come: a :class:`Model`."""
+"""Trained networks that take tables as they are: a :class:`Model`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
@@ -22,28 +22,28 @@ from fastgd.training import storage
 from fastgd.training.results import Run
 
 Table = Any
-"""A pandas DataFrame, a mapping of names to columns, or the path of a file that holds a table."""
+"""A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
 
 
 @storage.stored_by(stored_model)
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Trained networks, with how a table becomes their inputs, and their outputs its target.
+    """Trained networks, with the encoding of a table's columns as inputs and of its target.
 
-    :func:`fastgd.fit` makes one, and ``fastgd train --save`` on a table that it has prepared;
-    :func:`fastgd.load` reads it, without pandas.
+    :func:`fastgd.fit` returns one, and ``fastgd train --save`` writes one if it has prepared the
+    table; :func:`fastgd.load` reads it, without pandas.
 
     Attributes
     ----------
     runs : tuple of Run
-        The networks, which differ by their seeds: their outputs are averaged.
+        The networks: trained with different seeds or folds, their outputs are averaged.
     preparation : fastgd.tables.preparation.Preparation
-        What becomes of each column: ``names`` are the inputs, ``notes`` say each choice.
+        How each column is encoded: ``names`` are the inputs, ``notes`` explain each choice.
     targets : tuple of NumberTarget or ClassTarget
-        What is learned; more than one only if a network learned several numbers.
+        What is predicted; more than one only if a network predicts several numbers.
     scores : dict of dict of float
-        How good it is on rows that had no part in its making, beside a linear model and a constant;
-        empty if that was not asked for.
+        Scores on the test set of the model, and for comparison of a linear model and of a constant;
+        empty if there was no test set.
     """
 
     runs: tuple[Run, ...]
@@ -52,7 +52,7 @@ class Model:
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """What it predicts from what."""
+        """What it predicts, from how many inputs."""
         names = ", ".join(target.name for target in self.targets)
         return (
             f"Model(target={names!r}, inputs={len(self.preparation.names)}, "
@@ -65,23 +65,23 @@ class Model:
         Parameters
         ----------
         table : DataFrame, mapping of str to (rows,) array_like, or path
-            The columns that were learned, in whatever order; others are not looked at.
+            With the columns that the model was trained on, in any order; others are ignored.
 
         Returns
         -------
         (rows,) array
-            Numbers in the target's unit, or labels as they were in the table that was learned. With
-            several targets (rows, targets).
+            Numbers in the target's unit, or labels as in the training table. With several targets
+            (rows, targets).
 
         Raises
         ------
         ValueError, TypeError
-            If a column is missing, or holds something else; the message names it.
+            If a column is missing, or holds another kind of values; the message names it.
 
         Warns
         -----
         UserWarning
-            If there are unknown categories, or cells are missing in a column that had no such.
+            If there are unknown categories, or missing cells in a column that had none in training.
 
         Examples
         --------
@@ -103,16 +103,16 @@ class Model:
         )
 
     def predict_proba(self, table: Table) -> FloatArray:
-        """Predict the probability of each class, (rows, classes) in the order of ``classes``.
+        """Predict the probability of each class: (rows, classes), in the order of ``classes``.
 
         Raises
         ------
         ValueError, TypeError
-            As :meth:`predict`, or if the target is none of classes.
+            As :meth:`predict`, or if the target has no classes.
         """
         if self.classes is None:
             raise ValueError(
-                "probabilities need a target of classes, got the numbers of "
+                "predict_proba needs a target with classes, got the numbers of "
                 + ", ".join(target.name for target in self.targets)
             )
         columns = self.columns(table)
@@ -121,33 +121,65 @@ class Model:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """What the classes are called; None if numbers are predicted."""
+        """Names of the classes; None if numbers are predicted."""
         target = self.targets[0]
         return target.classes if isinstance(target, ClassTarget) else None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided about the columns of the training table, one line each.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> table = {"size": [*range(40)], "sort": ["flat", "house"] * 20}
+        >>> model = fastgd.fit(table | {"price": [2.0 * size for size in range(40)]}, "price")
+        >>> for note in model.notes:
+        ...     print(note)
+        sort: text: an input for each of flat, house
+        numbers standardized: size
+        """
+        return self.preparation.notes
+
     def remarks(self, table: Table) -> list[str]:
-        """Say what is new about a table, a line each: categories, missing cells, columns."""
+        """Say how a table differs from the training table, one line each.
+
+        That is: unknown categories, cells missing in a column that had none missing, and columns
+        that are not used.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> table = {"size": [*range(40)], "sort": ["flat", "house"] * 20}
+        >>> model = fastgd.fit(table | {"price": [2.0 * size for size in range(40)]}, "price")
+        >>> for remark in model.remarks({"size": [7, 8], "sort": ["flat", "tent"], "age": [1, 2]}):
+        ...     print(remark)
+        sort: tent in 1 row: not in the training table; these rows have no category
+        Not used: age
+        """
         columns = self.columns(table)
-        lines = self.preparation.remarks(columns)
-        targets = {target.name for target in self.targets}
-        unused = [name for name in self.preparation.unused(columns) if name not in targets]
-        return [*lines, f"Not used: {', '.join(unused)}"] if unused else lines
+        return remarks_on(columns, self.preparation, {target.name for target in self.targets})
 
     def columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
-        """Return a table as columns: a file is read, a DataFrame taken apart."""
+        """Return a table as a mapping of columns, read from a file if it is a path."""
         if isinstance(table, str | PathLike):
             return read_columns(check_path("table", table), texts=self.preparation.texts)
         return columns_of(table)
 
     def outputs(self, columns: Mapping[str, NDArray[Any]]) -> FloatArray:
-        """Return the mean output of the networks, (rows, outputs): numbers in their own units."""
+        """Return the mean of the networks' outputs, (rows, outputs), before they are decoded."""
         outputs = mean_outputs(self.runs, self.preparation.transform(columns))
         return outputs[:, : sum(map(width_of, self.targets))]
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to an ``.npz`` file that :func:`fastgd.load` reads.
 
-        It holds the networks and the whole preparation, and nothing in it is ever executed.
+        The file holds the networks and the whole preparation; loading it never executes code.
         """
         storage.save(self, path)
 
@@ -156,8 +188,17 @@ class Model:
             warn(line)
 
 
+def remarks_on(
+    columns: Mapping[str, NDArray[Any]], preparation: Preparation, known: Collection[str]
+) -> list[str]:
+    """Say how columns differ from those of the training; ``known`` ones are no inputs."""
+    lines = preparation.remarks(columns)
+    unused = [name for name in preparation.unused(columns) if name not in known]
+    return [*lines, f"Not used: {', '.join(unused)}"] if unused else lines
+
+
 def mean_outputs(runs: Sequence[Run], inputs: FloatArray) -> FloatArray:
-    """Return the mean of what networks make of inputs, (rows, outputs)."""
+    """Return the mean of the networks' outputs, (rows, outputs)."""
     outputs = runs[0].predict(inputs)
     for run in runs[1:]:
         outputs = outputs + run.predict(inputs)

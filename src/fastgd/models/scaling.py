@@ -1,4 +1,4 @@
-"""Columns of each group with mean 0 and standard deviation 1."""
+"""Standardization of columns within each group: mean 0 and standard deviation 1."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fastgd.arguments.row_indices import Integers
 
 
 class Scaling(NamedTuple):
-    """What is subtracted from each column in each group, and what the rest is divided by."""
+    """The mean and the scale of each column in each group."""
 
     mean: FloatArray  # (groups, columns)
     scale: FloatArray  # (groups, columns)
 
     @classmethod
     def of_groups(cls, values: FloatArray, codes: Integers, groups: int) -> Scaling:
-        """Mean and deviation of (rows, columns) in each group; a scale of 0 where all are the same.
+        """Mean and standard deviation of (rows, columns) in each group; 0 for constant columns.
 
         Examples
         --------
@@ -32,30 +32,30 @@ class Scaling(NamedTuple):
         for k, column in enumerate(values.T):
             mean[:, k] = np.bincount(codes, column, groups) / counts
             rest = column - mean[codes, k]
-            # What rounding alone left of numbers that are all the same is no deviation.
+            # For a constant column the deviation is rounding error only: make it exactly 0.
             rest[np.abs(rest) <= 1e-13 * np.abs(column)] = 0.0
             scale[:, k] = np.sqrt(np.bincount(codes, rest * rest, groups) / counts)
         return cls(mean, scale)
 
     @classmethod
     def none(cls, groups: int, columns: int) -> Scaling:
-        """Columns as they are."""
+        """No scaling: mean 0 and scale 1."""
         return cls(np.zeros((groups, columns)), np.ones((groups, columns)))
 
     def within(self, codes: Integers) -> FloatArray:
-        """The deviation of each column within its group, over all rows, (columns,)."""
+        """The standard deviation of each column within its group, over all rows, (columns,)."""
         counts = np.bincount(codes, minlength=len(self.scale))
         together: FloatArray = np.sqrt((counts @ self.scale**2) / len(codes))
         return together
 
     def apply(self, values: FloatArray, codes: Integers) -> FloatArray:
-        """The columns of rows in these groups, scaled."""
+        """Scale the columns of rows in these groups."""
         scaled: FloatArray = values - self.mean[codes]
         scaled /= self.scale[codes]
         return scaled
 
     def undo(self, scaled: FloatArray, codes: Integers) -> FloatArray:
-        """The columns of rows in these groups as they were."""
+        """Undo the scaling of rows in these groups."""
         values: FloatArray = scaled * self.scale[codes]
         values += self.mean[codes]
         return values

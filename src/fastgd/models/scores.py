@@ -1,4 +1,4 @@
-"""How good predictions are: of numbers and of classes, beside what needs no network."""
+"""Scores of predictions, of numbers and of classes, and a constant baseline."""
 
 import numpy as np
 
@@ -8,16 +8,17 @@ from fastgd.tables.targets import ClassTarget, Target
 Scores = dict[str, float]
 
 _LEAST = 1e-15
-"""A probability of 0 would cost without bound; scikit-learn's ``log_loss`` had this bound."""
+"""Least probability in a log loss, since 0 would cost infinitely much; scikit-learn's ``log_loss``
+had the same bound."""
 
 
 def scores_of(target: Target, outputs: FloatArray, encoded: FloatArray) -> Scores:
-    """Return the scores of outputs (rows, outputs) for targets as the network learns them.
+    """Return the scores of outputs (rows, outputs), given the encoded targets.
 
-    Of classes: the share of rows whose class has the largest output, and the mean of -log of the
-    probability of the true class. Of numbers, in the target's unit: the mean |error|, the root of
-    the mean squared error, and the share of the variance that is explained (R squared; NaN if there
-    is no variance).
+    For classes: accuracy, the fraction of rows whose largest output is that of the true class, and
+    log loss, the mean of -log of the probability of the true class. For numbers, in the target's
+    unit: mean absolute error and root mean squared error; and R squared, the fraction of the
+    variance that is explained (NaN if the variance is 0).
 
     Examples
     --------
@@ -40,7 +41,7 @@ def scores_of(target: Target, outputs: FloatArray, encoded: FloatArray) -> Score
 
 
 def loss_of(target: Target, outputs: FloatArray, encoded: FloatArray) -> float:
-    """Return what decides between networks: mean -log probability, or the mean squared error."""
+    """Return the loss that selects networks: mean -log probability, or mean squared error."""
     if isinstance(target, ClassTarget):
         chosen = (outputs * encoded).sum(axis=-1)
         return float(-np.log(np.clip(chosen, _LEAST, None)).mean())
@@ -48,8 +49,8 @@ def loss_of(target: Target, outputs: FloatArray, encoded: FloatArray) -> float:
 
 
 def constant_outputs(encoded: FloatArray, rows: int) -> FloatArray:
-    """Return the outputs of what knows the targets only: their mean, or the classes' shares.
+    """Return the outputs of a model without inputs: the mean target, or the class frequencies.
 
-    The largest share is that of the most frequent class.
+    For classes the largest output is that of the most frequent class.
     """
     return np.broadcast_to(encoded.mean(axis=0), (rows, encoded.shape[1]))

@@ -1,4 +1,4 @@
-"""A small search: one sweep over folds, sizes, learning rates and penalties."""
+"""A small grid search: one sweep over folds, hidden sizes, learning rates and L2 penalties."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ ALPHAS = (0.003, 0.01, 0.03)
 PENALTIES = (0.0, 0.001, 0.01)
 
 BATCHES = 50
-"""Mini-batches of an epoch, about; but of 32 to 512 rows."""
+"""Mini-batches per epoch, about; but each has 32 to 512 rows."""
 
 EPOCHS = 300
-"""Times that a training sees each row at most, and"""
+"""Epochs of a training, at most, and"""
 
 SEEN = 200_000, 5_000_000
-"""as many rows in all, in the search and in the training of what it found."""
+"""rows that a training sees in all its epochs, in the search and in the final training."""
 
 PATIENT = 20
-"""Epochs without a better held-out error that end a training."""
+"""Epochs without a smaller validation error after which a training stops."""
 
 SEARCHED = 5_000
-"""Rows that a search looks at, at most."""
+"""Rows that a search uses, at most."""
 
 WIDE, FEWEST = 60, 500
-"""With more inputs than that rows are fewer in proportion, in the search and in all; but not less
-than so many in the search: a table of 1,000 inputs takes a minute, too."""
+"""With more than WIDE inputs, the rows (in the search, and seen in all) are reduced in proportion,
+but a search uses at least FEWEST: so a table of 1,000 inputs takes a minute, too."""
 
 
 class SearchSamples(NamedTuple):
-    """Inputs, targets as the network learns them, and the class of each row (0 for numbers)."""
+    """Inputs, encoded targets, and the class of each row (0 for numbers)."""
 
     X: FloatArray
     y: FloatArray
     labels: NDArray[np.int64]
 
     def some(self, count: int, seed: int) -> SearchSamples:
-        """Return so many rows, drawn with a seed; all if there are no more."""
+        """Return ``count`` rows, drawn with a seed; all rows if there are no more."""
         if len(self.X) <= count:
             return self
         rows = np.sort(np.random.RandomState(seed).permutation(len(self.X))[:count])
@@ -59,11 +59,11 @@ class SearchSamples(NamedTuple):
 
 
 LESS = "fewer classes, rows or hidden sizes"
-"""What makes a search smaller; what a sweep advises are arguments of its own."""
+"""What makes a search smaller: the advice of a sweep's own message names other arguments."""
 
 
 class Candidate(NamedTuple):
-    """A setting, its loss on rows that were held out, and a network for each fold."""
+    """A setting, its loss on the validation folds, and a network for each fold."""
 
     hidden_size: tuple[int, ...]
     alpha: float
@@ -82,7 +82,7 @@ class SearchPlan(NamedTuple):
 
 
 def settings_of(target: Target, rows: int, seen: int) -> dict[str, Any]:
-    """Return what all trainings share: Adam on mini-batches, relu, stopped early.
+    """Return the settings of all trainings: Adam on mini-batches, relu, early stopping.
 
     Examples
     --------
@@ -117,15 +117,16 @@ def search(
     hidden_sizes: Sequence[tuple[int, ...]],
     plan: SearchPlan,
 ) -> list[Candidate]:
-    """Try all settings by cross-validation, in one sweep, and return them, the best first.
+    """Cross-validate all settings in one sweep, and return them sorted, the best first.
 
-    Of many rows some are drawn to search with, and only the best setting, and the best one without
-    a hidden layer, are trained on all: other candidates have no networks then.
+    If there are many rows, the search uses a draw of them; then only the best setting, and the best
+    one without a hidden layer, are trained again on all rows, and only these have networks trained
+    on all rows.
 
     Raises
     ------
     ValueError
-        If all of them diverged.
+        If all trainings diverged.
     """
     share = min(1.0, WIDE / samples.X.shape[1])
     few = samples.some(max(int(SEARCHED * share), FEWEST), plan.seed)
@@ -146,7 +147,7 @@ def search(
 def _check_size(
     samples: SearchSamples, hidden_sizes: Sequence[tuple[int, ...]], settings: int, plan: SearchPlan
 ) -> None:
-    """Refuse more networks, and predictions of theirs, than there is memory for."""
+    """Raise if the networks and their predictions don't fit into memory."""
     inputs, outputs = samples.X.shape[1], samples.y.shape[1]
     networks = [Network(layer_sizes(inputs, hidden, outputs), bias=True) for hidden in hidden_sizes]
     kept = 16 * plan.folds * settings * sum(network.parameters for network in networks)

@@ -1,4 +1,4 @@
-"""A :class:`GroupModels` as the parts of a file, and back."""
+"""Conversion of a :class:`GroupModels` to the entries of a file, and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,11 +22,11 @@ MEASURED = {
     "held_out_error": "f",
     "status": "U",
 }
-"""What is known of each group, with the kind of its array."""
+"""The measurements of each group, with the kind of each array."""
 
 
 def taken_apart(models: Any) -> tuple[Facts, Arrays]:
-    """Models of groups as facts that JSON can hold, and arrays."""
+    """Return a GroupModels as JSON-serializable facts and arrays."""
     arrays: Arrays = {"members": models.keys.members, "places": models.trained.places}
     arrays |= {f"levels_{k}": levels for k, levels in enumerate(models.keys.levels)}
     for name, scaling in (("inputs", models.inputs), ("outputs", models.outputs)):
@@ -45,7 +45,7 @@ def taken_apart(models: Any) -> tuple[Facts, Arrays]:
 
 
 def put_together(facts: Facts, arrays: Found) -> Facts:
-    """The fields of models of groups, checked."""
+    """Return the validated fields of a GroupModels."""
     names, notes = facts["names"], facts["notes"]
     need(bool(names) and all(isinstance(text, str) for text in (*names, *notes)))
     keys = _keys(names, arrays)

@@ -1,4 +1,4 @@
-"""A :class:`Model` as the parts of a file, and back."""
+"""Conversion of a :class:`Model` to the entries of a file, and back."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastgd.training.serialization import KINDS, Facts, is_number, need, text_of
 
 
 def taken_apart(model: Any) -> tuple[Facts, Arrays]:
-    """A Model as facts that JSON can hold, and arrays."""
+    """Return a Model as JSON-serializable facts and arrays."""
     arrays = model.preparation.to_arrays()
     for k, target in enumerate(model.targets):
         arrays |= {f"{name}_{k}": array for name, array in target_to_arrays(target).items()}
@@ -23,7 +23,7 @@ def taken_apart(model: Any) -> tuple[Facts, Arrays]:
 
 
 def put_together(facts: Facts, arrays: Found) -> Facts:
-    """The fields of a Model, checked."""
+    """Return the validated fields of a Model."""
     preparation = Preparation.from_arrays({"preparation": text_of(arrays, "preparation")})
     targets = tuple(
         target_from_arrays({"target": text_of(arrays, f"target_{k}")})

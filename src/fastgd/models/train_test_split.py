@@ -1,4 +1,4 @@
-"""Rows to learn from and rows to judge by: drawn with a seed, each class in proportion."""
+"""Split of rows into training and test set, and into folds: seeded and stratified by class."""
 
 from math import ceil
 from typing import NamedTuple
@@ -11,18 +11,18 @@ from fastgd.checks.formatting import many
 Rows = NDArray[np.int64]
 
 LEAST_ROWS = 10
-"""A table with fewer can't be parted."""
+"""A table with fewer rows can't be split."""
 
 
 class TrainTestRows(NamedTuple):
-    """Places of rows, in their order."""
+    """Row indices, sorted: ``learn`` is the training set, ``judge`` the test set."""
 
     learn: Rows
     judge: Rows
 
 
 def check_rows(rows: int) -> None:
-    """Refuse a table that is too small to be parted."""
+    """Raise if a table is too small to be split."""
     if rows < LEAST_ROWS:
         raise ValueError(
             f"the table must have at least {LEAST_ROWS} rows with a target, got {many(rows, 'row')}"
@@ -30,7 +30,7 @@ def check_rows(rows: int) -> None:
 
 
 def parts_of(labels: Rows, share: float, seed: int) -> TrainTestRows:
-    """Part rows in two: ``share`` of them to judge by, of each class as far as its rows go.
+    """Split rows into training and test set, stratified; ``share`` is the fraction of the test set.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def parts_of(labels: Rows, share: float, seed: int) -> TrainTestRows:
 
 
 def folds_of(labels: Rows, folds: int, seed: int) -> NDArray[np.bool_]:
-    """Return which rows each fold holds out, (folds, rows): every row once.
+    """Return the validation rows of each fold, (folds, rows): every row is in exactly one fold.
 
     Examples
     --------
@@ -62,6 +62,6 @@ def folds_of(labels: Rows, folds: int, seed: int) -> NDArray[np.bool_]:
 
 
 def _drawn(labels: Rows, seed: int) -> Rows:
-    """All rows, one class after the other, and drawn within it."""
+    """All rows, one class after the other, shuffled within each class."""
     order = np.random.RandomState(seed).permutation(len(labels))
     return order[np.argsort(labels[order], kind="stable")]

@@ -1,1 +1,1 @@
-"""Tables as they come: read from files, and turned into the numbers that a network learns from."""
+"""Tables of mixed columns: read from files, and encoded as the inputs of a network."""

@@ -1,4 +1,4 @@
-"""The cells of a column: numbers, texts, booleans or dates, and which of them are missing."""
+"""The cells of a column: numbers, strings, booleans or dates, and which of them are missing."""
 
 import datetime
 import numbers
@@ -24,22 +24,22 @@ class Cells(NamedTuple):
     """The cells of a column, all of one kind."""
 
     kind: Kind
-    values: NDArray[Any]  # numbers: float64; texts and booleans: str or None; dates: None
+    values: NDArray[Any]  # numbers: float64; strings and booleans: str or None; dates: None
     missing: NDArray[np.bool_]
 
 
 def cells_of(name: str, column: ArrayLike) -> Cells:
-    """Return the cells of a column: (rows,) numbers, booleans, texts or dates.
+    """Return the cells of a column: (rows,) numbers, booleans, strings or dates.
 
-    NaN, NaT and None are missing. A column of texts and other things is one of texts, of which a
-    whole number has no decimal point and a missing one is None.
+    NaN, NaT and None are missing. A column that mixes strings with numbers or booleans becomes a
+    column of strings, in which whole numbers have no decimal point and missing cells are None.
 
     Raises
     ------
     TypeError
         If a cell is something else.
     ValueError
-        If it is no column, or a number is not finite.
+        If it isn't one-dimensional, or a number is not finite.
 
     Examples
     --------
@@ -78,18 +78,18 @@ def is_missing(column: ArrayLike) -> NDArray[np.bool_]:
         return np.asarray(np.isnat(array))
     if array.dtype.kind != "O":
         return np.zeros(array.shape, dtype=bool)
-    # Of all that people put into tables only what is missing differs from itself, but pandas' NA,
-    # which has no truth.
+    # In tables only missing values differ from themselves, except pandas' NA, which has no truth
+    # value.
     return np.fromiter(map(_is_missing, array), dtype=bool, count=len(array))
 
 
 def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
-    """Return a column as an array; of a list of texts and NaN NumPy would make texts.
+    """Return a column as an array; lists become object arrays, as NumPy would turn NaN into "nan".
 
     Raises
     ------
     ValueError, TypeError
-        If it is too long, or can't be an array.
+        If it is too long, or can't be converted to an array.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
 
 
 def is_date_text(text: str) -> bool:
-    """Whether a text is a date: 2026-11-26, 26.11.2026 or 11/26/26, and perhaps a time.
+    """Whether a string is a date: 2026-11-26, 26.11.2026 or 11/26/26, with or without a time.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def is_date_text(text: str) -> bool:
 
 
 def text_of(value: Any) -> str:
-    """A cell as a text, without spaces around it: a whole number has no decimal point.
+    """A cell as a stripped string; a whole number has no decimal point.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def text_of(value: Any) -> str:
 
 
 def texts_shown(texts: Iterable[str]) -> str:
-    """Texts side by side, the first five of them and each not too long."""
+    """The first five strings, joined by commas, and each shortened to 30 characters."""
     known = list(texts)
     cut = [text if len(text) <= 30 else f"{text[:27]}..." for text in known[:5]]
     return ", ".join(cut) + (", ..." if len(known) > 5 else "")
@@ -204,6 +204,6 @@ def _foreign(name: str, cells: NDArray[Any]) -> TypeError:
         cells[0] if len(cells) else None,
     )
     return TypeError(
-        f"column {shown(name)} must hold numbers, texts, booleans or dates, got {shown(odd)} "
+        f"column {shown(name)} must hold numbers, strings, booleans or dates, got {shown(odd)} "
         f"(of type {type(odd).__name__})"
     )

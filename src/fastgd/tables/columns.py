@@ -1,4 +1,4 @@
-"""What becomes of one column of a table: the inputs of a network, learned once and then applied."""
+"""The encoding of one column of a table as inputs of a network, learned once and then applied."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from fastgd.tables.column_values import Cells, is_date_text, text_of, texts_show
 FloatArray = NDArray[np.float64]
 
 _ROW_NUMBERS = ("", "id", "index", "row", "rowid", "row_id", "nr", "no")
-"""Names of columns that number the rows, if they do; pandas calls a nameless one "Unnamed: 0"."""
+"""Names of columns that may number the rows; pandas calls a nameless column "Unnamed: 0"."""
 
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """Numbers: minus their mean, divided by their standard deviation; missing ones the median.
+    """A standardized column of numbers; missing cells are filled with the median.
 
-    Where some were missing when it was learned, a second input is 1 for those, and else 0.
+    If cells were missing when it was learned, a second input is 1 for missing cells and else 0.
     """
 
     name: str
@@ -38,7 +38,7 @@ class NumberColumn:
         return (self.name, f"{self.name} missing") if self.flagged else (self.name,)
 
     def put(self, cells: Cells, inputs: FloatArray) -> None:
-        """Fill in the inputs, (rows, inputs)."""
+        """Fill in this column's inputs, (rows, inputs)."""
         missing = cells.missing
         values = _as_numbers(self.name, cells)
         with np.errstate(over="ignore"):
@@ -47,21 +47,21 @@ class NumberColumn:
             inputs[:, 1] = missing
 
     def remarks(self, cells: Cells) -> Iterator[str]:
-        """Say what is new about these cells."""
+        """Yield a line about missing cells, if there were none when the column was learned."""
         count = int(cells.missing.sum())
         if count and not self.flagged:
             yield (
-                f"{self.name}: missing in {many(count, 'row')}, which it never was in the table "
-                f"that was learned: taken as {self.median:g}, the median"
+                f"{self.name}: missing in {many(count, 'row')}, and never in the training table: "
+                f"filled with {self.median:g}, the median"
             )
 
 
 @dataclass(frozen=True)
 class TextColumn:
-    """Texts or booleans: an input for each category, which is 1 in its rows and else 0.
+    """A one-hot encoded column of strings or booleans: one input per category.
 
-    Where some were missing when it was learned there is an input for that, too. A category that is
-    not among them is 0 in all.
+    If cells were missing when it was learned, a further input is 1 for missing cells. An unknown
+    category is 0 in all inputs.
     """
 
     name: str
@@ -75,33 +75,33 @@ class TextColumn:
         return (*(f"{self.name}={category}" for category in self.categories), *flag)
 
     def put(self, cells: Cells, inputs: FloatArray) -> None:
-        """Fill in the inputs, (rows, inputs)."""
+        """Fill in this column's inputs, (rows, inputs)."""
         places = self._places(cells)
         rows = np.flatnonzero(places >= 0)
         inputs[:] = 0.0
         inputs[rows, places[rows]] = 1.0
 
     def remarks(self, cells: Cells) -> Iterator[str]:
-        """Say which categories are unknown."""
+        """Yield lines about unknown categories, and about missing cells if there were none."""
         places = self._places(cells)
         unknown = (places < 0) & ~cells.missing
         if unknown.any():
             new = texts_shown(Counter(map(text_of, cells.values[unknown])))
             yield (
-                f"{self.name}: {new} in {many(int(unknown.sum()), 'row')}: unknown, since the "
-                "table that was learned had none; these rows are of no category"
+                f"{self.name}: {new} in {many(int(unknown.sum()), 'row')}: not in the training "
+                "table; these rows have no category"
             )
         count = int(cells.missing.sum())
         if count and not self.flagged:
             yield (
-                f"{self.name}: missing in {many(count, 'row')}, which it never was in the table "
-                "that was learned; these rows are of no category"
+                f"{self.name}: missing in {many(count, 'row')}, and never in the training table; "
+                "these rows have no category"
             )
 
     def _places(self, cells: Cells) -> NDArray[np.int64]:
-        """The input of each cell, or -1."""
+        """The index of each cell's input, or -1."""
         known: dict[Any, int] = {category: k for k, category in enumerate(self.categories)}
-        if set(self.categories) <= {"False", "True"}:  # which other programs write in small letters
+        if set(self.categories) <= {"False", "True"}:  # written in other cases by other programs
             known |= {category.lower(): k for category, k in known.items()}
             known |= {category.upper(): k for category, k in known.items()}
         if self.flagged:
@@ -119,9 +119,9 @@ Column = NumberColumn | TextColumn
 def learn_column(
     name: str, cells: Cells, max_categories: int, *, standardize: bool
 ) -> tuple[Column | None, str]:
-    """Return what a column becomes, None if it is left out, and a line that says so.
+    """Return the encoding of a column, None if it is left out, and a line that explains it.
 
-    The line is empty where there is nothing to say of numbers as they are.
+    The line is empty for numbers without missing cells.
     """
     rows, missing = len(cells.values), int(cells.missing.sum())
     if missing == rows:
@@ -136,10 +136,10 @@ def learn_column(
     if len(counts) == 1 and not missing:
         return None, f"{name}: left out: every row has {texts_shown(counts)}"
     if len(counts) == rows > 2:
-        return None, f"{name}: left out: every row has another text"
+        return None, f"{name}: left out: every row has a different string"
     if len(counts) > max_categories:
         return None, (
-            f"{name}: left out: {many(len(counts), 'different text')}, more than {max_categories}"
+            f"{name}: left out: {many(len(counts), 'different string')}, more than {max_categories}"
             f"{_almost_numbers(counts)}"
         )
     categories = tuple(sorted(counts))
@@ -160,25 +160,25 @@ def _learn_numbers(name: str, cells: Cells, *, standardize: bool) -> tuple[Colum
         return None, f"{name}: left out: every row has {low:g}"
     if not missing and _numbers_rows(name, numbers):
         return None, f"{name}: left out: it numbers the rows"
-    # Halves, since the middle of two large numbers may be all that a float64 can hold.
+    # Halves, since the sum of two large numbers may overflow a float64.
     median = float(np.median(numbers / 2) * 2)
     mean, scale = moments(name, numbers) if standardize else (0.0, 1.0)
     note = ""
     if missing:
         note = (
-            f"{name}: missing in {many(missing, 'row')}: taken as {median:g}, the median, and an "
-            "input says where"
+            f"{name}: missing in {many(missing, 'row')}: filled with {median:g}, the median, and "
+            "flagged by an input"
         )
     return NumberColumn(name, median, mean, scale, missing > 0), note
 
 
 def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
-    """Mean and standard deviation of a column; 1 where all numbers are the same.
+    """Mean and standard deviation of a column; the deviation of a constant column is 1.
 
     Raises
     ------
     ValueError
-        If they are too large for float64.
+        If the mean or the deviation overflows float64.
 
     Examples
     --------
@@ -188,7 +188,7 @@ def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
     if numbers.min() == numbers.max():
         return float(numbers[0]), 1.0
     try:
-        # Sums without rounding: the order in which NumPy adds is another on other processors.
+        # Exact sums: the order in which NumPy adds differs between processors.
         mean = fsum(numbers.tolist()) / len(numbers)
         with np.errstate(over="ignore"):
             scale = sqrt(fsum(np.square(numbers - mean).tolist()) / len(numbers))
@@ -213,7 +213,7 @@ def _dates_left_out(name: str) -> str:
 
 
 def _almost_numbers(counts: Counter[str]) -> str:
-    """Say which texts are none of the numbers, if there are few of these."""
+    """Name the strings that keep a column from being numeric, if they are few."""
     odd = [text for text in counts if not _is_number_text(text.replace(",", "."))]
     if len(odd) > len(counts) // 10:
         return ""
@@ -225,7 +225,7 @@ def _is_number_text(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return "_" not in text  # which is a number in Python's source code alone
+    return "_" not in text  # a digit separator in Python's source code only
 
 
 def _as_numbers(name: str, cells: Cells) -> FloatArray:
@@ -237,11 +237,11 @@ def _as_numbers(name: str, cells: Cells) -> FloatArray:
         if text is not None and not (cells.kind == "texts" and _is_number_text(text))
     ]
     if wrong:
-        # Because of one text, numbers with a decimal comma were not read as such.
+        # A single string keeps numbers with a decimal comma from being read as numbers.
         odd = (one for one in wrong if not _is_number_text(one[1].replace(",", ".")))
         row, text = next(odd, wrong[0])
         raise ValueError(
-            f"column {shown(name)} must hold numbers, as in the table that was learned, "
+            f"column {shown(name)} must hold numbers, as in the training table, "
             f"got {shown(text)} in row {row:,}"
         )
     return np.array([np.nan if text is None else float(text) for text in cells.values])

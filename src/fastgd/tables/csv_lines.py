@@ -1,4 +1,4 @@
-"""The lines of a text with separated cells: the header line, and those below it."""
+"""The lines of delimited text: the header line, and the lines below it."""
 
 import csv
 from collections import Counter
@@ -11,7 +11,7 @@ from fastgd.checks.formatting import first_names, many
 from fastgd.checks.messages import shown
 
 NAME = 40
-"""Characters of a name that are shown at most."""
+"""Characters of a column name in a message, at most."""
 
 Line = tuple[int, list[str]]
 
@@ -21,19 +21,19 @@ class NamelessError(ValueError):
 
 
 def lines_of(path: Path, text: bytes, separator: str) -> Iterator[Line]:
-    """Yield the number and the cells of each line that is not blank.
+    """Yield the line number and the cells of each line that is not blank.
 
     Raises
     ------
     ValueError
-        If a quote has no end, say; the message says where.
+        If the text is malformed, such as by a quote that is never closed; the message says where.
     """
-    # utf-8-sig drops the mark that spreadsheets put in front.
+    # utf-8-sig drops the byte order mark that spreadsheets write.
     stream = TextIOWrapper(BytesIO(text), "utf-8-sig", newline="")
     reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=True)
     try:
         for cells in reader:
-            # Only a line without a cell is blank: of several empty ones each is missing something.
+            # A blank line has one empty cell; a line of several empty cells has missing values.
             if len(cells) > 1 or "".join(cells).strip():
                 yield reader.line_num, cells
     except csv.Error as error:
@@ -43,12 +43,12 @@ def lines_of(path: Path, text: bytes, separator: str) -> Iterator[Line]:
 def header_of(path: Path, lines: Iterator[Line], *, nameless: bool = False) -> list[str]:
     """Return the names of the columns, from the first line.
 
-    With ``nameless`` a column may lack one, and gets the one that pandas gives.
+    With ``nameless`` a missing name is allowed, and replaced by the one that pandas would give.
 
     Raises
     ------
     ValueError
-        If it is no header line.
+        If the first line is not a header.
     """
     _, cells = next(lines, (0, None))
     if cells is None:
@@ -70,7 +70,7 @@ def header_of(path: Path, lines: Iterator[Line], *, nameless: bool = False) -> l
 
 
 def check_length(path: Path, line: int, cells: Sequence[str], names: Sequence[str]) -> None:
-    """Refuse a line that has not a cell for each column."""
+    """Raise if a line doesn't have one cell per column."""
     if len(cells) != len(names):
         raise ValueError(
             f"{path}, line {line}: {many(len(cells), 'cell')}, the header line has {len(names)}"
@@ -78,7 +78,7 @@ def check_length(path: Path, line: int, cells: Sequence[str], names: Sequence[st
 
 
 def names_text(names: Sequence[str]) -> str:
-    """Names of columns side by side: the first ones, each not too long."""
+    """The first column names, joined by commas, each shortened."""
     return first_names([name if len(name) <= NAME else f"{name[: NAME - 3]}..." for name in names])
 
 

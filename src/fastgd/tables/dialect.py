@@ -1,4 +1,4 @@
-"""How a table is written: what separates its cells, and how its numbers look."""
+"""The dialect of a text table: its separator and its number format."""
 
 import csv
 import re
@@ -9,32 +9,32 @@ from typing import NamedTuple
 from fastgd.checks.messages import either, shown
 
 SEPARATORS = {",": ",", ";": ";", "tab": "\t", "|": "|"}
-"""What may separate cells, by the name that is typed for it."""
+"""Separators of cells, by the name that users type."""
 
 DECIMALS = (".", ",")
 
 SNIFFED = 20
-"""Lines that the separator is guessed from, and"""
+"""Lines from which the separator is guessed, and"""
 
 SNIFFED_CHARACTERS = 20_000
-"""as many characters."""
+"""characters, at most."""
 
 LOOKED_AT = 10_000
-"""Cells of each column that say how numbers are written."""
+"""Cells of each column from which the number format is guessed."""
 
 _EXPONENT = r"([eE][+-]?\d+)?"
 _GROUPED = r"[+-]?\d{1,3}(%s\d{3})+"
 
 
 class Dialect(NamedTuple):
-    """What separates cells, the decimal sign, and the one between thousands, if any."""
+    """The separator of cells, the decimal sign, and the thousands separator, if any."""
 
     separator: str
     decimal: str = "."
     thousands: str = ""
 
     def number(self, text: str) -> float | None:
-        """Return the number that a text is, or None.
+        """Parse a number; return None if the string isn't one.
 
         Examples
         --------
@@ -58,7 +58,7 @@ class Dialect(NamedTuple):
 
 
 def separator_of(text: str) -> str:
-    r"""Return what separates the cells: that with which most lines have as many as the first.
+    r"""Guess the separator: the one with which most lines have as many cells as the first line.
 
     Examples
     --------
@@ -77,23 +77,23 @@ def separator_of(text: str) -> str:
 
 
 def _rows(text: str, separator: str) -> Iterator[list[str]]:
-    """The lines that are not blank, as far as they can be read."""
+    """The lines that are not blank, up to the first that csv can't read."""
     lines = text.splitlines(keepends=True)
     try:
         for cells in csv.reader(lines, delimiter=separator, skipinitialspace=True):
             if len(cells) > 1 or "".join(cells).strip():
                 yield cells
-    except csv.Error:  # a cell longer than it reads
+    except csv.Error:  # a cell longer than the csv module's limit
         return
 
 
 def check_separator(typed: str | None) -> str | None:
-    """Return the separator that is meant, None for None.
+    """Return the separator itself for a typed name; None stays None.
 
     Raises
     ------
     ValueError
-        If there is no such.
+        If the name is unknown.
     """
     if typed is None or typed in SEPARATORS.values():
         return typed
@@ -103,14 +103,14 @@ def check_separator(typed: str | None) -> str | None:
 
 
 def decimal_of(cells: Iterable[str], separator: str) -> tuple[str, str]:
-    """Return the decimal sign, and the one between thousands or "".
+    """Guess the decimal sign and the thousands separator ("" for none).
 
     ``0,5`` has a decimal comma, ``1,234.5`` a decimal point and a comma between thousands.
 
     Raises
     ------
     ValueError
-        If there are both, or if it can't be told: ``1,234`` alone.
+        If cells contradict each other, or are ambiguous: ``1,234`` alone.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def decimal_of(cells: Iterable[str], separator: str) -> tuple[str, str]:
 
 
 def _look_at(cell: str, found: dict[str, dict[str, str]]) -> None:
-    """Note what a cell says: which sign is a decimal one for sure, and which is among digits."""
+    """Record which sign is certainly a decimal sign, and which may separate thousands."""
     for sign, other in (DECIMALS, DECIMALS[::-1]):
         point, comma = map(re.escape, (sign, other))
         if re.fullmatch(rf"{_GROUPED % comma}({point}\d*)?", cell):

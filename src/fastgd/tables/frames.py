@@ -1,4 +1,4 @@
-"""A pandas DataFrame as columns; pandas itself is not needed to say this."""
+"""Columns of a pandas DataFrame, without importing pandas."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from fastgd.tables.column_values import array_of
 def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
     """Return the columns of a DataFrame by name, as ``Preparation`` takes them.
 
-    A mapping of names to arrays is taken for such a table, too.
+    A mapping of names to arrays is accepted, too.
 
     Raises
     ------
     TypeError
-        If it is no table with named columns.
+        If it is not a table with named columns.
     ValueError
         If two columns have the same name.
 
@@ -29,11 +29,11 @@ def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
     >>> columns_of(pandas.DataFrame({"age": [31, None], "city": ["Rome", None]}))
     {'age': array([31., nan]), 'city': array(['Rome', None], dtype=object)}
     """
-    # A Series has keys and items, too: of rows.
+    # A pandas Series has keys and items, too, but those of rows.
     is_frame = hasattr(frame, "keys") and getattr(frame, "ndim", None) == 2
     if not (is_frame or isinstance(frame, Mapping)):
         raise TypeError(
-            "a table must be a DataFrame, or a dict of columns by their names, got "
+            "a table must be a DataFrame or a dict of columns by name, got "
             f"{shown(frame)} (of type {type(frame).__name__})"
         )
     try:
@@ -55,7 +55,7 @@ def _array(name: str, column: Any) -> NDArray[Any]:
     dtype: Any = getattr(column, "dtype", None)
     if isinstance(dtype, np.dtype) or not isinstance(getattr(dtype, "kind", None), str):
         return array_of(column, f"column {shown(name)}")
-    # One of pandas' own: categories, texts, dates with zones, what knows missing cells.
+    # A dtype of pandas: categorical, string, dates with time zones, nullable numbers.
     missing = np.asarray(column.isna(), dtype=bool)
     if dtype.kind in "iuf":
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))

@@ -1,4 +1,4 @@
-"""How the columns of a table become the inputs of a network: learned once, then applied."""
+"""The encoding of a table's columns as inputs of a network: learned once, then applied."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import Column, FloatArray, NumberColumn, TextColumn, learn_column
 
 MOST_CATEGORIES = 50
-"""A column with more different texts than that is rather one of names."""
+"""A column with more different strings than this is rather one of names."""
 
 _KINDS: dict[str, type[Column]] = {"number": NumberColumn, "text": TextColumn}
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How columns become inputs: what was learned from a table.
+    """The encoding of columns as inputs, learned from a training table.
 
     Attributes
     ----------
     columns : tuple of NumberColumn and TextColumn
-        Those that are used, in the order of the table.
+        The columns that are used, in the order of the table.
     left_out : tuple of str
-        Columns of the table that are not.
+        The columns of the table that are not used.
     notes : tuple of str
-        Each choice in a line.
+        The decisions about columns, one line each.
     """
 
     columns: tuple[Column, ...]
@@ -51,31 +51,32 @@ class Preparation:
         standardize: bool = True,
         drop: Collection[str] = (),
     ) -> Preparation:
-        """Look at a table, and decide what becomes of each column.
+        """Decide from a table how each column is encoded.
 
-        - Numbers are standardised: minus their mean, divided by their standard deviation.
-        - Missing numbers become the median, and a second input is 1 for these rows.
-        - Texts and booleans become an input for each category.
-        - Left out are dates, columns without a number or text or with the same one in every row,
-          texts that all differ or are more than ``max_categories``, and whole numbers that number
-          the rows in a column that is named so (id, index, row, no).
+        - Numbers are standardized: their mean is subtracted, and the result is divided by their
+          standard deviation.
+        - Missing numbers are filled with the median, and a second input is 1 for these rows.
+        - Strings and booleans are one-hot encoded: one input per category.
+        - Left out are dates, empty columns, constant columns, columns of strings that are all
+          different or have more than ``max_categories`` different ones, and whole numbers that
+          number the rows, in a column with such a name (id, index, row, no).
 
         Parameters
         ----------
         columns : mapping of str to (rows,) array_like
-            Numbers (NaN where one is missing), booleans, texts (None where one is missing) or
-            dates. ``fastgd.tables.frames.columns_of`` makes them of a DataFrame.
+            Numbers (NaN where missing), booleans, strings (None where missing) or dates.
+            ``fastgd.tables.frames.columns_of`` converts a DataFrame.
         max_categories : int
-            How many different texts a column may have.
+            The most different strings that a column may have.
         standardize : bool
-            False leaves numbers as they are.
+            If False, numbers are used as they are.
         drop : collection of str
             Columns to leave out.
 
         Raises
         ------
         ValueError, TypeError
-            If the columns are not as described, or none of them is left.
+            If the columns are not as described, or none of them can be used.
 
         Examples
         --------
@@ -84,7 +85,7 @@ class Preparation:
         >>> preparation.names
         ('age', 'age missing', 'city=Oslo', 'city=Rome')
         >>> preparation.notes[0]
-        'age: missing in 1 row: taken as 40, the median, and an input says where'
+        'age: missing in 1 row: filled with 40, the median, and flagged by an input'
         >>> preparation.transform(table).round(1)
         array([[-1.2,  0. ,  0. ,  1. ],
                [-0.1,  1. ,  1. ,  0. ],
@@ -108,7 +109,7 @@ class Preparation:
             raise ValueError(f"the table must have a column to learn from, got none{why}")
         numbers = [column.name for column in used if isinstance(column, NumberColumn)]
         if numbers and standardize:
-            notes.append(f"numbers standardised: {first_names(numbers)}")
+            notes.append(f"numbers standardized: {first_names(numbers)}")
         names = {column.name for column in used}
         left_out = tuple(name for name in columns if name not in names)
         return cls(tuple(used), left_out, tuple(notes))
@@ -120,16 +121,16 @@ class Preparation:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Names of the columns that are read as texts, whatever is in them."""
+        """Names of the columns whose cells are read as strings, even if they look like numbers."""
         return tuple(column.name for column in self.columns if isinstance(column, TextColumn))
 
     def transform(self, columns: Mapping[str, ArrayLike]) -> FloatArray:
-        """Return the (rows, inputs) of a table that has the same columns, in whatever order.
+        """Encode a table with the same columns, in any order, as (rows, inputs).
 
         Raises
         ------
         ValueError, TypeError
-            If a column is missing, or holds something else; the message names it.
+            If a column is missing, or holds another kind of values; the message names it.
         """
         cells = self._cells(columns)
         rows = len(next(iter(cells.values())).values)
@@ -143,44 +144,43 @@ class Preparation:
         if not finite.all():
             row, place = np.unravel_index(int(finite.argmin()), finite.shape)
             raise ValueError(
-                f"column {shown(self.names[place])} must have numbers like those that were learned,"
+                f"column {shown(self.names[place])} must have numbers like the training table's,"
                 f" got one far too large in row {int(row) + 1:,}"
             )
         return inputs
 
     def remarks(self, columns: Mapping[str, ArrayLike]) -> list[str]:
-        """Say what a table has in its cells that the learned one had not, a line each.
+        """Say how a table's cells differ from those of the training table, one line each.
 
-        That is unknown categories, and cells that are missing for the first time.
+        That is: unknown categories, and cells missing in a column that had none missing.
 
         Examples
         --------
         >>> preparation = Preparation.learn({"city": ["Rome", "Oslo", "Rome"]})
         >>> for remark in preparation.remarks({"city": ["Bonn", "Rome"]}):
         ...     print(remark)
-        city: Bonn in 1 row: unknown, since the table that was learned had none; these rows are of \
-no category
+        city: Bonn in 1 row: not in the training table; these rows have no category
         """
         cells = self._cells(columns)
         return [line for column in self.columns for line in column.remarks(cells[column.name])]
 
     def unused(self, columns: Mapping[str, ArrayLike]) -> list[str]:
-        """Return the names of columns that the learned table had not."""
+        """Return the names of columns that the training table did not have."""
         known = {*(column.name for column in self.columns), *self.left_out}
         return [name for name in columns if name not in known]
 
     def _cells(self, columns: Mapping[str, ArrayLike]) -> dict[str, Cells]:
-        lacking = [column.name for column in self.columns if column.name not in columns]
-        if lacking:
+        absent = [column.name for column in self.columns if column.name not in columns]
+        if absent:
             raise ValueError(
-                f"the table must have the {'column' if len(lacking) == 1 else 'columns'} "
-                f"{first_names(lacking)}, as the one that was learned; "
+                f"the table must have the {'column' if len(absent) == 1 else 'columns'} "
+                f"{first_names(absent)}, as the training table; "
                 f"its columns: {first_names(list(columns))}"
             )
         return _cells({column.name: columns[column.name] for column in self.columns})
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return it as arrays that an ``.npz`` file holds without pickle.
+        """Return it as arrays that can be saved in an ``.npz`` file without pickle.
 
         Examples
         --------
@@ -198,12 +198,12 @@ no category
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Preparation:
-        """Return what :meth:`to_arrays` wrote.
+        """Restore what :meth:`to_arrays` returned.
 
         Raises
         ------
         ValueError
-            If the arrays are damaged.
+            If the arrays are corrupt.
         """
         try:
             facts = json.loads(str(arrays["preparation"][()]))
@@ -212,7 +212,7 @@ no category
                 raise ValueError("no column")
             return cls(columns, _strings(facts["left_out"]), _strings(facts["notes"]))
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-            raise ValueError("the preparation of the table is damaged") from error
+            raise ValueError("the preparation of the table is corrupt") from error
 
 
 def _cells(columns: Mapping[str, ArrayLike]) -> dict[str, Cells]:

@@ -1,4 +1,4 @@
-"""Tables from files: CSV, TSV, the same with .gz, and Parquet."""
+"""Tables from files: CSV and TSV, also compressed (.gz), and Parquet."""
 
 import warnings
 from collections.abc import Collection, Sequence
@@ -33,29 +33,30 @@ PARQUET = (".parquet", ".pq")
 NOTHING = frozenset(
     ("", "?", "-", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "<na>", "nil", "missing")
 )
-"""What is written, in small or capital letters, where nothing is known."""
+"""What files hold for a missing value, compared in lower case."""
 
 _BYTES_OF_CELL = 80
-"""A short text in Python, and its place in a list."""
+"""Memory of a short Python string, and of its entry in a list."""
 
 
 def read(path: Path, sep: str | None = None, decimal: str | None = None) -> "pandas.DataFrame":
-    r"""Read a table: CSV, TSV, both also with .gz, or Parquet, as the file's name says.
+    r"""Read a table from a CSV or TSV file, also compressed (.gz), or a Parquet file.
 
     Parameters
     ----------
     path : Path
+        Its suffix tells the format.
     sep : {",", ";", "tab", "|"}, optional
-        What separates the cells of a line; found from the first lines by default.
+        The separator of cells; guessed from the first lines by default.
     decimal : {".", ","}, optional
-        The decimal sign; found from the cells by default.
+        The decimal sign; guessed from the cells by default.
 
     Raises
     ------
     OSError
-        If it can't be read.
+        If the file can't be read.
     ValueError
-        If it is no table; the message says where.
+        If it does not hold a table; the message says where.
     ImportError
         If pandas is not installed.
 
@@ -79,9 +80,9 @@ def read(path: Path, sep: str | None = None, decimal: str | None = None) -> "pan
 def read_columns(
     path: Path, sep: str | None = None, decimal: str | None = None, texts: Collection[str] = ()
 ) -> dict[str, NDArray[Any]]:
-    """Read the same as columns by name; of what is no Parquet without pandas, if there is none.
+    """Read a table as columns by name; only Parquet files need pandas.
 
-    ``texts`` are columns that stay texts, whatever is in them.
+    ``texts`` are columns that stay strings, even if they look like numbers.
     """
     path = Path(path)
     separator = check_separator(sep)
@@ -118,9 +119,9 @@ def read_columns(
 
 
 def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
-    """Return cells as numbers or booleans if all are such, else as texts; NaN, None for nothing.
+    """Return cells as numbers or booleans if all are, else as strings; NaN or None where missing.
 
-    Without a dialect they stay texts.
+    Without a dialect they stay strings.
 
     Examples
     --------
@@ -151,7 +152,7 @@ def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
 
 
 def _split_by_pandas(path: Path, text: bytes, separator: str) -> list[list[str]]:
-    """The cells of each column: pandas is several times as fast as the standard library."""
+    """Cells by column, read by pandas: several times as fast as the standard library."""
     import pandas
 
     names = header_of(path, lines_of(path, text, separator), nameless=True)
@@ -170,14 +171,14 @@ def _split_by_pandas(path: Path, text: bytes, separator: str) -> list[list[str]]
                 encoding="utf-8-sig",
             )
     except (pandas.errors.ParserError, pandas.errors.ParserWarning):
-        return _split(path, text, separator)  # which says where, or takes it
-    if (frame[len(names) - 1] == "").any():  # so is the last cell of a line that is too short
+        return _split(path, text, separator)  # names the bad line, or accepts the file
+    if (frame[len(names) - 1] == "").any():  # perhaps a line that is too short
         return _split(path, text, separator)
     return [frame[place].tolist() for place in range(len(names))]
 
 
 def _split(path: Path, text: bytes, separator: str) -> list[list[str]]:
-    """The same by the standard library."""
+    """Cells by column, read by the standard library."""
     lines = lines_of(path, text, separator)
     names = header_of(path, lines, nameless=True)
     columns: list[list[str]] = [[] for _ in names]
@@ -199,11 +200,11 @@ def _read_parquet(path: Path) -> "pandas.DataFrame":
         ) from error
     with path.open("rb") as file:
         if not file.seekable():
-            raise ValueError(f"{path} must be a file, since Parquet is not read in one go")
+            raise ValueError(f"{path} must be a regular file: Parquet can't be read from a stream")
         try:
             facts = pyarrow.parquet.read_metadata(file)
             check_memory(_BYTES_OF_CELL * facts.num_rows * facts.num_columns, f"{path}")
             file.seek(0)
             return pandas.read_parquet(file)
         except (pyarrow.ArrowException, OSError) as error:
-            raise ValueError(f"{path} must be a whole Parquet file, as its name says") from error
+            raise ValueError(f"{path} must be a complete Parquet file") from error

@@ -1,4 +1,4 @@
-"""Some rows of a table, such as those that have a target."""
+"""Selections of a table's rows, such as those that have a target."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from fastgd.tables.csv_lines import names_text
 
 
 def check_lengths(columns: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse columns that have not a cell for each row.
+    """Raise if columns differ in length.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def check_lengths(columns: Mapping[str, NDArray[Any]]) -> None:
 
 
 def some_rows(columns: Mapping[str, ArrayLike], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Return some rows of all columns: places, or a bool for each.
+    """Return some rows of all columns, selected by indices or by a boolean mask.
 
     Examples
     --------
@@ -48,18 +48,18 @@ def some_rows(columns: Mapping[str, ArrayLike], rows: NDArray[Any]) -> dict[str,
 def with_targets(
     columns: Mapping[str, NDArray[Any]], targets: Sequence[str]
 ) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """Return the rows that have all targets, and a note if some have not.
+    """Return the rows that have all targets, and a note if any were left out.
 
     Raises
     ------
     ValueError
-        If no row has all of them, or the columns have not the same number of rows.
+        If no row has all of them, or the columns differ in length.
 
     Examples
     --------
     >>> columns = {"x": np.array([1, 2]), "y": np.array([np.nan, 3])}
     >>> with_targets(columns, ["y"])
-    ({'x': array([2]), 'y': array([3.])}, ['y: missing in 1 row, which are left out'])
+    ({'x': array([2]), 'y': array([3.])}, ['y: missing in 1 row, left out'])
     """
     check_lengths(columns)
     missing = np.any([cells_of(name, columns[name]).missing for name in targets], axis=0)
@@ -70,5 +70,5 @@ def with_targets(
         raise ValueError(
             f"targets {names_text(targets)} must all have a value in some row, got none"
         )
-    note = f"{names_text(targets)}: missing in {many(count, 'row')}, which are left out"
+    note = f"{names_text(targets)}: missing in {many(count, 'row')}, left out"
     return some_rows(columns, ~missing), [note] if count else []

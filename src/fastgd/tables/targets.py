@@ -1,4 +1,4 @@
-"""The column to learn: numbers or classes, as the outputs of a network, and back."""
+"""The column to predict: encoding of numbers or classes as outputs of a network, and decoding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Labels = Literal["texts", "booleans", "numbers"]
 
 @dataclass(frozen=True)
 class NumberTarget:
-    """Numbers: minus their mean, divided by their standard deviation.
+    """A numeric target, standardized.
 
     Examples
     --------
@@ -40,11 +40,11 @@ class NumberTarget:
 
     @classmethod
     def learn(cls, name: str, values: ArrayLike) -> NumberTarget:
-        """Return the mean and deviation of these numbers, none of them missing."""
+        """Learn mean and standard deviation of these numbers, none of them missing."""
         return cls(name, *moments(name, _whole(name, _numbers(name, values)).values))
 
     def encode(self, values: ArrayLike) -> FloatArray:
-        """Return (rows, 1) outputs."""
+        """Return the standardized targets, (rows, 1)."""
         numbers = _whole(self.name, _numbers(self.name, values)).values
         return np.asarray((numbers[:, None] - self.mean) / self.scale)
 
@@ -54,13 +54,15 @@ class NumberTarget:
 
     @property
     def note(self) -> str:
-        """What it is, in a line."""
-        return f"{self.name}: numbers to learn, of mean {self.mean:g} and deviation {self.scale:g}"
+        """A description in one line."""
+        return (
+            f"{self.name}: numbers to predict, with mean {self.mean:g} and deviation {self.scale:g}"
+        )
 
 
 @dataclass(frozen=True)
 class ClassTarget:
-    """Classes: an output for each, which is its probability.
+    """A target with classes, one-hot encoded: each output is the probability of a class.
 
     Examples
     --------
@@ -78,7 +80,7 @@ class ClassTarget:
 
     @classmethod
     def learn(cls, name: str, values: ArrayLike) -> ClassTarget:
-        """Return the classes of these labels, none of them missing: by number or by letter."""
+        """Learn the classes of these labels, none of them missing, in sorted order."""
         cells = _whole(name, cells_of(name, values))
         if cells.kind == "dates":
             raise TypeError(f"target {shown(name)} must be numbers or classes, got dates")
@@ -92,12 +94,12 @@ class ClassTarget:
         return cls(name, tuple(text_of(label) for label in sorted(found)), cells.kind)
 
     def encode(self, values: ArrayLike) -> FloatArray:
-        """Return (rows, classes) outputs, with a 1 where a label is.
+        """Return one-hot encoded targets, (rows, classes).
 
         Raises
         ------
         ValueError
-            If a label is none of the classes.
+            If a label is unknown.
         """
         cells = _whole(self.name, cells_of(self.name, values))
         known = {name: k for k, name in enumerate(self.classes)}
@@ -112,7 +114,7 @@ class ClassTarget:
         return one_hot(places, len(self.classes))
 
     def decode(self, outputs: FloatArray) -> NDArray[Any]:
-        """Return (rows,) labels: of the largest output."""
+        """Return (rows,) labels: of the largest output in each row."""
         if self.labels == "numbers":
             numbers = np.array(list(map(float, self.classes)))
             labels = numbers if (numbers % 1).any() else numbers.astype(np.int64)
@@ -124,8 +126,8 @@ class ClassTarget:
 
     @property
     def note(self) -> str:
-        """What it is, in a line."""
-        return f"{self.name}: {len(self.classes)} classes to learn: {texts_shown(self.classes)}"
+        """A description in one line."""
+        return f"{self.name}: {len(self.classes)} classes to predict: {texts_shown(self.classes)}"
 
 
 Target = NumberTarget | ClassTarget
@@ -134,10 +136,10 @@ _KINDS: dict[str, type[Target]] = {"number": NumberTarget, "class": ClassTarget}
 
 
 def learn_target(name: str, values: ArrayLike, *, classification: bool | None = None) -> Target:
-    """Return the target that a column is: classes or numbers.
+    """Learn how a target is encoded: as classes or as numbers.
 
-    Texts and booleans are classes, and so are numbers that are all 0 or 1. Other numbers are
-    numbers, unless ``classification`` says what they are.
+    Strings, booleans, and numbers that are all 0 or 1 are classes, other numbers are not, unless
+    ``classification`` says so.
 
     Parameters
     ----------
@@ -145,12 +147,12 @@ def learn_target(name: str, values: ArrayLike, *, classification: bool | None = 
     values : (rows,) array_like
         None of them missing.
     classification : bool, optional
-        Whether it is one of classes.
+        Whether the values are classes.
 
     Raises
     ------
     ValueError, TypeError
-        If it can't be that, or if all are the same.
+        If the values can't be encoded so, or are all the same.
 
     Examples
     --------
@@ -174,23 +176,23 @@ def learn_target(name: str, values: ArrayLike, *, classification: bool | None = 
 
 
 def width_of(target: Target) -> int:
-    """Return how many outputs a target has."""
+    """Return the number of outputs for a target."""
     return len(target.classes) if isinstance(target, ClassTarget) else 1
 
 
 def target_to_arrays(target: Target) -> dict[str, NDArray[Any]]:
-    """Return a target as arrays that an ``.npz`` file holds without pickle."""
+    """Return a target as arrays that can be saved in an ``.npz`` file without pickle."""
     kind = next(name for name, known in _KINDS.items() if isinstance(target, known))
     return {"target": np.array(json.dumps({"kind": kind, **asdict(target)}))}
 
 
 def target_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Target:
-    """Return what :func:`target_to_arrays` wrote.
+    """Restore what :func:`target_to_arrays` returned.
 
     Raises
     ------
     ValueError
-        If the arrays are damaged.
+        If the arrays are corrupt.
 
     Examples
     --------
@@ -214,7 +216,7 @@ def target_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Target:
         if not (ours and isinstance(target.name, str)):
             raise ValueError(f"no target: {fields}")
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise ValueError("the target of the table is damaged") from error
+        raise ValueError("the target of the table is corrupt") from error
     return target
 
 

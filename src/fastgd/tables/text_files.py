@@ -1,4 +1,4 @@
-"""Files of text: read whole, with an end to their size, and refused where they are no text."""
+"""Text files: read whole, up to a size limit; anything but UTF-8 text is rejected."""
 
 import codecs
 import gzip
@@ -12,21 +12,21 @@ from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
 
 LARGEST = 2**30
-"""Bytes of a file at most: /dev/zero, or a pipe whose writer has no end, never ends."""
+"""Most bytes of a file: /dev/zero, or a pipe whose writer never stops, has no end."""
 
 CHUNK = 2**25
-"""Bytes that are read at once."""
+"""Bytes per read."""
 
 
 def read_text(path: Path) -> bytes:
-    """Return the bytes of a file of UTF-8 text; of one that ends in .gz, those that it holds.
+    """Return the bytes of a UTF-8 text file, decompressed if its name ends in .gz.
 
     Raises
     ------
     OSError
         If it can't be read.
     ValueError
-        If it is no text, or too much of it; the message says where.
+        If it is not text, or too large; the message says where.
 
     Examples
     --------
@@ -43,12 +43,12 @@ def read_text(path: Path) -> bytes:
             for chunk in _chunks(path, file):
                 text.write(chunk)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} must be a whole file of gzip, since it ends in .gz") from error
+        raise ValueError(f"{path} must be a complete gzip file, since it ends in .gz") from error
     return text.getvalue()
 
 
 def _chunks(path: Path, file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
-    """The bytes of a file, refused at the first that makes it no text, or too much of it."""
+    """Yield the bytes of a file; raise as soon as they are not text, or too many."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     total = 0
     while True:
@@ -75,7 +75,7 @@ def _chunks(path: Path, file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
 
 
 def _remedy(chunk: bytes) -> str:
-    """What else it may be: text of Western Europe has few bytes that no text has."""
+    """Guess the reason: Latin-1 text has none of the control characters of binary files."""
     if b"\0" in chunk or any(byte < 32 and byte not in b"\t\n\r" for byte in chunk[:1000]):
         return ": is it another kind of file?"
     return ": save it as UTF-8"
