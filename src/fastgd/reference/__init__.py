@@ -1,4 +1,4 @@
-"""The same training in plain NumPy, as the article and the papers write it: slow, the oracle."""
+"""The same training in plain NumPy, following the article and the papers: slow, the test oracle."""
 
 from fastgd.reference.loss import objective
 from fastgd.reference.sweeping import sweep

@@ -1,4 +1,4 @@
-"""Batch normalisation of a hidden layer's inputs (Ioffe and Szegedy, ICML 2015)."""
+"""Batch normalization of a hidden layer's inputs (Ioffe and Szegedy, ICML 2015)."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from fastgd.reference.parameter import Parameter
 from fastgd.training.results import BatchNorm
 
 EPSILON = 1e-5
-"""Keeps a unit that is the same for all samples away from a division by 0."""
+"""Prevents a division by 0 for a unit with the same input for all samples."""
 
 MOMENTUM = 0.1
-"""What a batch adds to the running statistics (PyTorch's name and number)."""
+"""Weight of the newest batch in the running statistics (PyTorch's name and value)."""
 
 
 class Normalization:
-    """Every unit gets mean 0 and variance 1 over the batch, then a learned scale and shift."""
+    """Each unit is normalized to mean 0 and variance 1 over a batch, then scaled and shifted."""
 
     def __init__(
         self,
@@ -44,16 +44,15 @@ class Normalization:
         return scaled
 
     def measure(self, z: FloatArray) -> FloatArray:
-        """Algorithm 2: with the running statistics, so that a sample stands alone."""
+        """Algorithm 2, with the running statistics: samples don't depend on each other."""
         normal = (z - self.mean) / np.sqrt(self.variance + EPSILON)
         return self.scale.value * normal + self.shift.value
 
     def backward(self, delta: FloatArray, divisor: float) -> FloatArray:
         """Turn the delta of the scaled and shifted inputs into that of z, by the chain rule.
 
-        z moves its batch's mean and variance, too: that takes away from the delta its mean and what
-        of it goes along with the normalised input (section 3 of the paper, its derivatives put
-        together).
+        z also moves the mean and variance of its batch. Hence the delta loses its mean, and its
+        projection onto the normalized input (section 3 of the paper, its derivatives combined).
         """
         by_scale, by_shift = (delta * self._normal).sum(axis=0), delta.sum(axis=0)
         samples = len(delta)
@@ -63,5 +62,5 @@ class Normalization:
         return before
 
     def result(self) -> BatchNorm:
-        """What has been learned."""
+        """The learned scale and shift, and the running statistics."""
         return BatchNorm(self.scale.value, self.shift.value, self.mean, self.variance)

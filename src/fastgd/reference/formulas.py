@@ -1,8 +1,8 @@
-"""Formulas of the user's own: their trees worked out over arrays, with derivatives along the way.
+"""Custom formulas: their expression trees, evaluated over arrays together with derivatives.
 
-A dual number has a value and a derivative, and each operation a rule for both (Wengert, *A simple
-automatic derivative evaluation program*, Communications of the ACM 7, 1964). It is done anew for
-each array, where `fastgd.formulas.derivation` writes a formula of the derivative.
+A dual number has a value and a derivative, and each operation has a rule for both (Wengert, *A
+simple automatic derivative evaluation program*, Communications of the ACM 7, 1964). This is
+repeated for each array, whereas `fastgd.formulas.derivation` derives a formula of the derivative.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from fastgd.formulas.expressions import Tree
 
 
 class Dual(NamedTuple):
-    """A number that moves with another one."""
+    """A value, and its derivative by one variable."""
 
     value: FloatArray
     derivative: FloatArray
@@ -50,7 +50,7 @@ _FUNCTIONS: dict[str, tuple[Rule, Rule]] = {
     "acos": (np.arccos, lambda x: -1 / np.sqrt(1 - x * x)),
     "atan": (np.arctan, lambda x: 1 / (1 + x * x)),
 }
-"""The functions of one number by name, and their derivatives."""
+"""The functions of one argument by name, with their derivatives."""
 
 _COMPARISONS: dict[str, Callable[..., NDArray[np.bool_]]] = {
     "lt": np.less,
@@ -64,7 +64,7 @@ def _added(a: Dual, b: Dual) -> Dual:
     return Dual(a.value + b.value, a.derivative + b.derivative)
 
 
-def _taken_off(a: Dual, b: Dual) -> Dual:
+def _subtracted(a: Dual, b: Dual) -> Dual:
     return Dual(a.value - b.value, a.derivative - b.derivative)
 
 
@@ -78,7 +78,7 @@ def _divided(a: Dual, b: Dual) -> Dual:
 
 
 def _raised(a: Dual, b: Dual) -> Dual:
-    """What doesn't move adds nothing, be its factor infinite or NaN."""
+    """An operand with derivative 0 contributes nothing, even if its factor is infinite or NaN."""
     with np.errstate(all="ignore"):
         power = a.value**b.value
         by_base = np.where(
@@ -89,7 +89,7 @@ def _raised(a: Dual, b: Dual) -> Dual:
 
 
 def _smaller(a: Dual, b: Dual) -> Dual:
-    """Of two equal ones the left one moves it."""
+    """If both are equal, the derivative is that of the left one."""
     return Dual(
         np.minimum(a.value, b.value), np.where(a.value <= b.value, a.derivative, b.derivative)
     )
@@ -103,7 +103,7 @@ def _larger(a: Dual, b: Dual) -> Dual:
 
 _OPERATIONS: dict[str, Callable[..., Dual]] = {
     "add": _added,
-    "sub": _taken_off,
+    "sub": _subtracted,
     "mul": _multiplied,
     "div": _divided,
     "neg": lambda a: Dual(-a.value, -a.derivative),
@@ -113,8 +113,8 @@ _OPERATIONS: dict[str, Callable[..., Dual]] = {
 }
 
 
-def worked_out(tree: Tree, known: Mapping[str, Dual]) -> Dual:
-    """Value and derivative of a tree whose variables and numbers are known."""
+def evaluate(tree: Tree, known: Mapping[str, Dual]) -> Dual:
+    """Value and derivative of a tree; ``known`` has those of its variables and parameters."""
     if isinstance(tree, float):
         return _constant(tree)
     if isinstance(tree, str):
@@ -122,10 +122,10 @@ def worked_out(tree: Tree, known: Mapping[str, Dual]) -> Dual:
     operation, *operands = tree
     if operation == "where":
         (comparison, *sides), *choices = operands
-        holds = _COMPARISONS[comparison](*(worked_out(side, known).value for side in sides))
-        a, b = (worked_out(choice, known) for choice in choices)
+        holds = _COMPARISONS[comparison](*(evaluate(side, known).value for side in sides))
+        a, b = (evaluate(choice, known) for choice in choices)
         return Dual(np.where(holds, a.value, b.value), np.where(holds, a.derivative, b.derivative))
-    parts = [worked_out(operand, known) for operand in operands]
+    parts = [evaluate(operand, known) for operand in operands]
     if operation in _OPERATIONS:
         return _OPERATIONS[operation](*parts)
     function, derivative = _FUNCTIONS[operation]
@@ -134,23 +134,23 @@ def worked_out(tree: Tree, known: Mapping[str, Dual]) -> Dual:
 
 
 def value_and_derivatives(formula: Formula, *arrays: FloatArray) -> tuple[FloatArray, ...]:
-    """A formula of these arrays, and its derivatives by all of them, of a Loss but the first.
+    """A formula of these arrays, and its derivatives by each of them, except a Loss's target.
 
-    Its numbers are as they are by default: see `Method.formula`.
+    Its parameters have their default values, unless `Method.formula` has replaced them.
     """
     first = 1 if isinstance(formula, Loss) else 0
     names = formula.variables
     if formula.derivative is not None:
         known = _known(formula, arrays, "")
-        return _values(arrays[0], worked_out(formula.tree, known).value) + _values(
-            arrays[0], worked_out(formula.derivative, known).value
+        return _values(arrays[0], evaluate(formula.tree, known).value) + _values(
+            arrays[0], evaluate(formula.derivative, known).value
         )
-    duals = [worked_out(formula.tree, _known(formula, arrays, by)) for by in names[first:]]
+    duals = [evaluate(formula.tree, _known(formula, arrays, by)) for by in names[first:]]
     return _values(arrays[0], duals[0].value, *(dual.derivative for dual in duals))
 
 
 def _known(formula: Formula, arrays: tuple[FloatArray, ...], by: str) -> dict[str, Dual]:
-    """What is known by name; ``by`` is what moves."""
+    """Variables and parameters by name; ``by`` is the variable of differentiation."""
     moves = {
         name: Dual(array, np.full_like(array, name == by))
         for name, array in zip(formula.variables, arrays, strict=True)
@@ -163,5 +163,5 @@ def _constant(number: float) -> Dual:
 
 
 def _values(like: FloatArray, *arrays: Any) -> tuple[FloatArray, ...]:
-    """Arrays of one shape, also of what is a constant."""
+    """Broadcast the arrays, some of which may be constants, to one shape."""
     return tuple(np.broadcast_to(array, like.shape) for array in arrays)

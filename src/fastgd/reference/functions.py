@@ -1,7 +1,7 @@
-"""What a unit does with its input, and what a loss makes of an output: values and derivatives.
+"""Activations and losses, each with its derivative.
 
-The formulas stand here once more, by themselves: nothing is derived, and nothing is taken from
-`fastgd.formulas.named`.
+The formulas are written out here a second time: nothing is derived automatically, and nothing is
+taken from `fastgd.formulas.named`.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,11 @@ import numpy as np
 from fastgd.arguments.data import FloatArray
 
 Unit = Callable[..., tuple[FloatArray, FloatArray]]
-"""Of the inputs x, and of numbers by name: the values v, and their derivatives."""
+"""Takes the inputs x and parameters by name; returns the values v and their derivatives."""
 
 LossFunction = Callable[..., tuple[FloatArray, ...]]
-"""Of the targets, their outputs, and of numbers by name: the losses, and the derivatives by each
-output."""
+"""Takes the targets, the outputs, and parameters by name; returns the losses, and their derivatives
+by each output."""
 
 
 def sigmoid(x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -31,7 +31,7 @@ def tanh(x: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def relu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Rectifier, max(0, x); in the kink, where there is no derivative, the derivative is 0."""
+    """Rectifier, max(0, x); the derivative at the kink, which has none, is set to 0."""
     return np.maximum(x, 0.0), (x > 0).astype(np.float64)
 
 
@@ -46,34 +46,34 @@ def softplus(x: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def leaky_relu(x: FloatArray, negative_slope: float) -> tuple[FloatArray, FloatArray]:
-    """A rectifier that lets a part of negative inputs through."""
+    """A rectifier that multiplies negative inputs by a small factor."""
     derivative = np.where(x > 0, 1.0, negative_slope)
     return x * derivative, derivative
 
 
 def elu(x: FloatArray, elu_alpha: float) -> tuple[FloatArray, FloatArray]:
-    """A rectifier that goes to -elu_alpha on the left."""
+    """A rectifier that approaches -elu_alpha for large negative inputs."""
     derivative = np.where(x > 0, 1.0, elu_alpha * np.exp(np.minimum(x, 0)))
     return np.where(x > 0, x, elu_alpha * np.expm1(np.minimum(x, 0))), derivative
 
 
 def silu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The input as far as a sigmoid lets it through: x * sigmoid(x)."""
+    """Sigmoid linear unit or swish, x * sigmoid(x)."""
     gate, derivative = sigmoid(x)
     return x * gate, gate + x * derivative
 
 
 def gelu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Nearly x times the normal distribution up to x, which has no short formula."""
+    """The tanh approximation of x times the normal distribution function."""
     root, cubic = np.sqrt(2 / np.pi), 0.044715
-    near = np.clip(x, -100, 100)  # beyond, x**2 may overflow, and the normal distribution is 0 or 1
+    near = np.clip(x, -100, 100)  # beyond that x**2 may overflow, the distribution is 0 or 1
     share, derivative = tanh(root * (near + cubic * near**3))
     inside = root * (1 + 3 * cubic * near**2)
     return x / 2 * (1 + share), (1 + share + near * derivative * inside) / 2
 
 
 def exp(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """A rate, which is above 0."""
+    """The exponential, for a positive output such as a rate."""
     v = np.exp(x)
     return v, v
 
@@ -90,41 +90,41 @@ FUNCTIONS: dict[str, Unit] = {
     "gelu": gelu,
     "exp": exp,
 }
-"""The units of each name, but for softmax: see :mod:`fastgd.reference.output`."""
+"""The units by name, except softmax: see :mod:`fastgd.reference.output`."""
 
 
 def squared(y: FloatArray, v: FloatArray) -> tuple[FloatArray, ...]:
-    """The article's, half the squared error."""
+    """The article's loss, half the squared error."""
     return (y - v) / 2 * (y - v), v - y
 
 
 def huber(y: FloatArray, v: FloatArray, delta: float) -> tuple[FloatArray, ...]:
-    """Squared for errors up to delta, and on from there along the tangent."""
+    """Squared for errors up to delta, linear beyond that."""
     error = np.abs(v - y)
     straight = delta * error - delta**2 / 2
     return np.where(error > delta, straight, error**2 / 2), np.clip(v - y, -delta, delta)
 
 
 def absolute(y: FloatArray, v: FloatArray) -> tuple[FloatArray, ...]:
-    """Smallest at the median; no derivative where the error is 0."""
+    """Minimal at the median; has no derivative where the error is 0."""
     return np.abs(v - y), np.sign(v - y)
 
 
 def quantile(y: FloatArray, v: FloatArray, tau: float) -> tuple[FloatArray, ...]:
-    """Smallest where a share tau of the targets lies below."""
+    """Minimal where a share tau of the targets is smaller."""
     below = v < y
     return np.abs(v - y) * np.where(below, tau, 1 - tau), np.where(below, -tau, 1 - tau)
 
 
 def poisson(y: FloatArray, v: FloatArray) -> tuple[FloatArray, ...]:
-    """Minus the log-likelihood of a count at a rate, without what no rate changes: log(y!)."""
+    """Negative log-likelihood of a count, given the rate, without the constant log(y!)."""
     counts = y > 0
     loss = v - y * np.log(v, where=counts, out=np.zeros_like(v))
     return loss, 1 - np.divide(y, v, where=counts, out=np.zeros_like(v))
 
 
 def gaussian(y: FloatArray, mean: FloatArray, log_variance: FloatArray) -> tuple[FloatArray, ...]:
-    """Minus the log-likelihood of a normal distribution, without log(2 pi) / 2."""
+    """Negative log-likelihood of a normal distribution, without log(2 pi) / 2."""
     error, root = y - mean, np.exp(-log_variance / 2)
     share = np.where(error == 0, 0.0, error * root)  # the root may be infinite
     by_mean = np.where(error == 0, 0.0, -share * root)
@@ -139,4 +139,4 @@ LOSSES: dict[str, LossFunction] = {
     "poisson": poisson,
     "gaussian": gaussian,
 }
-"""The losses of each name, but for cross entropies: see :mod:`fastgd.reference.output`."""
+"""The losses by name, except cross entropies: see :mod:`fastgd.reference.output`."""

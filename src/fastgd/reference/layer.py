@@ -1,4 +1,4 @@
-"""One layer of weights and the units behind it: forward, back, and the derivatives."""
+"""One layer of weights and the units after it: forward pass, backward pass, derivatives."""
 
 import numpy as np
 
@@ -12,16 +12,16 @@ from fastgd.reference.philox import DROPCONNECT, DROPOUT, mask
 
 
 class Layer:
-    """Weights (inputs, outputs), bias, batch normalisation, activation, dropout; in this order.
+    """Weights (inputs, outputs), bias, batch normalization, activation, dropout; in this order.
 
-    What `forward` saw stays until `backward` needs it, and the derivatives stand in the parameters.
+    `forward` keeps what `backward` needs; `backward` leaves the derivatives in the parameters.
 
     Attributes
     ----------
     x : (samples, inputs) array
-        What came in.
+        The input of the layer.
     z : (samples, outputs) array
-        What the units make a value of: ``x @ weights + bias``, maybe normalised.
+        The input of the activation: ``x @ weights + bias``, batch-normalized if that is on.
     delta : (samples, outputs) array
         Minus the derivative of the loss by ``x @ weights + bias``.
     """
@@ -55,7 +55,7 @@ class Layer:
         self._freeze(False if method.freeze is None else mask_of(method.freeze, k))
 
     def _freeze(self, mask: Mask) -> None:
-        """Let the whole layer stay as it is, or some of its weights."""
+        """Freeze the whole layer, or some of its weights."""
         self.weights.frozen = mask
         if isinstance(mask, bool):
             for parameter in self.parameters:
@@ -63,12 +63,12 @@ class Layer:
 
     @property
     def parameters(self) -> list[Parameter]:
-        """All that is trained."""
+        """All trainable parameters."""
         norm = [self.norm.scale, self.norm.shift] if self.norm else []
         return [self.weights, *([self.bias] if self.bias else []), *norm]
 
     def measure(self, x: FloatArray) -> FloatArray:
-        """Outputs for x as predict() has them: nothing dropped, the running statistics."""
+        """Outputs for x as in predict(): without dropout, with running statistics."""
         z = np.dot(x, self.weights.value)
         if self.bias:
             z = z + self.bias.value
@@ -98,21 +98,21 @@ class Layer:
         return v if self._kept is None else _masked(v, self._kept)
 
     def losses(self, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Of the last layer, the loss of each sample and target with these inputs."""
+        """For the last layer: the loss of each sample and target with these inputs."""
         z = np.dot(x, self.weights.value)
         if self.bias:
             z = z + self.bias.value
         return self._output.losses(y, z)
 
     def delta_of(self, y: FloatArray) -> FloatArray:
-        """Of the last layer, minus the derivatives of these losses by ``x @ weights + bias``."""
+        """For the last layer: minus the derivatives of these losses by ``x @ weights + bias``."""
         return self._output.delta(y, self.z)
 
     def backward(self, error: FloatArray, divisor: float) -> None:
-        """Find delta and minus the derivatives from how much the outputs are missed by.
+        """Compute delta and minus the derivatives from the error of the outputs.
 
-        For the last layer ``error`` is `delta_of`, times the sample's weight; for any other it is
-        the next one's `error_before`. The derivatives are divided by ``divisor``, penalties are
+        For the last layer ``error`` is `delta_of`, times the sample's weight; for any other layer
+        it is the next one's `error_before`. Derivatives are divided by ``divisor``, penalties are
         not.
         """
         delta = error
@@ -138,12 +138,12 @@ class Layer:
             self.bias.g = delta.sum(axis=0) / divisor
 
     def error_before(self) -> FloatArray:
-        """How much each input contributed to delta, weighted by its weights."""
+        """The error of each input: delta, propagated back through the weights."""
         error: FloatArray = self.delta.dot(self._used.T)
         return error
 
     def squared_norms(self) -> FloatArray:
-        """For each sample the squared length of its own derivative: |x|^2 |delta|^2, (samples,)."""
+        """The squared norm of each sample's own gradient, |x|^2 |delta|^2, (samples,)."""
         inputs = (self.x**2).sum(axis=1) + (1 if self.bias else 0)
         norms: FloatArray = inputs * (self.delta**2).sum(axis=1)
         return norms
@@ -163,5 +163,5 @@ class Layer:
 
 
 def _masked(values: FloatArray, mask: FloatArray) -> FloatArray:
-    """What a mask leaves of values: nothing where it is 0, be they infinite."""
+    """Values times a mask: 0 where the mask is 0, even for infinite values."""
     return np.where(mask > 0, values * mask, 0.0)

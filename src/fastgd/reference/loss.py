@@ -1,4 +1,4 @@
-"""The loss of a network; objective(): with its derivative, at one vector of parameters."""
+"""The loss of a network, and objective(), which adds its gradient, at a vector of parameters."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def objective(
     hidden_size: int | tuple[int, ...] = 4,
     **options: Unpack[loss_options.LossOptions],
 ) -> tuple[float, FloatArray]:
-    """Loss of a network over all samples and its derivative: ``fastgd.objective(...)(w)``.
+    """Loss of a network over all samples, and its gradient: ``fastgd.objective(...)(w)``.
 
     Parameters
     ----------
     X, y, hidden_size, **options
         As in :func:`fastgd.objective`.
     w : (parameters,) array_like
-        Layer by layer the weights (inputs, outputs) row by row, then the biases if there are any.
+        Layer by layer the weights (inputs, outputs), row by row, then the biases if there are any.
 
     Returns
     -------
@@ -73,10 +73,10 @@ def objective(
 
 
 def loss_of(layers: Sequence[Layer], method: Method, X: FloatArray, y: FloatArray) -> float:
-    """What is minimized: the losses of all samples, summed up or their mean, and the penalties.
+    """The minimized loss: the sum or mean of the losses of all samples, plus the penalties.
 
-    Of the network as `Run.predict` uses it. A sample of weight 0 adds nothing, even if it has an
-    infinite loss.
+    The network is evaluated as in `Run.predict`. A sample of weight 0 adds nothing, even if its
+    loss is infinite.
     """
     *hidden, top = layers
     for layer in hidden:

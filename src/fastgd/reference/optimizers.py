@@ -1,9 +1,9 @@
-"""The step that each optimizer makes from minus the derivative, as its paper and PyTorch have it.
+"""The step of each optimizer, given minus the derivative, as in its paper and in PyTorch.
 
-One object serves one array of parameters and remembers what the formula needs of the past. All of
-it starts at 0: arrays, in the order in which compiled code has them, and ``t``, the updates so far.
-``change`` returns what is *added* to the parameters; ``kept``, if there is one, what compiled code
-keeps once for all parameters.
+One object serves one array of parameters and keeps its optimizer state. All state starts at 0:
+arrays, in the same order as in compiled code, and ``t``, the number of updates so far. ``change``
+returns what is *added* to the parameters; ``kept``, if there is one, returns what compiled code
+stores once for all parameters.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from fastgd.arguments.data import FloatArray
 
 
 class Optimizer(Protocol):
-    """One array's optimizer."""
+    """The optimizer of one array."""
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
         """Return what to add to the parameters, for minus the derivative g."""
@@ -32,40 +32,40 @@ class GradientDescent:
 
 
 class Momentum:
-    """A velocity that remembers (Polyak, "Some methods of speeding up the convergence", 1964)."""
+    """Heavy-ball momentum (Polyak, "Some methods of speeding up the convergence", 1964)."""
 
     def __init__(self, momentum: float) -> None:
         self.momentum = momentum
         self.v: FloatArray | float = 0.0
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
-        """``v = momentum v + g``, as in PyTorch: alpha is no part of the velocity."""
+        """``v = momentum v + g``, as in PyTorch: the velocity doesn't include alpha."""
         self.v = self.momentum * self.v + g
         return alpha * self.v
 
 
 class Nesterov:
-    """The gradient where the velocity leads (Nesterov 1983, as in Sutskever et al., ICML 2013)."""
+    """Looks ahead along the velocity (Nesterov 1983, as in Sutskever et al., ICML 2013)."""
 
     def __init__(self, momentum: float) -> None:
         self.momentum = momentum
         self.v: FloatArray | float = 0.0
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
-        """``g + momentum v`` looks one step ahead of Momentum."""
+        """``g + momentum v`` is Momentum's velocity one step ahead."""
         self.v = self.momentum * self.v + g
         return alpha * (g + self.momentum * self.v)
 
 
 class AdaGrad:
-    """Small steps where derivatives were large (Duchi, Hazan and Singer, JMLR 12, 2011)."""
+    """Smaller steps where derivatives were large (Duchi, Hazan and Singer, JMLR 12, 2011)."""
 
     def __init__(self, epsilon: float) -> None:
         self.epsilon = epsilon
         self.s: FloatArray | float = 0.0
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
-        """Divide by the root of the sum of all squares so far."""
+        """Divide by the root of the sum of all squared derivatives so far."""
         self.s = self.s + g * g
         return alpha * g / (np.sqrt(self.s) + self.epsilon)
 
@@ -88,7 +88,7 @@ class AdaDelta:
 
 
 class RMSProp:
-    """Divide by a fading root mean square (Tieleman and Hinton, Coursera lecture 6.5, 2012)."""
+    """Divide by a moving root mean square (Tieleman and Hinton, Coursera lecture 6.5, 2012)."""
 
     def __init__(self, rho: float, epsilon: float) -> None:
         self.rho = rho
@@ -96,13 +96,13 @@ class RMSProp:
         self.s: FloatArray | float = 0.0
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
-        """AdaGrad with a memory that fades."""
+        """As AdaGrad, with a moving average in place of the sum."""
         self.s = self.rho * self.s + (1 - self.rho) * g * g
         return alpha * g / (np.sqrt(self.s) + self.epsilon)
 
 
 class Adam:
-    """Fading mean and square, corrected for their start (Kingma and Ba, ICLR 2015, Algorithm 1)."""
+    """Moving mean and square with bias correction (Kingma and Ba, ICLR 2015, Algorithm 1)."""
 
     def __init__(self, beta1: float, beta2: float, epsilon: float) -> None:
         self.beta1 = beta1
@@ -113,7 +113,7 @@ class Adam:
         self.t = 0
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
-        """The t-th update divides by ``1 - beta^t``, since both memories start at 0."""
+        """The t-th update divides by ``1 - beta^t``, since both moving averages start at 0."""
         self.t += 1
         self.m = self.beta1 * self.m + (1 - self.beta1) * g
         self.s = self.beta2 * self.s + (1 - self.beta2) * g * g
@@ -123,26 +123,26 @@ class Adam:
         return change
 
     def kept(self) -> tuple[float, ...]:
-        """The powers, and with them the factor and epsilon of `change` with a division less."""
+        """The powers of beta, then the factor and epsilon for `change` with one division less."""
         power1, power2 = self.beta1**self.t, self.beta2**self.t
         root = np.sqrt(1 - power2)
         return power1, power2, root / (1 - power1), self.epsilon * root
 
 
 class AdamW(Adam):
-    """Adam, and the weights decay by themselves (Loshchilov and Hutter, ICLR 2019, Algorithm 2)."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, Algorithm 2)."""
 
     def __init__(self, beta1: float, beta2: float, epsilon: float, weight_decay: float) -> None:
         super().__init__(beta1, beta2, epsilon)
         self.weight_decay = weight_decay
 
     def remains(self, alpha: float) -> float:
-        """The share of the parameters that is left to add the change to."""
+        """The factor of the parameters before the change is added."""
         return 1 - alpha * self.weight_decay
 
 
 class Rprop:
-    """Steps of their own size, by signs alone (Riedmiller and Braun, ICNN 1993, as in PyTorch)."""
+    """Step sizes adapted by signs alone (Riedmiller and Braun, ICNN 1993, as in PyTorch)."""
 
     def __init__(self, eta_minus: float, eta_plus: float, min_step: float, max_step: float) -> None:
         self.eta_minus = eta_minus
@@ -153,7 +153,7 @@ class Rprop:
         self.size: FloatArray | float = 0.0
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
-        """A size of 0 is none yet: then it is alpha. A weight whose sign has changed rests once."""
+        """A size of 0 isn't set yet and becomes alpha. A sign change skips that weight's update."""
         sign = np.sign(g)
         turn = sign * self.sign
         size = np.where(np.equal(self.size, 0), alpha, self.size)
@@ -178,12 +178,12 @@ _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
 
 
 def twin(optimizer: optimizers.Optimizer) -> Optimizer:
-    """A fresh optimizer that does what one of `fastgd.optimizers` stands for."""
+    """A new reference optimizer with the hyperparameters of one of `fastgd.optimizers`."""
     return _TWINS[type(optimizer)](**optimizer._asdict())
 
 
 def memory(kind: optimizers.Optimizer, optimizer: Optimizer) -> dict[str, Any]:
-    """The arrays that it remembers, by name."""
+    """The state arrays of a reference optimizer, by name."""
     beside = {*kind._fields, "t"}
     return {name: array for name, array in vars(optimizer).items() if name not in beside}
 
@@ -191,12 +191,12 @@ def memory(kind: optimizers.Optimizer, optimizer: Optimizer) -> dict[str, Any]:
 def remember(
     kind: optimizers.Optimizer, optimizer: Optimizer, arrays: Sequence[FloatArray], updates: int
 ) -> None:
-    """Put the arrays back, as they were after so many updates."""
+    """Restore the state arrays, as they were after ``updates`` updates."""
     vars(optimizer).update(zip(memory(kind, optimizer), arrays, strict=True))
     if "t" in vars(optimizer):
         vars(optimizer)["t"] = updates
 
 
 def corrections(kind: optimizers.Optimizer, optimizer: Any, updates: int) -> tuple[float, ...]:
-    """What compiled code keeps once for all parameters, after so many updates."""
+    """What compiled code stores once for all parameters, after ``updates`` updates."""
     return optimizer.kept() if kind.kept and updates else tuple(kind.kept.values())

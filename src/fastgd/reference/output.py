@@ -1,4 +1,4 @@
-"""Units by their option, and the last layer's with the loss: what comes out, and what is missed."""
+"""Activations by option, and the last layer together with the loss: outputs, losses, deltas."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from fastgd.reference.formulas import value_and_derivatives
 from fastgd.reference.functions import FUNCTIONS, LOSSES
 
 FAR_BELOW = {"exp": np.inf, "softplus": -40.0, "sigmoid": -40.0}
-"""Inputs below which units are exp to all digits."""
+"""Inputs below which a unit equals exp to all digits."""
 
 
 class Units:
-    """Hidden units, or those of the output: each has a value and a derivative of its own."""
+    """Hidden units, or output units whose values don't depend on each other."""
 
     def __init__(self, method: Method, option: str) -> None:
         self._choice = getattr(method, option)
@@ -28,9 +28,9 @@ class Units:
 
 
 class Output:
-    """Output units and loss of a method, in terms of the units' inputs z (samples, units).
+    """Output units and loss of a method, as functions of the units' inputs z (samples, units).
 
-    With several outputs to a target, those of target t of T are units t, T + t, 2 T + t, ...
+    If each target has several outputs, those of target t of T are units t, T + t, 2 T + t, ...
     """
 
     def __init__(self, method: Method) -> None:
@@ -39,7 +39,7 @@ class Output:
         self._formula = method.formula("loss")
 
     def values(self, z: FloatArray) -> FloatArray:
-        """What the network says."""
+        """Outputs of the network."""
         if self._output == "softmax":
             powers = np.exp(z - z.max(axis=1, keepdims=True))
             shares: FloatArray = powers / powers.sum(axis=1, keepdims=True)
@@ -59,8 +59,8 @@ class Output:
     def delta(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """Minus the derivatives of the losses by z, (samples, units)."""
         if self._loss == "cross_entropy":
-            # The derivative by v has the unit's derivative as its divisor: of the sigmoid it is
-            # -(y - v) / (v (1 - v)), of tanh -(y - v) / (1 - v^2).
+            # The derivative by v divides by the unit's derivative: for the sigmoid it is
+            # -(y - v) / (v (1 - v)), for tanh -(y - v) / (1 - v^2).
             return y - self.values(z)
         if self._loss == "poisson":
             return self._of_count(y, z)[1]
@@ -70,7 +70,7 @@ class Output:
     def _of_count(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Poisson's v - y log v, and minus its derivative by z.
 
-        By the inputs: v may underflow to 0, where it is exp(z) to all digits and log v is z.
+        Uses the inputs, as v may underflow to 0, where it is exp(z) to all digits and log v is z.
         """
         v, derivative = self._units.at(z)
         far = z < FAR_BELOW[self._output]
@@ -90,7 +90,7 @@ class Output:
 
 
 def _of_classes(y: FloatArray, z: FloatArray) -> FloatArray:
-    """-y log v, by the inputs: v itself may have come to 0."""
+    """-y log v, computed from the inputs, as v itself may underflow to 0."""
     half = z / 2 - z.max(axis=1, keepdims=True) / 2  # the difference itself may overflow
     level = np.log(np.exp(2 * half).sum(axis=1, keepdims=True))
     entropy: FloatArray = 2 * (y * (level / 2 - half))
@@ -98,13 +98,13 @@ def _of_classes(y: FloatArray, z: FloatArray) -> FloatArray:
 
 
 def _of_probability(output: str, y: FloatArray, z: FloatArray) -> FloatArray:
-    """-y log v - (1 - y) log(1 - v) of a sigmoid; of tanh, with p = (1 + v) / 2 and (1 + y) / 2.
+    """-y log v - (1 - y) log(1 - v) of a sigmoid; for tanh with (1 + v) / 2 and (1 + y) / 2.
 
-    By the inputs, too: log(1 - v) would be -inf where v rounds to 1.
+    Computed from the inputs, as log(1 - v) would be -inf where v rounds to 1.
     """
     steep = 1
     if output == "tanh":  # p = (1 + tanh(z)) / 2 is sigmoid(2 * z)
         steep, y = 2, (1 + y) / 2
-    # -log(p) and -log(1 - p), where p = 1 / (1 + exp(-z)), have this in common:
+    # With p = 1 / (1 + exp(-z)), -log(p) and -log(1 - p) share this term:
     common: FloatArray = np.log1p(np.exp(-steep * np.abs(z)))
     return common + steep * (y * np.maximum(-z, 0) + (1 - y) * np.maximum(z, 0))

@@ -1,4 +1,4 @@
-"""Numbers that are trained: how they move, and how often their derivative changed its sign."""
+"""Trainable arrays: their updates, and how often their derivatives changed sign."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,16 @@ class Parameter:
     Attributes
     ----------
     value : array
-        Changed in place.
+        Updated in place.
     g : array
-        Minus the derivative of the loss, which `update` takes.
+        Minus the derivative of the loss; input of `update`.
     direction_changes : array of int
         How often minus the derivative went from above 0 to not above 0, or back (article, "Let's
         Take a Closer Look").
     was_up : array of bool or None
         Whether it was above 0 in the last update; None before the first.
     frozen : bool or array of bool
-        What stays as it is.
+        What is not updated.
     """
 
     def __init__(self, value: FloatArray, alpha: float, optimizer: Optimizer) -> None:
@@ -39,22 +39,22 @@ class Parameter:
 
     @property
     def memory(self) -> list[FloatArray]:
-        """What its optimizer remembers: arrays of its shape."""
+        """The state arrays of its optimizer, in the shape of the parameters."""
         arrays = memory(self._kind, self._optimizer).values()
         return [np.broadcast_to(array, self.value.shape) for array in arrays]
 
     def corrections(self, updates: int) -> tuple[float, ...]:
-        """What compiled code keeps of so many updates."""
+        """What compiled code stores once for all parameters, after ``updates`` updates."""
         return corrections(self._kind, self._optimizer, updates)
 
-    def go_on(
+    def resume_from(
         self,
         was_up: NDArray[np.bool_],
         direction_changes: NDArray[np.int64],
         remembered: list[FloatArray],
         updates: int,
     ) -> None:
-        """Go on from where another one was after so many updates."""
+        """Resume from the state of another parameter after ``updates`` updates."""
         if updates > 0:
             self.was_up = was_up
         self.direction_changes = direction_changes

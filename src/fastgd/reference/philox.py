@@ -1,4 +1,4 @@
-"""Masks, shuffles and draws: random numbers that depend on where they are used alone."""
+"""Masks, shuffles and draws: random numbers that depend only on where they are used."""
 
 import math
 
@@ -8,11 +8,11 @@ from fastgd.arguments.data import FloatArray
 from fastgd.engine.philox import LOW, Words, philox
 
 DROPOUT, DROPCONNECT, SAMPLING = 1, 2, 3
-"""What the numbers are for, in the second word of the key; a shuffle has 0."""
+"""Purposes of random words, part of the key's second word; a shuffle has 0."""
 
 
 def words(rows: int, columns: int, time: int, key: tuple[int, int]) -> Words:
-    """A (rows, columns) table of random words, for an iteration or epoch.
+    """A (rows, columns) table of random words for one iteration or epoch.
 
     Four rows share a counter: row i of column h is word i % 4 of counter (i // 4, h, time).
     """
@@ -40,7 +40,7 @@ def shuffled(count: int, epoch: int, seed: int) -> list[int]:
 def mask(
     rate: float, shape: tuple[int, ...], iteration: int, seed: int, layer: int, purpose: int
 ) -> FloatArray:
-    """Factors that drop a share of a (rows, columns) table and scale up the rest to make up for it.
+    """Factors that zero a share of a (rows, columns) table and scale up the rest to compensate.
 
     For ``DROPOUT`` rows are the samples of the batch and columns the units, for ``DROPCONNECT``
     rows are the layer's inputs and columns its outputs.

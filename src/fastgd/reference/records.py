@@ -8,22 +8,22 @@ from fastgd.training.results import Run
 
 
 class Records:
-    """Errors before the update of every so many iterations, and the network that had them.
+    """Errors before the update of every ``every``-th iteration, and the network that had them.
 
-    NaN where a training did not come to.
+    NaN for records that the training did not reach.
 
     Attributes
     ----------
     errors : (records,) array
-        Of the samples that are learned from.
+        Mean absolute error of the training samples.
     losses : (records,) array
-        What is minimized, of the same samples.
+        The minimized loss, of the training samples.
     held : (records,) array or None
-        Of the held-out samples.
+        Mean absolute error of the validation samples.
     path : (records, P) array or None
-        All numbers of the network.
+        All parameters of the network.
     every, iterations : int
-        Iterations from one record to the next, and all of them.
+        Iterations between records, and total iterations.
     """
 
     def __init__(self, network: Network, every: int, iterations: int, held: bool, path: bool):
@@ -38,11 +38,11 @@ class Records:
         self.iterations = iterations
 
     def is_due(self, j: int) -> bool:
-        """Whether iteration j is recorded; the last one of all never is."""
+        """Whether iteration j is recorded; the final error never is."""
         return j % self.every == 0 and j < self.iterations
 
     def put(self, j: int, error: float, loss: float, held: float | None, row: FloatArray) -> None:
-        """Record what was so before update j."""
+        """Record the values before update j."""
         k = j // self.every
         self.errors[k], self.losses[k] = error, loss
         if self.held is not None:
@@ -51,7 +51,7 @@ class Records:
             self.path[k] = row
 
     def join(self, run: Run) -> None:
-        """Begin with the records of a run that goes on."""
+        """Copy the records of a run that is resumed."""
         count = len(run.errors)
         self.errors[:count], self.losses[:count] = run.errors, run.losses
         if self.held is not None:

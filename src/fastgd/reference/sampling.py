@@ -1,4 +1,4 @@
-"""Which samples an update sees: epochs of mini-batches, or draws whose odds are learned."""
+"""Which samples an update uses: epochs of mini-batches, or draws with learned probabilities."""
 
 from typing import NamedTuple, Protocol
 
@@ -19,10 +19,10 @@ class Batch(NamedTuple):
 
 
 class Sampler(Protocol):
-    """What says which samples an update sees."""
+    """Decides which samples an update uses."""
 
     per_epoch: int
-    tau: FloatArray  # (samples,): what it has learned of their odds; (0,) if nothing
+    tau: FloatArray  # (samples,): logits of the learned sampling distribution; (0,) if none
 
     def batch(self, j: int) -> Batch:
         """The samples of iteration j."""
@@ -30,7 +30,7 @@ class Sampler(Protocol):
 
 
 class Epochs:
-    """Every sample once per epoch, in batches of equal size but for the last."""
+    """Every sample once per epoch, in batches of equal size except for the last one."""
 
     def __init__(self, samples: int, method: Method) -> None:
         self.samples = samples
@@ -60,15 +60,17 @@ class Epochs:
         if not self._is_mean:
             return Batch(places, weights, 1.0)
         total = count if weights is None else weights.sum()
-        return Batch(places, weights, total or 1.0)  # where nothing counts there is no derivative
+        return Batch(places, weights, total or 1.0)  # a batch of weight 0 has derivative 0
 
 
 class Adaptive:
-    """Batches drawn where the derivative is long (Bouchard et al., arXiv 1506.09016, Algorithm 1).
+    """Batches that prefer samples with large gradients.
 
-    The odds q of the samples are a softmax of ``tau``, which itself descends: on the variance of
-    the weighted derivative. Dividing by N q keeps the expected value of a draw's derivative at the
-    mean over all samples, whatever q is.
+    Bouchard et al., arXiv 1506.09016, Algorithm 1.
+
+    The sampling probabilities q are a softmax of ``tau``, which is itself trained: by descent on
+    the variance of the weighted gradient. Dividing by N q keeps the expected gradient of a draw
+    equal to the mean over all samples, for any q.
     """
 
     def __init__(self, samples: int, method: Method, seed: int) -> None:
@@ -80,7 +82,7 @@ class Adaptive:
         self._rate = method.sampling_rate
         self._seed = seed
         self._weights = np.ones(samples) if method.sample_weight is None else method.sample_weight
-        # The weights below have a mean over all draws that may be of this size.
+        # The mean of the weights below, over all draws, corresponds to this total.
         is_mean = method.reduction == "mean"
         self._divisor = self.batch_size * self._weights.mean() if is_mean else 1.0
 
@@ -91,7 +93,7 @@ class Adaptive:
         return q
 
     def batch(self, j: int) -> Batch:
-        """The draws of iteration j, with replacement, by inversion of the cumulated odds."""
+        """The draws of iteration j, with replacement, by inverting the cumulative distribution."""
         q = self.odds()
         u = uniform(self.batch_size, j, self._seed)
         self._drawn = np.searchsorted(np.cumsum(q)[:-1], u, side="right")
@@ -99,12 +101,12 @@ class Adaptive:
         return Batch(self._drawn, weights[:, None], self._divisor)
 
     def learn(self, squared_norms: FloatArray) -> None:
-        """Descend tau, given the squared norm of each draw's weighted derivative.
+        """Update tau, given the squared norm of each draw's weighted gradient.
 
-        The derivative of log q_i by tau_k is 1 - q_k for k = i, else -q_k. With g_i the squared
-        norms of what was drawn of sample i, and G of all draws, that sums up to g_i - q_i * G; and
-        since the two may be far larger than their difference and tau, it is written as
-        g_i * (1 - q_i) - q_i * (G - g_i).
+        The derivative of log q_i by tau_k is 1 - q_k for k = i, otherwise -q_k. Let g_i be the sum
+        of the squared norms over the draws of sample i, and G their sum over all draws. Then tau_i
+        moves in proportion to g_i - q_i * G. Both terms may be far larger than their difference and
+        than tau, so it is computed as g_i * (1 - q_i) - q_i * (G - g_i).
         """
         drawn = np.zeros(self.samples)
         np.add.at(drawn, self._drawn, squared_norms)
@@ -114,7 +116,7 @@ class Adaptive:
 
 
 def _others(values: FloatArray) -> FloatArray:
-    """The sum of all others, for each: added up where most of the total would be taken off."""
+    """For each value the sum of all others; for the largest by summing, to avoid cancellation."""
     others: FloatArray = values.sum() - values
     largest = values.argmax()
     others[largest] = np.delete(values, largest).sum()

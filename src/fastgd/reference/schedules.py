@@ -1,4 +1,4 @@
-"""What each schedule multiplies alpha by, as its paper and PyTorch have it."""
+"""The factor of alpha in each schedule, as in its paper and in PyTorch."""
 
 from math import cos, pi
 
@@ -9,7 +9,7 @@ from fastgd.arguments.data import FloatArray
 
 
 def factor(schedule: schedules.Schedule, t: int) -> float:
-    """The factor of update t, the first of which is 0."""
+    """The factor of update t; the first update is 0."""
     match schedule:
         case schedules.Step(step_size, factor):
             return float(np.float64(factor) ** (t // step_size))
@@ -29,5 +29,5 @@ def factor(schedule: schedules.Schedule, t: int) -> float:
 
 
 def factors(schedule: schedules.Schedule, updates: int) -> FloatArray:
-    """The factors of so many updates."""
+    """The factors of the first ``updates`` updates."""
     return np.array([factor(schedule, t) for t in range(updates)])

@@ -1,4 +1,4 @@
-"""All that a training's future depends on, out of its layers and back into them."""
+"""Convert everything that a training's future depends on from layers to a State, and back."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ _OUTCOMES = STATUS.tolist()
 
 
 class Ending(NamedTuple):
-    """Where a training has come to."""
+    """The end of a training."""
 
     iterations: int
     status: str
@@ -30,7 +30,7 @@ class Ending(NamedTuple):
 
 
 def row_of(network: Network, layers: Sequence[Layer]) -> FloatArray:
-    """All numbers of the network, (P,)."""
+    """All parameters of the network, (P,)."""
     row = _gathered(network, layers, lambda parameter: parameter.value)
     for layer, statistics in zip(layers, network.parts(row).normalization, strict=False):
         if layer.norm:
@@ -39,7 +39,7 @@ def row_of(network: Network, layers: Sequence[Layer]) -> FloatArray:
 
 
 def changes_of(network: Network, layers: Sequence[Layer]) -> NDArray[np.int64]:
-    """How often each derivative changed its sign, (P,)."""
+    """How often each derivative changed sign, (P,)."""
     changes = _gathered(network, layers, lambda parameter: parameter.direction_changes)
     return changes.astype(np.int64)
 
@@ -53,7 +53,7 @@ def state_of(
     seed: int,
     updates: int,
 ) -> State:
-    """The state after so many updates, of a run that goes on."""
+    """The state after ``updates`` updates, of a run that hasn't ended."""
     first = layers[0].weights
     steps = np.zeros((len(first.memory), network.parameters))
     for s, row in enumerate(steps):
@@ -82,7 +82,7 @@ def state_of(
 
 
 def over(end: Ending) -> Ending:
-    """Put how a run is over into its state."""
+    """Add to the state how the run ended."""
     state = end.state._replace(
         ended=np.array([end.iterations]),
         outcome=np.array([_OUTCOMES.index(end.status)]),
@@ -93,7 +93,7 @@ def over(end: Ending) -> Ending:
 
 
 def ending(state: State, planned: int, *, is_held: bool) -> Ending | None:
-    """How the run of a state is over, of which more is asked now, or None if it is not."""
+    """How the run of this state ended, with ``planned`` iterations now; None if it hasn't ended."""
     updates = int(state.ended[0])
     if updates < 0:
         return None
@@ -102,7 +102,7 @@ def ending(state: State, planned: int, *, is_held: bool) -> Ending | None:
     return Ending(updates, _OUTCOMES[state.outcome[0]], float(state.final[0]), held, state)
 
 
-def go_on(
+def resume_from(
     state: State,
     network: Network,
     layers: Sequence[Layer],
@@ -110,19 +110,19 @@ def go_on(
     watch: Watch,
     updates: int,
 ) -> None:
-    """Bring layers that begin with the state's parameters to where the state is."""
+    """Give layers that have the state's parameters the rest of the state."""
     rows = (state.signs[0], state.changes[0], *state.steps[0])
     for found in zip(*(_pairs(network, layers, row) for row in rows), strict=True):
         up, changes, *memory = (numbers.copy() for _, numbers in found)
-        found[0][0].go_on(up > 0, changes, memory, updates)
+        found[0][0].resume_from(up > 0, changes, memory, updates)
     sampler.tau = state.tau[0].copy()
-    watch.go_on(state)
+    watch.resume_from(state)
 
 
 def _pairs(
     network: Network, layers: Sequence[Layer], row: NDArray[Any]
 ) -> Iterator[tuple[Parameter, NDArray[Any]]]:
-    """Each parameter with the numbers that a row (P,) has for it."""
+    """Each parameter with its entries in a row (P,)."""
     parts = network.parts(row)
     for k, layer in enumerate(layers):
         yield layer.weights, parts.weights[k]

@@ -1,4 +1,4 @@
-"""When a run is over, and what is kept of its errors."""
+"""Early stopping, and what is kept about a run's errors."""
 
 from collections import deque
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from fastgd.engine.state import State
 
 
 class Best(NamedTuple):
-    """The network of the smallest watched error."""
+    """The network with the smallest monitored error."""
 
     row: FloatArray  # (P,)
     error: float
@@ -20,10 +20,10 @@ class Best(NamedTuple):
 
 
 class Watch:
-    """Looks at the held-out error, that of all samples if none is held out, or at their loss.
+    """Monitors the validation error (the training error if there is no validation set) or the loss.
 
-    It does so every ``evaluate_every`` iterations, else once per epoch, or along with the records
-    if no option but ``restore_best`` asks for it.
+    Evaluates it every ``evaluate_every`` iterations or, if that isn't given, once per epoch; with
+    the recorded errors if ``restore_best`` is the only option that needs it.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class Watch:
         self.best: Best | None = None
 
     def is_due(self, j: int) -> bool:
-        """Whether iteration j's error must be looked at; at the end it is j = iterations."""
+        """Whether iteration j's error must be evaluated; the final error has j = iterations."""
         return self.is_active and (j % self._every == 0 or j == self._iterations)
 
-    def look(
+    def evaluate(
         self,
         j: int,
         error: float,
@@ -61,9 +61,9 @@ class Watch:
         loss: Callable[[], float],
         row: Callable[[], FloatArray],
     ) -> str | None:
-        """How the run ends with the errors before update j, or None if it goes on.
+        """The status with which the run ends at the errors before update j; None if it continues.
 
-        ``row`` gives the network that has them, ``loss`` what is minimized.
+        ``row`` returns the network that has these errors, ``loss`` its minimized loss.
         """
         if not np.isfinite(error):
             return "diverged"
@@ -90,11 +90,11 @@ class Watch:
 
     @property
     def best_iteration(self) -> int | None:
-        """Updates before the smallest watched error; None if there was no finite one."""
+        """Updates before the smallest monitored error; None if there was no finite one."""
         return self.smallest_iteration if np.isfinite(self._smallest) else None
 
     def summary(self) -> list[Any] | None:
-        """The numbers of a summary, if it was asked for."""
+        """The values of a summary, if one was requested."""
         if not self._summarize:
             return None
         tail = np.mean(np.array(self._tail) / self._first) if self._tail else np.nan
@@ -102,7 +102,7 @@ class Watch:
         return [np.asarray(number)[()] for number in numbers]
 
     def numbers(self) -> FloatArray:
-        """What a `State` has of the errors, (4 + window,), or nothing if none is watched."""
+        """What a `State` keeps about the errors, (4 + window,), or nothing if none is monitored."""
         if not self.is_active:
             return np.empty(0)
         window = self._tail.maxlen or 1
@@ -111,8 +111,8 @@ class Watch:
             ring[(self.seen - back) % window] = error
         return np.array([self._smallest, self._first, self._sum, self._inverse_sum, *ring])
 
-    def go_on(self, state: State) -> None:
-        """Take up what a state has of the errors."""
+    def resume_from(self, state: State) -> None:
+        """Resume from what a state has about the errors."""
         if not self.is_active:
             return
         self._smallest, self._first, self._sum, self._inverse_sum, *ring = state.watch[0]

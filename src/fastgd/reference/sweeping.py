@@ -36,7 +36,7 @@ def sweep(
     validation: Sequence[ArrayLike | None] | None = None,
     **given: Any,
 ) -> dict[tuple[int, ...], Run]:
-    """Train one network after the other: `train` with the rows and the values of each.
+    """Train one network after the other: `train` with the rows and values of each.
 
     Parameters
     ----------
@@ -47,17 +47,17 @@ def sweep(
     combinations
         As in :func:`fastgd.sweep`.
     groups, folds, sample_weight
-        As in :func:`fastgd.sweep`: each makes an axis, the last one if it is 2-D.
+        As in :func:`fastgd.sweep`: each makes an axis, ``sample_weight`` only if it is 2-D.
     validation
-        As in `train`, for all networks; without groups and folds.
+        As in `train`, for all networks; not with groups or folds.
     **given
-        What else `train` takes; of the options, any may be an axis that may be one in
-        :func:`fastgd.sweep`.
+        Everything else that `train` takes; options may be axes as in :func:`fastgd.sweep`.
 
     Returns
     -------
     dict of Run
-        Each by its place along the axes, which are those of :func:`fastgd.sweep`, in their order.
+        Keyed by the indices along the axes, which are those of :func:`fastgd.sweep`, in their
+        order.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def sweep(
 
 
 def _with_fields(single: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of one run; fields of an optimizer or schedule become a part of it."""
+    """The arguments of one run; fields of an optimizer or schedule are put into it."""
     own = single | chosen
     for option in FIELDED:
         holder = own.get(option)

@@ -24,7 +24,7 @@ from fastgd.reference.loss import loss_of
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.records import Records
 from fastgd.reference.sampling import Adaptive, Batch, Epochs, Sampler
-from fastgd.reference.state import Ending, changes_of, ending, go_on, over, row_of, state_of
+from fastgd.reference.state import Ending, changes_of, ending, over, resume_from, row_of, state_of
 from fastgd.reference.stopping import Best, Watch
 from fastgd.training.results import Run
 from fastgd.training.resuming import arguments_of_run, check_network, continuing
@@ -51,8 +51,8 @@ def train(
     """Train one network by gradient descent, counting direction changes.
 
     Without options it is the listing under "Let's Take a Closer Look" (part 5 of the article), for
-    any number of layers. `fastgd.train` does the same in compiled code, and rounds differently in
-    the last digits.
+    any number of layers. `fastgd.train` does the same in compiled code; its results differ in the
+    last digits by rounding.
 
     Parameters
     ----------
@@ -65,24 +65,24 @@ def train(
     alpha : float or tuple of float
         Learning rate, above 0; a tuple has one per layer of weights.
     iterations : int
-        Updates.
+        Number of updates.
     record_every : int
         The error is recorded before the update of iterations 0, record_every, 2 * record_every, ...
     seed : int
-        Seed of the first weights and of what is random later, in [0, 2**32).
+        Seed of the initial weights and of random masks and draws, in [0, 2**32).
     weights : Run, or sequence of (inputs, outputs) arrays, optional
-        The network to start from instead; it also says how many hidden units there are. A run
-        brings its biases and all of its batch normalization along, as in `fastgd.train`.
+        The network to start from instead; it also determines the hidden units. A run includes its
+        biases and batch normalization, as in `fastgd.train`.
     biases : sequence of (outputs,) arrays, optional
         The biases that belong to ``weights`` where these are arrays, with ``bias=True``.
     validation : (X, y) or (X, y, sample_weight), optional
-        Samples that are held out: their error is measured beside that of the others, and it is the
-        one that is watched.
+        Validation set: its error is measured in addition to that of the training samples, and it
+        is the error that is monitored.
     record_weights : bool
-        Keep the whole network along with each recorded error.
+        Keep the whole network with each recorded error.
     resume : Run, optional
-        Go on from the end of this run, for ``iterations`` more, as if they had been done in one
-        call. X, y and ``validation`` are as they were; all else is that of the run.
+        Continue this run for ``iterations`` more, as if all had been done in one call. X, y and
+        ``validation`` must be as they were; all other options are those of the run.
     **options
         Everything else that `fastgd.train` takes, see :class:`fastgd.arguments.options.Options`.
 
@@ -124,7 +124,7 @@ def train(
     done, state = 0, None
     if resume is not None:
         state = resume.state
-        assert state is not None  # arguments_of_run has looked
+        assert state is not None  # arguments_of_run has checked it
         found = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
         check_network(network.sizes, found, state, len(X))
         done, iterations = resume.iterations, int(state.planned[0]) + iterations
@@ -149,7 +149,7 @@ def train(
     )  # fmt: skip
     end = None
     if resume is not None and state is not None:
-        go_on(state, network, layers, sampler, watch, done)
+        resume_from(state, network, layers, sampler, watch, done)
         records.join(resume)
         end = ending(state, iterations, is_held=is_held)
     with np.errstate(all="ignore"):
@@ -182,7 +182,7 @@ def train(
 
 
 class _Training(NamedTuple):
-    """A network while it trains."""
+    """A network while it is trained."""
 
     X: FloatArray
     y: FloatArray
@@ -197,24 +197,24 @@ class _Training(NamedTuple):
     records: Records
 
     def run(self, first: int) -> Ending:
-        """Go through the iterations from the first one, to the last or an early end."""
+        """Run the iterations from ``first`` on, until the last one or an early stop."""
         for j in range(first, self.records.iterations):
             if self.records.is_due(j) or self.watch.is_due(j):
                 error, held = self._errors()
                 if self.records.is_due(j):
                     self.records.put(j, error, self._loss(), held, self._row())
-                status = self.watch.look(j, error, held, self._loss, self._row)
+                status = self.watch.evaluate(j, error, held, self._loss, self._row)
                 if status:
                     return over(Ending(j, status, error, held, self._state(j)))
             self._update(j)
             if not all(np.isfinite(p.value).all() for p in self.parameters):
                 held = None if self.held_out is None else np.nan
                 return over(Ending(j + 1, "diverged", np.nan, held, self._state(j + 1)))
-        # Before anybody looks at the last error: had it gone on, nobody would have.
+        # Before the final evaluation: a longer training would not have evaluated the error here.
         state = self._state(self.records.iterations)
         error, held = self._errors()
         done = self.records.iterations
-        status = self.watch.look(done, error, held, self._loss, self._row) or "finished"
+        status = self.watch.evaluate(done, error, held, self._loss, self._row) or "finished"
         return Ending(done, status, error, held, state)
 
     def _loss(self) -> float:
@@ -235,7 +235,7 @@ class _Training(NamedTuple):
         )
 
     def _errors(self) -> tuple[float, float | None]:
-        """Of the samples that are learned from, and of those that are held out."""
+        """Mean absolute errors of the training samples, and of the validation samples."""
         outputs = _measure(self.layers, self.X)
         error = _mean_error(self.y, outputs, self.method.sample_weight)
         if self.held_out is None:
@@ -245,7 +245,7 @@ class _Training(NamedTuple):
         return error, held if np.isfinite(held) else np.nan
 
     def _update(self, j: int) -> None:
-        """Learn from the batch of iteration j."""
+        """Update the parameters with the batch of iteration j."""
         _propagate(self.layers, self.X, self.y, self.sampler.batch(j), j, self.seed)
         if isinstance(self.sampler, Adaptive):
             self.sampler.learn(np.sum([layer.squared_norms() for layer in self.layers], axis=0))
@@ -257,7 +257,7 @@ class _Training(NamedTuple):
 
 
 def _clip(parameters: Sequence[Parameter], most: float) -> None:
-    """Shorten the whole gradient to this norm (Pascanu, Mikolov and Bengio, ICML 2013)."""
+    """Limit the norm of the whole gradient (Pascanu, Mikolov and Bengio, ICML 2013)."""
     for parameter in parameters:
         parameter.g = np.where(parameter.frozen, 0.0, parameter.g)
     norm = np.sqrt(sum(np.sum(parameter.g**2) for parameter in parameters))
@@ -290,7 +290,7 @@ def _as_given(alpha: object, rates: tuple[float, ...]) -> float | tuple[float, .
 def _propagate(
     layers: list[Layer], X: FloatArray, y: FloatArray, batch: Batch, j: int, seed: int
 ) -> None:
-    """Forward through all layers and back, leaving each layer with its derivatives."""
+    """Forward through all layers and back; the derivatives are stored in the layers."""
     outputs = X[batch.places]
     for layer in layers:
         outputs = layer.forward(outputs, j, seed)
@@ -310,8 +310,8 @@ def _measure(layers: list[Layer], X: FloatArray) -> FloatArray:
 
 
 def _mean_error(y: FloatArray, outputs: FloatArray, sample_weight: FloatArray | None) -> float:
-    """Mean of the absolute errors, weighted with the samples' weights."""
-    error = np.abs(y - outputs[:, : y.shape[1]])  # the first of several to a target
+    """Mean absolute error, weighted with the samples' weights."""
+    error = np.abs(y - outputs[:, : y.shape[1]])  # the first output of each target
     if sample_weight is None:
         return float(np.mean(error))
     return float(np.sum(sample_weight[:, None] * error) / (sample_weight.sum() * y.shape[1]))
