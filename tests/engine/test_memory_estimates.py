@@ -66,7 +66,7 @@ CALLS = {
         f"fastgd.sweep({XOR}, alpha=given, iterations=1, keep_weights=False)",
     ),
     "sweep over tuples of alpha": (
-        "np.full((1000 if small else 600_000, 2), 0.5)",
+        "np.linspace((0.1, 0.2), (1, 2), 1000 if small else 600_000)",
         f"fastgd.sweep({XOR}, alpha=given, iterations=1, keep_weights=False)",
     ),
     "sweep over seeds": (

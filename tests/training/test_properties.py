@@ -26,9 +26,9 @@ def problems(draw):
 @settings(max_examples=60)
 @given(
     problems(),
-    st.lists(HIDDEN, min_size=1, max_size=2),
-    st.lists(ALPHA, min_size=1, max_size=3),
-    st.lists(st.integers(0, 99), min_size=1, max_size=6),
+    st.lists(HIDDEN, min_size=1, max_size=2, unique=True),
+    st.lists(ALPHA, min_size=1, max_size=3, unique=True),
+    st.lists(st.integers(0, 99), min_size=1, max_size=6, unique=True),
     st.integers(1, 40),
     st.integers(1, 50),
     st.integers(1, 2),

@@ -105,7 +105,7 @@ def test_threads_decide_how_many_go_side_by_side_and_nothing_else(monkeypatch, g
 
 
 def test_batches_of_several_sizes():
-    rows_are_runs_alone({"batch_size": [3, 5, 8, 3], "alpha": ALPHAS}, shuffle_seed=3)
+    rows_are_runs_alone({"batch_size": [3, 5, 8], "alpha": ALPHAS}, shuffle_seed=3)
 
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
@@ -149,7 +149,9 @@ def axes(draw):
     """Some of the axes, at most 12 runs."""
     names = draw(st.lists(st.sampled_from(list(AXES)), min_size=1, max_size=3, unique=True))
     most = {1: 9, 2: 3, 3: 2}[len(names)]
-    return {name: draw(st.lists(AXES[name], min_size=1, max_size=most)) for name in names}
+    return {
+        name: draw(st.lists(AXES[name], min_size=1, max_size=most, unique=True)) for name in names
+    }
 
 
 def with_optimizer(optimizer, drawn):
@@ -168,7 +170,7 @@ def test_a_row_of_a_sweep_is_that_run_alone_with_everything_in_epochs(drawn):
 
 
 @settings(max_examples=40)
-@given(axes(), st.lists(st.floats(0.1, 10), min_size=1, max_size=3))
+@given(axes(), st.lists(st.floats(0.1, 10), min_size=1, max_size=3, unique=True))
 def test_a_row_of_a_sweep_is_that_run_alone_with_everything_drawn(drawn, rates):
     drawn = {n: v for n, v in drawn.items() if n not in ("dropconnect", "beta1", "patience")}
     axes = with_optimizer(RMSProp(), drawn) | {"sampling_rate": rates}
@@ -176,10 +178,9 @@ def test_a_row_of_a_sweep_is_that_run_alone_with_everything_drawn(drawn, rates):
 
 
 def test_masks_do_not_depend_on_neighbours():
-    seeds = [3, 1, 4, 1, 5, 9, 2, 6, 5, 35]
+    seeds = [3, 1, 4, 5, 9, 2, 6, 35]
     for mask in ({"dropout": 0.5}, {"dropconnect": 0.5}):
         sweep = rows_are_runs_alone({"seed": seeds}, **mask)
-        assert same(sweep[1], sweep[3])
         assert len({run.weights[0].tobytes() for run in sweep}) == 8
         start = [np.full((3, 2), 0.3), np.full((2, 2), 0.3)]
         fixed = mask | {"weights": start, "iterations": 20}
@@ -388,3 +389,25 @@ def test_dataframes_have_the_new_axes(sweeps):
     assert frame["optimizer"].tolist()[::2] == ["Momentum", "GradientDescent", "Momentum"]
     assert frame["final_error"].tolist() == sweeps[1].final_error.ravel().tolist()
     assert sweeps[2].to_dataframe()["momentum"].tolist() == [0.1, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("axis", "said"),
+    [
+        (
+            {"hidden_size": [8, (8,)]},
+            r"hidden_size .*, got \(8,\) twice: the layers of one network",
+        ),
+        ({"alpha": [1, 0.5, 1.0]}, "alpha must have each value once, got 1.0 twice"),
+        ({"alpha": [(1, 2), 0.5, (1.0, 2)]}, r"alpha must have each value once, got \(1.0, 2.0\)"),
+        ({"seed": [3, 1, 3]}, "seed must have each value once, got 3 twice"),
+        ({"l2": [0, 0.0]}, "l2 must have each value once, got 0.0 twice"),
+        ({"patience": [None, 3, None]}, "patience must have each value once, got None twice"),
+        ({"bias": [True, False, True]}, "bias must have each value once, got True twice"),
+        ({"optimizer": [Adam(), Adam()]}, r"optimizer must have each value once, got Adam\("),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_a_value_is_on_an_axis_once(axis, said):
+    with pytest.raises(ValueError, match=f"an axis of {said}"):
+        fastgd.sweep(X, Y, iterations=2, **axis)

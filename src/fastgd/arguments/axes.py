@@ -1,6 +1,7 @@
 """What is an axis of a sweep, and what one value."""
 
-from collections.abc import Collection, Iterable, Mapping, Sized
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from math import prod
 from numbers import Real
 from typing import Any
@@ -95,6 +96,29 @@ def check_networks(axes: Mapping[str, Sized]) -> None:
             f"the axes of networks must have at most {MOST_NETWORKS:,} combinations, "
             f"got {count:,} of {' x '.join(names)}"
         )
+
+
+def check_distinct(axes: Mapping[str, Sequence[Any]]) -> None:
+    """Reject an axis with a value that is there twice.
+
+    Raises
+    ------
+    ValueError
+        With the name of the axis and the value.
+    """
+    for name, axis in axes.items():
+        values: Any = axis
+        if axis and all(isinstance(value, (int, float)) for value in axis):
+            values = np.sort(np.asarray(axis))
+            values = values[np.append(values[1:] != values[:-1], True)]
+        else:
+            values = set(axis)
+        if len(values) < len(axis):
+            twice, _ = Counter(axis).most_common(1)[0]
+            hint = ": the layers of one network are a tuple" if name == "hidden_size" else ""
+            raise ValueError(
+                f"an axis of {name} must have each value once, got {shown(twice)} twice{hint}"
+            )
 
 
 def _listed(

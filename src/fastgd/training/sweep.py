@@ -105,19 +105,19 @@ def sweep(
         Go on with all runs of a sweep made with ``keep_state=True``, as :func:`fastgd.train` does
         with one run. Groups, folds and weights of samples are those of the sweep, too.
     out : path, optional
-        A folder to put the runs in, in parts of some seconds, each as it is done: then they take no
+        A folder to put the runs in, in chunks of some seconds, each as it is done: then they take no
         memory, and whatever ends the call (Ctrl-C, a power cut), the same call goes on from what is
         done. It is made if it isn't there. Several processes that are given the same call share
         the work. What is returned reads the folder, as :func:`fastgd.open` does.
     executor : concurrent.futures.Executor, optional
-        Whose workers train the runs, in parts of some seconds: ``ProcessPoolExecutor``,
+        Whose workers train the runs, in chunks of some seconds: ``ProcessPoolExecutor``,
         ``dask.distributed.Client.get_executor()``, loky, ``mpi4py.futures``, ... It is not shut
-        down. A part that fails is tried again, three times at most.
+        down. A chunk that fails is tried again, three times at most.
     threads : int, optional
         How many threads of this process work on it, if there is no executor; all that Numba has by
         default (``NUMBA_NUM_THREADS``).
     threads_per_worker : int
-        How many threads of an executor's worker work on a part.
+        How many threads of an executor's worker work on a chunk.
 
     **given_options
         See :class:`fastgd.arguments.options.Options`. ``sample_weight`` may be an axis, too:
@@ -135,7 +135,7 @@ def sweep(
     OSError
         If the folder can't be made, read or written to. What is done is kept.
     BrokenExecutor, RuntimeError
-        If the executor takes no more tasks, or a part has failed too often. What is done is kept in
+        If the executor takes no more tasks, or a chunk has failed too often. What is done is kept in
         the folder.
 
     Warns
@@ -200,7 +200,7 @@ def sweep(
     keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
     recording = check_flag("record_weights", record_weights)
     folder = None if out is None else check_path("out", out)
-    crew = check_worker_options(executor, threads, threads_per_worker)
+    worker_options = check_worker_options(executor, threads, threads_per_worker)
     given = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, "weights": weights}
     found = {
         name: as_axis(name, value, MOST_NETWORKS if name == "hidden_size" else None)
@@ -239,7 +239,7 @@ def sweep(
         return None if found[name] is None or name in together else checked
 
     numbers = {"alpha": _alphas(values["alpha"], rates[0]), "seed": seeds, **chosen.values}
-    grid = SweepAxes.of(
+    sweep_axes = SweepAxes.of(
         hidden_size=axis("hidden_size", hiddens),
         structures=chosen.structures,
         parts={} if partition is None else partition.axes,
@@ -250,11 +250,11 @@ def sweep(
         weights=axis("weights", starts),
     )
     others = (*PARTS, COMBINATION, "weights")
-    check_distinct({name: axis for name, axis in grid.axes.items() if name not in others})
+    check_distinct({name: axis for name, axis in sweep_axes.axes.items() if name not in others})
     each = list(product(zip(hiddens, rates, strict=True), chosen.methods))
-    request = SweepJob(
+    job = SweepJob(
         task=task,
-        grid=grid,
+        sweep_axes=sweep_axes,
         networks=tuple(network_of(task, hidden, method) for (hidden, _), method in each),
         methods=tuple(method for _, method in each),
         alphas=tuple(alphas for (_, alphas), _ in each),
@@ -269,37 +269,37 @@ def sweep(
     )
     if resume is not None:
         most = len(task.X) if partition is None else int(partition.rows.sizes.max())
-        check_states(resume, request.networks, most)
+        check_states(resume, job.networks, most)
     if folder is not None:
-        return _into(folder, request, crew, bar)
-    return _trained(request, crew, bar)
+        return _into(folder, job, worker_options, bar)
+    return _trained(job, worker_options, bar)
 
 
-def _into(path: Path, request: SweepJob, crew: WorkerOptions, bar: bool) -> Sweep:
-    """Train all runs, each part into the folder."""
-    request = request.with_own_samples()
-    plan = request.largest
-    check_memory(plan.bytes(request.keep) * crew.threads, "a part of the sweep")
-    folder = folder_of(path, request)
-    request = as_in(folder, request)
-    with progress_bar(bar, sum(request.sizes), " updates") as advance:
-        work_into(folder, request, crew, advance)
-    return sweep_of(folder, request)
+def _into(path: Path, job: SweepJob, worker_options: WorkerOptions, bar: bool) -> Sweep:
+    """Train all runs, each chunk into the folder."""
+    job = job.with_own_samples()
+    plan = job.largest
+    check_memory(plan.bytes(job.keep) * worker_options.threads, "a chunk of the sweep")
+    folder = folder_of(path, job)
+    job = as_in(folder, job)
+    with progress_bar(bar, sum(job.sizes), " updates") as advance:
+        work_into(folder, job, worker_options, advance)
+    return sweep_of(folder, job)
 
 
-def _trained(request: SweepJob, crew: WorkerOptions, bar: bool) -> Sweep:
-    """Train all runs: here those of one network after those of another, elsewhere in parts."""
-    plans = [request.plan(number, crew.threads) for number in range(len(request.networks))]
-    keep = request.keep
+def _trained(job: SweepJob, worker_options: WorkerOptions, bar: bool) -> Sweep:
+    """Train all runs: here those of one network after those of another, elsewhere in chunks."""
+    plans = [job.plan(number, worker_options.threads) for number in range(len(job.networks))]
+    keep = job.keep
     needed, least = (sum(plan.bytes(kept) for plan in plans) for kept in (keep, Keep(False)))
     less = ("keep_weights=False", least) if keep.weights and not keep.state else None
     check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
     with progress_bar(bar, sum(plan.work for plan in plans), " updates") as advance:
-        if crew.executor is None:
-            trained = [request.train(number, plan, advance) for number, plan in enumerate(plans)]
+        if worker_options.executor is None:
+            trained = [job.train(number, plan, advance) for number, plan in enumerate(plans)]
         else:
-            trained = request.joined(run_job(request, crew, advance))
-    return request.sweep(trained)
+            trained = job.joined(run_job(job, worker_options, advance))
+    return job.sweep(trained)
 
 
 def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
