@@ -1,8 +1,8 @@
-"""Gradient descent for small networks: as fast as a CPU goes, the same bits on every machine."""
+"""Gradient descent for small networks: fast on CPUs, bit-identical results on every machine."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # as in typing, which takes long to import; type checkers know the name
+TYPE_CHECKING = False  # as in typing, which is slow to import; type checkers know the name
 
 if TYPE_CHECKING:
     from fastgd.public import *  # noqa: F403
@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """Import what is asked for, a room or all public names: the command begins without them.
+        """Import a subpackage, or all public names, on first access.
 
-        It is to be interrupted from its first instruction on, and this file is read before it.
+        The command line starts without them: it can be interrupted (Ctrl-C) from its first
+        instruction on, and this file runs before it.
         """
         from importlib import import_module
         from importlib.util import find_spec

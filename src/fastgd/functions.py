@@ -1,7 +1,8 @@
-"""The functions that a `fastgd.Function` or a `fastgd.Loss` may be made of.
+"""The functions from which a `fastgd.Function` or a `fastgd.Loss` may be built.
 
-Each is a fixed sequence of IEEE operations, the same bits on every machine, and at most 2 ULP from
-the exact value. In a formula they stand for an operation; of numbers and arrays they give values.
+Each is a fixed sequence of IEEE operations, so its results are bit-identical on every machine, and
+at most 2 ULP from the exact value. In a formula a function stands for an operation; for numbers and
+arrays it returns values.
 
 >>> import fastgd
 >>> from fastgd.functions import exp, log1p, where
@@ -42,12 +43,12 @@ __all__ = [
 
 
 def exp(x: Any) -> Any:
-    """E to the power of x."""
+    """The exponential function, e to the power of x."""
     return _function("exp", x)
 
 
 def expm1(x: Any) -> Any:
-    """``exp(x) - 1``, without loss of digits near 0."""
+    """``exp(x) - 1``, without cancellation near 0."""
     return _function("expm1", x)
 
 
@@ -57,7 +58,7 @@ def log(x: Any) -> Any:
 
 
 def log1p(x: Any) -> Any:
-    """``log(1 + x)``, without loss of digits near 0."""
+    """``log(1 + x)``, without cancellation near 0."""
     return _function("log1p", x)
 
 
@@ -77,12 +78,12 @@ def sqrt(x: Any) -> Any:
 
 
 def abs(x: Any) -> Any:  # noqa: A001
-    """The magnitude."""
+    """The absolute value."""
     return _function("abs", x)
 
 
 def sign(x: Any) -> Any:
-    """-1, 0 or 1; the derivative counts as 0."""
+    """The sign of x, -1, 0 or 1; its derivative counts as 0."""
     return _function("sign", x)
 
 
@@ -97,15 +98,15 @@ def cos(x: Any) -> Any:
 
 
 def minimum(a: Any, b: Any) -> Any:
-    """The smaller one; NaN if either is."""
+    """The smaller of a and b; NaN if either is NaN."""
     return _function("minimum", a, b)
 
 
 def maximum(a: Any, b: Any) -> Any:
-    """The larger one; NaN if either is."""
+    """The larger of a and b; NaN if either is NaN."""
     return _function("maximum", a, b)
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """``a`` where the condition, a comparison, holds, else ``b``."""
+    """``a`` where the condition (a comparison) holds, else ``b``."""
     return _function("where", condition, a, b)

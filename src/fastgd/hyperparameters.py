@@ -1,4 +1,4 @@
-"""Values in named fields that say what they may be: what optimizers and schedules are made of."""
+"""Base class of optimizers and schedules: immutable fields with the rules for their values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
 
 class Hyperparameter(NamedTuple):
-    """What a field is: the interval of its values, in words, and its default if it has one."""
+    """What is declared of a field: the interval of its values, its help text, and its default."""
 
     interval: str
     words: str
@@ -17,34 +17,36 @@ class Hyperparameter(NamedTuple):
 def hyperparameter(
     *, interval: str, words: str, default: float | None = None, is_whole: bool = False
 ) -> Any:
-    """Declare such a field."""
-    said = {"said": Hyperparameter(interval, words, default, is_whole)}
-    return field(metadata=said) if default is None else field(default=default, metadata=said)
+    """Declare a field with the interval of its values and its help text, `words`."""
+    metadata = {"declared": Hyperparameter(interval, words, default, is_whole)}
+    if default is None:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(hyperparameter,))
 class Hyperparameters:
     """Values in named fields, which can't be changed.
 
-    Two are equal if they are of one class and their fields are. The names of what a class says
-    about its fields are those of a NamedTuple.
+    Two are equal if they have the same class and equal fields. ``_fields``, ``_asdict`` and
+    ``_replace`` are named as in a NamedTuple.
     """
 
     command: ClassVar[str]
     """The name on the command line."""
 
     hyperparameters: ClassVar[Mapping[str, Hyperparameter]]
-    """The fields that are numbers, each of which may be an axis of a sweep."""
+    """The numeric fields, each of which may be an axis of a sweep."""
 
     _fields: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls, *, command: str = "") -> None:
-        """Make a class with fields, and write down its facts."""
+        """Make the class a frozen dataclass, and store what is declared of its fields."""
         made: Any = dataclass(frozen=True, eq=False)(cls)
         cls.command = command
         cls._fields = tuple(known.name for known in fields(made))
         cls.hyperparameters = {
-            known.name: known.metadata["said"] for known in fields(made) if known.metadata
+            known.name: known.metadata["declared"] for known in fields(made) if known.metadata
         }
 
     def _asdict(self) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """The optimizers: how an update follows from the gradient.
 
-As in the article the update is *added*: g is minus the derivative, so g > 0 says that the weight
-should grow. alpha is the learning rate. State starts at 0 and has the shape of the weights: one
-(inputs, outputs) array per layer. Biases and the scale and shift of batch norm are updated alike,
-with state of their shapes. The formulas are PyTorch's.
+As in the article the update is *added*: g is minus the derivative of the loss, so g > 0 means that
+the weight should grow. alpha is the learning rate. An optimizer's state starts at 0 and has the
+shape of the weights: one (inputs, outputs) array per layer. Biases, and the scale and shift of
+batch normalization, are updated in the same way, with state of their own shapes. The formulas are
+PyTorch's.
 
-In :func:`fastgd.sweep` a field may be a list, range or 1-D array, which is an axis with the field's
-name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``.
+In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
+the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``.
 
-A class here has all the facts of an optimizer but its step, which stands by its name in
-``kernel/iteration/optimizers.py`` and once more in ``reference/optimizers.py``.
+The classes here declare everything about an optimizer except its step. The steps have the same
+names; they are in ``kernel/iteration/optimizers.py`` and, in plain NumPy, in
+``reference/optimizers.py``.
 """
 
 from collections.abc import Mapping
@@ -20,20 +22,20 @@ from fastgd.hyperparameters import Hyperparameters, hyperparameter
 
 
 class Optimizer(Hyperparameters):
-    """What all optimizers have in common beside their fields."""
+    """Base class of the optimizers, with what is declared of each in addition to its fields."""
 
     race_alpha: ClassVar[float]
-    """The alpha in :func:`fastgd.race`.
+    """The default alpha in :func:`fastgd.race`.
 
-    It is the one of 0.001, 0.002, 0.005, 0.01, ..., 500 that leaves the smallest mean error on the
+    Of 0.001, 0.002, 0.005, 0.01, ..., 500 it is the one with the smallest mean error on the
     article's 3-4-1 network after 1000 iterations, over the seeds 1 to 64.
     """
 
     states: ClassVar[int]
-    """Numbers kept for each parameter, 0 at first."""
+    """How many numbers of state each parameter has; they start at 0."""
 
     kept: ClassVar[Mapping[str, float]]
-    """Numbers kept for each run, with what they are at first."""
+    """The numbers of state that each run has, by name, with their initial values."""
 
     def __init_subclass__(
         cls,
@@ -43,13 +45,13 @@ class Optimizer(Hyperparameters):
         states: int = 0,
         kept: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        """Make a class with fields, and write down its facts."""
+        """Make the class a dataclass, and store what is declared of it."""
         super().__init_subclass__(command=command)
         cls.race_alpha, cls.states, cls.kept = race_alpha, states, kept
 
 
 class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):
-    """The article's own update: a step along the gradient.
+    """The article's own update: a step of alpha times the gradient.
 
     w = w + alpha * g. It keeps no state.
 
@@ -71,7 +73,7 @@ class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):
 
 
 class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
-    """A step along a velocity that remembers the gradients before.
+    """A step along a velocity that accumulates previous gradients.
 
     v = momentum * v + g, then w = w + alpha * v. It keeps the velocity v, an (inputs, outputs)
     array per layer.
@@ -79,7 +81,7 @@ class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
     Parameters
     ----------
     momentum : float
-        How much of the velocity stays, in [0, 1).
+        Decay rate of the velocity: the factor that it keeps from update to update, in [0, 1).
 
     Notes
     -----
@@ -97,11 +99,13 @@ class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
     0.033
     """
 
-    momentum: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Momentum that stays")
+    momentum: Any = hyperparameter(
+        default=0.9, interval="[0, 1)", words="Momentum: decay rate of the velocity"
+    )
 
 
 class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
-    """Momentum that looks ahead: the step is where the velocity would be after one more gradient.
+    """Momentum that looks ahead: the step has the velocity after one more such gradient.
 
     v = momentum * v + g, then w = w + alpha * (g + momentum * v). It keeps the velocity v, an
     (inputs, outputs) array per layer.
@@ -109,7 +113,7 @@ class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
     Parameters
     ----------
     momentum : float
-        How much of the velocity stays, in [0, 1).
+        Decay rate of the velocity: the factor that it keeps from update to update, in [0, 1).
 
     Notes
     -----
@@ -128,11 +132,13 @@ class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
     0.032
     """
 
-    momentum: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Momentum that stays")
+    momentum: Any = hyperparameter(
+        default=0.9, interval="[0, 1)", words="Momentum: decay rate of the velocity"
+    )
 
 
 class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
-    """Each weight's step is divided by the root of the sum of all its squared gradients.
+    """Divide each weight's step by the root of the sum of all its squared gradients.
 
     s = s + g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the sum s, an (inputs,
     outputs) array per layer.
@@ -140,7 +146,7 @@ class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
     Parameters
     ----------
     epsilon : float
-        Keeps the divisor away from 0; above 0.
+        Added to the divisor, so that it is not 0; above 0.
 
     Notes
     -----
@@ -158,11 +164,13 @@ class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
     0.063
     """
 
-    epsilon: Any = hyperparameter(default=1e-10, interval="(0, inf)", words="Keeps divisors from 0")
+    epsilon: Any = hyperparameter(
+        default=1e-10, interval="(0, inf)", words="Added to divisors, so that they are not 0"
+    )
 
 
 class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
-    """Each weight's step has the size of its recent steps, so that alpha = 1 suits most networks.
+    """Scale each weight's step by its recent steps, so that alpha = 1 suits most networks.
 
     s = rho * s + (1 - rho) * g * g, the step d = sqrt(u + epsilon) / sqrt(s + epsilon) * g, then
     u = rho * u + (1 - rho) * d * d and w = w + alpha * d. It keeps the means s of the squared
@@ -171,9 +179,9 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     Parameters
     ----------
     rho : float
-        How much of both means stays, in [0, 1).
+        Decay rate of both means, in [0, 1).
     epsilon : float
-        Keeps the divisor away from 0 and lets the first step begin; above 0.
+        Added under both roots, so that the divisor and the first step are not 0; above 0.
 
     Notes
     -----
@@ -190,12 +198,14 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     0.049
     """
 
-    rho: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Mean square that stays")
-    epsilon: Any = hyperparameter(default=1e-6, interval="(0, inf)", words="Keeps divisors from 0")
+    rho: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Decay rate of the mean square")
+    epsilon: Any = hyperparameter(
+        default=1e-6, interval="(0, inf)", words="Added to divisors, so that they are not 0"
+    )
 
 
 class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
-    """Each weight's step is divided by the root of the recent mean of its squared gradients.
+    """Divide each weight's step by the root of the recent mean of its squared gradients.
 
     s = rho * s + (1 - rho) * g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the mean
     s, an (inputs, outputs) array per layer.
@@ -203,9 +213,9 @@ class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
     Parameters
     ----------
     rho : float
-        How much of the mean stays, in [0, 1).
+        Decay rate of the mean, in [0, 1).
     epsilon : float
-        Keeps the divisor away from 0; above 0.
+        Added to the divisor, so that it is not 0; above 0.
 
     Notes
     -----
@@ -222,8 +232,12 @@ class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
     0.02
     """
 
-    rho: Any = hyperparameter(default=0.99, interval="[0, 1)", words="Mean square that stays")
-    epsilon: Any = hyperparameter(default=1e-8, interval="(0, inf)", words="Keeps divisors from 0")
+    rho: Any = hyperparameter(
+        default=0.99, interval="[0, 1)", words="Decay rate of the mean square"
+    )
+    epsilon: Any = hyperparameter(
+        default=1e-8, interval="(0, inf)", words="Added to divisors, so that they are not 0"
+    )
 
 
 class Adam(
@@ -233,7 +247,7 @@ class Adam(
     states=2,
     kept={"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0},
 ):
-    """Momentum and RMSProp together, both corrected for their start at 0.
+    """Momentum and RMSProp together, both with a correction for their start at 0.
 
     m = beta1 * m + (1 - beta1) * g and s = beta2 * s + (1 - beta2) * g * g, then w = w + alpha /
     (1 - beta1**t) * m / (sqrt(s) / sqrt(1 - beta2**t) + epsilon), where t counts the updates from
@@ -243,11 +257,11 @@ class Adam(
     Parameters
     ----------
     beta1 : float
-        How much of the gradients' mean stays, in [0, 1).
+        Decay rate of the mean of the gradients, in [0, 1).
     beta2 : float
-        How much of the squares' mean stays, in [0, 1).
+        Decay rate of the mean of the squared gradients, in [0, 1).
     epsilon : float
-        Keeps the divisor away from 0; above 0.
+        Added to the divisor, so that it is not 0; above 0.
 
     Notes
     -----
@@ -264,9 +278,15 @@ class Adam(
     0.004
     """
 
-    beta1: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Mean that stays")
-    beta2: Any = hyperparameter(default=0.999, interval="[0, 1)", words="Mean square that stays")
-    epsilon: Any = hyperparameter(default=1e-8, interval="(0, inf)", words="Keeps divisors from 0")
+    beta1: Any = hyperparameter(
+        default=0.9, interval="[0, 1)", words="Decay rate of the first moment"
+    )
+    beta2: Any = hyperparameter(
+        default=0.999, interval="[0, 1)", words="Decay rate of the second moment"
+    )
+    epsilon: Any = hyperparameter(
+        default=1e-8, interval="(0, inf)", words="Added to divisors, so that they are not 0"
+    )
 
 
 class AdamW(
@@ -276,24 +296,24 @@ class AdamW(
     states=2,
     kept={"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0},
 ):
-    """Adam beside a decay of the parameters themselves, which no gradient's size divides.
+    """Adam with decoupled weight decay, which is not divided by the gradients' size.
 
     w = w - alpha * weight_decay * w, then Adam's step, w = w + alpha / (1 - beta1**t) * m /
     (sqrt(s) / sqrt(1 - beta2**t) + epsilon) with m = beta1 * m + (1 - beta1) * g and s = beta2 * s
-    + (1 - beta2) * g * g. As in PyTorch all parameters decay: biases, scales and shifts, too. It
+    + (1 - beta2) * g * g. As in PyTorch all parameters decay, biases, scales and shifts too. It
     keeps the means m of the gradients and s of their squares, two (inputs, outputs) arrays per
     layer.
 
     Parameters
     ----------
     beta1 : float
-        How much of the gradients' mean stays, in [0, 1).
+        Decay rate of the mean of the gradients, in [0, 1).
     beta2 : float
-        How much of the squares' mean stays, in [0, 1).
+        Decay rate of the mean of the squared gradients, in [0, 1).
     epsilon : float
-        Keeps the divisor away from 0; above 0.
+        Added to the divisor, so that it is not 0; above 0.
     weight_decay : float
-        What an update takes off each parameter, in units of alpha; at least 0.
+        Weight decay: each update first subtracts alpha * weight_decay * w; at least 0.
 
     Notes
     -----
@@ -311,39 +331,46 @@ class AdamW(
     0.013
     """
 
-    beta1: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Mean that stays")
-    beta2: Any = hyperparameter(default=0.999, interval="[0, 1)", words="Mean square that stays")
-    epsilon: Any = hyperparameter(default=1e-8, interval="(0, inf)", words="Keeps divisors from 0")
+    beta1: Any = hyperparameter(
+        default=0.9, interval="[0, 1)", words="Decay rate of the first moment"
+    )
+    beta2: Any = hyperparameter(
+        default=0.999, interval="[0, 1)", words="Decay rate of the second moment"
+    )
+    epsilon: Any = hyperparameter(
+        default=1e-8, interval="(0, inf)", words="Added to divisors, so that they are not 0"
+    )
     weight_decay: Any = hyperparameter(
-        default=0.01, interval="[0, inf)", words="Share taken off weights"
+        default=0.01, interval="[0, inf)", words="Weight decay, multiplied by alpha"
     )
 
 
 class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     """Steps that follow from the signs of the gradient alone, not from its size.
 
-    At first w = w + alpha * sign(g). From then on each weight has a step size of its own in place
-    of alpha: it is multiplied by ``eta_plus`` where the gradient has the sign of the update before,
-    and by ``eta_minus`` where the sign has changed, which the article counts as a change of
-    direction. Then that weight stays where it is, and its gradient counts as 0 in the next
-    comparison. It keeps the sign before and the step size, two (inputs, outputs) arrays per layer.
+    The first update is w = w + alpha * sign(g). From then on each weight has its own step size in
+    place of alpha. It is multiplied by ``eta_plus`` if the gradient has the same sign as in the
+    previous update, and by ``eta_minus`` if the sign has changed (the article counts this as a
+    change of direction). In the latter case the weight is not updated, and its gradient counts as
+    0 in the next comparison. It keeps the previous sign and the step size, two (inputs, outputs)
+    arrays per layer.
 
     Parameters
     ----------
     eta_minus : float
-        Factor of a step size when the sign has changed, in (0, 1).
+        Factor of a step size if the sign has changed, in (0, 1).
     eta_plus : float
-        Factor when it has not; above 1.
+        Factor of a step size if the sign has stayed the same; above 1.
     min_step : float
-        No step size is below that, the first one neither; above 0.
+        Smallest step size, also of the first update; above 0.
     max_step : float
-        Nor above that, which counts if the two cross; above 0.
+        Largest step size; it prevails if it is below ``min_step``. Above 0.
 
     Notes
     -----
     Riedmiller and Braun, *A direct adaptive method for faster backpropagation learning: the RPROP
-    algorithm*, IEEE International Conference on Neural Networks (1993). The step is not taken back
-    where a sign changes. PyTorch: ``torch.optim.Rprop(lr=alpha, etas=(eta_minus, eta_plus),
+    algorithm*, IEEE International Conference on Neural Networks (1993). Where a sign changes, the
+    previous step is not undone. PyTorch: ``torch.optim.Rprop(lr=alpha, etas=(eta_minus, eta_plus),
     step_sizes=(min_step, max_step))``.
 
     Examples
@@ -357,16 +384,16 @@ class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     """
 
     eta_minus: Any = hyperparameter(
-        default=0.5, interval="(0, 1)", words="Factor when a sign changes"
+        default=0.5, interval="(0, 1)", words="Factor of a step size when the sign changes"
     )
     eta_plus: Any = hyperparameter(
-        default=1.2, interval="(1, inf)", words="Factor when it does not"
+        default=1.2, interval="(1, inf)", words="Factor of a step size when the sign stays"
     )
     min_step: Any = hyperparameter(default=1e-6, interval="(0, inf)", words="Smallest step size")
     max_step: Any = hyperparameter(default=50.0, interval="(0, inf)", words="Largest step size")
 
 
 ALL: tuple[type[Optimizer], ...] = tuple(Optimizer.__subclasses__())
-"""In the order of their classes."""
+"""All optimizers, in the order of their classes."""
 
 BY_COMMAND = {kind.command: kind for kind in ALL}

@@ -1,4 +1,4 @@
-"""What ``import fastgd`` offers; loaded when the first of these names is asked for."""
+"""The public names of ``fastgd``, loaded when one of them is first used."""
 
 from importlib.metadata import version
 from typing import Any
@@ -62,5 +62,5 @@ def _html(result: Any) -> str:
 
 
 for _result in (Run, Sweep, Surface, Race, Trainability, Model, GroupModels):
-    # Pictures are in a room above those of the results, and only notebooks ask for this.
+    # Plots are in a package above those of the results, and only notebooks call this.
     _result._repr_html_ = _html  # type: ignore[union-attr]

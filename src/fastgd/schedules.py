@@ -1,17 +1,18 @@
 """The schedules: how alpha changes from update to update.
 
-An update takes alpha times a factor, which follows from the number of the update alone: t = 0 for
-the first one. What was trained in parts has the bits of what was trained in one, since lengths are
-numbers of updates and none is "the rest of this call". After its length a schedule stays where it
-is. In the formulas below, a tuple of alphas is multiplied by the same factor.
+Each update uses alpha times a factor that depends only on the index t of the update, 0 for the
+first one. All lengths are numbers of updates, never "the rest of this call", so a training that is
+resumed is bit-identical to one without interruption. After its last update a schedule keeps its
+final factor. If alpha is a tuple, all its values are multiplied by the same factor.
 
-In :func:`fastgd.sweep` a field may be a list, range or 1-D array, which is an axis with the field's
-name: ``Cosine(steps=1000, warmup_steps=[0, 100])`` gives the axis ``warmup_steps``. A list of
-schedules is an axis of its own. An array of numbers in place of a schedule are its factors
-(:class:`Factors`).
+In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
+the field's name: ``Cosine(steps=1000, warmup_steps=[0, 100])`` gives the axis ``warmup_steps``. A
+list of schedules is an axis, too. An array of numbers may be given in place of a schedule, as its
+factors (:class:`Factors`).
 
-A class here has the facts of a schedule; its factor stands by its name in
-``kernel/iteration/schedules.py`` and once more in ``reference/schedules.py``.
+The classes here declare everything about a schedule except its factor. The factors have the same
+names; they are in ``kernel/iteration/schedules.py`` and, in plain NumPy, in
+``reference/schedules.py``.
 """
 
 from typing import Any
@@ -22,11 +23,11 @@ from fastgd.hyperparameters import Hyperparameters, hyperparameter
 
 
 class Schedule(Hyperparameters):
-    """What all schedules have in common: nothing but their fields."""
+    """Base class of the schedules; they have nothing in common but having fields."""
 
 
 class Constant(Schedule, command="constant"):
-    """alpha stays as it is.
+    """alpha stays constant.
 
     The factor is 1.
 
@@ -37,16 +38,16 @@ class Constant(Schedule, command="constant"):
 
 
 class Step(Schedule, command="step"):
-    """alpha falls all at once, and again and again.
+    """alpha is multiplied by a factor every ``step_size`` updates.
 
     The factor is factor**floor(t / step_size).
 
     Parameters
     ----------
     step_size : int
-        Updates from one step to the next; at least 1.
+        Number of updates from one step to the next; at least 1.
     factor : float
-        What a step multiplies alpha by; above 0.
+        What alpha is multiplied by at each step; above 0.
 
     Notes
     -----
@@ -58,28 +59,28 @@ class Step(Schedule, command="step"):
     >>> from fastgd.schedules import Step
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
     >>> run = fastgd.train(X, y, alpha=20, schedule=Step(step_size=500, factor=0.5),
-     iterations=2000)
+    ...                    iterations=2000)
     >>> round(run.final_error, 4)
     0.0068
     """
 
     step_size: Any = hyperparameter(
-        interval="[1, inf)", words="Updates between steps", is_whole=True
+        interval="[1, inf)", words="Updates from one step to the next", is_whole=True
     )
     factor: Any = hyperparameter(
-        default=0.1, interval="(0, inf)", words="What a step multiplies by"
+        default=0.1, interval="(0, inf)", words="Factor of alpha at each step"
     )
 
 
 class Exponential(Schedule, command="exponential"):
-    """Every update multiplies alpha by the same number.
+    """alpha is multiplied by the same number at every update.
 
     The factor is factor**t, for update t.
 
     Parameters
     ----------
     factor : float
-        That number; above 0.
+        What alpha is multiplied by at every update; above 0.
 
     Notes
     -----
@@ -95,20 +96,20 @@ class Exponential(Schedule, command="exponential"):
     0.0071
     """
 
-    factor: Any = hyperparameter(interval="(0, inf)", words="What every update multiplies by")
+    factor: Any = hyperparameter(interval="(0, inf)", words="Factor of alpha at every update")
 
 
 class Linear(Schedule, command="linear"):
-    """alpha goes along a straight line.
+    """alpha changes linearly to ``final_factor`` times its initial value.
 
     With s = min(t / steps, 1) the factor is (1 - s) + final_factor * s.
 
     Parameters
     ----------
     steps : int
-        Updates until the end of the line; at least 1.
+        Number of updates until the factor is ``final_factor``; at least 1.
     final_factor : float
-        The factor there; at least 0.
+        The factor from there on; at least 0.
 
     Notes
     -----
@@ -125,14 +126,16 @@ class Linear(Schedule, command="linear"):
     0.0066
     """
 
-    steps: Any = hyperparameter(interval="[1, inf)", words="Updates until its end", is_whole=True)
+    steps: Any = hyperparameter(
+        interval="[1, inf)", words="Updates until the end of the schedule", is_whole=True
+    )
     final_factor: Any = hyperparameter(
         default=0.0, interval="[0, inf)", words="Factor of alpha at the end"
     )
 
 
 class Cosine(Schedule, command="cosine"):
-    """alpha rises along a line, then falls along half a cosine.
+    """alpha rises linearly during a warm-up, then falls along half a cosine.
 
     For t < warmup_steps the factor is (t + 1) / warmup_steps. From there on it is final_factor + (1
     - final_factor) * (1 + cos(pi * s)) / 2 with s = min((t - warmup_steps) / (steps -
@@ -141,11 +144,11 @@ class Cosine(Schedule, command="cosine"):
     Parameters
     ----------
     steps : int
-        Updates until the end, with those of the warm-up; at least 1.
+        Number of updates until the end, including the warm-up; at least 1.
     final_factor : float
         The factor at the end; at least 0.
     warmup_steps : int
-        Updates of the warm-up; at least 0 and fewer than ``steps``.
+        Number of updates of the warm-up; at least 0 and fewer than ``steps``.
 
     Notes
     -----
@@ -157,7 +160,8 @@ class Cosine(Schedule, command="cosine"):
 
     Examples
     --------
-    Adam with an alpha that is too large at first; how many of 64 networks learn XOR:
+    Adam with an alpha that is too large at the start: how many of 64 networks learn XOR without
+    and with the schedule?
 
     >>> import fastgd
     >>> from fastgd.optimizers import Adam
@@ -170,22 +174,27 @@ class Cosine(Schedule, command="cosine"):
     array([27, 56])
     """
 
-    steps: Any = hyperparameter(interval="[1, inf)", words="Updates until its end", is_whole=True)
+    steps: Any = hyperparameter(
+        interval="[1, inf)", words="Updates until the end of the schedule", is_whole=True
+    )
     final_factor: Any = hyperparameter(
         default=0.0, interval="[0, inf)", words="Factor of alpha at the end"
     )
     warmup_steps: Any = hyperparameter(
-        default=0, interval="[0, inf)", words="Updates in which alpha rises first", is_whole=True
+        default=0,
+        interval="[0, inf)",
+        words="Updates of the warm-up, in which alpha rises",
+        is_whole=True,
     )
 
 
 class Factors(Schedule, command="factors"):
-    """Factors of one's own, a number for each update; what an array of numbers becomes.
+    """Custom factors, one for each update; an array of numbers as ``schedule`` becomes this.
 
     Parameters
     ----------
     factors : (updates,) array_like
-        Each at least 0; as many as there are updates, or more.
+        Factors of at least 0, for as many updates as the training has, or more.
 
     Examples
     --------
@@ -213,4 +222,4 @@ class Factors(Schedule, command="factors"):
 
 
 ALL: tuple[type[Schedule], ...] = tuple(Schedule.__subclasses__())
-"""In the order of their classes."""
+"""All schedules, in the order of their classes."""

@@ -110,7 +110,7 @@ def test_help_shows_them_in_panels(run, command):
     code, out, _ = run(command, "--help-all")
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
-    for panel in ("Optimizer", "Network", "Mini-batches", "Regularization", "Early end"):
+    for panel in ("Optimizer", "Network", "Mini-batches", "Regularization", "Early stopping"):
         assert f"─ {panel} ─" in out
     several = ",..." if command == "sweep" else ""
     for option in (f"--momentum X{several} Mom", "--shuffle --no-shuffle", "--summary N Sum"):

@@ -1,8 +1,8 @@
 """Every option of a training, declared once.
 
-All else follows from what stands here: checks, axes of a sweep, defaults and documentation, options
-of the command line, the numbers that the kernel is handed and what it is compiled for. See "Worked
-examples" in CONTRIBUTING.md.
+Everything else is derived from these declarations: checks, axes of a sweep, defaults and
+documentation, options of the command line, the numbers that are passed to the kernel and what it is
+compiled for. See "Worked examples" in CONTRIBUTING.md.
 """
 
 from math import inf
@@ -34,11 +34,11 @@ from fastgd.schedules import Constant, Schedule
 
 
 class SurfaceOptions(TypedDict, total=False):
-    """Keyword arguments of :func:`fastgd.surface` that decide what a network's error is.
+    """Keyword arguments of :func:`fastgd.surface` that determine a network's error.
 
-    They mean what they mean in :func:`fastgd.train`, see
-    :class:`fastgd.arguments.options.Options`; of the loss only how many outputs there are to a
-    target. All others are about learning, and no part of the error.
+    They have the same meaning as in :func:`fastgd.train`, see
+    :class:`fastgd.arguments.options.Options`; of the loss only the number of outputs per target
+    matters. All other options are about learning and don't affect the error.
     """
 
     activation: Annotated[
@@ -46,9 +46,10 @@ class SurfaceOptions(TypedDict, total=False):
         Option(
             "sigmoid",
             NameOrFormula(tuple(ACTIVATIONS), Function),
-            "Hidden units: a name (see the table of activations in the guide), or a function of "
-            "your own. The derivative of relu is 0 at 0 (Nair and Hinton, ICML 2010).",
-            "Hidden units",
+            "Activation of the hidden units: a name (see the table of activations in the guide), "
+            "or your own :class:`fastgd.Function`. The derivative of relu at 0 is 0 (Nair and "
+            "Hinton, ICML 2010).",
+            "Activation of the hidden units",
             "Network",
             structure=True,
         ),
@@ -58,9 +59,10 @@ class SurfaceOptions(TypedDict, total=False):
         Option(
             "sigmoid",
             NameOrFormula(tuple(OUTPUTS), Function),
-            'Output units. "softmax" gives a probability to each class (Bridle, 1990), with '
-            '``loss="cross_entropy"`` and targets that are class numbers (samples,) or one-hot.',
-            "Output units",
+            'Activation of the output units, by name or as a :class:`fastgd.Function`. "softmax" '
+            'gives each class a probability (Bridle, 1990); it needs ``loss="cross_entropy"``, '
+            "and targets that are class numbers (samples,) or one-hot.",
+            "Activation of the output units",
             "Network",
             structure=True,
         ),
@@ -70,9 +72,9 @@ class SurfaceOptions(TypedDict, total=False):
         Option(
             False,
             Flag(),
-            'Add a bias to every hidden and output unit ("Future Work": Bias Units); they start at '
-            "0.",
-            "Biases for all units",
+            'Add a bias to every hidden and output unit ("Future Work": Bias Units); biases '
+            "start at 0.",
+            "Add a bias to every hidden and output unit",
             "Network",
             structure=True,
         ),
@@ -82,8 +84,8 @@ class SurfaceOptions(TypedDict, total=False):
         Option(
             None,
             SampleFactors(),
-            "Factor of each sample's loss, and of its error in all means; at least 0, but not all "
-            "0.",
+            "Factor of each sample's loss, and of its error in every mean; at least 0, but not "
+            "all 0.",
         ),
     ]
     loss: Annotated[
@@ -92,11 +94,11 @@ class SurfaceOptions(TypedDict, total=False):
             "squared",
             NameOrFormula(tuple(LOSSES), Loss),
             '"squared" is the article\'s: half the sum of squared errors. "cross_entropy" needs '
-            "sigmoid outputs and targets in [0, 1], or tanh outputs v, read as the probability "
-            "(1 + v) / 2, and targets in [-1, 1] (Bishop, *Neural Networks for Pattern "
-            "Recognition*, section 6.7, 1995), or softmax outputs. The others are in the guide's "
-            "table of losses; or a loss of your own.",
-            "Loss (cross_entropy: targets within 0 to 1, or -1 to 1 for tanh outputs)",
+            "sigmoid outputs with targets in [0, 1]; tanh outputs v, read as the probability (1 "
+            "+ v) / 2, with targets in [-1, 1] (Bishop, *Neural Networks for Pattern "
+            "Recognition*, section 6.7, 1995); or softmax outputs. The other names are in the "
+            "guide's table of losses; a loss of your own is a :class:`fastgd.Loss`.",
+            "Loss (cross_entropy: targets from 0 to 1, or from -1 to 1 with tanh outputs)",
             "Network",
             structure=True,
         ),
@@ -106,9 +108,9 @@ class SurfaceOptions(TypedDict, total=False):
 class LossOptions(SurfaceOptions, total=False):
     """Keyword arguments of :func:`fastgd.objective` and :func:`fastgd.minimize`.
 
-    They mean what they mean in :func:`fastgd.train`, see
-    :class:`fastgd.arguments.options.Options`. All others belong to gradient descent's own steps
-    (``optimizer``, ``tolerance``, ...), or would make the loss another one at every call
+    They have the same meaning as in :func:`fastgd.train`, see
+    :class:`fastgd.arguments.options.Options`. All other options belong to gradient descent itself
+    (``optimizer``, ``tolerance``, ...), or would make the loss a different function at every call
     (``batch_size``, ``dropout``, ...).
     """
 
@@ -118,12 +120,13 @@ class LossOptions(SurfaceOptions, total=False):
             "sum",
             Name(("sum", "mean")),
             '"sum" is the article\'s: the loss of a batch is the sum over its samples. "mean" '
-            "divides it, and so its derivative, by the sum of their weights, without weights by "
-            "their number: then alpha means the same for 100 and for 10,000 samples. Penalties are "
-            "not divided, and the outputs of a sample are summed up in both. With "
-            'sampling="adaptive" the divisor is the batch size times the mean weight of all '
-            "samples, so that the mean over all of them is what is expected.",
-            "Loss of a batch, from those of its samples",
+            "divides the loss, and so its derivative, by the sum of the sample weights (without "
+            "weights, by the number of samples): then alpha means the same for 100 and for "
+            "10,000 samples. Penalties are not divided, and in both cases the outputs of a "
+            'sample are summed. With sampling="adaptive" the divisor is the batch size times the '
+            "mean weight of all samples, so that the expected value is the mean over all of "
+            "them.",
+            "How the losses of a batch's samples are combined",
             "Network",
             structure=True,
         ),
@@ -133,9 +136,9 @@ class LossOptions(SurfaceOptions, total=False):
         Option(
             0.0,
             Number("[0, inf)"),
-            '``l1 * sign(w)`` is added to the derivative of every weight ("Future Work": '
-            "Regularization); at least 0.",
-            "Penalty on the magnitudes of weights",
+            '``l1 * sign(w)`` is added to the derivative of every weight, not of biases ("Future '
+            'Work": Regularization); at least 0.',
+            "L1 penalty on the weights",
             "Regularization",
             feature="penalty",
             slots=(Slot("l1"),),
@@ -146,8 +149,8 @@ class LossOptions(SurfaceOptions, total=False):
         Option(
             0.0,
             Number("[0, inf)"),
-            "``l2 * w`` is added to the derivative of every weight; at least 0.",
-            "Penalty on the squares of weights",
+            "``l2 * w`` is added to the derivative of every weight, not of biases; at least 0.",
+            "L2 penalty on the weights",
             "Regularization",
             feature="penalty",
             slots=(Slot("l2"),),
@@ -156,15 +159,15 @@ class LossOptions(SurfaceOptions, total=False):
 
 
 class Options(LossOptions, total=False):
-    """Keyword arguments of a training beside those that :func:`fastgd.train` names itself."""
+    """Keyword arguments of a training, in addition to the named ones of :func:`fastgd.train`."""
 
     optimizer: Annotated[
         Optimizer,
         Option(
             GradientDescent(),
             Fielded("fastgd.optimizers", ALL),
-            'How an update follows from the gradient (article, "A Few Optimization Methods"); the '
-            "paper stands with each of them.",
+            'How an update follows from the gradient (article, "A Few Optimization Methods"). '
+            "The documentation of each optimizer cites its paper.",
             "How an update follows from the gradient",
             "Optimizer",
             structure=True,
@@ -175,9 +178,9 @@ class Options(LossOptions, total=False):
         Option(
             Constant(),
             ScheduleKind(),
-            "How alpha changes from update to update: a factor for each of them. Not with "
-            "``Rprop``, whose steps have sizes of their own.",
-            "How alpha changes from update to update",
+            "How alpha changes during the training: a factor of alpha for each update. Not with "
+            "``Rprop``, which adapts step sizes of its own.",
+            "How alpha changes during the training",
             "Optimizer",
             structure=True,
         ),
@@ -187,11 +190,12 @@ class Options(LossOptions, total=False):
         Option(
             None,
             Layers(),
-            "What stays as it is: numbers of layers, 0 for the first (weights, biases, scale and "
-            "shift of batch normalization; its running mean and variance go on), or for each layer "
-            "None, True or a boolean (inputs, outputs) array, True for a weight that stays. Its "
-            "derivative counts as 0. PyTorch: ``requires_grad=False``.",
-            "Layers that stay as they are, by number from 0",
+            "What is not trained. Either a tuple of layer numbers, 0 for the first layer: its "
+            "weights, biases, and scale and shift of batch normalization (the running mean and "
+            "variance are still updated). Or a list with an entry per layer: None, True, or a "
+            "boolean (inputs, outputs) array with True for each frozen weight. The derivative of "
+            "a frozen parameter counts as 0. PyTorch: ``requires_grad=False``.",
+            "Layers that are not trained, by number from 0",
             "Optimizer",
             feature="frozen",
         ),
@@ -201,13 +205,13 @@ class Options(LossOptions, total=False):
         Option(
             "article",
             Names(INITS),
-            "How the first weights are drawn, or a tuple with one per layer of weights. "
-            '"article" is uniform in [-1, 1), whatever the sizes. Of a layer with n inputs and m '
-            'outputs "glorot" has the variance 2 / (n + m) (Glorot and Bengio, AISTATS 2010), "he" '
-            '2 / n (He and others, ICCV 2015), "lecun" 1 / n (LeCun, Bottou, Orr and Mueller, '
-            "*Efficient BackProp*, 1998): uniform distributions, or normal ones. Biases start at "
-            "0. Not with ``weights``.",
-            "How first weights are drawn, or one for each layer, such as he/glorot",
+            "Distribution of the initial weights, or a tuple with one per layer of weights. "
+            '"article" is uniform in [-1, 1), whatever the layer sizes. For a layer with n '
+            'inputs and m outputs "glorot" has the variance 2 / (n + m) (Glorot and Bengio, '
+            'AISTATS 2010), "he" 2 / n (He and others, ICCV 2015), "lecun" 1 / n (LeCun, Bottou, '
+            "Orr and Mueller, *Efficient BackProp*, 1998). These are uniform; names that end in "
+            '"_normal" are normal distributions. Biases start at 0. Not with ``weights``.',
+            "Distribution of the initial weights, or one per layer, such as he/glorot",
             "Network",
             structure=True,
         ),
@@ -217,9 +221,9 @@ class Options(LossOptions, total=False):
         Option(
             False,
             Flag(),
-            'Normalize over the batch what enters a hidden unit\'s activation ("Future Work": '
-            "Batch Normalization; Ioffe and Szegedy, ICML 2015, arXiv 1502.03167). Needs a hidden "
-            "layer, and at least two samples in every batch.",
+            "Normalize the inputs of the hidden units' activation over each batch (\"Future "
+            'Work": Batch Normalization; Ioffe and Szegedy, ICML 2015, arXiv 1502.03167). Needs '
+            "a hidden layer, and at least two samples in every batch.",
             "Batch normalization of hidden layers",
             "Network",
             structure=True,
@@ -231,8 +235,9 @@ class Options(LossOptions, total=False):
             None,
             Count(none="all", most_is_samples=True),
             'Samples of a mini-batch ("Future Work": Mini-Batches), from 1 to all of them; None '
-            "for the full batch. An iteration is one update with the *sum* over its batch, as in "
-            "the article, and the last batch of an epoch may be smaller.",
+            "means the full batch. An iteration is one update with the *sum* over its batch, as "
+            'in the article, unless ``reduction="mean"``. The last batch of an epoch may be '
+            "smaller.",
             "Samples per update",
             "Mini-batches",
             structure=True,
@@ -243,8 +248,8 @@ class Options(LossOptions, total=False):
         Option(
             True,
             Flag(),
-            "Shuffle the samples once per epoch, before they are cut into mini-batches.",
-            "Shuffle in every epoch",
+            "Shuffle the samples in every epoch, before they are split into mini-batches.",
+            "Shuffle the samples in every epoch",
             "Mini-batches",
         ),
     ]
@@ -253,7 +258,7 @@ class Options(LossOptions, total=False):
         Option(
             0,
             Seed(),
-            "Seed of the shuffling, in [0, 2**32), shared by all runs of a sweep.",
+            "Seed of the shuffling, in [0, 2**32); all runs of a sweep share it.",
             "Seed of the shuffling",
             "Mini-batches",
         ),
@@ -263,12 +268,12 @@ class Options(LossOptions, total=False):
         Option(
             "epochs",
             Name(("epochs", "adaptive")),
-            '"adaptive" draws each mini-batch from a distribution over the samples that is learned '
-            "along the way: AW-SGD, algorithm 1 of Bouchard, Trouillon, Perez and Gaidon, "
-            "*Accelerating Stochastic Gradient Descent via Online Learning to Sample*, arXiv "
-            "1506.09016 (2015). Needs ``batch_size``, and takes neither ``batch_norm`` nor "
-            "``dropconnect``.",
-            "How batches are made (adaptive: learn which samples to draw)",
+            '"epochs" uses every sample once per epoch. "adaptive" draws each mini-batch from a '
+            "distribution over the samples that is learned during the training: AW-SGD, "
+            "algorithm 1 of Bouchard, Trouillon, Perez and Gaidon, *Accelerating Stochastic "
+            "Gradient Descent via Online Learning to Sample*, arXiv 1506.09016 (2015). It needs "
+            "``batch_size``, and works with neither ``batch_norm`` nor ``dropconnect``.",
+            "How mini-batches are drawn (adaptive: from a learned distribution)",
             "Mini-batches",
         ),
     ]
@@ -277,9 +282,9 @@ class Options(LossOptions, total=False):
         Option(
             1.0,
             Number("(0, inf)"),
-            "Learning rate of that distribution, above 0. It multiplies squared norms of "
-            "derivatives: where these are far above 1, the default soon draws one and the same "
-            "sample only, and a much smaller rate is needed.",
+            'Learning rate of the distribution of ``sampling="adaptive"``, above 0. It '
+            "multiplies squared norms of derivatives: where these are far above 1, the default "
+            "soon draws the same sample every time, and a much smaller rate is needed.",
             "Learning rate of adaptive sampling",
             "Mini-batches",
             feature="batches",
@@ -291,10 +296,11 @@ class Options(LossOptions, total=False):
         Option(
             0.0,
             Number("[0, 1)"),
-            "Rate in [0, 1) of hidden units that are left out, anew for every sample and iteration;"
-            ' the others are multiplied by 1 / (1 - rate) ("Future Work": Dropout; Srivastava and '
-            "others, Journal of Machine Learning Research 15, 2014).",
-            "Rate of hidden units left out, at least 0 and below 1",
+            "Probability in [0, 1) that a hidden unit is dropped, drawn anew for every sample "
+            "and iteration; the units that are kept are multiplied by ``1 / (1 - dropout)`` "
+            '("Future Work": Dropout; Srivastava and others, Journal of Machine Learning '
+            "Research 15, 2014).",
+            "Probability of dropping a hidden unit, at least 0 and below 1",
             "Regularization",
             feature="dropout",
             slots=(Slot("threshold", is_whole=True), Slot("factor")),
@@ -305,9 +311,10 @@ class Options(LossOptions, total=False):
         Option(
             0.0,
             Number("[0, 1)"),
-            "The same of weights, of every layer, anew for every iteration (Wan and others, "
-            "*Regularization of Neural Networks using DropConnect*, ICML 2013).",
-            "Rate of weights left out, at least 0 and below 1",
+            "Probability in [0, 1) that a weight, of any layer, is dropped, drawn anew for every "
+            "iteration; the weights that are kept are multiplied by ``1 / (1 - dropconnect)`` "
+            "(Wan and others, *Regularization of Neural Networks using DropConnect*, ICML 2013).",
+            "Probability of dropping a weight, at least 0 and below 1",
             "Regularization",
             feature="dropconnect",
             slots=(Slot("threshold", is_whole=True), Slot("factor")),
@@ -318,8 +325,9 @@ class Options(LossOptions, total=False):
         Option(
             0.0,
             Number("[0, inf)"),
-            'Deltas of a smaller magnitude become 0 ("Future Work": Delta Trimming); at least 0.',
-            "Deltas of a smaller magnitude become 0",
+            "Set deltas (derivatives of the loss with respect to a unit's input) of a smaller "
+            'magnitude to 0 ("Future Work": Delta Trimming); at least 0.',
+            "Set deltas of a smaller magnitude to 0",
             "Regularization",
             feature="trimming",
             slots=(Slot("trim_below"),),
@@ -330,8 +338,8 @@ class Options(LossOptions, total=False):
         Option(
             inf,
             Number("(0, inf]"),
-            "Deltas are limited to this magnitude, after trimming; above 0.",
-            "Deltas are limited to this magnitude",
+            "Clip deltas to this magnitude, after trimming; above 0.",
+            "Clip deltas to this magnitude",
             "Regularization",
             feature="trimming",
             slots=(Slot("clip_above"),),
@@ -343,11 +351,11 @@ class Options(LossOptions, total=False):
             inf,
             Number("(0, inf]"),
             "If the Euclidean norm of the whole gradient (of all parameters, with penalties and "
-            "``reduction``) is above that, the gradient is multiplied by ``clip_norm / norm`` "
+            "``reduction``) is above this, multiply the gradient by ``clip_norm / norm`` "
             "(Pascanu, Mikolov and Bengio, *On the difficulty of training recurrent neural "
-            "networks*, ICML 2013, algorithm 1); above 0. PyTorch's ``clip_grad_norm_`` adds 1e-6 "
-            "to the norm. A norm that is not finite makes the run diverge.",
-            "The gradient is limited to this norm",
+            "networks*, ICML 2013, algorithm 1); above 0. PyTorch's ``clip_grad_norm_`` adds "
+            "1e-6 to the norm. A run whose norm is not finite has diverged.",
+            "Clip the norm of the gradient to this",
             "Regularization",
             feature="norm_clipping",
             slots=(Slot("clip_norm"),),
@@ -358,11 +366,11 @@ class Options(LossOptions, total=False):
         Option(
             0.0,
             Number("[0, inf)"),
-            'A run is over, "converged", when its watched error is below that: the mean error, or '
-            'with ``monitor="loss"`` the loss, which is a sum over the samples unless '
-            '``reduction="mean"``; at least 0.',
-            "Stop when the error (of --monitor loss: the loss) is below this",
-            "Early end",
+            'Stop a run, as "converged", when its monitored error is below this; at least 0. The '
+            'monitored error is the mean absolute error, or with ``monitor="loss"`` the loss, '
+            'which is a sum over the samples unless ``reduction="mean"``.',
+            "Stop when the monitored error (with --monitor loss: the loss) is below this",
+            "Early stopping",
             feature="watch",
             slots=(Slot("tolerance"),),
         ),
@@ -372,10 +380,10 @@ class Options(LossOptions, total=False):
         Option(
             None,
             Count(none="none"),
-            'A run is over, "stalled", when its smallest watched error is that many iterations old '
-            "(Prechelt, *Early Stopping - But When?*, 1998); at least 1.",
-            "Stop when the smallest watched error is N iterations old",
-            "Early end",
+            'Stop a run, as "stalled", when its smallest monitored error is this many iterations '
+            "old (Prechelt, *Early Stopping - But When?*, 1998); at least 1.",
+            "Stop when the smallest monitored error is N iterations old",
+            "Early stopping",
             feature="watch",
             slots=(Slot("patience", is_whole=True),),
         ),
@@ -385,10 +393,10 @@ class Options(LossOptions, total=False):
         Option(
             0.0,
             Number("[0, inf)"),
-            "A watched error counts as the smallest one only if it is smaller by more than that "
+            "A monitored error counts as an improvement only if it is smaller by more than this "
             "(as in Keras' EarlyStopping); at least 0.",
-            "Improvements of the watched error up to that are none",
-            "Early end",
+            "Ignore improvements of the monitored error up to this",
+            "Early stopping",
             feature="watch",
             slots=(Slot("min_delta"),),
             detail=True,
@@ -399,11 +407,11 @@ class Options(LossOptions, total=False):
         Option(
             "error",
             Name(("error", "loss")),
-            "What is watched, by all of ``tolerance``, ``patience``, ``min_delta``, ``summary`` "
-            'and ``restore_best``: "error", the mean ``|y - output|``, of held-out samples where '
-            'there are any; or "loss", what is minimized, where none are held out.',
-            "What is watched",
-            "Early end",
+            "What ``tolerance``, ``patience``, ``min_delta``, ``summary`` and ``restore_best`` "
+            'monitor: "error", the mean absolute error, of the validation set if there is one; '
+            'or "loss", what is minimized, which needs a training without a validation set.',
+            "What is monitored",
+            "Early stopping",
             feature="watch",
             detail=True,
         ),
@@ -413,10 +421,10 @@ class Options(LossOptions, total=False):
         Option(
             None,
             Count(none="none"),
-            "Keep a :class:`fastgd.Summary` of the watched errors along the way, with the mean of "
-            "the last N of them; at least 1.",
-            "Sum up all errors, with the mean of the last N",
-            "Early end",
+            "Keep a :class:`fastgd.Summary` of all monitored errors, with the mean of the last N "
+            "of them; at least 1.",
+            "Summarize all monitored errors, with the mean of the last N",
+            "Early stopping",
             feature="watch",
         ),
     ]
@@ -425,11 +433,12 @@ class Options(LossOptions, total=False):
         Option(
             None,
             Count(none="auto"),
-            "Iterations from one look at the watched error to the next; at least 1. By itself it "
-            "is looked at as the notes say.",
-            "Look at the watched error every N iterations (auto: each one, or each epoch, with "
-            "--patience, --tolerance or --summary, else with the records)",
-            "Early end",
+            "Evaluate the monitored error every N iterations; at least 1. The notes below "
+            "describe the default.",
+            "Evaluate the monitored error every N iterations (auto: every iteration, or every "
+            "epoch with mini-batches, if --patience, --tolerance or --summary is given, else "
+            "with the records)",
+            "Early stopping",
             feature="watch",
         ),
     ]
@@ -438,18 +447,18 @@ class Options(LossOptions, total=False):
         Option(
             False,
             Flag(),
-            "Give back the network of the smallest watched error instead of the last one. Needs "
-            "something to watch: held-out samples, ``patience``, ``tolerance``, ``summary`` or "
+            "Return the network with the smallest monitored error instead of the last one. Needs "
+            "an error to monitor: a validation set, ``patience``, ``tolerance``, ``summary`` or "
             "``evaluate_every``.",
-            "Give back the network of the smallest watched error",
-            "Early end",
+            "Return the network with the smallest monitored error",
+            "Early stopping",
             feature="watch",
         ),
     ]
 
 
-PANELS = ("Optimizer", "Network", "", "Mini-batches", "Regularization", "Early end")
-"""The order of the options: by these headings, then as they are declared."""
+PANELS = ("Optimizer", "Network", "", "Mini-batches", "Regularization", "Early stopping")
+"""The headings in the order of the options; under each they are in the order of declaration."""
 
 _HINTS = get_type_hints(Options, include_extras=True)
 
@@ -462,22 +471,22 @@ DECLARED: dict[str, Option] = dict(
 """All options by name, in order."""
 
 STRUCTURES = tuple(name for name, option in DECLARED.items() if option.structure)
-"""The options that may be axes of a sweep, in order: these change what is compiled,"""
+"""The options, in order, that change what is compiled. They may be axes of a sweep."""
 
 FIELDED = tuple(name for name, option in DECLARED.items() if isinstance(option.kind, Fielded))
-"""and those of them whose values have fields that may be axes, too,"""
+"""Those of them whose values have fields that may be axes, too: optimizer and schedule."""
 
 VALUES = tuple(name for name, option in DECLARED.items() if option.slots)
-"""and these are numbers beside the compiled code."""
+"""The options that are passed to the compiled code as numbers. They may be axes of a sweep."""
 
 
 def _documentation() -> str:
-    """The options as a docstring has them, from the declarations."""
-    parts = [
-        """Keyword arguments of a training beside those that :func:`fastgd.train` names itself.
+    """The docstring of the options, made from the declarations."""
+    sections = [
+        """Keyword arguments of a training, in addition to the named ones of :func:`fastgd.train`.
 
-In :func:`fastgd.sweep` those marked *axis* may each be a list, range or 1-D array of such
-values. So may the fields of an optimizer or schedule, unless there is an axis of these.
+In :func:`fastgd.sweep` each option marked *axis* may be a list, range or 1-D array of values. So
+may the fields of an optimizer or schedule, unless optimizer or schedule is an axis itself.
 
 "Future Work" is the section of the article that names a method and leaves it to the reader.
 
@@ -486,19 +495,19 @@ Parameters
     ]
     for name, option in DECLARED.items():
         text = option.doc + (" Axis." if option.is_axis else "")
-        parts.append(f"{name} : {option.kind.documented(option.default)}")
-        parts.append(fill(text, 96, initial_indent="    ", subsequent_indent="    "))
-    parts.append(
+        sections.append(f"{name} : {option.kind.documented(option.default)}")
+        sections.append(fill(text, 96, initial_indent="    ", subsequent_indent="    "))
+    sections.append(
         """
 Notes
 -----
-The watched error, that of ``tolerance``, ``patience``, ``summary`` and ``restore_best``, is the one
-of the held-out samples where there are any, else that of all samples, or with ``monitor="loss"``
-the loss. It is evaluated every ``evaluate_every`` iterations, by default before every update with
-the full batch and before the first update of every epoch with mini-batches (with ``restore_best``
-alone: at the recorded iterations), and after the last update."""
+The monitored error (for ``tolerance``, ``patience``, ``summary`` and ``restore_best``) is the error
+of the validation set if there is one, else that of the training samples; with ``monitor="loss"`` it
+is the loss. It is evaluated every ``evaluate_every`` iterations, and after the last update. By
+default it is evaluated before every update with the full batch, before the first update of every
+epoch with mini-batches, and at the recorded iterations if only ``restore_best`` is given."""
     )
-    return "\n".join(parts)
+    return "\n".join(sections)
 
 
 Options.__doc__ = _documentation()
