@@ -27,8 +27,8 @@ from fastgd.training import sweep_job
 from fastgd.workers import payloads
 from workload import XOR_X, XOR_Y
 
-PART_SECONDS = 2.0
-PARTS = 4
+CHUNK_SECONDS = 2.0
+CHUNKS = 4
 ROUNDS = 3
 ITERATIONS = 60_000
 
@@ -71,9 +71,9 @@ def cpu_seconds() -> float:
     return sum(one.user + one.system for one in times)
 
 
-def set_runs_of_part(runs: int) -> None:
-    """Cut sweeps into parts of so many runs, as other networks would."""
-    sweep_job.runs_of_part = lambda _seconds, _size: runs
+def set_runs_of_chunk(runs: int) -> None:
+    """Cut sweeps into chunks of so many runs, as other networks would."""
+    sweep_job.runs_per_chunk = lambda _seconds, _size: runs
 
 
 def scaling() -> None:
@@ -81,8 +81,8 @@ def scaling() -> None:
     sweep(512, threads=1)
     begin = process_time()
     sweep(512, threads=1)
-    runs = int(512 * PART_SECONDS / (process_time() - begin)) // 16 * 16
-    set_runs_of_part(runs)
+    runs = int(512 * CHUNK_SECONDS / (process_time() - begin)) // 16 * 16
+    set_runs_of_chunk(runs)
     with pool(1) as pool_1, pool(2) as pool_2, cluster(1) as dask_1, cluster(2) as dask_2:
         ways: dict[str, dict[str, Any]] = {
             "1 thread": {"threads": 1},
@@ -93,14 +93,14 @@ def scaling() -> None:
             "Dask, 2 workers": {"executor": dask_2},
         }
         for options in ways.values():
-            sweep(PARTS * runs, iterations=100, **options)
+            sweep(CHUNKS * runs, iterations=100, **options)
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for _ in range(ROUNDS):
             for name, options in ways.items():
                 begin, cpu = perf_counter(), cpu_seconds()
-                sweep(PARTS * runs, **options)
+                sweep(CHUNKS * runs, **options)
                 found[name].append((perf_counter() - begin, cpu_seconds() - cpu))
-    print(f"{PARTS} parts of {runs} runs, {ITERATIONS:,} iterations, medians of {ROUNDS}:")
+    print(f"{CHUNKS} chunks of {runs} runs, {ITERATIONS:,} iterations, medians of {ROUNDS}:")
     for name, pairs in found.items():
         beside = found["1 thread" if "1" in name else "2 threads"]
         seconds, cpu = (median(column) for column in zip(*pairs, strict=True))
@@ -115,17 +115,17 @@ def scaling() -> None:
 
 
 def overhead() -> None:
-    """What a part costs beside its iterations, in seconds of CPU of all processes."""
-    parts, runs = 1_000, 16
+    """What a chunk costs beside its iterations, in seconds of CPU of all processes."""
+    chunks, runs = 1_000, 16
     for name, crew in {"a pool of 2": pool, "Dask, 2 workers": cluster}.items():
         with crew(2) as executor:
-            set_runs_of_part(runs)
-            sweep(parts * runs, 1, executor=executor)
+            set_runs_of_chunk(runs)
+            sweep(chunks * runs, 1, executor=executor)
             begin = cpu_seconds()
-            sweep(parts * runs, 1, executor=executor)
-            each = (cpu_seconds() - begin) / parts
-        share = 100 * each / PART_SECONDS
-        print(f"{name}: {1e3 * each:.1f} ms of CPU a part, {share:.2f} % of {PART_SECONDS:g} s")
+            sweep(chunks * runs, 1, executor=executor)
+            each = (cpu_seconds() - begin) / chunks
+        share = 100 * each / CHUNK_SECONDS
+        print(f"{name}: {1e3 * each:.1f} ms of CPU a chunk, {share:.2f} % of {CHUNK_SECONDS:g} s")
 
 
 class Counted(Executor):
@@ -170,7 +170,7 @@ def use_cache(folder: str) -> None:
 
 def cold() -> None:
     """Two workers that have no compiled code, with the caller's and without it."""
-    set_runs_of_part(16)
+    set_runs_of_chunk(16)
     sweep(64, 100)
     sent = payloads.Shipment.parcel
 
@@ -202,7 +202,7 @@ def wait(_number: int) -> None:
 def threads() -> None:
     """How many threads of a worker compute, with NUMBA_NUM_THREADS unset as Dask leaves it."""
     assert "NUMBA_NUM_THREADS" not in os.environ
-    set_runs_of_part(512)
+    set_runs_of_chunk(512)
     with cluster(1) as executor:
         pid = executor.submit(os.getpid).result()
         for each in (1, 2):

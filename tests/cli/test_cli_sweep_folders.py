@@ -44,7 +44,7 @@ def test_a_folder_has_the_networks_and_is_read_again(run, table, tmp_path):
     assert np.array_equal(opened[0, 1, 2].weights[0], sweep[1, 2].weights[0])
     code, text, err = run(*typed(table, "--seeds", "3", "--out", folder))
     assert (code, err) == (0, "")
-    assert "(1 of 1 parts from an earlier call)" in text
+    assert "(1 of 1 chunks from an earlier call)" in text
 
 
 def test_a_folder_of_another_command_is_refused(run, table, tmp_path):
@@ -76,10 +76,10 @@ def test_ctrl_c_says_how_to_resume(table, tmp_path):
         process.send_signal(signal.SIGINT)
         err = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    done, parts = finished(folder)
-    assert 1 <= done < parts
+    done, chunks = finished(folder)
+    assert 1 <= done < chunks
     assert err == (
-        f"fastgd: interrupted: {done} of {parts} parts are done and in {folder}; "
+        f"fastgd: interrupted: {done} of {chunks} chunks are done and in {folder}; "
         "the same command resumes from there\n"
     )
     assert not list((folder / "claims").glob("*"))

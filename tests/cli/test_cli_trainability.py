@@ -155,12 +155,12 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
     monkeypatch.setattr(map_job, "side_of", lambda *_: 6)
     computed, compute = [], MapJob.compute
 
-    def interrupted(self, part, *given):
+    def interrupted(self, chunk, *given):
         if len(self.patches) == 9:  # not to load the kernel
-            computed.append(part)
+            computed.append(chunk)
             if len(computed) == 4:
                 raise KeyboardInterrupt
-        return compute(self, part, *given)
+        return compute(self, chunk, *given)
 
     with monkeypatch.context() as patch:
         patch.setattr(MapJob, "compute", interrupted)

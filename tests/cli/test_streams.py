@@ -226,10 +226,10 @@ def test_a_warning_is_a_line_that_does_not_steer_it(run):
     Path("xor.csv").write_text(XOR_CSV)
     words = ["sweep", "xor.csv", "--target", "y", "--iterations", 5, "--out", f"runs{EVIL}"]
     assert run(*words)[0] == 0
-    part = next(Path(f"runs{EVIL}").rglob("0*.npz"))
-    part.write_bytes(part.read_bytes()[:-1])
+    chunk = next(Path(f"runs{EVIL}").rglob("0*.npz"))
+    chunk.write_bytes(chunk.read_bytes()[:-1])
     code, _, err = run(*words)
     assert code == 0
-    assert re.fullmatch(r"fastgd: warning: part 0 in .* was damaged, and is computed anew\n", err)
+    assert re.fullmatch(r"fastgd: warning: chunk 0 in .* was damaged, and is computed anew\n", err)
     assert SHOWN in err
     assert err[:-1].isprintable()

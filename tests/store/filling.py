@@ -1,8 +1,8 @@
-"""A process that fills a folder, together with others: python filling.py PATH PARTS SECONDS.
+"""A process that fills a folder, together with others: python filling.py PATH CHUNKS SECONDS.
 
-It prints "ready", waits for a line, and then prints the number of each part that it has computed.
-A part takes SECONDS, during which its claim is renewed. FILLING_EXPIRY is the seconds after which
-claims expire, FILLING_HOURS how wrong the clock of the machine is.
+It prints "ready", waits for a line, and then prints the number of each chunk that it has computed.
+A chunk takes SECONDS, during which its lease is renewed. FILLING_EXPIRY is the seconds after which
+leases expire, FILLING_HOURS how wrong the clock of the machine is.
 """
 
 import os
@@ -18,30 +18,30 @@ SHARED = {"X": np.eye(3), "y": np.arange(3.0)}
 EXPIRY = float(os.environ.get("FILLING_EXPIRY", "15"))
 
 
-def arrays_of(part):
+def arrays_of(chunk):
     return {
-        "errors": np.arange(20.0) / (1 + part),
-        "names": np.array([f"run {part}"]),
+        "errors": np.arange(20.0) / (1 + chunk),
+        "names": np.array([f"run {chunk}"]),
         "none": np.empty((0, 3), np.float32),
     }
 
 
-def folder_at(path, parts=3, *, expiry=EXPIRY, **asked):
+def folder_at(path, chunk_count=3, *, expiry=EXPIRY, **asked):
     facts = {"shape": (2, 3)}
-    return Folder.create(path, "test", ASKED | asked, facts, SHARED, parts, expiry=expiry)
+    return Folder.create(path, "test", ASKED | asked, facts, SHARED, chunk_count, expiry=expiry)
 
 
 def fill(folder, seconds=0.0, tell=str):
-    """Do all parts that are missing, until none is."""
+    """Do all chunks that are missing, until none is."""
     while missing := np.flatnonzero(~folder.done()).tolist():
-        for part in filter(folder.claim, missing):
+        for chunk in filter(folder.acquire, missing):
             end = time.monotonic() + seconds
             while (left := end - time.monotonic()) > 0:
-                folder.renew([part])
+                folder.renew([chunk])
                 time.sleep(min(left, folder.expiry / 5))
-            folder.write(part, arrays_of(part))
-            folder.release(part)
-            tell(part)
+            folder.write(chunk, arrays_of(chunk))
+            folder.release(chunk)
+            tell(chunk)
         time.sleep(0.01)
     folder.tidy()
 
@@ -52,10 +52,10 @@ def main():
         wrong, utime = time.time() + 3600 * hours, os.utime
         os.utime = lambda path: utime(path, times=(wrong + time.monotonic(),) * 2)
         time.time = lambda: wrong
-    path, parts, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    path, chunks, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     print("ready", flush=True)
     input()
-    fill(folder_at(path, parts), seconds, lambda part: print(part, flush=True))
+    fill(folder_at(path, chunks), seconds, lambda chunk: print(chunk, flush=True))
 
 
 if __name__ == "__main__":

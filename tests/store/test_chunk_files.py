@@ -1,4 +1,4 @@
-"""The bytes of a part: alike everywhere, and none of them changes unnoticed."""
+"""The bytes of a chunk: alike everywhere, and none of them changes unnoticed."""
 
 import io
 import zipfile
@@ -7,7 +7,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from fastgd.store.chunk_file import DamagedPartError, packed, unpacked, verify
+from fastgd.store.chunk_file import CorruptChunkError, packed, unpacked, verify
 
 ARRAYS = {
     "errors": np.arange(12.0).reshape(3, 4),
@@ -36,9 +36,9 @@ class Watched(io.BytesIO):
 
 
 def assert_damaged(content, origin="here", *, names=None):
-    with pytest.raises(DamagedPartError):
+    with pytest.raises(CorruptChunkError):
         verify(io.BytesIO(content), origin)
-    with pytest.raises(DamagedPartError):
+    with pytest.raises(CorruptChunkError):
         unpacked(io.BytesIO(content), origin, names)
 
 

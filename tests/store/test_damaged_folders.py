@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from filling import SHARED, arrays_of, fill, folder_at
 
-from fastgd.store.chunk_file import DamagedPartError, MissingPartError
+from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.directory import DamageWarning, Directory
 from fastgd.store.entries import put
 from fastgd.store.folder import Folder
 
-PARTS = 4
+CHUNKS = 4
 
 
 def bytes_of(path):
@@ -26,8 +26,8 @@ def bytes_of(path):
 
 @pytest.fixture
 def full(tmp_path):
-    """A folder with all parts."""
-    fill(folder_at(tmp_path / "full", PARTS))
+    """A folder with all chunks."""
+    fill(folder_at(tmp_path / "full", CHUNKS))
     return tmp_path / "full"
 
 
@@ -35,10 +35,10 @@ def mend(path):
     """Resume the work in a folder, as a call does; return what was found damaged."""
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        folder = folder_at(path, PARTS)
+        folder = folder_at(path, CHUNKS)
     damaged = folder.damaged()
-    for part in damaged:
-        folder.discard(part)
+    for chunk in damaged:
+        folder.discard(chunk)
     fill(folder)
     assert all(warning.category is DamageWarning for warning in warned)
     return [str(warning.message) for warning in warned] + damaged
@@ -80,22 +80,22 @@ def test_files_that_are_lost_are_written_anew(full):
         assert bytes_of(full) == before
 
 
-def test_a_damaged_part_is_named_and_not_read(full):
+def test_a_damaged_chunk_is_named_and_not_read(full):
     path = full / "parts" / "00000" / "00000002.npz"
     path.write_bytes(path.read_bytes()[:-1])
     folder = Folder.open(full)
     assert folder.done().all()
     assert folder.damaged() == [2]
     for look in (folder.read, folder.verify):
-        with pytest.raises(DamagedPartError, match=r"00000002\.npz must be as fastgd has written"):
+        with pytest.raises(CorruptChunkError, match=r"00000002\.npz must be as fastgd has written"):
             look(2)
-    with pytest.raises(DamagedPartError, match=r"00000002\.npz"):
+    with pytest.raises(CorruptChunkError, match=r"00000002\.npz"):
         folder.digest()
-    assert not folder.claim(2)
-    for part in (2, 2, 1):  # one that another process has mended meanwhile stays
-        folder.discard(part)
+    assert not folder.acquire(2)
+    for chunk in (2, 2, 1):  # one that another process has mended meanwhile stays
+        folder.discard(chunk)
     assert folder.done().tolist() == [True, True, False, True]
-    assert folder.claim(2)
+    assert folder.acquire(2)
 
 
 def test_what_cannot_be_read_from_the_disk_is_damaged(full, monkeypatch):
@@ -115,23 +115,23 @@ def test_shared_arrays_that_are_damaged_are_an_error_until_the_call_is_repeated(
     path.write_bytes(content[:-30] + b"x" + content[-29:])
     folder = Folder.open(full)
     assert folder.read(1).keys() == arrays_of(1).keys()
-    with pytest.raises(DamagedPartError, match=r"shared\.npz must be as fastgd has written it"):
+    with pytest.raises(CorruptChunkError, match=r"shared\.npz must be as fastgd has written it"):
         _ = folder.arrays
     with pytest.warns(DamageWarning, match=r"shared\.npz was damaged, and is written anew"):
-        folder_at(full, PARTS)
+        folder_at(full, CHUNKS)
     np.testing.assert_array_equal(Folder.open(full).arrays["X"], SHARED["X"])
 
 
-def test_a_manifest_without_parts_that_prove_it_is_not_replaced(full):
-    """It may be that of another question, with its parts."""
+def test_a_manifest_without_chunks_that_prove_it_is_not_replaced(full):
+    """It may be that of another question, with its chunks."""
     manifest = full / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b"seed", b"Seed"))
     before = bytes_of(full)
     with pytest.raises(ValueError, match=r"manifest\.json must be a whole manifest"):
-        folder_at(full, PARTS, seed=2)
+        folder_at(full, CHUNKS, seed=2)
     manifest.unlink()
-    with pytest.raises(ValueError, match=r"got parts of something else without manifest\.json"):
-        folder_at(full, PARTS, seed=2)
+    with pytest.raises(ValueError, match=r"got chunks of something else without manifest\.json"):
+        folder_at(full, CHUNKS, seed=2)
     assert bytes_of(full) == {name: before[name] for name in before if name != "manifest.json"}
 
 
@@ -139,7 +139,7 @@ def test_half_written_files_are_removed_at_the_end(full):
     before = bytes_of(full)
     for name in (".unfinished-0a1b2c3d.json", "parts/00000/.unfinished-0a1b2c3d.npz"):
         (full / name).write_bytes(b"half")
-    folder = folder_at(full, PARTS)
+    folder = folder_at(full, CHUNKS)
     assert folder.damaged() == []
     assert folder.done().all()
     folder.tidy()
@@ -149,11 +149,11 @@ def test_half_written_files_are_removed_at_the_end(full):
 
 def test_a_folder_that_is_removed_meanwhile_is_made_again(full, tmp_path):
     before = bytes_of(full)
-    folder = folder_at(tmp_path / "new", PARTS)
+    folder = folder_at(tmp_path / "new", CHUNKS)
     folder.write(0, arrays_of(0))
     shutil.rmtree(folder.path)
     assert not folder.done().any()
-    with pytest.raises(MissingPartError):
+    with pytest.raises(MissingChunkError):
         folder.read(0)
     folder.renew([1])
     folder.release(1)
@@ -169,9 +169,9 @@ def test_a_folder_that_is_removed_is_not_made_again_by_who_only_opened_it(full):
         opened.write(0, arrays_of(0))
 
 
-def test_a_folder_that_is_removed_while_a_part_is_written(full, monkeypatch):
+def test_a_folder_that_is_removed_while_a_chunk_is_written(full, monkeypatch):
     before, fsync = bytes_of(full), os.fsync
-    folder = folder_at(full, PARTS)
+    folder = folder_at(full, CHUNKS)
     removals = iter([full])
 
     def remove_and_sync(number):
@@ -187,10 +187,10 @@ def test_a_folder_that_is_removed_while_a_part_is_written(full, monkeypatch):
 
 
 def test_a_folder_that_another_process_makes_at_the_same_time(full, monkeypatch):
-    """It had no manifest a moment ago, and now it has parts, too: nothing is damaged."""
+    """It had no manifest a moment ago, and now it has chunks, too: nothing is damaged."""
     found, answers = Directory._found, iter([None])
     monkeypatch.setattr(Directory, "_found", lambda place: next(answers, found(place)))
-    assert folder_at(full, PARTS).done().all()
+    assert folder_at(full, CHUNKS).done().all()
 
 
 def test_the_manifest_comes_last(tmp_path, monkeypatch):
@@ -207,8 +207,8 @@ def test_the_manifest_comes_last(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc to ask")
-def test_a_part_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
-    """And its name, and those of new folders, before the part counts as written."""
+def test_a_chunk_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """And its name, and those of new folders, before the chunk counts as written."""
     folder, done = folder_at(tmp_path), []
     fsync, replace = os.fsync, Path.replace
 
@@ -229,10 +229,10 @@ def test_a_part_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 
 
 def test_another_folder_in_its_place_is_refused(full):
-    folder = folder_at(full, PARTS)
+    folder = folder_at(full, CHUNKS)
     folder.write(0, arrays_of(0))
     shutil.rmtree(full)
-    other = folder_at(full, PARTS, seed=2)
+    other = folder_at(full, CHUNKS, seed=2)
     for each in (folder, folder):
         with pytest.raises(ValueError, match="got one with seed 2 instead of 1"):
             each.write(1, arrays_of(1))
@@ -242,7 +242,7 @@ def test_another_folder_in_its_place_is_refused(full):
 def test_a_full_disk(disk, full):
     """What is done stays, and the same call goes on when there is room."""
     path, _ = disk
-    folder = folder_at(path / "out", PARTS)
+    folder = folder_at(path / "out", CHUNKS)
     folder.write(0, arrays_of(0))
     (path / "filler").write_bytes(bytes(2**20 - 40 * 1024))
     large = {"x": np.zeros(100_000)}
@@ -252,12 +252,12 @@ def test_a_full_disk(disk, full):
         for number in range(1000):
             (path / f"filler {number}").write_bytes(b"x" * 4096)
     with pytest.raises(OSError, match=r"No space left on device: .*claims/00000001'"):
-        folder.claim(1)
+        folder.acquire(1)
     assert folder.done().tolist() == [True, False, False, False]
     names = [name for name in bytes_of(path / "out") if "unfinished" in name or "claims" in name]
     assert names == []
     with pytest.raises(OSError, match=r"No space left on device: .*other"):
-        folder_at(path / "other", PARTS)
+        folder_at(path / "other", CHUNKS)
     for filler in path.glob("filler*"):
         filler.unlink()
     assert mend(path / "out") == []
@@ -266,22 +266,22 @@ def test_a_full_disk(disk, full):
 
 def test_a_read_only_disk(disk):
     path, make_read_only = disk
-    folder = folder_at(path / "part", PARTS)
+    folder = folder_at(path / "chunk", CHUNKS)
     folder.write(0, arrays_of(0))
-    fill(folder_at(path / "whole", PARTS))
+    fill(folder_at(path / "whole", CHUNKS))
     make_read_only()
-    whole = folder_at(path / "whole", PARTS)
+    whole = folder_at(path / "whole", CHUNKS)
     fill(whole)
     assert whole.damaged() == []
-    part = folder_at(path / "part", PARTS)
-    assert part.read(0).keys() == arrays_of(0).keys()
+    chunk = folder_at(path / "chunk", CHUNKS)
+    assert chunk.read(0).keys() == arrays_of(0).keys()
     with pytest.raises(OSError, match=r"Read-only file system: .*claims"):
-        part.claim(1)
+        chunk.acquire(1)
     with pytest.raises(OSError, match=r"Read-only file system: .*00000"):
-        part.write(1, arrays_of(1))
+        chunk.write(1, arrays_of(1))
     with pytest.raises(OSError, match=r"Read-only file system: .*new"):
-        folder_at(path / "new", PARTS)
-    part.tidy()
+        folder_at(path / "new", CHUNKS)
+    chunk.tidy()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -290,9 +290,9 @@ def test_a_folder_that_may_not_be_written(full):
     for folder in (full, full / "parts", full / "parts" / "00000"):
         folder.chmod(0o555)
     try:
-        folder = folder_at(full, PARTS)
+        folder = folder_at(full, CHUNKS)
         with pytest.raises(PermissionError, match="claims"):
-            folder.claim(1)
+            folder.acquire(1)
         with pytest.raises(PermissionError, match="00000"):
             folder.write(1, arrays_of(1))
     finally:

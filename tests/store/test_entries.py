@@ -11,7 +11,7 @@ from filling import arrays_of, fill, folder_at
 
 import fastgd
 from fastgd.store import entries
-from fastgd.store.chunk_file import MissingPartError
+from fastgd.store.chunk_file import MissingChunkError
 from fastgd.store.directory import remove
 from fastgd.store.entries import ForeignEntryError, open_inside
 from fastgd.store.folder import Folder
@@ -19,7 +19,7 @@ from folder_state import state_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such entries")
 
-PARTS = 3
+CHUNKS = 3
 FILES = ["manifest.json", "shared.npz", "parts/00000/00000001.npz", "claims/00000001"]
 FOLDERS = ["parts", "parts/00000", "claims"]
 
@@ -40,11 +40,11 @@ def in_time():
 
 @pytest.fixture
 def path(tmp_path):
-    """A folder with all parts but one, and a claim on that."""
-    folder = folder_at(tmp_path / "out", PARTS)
-    for part in (0, 2):
-        folder.write(part, arrays_of(part))
-    assert folder.claim(1)
+    """A folder with all chunks but one, and a lease on that."""
+    folder = folder_at(tmp_path / "out", CHUNKS)
+    for chunk in (0, 2):
+        folder.write(chunk, arrays_of(chunk))
+    assert folder.acquire(1)
     return folder.path
 
 
@@ -128,7 +128,7 @@ def test_what_is_no_file_of_ours_is_refused_by_name(path, tmp_path, name, put, w
     put(path / name, outside)
     before = state_of(outside), state_of(path)
     with pytest.raises(ForeignEntryError) as caught:
-        fill(folder_at(path, PARTS))
+        fill(folder_at(path, CHUNKS))
     assert str(caught.value) == f"{path / name} must be {wanted}, got {got}"
     assert (state_of(outside), state_of(path)) == before
 
@@ -138,46 +138,46 @@ def test_reading_refuses_them_too(path, tmp_path):
     opened = Folder.open(path)
     put_link(path / "parts/00000/00000000.npz", tmp_path / "outside")
     put_pipe(path / "parts/00000/00000002.npz", tmp_path / "outside")
-    for work in (opened.read, opened.verify, opened.has, opened.claim, opened.discard):
-        for part in (0, 2):
-            with pytest.raises(ForeignEntryError, match=f"0{part}.npz must be a file, got a "):
-                work(part)
+    for work in (opened.read, opened.verify, opened.has, opened.acquire, opened.discard):
+        for chunk in (0, 2):
+            with pytest.raises(ForeignEntryError, match=f"0{chunk}.npz must be a file, got a "):
+                work(chunk)
     for work in (opened.done, opened.damaged, opened.digest):
         with pytest.raises(ForeignEntryError, match=r"0[02].npz must be a file, got a "):
             work()
-    with pytest.raises(MissingPartError):
+    with pytest.raises(MissingChunkError):
         opened.read(1)
 
 
 @pytest.mark.parametrize("put", [put_link, put_pipe])
 def test_what_takes_the_place_of_a_file_after_it_was_asked_for(path, tmp_path, monkeypatch, put):
     (tmp_path / "outside").mkdir()
-    part = path / "parts" / "00000" / "00000000.npz"
-    put(part, tmp_path / "outside")
+    chunk = path / "parts" / "00000" / "00000000.npz"
+    put(chunk, tmp_path / "outside")
     monkeypatch.setattr(entries, "is_file", lambda *_: True)
     with pytest.raises((OSError, ForeignEntryError), match=r"00000000\.npz"):
-        open_inside(part, path)
+        open_inside(chunk, path)
 
 
-def test_a_link_that_a_claim_would_be_written_through(path, tmp_path, monkeypatch):
-    """The name that is used while a claim is taken over can be read in another claim."""
+def test_a_link_that_a_lease_would_be_written_through(path, tmp_path, monkeypatch):
+    """The name that is used while a lease is taken over can be read in another lease."""
     (path / "claims" / "00000001").write_text("of another machine")
     monkeypatch.setenv("FILLING_EXPIRY", "0")
-    folder = folder_at(path, PARTS, expiry=0.0)
-    name = folder._claims._name
+    folder = folder_at(path, CHUNKS, expiry=0.0)
+    name = folder._leases._name
     (path / "claims" / f"00000001.{name}").symlink_to(tmp_path / "target")
-    folder.claim(1)
+    folder.acquire(1)
     assert not (tmp_path / "target").exists()
-    assert folder.claim(1)
+    assert folder.acquire(1)
     assert os.listdir(path / "claims") == ["00000001"]
 
 
-def test_a_claim_of_any_size_is_hardly_read(path):
-    claim = path / "claims" / "00000001"
-    os.truncate(claim, 2**33)
+def test_a_lease_of_any_size_is_hardly_read(path):
+    lease = path / "claims" / "00000001"
+    os.truncate(lease, 2**33)
     tracemalloc.start()
-    folder = folder_at(path, PARTS, expiry=0.0)
-    assert folder.claim(1)  # as any that is over
+    folder = folder_at(path, CHUNKS, expiry=0.0)
+    assert folder.acquire(1)  # as any that is over
     folder.release(1)
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
@@ -202,7 +202,7 @@ def test_the_way_to_a_folder_may_lead_through_links(tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to("disk")
     for path in (tmp_path / "link", tmp_path / "link" / "inner"):
-        folder = folder_at(path, PARTS)
+        folder = folder_at(path, CHUNKS)
         fill(folder)
         assert Folder.open(path).digest() == folder.digest()
     remove(tmp_path / "link" / "inner")

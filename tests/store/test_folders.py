@@ -12,7 +12,7 @@ import pytest
 from filling import ASKED, SHARED, arrays_of, fill, folder_at
 
 from fastgd.store import BITS
-from fastgd.store.chunk_file import DamagedPartError, MissingPartError
+from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import parsed
 
@@ -36,22 +36,22 @@ def test_what_is_written_is_read(tmp_path):
     for each in (folder, found):
         assert each.path == tmp_path / "a" / "b"
         assert each.done().tolist() == [False, False, True]
-        assert (each.kind, each.parts) == ("test", 3)
+        assert (each.kind, each.chunk_count) == ("test", 3)
         assert each.asked == {"alpha": (0.5, 0.25), "seed": 1}
         assert each.facts == {"shape": (2, 3)}
         assert_same(each.arrays, SHARED)
         assert_same(each.read(2), arrays_of(2))
         assert_same(each.read(2, ["names"]), {"names": arrays_of(2)["names"]})
-        with pytest.raises(MissingPartError, match=r"00000001\.npz is not there"):
+        with pytest.raises(MissingChunkError, match=r"00000001\.npz is not there"):
             each.read(1)
-        with pytest.raises(MissingPartError, match=r"00000000\.npz is not there"):
+        with pytest.raises(MissingChunkError, match=r"00000000\.npz is not there"):
             each.digest()
-        with pytest.raises(IndexError, match="part must be 0 to 2, got 3"):
+        with pytest.raises(IndexError, match="chunk must be 0 to 2, got 3"):
             each.read(3)
-        with pytest.raises(IndexError, match="part must be 0 to 2, got -1"):
+        with pytest.raises(IndexError, match="chunk must be 0 to 2, got -1"):
             each.write(-1, {})
     assert folder.id == found.id
-    assert repr(found) == f"<Folder {str(folder.path)!r}: test of 3 parts>"
+    assert repr(found) == f"<Folder {str(folder.path)!r}: test of 3 chunks>"
 
 
 def test_the_same_call_goes_on(tmp_path):
@@ -67,8 +67,8 @@ def test_the_same_call_goes_on(tmp_path):
 def test_who_fills_it_in_which_order_does_not_matter(tmp_path):
     fill(folder_at(tmp_path / "one"))
     other = folder_at(tmp_path / "other")
-    for part in (2, 0, 1, 0):
-        other.write(part, arrays_of(part))
+    for chunk in (2, 0, 1, 0):
+        other.write(chunk, arrays_of(chunk))
     other.tidy()
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "other")
     assert other.digest() == Folder.open(tmp_path / "one").digest()
@@ -76,7 +76,7 @@ def test_who_fills_it_in_which_order_does_not_matter(tmp_path):
     assert other.digest() != Folder.open(tmp_path / "one").digest()
 
 
-def test_parts_of_two_folders_with_one_question_are_mixed(tmp_path):
+def test_chunks_of_two_folders_with_one_question_are_mixed(tmp_path):
     one, other = folder_at(tmp_path / "one"), folder_at(tmp_path / "other")
     one.write(0, arrays_of(0))
     other.write(2, arrays_of(2))
@@ -85,20 +85,20 @@ def test_parts_of_two_folders_with_one_question_are_mixed(tmp_path):
     assert_same(one.read(2), arrays_of(2))
 
 
-def test_parts_lie_in_subfolders(tmp_path):
+def test_chunks_lie_in_subfolders(tmp_path):
     folder = Folder.create(tmp_path, "test", {}, {}, {}, 2001)
     assert sorted(os.listdir(tmp_path)) == ["manifest.json"]
-    for part in (0, 999, 1000, 2000):
-        folder.write(part, {"x": np.arange(part)})
+    for chunk in (0, 999, 1000, 2000):
+        folder.write(chunk, {"x": np.arange(chunk)})
     assert np.flatnonzero(folder.done()).tolist() == [0, 999, 1000, 2000]
     assert (tmp_path / "parts" / "00001" / "00001000.npz").is_file()
     assert folder.read(2000)["x"].size == 2000
-    for place, part in (("00000", 1001), ("00001", 1), ("00001", 2000), ("00002", 1999)):
-        (tmp_path / "parts" / place / f"{part:08}.npz").touch()
+    for place, chunk in (("00000", 1001), ("00001", 1), ("00001", 2000), ("00002", 1999)):
+        (tmp_path / "parts" / place / f"{chunk:08}.npz").touch()
     assert np.flatnonzero(folder.done()).tolist() == [0, 999, 1000, 2000]
 
 
-def test_no_parts_at_all(tmp_path):
+def test_no_chunks_at_all(tmp_path):
     folder = Folder.create(tmp_path, "test", {}, {}, {}, 0)
     assert folder.done().shape == (0,)
     assert folder.damaged() == []
@@ -122,7 +122,13 @@ def test_numbers_that_are_none_are_the_same(tmp_path):
 
 
 def create(path, **changed):
-    wanted = {"kind": "test", "asked": ASKED, "facts": {}, "arrays": SHARED, "parts": 3} | changed
+    wanted = {
+        "kind": "test",
+        "asked": ASKED,
+        "facts": {},
+        "arrays": SHARED,
+        "chunk_count": 3,
+    } | changed
     return Folder.create(path, **wanted)
 
 
@@ -146,7 +152,7 @@ OTHERS = {
         "alpha (0.5, 0.25) instead of 1, seed 1 instead of 2, no l1 instead of 3: remove it",
     ),
     "inner": ({"asked": ASKED | {"seed": {"a": 1}}}, "seed 1 instead of {'a': 1}"),
-    "parts": ({"parts": 4}, "parts 3 instead of 4"),
+    "chunks": ({"chunk_count": 4}, "chunks 3 instead of 4"),
     "kind": ({"kind": "map"}, "kind 'test' instead of 'map'"),
     "numbers": (
         {"arrays": SHARED | {"y": np.arange(3.0) + 1}},
@@ -175,7 +181,7 @@ def test_what_follows_from_the_question_is_not_compared(tmp_path):
     assert create(tmp_path, facts={"a": 2}).facts == {"a": 1}
 
 
-def test_parts_of_another_bits_policy_are_refused_but_read(tmp_path):
+def test_chunks_of_another_bits_policy_are_refused_but_read(tmp_path):
     folder = folder_at(tmp_path)
     path = tmp_path / "manifest.json"
     old = replace(parsed(path.read_bytes()), bits=BITS - 1)
@@ -213,7 +219,13 @@ def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
     folder_at(tmp_path)
     path = tmp_path / "manifest.json"
     manifest = parsed(path.read_bytes())
-    changes = [{"parts": -1}, {"parts": 10**9}, {"parts": "3"}, {"bits": 1.5}, {"asked": []}]
+    changes = [
+        {"chunk_count": -1},
+        {"chunk_count": 10**9},
+        {"chunk_count": "3"},
+        {"bits": 1.5},
+        {"asked": []},
+    ]
     changes += [{"shared": {"X": 3}}, {"facts": {"deep": json.loads("[" * 60 + "]" * 60)}}]
     for change in changes:
         path.write_bytes(replace(manifest, **change).text())
@@ -221,8 +233,8 @@ def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
             Folder.open(tmp_path)
 
 
-def test_the_number_of_parts_is_bounded(tmp_path):
-    with pytest.raises(ValueError, match="must have at most 100,000,000 parts, got 100,000,001"):
+def test_the_number_of_chunks_is_bounded(tmp_path):
+    with pytest.raises(ValueError, match="must have at most 100,000,000 chunks, got 100,000,001"):
         Folder.create(tmp_path, "test", {}, {}, {}, 10**8 + 1)
 
 
@@ -251,16 +263,16 @@ def test_a_file_is_no_folder(tmp_path):
         Folder.open(tmp_path / "none")
 
 
-def test_foreign_files_beside_parts_are_left_alone(tmp_path):
+def test_foreign_files_beside_chunks_are_left_alone(tmp_path):
     folder = folder_at(tmp_path)
     fill(folder)
-    parts = tmp_path / "parts"
+    chunks = tmp_path / "parts"
     names = ["README", "parts/notes", "parts/00000/00000000.npz.bak", "parts/00000/0000000².npz"]
     names += ["parts/00000/00000007.npz", "parts/00000/1.npz", "claims/notes"]
     (tmp_path / "claims").mkdir()
-    (parts / "00001").mkdir()
-    (parts / "00000" / "00000003.npz").mkdir()
-    shutil.copy(parts / "00000" / "00000001.npz", parts / "00001" / "00001001.npz")
+    (chunks / "00001").mkdir()
+    (chunks / "00000" / "00000003.npz").mkdir()
+    shutil.copy(chunks / "00000" / "00000001.npz", chunks / "00001" / "00001001.npz")
     for name in names:
         (tmp_path / name).write_text("mine")
     again = folder_at(tmp_path)
@@ -271,17 +283,17 @@ def test_foreign_files_beside_parts_are_left_alone(tmp_path):
         assert (tmp_path / name).read_text() == "mine"
 
 
-def test_parts_of_another_question_are_damaged(tmp_path):
+def test_chunks_of_another_question_are_damaged(tmp_path):
     folder, other = folder_at(tmp_path / "one"), folder_at(tmp_path / "other", seed=2)
     fill(folder)
     fill(other)
     shutil.copytree(other.path / "parts", folder.path / "parts", dirs_exist_ok=True)
     assert folder.damaged() == [0, 1, 2]
-    with pytest.raises(DamagedPartError, match="a file that is damaged or from somewhere else"):
+    with pytest.raises(CorruptChunkError, match="a file that is damaged or from somewhere else"):
         folder.read(0)
 
 
-def test_a_part_in_the_place_of_another_is_damaged(tmp_path):
+def test_a_chunk_in_the_place_of_another_is_damaged(tmp_path):
     folder = folder_at(tmp_path)
     fill(folder)
     first = tmp_path / "parts" / "00000" / "00000000.npz"
@@ -290,7 +302,7 @@ def test_a_part_in_the_place_of_another_is_damaged(tmp_path):
     assert folder.damaged([0, 2]) == []
 
 
-def test_a_part_that_may_not_be_replaced_is_fine_if_it_is_the_same(tmp_path, monkeypatch):
+def test_a_chunk_that_may_not_be_replaced_is_fine_if_it_is_the_same(tmp_path, monkeypatch):
     """Windows replaces no file that another process has open."""
     folder = folder_at(tmp_path)
     folder.write(0, arrays_of(0))

@@ -1,4 +1,4 @@
-"""Claims on parts: one owner at a time, and never one who is gone."""
+"""Leases on chunks: one owner at a time, and never one who is gone."""
 
 import os
 import platform
@@ -42,36 +42,36 @@ def theirs(tmp_path):
     return Leases(tmp_path / "claims", expiry=15.0)
 
 
-def foreign_claim(ours, part=3, text=FOREIGN):
-    """A claim of a process on another machine; its file."""
+def foreign_lease(ours, chunk=3, text=FOREIGN):
+    """A lease of a process on another machine; its file."""
     ours.path.mkdir(exist_ok=True)
-    file = ours.path / f"{part:08}"
+    file = ours.path / f"{chunk:08}"
     file.write_text(text)
     return file
 
 
-def test_a_part_is_claimed_by_one_owner(ours, theirs):
-    assert ours.claim(3)
-    assert not ours.claim(3)
-    assert not theirs.claim(3)
-    assert theirs.claim(4)
+def test_a_chunk_is_leased_by_one_owner(ours, theirs):
+    assert ours.acquire(3)
+    assert not ours.acquire(3)
+    assert not theirs.acquire(3)
+    assert theirs.acquire(4)
     ours.release(3)
-    assert theirs.claim(3)
+    assert theirs.acquire(3)
     assert sorted(os.listdir(ours.path)) == ["00000003", "00000004"]
 
 
-def test_ctrl_c_while_a_claim_is_made_leaves_none(ours, monkeypatch):
+def test_ctrl_c_while_a_lease_is_made_leaves_none(ours, monkeypatch):
     def interrupted(_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Leases, "_owner", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        ours.claim(3)
+        ours.acquire(3)
     assert os.listdir(ours.path) == []
 
 
 def test_who_owns_nothing_releases_and_renews_nothing(ours, theirs):
-    assert ours.claim(3)
+    assert ours.acquire(3)
     file = ours.path / "00000003"
     os.utime(file, (1, 1))
     theirs.release(3)
@@ -85,56 +85,56 @@ def test_who_owns_nothing_releases_and_renews_nothing(ours, theirs):
     assert os.listdir(ours.path) == []
 
 
-def test_a_claim_of_another_machine_is_taken_over_when_it_expires(ours, clock):
-    file = foreign_claim(ours)
-    assert not ours.claim(3)
+def test_a_lease_of_another_machine_is_taken_over_when_it_expires(ours, clock):
+    file = foreign_lease(ours)
+    assert not ours.acquire(3)
     clock.now += 14.9
-    assert not ours.claim(3)
+    assert not ours.acquire(3)
     clock.now += 0.2
-    assert ours.claim(3)
+    assert ours.acquire(3)
     assert file.read_text().endswith(platform.node())
     assert os.listdir(ours.path) == ["00000003"]
 
 
-def test_a_claim_that_is_renewed_never_expires(ours, clock):
-    file = foreign_claim(ours)
+def test_a_lease_that_is_renewed_never_expires(ours, clock):
+    file = foreign_lease(ours)
     for turn in range(10):
-        assert not ours.claim(3)
+        assert not ours.acquire(3)
         clock.now += 14
         os.utime(file, (turn, turn))
-    assert not ours.claim(3)
+    assert not ours.acquire(3)
     clock.now += 15
-    assert ours.claim(3)
+    assert ours.acquire(3)
 
 
 @pytest.mark.parametrize("hours", [-30, 0, 30])
 def test_clocks_that_differ_do_not_matter(ours, clock, hours):
-    """The time of a claim is compared with nothing but its time when it was last met."""
-    file = foreign_claim(ours)
+    """The time of a lease is compared with nothing but its time when it was last met."""
+    file = foreign_lease(ours)
     time = file.stat().st_mtime + 3600 * hours
     for _ in range(3):
         os.utime(file, (time, time))
-        assert not ours.claim(3)
+        assert not ours.acquire(3)
         time -= 1
         clock.now += 14
     os.utime(file, (time, time))
-    assert not ours.claim(3)
+    assert not ours.acquire(3)
     clock.now += 15
-    assert ours.claim(3)
+    assert ours.acquire(3)
 
 
-def test_another_claim_in_the_place_of_one_is_a_new_one(ours, clock):
-    file = foreign_claim(ours)
-    assert not ours.claim(3)
+def test_another_lease_in_the_place_of_one_is_a_new_one(ours, clock):
+    file = foreign_lease(ours)
+    assert not ours.acquire(3)
     clock.now += 14
     stat = file.stat()
     file.write_text(FOREIGN.replace("4711", "4712"))
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert not ours.claim(3)
+    assert not ours.acquire(3)
     clock.now += 14
-    assert not ours.claim(3)
+    assert not ours.acquire(3)
     clock.now += 1
-    assert ours.claim(3)
+    assert ours.acquire(3)
 
 
 @pytest.mark.parametrize(
@@ -142,27 +142,27 @@ def test_another_claim_in_the_place_of_one_is_a_new_one(ours, clock):
     ["", "x", "4711", "x y z u", f"{2**80} 1 x {leases._machine()}", f"-1 1 x {leases._machine()}"],
     ids=["empty", "word", "number", "words", "huge", "negative"],
 )
-def test_a_claim_that_is_not_whole_expires_like_any(ours, clock, text):
+def test_a_lease_that_is_not_whole_expires_like_any(ours, clock, text):
     """Its owner may be about to write it, or was killed before."""
-    foreign_claim(ours, text=text)
-    assert not ours.claim(3)
+    foreign_lease(ours, text=text)
+    assert not ours.acquire(3)
     clock.now += 15
-    assert ours.claim(3)
+    assert ours.acquire(3)
 
 
-def test_a_claim_that_is_no_text_expires_like_any(ours, clock):
-    foreign_claim(ours).write_bytes(b"\xff\xfe\x00")
-    assert not ours.claim(3)
+def test_a_lease_that_is_no_text_expires_like_any(ours, clock):
+    foreign_lease(ours).write_bytes(b"\xff\xfe\x00")
+    assert not ours.acquire(3)
     clock.now += 15
-    assert ours.claim(3)
+    assert ours.acquire(3)
 
 
 def test_who_was_overtaken_notices(ours, theirs, clock):
     """As when a machine sleeps: its claims are others' when it wakes up."""
-    assert ours.claim(3)
-    assert not theirs.claim(3)
+    assert ours.acquire(3)
+    assert not theirs.acquire(3)
     clock.now += 15
-    assert theirs.claim(3)
+    assert theirs.acquire(3)
     ours.renew([3])
     ours.release(3)
     assert os.listdir(ours.path) == ["00000003"]
@@ -170,21 +170,21 @@ def test_who_was_overtaken_notices(ours, theirs, clock):
     assert os.listdir(ours.path) == []
 
 
-def test_of_two_that_take_a_claim_over_the_second_gives_way(ours, theirs, clock):
-    foreign_claim(ours)
-    assert not ours.claim(3)
-    assert not theirs.claim(3)
+def test_of_two_that_take_a_lease_over_the_second_gives_way(ours, theirs, clock):
+    foreign_lease(ours)
+    assert not ours.acquire(3)
+    assert not theirs.acquire(3)
     clock.now += 15
-    assert ours.claim(3)
+    assert ours.acquire(3)
     assert not theirs._take_over(theirs.path / "00000003", 3)
-    assert not theirs.claim(3)
+    assert not theirs.acquire(3)
 
 
 @pytest.mark.parametrize("function", ["_make", "_is_over", "_take_over"])
-def test_claims_that_are_removed_by_who_is_done(ours, clock, monkeypatch, function):
-    """At any moment, together with their folder: then nothing is claimed yet."""
-    foreign_claim(ours)
-    assert not ours.claim(3)
+def test_leases_that_are_removed_by_who_is_done(ours, clock, monkeypatch, function):
+    """At any moment, together with their folder: then nothing is leased yet."""
+    foreign_lease(ours)
+    assert not ours.acquire(3)
     clock.now += 15
     done = getattr(ours, function)
     removals = iter([ours.path])
@@ -195,7 +195,7 @@ def test_claims_that_are_removed_by_who_is_done(ours, clock, monkeypatch, functi
         return done(*arguments)
 
     monkeypatch.setattr(ours, function, remove_and_do)
-    assert ours.claim(3) or ours.claim(3)
+    assert ours.acquire(3) or ours.acquire(3)
     assert os.listdir(ours.path) == ["00000003"]
 
 
@@ -209,7 +209,7 @@ def sleeper():
         "import pathlib, sys\n"
         "from fastgd.store.leases import Leases\n"
         "leases = Leases(pathlib.Path(input()))\n"
-        "print(leases.claim(3), flush=True)\n"
+        "print(leases.acquire(3), flush=True)\n"
         "input()\n"
     )
     with subprocess.Popen(
@@ -220,16 +220,16 @@ def sleeper():
 
 
 @linux
-def test_a_claim_of_a_process_that_was_killed_is_taken_over_at_once(ours, clock, sleeper):
+def test_a_lease_of_a_process_that_was_killed_is_taken_over_at_once(ours, clock, sleeper):
     print(ours.path, file=sleeper.stdin, flush=True)
     assert sleeper.stdout.readline() == "True\n"
-    assert not ours.claim(3)
+    assert not ours.acquire(3)
     clock.now += 14
-    assert not ours.claim(3)
+    assert not ours.acquire(3)
     sleeper.kill()
     os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # a zombie works no more
     assert leases._birth(sleeper.pid) == "ended"
-    assert ours.claim(3)
+    assert ours.acquire(3)
     ours.release(3)
     sleeper.wait()
     assert leases._birth(sleeper.pid) == ""
@@ -237,56 +237,56 @@ def test_a_claim_of_a_process_that_was_killed_is_taken_over_at_once(ours, clock,
 
 @linux
 def test_a_process_number_that_is_used_again_is_another_process(ours):
-    assert ours.claim(3)
+    assert ours.acquire(3)
     file = ours.path / "00000003"
     pid, birth, rest = file.read_text().split(" ", 2)
     assert (pid, birth) == (str(os.getpid()), leases._birth(os.getpid()))
     file.write_text(f"{pid} {int(birth) - 1} {rest}")
-    assert ours.claim(3)
+    assert ours.acquire(3)
 
 
 @linux
 def test_a_process_that_was_reaped_is_gone(ours):
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass
-    foreign_claim(ours, text=f"{process.pid} 1 x {leases._machine()}")
-    assert ours.claim(3)
+    foreign_lease(ours, text=f"{process.pid} 1 x {leases._machine()}")
+    assert ours.acquire(3)
 
 
 @linux
 def test_a_process_that_only_does_not_show_is_not_gone(ours, clock, monkeypatch):
     """Some machines hide the processes of other users."""
-    foreign_claim(ours, text=f"{os.getpid()} 1 x {leases._machine()}")
+    foreign_lease(ours, text=f"{os.getpid()} 1 x {leases._machine()}")
     monkeypatch.setattr(leases, "_birth", lambda _: "")
-    assert not ours.claim(3)
+    assert not ours.acquire(3)
     clock.now += 15
-    assert ours.claim(3)
+    assert ours.acquire(3)
 
 
-def test_where_nothing_is_known_of_processes_claims_expire(ours, theirs, clock, monkeypatch):
+def test_where_nothing_is_known_of_processes_leases_expire(ours, theirs, clock, monkeypatch):
     """As on Windows, where os.kill would end the process that is asked for, and on macOS."""
     monkeypatch.setattr(leases, "_birth", lambda _: "")
     monkeypatch.delattr(os, "kill")
-    foreign_claim(ours, text=f"{2**22 + 1}  x {leases._machine()}")
-    assert not ours.claim(3)
+    foreign_lease(ours, text=f"{2**22 + 1}  x {leases._machine()}")
+    assert not ours.acquire(3)
     clock.now += 15
-    assert ours.claim(3)
-    assert not theirs.claim(3)
+    assert ours.acquire(3)
+    assert not theirs.acquire(3)
 
 
-def test_claims_of_another_start_of_this_machine_expire(ours, clock):
+def test_leases_of_another_start_of_this_machine_expire(ours, clock):
     boot, rest = leases._machine().split(" ", 1)
-    foreign_claim(ours, text=f"4711 1 x {boot}0 {rest}")
-    assert not ours.claim(3)
+    foreign_lease(ours, text=f"4711 1 x {boot}0 {rest}")
+    assert not ours.acquire(3)
     clock.now += 15
-    assert ours.claim(3)
+    assert ours.acquire(3)
 
 
-def test_a_part_that_is_done_is_not_claimed(tmp_path, monkeypatch):
+def test_a_chunk_that_is_done_is_not_leased(tmp_path, monkeypatch):
     folder = folder_at(tmp_path)
     fill(folder)
-    assert not folder.claim(1)
-    answers = iter([False, True])  # it is done while it is claimed
+    assert not folder.acquire(1)
+    answers = iter([False, True])  # it is done while it is leased
     monkeypatch.setattr(type(folder), "has", lambda *_: next(answers))
-    assert not folder.claim(1)
+    assert not folder.acquire(1)
     assert os.listdir(tmp_path / "claims") == []

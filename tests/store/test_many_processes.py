@@ -14,7 +14,7 @@ import pytest
 from fastgd.store import leases
 from fastgd.store.folder import Folder
 
-PARTS = 24
+CHUNKS = 24
 
 
 def bytes_of(path):
@@ -27,7 +27,7 @@ def bytes_of(path):
 def undisturbed(tmp_path_factory):
     """What comes of one process that nothing happens to: all files and their bytes."""
     path = tmp_path_factory.mktemp("undisturbed")
-    filling.fill(filling.folder_at(path, PARTS))
+    filling.fill(filling.folder_at(path, CHUNKS))
     return bytes_of(path)
 
 
@@ -36,8 +36,8 @@ def begin(tmp_path):
     """Start processes that fill the folder; they are killed at the end if they are still there."""
     with ExitStack() as stack:
 
-        def started(seconds, parts, settings):
-            command = [sys.executable, filling.__file__, str(tmp_path / "out"), str(parts)]
+        def started(seconds, chunks, settings):
+            command = [sys.executable, filling.__file__, str(tmp_path / "out"), str(chunks)]
             environment = {f"FILLING_{name.upper()}": str(of) for name, of in settings.items()}
             process = subprocess.Popen(
                 [*command, str(seconds)],
@@ -50,9 +50,9 @@ def begin(tmp_path):
             stack.callback(process.kill)
             return process
 
-        def begin(seconds, *settings, parts=PARTS):
+        def begin(seconds, *settings, chunk_count=CHUNKS):
             """One process for each of the settings: they begin when all of them can."""
-            processes = [started(seconds, parts, each) for each in settings or ({},)]
+            processes = [started(seconds, chunk_count, each) for each in settings or ({},)]
             for process in processes:
                 assert process.stdout.readline() == "ready\n"
             for process in processes:
@@ -63,7 +63,7 @@ def begin(tmp_path):
 
 
 def finish(processes):
-    """Wait for the processes; which parts each of them has computed."""
+    """Wait for the processes; which chunks each of them has computed."""
     outputs = [process.communicate(timeout=100)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes)
     return [list(map(int, output.split())) for output in outputs]
@@ -74,14 +74,14 @@ def kill(process):
     process.wait()
 
 
-def assert_each_once(computed, parts=PARTS):
-    """Each part is computed once, and each process has done some."""
-    assert sorted(part for each in computed for part in each) == list(range(parts))
+def assert_each_once(computed, chunk_count=CHUNKS):
+    """Each chunk is computed once, and each process has done some."""
+    assert sorted(chunk for each in computed for chunk in each) == list(range(chunk_count))
     assert all(computed)
 
 
-def wait_for_parts(path, count):
-    """Wait until a folder has so many parts."""
+def wait_for_chunks(path, count):
+    """Wait until a folder has so many chunks."""
     while True:
         try:
             if np.count_nonzero(Folder.open(path).done()) >= count:
@@ -98,9 +98,9 @@ def test_processes_share_the_work(tmp_path, undisturbed, begin, count):
 
 
 def test_clocks_that_differ_by_hours(tmp_path, begin):
-    """Parts take longer than a claim lasts that isn't renewed, and yet none is computed twice."""
+    """Chunks take longer than a lease lasts that isn't renewed, and yet none is computed twice."""
     settings = [{"expiry": 2, "hours": hours} for hours in (-5, 7)]
-    assert_each_once(finish(begin(2.5, *settings, parts=4)), parts=4)
+    assert_each_once(finish(begin(2.5, *settings, chunk_count=4)), chunk_count=4)
     assert Folder.open(tmp_path / "out").damaged() == []
 
 
@@ -119,26 +119,26 @@ def test_processes_that_are_killed_are_replaced(tmp_path, undisturbed, begin):
 
 @pytest.mark.slow
 @pytest.mark.skipif(leases._birth(os.getpid()) == "", reason="no /proc to ask")
-def test_the_part_of_a_process_that_was_killed_is_taken_over_at_once(tmp_path, undisturbed, begin):
-    """No claim expires within the time of this test."""
+def test_the_chunk_of_a_process_that_was_killed_is_taken_over_at_once(tmp_path, undisturbed, begin):
+    """No lease expires within the time of this test."""
     (victim,) = begin(1000, {"expiry": 1000})
-    while not any(claim.stat().st_size for claim in tmp_path.glob("out/claims/*")):
-        time.sleep(0.01)  # a claim that nobody has signed yet would have to expire
+    while not any(lease.stat().st_size for lease in tmp_path.glob("out/claims/*")):
+        time.sleep(0.01)  # a lease that nobody has signed yet would have to expire
     kill(victim)
-    (claim,) = tmp_path.glob("out/claims/*")
-    assert claim.name == "00000000"
+    (lease,) = tmp_path.glob("out/claims/*")
+    assert lease.name == "00000000"
     (computed,) = finish(begin(0, {"expiry": 1000}))
-    assert computed == list(range(PARTS))
+    assert computed == list(range(CHUNKS))
     assert bytes_of(tmp_path / "out") == undisturbed
 
 
-def test_a_claim_of_another_machine_holds_up_one_part_only(tmp_path, undisturbed, begin):
-    folder = filling.folder_at(tmp_path / "out", PARTS)
-    claim = Path(folder.path, "claims", "00000005")
-    claim.parent.mkdir()
-    claim.write_text("1 1 name another-boot pid:[1] another-machine")
+def test_a_lease_of_another_machine_holds_up_one_chunk_only(tmp_path, undisturbed, begin):
+    folder = filling.folder_at(tmp_path / "out", CHUNKS)
+    lease = Path(folder.path, "claims", "00000005")
+    lease.parent.mkdir()
+    lease.write_text("1 1 name another-boot pid:[1] another-machine")
     (computed,) = finish(begin(0, {"expiry": 1}))
-    assert computed == [*range(5), *range(6, PARTS), 5]
+    assert computed == [*range(5), *range(6, CHUNKS), 5]
     assert bytes_of(tmp_path / "out") == undisturbed
 
 
@@ -148,7 +148,7 @@ def test_a_process_that_is_killed_and_repeated_alone(tmp_path, undisturbed, begi
     random = np.random.default_rng(4)
     for turn in range(5):
         (process,) = begin(0.05)
-        wait_for_parts(tmp_path / "out", 2 * turn + 1)
+        wait_for_chunks(tmp_path / "out", 2 * turn + 1)
         time.sleep(random.uniform(0, 0.2))
         kill(process)
         (tmp_path / "out" / "parts" / "00000" / f".unfinished-{turn}.npz").write_bytes(b"half")
@@ -158,20 +158,20 @@ def test_a_process_that_is_killed_and_repeated_alone(tmp_path, undisturbed, begi
 
 def test_a_folder_that_is_removed_while_it_is_filled(tmp_path, undisturbed, begin):
     processes = begin(0.1, {}, {})
-    wait_for_parts(tmp_path / "out", 3)
+    wait_for_chunks(tmp_path / "out", 3)
     (tmp_path / "out").rename(tmp_path / "gone")
     finish(processes)
     assert bytes_of(tmp_path / "out") == undisturbed
 
 
 @pytest.mark.slow
-def test_readers_see_whole_parts_only(tmp_path, undisturbed, begin):
+def test_readers_see_whole_chunks_only(tmp_path, undisturbed, begin):
     """And are in nobody's way."""
     (process,) = begin(0.02)
-    wait_for_parts(tmp_path / "out", 1)
+    wait_for_chunks(tmp_path / "out", 1)
     folder = Folder.open(tmp_path / "out")
     while process.poll() is None:
-        for part in np.flatnonzero(folder.done()).tolist():
-            assert folder.read(part).keys() == filling.arrays_of(part).keys()
+        for chunk in np.flatnonzero(folder.done()).tolist():
+            assert folder.read(chunk).keys() == filling.arrays_of(chunk).keys()
     finish([process])
     assert bytes_of(tmp_path / "out") == undisturbed

@@ -10,9 +10,9 @@ from fastgd.store.folder import Folder
 @pytest.fixture
 def folder(tmp_path):
     shared = {"X": np.arange(3)}
-    found = Folder.create(tmp_path / "map", "squares", {}, {}, shared, parts=2)
+    found = Folder.create(tmp_path / "map", "squares", {}, {}, shared, chunk_count=2)
     found.write(1, {"square": np.array(1)})
-    found.claim(0)
+    found.acquire(0)
     (found.path / ".unfinished-0123.npz").write_bytes(b"half")
     return found
 

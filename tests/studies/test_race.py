@@ -208,20 +208,20 @@ class StoppedError(Exception):
 def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch):
     compute, computed = RaceJob.compute, []
 
-    def stopped(self, part, *given):
+    def stopped(self, chunk, *given):
         if computed:
             raise StoppedError
-        computed.append(part)
-        return compute(self, part, *given)
+        computed.append(chunk)
+        return compute(self, chunk, *given)
 
     folder = tmp_path / "race"
     monkeypatch.setattr(RaceJob, "compute", stopped)
     with pytest.raises(StoppedError):
         fastgd.race(*xor, PAIR, iterations=60, out=folder, threads=1)
 
-    def counted(self, part, *given):
-        computed.append(part)
-        return compute(self, part, *given)
+    def counted(self, chunk, *given):
+        computed.append(chunk)
+        return compute(self, chunk, *given)
 
     monkeypatch.setattr(RaceJob, "compute", counted)
     for _ in range(2):

@@ -139,10 +139,10 @@ def test_threads_never_change_a_bit(random_problem, monkeypatch):
     one, several, all_ = errors(threads=1), errors(threads=most), errors()
     assert calls[:2] == [(1, 1, 101**2), (most, most, 101**2)]
     monkeypatch.setattr(session, "CHUNK_SECONDS", 1e-9)  # a block in each call
-    in_parts = errors(threads=1)
+    in_chunks = errors(threads=1)
     assert {points for _, _, points in calls[4:-1]} == {calls[3][2]}
     assert calls[3][2] < 101
-    assert all(np.array_equal(one, other) for other in (several, all_, in_parts))
+    assert all(np.array_equal(one, other) for other in (several, all_, in_chunks))
 
 
 def test_a_small_plane_wakes_no_thread(monkeypatch):
@@ -341,12 +341,12 @@ def test_its_repr_says_where_it_is_lowest():
 def in_bands(monkeypatch):
     """Cut planes of 9 x 9 points into bands of 2 or 3 rows; which of them are measured."""
     measured, compute = [], SurfaceJob.compute
-    in_parts = SurfaceJob.in_parts
-    monkeypatch.setattr(SurfaceJob, "in_parts", lambda job: replace(in_parts(job), count=4))
+    in_chunks = SurfaceJob.in_chunks
+    monkeypatch.setattr(SurfaceJob, "in_chunks", lambda job: replace(in_chunks(job), count=4))
 
-    def counted(self, part, threads, advance):
-        arrays = compute(self, part, threads, advance)
-        measured.append(part)
+    def counted(self, chunk, threads, advance):
+        arrays = compute(self, chunk, threads, advance)
+        measured.append(chunk)
         return arrays
 
     monkeypatch.setattr(SurfaceJob, "compute", counted)
@@ -357,9 +357,9 @@ def test_enough_work_makes_several_bands():
     X, y = TWO_LAYERS
     network, points = Network((2, 1), False, False), np.linspace(-1, 1, 20_000)
     job = SurfaceJob(network, Method(), np.tile(X, (1000, 1)), y, np.zeros(2), (), points, points)
-    assert 1 < job.in_parts().count < 20_000
+    assert 1 < job.in_chunks().count < 20_000
     few = replace(job, across=points[:9], up=points[:9])
-    assert few.in_parts().count == 1
+    assert few.in_chunks().count == 1
 
 
 class StoppedError(Exception):

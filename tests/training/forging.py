@@ -266,7 +266,7 @@ class Forger:
         return True
 
     def asked(self, path, _):
-        """A manifest of another question, with its checksum, and with parts that go with it."""
+        """A manifest of another question, with its checksum, and with chunks that go with it."""
         file = path / "manifest.json"
         old = manifest.parsed(file.read_bytes())
         content = json.loads(file.read_bytes())

@@ -17,18 +17,18 @@ GIVEN = {"alpha": [0.1, 1, 10, 100], "seed": range(640), "iterations": 20_000, "
 
 
 def of_eight(_seconds, _size):
-    """Runs of a part."""
+    """Runs of a chunk."""
     return 8
 
 
 def sweep(folder):
-    """The sweep, of 320 parts that take some 10 ms each."""
+    """The sweep, of 320 chunks that take some 10 ms each."""
     return fastgd.sweep(XOR_X, XOR_Y, **GIVEN, threads=1, out=folder)
 
 
 def main(folder, seed, kills):
-    """Kill so many processes, each at a random moment; print how many parts are there then."""
-    sweep_job.runs_of_part = of_eight
+    """Kill so many processes, each at a random moment; print how many chunks are there then."""
+    sweep_job.runs_per_chunk = of_eight
     moments = random.Random(seed)
     fastgd.sweep(XOR_X, XOR_Y, **GIVEN | {"iterations": 1})  # compiles
     for _ in range(kills):
@@ -39,8 +39,8 @@ def main(folder, seed, kills):
         time.sleep(moments.uniform(0.001, 0.25))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        parts = os.path.join(folder, "parts", "00000")
-        names = os.listdir(parts) if os.path.isdir(parts) else []
+        chunks = os.path.join(folder, "parts", "00000")
+        names = os.listdir(chunks) if os.path.isdir(chunks) else []
         print(sum(name.endswith(".npz") and name[0] == "0" for name in names))
 
 

@@ -22,10 +22,10 @@ def test_fifty_kills_leave_no_trace(tmp_path, monkeypatch):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     counts = [int(line) for line in done.stdout.split()]
     assert len(counts) == KILLS
-    assert counts == sorted(counts), "a part that was done is gone"
+    assert counts == sorted(counts), "a chunk that was done is gone"
     assert counts[-1] > counts[0], "nothing was ever done: the kills came too early"
 
-    monkeypatch.setattr(sweep_job, "runs_of_part", killed.of_eight)
+    monkeypatch.setattr(sweep_job, "runs_per_chunk", killed.of_eight)
     again, whole = (killed.sweep(tmp_path / name) for name in ("killed", "whole"))
     assert again.digest() == whole.digest()
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")

@@ -39,7 +39,7 @@ AXES = {
 def filled(sweep):
     """With numbers in all that a sweep may have, each in one place only."""
     shape, records = sweep.shape, len(sweep.recorded)
-    runs = sweep._grid.runs
+    runs = sweep._sweep_axes.runs
 
     def numbers(*shape):
         return np.arange(np.prod(shape, dtype=int)).reshape(shape)
@@ -228,22 +228,25 @@ VALUES = {
 @pytest.mark.parametrize("name", VALUES)
 def test_values_are_found(name):
     axis, found = VALUES[name]
-    grid = SweepAxes({"l1": [0.0, 1.0], name: axis, "l2": [0.0, 1.0]})
+    sweep_axes = SweepAxes({"l1": [0.0, 1.0], name: axis, "l2": [0.0, 1.0]})
     for value, place in found:
-        assert by_value(grid, {name: value}).selectors == (slice(None), place, slice(None))
-        several = by_value(grid, {name: [axis[0] if name != "weights" else 0, value]})
+        assert by_value(sweep_axes, {name: value}).selectors == (slice(None), place, slice(None))
+        several = by_value(sweep_axes, {name: [axis[0] if name != "weights" else 0, value]})
         assert several.selectors[1].tolist() == [0, place]
-    assert by_value(grid, {"l2": 1, name: found[0][0], "l1": 0}).index == (0, found[0][1], 1)
+    assert by_value(sweep_axes, {"l2": 1, name: found[0][0], "l1": 0}).index == (0, found[0][1], 1)
 
 
 def test_dates_and_arrays_are_values():
-    grid = SweepAxes({"group": DATES, "alpha": [(1.0, 2.0), (3.0, 4.0)]})
+    sweep_axes = SweepAxes({"group": DATES, "alpha": [(1.0, 2.0), (3.0, 4.0)]})
     for value in (DATES[1], np.datetime64("2026-01-02"), np.datetime64("2026-01-02", "ns")):
-        assert by_value(grid, {"group": value}).selectors[0] == 1
+        assert by_value(sweep_axes, {"group": value}).selectors[0] == 1
     array = np.array(DATES[1:], dtype="M8[ns]")
-    assert by_value(grid, {"group": array}).selectors[0].tolist() == [1, 2]
-    assert by_value(grid, {"alpha": np.array([[3, 4], [1, 2]])}).selectors[1].tolist() == [1, 0]
-    assert by_value(grid, {"alpha": np.array([[3, 4]])}).axes["alpha"] == [(3.0, 4.0)]
+    assert by_value(sweep_axes, {"group": array}).selectors[0].tolist() == [1, 2]
+    assert by_value(sweep_axes, {"alpha": np.array([[3, 4], [1, 2]])}).selectors[1].tolist() == [
+        1,
+        0,
+    ]
+    assert by_value(sweep_axes, {"alpha": np.array([[3, 4]])}).axes["alpha"] == [(3.0, 4.0)]
 
 
 def test_a_row_of_the_table_finds_its_run(case):
@@ -277,9 +280,11 @@ def test_a_row_of_the_table_finds_its_run(case):
     ],
 )  # fmt: skip
 def test_values_that_are_on_no_axis_are_refused(asked, message):
-    grid = SweepAxes({"alpha": [1.0, 10.0], "bias": [False, True], "group": ["north", "south"]})
+    sweep_axes = SweepAxes(
+        {"alpha": [1.0, 10.0], "bias": [False, True], "group": ["north", "south"]}
+    )
     with pytest.raises(ValueError, match=message):
-        by_value(grid, asked)
+        by_value(sweep_axes, asked)
 
 
 def test_no_axis_at_all_has_no_values():

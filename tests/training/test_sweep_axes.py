@@ -24,10 +24,18 @@ def ordered(**axes):
 
 
 def test_axes_have_one_order():
-    grid = ordered(**AXES)
-    assert list(grid.axes) == ["hidden_size", "bias", "alpha", "momentum", "l2", "seed", "weights"]
-    assert grid.shape == (2, 2, 3, 2, 2, 1, 1)
-    assert (grid.networks, grid.runs) == (4, 12)
+    sweep_axes = ordered(**AXES)
+    assert list(sweep_axes.axes) == [
+        "hidden_size",
+        "bias",
+        "alpha",
+        "momentum",
+        "l2",
+        "seed",
+        "weights",
+    ]
+    assert sweep_axes.shape == (2, 2, 3, 2, 2, 1, 1)
+    assert (sweep_axes.networks, sweep_axes.runs) == (4, 12)
     assert (ordered().axes, ordered().shape) == ({}, ())
     assert (ordered().networks, ordered().runs) == (1, 1)
 
@@ -35,28 +43,28 @@ def test_axes_have_one_order():
 def test_axes_of_samples_come_between_networks_and_alpha():
     """They are axes of the runs of one network: the code is the same for all parts."""
     parts = {"sample_weight": [0, 1], "group": ["a", "b", "c"], "fold": None}
-    grid = SweepAxes.of(
+    sweep_axes = SweepAxes.of(
         hidden_size=[(2,), (3,)], structures={"bias": [False, True]}, parts=parts,
         alpha=[1.0, 2.0], values={"l2": [0.0, 0.1]}, seed=[1], weights=None,
     )  # fmt: skip
-    assert list(grid.axes) == [
+    assert list(sweep_axes.axes) == [
         "hidden_size", "bias", "group", "sample_weight", "alpha", "l2", "seed"
     ]  # fmt: skip
-    assert (grid.networks, grid.runs) == (4, 24)
-    assert grid.place((1, 0, 2, 1, 0, 1, 0)) == (2, 2 * 8 + 4 + 1)
+    assert (sweep_axes.networks, sweep_axes.runs) == (4, 24)
+    assert sweep_axes.place((1, 0, 2, 1, 0, 1, 0)) == (2, 2 * 8 + 4 + 1)
 
 
 def test_each_run_has_a_place_of_its_own():
-    grid = ordered(**AXES)
-    indices = list(np.ndindex(grid.shape))
-    places = [grid.place(index) for index in indices]
+    sweep_axes = ordered(**AXES)
+    indices = list(np.ndindex(sweep_axes.shape))
+    places = [sweep_axes.place(index) for index in indices]
     assert places == [(network, run) for network in range(4) for run in range(12)]
     parts = [np.arange(12) + 100 * network for network in range(4)]
-    joined = grid.join(parts)
-    assert joined.shape == grid.shape
+    joined = sweep_axes.join(parts)
+    assert joined.shape == sweep_axes.shape
     for index, (network, run) in zip(indices, places, strict=True):
         assert joined[index] == 100 * network + run
-    assert grid.values((1, 0, 2, 1, 0, 0, 0)) == {
+    assert sweep_axes.values((1, 0, 2, 1, 0, 0, 0)) == {
         "hidden_size": (3,), "bias": False, "alpha": 3, "momentum": 0.2, "l2": 0, "seed": 5,
         "weights": "w",
     }  # fmt: skip

@@ -65,13 +65,13 @@ SWEEPS = {
 
 
 def asked(name):
-    """The arguments of a sweep of many parts."""
+    """The arguments of a sweep of many chunks."""
     return {"X": XOR_X, "y": XOR_Y, "iterations": 60, "record_every": 25} | SWEEPS[name]
 
 
 @pytest.fixture(autouse=True)
-def parts_of_few_runs(monkeypatch):
-    monkeypatch.setattr("fastgd.training.sweep_job.runs_of_part", lambda _seconds, _size: 4)
+def chunks_of_few_runs(monkeypatch):
+    monkeypatch.setattr("fastgd.training.sweep_job.runs_per_chunk", lambda _seconds, _size: 4)
 
 
 def differences(one, other, *, source=True):
@@ -99,7 +99,7 @@ def differences(one, other, *, source=True):
 def pair(request, tmp_path_factory):
     """A sweep in memory, and the same one in a folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastgd.training.sweep_job.runs_of_part", lambda _seconds, _size: 4)
+        patch.setattr("fastgd.training.sweep_job.runs_per_chunk", lambda _seconds, _size: 4)
         folder = tmp_path_factory.mktemp(request.param) / "folder"
         given = asked(request.param)
         return fastgd.sweep(**given), fastgd.sweep(**given, out=folder), folder, given
@@ -124,7 +124,7 @@ def test_an_executor_gives_the_bits_of_a_sweep_in_memory(pair):
         assert not differences(memory, fastgd.sweep(**given, executor=executor))
 
 
-def test_parts_of_a_folder_are_those_of_the_sweep(pair):
+def test_chunks_of_a_folder_are_those_of_the_sweep(pair):
     memory, _, folder, _ = pair
     opened = fastgd.open(folder)
     if not memory.axes:
@@ -164,8 +164,8 @@ def test_what_is_missing_is_said_and_the_same_call_goes_on(tmp_path):
     given = asked("grid")
     whole = fastgd.sweep(**given, out=tmp_path / "whole")
     fastgd.sweep(**given, out=tmp_path / "cut")
-    for part in (1, 3):
-        part_file(tmp_path / "cut", part).unlink()
+    for chunk in (1, 3):
+        chunk_file(tmp_path / "cut", chunk).unlink()
     cut = fastgd.open(tmp_path / "cut")
     gone = np.array(cut.status == "missing")
     assert cut.missing == gone.sum() > 0
@@ -182,8 +182,8 @@ def test_what_is_missing_is_said_and_the_same_call_goes_on(tmp_path):
     assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
 
 
-def part_file(folder, part):
-    return folder / "parts" / "00000" / f"{part:08}.npz"
+def chunk_file(folder, chunk):
+    return folder / "parts" / "00000" / f"{chunk:08}.npz"
 
 
 def test_code_is_compiled_without_more_iterations_than_there_are(tmp_path, monkeypatch):
@@ -209,16 +209,16 @@ def files_of(folder):
     }
 
 
-def test_a_damaged_part_is_named_and_trained_anew(tmp_path):
+def test_a_damaged_chunk_is_named_and_trained_anew(tmp_path):
     given = asked("grid")
     before = fastgd.sweep(**given, out=tmp_path).digest()
-    path = part_file(tmp_path, 2)
+    path = chunk_file(tmp_path, 2)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 4
     path.write_bytes(content)
     with pytest.raises(ValueError, match=path.name):
         fastgd.open(tmp_path).digest()
-    with pytest.warns(DamageWarning, match="part 2"):
+    with pytest.warns(DamageWarning, match="chunk 2"):
         after = fastgd.sweep(**given, out=tmp_path)
     assert after.digest() == before
 
@@ -265,12 +265,12 @@ def test_a_folder_of_other_held_out_samples_or_another_start_is_refused(tmp_path
                 fastgd.sweep(**given | {name: tuple(other)}, out=tmp_path)
 
 
-def begun(tmp_path, parts, **more):
-    """A sweep in a folder that lacks some parts."""
+def begun(tmp_path, chunks, **more):
+    """A sweep in a folder that lacks some chunks."""
     given = asked("grid") | more
     fastgd.sweep(**given, out=tmp_path / "begun")
-    for part in parts:
-        part_file(tmp_path / "begun", part).unlink()
+    for chunk in chunks:
+        chunk_file(tmp_path / "begun", chunk).unlink()
     return fastgd.open(tmp_path / "begun"), given
 
 
@@ -339,9 +339,9 @@ def test_runs_are_trained_again_from_the_samples_of_the_folder(tmp_path):
     assert sweep[1, 2].final_error == sweep.final_error[1, 2]
 
 
-def test_what_is_no_file_in_the_place_of_a_part_is_an_error(tmp_path):
+def test_what_is_no_file_in_the_place_of_a_chunk_is_an_error(tmp_path):
     fastgd.sweep(**asked("grid"), out=tmp_path)
-    path = part_file(tmp_path, 1)
+    path = chunk_file(tmp_path, 1)
     path.unlink()
     path.mkdir()
     with pytest.raises(ValueError, match=f"{path.name} must be a file, got a folder$"):
@@ -416,7 +416,7 @@ def test_long_axes_are_as_they_were(tmp_path):
     assert len((tmp_path / "manifest.json").read_bytes()) < 10_000
 
 
-# ---------------------------------------------------------------- parts
+# ---------------------------------------------------------------- chunks
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -437,7 +437,7 @@ def test_chunks_are_boxes_of_neighbours(seed):
     assert ends[-1] == count
 
 
-def test_parts_take_some_seconds_and_fill_the_lanes():
-    assert chunks.PART_SECONDS == 4
+def test_chunks_take_some_seconds_and_fill_the_lanes():
+    assert chunks.CHUNK_SECONDS == 4
     for seconds, runs in ((1e-9, 2**15), (1e-3, 4000), (1.0, 8), (10.0, 3), (100.0, 1)):
-        assert chunks.runs_of_part(seconds, 1024) == runs
+        assert chunks.runs_per_chunk(seconds, 1024) == runs

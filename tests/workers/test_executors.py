@@ -27,12 +27,12 @@ import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import Folder
-from fastgd.training import sweep_job as request_module
+from fastgd.training import sweep_job
 from fastgd.workers import payloads
 from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import run_job, work_into
 
-PARTS = 20
+CHUNKS = 20
 
 LONG = 200_000
 """Iterations of a sweep in the middle of which something is killed."""
@@ -42,8 +42,8 @@ def ignore(_done):
     pass
 
 
-def folder_at(path, parts=PARTS):
-    return Folder.create(path, "squares", {"parts": parts}, {}, {}, parts)
+def folder_at(path, chunk_count=CHUNKS):
+    return Folder.create(path, "squares", {"parts": chunk_count}, {}, {}, chunk_count)
 
 
 class Counted(Executor):
@@ -53,9 +53,9 @@ class Counted(Executor):
         self.executor = executor
         self.parcels = []
 
-    def submit(self, fn, /, order, part, parcels, serial):
+    def submit(self, fn, /, order, chunk, parcels, serial):
         self.parcels += parcels
-        return self.executor.submit(fn, order, part, parcels, serial)
+        return self.executor.submit(fn, order, chunk, parcels, serial)
 
 
 @pytest.fixture(
@@ -67,12 +67,12 @@ def executor(request):
         yield made
 
 
-def test_parts_are_computed_by_two_processes_and_data_go_once_to_each(executor, tmp_path):
+def test_chunks_are_computed_by_two_processes_and_data_go_once_to_each(executor, tmp_path):
     # Of more than 10 MB Dask would warn.
-    job, told = Squares(PARTS, 0.1, str(tmp_path), data=bytes(11 * 10**6)), []
+    job, told = Squares(CHUNKS, 0.1, str(tmp_path), data=bytes(11 * 10**6)), []
     counted = Counted(executor)
     found = run_job(job, WorkerOptions(counted, 1, 1), told.append)
-    assert [int(arrays["square"]) for arrays in found] == [part**2 for part in range(PARTS)]
+    assert [int(arrays["square"]) for arrays in found] == [chunk**2 for chunk in range(CHUNKS)]
     assert sum(told) == sum(job.sizes)
     assert len({pid for calls in job.calls() for pid, _ in calls} - {os.getpid()}) == 2
     assert 2 <= len(counted.parcels) <= 6
@@ -80,19 +80,19 @@ def test_parts_are_computed_by_two_processes_and_data_go_once_to_each(executor, 
 
 def test_folders_are_filled_by_the_workers(executor, tmp_path):
     folder, here = folder_at(tmp_path / "there"), folder_at(tmp_path / "here")
-    work_into(folder, Squares(PARTS), WorkerOptions(executor, 1, 1), ignore)
-    work_into(here, Squares(PARTS), WorkerOptions(None, 2, 1), ignore)
+    work_into(folder, Squares(CHUNKS), WorkerOptions(executor, 1, 1), ignore)
+    work_into(here, Squares(CHUNKS), WorkerOptions(None, 2, 1), ignore)
     assert folder.digest() == here.digest()
 
 
-def test_a_part_that_always_fails_is_named_and_the_executor_goes_on(executor, tmp_path):
+def test_a_chunk_that_always_fails_is_named_and_the_executor_goes_on(executor, tmp_path):
     folder = folder_at(tmp_path)
-    with pytest.raises(RuntimeError, match=r"^part 7 has failed 4 times.*ValueError: 7 is a bad"):
-        work_into(folder, Squares(PARTS, fails=(7,)), WorkerOptions(executor, 1, 1), ignore)
-    done = folder.done()  # a slow worker may still have any other part in hand
+    with pytest.raises(RuntimeError, match=r"^chunk 7 has failed 4 times.*ValueError: 7 is a bad"):
+        work_into(folder, Squares(CHUNKS, fails=(7,)), WorkerOptions(executor, 1, 1), ignore)
+    done = folder.done()  # a slow worker may still have any other chunk in hand
     assert done.any()
     assert not done[7]
-    job = Squares(PARTS, log=str(tmp_path))
+    job = Squares(CHUNKS, log=str(tmp_path))
     work_into(folder, job, WorkerOptions(executor, 1, 1), ignore)
     assert folder.done().all()
     assert not any(calls for calls, kept in zip(job.calls(), done, strict=True) if kept)
@@ -106,8 +106,11 @@ def test_workers_may_have_more_threads_than_there_are_here(executor, xor, thread
     assert_same(found, fastgd.sweep(X, y, threads=1, **settings))
     weights = found[0].weights
     planes = [
-        fastgd.surface(X, y, weights, resolution=9, span=(-1, 1), **crew)
-        for crew in ({"executor": executor, "threads_per_worker": threads}, {"threads": 1})
+        fastgd.surface(X, y, weights, resolution=9, span=(-1, 1), **worker_options)
+        for worker_options in (
+            {"executor": executor, "threads_per_worker": threads},
+            {"threads": 1},
+        )
     ]
     np.testing.assert_array_equal(planes[0].errors, planes[1].errors)
 
@@ -141,9 +144,9 @@ def test_cold_workers_compile_what_nobody_has(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def parts_of_16_runs(monkeypatch):
-    """Sweeps of many short parts."""
-    monkeypatch.setattr(request_module, "runs_of_part", lambda _seconds, _size: 16)
+def chunks_of_16_runs(monkeypatch):
+    """Sweeps of many short chunks."""
+    monkeypatch.setattr(sweep_job, "runs_per_chunk", lambda _seconds, _size: 16)
 
 
 def swept(xor, **options):
@@ -157,7 +160,7 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
-@pytest.mark.usefixtures("parts_of_16_runs")
+@pytest.mark.usefixtures("chunks_of_16_runs")
 def test_a_sweep_has_the_bits_of_one_process(executor, xor, tmp_path):
     expected = swept(xor)
     elsewhere = {"executor": executor, "threads": None}
@@ -172,7 +175,7 @@ def test_a_sweep_has_the_bits_of_one_process(executor, xor, tmp_path):
     assert len(digests) == 1
 
 
-@pytest.mark.usefixtures("parts_of_16_runs")
+@pytest.mark.usefixtures("chunks_of_16_runs")
 def test_folds_of_groups_have_the_bits_of_one_process(executor, random_problem):
     X, y = random_problem
     options = {
@@ -199,7 +202,7 @@ POOLS = {"spawn": lambda: process_pool("spawn"), "loky": EXECUTORS["loky"]}
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("parts_of_16_runs")
+@pytest.mark.usefixtures("chunks_of_16_runs")
 @pytest.mark.parametrize("kind", POOLS)
 def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, tmp_path):
     options = {"iterations": LONG, "out": tmp_path / "sweep"}
@@ -213,8 +216,10 @@ def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, t
     done = int(folder.done().sum())
     assert 3 <= done < 16
     assert "executor takes no more tasks: A " in str(caught.value)
-    # The other worker may have written the part in its hands after that was said.
-    kept = rf"\b({done}|{done - 1}) of 16 parts are done, and kept in {re.escape(str(folder.path))}"
+    # The other worker may have written the chunk in its hands after that was said.
+    kept = (
+        rf"\b({done}|{done - 1}) of 16 chunks are done, and kept in {re.escape(str(folder.path))}"
+    )
     assert re.search(kept, str(caught.value))
     assert not list((folder.path / "claims").iterdir())
     with POOLS[kind]() as pool:
@@ -222,11 +227,11 @@ def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, t
     assert folder.digest() == digest_of(xor)
 
 
-def kill_when(path, pid, parts, seconds=0.0):
-    """SIGKILL a process some seconds after so many parts are done."""
+def kill_when(path, pid, chunks, seconds=0.0):
+    """SIGKILL a process some seconds after so many chunks are done."""
 
     def wait():
-        while len(list(path.glob("parts/*/[0-9]*.npz"))) < parts:
+        while len(list(path.glob("parts/*/[0-9]*.npz"))) < chunks:
             time.sleep(0.002)
         time.sleep(seconds)
         os.kill(pid, signal.SIGKILL)
@@ -266,7 +271,7 @@ def client(clients):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("parts_of_16_runs")
+@pytest.mark.usefixtures("chunks_of_16_runs")
 @pytest.mark.parametrize("seed", range(5))
 def test_a_worker_of_dask_may_be_killed_at_any_moment(seed, client, xor, tmp_path):
     pids = sorted(client.run(os.getpid).values())
@@ -279,12 +284,12 @@ def test_a_worker_of_dask_may_be_killed_at_any_moment(seed, client, xor, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_part_that_kills_its_workers_of_dask_is_named(tmp_path):
+def test_a_chunk_that_kills_its_workers_of_dask_is_named(tmp_path):
     """In a cluster of its own: Dask may give up workers that died too often."""
     log, folder = tmp_path / "log", folder_at(tmp_path / "folder", 4)
     log.mkdir()
     job = Squares(4, 0.5, str(log), kills=(2,))
-    said = r"^part 2 has failed 4 times.*KilledWorker.*; 3 of 4 "
+    said = r"^chunk 2 has failed 4 times.*KilledWorker.*; 3 of 4 "
     with dask_client() as client, pytest.raises(RuntimeError, match=said):
         work_into(folder, job, WorkerOptions(client.get_executor(), 1, 1), ignore)
     # Dask's four, and those that it was asked for before it had been sent the job.
@@ -293,9 +298,9 @@ def test_a_part_that_kills_its_workers_of_dask_is_named(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", [squares_in_a_task, squares_in_a_task_that_left])
-def test_tasks_of_dask_may_wait_for_parts_on_their_own_workers(client, task):
+def test_tasks_of_dask_may_wait_for_chunks_on_their_own_workers(client, task):
     """Both workers have one thread, and each of them waits."""
-    futures = [client.submit(task, parts) for parts in (3, 4)]
+    futures = [client.submit(task, chunks) for chunks in (3, 4)]
     assert client.gather(futures) == [[0, 1, 4], [0, 1, 4, 9]]
 
 
@@ -318,9 +323,9 @@ def main():
             told.append(time.monotonic())
 
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        crew = Crew(pool if sys.argv[2] == "executor" else None, 2, 1)
+        worker_options = WorkerOptions(pool if sys.argv[2] == "executor" else None, 2, 1)
         try:
-            work_into(folder, Squares(20, 0.2), crew, tell)
+            work_into(folder, Squares(20, 0.2), worker_options, tell)
         except KeyboardInterrupt:
             print(time.monotonic() - max(told), folder.done().sum(), pool.submit(abs, -1).result())
 

@@ -1,4 +1,4 @@
-"""How parts are handed out, with executors whose workers are threads of this process."""
+"""How chunks are handed out, with executors whose workers are threads of this process."""
 
 import re
 import shutil
@@ -20,23 +20,23 @@ from fastgd.workers.pools import Workers
 from fastgd.workers.result_sinks import InMemory
 from fastgd.workers.run_job import run_job, work_into
 
-PARTS = 20
+CHUNKS = 20
 
 
 def ignore(_done):
     pass
 
 
-def folder_at(path, parts=PARTS):
-    return Folder.create(path, "squares", {"parts": parts}, {}, {}, parts)
+def folder_at(path, chunk_count=CHUNKS):
+    return Folder.create(path, "squares", {"parts": chunk_count}, {}, {}, chunk_count)
 
 
 def squares_of(found):
     return [int(arrays["square"]) for arrays in found]
 
 
-def in_order(parts=PARTS):
-    return [part**2 for part in range(parts)]
+def in_order(chunk_count=CHUNKS):
+    return [chunk**2 for chunk in range(chunk_count)]
 
 
 class Watched(Executor):
@@ -72,75 +72,75 @@ def watched():
 
 
 @pytest.fixture(params=["threads", "executor"])
-def crew(request, watched):
+def worker_options(request, watched):
     """Two threads of this process, or an executor."""
     return WorkerOptions(None, 2, 1) if request.param == "threads" else WorkerOptions(watched, 1, 1)
 
 
-def test_parts_come_in_order_each_is_computed_once_and_told_of(crew, tmp_path):
-    job, told = Squares(PARTS, 0.01, str(tmp_path)), []
-    assert squares_of(run_job(job, crew, told.append)) == in_order()
+def test_chunks_come_in_order_each_is_computed_once_and_told_of(worker_options, tmp_path):
+    job, told = Squares(CHUNKS, 0.01, str(tmp_path)), []
+    assert squares_of(run_job(job, worker_options, told.append)) == in_order()
     assert sum(told) == sum(job.sizes)
-    assert [len(calls) for calls in job.calls()] == [1] * PARTS
+    assert [len(calls) for calls in job.calls()] == [1] * CHUNKS
 
 
-def test_a_folder_is_filled_and_what_is_there_is_only_told_of(crew, tmp_path):
+def test_a_folder_is_filled_and_what_is_there_is_only_told_of(worker_options, tmp_path):
     log = tmp_path / "log"
     log.mkdir()
-    folder, job, told = folder_at(tmp_path / "folder"), Squares(PARTS, 0.01, str(log)), []
-    for part in (0, 3, 19):
-        folder.write(part, job.compute(part, 1, ignore))
-    work_into(folder, job, crew, told.append)
-    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+    folder, job, told = folder_at(tmp_path / "folder"), Squares(CHUNKS, 0.01, str(log)), []
+    for chunk in (0, 3, 19):
+        folder.write(chunk, job.compute(chunk, 1, ignore))
+    work_into(folder, job, worker_options, told.append)
+    assert squares_of(map(folder.read, range(CHUNKS))) == in_order()
     assert sum(told) == sum(job.sizes)
-    assert [len(calls) for calls in job.calls()] == [1] * PARTS
+    assert [len(calls) for calls in job.calls()] == [1] * CHUNKS
     assert not (folder.path / "claims").exists()
-    work_into(folder, job, crew, ignore)
-    assert [len(calls) for calls in job.calls()] == [1] * PARTS
+    work_into(folder, job, worker_options, ignore)
+    assert [len(calls) for calls in job.calls()] == [1] * CHUNKS
 
 
-def test_a_job_of_no_parts_is_done(crew, tmp_path):
-    assert run_job(Squares(0), crew, ignore) == []
-    work_into(folder_at(tmp_path, 0), Squares(0), crew, ignore)
+def test_a_job_of_no_chunks_is_done(worker_options, tmp_path):
+    assert run_job(Squares(0), worker_options, ignore) == []
+    work_into(folder_at(tmp_path, 0), Squares(0), worker_options, ignore)
 
 
-@pytest.mark.parametrize("parts", [1, 3])
-def test_threads_get_a_part_each_and_a_lonely_part_gets_all(parts, tmp_path):
-    job = Squares(parts, 0, str(tmp_path))
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_threads_get_a_chunk_each_and_a_lonely_chunk_gets_all(chunks, tmp_path):
+    job = Squares(chunks, 0, str(tmp_path))
     run_job(job, WorkerOptions(None, 2, 1), ignore)
-    work_into(folder_at(tmp_path / "folder", parts), job, WorkerOptions(None, 2, 1), ignore)
-    expected = 2 if parts == 1 else 1
+    work_into(folder_at(tmp_path / "folder", chunks), job, WorkerOptions(None, 2, 1), ignore)
+    expected = 2 if chunks == 1 else 1
     assert {threads for calls in job.calls() for _, threads in calls} == {expected}
 
 
 def test_an_error_in_a_thread_is_raised_as_it_is_and_ends_the_others(tmp_path):
-    job, folder = Squares(PARTS, 0.1, fails=(5,)), folder_at(tmp_path)
+    job, folder = Squares(CHUNKS, 0.1, fails=(5,)), folder_at(tmp_path)
     with pytest.raises(ValueError, match=r"^5 is a bad number$"):
         work_into(folder, job, WorkerOptions(None, 2, 1), ignore)
     assert folder.done()[:4].all()
     assert not folder.done()[8:].any()
     assert not list((tmp_path / "claims").iterdir())
-    work_into(folder, Squares(PARTS), WorkerOptions(None, 2, 1), ignore)
+    work_into(folder, Squares(CHUNKS), WorkerOptions(None, 2, 1), ignore)
     assert folder.done().all()
 
 
-def test_ctrl_c_between_a_claim_and_its_part_leaves_no_claim(tmp_path, monkeypatch):
-    claim = Folder.claim
+def test_ctrl_c_between_a_lease_and_its_chunk_leaves_no_lease(tmp_path, monkeypatch):
+    lease = Folder.acquire
 
-    def interrupted(folder, part):
-        claimed = claim(folder, part)
-        if part == 3:
+    def interrupted(folder, chunk):
+        leased = lease(folder, chunk)
+        if chunk == 3:
             raise KeyboardInterrupt
-        return claimed
+        return leased
 
-    monkeypatch.setattr(Folder, "claim", interrupted)
+    monkeypatch.setattr(Folder, "acquire", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        work_into(folder_at(tmp_path), Squares(PARTS), WorkerOptions(None, 2, 1), ignore)
+        work_into(folder_at(tmp_path), Squares(CHUNKS), WorkerOptions(None, 2, 1), ignore)
     assert not list((tmp_path / "claims").iterdir())
 
 
-def test_a_stop_is_heard_in_the_middle_of_parts(tmp_path):
-    """As Ctrl-C is, by what parts tell of their progress."""
+def test_a_stop_is_heard_in_the_middle_of_chunks(tmp_path):
+    """As Ctrl-C is, by what chunks tell of their progress."""
     told, begin = [], time.monotonic()
 
     def stop(done):
@@ -149,39 +149,39 @@ def test_a_stop_is_heard_in_the_middle_of_parts(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        work_into(folder_at(tmp_path), Squares(PARTS, 2.0), WorkerOptions(None, 2, 1), stop)
+        work_into(folder_at(tmp_path), Squares(CHUNKS, 2.0), WorkerOptions(None, 2, 1), stop)
     assert time.monotonic() - begin < 1.8
     assert len(told) <= 6
 
 
-def test_a_part_that_fails_once_is_computed_again(watched, tmp_path):
-    job = Squares(PARTS, 0.01, str(tmp_path), fails_once=(3, 7))
+def test_a_chunk_that_fails_once_is_computed_again(watched, tmp_path):
+    job = Squares(CHUNKS, 0.01, str(tmp_path), fails_once=(3, 7))
     assert squares_of(run_job(job, WorkerOptions(watched, 1, 1), ignore)) == in_order()
-    assert [len(calls) for calls in job.calls()] == [1 + (p in (3, 7)) for p in range(PARTS)]
+    assert [len(calls) for calls in job.calls()] == [1 + (p in (3, 7)) for p in range(CHUNKS)]
 
 
-def test_a_part_that_always_fails_is_tried_four_times_and_named(watched, tmp_path):
+def test_a_chunk_that_always_fails_is_tried_four_times_and_named(watched, tmp_path):
     log = tmp_path / "log"
     log.mkdir()
-    job, folder = Squares(PARTS, 0.01, str(log), fails=(7,)), folder_at(tmp_path / "folder")
+    job, folder = Squares(CHUNKS, 0.01, str(log), fails=(7,)), folder_at(tmp_path / "folder")
     with pytest.raises(RuntimeError) as caught:
         work_into(folder, job, WorkerOptions(watched, 1, 1), ignore)
     done = int(folder.done().sum())
     assert str(caught.value) == (
-        "part 7 has failed 4 times, the last time with ValueError: 7 is a bad number; "
-        f"{done} of 20 parts are done, and kept in {folder.path}: the same call, with a new "
+        "chunk 7 has failed 4 times, the last time with ValueError: 7 is a bad number; "
+        f"{done} of 20 chunks are done, and kept in {folder.path}: the same call, with a new "
         "executor if there is one, goes on from there"
     )
     assert isinstance(caught.value.__cause__, ValueError)
     assert len(job.calls_of(7)) == 4
     assert done >= 7
-    work_into(folder, Squares(PARTS), WorkerOptions(watched, 1, 1), ignore)
-    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+    work_into(folder, Squares(CHUNKS), WorkerOptions(watched, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(CHUNKS))) == in_order()
 
 
 def test_without_a_folder_a_failure_says_that_all_is_lost(watched):
     job = Squares(3, fails=(1,))
-    with pytest.raises(RuntimeError, match="2 of 3 parts were done, and are lost, as there is no"):
+    with pytest.raises(RuntimeError, match="2 of 3 chunks were done, and are lost, as there is no"):
         run_job(job, WorkerOptions(watched, 1, 1), ignore)
 
 
@@ -189,23 +189,23 @@ def test_an_executor_that_takes_no_tasks_is_said_so(watched, tmp_path):
     watched.pool.shutdown()
     folder = folder_at(tmp_path)
     with pytest.raises(BrokenExecutor) as caught:
-        work_into(folder, Squares(PARTS), WorkerOptions(watched, 1, 1), ignore)
+        work_into(folder, Squares(CHUNKS), WorkerOptions(watched, 1, 1), ignore)
     assert str(caught.value) == (
         "executor takes no more tasks: cannot schedule new futures after shutdown; "
-        f"0 of 20 parts are done, and kept in {tmp_path}: the same call, with a new "
+        f"0 of 20 chunks are done, and kept in {tmp_path}: the same call, with a new "
         "executor if there is one, goes on from there"
     )
     assert not list((tmp_path / "claims").iterdir())
 
 
 def test_tasks_are_small_the_job_goes_once_and_no_two_are_alike(watched):
-    job = Squares(PARTS, 0.01, data=bytes(10**6))
+    job = Squares(CHUNKS, 0.01, data=bytes(10**6))
     run_job(job, WorkerOptions(watched, 1, 1), ignore)
     parcels = [parcels for _, _, parcels, _ in watched.tasks if parcels]
     assert len(parcels) == 1  # both workers are of one process
     assert len({serial for *_, serial in watched.tasks}) == len(watched.tasks)
     run_job(job, WorkerOptions(watched, 1, 1), ignore)
-    assert not any(parcels for _, _, parcels, _ in watched.tasks[-PARTS:])
+    assert not any(parcels for _, _, parcels, _ in watched.tasks[-CHUNKS:])
 
 
 def test_a_worker_keeps_the_last_two_jobs(watched):
@@ -215,22 +215,22 @@ def test_a_worker_keeps_the_last_two_jobs(watched):
     assert list(payloads._jobs) == [payloads.Shipment(job).job for job in jobs[1:]]
 
 
-def test_a_worker_forgets_the_job_whose_parts_came_longest_ago(watched):
+def test_a_worker_forgets_the_job_whose_chunks_came_longest_ago(watched):
     first, second, third = jobs = [Squares(2, data=bytes([n])) for n in range(3, 6)]
     for job in (first, second, first, third):
         run_job(job, WorkerOptions(watched, 1, 1), ignore)
     assert list(payloads._jobs) == [payloads.Shipment(job).job for job in jobs[::2]]
 
 
-def test_a_part_that_comes_back_twice_counts_once():
-    keeper = InMemory(2)
-    for part in (0, 0):
-        assert keeper.keep(part, {})
-    assert not keeper.is_complete
-    assert keeper.summary.startswith("1 of 2 parts were done")
+def test_a_chunk_that_comes_back_twice_counts_once():
+    sink = InMemory(2)
+    for chunk in (0, 0):
+        assert sink.keep(chunk, {})
+    assert not sink.is_complete
+    assert sink.summary.startswith("1 of 2 chunks were done")
 
 
-def test_parts_in_hand_are_few_for_few_workers(watched):
+def test_chunks_in_hand_are_few_for_few_workers(watched):
     run_job(Squares(60, 0.01), WorkerOptions(watched, 1, 1), ignore)
     assert 8 <= watched.at_once <= 12
 
@@ -246,29 +246,29 @@ def test_workers_use_as_many_threads_as_asked_for_if_they_have_them(asked, watch
 def test_a_worker_that_sees_the_folder_writes_and_sends_nothing(watched, tmp_path, monkeypatch):
     folder = folder_at(tmp_path)
     monkeypatch.setattr(folder, "write", None)  # the worker opens it itself
-    work_into(folder, Squares(PARTS), WorkerOptions(watched, 1, 1), ignore)
-    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+    work_into(folder, Squares(CHUNKS), WorkerOptions(watched, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(CHUNKS))) == in_order()
 
 
 def test_arrays_of_a_worker_without_the_folder_are_sent(tmp_path):
     elsewhere = Watched(lambda order: order._replace(folder=(str(tmp_path / "no"), "id")))
     folder = folder_at(tmp_path / "folder")
     with elsewhere.pool:
-        work_into(folder, Squares(PARTS), WorkerOptions(elsewhere, 1, 1), ignore)
-    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+        work_into(folder, Squares(CHUNKS), WorkerOptions(elsewhere, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(CHUNKS))) == in_order()
     assert not (tmp_path / "no").exists()
 
 
 def test_a_worker_that_finds_another_folder_there_leaves_it_alone(tmp_path):
-    other = Folder.create(tmp_path / "other", "cubes", {}, {}, {}, PARTS)
+    other = Folder.create(tmp_path / "other", "cubes", {}, {}, {}, CHUNKS)
 
     def there(order):
         return order._replace(folder=order.folder and (str(other.path), order.folder[1]))
 
     folder, elsewhere = folder_at(tmp_path / "folder"), Watched(there)
     with elsewhere.pool:
-        work_into(folder, Squares(PARTS), WorkerOptions(elsewhere, 1, 1), ignore)
-    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+        work_into(folder, Squares(CHUNKS), WorkerOptions(elsewhere, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(CHUNKS))) == in_order()
     assert not other.done().any()
 
 
@@ -281,25 +281,25 @@ def test_a_worker_that_writes_to_another_disk_is_found_out(tmp_path):
 
     folder, elsewhere = folder_at(tmp_path / "folder"), Watched(there)
     with elsewhere.pool:
-        work_into(folder, Squares(PARTS), WorkerOptions(elsewhere, 1, 1), ignore)
-    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+        work_into(folder, Squares(CHUNKS), WorkerOptions(elsewhere, 1, 1), ignore)
+    assert squares_of(map(folder.read, range(CHUNKS))) == in_order()
     assert other.done().sum() <= elsewhere.at_once
 
 
-def test_a_damaged_part_is_named_and_computed_anew(crew, tmp_path):
+def test_a_damaged_chunk_is_named_and_computed_anew(worker_options, tmp_path):
     folder = folder_at(tmp_path)
-    work_into(folder, Squares(PARTS), crew, ignore)
+    work_into(folder, Squares(CHUNKS), worker_options, ignore)
     whole = folder.digest()
     path = tmp_path / "parts" / "00000" / "00000004.npz"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.warns(DamageWarning, match=f"^part 4 in {re.escape(str(tmp_path))} was damaged"):
-        work_into(folder, Squares(PARTS), crew, ignore)
+    with pytest.warns(DamageWarning, match=f"^chunk 4 in {re.escape(str(tmp_path))} was damaged"):
+        work_into(folder, Squares(CHUNKS), worker_options, ignore)
     assert folder.digest() == whole
 
 
-# Who looks while half of it is gone finds parts without a manifest.
+# Who looks while half of it is gone finds chunks without a manifest.
 @pytest.mark.filterwarnings("ignore:.*was damaged or lost:fastgd.store.directory.DamageWarning")
-def test_a_folder_that_is_removed_meanwhile_is_made_again(crew, tmp_path):
+def test_a_folder_that_is_removed_meanwhile_is_made_again(worker_options, tmp_path):
     folder, told = folder_at(tmp_path / "folder"), []
 
     def remove(done):
@@ -307,33 +307,33 @@ def test_a_folder_that_is_removed_meanwhile_is_made_again(crew, tmp_path):
         if sum(told) == 100:
             shutil.rmtree(folder.path, ignore_errors=True)
 
-    work_into(folder, Squares(PARTS, 0.01), crew, remove)
-    assert squares_of(map(folder.read, range(PARTS))) == in_order()
+    work_into(folder, Squares(CHUNKS, 0.01), worker_options, remove)
+    assert squares_of(map(folder.read, range(CHUNKS))) == in_order()
 
 
-def test_two_callers_share_the_parts_of_a_folder(crew, tmp_path):
+def test_two_callers_share_the_chunks_of_a_folder(worker_options, tmp_path):
     log = tmp_path / "log"
     log.mkdir()
-    job, told = Squares(PARTS, 0.02, str(log)), ([], [])
+    job, told = Squares(CHUNKS, 0.02, str(log)), ([], [])
     folders = [folder_at(tmp_path / "folder") for _ in told]
     with ThreadPoolExecutor(2) as callers:
         for call in [
-            callers.submit(work_into, folder, job, crew, one.append)
+            callers.submit(work_into, folder, job, worker_options, one.append)
             for folder, one in zip(folders, told, strict=True)
         ]:
             call.result()
-    assert [len(calls) for calls in job.calls()] == [1] * PARTS
+    assert [len(calls) for calls in job.calls()] == [1] * CHUNKS
     assert [sum(one) for one in told] == [sum(job.sizes)] * 2
     assert Path(folders[0].path, "manifest.json").exists()
 
 
 def test_of_an_executor_that_never_answers_the_caller_is_warned(monkeypatch):
-    """As when the only worker waits for its own parts, or a cluster has no worker yet."""
+    """As when the only worker waits for its own chunks, or a cluster has no worker yet."""
     monkeypatch.setattr(Workers, "patience", 0.2)
     with ThreadPoolExecutor(1) as pool:
         free = threading.Event()
         pool.submit(free.wait)
         threading.Timer(1.0, free.set).start()
         with pytest.warns(TrainingWarning, match=r"^no worker of executor has answered for 0.2 s"):
-            found = run_job(Squares(PARTS), WorkerOptions(pool, 1, 1), ignore)
+            found = run_job(Squares(CHUNKS), WorkerOptions(pool, 1, 1), ignore)
     assert squares_of(found) == in_order()

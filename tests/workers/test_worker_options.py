@@ -11,7 +11,7 @@ from fastgd.workers.job import WorkerOptions
 from fastgd.workers.worker_options import check_worker_options
 
 
-def test_a_crew_is_threads_or_an_executor():
+def test_worker_options_are_threads_or_an_executor():
     assert check_worker_options(None, None, 1) == WorkerOptions(None, available_threads(), 1)
     with ThreadPoolExecutor(1) as pool:
         assert check_worker_options(pool, None, 3) == WorkerOptions(pool, 1, 3)
@@ -48,7 +48,7 @@ def test_refused(case):
 
 
 def test_a_pool_is_refused_in_its_own_threads():
-    """All of them may wait for parts that none of them has begun."""
+    """All of them may wait for chunks that none of them has begun."""
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(
             ValueError, match=r"^executor must not be the pool in whose thread this"

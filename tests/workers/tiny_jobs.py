@@ -1,4 +1,4 @@
-"""Jobs without networks, for the tests of how parts are handed out; workers import this file."""
+"""Jobs without networks, for the tests of how chunks are handed out; workers import this file."""
 
 import os
 import signal
@@ -11,9 +11,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Squares:
-    """The square of each part's number; ``log`` has a file for each time that one was computed."""
+    """The square of each chunk's number; ``log`` has a file for each time that one was computed."""
 
-    parts: int
+    chunk_count: int
     seconds: float = 0.0
     log: str = ""
     fails: tuple[int, ...] = ()
@@ -23,55 +23,55 @@ class Squares:
 
     @property
     def sizes(self):
-        return [10] * self.parts
+        return [10] * self.chunk_count
 
     def compile(self, threads):
         pass
 
-    def compute(self, part, threads, advance):
-        calls = self.calls_of(part)
+    def compute(self, chunk, threads, advance):
+        calls = self.calls_of(chunk)
         if self.log:
-            name = f"{part}-{os.getpid()}-{threads}-{time.monotonic_ns()}"
+            name = f"{chunk}-{os.getpid()}-{threads}-{time.monotonic_ns()}"
             Path(self.log, name).touch()
         for _ in range(10):
             time.sleep(self.seconds / 10)
             advance(1)
-        if part in self.kills:
+        if chunk in self.kills:
             os.kill(os.getpid(), signal.SIGKILL)
-        if part in self.fails or (part in self.fails_once and not calls):
-            raise ValueError(f"{part} is a bad number")
-        return {"square": np.array(part**2)}
+        if chunk in self.fails or (chunk in self.fails_once and not calls):
+            raise ValueError(f"{chunk} is a bad number")
+        return {"square": np.array(chunk**2)}
 
-    def calls_of(self, part):
-        """Process and threads of each call for a part."""
+    def calls_of(self, chunk):
+        """Process and threads of each call for a chunk."""
         if not self.log:
             return []
         return [
-            tuple(map(int, path.name.split("-")[1:3])) for path in Path(self.log).glob(f"{part}-*")
+            tuple(map(int, path.name.split("-")[1:3])) for path in Path(self.log).glob(f"{chunk}-*")
         ]
 
     def calls(self):
-        return [self.calls_of(part) for part in range(self.parts)]
+        return [self.calls_of(chunk) for chunk in range(self.chunk_count)]
 
 
 @dataclass(frozen=True)
 class Trainings:
     """A training for each seed, and how many kernels its process has compiled for it by then."""
 
-    parts: int
+    chunk_count: int
     iterations: int = 500
 
     @property
     def sizes(self):
-        return [self.iterations] * self.parts
+        return [self.iterations] * self.chunk_count
 
     def compile(self, _threads):
         self.train(0, 1)
 
-    def compute(self, part, _threads, advance):
+    def compute(self, chunk, _threads, advance):
         from fastgd.kernel.training_loop import descend
 
-        run = self.train(part, self.iterations)
+        run = self.train(chunk, self.iterations)
         advance(self.iterations)
         compiled = sum(descend.stats.cache_misses.values())
         return {"weights": run.weights[0], "compiled": np.array(compiled)}
@@ -87,21 +87,21 @@ def use_cache(folder):
     os.environ["NUMBA_CACHE_DIR"] = str(Path(folder, str(os.getpid())))
 
 
-def squares_in_a_task(parts):
-    """A task of Dask that has parts computed on the workers that it is itself on."""
+def squares_in_a_task(chunks):
+    """A task of Dask that has chunks computed on the workers that it is itself on."""
     from distributed import get_client
 
     from fastgd.workers.job import WorkerOptions
     from fastgd.workers.run_job import run_job
 
-    crew = WorkerOptions(get_client().get_executor(), 1, 1)
-    found = run_job(Squares(parts, 0.1), crew, lambda _done: None)
+    worker_options = WorkerOptions(get_client().get_executor(), 1, 1)
+    found = run_job(Squares(chunks, 0.1), worker_options, lambda _done: None)
     return [int(arrays["square"]) for arrays in found]
 
 
-def squares_in_a_task_that_left(parts):
+def squares_in_a_task_that_left(chunks):
     """The same, from a task that has given its place back by itself."""
     from distributed import worker_client
 
     with worker_client():
-        return squares_in_a_task(parts)
+        return squares_in_a_task(chunks)

@@ -1,4 +1,4 @@
-"""``--out FOLDER/``: where the parts of a long work are kept, and how it goes on."""
+"""``--out FOLDER/``: where the chunks of a long work are kept, and how it goes on."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Finished(NamedTuple):
-    """How many parts a folder has, and how many of them are done."""
+    """How many chunks a folder has, and how many of them are done."""
 
     done: int
-    parts: int
+    chunks: int
 
 
 def folder_of(out: Path | None) -> Path | None:
@@ -37,15 +37,17 @@ def finished(folder: Path | None) -> Finished:
     """What is done in a folder; nothing, if it isn't there or can't be read."""
     try:
         found = Folder.open(folder or "")
-        return Finished(int(np.count_nonzero(found.done())), found.parts)
+        return Finished(int(np.count_nonzero(found.done())), found.chunk_count)
     except (OSError, ValueError):
         return Finished(0, 0)
 
 
-def done_text(folder: Path | None, parts: str = "parts") -> str:
+def done_text(folder: Path | None, chunks: str = "chunks") -> str:
     """What a folder has; nothing if it isn't there."""
     found = finished(folder)
-    return f"{found.done} of {found.parts} {parts} are done and in {folder}" if found.parts else ""
+    if not found.chunks:
+        return ""
+    return f"{found.done} of {found.chunks} {chunks} are done and in {folder}"
 
 
 def note_folder(console: "Console", folder: Path | None, before: Finished) -> None:
@@ -53,5 +55,5 @@ def note_folder(console: "Console", folder: Path | None, before: Finished) -> No
     if folder is None:
         return
     if before.done:
-        console.print(f"({before.done} of {before.parts} parts from an earlier call)")
+        console.print(f"({before.done} of {before.chunks} chunks from an earlier call)")
     print_plain(console, f"Kept in {folder}: fastgd.open({str(folder)!r}) reads it.")

@@ -239,7 +239,7 @@ def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any
         **{name: plain(_listed(value), arrays) for name, value in arguments.items()},
         **{name: described(array) for name, array in (rows | {"held": table.held}).items()},
     }
-    Folder.create(path, "models of groups", asked, {}, arrays, parts=0)
+    Folder.create(path, "models of groups", asked, {}, arrays, chunk_count=0)
     for file in (_START, _UNKNOWN):
         is_file(path / file, path)
     for folder in (HOLDING_OUT, TOO_SMALL):

@@ -1,9 +1,9 @@
-"""The bytes of a part: an ``.npz`` file in which no bit changes unnoticed.
+"""The bytes of a chunk: an ``.npz`` file in which no bit changes unnoticed.
 
 The same arrays give the same bytes on every machine. In the directory of the zip archive, as a
 comment on each array, stands where its bytes begin and end and what their SHA-256 is; after the
 directory, as the comment on the archive, where the directory begins and the SHA-256 of it together
-with the part's *origin*: which part of what this is. So one array is read and verified without a
+with the chunk's *origin*: which chunk of what this is. So one array is read and verified without a
 look at the others, and a whole file in a wrong place is found, too. ``numpy.load`` reads such a
 file like any other.
 """
@@ -49,12 +49,12 @@ _MEMBER_LENGTHS, _MEMBER_FIELDS = 26, 30
 """Likewise before the bytes of an array: name and further fields."""
 
 
-class MissingPartError(LookupError):
-    """A part that nobody has computed yet is asked for."""
+class MissingChunkError(LookupError):
+    """A chunk that nobody has computed yet is asked for."""
 
 
-class DamagedPartError(ValueError):
-    """A part's file is not as it was written, or was written somewhere else."""
+class CorruptChunkError(ValueError):
+    """A chunk's file is not as it was written, or was written somewhere else."""
 
 
 class _Member(NamedTuple):
@@ -69,8 +69,8 @@ def packed(arrays: Arrays, origin: str) -> bytes:
 
     Examples
     --------
-    >>> whole = packed({"errors": np.array([0.5, 0.25])}, "a sweep, part 3")
-    >>> unpacked(io.BytesIO(whole), "a sweep, part 3")
+    >>> whole = packed({"errors": np.array([0.5, 0.25])}, "a sweep, chunk 3")
+    >>> unpacked(io.BytesIO(whole), "a sweep, chunk 3")
     {'errors': array([0.5 , 0.25])}
     >>> np.load(io.BytesIO(whole))["errors"]
     array([0.5 , 0.25])
@@ -96,7 +96,7 @@ def unpacked(stream: IO[bytes], origin: str, names: Collection[str] | None = Non
 
     Raises
     ------
-    DamagedPartError
+    CorruptChunkError
         If what is read isn't as :func:`packed` made it, or has another origin.
     KeyError
         If there is no array of a name.
@@ -113,7 +113,7 @@ def verify(stream: IO[bytes], origin: str) -> str:
 
     Raises
     ------
-    DamagedPartError
+    CorruptChunkError
         If any bit of it isn't as :func:`packed` made it, or it has another origin.
     """
     for member in _members(stream, origin):
@@ -132,8 +132,8 @@ def look(path: Path, root: Path, origin: str, look_at: Callable[[IO[bytes], str]
     with open_inside(path, root) as file:
         try:
             return look_at(file, origin)
-        except (DamagedPartError, OSError) as error:  # a disk may fail to read what is open
-            raise DamagedPartError(
+        except (CorruptChunkError, OSError) as error:  # a disk may fail to read what is open
+            raise CorruptChunkError(
                 f"{path} must be as fastgd has written it there, got a file that is damaged or "
                 "from somewhere else: the call that made the folder, given again, mends it"
             ) from error
@@ -159,10 +159,10 @@ def _members(stream: IO[bytes], origin: str) -> list[_Member]:
         place = stream.seek(int(stream.read(_PLACE)))
         found = stream.read() if end - place <= DIRECTORY else b""
     except (OSError, ValueError) as error:
-        raise DamagedPartError("no directory") from error
+        raise CorruptChunkError("no directory") from error
     directory, seal = found[:-_HASH], found[-_HASH:]
     if seal != _seal(directory, origin):
-        raise DamagedPartError("another directory")
+        raise CorruptChunkError("another directory")
     with _not_forged():
         return list(_entries(directory, place))
 
@@ -187,16 +187,16 @@ def _not_forged() -> Iterator[None]:
     try:
         yield
     except (struct.error, ValueError) as error:
-        raise DamagedPartError("a forged part") from error
+        raise CorruptChunkError("a forged chunk") from error
 
 
 def _verified(stream: IO[bytes], member: _Member) -> bytes:
     """All bytes of a member, which are as they were written."""
-    check_memory(member.stop - member.start, str(getattr(stream, "name", "the part")))
+    check_memory(member.stop - member.start, str(getattr(stream, "name", "the chunk")))
     stream.seek(member.start)
     found = stream.read(member.stop - member.start)
     if sha256(found).hexdigest().encode() != member.hash:
-        raise DamagedPartError(f"another array {member.name}")
+        raise CorruptChunkError(f"another array {member.name}")
     return found
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from fastgd.arguments.warnings import warn
 from fastgd.checks.messages import shown
 from fastgd.store import chunk_file
-from fastgd.store.chunk_file import DamagedPartError
-from fastgd.store.chunk_paths import PARTS, ChunkPaths
+from fastgd.store.chunk_file import CorruptChunkError
+from fastgd.store.chunk_paths import CHUNKS, ChunkPaths
 from fastgd.store.entries import ForeignEntryError, open_inside, put
 from fastgd.store.files import UNFINISHED, again
 from fastgd.store.manifest import Manifest, parsed
@@ -21,7 +21,7 @@ from fastgd.store.npz import Arrays
 
 MANIFEST = "manifest.json"
 SHARED = "shared.npz"
-CLAIMS = "claims"
+LEASES = "claims"
 
 _MOST = 2**28
 """Bytes of a manifest at most: a million cases have a third of them."""
@@ -63,9 +63,9 @@ class Directory:
             ) from None
 
     @property
-    def shelf(self) -> ChunkPaths:
-        """Where its parts lie."""
-        return ChunkPaths(self.path, self.manifest.id, self.manifest.parts)
+    def paths(self) -> ChunkPaths:
+        """Where its chunks lie."""
+        return ChunkPaths(self.path, self.manifest.id, self.manifest.chunk_count)
 
     def arrays(self) -> Arrays:
         """Return the arrays of the question, which are read once."""
@@ -126,12 +126,12 @@ class Directory:
                 f"{self.path} must be empty or a folder that fastgd has written, got one with "
                 f"{shown(foreign[0])}"
             )
-        done = np.flatnonzero(self.shelf.done()).tolist()
+        done = np.flatnonzero(self.paths.done()).tolist()
         if not trouble and (found := self._found()):
             return found
-        if all(map(self.shelf.is_damaged, done)) and (trouble or done):
+        if all(map(self.paths.is_corrupt, done)) and (trouble or done):
             raise trouble or ValueError(
-                f"{self._must_be_the_same()}, got parts of something else without {MANIFEST}: "
+                f"{self._must_be_the_same()}, got chunks of something else without {MANIFEST}: "
                 "remove it, or choose another folder"
             )
         if done:
@@ -155,7 +155,7 @@ class Directory:
             chunk_file.look(path, self.path, self._shared_origin(), chunk_file.verify)
         except FileNotFoundError:
             pass
-        except DamagedPartError:
+        except CorruptChunkError:
             warn(f"{path} was damaged, and is written anew", DamageWarning)
         else:
             return
@@ -183,7 +183,7 @@ def remove(path: Path) -> None:
 
 def _foreign(path: Path) -> list[str]:
     """The names in a folder that nothing of ours has."""
-    names = set(os.listdir(path)) - {MANIFEST, SHARED, PARTS, CLAIMS}
+    names = set(os.listdir(path)) - {MANIFEST, SHARED, CHUNKS, LEASES}
     return sorted(name for name in names if not name.startswith(UNFINISHED))
 
 

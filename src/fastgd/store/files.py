@@ -1,6 +1,6 @@
 """Files that are there whole or not at all.
 
-Results, pictures, pages and the parts of a folder are written here. The cache of the kernel has a
+Results, pictures, pages and the chunks of a folder are written here. The cache of the kernel has a
 few lines of its own instead: it may know nothing but the kernel, and its files have a checksum.
 """
 

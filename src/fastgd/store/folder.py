@@ -1,6 +1,6 @@
-"""A result on disk, part by part, which any number of processes may fill at once.
+"""A result on disk, chunk by chunk, which any number of processes may fill at once.
 
-Each part is a file that is there whole or not at all. What is in it depends on the question only,
+Each chunk is a file that is there whole or not at all. What is in it depends on the question only,
 so it doesn't matter who computes it, how often, and what ended the work before.
 
 ::
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.store import chunk_file
-from fastgd.store.directory import CLAIMS, Directory
+from fastgd.store.directory import LEASES, Directory
 from fastgd.store.entries import put
 from fastgd.store.files import UNFINISHED, PathLike, again
 from fastgd.store.leases import EXPIRY, Leases
@@ -37,7 +37,7 @@ class Folder:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as path:
-    ...     folder = Folder.create(path, "squares", {"of": [1, 2, 3]}, {}, {}, parts=3)
+    ...     folder = Folder.create(path, "squares", {"of": [1, 2, 3]}, {}, {}, chunk_count=3)
     ...     folder.write(1, {"square": np.array(4)})
     ...     folder.done(), Folder.open(path).read(1)
     (array([False,  True, False]), {'square': array(4)})
@@ -45,7 +45,7 @@ class Folder:
 
     def __init__(self, place: Directory, expiry: float) -> None:
         self._place = place
-        self._claims = Leases(place.path / CLAIMS, expiry)
+        self._leases = Leases(place.path / LEASES, expiry)
 
     @classmethod
     def create(
@@ -55,7 +55,7 @@ class Folder:
         asked: dict[str, Any],
         facts: dict[str, Any],
         arrays: Arrays,
-        parts: int,
+        chunk_count: int,
         *,
         expiry: float = EXPIRY,
     ) -> "Folder":
@@ -64,27 +64,27 @@ class Folder:
         Parameters
         ----------
         path : path
-            The folder; it may be there, empty or with parts of the same answer.
+            The folder; it may be there, empty or with chunks of the same answer.
         kind : str
             What it is.
         asked, facts : dict
             All that its numbers depend on, and what follows from it; JSON must hold both.
         arrays : dict of arrays
             What the numbers depend on, too.
-        parts : int
-            How many parts there will be.
+        chunk_count : int
+            How many chunks there will be.
         expiry : float
-            Seconds after which a claim that isn't renewed is anybody's, if its owner may be alive.
+            Seconds after which a lease that isn't renewed is anybody's, if its owner may be alive.
 
         Raises
         ------
         ValueError
             If there is something else in the folder; the message says what differs. Or if there
-            would be too many parts.
+            would be too many chunks.
         OSError
             If the folder can't be made, read or written to.
         """
-        manifest = manifest_of(kind, asked, facts, arrays, parts)
+        manifest = manifest_of(kind, asked, facts, arrays, chunk_count)
         place = Directory(Path(path).absolute(), manifest, arrays)
         place.settle()
         return cls(place, expiry)
@@ -104,8 +104,8 @@ class Folder:
 
     @property
     def expiry(self) -> float:
-        """Seconds after which a claim that isn't renewed is anybody's."""
-        return self._claims.expiry
+        """Seconds after which a lease that isn't renewed is anybody's."""
+        return self._leases.expiry
 
     @property
     def path(self) -> Path:
@@ -128,13 +128,13 @@ class Folder:
         return self._place.manifest.facts
 
     @property
-    def parts(self) -> int:
-        """How many parts it has, done or not."""
-        return self._place.manifest.parts
+    def chunk_count(self) -> int:
+        """How many chunks it has, done or not."""
+        return self._place.manifest.chunk_count
 
     @property
     def id(self) -> str:
-        """A hash of all that its parts depend on: folders with the same one have the same parts."""
+        """A hash of all that its chunks depend on: equal for folders with the same chunks."""
         return self._place.manifest.id
 
     @property
@@ -143,7 +143,7 @@ class Folder:
 
         Raises
         ------
-        DamagedPartError
+        CorruptChunkError
             If their file is damaged.
         OSError
             If it can't be read.
@@ -151,62 +151,62 @@ class Folder:
         return self._place.arrays()
 
     def __repr__(self) -> str:
-        return f"<Folder {str(self.path)!r}: {self.kind} of {self.parts} parts>"
+        return f"<Folder {str(self.path)!r}: {self.kind} of {self.chunk_count} chunks>"
 
     def done(self) -> NDArray[np.bool_]:
-        """Return which parts have a file, damaged or not."""
-        return self._place.shelf.done()
+        """Return which chunks have a file, damaged or not."""
+        return self._place.paths.done()
 
-    def has(self, part: int) -> bool:
-        """Whether a part has a file, damaged or not."""
-        return self._place.shelf.has(part)
+    def has(self, chunk: int) -> bool:
+        """Whether a chunk has a file, damaged or not."""
+        return self._place.paths.has(chunk)
 
-    def read(self, part: int, names: Collection[str] | None = None) -> Arrays:
-        """Return the arrays of a part, or those with these names, verified; others are not read.
+    def read(self, chunk: int, names: Collection[str] | None = None) -> Arrays:
+        """Return the arrays of a chunk, or those with these names, verified; others are not read.
 
         Raises
         ------
-        MissingPartError
-            If the part isn't done.
-        DamagedPartError
+        MissingChunkError
+            If the chunk isn't done.
+        CorruptChunkError
             If what is read isn't as it was written.
         KeyError
             If there is no array of a name.
         """
-        return self._place.shelf.look(
-            part, lambda file, origin: chunk_file.unpacked(file, origin, names)
+        return self._place.paths.look(
+            chunk, lambda file, origin: chunk_file.unpacked(file, origin, names)
         )
 
-    def verify(self, part: int) -> str:
-        """Return the hash of a part, all of which is looked at.
+    def verify(self, chunk: int) -> str:
+        """Return the hash of a chunk, all of which is looked at.
 
         Raises
         ------
-        MissingPartError, DamagedPartError
+        MissingChunkError, CorruptChunkError
             As :meth:`read` does.
         """
-        return self._place.shelf.look(part, chunk_file.verify)
+        return self._place.paths.look(chunk, chunk_file.verify)
 
-    def damaged(self, parts: Iterable[int] | None = None) -> list[int]:
-        """Return which parts have a damaged file, of all or of these; each is looked at."""
-        looked_at = np.flatnonzero(self.done()).tolist() if parts is None else parts
-        return [part for part in looked_at if self._place.shelf.is_damaged(part)]
+    def damaged(self, chunks: Iterable[int] | None = None) -> list[int]:
+        """Return which chunks have a damaged file, of all or of these; each is looked at."""
+        looked_at = np.flatnonzero(self.done()).tolist() if chunks is None else chunks
+        return [chunk for chunk in looked_at if self._place.paths.is_corrupt(chunk)]
 
     def digest(self) -> str:
-        """Return the hash of the result: SHA-256 of the hashes of all parts, each verified.
+        """Return the hash of the result: SHA-256 of the hashes of all chunks, each verified.
 
         Raises
         ------
-        MissingPartError, DamagedPartError
+        MissingChunkError, CorruptChunkError
             If there is no whole result.
         """
         whole = sha256()
-        for part in range(self.parts):
-            whole.update(self.verify(part).encode())
+        for chunk in range(self.chunk_count):
+            whole.update(self.verify(chunk).encode())
         return whole.hexdigest()
 
-    def write(self, part: int, arrays: Arrays) -> None:
-        """Put the arrays of a part on disk, whole or not at all.
+    def write(self, chunk: int, arrays: Arrays) -> None:
+        """Put the arrays of a chunk on disk, whole or not at all.
 
         If the folder was removed meanwhile it is made again.
 
@@ -217,8 +217,8 @@ class Folder:
         OSError
             If it can't be written; the message names the file.
         """
-        path = self._file(part)
-        whole = chunk_file.packed(arrays, self._place.shelf.origin(part))
+        path = self._file(chunk)
+        whole = chunk_file.packed(arrays, self._place.paths.origin(chunk))
 
         def try_once() -> None:
             self._place.stay()
@@ -228,45 +228,45 @@ class Folder:
             again(try_once)
         except PermissionError:
             # Windows replaces no file that another process has open: it may have written the same.
-            if not self.has(part) or self._place.shelf.is_damaged(part):
+            if not self.has(chunk) or self._place.paths.is_corrupt(chunk):
                 raise
 
-    def discard(self, part: int) -> None:
-        """Remove the file of a part if it is damaged: another process may have replaced it."""
-        if self._place.shelf.is_damaged(part):
-            self._file(part).unlink(missing_ok=True)
+    def discard(self, chunk: int) -> None:
+        """Remove the file of a chunk if it is damaged: another process may have replaced it."""
+        if self._place.paths.is_corrupt(chunk):
+            self._file(chunk).unlink(missing_ok=True)
 
-    def claim(self, part: int) -> bool:
-        """Whether the part is to be done, and from now on by who asks.
+    def acquire(self, chunk: int) -> bool:
+        """Whether the chunk is to be done, and from now on by who asks.
 
         It isn't if it has a file, or if another one is at it who is alive.
         """
-        if self.has(part) or not self._claims.claim(part):
+        if self.has(chunk) or not self._leases.acquire(chunk):
             return False
-        if self.has(part):  # another one has just done it
-            self.release(part)
+        if self.has(chunk):  # another one has just done it
+            self.release(chunk)
             return False
         return True
 
-    def renew(self, parts: Iterable[int]) -> None:
-        """Say that one is still at these parts, which were claimed."""
-        self._claims.renew(parts)
+    def renew(self, chunks: Iterable[int]) -> None:
+        """Say that one is still at these chunks, which were leased."""
+        self._leases.renew(chunks)
 
-    def release(self, part: int) -> None:
-        """Give a claim back: the part is done, or won't be."""
-        self._claims.release(part)
+    def release(self, chunk: int) -> None:
+        """Give a lease back: the chunk is done, or won't be."""
+        self._leases.release(chunk)
 
     def tidy(self) -> None:
-        """Remove what work leaves behind: claims, and half-written files of who was killed.
+        """Remove what work leaves behind: leases, and half-written files of who was killed.
 
-        That is for when all parts are done; a process that still writes one does so again.
+        That is for when all chunks are done; a process that still writes one does so again.
         """
         with suppress(OSError):
             for folder, _, names in os.walk(self.path):
                 for name in names:
-                    if name.startswith(UNFINISHED) or Path(folder) == self._claims.path:
+                    if name.startswith(UNFINISHED) or Path(folder) == self._leases.path:
                         Path(folder, name).unlink(missing_ok=True)
-            self._claims.path.rmdir()
+            self._leases.path.rmdir()
 
-    def _file(self, part: int) -> Path:
-        return self._place.shelf.file(part)
+    def _file(self, chunk: int) -> Path:
+        return self._place.paths.file(chunk)

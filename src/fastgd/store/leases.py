@@ -1,9 +1,9 @@
-"""Who works on which part: files that only one process can make, and that expire.
+"""Who works on which chunk: files that only one process can make, and that expire.
 
-There is no lock and no server. A claim is a file with its owner's name in it, and who owns it
-touches it while at work. Who meets a claim that hasn't changed for some seconds *by the meeting
+There is no lock and no server. A lease is a file with its owner's name in it, and who owns it
+touches it while at work. Who meets a lease that hasn't changed for some seconds *by the meeting
 one's own clock* takes it over, so clocks may differ; likewise, at once, if the owner was a process
-of this machine that is gone. In the worst case a part is computed twice, to the same bits.
+of this machine that is gone. In the worst case a chunk is computed twice, to the same bits.
 """
 
 import os
@@ -20,14 +20,14 @@ from fastgd.store.entries import ForeignEntryError, is_folder, open_inside
 from fastgd.store.files import again, naming
 
 EXPIRY = 15.0
-"""Seconds after which a claim that nobody touches is anybody's."""
+"""Seconds after which a lease that nobody touches is anybody's."""
 
 _MOST = 1000
-"""Bytes of a claim that are read: ours have fewer."""
+"""Bytes of a lease that are read: ours have fewer."""
 
 
 class _Sight(NamedTuple):
-    """A claim as it was met, and since when it looks like that."""
+    """A lease as it was met, and since when it looks like that."""
 
     owner: bytes
     touched: int
@@ -35,14 +35,14 @@ class _Sight(NamedTuple):
 
 
 class Leases:
-    """Claims on the parts of one folder, by one owner.
+    """Leases on the chunks of one folder, by one owner.
 
     Parameters
     ----------
     path : path
-        Where the claims are: a folder, which is made when one is needed.
+        Where the leases are: a folder, which is made when one is needed.
     expiry : float
-        Seconds after which a claim that isn't renewed is anybody's. All owners renew theirs
+        Seconds after which a lease that isn't renewed is anybody's. All owners renew theirs
         several times as often.
     """
 
@@ -52,8 +52,8 @@ class Leases:
         self._name = token_hex(8)
         self._met: dict[int, _Sight] = {}
 
-    def claim(self, part: int) -> bool:
-        """Whether the part is now claimed for this owner: it was nobody's, or is taken over.
+    def acquire(self, chunk: int) -> bool:
+        """Whether the chunk is now leased for this owner: it was nobody's, or is taken over.
 
         Raises
         ------
@@ -62,26 +62,28 @@ class Leases:
         ForeignEntryError
             If something else is in its place.
         """
-        path = self._file(part)
+        path = self._file(chunk)
         return again(
-            lambda: self._make(path) or (self._is_over(path, part) and self._take_over(path, part))
+            lambda: (
+                self._make(path) or (self._is_over(path, chunk) and self._take_over(path, chunk))
+            )
         )
 
-    def renew(self, parts: Iterable[int]) -> None:
-        """Touch the claims on these parts that are still this owner's."""
-        for part in parts:
+    def renew(self, chunks: Iterable[int]) -> None:
+        """Touch the leases on these chunks that are still this owner's."""
+        for chunk in chunks:
             with suppress(OSError, ForeignEntryError):
-                if self._is_ours(self._file(part)):
-                    os.utime(self._file(part))
+                if self._is_ours(self._file(chunk)):
+                    os.utime(self._file(chunk))
 
-    def release(self, part: int) -> None:
-        """Remove the claim on a part if it is still this owner's."""
+    def release(self, chunk: int) -> None:
+        """Remove the lease on a chunk if it is still this owner's."""
         with suppress(OSError, ForeignEntryError):
-            if self._is_ours(self._file(part)):
-                self._file(part).unlink()
+            if self._is_ours(self._file(chunk)):
+                self._file(chunk).unlink()
 
-    def _file(self, part: int) -> Path:
-        return self.path / f"{part:08}"
+    def _file(self, chunk: int) -> Path:
+        return self.path / f"{chunk:08}"
 
     def _owner(self) -> bytes:
         """A name that no other owner has, and which tells who is alive."""
@@ -92,7 +94,7 @@ class Leases:
         return self._read(path)[1] == self._owner()
 
     def _read(self, path: Path) -> tuple[int, bytes]:
-        """When a claim was touched, and by whom."""
+        """When a lease was touched, and by whom."""
         with open_inside(path, self.path.parent) as file:
             return os.fstat(file.fileno()).st_mtime_ns, file.read(_MOST)
 
@@ -110,25 +112,25 @@ class Leases:
             raise
         return True
 
-    def _is_over(self, path: Path, part: int) -> bool:
+    def _is_over(self, path: Path, chunk: int) -> bool:
         """Whether a claim's owner is gone, or has not touched it for as long as claims last."""
         try:
             touched, owner = self._read(path)
         except FileNotFoundError:  # it was just released
             return False
-        met = self._met.get(part)
+        met = self._met.get(chunk)
         if met is None or (met.owner, met.touched) != (owner, touched):
-            met = self._met[part] = _Sight(owner, touched, monotonic())
+            met = self._met[chunk] = _Sight(owner, touched, monotonic())
         return monotonic() - met.since >= self.expiry or _is_gone(owner)
 
-    def _take_over(self, path: Path, part: int) -> bool:
-        """Put a claim in the place of one that is over, unless another owner has done so."""
+    def _take_over(self, path: Path, chunk: int) -> bool:
+        """Put a lease in the place of one that is over, unless another owner has done so."""
         ours = path.with_name(f"{path.name}.{self._name}")
         try:
             if not self._make(ours):  # its name is no secret: it is never written through a link
                 return False
             with suppress(FileNotFoundError):
-                if self._read(path)[1] == self._met[part].owner:
+                if self._read(path)[1] == self._met[chunk].owner:
                     ours.replace(path)
                 return self._is_ours(path)
             return False
@@ -137,7 +139,7 @@ class Leases:
 
 
 def _is_gone(owner: bytes) -> bool:
-    """Whether the owner of a claim was a process of this machine that has ended."""
+    """Whether the owner of a lease was a process of this machine that has ended."""
     try:
         pid, birth, _, machine = owner.decode().split(" ", 3)
         if not birth or machine != _machine():

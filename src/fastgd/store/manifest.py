@@ -1,4 +1,4 @@
-"""What a folder of parts says of itself: what was asked for, by whom, and in how many parts."""
+"""What a folder of chunks says of itself: what was asked for, by whom, and in how many chunks."""
 
 import json
 import platform
@@ -19,7 +19,7 @@ from fastgd.store.npz import Arrays, tuples
 FORMAT = 1
 """Version of the folders that are written."""
 
-MOST_PARTS = 10**8
+MOST_CHUNKS = 10**8
 """Their numbers have eight digits."""
 
 _NAMED = 3
@@ -50,9 +50,9 @@ class Manifest:
     asked : dict
         All arguments that its numbers depend on and that JSON can hold, sequences as tuples.
     shared : dict
-        Of each array that was an argument, and is shared by all parts: a text with its shape and
+        Of each array that was an argument, and is shared by all chunks: a text with its shape and
         hash.
-    parts : int
+    chunk_count : int
         How many there are.
     facts : dict
         What follows from the arguments and is good to know, likewise.
@@ -65,21 +65,21 @@ class Manifest:
     kind: str
     asked: dict[str, Any]
     shared: dict[str, str]
-    parts: int
+    chunk_count: int
     facts: dict[str, Any]
     bits: int
     versions: dict[str, str]
 
     @cached_property
     def id(self) -> str:
-        """A hash of all that the parts' numbers depend on."""
+        """A hash of all that the chunks' numbers depend on."""
         question = {
             "format": FORMAT,
             "bits": self.bits,
             "kind": self.kind,
             "asked": self.asked,
             "shared": self.shared,
-            "parts": self.parts,
+            "parts": self.chunk_count,
         }
         return sha256(_canonical(question)).hexdigest()
 
@@ -88,7 +88,7 @@ class Manifest:
         content = {
             "format": FORMAT,
             "kind": self.kind,
-            "parts": self.parts,
+            "parts": self.chunk_count,
             "bits": self.bits,
             "id": self.id,
             "versions": self.versions,
@@ -106,35 +106,35 @@ class Manifest:
             *_differences("kind", self.kind, wanted.kind),
             *_differences("", self.asked, wanted.asked),
             *_differences("", _short(self.shared), _short(wanted.shared)),
-            *_differences("parts", self.parts, wanted.parts),
+            *_differences("chunks", self.chunk_count, wanted.chunk_count),
         ]
         return ", ".join(found[:_NAMED]) + (" and more" if len(found) > _NAMED else "")
 
 
 def manifest_of(
-    kind: str, asked: dict[str, Any], facts: dict[str, Any], arrays: Arrays, parts: int
+    kind: str, asked: dict[str, Any], facts: dict[str, Any], arrays: Arrays, chunk_count: int
 ) -> Manifest:
     """Return the manifest of a new folder.
 
     Raises
     ------
     ValueError
-        If it would have too many parts.
+        If it would have too many chunks.
 
     Examples
     --------
-    >>> old = manifest_of("sweep", {"alpha": [0.1, 0.2], "seed": 1}, {}, {}, parts=3)
-    >>> new = manifest_of("sweep", {"alpha": [0.1, 0.4], "seed": 2}, {}, {}, parts=3)
+    >>> old = manifest_of("sweep", {"alpha": [0.1, 0.2], "seed": 1}, {}, {}, chunk_count=3)
+    >>> new = manifest_of("sweep", {"alpha": [0.1, 0.4], "seed": 2}, {}, {}, chunk_count=3)
     >>> old.differences(new)
     'alpha[1] 0.2 instead of 0.4, seed 1 instead of 2'
     """
-    if parts > MOST_PARTS:
-        raise ValueError(f"a folder must have at most {MOST_PARTS:,} parts, got {parts:,}")
+    if chunk_count > MOST_CHUNKS:
+        raise ValueError(f"a folder must have at most {MOST_CHUNKS:,} chunks, got {chunk_count:,}")
     return Manifest(
         kind=kind,
         asked=_as_read(asked),
         shared={name: described(array) for name, array in arrays.items()},
-        parts=parts,
+        chunk_count=chunk_count,
         facts=_as_read(facts),
         bits=BITS,
         versions={name: version(name) for name in ("fastgd", "numba", "numpy")}
@@ -157,7 +157,7 @@ def parsed(text: bytes) -> Manifest:
         whole = (
             checksum == sha256(_canonical(content)).hexdigest()
             and {name: type(value) for name, value in content.items()} == _TYPES
-            and 0 <= content["parts"] <= MOST_PARTS
+            and 0 <= content["parts"] <= MOST_CHUNKS
             and all(isinstance(text, str) for text in content["shared"].values())
         )
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
@@ -167,7 +167,7 @@ def parsed(text: bytes) -> Manifest:
     if not whole:
         raise ValueError(_NOT_WHOLE)
     del content["format"], content["id"]
-    return Manifest(**content)
+    return Manifest(chunk_count=content.pop("parts"), **content)
 
 
 def described(array: NDArray[Any]) -> str:

@@ -288,7 +288,7 @@ def race(
     entrants = entrants_of(optimizers)
     iterations = check_count("iterations", iterations)
     bar = check_flag("progress", progress)
-    crew = check_worker_options(executor, threads, 1)
+    worker_options = check_worker_options(executor, threads, 1)
     path = None if out is None else check_path("out", out)
     every = -(-iterations // RECORDS) if record_every is None else record_every
     trainings = [
@@ -313,7 +313,7 @@ def race(
     warn_of_targets([shared.get("output", "sigmoid")], targets)
     folder = None if path is None else _folder(path, list(entrants), job)
     with progress_bar(bar, sum(job.sizes), " updates") as advance:
-        runs = job.runs(results_of(job, crew, advance, folder))
+        runs = job.runs(results_of(job, worker_options, advance, folder))
     return Race(dict(zip(entrants, runs, strict=True)), inputs.copy(), targets.copy())
 
 

@@ -1,4 +1,4 @@
-"""Who runs in a race, and their trainings as a job: each part is a whole run."""
+"""Who runs in a race, and their trainings as a job: each chunk is a whole run."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -42,22 +42,22 @@ class RaceJob:
         plans = (training.plan(0, training.task.iterations) for training in self.trainings)
         return sum(plan.bytes(KEEP) for plan in plans)
 
-    def compute(self, part: int, _threads: int, advance: Callable[[int], None]) -> Arrays:
+    def compute(self, chunk: int, _threads: int, advance: Callable[[int], None]) -> Arrays:
         """Train one of them; a single run is the work of a single thread."""
-        training = self.trainings[part]
+        training = self.trainings[chunk]
         return _trained(training, training.task.iterations, advance)
 
     def compile(self, _threads: int) -> None:
         """Train each of them for a few iterations."""
         compile_all(partial(_compile, training) for training in self.trainings)
 
-    def runs(self, parts: Sequence[Arrays]) -> list[Run]:
-        """The runs, of what the parts have."""
+    def runs(self, chunks: Sequence[Arrays]) -> list[Run]:
+        """The runs, of what the chunks have."""
         found = []
-        for training, arrays in zip(self.trainings, parts, strict=True):
+        for training, arrays in zip(self.trainings, chunks, strict=True):
             facts: Facts = tuples(json.loads(str(arrays[_FACTS])))
             rest = {name: array for name, array in arrays.items() if name != _FACTS}
-            run: Run = made_of("a part of the race", Run.__name__, facts, rest)
+            run: Run = made_of("a chunk of the race", Run.__name__, facts, rest)
             found.append(replace(run, options=training.method.given))
         return found
 

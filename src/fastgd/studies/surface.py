@@ -291,7 +291,7 @@ def surface(
     places = check_two_weights(axes, shapes)
     (left, right), (bottom, top) = check_spans(span)
     resolution = check_count("resolution", resolution, minimum=2)
-    crew = check_worker_options(executor, threads, threads_per_worker)
+    worker_options = check_worker_options(executor, threads, threads_per_worker)
     path = None if out is None else check_path("out", out)
     bar = check_flag("progress", progress)
 
@@ -307,13 +307,13 @@ def surface(
         across=np.linspace(left, right, resolution),
         up=np.linspace(bottom, top, resolution),
     )
-    crew = crew._replace(threads=job.threads(crew.threads))
-    check_memory(8 * count + job.session.bytes(crew.threads), "the surface")
-    if crew.executor or path:
-        job = job.in_parts()
+    worker_options = worker_options._replace(threads=job.threads(worker_options.threads))
+    check_memory(8 * count + job.session.bytes(worker_options.threads), "the surface")
+    if worker_options.executor or path:
+        job = job.in_chunks()
     folder = None if path is None else folder_of(path, job, method)
     with progress_bar(bar, count, unit="points") as advance:
-        errors = job.joined(results_of(job, crew, advance, folder))
+        errors = job.joined(results_of(job, worker_options, advance, folder))
     return Surface(
         axes=places,
         x=job.across,

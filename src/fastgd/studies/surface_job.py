@@ -1,4 +1,4 @@
-"""The points of an error plane, as a job: its parts are bands of rows."""
+"""The points of an error plane, as a job: its chunks are bands of rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.session import Session
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
-from fastgd.training.chunks import PART_SECONDS, seconds_of
+from fastgd.training.chunks import CHUNK_SECONDS, seconds_of
 from fastgd.training.serialization import plain
 
 THREAD_SECONDS = 1e-4
@@ -39,16 +39,16 @@ class SurfaceJob:
     count: int = 1
     """How many bands there are."""
 
-    def in_parts(self) -> SurfaceJob:
+    def in_chunks(self) -> SurfaceJob:
         """The same in bands of some seconds of work."""
         seconds = seconds_of(self.network, len(self.X), 1) * len(self.across)
-        rows = max(1, int(PART_SECONDS / seconds))
+        rows = max(1, int(CHUNK_SECONDS / seconds))
         return replace(self, count=-(-len(self.up) // rows))
 
     @property
     def sizes(self) -> list[int]:
         """Points of each band."""
-        return [len(self._rows(part)) * len(self.across) for part in range(self.count)]
+        return [len(self._rows(chunk)) * len(self.across) for chunk in range(self.count)]
 
     @property
     def session(self) -> Session:
@@ -62,21 +62,21 @@ class SurfaceJob:
         needed = -(-points // session.layout.runs) * session.seconds()
         return min(wanted, max(1, int(needed / THREAD_SECONDS)))
 
-    def compute(self, part: int, threads: int, advance: Callable[[int], None]) -> Arrays:
+    def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
         """Measure the points of a band."""
-        return {"errors": self._measured(self._rows(part), threads, advance)}
+        return {"errors": self._measured(self._rows(chunk), threads, advance)}
 
     def compile(self, threads: int) -> None:
         """Measure a row on so many threads."""
         self._measured(self.up[:1], threads, lambda _done: None)
 
-    def joined(self, parts: Sequence[Arrays]) -> FloatArray:
+    def joined(self, chunks: Sequence[Arrays]) -> FloatArray:
         """All errors, of those of the bands."""
-        return np.concatenate([arrays["errors"] for arrays in parts])
+        return np.concatenate([arrays["errors"] for arrays in chunks])
 
-    def _rows(self, part: int) -> FloatArray:
+    def _rows(self, chunk: int) -> FloatArray:
         """The second weight's values in a band."""
-        ends = (number * len(self.up) // self.count for number in (part, part + 1))
+        ends = (number * len(self.up) // self.count for number in (chunk, chunk + 1))
         return self.up[slice(*ends)]
 
     def _measured(

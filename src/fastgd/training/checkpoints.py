@@ -82,7 +82,7 @@ def train(training: Training, file: File, shows_bar: bool) -> Run:
         If it cannot be read or written; what it held before stays.
     """
     asked, arrays = training.asked
-    question = manifest_of("training", asked, {}, arrays, parts=1)
+    question = manifest_of("training", asked, {}, arrays, chunk_count=1)
     begun, iterations = training.task.done, training.task.iterations
     run = _read(file.path, question) or training.resume
     done = planned(run)

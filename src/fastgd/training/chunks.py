@@ -1,6 +1,6 @@
-"""How the runs of a sweep are cut into parts, each of which is computed and stored by itself.
+"""How the runs of a sweep are cut into chunks, each of which is computed and stored by itself.
 
-Where the cuts are depends on what was asked for and not on the machine, so that a folder of parts
+Where the cuts are depends on what was asked for and not on the machine, so that a folder of chunks
 that one machine has begun and others have finished is the same as one from a single machine.
 """
 
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import Index
 
-PART_SECONDS = 4.0
-"""What a part takes on one thread, about ..."""
+CHUNK_SECONDS = 4.0
+"""What a chunk takes on one thread, about ..."""
 
 WIDE = 8
 """... unless fewer runs than this would do, which can't fill the lanes of a processor ..."""
@@ -26,8 +26,8 @@ WIDE = 8
 LONGEST_SECONDS = 30.0
 """... as long as they take no more than this."""
 
-PART_BYTES = 32 * 1024**2
-"""Results of a part, at most, unless a single run has more."""
+CHUNK_BYTES = 32 * 1024**2
+"""Results of a chunk, at most, unless a single run has more."""
 
 RATE = 2e10
 """Operations of a thread per second, about: a multiply-add counts as two."""
@@ -44,12 +44,12 @@ def seconds_of(network: Network, samples: float, iterations: int) -> float:
     return iterations * (operations / RATE + 2e-9)
 
 
-def runs_of_part(seconds: float, size: int) -> int:
-    """Runs in a part, if one takes so many seconds, and its results so many bytes."""
-    runs = int(PART_SECONDS / seconds)
+def runs_per_chunk(seconds: float, size: int) -> int:
+    """Runs in a chunk, if one takes so many seconds, and its results so many bytes."""
+    runs = int(CHUNK_SECONDS / seconds)
     if runs < WIDE:
         runs = min(WIDE, int(LONGEST_SECONDS / seconds))
-    return max(1, min(runs, PART_BYTES // size))
+    return max(1, min(runs, CHUNK_BYTES // size))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Chunks:
 def end_to_end(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """(runs, ...) arrays of neighbours as one.
 
-    Adaptive sampling keeps numbers of each sample, of which a part may have fewer than another:
+    Adaptive sampling keeps numbers of each sample, of which a chunk may have fewer than another:
     these get zeros at the end.
     """
     if len({array.shape[1:] for array in arrays}) > 1:

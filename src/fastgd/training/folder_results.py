@@ -1,4 +1,4 @@
-"""What the runs of a sweep have come to, in the parts of a folder."""
+"""What the runs of a sweep have come to, in the chunks of a folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastgd.engine.packed_samples import Index
 from fastgd.engine.state import State
 from fastgd.engine.summaries import ERROR_COUNT, RECENT, SMALLEST_AT, STATUS
 from fastgd.engine.trained_runs import NOWHERE, STATE
-from fastgd.store.chunk_file import DamagedPartError, MissingPartError
+from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.folder import Folder
 from fastgd.training.chunks import Chunks
 
@@ -34,7 +34,7 @@ class FolderResults:
 
     folder: Folder
     chunks: tuple[Chunks, ...]
-    """The parts of each network."""
+    """The chunks of each network."""
     networks: tuple[Network, ...]
     records: int
     window: int | None
@@ -52,10 +52,10 @@ class FolderResults:
         total = len(range(count)[runs]) if isinstance(runs, slice) else len(runs)
         found: NDArray[Any] | None = None
         first = sum(other.count for other in self.chunks[:number])
-        for chunk, places, own in self._places(number, runs):
+        for local, places, own in self._places(number, runs):
             try:
-                array = self._of_part(first + chunk, name, number, chunk)[own]
-            except MissingPartError:
+                array = self._of_chunk(first + local, name, number, local)[own]
+            except MissingChunkError:
                 continue
             if found is None:
                 found = _room(name, total, array)
@@ -64,21 +64,21 @@ class FolderResults:
             found[places] = array
         return self._blank(name, number, total) if found is None else found
 
-    def _of_part(self, part: int, name: str, number: int, chunk: int) -> NDArray[Any]:
-        """A result of all runs of a part: with its checksum, anyone may have written another."""
-        place = self.chunks[number].runs(chunk)
+    def _of_chunk(self, chunk: int, name: str, number: int, local: int) -> NDArray[Any]:
+        """A result of all runs of a chunk: with its checksum, anyone may have written another."""
+        place = self.chunks[number].runs(local)
         runs = place.stop - place.start
         with suppress(KeyError):
-            array = self.folder.read(part, [name])[name]
+            array = self.folder.read(chunk, [name])[name]
             is_state = name.startswith(STATE)
             wanted = array.shape[1:] if is_state else self._trailing(name, number)
             kinds = "fiu" if is_state else "i" if name in _WHOLE else "f"
             fits = array.dtype.kind in kinds and array.shape == (runs, *wanted)
             if fits and (name != "outcome" or np.isin(array, range(len(STATUS))).all()):
                 return array
-        raise DamagedPartError(
-            f"{self.folder.path} must have {name.replace('_', ' ')} of {many(runs, 'run')} in part "
-            f"{part}, as fastgd writes it, got something else"
+        raise CorruptChunkError(
+            f"{self.folder.path} must have {name.replace('_', ' ')} of {many(runs, 'run')} in chunk "
+            f"{chunk}, as fastgd writes it, got something else"
         )
 
     def _trailing(self, name: str, number: int) -> tuple[int, ...]:
@@ -107,13 +107,13 @@ class FolderResults:
         """The chunks that hold the runs: where their runs go to, and where they are there."""
         chunks = self.chunks[number]
         if isinstance(runs, slice):
-            for chunk in range(chunks.count):
-                yield chunk, chunks.runs(chunk), slice(None)
+            for local in range(chunks.count):
+                yield local, chunks.runs(local), slice(None)
             return
         whose = chunks.find(runs)
-        for chunk in np.unique(whose).tolist():
-            places = np.flatnonzero(whose == chunk)
-            yield chunk, places, runs[places] - chunks.runs(chunk).start
+        for local in np.unique(whose).tolist():
+            places = np.flatnonzero(whose == local)
+            yield local, places, runs[places] - chunks.runs(local).start
 
 
 def _room(name: str, count: int, like: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from fastgd.arguments.options import VALUES
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING
-from fastgd.store.chunk_file import DamagedPartError
+from fastgd.store.chunk_file import CorruptChunkError
 from fastgd.store.files import PathLike
 from fastgd.store.npz import Arrays
 from fastgd.training.exports import CURVES, sweep_dataset
@@ -38,7 +38,7 @@ def _field(name: str) -> Any:
 class FolderSweep(Sweep):
     """A :class:`fastgd.Sweep` in a folder: made by ``fastgd.sweep(out=)`` and :func:`fastgd.open`.
 
-    It has all that a Sweep has. Nothing is kept in memory: what is asked for is read from the parts
+    It has all that a Sweep has. Nothing is kept in memory: what is asked for is read from the chunks
     that have it, so ``sweep[3]`` reads some of them, and ``sweep.errors`` all. What is selected
     (``sweep[3]``, ``sweep.sel(alpha=1)``) is a Sweep in memory, and ``sweep[...]`` all of it.
 
@@ -83,12 +83,12 @@ class FolderSweep(Sweep):
         Raises
         ------
         ValueError
-            If a part is damaged, or missing.
+            If a chunk is damaged, or missing.
         """
         return self._results.folder.digest()
 
     def __iter__(self) -> Iterator[Run]:
-        """All runs, the last axis fastest, of one part after the other."""
+        """All runs, the last axis fastest, of one chunk after the other."""
         for number, chunks in enumerate(self._results.chunks):
             for chunk in range(chunks.count):
                 yield from self._some(_chosen(self, number, chunks.box(chunk)))
@@ -112,8 +112,8 @@ class FolderSweep(Sweep):
 
     def in_memory(self) -> Sweep:
         """All of it, read once."""
-        grid = SweepAxes(self.axes)
-        return self._some(Selection(grid, (slice(None),) * len(grid.shape)))
+        sweep_axes = SweepAxes(self.axes)
+        return self._some(Selection(sweep_axes, (slice(None),) * len(sweep_axes.shape)))
 
     def save(self, path: PathLike) -> None:
         """Write all of it to one ``.npz`` file that :func:`fastgd.load` reads."""
@@ -123,7 +123,7 @@ class FolderSweep(Sweep):
         index = chosen.index
         if index is None:
             return self._some(chosen)
-        one = self._some(Selection(chosen.grid, tuple(slice(i, i + 1) for i in index)))
+        one = self._some(Selection(chosen.sweep_axes, tuple(slice(i, i + 1) for i in index)))
         return run_at(one, (0,) * len(index))
 
     def _some(self, chosen: Selection) -> Sweep:
@@ -139,12 +139,12 @@ class FolderSweep(Sweep):
             return None
         numbers = range(len(self.networks)) if chosen is None else chosen.networks
         runs = slice(None) if chosen is None else chosen.runs
-        grid = SweepAxes(self.axes if chosen is None else chosen.axes)
+        sweep_axes = SweepAxes(self.axes if chosen is None else chosen.axes)
         arrays = [self._results.of(SOURCES[name], number, runs) for number in numbers]
         if name == "states":
             for number, state in zip(numbers, arrays, strict=True):
                 self._check_state(number, state)
-        return field_of(name, grid, self.method.summary, arrays)
+        return field_of(name, sweep_axes, self.method.summary, arrays)
 
     def _check_state(self, number: int, state: State) -> None:
         """Refuse states that no run of a network can resume from."""
@@ -155,7 +155,7 @@ class FolderSweep(Sweep):
         try:
             take_state(arrays, number, len(state.ended), self.networks[number], method, values)
         except ValueError as error:
-            raise DamagedPartError(
+            raise CorruptChunkError(
                 f"{self._results.folder.path} must have states of its runs, as fastgd writes them, "
                 "got something else"
             ) from error
@@ -169,9 +169,9 @@ class FolderSweep(Sweep):
         return self._blocks(da, name)
 
     def _blocks(self, da: Any, name: str, of_summary: str = "") -> Any:
-        """An array whose chunks are as fine as the parts of the network with the most."""
-        grid = self._grid
-        single = tuple((1,) * length for length in grid.shape[: grid.cut])
+        """An array whose chunks are as fine as the chunks of the network with the most."""
+        sweep_axes = self._sweep_axes
+        single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._results.chunks, key=lambda chunks: chunks.count)
         curve = ((len(self.recorded),),) if name in CURVES else ()
         dtype = dtype_of(of_summary or name)
@@ -180,21 +180,21 @@ class FolderSweep(Sweep):
             name=f"fastgd-{of_summary or name}-{token_hex(8)}",
             chunks=(*single, *finest.lengths, *curve),
             dtype=dtype,
-            meta=np.empty((0,) * (len(grid.shape) + len(curve)), dtype),
+            meta=np.empty((0,) * (len(sweep_axes.shape) + len(curve)), dtype),
         )
 
 
 def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = None) -> Any:
     """A chunk of a field."""
     places = block_info[None]["array-location"][: len(sweep.axes)]
-    grid = SweepAxes(sweep.axes)
-    found = sweep._read(name, Selection(grid, tuple(slice(*place) for place in places)))
+    sweep_axes = SweepAxes(sweep.axes)
+    found = sweep._read(name, Selection(sweep_axes, tuple(slice(*place) for place in places)))
     return getattr(found, of_summary) if of_summary else found
 
 
 def _chosen(sweep: Sweep, number: int, box: tuple[slice, ...]) -> Selection:
     """Neighbours among the runs of a network, with all axes."""
-    grid = SweepAxes(sweep.axes)
-    lengths = grid.shape[: grid.cut]
+    sweep_axes = SweepAxes(sweep.axes)
+    lengths = sweep_axes.shape[: sweep_axes.cut]
     places = np.unravel_index(number, lengths) if lengths else ()
-    return Selection(grid, (*(slice(int(i), int(i) + 1) for i in places), *box))
+    return Selection(sweep_axes, (*(slice(int(i), int(i) + 1) for i in places), *box))

@@ -38,7 +38,7 @@ _GIVEN = "given"
 """Number of the first weights that are no axis, among those that are."""
 
 
-def folder_of(path: PathLike, request: SweepJob) -> Folder:
+def folder_of(path: PathLike, job: SweepJob) -> Folder:
     """The folder for the runs of a sweep, made if it isn't there.
 
     Raises
@@ -48,32 +48,30 @@ def folder_of(path: PathLike, request: SweepJob) -> Folder:
     OSError
         If it can't be made, read or written to.
     """
-    asked, arrays = _asked(request)
+    asked, arrays = _asked(job)
     facts = {
-        "known": list(request.known),
-        "pieces": [chunks.pieces for chunks in request.chunks],
-        "may_train_again": request.source is not None,
+        "known": list(job.known),
+        "pieces": [chunks.pieces for chunks in job.chunks],
+        "may_train_again": job.source is not None,
     }
-    return Folder.create(path, KIND, asked, facts, arrays, request.parts)
+    return Folder.create(path, KIND, asked, facts, arrays, job.chunk_count)
 
 
-def as_in(folder: Folder, request: SweepJob) -> SweepJob:
-    """The request with the parts that the folder has."""
-    return replace(request, given_chunks=_chunks(folder, request.grid))
+def as_in(folder: Folder, job: SweepJob) -> SweepJob:
+    """The job with the chunks that the folder has."""
+    return replace(job, given_chunks=_chunks(folder, job.sweep_axes))
 
 
-def sweep_of(folder: Folder, request: SweepJob) -> FolderSweep:
-    """The sweep in a folder that was made for the request."""
-    return FolderSweep(
-        request.outline, request.known, _results(folder, request.chunks, request.outline)
-    )
+def sweep_of(folder: Folder, job: SweepJob) -> FolderSweep:
+    """The sweep in a folder that was made for the job."""
+    return FolderSweep(job.outline, job.known, _results(folder, job.chunks, job.outline))
 
 
 def open_folder(path: PathLike) -> Sweep:
     """Open the sweep in a folder that ``fastgd.sweep(out=)`` has made, finished or not.
 
     Nothing is read before it is asked for, and nothing is kept: ``sweep.final_error`` reads one
-    array of each part, ``sweep[3]`` all arrays of the parts with its runs. So a sweep may be larger
+    array of each chunk, ``sweep[3]`` all arrays of the chunks with its runs. So a sweep may be larger
     than the memory. Runs that nobody has trained yet have the status "missing".
 
     Parameters
@@ -87,7 +85,7 @@ def open_folder(path: PathLike) -> Sweep:
     Raises
     ------
     ValueError
-        If it is no folder with a sweep, or a part that is read is damaged.
+        If it is no folder with a sweep, or a chunk that is read is damaged.
     OSError
         If it can't be read.
 
@@ -132,29 +130,29 @@ def _results(folder: Folder, chunks: tuple[Chunks, ...], outline: Facts) -> Fold
     return FolderResults(folder, chunks, networks, records, outline["method"].summary)
 
 
-def _asked(request: SweepJob) -> tuple[Facts, Arrays]:
+def _asked(job: SweepJob) -> tuple[Facts, Arrays]:
     """All that the runs depend on: facts that JSON can hold, and arrays."""
-    task = request.task
-    axes = request.grid.axes
+    task = job.task
+    axes = job.sweep_axes.axes
     long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
     others = {name: None if name in long else axis for name, axis in axes.items()}
-    outline = SimpleNamespace(**request.outline | {"axes": others})
+    outline = SimpleNamespace(**job.outline | {"axes": others})
     facts, arrays = sweep_metadata.taken_apart(outline)
     arrays |= {f"axis_{name}": array for name, array in long.items()}
     arrays |= {"X": task.X, "y": task.y}
     held = {} if task.validation is None else task.validation._asdict()
     arrays |= {f"validation_{name}": array for name, array in held.items() if array is not None}
-    if request.starts and "weights" not in request.grid.axes:
-        sweep_metadata.put_start(arrays, _GIVEN, request.starts[0])
+    if job.starts and "weights" not in job.sweep_axes.axes:
+        sweep_metadata.put_start(arrays, _GIVEN, job.starts[0])
     facts |= {
         "iterations": task.iterations,
         "record_every": task.record_every,
-        "record_weights": request.record_weights,
-        "keep_weights": request.keep.weights,
-        "keep_state": request.keep.state,
-        "seed_of_given_weights": request.seeds[0] if request.starts else None,
+        "record_weights": job.record_weights,
+        "keep_weights": job.keep.weights,
+        "keep_state": job.keep.state,
+        "seed_of_given_weights": job.seeds[0] if job.starts else None,
         "goes_on_after": task.done,
-        "goes_on_with": _digest(request.resume),
+        "goes_on_with": _digest(job.resume),
     }
     return facts, arrays
 
@@ -206,19 +204,19 @@ def _source(facts: Facts, arrays: Arrays, outline: Facts) -> TrainingSource | No
     )
 
 
-def _chunks(folder: Folder, grid: SweepAxes) -> tuple[Chunks, ...]:
-    """The parts that a folder has."""
-    shape = grid.shape[grid.cut :]
+def _chunks(folder: Folder, sweep_axes: SweepAxes) -> tuple[Chunks, ...]:
+    """The chunks that a folder has."""
+    shape = sweep_axes.shape[sweep_axes.cut :]
     try:
         pieces: Sequence[Sequence[int]] = folder.facts["pieces"]
-        need(len(pieces) == grid.networks)
+        need(len(pieces) == sweep_axes.networks)
         found = tuple(
             Chunks(shape, tuple(check_counts("pieces", own) if shape else ())) for own in pieces
         )
         for chunks in found:
             need(len(chunks.pieces) == len(shape))
             need(all(p <= n for p, n in zip(chunks.pieces, shape, strict=True)))
-        need(sum(one.count for one in found) == folder.parts)
+        need(sum(one.count for one in found) == folder.chunk_count)
     except (LookupError, TypeError, ValueError) as error:
         raise _not_ours(folder) from error
     return found

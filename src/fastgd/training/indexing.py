@@ -47,11 +47,11 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
             "the run must have been trained, got one that is missing: the call that made its "
             "folder goes on when it is given again"
         )
-    grid = SweepAxes(sweep.axes)
-    number, row = grid.place(index)
-    values = sweep.settings | grid.values(index)
+    sweep_axes = SweepAxes(sweep.axes)
+    number, row = sweep_axes.place(index)
+    values = sweep.settings | sweep_axes.values(index)
     method = method_at(sweep.method, values)
-    part = _part_at(sweep.partition, grid, index)
+    part = _part_at(sweep.partition, sweep_axes, index)
     if part is not None and part.weight is not None:
         method = method.at({"sample_weight": part.weight})
     if sweep.kept_weights is None:
@@ -102,12 +102,14 @@ def _checked(run: Run, final_error: float) -> Run:
     return run
 
 
-def _part_at(partition: Partition | None, grid: SweepAxes, index: tuple[int, ...]) -> Part | None:
+def _part_at(
+    partition: Partition | None, sweep_axes: SweepAxes, index: tuple[int, ...]
+) -> Part | None:
     """The samples of a run; None for all samples, each with the same weight."""
     if partition is None:
         return None
     number = 0
-    for (name, axis), place in zip(grid.axes.items(), index, strict=True):
+    for (name, axis), place in zip(sweep_axes.axes.items(), index, strict=True):
         if name in PARTS:
             number = number * len(axis) + place
     return partition.part(number)

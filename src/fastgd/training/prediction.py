@@ -30,16 +30,16 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
         )
     X = check_inputs(X, sizes[0])
     rows = None if groups is None else _rows(sweep, groups, len(X))
-    grid = SweepAxes(sweep.axes)
+    sweep_axes = SweepAxes(sweep.axes)
     shape = tuple(len(axis) for name, axis in sweep.axes.items() if rows is None or name != "group")
     count = int(np.prod(shape, dtype=np.int64))
     also = "fewer samples, or a part of the sweep,"
     check_memory(8 * count * len(X) * sizes[-1], "the prediction", also=also)
-    result = np.empty((grid.networks, count // grid.networks, len(X), sizes[-1]))
+    result = np.empty((sweep_axes.networks, count // sweep_axes.networks, len(X), sizes[-1]))
     threads, weights = available_threads(), sweep.kept_weights
     for number, network in enumerate(sweep.networks):
-        method, kept = _method(sweep, grid, number), weights[number]
-        numbers = _numbers(grid, method)
+        method, kept = _method(sweep, sweep_axes, number), weights[number]
+        numbers = _numbers(sweep_axes, method)
         if rows is None:
             predict(network, method, kept, X, numbers, threads, result[number])
             continue
@@ -70,19 +70,19 @@ def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndic
     return [places[label] for label in given.labels or ()], given.rows
 
 
-def _method(sweep: Any, grid: SweepAxes, number: int) -> Method:
+def _method(sweep: Any, sweep_axes: SweepAxes, number: int) -> Method:
     """The options of a network's code; of those that are numbers only a function's matter."""
-    index = np.unravel_index(number, grid.shape[: grid.cut]) if grid.cut else ()
-    pairs = zip(list(grid.axes.items())[: grid.cut], index, strict=True)
+    index = np.unravel_index(number, sweep_axes.shape[: sweep_axes.cut]) if sweep_axes.cut else ()
+    pairs = zip(list(sweep_axes.axes.items())[: sweep_axes.cut], index, strict=True)
     return method_at(sweep.method, {name: axis[place] for (name, axis), place in pairs})
 
 
-def _numbers(grid: SweepAxes, method: Method) -> dict[str, FloatArray]:
+def _numbers(sweep_axes: SweepAxes, method: Method) -> dict[str, FloatArray]:
     """The numbers of functions that are axes, for each run of a network."""
-    lengths = grid.shape[grid.cut :]
+    lengths = sweep_axes.shape[sweep_axes.cut :]
     return {
         name: np.array(numbers)[np.indices(lengths)[along].ravel()]
-        for along, own in enumerate(list(grid.axes.items())[grid.cut :])
+        for along, own in enumerate(list(sweep_axes.axes.items())[sweep_axes.cut :])
         for name, numbers in varied(dict([own])).items()
         if name in method.numbers
     }

@@ -59,24 +59,24 @@ def known_fields(
     return tuple(name for name in SOURCES if not lacking.get(name, False))
 
 
-def field_of(name: str, grid: SweepAxes, window: int | None, arrays: Sequence[Any]) -> Any:
-    """A field, of the results of each network's runs; ``grid`` has all axes."""
+def field_of(name: str, sweep_axes: SweepAxes, window: int | None, arrays: Sequence[Any]) -> Any:
+    """A field, of the results of each network's runs; ``sweep_axes`` has all axes."""
     if name in BY_NETWORK:
         return tuple(arrays)
     if name == "summary":
         assert window is not None
         each = zip(*(summarise(watch, window) for watch in arrays), strict=True)
-        return Summary(*(grid.join(parts) for parts in each))
-    joined = grid.join(arrays)
+        return Summary(*(sweep_axes.join(parts) for parts in each))
+    joined = sweep_axes.join(arrays)
     return np.asarray(_STATUS[joined]) if name == "status" else joined
 
 
 def fields_of(
-    known: Sequence[str], grid: SweepAxes, window: int | None, trained: Sequence[TrainedRuns]
+    known: Sequence[str], sweep_axes: SweepAxes, window: int | None, trained: Sequence[TrainedRuns]
 ) -> dict[str, Any]:
     """All fields, None for those that are not known."""
     return {
-        name: field_of(name, grid, window, [getattr(part, source) for part in trained])
+        name: field_of(name, sweep_axes, window, [getattr(part, source) for part in trained])
         if name in known
         else None
         for name, source in SOURCES.items()

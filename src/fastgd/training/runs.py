@@ -94,10 +94,10 @@ class Sweep:
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
-        return self._grid.shape
+        return self._sweep_axes.shape
 
     @property
-    def _grid(self) -> SweepAxes:
+    def _sweep_axes(self) -> SweepAxes:
         return SweepAxes(self.axes)
 
     @property
@@ -134,7 +134,7 @@ class Sweep:
 
     def __len__(self) -> int:
         """Number of runs."""
-        return self._grid.networks * self._grid.runs
+        return self._sweep_axes.networks * self._sweep_axes.runs
 
     def __iter__(self) -> Iterator[Run]:
         """All runs, the last axis fastest; with ``keep_weights=False`` each is trained again."""
@@ -172,7 +172,7 @@ class Sweep:
         >>> sweep[2, 3].alpha, sweep[2].shape, sweep[:2, ::2].shape, sweep[..., [0, 4]].shape
         (10.0, (5,), (2, 3), (3, 2))
         """
-        return self._of(by_place(self._grid, index))
+        return self._of(by_place(self._sweep_axes, index))
 
     def sel(self, **values: Any) -> Any:
         """The same by the values on the axes: a run, or a sweep where axes are left.
@@ -197,7 +197,7 @@ class Sweep:
         >>> sweep.sel(alpha=10, seed=3).alpha, sweep.sel(seed=[3, 4]).shape, sweep.sel(alpha=1).axes
         (10.0, (3, 2), {'seed': [0, 1, 2, 3, 4]})
         """
-        return self._of(by_value(self._grid, values))
+        return self._of(by_value(self._sweep_axes, values))
 
     def _of(self, chosen: Selection) -> Run | Sweep:
         index = chosen.index

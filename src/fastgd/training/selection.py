@@ -29,7 +29,7 @@ _RULE = (
 class Selection:
     """What is selected on each axis: one value, which drops the axis, or several."""
 
-    grid: SweepAxes
+    sweep_axes: SweepAxes
     selectors: tuple[_Selector, ...]
 
     @property
@@ -64,13 +64,13 @@ class Selection:
     @property
     def networks(self) -> list[int]:
         """The numbers of the networks."""
-        numbers: list[int] = self.places(list(self.grid.axes)[: self.grid.cut]).tolist()
+        numbers: list[int] = self.places(list(self.sweep_axes.axes)[: self.sweep_axes.cut]).tolist()
         return numbers
 
     @property
     def runs(self) -> NDArray[np.int64]:
         """The numbers of the runs among those of each of these networks."""
-        return self.places(list(self.grid.axes)[self.grid.cut :])
+        return self.places(list(self.sweep_axes.axes)[self.sweep_axes.cut :])
 
     def places(self, names: Sequence[str]) -> NDArray[np.int64]:
         """The numbers of what is selected on some of the axes, the last one fastest."""
@@ -87,7 +87,7 @@ class Selection:
         return _select(array, self.selectors)
 
     def _pairs(self) -> Iterator[tuple[tuple[str, list[Any]], _Selector]]:
-        return zip(self.grid.axes.items(), self.selectors, strict=True)
+        return zip(self.sweep_axes.axes.items(), self.selectors, strict=True)
 
 
 def _places_of(length: int, selector: _Selector) -> NDArray[np.int64]:
@@ -98,7 +98,7 @@ def _places_of(length: int, selector: _Selector) -> NDArray[np.int64]:
     return np.asarray(selector) % length  # places may count from the end
 
 
-def by_place(grid: SweepAxes, index: object) -> Selection:
+def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
     """Read what stands in the brackets behind a sweep.
 
     Raises
@@ -108,28 +108,28 @@ def by_place(grid: SweepAxes, index: object) -> Selection:
         came.
     """
     given = list(index) if isinstance(index, tuple) else [index]
-    count = len(grid.shape)
+    count = len(sweep_axes.shape)
     dots = [i for i, part in enumerate(given) if part is Ellipsis]
     if len(dots) > 1:
         raise IndexError(f"an index of a sweep must have at most one ..., got {shown(index)}")
     if len(given) - len(dots) > count:
-        rule = f"this sweep has {count} axes ({', '.join(grid.axes)}), each with at most one index"
-        if not grid.axes:
+        rule = f"this sweep has {count} axes ({', '.join(sweep_axes.axes)}), each with at most one index"
+        if not sweep_axes.axes:
             rule = "the only run of this sweep has no index, so it is sweep[()]"
         raise IndexError(f"{rule}, got {len(given) - len(dots)}: {shown(index)}")
     at = dots[0] if dots else len(given)
     whole = [slice(None)] * (count - len(given) + len(dots))
     parts = given[:at] + whole + given[at + 1 :]
     return Selection(
-        grid,
+        sweep_axes,
         tuple(
             _selector(name, len(axis), part, index)
-            for (name, axis), part in zip(grid.axes.items(), parts, strict=True)
+            for (name, axis), part in zip(sweep_axes.axes.items(), parts, strict=True)
         ),
     )
 
 
-def by_value(grid: SweepAxes, asked: Mapping[str, object]) -> Selection:
+def by_value(sweep_axes: SweepAxes, asked: Mapping[str, object]) -> Selection:
     """Read values, or lists of values, on some of the axes.
 
     Raises
@@ -138,16 +138,16 @@ def by_value(grid: SweepAxes, asked: Mapping[str, object]) -> Selection:
         If an axis is unknown, or has no such value; the message says which it has.
     """
     for name in asked:
-        if name not in grid.axes:
+        if name not in sweep_axes.axes:
             raise ValueError(
-                f"a value must be on an axis of this sweep ({', '.join(grid.axes) or 'none'}), "
-                f"got {name}={shown(asked[name])}{did_you_mean(name, grid.axes)}"
+                f"a value must be on an axis of this sweep ({', '.join(sweep_axes.axes) or 'none'}), "
+                f"got {name}={shown(asked[name])}{did_you_mean(name, sweep_axes.axes)}"
             )
     return Selection(
-        grid,
+        sweep_axes,
         tuple(
             _places(name, axis, asked[name]) if name in asked else slice(None)
-            for name, axis in grid.axes.items()
+            for name, axis in sweep_axes.axes.items()
         ),
     )
 

@@ -44,12 +44,14 @@ def put_together(facts: Facts, arrays: Found) -> Facts:
     """The fields of a Sweep, checked."""
     outline = sweep_metadata.put_together(facts, arrays)
     axes, networks, method = outline["axes"], outline["networks"], outline["method"]
-    grid, records = SweepAxes(axes), len(outline["recorded"])
-    shapes = dict.fromkeys(_ARRAYS, grid.shape) | {"errors": (*grid.shape, records)}
+    sweep_axes, records = SweepAxes(axes), len(outline["recorded"])
+    shapes = dict.fromkeys(_ARRAYS, sweep_axes.shape) | {"errors": (*sweep_axes.shape, records)}
     found: dict[str, Any] = {
         name: array_of(arrays, name, kind, shapes[name]) for name, kind in _ARRAYS.items()
     }
-    shapes |= dict.fromkeys(_MAYBE, grid.shape) | {"validation_errors": (*grid.shape, records)}
+    shapes |= dict.fromkeys(_MAYBE, sweep_axes.shape) | {
+        "validation_errors": (*sweep_axes.shape, records)
+    }
     found |= {
         name: array_of(arrays, name, kind, shapes[name]) if name in arrays else None
         for name, kind in _MAYBE.items()
@@ -57,23 +59,23 @@ def put_together(facts: Facts, arrays: Found) -> Facts:
     need(set(np.unique(found["status"])) <= {*STATUS, MISSING})
     summary = None
     if f"summary_{_SUMMARY[0]}" in arrays:
-        each = (array_of(arrays, f"summary_{name}", "fi", grid.shape) for name in _SUMMARY)
+        each = (array_of(arrays, f"summary_{name}", "fi", sweep_axes.shape) for name in _SUMMARY)
         summary = KINDS["Summary"](*each)
 
     is_kept = check_flag("kept", facts["kept"])
-    rows = [(grid.runs, network.parameters) for network in networks]
-    points = [(grid.runs, records, network.parameters) for network in networks]
+    rows = [(sweep_axes.runs, network.parameters) for network in networks]
+    points = [(sweep_axes.runs, records, network.parameters) for network in networks]
     values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
     states = tuple(
-        take_state(arrays, n, grid.runs, network, method_of_network(axes, n, method), values)
+        take_state(arrays, n, sweep_axes.runs, network, method_of_network(axes, n, method), values)
         for n, network in enumerate(networks)
     )
     need(len({state is None for state in states}) == 1)
     return {
         **outline,
         **found,
-        "losses": array_of(arrays, "losses", "f", (*grid.shape, records)),
-        "final_loss": array_of(arrays, "final_loss", "f", grid.shape),
+        "losses": array_of(arrays, "losses", "f", (*sweep_axes.shape, records)),
+        "final_loss": array_of(arrays, "final_loss", "f", sweep_axes.shape),
         "summary": summary,
         "kept_weights": take(arrays, "kept_weights", "f", rows) if is_kept else None,
         "kept_changes": take(arrays, "kept_changes", "i", rows) if is_kept else None,

@@ -1,4 +1,4 @@
-"""A sweep as it was asked for: what all its runs depend on, and its runs as a job in parts."""
+"""A sweep as it was asked for: what all its runs depend on, and its runs as a job in chunks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
 from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.engine.training_data import TrainingData
-from fastgd.training.chunks import Chunks, end_to_end, runs_of_part, seconds_of
+from fastgd.training.chunks import Chunks, end_to_end, runs_per_chunk, seconds_of
 from fastgd.training.indexing import narrowed
 from fastgd.training.recompute import TrainingSource
 from fastgd.training.result_fields import SOURCES, fields_of, known_fields, source_of
@@ -44,7 +44,7 @@ class SweepJob:
     """
 
     task: TrainingData
-    grid: SweepAxes
+    sweep_axes: SweepAxes
     networks: tuple[Network, ...]
     methods: tuple[Method, ...]
     alphas: tuple[NDArray[np.float64], ...]  # (values, K)
@@ -60,22 +60,22 @@ class SweepJob:
     record_weights: bool
     resume: Sweep | None
     given_chunks: tuple[Chunks, ...] | None = None
-    """Where the parts are, if that was decided before."""
+    """Where the chunks are, if that was decided before."""
 
     @cached_property
     def chunks(self) -> tuple[Chunks, ...]:
-        """The parts of each network's runs."""
+        """The chunks of each network's runs."""
         if self.given_chunks is not None:
             return self.given_chunks
         partition, iterations = self.task.partition, self.task.iterations - self.task.done
         samples = float(len(self.task.X))
         if partition is not None:
             samples = float(partition.rows.sizes.mean())
-        shape = self.grid.shape[self.grid.cut :]
+        shape = self.sweep_axes.shape[self.sweep_axes.cut :]
         found = []
         for network, method in zip(self.networks, self.methods, strict=True):
             seconds = seconds_of(network, method.batch_size or samples, iterations)
-            found.append(Chunks.of(shape, runs_of_part(seconds, self._bytes(network))))
+            found.append(Chunks.of(shape, runs_per_chunk(seconds, self._bytes(network))))
         return tuple(found)
 
     def _bytes(self, network: Network) -> int:
@@ -86,53 +86,53 @@ class SweepJob:
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
-        """Behind the last part of each network."""
+        """Behind the last chunk of each network."""
         return np.cumsum([chunks.count for chunks in self.chunks])
 
     @property
-    def parts(self) -> int:
-        """How many parts there are."""
+    def chunk_count(self) -> int:
+        """How many chunks there are."""
         return int(self._ends[-1])
 
     @cached_property
     def sizes(self) -> list[int]:
-        """Updates of each part."""
+        """Updates of each chunk."""
         iterations = self.task.iterations - self.task.done
         return [size * iterations for chunks in self.chunks for size in chunks.sizes]
 
-    def place(self, part: int) -> tuple[int, int]:
-        """The network of a part, and its number among those of the network."""
-        number = int(np.searchsorted(self._ends, part, side="right"))
-        return number, part - int(self._ends[number]) + self.chunks[number].count
+    def place(self, chunk: int) -> tuple[int, int]:
+        """The network of a chunk, and its number among those of the network."""
+        number = int(np.searchsorted(self._ends, chunk, side="right"))
+        return number, chunk - int(self._ends[number]) + self.chunks[number].count
 
     @property
     def largest(self) -> Plan:
-        """The first part of the network with the most parameters."""
+        """The first chunk of the network with the most parameters."""
         number = int(np.argmax([network.parameters for network in self.networks]))
-        part = int(self._ends[number]) - self.chunks[number].count
-        return self.plan(number, 1, self.selection(part))
+        chunk = int(self._ends[number]) - self.chunks[number].count
+        return self.plan(number, 1, self.selection(chunk))
 
-    def selection(self, part: int) -> Selection:
-        """The runs of a part."""
-        number, chunk = self.place(part)
-        lengths = self.grid.shape[: self.grid.cut]
+    def selection(self, chunk: int) -> Selection:
+        """The runs of a chunk."""
+        number, local = self.place(chunk)
+        lengths = self.sweep_axes.shape[: self.sweep_axes.cut]
         network = tuple(map(int, np.unravel_index(number, lengths))) if lengths else ()
-        return Selection(self.grid, (*network, *self.chunks[number].box(chunk)))
+        return Selection(self.sweep_axes, (*network, *self.chunks[number].box(local)))
 
     def compute(
-        self, part: int, threads: int, advance: Callable[[int], None]
+        self, chunk: int, threads: int, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any]]:
-        """Train the runs of a part: see :class:`fastgd.engine.trained_runs.TrainedRuns`."""
-        number, chunk = self.place(part)
-        chosen = self.selection(part)
+        """Train the runs of a chunk: see :class:`fastgd.engine.trained_runs.TrainedRuns`."""
+        number, local = self.place(chunk)
+        chosen = self.selection(chunk)
         plan = self.plan(number, threads, chosen)
-        runs = self.chunks[number].runs(chunk)
+        runs = self.chunks[number].runs(local)
         arrays = self.train(number, plan, advance, chosen, runs).arrays
         wanted = {SOURCES[name] for name in self.known}
         return {name: one for name, one in arrays.items() if source_of(name) in wanted}
 
     def compile(self, threads: int) -> None:
-        """Train a few iterations of one part of each shape, on so many threads.
+        """Train a few iterations of one chunk of each shape, on so many threads.
 
         No more than there will be: a schedule may have no factors beyond.
         """
@@ -140,13 +140,13 @@ class SweepJob:
         task = replace(self.task, iterations=few)
         short = replace(self, task=task, given_chunks=self.chunks)
         seen = set()
-        for part in range(self.parts):
-            number, chunk = self.place(part)
-            box = self.chunks[number].box(chunk)
+        for chunk in range(self.chunk_count):
+            number, local = self.place(chunk)
+            box = self.chunks[number].box(local)
             shape = number, tuple(place.stop - place.start for place in box)
             if shape not in seen:
                 seen.add(shape)
-                short.compute(part, threads, lambda _done: None)
+                short.compute(chunk, threads, lambda _done: None)
 
     def plan(self, number: int, threads: int, chosen: Selection | None = None) -> Plan:
         """Plan all runs of a network, or some neighbours of them."""
@@ -244,7 +244,7 @@ class SweepJob:
         if self.resume is not None:
             places = {n: v for n, v in self.resume.settings.items() if n in PARTS}
         return {
-            "axes": self.grid.axes,
+            "axes": self.sweep_axes.axes,
             "settings": self.settings | places,
             "method": self.methods[0],
             "recorded": self.task.recorded,
@@ -256,13 +256,13 @@ class SweepJob:
     def sweep(self, trained: Sequence[TrainedRuns]) -> Sweep:
         """The sweep, of what the runs of each network have come to."""
         window = self.methods[0].summary
-        return Sweep(**self.outline, **fields_of(self.known, self.grid, window, trained))
+        return Sweep(**self.outline, **fields_of(self.known, self.sweep_axes, window, trained))
 
-    def joined(self, parts: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
-        """What the runs of each network have come to, of what all parts have."""
+    def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
+        """What the runs of each network have come to, of what all chunks have."""
         trained, first = [], 0
         for chunks in self.chunks:
-            own = parts[first : first + chunks.count]
+            own = found[first : first + chunks.count]
             first += chunks.count
             names = own[0]
             trained.append(

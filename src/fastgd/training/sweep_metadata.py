@@ -72,8 +72,8 @@ def put_together(facts: Facts, arrays: Found) -> Facts:
         )
         for name, values in facts["axes"].items()
     }
-    grid = SweepAxes(axes)
-    need(grid.is_in_order and grid.networks == len(networks))
+    sweep_axes = SweepAxes(axes)
+    need(sweep_axes.is_in_order and sweep_axes.networks == len(networks))
     for number, network in enumerate(networks):
         check_width(method_of_network(axes, number, method), network.sizes[-1])
     settings = {name: _setting(name, value, layers) for name, value in facts["settings"].items()}
@@ -90,9 +90,9 @@ def put_together(facts: Facts, arrays: Found) -> Facts:
 
 def method_of_network(axes: Mapping[str, list[Any]], number: int, shared: Method) -> Method:
     """The options of a network: those that are compiled may be on axes."""
-    grid = SweepAxes(dict(axes))
-    places = np.unravel_index(number, grid.shape[: grid.cut]) if grid.cut else ()
-    pairs = zip(list(axes.items())[: grid.cut], places, strict=True)
+    sweep_axes = SweepAxes(dict(axes))
+    places = np.unravel_index(number, sweep_axes.shape[: sweep_axes.cut]) if sweep_axes.cut else ()
+    pairs = zip(list(axes.items())[: sweep_axes.cut], places, strict=True)
     return shared.at({name: axis[place] for (name, axis), place in pairs if name in STRUCTURES})
 
 

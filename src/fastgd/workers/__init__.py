@@ -1,1 +1,1 @@
-"""Work in parts, done by threads of this process or by anyone's executor; a part may be lost."""
+"""Work in chunks, done by threads of this process or by anyone's executor; a chunk may be lost."""

@@ -1,10 +1,10 @@
-"""What a worker lacks goes along with a part: the job, and code that its caller has compiled.
+"""What a worker lacks goes along with a chunk: the job, and code that its caller has compiled.
 
-A task is a few words: which job, which part. A worker that lacks the job says so instead of
-computing, and the caller submits the part again with the job along. Likewise with a file of
+A task is a few words: which job, which chunk. A worker that lacks the job says so instead of
+computing, and the caller submits the chunk again with the job along. Likewise with a file of
 compiled code, so that cold workers don't compile one by one what lies on the caller's disk; a
 worker of another kind (processor, versions, sources) asks for one that nobody has, and compiles.
-So data travel once for each worker and not for each part, by nothing but ``submit`` and ``result``.
+So data travel once for each worker and not for each chunk, by nothing but ``submit`` and ``result``.
 The code of a small training is a file of 0.5 MB, sent as 0.16 MB.
 """
 
@@ -73,7 +73,7 @@ if hasattr(os, "register_at_fork"):  # who holds it may not be in the child
 
 
 def receive(name: str, parcels: Parcels) -> None:
-    """Take what came with a part of the job of this name."""
+    """Take what came with a chunk of the job of this name."""
     with _lock:
         if name in parcels and name not in _jobs:
             _jobs[name] = _Held(pickle.loads(parcels[name]), set())
@@ -89,8 +89,8 @@ def receive(name: str, parcels: Parcels) -> None:
                 _jobs[name].received.add(file)
 
 
-def compute(name: str, part: int, threads: int) -> Arrays:
-    """Compute a part of the job of this name.
+def compute(name: str, chunk: int, threads: int) -> Arrays:
+    """Compute a chunk of the job of this name.
 
     Raises
     ------
@@ -103,13 +103,13 @@ def compute(name: str, part: int, threads: int) -> Arrays:
         raise LackingError(name)
     try:
         with code_cache.asking():
-            return held.job.compute(part, threads, _untold)
+            return held.job.compute(chunk, threads, _untold)
     except code_cache.CodeLackingError as lacking:
         if lacking.name not in held.received:
             raise LackingError(lacking.name) from None
     # What came was of no use.
-    return held.job.compute(part, threads, _untold)
+    return held.job.compute(chunk, threads, _untold)
 
 
 def _untold(_done: int) -> None:
-    """The caller counts whole parts."""
+    """The caller counts whole chunks."""

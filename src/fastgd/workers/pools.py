@@ -1,4 +1,4 @@
-"""Who computes parts: threads of this process, or the workers of an executor."""
+"""Who computes chunks: threads of this process, or the workers of an executor."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,10 +15,10 @@ from fastgd.workers.payloads import Shipment
 from fastgd.workers.worker import Answer, Order, here, work
 
 FIRST_IN_HAND, MOST_IN_HAND = 8, 4096
-"""Parts that an executor has at once before any of its workers is known, and at most."""
+"""Chunks that an executor has at once before any of its workers is known, and at most."""
 
 TRIES = 4
-"""How often an executor is asked for a part."""
+"""How often an executor is asked for a chunk."""
 
 SILENCE = 60.0
 """Seconds without any answer of an executor until its caller is warned."""
@@ -39,7 +39,7 @@ class Workers:
 
     @contextmanager
     def at_work(self) -> Iterator["Workers"]:
-        """A task of Dask gives its place at its worker to the parts that it waits for."""
+        """A task of Dask gives its place at its worker to the chunks that it waits for."""
         with ExitStack() as stack:
             if type(self._executor).__module__.partition(".")[0] == "distributed":
                 from distributed import worker, worker_client
@@ -49,19 +49,19 @@ class Workers:
                     stack.enter_context(worker_client())
             yield self
 
-    def submit(self, part: int, along: str) -> "Future[Answer]":
-        """Let a part be computed, with what has this name along, if any."""
+    def submit(self, chunk: int, along: str) -> "Future[Answer]":
+        """Let a chunk be computed, with what has this name along, if any."""
         serial = f"{self._call}-{next(self._serial)}"
         if not along:
-            return self._executor.submit(work, self._order, part, {}, serial)
+            return self._executor.submit(work, self._order, chunk, {}, serial)
         parcels = {along: self._shipment.parcel(along)}
         with warnings.catch_warnings():
             # Dask's: a job is as large as its data, and goes to each worker once.
             warnings.filterwarnings("ignore", "Sending large graph")
-            return self._executor.submit(work, self._order, part, parcels, serial)
+            return self._executor.submit(work, self._order, chunk, parcels, serial)
 
     def most(self, places: int) -> int:
-        """How many parts they may have at once, as they were heard of from so many places."""
+        """How many chunks they may have at once, as they were heard of from so many places."""
         return min(FIRST_IN_HAND + 2 * places, MOST_IN_HAND)
 
     def attempts(self, error: Exception) -> int:
@@ -78,11 +78,11 @@ class _StoppedError(Exception):
 
 
 class Threads:
-    """Threads of this process, each with a part of its own, or all of them with a single one.
+    """Threads of this process, each with a chunk of its own, or all of them with a single one.
 
-    ``each`` says how many a part is computed on.
+    ``each`` says how many a chunk is computed on.
 
-    What goes wrong in one of them would do so again, so a part is tried once.
+    What goes wrong in one of them would do so again, so a chunk is tried once.
     """
 
     tries = 1
@@ -110,12 +110,12 @@ class Threads:
             finally:
                 self._stopped.set()
 
-    def submit(self, part: int, _along: str) -> "Future[Answer]":
-        """Let a part be computed."""
-        return self._pool.submit(self._compute, part)
+    def submit(self, chunk: int, _along: str) -> "Future[Answer]":
+        """Let a chunk be computed."""
+        return self._pool.submit(self._compute, chunk)
 
     def most(self, _places: int) -> int:
-        """How many parts they may have at once."""
+        """How many chunks they may have at once."""
         return self._threads
 
     def attempts(self, _error: Exception) -> int:
@@ -126,11 +126,11 @@ class Threads:
         """Leave it to the caller to write."""
         self._folder = None
 
-    def _compute(self, part: int) -> Answer:
-        arrays = self._job.compute(part, self._each, self._told)
+    def _compute(self, chunk: int) -> Answer:
+        arrays = self._job.compute(chunk, self._each, self._told)
         if self._folder is None:
             return Answer(here(), arrays=arrays)
-        self._folder.write(part, arrays)
+        self._folder.write(chunk, arrays)
         return Answer(here())
 
     def _told(self, done: int) -> None:

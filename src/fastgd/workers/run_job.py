@@ -1,6 +1,6 @@
-"""All parts of a job are worked off: in memory, or into a folder until none is missing there.
+"""All chunks of a job are worked off: in memory, or into a folder until none is missing there.
 
-Threads of this process and the workers of any executor get parts in the same way. Those in hand are
+Threads of this process and the workers of any executor get chunks in the same way. Those in hand are
 few at first, and twice as many as there are workers once these have been heard of: a worker always
 finds a next one, and others who work into the folder find some, too.
 """
@@ -24,15 +24,15 @@ from fastgd.workers.result_sinks import InBoth, InFolder, InMemory
 from fastgd.workers.scheduler import LostExecutorError, Scheduler
 
 TURN = 0.1
-"""Seconds until claims are looked after, if no part is done before."""
+"""Seconds until claims are looked after, if no chunk is done before."""
 
 Advance = Callable[[int], None]
-Keeper = InMemory | InFolder
-AnyFolder = TypeVar("AnyFolder", bound=InFolder)
+ResultSink = InMemory | InFolder
+FolderSink = TypeVar("FolderSink", bound=InFolder)
 
 
-def run_job(job: Job, crew: WorkerOptions, advance: Advance) -> list[Arrays]:
-    """Compute all parts of a job; return the arrays of each, in order.
+def run_job(job: Job, worker_options: WorkerOptions, advance: Advance) -> list[Arrays]:
+    """Compute all chunks of a job; return the arrays of each, in order.
 
     ``advance`` is told of what is done, in the units of the job's sizes.
 
@@ -41,19 +41,19 @@ def run_job(job: Job, crew: WorkerOptions, advance: Advance) -> list[Arrays]:
     BrokenExecutor
         If the executor takes no more tasks.
     RuntimeError
-        If a part has failed 4 times on an executor; the cause is what it failed with.
+        If a chunk has failed 4 times on an executor; the cause is what it failed with.
     """
-    parts = len(job.sizes)
-    if crew.executor is None and parts == 1:
-        return [job.compute(0, crew.threads, advance)]
-    keeper = InMemory(parts)
-    _compile(job, crew)
-    _work(job, crew, None, keeper, _one_at_a_time(advance))
-    return [arrays for arrays in keeper.found if arrays is not None]
+    chunks = len(job.sizes)
+    if worker_options.executor is None and chunks == 1:
+        return [job.compute(0, worker_options.threads, advance)]
+    sink = InMemory(chunks)
+    _compile(job, worker_options)
+    _work(job, worker_options, None, sink, _one_at_a_time(advance))
+    return [arrays for arrays in sink.found if arrays is not None]
 
 
-def work_into(folder: Folder, job: Job, crew: WorkerOptions, advance: Advance) -> None:
-    """Compute the parts of a job that its folder lacks, until it lacks none.
+def work_into(folder: Folder, job: Job, worker_options: WorkerOptions, advance: Advance) -> None:
+    """Compute the chunks of a job that its folder lacks, until it lacks none.
 
     Other processes may do the same at the same time. ``advance`` is told of what is done, be it
     here, there or before.
@@ -68,120 +68,128 @@ def work_into(folder: Folder, job: Job, crew: WorkerOptions, advance: Advance) -
     Warns
     -----
     DamageWarning
-        If a part was damaged; it is computed anew.
+        If a chunk was damaged; it is computed anew.
     """
-    _fill(folder, job, crew, advance, InFolder)
+    _fill(folder, job, worker_options, advance, InFolder)
 
 
 def results_of(
-    job: Job, crew: WorkerOptions, advance: Advance, folder: Folder | None
+    job: Job, worker_options: WorkerOptions, advance: Advance, folder: Folder | None
 ) -> list[Arrays]:
-    """Return the arrays of all parts of a job, in order, and have them in a folder if there is one.
+    """Return the arrays of all chunks of a job, in order, and have them in a folder if there is one.
 
     Raises, warns
     -------------
     As :func:`run_job` or, with a folder, :func:`work_into`.
     """
     if folder is None:
-        return run_job(job, crew, advance)
-    keeper = _fill(folder, job, crew, advance, InBoth)
-    return [arrays for arrays in keeper.read if arrays is not None]
+        return run_job(job, worker_options, advance)
+    sink = _fill(folder, job, worker_options, advance, InBoth)
+    return [arrays for arrays in sink.read if arrays is not None]
 
 
 def _fill(
-    folder: Folder, job: Job, crew: WorkerOptions, advance: Advance, kind: type[AnyFolder]
-) -> AnyFolder:
-    for part in folder.damaged():
-        warn(f"part {part} in {folder.path} was damaged, and is computed anew", DamageWarning)
-        folder.discard(part)
+    folder: Folder,
+    job: Job,
+    worker_options: WorkerOptions,
+    advance: Advance,
+    kind: type[FolderSink],
+) -> FolderSink:
+    for chunk in folder.damaged():
+        warn(f"chunk {chunk} in {folder.path} was damaged, and is computed anew", DamageWarning)
+        folder.discard(chunk)
     sizes, told = job.sizes, _one_at_a_time(advance)
-    keeper = kind(folder, lambda parts: told(sum(int(sizes[part]) for part in parts)))
-    if not keeper.is_complete:
-        _compile(job, crew)
-        _work(job, crew, folder, keeper, told)
+    sink = kind(folder, lambda chunks: told(sum(int(sizes[chunk]) for chunk in chunks)))
+    if not sink.is_complete:
+        _compile(job, worker_options)
+        _work(job, worker_options, folder, sink, told)
     folder.tidy()
-    return keeper
+    return sink
 
 
-def _compile(job: Job, crew: WorkerOptions) -> None:
-    """For the threads of a part, or, where a worker has more, for as many as there are here."""
-    job.compile(min(crew.threads_of_part(len(job.sizes)), available_threads()))
+def _compile(job: Job, worker_options: WorkerOptions) -> None:
+    """For the threads of a chunk, or, where a worker has more, for as many as there are here."""
+    job.compile(min(worker_options.threads_per_chunk(len(job.sizes)), available_threads()))
 
 
 class _FailedError(Exception):
-    """A part has failed too often."""
+    """A chunk has failed too often."""
 
-    def __init__(self, part: int, error: Exception) -> None:
-        super().__init__(part, error)
-        self.part, self.error = part, error
+    def __init__(self, chunk: int, error: Exception) -> None:
+        super().__init__(chunk, error)
+        self.chunk, self.error = chunk, error
 
 
 def _work(
-    job: Job, crew: WorkerOptions, folder: Folder | None, keeper: Keeper, advance: Advance
+    job: Job,
+    worker_options: WorkerOptions,
+    folder: Folder | None,
+    sink: ResultSink,
+    advance: Advance,
 ) -> None:
-    """Have all parts computed that the keeper lacks."""
+    """Have all chunks computed that the sink lacks."""
     try:
-        if crew.executor is None:
-            each = crew.threads_of_part(len(job.sizes))
-            with Threads(crew.threads, each, job, folder, advance).at_work() as threads:
-                _hand_out(threads, keeper, lambda _part: None)  # they have told of it themselves
+        if worker_options.executor is None:
+            each = worker_options.threads_per_chunk(len(job.sizes))
+            with Threads(worker_options.threads, each, job, folder, advance).at_work() as threads:
+                _hand_out(threads, sink, lambda _chunk: None)  # they have told of it themselves
         else:
             sizes = job.sizes
-            made = Workers(crew.executor, crew.threads_per_worker, job, folder)
+            made = Workers(worker_options.executor, worker_options.threads_per_worker, job, folder)
             with made.at_work() as workers:
-                _hand_out(workers, keeper, lambda part: advance(int(sizes[part])))
+                _hand_out(workers, sink, lambda chunk: advance(int(sizes[chunk])))
         return
     except LostExecutorError as lost:
         raise BrokenExecutor(
-            f"executor takes no more tasks: {str(lost).rstrip('.')}; {keeper.summary}"
+            f"executor takes no more tasks: {str(lost).rstrip('.')}; {sink.summary}"
         ) from lost
     except _FailedError as failed:
-        part, error = failed.part, failed.error
+        chunk, error = failed.chunk, failed.error
     kind = type(error).__name__
-    if crew.executor is None:
+    if worker_options.executor is None:
         raise error
     raise RuntimeError(
-        f"part {part} has failed {TRIES} times, the last time with {kind}: {error}; "
-        f"{keeper.summary}"
+        f"chunk {chunk} has failed {TRIES} times, the last time with {kind}: {error}; "
+        f"{sink.summary}"
     ) from error
 
 
-def _hand_out(hands: Threads | Workers, keeper: Keeper, done: Callable[[int], None]) -> None:
-    """Hand out parts until none is missing; ``done`` is told of each that has come back."""
-    team, failures = Scheduler(hands.submit), Counter[int]()
-    worried = monotonic() + hands.patience
+def _hand_out(pool: Threads | Workers, sink: ResultSink, done: Callable[[int], None]) -> None:
+    """Hand out chunks until none is missing; ``done`` is told of each that has come back."""
+    scheduler, failures = Scheduler(pool.submit), Counter[int]()
+    worried = monotonic() + pool.patience
     try:
-        while not keeper.is_complete:
-            while len(team) < hands.most(len(team.places)):
-                part = keeper.take()
-                if part is None:
+        while not sink.is_complete:
+            while len(scheduler) < pool.most(len(scheduler.places)):
+                chunk = sink.take()
+                if chunk is None:
                     break
-                team.start(part)
-            keeper.tend()
-            outcome = team.next(TURN)
+                scheduler.start(chunk)
+            sink.tend()
+            outcome = scheduler.next(TURN)
             if outcome is None:
-                if not team.places and monotonic() > worried:
+                if not scheduler.places and monotonic() > worried:
                     worried = inf
                     warn(
-                        f"no worker of executor has answered for {hands.patience:g} s; this call "
+                        f"no worker of executor has answered for {pool.patience:g} s; this call "
                         "keeps waiting, forever if it runs in the place of the only worker"
                     )
                 continue
-            part, arrays, error = outcome
+            chunk, arrays, error = outcome
             if error is not None:
-                failures[part] += hands.attempts(error)
-                if failures[part] >= hands.tries:
-                    raise _FailedError(part, error)
-                team.start(part)
-            elif keeper.keep(part, arrays):
-                done(part)
+                failures[chunk] += pool.attempts(error)
+                if failures[chunk] >= pool.tries:
+                    raise _FailedError(chunk, error)
+                scheduler.start(chunk)
+            elif sink.keep(chunk, arrays):
+                done(chunk)
             else:
-                hands.send_arrays()
-                team.start(part)
+                pool.send_arrays()
+                scheduler.start(chunk)
     finally:
-        for part, arrays, _ in team.leave():
-            keeper.keep(part, arrays)
-        keeper.release()
+        for chunk, arrays, _ in scheduler.leave():
+            sink.keep(chunk, arrays)
+        sink.release()
 
 
 def _one_at_a_time(advance: Advance) -> Advance:

@@ -1,4 +1,4 @@
-"""Parts in the hands of an executor, whose workers are sent what they lack."""
+"""Chunks in the hands of an executor, whose workers are sent what they lack."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from fastgd.store.npz import Arrays
 from fastgd.workers.worker import Answer, WorkerState
 
 Submit = Callable[[int, str], "Future[Answer]"]
-"""Let a part be computed somewhere, with what has this name along, if any."""
+"""Let a chunk be computed somewhere, with what has this name along, if any."""
 
 
 class LostExecutorError(Exception):
@@ -19,20 +19,20 @@ class LostExecutorError(Exception):
 
 
 class Outcome(NamedTuple):
-    """What came of a part: its arrays, none if the worker has written them, or an error."""
+    """What came of a chunk: its arrays, none if the worker has written them, or an error."""
 
-    part: int
+    chunk: int
     arrays: Arrays | None
     error: Exception | None
 
 
 class _Task(NamedTuple):
-    part: int
+    chunk: int
     along: str
 
 
 class Scheduler:
-    """The parts that were handed to an executor, and who has been heard of.
+    """The chunks that were handed to an executor, and who has been heard of.
 
     No more of the same parcels are under way than there are processes that asked for it: 8 tasks
     that find nothing in 2 workers cost 2 parcels. The others wait until a parcel has arrived.
@@ -48,11 +48,11 @@ class Scheduler:
         self.places: set[WorkerState] = set()
 
     def __len__(self) -> int:
-        """How many parts are in hand."""
+        """How many chunks are in hand."""
         return len(self._tasks) + len(self._waiting)
 
-    def start(self, part: int, along: str = "") -> None:
-        """Hand a part to the executor.
+    def start(self, chunk: int, along: str = "") -> None:
+        """Hand a chunk to the executor.
 
         Raises
         ------
@@ -60,15 +60,15 @@ class Scheduler:
             If it takes none.
         """
         try:
-            future = self._submit(part, along)
+            future = self._submit(chunk, along)
         except Exception as error:  # BrokenExecutor, RuntimeError after shutdown(), a closed client
             raise LostExecutorError(str(error)) from error
-        self._tasks[future] = _Task(part, along)
+        self._tasks[future] = _Task(chunk, along)
         self._under_way[along] += 1
         future.add_done_callback(self._over.put)
 
     def next(self, seconds: float) -> Outcome | None:
-        """Return what has come of some part, within so many seconds.
+        """Return what has come of some chunk, within so many seconds.
 
         Raises
         ------
@@ -87,15 +87,15 @@ class Scheduler:
         with suppress(Empty):
             while True:
                 future = self._over.get_nowait()
-                part, _ = self._tasks.pop(future)
+                chunk, _ = self._tasks.pop(future)
                 with suppress(Exception):
                     answer = future.result()
                     if not answer.lacks:
-                        found.append(Outcome(part, answer.arrays, None))
+                        found.append(Outcome(chunk, answer.arrays, None))
         return found
 
     def _outcome(self, future: "Future[Answer]") -> Outcome | None:
-        part, along = self._tasks.pop(future)
+        chunk, along = self._tasks.pop(future)
         self._under_way[along] -= 1
         answer, error = None, None
         try:
@@ -115,14 +115,14 @@ class Scheduler:
             for _ in range(len(self._waiting)):
                 self.start(self._waiting.popleft())
         if answer is None:
-            return Outcome(part, None, error)
+            return Outcome(chunk, None, error)
         self.places.add(answer.place)
         if not answer.lacks:
-            return Outcome(part, answer.arrays, None)
+            return Outcome(chunk, answer.arrays, None)
         asked = self._asked[answer.lacks]
         asked.add(answer.place[:2])
         if self._under_way[answer.lacks] < len(asked):
-            self.start(part, answer.lacks)
+            self.start(chunk, answer.lacks)
         else:
-            self._waiting.append(part)
+            self._waiting.append(chunk)
         return None

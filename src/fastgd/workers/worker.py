@@ -14,7 +14,7 @@ from fastgd.workers.payloads import LackingError, Parcels, compute, receive
 
 
 class WorkerState(NamedTuple):
-    """Where one part at a time is computed: a thread of a process of a machine."""
+    """Where one chunk at a time is computed: a thread of a process of a machine."""
 
     machine: str
     process: int
@@ -22,7 +22,7 @@ class WorkerState(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of a part: what was lacking, or its arrays if they are not in the folder."""
+    """What came of a chunk: what was lacking, or its arrays if they are not in the folder."""
 
     place: WorkerState
     lacks: str = ""
@@ -34,18 +34,18 @@ class Order(NamedTuple):
 
     job: str
     threads: int
-    folder: tuple[str, str] | None  # its path and id, if the parts are to be written there
+    folder: tuple[str, str] | None  # its path and id, if the chunks are to be written there
 
 
-def work(order: Order, part: int, parcels: Parcels, _serial: str) -> Answer:
-    """Compute a part, and write it if this worker sees the folder.
+def work(order: Order, chunk: int, parcels: Parcels, _serial: str) -> Answer:
+    """Compute a chunk, and write it if this worker sees the folder.
 
     No two tasks have the same serial: Dask takes those with equal arguments for one.
     """
     place = here()
     receive(order.job, parcels)
     try:
-        arrays = compute(order.job, part, min(order.threads, available_threads()))
+        arrays = compute(order.job, chunk, min(order.threads, available_threads()))
     except LackingError as lacking:
         return Answer(place, lacking.name)
     if order.folder is not None:
@@ -53,7 +53,7 @@ def work(order: Order, part: int, parcels: Parcels, _serial: str) -> Answer:
         with suppress(OSError, ValueError):
             folder = Folder.open(Path(path))
             if folder.id == known:
-                folder.write(part, arrays)
+                folder.write(chunk, arrays)
                 return Answer(place)
     return Answer(place, arrays=arrays)
 

@@ -21,8 +21,8 @@ def check_worker_options(
 
     Examples
     --------
-    >>> check_crew(None, 1, 1)
-    Crew(executor=None, threads=1, threads_per_worker=1)
+    >>> check_worker_options(None, 1, 1)
+    WorkerOptions(executor=None, threads=1, threads_per_worker=1)
     """
     found = check_executor(executor)
     each = check_count("threads_per_worker", threads_per_worker)

@@ -41,9 +41,9 @@ def trained(monkeypatch):
     """The patches that were computed, in order."""
     found, compute = [], MapJob.compute
 
-    def counted(self, part, threads, advance):
-        arrays = compute(self, part, threads, advance)
-        found.append(part)
+    def counted(self, chunk, threads, advance):
+        arrays = compute(self, chunk, threads, advance)
+        found.append(chunk)
         return arrays
 
     monkeypatch.setattr(MapJob, "compute", counted)

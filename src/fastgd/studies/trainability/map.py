@@ -250,7 +250,7 @@ def trainability(
     True
     """
     settings = _checked(resolution, iterations, width, window, activation, batch_size, seed)
-    crew = check_worker_options(executor, threads, threads_per_worker)
+    worker_options = check_worker_options(executor, threads, threads_per_worker)
     bar = check_flag("progress", progress)
     path = None if out is None else check_path("out", out)
     samples = sample_count(settings.width, settings.activation)
@@ -261,7 +261,7 @@ def trainability(
     if path is not None:
         folder = Folder.create(path, KIND, settings._asdict(), {}, {}, len(job.patches))
     with progress_bar(bar, settings.resolution**2, "px") as advance:
-        found = results_of(job, crew, advance, folder)
+        found = results_of(job, worker_options, advance, folder)
     return Trainability(settings, *job.rates, job.joined(found))
 
 

@@ -1,4 +1,4 @@
-"""The trainings of a map, as a job: its parts are patches."""
+"""The trainings of a map, as a job: its chunks are patches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.npz import Arrays
 from fastgd.studies.trainability.mean_field import MeanField, mean_field, power_of_ten
 from fastgd.studies.trainability.patches import Patch, patches_of, side_of
-from fastgd.training.chunks import runs_of_part, seconds_of
+from fastgd.training.chunks import runs_per_chunk, seconds_of
 from fastgd.training.results import Summary
 
 Window = tuple[tuple[float, float], tuple[float, float]]
@@ -69,7 +69,7 @@ class MapJob:
         whole = cls(settings, problem, (across, up), ())
         network = whole.plan(Patch(slice(0, 1), slice(0, 1)), 1, 1).network
         batch = settings.batch_size or len(problem.X)
-        pixels = runs_of_part(seconds_of(network, batch, settings.iterations), across.itemsize)
+        pixels = runs_per_chunk(seconds_of(network, batch, settings.iterations), across.itemsize)
         side = side_of(settings.resolution, pixels)
         return cls(settings, problem, (across, up), patches_of(settings.resolution, side))
 
@@ -78,21 +78,21 @@ class MapJob:
         """Pixels of each patch."""
         return [patch.size for patch in self.patches]
 
-    def compute(self, part: int, threads: int, advance: Callable[[int], None]) -> Arrays:
+    def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
         """Train the pixels of a patch."""
         # Before the last update all errors are there.
-        return {"values": self._values(part, self.settings.iterations - 1, threads, advance)}
+        return {"values": self._values(chunk, self.settings.iterations - 1, threads, advance)}
 
     def compile(self, threads: int) -> None:
         """Train a patch of each shape for an iteration, on so many threads."""
-        shapes = {patch.shape: part for part, patch in enumerate(self.patches)}
-        for part in shapes.values():
-            self._values(part, 1, threads, lambda _done: None)
+        shapes = {patch.shape: chunk for chunk, patch in enumerate(self.patches)}
+        for chunk in shapes.values():
+            self._values(chunk, 1, threads, lambda _done: None)
 
-    def joined(self, parts: list[Arrays]) -> FloatArray:
+    def joined(self, chunks: list[Arrays]) -> FloatArray:
         """The map, of what all its patches have."""
         values = np.empty((self.settings.resolution, self.settings.resolution))
-        for patch, arrays in zip(self.patches, parts, strict=True):
+        for patch, arrays in zip(self.patches, chunks, strict=True):
             values[patch] = arrays["values"]
         return values
 
@@ -116,9 +116,9 @@ class MapJob:
         return Plan.make(task, network_of(task, hidden, method), method, alphas, {}, 1, threads)
 
     def _values(
-        self, part: int, iterations: int, threads: int, advance: Callable[[int], None]
+        self, chunk: int, iterations: int, threads: int, advance: Callable[[int], None]
     ) -> FloatArray:
-        patch = self.patches[part]
+        patch = self.patches[chunk]
         plan = self.plan(patch, iterations, threads)
         first = plan.network.row(NetworkParts(self.problem.weights, (), ()))[None]
         told = _in_pixels(iterations, advance)
