@@ -140,8 +140,8 @@ def test_a_warm_start_is_from_the_networks_before():
     ("change", "message"),
     [
         ({"hidden_layer_sizes": (6,)}, r"hidden_layer_sizes must stay \(5,\) .* got \(6,\)"),
-        ({"n_ensemble": 2}, "n_ensemble must stay 1 to go on with a fit, got 2"),
-        ({"batch_norm": True}, "batch_norm must stay False to go on with a fit, got True"),
+        ({"n_ensemble": 2}, "n_ensemble must stay 1 when a fit is resumed, got 2"),
+        ({"batch_norm": True}, "batch_norm must stay False when a fit is resumed, got True"),
         ({"early_stopping": True}, "partial_fit does not support early_stopping=True"),
     ],
     ids=["hidden", "members", "batch norm", "early stopping"],

@@ -162,7 +162,7 @@ def test_what_onnx_lacks_is_named(tmp_path, fitted):
 
 def test_classes_that_are_fractions_are_refused(tmp_path):
     model = FastGDClassifier(**SMALL).fit(X, LABELS.astype(float))
-    with pytest.raises(ValueError, match="whole numbers, booleans or text, got float64"):
+    with pytest.raises(ValueError, match="whole numbers, booleans or strings, got float64"):
         model.to_onnx(tmp_path / "model.onnx")
 
 

@@ -25,13 +25,13 @@ WRONG = {
     "n_iter_no_change": (0, "n_iter_no_change must be at least 1, got 0"),
     "batch_size": ("all", "batch_size must be 'auto' or an int, got 'all'"),
     "solver": ("lbgfs", "solver must be 'adam', 'sgd' or 'lbfgs', or an optimizer of fastgd, got"),
-    "learning_rate": ("adaptive", "'adaptive', which waits for the loss, is not supported"),
+    "learning_rate": ("adaptive", "'adaptive', which depends on the loss, is not supported"),
     "hidden_layer_sizes": ((4, 0), r"hidden_layer_sizes\[1\] must be at least 1, got 0"),
     "activation": ("step", "activation must be .*, got 'step'"),
     "loss": ("l3", "loss must be .*, got 'l3'"),
     "init": ("zeros", "init must be .*, got 'zeros'"),
     "dropout": (1, "dropout must be a number of at least 0 and below 1, got 1"),
-    "options": ({"alpha": 1}, "options must not have .* decide, got 'alpha'"),
+    "options": ({"alpha": 1}, "options must not set .* determine, got 'alpha'"),
     "threads": (0, "threads must be at least 1, got 0"),
 }
 
@@ -83,7 +83,7 @@ def test_weights_of_classes_are_for_one_class_to_a_sample():
 
 
 def test_several_classes_to_a_sample():
-    with pytest.raises(ValueError, match="y must be one class to a sample, or a table of 0 and 1"):
+    with pytest.raises(ValueError, match="y must be one class per sample, or a table of 0 and 1"):
         FastGDClassifier().fit(X, np.arange(40).reshape(20, 2))
 
 

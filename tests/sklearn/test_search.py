@@ -245,7 +245,7 @@ def test_a_run_that_diverges_fails_alone():
 
 
 def test_another_estimator_is_searched_as_scikit_learn_does_it():
-    with pytest.warns(UserWarning, match="Ridge is no estimator of fastgd"):
+    with pytest.warns(UserWarning, match="Ridge is not an estimator of fastgd"):
         ours = SweepSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=3).fit(X, NUMBERS)
     same_results(
         ours.cv_results_,
@@ -305,7 +305,7 @@ REFUSED = {
     ),
     "lbfgs": (
         {"param_grid": {"solver": ["lbfgs"]}, "halving": True},
-        "solver must descend by batches with halving, got 'lbfgs'",
+        "solver must train in epochs with halving, got 'lbfgs'",
     ),
 }  # fmt: skip
 

@@ -1,11 +1,11 @@
-"""Estimators, a search and models per group with the face of scikit-learn (extra ``sklearn``)."""
+"""Estimators, a search and models per group with scikit-learn's interface (extra ``sklearn``)."""
 
 try:
     import sklearn as _sklearn  # noqa: F401
 except ImportError as error:
     raise ImportError('fastgd.sklearn needs scikit-learn: pip install "fastgd[sklearn]"') from error
 
-import fastgd.public  # noqa: F401  runs of an estimator show in notebooks what others show
+import fastgd.public  # noqa: F401  so that runs of an estimator have their notebook output
 from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.grouped import GroupedClassifier, GroupedRegressor
 from fastgd.sklearn.regressor import FastGDRegressor

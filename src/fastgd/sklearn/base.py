@@ -1,4 +1,4 @@
-"""What the classifier and the regressor have in common."""
+"""The base class of the classifier and the regressor."""
 
 from __future__ import annotations
 
@@ -35,36 +35,36 @@ from fastgd.training.results import Run
 LARGEST_SEED = 2**31 - 1
 
 MEMBER_BYTES = 4_000
-"""Of a member's seed, its place in a sweep and its `Run`, beside all numbers of its network."""
+"""Memory of a member of an ensemble (seed, place in a sweep, `Run`), without its weights."""
 
 
 _OF_EPOCHS = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "t_")
-"""Attributes that there are not without epochs."""
+"""Attributes that exist only after training by epochs."""
 
 
 def _check_counting(problem: FitSpec) -> None:
-    """Refuse held-out samples, or what is left beside them, of which none counts."""
-    parts = {"learned from": problem.learned, "held out": problem.held_out}
+    """Raise if all samples of the training set, or of the validation set, have weight 0."""
+    parts = {"training": problem.learned, "validation": problem.held_out}
     for what, part in parts.items():
         if part is not None and part.weight is not None and not part.weight.any():
             raise ValueError(
-                f"sample_weight must be above 0 for some of the samples that are {what} with "
+                f"sample_weight must be above 0 for some samples of the {what} set with "
                 "early_stopping=True, got 0 for all of them"
             )
 
 
 def descends(model: BaseFastGD) -> bool:
-    """Whether an estimator's solver learns epoch by epoch."""
+    """Whether an estimator's solver trains in epochs, as ``partial_fit`` needs."""
     if not estimator_parameters.descends(model.solver):
         raise AttributeError(
-            "partial_fit must be called with a solver that descends by batches, got 'lbfgs'"
+            "partial_fit must be called with a solver that trains in epochs, got 'lbfgs'"
         )
     return True
 
 
 @dataclass(eq=False, repr=False)
 class BaseFastGD(BaseEstimator, ABC):
-    """The parameters of both, and everything but what targets are and what outputs mean."""
+    """The shared parameters and methods; subclasses define the targets and what outputs mean."""
 
     hidden_layer_sizes: Any = (100,)
     activation: str | Function = "relu"
@@ -108,7 +108,7 @@ class BaseFastGD(BaseEstimator, ABC):
         y : (samples,) or (samples, outputs) array_like
             Targets.
         sample_weight : (samples,) array_like, optional
-            How much each sample counts; at least 0, but not all 0.
+            Weight of each sample in the loss; at least 0, but not all 0.
 
         Returns
         -------
@@ -117,12 +117,12 @@ class BaseFastGD(BaseEstimator, ABC):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data are not as described, or if the training diverged.
+            If a parameter or the data are not as described, or if training diverged.
 
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` epochs were too few to meet ``tol``.
+            If training ended after ``max_iter`` epochs without meeting ``tol``.
         """
         problem = self._problem(X, y, sample_weight)
         (runs,) = train_all([problem], threads=self.threads, keep_state=True)
@@ -133,12 +133,12 @@ class BaseFastGD(BaseEstimator, ABC):
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Train for one more epoch on these samples; the first call makes the network.
+        """Train for one more epoch on these samples; the first call initializes the network.
 
         Parameters
         ----------
         X, y, sample_weight
-            As in :meth:`fit`; there may be other samples in each call.
+            As in :meth:`fit`; the samples may differ from call to call.
 
         Returns
         -------
@@ -146,13 +146,13 @@ class BaseFastGD(BaseEstimator, ABC):
 
         Notes
         -----
-        k calls with the same samples give the bits of ``fit`` with ``max_iter=k`` if that did not
-        stop earlier. After a fit that stopped early the optimizer's states begin anew.
+        k calls with the same samples are bit-identical to ``fit`` with ``max_iter=k``, unless that
+        stopped earlier. After a fit that stopped early the optimizer's state starts anew.
         """
         return self._partial_fit(X, y, sample_weight)
 
     def predict_std(self, X: ArrayLike) -> FloatArray:
-        """How much the members of the ensemble differ: the standard deviation of their outputs.
+        """Return the standard deviation of the outputs over the members of the ensemble.
 
         Parameters
         ----------
@@ -161,30 +161,30 @@ class BaseFastGD(BaseEstimator, ABC):
         Returns
         -------
         (samples, outputs) array
-            Of predicted numbers or probabilities; a classifier of two classes has one output. 0
-            everywhere with ``n_ensemble=1``.
+            In the unit of the target, or of probabilities; a classifier of two classes has one
+            output. With ``n_ensemble=1`` it is 0 everywhere.
         """
         return np.asarray(self._outputs(X).std(axis=0))
 
     def to_onnx(self, path: PathLike, *, dtype: str = "float64") -> None:
-        """Write the fitted network, or ensemble, as an ONNX model.
+        """Write the fitted network, or ensemble, to a file in ONNX format.
 
-        Its input is ``X`` (rows, features). A regressor's output is ``variable`` (rows, outputs),
-        a classifier's are ``label`` and ``probabilities``, as sklearn-onnx names them. What comes
-        out is what ``predict`` and ``predict_proba`` give, but for rounding.
+        The input of the ONNX model is ``X`` (rows, features). A regressor's output is ``variable``
+        (rows, outputs), a classifier's are ``label`` and ``probabilities``, as sklearn-onnx names
+        them. They equal ``predict`` and ``predict_proba`` up to rounding.
 
         Parameters
         ----------
         path : str or path
             The file.
         dtype : {"float64", "float32"}
-            Of the numbers in it, and of ``X``. Some runtimes know only "float32".
+            Type of the weights and of ``X``. Some runtimes support only "float32".
 
         Raises
         ------
         ValueError
-            If a function of the network has what ONNX lacks for all numbers (asin, acos, atan), or
-            if classes are neither whole numbers, booleans nor text.
+            If a function of the network uses asin, acos or atan, or if classes are neither whole
+            numbers, booleans nor strings.
         ImportError
             If onnx is not installed (``pip install "fastgd[onnx]"``).
 
@@ -205,39 +205,39 @@ class BaseFastGD(BaseEstimator, ABC):
         with whole_file(file) as stream:
             stream.write(model)
 
-    # ------------------------------------------------------------- what a kind of targets decides
+    # ------------------------------------------------------------------------ defined by subclasses
 
     @abstractmethod
     def _targets(self, y: Any, reset: bool, classes: Any, /) -> FloatArray:
-        """Targets (samples, outputs) of the network.
+        """Return the network's targets, (samples, outputs).
 
-        With ``reset`` these, or ``classes`` if given, say what targets are from now on.
+        With ``reset`` the classes or the shape of targets are set, from ``y`` or from ``classes``.
         """
 
     @abstractmethod
     def _weights(self, y: FloatArray, sample_weight: FloatArray | None) -> FloatArray | None:
-        """How much each sample counts."""
+        """Return the weight of each sample."""
 
     @abstractmethod
     def _strata(self, y: FloatArray) -> Any:
-        """What to hold out equal parts of, or None."""
+        """Return the classes by which the validation set is stratified, or None."""
 
     @abstractmethod
     def _output_and_loss(self) -> tuple[str, str | Loss]:
-        """Output units and loss, by fastgd's names."""
+        """Return output units and loss, by fastgd's names."""
 
     @abstractmethod
     def _worst(self, held: FitSamples) -> float:
-        """The mean error of held-out samples at which their score is 0."""
+        """Return the mean absolute error of the validation set at which its score is 0."""
 
     @abstractmethod
     def _model(self, onnx: ModuleType, dtype: str) -> Any:
-        """The ONNX model, made by :mod:`fastgd.sklearn.onnx`."""
+        """Return the ONNX model, built by :mod:`fastgd.sklearn.onnx`."""
 
     # ------------------------------------------------------------------------- from data to a fit
 
     def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> FitSpec:
-        """Check parameters and data of a fit, and say what it comes to."""
+        """Check the parameters and data of a fit, and return its specification."""
         estimator_parameters.check_parameters(vars(self))
         going_on = bool(self.warm_start) and hasattr(self, "members_")
         return self._made(X, y, sample_weight, going_on=going_on, epochs=None)
@@ -252,7 +252,7 @@ class BaseFastGD(BaseEstimator, ABC):
         epochs: int | None,
         classes: Any = None,
     ) -> FitSpec:
-        """A problem that starts from scratch or goes on; None for ``max_iter`` epochs."""
+        """Specify a fit that starts anew or resumes; ``epochs`` of None is ``max_iter``."""
         start = tuple(self.members_) if going_on else ()
         estimator_parameters.check_unchanged(vars(self), start)
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, reset=not start)
@@ -300,7 +300,7 @@ class BaseFastGD(BaseEstimator, ABC):
     # -------------------------------------------------------------------- from a fit to attributes
 
     def _adopt(self, problem: FitSpec, runs: list[Run], *, epochs: int | None = None) -> None:
-        """Take over what a fit, or so many epochs of one, has come to."""
+        """Set the fitted attributes from the runs of a fit, or of ``epochs`` epochs."""
         if any(run.status == "diverged" for run in runs):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
@@ -317,13 +317,13 @@ class BaseFastGD(BaseEstimator, ABC):
         if problem.minimizer is not None:
             self.n_iter_, self.loss_ = first.iterations, first.final_loss
             for name in _OF_EPOCHS:
-                if hasattr(self, name):  # from a fit before, by another solver
+                if hasattr(self, name):  # from an earlier fit with another solver
                     delattr(self, name)
             return
         self._remember(problem, first, epochs)
 
     def _finish(self, problem: FitSpec, runs: list[Run]) -> None:
-        """Take over what a fit has come to, and say what a fit says."""
+        """Set the fitted attributes; print and warn as a fit does."""
         self._adopt(problem, runs)
         if self.verbose:
             self._tell()
@@ -337,7 +337,7 @@ class BaseFastGD(BaseEstimator, ABC):
             )
 
     def _remember(self, problem: FitSpec, run: Run, epochs: int | None) -> None:
-        """What the first member's training was like."""
+        """Set the attributes about the training, from its first member."""
         losses, held = [run.final_loss], None
         if epochs is None:
             found = history(problem, run)
@@ -360,7 +360,7 @@ class BaseFastGD(BaseEstimator, ABC):
             self.best_loss_ = None
 
     def _tell(self) -> None:
-        """Print what `verbose` asks for."""
+        """Print the losses and scores, for `verbose`."""
         scores = getattr(self, "validation_scores_", None)
         for k, loss in enumerate(getattr(self, "loss_curve_", [self.loss_])[-self.n_iter_ :]):
             print(f"Iteration {k + 1}, loss = {loss:.8f}")

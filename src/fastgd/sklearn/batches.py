@@ -1,4 +1,4 @@
-"""Problems that one sweep trains: tables below each other, numbers and seeds as cases."""
+"""Batches of fits that one sweep trains: tables are concatenated, hyperparameters combined."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
 
 Case = tuple[Any, ...]
-"""The numbers of a run in the order of their names, and its seed."""
+"""The hyperparameters of a run, in the order of their names, and its seed."""
 
 _COSTLY = ("dropout", "dropconnect")
-"""A run without masks is not put beside runs that draw them."""
+"""Runs without random masks are not trained in a batch with runs that draw them."""
 
 
 class Member(NamedTuple):
-    """Where the runs of a problem are in a batch."""
+    """Where the runs of a fit are in a batch."""
 
-    number: int  # of the problem
+    number: int  # index of the fit
     table: int
     cases: tuple[int, ...]  # one for each seed
     shuffle_seed: int
@@ -35,13 +35,13 @@ class Member(NamedTuple):
 
 @dataclass
 class ProblemBatch:
-    """Problems of one kind of network: every table has every case, so that nothing is wasted."""
+    """Fits with the same architecture; every table has every case, so no run is superfluous."""
 
     names: tuple[str, ...]
-    """Of the numbers that may differ."""
+    """Names of the hyperparameters that may differ."""
 
     tables: list[FitSpec]
-    """One problem of each table."""
+    """One fit for each table."""
 
     cases: list[Case]
     members: list[Member]
@@ -50,7 +50,7 @@ class ProblemBatch:
     def train(
         self, *, threads: int | None, keep_state: bool, iterations: int | None = None
     ) -> None:
-        """Train all runs, by default for as many iterations as the problems ask for."""
+        """Train all runs, by default for the number of iterations that the fits ask for."""
         first = self.tables[0]
         settings = dict(first.settings)
         if iterations is not None:
@@ -63,16 +63,16 @@ class ProblemBatch:
             settings["combinations"] = [
                 {name: numbers[name][at] for name in several} for at in range(len(self.cases))
             ]
-        # Of a run that gives back an earlier network the state has the last one, to be measured.
+        # With restore_best only the state has the last network, whose loss is to be computed.
         keep_state = keep_state or bool(settings.get("restore_best"))
         self.sweep = sweep(**self._samples(), **settings, threads=threads, keep_state=keep_state)
 
     def has_any(self, keep: Collection[int]) -> bool:
-        """Whether any of these problems is here."""
+        """Whether any of these fits is in this batch."""
         return any(member.number in keep for member in self.members)
 
     def go_on(self, keep: Collection[int], iterations: int, *, threads: int | None) -> None:
-        """Go on with the cases of these problems, and all tables, for so many iterations more."""
+        """Resume the cases of these fits, on all tables, for ``iterations`` more iterations."""
         assert self.sweep is not None
         self.members = [member for member in self.members if member.number in keep]
         going = sorted({case for member in self.members for case in member.cases})
@@ -88,14 +88,14 @@ class ProblemBatch:
         )
 
     def runs(self) -> Iterator[tuple[int, list[Run]]]:
-        """The runs of each problem."""
+        """Yield the index of each fit, and its runs."""
         assert self.sweep is not None
         axes = self.sweep.axes
         for number, table, cases, shuffle_seed in self.members:
             in_front = ((table,) if "group" in axes else ()) + ((0,) if "fold" in axes else ())
             places = [(*in_front, case) if "combination" in axes else in_front for case in cases]
             runs = [self.sweep[place] for place in places]
-            if shuffle_seed != self.tables[0].settings["shuffle_seed"]:  # without any effect
+            if shuffle_seed != self.tables[0].settings["shuffle_seed"]:  # no effect without batches
                 runs = [
                     replace(run, options=run.options | {"shuffle_seed": shuffle_seed})
                     for run in runs
@@ -103,7 +103,7 @@ class ProblemBatch:
             yield number, runs
 
     def _samples(self) -> dict[str, Any]:
-        """The tables as a sweep takes them."""
+        """Return the tables as arguments of a sweep."""
         if len(self.tables) == 1:
             X, y, weight = self.tables[0].learned
             return {"X": X, "y": y, "sample_weight": weight, "validation": self.tables[0].held_out}
@@ -121,9 +121,9 @@ class ProblemBatch:
 
 
 def batches_of(problems: Mapping[int, FitSpec]) -> list[ProblemBatch]:
-    """The fewest batches in which no run is trained that no problem asks for.
+    """Return the fewest batches that train exactly the runs that the fits ask for.
 
-    None of the problems has a start or a minimizer.
+    No fit may have a start or a minimizer.
     """
     digests = _Digests()
     kinds: dict[Any, dict[Any, dict[int, tuple[FitSpec, list[Case]]]]] = {}
@@ -145,7 +145,7 @@ def batches_of(problems: Mapping[int, FitSpec]) -> list[ProblemBatch]:
 def _batch(
     names: tuple[str, ...], tables: Sequence[dict[int, tuple[FitSpec, list[Case]]]]
 ) -> ProblemBatch:
-    """A batch of tables with the same cases, in the order of the first of them."""
+    """Make a batch of tables with the same cases, in the order of the first table's."""
     order = dict.fromkeys(case for _, own in tables[0].values() for case in own)
     places = {case: place for place, case in enumerate(order)}
     members = [
@@ -158,7 +158,7 @@ def _batch(
 
 
 def _kind_of(problem: FitSpec) -> tuple[Any, dict[str, Any]]:
-    """What problems of one batch share, as a key, and the numbers in which they may differ."""
+    """Return what fits of one batch share, as a key, and the hyperparameters that may differ."""
     numbers: dict[str, Any] = {}
     shared: list[Any] = [problem.X.shape[1], problem.y.shape[1]]
     shared += [problem.sample_weight is None, problem.held is None]
@@ -180,7 +180,7 @@ def _kind_of(problem: FitSpec) -> tuple[Any, dict[str, Any]]:
 
 
 def _key(value: Any) -> Any:
-    """A value as a key of a dict."""
+    """Return a hashable key for a value."""
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, value.tobytes()
     if isinstance(value, dict):
@@ -189,7 +189,7 @@ def _key(value: Any) -> Any:
         return type(value), *map(_key, value)
     try:
         hash(value)
-    except Exception:  # it has none, or one that raises anything
+    except Exception:  # unhashable, or its hash raises anything
         return id(value)
     return type(value), value
 
@@ -199,13 +199,13 @@ def _joined(arrays: Iterable[Any]) -> Any:
 
 
 class _Digests:
-    """Tables by their content; an array that comes again is not read again."""
+    """Digests of tables by content; an array that was seen before is not read again."""
 
     def __init__(self) -> None:
         self.known: dict[int, tuple[Any, bytes]] = {}
 
     def of(self, problem: FitSpec) -> tuple[bytes, ...]:
-        """What tells the table of a problem from others."""
+        """Return the digests of a fit's arrays, which identify its table."""
         arrays = (problem.X, problem.y, problem.sample_weight, problem.held)
         return tuple(self._of(array) for array in arrays if array is not None)
 
@@ -213,5 +213,5 @@ class _Digests:
         if id(array) not in self.known:
             text = blake2b(repr(array.shape).encode())
             text.update(np.ascontiguousarray(array).tobytes())
-            self.known[id(array)] = array, text.digest()  # kept, so that its id is its own
+            self.known[id(array)] = array, text.digest()  # kept alive, so that its id stays unique
         return self.known[id(array)][1]

@@ -1,4 +1,4 @@
-"""Candidates on folds: trained together, then scored as scikit-learn does it."""
+"""Evaluation of candidates on folds: trained jointly, then scored as scikit-learn does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.joint_training import JointTraining, Outcome
 
 MOST_BYTES = 2**29
-"""Of networks that are trained and not yet scored, and of their tables, about."""
+"""Memory of networks that are trained and not yet scored, and of their tables, about."""
 
 Scores = list[dict[str, Any]]
 
@@ -26,18 +26,18 @@ class CandidateEvaluation:
     Parameters
     ----------
     estimator : estimator
-        It, or the end of it if it is a pipeline, is a network of ours.
+        One of fastgd's estimators, or a pipeline that ends in one.
     samples : (X, y)
     folds : sequence of (train, test)
     candidates : sequence of dict
     fit_params : dict
     **scoring
-        What scikit-learn's ``_fit_and_score`` takes beside these.
+        Further arguments of scikit-learn's ``_fit_and_score``.
 
     Attributes
     ----------
     scores : list of dict
-        What it has given back so far: candidate by candidate, fold by fold.
+        The results of ``_fit_and_score`` so far: candidate by candidate, fold by fold.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class CandidateEvaluation:
         self.scores: Scores = []
 
     def run(self) -> Scores:
-        """Train all candidates, as many at a time as there is memory for, and score them."""
+        """Train and score all candidates, as many at a time as fit into memory."""
         for fits in _portions(self.fits):
             began = perf_counter()
             outcomes = _crowd_of(fits).train()
@@ -70,7 +70,7 @@ class CandidateEvaluation:
         *,
         is_last: bool = True,
     ) -> Scores:
-        """Scores of fits that were trained together in so many seconds."""
+        """Score fits that were trained together in ``seconds`` seconds."""
         found = []
         for fit in fits:
             train, test = self.folds[fit.fold]
@@ -94,16 +94,16 @@ class CandidateEvaluation:
 
 
 class Halving:
-    """Successive halving: rungs of more and more epochs for fewer and fewer candidates."""
+    """Successive halving: rungs with more and more epochs for fewer and fewer candidates."""
 
     def __init__(self, evaluation: CandidateEvaluation, factor: int) -> None:
         self.evaluation = evaluation
         self.fits = list(evaluation.fits)
         problems = [fit.problem for fit in self.fits if fit.problem is not None]
         if any(network_of(fit.estimator) is None for fit in self.fits):
-            raise ValueError("all candidates must end in a network of fastgd with halving")
+            raise ValueError("all candidates must end in an estimator of fastgd with halving")
         if any(problem.minimizer is not None for problem in problems):
-            raise ValueError("solver must descend by batches with halving, got 'lbfgs'")
+            raise ValueError("solver must train in epochs with halving, got 'lbfgs'")
         epochs = {one.settings["iterations"] // one.settings["record_every"] for one in problems}
         if len(epochs) > 1:
             raise ValueError(
@@ -117,7 +117,7 @@ class Halving:
         self.crowd = _crowd_of(self.fits, keep_state=True)
 
     def climb(self, going: Sequence[int], epochs: int) -> Scores:
-        """Take these candidates on to so many epochs, and score them in this order."""
+        """Train these candidates up to ``epochs`` epochs in all, and score them in this order."""
         began = perf_counter()
         by_candidate: dict[int, list[Waiting]] = {number: [] for number in going}
         for fit in self.fits:
@@ -136,7 +136,7 @@ class Halving:
 
 
 def _power(count: int, factor: int) -> int:
-    """How often a count can be divided by the factor before it is 0."""
+    """How many times a count can be divided by the factor before it is 0."""
     power = 0
     while count >= factor:
         count //= factor
@@ -145,7 +145,7 @@ def _power(count: int, factor: int) -> int:
 
 
 def _portions(fits: Iterator[Waiting]) -> Iterator[list[Waiting]]:
-    """Fits that there is memory for at a time."""
+    """Yield lists of fits, each of a size that fits into memory."""
     portion: list[Waiting] = []
     size = 0
     arrays: set[int] = set()
@@ -165,7 +165,7 @@ def _portions(fits: Iterator[Waiting]) -> Iterator[list[Waiting]]:
 
 
 def _crowd_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> JointTraining:
-    """The problems of fits; each fit knows the number of its own."""
+    """Return a joint training of these fits, and tell each fit its index in it."""
     problems: list[FitSpec] = []
     threads, shuffle_seed = None, None
     for fit in fits:
@@ -174,15 +174,15 @@ def _crowd_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> JointTrai
             continue
         threads = threads or network.threads
         if network.random_state is None and "shuffle_seed" in fit.problem.settings:
-            # Any draw will do; with the same one they can be trained together.
+            # Any seed will do; with the same one these fits can be trained together.
             shuffle_seed = shuffle_seed or fit.problem.settings["shuffle_seed"]
             fit.problem.settings["shuffle_seed"] = shuffle_seed
         fit.number = len(problems)
         problems.append(fit.problem)
     if any(problem.minimizer is not None for problem in problems):
         warnings.warn(
-            "solver='lbfgs' does not descend by batches: such fits are made one after the other, "
-            "as GridSearchCV makes them",
+            "solver='lbfgs' can't be trained jointly: its fits are trained one after the other, "
+            "as by GridSearchCV",
             UserWarning,
             stacklevel=5,
         )
@@ -190,7 +190,7 @@ def _crowd_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> JointTrai
 
 
 def _bytes_of(problem: FitSpec) -> int:
-    """Memory of the runs of a problem: weights, how often they turned, and what is recorded."""
+    """Estimate the memory of a fit's runs: weights, sign changes of gradients, recorded errors."""
     layers = (problem.X.shape[1], *problem.settings["hidden_size"], problem.y.shape[1])
     parameters: int = sum((a + 1) * b for a, b in pairwise(layers))
     epochs: int = problem.settings.get("iterations", 0) // problem.settings.get("record_every", 1)

@@ -1,4 +1,4 @@
-"""FastGDClassifier: classes."""
+"""FastGDClassifier: classification."""
 
 from __future__ import annotations
 
@@ -25,27 +25,28 @@ LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
 
 
 @documented(
-    loss='"log_loss" (the cross entropy), or another for sigmoid outputs: "squared_error", any of '
-    "fastgd's names, or a :class:`fastgd.Loss` of your own.",
-    score="With ``early_stopping``, after each epoch: the mean probability that the true class is "
-    "given (of several labels: that each is given what is true of it), 1 less the mean error. It "
-    "tells finer steps apart than the accuracy that ``MLPClassifier`` has here.",
+    loss='"log_loss" (cross-entropy), or another loss, with sigmoid outputs: "squared_error", any '
+    "of fastgd's names, or a custom :class:`fastgd.Loss`.",
+    score="With ``early_stopping``, the validation score after each epoch: 1 minus the mean "
+    "absolute error, which is the mean probability of the true class (with several labels, of the "
+    "true value of each label). It resolves finer steps than accuracy, which ``MLPClassifier`` "
+    "uses.",
 )
 @dataclass(eq=False, repr=False)
 class FastGDClassifier(ClassifierMixin, BaseFastGD):
     """A network, or an ensemble of networks, that predicts classes.
 
-    Parameters have scikit-learn's names and defaults (``MLPClassifier``); from ``dropout`` on they
-    are fastgd's own, and so are further values of the others. Two classes have one sigmoid output,
-    more have softmax; where y is a table of 0 and 1, each of its columns has a sigmoid output.
-    Inputs are taken as they are: bring them to mean 0 and standard deviation 1 before.
+    Parameters have scikit-learn's names and defaults (``MLPClassifier``); those from ``dropout`` on
+    are fastgd's own, as are some further values of the others. Two classes have one sigmoid output,
+    more classes have softmax outputs; if y is a table of 0 and 1, each column has a sigmoid output.
+    Inputs are not scaled: standardize them first.
 
     Parameters
     ----------
     <those of both>
     class_weight : dict, "balanced" or None
-        What the weights of the samples of each class are multiplied by; "balanced" gives all
-        classes the same sum of weights.
+        Factor of the sample weights of each class; "balanced" gives all classes the same total
+        weight.
 
     Attributes
     ----------
@@ -55,11 +56,11 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
 
     See Also
     --------
-    FastGDRegressor : Numbers.
+    FastGDRegressor : Regression.
 
     Notes
     -----
-    As for :class:`FastGDRegressor`.
+    See :class:`FastGDRegressor`.
 
     Examples
     --------
@@ -85,15 +86,15 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         sample_weight: ArrayLike | None = None,
         classes: ArrayLike | None = None,
     ) -> Self:
-        """Train for one more epoch on these samples; the first call makes the network.
+        """Train for one more epoch on these samples; the first call initializes the network.
 
         Parameters
         ----------
         X, y, sample_weight
-            As in :meth:`fit`; there may be other samples in each call.
+            As in :meth:`fit`; the samples may differ from call to call.
         classes : (classes,) array_like, optional
-            All classes that any call will have. The first call needs it, unless y is a table of
-            labels.
+            All classes that any call will have. Required in the first call, unless y is a table of
+            0 and 1.
 
         Returns
         -------
@@ -101,8 +102,8 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
 
         Notes
         -----
-        k calls with the same samples give the bits of ``fit`` with ``max_iter=k`` if that did not
-        stop earlier. After a fit that stopped early the optimizer's states begin anew.
+        k calls with the same samples are bit-identical to ``fit`` with ``max_iter=k``, unless that
+        stopped earlier. After a fit that stopped early the optimizer's state starts anew.
         """
         is_first = not hasattr(self, "members_")
         if is_first and classes is None and type_of_target(y) != "multilabel-indicator":
@@ -120,7 +121,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
-            raise ValueError("y must be one class to a sample, or a table of 0 and 1, got several")
+            raise ValueError("y must be one class per sample, or a table of 0 and 1, got several")
         is_table = kind == "multilabel-indicator"
         if not is_table:
             y = column_or_1d(y, warn=True)
@@ -134,13 +135,13 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
                     f"y must have at most {MOST_CLASSES:,} classes, got {len(self.classes_):,}"
                 )
         if is_table != self._is_multilabel:
-            raise ValueError("y must be classes, or a table of 0 and 1, as before; got the other")
+            raise ValueError("y must be of the kind it was before: classes, or a table of 0 and 1")
         if is_table:
             return np.asarray(y, dtype=np.float64)
         return self._one_hot(y)
 
     def _one_hot(self, y: NDArray[Any]) -> FloatArray:
-        """A column for each class; one for two."""
+        """Return one column per class; a single column for two classes."""
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(
@@ -153,14 +154,14 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         return one_hot(places, len(self.classes_))
 
     def _places(self, y: FloatArray) -> NDArray[np.int64]:
-        """The class of each row of targets."""
+        """Return the class index of each row of targets."""
         return np.asarray(y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1), dtype=np.int64)
 
     def _weights(self, y: FloatArray, sample_weight: FloatArray | None) -> FloatArray | None:
         if self.class_weight is None:
             return sample_weight
         if self._is_multilabel:
-            raise ValueError("class_weight must be None with several labels to a sample")
+            raise ValueError("class_weight must be None with several labels per sample")
         places = self._places(y)
         weight = np.ones(len(y)) if sample_weight is None else sample_weight
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
@@ -178,7 +179,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         return None if self._is_multilabel else self._places(y)
 
     def _worst(self, _held: FitSamples) -> float:
-        # Softmax misses as much of the true class as it gives to the others: twice, in all columns.
+        # An error of softmax counts twice, in the true class and in the others, over all columns.
         is_softmax = self._output_and_loss()[0] == "softmax"
         return 2.0 / len(self.classes_) if is_softmax else 1.0
 
@@ -196,7 +197,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         )
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
-        """Probabilities of the classes: the mean over the members of the ensemble.
+        """Predict class probabilities: the mean over the members of the ensemble.
 
         Parameters
         ----------
@@ -210,7 +211,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         if self._is_multilabel:
             return outputs
         if len(self.classes_) > 2:
-            # Softmax adds up to 1 by itself; sigmoid units of other losses need not.
+            # Softmax outputs sum to 1; sigmoid outputs, with other losses, need not.
             is_softmax = self.out_activation_ == "softmax"
             return outputs if is_softmax else outputs / outputs.sum(axis=1, keepdims=True)
         if len(self.classes_) == 1:
@@ -218,12 +219,12 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         return np.asarray(np.hstack([1.0 - outputs, outputs]))
 
     def predict_log_proba(self, X: ArrayLike) -> FloatArray:
-        """Logarithms of :meth:`predict_proba`."""
+        """Predict the logarithms of :meth:`predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """The most probable class of each sample; with several labels each that is above 1/2.
+        """Predict the most probable class of each sample, or every label with probability over 1/2.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Fits of candidates on folds that wait at the network, to be trained together."""
+"""Deferred fits: everything but the network's training has run, so networks can train jointly."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from fastgd.training.results import Run
 
 
 def network_of(estimator: Any) -> BaseFastGD | None:
-    """The network that an estimator is, or a pipeline ends in; None if it is another estimator."""
+    """Return the fastgd estimator itself, or the one a pipeline ends in; None if there is none."""
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     return last if isinstance(last, BaseFastGD) else None
 
 
 class DeferredFit(NamedTuple):
-    """What reaches the network of a pipeline, and the fitted steps before it."""
+    """The samples that reach the network of a pipeline, and the fitted steps before it."""
 
     steps: list[tuple[str, Any]]
     X: Any
     y: Any
-    params: dict[str, Any]  # of its fit
+    params: dict[str, Any]  # further arguments of the network's fit
 
 
 class Waiting:
-    """An estimator in the middle of its fit on the rows of a fold.
+    """The fit of one candidate on one fold, interrupted before its network is trained.
 
     Parameters
     ----------
     estimator : estimator
         With the parameters of the candidate.
     candidate, fold : int
-        Their numbers.
+        Their indices.
     """
 
     def __init__(self, estimator: Any, candidate: int, fold: int) -> None:
         self.estimator, self.candidate, self.fold = estimator, candidate, fold
         self.problem: FitSpec | None = None
-        self.number: int | None = None  # of the problem, among those trained with it
+        self.number: int | None = None  # its index in the joint training
         self.error: Exception | None = None
         self.seconds = 0.0
 
     def begin(self, prepare: Callable[[], DeferredFit]) -> None:
-        """Say what the network has to learn; an error waits for :meth:`finish`."""
+        """Prepare the network's fit; an error is kept, and raised by :meth:`finish`."""
         began = perf_counter()
         try:
             prepared = prepare()
@@ -63,9 +63,9 @@ class Waiting:
         self.seconds = perf_counter() - began
 
     def finish(self, outcome: list[Run] | Exception | None, *, is_last: bool = True) -> Any:
-        """An estimator whose next ``fit`` adopts the runs, or raises why there are none.
+        """Return an estimator whose next ``fit`` only adopts the trained runs, or raises the error.
 
-        ``is_last`` is whether the training is over, and a warning may be due.
+        ``is_last`` is whether training is over, so that a convergence warning may be due.
         """
         error = outcome if isinstance(outcome, Exception) else self.error
         estimator = self.estimator
@@ -83,7 +83,7 @@ class Waiting:
             return estimator
 
         estimator.fit = fit
-        estimator.set_params = lambda **_params: estimator  # it has them
+        estimator.set_params = lambda **_params: estimator  # they are set already
         return estimator
 
 
@@ -95,10 +95,10 @@ def waiting_fits(
     folds: Sequence[tuple[Any, Any]],
     fit_params: Mapping[str, Any],
 ) -> Iterator[Waiting]:
-    """The fits of all candidates, each on all folds; candidates are the slower axis.
+    """Yield the deferred fits of all candidates on all folds, one candidate after the other.
 
-    What comes before the network in a pipeline is fitted once per fold and distinct parameters of
-    it. An estimator without a network of ours is fitted at once.
+    The steps of a pipeline before the network are fitted once per fold and set of their parameters.
+    An estimator without a fastgd network is fitted immediately.
     """
     known: dict[Any, DeferredFit] = {}
     for number, parameters in enumerate(candidates):
@@ -122,7 +122,7 @@ def waiting_fits(
 
 
 def _prepared(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> DeferredFit:
-    """What an estimator's own fit hands to its network, which does not train."""
+    """Run an estimator's own fit up to its network, which is not trained."""
     network = network_of(estimator)
     given = (X,) if y is None else (X, y)
     if network is None:
@@ -144,7 +144,7 @@ def _prepared(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Deferre
 
 
 def _preprocessing(estimator: Any, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The parameters of a candidate that are not the network's."""
+    """Return the parameters of a candidate that don't belong to the network."""
     if not isinstance(estimator, Pipeline):
         return ()
     last = estimator.steps[-1][0]
@@ -156,7 +156,7 @@ def _preprocessing(estimator: Any, parameters: Mapping[str, Any]) -> tuple[Any, 
 
 
 def _identity(value: Any) -> Any:
-    """A name, number or tuple of them by its value, another object by itself."""
+    """Return a key: names, numbers and tuples of them by value, other objects by identity."""
     if isinstance(value, tuple):
         return tuple(map(_identity, value))
     if value is None or isinstance(value, (str, bool, int, float)):

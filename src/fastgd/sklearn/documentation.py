@@ -1,4 +1,4 @@
-"""What the docstrings of the classifier and the regressor have in common, written once."""
+"""Shared parts of the docstrings of the classifier and the regressor."""
 
 from __future__ import annotations
 
@@ -9,110 +9,113 @@ from typing import TypeVar
 
 PARAMETERS = """
 hidden_layer_sizes : int or sequence of int
-    Units of each hidden layer; ``()`` for none.
+    Units of each hidden layer; ``()`` for no hidden layer.
 activation : str or Function
-    Hidden units: "relu", "logistic", "tanh", "identity", any other of fastgd's names (see the table
-    of activations in the guide), or a :class:`fastgd.Function` of your own.
+    Activation of hidden units: "relu", "logistic", "tanh", "identity", another of fastgd's names
+    (see the table of activations in the guide), or a custom :class:`fastgd.Function`.
 solver : {"adam", "sgd", "lbfgs"} or Optimizer
-    "sgd" has ``momentum`` and ``nesterovs_momentum``; "lbfgs" is SciPy's L-BFGS-B over all samples;
-    or any of :mod:`fastgd.optimizers`, such as ``AdamW(weight_decay=0.1)``.
+    "sgd" uses ``momentum`` and ``nesterovs_momentum``; "lbfgs" is SciPy's L-BFGS-B on all samples.
+    Or an optimizer of :mod:`fastgd.optimizers`, such as ``AdamW(weight_decay=0.1)``.
 alpha : float
-    L2 penalty: ``alpha / 2 * sum w**2`` is added to the sum of the losses of a batch.
+    L2 penalty: ``alpha / 2 * sum w**2`` is added to the sum of the losses of a batch. (In the rest
+    of fastgd ``alpha`` is the learning rate.)
 batch_size : int or "auto"
-    Samples of a mini-batch, at most all of them; "auto" is ``min(200, samples)``.
+    Samples per mini-batch, at most all of them; "auto" is ``min(200, samples)``.
 learning_rate : {"constant", "invscaling"} or Schedule
-    "invscaling" (only for "sgd") divides it by ``(1 + samples seen) ** power_t`` from epoch to
-    epoch; a :mod:`fastgd.schedules` changes it from update to update. scikit-learn's "adaptive" is
-    refused.
+    "invscaling" (only for "sgd") divides the learning rate by ``(1 + samples seen) ** power_t``,
+    updated after each epoch; a schedule of :mod:`fastgd.schedules` changes it after each update.
+    scikit-learn's "adaptive" is not supported, and raises.
 learning_rate_init : float
-    The learning rate, at first.
+    The initial learning rate.
 power_t : float
-    See ``learning_rate``.
+    Exponent of "invscaling", see ``learning_rate``.
 max_iter : int
-    Most epochs; with "lbfgs" most iterations.
+    The most epochs; with "lbfgs" the most iterations.
 loss : str or Loss
     LOSS
 shuffle : bool
-    Shuffle the samples in every epoch of mini-batches.
+    Whether to shuffle the samples in each epoch of mini-batches.
 random_state : int, RandomState or None
-    Where first weights, the order of samples, dropout and held-out samples are drawn from. With an
-    int the same fit has the same bits, whatever the machine ("lbfgs": SciPy promises none).
+    Source of the initial weights, the order of samples, dropout masks and the validation set. With
+    an int, fits are bit-for-bit reproducible on any machine (except "lbfgs", for which SciPy makes
+    no such promise).
 tol : float
-    A fit is over when ``n_iter_no_change`` epochs have improved the loss by less than ``tol`` each,
-    or, with ``early_stopping``, the validation score by less than ``tol`` altogether.
+    A fit ends when ``n_iter_no_change`` epochs together have improved the loss by no more than
+    ``n_iter_no_change * tol`` or, with ``early_stopping``, the validation score by no more than
+    ``tol``.
 verbose : bool
-    Print the losses of all epochs, once the fit is over.
+    Print the losses of all epochs when the fit has ended.
 warm_start : bool
-    Start a further fit from the networks of the one before.
+    Start each further fit from the networks of the previous one.
 momentum : float
-    Of "sgd"; at least 0 and below 1.
+    Momentum of "sgd"; at least 0 and below 1.
 nesterovs_momentum : bool
-    Of "sgd".
+    Whether the momentum of "sgd" is Nesterov's.
 early_stopping : bool
-    Hold out ``validation_fraction`` of the samples, stop when their score gets no better, and keep
-    the network of the best score.
+    Hold out ``validation_fraction`` of the samples as a validation set, stop when its score no
+    longer improves, and restore the network with the best score.
 validation_fraction : float
-    See ``early_stopping``.
+    Fraction of the samples in the validation set, see ``early_stopping``.
 beta_1, beta_2, epsilon : float
-    Of "adam".
+    Hyperparameters of "adam".
 n_iter_no_change : int or inf
-    See ``tol``.
+    Patience in epochs, see ``tol``; inf never stops early.
 max_fun : int
-    Most calls of the loss by "lbfgs".
+    Most evaluations of the loss by "lbfgs".
 dropout : float
-    Rate of hidden units left out in training, at least 0 and below 1.
+    Fraction of hidden units dropped in training, at least 0 and below 1.
 batch_norm : bool
     Batch normalization of hidden layers.
 init : str or tuple of str
-    How first weights are drawn: "glorot", "he", "lecun", each also with "_normal", or one for each
-    layer. Biases start at 0.
+    Initialization of the weights: "glorot", "he", "lecun", each also with "_normal", or a tuple
+    with one per layer. Biases start at 0.
 n_ensemble : int
-    Networks that differ in their seeds, trained side by side. What is predicted is their mean.
+    Number of networks, trained in parallel with different seeds; predictions are their mean.
 options : dict, optional
-    Further keyword arguments of :func:`fastgd.train`, such as ``{"clip_norm": 1.0}``, or numbers
-    of the functions, such as ``{"tau": 0.9}``.
+    Further keyword arguments of :func:`fastgd.train`, such as ``{"clip_norm": 1.0}``, or parameters
+    of the loss and the activation, such as ``{"tau": 0.9}``.
 threads : int, optional
-    How many threads train an ensemble; all by default.
+    Number of threads that train an ensemble; all by default.
 """
 
 ATTRIBUTES = """
 members_ : list of Run
-    The networks, one for each member; all other attributes are those of the first.
+    The networks of the ensemble; all other attributes are those of the first.
 coefs_, intercepts_ : list of arrays
-    Weights (inputs, outputs) and biases (outputs,) of each layer. With ``batch_norm`` the rest of
-    the network stands in ``members_[0].normalization``.
+    Weights (inputs, outputs) and biases (outputs,) of each layer. The parameters of ``batch_norm``
+    are in ``members_[0].normalization``.
 loss_ : float
     The loss after the last epoch.
 loss_curve_ : list of float
-    What is minimized, of all training samples after each epoch: the mean of their losses, and
-    the penalty. Not with "lbfgs".
+    The objective over all training samples after each epoch: mean loss plus penalty. Not with
+    "lbfgs".
 best_loss_ : float or None
-    The smallest of them; None with ``early_stopping``.
+    The smallest value of ``loss_curve_``; None with ``early_stopping``.
 validation_scores_ : list of float or None
     SCORE
 best_validation_score_ : float or None
-    The largest of them.
+    The largest value of ``validation_scores_``.
 n_iter_ : int
-    Epochs of the last call; with "lbfgs" iterations.
+    Epochs of the last call; with "lbfgs" its iterations.
 t_ : int
-    Samples seen, over all epochs.
+    Samples seen in all epochs together.
 n_layers_, n_outputs_ : int
-    Layers, with that of the inputs; outputs.
+    Number of layers, including the input layer, and of outputs.
 out_activation_ : str
-    The output units, by scikit-learn's name.
+    The activation of the outputs, by scikit-learn's name.
 n_features_in_ : int
     Columns of X.
 feature_names_in_ : (features,) array of str
-    Their names, if X had some.
+    Names of the columns, if X has string names.
 """
 
 Class = TypeVar("Class", bound=type)
 
 
 def documented(*, loss: str, score: str) -> Callable[[Class], Class]:
-    """Decorator: put what both have in common where the docstring says so.
+    """Decorator: insert the shared parts into a class docstring, at their placeholders.
 
-    ``loss`` says which losses there are, ``score`` what a validation score is.
+    ``loss`` describes the losses, ``score`` the validation score.
     """
 
     def document(cls: Class) -> Class:
@@ -129,5 +132,5 @@ def documented(*, loss: str, score: str) -> Callable[[Class], Class]:
 
 
 def _inside(text: str) -> str:
-    """Text in lines below a name."""
+    """Wrap and indent a description for a docstring."""
     return fill(text, 100, initial_indent="    ", subsequent_indent="    ").strip()

@@ -1,4 +1,4 @@
-"""What scikit-learn's names mean to fastgd: parameters of an estimator, checked and translated."""
+"""Parameters of an estimator, in scikit-learn's names: checked, and translated to fastgd's."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from fastgd.formulas.custom import Function
 from fastgd.training.results import Run
 
 ACTIVATIONS = {"logistic": "sigmoid"}
-"""Where the names differ: ours."""
+"""Activations whose names differ: scikit-learn's to fastgd's,"""
 
 NAMES = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
-"""And theirs."""
+"""and fastgd's to scikit-learn's."""
 
 SOLVERS = ("adam", "sgd", "lbfgs")
 RATES = ("constant", "invscaling")
 
 MOST_LAYERS = 10_000
-"""Of an iterable, which may have no end."""
+"""Most layers taken from an iterable, which may be endless."""
 
 _NUMBERS = {
     "alpha": "[0, inf)",
@@ -47,7 +47,7 @@ _FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batc
 
 
 def check_parameters(given: Mapping[str, Any]) -> None:
-    """Refuse parameters that are not what they may be, or do not go together."""
+    """Raise if parameters are invalid, or don't go together."""
     for name, interval in _NUMBERS.items():
         check_number(name, given[name], rule_of(interval))
     for name in _COUNTS:
@@ -67,12 +67,12 @@ def check_parameters(given: Mapping[str, Any]) -> None:
 
 
 def is_endless(n_iter_no_change: Any) -> bool:
-    """Whether a fit never ends early."""
+    """Whether ``n_iter_no_change`` is inf: a fit never stops early."""
     return isinstance(n_iter_no_change, float) and n_iter_no_change == inf
 
 
 def check_unchanged(given: Mapping[str, Any], start: Sequence[Run]) -> None:
-    """Refuse another network than the one that a fit goes on with."""
+    """Raise if a resumed fit has another architecture than the networks it starts from."""
     if not start:
         return
     for name, before, now in (
@@ -81,22 +81,22 @@ def check_unchanged(given: Mapping[str, Any], start: Sequence[Run]) -> None:
         ("batch_norm", bool(start[0].normalization), bool(given["batch_norm"])),
     ):
         if before != now:
-            raise ValueError(f"{name} must stay {before} to go on with a fit, got {now}")
+            raise ValueError(f"{name} must stay {before} when a fit is resumed, got {now}")
 
 
 def descends(solver: Any) -> bool:
-    """Whether a solver learns epoch by epoch."""
+    """Whether a solver trains in epochs."""
     return not (isinstance(solver, str) and solver == "lbfgs")
 
 
 def _check_method(given: Mapping[str, Any]) -> None:
-    """Refuse a solver or a learning rate that is not known, or what a solver can't have."""
+    """Raise for an unknown solver or learning rate, or for options that a solver can't have."""
     solver, rate = given["solver"], given["learning_rate"]
     _check_named("solver", solver, SOLVERS, optimizers.Optimizer, "an optimizer")
     if isinstance(rate, str) and rate == "adaptive":
         raise ValueError(
             "learning_rate must be 'constant', 'invscaling' or a schedule of fastgd: 'adaptive', "
-            "which waits for the loss, is not supported"
+            "which depends on the loss, is not supported"
         )
     _check_named("learning_rate", rate, RATES, schedules.Schedule, "a schedule")
     if descends(solver):
@@ -137,12 +137,12 @@ def hidden_size_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
 
 
 def activation_of(activation: str | Function) -> str | Function:
-    """An activation by fastgd's name, or as it is."""
+    """Return an activation by fastgd's name, or the Function itself."""
     return ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
 
 
 def batch_size_of(batch_size: Any, samples: int) -> int:
-    """Samples of a mini-batch, at most all of them."""
+    """Return the samples per mini-batch, at most all of them."""
     if isinstance(batch_size, str) and batch_size == "auto":
         return min(200, samples)
     if isinstance(batch_size, str):
@@ -151,7 +151,7 @@ def batch_size_of(batch_size: Any, samples: int) -> int:
 
 
 def optimizer_of(given: Mapping[str, Any]) -> optimizers.Optimizer:
-    """The optimizer of a solver that descends by batches."""
+    """Return the optimizer of a solver that trains in epochs."""
     solver, momentum = given["solver"], float(given["momentum"])
     if isinstance(solver, optimizers.Optimizer):
         return solver
@@ -167,9 +167,9 @@ def optimizer_of(given: Mapping[str, Any]) -> optimizers.Optimizer:
 def schedule_of(
     given: Mapping[str, Any], epochs: int, updates: int, samples: int, seen: int
 ) -> schedules.Schedule:
-    """The factors of the learning rate over so many epochs of so many updates and samples.
+    """Return the schedule of the learning rate for ``epochs`` epochs of ``updates`` updates each.
 
-    ``seen`` counts the samples of the epochs before them.
+    ``samples`` is the number of samples of an epoch, ``seen`` those of the epochs before.
     """
     rate = given["learning_rate"]
     if isinstance(rate, schedules.Schedule):

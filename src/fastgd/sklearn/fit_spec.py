@@ -1,4 +1,4 @@
-"""What a fit comes to: samples, the settings of a training, and seeds."""
+"""The specification of a fit: samples, training settings and seeds."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ BoolArray = NDArray[np.bool_]
 
 
 class FitSamples(NamedTuple):
-    """Rows to learn from, or those that are held out."""
+    """Samples of the training set, or of the validation set."""
 
     X: FloatArray  # (n, inputs)
     y: FloatArray  # (n, outputs)
-    weight: Any  # (n,) numbers, or None
+    weight: Any  # (n,) sample weights, or None
 
 
 class FitSpec(NamedTuple):
@@ -28,37 +28,37 @@ class FitSpec(NamedTuple):
     """(n, inputs)"""
 
     y: FloatArray
-    """(n, outputs): numbers, or one-hot classes; one column for two classes."""
+    """(n, outputs): numbers, or one-hot encoded classes; one column for two classes."""
 
     sample_weight: FloatArray | None
-    """(n,), at least 0 and not all 0; class weights are in them."""
+    """(n,), at least 0 and not all 0; class weights are multiplied in."""
 
     held: BoolArray | None
-    """(n,): True where a row is held out for early stopping."""
+    """(n,): True for rows of the validation set of early stopping."""
 
     settings: dict[str, Any]
-    """Keyword arguments of :func:`fastgd.train` but for the seed and the samples.
+    """Keyword arguments of :func:`fastgd.train` without the seed and the samples.
 
-    With a ``minimizer`` those of :func:`fastgd.objective`, and ``init``.
+    With a ``minimizer``: those of :func:`fastgd.objective`, and ``init``.
     """
 
     seeds: list[int]
     """One for each member of the ensemble."""
 
     start: tuple[Run, ...] = ()
-    """The networks that the members start from; none if these are drawn anew."""
+    """The networks that the members start from; empty to initialize them."""
 
     minimizer: dict[str, Any] | None = None
-    """Options of SciPy's L-BFGS-B, which then takes the place of gradient descent."""
+    """Options of SciPy's L-BFGS-B, if it is used instead of gradient descent."""
 
     @property
     def learned(self) -> FitSamples:
-        """The rows to learn from."""
+        """The rows of the training set."""
         return self._rows(None if self.held is None else ~self.held)
 
     @property
     def held_out(self) -> FitSamples | None:
-        """The rows that are held out."""
+        """The rows of the validation set, or None."""
         return None if self.held is None else self._rows(self.held)
 
     def _rows(self, which: BoolArray | None) -> FitSamples:

@@ -1,4 +1,4 @@
-"""A model per group with the face of scikit-lego's GroupedRegressor and GroupedClassifier."""
+"""A model per group, with the interface of scikit-lego's GroupedRegressor and GroupedClassifier."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _GLOBAL = "all groups"
 
 
 class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
-    """What both have in common: the groups, their estimators, and whose turn it is."""
+    """The base class of both: splits rows by group, and fits or asks each group's estimator."""
 
     estimator: Any
     groups: Any
@@ -47,7 +47,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
     check_X: bool  # noqa: N815 (scikit-lego's name)
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
-        """Fit an estimator for each group, all networks in one go.
+        """Fit an estimator for each group; all networks are trained together.
 
         Parameters
         ----------
@@ -89,12 +89,12 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _checked_targets(self, y: Any) -> NDArray[Any]:
-        """Targets (samples,), as they are fitted."""
+        """Return the targets, (samples,), validated."""
 
     def _split(self, X: Any, *, reset: bool) -> tuple[Any, Columns]:
-        """The columns to learn from, as they came, and those with labels."""
+        """Return the input columns, and the columns of group labels."""
         if hasattr(X, "nnz") and hasattr(X, "toarray"):
-            raise TypeError("X must be dense, as labels of groups are in it, got a sparse matrix")
+            raise TypeError("X must be dense, as it has the labels of groups, got a sparse matrix")
         if not hasattr(X, "columns"):
             X = check_array(X, dtype=None, ensure_all_finite=False, input_name="X", estimator=self)
         _check_n_features(self, X, reset=reset)
@@ -104,14 +104,14 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         _check_labels(labels)
         if not values.shape[1]:
             raise ValueError(
-                f"X must have a column beside those of groups, got {X.shape[1]} feature(s)"
+                f"X must have a column in addition to groups, got {X.shape[1]} feature(s)"
             )
         if self.check_X:
             check_array(values, dtype=np.float64, input_name="X", estimator=self)
         return values, labels
 
     def _each(self, X: Any, ask: Callable[[Any, Any], NDArray[Any]]) -> NDArray[Any]:
-        """What the estimator of each row's group answers, in the order of the rows."""
+        """Return the answers of the estimators of each row's group, in the order of the rows."""
         check_is_fitted(self)
         values, labels = self._split(X, reset=False)
         codes = self._keys.codes(labels)
@@ -119,7 +119,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
             first = int((codes < 0).argmax())
             label = tuple(column[first] for column in labels.values())
             raise ValueError(
-                "groups must be those of the fit with use_global_model=False, got "
+                "groups must be known from the fit with use_global_model=False, got "
                 f"{shown(label[0] if len(label) == 1 else label)} in row {first}"
             )
         order = np.argsort(codes, kind="stable")
@@ -134,9 +134,9 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         return result
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Predict each row by the estimator of its group.
+        """Predict each row with the estimator of its group.
 
-        A row of an unknown group has the prediction of the estimator of all groups.
+        Rows of an unknown group are predicted by the global estimator.
 
         Parameters
         ----------
@@ -163,7 +163,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
 
 
 def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, Columns]:
-    """The columns of values and those of labels, of a DataFrame or an array."""
+    """Split a DataFrame or an array into input columns and columns of labels."""
     if not groups:
         raise ValueError("groups must name a column of X, got none")
     if hasattr(X, "columns"):
@@ -177,7 +177,7 @@ def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, Columns]:
         place = integer(given)
         if place is None or not -width <= place < width:
             raise ValueError(
-                f"groups must be numbers of columns of X, which is an array with {width}, "
+                f"groups must be indices of columns of X, which is an array with {width}, "
                 f"got {shown(given)}"
             )
         places.append(place)
@@ -185,7 +185,7 @@ def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, Columns]:
 
 
 def _check_labels(columns: Columns) -> None:
-    """Refuse labels that are missing or infinite."""
+    """Raise if labels are missing or infinite."""
     for name, column in columns.items():
         wrong = is_missing(column)
         if column.dtype.kind == "f":
@@ -198,44 +198,44 @@ def _check_labels(columns: Columns) -> None:
 
 
 def _rows(values: Any, part: Integers) -> Any:
-    """Some rows of a DataFrame or an array."""
+    """Return some rows of a DataFrame or an array."""
     return values.iloc[part] if hasattr(values, "iloc") else values[part]
 
 
 class GroupedRegressor(RegressorMixin, Grouped):
-    """A regressor for each group of rows, all of them trained at once.
+    """A regressor for each group of rows, all of them trained together.
 
-    Each is the estimator that its own fit on the rows of the group would give, with the same bits.
+    Each group's estimator is bit-identical to one fitted on the rows of the group alone.
 
     Parameters
     ----------
     estimator : FastGDRegressor
-        Or one at the end of a pipeline, or within a ``TransformedTargetRegressor``. Another
-        regressor is fitted once for each group, one after the other.
+        Or a pipeline that ends in one, or a ``TransformedTargetRegressor`` of one. Other regressors
+        are fitted one group after the other.
     groups : str, int, or list of these
-        Names of the columns of a DataFrame, or numbers of the columns of an array, with the labels.
+        The columns with the group labels: names in a DataFrame, or indices in an array.
     shrinkage : None
-        Scikit-lego's other values are not known here.
+        scikit-lego's other values are not supported.
     use_global_model : bool
-        Also fit an estimator on all rows, for groups that are unknown at :meth:`predict`.
+        Also fit an estimator on all rows; it predicts groups that are unknown at :meth:`predict`.
     check_X : bool
-        Refuse values that are no finite numbers. False leaves that to the estimator: a pipeline may
-        fill in what is missing, or encode texts.
+        Raise if inputs are not finite numbers. False leaves that to the estimator: a pipeline may
+        impute missing values, or encode strings.
     shrinkage_kwargs : None
-        Of ``shrinkage``.
+        Not supported, like ``shrinkage``.
 
     Attributes
     ----------
     estimators_ : dict
-        The estimator of each group, by its label (a tuple of labels with several columns).
+        The estimator of each group, by label (a tuple of labels if there are several columns).
     groups_ : list
-        The labels, sorted.
+        The group labels, sorted.
     fallback_ : estimator or None
-        That of all rows.
+        The estimator of all rows.
 
     Notes
     -----
-    Parameters and attributes are those of ``sklego.meta.GroupedRegressor``.
+    Parameters and attributes are as in ``sklego.meta.GroupedRegressor``.
 
     Examples
     --------
@@ -278,27 +278,27 @@ class GroupedRegressor(RegressorMixin, Grouped):
 
 
 class GroupedClassifier(ClassifierMixin, Grouped):
-    """A classifier for each group of rows, all of them trained at once.
+    """A classifier for each group of rows, all of them trained together.
 
-    A group may lack some of the classes: it then gives them the probability 0.
+    A class that does not occur in a group has the probability 0 there.
 
     Parameters
     ----------
     estimator : FastGDClassifier, or a pipeline that ends in one
-        Another classifier is fitted once for each group, one after the other.
+        Other classifiers are fitted one group after the other.
     groups, use_global_model, check_X
         As in :class:`GroupedRegressor`.
 
     Attributes
     ----------
     classes_ : (classes,) array
-        Those of all groups.
+        The classes of all groups.
     estimators_, groups_, fallback_
         As in :class:`GroupedRegressor`.
 
     Notes
     -----
-    Parameters and attributes are those of ``sklego.meta.GroupedClassifier``.
+    Parameters and attributes are as in ``sklego.meta.GroupedClassifier``.
 
     Examples
     --------
@@ -334,7 +334,7 @@ class GroupedClassifier(ClassifierMixin, Grouped):
 
     @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of all classes, by the estimator of each row's group.
+        """Predict the probabilities of all classes, with the estimator of each row's group.
 
         Parameters
         ----------

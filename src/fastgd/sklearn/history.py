@@ -1,4 +1,4 @@
-"""What a training was like from epoch to epoch."""
+"""Losses and validation errors of a training, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from fastgd.training.train import train
 
 
 class History(NamedTuple):
-    """A number after each epoch."""
+    """One value per epoch."""
 
     losses: FloatArray  # (epochs,)
-    held_errors: FloatArray | None  # (epochs,): mean |y - output| of held-out samples
+    held_errors: FloatArray | None  # (epochs,): mean absolute error of the validation set
 
 
 def history(problem: FitSpec, run: Run) -> History:
-    """The losses and held-out errors of a run that :func:`train_all` has made of this problem."""
+    """Return the losses and validation errors of a run that :func:`train_all` trained."""
     epochs = run.iterations // problem.settings["record_every"]
     losses, held = run.losses[1 : epochs + 1], run.validation_errors
     held = None if held is None else held[1 : epochs + 1]
-    if len(losses) < epochs:  # the last network is measured, but not recorded
+    if len(losses) < epochs:  # the last network has been evaluated, but is not recorded
         loss, error = run.final_loss, run.final_validation_error
         if problem.settings["restore_best"] and run.best_iteration != run.iterations:
             loss, error = _last(problem, run)
@@ -35,7 +35,7 @@ def history(problem: FitSpec, run: Run) -> History:
 
 
 def _last(problem: FitSpec, run: Run) -> tuple[float, float]:
-    """Loss and held-out error of the last network of a run that gives back another one."""
+    """Return loss and validation error of the last network, of a run that restored another."""
     assert run.state is not None
     sizes = (len(run.weights[0]), *(layer.shape[1] for layer in run.weights))
     network = Network(sizes, bool(run.biases), bool(run.normalization))

@@ -1,4 +1,4 @@
-"""Many fits at once: what comes before the networks one by one, then all networks together."""
+"""Joint fit of many estimators: steps before the networks one by one, then all networks at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastgd.sklearn.joint_training import JointTraining, runs_of
 
 
 class JointFit(NamedTuple):
-    """One fit: an estimator that is fitted in place, its rows, and what a message calls them."""
+    """One fit: an estimator to be fitted in place, its rows, and its name in messages."""
 
     estimator: Any
     X: Any
@@ -27,16 +27,16 @@ class JointFit(NamedTuple):
 
 
 def fit_all(fits: Sequence[JointFit]) -> None:
-    """Fit them, each as it would be by itself.
+    """Fit all estimators; each result is the same as if it were fitted alone.
 
-    Networks of ours are trained together, be it at the end of a pipeline or within a
-    ``TransformedTargetRegressor``, whose other parts are fitted first. Other estimators are fitted
+    Networks of fastgd are trained together, also those at the end of a pipeline or within a
+    ``TransformedTargetRegressor``, whose other steps are fitted first. Other estimators are fitted
     one after the other.
 
     Raises
     ------
     Exception
-        What a fit raises, with its name in front.
+        The error of a fit, with the fit's name in front.
     """
     waiting = []
     for fit in fits:
@@ -70,7 +70,7 @@ def fit_all(fits: Sequence[JointFit]) -> None:
 
 
 def _prepared(estimator: Any, X: Any, y: Any) -> tuple[BaseFastGD | None, Any, Any]:
-    """The network of an estimator, and what it learns from; all else is fitted."""
+    """Return an estimator's network and its training samples, after fitting all other steps."""
     if isinstance(estimator, BaseFastGD):
         return estimator, X, y
     if not _has_network(estimator):
@@ -91,7 +91,7 @@ def _prepared(estimator: Any, X: Any, y: Any) -> tuple[BaseFastGD | None, Any, A
 
 
 def _has_network(estimator: Any) -> bool:
-    """Whether a network of ours is at the end of what is fitted."""
+    """Whether the last step of an estimator is a network of fastgd."""
     if isinstance(estimator, Pipeline):
         return _has_network(estimator.steps[-1][1])
     if isinstance(estimator, TransformedTargetRegressor):
@@ -100,7 +100,7 @@ def _has_network(estimator: Any) -> bool:
 
 
 class _Listener(DummyRegressor):
-    """Hears what a regressor would be fitted to."""
+    """A regressor that records what it is fitted to."""
 
     def fit(self, X: Any, y: Any) -> Self:
         self.X, self.y = X, y
@@ -109,12 +109,12 @@ class _Listener(DummyRegressor):
 
 @contextmanager
 def _named(name: str) -> Iterator[None]:
-    """Say whose fit has failed."""
+    """Prefix an error with the name of the fit that raised it."""
     try:
         yield
     except Exception as error:
         try:
             named = type(error)(f"{name}: {error}")
-        except Exception:  # an error that takes other arguments
+        except Exception:  # an error class with other arguments
             raise error from None
         raise named from error

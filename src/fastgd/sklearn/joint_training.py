@@ -1,4 +1,4 @@
-"""Training the problems of one fit or of many."""
+"""Joint training of the networks of one fit, or of many."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ Outcome = list[Run] | Exception
 
 
 class JointTraining:
-    """Problems that are trained together, and can go on together.
+    """Fits that are trained together, and may be resumed together.
 
-    Those that descend by batches are put into as few sweeps as possible; each run has the bits that
-    it would have alone.
+    Fits that train in epochs are grouped into as few sweeps as possible; each run is bit-identical
+    to one trained alone. Fits with L-BFGS-B, or that start from trained networks, are trained one
+    by one.
 
     Parameters
     ----------
-    problems : sequence of Problem
+    problems : sequence of FitSpec
     threads : int, optional
         As in :func:`fastgd.sweep`.
     keep_state : bool
-        Whether runs shall be able to go on.
+        Whether runs keep their state, so that they can be resumed.
     """
 
     def __init__(
@@ -48,12 +49,12 @@ class JointTraining:
         self.outcomes: dict[int, Outcome] = {}
 
     def train(self, epochs: int | None = None) -> dict[int, Outcome]:
-        """The runs of each problem, or why there are none.
+        """Return the runs of each fit, or the error that it raised.
 
         Parameters
         ----------
         epochs : int, optional
-            How many at most, by default as many as each problem asks for.
+            The most epochs; by default as many as each fit asks for.
         """
         for number, problem in enumerate(self.problems):
             if _is_alone(problem):
@@ -67,12 +68,12 @@ class JointTraining:
         return self.outcomes
 
     def go_on(self, keep: Collection[int], epochs: int) -> dict[int, Outcome]:
-        """Take these problems so many epochs further, from where their runs are.
+        """Resume these fits for ``epochs`` more epochs.
 
         Returns
         -------
         dict
-            The runs of each of them, as if they had never stopped.
+            The runs of each fit, as if they had never been interrupted.
         """
         self.outcomes = {n: found for n, found in self.outcomes.items() if n in keep}
         self.batches = [batch for batch in self.batches if batch.has_any(keep)]
@@ -83,7 +84,7 @@ class JointTraining:
         return self.outcomes
 
     def _train(self, batch: ProblemBatch, epochs: int | None) -> None:
-        """Train a batch; where one of its problems can't be, each by itself."""
+        """Train a batch; if that raises, train each of its fits separately."""
         iterations = epochs and epochs * batch.tables[0].settings["record_every"]
         try:
             batch.train(threads=self.threads, keep_state=self.keep_state, iterations=iterations)
@@ -103,34 +104,34 @@ class JointTraining:
 def train_all(
     problems: Sequence[FitSpec], *, threads: int | None = None, keep_state: bool = False
 ) -> list[list[Run]]:
-    """Runs of each problem, one for each of its seeds, with the bits that it would have alone.
+    """Return the runs of each fit, one per seed, each bit-identical to one trained alone.
 
     Parameters
     ----------
-    problems : sequence of Problem
+    problems : sequence of FitSpec
     threads : int, optional
         As in :func:`fastgd.sweep`.
     keep_state : bool
-        Whether they shall be able to go on.
+        Whether runs keep their state, so that they can be resumed.
 
     Raises
     ------
     Exception
-        What the first of them raises that can't be trained.
+        The error of the first fit that failed.
     """
     outcomes = JointTraining(problems, threads=threads, keep_state=keep_state).train()
     return [runs_of(outcomes[number]) for number in range(len(problems))]
 
 
 def runs_of(outcome: Outcome) -> list[Run]:
-    """The runs of a problem; raises why there are none."""
+    """Return the runs of a fit, or raise its error."""
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
 def _is_alone(problem: FitSpec) -> bool:
-    """Whether a problem is none that a sweep has beside others."""
+    """Whether a fit can't be part of a sweep."""
     return problem.minimizer is not None or bool(problem.start)
 
 
@@ -147,7 +148,7 @@ def _train_alone(problem: FitSpec) -> list[Run]:
 
 
 def minimized(problem: FitSpec, member: int) -> Run:
-    """The network of one member where L-BFGS-B leaves it."""
+    """Return one member's network, minimized by L-BFGS-B."""
     import scipy.optimize
 
     assert problem.minimizer is not None

@@ -1,4 +1,4 @@
-"""Fitted networks as ONNX models, which other runtimes and languages read (extra ``onnx``)."""
+"""Export of fitted networks as ONNX models, for other runtimes and languages (extra ``onnx``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ except ImportError as error:
     raise ImportError('to_onnx() needs onnx: pip install "fastgd[onnx]"') from error
 
 OPSET, IR_VERSION = 17, 8
-"""Of 2022: whatever reads ONNX today reads these."""
+"""Versions of 2022, which all current ONNX runtimes read."""
 
 DTYPES = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT}
 
@@ -36,7 +36,7 @@ _SAME = {word: word.capitalize() for word in _WORDS.split()} | {
     "gt": "Greater",
     "ge": "GreaterOrEqual",
 }
-"""Operations of our trees that are one of ONNX."""
+"""Operations of our expression trees that are a single ONNX operation."""
 
 _EXPM1 = ("mul", ("tanh", ("mul", 0.5, "x")), ("add", ("exp", "x"), 1.0))
 _COMPOSED: dict[str, Tree] = {
@@ -48,15 +48,15 @@ _COMPOSED: dict[str, Tree] = {
     "sinh": ("mul", 0.5, ("sub", ("expm1", "x"), ("expm1", ("neg", "x")))),
     "cosh": ("mul", 0.5, ("add", ("exp", "x"), ("exp", ("neg", "x")))),
 }
-"""Those that are several.
+"""Operations that are composed of several ONNX operations.
 
-Until 1.23 onnxruntime has no Cos of float64, and fails at x * Sigmoid(x), which it makes one. The
+Up to 1.23 onnxruntime has no Cos for float64, and fails on x * Sigmoid(x), which it fuses. This
 form of expm1 is exact to rounding near 0, where exp(x) - 1 is not.
 """
 
 
 class Graph:
-    """Nodes that take one input X (rows, features) to named outputs."""
+    """An ONNX graph from one input X (rows, features) to named outputs."""
 
     def __init__(self, features: int, dtype: str) -> None:
         self.dtype = np.dtype(dtype)
@@ -69,29 +69,29 @@ class Graph:
     def add(
         self, operation: str, *operands: str, name: str | None = None, **attributes: Any
     ) -> str:
-        """Put a node into the graph; returns the name of its output."""
+        """Add a node, and return the name of its output."""
         name = name or f"{operation.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operation, list(operands), [name], **attributes))
         return name
 
     def constant(self, array: Any, dtype: Any = None) -> str:
-        """Put numbers into the graph, in its own type unless there is another."""
+        """Add a constant, of the graph's own dtype unless another is given."""
         array = np.asarray(array, dtype=self.dtype if dtype is None else dtype)
         name = f"constant_{len(self._constants)}"
         self._constants[name] = numpy_helper.from_array(array, name)
         return name
 
     def numbers(self, value: str, name: str, columns: int) -> None:
-        """Make a value an output of the graph: (rows, columns) numbers."""
+        """Make a value an output of the graph: (rows, columns) of the graph's dtype."""
         self.add("Identity", value, name=name)
         self._outputs.append(helper.make_tensor_value_info(name, self._number, [None, columns]))
 
     def labels(self, name: str, kind: int, shape: Sequence[int | None]) -> None:
-        """An output of the graph that is of another type; a node makes it elsewhere."""
+        """Declare an output of another dtype; some node must produce it."""
         self._outputs.insert(0, helper.make_tensor_value_info(name, kind, shape))
 
     def formula(self, tree: Tree, values: Mapping[str, str | float]) -> str:
-        """Put the operations of a tree into the graph; ``values`` stand for its variables."""
+        """Add the operations of an expression tree; ``values`` replace its variables."""
         if isinstance(tree, float):
             return self.constant(tree)
         if isinstance(tree, str):
@@ -103,13 +103,13 @@ class Graph:
             return self.formula(_COMPOSED[operation], {"x": found[0]})
         if operation not in _SAME:
             raise ValueError(
-                "to_onnx must be called for a network whose functions are made of what ONNX has "
-                f"for all numbers, got {operation}()"
+                "to_onnx must be called for a network whose functions can be written in ONNX, "
+                f"got {operation}()"
             )
         return self.add(_SAME[operation], *found)
 
     def model(self) -> Any:
-        """The whole of it, checked."""
+        """Return the complete model, checked."""
         graph = helper.make_graph(
             self._nodes, "fastgd", self._inputs, self._outputs, list(self._constants.values())
         )
@@ -122,14 +122,14 @@ class Graph:
 
 
 def numbers_model(members: Sequence[Run], outputs: int, dtype: str) -> Any:
-    """A model with one output, "variable" (rows, outputs)."""
+    """Return a model with one output, "variable" (rows, outputs)."""
     graph = Graph(len(members[0].weights[0]), dtype)
     graph.numbers(_mean(graph, members, outputs), "variable", outputs)
     return graph.model()
 
 
 def labels_model(members: Sequence[Run], outputs: int, dtype: str) -> Any:
-    """A model with "label" (rows, labels), 0 or 1, and "probabilities" of the same shape."""
+    """Return a model with "label" (rows, labels), 0 or 1, and "probabilities" of that shape."""
     graph = Graph(len(members[0].weights[0]), dtype)
     mean = _mean(graph, members, outputs)
     above = graph.add("Greater", mean, graph.constant(0.5))
@@ -142,7 +142,7 @@ def labels_model(members: Sequence[Run], outputs: int, dtype: str) -> Any:
 def classes_model(
     members: Sequence[Run], outputs: int, dtype: str, classes: NDArray[Any], *, is_softmax: bool
 ) -> Any:
-    """A model with "label" (rows,), a class, and "probabilities" (rows, classes)."""
+    """Return a model with "label" (rows,), a class, and "probabilities" (rows, classes)."""
     graph = Graph(len(members[0].weights[0]), dtype)
     mean, one, count = _mean(graph, members, outputs), graph.constant(1.0), len(classes)
     if count == 1:
@@ -157,7 +157,7 @@ def classes_model(
     kind = np.dtype(object) if classes.dtype.kind in "UO" else classes.dtype
     if kind.kind not in "biuO" or not all(isinstance(c, str) for c in classes if kind.kind == "O"):
         raise ValueError(
-            "to_onnx must be called for classes that are whole numbers, booleans or text, got "
+            "to_onnx must be called for classes that are whole numbers, booleans or strings, got "
             f"{classes.dtype}"
         )
     if kind.kind in "iu":
@@ -168,7 +168,7 @@ def classes_model(
 
 
 def _mean(graph: Graph, members: Sequence[Run], outputs: int) -> str:
-    """The outputs of all members, averaged."""
+    """Add all members, and the mean of their outputs."""
     found = [_network(graph, run, outputs) for run in members]
     if len(found) == 1:
         return found[0]
@@ -176,11 +176,11 @@ def _mean(graph: Graph, members: Sequence[Run], outputs: int) -> str:
 
 
 def _network(graph: Graph, run: Run, outputs: int) -> str:
-    """The outputs of one network."""
+    """Add one network, and return the name of its outputs."""
     method, name = Method(**run.options), "X"
     last = len(run.weights) - 1
     for k, (weights, biases) in enumerate(zip(run.weights, run.biases, strict=True)):
-        if k == last:  # of several outputs to a target only the first is asked for
+        if k == last:  # a loss may have several outputs per target, of which the first predicts
             weights, biases = weights[:, :outputs], biases[:outputs]
         elif run.normalization:
             scale, shift, mean, variance = run.normalization[k]

@@ -1,4 +1,4 @@
-"""Going on with a network by one more epoch, on whatever samples come."""
+"""One more epoch of training on new samples, for ``partial_fit``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from fastgd.training.train import train
 
 
 def one_more_epoch(problem: FitSpec, *, by_epoch: bool) -> list[Run]:
-    """The networks that a problem starts from, one epoch later.
+    """Return the networks that a fit starts from, trained for one more epoch.
 
-    Where a run can go on, it does: the states of its optimizer and the order of its epochs are
-    those of a longer training. If it was over, or gives back an earlier network, or has another
-    optimizer now, the states begin anew. With ``by_epoch`` factors of learning rates are those of
-    this epoch, one and the same, and not of all updates.
+    A run is resumed if it can be: the optimizer's state and the order of samples continue as in a
+    longer training. If it had ended early, restored an earlier network, or has another optimizer
+    now, the optimizer's state starts anew. With ``by_epoch`` the schedule's factors are constant
+    within an epoch, and given for this epoch only.
     """
     seeds = zip(problem.start, problem.seeds, strict=True)
     return [
@@ -42,7 +42,7 @@ def _gone_on(problem: FitSpec, run: Run, by_epoch: bool) -> Run | None:
         return None
     X, y, weight = problem.learned
     updates = settings["iterations"]
-    # Other samples have other epochs: the next one begins where they have the end of one.
+    # With other samples an epoch has another length: resume at a multiple of the new length.
     done = -(-int(state.planned[0]) // updates) * updates
     options: dict[str, Any] = {
         name: value for name, value in settings.items() if name not in OWN_ARGUMENTS

@@ -1,4 +1,4 @@
-"""FastGDRegressor: numbers."""
+"""FastGDRegressor: regression."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ LOSSES = {
     "poisson": ("exp", "poisson"),
     "cross_entropy": ("sigmoid", "cross_entropy"),
 }
-"""By name: output units and loss. All others have outputs without bounds."""
+"""Output units and loss, by scikit-learn's name. Other losses have unbounded outputs."""
 
 
 @documented(
     loss='"squared_error", "absolute_error", "poisson" (for counts, with outputs exp), '
-    '"cross_entropy" (for shares from 0 to 1, with sigmoid outputs), any other '
-    'of fastgd\'s names ("huber", "quantile", "gaussian"), or a :class:`fastgd.Loss` of your own.',
-    score="With ``early_stopping``, after each epoch: 1 less the mean absolute error divided by "
-    "that of the held-out median (``sklearn.metrics.d2_absolute_error_score``; several outputs are "
-    "added up before they are divided).",
+    '"cross_entropy" (for fractions from 0 to 1, with sigmoid outputs), any other '
+    'of fastgd\'s names ("huber", "quantile", "gaussian"), or a custom :class:`fastgd.Loss`.',
+    score="With ``early_stopping``, the validation score after each epoch: 1 minus the mean "
+    "absolute error divided by that of the validation set's median "
+    "(``sklearn.metrics.d2_absolute_error_score``; the errors of several outputs are added up "
+    "before the division).",
 )
 @dataclass(eq=False, repr=False)
 class FastGDRegressor(RegressorMixin, BaseFastGD):
     """A network, or an ensemble of networks, that predicts numbers.
 
-    Parameters have scikit-learn's names and defaults (``MLPRegressor``); from ``dropout`` on they
-    are fastgd's own, and so are further values of the others. Numbers are taken as they are: bring
-    inputs and targets to mean 0 and standard deviation 1 before.
+    Parameters have scikit-learn's names and defaults (``MLPRegressor``); those from ``dropout`` on
+    are fastgd's own, as are some further values of the others. Inputs and targets are not scaled:
+    standardize them first.
 
     Parameters
     ----------
@@ -52,14 +53,15 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
 
     See Also
     --------
-    FastGDClassifier : Classes.
+    FastGDClassifier : Classification.
 
     Notes
     -----
-    The same start leads to the network of ``MLPRegressor``, but for rounding, with "sgd" and for
-    Adam's epsilon, which Kingma and Ba add to the corrected root (PyTorch's form); scikit-learn
-    adds it before the correction. With "invscaling" the velocity of a momentum counts learning
-    rates of before as PyTorch does. The penalty of a smaller last batch is that of the others.
+    From the same initial weights "sgd" finds the network of ``MLPRegressor``, up to rounding.
+    "adam" differs in epsilon, which is added to the bias-corrected root, as by Kingma and Ba and in
+    PyTorch; scikit-learn adds it before the correction. With "invscaling" and momentum, the current
+    learning rate multiplies the whole velocity, as in PyTorch; in scikit-learn earlier gradients
+    keep their learning rates. The penalty of a smaller last batch is that of the others.
 
     Examples
     --------
@@ -92,7 +94,7 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
         return None
 
     def _worst(self, held: FitSamples) -> float:
-        # Whatever middle value is the median, the mean distance from it is the same.
+        # Any median does: the mean distance from it is the same.
         weight = np.ones(len(held.y)) if held.weight is None else held.weight
         order = held.y.argsort(axis=0)
         reached = weight[order].cumsum(axis=0) >= 0.5 * weight.sum()
@@ -109,7 +111,7 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
         return onnx.numbers_model(self.members_, self.n_outputs_, dtype)
 
     def predict(self, X: ArrayLike) -> FloatArray:
-        """Numbers: the mean over the members of the ensemble.
+        """Predict numbers: the mean over the members of the ensemble.
 
         Parameters
         ----------

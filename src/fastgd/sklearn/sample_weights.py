@@ -1,4 +1,4 @@
-"""Which samples count, and how much: weights, and rows that are held out."""
+"""Sample weights, and the draw of the validation set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastgd.sklearn.fit_spec import BoolArray
 
 
 def checked_weight(sample_weight: Any, X: FloatArray) -> FloatArray | None:
-    """Weights of the samples, none below 0 and not all 0."""
+    """Return the sample weights, or raise if one is below 0 or all are 0."""
     if sample_weight is None:
         return None
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -23,7 +23,7 @@ def checked_weight(sample_weight: Any, X: FloatArray) -> FloatArray | None:
 
 
 def held_out(samples: int, fraction: float, strata: Any, seed: int) -> BoolArray:
-    """Draw so many of the samples, of each of the strata an equal part."""
+    """Draw a fraction of the samples as validation set, stratified by ``strata``."""
     _, places = train_test_split(
         np.arange(samples), test_size=fraction, random_state=seed, stratify=strata
     )

@@ -1,4 +1,4 @@
-"""SweepSearchCV: a search over parameters that is one sweep."""
+"""SweepSearchCV: a hyperparameter search that runs as one sweep."""
 
 from __future__ import annotations
 
@@ -26,53 +26,52 @@ from fastgd.sklearn.deferred_fits import network_of
 
 
 class SweepSearchCV(BaseSearchCV):
-    """Search over the parameters of an estimator of ours, all fits trained together.
+    """Search over the parameters of a fastgd estimator, with all fits trained together.
 
-    It is scikit-learn's ``GridSearchCV``, or ``RandomizedSearchCV``, with the same scores to the
-    last bit: candidates x folds are runs of a sweep in place of fits one by one.
+    It equals scikit-learn's ``GridSearchCV``, or ``RandomizedSearchCV``, with bit-identical scores,
+    but candidates and folds are trained as runs of a sweep instead of one by one.
 
     Parameters
     ----------
     estimator : FastGDClassifier, FastGDRegressor, or a Pipeline that ends in one
-        What comes before the network is fitted once per fold and distinct parameters of it. Another
-        estimator is searched as scikit-learn does it, with a warning.
+        Steps before the network are fitted once per fold and set of their parameters. Other
+        estimators are searched as in scikit-learn, with a warning.
     param_grid : dict or list of dict
-        As of ``GridSearchCV``. Parameters that change what is compiled (``hidden_layer_sizes``,
-        ``activation``, ``solver``, ``batch_size``, ``max_iter``, ...) are a sweep each; all others
-        are runs side by side.
+        As in ``GridSearchCV``. Each combination of parameters that change the compiled code
+        (``hidden_layer_sizes``, ``activation``, ``solver``, ``batch_size``, ``max_iter``, ...) is a
+        sweep; values of all other parameters are trained together in it.
     param_distributions : dict or list of dict
-        As of ``RandomizedSearchCV``; one of both must be given.
+        As in ``RandomizedSearchCV``. Give either this or ``param_grid``.
     n_iter : int
-        How many candidates are drawn from ``param_distributions``.
+        Number of candidates drawn from ``param_distributions``.
     scoring, refit, cv, verbose, error_score, return_train_score
-        As of ``GridSearchCV``.
+        As in ``GridSearchCV``.
     n_jobs, pre_dispatch
-        As of ``GridSearchCV``, for estimators that are not ours; threads of a sweep are a parameter
-        of the estimator, ``threads``.
+        As in ``GridSearchCV``, for other estimators only; the threads of a sweep are set by the
+        estimator's parameter ``threads``.
     random_state : int, RandomState or None
-        Of the draws from ``param_distributions``.
+        Seed of the draws from ``param_distributions``.
     halving : bool
-        Successive halving: all candidates are trained for a few epochs, then only the better ones
-        go on, from where they are, for ``factor`` times as many in all, until the last ones have
-        ``max_iter``. As of ``HalvingGridSearchCV`` with ``resource="max_iter"``.
+        Successive halving: all candidates are trained for a few epochs, then only the best resume,
+        up to ``factor`` times as many epochs, until the last ones have ``max_iter``. As in
+        ``HalvingGridSearchCV`` with ``resource="max_iter"``.
     factor : int
-        One of so many candidates goes on; at least 2.
+        One of ``factor`` candidates is kept per rung; at least 2.
 
     Attributes
     ----------
     cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_
-        As of ``GridSearchCV``; ``fit_time`` is a fit's share of the training of all.
+        As in ``GridSearchCV``; ``fit_time`` is an equal share of the time of the joint training.
     multimetric_, refit_time_, classes_, n_features_in_, feature_names_in_
-        Likewise.
+        As in ``GridSearchCV``.
     n_resources_, n_candidates_ : list of int
-        With halving, the epochs and candidates of each rung; ``cv_results_`` has both, too, as
+        With halving, the epochs and candidates of each rung; also in ``cv_results_``, as
         ``n_resources`` and ``iter``.
 
     Notes
     -----
-    With ``random_state=None`` in the estimator, all fits of a search have the same order of
-    mini-batches, which is drawn anew for each search; give it an int for scores that can be had
-    again.
+    If the estimator's ``random_state`` is None, all fits of a search share one order of
+    mini-batches, drawn anew for each search; use an int for reproducible scores.
 
     Source of halving: Jamieson and Talwalkar, *Non-stochastic Best Arm Identification and
     Hyperparameter Optimization*, AISTATS 2016.
@@ -134,15 +133,15 @@ class SweepSearchCV(BaseSearchCV):
         self.factor = factor
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
-        """Train and score all candidates, and fit the best one on all samples.
+        """Train and score all candidates, then fit the best one on all samples.
 
         Parameters
         ----------
         X : (samples, features) array_like
         y : (samples,) or (samples, outputs) array_like
         **params
-            ``groups`` for the splitter, ``sample_weight`` and what else the estimator's ``fit``
-            takes, as of ``GridSearchCV``.
+            ``groups`` for the splitter, ``sample_weight`` and other arguments of the estimator's
+            ``fit``, as in ``GridSearchCV``.
 
         Returns
         -------
@@ -152,7 +151,7 @@ class SweepSearchCV(BaseSearchCV):
         ------
         ValueError, TypeError
             If not exactly one of ``param_grid`` and ``param_distributions`` is given, or a
-            parameter is not as described; with ``error_score="raise"`` what a fit raises.
+            parameter is not as described; with ``error_score="raise"`` also the error of a fit.
         """
         check_flag("halving", self.halving)
         check_count("factor", self.factor, minimum=2)
@@ -207,19 +206,19 @@ class SweepSearchCV(BaseSearchCV):
         return self
 
     def _folds(self, X: Any, y: Any, params: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-        """The rows of each fold, to learn from and held out."""
+        """Return the training and test rows of each fold."""
         splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         folds = list(splitter.split(X, y, **params))
         self.n_splits_ = splitter.get_n_splits(X, y, **params)
         if len(folds) != self.n_splits_ or not folds:
             raise ValueError(
-                "cv.split and cv.get_n_splits must say the same, at least 1 split, "
+                "cv.split and cv.get_n_splits must agree on at least 1 split, "
                 f"got {len(folds)} and {self.n_splits_}"
             )
         return folds
 
     def _candidates(self) -> list[dict[str, Any]]:
-        """All combinations of the grid, or draws from the distributions."""
+        """Return all combinations of the grid, or draws from the distributions."""
         if (self.param_grid is None) == (self.param_distributions is None):
             raise ValueError(
                 "one of param_grid and param_distributions must be given, got "
@@ -238,14 +237,14 @@ class SweepSearchCV(BaseSearchCV):
         return found
 
     def _checked(self, scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Scores of fits, of which some may have failed; if all have, that is an error."""
+        """Return the scores, with a warning if some fits failed; raise if all failed."""
         _warn_or_raise_about_fit_failures(scores, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(scores, self.error_score)
         return scores
 
     def _halve(self, evaluation: CandidateEvaluation) -> dict[str, Any]:
-        """Results of successive halving over epochs."""
+        """Return the results of successive halving over epochs."""
         halving = Halving(evaluation, self.factor)
         going = list(range(len(evaluation.candidates)))
         tried: list[int] = []
@@ -274,7 +273,7 @@ class SweepSearchCV(BaseSearchCV):
 
     @staticmethod
     def _select_best_index(refit: Any, refit_metric: str, results: Mapping[str, Any]) -> int:
-        """The best candidate; with halving, of those that were trained to the end."""
+        """Return the best candidate's index; with halving, among those of the last rung."""
         if callable(refit) or "iter" not in results:
             return int(BaseSearchCV._select_best_index(refit, refit_metric, results))
         last = np.flatnonzero(results["iter"] == results["iter"].max())
@@ -293,15 +292,15 @@ class SweepSearchCV(BaseSearchCV):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
 
     def _as_scikit_learn_does(self, X: Any, y: Any, params: Mapping[str, Any]) -> Self:
-        """Fit by fit, as GridSearchCV."""
+        """Search with scikit-learn's own implementation."""
         if self.halving:
             raise ValueError(
-                "halving must be False for an estimator that is not of fastgd, "
+                "halving must be False for an estimator that is not one of fastgd, "
                 f"got {shown(self.estimator)}"
             )
         warnings.warn(
-            f"{type(self.estimator).__name__} is no estimator of fastgd, nor a pipeline whose last "
-            "step is one: it is fitted once for each candidate and fold, as GridSearchCV does it",
+            f"{type(self.estimator).__name__} is not an estimator of fastgd, nor a pipeline that "
+            "ends in one: it is fitted once for each candidate and fold, as by GridSearchCV",
             UserWarning,
             stacklevel=3,
         )
@@ -309,5 +308,5 @@ class SweepSearchCV(BaseSearchCV):
         return self
 
     def _run_search(self, evaluate_candidates: Callable[[list[dict[str, Any]]], Any]) -> None:
-        """Of scikit-learn's own search: all candidates."""
+        """Hook of scikit-learn's search: evaluate all candidates."""
         evaluate_candidates(self._candidates())

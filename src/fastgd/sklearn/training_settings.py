@@ -1,4 +1,4 @@
-"""From parameters of an estimator to the settings of a training."""
+"""Translation of an estimator's parameters to the settings of a training."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fastgd.sklearn import estimator_parameters
 from fastgd.sklearn.fit_spec import FitSpec
 
 OWN_ARGUMENTS = ("hidden_size", "alpha", "iterations", "record_every")
-"""What a training names itself; all other settings are its options."""
+"""Arguments that a training names itself; all other settings are its options."""
 
 _DECIDED = {"sample_weight", "patience", "min_delta", "monitor", "evaluate_every", "restore_best"}
-"""What parameters decide beside the settings that are always there."""
+"""Options that estimator parameters determine, in addition to the settings that are always set."""
 
 
 def settings_of(
@@ -29,11 +29,11 @@ def settings_of(
     seen: int,
     worst: float | None,
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Settings of the training that parameters ask for, and of L-BFGS-B if that takes its place.
+    """Return the settings of the training, and the options of L-BFGS-B if it is the solver.
 
-    ``targets`` are the output units and the loss; ``epochs`` ends the training after so many
-    whatever happens, None with the rules of a fit; ``seen`` counts the samples of epochs before
-    them, and ``worst`` is the held-out error with score 0.
+    ``targets`` are the output units and the loss. ``epochs`` is the exact number of epochs, None to
+    stop as ``fit`` does; ``seen`` is the number of samples in earlier epochs, and ``worst`` the
+    validation error that has score 0.
     """
     settings = {
         "hidden_size": estimator_parameters.hidden_size_of(given["hidden_layer_sizes"]),
@@ -47,7 +47,7 @@ def settings_of(
     weight = problem.learned.weight
     counted = samples if weight is None else weight.sum()
     if not estimator_parameters.descends(given["solver"]):
-        # scikit-learn divides penalties with the loss of the batch, fastgd does not.
+        # scikit-learn divides the penalty by the number of samples, like the loss; fastgd doesn't.
         settings["l2"] = float(given["alpha"]) / counted
         minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
         return _completed(settings, given), minimizer
@@ -73,27 +73,28 @@ def settings_of(
 
 
 def _ends(given: Mapping[str, Any], updates: int, worst: float | None) -> dict[str, Any]:
-    """When a fit is over: by the held-out error, or by the loss."""
+    """Return the stopping criteria: by validation error, or by the loss."""
     ends: dict[str, Any] = {"evaluate_every": updates, "restore_best": worst is not None}
     if worst is None:
         ends["monitor"] = "loss"
     if not estimator_parameters.is_endless(given["n_iter_no_change"]):
         patience = int(given["n_iter_no_change"])
         ends["patience"] = patience * updates
-        # MLPClassifier wants `tol` of each epoch, and counts from the best one however little it is
-        # better; here so many epochs together are measured from the last one that was enough.
-        # Of a score, which falls from 1 to 0 while the error rises to the worst, `tol` is a part.
+        # MLPClassifier requires an improvement of `tol` in each epoch, and counts from the best one
+        # even if it was hardly better. Here the improvement of `patience` epochs together is
+        # measured, from the last epoch that improved enough. A score falls from 1 to 0 as the error
+        # rises to `worst`, so `tol` of a score is `tol * worst` of the error.
         ends["min_delta"] = float(given["tol"]) * (patience if worst is None else worst)
     return ends
 
 
 def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the user's further options; nothing may have several values."""
+    """Add the user's further options, each of which must have a single value."""
     options = dict(given["options"] or {})
     taken = sorted(options.keys() & (settings.keys() | _DECIDED))
     if taken:
         raise ValueError(
-            f"options must not have what parameters of the estimator decide, got {shown(taken[0])}"
+            f"options must not set what the estimator's parameters determine, got {shown(taken[0])}"
         )
     settings = settings | options
     of_training = {n: v for n, v in settings.items() if n not in OWN_ARGUMENTS}
@@ -101,7 +102,7 @@ def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, 
     for name, axis in (structures | values).items():
         raise ValueError(
             f"{name} must have one value in a fit, got an axis of {len(axis)}: "
-            "a search tries several"
+            "use a search to try several"
         )
-    # What is put beside other fits must be what it is taken for.
+    # Fits are batched by these values, so they must be validated before.
     return settings | checked(options, kinds_of(of_training), LARGEST)
