@@ -69,8 +69,7 @@ def test_optimizers(name):
     own = twin(made_of(name))
     weights, found = np.zeros((3, 2)), []
     for update, g in enumerate(torch_numbers.gradients(), 1):
-        if isinstance(own, reference.optimizers.AdamW):
-            weights *= own.remains(0.3)
+        weights *= own.remains(0.3)
         weights += own.change(g, 0.3)
         if update in torch_numbers.LOOKS:
             found.append(weights.copy())

@@ -6,8 +6,9 @@ returns what is *added* to the parameters; ``kept``, if there is one, returns wh
 stores once for all parameters.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +16,19 @@ from fastgd import optimizers
 from fastgd.arguments.data import FloatArray
 
 
-class Optimizer(Protocol):
+class Optimizer(ABC):
     """The optimizer of one array."""
 
+    def remains(self, _alpha: float) -> float:
+        """Return the factor of the parameters before the change is added."""
+        return 1.0
+
+    @abstractmethod
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
         """Return what to add to the parameters, for minus the derivative g."""
-        ...
 
 
-class GradientDescent:
+class GradientDescent(Optimizer):
     """The article's own: alpha times minus the derivative (Cauchy 1847)."""
 
     def change(self, g: FloatArray, alpha: float) -> FloatArray:
@@ -31,7 +36,7 @@ class GradientDescent:
         return alpha * g
 
 
-class Momentum:
+class Momentum(Optimizer):
     """Heavy-ball momentum (Polyak, "Some methods of speeding up the convergence", 1964)."""
 
     def __init__(self, momentum: float) -> None:
@@ -44,7 +49,7 @@ class Momentum:
         return alpha * self.v
 
 
-class Nesterov:
+class Nesterov(Optimizer):
     """Looks ahead along the velocity (Nesterov 1983, as in Sutskever et al., ICML 2013)."""
 
     def __init__(self, momentum: float) -> None:
@@ -57,7 +62,7 @@ class Nesterov:
         return alpha * (g + self.momentum * self.v)
 
 
-class AdaGrad:
+class AdaGrad(Optimizer):
     """Smaller steps where derivatives were large (Duchi, Hazan and Singer, JMLR 12, 2011)."""
 
     def __init__(self, epsilon: float) -> None:
@@ -70,7 +75,7 @@ class AdaGrad:
         return alpha * g / (np.sqrt(self.s) + self.epsilon)
 
 
-class AdaDelta:
+class AdaDelta(Optimizer):
     """Steps in the parameters' own unit (Zeiler, arXiv 1212.5701, Algorithm 1)."""
 
     def __init__(self, rho: float, epsilon: float) -> None:
@@ -87,7 +92,7 @@ class AdaDelta:
         return alpha * d
 
 
-class RMSProp:
+class RMSProp(Optimizer):
     """Divide by a moving root mean square (Tieleman and Hinton, Coursera lecture 6.5, 2012)."""
 
     def __init__(self, rho: float, epsilon: float) -> None:
@@ -101,7 +106,7 @@ class RMSProp:
         return alpha * g / (np.sqrt(self.s) + self.epsilon)
 
 
-class Adam:
+class Adam(Optimizer):
     """Moving mean and square with bias correction (Kingma and Ba, ICLR 2015, Algorithm 1)."""
 
     def __init__(self, beta1: float, beta2: float, epsilon: float) -> None:
@@ -137,11 +142,11 @@ class AdamW(Adam):
         self.weight_decay = weight_decay
 
     def remains(self, alpha: float) -> float:
-        """The factor of the parameters before the change is added."""
+        """``1 - alpha * weight_decay``."""
         return 1 - alpha * self.weight_decay
 
 
-class Rprop:
+class Rprop(Optimizer):
     """Step sizes adapted by signs alone (Riedmiller and Braun, ICNN 1993, as in PyTorch)."""
 
     def __init__(self, eta_minus: float, eta_plus: float, min_step: float, max_step: float) -> None:

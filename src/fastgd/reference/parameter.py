@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.freezing import Mask
 from fastgd.optimizers import Optimizer
-from fastgd.reference.optimizers import AdamW, corrections, memory, remember, twin
+from fastgd.reference.optimizers import corrections, memory, remember, twin
 
 
 class Parameter:
@@ -68,7 +68,6 @@ class Parameter:
         if self.was_up is not None:
             self.direction_changes += up != self.was_up
         self.was_up = up
-        if isinstance(self._optimizer, AdamW):
-            self.value *= self._optimizer.remains(alpha)
+        self.value *= self._optimizer.remains(alpha)
         self.value += self._optimizer.change(self.g, alpha)
         np.copyto(self.value, before, where=self.frozen)
