@@ -57,7 +57,9 @@ def test_what_is_no_path(name, call):
         with pytest.raises(TypeError, match=f"{name} must be a str or a path, got "):
             call(value)
     for text in ("", "zero\0byte"):
-        with pytest.raises(ValueError, match=f"{name} must have a letter and no zero byte, got "):
+        with pytest.raises(
+            ValueError, match=f"{name} must not be empty or contain a zero byte, got "
+        ):
             call(text)
 
 
@@ -65,7 +67,7 @@ def test_what_is_no_path(name, call):
 def test_what_is_no_path_of_a_table(name, call):
     with pytest.raises(TypeError, match=f"{name} must be a str or a path, got "):
         call(BytesPath())
-    with pytest.raises(ValueError, match=f"{name} must have a letter and no zero byte, got "):
+    with pytest.raises(ValueError, match=f"{name} must not be empty or contain a zero byte, got "):
         call("zero\0byte")
     for value in NO_PATHS[:4]:
         with pytest.raises(TypeError, match="must be"):

@@ -1,1 +1,1 @@
-"""Single values: what they may be, how much memory they take, and how messages show them."""
+"""Checks of single values, of the memory that is needed, and how messages show values."""

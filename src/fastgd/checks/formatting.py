@@ -1,4 +1,4 @@
-"""Numbers, names and times as people read them."""
+"""Numbers, names, options and times as text for people."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import numpy as np
 from fastgd.hyperparameters import Hyperparameters
 
 LISTED = 20
-"""Names in a list that are shown at most."""
+"""The maximum number of names that a list shows."""
 
 SHORT = 40
-"""Letters of a formula that are shown at most."""
+"""The maximum number of characters that are shown of a formula."""
 
 _COUNTED = (
     "hidden_size", "optimizer", "schedule", "activation", "output", "loss", "reduction",
@@ -20,44 +20,44 @@ _NO_VALUE = {"batch_size": "all", "patience": "none"}
 
 
 def first_names(names: list[str]) -> str:
-    """Names side by side; how many there are if not all are shown."""
+    """Return the names, separated by commas, with their number if not all are shown."""
     rest = f", ... ({len(names)} in all)" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + rest
 
 
 def many(count: int, noun: str) -> str:
-    """A number of things: 1 run, 2,000 runs, 2 losses, 2 patches."""
+    """Return a count with its noun: 1 run, 2,000 runs, 2 losses, 2 patches."""
     plural = "es" if noun.endswith(("s", "ch")) else "s"
     return f"{count:,} {noun}" + ("" if count == 1 else plural)
 
 
 def axis_text(name: str, count: int) -> str:
-    """How long an axis is: 2 alphas, 2 values of momentum."""
+    """Return the length of an axis in words: 2 alphas, 2 values of momentum."""
     if name in _COUNTED:
         return many(count, _spaced(name))
     return f"{many(count, 'value')} of {_spaced(name)}"
 
 
 def error_text(value: Any) -> str:
-    """As Python 2 printed it: 12 significant digits."""
+    """Return an error with 12 significant digits, as Python 2 printed it; "-" for None."""
     return "-" if value is None else f"{value:.12g}"
 
 
 def joined(values: Any, separator: str = ", ") -> str:
-    """One number, or a tuple of them."""
+    """Return one number, or the numbers of a tuple, as text."""
     values = values if isinstance(values, tuple) else (values,)
     return separator.join(f"{value:g}" for value in values)
 
 
 def layers_text(hidden_size: tuple[int, ...]) -> str:
-    """Hidden layers as ``fastgd sweep`` takes them: 4, 8x2 or none."""
+    """Return hidden layer sizes as the command line takes them: 4, 8x2 or none."""
     return joined(hidden_size, "x") or "none"
 
 
 def value_text(name: str, value: Any, *, classes: bool = False) -> str:
-    """One value of an option or an axis; of an optimizer only fields that are not the default.
+    """Return one value of an option or an axis; an optimizer only with its non-default fields.
 
-    With `classes` optimizers and schedules have the names of Python, else those that are typed.
+    With `classes`, optimizers and schedules are shown by class name, else as on the command line.
     """
     if name == "hidden_size":
         return layers_text(value)
@@ -77,14 +77,14 @@ def value_text(name: str, value: Any, *, classes: bool = False) -> str:
         return _frozen_text(value)
     if isinstance(value, (int, float, tuple)):
         return joined(value)
-    if isinstance(value, dict):  # a case
+    if isinstance(value, dict):  # a combination
         return ", ".join(setting_text(key, number) for key, number in value.items())
     text = str(value)  # a name, or a formula
     return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
 
 
 def _frozen_text(frozen: Any) -> str:
-    """Numbers of layers: 0, some of 1."""
+    """Return the frozen layers by number, those that are partly frozen as: some of 1."""
     if not any(isinstance(mask, (bool, np.ndarray)) for mask in frozen):
         return joined(frozen)
     some = (
@@ -94,7 +94,7 @@ def _frozen_text(frozen: Any) -> str:
 
 
 def setting_text(name: str, value: Any, *, classes: bool = False) -> str:
-    """An option with its value: bias, no shuffle, l2 0.01."""
+    """Return an option with its value: bias, no shuffle, l2 0.01."""
     if isinstance(value, np.ndarray):  # sample_weight, which has no short text
         return f"own {_spaced(name)}s"
     if isinstance(value, bool) and name != "group":
@@ -103,7 +103,7 @@ def setting_text(name: str, value: Any, *, classes: bool = False) -> str:
 
 
 def options_text(options: dict[str, Any], without: Any = (), *, classes: bool = False) -> str:
-    """Options side by side, optimizer and schedule with all their fields but those `without`."""
+    """Return all options with their values; of optimizer and schedule all fields but `without`."""
     texts = []
     for name, value in options.items():
         if isinstance(value, Hyperparameters):
@@ -128,5 +128,5 @@ def _spaced(name: str) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A time with its unit."""
+    """Return a time with its unit."""
     return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"

@@ -1,4 +1,4 @@
-"""Numbers in an interval: the rule in words, and as a test of one number or of many."""
+"""Intervals of numbers: the rule in words for messages, and a test for one number or an array."""
 
 from collections.abc import Callable
 from functools import cache
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Rule(NamedTuple):
-    """What a number must be: in words, and as a test of one or of an array of them."""
+    """The condition on a number: in words, and as a test for one number or an array of them."""
 
     words: str
     holds: Callable[[Any], Any]
@@ -16,7 +16,7 @@ class Rule(NamedTuple):
 
 @cache
 def rule_of(interval: str) -> Rule:
-    """Return the rule of an interval as mathematics writes it: "[0, 1)", "(0, inf]".
+    """Return the rule for an interval in mathematical notation: "[0, 1)", "(0, inf]".
 
     Examples
     --------

@@ -1,11 +1,11 @@
-"""How much memory there is, and refusing what needs more before it is allocated."""
+"""The available memory, and a check that raises before more than that is allocated."""
 
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-#: What needs no more than this is not worth a look at the system (0.2 ms).
+#: Needs of up to this many bytes are not checked: asking the system takes 0.2 ms.
 ALWAYS_FITS = 16 * 1024**2
 
 _MEMINFO = Path("/proc/meminfo")
@@ -15,7 +15,7 @@ _CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
 class TooLargeError(ValueError):
-    """Something needs more memory than there is; there are ``ways`` of needing less."""
+    """More memory is needed than is available; ``ways`` are suggestions for needing less."""
 
     def __init__(self, rule: str, ways: Sequence[str] = ()) -> None:
         super().__init__(f"{rule}: {'; '.join(ways)}" if ways else rule)
@@ -25,9 +25,10 @@ class TooLargeError(ValueError):
 def check_memory(
     needed: int, what: str, less: tuple[str, int] | None = None, also: str = ""
 ) -> None:
-    """Refuse what takes more bytes than there are, with both figures.
+    """Raise TooLargeError, with both figures, if more bytes are needed than are available.
 
-    ``less`` is what would need less, and how much; ``also`` what else would.
+    ``less`` is an alternative that needs less, and how many bytes it needs; ``also`` names further
+    alternatives.
     """
     if needed <= ALWAYS_FITS:
         return
@@ -43,11 +44,11 @@ def check_memory(
 
 
 def available_memory() -> int:
-    """Return how many bytes are free, or what a limit of the process leaves if that is less.
+    """Return how many bytes are free, or how many the limits of the process leave, if fewer.
 
-    Limits are those of Linux' control groups, and of the address space (``ulimit -v``). Outside
-    Linux it is all that the machine has. On Windows nothing in the standard library tells, so there
-    is no limit: NumPy's own MemoryError remains.
+    The limits are those of Linux control groups, and of the address space (``ulimit -v``). Outside
+    Linux the result is the total memory of the machine. On Windows the standard library offers no
+    way to find out, so there is no limit: NumPy's own MemoryError remains.
     """
     return min([_free_memory(), *_cgroup_limits(), *_address_space()])
 
@@ -66,7 +67,7 @@ def _free_memory() -> int:
 
 
 def _cgroup_limits() -> Iterator[int]:
-    """Yield the memory limits of the process's control group and those above it (v2 and v1)."""
+    """Yield the memory limits of the process's control group and of its parents (v2 and v1)."""
     try:
         groups = [line.split(":", 2) for line in _CGROUP.read_text().splitlines()]
     except OSError:
@@ -78,7 +79,7 @@ def _cgroup_limits() -> Iterator[int]:
             root, file = _CGROUP_ROOT / "memory", "memory.limit_in_bytes"
         else:
             continue
-        # In a container the group's own folder may be missing, while the root has the limit.
+        # In a container the group's own folder may be missing, but the root has the limit.
         group = root / path.lstrip("/")
         for folder in (group, *group.parents):
             if folder.is_relative_to(root):
@@ -89,7 +90,7 @@ def _cgroup_limits() -> Iterator[int]:
 
 
 def _address_space() -> Iterator[int]:
-    """Yield what is left of the process's address space, if that has a limit."""
+    """Yield the bytes left in the process's address space, if it is limited."""
     try:
         import resource  # not on Windows
 

@@ -1,4 +1,4 @@
-"""How messages show what came."""
+"""How messages show the values that were given, and what they suggest instead."""
 
 import reprlib
 import sys
@@ -13,7 +13,7 @@ _repr.maxlong = _repr.maxstring = _repr.maxother = _SHOWN
 
 
 def length(value: Sized) -> int:
-    """Return the length, or the largest int that is one."""
+    """Return the length, or sys.maxsize if it is larger than that."""
     try:
         return len(value)
     except OverflowError:  # range(10**30)
@@ -21,7 +21,7 @@ def length(value: Sized) -> int:
 
 
 def shown(value: object) -> str:
-    """Return value's repr on one line of at most 60 characters."""
+    """Return the value's repr, on one line and cut to 60 characters."""
     plain = value.item() if isinstance(value, np.generic) else value
     try:
         text = " ".join(_repr.repr(plain).split())
@@ -31,10 +31,10 @@ def shown(value: object) -> str:
 
 
 def escaped(text: object) -> str:
-    r"""Return text of others (names in a file, paths) as it may be shown on a terminal.
+    r"""Return untrusted text (names in a file, paths) in a form that is safe to print.
 
-    What is no printable character is written as Python would: ``\x1b``, which would else move the
-    cursor or color what follows.
+    Non-printable characters are escaped as Python does: ``\x1b``, which would otherwise move the
+    terminal's cursor or color what follows.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def escaped(text: object) -> str:
 
 
 def either(words: Iterable[str]) -> str:
-    """Return the words with commas and an "or" between them."""
+    """Return the words, joined by commas and a final "or"."""
     *others, last = words
     return f"{', '.join(others)} or {last}" if others else last
 
@@ -97,7 +97,7 @@ _ELSEWHERE = {
 }
 _OURS = {word: ours for ours, words in _ELSEWHERE.items() for word in words.split()}
 
-# Likewise activations and losses.
+# The same for activations and losses.
 _CHOICES_ELSEWHERE = {
     "identity": "linear none",
     "sigmoid": "logistic expit",
@@ -116,21 +116,24 @@ _OUR_CHOICES = {word: ours for ours, words in _CHOICES_ELSEWHERE.items() for wor
 
 
 def did_you_mean_choice(word: str, known: Collection[str]) -> str:
-    """Return the end of a message on a choice, which the field may know by another name."""
+    """Return the end of a message about an unknown choice: a suggestion, or nothing.
+
+    Names that other libraries use for a choice are known.
+    """
     ours = _OUR_CHOICES.get(word.lower())
     quoted = map(repr, known)
     return f": did you mean {ours!r}?" if ours in known else did_you_mean(repr(word), quoted)
 
 
 def did_you_mean(word: str, known: Iterable[object]) -> str:
-    """Return the end of a message: what is known and nearly the word, if anything is."""
+    """Return the end of a message: the known name most similar to the word, if any is."""
     lower = {name.lower(): name for name in known if isinstance(name, str) and name != word}
     near = get_close_matches(word.lower(), lower, n=1)
     return f": did you mean {lower[near[0]]}?" if near else ""
 
 
 def did_you_mean_argument(word: str, known: Collection[str]) -> str:
-    """Return the same for the name of an argument, which the field may know by another name."""
+    """Return the same for an argument, also if the word is its name in other libraries."""
     ours = called_here(word)
     if not ours:
         return did_you_mean(word, known)
@@ -138,7 +141,7 @@ def did_you_mean_argument(word: str, known: Collection[str]) -> str:
 
 
 def called_here(word: str) -> str:
-    """Return what an argument of other libraries is called here; nothing if it has no name.
+    """Return fastgd's name for an argument of other libraries; "" if it has none.
 
     Examples
     --------
@@ -149,7 +152,7 @@ def called_here(word: str) -> str:
 
 
 def called_otherwise(word: str, ours: str) -> str:
-    """Return the end of a message on a word of other libraries: what it is here.
+    """Return the end of a message about an argument of other libraries: fastgd's name for it.
 
     Examples
     --------

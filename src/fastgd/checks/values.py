@@ -1,4 +1,4 @@
-"""Single values: counts, flags, numbers within bounds, names; and whole axes of them at once."""
+"""Checks of counts, flags, numbers in intervals and names; also of all values of an axis."""
 
 import math
 import numbers
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from fastgd.checks.intervals import FINITE, Rule
 from fastgd.checks.messages import did_you_mean_choice, either, shown
 
-#: The largest count: twice as much still fits into an int64.
+#: The largest count: twice this number still fits into an int64.
 LARGEST = 2**62
 
 _LAST_SEED = 2**32 - 1
 
-#: True is no number, and neither is a timedelta64, which NumPy counts among the integers.
+#: Types that are not accepted as numbers: bool, and timedelta64, an integer type for NumPy.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
 
 def check_number(name: str, value: object, rule: Rule) -> float:
-    """Return value as a float that follows the rule."""
+    """Return value as a float, or raise if the rule does not hold for it."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Real):
@@ -39,13 +39,13 @@ def check_number(name: str, value: object, rule: Rule) -> float:
 
 
 def _as_float(value: numbers.Real) -> float:
-    """Of any other kind of number: an overflow of NumPy's is no reason to warn, but takes 1 us."""
+    """Convert any other kind of number, without NumPy's overflow warnings (this takes 1 us)."""
     with np.errstate(all="ignore"):
         return float(value)
 
 
 def check_numbers(name: str, axis: Sequence[object], rule: Rule) -> list[float]:
-    """Return `check_number` of all values of an axis, many at a time."""
+    """Return `check_number` of all values of an axis, vectorized if possible."""
     values = floats(axis)
     if values is None:
         return [check_number(name, value, rule) for value in axis]
@@ -57,7 +57,7 @@ def check_numbers(name: str, axis: Sequence[object], rule: Rule) -> list[float]:
 
 
 def check_ends(name: str, value: object) -> tuple[float, float]:
-    """Return the ends of a finite interval, the smaller one first."""
+    """Return the ends of a finite interval, which must be given in ascending order."""
     several = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim)
     ends = list(cast(Sequence[object], value)) if several else []
     if len(ends) != 2:
@@ -69,7 +69,7 @@ def check_ends(name: str, value: object) -> tuple[float, float]:
 
 
 def floats(axis: Sequence[object]) -> NDArray[np.float64] | None:
-    """Return real numbers as an array; None if not all are plainly that."""
+    """Return the values as an array; None if any of them is not a real number."""
     kinds = set(map(type, axis))
     if not all(issubclass(k, numbers.Real) and not issubclass(k, _NO_NUMBERS) for k in kinds):
         return None
@@ -83,8 +83,8 @@ def floats(axis: Sequence[object]) -> NDArray[np.float64] | None:
 def check_count(name: str, value: object, minimum: int = 1, maximum: int = LARGEST) -> int:
     """Return value as an int from minimum to maximum.
 
-    True is no count, and neither is 3.0: a large count that went through a float has lost its
-    last digits.
+    True is not accepted as a count, and neither is 3.0: a large count that has been a float has
+    lost its last digits.
     """
     count = integer(value)
     if count is None:
@@ -99,7 +99,7 @@ def check_count(name: str, value: object, minimum: int = 1, maximum: int = LARGE
 def check_counts(
     name: str, axis: Sequence[object], minimum: int = 1, maximum: int = LARGEST
 ) -> list[int]:
-    """Return `check_count` of all values of an axis, many at a time."""
+    """Return `check_count` of all values of an axis, fast if all are ints."""
     if set(map(type, axis)) == {int}:
         counts = cast(Sequence[int], axis)
         if minimum <= min(counts) and max(counts) <= maximum:
@@ -113,12 +113,12 @@ def check_seed(value: object, name: str = "seed") -> int:
 
 
 def check_seeds(axis: Sequence[object]) -> list[int]:
-    """Return `check_seed` of all values of an axis, many at a time."""
+    """Return `check_seed` of all values of an axis, fast if all are ints."""
     return check_counts("seed", axis, minimum=0, maximum=_LAST_SEED)
 
 
 def check_threads(value: object, available: int) -> int:
-    """Return how many threads to use, an int from 1 to `available`; None means all of them."""
+    """Return the number of threads to use, from 1 to `available`; None means all of them."""
     return available if value is None else check_count("threads", value, maximum=available)
 
 
@@ -133,14 +133,14 @@ def check_choice(name: str, value: object, known: Sequence[str]) -> str:
 
 
 def check_result(name: str, value: object, *kinds: type) -> None:
-    """Refuse what is no result of these kinds."""
+    """Raise a TypeError unless value is a result of one of these classes."""
     if not isinstance(value, kinds):
         rule = either(f"a {kind.__name__}" for kind in kinds)
         raise TypeError(f"{name} must be {rule}, got {shown(value)}")
 
 
 def check_path(name: str, value: object) -> Path:
-    """Return value as the path of a file or folder, which need not be there."""
+    """Return value as the path of a file or folder, which need not exist."""
     rule = f"{name} must be a str or a path, got {shown(value)}"
     try:
         text = os.fspath(value)  # type: ignore[call-overload]
@@ -149,18 +149,19 @@ def check_path(name: str, value: object) -> Path:
     if not isinstance(text, str):
         raise TypeError(rule)
     if not text or "\0" in text:
-        raise ValueError(f"{name} must have a letter and no zero byte, got {shown(value)}")
+        raise ValueError(f"{name} must not be empty or contain a zero byte, got {shown(value)}")
     try:
         os.fsencode(text)
-    except UnicodeEncodeError as error:  # half a character
-        raise ValueError(f"{name} must be what files can be called, got {shown(value)}") from error
+    except UnicodeEncodeError as error:  # a lone surrogate
+        raise ValueError(f"{name} must be a valid file name, got {shown(value)}") from error
     return Path(text)
 
 
 def each_of(value: Any, rule: str) -> Iterator[Any]:
-    """Yield what is in a value, or refuse it by the rule: its own ``__iter__`` may raise anything.
+    """Yield the items of value; if iterating fails, raise a TypeError with the rule.
 
-    As many are taken as are asked for: there may be no end of them.
+    The value's own ``__iter__`` may raise anything. Items are taken one by one, since there may be
+    infinitely many.
     """
     try:
         yield from value
@@ -169,14 +170,14 @@ def each_of(value: Any, rule: str) -> Iterator[Any]:
 
 
 def check_flag(name: str, value: object) -> bool:
-    """Return value as a bool, if it is Python's or NumPy's."""
+    """Return value, a bool of Python or NumPy, as a bool."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
 
 
 def integer(value: object) -> int | None:
-    """Return value as an int, or None if it is of another kind."""
+    """Return value as an int, or None if it is not an integer."""
     if isinstance(value, _NO_NUMBERS):
         return None
     try:
