@@ -294,7 +294,8 @@ ZERO_A = np.where(np.array(LABELS) == "a", 0.0, 1.0)
         ),
         (
             {"folds": Uneven(), "groups": ["a", "b"] * 6},
-            "folds must split each group into as many folds, got 2 of group 'a' and 1 of group 'b'",
+            "folds must split every group into the same number of folds, "
+            "got 2 of group 'a' and 1 of group 'b'",
         ),
         (
             {"folds": np.zeros((3, 11), bool)},
@@ -304,33 +305,33 @@ ZERO_A = np.where(np.array(LABELS) == "a", 0.0, 1.0)
         ({"folds": np.zeros(12, bool)}, "got shape (12,): use folds.reshape(1, -1)"),
         (
             {"folds": np.zeros((1, 12), bool)},
-            "folds must leave rows to train on and rows to hold out, got none to hold out in "
+            "folds must leave rows to train on and rows to test on, got none to test on in "
             "fold 0",
         ),
         ({"folds": np.ones((1, 12), bool)}, "got none to train on in fold 0"),
         ({"folds": [WHOLE, ([], [3])]}, "got none to train on in fold 1"),
-        ({"folds": [WHOLE, ([3], [])]}, "got none to hold out in fold 1"),
+        ({"folds": [WHOLE, ([3], [])]}, "got none to test on in fold 1"),
         (
             {"folds": [([0, 1, 2, 3], [4, 5, 6, 8]), WHOLE], "groups": LABELS},
-            "got none to hold out in fold 1 of group 'a'",
+            "got none to test on in fold 1 of group 'a'",
         ),
         ({"folds": [WHOLE, 3]}, "folds[1] must be a pair of row numbers (train, test), got 3"),
         ({"folds": [WHOLE, [[1], [2], [3]]]}, "folds[1] must be a pair of row numbers"),
         ({"folds": [("ab", "cd")]}, "folds[0] must have row numbers to train on in 1-D, got shape"),
         ({"folds": [([[1]], [2])]}, "folds[0] must have row numbers to train on in 1-D"),
-        ({"folds": [([1], [[2], [1, 3]])]}, "folds[0] must have row numbers to hold out, got [["),
+        ({"folds": [([1], [[2], [1, 3]])]}, "folds[0] must have row numbers to test on, got [["),
         ({"folds": [([1.0], [2])]}, "folds[0] must have whole row numbers to train on, got [1.0]"),
         ({"folds": [([True], [2])]}, "folds[0] must have whole row numbers to train on, got [Tru"),
-        ({"folds": [([1], [12])]}, "folds[0] must have rows from 0 to 11 to hold out, got 12"),
+        ({"folds": [([1], [12])]}, "folds[0] must have rows from 0 to 11 to test on, got 12"),
         ({"folds": [([-1], [2])]}, "folds[0] must have rows from 0 to 11 to train on, got -1"),
         (
             {"folds": [WHOLE, ([1, 2, 1], [3])]},
             "folds[1] must have each row once, got row 1 twice to train on",
         ),
-        ({"folds": [([1], [3, 3])]}, "folds[0] must have each row once, got row 3 twice to hold"),
+        ({"folds": [([1], [3, 3])]}, "folds[0] must have each row once, got row 3 twice to test"),
         (
             {"folds": [([4, 1], [3, 4])]},
-            "folds[0] must have each row once, got row 4 both to train on and to hold out",
+            "folds[0] must have each row once, got row 4 both to train on and to test on",
         ),
         # Groups
         (
@@ -380,7 +381,7 @@ ZERO_A = np.where(np.array(LABELS) == "a", 0.0, 1.0)
         ),
         (
             {"sample_weight": [[0.0] * 11 + [1.0]], "folds": [([11, 2], [0, 1])]},
-            "sample_weight[0] must have a finite sum above 0 over the rows to hold out, "
+            "sample_weight[0] must have a finite sum above 0 over the rows to test on, "
             "got a sum of 0.0 in fold 0",
         ),
         (
@@ -389,7 +390,7 @@ ZERO_A = np.where(np.array(LABELS) == "a", 0.0, 1.0)
                 "folds": [([0, 1, 2], [3, 4, 8]), ([0, 1, 2], [5, 7, 11])],
                 "groups": LABELS,
             },
-            "over the rows to hold out, got a sum of 0.0 in fold 1 of group 'c'",
+            "over the rows to test on, got a sum of 0.0 in fold 1 of group 'c'",
         ),
     ],
 )  # fmt: skip

@@ -190,11 +190,10 @@ REFUSED = {
     ),
     "structure": (
         {"combinations": [{"activation": "relu"}]}, ValueError,
-        "combinations must have numbers only, and activation is none: it can be an axis of "
-        "its own, "
-        r"beside the combinations; got 'activation' in combinations\[0\]",
+        "combinations must have numbers only, and activation is not a number: make it an axis of "
+        r"its own, next to the combinations; got 'activation' in combinations\[0\]",
     ),
-    "network": ({"combinations": [{"hidden_size": 3}]}, ValueError, "hidden_size is none"),
+    "network": ({"combinations": [{"hidden_size": 3}]}, ValueError, "hidden_size is not a number"),
     "unknown": ({"combinations": [{"l3": 3}]}, ValueError,
      "a key of a combination must be one of alpha, seed,"),
     "other name": ({"combinations": [{"lr": 3}]}, ValueError, "got 'lr': fastgd calls it alpha"),

@@ -89,7 +89,7 @@ def test_a_pool_is_refused_in_a_fork_of_its_process(kind):
                 check_worker_options(pool, None, 1)
                 os._exit(0)
             except ValueError as error:
-                os._exit(3 if str(error).startswith("executor must be made in the process") else 4)
+                os._exit(3 if str(error).startswith("executor must be created in the") else 4)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
     finally:
         pool.shutdown()
@@ -104,7 +104,7 @@ def _the_pool():
 def test_a_pool_of_processes_is_refused_in_its_own_tasks():
     """A forked worker has a copy of it, with locks that nobody will ever release."""
     global _pool
-    with fork_pool() as _pool, pytest.raises(ValueError, match=r"^executor must be made in the"):
+    with fork_pool() as _pool, pytest.raises(ValueError, match=r"^executor must be created in the"):
         _pool.submit(_the_pool).result()
 
 

@@ -1,1 +1,1 @@
-"""What a call may be given, and how a wrong one is refused; computes nothing."""
+"""The arguments of calls: checks and conversions, with nothing computed yet."""

@@ -1,4 +1,4 @@
-"""What is an axis of a sweep, and what one value."""
+"""Whether an argument of a sweep is an axis or a single value."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
@@ -15,16 +15,17 @@ from fastgd.checks.messages import length, shown
 from fastgd.formulas.custom import Formula
 
 MOST_NETWORKS = 10_000
-"""Combinations of the axes that change the network or its compiled code, each laid out by itself.
+"""The most combinations of the axes that change the network or its compiled code.
 
-A new one may take seconds to compile, and another size about a millisecond to lay out.
+Each combination has a memory layout of its own. A new one may take seconds to compile, and another
+network size takes about a millisecond to lay out.
 """
 
-# Bytes per value of an axis kept as Python objects: 8 for its place in a list and about 32 for
-# itself, as given and once more as checked.
+# Bytes per value of an axis kept as Python objects: 8 for its place in a list and about 32 for the
+# value itself, both once as given and once as checked.
 _AXIS_BYTES = 80
 
-# What could be taken for an axis, but is one value of the argument.
+# Types that might be taken for an axis, but are a single value of the argument.
 _SINGLE: dict[str, Any] = {
     "hidden_size": tuple,
     "alpha": tuple,
@@ -39,12 +40,13 @@ _SINGLE: dict[str, Any] = {
 def as_axis(name: str, value: object, most: int | None = None) -> list[object] | None:
     """Return the values along an axis of a sweep, unchecked, or None if value is a single one.
 
-    A list, range or 1-D array (a pandas Series, too) is an axis, and so is a 2-D array for
-    `alpha`: its rows become tuples. A tuple is a single value where one may be given, and so is a
-    name; else both are refused, as anything else that holds values. A 0-d array is a single value.
-    `weights` are an axis if they are a list of networks, or of lists or tuples of 2-D arrays, and
-    `schedule` is one if it is a list, but not of numbers.
-    An axis of more than `most` values is refused before they are listed.
+    A list, range or 1-D array (also a pandas Series) is an axis, and so is a 2-D array for `alpha`:
+    its rows become tuples. A tuple or a string is a single value for arguments that may be one; for
+    the others it raises, as does any other iterable. A 0-d array is a single value. `weights` are
+    an axis if they are a list of networks, or of lists or tuples of 2-D arrays. `schedule` is an
+    axis if it is a list of anything but numbers.
+
+    An axis of more than `most` values raises before its values are listed.
     """
     if name == "weights":
         if isinstance(value, list) and value and _are_networks(value):
@@ -60,7 +62,7 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
         array = array_of(name, value)
         if array.ndim > (2 if name == "alpha" else 1):
             raise ValueError(f"an axis of {name} must be 1-D, got shape {array.shape}")
-        if array.dtype.kind in "mM":  # as a list they would be whole numbers
+        if array.dtype.kind in "mM":  # tolist() would turn them into integers
             raise TypeError(
                 f"an axis of {name} must hold no dates or times, got {shown(value)} "
                 f"(dtype {array.dtype})"
@@ -75,7 +77,7 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
 
 
 def check_axes(axes: Collection[str], *, weights_given: bool) -> None:
-    """Refuse axes that have no effect beside given weights, be these one set or an axis."""
+    """Reject axes that given weights leave without effect, be these one network or an axis."""
     for name in ("hidden_size", "seed"):
         if weights_given and name in axes:
             raise ValueError(
@@ -85,10 +87,7 @@ def check_axes(axes: Collection[str], *, weights_given: bool) -> None:
 
 
 def check_networks(axes: Mapping[str, Sized]) -> None:
-    """Refuse more combinations of the axes that change the network than can be told apart in time.
-
-    They are counted, not made.
-    """
+    """Reject too many combinations of the axes that change the network, before they are made."""
     count = prod(map(len, axes.values()))
     if count > MOST_NETWORKS:
         names = [name for name, axis in axes.items() if len(axis) > 1]
@@ -139,7 +138,7 @@ def _listed(
 
 
 def _are_schedules(value: object) -> bool:
-    """Whether these are several, or what may be one array of factors."""
+    """Whether this is a list of schedules, not a list of the factors of one schedule."""
     return isinstance(value, list) and bool(value) and not isinstance(value[0], Real)
 
 
@@ -148,7 +147,7 @@ def _are_networks(value: list[object]) -> bool:
 
 
 def _nesting(value: object) -> int:
-    """Return how many indices lead to a number along the first elements, lists up to 4 deep."""
+    """Return the number of dimensions along the first elements, with lists up to 4 levels deep."""
     depth = 0
     while isinstance(value, (list, tuple)) and value and depth < 4:
         depth += 1

@@ -1,4 +1,4 @@
-"""Combinations: combinations of numbers that are no product of axes."""
+"""The argument `combinations`: a list of settings, in place of the product of several axes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 OTHERS = ("alpha", "seed")
-"""What a combination may have beside options: these are numbers of a run, too."""
+"""Arguments of a run that a combination may set, in addition to options."""
 
 _OWN_AXES = ("hidden_size", *STRUCTURES, "sample_weight", "groups", "folds", "weights", "biases")
 
 _BYTES = 80
-"""Of a number in a combination, as Python has it."""
+"""Memory of one number in a combination, as a Python object."""
 
 
 def taking_combinations(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Decorator: each key of ``combinations`` is handed on as an axis of its own name.
+    """Decorator: pass each key of ``combinations`` to the function as an axis of that name.
 
-    The function puts these axes together again; the combinations tell it which. Only a caller's own
-    arguments show what is given twice.
+    The function also receives the combinations, from which it knows which axes vary together. The
+    keys are spread here, since only the caller's own arguments show whether one is given twice.
     """
 
     @wraps(function)
@@ -41,12 +41,15 @@ def taking_combinations(function: Callable[Parameters, Result]) -> Callable[Para
 
 
 def spread(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call, with an axis for each key of its combinations; values unchecked.
+    """Return the arguments of a call, with an axis for each key of its combinations.
+
+    The values are not checked.
 
     Raises
     ------
     ValueError, TypeError
-        If the combinations have not the same keys each, or a key is no number or is given twice.
+        If the combinations don't all have the same keys, or a key is not the name of a number, or
+        is given twice.
     """
     combinations = _listed(given["combinations"])
     holders = {option: given.get(option) for option in FIELDED}
@@ -74,7 +77,7 @@ def spread(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _listed(value: object) -> list[Mapping[str, Any]]:
-    """The combinations, each with the same keys."""
+    """Return the combinations, after checking that all have the same keys."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(one, Mapping) for one in value):
         raise TypeError(f"combinations must be a list of dicts, got {shown(value)}")
     if not value or not value[0]:
@@ -92,9 +95,8 @@ def _check_keys(names: Iterable[object], known: tuple[str, ...]) -> None:
     for name in names:
         if name in _OWN_AXES:
             raise ValueError(
-                f"combinations must have numbers only, and {name} is none: it can be an axis "
-                f"of its own, "
-                f"beside the combinations; got {shown(name)} in combinations[0]"
+                f"combinations must have numbers only, and {name} is not a number: make it an axis "
+                f"of its own, next to the combinations; got {shown(name)} in combinations[0]"
             )
         if name not in known:
             hint = did_you_mean_argument(name, known) if isinstance(name, str) else ""

@@ -1,4 +1,4 @@
-"""Samples and networks: arrays of finite numbers."""
+"""Checks of samples and networks, which are arrays of finite numbers."""
 
 import numbers
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ FloatArray = NDArray[np.float64]
 
 
 class NetworkParts(NamedTuple):
-    """The parameters of a network, a layer each, or numbers that belong to them."""
+    """The parameters of a network by layer, or arrays with a number for each parameter."""
 
     weights: tuple[NDArray[Any], ...]  # (inputs, outputs)
-    biases: tuple[NDArray[Any], ...] = ()  # (outputs,); none without
-    normalization: tuple[tuple[NDArray[Any], ...], ...] = ()  # four of (units,) a layer
+    biases: tuple[NDArray[Any], ...] = ()  # (outputs,); empty for a network without biases
+    normalization: tuple[tuple[NDArray[Any], ...], ...] = ()  # per layer four arrays (units,)
 
 
 @runtime_checkable
 class WholeNetwork(Protocol):
-    """A network that has all its parameters: a Run, what ``run.at(k)`` gives, `NetworkParts`."""
+    """A network with all its parameters: a Run, a Snapshot of ``run.at(k)``, or `NetworkParts`."""
 
     @property
     def weights(self) -> Sequence[Any]:
@@ -31,23 +31,23 @@ class WholeNetwork(Protocol):
 
     @property
     def biases(self) -> Sequence[Any]:
-        """One (outputs,) array per layer, or none."""
+        """One (outputs,) array per layer; empty without biases."""
 
     @property
     def normalization(self) -> Sequence[Any]:
-        """Scale, shift, mean and variance of each hidden layer, or none."""
+        """Scale, shift, mean and variance of each hidden layer; empty without batch norm."""
 
 
 def is_network(value: object) -> TypeGuard[WholeNetwork]:
-    """Whether this is a network with all its parameters, be it a tuple of them."""
+    """Whether this is a network with all its parameters, possibly as a named tuple."""
     return isinstance(value, WholeNetwork)
 
 
 def check_data(X: object, y: object) -> tuple[FloatArray, FloatArray]:
     """Return X as (samples, inputs) and y as (samples, outputs), C-contiguous and writeable.
 
-    They may be lists, arrays, data frames: whatever NumPy reads as real numbers. What has the
-    right form already is not copied, so the caller's own array may come back.
+    They may be lists, arrays or data frames: anything that NumPy reads as real numbers. An array
+    that already has the right form is not copied, so the caller's own array may be returned.
     """
     inputs = numbers_of("X", X)
     _check_two_dimensional(inputs, "X.reshape(-1, 1) for one input")
@@ -66,7 +66,7 @@ def check_data(X: object, y: object) -> tuple[FloatArray, FloatArray]:
 
 
 def check_inputs(X: object, inputs: int) -> FloatArray:
-    """Return X as (samples, inputs), for a network with that many inputs; else as `check_data`."""
+    """Return X as (samples, inputs), for a network with `inputs` inputs; see `check_data`."""
     array = numbers_of("X", X)
     one_sample = array.shape == (inputs,) and inputs > 1
     _check_two_dimensional(
@@ -83,8 +83,8 @@ def check_inputs(X: object, inputs: int) -> FloatArray:
 def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArray, ...]:
     """Return a copy of the weights, one (inputs, outputs) array per layer.
 
-    The first layer takes `inputs` values, each next one as many as the one before gives, and the
-    last gives `outputs`.
+    The first layer must have `inputs` rows, each next layer as many rows as the previous one has
+    columns, and the last layer `outputs` columns.
     """
     if not isinstance(weights, (list, tuple)):
         raise TypeError(
@@ -115,7 +115,7 @@ def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArra
 def check_sample_weight(
     value: object, samples: int, name: str = "sample_weight", of: str = "X"
 ) -> FloatArray | None:
-    """Return a copy of the factors of the samples' losses, (samples,), or None for None."""
+    """Return a copy of the sample weights, (samples,), or None for None."""
     if value is None:
         return None
     weights = numbers_of(name, value).copy()
@@ -133,14 +133,14 @@ def check_sample_weight(
 
 
 def check_not_negative(name: str, array: FloatArray) -> None:
-    """Refuse numbers below 0."""
+    """Raise a ValueError if any number is below 0."""
     if array.min() < 0:
         at = [int(i) for i in np.unravel_index(int(array.argmin()), array.shape)]
         raise ValueError(f"{name} must be at least 0, got {array[tuple(at)]} at {at}")
 
 
 def reals_of(name: str, value: object) -> FloatArray:
-    """Return value as an array of numbers, which need not be finite; of any shape but not empty."""
+    """Return value as an array of numbers of any shape, not empty; they need not be finite."""
     array = array_of(name, value)
     if array.dtype.kind not in "biuf":
         raise TypeError(
@@ -177,14 +177,14 @@ def _check_two_dimensional(X: FloatArray, remedy: str) -> None:
 
 
 def numbers_of(name: str, value: object) -> FloatArray:
-    """Return value as an array of finite numbers, of any shape but not empty."""
+    """Return value as an array of finite numbers of any shape, not empty."""
     array = array_of(name, value)
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if array.dtype.kind not in "biuf":
         came = _foreign_cell(value, array) or f"{shown(value)} (dtype {array.dtype.name})"
         raise TypeError(f"{name} must hold real numbers, got {came}")
-    # A copy where the numbers are of another type, and for each whether it is finite.
+    # Memory of a copy, if the numbers have another type, and of a boolean array for isfinite.
     check_memory((9 if array.dtype != np.float64 else 1) * array.size, name)
     result = _as_compiled(array)
     finite = np.isfinite(result)
@@ -195,9 +195,10 @@ def numbers_of(name: str, value: object) -> FloatArray:
 
 
 def _as_compiled(array: NDArray[Any]) -> FloatArray:
-    """What compiled code takes, which should meet one type of array only.
+    """Return the array as a C-contiguous, aligned, writeable float64 array.
 
-    Data frames give read-only views, and structured arrays unaligned ones.
+    Compiled code should meet only this type of array. Data frames give read-only views, and
+    structured arrays unaligned ones.
     """
     if type(array) is np.ndarray and array.dtype == np.float64 and array.flags.carray:
         return array
@@ -206,7 +207,7 @@ def _as_compiled(array: NDArray[Any]) -> FloatArray:
 
 
 def _foreign_cell(value: object, array: NDArray[np.generic]) -> str:
-    """Say which column of a data frame holds something else, and what."""
+    """Return the first cell of a data frame that is not a number, with its column and row."""
     columns = getattr(value, "columns", None)
     if columns is None or array.ndim != 2 or len(columns) != array.shape[1]:
         return ""
@@ -218,7 +219,7 @@ def _foreign_cell(value: object, array: NDArray[np.generic]) -> str:
 
 
 def array_of(name: str, value: object) -> NDArray[np.generic]:
-    """Return what NumPy makes of value, unless something would get lost on the way."""
+    """Return value as a NumPy array; raise if that would lose information."""
     if hasattr(value, "nnz") and hasattr(value, "toarray"):
         raise TypeError(
             f"{name} must be dense, got a sparse {type(value).__name__}: use {name}.toarray()"
@@ -240,7 +241,7 @@ def array_of(name: str, value: object) -> NDArray[np.generic]:
 
 
 def _of_range(name: str, value: range) -> NDArray[np.generic]:
-    """The numbers of a range, of which NumPy would make Python's first, six times as large."""
+    """Return a range as an array; NumPy would first make Python ints, six times as large."""
     count = length(value)
     if any(abs(number) >= 2**63 for number in (value.start, value.stop, value.step)):
         check_memory(48 * count, name)
@@ -253,7 +254,7 @@ def _of_range(name: str, value: range) -> NDArray[np.generic]:
 
 
 def _is_masked(value: object) -> bool:
-    # Of records (kind V), which are no numbers anyway, NumPy can't tell.
+    # NumPy can't tell for structured arrays (kind V), which aren't numbers anyway.
     return (
         isinstance(value, np.ma.MaskedArray) and value.dtype.kind != "V" and np.ma.is_masked(value)
     )

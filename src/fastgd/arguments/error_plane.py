@@ -1,4 +1,4 @@
-"""An error plane: the two weights it is drawn over, and from where to where."""
+"""Arguments of a loss surface: the two weights along its axes, and the range of each."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ def _check_weight(name: str, weight: object, shapes: Sequence[tuple[int, int]]) 
 
 
 def check_spans(span: object) -> tuple[Span, Span]:
-    """Return from where to where each of the two weights goes; one span serves both."""
+    """Return the range (low, high) of each of the two weights; a single span serves both."""
     if not _is_pair(span):
         raise TypeError(f"span must be (low, high), or two of these, got {shown(span)}")
     ends = _parts(span)
@@ -56,7 +56,7 @@ def _is_pair(value: object) -> bool:
 
 
 def _parts(value: object) -> list[Any]:
-    """The parts of what was given in place of a tuple, or none."""
+    """Return the items of a list, tuple or array; nothing for any other value."""
     if isinstance(value, (list, tuple)):
         return list(value)
     return list(value) if getattr(value, "ndim", 0) else []  # type: ignore[call-overload]

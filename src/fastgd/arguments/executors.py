@@ -1,4 +1,4 @@
-"""Executors, which belong to who calls."""
+"""Checks of the executors that callers pass."""
 
 import os
 from concurrent.futures import Executor
@@ -8,15 +8,15 @@ from fastgd.checks.messages import shown
 
 
 def check_executor(value: object) -> Executor | None:
-    """Return value if it is an executor that can serve this call, or None.
+    """Return value if it is None or an executor that can run this call's work.
 
     Raises
     ------
     TypeError
         If it is anything else.
     ValueError
-        If the call may wait forever: it runs in a thread of this very pool, or in a process that
-        was forked off the one with the pool.
+        If the call might wait forever: it runs in a thread of that same pool, or in a process that
+        was forked from the pool's process.
 
     Examples
     --------
@@ -35,21 +35,22 @@ Dask's client.get_executor(), got 4
         )
     if _is_around_this_call(value):
         raise ValueError(
-            "executor must not be the pool in whose thread this call runs, as all its threads may "
-            f"wait for each other, got {shown(value)}: leave it out"
+            "executor must not be the pool in whose thread this call runs, since all its threads "
+            f"might wait for each other, got {shown(value)}: leave it out"
         )
     if not _is_of_this_process(value):
         raise ValueError(
-            "executor must be made in the process that calls, as a fork leaves its threads behind, "
-            f"got {shown(value)} of another process"
+            "executor must be created in the process that uses it, since a fork does not copy its "
+            f"threads, got {shown(value)} of another process"
         )
     return value
 
 
 def _is_around_this_call(executor: Executor) -> bool:
-    """Whether this is a thread of that pool.
+    """Whether the current thread belongs to that pool.
 
-    Its set of threads lacks the one that has just begun, but each thread is given its queue.
+    The pool's set of threads doesn't contain a thread that has only just started, but each thread
+    has the pool's queue among its arguments.
     """
     queue = getattr(executor, "_work_queue", None)
     given = getattr(current_thread(), "_args", ())
@@ -57,10 +58,10 @@ def _is_around_this_call(executor: Executor) -> bool:
 
 
 def _is_of_this_process(executor: Executor) -> bool:
-    """Whether a pool of Python or loky was made here, as far as it shows.
+    """Whether a pool of Python or loky was created in this process, as far as one can tell.
 
-    Neither says so. But the queue of a pool of processes knows its process, and the threads of a
-    pool that takes tasks are dead only if a fork has left them behind.
+    Neither offers a way to ask. But the queue of a process pool knows its process, and the threads
+    of a pool that still accepts tasks are dead only if they were lost in a fork.
     """
     queue = getattr(executor, "_call_queue", None)
     if getattr(queue, "_opid", os.getpid()) != os.getpid():

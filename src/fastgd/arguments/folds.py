@@ -1,4 +1,4 @@
-"""Folds: which rows of a table are held out, and which ones are trained on."""
+"""Folds of a cross-validation: which rows to train on, and which to test on."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -17,7 +17,7 @@ from fastgd.checks.values import check_count, each_of, integer
 Pair = tuple[Integers, Integers]
 
 MOST_FOLDS = 100_000
-"""Of an iterable, which may have no end."""
+"""The most folds that are read from an iterable, which may be infinite."""
 
 _RULE = (
     "folds must be an int, a splitter such as scikit-learn's KFold, pairs of row numbers "
@@ -28,7 +28,7 @@ _RULE = (
 def check_folds(
     value: object, X: FloatArray, y: FloatArray, groups: Groups
 ) -> tuple[RowIndices, RowIndices]:
-    """Return what is trained on and what is held out, for each (group, fold), all ascending."""
+    """Return the rows to train on and those to test on, for each (group, fold), ascending."""
     if isinstance(value, (str, bytes, dict)):
         raise TypeError(f"{_RULE}, got {shown(value)}")
     if integer(value) is not None:
@@ -41,18 +41,18 @@ def check_folds(
         rows, held = _cut(_pairs("folds", value, len(X)), groups)
     else:
         raise TypeError(f"{_RULE}, got {shown(value)}")
-    for part, use in ((rows, "to train on"), (held, "to hold out")):
+    for part, use in ((rows, "to train on"), (held, "to test on")):
         if not part.sizes.all():
             group, fold = divmod(int(part.sizes.argmin()), len(part) // len(groups.rows))
             raise ValueError(
-                "folds must leave rows to train on and rows to hold out, "
+                "folds must leave rows to train on and rows to test on, "
                 f"got none {use} in fold {fold}{groups.named(group)}"
             )
     return rows, held
 
 
 def _contiguous(folds: int, groups: Groups) -> tuple[RowIndices, RowIndices]:
-    """Hold out one stretch of each group after the other; the first ones have one row more."""
+    """Test on consecutive stretches of each group; the first ones may have one row more."""
     sizes = groups.rows.sizes
     if folds > sizes.min():
         smallest = int(sizes.argmin())
@@ -78,7 +78,7 @@ def _contiguous(folds: int, groups: Groups) -> tuple[RowIndices, RowIndices]:
 def _split(
     splitter: Any, X: FloatArray, y: FloatArray, groups: Groups
 ) -> tuple[RowIndices, RowIndices]:
-    """Split each group by itself."""
+    """Let the splitter split each group separately."""
     targets = y[:, 0] if y.shape[1] == 1 else y
     train: list[Integers] = []
     test: list[Integers] = []
@@ -96,8 +96,8 @@ def _split(
         pairs = _pairs("folds", found, len(rows), of_group)
         if i and len(pairs) != count:
             raise ValueError(
-                f"folds must split each group into as many folds, got {count}{groups.named(0)} "
-                f"and {len(pairs)}{of_group}"
+                f"folds must split every group into the same number of folds, got {count}"
+                f"{groups.named(0)} and {len(pairs)}{of_group}"
             )
         count = len(pairs)
         train += [rows[part] for part, _ in pairs]
@@ -106,14 +106,14 @@ def _split(
 
 
 def _cut(pairs: list[Pair], groups: Groups) -> tuple[RowIndices, RowIndices]:
-    """Cut pairs of the whole table down to each group."""
+    """Split the rows of each pair, which are of the whole table, by group."""
     total = sum(len(rows) for pair in pairs for rows in pair)
     check_memory(32 * total, "the rows of the folds")
     return _by_group([rows for rows, _ in pairs], groups), _by_group([t for _, t in pairs], groups)
 
 
 def _by_group(folds: list[Integers], groups: Groups) -> RowIndices:
-    """Return the rows for each (group, fold), those of a fold ascending."""
+    """Return the rows for each (group, fold), ascending within a fold."""
     count = len(groups.rows)
     codes = [groups.codes[rows] for rows in folds]
     sizes = np.array([np.bincount(code, minlength=count) for code in codes])  # (folds, groups)
@@ -149,7 +149,7 @@ def _pairs(name: str, folds: Iterable[Any], samples: int, of_group: str = "") ->
 def _each(name: str, folds: Iterable[Any]) -> Iterator[Any]:
     try:
         yield from folds
-    except Exception as error:  # splitter.split(...) has not begun before
+    except Exception as error:  # splitter.split(...) is a generator, which only starts here
         raise ValueError(
             f"{name} must be pairs of row numbers (train, test), but they raised "
             f"{type(error).__name__}: {error}"
@@ -165,12 +165,12 @@ def _pair(name: str, value: Any, samples: int) -> Pair:
         raise TypeError(f"{rule}, got {shown(value)}; {_RULE}")
     train, test = (
         _numbers(name, use, part, samples)
-        for use, part in zip(("to train on", "to hold out"), parts, strict=True)
+        for use, part in zip(("to train on", "to test on"), parts, strict=True)
     )
     both = np.intersect1d(train, test, assume_unique=True)
     if len(both):
         raise ValueError(
-            f"{name} must have each row once, got row {both[0]} both to train on and to hold out"
+            f"{name} must have each row once, got row {both[0]} both to train on and to test on"
         )
     return train, test
 
@@ -198,6 +198,6 @@ def _numbers(name: str, use: str, value: object, samples: int) -> Integers:
     if again.any():
         raise ValueError(
             f"{name} must have each row once, got row {rows[int(again.argmax())]} twice {use}: "
-            "sample_weight counts a row several times"
+            "use sample_weight to count a row several times"
         )
     return rows.astype(np.int64)

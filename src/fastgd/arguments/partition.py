@@ -75,7 +75,7 @@ def check_partition(
     if weights is not None:
         if is_axis:
             axes["sample_weight"] = list(range(len(weights)))
-        for part, use in ((rows, "to train on"), (held, "to hold out")):
+        for part, use in ((rows, "to train on"), (held, "to test on")):
             if part is not None:
                 _check_sums(weights, is_axis, part, use, grouped, "fold" in axes)
     return Partition(axes, rows, held, weights)
