@@ -72,7 +72,9 @@ def test_how_an_array_lies_in_memory_does_not_matter():
 
 
 def test_objects_are_refused():
-    with pytest.raises(ValueError, match="x must be an array of numbers or texts, got one of obj"):
+    with pytest.raises(
+        ValueError, match="x must be an array of numbers or strings, got one of obj"
+    ):
         packed({"x": np.array([None])}, "here")
 
 

@@ -117,7 +117,7 @@ def test_shared_arrays_that_are_damaged_are_an_error_until_the_call_is_repeated(
     assert folder.read(1).keys() == arrays_of(1).keys()
     with pytest.raises(CorruptChunkError, match=r"shared\.npz must be as fastgd has written it"):
         _ = folder.arrays
-    with pytest.warns(DamageWarning, match=r"shared\.npz was damaged, and is written anew"):
+    with pytest.warns(DamageWarning, match=r"shared\.npz was corrupt: written again"):
         folder_at(full, CHUNKS)
     np.testing.assert_array_equal(Folder.open(full).arrays["X"], SHARED["X"])
 

@@ -42,9 +42,9 @@ def test_what_is_written_is_read(tmp_path):
         assert_same(each.arrays, SHARED)
         assert_same(each.read(2), arrays_of(2))
         assert_same(each.read(2, ["names"]), {"names": arrays_of(2)["names"]})
-        with pytest.raises(MissingChunkError, match=r"00000001\.npz is not there"):
+        with pytest.raises(MissingChunkError, match=r"00000001\.npz does not exist"):
             each.read(1)
-        with pytest.raises(MissingChunkError, match=r"00000000\.npz is not there"):
+        with pytest.raises(MissingChunkError, match=r"00000000\.npz does not exist"):
             each.digest()
         with pytest.raises(IndexError, match="chunk must be 0 to 2, got 3"):
             each.read(3)
@@ -289,7 +289,7 @@ def test_chunks_of_another_question_are_damaged(tmp_path):
     fill(other)
     shutil.copytree(other.path / "parts", folder.path / "parts", dirs_exist_ok=True)
     assert folder.damaged() == [0, 1, 2]
-    with pytest.raises(CorruptChunkError, match="a file that is damaged or from somewhere else"):
+    with pytest.raises(CorruptChunkError, match="a file that is corrupt or from another place"):
         folder.read(0)
 
 

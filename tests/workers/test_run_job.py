@@ -298,7 +298,7 @@ def test_a_damaged_chunk_is_named_and_computed_anew(worker_options, tmp_path):
 
 
 # Who looks while half of it is gone finds chunks without a manifest.
-@pytest.mark.filterwarnings("ignore:.*was damaged or lost:fastgd.store.directory.DamageWarning")
+@pytest.mark.filterwarnings("ignore:.*was corrupt or missing:fastgd.store.directory.DamageWarning")
 def test_a_folder_that_is_removed_meanwhile_is_made_again(worker_options, tmp_path):
     folder, told = folder_at(tmp_path / "folder"), []
 

@@ -1,7 +1,7 @@
-"""Results on disk: whole files, read without trust, and folders of chunks that many may fill."""
+"""Results on disk: atomically written files that are validated when read, and chunked folders."""
 
 BITS = 2
-"""Number of the bits policy: raised whenever a hash in ``tests/golden.json`` moves.
+"""Version of the results' bits: incremented whenever a hash in ``tests/golden.json`` changes.
 
-Chunks that were computed under another number don't go together with new ones.
+A folder whose chunks were computed under another version takes no new chunks.
 """

@@ -1,11 +1,11 @@
-"""The bytes of a chunk: an ``.npz`` file in which no bit changes unnoticed.
+"""The file format of a chunk: an ``.npz`` file in which every changed bit is detected.
 
-The same arrays give the same bytes on every machine. In the directory of the zip archive, as a
-comment on each array, stands where its bytes begin and end and what their SHA-256 is; after the
-directory, as the comment on the archive, where the directory begins and the SHA-256 of it together
-with the chunk's *origin*: which chunk of what this is. So one array is read and verified without a
-look at the others, and a whole file in a wrong place is found, too. ``numpy.load`` reads such a
-file like any other.
+The same arrays give the same bytes on every machine. In the directory of the zip archive, the
+comment of each array has the offsets at which its bytes begin and end, and their SHA-256. After the
+directory, the comment of the archive has the offset of the directory, and the SHA-256 of the
+directory together with the chunk's *origin*, which says which chunk of which result this is. So one
+array can be read and verified without reading the others, and an intact file in the wrong place is
+detected, too. ``numpy.load`` reads such a file like any other.
 """
 
 import io
@@ -28,33 +28,33 @@ from fastgd.store.npz import DIRECTORY, Arrays
 T = TypeVar("T")
 
 _PLACE, _HASH = 16, 64
-"""Digits of a place in a file, and of a SHA-256."""
+"""Digits of an offset in a file, and of a SHA-256."""
 
 _END = _PLACE + _HASH
-"""Bytes of the comment on the archive, the last thing in it."""
+"""Bytes of the archive's comment, which is at the end of the file."""
 
 _LENGTH_OF_COMMENT = 2
-"""Bytes that stand before it and say so."""
+"""Bytes of the comment's length, which precedes the comment."""
 
 _UNIX = 3
-"""Who made an archive, by its own account: else Windows would give other bytes."""
+"""The system that the archive claims to come from; without it Windows would write other bytes."""
 
 _HEADER, _LENGTHS = b"PK\x01\x02", 28
-"""How an entry of the directory begins, and where it says how long its three last fields are."""
+"""Signature of a directory entry, and the offset of the lengths of its last three fields."""
 
 _FIELDS = 46
-"""Where they begin: name, further fields, comment."""
+"""Offset of these fields in the entry: name, extra fields, comment."""
 
 _MEMBER_LENGTHS, _MEMBER_FIELDS = 26, 30
-"""Likewise before the bytes of an array: name and further fields."""
+"""The same offsets in the header in front of an array's bytes: name and extra fields."""
 
 
 class MissingChunkError(LookupError):
-    """A chunk that nobody has computed yet is asked for."""
+    """The requested chunk hasn't been computed yet."""
 
 
 class CorruptChunkError(ValueError):
-    """A chunk's file is not as it was written, or was written somewhere else."""
+    """A chunk's file has changed since it was written, or belongs to another place."""
 
 
 class _Member(NamedTuple):
@@ -65,7 +65,7 @@ class _Member(NamedTuple):
 
 
 def packed(arrays: Arrays, origin: str) -> bytes:
-    """Return the bytes of a file with these arrays, which have names and are no objects.
+    """Return the bytes of a file with these arrays; arrays of Python objects are rejected.
 
     Examples
     --------
@@ -92,14 +92,14 @@ def packed(arrays: Arrays, origin: str) -> bytes:
 
 
 def unpacked(stream: IO[bytes], origin: str, names: Collection[str] | None = None) -> Arrays:
-    """Return the arrays of a file, or those with these names, verified; others are not read.
+    """Return all arrays of a file, or only ``names``, verified; other arrays are not read.
 
     Raises
     ------
     CorruptChunkError
-        If what is read isn't as :func:`packed` made it, or has another origin.
+        If what is read differs from what :func:`packed` wrote, or has another origin.
     KeyError
-        If there is no array of a name.
+        If the file has no array of that name.
     """
     members = {member.name: member for member in _members(stream, origin)}
     return {
@@ -109,12 +109,12 @@ def unpacked(stream: IO[bytes], origin: str, names: Collection[str] | None = Non
 
 
 def verify(stream: IO[bytes], origin: str) -> str:
-    """Return the SHA-256 that stands at the end of a file, which covers all of it.
+    """Verify a whole file, and return the SHA-256 at its end, which covers all of it.
 
     Raises
     ------
     CorruptChunkError
-        If any bit of it isn't as :func:`packed` made it, or it has another origin.
+        If any bit differs from what :func:`packed` wrote, or the file has another origin.
     """
     for member in _members(stream, origin):
         _verified(stream, member)
@@ -123,26 +123,26 @@ def verify(stream: IO[bytes], origin: str) -> str:
 
 
 def plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the same values row by row and little-endian, whatever they are here."""
+    """Return the array in C order and little-endian, whatever its layout was."""
     return np.asarray(array, array.dtype.newbyteorder("<"), order="C")
 
 
 def look(path: Path, root: Path, origin: str, look_at: Callable[[IO[bytes], str], T]) -> T:
-    """Open a file of a folder for :func:`unpacked` or :func:`verify`; their errors name it."""
+    """Call :func:`unpacked` or :func:`verify` on a file of a folder; errors name the file."""
     with open_inside(path, root) as file:
         try:
             return look_at(file, origin)
-        except (CorruptChunkError, OSError) as error:  # a disk may fail to read what is open
+        except (CorruptChunkError, OSError) as error:  # reading an open file may fail, too
             raise CorruptChunkError(
-                f"{path} must be as fastgd has written it there, got a file that is damaged or "
-                "from somewhere else: the call that made the folder, given again, mends it"
+                f"{path} must be as fastgd has written it there, got a file that is corrupt or "
+                "from another place: repeat the call that made the folder to repair it"
             ) from error
 
 
 def _npy(name: str, array: NDArray[Any]) -> bytes:
-    """An array as a file."""
+    """The bytes of an ``.npy`` file."""
     if array.dtype.hasobject:
-        raise ValueError(f"{name} must be an array of numbers or texts, got one of objects")
+        raise ValueError(f"{name} must be an array of numbers or strings, got one of objects")
     stream = io.BytesIO()
     np.lib.format.write_array(stream, plain(array), allow_pickle=False)
     return stream.getvalue()
@@ -153,7 +153,7 @@ def _seal(directory: bytes, origin: str) -> bytes:
 
 
 def _members(stream: IO[bytes], origin: str) -> list[_Member]:
-    """What the directory says, which is as it was written."""
+    """The entries of the verified directory."""
     try:
         end = stream.seek(-_END, io.SEEK_END)
         place = stream.seek(int(stream.read(_PLACE)))
@@ -168,7 +168,7 @@ def _members(stream: IO[bytes], origin: str) -> list[_Member]:
 
 
 def _entries(directory: bytes, place: int) -> Iterator[_Member]:
-    """The members in a directory, which begins at this place of the file."""
+    """The entries of a directory that begins at this offset of the file."""
     at = 0
     while directory.startswith(_HEADER, at):
         name, fields, comment = struct.unpack_from("<3H", directory, at + _LENGTHS)
@@ -183,7 +183,7 @@ def _entries(directory: bytes, place: int) -> Iterator[_Member]:
 
 @contextmanager
 def _not_forged() -> Iterator[None]:
-    """Report as damaged what has the right checksums, but was not written by :func:`packed`."""
+    """Report content as corrupt that has valid checksums but wasn't written by :func:`packed`."""
     try:
         yield
     except (struct.error, ValueError) as error:
@@ -191,7 +191,7 @@ def _not_forged() -> Iterator[None]:
 
 
 def _verified(stream: IO[bytes], member: _Member) -> bytes:
-    """All bytes of a member, which are as they were written."""
+    """The bytes of a member, verified."""
     check_memory(member.stop - member.start, str(getattr(stream, "name", "the chunk")))
     stream.seek(member.start)
     found = stream.read(member.stop - member.start)
@@ -201,10 +201,10 @@ def _verified(stream: IO[bytes], member: _Member) -> bytes:
 
 
 def _array(member: bytes) -> NDArray[Any]:
-    """The array of a member, which begins with a header that has a name and further fields."""
+    """The array of a member, whose bytes begin with a zip header."""
     with _not_forged():
         name, fields = struct.unpack_from("<2H", member, _MEMBER_LENGTHS)
         begin = _MEMBER_FIELDS + name + fields
         header = header_of(member[begin : begin + START], len(member) - begin)
-        # Half of the time that NumPy takes, which would parse the header once more.
+        # Takes half as long as NumPy's reader, which would parse the header a second time.
         return np.ndarray(header.shape, header.dtype, member, begin + header.begin).copy()

@@ -1,4 +1,4 @@
-"""A folder and what it is for: made, found, made again, mended or refused."""
+"""The directory of a result: created, opened, recreated, repaired, or rejected."""
 
 import os
 import shutil
@@ -24,24 +24,25 @@ SHARED = "shared.npz"
 LEASES = "claims"
 
 _MOST = 2**28
-"""Bytes of a manifest at most: a million cases have a third of them."""
+"""Maximum bytes of a manifest: one with a million combinations has a third of that."""
 
 
 class DamageWarning(UserWarning):
-    """Something on disk was damaged, and is made anew."""
+    """Something on disk was corrupt, and is computed or written again."""
 
 
 class Directory:
-    """A folder with the answer to one question.
+    """A folder for one result.
 
     Parameters
     ----------
     path : path
         The folder.
     manifest : Manifest
-        The question.
+        What the result depends on.
     arrays : dict of arrays, optional
-        Those that belong to the question, unless they are to be read when they are asked for.
+        The arrays that the result depends on; without them, they are read from the folder when
+        needed.
     """
 
     def __init__(self, path: Path, manifest: Manifest, arrays: Arrays | None = None) -> None:
@@ -52,7 +53,7 @@ class Directory:
 
     @classmethod
     def at(cls, path: Path) -> "Directory":
-        """Return what is there; the errors are those of :meth:`fastgd.store.Folder.open`."""
+        """Open an existing folder; raises as :meth:`fastgd.store.folder.Folder.open`."""
         try:
             return cls(path, _manifest_at(path))
         except FileNotFoundError:
@@ -64,11 +65,11 @@ class Directory:
 
     @property
     def paths(self) -> ChunkPaths:
-        """Where its chunks lie."""
+        """The paths of its chunks."""
         return ChunkPaths(self.path, self.manifest.id, self.manifest.chunk_count)
 
     def arrays(self) -> Arrays:
-        """Return the arrays of the question, which are read once."""
+        """Return the arrays that the result depends on; they are read once."""
         if self._arrays is None:
             self._arrays = {}
             if self.manifest.shared:
@@ -78,14 +79,14 @@ class Directory:
         return self._arrays
 
     def stay(self) -> None:
-        """Settle again if the folder was removed, or is another one."""
+        """Call :meth:`settle` again if the folder was removed or replaced."""
         with suppress(FileNotFoundError):
             if self._stamp == _stamp(self.path / MANIFEST):
                 return
         self.settle()
 
     def settle(self) -> None:
-        """Have a folder with this question: the one that is there, or a new one."""
+        """Make sure that the folder exists and holds this result; create it if necessary."""
         again(self._settle)
         self._stamp = _stamp(self.path / MANIFEST)
 
@@ -110,9 +111,9 @@ class Directory:
         return None
 
     def _begun(self, trouble: ValueError | None) -> Manifest:
-        """Write a manifest where there is none, or a damaged one, if all that is there is ours.
+        """Write a missing or corrupt manifest, if the folder has nothing but files of ours.
 
-        Another process may do so at the same time: what counts is what is there in the end.
+        Another process may do so at the same time: the manifest that is there in the end counts.
         """
         if self.manifest.shared and self._arrays is None:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self.path / MANIFEST))
@@ -135,7 +136,7 @@ class Directory:
                 "remove it, or choose another folder"
             )
         if done:
-            warn(f"{self.path / MANIFEST} was damaged or lost, and is written anew", DamageWarning)
+            warn(f"{self.path / MANIFEST} was corrupt or missing: written again", DamageWarning)
         self._keep_shared()
         put(self.path / MANIFEST, self.manifest.text(), self.path)
         return _manifest_at(self.path)
@@ -147,7 +148,7 @@ class Directory:
         return f"{self.manifest.id}/{SHARED}"
 
     def _keep_shared(self) -> None:
-        """Write the arrays of the question unless they are there, as they were written."""
+        """Write the arrays that the result depends on, unless an intact file has them."""
         if not self.manifest.shared or self._arrays is None:
             return
         path = self.path / SHARED
@@ -156,21 +157,21 @@ class Directory:
         except FileNotFoundError:
             pass
         except CorruptChunkError:
-            warn(f"{path} was damaged, and is written anew", DamageWarning)
+            warn(f"{path} was corrupt: written again", DamageWarning)
         else:
             return
         put(path, chunk_file.packed(self._arrays, self._shared_origin()), self.path)
 
 
 def remove(path: Path) -> None:
-    """Remove what was written into a folder, and the folder unless there is more in it.
+    """Remove all that fastgd wrote into a folder, and the folder unless it has other files.
 
-    Another process may still be at it: it makes the folder anew, for what it does from then on.
+    A process that still works on the folder creates it again for its further chunks.
     """
     with suppress(FileNotFoundError):
         foreign = _foreign(path)
         goes = not foreign and not path.is_symlink()
-        if goes:  # nobody sees half of it
+        if goes:  # renamed first, so that nobody sees a half-removed folder
             path = path.rename(path.with_name(f"{UNFINISHED}{path.name}-{token_hex(4)}"))
         for name in set(os.listdir(path)) - set(foreign):
             if (path / name).is_dir() and not (path / name).is_symlink():
@@ -182,13 +183,13 @@ def remove(path: Path) -> None:
 
 
 def _foreign(path: Path) -> list[str]:
-    """The names in a folder that nothing of ours has."""
+    """Names in a folder that fastgd doesn't use."""
     names = set(os.listdir(path)) - {MANIFEST, SHARED, CHUNKS, LEASES}
     return sorted(name for name in names if not name.startswith(UNFINISHED))
 
 
 def _manifest_at(folder: Path) -> Manifest:
-    """What the manifest of a folder says."""
+    """Read the manifest of a folder."""
     path = folder / MANIFEST
     with open_inside(path, folder) as file:
         text = file.read() if os.fstat(file.fileno()).st_size <= _MOST else b""
@@ -199,6 +200,6 @@ def _manifest_at(folder: Path) -> Manifest:
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """What changes when another file gets this name."""
+    """Changes whenever the file is replaced by another one."""
     found = path.lstat()
     return found.st_ino, found.st_mtime_ns, found.st_size

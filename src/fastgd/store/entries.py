@@ -1,9 +1,9 @@
-"""The only way into a result's folder: regular files and real folders, and nothing else.
+"""Safe access to a result's folder: only regular files and real folders are opened.
 
-A link leads out of the folder, and data written through it overwrites what is there. A pipe makes
-its reader wait, and a device may have no end. So the kind of each entry is checked before it is
-opened, and anything else is refused by its name. The path that the user gives may lead through
-links; whatever is in the folder may not.
+A link may lead out of the folder, and writing through it would overwrite what it points to. Reading
+a pipe may block, and a device may have no end. So the kind of each entry is checked before it is
+opened, and any other kind raises an error that names the entry. The path that the user gives may
+contain links; the entries inside the folder may not be links.
 """
 
 import os
@@ -25,7 +25,7 @@ _KINDS = {
 
 
 class ForeignEntryError(ValueError):
-    """Something else has the name of a file or a folder of ours."""
+    """An entry with the name of one of our files or folders is of another kind."""
 
 
 def is_file(path: Path, root: Path) -> bool:
@@ -40,18 +40,18 @@ def is_file(path: Path, root: Path) -> bool:
 
 
 def is_folder(path: PathLike) -> bool:
-    """Whether a folder exists, and no link to one; raises as :func:`is_file`."""
+    """Whether a folder exists; raises as :func:`is_file`, also for a link to a folder."""
     return _mode(path, stat.S_IFDIR) is not None
 
 
 def open_inside(path: Path, root: Path) -> IO[bytes]:
-    """Open a file of the folder ``root`` to read; raises as :func:`is_file`."""
+    """Open a file of the folder ``root`` for reading; raises as :func:`is_file`."""
     is_file(path, root)
-    return _opened(path, getattr(os, "O_NOFOLLOW", 0))  # nor a link that was made since
+    return _opened(path, getattr(os, "O_NOFOLLOW", 0))  # nor a link made since the check
 
 
 def open_file(path: PathLike) -> IO[bytes]:
-    """Open a file to read, which links may lead to.
+    """Open a file for reading; its path may contain links.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def open_file(path: PathLike) -> IO[bytes]:
 
 
 def put(path: Path, content: bytes, root: Path) -> None:
-    """Write a whole file of the folder ``root``, and the folders above it.
+    """Write a file of the folder ``root`` atomically, creating the folders above it.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def put(path: Path, content: bytes, root: Path) -> None:
 
 
 def check_kind(path: PathLike, mode: int, kind: int) -> None:
-    """Refuse what is of another kind than a file or a folder, by its mode."""
+    """Raise :class:`ForeignEntryError` unless the mode is of this kind: a file or a folder."""
     if stat.S_IFMT(mode) != kind:
         got = _KINDS.get(stat.S_IFMT(mode), "something else")
         raise ForeignEntryError(f"{path} must be {_KINDS[kind]}, got {got}")
@@ -98,7 +98,7 @@ def _mode_of(path: Path, root: Path) -> int | None:
 
 
 def _mode(path: PathLike, kind: int) -> int | None:
-    """The mode of what has this name, a link itself included; None if nothing has it."""
+    """The mode of the entry with this name, not following a link; None if there is none."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -108,7 +108,7 @@ def _mode(path: PathLike, kind: int) -> int | None:
 
 
 def _opened(path: PathLike, flags: int) -> IO[bytes]:
-    """Open what was a file when it was checked, and check that it still is one."""
+    """Open a path that was a file when it was checked, and check again that it still is one."""
 
     def opener(name: str, how: int) -> int:
         number = os.open(name, how | flags | getattr(os, "O_NONBLOCK", 0))
@@ -123,7 +123,7 @@ def _opened(path: PathLike, flags: int) -> IO[bytes]:
 
 
 def _make(folder: Path) -> None:
-    """Make a folder that a power cut doesn't undo."""
+    """Make a folder that survives a power cut."""
     if not folder.is_dir():
         _make(folder.parent)
         folder.mkdir(exist_ok=True)

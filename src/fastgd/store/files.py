@@ -1,7 +1,8 @@
-"""Files that are there whole or not at all.
+"""Atomic writes: a file appears complete or not at all.
 
-Results, pictures, pages and the chunks of a folder are written here. The cache of the kernel has a
-few lines of its own instead: it may know nothing but the kernel, and its files have a checksum.
+Results, plots, pages and the chunks of a folder are written with these functions. The cache of
+compiled code has a few lines of its own instead: the kernel may import nothing but the kernel, and
+the files of the cache have a checksum.
 """
 
 import os
@@ -17,19 +18,19 @@ T = TypeVar("T")
 PathLike = str | os.PathLike[str]
 
 UNFINISHED = ".unfinished-"
-"""How the names of files begin that are being written, or whose writer was killed."""
+"""Prefix of the names of files that are being written, or whose writer was killed."""
 
 _TRIES = 10
 
 
 @contextmanager
 def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
-    """Open a file to write that gets its name when all of it is on the disk.
+    """Open a file for writing that gets its name once all of it is on the disk.
 
-    It is written beside the old one under another name with the same ending. If anything fails
-    the old one, if any, stays as it was, and nothing else is left behind. The new one has the
-    permissions of the old one, or those that any new file gets. A link is followed, and what is no
-    file (``/dev/stdout``, a pipe) is written as it is.
+    It is written to a temporary file in the same folder, with the same suffix. If anything fails,
+    an old file stays as it was, and nothing else is left behind. The new file has the permissions
+    of the old one, or those that any new file gets. A link is followed, and anything that isn't a
+    regular file (``/dev/stdout``, a pipe) is written to directly.
 
     Raises
     ------
@@ -63,9 +64,9 @@ def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def replacing(path: Path, mode: int | None) -> Iterator[IO[bytes]]:
-    """The same for a file of this mode, or none; a link at the path is replaced, not followed."""
+    """As :func:`whole_file`, for an old file of this mode (None: no file); links are replaced."""
     if mode is not None:
-        with open(path, "r+b"):  # a file that may not be written must not be replaced either
+        with open(path, "r+b"):  # a read-only file must not be replaced either
             pass
     unfinished = path.with_name(f"{UNFINISHED}{uuid4().hex[:8]}{path.suffix}")
     try:
@@ -83,7 +84,7 @@ def replacing(path: Path, mode: int | None) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def naming(path: PathLike) -> Iterator[None]:
-    """Name the file in errors that name none, or the unfinished one."""
+    """Put the file's name into errors that have no name, or that of the temporary file."""
     try:
         yield
     except OSError as error:
@@ -93,8 +94,8 @@ def naming(path: PathLike) -> Iterator[None]:
 
 
 def keep_names(folder: Path) -> None:
-    """Have the names of a folder's files on the disk, so that a power cut doesn't undo a rename."""
-    with suppress(OSError):  # Windows opens no folder, and some shares sync none
+    """Flush a folder's entries to the disk, so that a power cut doesn't undo a rename."""
+    with suppress(OSError):  # Windows can't open folders, and some network shares can't sync them
         number = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(number)
@@ -103,7 +104,7 @@ def keep_names(folder: Path) -> None:
 
 
 def again(work: Callable[[], T]) -> T:
-    """Do it, and again if another process removes the folder, or a file in it, meanwhile."""
+    """Call ``work``; retry if another process removes the folder, or a file in it, meanwhile."""
     for _ in range(_TRIES - 1):
         with suppress(FileNotFoundError):
             return work()

@@ -1,14 +1,15 @@
-"""A result on disk, chunk by chunk, which any number of processes may fill at once.
+"""A result on disk in chunks, which any number of processes may compute at the same time.
 
-Each chunk is a file that is there whole or not at all. What is in it depends on the question only,
-so it doesn't matter who computes it, how often, and what ended the work before.
+Each chunk is a file that exists completely or not at all. Its content depends only on the arguments
+of the call, so it doesn't matter which process computes it, how often, or how an earlier process
+ended.
 
 ::
 
-    manifest.json            the question, and what is good to know of the answer
-    shared.npz               arrays that were part of the question
-    parts/00012/00012345.npz
-    claims/00012346          who works on what; gone when all is done
+    manifest.json            the arguments, and facts that follow from them
+    shared.npz               arrays among the arguments
+    parts/00012/00012345.npz the chunks
+    claims/00012346          leases: which process computes which chunk; removed at the end
 """
 
 import os
@@ -59,30 +60,31 @@ class Folder:
         *,
         expiry: float = EXPIRY,
     ) -> "Folder":
-        """Make a folder for the answer to a question, or take the one that is there.
+        """Create the folder of a result, or open it if it exists.
 
         Parameters
         ----------
         path : path
-            The folder; it may be there, empty or with chunks of the same answer.
+            The folder; it may exist if it is empty or holds chunks of the same result.
         kind : str
-            What it is.
+            What the result is, such as "sweep".
         asked, facts : dict
-            All that its numbers depend on, and what follows from it; JSON must hold both.
+            All that the chunks depend on, and what follows from it; both must be JSON values.
         arrays : dict of arrays
-            What the numbers depend on, too.
+            Arrays that the chunks depend on, too.
         chunk_count : int
-            How many chunks there will be.
+            Number of chunks.
         expiry : float
-            Seconds after which a lease that isn't renewed is anybody's, if its owner may be alive.
+            Seconds without renewal after which a lease may be taken over, if its owner may still
+            be alive.
 
         Raises
         ------
         ValueError
-            If there is something else in the folder; the message says what differs. Or if there
-            would be too many chunks.
+            If the folder holds something else (the message says what differs), or if there would
+            be too many chunks.
         OSError
-            If the folder can't be made, read or written to.
+            If the folder can't be created, read or written to.
         """
         manifest = manifest_of(kind, asked, facts, arrays, chunk_count)
         place = Directory(Path(path).absolute(), manifest, arrays)
@@ -91,12 +93,12 @@ class Folder:
 
     @classmethod
     def open(cls, path: PathLike, *, expiry: float = EXPIRY) -> "Folder":
-        """Return the folder that is there.
+        """Open an existing folder.
 
         Raises
         ------
         ValueError
-            If it isn't one that :meth:`create` made, or its manifest is damaged.
+            If it isn't one that :meth:`create` made, or its manifest is corrupt.
         OSError
             If it can't be read.
         """
@@ -104,32 +106,32 @@ class Folder:
 
     @property
     def expiry(self) -> float:
-        """Seconds after which a lease that isn't renewed is anybody's."""
+        """Seconds without renewal after which a lease may be taken over."""
         return self._leases.expiry
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The absolute path of the folder."""
         return self._place.path
 
     @property
     def kind(self) -> str:
-        """What it is: a sweep, a map, ..."""
+        """What the result is: a sweep, a map, ..."""
         return self._place.manifest.kind
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What it answers; sequences are tuples."""
+        """The arguments that the chunks depend on; sequences are tuples."""
         return self._place.manifest.asked
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is good to know of it; sequences are tuples."""
+        """What follows from the arguments; sequences are tuples."""
         return self._place.manifest.facts
 
     @property
     def chunk_count(self) -> int:
-        """How many chunks it has, done or not."""
+        """Number of chunks, computed or not."""
         return self._place.manifest.chunk_count
 
     @property
@@ -139,12 +141,12 @@ class Folder:
 
     @property
     def arrays(self) -> Arrays:
-        """Arrays that were part of the question, read when they are first asked for.
+        """The arrays among the arguments, read at the first access.
 
         Raises
         ------
         CorruptChunkError
-            If their file is damaged.
+            If their file is corrupt.
         OSError
             If it can't be read.
         """
@@ -154,31 +156,31 @@ class Folder:
         return f"<Folder {str(self.path)!r}: {self.kind} of {self.chunk_count} chunks>"
 
     def done(self) -> NDArray[np.bool_]:
-        """Return which chunks have a file, damaged or not."""
+        """Return which chunks have a file, corrupt or not: (chunk_count,) array of bool."""
         return self._place.paths.done()
 
     def has(self, chunk: int) -> bool:
-        """Whether a chunk has a file, damaged or not."""
+        """Whether a chunk has a file, corrupt or not."""
         return self._place.paths.has(chunk)
 
     def read(self, chunk: int, names: Collection[str] | None = None) -> Arrays:
-        """Return the arrays of a chunk, or those with these names, verified; others are not read.
+        """Return all arrays of a chunk, or only ``names``, verified; other arrays are not read.
 
         Raises
         ------
         MissingChunkError
-            If the chunk isn't done.
+            If the chunk hasn't been computed.
         CorruptChunkError
-            If what is read isn't as it was written.
+            If what is read has changed since it was written.
         KeyError
-            If there is no array of a name.
+            If the chunk has no array of that name.
         """
         return self._place.paths.look(
             chunk, lambda file, origin: chunk_file.unpacked(file, origin, names)
         )
 
     def verify(self, chunk: int) -> str:
-        """Return the hash of a chunk, all of which is looked at.
+        """Read and verify all of a chunk, and return its hash.
 
         Raises
         ------
@@ -188,9 +190,9 @@ class Folder:
         return self._place.paths.look(chunk, chunk_file.verify)
 
     def damaged(self, chunks: Iterable[int] | None = None) -> list[int]:
-        """Return which chunks have a damaged file, of all or of these; each is looked at."""
-        looked_at = np.flatnonzero(self.done()).tolist() if chunks is None else chunks
-        return [chunk for chunk in looked_at if self._place.paths.is_corrupt(chunk)]
+        """Return which chunks, of all or of these, have a corrupt file; each is read in full."""
+        checked = np.flatnonzero(self.done()).tolist() if chunks is None else chunks
+        return [chunk for chunk in checked if self._place.paths.is_corrupt(chunk)]
 
     def digest(self) -> str:
         """Return the hash of the result: SHA-256 of the hashes of all chunks, each verified.
@@ -198,7 +200,7 @@ class Folder:
         Raises
         ------
         MissingChunkError, CorruptChunkError
-            If there is no whole result.
+            If the result is incomplete, or a chunk is corrupt.
         """
         whole = sha256()
         for chunk in range(self.chunk_count):
@@ -206,14 +208,14 @@ class Folder:
         return whole.hexdigest()
 
     def write(self, chunk: int, arrays: Arrays) -> None:
-        """Put the arrays of a chunk on disk, whole or not at all.
+        """Write the arrays of a chunk to disk atomically.
 
-        If the folder was removed meanwhile it is made again.
+        If the folder was removed meanwhile, it is created again.
 
         Raises
         ------
         ValueError
-            If there is another one in its place.
+            If another folder has taken its place.
         OSError
             If it can't be written; the message names the file.
         """
@@ -227,39 +229,40 @@ class Folder:
         try:
             again(try_once)
         except PermissionError:
-            # Windows replaces no file that another process has open: it may have written the same.
+            # Windows can't replace a file that another process has open, but that process may have
+            # written the same chunk.
             if not self.has(chunk) or self._place.paths.is_corrupt(chunk):
                 raise
 
     def discard(self, chunk: int) -> None:
-        """Remove the file of a chunk if it is damaged: another process may have replaced it."""
+        """Remove a chunk's file if it is still corrupt: another process may have replaced it."""
         if self._place.paths.is_corrupt(chunk):
             self._file(chunk).unlink(missing_ok=True)
 
     def acquire(self, chunk: int) -> bool:
-        """Whether the chunk is to be done, and from now on by who asks.
+        """Try to lease a chunk: True if it is missing, and the caller is to compute it.
 
-        It isn't if it has a file, or if another one is at it who is alive.
+        False if the chunk has a file, or if another live process holds its lease.
         """
         if self.has(chunk) or not self._leases.acquire(chunk):
             return False
-        if self.has(chunk):  # another one has just done it
+        if self.has(chunk):  # another process has just finished it
             self.release(chunk)
             return False
         return True
 
     def renew(self, chunks: Iterable[int]) -> None:
-        """Say that one is still at these chunks, which were leased."""
+        """Renew the leases of chunks that are still being computed."""
         self._leases.renew(chunks)
 
     def release(self, chunk: int) -> None:
-        """Give a lease back: the chunk is done, or won't be."""
+        """Give up a lease, because the chunk is finished or won't be computed."""
         self._leases.release(chunk)
 
     def tidy(self) -> None:
-        """Remove what work leaves behind: leases, and half-written files of who was killed.
+        """Remove leftovers: leases, and half-written files of killed processes.
 
-        That is for when all chunks are done; a process that still writes one does so again.
+        Call it when all chunks are done. A process that is still writing one writes it again.
         """
         with suppress(OSError):
             for folder, _, names in os.walk(self.path):

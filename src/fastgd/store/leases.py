@@ -1,9 +1,10 @@
-"""Who works on which chunk: files that only one process can make, and that expire.
+"""Leases on chunks: files that only one process can create, and that expire.
 
-There is no lock and no server. A lease is a file with its owner's name in it, and who owns it
-touches it while at work. Who meets a lease that hasn't changed for some seconds *by the meeting
-one's own clock* takes it over, so clocks may differ; likewise, at once, if the owner was a process
-of this machine that is gone. In the worst case a chunk is computed twice, to the same bits.
+There is no lock and no server. A lease is a file with its owner's name in it, and its owner touches
+it regularly while computing the chunk. A process that sees a lease unchanged for some seconds *by
+its own clock* takes it over, so the clocks of machines may differ. If the owner was a process of
+this machine that has ended, the lease is taken over immediately. In the worst case a chunk is
+computed twice, with identical bits.
 """
 
 import os
@@ -20,14 +21,14 @@ from fastgd.store.entries import ForeignEntryError, is_folder, open_inside
 from fastgd.store.files import again, naming
 
 EXPIRY = 15.0
-"""Seconds after which a lease that nobody touches is anybody's."""
+"""Seconds without renewal after which a lease may be taken over."""
 
 _MOST = 1000
-"""Bytes of a lease that are read: ours have fewer."""
+"""Maximum bytes that are read of a lease; ours are shorter."""
 
 
 class _Sight(NamedTuple):
-    """A lease as it was met, and since when it looks like that."""
+    """A lease as it was last seen, and since when it has been unchanged."""
 
     owner: bytes
     touched: int
@@ -35,15 +36,15 @@ class _Sight(NamedTuple):
 
 
 class Leases:
-    """Leases on the chunks of one folder, by one owner.
+    """The leases that one owner holds on the chunks of one folder.
 
     Parameters
     ----------
     path : path
-        Where the leases are: a folder, which is made when one is needed.
+        The folder of the leases, created with the first lease.
     expiry : float
-        Seconds after which a lease that isn't renewed is anybody's. All owners renew theirs
-        several times as often.
+        Seconds without renewal after which a lease may be taken over. Owners renew their leases
+        several times within that span.
     """
 
     def __init__(self, path: Path, expiry: float = EXPIRY) -> None:
@@ -53,14 +54,14 @@ class Leases:
         self._met: dict[int, _Sight] = {}
 
     def acquire(self, chunk: int) -> bool:
-        """Whether the chunk is now leased for this owner: it was nobody's, or is taken over.
+        """Try to lease a chunk: True if it had no lease, or an expired one that is taken over.
 
         Raises
         ------
         OSError
-            If no file can be made.
+            If the file can't be created.
         ForeignEntryError
-            If something else is in its place.
+            If something else has its name.
         """
         path = self._file(chunk)
         return again(
@@ -70,14 +71,14 @@ class Leases:
         )
 
     def renew(self, chunks: Iterable[int]) -> None:
-        """Touch the leases on these chunks that are still this owner's."""
+        """Touch those leases on these chunks that this owner still holds."""
         for chunk in chunks:
             with suppress(OSError, ForeignEntryError):
                 if self._is_ours(self._file(chunk)):
                     os.utime(self._file(chunk))
 
     def release(self, chunk: int) -> None:
-        """Remove the lease on a chunk if it is still this owner's."""
+        """Remove the lease on a chunk if this owner still holds it."""
         with suppress(OSError, ForeignEntryError):
             if self._is_ours(self._file(chunk)):
                 self._file(chunk).unlink()
@@ -86,7 +87,7 @@ class Leases:
         return self.path / f"{chunk:08}"
 
     def _owner(self) -> bytes:
-        """A name that no other owner has, and which tells who is alive."""
+        """A unique name, from which others can tell whether this process is alive."""
         pid = os.getpid()
         return f"{pid} {_birth(pid)} {self._name} {_machine()}".encode()
 
@@ -94,12 +95,12 @@ class Leases:
         return self._read(path)[1] == self._owner()
 
     def _read(self, path: Path) -> tuple[int, bytes]:
-        """When a lease was touched, and by whom."""
+        """When a lease was last touched, and its owner."""
         with open_inside(path, self.path.parent) as file:
             return os.fstat(file.fileno()).st_mtime_ns, file.read(_MOST)
 
     def _make(self, path: Path) -> bool:
-        """Make a file that says whose it is, if there is none."""
+        """Create the lease with this owner's name; False if the file exists."""
         if not is_folder(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         try:
@@ -107,13 +108,13 @@ class Leases:
                 file.write(self._owner())
         except FileExistsError:
             return False
-        except BaseException:  # the disk is full, or Ctrl-C
+        except BaseException:  # a full disk, or Ctrl-C
             path.unlink(missing_ok=True)
             raise
         return True
 
     def _is_over(self, path: Path, chunk: int) -> bool:
-        """Whether a claim's owner is gone, or has not touched it for as long as claims last."""
+        """Whether a lease has expired, or its owner has ended."""
         try:
             touched, owner = self._read(path)
         except FileNotFoundError:  # it was just released
@@ -124,10 +125,10 @@ class Leases:
         return monotonic() - met.since >= self.expiry or _is_gone(owner)
 
     def _take_over(self, path: Path, chunk: int) -> bool:
-        """Put a lease in the place of one that is over, unless another owner has done so."""
+        """Replace an expired lease by our own, unless another owner has done so first."""
         ours = path.with_name(f"{path.name}.{self._name}")
         try:
-            if not self._make(ours):  # its name is no secret: it is never written through a link
+            if not self._make(ours):  # others can read its name: it is never written through a link
                 return False
             with suppress(FileNotFoundError):
                 if self._read(path)[1] == self._met[chunk].owner:
@@ -139,20 +140,20 @@ class Leases:
 
 
 def _is_gone(owner: bytes) -> bool:
-    """Whether the owner of a lease was a process of this machine that has ended."""
+    """Whether the owner of a lease is known to be a process of this machine that has ended."""
     try:
         pid, birth, _, machine = owner.decode().split(" ", 3)
         if not birth or machine != _machine():
             return False
         return (_birth(int(pid)) or _hidden_birth(int(pid), birth)) != birth
-    except (OverflowError, ValueError):  # its owner is about to write it, or it is damaged
+    except (OverflowError, ValueError):  # its owner is about to write it, or the file is corrupt
         return False
 
 
 def _birth(pid: int) -> str:
-    """When a process began, in ticks since the machine did: numbers of processes are used again.
+    """The start time of a process in ticks since boot, as process IDs are reused.
 
-    Nothing where no such thing is said: not on Linux, or of other users' processes.
+    An empty string where it is unknown: on systems other than Linux, or for other users' processes.
     """
     try:
         status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
@@ -163,7 +164,7 @@ def _birth(pid: int) -> str:
 
 
 def _hidden_birth(pid: int, birth: str) -> str:
-    """The birth that is meant, if there is a process of this number that only doesn't show."""
+    """``birth`` if a process with this ID exists whose start time can't be read, else ""."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -175,7 +176,7 @@ def _hidden_birth(pid: int, birth: str) -> str:
 
 @cache
 def _machine() -> str:
-    """A name of the machine since it was started, and of where process numbers mean the same."""
+    """Identify this boot of the machine, and the namespace in which process IDs are unique."""
     boot = space = ""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,4 +1,4 @@
-"""What a folder of chunks says of itself: what was asked for, by whom, and in how many chunks."""
+"""The manifest of a folder: the arguments of the call, the versions, and the number of chunks."""
 
 import json
 import platform
@@ -17,16 +17,16 @@ from fastgd.store.chunk_file import plain
 from fastgd.store.npz import Arrays, tuples
 
 FORMAT = 1
-"""Version of the folders that are written."""
+"""Version of the folder format that is written."""
 
 MOST_CHUNKS = 10**8
-"""Their numbers have eight digits."""
+"""The names of chunk files have eight digits."""
 
 _NAMED = 3
-"""How many differences a message names."""
+"""How many differences an error message lists."""
 
 _HASH, _DIGITS = 64, 8
-"""Digits of a SHA-256, and how many of them a message shows."""
+"""Digits of a SHA-256, and how many of them an error message shows."""
 
 _CHECKSUM = "sha256"
 
@@ -41,25 +41,25 @@ _NOT_WHOLE = "must be a whole manifest that fastgd has written"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a folder holds.
+    """The description of a result in a folder.
 
     Attributes
     ----------
     kind : str
-        What it is: a sweep, a map, ...
+        What the result is: a sweep, a map, ...
     asked : dict
-        All arguments that its numbers depend on and that JSON can hold, sequences as tuples.
+        All arguments that the result depends on and that JSON can hold; sequences are tuples.
     shared : dict
-        Of each array that was an argument, and is shared by all chunks: a text with its shape and
-        hash.
+        For each array among the arguments, which all chunks share: a string with its dtype, shape
+        and hash.
     chunk_count : int
-        How many there are.
+        Number of chunks.
     facts : dict
-        What follows from the arguments and is good to know, likewise.
+        Useful values that follow from the arguments; sequences are tuples.
     bits : int
-        The bits policy that its numbers were computed under.
+        The value of ``fastgd.store.BITS`` when the chunks were computed.
     versions : dict
-        Of what made the folder; information only.
+        Versions of the software that created the folder; for information only.
     """
 
     kind: str
@@ -72,7 +72,7 @@ class Manifest:
 
     @cached_property
     def id(self) -> str:
-        """A hash of all that the chunks' numbers depend on."""
+        """Hash of all that the content of the chunks depends on."""
         question = {
             "format": FORMAT,
             "bits": self.bits,
@@ -84,7 +84,7 @@ class Manifest:
         return sha256(_canonical(question)).hexdigest()
 
     def text(self) -> bytes:
-        """Return the file: JSON with a checksum of itself."""
+        """Return the content of the file: JSON with its own checksum."""
         content = {
             "format": FORMAT,
             "kind": self.kind,
@@ -100,7 +100,7 @@ class Manifest:
         return json.dumps(whole, indent=1).encode()
 
     def differences(self, wanted: "Manifest") -> str:
-        """Return how this question differs from another one, the first few ways; or nothing."""
+        """Return the first differences from another manifest; an empty string if there are none."""
         found = [
             *_differences("bits policy", self.bits, wanted.bits),
             *_differences("kind", self.kind, wanted.kind),
@@ -119,7 +119,7 @@ def manifest_of(
     Raises
     ------
     ValueError
-        If it would have too many chunks.
+        If there would be too many chunks.
 
     Examples
     --------
@@ -143,12 +143,13 @@ def manifest_of(
 
 
 def parsed(text: bytes) -> Manifest:
-    """Return the manifest that a file holds.
+    """Parse the content of a manifest file.
 
     Raises
     ------
     ValueError
-        If it isn't as it was written, or has another format; the message lacks its subject.
+        If it has changed since it was written, or has another format; the caller has to put the
+        path in front of the message.
     """
     try:
         content = tuples(json.loads(text))
@@ -171,28 +172,28 @@ def parsed(text: bytes) -> Manifest:
 
 
 def described(array: NDArray[Any]) -> str:
-    """Type, shape and hash of an array."""
+    """Dtype, shape and hash of an array."""
     values = plain(array)
     return f"{values.dtype} {values.shape} {sha256(values.tobytes()).hexdigest()}"
 
 
 def _as_read(facts: dict[str, Any]) -> Any:
-    """What comes back of facts that were written."""
+    """The values after a round trip through JSON."""
     return tuples(json.loads(json.dumps(facts)))
 
 
 def _canonical(facts: Any) -> bytes:
-    """Facts as JSON without blanks: the same values, in the same order, are the same bytes."""
+    """JSON without spaces: the same values in the same order give the same bytes."""
     return json.dumps(facts, separators=(",", ":")).encode()
 
 
 def _short(shared: dict[str, str]) -> dict[str, str]:
-    """Arrays with few digits of their hashes."""
+    """The descriptions of arrays with shortened hashes."""
     return {name: f"{text[:-_HASH]}{text[-_HASH:][:_DIGITS]}" for name, text in shared.items()}
 
 
 def _differences(name: str, found: Any, wanted: Any) -> Iterator[str]:
-    """What differs between two trees of values, leaf by leaf."""
+    """The differences between two trees of values, leaf by leaf."""
     if _canonical(found) == _canonical(wanted):
         return
     if isinstance(found, dict) and isinstance(wanted, dict):

@@ -1,4 +1,4 @@
-"""The header of an array's file: checked against the file's size before memory is allocated."""
+"""The header of an ``.npy`` file, checked against the file's size before memory is allocated."""
 
 import io
 from math import prod
@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 START = 4096
-"""Bytes of a file that hold the header: ours has 128, and 20 more for each axis beyond a few."""
+"""Bytes that are read for the header: ours has 128, and 20 more for each axis beyond a few."""
 
 _KINDS = "biufUmM"
 
 
 class Header(NamedTuple):
-    """What an array is, and where it begins."""
+    """Dtype and shape of an array, and the offset of its first byte."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -21,12 +21,12 @@ class Header(NamedTuple):
 
 
 def header_of(start: bytes, size: int) -> Header:
-    """Return the header in the first bytes of a file of this size.
+    """Parse the header from the first bytes of a file of this size.
 
     Raises
     ------
     ValueError
-        If it isn't that of an array of numbers, texts or times that has this size.
+        If it isn't the header of an array of numbers, strings or times of exactly this size.
 
     Examples
     --------

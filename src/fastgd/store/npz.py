@@ -1,4 +1,4 @@
-"""An ``.npz`` file of arrays and a JSON header: written whole, and read without trust."""
+"""An ``.npz`` file of arrays and a JSON header: written atomically, and validated when read."""
 
 import json
 import os
@@ -20,40 +20,41 @@ from fastgd.store.npy import START, header_of
 Arrays = dict[str, NDArray[Any]]
 
 FORMAT = 1
-"""Version of the files that are written."""
+"""Version of the file format that is written."""
 
 _HEADER = "fastgd"
 
 _TEXT, _TEXT_RATIO = 2**24, 64
-"""Bytes of a text (the header is one) at most, unless its packed bytes times the ratio are more.
+"""Maximum bytes of a string (such as the header), unless its compressed bytes times the ratio are
+more.
 
-Python's objects take five times the memory of their JSON. Axes, cases and labels of sweeps have
-ratios of 7 to 43.
+Python objects take five times the memory of their JSON. Axes, combinations and labels of sweeps
+have compression ratios of 7 to 43.
 """
 
 _RATIO = 1032
-"""Bytes that zlib can pack into one, at most."""
+"""Maximum compression ratio of zlib."""
 
 _DEEPEST = 50
-"""How deep the lists of a header may be nested; ours have less than ten levels."""
+"""Maximum nesting of a header's lists; ours have fewer than ten levels."""
 
 DIRECTORY = 2**26
-"""Bytes of an archive's directory at most: enough for half a million arrays."""
+"""Maximum bytes of an archive's directory: enough for half a million arrays."""
 
 
 class Stored:
-    """An array in a file: its type and shape are known, and NumPy reads it when it needs it."""
+    """A lazily read array of a file: its dtype and shape are known before its values are read."""
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
         self._archive, self._info = archive, info
         with archive.open(info) as member:
             self.dtype, self.shape, _ = header_of(member.read(START), info.file_size)
         if self.is_text and self.nbytes > max(_TEXT, _TEXT_RATIO * info.compress_size):
-            raise ValueError(f"{info.filename} is packed too well for a text")
+            raise ValueError(f"{info.filename} is compressed too well for a string")
 
     @property
     def is_text(self) -> bool:
-        """Whether it is one text."""
+        """Whether it is a single string."""
         return self.dtype.kind == "U" and self.shape == ()
 
     @property
@@ -62,19 +63,19 @@ class Stored:
         return self.dtype.itemsize * prod(self.shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Read it; NumPy gives it another type."""
+        """Read the array; NumPy itself converts it to another dtype."""
         with self._archive.open(self._info) as member:
             array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-            member.read(1)  # at its end is its checksum
+            member.read(1)  # zipfile verifies the checksum at the end
         return array
 
 
 Found = Mapping[str, NDArray[Any] | Stored]
-"""Arrays, some of which are in their file until they are asked for."""
+"""Arrays, some of which are read from their file when needed."""
 
 
 def write(path: PathLike, kind: str, facts: dict[str, Any], arrays: Arrays) -> None:
-    """Write arrays, and facts that JSON can hold; a whole file or none."""
+    """Write arrays, and facts that JSON can hold, to a file atomically."""
     header = json.dumps({"kind": kind, "format": FORMAT, "members": list(arrays)} | facts)
     with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in {_HEADER: np.array(header), **arrays}.items():
@@ -86,17 +87,18 @@ def write(path: PathLike, kind: str, facts: dict[str, Any], arrays: Arrays) -> N
 
 @contextmanager
 def reading(path: PathLike) -> Iterator[tuple[str, dict[str, Any], Found]]:
-    """Open what :func:`write` wrote: its kind, facts (sequences as tuples) and arrays.
+    """Open a file of :func:`write`; yields its kind, facts (sequences as tuples) and arrays.
 
-    An array is read when NumPy needs it, while the file is open. Before that the types and shapes
-    of all arrays are known, agree with the bytes that are there, and fit into memory together.
+    An array is read when NumPy needs it, while the file is open. Before that it has been checked
+    that dtypes and shapes of all arrays agree with the size of the file, and that all arrays fit
+    into memory together.
 
     Raises
     ------
     OSError
         If the file cannot be opened.
     ValueError
-        If it is not a whole file of ours.
+        If it is not a complete file that fastgd has written.
     """
     with open_file(path) as stream:
         try:
@@ -104,14 +106,14 @@ def reading(path: PathLike) -> Iterator[tuple[str, dict[str, Any], Found]]:
             header = found.pop(_HEADER)
             facts = tuples(json.loads(str(np.asarray(header)) if header.is_text else ""))
             kind, version = facts.pop("kind"), facts.pop("format")
-            members = facts.pop("members", tuple(found))  # the first files did not say
+            members = facts.pop("members", tuple(found))  # missing in files of early versions
             is_ours = (
                 isinstance(kind, str)
                 and isinstance(version, int)
                 and sorted(found) == sorted(members)
             )
         except Exception as error:
-            # Of damaged bytes zipfile, zlib, NumPy and json raise what they like, OSError and
+            # For corrupt bytes zipfile, zlib, NumPy and json raise all kinds of errors, OSError and
             # MemoryError included.
             raise not_whole(path) from error
         if not is_ours:
@@ -123,27 +125,27 @@ def reading(path: PathLike) -> Iterator[tuple[str, dict[str, Any], Found]]:
 
 
 def not_whole(path: PathLike) -> ValueError:
-    """What is said of a file that someone else wrote, or that is damaged."""
+    """The error for a file that is corrupt, or that another program wrote."""
     return ValueError(f"{path} must be a whole file that fastgd has saved")
 
 
 def tuples(value: Any, depth: int = 0) -> Any:
-    """Undo that JSON knows lists only; the axes of a sweep are the one place with real ones.
+    """Turn lists back into tuples, as JSON has only lists; only the axes of a sweep are lists.
 
     Raises
     ------
     ValueError
-        If it is nested deeper than anything of ours, and than Python can walk.
+        If the value is nested deeper than anything that fastgd writes.
     """
     if depth > _DEEPEST:
         raise ValueError(f"facts must be nested at most {_DEEPEST} deep")
     if isinstance(value, dict):
-        return {name: tuples(part, depth + 1) for name, part in value.items()}
-    return tuple(tuples(part, depth + 1) for part in value) if isinstance(value, list) else value
+        return {name: tuples(item, depth + 1) for name, item in value.items()}
+    return tuple(tuples(item, depth + 1) for item in value) if isinstance(value, list) else value
 
 
 class _Piecewise:
-    """A file, read in pieces: none is larger than a directory may be."""
+    """A file of which no single read may be larger than a directory may be."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -157,12 +159,12 @@ class _Piecewise:
 
 
 def _members(stream: IO[bytes]) -> dict[str, Stored]:
-    """All arrays, none of which is longer than the bytes that are there can stand for."""
+    """All arrays; rejects those that are longer than their compressed bytes allow."""
     archive = zipfile.ZipFile(_Piecewise(stream))
     members = archive.infolist()
     for info in members:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"{info.filename} is packed in another way")
+            raise ValueError(f"{info.filename} has another compression")
         if info.file_size > _RATIO * info.compress_size:
             raise ValueError(f"{info.filename} must be longer")
     if sum(info.compress_size for info in members) > os.fstat(stream.fileno()).st_size:
@@ -174,7 +176,7 @@ def _members(stream: IO[bytes]) -> dict[str, Stored]:
 
 
 def _packing(array: NDArray[Any]) -> int:
-    """How an array is packed: not at all if reading would refuse a text that is packed so well."""
+    """The compression of an array: none for a string that would compress too well to be read."""
     is_long = array.dtype.kind == "U" and not array.ndim and array.nbytes > _TEXT
     if is_long and array.nbytes > (_TEXT_RATIO - 1) * len(zlib.compress(array.tobytes())):
         return zipfile.ZIP_STORED
