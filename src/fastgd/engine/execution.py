@@ -276,7 +276,7 @@ class _Work:
             last = np.where(over, final, last)
             if len(held_final):
                 held_final = np.where(over, runs.held_final, held_final)
-            # A run stopped by the very last evaluation isn't over: a longer run would not have had
+            # A run stopped by the very last evaluation can be resumed: a longer run would not have had
             # it.
             finite = np.isfinite(parameters).all(axis=1)
             as_over = over & ~((ended == iterations) & finite)

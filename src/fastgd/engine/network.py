@@ -37,7 +37,7 @@ class Network:
         """Layers of weights."""
         return len(self.sizes) - 1
 
-    def normalises(self, k: int) -> bool:
+    def normalizes(self, k: int) -> bool:
         """Whether the units that layer k of weights leads to are batch-normalized."""
         return self.batch_norm and k < self.layers - 1
 
@@ -45,7 +45,7 @@ class Network:
     def matrices(self) -> list[tuple[int, int]]:
         """(rows, outputs) of each layer; rows are the inputs, a bias, and the statistics."""
         return [
-            (inputs + self.bias + STATISTICS * self.normalises(k), outputs)
+            (inputs + self.bias + STATISTICS * self.normalizes(k), outputs)
             for k, (inputs, outputs) in enumerate(pairwise(self.sizes))
         ]
 
@@ -82,7 +82,7 @@ class Network:
         for k, (inputs, outputs) in enumerate(pairwise(self.sizes)):
             parts.append(starts[:, at : at + inputs * outputs])
             at += inputs * outputs
-            beside = [0.0] * self.bias + [1.0, 0.0, 0.0, 1.0] * self.normalises(k)
+            beside = [0.0] * self.bias + [1.0, 0.0, 0.0, 1.0] * self.normalizes(k)
             parts.append(np.tile(np.repeat(beside, outputs), (len(starts), 1)))
         return np.concatenate(parts, axis=1)
 
@@ -111,7 +111,7 @@ class Network:
             weights.append(matrix[..., :inputs, :])
             if self.bias:
                 biases.append(matrix[..., inputs, :])
-            if self.normalises(k):
+            if self.normalizes(k):
                 statistics = range(rows - STATISTICS, rows)
                 normalization.append(tuple(matrix[..., place, :] for place in statistics))
         return NetworkParts(tuple(weights), tuple(biases), tuple(normalization))
@@ -123,7 +123,7 @@ class Network:
             flat.append(weights.reshape(*weights.shape[:-2], -1))
             if self.bias:
                 flat.append(parts.biases[k])
-            if self.normalises(k):
+            if self.normalizes(k):
                 flat.extend(parts.normalization[k])
         return np.concatenate(flat, axis=-1)
 

@@ -138,7 +138,7 @@ class Plan:
 
     @property
     def work(self) -> int:
-        """Updates of all runs; the updates that an early end saves count as done at that end."""
+        """Updates of all runs; those that early stopping saves count as done when a run stops."""
         return self.runs * (self.task.iterations - self.task.done)
 
     def bytes(self, keep: Keep) -> int:

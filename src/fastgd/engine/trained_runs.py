@@ -31,8 +31,8 @@ class TrainedRuns:
     outcome: NDArray[np.int64]  # (n,): see fastgd.kernel.block
     total_changes: NDArray[np.int64]  # (n,)
     watch: NDArray[np.float64]  # (n, Layout.watched)
-    best_iteration: NDArray[np.int64]  # (n,): of the smallest watched error, or NOWHERE
-    held_errors: NDArray[np.float64]  # as errors, or (n, 0) if nothing is held out
+    best_iteration: NDArray[np.int64]  # (n,): of the smallest monitored error, or NOWHERE
+    held_errors: NDArray[np.float64]  # as errors, or (n, 0) without validation samples
     held_final: NDArray[np.float64]  # as final_error, or (0,)
     weights: NDArray[np.float64]  # (n, P), or (0, P) if not kept
     changes: NDArray[np.int64]  # shape as weights: direction changes

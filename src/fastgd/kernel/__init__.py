@@ -1,1 +1,1 @@
-"""The compiled part: tiles, the functions over them, and the fused training loop."""
+"""The compiled code: tiles, functions over tiles, and the fused training loop."""

@@ -1,10 +1,10 @@
-"""A formula as data: instructions over blocks of numbers, so that a new one compiles nothing.
+"""Formulas as bytecode over blocks of values, so that a new formula needs no compilation.
 
-Each different curve that was compiled took a second or two and kept 17 MB for good. An instruction
-here goes over a whole block, which makes up for its dispatch.
+When each new curve was compiled, that took a second or two and 17 MB that were never freed. Here an
+instruction processes a whole block, which makes up for its dispatch.
 
-Work is rows of BLOCK numbers: x, the result, three of the balls (see
-:mod:`fastgd.kernel.curve_descent`), the constants, then what is needed on the way.
+The working memory consists of rows of BLOCK values: x, the result, three rows for the balls (see
+:mod:`fastgd.kernel.curve_descent`), the constants, then intermediate results.
 """
 
 from typing import Any, NamedTuple
@@ -24,31 +24,31 @@ from fastgd.kernel.language.tile import constant_shape, magnitude, runs_of, sele
 from fastgd.kernel.language.translation import translated
 
 BLOCK = 288
-"""Numbers that an instruction goes over, few enough that all rows stay in the first-level cache.
+"""Values per instruction, few enough that all rows stay in the first-level cache.
 
-With AVX-512 an addition or product of 64 numbers takes 3.3 ns in blocks of 256, 3.7 in blocks of
-128, 7.1 in blocks of 64.
+With AVX-512 an addition or multiplication of 64 values takes 3.3 ns in blocks of 256, 3.7 in blocks
+of 128, 7.1 in blocks of 64.
 """
 
 _piece = constant_shape(1, 1, 32)
-"""Of a block, what is in registers at a time."""
+"""The part of a block that is in registers at a time."""
 
 X, RESULT, START, ALPHA, DONE, CONSTANTS = range(6)
-"""Rows of the work; constants begin at the last one."""
+"""Rows of the working memory; constants begin at the last one."""
 
 SECOND = START
-"""The row of a second operand of a function, which no ball needs; then comes the third one's."""
+"""Row of a function's second operand (balls don't need it then); the third operand's follows."""
 
 WORDS = 5
-"""Of an instruction: the operation, where the result goes, and three operands, each the place of a
-row's first number. An operation of fewer operands has its first one again."""
+"""Words of an instruction: the operation, the index of the result's row, and those of three
+operands' rows (of their first values). Missing operands repeat the first one."""
 
 
 class _Operations(dict[str, int]):
-    """The codes of the operations that are part of the interpreter; of others the address."""
+    """Codes of the interpreter's operations; any other name maps to a function's address."""
 
     def codes(self, *names: str) -> range:
-        """Codes for some more."""
+        """Assign codes to further operations."""
         first = len(self)
         self.update((name, first + place) for place, name in enumerate(names))
         return range(first, len(self))
@@ -60,9 +60,9 @@ class _Operations(dict[str, int]):
 OPERATIONS = _Operations()
 """What stands for an operation in a program of this process, by name.
 
-Of what IEEE has it is a code; the condition of where is a number, other than 0 if it holds. Each
-other one is a function that is called: it is compiled, or loaded from the cache, when it is first
-asked for.
+IEEE 754 operations have a small code. The condition of ``where`` is a number that counts as true
+unless it is 0. Any other operation is the address of a function, which is compiled, or loaded from
+the cache, when it is first looked up.
 """
 
 _codes = OPERATIONS.codes
@@ -79,21 +79,21 @@ class Evaluator(NamedTuple):
 
     program: Integers  # (instructions * WORDS,), empty for compiled code
     work: Floats  # (rows * BLOCK,)
-    wants_slope: int  # from compiled code, which knows both
+    wants_slope: int  # selects slope or value in compiled code that can compute both
 
 
 all_evaluators = table_of(Evaluator)
 
 EVALUATES = types.none(types.Array(types.int64, 2, "C"), types.int64, types.int64)
-"""The signature of what evaluates a curve: the evaluators, which of them, and how many numbers of
-its first row."""
+"""The signature of functions that evaluate a curve: the evaluators, the index of the one to use,
+and the number of values in its first row."""
 
 
 class Code(NamedTuple):
-    """How a number follows from x, for a block of them."""
+    """Code that evaluates a function of x for a block of values."""
 
-    handle: Any  # calls what is compiled
-    function: Any  # must live as long as that
+    handle: Any  # to call the compiled function
+    function: Any  # the function itself, which must live as long as the handle
     program: Integers
     constants: Floats
     rows: int
@@ -101,7 +101,7 @@ class Code(NamedTuple):
 
 
 def evaluators(code: Code, threads: int) -> Evaluator:
-    """The evaluators of so many threads, as arrays with a leading axis."""
+    """The evaluators of ``threads`` threads, as arrays with a leading axis."""
     work = _aligned(threads * code.rows * BLOCK).reshape(threads, code.rows, BLOCK)
     first = CONSTANTS
     work[:, first : first + len(code.constants)] = code.constants[:, None]
@@ -113,7 +113,7 @@ def evaluators(code: Code, threads: int) -> Evaluator:
 
 
 def _aligned(count: int) -> Floats:
-    """Zeros that begin at a cache line: else each second vector lies on two (1.23 ns, not 0.90)."""
+    """Zeros aligned to a cache line; else every second vector straddles two (1.23 ns, not 0.90)."""
     room = np.zeros(count + 7)
     first = -room.ctypes.data % 64 // 8
     return room[first : first + count]
@@ -134,7 +134,7 @@ def _fast(operation, a, b):
 
 @njit(**INLINED)
 def _plain(operation, a, b, c):
-    """What IEEE has; comparisons are 1 or 0."""
+    """The IEEE 754 operations; comparisons give 1 or 0."""
     if operation == _LT:
         return select(a < b, 1.0, 0.0)
     if operation == _LE:
@@ -150,7 +150,7 @@ def _plain(operation, a, b, c):
     if operation == _MAXIMUM:
         return maximum(a, b)
     if operation == _TIMES_DERIVATIVE:
-        # Where the slope is 0 so is this, be the factor infinite or NaN.
+        # Where the derivative is 0 so is the product, even if the factor is infinite or NaN.
         return select(b == 0.0, 0.0, a * b)
     return _plain_of_one(operation, a)
 
@@ -171,7 +171,7 @@ def _plain_of_one(operation, a):
 @cached_njit(**WHOLE)
 @translated
 def run_program(evaluators, w, count):
-    """Run evaluator w's program on the first ``count`` numbers, maybe on some more."""
+    """Run evaluator w's program on the first ``count`` values, maybe on a few more."""
     shape = _piece()
     evaluator = all_evaluators(evaluators)[w]
     program, work = evaluator.program, evaluator.work
@@ -194,19 +194,19 @@ def run_program(evaluators, w, count):
 
 
 def program_code(program: Integers, constants: Floats, rows: int) -> Code:
-    """What runs a program."""
+    """Code that runs a program."""
     return Code(handle(run_program, EVALUATES.args), run_program, program, constants, rows)
 
 
 def function_of_numbers(name: str, operands: int) -> Code:
-    """What applies one operation to numbers of its own; see :func:`curve_descent.evaluate_all`."""
+    """Code that applies one operation to its operands; see :func:`curve_descent.evaluate_all`."""
     rows = [X, SECOND, SECOND + 1][:operands]
     places = [BLOCK * row for row in (RESULT, *rows, *[X] * (WORDS - 2 - operands))]
     return program_code(np.array([OPERATIONS[name], *places]), np.empty(0), CONSTANTS)
 
 
 def function_code(function: Any, *, wants_slope: bool) -> Code:
-    """What runs a jitted function of evaluators, w and count."""
+    """Code that runs a jitted function of evaluators, w and count."""
     program, constants = np.empty(0, np.int64), np.empty(0)
     return Code(
         handle(function, EVALUATES.args), function, program, constants, CONSTANTS, wants_slope

@@ -1,4 +1,4 @@
-"""Calls into the kernel: one block, or many on all threads, safe in threads and after a fork."""
+"""Kernel calls, for one block or many on all threads; they work in threads and after a fork."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -29,30 +29,30 @@ from fastgd.kernel.training_loop import descend_all, entry_of, handle_of
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = ForkSafeLock()
 
-_started_in: int | None = None  # the process whose threads Numba has started
+_started_in: int | None = None  # the process in which Numba has started its threads
 
-# Variables, so that neither Python nor Numba works out beforehand what is made of them.
+# Variables, so that neither Python nor Numba folds the expressions below at compile time.
 _SMALLEST = float.fromhex("0x1p-1074")
 _ONE = 1.0
-_NEXT = float.fromhex("0x1.0000000000001p0")  # the number after 1
-_HALF_STEP = float.fromhex("0x1p-53")  # half the way there
+_NEXT = float.fromhex("0x1.0000000000001p0")  # the next number after 1
+_HALF_STEP = float.fromhex("0x1p-53")  # half the distance between them
 
 
 def _check_arithmetic() -> None:
-    """Refuse to work where numbers are rounded or flushed in another way: other bits would come.
+    """Raise an error if this thread rounds or flushes numbers in a nonstandard way.
 
-    Some libraries flush subnormal numbers to zero for the whole thread as they are loaded (code
-    built with -ffast-math), and ``fesetround`` sets how a thread rounds. Both are of this thread,
-    and threads inherit them: Numba's workers have the modes of the thread that first had work for
-    them. All that takes 0.1 us.
+    That would change bits of the results. Some libraries (code built with -ffast-math) switch the
+    whole thread to flushing subnormal numbers to zero as they are loaded, and ``fesetround`` sets a
+    thread's rounding mode. Threads inherit both modes: Numba's workers have those of the thread
+    that started them. The check takes 0.1 us.
     """
     if _SMALLEST * _ONE == 0.0:
         raise RuntimeError(
             "subnormal numbers must not be flushed to zero, but some library has switched that on "
             "in this thread: import fastgd and train before loading it"
         )
-    # Both sums are ties, which go to the even neighbour: down from 1, up from the number after it.
-    # Upward is wrong at the first, downward and toward zero at the second.
+    # Both sums are ties, which round to even: down from 1, up from the number after it. Rounding
+    # upward fails the first check, rounding downward or toward zero the second.
     if _ONE + _HALF_STEP != _ONE or _NEXT + _HALF_STEP == _NEXT:
         raise RuntimeError(
             "numbers must be rounded to nearest, but this thread has another rounding mode: "
@@ -67,19 +67,19 @@ def available_threads() -> int:
 
 
 class Call(NamedTuple):
-    """What the kernel is called with."""
+    """The arguments of a kernel call."""
 
     shapes: Shapes
     recipe: Recipe
-    data: Sequence[Data]  # of all blocks, or of each: what is learned from, then what is held out
+    data: Sequence[Data]  # shared or for each block: training samples, then validation samples
     layers: NDArray[np.int64]  # a row per layer, see Layer
     blocks: Block  # a leading axis of blocks on every array
     span: Span
-    split: Split | None = None  # how the work of a block is shared out among threads
+    split: Split | None = None  # how threads share the work of a block
 
     @property
     def facts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Samples, layers and blocks as compiled code takes them; they must outlive it."""
+        """Samples, layers and blocks as compiled code takes them; the originals must outlive it."""
         count = len(self.blocks.numbers)
         tables = 1 if self.recipe.held is None else 2
         each = [encode(data) for data in self.data]
@@ -90,15 +90,15 @@ class Call(NamedTuple):
 
     @property
     def handle(self) -> Any:
-        """What calls the code for it in a kernel; compiled, or from the cache if it is there."""
+        """A handle for calling the code from a kernel; compiles it unless it is in the cache."""
         return handle_of(self.shapes, self.recipe)
 
 
 def train_blocks(call: Call, threads: int) -> None:
-    """Run all blocks through the span on so many threads at most.
+    """Run all blocks through the span on at most ``threads`` threads.
 
-    A forked child has none of its parent's threads, and GNU OpenMP ends a child that asks for them:
-    there the blocks run one after the other, to the same bits.
+    A forked child has none of its parent's threads, and GNU OpenMP aborts a child that asks for
+    them. There the blocks run one after the other, with the same bits.
     """
     _check_arithmetic()
     if call.split is not None:
@@ -126,7 +126,7 @@ def _train_together(call: Call, split: Split) -> None:
     iterations = span.first, span.last, span.iterations
     for b in range(len(call.blocks.numbers)):
         arguments = compiled, words, b, split.now, iterations, split.threads
-        if _allowed(split.threads, split.threads) == 1:  # its shares one after the other
+        if _allowed(split.threads, split.threads) == 1:  # one share after the other
             splitting.descend_in_turn(*arguments)
         else:
             with _started(min(split.threads, available_threads())):
@@ -134,7 +134,7 @@ def _train_together(call: Call, split: Split) -> None:
 
 
 def measure_grid(call: Call, grid: PlaneGrid, threads: int) -> None:
-    """Measure the points of a grid with the runs of these blocks, on so many threads at most."""
+    """Measure the points of a grid with these blocks' runs, on at most ``threads`` threads."""
     _check_arithmetic()
     count = len(call.blocks.numbers)
     threads = _allowed(threads, count)
@@ -148,10 +148,10 @@ def measure_grid(call: Call, grid: PlaneGrid, threads: int) -> None:
 
 
 def bind(call: Call) -> Callable[[], None]:
-    """Return what runs the only block through the span, and run it once.
+    """Run the only block through the span, and return a function that does so again.
 
-    Numba's dispatcher would look up the types of all arguments at every call: 146 us. This call has
-    them already: 0.7 us.
+    Numba's dispatcher would look up the types of all arguments in every call: 146 us. This function
+    knows them already: 0.7 us.
     """
     train_blocks(call, threads=1)
     arguments = call.shapes, call.recipe, *call.facts, 0, encode(call.span)
@@ -165,7 +165,7 @@ def bind(call: Call) -> Callable[[], None]:
 
 
 def roll_balls(code: Code, balls: Balls, rules: Rules, threads: int) -> None:
-    """Roll balls on the curve whose derivative this code gives, on so many threads at most."""
+    """Roll balls on the curve whose derivative this code gives, on at most ``threads`` threads."""
     _check_arithmetic()
     threads = _allowed(threads, -(-len(balls.x) // BLOCK))
     made = evaluators(code, threads)
@@ -176,12 +176,12 @@ def roll_balls(code: Code, balls: Balls, rules: Rules, threads: int) -> None:
     with _started(threads):
         try:
             roll_all(handle_of_roller(code.handle), *arguments, encode(balls), encode(rules))
-        except SystemError as error:  # what the user's own function has raised in a thread
+        except SystemError as error:  # raised by a user's function in a thread
             raise error.__cause__ or error from None
 
 
 def evaluate(code: Code, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the code gives for each of these numbers, or for the numbers of some columns."""
+    """Evaluate the code for each of these values; for several operands, value by value."""
     _check_arithmetic()
     made, results = evaluators(code, 1), np.empty_like(operands[0])
     columns = operands[0][None] if len(operands) == 1 else np.array(operands)
@@ -190,13 +190,13 @@ def evaluate(code: Code, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _allowed(threads: int, blocks: int) -> int:
-    """How many threads may work on so many blocks: one after a fork."""
+    """How many threads may work on these blocks: only one in a forked process."""
     return min(threads, blocks) if _started_in in (None, os.getpid()) else 1
 
 
 @contextmanager
 def _started(threads: int) -> Iterator[None]:
-    """Let Numba have so many threads, and nobody else call it."""
+    """Set Numba's number of threads, and let nobody else run parallel code meanwhile."""
     global _started_in
     with _one_at_a_time:
         _started_in = os.getpid()

@@ -1,8 +1,8 @@
-"""Balls that roll on a curve: a block of them side by side, and blocks on all threads.
+"""Balls that roll on a curve: a block of them side by side, blocks distributed over all threads.
 
-Whether a ball goes on follows from where it is, so a call may end after any iteration and the next
-one carries on, to the same bits. What evaluates the slope is called by its address, for a block at
-a time: so this is compiled once for all curves.
+Whether a ball keeps rolling depends only on its position, so a call may end after any iteration and
+the next one continues with the same bits. The function that evaluates the slope for a block is
+called by its address, so this code is compiled once for all curves.
 """
 
 import math
@@ -27,20 +27,20 @@ from fastgd.kernel.language.tile import (
 from fastgd.kernel.language.translation import translated
 
 _step_shape = constant_shape(1, 1, 8)
-"""Balls that take a step in one go."""
+"""Shape of the balls that take a step at a time."""
 
 ROLLING, CONVERGED, STUCK, DIVERGED = range(4)
-_AT_REST, _RISES_LEFT = -1, -2  # while it is found out whether the curve rises on both sides
+_AT_REST, _RISES_LEFT = -1, -2  # temporary, until both sides of a flat stretch have been checked
 
 NEAR = 2.0**-20
 DOUBLINGS = 40
-"""A flat stretch is searched for its ends at distances NEAR, 2 NEAR, ... from the ball."""
+"""The ends of a flat stretch are searched at distances NEAR, 2 NEAR, ... from the ball."""
 
 
 class Balls(NamedTuple):
-    """Some balls."""
+    """The state of some balls."""
 
-    x: Floats  # (balls,) where they are
+    x: Floats  # (balls,) positions
     start: Floats  # (balls,)
     alpha: Floats  # (balls,)
     iterations: Integers  # (balls,) done
@@ -49,11 +49,11 @@ class Balls(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """How they roll in one call."""
+    """How balls roll in one call."""
 
-    first: int  # iterations
+    first: int  # iteration
     last: int
-    by_sign: int  # whether a step has the slope's sign only
+    by_sign: int  # whether a step depends only on the sign of the slope
     length: int  # of a ball's path
     tolerance: float
     farthest: float
@@ -64,7 +64,7 @@ all_balls, all_rules = map(table_of, (Balls, Rules))
 
 @njit(**INLINED)
 def _take(work, ball, begin, count):
-    """Copy a block's balls to the work; where there is no ball none can roll."""
+    """Copy a block's balls to the working memory; unused places are NaN and never move."""
     for i in range(BLOCK):
         work[START * BLOCK + i] = ball.start[begin + i] if i < count else math.nan
     for i in range(count):
@@ -89,9 +89,9 @@ def _record(work, ball, rules, begin, count, j):
 
 @njit(**INLINED)
 def _step(work, rules):
-    """One step of a block from the slopes; returns whether any of its balls has moved.
+    """One step of a block, given its slopes; returns whether any of its balls has moved.
 
-    Tiles, as loops over these rows took 1.3 ns a ball where this takes 0.0.
+    Uses tiles: loops over these rows took 1.3 ns a ball, where tiles take 0.0.
     """
     shape, moved = _step_shape(), False
     for i in range(0, BLOCK, runs_of(shape)):
@@ -102,7 +102,7 @@ def _step(work, rules):
             load(shape, work, ALPHA * BLOCK + i, 0),
         )
         steepness = magnitude(slope)
-        # 0 also where the slope or x is NaN.
+        # Also 0 where the slope or x is NaN.
         goes = select(rules.farthest >= magnitude(x - start), 1.0, 0.0)
         goes = select(steepness < math.inf, goes, 0.0)
         goes = select(steepness > rules.tolerance, goes, 0.0)
@@ -117,7 +117,7 @@ def _step(work, rules):
 
 @njit(**INLINED)
 def _judge(evaluate, evaluators, w, ball, rules, begin, end):
-    """Say of balls that roll whether they have diverged or may rest; returns how many may."""
+    """Set the outcome of rolling balls that have diverged or may be at rest; count the latter."""
     work = all_evaluators(evaluators)[w].work
     for i in range(end - begin):
         work[i] = ball.x[begin + i]
@@ -138,10 +138,10 @@ def _judge(evaluate, evaluators, w, ball, rules, begin, end):
 
 @njit(**INLINED)
 def _look(evaluate, evaluators, w, ball, rules, begin, end, side, unknown, risen):
-    """Look where the flat stretch around each ball at rest ends on this side.
+    """Search one side of each ball at rest for the end of the flat stretch around it.
 
-    Of balls whose outcome is ``unknown`` that of those where the curve rises there becomes
-    ``risen``, else they are stuck.
+    Applies to balls with outcome ``unknown``. It becomes ``risen`` if the curve rises there, else
+    STUCK.
     """
     work = all_evaluators(evaluators)[w].work
     distance = side * NEAR
@@ -169,7 +169,7 @@ def _look(evaluate, evaluators, w, ball, rules, begin, end, side, unknown, risen
 
 @njit(**INLINED)
 def _roll(evaluate, evaluators, w, balls, rules, b):
-    """Roll block b from iteration ``rules.first`` to ``last``, unless all its balls end before."""
+    """Roll block b from iteration ``rules.first`` to ``last``, or until no ball moves."""
     ball, rules = all_balls(balls)[0], all_rules(rules)[0]
     work = all_evaluators(evaluators)[w].work
     begin, end = b * BLOCK, min((b + 1) * BLOCK, len(ball.x))
@@ -189,10 +189,10 @@ def _roll(evaluate, evaluators, w, balls, rules, b):
 @cached_njit(**WHOLE)
 @translated
 def roll_share(evaluate, evaluators, w, balls, rules):
-    """Roll thread w's share of the blocks: each n-th one of n threads.
+    """Roll thread w's share of the blocks: every n-th block, for n threads.
 
-    ``evaluate`` is the handle of what has the signature ``program.EVALUATES``; the others but ``w``
-    are what ``structs.encode`` makes of such named tuples.
+    ``evaluate`` is the handle of a function with the signature ``bytecode.EVALUATES``; the other
+    arguments except ``w`` are named tuples encoded by ``structs.encode``.
     """
     threads = len(evaluators)
     blocks = (len(all_balls(balls)[0].x) + BLOCK - 1) // BLOCK
@@ -204,7 +204,7 @@ _WORDS = types.Array(types.int64, 2, "C")
 
 
 def handle_of_roller(evaluate):
-    """Compile :func:`roll_share`, or load it from the cache; what calls it in a kernel."""
+    """Compile :func:`roll_share`, or load it from the cache; returns a handle for kernels."""
     return handle(roll_share, (typeof(evaluate), _WORDS, types.int64, _WORDS, _WORDS))
 
 
@@ -218,7 +218,7 @@ def roll_all(roll, evaluate, evaluators, balls, rules):
 @cached_njit(**WHOLE)
 @translated
 def evaluate_all(evaluate, evaluators, operands, results):
-    """Evaluate a curve at each x, on one thread, or a function of x and up to two numbers more."""
+    """Evaluate a curve, or a function of up to three operands, for each value, on one thread."""
     work = all_evaluators(evaluators)[0].work
     for begin in range(0, len(results), BLOCK):
         count = min(BLOCK, len(results) - begin)

@@ -1,7 +1,7 @@
-"""Elementary functions as compiled functions: over a block of numbers, and of one number.
+"""Elementary functions, compiled for blocks of values and for single values.
 
-Each is compiled by itself, and not before it is needed: all together took 2.4 s. They are called by
-their addresses.
+Each is compiled separately, when it is first needed: all together took 2.4 s. They are called by
+address.
 """
 
 import math
@@ -41,7 +41,7 @@ _piece = constant_shape(1, 1, 8)
 
 
 def value(choice, a, b):
-    """What the function of this name makes of a tile, or of two."""
+    """Apply the function with this name to a tile, or to two."""
 
 
 def _derivative_of_sigmoid(choice, a, b):
@@ -50,13 +50,13 @@ def _derivative_of_sigmoid(choice, a, b):
 
 
 def _derivative_of_tanh(choice, a, b):
-    # Not 1 - v * v: of that nothing is left where v rounds to 1 (77 % off at 19).
+    # Not 1 - v * v, which loses all digits as v approaches 1 (77 % off at 19).
     inverse = 1.0 / hyperbolic(a, False)
     return inverse * inverse
 
 
 def _derivative_of_asinh(choice, a, b):
-    """1 / sqrt(x^2 + 1), where x^2 does not overflow."""
+    """1 / sqrt(x^2 + 1), avoiding overflow of x^2."""
     large = magnitude(a) > 2.0**60
     return 1.0 / select(large, magnitude(a), square_root(fma(a, a, 1.0)))
 
@@ -67,7 +67,7 @@ def _derivative_of_atanh(choice, a, b):
 
 @njit(**INLINED)
 def _log_term(choice, a, b):
-    """Of the derivative of a power b of a, what is due to the exponent's: 0 where b is."""
+    """The exponent's part in the derivative of a power with base a, value b; 0 where b is 0."""
     return select((b == 0.0) & (a >= 0.0), 0.0, b * log(a))
 
 
@@ -94,7 +94,7 @@ FUNCTIONS = {
     "erf": lambda choice, a, b: erf(a),
     "pow": lambda choice, a, b: power(a, b),
 }
-"""The functions, by the names that they have in expressions, or else in Python."""
+"""The functions, by their names in expressions or, for the others, in Python."""
 
 # Products such as (1 - x) * (1 + x) keep their digits near the ends, where 1 - x * x loses them.
 DERIVATIVES = {
@@ -117,10 +117,10 @@ DERIVATIVES = {
     "derivative of erf": lambda choice, a, b: erf_derivative(a),
     "log_term": lambda choice, a, b: _log_term(choice, a, b),
 }
-"""What derivatives are made of, where x is a, or where the function's value is v."""
+"""Building blocks of derivatives, as functions of x (called a) or of the function's value (v)."""
 
 OF_VALUE = frozenset(("exp", "sqrt", "tan"))
-"""Functions whose derivative is given their value in place of x."""
+"""Functions whose derivative is computed from their value instead of x."""
 
 _SAME = {
     "derivative of sin": "cos",
@@ -135,7 +135,7 @@ dispatch(value, FUNCTIONS | DERIVATIVES, INLINED)
 @cached_njit(**WHOLE)
 @translated
 def fill(choice, target, first, second, count):
-    """Apply a function to ``count`` numbers, maybe to some more; all places are addresses."""
+    """Apply a function to ``count`` values, maybe to a few more; arguments are addresses."""
     shape = _piece()
     room = count + runs_of(shape) - 1
     a, b, out = floats_at(first, room), floats_at(second, room), floats_at(target, room)
@@ -145,21 +145,21 @@ def fill(choice, target, first, second, count):
 
 @cache
 def address_of_function(name: str) -> int:
-    """The address of what applies the function of this name to a block."""
+    """The address of the compiled function that applies the named function to a block."""
     choice = Choice(_SAME.get(name, name))
     return address(fill, (typeof(choice), *[types.int64] * 4), markers=1)
 
 
 def value_and_derivative(choice, a, b):
-    """What the function of this name has for a tile: value and derivative.
+    """Value and derivative of the named function for a tile.
 
-    Of "powers" it is that and the one whose exponent is 1 less, of an "exponential" the power and
-    what is due to the exponent's derivative.
+    "powers" gives the power and the power with an exponent 1 smaller, "exponential" the power and
+    the exponent's contribution to its derivative.
     """
 
 
 def _with_derivative(name):
-    """A function and its derivative, one after the other."""
+    """A function that returns value and derivative."""
     derivative = _SAME.get(f"derivative of {name}", f"derivative of {name}")
     f, g = (njit(**INLINED)((FUNCTIONS | DERIVATIVES)[body]) for body in (name, derivative))
 
@@ -199,12 +199,12 @@ dispatch(value_and_derivative, WITH_DERIVATIVES, INLINED)
 @cached_njit(**WHOLE)
 @translated(returned=types.UniTuple(types.float64, 2))
 def both(choice, a, b):
-    """Value and derivative of a function of one number, or two parts of a power."""
+    """Value and derivative of a function of one number, or the two results for a power."""
     v, derivative = value_and_derivative(choice, single(a), single(b))
     return only(v), only(derivative)
 
 
 @cache
 def handle_of_function(name: str):
-    """What calls :func:`both` of the function of this name in compiled code, with two numbers."""
+    """A handle for calling :func:`both` with this function and two numbers in compiled code."""
     return handle(both, (typeof(Choice(name)), types.float64, types.float64), markers=1)

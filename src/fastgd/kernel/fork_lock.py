@@ -1,4 +1,4 @@
-"""A lock that no fork leaves held."""
+"""A lock that is never left held in a forked process."""
 
 import os
 import sys
@@ -6,16 +6,16 @@ import threading
 from functools import cached_property
 from weakref import WeakSet
 
-# Else NumPy imports it in the first call, ours or Numba's, and a child that is forked meanwhile
-# waits for the module forever.
+# Otherwise NumPy imports it during the first kernel call, ours or Numba's, and a child forked
+# meanwhile would wait for the module forever.
 import numpy.ma  # noqa: F401
 
 
 class ForkSafeLock:
-    """A lock that is free in a forked child, whoever held it in the parent.
+    """A lock that is free in a forked child, even if it was held in the parent.
 
-    At a fork another thread may be inside, and that thread is not in the child: who waits there for
-    an ordinary lock waits for ever.
+    At a fork another thread may hold the lock, and that thread does not exist in the child, so a
+    plain lock would never be released there.
 
     Examples
     --------
@@ -30,14 +30,14 @@ class ForkSafeLock:
         _all.add(self)
 
     def __enter__(self) -> None:
-        """Wait until nobody else is inside."""
+        """Acquire the lock."""
         lock = self._lock
         lock.acquire()
         self._held = lock
 
     def __exit__(self, *_: object) -> None:
-        """Let the next one in."""
-        # Not self._lock, which is another one if this very thread has forked inside.
+        """Release the lock."""
+        # Not self._lock, which has been replaced if this thread forked while holding it.
         self._held.release()
 
     def _renew(self) -> None:
@@ -55,7 +55,7 @@ def _renew_all() -> None:
 
 
 def _renew_properties() -> None:
-    """Free the locks of our cached properties, which Python 3.11 holds while a value is made."""
+    """Replace the locks of our cached properties, which Python 3.11 holds during a computation."""
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "fastgd":
             for kind in list(vars(module).values()):

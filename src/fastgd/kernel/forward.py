@@ -1,4 +1,4 @@
-"""What iterations are made of, whoever works on them: samples, passes forward, errors.
+"""Building blocks of an iteration, on one thread or several: samples, forward passes, errors.
 
 Letters as in :mod:`fastgd.kernel.training_loop`.
 """
@@ -17,12 +17,12 @@ from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.specialization import dispatch
 
 FLUSH = 255
-"""Direction changes are counted in bytes, which are emptied into ``changes`` this often."""
+"""Updates between flushes: direction changes are counted in bytes, then added to ``changes``."""
 
 
 @njit(**INLINED)
 def flush(block, keep):
-    """Move the recent direction changes to ``changes``, or drop those of the first update."""
+    """Move the recent direction changes to ``changes``, or drop them (after the first update)."""
     for i in range(len(block.changes)):
         if keep:
             block.changes[i] += block.recent[i]
@@ -31,7 +31,7 @@ def flush(block, keep):
 
 @njit(**INLINED)
 def _finish_hidden(batch_norm, dropout, activation, scalar, group, block, layer, j, training):
-    """What comes after the products of a hidden layer."""
+    """What follows the products of a hidden layer: batch normalization, dropout."""
     normalise(batch_norm, scalar, activation, group, block, layer, training)
     if training:
         drop_units(dropout, scalar, activation, group, block, layer, j)
@@ -39,7 +39,7 @@ def _finish_hidden(batch_norm, dropout, activation, scalar, group, block, layer,
 
 @njit(**INLINED)
 def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
-    """A group's values of all layers."""
+    """Compute the values of all layers for a group of samples."""
     bottom, choices = layers[0], recipe
     forward(shapes, choices, shapes.data, x, data, group, block, bottom)
     for k in range(1, len(layers)):
@@ -57,9 +57,9 @@ def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
 def measure_group(
     shapes, recipe, data, layers, group, block, span, look, j, record, records, holding, total
 ):
-    """Add up a group's errors; the last group's are written down, with what follows from them.
+    """Add up the errors of a group; with the last group record them, and act on the result.
 
-    They are those of all samples, or, if ``holding``, of those that are held out.
+    With ``holding`` they are errors of the validation samples, otherwise of the training samples.
     """
     top = layers[len(layers) - 1]
     place = -1 if holding else loss_place_of(recipe.watch, record, records)
@@ -79,7 +79,7 @@ def measure_group(
 
 
 def choose_samples(batches, mean, shapes, data, layers, block, span, j):
-    """The samples that iteration j learns from, and how many of them are no padding."""
+    """The samples that iteration j trains on, and their number without padding."""
 
 
 def _all_samples(batches, mean, shapes, data, layers, block, span, j):
@@ -108,7 +108,7 @@ dispatch(
 
 
 def padded_of(batches, all_samples, of_batch):
-    """Samples of an iteration with padding."""
+    """Number of samples of an iteration, with padding."""
 
 
 dispatch(

@@ -1,7 +1,7 @@
-"""The errors of a network over a grid of two of its weights: many runs of no update each.
+"""The loss surface over two weights of a network: many runs without updates.
 
 Letters as in :mod:`fastgd.kernel.training_loop`. A block's R runs are R neighboring points of the
-grid: both weights of each are written where they are, and the kernel that trains measures them.
+grid: the two weights are written into each run, and the training kernel measures their errors.
 """
 
 from typing import NamedTuple
@@ -16,13 +16,13 @@ from fastgd.kernel.language.structs import Floats, table_of
 
 
 class PlaneGrid(NamedTuple):
-    """The points ``first`` to ``last``: number p is at ``x[p % len(x)]`` and ``y[p // len(x)]``."""
+    """The points ``first`` to ``last``; point p is at ``x[p % len(x)]`` and ``y[p // len(x)]``."""
 
     x: Floats  # values of one weight
     y: Floats  # values of the other
-    errors: Floats  # (len(y) * len(x),): what comes out
-    x_at: int  # where the R numbers of the one weight begin in Block.numbers
-    y_at: int  # and those of the other
+    errors: Floats  # (len(y) * len(x),): the results
+    x_at: int  # where the first weight of the R runs begins in Block.numbers
+    y_at: int  # and the second weight
     first: int
     last: int
 
@@ -32,10 +32,10 @@ _all_grids = table_of(PlaneGrid)
 
 @cached_njit(**UNCOUNTED)
 def measure(compiled, data, layers, blocks, span, grid, b):
-    """Measure block b's share of the points, R at a time; the last ones may be there twice.
+    """Measure block b's share of the points, R at a time; the last one may be repeated.
 
-    ``compiled`` is what :func:`fastgd.kernel.training_loop.handle_of` gives, and the span has no
-    updates; the other arguments but ``b`` are what ``structs.encode`` makes of such named tuples.
+    ``compiled`` is a handle from :func:`fastgd.kernel.training_loop.handle_of`, and the span has no
+    updates. The other arguments except ``b`` are named tuples encoded by ``structs.encode``.
     """
     points, block = _all_grids(grid)[0], all_blocks(blocks)[b]
     width, runs, count = len(points.x), len(block.ended), len(blocks)

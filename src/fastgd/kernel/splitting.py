@@ -1,10 +1,10 @@
-"""One block of runs on several threads, to the bits that it has on one.
+"""One block of runs on several threads, bit-identical to its training on one.
 
-Samples go forward and back by themselves, so each thread has some of them. Then each has some of
-the weights of every layer: their derivatives are chains over all samples in index order, as ever.
-What is left is done by one thread, between the others' shares: errors are summed up in index order.
-So the values of many samples are kept, where :mod:`fastgd.kernel.training_loop` keeps those of a
-group.
+In the forward and backward pass samples don't depend on each other, so each thread processes some
+of them. Then each thread computes the gradient of some weights of every layer: as on one thread, a
+chain over all samples in index order. The rest is done by one thread, between the shares of the
+others; it sums up the errors in index order. For this the values of many samples are stored, where
+:mod:`fastgd.kernel.training_loop` stores those of a group.
 
 Letters as there.
 """
@@ -59,28 +59,28 @@ from fastgd.kernel.language.translation import translated
 from fastgd.kernel.vectorization import ROWS
 
 BEGIN, FORWARD, MEASURE, LEARN, END, FINISH = range(6)
-"""Steps: FORWARD and LEARN are shared out."""
+"""Steps of a pass: FORWARD and LEARN are shared among threads."""
 
 HELD, OWN, BATCH = range(3)
-"""Passes of an iteration: over held-out samples, over those learned from, and over a batch of them,
-or once more over all, where errors are measured apart from the training."""
+"""Passes of an iteration: over the validation samples, over the training samples, and (if errors
+are measured apart from the training) over the mini-batch, or over all training samples again."""
 
 PASSES = 3
 
 NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)
-"""What is known of a pass once it has begun: places in ``Split.now``."""
+"""Facts about the current pass, set at its beginning: indices of ``Split.now``."""
 
 
 class Split(NamedTuple):
-    """How a block's work is shared out."""
+    """How threads share a block's work."""
 
     threads: int
-    together: int  # samples whose values are kept
-    rows: int  # and of a group in the gradient
-    areas: Integers  # (threads, K, 6) flat: weights of each thread, see Area
+    together: int  # samples whose values are stored
+    rows: int  # samples of a group in the gradient
+    areas: Integers  # (threads, K, 6) flat: the weights of each thread, see Area
     now: Integers  # see GROUPS
-    overflow: Floats  # (threads, R): NaN per run that diverges
-    total: Floats  # (R,): errors so far
+    overflow: Floats  # (threads, R): NaN for each run that diverges
+    total: Floats  # (R,): sum of errors so far
 
 
 _all_splits = table_of(Split)
@@ -88,7 +88,7 @@ _all_splits = table_of(Split)
 
 @njit(**INLINED)
 def _begin(shapes, recipe, held, data, layers, block, span, split, j, turn):
-    """What comes before a pass, if there is one."""
+    """Prepare a pass, and decide whether there is one."""
     now, scalar = split.now, shapes.scalar
     now[OVER] = 0
     record = record_of(j, span, len(block.errors) // runs_of(scalar))
@@ -125,7 +125,7 @@ def _source(turn, held, data, block):
 
 @njit(**INLINED)
 def _forward_share(shapes, recipe, source, layers, block, span, split, j, number, thread):
-    """A thread's samples forward and, to train, back."""
+    """Take a thread's samples forward and, when training, back."""
     start = number * split.together
     tiles = (min(split.together, split.now[SAMPLES] - start) + ROWS - 1) // ROWS
     begin, last = tiles * thread // split.threads, tiles * (thread + 1) // split.threads
@@ -154,7 +154,7 @@ def _area(split, layers, thread, k):
 
 @njit(**INLINED)
 def _learn_layer(shapes, recipe, stored, inputs, block, layer, split, number, area):
-    """The same of one layer."""
+    """The gradient of a thread's weights in one layer, and their update."""
     start, N = number * split.together, split.now[SAMPLES]
     samples = min(split.together, N - start)
     overflow = zeros(shapes.scalar)
@@ -169,7 +169,7 @@ def _learn_layer(shapes, recipe, stored, inputs, block, layer, split, number, ar
 
 @njit(**INLINED)
 def _learn_share(shapes, recipe, source, layers, block, split, number, thread):
-    """A thread's weights: their gradient and, with the last samples, their update."""
+    """The gradient of a thread's weights and, with the last samples, their update."""
     updates, scalar, bottom = recipe, shapes.scalar, layers[0]
     stride = bottom.inputs * runs_of(shapes.data)
     x = Samples(source.X, number * split.together * stride, stride)
@@ -189,7 +189,7 @@ def _learn_share(shapes, recipe, source, layers, block, split, number, thread):
 
 @njit(**INLINED)
 def _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, number):
-    """Add up the errors of the samples whose values are kept."""
+    """Add up the errors of the samples whose values are stored."""
     start, N, scalar = number * split.together, split.now[SAMPLES], shapes.scalar
     end = min(split.together, N - start)
     group = WorkerShare(start, 0, end, split.now[REAL], start == 0, start + end == N)
@@ -206,7 +206,7 @@ def _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, 
 
 @njit(**INLINED)
 def _end(shapes, recipe, layers, block, span, split, j):
-    """What comes after the update of iteration j."""
+    """Finish the update of iteration j."""
     scalar = shapes.scalar
     group = WorkerShare(0, 0, 0, 0, False, True)
     overflow = update_clipped(recipe.features.norm_clipping, shapes, recipe, layers, group, block)
@@ -225,9 +225,9 @@ def _end(shapes, recipe, layers, block, span, split, j):
 def take_part(
     shapes, recipe, data, layers, blocks, span, split, b, step, j, turn, number, thread
 ):  # fmt: skip
-    """Take a step of iteration j of block b, in a pass: with the samples of a number, one thread's.
+    """Run a step of iteration j of block b in pass ``turn``: a thread's share of group ``number``.
 
-    The arguments from ``data`` to ``split`` are what ``structs.encode`` makes of named tuples.
+    The arguments from ``data`` to ``split`` are named tuples encoded by ``structs.encode``.
     """
     layers, block = all_layers(layers), all_blocks(blocks)[b]
     span, split = all_spans(span)[0], _all_splits(split)[0]
@@ -252,7 +252,7 @@ def take_part(
 def _descend(compiled, words, b, now, iterations, threads):
     """Train block b from one iteration to another.
 
-    ``compiled`` is what :func:`handle_of` gives, ``words`` are what it is called with.
+    ``compiled`` is a handle from :func:`handle_of`, ``words`` are its leading arguments.
     """
     data, layers, blocks, span, split = words
     first, last, updates = iterations
@@ -292,10 +292,10 @@ descend_in_turn = cached_njit(**UNCOUNTED)(_descend)
 
 _WORDS = types.Array(types.int64, 2, "C")
 _OTHERS = (*(_WORDS,) * 5, *(types.int64,) * 6)
-"""Types of the arguments behind the markers."""
+"""Types of the arguments after the markers."""
 
 
 @lru_cache(maxsize=1024)
 def handle_of(shapes, recipe):
-    """Compile :func:`take_part` for these markers, or load it; what calls it."""
+    """Compile :func:`take_part` for these markers, or load it; returns a handle for calling it."""
     return handle(take_part, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)

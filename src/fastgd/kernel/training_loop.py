@@ -1,42 +1,43 @@
-"""The fused training loop over one block of runs, and the same over many blocks in parallel.
+"""The fused training loop over one block of runs, and over many blocks in parallel.
 
 Letters: N samples, D inputs and H outputs of a layer, K layers, P parameters, R runs side by side.
 
-An iteration goes over its samples in groups. A group runs forward through all layers, then back;
-each layer's gradient grows from group to group, and the last group turns it into the update. With
-few samples there is one group, and a gradient never leaves the registers. Errors are measured on
-the way, unless the training sees other samples or another network than ``predict`` does: then an
-iteration whose error is wanted has a pass for it alone.
+An iteration processes its samples in groups. A group runs forward through all layers, then back.
+Each layer's gradient accumulates from group to group, and the last group turns it into the update.
+With few samples there is one group, and the gradient never leaves the registers. Errors are
+measured during the training's own forward pass, unless that uses other samples or another network
+than ``predict`` does; then iterations whose error is needed have an extra pass for it.
 
-Tried and not kept (ns per iteration of 3-4-1 with AVX-512: one run / one of eight in a block):
+Tried and rejected (ns per iteration of 3-4-1 with AVX-512: a run alone / a run in a block of 8):
 
-- products, then sigmoids, derivatives and updates as passes of their own over flat arrays: 93 /
-18.6,
+- products, then sigmoids, derivatives and updates as separate passes over flat arrays: 93 / 18.6,
   where finishing each tile in registers took 80 / 16.4;
-- the products as calls of one compiled function: 145 / 25.8, as no stride is a constant then;
-- the overflow check summed up in memory: each update waited for the one before (the gradient of
+- the products as calls of one compiled function: 145 / 25.8, as strides are no constants then;
+- the overflow check summed up in memory: each update waited for the previous one (the gradient of
   3-32-1's first layer took 321 ns instead of 154);
-- LLVM's optsize attribute, to keep it from copying loops: no smaller, no faster;
-- previous updates and counts as float64 beside each weight: 141 ns instead of 63 for the updates
+- LLVM's optsize attribute, to keep it from duplicating loops: no smaller, no faster;
+- previous updates and counts as float64 next to each weight: 141 ns instead of 63 for the updates
   of 3-32-1, as they crowd the first-level cache; bytes fit;
-- clamping after the sigmoid's quotient instead of before it, for a shorter chain: no faster;
-- tiles of one row and twice as many units for the inputs left over (3 in the article): no faster.
-- what happens seldom (records, ends of runs, flushes) as cold functions that are not inlined: 96
-  where inlining all of it took 92;
+- clamping after the sigmoid's division instead of before it, for a shorter dependency chain: no
+  faster;
+- tiles with one row and twice as many units for the inputs left over (3 in the article): no faster;
+- rare work (records, ends of runs, flushes) as cold functions that are not inlined: 96 where
+  inlining all of it took 92;
 - samples of a group counted in a loop that tests at its end: 91 where it was 89;
 - the gradient unit by unit, then input by input, so that a group's deltas stay in the first-level
   cache: 1.03 times the time of a sweep of 3-4-1 and of 16-16-1, the same for 64-64-10, and 0.96 for
   one 784-100-10, though the loop alone, of 64 inputs, 64 units and 64 samples, gained 14 %;
 - tiles of 8 rows and half as many units: no faster at any size, alone or side by side;
-- weights copied so that a tile's lie side by side: the forward pass alone gained 5 % at 784-100-10
-  and at 64-64-10, before what the copy takes;
-- all arrays of a block at the start of a cache line (but what another thread's block writes in each
-  update must be in another one); the blocks of one thread in a compiled loop: no faster.
+- weights copied so that those of a tile are contiguous: the forward pass alone gained 5 % at
+  784-100-10 and at 64-64-10, not counting the time for the copy;
+- all arrays of a block aligned to cache lines (though arrays written in each update must not share
+  a line with those of another thread's block); the blocks of one thread in a compiled loop: no
+  faster.
 
 One large network on several threads is :mod:`fastgd.kernel.splitting`.
 
-What does not change in a loop LLVM works out before it only if it is sure to be needed: a load or a
-division behind a condition stays inside. So the first group of samples has no condition before it.
+LLVM hoists loop-invariant code out of a loop only if it is certain to execute: a load or a division
+behind a condition stays inside. So the first group of samples is processed unconditionally.
 """
 
 from functools import lru_cache
@@ -105,7 +106,7 @@ def _back_layers(shapes, recipe, layers, group, block, x):
 
 
 def _learn(outputs, shapes, recipe, layers, group, block, x):
-    """Back through all layers; not compiled at all where only outputs are wanted."""
+    """Backward pass through all layers; not compiled at all if only outputs are needed."""
 
 
 def _pick_learn(outputs, *_others):
@@ -121,7 +122,7 @@ dispatch(_learn, _pick_learn, INLINED)
 
 @njit(**INLINED)
 def _group_of(layout, span, start, N, real):
-    """The samples from this one on that go through the layers together; all, if they are few."""
+    """The group of samples from ``start`` on; all samples if there are few."""
     if layout is None:
         samples = min(span.group, N - start)
         return WorkerShare(start, 0, samples, real, start == 0, start + samples == N)
@@ -145,9 +146,10 @@ def _pass(
     holding,
     training,
 ):
-    """All samples of ``data`` forward and, to train, back. NaN per run that diverges, else 0.
+    """Take all samples of ``data`` forward and, when training, back.
 
-    To measure, it is the error of all samples, or, if ``holding``, of those that are held out.
+    Returns NaN for each run that diverges, else 0. If ``measuring``, also their error; with
+    ``holding`` they are the validation samples.
     """
     scalar = shapes.scalar
     bottom, top = layers[0], layers[len(layers) - 1]
@@ -176,10 +178,10 @@ def _pass(
 
 @njit(**INLINED)
 def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record):
-    """Measure the error of the held-out samples.
+    """Measure the error of the validation samples.
 
-    In a pass of its own, not as a phase of the iteration: then that one's code for the samples that
-    are learned from would be the general one (3-4-1: 1.30 times the time, now 1.02).
+    This is a pass of its own instead of another phase of the iteration, which would make the code
+    for the training samples the general one (3-4-1: 1.30 times the time, instead of 1.02).
     """
     if is_on is None:
         return
@@ -192,7 +194,7 @@ def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record)
 
 
 def _learn_sampling(batches, scalar, data, layers, block, span):
-    """What follows an update."""
+    """Update the sampling distribution after an update of the weights."""
 
 
 dispatch(
@@ -209,7 +211,7 @@ dispatch(
 
 @njit(**INLINED)
 def _layers(layout, layers):
-    """The layers of a table, or those that the code is for."""
+    """The layers of a table, or the constant ones that the code is specialized for."""
     if layout is None:
         return all_layers(layers)
     return layout.layers
@@ -218,10 +220,10 @@ def _layers(layout, layers):
 @cached_njit(**WHOLE)
 @translated
 def descend(shapes, recipe, data, layers, blocks, b, span):
-    """Train block b from iteration ``span.first`` to ``last``; it can go on from there.
+    """Train block b from iteration ``span.first`` to ``last``; a later call can continue there.
 
-    The last arguments but ``b`` are what ``structs.encode`` makes of such named tuples.
-    Nothing is allocated and nothing raised: the caller has checked everything.
+    ``data``, ``layers``, ``blocks`` and ``span`` are named tuples encoded by ``structs.encode``.
+    Nothing is allocated and nothing is raised: the caller has checked everything.
     """
     layers, block = _layers(shapes.layout, layers), all_blocks(blocks)[b]
     span = all_spans(span)[0]
@@ -273,8 +275,8 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
 def descend_all(compiled, data, layers, blocks, span):
     """Train all blocks on all threads.
 
-    ``compiled`` is what :func:`handle_of` gives. The markers are no arguments any more once it is
-    compiled, so this is the same function for all shapes and recipes.
+    ``compiled`` is a handle from :func:`handle_of`. Compiled code no longer takes the markers as
+    arguments, so this function is the same for all shapes and recipes.
     """
     for b in prange(len(blocks)):
         call_compiled(compiled, (data, layers, blocks, b, span))
@@ -282,20 +284,20 @@ def descend_all(compiled, data, layers, blocks, span):
 
 _WORDS = types.Array(types.int64, 2, "C")
 _OTHERS = (_WORDS, _WORDS, _WORDS, types.int64, _WORDS)
-"""Types of the arguments behind the markers."""
+"""Types of the arguments after the markers."""
 
 
 @lru_cache(maxsize=1024)
 def handle_of(shapes, recipe):
-    """Compile :func:`descend` for these markers, or load it from the cache; what calls it.
+    """Compile :func:`descend` for these markers, or load it; returns a handle for calling it.
 
-    Numba keeps what it has compiled. To find it there takes 100 us: the type of a recipe is made
-    of those of its choices.
+    Numba keeps what it has compiled, but a lookup there takes 100 us, as the type of a recipe is
+    built from those of its choices.
     """
     return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
 
 
 @lru_cache(maxsize=1024)
 def entry_of(shapes, recipe):
-    """Compile or load it, too; what takes all its arguments without looking up their types."""
+    """Like :func:`handle_of`; returns a function that doesn't look up its arguments' types."""
     return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))

@@ -1,6 +1,6 @@
-"""How many runs go side by side on this machine, and in what tiles.
+"""How many runs are trained side by side on this machine, and the shapes of their tiles.
 
-All of this is a matter of speed only: no choice made here can change a bit of a result.
+All choices here affect speed only: none of them can change a bit of a result.
 """
 
 from collections.abc import Sequence
@@ -13,33 +13,33 @@ from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.language.translation import TRANSLATES
 
 ROWS = 4
-"""Rows of a tile: samples are padded to a multiple of this."""
+"""Rows of a tile; samples are padded to a multiple of this."""
 
 TINY = 32
-"""Parameters of a network whose loops take a good part of its time."""
+"""Parameters up to which loop overhead is a good part of a network's time."""
 
 FEW = 4 * ROWS
-"""Samples of a training whose loops over them take a good part of its time."""
+"""Samples up to which the overhead of loops over them is a good part of the time."""
 
 LARGE = 100
-"""Parameters of a network that fills caches rather than waits for results."""
+"""Parameters from which on a network is bound by caches rather than latency."""
 
 LARGE_ALONE = 512
-"""The same of a single run: see :func:`wants_parts`."""
+"""The same for a single run: see :func:`wants_parts`."""
 
 HEAVY = 10_000
-"""Multiply-adds of a pass from which on runs may go one by one."""
+"""Multiply-adds of a pass from which on runs may be trained one by one."""
 
 MORE = 1.35
-"""So much longer may take what is more likely to be compiled already."""
+"""How much slower a number of runs may be that is more likely to be compiled already."""
 
 CROWDED_BYTES = 2**20
-"""Weights of a block and their gradients that leave little of the second-level cache."""
+"""Size of a block's weights and gradients from which on they fill the second-level cache."""
 
 PANEL_BYTES = 32 * 1024
-"""Weights to the units of a tile that stay in the first-level cache from samples to samples."""
+"""Size of a tile's weights that stay in the first-level cache from one tile of rows to the next."""
 
-# Processors by name, for code compiled for another machine (NUMBA_CPU_NAME without a feature list).
+# Processors by name, for code compiled for another machine: NUMBA_CPU_NAME without features.
 _AVX512 = (
     "avx512",
     "icelake",
@@ -54,7 +54,7 @@ _AVX2 = ("haswell", "broadwell", "skylake", "alderlake", "znver", "x86-64-v3")
 
 @cache
 def native_lanes() -> int:
-    """float64 numbers in a vector register of the processor that Numba compiles for."""
+    """float64 values in a vector register of the processor that Numba compiles for."""
     _triple, name, features = processor()
     if "+avx512f" in features or (not features and any(part in name for part in _AVX512)):
         return 8
@@ -66,23 +66,23 @@ def native_lanes() -> int:
 def runs_side_by_side(
     count: int, samples: int, matrices: Sequence[tuple[int, int]], threads: int = 1
 ) -> int:
-    """Runs of a block, for so many runs of one network, whose blocks so many threads share.
+    """Runs of a block, given ``count`` runs of one network and ``threads`` threads for the blocks.
 
-    As many as take the least time by the figures below, or more if that takes no more than a third
-    longer: fewer different numbers of runs mean less to compile, at a second each. Measured with
-    AVX-512, a run and iteration:
+    The number with the least time by the figures below, or a larger one if that is at most a third
+    slower: fewer different numbers of runs mean less code to compile, at a second each. Measured
+    with AVX-512, per run and iteration:
 
     - Twice the native lanes: a small network's iteration is a chain of dependent operations, and a
       second register's worth of runs fills the gaps (3-4-1: 29 ns instead of 34).
-    - Four times where the work is so little that looping over it shows: 3-4-1 27 ns, 3-8-1 nothing,
-      and 3-32-1 loses 13 %.
-    - Once where the parameters of twice the runs would crowd the caches: 3-32-1 gains 6 %, with 256
-      samples 9 %, 16-16-1 6 %, 8-16-1 4 % (measured with both threads of a core busy), 8-8-1 no
+    - Four times the native lanes if there is so little work that loop overhead matters: 3-4-1
+      27 ns, 3-8-1 no gain, and 3-32-1 loses 13 %.
+    - The native lanes if twice the runs' parameters would crowd the caches: 3-32-1 gains 6 %, with
+      256 samples 9 %, 16-16-1 6 %, 8-16-1 4 % (measured with both threads of a core busy), 8-8-1 no
       more than 1 %, 64-64-10 4 %.
-    - Each alone where there are too few to fill a block, or threads with nothing to do otherwise;
-      and where even the native lanes would crowd the caches: see :func:`time_alone`. (Passes
-      forward by themselves gain less by that, and lose nothing.) But not where an iteration takes
-      less than some microseconds: what is gained there seldom pays for the compiler.
+    - One run alone if there are too few to fill a block, or idle threads otherwise, or if even the
+      native lanes would crowd the caches: see :func:`time_alone`. (Forward passes alone gain less
+      by that, and lose nothing.) But not if an iteration takes less than some microseconds, where
+      the gain seldom pays for the compilation.
 
     ``matrices`` are inputs and outputs of each layer.
     """
@@ -104,15 +104,15 @@ def runs_side_by_side(
 
 
 def time_alone(matrices: Sequence[tuple[int, int]]) -> float:
-    """The time that a run takes alone, in that of one among as many as a vector has lanes: about.
+    """Approximate time of a run alone, relative to its time in a block with the native lanes.
 
-    Measured with 256 samples and AVX-512, and what is fitted to that:
+    Measured with 256 samples and AVX-512; the function below is fitted to these figures:
 
-    - Lanes without a unit do nothing: 64-64-10 0.93, 5-100-100-2 0.97, 64-32-10 1.0, 32-32-10 1.1,
+    - Lanes without a unit are wasted: 64-64-10 0.93, 5-100-100-2 0.97, 64-32-10 1.0, 32-32-10 1.1,
       13-100-1 and 784-10 1.3, 20-50-3 1.5, 100-10-1 2.0, 1000-4-1 2.8.
-    - Where the weights of a block and their gradients leave the second-level cache, it pays to have
-      less of them: 64-64-64-10 0.68, 64-256-10 0.69, 784-100-10 0.60, 256-100-10 0.54.
-    - Without parts of tiles the widest layer decides: 3-4-1, 3-8-1, 8-8-1 2.1 to 2.4; 3-32-1,
+    - If the weights and gradients of a block exceed the second-level cache, having fewer of them
+      pays: 64-64-64-10 0.68, 64-256-10 0.69, 784-100-10 0.60, 256-100-10 0.54.
+    - Without partly used tiles the widest layer decides: 3-4-1, 3-8-1, 8-8-1 2.1 to 2.4; 3-32-1,
       16-16-1, 30-16-1, 8-64-1 1.3 to 1.5.
     """
     lanes = native_lanes()
@@ -130,34 +130,34 @@ def parameters_of(matrices: Sequence[tuple[int, int]]) -> int:
 
 
 def can_know(runs: int, parameters: int, samples: int) -> bool:
-    """Whether code for these sizes alone pays.
+    """Whether code specialized for these sizes pays.
 
-    A single run of a tiny network is a chain of short loops, and without loops it compiles in 0.5 s
-    instead of 1.4 and takes 108 ns an iteration instead of 138 (3-4-1). A sweep of 32 runs a block
-    takes 33 ns a run instead of 29: all is loaded early and has no registers.
+    A single run of a tiny network is a chain of short loops. Without loops it compiles in 0.5 s
+    instead of 1.4 and takes 108 ns an iteration instead of 138 (3-4-1). But a sweep with 32 runs a
+    block takes 33 ns a run instead of 29: everything is loaded early and registers run out.
     """
     return TRANSLATES and runs == 1 and parameters <= TINY and samples <= FEW
 
 
 def wants_parts(matrices: Sequence[tuple[int, int]]) -> bool:
-    """Whether a run alone gains by tiles of which a part is in use, and by transposed weights.
+    """Whether a run alone gains from tiles that are only partly used, and from transposed weights.
 
-    Of a layer alone a tile of one unit takes as long as one of 16, as each sum waits for itself. So
-    what is left beside whole tiles goes in tiles of 16 units, and the pass back reads transposed
-    weights instead of gathering them: 64-64-10 takes 0.54 of the time, 784-100-10 0.78, 8-24-12-3
-    0.45. But 16-16-1 would take 1.6 times as long and 8-200-1 1.27 times: where a single output has
-    most of the inputs, 15 lanes have nothing to do.
+    In a layer by itself a tile of one unit takes as long as one of 16, since each sum waits for its
+    previous step. So the units left over after whole tiles go into one tile of 16 units, and the
+    backward pass reads transposed weights instead of gathering them: 64-64-10 takes 0.54 of the
+    time, 784-100-10 0.78, 8-24-12-3 0.45. But 16-16-1 would take 1.6 times as long and 8-200-1 1.27
+    times: where a single output has most of the inputs, 15 lanes are idle.
 
-    ``matrices`` are inputs and outputs of each layer. What is compared is the time in steps, each
-    of a tile through one input: for a part two, as it leaves no gap for the other thread of a core,
-    and for a gathered one four.
+    ``matrices`` are inputs and outputs of each layer. The estimate counts steps, each of one tile
+    through one input; a partly used tile counts twice, as it leaves no gap for the other thread of
+    a core, and a gathered one four times.
 
-    Not tried: parts of 8 rows and 8 units, which would cost 784-100-10 no more than 4 % for its 4
-    units beside whole tiles instead of 12 %, but need samples in eights.
+    Not tried: partly used tiles of 8 rows and 8 units, which would cost 784-100-10 no more than 4 %
+    for its 4 leftover units instead of 12 %, but need samples in multiples of eight.
     """
     lanes = native_lanes()
     if lanes == 2 or parameters_of(matrices) <= LARGE_ALONE:
-        return False  # such a processor has no masks
+        return False  # such a processor has no masked loads
     units, one_by_one, in_parts = 2 * lanes, 0, 0
     for k, (inputs, outputs) in enumerate(matrices):
         tiles, rest = divmod(outputs, units)
@@ -171,11 +171,11 @@ def wants_parts(matrices: Sequence[tuple[int, int]]) -> bool:
 
 
 def wants_strips(runs: int, matrices: Sequence[tuple[int, int]]) -> bool:
-    """Whether the pass forward gains if it takes the inputs of a layer in strips.
+    """Whether the forward pass gains from taking the inputs of a layer in strips.
 
-    It does where weights from all inputs to the units of a tile leave the first-level cache before
+    It does if the weights from all inputs to the units of a tile leave the first-level cache before
     the next samples need them: 784-100-10 takes 0.64 of the time (8 runs) or 0.91 (one), 256-100-10
-    0.82 or 0.75, 192-100-10 0.9. With 128 inputs they just fit: 0.92 (8 runs), one run no less.
+    0.82 or 0.75, 192-100-10 0.9. With 128 inputs they just fit: 0.92 (8 runs), no gain for one run.
 
     ``matrices`` are inputs and outputs of each layer.
     """
@@ -184,7 +184,7 @@ def wants_strips(runs: int, matrices: Sequence[tuple[int, int]]) -> bool:
 
 
 def _wide_lanes(lanes: int) -> int:
-    """Numbers in a row of a wide tile: its accumulators take half of the registers."""
+    """Values in a row of a wide tile, whose accumulators take half of the registers."""
     return (16 if lanes == 8 else 8) * lanes // ROWS
 
 
@@ -197,15 +197,15 @@ def shapes_for(
     parts: bool = False,
     strips: bool = False,
 ) -> Shapes:
-    """Tiles for so many runs side by side in a network whose widest layer has ``widest`` units.
+    """Tiles for ``runs`` runs side by side in a network whose widest layer has ``widest`` units.
 
-    ``data_runs`` is 1 where all runs of a block learn from the same samples, ``importance_runs``
-    where these have the same weights in all of them. A single run may go in ``parts``
-    (:func:`wants_parts`), and the inputs of a layer in ``strips`` (:func:`wants_strips`).
+    ``data_runs`` is 1 if all runs of a block train on the same samples, ``importance_runs`` is 1 if
+    they also use the same sample weights. ``parts`` switches to partly used tiles
+    (:func:`wants_parts`), ``strips`` to strips of a layer's inputs (:func:`wants_strips`).
 
     The accumulators of a wide tile take half of the registers. A single run of a small network uses
-    narrower tiles: at 3-4-1, 16 units a tile would leave everything to the narrow ones (117 ns per
-    iteration instead of 80).
+    narrower tiles: for 3-4-1, tiles of 16 units would leave everything to the narrow ones (117 ns
+    per iteration instead of 80).
     """
     lanes = native_lanes()
     return _shapes_for(lanes, runs, widest, data_runs, importance_runs, parts, strips)
@@ -247,12 +247,12 @@ def _shapes_for(
 
 
 def _of_rows(rows: int, shape: Shape) -> Shape:
-    """The same tile with so many rows."""
+    """The same tile with ``rows`` rows."""
     return Shape(rows, shape.units, shape.runs, is_part=shape.is_part)
 
 
 def _piece(shape: Shape, lanes: int) -> Shape | None:
-    """Rows that fill four registers (more and the sigmoid spills); None if the whole tile fits."""
+    """The rows that fill four registers (with more, the sigmoid spills); None if all rows fit."""
     rows = shape.rows
     while rows > 1 and rows * shape.units * shape.runs > 4 * lanes:
         rows //= 2

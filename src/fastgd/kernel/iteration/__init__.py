@@ -1,1 +1,1 @@
-"""What one iteration does, as code over tiles."""
+"""The parts of one iteration, written over tiles."""

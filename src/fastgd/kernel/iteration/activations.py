@@ -1,7 +1,7 @@
 """Activations over tiles, and their derivatives.
 
-A derivative follows from the value where it can: then the pass back works it out anew. Else the
-pass forward leaves it where the delta goes.
+If a derivative can be computed from the activation's value, the backward pass does so. Otherwise
+the forward pass stores it in the place of the delta.
 """
 
 from fastgd.kernel.iteration.formulas import body_of
@@ -10,21 +10,21 @@ from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import dispatch
 
 VALUE, DERIVATIVE, BOTH = "value", "derivative of value", "value and derivative"
-"""Formulas of an activation: of its input a, of its value v, of its input again."""
+"""Formulas of an activation: its value from input a; its derivative from value v; both from a."""
 
 _OF_INPUT = ("choice", "shape", "numbers", "layer", "a")
 
 
 def activate(choice, shape, numbers, layer, a):
-    """The value of units with this input."""
+    """The value of units with input a."""
 
 
 def derivative(choice, shape, numbers, layer, v):
-    """Their derivative, from their value."""
+    """The derivative of units with value v."""
 
 
 def activate_fully(choice, shape, numbers, layer, a):
-    """Value and derivative of units with this input."""
+    """Value and derivative of units with input a."""
 
 
 def _made(purpose, variable):
@@ -42,7 +42,7 @@ dispatch(activate_fully, _made(BOTH, "a"), INLINED)
 
 
 def put_activation(choice, shape, numbers, layer, at, stride, a):
-    """Store the values of hidden units, and derivatives that do not follow from the values."""
+    """Store the values of hidden units, and derivatives that can't be computed from the values."""
 
 
 def _pick_put(choice, *_others):
@@ -65,7 +65,7 @@ dispatch(put_activation, _pick_put, INLINED)
 
 
 def kept_derivative(choice, shape, numbers, layer, at, stride):
-    """The derivative of hidden units whose values are stored there."""
+    """The derivative of hidden units whose values are stored at this address."""
 
 
 def _pick_derivative(choice, *_others):

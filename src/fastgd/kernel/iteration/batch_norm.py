@@ -1,7 +1,8 @@
-"""Batch normalisation of hidden layers (Ioffe and Szegedy, arXiv 1502.03167, Algorithms 1 and 2).
+"""Batch normalization of hidden layers (Ioffe and Szegedy, arXiv 1502.03167, Algorithms 1 and 2).
 
-A unit needs its inputs of all samples of the batch before any can go on, so these are passes of
-their own between the products of one layer and those of the next; one group holds the batch.
+A unit needs its inputs for all samples of the batch before it can produce any value. So these are
+separate passes between the products of one layer and those of the next, and the whole batch is one
+group.
 """
 
 from numba import njit
@@ -15,7 +16,7 @@ from fastgd.kernel.language.tile import fma, runs_of, square_root, zeros
 
 EPSILON = 1e-5
 MOMENTUM = 0.1
-"""Share of a batch in the running mean and variance; both as in PyTorch's BatchNorm1d."""
+"""Weight of the newest batch in the running mean and variance; both as in PyTorch's BatchNorm1d."""
 
 
 @njit(**INLINED)
@@ -26,7 +27,7 @@ def _running(scalar, numbers, at, new):
 
 @njit(**INLINED)
 def _batch_statistics(scalar, numbers, layer, group, at, mean_at, variance_at):
-    """Mean and variance of a unit's inputs over the batch; the running ones follow them."""
+    """Mean and variance of a unit's inputs over the batch; also updates the running statistics."""
     n = float(group.real)
     mean, variance = zeros(scalar), zeros(scalar)
     for i in range(group.real):
@@ -42,7 +43,7 @@ def _batch_statistics(scalar, numbers, layer, group, at, mean_at, variance_at):
 
 @njit(**INLINED)
 def normalise(batch_norm, scalar, activation, group, block, layer, training):
-    """From a layer's products to its values: normalise, scale, shift, activate."""
+    """From a layer's products to its values: normalize, scale, shift, activate."""
     if batch_norm is None:
         return
     numbers, runs = block.numbers, runs_of(scalar)
@@ -61,7 +62,7 @@ def normalise(batch_norm, scalar, activation, group, block, layer, training):
                 load(scalar, numbers, variance_at, 0),
             )
         inverse = 1.0 / square_root(variance + EPSILON)
-        # The pass back wants it; a variance has no gradient, so there is room.
+        # For the backward pass. A variance has no gradient, so its gradient slot is free.
         store(scalar, numbers, variance_at + layer.gradient, 0, inverse)
         scale = load(scalar, numbers, here + SCALE * stride, 0)
         shift = load(scalar, numbers, here + SHIFT * stride, 0)
@@ -75,7 +76,7 @@ def normalise(batch_norm, scalar, activation, group, block, layer, training):
 
 @njit(**INLINED)
 def normalise_back(batch_norm, scalar, recipe, group, block, layer):
-    """From the deltas of the scaled inputs to those of the products; scale and shift learn."""
+    """From deltas of the scaled inputs to deltas of the products; also updates scale and shift."""
     if batch_norm is None:
         return zeros(scalar)
     numbers, runs = block.numbers, runs_of(scalar)

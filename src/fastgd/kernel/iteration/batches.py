@@ -1,8 +1,8 @@
-"""Mini-batches: which samples an iteration learns from, gathered into the block's own arrays.
+"""Mini-batches: the samples that an iteration trains on, copied into the block's own arrays.
 
-In epochs, all runs see the same batches. In adaptive sampling (AW-SGD: Bouchard, Trouillon, Perez
-and Gaidon, arXiv 1506.09016, Algorithm 1) each run draws its own, from a distribution that follows
-the size of the gradients: a softmax over numbers tau, one for each sample.
+With epochs, all runs use the same batches. With adaptive sampling (AW-SGD: Bouchard, Trouillon,
+Perez and Gaidon, arXiv 1506.09016, Algorithm 1) each run draws its own, from a distribution that
+follows the size of the gradients: a softmax of logits tau, one for each sample.
 """
 
 from numba import njit
@@ -23,7 +23,7 @@ WORD = 2.0**-32
 
 @njit(**INLINED)
 def new_order(data, block, span, iteration):
-    """Put the samples in the order of the iteration's epoch."""
+    """Set the order of the samples in this iteration's epoch."""
     if span.shuffle:
         shuffle(block.order, data.samples, span.shuffle_seed, iteration // data.epoch)
     else:
@@ -39,7 +39,7 @@ def _copy_sample(target, to, source, at, numbers):
 
 @njit(**INLINED)
 def _share(mean, shapes, block, outputs, real):
-    """What a mean's derivatives are multiplied by; 0 if the batch has no sample of any weight."""
+    """Set the factor of a mean's derivatives; 0 if the total weight of the batch is 0."""
     if mean is None:
         return
     scalar, runs = shapes.scalar, outputs * runs_of(shapes.importance)
@@ -51,7 +51,7 @@ def _share(mean, shapes, block, outputs, real):
 
 @njit(**INLINED)
 def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration):
-    """Gather the iteration's batch; how many samples it has."""
+    """Copy the iteration's batch; returns its number of samples."""
     first = iteration % data.epoch * span.batch
     real = min(span.batch, data.samples - first)
     runs, numbers = runs_of(shapes.data), outputs * runs_of(shapes.importance)
@@ -72,7 +72,7 @@ def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration):
 
 @njit(**INLINED)
 def _chances(scalar, block, samples):
-    """The softmax of tau."""
+    """Compute the sampling probabilities, the softmax of tau."""
     runs = runs_of(scalar)
     largest = load(scalar, block.tau, 0, 0)
     for i in range(1, samples):
@@ -89,7 +89,7 @@ def _chances(scalar, block, samples):
 
 @njit(**INLINED)
 def _pick_samples(scalar, block, samples, n, word):
-    """The n-th draw of each run: the number of samples whose cumulative chances are at most u."""
+    """The n-th draw of each run: how many samples have a cumulative probability of at most u."""
     runs = runs_of(scalar)
     u = numbers_of(word) * WORD
     total, place = zeros(scalar), all_words(u, 0)
@@ -101,7 +101,7 @@ def _pick_samples(scalar, block, samples, n, word):
 
 @njit(**INLINED)
 def draw_batch(scalar, data, block, span, layer, outputs, iteration):
-    """Draw the iteration's batch for each run, weighted so that its gradient is not biased."""
+    """Draw the iteration's batch for each run, with weights that keep the gradient unbiased."""
     runs, samples = runs_of(scalar), data.samples
     _chances(scalar, block, samples)
     seed = integer(scalar, block, SEED)
@@ -139,7 +139,7 @@ def _square_norm(scalar, values, at, count):
 
 @njit(**INLINED)
 def _gradient_norm(scalar, layers, block, n):
-    """Squared norm of the gradient of the n-th sample of the batch alone."""
+    """Squared norm of the gradient of the batch's n-th sample alone."""
     runs = runs_of(scalar)
     bottom = layers[0]
     inputs = _square_norm(scalar, block.batch.X, n * bottom.inputs * runs, bottom.inputs)
@@ -157,7 +157,7 @@ def _gradient_norm(scalar, layers, block, n):
 
 @njit(**INLINED)
 def _rest(scalar, values, samples, total):
-    """Return the sum of all values but one, if that one is above half the total."""
+    """Sum of all values, leaving out one that exceeds half the total."""
     runs = runs_of(scalar)
     rest = zeros(scalar)
     for i in range(samples):
@@ -168,12 +168,13 @@ def _rest(scalar, values, samples, total):
 
 @njit(**INLINED)
 def learn_chances(batches, scalar, data, layers, block, span):
-    """Move tau along the gradient of the variance: samples with large gradients come up oftener.
+    """Move tau along the gradient of the variance, to draw samples with large gradients more often.
 
-    With g_i the squared norms of what was drawn of sample i, and G of all draws, tau_i moves by
-    rate * (g_i - q_i * G). As q_i comes near 1, the difference and tau_i may be far smaller than
-    the two parts. So it is written as g_i * (1 - q_i) - q_i * (G - g_i), and what 1 or G is without
-    a sample that has more than half of it is a sum over the others.
+    Let g_i be the squared gradient norms summed over the draws of sample i, and G their sum over
+    all draws. Then tau_i moves by rate * (g_i - q_i * G). As q_i approaches 1, the difference and
+    tau_i may be far smaller than the two terms. So it is computed as g_i * (1 - q_i) - q_i *
+    (G - g_i), and for a sample with more than half of 1 or of G, the bracket is summed up over the
+    other samples.
     """
     runs, samples = runs_of(scalar), data.samples
     rate = value(scalar, block.numbers, layers[0], batches.sampling_rate) / span.batch

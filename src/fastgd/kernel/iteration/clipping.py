@@ -1,9 +1,10 @@
-"""The whole gradient limited to a norm (Pascanu, Mikolov and Bengio, ICML 2013, algorithm 1).
+"""Clipping of the gradient's norm (Pascanu, Mikolov and Bengio, ICML 2013, algorithm 1).
 
-Without it a gradient never leaves the registers. With it the last group of samples stores it, and
-when all layers are through their parameters are updated in a pass of its own. The sum of squares is
-a chain of fused multiply-adds in the order of the parameters: from the first layer to the last the
-weights with the biases, then scales, then shifts. That is part of the numbers contract.
+Without clipping the gradient never leaves the registers. With it, the last group of samples stores
+the gradient, and all parameters are updated in a separate pass after all layers are done. The sum
+of squares is a chain of fused multiply-adds in the order of the parameters: from the first layer to
+the last, first the weights with the biases, then scales, then shifts. That order is part of the
+numbers contract.
 """
 
 from numba import njit
@@ -17,7 +18,7 @@ from fastgd.kernel.language.tile import fma, opaque, runs_of, select, square_roo
 
 @njit(**INLINED)
 def _trained(batch_norm, layer):
-    """Parameters of a layer that have derivatives: they lie side by side."""
+    """Trainable parameters of a layer, which are contiguous."""
     weights = layer.inputs * layer.outputs
     if batch_norm is None:
         return weights
@@ -26,9 +27,9 @@ def _trained(batch_norm, layer):
 
 @njit(**INLINED)
 def _share(norm_clipping, scalar, recipe, layers, numbers):
-    """What the gradient is multiplied by: NaN if its norm is not finite, so that a run diverges.
+    """The gradient's factor; NaN if its norm is not finite, so that the run diverges.
 
-    But not a run without a limit, which is there beside others that have one.
+    Except for runs without a limit, whose block also contains runs with one.
     """
     squares = zeros(scalar)
     for k in range(len(layers)):
@@ -46,7 +47,7 @@ def _share(norm_clipping, scalar, recipe, layers, numbers):
 
 @njit(**INLINED)
 def _update_tiles(shape, scalar, recipe, block, layer, begin, end):
-    """The parameters from begin to end, whose gradient is multiplied by what scratch has."""
+    """Update the parameters from begin to end, with the gradient times the factor in scratch."""
     overflow = zeros(scalar)
     p = begin
     while p < end:
@@ -70,7 +71,7 @@ def _update_layer(shapes, recipe, block, layer):
 
 @njit(**INLINED)
 def update_clipped(norm_clipping, shapes, recipe, layers, group, block):
-    """After the last group the update of all parameters. NaN per run that diverges, else 0."""
+    """After the last group, update all parameters. NaN for each run that diverges, else 0."""
     overflow = zeros(shapes.scalar)
     if norm_clipping is None:
         return overflow

@@ -1,6 +1,6 @@
-"""Output units that need each other's inputs: softmax, and losses with several outputs a target.
+"""Output units that depend on each other's inputs: softmax, losses with several outputs a target.
 
-So this is a pass of its own, after the products of the last layer.
+They are computed in a separate pass, after the products of the last layer.
 """
 
 from numba import njit
@@ -46,14 +46,14 @@ def _couple_group(shape, shapes, recipe, data, group, block, layer):
 
 
 def _couple_samples(coupling, shape, shapes, recipe, data, block, layer, at, target):
-    """The same of the samples in the rows of a tile."""
+    """The same for the samples in the rows of a tile."""
 
 
 def _softmax(coupling, shape, shapes, recipe, data, block, layer, at, target):
-    """exp(z) / (sum of exp(z)), with the largest z taken off first.
+    """exp(z) / (sum of exp(z)), after subtracting the largest z.
 
-    The sum is in the order of the units, with what each addition rounds off (Knuth's TwoSum) added
-    at the end: so the values add up to 1 within 2 ULP, be there ever so many.
+    The sum is in the order of the units, and the rounding errors of all additions (Knuth's TwoSum)
+    are added at the end. So the values add up to 1 within 2 ULP for any number of units.
     """
     numbers, stride, runs = block.numbers, layer.stride, runs_of(shape)
     largest = largest_of(shape, numbers, layer, at)
@@ -103,7 +103,7 @@ _CALLED = {
 
 
 def _joint(coupling):
-    """A loss with several outputs a target: with T targets those of t are units t, T + t, ..."""
+    """A loss with several outputs a target: with T targets, those of t are units t, T + t, ..."""
     count = outputs_of(coupling)
     kept = "keep_input(recipe.inputs, shape, numbers, at + {k} * step + layer.preactivation, "
     return written(

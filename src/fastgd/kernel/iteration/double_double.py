@@ -1,4 +1,4 @@
-"""Numbers of some 106 bits: a pair of a number and of what is missing from it (Dekker, 1971)."""
+"""Double-double arithmetic: a pair (high, low) of floats with about 106 bits (Dekker, 1971)."""
 
 from numba import njit
 
@@ -8,7 +8,7 @@ from fastgd.kernel.language.tile import fma
 
 @njit(**INLINED)
 def sum_of_any(a, b):
-    """The sum of two numbers in any order (Knuth, *The art of computer programming*, 4.2.2)."""
+    """The exact sum of two numbers as a pair (Knuth, *The art of computer programming*, 4.2.2)."""
     high = a + b
     shifted = high - a
     return high, (a - (high - shifted)) + (b - shifted)
@@ -16,21 +16,21 @@ def sum_of_any(a, b):
 
 @njit(**INLINED)
 def sum_of(a, b, low):
-    """The sum of a and b, no larger, and of what is small beside them."""
+    """The pair a + b + low, for b no larger than a and low small compared with both."""
     high = a + b
     return high, ((a - high) + b) + low
 
 
 @njit(**INLINED)
 def product_of(a, a_low, b, b_low):
-    """The product of two pairs."""
+    """The product of two pairs, as a pair."""
     high = a * b
     return high, fma(a, b, -1.0 * high) + fma(a, b_low, a_low * b)
 
 
 @njit(**INLINED)
 def quotient(a, a_low, b, b_low):
-    """A pair by a pair, as one number."""
+    """The quotient of two pairs, rounded to one number."""
     y = 1.0 / b
     q = a * y
     return fma(fma(-1.0 * q, b, a) + (a_low - q * b_low), y, q)

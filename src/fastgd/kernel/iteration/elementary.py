@@ -1,4 +1,4 @@
-"""The elementary functions by name, all over tiles, and those that IEEE has by itself."""
+"""The elementary functions by name, all over tiles, including those that IEEE 754 defines."""
 
 from numba import njit
 
@@ -26,19 +26,19 @@ def cosh(x):
 
 @njit(**INLINED)
 def sign(x):
-    """-1 or 1; zeros and NaN stay as they are."""
+    """-1 or 1; zeros and NaN are returned unchanged."""
     return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x))
 
 
 @njit(**INLINED)
 def minimum(a, b):
-    """The smaller one, the left one of equals; NaN if either is NaN."""
+    """The smaller value, the left one if equal; NaN if either is NaN."""
     return select((a <= b) | (a != a), a, b)
 
 
 @njit(**INLINED)
 def maximum(a, b):
-    """The larger one, the left one of equals; NaN if either is NaN."""
+    """The larger value, the left one if equal; NaN if either is NaN."""
     return select((a >= b) | (a != a), a, b)
 
 
@@ -67,4 +67,4 @@ FUNCTIONS = {
     "where": select,
     "pow": power,
 }
-"""What takes tiles and gives a tile, by the name that it has in an expression."""
+"""Functions from tiles to a tile, by their names in expressions."""

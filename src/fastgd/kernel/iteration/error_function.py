@@ -9,7 +9,7 @@ from fastgd.kernel.language.tile import fma, magnitude, select, with_sign
 
 _DERIVATIVE = float.fromhex("0x1.20dd750429b6dp+0")  # 2 / sqrt(pi)
 
-# erf(x) / x - 1 for z = x^2 and |x| <= 1: 2^-56 of the whole.
+# erf(x) / x - 1 for z = x^2 and |x| <= 1; error 2^-56 of the whole.
 _near = polynomial(
     float.fromhex("0x1.06eba8214db69p-3"),
     float.fromhex("-0x1.812746b0379e6p-2"),
@@ -26,7 +26,7 @@ _near = polynomial(
     float.fromhex("0x1.05769509b4e7dp-34"),
 )
 
-# (1 - erf(x)) exp(x^2) for t = 1 / (x + 2) and x from 1 to 6: 2^-58 of erf(x).
+# (1 - erf(x)) exp(x^2) for t = 1 / (x + 2) and x from 1 to 6; error 2^-58 of erf(x).
 _far = polynomial(
     float.fromhex("-0x1.9c7266eaadbc5p-19"),
     float.fromhex("0x1.20f5bba763f78p-1"),
@@ -56,7 +56,7 @@ def erf(x):
 
 @njit(**INLINED)
 def erf_derivative(x):
-    """2 / sqrt(pi) exp(-x^2), with what is missing from the square."""
+    """2 / sqrt(pi) exp(-x^2), corrected for the rounding error of the square."""
     a = magnitude(x)
     a = select(a > 40.0, 40.0, a)
     square = a * a

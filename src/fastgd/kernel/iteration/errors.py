@@ -1,7 +1,7 @@
-"""Errors while a block trains: recorded, summed up, and what ends a run.
+"""Errors during training: recording, summaries, early stopping.
 
-A run that is over is put away in ``Block.kept`` as it is; its lane goes on computing what nobody
-reads, until the block is packed anew without it.
+When a run ends, its present state is copied to ``Block.kept``. Its lane keeps computing unused
+values until the block is repacked without the run.
 """
 
 from numba import njit
@@ -30,7 +30,7 @@ from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zero
 
 @njit(**INLINED)
 def record_of(j, span, records):
-    """The record that iteration j writes, or -1; the last record is the final error."""
+    """The index of the record that iteration j writes, or -1; the last one is the final error."""
     if j == span.iterations:
         return records - 1
     return j // span.record_every if j % span.record_every == 0 else -1
@@ -38,20 +38,20 @@ def record_of(j, span, records):
 
 @njit(**INLINED)
 def look_of(data, span):
-    """Iterations from one look at the watched error to the next."""
+    """Iterations between evaluations of the monitored error."""
     return span.look if span.look else data.epoch
 
 
 @njit(**INLINED)
 def is_watched(watch, j, span, look):
-    """Whether the error before update j is watched, recorded or not."""
+    """Whether the monitored error is evaluated before update j, recorded or not."""
     if watch is None:
         return False
     return j % look == 0 or j == span.iterations
 
 
 def loss_place_of(watch, record, records):
-    """The place that the loss of an iteration is written to, or -1 if nobody wants it."""
+    """The index at which to store the loss of an iteration, or -1 if it is not needed."""
 
 
 def _pick_place(watch, _record, _records):
@@ -65,7 +65,7 @@ dispatch(loss_place_of, _pick_place, INLINED)
 
 @njit(**INLINED)
 def put_away(block, kept, runs, r, iterations, outcome):
-    """Keep run r, which is over after so many iterations, as it is now."""
+    """Save the present state of run r, which ends after this number of iterations."""
     block.ended[r] = iterations
     block.outcome[r] = outcome
     for i in range(r, kept, runs):
@@ -78,7 +78,7 @@ def put_away(block, kept, runs, r, iterations, outcome):
 
 @njit(**INLINED)
 def _keep_best(best, scalar, block, improved, own_error):
-    """Keep the networks that have just become the best of their runs, but not of those over."""
+    """Save the networks that have just become the best of their runs, except of ended runs."""
     if best is None:
         return
     if anywhere(improved):
@@ -94,7 +94,7 @@ def _keep_best(best, scalar, block, improved, own_error):
 
 @njit(**INLINED)
 def _summarise(watch, best, scalar, block, layer, span, look, j, error, own_error):
-    """Bring what is kept of the errors up to date; where the smallest one was."""
+    """Update what is kept about the errors; returns the iteration of the smallest one."""
     numbers, runs, at = block.numbers, runs_of(scalar), layer.watch
     if j == 0:
         store(scalar, numbers, at + FIRST * runs, 0, error)
@@ -117,9 +117,9 @@ def _summarise(watch, best, scalar, block, layer, span, look, j, error, own_erro
 
 @njit(**INLINED)
 def _end_by_error(held, scalar, block, span, j, error, signal):
-    """Put away the runs that are over by the error before update j.
+    """Save the runs that end because of the error before update j.
 
-    Their ``signal`` is the outcome, or NaN if they diverged, and 0 for those that go on.
+    ``signal`` is their outcome, or NaN if they diverged, and 0 for runs that continue.
     """
     runs = runs_of(scalar)
     store(scalar, block.scratch, 0, 0, signal)
@@ -136,20 +136,20 @@ def _end_by_error(held, scalar, block, span, j, error, signal):
 
 @njit(**INLINED)
 def _record_weights(path, block, record):
-    """Copy the weights that are about to be updated."""
+    """Record the weights before they are updated."""
     if path is None:
         return
     count = len(block.changes)
-    if record * count < len(block.path):  # the last ones of all are there anyway
+    if record * count < len(block.path):  # the final weights are available anyway
         for i in range(count):
             block.path[record * count + i] = block.numbers[i]
 
 
 @njit(**INLINED)
 def _of_concern(watch, scalar, numbers, layer, record, signal):
-    """No signal between the recorded errors for a run that is not watched, as its neighbours are.
+    """Drop signals between the recorded errors for runs that aren't monitored themselves.
 
-    Its tolerance is negative.
+    Such runs share a block with monitored ones, and their tolerance is negative.
     """
     if watch is None:
         return signal
@@ -161,12 +161,12 @@ def _of_concern(watch, scalar, numbers, layer, record, signal):
 
 @njit(**INLINED)
 def _held_or_own(held, scalar, block, error):
-    """The held-out error where there is one, else that of the samples that are learned from."""
+    """The validation error if there are validation samples, else the training error."""
     return error if held is None else load(scalar, block.held, 0, 0)
 
 
 def _watched(watch, held, scalar, block, place, own_error):
-    """What is watched; the loss is at this place."""
+    """The monitored value; ``place`` is the index of the loss."""
 
 
 dispatch(
@@ -185,7 +185,7 @@ dispatch(
 
 @njit(**INLINED)
 def _stop(watch, recipe, scalar, block, layer, span, look, j, place, own_error):
-    """End the runs whose error is small enough, or else has not become smaller for too long."""
+    """End runs whose error is below the tolerance, or has not improved within their patience."""
     if watch is None:
         return
     if is_watched(watch, j, span, look):
@@ -204,9 +204,9 @@ def _stop(watch, recipe, scalar, block, layer, span, look, j, place, own_error):
 
 @njit(**INLINED)
 def hold(held, scalar, block, record, total):
-    """Record the mean held-out error, NaN where it is not finite.
+    """Record the mean absolute validation error; any infinite error becomes NaN.
 
-    It may then be so in a block whose padding has the weight 0: infinity times 0 is NaN.
+    In a block with padding it would be NaN anyway: infinity times the weight 0.
     """
     if held is None:
         return
@@ -219,7 +219,7 @@ def hold(held, scalar, block, record, total):
 
 @njit(**INLINED)
 def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record, place, total):
-    """Record the mean error before update j and the loss, and end the runs that it ends."""
+    """Record mean absolute error and loss before update j, and end the runs that they stop."""
     layer = layers[0]
     error = total / load(scalar, block.total, 0, 0)
     if place >= 0:
@@ -240,20 +240,20 @@ def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record,
 
 @njit(**INLINED)
 def end_by_overflow(held, scalar, block, span, overflow, j):
-    """Put away the runs that update j - 1 made diverge: their ``overflow`` is NaN."""
+    """Save the runs that diverged in update j - 1: their ``overflow`` is NaN."""
     if any_nan(overflow):
         store(scalar, block.scratch, 0, 0, overflow)
         for r in range(runs_of(scalar)):
             if block.scratch[r] != 0.0 and block.ended[r] < 0:
                 block.final[r] = block.scratch[r]
-                if held is not None:  # a network that is not finite has no such error, either
+                if held is not None:  # a network that is not finite has no validation error, either
                     block.held_final[r] = block.final[r]
                 put_away(block, span.kept, runs_of(scalar), r, j, DIVERGED)
 
 
 @njit(**INLINED)
 def all_over(block):
-    """Whether every run of the block is over."""
+    """Whether every run of the block has ended."""
     going = 0
     for r in range(len(block.ended)):
         going += block.ended[r] < 0

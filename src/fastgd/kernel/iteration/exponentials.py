@@ -1,13 +1,14 @@
-"""Exponentials over tiles: fixed sequences of IEEE operations, the same bits everywhere.
+"""Exponentials over tiles: fixed sequences of IEEE 754 operations, with the same bits everywhere.
 
-All functions of this file and of those beside it (:mod:`.logarithms`, :mod:`.powers`,
-:mod:`.trig` and so on) take any double: beyond the range they are infinite or 0, below the
-normal range they lose digits gradually, NaN gives NaN, and a zero keeps its sign where a function
-goes through it. Each is within 2 ULP: ``tests/accuracy.py`` measures it, docs/numbers.md has the
-figures.
+The functions in this file and in the related ones (:mod:`.logarithms`, :mod:`.powers`, :mod:`.trig`
+and so on) accept any double. Results overflow to infinity or underflow to 0, with gradual loss of
+digits below the normal range; NaN gives NaN, and a zero keeps its sign where a function passes
+through the origin. Each is accurate to 2 ULP: ``tests/accuracy.py`` measures it, docs/numbers.md
+has the figures.
 
-Where 53 bits are too few on the way, a number is a pair: see :mod:`.double_double`. Polynomials are
-minimax ones, found by the algorithm of Remez; their errors stand beside the coefficients.
+Where 53 bits are not enough for an intermediate result, it is a pair: see :mod:`.double_double`.
+Polynomials are minimax approximations from the Remez algorithm, with their errors noted next to the
+coefficients.
 """
 
 from numba import njit
@@ -52,9 +53,9 @@ def ones(x):
 
 @njit(**INLINED)
 def scaled(x, t):
-    """``x * 2**n`` for x near 1, also where that is infinite or below the normal range; or NaN.
+    """``x * 2**n`` for x near 1, also where that overflows or is subnormal; NaN stays NaN.
 
-    Products with powers of two are exact, but for the last one.
+    Products with powers of two are exact, except for the last one.
     """
     large = t > SHIFT
     nearer = add_exponent(select(large, 2.0**-64, 2.0**64), t)
@@ -81,9 +82,9 @@ def exp(x):
 
 @njit(**INLINED)
 def exp_parts(z):
-    """Shifted n and a pair s: exp(z) = 2**n * (1 + s). Finite z, |z| <= 1000.
+    """Shifted n and a pair s with exp(z) = 2**n * (1 + s), for finite |z| <= 1000.
 
-    z - n * ln 2 is exact without the lower part of ln 2.
+    z - n * ln 2 is exact if the lower part of ln 2 is left out.
     """
     t = fma(z, _LOG2E, SHIFT)
     n = t - SHIFT
@@ -114,9 +115,9 @@ def expm1(x):
 
 @njit(**INLINED)
 def sigmoid(x):
-    """1 / (1 + e), below 0 as e / (1 + e), where e = exp(-|x|): nothing cancels or overflows.
+    """1 / (1 + e), or e / (1 + e) for x < 0, with e = exp(-|x|): no cancellation, no overflow.
 
-    Within 1.5 ULP. With e as a pair it were 0.7, but took half as long again.
+    Within 1.5 ULP. With e as a pair it would be 0.7, but take half as long again.
     """
     z = magnitude(x)
     z = select(z > -SMALLEST, -SMALLEST, z)
@@ -145,7 +146,7 @@ def tanh(x):
     t, s, rest = exp_parts(z)
     m, m_low = _less_one(add_exponent(ones(z), t), s, rest)
     d = m + 2.0
-    # The larger one of the two comes first.
+    # The larger of the two comes first.
     d_low = select(m > 2.0, (m - d) + 2.0, (2.0 - d) + m) + m_low
     return with_sign(select(x == x, quotient(m, m_low, d, d_low), x), x)
 
@@ -154,7 +155,8 @@ def tanh(x):
 def hyperbolic(x, odd):
     """The hyperbolic sine if odd, else the cosine: (m + m / e) / 2, or (e + 1 / e) / 2.
 
-    e is exp(|x|), and m is e - 1. Both are taken of no more than 2**64: what is missing comes last.
+    e is exp(|x|), and m is e - 1. Both are computed with a power of at most 2**64; the remaining
+    power of two is multiplied last.
     """
     z = magnitude(x)
     z = select(z > LARGEST + 2.0, LARGEST + 2.0, z)

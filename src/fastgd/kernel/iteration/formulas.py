@@ -1,6 +1,6 @@
-"""Formulas as code over tiles: a line for each operation, as it stands, nothing fused.
+"""Formulas as code over tiles: one line for each operation, in the given order, nothing fused.
 
-What has a name is a fixed sequence of IEEE operations itself.
+Named functions are fixed sequences of IEEE 754 operations themselves.
 """
 
 from fastgd.kernel.iteration import functions
@@ -35,7 +35,7 @@ _LINES = {
     # Of a power whose exponent isn't constant: see fastgd.formulas.derivation.
     "log_term": "select((abs({1}) <= 0.0) & ({0} >= 0.0), 0.0, {1} * log({0}))",
     "times_derivative": "select(abs({1}) <= 0.0, 0.0, {0} * {1})",
-    # Of these the derivative follows from the value,
+    # Derivatives that are computed from the function's value:
     "derivative of exp": "{}",
     "derivative of relu": "select({} > 0.0, 1.0, 0.0)",
     "derivative of sigmoid": "{0} * (1.0 - {0})",
@@ -44,7 +44,7 @@ _LINES = {
     "derivative of tan": "fma({0}, {0}, 1.0)",
     "derivative of tanh": "fma(-1.0 * {0}, {0}, 1.0)",
     "derivative of unit_tanh": "fma(-1.0 * {0}, {0}, 1.0)",
-    # and of these from what the function is of.
+    # Derivatives that are computed from the function's argument:
     "derivative of abs": "sign({})",
     "derivative of acos": "-1.0 / sqrt((1.0 - {0}) * (1.0 + {0}))",
     "derivative of asin": "1.0 / sqrt((1.0 - {0}) * (1.0 + {0}))",
@@ -57,7 +57,7 @@ _LINES = {
     "derivative of sin": "cos({})",
     "derivative of sinh": "cosh({})",
 }
-"""What an operation is in the code; a unit_sigmoid is that of :mod:`.functions`."""
+"""The code of each operation; unit_sigmoid and unit_tanh are those of :mod:`.functions`."""
 
 OF_VALUE = frozenset(("exp", "relu", "sigmoid", "sqrt", "tan", "tanh", "unit_sigmoid", "unit_tanh"))
 
@@ -65,10 +65,11 @@ _WITH_NUMBERS = ("add", "sub", "mul", "div", "lt", "le", "gt", "ge")
 
 
 def body_of(formula, arguments, inputs=()):
-    """What gives the results of a formula: a function with these parameters, for Numba.
+    """Write a function that computes the results of a formula, to be compiled by Numba.
 
-    ``arguments`` are their names, among them choice, shape, numbers and layer; ``inputs`` has the
-    parameter that each variable is. Any other variable is a number of the choice.
+    ``arguments`` are its parameter names, among them choice, shape, numbers and layer; ``inputs``
+    maps variables of the formula to parameters. Any other variable is a per-run value of the
+    choice.
     """
     lines, needed = [], _needed(formula)
     for k in needed:
@@ -85,15 +86,15 @@ def body_of(formula, arguments, inputs=()):
 
 
 def _made(text, names):
-    """The function ``body`` of a text."""
+    """Return the function ``body`` that this source text defines."""
     made = {}
     exec(text, dict(names), made)
-    made["body"].__text__ = text  # for what reads the sources of functions
+    made["body"].__text__ = text  # read by sources.source_of
     return made["body"]
 
 
 def _needed(formula):
-    """The nodes that the results need, in order."""
+    """The nodes that the results depend on, in order."""
     needed = set()
     left = list(formula.results)
     while left:
@@ -105,7 +106,7 @@ def _needed(formula):
 
 
 def _text(formula, k, whole):
-    """A node in the code: its name, or a number as such, or as a tile."""
+    """The code of a node: its name, or a number, as a float or as a tile (``whole``)."""
     kind, *rest = formula.nodes[k]
     if kind != "number":
         return f"n{k}"
@@ -113,7 +114,7 @@ def _text(formula, k, whole):
 
 
 def _operands(formula, kind, operands):
-    """The operands of an operation; one of two may be a number, and what where() chooses from."""
+    """The operands' code; one of two may be a plain number, as may both choices of where()."""
     are_numbers = [formula.nodes[k][0] == "number" for k in operands]
     if kind == "where":
         whole = [True, False, False]
@@ -125,10 +126,10 @@ def _operands(formula, kind, operands):
 
 
 def written(text, count, called, **parts):
-    """The function ``body`` of a text in which each part is there so many times.
+    """Return the function ``body`` of a template in which each part is repeated ``count`` times.
 
-    A part is a list of words, or a tuple of statements; ``{k}`` in it is its number. ``called`` has
-    the functions that the text calls, by their names.
+    A part is a string (joined by commas) or a tuple of statements, with ``{k}`` for the
+    repetition's index. ``called`` has the functions that the template calls, by name.
     """
     filled = {
         name: "\n        ".join(line.format(k=k) for k in range(count) for line in part)

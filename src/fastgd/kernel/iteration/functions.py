@@ -1,9 +1,9 @@
-"""Activations over tiles: fixed sequences of IEEE operations, so the same bits everywhere.
+"""Activations over tiles: fixed sequences of IEEE 754 operations, with the same bits everywhere.
 
-NumPy's, glibc's and SVML's exp differ from each other in the last bit, and the article's chaotic
+The exp of NumPy, glibc and SVML differ from each other in the last bit, and the article's chaotic
 settings turn that bit into another third digit. The polynomial is evaluated in Estrin's order: 0.97
-ULP against 0.81 in Horner's, but a much shorter chain of dependent operations, which is what bounds
-a single run.
+ULP compared with 0.81 in Horner's, but with a much shorter chain of dependent operations, whose
+latency is what limits a single run.
 """
 
 from numba import njit
@@ -12,7 +12,7 @@ from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
 
 LIMIT = 708.0
-"""Beyond this magnitude exp(x) comes near the ends of the normal range."""
+"""Beyond this magnitude exp(x) approaches the ends of the normal range."""
 
 _LOG2E = float.fromhex("0x1.71547652b82fep+0")
 _SHIFT = float.fromhex("0x1.8p52")
@@ -63,11 +63,11 @@ def exp_negative(x):
 
 @njit(**INLINED)
 def log_1p_exp_negative(x):
-    """log(1 + exp(-x)) for x of at least 0: within 1.7 ULP.
+    """log(1 + exp(-x)) for x >= 0, within 1.7 ULP.
 
-    exp(-x) is made 2**64 times as large, so that it may come out below the normal range. With
-    f = exp(-x), or half of f - 1 where log(2) is added, log(1 + f) = f - s * (f - r): s is
-    f / (2 + f) and at most 1/5, and the series of its inverse hyperbolic tangent, 2 s + s r.
+    exp(-x) is computed 2**64 times as large, so that results below the normal range are possible.
+    With f = exp(-x), or f = (exp(-x) - 1) / 2 where log(2) is added, log(1 + f) = f - s * (f - r).
+    Here s = f / (2 + f) is at most 1/5, and the series r is defined by 2 artanh(s) = 2 s + s r.
     """
     t, derivative, r = _reduced(select(x > VANISHED, VANISHED, x))
     e = add_exponent(fma(derivative, r, 1.0), t + 64.0) * 2.0**-64
@@ -85,8 +85,8 @@ def log_1p_exp_negative(x):
 def sigmoid(x):
     """1 / (1 + exp(-x)); exactly 0 below -LIMIT, NaN stays NaN.
 
-    What exp_negative makes of an x below -LIMIT is replaced, be it what it may. A Newton reciprocal
-    in place of the division measured no faster (in C it took 103 ns an iteration of 3-4-1, not 91).
+    Whatever exp_negative returns for x below -LIMIT is replaced. A Newton reciprocal instead of the
+    division was no faster (in C it took 103 ns an iteration of 3-4-1, not 91).
     """
     z = select(x > LIMIT, LIMIT, x)
     return select(x < -LIMIT, 0.0, 1.0 / (1.0 + exp_negative(z)))

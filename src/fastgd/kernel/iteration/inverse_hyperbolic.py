@@ -11,12 +11,12 @@ _LN2 = float.fromhex("0x1.62e42fefa39efp-1")
 _NAN = float("nan")
 
 _FAR = 2.0**60
-"""From here on a 1 beside the square of x is nothing."""
+"""From here on 1 is negligible compared with the square of x."""
 
 
 @njit(**INLINED)
 def _root(x, x_low):
-    """The square root of a pair."""
+    """The square root of a pair, as a pair."""
     root = square_root(x)
     low = (fma(-1.0 * root, root, x) + x_low) / (root + root)
     return root, select(root > 0.0, low, 0.0)
@@ -29,7 +29,7 @@ def asinh(x):
     z = select(a > _FAR, 1.0, a)
     square = z * z
     square_low = fma(z, z, -1.0 * square)
-    # The larger one of 1 and the square comes first.
+    # The larger of 1 and the square comes first.
     large = square > 1.0
     total = square + 1.0
     lost = select(large, (square - total) + 1.0, (1.0 - total) + square)

@@ -12,7 +12,7 @@ _HALF_PI_LOW = float.fromhex("0x1.1a62633145c07p-54")
 _TAN_1 = float.fromhex("0x1.a827999fcef34p-2")  # of pi / 8
 _TAN_3 = float.fromhex("0x1.3504f333f9de6p+1")  # of 3 pi / 8
 
-# (atan(t) - t) / t^3 for z = t^2 and |t| <= tan(pi / 8): 2^-58 of the whole.
+# (atan(t) - t) / t^3 for z = t^2 and |t| <= tan(pi / 8); error 2^-58 of the whole.
 _tangent = polynomial(
     float.fromhex("-0x1.555555555553dp-2"),
     float.fromhex("0x1.99999999958eap-3"),
@@ -27,7 +27,7 @@ _tangent = polynomial(
     float.fromhex("-0x1.259d1980fbfd3p-6"),
 )
 
-# (asin(s) - s) / s^3 for z = s^2 and |s| <= 1/2: 2^-59 of the whole.
+# (asin(s) - s) / s^3 for z = s^2 and |s| <= 1/2; error 2^-59 of the whole.
 _sine = polynomial(
     float.fromhex("0x1.5555555555578p-3"),
     float.fromhex("0x1.333333332df70p-4"),
@@ -47,12 +47,12 @@ _sine = polynomial(
 
 @njit(**INLINED)
 def atan(x):
-    """The inverse tangent: that of x, (|x| - 1) / (|x| + 1) or -1 / |x|, on 0, pi / 4 or pi / 2."""
+    """The inverse tangent: of |x|, (|x| - 1) / (|x| + 1) or -1 / |x|, plus 0, pi / 4 or pi / 2."""
     a = magnitude(x)
     middle, far = a > _TAN_1, a > _TAN_3
     above = select(far, -1.0, select(middle, a - 1.0, a))
     below = select(far, a, select(middle, a + 1.0, 1.0))
-    # Of a difference or sum what is lost by rounding; the larger one comes first.
+    # The rounding errors of the difference and the sum; the larger operand comes first.
     large = a > 1.0
     lost = select(large, (a - above) - 1.0, a - (above + 1.0))
     lost_below = select(large, (a - below) + 1.0, (1.0 - below) + a)
@@ -60,7 +60,7 @@ def atan(x):
     y = 1.0 / below
     t = above * y
     missing = fma(-1.0 * t, below, above) + select(between, lost - t * lost_below, 0.0)
-    # 1 / |x| is 0 for infinite x, and t itself is exact where it is x.
+    # 1 / |x| is 0 for infinite x; t itself is exact where it equals x.
     low = select(a < float("inf"), missing * y, 0.0)
     z = t * t
     base = select(far, _HALF_PI, select(middle, 0.5 * _HALF_PI, 0.0))
@@ -72,10 +72,10 @@ def atan(x):
 
 @njit(**INLINED)
 def _arc(x):
-    """Whether |x| > 1/2, and s and what is missing from the inverse sine of it.
+    """Whether |x| > 1/2; then s, and the difference between the inverse sine of s and s.
 
-    s is |x|, or beyond 1/2 the square root of (1 - |x|) / 2, the sine of half of what is missing to
-    a quarter of a turn.
+    s is |x|, or beyond 1/2 the square root of (1 - |x|) / 2. That is the sine of half the remaining
+    angle to a quarter turn.
     """
     a = magnitude(x)
     far = a > 0.5
@@ -99,7 +99,7 @@ def asin(x):
 def acos(x):
     """The inverse cosine; NaN beyond -1 and 1."""
     far, s, rest = _arc(x)
-    # From the whole or half of pi it takes this away, or near 1 it is all.
+    # The angle to subtract from pi / 2 or pi; near 1 it is the result itself.
     s, rest = select(far, s + s, s), select(far, rest + rest, rest)
     s, rest = with_sign(1.0, x) * s, with_sign(1.0, x) * rest
     base = select(far, select(x < 0.0, -2.0 * _HALF_PI, 0.0), _HALF_PI)

@@ -1,10 +1,10 @@
-"""A group of samples through one layer, forward and back, and the update of its parameters.
+"""A group of samples through one layer, forward and backward, and the update of its parameters.
 
 Numbers contract: every sum is a chain of fused multiply-adds in index order that starts from zero
-(over inputs in the forward pass, over outputs in the pass back, over samples in the gradient). The
-shape of the tiles decides what is computed when, never the order of a sum; so the bits of a run
-are the same for every R, tile, group, chunk, thread and neighbour. A bias is the weight of one
-input more, the last, which is always 1.
+(over inputs in the forward pass, over outputs in the backward pass, over samples in the gradient).
+The shape of the tiles decides what is computed when, never the order of a sum. So the bits of a run
+are the same for every R, tile, group, chunk, thread and neighboring run. A bias is the weight of an
+additional last input that is always 1.
 """
 
 from numba import njit
@@ -41,21 +41,21 @@ from fastgd.kernel.language.tile import (
 )
 
 STRIP = 64
-"""Inputs whose weights for one tile stay in the first-level cache: 16 KB of 32 or more.
+"""Inputs in a strip: their weights for one tile take 16 KB of a first-level cache of 32 or more.
 
 One 784-100-10 took 0.91 of the time with 32 to 128 of them, a sweep of 8 runs 0.65.
 """
 
 TOGETHER = 32
-"""Samples of a pass forward whose inputs and sums stay there, too, where a group has more.
+"""Samples that a forward pass takes at a time, so that inputs and sums stay in that cache, too.
 
-Thousands of samples at a time took 300-20-10 with batch normalisation 1.4 times as long.
+With thousands of samples at a time, 300-20-10 with batch normalization took 1.4 times as long.
 """
 
 
 @njit(**INLINED)
 def trimmed(trimming, shape, delta, numbers, layer):
-    """Small deltas as zero, large ones limited."""
+    """Set small deltas to zero and limit large ones."""
     if trimming is None:
         return delta
     delta = select(magnitude(delta) < value(shape, numbers, layer, trimming.trim_below), 0.0, delta)
@@ -72,7 +72,7 @@ def put_delta(shape, shapes, recipe, delta, block, layer, at):
 
 @njit(**INLINED)
 def _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at):
-    """Store the delta of output units with this value, which came from a."""
+    """Store the delta of output units with value v, which came from input a."""
     numbers = block.numbers
     keep_input(recipe.inputs, shape, numbers, at + layer.preactivation, layer.stride, a)
     y, importance = target_of(shape, shapes, data, layer, target)
@@ -82,7 +82,7 @@ def _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at):
 
 @njit(**INLINED)
 def _finish_hidden(batch_norm, shape, recipe, a, block, layer, at):
-    """The same of a hidden layer, unless it is normalised first."""
+    """Store the value of hidden units; if they are batch-normalized later, their input instead."""
     if batch_norm is not None:
         store(shape, block.numbers, at, layer.stride, a)
         return
@@ -90,7 +90,7 @@ def _finish_hidden(batch_norm, shape, recipe, a, block, layer, at):
 
 
 def _finish(recipe, shape, shapes, a, data, target, block, layer, at):
-    """Store what the units make of their inputs, in the last layer also its delta."""
+    """Store the values of units with these inputs; in the last layer also the deltas."""
 
 
 def _finish_alike(recipe, shape, shapes, a, data, target, block, layer, at):
@@ -117,7 +117,7 @@ def _finish_coupled(recipe, shape, shapes, a, data, target, block, layer, at):
 
 
 def _pick_finish(recipe, *_others):
-    """One body for all layers where their units are the same: half the code."""
+    """A single body for all layers if all units are of the same kind: half the code."""
     chosen = recipe.members
     if chosen["coupling"] != types.none:
         return _finish_coupled
@@ -131,7 +131,7 @@ dispatch(_finish, _pick_finish, INLINED)
 
 @njit(**INLINED)
 def _sum_so_far(strips, shape, numbers, at, stride, first):
-    """What the inputs before the first one have come to."""
+    """The sum over the inputs before ``first``."""
     a = zeros(shape)
     if strips is None:
         return a
@@ -146,7 +146,7 @@ def _forward_tiles(
 ):
     """Values of the units from begin to end: activation(inputs @ weights).
 
-    Only the inputs from first to last are taken; the sum of some goes where the value will be.
+    Covers only the inputs from first to last; partial sums are stored in the place of the value.
     """
     runs = runs_of(shape)
     numbers, values, H = block.numbers, inputs.values, layer.outputs
@@ -181,7 +181,7 @@ def _forward_tiles(
 
 @njit(**INLINED)
 def _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, first, last):
-    """What the inputs from first to last add to a group's values of a layer."""
+    """Add the inputs from first to last to a group's values of a layer."""
     _forward_tiles(
         shapes.wide, shapes.wide_piece, shapes, recipe, stored, inputs, data, group, block, layer,
         first, last, 0, layer.wide_outputs,
@@ -194,7 +194,7 @@ def _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, fi
 
 @njit(**INLINED)
 def forward(shapes, recipe, stored, inputs, data, group, block, layer):
-    """A group's values of a layer from those of the layer below."""
+    """Compute a group's values of a layer from those of the layer below."""
     for n in range(group.begin, group.end, TOGETHER):
         end = min(n + TOGETHER, group.end)
         some = WorkerShare(group.start, n, end, group.real, group.is_first, group.is_last)
@@ -212,7 +212,7 @@ def forward(shapes, recipe, stored, inputs, data, group, block, layer):
 
 @njit(**INLINED)
 def keep_outputs(outputs, shapes, group, block, layer):
-    """Keep the outputs of a group's samples, run by run."""
+    """Store the outputs of a group's samples, run by run."""
     if outputs is None:
         return
     tall, runs = shapes.narrow, runs_of(shapes.scalar)
@@ -233,7 +233,7 @@ def keep_outputs(outputs, shapes, group, block, layer):
 
 @njit(**INLINED)
 def _derivative_of(dropout, activation, shape, numbers, layer, at, stride):
-    """The derivative of hidden units; dropout has left it where the delta goes."""
+    """The derivative of hidden units; with dropout it is stored in the place of the delta."""
     if dropout is None:
         return kept_derivative(activation, shape, numbers, layer, at, stride)
     return load(shape, numbers, at + layer.deltas, stride)
@@ -241,7 +241,7 @@ def _derivative_of(dropout, activation, shape, numbers, layer, at, stride):
 
 @njit(**INLINED)
 def transpose(shapes, layers, block):
-    """The weights that the passes use the other way around, so that the pass back reads rows."""
+    """Transpose the weights that the passes use, so that the backward pass reads rows."""
     for k in range(1, len(layers)):
         _transpose(shapes.transposed, shapes.scalar, block.numbers, layers[k])
 
@@ -267,7 +267,7 @@ def _transpose(row, scalar, numbers, layer):
 
 @njit(**INLINED)
 def _first_weights(transposed, layer, d, runs):
-    """Where those begin that lead from input d on, and how far it is from an output to the next."""
+    """Where the weights from input d begin, and the distance from one output to the next."""
     if transposed is None:
         return layer.effective + d * layer.outputs * runs, runs
     return layer.transposed + d * runs, layer.units_below * runs
@@ -275,7 +275,7 @@ def _first_weights(transposed, layer, d, runs):
 
 @njit(**INLINED)
 def _weights_back(transposed, shape, numbers, layer, j):
-    """Those of all the inputs of a tile, to one output."""
+    """The weights from all the inputs of a tile to one output."""
     if transposed is None:
         return units(shape, numbers, j, layer.outputs * runs_of(shape))
     return panel(shape, numbers, j)
@@ -308,7 +308,7 @@ def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, b
 
 @njit(**INLINED)
 def back(shapes, recipe, group, block, layer, below):
-    """A group's deltas of the layer below from those of a layer."""
+    """Compute a group's deltas of the layer below from those of a layer."""
     _back_tiles(
         shapes.wide, shapes.transposed, recipe, shapes.scalar, group, block, layer, below,
         0, layer.wide_inputs,
@@ -321,7 +321,7 @@ def back(shapes, recipe, group, block, layer, below):
 
 @njit(**INLINED)
 def _averaged(mean, shape, g, block):
-    """From the sum over the samples of a batch to their mean."""
+    """Turn the sum over the samples of a batch into their mean."""
     if mean is None:
         return g
     return g * units(shape, block.scale, 0, 0)
@@ -329,7 +329,7 @@ def _averaged(mean, shape, g, block):
 
 @njit(**INLINED)
 def _penalised(penalty, shape, g, w, numbers, layer):
-    """With the derivative of l1 * |w| + l2 / 2 * w**2 taken off."""
+    """Subtract the derivative of the penalty, l1 * |w| + l2 / 2 * w**2."""
     if penalty is None:
         return g
     l1 = value(shape, numbers, layer, penalty.l1)
@@ -340,7 +340,7 @@ def _penalised(penalty, shape, g, w, numbers, layer):
 
 @njit(**INLINED)
 def _connected(dropconnect, shape, g, numbers, at, stride):
-    """Nothing for the weights that were dropped."""
+    """Set the derivative of dropped weights to zero."""
     if dropconnect is None:
         return g
     factor = load(shape, numbers, at, stride)
@@ -348,7 +348,7 @@ def _connected(dropconnect, shape, g, numbers, at, stride):
 
 
 def take_step(shape, recipe, g, w, block, at, stride, layer):
-    """Count direction changes and take a step. NaN per run whose parameters overflow, else 0."""
+    """Count direction changes and take a step. NaN for runs whose parameters overflow, else 0."""
 
 
 def _step_of_all(shape, recipe, g, w, block, at, stride, layer):
@@ -359,7 +359,7 @@ def _step_of_all(shape, recipe, g, w, block, at, stride, layer):
 
 
 def _step_of_learning(shape, recipe, g, w, block, at, stride, layer):
-    """What is frozen has no derivative, and stays whatever the step does to it."""
+    """Frozen parameters have derivative 0 and keep their value whatever the step would be."""
     learns = load(shape, block.numbers, at + layer.learning, stride) > 0.0
     g = select(learns, g, 0.0)
     count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
@@ -379,7 +379,7 @@ dispatch(take_step, _pick_step, INLINED)
 
 @njit(**INLINED)
 def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
-    """The step, or, if it waits for the norm of the whole gradient, that part of it."""
+    """Take the step or, with clipping, store the gradient until its norm is known."""
     if norm_clipping is None:
         return take_step(shape, recipe, g, w, block, at, stride, layer)
     g = _of_learning(recipe.features.frozen, shape, g, block.numbers, at, stride, layer)
@@ -389,7 +389,7 @@ def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
 
 @njit(**INLINED)
 def _of_learning(frozen, shape, g, numbers, at, stride, layer):
-    """Nothing for the parameters that are frozen."""
+    """Set the derivative of frozen parameters to zero."""
     if frozen is None:
         return g
     return select(load(shape, numbers, at + layer.learning, stride) > 0.0, g, 0.0)
@@ -397,7 +397,7 @@ def _of_learning(frozen, shape, g, numbers, at, stride, layer):
 
 @njit(**INLINED)
 def update(shape, recipe, is_weight, g, block, at, stride, layer):
-    """What the last group of samples does with a derivative: see :func:`take_step`."""
+    """Finish a derivative after the last group of samples: see :func:`take_step`."""
     numbers = block.numbers
     w = load(shape, numbers, at, stride)
     g = _averaged(recipe.mean, shape, g, block)
@@ -414,7 +414,7 @@ def _gradient_tiles(
 ):
     """Minus the derivative for inputs first to d_end, units begin to end: inputs.T @ delta.
 
-    Of samples that are no padding only: that may be infinite, and 0 times infinity is NaN.
+    Padding is left out: its values may be infinite, and 0 times infinity is NaN.
     """
     runs = runs_of(shape)
     numbers, values, stride = block.numbers, inputs.values, layer.outputs * runs
@@ -435,7 +435,7 @@ def _gradient_tiles(
                 i += inputs.stride
                 j += layer.stride
             if group.is_last:
-                # Kept in a register: through memory it would chain all updates of an iteration.
+                # Kept in a register: in memory it would chain all updates of an iteration together.
                 is_weight = d < layer.units_below
                 overflow = overflow + update(tile, recipe, is_weight, g, block, at, stride, layer)
             else:
@@ -445,13 +445,13 @@ def _gradient_tiles(
 
 @njit(**INLINED)
 def all_weights(layer):
-    """The area of all weights of a layer."""
+    """The area that covers all weights of a layer."""
     return Area(0, layer.full_inputs, layer.inputs, 0, layer.wide_outputs, layer.outputs)
 
 
 @njit(**INLINED)
 def gradient(shapes, recipe, stored, inputs, group, block, layer, area):
-    """Add a group's part to the gradient of some weights; the last group updates them."""
+    """Add a group's contribution to the gradient of an area; the last group updates the weights."""
     overflow = _gradient_tiles(
         shapes.wide, shapes.scalar, recipe, stored, inputs, group, block, layer,
         area.first_input, area.full_inputs, area.first_unit, area.wide_units,

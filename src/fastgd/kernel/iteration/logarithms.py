@@ -21,7 +21,7 @@ _MANTISSA = 0x000FFFFFFFFFFFFF
 _WHOLE = 2.0**52
 _WHOLE_BITS = 0x4330000000000000
 
-# (log((1 + s) / (1 - s)) - 2 s) / s^3 for z = s^2 and |s| <= 0.1716: 2^-61 of the whole.
+# (log((1 + s) / (1 - s)) - 2 s) / s^3 for z = s^2 and |s| <= 0.1716; error 2^-61 of the whole.
 _series = polynomial(
     float.fromhex("0x1.5555555555555p-1"),
     float.fromhex("0x1.9999999999dffp-2"),
@@ -36,7 +36,7 @@ _series = polynomial(
 _TWO_THIRDS = float.fromhex("0x1.5555555555555p-1")
 _TWO_THIRDS_LOW = float.fromhex("0x1.5555555555555p-55")
 
-# What follows 2 s + 2/3 s^3 in log((1 + s) / (1 - s)), over s^5: 2^-66 of the whole.
+# The terms after 2 s + 2/3 s^3 in log((1 + s) / (1 - s)), over s^5; error 2^-66 of the whole.
 _tail = polynomial(
     float.fromhex("0x1.9999999999996p-2"),
     float.fromhex("0x1.2492492493036p-2"),
@@ -51,7 +51,7 @@ _tail = polynomial(
 
 @njit(**INLINED)
 def parted(x):
-    """Of x above 0, finite: k and m, where x = 2**k * m and m is from sqrt(1/2) to sqrt(2)."""
+    """For finite x > 0: k and m with x = 2**k * m, and m from sqrt(1/2) to sqrt(2)."""
     small = x < 2.0**-1022
     bits = bits_of(select(small, x * 2.0**54, x)) + (_ONE_BITS - _ROOT_BITS)
     k = number_of((bits >> 52) + _WHOLE_BITS) - (_WHOLE + 1023.0)
@@ -71,14 +71,14 @@ def _log_of(k, f, correction):
 
 @njit(**INLINED)
 def _where_it_is(x, value):
-    """A logarithm's value where x is above 0 and finite, else its limit or NaN."""
+    """The value of a logarithm where x is above 0 and finite, else its limit or NaN."""
     value = select(x > 0.0, value, select(x == 0.0, -_INFINITY, _NAN))
     return select(x < _INFINITY, value, x)
 
 
 @njit(**INLINED)
 def log(x):
-    """The natural logarithm: within 1 ULP."""
+    """The natural logarithm, within 1 ULP."""
     k, m = parted(x)
     return _where_it_is(x, _log_of(k, m - 1.0, 0.0))
 
@@ -88,7 +88,7 @@ def log_1_plus(x, x_low):
     """log(1 + x + x_low), without loss of digits near 0."""
     u, lost = sum_of_any(x, 1.0)
     k, m = parted(u)
-    # Where 1 + x needs no power of two, x itself is what goes beyond 1.
+    # If 1 + x needs no power of two, x itself is the part beyond 1.
     near = k == 0.0
     missing = select(near, 0.0, lost) + x_low
     value = _log_of(k, select(near, x, m - 1.0), missing / u)
@@ -103,7 +103,7 @@ def log1p(x):
 
 @njit(**INLINED)
 def _mantissa_pair(m):
-    """log(m) as a pair, to 2^-64 of itself."""
+    """log(m) as a pair, with a relative error of 2^-64."""
     f = m - 1.0
     d = f + 2.0
     y = 1.0 / d
@@ -120,7 +120,7 @@ def _mantissa_pair(m):
 
 @njit(**INLINED)
 def log_pair(x):
-    """The logarithm as a pair, to 2^-64 of itself; x is above 0 and finite."""
+    """The logarithm of a finite x > 0 as a pair, with a relative error of 2^-64."""
     k, m = parted(x)
     high, low = _mantissa_pair(m)
     whole = k * LN2_HIGH

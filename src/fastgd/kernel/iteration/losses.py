@@ -1,7 +1,7 @@
-"""A loss: its derivative, which a training needs, and itself, summed up where errors are recorded.
+"""Losses: the derivative, which training needs, and the value, summed up where errors are recorded.
 
-The cross entropy is worked out from the inputs z of the output units, as p = sigmoid(z) rounds to 1
-from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is z more.
+The cross entropy is computed from the inputs z of the output units, as p = sigmoid(z) rounds to 1
+from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is that plus z.
 """
 
 from numba import njit
@@ -18,7 +18,7 @@ from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 
 DELTA, LOSS = "minus the derivative", "loss"
-"""Formulas of a loss, of target y, output v and the output unit's input z."""
+"""Formulas of a loss, with target y, output v, and the output unit's input z."""
 
 _OF_OUTPUT = ("choice", "output", "shape", "numbers", "layer", "y", "v", "z")
 _INPUTS = {name: name for name in "yvz"}
@@ -35,7 +35,7 @@ def cross_entropy(q, z):
 @njit(**INLINED)
 def _of_tanh(y, z):
     """The same with p = (1 + v) / 2 = sigmoid(2 z); 2 z may overflow where the loss does not."""
-    far = magnitude(z) > 1e300  # there it is proportional to z
+    far = magnitude(z) > 1e300  # there the loss is proportional to z
     entropy = cross_entropy(fma(0.5, y, 0.5), select(far, z, z + z))
     return select(far, 2.0, 1.0) * entropy
 
@@ -59,7 +59,7 @@ dispatch(loss_delta, _pick_delta, INLINED)
 
 
 def loss_of(loss, output, shape, numbers, layer, y, v, z):
-    """The loss of an output v that came from z."""
+    """The loss of an output v that came from input z."""
 
 
 def _pick_loss(loss, output, *_others):
@@ -76,12 +76,12 @@ dispatch(loss_of, _pick_loss, INLINED)
 
 
 def outputs_of(coupling):
-    """Outputs to a target."""
+    """Number of outputs for each target."""
     return 1 if coupling.choice == "softmax" else len(coupling.formulas[DELTA].results) // 2
 
 
 def errors_of(coupling, layer):
-    """Output units that have errors: of those of each target the first one."""
+    """Number of output units with errors: the first one of each target."""
 
 
 _ERRORS = """
@@ -118,7 +118,7 @@ dispatch(joint_loss, _made_jointly(LOSS), INLINED)
 
 @njit(**INLINED)
 def exp_below(x):
-    """exp(-x) for x of at least 0; 0 where it is below the normal range."""
+    """exp(-x) for x >= 0; 0 where that is below the normal range."""
     return select(x > LIMIT, 0.0, exp_negative(select(x > LIMIT, LIMIT, x)))
 
 
@@ -134,14 +134,14 @@ def largest_of(shape, numbers, layer, at):
 
 @njit(**INLINED)
 def keep_input(inputs, shape, numbers, at, stride, z):
-    """Keep the inputs of output units."""
+    """Store the inputs of output units."""
     if inputs is not None:
         store(shape, numbers, at, stride, z)
 
 
 @njit(**INLINED)
 def target_of(shape, shapes, data, layer, target):
-    """Targets, from this one on, and their weights."""
+    """Targets from this index on, and their weights."""
     runs = runs_of(shapes.data)
     y = load_data(shape, shapes.data, data.y, target * runs, layer.outputs * runs)
     runs = runs_of(shapes.importance)
@@ -152,9 +152,9 @@ def target_of(shape, shapes, data, layer, target):
 
 
 def add_errors(coupling, shapes, choice, output, data, group, block, layer, record, total):
-    """Add |y - output| of a group's samples, and where they are recorded their losses.
+    """Add |y - output| of a group's samples and, where losses are recorded, their losses.
 
-    A sample of weight 0 adds no loss, even if it has an infinite one: it may be another run's.
+    A sample of weight 0 adds no loss, even an infinite one: it may belong to another run.
     """
 
 
@@ -174,7 +174,7 @@ def _add_apart(coupling, shapes, choice, output, data, group, block, layer, reco
             )
             total = fma(magnitude(y - v), importance, total)
             if record >= 0:
-                # Where it is not kept this is v, and the loss has no need of it.
+                # If inputs aren't stored this reads v, but then the loss doesn't use it.
                 z = load(scalar, numbers, at + layer.preactivation, 0)
                 each = loss_of(choice, output, scalar, numbers, layer, y, v, z)
                 loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
@@ -184,7 +184,7 @@ def _add_apart(coupling, shapes, choice, output, data, group, block, layer, reco
 
 
 def _add_coupled(coupling, shapes, choice, output, data, group, block, layer, record, total):
-    """The same where the loss is that of all outputs of a target, or of a sample."""
+    """The same for a loss that depends on all outputs of a target or sample."""
     scalar, runs = shapes.scalar, runs_of(shapes.scalar)
     loss = zeros(scalar)
     if record >= 0 and not group.is_first:
@@ -210,11 +210,11 @@ dispatch(add_errors, _pick_errors, INLINED)
 
 
 def _add_sample(coupling, shapes, data, block, layer, at, target, loss):
-    """Add the losses of a sample, whose outputs and targets are there."""
+    """Add the losses of one sample, given the addresses of its outputs and targets."""
 
 
 def _add_classes(coupling, shapes, data, block, layer, at, target, loss):
-    """The sum of y * (log(sum of exp(z)) - z): p itself may have come to 0."""
+    """The sum of y * (log(sum of exp(z)) - z), as p itself may have underflowed to 0."""
     scalar, runs, z_at = shapes.scalar, runs_of(shapes.scalar), at + layer.preactivation
     largest = largest_of(scalar, block.numbers, layer, z_at)
     powers = zeros(scalar)
@@ -225,7 +225,7 @@ def _add_classes(coupling, shapes, data, block, layer, at, target, loss):
     for h in range(layer.outputs):
         y, importance = target_of(scalar, shapes, data, layer, target + h)
         z = load(scalar, block.numbers, z_at + h * runs, 0)
-        # Of halves: the difference may overflow where the loss, with a share of 0, say, does not.
+        # In halves: the difference may overflow where the loss (say, with y = 0) does not.
         each = 2.0 * (y * (fma(0.5, largest, -0.5 * z) + 0.5 * level))
         loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
     return loss
@@ -276,8 +276,8 @@ dispatch(_add_sample, _pick_sample, INLINED)
 def add_penalties(penalty, scalar, block, layers, place):
     """Add l1 * sum |w| + l2 / 2 * sum w**2 to a loss, in the order of the weights.
 
-    Not where l1 or l2 is 0: there the sum may be infinite, and a run would have other bits if its
-    neighbours have penalties.
+    Skips a term whose l1 or l2 is 0: its sum may be infinite, and a run would have other bits if
+    other runs of its block have penalties.
     """
     numbers = block.numbers
     sizes, squares = zeros(scalar), zeros(scalar)

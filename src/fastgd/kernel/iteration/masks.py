@@ -1,4 +1,4 @@
-"""Dropout of hidden units and of weights (dropconnect): what is dropped, and by whose numbers."""
+"""Dropout of hidden units and of weights (dropconnect), with random numbers of each run's own."""
 
 from numba import njit
 
@@ -29,7 +29,7 @@ def random_words(scalar, seed, place, unit, purpose, iteration):
 
 @njit(**INLINED)
 def _drop_unit(scalar, activation, numbers, layer, at, word, limit, factor):
-    is_dropped = word < limit  # no factor of 0: the value may be infinite
+    is_dropped = word < limit  # no factor of 0, as the value may be infinite
     change = kept_derivative(activation, scalar, numbers, layer, at, 0)
     v = load(scalar, numbers, at, 0)
     store(scalar, numbers, at, 0, select(is_dropped, 0.0, v * factor))
@@ -38,7 +38,7 @@ def _drop_unit(scalar, activation, numbers, layer, at, word, limit, factor):
 
 @njit(**INLINED)
 def drop_units(dropout, scalar, activation, group, block, layer, iteration):
-    """Multiply hidden values by their masks; leave derivative * mask where the deltas go."""
+    """Apply dropout masks to hidden values; store derivative * mask in the place of the deltas."""
     if dropout is None:
         return
     numbers, runs = block.numbers, runs_of(scalar)
@@ -67,7 +67,7 @@ def _drop_weight(scalar, numbers, layer, at, word, limit, factor):
 
 @njit(**INLINED)
 def drop_weights(dropconnect, scalar, layers, block, iteration, training):
-    """The weights that this iteration's passes use: some dropped in training, else all of them."""
+    """Set the weights that this iteration's passes use: masked in training, else all of them."""
     if dropconnect is None:
         return
     numbers, runs = block.numbers, runs_of(scalar)

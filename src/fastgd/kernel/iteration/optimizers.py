@@ -1,7 +1,7 @@
 """One step of each optimizer, over a tile of parameters: formulas and papers in fastgd.optimizers.
 
-g is minus the derivative. The states of a parameter are zero at first. Each sum below is fused as
-it stands, and so part of the numbers contract.
+g is minus the derivative. All optimizer state starts at zero. Each sum below is fused as written,
+which makes it part of the numbers contract.
 """
 
 from numba import njit
@@ -13,7 +13,7 @@ from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import fma, magnitude, select, square_root, with_sign
 
 SMALLEST = 2.0**-1074
-"""The min_step number above 0."""
+"""The smallest number above 0."""
 
 
 @njit(**INLINED)
@@ -74,7 +74,7 @@ def _rmsprop(optimizer, shape, numbers, layer, at, stride, g, w):
 
 @njit(**INLINED)
 def _corrected(optimizer, shape, numbers, layer, at, stride, g, w):
-    """Adam's step, from parameters that may have decayed."""
+    """Adam's step; with AdamW the weights have decayed before."""
     beta1 = value(shape, numbers, layer, optimizer.beta1)
     beta2 = value(shape, numbers, layer, optimizer.beta2)
     at += layer.states
@@ -83,7 +83,7 @@ def _corrected(optimizer, shape, numbers, layer, at, stride, g, w):
     at += layer.state
     s = _blend(beta2, load(shape, numbers, at, stride), g * g)
     store(shape, numbers, at, stride, s)
-    # alpha / c1 * m / (sqrt(s) / c2 + epsilon), with a division less: see _corrections.
+    # alpha / c1 * m / (sqrt(s) / c2 + epsilon), with one division less: see _corrections.
     factor = value(shape, numbers, layer, optimizer.factor)
     epsilon = value(shape, numbers, layer, optimizer.corrected_epsilon)
     alpha = units(shape, numbers, layer.alpha, 0) * factor
@@ -121,9 +121,10 @@ def _rprop(optimizer, shape, numbers, layer, at, stride, g, w):
 
 
 def _corrections(optimizer, scalar, numbers, layer):
-    """For the next update: c2 / c1 and epsilon * c2, c1 = 1 - beta1**t and c2 = sqrt(1 - beta2**t).
+    """The bias corrections of the next update: c2 / c1 and epsilon * c2.
 
-    The powers are products, one more factor for each update.
+    Here c1 = 1 - beta1**t and c2 = sqrt(1 - beta2**t).
+    The powers are running products, with one more factor in each update.
     """
     beta1 = value(scalar, numbers, layer, optimizer.beta1)
     beta2 = value(scalar, numbers, layer, optimizer.beta2)
@@ -133,20 +134,20 @@ def _corrections(optimizer, scalar, numbers, layer):
     put_value(scalar, numbers, layer, optimizer.power2, power2)
     c2 = square_root(1.0 - power2)
     put_value(scalar, numbers, layer, optimizer.factor, c2 / (1.0 - power1))
-    # Never 0, or a weight that has had no derivative yet would move by 0 / 0.
+    # Never 0: a weight that has had no derivative yet would move by 0 / 0.
     epsilon = value(scalar, numbers, layer, optimizer.epsilon) * c2
     epsilon = select(epsilon > 0.0, epsilon, SMALLEST)
     put_value(scalar, numbers, layer, optimizer.corrected_epsilon, epsilon)
 
 
 def _derivative(optimizer, shape, numbers, layer, at, stride, g, w):
-    # No optimizer of fastgd.optimizers: fastgd.objective wants g, and the weights as they were.
+    # Not an optimizer of fastgd.optimizers: fastgd.objective needs g and unchanged weights.
     store(shape, numbers, at + layer.states, stride, g)
     return w
 
 
 def prepare(optimizer, scalar, numbers, layer):
-    """What is done once before the updates of an iteration."""
+    """What an optimizer does once before the updates of an iteration."""
 
 
 STEPS = {
@@ -164,7 +165,7 @@ STEPS = {
 
 
 def step(optimizer, shape, numbers, layer, at, stride, g, w):
-    """The parameters after a step; ``at`` is where they are, ``row`` from a row to the next."""
+    """The parameters after a step; ``at`` is their address, ``stride`` the step between rows."""
 
 
 dispatch(step, STEPS, INLINED)

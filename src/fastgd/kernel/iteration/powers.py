@@ -1,4 +1,4 @@
-"""Powers over tiles: the logarithm as a pair, times the exponent; see :mod:`.exponentials`."""
+"""Powers over tiles: exp of the exponent times a logarithm pair; see :mod:`.exponentials`."""
 
 from numba import njit
 
@@ -18,7 +18,7 @@ _NAN = float("nan")
 
 @njit(**INLINED)
 def _exp_of_pair(x, x_low):
-    """exp(x + x_low), 0 or infinite far out."""
+    """exp(x + x_low); 0 or infinity for large |x|."""
     far = magnitude(x) > 800.0
     z = select(x > LARGEST, LARGEST, x)
     z = select(z < SMALLEST, SMALLEST, z)
@@ -31,13 +31,13 @@ def _exp_of_pair(x, x_low):
 
 @njit(**INLINED)
 def power(x, y):
-    """Return x to the power of y, as in C99: 1 for y = 0 or x = 1; NaN for x < 0 and broken y."""
+    """Return x**y as in C99: 1 for y = 0 or x = 1; NaN for x < 0 and fractional y."""
     size = magnitude(x)
     high, low = log_pair(size)
     product = y * high
     product_low = fma(y, low, fma(y, high, -1.0 * product))
     result = _exp_of_pair(product, product_low)
-    # Where x is 0 or infinite, or y infinite.
+    # For x = 0 or infinity, or infinite y.
     grows = (size - 1.0) * y
     limit = select(grows > 0.0, _INFINITY, select(grows < 0.0, 0.0, 1.0))
     at_end = (size == 0.0) | (size == _INFINITY) | (magnitude(y) == _INFINITY)

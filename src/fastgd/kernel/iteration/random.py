@@ -1,20 +1,20 @@
-"""Philox4x32-10: random words that are a function of a key and a counter, nothing else.
+"""Philox4x32-10: random words that depend on a key and a counter, and on nothing else.
 
-Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC'11). So a run's
-masks do not depend on its neighbours, its lane, or on what was drawn before.
+Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC'11). So the masks
+of a run don't depend on other runs of its block, on its lane, or on what was drawn before.
 
 =================  ==================  =============================================
-what               key                 counter
+purpose            key                 counter
 =================  ==================  =============================================
 order of an epoch  shuffle_seed, 0     place // 4, 0, epoch (low, high half)
 dropout            seed, 8 * k + 1     sample of the batch // 4, unit, iteration
 dropconnect        seed, 8 * k + 2     input // 4, unit, iteration
 draws              seed, 3             draw // 4, 0, iteration
-first weights      seed, 8 * k + 4     weight // 2 (see fastgd.engine.initialization)
+initial weights    seed, 8 * k + 4     weight // 2 (see fastgd.engine.initialization)
 =================  ==================  =============================================
 
-k is the layer, and the remainder by 4 says which of the four words is meant, of first weights that
-by 2 which pair of them.
+k is the layer. The remainder by 4 selects one of the four words; for initial weights the remainder
+by 2 selects one of two pairs of words.
 """
 
 from numba import njit
@@ -30,7 +30,7 @@ _WORD = 0xFFFFFFFF
 
 @njit(**INLINED)
 def philox(c0, c1, c2, c3, k0, k1):
-    """Four random words for a counter of four words and a key of two, be they int64 or Words."""
+    """Four random words for a counter of four words and a key of two, all either int64 or Words."""
     for _ in range(10):
         p0, p1 = c0 * _M0, c2 * _M1
         c0, c2 = ((p1 >> 32) & _WORD) ^ c1 ^ k0, ((p0 >> 32) & _WORD) ^ c3 ^ k1
@@ -41,7 +41,7 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 @njit(**INLINED)
 def halves(number):
-    """Low and high word of a number up to 2**62."""
+    """Low and high 32-bit word of a number up to 2**62."""
     return number & _WORD, number >> 32
 
 

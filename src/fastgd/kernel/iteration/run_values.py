@@ -1,4 +1,4 @@
-"""What each run has of its own beside its weights: numbers, and integers."""
+"""Values of each run besides its weights: floats (hyperparameters and the like) and integers."""
 
 from numba import njit
 
@@ -10,19 +10,19 @@ from fastgd.kernel.language.tile import runs_of
 
 @njit(**INLINED)
 def value(shape, numbers, layer, which):
-    """One of the numbers that each run has of its own."""
+    """Read a float value, one per run."""
     return units(shape, numbers, layer.values + which * runs_of(shape), 0)
 
 
 @njit(**INLINED)
 def put_value(scalar, numbers, layer, which, tile):
-    """Write such a number."""
+    """Write such a float value."""
     store(scalar, numbers, layer.values + which * runs_of(scalar), 0, tile)
 
 
 @njit(**INLINED)
 def integer(scalar, block, which):
-    """One of the integers that each run has of its own."""
+    """Read an integer, one per run."""
     return load_words(scalar, block.integers, which * runs_of(scalar))
 
 

@@ -1,7 +1,7 @@
-"""What an update multiplies the learning rates by: formulas and papers in fastgd.schedules.
+"""The factor of the learning rates in an update: formulas and papers in fastgd.schedules.
 
-The factor follows from the number of the update alone, so that nothing is kept from one to the
-next. Each operation below is part of the numbers contract.
+The factor depends on the number of the update alone, so nothing is stored between updates. Each
+operation below is part of the numbers contract.
 """
 
 from math import pi
@@ -20,7 +20,7 @@ from fastgd.kernel.language.tile import floor, fma, select, zeros
 
 @njit(**INLINED)
 def _number(scalar, j):
-    """The number of the update, for every run."""
+    """The number of the update, as a tile."""
     return zeros(scalar) + float(j)
 
 
@@ -61,7 +61,7 @@ FACTORS = {
 
 
 def factor_of(schedule, scalar, numbers, layer, span, j):
-    """The factor of update j, a tile."""
+    """The factor of update j, as a tile."""
 
 
 dispatch(factor_of, FACTORS, INLINED)
@@ -69,7 +69,7 @@ dispatch(factor_of, FACTORS, INLINED)
 
 @njit(**INLINED)
 def set_rates(schedule, scalar, layers, block, span, j):
-    """The learning rates of update j."""
+    """Set the learning rates of update j."""
     if schedule is None:
         return
     factor = factor_of(schedule, scalar, block.numbers, layers[0], span, j)

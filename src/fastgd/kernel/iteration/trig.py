@@ -1,9 +1,10 @@
-"""Sine, cosine and tangent over tiles, of any double; see :mod:`.exponentials`.
+"""Sine, cosine and tangent over tiles, for any double; see :mod:`.exponentials`.
 
-n quarters of a turn are taken off, and what is left is a pair of at most pi / 4. Up to 2**27
-quarters pi / 2 is subtracted in parts by fused operations (Cody and Waite, *Software manual for the
-elementary functions*, 1980). Beyond, in a rare branch, one number after the other: of the bits of
-2 / pi those count that decide the remainder (Payne and Hanek, SIGNUM Newsletter 18, 1983).
+Argument reduction subtracts n quarter turns; the remainder is a pair of magnitude at most pi / 4.
+Up to 2**27 quarter turns, multiples of pi / 2 are subtracted in several parts with fused operations
+(Cody and Waite, *Software manual for the elementary functions*, 1980). Beyond that, in a rare
+branch, each number is reduced separately, using only those bits of 2 / pi that matter for the
+remainder (Payne and Hanek, SIGNUM Newsletter 18, 1983).
 """
 
 import numpy as np
@@ -31,7 +32,7 @@ _HALF_PI_LOW = float.fromhex("0x1.1a62633145c07p-54")
 _HALF_PI_LOWEST = float.fromhex("-0x1.f1976b7ed8fbcp-110")
 
 _HUGE = 2.0**27
-"""From here on numbers are reduced one by one."""
+"""From here on numbers are reduced separately."""
 
 _DIGITS = (
     "a2f9836e4e441529fc2757d1f534ddc0db6295993c439041fe5163abdebbc561b7246e3a424dd2e006492eea09d1921c"
@@ -39,16 +40,16 @@ _DIGITS = (
     "ef2f118b5a0a6d1f6d367ecf27cb09b74f463f669e5fea2d7527bac7ebe5f17b3d0739f78a5292ea6bfb5fb11f8d5d08"
     "56033046fc7b6bab"
 )
-"""2 / pi after the point, as hexadecimal digits."""
+"""The hexadecimal digits of 2 / pi after the point."""
 
 PIECES = np.array([0, 0, *(int(_DIGITS[i : i + 8], 16) for i in range(0, len(_DIGITS), 8))])
-"""32 bits each; two pieces stand before the point."""
+"""The digits in words of 32 bits; two words of zeros precede the point."""
 
 _PIECE = 0xFFFFFFFF
 _MANTISSA = 0x000FFFFFFFFFFFFF
 _HIDDEN = 0x0010000000000000
 
-# (sin(r) - r) / r^3 for z = r^2 and |r| <= pi / 4: 2^-57 of the sine.
+# (sin(r) - r) / r^3 for z = r^2 and |r| <= pi / 4; error 2^-57 of the sine.
 _sine = polynomial(
     float.fromhex("-0x1.5555555555555p-3"),
     float.fromhex("0x1.111111111110bp-7"),
@@ -59,7 +60,7 @@ _sine = polynomial(
     float.fromhex("-0x1.aaa55ec44c92fp-41"),
 )
 
-# (cos(r) - 1 + r^2 / 2) / r^4: 2^-60 of 1.
+# (cos(r) - 1 + r^2 / 2) / r^4; error 2^-60 of 1.
 _cosine = polynomial(
     float.fromhex("0x1.555555555554cp-5"),
     float.fromhex("-0x1.6c16c16c15181p-10"),
@@ -72,11 +73,11 @@ _cosine = polynomial(
 
 @njit(**INLINED)
 def _huge_remainder(x):
-    """Quarters, but for whole turns, and the pair that is left; of one number above 2**26.
+    """Quarter turns modulo whole turns, and the remainder as a pair; for one number above 2**26.
 
-    With x = m * 2**e the bits of 2 / pi that make whole turns are skipped. Of m times the next
-    192 the first two count quarters, and the rest is a fraction of one; it has 62 leading zeros at
-    most.
+    With x = m * 2**e, the bits of 2 / pi that amount to whole turns are skipped. m is multiplied by
+    the next 192 bits. The first two bits of that product count quarter turns, the rest is a
+    fraction of one, with at most 62 leading zeros.
     """
     bits = bits_of(x)
     first = integer(bits >> 52) - 1013
@@ -89,7 +90,7 @@ def _huge_remainder(x):
         piece = (((PIECES[at + i] << 32) + PIECES[at + i + 1]) >> shift) & _PIECE
         made = piece * low + carry
         carry = (made >> 32) & _PIECE
-        # The upper half of m goes with the piece one place further down.
+        # The upper half of m is multiplied by the previous piece, which has the same weight.
         total = (made & _PIECE) + before * high + carried
         carried = (total >> 32) & _PIECE
         before = piece
@@ -111,7 +112,7 @@ def _huge_remainder(x):
 
 @njit(**INLINED)
 def _remainder(x):
-    """Shifted n and a pair: x less n quarters of a turn."""
+    """Shifted n, and x minus n quarter turns as a pair."""
     t = fma(x, _TWO_OVER_PI, SHIFT)
     n = t - SHIFT
     exact = fma(n, -_HALF_PI, x)
@@ -133,7 +134,7 @@ def _remainder(x):
 
 @njit(**INLINED)
 def _sine_and_cosine(x):
-    """Quarters as whole words, and of the rest sine and cosine as pairs; x is at least 0."""
+    """For x >= 0: n as words, then sine and cosine of the remainder as pairs."""
     t, r, low = _remainder(x)
     z = r * r
     half = 0.5 * z
@@ -146,7 +147,7 @@ def _sine_and_cosine(x):
 
 @njit(**INLINED)
 def sine_and_cosine(x):
-    """Both, of any x."""
+    """Sine and cosine of any x."""
     q, s, _, c, _ = _sine_and_cosine(magnitude(x))
     odd = (q & 1) >= 1
     sine, cosine = select(odd, c, s), select(odd, s, c)
@@ -169,7 +170,7 @@ def cos(x):
 
 @njit(**INLINED)
 def tan(x):
-    """The tangent: sine by cosine, or less cosine by sine."""
+    """The tangent: sine over cosine, or minus cosine over sine."""
     q, s, s_low, c, c_low = _sine_and_cosine(magnitude(x))
     odd = (q & 1) >= 1
     value = quotient(

@@ -1,1 +1,1 @@
-"""What the kernel is written in: tiles, words, records, choices; compiled and cached."""
+"""The language of the kernel: tiles, words, structs, choices; how it is compiled and cached."""

@@ -1,20 +1,21 @@
-"""When compiled code may be reused: ``cached_njit`` is ``njit`` with a stricter cache on disk.
+"""``cached_njit`` is ``njit`` with a stricter rule for reusing compiled code from disk.
 
-Numba's ``cache=True`` watches the function's own file only, numbers its code files in an index that
-is written without a lock, and lets damaged files and missing folders raise. Here there is no index:
-each compiled signature is one file, a checksum and the code. All that decides the code (sources
-without comments and docstrings, versions, signature, CPU, options) makes up a text, the key. The
-file's name contains a hash of the key, and the checksum covers it too, so one comparison finds a
-file that is empty, cut short, damaged or another key's. Such a file counts as missing and is
-overwritten. No failure gets out: a call that can't load compiles, one that can't save continues.
+Numba's ``cache=True`` checks only the file of the function itself for changes, lists its code files
+in an index that is written without a lock, and lets corrupt files and missing directories raise.
+Here there is no index: each compiled signature is one file, consisting of a checksum and the code.
+Everything that determines the code (sources without comments and docstrings, versions, signature,
+CPU, options) forms a string, the key. The file's name contains a hash of the key, and the checksum
+covers the key, too. So one comparison detects a file that is empty, truncated, corrupt or of
+another key; such a file counts as missing and is overwritten. No failure is visible to callers:
+code that can't be loaded is compiled, and code that can't be saved is used anyway.
 
-Code can move between processes as files (:mod:`~fastgd.kernel.language.code_directory`). One that
-:func:`asks <asking>` is told the name of a file that it lacks instead of compiling. Whoever has it
-can read it, and it is added here. As the name contains a hash of the key, nobody has a file of
-another processor, version or source by that name.
+Code can be sent to other processes as files (:mod:`~fastgd.kernel.language.code_directory`). Where
+:func:`asking` is in effect, code that isn't there isn't compiled; an error gives the name of the
+missing file instead. Any process that has the file can send it, and it is added here. As the name
+contains a hash of the key, no file for another processor, version or source has the same name.
 
-A kernel may depend on kernel sources and arguments only: a global that is read from the environment
-or from another package is frozen into the code without being part of the key.
+A kernel may depend on kernel sources and arguments only. A global read from the environment or from
+another package would be frozen into the code without being part of the key.
 """
 
 import ast
@@ -39,16 +40,17 @@ from fastgd.kernel.language import code_directory, numba_internals
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-# The kernel, of which this module's room is one.
+# The directory of the kernel, of which this module's directory is a part.
 _SOURCES = Path(__file__).absolute().parents[1]
 _PACKAGE = __name__.rsplit(".", 2)[0]
 _PYTHON = f"py{sys.version_info.major}{sys.version_info.minor}{getattr(sys, 'abiflags', '')}"
 
 KEPT = 4
-"""Versions of the sources whose code is kept: those that were used last."""
+"""Versions of the sources whose code is kept: those used most recently."""
 
-# Settings that change the code. The CPU and its features are in the key by themselves, after
-# NUMBA_CPU_NAME, NUMBA_CPU_FEATURES and NUMBA_ENABLE_AVX. A setting that this Numba lacks is None.
+# Settings that change the code. The CPU and its features are separate parts of the key, which
+# respect NUMBA_CPU_NAME, NUMBA_CPU_FEATURES and NUMBA_ENABLE_AVX. A setting that this Numba doesn't
+# have is None.
 _SETTINGS = (
     *("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "EXTEND_VARIABLE_LIFETIMES", "OPT", "USING_SVML"),
     *("LOOP_VECTORIZE", "SLP_VECTORIZE", "LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS"),
@@ -79,7 +81,7 @@ def cached_njit(**options: Any) -> Callable[[_Function], _Function]:
 
 
 def _sources() -> list[tuple[str, bytes]]:
-    """Every kernel source; none if one is unreadable."""
+    """All kernel sources; none if one is unreadable."""
     try:
         paths = sorted(_SOURCES.rglob("*.py"))
         return [(str(path.relative_to(_SOURCES)), path.read_bytes()) for path in paths]
@@ -88,13 +90,13 @@ def _sources() -> list[tuple[str, bytes]]:
 
 
 def _hash(sources: list[tuple[str, Any]]) -> str:
-    """Hash over sources and the compiler's versions; empty without sources."""
+    """Hash of the sources and the compiler's versions; empty without sources."""
     versions = (numba.__version__, llvmlite.__version__, llvmlite.binding.llvm_version_info)
     facts = repr((versions, np.__version__, sources))
     return hashlib.sha256(facts.encode()).hexdigest() if sources else ""
 
 
-# Taken as the sources are imported. Once those on disk differ, nothing is loaded or saved any more.
+# Read when the package is imported. Once the files on disk differ, no code is loaded or saved.
 _IMPORTED = _hash(_sources())
 
 
@@ -104,9 +106,9 @@ def _unchanged() -> bool:
 
 @cache
 def _stamp() -> str:
-    """Hash over what decides the code: the sources without comments and docstrings, the versions.
+    """Hash of what determines the code: the sources without comments and docstrings, the versions.
 
-    To parse all sources takes 0.1 s, so what came of it is kept beside the code.
+    Parsing all sources takes 0.1 s, so the result is stored next to the code.
     """
     name = f"{_PYTHON}-{_IMPORTED[:32]}.stamp"
     with suppress(OSError):
@@ -121,7 +123,7 @@ def _stamp() -> str:
 
 
 def _meaning(source: bytes) -> str:
-    """The tree of a source without its docstrings, as a text."""
+    """The syntax tree of a source without its docstrings, as a string."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
@@ -135,7 +137,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 class CodeLackingError(Exception):
-    """Code is in no file that this process has, and it asks before it compiles."""
+    """Code is in no file of this process, which asks for it before it compiles."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -147,7 +149,7 @@ _asks: ContextVar[bool] = ContextVar("_asks", default=False)
 
 @contextmanager
 def asking(asks: bool = True) -> Iterator[None]:
-    """Let calls in this thread raise :class:`CodeLackingError` where they would compile."""
+    """Make calls in this thread raise :class:`CodeLackingError` where they would compile."""
     token = _asks.set(asks)
     try:
         yield
@@ -156,7 +158,7 @@ def asking(asks: bool = True) -> Iterator[None]:
 
 
 def place() -> Path | None:
-    """The directory that takes code; None if none does, or no code is kept."""
+    """The directory for compiled code; None if there is none, or if no code is kept."""
     if numba_internals.keeps_code() and _unchanged():
         with suppress(OSError):
             directory = code_directory.directory()
@@ -168,8 +170,8 @@ def place() -> Path | None:
 class KernelCache:
     """The cache of one function.
 
-    A dispatcher calls ``load_overload``, ``save_overload`` and ``flush``, under Numba's compiler
-    lock, and shows ``cache_path`` in its ``stats``.
+    A dispatcher calls ``load_overload``, ``save_overload`` and ``flush`` while holding Numba's
+    compiler lock, and shows ``cache_path`` in its ``stats``.
     """
 
     def __init__(self, function: Callable[..., Any], options: str) -> None:
@@ -180,13 +182,13 @@ class KernelCache:
 
     @property
     def cache_path(self) -> str:
-        """The directory of all files, if there is to be one."""
+        """The directory of all code files, or an empty string."""
         return str(code_directory.chosen() or "")
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled signature from disk; None if there is none that fits.
 
-        Then the caller compiles it, and saves it: other processes that lack it wait for that.
+        In that case the caller compiles and saves it; other processes that need it wait for that.
         """
         name = ""
         with suppress(Exception):
@@ -205,7 +207,7 @@ class KernelCache:
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Write a compile result, and delete those of sources that were not used lately."""
+        """Write a compile result, and delete the code of sources that weren't used recently."""
         with suppress(Exception):
             if _unchanged():
                 key = self._key(sig, data.codegen)
@@ -218,11 +220,11 @@ class KernelCache:
                     code_directory.end(name)
 
     def flush(self) -> None:
-        """Forget the function's code, of every signature."""
+        """Delete the function's code for all signatures."""
         code_directory.keep_latest(0, self._stamp_of)
 
     def _stamp_of(self, name: str) -> str | None:
-        """Which sources a file of this function is of; None for files of others."""
+        """The sources' stamp in the name of a file of this function; None for other files."""
         if not name.startswith(self._prefix):
             return None
         return name.removeprefix(self._prefix).partition("-")[0]
@@ -242,7 +244,7 @@ class KernelCache:
             raise ValueError(f"{name} is damaged or belongs to another key")
         saved_sig, reduced = pickle.loads(payload)
         if saved_sig != sig:
-            # The key has types by name; two named tuples may share one.
+            # The key has types by name, which two named tuples may share.
             raise ValueError(f"{name} is for {saved_sig}, not {sig}")
         rebuilt = numba_internals.rebuilt(target_context, reduced)
         code_directory.mark_used(name)

@@ -1,8 +1,9 @@
-"""The directory of compiled code: files that only this user can write, and a lock for each.
+"""The directory of compiled code: files that only this user can write, with a lock for each.
 
-A file is machine code in a pickle, and its checksum has no secret: who can write one runs code in
-the process that loads it. So the directory belongs to this user and nobody else may write to it; a
-file of another owner is not read, and only names as the cache makes them are read or added.
+A file is machine code in a pickle, and its checksum involves no secret: whoever can write a file
+can run code in the process that loads it. So the directory must belong to this user, and nobody
+else may write to it. Files of other owners are not read, and only names in the cache's own format
+are read or added.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from numba.core import config
 from fastgd.kernel.language import numba_internals
 
 fcntl: Any = None
-with suppress(ImportError):  # Windows has none: there, two processes may compile the same
+with suppress(ImportError):  # not on Windows: there two processes may compile the same code
     import fcntl
 
 _NAME = re.compile(r"\w[\w.]*-[0-9a-f]{16}-[0-9a-f]{16}\.nbc", re.ASCII)
@@ -33,20 +34,20 @@ _PAUSE = 0.02
 
 
 def chosen() -> Path | None:
-    """Where code is to lie: in NUMBA_CACHE_DIR, else where this user's caches are."""
+    """The directory for code: in NUMBA_CACHE_DIR if that is set, else among this user's caches."""
     if named := getattr(config, "CACHE_DIR", ""):
         return Path(named, "fastgd")
     user = numba_internals.user_cache("fastgd")
-    return user / "kernels" if user.is_absolute() else None  # "~" stays where nobody has a home
+    return user / "kernels" if user.is_absolute() else None  # without a home "~" isn't expanded
 
 
 def directory() -> Path:
-    """The directory of all files, which is made if there is none.
+    """The directory of compiled code, created if it is missing.
 
     Raises
     ------
     OSError
-        If there is none that this user owns and nobody else may write to.
+        If there is no directory that this user owns and nobody else may write to.
     """
     path = chosen()
     if path is None:
@@ -60,7 +61,7 @@ def directory() -> Path:
 
 
 def _is_ours(found: os.stat_result) -> bool:
-    """Whether a file belongs to this user; Windows keeps a user's folders from others by itself."""
+    """Whether a file belongs to this user; on Windows a user's directories are private anyway."""
     return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
 
 
@@ -70,7 +71,7 @@ def _others_may_write(found: os.stat_result) -> bool:
 
 @cache
 def _warn_unsafe(path: Path) -> None:
-    """Say once that no code is kept."""
+    """Warn, once, that no code is kept."""
     found = path.lstat()
     warnings.warn(
         "compiled code is neither kept nor loaded, as whoever can write it would run it here: "
@@ -83,12 +84,12 @@ def _warn_unsafe(path: Path) -> None:
 
 
 def read_file(name: str) -> bytes:
-    """The file of this name, if this process has it; else nothing.
+    """The content of the file with this name, or nothing if this process doesn't have it.
 
     Raises
     ------
     ValueError
-        If no file of code has such a name.
+        If the name isn't that of a file of compiled code.
     """
     _check_name(name)
     with suppress(OSError):
@@ -97,12 +98,12 @@ def read_file(name: str) -> bytes:
 
 
 def add_file(name: str, content: bytes) -> None:
-    """Put another process's file where this one looks, if it can be kept.
+    """Store another process's file where this process looks for code, if possible.
 
     Raises
     ------
     ValueError
-        If no file of code has such a name.
+        If the name isn't that of a file of compiled code.
     """
     _check_name(name)
     with suppress(OSError):
@@ -115,7 +116,7 @@ def _check_name(name: str) -> None:
 
 
 def read(name: str) -> bytes:
-    """A file of this user, whoever could have put one there since the directory was checked."""
+    """Read a file of this user, checking its owner: others may once have had write access."""
     path = directory() / name
     with open(path, "rb", opener=_without_links) as file:
         if not _is_ours(os.fstat(file.fileno())):
@@ -128,7 +129,7 @@ def _without_links(path: str, flags: int) -> int:
 
 
 def write(name: str, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
+    """Write a file atomically: it appears as a whole or not at all."""
     path = directory() / name
     temporary = path.with_name(f"{name}.{uuid4().hex[:16]}.tmp")
     try:
@@ -139,15 +140,15 @@ def write(name: str, content: bytes) -> None:
 
 
 def mark_used(name: str) -> None:
-    """Let a file count as used now."""
+    """Mark a file as used now."""
     with suppress(OSError):
         os.utime(directory() / name)
 
 
 def keep_latest(count: int, group_of: Callable[[str], str | None]) -> None:
-    """Delete files but those of the groups that were used last; without a group they stay.
+    """Delete files except those of the groups used most recently; files without a group stay.
 
-    Readers hold whole copies, so that they need no file.
+    Readers have read the whole content, so they no longer need the file.
     """
     used: dict[str, float] = {}
     files: list[tuple[str, Path]] = []
@@ -166,20 +167,20 @@ def keep_latest(count: int, group_of: Callable[[str], str | None]) -> None:
 
 @cache
 def _locks(path: Path) -> int:
-    """A file with a byte for each lock, which stays open: closing it would release all of them."""
+    """A file with a byte for each lock, kept open: closing it would release all of them."""
     return os.open(path / "locks", os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def begin(name: str) -> bool:
-    """Wait while another process makes this file; from now on, others wait for this one.
+    """Wait while another process makes this file; afterwards others wait for this process.
 
-    A lock ends with its process. It is no promise: after 20 s, or where there are no locks, two
+    A lock ends with its process. Locks are no guarantee: after 20 s, or where there are none, two
     processes make the same file.
 
     Returns
     -------
     bool
-        Whether another process has been at it, and may have made the file.
+        Whether another process held the lock, and so may have made the file.
     """
     if not fcntl:
         return False
@@ -197,7 +198,7 @@ def begin(name: str) -> bool:
 
 
 def end(name: str) -> None:
-    """Let others make this file."""
+    """Release the lock, so that other processes may make this file."""
     with suppress(OSError):
         if fcntl:
             fcntl.lockf(_locks(directory()), fcntl.LOCK_UN, 1, _byte(name))

@@ -1,6 +1,6 @@
-"""Expressions of a kernel's source: what they are while the kernel is translated, or as code.
+"""Translation of expressions: evaluated in Python where possible, otherwise emitted as code.
 
-See :mod:`.translation`, whose walk has the variables and the statements.
+See :mod:`.translation`, which handles variables and statements.
 """
 
 import ast
@@ -70,7 +70,7 @@ _OF_FLOATS = {
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What only a running kernel knows: its Numba type, and what LLVM calls it."""
+    """A value known only when the kernel runs: its Numba type and its LLVM value."""
 
     kind: types.Type
     code: Any
@@ -78,38 +78,38 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable that is assigned more than once: where it lies."""
+    """A variable that is assigned more than once: its type and stack slot."""
 
     kind: types.Type
     place: Any
 
 
 class Expressions(ABC):
-    """Emits expressions into the block where the builder stands."""
+    """Emits expressions at the builder's position."""
 
     def __init__(self, context: Any, builder: Any) -> None:
         self.context = context
         self.builder = builder
-        self.has_facts = False  # the code is for known sizes alone
+        self.has_facts = False  # whether the code is specialized for known sizes
 
     @abstractmethod
     def variable(self, name: str) -> Any:
-        """What a name stands for."""
+        """The current value of a name."""
 
     @abstractmethod
     def call_body(
         self, function: Callable[..., Any], given: Sequence[Any], named: dict[str, Any]
     ) -> Any:
-        """What a function returns whose body is emitted here."""
+        """Emit a function's body here and return its result."""
 
     @abstractmethod
     def deeper(self) -> Any:
-        """The context of a branch of the running kernel."""
+        """The context manager for code inside a branch of the running kernel."""
 
     # -------------------------------------------------------------- values
 
     def taken(self, kind: types.Type, code: Any) -> Any:
-        """A value of the kernel; what its type says already is Python's."""
+        """A value of the kernel; None and constants become Python values."""
         if isinstance(kind, types.NoneType):
             return None
         if kind == types.int64 and isinstance(code, ir.Constant):
@@ -117,7 +117,7 @@ class Expressions(ABC):
         return Value(kind, code)
 
     def kind_of(self, value: Any) -> Any:
-        """Its Numba type."""
+        """The Numba type of a value."""
         if isinstance(value, Value):
             return value.kind
         if value is None:
@@ -135,7 +135,7 @@ class Expressions(ABC):
         raise UnknownError(f"{value!r} as a value")
 
     def value(self, value: Any) -> Value:
-        """The same as a value of the kernel."""
+        """Turn a Python value into a value of the kernel."""
         if isinstance(value, Value):
             if value.kind == types.uint8:
                 return Value(types.int64, self.builder.zext(value.code, _I64))
@@ -152,7 +152,7 @@ class Expressions(ABC):
         return Value(kind, ir.Constant(element, value))
 
     def cast(self, value: Any, kind: types.Type) -> Any:
-        """Its code as a value of this type."""
+        """The LLVM value, converted to this type."""
         if isinstance(value, int) and kind == types.float64:
             return ir.Constant(_F64, float(value))
         own = self.value(value)
@@ -170,7 +170,7 @@ class Expressions(ABC):
         raise UnknownError(f"{own.kind} where {kind} is wanted")
 
     def truth(self, value: Any) -> Any:
-        """Whether it counts as true: a bool of Python, or the code of one."""
+        """Whether a value counts as true: a Python bool, or the LLVM value of one."""
         if not isinstance(value, Value):
             return bool(value)
         value = self.value(value)
@@ -188,27 +188,27 @@ class Expressions(ABC):
     # -------------------------------------------------------------- expressions
 
     def expression(self, node: ast.expr) -> Any:
-        """A value of the kernel, or what Python knows."""
+        """Translate an expression: to a value of the kernel, or to a Python value."""
         return getattr(self, f"of_{type(node).__name__.lower()}", self.of_other)(node)
 
     def of_other(self, node: ast.expr) -> Any:
-        """Refuse what is none of the others."""
+        """Reject all other expressions."""
         raise UnknownError(f"an expression: {type(node).__name__}")
 
     def of_constant(self, node: ast.Constant) -> Any:
-        """A number, None, a text."""
+        """A number, None, a string."""
         return node.value
 
     def of_name(self, node: ast.Name) -> Any:
-        """What a name stands for."""
+        """The value of a variable."""
         return self.variable(node.id)
 
     def of_tuple(self, node: ast.Tuple) -> Any:
-        """A tuple, which only Python has."""
+        """A tuple, which exists in Python only."""
         return tuple(self.listed(node.elts))
 
     def listed(self, nodes: Sequence[ast.expr]) -> list[Any]:
-        """The values of some expressions, of which one may stand for several."""
+        """The values of some expressions; starred ones are expanded."""
         values: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
@@ -218,7 +218,7 @@ class Expressions(ABC):
         return values
 
     def of_attribute(self, node: ast.Attribute) -> Any:
-        """A member of something that Python knows, or a field."""
+        """An attribute of a Python value, or a field of a kernel value."""
         owner, name = self.expression(node.value), node.attr
         if not isinstance(owner, Value):
             return getattr(owner, name)
@@ -239,7 +239,7 @@ class Expressions(ABC):
         raise UnknownError(f"{name!r} of {kind}")
 
     def of_subscript(self, node: ast.Subscript) -> Any:
-        """An item."""
+        """An item of a tuple, table, buffer or array."""
         owner, index = self.expression(node.value), self.expression(node.slice)
         parts = index if isinstance(index, tuple) else (index,)
         if not any(isinstance(each, Value) for each in (owner, *parts)):
@@ -253,7 +253,7 @@ class Expressions(ABC):
         return Value(kind, self.builder.load(place))
 
     def place_of(self, owner: Value, index: Any) -> tuple[types.Type, Any]:
-        """The type of a number of a buffer or an array, and its address."""
+        """Type and address of an item of a buffer or an array."""
         if not isinstance(owner.kind, structs.Buffer | types.Array):
             raise UnknownError(f"an item of {owner.kind}")
         indices = index if isinstance(index, tuple) else (index,)
@@ -263,7 +263,7 @@ class Expressions(ABC):
         )
 
     def of_unaryop(self, node: ast.UnaryOp) -> Any:
-        """not, and minus."""
+        """``not`` and unary minus."""
         value = self.expression(node.operand)
         if isinstance(node.op, ast.Not):
             truth = self.truth(value)
@@ -281,7 +281,7 @@ class Expressions(ABC):
         raise UnknownError(f"minus {value.kind}")
 
     def of_binop(self, node: ast.BinOp) -> Any:
-        """An operator between two operands."""
+        """A binary operator."""
         first, second = self.expression(node.left), self.expression(node.right)
         return self.binary(BINARY[type(node.op)], first, second)
 
@@ -301,7 +301,7 @@ class Expressions(ABC):
         return self.of_numbers(function, pair, kinds)
 
     def of_numbers(self, function: Any, pair: Any, kinds: Any) -> Value:
-        """An operation of plain numbers."""
+        """An operation of scalars."""
         build = self.builder
         if function is operator.truediv or types.float64 in kinds:
             codes = [self.cast(each, types.float64) for each in pair]
@@ -319,7 +319,7 @@ class Expressions(ABC):
         return Value(types.int64, getattr(build, _OF_INTEGERS[function])(*codes))
 
     def floored(self, function: Any, a: Any, b: Any) -> Any:
-        """Quotient or remainder toward minus infinity, as Python has it."""
+        """Quotient or remainder, rounded toward minus infinity as in Python."""
         build, zero = self.builder, _I64(0)
         rest = build.srem(a, b)
         differs = build.icmp_signed("<", build.xor(rest, b), zero)
@@ -330,7 +330,7 @@ class Expressions(ABC):
         return build.select(wrong, build.sub(quotient, _I64(1)), quotient)
 
     def of_compare(self, node: ast.Compare) -> Any:
-        """A comparison, and whether something is None."""
+        """A single comparison, or a test for None."""
         if len(node.ops) != 1:
             raise UnknownError("a chain of comparisons")
         first, second = self.expression(node.left), self.expression(node.comparators[0])
@@ -354,11 +354,11 @@ class Expressions(ABC):
         return Value(types.boolean, compare(sign, *codes))
 
     def of_boolop(self, node: ast.BoolOp) -> Any:
-        """and, or."""
+        """``and``, ``or``."""
         return self.in_turn(isinstance(node.op, ast.And), node.values)
 
     def in_turn(self, is_and: bool, nodes: Sequence[ast.expr]) -> Any:
-        """The operands of ``and`` or ``or``, of which one decides."""
+        """The operands of ``and`` or ``or``, evaluated until one decides."""
         first = self.truth(self.expression(nodes[0]))
         if len(nodes) == 1:
             return first if isinstance(first, bool) else Value(types.boolean, first)
@@ -368,7 +368,7 @@ class Expressions(ABC):
         return self.either(first, *(rest if is_and else rest[::-1]))
 
     def of_ifexp(self, node: ast.IfExp) -> Any:
-        """One of two expressions."""
+        """A conditional expression."""
         test = self.truth(self.expression(node.test))
         if isinstance(test, bool):
             return self.expression(node.body if test else node.orelse)
@@ -377,7 +377,7 @@ class Expressions(ABC):
         )
 
     def either(self, test: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
-        """One of two values, of which only that one is worked out."""
+        """One of two values; only that one is computed."""
         build = self.builder
         blocks = [build.append_basic_block(name) for name in ("then", "else")]
         build.cbranch(test, *blocks)
@@ -402,7 +402,7 @@ class Expressions(ABC):
     # -------------------------------------------------------------- calls
 
     def of_call(self, node: ast.Call) -> Any:
-        """A call: of a function that is emitted here, of an operation, or of what Python has."""
+        """A call of a function whose body is emitted here, an intrinsic, or a Python function."""
         called = self.expression(node.func)
         given = self.listed(node.args)
         named = {str(each.arg): self.expression(each.value) for each in node.keywords}
@@ -418,18 +418,18 @@ class Expressions(ABC):
         return called(*given, **named) if is_known else self.call_builtin(called, given)
 
     def marked(self, value: Any) -> types.Type:
-        """The type that a choice between bodies looks at."""
+        """The type by which a dispatch chooses between bodies."""
         is_tuple = isinstance(value, tuple)
         return types.pyobject if is_tuple else self.kind_of(value)
 
     def call_intrinsic(self, defined: Any, given: Sequence[Any]) -> Any:
-        """What an operation gives."""
+        """The result of an intrinsic."""
         sig, codegen = defined(None, *map(self.kind_of, given))
         codes = [self.cast(each, kind) for each, kind in zip(given, sig.args, strict=True)]
         return self.taken(sig.return_type, codegen(self.context, self.builder, sig, codes))
 
     def call_builtin(self, called: Any, given: Sequence[Any]) -> Any:
-        """What a function of Python's gives."""
+        """The result of a Python builtin."""
         kinds, build = [self.kind_of(each) for each in given], self.builder
         if called is len:
             code = structs.length(self.context, build, kinds[0], given[0].code)
@@ -442,7 +442,7 @@ class Expressions(ABC):
             fabs = build.module.declare_intrinsic("llvm.fabs", [_F64])
             return Value(types.float64, build.call(fabs, [given[0].code]))
         if called in (min, max) and len(given) == 2:
-            # The second one only if it is smaller, or larger, as Python has it.
+            # The second one only if it is smaller, or larger, as in Python.
             sign = "<" if called is min else ">"
             kind = types.float64 if types.float64 in kinds else types.int64
             first, second = (self.cast(each, kind) for each in given)

@@ -1,6 +1,6 @@
-"""Vectors of integers: one 64-bit lane per run, as :mod:`.tile` has for floats.
+"""Vectors of integers: one 64-bit lane per run, as :mod:`.tile` defines for floats.
 
-They are random words, of 32 bits with the upper half as room for products, and what a run counts.
+They hold random words (32 bits, with the upper half as room for products) and counters of runs.
 """
 
 import operator
@@ -36,7 +36,7 @@ def _word_or_integer(kind):
 
 
 def _vectors(builder, kinds, values, lanes):
-    """The values as vectors: an integer becomes that integer in every lane."""
+    """The values as vectors: an integer is copied to every lane."""
     return [
         value if isinstance(kind, Words) else splat(builder, value, lanes)
         for value, kind in zip(values, kinds, strict=True)
@@ -86,7 +86,7 @@ def store_words(_typing, array, index, words):
 
 @intrinsic
 def all_words(_typing, tile, number):
-    """The same integer in every lane that the tile has."""
+    """The same integer in each of the tile's lanes."""
 
     def codegen(_context, builder, _sig, args):
         return splat(builder, args[1], tile.lanes)
@@ -96,7 +96,7 @@ def all_words(_typing, tile, number):
 
 @intrinsic
 def bits_of(_typing, x):
-    """The bits of each number of a tile."""
+    """The bits of each value of a tile."""
 
     def codegen(_context, builder, _sig, args):
         return builder.bitcast(args[0], ir.VectorType(_I64, x.lanes))
@@ -106,7 +106,7 @@ def bits_of(_typing, x):
 
 @intrinsic
 def number_of(_typing, bits):
-    """The numbers that have these bits."""
+    """The values with these bits."""
 
     def codegen(_context, builder, _sig, args):
         return builder.bitcast(args[0], ir.VectorType(ir.DoubleType(), bits.lanes))
@@ -116,7 +116,7 @@ def number_of(_typing, bits):
 
 @intrinsic
 def integer(_typing, words):
-    """The integer of the only lane."""
+    """The integer in the only lane."""
 
     def codegen(_context, builder, _sig, args):
         return builder.extract_element(args[0], ir.IntType(32)(0))
@@ -126,7 +126,7 @@ def integer(_typing, words):
 
 @intrinsic
 def numbers(_typing, a):
-    """Words as a tile of numbers."""
+    """Words converted to a tile of floats."""
 
     def codegen(_context, builder, _sig, args):
         return builder.sitofp(args[0], ir.VectorType(ir.DoubleType(), a.lanes))

@@ -1,7 +1,7 @@
-"""Tiles and memory: what is read and written, from arrays and from the buffers of structs.
+"""Loads and stores of tiles, in arrays and in buffers of structs.
 
-Arrays are one-dimensional. The numbers of one weight or one activation for all runs are
-neighbours; an index counts numbers, a stride is the distance between two rows (or units).
+Arrays are one-dimensional. The values of one weight or one activation for all runs are adjacent; an
+index counts values, a stride is the distance between two rows (or units).
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ _I1 = ir.IntType(1)
 
 
 class Array(NamedTuple):
-    """An argument that is an array or a buffer, while code is emitted."""
+    """An array or buffer argument while code is emitted."""
 
     context: object
     builder: object
@@ -28,13 +28,13 @@ class Array(NamedTuple):
     value: object
 
     def address(self, index, vector, used=None):
-        """Emit the address of so many numbers from an index on, if not all are in use of one."""
+        """Emit the address of a vector that begins at an index, with all or some lanes in use."""
         count = vector.count if used is None else 1
         first = address(self.context, self.builder, self.kind, self.value, index, count)
         return self.builder.bitcast(first, vector.as_pointer())
 
     def load(self, index, lanes, element=_F64, used=None):
-        """Emit a vector of neighbours; those not in use are zero."""
+        """Emit a load of adjacent values; lanes not in use are zero."""
         vector = ir.VectorType(element, lanes)
         place, align = self.address(index, vector, used), 1 if element == _I8 else 8
         if used is None:
@@ -44,7 +44,7 @@ class Array(NamedTuple):
         return self.builder.call(self._masked("load", vector, vector, args), args)
 
     def store(self, value, index, used=None):
-        """Write a vector to neighbours, if not all are in use then to those."""
+        """Emit a store of a vector to adjacent values; lanes not in use are not written."""
         place = self.address(index, value.type, used)
         align = 1 if value.type.element == _I8 else 8
         if used is None:
@@ -62,7 +62,7 @@ class Array(NamedTuple):
         )
 
     def gather(self, index, stride, count, lanes, spread=None, used=None):
-        """Join ``count`` vectors ``stride`` apart, each spread over lanes first if asked."""
+        """Join ``count`` vectors ``stride`` apart; with ``spread``, select their lanes first."""
         parts = []
         for _ in range(count):
             part = self.load(index, lanes, used=used)
@@ -73,7 +73,7 @@ class Array(NamedTuple):
 
 @intrinsic
 def load(_typing, shape, array, index, stride):
-    """A whole tile: lane ``array[index + row * stride + unit * runs + run]``."""
+    """Load a whole tile: lane ``array[index + row * stride + unit * runs + run]``."""
 
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[1])
@@ -85,9 +85,9 @@ def load(_typing, shape, array, index, stride):
 
 @intrinsic
 def load_data(_typing, shape, stored, array, index, stride):
-    """A tile of data, which all runs share if ``stored.runs`` is 1.
+    """Load a tile of data, which all runs share if ``stored.runs`` is 1.
 
-    Lane ``array[index + row * stride + unit * stored.runs + run]``, with no run if it is shared.
+    Lane ``array[index + row * stride + unit * stored.runs + run]``, without ``run`` if shared.
     """
     stored_runs = stored.runs
     spread = [
@@ -105,9 +105,10 @@ def load_data(_typing, shape, stored, array, index, stride):
 
 @intrinsic
 def rows(_typing, shape, stored, array, index, stride):
-    """One number per row and run, for all units: lane ``array[index + row * stride + run]``.
+    """Load one value per row and run, for all units: lane ``array[index + row * stride + run]``.
 
-    ``stored`` is a shape whose ``runs`` says what the array holds: 1 if all runs share its numbers.
+    ``stored`` is a shape whose ``runs`` tells how the array is stored: 1 if all runs share its
+    values.
     """
     spread = [run % stored.runs for _ in range(shape.units) for run in range(shape.runs)]
 
@@ -120,9 +121,9 @@ def rows(_typing, shape, stored, array, index, stride):
 
 @intrinsic
 def units(_typing, shape, array, index, stride):
-    """One number per unit and run, for all rows: lane ``array[index + unit * stride + run]``.
+    """Load one value per unit and run, for all rows: lane ``array[index + unit * stride + run]``.
 
-    Those of units that are not in use are read, too.
+    Values of units that are not in use are read, too.
     """
 
     def codegen(context, builder, sig, args):
@@ -135,7 +136,7 @@ def units(_typing, shape, array, index, stride):
 
 @intrinsic
 def panel(_typing, shape, array, index):
-    """:func:`units` of neighbours: lane ``array[index + unit * runs + run]``, in one load."""
+    """Adjacent :func:`units`: lane ``array[index + unit * runs + run]``, in a single load."""
 
     def codegen(context, builder, sig, args):
         used = in_use(builder, shape, args[0])
@@ -183,9 +184,10 @@ def store_by_run(_typing, shape, array, index, stride, tile):
 
 @intrinsic
 def count_changes(_typing, shape, mask, before, counts, index, stride):
-    """Add 1 to each byte of ``counts`` whose byte in ``before`` is not the mask.
+    """Add 1 to each byte of ``counts`` whose byte in ``before`` differs from the mask.
 
-    Then the mask replaces these bytes. They lie like the numbers that :func:`load` reads.
+    Then the mask replaces the bytes of ``before``. Both are arranged like the values that
+    :func:`load` reads.
     """
 
     def codegen(context, builder, sig, args):

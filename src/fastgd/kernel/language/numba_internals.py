@@ -1,51 +1,51 @@
-"""Every private part of Numba that fastgd uses, and what takes its place where one is missing.
+"""All private parts of Numba that fastgd uses, with fallbacks for when one is missing.
 
-Numba promises nothing about these names, and no version of it is shut out. So this module alone
-knows them. It looks for each as it is imported, and before it compiles a kernel its own way it does
-so with a function of one line. Where a part is not as expected, kernels go through Numba's stock
-pipeline: they take longer to compile, each process compiles them anew, and they compute the same
-bits. One RuntimeWarning says so.
+Numba guarantees nothing about these names, and no version of it is excluded. So only this module
+uses them. It looks up each one at import, and before it compiles the first kernel in its own way it
+tries that with a one-line function. If something is not as expected, kernels go through Numba's
+standard pipeline: they take longer to compile, each process compiles them anew, and they compute
+the same bits. One RuntimeWarning says so.
 
 ==========================  =======================================================================
-part                        what for, and what is expected of it
+part                        use, and what is expected of it
 ==========================  =======================================================================
-CompilerBase                Its ``define_pipelines`` says how a function is compiled: here as
-DefaultPassBuilder          ``define_nopython_pipeline`` has it, whose ``passes`` are pairs of a
-                            step and a text, but with another step than NativeLowering.
-register_pass               Makes a step known, so that it may stand in a pipeline.
-NativeLowering              Its ``run_pass`` puts LLVM's text into ``state.library``, the result
-                            into ``state["cr"]``, whose ``fndesc`` has what was typed.
-JITCodeLibrary              Calls ``_optimize_functions`` on each module, and at the end
+CompilerBase                Its ``define_pipelines`` decides how a function is compiled: here as in
+DefaultPassBuilder          ``define_nopython_pipeline``, whose ``passes`` are pairs of a step and
+                            a description, but with another step instead of NativeLowering.
+register_pass               Registers a step, so that it can be part of a pipeline.
+NativeLowering              Its ``run_pass`` adds LLVM code to ``state.library`` and stores the
+                            result in ``state["cr"]``, whose ``fndesc`` has the types.
+JITCodeLibrary              Calls ``_optimize_functions`` for each module, and at the end
                             ``_optimize_final_module``.
-                            ``enable_object_caching`` lets it be written to a file, unless it
-                            ``has_dynamic_globals``, addresses of this process.
-                            ``get_pointer_to_function`` gives the address of machine code,
-                            ``_get_module_for_linking`` what others are linked with. The ``_ee`` of
-                            its ``_codegen._engine`` has the module until that is removed.
-_module_pass_manager        What LLVM's optimiser is asked to do; with ``opt``, ``loop_vectorize``
-                            and ``slp_vectorize``.
+                            ``enable_object_caching`` allows writing it to a file, unless it
+                            ``has_dynamic_globals``: addresses of this process.
+                            ``get_pointer_to_function`` returns the address of machine code,
+                            ``_get_module_for_linking`` the module for linking with others. The
+                            ``_ee`` of its ``_codegen._engine`` holds modules until their removal.
+_module_pass_manager        LLVM's optimization passes, with ``opt``, ``loop_vectorize`` and
+                            ``slp_vectorize``.
 cpu_target                  Its ``target_context`` has the ``codegen()`` whose ``magic_tuple()`` is
                             triple, name and features of the processor that Numba compiles for.
-initialize                  Of ``rtsys``: makes the runtime's symbols known to code that is loaded.
-_nrt                        An option: False leaves counting of references out.
-no_cpython_wrapper          Options: no code for calls from Python or C.
+initialize                  Of ``rtsys``: makes the runtime's symbols known to loaded code.
+_nrt                        An option: False turns off reference counting.
+no_cpython_wrapper          Options: generate no code for calls from Python or C.
 no_cfunc_wrapper
-_reduce, _rebuild           Of CompileResult: to what can be pickled, and back.
-entry_point                 Of CompileResult: the function without the lookup of types.
-dumps                       Pickles with Numba's own types.
-_cache                      What ``enable_caching`` of a dispatcher sets; its ``load_overload``,
+_reduce, _rebuild           Of CompileResult: conversion to a picklable form and back.
+entry_point                 Of CompileResult: the function, without type lookup.
+dumps                       Pickles Numba's own types, too.
+_cache                      Set by ``enable_caching`` of a dispatcher; its ``load_overload``,
                             ``save_overload``, ``flush`` and ``cache_path`` are used.
-AppDirs                     Where a user's caches lie.
-_Intrinsic                  What ``intrinsic`` makes; its ``_defn`` is what it was made of.
-global_compiler_lock        Who compiles holds it, as a context. It is taken before the next one.
-_LLVMLock                   Who is in LLVM holds one: the ``_lock`` of llvmlite's ``lib``.
+AppDirs                     The directory of a user's caches.
+_Intrinsic                  The class of intrinsics; ``_defn`` is the decorated function.
+global_compiler_lock        Held while compiling, as a context manager; acquired before the next.
+_LLVMLock                   Held while LLVM is running: the ``_lock`` of llvmlite's ``lib``.
 get_function_type           Of CPUCallConv, as are ``call_function`` and
                             ``return_status_propagate``: how compiled functions call each other.
 ==========================  =======================================================================
 
-What tiles, words, records and choices are made of (``numba.extending``, ``numba.core.types``,
-``cgutils``, typing templates, models, ``context.make_array``) is the interface for extensions. It
-is no part of this list: there are no tiles without it.
+What tiles, words, structs and choices are built with (``numba.extending``, ``numba.core.types``,
+``cgutils``, typing templates, models, ``context.make_array``) is Numba's interface for extensions.
+It is not in this list: without it there would be no tiles.
 """
 
 import gc
@@ -96,11 +96,11 @@ PARTS = (
     "numba.core.callconv:CPUCallConv.return_status_propagate",
     "llvmlite.binding.ffi:_LLVMLock",
 )
-"""All of them, by module and name."""
+"""All private parts, by module and name."""
 
 
 class _Missing:
-    """What stands for a part that is missing, so that this module can be read to its end."""
+    """Placeholder for missing parts, so that the rest of this module can be executed."""
 
     def __init__(self, *_args, **_options):
         pass
@@ -118,7 +118,7 @@ def _find(part: str) -> Any:
 
 
 def _lacking() -> str | None:
-    """The first part that Numba lacks."""
+    """The first part that this Numba doesn't have."""
     for part in PARTS:
         try:
             _find(part)
@@ -136,7 +136,7 @@ def _take(part: str) -> Any:
 
 @cache
 def _warn(reason: str) -> None:
-    """Say once that kernels go through the stock pipeline."""
+    """Warn, once, that kernels go through the standard pipeline."""
     warnings.warn(
         f"Numba {numba.__version__} is not as fastgd expects ({reason}): kernels take longer to "
         "compile, and each process compiles them anew; results are the same",
@@ -159,11 +159,12 @@ register_pass = _take("numba.core.compiler_machinery:register_pass")
 
 
 class _WholeLibrary(JITCodeLibrary):
-    """Code that goes through LLVM's optimiser once, as a whole.
+    """Code that goes through LLVM's optimizer once, as a whole.
 
-    Numba optimises each function by itself before, and looks for counted references, of which there
-    are none. What is to be a vector is one already: LLVM's search for more took a tenth of the time
-    to compile and made loops of a few rounds slower (3-32-1: 398 ns an iteration, now 358).
+    Numba would first optimize each function separately, and look for reference counts, of which
+    there are none. LLVM's vectorizers are off, since everything that should be a vector already is
+    one: they took a tenth of the compile time and made short loops slower (3-32-1: 398 ns an
+    iteration, now 358).
     """
 
     def _optimize_functions(self, ll_module):
@@ -172,7 +173,7 @@ class _WholeLibrary(JITCodeLibrary):
     def _optimize_final_module(self):
         options = {"opt": int(config.OPT), "loop_vectorize": False, "slp_vectorize": False}
         made = self._codegen._module_pass_manager(**options)
-        if not isinstance(made, tuple):  # before Numba 0.62, whose LLVM lacks a few passes
+        if not isinstance(made, tuple):  # before Numba 0.62, whose LLVM doesn't have some passes
             made.run(self._final_module)
             return
         passes, options = made
@@ -188,29 +189,29 @@ class _WholeLibrary(JITCodeLibrary):
         return llvmlite.binding.parse_bitcode(self._bitcode)
 
     def keep_machine_code_only(self):
-        """Free LLVM's modules: a kernel takes 1.5 MB then, and 4 MB with them."""
+        """Free LLVM's modules: a kernel then takes 1.5 MB, and 4 MB with them."""
         if self._bitcode is not None:
             return
         shared, final = self._get_module_for_linking(), self._final_module
         self._bitcode = shared.as_bitcode()
         self._codegen._engine._ee.remove_module(final)
         self._final_module = llvmlite.binding.parse_assembly("")
-        self._disable_inspection = True  # as of code that comes from a file
+        self._disable_inspection = True  # as for code loaded from a file
         for module in (shared, final):
             module.close()
 
 
 def _few_passes():
-    """Those of level 1 that code is slow without.
+    """The passes of level 1 without which code is slow.
 
-    A kernel compiles in 0.6 s; with all passes in 1.25, at level 3 in 1.9. It is as fast as that
-    of level 3, but where numbers are drawn (batches, dropout): there it takes 5 to 20 % longer.
+    A kernel compiles in 0.6 s; with all passes of level 1 in 1.25, at level 3 in 1.9. It is as fast
+    as at level 3, except with random numbers (batches, dropout), where it takes 5 to 20 % longer.
     """
     passes = llvmlite.binding.create_new_module_pass_manager()
     passes.add_sroa_pass()
     passes.add_simplify_cfg_pass()
     passes.add_instruction_combine_pass()
-    passes.add_global_dead_code_eliminate_pass()  # addresses of this process that nobody needs
+    passes.add_global_dead_code_eliminate_pass()  # unused addresses of this process
     return passes
 
 
@@ -222,7 +223,7 @@ class _LowerWhole(NativeLowering):
         state.library = _WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         super().run_pass(state)
-        # To be shown (inspect_types), but not if the code comes from a file.
+        # Used by inspect_types only, and not available for code from a file either.
         state.type_annotation = None
         described = state["cr"].fndesc
         described.typemap = described.calltypes = None
@@ -240,7 +241,7 @@ class _LeanCompiler(CompilerBase):
 
 
 class _TriedCompiler(_LeanCompiler):
-    """Numba's own where a trial of the lean one fails."""
+    """Falls back to Numba's own pipeline if a trial of the lean one fails."""
 
     def define_pipelines(self):
         if _trial_succeeds():
@@ -250,7 +251,7 @@ class _TriedCompiler(_LeanCompiler):
 
 @cache
 def _trial_succeeds() -> bool:
-    """Whether a function compiled our way has our library and is right."""
+    """Whether a function compiled in our way uses our library and computes the right result."""
 
     @intrinsic
     def doubled(_typing, x):
@@ -273,13 +274,13 @@ def _trial_succeeds() -> bool:
 
 
 NOT_COUNTED: dict[str, Any] = {} if LACKING else {"_nrt": False}
-"""Options that leave out counted references: with them 3-4-1 takes 682 ns instead of 79."""
+"""Options that turn off reference counting; with it 3-4-1 takes 682 ns instead of 79."""
 
 NOT_FROM_C: dict[str, Any] = {} if LACKING else {"no_cfunc_wrapper": True}
-"""Options that leave out the code for calls from C: a quarter of the time to compile a prange."""
+"""Options that omit the code for calls from C: a quarter of the compile time of a prange."""
 
 UNWRAPPED: dict[str, Any] = {}
-"""Options that leave out the code for calls from Python and C: 0.6 MB for good, each function."""
+"""Options that omit the code for calls from Python and C: 0.6 MB per function, never freed."""
 
 WHOLE: dict[str, Any] = {}
 """Options of a kernel."""
@@ -296,9 +297,9 @@ if not LACKING and hasattr(os, "register_at_fork"):
     _IN_LLVM = getattr(_find("llvmlite.binding.ffi:lib"), "_lock", nullcontext())
 
     def _wait_for_compilers() -> None:
-        """Fork when no thread compiles: it would be missing in the child.
+        """Delay a fork until no thread compiles: that thread would not exist in the child.
 
-        There its locks would stay held, and what Numba and LLVM know half changed.
+        There its locks would stay held, and the data of Numba and LLVM would be inconsistent.
         """
         _COMPILING.__enter__()
         _IN_LLVM.__enter__()
@@ -318,7 +319,7 @@ if not LACKING and hasattr(os, "register_at_fork"):
 
 
 def processor(codegen: Any = None) -> tuple[Any, ...]:
-    """Triple, name and features of the processor that code is made for."""
+    """Triple, name and features of the processor that code is compiled for."""
     if not LACKING:
         codegen = codegen or _find("numba.core.registry:cpu_target.target_context").codegen()
         return tuple(codegen.magic_tuple())
@@ -330,9 +331,9 @@ def processor(codegen: Any = None) -> tuple[Any, ...]:
 
 
 def use_cache(dispatcher: Any, made: Callable[[], Any]) -> None:
-    """Let a dispatcher keep its code in the cache that ``made`` makes; no cache without the parts.
+    """Give a dispatcher the cache that ``made`` returns; no cache if parts are missing.
 
-    Numba's own would take the code of an older kernel for this one's: it watches one file only.
+    Numba's own would reuse the code of an older kernel: it checks one source file only.
     """
     if not LACKING and hasattr(dispatcher, "enable_caching"):  # not if NUMBA_DISABLE_JIT is set
         dispatcher._cache = made()
@@ -344,9 +345,9 @@ def keeps_code() -> bool:
 
 
 def pickled(result: Any, sig: Any) -> bytes | None:
-    """A compile result as bytes; None where it holds addresses of this process.
+    """A compile result as bytes; None if it contains addresses of this process.
 
-    The result stays in use, but has less to show of how it was made.
+    The result remains usable, but can no longer be inspected in detail.
     """
     library = result.library
     if library.has_dynamic_globals:
@@ -359,18 +360,18 @@ def pickled(result: Any, sig: Any) -> bytes | None:
 
 
 def rebuilt(target_context: Any, reduced: tuple[Any, ...]) -> Any:
-    """Return the compile result that :func:`pickled` took apart.
+    """Return the compile result that :func:`pickled` serialized.
 
-    Numba's cache refreshes the whole context first: 0.35 s in a process that compiles nothing, for
-    implementations that compiling needs, and refreshes itself. Code needs the symbols of the
-    runtime only.
+    Numba's cache would first refresh the whole context: 0.35 s in a process that compiles nothing.
+    The refresh loads implementations that only compilation needs, which then refreshes the context
+    itself. Loaded code needs only the symbols of the runtime.
     """
     _find("numba.core.runtime:rtsys").initialize(target_context)
     return _find("numba.core.compiler:CompileResult._rebuild")(target_context, *reduced)
 
 
 def user_cache(name: str) -> Path:
-    """The folder where a user's programs keep what they can make anew."""
+    """The directory for a user's caches of this program."""
     return Path(_find("numba.misc.appdirs:AppDirs")(name, appauthor=False).user_cache_dir)
 
 
@@ -378,17 +379,18 @@ def user_cache(name: str) -> Path:
 
 
 def definition_of(function: Any) -> Callable[..., Any] | None:
-    """What an intrinsic was made of: what gives a signature and what emits code; or None."""
+    """The function behind an intrinsic, which returns signature and code generator; or None."""
     made: Any = getattr(function, "_defn", None)
     return made if isinstance(function, _take("numba.core.extending:_Intrinsic")) else None
 
 
 @contextmanager
 def _garbage_left() -> Iterator[None]:
-    """Have no garbage looked for meanwhile.
+    """Suspend garbage collection.
 
-    A compiler makes so much that Python looks at all there is again and again: where pandas and
-    scikit-learn are loaded and 8,000 tests collected, that took a third of the time to compile.
+    A compiler creates so many objects that Python's collector scans all existing ones again and
+    again: with pandas and scikit-learn loaded and 8,000 tests collected, that took a third of the
+    compile time.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -400,16 +402,17 @@ def _garbage_left() -> Iterator[None]:
 
 
 def entry_point(dispatcher: Any, signature: tuple[Any, ...]) -> Callable[..., None]:
-    """What calls the function compiled for these types, without looking them up."""
+    """The function compiled for these types, callable without looking them up."""
     with _garbage_left():
         dispatcher.compile(signature)
     return dispatcher if LACKING else dispatcher.overloads[signature].entry_point
 
 
 def handle(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> Any:
-    """Compile a function for these types, the first so many markers; what calls it in a kernel.
+    """Compile a function for these types, the first ``markers`` of which are markers.
 
-    That is its address, or a dispatcher without the markers where an address is of no use.
+    Returns a handle for calling it in a kernel: its address or, if that can't be used, a dispatcher
+    without the markers.
     """
     dispatcher.compile(signature)
     if LACKING:
@@ -419,7 +422,7 @@ def handle(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> Any
 
 
 def address(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> int:
-    """The address of a function of markers, then of four integers: for :func:`call_address`."""
+    """The address of a function of markers and then four integers, for :func:`call_address`."""
     made = handle(dispatcher, signature, markers)
     if not LACKING:
         return int(made)
@@ -428,7 +431,7 @@ def address(dispatcher: Any, signature: tuple[Any, ...], markers: int = 0) -> in
     return int(_KEPT[-1].address)
 
 
-_KEPT: list[Any] = []  # what must live as long as its address is known
+_KEPT: list[Any] = []  # callbacks whose addresses are in use
 
 
 @cache
@@ -450,7 +453,7 @@ def _without_markers(dispatcher, markers):
 
 
 def _by_address(result):
-    """What calls a function with this result by its address."""
+    """Make an intrinsic that calls a function with this result type by its address."""
 
     @intrinsic
     def call(_typing, _address, arguments):
@@ -491,13 +494,13 @@ def _call_dispatcher(dispatcher, arguments):
 
 
 call_compiled = _call_dispatcher if LACKING else _by_address(types.none)
-"""In a kernel: call what has this :func:`handle` and returns None, with a tuple of arguments.
+"""In a kernel: call the function with this :func:`handle`, which returns None, with a tuple.
 
-By its address, as Numba would link its code into each caller and optimise it there again.
+By its address; otherwise Numba would link its code into each caller and optimize it there again.
 """
 
 call_for_two = _call_dispatcher if LACKING else _by_address(types.UniTuple(types.float64, 2))
-"""Likewise, what returns two floats."""
+"""The same for a function that returns two floats."""
 
 call_address = _call_c if LACKING else call_compiled
-"""Likewise, what has this :func:`address`."""
+"""The same for an :func:`address`."""

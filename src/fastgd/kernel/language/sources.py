@@ -1,4 +1,4 @@
-"""The source of a function of a kernel, as a tree, and what a walk over it has to know."""
+"""The source of a kernel function as a syntax tree, and what the translation needs to know."""
 
 import ast
 from collections import Counter
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 
 class UnknownError(Exception):
-    """The source has something that the walk does not know."""
+    """The source contains something that the translation doesn't support."""
 
 
 class FunctionSource(NamedTuple):
-    """A function's text: the names of its parameters, its statements, and what it assigns twice."""
+    """A function's source: parameters, defaults, statements, and names that need a stack slot."""
 
     parameters: tuple[str, ...]
     defaults: dict[str, Any]
@@ -28,7 +28,7 @@ def _tree_of(filename: str) -> ast.Module:
 
 @cache
 def _all_functions_of(filename: str) -> dict[int, list[Any]]:
-    """The functions of a file, also within others, by the line where each begins."""
+    """All functions of a file, including nested ones, by the line where each begins."""
     found: dict[int, list[Any]] = {}
     for node in ast.walk(_tree_of(filename)):
         if isinstance(node, ast.FunctionDef | ast.Lambda):
@@ -38,7 +38,7 @@ def _all_functions_of(filename: str) -> dict[int, list[Any]]:
 
 @cache
 def _functions_of(filename: str) -> dict[int, list[Any]]:
-    """The functions of a file that are in no other one: most of them, found soon."""
+    """The top-level functions of a file: most of the ones needed, found quickly."""
     functions = (node for node in _tree_of(filename).body if isinstance(node, ast.FunctionDef))
     return {_first_line(node): [node] for node in functions}
 
@@ -51,7 +51,7 @@ def _first_line(node: Any) -> int:
 
 
 def source_of(function: Callable[..., Any]) -> FunctionSource:
-    """The source of a function: in a file, or beside it where it was made of a text."""
+    """The source of a function: from its file, or ``__text__`` if it was made from a string."""
     text = getattr(function, "__text__", "")
     return _source(function.__code__, text, function.__defaults__ or (), function.__qualname__)
 
@@ -81,7 +81,7 @@ def _node_of(code: Any, name: str) -> Any:
             if tuple(each.arg for each in node.args.args) == names
             and getattr(node, "name", "<lambda>") == code.co_name
         ]
-        if len(nodes) > 1:  # lambdas of one line
+        if len(nodes) > 1:  # several lambdas on one line
             begins = {(line, column) for line, _, column, _ in code.co_positions()}
             nodes = [node for node in nodes if _place(node.body) in begins]
         if len(nodes) == 1:
@@ -94,7 +94,7 @@ def _place(node: Any) -> tuple[int, int]:
 
 
 def _assigned_again(parameters: Sequence[str], body: Sequence[ast.stmt]) -> frozenset[str]:
-    """Names that loops or branches assign, if that is not the only time."""
+    """Names assigned inside loops or branches, unless that is their only assignment."""
     times, nested = Counter(parameters), set()
 
     def visit(node: ast.AST, inside: bool) -> None:
@@ -114,5 +114,5 @@ def _assigned_again(parameters: Sequence[str], body: Sequence[ast.stmt]) -> froz
 
 
 def is_left_early(loop: ast.For) -> bool:
-    """Whether a loop, or one within it, has a break or continue."""
+    """Whether a loop, or one nested in it, has a break or continue."""
     return any(isinstance(node, ast.Break | ast.Continue) for node in ast.walk(loop))

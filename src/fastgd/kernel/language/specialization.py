@@ -1,8 +1,9 @@
-"""Choices that are part of a kernel's type: what is not chosen costs nothing, not even a branch.
+"""Choices that are part of a kernel's type: what isn't chosen costs nothing, not even a branch.
 
 A :class:`Choice` is a marker whose name is part of its Numba type. :func:`dispatch` makes a
-function whose body is picked by the name while the kernel is compiled. So are the places where the
-numbers of a choice stand: a constant in the machine code, though nothing here numbers them.
+function whose body is selected by that name at compile time. The indices of a choice's values are
+part of the type, too: they become constants in the machine code, although this module doesn't
+assign them.
 """
 
 from functools import cache
@@ -26,14 +27,14 @@ from numba.extending import (
 
 
 class _Nothing(models.StructModel):
-    """No value at all: a marker is no argument of the compiled function."""
+    """No data at all: a marker is no argument of the compiled function."""
 
     def __init__(self, manager, fe_type):
         super().__init__(manager, fe_type, [])
 
 
 def marker(numba_type):
-    """Class decorator for a Numba type whose values are known by their type only."""
+    """Class decorator for a Numba type whose values are determined by the type alone."""
     register_model(numba_type)(_Nothing)
 
     @unbox(numba_type)
@@ -44,18 +45,18 @@ def marker(numba_type):
 
 
 class FormulaChoice(NamedTuple):
-    """A formula as operations in an order in which each follows its operands.
+    """A formula as a list of operations, each of which comes after its operands.
 
-    ("variable", name), ("number", value, sign), or an operation and the numbers of its operands.
-    What :mod:`fastgd.formulas.derivation` makes of an expression.
+    A node is ("variable", name), ("number", value, sign), or an operation with the indices of its
+    operands. :mod:`fastgd.formulas.derivation` makes these from expressions.
     """
 
     nodes: tuple[tuple[Any, ...], ...]
-    results: tuple[int, ...]  # the nodes that are wanted
+    results: tuple[int, ...]  # indices of the result nodes
 
 
 def _marked(formulas):
-    """What stands for formulas in the name of a type: names of types become names of symbols."""
+    """Short stand-in for formulas in a type's name, as symbol names are made of type names."""
     return {"formulas": _digest(tuple(formulas.items()))} if formulas else {}
 
 
@@ -65,18 +66,18 @@ def _digest(formulas):
 
 
 class Choice:
-    """Marker for the choice with this name, and with numbers at these places, by their names.
+    """Marker for the choice with this name, with the indices of its values by name.
 
-    It may bring formulas, each for a purpose, that code is made of; their variables are tiles that
-    the code is given, or numbers of the choice. Two are equal if all of that is: they have the same
-    type, and the same code.
+    It may contain formulas, each for one purpose, from which code is generated; their variables are
+    tiles passed to that code, or values of the choice. Two choices with equal contents have the
+    same type, and the same code.
     """
 
     def __init__(self, name, formulas=(), **places):
         self.name = name
         self.formulas = dict(formulas)
         self.places = places
-        # Written once, as kernels are looked up by it.
+        # Computed once, as kernels are looked up by it.
         self._key = (name, tuple(self.formulas.items()), tuple(places.items()))
 
     def __eq__(self, other):
@@ -91,7 +92,7 @@ class Choice:
 
 
 class KnownFacts:
-    """Marker for a named tuple of numbers, or of such tuples, that are known in the code."""
+    """Marker for nested named tuples of integers that become constants in the code."""
 
     def __init__(self, known):
         self.known = known
@@ -107,7 +108,7 @@ class KnownFacts:
 
 
 class Features:
-    """Markers by name: what is switched on, as a :class:`Choice`, or None for what is not."""
+    """Markers by name: a :class:`Choice` for each feature that is on, None for the others."""
 
     def __init__(self, **members):
         self.members = members
@@ -129,7 +130,7 @@ class Features:
         return f"Features({', '.join(_pairs(self.members))})"
 
     def replaced(self, **members):
-        """The same but for these."""
+        """A copy with these members replaced."""
         return Features(**self.members | members)
 
 
@@ -139,7 +140,7 @@ def _pairs(members):
 
 @marker
 class ChoiceType(types.Type):
-    """The Numba type of a :class:`Choice`: all that it has is part of the type."""
+    """The Numba type of a :class:`Choice`, all of whose contents are part of the type."""
 
     def __init__(self, name, formulas, places):
         self.choice = name
@@ -151,7 +152,7 @@ class ChoiceType(types.Type):
 
 @marker
 class KnownFactsType(types.Type):
-    """The Numba type of :class:`KnownFacts`; only a translated kernel reads them."""
+    """The Numba type of :class:`KnownFacts`; only translated kernels can read them."""
 
     def __init__(self, known):
         self.known = known
@@ -185,7 +186,7 @@ def _typeof_features(value, _context):
 
 
 def markers(named_tuple):
-    """Class decorator: let such a NamedTuple be known to Numba by the types of its fields only."""
+    """Class decorator: make a NamedTuple known to Numba by the types of its fields only."""
 
     @typeof_impl.register(named_tuple)
     def _typeof(value, _context):
@@ -225,15 +226,15 @@ _PICKS: dict[Any, Any] = {}
 
 
 def picked_body(stub, kinds):
-    """The body that :func:`dispatch` gives a function for these types of arguments, or None."""
+    """The body that :func:`dispatch` selects for arguments of these types, or None."""
     pick = _PICKS.get(stub) if callable(stub) else None
     return pick and pick(*kinds)
 
 
 def dispatch(stub, bodies, options):
-    """Let ``stub(choice, ...)`` be the body that ``bodies`` has for the choice's name.
+    """Make ``stub(choice, ...)`` compile to the body that ``bodies`` has for the choice's name.
 
-    Where more than one argument decides, ``bodies`` is a function of the arguments' types.
+    If more than one argument decides, ``bodies`` is a function of the arguments' types.
     """
 
     def by_name(choice, *_others):

@@ -1,10 +1,10 @@
-"""Structs: how facts and arrays get into the kernel as one pointer each.
+"""Structs: how sizes and arrays are passed to the kernel, as one pointer each.
 
-Numba hands an array on as seven values, and each function that was given a block of eighteen arrays
-took apart and put together 126 of them: half of all that LLVM had to read, and most of the time to
-compile. A struct is a pointer to a row of 64-bit words. In Python it is a NamedTuple; a field that
-is an int or a float takes one word, an array two (its address and length), another NamedTuple as
-many as it has itself. The words do not change while a kernel runs, and LLVM is told so.
+Numba passes an array as seven values. Each function that received a block of eighteen arrays
+unpacked and packed 126 values: half of everything LLVM had to read, and most of the compile time. A
+struct is a pointer to a row of 64-bit words. In Python it is a NamedTuple: an int or float field
+takes one word, an array two (its address and length), a nested NamedTuple as many as it has itself.
+The words do not change while a kernel runs, and LLVM is told so.
 """
 
 import operator
@@ -34,14 +34,14 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
-# By the annotation itself: what NDArray[...] is made of differs between versions of NumPy.
+# Looked up by the annotation itself: the structure of NDArray[...] depends on NumPy's version.
 _NUMBERS = {Floats: types.float64, Integers: types.int64, Bytes: types.uint8}
 
 _I64 = ir.IntType(64)
 
 
 class Buffer(types.Type):
-    """Numbers in memory: where they begin, and how many there are."""
+    """An array in memory: its address and length."""
 
     def __init__(self, dtype):
         self.dtype = dtype
@@ -49,7 +49,7 @@ class Buffer(types.Type):
 
 
 class Struct(types.Type):
-    """The Numba type of a row of words: the fields of a NamedTuple."""
+    """The Numba type of a row of words with the fields of a NamedTuple."""
 
     def __init__(self, fields):
         self.fields = {}
@@ -62,7 +62,7 @@ class Struct(types.Type):
 
 
 class TableType(types.Type):
-    """Structs in a row."""
+    """An array of structs."""
 
     def __init__(self, struct):
         self.struct = struct
@@ -101,7 +101,7 @@ class _TableModel(models.StructModel):
 
 
 def table_of(fields: type) -> Any:
-    """Return the function that takes what :func:`encode` made of such named tuples as a table."""
+    """Return an intrinsic that takes the words from :func:`encode` as a table of such structs."""
     kind = TableType(Struct(fields))
 
     @intrinsic
@@ -127,7 +127,7 @@ class _Fields(AttributeTemplate):
 
 @lower_getattr_generic(Struct)
 def field(context, builder, struct, row, name):
-    """Emit the field of this name."""
+    """Emit the field with this name."""
     place, kind = struct.fields[name]
     if isinstance(kind, Struct):
         return builder.gep(row, [_I64(place)])
@@ -161,7 +161,7 @@ def _length(context, builder, sig, args):
 
 
 def length(context, builder, kind, value):
-    """Emit how many numbers, structs or rows there are."""
+    """Emit the number of elements, structs or rows."""
     if isinstance(kind, types.Array):
         array = context.make_array(kind)(context, builder, value)
         return builder.extract_value(array.shape, 0)
@@ -192,7 +192,7 @@ def _get_item(context, builder, sig, args):
 
 
 def item(context, builder, kind, value, index):
-    """Emit the number of a buffer, or the struct of a table, at this index."""
+    """Emit the value of a buffer, or the struct of a table, at this index."""
     if isinstance(kind, Buffer):
         return builder.load(address(context, builder, kind, value, index))
     view = cgutils.create_struct_proxy(kind)(context, builder, value)
@@ -207,9 +207,9 @@ def _set_number(context, builder, sig, args):
 
 
 def address(context, builder, kind, value, index, count=1):
-    """Emit the address of a number of a buffer or array; checked if Numba's bounds check is on.
+    """Emit the address of an element of a buffer or array, with Numba's bounds check if that is on.
 
-    ``count`` numbers are read or written from there on.
+    ``count`` elements are read or written from there on.
     """
     if isinstance(kind, Buffer):
         view = cgutils.create_struct_proxy(kind)(context, builder, value)
@@ -224,7 +224,7 @@ def address(context, builder, kind, value, index, count=1):
 
 
 def address_at(context, builder, kind, value, indices):
-    """Emit the address of a number of a buffer, or of an array of so many dimensions."""
+    """Emit the address of an element, given one index per dimension."""
     if len(indices) == 1:
         return address(context, builder, kind, value, *indices)
     array = context.make_array(kind)(context, builder, value)
@@ -234,7 +234,7 @@ def address_at(context, builder, kind, value, indices):
 
 @intrinsic
 def address_of(_typing, buffer):
-    """Where a buffer's numbers begin."""
+    """The address of a buffer's first element."""
 
     def codegen(context, builder, sig, args):
         view = cgutils.create_struct_proxy(sig.args[0])(context, builder, args[0])
@@ -245,7 +245,7 @@ def address_of(_typing, buffer):
 
 @intrinsic
 def floats_at(_typing, first, length):
-    """The buffer of so many floats that begin there."""
+    """The buffer of ``length`` floats that begins at address ``first``."""
     kind = Buffer(types.float64)
 
     def codegen(context, builder, _sig, args):
@@ -263,7 +263,7 @@ def floats_at(_typing, first, length):
 def encode(struct: Any, rows: int | None = None) -> Integers:
     """Return the words (1, words) of a NamedTuple, which must outlive them.
 
-    With ``rows`` its arrays have a leading axis of so many, and there is a row of words for each.
+    With ``rows``, its arrays have a leading axis of that length, and each row gets its words.
     """
     words = np.array([_words_of(struct, rows is not None)], np.int64)
     if rows is None or rows == 1:
@@ -285,7 +285,7 @@ def _words_of(struct: Any, in_rows: bool) -> list[Any]:
 
 
 def _steps_of(struct: Any) -> list[int]:
-    """How far each of the words is from that of the next row."""
+    """The distance of each word from that of the next row."""
     steps: list[int] = []
     for value in struct:
         if isinstance(value, np.ndarray):
@@ -296,10 +296,10 @@ def _steps_of(struct: Any) -> list[int]:
 
 
 def first_byte(array: NDArray[Any]) -> int:
-    """The address where an array begins; 0 if it is empty.
+    """The address of an array's data; 0 if it is empty.
 
-    Asked for its buffer it tells in a third of the time (0.3 us), and of 31 arrays of a block 18
-    may be empty.
+    Through the buffer interface this takes a third of the time (0.3 us), and up to 18 of the 31
+    arrays of a block may be empty.
     """
     if not array.size:
         return 0

@@ -1,16 +1,17 @@
-"""The tile type: a value in the kernel is a small block of numbers held in vector registers.
+"""The tile type: a small block of values in vector registers, the basic value in a kernel.
 
-A tile is a block of ``rows x units x runs`` float64 lanes, in that order: one LLVM vector. Rows
-are samples in the forward pass and back, and inputs in the gradient; runs are independent networks
-trained side by side. A :class:`Shape` is a marker whose three numbers are part of its Numba type,
-so that one kernel source compiles for a single run and for as many as the machine has lanes.
+A tile is a block of ``rows x units x runs`` float64 lanes, in that order, and one LLVM vector. Rows
+are samples in the forward and backward pass, and inputs in the gradient; runs are independent
+networks trained side by side. A :class:`Shape` is a marker whose three numbers are part of its
+Numba type, so that one kernel source compiles for a single run and for as many as the machine has
+lanes.
 
-What is left of a layer beside whole tiles may go in a tile of which only the first units are in
-use: lanes beyond them are read as zeros and never written.
+The units of a layer that don't fill a whole tile may go in a tile of which only the first units are
+in use: lanes beyond them are read as zeros and never written.
 
 Numba has no vector type, so this file adds one, and :mod:`.int_vectors` one of integers. Only the
-files of this folder know LLVM. Every operation is one IEEE 754 operation per lane: nothing is
-reassociated, and ``fma`` is fused only where it is written.
+files of this directory use LLVM. Every operation is one IEEE 754 operation per lane: nothing is
+reassociated, and ``fma`` is fused only where the source says so.
 """
 
 import operator
@@ -30,7 +31,7 @@ _I1 = ir.IntType(1)
 
 
 class Shape:
-    """Marker for a tile of ``rows x units x runs`` lanes, or of a part of its units."""
+    """Marker for a tile of ``rows x units x runs`` lanes, maybe with only some units in use."""
 
     def __init__(self, rows, units, runs, *, is_part=False):
         self.rows, self.units, self.runs, self.is_part = rows, units, runs, is_part
@@ -45,7 +46,7 @@ class Shape:
 
 @marker
 class ShapeType(types.Type):
-    """The Numba type of a :class:`Shape`; the numbers are part of the type."""
+    """The Numba type of a :class:`Shape`, whose numbers are part of the type."""
 
     def __init__(self, rows, units, runs, is_part=False):
         self.rows, self.units, self.runs, self.is_part = rows, units, runs, is_part
@@ -55,7 +56,7 @@ class ShapeType(types.Type):
 
 
 class PartType(types.Type):
-    """The Numba type of a shape whose value is how many units are in use: :func:`first_units`."""
+    """The Numba type of a shape whose value is the number of units in use: :func:`first_units`."""
 
     def __init__(self, rows, units, runs):
         self.rows, self.units, self.runs = rows, units, runs
@@ -67,7 +68,7 @@ class PartType(types.Type):
 class Tile(types.Type):
     """A vector of float64 lanes."""
 
-    number = types.float64  # what stands for as many of it
+    number = types.float64  # the scalar type that may stand for a vector
 
     def __init__(self, lanes):
         self.lanes = lanes
@@ -75,7 +76,7 @@ class Tile(types.Type):
 
 
 class Mask(types.Type):
-    """A vector of truth values, one per lane: what a comparison gives."""
+    """A vector of truth values, one per lane: the result of a comparison."""
 
     number = types.boolean
 
@@ -111,7 +112,7 @@ def _typeof_shape(value, _context):
 
 
 def pick(builder, vector, lanes):
-    """Emit a vector of these lanes of another one."""
+    """Emit a vector of the given lanes of another vector."""
     mask = ir.Constant(ir.VectorType(_I32, len(lanes)), lanes)
     return builder.shuffle_vector(vector, vector, mask)
 
@@ -123,7 +124,7 @@ def splat(builder, value, lanes):
 
 
 def joined(builder, parts):
-    """Concatenate pairwise: in this form LLVM spends no instruction on whole registers."""
+    """Concatenate pairwise; in this form LLVM needs no instruction for whole registers."""
     while len(parts) > 1:
         lanes = list(range(2 * parts[0].type.count))
         mask = ir.Constant(ir.VectorType(_I32, len(lanes)), lanes)
@@ -133,7 +134,7 @@ def joined(builder, parts):
 
 
 def in_use(builder, shape, value, runs=None):
-    """Emit which lanes of a row are in use, or None if all are; there may be other ``runs``."""
+    """Emit which lanes of a row are in use, or None if all are; ``runs`` overrides the shape's."""
     if not isinstance(shape, PartType):
         return None
     unit = [u for u in range(shape.units) for _ in range(runs or shape.runs)]
@@ -142,7 +143,7 @@ def in_use(builder, shape, value, runs=None):
 
 
 def _tiles(builder, sig, args):
-    """The arguments as vectors: a number becomes that number in every lane."""
+    """The arguments as vectors: a number is copied to every lane."""
     lanes = sig.return_type.lanes
     return [
         value if isinstance(kind, Tile | Mask) else splat(builder, value, lanes)
@@ -168,13 +169,13 @@ def _call(builder, name, args):
 
 
 OPERATORS: dict[Any, list[Any]] = {}
-"""By function: the type of one operand at least, that of the result, and what emits it."""
+"""By function: the type of at least one operand, the type of the result, and the code emitter."""
 
 
 def define_operator(function, first, result, emit):
-    """Define a binary operator of one ``first`` at least, and another or a number.
+    """Define a binary operator for operands of type ``first``; one of the two may be a scalar.
 
-    ``emit`` takes the operands as vectors: a number is there in every lane.
+    ``emit`` takes the operands as vectors: a scalar is copied to every lane.
     """
     OPERATORS.setdefault(function, []).append((first, result, _with_vectors(emit)))
 
@@ -222,7 +223,7 @@ define_operator(operator.and_, Mask, Mask, lambda builder, a, b: builder.and_(a,
 
 @intrinsic
 def fma(_typing, x, y, z):
-    """``x * y + z`` with one rounding; at least one of the three is a tile."""
+    """``x * y + z`` with a single rounding; at least one of the three is a tile."""
     lanes = next(kind.lanes for kind in (x, y, z) if isinstance(kind, Tile))
 
     def codegen(_context, builder, sig, args):
@@ -253,7 +254,7 @@ def square_root(_typing, x):
 
 @intrinsic
 def floor(_typing, x):
-    """The largest whole number that is no larger."""
+    """The largest integer that is not larger."""
 
     def codegen(_context, builder, _sig, args):
         return _call(builder, "llvm.floor", args)
@@ -263,7 +264,7 @@ def floor(_typing, x):
 
 @intrinsic
 def with_sign(_typing, x, sign):
-    """``x`` with the sign of ``sign``, also of a zero."""
+    """``x`` with the sign of ``sign``, also if that is a zero."""
 
     def codegen(_context, builder, sig, args):
         return _call(builder, "llvm.copysign", _tiles(builder, sig, args))
@@ -274,7 +275,7 @@ def with_sign(_typing, x, sign):
 
 @intrinsic
 def select(_typing, mask, a, b):
-    """``a`` where the mask holds, else ``b``; either may be a number."""
+    """``a`` where the mask holds, else ``b``; either may be a scalar."""
 
     def codegen(_context, builder, sig, args):
         return builder.select(*_tiles(builder, sig, args))
@@ -284,7 +285,7 @@ def select(_typing, mask, a, b):
 
 @intrinsic
 def add_exponent(_typing, x, shifted):
-    """``x * 2**n`` for a normal result; the low bits of ``shifted``, n + 1.5 * 2**52, are n."""
+    """``x * 2**n`` for a normal result; n is in the low bits of ``shifted``, n + 1.5 * 2**52."""
 
     def codegen(_context, builder, _sig, args):
         bits = ir.VectorType(_I64, x.lanes)
@@ -296,7 +297,7 @@ def add_exponent(_typing, x, shifted):
 
 @intrinsic
 def single(_typing, number):
-    """A tile of one lane."""
+    """A tile with a single lane."""
 
     def codegen(_context, builder, _sig, args):
         return splat(builder, args[0], 1)
@@ -306,7 +307,7 @@ def single(_typing, number):
 
 @intrinsic
 def only(_typing, x):
-    """The number in the only lane."""
+    """The value in the only lane."""
 
     def codegen(_context, builder, _sig, args):
         return builder.extract_element(args[0], _I32(0))
@@ -316,7 +317,7 @@ def only(_typing, x):
 
 @intrinsic
 def lane(_typing, x, index):
-    """One lane, as a tile of its own."""
+    """One lane, as a tile with a single lane."""
 
     def codegen(_context, builder, sig, args):
         one = ir.Constant(ir.VectorType(_F64, 1), ir.Undefined)
@@ -327,7 +328,7 @@ def lane(_typing, x, index):
 
 @intrinsic
 def with_lane(_typing, x, index, value):
-    """``x`` with the only lane of ``value`` in this lane."""
+    """``x`` with this lane replaced by the only lane of ``value``."""
 
     def codegen(_context, builder, sig, args):
         number = builder.extract_element(args[2], _I32(0))
@@ -338,7 +339,7 @@ def with_lane(_typing, x, index, value):
 
 @intrinsic
 def lane_count(_typing, x):
-    """How many lanes the tile has."""
+    """The number of lanes of a tile."""
 
     def codegen(_context, _builder, _sig, _args):
         return _I64(x.lanes)
@@ -348,7 +349,7 @@ def lane_count(_typing, x):
 
 @intrinsic
 def fold(_typing, shape, tile):
-    """Sum over rows and units, pairwise: one number per run."""
+    """Sum over rows and units, pairwise: one value per run."""
 
     def codegen(_context, builder, _sig, args):
         value = args[1]
@@ -430,7 +431,7 @@ runs_of = _number_of("runs")
 
 @intrinsic
 def first_units(_typing, shape, count):
-    """The shape as it is, or that of a part with so many units in use, at most all it has."""
+    """The shape itself; if it may be partly used, with ``count`` units in use (at most all)."""
     kind = PartType(shape.rows, shape.units, shape.runs) if shape.is_part else shape
 
     def codegen(_context, builder, _sig, args):
@@ -444,7 +445,7 @@ def first_units(_typing, shape, count):
 
 
 def constant_shape(rows, units, runs):
-    """Return a function that gives such a shape inside a kernel, of which it is no argument."""
+    """Return an intrinsic that gives this shape inside a kernel without being an argument of it."""
     kind = ShapeType(rows, units, runs)
 
     @intrinsic
@@ -459,15 +460,15 @@ def constant_shape(rows, units, runs):
 
 @intrinsic
 def opaque(_typing, index):
-    """The same index, of which LLVM does not know where it comes from.
+    """The same index, with its origin hidden from LLVM.
 
-    It would keep a pointer for each address and each loop around it, and have registers for none:
-    427 of the 1,652 instructions of an iteration of 3-4-1 moved integers to the stack and back.
-    With addresses that it cannot follow, that iteration took 88 ns instead of 99.
+    LLVM would otherwise keep a pointer for each address and each loop around it, without registers
+    for them: 427 of the 1,652 instructions of an iteration of 3-4-1 moved integers to the stack and
+    back. With addresses that it cannot trace, that iteration took 88 ns instead of 99.
     """
 
     def codegen(_context, builder, _sig, args):
-        if isinstance(args[0], ir.Constant):  # no register is needed for it
+        if isinstance(args[0], ir.Constant):  # needs no register
             return args[0]
         return builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0", list(args), side_effect=False)
 

@@ -1,19 +1,19 @@
-"""Kernels from their own source to LLVM, without Numba's type inference.
+"""Translate kernels from their own source to LLVM, without Numba's type inference.
 
-Numba compiles each function by itself: bytecode, SSA form, types, some 25 passes. For the 68
-functions of a kernel of 3-4-1 that was two thirds of the time to compile it. But a kernel is
-written in a small part of Python, whose types follow from the arguments in the order of the text.
-So its source is walked once, calls inlined as they come, each operation emitted by the code that
-Numba would call, too: tiles, words, structs and choices are defined once, for both. Numba sees a
-kernel as one call of one intrinsic.
+Numba compiles each function separately: bytecode, SSA form, types, some 25 passes. For the 68
+functions of a kernel of 3-4-1 that was two thirds of the compile time. But kernels are written in a
+small subset of Python in which the types follow from the arguments, in the order of the text. So
+the source is walked once. Calls are inlined as they occur, and each operation is emitted by the
+same code that Numba would call: tiles, words, structs and choices are defined once, for both. Numba
+sees a kernel as a single call of an intrinsic.
 
-What Python knows while it walks is no code at all: numbers, None, the places and names of choices,
-the sizes of shapes; of an ``if`` about them one side is looked at. Structs, tiles, and int64,
-float64 and bool are values of the kernel. What the walk doesn't know raises :class:`UnknownError`,
-which names the line.
+Whatever Python knows during the walk generates no code: numbers, None, the indices and names of
+choices, the sizes of shapes; of an ``if`` that depends on them only one branch is translated.
+Structs, tiles, and int64, float64 and bool are values of the running kernel. Anything that the walk
+doesn't support raises :class:`UnknownError`, which gives the line.
 
-The same source compiles by Numba alone, to the same bits: without a source file at hand, or
-without the private parts in :mod:`.numba_internals`.
+The same source can be compiled by Numba alone, to the same bits. That happens if there is no source
+file, or if private parts of Numba are missing: see :mod:`.numba_internals`.
 """
 
 import ast
@@ -36,14 +36,14 @@ from fastgd.kernel.language.sources import FunctionSource, UnknownError, is_left
 _I1, _I64 = ir.IntType(1), ir.IntType(64)
 
 UNROLLED = 4
-"""In code for known sizes so many rounds of a loop are there one after the other."""
+"""Loops of up to this many iterations are unrolled in code for known sizes."""
 
 TRANSLATES = not LACKING and Path(__file__).is_file()
-"""Whether there are sources to translate: else Numba does it all."""
+"""Whether there are sources to translate; if not, Numba compiles everything."""
 
 
 class _Return(NamedTuple):
-    """Where a function's result goes that is returned from within loops or branches."""
+    """The target of returns from within loops or branches."""
 
     block: Any
     slots: list[Any]
@@ -52,9 +52,9 @@ class _Return(NamedTuple):
 def translated(
     function: Callable[..., Any] | None = None, *, returned: types.Type = types.none
 ) -> Any:
-    """Decorator: what Numba compiles in place of a function, one call of an intrinsic.
+    """Decorator: turn a function into a single call of an intrinsic, which translates its source.
 
-    The function itself where its source is missing. What it returns is of the type ``returned``.
+    Leaves the function unchanged if its source is missing. Its result has the type ``returned``.
     """
     if function is None:
         return partial(translated, returned=returned)
@@ -88,21 +88,21 @@ def {name}({names}):
 
 
 class _Frame:
-    """A function that is being walked."""
+    """A function that is being translated."""
 
     def __init__(self, function: Callable[..., Any], source: FunctionSource) -> None:
         self.function = function
         self.source = source
         self.names: dict[str, Any] = {}
-        self.depth = 0  # of loops and branches of the running kernel
+        self.depth = 0  # of the running kernel's loops and branches
         self.returned: _Return | None = None
         self.result: Any = None
-        self.loops: list[tuple[Any, Any]] = []  # where continue and break lead to
+        self.loops: list[tuple[Any, Any]] = []  # targets of continue and break
         cells = function.__closure__ or ()
         self.outer = dict(zip(function.__code__.co_freevars, cells, strict=True))
 
     def find(self, name: str) -> Any:
-        """What a name means that isn't the function's own."""
+        """The value of a name that isn't one of the function's own variables."""
         if name in self.outer:
             return self.outer[name].cell_contents
         if name in self.function.__globals__:
@@ -113,7 +113,7 @@ class _Frame:
 
 
 class _Walk(Expressions):
-    """Emits functions into the block where the builder stands."""
+    """Emits functions at the builder's position."""
 
     def __init__(self, context: Any, builder: Any) -> None:
         super().__init__(context, builder)
@@ -126,7 +126,7 @@ class _Walk(Expressions):
     # -------------------------------------------------------------- variables
 
     def variable(self, name: str) -> Any:
-        """What a name stands for now."""
+        """The current value of a name."""
         names = self.frame.names
         found = names[name] if name in names else self.frame.find(name)
         return self.loaded(found) if isinstance(found, Variable) else found
@@ -143,7 +143,7 @@ class _Walk(Expressions):
         there = frame.names.get(name)
         if isinstance(there, Variable):
             kind = self.kind_of(value)
-            # Of another type it is another variable; but numbers of two types would be one.
+            # A value of another type gets a new variable; in a branch a number is converted.
             if kind == there.kind or (frame.depth and isinstance(there.kind, types.Number)):
                 self.builder.store(self.cast(value, there.kind), there.place)
                 return
@@ -162,7 +162,7 @@ class _Walk(Expressions):
     def call_body(
         self, function: Callable[..., Any], given: Sequence[Any], named: dict[str, Any]
     ) -> Any:
-        """What a function returns whose body is emitted here."""
+        """Emit a function's body here and return its result."""
         source = source_of(function)
         frame = _Frame(function, source)
         if len(given) > len(source.parameters) or len(self.frames) > 100:
@@ -190,7 +190,7 @@ class _Walk(Expressions):
         return slots
 
     def statements(self, body: Sequence[ast.stmt]) -> bool:
-        """Emit them; whether the end is reached."""
+        """Emit statements; returns whether their end can be reached."""
         for statement in body:
             try:
                 if not getattr(self, f"on_{type(statement).__name__.lower()}", self.on_other)(
@@ -259,7 +259,7 @@ class _Walk(Expressions):
         return False
 
     def leave(self, value: Any) -> None:
-        """Go to the end of the function with this result."""
+        """Jump to the end of the function with this result."""
         frame = self.frame
         if frame.returned is None:
             end = self.builder.append_basic_block("end")
@@ -359,7 +359,7 @@ class _Walk(Expressions):
         return True
 
     def rounds(self, statement: ast.For, rounds: range) -> bool:
-        """The body for each of some numbers."""
+        """Emit the body once for each number."""
         for each in rounds:
             self.put(statement.target, each)
             if not self.statements(statement.body):
