@@ -26,6 +26,7 @@ def test_published_numbers_are_complete():
     assert sum(np.size(layer) for p in four.values() for layer in p.weights) == 7 * 16
 
 
+@pytest.mark.slow
 def test_74_errors_agree_and_ten_are_within_the_spread(results):
     errors = tally(results.values()).errors
     assert errors == {Mark.AGREES: 74, Mark.WITHIN: 10, Mark.DIFFERS: 0}

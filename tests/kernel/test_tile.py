@@ -44,6 +44,7 @@ from fastgd.kernel.language.tile import (
     with_sign,
     zeros,
 )
+from thinning import only as always
 
 # Rows, units, runs: 1, 2, 4, 8 and 16 lanes, each kind of neighbour at least once.
 SHAPES = [(1, 1, 1), (1, 1, 2), (2, 2, 1), (2, 2, 2), (4, 2, 2)]
@@ -202,7 +203,7 @@ EDGES = [0.0, -0.0, 1.0, -1.5, 5e-324, 1e300, math.inf, -math.inf, math.nan, 0.1
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value", "ignore:overflow")
-@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("lanes", always([1, 2, 4, 8, 16], 1, 8))
 def test_arithmetic_is_that_of_ieee_in_every_lane(lanes):
     columns = RANDOM.permutation(np.array(np.meshgrid(EDGES, EDGES, EDGES)).reshape(3, -1).T)
     for number in (0.3, -0.0):
