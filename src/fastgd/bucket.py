@@ -1,7 +1,7 @@
 """The ball in the bucket (article, parts 2 and 3): gradient descent on a curve.
 
-`roll` lets balls roll down a curve, `basins` finds where balls from everywhere end, `EXAMPLES` has
-the article's three problems.
+`roll` lets balls roll down a curve, `basins` finds the minima in which balls end, and `EXAMPLES`
+are the article's three problems.
 """
 
 from fastgd.studies.bucket.basins import Basins, Stretch, basins

@@ -68,12 +68,14 @@ def test_weights_must_not_all_be_0():
         FastGDRegressor().fit(X, Y, np.zeros(len(X)))
 
 
-@pytest.mark.parametrize("kept", ["learned from", "held out"])
+@pytest.mark.parametrize("kept", ["training", "validation"])
 def test_some_sample_of_each_part_must_count(kept):
     model = FastGDRegressor(early_stopping=True, random_state=5, max_iter=2)
     held = model._problem(X, Y).held
-    weight = held if kept == "learned from" else ~held
-    with pytest.raises(ValueError, match=f"sample_weight must be above 0 for some .* {kept} with"):
+    weight = held if kept == "training" else ~held
+    with pytest.raises(
+        ValueError, match=f"sample_weight must be above 0 for some samples of the {kept} set with"
+    ):
         model.fit(X, Y, weight.astype(float))
 
 

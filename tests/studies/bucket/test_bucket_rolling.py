@@ -227,7 +227,7 @@ def test_every_problem_has_an_example():
     ("options", "message"),
     [
         ({}, "curve or slope must be given, got neither"),
-        ({"curve": W, "start": None}, "start must be given: where the balls are let go"),
+        ({"curve": W, "start": None}, "start must be given: the x where balls start"),
         ({"curve": W, "start": []}, "start must not be empty"),
         ({"curve": W, "start": np.nan}, "start must be a finite number, got nan"),
         ({"curve": W, "start": [1, np.inf]}, r"start must be finite, got inf at \[1\]"),
@@ -251,7 +251,7 @@ def test_every_problem_has_an_example():
         ({"curve": W, "threads": 0}, "threads must be at least 1, got 0"),
         (
             {"curve": "log(x)", "start": [1.0, -2.0]},
-            r"the curve must have a slope where a ball is let go, got nan at x = -2 of log\(x\)",
+            r"the curve must have a slope where a ball starts, got nan at x = -2 of log\(x\)",
         ),
         (
             {"curve": W, "start": np.zeros(10**6), "iterations": 10**9, "record_path": True},

@@ -396,7 +396,7 @@ def test_repr(found):
         ({"window": ((0, 1), ("a", 1))}, TypeError,
          "window's bottom, log10 of a learning rate, must be a number, got 'a'"),
         ({"window": ((1, 1 + 1e-15), (0, 1))}, ValueError,
-         "window must be so wide that its pixels have different learning rates, got 1.0 to "),
+         "window must be wide enough for its pixels to have different learning rates, got 1.0 to "),
     ],
 )  # fmt: skip
 def test_bad_arguments(tmp_path, given, kind, message):

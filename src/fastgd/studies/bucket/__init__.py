@@ -1,1 +1,1 @@
-"""The ball in the bucket; :mod:`fastgd.bucket` is its face."""
+"""The ball in the bucket; :mod:`fastgd.bucket` is its public interface."""

@@ -1,4 +1,4 @@
-"""basins(): where balls from everywhere end, and which stretch of the line belongs to which."""
+"""basins(): the minima in which balls end, and the stretches of the line that lead to each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ from fastgd.studies.bucket.rolling import BALL_BYTES, Roll, roll
 Window = tuple[float, float]
 
 POINTS = 2001
-"""Balls that are let go at equal distances, to find the stretches."""
+"""Balls at equal distances, from which the stretches are found."""
 
 HALVINGS = 40
-"""Of the distance between two of them, to find where one stretch ends and the next begins."""
+"""Bisections of the distance between two of these balls, to find where one stretch ends."""
 
 APART = 1e-3
-"""Balls that end nearer to each other than this share of the window are in one minimum."""
+"""Balls that end nearer to each other than this fraction of the window are in one minimum."""
 
 NOWHERE = -1
 
 BYTES = BALL_BYTES + 9 * 8
-"""Of a ball: as it rolls, and its place and minimum with what finds them."""
+"""Memory per ball: its roll, its end and minimum, and temporary arrays."""
 
 
 class Stretch(NamedTuple):
-    """A part of the line from which all balls end in the same minimum, or in none (-1)."""
+    """An interval from which all balls end in the same minimum, or in none (-1)."""
 
     left: float
     right: float
@@ -43,22 +43,22 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Basins:
-    """The minima that balls end in, from left to right.
+    """The minima in which balls end, from left to right; returned by :func:`basins`.
 
     Attributes
     ----------
     minima, heights : (minima,) array
-        Where they are, and how high.
+        Their x, and the height of the curve there.
     counts : (minima,) array of int
-        How many of the random balls ended in each.
+        Number of random balls that ended in each.
     stretches : tuple of Stretch
-        The window, cut where one basin ends and another begins.
+        The window, divided into intervals that lead to one minimum each.
     roll : Roll
         The random balls.
     owner : (balls,) array of int
-        The minimum of each ball; -1 for a ball that did not converge.
+        Index of the minimum of each ball; -1 for a ball that did not converge.
     window : (float, float)
-        Where they were let go.
+        The interval in which balls started.
     """
 
     minima: FloatArray
@@ -70,7 +70,7 @@ class Basins:
     window: Window
 
     def __repr__(self) -> str:
-        """How many balls ended in how many places."""
+        """The number of balls, and the minima in which they ended."""
         places = ", ".join(f"{x:.6g}" for x in self.minima)
         lost = int((self.owner == NOWHERE).sum())
         rest = f", {lost} in none" if lost else ""
@@ -87,23 +87,23 @@ def basins(
     record_path: bool = False,
     **options: Any,
 ) -> Basins:
-    """Let balls go at random places, and see where they end (article, part 3, "Solution 2").
+    """Start balls at random places, and find the minima in which they end (article, part 3).
 
-    "Imagine that we randomly placed 100 balls on this line and started optimizing all of them. If
-    we did so, they would all end up in only 5 positions."
+    The article's "Solution 2": "Imagine that we randomly placed 100 balls on this line and started
+    optimizing all of them. If we did so, they would all end up in only 5 positions."
 
     Parameters
     ----------
     curve, slope : function or str, optional
-        As in :func:`roll`; without either a curve like the article's, ``FIVE_MINIMA``.
+        As in :func:`roll`; by default ``FIVE_MINIMA``, a curve like the article's.
     window : (float, float)
-        From where to where balls are let go; needed with a curve of your own.
+        Interval in which balls start; required with a curve of your own.
     balls : int
-        How many are let go at random.
+        Number of random balls.
     seed : int
-        Of the random places (uniform, ``numpy.random.RandomState``).
+        Seed of the random starts (uniform, ``numpy.random.RandomState``).
     record_path : bool
-        Keep where these were at each step.
+        Whether to keep the random balls' places at each step.
     **options
         ``alpha``, ``rule``, ``iterations``, ``tolerance``, ``farthest`` and ``threads`` of
         :func:`roll`.
@@ -119,9 +119,9 @@ def basins(
 
     Notes
     -----
-    A basin belongs to the rule and to alpha, too: balls that overshoot may end elsewhere. The
-    stretches come from 2,001 balls at equal distances and are then narrowed down by bisection;
-    narrower ones may be missed.
+    A basin depends on the rule and on alpha, too: balls that overshoot may end elsewhere. The
+    stretches are found from 2,001 balls at equal distances, and their ends are refined by
+    bisection; stretches that fall between two of these balls may be missed.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def basins(
     if curve is None and slope is None:
         curve, window = FIVE_MINIMA, FIVE_MINIMA_WINDOW if window is None else window
     if window is None:
-        raise ValueError("window must be given with a curve of your own: from which x to which")
+        raise ValueError("window must be given with a curve of your own: (lowest x, highest x)")
     low, high = check_ends("window", window)
     balls = check_count("balls", balls)
     seed = check_seed(seed)
@@ -166,13 +166,13 @@ def basins(
 
 
 def _ends(rolled: Roll) -> FloatArray:
-    """Where the balls that converged are."""
+    """The ends of the balls that converged."""
     ends: FloatArray = rolled.x[rolled.status == "converged"]
     return ends
 
 
 def _places(ends: FloatArray, apart: float) -> FloatArray:
-    """One place, the one in the middle, for balls that are near each other."""
+    """One place for each cluster of ends: the one in its middle."""
     ordered = np.sort(ends)
     if not len(ordered):
         return ordered
@@ -183,7 +183,7 @@ def _places(ends: FloatArray, apart: float) -> FloatArray:
 
 
 def _owners(minima: FloatArray, apart: float, rolled: Roll) -> NDArray[np.int64]:
-    """The minimum that each ball is in."""
+    """The index of the minimum that each ball is in, or -1."""
     if not len(minima):
         return np.full(rolled.x.shape, NOWHERE)
     nearest: NDArray[np.int64] = np.searchsorted((minima[1:] + minima[:-1]) / 2, rolled.x)
@@ -195,7 +195,7 @@ def _owners(minima: FloatArray, apart: float, rolled: Roll) -> NDArray[np.int64]
 def _stretches(
     grid: FloatArray, owner: NDArray[np.int64], find: Callable[[FloatArray], NDArray[np.int64]]
 ) -> tuple[Stretch, ...]:
-    """Cut the line between neighbours that end in different places."""
+    """Cut the line between neighbors that end in different minima."""
     cuts = np.flatnonzero(owner[1:] != owner[:-1])
     left, right = grid[cuts], grid[cuts + 1]
     for _ in range(HALVINGS if len(cuts) else 0):

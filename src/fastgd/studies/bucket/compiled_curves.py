@@ -1,4 +1,4 @@
-"""Python functions as curves: compiled by Numba, over dual numbers."""
+"""Python functions as curves: compiled by Numba, with dual numbers for the slope."""
 
 from functools import lru_cache
 from types import FunctionType
@@ -10,20 +10,20 @@ from fastgd.kernel.bytecode import BLOCK, EVALUATES, RESULT, all_evaluators, fun
 from fastgd.studies.bucket.dual import COMPILED, dual, parts
 
 KEPT = 32
-"""Functions whose code is found again.
+"""Functions whose compiled code is cached.
 
-What is forgotten is not given back: LLVM's engine keeps machine code, 0.7 MB for each function (its
-``remove_module``, which Numba has switched off, gave back 5 %).
+Memory of code that is dropped from the cache is not freed: LLVM's engine keeps machine code, 0.7 MB
+per function (its ``remove_module``, which Numba has disabled, freed 5 %).
 """
 
 
 @lru_cache(maxsize=KEPT)
 def codes_of(function, *, with_slope):
-    """What gives the function's value and, if asked, what gives its slope.
+    """Return the code of the function's value and, if asked for, the code of its slope.
 
-    A function that Numba can't compile over dual numbers is compiled over plain ones, if its slope
-    isn't needed. Dual ones come first, as whole powers of plain numbers raise ZeroDivisionError at
-    0 where 1 / x is infinite.
+    A function that Numba can't compile for dual numbers is compiled for plain numbers, if its slope
+    isn't needed. Dual numbers are tried first, because whole powers of plain numbers raise
+    ZeroDivisionError at 0, where 1 / x is infinite.
     """
     made = _compiled(function)
     try:
@@ -37,9 +37,9 @@ def codes_of(function, *, with_slope):
 
 
 def _compiled(function):
-    """What Numba makes of a function: its own text, or a call where Numba knows it, as math.cos.
+    """Compile a function, or a call of it where only Numba knows the source, such as math.cos.
 
-    What the user's own njit has made is made anew: see COMPILED.
+    A function that the user compiled with njit is compiled again: see COMPILED.
     """
     function = getattr(function, "py_func", function)
     if isinstance(function, FunctionType):
@@ -56,7 +56,7 @@ def _plain_parts(function):
 
 
 def _over_blocks(measure):
-    """Compile what evaluates a block: see ``EVALUATES``."""
+    """Compile the evaluation of a block: see ``EVALUATES``."""
 
     @njit(**COMPILED)
     def fill(evaluators, w, count):

@@ -1,4 +1,4 @@
-"""A curve that balls roll on: what the user gave, as code, with its slope."""
+"""The curve that balls roll on, compiled together with its slope."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Given = Callable[[float], float] | str
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve: what :func:`fastgd.bucket.roll` makes of an expression or a function.
+    """A curve, compiled by :func:`fastgd.bucket.roll` from an expression or a function.
 
     Attributes
     ----------
     text : str
-        What pictures and tables call it.
+        Its name in plots and tables.
     has_height : bool
-        Whether the curve is known, not just its slope.
+        Whether the curve itself is known, not only its slope.
     """
 
     text: str
@@ -41,16 +41,16 @@ class Curve:
     _given: tuple[Any, Any] = field(repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What was given: code is of this process, and its addresses mean nothing to another."""
+        """Pickle the arguments: compiled code has addresses of this process."""
         return curve_of, self._given
 
     @property
     def has_height(self) -> bool:
-        """Whether the curve is known, not just its slope."""
+        """Whether the curve itself is known, not only its slope."""
         return self._height is not None
 
     def at(self, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """Heights (NaN if only the slope is known) and slopes, both of the shape of x.
+        """Return heights (NaN if only the slope is known) and slopes, both in the shape of x.
 
         Examples
         --------
@@ -80,7 +80,7 @@ def check_places(name: str, value: object) -> FloatArray:
 
 
 def _has_flag(value: object) -> bool:
-    """Whether True or False is among what NumPy would turn into 1 or 0."""
+    """Whether there are booleans, which NumPy would convert to 1 or 0."""
     if isinstance(value, list | tuple):
         kinds = set(map(type, value))
         deeper = kinds & {list, tuple} and any(map(_has_flag, value))
@@ -89,12 +89,12 @@ def _has_flag(value: object) -> bool:
 
 
 def curve_of(curve: Any, slope: Any) -> Curve:
-    """Read or compile a curve, its slope, or both; a slope that is not given is derived, exactly.
+    """Compile a curve, its slope, or both; a slope that is not given is derived exactly.
 
     Raises
     ------
     ValueError
-        If neither is given, or an expression is not one.
+        If neither is given, or an expression can't be parsed.
     TypeError
         If one is neither an expression nor a function that Numba can compile.
     """
@@ -114,16 +114,16 @@ def curve_of(curve: Any, slope: Any) -> Curve:
 
 
 def _codes(name: str, given: Given, *, with_slope: bool) -> tuple[Code, ...]:
-    """What gives the value of what was given and, if asked, what gives its slope."""
+    """Return the code of a function's or expression's value and, if asked for, of its slope."""
     tree = parse(name, given) if isinstance(given, str) else written_down(name, given)
     if tree is not None:
         return (value_code(tree), slope_code(tree)) if with_slope else (value_code(tree),)
     try:
         codes: tuple[Code, ...] = codes_of(given, with_slope=with_slope)
         return codes
-    except Exception as error:  # Numba raises many kinds
+    except Exception as error:  # Numba raises errors of many types
         raise TypeError(
-            f"{name} must be what Numba can compile, a number made of a number, "
+            f"{name} must be a function of one number that Numba can compile, "
             f"got {shown(given)}: {_reason(error)}"
         ) from error
 
@@ -134,7 +134,7 @@ def _text(given: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What Numba's message of many lines says is wrong."""
+    """Pick the line of Numba's long message that tells what is wrong."""
     lines = [line.strip() for line in str(error).splitlines()]
     calls = [line[4:] for line in lines if line.startswith(">>> ")]
     if calls and calls[0].startswith("parts("):

@@ -1,9 +1,9 @@
-"""Dual numbers in compiled code: a function of one yields its value and its exact slope.
+"""Dual numbers in compiled code: a function of one returns its value and its exact slope.
 
 A dual number is a + b*e with e*e = 0 (Clifford 1871); f(x + e) = f(x) + f'(x)*e, which is forward
-differentiation (Wengert, Communications of the ACM 7, 1964). A function that Numba compiles for a
-number compiles for a dual one, too, with loops, branches and calls. Sines, exponentials and the
-like are the kernel's own, called by their addresses.
+differentiation (Wengert, Communications of the ACM 7, 1964). A function that Numba can compile for
+a number it can also compile for a dual number, including loops, branches and calls. Sines,
+exponentials and the like are the kernel's own, called by address.
 """
 
 import math
@@ -27,7 +27,7 @@ from fastgd.kernel.elementwise import FUNCTIONS, handle_of_function
 from fastgd.kernel.language.numba_internals import UNWRAPPED, call_for_two
 
 COMPILED = {"error_model": "numpy", "nogil": True, **UNWRAPPED}
-"""How everything here is compiled: 1 / 0 is infinite, as in IEEE 754, and raises nothing."""
+"""Options of all compilations here: 1 / 0 is infinite, as in IEEE 754, and raises no error."""
 
 
 class DualType(types.Type):
@@ -37,7 +37,7 @@ class DualType(types.Type):
         super().__init__("Dual")
 
     def can_convert_from(self, _typing, other):
-        """A plain number is one of slope 0, where a branch returns it."""
+        """Allow plain numbers, as dual numbers of slope 0, such as from another branch."""
         return Conversion.promote if isinstance(other, types.Number) else None
 
 
@@ -78,7 +78,7 @@ def _from_number(context, builder, kind, _dual, number):
 
 
 def parts(_number):
-    """Value and slope of what a function of a dual number came to, be it dual or not."""
+    """Value and slope of a function's result, which may be dual or plain."""
 
 
 @overload(parts)
@@ -94,11 +94,11 @@ def _parts(number):
 
 
 _PUBLIC = {name: getattr(functions, name) for name in functions.__all__}
-"""What a user may have imported from fastgd.functions; Numba does not know it of numbers either."""
+"""Functions that users may import from fastgd.functions; Numba doesn't know them either."""
 
 
 def _define(names, both, left, right):
-    """Overload functions for two dual numbers, and for one on the left or right of a number."""
+    """Overload functions for two dual numbers, and for a dual and a plain one in either order."""
 
     def rule(a, b):
         if isinstance(a, DualType) and isinstance(b, DualType):
@@ -168,12 +168,12 @@ for _compare in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq
 
 @njit(**COMPILED)
 def _times_slope(factor, slope):
-    """A factor times a slope; where the slope is 0 so is this, be the factor infinite or NaN."""
+    """A factor times a slope; 0 where the slope is 0, even if the factor is infinite or NaN."""
     return 0.0 if slope == 0.0 else factor * slope
 
 
 def _fixed_power():
-    """The exponent does not depend on x; with exponent 0 it is flat at 0, too."""
+    """Powers whose exponent does not depend on x; with exponent 0 the slope is 0 even at x = 0."""
     powers = handle_of_function("powers")
 
     def power(a, b):
@@ -185,7 +185,7 @@ def _fixed_power():
 
 
 def _exponential():
-    """The base does not depend on x."""
+    """Powers whose base does not depend on x."""
     exponential = handle_of_function("exponential")
 
     def power(a, b):
@@ -209,7 +209,7 @@ def _general_power():
 
 @njit(**COMPILED)
 def _raised(a, p):
-    """A whole power of a plain number; negative ones are reciprocals, infinite at 0."""
+    """A plain number to a whole power; negative powers are reciprocals, infinite at 0."""
     result, left = 1.0, abs(p)
     while left:
         if left & 1:
@@ -229,7 +229,7 @@ def _power_rule(a, b):
     if isinstance(a, DualType) and isinstance(b, types.IntegerLiteral):
         n = b.literal_value
         m = n - 1
-        # Numba multiplies out powers whose exponent it knows.
+        # Numba unrolls powers with a literal exponent.
         if n == 0:
             return lambda a, b: dual(1.0, 0.0)
         if n < 0:
@@ -255,7 +255,7 @@ for _name in (operator.pow, operator.ipow, math.pow, np.power):
 
 
 def _choosing(keeps):
-    """The left one where ``keeps`` says so of both values, else the right one."""
+    """Overloads that return the left operand if ``keeps`` holds for the values, else the right."""
     keeps = njit(**COMPILED)(keeps)
     return (
         lambda a, b: a if keeps(a.value, b.value) else b,
@@ -264,7 +264,7 @@ def _choosing(keeps):
     )
 
 
-# Python's own keep the left one unless the right one is larger; NumPy's are NaN if either is.
+# Python's max and min keep the left one unless the right one wins; NumPy's are NaN if either is.
 _define((max,), *_choosing(lambda a, b: not b > a))
 _define((min,), *_choosing(lambda a, b: not b < a))
 _define((np.maximum, _PUBLIC["maximum"]), *_choosing(lambda a, b: a >= b or a != a))
@@ -283,8 +283,8 @@ def _where(condition, a, b):
 
 
 def _define_function(names, function, derivative, of_value=False):
-    """Overload functions, all of which do ``function``, with its derivative of x or its value."""
-    # What Numba has is known to it as it is.
+    """Overload functions with ``function`` and its derivative, of x or (``of_value``) its value."""
+    # A function without Python code is one that Numba knows.
     slope = njit(**COMPILED)(derivative) if hasattr(derivative, "__code__") else derivative
 
     def rule(x):
@@ -304,10 +304,10 @@ def _define_function(names, function, derivative, of_value=False):
 
 
 def _define_known(names, known):
-    """Overload functions, all of which are the kernel's own of this name, with its slope."""
+    """Overload functions with the kernel's function of this name, which also gives the slope."""
 
     def rule(x):
-        # Compiled, or loaded from the cache, where a curve has it.
+        # Compiled, or loaded from the cache, when a curve uses it.
         compiled = handle_of_function(known)
         if isinstance(x, types.Number):
             return lambda x: call_for_two(compiled, (float(x), 0.0))[0]
@@ -322,7 +322,7 @@ def _define_known(names, known):
 
 
 def _overload_of_one(names, rule):
-    """Overload functions for dual numbers, and those of this package for plain ones, too."""
+    """Overload functions for dual numbers, and those of this package also for plain numbers."""
     for name in names:
         kinds = (DualType, types.Number) if name in _PUBLIC.values() else DualType
         overload(name)(_limited(rule, kinds))

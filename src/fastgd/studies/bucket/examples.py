@@ -1,11 +1,11 @@
-"""The article's three problems (part 3, "Sometimes It Breaks") as balls that are ready to roll."""
+"""The article's three problems (part 3, "Sometimes It Breaks") as ready-made examples."""
 
 from dataclasses import dataclass
 
 from fastgd.studies.bucket.rolling import Roll, roll
 
 FIVE_MINIMA = "x**4/300 + sin(2.5*x) + cos(x/2)"
-"""A curve like the article's: wherever a ball is let go, it ends in one of five minima."""
+"""A curve like the article's: from any start a ball ends in one of five minima."""
 
 FIVE_MINIMA_WINDOW = (-6.0, 6.0)
 
@@ -17,7 +17,7 @@ class Example:
     Attributes
     ----------
     name, title : str
-        What it is called, and what it is about.
+        Its key in ``EXAMPLES``, and its heading.
     curve : str
         An expression of x.
     start, alpha : tuple of float
@@ -25,9 +25,9 @@ class Example:
     iterations : int
         The most steps of a ball.
     window : (float, float)
-        The part of the curve that a picture shows.
+        The interval of x in a plot.
     takeaway : str
-        What to see.
+        What the example shows.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Example:
     takeaway: str
 
     def roll(self, *, record_path: bool = True) -> Roll:
-        """Let the balls roll.
+        """Roll the example's balls.
 
         Examples
         --------
@@ -90,8 +90,8 @@ EXAMPLES = {
             alpha=(0.1, 0.1, 0.9),
             iterations=2_000,
             window=(-1.5, 5.5),
-            takeaway="Where it is flat the ball is stuck, or takes very long; a larger alpha gets "
-            "it there in time (Solution 3).",
+            takeaway="Where it is flat the ball is stuck, or takes very long; with a larger alpha "
+            "it arrives in time (Solution 3).",
         ),
         Example(
             "rut",
@@ -106,4 +106,4 @@ EXAMPLES = {
         ),
     )
 }
-"""By name."""
+"""The examples by name."""

@@ -1,4 +1,4 @@
-"""An expression and its slope as programs for :mod:`fastgd.kernel.bytecode`."""
+"""Expressions and their slopes as programs for :mod:`fastgd.kernel.bytecode`."""
 
 import numpy as np
 
@@ -18,20 +18,20 @@ from fastgd.kernel.elementwise import OF_VALUE
 
 
 def slope_code(tree: Tree) -> Code:
-    """The slope of an expression."""
+    """Return the code of an expression's slope."""
     found = Derivation(of_value=OF_VALUE)
     slope = found.of(tree).derivative
     return _code(found, found.number(0.0) if slope is None else slope)
 
 
 def value_code(tree: Tree) -> Code:
-    """An expression itself."""
+    """Return the code of an expression's value."""
     found = Derivation(of_value=OF_VALUE)
     return _code(found, found.of(tree).value)
 
 
 def _code(found: Derivation, result: int) -> Code:
-    """The instructions that lead to one node; rows are used again once nobody needs them."""
+    """Return the instructions that compute a node; rows are reused after their last use."""
     nodes, last = found.nodes, _last_uses(found.nodes, result)
     needed = sorted(last.keys() | {result})
     constants = [k for k in needed if nodes[k][0] == "number"]
@@ -65,7 +65,7 @@ def _code(found: Derivation, result: int) -> Code:
 
 
 def _last_uses(nodes: list[Node], result: int) -> dict[int, int]:
-    """Of each node that the result needs, the last one that needs it."""
+    """Return, for each node that the result depends on, the last node that uses it."""
     last: dict[int, int] = {}
     for k in range(result, -1, -1):
         if k == result or k in last:

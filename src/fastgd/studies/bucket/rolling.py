@@ -1,4 +1,4 @@
-"""roll(): balls that run down a curve, by the article's three rules."""
+"""roll(): balls that roll down a curve by one of the article's three rules."""
 
 from __future__ import annotations
 
@@ -34,43 +34,43 @@ RULES = tuple(_STEPS)
 STATUS = np.array(["rolling", "converged", "stuck", "diverged"])
 
 ALPHA = 0.1
-"""The article's."""
+"""The article's alpha."""
 
 GROUP = 2**15
-"""Balls that a call of the kernel moves: their numbers stay in the processor's caches."""
+"""Balls per call of the kernel: their state fits into the processor's caches."""
 
 EVALUATIONS = 2**21
-"""Slopes that a call of the kernel takes, some 10 ms: Ctrl-C and progress live between calls."""
+"""Slopes per call of the kernel, some 10 ms: Ctrl-C and progress are handled between calls."""
 
-# Nine arrays of a ball as given, broadcast, in the kernel and in the result, and its status.
+# Per ball: nine arrays (as given, broadcast, in the kernel and in the result), and its status.
 BALL_BYTES = 9 * 8 + 36
 
 
 @dataclass(frozen=True, eq=False)
 class Roll:
-    """Where balls have ended; arrays have the shape of start and alpha, one ball has numbers.
+    """Where balls ended; arrays have the broadcast shape of start and alpha, one ball has scalars.
 
     Attributes
     ----------
     x : float or array
         Where they ended.
     height, slope : float or array
-        Of the curve there; the height is NaN if only the slope is known.
+        Of the curve at x; the height is NaN if only the slope is known.
     status : str or array of str
         "converged": the slope is within the tolerance, and the curve rises on both sides.
-        "stuck": the slope is within the tolerance, but this is no minimum: a flat stretch, or a
-        summit. "rolling": the iterations ran out. "diverged": farther from the start than
-        ``farthest``, or where x or the slope is not finite, as at a pole.
+        "stuck": the slope is within the tolerance, but x is not a minimum: a flat stretch, or a
+        maximum. "rolling": the iterations ran out. "diverged": farther from the start than
+        ``farthest``, or x or the slope is not finite, as at a pole.
     iterations : int or array of int
-        Steps made.
+        Number of steps.
     path : (..., steps + 1) array or None
-        Where they were before each step and at the end, if asked; NaN after the end.
+        x before each step and at the end, if recorded; NaN after the end.
     start, alpha : float or array
         As given.
     rule : {"sign", "naive", "alpha"}
-        The rule.
+        As given.
     curve : Curve
-        What they rolled on.
+        The curve they rolled on.
     """
 
     x: Any
@@ -86,11 +86,11 @@ class Roll:
 
     @property
     def step(self) -> str:
-        """A step, as the article writes it."""
+        """The formula of a step, as in the article."""
         return f"x -= {_STEPS[self.rule]}"
 
     def __repr__(self) -> str:
-        """What became of the ball, or of how many."""
+        """The end of the ball, or the number of balls by status."""
         if np.ndim(self.status) == 0:
             return f"Roll(x={self.x:.6g}, {self.status} after {self.iterations} iterations)"
         counts = {name: int((self.status == name).sum()) for name in STATUS}
@@ -117,32 +117,32 @@ def roll(
     Parameters
     ----------
     slope : function or str, optional
-        The slope of the curve: a function of one number that Numba can compile (its globals are
-        constants), or an expression of x. If left out it is derived from the curve by dual numbers,
-        exactly.
+        The slope of the curve: an expression of x, or a function of one number that Numba can
+        compile (its global variables are constants). By default it is derived from the curve,
+        exactly, with dual numbers.
     start : float or array_like
-        Where the balls are let go.
+        Where balls start.
     curve : function or str, optional
-        The curve, of the same kinds. If left out heights are not known.
+        The curve, as an expression or a function. Without it heights are unknown.
     alpha : float or array_like, optional
-        Factor of the slope, or of its sign; 0.1 by default. Broadcast against ``start``. The naive
-        rule has none.
+        Factor of the slope, or of its sign; 0.1 by default. Broadcast against ``start``. Not used
+        by the naive rule.
     rule : {"alpha", "naive", "sign"}
-        What a step does: ``x -= alpha * slope`` ("Improved Gradient Descent"), ``x -= slope``
-        ("Naive Gradient Descent") or ``x -= alpha * sign(slope)`` ("Oversimplified Gradient
-        Descent", which does not say how far to move).
+        The step: ``x -= alpha * slope`` ("Improved Gradient Descent"), ``x -= slope`` ("Naive
+        Gradient Descent") or ``x -= alpha * sign(slope)`` ("Oversimplified Gradient Descent", which
+        ignores how steep the slope is).
     iterations : int
         The most steps of a ball.
     tolerance : float
-        A ball stops where the slope is no larger than this; the article's is 0.
+        A ball stops where the absolute slope is at most this; in the article at 0.
     farthest : float
         A ball farther from its start than this has diverged; infinity is allowed.
     record_path : bool
-        Keep where the balls were at each step.
+        Whether to keep the balls' places at each step.
     threads : int, optional
         All by default.
     progress : bool
-        Show a progress bar (needs tqdm).
+        Whether to show a progress bar (needs tqdm).
 
     Returns
     -------
@@ -151,19 +151,19 @@ def roll(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described, or there is no slope where a ball is let go; the message
-        states the rule and what came.
+        If an argument is not as described, or the curve has no slope where a ball starts; the
+        message states the rule and what came.
 
     Notes
     -----
-    Bits depend on neither threads nor neighbours nor the machine: sin, exp and the like are the
-    kernel's own, those of ``fastgd.functions``, in expressions and where a Python function applies
-    them to what depends on x. Such a function needs no compiler if there is no more to it than
-    arithmetic and functions of math, NumPy or ``fastgd.functions``.
+    Results are bit-identical for any number of threads, any other balls and any machine: sin, exp
+    and the like are the kernel's own, those of ``fastgd.functions``, in expressions and where a
+    Python function applies them to values that depend on x. A Python function is not compiled if it
+    consists only of arithmetic and functions of math, NumPy or ``fastgd.functions``.
 
-    To tell a minimum from a flat stretch, the slope is looked up on either side at growing
-    distances (a millionth of x, or of 1 if that is larger, doubled up to 40 times) until it exceeds
-    the tolerance: in a minimum the curve rises on both sides.
+    To tell a minimum from a flat stretch, the slope is evaluated on both sides at growing distances
+    (a millionth of x, or of 1 if that is larger, doubled up to 40 times) until it exceeds the
+    tolerance: at a minimum the curve rises on both sides.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def roll(
     array(['diverged', 'converged'], dtype='<U9')
     """
     if start is None:
-        raise ValueError("start must be given: where the balls are let go")
+        raise ValueError("start must be given: the x where balls start")
     starts = _numbers("start", start, FINITE)
     rule = check_choice("rule", rule, RULES)
     rates = _check_alpha(alpha, rule)
@@ -239,7 +239,7 @@ def _roll_all(
     threads: int,
     advance: Callable[[int], None],
 ) -> None:
-    """Roll group after group until its balls have ended or the iterations are done."""
+    """Roll groups of balls, one after the other, until they end or the iterations are used up."""
     for begin in range(0, len(balls.x), GROUP):
         end = min(begin + GROUP, len(balls.x))
         group = _part(balls, rules, begin, end)
@@ -254,7 +254,7 @@ def _roll_all(
 
 
 def _part(balls: Balls, rules: Rules, begin: int, end: int) -> Balls:
-    """Some of the balls: views."""
+    """Return some of the balls, as views."""
     places = slice(begin, end)
     return Balls(
         balls.x[places],
@@ -267,7 +267,7 @@ def _part(balls: Balls, rules: Rules, begin: int, end: int) -> Balls:
 
 
 def _shaped(values: NDArray[Any], shape: tuple[int, ...]) -> Any:
-    """Numbers in the shape of what was given; a single one as Python's own."""
+    """Return values in the shape of the arguments; a single one as a Python scalar."""
     return values.reshape(shape) if shape else values.item()
 
 
@@ -284,7 +284,7 @@ def _check_alpha(alpha: object, rule: str) -> NDArray[np.float64]:
 
 
 def _numbers(name: str, given: object, rule: Rule) -> NDArray[np.float64]:
-    """One number that follows the rule, or an array of finite ones."""
+    """Return a number that follows the rule, or an array of finite numbers."""
     if isinstance(given, list | tuple | range) or getattr(given, "ndim", False):
         return numbers_of(name, check_places(name, given))
     return np.array(check_number(name, given, rule))
@@ -292,10 +292,10 @@ def _numbers(name: str, given: object, rule: Rule) -> NDArray[np.float64]:
 
 def _check_slopes(curve: Curve, starts: NDArray[np.float64]) -> None:
     heights, slopes = curve.at(starts)
-    missing = np.isnan(slopes) & ~np.isinf(heights)  # but not at a pole
+    missing = np.isnan(slopes) & ~np.isinf(heights)  # poles are allowed
     if missing.any():
         at = np.unravel_index(int(missing.argmax()), missing.shape)
         raise ValueError(
-            f"the curve must have a slope where a ball is let go, got {slopes[at]:g} at x = "
+            f"the curve must have a slope where a ball starts, got {slopes[at]:g} at x = "
             f"{starts[at]:g} of {curve.text}"
         )

@@ -1,4 +1,4 @@
-"""Python functions as expressions: one that is nothing but arithmetic needs no compiler."""
+"""Python functions as expressions: one that only does arithmetic needs no compiler."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _OF_SYMBOLS: dict[Any, Callable[..., Symbol]] = {
     np.power: lambda a, b: apply("pow", a, b),
     np.square: lambda x: apply("mul", x, x),
 }
-"""What stands for functions of math and NumPy."""
+"""Functions of math and NumPy, and the functions of symbols that replace them."""
 
 
 class _Home:
-    """A module whose functions take symbols."""
+    """Stands for a module, with functions that take symbols."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
@@ -39,7 +39,7 @@ class _Home:
 
 
 def written_down(what: str, given: Callable[[float], float]) -> Tree | None:
-    """Return a function as an expression of x; None if there is more to it than arithmetic.
+    """Return a function as an expression of x; None if it isn't pure arithmetic.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def written_down(what: str, given: Callable[[float], float]) -> Tree | None:
 
 
 def _own_names(function: FunctionType) -> FunctionType:
-    """The same function, to which math and numpy are what takes symbols."""
+    """Return a copy of the function in which math and numpy take symbols."""
     names = {name: _of_symbols(value) for name, value in function.__globals__.items()}
     cells = tuple(map(_cell, function.__closure__ or ()))
     made = FunctionType(
@@ -70,15 +70,15 @@ def _own_names(function: FunctionType) -> FunctionType:
 def _cell(cell: CellType) -> CellType:
     try:
         return CellType(_of_symbols(cell.cell_contents))
-    except ValueError:  # it is empty yet
+    except ValueError:  # an empty cell
         return cell
 
 
 def _of_symbols(value: Any) -> Any:
-    """What stands for math, numpy or a function of theirs; anything else is itself."""
+    """Return the replacement of math, numpy or one of their functions; other values as they are."""
     if value is math or value is np:
         return _Home(value)
     try:
         return _OF_SYMBOLS.get(value, value)
-    except TypeError:  # it has no hash
+    except TypeError:  # unhashable
         return value

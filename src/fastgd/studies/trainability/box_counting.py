@@ -12,10 +12,10 @@ from fastgd.arguments.data import array_of, numbers_of
 from fastgd.checks.messages import shown
 
 FEWEST_BOXES = 4
-"""Boxes along the shorter side, at least: larger boxes say more about the frame than the set."""
+"""Boxes along the shorter side, at least: larger boxes measure the frame rather than the set."""
 
 FEWEST_SIZES = 3
-"""Sizes of boxes that a fit needs: two points are always on a line."""
+"""Box sizes that a fit needs: two points always lie on a line."""
 
 _FEWEST_PIXELS = (FEWEST_BOXES - 1) * 2 ** (FEWEST_SIZES - 1) + 1
 
@@ -23,28 +23,27 @@ _STUDENT = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
     2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
 )  # fmt: skip
-"""Student's t for 1, 2, ... degrees of freedom: 95 % of its mass is within so many deviations."""
+"""Student's t for 1, 2, ... degrees of freedom: half-widths of 95 % intervals, in deviations."""
 
 
 @dataclass(frozen=True, eq=False)
 class BoxCounting:
-    """How many boxes of each size a set touches, and the line through that.
+    """Counts of the boxes of each size that a set touches, and the line fitted to their logarithms.
 
     Attributes
     ----------
     sizes : (sizes,) array of int
         Sides of the boxes, in pixels: 1, 2, 4, ...
     counts : (sizes,) array of float
-        Boxes that hold a part of the set, a mean over four grids: see :func:`box_counting`.
+        Number of boxes that touch the set, averaged over four grids: see :func:`box_counting`.
     dimension : float
         Minus the slope of log2(counts) over log2(sizes), by least squares.
     low, high : float
-        95 % interval of the dimension at these sizes. That says nothing of how it would go on below
-        a pixel.
+        95 % interval of the dimension at these sizes. It says nothing about sizes below a pixel.
     intercept : float
         log2 of the fitted count at size 1.
     r_squared : float
-        Share of the variance of log2(counts) that the line explains.
+        Fraction of the variance of log2(counts) that the line explains.
     """
 
     sizes: NDArray[np.int64]
@@ -56,7 +55,7 @@ class BoxCounting:
     r_squared: float
 
     def fitted(self, sizes: ArrayLike) -> NDArray[np.float64]:
-        """Counts on the fitted line, at any sizes above 0."""
+        """Return the counts on the fitted line, at any sizes above 0."""
         numbers = numbers_of("sizes", sizes)
         if numbers.min() <= 0:
             raise ValueError(f"sizes must be above 0, got {shown(sizes)}")
@@ -67,13 +66,13 @@ class BoxCounting:
 def box_counting(pixels: ArrayLike) -> BoxCounting:
     """Estimate the box-counting (Minkowski) dimension of a set of pixels.
 
-    The picture is cut into square boxes with sides of 1, 2, 4, ... pixels, and those that hold a
-    pixel of the set are counted.
+    The image is divided into square boxes with sides of 1, 2, 4, ... pixels, and the boxes that
+    contain a pixel of the set are counted.
 
     Parameters
     ----------
     pixels : (rows, columns) array_like of bool
-        True for the pixels of the set; 13 x 13 at least, or there are too few sizes of boxes.
+        True for the pixels of the set; at least 13 x 13, for enough box sizes.
 
     Returns
     -------
@@ -86,20 +85,20 @@ def box_counting(pixels: ArrayLike) -> BoxCounting:
 
     Notes
     -----
-    The method of Sohl-Dickstein, arXiv 2402.06184 (2024), section 3, which takes the median of the
-    slopes between sizes where this is a least-squares fit. See Falconer, *Fractal Geometry* (2003),
+    The method is that of Sohl-Dickstein, arXiv 2402.06184 (2024), section 3, with a least-squares
+    fit in place of the median of the slopes between sizes. See Falconer, *Fractal Geometry* (2003),
     section 3.1.
 
-    Grids begin in each of the four corners, and a box that the other end of the picture cuts counts
-    as much as its share of a whole box's area. With each of them a whole box, a filled rectangle of
-    300 x 517 pixels would have a dimension of 1.960 instead of 2.
+    Grids start in each of the four corners, and a box that is cut off by the opposite side of the
+    image counts as the fraction of its area that is left. If cut boxes counted as whole ones, a
+    filled rectangle of 300 x 517 pixels would have a dimension of 1.960 instead of 2.
 
-    Counts are not independent of one another, since larger boxes are made of smaller ones: what
-    takes one off the line takes the next ones along. So it is the slopes from size to size that
-    are taken for independent, and the interval is Student's for the weighted mean of them that
-    least squares comes to. For Sierpinski's carpet of 729 x 729 pixels it is 1.87 with 0.09 on
-    either side (it has 1.893), where a fit to independent counts would have a standard error of
-    0.015. Where all slopes are alike, as in the example, the interval has no width.
+    Counts are not independent of one another, since larger boxes consist of smaller ones: if one
+    count is off the line, the next ones are, too. Therefore the slopes from size to size are
+    treated as independent, and the interval is Student's for their weighted mean, which equals the
+    least-squares slope. For Sierpinski's carpet of 729 x 729 pixels it is 1.87 plus or minus 0.09
+    (the dimension is 1.893), where a fit to independent counts would have a standard error of
+    0.015. If all slopes are equal, as in the example, the interval has no width.
 
     Examples
     --------
@@ -123,10 +122,10 @@ def box_counting(pixels: ArrayLike) -> BoxCounting:
 
 
 def boundary(inside: ArrayLike) -> NDArray[np.bool_]:
-    """Pixels that differ from the one above, to the right or both: (rows, columns).
+    """Mark the pixels where a square of 2 x 2 unequal pixels begins, (rows, columns).
 
-    The paper's boundary: squares of 2 x 2 pixels that are not all alike, each told by its first
-    pixel. The last row and column begin no square.
+    This is the paper's boundary. Each square is marked at its first pixel, so the last row and
+    column are never marked.
     """
     given = _check_picture("inside", inside, 1)
     found = np.zeros_like(given)
@@ -148,7 +147,7 @@ def _check_picture(name: str, value: object, fewest: int) -> NDArray[np.bool_]:
 
 
 def _count(pixels: NDArray[np.generic], size: int) -> float:
-    """Boxes of this size that hold a pixel, by area: a mean over grids from all four corners."""
+    """Count the boxes of this size that touch the set, by area, averaged over four grids."""
     area = 0
     for turned in (pixels, pixels[::-1], pixels[:, ::-1], pixels[::-1, ::-1]):
         rows, columns = (np.arange(0, length, size) for length in pixels.shape)

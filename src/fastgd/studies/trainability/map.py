@@ -1,9 +1,9 @@
-"""The edge of trainability: one training for each pair of two layers' learning rates.
+"""The boundary of trainability: one training for each pair of two layers' learning rates.
 
 Sohl-Dickstein, *The boundary of neural network trainability is fractal*, arXiv 2402.06184 (2024);
-:mod:`fastgd.studies.trainability.mean_field` is the problem. What it takes is
-:func:`fastgd.sweep`: runs that diverge end by themselves and make room for others, and of the
-errors only sums are kept.
+:mod:`fastgd.studies.trainability.mean_field` defines the problem. It uses the machinery of
+:func:`fastgd.sweep`: runs that diverge end early and make room for others, and only sums of the
+errors are kept.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ if TYPE_CHECKING:
     import xarray
 
 WINDOW: Window = ((1.0, 6.0), (-1.0, 4.0))
-"""Where the edge of the default network is."""
+"""Contains the boundary of the default network."""
 
 KIND = "map of trainability"
 
 FEWEST_ITERATIONS = 2
-"""The first error is what the others are compared with."""
+"""Other errors are compared with the first one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trainability:
-    """How trainings went, for each pair of learning rates.
+    """A map of which pairs of learning rates train; returned by :func:`trainability`.
 
     Attributes
     ----------
     settings : Settings
-        What was computed: resolution, iterations, width, window, activation, batch_size, seed.
+        Its arguments: resolution, iterations, width, window, activation, batch_size, seed.
     input_rates, output_rates : (resolution,) arrays
         Learning rates of the columns (input layer) and rows (output layer) of the map.
     values : (resolution, resolution) array
-        With e_j the mean ``|y - output|`` before update j, j from 0 to iterations - 1: *minus* the
-        sum of e_j / e_0 where the training converged, the sum of e_0 / e_j where it did not. Fast
-        ones, in both directions, are near 0.
+        With e_j the mean absolute error before update j, from 0 to iterations - 1: *minus* the sum
+        of e_j / e_0 where the training converged, the sum of e_0 / e_j where it did not. Fast
+        convergence and fast divergence are both near 0.
     """
 
     settings: Settings
@@ -70,23 +70,23 @@ class Trainability:
     values: NDArray[np.float64]
 
     def __repr__(self) -> str:
-        """The size, the settings and the share of what converged."""
+        """The settings, and the fraction of trainings that converged."""
         resolution, *_ = self.settings
         given = ", ".join(f"{k}={v!r}" for k, v in self.settings._asdict().items())
         return f"Trainability({given}; {self.converged.mean():.1%} of {resolution**2:,} converged)"
 
     @property
     def converged(self) -> NDArray[np.bool_]:
-        """Whether each training converged: the mean of its last errors is below the first one."""
+        """Whether each training converged: its last errors are on average below the first one."""
         return np.asarray(self.values < 0)
 
     @property
     def boundary(self) -> NDArray[np.bool_]:
-        """The pixels that begin a square of 2 x 2 which holds both outcomes."""
+        """The pixels at which a square of 2 x 2 pixels with both outcomes begins."""
         return boundary(self.converged)
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """A row per training: both learning rates, its value, and whether it converged.
+        """One row per training: both learning rates, its value, and whether it converged.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class Trainability:
         return dataframe({name: array.ravel() for name, array in columns.items()})
 
     def to_xarray(self) -> xarray.Dataset:
-        """Values and outcomes over ``output_rate`` and ``input_rate``; the settings as ``attrs``.
+        """Values and outcomes over ``output_rate`` and ``input_rate``; settings are in ``attrs``.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Trainability:
         return {"values": self.values, "converged": self.converged}
 
     def box_counting(self) -> BoxCounting:
-        """The box-counting dimension of the boundary, with its fit.
+        """Estimate the box-counting dimension of the boundary.
 
         Raises
         ------
@@ -138,10 +138,10 @@ class Trainability:
                 "a window must hold converged and diverged trainings to have a boundary, "
                 f"got {'converged' if self.converged.all() else 'diverged'} ones only"
             )
-        return box_counting(self.boundary[:-1, :-1])  # where a square of 2 x 2 can begin
+        return box_counting(self.boundary[:-1, :-1])  # the last row and column begin no square
 
     def zoom(self, factor: int = 8) -> Window:
-        """Return the window, ``factor`` times as narrow, with the most of the boundary in it.
+        """Return the window, ``factor`` times as narrow, that contains most of the boundary.
 
         Parameters
         ----------
@@ -180,43 +180,42 @@ def trainability(
 ) -> Trainability:
     """Map which learning rates of two layers make a training converge, one training per pixel.
 
-    A network with one hidden layer, no biases and mean-field scaling learns random numbers from as
-    many random samples as it has parameters: ``fastgd.studies.trainability.mean_field``. A
-    training has converged if the mean of its last 20 errors is below its first error, and diverged
-    if not, or if a number overflowed.
+    A network with one hidden layer, no biases and mean-field scaling is trained on random samples,
+    as many as it has parameters: see ``fastgd.studies.trainability.mean_field``. A training has
+    converged if the mean of its last 20 errors is below its first error; otherwise, or if a number
+    overflowed, it has diverged.
 
     Parameters
     ----------
     resolution : int
-        Pixels of a side; there are resolution**2 trainings.
+        Pixels along each side; there are resolution**2 trainings.
     iterations : int
-        Updates of each training, and errors that decide on it; at least 2.
+        Updates of each training, which is also the number of errors in its value; at least 2.
     width : int
-        Inputs and hidden units.
+        Number of inputs, and of hidden units.
     window : ((left, right), (bottom, top))
-        log10 of the learning rates at the sides of the map, of the input layer and of the output
-        layer, from -100 to 100. A pixel is a training with the rates at its centre.
+        log10 of the learning rates at the edges of the map, of the input layer and of the output
+        layer, from -100 to 100. Each training has the rates at the center of its pixel.
     activation : {"tanh", "relu", "identity", "sigmoid"}
-        Of the hidden units.
+        Activation of the hidden units.
     batch_size : int, optional
-        Samples of a mini-batch, a divisor of their number (272 with 16 units, 16 with the identity)
-        so that each batch has as many; None for the full batch. Samples are shuffled once per
-        epoch.
+        Samples per mini-batch; it must divide the number of samples (272 with 16 units, or 16 with
+        the identity). None for the full batch. Samples are shuffled once per epoch.
     seed : int
-        Seed of the first weights, the samples and their shuffling.
+        Seed of the initial weights, the samples and their shuffling.
     out : path, optional
-        A folder for patches of some seconds of work, each as it is done: the same call goes on from
-        them, and reads the map if all are there. Several processes that are given the same call
-        share the work. It is made if it isn't there, and stays.
+        A folder where patches of the map, some seconds of work each, are saved as soon as they are
+        computed: the same call resumes from them, and loads the map if it is complete. Several
+        processes that make the same call share the work. The folder is created if needed, and not
+        deleted.
     executor : concurrent.futures.Executor, optional
-        Whose workers compute the patches: see :func:`fastgd.sweep`.
+        Computes the patches in its workers: see :func:`fastgd.sweep`.
     threads : int, optional
-        How many threads of this process work on it, if there is no executor; all that Numba has by
-        default.
+        Number of threads in this process, if there is no executor; all of Numba's by default.
     threads_per_worker : int
-        How many threads of an executor's worker work on a patch.
+        Number of threads in each worker of the executor.
     progress : bool
-        Show a progress bar (needs tqdm).
+        Whether to show a progress bar (needs tqdm).
 
     Returns
     -------
@@ -227,18 +226,18 @@ def trainability(
     ValueError, TypeError
         If an argument is not as described, or the folder holds another map.
     OSError
-        If the folder can't be made, read or written to.
+        If the folder can't be created, read or written to.
 
     Notes
     -----
-    The problem, the test of convergence and the sums are the paper's (arXiv 2402.06184, section 2),
-    except for this. The error is the mean ``|y - output|``, where the paper takes the mean square.
-    Where e_j / e_0 is above 10^6, or a number overflowed, the paper's program counts it as 10^6;
-    here it is what it is, and nothing is added after an overflow. That changes no outcome, sums of
-    e_0 / e_j by less than a millionth for each update, and a sum of e_j / e_0 only where a training
-    came back from an error a million times its first one. With mini-batches the error is looked at
-    once per epoch and at the end, and the last 20 errors become those of the last epochs that hold
-    20 iterations; the paper draws each batch anew.
+    The problem, the criterion of convergence and the sums are the paper's (arXiv 2402.06184,
+    section 2), with three exceptions. The error is the mean absolute error, where the paper takes
+    the mean squared error. Where e_j / e_0 is above 10^6, or a number overflowed, the paper's
+    program uses 10^6; here the ratio is not limited, and nothing is added after an overflow. That
+    changes no outcome; it changes sums of e_0 / e_j by less than a millionth per update, and a sum
+    of e_j / e_0 only if a training recovered from an error a million times its first one. With
+    mini-batches the error is evaluated once per epoch and at the end, and the last 20 errors become
+    those of the last epochs that contain 20 iterations; the paper draws each batch anew.
 
     Examples
     --------
@@ -254,7 +253,7 @@ def trainability(
     bar = check_flag("progress", progress)
     path = None if out is None else check_path("out", out)
     samples = sample_count(settings.width, settings.activation)
-    # The map, and its ranks and colours in a picture; the samples while they are drawn.
+    # The map, and its ranks and colors in a plot; the samples while they are drawn.
     check_memory(64 * settings.resolution**2 + 128 * samples * settings.width, "the map")
     job = MapJob.of(settings)
     folder = None

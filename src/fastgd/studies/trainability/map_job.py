@@ -1,4 +1,4 @@
-"""The trainings of a map, as a job: its chunks are patches."""
+"""The trainings of a map as a job, whose chunks are patches."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from fastgd.training.chunks import runs_per_chunk, seconds_of
 from fastgd.training.results import Summary
 
 Window = tuple[tuple[float, float], tuple[float, float]]
-"""log10 of the learning rates at the sides: (left, right) of the input layer, (bottom, top) of the
+"""log10 of the learning rates at the edges: (left, right) of the input layer, (bottom, top) of the
 output layer."""
 
 LAST = 20
-"""Iterations at the end whose mean error decides whether a training converged: the paper's."""
+"""Final iterations whose mean error decides whether a training converged, as in the paper."""
 
 _SEED = np.array([1])
-"""Of what is random in a run: nothing, as its first weights are given."""
+"""Seeds of the runs, which have no effect: their initial weights are given."""
 
 
 class Settings(NamedTuple):
-    """All that a map depends on."""
+    """All arguments that a map depends on."""
 
     resolution: int
     iterations: int
@@ -46,7 +46,7 @@ class Settings(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class MapJob:
-    """One training for each pixel: a :class:`fastgd.workers.job.Job`."""
+    """One training per pixel: a :class:`fastgd.workers.job.Job`."""
 
     settings: Settings
     problem: MeanField
@@ -55,7 +55,7 @@ class MapJob:
 
     @classmethod
     def of(cls, settings: Settings) -> MapJob:
-        """Draw the problem, and cut the map into patches.
+        """Draw the problem, and divide the map into patches.
 
         Raises
         ------
@@ -80,27 +80,27 @@ class MapJob:
 
     def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
         """Train the pixels of a patch."""
-        # Before the last update all errors are there.
+        # The last error is the one before the last update.
         return {"values": self._values(chunk, self.settings.iterations - 1, threads, advance)}
 
     def compile(self, threads: int) -> None:
-        """Train a patch of each shape for an iteration, on so many threads."""
+        """Train a patch of each shape for one iteration, to compile its code."""
         shapes = {patch.shape: chunk for chunk, patch in enumerate(self.patches)}
         for chunk in shapes.values():
             self._values(chunk, 1, threads, lambda _done: None)
 
     def joined(self, chunks: list[Arrays]) -> FloatArray:
-        """The map, of what all its patches have."""
+        """Assemble the map from its patches."""
         values = np.empty((self.settings.resolution, self.settings.resolution))
         for patch, arrays in zip(self.patches, chunks, strict=True):
             values[patch] = arrays["values"]
         return values
 
     def plan(self, patch: Patch, iterations: int, threads: int) -> Plan:
-        """The work of a patch."""
+        """Plan the trainings of a patch."""
         settings, problem = self.settings, self.problem
         batch = settings.batch_size or len(problem.X)
-        epoch = -(-len(problem.X) // batch)  # iterations from one look at the errors to the next
+        epoch = -(-len(problem.X) // batch)  # iterations between evaluations of the error
         given: dict[str, Any] = {
             "activation": settings.activation,
             "output": "identity",
@@ -128,13 +128,13 @@ class MapJob:
 
 
 def values_of(status: NDArray[Any], summary: Summary) -> FloatArray:
-    """Minus the sum of normalised errors, or the sum of their inverses: see Trainability."""
+    """Minus the sum of normalized errors, or the sum of their inverses: see Trainability."""
     converged = (status != "diverged") & (summary.tail_mean < 1)
     return np.asarray(np.where(converged, -summary.error_sum, summary.inverse_sum))
 
 
 def _in_pixels(iterations: int, advance: Callable[[int], None]) -> Callable[[int], None]:
-    """What is told of updates, and tells of pixels."""
+    """Convert progress in updates to progress in pixels."""
     updates = 0
 
     def told(done: int) -> None:
@@ -146,12 +146,12 @@ def _in_pixels(iterations: int, advance: Callable[[int], None]) -> Callable[[int
 
 
 def _rates(low: float, high: float, resolution: int) -> FloatArray:
-    """Learning rates at the centres of the pixels."""
-    centres = low + (high - low) * ((np.arange(resolution) + 0.5) / resolution)
-    rates = np.array([power_of_ten(centre) for centre in centres.tolist()])
+    """Return the learning rates at the centers of the pixels."""
+    centers = low + (high - low) * ((np.arange(resolution) + 0.5) / resolution)
+    rates = np.array([power_of_ten(center) for center in centers.tolist()])
     if not (np.diff(rates) > 0).all():
         raise ValueError(
-            "window must be so wide that its pixels have different learning rates, "
+            "window must be wide enough for its pixels to have different learning rates, "
             f"got {low!r} to {high!r} for {resolution} pixels"
         )
     return rates

@@ -1,4 +1,4 @@
-r"""The problem of the trainability map: a mean-field network, random data, rates of its two layers.
+r"""The problem of the trainability map: a mean-field network, random data, two learning rates.
 
 Sohl-Dickstein, *The boundary of neural network trainability is fractal*, arXiv 2402.06184 (2024),
 trains one hidden layer of n units without biases on n inputs (n = ``width``),
@@ -14,8 +14,8 @@ same network is f(x) = V1 . s(V0 . x) with V0 = c * W0 and V1 = W1 / n, and L = 
 
     dL/dW0 = (2 / B) * c * dE/dV0,              dL/dW1 = (2 / B) * (1 / n) * dE/dV1,
 
-a step W0 -= eta_0 * dL/dW0 moves V0 by -eta_0 * c * dL/dW0, and so for W1. In V these are steps of
-plain gradient descent on E with
+a step W0 -= eta_0 * dL/dW0 moves V0 by -eta_0 * c * dL/dW0, and W1 accordingly. In terms of V these
+are steps of plain gradient descent on E with
 
     alpha_0 = 2 * c**2 / B * eta_0,             alpha_1 = 2 / (n**2 * B) * eta_1.
 
@@ -37,17 +37,17 @@ from fastgd.checks.values import check_choice, check_count, check_number, check_
 from fastgd.engine.network import Weights
 
 ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")
-"""Of the hidden units; the paper has the first three, and sigmoid has the scale of tanh."""
+"""Activations of the hidden units; sigmoid, which the paper doesn't have, is scaled as tanh."""
 
 EXPONENT = rule_of("[-100, 100]")
-"""Of a learning rate."""
+"""Range of log10 of a learning rate."""
 
 _DIGITS = Context(prec=30)
 
 
 @dataclass(frozen=True, eq=False)
 class MeanField:
-    """Samples, first weights V and the factors that make alphas out of learning rates."""
+    """Samples, initial weights V, and the factors that convert learning rates to alphas."""
 
     X: FloatArray  # (samples, width)
     y: FloatArray  # (samples, 1)
@@ -55,13 +55,13 @@ class MeanField:
     factors: tuple[float, float]  # alpha / eta of the input and the output layer
 
     def alphas(self, input_rates: FloatArray, output_rates: FloatArray) -> FloatArray:
-        """(outputs * inputs, 2) alphas of all pairs of rates, the input layer's rate fastest."""
+        """Return the alphas of all pairs, (outputs * inputs, 2); the input rate varies fastest."""
         output, given = np.meshgrid(output_rates, input_rates, indexing="ij")
         return np.column_stack([given.ravel() * self.factors[0], output.ravel() * self.factors[1]])
 
 
 def mean_field(width: int, activation: str, batch_size: int | None, seed: int) -> MeanField:
-    """Draw the problem; its bits are the same on every machine."""
+    """Draw the problem; it is bit-identical on every machine."""
     samples = sample_count(width, activation)
     batch = samples if batch_size is None else check_count("batch_size", batch_size, 1, samples)
     check_memory(128 * samples * width, "the samples")
@@ -80,17 +80,18 @@ def mean_field(width: int, activation: str, batch_size: int | None, seed: int) -
 
 
 def sample_count(width: int, activation: str) -> int:
-    """As many samples as free parameters."""
+    """Return the number of samples, which is that of the free parameters."""
     width = check_count("width", width)
     activation = check_choice("activation", activation, ACTIVATIONS)
     return width if activation == "identity" else width * width + width
 
 
 def normal(random: np.random.RandomState, count: int) -> FloatArray:
-    """Numbers from N(0, 1) by Marsaglia's polar method (SIAM Review 6, 1964).
+    """Draw from N(0, 1) by Marsaglia's polar method (SIAM Review 6, 1964).
 
-    Those of ``RandomState.standard_normal``, but for the logarithm: the C library's differs in the
-    last bit from one machine to another, and at the boundary a bit decides how a training ends.
+    This is ``RandomState.standard_normal`` with an exactly rounded logarithm: the C library's
+    differs in the last bit between machines, and at the boundary one bit decides how a training
+    ends.
     """
     found: list[FloatArray] = []
     missing = -(-count // 2)
@@ -106,6 +107,6 @@ def normal(random: np.random.RandomState, count: int) -> FloatArray:
 
 
 def power_of_ten(exponent: float) -> float:
-    """10**exponent, rounded alike on every machine; from -100 to 100."""
+    """Return 10**exponent, rounded the same way on every machine; from -100 to 100."""
     exponent = check_number("exponent", exponent, EXPONENT)
     return float(_DIGITS.power(Decimal(10), Decimal(exponent)))

@@ -1,6 +1,6 @@
-"""How a map is cut into patches, each of which is computed and stored by itself.
+"""Division of a map into patches, each of which is computed and stored separately.
 
-Where the cuts are depends on the map's settings and not on the machine.
+It depends on the map's settings, not on the machine.
 """
 
 from itertools import pairwise
@@ -8,10 +8,10 @@ from math import ceil, sqrt
 from typing import NamedTuple
 
 MOST = 32
-"""Pixels of a patch's side, at most: 2 waves of trainings (128: no faster)."""
+"""Pixels along a patch's side, at most: 2 batches of trainings (128: no faster)."""
 
 FEW = 8
-"""But no more than this in a small map, unless it has so many patches along a side."""
+"""In a small map at most this many, unless it has as many patches along a side."""
 
 
 class Patch(NamedTuple):
@@ -33,7 +33,7 @@ class Patch(NamedTuple):
 
 
 def side_of(resolution: int, pixels: int) -> int:
-    """Pixels of a patch's side, where so many are enough work.
+    """Return the pixels along a patch's side, given the number of pixels that are enough work.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def side_of(resolution: int, pixels: int) -> int:
 
 
 def patches_of(resolution: int, side: int) -> tuple[Patch, ...]:
-    """All patches of a square map, row by row: as few as fit, and as alike as can be."""
+    """Return all patches of a square map, row by row: as few as fit, of nearly equal size."""
     parts = -(-resolution // side)
     ends = [part * resolution // parts for part in range(parts + 1)]
     sides = [slice(*pair) for pair in pairwise(ends)]
