@@ -15,7 +15,7 @@ from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.language.specialization import Choice, FormulaChoice
 
 FAR_BELOW = -350.0
-"""Inputs below which units that behave like exp are treated as exactly exp.
+"""Below this input, units that approach exp for small inputs are treated as exactly exp.
 
 A target of up to 1e156, divided by exp of that, is still finite.
 """

@@ -166,12 +166,12 @@ class _Work:
         return session.load(first, plan.alpha[alpha], columns, seeds, parts, lanes, state)
 
     def _columns(self, axes: Sequence[Index]) -> Columns:
-        """Each column of values, with the index of each run's value (from ``axes``, per axis)."""
+        """Each column of values, with the runs' indices in it; ``axes`` has indices by axis."""
         along = self.plan.along[1:-1]
         return [(column, axes[i]) for column, i in zip(self.plan.columns, along, strict=True)]
 
     def _columns_of(self, runs: Index) -> Columns:
-        """Each column of values, with the index of each of these runs' value."""
+        """Each column of values, with the indices of these runs in it."""
         return self._columns(np.unravel_index(runs, self.plan.shape)) if self.plan.columns else ()
 
     def _are_watched(self, runs: Index) -> NDArray[np.bool_]:
@@ -214,8 +214,7 @@ class _Work:
             pace.took(shared, last - at, took)
             speed = (last - at) / took
             advance((min(last, iterations) - min(at, iterations)) * count)
-            # At most 4 times as long: the last call may have included compilation, the next may be
-            # slow.
+            # At most 4 times as long: the last call may have compiled, and the next may be slow.
             if most is None:
                 step = max(1, min(self._step(speed, runs.blocks), 4 * step))
             at = last
@@ -276,8 +275,8 @@ class _Work:
             last = np.where(over, final, last)
             if len(held_final):
                 held_final = np.where(over, runs.held_final, held_final)
-            # A run stopped by the very last evaluation can be resumed: a longer run would not have had
-            # it.
+            # A run stopped by the very last evaluation can be resumed, as a longer run would not
+            # have been evaluated there.
             finite = np.isfinite(parameters).all(axis=1)
             as_over = over & ~((ended == iterations) & finite)
         if self.keep.state and with_state:

@@ -155,7 +155,7 @@ _SERIES = tuple(2.0 / n for n in range(1, 24, 2))
 
 
 def _log(x: Numbers) -> Numbers:
-    """The logarithm of normal numbers 2**n * m, with m near 1, as n log 2 + 2 artanh(s).
+    """The logarithm of floats 2**n * m (not subnormal), with m near 1: n log 2 + 2 artanh(s).
 
     s is (m - 1) / (m + 1), and its magnitude at most 0.172.
     """

@@ -447,8 +447,7 @@ class Layout:
                 units=units,
                 stride=self._strides[k],
                 deltas=self._activations,
-                # If inputs aren't stored nothing reads this address, but compiled code may compute
-                # it.
+                # If inputs aren't stored nothing uses this, but compiled code may compute it.
                 preactivation=(2 * self._activations if batch_norm else room - units) * kept,
                 full_inputs=below // ROWS * ROWS,
                 wide_inputs=below // wide * wide,

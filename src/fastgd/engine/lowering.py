@@ -62,8 +62,7 @@ _OF_RECIPE = ("batches", "watch")  # fields of the recipe itself
 
 _WORDS = 2.0**32
 _MADE = {
-    # Random words below the threshold mean "dropped"; the other values are multiplied by the
-    # factor.
+    # Values whose random word is below the threshold are dropped, others are scaled by the factor.
     "threshold": lambda rate: int(rate * _WORDS),
     "factor": lambda rate: 1 / (1 - rate),
     "patience": lambda count: NEVER if count is None else count,
