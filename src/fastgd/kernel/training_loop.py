@@ -148,8 +148,8 @@ def _pass(
 ):
     """Take all samples of ``data`` forward and, when training, back.
 
-    Returns NaN for each run that diverges, else 0. If ``measuring``, also their error; with
-    ``holding`` they are the validation samples.
+    Returns NaN for each run that diverges, else 0. If ``measuring``, records their error, too; with
+    ``holding``, ``data`` are the validation samples.
     """
     scalar = shapes.scalar
     bottom, top = layers[0], layers[len(layers) - 1]

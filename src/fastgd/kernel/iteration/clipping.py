@@ -29,7 +29,7 @@ def _trained(batch_norm, layer):
 def _share(norm_clipping, scalar, recipe, layers, numbers):
     """The gradient's factor; NaN if its norm is not finite, so that the run diverges.
 
-    Except for runs without a limit, whose block also contains runs with one.
+    Runs without a limit that share a block with limited ones always have the factor 1.
     """
     squares = zeros(scalar)
     for k in range(len(layers)):
