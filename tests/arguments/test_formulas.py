@@ -406,10 +406,10 @@ HALVES = [[0.5, 0.5]] * 4
     [
         # numbers
         ({"activation": fastgd.Function("a * alpha", alpha=1)}, ValueError, "a parameter of "
-         "activation must not be called as an argument of a training, got alpha in Function"),
+         "activation must not have the name of another argument, got alpha in Function"),
         ({"loss": fastgd.Loss("momentum * (y - v)", momentum=1)}, ValueError,
-         "a parameter of loss must not be "
-         "called as an argument of a training, got momentum in Loss"),
+         "a parameter of loss must not "
+         "have the name of another argument, got momentum in Loss"),
         ({"activation": fastgd.Function("a * c", c=1), "loss": CAUCHY}, ValueError,
          "the parameters "
          "of activation and loss must have different names, got c in both"),
@@ -459,8 +459,8 @@ def test_an_axis_has_functions_but_not_their_numbers():
         fastgd.sweep(X, Y, activation=[SWISH, "tanh"], beta=[1, 2])
     with pytest.raises(TypeError, match="delta is a parameter of loss='huber' alone"):
         fastgd.sweep(X, Y, loss=["huber", "squared"], delta=[1, 2])
-    with pytest.raises(ValueError, match="weights must be for one number of outputs, but the "
-                       "losses want 1 or 2"):  # fmt: skip
+    with pytest.raises(ValueError, match="weights must be left out if the losses need different "
+                       "numbers of outputs, got 1 or 2"):  # fmt: skip
         fastgd.sweep(
             X, Y, loss=["squared", "gaussian"], output="identity", weights=[np.ones((2, 1))]
         )
@@ -478,7 +478,9 @@ def test_class_numbers_apart():
     assert classes_apart(given, np.array([[1.0], [0.0]]), 3).shape == (2, 3)
     for options in ({}, {"output": "sigmoid"}, {"output": ["softmax", "sigmoid"]}):
         assert classes_apart(options, np.array([[2.0], [0.5]])).shape == (2, 1)
-    with pytest.raises(ValueError, match=re.escape("and below 2 as in the samples, got 2 at 0")):
+    with pytest.raises(
+        ValueError, match=re.escape("and below 2 as in the training samples, got 2 at 0")
+    ):
         classes_apart({"output": "softmax"}, np.array([[2.0], [0.0]]), 2)
 
 

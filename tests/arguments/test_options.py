@@ -529,13 +529,13 @@ def test_an_array_of_numbers_is_one_schedule(given):
 
 def test_what_does_not_go_with_a_schedule_is_refused():
     message = (
-        "schedule must be Constant() with optimizer=Rprop(), whose steps have sizes of their own, "
+        "schedule must be Constant() with optimizer=Rprop(), which adapts its own step sizes, "
         "got Linear(steps=5, final_factor=0.0)"
     )
     refused(ValueError, message, check, schedule=Linear(5), optimizer=Rprop())
     refused(ValueError, message, check_sweep, schedule=Linear(5), optimizer=[Adam(), Rprop()])
     assert check(schedule=Constant(), optimizer=Rprop()).given == {"optimizer": Rprop()}
-    message = "warmup_steps must be below steps (5), which it is a part of, got 5"
+    message = "warmup_steps must be below steps (5), which include the warm-up, got 5"
     refused(ValueError, message, check, schedule=Cosine(steps=5, warmup_steps=5))
     lists = Cosine(steps=[5, 20], warmup_steps=[0, 5])
     refused(ValueError, message, check_sweep, schedule=lists)
@@ -679,8 +679,8 @@ APART = [
     ({"batch_norm": True, "y": Y[:1]}, f"{WITH_NORM} (batch_size=None of 1)"),
     (
         {"restore_best": True},
-        "restore_best must have an error to watch: that of held-out samples, or one that patience, "
-        "tolerance, summary or evaluate_every ask for, got none of them",
+        "restore_best must have an error to monitor: that of a validation set, or one that "
+        "patience, tolerance, summary or evaluate_every ask for, got none of them",
     ),
 ]
 
@@ -728,7 +728,7 @@ def test_held_out_samples_are_watched():
 
 def test_a_held_out_loss_can_not_be_watched():
     rule = (
-        "monitor must be 'error' where samples are held out, since only their error is measured, "
+        "monitor must be 'error' with a validation set, since only its error is measured, "
         "got 'loss'"
     )
     with pytest.raises(ValueError, match=re.escape(rule)):
@@ -751,7 +751,8 @@ def test_runs_of_a_sweep_are_looked_at_alike():
     [
         (
             {"batch_size": 4},
-            "batch_size must be at most the samples of each part (3 in group 'b'), got 4",
+            "batch_size must be at most the number of samples of each subset (3 in group 'b'), "
+            "got 4",
         ),
         (
             {"batch_norm": True, "batch_size": [2, 3]},

@@ -34,8 +34,8 @@ def test_one_output_may_be_1d():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.array(X), "validation must be a tuple (X, y) or (X, y, sample_weight) of held-out"),
-        (3, "validation must be a tuple (X, y) or (X, y, sample_weight) of held-out samples, go"),
+        (np.array(X), "validation must be a tuple (X, y) or (X, y, sample_weight), got array"),
+        (3, "validation must be a tuple (X, y) or (X, y, sample_weight), go"),
         ((X,), "validation must be a tuple (X, y)"),
         ((X, Y, [1, 1, 1], 3), "validation must be a tuple (X, y)"),
         (

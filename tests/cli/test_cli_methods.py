@@ -255,7 +255,7 @@ def test_schedules_by_name():
         ),
         (
             "--schedule cosine --schedule-steps 5 --schedule-warmup-steps 7",
-            r"--schedule-warmup-steps must be below steps \(5\), which it is a part of, got 7$",
+            r"--schedule-warmup-steps must be below steps \(5\), which include the warm-up, got 7$",
         ),
         (
             "--schedule linear --schedule-steps 5 --optimizer rprop",

@@ -57,14 +57,14 @@ def test_train_holds_out_a_share(run):
         assert facts[name] == getattr(alone, name).tolist()
     for name in ("final_error", "final_validation_error", "best_iteration", "status"):
         assert facts[name] == getattr(alone, name)
-    assert (facts["samples"], facts["held_out"], facts["split_seed"]) == (40, 12, 5)
+    assert (facts["samples"], facts["validation_samples"], facts["split_seed"]) == (40, 12, 5)
     assert "state" not in facts
     _, out, _ = run(*words)
-    assert "Held out: 12 of 40 rows, drawn with seed 5 (--split-seed)\n" in out
-    assert re.search(r"^iteration +mean \|y - output\| +held out +loss *$", out, re.MULTILINE)
+    assert "Validation: 12 of 40 rows, drawn with seed 5 (--split-seed)\n" in out
+    assert re.search(r"^iteration +mean \|y - output\| +validation +loss *$", out, re.MULTILINE)
     assert len(re.findall(r"^ *\d+ +0\.\d+ +0\.\d+ +\d+\.\d+ *$", out, re.MULTILINE)) == 4
     _, out, _ = run(*words, "--evaluate-every", 1)
-    assert re.search(r"The smallest held-out error is that of iteration \d+\n", out)
+    assert re.search(r"The smallest validation error is that of iteration \d+\n", out)
 
 
 def test_train_with_a_file_of_held_out_samples(run):
@@ -78,7 +78,7 @@ def test_train_with_a_file_of_held_out_samples(run):
     )
     for name in ("validation_errors", "final_validation_error", "weights"):
         assert facts[name] == in_order[name]
-    assert (facts["held_out"], in_order["held_out"]) == (10, 10)
+    assert (facts["validation_samples"], in_order["validation_samples"]) == (10, 10)
 
 
 def test_restored_is_said(run):
@@ -240,5 +240,5 @@ def test_restore_best_needs_something_to_watch(run):
     result = run("train", "t.csv", *TYPED, "--restore-best")
     asked_for = "that --patience, --tolerance, --summary or --evaluate-every ask for"
     assert_refused(
-        result, f"^fastgd: error: --restore-best must have an error to watch: .* {asked_for}"
+        result, f"^fastgd: error: --restore-best must have an error to monitor: .* {asked_for}"
     )

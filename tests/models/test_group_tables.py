@@ -147,7 +147,11 @@ TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
         ({"inputs": ["cost"]}, ValueError, "inputs must be a column .*got 'cost'"),
         ({"df": TWICE}, ValueError, "columns must have different names, got 'x' twice"),
         ({"df": 3}, TypeError, "a table must be a DataFrame"),
-        ({"df": changed(sales=np.nan)}, ValueError, "target 'sales' must have a value in at least one row"),
+        (
+            {"df": changed(sales=np.nan)},
+            ValueError,
+            "target 'sales' must have a value in at least one row",
+        ),
         ({"df": changed(shop=None)}, ValueError, "by must have a label in at least one row"),
         ({"df": changed(shop=[1, "a"] * 61)}, TypeError, "labels in 'shop' must be all strings"),
         ({"df": changed(shop=[(1,)] * 122)}, TypeError, "labels in 'shop' must be all strings"),
@@ -175,7 +179,11 @@ TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
         ({"output": "exp"}, ValueError, "output must be 'identity' for a numeric target"),
         ({"loss": "poisson"}, ValueError, "loss must allow numbers below and above 0"),
         ({"df": changed(shop=[10**30, 1] * 61)}, TypeError, "all 64-bit numbers"),
-        ({"batch_size": 8}, ValueError, "at most the number of training rows of each group .*1 in 'shop 5'"),
+        (
+            {"batch_size": 8},
+            ValueError,
+            "at most the number of training rows of each group .*1 in 'shop 5'",
+        ),
         ({"learning_rate": 1}, TypeError, "learning_rate"),
         ({"iterations": 0}, ValueError, "iterations must be at least 1"),
         ({"by": range(10**12)}, ValueError, "by must be a column of the table .*, got 0"),
@@ -202,7 +210,7 @@ UNREAD = {
     "patience": ({"patience": "x"}, "patience must be one value, .*, got 'x'"),
     "min_delta": ({"min_delta": -1}, "min_delta must be .* at least 0, got -1"),
     "monitor": ({"monitor": "errors"}, "monitor must be 'error' or 'loss', got 'errors'"),
-    "held-out loss": ({"monitor": "loss"}, "monitor must be 'error' where samples are held out"),
+    "held-out loss": ({"monitor": "loss"}, "monitor must be 'error' with a validation set"),
     "restore_best": ({"restore_best": 1}, "restore_best must be True or False, got 1"),
     "tolerance": ({"tolerance": float("nan")}, "tolerance must be .*, got nan"),
     "evaluate_every": ({"evaluate_every": 0}, "evaluate_every must be at least 1, got 0"),
@@ -216,7 +224,7 @@ UNREAD = {
     "a slip": ({"tolerence": 1}, "an option must be .*: did you mean tolerance"),
     "nothing to watch": (
         {"validation_fraction": 0, "restore_best": True},
-        "restore_best must have an error to watch",
+        "restore_best must have an error to monitor",
     ),
 }
 

@@ -203,5 +203,5 @@ def test_an_overflow_leaves_no_held_out_error():
 
 
 def test_nothing_to_watch_is_refused():
-    with pytest.raises(ValueError, match="restore_best must have an error to watch"):
+    with pytest.raises(ValueError, match="restore_best must have an error to monitor"):
         reference.train(**SETTINGS, restore_best=True)

@@ -1,4 +1,4 @@
-"""The parameters of activations and losses: which there are, and what they may be."""
+"""The parameters of activations and losses: their names, defaults and types."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ TAKEN = frozenset(
         ),
     )
 )
-"""What such a parameter can't be called."""
+"""Names that such a parameter can't have."""
 
 
 _BY_DEFAULT: dict[str, Formula | None] = {
@@ -41,7 +41,7 @@ _BY_DEFAULT: dict[str, Formula | None] = {
 
 
 def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
-    """The function of each of these options; None where it has none, or is an axis."""
+    """Return the function of each of these options; None if it has none or is an axis."""
     found: dict[str, Formula | None] = {}
     for option in FORMULAS:
         value = given.get(option, DECLARED[option].default)
@@ -49,7 +49,7 @@ def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
             found[option] = _BY_DEFAULT[option]
             continue
         found[option] = None
-        if isinstance(value, (str, Formula)):  # all else is an axis, or refused where it is read
+        if isinstance(value, (str, Formula)):  # anything else is an axis, or is rejected later
             checked = DECLARED[option].kind.check(option, value, 0)
             known = loss_of(checked) if option == "loss" else unit_of(checked)
             found[option] = known.function
@@ -57,7 +57,7 @@ def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
 
 
 def parameters_of(given: Mapping[str, Any]) -> dict[str, float]:
-    """The parameters of these options' functions, by name, as they are by default."""
+    """Return the parameters of these options' functions by name, with their defaults."""
     found: dict[str, float] = {}
     for formula in formulas_of(given).values():
         found |= formula.parameters if formula is not None else {}
@@ -65,7 +65,7 @@ def parameters_of(given: Mapping[str, Any]) -> dict[str, float]:
 
 
 class Owned(NamedTuple):
-    """A parameter of named functions: which these are, and what it is by default."""
+    """A parameter of named functions: the option, their names, and the default."""
 
     option: str
     names: tuple[str, ...]
@@ -87,7 +87,7 @@ OWNED = dict(_owned())
 
 
 def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
-    """The end of the message that there is no such option: what it may be, or belong to."""
+    """Return the end of a message about an unknown option: what may be meant, or what it is of."""
     if name not in OWNED:
         return did_you_mean_argument(name, known)
     owned = OWNED[name]
@@ -97,12 +97,12 @@ def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
 
 
 def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
-    """What the parameters of these options' functions may be, by name.
+    """Return the types of the parameters of these options' functions, by name.
 
     Raises
     ------
     ValueError
-        If one has the name of another argument, or two functions have the same.
+        If a parameter has the name of another argument, or two functions have one of the same name.
     """
     owners: dict[str, tuple[str, Formula]] = {}
     for option, formula in formulas_of(given).items():
@@ -111,7 +111,7 @@ def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
         for name in formula.parameters:
             if name in TAKEN:
                 raise ValueError(
-                    f"a parameter of {option} must not be called as an argument of a training, "
+                    f"a parameter of {option} must not have the name of another argument, "
                     f"got {name} in {shown(formula)}"
                 )
             other, same = owners.setdefault(name, (option, formula))

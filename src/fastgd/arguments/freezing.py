@@ -1,4 +1,4 @@
-"""Which parameters stay as they are: layers, or single weights."""
+"""Frozen parameters: whole layers, or single weights."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,10 +11,10 @@ from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, integer
 
 Mask = bool | NDArray[np.bool_]
-"""Of a layer: whether all of it stays, or which of its weights, (inputs, outputs)."""
+"""Whether all of a layer is frozen, or which of its weights, (inputs, outputs)."""
 
 Frozen = tuple[int, ...] | tuple[Mask, ...]
-"""Numbers of layers, or a mask for each."""
+"""Layer numbers, or a mask for each layer."""
 
 RULE = (
     "freeze must be a tuple of layer numbers from 0, or a list with one entry per layer of "
@@ -23,7 +23,7 @@ RULE = (
 
 
 def check_freeze(value: object) -> Frozen | None:
-    """Return numbers as ints, masks as copies, or None."""
+    """Return sorted layer numbers, or copies of the masks, or None."""
     if value is None:
         return None
     if integer(value) is not None:
@@ -53,12 +53,12 @@ def _has_numbers(frozen: Frozen) -> TypeGuard[tuple[int, ...]]:
 
 
 def mask_of(frozen: Frozen, k: int) -> Mask:
-    """The mask of layer k."""
+    """Return the mask of layer k."""
     return k in frozen if _has_numbers(frozen) else cast(Mask, frozen[k])
 
 
 def check_frozen(frozen: Frozen, sizes: Sequence[int]) -> None:
-    """Refuse what doesn't fit a network with these layers, or leaves it nothing to learn."""
+    """Reject what doesn't fit a network of these sizes, or leaves nothing to train."""
     layers = len(sizes) - 1
     if _has_numbers(frozen) and frozen[-1] >= layers:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Labels that say to which group each row of a table belongs."""
+"""Group labels, one for each row of a table."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
@@ -14,22 +14,22 @@ _KINDS: dict[type, str] = {bool: "b", int: "iu", float: "f"}
 
 
 class Groups(NamedTuple):
-    """The rows of a table by their labels."""
+    """The rows of a table by group."""
 
-    labels: list[Any] | None  # (groups,), sorted; None if nobody gave any: one group
+    labels: list[Any] | None  # (groups,), sorted; None if none were given: one group
     codes: Integers  # (samples,): the group of each row
     rows: RowIndices  # (groups,): the rows of each group, ascending
 
     def named(self, group: int) -> str:
-        """The end of a message that is about one group."""
+        """Return the end of a message about one group: which it is."""
         return "" if self.labels is None else f" of group {shown(self.labels[group])}"
 
 
 def check_groups(value: object, samples: int) -> Groups:
-    """Return the groups that these labels make, one for each row; None makes one of all rows.
+    """Return the groups of rows with equal labels; without labels all rows are one group.
 
-    Labels are strings, or numbers, in a list, a tuple, an array, a Series or a Categorical of
-    pandas.
+    The labels, one for each row, are strings or numbers in a list, tuple, array, pandas Series or
+    pandas Categorical.
     """
     if value is None:
         codes = np.zeros(samples, np.int64)
@@ -46,7 +46,7 @@ def check_groups(value: object, samples: int) -> Groups:
 
 
 def _factorized(value: object, samples: int) -> tuple[list[Any], Integers]:
-    """Return the distinct labels in any order, and for each row which one it has."""
+    """Return the distinct labels in any order, and for each row the index of its label."""
     categories = getattr(getattr(value, "dtype", None), "categories", None)
     coded = getattr(value, "cat", value)
     if categories is not None and hasattr(coded, "codes"):
@@ -59,13 +59,13 @@ def _factorized(value: object, samples: int) -> tuple[list[Any], Integers]:
     if array.dtype.kind in "biuf":
         numbers, index = np.unique(array, return_inverse=True)
         return numbers.tolist(), index
-    # A dict tells objects and strings apart in a third of the time that sorting them takes.
-    # Dates as a list would be whole numbers.
+    # Finding distinct objects or strings with a dict takes a third of the time of sorting them.
+    # tolist() would turn dates into integers.
     cells = list(array) if array.dtype.kind in "mM" else array.tolist()
     seen: dict[Any, int] = {}
     try:
         index = np.fromiter((seen.setdefault(label, len(seen)) for label in cells), np.int64)
-    except Exception as error:  # what has no hash, or one that raises anything
+    except Exception as error:  # unhashable, or its __hash__ may raise anything
         at = next(i for i, label in enumerate(cells) if not _is_hashable(label))
         raise TypeError(_RULE + f"got {shown(cells[at])} at [{at}]") from error
     return list(seen), index
@@ -75,7 +75,7 @@ _RULE = "groups must be strings or numbers, one for each row of X, "
 
 
 def _labels(value: object) -> NDArray[Any]:
-    """Return the labels as an array, in which none of them has become another."""
+    """Return the labels as an array, without converting any of them to another value."""
     if isinstance(value, np.ma.MaskedArray):
         objects = np.array(value, dtype=object)
         objects[np.ma.getmaskarray(value)] = None
@@ -91,7 +91,7 @@ def _labels(value: object) -> NDArray[Any]:
 
 
 def _of_list(value: Sequence[Any]) -> NDArray[Any]:
-    # NumPy makes "1" of a 1 beside a string, and a float of a large int beside a small one.
+    # In a mixed list NumPy would turn 1 into "1" if there is a string, and large ints into floats.
     kinds = set(map(type, value))
     kind = kinds.pop() if len(kinds) == 1 else None
     if kind in _KINDS and (array := np.asarray(value)).dtype.kind in _KINDS[kind]:
@@ -110,7 +110,7 @@ def _check_shape(array: NDArray[Any], samples: int) -> None:
 
 
 def _checked(found: Sequence[Any], index: Integers) -> list[Any]:
-    """Return the distinct labels as Python's own objects: all there, all of a kind."""
+    """Return the distinct labels as Python objects: none missing, all strings or all numbers."""
     for code, label in enumerate(found):
         if _is_missing(label):
             at = int(np.argmax(index == code))
@@ -141,7 +141,7 @@ def _is_missing(label: Any) -> bool:
         return True
     try:
         return bool(label != label)  # NaN and NaT
-    except Exception:  # of pandas' NA nobody can say, nor of an array
+    except Exception:  # pandas' NA has no truth value, nor has an array
         return type(label).__name__ == "NAType"
 
 

@@ -1,4 +1,4 @@
-"""The settings of one training: hidden sizes, the network to start from, learning rates."""
+"""Checks of hidden layer sizes, of the network to start from, and of learning rates."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -19,7 +19,7 @@ from fastgd.checks.intervals import ABOVE_ZERO
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_number, floats, integer
 
-#: What `hidden_size` is where the caller says nothing; given weights overrule it.
+#: The default of `hidden_size`; weights that are given override it.
 DEFAULT_HIDDEN_SIZE = (4,)
 
 _ALPHA = ABOVE_ZERO._replace(kind="a number or a tuple with one per layer of weights")
@@ -28,13 +28,13 @@ _STATISTICS = ("scale", "shift", "mean", "variance")
 
 
 INITS = ("article", "glorot", "glorot_normal", "he", "he_normal", "lecun", "lecun_normal")
-"""Distributions of the initial weights; a name without an ending is uniform."""
+"""Distributions of the initial weights; names without "_normal" are uniform ones."""
 
 Init = str | tuple[str, ...]
-"""One of them, or one for each layer of weights."""
+"""A distribution, or one for each layer of weights."""
 
 Start = WholeNetwork | Sequence[ArrayLike]
-"""What training may start from."""
+"""A network to start a training from."""
 
 
 def check_start(
@@ -44,7 +44,7 @@ def check_start(
     outputs: int,
     biases: object = None,
 ) -> tuple[tuple[int, ...], NetworkParts | None]:
-    """Return the hidden sizes and the network to start from, if any; it then decides the sizes."""
+    """Return the hidden sizes and the network to start from; if there is one, its sizes count."""
     sizes = check_hidden_size(hidden_size)
     if weights is None:
         if biases is not None:
@@ -63,9 +63,9 @@ def check_start(
 def check_whole(
     start: NetworkParts, *, bias: bool, batch_norm: bool, init: str | tuple[str, ...] = "article"
 ) -> None:
-    """Refuse to start from a part of the network that the options ask for, or from more of it.
+    """Reject a start network with fewer or more kinds of parameters than the options ask for.
 
-    Or from a network where first weights are to be drawn.
+    Also reject one if ``init`` asks for weights to be drawn.
     """
     if init != "article":
         raise ValueError(f"init must be left out where weights are given, got {shown(init)}")
@@ -79,7 +79,7 @@ def check_whole(
     if batch_norm and not start.normalization:
         raise ValueError(
             "weights must come with scale, shift, mean and variance where batch_norm=True, as in a "
-            "Run with it; got weights without"
+            "Run trained with it; got weights alone"
         )
     if start.normalization and not batch_norm:
         raise ValueError(
@@ -108,7 +108,7 @@ def check_network(weights: object, biases: object, inputs: int, outputs: int) ->
 
 
 def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
-    """Return a copy of the biases of each layer; none for ``()``."""
+    """Return a copy of the biases of each layer; ``()`` means that there are none."""
     if not isinstance(biases, (list, tuple)):
         raise TypeError(
             f"biases must be a list or tuple of one (outputs,) array per layer, got {shown(biases)}"
@@ -129,7 +129,7 @@ def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
 def _check_normalization(
     normalization: Any, units: list[int]
 ) -> tuple[tuple[FloatArray, ...], ...]:
-    """Return a copy of what batch normalization has learned, for each hidden layer; or none."""
+    """Return a copy of batch normalization's parameters of each hidden layer; ``()`` for none."""
     if isinstance(normalization, tuple) and not normalization:
         return ()
     four = all(len(layer) == len(_STATISTICS) for layer in normalization)
@@ -163,7 +163,7 @@ def _check_units(name: str, value: object, count: int) -> FloatArray:
 
 
 def check_hidden_size(value: object) -> tuple[int, ...]:
-    """Return the sizes of the hidden layers: an int means one layer, `()` none."""
+    """Return the sizes of the hidden layers: an int means one layer, ``()`` no hidden layer."""
     if isinstance(value, tuple):
         return tuple(check_count(f"hidden_size[{k}]", size) for k, size in enumerate(value))
     if integer(value) is None:
@@ -174,7 +174,7 @@ def check_hidden_size(value: object) -> tuple[int, ...]:
 
 
 def check_alpha(value: object, layers: int) -> tuple[float, ...]:
-    """Return one alpha for each layer of weights: a single number serves all of them."""
+    """Return one alpha for each layer of weights; a single number is used for all of them."""
     if not isinstance(value, tuple):
         return (check_number("alpha", value, _ALPHA),) * layers
     if len(value) != layers:
@@ -186,7 +186,7 @@ def check_alpha(value: object, layers: int) -> tuple[float, ...]:
 
 
 def check_alphas(axis: Sequence[Any], layers: int) -> FloatArray:
-    """Return `check_alpha` of all values of an axis, many at a time."""
+    """Return `check_alpha` of all values of an axis, vectorized if possible."""
     per_layer = set(map(type, axis)) == {tuple} and set(map(len, axis)) == {layers}
     rates = floats(list(chain.from_iterable(axis)) if per_layer else axis)
     if rates is None or not _ALPHA.holds(rates).all():

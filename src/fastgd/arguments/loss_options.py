@@ -1,4 +1,4 @@
-"""The options of a loss as such: what is left of a training without its steps and its chance."""
+"""The options that define a loss, without those of the updates and of random choices."""
 
 from collections.abc import Mapping
 
@@ -17,13 +17,13 @@ _NAMES = tuple(name for name in DECLARED if name in LossOptions.__annotations__)
 def check(
     given: Mapping[str, object], X: FloatArray, y: FloatArray, hidden: tuple[int, ...]
 ) -> Method:
-    """Return the options of a loss; X, y and the hidden sizes are checked already."""
+    """Return the checked options of a loss; X, y and the hidden sizes are checked already."""
     check_names(given, ("hidden_size",))
     return options.check(given, X, y, hidden)
 
 
 def check_names(given: Mapping[str, object], arguments: tuple[str, ...]) -> None:
-    """Refuse what is no option of a loss; a slip may be meant for one of the other arguments."""
+    """Reject unknown options of a loss; suggestions may also name one of the other arguments."""
     known = (*_NAMES, *kinds_of(given))
     for name in given:
         if name not in known:

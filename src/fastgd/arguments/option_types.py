@@ -1,6 +1,6 @@
-"""What an option is, and its kind: how a value is checked, alone or on an axis, and documented.
+"""Types of options: how a value is checked, by itself or on an axis, and how it is documented.
 
-``name`` is how a message calls the value, ``samples`` how many there are.
+In all methods ``name`` is the option's name in messages, and ``samples`` the number of samples.
 """
 
 from abc import ABC, abstractmethod
@@ -27,15 +27,15 @@ from fastgd.formulas.custom import Formula
 from fastgd.hyperparameters import Hyperparameters
 
 _EXACT = 2**53
-"""Up to here a float64 knows each whole number."""
+"""The limit up to which a float64 represents every integer exactly."""
 
 
 class OptionType(ABC):
-    """What all kinds have in common."""
+    """Base class of the types of options."""
 
     @abstractmethod
     def check(self, name: str, value: object, samples: int) -> Any:
-        """Return value as it should be, or refuse it."""
+        """Return value in its checked form, or raise a TypeError or ValueError."""
 
     def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[Any]:
         """Return `check` of all values of an axis."""
@@ -43,7 +43,7 @@ class OptionType(ABC):
 
     @abstractmethod
     def documented(self, default: object) -> str:
-        """What a docstring says of the type and the default."""
+        """Return the type and the default as a docstring states them."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,21 @@ class Number(OptionType):
     interval: str
 
     def check(self, name: str, value: object, samples: int) -> float:
-        """Return it as a float."""
+        """Return value as a float."""
         return check_number(name, value, rule_of(self.interval))
 
     def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[float]:
-        """Many at a time."""
+        """Return the checked values, vectorized if possible."""
         return check_numbers(name, axis, rule_of(self.interval))
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         return f"float, default {default}"
 
 
 @dataclass(frozen=True)
 class Count(OptionType):
-    """A whole number of at least 1, or None, which the command line calls ``none``."""
+    """An int of at least 1, or None; ``none`` is the word for None on the command line."""
 
     none: str
     most_is_samples: bool = False
@@ -78,13 +78,13 @@ class Count(OptionType):
         return None if value is None else check_count(name, value, maximum=most)
 
     def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[int | None]:
-        """Many at a time."""
+        """Return the checked values, vectorized if possible."""
         if self.most_is_samples or any(value is None for value in axis):
             return super().check_axis(name, axis, samples)
         return [*check_counts(name, axis)]
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         return "int, optional"
 
 
@@ -99,7 +99,7 @@ class Name(OptionType):
         return check_choice(name, value, self.known)
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         names = ", ".join(f'"{name}"' for name in self.known)
         return f'{{{names}}}, default "{default}"'
 
@@ -111,26 +111,26 @@ class Names(OptionType):
     known: tuple[str, ...]
 
     def check(self, name: str, value: object, samples: int) -> str | tuple[str, ...]:
-        """Return the name, or the names."""
+        """Return the name, or the tuple of names."""
         if not isinstance(value, tuple):
             return check_choice(name, value, self.known)
         return tuple(check_choice(f"{name}[{k}]", v, self.known) for k, v in enumerate(value))
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         names = ", ".join(f'"{name}"' for name in self.known)
         return f'{{{names}}} or tuple, default "{default}"'
 
 
 @dataclass(frozen=True)
 class NameOrFormula(OptionType):
-    """One of a few names, or a function of the user's own."""
+    """One of a few names, or a custom Function or Loss."""
 
     known: tuple[str, ...]
     formula: type[Formula]
 
     def check(self, name: str, value: object, samples: int) -> str | Formula:
-        """Return the name, or the function."""
+        """Return the name, or the Function or Loss."""
         if isinstance(value, self.formula):
             return value
         if isinstance(value, str) and value in self.known:
@@ -146,7 +146,7 @@ class NameOrFormula(OptionType):
         raise TypeError(rule + (write if callable(value) else ""))
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         names = ", ".join(f'"{name}"' for name in self.known)
         return f'{{{names}}} or {self.formula.__name__}, default "{default}"'
 
@@ -155,23 +155,23 @@ class Flag(OptionType):
     """True or False."""
 
     def check(self, name: str, value: object, samples: int) -> bool:
-        """Return it as a bool."""
+        """Return value as a bool."""
         return check_flag(name, value)
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         return f"bool, default {default}"
 
 
 class Seed(OptionType):
-    """A seed of a random stream."""
+    """A seed of random numbers."""
 
     def check(self, name: str, value: object, samples: int) -> int:
         """Return it as an int."""
         return check_seed(value, name)
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         return f"int, default {default}"
 
 
@@ -179,29 +179,29 @@ class SampleFactors(OptionType):
     """A number for each sample, or None."""
 
     def check(self, name: str, value: object, samples: int) -> Any:
-        """Return a copy of them, (samples,), or None."""
+        """Return a copy of the numbers, (samples,), or None."""
         return check_sample_weight(value, samples)
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         return "(samples,) array_like, optional"
 
 
 class Layers(OptionType):
-    """Numbers of layers, or a mask for each layer, or None."""
+    """Layer numbers, or a mask for each layer, or None."""
 
     def check(self, name: str, value: object, samples: int) -> Frozen | None:
-        """Return them in order, masks as copies."""
+        """Return the layer numbers in ascending order, or copies of the masks."""
         return check_freeze(value)
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         return "tuple of int, or list of masks, optional"
 
 
 @dataclass(frozen=True)
 class Whole(OptionType):
-    """A whole number of at least so many."""
+    """An int of at least `minimum`."""
 
     minimum: int
 
@@ -210,24 +210,24 @@ class Whole(OptionType):
         return check_count(name, value, self.minimum, _EXACT)
 
     def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[int]:
-        """Many at a time."""
+        """Return the checked values, vectorized if possible."""
         return check_counts(name, axis, self.minimum, _EXACT)
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         return f"int, default {default}"
 
 
 @dataclass(frozen=True)
 class Fielded(OptionType):
-    """One of the classes of a public module, with its fields."""
+    """An instance of one of the classes of a public module, with fields that are checked."""
 
     module: str
     classes: tuple[type[Hyperparameters], ...]
 
     @property
     def by_command(self) -> dict[str, type[Hyperparameters]]:
-        """Those whose fields are numbers, which can be typed."""
+        """The classes that the command line offers: those with numeric fields only."""
         return {
             kind.command: kind
             for kind in self.classes
@@ -235,7 +235,7 @@ class Fielded(OptionType):
         }
 
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
-        """Return it with its fields as numbers."""
+        """Return the object with checked fields."""
         if isinstance(value, self.classes):
             checked = {
                 field: field_kind(value, field).check(field, getattr(value, field), samples)
@@ -252,18 +252,18 @@ class Fielded(OptionType):
         )
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         return f"one of `{self.module}`, default {default}"
 
 
 class ScheduleKind(Fielded):
-    """One of `fastgd.schedules`, or an array of factors."""
+    """A schedule of `fastgd.schedules`, or an array of factors."""
 
     def __init__(self) -> None:
         super().__init__("fastgd.schedules", schedules.ALL)
 
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
-        """Return it with its fields as numbers, an array as `Factors`."""
+        """Return the schedule with checked fields; an array becomes `Factors`."""
         if isinstance(value, schedules.Factors):
             value = value.factors
         if not (isinstance(value, (list, tuple, range)) or hasattr(value, "__array__")):
@@ -279,48 +279,48 @@ class ScheduleKind(Fielded):
         return schedules.Factors(factors)
 
     def documented(self, default: object) -> str:
-        """Return type and default."""
+        """Return the type and the default."""
         return f"one of `{self.module}` or (updates,) array_like, default {default}"
 
 
 def field_kind(holder: Hyperparameters | type[Hyperparameters], field: str) -> Number | Whole:
-    """The kind of a field of an optimizer or schedule."""
+    """Return the type of a field of an optimizer or schedule."""
     fact = holder.hyperparameters[field]
     return Whole(int(fact.interval[1])) if fact.is_whole else Number(fact.interval)
 
 
 def _call(kind: type[Hyperparameters]) -> str:
-    """How it is made: Adam(), Linear(over)."""
+    """Return how the class is called with what it needs: Adam(), Linear(steps)."""
     facts = kind.hyperparameters
     needed = (n for n in kind._fields if n not in facts or facts[n].default is None)
     return f"{kind.__name__}({', '.join(needed)})"
 
 
 class Slot(NamedTuple):
-    """A number that the kernel has of an option, for each run."""
+    """A number that the kernel receives for an option, for each run."""
 
     name: str
     is_whole: bool = False  # a whole number, or infinity
 
 
 class Option(NamedTuple):
-    """What is to know of an option.
+    """The declaration of an option.
 
-    One with ``slots`` is a number beside the compiled code, and may be an axis of a sweep; so may a
-    ``structure``, each value of which is compiled by itself.
+    An option with ``slots`` is passed to the compiled code as numbers, and may be an axis of a
+    sweep. So may an option with ``structure``; the code is compiled separately for each value.
     """
 
     default: Any
     kind: OptionType
     doc: str
     help: str = ""
-    panel: str = ""  # of the command's help; options without one are for Python only
+    panel: str = ""  # heading in the command's help; options without one are for Python only
     structure: bool = False
-    feature: str = ""  # the kernel's choice that reads the numbers; any but the default needs it
+    feature: str = ""  # the part of the kernel that the option needs unless it has its default
     slots: tuple[Slot, ...] = ()
-    detail: bool = False  # of a feature that other options ask for
+    detail: bool = False  # refines a feature that other options turn on
 
     @property
     def is_axis(self) -> bool:
-        """Whether a sweep takes several values."""
+        """Whether the option may be an axis of a sweep."""
         return self.structure or bool(self.slots)

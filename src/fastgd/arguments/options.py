@@ -1,6 +1,6 @@
-"""The options of a call, checked: one run's as a :class:`Method`, a sweep's before it allocates.
+"""Check the options of one run, which result in a :class:`Method`, or those of a whole sweep.
 
-What the options are stands in :mod:`fastgd.arguments.declarations`.
+The options are declared in :mod:`fastgd.arguments.declarations`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -44,9 +44,9 @@ _DEFAULTS = {name: option.default for name, option in DECLARED.items()}
 
 
 class Method:
-    """The options of one run, checked: those of :class:`Options`, with their defaults.
+    """The checked options of one run: those of :class:`Options`, with their defaults.
 
-    ``numbers`` are those of its activation, output and loss.
+    ``numbers`` are the parameters of its activation, output and loss.
     """
 
     numbers: dict[str, float]
@@ -73,7 +73,7 @@ class Method:
 
     @property
     def given(self) -> dict[str, Any]:
-        """The options that are not the default, in their order; then numbers of functions."""
+        """The options that differ from their default, in order, then such function parameters."""
         mine = vars(self)
         options = {
             name: value
@@ -84,16 +84,16 @@ class Method:
         return options | {n: v for n, v in self.numbers.items() if v != by_default[n]}
 
     def formula(self, option: str) -> Formula | None:
-        """The activation, output or loss with its numbers; None where it is no formula."""
+        """Return the activation, output or loss with its parameters; None if it is no formula."""
         formula = formulas_of(vars(self))[option]
         if formula is None:
             return None
         return formula._replace(**{name: self.numbers[name] for name in formula.parameters})
 
     def at(self, values: Mapping[str, Any]) -> "Method":
-        """Return the method with other, checked values.
+        """Return the method with some values replaced by others, which are checked already.
 
-        They are options, fields of its optimizer or schedule, or numbers of its functions.
+        These are options, fields of its optimizer or schedule, or parameters of its functions.
         """
         if not values:
             return self
@@ -109,19 +109,19 @@ class Method:
 
 
 class SweepOptions(NamedTuple):
-    """A sweep's options, checked."""
+    """The checked options of a sweep."""
 
     structures: dict[str, list[Any]]
     """The axes that change what is compiled, in order."""
 
     methods: list[Method]
-    """One for each combination of them, the last fastest, with the first of all `values`."""
+    """One for each combination of structures, the last axis fastest, at the first of `values`."""
 
     values: dict[str, list[Any]]
-    """The axes of numbers, in order, fields of the optimizer and the schedule first."""
+    """The numeric axes, in order; fields of the optimizer and the schedule come first."""
 
 
-# What a call names itself, so that a slip there is found, too: "alphas" is near to no option.
+# Named arguments of most calls, for suggestions in messages: "alphas" is like none of the options.
 _ARGUMENTS = (
     "hidden_size",
     "alpha",
@@ -160,9 +160,9 @@ def check(
 def axes(
     given: Mapping[str, object], arguments: Collection[str] = ()
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """Return the axes among a sweep's options, unchecked: structural ones, and those of values.
+    """Return the axes among a sweep's options, unchecked: those of structures and of values.
 
-    A field of the optimizer or the schedule that is an axis has its own name among the values.
+    A field of the optimizer or the schedule that is an axis is among the values, by its own name.
     """
     kinds = kinds_of(given)
     _check_names(given, kinds, arguments)
@@ -187,10 +187,10 @@ def check_sweep(
     in_parts: bool = False,
     together: Collection[str] = (),
 ) -> SweepOptions:
-    """Return all options of a sweep over networks with these hidden sizes; else as `check`.
+    """Return all options of a sweep over networks with these hidden sizes; otherwise as `check`.
 
-    ``in_parts`` is whether runs learn from parts of the samples, for which there is `check_parts`;
-    ``together`` are the names of what is in combinations, and no product.
+    ``in_parts`` is whether runs are trained on subsets of the samples; these are checked by
+    `check_parts`. ``together`` are the keys of combinations: axes that vary together.
     """
     found = sweep_options(given, len(X))
     worst = _worst(found.values, together)
@@ -203,7 +203,7 @@ def check_sweep(
 def check_alone(
     given: Mapping[str, object], hidden: tuple[int, ...], *, holds_out: bool
 ) -> SweepOptions:
-    """Return what can be said of a sweep's options before there are samples; else as `check`."""
+    """Return a sweep's options, checked as far as possible without samples; else as `check`."""
     found = sweep_options(given, LARGEST)
     for method, numbers in product(found.methods, _worst(found.values, ())):
         _check_method(method.at(numbers), [hidden])
@@ -212,7 +212,7 @@ def check_alone(
 
 
 def sweep_options(given: Mapping[str, object], samples: int) -> SweepOptions:
-    """Return a sweep's options for this number of samples, each value checked by itself."""
+    """Return a sweep's options for this number of samples, each value checked on its own."""
     found, numbers = axes(given)
     fielded = _fielded(given)
     own = kinds_of(given)
@@ -238,7 +238,7 @@ def sweep_options(given: Mapping[str, object], samples: int) -> SweepOptions:
 
 
 def _worst(values: Mapping[str, list[Any]], together: Collection[str]) -> list[dict[str, Any]]:
-    """What is refused of any combination of numbers is refused of one of these."""
+    """Return combinations of extreme numbers: if any combination is invalid, one of these is."""
     worst = {"dropconnect": max, "steps": min, "warmup_steps": max}.items()
     cases = [name for name, _ in worst if name in values and name in together]
     own = {name: of(values[name]) for name, of in worst if name in values and name not in together}
@@ -249,12 +249,12 @@ def _worst(values: Mapping[str, list[Any]], together: Collection[str]) -> list[d
 
 
 def _fielded(given: Mapping[str, object]) -> dict[str, Any]:
-    """The optimizer and the schedule that are given, but for axes of them."""
+    """Return the given optimizer and schedule, unless they are axes."""
     return {name: given[name] for name in FIELDED if isinstance(given.get(name), Hyperparameters)}
 
 
 def _axes(given: Iterable[tuple[str, object]], most: int | None = None) -> dict[str, list[Any]]:
-    """Keep what is an axis, as lists."""
+    """Return those that are axes, as lists."""
     found = ((name, as_axis(name, value, most)) for name, value in given)
     return {name: axis for name, axis in found if axis is not None}
 
@@ -274,7 +274,7 @@ def _check_names(
 def checked(
     given: Mapping[str, object], own: Mapping[str, OptionType], samples: int
 ) -> dict[str, Any]:
-    """Return options, and the numbers that are ``own`` to their functions, each by itself."""
+    """Return the options and the ``own`` parameters of their functions, each checked on its own."""
     return {
         name: (own[name] if name in own else DECLARED[name].kind).check(name, value, samples)
         for name, value in given.items()
@@ -282,7 +282,7 @@ def checked(
 
 
 def check_option(name: str, value: object, samples: int) -> Any:
-    """Return one option's value as it should be by itself."""
+    """Return the checked value of one option."""
     return DECLARED[name].kind.check(name, value, samples)
 
 
@@ -294,7 +294,7 @@ def _check_together(
     *,
     in_parts: bool = False,
 ) -> None:
-    """Refuse options that do not go together, or not with these samples and networks."""
+    """Reject options that contradict each other, or don't fit these samples and networks."""
     check_outputs(method.output, method.loss, y)
     _check_method(method, hiddens)
     for hidden in hiddens if method.freeze is not None else ():
@@ -304,7 +304,7 @@ def _check_together(
 
 
 def _check_method(method: Method, hiddens: Sequence[tuple[int, ...]]) -> None:
-    """Refuse options that do not go together, or not with these hidden sizes."""
+    """Reject options that contradict each other, or don't fit these hidden sizes."""
     _check_schedule(method)
     for hidden in hiddens if isinstance(method.init, tuple) else ():
         if len(method.init) != len(hidden) + 1:
@@ -319,11 +319,11 @@ def _check_method(method: Method, hiddens: Sequence[tuple[int, ...]]) -> None:
 
 
 def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:
-    """Refuse to restore the best where nothing says what that is, or when it is looked for."""
+    """Reject `restore_best` without an error to monitor, or without a rule when to evaluate it."""
     if method.monitor == "loss" and holds_out:
         raise ValueError(
-            "monitor must be 'error' where samples are held out, since only their error is "
-            "measured, got 'loss'"
+            "monitor must be 'error' with a validation set, since only its error is measured, "
+            "got 'loss'"
         )
     if not method.restore_best or method.evaluate_every is not None or method.summary is not None:
         return
@@ -333,12 +333,12 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
     }
     if not holds_out and not any(map(any, stops.values())):
         raise ValueError(
-            "restore_best must have an error to watch: that of held-out samples, or one that "
+            "restore_best must have an error to monitor: that of a validation set, or one that "
             "patience, tolerance, summary or evaluate_every ask for, got none of them"
         )
     if any(map(any, stops.values())) and not any(map(all, stops.values())):
-        # Alone, a run without either would be looked at with the records, and by some other rule
-        # beside runs that have one.
+        # A run with neither is evaluated at the recorded iterations if it is trained alone, but by
+        # another rule in a sweep with runs that have one of them.
         raise ValueError(
             "evaluate_every must be given with restore_best=True where some runs have patience or "
             "tolerance and others have neither, got None"
@@ -348,13 +348,13 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
 def check_parts(
     methods: Iterable[Method], sizes: NDArray[np.int64], names: Callable[[int], str]
 ) -> None:
-    """Refuse batches that a part of so many samples can't have; ``names`` says what a part is."""
+    """Reject batches that don't fit subsets of these sizes; ``names`` returns a subset's name."""
     for method in methods:
         if method.batch_size is not None and method.batch_size > sizes.min():
             at = int(sizes.argmin())
             raise ValueError(
-                f"batch_size must be at most the samples of each part ({sizes[at]} in {names(at)}),"
-                f" got {method.batch_size}"
+                "batch_size must be at most the number of samples of each subset "
+                f"({sizes[at]} in {names(at)}), got {method.batch_size}"
             )
         if method.batch_norm:
             batch = sizes if method.batch_size is None else np.full_like(sizes, method.batch_size)
@@ -371,18 +371,18 @@ def _check_schedule(method: Method) -> None:
     schedule = method.schedule
     if isinstance(schedule, Cosine) and schedule.warmup_steps >= schedule.steps:
         raise ValueError(
-            f"warmup_steps must be below steps ({schedule.steps}), which it is a part of, "
+            f"warmup_steps must be below steps ({schedule.steps}), which include the warm-up, "
             f"got {schedule.warmup_steps}"
         )
     if isinstance(method.optimizer, Rprop) and schedule != Constant():
         raise ValueError(
-            "schedule must be Constant() with optimizer=Rprop(), whose steps have sizes of their "
-            f"own, got {shown(schedule)}"
+            "schedule must be Constant() with optimizer=Rprop(), which adapts its own step sizes, "
+            f"got {shown(schedule)}"
         )
 
 
 def check_updates(methods: Iterable[Method], iterations: int) -> None:
-    """Refuse an array of factors that is too short for so many updates."""
+    """Reject an array of factors that is shorter than the number of updates."""
     for method in methods:
         schedule = method.schedule
         if isinstance(schedule, Factors) and len(schedule.factors) < iterations:

@@ -1,4 +1,4 @@
-"""What each run of a sweep learns from and is measured on."""
+"""The rows that each run of a sweep is trained on and tested on."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ __all__ = ["Part", "Partition", "RowIndices", "check_partition"]
 
 
 class Part(NamedTuple):
-    """The rows of some runs, with the factors of their losses."""
+    """The rows of the runs of one subset of the table, with their sample weights."""
 
     rows: Integers  # (n,), ascending
     weight: FloatArray | None  # (n,)
@@ -25,21 +25,21 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """What the runs of a sweep learn from and are measured on.
+    """The rows that the runs of a sweep are trained on and tested on, in subsets of the table.
 
-    Parts are in the order of the axes, the last one fastest.
+    The subsets are in the order of the axes, the last axis fastest.
     """
 
-    axes: dict[str, list[Any]]  # those of "group", "fold", "sample_weight" that there are
-    rows: RowIndices  # for each (group, fold): what is trained on
-    held: RowIndices | None  # likewise what is held out; None without folds
-    weights: FloatArray | None  # (weightings, samples) factors; None if nobody gave any
+    axes: dict[str, list[Any]]  # "group", "fold" and "sample_weight", as far as they are axes
+    rows: RowIndices  # for each (group, fold) the rows to train on
+    held: RowIndices | None  # for each (group, fold) the rows to test on; None without folds
+    weights: FloatArray | None  # (weightings, samples) sample weights; None if none were given
 
     def __len__(self) -> int:
         return len(self.rows) * (1 if self.weights is None else len(self.weights))
 
     def part(self, i: int) -> Part:
-        """Return one part's own rows and weights."""
+        """Return the rows and weights of one subset."""
         cell, w = divmod(range(len(self))[i], len(self) // len(self.rows))
         rows, held = self.rows[cell], None if self.held is None else self.held[cell]
         if self.weights is None:
@@ -56,9 +56,9 @@ def check_partition(
     folds: object = None,
     sample_weight: object = None,
 ) -> Partition | None:
-    """Return the parts of a table that groups, folds and rows of weights make.
+    """Return the subsets of a table by groups, folds and sample weights; None without such an axis.
 
-    X and y are checked already, and so are weights if they are 1-D. None if there is no axis.
+    X and y are checked already, and so are weights if they are 1-D.
     """
     weights, is_axis = _weights(sample_weight, len(X))
     if groups is None and folds is None and not is_axis:
@@ -82,7 +82,7 @@ def check_partition(
 
 
 def _weights(value: object, samples: int) -> tuple[FloatArray | None, bool]:
-    """Return the weights in 2-D, and whether they are an axis."""
+    """Return the weights as a 2-D array, and whether they are an axis."""
     if value is None:
         return None, False
     weights = numbers_of("sample_weight", value)
@@ -100,7 +100,7 @@ def _weights(value: object, samples: int) -> tuple[FloatArray | None, bool]:
 def _check_sums(
     weights: FloatArray, is_axis: bool, rows: RowIndices, use: str, groups: Groups, with_folds: bool
 ) -> None:
-    """Refuse weights of which a part's rows have none above 0, or whose sum is not finite."""
+    """Reject weights that are all 0 in a subset, or have a sum there that is not finite."""
     for w, weight in enumerate(weights):
         with np.errstate(over="ignore"):
             sums: NDArray[np.float64] = np.add.reduceat(weight[rows.values], rows.starts[:-1])

@@ -1,4 +1,4 @@
-"""Row numbers of many parts of a table, kept as one array."""
+"""Row numbers of many subsets of a table, stored in one array."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class RowIndices:
-    """Row numbers of many parts of a table, one behind the other."""
+    """Row numbers of many subsets of a table, concatenated."""
 
     values: Integers  # (total,)
-    starts: Integers  # (parts + 1,)
+    starts: Integers  # (subsets + 1,)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -28,21 +28,21 @@ class RowIndices:
 
     @property
     def sizes(self) -> Integers:
-        """How many rows each part has, (parts,)."""
+        """The number of rows of each subset, (subsets,)."""
         return np.diff(self.starts)
 
 
 def rows_of(values: Integers, sizes: Integers) -> RowIndices:
-    """Cut values into parts of these sizes."""
+    """Split values into subsets of these sizes."""
     return RowIndices(values, np.append(0, np.cumsum(sizes, dtype=np.int64)))
 
 
 def joined(parts: Sequence[Integers]) -> RowIndices:
-    """Put parts one behind the other."""
+    """Concatenate subsets."""
     return rows_of(np.concatenate(parts), np.array([len(part) for part in parts]))
 
 
 def ranges(starts: Integers, sizes: Integers) -> Integers:
-    """Return start, start + 1, ..., size of them, for each start, one behind the other."""
+    """Return start, start + 1, ..., start + size - 1 for each start and size, concatenated."""
     before = np.cumsum(sizes) - sizes
     return np.repeat(starts - before, sizes) + np.arange(sizes.sum())

@@ -1,4 +1,4 @@
-"""What the targets must be for a loss and the output units: classes, probabilities, counts."""
+"""Checks that the targets suit the loss and the output units: classes, probabilities, counts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,16 +15,17 @@ from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.named import OUTPUTS, loss_of
 
 MOST_CLASSES = 10_000
-"""A class number above that is rather a mistake."""
+"""The most classes; a larger class number is probably a mistake."""
 
 
 def classes_apart(
     given: Mapping[str, Any], y: FloatArray, classes: int | None = None, name: str = "y"
 ) -> FloatArray:
-    """The targets (samples, classes), one-hot, where one column of class numbers is given.
+    """Return class numbers as one-hot targets (samples, classes), and other targets unchanged.
 
-    That is so if all output units are softmax. ``classes`` is how many there are, if that is known
-    already: then none must be beyond. ``name`` is what messages call the targets.
+    A single column holds class numbers if all output units are softmax. ``classes`` is the number
+    of classes if it is known already: then all class numbers must be below it. ``name`` is the name
+    of the targets in messages.
 
     Examples
     --------
@@ -42,7 +43,7 @@ def classes_apart(
         at = int(wrong.argmax())
         raise ValueError(
             f"{name} must be class numbers from 0, or one-hot, with output='softmax'"
-            f"{'' if classes is None else f', and below {classes} as in the samples'}, "
+            f"{'' if classes is None else f', and below {classes} as in the training samples'}, "
             f"got {numbers[at]:g} at {at}"
         )
     found = int(numbers.max()) + 1 if classes is None else classes
@@ -52,14 +53,14 @@ def classes_apart(
 
 
 def one_hot(numbers: NDArray[Any], classes: int) -> FloatArray:
-    """The targets (samples, classes) for class numbers (samples,): 1 for a sample's class, else 0.
+    """Return one-hot targets (samples, classes) for class numbers (samples,).
 
     Raises
     ------
     ValueError
-        If they don't fit into memory.
+        If the targets don't fit into memory.
     """
-    # As they are made here, and as a block of the kernel has them: with their values and deltas.
+    # For these targets, and for the outputs and deltas of the same shape in the kernel.
     check_memory(24 * len(numbers) * classes, f"targets of {classes:,} classes, one-hot,")
     targets = np.zeros((len(numbers), classes))
     targets[np.arange(len(numbers)), numbers.astype(np.int64)] = 1.0
@@ -71,26 +72,26 @@ def check_samples(
 ) -> tuple[FloatArray, FloatArray]:
     """Return X as (samples, inputs) and y as (samples, outputs); ``given`` are the options.
 
-    ``classes`` is how many there are, if that is known already.
+    ``classes`` is the number of classes if it is known already.
     """
     inputs, outputs = check_data(X, y)
     return inputs, classes_apart(given, outputs, classes)
 
 
 def outputs_to_start(given: Mapping[str, Any], y: FloatArray, weights: object) -> int:
-    """Output units of given weights, whatever the loss is."""
+    """Return the number of output units; if there are weights, all losses must need the same."""
     kind = DECLARED["loss"].kind
     found = {outputs_of(kind.check("loss", value, len(y)), y) for value in _chosen("loss", given)}
     if weights is not None and len(found) > 1:
         raise ValueError(
-            "weights must be for one number of outputs, but the losses want "
-            f"{either(map(str, sorted(found)))}"
+            "weights must be left out if the losses need different numbers of outputs, "
+            f"got {either(map(str, sorted(found)))}"
         )
     return found.pop()
 
 
 def _chosen(option: str, given: Mapping[str, Any]) -> list[Any]:
-    """The values on an axis, or the single one; what is neither is refused where it is checked."""
+    """Return the values of an axis, or the single value; invalid ones are rejected elsewhere."""
     value = given.get(option, DECLARED[option].default)
     try:
         return as_axis(option, value) or [value]
@@ -99,13 +100,13 @@ def _chosen(option: str, given: Mapping[str, Any]) -> list[Any]:
 
 
 def outputs_of(loss: str | Loss, y: FloatArray) -> int:
-    """Output units for these targets."""
+    """Return the number of output units for these targets."""
     function = loss_of(loss).function
     return int(y.shape[1]) * (1 if function is None else function.outputs)
 
 
 def check_outputs(output: str | Function, loss: str | Loss, y: FloatArray) -> None:
-    """Refuse output units and targets that a loss is not for."""
+    """Reject output units and targets that don't suit the loss."""
     known = loss_of(loss)
     with_loss = f"with loss={loss!r}"
     if output == "softmax":

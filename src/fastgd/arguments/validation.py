@@ -1,4 +1,4 @@
-"""Samples that a training is measured on and does not learn from."""
+"""Checks of a validation set: samples that a training is evaluated on, not trained on."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from fastgd.checks.messages import shown
 
 
 class Validation(NamedTuple):
-    """Held-out samples, with the factors of their errors."""
+    """A validation set, with its sample weights."""
 
     X: FloatArray  # (samples, inputs)
     y: FloatArray  # (samples, outputs)
@@ -23,7 +23,7 @@ def check_validation(
     outputs: int,
     given: Mapping[str, Any] = MappingProxyType({}),
 ) -> Validation | None:
-    """Return (X, y) or (X, y, weights) for so many columns of X and y, or None.
+    """Return (X, y) or (X, y, weights) with `inputs` and `outputs` columns, or None.
 
     ``given`` are the options.
     """
@@ -31,8 +31,7 @@ def check_validation(
         return None
     if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
         raise TypeError(
-            "validation must be a tuple (X, y) or (X, y, sample_weight) of held-out samples, "
-            f"got {shown(value)}"
+            f"validation must be a tuple (X, y) or (X, y, sample_weight), got {shown(value)}"
         )
     X = numbers_of("validation[0]", value[0])
     if X.ndim != 2 or X.shape[1] != inputs:

@@ -1,4 +1,4 @@
-"""What a call is warned about: it goes on, but this is hardly what was meant."""
+"""Warnings about calls that can be executed but are probably not what was meant."""
 
 import sys
 import warnings
@@ -12,11 +12,11 @@ from fastgd.formulas.named import unit_of
 
 
 class TrainingWarning(UserWarning):
-    """A training whose result is hardly what was meant."""
+    """The training can be done, but its result is probably not what was meant."""
 
 
 def unreached(output: str | Function, y: FloatArray) -> list[int]:
-    """Return the columns of y with targets that such output units never reach."""
+    """Return the columns of y with targets outside the range of these output units."""
     low, high = unit_of(output).reach
     if low <= y.min() and y.max() <= high:
         return []
@@ -24,13 +24,13 @@ def unreached(output: str | Function, y: FloatArray) -> list[int]:
 
 
 def unreached_text(output: str | Function, names: str) -> str:
-    """Return what is to be said of these columns."""
+    """Return a sentence about these columns."""
     low, high = unit_of(output).reach
     return f"{names} has values outside {low:g} to {high:g}, which a {output} never reaches"
 
 
 def warn_of_targets(outputs: Iterable[str | Function], y: FloatArray) -> None:
-    """Warn of targets that the output units, of one kind after the other, never reach."""
+    """Warn about targets outside the range of the output units, for each kind of unit."""
     for output in sorted(set(outputs), key=str):
         columns = unreached(output, y)
         if columns:
@@ -40,7 +40,7 @@ def warn_of_targets(outputs: Iterable[str | Function], y: FloatArray) -> None:
 
 
 def warn(message: str, category: type[UserWarning] = TrainingWarning) -> None:
-    """Warn, and point to the line outside of this package that led here."""
+    """Warn, with the location of the calling line outside this package."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "fastgd":
         level, frame = level + 1, frame.f_back
