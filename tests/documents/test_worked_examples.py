@@ -39,11 +39,11 @@ USED = {
     + "s = fastgd.sweep(X, y, loss='cauchy', width=[0.5, 2], iterations=60, alpha=0.5)\n"
     "assert list(s.axes) == ['width'] and s[0].final_error == a.final_error\n",
     "A new optimizer": AGREE.format("optimizer=optimizers.AdaMax(beta1=0.8)"),
-    "A new option of numbers": AGREE.format("clip_gradient=0.01")
+    "A new numeric option": AGREE.format("clip_gradient=0.01")
     + "s = fastgd.sweep(X, y, clip_gradient=[0.01, 0.1], iterations=60, alpha=0.5)\n"
     "assert list(s.axes) == ['clip_gradient'] and s[0].final_error == a.final_error\n"
     "assert 'clip_gradient : float, default inf' in fastgd.arguments.options.Options.__doc__\n",
-    "A new picture": SWEEP
+    "A new plot": SWEEP
     + "ax = fastgd.plots.final_errors(s)\nassert sum(p.get_height() for p in ax.patches) == 2\n",
     "A new command": SWEEP + "import io, contextlib\nfrom fastgd.cli import main\ns.save('s.npz')\n"
     "with contextlib.redirect_stdout(io.StringIO()) as said:\n"
