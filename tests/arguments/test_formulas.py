@@ -248,7 +248,7 @@ def test_slopes_are_those_of_differences(formula):
 # ---------------------------------------------------------------- what is refused
 
 WHERE = r"line \d+ of test_formulas.py, '.*': "
-NO_BRANCH = "the number isn't known yet, so there is no if, and, or, not, min or max: use where"
+NO_BRANCH = "the number isn't known yet, so if, and, or, not, min and max don't work: use where"
 NO_NUMBER = "the number isn't known yet: use the functions of fastgd.functions, not those of math"
 MADE_OF = "must be made of arithmetic, constants and the functions of fastgd.functions; "
 
@@ -278,8 +278,8 @@ class Odd:
         (lambda a: int(a), NO_NUMBER),
         (lambda a: range(a), NO_NUMBER),
         (lambda a: float(a), NO_NUMBER),
-        (lambda a: a == 1, "== and != are not offered: compare by <, <=, > or >= in where"),
-        (lambda a: a != 1, "== and != are not offered"),
+        (lambda a: a == 1, "== and != are not supported: compare by <, <=, > or >= in where"),
+        (lambda a: a != 1, "== and != are not supported"),
         (lambda a: where(a, 1, 0), r"the condition of where\(\) must be a comparison such as a > "),
         (lambda a: where(True, a, 0), "must be a comparison such as a > 0, got True"),
         (lambda a: a + 1e400, "its constants must be finite, got inf"),
@@ -329,21 +329,21 @@ def test_a_slope_is_named():
          "expression, got 3"),
         (lambda: fastgd.Function(None), TypeError, "or an expression, got None"),
         (lambda: fastgd.Loss([]), TypeError, r"a Loss must be a function of numbers .*, got \[\]"),
-        (lambda: fastgd.Function(lambda *a: a), TypeError, "a Function must take its arguments one "
-         "by one, as lambda a, beta: ...; got"),
-        (lambda: fastgd.Function(lambda **a: a), TypeError, "must take its arguments one by one"),
+        (lambda: fastgd.Function(lambda *a: a), TypeError, "a Function must take named "
+         "positional arguments, such as lambda a, beta: ...; got"),
+        (lambda: fastgd.Function(lambda **a: a), TypeError, "must take named positional arguments"),
         (lambda: fastgd.Function(lambda a, *, b: a * b, b=1), TypeError,
-         "its arguments one by one"),
-        (lambda: fastgd.Function(lambda: 1), TypeError, "must take its arguments one by one"),
-        (lambda: fastgd.Function(max), TypeError, "must take its arguments one by one"),
-        (lambda: fastgd.Function(Odd()), TypeError, "must take its arguments one by one"),
-        (lambda: fastgd.Function(lambda a, b: a * b), ValueError, "a Function must be of one "
-         "number, a unit's input, and of the parameters it is given by name; got a, b"),
+         "named positional arguments"),
+        (lambda: fastgd.Function(lambda: 1), TypeError, "must take named positional arguments"),
+        (lambda: fastgd.Function(max), TypeError, "must take named positional arguments"),
+        (lambda: fastgd.Function(Odd()), TypeError, "must take named positional arguments"),
+        (lambda: fastgd.Function(lambda a, b: a * b), ValueError, "a Function must have one "
+         "variable, a unit's input, apart from the parameters given by name; got a, b"),
         (lambda: fastgd.Function("a * b"), ValueError, "given by name; got a, b"),
         (lambda: fastgd.Function("1 + pi"), ValueError, "given by name; got none"),
         (lambda: fastgd.Function(lambda b: b, b=1), ValueError, "given by name; got none"),
-        (lambda: fastgd.Loss(lambda y: y), ValueError, "a Loss must be of the target, of the "
-         "output, and of the parameters it is given by name; got y"),
+        (lambda: fastgd.Loss(lambda y: y), ValueError, "a Loss must have two or more variables, "
+         "the target and the output, apart from the parameters given by name; got y"),
         (lambda: fastgd.Loss("y - x"), ValueError, "a Loss: unknown name 'x', known are y, v1, v2"),
         (lambda: fastgd.Loss("y - v*w"), ValueError, "unknown name 'w', known are y, v, pi"),
         (lambda: fastgd.Function(lambda a: a, b=1), ValueError, "a Function must take all of its "
@@ -371,7 +371,7 @@ def test_a_slope_is_named():
          "function of numbers or an expression, got 1.0"),
         (lambda: fastgd.Loss("y - v1 - v2", derivative="v1"), ValueError,
          "derivative must be left out for a "
-         "Loss with several outputs to a target, got one"),
+         "Loss with several outputs per target, got one"),
         (lambda: fastgd.Function(lambda a: a * OF_SYMBOLS["log"](-1.0)), ValueError, "a Function "
          "must have finite real numbers only, got 'a \\* log\\(-1\\)'"),
         (lambda: fastgd.Function("a" * 101), ValueError, "a Function must have names of at most "

@@ -86,12 +86,12 @@ def test_numbers_of_named_functions_have_flags_of_their_own():
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ({"activation": "a*b"}, r"--activation 'a\*b': a Function must be of one number, .* got "
+        ({"activation": "a*b"}, r"--activation 'a\*b': a Function must have one variable, .* got "
          r"a, b: a parameter of its own is given as --parameter NAME=X$"),
         ({"activation": "foo(a)"}, r"--activation 'foo\(a\)': .*unknown name 'foo', known are"),
         ({"activation": "a*"}, r"--activation 'a\*': a Function must be an expression"),
         ({"activation": "sin"}, r"--activation sin: write a function with its operand: sin\(a\)$"),
-        ({"activation": "2*3"}, r"must be of one number, .* got none$"),
+        ({"activation": "2*3"}, r"must have one variable, .* got none$"),
         ({"activation": "a if a else 1*a"}, r"must be made of numbers"),
         ({"loss": "(y - v)**w"}, r"unknown name 'w', .* is given as --parameter NAME=X$"),
         ({"loss": "y*v", "parameter": ["slope=2"]}, "--parameter slope must be in an expression"),
@@ -203,7 +203,7 @@ def test_classes_from_the_file_to_the_accuracy(call, tmp_path):
     assert code == 0
     assert "Classes, in the order of the outputs: iris, lily, rose\n" in out
     assert "A 2-4-3 network, alpha 1, seed 1\n" in out
-    assert "Accuracy: 100 % of the samples\nAccuracy: 100 % of the held-out samples\n" in out
+    assert "Accuracy: 100 % of the samples\nAccuracy: 100 % of the validation set\n" in out
     run = fastgd.load(saved)
     assert run.predict([[0.1, 0.9]]).argmax() == 2
     code, out, _ = call("train", "--resume", saved, "--validation", held, "--iterations", "9")
@@ -211,7 +211,7 @@ def test_classes_from_the_file_to_the_accuracy(call, tmp_path):
     code, out, _ = call("train", *words, "--json")
     facts = json.loads(out)
     assert facts["classes"] == sorted(KINDS)
-    assert facts["accuracy"] == {"samples": 1.0, "held-out samples": 1.0}
+    assert facts["accuracy"] == {"samples": 1.0, "validation set": 1.0}
     held.write_text("kind,b,a\ntulip,0.5,0.45\n")
     code, out, err = call("train", *words)
     assert (code, out) == (2, "")

@@ -1,1 +1,1 @@
-"""Formulas as data: expressions, functions of the user and named ones, and their derivatives."""
+"""Formulas as expression trees: custom and named activations and losses, with derivatives."""

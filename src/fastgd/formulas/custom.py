@@ -1,4 +1,4 @@
-"""Custom activations and losses: a tree of operations, and its parameters."""
+"""Custom activations and losses: an expression tree with its parameters."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, Tree, parse, varia
 from fastgd.formulas.symbols import trace
 
 Given = Callable[..., Any] | str
-"""A function of numbers, or an expression."""
+"""A Python function of numbers, or an expression."""
 
 
 class Formula(ABC):
-    """What :class:`Function` and :class:`Loss` have in common. It can't be changed.
+    """Base class of :class:`Function` and :class:`Loss`, immutable.
 
-    Two are equal if their trees and parameters are.
+    Two formulas are equal if their trees and parameters are.
     """
 
-    what: str  # in messages
+    what: str  # its name in messages
     __slots__ = ("_key", "derivative", "intervals", "parameters", "tree", "variables")
 
     variables: tuple[str, ...]
-    """Names of what it is a function of."""
+    """The names of its variables."""
 
     tree: Tree
     derivative: Tree | None
-    """Its derivative by the last variables, where that was given."""
+    """The derivative with respect to the last variable, if it was given."""
 
     parameters: Mapping[str, float]
     """Its own parameters, by name."""
 
     intervals: Mapping[str, str]
-    """Where they may be, if not anywhere."""
+    """The intervals of parameters that may not have every finite value."""
 
     _key: tuple[Any, ...]
-    """What is equal of two that are equal; written once, as kernels are looked up by it."""
+    """The key for equality and hashing; computed once, since kernels are looked up by it."""
 
     def __init__(
         self, formula: Given, *, derivative: Given | None = None, **parameters: float
@@ -64,7 +64,7 @@ class Formula(ABC):
                     f"{', '.join(variables)}, got {', '.join(found)}"
                 )
         self._set(variables, tree, other, checked, {})
-        for text in self.source[:2]:  # what is saved must be read again: no log(-1), say
+        for text in self.source[:2]:  # saved formulas must be readable again, so no log(-1)
             if text is not None:
                 parse(self.what, text, (*variables, *checked))
 
@@ -79,7 +79,7 @@ class Formula(ABC):
         self._check_variables(variables)
         if len(variables) > 2 and derivative is not None:
             raise ValueError(
-                "derivative must be left out for a Loss with several outputs to a target, got one"
+                "derivative must be left out for a Loss with several outputs per target, got one"
             )
         for name in (*variables, *parameters):
             if name in CONSTANTS or name in FUNCTIONS:
@@ -95,7 +95,7 @@ class Formula(ABC):
             ("intervals", intervals),
         ):
             object.__setattr__(self, name, value)
-        # As texts: in trees 0.0 and -0.0 are equal.
+        # As strings, since trees with 0.0 and with -0.0 are equal.
         object.__setattr__(self, "_key", (type(self), *self.source[:3], *parameters.items()))
 
     def _read(
@@ -105,7 +105,7 @@ class Formula(ABC):
         part: str = "",
         variables: tuple[str, ...] | None = None,
     ) -> tuple[tuple[str, ...], Tree]:
-        """Names of the variables, and the tree."""
+        """Return the names of the variables, and the tree."""
         what = f"the {part} of {self.what}" if part else self.what
         if isinstance(given, str):
             if variables is None:
@@ -126,17 +126,17 @@ class Formula(ABC):
 
     @abstractmethod
     def _variables_of(self, tree: Tree, parameters: Iterable[str]) -> tuple[str, ...]:
-        """Which names in a text are variables, in order."""
+        """Return the names in an expression that are variables, in order."""
 
     @abstractmethod
     def _check_variables(self, variables: tuple[str, ...]) -> None:
-        """Refuse too few or too many."""
+        """Raise a ValueError if there are too few or too many variables."""
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self.what} can't be changed, got {name}={shown(value)}")
 
     def _replace(self, **parameters: float) -> Self:
-        """Return the same with other parameters."""
+        """Return the same formula with other values of parameters."""
         for name in parameters:
             if name not in self.parameters:
                 rule = f"one of {either(self.parameters)}" if self.parameters else "left out"
@@ -163,12 +163,12 @@ class Formula(ABC):
         variables: Iterable[str],
         parameters: Mapping[str, float],
     ) -> Self:
-        """Return what :attr:`source` was taken from; nothing is executed.
+        """Return the formula with this :attr:`source`; no code is executed.
 
         Raises
         ------
         ValueError
-            If a text is no expression of these variables and parameters.
+            If a string is not an expression of these variables and parameters.
         """
         variables = tuple(variables)
         made = object.__new__(cls)
@@ -187,7 +187,7 @@ class Formula(ABC):
 
     @property
     def source(self) -> tuple[str, str | None, tuple[str, ...], dict[str, float]]:
-        """Formula and derivative as texts, names of the variables, and parameters."""
+        """Formula and derivative as strings, names of the variables, and parameters."""
         derivative = None if self.derivative is None else write(self.derivative)
         return write(self.tree), derivative, self.variables, dict(self.parameters)
 
@@ -201,7 +201,7 @@ class Formula(ABC):
         return hash(self._key)
 
     def __str__(self) -> str:
-        """The formula alone."""
+        """The formula as an expression, without its parameters."""
         return write(self.tree)
 
     def __repr__(self) -> str:
@@ -217,26 +217,26 @@ class Function(Formula):
     Parameters
     ----------
     formula : callable or str
-        A function of a unit's input and of its own parameters, made of arithmetic, constants and
-        `fastgd.functions`, or an expression as the command line takes it. It is run once, to find
-        out what it does.
+        A Python function of a unit's input and of the parameters, made of arithmetic, constants and
+        `fastgd.functions`, or an expression as on the command line. The function is called once, to
+        record its operations.
     derivative : callable or str, optional
-        Its derivative, of the same arguments. By default it is derived from the formula, by the
+        The derivative, with the same arguments. By default it is derived from the formula, by the
         rules for dual numbers (Wengert, *A simple automatic derivative evaluation program*,
         Communications of the ACM 7, 1964).
     **parameters : float
-        Its own parameters and what they are by default. Each is an option of a training, and an
-        axis of a sweep.
+        The parameters of the function, with their default values. Each becomes an option of a
+        training, and may be an axis of a sweep.
 
     Raises
     ------
     TypeError, ValueError
-        If it is something else; the message has the line and the reason.
+        If the function does anything else; the message has the line and the reason.
 
     Notes
     -----
-    ``x / (1 + exp(u))`` is computed as ``x * sigmoid(-u)``, which doesn't overflow. Where a
-    condition of ``where`` doesn't hold, neither does its derivative count.
+    ``x / (1 + exp(u))`` is computed as ``x * sigmoid(-u)``, which doesn't overflow. The derivative
+    of ``where`` is that of the operand that is chosen.
 
     Examples
     --------
@@ -257,9 +257,8 @@ class Function(Formula):
     def _check_variables(self, variables: tuple[str, ...]) -> None:
         if len(variables) != 1:
             raise ValueError(
-                "a Function must be of one number, a unit's input, and of the parameters it "
-                "is given "
-                f"by name; got {', '.join(variables) or 'none'}"
+                "a Function must have one variable, a unit's input, apart from the parameters "
+                f"given by name; got {', '.join(variables) or 'none'}"
             )
 
     def _variables_of(self, tree: Tree, parameters: Iterable[str]) -> tuple[str, ...]:
@@ -267,24 +266,24 @@ class Function(Formula):
 
 
 class Loss(Formula):
-    """A custom loss of one target.
+    """A custom loss, for one target.
 
     Parameters
     ----------
     formula : callable or str
-        A function of the target, of what the network says of it, and of its own parameters; else as
-        for :class:`Function`. With several outputs to a target, such as a mean and a variance, it
-        takes as many numbers after the target. In an expression they are called y and v, or y, v1,
-        v2 and so on.
+        A function of the target, of the network's output for it, and of the parameters; otherwise
+        as for :class:`Function`. A loss with several outputs per target, such as a mean and a
+        variance, takes all of them after the target. In an expression the variables are called y
+        and v, or y, v1, v2 and so on.
     derivative : callable or str, optional
-        Its derivative by the output, if there is one output to a target.
+        The derivative with respect to the output; only with one output per target.
     **parameters : float
         As for :class:`Function`.
 
     Raises
     ------
     TypeError, ValueError
-        If it is something else; the message has the line and the reason.
+        If the function does anything else; the message has the line and the reason.
 
     Examples
     --------
@@ -302,14 +301,14 @@ class Loss(Formula):
 
     @property
     def outputs(self) -> int:
-        """Outputs to a target."""
+        """The number of outputs per target."""
         return len(self.variables) - 1
 
     def _check_variables(self, variables: tuple[str, ...]) -> None:
         if len(variables) < 2:
             raise ValueError(
-                "a Loss must be of the target, of the output, and of the parameters it is given by "
-                f"name; got {', '.join(variables) or 'none'}"
+                "a Loss must have two or more variables, the target and the output, apart from the "
+                f"parameters given by name; got {', '.join(variables) or 'none'}"
             )
 
     def _variables_of(self, tree: Tree, parameters: Iterable[str]) -> tuple[str, ...]:
@@ -325,7 +324,7 @@ _ANY = rule_of(_EVERYWHERE)
 
 
 def _parameters(what: str, function: Callable[..., Any]) -> tuple[str, ...]:
-    """Names of what a function takes."""
+    """Return the names of a function's arguments."""
     try:
         found = [*inspect.signature(function).parameters.values()]
     except (TypeError, ValueError):
@@ -333,14 +332,14 @@ def _parameters(what: str, function: Callable[..., Any]) -> tuple[str, ...]:
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     if not found or any(parameter.kind not in positional for parameter in found):
         raise TypeError(
-            f"{what} must take its arguments one by one, as lambda a, beta: ...; "
+            f"{what} must take named positional arguments, such as lambda a, beta: ...; "
             f"got {shown(function)}"
         )
     return tuple(parameter.name for parameter in found)
 
 
 def limited(function: Any, **intervals: str) -> Any:
-    """Return a formula whose parameters must lie in these intervals."""
+    """Return the formula with the restriction that parameters must lie in these intervals."""
     made = object.__new__(type(function))
     made._set(
         function.variables, function.tree, function.derivative, function.parameters, intervals

@@ -1,8 +1,8 @@
-"""Derivatives of expressions, by the rules for dual numbers, but on the expression.
+"""Derivatives of expressions, by the rules for dual numbers, applied symbolically.
 
-Forward differentiation (Wengert, *A simple automatic derivative evaluation program*, Communications
-of the ACM 7, 1964). Equal parts are there once, so what value and derivative have in common is
-computed once.
+This is forward differentiation (Wengert, *A simple automatic derivative evaluation program*,
+Communications of the ACM 7, 1964). Equal subexpressions are stored once, so what the value and the
+derivative have in common is computed once.
 """
 
 import operator
@@ -16,13 +16,14 @@ import numpy as np
 from fastgd.formulas.expressions import Tree
 
 SHORT = 64.0
-"""Whole exponents up to this become multiplications."""
+"""Powers with integer exponents up to this become multiplications."""
 
 Node = tuple[Any, ...]
-"""("number", value, sign), ("variable", name), or an operation and the numbers of its operands.
+"""("number", value, sign), ("variable", name), or an operation and the indices of its operands.
 
-The operations are those of trees, and "derivative of" a function of one operand, which is given
-that or, as the one who derives has it, the function's value.
+The operations are those of trees, and "derivative of" a function of one operand. The latter has as
+its operand that of the function, or the function's value if the derivative follows from it (see
+``of_value`` of `Derivation`).
 """
 
 _FOLDED: dict[str, Callable[[Any, Any], Any]] = {
@@ -36,17 +37,17 @@ _FLAT = ("sign",)
 
 @dataclass(frozen=True)
 class DualExpression:
-    """A subexpression: the nodes of its value and derivative; a constant has no derivative."""
+    """A subexpression: the nodes of its value and of its derivative, which is None if constant."""
 
     value: int
     derivative: int | None
 
 
 class Derivation:
-    """Nodes in an order in which each follows its operands; equal ones are there once.
+    """A list of nodes in which each follows its operands, and no two are equal.
 
-    ``by`` is the variable that derivatives are by. ``of_value`` has the functions whose derivative
-    follows from their value.
+    Derivatives are with respect to the variable ``by``. ``of_value`` are the functions whose
+    derivative is computed from their value.
     """
 
     def __init__(self, by: str = "x", of_value: frozenset[str] = frozenset()) -> None:
@@ -55,7 +56,7 @@ class Derivation:
         self._known: dict[Node, int] = {}
 
     def of(self, tree: Tree) -> DualExpression:
-        """Value and derivative of a tree."""
+        """Return the value and the derivative of a tree."""
         if isinstance(tree, float):
             return DualExpression(self.number(tree), None)
         if isinstance(tree, str):
@@ -74,15 +75,15 @@ class Derivation:
         return rule(*parts) if rule else self._function(operation, *parts)
 
     def number(self, value: float) -> int:
-        """A constant."""
+        """Return the node of a constant."""
         return self._node("number", value, bool(np.signbit(value)))  # 0.0 == -0.0
 
     def variable(self, name: str) -> int:
-        """A variable."""
+        """Return the node of a variable."""
         return self._node("variable", name)
 
     def let(self, operation: str, operand: int, value: int) -> None:
-        """Let an operation be what is known by this node already."""
+        """Declare that the result of an operation is this existing node."""
         self._known[operation, operand] = value
 
     def _node(self, *node: Any) -> int:
@@ -92,19 +93,19 @@ class Derivation:
         return self._known[node]
 
     def make(self, operation: str, first: int, second: int) -> int:
-        """An operation on two nodes: a number if both are, a factor of 1 has no effect."""
+        """Return an operation on two nodes; two constants are folded, factors of 1 left out."""
         a, b = self.nodes[first], self.nodes[second]
         if operation in _FOLDED and a[0] == b[0] == "number":
             with np.errstate(all="ignore"):
                 folded = float(_FOLDED[operation](np.float64(a[1]), np.float64(b[1])))
-            if isfinite(folded):  # else code computes it: it has no digits, and NaN no equal
+            if isfinite(folded):  # else compute it at run time: inf is no literal, NaN not equal
                 return self.number(folded)
         if operation == "mul" and a[:2] == ("number", 1.0):
             return second
         if operation in ("mul", "div") and b[:2] == ("number", 1.0):
             return first
         if operation == "div" and b[0] == "number" and _is_half_or_so(b[1]):
-            # The same bits, 8 times faster.
+            # Bit-identical, and 8 times faster.
             return self.make("mul", first, self.number(1.0 / b[1]))
         return self._node(operation, first, second)
 
@@ -150,7 +151,7 @@ class Derivation:
     # ------------------------------------------------------------ choices
 
     def _where(self, condition: Any, a: Tree, b: Tree) -> DualExpression:
-        """The derivative of what is chosen; where the condition changes counts as no jump."""
+        """Return the derivative of the chosen operand; a jump at the condition is ignored."""
         comparison, *sides = condition
         holds = self._node(comparison, *(self.of(side).value for side in sides))
         return self.chosen(holds, self.of(a), self.of(b))
@@ -158,7 +159,7 @@ class Derivation:
     def chosen(
         self, holds: int, a: DualExpression, b: DualExpression, value: int | None = None
     ) -> DualExpression:
-        """Return the one where a comparison holds, else the other."""
+        """Return a where the comparison holds, else b."""
         if value is None:
             value = self._node("where", holds, a.value, b.value)
         if a.derivative is None and b.derivative is None:
@@ -169,13 +170,13 @@ class Derivation:
         return DualExpression(value, self._node("where", holds, *derivatives))
 
     def _with_given_derivative(self, variable: str, tree: Tree, derivative: Tree) -> DualExpression:
-        """A function of a variable, with its derivative as it was given."""
+        """Return a function of a variable together with its given derivative."""
         return DualExpression(
             self.of(tree).value, self.of(derivative).value if variable == self.by else None
         )
 
     def _maximum(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        """Of two equal ones the left one counts."""
+        """Return the maximum; if both are equal, the derivative is that of the left one."""
         value = self._node("maximum", a.value, b.value)
         return self.chosen(self._node("ge", a.value, b.value), a, b, value)
 
@@ -213,7 +214,7 @@ class Derivation:
         return DualExpression(power, parts[0] if len(parts) == 1 else self.make("add", *parts))
 
     def _fixed_power(self, a: DualExpression, p: float) -> DualExpression:
-        """A power whose exponent is a number; that of exponent 0 is flat at 0, too."""
+        """Return a power with a constant exponent; with exponent 0 it is constant, even at 0."""
         if p == 0.0:
             return DualExpression(self.number(1.0), None)
         value = self._raised(a.value, p)
@@ -238,7 +239,7 @@ class Derivation:
 
 
 def _is_half_or_so(value: float) -> bool:
-    """Whether it is a power of two whose reciprocal is exact."""
+    """Whether value is a power of two with an exact reciprocal."""
     return abs(np.frexp(value)[0]) == 0.5 and 2.0**-1000 < abs(value) < 2.0**1000
 
 
@@ -246,7 +247,7 @@ def _is_half_or_so(value: float) -> bool:
 
 
 def replaced(tree: Tree, by: Mapping[str, Tree]) -> Tree:
-    """The tree with other trees in place of some variables."""
+    """Return the tree with some variables replaced by other trees."""
     if isinstance(tree, str):
         return by.get(tree, tree)
     if isinstance(tree, float):
@@ -256,7 +257,7 @@ def replaced(tree: Tree, by: Mapping[str, Tree]) -> Tree:
 
 
 def steadied(tree: Tree) -> Tree:
-    """The tree without detours that overflow.
+    """Return the tree rewritten so that intermediate results don't overflow.
 
     ``x / (1 + exp(u))`` becomes ``x * sigmoid(-u)``, as the derivative of a quotient would be NaN
     where exp overflows; ``log(exp(x))`` becomes ``x``.

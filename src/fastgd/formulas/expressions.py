@@ -1,7 +1,7 @@
-"""Expressions as trees of operations: read from text, written as text; nothing is evaluated.
+"""Expressions as trees of operations: parsed from strings and written as strings, never executed.
 
-A tree is a number, the name of a variable, or an operation with its operands. Python's parser makes
-one of a text; only the kinds of nodes and the names listed here get any further.
+A tree is a number, the name of a variable, or an operation with its operands. Strings are parsed by
+Python's own parser; only the kinds of nodes and the names listed here are accepted.
 """
 
 import ast
@@ -28,7 +28,7 @@ OPERATORS: dict[type[ast.AST], str] = {
 }
 
 COMPARISONS: dict[type[ast.AST], str] = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
-"""What may stand in a condition, the first operand of where()."""
+"""The comparisons that a condition, the first operand of where(), may consist of."""
 
 FUNCTIONS: dict[str, int] = {
     **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"), 1),
@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, int] = {
     **dict.fromkeys(("minimum", "maximum"), 2),
     "where": 3,
 }
-"""The functions by name, with how many operands they take."""
+"""The functions by name, with the number of their operands."""
 
 _OTHER_WORDS = {
     "ln": "log",
@@ -55,14 +55,14 @@ _OTHER_WORDS = {
     "fmax": "maximum",
     "sgn": "sign",
 }
-"""How functions are called elsewhere."""
+"""Names of functions in other libraries, with what is written here."""
 
 LARGEST = 200
-"""Numbers, names and operations of an expression: a chain of so many is as deep a tree, which is
-read and derived by functions that call themselves."""
+"""The most numbers, names and operations in an expression. A chain of N of them is a tree of depth
+N, and trees are parsed and differentiated recursively."""
 
 LONGEST_NAME = 100
-"""Letters: messages say which names are known."""
+"""The most characters of a name, since messages list the names that are known."""
 
 _FOLDED: dict[str, Callable[..., Any]] = {
     "add": operator.add,
@@ -71,27 +71,28 @@ _FOLDED: dict[str, Callable[..., Any]] = {
     "div": operator.truediv,
     "neg": operator.neg,
 }
-"""What is worked out at once of numbers: one rounding, the same everywhere."""
+"""Operations on constants that are computed when an expression is read: each rounds once, in the
+same way on every machine."""
 
 
 class UnknownNameError(ValueError):
-    """A name in an expression that stands for nothing."""
+    """An unknown name in an expression."""
 
 
 def known(variables: Iterable[str]) -> str:
-    """All names that may stand in an expression of these variables."""
+    """Return all names that may occur in an expression of these variables."""
     return ", ".join([*variables, *CONSTANTS, *(f"{name}()" for name in FUNCTIONS)])
 
 
 def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> Tree:
-    """Return the tree of operations that the text stands for; ``name`` is what messages call it.
+    """Return the tree of operations of an expression; ``name`` is its name in messages.
 
-    Without ``variables`` any name that means nothing else is one.
+    If ``variables`` is None, every name without another meaning is a variable.
 
     Raises
     ------
     ValueError
-        If it is no expression, uses a name or an operation that is not known, or is too long.
+        If the text is not an expression, is too long, or has an unknown name or operation.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> T
 
 
 def _size(tree: ast.expr) -> int:
-    """Numbers, names and operations; neither a function's name nor a number's sign counts."""
+    """Count numbers, names and operations, but neither names of functions nor signs of numbers."""
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
     names = sum(isinstance(node, ast.Call) for node in nodes)
     signs = sum(
@@ -126,7 +127,7 @@ def _size(tree: ast.expr) -> int:
 
 
 def variables_of(tree: Tree) -> set[str]:
-    """The variables in a tree."""
+    """Return the variables in a tree."""
     if isinstance(tree, tuple):
         return set().union(*map(variables_of, tree[1:]))
     return {tree} if isinstance(tree, str) else set()
@@ -141,9 +142,9 @@ _CHECKED: dict[str, Callable[..., Any]] = {
 
 
 def _evaluated(tree: Tree) -> Any:
-    """About the value of a tree without variables: whether it is a finite real number.
+    """Return the approximate value of a tree without variables, to see whether it is finite.
 
-    The bits of functions are the kernel's business.
+    The functions here are Python's; only the kernel's have the exact bits.
     """
     if isinstance(tree, tuple):
         function = _CHECKED.get(tree[0])
@@ -152,7 +153,7 @@ def _evaluated(tree: Tree) -> Any:
 
 
 class _Reader:
-    """Makes a tree of operations of Python's, or a number where there is nothing else."""
+    """Converts Python's syntax tree to a tree of operations, or to a number if it is constant."""
 
     def __init__(self, name: str, text: str, variables: Collection[str] | None) -> None:
         self._name, self._text, self._variables = name, text, variables
@@ -198,7 +199,8 @@ class _Reader:
     def _variable(self, word: str) -> str:
         if len(word) > LONGEST_NAME:
             raise ValueError(
-                f"{self._name} must have names of at most {LONGEST_NAME} letters, got {shown(word)}"
+                f"{self._name} must have names of at most {LONGEST_NAME} characters, "
+                f"got {shown(word)}"
             )
         return word
 
@@ -276,7 +278,7 @@ _NEGATIVE = 3  # binds like a sign: tighter than products, looser than powers
 
 
 def write(tree: Tree) -> str:
-    """Return the text that :func:`parse` makes this tree of.
+    """Return the expression of a tree, from which :func:`parse` restores the tree.
 
     Examples
     --------
@@ -287,7 +289,7 @@ def write(tree: Tree) -> str:
 
 
 def _text(tree: Tree, tightness: int) -> str:
-    """The text of a tree, in brackets where what is around it binds tighter."""
+    """Return the text of a tree, in parentheses if the surrounding operation binds tighter."""
     if isinstance(tree, str):
         return tree
     if isinstance(tree, float):
@@ -300,7 +302,7 @@ def _text(tree: Tree, tightness: int) -> str:
     elif tree[0] in _SIGNS:
         operation, left, right = tree
         sign, own = _SIGNS[operation]
-        power = operation == "pow"  # the one that is worked off from the right
+        power = operation == "pow"  # the only right-associative operation
         first, second = _text(left, own + power), _text(right, own + (not power))
         text = f"{first}{sign}{second}" if power else f"{first} {sign} {second}"
     else:

@@ -1,8 +1,8 @@
-"""The activations and the losses that have names: formulas, and what is to know of each beside it.
+"""The named activations and losses: their formulas, and further facts about each.
 
-All but four are instances of what a user can write, too: a line each. The kernel has bodies of its
-own for the article's loss and for the cross entropies, see ``kernel/iteration/losses.py``; plain
-NumPy has all of them once more, in ``reference/functions.py``.
+All but four are formulas that a user could write as well, one line each. The kernel implements the
+article's loss and the cross entropies separately, see ``kernel/iteration/losses.py``. Plain NumPy
+versions of all of them are in ``reference/functions.py``.
 """
 
 from math import inf, pi, sqrt
@@ -20,38 +20,38 @@ _abs, _exp, _expm1, _log, _log1p, _maximum, _relu, _sigmoid, _tanh, _where = (
 
 
 class Unit(NamedTuple):
-    """What is to know of an activation."""
+    """The facts about an activation."""
 
-    function: Function | None  # None where a unit's value follows from all units of its layer
-    is_hidden: bool = True  # whether hidden units may have it,
-    is_output: bool = True  # and output units
-    reach: tuple[float, float] = (-inf, inf)  # from where to where its values are
-    is_probability: bool = False  # once they are moved to 0 to 1; then it takes cross entropy
-    is_exp_below: bool = False  # whether far below 0 it is exp, to all digits
+    function: Function | None  # None if a unit's value depends on all units of its layer
+    is_hidden: bool = True  # whether hidden units may have it
+    is_output: bool = True  # whether output units may have it
+    reach: tuple[float, float] = (-inf, inf)  # the range of its values
+    is_probability: bool = False  # values, scaled to [0, 1], are probabilities: for cross entropy
+    is_exp_below: bool = False  # whether it equals exp to all digits far below 0
 
 
 class NamedLoss(NamedTuple):
-    """What is to know of a loss."""
+    """The facts about a loss."""
 
-    function: Loss | None  # None where the kernel has its own body for it
-    of_probabilities: bool = False
-    outputs: tuple[str, ...] = ()  # what output units may be, if not any
-    least_target: float = -inf
+    function: Loss | None  # None if the kernel implements it separately
+    of_probabilities: bool = False  # whether outputs must be probabilities
+    outputs: tuple[str, ...] = ()  # the output activations that it allows; () for all
+    least_target: float = -inf  # the smallest target that it allows
 
 
 _GELU = sqrt(2 / pi)
 
 
 def _gelu(a: Symbol) -> Symbol:
-    """With a cube whose derivative stays finite: far out, tanh is flat without it."""
+    """GELU, with a cube whose derivative stays finite: tanh is constant far out in any case."""
     cube = _where(_abs(a) < 1e100, a, 0.0) ** 3
     return 0.5 * a * (1.0 + _tanh(_GELU * (a + 0.044715 * cube)))
 
 
 def _gaussian(y: Symbol, mean: Symbol, log_variance: Symbol) -> Symbol:
-    """(s + e**2 exp(-s)) / 2; far out with (e exp(-s / 2))**2, whose parts don't overflow.
+    """(s + e**2 exp(-s)) / 2; for extreme values (e exp(-s / 2))**2, whose factors don't overflow.
 
-    Where there is no error, it is not multiplied: exp(-s) may be infinite.
+    Where the error e is 0, there is no product, since exp(-s) may be infinite.
     """
     error = y - mean
     far = _maximum(_abs(log_variance), 7e-148 * _abs(error)) > 700.0
@@ -130,10 +130,10 @@ LOSSES = {
 
 
 def unit_of(choice: str | Function) -> Unit:
-    """What is to know of an activation, by its name or as a function."""
+    """Return the facts about an activation, given by name or as a Function."""
     return UNITS[choice] if isinstance(choice, str) else Unit(choice)
 
 
 def loss_of(choice: str | Loss) -> NamedLoss:
-    """What is to know of a loss, by its name or as a function."""
+    """Return the facts about a loss, given by name or as a Loss."""
     return LOSSES[choice] if isinstance(choice, str) else NamedLoss(choice)

@@ -1,8 +1,8 @@
-"""Python functions as trees of operations: what the user's code does to symbols is written down.
+"""Tracing: record what a user's Python function does to symbols as a tree of operations.
 
-The code runs once, with a :class:`Symbol` for each of its numbers. So whatever Python is in it
-(calls, loops over known numbers, constants of its module), what is left is arithmetic; and what
-can't become that is found on the way, with its line.
+The function is called once, with a :class:`Symbol` for each argument. So it may contain any Python
+(calls, loops over known numbers, constants of its module); only the arithmetic is recorded. What
+can't be recorded raises an error with the line of the user's code.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _tracing = ContextVar("tracing", default=False)
 
 
 class SymbolError(TypeError):
-    """What can't be written down as arithmetic."""
+    """Something can't be recorded as arithmetic."""
 
 
 class Symbol:
-    """A number that isn't known yet: what is done to it makes a larger tree."""
+    """A number that isn't known yet; operations on it return symbols with larger trees."""
 
     __slots__ = ("size", "tree")
     __hash__ = None  # type: ignore[assignment]
-    __array_ufunc__ = None  # so that np.float64(2) * symbol asks the symbol
+    __array_ufunc__ = None  # so that np.float64(2) * symbol calls __rmul__
 
     def __init__(self, tree: Tree, size: int = 1) -> None:
         if size > LARGEST:
@@ -101,7 +101,7 @@ class Symbol:
         return Condition(apply("ge", self, other))
 
     def __eq__(self, _other: object) -> NoReturn:
-        raise SymbolError("== and != are not offered: compare by <, <=, > or >= in where()")
+        raise SymbolError("== and != are not supported: compare by <, <=, > or >= in where()")
 
     def __ne__(self, _other: object) -> NoReturn:
         self.__eq__(_other)
@@ -132,7 +132,7 @@ class Condition:
 
 
 _NO_BRANCH = (
-    "the number isn't known yet, so there is no if, and, or, not, min or max: "
+    "the number isn't known yet, so if, and, or, not, min and max don't work: "
     "use where(condition, a, b), minimum(a, b) or maximum(a, b) of fastgd.functions"
 )
 _NO_NUMBER = (
@@ -141,7 +141,7 @@ _NO_NUMBER = (
 
 
 def symbol_of(value: object) -> Symbol:
-    """Return value as a symbol: itself, or a constant."""
+    """Return value if it is a symbol, or a symbol for the constant."""
     if isinstance(value, Symbol):
         return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
@@ -153,7 +153,7 @@ def symbol_of(value: object) -> Symbol:
 
 
 def apply(operation: str, *operands: object) -> Symbol:
-    """Return what the operation makes of symbols and numbers."""
+    """Return the result of an operation on symbols and numbers."""
     symbols = [symbol_of(operand) for operand in operands]
     trees = [symbol.tree for symbol in symbols]
     if all(isinstance(tree, float) for tree in trees):
@@ -176,12 +176,12 @@ def where(condition: object, a: object, b: object) -> Symbol:
 
 
 def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree:
-    """Return the tree of what a function makes of numbers with these names.
+    """Return the tree of a function of variables with these names.
 
     Raises
     ------
     TypeError
-        If it isn't arithmetic; the message has the line and the reason.
+        If the function does anything but arithmetic; the message has the line and the reason.
     """
     token = _tracing.set(True)
     try:
@@ -199,12 +199,12 @@ def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree
 
 
 def is_tracing() -> bool:
-    """Whether a function is being written down: then that of a constant is an operation, too."""
+    """Whether a function is being traced: then functions of constants are recorded, too."""
     return _tracing.get()
 
 
 def _place(function: Any, error: Exception) -> str:
-    """Where in the user's code it went wrong."""
+    """Return the line of the user's code that caused the error."""
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -213,7 +213,7 @@ def _place(function: Any, error: Exception) -> str:
     code = getattr(function, "__code__", None)
     if own:
         file, line, text = own[-1].filename, own[-1].lineno, own[-1].line
-    elif code is not None:  # it went well, but for what it gave back
+    elif code is not None:  # it ran, but its result is invalid
         file, line = code.co_filename, code.co_firstlineno
         text = linecache.getline(file, line).strip()
     else:
@@ -238,4 +238,4 @@ def _plain(name: str, count: int) -> Callable[..., Symbol]:
 OF_SYMBOLS: dict[str, Callable[..., Symbol]] = {
     name: _plain(name, count) for name, count in FUNCTIONS.items() if name != "where"
 } | {"where": where}
-"""The functions by name, of symbols."""
+"""The functions of symbols, by name."""
