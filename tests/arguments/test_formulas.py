@@ -375,7 +375,7 @@ def test_a_slope_is_named():
         (lambda: fastgd.Function(lambda a: a * OF_SYMBOLS["log"](-1.0)), ValueError, "a Function "
          "must have finite real numbers only, got 'a \\* log\\(-1\\)'"),
         (lambda: fastgd.Function("a" * 101), ValueError, "a Function must have names of at most "
-         "100 letters, got 'aaa"),
+         "100 characters, got 'aaa"),
         (lambda: fastgd.Function("a +"), ValueError, "a Function must be an expression such as"),
         (lambda: fastgd.Function("a = 2"), ValueError, "a Function must be an expression such as"),
         (lambda: fastgd.Function("cosine(a)"), ValueError, "a Function: unknown name 'cosine'"),
