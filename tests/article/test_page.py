@@ -402,7 +402,7 @@ def test_outputs_after_training(sections):
 
 
 @pytest.mark.slow
-def test_marks_are_words_with_a_colour_of_their_own(tree, sections):
+def test_marks_are_words_with_a_color_of_their_own(tree, sections):
     (style,) = tree.all("style")
     for mark, name in CLASSES.items():
         assert re.search(rf"\.{name} {{ color: #", style.text)
@@ -544,7 +544,7 @@ def test_a_folder_or_a_read_only_one_is_refused(run, tmp_path, monkeypatch):
 def test_without_matplotlib_it_says_what_to_install(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     result = run("tutorial", "--html", tmp_path / "x.html")
-    assert_refused(result, r'pictures need matplotlib: pip install "fastgd\[plot\]"$')
+    assert_refused(result, r'plots need matplotlib: pip install "fastgd\[plot\]"$')
 
 
 def test_a_page_that_is_interrupted_leaves_the_old_one(run, tmp_path, monkeypatch):

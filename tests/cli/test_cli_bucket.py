@@ -158,7 +158,7 @@ def test_the_example_has_its_window(run, tmp_path, monkeypatch):
         (("--start", 1), "CURVE and --start must be given"),
         (("x*y", "--start", 1), "curve: unknown name 'y', known are x, pi, e, .*"),
         (("x**2", "--slope", "2*z", "--start", 1), "slope: unknown name 'z'"),
-        (("log(x)", "--start", -1), r"must have a slope where a ball is let go, got nan at x = -1"),
+        (("log(x)", "--start", -1), r"must have a slope where a ball starts, got nan at x = -1"),
         (("x**2", "--start", "a"), "--start must be numbers separated by ',', got 'a'"),
         (("x**2", "--start", 1, "--alpha", 0), "alpha must be a finite number above 0, got 0"),
         (("x**2", "--start", 1, "--alpha", "nan"), "alpha must be .* above 0, got nan"),
@@ -180,7 +180,7 @@ def test_the_example_has_its_window(run, tmp_path, monkeypatch):
         (("--example", "rut", "--basins"), "--example and --basins exclude each other"),
         (("--basins", "--plot", "a.txt"), "must end in .png, .svg, .pdf, .gif, got 'a.txt'"),
         (("--basins", "--plot", "no/a.png"), "there is no folder no"),
-        (("--slope", "x", "--start", 1, "--plot", "a.png"), "a picture needs the curve"),
+        (("--slope", "x", "--start", 1, "--plot", "a.png"), "a plot needs the curve"),
         (("x", "--start", 1, "--plot", "a.png", "--window", "1,0"), "the smaller one first"),
     ],
 )
@@ -203,7 +203,7 @@ def test_without_matplotlib_it_says_what_to_install(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     code, _, err = run("--basins", "--plot", tmp_path / "a.png")
     assert code == 2
-    assert err == 'fastgd: error: pictures need matplotlib: pip install "fastgd[plot]"\n'
+    assert err == 'fastgd: error: plots need matplotlib: pip install "fastgd[plot]"\n'
     assert run("--example", "rut")[0] == 0
 
 

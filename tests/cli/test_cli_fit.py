@@ -54,7 +54,7 @@ def test_it_says_each_choice_and_how_good_it_is(run):
         "- garden: true or false: an input for each of False, True",
         "- numbers standardized: size",
         "- rows: 72 for training, in 2 folds; 18 in the test set, drawn with seed 0",
-        "The best of 9 settings, by squared error on rows held out of it",
+        "The best of 9 settings, by squared error on the validation rows of each fold",
         "On the 18 rows to judge by, which had no part in this",
         "Saved to m.npz: fastgd predict m.npz NEW.csv applies it.",
     ):
@@ -104,7 +104,7 @@ FIT = "fit houses.csv --target price "
         (FIT + "--max-categories -1", "--max-categories must be at least 0, got -1$"),
         (FIT + "--hidden-size 8.8", "--hidden-size must be the units .* got '8.8'$"),
         (FIT + "--save m.txt", "the file of a model must end in .npz, got 'm.txt'$"),
-        (FIT + "--plot m.txt", "a picture's file must end in .*, got 'm.txt'$"),
+        (FIT + "--plot m.txt", "the file of a figure must end in .*, got 'm.txt'$"),
         ("fit houses.csv --target city --regression", "--target .* must be numbers, got '"),
     ],
 )  # fmt: skip
@@ -258,7 +258,7 @@ def test_texts_to_learn_are_classes(run):
     code, out, _ = run("train", *words, "--save", "run.npz")
     assert code == 0
     assert "output softmax, loss cross_entropy" in out
-    assert "of the held-out samples" in out
+    assert "of the validation set" in out
     assert fastgd.load("run.npz").classes == ("cheap", "dear")
 
 

@@ -126,7 +126,7 @@ def test_a_folder_that_is_read_only_is_refused(run, saved, tmp_path, monkeypatch
 def test_without_matplotlib_it_says_what_to_install(run, saved, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     result = run("plot", saved / "run.npz", "--kind", "errors", "--plot", tmp_path / "x.png")
-    assert_refused(result, r'pictures need matplotlib: pip install "fastgd\[plot\]"$')
+    assert_refused(result, r'plots need matplotlib: pip install "fastgd\[plot\]"$')
 
 
 def test_it_has_an_example(run):

@@ -209,7 +209,7 @@ def test_without_matplotlib_it_says_what_to_install(run, tmp_path, monkeypatch, 
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
     assert_refused(
         run(command, "--plot", tmp_path / "picture.png"),
-        r'pictures need matplotlib: pip install "fastgd\[plot\]"',
+        r'plots need matplotlib: pip install "fastgd\[plot\]"',
     )
 
 

@@ -247,8 +247,8 @@ def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch)
         (["--batch-size", "99"], "--batch-size must be at most 20, got 99"),
         (["--resolution", "0"], "--resolution must be at least 1, got 0"),
         (["--width", "0"], "--width must be at least 1, got 0"),
-        (["--plot", "edge.jpg"], "a picture's file must end in .png, .svg, .pdf, got 'edge.jpg'"),
-        (["--box-plot", "fit.txt"], "a picture's file must end in .png, .svg, .pdf, got 'fit.txt'"),
+        (["--plot", "edge.jpg"], "the file of a figure must end in .png, .svg, .pdf, got 'edge.jpg'"),
+        (["--box-plot", "fit.txt"], "the file of a figure must end in .png, .svg, .pdf, got 'fit.txt'"),
         (["--plot", "nowhere/edge.png"], "nowhere/edge.png can't be written: there is no folder"),
         (["--out", "nowhere/map"], "nowhere/map can't be made: there is no folder nowhere"),
     ],
@@ -288,6 +288,6 @@ def test_without_matplotlib_it_says_what_to_install(run, out, monkeypatch):
     code, _, err = run()
     assert (code, err) == (
         2,
-        'fastgd: error: pictures need matplotlib: pip install "fastgd[plot]"\n',
+        'fastgd: error: plots need matplotlib: pip install "fastgd[plot]"\n',
     )
     assert list(out.parent.iterdir()) == []

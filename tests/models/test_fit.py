@@ -201,7 +201,10 @@ WRONG = {
         "columns must have the same number of rows, got",
     ),
     "column": (HOUSES.drop(columns=["size"]), "the table must have the column size"),
-    "text": (HOUSES.assign(size="big"), "'size' must hold numbers, as in the training table.* got 'big'"),
+    "text": (
+        HOUSES.assign(size="big"),
+        "'size' must hold numbers, as in the training table.* got 'big'",
+    ),
     "rows": (HOUSES[:0], "the table must have a row"),
 }
 
@@ -214,7 +217,9 @@ def test_tables_that_can_not_be_predicted(priced, case):
 
 
 def test_numbers_have_no_probabilities(priced, sorted_out):
-    with pytest.raises(ValueError, match="predict_proba needs a target with classes, got the numbers"):
+    with pytest.raises(
+        ValueError, match="predict_proba needs a target with classes, got the numbers"
+    ):
         priced.model.predict_proba(HOUSES)
     assert priced.model.classes is None
     assert sorted_out.model.classes == ("cheap", "dear")
@@ -230,7 +235,10 @@ REFUSED = {
     "odd target": ({"target": ["price"]}, r"target must name a column .*, got \['price'\]"),
     "share": ({"test_fraction": 1}, "test_fraction must be a number above 0 and below 1, got 1"),
     "folds": ({"folds": 1}, "folds must be at least 2, got 1"),
-    "many folds": ({"folds": 97}, r"folds must be at most the number of training rows \(96\), got 97"),
+    "many folds": (
+        {"folds": 97},
+        r"folds must be at most the number of training rows \(96\), got 97",
+    ),
     "size": ({"hidden_size": [0]}, "hidden_size.* must be at least 1, got 0"),
     "seed": ({"seed": -1}, "seed must be at least 0, got -1"),
     "classification": ({"classification": 1}, "classification must be True or False, got 1"),

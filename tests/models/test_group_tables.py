@@ -49,7 +49,7 @@ def test_remarks_say_what_is_new_about_a_table():
         f"{models.preparation.columns[1].median:g}, the median",
         "Not used: day",
     ]
-    with pytest.raises(ValueError, match="the table must have the column 'price'"):
+    with pytest.raises(ValueError, match="the table must have the column price"):
         models.remarks(table.drop(columns="price"))
 
 

@@ -95,7 +95,7 @@ def test_a_run_has_its_settings_and_its_numbers(results):
         ["status", "finished after 300 iterations"],
         ["final error", f"{run.final_error:.5g}"],
         ["final loss", f"{run.final_loss:.5g}"],
-        ["final held-out error", f"{run.final_validation_error:.5g}"],
+        ["final validation error", f"{run.final_validation_error:.5g}"],
         ["best iteration", "300"],
         ["direction changes", f"{changes:,}"],
     ]
@@ -143,7 +143,7 @@ def test_a_model_has_its_scores(results):
     tree, rows = read(model)
     assert tree.find(".//strong").text == "Model of price"
     assert rows[0] == ["inputs", "3: size, sort=<flat>, sort=house"]
-    (names,) = (row for row in rows if row[0] == "on rows held out")
+    (names,) = (row for row in rows if row[0] == "on the test set")
     for who, found in model.scores.items():
         assert [who, *(f"{found[name]:.5g}" for name in names[1:])] in rows
 
@@ -163,7 +163,7 @@ def test_groups_of_which_only_some_hold_rows_out_are_ranked_by_these(results):
     (sorts,) = models.keys.columns()
     held = np.array([np.nan if sort == "house" else 0.5 for sort in sorts])
     _, rows = read(replace(models, measured=models.measured | {"held_out_error": held}))
-    names = rows.index(["the worst groups", "rows", "training error", "held-out error"])
+    names = rows.index(["the worst groups", "rows", "training error", "validation error"])
     assert [(row[0], row[3]) for row in rows[names + 1 :]] == [("<flat>", "0.5")]
 
 
@@ -182,7 +182,7 @@ def test_methods_and_labels_on_axes():
     )  # fmt: skip
     _, rows = read(sweep)
     names = [row for row in rows if "optimizer" in row]
-    assert names == [["optimizer", "group", "fold", "held-out error", "final error",
+    assert names == [["optimizer", "group", "fold", "validation error", "final error",
                       "iterations", "status"]]  # fmt: skip
     assert {row[1] for row in rows if row[0].startswith("Momentum")} <= {"<b>", "&"}
 
@@ -200,7 +200,7 @@ def test_nothing_that_a_run_may_come_to_breaks_it(results):
     errors = np.full_like(results["run"].errors, np.nan)
     _, rows = read(replace(results["run"], errors=errors, **lost))
     assert ["final error", "nan"] in rows
-    assert ["seed", "given first weights"] in rows
+    assert ["seed", "given initial weights"] in rows
     sweep = results["sweep"]
     nothing = np.full((2, 2), np.nan)
     _, rows = read(replace(sweep, final_error=nothing, errors=sweep.errors * np.nan))

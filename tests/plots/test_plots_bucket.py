@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fastgd import bucket, plots
-from fastgd.plots.style import COLOURS
+from fastgd.plots.style import COLORS
 
 mpl.use("Agg")
 
@@ -53,7 +53,7 @@ def test_roll_draws_the_curve_and_the_paths(two):
         "from 2, alpha 0.01: converged after 223 steps",
         "from -2, alpha 0.01: converged after 145 steps",
     ]
-    assert [line.get_color() for line in ends] == list(COLOURS[:2])
+    assert [line.get_color() for line in ends] == list(COLORS[:2])
     assert ax.get_title(loc="left") == "x**4 - 3*x**2 + x: x -= alpha * slope"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "height")
 
@@ -120,17 +120,17 @@ def test_basins_draws_them_in_colour():
         x = drawn.get_xdata()
         assert (x[0], x[-1]) == (stretch.left, stretch.right)
         np.testing.assert_array_equal(drawn.get_ydata(), found.roll.curve.at(x)[0])
-        assert drawn.get_color() == COLOURS[stretch.minimum]
+        assert drawn.get_color() == COLORS[stretch.minimum]
         assert (span.get_x(), span.get_width()) == pytest.approx(
             (stretch.left, stretch.right - stretch.left)
         )
-        assert span.get_facecolor()[:3] == mpl.colors.to_rgb(COLOURS[stretch.minimum])
+        assert span.get_facecolor()[:3] == mpl.colors.to_rgb(COLORS[stretch.minimum])
     minima, starts = ax.collections
     np.testing.assert_array_equal(minima.get_offsets()[:, 0], found.minima)
     np.testing.assert_array_equal(minima.get_offsets()[:, 1], found.heights)
     np.testing.assert_array_equal(starts.get_offsets()[:, 0], found.roll.start)
-    assert [tuple(colour) for colour in starts.get_facecolors()] == [
-        mpl.colors.to_rgba(COLOURS[k]) for k in found.owner
+    assert [tuple(color) for color in starts.get_facecolors()] == [
+        mpl.colors.to_rgba(COLORS[k]) for k in found.owner
     ]
     assert [text.get_text() for text in ax.texts] == [str(count) for count in found.counts]
     assert ax.get_title(loc="left").startswith("100 random balls end in 5 minima: x**4/300")
@@ -138,7 +138,7 @@ def test_basins_draws_them_in_colour():
 
 def test_balls_in_no_minimum_are_grey():
     ax = plots.basins(bucket.basins("x**3/3 - x", (-3, 3), balls=20, seed=3))
-    assert [line.get_color() for line in lines(ax, "_stretch")] == ["#999999", COLOURS[0]]
+    assert [line.get_color() for line in lines(ax, "_stretch")] == ["#999999", COLORS[0]]
 
 
 def frames_of(path):
@@ -148,9 +148,9 @@ def frames_of(path):
             yield np.asarray(film.convert("RGB")).astype(int)
 
 
-def columns_of(frame, colour):
-    """The mean column of the pixels of this colour."""
-    wanted = 255 * np.array(mpl.colors.to_rgb(colour))
+def columns_of(frame, color):
+    """The mean column of the pixels of this color."""
+    wanted = 255 * np.array(mpl.colors.to_rgb(color))
     near = np.abs(frame - wanted).sum(axis=2) < 60
     return float(np.nonzero(near)[1].mean())
 
@@ -161,10 +161,10 @@ def test_a_film_shows_balls_where_they_are(two, tmp_path):
     frames = list(frames_of(path))
     assert len(frames) >= 6
     place = ax.transData.transform
-    for k, colour in enumerate(COLOURS[:2]):
+    for k, color in enumerate(COLORS[:2]):
         for frame, x in ((frames[0], two.start[k]), (frames[-1], two.x[k])):
             column = place((x, height(x)))[0]
-            assert columns_of(frame, colour) == pytest.approx(column, abs=3)
+            assert columns_of(frame, color) == pytest.approx(column, abs=3)
     (counter,) = ax.texts
     assert counter.get_text().startswith("step ")
     assert counter.get_position()[1] < 0  # below the axes: it never touches the curve
@@ -209,14 +209,14 @@ def test_bad_arguments(two, tmp_path, draw, message):
 
 def test_a_picture_needs_the_curve_and_a_film_the_path(tmp_path):
     rolled = bucket.roll("2*x", 1.0, record_path=True)
-    message = "a picture needs the curve, got only its slope: give curve=, too"
+    message = "a plot needs the curve, got only its slope: give curve=, too"
     with pytest.raises(ValueError, match=message):
         plots.roll(rolled)
     with pytest.raises(ValueError, match=message):
         plots.film(rolled, tmp_path / "b.gif")
     with pytest.raises(ValueError, match=message):
         plots.basins(bucket.basins(slope="2*x", window=(-1, 1), balls=3))
-    with pytest.raises(ValueError, match="a film needs the balls' path: record_path=True"):
+    with pytest.raises(ValueError, match="an animation needs the balls' path: record_path=True"):
         plots.film(bucket.roll(curve="x**2", start=1.0), tmp_path / "b.gif")
     with pytest.raises(FileNotFoundError):
         plots.film(

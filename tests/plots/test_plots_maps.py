@@ -27,7 +27,7 @@ def found():
 
 
 def shades(image):
-    """The colours of an image's pixels, (rows, columns, 4); those it leaves out are clear."""
+    """The colors of an image's pixels, (rows, columns, 4); those it leaves out are clear."""
     return image.to_rgba(image.get_array())
 
 
@@ -50,11 +50,11 @@ def test_colours_tell_outcomes_and_go_by_rank(found):
         (converged, found.converged, True),
         (diverged, ~found.converged, False),
     ):
-        colours = shades(image)[inside]
-        blue = colours[:, 2] > colours[:, 0]
+        colors = shades(image)[inside]
+        blue = colors[:, 2] > colors[:, 0]
         assert (blue == (image is converged)).all()
         # Slower is lighter or darker all the way, with as many pixels to each shade.
-        light = colours[:, :3] @ (0.2126, 0.7152, 0.0722)
+        light = colors[:, :3] @ (0.2126, 0.7152, 0.0722)
         order = np.argsort(np.abs(found.values[inside]))
         steps = np.diff(light[order])
         assert (steps >= -1e-9).all() if lighter else (steps <= 1e-9).all()
@@ -120,5 +120,5 @@ def test_the_picture_has_the_map_in_it(found, tmp_path):
     for row, image in ((2, ax.images[0]), (30, ax.images[1])):
         place = ax.transData.transform((2.0, -2.0 + 2.5 * (row + 0.5) / 32))
         x, y = place / ax.figure.get_size_inches() / ax.figure.dpi
-        colour = pixels[int((1 - y) * height), int(x * width), :3]
-        np.testing.assert_allclose(colour, shades(image)[row, 15, :3], atol=0.06)
+        color = pixels[int((1 - y) * height), int(x * width), :3]
+        np.testing.assert_allclose(color, shades(image)[row, 15, :3], atol=0.06)

@@ -76,7 +76,7 @@ def test_texts_say_what_is_drawn(plane):
     ax = plots.surface(plane)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("weights[0][0, 0]", "weights[0][1, 0]")
     assert ax.get_title(loc="left") == (
-        "Mean |y \N{MINUS SIGN} output| of a 2-1 network over both its weights (4 samples)"
+        "Mean absolute error of a 2-1 network over both its weights (4 samples)"
     )
     bar = ax.images[0].colorbar.ax
     assert bar.get_ylabel() == ERROR
@@ -88,7 +88,7 @@ def test_the_title_says_that_others_are_held(xor):
     bent = fastgd.surface(*xor, trained, axes=((0, 3, 2), (1, 0, 0)), resolution=5)
     ax = plots.surface(bent)
     assert ax.get_xlabel() == "biases[0][2]"
-    title = "Mean |y \N{MINUS SIGN} output| of a 3-4-1 network over two weights,\nthe other 19 held"
+    title = "Mean absolute error of a 3-4-1 network over two weights,\nthe other 19 fixed"
     assert ax.get_title(loc="left") == f"{title} (4 samples)"
     flat = fastgd.surface(*xor, trained, resolution=5)
     ax = plots.surface(flat, paths={"mine": trained})
@@ -114,7 +114,7 @@ def test_a_path_is_drawn_through_its_weights(plane, run):
     assert text.get_text() == "alpha 1, 60 iterations"
 
 
-def test_several_paths_have_names_and_colours(plane, race):
+def test_several_paths_have_names_and_colors(plane, race):
     ax = plots.surface(plane, paths=race.runs)
     lines = named_lines(ax)
     assert list(lines) == ["GradientDescent", "Momentum"]
@@ -287,7 +287,7 @@ def test_a_race_s_curves_are_its_errors(race):
         run = race.runs[name]
         np.testing.assert_array_equal(line.get_xdata(), [*run.recorded, 60])
         np.testing.assert_array_equal(line.get_ydata(), [*run.errors, run.final_error])
-    assert curves.get_title(loc="left") == "2 optimizers, the same first weights"
+    assert curves.get_title(loc="left") == "2 optimizers, the same initial weights"
     assert (curves.get_xlabel(), curves.get_ylabel()) == ("iteration", ERROR)
 
 
@@ -304,12 +304,12 @@ def test_a_race_s_paths_have_the_colours_of_the_curves(race):
 
 
 def test_a_race_on_a_slice_says_what_its_colours_are_not():
-    """A path may end on the brightest colour while its error is small."""
+    """A path may end on the brightest color while its error is small."""
     entrants = [(GradientDescent(), 1), (Momentum(), 0.5)]
     sliced = fastgd.race(X, Y, entrants, hidden_size=2, iterations=60)
     _, plane = plots.race(sliced, sliced.surface(resolution=41))
     (text,) = plane.texts
-    assert text.get_text().endswith("Its own error is in the curves, not the colour below it.")
+    assert text.get_text().endswith("error is in the curves, not the color below its path.")
     plane.figure.canvas.draw()
     legend = plane.figure.axes[0].get_legend().get_window_extent()
     assert text.get_window_extent().x0 > legend.x1

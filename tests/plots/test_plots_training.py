@@ -11,7 +11,7 @@ import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd import plots
 from fastgd.plots.lines import MOST
-from fastgd.plots.style import COLOURS
+from fastgd.plots.style import COLORS
 from fastgd.plots.weights import DASHES
 from fastgd.training import statistics
 
@@ -76,7 +76,7 @@ def test_errors_of_a_run(run):
     assert line.get_xdata().tolist() == [0, 20, 40, 60]
     assert line.get_ydata().tolist() == [*run.errors, run.final_error]
     assert ax.get_title("left") == "3-4-1 network, alpha 10, seed 1"
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("iteration", "mean |y \N{MINUS SIGN} output|")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("iteration", "mean absolute error")
     drawn(ax)
 
 
@@ -110,9 +110,9 @@ def test_settings_that_differ_by_one_number_have_colours_in_its_order(problem):
     greens = [line.get_color()[1] for line in ax.lines]
     assert greens[0] < greens[2] < greens[1]  # the scale's way from dark to bright
     sweep = fastgd.sweep(*problem, alpha=[1.0, 2.0], hidden_size=[2, 3], iterations=1)
-    assert [line.get_color() for line in plots.errors(sweep).lines] == list(COLOURS[:4])
+    assert [line.get_color() for line in plots.errors(sweep).lines] == list(COLORS[:4])
     sweep = fastgd.sweep(*problem, bias=[True, False], iterations=1)
-    assert [line.get_color() for line in plots.errors(sweep).lines] == list(COLOURS[:2])
+    assert [line.get_color() for line in plots.errors(sweep).lines] == list(COLORS[:2])
 
 
 def test_lines_below_others_are_wider(sweep):
@@ -171,7 +171,7 @@ def test_held_out_errors_of_a_run_are_dashed(run):
     assert (training.get_linestyle(), away.get_linestyle()) == ("-", "--")
     assert training.get_color() == away.get_color() == best.get_color()
     assert (best.get_xdata(), best.get_marker()) == ([37], "^")
-    assert texts(ax) == ["training", "held out (dashed)", "smallest held-out error"]
+    assert texts(ax) == ["training", "validation (dashed)", "smallest validation error"]
     assert ax.get_ylim()[1] > 3 * run.final_error
     drawn(ax)
 
@@ -187,13 +187,13 @@ def test_held_out_errors_of_a_sweep_are_dashed(sweep):
     ax = plots.errors(held(sweep, best=best))
     training, away, marks = ax.lines[:3], ax.lines[3:6], ax.lines[6:]
     assert [line.get_linestyle() for line in away] == ["--"] * 3
-    colours = [line.get_color() for line in training]
-    assert [line.get_color() for line in away] == colours
-    assert [line.get_color() for line in marks] == colours
+    colors = [line.get_color() for line in training]
+    assert [line.get_color() for line in away] == colors
+    assert [line.get_color() for line in marks] == colors
     assert [line.get_xdata()[0] for line in marks] == [2, 7, 12]  # medians
     for line, rows in zip(away, 2 * sweep.errors, strict=True):
         assert (line.get_ydata()[:3] == np.median(rows, axis=0)[:3]).all()
-    assert texts(ax)[3:] == ["held out (dashed)", "smallest held-out error"]
+    assert texts(ax)[3:] == ["validation (dashed)", "smallest validation error"]
     assert len(ax.collections) == 3  # bands of the training errors only
     drawn(ax)
 
@@ -216,7 +216,7 @@ def test_more_lines_than_colours_have_other_dashes_held_out(problem):
     ax = plots.errors(held(sweep, best=None))
     styles = [(line.get_color(), line.get_linestyle()) for line in ax.lines]
     assert len(set(styles)) == len(styles) == 16
-    assert texts(ax)[-1] == "held out (dashed or dotted)"
+    assert texts(ax)[-1] == "validation (dashed or dotted)"
 
 
 def test_folds_are_repetitions(sweep):
@@ -252,7 +252,7 @@ def test_takeaways_have_held_out_errors(sweep):
     assert (away.get_ydata() == np.median(3 * sweep.final_error, axis=1)[[0, 2, 1]]).all()
     assert (training.get_linestyle(), away.get_linestyle()) == ("-", "--")
     assert training.get_color() == away.get_color()
-    assert texts(error) == ["held out (dashed)"]
+    assert texts(error) == ["validation (dashed)"]
     assert len(changes.lines) == 1
 
 
@@ -321,7 +321,7 @@ def test_direction_changes_are_a_map_per_layer(run):
     written = [text.get_text() for text in axes[0].texts]
     assert written == [str(count) for count in run.direction_changes[0].ravel()]
     assert axes[0].get_title("left").startswith("3-4-1 network, alpha 10, seed 1")
-    assert axes[1].get_title("left") == "weights[1] (4 x 1), laid down"
+    assert axes[1].get_title("left") == "weights[1] (4 x 1), transposed"
     assert [label.get_text() for label in axes[1].get_yticklabels()] == ["output 1"]
     assert axes[1].get_xlabel() == "unit of layer 1"
     drawn(axes)
@@ -423,12 +423,12 @@ def test_weight_paths_are_those_of_the_run(run):
             path = [*run.recorded_weights[0][:, i, unit], run.weights[0][i, unit]]
             assert line.get_xdata().tolist() == [0, 20, 40, 60]
             assert line.get_ydata().tolist() == path
-            assert line.get_color() == COLOURS[unit]
+            assert line.get_color() == COLORS[unit]
             assert line.get_linestyle() == DASHES[i]
         line = second.lines[unit]
         path = [*run.recorded_weights[1][:, unit, 0], run.weights[1][unit, 0]]
         assert line.get_ydata().tolist() == path
-        assert line.get_color() == COLOURS[unit]
+        assert line.get_color() == COLORS[unit]
     units = [f"unit {i} of layer 1" for i in range(1, 5)]
     texts = [text.get_text() for text in first.get_legend().get_texts()]
     assert texts == [*units, "input 1", "input 2", "input 3"]
@@ -437,7 +437,7 @@ def test_weight_paths_are_those_of_the_run(run):
     drawn(axes)
 
 
-def test_weights_of_many_units_are_coloured_in_their_order(run):
+def test_weights_of_many_units_are_colored_in_their_order(run):
     first, second = plots.weight_paths(of_sizes(run, 3, 40, 1))
     assert len({line.get_color() for line in first.lines}) == 40
     assert [line.get_color() for line in first.lines[::3]] == [
@@ -451,7 +451,7 @@ def test_weights_of_many_units_are_coloured_in_their_order(run):
 
 
 def test_no_unit_hides_all_others(run):
-    """64 x 30 weights were a block in the colour of the last unit."""
+    """64 x 30 weights were a block in the color of the last unit."""
     first, _ = plots.weight_paths(of_sizes(run, 3, 40, 1))
     early, late = first.lines[2], first.lines[-3]  # the last input's of the first unit, and so on
     assert early.get_zorder() > late.get_zorder()
@@ -463,7 +463,7 @@ def test_several_outputs_are_told_apart_by_their_dashes(run):
     assert [text.get_text() for text in second.get_legend().get_texts()] == ["output 1", "output 2"]
 
 
-def test_weights_without_a_hidden_layer_are_coloured_by_input(problem):
+def test_weights_without_a_hidden_layer_are_colored_by_input(problem):
     run = fastgd.train(*problem, hidden_size=(), record_weights=True, **SETTINGS)
     (ax,) = plots.weight_paths(run)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [

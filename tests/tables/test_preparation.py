@@ -97,12 +97,9 @@ def test_a_new_table_is_taken_as_the_learned_one_and_what_is_new_is_said():
     assert preparation.transform(new)[:, 1:].tolist() == [[0, 0], [0, 1], [0, 0]]
     assert preparation.transform(new)[0, 0] == preparation.transform(new)[1, 0]
     assert preparation.remarks(new) == [
-        "age: missing in 1 row, and never in the training table: filled with 2, the "
-        "median",
-        "city: Bonn in 1 row: not in the training table; these rows have "
-        "no category",
-        "city: missing in 1 row, and never in the training table; these rows have "
-        "no category",
+        "age: missing in 1 row, and never in the training table: filled with 2, the median",
+        "city: Bonn in 1 row: not in the training table; these rows have no category",
+        "city: missing in 1 row, and never in the training table; these rows have no category",
     ]
     assert preparation.unused(new) == ["shoe"]
 
@@ -140,7 +137,10 @@ REFUSED = {
     "infinite": ({"x": [1, np.inf]}, "column 'x' must have finite numbers, got inf in row 2"),
     "huge int": ({"x": [10**400, 1]}, "column 'x' must have finite numbers, got inf in row 1"),
     "two dimensions": ({"x": [[1], [2]]}, r"column 'x' must have shape \(rows,\), got shape"),
-    "foreign": ({"x": [{}, 1]}, r"column 'x' must hold numbers, strings, .* got {} \(of type dict\)"),
+    "foreign": (
+        {"x": [{}, 1]},
+        r"column 'x' must hold numbers, strings, .* got {} \(of type dict\)",
+    ),
     "bytes": ({"x": [b"a", b"b"]}, "column 'x' must hold numbers, strings"),
     "complex": ({"x": np.array([1j])}, "column 'x' must hold numbers, strings"),
     "too large": ({"x": [1e308, -1e308]}, "mean and deviation are finite, got one of 1e.308"),

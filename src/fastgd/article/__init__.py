@@ -1,1 +1,1 @@
-"""The article retold: its experiments, its published numbers, its page."""
+"""Reproduction of the article: its experiments, its published numbers, and a page of results."""

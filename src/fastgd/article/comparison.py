@@ -1,4 +1,4 @@
-"""The article's experiments, each run beside its twins and compared with the published numbers."""
+"""Runs of the article's experiments with their twins, compared with the published numbers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ SEED = 1
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """One alpha of an experiment: the run, and its numbers compared."""
+    """One alpha of an experiment: the run, and its results compared with the published ones."""
 
     alpha: float
     run: Run
@@ -34,7 +34,7 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What an experiment came to.
+    """The result of an experiment.
 
     Attributes
     ----------
@@ -43,11 +43,11 @@ class Result:
         One per alpha.
     outputs : Comparison or None
         (samples, outputs) that the listing prints after training: those of the last iteration's
-        forward pass, so from before the last update. None if it prints no outputs.
+        forward pass, that is before the last update. None if it prints no outputs.
     twins : int
-        Twins beside each run: `TWINS`, or fewer if the network has too few weights for so many.
+        Number of twins of each run: `TWINS`, or fewer if the network has too few weights.
     seconds : float
-        Time it took.
+        Duration.
     """
 
     experiment: Experiment
@@ -58,7 +58,7 @@ class Result:
 
     @property
     def right(self) -> NDArray[np.bool_] | None:
-        """(samples, outputs): whether an output lies on its target's side of 0.5."""
+        """Whether each output is on its target's side of 0.5, (samples, outputs)."""
         if self.outputs is None:
             return None
         targets = np.array(self.experiment.y)[:, None]
@@ -67,7 +67,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many published errors, weights and tables of direction changes have which mark."""
+    """Counts of published errors, weights and tables of direction changes by mark."""
 
     errors: dict[Mark, int]
     weights: dict[Mark, int]
@@ -75,7 +75,7 @@ class Tally:
 
 
 def run(experiment: Experiment, *, threads: int | None = None) -> Result:
-    """Run one experiment with all its twins, as one sweep, and compare it with the article.
+    """Run an experiment and all its twins as one sweep, and compare it with the article.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def run(experiment: Experiment, *, threads: int | None = None) -> Result:
     Raises
     ------
     ValueError, TypeError
-        If the experiment's data or settings do not suit :func:`fastgd.sweep`.
+        If the experiment's data or settings are not valid for :func:`fastgd.sweep`.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def run(experiment: Experiment, *, threads: int | None = None) -> Result:
 def _train(
     experiment: Experiment, starts: Sequence[Weights], threads: int | None
 ) -> list[list[Run]]:
-    """For each alpha the runs from all first weights."""
+    """Return for each alpha the runs from all initial weights."""
     trained = sweep(
         experiment.X,
         experiment.y,
@@ -138,10 +138,11 @@ def _train(
 def _outputs(
     experiment: Experiment, networks: Sequence[Weights], threads: int | None
 ) -> NDArray[np.float64]:
-    """Outputs of these networks, (networks, samples, 1): those of ``predict``.
+    """Return the outputs of these networks, (networks, samples, 1), as ``predict`` does.
 
-    A sigmoid's output is the error of a sample whose target is 0. So they come from the code that
-    has trained; that of ``predict`` would take a second or more to compile, for a few numbers.
+    A sigmoid's output is the error of a sample whose target is 0. So the outputs are computed by
+    the code that has just trained; ``predict`` would take a second or more to compile, for a few
+    numbers.
     """
     found = []
     for sample in experiment.X:
@@ -171,21 +172,21 @@ def _setting(runs: list[Run], printed: Published) -> Setting:
 
 
 def lines(layers: Sequence[Comparison]) -> Iterator[tuple[str, Comparison]]:
-    """Take two layers apart as the article prints them: a line per input, synapse 1 laid down."""
+    """Yield rows as the article prints them: one per input of layer 0, and synapse 1 transposed."""
     for row in range(len(layers[0].computed)):
         yield f"input {row + 1}", layers[0].part(row)
     yield "synapse 1", layers[1].part((slice(None), 0))
 
 
 def prepare(experiments: Iterable[Experiment], *, threads: int | None = None) -> float:
-    """Compile or load all the code that these experiments need; returns the seconds it took."""
+    """Compile or load the code of these experiments; returns the seconds it took."""
     begin = perf_counter()
     compile_all(short(experiments, threads=threads))
     return perf_counter() - begin
 
 
 def short(experiments: Iterable[Experiment], *, threads: int | None = None) -> list[Call]:
-    """Calls that need the same code as these experiments, and little time."""
+    """Return quick calls that need the same compiled code as these experiments."""
     few = [replace(one, iterations=2, record_every=1, published="") for one in experiments]
     return [partial(run, one, threads=threads) for one in few]
 

@@ -1,4 +1,4 @@
-"""The article's experiments as data, and the numbers that it prints for them."""
+"""The article's experiments as data, and the numbers that it publishes for them."""
 
 import json
 from collections.abc import Sequence
@@ -12,24 +12,24 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment of the article: the network, its data and how it is trained.
+    """One experiment of the article: the network, its data and its training.
 
     Attributes
     ----------
     name, title, part : str
-        What ``--experiment`` calls it, what it is, and where in the article it stands.
+        Its value of ``--experiment``, its heading, and its place in the article.
     X, y : tuple
-        Samples (a row each) and their targets.
+        Samples (one row each) and their targets.
     hidden_size : tuple of int
     alphas : tuple of float
         One setting each.
     iterations, record_every : int
     takeaway : str
-        What the article wants its readers to see.
+        The lesson that the article draws.
     published : str
         Key of its numbers in ``published.json``; empty if the article prints none.
     shows_output : bool
-        Whether the listing ends with ``print layer_1``.
+        Whether the article's code ends with ``print layer_1``.
     """
 
     name: str
@@ -94,15 +94,15 @@ EXPERIMENTS = (
         alphas=_ALPHAS,
         published="hidden_32",
         takeaway=(
-            "More hidden units search more of the space at once: best error 0.0009, with 4 units "
-            "it was 0.0013."
+            "More hidden units search more of the space at once: the best error is 0.0009; with 4 "
+            "units it was 0.0013."
         ),
     ),
 )
 
 
 class Published(NamedTuple):
-    """What the article prints for one alpha; empty where it prints nothing."""
+    """The numbers that the article prints for one alpha; empty where it prints none."""
 
     errors: list[float] | None = None
     weights: Sequence[ArrayLike] = ()
@@ -111,7 +111,7 @@ class Published(NamedTuple):
 
 
 def published(experiment: Experiment) -> dict[float, Published]:
-    """What the article prints for each alpha of an experiment.
+    """Return the numbers that the article prints, for each alpha of an experiment.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def published(experiment: Experiment) -> dict[float, Published]:
 
 
 def source() -> str:
-    """Where the published numbers come from."""
+    """Return the source of the published numbers."""
     return str(_file()["source"])
 
 

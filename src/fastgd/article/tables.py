@@ -1,6 +1,6 @@
-"""The tables of an experiment: the article's numbers beside ours, each with its mark.
+"""The tables of an experiment: the article's numbers next to ours, each with its mark.
 
-What stands in them and in which order; the command and the page each give them their own form.
+This module defines their contents; the command and the page each format them in their own way.
 """
 
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ WEIGHTS = "Weights after training, each layer in the same order"
 
 
 class Numbers(NamedTuple):
-    """A cell of several numbers side by side; with None it is empty."""
+    """A cell of several numbers in a row; None makes it empty."""
 
     values: NDArray[Any] | None
     form: str
 
     @property
     def texts(self) -> list[str]:
-        """Each number as text, as wide as the others."""
+        """The numbers as strings of equal width."""
         return [] if self.values is None else [format(value, self.form) for value in self.values]
 
 
 class Marked(NamedTuple):
-    """A cell that says how a number of ours is beside the published one."""
+    """A cell that shows how our number compares with the published one."""
 
     text: str
     mark: Mark
@@ -42,17 +42,17 @@ Rows = list[list[Cell]]
 
 @dataclass(frozen=True)
 class ArticleTable:
-    """Headings, and rows in groups.
+    """A table with headings, and rows in groups.
 
     Attributes
     ----------
     caption : str
     headings : list of str
-        Each with < or > before it: its column's cells stand on the left or on the right.
+        Each begins with < or >, which aligns its column to the left or to the right.
     groups : list of lists of rows
         The first cell is the same in all rows of a group.
     notes : tuple of str
-        Sentences to go with it.
+        Sentences below the table.
     """
 
     caption: str
@@ -76,7 +76,7 @@ def tables(result: Result) -> Iterator[ArticleTable]:
 
 
 def tally_table(tally: Tally) -> ArticleTable:
-    """Return how many published numbers have which mark."""
+    """Return the counts of published numbers by mark."""
     counts = {
         "errors": tally.errors,
         "tables of direction changes": tally.direction_tables,
@@ -110,7 +110,7 @@ def _errors(settings: tuple[Setting, ...]) -> ArticleTable:
         ]
 
     return ArticleTable(
-        "Mean |y - output| after so many iterations",
+        "Mean absolute error at each recorded iteration",
         [">alpha", ">after", ">published", ">computed", ">digits", "<mark"],
         [[row(s, i, j) for i, j in enumerate(s.run.recorded)] for s in settings],
     )
@@ -128,8 +128,8 @@ def _changes(settings: tuple[Setting, ...]) -> ArticleTable:
         ]
 
     return ArticleTable(
-        "Direction changes of each weight's derivative: synapse 0 has a line per input and a "
-        "column per hidden unit, synapse 1 is laid down",
+        "Direction changes of each weight's derivative: synapse 0 has a row per input and a "
+        "column per hidden unit, synapse 1 is transposed",
         [">alpha", "<weights", "<published", "<computed", "<twins", "<mark"],
         [[row(s, *named) for named in lines(s.direction_changes)] for s in settings],
         tuple(f"Alpha {s.alpha:g}: {s.note}." for s in settings if s.note),
@@ -164,7 +164,7 @@ def _unpublished(settings: tuple[Setting, ...]) -> ArticleTable:
             for iteration, error, shared in zip(after, errors, digits, strict=True)
         ]
     return ArticleTable(
-        "Mean |y - output| after so many iterations: ours, for the article prints none here",
+        "Mean absolute error at each recorded iteration: ours, as the article prints none here",
         [">after", ">computed", ">digits"],
         [[row] for row in rows],
     )

@@ -1,16 +1,17 @@
 """Twins of a run, and what their spread says about a published number.
 
-A published number came out of another `exp`, another BLAS and another order of sums: some settings
-amplify such last-bit differences until they reach the printed digits. Twins measure by how much:
-they are the same run with first weights that differ in the last place only. Each published number
+A published number was computed with another `exp`, another BLAS and another order of sums. Some
+settings amplify such differences in the last bit until they reach the printed digits. Twins measure
+by how much: they are the same run with initial weights that differ only in the last place. Each
+published number
 
-- *agrees* if ours, printed to as many digits, is the same,
+- *agrees* if ours, printed with the same number of digits, is equal,
 - is *within the spread* of the twins if it lies within three standard deviations of the mean of the
-  run and its twins (plus half a unit of its last printed digit: it is known no better than that),
+  run and its twins (plus half a unit of its last printed digit, as it is not known more precisely),
 - else *differs*.
 
-Three standard deviations, rather than the smallest and largest value: the range grows with the
-number of twins, so more of them would excuse more.
+Three standard deviations are used rather than the smallest and largest value, because the range
+grows with the number of twins, so that more of them would excuse more.
 """
 
 from collections.abc import Iterable
@@ -25,10 +26,10 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.engine.network import Weights, flatten, unflatten
 
 TWINS = 63
-"""Twins beside each run: 64 runs fill the lanes of every processor."""
+"""Twins of each run: 64 runs fill the SIMD lanes of every processor."""
 
 MOVES_SEED = 1
-"""Of the random numbers that say which weights of a twin move."""
+"""Seed of the random choice of the weights that a twin changes."""
 
 EXACT = 17
 """Significant digits that tell any two float64 numbers apart."""
@@ -47,7 +48,7 @@ COUNT = "d"
 
 
 class Mark(StrEnum):
-    """What became of a published number."""
+    """How a published number compares with ours."""
 
     AGREES = "agrees"
     WITHIN = "within the spread"
@@ -56,7 +57,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Numbers of one run beside its twins and the article; all arrays have the same shape.
+    """Numbers of one run, of its twins and of the article; all arrays have the same shape.
 
     Attributes
     ----------
@@ -64,10 +65,10 @@ class Comparison:
     published : array or None
         None if the article does not print them.
     low, high, mean, deviation : array
-        Over the run and its twins: smallest, largest, mean, standard deviation.
+        Minimum, maximum, mean and standard deviation over the run and its twins.
     digits : array of int
-        Significant digits on which the run and its twins agree, by their range relative to their
-        largest magnitude: 0 to 16, or `EXACT` if all are equal to the last bit.
+        Significant digits on which the run and its twins agree, from their range relative to their
+        largest magnitude: 0 to 16, or `EXACT` if all are bit-identical.
     marks : array of str or None
         A `Mark` for each number; None without published numbers.
     """
@@ -87,13 +88,13 @@ class Comparison:
         return None if self.marks is None else worst(self.marks.ravel())
 
     def part(self, index: Any) -> "Comparison":
-        """The same for a part of the numbers: a row, a column, one of them."""
+        """Return the comparison of a selection: a row, a column, a single number."""
         arrays: dict[str, Any] = {k: None if a is None else a[index] for k, a in vars(self).items()}
         return Comparison(**arrays)
 
 
 def compare(values: NDArray[Any], published: ArrayLike | None, form: str) -> Comparison:
-    """Compare a run with its twins and with what the article prints.
+    """Compare a run with its twins and with the article's numbers.
 
     Parameters
     ----------
@@ -152,18 +153,18 @@ def _stable_digits(low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.int64]:
     largest = np.maximum(abs(low), abs(high))
     with np.errstate(divide="ignore", invalid="ignore"):
         digits = np.floor(-np.log10((high - low) / largest))
-    # A NaN among the twins is no digit at all; below, 0/0 of equal numbers is put right, too.
+    # A NaN among the twins leaves no digit; equal numbers (0 / 0) are corrected below.
     digits = np.clip(np.nan_to_num(digits, nan=0.0), 0, EXACT - 1)
     return np.where(low == high, EXACT, digits).astype(np.int64)
 
 
 def digits_text(digits: int) -> str:
-    """Return so many digits in words."""
+    """Return a number of digits as a string."""
     return "all" if digits == EXACT else str(digits)
 
 
 def worst(marks: Iterable[str]) -> Mark:
-    """The worst of some marks, one at least.
+    """Return the worst of at least one mark.
 
     Examples
     --------
@@ -174,15 +175,16 @@ def worst(marks: Iterable[str]) -> Mark:
 
 
 def twins(weights: Weights, count: int = TWINS) -> list[Weights]:
-    """Copies of first weights in which each weight moves by one unit in the last place, or stays.
+    """Copies of initial weights in which weights move by one unit in the last place, or stay.
 
-    Up, down or not at all, as a fixed random stream says; no two are alike.
+    A fixed random stream decides whether each weight moves up, down or not at all; no two twins are
+    equal.
 
     Parameters
     ----------
     weights : sequence of (inputs, outputs) arrays
     count : int
-        How many; fewer come back from a network with so few weights that there are no more.
+        Number of twins; fewer are returned if the network has too few weights for so many.
 
     Returns
     -------
@@ -196,9 +198,10 @@ def twins(weights: Weights, count: int = TWINS) -> list[Weights]:
     0.9999999999999999
     1.0000000000000002
     """
-    # Moving a single weight is no match for another machine's rounding, which touches them all: at
-    # hidden 32, alpha 10 the last error of all 256 such twins had a standard deviation of 1.5e-6,
-    # of 1,023 like these 3.3e-6, and 16 groups of 64 from these gave the same marks.
+    # Moving a single weight is not enough to model another machine's rounding, which affects all:
+    # at hidden 32, alpha 10 the last error of all 256 such twins had a standard deviation of
+    # 1.5e-6, that of 1,023 twins like these 3.3e-6, and 16 groups of 64 of these gave the same
+    # marks.
     row = flatten(weights)
     sizes = (weights[0].shape[0], *(layer.shape[1] for layer in weights))
     moves = np.random.RandomState(MOVES_SEED).choice((-1, 0, 1), (count, len(row)))

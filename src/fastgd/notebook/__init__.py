@@ -1,4 +1,4 @@
-"""What a notebook shows in place of a result's repr: a small table and a small picture."""
+"""HTML for notebooks in place of a result's repr: a small table and a small plot."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ __all__ = ["html"]
 
 
 def html(result: Any) -> str:
-    """A table of what a result comes to, and a picture beside it if there is matplotlib.
+    """Return a summary table of a result, and a plot next to it if matplotlib is installed.
 
     Parameters
     ----------

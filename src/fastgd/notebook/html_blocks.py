@@ -1,6 +1,6 @@
-"""HTML of a title, a few tables and a picture; whatever the user has named is escaped.
+"""HTML of a title, tables and a plot; all names given by users are escaped.
 
-Text keeps the colours of the page, so that dark themes stay dark; the picture is a white card.
+Text keeps the colors of the page, so it adapts to dark themes; the plot has a white background.
 """
 
 from base64 import b64encode
@@ -16,21 +16,21 @@ CARD = "background:white;border-radius:4px;max-width:100%"
 
 
 class HtmlTable(NamedTuple):
-    """Rows of texts, with names above them or none."""
+    """Rows of strings, with or without column names."""
 
     names: tuple[str, ...]
     rows: Sequence[Sequence[str]]
 
 
 class ResultFacts(NamedTuple):
-    """What is said of a result: a title, and tables below one another."""
+    """The summary of a result: a title, and tables below one another."""
 
     title: str
     tables: tuple[HtmlTable, ...]
 
 
 class Thumbnail(NamedTuple):
-    """A PNG, its size as it is shown, and what it is of."""
+    """A PNG image, its displayed size, and its alternative text."""
 
     png: bytes
     width: int
@@ -39,7 +39,7 @@ class Thumbnail(NamedTuple):
 
 
 def block(facts: ResultFacts, picture: Thumbnail | None) -> str:
-    """Tables and picture side by side, where there is room."""
+    """Return HTML with the tables and the plot side by side if there is room."""
     text = f"<strong>{escape(facts.title)}</strong>{''.join(map(_table, facts.tables))}"
     drawn = "" if picture is None else _image(picture)
     return f'<div style="{SIDE_BY_SIDE}"><div style="max-width:30em">{text}</div>{drawn}</div>'

@@ -1,4 +1,4 @@
-"""What a table says of each result."""
+"""The summary table of each kind of result."""
 
 from collections import Counter
 from functools import singledispatch
@@ -27,12 +27,12 @@ from fastgd.training.runs import Sweep
 from fastgd.training.sweep_axes import varied
 
 BEST = 5
-"""Runs of a sweep that have a row."""
+"""Runs of a sweep, or groups, with a row of their own."""
 
 
 @singledispatch
 def facts_of(result: Any) -> ResultFacts:
-    """What is said of a result."""
+    """Return the summary of a result."""
     raise TypeError(f"a notebook has no table for {type(result).__name__}")
 
 
@@ -42,14 +42,14 @@ def _of_run(run: Run) -> ResultFacts:
     how = str(run.minimizer["method"]) if run.minimizer else joined(run.alpha)
     rows = [
         ("method" if run.minimizer else "alpha", how),
-        ("seed", "given first weights" if run.seed is None else str(run.seed)),
+        ("seed", "given initial weights" if run.seed is None else str(run.seed)),
         *(("options", options_text(run.options, classes=True)) for _ in range(bool(run.options))),
         ("status", f"{run.status} after {many(run.iterations, 'iteration')}"),
         ("final error", _number(run.final_error)),
         ("final loss", _number(run.final_loss)),
     ]
     if run.final_validation_error is not None:
-        rows.append(("final held-out error", _number(run.final_validation_error)))
+        rows.append(("final validation error", _number(run.final_validation_error)))
     if run.best_iteration is not None:
         rows.append(("best iteration", f"{run.best_iteration:,}"))
     changes = sum(int(layer.sum()) for layer in run.direction_changes + run.bias_direction_changes)
@@ -74,7 +74,7 @@ def _of_sweep(sweep: Sweep) -> ResultFacts:
 
 
 def _best(sweep: Sweep) -> HtmlTable:
-    """A row for each of the best runs, by held-out error where there is one."""
+    """Return a table of the best runs, by validation error if there is one."""
     held = sweep.final_validation_error
     errors = np.ravel(sweep.final_error if held is None else held)
     # NaN is sorted to the end.
@@ -85,7 +85,7 @@ def _best(sweep: Sweep) -> HtmlTable:
         labels = _labels(name, axis)
         columns[name.replace("_", " ")] = [labels[place[along]] for place in places]
     if held is not None:
-        columns["held-out error"] = [_number(error) for error in errors[order]]
+        columns["validation error"] = [_number(error) for error in errors[order]]
     columns["final error"] = [_number(error) for error in np.ravel(sweep.final_error)[order]]
     columns["iterations"] = [f"{count:,}" for count in np.ravel(sweep.iterations)[order]]
     columns["status"] = [str(status) for status in np.ravel(sweep.status)[order]]
@@ -93,7 +93,7 @@ def _best(sweep: Sweep) -> HtmlTable:
 
 
 def _labels(name: str, axis: list[Any]) -> list[str]:
-    """A text for each value; a case has all its numbers."""
+    """Return a label for each value of an axis; a combination lists all its parameters."""
     return [
         value_text(name, value)
         if isinstance(value, dict)
@@ -112,7 +112,7 @@ def _of_surface(surface: Surface) -> ResultFacts:
         (first, f"{surface.x[0]:g} to {surface.x[-1]:g}"),
         (second, f"{surface.y[0]:g} to {surface.y[-1]:g}"),
         ("points", f"{len(surface.x)} x {len(surface.y)}"),
-        ("other weights, held", f"{surface.held:,}"),
+        ("other weights, fixed", f"{surface.held:,}"),
         ("samples", f"{surface.samples:,}"),
         *(
             ("options", options_text(surface.options, classes=True))
@@ -120,7 +120,7 @@ def _of_surface(surface: Surface) -> ResultFacts:
         ),
         ("lowest error", f"{_number(error)} at ({x:g}, {y:g})"),
     ]
-    title = f"Error plane of a {joined(surface.sizes, '-')} network"
+    title = f"Loss surface of a {joined(surface.sizes, '-')} network"
     return ResultFacts(title, (HtmlTable((), rows),))
 
 
@@ -168,7 +168,7 @@ def _of_model(model: Model) -> ResultFacts:
         (who, *(_number(found[name]) for name in names)) for who, found in model.scores.items()
     ]
     title = f"Model of {', '.join(target.name for target in model.targets)}"
-    judged = (HtmlTable(("on rows held out", *names), scores),) if scores else ()
+    judged = (HtmlTable(("on the test set", *names), scores),) if scores else ()
     return ResultFacts(title, (HtmlTable((), rows), *judged))
 
 
@@ -196,15 +196,15 @@ def _of_groups(models: GroupModels) -> ResultFacts:
         )
         for i in worst
     ]
-    names = ("the worst groups", "rows", "training error", "held-out error")
+    names = ("the worst groups", "rows", "training error", "validation error")
     title = f"Models of {models.target.name} by {', '.join(models.keys.names)}"
     return ResultFacts(title, (HtmlTable((), rows), HtmlTable(names, groups)))
 
 
 def _setting(name: str, value: Any) -> str:
-    """Alpha, a seed, or where on an axis of samples a part of a sweep is."""
+    """Return the text of a setting: alpha, a seed, or an index on an axis of samples."""
     if value is None:
-        return "given first weights" if name == "seed" else "none"
+        return "given initial weights" if name == "seed" else "none"
     return joined(value) if name == "alpha" else str(value)
 
 

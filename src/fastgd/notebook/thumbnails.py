@@ -1,4 +1,4 @@
-"""A small picture of each result, as a PNG; nothing where matplotlib is not installed."""
+"""A small plot of each result, as a PNG; none if matplotlib is not installed."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -28,19 +28,19 @@ SIZE = (4.8, 3.0)
 DOTS_PER_INCH = 100
 
 SHARP = 2
-"""Pixels of the file for each one that is shown, as screens of today have them."""
+"""Pixels in the file per displayed pixel, for high-resolution screens."""
 
 SMALL = {"font.size": 8.0, "axes.titlesize": "medium", "legend.fontsize": "small"}
 
 POINTS = 2000
-"""Of a line of many runs: more than the pixels that it goes through."""
+"""Points of a line over many runs, at most: more than the pixels of its width."""
 
-COLOURS = 128
-"""In the file: with more of them a map takes three times the bytes and looks the same."""
+COLORS = 128
+"""Colors in the file: with all colors a map takes three times the bytes and looks the same."""
 
 
 def picture_of(result: Any) -> Thumbnail | None:
-    """A picture of a result, on a figure that nothing else keeps."""
+    """Plot a result on a figure that pyplot does not know."""
     if find_spec("matplotlib") is None:
         return None
     from matplotlib.figure import Figure
@@ -50,7 +50,7 @@ def picture_of(result: Any) -> Thumbnail | None:
         ax = figure.add_subplot()
         draw = next(draw for kind, draw in _DRAWING.items() if isinstance(result, kind))
         text = draw(result, ax)
-        ax.set_title("")  # which says what the table says
+        ax.set_title("")  # the table has this information
         content = BytesIO()
         figure.savefig(content, format="png", dpi=SHARP * DOTS_PER_INCH)
     width, height = (round(side * DOTS_PER_INCH) for side in SIZE)
@@ -73,7 +73,7 @@ def _of_sweep(sweep: Sweep, ax: Any) -> str:
     ax.plot(ranks + 1, errors[ranks], **marker(len(ranks)))
     scale_errors(ax, errors, sweep.errors[..., 0])
     ax.set_xlabel("runs, the best one first")
-    ax.set_ylabel(f"final {ERROR}" + ("" if held is None else ", held out"))
+    ax.set_ylabel(f"final {ERROR}" + ("" if held is None else ", validation set"))
     return "The final errors of all runs, in order"
 
 
@@ -100,7 +100,7 @@ def _of_model(model: Model, ax: Any) -> str:
 
 def _of_groups(models: GroupModels, ax: Any) -> str:
     held = models.measured["held_out_error"]
-    where = "training" if np.isnan(held).all() else "held-out"
+    where = "training" if np.isnan(held).all() else "validation"
     errors = np.sort(models.measured["training_error"] if where == "training" else held)
     ax.plot(np.arange(1, len(errors) + 1), errors, **marker(len(errors)))
     ax.set_xlabel("groups, the best one first")
@@ -117,13 +117,13 @@ _DRAWING: dict[type, Callable[[Any, Any], str]] = {
     Model: _of_model,
     GroupModels: _of_groups,
 }
-"""What draws a result on axes, and says what is to be seen."""
+"""The functions that draw a result on axes, and return its alternative text."""
 
 
 def _smaller(png: BytesIO) -> bytes:
-    """The same picture with few colours: a third of the bytes."""
+    """Reduce the number of colors, which leaves a third of the bytes."""
     from PIL import Image
 
     content = BytesIO()
-    Image.open(png).convert("RGB").quantize(COLOURS).save(content, format="png", optimize=True)
+    Image.open(png).convert("RGB").quantize(COLORS).save(content, format="png", optimize=True)
     return content.getvalue()

@@ -1,6 +1,6 @@
-"""Pictures of what fastgd computes: each call takes an optional matplotlib ``ax`` and returns it.
+"""Plots of fastgd's results: each function takes an optional matplotlib ``ax`` and returns it.
 
-The numbers come from elsewhere; nothing here computes. Needs matplotlib (``fastgd[plot]``).
+They only draw; the results are computed elsewhere. Needs matplotlib (``fastgd[plot]``).
 """
 
 from fastgd.plots.alpha_curves import takeaways

@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
 
 def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
-    """Draw alpha against the final error and against the direction changes, on one alpha axis.
+    """Plot the final error and the direction changes against alpha, one above the other.
 
-    The article's takeaways in one picture: with a tiny alpha derivatives hardly ever change their
+    This shows the article's takeaways: with a tiny alpha, derivatives hardly ever change their
     direction and the error stays high; with the best alpha they change it a ton; with a huge one
-    a medium amount, and the error is high again. A line per setting; over several seeds it is the
-    median, with the band between the quartiles. A run that diverged is in neither; a cross at the
-    top says at which alphas some did. Held-out errors, where there are any, are dashed.
+    they change it a medium amount, and the error is high again. There is one line per setting; with
+    several seeds it is the median, with a band between the quartiles. Runs that diverged are left
+    out, and a cross at the top marks their alphas. Validation errors, if there are any, are dashed.
 
     Parameters
     ----------
     sweep : Sweep
-        Over two alphas at least, each a single number.
+        Over at least two alphas, each a single number.
     ax : pair of matplotlib Axes, optional
-        Where to draw; a new figure's by default.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     (2,) array of matplotlib Axes
-        Final error, direction changes of all weights and biases together.
+        Final error; direction changes of all weights and biases together.
 
     Raises
     ------
     TypeError
-        If it is no Sweep.
+        If it isn't a Sweep.
     ValueError
         If its alphas are not several single numbers, it has more than 14 other settings, or ``ax``
-        are not two axes.
+        is not a pair of axes.
     ImportError
         If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
@@ -69,7 +69,7 @@ def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
     if sweep.final_validation_error is not None:
         away = list(statistics.groups(sweep, sweep.final_validation_error, along="alpha"))
         errors = np.stack((errors, sweep.final_validation_error))
-    check_lines(len(both[0]), "beside alpha, the sweep")
+    check_lines(len(both[0]), "in addition to alpha, the sweep")
     lines = looks([group.setting for group in both[0]])
     with styled() as plt:
         drawn = panels(ax, 2, plt, sharex=ax is None, figsize=(7.3, 6.2))
@@ -87,7 +87,7 @@ def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
         error.set_ylabel(f"final {ERROR}")
         scale_errors(error, errors, sweep.errors[..., 0])
         changes.set_ylabel("direction changes")
-        changes.set_yscale("symlog", linthresh=1)  # none at all is a count, too
+        changes.set_yscale("symlog", linthresh=1)  # the count may be 0
         bottom, top = sweep.total_changes.min(), sweep.total_changes.max()
         changes.set_ylim(min(bottom, 1), max(2 * top, 10))
         changes.set_xlabel("alpha")
@@ -103,15 +103,15 @@ def _draw(ax: Any, alphas: list[float], group: statistics.Group, look: dict[str,
         ax.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0)
 
 
-def _mark_lost(ax: Any, alphas: NDArray[np.float64], colour: Any) -> None:
-    """Crosses on the upper edge of the picture, whatever the scale of the errors."""
+def _mark_lost(ax: Any, alphas: NDArray[np.float64], color: Any) -> None:
+    """Draw crosses on the upper edge of the axes, whatever the scale of the errors."""
     if len(alphas):
         where = {"transform": ax.get_xaxis_transform(), "clip_on": False}
-        ax.plot(alphas, np.ones(len(alphas)), "x", color=colour, markersize=7, **where)
+        ax.plot(alphas, np.ones(len(alphas)), "x", color=color, markersize=7, **where)
 
 
 def _explain(ax: Any, *, several: bool, held: bool, lost: bool) -> None:
-    """A legend where there are several lines, dashes or crosses."""
+    """Add a legend if there are several lines, dashes or crosses."""
     from matplotlib.lines import Line2D
 
     entries = {}
@@ -119,7 +119,7 @@ def _explain(ax: Any, *, several: bool, held: bool, lost: bool) -> None:
         lines = (line for line in ax.lines if not str(line.get_label()).startswith("_"))
         entries = {str(line.get_label()): line for line in lines}
     if held:
-        entries["held out (dashed)"] = Line2D([], [], color="0.4", linestyle=HELD_OUT[0])
+        entries["validation (dashed)"] = Line2D([], [], color="0.4", linestyle=HELD_OUT[0])
     if lost:
         entries["diverged"] = Line2D([], [], color="0.4", linestyle="none", marker="x")
     if entries:

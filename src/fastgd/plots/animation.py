@@ -1,4 +1,4 @@
-"""Balls that roll, as an animated GIF."""
+"""Rolling balls as an animated GIF."""
 
 import os
 from pathlib import Path
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from fastgd.checks.values import check_count, check_ends, check_path, check_result
 from fastgd.plots.bucket import (
     NAMED,
-    STATUS_COLOURS,
+    STATUS_COLORS,
     Window,
     basins_title,
     check_height,
     draw_basins,
     draw_curve,
-    owner_colours,
+    owner_colors,
     window_of,
 )
-from fastgd.plots.style import COLOURS, axes, check_ending, styled
+from fastgd.plots.style import COLORS, axes, check_ending, styled
 from fastgd.store.files import whole_file
 from fastgd.studies.bucket.basins import Basins
 from fastgd.studies.bucket.rolling import Roll
@@ -32,10 +32,10 @@ FRAMES_PER_SECOND = 10
 DOTS_PER_INCH = 80
 
 REST = 10
-"""Frames that the last one stays."""
+"""Extra frames of the final state."""
 
 STILL = 1 / 400
-"""A ball nearer to its end than this share of the window looks as if it had ended."""
+"""A ball nearer to its end than this fraction of the window looks as if it had ended."""
 
 
 def film(
@@ -51,17 +51,17 @@ def film(
     Parameters
     ----------
     rolled : Roll or Basins
-        What :func:`fastgd.bucket.roll` or :func:`fastgd.bucket.basins` gave with
-        ``record_path=True``, from a curve.
+        The result of :func:`fastgd.bucket.roll` or :func:`fastgd.bucket.basins`, with
+        ``record_path=True`` and a curve.
     path : str or path
-        The file, which ends in .gif.
+        The file, which must end in .gif.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default. The file has the whole figure.
+        Axes to draw on; by default those of a new figure. The file contains the whole figure.
     window : (float, float), optional
-        From which x to which; by default around the balls.
+        Lowest and highest x; by default around the balls.
     frames : int
-        At most so many, beside those at the end: steps at equal distances, until nothing moves that
-        can be seen.
+        Most frames, without the still ones at the end: equally spaced steps, until no movement is
+        visible.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def film(
         If the path was not recorded, only the slope of the curve is known, or an argument is not as
         described.
     OSError
-        If the file cannot be written.
+        If the file can't be written.
     ImportError
         If matplotlib is not installed.
 
@@ -92,7 +92,7 @@ def film(
     frames = check_count("frames", frames)
     balls = rolled.roll if isinstance(rolled, Basins) else rolled
     if balls.path is None:
-        raise ValueError("a film needs the balls' path: record_path=True")
+        raise ValueError("an animation needs the balls' path: record_path=True")
     check_height(balls.curve)
     if window is not None:
         window = check_ends("window", window)
@@ -107,12 +107,12 @@ def film(
         ax = axes(ax, plt, figsize=(6.4, 4.0), dpi=DOTS_PER_INCH)
         if isinstance(rolled, Basins):
             draw_basins(ax, rolled)
-            title, colours = basins_title(rolled), owner_colours(rolled)
+            title, colors = basins_title(rolled), owner_colors(rolled)
         else:
             draw_curve(ax, balls.curve, window)
-            title, colours = f"{balls.curve.text}: {balls.step}", _colours(balls)
+            title, colors = f"{balls.curve.text}: {balls.step}", _colors(balls)
         ax.set(xlim=window, xlabel="x", ylabel="height", title=title)
-        dots = ax.scatter(x[:, 0], x[:, 0], s=60, c=colours, edgecolors="black", zorder=3)
+        dots = ax.scatter(x[:, 0], x[:, 0], s=60, c=colors, edgecolors="black", zorder=3)
         counter = ax.text(1, -0.1, "", transform=ax.transAxes, ha="right", va="top")
 
         def show(step: int) -> None:
@@ -128,28 +128,28 @@ def film(
 
 
 def _filled(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(balls, steps) with each ball's end in place of the NaN after it."""
+    """Replace the NaN after each ball's end by the end, in (balls, steps)."""
     last = np.isfinite(x).cumsum(axis=1).argmax(axis=1)
     return np.where(np.isnan(x), x[np.arange(len(x)), last][:, None], x)
 
 
 def _steps(x: NDArray[np.float64], frames: int, still: float) -> list[int]:
-    """The steps to show."""
+    """Return the steps to show."""
     moving = np.flatnonzero((np.abs(x - x[:, -1:]) > still).any(axis=0))
     last = min(int(moving[-1]) + 1 if len(moving) else 0, x.shape[1] - 1)
     return [int(step) for step in np.unique(np.linspace(0, last, frames).round())]
 
 
-def _colours(balls: Roll) -> list[str]:
-    """Of each ball its own, or how it ended if there are many."""
+def _colors(balls: Roll) -> list[str]:
+    """Return each ball's own color or, if there are many, that of its status."""
     status = np.ravel(balls.status)
     if len(status) <= NAMED:
-        return [COLOURS[k] for k in range(len(status))]
-    return [STATUS_COLOURS[name] for name in status]
+        return [COLORS[k] for k in range(len(status))]
+    return [STATUS_COLORS[name] for name in status]
 
 
 def _pictures(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int]) -> list[Any]:
-    """The figure at each step, of which only ``moving`` is drawn anew."""
+    """Render the figure at each step; only the artists in ``moving`` are drawn anew."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -158,10 +158,10 @@ def _pictures(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int])
     try:
         figure.set_dpi(DOTS_PER_INCH)
         show(steps[0])
-        figure.draw_without_rendering()  # the layout, with all that moves
+        figure.draw_without_rendering()  # computes the layout, with all artists
         figure.set_layout_engine("none")
         for artist in moving:
-            artist.set_animated(True)  # not drawn with the rest
+            artist.set_animated(True)  # excluded from canvas.draw()
         canvas.draw()
         rest = canvas.copy_from_bbox(figure.bbox)
         pictures = []
@@ -181,7 +181,7 @@ def _pictures(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int])
 
 
 def _write(pictures: list[Any], path: Path) -> None:
-    """Write the file whole or not at all."""
+    """Write the file atomically."""
     with whole_file(path) as file:
         first, *others = pictures
         duration = 1000 // FRAMES_PER_SECOND

@@ -1,4 +1,4 @@
-"""The ball in the bucket: a curve, the paths of balls on it, and its basins."""
+"""Plots of the ball in the bucket: a curve, the paths of balls on it, and its basins."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ import numpy as np
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.values import check_ends, check_result
 from fastgd.plots.lines import below
-from fastgd.plots.style import COLOURS, axes, styled
+from fastgd.plots.style import COLORS, axes, styled
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.curves import Curve
 from fastgd.studies.bucket.rolling import Roll
@@ -18,39 +18,38 @@ if TYPE_CHECKING:
 Window = tuple[float, float]
 
 POINTS = 1001
-"""Of a curve as it is drawn."""
+"""Points of a plotted curve."""
 
 ROOM = 0.1
-"""On either side of the balls, as a share: more of a steep curve makes its minima look flat."""
+"""Margin beside the balls, as a fraction: a larger one makes minima of a steep curve look flat."""
 
 NAMED = 6
-"""Balls at most that have a colour and a line in the legend each."""
+"""Most balls that have a color and a legend entry each."""
 
-STATUS_COLOURS = {
-    "converged": COLOURS[2],
-    "rolling": COLOURS[4],
-    "stuck": COLOURS[3],
-    "diverged": COLOURS[1],
+STATUS_COLORS = {
+    "converged": COLORS[2],
+    "rolling": COLORS[4],
+    "stuck": COLORS[3],
+    "diverged": COLORS[1],
 }
 
 NO_MINIMUM = "#999999"
 
 
 def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None) -> "Axes":
-    """Draw the curve and how the balls rolled on it (article, parts 2 and 3).
+    """Plot the curve and how the balls rolled on it (article, parts 2 and 3).
 
-    An empty circle is where a ball was let go, a full one where it ended. Up to six balls have a
-    colour and a line in the legend each, of more the colour says how they ended. A path is drawn if
-    it was recorded.
+    An empty circle marks the start of a ball, a full one its end. Up to six balls have a color and
+    a legend entry each; with more balls the color shows their status. Recorded paths are drawn.
 
     Parameters
     ----------
     rolled : Roll
-        What :func:`fastgd.bucket.roll` gave, from a curve.
+        The result of :func:`fastgd.bucket.roll`, with a curve.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on; by default those of a new figure.
     window : (float, float), optional
-        From which x to which; by default around the balls.
+        Lowest and highest x; by default around the balls.
 
     Returns
     -------
@@ -59,7 +58,7 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
     Raises
     ------
     ValueError, TypeError
-        If only the slope of the curve is known, or the window is not two numbers in order.
+        If only the slope of the curve is known, or the window is not two increasing numbers.
     ImportError
         If matplotlib is not installed.
 
@@ -83,23 +82,23 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
         else:
             _draw_crowd(ax, rolled)
         ax.set(xlabel="x", ylabel="height", title=f"{rolled.curve.text}: {rolled.step}")
-        # Within the picture a path runs through it wherever there is room.
+        # A legend inside the axes would often cover a path.
         ax.legend(fontsize="small", loc="upper left", **below(ax))
     return ax
 
 
 def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the curve in the colours of its basins, and the random balls in their minima.
+    """Plot the curve in the colors of its basins, and the random balls in their minima.
 
-    The article's picture of 100 balls that end in 5 places (part 3, "Solution 2"): a stripe below
-    the curve shows where the balls were let go, a large ball each minimum.
+    This is the article's figure of 100 balls that end in 5 places (part 3, "Solution 2"): marks
+    below the curve show where balls started, a large ball shows each minimum.
 
     Parameters
     ----------
     found : Basins
-        What :func:`fastgd.bucket.basins` gave, from a curve.
+        The result of :func:`fastgd.bucket.basins`, with a curve.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
@@ -124,25 +123,25 @@ def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.2, 4.5))
         draw_basins(ax, found)
-        colours = [colour_of(k) for k in range(len(found.minima))]
-        ax.scatter(found.minima, found.heights, s=120, c=colours, edgecolors="black", zorder=3)
+        colors = [color_of(k) for k in range(len(found.minima))]
+        ax.scatter(found.minima, found.heights, s=120, c=colors, edgecolors="black", zorder=3)
         for x, height, count in zip(found.minima, found.heights, found.counts, strict=True):
             place = (0, -12)
             ax.annotate(
                 f"{count}", (x, height), place, textcoords="offset points", ha="center", va="top"
             )
         low, high = ax.get_ylim()
-        ax.set_ylim(low - 0.25 * (high - low), high)  # for the numbers, and the stripe below them
+        ax.set_ylim(low - 0.25 * (high - low), high)  # room for the counts, and the marks below
         ax.scatter(
             found.roll.start,
             np.full(len(found.owner), 0.035),
             s=25,
-            c=owner_colours(found),
+            c=owner_colors(found),
             marker="|",
             transform=ax.get_xaxis_transform(),
         )
         ax.set(
-            xlabel="x (below the curve: where the balls were let go; numbers: balls in a minimum)",
+            xlabel="x (below the curve: where balls started; numbers: balls in a minimum)",
             ylabel="height",
             title=basins_title(found),
         )
@@ -150,7 +149,7 @@ def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def draw_curve(ax: "Axes", curve: Curve, window: Window) -> None:
-    """Draw a black line, and leave room for balls."""
+    """Draw the curve as a black line, with room for balls."""
     x = np.linspace(*window, POINTS)
     heights, _ = curve.at(x)
     heights[~np.isfinite(heights)] = np.nan
@@ -159,31 +158,31 @@ def draw_curve(ax: "Axes", curve: Curve, window: Window) -> None:
 
 
 def draw_basins(ax: "Axes", found: Basins) -> None:
-    """Draw each stretch of the curve, and what is above and below it, in its minimum's colour."""
+    """Draw each stretch of the curve, and the background, in the color of its minimum."""
     whole = []
     for left, right, minimum in found.stretches:
         x = np.linspace(left, right, 2 + int(POINTS * (right - left) / np.ptp(found.window)))
         heights, _ = found.roll.curve.at(x)
         heights[~np.isfinite(heights)] = np.nan
-        colour = colour_of(minimum)
-        ax.axvspan(left, right, color=colour, alpha=0.12, lw=0)
-        ax.plot(x, heights, color=colour, lw=2.5, zorder=1.5, label="_stretch")
+        color = color_of(minimum)
+        ax.axvspan(left, right, color=color, alpha=0.12, lw=0)
+        ax.plot(x, heights, color=color, lw=2.5, zorder=1.5, label="_stretch")
         whole.append(heights)
     _limit(ax, found.window, np.concatenate(whole))
 
 
-def colour_of(minimum: int) -> str:
-    """The colour of a minimum's basin; grey for none."""
-    return NO_MINIMUM if minimum == NOWHERE else COLOURS[minimum % len(COLOURS)]
+def color_of(minimum: int) -> str:
+    """Return the color of a minimum's basin; gray for no minimum."""
+    return NO_MINIMUM if minimum == NOWHERE else COLORS[minimum % len(COLORS)]
 
 
-def owner_colours(found: Basins) -> list[str]:
-    """The colour of each random ball."""
-    return [colour_of(int(minimum)) for minimum in found.owner]
+def owner_colors(found: Basins) -> list[str]:
+    """Return the color of each random ball."""
+    return [color_of(int(minimum)) for minimum in found.owner]
 
 
 def basins_title(found: Basins) -> str:
-    """What was done, and on which curve."""
+    """Return the number of balls and minima, and the curve."""
     return (
         f"{len(found.owner)} random balls end in {len(found.minima)} minima: "
         f"{found.roll.curve.text}"
@@ -191,19 +190,19 @@ def basins_title(found: Basins) -> str:
 
 
 def check_height(curve: Curve) -> None:
-    """Refuse what has no height.
+    """Raise if a curve has no heights.
 
     Raises
     ------
     ValueError
-        If only the slope is known.
+        If only its slope is known.
     """
     if not curve.has_height:
-        raise ValueError("a picture needs the curve, got only its slope: give curve=, too")
+        raise ValueError("a plot needs the curve, got only its slope: give curve=, too")
 
 
 def window_of(rolled: Roll) -> Window:
-    """What is around the balls; those that diverged count with their first step only."""
+    """Return the interval around the balls; of those that diverged only the first step counts."""
     x, start = np.ravel(rolled.x), np.ravel(rolled.start)
     stayed = np.ravel(rolled.status) != "diverged"
     inside = [start, x[stayed]]
@@ -225,33 +224,33 @@ def _limit(ax: "Axes", window: Window, heights: FloatArray) -> None:
 
 
 def _draw_balls(ax: "Axes", rolled: Roll) -> None:
-    """Each ball with a colour, a path and a line in the legend."""
+    """Draw each ball with its own color, path and legend entry."""
     columns: list[Any] = [
         np.ravel(values) for values in (rolled.start, rolled.alpha, rolled.x, rolled.iterations)
     ]
     status = np.ravel(rolled.status)
     for k, (start, alpha, x, iterations) in enumerate(zip(*columns, strict=True)):
-        colour = COLOURS[k % len(COLOURS)]
+        color = COLORS[k % len(COLORS)]
         if rolled.path is not None:
             path = rolled.path.reshape(len(status), -1)[k]
             heights, _ = rolled.curve.at(path)
-            # Below the curve, which a dot at each of many small steps would hide.
-            ax.plot(path, heights, "o-", ms=4, lw=0.8, color=colour, zorder=1.2, label="_path")
+            # Drawn below the curve, which many small steps would hide.
+            ax.plot(path, heights, "o-", ms=4, lw=0.8, color=color, zorder=1.2, label="_path")
         ends = np.array([start, x])
         heights, _ = rolled.curve.at(ends)
-        size = 9 + 5 * int((columns[0][k + 1 :] == start).sum())  # a ring around the next one's
-        ax.plot(ends[:1], heights[:1], "o", ms=size, mfc="white", mec=colour, mew=2, label="_start")
+        size = 9 + 5 * int((columns[0][k + 1 :] == start).sum())  # a ring around a later ball's
+        ax.plot(ends[:1], heights[:1], "o", ms=size, mfc="white", mec=color, mew=2, label="_start")
         factor = "" if rolled.rule == "naive" else f", alpha {alpha:g}"
         label = f"from {start:g}{factor}: {status[k]} after {iterations:,} steps"
-        ax.plot(ends[1:], heights[1:], "o", ms=9, color=colour, mec="black", label=label)
+        ax.plot(ends[1:], heights[1:], "o", ms=9, color=color, mec="black", label=label)
 
 
 def _draw_crowd(ax: "Axes", rolled: Roll) -> None:
-    """Where balls ended, in the colours of how."""
+    """Draw the ends of balls, in the colors of their statuses."""
     x, status = np.ravel(rolled.x), np.ravel(rolled.status)
     heights = np.ravel(rolled.height)
-    for name, colour in STATUS_COLOURS.items():
+    for name, color in STATUS_COLORS.items():
         there = status == name
         if there.any():
             label = f"{name}: {int(there.sum()):,}"
-            ax.plot(x[there], heights[there], "o", ms=7, color=colour, mec="black", label=label)
+            ax.plot(x[there], heights[there], "o", ms=7, color=color, mec="black", label=label)

@@ -28,34 +28,35 @@ if TYPE_CHECKING:
 
 
 def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the errors of a run, or of the runs of a sweep, over the iterations.
+    """Plot the errors of a run, or of the runs of a sweep, against the iterations.
 
-    A run is one line. A sweep has a line for each of its settings, and where there are several
-    seeds, first weights, folds or sample weights, that is their median, with the band between their
-    quartiles. The last point is the final error. Held-out errors, where there are any, are dashed,
-    in the colour of their training errors (without a band). A triangle below stands at the smallest
-    watched error, or at the median of several, if anything was watched.
+    A run is one line. A sweep has one line per setting; if a setting has several seeds, initial
+    weights, folds or sample weights, the line is the median of its runs, with a band between the
+    quartiles. The last point is the final error. Validation errors, if there are any, are dashed,
+    in the color of the training errors and without a band. A triangle on the lower edge marks the
+    iteration with the smallest monitored error (the median, for several runs), if errors were
+    monitored.
 
-    The scale is logarithmic where the errors are far apart; what grows beyond 100 times the first
-    error leaves the picture. Settings that differ by one number only have colours in its order.
+    The scale is logarithmic if errors differ widely; values above 100 times the first error are cut
+    off. If settings differ by a single number, their colors are ordered by it.
 
     Parameters
     ----------
     result : Run or Sweep
     ax : matplotlib Axes, optional
-        Where to draw; a new figure's by default.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib Axes
-        Mean ``|y - output|`` over iterations.
+        Mean absolute error against iterations.
 
     Raises
     ------
     TypeError
         If it is neither a Run nor a Sweep.
     ValueError
-        If a sweep has more than 14 settings: more lines cannot be told apart.
+        If a sweep has more than 14 settings: more lines can't be told apart.
     ImportError
         If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
@@ -103,7 +104,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def _groups(result: Run | Sweep, values: NDArray[Any]) -> list[statistics.Group]:
-    """The runs of each setting; a run alone has none."""
+    """Return the runs of each setting; a single run is one group without a setting."""
     if isinstance(result, Run):
         return [statistics.Group({}, values[None])]
     return list(statistics.groups(result, values))
@@ -123,8 +124,8 @@ def _draw(
         ax.fill_between(iterations, low, high, color=look["color"], alpha=0.15, linewidth=0)
 
 
-def _mark(ax: "Axes", iteration: float, colour: Any) -> None:
-    """A triangle on the lower edge of the picture, whatever the scale of the errors."""
+def _mark(ax: "Axes", iteration: float, color: Any) -> None:
+    """Draw a triangle on the lower edge of the axes, whatever the scale of the errors."""
     ax.plot(
         [iteration],
         [0],
@@ -132,32 +133,32 @@ def _mark(ax: "Axes", iteration: float, colour: Any) -> None:
         linestyle="none",
         marker="^",
         markersize=6,
-        color=colour,
+        color=color,
         clip_on=False,
     )
 
 
 def _explain(ax: "Axes", result: Run | Sweep) -> None:
-    """A legend: a name for each line, and once for all what dashes and triangles are."""
+    """Add a legend: a label for each line, and one entry each for dashes and triangles."""
     from matplotlib.lines import Line2D
 
     handles = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
     labels = [str(line.get_label()) for line in handles]
-    watched = "error"
+    monitored = "error"
     if result.validation_errors is not None:
-        watched = "held-out error"
+        monitored = "validation error"
         dotted = any(line.get_linestyle() == HELD_OUT[1] for line in ax.lines)
         handles.append(Line2D([], [], color="0.4", linestyle=HELD_OUT[0]))
-        labels.append("held out (dashed or dotted)" if dotted else "held out (dashed)")
+        labels.append("validation (dashed or dotted)" if dotted else "validation (dashed)")
     if result.best_iteration is not None:
         handles.append(Line2D([], [], color="0.4", linestyle="none", marker="^"))
-        labels.append(f"smallest {watched}")
+        labels.append(f"smallest {monitored}")
     if handles:
         legend(ax, handles=handles, labels=labels)
 
 
 def _label(group: statistics.Group) -> str:
-    """The setting, and how many of its runs have no final error."""
+    """Return the setting, and the number of its runs without a final error."""
     lost = int((~np.isfinite(group.values[:, -1])).sum())
     runs = len(group.values)
     note = "" if not lost else "diverged" if runs == 1 else f"{lost} of {runs} diverged"

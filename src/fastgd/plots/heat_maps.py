@@ -1,4 +1,4 @@
-"""How often each derivative changed its direction, as heat maps."""
+"""Heat maps of how often each derivative changed its sign."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from fastgd.plots.panels import Given
 
 WRITTEN = 16
-"""Columns up to which each cell has its number written in it."""
+"""Most columns with a number written in each cell."""
 
 
 class _Map(NamedTuple):
-    """One layer as it is drawn: its counts, and what its rows and columns are."""
+    """The plot of one layer: its counts, and the labels of its rows and columns."""
 
     counts: NDArray[np.int64]
     rows: list[str]
@@ -30,18 +30,18 @@ class _Map(NamedTuple):
 
 
 def direction_changes(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
-    """Draw how often the derivative of each weight changed its sign, a heat map per layer.
+    """Plot how often the derivative of each weight changed its sign, as a heat map per layer.
 
-    Rows are a layer's inputs, columns its units; a layer with more inputs than units is laid down
-    (as the article prints its synapses: ``weights[1]`` then has its hidden units below those of
+    Rows are a layer's inputs, columns its units; a layer with more inputs than units is transposed
+    (as the article prints its synapses: the hidden units of ``weights[1]`` are then below those of
     ``weights[0]``).
-    Biases are a row of their own. All layers share one colour scale.
+    Biases are a row of their own. All layers share one color scale.
 
     Parameters
     ----------
     run : Run
     ax : sequence of matplotlib Axes, optional
-        Where to draw, one for each layer; those of a new figure with a colour bar by default.
+        Axes to draw on, one per layer; by default those of a new figure, with a color bar.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def direction_changes(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If it is no Run.
+        If it isn't a Run.
     ValueError
-        If ``ax`` are not as many axes as there are layers.
+        If ``ax`` doesn't have one axes per layer.
     ImportError
         If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
@@ -110,7 +110,7 @@ def _layer(run: Run, k: int) -> _Map:
         title = f"{title} and biases"
     if inputs <= units:
         return _Map(counts, sources, targets, title)
-    return _Map(counts.T, targets, sources, f"{title}, laid down")
+    return _Map(counts.T, targets, sources, f"{title}, transposed")
 
 
 def _unit(i: int, layer: int) -> str:
@@ -139,11 +139,11 @@ def _decorate(ax: "Axes", each: _Map, top: int) -> None:
 
 
 def _short(name: str) -> str:
-    """The number of an input, unit or output."""
+    """Return the number of an input, unit or output."""
     return name if name == "bias" else name.split()[1]
 
 
 def _kind(names: list[str]) -> str:
-    """What the first of them is: input, output, unit of layer 1."""
+    """Return what the first name is: input, output, unit of layer 1."""
     words = names[0].split()
     return " ".join([words[0], *words[2:]])

@@ -1,4 +1,4 @@
-"""Lines that readers can tell apart: their colours, their scales, their legend."""
+"""Lines that readers can tell apart: colors, scales and legends."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -6,56 +6,56 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.plots.style import COLOURS, ORDERED, ORDERED_TO
+from fastgd.plots.style import COLORS, ORDERED, ORDERED_TO
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ERROR = "mean |y \N{MINUS SIGN} output|"
-"""What an error is, on the axis of it."""
+ERROR = "mean absolute error"
+"""The label of an axis of errors."""
 
 STYLES = ("-", "-.")
 
 HELD_OUT: tuple[Literal["--"], Literal[":"]] = ("--", ":")
-"""The dashes of held-out errors, beside a line of each style."""
+"""The dashes of validation errors, for each of the line styles."""
 
-MOST = len(COLOURS) * len(STYLES)
-"""Lines in a picture at most."""
+MOST = len(COLORS) * len(STYLES)
+"""Most lines in a plot."""
 
 WIDE = 10
-"""Numbers whose largest is so many times the smallest one need a scale of powers of ten."""
+"""Ratio of the largest to the smallest number from which a scale is logarithmic."""
 
 FAR = 100
-"""An error so many times the first one has left the picture: some diverge to 10^164 and beyond."""
+"""Errors above this multiple of the first error are cut off: some diverge to 10^164 and beyond."""
 
 FEW = 20
-"""A line of no more points than this shows each of them."""
+"""Most points of a line that are marked individually."""
 
-LABELLED = -3.2
-"""How far below an axis its label ends, in letters' heights."""
+LABELED = -3.2
+"""Lower end of an axis label, in font heights relative to the axis."""
 
 Settings = Sequence[Mapping[str, Any]]
 
 
 def looks(settings: Settings) -> list[dict[str, Any]]:
-    """The colours and dashes of lines, one for each setting; neighbours differ in width, too.
+    """Return the color and dashes of the line of each setting; neighbors differ in width, too.
 
-    Settings that differ by one number only have colours in its order. Lines are drawn over one
-    another: the later ones are thinner, so that one below the other is still seen.
+    If settings differ by a single number, colors are ordered by it. Later lines are drawn over
+    earlier ones and are thinner, so that the earlier ones stay visible.
     """
     count = len(settings)
     widths = np.linspace(2.6, 1.3, count) if count > 1 else [1.6]
     found = _ordered(settings)
     if found is None:
         found = [
-            {"color": COLOURS[i % len(COLOURS)], "linestyle": STYLES[i // len(COLOURS)]}
+            {"color": COLORS[i % len(COLORS)], "linestyle": STYLES[i // len(COLORS)]}
             for i in range(count)
         ]
     return [look | {"linewidth": width} for look, width in zip(found, widths, strict=True)]
 
 
 def _ordered(settings: Settings) -> list[dict[str, Any]] | None:
-    """Colours in the order of the one number that the settings differ by, if there is one."""
+    """Return colors ordered by the single number that the settings differ by, if there is one."""
     values = [list(setting.values()) for setting in settings]
     numbers = [
         value[0]
@@ -67,23 +67,23 @@ def _ordered(settings: Settings) -> list[dict[str, Any]] | None:
     from matplotlib import colormaps
 
     ranks = np.argsort(np.argsort(numbers))
-    colours = colormaps[ORDERED](ORDERED_TO * ranks / (len(numbers) - 1))
-    return [{"color": tuple(colour), "linestyle": STYLES[0]} for colour in colours]
+    colors = colormaps[ORDERED](ORDERED_TO * ranks / (len(numbers) - 1))
+    return [{"color": tuple(color), "linestyle": STYLES[0]} for color in colors]
 
 
 def held_out(look: Mapping[str, Any]) -> dict[str, Any]:
-    """The same colour, dashed and thinner: dashes are heavy."""
+    """Return the same color, dashed, and thinner because dashes look heavy."""
     style = HELD_OUT[STYLES.index(look["linestyle"])]
     return {**look, "linestyle": style, "linewidth": 0.7 * look["linewidth"]}
 
 
 def marker(points: int) -> dict[str, Any]:
-    """Marks for the points of a line, if they are few."""
+    """Return the markers of a line with few points."""
     return {"marker": "o", "markersize": 3.5} if points <= FEW else {}
 
 
 def check_lines(count: int, of: str) -> None:
-    """Refuse more lines than can be told apart.
+    """Raise if there are more lines than can be told apart.
 
     Raises
     ------
@@ -95,9 +95,9 @@ def check_lines(count: int, of: str) -> None:
 
 
 def scale_errors(ax: "Axes", values: ArrayLike, first: ArrayLike) -> None:
-    """A logarithmic scale for errors, if they are above 0 and far apart.
+    """Use a logarithmic scale for errors, if they are above 0 and differ widely.
 
-    What is `FAR` above the first errors, those before any update, leaves the picture at its top.
+    Values more than `FAR` times above the first errors, those before any update, are cut off.
     """
     numbers, start = np.ravel(values), np.ravel(first)
     numbers = numbers[np.isfinite(numbers)]
@@ -110,25 +110,25 @@ def scale_errors(ax: "Axes", values: ArrayLike, first: ArrayLike) -> None:
 
 
 def label_iterations(ax: "Axes") -> None:
-    """The iterations below, from the first one on."""
+    """Label the x axis with iterations."""
     from matplotlib.ticker import MaxNLocator
 
     ax.set_xlabel("iteration")
-    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))  # more would run into one another
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))  # more labels would overlap
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.margins(x=0.02)
 
 
 def legend(ax: "Axes", **options: Any) -> None:
-    """A legend on the right of the picture, where it hides no line."""
+    """Add a legend to the right of the axes, where it hides no line."""
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, **options)
 
 
 def below(ax: "Axes") -> dict[str, Any]:
-    """Where a legend is under the label of the x axis, however high the picture is."""
+    """Return options that place a legend below the label of the x axis, at any figure height."""
     from matplotlib import rcParams
     from matplotlib.transforms import offset_copy
 
     figure: Any = ax.figure
-    away = offset_copy(ax.transAxes, figure, y=LABELLED * rcParams["font.size"], units="points")
+    away = offset_copy(ax.transAxes, figure, y=LABELED * rcParams["font.size"], units="points")
     return {"bbox_to_anchor": (0, 0), "bbox_transform": away}

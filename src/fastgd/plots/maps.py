@@ -1,4 +1,4 @@
-"""Pictures of the edge of trainability: the map, and the fit through its box counts."""
+"""Plots of trainability: the map, and the fit of its box counts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.values import check_result
-from fastgd.plots.style import COLOURS, axes, styled
+from fastgd.plots.style import COLORS, axes, styled
 from fastgd.studies.trainability.box_counting import BoxCounting
 from fastgd.studies.trainability.map import Trainability
 
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
 
 CONVERGED = ("#00263D", "#0072B2", "#56B4E9", "#D6ECFA")
 DIVERGED = ("#FFF6D6", "#F0C24B", "#D55E00", "#6B2A00")
-"""Fast to slow: shades of two of Okabe and Ito's colours, which colour-blind readers tell apart.
+"""Fast to slow: shades of two of Okabe and Ito's colors, which color-blind readers can tell apart.
 
-The slow ones meet at the edge: there blue is at its lightest and orange at its darkest.
+The slowest shades meet at the boundary, where blue is lightest and orange darkest.
 """
 
 _KINDS = {
     "converged": ("sum of $e_j / e_0$", CONVERGED, 0.0),
     "diverged": ("sum of $e_0 / e_j$", DIVERGED, 0.54),
 }
-"""What the numbers are, colours, and where the colour bar begins: a share of the map's height."""
+"""Label, colors, and the lower end of the color bar as a fraction of the map's height."""
 
 _STEPS = 64
-"""Colours of a ramp: no step shows, and a picture takes half the bytes of one with 256."""
+"""Colors of a ramp: steps are invisible, and a file has half the bytes of one with 256."""
 
 
 def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw a map of trainings: blue where they converged, orange where they diverged.
+    """Plot a map of trainings: blue where they converged, orange where they diverged.
 
-    At the edge, where both take longest, blue is light and orange dark. As in the paper, colours
-    are spread by rank: each shade covers as much of the map as any other, and the bars tell which
-    sums it stands for.
+    At the boundary, where both take longest, blue is light and orange dark. As in the paper, colors
+    are assigned by rank: each shade covers the same area of the map, and the color bars show the
+    sums that it stands for.
 
     Parameters
     ----------
     found : Trainability
-        From :func:`fastgd.trainability`.
+        The result of :func:`fastgd.trainability`.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib Axes
-        With one image for each outcome that the map has.
+        With one image for each outcome in the map.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
         for name, inside in (("converged", found.converged), ("diverged", ~found.converged)):
             if not inside.any():
                 continue
-            label, colours, start = _KINDS[name]
+            label, colors, start = _KINDS[name]
             sums = np.ma.masked_where(~inside, np.abs(found.values))
             image = ax.imshow(
                 sums,
@@ -81,7 +81,7 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
                 aspect="auto",
                 interpolation="nearest",
                 norm=_by_rank(sums.compressed()),
-                cmap=_ramp(colours),
+                cmap=_ramp(colors),
             )
             _bar(ax, image, f"{name}: {label}", start)
         ax.grid(visible=False)
@@ -92,14 +92,14 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
-    r"""Draw box counts over the sizes of the boxes, with the line whose slope is the dimension.
+    r"""Plot box counts against the sizes of the boxes, with the line whose slope is the dimension.
 
     Parameters
     ----------
     found : BoxCounting
-        From :func:`fastgd.box_counting`.
+        The result of :func:`fastgd.box_counting`.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
@@ -122,9 +122,9 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
     check_result("found", found, BoxCounting)
     with styled() as plt:
         ax = axes(ax, plt, figsize=(5.6, 4.2))
-        ax.loglog(found.sizes, found.counts, "o", base=2, color=COLOURS[0], label="boxes")
+        ax.loglog(found.sizes, found.counts, "o", base=2, color=COLORS[0], label="boxes")
         fit = f"fit: dimension {found.dimension:.3f} ({found.low:.2f} to {found.high:.2f})"
-        ax.loglog(found.sizes, found.fitted(found.sizes), base=2, color=COLOURS[1], label=fit)
+        ax.loglog(found.sizes, found.fitted(found.sizes), base=2, color=COLORS[1], label=fit)
         ax.set_xlabel("side of a box [pixels]")
         ax.set_ylabel("boxes that touch the set")
         ax.set_title(f"Box counting, $R^2$ = {found.r_squared:.4f}")
@@ -143,14 +143,14 @@ def _title(found: Trainability) -> str:
     )
 
 
-def _ramp(colours: tuple[str, ...]) -> Any:
+def _ramp(colors: tuple[str, ...]) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list("fast to slow", list(colours), N=_STEPS)
+    return LinearSegmentedColormap.from_list("fast to slow", list(colors), N=_STEPS)
 
 
 def _by_rank(values: NDArray[np.float64]) -> Any:
-    """A norm that takes values to their share of the others that are not larger."""
+    """Return a norm that maps a value to the fraction of values that are not larger."""
     from matplotlib.colors import FuncNorm, Normalize
 
     known, counts = np.unique(values, return_counts=True)
@@ -168,7 +168,7 @@ def _by_rank(values: NDArray[np.float64]) -> Any:
 
 
 def _bar(ax: "Axes", image: Any, label: str, start: float) -> None:
-    """A colour bar beside the map whose ticks are quartiles."""
+    """Add a color bar next to the map, with ticks at the quartiles."""
     place = ax.inset_axes((1.03, start, 0.035, 0.46))
     bar = ax.figure.colorbar(image, cax=place, label=label)
     quartiles = np.unique(np.quantile(image.get_array().compressed(), np.linspace(0, 1, 5)))

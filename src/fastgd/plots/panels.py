@@ -1,4 +1,4 @@
-"""Pictures of several axes."""
+"""Figures with several axes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def panels(ax: "Given | None", count: int, plt: Any, **options: Any) -> NDArray[Any]:
-    """Those axes, or so many of a new figure, one above the other.
+    """Return the given axes, or ``count`` axes of a new figure, one above the other.
 
     Raises
     ------
     ValueError, TypeError
-        If the axes given are fewer or more, or something else.
+        If the number of given axes is different, or they are not axes.
     """
     if ax is None:
         _, made = plt.subplots(count, squeeze=False, layout="constrained", **options)

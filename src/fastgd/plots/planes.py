@@ -1,4 +1,4 @@
-"""The error plane as a picture, flat or in three dimensions, with the paths of trainings on it."""
+"""Plots of a loss surface, in 2-D or 3-D, with the paths of trainings on it."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ import numpy as np
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_flag, check_result
 from fastgd.plots.lines import ERROR
-from fastgd.plots.style import COLOURS, SEQUENTIAL, axes, styled
+from fastgd.plots.style import COLORS, SEQUENTIAL, axes, styled
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEVELS = 12
-"""Contour lines, about."""
+"""Number of contour lines, about."""
 
 SIDES = 100
-"""Facets along each side of a 3-D picture: more take seconds and look no better."""
+"""Facets along each side of a 3-D plot: more take seconds and look no better."""
 
 STEPS = 40
-"""A path with no more points than this shows each of them."""
+"""Most points of a path that are marked individually."""
 
 DASHES = ("-", "--", ":")
-"""For more paths than colours."""
+"""Line styles, if there are more paths than colors."""
 
 Paths = Run | Mapping[str, Run] | None
 
@@ -38,22 +38,23 @@ def surface(
     paths: Paths = None,
     log: bool = False,
 ) -> "Axes":
-    r"""Draw an error plane: what the article plots in part 4.
+    r"""Plot a loss surface, as the article does in part 4 with its error plane.
 
     Parameters
     ----------
     surface : Surface
-        What :func:`fastgd.surface` gave.
+        The result of :func:`fastgd.surface`.
     ax : matplotlib Axes, optional
-        Where to draw; for ``kind="3d"`` one with ``projection="3d"``. By default new ones.
+        Axes to draw on, with ``projection="3d"`` for ``kind="3d"``; by default those of a new
+        figure.
     kind : {"contour", "3d"}
-        From above, in colours and contour lines, or as a surface in space.
+        From above, in colors and contour lines, or as a 3-D surface.
     paths : Run, or dict of str to Run, optional
-        Trainings with ``record_weights=True`` to lay over it, each from a circle to a star. A path
-        is the run's two weights, whatever the others were: on a slice its own error (that of
-        :meth:`fastgd.Surface.path`) may be another than the plane's at that place.
+        Trainings with ``record_weights=True`` to draw on it, each from a circle to a star. A path
+        is that of the two weights, whatever the other weights were: on a slice the run's own error
+        (see :meth:`fastgd.Surface.path`) may differ from the surface's at that place.
     log : bool
-        Colours, and heights in space, for the error's logarithm to base 10.
+        Whether colors, and heights in 3-D, show log10 of the error.
 
     Returns
     -------
@@ -62,7 +63,7 @@ def surface(
     Raises
     ------
     ImportError
-        Without matplotlib.
+        If matplotlib is not installed.
     ValueError, TypeError
         If an argument is not as described.
 
@@ -112,7 +113,7 @@ def _named(paths: Paths) -> dict[str, Run]:
 
 
 def _from_above(surface: Surface, ax: "Axes", points: Mapping[str, Any], log: bool) -> None:
-    """Each error a pixel around its two weights, and contour lines."""
+    """Draw the errors as pixels around their two weights, with contour lines."""
     x, y, errors = surface.x, surface.y, _heights(surface.errors, log)
     half = [(values[1] - values[0]) / 2 for values in (x, y)]
     extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
@@ -132,7 +133,7 @@ def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -
     from matplotlib.ticker import MaxNLocator
 
     heights = _heights(surface.errors, log)
-    # What matplotlib sorts by depth it sorts whole, and a path would vanish in its own valley.
+    # matplotlib would sort whole objects by depth, and hide a path in its own valley.
     ax.computed_zorder = False
     ax.plot_surface(
         *np.meshgrid(surface.x, surface.y),
@@ -141,10 +142,10 @@ def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -
         rcount=SIDES,
         ccount=SIDES,
         linewidth=0,
-        antialiased=False,  # else the facets' edges show
+        antialiased=False,  # otherwise the facets' edges show
     )
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(5))  # more ticks run into one another
+        axis.set_major_locator(MaxNLocator(5))  # more tick labels would overlap
     ax.set_zlabel(_error_text(log))
     for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
         inside = (surface.x[0] <= path[:, 0]) & (path[:, 0] <= surface.x[-1])
@@ -154,7 +155,7 @@ def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -
 
 
 def _on_the_plane(surface: Surface, x: Any, y: Any, heights: Any) -> Any:
-    """The heights at places between the points of the grid."""
+    """Interpolate heights between the points of the grid."""
     columns, rows = (
         np.interp(values, grid, np.arange(len(grid)))
         for values, grid in ((x, surface.x), (y, surface.y))
@@ -170,7 +171,7 @@ def _on_the_plane(surface: Surface, x: Any, y: Any, heights: Any) -> Any:
 
 
 def _draw(ax: Any, coordinates: Any, name: str, look: dict[str, Any]) -> None:
-    """A path, its first point a circle and its last one a star."""
+    """Draw a path, with a circle at its start and a star at its end."""
     from matplotlib.patheffects import Normal, Stroke
 
     outline = [Stroke(linewidth=3, foreground="white"), Normal()]
@@ -184,7 +185,7 @@ def _draw(ax: Any, coordinates: Any, name: str, look: dict[str, Any]) -> None:
 
 
 def _heights(errors: Any, log: bool) -> Any:
-    """Errors to draw: what is not finite is left out."""
+    """Return the errors to draw, with non-finite ones masked."""
     if not log:
         return np.ma.masked_invalid(errors)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -192,10 +193,10 @@ def _heights(errors: Any, log: bool) -> Any:
 
 
 def looks(count: int) -> list[dict[str, Any]]:
-    """Colour and dashes of so many paths; one alone stands out most from the plane."""
+    """Return colors and dashes of ``count`` paths; a single one contrasts most with the surface."""
     first = 1 if count == 1 else 0
     return [
-        {"color": COLOURS[k % len(COLOURS)], "linestyle": DASHES[k // len(COLOURS) % len(DASHES)]}
+        {"color": COLORS[k % len(COLORS)], "linestyle": DASHES[k // len(COLORS) % len(DASHES)]}
         for k in range(first, first + count)
     ]
 
@@ -212,11 +213,11 @@ def _title(surface: Surface, paths: Mapping[str, Run]) -> str:
         return f"{start} both its weights {samples}"
     where = next((f" where {name} ends" for name, run in paths.items() if _ends_in(surface, run)),
                  "")  # fmt: skip
-    return f"{start} two weights,\nthe other {surface.held:,} held{where} {samples}"
+    return f"{start} two weights,\nthe other {surface.held:,} fixed{where} {samples}"
 
 
 def _ends_in(surface: Surface, run: Run) -> bool:
-    """Whether the plane goes through the run's last weights."""
+    """Whether the surface contains the run's final weights."""
     held = (*surface.weights, *surface.biases)
     return all(
         np.array_equal(*pair) for pair in zip(held, (*run.weights, *run.biases), strict=True)

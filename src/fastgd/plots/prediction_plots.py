@@ -1,4 +1,4 @@
-"""What was predicted against what was: points for numbers, a table of counts for classes."""
+"""Predicted against actual values: a scatter plot of numbers, a confusion matrix of classes."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CLASSES = 30
-"""Classes that can be told apart in a table."""
+"""Most classes in a confusion matrix."""
 
 
 def predictions(
     actual: ArrayLike, predicted: ArrayLike, *, name: str = "target", ax: Axes | None = None
 ) -> Axes:
-    """Draw predictions against what they should have been.
+    """Plot predictions against actual values: a scatter plot, or the confusion matrix of classes.
 
     Parameters
     ----------
     actual, predicted : (rows,) array_like
-        Finite numbers; or labels of classes: texts, booleans.
+        Finite numbers; or labels of classes: strings, booleans.
     name : str
-        What is predicted.
+        Name of the target, for the title.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure's by default.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib Axes
-        Of numbers a point for each row, on the line where both are the same if it was right; of
-        classes how many rows of each class were taken for which.
+        For numbers one point per row, on the diagonal if the prediction is exact; for classes the
+        number of rows for each pair of actual and predicted class.
 
     Raises
     ------
     ValueError, TypeError
-        If they are not as described, or of more than 30 classes.
+        If they are not as described, or have more than 30 classes.
     ImportError
         If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
@@ -110,8 +110,8 @@ def _draw_classes(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(counts):
-        colour = "white" if shares[i, j] > 0.6 else "black"
-        ax.text(j, i, f"{count:,}", ha="center", va="center", color=colour)
+        color = "white" if shares[i, j] > 0.6 else "black"
+        ax.text(j, i, f"{count:,}", ha="center", va="center", color=color)
     turned = max(len(str(name)) for name in names) * len(names) > 40
     ax.set_xticks(range(len(names)), map(str, names), rotation=90 if turned else 0)
     ax.set_yticks(range(len(names)), map(str, names))

@@ -1,4 +1,4 @@
-"""An optimizer race as a picture: error against iteration, and the paths on an error plane."""
+"""Plot of a race: errors against iterations, and the paths on a loss surface."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SLICE = (
-    "A path is that of these two weights only;\n"
-    "its other weights are not those of the slice.\n"
-    "Its own error is in the curves, not the colour below it."
+    "Paths show these two weights only; the other\n"
+    "weights are not those of this slice. A run's own\n"
+    "error is in the curves, not the color below its path."
 )
 
 SIZE = (9.0, 4.9)
-"""Inches, for both halves side by side."""
+"""Size in inches of both halves side by side."""
 
 
 def race(
     race: Race, surface: Surface, *, ax: "tuple[Axes, Axes] | None" = None
 ) -> "tuple[Axes, Axes]":
-    r"""Draw a race: what the article links to under "Visualizing the Difference".
+    r"""Plot a race, as in the comparisons that the article links to ("Visualizing the Difference").
 
     Parameters
     ----------
     race : Race
-        What :func:`fastgd.race` gave.
+        The result of :func:`fastgd.race`.
     surface : Surface
-        The error plane for the paths: ``race.surface()``, or another one of that network.
+        The loss surface for the paths: ``race.surface()``, or another one of that network.
     ax : pair of matplotlib Axes, optional
-        Where to draw the errors and the plane; by default in a new figure, side by side.
+        Axes of the errors and of the surface; by default side by side in a new figure.
 
     Returns
     -------
     (Axes, Axes)
-        The errors against the iterations (log scale), the winner first; and the plane with the
-        paths in the same colours.
+        The errors against the iterations (log scale), with the winner first; and the surface with
+        the paths, in the same colors.
 
     Raises
     ------
     ImportError
-        Without matplotlib.
+        If matplotlib is not installed.
     ValueError
-        If the plane is of another network, or over a bias.
+        If the surface is of another network, or over a bias.
 
     Examples
     --------
@@ -71,17 +71,17 @@ def race(
     check_result("surface", surface, Surface)
     ranked = {name: race.runs[name] for name in race.ranking()}
     for run in ranked.values():
-        surface.path(run)  # refuses a plane that does not fit before a figure is made
+        surface.path(run)  # raises for a surface that does not fit, before a figure is made
     with styled() as plt:
         if ax is None:
             ax = tuple(plt.subplots(1, 2, layout="constrained", figsize=SIZE)[1])
         curves, plane = panels(ax, 2, plt)
         draw_curves(curves, ranked)
-        curves.set_title(f"{len(ranked)} optimizers, the same first weights")
+        curves.set_title(f"{len(ranked)} optimizers, the same initial weights")
         curves.legend(loc="upper left", **below(curves), ncols=2, fontsize="small")
         draw_surface(surface, ax=plane, paths=ranked)
         if legend := plane.get_legend():
-            legend.remove()  # the curves have the same colours
+            legend.remove()  # the curves have the same colors
         if surface.held:
             under = {"transform": below(plane)["bbox_transform"], "ha": "center", "va": "top"}
             plane.text(0.5, 0, _SLICE, fontsize="small", **under)
@@ -89,7 +89,7 @@ def race(
 
 
 def draw_curves(ax: "Axes", ranked: Mapping[str, Run]) -> None:
-    """Draw the errors against the iterations, a line for each optimizer."""
+    """Draw the errors against the iterations, one line per optimizer."""
     for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
         rates = ", ".join(f"{alpha:g}" for alpha in np.atleast_1d(run.alpha))
         label = name if "alpha" in name else f"{name}, alpha {rates}"

@@ -1,4 +1,4 @@
-"""How many seeds solve the task, against the size of the hidden layers."""
+"""Fraction of seeds that solve the task, against the size of the hidden layers."""
 
 from typing import TYPE_CHECKING
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 def solved(
     sweep: Sweep, *, threshold: float = statistics.SOLVED, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the share of seeds that solve the task, with its 95 % interval, per hidden size.
+    """Plot the fraction of seeds that solve the task, with 95 % intervals, against the hidden size.
 
-    A run solves the task if its final mean ``|y - output|`` is below the threshold; one that
-    diverged does not. A line for each setting of the other axes.
+    A run solves the task if its final mean absolute error is below the threshold; one that diverged
+    does not. There is one line per setting of the other axes.
 
     Parameters
     ----------
     sweep : Sweep
-        Over two hidden sizes at least, and over seeds (or first weights).
+        Over at least two hidden sizes, and over seeds (or initial weights).
     threshold : float
-        Above 0; 0.1 by default: no network has so small an error on the article's four samples with
-        an output on the wrong side of 0.5, which makes 0.5 / 4 = 0.125 alone.
+        Above 0; 0.1 by default: on the article's four samples an output on the wrong side of 0.5
+        alone makes the error at least 0.5 / 4 = 0.125.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure's by default.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib Axes
-        Share, between 0 and 1, over hidden sizes, evenly spaced in the order of the sweep.
+        Fraction, between 0 and 1, against hidden sizes, equally spaced in the order of the sweep.
 
     Raises
     ------
     TypeError
-        If it is no Sweep, or the threshold no number.
+        If it isn't a Sweep, or the threshold isn't a number.
     ValueError
-        If the sweep has one hidden size only, or more than 14 other settings, or the threshold is
+        If the sweep has only one hidden size, or more than 14 other settings, or the threshold is
         not above 0.
     ImportError
         If matplotlib is not installed (``pip install "fastgd[plot]"``).
@@ -65,13 +65,13 @@ def solved(
     if len(sizes) < 2:
         raise ValueError("solved needs a sweep over several hidden sizes, got one hidden size")
     found = list(statistics.groups(sweep, sweep.final_error, along="hidden_size"))
-    check_lines(len(found), "beside hidden_size, the sweep")
+    check_lines(len(found), "in addition to hidden_size, the sweep")
     shares = [statistics.solved(group.values, threshold) for group in found]
     lines = looks([group.setting for group in found])
     with styled() as plt:
         ax = axes(ax, plt, figsize=(7.3, 4.4))
         for i, (group, share, look) in enumerate(zip(found, shares, lines, strict=True)):
-            # Side by side, else the intervals of one line would hide those of the others.
+            # Shifted, so that intervals of different lines don't hide each other.
             x = np.arange(len(sizes)) + 0.08 * (i - (len(found) - 1) / 2)
             away = np.abs(np.array([share.low, share.high]) - share.share)
             ax.errorbar(

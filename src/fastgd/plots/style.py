@@ -1,4 +1,4 @@
-"""What all pictures share: colours, axes, and how a picture becomes a file."""
+"""Shared by all plots: colors, axes, and writing figures to files."""
 
 import os
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's, which colour-blind readers can tell apart (jfly.uni-koeln.de/color, 2008)."""
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's, which color-blind readers can tell apart (jfly.uni-koeln.de/color, 2008)."""
 
 SEQUENTIAL = "cividis"
-"""Nuñez, Anderton and Renslow, PLOS ONE 13(7), 2018: the same to most colour-blind readers."""
+"""Nuñez, Anderton and Renslow, PLOS ONE 13(7), 2018: the same to most color-blind readers."""
 
 ORDERED, ORDERED_TO = "viridis", 0.88
-"""Colours of lines in an order, and how far they go: the brightest are hard to see on white."""
+"""Colormap of ordered lines, and its used part: the brightest colors are hard to see on white."""
 
 ENDINGS = (".png", ".svg", ".pdf")
 
@@ -40,29 +40,29 @@ _RC = {
     "grid.color": "#E6E6E6",
     "legend.frameon": False,
     "image.cmap": SEQUENTIAL,
-    "svg.hashsalt": "fastgd",  # the same picture is the same file
+    "svg.hashsalt": "fastgd",  # equal figures become equal files
 }
 
 
 def pyplot() -> Any:
-    """Matplotlib's pyplot, or what to install."""
+    """Return matplotlib's pyplot, or raise with what to install."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError('pictures need matplotlib: pip install "fastgd[plot]"') from error
+        raise ImportError('plots need matplotlib: pip install "fastgd[plot]"') from error
     return plt
 
 
 @contextmanager
 def styled() -> Iterator[Any]:
-    """Hand out pyplot, and draw in this project's style while the block lasts."""
+    """Yield pyplot, with this project's style inside the block."""
     plt = pyplot()
-    with plt.rc_context(_RC | {"axes.prop_cycle": plt.cycler(color=COLOURS)}):
+    with plt.rc_context(_RC | {"axes.prop_cycle": plt.cycler(color=COLORS)}):
         yield plt
 
 
 def axes(ax: "Axes | None", plt: Any, **options: Any) -> "Axes":
-    """``ax`` itself, or the axes of a new figure: call it inside :func:`styled`."""
+    """Return ``ax``, or the axes of a new figure; call it inside :func:`styled`."""
     if ax is not None:
         return check_axes("ax", ax)
     _, made = plt.subplots(layout="constrained", **options)
@@ -71,12 +71,12 @@ def axes(ax: "Axes | None", plt: Any, **options: Any) -> "Axes":
 
 
 def check_axes(name: str, value: object) -> "Axes":
-    """Return what is an Axes of matplotlib.
+    """Return the value if it is a matplotlib Axes.
 
     Raises
     ------
     TypeError
-        If it is none.
+        If it isn't.
     """
     from matplotlib.axes import Axes
 
@@ -86,26 +86,26 @@ def check_axes(name: str, value: object) -> "Axes":
 
 
 def check_ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> None:
-    """Refuse a file whose ending is no kind of picture.
+    """Raise if a file's suffix is not one of the supported formats.
 
     Raises
     ------
     ValueError
-        If the ending is not one of ``endings``.
+        If the suffix is not one of ``endings``.
     """
     if path.suffix.lower() not in endings:
-        raise ValueError(f"a picture's file must end in {', '.join(endings)}, got {str(path)!r}")
+        raise ValueError(f"the file of a figure must end in {', '.join(endings)}, got {str(path)!r}")
 
 
 def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
-    """Write a figure to a PNG, SVG or PDF file, by the file's ending; whole or not at all.
+    """Write a figure to a PNG, SVG or PDF file, by the file's suffix; atomically.
 
     Raises
     ------
     ValueError, TypeError
-        If the ending is another one, or it is no figure.
+        If the suffix is another one, or ``figure`` isn't a figure.
     OSError
-        If the file cannot be written.
+        If the file can't be written.
     """
     path = check_path("path", path)
     check_ending(path)
@@ -120,7 +120,7 @@ def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
 
 
 def encode(figure: "Figure", kind: str) -> bytes:
-    """The bytes of a figure's file, of the kind "png", "svg" or "pdf": the same each time."""
+    """Return the bytes of a figure as "png", "svg" or "pdf"; they are reproducible."""
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
     buffer = BytesIO()
     with pyplot().rc_context(_RC):

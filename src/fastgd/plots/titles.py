@@ -1,4 +1,4 @@
-"""What was run, in the words of a picture's title."""
+"""Titles of plots: what was run."""
 
 from textwrap import fill
 from typing import Any
@@ -17,11 +17,11 @@ from fastgd.training.statistics import REPEATED
 from fastgd.training.sweep_axes import varied
 
 WIDTH = 84
-"""Letters in a line of a title, 800 pixels wide."""
+"""Characters in a line of a title, at a width of 800 pixels."""
 
 
 def run_title(run: Run) -> str:
-    """The network, how it was trained and from where.
+    """Return the network, its training and its initial weights.
 
     Examples
     --------
@@ -32,20 +32,20 @@ def run_title(run: Run) -> str:
     """
     sizes = (run.weights[0].shape[0], *(layer.shape[1] for layer in run.weights))
     how = str(run.minimizer["method"]) if run.minimizer else f"alpha {joined(run.alpha)}"
-    seed = "given first weights" if run.seed is None else f"seed {run.seed}"
+    seed = "given initial weights" if run.seed is None else f"seed {run.seed}"
     return _title(
         f"{joined(sizes, '-')} network", how, seed, options_text(run.options, classes=True)
     )
 
 
 def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
-    """The network, and what all runs of a sweep share.
+    """Return the network, and the settings that all runs of a sweep share.
 
     Parameters
     ----------
     sweep : Sweep
     shown : str
-        What is shown of the repetitions, if there are several: "median and quartiles".
+        The statistics shown, if settings are repeated: "median and quartiles".
 
     Examples
     --------
@@ -71,7 +71,7 @@ def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
     shared = f"{shown} of {repeated}" if shown and repeated else ""
     seeds = several.get("seed", [sweep.settings["seed"]])
     if len(seeds) == 1 and "weights" not in sweep.axes:
-        seed = "given first weights" if seeds[0] is None else f"seed {seeds[0]}"
+        seed = "given initial weights" if seeds[0] is None else f"seed {seeds[0]}"
         shared = ", ".join(filter(None, [shared, seed]))
     return _title(
         networks,
@@ -82,7 +82,7 @@ def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
 
 
 def repetitions(sweep: Sweep) -> str:
-    """How many runs of a sweep share each setting: 5 folds x 20 seeds; nothing if it is one.
+    """Return how many runs share each setting, such as "5 folds x 20 seeds"; "" for one.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def repetitions(sweep: Sweep) -> str:
     '20 seeds'
     """
     several = {name: len(axis) for name, axis in sweep.axes.items() if len(axis) > 1}
-    # First weights are as good as seeds here.
+    # Given initial weights count as seeds here.
     words = {"weights": "seed"}
     return " x ".join(
         axis_text(words.get(name, name), several[name]) for name in REPEATED if name in several
@@ -100,7 +100,7 @@ def repetitions(sweep: Sweep) -> str:
 
 
 def group_label(setting: dict[str, Any]) -> str:
-    """One setting of a sweep, for a legend.
+    """Return the label of one setting of a sweep.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def group_label(setting: dict[str, Any]) -> str:
     for name, value in setting.items():
         if name == "hidden_size":
             texts.append(f"hidden {value_text(name, value)}")
-        elif isinstance(value, dict):  # a case, which is several settings
+        elif isinstance(value, dict):  # a combination of several settings
             texts.append(group_label(value))
         else:
             texts.append(setting_text(name, value, classes=True))

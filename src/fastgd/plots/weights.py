@@ -1,4 +1,4 @@
-"""Where the weights of a run went."""
+"""Plot of the weights of a run during its training."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastgd.checks.values import check_result
 from fastgd.plots.lines import label_iterations, legend
 from fastgd.plots.panels import panels
-from fastgd.plots.style import COLOURS, SEQUENTIAL, styled
+from fastgd.plots.style import COLORS, SEQUENTIAL, styled
 from fastgd.plots.titles import run_title
 from fastgd.training.results import Run
 from fastgd.training.statistics import given_back
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from fastgd.plots.panels import Given
 
 DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
-"""Of up to so many weights of one colour."""
+"""Dashes of the weights of one color, if there are no more."""
 
 
 def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
-    """Draw each weight of a run over the iterations, a picture per layer.
+    """Plot each weight of a run against the iterations, one axes per layer.
 
-    A line's colour is that of the hidden unit that the weight leads to, and in the last layer of
-    the one it comes from; its dashes tell up to four inputs (in the last layer outputs) apart. The
-    trained weight is one of the points: the last one, but with ``restore_best=True`` that of
-    ``best_iteration``.
+    A line has the color of the hidden unit that the weight leads to, or in the last layer of the
+    one that it comes from; its dashes distinguish up to four inputs (in the last layer, outputs).
+    The trained weight is one of the points: the last one, or that of ``best_iteration`` with
+    ``restore_best=True``.
 
     Parameters
     ----------
     run : Run
         Trained with ``record_weights=True``.
     ax : sequence of matplotlib Axes, optional
-        Where to draw, one for each layer; a new figure's by default.
+        Axes to draw on, one per layer; by default those of a new figure.
 
     Returns
     -------
@@ -42,9 +42,9 @@ def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If it is no Run.
+        If it isn't a Run.
     ValueError
-        If the run has not recorded its weights, or ``ax`` are not as many axes as layers.
+        If the run has no recorded weights, or ``ax`` doesn't have one axes per layer.
     ImportError
         If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
@@ -69,13 +69,13 @@ def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
         drawn = panels(ax, layers, plt, sharex=ax is None, figsize=(7.3, 1.4 + 2.6 * layers))
         for k, one in enumerate(drawn):
             path = np.concatenate((run.recorded_weights[k][done], run.weights[k][None]))[order]
-            # The last layer is drawn by its inputs, which are the units of the picture above it.
+            # The last layer is colored by its inputs, the units of the axes above it.
             is_last = k == layers - 1
             _draw(one, iterations[order], path.swapaxes(1, 2) if is_last else path)
             hues, others = path.shape[1:] if is_last else path.shape[:0:-1]
             source = "input" if k == 0 else f"unit of layer {k}"
             names = (source, "output") if is_last else (f"unit of layer {k + 1}", source)
-            if hues > len(COLOURS) and ax is None:
+            if hues > len(COLORS) and ax is None:
                 _bar(one, hues, names[0])
             _explain(one, hues if k in (0, *range(layers - 1)) else 0, others, names)
             one.set_ylabel(f"weights[{k}]")
@@ -85,27 +85,27 @@ def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
 
 
 def _draw(ax: Any, iterations: NDArray[np.int64], path: NDArray[np.float64]) -> None:
-    """Draw the weights of a layer, (points, others, hues), hue by hue."""
+    """Draw the weights of a layer, (points, others, hues), one hue after the other."""
     others, hues = path.shape[1:]
     for hue in range(hues):
         for other in range(others):
             ax.plot(
                 iterations,
                 path[:, other, hue],
-                color=_colour(hue, hues),
+                color=_color(hue, hues),
                 linestyle=DASHES[other] if others <= len(DASHES) else DASHES[0],
-                linewidth=1.2 if hues <= len(COLOURS) else 0.5,
-                zorder=2 + other / others,  # no unit above all others, which it would hide
+                linewidth=1.2 if hues <= len(COLORS) else 0.5,
+                zorder=2 + other / others,  # interleaves the units, so that none hides all others
             )
 
 
 def _explain(ax: Any, hues: int, others: int, names: tuple[str, str]) -> None:
-    """A legend of colours, and of dashes where weights have them."""
+    """Add a legend of colors, and of dashes if there are some."""
     from matplotlib.lines import Line2D
 
     found = {}
-    if hues <= len(COLOURS):
-        found = {_numbered(names[0], i): Line2D([], [], color=COLOURS[i]) for i in range(hues)}
+    if hues <= len(COLORS):
+        found = {_numbered(names[0], i): Line2D([], [], color=COLORS[i]) for i in range(hues)}
     if 1 < others <= len(DASHES):
         found |= {
             _numbered(names[1], i): Line2D([], [], color="0.4", linestyle=DASHES[i])
@@ -116,25 +116,25 @@ def _explain(ax: Any, hues: int, others: int, names: tuple[str, str]) -> None:
 
 
 def _bar(ax: Any, hues: int, name: str) -> None:
-    """A colour bar of many units."""
+    """Add a color bar, for many units."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
     from matplotlib.ticker import MaxNLocator
 
-    colours = ListedColormap([_colour(hue, hues) for hue in range(hues)])
-    values = ScalarMappable(Normalize(0.5, hues + 0.5), colours)
+    colors = ListedColormap([_color(hue, hues) for hue in range(hues)])
+    values = ScalarMappable(Normalize(0.5, hues + 0.5), colors)
     ax.figure.colorbar(values, ax=ax, label=name, pad=0.02, ticks=MaxNLocator(6, integer=True))
 
 
 def _numbered(name: str, i: int) -> str:
-    """Input 1, unit 1 of layer 2."""
+    """Insert a number into a name: input 1, unit 1 of layer 2."""
     word, _, rest = name.partition(" ")
     return f"{word} {i + 1} {rest}".strip()
 
 
-def _colour(hue: int, hues: int) -> Any:
-    if hues <= len(COLOURS):
-        return COLOURS[hue]
+def _color(hue: int, hues: int) -> Any:
+    if hues <= len(COLORS):
+        return COLORS[hue]
     from matplotlib import colormaps
 
-    return colormaps[SEQUENTIAL](0.92 * hue / (hues - 1))  # its brightest end is hard to see
+    return colormaps[SEQUENTIAL](0.92 * hue / (hues - 1))  # the brightest end is hard to see

@@ -1,1 +1,1 @@
-"""One question to many trainings: a frozen result, no picture, no print."""
+"""Studies of many trainings: each returns a frozen result, without plotting or printing."""

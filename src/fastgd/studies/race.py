@@ -1,4 +1,4 @@
-"""race(): several optimizers on the same problem, from the same first weights."""
+"""race(): several optimizers on the same problem, from the same initial weights."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ if TYPE_CHECKING:
     import xarray
 
 RECORDS = 1000
-"""Points of a curve and of a path, about, unless ``record_every`` says otherwise."""
+"""Points of a curve and of a path, about, unless ``record_every`` is given."""
 
 MARGIN = 0.1
-"""Room around the paths on a plane, as a share of their extent."""
+"""Margin around the paths on a loss surface, as a fraction of their extent."""
 
 FAR = 10.0
-"""A path that goes so many times as far as is usual in its race leaves the window."""
+"""A path more than FAR times as long as the median of its race is not in the default window."""
 
 _MEASURED = ("alpha", "final_error", "final_loss", "status", "iterations")
 
@@ -60,14 +60,14 @@ Entry = Optimizer | tuple[Optimizer, Alpha]
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """Trainings that differ in their optimizer only; made by :func:`race`.
+    """Trainings that differ only in their optimizer; returned by :func:`race`.
 
     Attributes
     ----------
     runs : dict of str to Run
-        Each optimizer's training with recorded weights, by its name, in the order given.
+        The training of each optimizer, by name and in the order given, with recorded weights.
     X, y : (samples, inputs) and (samples, outputs) arrays
-        What they learned.
+        The training samples.
     """
 
     runs: dict[str, Run]
@@ -75,17 +75,17 @@ class Race:
     y: NDArray[np.float64]
 
     def __repr__(self) -> str:
-        """Who came in, in which order, with what error."""
+        """The optimizers with their final errors, ranked."""
         ranks = (f"{name}: {self.runs[name].final_error:.6g}" for name in self.ranking())
         return f"Race({', '.join(ranks)})"
 
     def ranking(self) -> list[str]:
-        """The names by their final error, smallest first; those without one come last."""
+        """Return the names sorted by final error, smallest first; NaN comes last."""
         errors = {name: run.final_error for name, run in self.runs.items()}
         return sorted(errors, key=lambda name: (np.isnan(errors[name]), errors[name]))
 
     def to_dataframe(self, *, long: bool = False) -> pandas.DataFrame:
-        """A row per optimizer, in the order given; or one per optimizer and recorded iteration.
+        """Return a row per optimizer; with ``long`` a row per optimizer and recorded iteration.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Race:
         return dataframe({"optimizer": list(self.runs), **measured})
 
     def to_xarray(self) -> xarray.Dataset:
-        """All runs as :meth:`fastgd.Run.to_xarray` has them, over their names, ``optimizer``.
+        """Return all runs as in :meth:`fastgd.Run.to_xarray`, along a dimension ``optimizer``.
 
         Raises
         ------
@@ -146,19 +146,21 @@ class Race:
             join="exact",
             combine_attrs="drop_conflicts",
         )
-        for name in ("alpha", "optimizer"):  # what differs, or only one of them has
+        for name in ("alpha", "optimizer"):  # these differ, or only some runs have them
             found.attrs.pop(name, None)
         return found.assign_coords(
             alpha=("optimizer", labels_of("alpha", [run.alpha for run in self.runs.values()]))
         )
 
     def reached(self, error: float) -> dict[str, int | None]:
-        """The first recorded iteration at which each one's error was below ``error``, or None.
+        """Return for each optimizer the first recorded iteration with an error below ``error``.
+
+        It is None if there is no such iteration.
 
         Raises
         ------
         ValueError, TypeError
-            If the error is no finite number of at least 0.
+            If the error is not a finite number of at least 0.
 
         Examples
         --------
@@ -185,15 +187,16 @@ class Race:
         resolution: int = 201,
         at: str | None = None,
     ) -> Surface:
-        """An error plane of the network around the paths.
+        """Compute the loss surface around the paths: the error over two weights.
 
         Parameters
         ----------
         axes, span, resolution
-            As in :func:`fastgd.surface`; without a span the window is what the paths of all runs
-            need, but for those that diverged or went ten times as far as is usual (the median).
+            As in :func:`fastgd.surface`. By default the window contains the paths of all runs,
+            except those that diverged or are ten times as long as the median.
         at : str, optional
-            Whose last weights the others are held at; by default the winner's.
+            Name of the run whose final weights the other weights are fixed at; by default the
+            winner's.
 
         Raises
         ------
@@ -203,7 +206,7 @@ class Race:
         name = self.ranking()[0] if at is None else check_choice("at", at, list(self.runs))
         goal = self.runs[name]
         if span is None:
-            # A plane of two points, for nothing but the places of the paths on it.
+            # A surface of 2 x 2 points, which is only used to get the paths.
             probe = surface(self.X, self.y, goal, axes=axes, resolution=2)
             going = [run for run in self.runs.values() if run.status != "diverged"] or [goal]
             paths = [probe.path(run)[:, :2] for run in going]
@@ -231,33 +234,33 @@ def race(
     progress: bool = False,
     **given_options: Unpack[options.Options],
 ) -> Race:
-    """Train the same network with several optimizers, all from the same first weights.
+    """Train the same network with several optimizers, all from the same initial weights.
 
-    What the article links to under "Visualizing the Difference". Each run is what
-    :func:`fastgd.train` gives for its optimizer and alpha.
+    The article links to such comparisons under "Visualizing the Difference". Each run equals
+    :func:`fastgd.train` with its optimizer and alpha.
 
     Parameters
     ----------
     X, y, hidden_size, iterations, seed, weights, biases
         As in :func:`fastgd.train`.
     optimizers : dict or list, optional
-        Those of :mod:`fastgd.optimizers` to run, each alone or with its alpha as a pair
-        ``(optimizer, alpha)``; a dict names them. One alone has its ``race_alpha``, tuned for the
-        article's network; by default all of them run with theirs.
+        The optimizers to run: objects of :mod:`fastgd.optimizers`, or pairs ``(optimizer, alpha)``;
+        the keys of a dict are their names. Without an alpha an optimizer runs with its
+        ``race_alpha``, which is tuned for the article's network; by default all optimizers do.
     record_every : int, optional
-        Errors and weights are recorded every so many iterations; by default about 1000 times.
+        Iterations between records of errors and weights; by default there are about 1000 records.
     out : path, optional
-        A folder to put each run in when it is done: the same call goes on from them. It is made if
-        it isn't there, and stays.
+        A folder where each run is saved as soon as it is done: the same call resumes from them. The
+        folder is created if needed, and not deleted.
     executor : concurrent.futures.Executor, optional
-        Whose workers train the runs, each one of them: see :func:`fastgd.sweep`.
+        Trains the runs in its workers, one run each: see :func:`fastgd.sweep`.
     threads : int, optional
-        How many of them are trained at once in this process, if there is no executor; as many as
-        Numba has threads by default.
+        Number of runs that are trained at a time in this process, if there is no executor; by
+        default Numba's number of threads.
     progress : bool
-        Show a progress bar (needs tqdm).
+        Whether to show a progress bar (needs tqdm).
     **given_options
-        All others of :class:`fastgd.arguments.options.Options` but ``optimizer``.
+        All options of :class:`fastgd.arguments.options.Options` except ``optimizer``.
 
     Returns
     -------
@@ -269,7 +272,7 @@ def race(
         If an argument is not as described, or the folder holds something else; the message states
         the rule and what came.
     OSError
-        If the folder can't be made, read or written to.
+        If the folder can't be created, read or written to.
 
     Examples
     --------
@@ -283,7 +286,7 @@ def race(
     shared: dict[str, Any] = dict(given_options)
     if "optimizer" in shared:
         raise TypeError(
-            f"optimizers must name who runs, got optimizer={shown(shared['optimizer'])}"
+            f"optimizers must name the optimizers, got optimizer={shown(shared['optimizer'])}"
         )
     entrants = entrants_of(optimizers)
     iterations = check_count("iterations", iterations)
@@ -307,7 +310,7 @@ def race(
         )
         for optimizer, alpha in entrants.values()
     ]
-    task = trainings[0].task  # once for all, also on the way to a worker
+    task = trainings[0].task  # shared by all, so that it is sent to a worker only once
     job = RaceJob(tuple(replace(training, task=task) for training in trainings))
     check_memory(job.bytes, "the race", also="fewer records (record_every)")
     warn_of_targets([shared.get("output", "sigmoid")], targets)
@@ -318,7 +321,7 @@ def race(
 
 
 def _folder(path: Path, names: list[str], job: RaceJob) -> Folder:
-    """The folder for the runs of a race."""
+    """Create or check the folder for the runs of a race."""
     asked: Facts = {}
     arrays: Arrays = {}
     for name, training in zip(names, job.trainings, strict=True):
@@ -328,7 +331,7 @@ def _folder(path: Path, names: list[str], job: RaceJob) -> Folder:
 
 
 def _window(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    """From where to where each axis must go to show these points."""
+    """Return the window that contains these points, with a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     room = np.maximum(MARGIN * (high - low), 1e-3 * np.maximum(1, np.abs(high)))
     return tuple(zip((low - room).tolist(), (high + room).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Who runs in a race, and their trainings as a job: each chunk is a whole run."""
+"""The optimizers of a race, and their trainings as a job; each chunk is a whole run."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,15 +19,15 @@ from fastgd.training.training_run import KEEP, Training
 from fastgd.workers.compiling import compile_all
 
 _FACTS = "facts"
-"""Of a run among its arrays, as JSON."""
+"""Name of a run's facts, as JSON, among its arrays."""
 
 _COMPILED_AFTER = 2
-"""Iterations of a training that is there to compile its code."""
+"""Iterations of a training that only compiles code."""
 
 
 @dataclass(frozen=True, eq=False)
 class RaceJob:
-    """Trainings by themselves: a :class:`fastgd.workers.job.Job`."""
+    """Independent trainings: a :class:`fastgd.workers.job.Job`."""
 
     trainings: tuple[Training, ...]
 
@@ -38,21 +38,21 @@ class RaceJob:
 
     @property
     def bytes(self) -> int:
-        """Memory that all of them take, side by side."""
+        """Memory of all trainings together."""
         plans = (training.plan(0, training.task.iterations) for training in self.trainings)
         return sum(plan.bytes(KEEP) for plan in plans)
 
     def compute(self, chunk: int, _threads: int, advance: Callable[[int], None]) -> Arrays:
-        """Train one of them; a single run is the work of a single thread."""
+        """Train one run, which uses a single thread."""
         training = self.trainings[chunk]
         return _trained(training, training.task.iterations, advance)
 
     def compile(self, _threads: int) -> None:
-        """Train each of them for a few iterations."""
+        """Compile the code of each run, by a few iterations."""
         compile_all(partial(_compile, training) for training in self.trainings)
 
     def runs(self, chunks: Sequence[Arrays]) -> list[Run]:
-        """The runs, of what the chunks have."""
+        """Return the runs from the arrays of all chunks."""
         found = []
         for training, arrays in zip(self.trainings, chunks, strict=True):
             facts: Facts = tuples(json.loads(str(arrays[_FACTS])))
@@ -73,7 +73,7 @@ def _compile(training: Training) -> None:
 
 
 def entrants_of(given: Any) -> dict[str, tuple[Optimizer, Any]]:
-    """Who runs, with which alpha, each by a name of its own."""
+    """Return optimizers and alphas by name."""
     if given is None:
         given = [kind() for kind in ALL]
     if not isinstance(given, (Mapping, list, tuple)):
@@ -81,7 +81,7 @@ def entrants_of(given: Any) -> dict[str, tuple[Optimizer, Any]]:
             f"optimizers must be a list, or a dict by name, of optimizers, got {shown(given)}"
         )
     if not given:
-        raise ValueError(f"optimizers must be at least one, got {shown(given)}")
+        raise ValueError(f"optimizers must have at least one, got {shown(given)}")
     if isinstance(given, Mapping):
         return {str(name): _entry(name, entry) for name, entry in given.items()}
     entries = [_entry(k, entry) for k, entry in enumerate(given)]
@@ -89,7 +89,7 @@ def entrants_of(given: Any) -> dict[str, tuple[Optimizer, Any]]:
 
 
 def _entry(place: object, entry: Any) -> tuple[Optimizer, Any]:
-    """One optimizer with its alpha."""
+    """Return an optimizer with its alpha."""
     if isinstance(entry, ALL):
         return entry, entry.race_alpha
     if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], ALL):
@@ -101,7 +101,7 @@ def _entry(place: object, entry: Any) -> tuple[Optimizer, Any]:
 
 
 def _names(entries: Sequence[tuple[Optimizer, Any]]) -> list[str]:
-    """Their names: the kind, or where this is not one alone its fields, or the alpha as well."""
+    """Return unique names: the class, with parameters where needed, or with alpha as well."""
     short = [type(optimizer).__name__ for optimizer, _ in entries]
     full = [repr(optimizer) for optimizer, _ in entries]
     longest = [f"{name}, alpha {alpha}" for name, (_, alpha) in zip(full, entries, strict=True)]

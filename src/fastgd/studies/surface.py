@@ -1,4 +1,4 @@
-"""surface(): the error of a network over a grid of two of its weights, the others held."""
+"""surface(): the error of a network over a grid of two of its weights, with the others fixed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NAMES = tuple(name for name in DECLARED if name in SurfaceOptions.__annotations
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """The error plane of a network over two of its weights; made by :func:`surface`.
+    """The loss surface of a network over two of its weights; returned by :func:`surface`.
 
     Attributes
     ----------
@@ -48,14 +48,14 @@ class Surface:
     x, y : (resolution,) arrays
         Values of the first and of the second weight.
     errors : (resolution, resolution) array
-        ``errors[r, c]`` is the mean ``|y - output|`` where the first weight is ``x[c]`` and the
+        ``errors[r, c]`` is the mean absolute error where the first weight is ``x[c]`` and the
         second one ``y[r]``; infinite or NaN where a number overflows.
     weights, biases : tuples of arrays
-        Where the others are held, a layer each; biases are empty if there are none.
+        The fixed values of the other weights, layer by layer; no biases if the network has none.
     samples : int
-        How many samples the mean is over.
+        Number of samples in the mean.
     options : dict
-        The options that are not the default.
+        The options that differ from their defaults.
     """
 
     axes: tuple[Weight, Weight]
@@ -78,7 +78,7 @@ class Surface:
 
     @property
     def names(self) -> tuple[str, str]:
-        """The two weights as Python addresses them: ``weights[0][1, 0]`` or ``biases[0][1]``."""
+        """The two weights as Python expressions: ``weights[0][1, 0]`` or ``biases[0][1]``."""
         first, second = (
             f"biases[{layer}][{column}]"
             if row == len(self.weights[layer])
@@ -94,17 +94,17 @@ class Surface:
 
     @property
     def held(self) -> int:
-        """How many weights and biases are held."""
+        """Number of weights and biases that are fixed."""
         return sum(layer.size for layer in (*self.weights, *self.biases)) - 2
 
     def lowest(self) -> tuple[float, float, float]:
-        """The two weights at the grid's lowest error, and the error; NaN if none is finite."""
+        """Return the two weights with the lowest error, and the error; NaN if none is finite."""
         finite = np.where(np.isfinite(self.errors), self.errors, np.inf)
         r, c = np.unravel_index(int(finite.argmin()), finite.shape)
         return float(self.x[c]), float(self.y[r]), float(self.errors[r, c])
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """A row per point: the two weights, by their names, and the error.
+        """Return a row per point: the two weights, by their names, and the error.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Surface:
         return dataframe(columns)
 
     def to_xarray(self) -> xarray.Dataset:
-        """The errors over ``y`` and ``x``, whose weights are named in ``attrs``.
+        """Return the errors over ``y`` and ``x``; ``attrs`` name their weights.
 
         Raises
         ------
@@ -140,25 +140,25 @@ class Surface:
         )
 
     def path(self, run: Run) -> NDArray[np.float64]:
-        """Where a training went on this plane: its recorded weights, then its last ones.
+        """Return the path of a training on this surface: its recorded weights, and the final ones.
 
         Parameters
         ----------
         run : Run
-            Trained with ``record_weights=True``, and a network of the same layers.
+            Trained with ``record_weights=True``, with layers of the same sizes.
 
         Returns
         -------
         (points, 3) array
-            The weight of the first axis, that of the second, and the run's error there, which is
-            the plane's own only where the run has the other weights as the plane holds them.
+            The weights of the first and second axis, and the run's own error. That equals the
+            surface's only if the run's other weights are the surface's.
 
         Raises
         ------
         TypeError
-            If it is no Run.
+            If it isn't a Run.
         ValueError
-            If the run has no recorded weights or is of another network.
+            If the run has no recorded weights, or has other layers.
 
         Examples
         --------
@@ -208,12 +208,12 @@ def surface(
     progress: bool = False,
     **given_options: Unpack[SurfaceOptions],
 ) -> Surface:
-    """Mean error of a network over a grid of any two of its weights, the others held.
+    """Compute the loss surface of a network: its error over a grid of two weights.
 
-    The article's error plane (part 4, "Hill Climbing"): the error for every possible set of weights
-    of the network without a hidden layer. A larger network's plane is a slice through the space of
-    its weights. The kernel is the one that trains, so each error has the bits that training from
-    there begins with.
+    The article's error plane (part 4, "Hill Climbing") is the error for every possible set of
+    weights of the network without a hidden layer. For a larger network the surface is a slice
+    through the space of its weights: all other weights are fixed. The errors are computed by the
+    training kernel, so each is bit-identical to the first error of a training that starts there.
 
     Parameters
     ----------
@@ -222,31 +222,31 @@ def surface(
     y : (samples,) or (samples, outputs) array_like
         Targets.
     weights : Run, Snapshot, or sequence of (inputs, outputs) arrays
-        The network, a layer each, and where the weights are held that are no axis. A run, or a
-        recorded point of one, brings its biases, batch normalization and options along.
+        The network, layer by layer, and the values of its fixed weights. A run, or a recorded point
+        of one, also brings its biases, batch normalization and options.
     biases : sequence of (outputs,) arrays, optional
-        The biases that belong to weights that are arrays, with ``bias=True``.
+        The biases, if weights are given as arrays and ``bias=True``.
     axes : pair of (layer, input, output)
-        The weights to vary, each by its place: ``weights[layer][input, output]``. With biases, the
-        input after the last one is the bias.
+        The two weights to vary: ``weights[layer][input, output]``. With biases, the input after the
+        last one is the bias.
     span : (low, high), or a pair of these
         Smallest and largest value of both weights, or of each.
     resolution : int
-        Values of each weight, at equal distances; at least 2.
+        Number of equally spaced values of each weight; at least 2.
     out : path, optional
-        A folder for bands of rows, some seconds of work each, as they are done: the same call goes
-        on from them. It is made if it isn't there, and stays.
+        A folder where bands of rows, some seconds of work each, are saved as soon as they are
+        computed: the same call resumes from them. The folder is created if needed, and not deleted.
     executor : concurrent.futures.Executor, optional
-        Whose workers measure the bands: see :func:`fastgd.sweep`.
+        Computes the bands in its workers: see :func:`fastgd.sweep`.
     threads : int, optional
-        How many threads of this process work on it, if there is no executor; all that Numba has by
-        default (``NUMBA_NUM_THREADS``).
+        Number of threads in this process, if there is no executor; all of Numba's by default
+        (``NUMBA_NUM_THREADS``).
     threads_per_worker : int
-        How many threads of an executor's worker work on a band.
+        Number of threads in each worker of the executor.
     progress : bool
-        Show a progress bar (needs tqdm).
+        Whether to show a progress bar (needs tqdm).
     **given_options
-        ``activation``, ``output``, ``loss``, ``bias``, ``sample_weight``, and numbers of
+        ``activation``, ``output``, ``loss``, ``bias``, ``sample_weight``, and parameters of these
         functions: see :class:`fastgd.arguments.options.Options`. With a run only
         ``sample_weight`` may be given.
 
@@ -260,12 +260,12 @@ def surface(
         If an argument is not as described, or the folder holds something else; the message states
         the rule and what came.
     OSError
-        If the folder can't be made, read or written to.
+        If the folder can't be created, read or written to.
 
     Examples
     --------
-    The article's plane: the output follows the first input, so its weight is best high, the other
-    one low.
+    The article's error plane: the output equals the first input, so the best weight of the first
+    input is high, that of the other one low.
 
     >>> import fastgd
     >>> X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
@@ -327,7 +327,7 @@ def surface(
 
 
 def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the network, its own if it was trained; unchecked."""
+    """Return the options of the network, its own if it was trained; not validated."""
     trained = given if isinstance(given, Run | Snapshot) else None
     known = (*_NAMES, *kinds_of(given_options))
     for name in given_options:
@@ -345,7 +345,7 @@ def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _outputs(given: object) -> int | None:
-    """Output units, if the network is a trained one."""
+    """Return the number of outputs, if the network is a trained one."""
     return given.weights[-1].shape[1] if isinstance(given, Run | Snapshot) else None
 
 
@@ -356,7 +356,7 @@ def _network(
     given_biases: object,
     chosen: Mapping[str, Any],
 ) -> tuple[NetworkParts, Method]:
-    """Parameters and options of the network, checked."""
+    """Return the validated parameters and options of the network."""
     outputs = outputs_to_start(chosen, y, None)
     parts = check_network(given, given_biases, X.shape[1], outputs)
     hidden = tuple(layer.shape[1] for layer in parts.weights[:-1])

@@ -1,4 +1,4 @@
-"""The points of an error plane, as a job: its chunks are bands of rows."""
+"""The points of a loss surface as a job, whose chunks are bands of rows."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from fastgd.training.chunks import CHUNK_SECONDS, seconds_of
 from fastgd.training.serialization import plain
 
 THREAD_SECONDS = 1e-4
-"""Work that is worth another thread."""
+"""Work that justifies another thread."""
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceJob:
-    """The points of a plane: a :class:`fastgd.workers.job.Job`."""
+    """The points of a surface: a :class:`fastgd.workers.job.Job`."""
 
     network: Network
     method: Method
     X: FloatArray
     y: FloatArray
-    parameters: FloatArray  # (P,): where the others are held
+    parameters: FloatArray  # (P,): the fixed values
     places: tuple[Weight, Weight]
     across: FloatArray
     up: FloatArray
     count: int = 1
-    """How many bands there are."""
+    """Number of bands."""
 
     def in_chunks(self) -> SurfaceJob:
-        """The same in bands of some seconds of work."""
+        """Return the same job, divided into bands of some seconds of work."""
         seconds = seconds_of(self.network, len(self.X), 1) * len(self.across)
         rows = max(1, int(CHUNK_SECONDS / seconds))
         return replace(self, count=-(-len(self.up) // rows))
@@ -52,30 +52,30 @@ class SurfaceJob:
 
     @property
     def session(self) -> Session:
-        """The same for all bands: one kernel measures them."""
+        """The session of all bands: one kernel computes them."""
         points = len(self.across) * len(self.up)
         return Session.of_measuring(self.network, self.method, self.X, self.y, points)
 
     def threads(self, wanted: int) -> int:
-        """How many threads the whole plane is worth, at most as many as are wanted."""
+        """Return the number of threads that the whole surface justifies, at most ``wanted``."""
         session, points = self.session, len(self.across) * len(self.up)
         needed = -(-points // session.layout.runs) * session.seconds()
         return min(wanted, max(1, int(needed / THREAD_SECONDS)))
 
     def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
-        """Measure the points of a band."""
+        """Compute the errors of a band."""
         return {"errors": self._measured(self._rows(chunk), threads, advance)}
 
     def compile(self, threads: int) -> None:
-        """Measure a row on so many threads."""
+        """Compute one row, to compile the code."""
         self._measured(self.up[:1], threads, lambda _done: None)
 
     def joined(self, chunks: Sequence[Arrays]) -> FloatArray:
-        """All errors, of those of the bands."""
+        """Assemble the errors of all bands."""
         return np.concatenate([arrays["errors"] for arrays in chunks])
 
     def _rows(self, chunk: int) -> FloatArray:
-        """The second weight's values in a band."""
+        """Return the second weight's values in a band."""
         ends = (number * len(self.up) // self.count for number in (chunk, chunk + 1))
         return self.up[slice(*ends)]
 
@@ -88,7 +88,7 @@ class SurfaceJob:
 
 
 def folder_of(path: Path, job: SurfaceJob, method: Method) -> Folder:
-    """The folder for the bands of a plane."""
+    """Create or check the folder for the bands of a surface."""
     arrays = {"X": job.X, "y": job.y, "weights": job.parameters}
     asked = {
         "sizes": job.network.sizes,
@@ -101,6 +101,6 @@ def folder_of(path: Path, job: SurfaceJob, method: Method) -> Folder:
 
 
 def measuring(method: Method, y: FloatArray) -> Method:
-    """What is compiled: errors need the loss only where that is of several outputs together."""
+    """Return the method to compile: errors need the loss only if it combines several outputs."""
     is_joint = method.output == "softmax" or outputs_of(method.loss, y) != y.shape[1]
     return method if is_joint else method.at({"loss": DECLARED["loss"].default})

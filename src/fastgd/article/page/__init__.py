@@ -1,6 +1,6 @@
-"""The article on one page: its experiments with their tables, pictures and calls, in one file.
+"""The article on one page: its experiments with tables, figures and code, in a single file.
 
-The page needs nothing but itself: style and pictures are inside, and there is no script.
+The page is self-contained: style and figures are embedded, and there is no script.
 """
 
 import os
@@ -44,10 +44,10 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
     Parameters
     ----------
     experiments : sequence of Experiment
-        Some of `fastgd.article.experiments.EXPERIMENTS`; the article's other pictures are on the
-        page if it has all of them.
+        Some of `fastgd.article.experiments.EXPERIMENTS`; if all are given, the page also has the
+        article's other figures.
     progress : bool
-        Show a progress bar, one step per section (needs tqdm).
+        Whether to show a progress bar, with one step per section (needs tqdm).
 
     Returns
     -------
@@ -56,7 +56,7 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
     Raises
     ------
     ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``), or tqdm for the progress.
+        If matplotlib (``pip install "fastgd[plot]"``), or tqdm for the progress bar, is missing.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
     >>> html.startswith("<!DOCTYPE html>"), html.count("<table>"), html.count("<img ")
     (True, 2, 1)
     """
-    pyplot()  # says what to install, before any work
+    pyplot()  # raises with what to install, before any work
     asked = {experiment.name: experiment for experiment in experiments}
     sections = _sections(asked)
     results: list[Result] = []
@@ -96,14 +96,14 @@ def write(
     *,
     progress: bool = False,
 ) -> None:
-    """Write the page of :func:`build` to a file; whole or not at all.
+    """Write the page of :func:`build` to a file, atomically.
 
     Raises
     ------
     ValueError
-        If the file's ending is not .html or .htm.
+        If the file's suffix is not .html or .htm.
     OSError
-        If it cannot be written.
+        If it can't be written.
     ImportError
         As :func:`build`.
     """
@@ -115,7 +115,7 @@ def write(
 
 
 def prepare(experiments: Sequence[Experiment] = EXPERIMENTS) -> float:
-    """Compile or load all the code that their page needs; returns the seconds it took."""
+    """Compile or load the code that the page needs; returns the seconds it took."""
     begin = perf_counter()
     sections = _sections([experiment.name for experiment in experiments])
     compile_all([*needed(sections), *comparison.short(experiments)])
@@ -123,19 +123,19 @@ def prepare(experiments: Sequence[Experiment] = EXPERIMENTS) -> float:
 
 
 def check_ending(path: Path) -> None:
-    """Refuse a file that browsers would not take for a page.
+    """Raise if a file's suffix is not that of an HTML page.
 
     Raises
     ------
     ValueError
-        If its ending is not .html or .htm.
+        If it is not .html or .htm.
     """
     if path.suffix.lower() not in ENDINGS:
         raise ValueError(f"a page's file must end in {', '.join(ENDINGS)}, got {str(path)!r}")
 
 
 def _sections(names: Collection[str]) -> list[Section]:
-    """Those of these experiments; of all of them together the others, too."""
+    """Return the sections of these experiments; if they are all, also the other sections."""
     whole = {experiment.name for experiment in EXPERIMENTS} == set(names)
     return [s for s in SECTIONS if (whole if not s.is_experiment else s.name in names)]
 
@@ -153,21 +153,21 @@ def _introduction(sections: Sequence[Section]) -> Markup:
             element("h1", TITLE),
             element(
                 "p",
-                "The experiments and pictures of ",
+                "The experiments and figures of ",
                 element("a", "iamtrask's article", href=ARTICLE),
-                " of 2015, computed anew by fastgd: each with its numbers, its picture and the "
-                "call that made it.",
+                " of 2015, reproduced with fastgd: each with its numbers, its figure and the code "
+                "that made it.",
             ),
             element(
                 "p",
-                f"Beside each run train up to {TWINS} twins, whose first weights differ in the "
-                "last bit only. Digits are the significant digits that run and twins share. A "
+                f"Each run has up to {TWINS} twins, whose initial weights differ only in the last "
+                "bit. Digits are the significant digits on which a run and its twins agree. A "
                 "published number ",
                 element("span", "agrees", class_="agrees"),
-                " if ours, printed to as many digits, is the same. It is ",
+                " if ours, printed with the same number of digits, is equal. It is ",
                 element("span", "within the spread", class_="within"),
-                f" if it lies within {DEVIATIONS} standard deviations of the mean of run and "
-                "twins. Else it ",
+                f" if it lies within {DEVIATIONS} standard deviations of the mean of the run and "
+                "its twins. Otherwise it ",
                 element("span", "differs", class_="differs"),
                 ".",
             ),
@@ -178,9 +178,9 @@ def _introduction(sections: Sequence[Section]) -> Markup:
 
 @contextmanager
 def _running(experiments: Sequence[Experiment]) -> Iterator[Iterator[Result]]:
-    """Hand out their results, in order; they run in a thread while pictures are drawn.
+    """Yield the results in order; experiments run in a thread while figures are drawn.
 
-    The kernel works without Python's lock, and takes half of the time.
+    The kernel releases the GIL, and takes half of the time.
     """
     left = Event()
 
@@ -210,7 +210,7 @@ def _section(section: Section, *content: Markup) -> Markup:
 
 
 def _experiment(result: Result) -> Markup:
-    """Return an experiment's tables, and the call that made them."""
+    """Return an experiment's tables, and the code that computed them."""
     name = result.experiment.name
     code = (
         "from fastgd.article import comparison\n"
@@ -221,14 +221,14 @@ def _experiment(result: Result) -> Markup:
     return join(
         [
             element("h3", "The numbers"),
-            show_code(code, f"The call that made the numbers of {name}"),
+            show_code(code, f"The code that computed the numbers of {name}"),
             *map(show_table, tables(result)),
         ]
     )
 
 
 def _conclusion(results: Sequence[Result]) -> Markup:
-    """Return how many published numbers agree, if there are any."""
+    """Return the counts of published numbers that agree, if there are any."""
     tally = comparison.tally(results)
     if not any(tally.errors.values()):
         return Markup("")

@@ -1,10 +1,10 @@
-"""The calls that draw the page's pictures: the page shows their bodies, which run as they stand."""
+"""The code of the page's figures: the page shows the bodies of these functions."""
 
 from typing import Any
 
 
 def thirteen_lines() -> Any:
-    """Errors of the listing at the top."""
+    """Errors of the 13 lines."""
     import fastgd
     import fastgd.plots
 
@@ -81,7 +81,7 @@ def flat_stretch() -> Any:
 
 
 def error_plane() -> Any:
-    """The error plane in space."""
+    """The loss surface in 3-D."""
     import fastgd
     import fastgd.plots
 
@@ -100,7 +100,7 @@ def error_plane() -> Any:
 
 
 def error_plane_from_above() -> Any:
-    """The error plane as a map."""
+    """The loss surface from above."""
     import fastgd
     import fastgd.plots
 
@@ -200,7 +200,7 @@ def hidden_sizes() -> Any:
 
 
 def solved() -> Any:
-    """Share of seeds that learn XOR."""
+    """Fraction of seeds that learn XOR."""
     import fastgd
     import fastgd.plots
 

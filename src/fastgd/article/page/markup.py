@@ -1,4 +1,4 @@
-"""HTML out of strings: everything that is text is escaped, every element is closed."""
+"""HTML from strings: all text is escaped, and every element is closed."""
 
 from html import escape
 
@@ -7,13 +7,13 @@ VOID = ("img",)
 
 
 class Markup(str):
-    """HTML already, so not to be escaped again."""
+    """HTML that must not be escaped again."""
 
     __slots__ = ()
 
 
 def element(name: str, *content: str, **attributes: str) -> Markup:
-    """Return an element; an attribute's name may end in "_" (class_) and has "-" for other "_".
+    """Return an element; in an attribute's name a final "_" is dropped, and others become "-".
 
     Examples
     --------
@@ -30,7 +30,7 @@ def element(name: str, *content: str, **attributes: str) -> Markup:
 
 
 def join(parts: "tuple[str, ...] | list[Markup]") -> Markup:
-    """Return markup one after the other, with what is plain text escaped."""
+    """Concatenate markup, and escape plain text in it."""
     return Markup(
         "".join(part if isinstance(part, Markup) else escape(part, quote=False) for part in parts)
     )

@@ -1,4 +1,4 @@
-"""Pictures inside the page, each with the call that made it."""
+"""Figures of the page, each with the code that made it."""
 
 import ast
 from base64 import b64encode
@@ -14,30 +14,30 @@ from fastgd.article.page.markup import Markup, element
 from fastgd.plots.style import encode, pyplot, styled
 
 PIXELS = 96
-"""CSS pixels in an inch."""
+"""CSS pixels per inch."""
 
 LETTERS = 9
-"""Letters of a title in an inch of the picture, with room for what is left of the axes."""
+"""Characters of a title per inch of the figure, with room for what is left of the axes."""
 
 TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A picture of the page.
+    """A figure of the page.
 
     Attributes
     ----------
     draw : callable
-        Draws it and returns the axes; its body is the call that the page shows.
+        Draws it and returns the axes; its body is the code that the page shows.
     caption : str
-        What is to be seen.
+        What the figure shows.
     alt : str
-        The same for who cannot see it.
+        A description for readers who can't see it.
     size : (float, float)
-        Width and height in inches: at 5 inches the letters are large enough on a phone.
+        Width and height in inches: with 5 inches the text is large enough on a phone.
     kind : {"svg", "png"}
-        PNG where the picture is made of many small parts.
+        PNG if the figure consists of many small parts.
     """
 
     draw: Callable[[], Any]
@@ -47,7 +47,7 @@ class PageFigure:
     kind: str = "svg"
 
     def code(self) -> str:
-        """The call: what stands in ``draw`` below its docstring, without the return."""
+        """Return the code: the body of ``draw``, without docstring and ``return``."""
         source = dedent(getsource(self.draw))
         function = ast.parse(source).body[0]
         assert isinstance(function, ast.FunctionDef)
@@ -59,7 +59,7 @@ class PageFigure:
         return dedent("\n".join(lines[first:]))
 
     def image(self, axes: Any = None) -> bytes:
-        """Return the file of these axes' figure, by default of the one that ``draw`` draws."""
+        """Return the bytes of these axes' figure, by default of the one that ``draw`` draws."""
         if axes is None:
             with styled():
                 axes = self.draw()
@@ -76,7 +76,7 @@ class PageFigure:
             pyplot().close(figure)
 
     def markup(self) -> Markup:
-        """The figure with its caption, and the call below."""
+        """Return the figure with its caption, and the code below."""
         data = b64encode(self.image()).decode("ascii")
         width, height = (str(round(PIXELS * inches)) for inches in self.size)
         image = element(
@@ -90,15 +90,15 @@ class PageFigure:
             "figure",
             image,
             element("figcaption", self.caption),
-            show_code(self.code(), f"The call that made it: {self.caption}"),
+            show_code(self.code(), f"The code that made it: {self.caption}"),
         )
 
 
 def _wrapped(title: str, width: float) -> str:
-    """Break the lines of a text where they leave a picture of so many inches."""
+    """Break the lines of a title to fit a figure of this width in inches."""
     return "\n\n".join(fill(part, round(LETTERS * width)) for part in title.split("\n\n"))
 
 
 def show_code(code: str, name: str) -> Markup:
-    """Return Python in a box that scrolls where the page is narrow."""
+    """Return Python code in a box that can be scrolled on narrow pages."""
     return element("pre", element("code", code), tabindex="0", role="region", aria_label=name)

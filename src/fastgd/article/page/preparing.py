@@ -1,4 +1,4 @@
-"""Short calls that need the same code as the pictures: it is compiled before the work."""
+"""Quick calls that need the same code as the figures, so that it is compiled beforehand."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -20,21 +20,21 @@ def _roll(name: str) -> None:
 
 
 _TRAIN = partial(fastgd.train, *XOR, **FEW)
-# Of the same sizes: a single run of a tiny network has code of its own.
+# With the same sizes: a single run of a tiny network has specialized code.
 _LINE = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
 _PATH = partial(fastgd.train, *_LINE, hidden_size=(), **FEW, record_weights=True)
 _RACE = [partial(fastgd.race, *XOR, [kind()], iterations=2) for kind in ALL]
 _SWEEP = partial(fastgd.sweep, *XOR, alpha=ALPHAS, **FEW)
-# As many runs, which decide how many go side by side on so many threads.
+# With the same number of runs, which determines how many are trained together by each thread.
 _SEEDS = partial(fastgd.sweep, *XOR, alpha=ALPHAS, seed=range(100), **FEW)
 _SOLVED = partial(fastgd.sweep, *XOR, alpha=[1, 10], seed=range(200), **FEW)
 _SIZES = partial(fastgd.sweep, *XOR, hidden_size=[4, 32], alpha=[0.1, 1, 10], **FEW)
-# Around given weights, so that it needs no other kernel; a few points are measured by one thread.
+# Around given weights, so that no other kernel is needed; a few points use one thread only.
 _PLANE = partial(fastgd.surface, *XOR, [[[0.5] * 4] * 3, [[0.5]] * 4], span=(-1, 1))
 _PLANES = [_PLANE, partial(_PLANE, resolution=2)]
 _BALL = partial(fastgd.bucket.roll, curve="x**2", start=-3, alpha=0.1)
 
-# For each picture, what takes longest first.
+# For each figure, the slowest call first.
 NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
     calls.thirteen_lines: [_TRAIN],
     calls.race: [*_PLANES, *_RACE],
@@ -55,10 +55,10 @@ NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
     calls.hidden_sizes: [_SIZES],
     calls.solved: [_SOLVED],
 }
-"""Short calls that compile the code of each picture."""
+"""Quick calls that compile the code of each figure."""
 
 
 def needed(sections: Iterable[Section]) -> list[Call]:
-    """Short calls that need the code of all pictures of these sections, each once."""
+    """Return the calls that compile the code of all figures of these sections, each once."""
     pictures = [picture for section in sections for picture in section.pictures]
     return list(dict.fromkeys(call for picture in pictures for call in NEEDED[picture.draw]))

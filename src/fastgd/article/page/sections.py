@@ -14,15 +14,15 @@ TALL = (5.0, 5.4)
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page.
+    """One section of the page.
 
     Attributes
     ----------
     name : str
         An experiment's name, or an anchor of its own.
     title, part, text : str
-        Its heading, where in the article it stands, and what to see.
-    pictures : sequence of Picture
+        Its heading, its place in the article, and what it shows.
+    pictures : sequence of PageFigure
     """
 
     name: str
@@ -41,7 +41,7 @@ _EXPERIMENTS = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
 def _experiment(name: str, *pictures: PageFigure) -> Section:
-    """Make the section of an experiment, with its own words."""
+    """Make the section of an experiment, with the experiment's title and takeaway."""
     experiment = _EXPERIMENTS[name]
     return Section(name, experiment.title, experiment.part, experiment.takeaway, pictures)
 
@@ -52,25 +52,25 @@ SECTIONS = (
         PageFigure(
             calls.thirteen_lines,
             "The error of the thirteen lines while they learn XOR.",
-            "A falling curve: the mean error is 0.496 at first, 0.099 after 1,000 iterations, "
-            "0.013 after 10,000 and 0.0046 after 60,000.",
+            "A falling curve: the mean absolute error is 0.496 at first, 0.099 after 1,000 "
+            "iterations, 0.013 after 10,000 and 0.0046 after 60,000.",
         ),
     ),
     Section(
         "race",
         "Optimizer race",
         'part 1, "Visualizing the Difference"',
-        "The same network, data and first weights, and nine optimizers, each with an alpha that "
-        "suits it: their errors, and the ways they go on an error plane.",
+        "Nine optimizers train the same network on the same data from the same initial weights, "
+        "each with an alpha that suits it: their errors, and their paths on the loss surface.",
         (
             PageFigure(
                 calls.race,
-                "Nine optimizers learn XOR. On the plane a circle is the start, a star the end.",
+                "Nine optimizers learn XOR. On the surface a circle is the start, a star the end.",
                 "Above, nine curves of the error over 1,000 iterations: AdaDelta ends lowest, "
                 "at 0.0032, then Adam and RMSProp, then Nesterov, gradient descent, momentum and "
                 "AdamW; AdaGrad ends at 0.037, and Rprop, whose steps have grown until the "
-                "sigmoids are flat, at 0.125. Below, their paths over two weights: all start in "
-                "one place and go different ways, Rprop out of the picture.",
+                "sigmoids are saturated, at 0.125. Below, their paths over two weights: all start "
+                "at the same place and take different ways, Rprop out of the plot.",
                 size=(5.0, 7.6),
             ),
         ),
@@ -79,41 +79,41 @@ SECTIONS = (
         "bucket",
         "The ball in the bucket",
         'parts 2 and 3, "Gradient Descent" and "Sometimes It Breaks"',
-        "A ball knows the slope where it is, and nothing else: it goes down by alpha times the "
-        "slope until there is none. That finds the bottom of a bucket. It breaks where slopes are "
-        "too big, where there are several minima, and where slopes are too small.",
+        "A ball knows only the slope at its place: it moves down by alpha times the slope, until "
+        "the slope is 0. That finds the bottom of a bucket. It breaks where slopes are too big, "
+        "where there are several minima, and where slopes are too small.",
         (
             PageFigure(
                 calls.ball,
                 "The ball rolls to the bottom: steps get smaller as the slope does.",
-                "A parabola: the ball, let go at -3, converges to 0 in 101 ever smaller steps.",
+                "A parabola: the ball starts at -3 and converges to 0 in 101 ever smaller steps.",
             ),
             PageFigure(
                 calls.slopes_too_big,
-                "Problem 1: where slopes are too big each step overshoots to a steeper place. "
+                "Problem 1: where slopes are too big, each step overshoots to a steeper place. "
                 "Solution 1: a smaller alpha.",
-                "A parabola with two balls, both let go at 1: with alpha 1.05 one jumps from side "
-                "to side ever higher and diverges, with alpha 0.1 the other converges.",
+                "A parabola with two balls that start at 1: with alpha 1.05 one jumps from side to "
+                "side, ever higher, and diverges; with alpha 0.1 the other one converges.",
             ),
             PageFigure(
                 calls.local_minimum,
                 "Problem 2: which minimum a ball finds depends on where it starts.",
                 "A curve with two minima. From 2 a ball ends in the shallower one at 1.13, from "
-                "-2 in the lowest place at -1.30.",
+                "-2 in the deeper one at -1.30.",
             ),
             PageFigure(
                 calls.basins,
-                "Solution 2: 100 random balls end in 5 places; the colours are the stretches that "
-                "belong to each.",
-                "A curve with five minima and five coloured stretches, in which 14, 22, 19, 25 and "
+                "Solution 2: 100 random balls end in 5 places; the colors show which starts lead "
+                "to each.",
+                "A curve with five minima and five colored stretches, in which 14, 22, 19, 25 and "
                 "20 balls end.",
             ),
             PageFigure(
                 calls.slopes_too_small,
-                "Problem 3: with too small an alpha the ball stays in the first rut. Solution 3: a "
-                "larger one.",
+                "Problem 3: with too small an alpha the ball gets stuck in the first rut. Solution "
+                "3: a larger alpha.",
                 "A wide bowl with a rut on its side. From 4 a ball with alpha 0.01 ends in the rut "
-                "near 3, with alpha 1 another one goes on to the bottom at 0.",
+                "near 3; one with alpha 1 rolls on to the bottom at 0.",
             ),
             PageFigure(
                 calls.flat_stretch,
@@ -137,13 +137,13 @@ SECTIONS = (
         "error-plane",
         "The error plane",
         'part 4, "2 Layer Neural Network"',
-        "The error of that network for every possible set of its two weights, from -10 to 10, and "
-        "the way its training went down on it. It is least where the first weight is high and the "
-        "second one low.",
+        "The loss surface of that network: the error for every possible set of its two weights, "
+        "from -10 to 10, and the path of its training. The error is lowest where the first weight "
+        "is high and the second one low.",
         (
             PageFigure(
                 calls.error_plane,
-                "The two weights below, the error above them; the training starts at the circle.",
+                "The error as height over the two weights; training starts at the circle.",
                 "A surface of four plateaus: high at one corner, where all outputs are wrong, low "
                 "at the opposite one; the path leads down to it.",
                 size=PLANE,
@@ -151,9 +151,9 @@ SECTIONS = (
             ),
             PageFigure(
                 calls.error_plane_from_above,
-                "The same from above.",
-                "A map with contour lines: the path leads from near the middle to the weights 5.28 "
-                "and -5.28, in the corner where the error is least.",
+                "The same surface from above.",
+                "A map with contour lines: the path leads from near the center to the weights 5.28 "
+                "and -5.28, in the corner where the error is lowest.",
                 size=PLANE,
             ),
         ),
@@ -162,18 +162,18 @@ SECTIONS = (
         "alpha",
         PageFigure(
             calls.alphas,
-            "The error while it learns, for each alpha: 10 learns best.",
+            "The error during training, for each alpha: 10 learns best.",
             "Seven curves. With alpha 0.001 the error is still 0.482 after 60,000 iterations; the "
             "larger alpha is, the faster and farther it falls, up to alpha 10, where it is 0.0012. "
             "With alpha 100 it stays at 0.125, with 1000 at 0.5.",
         ),
         PageFigure(
             calls.takeaways,
-            "The takeaways in one picture: where alpha is best, derivatives change their direction "
+            "The takeaways in one figure: where alpha is best, derivatives change their direction "
             "most.",
-            "Two curves over alpha, from 0.001 to 1000, medians of 100 seeds. The final error is "
-            "smallest at alpha 10, 0.0011, and there are the most direction changes: 169, against "
-            "10 at alpha 0.001 and 8 at 1000.",
+            "Two curves against alpha, from 0.001 to 1000, medians of 100 seeds. The final error "
+            "is smallest at alpha 10, 0.0011, where there are the most direction changes: 169, "
+            "compared with 10 at alpha 0.001 and 8 at 1000.",
             size=TALL,
         ),
         PageFigure(
@@ -205,10 +205,10 @@ SECTIONS = (
         ),
         PageFigure(
             calls.solved,
-            "How many seeds learn XOR at all: 3 units can do it, more of them find it more often.",
-            "Two curves over the number of hidden units, one for alpha 1 and one for alpha 10. "
-            "With 1 unit no seed learns XOR; with 2 it is 28 % and 6 % of them, with 3 it is 89 % "
-            "and 98 %, from 4 on all of them.",
+            "How many seeds learn XOR at all: 3 units are enough, more of them succeed more often.",
+            "Two curves against the number of hidden units, for alpha 1 and for alpha 10. With 1 "
+            "unit no seed learns XOR; with 2 units 28 % and 6 % of them do, with 3 units 89 % and "
+            "98 %, from 4 on all of them.",
         ),
     ),
 )

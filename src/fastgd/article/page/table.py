@@ -1,17 +1,17 @@
-"""A table as HTML."""
+"""Tables as HTML."""
 
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.tables import ArticleTable, Cell, Marked, Numbers
 from fastgd.article.twins import Mark
 
 WIDEST = 30
-"""Letters of numbers side by side: two such cells and the rest of a row are as wide as the page."""
+"""Most characters of numbers in a line: two such cells and the rest of a row fill the page."""
 
 CLASSES = {Mark.AGREES: "agrees", Mark.WITHIN: "within", Mark.DIFFERS: "differs"}
 
 
 def show_table(table: ArticleTable) -> Markup:
-    """Return a table in a box of its own that scrolls where the page is narrow, and its notes."""
+    """Return a table in a box that can be scrolled on narrow pages, and its notes."""
     sides = ["left" if heading[0] == "<" else "right" for heading in table.headings]
     head = element(
         "tr",
@@ -26,7 +26,7 @@ def show_table(table: ArticleTable) -> Markup:
     ]
     title = element("caption", element("span", table.caption))
     whole = element("table", title, element("thead", head), *body)
-    # A box that scrolls must be reachable by keyboard, and then it needs a name.
+    # A box that scrolls must be reachable by keyboard, and then it needs a label.
     box = element(
         "div", whole, class_="scroll", tabindex="0", role="region", aria_label=table.caption
     )
@@ -34,7 +34,7 @@ def show_table(table: ArticleTable) -> Markup:
 
 
 def _row(row: list[Cell], sides: list[str], i: int, count: int) -> Markup:
-    """Row i of a group of so many rows; the first one has the heading of them all."""
+    """Return row i of a group of ``count`` rows; the first one has the heading of the group."""
     first, *cells = map(_cell, row)
     left, *others = sides
     body = [element("td", cell, class_=side) for cell, side in zip(cells, others, strict=True)]
