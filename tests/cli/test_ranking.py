@@ -58,7 +58,7 @@ def test_runs_are_ranked_by_their_held_out_error():
     assert found[0]["final_error"] == 1
     assert found[1]["best_iteration"] == 5
     lines = printed(show_best, sweep).splitlines()
-    assert lines[0].split() == ["held-out", "training", "direction", "best", "at"]
+    assert lines[0].split() == ["validation", "training", "direction", "best", "at"]
     assert lines[1].split()[-4:] == ["error", "changes", "status", "iteration"]
     assert lines[3].split() == ["1", "0.1", "2", "1.00000", "1.00000", "1", "finished", "1"]
     assert len({len(line.rstrip()) for line in lines[3:9]}) == 1

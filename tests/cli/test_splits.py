@@ -37,9 +37,9 @@ def test_a_share_is_held_out_as_scikit_learn_does(share, seed):
     assert given.y.tolist() == samples.y[learn].tolist()
     X, y = given.arguments["validation"]
     assert (X.tolist(), y.tolist()) == (samples.X[held].tolist(), samples.y[held].tolist())
-    assert given.facts == {"held_out": len(held), "split_seed": seed}
+    assert given.facts == {"validation_samples": len(held), "split_seed": seed}
     assert given.notes == [
-        f"Held out: {len(held)} of 23 rows, drawn with seed {seed} (--split-seed)"
+        f"Validation: {len(held)} of 23 rows, drawn with seed {seed} (--split-seed)"
     ]
 
 
@@ -47,7 +47,7 @@ def test_a_share_in_order_is_the_last_rows():
     samples, given = parted(validation_fraction=0.2, split_seed="none")
     assert given.X.tolist() == samples.X[:18].tolist()
     assert given.arguments["validation"][0].tolist() == samples.X[18:].tolist()
-    assert given.notes == ["Held out: 5 of 23 rows, the last ones"]
+    assert given.notes == ["Validation: 5 of 23 rows, the last ones"]
 
 
 def test_the_largest_seed_of_a_split_is_that_of_numpy():
@@ -69,11 +69,13 @@ def test_folds_are_those_of_scikit_learn(folds):
 def test_folds_are_handed_on():
     given = parted(folds=5)[1]
     assert (given.arguments["folds"].folds, given.arguments["folds"].seed) == (5, 0)
-    assert given.notes == ["Held out: each row once, in 5 folds, drawn with seed 0 (--split-seed)"]
+    assert given.notes == [
+        "Validation: each row once, in 5 folds, drawn with seed 0 (--split-seed)"
+    ]
     given = parted(folds=5, split_seed="none")[1]
     assert given.arguments == {"folds": 5}
     assert given.facts == {"folds": 5, "split_seed": None}
-    assert given.notes == ["Held out: each row once, in 5 folds, in their order"]
+    assert given.notes == ["Validation: each row once, in 5 folds, in their order"]
 
 
 def test_a_column_of_labels_is_no_input():
@@ -83,7 +85,7 @@ def test_a_column_of_labels_is_no_input():
     assert given.arguments["groups"].tolist() == ["ns"[i % 3 == 0] for i in range(ROWS)]
     assert given.notes == [
         "2 groups by shop, of 8 to 15 rows",
-        "Held out: each row once, in 3 folds of every group, drawn with seed 0 (--split-seed)",
+        "Validation: each row once, in 3 folds of every group, drawn with seed 0 (--split-seed)",
     ]
     assert parted(groups="shop")[1].arguments.keys() == {"groups"}
 
@@ -110,7 +112,7 @@ def test_validation_may_have_its_columns_in_another_order():
     _, given = parted(validation=Path("v.csv"))
     X, y = given.arguments["validation"]
     assert (X.tolist(), y.tolist()) == ([[4, 2, 3]], [[1]])
-    assert given.notes == ["Held out: 1 sample of v.csv"]
+    assert given.notes == ["Validation: 1 sample of v.csv"]
     assert len(given.X) == ROWS
 
 

@@ -230,6 +230,6 @@ def test_a_warning_is_a_line_that_does_not_steer_it(run):
     chunk.write_bytes(chunk.read_bytes()[:-1])
     code, _, err = run(*words)
     assert code == 0
-    assert re.fullmatch(r"fastgd: warning: chunk 0 in .* was damaged, and is computed anew\n", err)
+    assert re.fullmatch(r"fastgd: warning: chunk 0 in .* was corrupt: computed again\n", err)
     assert SHOWN in err
     assert err[:-1].isprintable()

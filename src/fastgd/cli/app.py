@@ -1,4 +1,4 @@
-"""The frame: the commands, each in a file of its name, under one app.
+"""The Typer app: one command per module of the same name.
 
 A new command is a file with a function ``command``, which reads what the user typed and hands back
 a job, and its name below.
@@ -41,7 +41,7 @@ COMMANDS = (
 """In the order of the help."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
-"""Called with the words of the user it gives back a job, if there is one."""
+"""Called with the user's arguments, it returns a job to run, if there is one."""
 
 
 @app.callback(invoke_without_command=True)

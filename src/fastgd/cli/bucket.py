@@ -1,4 +1,4 @@
-"""``fastgd bucket``: balls that roll down a curve, in tables and pictures."""
+"""``fastgd bucket``: balls that roll down a curve, as tables and figures."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 T = TypeVar("T", Roll, Basins)
 
 SHOWN = 40
-"""Balls in a table at most."""
+"""Most balls in a table."""
 
 FILM = ".gif"
 
 BALL = ("start", "alpha", "x", "height", "slope", "status", "iterations")
-"""What is told of a ball."""
+"""Columns of the table of balls."""
 
 WINDOW = "two finite numbers separated by ',', the smaller one first"
 
@@ -55,7 +55,7 @@ def command(
         option(metavar="SLOPE", help="Its slope, also an expression (default: derived)."),
     ] = None,
     start: Annotated[
-        str | None, option(metavar="XS", help="Where balls are let go: 2 or 2,-2.")
+        str | None, option(metavar="XS", help="Starting points of the balls: 2 or 2,-2.")
     ] = None,
     alpha: Annotated[
         str | None,
@@ -91,9 +91,10 @@ def command(
         int | None, whole("--balls", "Random balls, for --basins (default: 100).")
     ] = None,
     seed: Annotated[
-        int | None, whole("--seed", "Of their places, for --basins (default: 1).")
+        int | None,
+        whole("--seed", "Seed of the random starting points, for --basins (default: 1)."),
     ] = None,
-    window: Annotated[str | None, option(metavar="LOW,HIGH", help="From which x to which.")] = None,
+    window: Annotated[str | None, option(metavar="LOW,HIGH", help="Range of x to draw.")] = None,
     plot: Annotated[
         Path | None,
         option(
@@ -104,7 +105,7 @@ def command(
     progress: Progress = None,
     json: Json = False,
 ) -> Job:
-    """Let balls roll down a curve, by the article's three rules.
+    """Roll balls down a curve, by one of the article's three rules.
 
     Example: [bold]fastgd bucket "x**4 - 3*x**2 + x" --start 2,-2 --alpha 0.01[/bold]
     """
@@ -144,7 +145,7 @@ def show_roll(
     progress: bool,
     as_json: bool,
 ) -> None:
-    """Let the user's balls roll, and show where they ended."""
+    """Roll the balls and show where they ended."""
 
     def roll() -> Roll:
         return bucket.roll(**settings, record_path=plot is not None, progress=progress)
@@ -158,7 +159,7 @@ def show_roll(
 def show_example(
     name: str, window: tuple[float, float] | None, plot: Path | None, as_json: bool
 ) -> None:
-    """Let the balls of one of the article's problems roll."""
+    """Roll the balls of one of the article's problems."""
     with refusing():
         example = bucket.EXAMPLES[check_choice("--example", name, tuple(bucket.EXAMPLES))]
     rolled, seconds, _ = _rolled(example.roll, plot)
@@ -170,7 +171,7 @@ def show_example(
 
 
 def show_basins(settings: dict[str, Any], plot: Path | None, as_json: bool) -> None:
-    """Let balls go at random, and show which minima they ended in."""
+    """Start balls at random places and show which minima they reach."""
 
     def find() -> Basins:
         return bucket.basins(**settings, record_path=plot is not None)
@@ -198,7 +199,7 @@ def show_basins(settings: dict[str, Any], plot: Path | None, as_json: bool) -> N
 
 
 def _rolled(roll: Callable[[], T], plot: Path | None) -> Timed[T]:
-    """What came of it and its seconds, after checks of the file."""
+    """The result and its time in seconds, after the output file is checked."""
     with refusing():
         check_picture(plot, (*pictures.ENDINGS, FILM))
         with spinner():
@@ -298,7 +299,7 @@ def _numbers(flag: str, text: str) -> float | list[float]:
 
 
 def _exclude(flag: str, names: Iterable[str]) -> None:
-    """Refuse the first of the options that must not stand beside the flag."""
+    """Reject the first option that can't be combined with the flag."""
     for name in names:
         other = "CURVE" if name == "curve" else f"--{name}"
         raise RefusedError(f"{flag} and {other} exclude each other")

@@ -1,4 +1,4 @@
-"""``fastgd train --checkpoint``: what the file holds, before the work and if it is interrupted."""
+"""``fastgd train --checkpoint``: what it holds, before the training and after an interrupt."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +23,7 @@ CheckpointFile = Annotated[
     option(
         "--checkpoint",
         metavar="FILE.npz",
-        help="Keep the run so far in this file: whatever ends the command, the same command goes "
+        help="Keep the training so far in this file: the same command given again resumes "
         "on from it.",
     ),
 ]
@@ -40,7 +40,7 @@ CheckpointEvery = Annotated[
 def check_checkpoint(
     file: Path | None, every: float | None, save: Path | None, read: list[Path]
 ) -> dict[str, Any]:
-    """The arguments of the training, or why it can't have them; ``read`` are other files."""
+    """The arguments for the training, after checks; ``read`` are the files that it reads."""
     if file is None:
         if every is not None:
             raise RefusedError("--checkpoint-every needs --checkpoint FILE.npz")
@@ -57,7 +57,7 @@ def check_checkpoint(
 
 
 def kept_iterations(file: Path | None) -> int:
-    """How many iterations a checkpoint has; 0 if it isn't there."""
+    """The number of iterations in a checkpoint; 0 if there is none."""
     if file is None or not file.exists():
         return 0
     found = fastgd.load(file)
@@ -65,12 +65,12 @@ def kept_iterations(file: Path | None) -> int:
 
 
 def kept_text(file: Path | None) -> str:
-    """What a checkpoint has; nothing without one."""
+    """What a checkpoint holds, as text; empty without one."""
     done = kept_iterations(file)
     return f"{file} has the run so far, after {many(done, 'iteration')}" if done else ""
 
 
 def note_kept(console: "Console", file: Path | None, iterations: int) -> None:
-    """Say where the training went on from."""
+    """Print where the training resumed."""
     if iterations:
         print_plain(console, f"Went on from {file}, after {many(iterations, 'iteration')}")

@@ -1,4 +1,4 @@
-"""Classes by their labels: what they are called, and a column of 0 and 1 for each."""
+"""Classes by their labels: their names, and one-hot targets."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -13,7 +13,7 @@ from fastgd.checks.messages import did_you_mean, shown
 
 
 def classes_of(target: str, labels: Sequence[str]) -> list[str]:
-    """The classes in order: by number if all labels are whole numbers, else by letter.
+    """The classes in order: numeric if all labels are whole numbers, else alphabetic.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def classes_of(target: str, labels: Sequence[str]) -> list[str]:
 def one_hot(
     labels: Sequence[str], classes: Sequence[str], where: str = "", of: Path | None = None
 ) -> NDArray[np.float64]:
-    """(samples, classes) with a 1 where a label is. Others than those of a file are refused."""
+    """One-hot targets, (samples, classes). Labels that are not in ``classes`` are rejected."""
     places = {name: place for place, name in enumerate(classes)}
     y = np.zeros((len(labels), len(classes)))
     for row, label in enumerate(labels):

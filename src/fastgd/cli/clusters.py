@@ -1,4 +1,4 @@
-"""``--dask``: the executor that a command works on."""
+"""``--dask``: run a command on a Dask cluster."""
 
 import logging
 import re
@@ -29,7 +29,7 @@ Dask = Annotated[
 RULE = "tcp://HOST:PORT, the address of a scheduler, or local:N, processes on this machine"
 
 SECONDS = 10
-"""How long a scheduler may take to answer."""
+"""Seconds that a scheduler may take to answer."""
 
 MOST_EACH = 4
 """Processes for each processor of this machine, at most: each takes some 200 MB."""
@@ -39,7 +39,7 @@ _ADDRESS = re.compile(r"(tcp|tls)://(\[[^\]]+\]|[^:/\s]+):\d{1,5}")
 
 
 def check_dask(where: str | None, threads: int | None) -> str | None:
-    """Refuse what is no place of workers, or threads beside it."""
+    """Reject what is no address of a scheduler, and threads next to it."""
     if where is None:
         return None
     local, processors = _LOCAL.fullmatch(where), available_threads()
@@ -59,7 +59,7 @@ def check_dask(where: str | None, threads: int | None) -> str | None:
 
 @contextmanager
 def executor_at(where: str | None) -> Iterator[dict[str, Executor]]:
-    """The argument of a call that is to run there; what was started here ends with it."""
+    """The executor for a call; a cluster that was started here is closed afterwards."""
     if where is None:
         yield {}
         return
@@ -86,7 +86,7 @@ def executor_at(where: str | None) -> Iterator[dict[str, Executor]]:
 
 @contextmanager
 def _processes(distributed: Any, count: int) -> Iterator[Any]:
-    """Workers of one thread each, in a folder for all that Dask puts on the disk.
+    """Workers with one thread each, and a directory for everything that Dask writes.
 
     Neither their start nor their end can be interrupted: Dask would leave some of them.
     """
@@ -116,7 +116,7 @@ def _processes(distributed: Any, count: int) -> Iterator[Any]:
 
 @contextmanager
 def _held() -> Iterator[None]:
-    """Let Ctrl-C wait until something is whole that can't be ended before, a pool of processes.
+    """Delay Ctrl-C until a process pool has started: it can't be stopped earlier.
 
     Processes that are started meanwhile never receive it: who has started them ends them.
     """

@@ -1,4 +1,4 @@
-"""The terminal: its console, its spinner and its tables, all by rich."""
+"""Output to the terminal with rich: console, spinner, tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,13 +29,13 @@ def open_console(*, markup: bool = False) -> "Console":
 
 
 def print_plain(console: "Console", text: str, style: str | None = None) -> None:
-    """Print a line that has text of others in it, names or paths, and remains one."""
+    """Print a line that contains foreign text, such as names or paths, without wrapping it."""
     console.print(escaped(text), style=style)
 
 
 @contextmanager
 def spinner() -> Iterator[None]:
-    """A spinner, on a terminal only: the first use on a machine has to compile."""
+    """A spinner, on terminals only: the first use on a machine compiles the kernel."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -60,7 +60,7 @@ def new_table(*headings: str) -> "Table":
 
 
 def fits(console: "Console", headings: list[str], rows: Rows) -> bool:
-    """Whether such a table is not too wide."""
+    """Whether a table with these cells is narrow enough."""
     # Rich never measures more than there is room for: give it plenty.
     options = console.options.update(width=1000)
     return _filled(headings, rows).__rich_measure__(console, options).maximum <= console.width

@@ -1,4 +1,4 @@
-"""The user's CSV file, read into inputs and targets."""
+"""A CSV file of numbers, read into inputs and targets."""
 
 import os
 import re
@@ -22,7 +22,7 @@ from fastgd.tables.text_files import read_text
 
 
 class NotANumberError(ValueError):
-    """A cell has no finite number where one must be; perhaps a text."""
+    """A cell contains no finite number where one is required; perhaps a string."""
 
     def __init__(self, message: str, column: str, *, a_text: bool) -> None:
         super().__init__(message)
@@ -43,11 +43,11 @@ class CsvSamples:
         Names of the columns.
     X, y : (samples, columns) arrays
     labels : (samples,) array or None
-        The column that tells groups apart: whole numbers if all are written as such, else texts.
+        The column of group labels: whole numbers if all are written as such, else strings.
     classes : list of str or None
-        What the target's classes are called, if it is one of classes: ``y`` has a column for each.
+        Names of the classes, if the target is categorical: ``y`` has a column for each.
     prepared : Prepared or None
-        How the columns became these, if they are no plain numbers.
+        How the columns were prepared, if they are not plain numbers.
     """
 
     inputs: list[str]
@@ -133,7 +133,7 @@ def read_more(path: Path, like: CsvSamples, of: Path) -> CsvSamples:
 
 
 def names_typed(targets: Sequence[str], groups: str | None) -> tuple[list[str], str | None]:
-    """Return the names of columns that were typed, each of them once.
+    """Return the column names that were typed, each of them once.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def names_typed(targets: Sequence[str], groups: str | None) -> tuple[list[str], 
 
 
 def no_target(path: Path, columns: Sequence[str]) -> str:
-    """What is said where no target is named."""
+    """The message where no target is named."""
     return f"--target must name the column to learn; {path} has these: {names_text(columns)}"
 
 
@@ -169,7 +169,7 @@ def _labels(cells: list[str]) -> NDArray[Any]:
 
 
 def _typed(name: str) -> str:
-    """A name as it was typed: where the locale is not UTF-8 (LC_ALL=C) it comes as bytes."""
+    """A name as it was typed: without a UTF-8 locale (LC_ALL=C) it arrives as bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -180,9 +180,9 @@ def _typed(name: str) -> str:
 def _read_table(
     path: Path, apart: Sequence[str] = (), of: Path | None = None
 ) -> tuple[list[str], NDArray[np.float64], dict[str, list[str]]]:
-    """Names and numbers of the columns, and the labels of those that are taken apart.
+    """Names and numbers of the columns, and the labels of the ``apart`` columns.
 
-    ``of`` is whose columns it must have, if there is such a file.
+    ``of`` is the file whose columns it must have, if any.
     """
     text = read_text(path)
     separator = separator_of(text[:SNIFFED_CHARACTERS].decode("utf-8-sig", errors="ignore"))

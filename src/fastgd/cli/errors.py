@@ -1,4 +1,4 @@
-"""What the user asked for can't be done: said in one line, without a traceback."""
+"""Errors of a command: one line, without a traceback."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -15,15 +15,15 @@ _QUOTES = "'\""
 
 
 class RefusedError(Exception):
-    """What the user asked for can't be done, in one line."""
+    """A request that can't be fulfilled; the message is one line."""
 
     def format_message(self) -> str:
-        """What it says: the name that Typer's usage errors have for it."""
+        """The message, under the name that Typer's usage errors use."""
         return str(self)
 
 
 TYPED: ContextVar[frozenset[str]] = ContextVar("TYPED", default=frozenset())
-"""The options of the command that is at work, as they are typed."""
+"""The options of the running command, as they are typed."""
 
 _PHRASES = {
     "keep_weights=False needs": "a sweep without --save and --out needs",
@@ -36,7 +36,7 @@ _PHRASES = {
     ),
     "(record_every)": "(--record-every)",
 }
-"""What is typed for an argument that the library speaks of amid a message."""
+"""How arguments are typed that messages of the library mention."""
 
 _CLASSES = {f"{kind.__name__}()": kind.command for kind in (*optimizers.ALL, *schedules.ALL)}
 
@@ -48,11 +48,11 @@ _PHRASE = rf"(?<![\w'\"./-])({'|'.join(map(re.escape, _PHRASES))})(?![\w'\"./])"
 _OBJECT = r"\w+\((?:[^()]|\([^()]*\))*\)"
 _QUOTED = r"(?<!\w)(?:'[^']*'|\"[^\"]*\")(?!\w)"
 _AMID = re.compile("|".join((_NAMED, _PHRASE, _OBJECT, _QUOTED)))
-"""What may be replaced amid a message, and what never is: Adam(epsilon=1e-8), what was typed."""
+"""What may be replaced within a message, and what never is: Adam(epsilon=1e-8), user input."""
 
 
 def in_typed_words(message: str, flags: Collection[str]) -> str:
-    """A message of the library with the names of arguments as they are typed, among these flags.
+    """A message of the library with arguments renamed to the command's flags.
 
     They are the first word, and what has a value: "with batch_norm=True". Any other word may be one
     of the user's, or of English.
@@ -83,12 +83,12 @@ def in_typed_words(message: str, flags: Collection[str]) -> str:
 
 
 def _flag_among(name: str, flags: Collection[str]) -> str:
-    """How an argument, or a field of a schedule, is typed; empty if this command lacks it."""
+    """The flag of an argument or of a schedule's field; empty if the command has none."""
     return next((f for f in (_flag(name), _flag(f"schedule_{name}")) if f in flags), "")
 
 
 def _in_words(error: Exception) -> str:
-    """What an error of the library says, to this command: of ways out only those that it has."""
+    """The message of a library error, with only the remedies that this command offers."""
     flags = TYPED.get()
     if not isinstance(error, TooLargeError):
         return in_typed_words(str(error), flags)
@@ -102,7 +102,7 @@ def _flag(name: str) -> str:
 
 
 def said_by(error: Any) -> str:
-    """What a usage error says; of an option of other libraries also what it is called here."""
+    """The message of a usage error, with our name for an option of another library."""
     word = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
     name, _, value = called_here(word).partition("=")
     if not name or error.ctx is None:
@@ -117,7 +117,7 @@ def said_by(error: Any) -> str:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turn what the library or the file system objects to into one line."""
+    """Turn errors of the library and the file system into one line."""
     try:
         yield
     except (ImportError, TypeError, ValueError) as error:
@@ -129,7 +129,7 @@ def refusing() -> Iterator[None]:
 
 @contextmanager
 def about(path: Path) -> Iterator[None]:
-    """Name the file in what the library objects to, which knows its columns only."""
+    """Name the file in errors of the library, which only knows columns."""
     try:
         yield
     except (TypeError, ValueError) as error:

@@ -31,13 +31,13 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def check_raw_text(raw_text: bool, csv: Path | None) -> None:
-    """Refuse it where no text goes into a CSV file."""
+    """Reject ``--raw-text`` without a CSV file to write."""
     if raw_text and csv is None:
         raise RefusedError("--raw-text needs --csv FILE.csv")
 
 
 def write_columns(path: Path, columns: Mapping[str, Iterable[Any]], *, raw_text: bool) -> None:
-    """Write columns with a header line; what a spreadsheet would run gets a quote, and is said."""
+    """Write columns with a header line; cells that a spreadsheet would run are quoted."""
     quoted = 0
 
     def harmless(cell: Any) -> Any:
@@ -63,7 +63,7 @@ def write_columns(path: Path, columns: Mapping[str, Iterable[Any]], *, raw_text:
 
 
 def write_table(sweep: Sweep, path: Path, *, raw_text: bool) -> None:
-    """Write the columns of a sweep; what is no number there stays empty."""
+    """Write the columns of a sweep; NaN becomes an empty cell."""
     columns = {
         name: [_cell(name, value) for value in values] for name, values in sweep.columns().items()
     }

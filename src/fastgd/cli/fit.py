@@ -1,4 +1,4 @@
-"""``fastgd fit``: learn to predict a column of a table, and say how good that is."""
+"""``fastgd fit``: learn to predict a column of a table, and measure how well."""
 
 from functools import partial
 from pathlib import Path
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN = 5
-"""Settings, and parts of the rows, that are shown."""
+"""Number of settings, and of groups of rows, that are shown."""
 
 MOST_CLASSES = 8
-"""Classes whose confusions fit on a screen."""
+"""Most classes whose confusion matrix fits on a screen."""
 
 
 class FitCommand(NamedTuple):
-    """What the user typed."""
+    """The parsed arguments of the command."""
 
     file: Path
     target: str | None
@@ -67,20 +67,18 @@ def command(
         ),
     ] = None,
     test_fraction: Annotated[
-        float, number("--test-fraction", "SHARE", "Share of the rows to judge by.")
+        float, number("--test-fraction", "SHARE", "Share of the rows in the test set.")
     ] = SHARE,
     folds: Annotated[
         int,
         whole(
             "--folds",
-            "Parts of the other rows, each held out in turn to choose by; there is a network of "
+            "Folds of the training rows for cross-validation, to choose the settings; a network of "
             "each.",
             metavar="K",
         ),
     ] = FOLDS,
-    seed: Annotated[
-        int, whole("--seed", "Seed of the draws of rows and of the first weights.")
-    ] = 0,
+    seed: Annotated[int, whole("--seed", "Seed of the splits and of the initial weights.")] = 0,
     save: Annotated[
         Path | None,
         option(metavar="FILE.npz", help="Write the model to this file, for fastgd predict."),
@@ -96,7 +94,7 @@ def command(
     no_standardize: NoStandardize = False,
     classification: Classification = None,
 ) -> Job:
-    """Learn to predict a column of a table, and say how good that is.
+    """Learn to predict a column of a table, and measure how well.
 
     Some rows are put aside to judge by. Texts become an input for each category, missing numbers
     the median and a flag, numbers are standardised. A small search by cross-validation chooses the
@@ -123,7 +121,7 @@ def command(
 
 
 def show(asked: FitCommand) -> None:
-    """Fit a model and show how good it is, and write what was asked for."""
+    """Fit a model, show its scores, and write the requested files."""
     with refusing():
         check_output(asked.save, "the file of a model", (".npz",), read=(asked.file,))
         check_picture(asked.plot)
@@ -173,7 +171,9 @@ def _show_candidates(console: "Console", result: Fit) -> None:
     """The best settings of the search."""
     tried = len(result.candidates)
     what = "log loss" if result.model.classes else "squared error"
-    console.print(f"The best of {many(tried, 'setting')}, by {what} on rows held out of it\n")
+    console.print(
+        f"The best of {many(tried, 'setting')}, by {what} on the validation rows of each fold\n"
+    )
     rows: Rows = [
         (
             place,
@@ -184,11 +184,11 @@ def _show_candidates(console: "Console", result: Fit) -> None:
         )
         for place, one in enumerate(result.candidates[:SHOWN], start=1)
     ]
-    print_table(console, [">rank", "<hidden", ">alpha", ">l2", ">held-out\nloss"], rows)
+    print_table(console, [">rank", "<hidden", ">alpha", ">l2", ">validation\nloss"], rows)
 
 
 def _show_numbers(console: "Console", result: Fit) -> None:
-    """Predictions beside what was, for each fifth of the rows from the smallest prediction on."""
+    """Predicted and actual means, for each fifth of the rows sorted by prediction."""
     actual = np.asarray(result.actual, dtype=np.float64)
     order = np.argsort(result.predicted, kind="stable")
     parts = [part for part in np.array_split(order, SHOWN) if len(part)]
@@ -208,7 +208,7 @@ def _show_numbers(console: "Console", result: Fit) -> None:
 
 
 def _show_classes(console: "Console", result: Fit) -> None:
-    """Which class was taken for which."""
+    """The confusion matrix."""
     classes = result.model.classes or ()
     if len(classes) > MOST_CLASSES:
         return

@@ -21,20 +21,20 @@ _HINT = ": a parameter of its own is given as --parameter NAME=X"
 
 @dataclass(frozen=True)
 class Expression:
-    """What is no name; it becomes a function when its parameters are known."""
+    """An expression; it becomes a function when its parameters are known."""
 
     text: str
 
 
 def read_formula(text: str) -> str | Expression:
-    """Read a name, or an expression: that has something in it which no name has."""
+    """Read a name, or an expression: one has operators or brackets."""
     if any(sign in text for sign in "()*/+"):
         return Expression(text.strip())
     return text.strip().lower().replace("-", "_")
 
 
 def parts_of(text: str) -> list[str]:
-    """Several formulas, at the commas that stand in no brackets.
+    """Split several formulas at the commas outside of brackets.
 
     Examples
     --------
@@ -69,9 +69,9 @@ def read_parameters(typed: Sequence[str], *, several: bool) -> dict[str, list[fl
 
 
 def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) -> dict[str, Any]:
-    """Options with functions in place of expressions; these take the numbers that they name.
+    """The options, with expressions made into functions that take the parameters they name.
 
-    Of a number with several values the function has the first one, and the values are an axis.
+    A parameter with several values is an axis; the function gets the first one.
     """
     found, used = dict(given), set()
     for option in FORMULAS:
@@ -98,7 +98,7 @@ def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) 
 
 
 def _named(option: str, one: Any) -> set[str]:
-    """The names in an expression; none in one that can't be read, which is refused later."""
+    """The names in an expression; none if it can't be parsed, which is reported later."""
     try:
         return variables_of(parse(option, one.text, None)) if isinstance(one, Expression) else set()
     except ValueError:
@@ -121,7 +121,7 @@ def _made(option: str, one: Any, numbers: Mapping[str, list[float]]) -> Any:
 
 
 def _check_owner(number: str, owned: Owned, chosen: Any) -> None:
-    """Refuse a number whose function was not chosen, or is one of several."""
+    """Reject a parameter whose function was not chosen, or is one of several."""
     if chosen in owned.names:
         return
     several = isinstance(chosen, list)

@@ -1,4 +1,4 @@
-"""What a command works on: a CSV file, or the data of one of the article's experiments."""
+"""Input data of a command: a CSV file, or one of the article's experiments."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from fastgd.cli.option_values import read_network
 
 @dataclass(frozen=True)
 class CommandData:
-    """Samples, where they are from, and the hidden layers to use unless the user says others."""
+    """Samples, their origin, and the default hidden layers."""
 
     name: str
     samples: CsvSamples
@@ -22,7 +22,7 @@ class CommandData:
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What the user typed, not looked at yet: no file is read before all options are."""
+    """The parsed options; no file is read before all of them are checked."""
 
     file: Path | None
     targets: list[str]
@@ -54,7 +54,7 @@ def check_asked(
     hidden_size: str | None,
     default: str,
 ) -> InputOptions:
-    """Refuse what can't go together."""
+    """Reject options that exclude each other."""
     if file is not None and experiment is not None:
         raise RefusedError("FILE.csv and --experiment exclude each other")
     if file is None and targets:

@@ -1,4 +1,4 @@
-"""Ctrl-C, whenever it comes: exit code 130, one line, nothing left behind.
+"""Ctrl-C at any moment: exit code 130, one line, no leftovers.
 
 Python makes a KeyboardInterrupt of it wherever the program is: amid an import, which ends in a
 traceback; in a destructor or a callback of C, which drop it; in a library that makes something else
@@ -28,7 +28,7 @@ AGAIN = 0.01
 
 
 class Interrupts:
-    """What Ctrl-C does to a command. ``with`` it is the work, which cleans up behind itself."""
+    """How a command handles Ctrl-C. The work runs ``with`` it and cleans up after itself."""
 
     def __init__(self) -> None:
         self.received = False
@@ -41,7 +41,7 @@ class Interrupts:
         self._working = False
 
     def take_over(self) -> None:
-        """Answer it until this process is gone, unless it is ignored, as in a background job."""
+        """Handle it until the process ends, unless it is ignored, as in background jobs."""
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             return
         signal.signal(signal.SIGINT, self._answer)
@@ -62,7 +62,7 @@ class Interrupts:
         os._exit(INTERRUPTED)
 
     def _end(self) -> None:
-        """What comes now is Python's own end, with the default handler."""
+        """From here on Python exits by itself, with the default handler."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if self.received:
             # A KeyboardInterrupt that has passed an exec() has Python end itself by the signal.

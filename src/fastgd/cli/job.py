@@ -1,4 +1,4 @@
-"""What a command hands back, and what all of them do alike: warm up, take the time, say it."""
+"""What a command returns, and what all commands share: warm-up and timing."""
 
 import warnings
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from fastgd.cli.console import spinner
 T = TypeVar("T")
 
 Job = Callable[[], None]
-"""What is left to do when all options have been read."""
+"""The work that is left when all options have been checked."""
 
 
 class Timed(NamedTuple, Generic[T]):
-    """What came of some work, and the seconds of it and of what had to come before."""
+    """A result, the seconds it took, and the seconds of compiling before it."""
 
     result: T
     seconds: float
     loading: float  # 0 if nothing came before
 
     def text(self, done: str) -> str:
-        """How long it took, as a sentence that begins with what was done."""
+        """The time it took, as a sentence that begins with what was done."""
         if not self.loading:
             return f"{done} in {seconds_text(self.seconds)}."
         return (
@@ -33,7 +33,7 @@ class Timed(NamedTuple, Generic[T]):
 
 
 def timed(warm_up: Callable[[], object] | None, work: Callable[[], T]) -> Timed[T]:
-    """Do the work with the clock on, and before it, under a spinner, what loads the kernel for it.
+    """Time the work; before it, load or compile the kernel under a spinner.
 
     A warm-up is the same work with one iteration: it also meets whatever is wrong with the
     arguments before hours of work.

@@ -1,4 +1,4 @@
-"""What machines read: what a command has found out, as JSON."""
+"""Results as JSON, for programs."""
 
 import json
 from math import isfinite
@@ -40,12 +40,12 @@ def plain(value: Any) -> Any:
 
 
 def run_facts(run: Run) -> dict[str, Any]:
-    """All of a run but what only going on with it needs."""
+    """Everything about a run except the state that only resuming needs."""
     return {name: value for name, value in vars(run).items() if name != "state"}
 
 
 def samples_facts(samples: CsvSamples) -> dict[str, Any]:
-    """What the file holds."""
+    """The samples of a file."""
     facts: dict[str, Any] = {
         "samples": len(samples.X),
         "inputs": samples.inputs,

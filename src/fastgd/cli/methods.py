@@ -1,6 +1,6 @@
-"""The options of a training on the command line, as their declarations have them, and read.
+"""Training options on the command line, generated from their declarations.
 
-`fastgd train` takes one value of each; `fastgd sweep` takes several, and these are an axis.
+`fastgd train` takes one value of each; several values for `fastgd sweep` are an axis.
 """
 
 import inspect
@@ -36,7 +36,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Typed(NamedTuple):
-    """What the user types for an option of a kind, and what becomes of it."""
+    """How an option of a type is typed and parsed."""
 
     metavar: str
     read: Callable[[str], Any]
@@ -65,7 +65,7 @@ def _names(text: str) -> str | tuple[str, ...]:
 
 
 def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
-    """What reads one of an option's classes."""
+    """A parser for the classes of an option."""
     known = KINDS[option].by_command
 
     def read(text: str) -> type[Hyperparameters]:
@@ -88,7 +88,7 @@ def _count_or(word: str) -> Typed:
 
 
 KINDS: dict[str, Fielded] = {name: cast(Fielded, DECLARED[name].kind) for name in FIELDED}
-"""The options that are classes with fields."""
+"""The options whose values are classes with fields."""
 
 _FLAG = Typed("", bool)
 _NUMBER = Typed("X", float, "a number", "numbers")
@@ -113,7 +113,7 @@ _EXPRESSIONS = {Function: "a*sigmoid(beta*a)", Loss: "log(1 + ((y - v)/c)**2)"}
 
 
 def _help(option: Option) -> str:
-    """What the option is, with what it may be where that is a name, and its default."""
+    """Help of an option: its meaning, the possible names, and the default."""
     kind, default = option.kind, option.default
     if isinstance(kind, Flag):
         return f"{option.help} (default: {'yes' if default else 'no'})."
@@ -134,13 +134,13 @@ def _help(option: Option) -> str:
 
 
 def _takers(option: str, field: str) -> dict[str, type[Hyperparameters]]:
-    """The classes of an option that have a field, as they are typed."""
+    """The classes of an option that have this field, by their typed names."""
     known = KINDS[option].by_command.items()
     return {name: kind for name, kind in known if field in kind.hyperparameters}
 
 
 def _field_help(option: str, field: str) -> str:
-    """What a field is, with its defaults, for each class that means something else by it."""
+    """Help of a field: its meaning and defaults, for each class that uses it differently."""
     by_words: dict[str, dict[float | None, list[str]]] = {}
     for command, kind in _takers(option, field).items():
         fact = kind.hyperparameters[field]
@@ -158,7 +158,7 @@ def _defaults_text(by_default: Mapping[float | None, list[str]]) -> str:
 
 
 def _typed(option: str, field: str) -> str:
-    """What a field is called where it is typed: a bare ``--steps`` would say nothing."""
+    """The option of a field: a bare ``--steps`` would say nothing."""
     return f"schedule_{field}" if option == "schedule" else field
 
 
@@ -170,7 +170,7 @@ FIELDS = {
 
 
 def _declared() -> Iterator[Declared]:
-    """All options, in order; fields follow the option whose they are."""
+    """All options in order; fields follow their option."""
     for name, option in DECLARED.items():
         if name in KINDS:
             read = Typed("NAME", _class_of(name))
@@ -296,7 +296,7 @@ def _values(option: Declared, typed: Any, several: bool) -> list[Any]:
 
 
 def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
-    """Make the classes' objects; one of several is there once for each combination of fields."""
+    """Instantiate the classes; with several of them, once for each combination of fields."""
     named: list[type[Hyperparameters]] = kinds if isinstance(kinds, list) else [kinds]
     for name in fields:
         if not any(name in kind.hyperparameters for kind in named):

@@ -1,4 +1,4 @@
-"""What is to be said of samples, in the words of their file."""
+"""Warnings about samples, with the names of their file."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def note_unreached(console: "Console", samples: CsvSamples, outputs: set[str]) -> None:
-    """Say which targets such output units never reach."""
+    """Print which targets these output units never reach."""
     for output in sorted(outputs):
         outside = [samples.targets[column] for column in unreached(output, samples.y)]
         if outside:

@@ -1,4 +1,4 @@
-"""Values of options: read from what was typed, by all commands alike."""
+"""Parsing of option values, shared by all commands."""
 
 import sys
 from collections.abc import Callable
@@ -57,5 +57,5 @@ def read_alpha(text: str) -> float | tuple[float, ...]:
 
 
 def or_terminal(progress: bool | None) -> bool:
-    """Whether to show a progress bar: as was said, else if stderr is a terminal."""
+    """Whether to show a progress bar: as requested, by default if stderr is a terminal."""
     return bool(sys.stderr and sys.stderr.isatty()) if progress is None else progress

@@ -1,4 +1,4 @@
-"""Files that a command is asked to write: whether they can be is known before hours of work."""
+"""Output files of a command: whether they can be written is checked before hours of work."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from fastgd.plots.style import ENDINGS, pyplot, write
 def check_output(
     path: Path | None, what: str, endings: tuple[str, ...], read: tuple[Path, ...] = ()
 ) -> None:
-    """Refuse a file to write whose ending does not say what it will be, or that can't be written.
+    """Reject an output file with the wrong suffix, or that can't be written.
 
     ``read`` are files that must not be written over.
     """
@@ -31,20 +31,20 @@ def check_output(
 
 
 def check_picture(path: Path | None, endings: tuple[str, ...] = ENDINGS) -> None:
-    """Refuse a picture that can't be made or written."""
+    """Reject a figure that can't be drawn or written."""
     if path is not None:
-        check_output(path, "a picture's file", endings)
+        check_output(path, "a plot's file", endings)
         pyplot()  # says what to install
 
 
 def write_picture(ax: Any, out: Path) -> None:
-    """Write the figure that these axes are in, and let go of it."""
+    """Write the figure of these axes and close it."""
     write(ax.figure, out)
     pyplot().close(ax.figure)
 
 
 def check_folder(path: Path) -> None:
-    """Refuse a folder that is to be made, or is there, and can't hold files."""
+    """Reject a folder that can't be created or written to."""
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file, not a folder")
     if not path.parent.is_dir():

@@ -1,4 +1,4 @@
-"""``--out FOLDER/``: where the chunks of a long work are kept, and how it goes on."""
+"""``--out FOLDER``: finished chunks of long work, to resume from."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Finished(NamedTuple):
-    """How many chunks a folder has, and how many of them are done."""
+    """Number of chunks in a folder, and of those that are done."""
 
     done: int
     chunks: int
@@ -34,7 +34,7 @@ def folder_of(out: Path | None) -> Path | None:
 
 
 def finished(folder: Path | None) -> Finished:
-    """What is done in a folder; nothing, if it isn't there or can't be read."""
+    """The progress in a folder; zero if it doesn't exist or can't be read."""
     try:
         found = Folder.open(folder or "")
         return Finished(int(np.count_nonzero(found.done())), found.chunk_count)
@@ -43,7 +43,7 @@ def finished(folder: Path | None) -> Finished:
 
 
 def done_text(folder: Path | None, chunks: str = "chunks") -> str:
-    """What a folder has; nothing if it isn't there."""
+    """The progress in a folder as text; empty if it doesn't exist."""
     found = finished(folder)
     if not found.chunks:
         return ""
@@ -51,7 +51,7 @@ def done_text(folder: Path | None, chunks: str = "chunks") -> str:
 
 
 def note_folder(console: "Console", folder: Path | None, before: Finished) -> None:
-    """Say where the runs are, and what was there already."""
+    """Print where the runs are, and how many an earlier call had finished."""
     if folder is None:
         return
     if before.done:

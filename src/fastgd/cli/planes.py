@@ -1,4 +1,4 @@
-"""The window of an error plane, as it is typed: which two weights, from where to where."""
+"""The window of a loss surface on the command line: two weights and their ranges."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import read_list
 
 PREPARED = 6
-"""Resolution of a plane that loads the kernel: as many runs go side by side as in any larger."""
+"""Resolution of a surface that loads the kernel: its lanes are those of any larger one."""
 
 
 def read_window(
     axes: list[str] | None, span: list[str] | None, resolution: int | None
 ) -> dict[str, Any]:
-    """Read what was given of it as arguments of :func:`fastgd.surface`."""
+    """Read it as arguments of :func:`fastgd.surface`."""
     window: dict[str, Any] = {}
     if axes:
         if len(axes) != 2:

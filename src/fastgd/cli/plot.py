@@ -1,4 +1,4 @@
-"""``fastgd plot``: pictures of what a saved run or sweep did."""
+"""``fastgd plot``: figures of a saved run or sweep."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +21,7 @@ from fastgd.training import statistics
 
 
 class PlotKind(NamedTuple):
-    """A kind of picture: what draws it, whether a result will do, and how a file of one is made."""
+    """A kind of figure: its function, the results it accepts, and how to make such a file."""
 
     draw: Callable[..., Any]
     suits: Callable[[Run | Sweep], bool]
@@ -81,7 +81,7 @@ def command(
         ),
     ] = None,
 ) -> Job:
-    """Draw what a training did, from its saved file.
+    """Draw a figure of a saved training.
 
     Example: [bold]fastgd plot result.npz --kind errors --plot errors.png[/bold]
     """
@@ -89,7 +89,7 @@ def command(
 
 
 def show(file: Path, kind: str, plot: Path, threshold: float | None) -> None:
-    """Read the file, and draw a picture of this kind."""
+    """Read the file and draw a figure of this kind."""
     with refusing():
         check_choice("--kind", kind, list(KINDS))
         check_picture(plot)

@@ -1,4 +1,4 @@
-"""``fastgd precompile``: compile now what usual calls need, so that none of them waits for it."""
+"""``fastgd precompile``: compile the kernels of common calls ahead, so that none of them waits."""
 
 from functools import partial
 
@@ -18,14 +18,14 @@ from fastgd.engine.progress import progress_bar
 from fastgd.workers.compiling import Call, compile_all
 
 RUNS = (2, 6, 12, 100)
-"""Of a sweep: how many of them go side by side decides its code."""
+"""Sweeps: the number of lanes decides which code is compiled."""
 
 HIDDEN_SIZES = (4, 32)
-"""Of a single training: so does the width of its widest layer."""
+"""Single trainings: the width of the widest layer does."""
 
 
 def command(progress: Progress = None) -> Job:
-    """Compile what usual calls need, on all processors: so none of them waits for it.
+    """Compile the kernels of common calls on all processors, so that none of them waits.
 
     The tutorial with its page, the race, and train, sweep and predict without options.
 
@@ -35,7 +35,7 @@ def command(progress: Progress = None) -> Job:
 
 
 def calls() -> list[Call]:
-    """Short calls that need the code of usual ones."""
+    """Short calls that need the same kernels as common ones."""
     alone = [partial(_predict, hidden_size) for hidden_size in HIDDEN_SIZES]
     sweeps = [partial(_predict_all, runs) for runs in RUNS]
     return [*needed(SECTIONS), *comparison.short(EXPERIMENTS), *alone, *sweeps]

@@ -25,7 +25,7 @@ from fastgd.tables.column_values import cells_of
 from fastgd.tables.reading import read_columns
 
 SHOWN = 10
-"""Rows that are shown."""
+"""Number of rows that are shown."""
 
 Prediction = dict[str, list[Any]]
 
@@ -40,7 +40,7 @@ def command(
         Path | None,
         option(
             metavar="FILE.csv",
-            help="Write a line for each row, in their order: what is predicted, and of classes the "
+            help="Write a line for each row, in their order: the prediction, and for classes the "
             "probability of each.",
         ),
     ] = None,
@@ -66,7 +66,7 @@ def show(
     sep: str | None,
     decimal: str | None,
 ) -> None:
-    """Read model and table, predict, and write or show what came of it."""
+    """Read model and table, predict, and write or show the predictions."""
     with refusing():
         check_output(csv, "the file of predictions", (".csv",), read=(saved, file))
         model = fastgd.load(saved)
@@ -107,7 +107,7 @@ def show(
 
 
 def _prediction(model: Model, outputs: Any) -> Prediction:
-    """Columns of what is predicted."""
+    """The predictions as columns."""
     found: Prediction = {}
     for place, target in enumerate(model.targets):
         part = outputs if model.classes is not None else outputs[:, [place]]
@@ -118,7 +118,7 @@ def _prediction(model: Model, outputs: Any) -> Prediction:
 
 
 def _scores(model: Model, outputs: Any, columns: Any) -> Scores:
-    """How good the predictions are, if the table has the target and it can be told."""
+    """The scores of the predictions, if the table has the target."""
     target = model.targets[0]
     if len(model.targets) > 1 or target.name not in columns:
         return {}

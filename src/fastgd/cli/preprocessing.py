@@ -1,4 +1,4 @@
-"""A table that is prepared for ``fastgd train`` and ``fastgd sweep``, which take numbers."""
+"""Preparation of a table for ``fastgd train`` and ``fastgd sweep``."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 Columns = Mapping[str, NDArray[Any]]
 
 LARGEST = 10.0
-"""A table of numbers that are no larger is ready for a network, and taken as it is."""
+"""A table of numbers within this magnitude is taken as it is."""
 
 
 class Reading(NamedTuple):
-    """How a table is read, as it was typed, and for what."""
+    """How to read a table, as it was typed."""
 
     raw: bool | None = None  # None: raw if it is ready for a network
     sep: str | None = None
@@ -39,31 +39,31 @@ class Reading(NamedTuple):
 
     @property
     def learns(self) -> bool:
-        """Whether something was typed that a preparation is learned by."""
+        """Whether an option was typed that a preparation uses."""
         return self[3:6] != Reading()[3:6]
 
     @property
     def typed(self) -> bool:
-        """Whether something was typed that only a prepared table knows."""
+        """Whether an option was typed that only prepared tables have."""
         return self[1:6] != Reading()[1:6]
 
 
 @dataclass(frozen=True, eq=False)
 class PreprocessedTable:
-    """A table as a network learns it.
+    """A table as inputs and targets of a network.
 
     Attributes
     ----------
     preparation : Preparation
-        What became of its columns.
+        How its columns were encoded.
     targets : tuple of Target
     X, y : (samples, columns) arrays
     labels : (samples,) array or None
-        What tells groups apart.
+        Group labels.
     settings : dict
         Options of the training that follow from the target.
     notes : list of str
-        What was done, a line each.
+        What was done, one line each.
     """
 
     preparation: Preparation
@@ -91,12 +91,12 @@ def prepare(
     reading: Reading,
     learned_from: Callable[[int], NDArray[np.bool_]],
 ) -> PreprocessedTable:
-    """Read a table, and prepare it as the rows say that ``learned_from`` picks out of so many.
+    """Read a table, and prepare it by the rows that ``learned_from`` selects.
 
     Raises
     ------
     OSError, ValueError, TypeError
-        If it is no table, or can't be prepared; the message says why.
+        If it is no table or can't be prepared; the message says why.
     """
     texts = () if reading.model is None else reading.model.preparation.texts
     columns = read_columns(path, reading.sep, reading.decimal, texts)
@@ -148,10 +148,10 @@ def _target_of(
     *,
     several: bool,
 ) -> tuple[Target, dict[str, Any], str]:
-    """A target, options that follow from it, and a line that says so.
+    """A target, the options that follow from it, and a note about both.
 
     Classes have softmax outputs. Numbers in [0, 1], and those for which output units or a loss were
-    asked for, stay as they are; other ones are standardised, and have identity outputs.
+    asked for, stay as they are; other ones are standardized, and have identity outputs.
     """
     cells = cells_of(name, column)
     outputs = settings.get("output", [])
@@ -174,7 +174,7 @@ def _target_of(
     if not identity and (asked or several or (low >= 0 and high <= 1)):
         return NumberTarget(name, 0.0, 1.0), {}, f"{name}: numbers to learn, as they are"
     target = NumberTarget.learn(name, column[learn])
-    note = f"{target.note}: standardised, so that errors are in deviations"
+    note = f"{target.note}: standardized, so that errors are in deviations"
     if identity:
         return target, {}, note
     return target, {"output": "identity"}, f"{note}; output identity"

@@ -1,4 +1,4 @@
-"""``fastgd race``: several optimizers on the same problem, as a table and a picture."""
+"""``fastgd race``: several optimizers on the same problem, as a table and a figure."""
 
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from fastgd.cli.shared import (
 from fastgd.optimizers import BY_COMMAND, GradientDescent
 
 SHARE = 10
-"""The table says when the error was below the first one divided by this."""
+"""The table shows when the error fell below the first one divided by this."""
 
 
 @takes_method(several=False, optimizer=False)
@@ -49,8 +49,9 @@ def command(
         list[str] | None,
         option(
             metavar="NAME,...",
-            help=f"Who runs; repeat it for several (default: all). {', '.join(BY_COMMAND)}; each "
-            "with its alpha, momentum, rho, ... if wanted: adam,alpha=0.1.",
+            help="Optimizers to compare; repeat it for several (default: all). "
+            f"{', '.join(BY_COMMAND)}; each with"
+            " its alpha, momentum, rho, ... if wanted: adam,alpha=0.1.",
         ),
     ] = None,
     hidden_size: ProblemHiddenSize = None,
@@ -61,7 +62,8 @@ def command(
         list[str] | None,
         option(
             metavar="LAYER,INPUT,OUTPUT",
-            help="A weight of the picture's error plane; give it twice (default: 0,0,0 and 0,1,0).",
+            help="A weight of the loss surface in the figure; give it twice (default: 0,0,0 and "
+            "0,1,0).",
         ),
     ] = None,
     span: Annotated[
@@ -76,7 +78,7 @@ def command(
     json: Json = False,
     **method: Any,
 ) -> Job:
-    """Train a network with several optimizers from the same first weights, and rank them.
+    """Train a network with several optimizers from the same initial weights, and rank them.
 
     Example: [bold]fastgd race --optimizer adam --optimizer momentum,momentum=0.5[/bold]
     """

@@ -1,4 +1,4 @@
-"""The best runs of a sweep and its groups, as facts and as tables, however many axes it has."""
+"""The best runs of a sweep and its groups, as data and as tables, for any number of axes."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ENDINGS = ("converged", "stalled", "diverged")
-"""Statuses of runs that were over before their last iteration."""
+"""Statuses of runs that ended before their last iteration."""
 
 BEST = 10
-"""Best runs of a sweep that are shown."""
+"""Number of best runs that are shown."""
 
 GROUPS = 20
-"""Groups of rows, each with its best setting, that are shown."""
+"""Number of groups of rows that are shown, each with its best setting."""
 
 STATISTICS = ("mean", "median", "best")
 
@@ -36,14 +36,14 @@ NAMES = (
     "optimizer", "schedule", "activation", "output", "loss", "reduction", "bias", "batch_norm",
     "hidden_size", "group",
 )  # fmt: skip
-"""Axes whose values are no numbers."""
+"""Axes whose values are not numbers."""
 
 REPEATED = ("group", "fold", "seed")
-"""Axes that a setting is judged over."""
+"""Axes over which a setting is averaged."""
 
 
 def ranking_error(result: Sweep) -> NDArray[np.float64]:
-    """The final errors that rank: the held-out ones, where there are any."""
+    """The final errors that rank: validation errors where there are any."""
     held = result.final_validation_error
     return result.final_error if held is None else held
 
@@ -72,7 +72,7 @@ def best_runs(result: Sweep) -> list[dict[str, Any]]:
 
 
 def _facts(result: Sweep, at: dict[str, int]) -> dict[str, Any]:
-    """What came of a setting: of its run, or on the mean of its folds."""
+    """The result of a setting: of its run, or the mean over its folds."""
     index = tuple(at.get(name, slice(None)) for name in result.axes)
     facts = {name: result.axes[name][i] for name, i in at.items()}
     arrays = {
@@ -128,7 +128,7 @@ def statistics_of(result: Sweep) -> list[dict[str, Any]]:
 
 
 def show_axes(console: "Console", result: Sweep) -> None:
-    """Say what varies, and what all runs share."""
+    """Print what varies, and what all runs share."""
     varied = [axis_text(name, len(axis)) for name, axis in result.axes.items() if len(axis) > 1]
     console.print(": ".join(filter(None, [many(len(result), "run"), " x ".join(varied)])))
     shared = [setting_text(name, axis[0]) for name, axis in result.axes.items() if len(axis) == 1]
@@ -179,7 +179,7 @@ def _measured(result: Sweep) -> Iterator[TableColumn]:
     if result.final_validation_error is None:
         yield TableColumn(">final error", "final_error", error_text)
     else:
-        yield TableColumn(">held-out\nerror", "final_validation_error", "{:#.6g}".format)
+        yield TableColumn(">validation\nerror", "final_validation_error", "{:#.6g}".format)
         if "fold" in result.axes:
             yield TableColumn(">\N{PLUS-MINUS SIGN}", "spread", "{:#.3g}".format)
         yield TableColumn(">training\nerror", "final_error", "{:#.6g}".format)
@@ -216,7 +216,7 @@ def _print_placed(
     cells: Rows,
     ranked: bool = False,
 ) -> None:
-    """Print cells behind their values on the axes: in columns, or in one if they'd not fit."""
+    """Print cells next to their axis values: in columns, or in one column if they don't fit."""
     varied = [name for name, axis in result.axes.items() if len(axis) > 1 and name in facts[0]]
     first = [">rank"] if ranked else []
     ranks: Rows = [(i,) if ranked else () for i in range(1, len(facts) + 1)]

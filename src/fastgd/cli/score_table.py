@@ -1,4 +1,4 @@
-"""How good a model is, as a table beside what needs no network."""
+"""Scores of a model as a table, next to baselines without a network."""
 
 from typing import TYPE_CHECKING
 
@@ -23,14 +23,14 @@ def print_scores(console: "Console", model: Model) -> None:
 
 
 def score_text(name: str, score: float) -> str:
-    """A score with as many digits as it is good for."""
+    """A score with as many digits as are meaningful."""
     if name == "accuracy":
         return f"{100 * score:.1f} %"
     return f"{score:.3f}" if name in ("R squared", "log loss") else number_text(score)
 
 
 def number_text(value: float) -> str:
-    """A number as people write it: five digits, and no exponent if it is not very large or small.
+    """A number with five digits, without exponent unless it is very large or small.
 
     Examples
     --------

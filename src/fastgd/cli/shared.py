@@ -12,7 +12,7 @@ option = typer.Option
 
 
 def _read(flag: str, read: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
-    """What Typer reads a value with: it refuses in our words."""
+    """A parser for Typer with our error messages."""
     return lambda typed: read_one(flag, typed, read, rule)
 
 
@@ -49,8 +49,8 @@ Target = Annotated[
     ),
 ]
 Iterations = Annotated[int, whole("--iterations", "Updates of the weights.")]
-RecordEvery = Annotated[int, whole("--record-every", "Record the error every so many iterations.")]
-Seed = Annotated[int, whole("--seed", "Seed of the first weights.")]
+RecordEvery = Annotated[int, whole("--record-every", "Record the error every N iterations.")]
+Seed = Annotated[int, whole("--seed", "Seed of the initial weights.")]
 Threads = Annotated[int | None, whole("--threads", "Threads to use (default: all).")]
 Json = Annotated[bool, flag("--json", "Print one JSON object and nothing else.")]
 Progress = Annotated[

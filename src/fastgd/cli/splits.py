@@ -1,4 +1,4 @@
-"""Rows that are held out, and groups of rows: as they are typed, and as the library takes them."""
+"""Validation rows, folds and groups: from options to arguments of the library."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -24,13 +24,13 @@ from fastgd.tables.csv_lines import NamelessError, names_text
 from fastgd.tables.reading import PARQUET, read_columns
 from fastgd.tables.targets import ClassTarget
 
-PANEL = "Held-out samples"
+PANEL = "Validation"
 
 Validation = Annotated[
     Path | None,
     option(
         metavar="FILE.csv",
-        help="Samples to hold out, with the same columns: their error is measured, and watched.",
+        help="Validation set, with the same columns: its error is measured and monitored.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -39,7 +39,7 @@ ValidationFraction = Annotated[
     number(
         "--validation-fraction",
         "SHARE",
-        "Hold out this share of the rows, drawn at random: 0.2.",
+        "Use this share of the rows, drawn at random, as the validation set: 0.2.",
         panel=PANEL,
     ),
 ]
@@ -48,7 +48,7 @@ Folds = Annotated[
     whole(
         "--folds",
         "Cross-validation: train K times, each time with another K-th of the rows (of each group) "
-        "held out.",
+        "as the validation set.",
         metavar="K",
         panel=PANEL,
     ),
@@ -57,8 +57,8 @@ SplitSeed = Annotated[
     str | None,
     option(
         metavar="N",
-        help="Seed of the draw of held-out rows; none leaves the rows in their order and holds out "
-        "the last ones, or each fold in turn (default: 0).",
+        help="Seed of the split; none keeps the rows in their order and takes the last ones, or "
+        "each fold in turn (default: 0).",
         rich_help_panel=PANEL,
     ),
 ]
@@ -76,7 +76,7 @@ STRICT = Reading(raw=True)
 
 
 class Given(NamedTuple):
-    """What the library is called with, what is said of it, and what machines read of it."""
+    """Arguments for the library, notes to print, and facts for JSON."""
 
     X: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -100,7 +100,7 @@ class Shuffled:
 
 
 class RowSplit(NamedTuple):
-    """What the user typed of it."""
+    """The split that was requested."""
 
     validation: Path | None
     validation_fraction: float | None
@@ -117,12 +117,12 @@ class RowSplit(NamedTuple):
         in_classes: bool = False,
         reading: Reading = STRICT,
     ) -> tuple[CsvSamples, Given]:
-        """Read the samples, and part them; ``in_classes`` is whether the target is one of labels.
+        """Read the samples and split them; ``in_classes`` is whether the target has labels.
 
         Raises
         ------
         OSError, ValueError
-            As :func:`fastgd.cli.csv_samples.read_samples`, or if there are too few rows to part.
+            As :func:`fastgd.cli.csv_samples.read_samples`, or if there are too few rows to split.
         """
         samples = self._samples(file, targets, in_classes, reading)
         X, y = samples.X, samples.y
@@ -155,7 +155,7 @@ class RowSplit(NamedTuple):
             facts |= {"folds": self.folds, "split_seed": seed}
             how = "in their order" if seed is None else f"drawn with seed {seed} (--split-seed)"
             each = "" if samples.labels is None else " of every group"
-            notes.append(f"Held out: each row once, in {self.folds} folds{each}, {how}")
+            notes.append(f"Validation: each row once, in {self.folds} folds{each}, {how}")
         return samples, Given(X, y, arguments, notes, facts)
 
     def _samples(
@@ -190,7 +190,7 @@ class RowSplit(NamedTuple):
         )
 
     def _advised(self, error: NotANumberError, targets: list[str]) -> str:
-        """What a strict reading objects to, and what would take it."""
+        """The error of a strict reading, with the option that would accept the cell."""
         if error.a_text and targets == [error.column]:
             return f"{error}; --output softmax --loss cross_entropy takes a target of labels"
         if error.a_text and self.takes_groups and error.column not in targets:
@@ -207,16 +207,18 @@ class RowSplit(NamedTuple):
             columns = read_columns(path, reading.sep, reading.decimal, texts)
             with about(path):
                 X, y, notes = samples.prepared.more(columns)
-        notes = [f"Held out: {many(len(X), 'sample')} of {path}", *notes]
-        return Given(samples.X, samples.y, {"validation": (X, y)}, notes, {"held_out": len(X)})
+        notes = [f"Validation: {many(len(X), 'sample')} of {path}", *notes]
+        return Given(
+            samples.X, samples.y, {"validation": (X, y)}, notes, {"validation_samples": len(X)}
+        )
 
     def _one_part(self, X: Any, y: Any, share: float) -> Given:
         held = self._held_out(len(X), share)
         how = "the last ones"
         if self.seed is not None:
             how = f"drawn with seed {self.seed} (--split-seed)"
-        note = f"Held out: {held.sum():,} of {many(len(X), 'row')}, {how}"
-        facts = {"held_out": int(held.sum()), "split_seed": self.seed}
+        note = f"Validation: {held.sum():,} of {many(len(X), 'row')}, {how}"
+        facts = {"validation_samples": int(held.sum()), "split_seed": self.seed}
         arguments = {"validation": (X[held], y[held])}
         return Given(X[~held], y[~held], arguments, [note], facts)
 
@@ -240,7 +242,7 @@ class RowSplit(NamedTuple):
 
 
 def drawn(rows: int, seed: int) -> NDArray[np.int64]:
-    """All rows in an order drawn with a seed: NumPy never changes this stream."""
+    """A permutation of the rows: NumPy never changes this stream."""
     return np.random.RandomState(seed).permutation(rows)
 
 
@@ -253,7 +255,7 @@ def check_split(
     *,
     takes_groups: bool = False,
 ) -> RowSplit:
-    """Refuse what can't go together."""
+    """Reject options that exclude each other."""
     ways = {
         "--validation": validation,
         "--validation-fraction": validation_fraction,

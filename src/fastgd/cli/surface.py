@@ -1,4 +1,4 @@
-"""``fastgd surface``: the error of a network over two of its weights, as numbers and a picture."""
+"""``fastgd surface``: the error of a network over two of its weights, as numbers and a figure."""
 
 from functools import partial
 from pathlib import Path
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ITERATIONS = 10_000
-"""Updates of a network that is trained now."""
+"""Updates of a network that is trained here."""
 
 RECORDS = 1000
-"""Points of a path, about."""
+"""Approximate number of points of a path."""
 
 
 @takes_method(several=False)
@@ -66,7 +66,7 @@ def command(
         list[str] | None,
         option(
             metavar="LOW,HIGH",
-            help="From where to where (default: -10,10); give it twice for another one of the "
+            help="Range of the weights (default: -10,10); give it twice for another range of the "
             "second weight.",
         ),
     ] = None,
@@ -86,7 +86,9 @@ def command(
     iterations: Annotated[
         int | None, whole("--iterations", f"Updates of the weights (default: {ITERATIONS}).")
     ] = None,
-    seed: Annotated[int | None, whole("--seed", "Seed of the first weights (default: 1).")] = None,
+    seed: Annotated[
+        int | None, whole("--seed", "Seed of the initial weights (default: 1).")
+    ] = None,
     threads: Threads = None,
     progress: Progress = None,
     json: Json = False,
@@ -94,8 +96,8 @@ def command(
 ) -> Job:
     """Measure a network's error over a grid of two of its weights, and draw it.
 
-    The other weights are held where the training ends.
-    Without a file it is the article's error plane.
+    The other weights keep the values at which the training ends.
+    Without a file it is the surface of the article.
 
     Example: [bold]fastgd surface --3d --plot plane.png[/bold]
     """
@@ -129,7 +131,7 @@ def show(
     progress: bool,
     as_json: bool,
 ) -> None:
-    """Train or load a network, measure its error plane, show and draw it."""
+    """Train or load a network, measure its loss surface, show and draw it."""
     with refusing():
         check_picture(plot)
         saved = None if weights_from is None else _loaded(weights_from)
@@ -199,7 +201,7 @@ def _describe(console: "Console", plane: Surface, run: Run) -> None:
 
 
 def _path(plane: Surface, run: Run) -> tuple[NDArray[np.float64] | None, str]:
-    """The training's path on the plane, or why there is none."""
+    """The training's path on the surface, or why there is none."""
     try:
         return plane.path(run), ""
     except ValueError as error:

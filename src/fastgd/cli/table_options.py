@@ -1,4 +1,4 @@
-"""How a table is read and prepared: options of all commands that take one as it comes."""
+"""Options for reading and preparing a table."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ Sep = Annotated[
     str | None,
     option(
         metavar="SEP",
-        help="What separates cells: , ; tab or | (default: found from the file).",
+        help="Separator of cells: , ; tab or | (default: detected).",
         rich_help_panel=PANEL,
     ),
 ]
@@ -29,7 +29,7 @@ Decimal = Annotated[
     str | None,
     option(
         metavar="SIGN",
-        help="Decimal sign: . or , (default: found from the file).",
+        help="Decimal sign: . or , (default: detected).",
         rich_help_panel=PANEL,
     ),
 ]
@@ -43,7 +43,7 @@ MaxCategories = Annotated[
     int,
     whole(
         "--max-categories",
-        "A text column with more different texts than that is left out.",
+        "Leave out string columns with more than N different values.",
         panel=PANEL,
     ),
 ]
@@ -52,7 +52,7 @@ Classification = Annotated[
     bool | None,
     flag(
         "--classification/--regression",
-        "Whether the target is one of classes (default: texts, booleans, and numbers that are all "
+        "Whether the target is categorical (default: strings, booleans, and numbers that are all "
         "0 or 1, are).",
         panel=PANEL,
     ),
@@ -61,7 +61,7 @@ Raw = Annotated[
     bool | None,
     flag(
         "--raw/--prepare",
-        "Take a CSV file of numbers as they are, and nothing else; or prepare any table. Without "
+        "Take a CSV file of numbers as it is, or prepare any table. Without "
         "either a table is taken as it is if it has numbers only, none missing and no input "
         f"beyond {LARGEST:g}.",
         panel=PANEL,
@@ -77,7 +77,7 @@ def reading_of(
     max_categories: int,
     no_standardize: bool,
 ) -> Reading:
-    """Return how to read a table: what only a prepared one knows asks for one."""
+    """Return how to read a table; options of prepared tables require one."""
     reading = Reading(raw, sep, decimal, tuple(drop or ()), max_categories, not no_standardize)
     if not reading.typed:
         return reading

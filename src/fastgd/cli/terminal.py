@@ -1,4 +1,4 @@
-"""Where a command writes to: it may be full, closed or know ASCII only, and text may be foreign."""
+"""Output streams: they may be full, closed or ASCII only, and text may contain anything."""
 
 import codecs
 import os
@@ -14,7 +14,7 @@ _IN_ASCII = {"±": "+-", "²": "^2", "…": "..."}
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """What a stream writes for a character that it can't: something like it, or its number."""
+    """A substitute for a character that a stream can't encode."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     characters = error.object[error.start : error.end]
@@ -34,7 +34,7 @@ def open_streams() -> None:
 
 
 def complain(message: str) -> None:
-    """Say one line on stderr, if there is one."""
+    """Print one line to stderr, if there is one."""
     if sys.stderr is not None:
         try:
             print("fastgd:", escaped(" ".join(message.split())), file=sys.stderr, flush=True)
@@ -44,7 +44,7 @@ def complain(message: str) -> None:
 
 @contextmanager
 def warning_in_lines() -> Iterator[None]:
-    """Say what Python would warn of as all else is said: in a line, without a line of the code."""
+    """Print warnings as one line, without a line of source code."""
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: complain(f"warning: {message}")
         yield
@@ -52,7 +52,7 @@ def warning_in_lines() -> Iterator[None]:
 
 @contextmanager
 def saying_how_to_resume(kept: Callable[[], str]) -> Iterator[None]:
-    """Say after Ctrl-C what is kept, unless nothing is: the same command resumes from there."""
+    """After Ctrl-C, print what is kept, if anything: the same command resumes from there."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -62,7 +62,7 @@ def saying_how_to_resume(kept: Callable[[], str]) -> Iterator[None]:
 
 
 def give_up(stream: TextIO) -> None:
-    """Let what is still to be written go nowhere: Python would complain about it on its way out."""
+    """Discard output that is still buffered: Python would complain about it at exit."""
     with suppress(OSError, ValueError):  # a stream of tests may have no number
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -1,4 +1,4 @@
-"""``fastgd train``: train one network on a table, and show what came of it."""
+"""``fastgd train``: train one network on a table, and show the result."""
 
 from functools import partial
 from math import isfinite
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN = 20
-"""Records of a training that are shown at most."""
+"""Most records of a training that are shown."""
 
 
 @takes_method(several=False)
@@ -81,16 +81,17 @@ def command(
     iterations: Iterations = 60_000,
     record_every: Annotated[
         int | None,
-        whole("--record-every", "Record the error every so many iterations (default: 10000)."),
+        whole("--record-every", "Record the error every N iterations (default: 10000)."),
     ] = None,
-    seed: Annotated[int | None, whole("--seed", "Seed of the first weights (default: 1).")] = None,
+    seed: Annotated[
+        int | None, whole("--seed", "Seed of the initial weights (default: 1).")
+    ] = None,
     resume: Annotated[
         Path | None,
         option(
             metavar="RUN.npz",
-            help="Go on with what --save wrote, for so many more --iterations: as if it had never "
-            "stopped. The data and held-out samples must be the same; all other options are the "
-            "run's.",
+            help="Resume the training that --save wrote, for --iterations more, as if it had never "
+            "stopped. Data and validation set must be the same; all other options are the run's.",
         ),
     ] = None,
     save: Annotated[
@@ -146,7 +147,7 @@ def command(
 
 
 def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
-    """Train one network, or go on with one, and show its errors and direction changes."""
+    """Train or resume one network, and show its errors and direction changes."""
     call, before = fastgd.train, None
     if resume is not None:
         with refusing():
@@ -197,7 +198,7 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
 
 
 def _run_of(result: Any, file: Path) -> Run:
-    """Refuse a file that has no run."""
+    """Reject a file that contains no run."""
     if isinstance(result, Model) and len(result.runs) == 1:
         return result.runs[0]
     if not isinstance(result, Run):
@@ -213,7 +214,7 @@ def _run_of(result: Any, file: Path) -> Run:
 
 
 def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
-    """Read the table as it was read for the run that goes on."""
+    """Read the table as it was read for the run that resumes."""
     if isinstance(result, Model):
         if reading.raw:
             raise RefusedError(f"--raw does not go with the prepared table of {file}")
@@ -235,7 +236,7 @@ def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
 
 
 def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
-    """Train on, if the samples are those of the run: it has the error on them that it had."""
+    """Resume, if the samples are those of the run: its error on them must be the same."""
     same = X.shape[1] == len(before.weights[0]) and before.weights[-1].shape[1] % y.shape[1] == 0
     if same and isfinite(before.final_error) and not before.normalization:
         error = np.abs(y - before.predict(X)[:, : y.shape[1]]).mean()
@@ -250,11 +251,11 @@ def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
 
 
 def _show_errors(console: "Console", run: Run) -> None:
-    """The errors over the iterations, beside them those of held-out samples, and the loss."""
+    """The errors over the iterations, with validation errors and the loss."""
     iterations, errors = statistics.error_curves(run)
     headings, columns = [">iteration", ">mean |y - output|"], [errors]
     if run.validation_errors is not None:
-        headings.append(">held out")
+        headings.append(">validation")
         columns.append(statistics.error_curves(run, held_out=True)[1])
     headings.append(">loss")
     columns.append(statistics.loss_curves(run)[1])
@@ -280,7 +281,7 @@ def _show_summary(console: "Console", summary: Summary, window: int) -> None:
 
 
 def _ending(run: Run) -> str:
-    """How it ended: with all iterations done, or before."""
+    """How it ended: after all iterations, or earlier."""
     after = f"after {many(run.iterations, 'iteration')}"
     if run.status == "diverged":
         return f"[bold red]Diverged[/] {after}: a number overflowed"
@@ -294,7 +295,7 @@ def _ending(run: Run) -> str:
 
 
 def _best(run: Run) -> str:
-    """When it was best, and whether that is what is given back."""
+    """When the error was smallest, and whether that network is returned."""
     at = f"iteration {run.best_iteration:,}"
     if run.options.get("restore_best"):
         return f"Restored: the network is that of {at}, with the smallest {_watched(run)}"
@@ -302,12 +303,12 @@ def _best(run: Run) -> str:
 
 
 def _accuracies(run: Run, given: Given) -> dict[str, float]:
-    """Shares of the samples, and of those held out, whose class has the largest output."""
+    """Accuracy on the samples, and on the validation set."""
     if run.options.get("output") != "softmax" or run.status == "diverged":
         return {}
     parts = {"samples": (given.X, given.y)}
     if "validation" in given.arguments:
-        parts["held-out samples"] = given.arguments["validation"]
+        parts["validation set"] = given.arguments["validation"]
     return {
         whose: float((run.predict(X).argmax(axis=1) == y.argmax(axis=1)).mean())
         for whose, (X, y) in parts.items()
@@ -315,8 +316,8 @@ def _accuracies(run: Run, given: Given) -> dict[str, float]:
 
 
 def _watched(run: Run) -> str:
-    """Which error decides."""
-    return "error" if run.validation_errors is None else "held-out error"
+    """The name of the error that decides."""
+    return "error" if run.validation_errors is None else "validation error"
 
 
 def _totals(layers: tuple[NDArray[np.int64], ...]) -> str:

@@ -1,4 +1,4 @@
-"""What ``fastgd train`` and ``fastgd sweep`` share: samples in, a result out and into a file."""
+"""What ``fastgd train`` and ``fastgd sweep`` share: reading, training, writing."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +25,7 @@ T = TypeVar("T", Run, Sweep)
 
 
 class Fitted(NamedTuple, Generic[T]):
-    """What the file holds, how its rows were parted, and what came of it."""
+    """The samples of a file, how they were split, and the result."""
 
     samples: CsvSamples
     given: Given
@@ -33,7 +33,7 @@ class Fitted(NamedTuple, Generic[T]):
 
 
 class Writer(NamedTuple):
-    """A file to write a result to, if one was named; its ending; and what writes it."""
+    """An output file, if one was named, its suffix, and the function that writes it."""
 
     path: Path | None
     ending: str
@@ -41,7 +41,7 @@ class Writer(NamedTuple):
 
 
 class TrainOptions(NamedTuple):
-    """What the user typed: samples to learn, how, and where to write what came of it."""
+    """The parsed arguments: samples, settings, and where to write the result."""
 
     file: Path
     targets: list[str]
@@ -51,7 +51,7 @@ class TrainOptions(NamedTuple):
     progress: bool
     reading: Reading
     kept: Mapping[str, Any] = MappingProxyType({})
-    """Where the work is kept while it is under way: arguments that its warm-up doesn't get."""
+    """Where the work is kept while it runs: arguments that the warm-up doesn't get."""
 
 
 def fit(
@@ -94,7 +94,7 @@ def fit(
 
 
 def _with_preparation(result: Any, samples: CsvSamples) -> Any:
-    """A run with what makes its inputs of a table; a sweep has none."""
+    """A run with the preparation of its table; a sweep has none."""
     if samples.prepared is None or not isinstance(result, Run):
         return result
     return Model((result,), samples.prepared.preparation, samples.prepared.targets)
@@ -109,7 +109,7 @@ def is_of_classes(options: Mapping[str, Any]) -> bool:
 def show_samples(
     console: "Console", asked: TrainOptions, fitted: Fitted[Any], outputs: set[str]
 ) -> None:
-    """Say what the file holds, how its rows were parted, and what is to be said of that."""
+    """Print what the file contains, how its rows were split, and notes about both."""
     samples = fitted.samples
     print_plain(
         console,
@@ -119,7 +119,7 @@ def show_samples(
     if samples.prepared is None and asked.reading.raw is None:
         console.print(
             f"Taken as it is: numbers only, none missing, no input beyond {LARGEST:g} "
-            "(--prepare standardises them)"
+            "(--prepare standardizes them)"
         )
     if samples.classes is not None and samples.prepared is None:
         print_plain(console, f"Classes, in the order of the outputs: {names_text(samples.classes)}")
@@ -129,7 +129,7 @@ def show_samples(
 
 
 def close(console: "Console", done: Timed[Any], writers: Iterable[Writer]) -> None:
-    """Say how long it took and where it is."""
+    """Print how long it took and where the result is."""
     console.print(done.text("Trained"))
     for path, ending, _ in writers:
         if path is not None:

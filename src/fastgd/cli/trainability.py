@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fastgd.studies.trainability.box_counting import BoxCounting
 
 WARM = 5
-"""A map of this size compiles the kernel for as many trainings side by side as a large one."""
+"""A map of this size compiles the same kernel as a large one."""
 
 
 def _typed(window: Window) -> str:
@@ -82,7 +82,7 @@ def command(
     """Map which learning rates of two layers make a training converge: a fractal.
 
     One training per pixel, as in Sohl-Dickstein, arXiv 2402.06184.
-    What is interrupted goes on when the same command is given again.
+    The same command given again resumes where it was interrupted.
 
     Example: [bold]fastgd trainability --resolution 128 --plot edge.png[/bold]
     """
@@ -107,7 +107,7 @@ def show(
     progress: bool,
     as_json: bool,
 ) -> None:
-    """Compute what is missing of the map, draw it, and say what came of it."""
+    """Compute the missing patches of the map, draw it, and print the result."""
     with refusing():
         check_picture(plot)
         check_picture(box_plot)

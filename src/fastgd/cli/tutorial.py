@@ -1,4 +1,4 @@
-"""``fastgd tutorial``: run the article's experiments and show them beside its numbers."""
+"""``fastgd tutorial``: run the article's experiments and compare them with its numbers."""
 
 from functools import partial
 from pathlib import Path
@@ -32,13 +32,13 @@ NAMES = ", ".join(experiment.name for experiment in EXPERIMENTS)
 def command(
     experiment: Annotated[
         list[str] | None,
-        option(metavar="NAME", help=f"Only this one: {NAMES}. May be repeated."),
+        option(metavar="NAME", help=f"Run only this experiment: {NAMES}. May be repeated."),
     ] = None,
     html: Annotated[
         Path | None,
         option(
             metavar="FILE.html",
-            help="Write them to a page of its own instead, with the article's pictures.",
+            help="Write an HTML page with the article's figures instead.",
         ),
     ] = None,
     progress: Progress = None,
@@ -57,7 +57,7 @@ def command(
 
 
 def _chosen(names: list[str]) -> list[Experiment]:
-    """Those of these names, each once; without names all."""
+    """The experiments with these names; all without names."""
     known = {experiment.name: experiment for experiment in EXPERIMENTS}
     for name in names:
         if name not in known:
@@ -66,7 +66,7 @@ def _chosen(names: list[str]) -> list[Experiment]:
 
 
 def show(experiments: list[Experiment], as_json: bool) -> None:
-    """Run these experiments; their tables appear one by one, as JSON they come at the end."""
+    """Run these experiments; tables appear one by one, JSON at the end."""
     console = open_console(markup=True)
     if not as_json:
         _introduce(console, experiments)
@@ -87,7 +87,7 @@ def show(experiments: list[Experiment], as_json: bool) -> None:
 
 
 def write_page(path: Path, experiments: list[Experiment], progress: bool) -> None:
-    """Write the page of these experiments, with the article's other pictures if they are all."""
+    """Write the page of these experiments, with the article's other figures if all are run."""
     with refusing():
         check_output(path, "a page's file", page.ENDINGS)
         pyplot()  # says what to install, before any work
@@ -103,7 +103,7 @@ def _introduce(console: "Console", experiments: list[Experiment]) -> None:
     console.print(f"Running the article's experiments: {names}")
     console.print("(iamtrask, A Neural Network in 13 lines of Python, Part 2: Gradient Descent)")
     console.print(
-        f"\nBeside each run train up to {TWINS} twins, whose first weights differ in the "
+        f"\nWith each run, train up to {TWINS} twins, whose initial weights differ in the "
         "last bit only. [bold]Digits[/] are the significant digits that run and twins share. A "
         "published number [green]agrees[/] if ours, printed to as many digits, is the same. It is "
         f"[yellow]within the spread[/] if it lies within {DEVIATIONS} standard deviations "
@@ -182,7 +182,7 @@ def _conclude(console: "Console", results: list[Result], preparing: float) -> No
 
 
 def _facts(results: list[Result], preparing: float) -> dict[str, Any]:
-    """All numbers of the experiments beside the published ones."""
+    """All numbers of the experiments, with the published ones."""
     return {
         "source": source(),
         "experiments": [_result_facts(result) for result in results],
