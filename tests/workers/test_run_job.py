@@ -169,8 +169,8 @@ def test_a_chunk_that_always_fails_is_tried_four_times_and_named(watched, tmp_pa
     done = int(folder.done().sum())
     assert str(caught.value) == (
         "chunk 7 has failed 4 times, the last time with ValueError: 7 is a bad number; "
-        f"{done} of 20 chunks are done, and kept in {folder.path}: the same call, with a new "
-        "executor if there is one, goes on from there"
+        f"{done} of 20 chunks are done, and kept in {folder.path}: repeat the call, with a new "
+        "executor if it has one, to resume"
     )
     assert isinstance(caught.value.__cause__, ValueError)
     assert len(job.calls_of(7)) == 4
@@ -192,8 +192,8 @@ def test_an_executor_that_takes_no_tasks_is_said_so(watched, tmp_path):
         work_into(folder, Squares(CHUNKS), WorkerOptions(watched, 1, 1), ignore)
     assert str(caught.value) == (
         "executor takes no more tasks: cannot schedule new futures after shutdown; "
-        f"0 of 20 chunks are done, and kept in {tmp_path}: the same call, with a new "
-        "executor if there is one, goes on from there"
+        f"0 of 20 chunks are done, and kept in {tmp_path}: repeat the call, with a new "
+        "executor if it has one, to resume"
     )
     assert not list((tmp_path / "claims").iterdir())
 
@@ -292,7 +292,7 @@ def test_a_damaged_chunk_is_named_and_computed_anew(worker_options, tmp_path):
     whole = folder.digest()
     path = tmp_path / "parts" / "00000" / "00000004.npz"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.warns(DamageWarning, match=f"^chunk 4 in {re.escape(str(tmp_path))} was damaged"):
+    with pytest.warns(DamageWarning, match=f"^chunk 4 in {re.escape(str(tmp_path))} was corrupt"):
         work_into(folder, Squares(CHUNKS), worker_options, ignore)
     assert folder.digest() == whole
 

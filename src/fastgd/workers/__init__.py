@@ -1,1 +1,1 @@
-"""Work in chunks, done by threads of this process or by anyone's executor; a chunk may be lost."""
+"""Jobs in chunks, computed by threads or by any executor; lost chunks are computed again."""

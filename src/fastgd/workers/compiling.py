@@ -1,14 +1,15 @@
-"""Code that several calls need is compiled by several processes at once, into the cache on disk.
+"""Parallel compilation: several processes compile code into the cache on disk.
 
-Numba compiles one function after the other, however many threads ask. So calls that are there to
-compile are shared out: this process makes some of them, helpers make others, and at the end this
-process loads what these have written. A helper is a fresh interpreter that reads calls from a pipe.
-It inherits no threads and no locks, and it doesn't read the caller's script, which needs no main
-guard. It ends with the pipe, if its caller dies without a word, after the call in hand.
+Numba compiles one function after the other, whatever the number of threads. So calls that serve to
+compile code are distributed: this process makes some of them and helper processes make others, and
+at the end this process loads the code that the helpers have written. A helper is a fresh
+interpreter that reads calls from a pipe. It inherits no threads and no locks, and it doesn't import
+the caller's script, which so needs no main guard. If its caller dies, the pipe closes, and the
+helper ends after its current call.
 
-A helper takes a second to start (1.0 s of CPU) and a kernel 1.3 to 1.7 s to compile: two kernels
-are compiled here one after the other, as a helper would gain 0.3 s of 2.7 and cost a second of
-another processor.
+A helper takes a second to start (1.0 s of CPU) and a kernel 1.3 to 1.7 s to compile. Two kernels
+are compiled in this process one after the other, as a helper would save 0.3 s of 2.7 and cost a
+second of another processor.
 """
 
 import os
@@ -29,14 +30,14 @@ from fastgd.engine import code_cache
 from fastgd.engine.session import available_threads
 
 Call = Callable[[], object]
-"""A short training, or the like, that compiles what a long one needs. A ``functools.partial`` of a
-module's function goes to a helper; what can't be pickled is called here."""
+"""A short training, for example, that compiles the code of a long one. A ``functools.partial`` of a
+module's function can be sent to a helper; a call that can't be pickled is made in this process."""
 
 EACH = 2
-"""Calls for each process: for fewer, another one does not pay."""
+"""Calls per process: with fewer, a further process isn't worth its start."""
 
 MOST = 8
-"""Processes at most: each takes some 200 MB."""
+"""Maximum number of processes: each takes about 200 MB."""
 
 _ANSWER = b"."
 
@@ -49,15 +50,15 @@ help_out()
 
 
 def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = None) -> int:
-    """Make all these calls in this process, with help by others where they lack code.
+    """Make all calls in this process, after helpers have compiled some of the missing code.
 
-    Without helpers (few calls, a single processor, no folder for code, a worker of a pool) they are
-    made one after the other. ``advance`` is told of each that needs nothing more than to be loaded.
+    Without helpers (few calls, a single processor, no cache folder, a worker of a pool) the calls
+    are made one after the other. ``advance`` is called for each call whose code is compiled.
 
     Returns
     -------
     int
-        How many of them have compiled something.
+        How many of the calls had to compile code.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = N
 
 
 def _lacked_by(call: Call) -> str:
-    """Make a call if all its code is there; else a name for what is lacking first."""
+    """Make a call if all of its code is in the cache; else return the name of the missing code."""
     try:
         with code_cache.asking():
             call()
@@ -94,16 +95,16 @@ def _lacked_by(call: Call) -> str:
 
 
 class _Calls:
-    """Calls that nobody has made, and those that helpers have taken."""
+    """A queue of calls that nobody has made yet, and a list of those that helpers have taken."""
 
     def __init__(self, calls: Sequence[Call]) -> None:
         self._left = deque(calls)
         self._lock = Lock()
         self.taken: list[Call] = []
-        self.over: SimpleQueue[None] = SimpleQueue()  # one for each taken call that is over
+        self.over: SimpleQueue[None] = SimpleQueue()  # one item for each finished call of a helper
 
     def take(self, *, helps: bool = False) -> Call | None:
-        """One that nobody has made, if there is one."""
+        """Remove and return a call that nobody has made yet; None if there is none."""
         with self._lock:
             if not self._left:
                 return None
@@ -122,15 +123,15 @@ def _share_out(given: Sequence[Call], told: Callable[[int], None]) -> None:
         for _ in calls.taken:
             calls.over.get()
             told(1)
-    # What helpers have compiled is loaded; what they could not, or not for this process, compiled.
+    # Loads what helpers have compiled, and compiles what they couldn't compile for this process.
     for call in calls.taken:
         call()
 
 
 def _useful(calls: int) -> int:
-    """Helpers for so many calls."""
+    """The number of helpers worth starting for this number of calls."""
     is_python = Path(sys.executable or "").name.lower().startswith("python")
-    # A worker of a pool has others beside it. Where no code can be kept, helpers work in vain.
+    # A worker of a pool shares the processors with others. Without a cache, helpers are useless.
     if calls <= EACH or not is_python or _is_helper or parent_process() or not code_cache.place():
         return 0
     return min(available_threads(), MOST, -(-calls // EACH)) - 1
@@ -138,12 +139,12 @@ def _useful(calls: int) -> int:
 
 @contextmanager
 def _helpers(count: int, calls: _Calls) -> Iterator[None]:
-    """Let so many processes take calls; whatever happens, they are gone in the end."""
+    """Run this number of helper processes, which take calls; they are always stopped at the end."""
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[Thread] = []
     try:
         for _ in range(count):
-            with suppress(OSError):  # no more processes: then without
+            with suppress(OSError):  # no more processes allowed: continue with fewer helpers
                 processes.append(_start())
                 threads.append(Thread(target=_feed, args=(processes[-1], calls), daemon=True))
                 threads[-1].start()
@@ -167,7 +168,7 @@ def _start() -> "subprocess.Popen[bytes]":
 
 
 def _feed(process: "subprocess.Popen[bytes]", calls: _Calls) -> None:
-    """Give a helper one call after the other, as long as it answers."""
+    """Send one call after the other to a helper, as long as it answers."""
     assert process.stdin is not None
     assert process.stdout is not None
     answer = process.stdout.read(1)
@@ -185,18 +186,18 @@ _is_helper = False
 
 
 def help_out() -> None:
-    """Make the calls that come through stdin, and say so on stdout: what a helper does."""
+    """Run a helper: make the calls that arrive on stdin, and acknowledge each on stdout."""
     global _is_helper
     _is_helper = True
     with suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     calls = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a call prints is nobody's business
+    os.dup2(2, 1)  # what a call prints must not get among the acknowledgements
     answers.write(_ANSWER)
     while size := calls.read(8):
         packed = calls.read(int.from_bytes(size, "little"))
-        with suppress(Exception):  # who has given it calls it, too
+        with suppress(Exception):  # the caller makes the same call, and sees its errors
             call: Any = pickle.loads(packed)
             call()
         answers.write(_ANSWER)

@@ -1,11 +1,12 @@
-"""What a worker lacks goes along with a chunk: the job, and code that its caller has compiled.
+"""What workers are sent on request: the job, and code that the caller has compiled.
 
-A task is a few words: which job, which chunk. A worker that lacks the job says so instead of
-computing, and the caller submits the chunk again with the job along. Likewise with a file of
-compiled code, so that cold workers don't compile one by one what lies on the caller's disk; a
-worker of another kind (processor, versions, sources) asks for one that nobody has, and compiles.
-So data travel once for each worker and not for each chunk, by nothing but ``submit`` and ``result``.
-The code of a small training is a file of 0.5 MB, sent as 0.16 MB.
+A task is tiny: the hash of the job and the index of a chunk. A worker that doesn't have the job
+answers with its name instead of computing, and the caller submits the chunk again together with the
+job. Files of compiled code are sent in the same way, so that new workers don't compile, one by one,
+what is on the caller's disk; a worker with another processor, other versions or other sources asks
+for a file that the caller doesn't have, and then compiles. So data are sent once per worker rather
+than once per chunk, using nothing but ``submit`` and ``result``. The code of a small training is a
+file of 0.5 MB, sent as 0.16 MB.
 """
 
 import hashlib
@@ -21,14 +22,14 @@ from fastgd.store.npz import Arrays
 from fastgd.workers.job import Job
 
 KEPT_JOBS = 2
-"""Jobs that a worker keeps: the latest ones."""
+"""How many jobs a worker keeps: the most recently used ones."""
 
 Parcels = Mapping[str, bytes]
-"""Jobs by their hash, and code by the name of its file: empty if the caller lacks it, too."""
+"""Jobs by their hash, and compiled code by its file name: empty if the caller has no such file."""
 
 
 class LackingError(Exception):
-    """A worker lacks the job, or code, of this name."""
+    """The worker doesn't have the job, or the compiled code, of this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -36,12 +37,12 @@ class LackingError(Exception):
 
 
 class Shipment:
-    """What a caller has for its workers: a job, and code.
+    """What a caller can send to its workers: a job, and compiled code.
 
     Attributes
     ----------
     job : str
-        The job's hash: equal jobs have the same.
+        The job's hash, the same for equal jobs.
     """
 
     def __init__(self, job: Job) -> None:
@@ -50,30 +51,30 @@ class Shipment:
         self._parcels = {self.job: packed}
 
     def parcel(self, name: str) -> bytes:
-        """What is sent under a name that a worker lacks."""
+        """The bytes to send to a worker that has asked for this name."""
         if name not in self._parcels:
             self._parcels[name] = zlib.compress(code_cache.read_file(name))
         return self._parcels[name]
 
 
 class _Held(NamedTuple):
-    """A job that this worker has, and the code that came for it, if only in vain."""
+    """A job that this worker has, and the names of the code files received for it, used or not."""
 
     job: Job
     received: set[str]
 
 
-_jobs: dict[str, _Held] = {}  # the latest one last
+_jobs: dict[str, _Held] = {}  # the most recently used one last
 _lock = Lock()
 
-if hasattr(os, "register_at_fork"):  # who holds it may not be in the child
+if hasattr(os, "register_at_fork"):  # a thread that holds the lock wouldn't exist in the child
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
 
 
 def receive(name: str, parcels: Parcels) -> None:
-    """Take what came with a chunk of the job of this name."""
+    """Store what was sent with a chunk of the job of this name."""
     with _lock:
         if name in parcels and name not in _jobs:
             _jobs[name] = _Held(pickle.loads(parcels[name]), set())
@@ -95,7 +96,7 @@ def compute(name: str, chunk: int, threads: int) -> Arrays:
     Raises
     ------
     LackingError
-        If the job, or code for it, isn't there and may be had.
+        If the job is missing, or compiled code that hasn't been asked for yet.
     """
     with _lock:
         held = _jobs.get(name)
@@ -107,9 +108,9 @@ def compute(name: str, chunk: int, threads: int) -> Arrays:
     except code_cache.CodeLackingError as lacking:
         if lacking.name not in held.received:
             raise LackingError(lacking.name) from None
-    # What came was of no use.
+    # The code that was sent is of no use here: compile.
     return held.job.compute(chunk, threads, _untold)
 
 
 def _untold(_done: int) -> None:
-    """The caller counts whole chunks."""
+    """Workers report no progress: the caller counts finished chunks."""

@@ -1,4 +1,4 @@
-"""Who computes chunks: threads of this process, or the workers of an executor."""
+"""Worker pools that compute chunks: threads of this process, or the workers of an executor."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,17 +15,17 @@ from fastgd.workers.payloads import Shipment
 from fastgd.workers.worker import Answer, Order, here, work
 
 FIRST_IN_HAND, MOST_IN_HAND = 8, 4096
-"""Chunks that an executor has at once before any of its workers is known, and at most."""
+"""Chunks submitted to an executor before any of its workers has answered, and at most."""
 
 TRIES = 4
-"""How often an executor is asked for a chunk."""
+"""Attempts to have an executor compute a chunk."""
 
 SILENCE = 60.0
-"""Seconds without any answer of an executor until its caller is warned."""
+"""Seconds without an answer from an executor before a warning is issued."""
 
 
 class Workers:
-    """The workers of an executor, of which nothing is known but that it takes tasks."""
+    """The workers of an executor, of which only ``submit`` is used."""
 
     tries = TRIES
     patience = SILENCE
@@ -39,50 +39,49 @@ class Workers:
 
     @contextmanager
     def at_work(self) -> Iterator["Workers"]:
-        """A task of Dask gives its place at its worker to the chunks that it waits for."""
+        """If this code runs in a Dask task, free the task's slot so that its chunks can run."""
         with ExitStack() as stack:
             if type(self._executor).__module__.partition(".")[0] == "distributed":
                 from distributed import worker, worker_client
 
                 state = vars(worker)["thread_state"]
-                if hasattr(state, "start_time"):  # as Dask itself finds out
+                if hasattr(state, "start_time"):  # Dask's own test for running in a task
                     stack.enter_context(worker_client())
             yield self
 
     def submit(self, chunk: int, along: str) -> "Future[Answer]":
-        """Let a chunk be computed, with what has this name along, if any."""
+        """Submit a chunk, together with the job or code of the name ``along``, if any."""
         serial = f"{self._call}-{next(self._serial)}"
         if not along:
             return self._executor.submit(work, self._order, chunk, {}, serial)
         parcels = {along: self._shipment.parcel(along)}
         with warnings.catch_warnings():
-            # Dask's: a job is as large as its data, and goes to each worker once.
+            # Dask warns of large arguments, but a job is sent only once to each worker.
             warnings.filterwarnings("ignore", "Sending large graph")
             return self._executor.submit(work, self._order, chunk, parcels, serial)
 
     def most(self, places: int) -> int:
-        """How many chunks they may have at once, as they were heard of from so many places."""
+        """Maximum number of submitted chunks, given the number of workers that have answered."""
         return min(FIRST_IN_HAND + 2 * places, MOST_IN_HAND)
 
     def attempts(self, error: Exception) -> int:
-        """How many attempts have ended with this error: Dask makes four by itself."""
+        """How many attempts this error stands for: Dask itself has already made four."""
         return TRIES if type(error).__name__ == "KilledWorker" else 1
 
     def send_arrays(self) -> None:
-        """Have arrays sent here from now on: some worker writes to another disk."""
+        """Have arrays returned from now on, as some worker writes to another disk."""
         self._order = self._order._replace(folder=None)
 
 
 class _StoppedError(Exception):
-    """The caller has left."""
+    """The caller has stopped waiting for the threads."""
 
 
 class Threads:
-    """Threads of this process, each with a chunk of its own, or all of them with a single one.
+    """Threads of this process: each computes its own chunk, or all of them compute a single one.
 
-    ``each`` says how many a chunk is computed on.
-
-    What goes wrong in one of them would do so again, so a chunk is tried once.
+    ``each`` is the number of threads per chunk. An error in this process would occur again, so
+    each chunk is tried only once.
     """
 
     tries = 1
@@ -103,7 +102,7 @@ class Threads:
 
     @contextmanager
     def at_work(self) -> Iterator["Threads"]:
-        """Who leaves waits until they have stopped, for some 0.1 s."""
+        """Start the threads; on exit, wait until they have stopped, for about 0.1 s."""
         with self._pool:
             try:
                 yield self
@@ -111,19 +110,19 @@ class Threads:
                 self._stopped.set()
 
     def submit(self, chunk: int, _along: str) -> "Future[Answer]":
-        """Let a chunk be computed."""
+        """Submit a chunk."""
         return self._pool.submit(self._compute, chunk)
 
     def most(self, _places: int) -> int:
-        """How many chunks they may have at once."""
+        """Maximum number of submitted chunks."""
         return self._threads
 
     def attempts(self, _error: Exception) -> int:
-        """How many attempts have ended with this error."""
+        """How many attempts this error stands for."""
         return 1
 
     def send_arrays(self) -> None:
-        """Leave it to the caller to write."""
+        """Return arrays instead of writing them."""
         self._folder = None
 
     def _compute(self, chunk: int) -> Answer:

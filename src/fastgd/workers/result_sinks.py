@@ -1,4 +1,4 @@
-"""Where chunks come from and go to: memory, or a folder that other processes fill, too."""
+"""Where the results of chunks go: memory, or a folder that other processes may fill, too."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,35 +12,35 @@ from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 
 RENEWED_EVERY = 3.0
-"""Seconds from one sign of life to the next; claims last five times as long."""
+"""Seconds between renewals of leases, which expire after five times that."""
 
 LOOKED_AT_EVERY = 0.5
-"""Seconds from one look at what others have done to the next, while all that is left is theirs."""
+"""Seconds between scans for chunks of other processes, while they hold all missing chunks."""
 
 
 class InMemory:
-    """Chunks in memory, of which nobody else knows."""
+    """Results in memory, which no other process sees."""
 
     def __init__(self, chunk_count: int) -> None:
         self.found: list[Arrays | None] = [None] * chunk_count
         self._left, self._next = chunk_count, iter(range(chunk_count))
 
     def take(self) -> int | None:
-        """A chunk that nobody is at, if there is one at the moment."""
+        """Return a chunk that has not been taken yet, or None."""
         return next(self._next, None)
 
     def keep(self, chunk: int, arrays: Arrays | None) -> bool:
-        """Keep a chunk; returns whether it is there."""
+        """Store the arrays of a chunk; False if there are none."""
         if arrays is not None:
             self._left -= self.found[chunk] is None
             self.found[chunk] = arrays
         return arrays is not None
 
     def tend(self) -> None:
-        """Nobody waits for a sign of life."""
+        """Do nothing: there are no leases to renew."""
 
     def release(self) -> None:
-        """Nobody else wants what was taken."""
+        """Do nothing: there are no leases to give up."""
 
     @property
     def is_complete(self) -> bool:
@@ -49,13 +49,13 @@ class InMemory:
 
     @property
     def summary(self) -> str:
-        """How much is done, and where it is."""
+        """The end of an error message: how many chunks are finished, and where they are."""
         done = len(self.found) - self._left
         return f"{done} of {len(self.found)} chunks were done, and are lost, as there is no folder"
 
 
 class InFolder:
-    """Chunks in a folder; ``found`` is told which ones others have done, as they are seen there."""
+    """Results in a folder; ``found`` is called with chunks that other processes have written."""
 
     def __init__(self, folder: Folder, found: Callable[[list[int]], None]) -> None:
         self._folder, self._found = folder, found
@@ -65,10 +65,10 @@ class InFolder:
         self._look()
 
     def take(self) -> int | None:
-        """A chunk that nobody is at, if there is one at the moment; it is leased."""
+        """Lease and return a chunk that nobody computes; None if there is none at the moment."""
         for chunk in self._ahead:
             if self._missing[chunk]:
-                self._taken.add(chunk)  # before it is leased: Ctrl-C leaves no lease behind
+                self._taken.add(chunk)  # before it is leased, so that Ctrl-C leaves no lease behind
                 if self._folder.acquire(chunk):
                     return chunk
                 self._taken.discard(chunk)
@@ -77,7 +77,7 @@ class InFolder:
         return None
 
     def keep(self, chunk: int, arrays: Arrays | None) -> bool:
-        """Write a chunk, or see that its worker has done so; returns whether it is there."""
+        """Write a chunk, or check that its worker has done so; False if it is missing."""
         if arrays is not None:
             self._folder.write(chunk, arrays)
         elif not self._folder.has(chunk):
@@ -88,34 +88,34 @@ class InFolder:
         return True
 
     def tend(self) -> None:
-        """Show that the chunks that were taken are in hand; to be called now and then."""
+        """Renew the leases of taken chunks if it is time; to be called regularly."""
         if monotonic() - self._renewed >= RENEWED_EVERY:
             self._folder.renew(self._taken)
             self._renewed = monotonic()
 
     def release(self) -> None:
-        """Let others have the chunks that were taken and are not done."""
+        """Give up the leases of chunks that were taken but are not finished."""
         while self._taken:
             self._folder.release(self._taken.pop())
 
     @property
     def is_complete(self) -> bool:
-        """Whether no chunk is missing, even if someone has removed some."""
+        """Whether no chunk is missing; the folder is scanned, as chunks may have been removed."""
         if not self._missing.any():
             self._look()
         return not self._missing.any()
 
     @property
     def summary(self) -> str:
-        """How much is done, and where it is."""
+        """The end of an error message: how many chunks are finished, and where they are."""
         done = np.count_nonzero(self._folder.done())
         return (
-            f"{done} of {self._folder.chunk_count} chunks are done, and kept in {self._folder.path}: "
-            "the same call, with a new executor if there is one, goes on from there"
+            f"{done} of {self._folder.chunk_count} chunks are done, and kept in "
+            f"{self._folder.path}: repeat the call, with a new executor if it has one, to resume"
         )
 
     def _look(self) -> None:
-        """See what is done, by whomever; a scan of many files has a longer pause behind it."""
+        """Scan for finished chunks; the longer the scan takes, the later is the next one."""
         begin = monotonic()
         done = self._done()
         if found := np.flatnonzero(self._missing & done).tolist():
@@ -126,14 +126,14 @@ class InFolder:
         self._look_at = now + max(LOOKED_AT_EVERY, 20 * (now - begin))
 
     def _done(self) -> NDArray[np.bool_]:
-        """Which chunks are not missing, or not any more."""
+        """Return which chunks are finished."""
         return self._folder.done()
 
 
 class InBoth(InFolder):
-    """Chunks in a folder, each of which is read as soon as it is seen there.
+    """Results in a folder, each of which is also read into memory as soon as it is found.
 
-    Nothing of it is lost if somebody who has all chunks removes the folder.
+    Nothing is lost if another process that has read all chunks removes the folder.
     """
 
     def __init__(self, folder: Folder, found: Callable[[list[int]], None]) -> None:
@@ -141,7 +141,7 @@ class InBoth(InFolder):
         super().__init__(folder, found)
 
     def keep(self, chunk: int, arrays: Arrays | None) -> bool:
-        """Write a chunk, or see that its worker has done so, and read it."""
+        """Write a chunk, or check that its worker has done so, and keep its arrays in memory."""
         there = super().keep(chunk, arrays)
         if arrays is not None:
             self.read[chunk] = arrays
@@ -156,5 +156,5 @@ class InBoth(InFolder):
 
     def _read(self, chunk: int) -> None:
         if self.read[chunk] is None:
-            with suppress(MissingChunkError):  # somebody has just removed it: it is missing again
+            with suppress(MissingChunkError):  # another process has just removed it
                 self.read[chunk] = self._folder.read(chunk)

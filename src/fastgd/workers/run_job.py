@@ -1,8 +1,8 @@
-"""All chunks of a job are worked off: in memory, or into a folder until none is missing there.
+"""Execute a job: compute all of its chunks, in memory or into a folder.
 
-Threads of this process and the workers of any executor get chunks in the same way. Those in hand are
-few at first, and twice as many as there are workers once these have been heard of: a worker always
-finds a next one, and others who work into the folder find some, too.
+Chunks are submitted in the same way to threads of this process and to the workers of any executor:
+a few at first, and twice the number of workers once these have answered. So a worker never waits
+for its next chunk, and some chunks remain for other processes that fill the same folder.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from fastgd.workers.result_sinks import InBoth, InFolder, InMemory
 from fastgd.workers.scheduler import LostExecutorError, Scheduler
 
 TURN = 0.1
-"""Seconds until claims are looked after, if no chunk is done before."""
+"""Maximum seconds between two checks whether leases must be renewed."""
 
 Advance = Callable[[int], None]
 ResultSink = InMemory | InFolder
@@ -32,16 +32,16 @@ FolderSink = TypeVar("FolderSink", bound=InFolder)
 
 
 def run_job(job: Job, worker_options: WorkerOptions, advance: Advance) -> list[Arrays]:
-    """Compute all chunks of a job; return the arrays of each, in order.
+    """Compute all chunks of a job in memory; return the arrays of each, in order.
 
-    ``advance`` is told of what is done, in the units of the job's sizes.
+    ``advance`` is called with the work that is done, in the units of the job's sizes.
 
     Raises
     ------
     BrokenExecutor
         If the executor takes no more tasks.
     RuntimeError
-        If a chunk has failed 4 times on an executor; the cause is what it failed with.
+        If a chunk has failed 4 times on an executor; its cause is the last error.
     """
     chunks = len(job.sizes)
     if worker_options.executor is None and chunks == 1:
@@ -53,22 +53,22 @@ def run_job(job: Job, worker_options: WorkerOptions, advance: Advance) -> list[A
 
 
 def work_into(folder: Folder, job: Job, worker_options: WorkerOptions, advance: Advance) -> None:
-    """Compute the chunks of a job that its folder lacks, until it lacks none.
+    """Compute the chunks of a job that are missing in a folder, until it is complete.
 
-    Other processes may do the same at the same time. ``advance`` is told of what is done, be it
-    here, there or before.
+    Other processes may do the same at the same time. ``advance`` is called with all work that is
+    done: by this call, by other processes, or before the call.
 
     Raises
     ------
     BrokenExecutor, RuntimeError
-        As in :func:`run_job`. What is done is kept, and the same call goes on from there.
+        As in :func:`run_job`. Finished chunks are kept, and the same call resumes from them.
     OSError
         If the folder can't be read or written to.
 
     Warns
     -----
     DamageWarning
-        If a chunk was damaged; it is computed anew.
+        If a chunk was corrupt; it is computed again.
     """
     _fill(folder, job, worker_options, advance, InFolder)
 
@@ -76,11 +76,9 @@ def work_into(folder: Folder, job: Job, worker_options: WorkerOptions, advance: 
 def results_of(
     job: Job, worker_options: WorkerOptions, advance: Advance, folder: Folder | None
 ) -> list[Arrays]:
-    """Return the arrays of all chunks of a job, in order, and have them in a folder if there is one.
+    """Compute a job, in a folder if there is one; return the arrays of all chunks, in order.
 
-    Raises, warns
-    -------------
-    As :func:`run_job` or, with a folder, :func:`work_into`.
+    Raises and warns as :func:`run_job` or, with a folder, :func:`work_into`.
     """
     if folder is None:
         return run_job(job, worker_options, advance)
@@ -96,7 +94,7 @@ def _fill(
     kind: type[FolderSink],
 ) -> FolderSink:
     for chunk in folder.damaged():
-        warn(f"chunk {chunk} in {folder.path} was damaged, and is computed anew", DamageWarning)
+        warn(f"chunk {chunk} in {folder.path} was corrupt: computed again", DamageWarning)
         folder.discard(chunk)
     sizes, told = job.sizes, _one_at_a_time(advance)
     sink = kind(folder, lambda chunks: told(sum(int(sizes[chunk]) for chunk in chunks)))
@@ -108,12 +106,12 @@ def _fill(
 
 
 def _compile(job: Job, worker_options: WorkerOptions) -> None:
-    """For the threads of a chunk, or, where a worker has more, for as many as there are here."""
+    """Compile the job's code for the threads of a chunk, but at most those of this process."""
     job.compile(min(worker_options.threads_per_chunk(len(job.sizes)), available_threads()))
 
 
 class _FailedError(Exception):
-    """A chunk has failed too often."""
+    """A chunk has failed too many times."""
 
     def __init__(self, chunk: int, error: Exception) -> None:
         super().__init__(chunk, error)
@@ -127,12 +125,12 @@ def _work(
     sink: ResultSink,
     advance: Advance,
 ) -> None:
-    """Have all chunks computed that the sink lacks."""
+    """Have all chunks computed that are missing in the sink."""
     try:
         if worker_options.executor is None:
             each = worker_options.threads_per_chunk(len(job.sizes))
             with Threads(worker_options.threads, each, job, folder, advance).at_work() as threads:
-                _hand_out(threads, sink, lambda _chunk: None)  # they have told of it themselves
+                _hand_out(threads, sink, lambda _chunk: None)  # threads call advance themselves
         else:
             sizes = job.sizes
             made = Workers(worker_options.executor, worker_options.threads_per_worker, job, folder)
@@ -155,7 +153,7 @@ def _work(
 
 
 def _hand_out(pool: Threads | Workers, sink: ResultSink, done: Callable[[int], None]) -> None:
-    """Hand out chunks until none is missing; ``done`` is told of each that has come back."""
+    """Submit chunks until none is missing; ``done`` is called with each finished one."""
     scheduler, failures = Scheduler(pool.submit), Counter[int]()
     worried = monotonic() + pool.patience
     try:
@@ -193,11 +191,11 @@ def _hand_out(pool: Threads | Workers, sink: ResultSink, done: Callable[[int], N
 
 
 def _one_at_a_time(advance: Advance) -> Advance:
-    """The same for several threads."""
+    """The same function, made thread-safe."""
     lock = Lock()
 
-    def told(done: int) -> None:
+    def locked(done: int) -> None:
         with lock:
             advance(done)
 
-    return told
+    return locked

@@ -1,4 +1,4 @@
-"""Chunks in the hands of an executor, whose workers are sent what they lack."""
+"""Schedules chunks on an executor, and sends its workers the jobs and code that they ask for."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
@@ -11,15 +11,15 @@ from fastgd.store.npz import Arrays
 from fastgd.workers.worker import Answer, WorkerState
 
 Submit = Callable[[int, str], "Future[Answer]"]
-"""Let a chunk be computed somewhere, with what has this name along, if any."""
+"""Submit a chunk, together with the job or code of this name, if it isn't empty."""
 
 
 class LostExecutorError(Exception):
-    """The executor takes no tasks any more."""
+    """The executor takes no more tasks."""
 
 
 class Outcome(NamedTuple):
-    """What came of a chunk: its arrays, none if the worker has written them, or an error."""
+    """The result of a chunk: its arrays (None if the worker has written them), or an error."""
 
     chunk: int
     arrays: Arrays | None
@@ -32,10 +32,11 @@ class _Task(NamedTuple):
 
 
 class Scheduler:
-    """The chunks that were handed to an executor, and who has been heard of.
+    """The chunks that an executor is computing, and the workers that have answered so far.
 
-    No more of the same parcels are under way than there are processes that asked for it: 8 tasks
-    that find nothing in 2 workers cost 2 parcels. The others wait until a parcel has arrived.
+    The same job or code is never sent more often than the number of processes that have asked for
+    it: if 8 tasks on 2 workers find no job, it is sent twice. The other tasks wait until it has
+    arrived.
     """
 
     def __init__(self, submit: Submit) -> None:
@@ -48,16 +49,16 @@ class Scheduler:
         self.places: set[WorkerState] = set()
 
     def __len__(self) -> int:
-        """How many chunks are in hand."""
+        """Number of chunks that are submitted, or wait for a job or code to arrive."""
         return len(self._tasks) + len(self._waiting)
 
     def start(self, chunk: int, along: str = "") -> None:
-        """Hand a chunk to the executor.
+        """Submit a chunk to the executor.
 
         Raises
         ------
         LostExecutorError
-            If it takes none.
+            If the executor takes no tasks.
         """
         try:
             future = self._submit(chunk, along)
@@ -68,7 +69,7 @@ class Scheduler:
         future.add_done_callback(self._over.put)
 
     def next(self, seconds: float) -> Outcome | None:
-        """Return what has come of some chunk, within so many seconds.
+        """Return the result of some chunk, or None if none is finished within ``seconds``.
 
         Raises
         ------
@@ -80,7 +81,7 @@ class Scheduler:
         return None
 
     def leave(self) -> list[Outcome]:
-        """Cancel what has not begun; return what is finished, but was not asked for yet."""
+        """Cancel the chunks that have not begun; return the finished ones not yet returned."""
         for future in list(self._tasks):
             future.cancel()
         found = []

@@ -1,4 +1,4 @@
-"""What a worker of an executor does with a task, in its own process."""
+"""The task that runs in a worker process of an executor."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ from fastgd.workers.payloads import LackingError, Parcels, compute, receive
 
 
 class WorkerState(NamedTuple):
-    """Where one chunk at a time is computed: a thread of a process of a machine."""
+    """Identifies a worker, which computes one chunk at a time: machine, process and thread."""
 
     machine: str
     process: int
@@ -22,7 +22,7 @@ class WorkerState(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of a chunk: what was lacking, or its arrays if they are not in the folder."""
+    """A worker's result: the name of what was missing, or the arrays unless the folder has them."""
 
     place: WorkerState
     lacks: str = ""
@@ -30,17 +30,17 @@ class Answer(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What the tasks of a call have in common: small, as each of them carries it."""
+    """What all tasks of a call share: small, as each task contains it."""
 
     job: str
     threads: int
-    folder: tuple[str, str] | None  # its path and id, if the chunks are to be written there
+    folder: tuple[str, str] | None  # path and id, if workers are to write chunks to a folder
 
 
 def work(order: Order, chunk: int, parcels: Parcels, _serial: str) -> Answer:
-    """Compute a chunk, and write it if this worker sees the folder.
+    """Compute a chunk, and write it if this worker can access the folder.
 
-    No two tasks have the same serial: Dask takes those with equal arguments for one.
+    Every task has its own serial, as Dask runs tasks with equal arguments only once.
     """
     place = here()
     receive(order.job, parcels)
@@ -59,5 +59,5 @@ def work(order: Order, chunk: int, parcels: Parcels, _serial: str) -> Answer:
 
 
 def here() -> WorkerState:
-    """Where this is."""
+    """Identify the worker that runs this code."""
     return WorkerState(socket.gethostname(), os.getpid(), get_ident())

@@ -1,4 +1,4 @@
-"""Arguments that say who works."""
+"""The public arguments that choose the workers: executor, threads, threads_per_worker."""
 
 from multiprocessing import current_process
 
@@ -12,12 +12,14 @@ from fastgd.workers.job import WorkerOptions
 def check_worker_options(
     executor: object, threads: object, threads_per_worker: object
 ) -> WorkerOptions:
-    """Return who is meant by these arguments of a public call.
+    """Check these arguments of a public call.
 
     Raises
     ------
     TypeError, ValueError
-        If they are not as they must be, or not for each other.
+        If one of them is invalid, or if they exclude each other.
+    RuntimeError
+        If a worker process repeats the call because the script has no main guard.
 
     Examples
     --------
@@ -33,7 +35,7 @@ def check_worker_options(
                 "threads is for this process"
             )
         return WorkerOptions(None, check_threads(threads, available_threads()), 1)
-    if getattr(current_process(), "_inheriting", False):  # as multiprocessing itself looks
+    if getattr(current_process(), "_inheriting", False):  # multiprocessing's own check
         raise RuntimeError(
             "a script whose executor starts processes must have its calls below "
             "if __name__ == '__main__': each of the processes begins by reading the script"
