@@ -240,12 +240,12 @@ def sweep_options(given: Mapping[str, object], samples: int) -> SweepOptions:
 def _worst(values: Mapping[str, list[Any]], together: Collection[str]) -> list[dict[str, Any]]:
     """Return combinations of extreme numbers: if any combination is invalid, one of these is."""
     worst = {"dropconnect": max, "steps": min, "warmup_steps": max}.items()
-    cases = [name for name, _ in worst if name in values and name in together]
+    joint = [name for name, _ in worst if name in values and name in together]
     own = {name: of(values[name]) for name, of in worst if name in values and name not in together}
-    if not cases:
+    if not joint:
         return [own]
-    each = dict.fromkeys(zip(*(values[name] for name in cases), strict=True))
-    return [own | dict(zip(cases, case, strict=True)) for case in each]
+    combinations = dict.fromkeys(zip(*(values[name] for name in joint), strict=True))
+    return [own | dict(zip(joint, numbers, strict=True)) for numbers in combinations]
 
 
 def _fielded(given: Mapping[str, object]) -> dict[str, Any]:
