@@ -2,7 +2,7 @@
 
 Each update uses alpha times a factor that depends only on the index t of the update, 0 for the
 first one. All lengths are numbers of updates, never "the rest of this call", so a training that is
-resumed is bit-identical to one without interruption. After its last update a schedule keeps its
+resumed is bit-identical to one without interruption. Beyond its length a schedule keeps its
 final factor. If alpha is a tuple, all its values are multiplied by the same factor.
 
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
