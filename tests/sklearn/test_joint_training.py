@@ -98,9 +98,9 @@ def test_runs_are_those_of_each_problem_alone():
 
 def test_a_crowd_goes_on_with_some_of_its_problems():
     problems = [problem(fold, alpha=alpha) for fold in range(3) for alpha in (0, 0.1, 1)]
-    crowd = JointTraining(problems, keep_state=True)
-    assert {runs[0].iterations for runs in crowd.train(2).values()} == {2}
-    found = crowd.go_on({0, 2, 3, 5, 6, 8}, 4)
+    joint = JointTraining(problems, keep_state=True)
+    assert {runs[0].iterations for runs in joint.train(2).values()} == {2}
+    found = joint.resume({0, 2, 3, 5, 6, 8}, 4)
     assert sorted(found) == [0, 2, 3, 5, 6, 8]
     for number, (run,) in found.items():
         ((whole,),) = train_all([problems[number]])

@@ -47,18 +47,18 @@ class Keys:
         """
         found = [_levels(name, columns[name]) for name in names]
         codes = np.column_stack([column for _, column in found])
-        labelled = (codes >= 0).all(axis=1)
-        if not labelled.any():
+        labeled = (codes >= 0).all(axis=1)
+        if not labeled.any():
             raise ValueError(
                 f"by must have a label in at least one row, got none in "
                 f"{', '.join(map(shown, names))}"
             )
-        numbers = _numbered(codes[labelled])
+        numbers = _numbered(codes[labeled])
         first = np.full(numbers.max() + 1, -1, np.int64)
         first[numbers[::-1]] = np.arange(len(numbers))[::-1]
         groups = np.full(len(codes), -1, np.int64)
-        groups[labelled] = numbers
-        return cls(tuple(names), tuple(own for own, _ in found), codes[labelled][first]), groups
+        groups[labeled] = numbers
+        return cls(tuple(names), tuple(own for own, _ in found), codes[labeled][first]), groups
 
     def __len__(self) -> int:
         return len(self.members)

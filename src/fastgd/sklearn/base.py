@@ -239,8 +239,8 @@ class BaseFastGD(BaseEstimator, ABC):
     def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> FitSpec:
         """Check the parameters and data of a fit, and return its specification."""
         estimator_parameters.check_parameters(vars(self))
-        going_on = bool(self.warm_start) and hasattr(self, "members_")
-        return self._made(X, y, sample_weight, going_on=going_on, epochs=None)
+        resuming = bool(self.warm_start) and hasattr(self, "members_")
+        return self._made(X, y, sample_weight, resuming=resuming, epochs=None)
 
     def _made(
         self,
@@ -248,12 +248,12 @@ class BaseFastGD(BaseEstimator, ABC):
         y: Any,
         sample_weight: Any,
         *,
-        going_on: bool,
+        resuming: bool,
         epochs: int | None,
         classes: Any = None,
     ) -> FitSpec:
         """Specify a fit that starts anew or resumes; ``epochs`` of None is ``max_iter``."""
-        start = tuple(self.members_) if going_on else ()
+        start = tuple(self.members_) if resuming else ()
         estimator_parameters.check_unchanged(vars(self), start)
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, reset=not start)
         y = self._targets(y, not start, classes)
@@ -279,7 +279,7 @@ class BaseFastGD(BaseEstimator, ABC):
             {"output": output, "loss": loss},
             shuffle_seed=draws[0],
             epochs=epochs,
-            seen=getattr(self, "t_", 0) if going_on and epochs is not None else 0,
+            seen=getattr(self, "t_", 0) if resuming and epochs is not None else 0,
             worst=worst,
         )
         return problem._replace(settings=settings, minimizer=minimizer)
@@ -288,9 +288,9 @@ class BaseFastGD(BaseEstimator, ABC):
         estimator_parameters.check_parameters(vars(self))
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        going_on = hasattr(self, "members_")
-        problem = self._made(X, y, sample_weight, going_on=going_on, epochs=1, classes=classes)
-        if going_on:
+        resuming = hasattr(self, "members_")
+        problem = self._made(X, y, sample_weight, resuming=resuming, epochs=1, classes=classes)
+        if resuming:
             runs = one_more_epoch(problem, by_epoch=isinstance(self.learning_rate, str))
         else:
             (runs,) = train_all([problem], threads=self.threads, keep_state=True)

@@ -71,7 +71,7 @@ class ProblemBatch:
         """Whether any of these fits is in this batch."""
         return any(member.number in keep for member in self.members)
 
-    def go_on(self, keep: Collection[int], iterations: int, *, threads: int | None) -> None:
+    def resume(self, keep: Collection[int], iterations: int, *, threads: int | None) -> None:
         """Resume the cases of these fits, on all tables, for ``iterations`` more iterations."""
         assert self.sweep is not None
         self.members = [member for member in self.members if member.number in keep]

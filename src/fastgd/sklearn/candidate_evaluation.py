@@ -58,7 +58,7 @@ class CandidateEvaluation:
         """Train and score all candidates, as many at a time as fit into memory."""
         for fits in _portions(self.fits):
             began = perf_counter()
-            outcomes = _crowd_of(fits).train()
+            outcomes = _joint_training_of(fits).train()
             self.score(fits, outcomes, perf_counter() - began)
         return self.scores
 
@@ -114,7 +114,7 @@ class Halving:
         last = min(_power(len(evaluation.candidates), factor), _power(most, factor))
         self.epochs = [most // factor**power for power in range(last, -1, -1)]
         self.done = 0
-        self.crowd = _crowd_of(self.fits, keep_state=True)
+        self.training = _joint_training_of(self.fits, keep_state=True)
 
     def climb(self, going: Sequence[int], epochs: int) -> Scores:
         """Train these candidates up to ``epochs`` epochs in all, and score them in this order."""
@@ -125,10 +125,10 @@ class Halving:
                 by_candidate[fit.candidate].append(fit)
         self.fits = [fit for fits in by_candidate.values() for fit in fits]
         if not self.done:
-            outcomes = self.crowd.train(epochs)
+            outcomes = self.training.train(epochs)
         else:
             keep = {fit.number for fit in self.fits if fit.number is not None}
-            outcomes = self.crowd.go_on(keep, epochs - self.done)
+            outcomes = self.training.resume(keep, epochs - self.done)
         self.done = epochs
         seconds = perf_counter() - began
         is_last = epochs == self.epochs[-1]
@@ -164,7 +164,7 @@ def _portions(fits: Iterator[Waiting]) -> Iterator[list[Waiting]]:
         yield portion
 
 
-def _crowd_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> JointTraining:
+def _joint_training_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> JointTraining:
     """Return a joint training of these fits, and tell each fit its index in it."""
     problems: list[FitSpec] = []
     threads, shuffle_seed = None, None

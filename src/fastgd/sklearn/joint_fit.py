@@ -48,8 +48,8 @@ def fit_all(fits: Sequence[JointFit]) -> None:
                 waiting.append((fit, network, network._problem(X, y)))
     if not waiting:
         return
-    crowd = JointTraining([problem for *_, problem in waiting], threads=waiting[0][1].threads)
-    outcomes = crowd.train()
+    joint = JointTraining([problem for *_, problem in waiting], threads=waiting[0][1].threads)
+    outcomes = joint.train()
     unfinished = []
     for number, (fit, network, problem) in enumerate(waiting):
         with _named(fit.name):

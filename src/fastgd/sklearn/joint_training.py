@@ -67,7 +67,7 @@ class JointTraining:
             self._train(batch, epochs)
         return self.outcomes
 
-    def go_on(self, keep: Collection[int], epochs: int) -> dict[int, Outcome]:
+    def resume(self, keep: Collection[int], epochs: int) -> dict[int, Outcome]:
         """Resume these fits for ``epochs`` more epochs.
 
         Returns
@@ -79,7 +79,7 @@ class JointTraining:
         self.batches = [batch for batch in self.batches if batch.has_any(keep)]
         for batch in self.batches:
             updates = batch.tables[0].settings["record_every"]
-            batch.go_on(keep, epochs * updates, threads=self.threads)
+            batch.resume(keep, epochs * updates, threads=self.threads)
             self.outcomes |= dict(batch.runs())
         return self.outcomes
 

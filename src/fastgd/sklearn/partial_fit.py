@@ -26,11 +26,11 @@ def one_more_epoch(problem: FitSpec, *, by_epoch: bool) -> list[Run]:
     """
     seeds = zip(problem.start, problem.seeds, strict=True)
     return [
-        _gone_on(problem, run, by_epoch) or _begun_anew(problem, run, seed) for run, seed in seeds
+        _resumed(problem, run, by_epoch) or _restarted(problem, run, seed) for run, seed in seeds
     ]
 
 
-def _gone_on(problem: FitSpec, run: Run, by_epoch: bool) -> Run | None:
+def _resumed(problem: FitSpec, run: Run, by_epoch: bool) -> Run | None:
     state, settings = run.state, problem.settings
     optimizer = run.options.get("optimizer", GradientDescent())
     if (
@@ -62,7 +62,7 @@ def _gone_on(problem: FitSpec, run: Run, by_epoch: bool) -> Run | None:
     return train(X, y, resume=before, iterations=updates)
 
 
-def _begun_anew(problem: FitSpec, run: Run, seed: int) -> Run:
+def _restarted(problem: FitSpec, run: Run, seed: int) -> Run:
     X, y, weight = problem.learned
     settings = {name: value for name, value in problem.settings.items() if name != "init"}
     return train(X, y, weights=run, seed=seed, sample_weight=weight, **settings)

@@ -135,7 +135,7 @@ SECTIONS = (
     ),
     Section(
         "error-plane",
-        "The error plane",
+        "The loss surface",
         'part 4, "2 Layer Neural Network"',
         "The loss surface of that network: the error for every possible set of its two weights, "
         "from -10 to 10, and the path of its training. The error is lowest where the first weight "
