@@ -410,6 +410,7 @@ HALVES = [[0.5, 0.5]] * 4
         ({"loss": fastgd.Loss("momentum * (y - v)", momentum=1)}, ValueError,
          "a parameter of loss must not "
          "have the name of another argument, got momentum in Loss"),
+        ({"activation": fastgd.Function("a * out", out=1)}, ValueError, "got out in Function"),
         ({"activation": fastgd.Function("a * c", c=1), "loss": CAUCHY}, ValueError,
          "the parameters "
          "of activation and loss must have different names, got c in both"),

@@ -79,6 +79,7 @@ def test_unknown_words_are_refused(run, arguments, message):
         ("train", "--look-every", ": fastgd calls it --evaluate-every"),
         ("train", "--held-out", ": fastgd calls it --validation-fraction"),
         ("fit", "--hold-out", ": fastgd calls it --test-fraction"),
+        ("train", "--hold-out", ": fastgd calls it --validation-fraction"),
         ("fit", "--most-categories", ": fastgd calls it --max-categories"),
         ("train", "--categories", ": fastgd calls it --max-categories"),
         ("fit", "--classes", ": fastgd calls it --classification"),

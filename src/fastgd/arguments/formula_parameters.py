@@ -19,15 +19,9 @@ TAKEN = frozenset(
         *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
         *("X", "y", "hidden_size", "alpha", "iterations", "record_every", "seed", "weights"),
         *("biases", "threads", "progress", "groups", "folds", "group", "fold", "validation"),
-        *(
-            "keep_weights",
-            "record_weights",
-            "keep_state",
-            "resume",
-            "w",
-            "combinations",
-            "combination",
-        ),
+        *("keep_weights", "record_weights", "keep_state", "resume", "w", "checkpoint"),
+        *("checkpoint_every", "out", "executor", "threads_per_worker", "combinations"),
+        "combination",
     )
 )
 """Names that such a parameter can't have."""

@@ -38,6 +38,9 @@ _PHRASES = {
 }
 """How arguments are typed that messages of the library mention."""
 
+_ALSO = {"hold_out": ("validation_fraction",), "every": ("schedule_step_size",)}
+"""What else an old name may be here, by command."""
+
 _CLASSES = {f"{kind.__name__}()": kind.command for kind in (*optimizers.ALL, *schedules.ALL)}
 
 _FIRST = re.compile(r"^(\w+)(?=(?:\[\d+\])*(?:'s| must| needs)\b| '[^']*' must\b)")
@@ -109,7 +112,8 @@ def said_by(error: Any) -> str:
         return str(error.format_message())
     error.possibilities = None  # what looks alike is not what was meant
     has = {flag for parameter in error.ctx.command.params for flag in parameter.opts}
-    flag = next((one for one in (_flag(name), f"{_flag(name)}s") if one in has), "")
+    names = (name, f"{name}s", *_ALSO.get(word, ()))
+    flag = next((one for one in map(_flag, names) if one in has), "")
     method = getattr(optimizers, value.removesuffix("()"), None)
     ours = f"{flag} {method.command}" if method else flag
     return f"{error.format_message()}{called_otherwise(word, ours) if flag else ''}"
