@@ -270,7 +270,7 @@ def test_the_call_that_made_the_numbers_makes_them(sections):
     exec(code, space)
     result = space["result"]
     assert result.experiment is TWO_LAYER
-    (table,) = (t for t in sections["two-layer"].all("table") if "Mean |y - output|" in t.text)
+    (table,) = (t for t in sections["two-layer"].all("table") if "Mean absolute error" in t.text)
     assert [row[1] for row in rows(table)][:-1] == [
         error_text(error) for error in result.settings[0].run.errors
     ]
@@ -352,7 +352,7 @@ def test_all_published_errors_stand_beside_ours(sections):
     for name, total in (("alpha", 42), ("hidden-32", 42)):
         (experiment,) = (e for e in EXPERIMENTS if e.name == name)
         result = comparison.run(experiment)
-        (table,) = (t for t in sections[name].all("table") if "Mean |y - output|" in t.text)
+        (table,) = (t for t in sections[name].all("table") if "Mean absolute error" in t.text)
         found = iter(rows(table))
         for setting, printed in zip(result.settings, published(experiment).values(), strict=True):
             for i, number in enumerate(printed.errors):

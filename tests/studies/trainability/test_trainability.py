@@ -189,13 +189,13 @@ import fastgd
 from fastgd.studies.trainability import map_job
 
 map_job.side_of = lambda *_: 6
-compute = map_job.Trainings.compute
+compute = map_job.MapJob.compute
 
 def slow(*given):
     time.sleep(0.2)
     return compute(*given)
 
-map_job.Trainings.compute = slow
+map_job.MapJob.compute = slow
 """
 
 
