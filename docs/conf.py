@@ -1,13 +1,28 @@
 """Sphinx: the pages of this folder and the reference from the docstrings, built offline."""
 
+import re
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
 import fastgd
+
+sys.path.append(str(Path(__file__).parent))
 
 project = "fastgd"
 author = "The fastgd maintainers"
 copyright = f"2026, {author}"  # noqa: A001 - Sphinx's name
 version = release = fastgd.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "command_reference",
+]
 exclude_patterns = ["build"]
 html_theme = "furo"
 html_title = f"fastgd {release}"
@@ -15,6 +30,11 @@ html_show_sourcelink = False
 
 # Headings down to the third level can be linked to, by the names that code hosts give them.
 myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence"]  # the cards of the front page
+
+# The button copies the input of a doctest, without prompts and output, and all of a bash block.
+copybutton_prompt_text = r">>> |\.\.\. ?"
+copybutton_prompt_is_regexp = True
 
 # Docstrings say what arguments are; the annotations would say it again, at length.
 autodoc_typehints = "none"
@@ -22,3 +42,24 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 nitpicky = True
 nitpick_ignore = [("py:mod", "scipy.optimize")]  # no inventory of another project offline
+
+_BASH = re.compile(r"^```bash\n.*?^```$", re.MULTILINE | re.DOTALL)
+_FOR_THE_TESTS = re.compile(
+    r"^(#.*?) *\((?:the tests add .+|\.ci/run runs this)\)$\n", re.MULTILINE
+)
+_END_OF_DOCTEST = re.compile(r"^\n```$", re.MULTILINE)
+
+
+def without_remarks(block: re.Match[str]) -> str:
+    """Remove what a comment tells the tests (docs/contributing.md, "Documents")."""
+    return _FOR_THE_TESTS.sub(lambda found: "" if found[1] == "#" else f"{found[1]}\n", block[0])
+
+
+def for_readers(_app: Sphinx, _docname: str, source: list[str]) -> None:
+    """Hide what is in a page for the tests: remarks, and the empty line that ends a doctest."""
+    source[0] = _END_OF_DOCTEST.sub("```", _BASH.sub(without_remarks, source[0]))
+
+
+def setup(app: Sphinx) -> None:
+    """Sphinx calls this."""
+    app.connect("source-read", for_readers)
