@@ -134,7 +134,7 @@ RUN = reference.train(X, Y, iterations=20, record_every=7, l2=0.01)
         ({"seed": 4}, "seed must be left out with resume, or as it was in the run, 1, got 4"),
         (
             {"validation": HELD},
-            "validation must be left out to go on with a training that has none",
+            "validation must be left out to resume a training without it",
         ),
         (
             {"y": Y[:, :1]},

@@ -289,7 +289,7 @@ def test_a_damaged_file_is_refused(kept, tmp_path):
         else:  # not all bytes of a zip mean anything
             equal(run, fastgd.load(kept))
     assert len(messages) > 15
-    way = "choose another file, or remove it if it is a checkpoint that was damaged"
+    way = "choose another file, or remove it if it is a corrupt checkpoint"
     assert set(messages) == {f"{file} must be a whole file that fastgd has saved: {way}"}
 
 
@@ -298,7 +298,7 @@ def test_a_damaged_file_is_refused(kept, tmp_path):
     [
         ({"checkpoint": 3}, TypeError, "checkpoint must be a str or a path, got 3"),
         ({"checkpoint": "."}, ValueError, "checkpoint must be a file, got ., which is none"),
-        ({"checkpoint": "no/run.npz"}, ValueError, "checkpoint must be in a folder that is there"),
+        ({"checkpoint": "no/run.npz"}, ValueError, "checkpoint must be in a folder that exists"),
         (
             {"checkpoint": "run.npz", "checkpoint_every": 0},
             ValueError,

@@ -418,7 +418,7 @@ def test_refusals_of_minimize(xor):
         (
             (0, 10),
             ValueError,
-            "span must contain the first parameters (-1 to 0.756), got (0, 10)",
+            "span must contain the initial parameters (-1 to 0.756), got (0, 10)",
         ),
     ):
         refused(error, rule, fastgd.minimize, x, y, method="dual_annealing", span=value)

@@ -98,7 +98,7 @@ def test_without_labels_the_group_is_an_axis(grouped):
         ({"X": NEW[0]}, "X must have shape"),
         ({"X": [[1.0, 2.0, np.nan]]}, "X must be finite"),
         ({"groups": ["a", "b"]}, r"groups must have shape \(7,\), one label for each sample of X"),
-        ({"groups": ["a"] * 5 + ["bb", "b"]}, r"must have labels that the sweep has networks of, "
+        ({"groups": ["a"] * 5 + ["bb", "b"]}, r"must have labels that the sweep has networks for, "
          r"\['a', 'b', 'c'\], got 'bb' at \[5\]: did you mean b"),
         ({"groups": [1] * 7}, r"got 1 at \[0\]$"),
         ({"groups": ["a"] * 6 + [None]}, r"groups must have no missing labels, got None at \[6\]"),
@@ -134,6 +134,6 @@ def test_outputs_that_do_not_fit_are_refused(monkeypatch):
     with pytest.raises(
         ValueError,
         match=r"the prediction must fit .* got a need of 11\.2 kB: fewer "
-        "samples, or a part of the sweep, need less",
+        "samples, or a selection of the sweep, need less",
     ):
         sweep.predict(NEW)

@@ -147,7 +147,10 @@ def test_what_can_not_go_on(run):
     refused("validation must be given again", resume=held)
     drawn = fastgd.train(X, Y, iterations=5, batch_size=3, sampling="adaptive")
     refused(
-        r"X must have as many samples as before .* \(12\), got 11", X=X[1:], Y=Y[1:], resume=drawn
+        r"X must have the same number of samples as before .* \(12\), got 11",
+        X=X[1:],
+        Y=Y[1:],
+        resume=drawn,
     )
 
 

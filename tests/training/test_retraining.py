@@ -70,7 +70,9 @@ def test_other_samples_are_noticed():
     inputs = X.copy()
     sweep = fastgd.sweep(inputs, Y, alpha=[1, 2], **SETTINGS, keep_weights=False)
     inputs[0, 0] += 1
-    with pytest.raises(ValueError, match=r"X, y or what else the sweep was given has changed: its"):
+    with pytest.raises(
+        ValueError, match=r"or another array that the sweep was given has changed: its"
+    ):
         sweep[1]
 
 
@@ -96,7 +98,7 @@ def test_what_goes_on_is_trained_again_from_its_beginning(tmp_path):
     first = fastgd.sweep(X, Y, weights=STARTS[1], **SETTINGS, keep_weights=False, keep_state=True)
     first.save(tmp_path / "first.npz")
     both = fastgd.sweep(X, Y, resume=fastgd.load(tmp_path / "first.npz"), iterations=25)
-    with pytest.raises(ValueError, match="or goes on with one that does"):
+    with pytest.raises(ValueError, match="or resumes one that does"):
         both.best()
 
 

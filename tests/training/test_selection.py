@@ -148,13 +148,13 @@ def test_a_sweep_that_kept_no_weights_has_parts():
 # ---------------------------------------------------------------- what is no index
 
 GRID = SweepAxes({"hidden_size": [(2,), (3,)], "alpha": [1.0, 2.0, 3.0]})
-NO_INDEX = "an index of a sweep must be an int, a slice, or a list of ints or of as many bools"
+NO_INDEX = "an index of a sweep must be an int, a slice, a list of ints, or a list of one bool"
 
 
 @pytest.mark.parametrize(
     ("index", "error", "message"),
     [
-        (1.5, TypeError, NO_INDEX + " as the axis has values, got 1.5"),
+        (1.5, TypeError, NO_INDEX + " per value of the axis, got 1.5"),
         ((0, True), TypeError, NO_INDEX),
         ((0, np.True_), TypeError, NO_INDEX),
         ((0, 1.0), TypeError, NO_INDEX),
@@ -182,7 +182,7 @@ NO_INDEX = "an index of a sweep must be an int, a slice, or a list of ints or of
          r"slice\(2, None, None\)"),
         ((0, []), IndexError, "must leave at least one value of alpha, got none"),
         ((0, [False] * 3), IndexError, "must leave at least one value of alpha, got none"),
-        ((0, [True] * 2), IndexError, "must be as many as it has values, 3 for alpha, got 2"),
+        ((0, [True] * 2), IndexError, "must have one for each value of the axis, 3 for alpha, got 2"),
     ],
 )  # fmt: skip
 def test_what_is_no_index_is_refused(index, error, message):

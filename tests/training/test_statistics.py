@@ -49,7 +49,7 @@ def test_curves_end_where_the_last_run_ended(xor):
 
 def test_curves_of_held_out_errors(xor):
     run = fastgd.train(*xor, **SETTINGS)
-    rule = "^held-out errors need a result with some held out .*, got one without$"
+    rule = "^validation errors need a result with a validation set .*, got one without$"
     with pytest.raises(ValueError, match=rule):
         statistics.error_curves(run, held_out=True)
     held = replace(run, validation_errors=2 * run.errors, final_validation_error=7.0)

@@ -66,8 +66,8 @@ def test_a_training_that_diverges_warns_and_does_not_predict(tmp_path):
     run, messages = warned(fastgd.train, X, [0.0, 1.0, 2.0], **DIVERGING)
     assert run.status == "diverged"
     assert messages == [
-        f"the training diverged after {run.iterations} iterations: a weight or the error is not "
-        "finite any more"
+        f"the training diverged after {run.iterations} iterations: a weight or the error is "
+        "infinite or NaN"
     ]
     assert not np.isfinite(run.weights[0]).all()
     rule = "predict needs a network of finite numbers, got one whose training diverged"

@@ -1,1 +1,1 @@
-"""train(), sweep() and their kin: check, engine, hand back."""
+"""train(), sweep() and related calls: check the arguments, call the engine, return the results."""

@@ -1,7 +1,7 @@
-"""A long training on disk: a file has the run so far, whole at any time, and the call goes on.
+"""Checkpoints: a file always has a complete copy of the run so far, from which the call resumes.
 
 The file is a saved :class:`fastgd.Run` that also has the manifest of its call: the arguments, and
-hashes of arrays. They are compared with those of the call that finds it.
+hashes of the arrays. They are compared with those of the call that resumes from the file.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from fastgd.training.storage import made_of
 from fastgd.training.training_run import Training, is_over, planned
 
 EVERY = 60.0
-"""Seconds from one checkpoint to the next."""
+"""Seconds between checkpoints."""
 
 FIRST = 256
-"""Iterations of the first stretch: a folder that can't be written to is known within a second."""
+"""Iterations before the first checkpoint, so that an unwritable folder is noticed in a second."""
 
 GROWTH = 4
-"""A stretch has at most so many times the iterations of the one before: compiling, which the first
-one may have to wait for, says nothing of the speed."""
+"""Maximum ratio of a stretch's iterations to those of the stretch before: the first stretch may
+include compiling, and then says nothing about the speed."""
 
 EARLY = 0.1
-"""A checkpoint may be early by this share: else a stretch would follow that is hardly any."""
+"""Fraction of the interval by which a checkpoint may be early, which avoids tiny stretches."""
 
 _QUESTION = "checkpoint"
-"""What has the manifest among the facts of the file."""
+"""Key of the manifest in the header of the file."""
 
 
 class File(NamedTuple):
-    """Where the run so far is kept, and after how many seconds anew."""
+    """The path of a checkpoint, and the seconds between writes."""
 
     path: Path
     every: float
 
 
 def check_file(checkpoint: object, checkpoint_every: object) -> File | None:
-    """Return the two arguments, checked; None without a file.
+    """Check the arguments ``checkpoint`` and ``checkpoint_every``; None without a file.
 
     Raises
     ------
     ValueError, TypeError
-        If the path is none or that of a folder, if there is no folder for it, or if
-        ``checkpoint_every`` is no time or has nothing to be for.
+        If ``checkpoint`` is not a path, is a folder or is in a folder that doesn't exist, or if
+        ``checkpoint_every`` is not a number above 0 or is given without ``checkpoint``.
     """
     seconds = check_number("checkpoint_every", checkpoint_every, ABOVE_ZERO)
     if checkpoint is None:
@@ -67,19 +67,19 @@ def check_file(checkpoint: object, checkpoint_every: object) -> File | None:
     if path.exists() and not path.is_file():
         raise ValueError(f"checkpoint must be a file, got {path}, which is none")
     if not path.parent.is_dir():
-        raise ValueError(f"checkpoint must be in a folder that is there, got {path}")
+        raise ValueError(f"checkpoint must be in a folder that exists, got {path}")
     return File(path, seconds)
 
 
 def train(training: Training, file: File, shows_bar: bool) -> Run:
-    """Go on from what the file holds, if it is there, in stretches of about ``file.every`` seconds.
+    """Train, resuming from the file if it exists, and write it about every ``file.every`` seconds.
 
     Raises
     ------
     ValueError
-        If the file is no checkpoint of this training.
+        If the file is not a checkpoint of this training.
     OSError
-        If it cannot be read or written; what it held before stays.
+        If it cannot be read or written; its previous content stays.
     """
     asked, arrays = training.asked
     question = manifest_of("training", asked, {}, arrays, chunk_count=1)
@@ -112,7 +112,7 @@ def _write(path: Path, run: Run, question: Manifest) -> None:
 
 
 def _read(path: Path, question: Manifest) -> Run | None:
-    """The run so far; None if there is no such file."""
+    """Read the run so far; None if the file doesn't exist."""
     try:
         with npz.reading(path) as (kind, facts, arrays):
             found = parsed(json.dumps(facts[_QUESTION]).encode()) if _QUESTION in facts else None
@@ -124,7 +124,7 @@ def _read(path: Path, question: Manifest) -> Run | None:
     except ValueError as error:
         said = str(error) if str(path) in str(error) else f"{path} {error}"
         raise ValueError(
-            f"{said}: choose another file, or remove it if it is a checkpoint that was damaged"
+            f"{said}: choose another file, or remove it if it is a corrupt checkpoint"
         ) from error
     got = f"a {kind} that was saved"
     if found is not None:

@@ -1,7 +1,7 @@
 """How the runs of a sweep are cut into chunks, each of which is computed and stored by itself.
 
-Where the cuts are depends on what was asked for and not on the machine, so that a folder of chunks
-that one machine has begun and others have finished is the same as one from a single machine.
+The cuts depend on the arguments and not on the machine, so that a folder that one machine has begun
+and others have finished equals the folder of a single machine.
 """
 
 from collections.abc import Sequence
@@ -18,26 +18,27 @@ from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import Index
 
 CHUNK_SECONDS = 4.0
-"""What a chunk takes on one thread, about ..."""
+"""Approximate duration of a chunk on one thread."""
 
 WIDE = 8
-"""... unless fewer runs than this would do, which can't fill the lanes of a processor ..."""
+"""Minimum runs of a chunk, as fewer can't fill the SIMD lanes of a processor ..."""
 
 LONGEST_SECONDS = 30.0
-"""... as long as they take no more than this."""
+"""... unless these would take longer than this."""
 
 CHUNK_BYTES = 32 * 1024**2
-"""Results of a chunk, at most, unless a single run has more."""
+"""Maximum size of a chunk's results, unless a single run has more."""
 
 RATE = 2e10
-"""Operations of a thread per second, about: a multiply-add counts as two."""
+"""Approximate operations per second of a thread; a multiply-add counts as two."""
 
 
 def seconds_of(network: Network, samples: float, iterations: int) -> float:
-    """What a run takes on one thread of some processor, about.
+    """Estimate the duration of a run on one thread of a typical processor.
 
-    Forward, backward and the gradient take a multiply-add for each weight and sample; a unit's
-    activation and its slope some 20 operations; an update some nanoseconds beside these.
+    The forward pass, the backward pass and the gradient each take a multiply-add per weight and
+    sample, a unit's activation and its derivative about 20 operations, and an update a few
+    nanoseconds in addition.
     """
     units = sum(network.sizes[1:])
     operations = samples * (6 * network.parameters + 20 * units)
@@ -45,7 +46,7 @@ def seconds_of(network: Network, samples: float, iterations: int) -> float:
 
 
 def runs_per_chunk(seconds: float, size: int) -> int:
-    """Runs in a chunk, if one takes so many seconds, and its results so many bytes."""
+    """Number of runs in a chunk, for runs of ``seconds`` each with results of ``size`` bytes."""
     runs = int(CHUNK_SECONDS / seconds)
     if runs < WIDE:
         runs = min(WIDE, int(LONGEST_SECONDS / seconds))
@@ -54,10 +55,10 @@ def runs_per_chunk(seconds: float, size: int) -> int:
 
 @dataclass(frozen=True)
 class Chunks:
-    """The runs of one network, cut along their axes into boxes of neighbours.
+    """The runs of one network, cut along their axes into boxes of neighboring values.
 
-    Whole axes at the end, pieces of the one in front of them, single values of those before: so
-    the runs of a chunk are one behind the other, too.
+    A box has the last axes whole, a piece of the axis in front of them, and single values of the
+    axes before. So the indices of a chunk's runs are contiguous, too.
 
     Examples
     --------
@@ -71,11 +72,11 @@ class Chunks:
     shape: tuple[int, ...]
     """Lengths of the axes."""
     pieces: tuple[int, ...]
-    """Into how many pieces each of them is cut."""
+    """Number of pieces that each axis is cut into."""
 
     @classmethod
     def of(cls, shape: tuple[int, ...], runs: int) -> "Chunks":
-        """As few as can be with at most so many runs, and as alike."""
+        """Cut into as few chunks as possible, of similar size, with at most ``runs`` runs each."""
         pieces: list[int] = []
         for length in reversed(shape):
             pieces.insert(0, -(-length // runs))
@@ -84,12 +85,12 @@ class Chunks:
 
     @property
     def count(self) -> int:
-        """How many chunks there are."""
+        """Number of chunks."""
         return prod(self.pieces)
 
     @property
     def lengths(self) -> tuple[tuple[int, ...], ...]:
-        """Of the pieces of each axis, as Dask calls its chunks."""
+        """Lengths of the pieces of each axis, in the form of Dask's ``chunks``."""
         return tuple(
             tuple(after - before for before, after in pairwise(_ends(length, pieces)))
             for length, pieces in zip(self.shape, self.pieces, strict=True)
@@ -97,11 +98,11 @@ class Chunks:
 
     @property
     def sizes(self) -> list[int]:
-        """How many runs each chunk has."""
+        """Number of runs in each chunk."""
         return [place.stop - place.start for place in map(self.runs, range(self.count))]
 
     def box(self, chunk: int) -> tuple[slice, ...]:
-        """Where a chunk is on each axis."""
+        """The slice of each axis that a chunk covers."""
         slices: list[slice] = []
         for length, pieces in zip(reversed(self.shape), reversed(self.pieces), strict=True):
             chunk, piece = divmod(chunk, pieces)
@@ -109,14 +110,14 @@ class Chunks:
         return tuple(slices)
 
     def runs(self, chunk: int) -> slice:
-        """The numbers of its runs, the last axis fastest."""
+        """The indices of a chunk's runs, the last axis fastest."""
         box, first = self.box(chunk), 0
         for place, length in zip(box, self.shape, strict=True):
             first = first * length + place.start
         return slice(first, first + prod(place.stop - place.start for place in box))
 
     def find(self, runs: Index) -> Index:
-        """The chunk of each run."""
+        """The chunk that each run is in."""
         chunk = np.zeros(len(runs), np.int64)
         for length, pieces, stride in zip(self.shape, self.pieces, self._strides, strict=True):
             place = runs // stride % length
@@ -129,10 +130,10 @@ class Chunks:
 
 
 def end_to_end(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """(runs, ...) arrays of neighbours as one.
+    """Concatenate (runs, ...) arrays of neighboring chunks.
 
-    Adaptive sampling keeps numbers of each sample, of which a chunk may have fewer than another:
-    these get zeros at the end.
+    Adaptive sampling keeps a value per sample, and chunks may differ in their number of samples:
+    shorter rows are padded with zeros.
     """
     if len({array.shape[1:] for array in arrays}) > 1:
         width = max(array.shape[1] for array in arrays)

@@ -1,4 +1,4 @@
-"""Results as pandas and xarray hold them: rows, or arrays whose axes have names and values."""
+"""Export to pandas and xarray: tables of rows, or arrays with named and labeled axes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray
 
 CURVES = {"errors": "error", "losses": "loss", "validation_errors": "validation_error"}
-"""What is recorded along the way, and what one number of it is called."""
+"""The curves that are recorded during training, and the name of a single value of each."""
 
 Variables = dict[str, tuple[tuple[str, ...], Any]]
 
@@ -37,12 +37,12 @@ _EXTRAS = {"pandas": "dataframe", "xarray": "xarray"}
 
 
 def module(name: str, caller: str) -> Any:
-    """The pandas or xarray that a method needs.
+    """Import pandas or xarray for a method.
 
     Raises
     ------
     ImportError
-        If it is not installed; the message says how to.
+        If it is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(name)
@@ -53,18 +53,18 @@ def module(name: str, caller: str) -> Any:
 
 
 def dataframe(columns: Mapping[str, Any]) -> pandas.DataFrame:
-    """A table of columns."""
+    """Make a DataFrame of columns."""
     table: pandas.DataFrame = module("pandas", "to_dataframe").DataFrame(dict(columns))
     return table
 
 
 def long_dataframe(axes: Mapping[str, list[Any]], result: Any) -> pandas.DataFrame:
-    """A row per run and iteration that was recorded before the run ended.
+    """Make a DataFrame with a row per run and iteration that was recorded before the run ended.
 
     Parameters
     ----------
     axes : dict of str to list
-        Those of the result's arrays: none for a run.
+        The axes of the result's arrays: none for a run.
     result : Run or Sweep
     """
     pd = module("pandas", "to_dataframe")
@@ -89,16 +89,17 @@ def dataset(
     variables: Variables,
     facts: Mapping[str, Any],
 ) -> xarray.Dataset:
-    """Arrays by name, with the names of their axes, and what they all share.
+    """Make a Dataset of arrays with named axes, and attributes.
 
     Parameters
     ----------
     axes : dict of str to list
-        The values on some of the axes; those of methods get a coordinate for each of their numbers.
+        The values on some of the axes; an axis of optimizers or schedules gets a further coordinate
+        for each of their hyperparameters.
     variables : dict of str to (names of axes, array)
-        Those that are None are left out.
+        Arrays that are None are left out.
     facts : dict
-        Become strings, which every file format of xarray can hold.
+        The attributes, as strings, which every file format of xarray can hold.
     """
     coordinates: dict[str, Any] = {}
     for name, axis in axes.items():
@@ -114,9 +115,9 @@ def dataset(
 def sweep_dataset(
     sweep: Any, measured: Iterable[str], read: Callable[[str], Any] | None = None
 ) -> xarray.Dataset:
-    """What a sweep has measured: numbers of each run, and curves.
+    """Make a Dataset of a sweep's results: values per run, and curves.
 
-    ``read`` returns what is to stand for an attribute; by default it is itself.
+    ``read`` returns the array for a name; by default the attribute of that name.
     """
     names, read = tuple(sweep.axes), read or partial(getattr, sweep)
     arrays = {name: read(name) for name in measured} | _fields(read("summary"))
@@ -132,7 +133,7 @@ def sweep_dataset(
 
 
 def run_dataset(run: Any) -> xarray.Dataset:
-    """What a run has measured, and its network."""
+    """Make a Dataset of a run's results and its network."""
     facts = {"alpha": run.alpha, "hidden_size": run.hidden_size, "seed": run.seed}
     numbers = {name: getattr(run, name) for name in _OF_RUN} | _fields(run.summary)
     variables: Variables = {name: ((), number) for name, number in numbers.items()}
@@ -158,7 +159,7 @@ def _curves(read: Callable[[str], Any], names: tuple[str, ...] = ()) -> Variable
 
 
 def labels_of(name: str, axis: list[Any]) -> list[Any]:
-    """The values on an axis if they are numbers, else a short text for each.
+    """The values on an axis if they are numbers, else a short string for each.
 
     Examples
     --------
@@ -169,7 +170,7 @@ def labels_of(name: str, axis: list[Any]) -> list[Any]:
     ['Adam', 'Momentum(momentum=0.5)', 'Momentum(momentum=0.9)']
     """
     cells = axis_columns({name: axis})[name]
-    if name == "group":  # whatever the labels are
+    if name == "group":  # labels stay as they are, of any type
         return cells
     single = [one[0] if isinstance(one, tuple) and len(one) == 1 else one for one in cells]
     flags = [isinstance(one, (bool, np.bool_)) for one in single]
@@ -184,7 +185,7 @@ def labels_of(name: str, axis: list[Any]) -> list[Any]:
 
 
 def _array_of(labels: list[Any]) -> NDArray[Any]:
-    """Numbers, or labels of whatever kinds, which NumPy must not turn into text."""
+    """Make an array of numbers or labels; labels of mixed types must not become strings."""
     numbers = all(isinstance(label, (int, float)) for label in labels)
     if numbers or len({type(label) for label in labels}) == 1:
         return np.asarray(labels)

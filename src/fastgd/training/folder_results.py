@@ -1,4 +1,4 @@
-"""What the runs of a sweep have come to, in the chunks of a folder."""
+"""Results of a sweep's runs, read from the chunks of a folder."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from fastgd.store.folder import Folder
 from fastgd.training.chunks import Chunks
 
 _WHOLE = ("outcome", "iterations", "total_changes", "best_iteration", "changes")
-"""What is whole numbers."""
+"""Results that are integers."""
 
 _MISSING = {"outcome": -1, "best_iteration": NOWHERE}
-"""Whole numbers of a run that nobody has trained yet, if they are not 0."""
+"""Integer results of a missing run (one that has not been trained yet); others are 0."""
 
 
 @dataclass(frozen=True)
 class FolderResults:
-    """The results of each network's runs, read when they are asked for."""
+    """The results of each network's runs, read from the folder at each access."""
 
     folder: Folder
     chunks: tuple[Chunks, ...]
@@ -38,10 +38,10 @@ class FolderResults:
     networks: tuple[Network, ...]
     records: int
     window: int | None
-    """Of the summary, if there is one."""
+    """The value of the option ``summary``, if it was given."""
 
     def of(self, source: str, number: int, runs: slice | Index) -> Any:
-        """A result of some runs of a network, by its name in ``TrainedRuns``."""
+        """Return a result of some runs of a network, by its name in ``TrainedRuns``."""
         if source == "state":
             names = [f"{STATE}{name}" for name in State._fields]
             return State(*(self._array(name, number, runs) for name in names))
@@ -59,13 +59,13 @@ class FolderResults:
                 continue
             if found is None:
                 found = _room(name, total, array)
-            if array.shape[1:] != found.shape[1:]:  # adaptive sampling: numbers of each sample
+            if array.shape[1:] != found.shape[1:]:  # adaptive sampling: a value per sample
                 found, array = _as_wide(found, array)
             found[places] = array
         return self._blank(name, number, total) if found is None else found
 
     def _of_chunk(self, chunk: int, name: str, number: int, local: int) -> NDArray[Any]:
-        """A result of all runs of a chunk: with its checksum, anyone may have written another."""
+        """Read and check a result of all runs of a chunk: a valid checksum can be forged."""
         place = self.chunks[number].runs(local)
         runs = place.stop - place.start
         with suppress(KeyError):
@@ -77,8 +77,8 @@ class FolderResults:
             if fits and (name != "outcome" or np.isin(array, range(len(STATUS))).all()):
                 return array
         raise CorruptChunkError(
-            f"{self.folder.path} must have {name.replace('_', ' ')} of {many(runs, 'run')} in chunk "
-            f"{chunk}, as fastgd writes it, got something else"
+            f"{self.folder.path} must have {name.replace('_', ' ')} of {many(runs, 'run')} in "
+            f"chunk {chunk}, as fastgd writes it, got something else"
         )
 
     def _trailing(self, name: str, number: int) -> tuple[int, ...]:
@@ -92,11 +92,11 @@ class FolderResults:
         }.get(name, ())
 
     def _blank(self, name: str, number: int, count: int) -> NDArray[Any]:
-        """A result of so many runs that are all missing."""
+        """A result of ``count`` runs that are all missing."""
         if name.startswith(STATE):
             raise ValueError(
-                f"{self.folder.path} must have the state of the runs that are asked for, got none "
-                "yet: the call that made it goes on when it is given again"
+                f"{self.folder.path} must have the state of the selected runs, got runs that are "
+                "missing: repeat the call that made the folder to train them"
             )
         dtype = np.int64 if name in _WHOLE else np.float64
         return _room(name, count, np.empty((0, *self._trailing(name, number)), dtype))
@@ -104,7 +104,7 @@ class FolderResults:
     def _places(
         self, number: int, runs: slice | Index
     ) -> Iterator[tuple[int, slice | Index, slice | Index]]:
-        """The chunks that hold the runs: where their runs go to, and where they are there."""
+        """Yield each chunk with some of the runs, and their places in the result and the chunk."""
         chunks = self.chunks[number]
         if isinstance(runs, slice):
             for local in range(chunks.count):
@@ -117,7 +117,7 @@ class FolderResults:
 
 
 def _room(name: str, count: int, like: NDArray[Any]) -> NDArray[Any]:
-    """Room for so many runs, of which nothing is known yet."""
+    """An array for the results of ``count`` runs, filled with the values of missing runs."""
     shape = (count, *like.shape[1:])
     check_memory(
         like.itemsize * int(np.prod(shape)),
@@ -127,12 +127,12 @@ def _room(name: str, count: int, like: NDArray[Any]) -> NDArray[Any]:
     empty = np.nan if like.dtype.kind == "f" else _MISSING.get(name, 0)
     found = np.full(shape, empty, like.dtype)
     if name == "watch":
-        found[:, [SMALLEST_AT, ERROR_COUNT]] = 0  # whole numbers among the others
+        found[:, [SMALLEST_AT, ERROR_COUNT]] = 0  # these are integers
     return found
 
 
 def _as_wide(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Both with as many columns as the wider one."""
+    """Pad the narrower array with zeros to the width of the other."""
     width = max(one.shape[1], other.shape[1])
     padded = (np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each in (one, other))
     first, second = padded

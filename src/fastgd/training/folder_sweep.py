@@ -1,4 +1,4 @@
-"""A sweep whose runs are in a folder, and are read when they are asked for."""
+"""A sweep in a folder, whose results are read at each access."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastgd.store.files import PathLike
 from fastgd.store.npz import Arrays
 from fastgd.training.exports import CURVES, sweep_dataset
 from fastgd.training.folder_results import FolderResults
-from fastgd.training.indexing import MEASURED, part_of, run_at
+from fastgd.training.indexing import MEASURED, run_at, selected
 from fastgd.training.result_fields import SOURCES, dtype_of, field_of
 from fastgd.training.results import Run, Summary
 from fastgd.training.runs import Sweep
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 
 def _field(name: str) -> Any:
-    """A field that is read from the folder each time."""
+    """A field that is read from the folder at each access."""
     return property(lambda self: self._read(name))
 
 
 class FolderSweep(Sweep):
     """A :class:`fastgd.Sweep` in a folder: made by ``fastgd.sweep(out=)`` and :func:`fastgd.open`.
 
-    It has all that a Sweep has. Nothing is kept in memory: what is asked for is read from the chunks
-    that have it, so ``sweep[3]`` reads some of them, and ``sweep.errors`` all. What is selected
-    (``sweep[3]``, ``sweep.sel(alpha=1)``) is a Sweep in memory, and ``sweep[...]`` all of it.
+    It has all attributes and methods of a Sweep. Nothing is kept in memory: each access reads the
+    chunks that it needs, so ``sweep[3]`` reads some chunks, and ``sweep.errors`` all of them. A
+    selection (``sweep[3]``, ``sweep.sel(alpha=1)``) is a Sweep in memory; ``sweep[...]`` reads all.
 
-    Runs that nobody has trained yet have the status "missing", and NaN for their errors.
+    Runs that have not been trained yet have the status "missing", and NaN as their errors.
     """
 
     errors = _field("errors")
@@ -68,27 +68,29 @@ class FolderSweep(Sweep):
         self, outline: dict[str, Any], known: tuple[str, ...], results: FolderResults
     ) -> None:
         fields = outline | {"_known": known, "_results": results}
-        for name, value in fields.items():  # those of a frozen class are set once, here
+        for name, value in fields.items():  # the class is frozen: its fields are set here, once
             object.__setattr__(self, name, value)
 
     @property
     def missing(self) -> int:
-        """How many runs nobody has trained yet."""
+        """Number of runs that have not been trained yet."""
         sizes = np.concatenate([chunks.sizes for chunks in self._results.chunks])
         return int(sizes[~self._results.folder.done()].sum())
 
     def digest(self) -> str:
-        """The SHA-256 of all results, in hexadecimal digits: the same wherever they were made.
+        """The SHA-256 of all results, in hexadecimal digits: the same on every machine.
 
         Raises
         ------
         ValueError
-            If a chunk is damaged, or missing.
+            If a chunk is corrupt.
+        LookupError
+            If a chunk is missing.
         """
         return self._results.folder.digest()
 
     def __iter__(self) -> Iterator[Run]:
-        """All runs, the last axis fastest, of one chunk after the other."""
+        """All runs, the last axis fastest, reading one chunk after the other."""
         for number, chunks in enumerate(self._results.chunks):
             for chunk in range(chunks.count):
                 yield from self._some(_chosen(self, number, chunks.box(chunk)))
@@ -96,8 +98,8 @@ class FolderSweep(Sweep):
     def to_xarray(self) -> xarray.Dataset:
         """As :meth:`fastgd.Sweep.to_xarray`, with a Dask array for each variable.
 
-        It is read chunk by chunk, as it is computed with. Without Dask
-        (``pip install "fastgd[dask]"``) all is read into memory.
+        Dask reads the chunks when it computes with them. Without Dask
+        (``pip install "fastgd[dask]"``) everything is read into memory.
 
         Raises
         ------
@@ -111,12 +113,12 @@ class FolderSweep(Sweep):
         return sweep_dataset(self, MEASURED, partial(self._lazily, da))
 
     def in_memory(self) -> Sweep:
-        """All of it, read once."""
+        """The sweep with all of its results, read into memory."""
         sweep_axes = SweepAxes(self.axes)
         return self._some(Selection(sweep_axes, (slice(None),) * len(sweep_axes.shape)))
 
     def save(self, path: PathLike) -> None:
-        """Write all of it to one ``.npz`` file that :func:`fastgd.load` reads."""
+        """Write the whole sweep to one ``.npz`` file that :func:`fastgd.load` reads."""
         self.in_memory().save(path)
 
     def _of(self, chosen: Selection) -> Run | Sweep:
@@ -127,14 +129,14 @@ class FolderSweep(Sweep):
         return run_at(one, (0,) * len(index))
 
     def _some(self, chosen: Selection) -> Sweep:
-        """What is selected, in memory; a state is there if all of it was trained."""
+        """The selection, in memory; it has states if none of its runs is missing."""
         found = {name: self._read(name, chosen) for name in SOURCES if name != "states"}
         whole = not (found["status"] == MISSING).any()
         found["states"] = self._read("states", chosen) if whole else None
-        return Sweep(**part_of(self, chosen, found))
+        return Sweep(**selected(self, chosen, found))
 
     def _read(self, name: str, chosen: Selection | None = None) -> Any:
-        """A field, of all runs or of those that are selected; None if the sweep has none."""
+        """Read a field of all runs or of the selected ones; None if the sweep doesn't have it."""
         if name not in self._known:
             return None
         numbers = range(len(self.networks)) if chosen is None else chosen.networks
@@ -147,7 +149,7 @@ class FolderSweep(Sweep):
         return field_of(name, sweep_axes, self.method.summary, arrays)
 
     def _check_state(self, number: int, state: State) -> None:
-        """Refuse states that no run of a network can resume from."""
+        """Raise if no run of the network could resume from these states."""
         arrays: Arrays = {}
         put_state(arrays, number, state)
         method = method_of_network(self.axes, number, self.method)
@@ -161,7 +163,7 @@ class FolderSweep(Sweep):
             ) from error
 
     def _lazily(self, da: Any, name: str) -> Any:
-        """A field as a Dask array, or as several."""
+        """A field as a Dask array, or a Summary of Dask arrays."""
         if name not in self._known or not self.axes:
             return self._read(name)
         if name == "summary":
@@ -169,7 +171,7 @@ class FolderSweep(Sweep):
         return self._blocks(da, name)
 
     def _blocks(self, da: Any, name: str, of_summary: str = "") -> Any:
-        """An array whose chunks are as fine as the chunks of the network with the most."""
+        """A Dask array, cut as the network with the most chunks."""
         sweep_axes = self._sweep_axes
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._results.chunks, key=lambda chunks: chunks.count)
@@ -185,7 +187,7 @@ class FolderSweep(Sweep):
 
 
 def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = None) -> Any:
-    """A chunk of a field."""
+    """A chunk of a field, for Dask."""
     places = block_info[None]["array-location"][: len(sweep.axes)]
     sweep_axes = SweepAxes(sweep.axes)
     found = sweep._read(name, Selection(sweep_axes, tuple(slice(*place) for place in places)))
@@ -193,7 +195,7 @@ def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = Non
 
 
 def _chosen(sweep: Sweep, number: int, box: tuple[slice, ...]) -> Selection:
-    """Neighbours among the runs of a network, with all axes."""
+    """Select a box of a network's runs, keeping all axes."""
     sweep_axes = SweepAxes(sweep.axes)
     lengths = sweep_axes.shape[: sweep_axes.cut]
     places = np.unravel_index(number, lengths) if lengths else ()

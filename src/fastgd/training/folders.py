@@ -1,4 +1,4 @@
-"""Sweeps in folders: what stands in a folder beside the runs, and opening one."""
+"""Sweeps in folders: the metadata next to the chunks, and opening a folder."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from fastgd.training.sweep_job import SweepJob
 KIND = "sweep"
 
 LONG = 1000
-"""Numbers on an axis that are written as an array, if there are more of them."""
+"""An axis with more numbers than this is stored as an array, not as JSON."""
 
 _GIVEN = "given"
-"""Number of the first weights that are no axis, among those that are."""
+"""Label of given initial weights that are not an axis, in place of an index."""
 
 
 def folder_of(path: PathLike, job: SweepJob) -> Folder:
-    """The folder for the runs of a sweep, made if it isn't there.
+    """Open the folder for the runs of a sweep, or create it.
 
     Raises
     ------
     ValueError
         If it holds something else; the message says what differs.
     OSError
-        If it can't be made, read or written to.
+        If it can't be created, read or written to.
     """
     asked, arrays = _asked(job)
     facts = {
@@ -58,21 +58,21 @@ def folder_of(path: PathLike, job: SweepJob) -> Folder:
 
 
 def as_in(folder: Folder, job: SweepJob) -> SweepJob:
-    """The job with the chunks that the folder has."""
+    """The job, cut into the chunks that the folder has."""
     return replace(job, given_chunks=_chunks(folder, job.sweep_axes))
 
 
 def sweep_of(folder: Folder, job: SweepJob) -> FolderSweep:
-    """The sweep in a folder that was made for the job."""
+    """The sweep in the folder of this job."""
     return FolderSweep(job.outline, job.known, _results(folder, job.chunks, job.outline))
 
 
 def open_folder(path: PathLike) -> Sweep:
-    """Open the sweep in a folder that ``fastgd.sweep(out=)`` has made, finished or not.
+    """Open the sweep in a folder of ``fastgd.sweep(out=)``, finished or not.
 
-    Nothing is read before it is asked for, and nothing is kept: ``sweep.final_error`` reads one
-    array of each chunk, ``sweep[3]`` all arrays of the chunks with its runs. So a sweep may be larger
-    than the memory. Runs that nobody has trained yet have the status "missing".
+    Results are read at each access, and nothing is kept in memory: ``sweep.final_error`` reads one
+    array of each chunk, ``sweep[3]`` all arrays of the chunks that have its runs. So a sweep may be
+    larger than the memory. Runs that have not been trained yet have the status "missing".
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def open_folder(path: PathLike) -> Sweep:
     Raises
     ------
     ValueError
-        If it is no folder with a sweep, or a chunk that is read is damaged.
+        If it isn't a folder with a sweep, or a chunk that is read is corrupt.
     OSError
         If it can't be read.
 
@@ -108,8 +108,8 @@ def open_folder(path: PathLike) -> Sweep:
     folder = Folder.open(path)
     if folder.kind != KIND:
         raise ValueError(
-            f"{path} must hold a sweep, got {shown(folder.kind)}: the call that made it, given "
-            "again, reads it"
+            f"{path} must hold a sweep, got {shown(folder.kind)}: repeat the call that made the "
+            "folder to read it"
         )
     facts, arrays = folder.asked, dict(folder.arrays)
     try:
@@ -119,7 +119,7 @@ def open_folder(path: PathLike) -> Sweep:
         need(set(known) <= SOURCES.keys())
         if folder.facts["may_train_again"]:
             outline["source"] = _source(facts, arrays, outline)
-    except Exception as error:  # each line of ours raises what it likes of what anyone has written
+    except Exception as error:  # anyone may have written the manifest: any line here may raise
         raise _not_ours(folder) from error
     chunks = _chunks(folder, SweepAxes(outline["axes"]))
     return FolderSweep(outline, known, _results(folder, chunks, outline))
@@ -131,7 +131,7 @@ def _results(folder: Folder, chunks: tuple[Chunks, ...], outline: Facts) -> Fold
 
 
 def _asked(job: SweepJob) -> tuple[Facts, Arrays]:
-    """All that the runs depend on: facts that JSON can hold, and arrays."""
+    """All that the runs depend on: values that JSON can hold, and arrays."""
     task = job.task
     axes = job.sweep_axes.axes
     long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
@@ -158,12 +158,12 @@ def _asked(job: SweepJob) -> tuple[Facts, Arrays]:
 
 
 def _is_long(axis: list[Any]) -> bool:
-    """Whether an axis has more numbers, all of a kind, than JSON is good for."""
+    """Whether an axis has many numbers, all of one type, and is better stored as an array."""
     return len(axis) > LONG and set(map(type, axis)) in ({int}, {float})
 
 
 def _digest(resume: Sweep | None) -> str | None:
-    """A hash of what a sweep goes on with."""
+    """A hash of the sweep that is resumed."""
     if resume is None or resume.states is None:
         return None
     whole = sha256()
@@ -180,7 +180,7 @@ def _with_long_axes(axes: Facts, arrays: Arrays) -> Facts:
 
 
 def _source(facts: Facts, arrays: Arrays, outline: Facts) -> TrainingSource | None:
-    """What runs are trained again from, where their weights were not kept."""
+    """The data from which single runs are trained again, if their weights were not kept."""
     if facts["keep_weights"]:
         return None
     samples = [array for name, array in arrays.items() if name.startswith(("X", "y", "valid"))]
@@ -205,7 +205,7 @@ def _source(facts: Facts, arrays: Arrays, outline: Facts) -> TrainingSource | No
 
 
 def _chunks(folder: Folder, sweep_axes: SweepAxes) -> tuple[Chunks, ...]:
-    """The chunks that a folder has."""
+    """The chunks of each network that a folder has."""
     shape = sweep_axes.shape[sweep_axes.cut :]
     try:
         pieces: Sequence[Sequence[int]] = folder.facts["pieces"]

@@ -1,4 +1,4 @@
-"""One run of a sweep, or some of them, taken out of its arrays."""
+"""Select one run, or several runs, from the arrays of a sweep."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ MEASURED = (
     "iterations",
     "total_changes",
 )
-"""What a table says of each run, where it is known."""
+"""The columns of a table with a row per run, as far as the sweep has them."""
 
 _NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
 
 
 def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
-    """One run: of what was kept, or trained again.
+    """Return one run, from the kept results or trained again.
 
     Raises
     ------
     ValueError
-        If nobody has trained it yet, or no weights were kept and it can't be trained again.
+        If the run has not been trained yet, or if its weights were not kept and it can't be trained
+        again.
     """
     if sweep.status[index] == MISSING:
         raise ValueError(
-            "the run must have been trained, got one that is missing: the call that made its "
-            "folder goes on when it is given again"
+            "the run must have been trained, got one that is missing: repeat the call that made "
+            "the folder to train it"
         )
     sweep_axes = SweepAxes(sweep.axes)
     number, row = sweep_axes.place(index)
@@ -57,9 +58,8 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
     if sweep.kept_weights is None:
         if sweep.source is None:
             raise ValueError(
-                "a single run needs its weights, or what it takes to train it again; this sweep "
-                "was made with keep_weights=False, and comes from a file or goes on with one that "
-                "does"
+                "a single run needs its weights, or the data to train it again; this sweep was "
+                "made with keep_weights=False, and comes from a file or resumes one that does"
             )
         run = sweep.source.train(sweep.networks[number].sizes[1:-1], method, part, values)
         return _checked(run, sweep.final_error[index])
@@ -93,11 +93,12 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
 
 
 def _checked(run: Run, final_error: float) -> Run:
-    """Refuse another run than that of the sweep: samples are not copied."""
+    """Raise if the run isn't that of the sweep, as the samples (which aren't copied) changed."""
     if not np.array_equal(run.final_error, final_error, equal_nan=True):
         raise ValueError(
-            "a run is trained again from the samples as they were, but X, y or what else the sweep "
-            f"was given has changed: its final_error was {final_error}, got {run.final_error}"
+            "training a run again needs the arrays as they were, but X, y or another array that "
+            f"the sweep was given has changed: its final_error was {final_error}, got "
+            f"{run.final_error}"
         )
     return run
 
@@ -105,7 +106,7 @@ def _checked(run: Run, final_error: float) -> Run:
 def _part_at(
     partition: Partition | None, sweep_axes: SweepAxes, index: tuple[int, ...]
 ) -> Part | None:
-    """The samples of a run; None for all samples, each with the same weight."""
+    """The subset of samples that a run has; None for all samples with equal weights."""
     if partition is None:
         return None
     number = 0
@@ -116,7 +117,7 @@ def _part_at(
 
 
 def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None:
-    """The parts that are selected."""
+    """The selected subsets of the samples."""
     if partition is None:
         return None
     names = list(partition.axes)
@@ -139,7 +140,7 @@ def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None
 
 
 def taken(sweep: Any, chosen: Selection) -> dict[str, Any]:
-    """What the runs that are selected have come to, by the fields of a sweep."""
+    """The results of the selected runs, by the fields of a sweep."""
     found: dict[str, Any] = {}
     for name in SOURCES:
         kept = getattr(sweep, name)
@@ -156,8 +157,8 @@ def taken(sweep: Any, chosen: Selection) -> dict[str, Any]:
     return found
 
 
-def part_of(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a sweep of what is selected, as if it had been made of these values alone."""
+def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the selected sweep, equal to those of a sweep over only these values."""
     axes, fixed = chosen.axes, chosen.fixed
     first = told_apart({name: axis[0] for name, axis in axes.items()} | fixed)
     shared = {name: value for name, value in first.items() if name in ("alpha", "seed")}
@@ -185,22 +186,22 @@ def part_of(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict[
 
 
 def method_at(method: Method, values: Mapping[str, Any]) -> Method:
-    """The options at these values, some of which belong to no option."""
+    """The options with these values; values of axes that are not options are ignored."""
     return method.at({name: v for name, v in values.items() if name not in _NO_OPTIONS})
 
 
 def _at(array: Any, index: Any) -> Any:
-    """A part of what may not be there."""
+    """Index an array that may be None."""
     return None if array is None else array[index]
 
 
 def _state(
     state: State, method: Method, axes: Mapping[str, list[Any]], samples: int | None
 ) -> State:
-    """A state of some runs as they have it without the others.
+    """Reduce a state of some runs to what it would be in a sweep of these runs alone.
 
-    Errors are watched if an option of theirs asks for it, and adaptive sampling has a number for
-    each of their own samples.
+    It has a monitored error only if an option of these runs needs it, and for adaptive sampling it
+    has a value for each sample of these runs.
     """
     values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
     if recipe_of(method, values).watch is None:

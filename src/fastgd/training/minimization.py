@@ -1,4 +1,4 @@
-"""minimize(): a network's loss in the hands of SciPy's optimizers."""
+"""minimize(): train a network with SciPy's optimizers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from fastgd.training.results import Run
 METHODS = ("BFGS", "L-BFGS-B", "dual_annealing")
 
 SPAN = (-10.0, 10.0)
-"""Where annealing looks for parameters: the article's error plane."""
+"""Default range of the parameters for annealing: that of the article's loss surface."""
 
 LOCAL_ITERATIONS = 1000
-"""Of each local search of an annealing: the most that SciPy allows by itself."""
+"""Maximum iterations of each local search of an annealing: SciPy's own upper limit."""
 
 
 def minimize(
@@ -61,9 +61,9 @@ def minimize(
     iterations : int
         The most iterations of the method.
     seed : int
-        Seed of the first weights, as in :func:`train`, and of the annealing.
+        Seed of the initial weights, as in :func:`train`, and of the annealing.
     span : (float, float), optional
-        Only for annealing, which must know where to look: the smallest and the largest value of all
+        Only for annealing, which needs bounds: the smallest and the largest value of all
         parameters; (-10, 10) by default.
     **options
         As in :func:`objective`.
@@ -71,11 +71,11 @@ def minimize(
     Returns
     -------
     Run
-        ``errors`` and ``losses`` are those before every iteration, ``direction_changes`` the
-        changes of sign of the derivative from one iteration's parameters to the next one's; for
-        annealing the parameters are the best so far. ``status`` is "converged" if SciPy says so,
-        and "finished" if iterations ran out or it found nothing better; annealing never converges.
-        ``alpha`` is NaN, and ``minimizer`` says which method it was.
+        ``errors`` and ``losses`` are those before every iteration, and ``direction_changes`` counts
+        how often the derivative changed its sign from one iteration's parameters to the next one's;
+        for annealing the parameters are the best so far. ``status`` is "converged" if SciPy reports
+        success, and "finished" if the iterations ran out or nothing better was found; annealing
+        never converges. ``alpha`` is NaN, and ``minimizer`` names the method.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def minimize(
 
     Notes
     -----
-    SciPy promises no bits, so a run may differ from one machine to the other, and with its version.
+    SciPy's results aren't bit-identical, so a run may differ between machines and SciPy versions.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def minimize(
     start = f.network.row(given) if given else f.start(seed)
     if not (low <= start.min() and start.max() <= high):
         raise ValueError(
-            f"span must contain the first parameters ({start.min():.3g} to {start.max():.3g}), "
+            f"span must contain the initial parameters ({start.min():.3g} to {start.max():.3g}), "
             f"got ({low:g}, {high:g})"
         )
     try:
@@ -148,7 +148,7 @@ def minimize(
 
 
 class _Path:
-    """The parameters that the iterations have come to: the last ones, and what led there."""
+    """The latest parameters of a minimization, and what was recorded on the way to them."""
 
     def __init__(self, f: Objective, start: FloatArray) -> None:
         self._f = f
@@ -160,7 +160,7 @@ class _Path:
         self.add(start, 0)
 
     def add(self, w: FloatArray, iteration: int) -> None:
-        """Parameters after so many iterations."""
+        """Record the parameters after this number of iterations."""
         loss, derivative, error = self._f.evaluate(w)
         up = derivative < 0  # minus the derivative, as in train()
         if self._was_up is not None:
@@ -173,7 +173,7 @@ class _Path:
         self.is_finite = bool(np.isfinite(self.w).all() and np.isfinite(error))
 
     def before_each(self, numbers: list[float], iterations: int) -> FloatArray:
-        """Errors or losses before each iteration: of the parameters last added until then."""
+        """Errors or losses before each iteration: those of the last parameters added before it."""
         last = np.searchsorted(self._at, np.arange(iterations), side="right") - 1
         return np.array(numbers)[last]
 
@@ -181,9 +181,9 @@ class _Path:
 def _go_downhill(
     optimize: Any, f: Objective, path: _Path, iterations: int, method: str
 ) -> tuple[str, int]:
-    """Status and iterations of BFGS or L-BFGS-B."""
+    """Run BFGS or L-BFGS-B; return status and iterations."""
     limits = {"maxiter": iterations}
-    if method == "L-BFGS-B":  # would stop after 15,000 evaluations, of which an iteration has 20
+    if method == "L-BFGS-B":  # would stop after 15,000 evaluations; an iteration may take 20
         limits["maxfun"] = 21 * (iterations + 1)
     count = itertools.count(1)
     found = optimize.minimize(
@@ -205,7 +205,7 @@ def _anneal(
     seed: int,
     span: tuple[float, float],
 ) -> tuple[str, int]:
-    """Status and iterations of dual annealing."""
+    """Run dual annealing; return status and iterations."""
     bounds = [span] * len(path.w)
     visits = 0
 
@@ -215,16 +215,18 @@ def _anneal(
         return f(w)[0]
 
     def search_nearby(_visit: object, w: FloatArray, **_settings: object) -> Any:
-        # SciPy would ask for values and derivatives apart, and its visits could not be counted.
+        # SciPy would evaluate values and derivatives separately, which would break the count of
+        # visits.
         limits = {"maxiter": LOCAL_ITERATIONS}
         return optimize.minimize(f, w, jac=True, method="L-BFGS-B", bounds=bounds, options=limits)
 
     def keep(w: FloatArray, _value: float, _context: int) -> None:
-        # SciPy does not say which iteration it is: each has two visits per parameter, and there is
-        # one before them. (So has a restart, every 1,240 iterations: too few to matter.)
+        # SciPy doesn't pass the iteration. Each iteration has two visits per parameter, and one
+        # visit comes before the first. (A restart, every 1,240 iterations, adds one more, which is
+        # too rare to matter.)
         path.add(w, (visits - 2) // (2 * len(w)) + 1)
 
-    # SciPy 1.15 has renamed it.
+    # SciPy 1.15 renamed the argument.
     is_new = "rng" in inspect.signature(optimize.dual_annealing).parameters
     found = optimize.dual_annealing(
         visit,
@@ -239,7 +241,7 @@ def _anneal(
 
 
 def _check_span(span: object, method: str) -> tuple[float, float]:
-    """Return where the parameters must be."""
+    """Return the bounds of the parameters."""
     if method != "dual_annealing":
         if span is not None:
             raise ValueError(f"span must be left out with method={method!r}, got {shown(span)}")

@@ -28,12 +28,12 @@ def objective(
     hidden_size: int | tuple[int, ...] = 4,
     **options: Unpack[loss_options.LossOptions],
 ) -> Objective:
-    """Loss of a network over all samples, as a function that any optimizer can take.
+    """Loss of a network over all samples, as a function for any optimizer.
 
-    The value is what gradient descent descends: half the sum of squared errors, or the cross
-    entropy, each sample times its ``sample_weight``, with ``reduction="mean"`` divided by the sum
-    of these; and ``l1 * sum |w| + l2 / 2 * sum w**2`` over the weights (not the biases). The
-    derivative is the training's own, to the bit.
+    The value is what gradient descent minimizes: half the sum of squared errors, or the cross
+    entropy, with each sample multiplied by its ``sample_weight`` (and divided by the sum of these
+    with ``reduction="mean"``), plus ``l1 * sum |w| + l2 / 2 * sum w**2`` over the weights (not the
+    biases). The derivative is bit-identical to that of the training.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ def objective(
 
 
 class Objective:
-    """``f(w)`` is the loss at the parameters w and its derivative; made by :func:`objective`.
+    """``f(w)`` returns the loss at the parameters w and its derivative; see :func:`objective`.
 
-    w is a vector of all parameters, layer by layer; in each the weights (inputs, outputs) row by
-    row, then the biases if there are any. :meth:`parts` takes it apart. Threads may share an
-    objective: they take turns.
+    w is a vector of all parameters, layer by layer: for each layer the weights (inputs, outputs)
+    row by row, then the biases if there are any. :meth:`parts` splits it into arrays. Threads may
+    share an objective: their calls are serialized.
 
     Attributes
     ----------
@@ -104,17 +104,17 @@ class Objective:
         return f"Objective(sizes={self.network.sizes}{options})"
 
     def __call__(self, w: ArrayLike) -> tuple[float, FloatArray]:
-        """Loss and derivative at w; where numbers overflow they are infinite or NaN.
+        """Loss and derivative at w; infinite or NaN where numbers overflow.
 
         Parameters
         ----------
         w : (parameters,) array_like
-            Any numbers: a line search may well try infinite ones.
+            Any numbers, including infinite ones, which a line search may try.
 
         Raises
         ------
         ValueError
-            If w is not a vector of as many real numbers as there are parameters.
+            If w is not a vector of real numbers, one for each parameter.
 
         Examples
         --------
@@ -127,12 +127,12 @@ class Objective:
         return value, derivative
 
     def evaluate(self, w: ArrayLike) -> tuple[float, FloatArray, float]:
-        """Loss and derivative at w, and the mean ``|y - output|``."""
+        """Loss and derivative at w, and the mean absolute error."""
         w = check_vector("w", w, self.network.parameters)
         return self._evaluation.at(w)
 
     def start(self, seed: int = 1) -> FloatArray:
-        """First parameters as :func:`fastgd.train` has them: the article's weights, biases 0.
+        """Initial parameters as in :func:`fastgd.train`: the article's weights, and biases 0.
 
         Examples
         --------
@@ -144,25 +144,25 @@ class Objective:
         return self.row(first_weights(self.network.sizes, check_seed(seed)))
 
     def row(self, weights: tuple[FloatArray, ...]) -> FloatArray:
-        """The vector of these weights, and biases 0."""
+        """The parameter vector of these weights, with biases 0."""
         first: FloatArray = self.network.rows(flatten(weights)[None])[0]
         return first
 
     def parts(self, w: ArrayLike) -> NetworkParts:
-        """Weights and biases of w, as in a :class:`fastgd.Run`: arrays of a layer each.
+        """Weights and biases of w, as in a :class:`fastgd.Run`: one array per layer.
 
         Examples
         --------
         >>> import fastgd
         >>> f = fastgd.objective([[0, 1], [1, 0]], [0, 1], hidden_size=(), bias=True)
         >>> f.parts([1, 2, 3])
-        Parts(weights=(array([[1.],
+        NetworkParts(weights=(array([[1.],
                [2.]]),), biases=(array([3.]),), normalization=())
         """
         return self.network.parts(check_vector("w", w, self.network.parameters).copy())
 
     def run(self, w: ArrayLike) -> Run:
-        """The network with these parameters as a Run of no iterations, to predict with or save."""
+        """The network with these parameters as a Run without iterations, to predict or save."""
         parts, (loss, _, error) = self.parts(w), self.evaluate(w)
         changes = self.network.parts(np.zeros(self.network.parameters, np.int64))
         return Run(

@@ -1,4 +1,4 @@
-"""The samples of a sweep's runs: groups, folds and weightings, as they are given or resumed."""
+"""Subsets of the samples for a sweep's runs: groups, folds and rows of weights, new or resumed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastgd.engine.training_data import TrainingData
 
 
 def weightings_of(given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Rows of sample weights, if these are an axis, and the options that remain."""
+    """Separate 2-D sample weights, which are an axis, from the other options."""
     weights = given.get("sample_weight")
     if weights is None or array_of("sample_weight", weights).ndim < 2:
         return None, given
@@ -28,7 +28,7 @@ def partition_of(
     weightings: Any,
     given: dict[str, Any],
 ) -> Partition | None:
-    """Return the parts of the samples, or None if every run has all of them."""
+    """Return the subsets of the samples, or None if every run has all samples."""
     weight = given.get("sample_weight")
     if weightings is None and weight is not None:
         weightings = check_sample_weight(weight, len(task.X))
@@ -38,7 +38,7 @@ def partition_of(
 def resumed_partition(
     made: Partition | None, before: Partition | None, samples: int
 ) -> Partition | None:
-    """Return the parts of the samples as they were ``before``; those ``made`` must be the same."""
+    """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them."""
     if made is not None and not _same(made, before):
         raise ValueError(
             "groups, folds and rows of sample_weight must be left out with resume, or as they "
@@ -49,14 +49,13 @@ def resumed_partition(
         needed = 1 + max(int(part.values.max()) for part in rows)
         if needed > samples:
             raise ValueError(
-                f"X must have the samples of the sweep that goes on, at least {needed}, "
-                f"got {samples}"
+                f"X must have the samples of the resumed sweep, at least {needed}, got {samples}"
             )
     return before
 
 
 def name_of(partition: Partition, part: int) -> str:
-    """What a message calls one of the groups and folds."""
+    """The name of a subset in an error message: its group and fold."""
     names: list[str] = []
     for name in ("fold", "group"):
         if name in partition.axes:

@@ -1,4 +1,4 @@
-"""What all networks of a sweep make of samples."""
+"""Predictions of all networks of a sweep."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from fastgd.training.sweep_axes import SweepAxes, varied
 
 
 def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
-    """Outputs (*shape, samples, outputs); with groups the axis of these is not in the shape."""
+    """Outputs (*shape, samples, outputs); with ``groups``, the shape has no axis "group"."""
     if sweep.kept_weights is None:
         raise ValueError(
             "predict needs the weights of all runs, and this sweep was made with keep_weights=False"
@@ -26,14 +26,14 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
     if any(network.sizes[-1] != sizes[-1] for network in sweep.networks):
         raise ValueError(
             "predict needs networks with the same number of outputs, and those of this sweep differ"
-            " by their loss: select some of them first, as sweep.sel(loss=...)"
+            " because of their loss: select one first, as in sweep.sel(loss=...)"
         )
     X = check_inputs(X, sizes[0])
     rows = None if groups is None else _rows(sweep, groups, len(X))
     sweep_axes = SweepAxes(sweep.axes)
     shape = tuple(len(axis) for name, axis in sweep.axes.items() if rows is None or name != "group")
     count = int(np.prod(shape, dtype=np.int64))
-    also = "fewer samples, or a part of the sweep,"
+    also = "fewer samples, or a selection of the sweep,"
     check_memory(8 * count * len(X) * sizes[-1], "the prediction", also=also)
     result = np.empty((sweep_axes.networks, count // sweep_axes.networks, len(X), sizes[-1]))
     threads, weights = available_threads(), sweep.kept_weights
@@ -52,7 +52,7 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
 
 
 def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndices]:
-    """Places on the axis of the groups that there are, and the rows of each."""
+    """The indices of the given groups on their axis, and the rows of each."""
     if "group" not in sweep.axes:
         raise ValueError(
             "groups must be left out where no axis is called group: this sweep has "
@@ -64,21 +64,21 @@ def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndic
         if label not in places:
             near = did_you_mean(label, axis) if isinstance(label, str) and label else ""
             raise ValueError(
-                f"groups must have labels that the sweep has networks of, {shown(axis)}, "
+                f"groups must have labels that the sweep has networks for, {shown(axis)}, "
                 f"got {shown(label)} at [{given.rows[code][0]}]{near}"
             )
     return [places[label] for label in given.labels or ()], given.rows
 
 
 def _method(sweep: Any, sweep_axes: SweepAxes, number: int) -> Method:
-    """The options of a network's code; of those that are numbers only a function's matter."""
+    """The options of a network; of the numeric options, only parameters of functions matter."""
     index = np.unravel_index(number, sweep_axes.shape[: sweep_axes.cut]) if sweep_axes.cut else ()
     pairs = zip(list(sweep_axes.axes.items())[: sweep_axes.cut], index, strict=True)
     return method_at(sweep.method, {name: axis[place] for (name, axis), place in pairs})
 
 
 def _numbers(sweep_axes: SweepAxes, method: Method) -> dict[str, FloatArray]:
-    """The numbers of functions that are axes, for each run of a network."""
+    """The parameters of functions that are axes, for each run of a network."""
     lengths = sweep_axes.shape[sweep_axes.cut :]
     return {
         name: np.array(numbers)[np.indices(lengths)[along].ravel()]

@@ -1,4 +1,4 @@
-"""What the runs of a sweep were trained on, so that one can be trained again by itself."""
+"""The data of a sweep's runs, from which a single run can be trained again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastgd.training.train import train
 
 @dataclass(frozen=True, eq=False)
 class TrainingSource:
-    """What all runs of a sweep share, beside the options; checked. Not written to files."""
+    """What all runs of a sweep share in addition to the options; checked, not written to files."""
 
     X: FloatArray
     y: FloatArray
@@ -26,13 +26,13 @@ class TrainingSource:
     record_every: int
     validation: Validation | None = None
     weights: NetworkParts | None = None
-    """The first weights, where they are given and no axis."""
+    """The initial weights, if they were given and are not an axis."""
     seed: int = 1
-    """Of what is random in a run that starts from given weights."""
+    """Seed of all else that is random in a run with given initial weights."""
     record_weights: bool = False
 
     def arguments(self, part: Part | None) -> dict[str, Any]:
-        """The samples of a run as :func:`fastgd.train` takes them: those of a part, or all."""
+        """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
         found: dict[str, Any] = {"X": self.X, "y": self.y}
         held = self.validation
         if part is not None:
@@ -52,7 +52,7 @@ class TrainingSource:
         part: Part | None,
         values: Mapping[str, Any],
     ) -> Run:
-        """Train the run of a part with these values, without the warnings that there were."""
+        """Train a run with these values on a subset, without repeating the sweep's warnings."""
         start = values.get("weights", self.weights)
         seed = values["seed"]
         with warnings.catch_warnings():

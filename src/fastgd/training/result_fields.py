@@ -1,4 +1,4 @@
-"""What the runs of a sweep have come to, as the fields of a :class:`fastgd.Sweep`."""
+"""Turn the engine's results into the fields of a :class:`fastgd.Sweep`."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ SOURCES = {
     "best_iteration": "best_iteration",
     "states": "state",
 }
-"""Which of the results of a network's runs each field is made of."""
+"""The name in ``TrainedRuns`` of the result that each field is made of."""
 
 BY_NETWORK = ("kept_weights", "kept_changes", "kept_path", "states")
-"""Fields that have a part for each network, with the runs in front; the others have all axes."""
+"""Fields with an array per network, whose first axis is the runs; the others have all axes."""
 
 _STATUS = np.array([*STATUS, MISSING])
 
 
 def source_of(array: str) -> str:
-    """The result that an array of it belongs to: the state has many."""
+    """The result that an array belongs to: the state consists of several arrays."""
     return "state" if array.startswith(STATE) else array
 
 
 def known_fields(
     *, weights: bool, state: bool, path: bool, holds_out: bool, watched: bool, window: int | None
 ) -> tuple[str, ...]:
-    """The fields that a sweep has, by what is kept of its runs; the others are None."""
-    lacking = {
+    """The fields that a sweep has, depending on what is kept of its runs; the others are None."""
+    missing = {
         "kept_weights": not weights,
         "kept_changes": not weights,
         "kept_path": not path,
@@ -56,11 +56,11 @@ def known_fields(
         "best_iteration": not watched,
         "summary": window is None,
     }
-    return tuple(name for name in SOURCES if not lacking.get(name, False))
+    return tuple(name for name in SOURCES if not missing.get(name, False))
 
 
 def field_of(name: str, sweep_axes: SweepAxes, window: int | None, arrays: Sequence[Any]) -> Any:
-    """A field, of the results of each network's runs; ``sweep_axes`` has all axes."""
+    """Make a field of the results of each network's runs; ``sweep_axes`` has all axes."""
     if name in BY_NETWORK:
         return tuple(arrays)
     if name == "summary":
@@ -74,9 +74,9 @@ def field_of(name: str, sweep_axes: SweepAxes, window: int | None, arrays: Seque
 def fields_of(
     known: Sequence[str], sweep_axes: SweepAxes, window: int | None, trained: Sequence[TrainedRuns]
 ) -> dict[str, Any]:
-    """All fields, None for those that are not known."""
+    """Make all fields; those not in ``known`` are None."""
     return {
-        name: field_of(name, sweep_axes, window, [getattr(part, source) for part in trained])
+        name: field_of(name, sweep_axes, window, [getattr(runs, source) for runs in trained])
         if name in known
         else None
         for name, source in SOURCES.items()
@@ -84,7 +84,7 @@ def fields_of(
 
 
 def dtype_of(name: str) -> np.dtype[Any]:
-    """Of the arrays of a field that has all axes, or of a field of the summary."""
+    """The dtype of a field that has all axes, or of a field of the summary."""
     if name == "status":
         return _STATUS.dtype
     whole = ("iterations", "total_changes", "best_iteration", "smallest_iteration")

@@ -1,4 +1,4 @@
-"""What one training gives back: a :class:`Run`, and what it is made of."""
+"""The result of one training: a :class:`Run`, and the classes of its attributes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Alpha = float | tuple[float, ...]
 
 @storage.saved
 class BatchNorm(NamedTuple):
-    """What batch normalisation has learned in one hidden layer: (units,) arrays.
+    """Learned parameters of batch normalization in one hidden layer: (units,) arrays.
 
     In :meth:`Run.predict` a unit's input z becomes
     ``scale * (z - mean) / sqrt(variance + 1e-5) + shift`` (Ioffe and Szegedy 2015, Algorithm 2).
@@ -46,20 +46,20 @@ Counts = tuple[NDArray[np.int64], ...]
 
 @storage.saved
 class Summary(NamedTuple):
-    """What is left of the errors e_0, e_1, ... of a run: numbers for a run, arrays for a sweep.
+    """Summary of the errors e_0, e_1, ... of a run: numbers for a run, arrays for a sweep.
 
-    With mini-batches the error is looked at once per epoch, otherwise before every update.
+    With mini-batches the error is evaluated once per epoch, otherwise before every update.
     """
 
     smallest_error: Any
     smallest_iteration: Any
-    tail_mean: Any  # mean of the last errors, as many as ``summary`` says, divided by e_0
+    tail_mean: Any  # mean of the last ``summary`` errors, divided by e_0
     error_sum: Any  # sum of e_j / e_0
     inverse_sum: Any  # sum of e_0 / e_j
 
 
 class _Predicting:
-    """A network with the options that it was trained with."""
+    """A network and the options that it was trained with."""
 
     weights: Weights
     biases: Weights
@@ -80,8 +80,8 @@ class _Predicting:
         Raises
         ------
         ValueError, TypeError
-            If X is not a finite numeric table with as many inputs as the network, or if the network
-            itself has numbers that are not finite, since its training diverged.
+            If X is not a finite numeric table with the network's number of inputs, or if the
+            network's parameters are not finite because its training diverged.
 
         Examples
         --------
@@ -104,20 +104,20 @@ class _Predicting:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot(_Predicting):
-    """The whole network at one recorded point of its training; made by :meth:`Run.at`.
+    """The complete network at one recorded iteration of its training; made by :meth:`Run.at`.
 
     Attributes
     ----------
     iteration : int
-        Updates before that point.
+        Number of updates before that point.
     error : float
-        Mean ``|y - output|`` of this network.
+        Mean absolute error ``|y - output|`` of this network.
     loss : float
         Its loss, as in :class:`Run`.
     weights : tuple of (inputs, outputs) arrays
-        The weights, a layer each.
+        The weights, one array per layer.
     biases : tuple of (outputs,) arrays
-        The biases, a layer each; empty without ``bias=True``.
+        The biases, one array per layer; empty without ``bias=True``.
     normalization : tuple of BatchNorm
         One for each hidden layer; empty without ``batch_norm=True``.
     options : dict
@@ -133,7 +133,7 @@ class Snapshot(_Predicting):
     options: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """When, and how far it was."""
+        """Iteration, hidden layers and error."""
         sizes = tuple(layer.shape[1] for layer in self.weights[:-1])
         return f"Snapshot(iteration={self.iteration}, hidden_size={sizes}, error={self.error:.6g})"
 
@@ -146,67 +146,68 @@ class Run(_Predicting):
     Attributes
     ----------
     alpha : float or tuple of float
-        Learning rate, or one per layer; NaN if :func:`fastgd.minimize` made the run.
+        Learning rate, or one per layer; NaN for a run of :func:`fastgd.minimize`.
     hidden_size : tuple of int
         Units of the hidden layers; ``()`` for none.
     seed : int or None
-        Seed of the first weights; None if they were given.
+        Seed of the initial weights; None if they were given.
     errors : (records,) array
-        Mean ``|y - output|`` before the update of the iterations in ``recorded``.
+        Mean absolute error ``|y - output|`` before the updates of the iterations in ``recorded``.
     recorded : (records,) array of int
-        The iterations that ``errors`` belong to.
+        The iterations at which ``errors`` were recorded.
     weights : tuple of (inputs, outputs) arrays
-        The last weights, a layer each.
+        The final weights, one array per layer.
     direction_changes : tuple of (inputs, outputs) arrays of int
         How often the derivative of each weight changed its sign (article, "Let's Take a Closer
         Look").
     final_error : float
-        Mean ``|y - output|`` with the last weights; NaN if one of them is not finite.
+        Mean absolute error with the final weights; NaN if one of them is not finite.
     losses : (records,) array
-        What is minimized, at the same points as ``errors``: the losses of all samples, summed up or
-        their mean (``reduction``), and ``l1 * sum |w| + l2 / 2 * sum w**2``; of the network as it
-        is before the update, with nothing dropped. :func:`fastgd.objective` has the same bits. NaN
-        in runs of files that were saved before there were losses.
+        The minimized loss at the same points as ``errors``: the sum or the mean (``reduction``) of
+        the losses of all samples, plus ``l1 * sum |w| + l2 / 2 * sum w**2``, for the network before
+        the update and without dropout. Bit-identical to :func:`fastgd.objective`. NaN in runs from
+        files that were saved before losses were recorded.
     final_loss : float
-        The same with the last weights; NaN if one of them is not finite.
+        The same with the final weights; NaN if one of them is not finite.
     status : {"finished", "converged", "stalled", "diverged"}
-        "converged" if its watched error was below ``tolerance``, "stalled" if it was no better for
-        ``patience`` iterations, "diverged" if a weight or the error was not finite any more, and
-        "finished" if none of these ended it. (Files of version 0.1 say "converged" for "stalled".)
+        "converged" if the monitored error fell below ``tolerance``, "stalled" if it didn't improve
+        for ``patience`` iterations, "diverged" if a weight or the error became infinite or NaN, and
+        "finished" otherwise. (Files of version 0.1 say "converged" for "stalled".)
     iterations : int
-        Updates done.
+        Number of updates done.
     biases : tuple of (outputs,) arrays
-        The last biases, a layer each; empty without ``bias=True``.
+        The final biases, one array per layer; empty without ``bias=True``.
     bias_direction_changes : tuple of (outputs,) arrays of int
-        The same count for each bias.
+        The number of sign changes for each bias.
     normalization : tuple of BatchNorm
         One for each hidden layer; empty without ``batch_norm=True``.
     summary : Summary or None
-        What ``summary=`` asked for.
+        The summary of the errors, if the option ``summary`` was given.
     recorded_weights : tuple of (records, inputs, outputs) arrays, or None
-        The weights that had these ``errors``, a layer each, if ``record_weights`` asked for them;
-        NaN where the run did not come to. :meth:`at` gives the network of one point.
+        The weights at the same points as ``errors``, one array per layer, with
+        ``record_weights=True``; NaN after the end of the run. :meth:`at` returns the network of one
+        point.
     recorded_biases : tuple of (records, outputs) arrays
-        Likewise the biases; empty without ``bias=True``.
+        The biases at these points; empty without ``bias=True``.
     recorded_normalization : tuple of BatchNorm of (records, units) arrays
-        Likewise; empty without ``batch_norm=True``.
+        The batch normalization at these points; empty without ``batch_norm=True``.
     options : dict
         The options that were given and are not the default, such as ``{"l2": 0.01}``.
     minimizer : dict
         The method of :func:`fastgd.minimize` that made the run, such as ``{"method": "BFGS"}``;
         empty for gradient descent.
     validation_errors : (records,) array or None
-        Mean ``|y - output|`` of the held-out samples at the same points as ``errors``; None without
+        Mean absolute error on the validation set at the same points as ``errors``; None without
         ``validation``.
     final_validation_error : float or None
-        The same with the last weights, beside ``final_error``.
+        Mean absolute error on the validation set with the final weights.
     best_iteration : int or None
-        Updates before the smallest watched error: the held-out one where there is one. None where
-        no option asks for watching. With ``restore_best=True`` the weights and the final errors are
-        those of that point.
+        Number of updates before the smallest monitored error: that of the validation set if there
+        is one. None if no option monitors the error. With ``restore_best=True`` the weights and the
+        final errors are those of that point.
     state : State or None
-        All that its future depends on, so that ``train(resume=run)`` goes on exactly; every run of
-        :func:`fastgd.train` has one, one of a sweep only with ``keep_state=True``.
+        All that further iterations depend on, so that ``train(resume=run)`` continues exactly. Runs
+        of :func:`fastgd.train` have a state; those of a sweep only with ``keep_state=True``.
     """
 
     alpha: Alpha
@@ -236,7 +237,7 @@ class Run(_Predicting):
     state: State | None = None
 
     def __repr__(self) -> str:
-        """The settings and how it ended."""
+        """The settings, the final error, and how the run ended."""
         how = f"method={self.minimizer['method']!r}" if self.minimizer else f"alpha={self.alpha}"
         options = "".join(f"{name}={shown(value)}, " for name, value in self.options.items())
         return (
@@ -245,21 +246,21 @@ class Run(_Predicting):
         )
 
     def at(self, record: int) -> Snapshot:
-        """The whole network at a recorded point: it has the error ``errors[record]``.
+        """The complete network at a recorded point, where its error is ``errors[record]``.
 
-        Training may start from it: ``fastgd.train(X, y, weights=run.at(3))``.
+        A training can start from it: ``fastgd.train(X, y, weights=run.at(3))``.
 
         Parameters
         ----------
         record : int
-            Which one: an index of ``recorded`` and ``errors``.
+            An index into ``recorded`` and ``errors``.
 
         Raises
         ------
         ValueError
-            If the run has recorded no weights, or was over before that point.
+            If the run has recorded no weights, or ended before that point.
         TypeError, IndexError
-            If ``record`` is no index of ``recorded``.
+            If ``record`` is not an index of ``recorded``.
 
         Examples
         --------
@@ -283,7 +284,7 @@ class Run(_Predicting):
             raise IndexError(f"record must be from {-count} to {count - 1}, got {shown(record)}")
         if np.isnan(self.recorded_weights[0][k]).any():
             raise ValueError(
-                f"record must be a point that the run came to: it was over after {self.iterations} "
+                f"record must be a point before the run's end: it ended after {self.iterations} "
                 f"iterations, got {shown(record)} (iteration {self.recorded[k]})"
             )
         return Snapshot(
@@ -293,14 +294,14 @@ class Run(_Predicting):
             weights=tuple(layer[k].copy() for layer in self.recorded_weights),
             biases=tuple(layer[k].copy() for layer in self.recorded_biases),
             normalization=tuple(
-                BatchNorm(*(part[k].copy() for part in layer))
+                BatchNorm(*(array[k].copy() for array in layer))
                 for layer in self.recorded_normalization
             ),
             options=self.options,
         )
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """Its curve: a row per recorded iteration, with error, loss and held-out error.
+        """The curves: a row per recorded iteration, with error, loss and validation error.
 
         Raises
         ------
@@ -319,12 +320,12 @@ class Run(_Predicting):
         return long_dataframe({}, self)
 
     def to_xarray(self) -> xarray.Dataset:
-        """Its curves, its numbers and its weights, as arrays whose axes have names.
+        """The curves, final values and weights, as arrays with named axes.
 
-        ``weights_0`` is over ``layer_0``, the inputs, and ``layer_1``, the first units, and so on;
-        ``direction_changes_0``, ``biases_0`` and ``bias_direction_changes_0`` likewise, and with
-        ``record_weights=True`` ``recorded_weights_0`` and ``recorded_biases_0`` over ``iteration``
-        in front. Settings and options are in ``attrs``, as text.
+        ``weights_0`` has the dimensions ``layer_0``, the inputs, and ``layer_1``, the first units,
+        and so on; ``direction_changes_0``, ``biases_0`` and ``bias_direction_changes_0`` use the
+        same names. With ``record_weights=True``, ``recorded_weights_0`` and ``recorded_biases_0``
+        have ``iteration`` as their first dimension. Settings and options are strings in ``attrs``.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Going on with a training: what its caller leaves out is as it was, and nothing may differ."""
+"""Resuming a training: arguments that are left out keep their values, and none may differ."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _ANEW = {"X", "y", "validation", "iterations", "resume", "progress", "threads", "keep_weights"}
-"""Arguments that a call which goes on is given anew."""
+"""Arguments that don't come from the resumed run but are given again."""
 
 _NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
 
@@ -32,10 +32,11 @@ _NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
 def continuing(
     complete: Callable[[Any, Mapping[str, Any]], dict[str, Any]],
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """Decorator: with ``resume``, complete the arguments that a caller has left out.
+    """Decorate a function: with ``resume``, complete the arguments that the caller has left out.
 
-    ``complete`` takes what is to go on and the arguments that were given, and returns all of them,
-    or refuses what differs. Only a caller's own arguments tell 1.0 from nothing at all.
+    ``complete`` takes the result to resume and the arguments that were given, and returns all
+    arguments, or raises if one differs. A decorator is needed because only it can tell an argument
+    that was given from one that has its default value.
     """
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -53,7 +54,7 @@ def continuing(
 
 
 def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All arguments of :func:`fastgd.train` to go on with this run."""
+    """All arguments of :func:`fastgd.train` to resume this run."""
     if not isinstance(run, Run):
         raise TypeError(f"resume must be a Run, got {shown(run)}")
     state = run.state
@@ -75,22 +76,20 @@ def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_held(holds_out: bool, given: Mapping[str, Any]) -> None:
-    """Refuse held-out samples where there were none, and none where there were some."""
+    """Raise unless a validation set is given exactly if the resumed training had one."""
     has = given.get("validation") is not None
     if holds_out and not has:
         raise ValueError(
-            "validation must be given again to go on with a training that has it, got None"
+            "validation must be given again to resume a training that has it, got None"
         )
     if has and not holds_out:
-        raise ValueError(
-            "validation must be left out to go on with a training that has none, got some"
-        )
+        raise ValueError("validation must be left out to resume a training without it, got samples")
 
 
 def check_network(
     sizes: tuple[int, ...], found: tuple[int, ...], state: State, samples: int
 ) -> None:
-    """Refuse samples for another network than the one that is to go on."""
+    """Raise if the samples don't fit the network of the resumed run."""
     if sizes != found:
         raise ValueError(
             f"resume must be of a network with {sizes[0]} inputs and {sizes[-1]} outputs, as X and "
@@ -98,13 +97,13 @@ def check_network(
         )
     if state.tau.shape[1] not in (0, samples):
         raise ValueError(
-            f"X must have as many samples as before to go on with sampling='adaptive' "
+            "X must have the same number of samples as before to resume with sampling='adaptive' "
             f"({state.tau.shape[1]}), got {samples}"
         )
 
 
 def completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> dict[str, Any]:
-    """The given arguments and the own ones, if none of them differs."""
+    """The given arguments completed with the run's own; raises if one of them differs."""
     for name in ("weights", "biases"):
         if name not in own and given.get(name) is not None:
             raise ValueError(f"{name} must be left out with resume, which has its own, got both")
@@ -122,7 +121,7 @@ def completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> d
 
 
 def _values(name: str, value: Any, given: Mapping[str, Any]) -> list[Any]:
-    """Whether it is an axis, and its values, checked; those of fields of an optimizer."""
+    """Whether an argument is an axis, and its checked values, or the fields of an optimizer."""
     if isinstance(value, Hyperparameters) and value.hyperparameters:
         fields = value._asdict().items()
         return [type(value), *(_values(field, numbers, {}) for field, numbers in fields)]

@@ -1,4 +1,4 @@
-"""Going on with all runs of a sweep."""
+"""Resuming all runs of a sweep."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from fastgd.training.sweep_axes import COMBINATION
 
 
 def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All arguments of :func:`fastgd.sweep` to go on with this one."""
+    """All arguments of :func:`fastgd.sweep` to resume this sweep."""
     if not isinstance(sweep, Sweep):
         raise TypeError(f"resume must be a Sweep, got {shown(sweep)}")
     sweep = sweep.in_memory()
     if sweep.missing:
         raise ValueError(
             f"resume must be a sweep whose runs are all trained, got one with {sweep.missing} of "
-            f"{len(sweep)} missing: the call that made its folder goes on when it is given again"
+            f"{len(sweep)} missing: repeat the call that made the folder to train them"
         )
     if sweep.states is None:
         raise ValueError("resume must be a sweep made with keep_state=True, got one without")
     parts = {} if sweep.partition is None else sweep.partition.axes
     if {name: sweep.axes.get(name) for name in parts} != parts:
         raise ValueError(
-            "resume must be a sweep of all its groups, folds and weightings, got a part of it"
+            "resume must be a sweep of all its groups, folds and weightings, got some of them"
         )
     axes, method, first = sweep.axes, sweep.method, sweep.states[0]
     names = (*STRUCTURES, *VALUES, *method.numbers)
@@ -49,14 +49,14 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         "resume": sweep,
     }
     seed = axes.get("seed", sweep.settings["seed"])
-    if seed is None:  # given networks, of which only the shape counts now
+    if seed is None:  # the initial networks were given; only their shapes matter from now on
         parameters = sweep.networks[0].parts(first.parameters[0])
         own |= {"weights": axes.get("weights", parameters)}
     own["seed"] = int(first.seeds[0]) if seed is None else seed
     own = _with_combinations(own, axes.get(COMBINATION))
     if sweep.partition is None or sweep.partition.held is None:
         check_held(sweep.validation_errors is not None, given)
-    # Rows of weights are compared where the samples are divided.
+    # Rows of sample weights are compared with the partition, not here.
     weighted = "sample_weight" in parts
     compared = {n: value for n, value in given.items() if n != "sample_weight" or not weighted}
     whole = dict(given) | completed(own, compared, "the sweep")
@@ -66,7 +66,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_combinations(own: Mapping[str, Any], combinations: list[Any] | None) -> dict[str, Any]:
-    """The arguments without those in the combinations; fields of optimizers by default."""
+    """Remove arguments that are in combinations; such fields of optimizers get their default."""
     found = {
         name: value
         for name, value in own.items()
@@ -81,14 +81,14 @@ def _with_combinations(own: Mapping[str, Any], combinations: list[Any] | None) -
 
 
 def check_states(resume: Sweep, networks: Sequence[Network], samples: int) -> None:
-    """Refuse samples for other networks than those that are to go on; ``samples`` is the most."""
-    assert resume.states is not None  # arguments_of_sweep has looked
+    """Raise if the samples don't fit the resumed networks; ``samples`` is the largest number."""
+    assert resume.states is not None  # checked by arguments_of_sweep
     for network, before, state in zip(networks, resume.networks, resume.states, strict=True):
         check_network(network.sizes, before.sizes, state, samples)
 
 
 def join(trained: TrainedRuns, before: Sweep, number: int, runs: Any) -> None:
-    """Put what was recorded before in front of what was recorded since: some runs of a network."""
+    """Copy the records of the resumed sweep to the beginning of the new ones, for some runs."""
     networks = len(before.networks)
 
     def mine(array: Any) -> Any:
@@ -97,7 +97,7 @@ def join(trained: TrainedRuns, before: Sweep, number: int, runs: Any) -> None:
     records = len(before.recorded)
     trained.errors[:, :records] = mine(before.errors)
     trained.losses[:, :records] = mine(before.losses)
-    assert before.states is not None  # arguments_of_sweep has looked
+    assert before.states is not None  # checked by arguments_of_sweep
     over = before.states[number].ended[runs] >= 0
     trained.final_loss[over] = mine(before.final_loss)[over]
     if before.validation_errors is not None:

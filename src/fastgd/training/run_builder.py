@@ -1,4 +1,4 @@
-"""One run, put together from the rows of numbers that the engine hands back or a sweep has kept."""
+"""Build a Run from the rows of arrays that the engine returns or a sweep has kept."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def run_of(
     best_iteration: Any = None,
     state: State | None = None,
 ) -> Run:
-    """The run with these (P,) parameters and direction changes, and a (records, P) path.
+    """Build a run from (P,) parameters and direction changes, and a (records, P) path.
 
-    Numbers may be NumPy's.
+    Scalars may be NumPy scalars.
     """
     last, counts = network.parts(parameters), network.parts(changes)
     way = None if path is None else network.parts(path)

@@ -1,4 +1,4 @@
-"""What many trainings give back together: a :class:`Sweep`."""
+"""The result of many trainings: a :class:`Sweep`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fastgd.engine.summaries import MISSING
 from fastgd.store.files import PathLike
 from fastgd.training import storage
 from fastgd.training.exports import dataframe, long_dataframe, sweep_dataset
-from fastgd.training.indexing import MEASURED, part_of, run_at, taken
+from fastgd.training.indexing import MEASURED, run_at, selected, taken
 from fastgd.training.prediction import predict_all
 from fastgd.training.recompute import TrainingSource
 from fastgd.training.results import Run, Summary
@@ -40,32 +40,33 @@ class Sweep:
     Attributes
     ----------
     axes : dict of str to list
-        The arguments that had several values, and these values: ``hidden_size``, options that
-        change the compiled code, ``group`` (labels), ``fold``, ``sample_weight`` (numbers of rows),
-        ``combination`` (dicts), ``alpha``, options that are numbers, ``seed``, ``weights``, in this
-        order. First weights are whole networks: tuples of weights, biases, normalization.
+        The arguments with several values, and these values: ``hidden_size``, options that change
+        the compiled code, ``group`` (labels), ``fold``, ``sample_weight`` (row indices),
+        ``combination`` (dicts), ``alpha``, numeric options, ``seed``, ``weights``, in this order.
+        Initial weights are complete networks: tuples of weights, biases, normalization.
     shape : tuple of int
         Lengths of the axes.
     errors : shape + (records,) array
-        Mean ``|y - output|`` before the update of the iterations in ``recorded``.
+        Mean absolute error ``|y - output|`` before the updates of the iterations in ``recorded``.
     recorded : (records,) array of int
+        The iterations at which ``errors`` were recorded.
     final_error : array of that shape
-        Mean ``|y - output|`` with the last weights.
+        Mean absolute error with the final weights.
     losses, final_loss : arrays
-        What is minimized, as in :class:`Run`, with the axes in front.
+        The minimized losses, as in :class:`Run`, with the axes in front.
     status : array of str, of that shape
         "finished", "converged", "stalled" or "diverged", as in :class:`Run`.
     iterations : array of int, of that shape
-        Updates done.
+        Number of updates done.
     total_changes : array of int, of that shape
-        Direction changes of all weights and biases together.
+        Sum of the direction changes of all weights and biases.
     summary : Summary of arrays of that shape, or None
-        What ``summary=`` asked for.
+        The summary of the errors, if the option ``summary`` was given.
     validation_errors, final_validation_error, best_iteration : arrays or None
         As in :class:`Run`, with the axes in front; ``best_iteration`` is -1 where a run has None.
     partition : Partition or None
-        Which samples the runs of each group and fold were trained and measured on, and how much
-        each counted, if these are axes.
+        If groups, folds or sample weights are axes: the training and validation samples of the
+        runs, and the weights of these samples.
     """
 
     axes: dict[str, list[Any]]
@@ -104,14 +105,14 @@ class Sweep:
     def options(self) -> dict[str, Any]:
         """The options that all runs share and that are not the default, as in :class:`Run`.
 
-        A field of the optimizer that is an axis has its first value there.
+        If a field of the optimizer is an axis, the optimizer has the axis's first value.
         """
         given, several = self.method.given, varied(self.axes)
         return {name: value for name, value in given.items() if name not in several}
 
     @property
     def missing(self) -> int:
-        """How many runs nobody has trained yet: a part of an unfinished folder may have some."""
+        """Number of runs not trained yet; above 0 only for selections from unfinished folders."""
         return int((self.status == MISSING).sum())
 
     def __repr__(self) -> str:
@@ -127,7 +128,7 @@ class Sweep:
 
     @property
     def _ranked(self) -> tuple[str, NDArray[np.float64]]:
-        """What decides which run is the best: its name, and the numbers."""
+        """The criterion for the best run: its name, and its values."""
         if self.final_validation_error is not None:
             return "final_validation_error", self.final_validation_error
         return "final_error", self.final_error
@@ -149,20 +150,21 @@ class Sweep:
     def __getitem__(self, index: Index | tuple[Index, ...]) -> Any:
         """One run as :func:`fastgd.train` would have returned it, or a sweep of several.
 
-        An int takes one place on an axis and drops the axis; a slice, or a list of places or of as
-        many bools as there are values, keeps it. Axes without an index are kept whole. Several
-        lists select on their axes each by itself (as ``numpy.ix_`` does).
+        An int selects one value of an axis and drops the axis; a slice, a list of ints, or a list
+        of one bool per value keeps it. Axes without an index are kept whole. Several lists select
+        independently on their axes (as ``numpy.ix_`` does).
 
-        A run of a sweep made with ``keep_weights=False`` is trained again by itself, to the same
-        bits: that takes as long as :func:`fastgd.train`, and needs the samples as they were.
+        A run of a sweep made with ``keep_weights=False`` is trained again by itself, bit-identical
+        to the original: that takes as long as :func:`fastgd.train`, and needs the samples as they
+        were.
 
         Raises
         ------
         TypeError, IndexError
-            If it is no such index, out of range, or leaves nothing.
+            If the index is of another type, is out of range, or selects nothing.
         ValueError
-            If a run is asked for whose weights were not kept, and the sweep comes from a file or
-            its samples have changed.
+            If the weights of a single run were not kept, and the sweep comes from a file or its
+            samples have changed.
 
         Examples
         --------
@@ -175,19 +177,19 @@ class Sweep:
         return self._of(by_place(self._sweep_axes, index))
 
     def sel(self, **values: Any) -> Any:
-        """The same by the values on the axes: a run, or a sweep where axes are left.
+        """Select by the values on the axes: a run, or a sweep if axes are left.
 
         Parameters
         ----------
         **values
             For some of the axes a value, which drops the axis, or a list of values, which keeps it.
-            Networks on an axis of first weights are called by their numbers, as in :meth:`columns`,
-            and so are combinations.
+            Networks on an axis of initial weights, and combinations, are selected by their
+            indices, as in :meth:`columns`.
 
         Raises
         ------
         ValueError
-            If an axis is unknown or has no such value; the message says which there are.
+            If an axis is unknown or has no such value; the message lists the existing ones.
 
         Examples
         --------
@@ -203,12 +205,12 @@ class Sweep:
         index = chosen.index
         if index is not None:
             return run_at(self, index)
-        return Sweep(**part_of(self, chosen, taken(self, chosen)))
+        return Sweep(**selected(self, chosen, taken(self, chosen)))
 
     def best_index(self) -> tuple[int, ...]:
-        """Index of the run with the smallest final error; a NaN never wins.
+        """Index of the run with the smallest final error; NaN is ignored.
 
-        Where samples were held out, that is the smallest final error of theirs.
+        With a validation set, this is the smallest final error on that set.
 
         Raises
         ------
@@ -224,8 +226,8 @@ class Sweep:
     def best(self) -> Run:
         """The run with the smallest final error: that of :meth:`best_index`.
 
-        With ``keep_weights=False`` it is trained again, which takes what a call of
-        :func:`fastgd.train` takes.
+        With ``keep_weights=False`` it is trained again, which takes as long as
+        :func:`fastgd.train`.
 
         Examples
         --------
@@ -238,26 +240,25 @@ class Sweep:
         return best
 
     def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
-        """Outputs of all networks, each with the bits of :meth:`fastgd.Run.predict`.
+        """Outputs of all networks, bit-identical to :meth:`fastgd.Run.predict`.
 
         Parameters
         ----------
         X : (samples, inputs) array_like
         groups : (samples,) array_like, optional
-            A label for each sample, where "group" is an axis: its outputs are those of the networks
-            of its group only.
+            A label for each sample, if "group" is an axis: each sample gets the outputs of the
+            networks of its group only.
 
         Returns
         -------
         shape + (samples, outputs) array
-            Without the axis "group" where ``groups`` are given. NaN for a run that diverged.
+            Without the axis "group" if ``groups`` are given. NaN for a run that diverged.
 
         Raises
         ------
         ValueError, TypeError
-            If X is not a finite numeric table with as many inputs as the networks, or has a label
-            that is not on the axis; if the weights were not kept; if the outputs would not fit into
-            memory.
+            If X is not a finite numeric table with the networks' number of inputs, a label is not
+            on the axis, the weights were not kept, or the outputs would not fit into memory.
 
         Examples
         --------
@@ -274,9 +275,9 @@ class Sweep:
     def columns(self) -> dict[str, list[Any]]:
         """A table with a row per run, as columns: axes, error, loss, status, iterations, changes.
 
-        An axis of optimizers has a column with the names of their classes and one for each of their
-        hyperparameters, NaN where an optimizer has none; one of first weights has their number; one
-        of combinations has their number, and a column for each of their keys.
+        An axis of optimizers has a column with the names of their classes and one for each
+        hyperparameter, which is NaN where an optimizer doesn't have it. An axis of initial weights
+        has a column of indices, and an axis of combinations one of indices and one for each key.
 
         Examples
         --------
@@ -293,8 +294,8 @@ class Sweep:
         Parameters
         ----------
         long : bool
-            A row for each run and iteration that was recorded before the run ended, with its error,
-            loss and, where samples were held out, their error.
+            One row per run and iteration that was recorded before the run ended, with error, loss
+            and, with a validation set, validation error.
 
         Raises
         ------
@@ -318,13 +319,14 @@ class Sweep:
         return dataframe(self.columns())
 
     def to_xarray(self) -> xarray.Dataset:
-        """What was measured, as arrays whose axes have names and values.
+        """The results, as arrays with named and labeled axes.
 
-        Variables are those of :meth:`columns`, and ``errors``, ``losses``, ``validation_errors``
-        over ``iteration``, too; of a ``summary`` each of its fields. Coordinates are the values on
-        the axes: numbers, or short texts for layers (``"8x2"``), methods and formulas; of
-        optimizers and schedules there is a coordinate for each hyperparameter, too, and networks to
-        start from are numbered. What all runs share is in ``attrs``, as text.
+        Variables are the columns of :meth:`columns`, and ``errors``, ``losses`` and
+        ``validation_errors`` with the further dimension ``iteration``; of a ``summary`` each field
+        is a variable. Coordinates are the values on the axes: numbers, or short strings for layers
+        (``"8x2"``), methods and formulas. Optimizers and schedules have a further coordinate for
+        each hyperparameter, and initial networks are numbered. Settings and options that all runs
+        share are strings in ``attrs``.
 
         Raises
         ------
@@ -346,7 +348,7 @@ class Sweep:
         return sweep_dataset(self, MEASURED)
 
     def in_memory(self) -> Sweep:
-        """The sweep with all that it has in memory: itself, unless it is in a folder."""
+        """The sweep with all results in memory: itself, unless it is in a folder."""
         return self
 
     def save(self, path: PathLike) -> None:

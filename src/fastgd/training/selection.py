@@ -1,4 +1,4 @@
-"""Some runs of a sweep: by the places of their values on the axes, or by the values themselves."""
+"""Selecting runs of a sweep: by index on the axes, or by the values themselves."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,27 +20,27 @@ Index = int | slice | EllipsisType | Places
 _Selector = int | slice | NDArray[np.int64]
 
 _RULE = (
-    "an index of a sweep must be an int, a slice, or a list of ints or of as many bools as the "
-    "axis has values"
+    "an index of a sweep must be an int, a slice, a list of ints, or a list of one bool per value "
+    "of the axis"
 )
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is selected on each axis: one value, which drops the axis, or several."""
+    """The selection on each axis: one value, which drops the axis, or several."""
 
     sweep_axes: SweepAxes
     selectors: tuple[_Selector, ...]
 
     @property
     def index(self) -> tuple[int, ...] | None:
-        """The index of the run, if it is only one and no axis is left."""
+        """The index of the run if every axis is dropped, else None."""
         found = [selector for selector in self.selectors if isinstance(selector, int)]
         return tuple(found) if len(found) == len(self.selectors) else None
 
     @property
     def axes(self) -> dict[str, list[Any]]:
-        """The axes that are left, with the values that are left on them."""
+        """The axes that are left, with their selected values."""
         return {
             name: [axis[i] for i in _places_of(len(axis), selector).tolist()]
             for (name, axis), selector in self._pairs()
@@ -49,12 +49,12 @@ class Selection:
 
     @property
     def places_by_name(self) -> dict[str, _Selector]:
-        """What is selected on each axis."""
+        """The selector of each axis."""
         return {name: selector for (name, _), selector in self._pairs()}
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """The one value on each axis that is dropped."""
+        """The selected value of each axis that is dropped."""
         return {
             name: axis[selector]
             for (name, axis), selector in self._pairs()
@@ -63,17 +63,17 @@ class Selection:
 
     @property
     def networks(self) -> list[int]:
-        """The numbers of the networks."""
+        """The indices of the selected networks."""
         numbers: list[int] = self.places(list(self.sweep_axes.axes)[: self.sweep_axes.cut]).tolist()
         return numbers
 
     @property
     def runs(self) -> NDArray[np.int64]:
-        """The numbers of the runs among those of each of these networks."""
+        """The indices of the selected runs among those of each network."""
         return self.places(list(self.sweep_axes.axes)[self.sweep_axes.cut :])
 
     def places(self, names: Sequence[str]) -> NDArray[np.int64]:
-        """The numbers of what is selected on some of the axes, the last one fastest."""
+        """The flat indices of the selection on some of the axes, the last one fastest."""
         chosen = {name: (len(axis), selector) for (name, axis), selector in self._pairs()}
         numbers = np.zeros((), np.int64)
         for name in names:
@@ -83,7 +83,7 @@ class Selection:
         return numbers.ravel()
 
     def of(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The part of an array that has all axes in front."""
+        """Select from an array that has all axes in front."""
         return _select(array, self.selectors)
 
     def _pairs(self) -> Iterator[tuple[tuple[str, list[Any]], _Selector]]:
@@ -91,21 +91,20 @@ class Selection:
 
 
 def _places_of(length: int, selector: _Selector) -> NDArray[np.int64]:
-    """The places on an axis that are selected."""
+    """The indices that are selected on an axis."""
     if isinstance(selector, slice):
         found = range(length)[selector]
         return np.arange(found.start, found.stop, found.step)
-    return np.asarray(selector) % length  # places may count from the end
+    return np.asarray(selector) % length  # indices may be negative
 
 
 def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
-    """Read what stands in the brackets behind a sweep.
+    """Parse the index of ``sweep[index]``.
 
     Raises
     ------
     TypeError, IndexError
-        If it is no index, out of range, or leaves nothing; the message states the rule and what
-        came.
+        If it is not a valid index, is out of range, or selects nothing.
     """
     given = list(index) if isinstance(index, tuple) else [index]
     count = len(sweep_axes.shape)
@@ -113,7 +112,8 @@ def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
     if len(dots) > 1:
         raise IndexError(f"an index of a sweep must have at most one ..., got {shown(index)}")
     if len(given) - len(dots) > count:
-        rule = f"this sweep has {count} axes ({', '.join(sweep_axes.axes)}), each with at most one index"
+        names = ", ".join(sweep_axes.axes)
+        rule = f"this sweep has {count} axes ({names}), each with at most one index"
         if not sweep_axes.axes:
             rule = "the only run of this sweep has no index, so it is sweep[()]"
         raise IndexError(f"{rule}, got {len(given) - len(dots)}: {shown(index)}")
@@ -130,17 +130,18 @@ def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
 
 
 def by_value(sweep_axes: SweepAxes, asked: Mapping[str, object]) -> Selection:
-    """Read values, or lists of values, on some of the axes.
+    """Look up values, or lists of values, on some of the axes.
 
     Raises
     ------
     ValueError
-        If an axis is unknown, or has no such value; the message says which it has.
+        If an axis is unknown, or has no such value; the message lists the existing ones.
     """
     for name in asked:
         if name not in sweep_axes.axes:
+            known = ", ".join(sweep_axes.axes) or "none"
             raise ValueError(
-                f"a value must be on an axis of this sweep ({', '.join(sweep_axes.axes) or 'none'}), "
+                f"a value must be on an axis of this sweep ({known}), "
                 f"got {name}={shown(asked[name])}{did_you_mean(name, sweep_axes.axes)}"
             )
     return Selection(
@@ -166,14 +167,14 @@ def _selector(name: str, count: int, part: object, index: object) -> _Selector:
     if not (is_flat and isinstance(part, (list, range, np.ndarray))):
         raise TypeError(f"{_RULE}, got {shown(index)}")
     for end in (part[:1], part[-1:]) if isinstance(part, range) else ():
-        for place in end:  # before a long one becomes a list
+        for place in end:  # checked before a long range becomes a list
             _in_range(name, count, place)
     values: list[Any] = part.tolist() if isinstance(part, np.ndarray) else list(part)
     if values and all(isinstance(flag, (bool, np.bool_)) for flag in values):
         if len(values) != count:
             raise IndexError(
-                f"bools that select on an axis must be as many as it has values, {count} for "
-                f"{name}, got {len(values)}"
+                f"a list of bools must have one for each value of the axis, {count} for {name}, "
+                f"got {len(values)}"
             )
         return _not_empty(name, np.flatnonzero(values), sum(map(bool, values)))
     places = [place for place in map(integer, values) if place is not None]
@@ -197,8 +198,8 @@ def _not_empty(name: str, selector: slice | NDArray[np.int64], left: int) -> _Se
 
 
 def _places(name: str, axis: list[Any], asked: object) -> _Selector:
-    """Where values are on an axis; the first place of a value that is there twice."""
-    if name in ("weights", COMBINATION):  # which are told apart by their numbers, as in a table
+    """The indices of values on an axis; of a repeated value the first index."""
+    if name in ("weights", COMBINATION):  # these are selected by their indices, as in a table
         axis = list(range(len(axis)))
     keys = [_key(name, value) for value in axis]
     places = dict(zip(reversed(keys), reversed(range(len(axis))), strict=True))
@@ -215,7 +216,7 @@ def _place(name: str, axis: list[Any], places: dict[Any, int], value: object) ->
     key = _key(name, value)
     try:
         return places[key]
-    except Exception:  # what has no hash is on no axis, and an object's own may raise anything
+    except Exception:  # unhashable values are on no axis, and an object's __hash__ may raise
         raise ValueError(
             f"{name} must be a value on its axis, {shown(axis)}, got {shown(value)}"
             f"{_near(axis, key[1])}"
@@ -223,7 +224,7 @@ def _place(name: str, axis: list[Any], places: dict[Any, int], value: object) ->
 
 
 def _near(axis: Sequence[Any], value: object) -> str:
-    """The end of a message: the value that may have been meant."""
+    """The end of an error message: the value that may have been meant."""
     if isinstance(value, str):
         return did_you_mean(value, axis)
     numbers = [number for number in axis if _is_number(number)]
@@ -256,9 +257,9 @@ def _several(name: str, asked: object) -> Iterable[Any] | None:
 
 
 def _key(name: str, value: object) -> tuple[bool, Any]:
-    """A value as it is looked up: 1 is 1.0, but not True."""
+    """The key under which a value is looked up: 1 equals 1.0, but not True."""
     if isinstance(value, np.datetime64):
-        value = value.astype("M8[us]")  # of nanoseconds NumPy makes an int
+        value = value.astype("M8[us]")  # NumPy would turn nanoseconds into an int
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         value = value.item()
     if name == "hidden_size" and integer(value) is not None:
@@ -267,8 +268,8 @@ def _key(name: str, value: object) -> tuple[bool, Any]:
 
 
 def _select(array: NDArray[Any], selectors: Sequence[_Selector]) -> NDArray[Any]:
-    # From the last axis on, so that one that is dropped moves none of the others. NumPy would take
-    # several lists together, as the coordinates of points.
+    # Begins with the last axis, so that dropping an axis doesn't shift the others. In a single
+    # index NumPy would combine several lists as coordinates of points.
     for axis in reversed(range(len(selectors))):
         array = array[(slice(None),) * axis + (selectors[axis],)]
     return array

@@ -1,4 +1,4 @@
-"""The parts of a saved result: arrays by name, and options as JSON can hold them."""
+"""Building blocks of saved results: named arrays, and options as JSON values."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Facts = dict[str, Any]
 Kind = TypeVar("Kind", bound=type[Any])
 
 KINDS: dict[str, Any] = {}
-"""The classes that files name."""
+"""The classes that can be saved, by the name that files have of them."""
 
 STATISTICS = ("scale", "shift", "mean", "variance")
 
 _WORD = np.dtype("U32")
-"""Longer than any status."""
+"""A dtype longer than any status."""
 
 
 def saved(kind: Kind) -> Kind:
-    """Make a class known: files name it, and reading one makes it."""
+    """Register a class, so that files can name it and reading them can create it."""
     KINDS[kind.__name__] = kind
     return kind
 
@@ -45,12 +45,12 @@ def put(arrays: Arrays, name: str, layers: Sequence[NDArray[Any]]) -> None:
 def take(
     arrays: Found, name: str, kind: str, shapes: Sequence[tuple[int, ...]]
 ) -> tuple[NDArray[Any], ...]:
-    """The arrays of all layers."""
+    """Return the arrays of all layers, checked."""
     return tuple(array_of(arrays, f"{name}_{k}", kind, shape) for k, shape in enumerate(shapes))
 
 
 def array_of(arrays: Found, name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """An array of some kind of numbers ("f", "i") or words ("U"), and of this shape."""
+    """Return an array, checked to have this kind ("f", "i" or strings, "U") and shape."""
     array = arrays[name]
     need(array.dtype.kind in kind and array.shape == shape)
     need(kind != "U" or array.dtype.itemsize <= _WORD.itemsize)
@@ -58,13 +58,13 @@ def array_of(arrays: Found, name: str, kind: str, shape: tuple[int, ...]) -> NDA
 
 
 def text_of(arrays: Found, name: str) -> NDArray[Any]:
-    """An array that is one text."""
+    """Return an array, checked to be a single string."""
     need(arrays[name].dtype.kind == "U" and arrays[name].shape == ())
     return np.asarray(arrays[name])
 
 
 def need(holds: bool) -> None:
-    """Refuse a file of which this does not hold."""
+    """Raise ValueError for the file unless this condition holds."""
     if not holds:
         raise ValueError("the file is not whole")
 
@@ -75,7 +75,7 @@ def is_number(value: object) -> bool:
 
 
 def plain(value: Any, arrays: Arrays) -> Any:
-    """Options as JSON can hold them: optimizers and schedules by name, arrays among the arrays."""
+    """Options as JSON values: optimizers and schedules by name; arrays go into ``arrays``."""
     if isinstance(value, schedules.Factors):
         name = f"factors_{sum(known.startswith('factors_') for known in arrays)}"
         arrays[name] = value.factors
@@ -90,12 +90,12 @@ def plain(value: Any, arrays: Arrays) -> Any:
         arrays["sample_weight"] = value
         return None
     if isinstance(value, dict):
-        return {name: plain(part, arrays) for name, part in value.items()}
-    return [plain(part, arrays) for part in value] if isinstance(value, (list, tuple)) else value
+        return {name: plain(item, arrays) for name, item in value.items()}
+    return [plain(item, arrays) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def method_of(given: dict[str, Any], arrays: Found) -> Method:
-    """The options that :func:`plain` has taken apart."""
+    """Restore and check the options that :func:`plain` has converted."""
     found = dict(given)
     samples = LARGEST
     if "sample_weight" in found:
@@ -112,13 +112,13 @@ def method_of(given: dict[str, Any], arrays: Found) -> Method:
 
 
 def check_width(method: Method, outputs: int) -> None:
-    """Refuse a network that has not as many output units as its loss makes of targets."""
+    """Raise unless the number of output units is one that the loss can have."""
     loss = loss_of(method.loss).function
     need(outputs % (1 if loss is None else loss.outputs) == 0)
 
 
 def fielded_of(pair: Sequence[Any], arrays: Found) -> Hyperparameters:
-    """An optimizer or a schedule by its name and fields."""
+    """Restore an optimizer or a schedule from its name and fields."""
     name, fields = pair
     if name == "Factors":
         own = fields["factors"]
@@ -128,12 +128,12 @@ def fielded_of(pair: Sequence[Any], arrays: Found) -> Hyperparameters:
 
 
 def formula_of(value: Any) -> Any:
-    """A function of the user's own from its source, which is read and never run; a name as it is.
+    """Restore a custom function from its source, which is parsed and never run; keep a name.
 
     Raises
     ------
     fastgd.formulas.expressions.UnknownNameError
-        If it uses a function that this version doesn't know.
+        If it uses a function that this version doesn't have.
     """
     if isinstance(value, str):
         return value

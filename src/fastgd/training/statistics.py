@@ -1,4 +1,4 @@
-"""What runs and sweeps come to as curves: errors, quartiles over seeds, shares of solved runs."""
+"""Statistics of runs and sweeps: error curves, quartiles over seeds, shares of solved runs."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -23,17 +23,17 @@ REPEATED = ("fold", "sample_weight", "seed", "weights")
 """The axes along which runs are repetitions of each other."""
 
 SOLVED = 0.1
-"""Mean ``|y - output|`` below which a run has solved its task.
+"""Mean absolute error ``|y - output|`` below which a run has solved its task.
 
-For the article's four samples: one output on the wrong side of 0.5 alone makes a mean of 0.125.
+For the article's four samples, a single output on the wrong side of 0.5 makes a mean of 0.125.
 """
 
 Z = 1.959963984540054
-"""The normal distribution has 95 % of its mass within so many standard deviations."""
+"""Number of standard deviations within which a normal distribution has 95 % of its mass."""
 
 
 class Quartiles(NamedTuple):
-    """The quarter points of some numbers, those that are not NaN."""
+    """The quartiles of some numbers, ignoring NaN."""
 
     low: NDArray[np.float64]
     median: NDArray[np.float64]
@@ -41,14 +41,14 @@ class Quartiles(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Numbers of the runs that share a setting.
+    """Values of the runs that share a setting.
 
     Attributes
     ----------
     setting : dict
-        The values on the axes that vary, without those of repetitions.
+        The values on the axes with several values, without the axes of repetitions.
     values : (repetitions, ...) array
-        Or (length of an axis, repetitions, ...), for curves along that axis.
+        For curves along an axis (length of the axis, repetitions, ...).
     """
 
     setting: dict[str, Any]
@@ -56,7 +56,7 @@ class Group(NamedTuple):
 
 
 class Share(NamedTuple):
-    """How many runs solved their task, with Wilson's 95 % interval: arrays of one shape."""
+    """How many runs solved their task, with Wilson's 95 % interval: arrays of equal shape."""
 
     solved: NDArray[np.int64]
     runs: int
@@ -68,18 +68,18 @@ class Share(NamedTuple):
 def error_curves(
     result: Run | Sweep, *, held_out: bool = False
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the errors with the final one among them, and the iterations they belong to.
+    """Return the recorded errors including the final one, and the iterations they belong to.
 
-    A run that has ended stays at its final error, which is NaN if it diverged. With
-    ``restore_best=True`` the final error of a run stands where it was measured, at
-    ``best_iteration``; in a sweep, whose runs share their points, it is the last one of each curve:
-    that of the network which is given back.
+    After its end, a run keeps its final error, which is NaN if it diverged. With
+    ``restore_best=True`` the final error of a run is at the iteration where it was measured,
+    ``best_iteration``. In a sweep, whose runs share their iterations, it is the last value of each
+    curve: the error of the network that is returned.
 
     Parameters
     ----------
     result : Run or Sweep
     held_out : bool
-        The errors of the held-out samples instead.
+        Return the errors on the validation set instead.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def error_curves(
     Raises
     ------
     ValueError
-        If nothing was held out, and its errors are asked for.
+        If ``held_out`` is True and there was no validation set.
 
     Examples
     --------
@@ -106,15 +106,15 @@ def error_curves(
     if check_flag("held_out", held_out):
         if result.validation_errors is None or result.final_validation_error is None:
             raise ValueError(
-                "held-out errors need a result with some held out (validation, folds), got one "
-                "without"
+                "validation errors need a result with a validation set (validation, folds), got "
+                "one without"
             )
         recorded, last = result.validation_errors, np.asarray(result.final_validation_error)
     return _curves(result, recorded, last)
 
 
 def loss_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the losses at the points of :func:`error_curves`, and these iterations.
+    """Return the iterations of :func:`error_curves`, and the losses at these iterations.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def _curves(
 
 
 def given_back(run: Run) -> int:
-    """The iteration that a run's weights and final errors are those of.
+    """The iteration whose weights and errors a run has as its final ones.
 
     Examples
     --------
@@ -160,14 +160,14 @@ def given_back(run: Run) -> int:
 
 
 def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Group]:
-    """Take the numbers of a sweep apart by setting, with all folds and seeds together.
+    """Group the values of a sweep by setting, with all folds and seeds of a setting together.
 
     Parameters
     ----------
     sweep : Sweep
-    values : array that begins with the sweep's shape
+    values : array whose shape begins with the sweep's shape
     along : str
-        The axis that curves go along, if they do.
+        The axis along which the values are curves, if any.
 
     Yields
     ------
@@ -187,7 +187,7 @@ def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Grou
     names = list(sweep.axes)
     if not isinstance(values, np.ndarray) or values.shape[: len(names)] != sweep.shape:
         raise ValueError(
-            f"values must be an array of shape {sweep.shape}, or of more axes behind these, got "
+            f"values must be an array of shape {sweep.shape}, with or without further axes, got "
             f"{getattr(values, 'shape', None) or shown(values)}"
         )
     along = check_choice("along", along, ("", *names))
@@ -211,7 +211,7 @@ def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Grou
 
 
 def quartiles(values: ArrayLike, axis: int = 0) -> Quartiles:
-    """Return the quarter points along an axis, of what is not NaN; NaN where nothing else is.
+    """Return the quartiles along an axis, ignoring NaN; NaN where there is nothing else.
 
     Examples
     --------
@@ -224,20 +224,20 @@ def quartiles(values: ArrayLike, axis: int = 0) -> Quartiles:
         raise ValueError(f"values must have an axis, got {shown(values)}")
     axis = check_count("axis", axis, -numbers.ndim, numbers.ndim - 1)
     empty = np.asarray(np.isnan(numbers).all(axis=axis, keepdims=True))
-    with np.errstate(invalid="ignore"):  # between two infinite numbers there is none
+    with np.errstate(invalid="ignore"):  # between two infinite numbers
         found = np.nanquantile(np.where(empty, 0.0, numbers), [0.25, 0.5, 0.75], axis=axis)
     return Quartiles(*np.where(empty.squeeze(axis), np.nan, found))
 
 
 def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
-    """Return the share of runs whose final error is below a threshold; NaN is not.
+    """Return the share of runs whose final error is below a threshold; NaN counts as unsolved.
 
     Parameters
     ----------
     errors : (..., runs) array_like
         Final errors.
     threshold : float
-        Above 0; 0.1 by default, which no network reaches on the article's four samples with an
+        Above 0; 0.1 by default, which on the article's four samples no network reaches that has an
         output on the wrong side of 0.5.
 
     Returns
@@ -248,12 +248,12 @@ def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
     Raises
     ------
     ValueError, TypeError
-        If the threshold is no finite number above 0, or the errors no array of numbers.
+        If the threshold is not a finite number above 0, or the errors are not an array of numbers.
 
     Notes
     -----
     The interval is Wilson's (Journal of the American Statistical Association 22, 1927), at 95 %: it
-    stays within 0 and 1, and is right also where all runs solve the task, or none.
+    stays within 0 and 1, and is valid even if all runs or no runs solve the task.
 
     Examples
     --------
@@ -269,5 +269,5 @@ def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
     share = count / runs
     middle = (share + Z**2 / (2 * runs)) / (1 + Z**2 / runs)
     half = Z / (1 + Z**2 / runs) * np.sqrt(share * (1 - share) / runs + Z**2 / (4 * runs**2))
-    low, high = np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # but for rounding
+    low, high = np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # rounding
     return Share(count, runs, share, low, high)

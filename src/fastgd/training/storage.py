@@ -1,7 +1,7 @@
-"""Results as files, and back: runs, sweeps, and what rooms above make of them.
+"""Save and load results: runs, sweeps, and the results of higher packages.
 
-What a file holds is looked at as if a caller had given it: each number and each array must be of
-the kind and shape that belongs there, or the file is not whole.
+The content of a file is checked like the arguments of a call: each value and each array must have
+the expected type and shape, or the file is rejected.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ _WAYS: dict[str, Any] = {"Run": stored_run, "Sweep": stored_sweep}
 
 
 def stored_by(way: ModuleType) -> Callable[[Kind], Kind]:
-    """Make a class of a room above known, with the module that takes it apart.
+    """Register a class of a higher package, together with the module that converts it.
 
     ``way.taken_apart(result)`` returns facts that JSON can hold, and arrays;
-    ``way.put_together(facts, arrays)`` the fields of the class, checked.
+    ``way.put_together(facts, arrays)`` returns the fields of the class, checked.
     """
 
     def known(kind: Kind) -> Kind:
@@ -36,7 +36,7 @@ def stored_by(way: ModuleType) -> Callable[[Kind], Kind]:
 
 
 def save(result: Any, path: PathLike) -> None:
-    """Write a result whose class is known."""
+    """Write a result of a registered class."""
     path = check_path("path", path)
     kind = type(result).__name__
     facts, arrays = _WAYS[kind].taken_apart(result)
@@ -44,20 +44,20 @@ def save(result: Any, path: PathLike) -> None:
 
 
 def load(path: PathLike) -> Any:
-    """Read what ``save`` of a result wrote.
+    """Load a result from a file that its method ``save`` wrote.
 
     Returns
     -------
-    Run, Sweep or another class that has a method ``save``
+    Run, Sweep or another class with a method ``save``
 
     Raises
     ------
     OSError
         If the file cannot be opened.
     TypeError
-        If it is no path.
+        If ``path`` is not a path.
     ValueError
-        If it is not a whole file that fastgd has saved, or has more than fits into memory.
+        If it is not a complete file that fastgd has saved, or if it doesn't fit into memory.
 
     Examples
     --------
@@ -76,11 +76,11 @@ def load(path: PathLike) -> Any:
 
 
 def made_of(path: PathLike, kind: str, facts: Facts, arrays: Found) -> Any:
-    """The result that a file holds, of what is in it."""
+    """Build a result from the content of a file."""
     try:
         return KINDS[kind](**_WAYS[kind].put_together(facts, arrays))
     except UnknownNameError as error:
         raise ValueError(f"{path} must have functions that fastgd knows: {error}") from error
     except Exception as error:
-        # Of a header that anyone may have written each line of ours raises what it likes.
+        # Anyone may have written the header, so any line above may raise any error.
         raise npz.not_whole(path) from error

@@ -1,4 +1,4 @@
-"""The parts of a table among the facts and arrays of a file, and back."""
+"""Save and restore the subsets of a table (groups, folds, sample weights) as arrays of a file."""
 
 from collections.abc import Sequence
 from math import isnan, prod
@@ -13,7 +13,7 @@ from fastgd.training.sweep_axes import PARTS
 
 
 def put_partition(arrays: Arrays, partition: Partition | None) -> None:
-    """Add the rows and weights; the axes are those of the sweep."""
+    """Add the rows and weights; the axes are saved with those of the sweep."""
     if partition is None:
         return
     for name, rows in (("rows", partition.rows), ("held", partition.held)):
@@ -24,7 +24,7 @@ def put_partition(arrays: Arrays, partition: Partition | None) -> None:
 
 
 def take_partition(arrays: Found, axes: Facts) -> Partition | None:
-    """The parts, checked, of a sweep with these axes."""
+    """Restore and check the subsets of a sweep with these axes."""
     found = {name: check_part_axis(name, axes[name]) for name in PARTS if name in axes}
     if "partition_rows" not in arrays:
         need(not found)
@@ -44,7 +44,7 @@ def take_partition(arrays: Found, axes: Facts) -> Partition | None:
 
 
 def check_part_axis(name: str, axis: Sequence[Any]) -> list[Any]:
-    """The values on an axis of samples: labels of groups, or numbers of folds and weightings."""
+    """Check the values on an axis of samples: labels of groups, or indices of folds and weights."""
     values = list(axis)
     need(bool(values))
     if name != "group":

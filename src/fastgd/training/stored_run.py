@@ -1,4 +1,4 @@
-"""A :class:`Run` as the parts of a file, and back."""
+"""Convert a :class:`Run` to the content of a file, and back."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -50,7 +50,7 @@ def taken_apart(run: Any) -> tuple[Facts, Arrays]:
     put(arrays, "recorded_biases", run.recorded_biases)
     for lead, layers in (("", run.normalization), ("recorded_", run.recorded_normalization)):
         for k, layer in enumerate(layers):
-            arrays |= {f"{lead}{name}_{k}": part for name, part in layer._asdict().items()}
+            arrays |= {f"{lead}{name}_{k}": array for name, array in layer._asdict().items()}
     if run.validation_errors is not None:
         arrays["validation_errors"] = run.validation_errors
     if run.state is not None:

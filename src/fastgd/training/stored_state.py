@@ -1,4 +1,4 @@
-"""The states of runs among the arrays of a file, and back, checked: a resume goes on from them."""
+"""Save the states of runs as arrays of a file; restore and check them, so that runs can resume."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,9 +27,9 @@ def take_state(
     method: Method,
     values: Mapping[str, Sequence[Any]],
 ) -> State | None:
-    """The states of so many runs of one network; None if there are none.
+    """Restore and check the states of ``runs`` runs of one network; None if there are none.
 
-    ``values`` are those of other options than the method's on axes.
+    ``values`` are the values of options that are axes, which ``method`` doesn't have.
     """
     if f"state_{State._fields[0]}_{number}" not in arrays:
         return None
@@ -41,7 +41,7 @@ def take_state(
 
     optimizer, parameters = method.optimizer, network.parameters
     watch, best = State.widths(method, values)
-    tau = arrays[f"state_tau_{number}"].shape[-1]  # how many samples there were, no result knows
+    tau = arrays[f"state_tau_{number}"].shape[-1]  # results don't know the number of samples
     need((tau > 0) == (method.sampling == "adaptive"))
     state = State(
         parameters=array("parameters", np.float64, parameters),

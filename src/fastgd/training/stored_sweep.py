@@ -1,4 +1,4 @@
-"""A :class:`Sweep` as the parts of a file, and back."""
+"""Convert a :class:`Sweep` to the content of a file, and back."""
 
 from typing import Any
 

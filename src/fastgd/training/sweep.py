@@ -1,4 +1,4 @@
-"""sweep(): one network for each combination of values, many at a time."""
+"""sweep(): train one network for each combination of values, many at a time."""
 
 from __future__ import annotations
 
@@ -70,54 +70,57 @@ def sweep(
 ) -> Sweep:
     """Train one network for each combination of values: :func:`fastgd.train`, many at a time.
 
-    ``hidden_size``, ``alpha``, ``seed`` and ``weights`` may each be a list, range or 1-D array: an
-    axis of the sweep. A tuple is one value (several hidden layers, an alpha per layer); a 2-D array
-    of alphas is an axis of such tuples, and a list of runs, or of sequences of arrays, an axis of
-    weights. Every run has the same bits as :func:`fastgd.train` would give it.
+    ``hidden_size``, ``alpha``, ``seed`` and ``weights`` may each be a list, range or 1-D array,
+    which is an axis of the sweep. A tuple is one value (several hidden layers, an alpha per layer);
+    a 2-D array of alphas is an axis of such tuples, and a list of runs, or of sequences of arrays,
+    is an axis of weights. Every run is bit-identical to that of :func:`fastgd.train`.
 
     Parameters
     ----------
     X, y, iterations, record_every, validation, record_weights, progress
         As in :func:`fastgd.train`.
     hidden_size, alpha, seed, weights
-        As in :func:`fastgd.train`, or an axis of such values. There must not be more than 10,000
+        As in :func:`fastgd.train`, or an axis of such values. There may be at most 10,000
         combinations of the axes that change the network or its code: ``hidden_size``,
         ``optimizer``, ``schedule``, ``init``, ``activation``, ``output``, ``loss``, ``reduction``,
         ``bias``, ``batch_norm``, ``batch_size``.
     biases : optional
-        As in :func:`fastgd.train`; beside an axis of weights a list of as many.
+        As in :func:`fastgd.train`; with an axis of weights a list of the same length.
     combinations : list of dict, optional
-        Combinations of numbers that are no product: ``alpha``, ``seed``, options that are numbers
-        beside the compiled code and fields of the optimizer or schedule, the same in each
-        combination and given nowhere else. Axis ``combination``; other axes may stand beside it.
+        Settings that aren't all combinations of axes. The dicts have the same keys, which must not
+        be given elsewhere: ``alpha``, ``seed``, numeric options that don't change the compiled
+        code, and fields of the optimizer or schedule. They form the axis ``combination``, which can
+        be combined with other axes.
     groups : (samples,) array_like, optional
-        Labels: a network for each, on the samples that have it. Axis ``group``.
+        A label for each sample: one network is trained per label, on its samples. Axis ``group``.
     folds : int, splitter, iterable or (folds, samples) array of bool, optional
-        Which samples are held out of which runs. Axis ``fold``. An int makes so many folds of
-        neighbouring samples; a splitter is one of scikit-learn's; an iterable has pairs of
-        (train, test) places; True is held out. With ``groups`` each group is split by itself.
+        The validation sets for cross-validation. Axis ``fold``. An int is a number of folds of
+        neighboring samples; a splitter is one of scikit-learn's; an iterable has pairs of (train,
+        test) indices; in an array, True marks the samples of a validation set. With ``groups``
+        each group is split by itself.
     keep_weights : bool
-        False keeps errors and the totals of direction changes only, so that a million runs fit into
-        memory. A run that is asked for is then trained again.
+        False keeps only the errors and the total direction changes, so that a million runs fit into
+        memory. A single run is then trained again when it is accessed.
     keep_state : bool
-        Keep all that the runs depend on from here on, so that ``resume`` can go on with them.
+        Keep all that further iterations depend on, so that ``resume`` can continue the runs.
     resume : Sweep, optional
-        Go on with all runs of a sweep made with ``keep_state=True``, as :func:`fastgd.train` does
-        with one run. Groups, folds and weights of samples are those of the sweep, too.
+        Continue all runs of a sweep made with ``keep_state=True``, as :func:`fastgd.train` does
+        with one run. Groups, folds and sample weights are taken from the sweep, too.
     out : path, optional
-        A folder to put the runs in, in chunks of some seconds, each as it is done: then they take no
-        memory, and whatever ends the call (Ctrl-C, a power cut), the same call goes on from what is
-        done. It is made if it isn't there. Several processes that are given the same call share
-        the work. What is returned reads the folder, as :func:`fastgd.open` does.
+        A folder for the runs, created if necessary. Chunks of a few seconds are written as soon as
+        they are finished, so that the runs take no memory. However a call ends (Ctrl-C, a power
+        cut), the same call resumes from the finished chunks. Several processes that make the same
+        call share the work. The returned sweep reads the folder, as :func:`fastgd.open` does.
     executor : concurrent.futures.Executor, optional
-        Whose workers train the runs, in chunks of some seconds: ``ProcessPoolExecutor``,
-        ``dask.distributed.Client.get_executor()``, loky, ``mpi4py.futures``, ... It is not shut
-        down. A chunk that fails is tried again, three times at most.
+        An executor whose workers train the runs, in chunks of a few seconds:
+        ``ProcessPoolExecutor``, ``dask.distributed.Client.get_executor()``, loky,
+        ``mpi4py.futures``, ... It is not shut down. A chunk that fails is tried again, at most
+        three times.
     threads : int, optional
-        How many threads of this process work on it, if there is no executor; all that Numba has by
-        default (``NUMBA_NUM_THREADS``).
+        Number of threads of this process, without an executor; by default all that Numba has
+        (``NUMBA_NUM_THREADS``).
     threads_per_worker : int
-        How many threads of an executor's worker work on a chunk.
+        Number of threads that a worker of the executor uses for a chunk.
 
     **given_options
         See :class:`fastgd.arguments.options.Options`. ``sample_weight`` may be an axis, too:
@@ -131,23 +134,23 @@ def sweep(
     ------
     ValueError, TypeError
         If an argument is not as described, the sweep would not fit into memory, or the folder holds
-        something else; the message states the rule and what came. Nothing is allocated before.
+        something else; the message states the rule and the value. No memory is allocated before.
     OSError
-        If the folder can't be made, read or written to. What is done is kept.
+        If the folder can't be created, read or written to. Finished chunks are kept.
     BrokenExecutor, RuntimeError
-        If the executor takes no more tasks, or a chunk has failed too often. What is done is kept in
-        the folder.
+        If the executor takes no more tasks, or a chunk has failed four times. Finished chunks are
+        kept in the folder.
 
     Warns
     -----
     UserWarning
-        If a target is outside of what the output units reach.
+        If a target is outside the range of the output units.
 
     Notes
     -----
-    A run of a group, fold or weighting has the bits of :func:`fastgd.train` on its samples alone,
-    in the order of the table, with those that are held out as ``validation``. How their samples
-    lie in memory decides about speed only.
+    A run of a group, a fold or a row of weights is bit-identical to that of :func:`fastgd.train`
+    on its samples alone, in the order of the table, with its validation samples as ``validation``.
+    The layout of the samples in memory affects only the speed.
 
     Examples
     --------
@@ -164,13 +167,13 @@ def sweep(
     >>> sweep.best().alpha
     10.0
 
-    Cross-validation: the mean held-out error of each alpha.
+    Cross-validation: the mean validation error of each alpha.
 
     >>> sweep = fastgd.sweep(X * 5, y * 5, folds=5, alpha=[0.01, 1], iterations=1000)
     >>> sweep.shape, sweep.final_validation_error.mean(axis=0).round(2)
     ((5, 2), array([0.49, 0.02]))
 
-    Two settings that differ in more than one number:
+    Two settings that differ in more than one value:
 
     >>> combinations = [{"alpha": 10, "l2": 0}, {"alpha": 1, "l2": 0.001}]
     >>> sweep = fastgd.sweep(X, y, combinations=combinations, seed=range(4), iterations=1000)
@@ -186,8 +189,8 @@ def sweep(
         partition = resumed_partition(partition, resume.partition, len(task.X))
     if held and partition is not None and partition.axes.keys() != {"sample_weight"}:
         raise ValueError(
-            "validation must be left out with groups, and with folds, which hold out samples "
-            "themselves; got both"
+            "validation must be left out with groups, and with folds, which have validation "
+            "samples of their own; got both"
         )
     done = 0 if resume is None or not resume.states else int(resume.states[0].planned[0])
     task = replace(
@@ -276,7 +279,7 @@ def sweep(
 
 
 def _into(path: Path, job: SweepJob, worker_options: WorkerOptions, bar: bool) -> Sweep:
-    """Train all runs, each chunk into the folder."""
+    """Train all runs, writing each chunk to the folder."""
     job = job.with_own_samples()
     plan = job.largest
     check_memory(plan.bytes(job.keep) * worker_options.threads, "a chunk of the sweep")
@@ -288,7 +291,7 @@ def _into(path: Path, job: SweepJob, worker_options: WorkerOptions, bar: bool) -
 
 
 def _trained(job: SweepJob, worker_options: WorkerOptions, bar: bool) -> Sweep:
-    """Train all runs: here those of one network after those of another, elsewhere in chunks."""
+    """Train all runs in memory: here network by network, on an executor in chunks."""
     plans = [job.plan(number, worker_options.threads) for number in range(len(job.networks))]
     keep = job.keep
     needed, least = (sum(plan.bytes(kept) for plan in plans) for kept in (keep, Keep(False)))
@@ -303,7 +306,7 @@ def _trained(job: SweepJob, worker_options: WorkerOptions, bar: bool) -> Sweep:
 
 
 def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
-    """Biases of each start."""
+    """The biases that belong to each of the initial weights."""
     if weights is None or biases is None:
         return [biases]
     if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
@@ -317,7 +320,7 @@ def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
 def _starts(
     values: dict[str, list[Any]], biases: list[Any], inputs: int, outputs: int
 ) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
-    """Hidden sizes of each network of a sweep, and the networks to start from if they are given."""
+    """The hidden sizes of each network, and the initial networks if they are given."""
     each = biases if len(biases) > 1 else list(repeat(biases[0], len(values["weights"])))
     pairs = [
         check_start(hidden_size, weights, inputs, outputs, own)
@@ -338,7 +341,7 @@ def _starts(
 
 
 def _alphas(given: list[Any], rates: NDArray[np.float64]) -> list[Any]:
-    """The values as floats; tuples of floats as they are, as there may be many."""
+    """The values as floats; tuples of floats are not copied, as there may be many."""
     first = rates[:, 0].tolist()
     return [
         _as_floats(value, row) if isinstance(value, tuple) else one
@@ -347,11 +350,11 @@ def _alphas(given: list[Any], rates: NDArray[np.float64]) -> list[Any]:
 
 
 def _as_floats(value: tuple[Any, ...], row: NDArray[np.float64]) -> tuple[float, ...]:
-    return value if all(type(part) is float for part in value) else tuple(row.tolist())
+    return value if all(type(alpha) is float for alpha in value) else tuple(row.tolist())
 
 
 def _combinations(numbers: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    """The combinations as they were checked."""
+    """The combinations, with checked values."""
     return [
         dict(zip(numbers, combination, strict=True))
         for combination in zip(*numbers.values(), strict=True)

@@ -1,9 +1,9 @@
-"""The axes of a sweep: their order, and where each of its runs is.
+"""The axes of a sweep: their order, and the index of each run.
 
-First come the axes that change the network or its compiled code: the runs of each combination of
-them are trained together. Then come those of the runs of one network: which samples they are
-trained on and how much each counts, combinations (combinations of numbers), alpha, the other
-numbers, and the seeds or first weights, which are the fastest.
+First come the axes that change the network or its compiled code; the runs of each combination of
+their values are trained together. Then come the axes of the runs of one network: the subsets of the
+samples and their weights, combinations, alpha, the other numeric options, and the seeds or initial
+weights, which are the fastest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,18 +20,18 @@ from fastgd.arguments.options import STRUCTURES
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
 PARTS = ("group", "fold", "sample_weight")
-"""The axes of samples, in order: see :class:`fastgd.arguments.partition.Partition`."""
+"""The axes of subsets of the samples, in order: see `fastgd.arguments.partition.Partition`."""
 
 COMBINATION = "combination"
-"""The axis of combinations, each of which is a dict of numbers."""
+"""Name of the axis of combinations, each of which is a dict of values."""
 
 Axis = list[Any] | None
-"""The values on an axis; None for an argument that has one value only."""
+"""The values on an axis; None for an argument with only one value."""
 
 
 @dataclass(frozen=True)
 class SweepAxes:
-    """All combinations of the values on the axes, in order; the last axis is the fastest."""
+    """The product of the values on the axes, in order; the last axis is the fastest."""
 
     axes: dict[str, list[Any]]
 
@@ -62,7 +62,7 @@ class SweepAxes:
 
     @property
     def is_in_order(self) -> bool:
-        """Whether the axes are as :meth:`of` puts them, and no number is on two of them."""
+        """Whether the axes are in the order of :meth:`of`, and no option is on two of them."""
         order = [*PARTS, COMBINATION, "alpha", "", "seed", "weights"]
         known = [name if name in order else "" for name in list(self.axes)[self.cut :]]
         ranks = [order.index(name) for name in known]
@@ -77,44 +77,44 @@ class SweepAxes:
 
     @property
     def cut(self) -> int:
-        """How many axes of networks there are; they come first."""
+        """Number of axes that change the network; they come first."""
         return sum(name in _OF_NETWORKS for name in self.axes)
 
     @property
     def networks(self) -> int:
-        """How many networks or codes there are."""
+        """Number of networks, counting those with the same layers but other compiled code."""
         return prod(self.shape[: self.cut])
 
     @property
     def runs(self) -> int:
-        """How many runs each of them has."""
+        """Number of runs of each network."""
         return prod(self.shape[self.cut :])
 
     def place(self, index: tuple[int, ...]) -> tuple[int, int]:
-        """Return the number of a run's network, and of the run among those of the network."""
+        """Return the index of a run's network, and the index of the run within the network."""
         cut = self.cut
         return _flat(index[:cut], self.shape[:cut]), _flat(index[cut:], self.shape[cut:])
 
     def values(self, index: tuple[int, ...]) -> dict[str, Any]:
-        """Return a run's value on each axis, of a combination those of its keys."""
+        """Return a run's value on each axis; a combination is replaced by its own keys."""
         places = zip(self.axes.items(), index, strict=True)
         return told_apart({name: axis[i] for (name, axis), i in places})
 
-    def join(self, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Return (runs, ...) arrays of each network as one with all axes in front."""
-        together = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def join(self, arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Join (runs, ...) arrays of the networks into one array with all axes in front."""
+        together = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         return together.reshape((*self.shape, *together.shape[1:]))
 
 
 def told_apart(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by the names of axes, with those of the combination under their own names."""
+    """Replace the combination among the values by its own keys and values."""
     return {name: v for name, v in values.items() if name != COMBINATION} | dict(
         values.get(COMBINATION, {})
     )
 
 
 def varied(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    """The axes, with one for each key of the combinations in place of theirs."""
+    """The axes, with the axis of combinations replaced by one axis for each key."""
     combinations = axes.get(COMBINATION, [])
     found = {name: axis for name, axis in axes.items() if name != COMBINATION}
     return found | {
@@ -124,7 +124,7 @@ def varied(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
-    """The number of a place, the last axis fastest; unlike NumPy's, without axes too."""
+    """The flat index, the last axis fastest; unlike NumPy's function, also without axes."""
     number = 0
     for i, count in zip(index, shape, strict=True):
         number = number * count + i

@@ -1,4 +1,4 @@
-"""A sweep as it was asked for: what all its runs depend on, and its runs as a job in chunks."""
+"""The job of a sweep: all that its runs depend on, cut into chunks."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes
 ALL = slice(None)
 
 COMPILED_AFTER = 2
-"""Iterations of a training that is there to compile its code."""
+"""Iterations of a training that only serves to compile its code."""
 
 
 @dataclass(frozen=True, eq=False)
 class SweepJob:
     """All that the runs of a sweep depend on, checked; a :class:`fastgd.workers.job.Job`.
 
-    Of networks, methods and alphas there is one for each combination of the axes of networks.
+    ``networks``, ``methods`` and ``alphas`` have one item for each combination of the axes that
+    change the network.
     """
 
     task: TrainingData
@@ -49,18 +50,18 @@ class SweepJob:
     methods: tuple[Method, ...]
     alphas: tuple[NDArray[np.float64], ...]  # (values, K)
     values: Mapping[str, Sequence[Any]]
-    """Of other options, each along its own axis, if it is one, or along that of combinations."""
+    """Values of other options, each along its own axis or along that of combinations."""
     together: tuple[str, ...]
-    """What is in combinations."""
+    """The names in the combinations."""
     seeds: list[int]
     starts: list[NetworkParts] | None
-    """First networks, if they are given."""
+    """Initial networks, if they are given."""
     settings: dict[str, Any]
     keep: Keep
     record_weights: bool
     resume: Sweep | None
     given_chunks: tuple[Chunks, ...] | None = None
-    """Where the chunks are, if that was decided before."""
+    """The chunks of each network, if they are given, as by a folder."""
 
     @cached_property
     def chunks(self) -> tuple[Chunks, ...]:
@@ -79,35 +80,35 @@ class SweepJob:
         return tuple(found)
 
     def _bytes(self, network: Network) -> int:
-        """Results of a run, about."""
+        """Approximate size of a run's results."""
         records, size = self.task.records, 16 * network.parameters
         kept = self.keep.weights + 4 * self.keep.state + records * self.record_weights
         return 24 * (records + 3) + size * kept
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
-        """Behind the last chunk of each network."""
+        """The index after the last chunk of each network."""
         return np.cumsum([chunks.count for chunks in self.chunks])
 
     @property
     def chunk_count(self) -> int:
-        """How many chunks there are."""
+        """Number of chunks of all networks."""
         return int(self._ends[-1])
 
     @cached_property
     def sizes(self) -> list[int]:
-        """Updates of each chunk."""
+        """Number of updates of each chunk."""
         iterations = self.task.iterations - self.task.done
         return [size * iterations for chunks in self.chunks for size in chunks.sizes]
 
     def place(self, chunk: int) -> tuple[int, int]:
-        """The network of a chunk, and its number among those of the network."""
+        """The network of a chunk, and the index of the chunk within the network."""
         number = int(np.searchsorted(self._ends, chunk, side="right"))
         return number, chunk - int(self._ends[number]) + self.chunks[number].count
 
     @property
     def largest(self) -> Plan:
-        """The first chunk of the network with the most parameters."""
+        """The plan of the first chunk of the network with the most parameters."""
         number = int(np.argmax([network.parameters for network in self.networks]))
         chunk = int(self._ends[number]) - self.chunks[number].count
         return self.plan(number, 1, self.selection(chunk))
@@ -132,9 +133,9 @@ class SweepJob:
         return {name: one for name, one in arrays.items() if source_of(name) in wanted}
 
     def compile(self, threads: int) -> None:
-        """Train a few iterations of one chunk of each shape, on so many threads.
+        """Compile the code: train a few iterations of one chunk of each shape on these threads.
 
-        No more than there will be: a schedule may have no factors beyond.
+        Not more iterations than the sweep has, as a schedule may have no factors beyond these.
         """
         few = min(self.task.done + COMPILED_AFTER, self.task.iterations)
         task = replace(self.task, iterations=few)
@@ -149,7 +150,7 @@ class SweepJob:
                 short.compute(chunk, threads, lambda _done: None)
 
     def plan(self, number: int, threads: int, chosen: Selection | None = None) -> Plan:
-        """Plan all runs of a network, or some neighbours of them."""
+        """Plan the training of all runs of a network, or of a box of them."""
         task = self.task
         if chosen is not None:
             task = replace(task, partition=narrowed(task.partition, chosen))
@@ -175,9 +176,9 @@ class SweepJob:
         chosen: Selection | None = None,
         runs: slice = ALL,
     ) -> TrainedRuns:
-        """Train the runs of a plan, or go on with those of a sweep.
+        """Train the runs of a plan, or resume those of a sweep.
 
-        They are all of a network, or those that are chosen, and have these numbers.
+        These are all runs of a network, or the chosen ones, whose indices are ``runs``.
         """
         which, network = self._slices(chosen), plan.network
         seeds = self.seeds[which("seed")]
@@ -194,7 +195,7 @@ class SweepJob:
         return trained
 
     def _slices(self, chosen: Selection | None) -> Callable[[str], slice]:
-        """Where the values of an argument are on its axis; it has one only if that is no axis."""
+        """Return a function from the name of an argument to the slice of its values."""
         places = {} if chosen is None else chosen.places_by_name
 
         def which(name: str) -> Any:
@@ -203,7 +204,7 @@ class SweepJob:
         return which
 
     def _state(self, number: int, plan: Plan, runs: slice) -> State | None:
-        """What runs of a network go on from."""
+        """The state that runs of a network resume from."""
         if self.resume is None or self.resume.states is None:
             return None
         state = self.resume.states[number].at(runs)
@@ -211,11 +212,11 @@ class SweepJob:
 
     @property
     def source(self) -> TrainingSource | None:
-        """What a run is trained again from; an axis of first weights has its networks itself."""
+        """The data to train a run again; an axis of initial weights has the networks itself."""
         task, before = self.task, self.resume
         start = self.starts[0] if self.starts else None
         if start and before is not None and "weights" not in before.axes:
-            if before.source is None:  # whose first weights nobody knows any more
+            if before.source is None:  # its initial weights are unknown
                 return None
             start = before.source.weights
         return TrainingSource(
@@ -230,7 +231,7 @@ class SweepJob:
         )
 
     def with_own_samples(self) -> SweepJob:
-        """The same, whatever becomes of the caller's arrays."""
+        """The same job with copies of the caller's arrays, which may change later."""
         task, held = self.task, self.task.validation
         if held is not None:
             weight = None if held.weight is None else held.weight.copy()
@@ -239,7 +240,7 @@ class SweepJob:
 
     @property
     def outline(self) -> dict[str, Any]:
-        """The fields of the sweep that were known before."""
+        """The fields of the sweep that are known before the training."""
         places = {}
         if self.resume is not None:
             places = {n: v for n, v in self.resume.settings.items() if n in PARTS}
@@ -254,12 +255,12 @@ class SweepJob:
         }
 
     def sweep(self, trained: Sequence[TrainedRuns]) -> Sweep:
-        """The sweep, of what the runs of each network have come to."""
+        """Make the sweep from the results of each network's runs."""
         window = self.methods[0].summary
         return Sweep(**self.outline, **fields_of(self.known, self.sweep_axes, window, trained))
 
     def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
-        """What the runs of each network have come to, of what all chunks have."""
+        """Join the results of all chunks into those of each network's runs."""
         trained, first = [], 0
         for chunks in self.chunks:
             own = found[first : first + chunks.count]

@@ -1,4 +1,4 @@
-"""What all runs of a sweep share, as the parts of a file, and back."""
+"""Convert what all runs of a sweep share to the content of a file, and back."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -41,7 +41,7 @@ from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
 
 
 def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
-    """What all runs of a sweep share, as facts that JSON can hold, and arrays."""
+    """Return what all runs of a sweep share, as facts that JSON can hold, and arrays."""
     arrays: Arrays = {"recorded": sweep.recorded}
     put_partition(arrays, sweep.partition)
     for i, start in enumerate(sweep.axes.get("weights", ())):
@@ -59,7 +59,7 @@ def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
 
 
 def put_together(facts: Facts, arrays: Found) -> Facts:
-    """The fields of a sweep that were taken apart, checked."""
+    """Restore and check the fields of a sweep."""
     networks = tuple(
         Network(tuple(check_counts("sizes", sizes)), check_flag("bias", b), check_flag("norm", n))
         for sizes, b, n in facts["networks"]
@@ -89,7 +89,7 @@ def put_together(facts: Facts, arrays: Found) -> Facts:
 
 
 def method_of_network(axes: Mapping[str, list[Any]], number: int, shared: Method) -> Method:
-    """The options of a network: those that are compiled may be on axes."""
+    """The options of a network, with those that are axes of networks."""
     sweep_axes = SweepAxes(dict(axes))
     places = np.unravel_index(number, sweep_axes.shape[: sweep_axes.cut]) if sweep_axes.cut else ()
     pairs = zip(list(axes.items())[: sweep_axes.cut], places, strict=True)
@@ -97,7 +97,7 @@ def method_of_network(axes: Mapping[str, list[Any]], number: int, shared: Method
 
 
 def _setting(name: str, value: Any, layers: int) -> Any:
-    """What all runs share, or where a part of a sweep is."""
+    """Check a setting that all runs share, or the value of an axis that a selection dropped."""
     if name == "alpha":
         check_alphas([value], layers)
         return value
@@ -107,7 +107,7 @@ def _setting(name: str, value: Any, layers: int) -> Any:
 
 
 def _combinations(values: Any, network: Network, method: Method, arrays: Found) -> list[Any]:
-    """The combinations on their axis."""
+    """Restore and check the axis of combinations."""
     keys = varied({COMBINATION: list(values)}).items()
     axes = {key: _axis(key, numbers, network, method, arrays) for key, numbers in keys}
     need(len(axes) > 0)
@@ -124,7 +124,7 @@ def _axis(
     method: Method,
     arrays: Found,
 ) -> list[Any]:
-    """The values on an axis."""
+    """Restore and check the values on an axis."""
     if name == "weights":
         return [take_start(i, network, arrays) for i in range(check_count(name, values))]
     axis = list(values)
@@ -157,7 +157,7 @@ def _axis(
 
 
 def put_start(arrays: Arrays, i: object, start: NetworkParts) -> None:
-    """Add first weights."""
+    """Add an initial network."""
     put(arrays, f"first_weights_{i}", start.weights)
     put(arrays, f"first_biases_{i}", start.biases)
     for name, kind in zip(STATISTICS, zip(*start.normalization, strict=True), strict=False):
@@ -165,7 +165,7 @@ def put_start(arrays: Arrays, i: object, start: NetworkParts) -> None:
 
 
 def take_start(i: object, network: Network, arrays: Found) -> NetworkParts:
-    """First weights, checked."""
+    """Restore and check an initial network."""
     units = [(count,) for count in network.sizes[1:]]
     has = [f"first_{name}_{i}_0" in arrays for name in ("biases", "scale")]
     biases, hidden = units[: has[0] * len(units)], units[: has[1] * (len(units) - 1)]

@@ -15,7 +15,7 @@ from fastgd.training.sweep_axes import COMBINATION, varied
 def columns_of(
     axes: Mapping[str, list[Any]], measured: Mapping[str, NDArray[Any] | None]
 ) -> dict[str, list[Any]]:
-    """Columns of the values on the axes, the last one fastest, and of what was measured there."""
+    """Columns of the values on the axes, the last one fastest, and of the results."""
     known = {name: array for name, array in measured.items() if array is not None}
     return axis_columns(axes) | {name: array.ravel().tolist() for name, array in known.items()}
 
@@ -32,7 +32,7 @@ def axis_columns(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
-    """The columns of an axis, with a cell for each of its values."""
+    """The columns of an axis, with one cell per value."""
     if name == "weights":
         return {name: list(range(len(axis)))}
     if name == COMBINATION:
@@ -46,5 +46,5 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
 
 
 def _text(formula: Formula) -> str:
-    """A formula with its numbers, as they are by default."""
+    """A formula with the default values of its parameters."""
     return ", ".join([str(formula), *(f"{n}={value:g}" for n, value in formula.parameters.items())])

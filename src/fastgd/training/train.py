@@ -1,4 +1,4 @@
-"""train(): one network from its first weights to its last."""
+"""train(): train one network."""
 
 from __future__ import annotations
 
@@ -46,55 +46,56 @@ def train(
 ) -> Run:
     """Train one network by full-batch gradient descent, counting direction changes.
 
-    Sigmoid units, squared error, no biases: the article's network, for any number of layers, units,
-    inputs and outputs.
+    By default the article's network: sigmoid units, squared error and no biases, with any number of
+    layers, units, inputs and outputs.
 
     Parameters
     ----------
     X : (samples, inputs) array_like
         Finite numbers.
     y : (samples,) or (samples, outputs) array_like
-        Targets; a sigmoid reaches what lies between 0 and 1.
+        Targets; a sigmoid output reaches values between 0 and 1.
     hidden_size : int or tuple of int
         Units of the hidden layer, or of each of several; ``()`` for no hidden layer.
     alpha : float or tuple of float
         Learning rate, above 0; a tuple has one per layer.
     iterations : int
-        Updates.
+        Number of updates.
     record_every : int
         The error is recorded before the update of iterations 0, record_every, 2 * record_every, ...
     seed : int
-        Seed of the first weights: ``2 * RandomState(seed).random_sample(shape) - 1``, a layer each.
+        Seed of the initial weights: ``2 * RandomState(seed).random_sample(shape) - 1`` for each
+        layer in turn.
     weights : Run, Snapshot, or sequence of (inputs, outputs) arrays, optional
-        The network to start from instead; it also says how many hidden units there are. It is taken
-        whole: a run or one of its recorded points (:meth:`fastgd.Run.at`) brings its biases and all
-        of its batch normalization, and must have them just if ``bias`` and ``batch_norm`` ask for
-        them. The states of an optimizer begin anew.
+        The initial network instead; it also sets the number of hidden units. A run or one of its
+        recorded points (:meth:`fastgd.Run.at`) is taken as a whole, with its biases and its batch
+        normalization, and must have these exactly if ``bias`` and ``batch_norm`` are set. The
+        optimizer's state starts from the beginning.
     biases : sequence of (outputs,) arrays, optional
-        The biases that belong to ``weights`` where these are arrays, with ``bias=True``.
+        The biases that belong to ``weights`` if these are arrays, with ``bias=True``.
     validation : (X, y) or (X, y, sample_weight), optional
-        Held-out samples, with weights of their errors: the network is measured on them along the
-        way, and doesn't learn from them. ``patience``, ``tolerance``, ``summary`` and
-        ``restore_best`` then watch their error. It costs a forward pass whenever it is looked at.
+        The validation set, optionally with sample weights: the network doesn't learn from it, but
+        is evaluated on it during the training. ``patience``, ``tolerance``, ``summary`` and
+        ``restore_best`` then monitor its error. Each evaluation costs a forward pass.
     record_weights : bool
-        Keep the whole network along with each recorded error: ``run.recorded_weights`` and
+        Keep the complete network with each recorded error: see ``run.recorded_weights`` and
         :meth:`fastgd.Run.at`.
     resume : Run, optional
-        Go on with this run for so many ``iterations`` more, exactly: the result has the bits of one
-        training of all of them. X, y and ``validation`` must be as they were; every other argument
-        is that of the run, and must not be given with another value. A run that was over (it
-        converged, stalled or diverged) stays so.
+        Continue this run for ``iterations`` further updates, exactly: the result is bit-identical
+        to one training of all iterations. X, y and ``validation`` must be the same as before; all
+        other arguments are taken from the run, and must not be given with another value. A run that
+        has ended early (it converged, stalled or diverged) stays as it is.
     checkpoint : path, optional
-        A file that has the run so far, a whole one at any time: written soon after the beginning,
-        then about every ``checkpoint_every`` seconds, and at the end. The same call goes on from
-        it, whatever ended the one before, and the result has the bits of a training that nothing
-        interrupted; when it is done, it is read. :func:`fastgd.load` reads it as a Run. The file of
-        another call is refused.
+        A file that always has a complete copy of the run so far: written soon after the start, then
+        about every ``checkpoint_every`` seconds, and at the end. However a call ended, the same
+        call resumes from the file, and the result is bit-identical to that of an uninterrupted
+        training. If the training was finished, the result is read from the file.
+        :func:`fastgd.load` reads it as a Run. The file of another call raises an error.
     checkpoint_every : float
-        Seconds from one checkpoint to the next, about; as much is lost at most.
+        Approximate seconds between checkpoints, and so the most that an interruption can lose.
     threads : int, optional
-        How many threads may share the work of each update, all that Numba has by default. Small
-        networks with few samples have one anyway; bits are the same for any number.
+        How many threads may share the work of each update; by default all that Numba has. Small
+        networks with few samples use one anyway; results are bit-identical for any number.
     progress : bool
         Show a progress bar (needs tqdm).
     **given_options
@@ -107,20 +108,20 @@ def train(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described; the message states the rule and what came. If the
-        checkpoint is damaged, or that of another call; the message says what differs.
+        If an argument is not as described; the message states the rule and the value. If the
+        checkpoint is corrupt, or belongs to another call; the message says what differs.
     OSError
         If the checkpoint cannot be read or written.
 
     Warns
     -----
     UserWarning
-        If a target is outside of what the output units reach, and if the training diverged.
+        If a target is outside the range of the output units, and if the training diverged.
 
     Notes
     -----
-    The bits of the result depend on the arguments only, not on the machine. A weight's direction
-    has changed at iteration j if ``update > 0`` is not what it was at iteration j - 1, where the
+    Results depend on the arguments only: they are bit-identical on all machines. A weight's
+    direction changes at iteration j if ``update > 0`` differs from iteration j - 1, where the
     update is minus the derivative (article, "Let's Take a Closer Look").
 
     Examples
@@ -135,7 +136,7 @@ def train(
      [ 7  2  0 22]
      [19 26  9 17]]
 
-    Early stopping by held-out samples, and a training that goes on:
+    Early stopping on a validation set, and a training that is resumed:
 
     >>> run = fastgd.train(X, y, alpha=10, iterations=500, validation=([[0, 0, 1]], [0]),
     ...                    patience=100, restore_best=True)
@@ -146,7 +147,7 @@ def train(
     >>> both.final_error == fastgd.train(X, y, alpha=10, iterations=1000).final_error
     True
 
-    A training that may be killed at any time goes on when it is called again:
+    A training that may be killed at any time, and resumes when it is called again:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -185,6 +186,6 @@ def train(
     if run.status == "diverged":
         warn(
             f"the training diverged after {run.iterations:,} iterations: a weight or the error is "
-            "not finite any more"
+            "infinite or NaN"
         )
     return run

@@ -1,4 +1,4 @@
-"""One training, from any iteration to any later one: how it is cut changes no bit."""
+"""One training, from any iteration to any later one: splitting it changes no bit of the result."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ KEEP = Keep(state=True)
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """One network and all that its training is to come to; every argument has been checked."""
+    """A network and all arguments of its training, checked."""
 
     task: TrainingData
     network: Network
     method: Method
     alpha: Alpha
     seed: int
-    given: FloatArray | None  # (1, P): the first parameters, if they don't come of the seed
+    given: FloatArray | None  # (1, P): the initial parameters, if they were given
     resume: Run | None
-    """What goes on."""
+    """The run to continue."""
     recording: bool
     threads: int = 1
-    """Of which a large network may have the work of each update shared out to several."""
+    """Threads that may share the work of each update of a large network."""
 
     @classmethod
     def check(
@@ -71,7 +71,7 @@ class Training:
     ) -> Training:
         """Check the arguments of :func:`fastgd.train`.
 
-        ``further`` are the names of those that are checked elsewhere: hints may name them.
+        ``further`` are names of arguments that are checked elsewhere, for "did you mean" hints.
         """
         done = planned(resume)
         task = TrainingData.check(X, y, iterations, record_every, given_options, validation, done)
@@ -93,7 +93,7 @@ class Training:
             check_whole(given, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
         network = network_of(task, hidden, method)
         if resume is not None:
-            assert resume.state is not None  # arguments_of_run has looked
+            assert resume.state is not None  # checked by arguments_of_run
             found = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
             check_network(network.sizes, found, resume.state, len(task.X))
         return cls(
@@ -110,7 +110,7 @@ class Training:
 
     @property
     def asked(self) -> tuple[Facts, Arrays]:
-        """All that the bits of the result depend on: facts that JSON can hold, and arrays."""
+        """All that the result depends on: values that JSON can hold, and arrays."""
         arrays: Arrays = {"X": self.task.X, "y": self.task.y}
         if self.task.validation is not None:
             held = self.task.validation._asdict().items()
@@ -133,13 +133,13 @@ class Training:
 
     @cached_property
     def first(self) -> FloatArray:
-        """The first parameters, (1, P)."""
+        """The initial parameters, (1, P)."""
         if self.given is not None:
             return self.given
         return self.network.rows(first_rows(self.method.init, self.network.sizes, [self.seed]))
 
     def plan(self, done: int, iterations: int) -> Plan:
-        """The work from so many iterations to so many."""
+        """Plan the updates from iteration ``done`` to ``iterations``."""
         task = self.task
         if (task.done, task.iterations) != (done, iterations):
             task = replace(task, iterations=iterations, done=done)
@@ -155,9 +155,9 @@ class Training:
         )
 
     def stretch(self, plan: Plan, before: Run | None, advance: Callable[[int], None]) -> Run:
-        """What the training has come to when this work is done, too.
+        """Train as planned, and return the run so far.
 
-        ``before`` is what it had come to when the plan begins; nothing at iteration 0.
+        ``before`` is the run at the beginning of the plan; None at iteration 0.
         """
         state = None if before is None else before.state
         trained = execute(plan, self.first, np.array([self.seed]), KEEP, advance, state)
@@ -189,7 +189,7 @@ class Training:
 
 
 def planned(run: Run | None) -> int:
-    """The iterations that a run was asked for; 0 for none."""
+    """The number of iterations that a run was to have; 0 without a run."""
     return 0 if run is None or run.state is None else int(run.state.planned[0])
 
 
@@ -199,7 +199,7 @@ def is_over(run: Run | None) -> bool:
 
 
 def _join(trained: TrainedRuns, before: Run, network: Network) -> None:
-    """Put what was recorded before in front of what was recorded since."""
+    """Copy the records of the run before to the beginning of the new ones."""
     records = len(before.errors)
     trained.errors[0, :records] = before.errors
     trained.losses[0, :records] = before.losses
