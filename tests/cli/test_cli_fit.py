@@ -104,7 +104,7 @@ FIT = "fit houses.csv --target price "
         (FIT + "--max-categories -1", "--max-categories must be at least 0, got -1$"),
         (FIT + "--hidden-size 8.8", "--hidden-size must be the units .* got '8.8'$"),
         (FIT + "--save m.txt", "the file of a model must end in .npz, got 'm.txt'$"),
-        (FIT + "--plot m.txt", "the file of a figure must end in .*, got 'm.txt'$"),
+        (FIT + "--plot m.txt", "a plot's file must end in .*, got 'm.txt'$"),
         ("fit houses.csv --target city --regression", "--target .* must be numbers, got '"),
     ],
 )  # fmt: skip
@@ -281,7 +281,7 @@ def test_a_sweep_of_groups_of_a_prepared_table(run):
         ("houses.csv --target city --output tanh", "--target city must be numbers, or alone and"),
         ("houses.csv --target city --target price", "--target city must be numbers, or alone and"),
         ("houses.csv --target price --drop price", "--drop must not name the target, got 'price'$"),
-        ("holes.csv --target a --target b", "targets a, b must all have a value in some row, got"),
+        ("holes.csv --target a --target b", "targets a, b must all have a value in at least one row, got"),
         ("houses.csv --target prize", "has no column 'prize'; its columns: id, size, city"),
         ("houses.csv", "--target must name the column to learn; houses.csv has these: id,"),
         ("t.parquet --raw --target y", "--raw reads CSV only, got t.parquet$"),

@@ -218,7 +218,7 @@ def test_tables_that_can_not_be_predicted(priced, case):
 
 def test_numbers_have_no_probabilities(priced, sorted_out):
     with pytest.raises(
-        ValueError, match="predict_proba needs a target with classes, got the numbers"
+        ValueError, match="predict_proba needs a target with classes, got the numeric target"
     ):
         priced.model.predict_proba(HOUSES)
     assert priced.model.classes is None
@@ -257,7 +257,7 @@ REFUSED = {
     ),
     "few rows": ({"table": HOUSES[:9]}, "at least 10 rows with a target, got 9 rows"),
     "constant": ({"table": HOUSES.assign(price=1.0)}, "different numbers, got 1 in every row"),
-    "nothing": ({"table": HOUSES.assign(price=None)}, "must have a value in some row, got none"),
+    "nothing": ({"table": HOUSES.assign(price=None)}, "must have a value in at least one row, got none"),
     "names": (
         {"table": HOUSES.assign(price=[f"n{k}" for k in range(ROWS)])},
         "target 'price' must have labels that repeat, got 120 different ones in 120 rows",

@@ -105,12 +105,12 @@ def test_the_decimal_sign_is_found(case):
 
 
 UNSURE = {
-    "both": (["0.5", "0,5"], "there are numbers like '0.5' and like '0,5'"),
+    "both": (["0.5", "0,5"], "decimal must be the same in all numbers, got '0.5' and '0,5'"),
     "both, grouped": (
         ["1,234.5", "1.234,5"],
-        "there are numbers like '1,234.5' and like '1.234,5'",
+        "got '1,234.5' and '1.234,5'",
     ),
-    "either way": (["1,234"], "if numbers may be meant either way, got '1,234'"),
+    "either way": (["1,234"], "for ambiguous numbers, got '1,234'"),
 }
 
 

@@ -112,7 +112,7 @@ class Model:
         """
         if self.classes is None:
             raise ValueError(
-                "predict_proba needs a target with classes, got the numbers of "
+                "predict_proba needs a target with classes, got the numeric target "
                 + ", ".join(target.name for target in self.targets)
             )
         columns = self.columns(table)

@@ -94,7 +94,7 @@ def check_ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> None:
         If the suffix is not one of ``endings``.
     """
     if path.suffix.lower() not in endings:
-        raise ValueError(f"the file of a figure must end in {', '.join(endings)}, got {str(path)!r}")
+        raise ValueError(f"a plot's file must end in {', '.join(endings)}, got {str(path)!r}")
 
 
 def write(figure: "Figure", path: str | os.PathLike[str]) -> None:

@@ -42,7 +42,7 @@ random_state : int, RandomState or None
 tol : float
     A fit ends when ``n_iter_no_change`` epochs together have improved the loss by no more than
     ``n_iter_no_change * tol`` or, with ``early_stopping``, the validation score by no more than
-    ``tol``.
+    ``tol``. With "lbfgs" it is SciPy's ``gtol``.
 verbose : bool
     Print the losses of all epochs when the fit has ended.
 warm_start : bool

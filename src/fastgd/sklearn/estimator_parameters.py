@@ -102,7 +102,7 @@ def _check_method(given: Mapping[str, Any]) -> None:
     if descends(solver):
         return
     if isinstance(rate, schedules.Schedule):
-        raise ValueError(f"learning_rate must be a name with solver='lbfgs', got {shown(rate)}")
+        raise ValueError(f"learning_rate must be a string with solver='lbfgs', got {shown(rate)}")
     for name, off in (("dropout", 0), ("batch_norm", False)):
         if given[name] != off:
             raise ValueError(f"{name} must be {off} with solver='lbfgs', got {shown(given[name])}")
@@ -127,7 +127,7 @@ def hidden_size_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
         sizes = tuple(islice(each_of(sizes, rule), MOST_LAYERS + 1))
         if len(sizes) > MOST_LAYERS:
             raise ValueError(
-                f"hidden_layer_sizes must be for at most {MOST_LAYERS:,} layers, got more"
+                f"hidden_layer_sizes must have at most {MOST_LAYERS:,} layers, got more"
             )
     try:
         return check_hidden_size(sizes)

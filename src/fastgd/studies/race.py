@@ -286,7 +286,8 @@ def race(
     shared: dict[str, Any] = dict(given_options)
     if "optimizer" in shared:
         raise TypeError(
-            f"optimizers must name the optimizers, got optimizer={shown(shared['optimizer'])}"
+            "optimizer must be left out of a race, which takes optimizers, got "
+            f"{shown(shared['optimizer'])}"
         )
     entrants = entrants_of(optimizers)
     iterations = check_count("iterations", iterations)

@@ -124,15 +124,14 @@ def decimal_of(cells: Iterable[str], separator: str) -> tuple[str, str]:
     decimal, grouped = found["decimal"], found["grouped"]
     if len(decimal) == 2:
         raise ValueError(
-            f"decimal must be '.' or ',', and there are numbers like {shown(decimal['.'])} and "
-            f"like {shown(decimal[','])}"
+            f"decimal must be the same in all numbers, got {shown(decimal['.'])} and "
+            f"{shown(decimal[','])}"
         )
     if decimal:
         [sign] = decimal
     elif "," in grouped and separator != ",":
         raise ValueError(
-            "decimal must be '.' or ',' if numbers may be meant either way, got "
-            f"{shown(grouped[','])}"
+            f"decimal must be given as '.' or ',' for ambiguous numbers, got {shown(grouped[','])}"
         )
     else:
         sign = "."

@@ -65,10 +65,12 @@ def with_targets(
     missing = np.any([cells_of(name, columns[name]).missing for name in targets], axis=0)
     count = int(missing.sum())
     if count == len(missing) and len(targets) == 1:
-        raise ValueError(f"target {shown(targets[0])} must have a value in some row, got none")
+        raise ValueError(
+            f"target {shown(targets[0])} must have a value in at least one row, got none"
+        )
     if count == len(missing):
         raise ValueError(
-            f"targets {names_text(targets)} must all have a value in some row, got none"
+            f"targets {names_text(targets)} must all have a value in at least one row, got none"
         )
     note = f"{names_text(targets)}: missing in {many(count, 'row')}, left out"
     return some_rows(columns, ~missing), [note] if count else []
