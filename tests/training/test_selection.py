@@ -182,7 +182,7 @@ NO_INDEX = "an index of a sweep must be an int, a slice, a list of ints, or a li
          r"slice\(2, None, None\)"),
         ((0, []), IndexError, "must leave at least one value of alpha, got none"),
         ((0, [False] * 3), IndexError, "must leave at least one value of alpha, got none"),
-        ((0, [True] * 2), IndexError, "must have one for each value of the axis, 3 for alpha, got 2"),
+        ((0, [True] * 2), IndexError, "one for each value of the axis, 3 for alpha, got 2"),
     ],
 )  # fmt: skip
 def test_what_is_no_index_is_refused(index, error, message):

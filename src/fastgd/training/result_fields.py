@@ -43,7 +43,7 @@ def source_of(array: str) -> str:
 
 
 def known_fields(
-    *, weights: bool, state: bool, path: bool, holds_out: bool, watched: bool, window: int | None
+    *, weights: bool, state: bool, path: bool, holds_out: bool, monitored: bool, window: int | None
 ) -> tuple[str, ...]:
     """The fields that a sweep has, depending on what is kept of its runs; the others are None."""
     missing = {
@@ -53,7 +53,7 @@ def known_fields(
         "states": not state,
         "validation_errors": not holds_out,
         "final_validation_error": not holds_out,
-        "best_iteration": not watched,
+        "best_iteration": not monitored,
         "summary": window is None,
     }
     return tuple(name for name in SOURCES if not missing.get(name, False))
@@ -66,7 +66,7 @@ def field_of(name: str, sweep_axes: SweepAxes, window: int | None, arrays: Seque
     if name == "summary":
         assert window is not None
         each = zip(*(summarise(watch, window) for watch in arrays), strict=True)
-        return Summary(*(sweep_axes.join(parts) for parts in each))
+        return Summary(*(sweep_axes.join(arrays) for arrays in each))
     joined = sweep_axes.join(arrays)
     return np.asarray(_STATUS[joined]) if name == "status" else joined
 

@@ -108,7 +108,7 @@ def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
     """
     given = list(index) if isinstance(index, tuple) else [index]
     count = len(sweep_axes.shape)
-    dots = [i for i, part in enumerate(given) if part is Ellipsis]
+    dots = [i for i, item in enumerate(given) if item is Ellipsis]
     if len(dots) > 1:
         raise IndexError(f"an index of a sweep must have at most one ..., got {shown(index)}")
     if len(given) - len(dots) > count:
@@ -119,12 +119,12 @@ def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
         raise IndexError(f"{rule}, got {len(given) - len(dots)}: {shown(index)}")
     at = dots[0] if dots else len(given)
     whole = [slice(None)] * (count - len(given) + len(dots))
-    parts = given[:at] + whole + given[at + 1 :]
+    items = given[:at] + whole + given[at + 1 :]
     return Selection(
         sweep_axes,
         tuple(
-            _selector(name, len(axis), part, index)
-            for (name, axis), part in zip(sweep_axes.axes.items(), parts, strict=True)
+            _selector(name, len(axis), item, index)
+            for (name, axis), item in zip(sweep_axes.axes.items(), items, strict=True)
         ),
     )
 
@@ -153,23 +153,23 @@ def by_value(sweep_axes: SweepAxes, asked: Mapping[str, object]) -> Selection:
     )
 
 
-def _selector(name: str, count: int, part: object, index: object) -> _Selector:
-    place = integer(part)
+def _selector(name: str, count: int, item: object, index: object) -> _Selector:
+    place = integer(item)
     if place is not None:
         return _in_range(name, count, place)
-    if isinstance(part, slice):
+    if isinstance(item, slice):
         try:
-            left = len(range(count)[part])
+            left = len(range(count)[item])
         except (TypeError, ValueError) as error:  # slice("a"), or a step of 0
-            raise TypeError(f"{_RULE}, got {shown(part)}: {error}") from error
-        return _not_empty(name, part, left)
-    is_flat = not isinstance(part, np.ndarray) or part.ndim == 1
-    if not (is_flat and isinstance(part, (list, range, np.ndarray))):
+            raise TypeError(f"{_RULE}, got {shown(item)}: {error}") from error
+        return _not_empty(name, item, left)
+    is_flat = not isinstance(item, np.ndarray) or item.ndim == 1
+    if not (is_flat and isinstance(item, (list, range, np.ndarray))):
         raise TypeError(f"{_RULE}, got {shown(index)}")
-    for end in (part[:1], part[-1:]) if isinstance(part, range) else ():
+    for end in (item[:1], item[-1:]) if isinstance(item, range) else ():
         for place in end:  # checked before a long range becomes a list
             _in_range(name, count, place)
-    values: list[Any] = part.tolist() if isinstance(part, np.ndarray) else list(part)
+    values: list[Any] = item.tolist() if isinstance(item, np.ndarray) else list(item)
     if values and all(isinstance(flag, (bool, np.bool_)) for flag in values):
         if len(values) != count:
             raise IndexError(

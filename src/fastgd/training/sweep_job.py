@@ -280,6 +280,6 @@ class SweepJob:
             state=self.keep.state,
             path=self.record_weights,
             holds_out=self.task.holds_out,
-            watched=recipe.watch is not None,
+            monitored=recipe.watch is not None,
             window=self.methods[0].summary,
         )

@@ -65,32 +65,32 @@ def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = N
     Exception
         Whatever a call raises.
     """
-    told = advance or (lambda _done: None)
+    report = advance or (lambda _done: None)
     waiting, count = list(calls), 0
     while waiting:
-        lacking: dict[str, Call] = {}
+        missing: dict[str, Call] = {}
         again = []
         for call in waiting:
-            name = _lacked_by(call)
+            name = _missing_code(call)
             if not name:
-                told(1)
-            elif name in lacking:  # the first of them compiles it for all
+                report(1)
+            elif name in missing:  # the first of them compiles it for all
                 again.append(call)
             else:
-                lacking[name] = call
-        count += len(lacking)
-        _share_out(list(lacking.values()), told)
+                missing[name] = call
+        count += len(missing)
+        _share_out(list(missing.values()), report)
         waiting = again
     return count
 
 
-def _lacked_by(call: Call) -> str:
+def _missing_code(call: Call) -> str:
     """Make a call if all of its code is in the cache; else return the name of the missing code."""
     try:
         with code_cache.asking():
             call()
-    except code_cache.CodeLackingError as lacking:
-        return lacking.name
+    except code_cache.CodeLackingError as error:
+        return error.name
     return ""
 
 
@@ -114,15 +114,15 @@ class _Calls:
             return call
 
 
-def _share_out(given: Sequence[Call], told: Callable[[int], None]) -> None:
+def _share_out(given: Sequence[Call], report: Callable[[int], None]) -> None:
     calls = _Calls(given)
     with _helpers(_useful(len(given)), calls):
         while call := calls.take():
             call()
-            told(1)
+            report(1)
         for _ in calls.taken:
             calls.over.get()
-            told(1)
+            report(1)
     # Loads what helpers have compiled, and compiles what they couldn't compile for this process.
     for call in calls.taken:
         call()

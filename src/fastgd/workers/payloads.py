@@ -28,7 +28,7 @@ Parcels = Mapping[str, bytes]
 """Jobs by their hash, and compiled code by its file name: empty if the caller has no such file."""
 
 
-class LackingError(Exception):
+class MissingPayloadError(Exception):
     """The worker doesn't have the job, or the compiled code, of this name."""
 
     def __init__(self, name: str) -> None:
@@ -95,19 +95,19 @@ def compute(name: str, chunk: int, threads: int) -> Arrays:
 
     Raises
     ------
-    LackingError
+    MissingPayloadError
         If the job is missing, or compiled code that hasn't been asked for yet.
     """
     with _lock:
         held = _jobs.get(name)
     if held is None:
-        raise LackingError(name)
+        raise MissingPayloadError(name)
     try:
         with code_cache.asking():
             return held.job.compute(chunk, threads, _untold)
-    except code_cache.CodeLackingError as lacking:
-        if lacking.name not in held.received:
-            raise LackingError(lacking.name) from None
+    except code_cache.CodeLackingError as error:
+        if error.name not in held.received:
+            raise MissingPayloadError(error.name) from None
     # The code that was sent is of no use here: compile.
     return held.job.compute(chunk, threads, _untold)
 

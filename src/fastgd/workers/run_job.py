@@ -96,11 +96,11 @@ def _fill(
     for chunk in folder.damaged():
         warn(f"chunk {chunk} in {folder.path} was corrupt: computed again", DamageWarning)
         folder.discard(chunk)
-    sizes, told = job.sizes, _one_at_a_time(advance)
-    sink = kind(folder, lambda chunks: told(sum(int(sizes[chunk]) for chunk in chunks)))
+    sizes, report = job.sizes, _one_at_a_time(advance)
+    sink = kind(folder, lambda chunks: report(sum(int(sizes[chunk]) for chunk in chunks)))
     if not sink.is_complete:
         _compile(job, worker_options)
-        _work(job, worker_options, folder, sink, told)
+        _work(job, worker_options, folder, sink, report)
     folder.tidy()
     return sink
 

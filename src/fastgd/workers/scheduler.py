@@ -91,7 +91,7 @@ class Scheduler:
                 chunk, _ = self._tasks.pop(future)
                 with suppress(Exception):
                     answer = future.result()
-                    if not answer.lacks:
+                    if not answer.missing:
                         found.append(Outcome(chunk, answer.arrays, None))
         return found
 
@@ -118,12 +118,12 @@ class Scheduler:
         if answer is None:
             return Outcome(chunk, None, error)
         self.places.add(answer.place)
-        if not answer.lacks:
+        if not answer.missing:
             return Outcome(chunk, answer.arrays, None)
-        asked = self._asked[answer.lacks]
+        asked = self._asked[answer.missing]
         asked.add(answer.place[:2])
-        if self._under_way[answer.lacks] < len(asked):
-            self.start(chunk, answer.lacks)
+        if self._under_way[answer.missing] < len(asked):
+            self.start(chunk, answer.missing)
         else:
             self._waiting.append(chunk)
         return None

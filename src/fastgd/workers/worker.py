@@ -10,7 +10,7 @@ from typing import NamedTuple
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
-from fastgd.workers.payloads import LackingError, Parcels, compute, receive
+from fastgd.workers.payloads import MissingPayloadError, Parcels, compute, receive
 
 
 class WorkerState(NamedTuple):
@@ -25,7 +25,7 @@ class Answer(NamedTuple):
     """A worker's result: the name of what was missing, or the arrays unless the folder has them."""
 
     place: WorkerState
-    lacks: str = ""
+    missing: str = ""
     arrays: Arrays | None = None
 
 
@@ -46,8 +46,8 @@ def work(order: Order, chunk: int, parcels: Parcels, _serial: str) -> Answer:
     receive(order.job, parcels)
     try:
         arrays = compute(order.job, chunk, min(order.threads, available_threads()))
-    except LackingError as lacking:
-        return Answer(place, lacking.name)
+    except MissingPayloadError as error:
+        return Answer(place, error.name)
     if order.folder is not None:
         path, known = order.folder
         with suppress(OSError, ValueError):
