@@ -106,3 +106,26 @@ def test_every_public_name_is_in_the_reference(pages):
         names |= {f"{room.__name__}.{name}" for name in room.__all__}
     names |= {f"fastgd.optimizers.{kind.__name__}" for kind in fastgd.optimizers.ALL}
     assert names <= api.ids, names - api.ids
+
+
+@pytest.mark.slow
+def test_every_option_of_every_command_is_in_the_reference(pages):
+    import typer
+
+    from fastgd.cli.app import app
+
+    ids = next(page.ids for path, page in pages.items() if path.name == "command-line.html")
+    for command_name, command in typer.main.get_command(app).commands.items():
+        options = [one for one in command.params if one.param_type_name == "option"]
+        flags = [flag for one in options for flag in (*one.opts, *one.secondary_opts)]
+        expected = {f"cmdoption-fastgd-{command_name}-{flag.lstrip('-')}" for flag in flags}
+        assert expected <= ids, expected - ids
+
+
+@pytest.mark.slow
+def test_readers_see_no_remarks_for_the_tests(pages):
+    # Only the page that explains the remarks has them, and not in a block.
+    for path in pages:
+        blocks = re.findall(r"<pre>.*?</pre>", path.read_text(encoding="utf-8"), re.DOTALL)
+        for remark in ("the tests add", "runs this"):
+            assert not any(remark in block for block in blocks), f"{path.name}: {remark}"
