@@ -70,13 +70,13 @@ def test_errors_are_those_of_a_plain_loop():
     errors = models.errors.set_index("shop")
     assert list(errors.index) == sorted(table.shop.unique())
     np.testing.assert_allclose(errors.training_error, training.reindex(errors.index), atol=1e-12)
-    np.testing.assert_allclose(errors.held_out_error, held_out.reindex(errors.index), atol=1e-12)
+    np.testing.assert_allclose(errors.validation_error, held_out.reindex(errors.index), atol=1e-12)
     assert errors.rows.to_dict() == table.shop.value_counts().to_dict()
-    assert errors.held_out_rows.to_list() == [6, 5, 2, 8, 0, 0, 0]
+    assert errors.validation_rows.to_list() == [6, 5, 2, 8, 0, 0, 0]
     assert errors.status.to_list()[-2:] == ["constant", "constant"]
     run = models["shop 0"]
     scale = models.outputs.scale[0, 0] * models.target.scale
-    assert errors.held_out_error.iloc[0] == pytest.approx(run.final_validation_error * scale)
+    assert errors.validation_error.iloc[0] == pytest.approx(run.final_validation_error * scale)
 
 
 def test_predictions_are_in_the_order_of_the_rows_by_each_groups_network():
@@ -115,7 +115,7 @@ def test_networks_of_groups_beat_their_means():
     means = table[~held].groupby("shop").sales.mean()
     missed = (table.sales[held] - table.shop[held].map(means)).abs().mean()
     errors = models.errors
-    ours = np.average(errors.held_out_error, weights=errors.held_out_rows)
+    ours = np.average(errors.validation_error, weights=errors.validation_rows)
     assert ours < 0.9 * missed
 
 
@@ -207,7 +207,7 @@ def test_classes(labels, kind):
     wrong = pd.Series(predicted != answer)
     errors = models.errors.set_index("shop")
     expected = wrong[held].groupby(shop[held]).mean()
-    np.testing.assert_allclose(errors.held_out_error, expected.reindex(errors.index))
+    np.testing.assert_allclose(errors.validation_error, expected.reindex(errors.index))
     unknown = models.predict(table.assign(shop=["a", "z"] * 45))
     assert pd.isna(unknown).tolist() == [False, True] * 45
 
@@ -246,7 +246,7 @@ def test_hold_out_leaves_and_takes_a_row():
 
 def test_nothing_held_out():
     models = fitted(validation_fraction=0)
-    assert models.errors.held_out_error.isna().all()
+    assert models.errors.validation_error.isna().all()
     assert "held-out" not in repr(models)
     assert models["shop 0"].iterations == 40
 
@@ -277,7 +277,7 @@ def test_a_name_in_a_repr_does_not_steer_the_terminal():
 
 def test_repr_and_labels():
     models = fitted()
-    assert repr(models).startswith("GroupModels(sales by shop: 7 groups, 122 rows; median held-out")
+    assert repr(models).startswith("GroupModels(sales by shop: 7 groups, 122 rows; median validation")
     assert models.groups == [f"shop {k}" for k in range(7)]
     with pytest.raises(KeyError, match="one of the 7 groups, such as 'shop 0', got 'shop'"):
         models["shop"]

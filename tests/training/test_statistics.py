@@ -1,4 +1,4 @@
-"""Curves, quartiles and shares of runs, beside NumPy and SciPy."""
+"""Curves, quartiles and shares of runs, compared with NumPy and SciPy."""
 
 from dataclasses import replace
 
@@ -47,13 +47,13 @@ def test_curves_end_where_the_last_run_ended(xor):
     assert np.isfinite(errors).all()
 
 
-def test_curves_of_held_out_errors(xor):
+def test_curves_of_validation_errors(xor):
     run = fastgd.train(*xor, **SETTINGS)
     rule = "^validation errors need a result with a validation set .*, got one without$"
     with pytest.raises(ValueError, match=rule):
-        statistics.error_curves(run, held_out=True)
+        statistics.error_curves(run, validation=True)
     held = replace(run, validation_errors=2 * run.errors, final_validation_error=7.0)
-    iterations, errors = statistics.error_curves(held, held_out=True)
+    iterations, errors = statistics.error_curves(held, validation=True)
     assert iterations.tolist() == [0, 20, 40, 60]
     assert errors.tolist() == [*(2 * run.errors), 7.0]
     assert statistics.error_curves(held)[1].tolist() == [*run.errors, run.final_error]
@@ -91,7 +91,7 @@ def test_axes_of_one_value_are_no_setting(xor):
     assert group.values.shape == (1,)
 
 
-def test_first_weights_count_as_seeds(xor):
+def test_initial_weights_count_as_seeds(xor):
     starts = [(np.full((3, 4), value), np.ones((4, 1))) for value in (0.1, 0.2, 0.3)]
     sweep = fastgd.sweep(*xor, alpha=[1, 10], weights=starts, **SETTINGS)
     assert [group.values.shape for group in statistics.groups(sweep, sweep.final_error)] == [
@@ -137,7 +137,7 @@ def test_the_threshold_itself_and_no_number_are_not_solved():
         ("1", TypeError, "threshold must be a number, got '1'"),
     ],
 )
-def test_a_bad_threshold_is_refused(threshold, error, message):
+def test_a_bad_threshold_is_rejected(threshold, error, message):
     with pytest.raises(error, match=f"^{message}$"):
         statistics.solved([0.1], threshold)
 

@@ -256,7 +256,7 @@ def _show_errors(console: "Console", run: Run) -> None:
     headings, columns = [">iteration", ">mean |y - output|"], [errors]
     if run.validation_errors is not None:
         headings.append(">validation")
-        columns.append(statistics.error_curves(run, held_out=True)[1])
+        columns.append(statistics.error_curves(run, validation=True)[1])
     headings.append(">loss")
     columns.append(statistics.loss_curves(run)[1])
     rows = [

@@ -47,7 +47,7 @@ class GroupModels:
     target : NumberTarget or ClassTarget
         How outputs are decoded as predictions.
     measured : dict of str to (groups,) array
-        "rows", "held_out_rows", "training_error", "held_out_error" and "status" of each group.
+        "rows", "validation_rows", "training_error", "validation_error" and "status" of each group.
     fallback : Run or None
         The network for unknown groups, if there is one.
     notes : tuple of str
@@ -69,8 +69,10 @@ class GroupModels:
 
     def __repr__(self) -> str:
         """Target, groups, rows and error."""
-        rows, held = int(self.measured["rows"].sum()), self.measured["held_out_error"]
-        error = "" if np.isnan(held).all() else f"; median held-out error {np.nanmedian(held):.6g}"
+        rows, held = int(self.measured["rows"].sum()), self.measured["validation_error"]
+        error = (
+            "" if np.isnan(held).all() else f"; median validation error {np.nanmedian(held):.6g}"
+        )
         by = ", ".join(self.keys.names)
         what = f"{self.target.name} by {by}: {len(self):,} groups, {rows:,} rows{error}"
         return f"GroupModels({escaped(what)})"

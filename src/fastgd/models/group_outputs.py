@@ -77,8 +77,8 @@ def measured(
         status[mine] = sweep.status.ravel()[trained.places[mine, 1]]
     return {
         "rows": counts[False] + counts[True],
-        "held_out_rows": counts[True],
+        "validation_rows": counts[True],
         "training_error": errors[False],
-        "held_out_error": errors[True],
+        "validation_error": errors[True],
         "status": status,
     }

@@ -152,11 +152,11 @@ def fit_groups(
     >>> table["sales"] = np.array([30, 20, 10] * 40) - 5 * table["price"]
     >>> models = fastgd.fit_groups(table, by="shop", target="sales")
     >>> models
-    GroupModels(sales by shop: 3 groups, 120 rows; median held-out error 0.0143447)
+    GroupModels(sales by shop: 3 groups, 120 rows; median validation error 0.0143447)
     >>> models.predict({"shop": ["Rome", "Bonn", "Lima"], "price": [1.6, 1.4, 1.5]}).round()
     array([ 2., 23., nan])
     >>> list(models.errors)
-    ['shop', 'rows', 'held_out_rows', 'training_error', 'held_out_error', 'status']
+    ['shop', 'rows', 'validation_rows', 'training_error', 'validation_error', 'status']
     """
     check_choice("unknown", unknown, ("nan", "global"))
     check_choice("start", start, ("global", "own"))

@@ -17,9 +17,9 @@ from fastgd.training.serialization import KINDS, Facts, array_of, need, text_of
 
 MEASURED = {
     "rows": "i",
-    "held_out_rows": "i",
+    "validation_rows": "i",
     "training_error": "f",
-    "held_out_error": "f",
+    "validation_error": "f",
     "status": "U",
 }
 """The measurements of each group, with the kind of each array."""

@@ -175,7 +175,7 @@ def _of_model(model: Model) -> ResultFacts:
 @facts_of.register
 def _of_groups(models: GroupModels) -> ResultFacts:
     measured = models.measured
-    held = measured["held_out_error"]
+    held = measured["validation_error"]
     ended = Counter(measured["status"].tolist())
     rows = [
         ("groups", f"{len(models):,}"),

@@ -99,7 +99,7 @@ def _of_model(model: Model, ax: Any) -> str:
 
 
 def _of_groups(models: GroupModels, ax: Any) -> str:
-    held = models.measured["held_out_error"]
+    held = models.measured["validation_error"]
     where = "training" if np.isnan(held).all() else "validation"
     errors = np.sort(models.measured["training_error"] if where == "training" else held)
     ax.plot(np.arange(1, len(errors) + 1), errors, **marker(len(errors)))

@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.values import check_result
-from fastgd.plots.lines import ERROR, HELD_OUT, check_lines, held_out, legend, looks, scale_errors
+from fastgd.plots.lines import (
+    ERROR,
+    VALIDATION,
+    check_lines,
+    legend,
+    looks,
+    of_validation,
+    scale_errors,
+)
 from fastgd.plots.panels import panels
 from fastgd.plots.style import styled
 from fastgd.plots.titles import group_label, sweep_title
@@ -79,7 +87,7 @@ def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
                 _draw(one, alphas, group, look)
             one.set_xscale("log")
         for look, group in zip(lines, away, strict=False):
-            _draw(error, alphas, group, held_out(look) | {"label": None})
+            _draw(error, alphas, group, of_validation(look) | {"label": None})
         for look, group in zip(lines, statistics.groups(sweep, lost, along="alpha"), strict=True):
             _mark_lost(error, np.array(alphas)[group.values.any(axis=1)], look["color"])
         _explain(error, several=len(lines) > 1, held=bool(away), lost=bool(lost.any()))
@@ -119,7 +127,7 @@ def _explain(ax: Any, *, several: bool, held: bool, lost: bool) -> None:
         lines = (line for line in ax.lines if not str(line.get_label()).startswith("_"))
         entries = {str(line.get_label()): line for line in lines}
     if held:
-        entries["validation (dashed)"] = Line2D([], [], color="0.4", linestyle=HELD_OUT[0])
+        entries["validation (dashed)"] = Line2D([], [], color="0.4", linestyle=VALIDATION[0])
     if lost:
         entries["diverged"] = Line2D([], [], color="0.4", linestyle="none", marker="x")
     if entries:

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from fastgd.checks.values import check_result
 from fastgd.plots.lines import (
     ERROR,
-    HELD_OUT,
+    VALIDATION,
     check_lines,
-    held_out,
     label_iterations,
     legend,
     looks,
     marker,
+    of_validation,
     scale_errors,
 )
 from fastgd.plots.style import axes, styled
@@ -77,7 +77,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
     found, held, best = _groups(result, values), [], []
     drawn = values
     if result.validation_errors is not None:
-        _, away = statistics.error_curves(result, held_out=True)
+        _, away = statistics.error_curves(result, validation=True)
         held, drawn = _groups(result, away), np.stack((values, away))
     if result.best_iteration is not None:
         best = _groups(result, np.asarray(result.best_iteration))
@@ -89,7 +89,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
             label = _label(group) or ("training" if held else None)
             _draw(ax, iterations, group, look | {"label": label}, band=True)
         for look, group in zip(lines, held, strict=False):
-            _draw(ax, iterations, group, held_out(look), band=False)
+            _draw(ax, iterations, group, of_validation(look), band=False)
         for look, group in zip(lines, best, strict=False):
             _mark(ax, float(np.median(group.values)), look["color"])
         _explain(ax, result)
@@ -147,8 +147,8 @@ def _explain(ax: "Axes", result: Run | Sweep) -> None:
     monitored = "error"
     if result.validation_errors is not None:
         monitored = "validation error"
-        dotted = any(line.get_linestyle() == HELD_OUT[1] for line in ax.lines)
-        handles.append(Line2D([], [], color="0.4", linestyle=HELD_OUT[0]))
+        dotted = any(line.get_linestyle() == VALIDATION[1] for line in ax.lines)
+        handles.append(Line2D([], [], color="0.4", linestyle=VALIDATION[0]))
         labels.append("validation (dashed or dotted)" if dotted else "validation (dashed)")
     if result.best_iteration is not None:
         handles.append(Line2D([], [], color="0.4", linestyle="none", marker="^"))

@@ -16,7 +16,7 @@ ERROR = "mean absolute error"
 
 STYLES = ("-", "-.")
 
-HELD_OUT: tuple[Literal["--"], Literal[":"]] = ("--", ":")
+VALIDATION: tuple[Literal["--"], Literal[":"]] = ("--", ":")
 """The dashes of validation errors, for each of the line styles."""
 
 MOST = len(COLORS) * len(STYLES)
@@ -71,9 +71,9 @@ def _ordered(settings: Settings) -> list[dict[str, Any]] | None:
     return [{"color": tuple(color), "linestyle": STYLES[0]} for color in colors]
 
 
-def held_out(look: Mapping[str, Any]) -> dict[str, Any]:
+def of_validation(look: Mapping[str, Any]) -> dict[str, Any]:
     """Return the same color, dashed, and thinner because dashes look heavy."""
-    style = HELD_OUT[STYLES.index(look["linestyle"])]
+    style = VALIDATION[STYLES.index(look["linestyle"])]
     return {**look, "linestyle": style, "linewidth": 0.7 * look["linewidth"]}
 
 

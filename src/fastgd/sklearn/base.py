@@ -44,7 +44,7 @@ _OF_EPOCHS = ("loss_curve_", "best_loss_", "validation_scores_", "best_validatio
 
 def _check_counting(problem: FitSpec) -> None:
     """Raise if all samples of the training set, or of the validation set, have weight 0."""
-    parts = {"training": problem.learned, "validation": problem.held_out}
+    parts = {"training": problem.learned, "validation": problem.validation}
     for what, part in parts.items():
         if part is not None and part.weight is not None and not part.weight.any():
             raise ValueError(
@@ -272,7 +272,7 @@ class BaseFastGD(BaseEstimator, ABC):
         output, loss = self._output_and_loss()
         problem = FitSpec(X, y, weight, held, {}, draws[1:], start)
         _check_counting(problem)
-        worst = None if problem.held_out is None else self._worst(problem.held_out)
+        worst = None if problem.validation is None else self._worst(problem.validation)
         settings, minimizer = settings_of(
             vars(self),
             problem,
@@ -352,8 +352,8 @@ class BaseFastGD(BaseEstimator, ABC):
         self.validation_scores_: list[float] | None = None
         self.best_validation_score_: float | None = None
         if held is not None:
-            assert problem.held_out is not None
-            worst = self._worst(problem.held_out)
+            assert problem.validation is not None
+            worst = self._worst(problem.validation)
             with np.errstate(divide="ignore", invalid="ignore"):
                 self.validation_scores_ = (1.0 - held / np.float64(worst)).tolist()
             self.best_validation_score_ = max(self.validation_scores_)

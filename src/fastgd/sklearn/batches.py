@@ -106,7 +106,12 @@ class ProblemBatch:
         """Return the tables as arguments of a sweep."""
         if len(self.tables) == 1:
             X, y, weight = self.tables[0].learned
-            return {"X": X, "y": y, "sample_weight": weight, "validation": self.tables[0].held_out}
+            return {
+                "X": X,
+                "y": y,
+                "sample_weight": weight,
+                "validation": self.tables[0].validation,
+            }
         first = self.tables[0]
         found: dict[str, Any] = {
             "X": np.concatenate([table.X for table in self.tables]),

@@ -57,7 +57,7 @@ class FitSpec(NamedTuple):
         return self._rows(None if self.held is None else ~self.held)
 
     @property
-    def held_out(self) -> FitSamples | None:
+    def validation(self) -> FitSamples | None:
         """The rows of the validation set, or None."""
         return None if self.held is None else self._rows(self.held)
 

@@ -42,7 +42,7 @@ def _last(problem: FitSpec, run: Run) -> tuple[float, float]:
     once = {"iterations": 1, "record_every": 1, "evaluate_every": 1}
     settings = {name: value for name, value in problem.settings.items() if name != "init"} | once
     X, y, weight = problem.learned
-    held = problem.held_out
+    held = problem.validation
     assert held is not None
     again = train(
         X,

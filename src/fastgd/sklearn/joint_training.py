@@ -139,7 +139,7 @@ def _train_alone(problem: FitSpec) -> list[Run]:
     if problem.minimizer is not None:
         return [minimized(problem, member) for member in range(len(problem.seeds))]
     X, y, weight = problem.learned
-    given = problem.settings | {"sample_weight": weight, "validation": problem.held_out}
+    given = problem.settings | {"sample_weight": weight, "validation": problem.validation}
     given.pop("init", None)
     return [
         train(X, y, weights=run, seed=seed, **given)

@@ -66,7 +66,7 @@ class Share(NamedTuple):
 
 
 def error_curves(
-    result: Run | Sweep, *, held_out: bool = False
+    result: Run | Sweep, *, validation: bool = False
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the recorded errors including the final one, and the iterations they belong to.
 
@@ -78,7 +78,7 @@ def error_curves(
     Parameters
     ----------
     result : Run or Sweep
-    held_out : bool
+    validation : bool
         Return the errors on the validation set instead.
 
     Returns
@@ -90,7 +90,7 @@ def error_curves(
     Raises
     ------
     ValueError
-        If ``held_out`` is True and there was no validation set.
+        If ``validation`` is True and there was no validation set.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def error_curves(
     """
     check_result("result", result, Run, Sweep)
     recorded, last = result.errors, np.asarray(result.final_error)
-    if check_flag("held_out", held_out):
+    if check_flag("validation", validation):
         if result.validation_errors is None or result.final_validation_error is None:
             raise ValueError(
                 "validation errors need a result with a validation set (validation, folds), got "
