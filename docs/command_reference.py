@@ -19,7 +19,7 @@ from fastgd.cli.app import app as fastgd_app
 COMMANDS: dict[str, Any] = typer.main.get_command(fastgd_app).commands  # type: ignore[attr-defined]
 EXAMPLE = "Example: "
 
-# Both would be changed by Markdown or by typographic quotes and dashes.
+# What is shown as code; all other punctuation is escaped, so that it is no Markdown.
 _CODE = re.compile(r"\[bold\](?P<bold>.+?)\[/bold\]|(?P<flag>--?[a-z][\w-]*)")
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+.!|~$'\"^=:-])")
 
