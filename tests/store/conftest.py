@@ -1,4 +1,4 @@
-"""A disk of its own, for what happens when it is full."""
+"""A small disk for tests of a full disk."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def disk(tmp_path):
-    """A small disk of its own: the folder it is at, and a function that makes it read-only."""
+    """A small disk: its folder, and a function that makes it read-only."""
     path = tmp_path / "disk"
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]

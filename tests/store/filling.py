@@ -1,8 +1,8 @@
 """A process that fills a folder, together with others: python filling.py PATH CHUNKS SECONDS.
 
 It prints "ready", waits for a line, and then prints the number of each chunk that it has computed.
-A chunk takes SECONDS, during which its lease is renewed. FILLING_EXPIRY is the seconds after which
-leases expire, FILLING_HOURS how wrong the clock of the machine is.
+A chunk takes SECONDS, during which its lease is renewed. Leases expire after FILLING_EXPIRY
+seconds, and the machine's clock is wrong by FILLING_HOURS.
 """
 
 import os
@@ -32,7 +32,7 @@ def folder_at(path, chunk_count=3, *, expiry=EXPIRY, **asked):
 
 
 def fill(folder, seconds=0.0, tell=str):
-    """Do all chunks that are missing, until none is."""
+    """Compute missing chunks until none is missing."""
     while missing := np.flatnonzero(~folder.done()).tolist():
         for chunk in filter(folder.acquire, missing):
             end = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""The bytes of a chunk: alike everywhere, and none of them changes unnoticed."""
+"""The bytes of a chunk: the same on every machine, and every change is detected."""
 
 import io
 import zipfile
@@ -23,7 +23,7 @@ GOLDEN = "7ab38ee11a99df3d1f3e79d7cd9c7f5ca525e79cd85d5aac5db561145090ba51"
 
 
 class Watched(io.BytesIO):
-    """A file that counts what is read of it."""
+    """A file that counts the bytes that are read."""
 
     def __init__(self, content):
         super().__init__(content)
@@ -59,7 +59,7 @@ def test_numpy_reads_it():
 
 
 def test_the_bytes_are_the_same_everywhere():
-    """No version of Python or NumPy, no processor and no system may change them."""
+    """Independent of the version of Python and NumPy, of the processor and of the system."""
     assert len(WHOLE) == 2361
     assert sha256(WHOLE).hexdigest() == GOLDEN
     assert verify(io.BytesIO(WHOLE), "here") == WHOLE[-64:].decode()
@@ -71,7 +71,7 @@ def test_how_an_array_lies_in_memory_does_not_matter():
         assert packed(ARRAYS | {"errors": same}, "here") == WHOLE
 
 
-def test_objects_are_refused():
+def test_objects_are_rejected():
     with pytest.raises(
         ValueError, match="x must be an array of numbers or strings, got one of obj"
     ):
@@ -96,7 +96,7 @@ def test_one_array_is_read_without_the_others():
         unpacked(file, "here", ["middle"])
 
 
-def test_what_is_not_read_may_be_damaged():
+def test_what_is_not_read_may_be_corrupt():
     damaged = bytearray(WHOLE)
     damaged[60] ^= 1
     assert_damaged(damaged, names=["errors"])

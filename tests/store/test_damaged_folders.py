@@ -1,4 +1,4 @@
-"""Whatever happens to a folder on disk: a clear error, or a repair; never another number."""
+"""Corrupt folders on disk: a clear error or a repair, but never a wrong result."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def full(tmp_path):
 
 
 def mend(path):
-    """Resume the work in a folder, as a call does; return what was found damaged."""
+    """Resume the work in a folder, as a call does; return warnings and corrupt chunks."""
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         folder = folder_at(path, CHUNKS)
@@ -45,8 +45,8 @@ def mend(path):
 
 
 @pytest.mark.slow
-def test_bits_that_flip_are_found_and_mended(full):
-    """One bit in one file, 300 times: every one of them is found."""
+def test_bits_that_flip_are_found_and_repaired(full):
+    """One bit in one file, 300 times: each of them is detected."""
     before = bytes_of(full)
     random = np.random.default_rng(5)
     names = sorted(before)
@@ -62,7 +62,7 @@ def test_bits_that_flip_are_found_and_mended(full):
         assert bytes_of(full) == before
 
 
-def test_files_that_are_cut_are_found_and_mended(full):
+def test_files_that_are_cut_are_found_and_repaired(full):
     before = bytes_of(full)
     for name, content in before.items():
         for length in (0, 1, 50, len(content) // 2, len(content) - 1):
@@ -71,7 +71,7 @@ def test_files_that_are_cut_are_found_and_mended(full):
             assert bytes_of(full) == before
 
 
-def test_files_that_are_lost_are_written_anew(full):
+def test_files_that_are_lost_are_written_again(full):
     before = bytes_of(full)
     for name in before:
         (full / name).unlink()
@@ -80,7 +80,7 @@ def test_files_that_are_lost_are_written_anew(full):
         assert bytes_of(full) == before
 
 
-def test_a_damaged_chunk_is_named_and_not_read(full):
+def test_a_corrupt_chunk_is_named_and_not_read(full):
     path = full / "parts" / "00000" / "00000002.npz"
     path.write_bytes(path.read_bytes()[:-1])
     folder = Folder.open(full)
@@ -92,14 +92,14 @@ def test_a_damaged_chunk_is_named_and_not_read(full):
     with pytest.raises(CorruptChunkError, match=r"00000002\.npz"):
         folder.digest()
     assert not folder.acquire(2)
-    for chunk in (2, 2, 1):  # one that another process has mended meanwhile stays
+    for chunk in (2, 2, 1):  # one that another process has repaired meanwhile stays
         folder.discard(chunk)
     assert folder.done().tolist() == [True, True, False, True]
     assert folder.acquire(2)
 
 
-def test_what_cannot_be_read_from_the_disk_is_damaged(full, monkeypatch):
-    """As a disk with a bad sector has it: the file opens, and reading fails."""
+def test_what_cannot_be_read_from_the_disk_is_corrupt(full, monkeypatch):
+    """As with a bad sector of a disk: opening the file works, and reading it fails."""
     folder = Folder.open(full)
 
     def fail(*_):
@@ -109,7 +109,7 @@ def test_what_cannot_be_read_from_the_disk_is_damaged(full, monkeypatch):
     assert folder.damaged() == [0, 1, 2, 3]
 
 
-def test_shared_arrays_that_are_damaged_are_an_error_until_the_call_is_repeated(full):
+def test_shared_arrays_that_are_corrupt_are_an_error_until_the_call_is_repeated(full):
     path = full / "shared.npz"
     content = path.read_bytes()
     path.write_bytes(content[:-30] + b"x" + content[-29:])
@@ -123,7 +123,7 @@ def test_shared_arrays_that_are_damaged_are_an_error_until_the_call_is_repeated(
 
 
 def test_a_manifest_without_chunks_that_prove_it_is_not_replaced(full):
-    """It may be that of another question, with its chunks."""
+    """It may be the manifest of another result, which its chunks belong to."""
     manifest = full / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b"seed", b"Seed"))
     before = bytes_of(full)
@@ -187,14 +187,14 @@ def test_a_folder_that_is_removed_while_a_chunk_is_written(full, monkeypatch):
 
 
 def test_a_folder_that_another_process_makes_at_the_same_time(full, monkeypatch):
-    """It had no manifest a moment ago, and now it has chunks, too: nothing is damaged."""
+    """It had no manifest a moment ago, and now it has chunks, too: nothing is corrupt."""
     found, answers = Directory._found, iter([None])
     monkeypatch.setattr(Directory, "_found", lambda place: next(answers, found(place)))
     assert folder_at(full, CHUNKS).done().all()
 
 
 def test_the_manifest_comes_last(tmp_path, monkeypatch):
-    """Where it is, all is that belongs to the question."""
+    """If the manifest exists, so do all shared arrays."""
     written = []
 
     def put_and_tell(path, content, root):
@@ -208,7 +208,7 @@ def test_the_manifest_comes_last(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc to ask")
 def test_a_chunk_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
-    """And its name, and those of new folders, before the chunk counts as written."""
+    """Its name and those of new folders are, too, before the chunk counts as written."""
     folder, done = folder_at(tmp_path), []
     fsync, replace = os.fsync, Path.replace
 
@@ -228,7 +228,7 @@ def test_a_chunk_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     assert done == [".", "parts", *["file", "name", os.path.join("parts", "00000")] * 2]
 
 
-def test_another_folder_in_its_place_is_refused(full):
+def test_another_folder_in_its_place_is_rejected(full):
     folder = folder_at(full, CHUNKS)
     folder.write(0, arrays_of(0))
     shutil.rmtree(full)
@@ -240,7 +240,7 @@ def test_another_folder_in_its_place_is_refused(full):
 
 
 def test_a_full_disk(disk, full):
-    """What is done stays, and the same call goes on when there is room."""
+    """Finished chunks stay, and the same call resumes when there is room."""
     path, _ = disk
     folder = folder_at(path / "out", CHUNKS)
     folder.write(0, arrays_of(0))

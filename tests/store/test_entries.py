@@ -1,4 +1,4 @@
-"""Links, pipes and devices in the place of a folder's files: named, neither read nor written."""
+"""Links, pipes and devices in place of a folder's files: named in an error, never opened."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ FOLDERS = ["parts", "parts/00000", "claims"]
 
 @pytest.fixture(autouse=True)
 def in_time():
-    """Nothing may wait for a pipe that has no other end."""
+    """Nothing may block on a pipe without another end."""
 
     def stop(*_):
         raise TimeoutError("it waits")
@@ -40,7 +40,7 @@ def in_time():
 
 @pytest.fixture
 def path(tmp_path):
-    """A folder with all chunks but one, and a lease on that."""
+    """A folder with all chunks but one, and a lease on the missing one."""
     folder = folder_at(tmp_path / "out", CHUNKS)
     for chunk in (0, 2):
         folder.write(chunk, arrays_of(chunk))
@@ -49,7 +49,7 @@ def path(tmp_path):
 
 
 def put_link(path, outside):
-    """To what was there, or is something else, outside."""
+    """Link to what had this name, or to something else, outside the folder."""
     if path.exists():
         path.rename(outside / "moved")
     else:
@@ -122,7 +122,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("name", "put", "wanted", "got"), CASES, ids=[f"{c[0]}-{c[1].__name__}" for c in CASES]
 )
-def test_what_is_no_file_of_ours_is_refused_by_name(path, tmp_path, name, put, wanted, got):
+def test_what_is_no_file_of_ours_is_rejected_by_name(path, tmp_path, name, put, wanted, got):
     outside = tmp_path / "outside"
     outside.mkdir()
     put(path / name, outside)
@@ -160,7 +160,7 @@ def test_what_takes_the_place_of_a_file_after_it_was_asked_for(path, tmp_path, m
 
 
 def test_a_link_that_a_lease_would_be_written_through(path, tmp_path, monkeypatch):
-    """The name that is used while a lease is taken over can be read in another lease."""
+    """The temporary name for taking over a lease can be learned from another lease."""
     (path / "claims" / "00000001").write_text("of another machine")
     monkeypatch.setenv("FILLING_EXPIRY", "0")
     folder = folder_at(path, CHUNKS, expiry=0.0)
@@ -177,7 +177,7 @@ def test_a_lease_of_any_size_is_hardly_read(path):
     os.truncate(lease, 2**33)
     tracemalloc.start()
     folder = folder_at(path, CHUNKS, expiry=0.0)
-    assert folder.acquire(1)  # as any that is over
+    assert folder.acquire(1)  # as any expired one
     folder.release(1)
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""A result on disk: what is written is read, and another question is refused."""
+"""A result on disk: what was written is read, and the folder of another call is rejected."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def test_what_is_written_is_read(tmp_path):
     assert repr(found) == f"<Folder {str(folder.path)!r}: test of 3 chunks>"
 
 
-def test_the_same_call_goes_on(tmp_path):
+def test_the_same_call_resumes(tmp_path):
     folder_at(tmp_path).write(1, arrays_of(1))
     again = folder_at(tmp_path)
     assert again.done().tolist() == [False, True, False]
@@ -64,7 +64,7 @@ def test_the_same_call_goes_on(tmp_path):
     assert_same(again.read(1), arrays_of(1))
 
 
-def test_who_fills_it_in_which_order_does_not_matter(tmp_path):
+def test_the_order_of_chunks_and_processes_does_not_matter(tmp_path):
     fill(folder_at(tmp_path / "one"))
     other = folder_at(tmp_path / "other")
     for chunk in (2, 0, 1, 0):
@@ -116,7 +116,7 @@ def test_the_manifest_is_readable(tmp_path):
     assert manifest["versions"]["numpy"] == np.__version__
 
 
-def test_numbers_that_are_none_are_the_same(tmp_path):
+def test_nan_equals_nan_in_a_manifest(tmp_path):
     folder_at(tmp_path, clip=np.nan, l1=-np.inf)
     assert np.isnan(folder_at(tmp_path, clip=np.nan, l1=-np.inf).asked["clip"])
 
@@ -163,7 +163,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_another_question_is_refused(tmp_path, name):
+def test_another_question_is_rejected(tmp_path, name):
     folder_at(tmp_path).write(1, arrays_of(1))
     before = bytes_of(tmp_path)
     changed, message = OTHERS[name]
@@ -181,7 +181,7 @@ def test_what_follows_from_the_question_is_not_compared(tmp_path):
     assert create(tmp_path, facts={"a": 2}).facts == {"a": 1}
 
 
-def test_chunks_of_another_bits_policy_are_refused_but_read(tmp_path):
+def test_chunks_of_another_bits_policy_are_rejected_but_read(tmp_path):
     folder = folder_at(tmp_path)
     path = tmp_path / "manifest.json"
     old = replace(parsed(path.read_bytes()), bits=BITS - 1)
@@ -192,7 +192,7 @@ def test_chunks_of_another_bits_policy_are_refused_but_read(tmp_path):
 
 
 @pytest.mark.parametrize("version", [0, 2, 10])
-def test_another_format_is_refused(tmp_path, version):
+def test_another_format_is_rejected(tmp_path, version):
     folder_at(tmp_path)
     path = tmp_path / "manifest.json"
     content = json.loads(path.read_text())
@@ -204,7 +204,7 @@ def test_another_format_is_refused(tmp_path, version):
         folder_at(tmp_path)
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path):
+def test_a_folder_of_something_else_is_rejected(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     message = r"must be empty or a folder that fastgd has written, got one with 'notes\.txt'"
     with pytest.raises(ValueError, match=message):
@@ -214,8 +214,8 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     assert os.listdir(tmp_path) == ["notes.txt"]
 
 
-def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
-    """Even if its checksum is right: nothing is believed that a file says."""
+def test_a_manifest_that_makes_no_sense_is_rejected(tmp_path):
+    """Even if its checksum is valid: no content of a file is trusted."""
     folder_at(tmp_path)
     path = tmp_path / "manifest.json"
     manifest = parsed(path.read_bytes())
@@ -239,7 +239,7 @@ def test_the_number_of_chunks_is_bounded(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "7", '{"format": 1}', '{"format": "x"}', "\0"])
-def test_a_foreign_manifest_is_refused_and_kept(tmp_path, text):
+def test_a_foreign_manifest_is_rejected_and_kept(tmp_path, text):
     path = tmp_path / "manifest.json"
     path.write_text(text)
     message = r"manifest\.json must be a whole manifest that fastgd has written"
@@ -263,7 +263,7 @@ def test_a_file_is_no_folder(tmp_path):
         Folder.open(tmp_path / "none")
 
 
-def test_foreign_files_beside_chunks_are_left_alone(tmp_path):
+def test_foreign_files_next_to_chunks_are_left_alone(tmp_path):
     folder = folder_at(tmp_path)
     fill(folder)
     chunks = tmp_path / "parts"
@@ -283,7 +283,7 @@ def test_foreign_files_beside_chunks_are_left_alone(tmp_path):
         assert (tmp_path / name).read_text() == "mine"
 
 
-def test_chunks_of_another_question_are_damaged(tmp_path):
+def test_chunks_of_another_question_are_corrupt(tmp_path):
     folder, other = folder_at(tmp_path / "one"), folder_at(tmp_path / "other", seed=2)
     fill(folder)
     fill(other)
@@ -293,7 +293,7 @@ def test_chunks_of_another_question_are_damaged(tmp_path):
         folder.read(0)
 
 
-def test_a_chunk_in_the_place_of_another_is_damaged(tmp_path):
+def test_a_chunk_in_the_place_of_another_is_corrupt(tmp_path):
     folder = folder_at(tmp_path)
     fill(folder)
     first = tmp_path / "parts" / "00000" / "00000000.npz"
@@ -303,7 +303,7 @@ def test_a_chunk_in_the_place_of_another_is_damaged(tmp_path):
 
 
 def test_a_chunk_that_may_not_be_replaced_is_fine_if_it_is_the_same(tmp_path, monkeypatch):
-    """Windows replaces no file that another process has open."""
+    """Windows can't replace a file that another process has open."""
     folder = folder_at(tmp_path)
     folder.write(0, arrays_of(0))
 

@@ -1,4 +1,4 @@
-"""Leases on chunks: one owner at a time, and never one who is gone."""
+"""Leases on chunks: one owner at a time, and never a process that has ended."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ FOREIGN = "4711 98765 0123456789abcdef another-boot pid:[1] another-machine"
 
 
 class Clock:
-    """A clock that only we move."""
+    """A clock that only the test moves."""
 
     def __init__(self):
         self.now = 1000.0
@@ -70,7 +70,7 @@ def test_ctrl_c_while_a_lease_is_made_leaves_none(ours, monkeypatch):
     assert os.listdir(ours.path) == []
 
 
-def test_who_owns_nothing_releases_and_renews_nothing(ours, theirs):
+def test_without_a_lease_nothing_is_released_or_renewed(ours, theirs):
     assert ours.acquire(3)
     file = ours.path / "00000003"
     os.utime(file, (1, 1))
@@ -109,7 +109,7 @@ def test_a_lease_that_is_renewed_never_expires(ours, clock):
 
 @pytest.mark.parametrize("hours", [-30, 0, 30])
 def test_clocks_that_differ_do_not_matter(ours, clock, hours):
-    """The time of a lease is compared with nothing but its time when it was last met."""
+    """The time of a lease is only compared with its time when it was last seen."""
     file = foreign_lease(ours)
     time = file.stat().st_mtime + 3600 * hours
     for _ in range(3):
@@ -143,7 +143,7 @@ def test_another_lease_in_the_place_of_one_is_a_new_one(ours, clock):
     ids=["empty", "word", "number", "words", "huge", "negative"],
 )
 def test_a_lease_that_is_not_whole_expires_like_any(ours, clock, text):
-    """Its owner may be about to write it, or was killed before."""
+    """Its owner may be about to write it, or may have been killed before."""
     foreign_lease(ours, text=text)
     assert not ours.acquire(3)
     clock.now += 15
@@ -157,8 +157,8 @@ def test_a_lease_that_is_no_text_expires_like_any(ours, clock):
     assert ours.acquire(3)
 
 
-def test_who_was_overtaken_notices(ours, theirs, clock):
-    """As when a machine sleeps: its claims are others' when it wakes up."""
+def test_an_owner_whose_lease_was_taken_over_notices(ours, theirs, clock):
+    """As when a machine sleeps, and others have taken over its leases when it wakes up."""
     assert ours.acquire(3)
     assert not theirs.acquire(3)
     clock.now += 15
@@ -181,8 +181,8 @@ def test_of_two_that_take_a_lease_over_the_second_gives_way(ours, theirs, clock)
 
 
 @pytest.mark.parametrize("function", ["_make", "_is_over", "_take_over"])
-def test_leases_that_are_removed_by_who_is_done(ours, clock, monkeypatch, function):
-    """At any moment, together with their folder: then nothing is leased yet."""
+def test_leases_that_another_process_removes_at_the_end(ours, clock, monkeypatch, function):
+    """At any moment, together with their folder: then no lease exists."""
     foreign_lease(ours)
     assert not ours.acquire(3)
     clock.now += 15
@@ -204,7 +204,7 @@ linux = pytest.mark.skipif(leases._birth(os.getpid()) == "", reason="no /proc to
 
 @pytest.fixture
 def sleeper():
-    """Another process of this machine, which claims what it is told to."""
+    """Another process of this machine, which acquires a lease."""
     code = (
         "import pathlib, sys\n"
         "from fastgd.store.leases import Leases\n"
@@ -227,7 +227,7 @@ def test_a_lease_of_a_process_that_was_killed_is_taken_over_at_once(ours, clock,
     clock.now += 14
     assert not ours.acquire(3)
     sleeper.kill()
-    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # a zombie works no more
+    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # a zombie doesn't work any more
     assert leases._birth(sleeper.pid) == "ended"
     assert ours.acquire(3)
     ours.release(3)
@@ -264,7 +264,7 @@ def test_a_process_that_only_does_not_show_is_not_gone(ours, clock, monkeypatch)
 
 
 def test_where_nothing_is_known_of_processes_leases_expire(ours, theirs, clock, monkeypatch):
-    """As on Windows, where os.kill would end the process that is asked for, and on macOS."""
+    """As on macOS, and on Windows, where os.kill would end the process."""
     monkeypatch.setattr(leases, "_birth", lambda _: "")
     monkeypatch.delattr(os, "kill")
     foreign_lease(ours, text=f"{2**22 + 1}  x {leases._machine()}")
@@ -286,7 +286,7 @@ def test_a_chunk_that_is_done_is_not_leased(tmp_path, monkeypatch):
     folder = folder_at(tmp_path)
     fill(folder)
     assert not folder.acquire(1)
-    answers = iter([False, True])  # it is done while it is leased
+    answers = iter([False, True])  # another process finishes it meanwhile
     monkeypatch.setattr(type(folder), "has", lambda *_: next(answers))
     assert not folder.acquire(1)
     assert os.listdir(tmp_path / "claims") == []

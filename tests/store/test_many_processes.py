@@ -1,4 +1,4 @@
-"""Several processes in one folder share the work, whatever happens to some of them."""
+"""Several processes share the work in one folder, even if some of them are killed."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def bytes_of(path):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """What comes of one process that nothing happens to: all files and their bytes."""
+    """The result of one undisturbed process: all files and their bytes."""
     path = tmp_path_factory.mktemp("undisturbed")
     filling.fill(filling.folder_at(path, CHUNKS))
     return bytes_of(path)
@@ -33,7 +33,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture
 def begin(tmp_path):
-    """Start processes that fill the folder; they are killed at the end if they are still there."""
+    """Start processes that fill the folder; those that are still running at the end are killed."""
     with ExitStack() as stack:
 
         def started(seconds, chunks, settings):
@@ -51,7 +51,7 @@ def begin(tmp_path):
             return process
 
         def begin(seconds, *settings, chunk_count=CHUNKS):
-            """One process for each of the settings: they begin when all of them can."""
+            """One process for each of the settings: they begin when all of them are ready."""
             processes = [started(seconds, chunk_count, each) for each in settings or ({},)]
             for process in processes:
                 assert process.stdout.readline() == "ready\n"
@@ -63,7 +63,7 @@ def begin(tmp_path):
 
 
 def finish(processes):
-    """Wait for the processes; which chunks each of them has computed."""
+    """Wait for the processes; return the chunks that each of them has computed."""
     outputs = [process.communicate(timeout=100)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes)
     return [list(map(int, output.split())) for output in outputs]
@@ -81,12 +81,12 @@ def assert_each_once(computed, chunk_count=CHUNKS):
 
 
 def wait_for_chunks(path, count):
-    """Wait until a folder has so many chunks."""
+    """Wait until a folder has this number of chunks."""
     while True:
         try:
             if np.count_nonzero(Folder.open(path).done()) >= count:
                 return
-        except (FileNotFoundError, ValueError):  # it is not there yet
+        except (FileNotFoundError, ValueError):  # it doesn't exist yet
             pass
         time.sleep(0.01)
 
@@ -98,7 +98,7 @@ def test_processes_share_the_work(tmp_path, undisturbed, begin, count):
 
 
 def test_clocks_that_differ_by_hours(tmp_path, begin):
-    """Chunks take longer than a lease lasts that isn't renewed, and yet none is computed twice."""
+    """Chunks take longer than leases last without renewal, and yet none is computed twice."""
     settings = [{"expiry": 2, "hours": hours} for hours in (-5, 7)]
     assert_each_once(finish(begin(2.5, *settings, chunk_count=4)), chunk_count=4)
     assert Folder.open(tmp_path / "out").damaged() == []
@@ -123,7 +123,7 @@ def test_the_chunk_of_a_process_that_was_killed_is_taken_over_at_once(tmp_path, 
     """No lease expires within the time of this test."""
     (victim,) = begin(1000, {"expiry": 1000})
     while not any(lease.stat().st_size for lease in tmp_path.glob("out/claims/*")):
-        time.sleep(0.01)  # a lease that nobody has signed yet would have to expire
+        time.sleep(0.01)  # an empty lease, whose owner is unknown, would have to expire
     kill(victim)
     (lease,) = tmp_path.glob("out/claims/*")
     assert lease.name == "00000000"
@@ -144,7 +144,7 @@ def test_a_lease_of_another_machine_holds_up_one_chunk_only(tmp_path, undisturbe
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_and_repeated_alone(tmp_path, undisturbed, begin):
-    """Each time with half-written files and claims left behind."""
+    """Each time with half-written files and leases left behind."""
     random = np.random.default_rng(4)
     for turn in range(5):
         (process,) = begin(0.05)
@@ -166,7 +166,7 @@ def test_a_folder_that_is_removed_while_it_is_filled(tmp_path, undisturbed, begi
 
 @pytest.mark.slow
 def test_readers_see_whole_chunks_only(tmp_path, undisturbed, begin):
-    """And are in nobody's way."""
+    """And don't disturb writers."""
     (process,) = begin(0.02)
     wait_for_chunks(tmp_path / "out", 1)
     folder = Folder.open(tmp_path / "out")

@@ -1,4 +1,4 @@
-"""A file that anyone may have made: whatever it says, it is refused before it takes any room."""
+"""Forged files: whatever they contain, they are rejected before memory is allocated."""
 
 import json
 import os
@@ -52,14 +52,14 @@ def members(path):
 
 
 def npy(descr, shape, version=1, length=117):
-    """The header of an array's file."""
+    """The header of an ``.npy`` file."""
     text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".ljust(length)
     size = struct.pack("<H" if version == 1 else "<I", len(text) + 1)
     return bytes([*b"\x93NUMPY", version, 0]) + size + text.encode("latin1") + b"\n"
 
 
 def forge(path, name, begin, blocks=0, **said):
-    """Put a member into a file: some bytes and megabytes of zeros, and what is said of it."""
+    """Write a member: some bytes and megabytes of zeros, and what the directory says of it."""
     content = members(path)
     with zipfile.ZipFile(path, "w", said.pop("packing", zipfile.ZIP_DEFLATED)) as whole:
         for other in content.keys() - {name}:
@@ -146,7 +146,7 @@ def test_a_directory_that_lies(path, lie):
 
 @pytest.mark.parametrize("depth", [60, 900, 10**5])
 def test_a_header_without_bottom(path, depth):
-    """JSON is read deeper than Python is walked."""
+    """The JSON parser allows deeper nesting than Python's recursion limit."""
     text = json.dumps({"kind": "Run", "format": 1, "members": [*ARRAYS], "axes": "here"})
     text = text.replace('"here"', "[" * depth + "]" * depth)
     content = npy(f"<U{len(text)}", ()) + text.encode("utf-32-le")
@@ -184,7 +184,7 @@ def test_arrays_that_share_their_bytes(path):
 
 
 def test_a_directory_without_end(path):
-    """Its end says that it begins a gigabyte before."""
+    """The end of the file says that the directory begins a gigabyte before."""
     with open(path, "r+b") as file:
         end = file.read()[-22:]
         file.truncate(2**30)
@@ -200,7 +200,7 @@ def test_what_does_not_fit_into_memory_is_said_so(path, monkeypatch):
 
 
 def test_a_header_that_says_the_same_very_often_is_read(tmp_path, monkeypatch):
-    """Packed it would be as small as one that nobody would believe."""
+    """Compressed, it would be so small that reading it would be rejected."""
     monkeypatch.setattr(npz, "_TEXT", 2**20)
     facts = {"axes": {"alpha": [0.1] * 10**5}}
     npz.write(tmp_path / "file.npz", "Sweep", facts, {"note": np.array("a" * 10**6)})
@@ -221,7 +221,7 @@ def test_a_long_header_is_packed(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
-def test_what_is_no_file_is_refused_without_waiting(tmp_path):
+def test_what_is_no_file_is_rejected_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as one:
         before = os.getcwd()

@@ -1,4 +1,4 @@
-"""A folder is removed, but for what others have put there."""
+"""A folder is removed, except for files that others have put there."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def folder(tmp_path):
 def test_nothing_is_left(folder):
     remove(folder.path)
     assert list(folder.path.parent.iterdir()) == []
-    remove(folder.path)  # it is not there
+    remove(folder.path)  # it doesn't exist
 
 
 def test_only_what_was_written_goes(folder):
@@ -30,7 +30,7 @@ def test_only_what_was_written_goes(folder):
     assert sorted(path.name for path in folder.path.iterdir()) == ["notes", "notes.txt"]
 
 
-def test_who_is_still_at_it_makes_it_anew(folder):
+def test_a_process_that_is_still_working_creates_it_again(folder):
     remove(folder.path)
     folder.write(0, {"square": np.array(0)})
     assert Folder.open(folder.path).done().tolist() == [True, False]

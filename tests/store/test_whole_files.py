@@ -1,4 +1,4 @@
-"""Files are there whole or not at all, whoever writes them."""
+"""Files appear complete or not at all, whichever function writes them."""
 
 import os
 import resource
@@ -139,7 +139,7 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path, error):
 
 @pytest.mark.parametrize("name", only(WRITERS, "sweep.npz"))
 def test_on_a_full_disk_the_old_file_stays_whole(tmp_path, name):
-    """No file of the process may grow beyond some bytes, as on a disk without room."""
+    """The size of the process's files is limited, as on a full disk."""
     path = tmp_path / name
     WRITERS[name](path)  # nothing else needs a file of its own any more
     path.write_bytes(OLD)

@@ -1,4 +1,4 @@
-"""Variants of files and folders of results that someone has made to do harm, by a number."""
+"""Malicious variants of result files and folders, chosen by a seed."""
 
 import io
 import json
@@ -51,7 +51,7 @@ def members(data):
 
 
 def packed(content, packing=zipfile.ZIP_DEFLATED, **said):
-    """The bytes of a file with these members, of which one is said to be something else."""
+    """The bytes of a file with these members, one of which the directory misdescribes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", packing) as whole:
         for name, data in content.items():
@@ -63,7 +63,7 @@ def packed(content, packing=zipfile.ZIP_DEFLATED, **said):
 
 
 def places_of(value, path=()):
-    """Where something is in a header."""
+    """The paths of all values in a header."""
     yield path
     if isinstance(value, list):
         value = dict(enumerate(value[:3]))
@@ -72,14 +72,14 @@ def places_of(value, path=()):
 
 
 def found(value, path):
-    """What is in a place of a header."""
+    """The value at a path of a header."""
     for key in path:
         value = value[key]
     return value
 
 
 def replaced(value, path, other):
-    """A header with something else in a place; or without it, for Ellipsis."""
+    """A header with another value at a path, or without it for Ellipsis."""
     if not path:
         return {} if other is Ellipsis else other
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -91,7 +91,7 @@ def replaced(value, path, other):
 
 
 class Forger:
-    """Draws variants of files; the same number draws the same ones."""
+    """Draws variants of files; the same seed draws the same ones."""
 
     def __init__(self, number):
         self.random = np.random.default_rng(number)
@@ -167,7 +167,7 @@ class Forger:
         return packed(content | {name: npy(self.value(array_in(content[name])))})
 
     def odd_npy(self, data, _):
-        """A header that NumPy would believe, and zeros."""
+        """A header that NumPy would accept, and zeros."""
         content = members(data)
         text = (
             f"{{'descr': {self.pick(DESCRIPTIONS)!r}, 'fortran_order': False, "
@@ -181,7 +181,7 @@ class Forger:
         return packed(content | {self.pick(content): begin + zeros})
 
     def lying(self, data, _):
-        """What the directory says of a member."""
+        """Change what the directory says of a member."""
         content = members(data)
         said = {
             "file_size": self.pick([0, 1, 2**20, 2**32 - 2, 2**40, 2**62]),
@@ -215,7 +215,7 @@ class Forger:
     # ------------------------------------------------------------------------------- folders
 
     def folder(self, path, outside):
-        """Change a folder; returns whether what is in it now could have been computed."""
+        """Change a folder; return whether its content could still be a computed result."""
         return self.pick(
             [self.damaged, self.damaged, self.foreign, self.foreign, self.asked, self.sealed,
              self.resealed]
@@ -234,7 +234,7 @@ class Forger:
         return True
 
     def foreign(self, path, outside):
-        """Something else in the place of a file or a folder."""
+        """Put an entry of another kind in place of a file or a folder."""
         claims = path / "claims"
         claims.mkdir(exist_ok=True)
         places = [*sorted(path.rglob("*")), claims / "00000000", claims / "00000001"]
@@ -266,7 +266,7 @@ class Forger:
         return True
 
     def asked(self, path, _):
-        """A manifest of another question, with its checksum, and with chunks that go with it."""
+        """A manifest of another call, with a valid checksum, and chunks that belong to it."""
         file = path / "manifest.json"
         old = manifest.parsed(file.read_bytes())
         content = json.loads(file.read_bytes())
@@ -291,7 +291,7 @@ class Forger:
         return file, f"{known}/{file.name if file.name == 'shared.npz' else int(file.name[:8])}"
 
     def sealed(self, path, _):
-        """Other arrays, with their checksums."""
+        """Other arrays, with valid checksums."""
         file, origin = self._sealed(path)
         arrays = chunk_file.unpacked(io.BytesIO(file.read_bytes()), origin)
         name = self.pick(arrays)
@@ -310,7 +310,7 @@ class Forger:
         return False
 
     def resealed(self, path, _):
-        """Another directory, with its checksum."""
+        """Another directory, with a valid checksum."""
         file, origin = self._sealed(path)
         data = file.read_bytes()
         place = int(data[-80:-64])

@@ -22,12 +22,12 @@ def of_eight(_seconds, _size):
 
 
 def sweep(folder):
-    """The sweep, of 320 chunks that take some 10 ms each."""
+    """The sweep, of 320 chunks that take about 10 ms each."""
     return fastgd.sweep(XOR_X, XOR_Y, **GIVEN, threads=1, out=folder)
 
 
 def main(folder, seed, kills):
-    """Kill so many processes, each at a random moment; print how many chunks are there then."""
+    """Kill this number of processes at random moments; print the number of chunks each time."""
     sweep_job.runs_per_chunk = of_eight
     moments = random.Random(seed)
     fastgd.sweep(XOR_X, XOR_Y, **GIVEN | {"iterations": 1})  # compiles

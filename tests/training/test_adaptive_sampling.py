@@ -22,7 +22,7 @@ def odds(tau):
 
 
 def moved(tau, q, drawn, norms, rate):
-    """Tau after Algorithm 1's step: the sum over the draws of norm times the slope of log q."""
+    """Tau after a step of Algorithm 1: the sum over draws of norm times the derivative of log q."""
     return [
         t
         + rate * mpmath.fsum(norm * ((i == k) - q[k]) for i, norm in zip(drawn, norms, strict=True))
@@ -31,7 +31,7 @@ def moved(tau, q, drawn, norms, rate):
 
 
 def trained(seed, iterations, rate=1.0):
-    """The last weights, in exact arithmetic but for the exponentials."""
+    """The final weights, in exact arithmetic except for the exponentials."""
     w, tau = [mpmath.mpf(value) for value in START], [mpmath.mpf(0)] * 3
     for j in range(iterations):
         q = odds(tau)

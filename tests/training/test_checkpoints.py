@@ -1,4 +1,4 @@
-"""A training that is kept in a file: interrupted, killed, gone on with, refused, damaged."""
+"""Checkpoints: interrupted, killed and resumed trainings, rejected and corrupt files."""
 
 import os
 import random
@@ -39,7 +39,7 @@ OPTIONS = {
 
 
 class StoppedError(Exception):
-    """What ends a training in the middle."""
+    """Ends a training in the middle."""
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def short_stretches(monkeypatch):
 
 @pytest.fixture
 def stopping(monkeypatch):
-    """Let each call write one checkpoint, and end."""
+    """Make each call write one checkpoint, and end."""
     write = checkpoints._write
 
     def once(path, run, asked):
@@ -70,7 +70,7 @@ def stopping(monkeypatch):
 
 @pytest.mark.usefixtures("short_stretches")
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_training_in_stretches_has_the_bits_of_one_in_one_go(tmp_path, stopping, name):
+def test_a_training_in_stretches_is_bit_identical_to_one_in_one_go(tmp_path, stopping, name):
     given = {"iterations": 40} | OPTIONS[name]
     file = tmp_path / "run.npz"
     whole = fastgd.train(X, Y, **given)
@@ -97,7 +97,7 @@ def test_what_is_finished_is_only_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("short_stretches")
-def test_a_run_that_goes_on_is_kept_in_a_file(tmp_path, stopping):
+def test_a_run_that_resumes_is_kept_in_a_file(tmp_path, stopping):
     first = fastgd.train(X, Y, iterations=20, **GIVEN)
     file = tmp_path / "run.npz"
     train = partial(fastgd.train, X, Y, resume=first, iterations=25, checkpoint=file)
@@ -114,7 +114,7 @@ def test_a_run_that_goes_on_is_kept_in_a_file(tmp_path, stopping):
     )
 
 
-def test_a_run_that_was_over_is_over(tmp_path):
+def test_a_run_that_had_ended_stays_ended(tmp_path):
     given = {"alpha": 1.0, "tolerance": 0.3, "record_every": 5}
     first = fastgd.train(X, Y, iterations=300, **given)
     on = fastgd.train(X, Y, resume=first, iterations=100, checkpoint=tmp_path / "run.npz")
@@ -172,7 +172,7 @@ def test_the_bar_is_that_of_the_whole_training(tmp_path, stopping, monkeypatch):
 
 
 def test_stretches_are_as_long_as_was_said(tmp_path, monkeypatch):
-    """The clock says a thousand iterations a second, and a minute for compiling before."""
+    """The clock simulates 1,000 iterations per second, after a minute of compiling."""
     now, lengths, written = [0.0], [], []
     monkeypatch.setattr(checkpoints, "perf_counter", lambda: now[0])
 
@@ -227,7 +227,7 @@ def kept(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", DIFFERENT)
-def test_the_file_of_another_call_is_refused(kept, name):
+def test_the_file_of_another_call_is_rejected(kept, name):
     inputs, targets, given = DIFFERENT[name]
     before = kept.read_bytes()
     message = (
@@ -238,7 +238,7 @@ def test_the_file_of_another_call_is_refused(kept, name):
     assert kept.read_bytes() == before
 
 
-def test_the_file_of_other_held_out_samples_is_refused(tmp_path):
+def test_the_file_of_other_validation_samples_is_rejected(tmp_path):
     file, held = tmp_path / "run.npz", (*HELD, np.arange(1.0, 6.0))
     train = partial(fastgd.train, X, Y, iterations=10, checkpoint=file, **STOPPED)
     run = train(validation=held)
@@ -251,7 +251,7 @@ def test_the_file_of_other_held_out_samples_is_refused(tmp_path):
     equal(train(validation=held), run)
 
 
-def test_the_file_of_another_start_is_refused(tmp_path):
+def test_the_file_of_another_start_is_rejected(tmp_path):
     train = partial(fastgd.train, X, Y, iterations=10, checkpoint=tmp_path / "run.npz")
     train(weights=[np.ones((3, 1))])
     for other in ({"weights": [np.zeros((3, 1))]}, {"hidden_size": ()}):
@@ -259,7 +259,7 @@ def test_the_file_of_another_start_is_refused(tmp_path):
             train(**other)
 
 
-def test_what_was_saved_otherwise_is_refused(tmp_path):
+def test_what_was_saved_otherwise_is_rejected(tmp_path):
     file = tmp_path / "run.npz"
     for result in (
         fastgd.train(X, Y, iterations=5),
@@ -271,7 +271,7 @@ def test_what_was_saved_otherwise_is_refused(tmp_path):
             fastgd.train(X, Y, iterations=5, checkpoint=file)
 
 
-def test_a_damaged_file_is_refused(kept, tmp_path):
+def test_a_corrupt_file_is_rejected(kept, tmp_path):
     whole, file = kept.read_bytes(), tmp_path / "run.npz"
     bits = random.Random(1)
     damaged = [b"", b"no file of ours", whole[: len(whole) // 2]]
@@ -319,8 +319,8 @@ def test_arguments(given, kind, message):
     assert isinstance(check_file("run.npz", 1), File)
 
 
-def test_a_folder_that_no_file_can_be_written_to_is_met_at_once(tmp_path, monkeypatch):
-    """The first checkpoint is that of the first few iterations."""
+def test_a_folder_that_is_not_writable_is_noticed_early(tmp_path, monkeypatch):
+    """The first checkpoint is written after a few iterations."""
 
     def full(_):
         raise OSError(28, "No space left on device")
@@ -352,7 +352,7 @@ LONG |= {"batch_size": 5, "dropout": 0.25}
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
-def test_killed_ten_times_it_has_the_bits_of_one_that_was_not(tmp_path):
+def test_killed_ten_times_it_is_bit_identical_to_one_that_was_not(tmp_path):
     file, moments = tmp_path / "run.npz", random.Random(12)
     program = PROGRAM.format(given=LONG)
     whole = fastgd.train(X, Y, **LONG)

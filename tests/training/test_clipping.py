@@ -92,7 +92,7 @@ def test_many_groups_of_samples(runs):
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 def test_a_norm_that_overflows_ends_its_own_run_only():
-    """The squares do, the gradient itself would not; without a limit nobody asks for them."""
+    """The squares overflow, the gradient doesn't; without a limit they aren't computed."""
     given = {"hidden_size": 2, "activation": "identity", "output": "identity", "iterations": 20}
     given |= {"alpha": 1e-290, "record_every": 5}
     starts = [[np.full((3, 2), size), np.full((2, 2), 0.5)] for size in (0.5, 1e120)]

@@ -18,14 +18,14 @@ DATES = {"1901": -2_177_452_800, "1970": 1, "2038": 2**31, "2108": 4_354_819_200
 
 
 def files_of(path):
-    """What each file holds."""
+    """The content of each file."""
     return {
         str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()
     }
 
 
 def write_all(xor, path):
-    """One file of each kind that a result is kept in."""
+    """Write one file of each kind of result."""
     path.mkdir()
     X, y = xor
     fastgd.train(X, y, iterations=20, checkpoint=path / "checkpoint.npz").save(path / "run.npz")

@@ -1,4 +1,4 @@
-"""The axis of combinations: numbers that are no product."""
+"""The axis of combinations, which aren't a product of axes."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def sweep_of(name, **more):
 
 
 def alone(name, sweep, index):
-    """What train() makes of the samples and values of a run."""
+    """The result of train() for the samples and values of a run."""
     given = SETTINGS | CASES[name]
     for axis in ("combinations", "groups", "folds", "threads"):
         given.pop(axis, None)
@@ -63,7 +63,7 @@ def alone(name, sweep, index):
 
 @pytest.mark.parametrize("name", only(CASES, "with parts"))
 def test_a_run_of_a_case_is_that_of_train(name, tmp_path):
-    """As it was kept, read from a file, or trained again."""
+    """Kept in memory, read from a file, or trained again."""
     sweep = sweep_of(name, keep_state=True)
     lost = sweep_of(name, keep_weights=False)
     sweep.save(tmp_path / "sweep.npz")
@@ -142,7 +142,7 @@ def test_predictions_know_the_numbers_of_functions():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_combinations_go_on_as_if_they_had_never_stopped(name):
+def test_combinations_resume_as_if_they_had_never_stopped(name):
     half = sweep_of(name, keep_state=True)
     whole = sweep_of(name, keep_state=True, iterations=50)
     again = CASES[name]
@@ -220,13 +220,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_case_is_refused(name):
+def test_what_is_no_case_is_rejected(name):
     given, kind, message = REFUSED[name]
     with pytest.raises(kind, match=message):
         fastgd.sweep(X, Y, iterations=1, **given)
 
 
-def test_a_file_with_a_damaged_case_is_refused(tmp_path):
+def test_a_file_with_a_corrupt_case_is_rejected(tmp_path):
     path = tmp_path / "sweep.npz"
     sweep_of("every kind of number").save(path)
     with npz.reading(path) as (kind, facts, stored):

@@ -1,4 +1,4 @@
-"""A damaged file of results is refused in one sentence, whatever is wrong with it."""
+"""A corrupt file of results raises an error of one sentence, whatever is wrong with it."""
 
 import io
 import json
@@ -58,7 +58,7 @@ def saved(request, tmp_path_factory):
 
 
 def refused_or_the_same(path, result):
-    """Whether it was refused; else it is what was saved: not all bytes of a zip mean anything."""
+    """Whether it was rejected; else it is the saved result, as not all bytes of a zip matter."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -300,7 +300,7 @@ ODD += [{"x": 1}, [[1, 2], [3]], [-1], [10**30], [0.5, "x"], {"alpha": []}, {"we
 
 
 def places_of(value, path=()):
-    """Where something stands in a header."""
+    """The paths of all values in a header."""
     yield path
     if isinstance(value, list):
         value = dict(enumerate(value[:3]))
@@ -318,7 +318,7 @@ def replaced(value, path, other):
 
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_headers_of_odd_types(saved, step):
-    """Anything else in any place of the header: refused, or a result that can be looked at."""
+    """Another value anywhere in the header: an error, or a usable result."""
     result, path = saved
     whole = members(path)
     header = json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))

@@ -1,4 +1,4 @@
-"""What is exactly at a limit: the compiled training and its plain NumPy twin take the same side."""
+"""Values exactly at a limit: the compiled training and its NumPy twin decide alike."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Results as pandas and xarray hold them: every number at its place, by its names."""
+"""Export to pandas and xarray: every value is at its labels."""
 
 import sys
 from dataclasses import replace
@@ -15,7 +15,7 @@ X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
 
 @pytest.fixture(scope="module")
 def stopped():
-    """Runs that end at different iterations, with held-out errors."""
+    """Runs that end at different iterations, with validation errors."""
     return fastgd.sweep(
         X, Y, alpha=[1, 10], seed=[1, 2], iterations=300, record_every=50, tolerance=0.1,
         validation=(X, Y), hidden_size=(3, 2),
@@ -60,7 +60,7 @@ def test_a_long_table_has_the_records_of_each_run_until_its_end(stopped):
 
 
 def test_a_record_that_diverged_stays_in_the_long_table(stopped):
-    """Its number is what there is to see, infinite or not a number."""
+    """Its value is shown, infinite or NaN."""
     errors = stopped.errors.copy()
     errors[0, 0, 1] = np.nan
     table = replace(stopped, errors=errors).to_dataframe(long=True)
@@ -109,7 +109,7 @@ def test_axes_become_dimensions(stopped):
     assert float(found.final_error.sel(alpha=10, seed=2)) == run.final_error
 
 
-def test_methods_are_short_texts_with_their_numbers_beside(methods):
+def test_methods_are_short_strings_with_coordinates_of_their_numbers(methods):
     found = methods.to_xarray()
     assert found.hidden_size.values.tolist() == ["none", "4"]
     assert found.optimizer.values.tolist() == [
@@ -131,7 +131,7 @@ def test_a_field_that_is_an_axis_is_its_own_coordinate():
     assert sweep.to_xarray().momentum.dims == ("momentum",)
 
 
-def test_first_weights_are_numbered_and_groups_keep_their_labels():
+def test_initial_weights_are_numbered_and_groups_keep_their_labels():
     starts = [[np.full((3, 1), v)] for v in (0.1, 0.2)]
     found = fastgd.sweep(
         X, Y, weights=starts, groups=["b", "a", "a", "b"], iterations=1, summary=1

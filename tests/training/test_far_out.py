@@ -1,4 +1,4 @@
-"""Losses and their derivatives for inputs of any size, against mpmath: what is finite is finite."""
+"""Losses and their derivatives for inputs of any size, compared with mpmath."""
 
 from itertools import product
 

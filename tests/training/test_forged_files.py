@@ -1,4 +1,4 @@
-"""Files and folders that someone has made to do harm: a result, or an error in one sentence.
+"""Malicious files and folders: a result, or an error of one sentence.
 
 Each is drawn by its number. None may take half a gigabyte, wait for something, or change what is
 outside of its folder.
@@ -37,7 +37,7 @@ ROOM = 2**29
 
 
 class TooLateError(BaseException):
-    """Nothing catches it on its way."""
+    """Raised after too long a time; nothing catches it."""
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def files(tmp_path_factory):
 
 
 def use(result):
-    """What anyone does with a result."""
+    """Use a result in all usual ways."""
     repr(result)
     if isinstance(result, fastgd.Run):
         result.predict(np.ones((2, len(result.weights[0]))))
@@ -135,7 +135,7 @@ def read(path):
 
 @pytest.mark.slow
 def test_forged_folders(made, tmp_path, limited):
-    """Read, and given to the call that made it: what is only damaged is mended, to the last bit."""
+    """Read, and passed to the call that made it: a corrupt folder is repaired to the last bit."""
     path, digest = made
     folder, outside = tmp_path / "sweep", tmp_path / "outside"
     refused = mended = 0
@@ -171,7 +171,7 @@ FORGED = {
 
 @pytest.mark.parametrize("name", FORGED)
 def test_an_array_that_no_part_has(made, tmp_path, name):
-    """With its checksum: who wrote it knew the folder."""
+    """With a valid checksum: the forger knew the folder."""
     shutil.copytree(made[0], tmp_path / "sweep")
     file = tmp_path / "sweep" / "parts" / "00000" / "00000000.npz"
     origin = f"{Folder.open(tmp_path / 'sweep').id}/0"
@@ -213,7 +213,7 @@ def test_samples_that_no_sweep_has(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_picture_of_what_was_forged(files, tmp_path, limited):
+def test_plotting_a_forged_file(files, tmp_path, limited):
     pytest.importorskip("matplotlib")
     for number in range(PICTURES):
         path = tmp_path / "file.npz"

@@ -42,7 +42,7 @@ def test_one_step_is_that_of_derivatives_without_what_is_frozen():
 
 
 def test_layers_are_masks_of_the_whole():
-    """By number, in any order, or as True; a sweep's row and a training that goes on."""
+    """By number, in any order, or as True; a sweep's row and a resumed training."""
     run = fastgd.train(X, Y, **GIVEN, freeze=(2, 0))
     for same in ([0, 2], [True, None, True], [True, np.zeros((5, 3), bool), True]):
         other = fastgd.train(X, Y, **GIVEN, freeze=same)
@@ -82,7 +82,7 @@ def test_masks_are_saved_and_loaded(tmp_path):
     ],
     ids=str,
 )
-def test_anything_else_is_refused(freeze, message):
+def test_anything_else_is_rejected(freeze, message):
     with pytest.raises((TypeError, ValueError), match=message):
         fastgd.train(X, Y, **GIVEN, freeze=freeze)
     with pytest.raises((TypeError, ValueError), match=message):

@@ -1,4 +1,4 @@
-"""Held-out errors of the compiled training, and of its plain NumPy twin: what they decide."""
+"""Validation errors of the compiled training and its NumPy twin: what they decide."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ SETTINGS |= {"validation": (X[::-2] + 0.4, Y[::-2])}
 
 
 def curve(train):
-    """Held-out errors e_0 to e_39."""
+    """Validation errors e_0 to e_39."""
     run = train(**SETTINGS, record_every=1)
     return np.append(run.validation_errors, run.final_validation_error)
 
@@ -60,7 +60,7 @@ def test_what_comes_after_the_end_is_not_the_best(train):
     is_as_after(bests[end], run, train)
 
 
-def test_a_tolerance_is_that_of_the_held_out_error(train):
+def test_a_tolerance_is_that_of_the_validation_error(train):
     errors = curve(train)
     tolerance = np.sort(errors)[5]
     end = int((errors < tolerance).argmax())
@@ -74,7 +74,7 @@ LINE = {"X": [[1.0]], "y": [1.0], "weights": [[[0.0]]], "output": "identity", "e
 
 
 def test_an_error_that_is_not_finite_is_nan_and_ends_no_run(train):
-    """The held-out input overflows as soon as there is a weight."""
+    """The validation input overflows as soon as a weight isn't 0."""
     held = ([[1e308], [1e308]], [0.0, -1e308])
     run = train(**LINE, alpha=1.5, iterations=9, record_every=1, validation=held)
     assert np.isfinite(run.validation_errors[0])

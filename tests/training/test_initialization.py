@@ -1,4 +1,4 @@
-"""init: how first weights are drawn, against SciPy and a plain Philox."""
+"""init: how initial weights are drawn, compared with SciPy and a plain Philox."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -89,7 +89,7 @@ def test_a_tuple_has_one_name_for_each_layer():
         assert mixed[k].tobytes() == alone.tobytes()
 
 
-def test_an_axis_of_first_weights():
+def test_an_axis_of_initial_weights():
     """Its runs are those of train; biases start at 0."""
     given = {"hidden_size": (5, 3), "bias": True, "iterations": 5, "record_weights": True}
     axis = ["article", "he", ("glorot", "lecun", "he_normal")]
@@ -119,7 +119,7 @@ def test_an_axis_of_first_weights():
     ],
     ids=["name", "number", "names", "layers", "weights"],
 )
-def test_anything_else_is_refused(given, message):
+def test_anything_else_is_rejected(given, message):
     for call in (fastgd.train, fastgd.reference.train, fastgd.sweep):
         with pytest.raises((TypeError, ValueError), match=message):
             call(X, Y, **given)

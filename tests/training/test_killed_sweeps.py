@@ -1,4 +1,4 @@
-"""50 processes that fill a folder are killed: nothing that was done is lost, and no bit differs."""
+"""50 processes that fill a folder are killed: no finished chunk is lost, and no bit differs."""
 
 import os
 import subprocess

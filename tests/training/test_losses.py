@@ -1,4 +1,4 @@
-"""What is minimized, at the records: the bits of fastgd.objective at the recorded weights."""
+"""Recorded losses are bit-identical to fastgd.objective at the recorded weights."""
 
 import numpy as np
 import pytest
@@ -111,7 +111,7 @@ def test_what_a_fold_holds_out_adds_nothing():
     assert sweep.final_loss[0, 63] == alone.final_loss
 
 
-def test_a_training_that_goes_on():
+def test_a_training_that_resumes():
     given = {"X": X, "y": Y, "bias": True, "patience": 5, **GIVEN}
     alone = given | {"alpha": 2.0, "seed": 2}
     whole = fastgd.train(**alone | {"iterations": 200})

@@ -1,6 +1,6 @@
-"""Every option of the compiled training against its plain NumPy twin.
+"""Every option of the compiled training, compared with its plain NumPy twin.
 
-A case is one kernel to compile; the settings in it differ in numbers only.
+A case is one kernel to compile; its settings differ only in numbers.
 """
 
 from itertools import product
@@ -33,13 +33,13 @@ NEW = np.random.default_rng(5).normal(size=(7, 3))
 
 
 def close(a, b, rtol, what):
-    """Lists of arrays, NaN at the same places."""
+    """Compare lists of arrays; NaN must be at the same places."""
     for x, y in zip(a, b, strict=True):
         np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol / 100, err_msg=what)
 
 
 def forward(run, X):
-    """What the network says, in plain NumPy."""
+    """The outputs of the network, in plain NumPy."""
     method = Method(**run.options)
     hidden, output = Units(method, "activation"), Output(method)
     layers = len(run.weights)
@@ -53,7 +53,7 @@ def forward(run, X):
 
 
 def agrees(run, twin, rtol):
-    """All that a run has."""
+    """Compare all fields of a run."""
     assert (run.status, run.iterations) == (twin.status, twin.iterations)
     close([run.errors, [run.final_error]], [twin.errors, [twin.final_error]], rtol, "errors")
     close([run.losses, [run.final_loss]], [twin.losses, [twin.final_loss]], rtol, "losses")
@@ -61,7 +61,7 @@ def agrees(run, twin, rtol):
     close(run.biases, twin.biases, rtol, "biases")
     close(sum(run.normalization, ()), sum(twin.normalization, ()), rtol, "normalization")
     close(run.direction_changes, twin.direction_changes, 0, "changes")
-    # Normalisation takes a bias away again: its derivative is nothing but rounding.
+    # Normalization cancels a bias: its derivative is nothing but rounding.
     counts = (run.bias_direction_changes, twin.bias_direction_changes)
     close(*(part[len(run.normalization) :] for part in counts), 0, "changes of biases")
     assert (run.summary is None) == (twin.summary is None)
@@ -206,7 +206,7 @@ def test_a_sample_of_weight_zero_counts_for_nothing():
     assert run.final_error == pytest.approx(alone.final_error, rel=1e-12)
 
 
-# ---------------------------------------------------------------- data and regularisation
+# ---------------------------------------------------------------- data and regularization
 
 
 DATA = [
@@ -235,7 +235,7 @@ def test_a_full_batch_in_order_is_the_full_batch():
     assert run.errors.tobytes() == full.errors.tobytes()
 
 
-# ---------------------------------------------------------------- when a run is over
+# ---------------------------------------------------------------- the end of a run
 
 
 def test_endings_and_summaries():
@@ -246,8 +246,8 @@ def test_endings_and_summaries():
     assert [runs[0].iterations > 255, runs[0].iterations < 900] == [True, True]
 
 
-def test_a_watched_loss_and_how_much_smaller_it_must_be():
-    """By the losses of the same run whole: without batches each is looked at."""
+def test_a_monitored_loss_and_how_much_smaller_it_must_be():
+    """Compared with the losses of the same run: without batches, each is evaluated."""
     shared = {"loss": "cross_entropy", "reduction": "mean", "monitor": "loss", "alpha": 0.3}
     whole = fastgd.train(X, Y, **shared, patience=10**6, iterations=400, record_every=1)
     losses = [*whole.losses, whole.final_loss]
@@ -262,7 +262,7 @@ def test_a_watched_loss_and_how_much_smaller_it_must_be():
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_a_tolerance_is_of_what_is_watched(reduction):
+def test_a_tolerance_is_of_what_is_monitored(reduction):
     shared = {"loss": "cross_entropy", "reduction": reduction, "alpha": 0.3, "iterations": 400}
     whole = fastgd.train(X, Y, **shared, record_every=1)
     watched = {"error": whole.errors, "loss": whole.losses}
@@ -294,7 +294,7 @@ def test_an_equal_error_is_no_smaller_one():
 
 
 def _stalls(losses, j, delta, patience):
-    """Whether the loss of iteration j is the last one that is looked at."""
+    """Whether the loss of iteration j is the last one that is evaluated."""
     smallest, at = np.inf, 0
     for i in range(j + 1):
         if losses[i] < smallest - delta:
@@ -312,7 +312,7 @@ def test_a_negative_loss_is_below_no_tolerance_that_nobody_gave():
 
 
 def test_a_sweep_tells_what_converged_from_what_stalled():
-    """Side by side, where one may be over for both reasons at once: it has converged."""
+    """Side by side, where both reasons may end a run at the same time: it has converged."""
     axes = {"alpha": [0.3, 3.0, 30.0], "tolerance": [0.0, 0.23, 0.9], "patience": [3, None]}
     sweep = fastgd.sweep(X, Y, iterations=300, **axes)
     assert list(sweep.axes) == list(axes)
@@ -334,7 +334,7 @@ def test_endings_and_summaries_in_batches():
         )
     ]
     assert [run.status for run in ends] == ["converged", "stalled", "finished", "finished"]
-    assert ends[0].iterations % 3 == ends[1].iterations % 3 == 0  # looked at once per epoch
+    assert ends[0].iterations % 3 == ends[1].iterations % 3 == 0  # evaluated once per epoch
 
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
@@ -350,7 +350,7 @@ def test_endings_and_summaries_in_batches():
     ],
 )
 def test_divergence(given):
-    """What overflows keeps its last weights; errors after that are NaN."""
+    """A run that overflows keeps its last weights; later errors are NaN."""
     given = {"activation": "identity", "output": "identity", "hidden_size": 3} | given
     settings = {"iterations": 300, "record_every": 2} | given
     run = fastgd.train(X[:8], Y[:8], **settings)
@@ -372,8 +372,8 @@ def test_divergence(given):
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize(("record_every", "scale"), [(1, 1), (1000, 1), (1000, 1e308)])
-def test_divergence_beside_runs_that_are_watched(record_every, scale):
-    """An error that overflows between records ends the watched ones only."""
+def test_divergence_next_to_runs_that_are_monitored(record_every, scale):
+    """An error that overflows between records ends only runs whose error is monitored."""
     given = {"activation": "identity", "output": "identity", "hidden_size": 3, "alpha": 5.0}
     given |= {"iterations": 300, "record_every": record_every}
     axes = {"tolerance": [0.0, 1e-9], "patience": [None, 1000]}

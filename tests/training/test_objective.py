@@ -1,4 +1,4 @@
-"""fastgd.objective against differences, the reference and the training; fastgd.minimize."""
+"""fastgd.objective, compared with differences, the reference and the training; minimize."""
 
 import itertools
 import re
@@ -196,7 +196,7 @@ def test_start_parts_and_run(xor):
 
 
 @pytest.mark.parametrize("call", ["f", "parts", "run", "reference"])
-def test_vectors_that_are_refused(call, xor):
+def test_vectors_that_are_rejected(call, xor):
     f = fastgd.objective(*xor)
     calls = {"f": f, "parts": f.parts, "run": f.run}
     calls["reference"] = lambda w: reference.objective(*xor, w)
@@ -222,7 +222,7 @@ def test_vectors_that_are_refused(call, xor):
 @pytest.mark.parametrize(
     "name", sorted(Options.__annotations__.keys() - LossOptions.__annotations__)
 )
-def test_options_that_are_refused(name, xor):
+def test_options_that_are_rejected(name, xor):
     message = f"an option of an objective must be {ALLOWED}, got {name!r}"
     refused(TypeError, message, fastgd.objective, *xor, **{name: 1})
     refused(TypeError, message, fastgd.minimize, *xor, **{name: 1})
@@ -278,7 +278,7 @@ def test_scipy_solves_the_article_s_problem(method, xor):
 
 @pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B"])
 def test_minimize_is_scipy_s(method, xor):
-    """Errors and direction changes from the iterates as SciPy shows them, found once more here."""
+    """Errors and direction changes, computed again from the iterates that SciPy reports."""
     x, y = xor
     options = {"hidden_size": 8, "bias": True, "activation": "tanh", "l2": 1e-4}
     f = fastgd.objective(x, y, **options)
@@ -307,7 +307,7 @@ def test_minimize_is_scipy_s(method, xor):
 
 
 def test_minimize_by_annealing(xor):
-    """Gets out of where BFGS is stuck, and stays within its span."""
+    """Annealing leaves a minimum where BFGS is stuck, and stays within its span."""
     x, y = xor
     assert fastgd.minimize(x, y, seed=3).final_error > 0.1
     run = fastgd.minimize(x, y, method="dual_annealing", seed=3, iterations=40)
@@ -333,7 +333,7 @@ def test_minimize_by_annealing(xor):
 
 
 def test_iterations_of_an_annealing(xor, monkeypatch):
-    """A minimum found at visit v belongs to the iteration that SciPy is in: watch its chain."""
+    """A minimum found at visit v belongs to SciPy's current iteration, read from its chain."""
     inside = scipy.optimize._dual_annealing.StrategyChain
     count, seen = itertools.count(), []
     run_chain = inside.run
@@ -362,7 +362,7 @@ def test_iterations_are_the_most(method, xor):
     assert (run.status, run.iterations, len(run.errors)) == ("finished", 3, 3)
 
 
-def test_first_weights(xor):
+def test_initial_weights(xor):
     x, y = xor
     given = fastgd.train(x, y, alpha=10, iterations=200).weights
     run = fastgd.minimize(x, y, weights=given, iterations=2)

@@ -48,7 +48,7 @@ class EnoughError(BaseException):
 
 
 class StuckError(BaseException):
-    """A call that has no end."""
+    """A call that doesn't end."""
 
 
 def parameters_of(function):
@@ -214,7 +214,7 @@ CALLS = {
         if kind.hyperparameters
     },
 }
-"""What is called, with arguments that it takes, and those that odd values are tried for."""
+"""The calls, with valid arguments, and the arguments that get odd values."""
 
 FOREIGN = {"random_state", "class_weight", "estimator"}
 """These are checked by scikit-learn."""
@@ -259,7 +259,7 @@ def in_time():
 
 
 def outcome_of(name, places, call, given, in_time):
-    """What is wrong with what came out; nothing if a rule was stated, or all is well."""
+    """What is wrong with the outcome; empty if a rule was stated or the result is fine."""
     begin = time.process_time()
     in_time(60)
     try:
@@ -288,7 +288,7 @@ def outcome_of(name, places, call, given, in_time):
 
 
 def wrong_of(name, values, in_time):
-    """What is wrong with a call for any of these values in any of its places."""
+    """What is wrong with a call, for any of these values in any argument."""
     call, given, places = CALLS[name]
     wrong = []
     for place in places:
@@ -299,12 +299,12 @@ def wrong_of(name, values, in_time):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_odd_argument_is_refused_by_a_rule(name, in_time):
+def test_an_odd_argument_is_rejected_by_a_rule(name, in_time):
     assert not wrong_of(name, VALUES, in_time)
 
 
 @pytest.mark.slow
-def test_what_is_huge_is_refused_before_it_is_allocated(in_time):
+def test_what_is_huge_is_rejected_before_it_is_allocated(in_time):
     tracemalloc.start()
     try:
         for name in CALLS:
@@ -314,7 +314,7 @@ def test_what_is_huge_is_refused_before_it_is_allocated(in_time):
         tracemalloc.stop()
 
 
-def test_several_odd_arguments_at_once_are_refused_as_one(in_time):
+def test_several_odd_arguments_at_once_are_rejected_as_one(in_time):
     random = np.random.RandomState(SEED)
     wrong = []
     for _ in range(TOGETHER):

@@ -1,4 +1,4 @@
-"""Functions of one's own in trainings: bits, what they compile, NaN, files, going on; classes."""
+"""Custom functions in trainings: bits, what they compile, NaN, files, resuming; classes."""
 
 import pickle
 from fractions import Fraction
@@ -126,7 +126,7 @@ def test_other_numbers_and_other_names_compile_nothing():
 
 
 def test_another_formula_does_compile():
-    """So that the test above can fail."""
+    """Shows that the test above can fail."""
     before = len(descend.overloads)
     fastgd.train(**SETTINGS, **OWN | {"activation": fastgd.Function("a * sqrt(abs(p))", p=1.0)})
     assert len(descend.overloads) == before + 1
@@ -182,12 +182,12 @@ def test_a_derivative_that_is_given_counts_with_several_outputs_to_a_target(unit
         np.testing.assert_allclose(derivative, expected_derivative, rtol=1e-11, atol=1e-14)
 
 
-# ---------------------------------------------------------------- files, and going on
+# ---------------------------------------------------------------- files, and resuming
 
 
 @pytest.fixture(scope="module")
 def results():
-    """Runs and sweeps with functions in every place."""
+    """Runs and sweeps with custom functions as every option."""
     beside = {"activation": SWISH, "beta": 2.0, "loss": CAUCHY, "c": 0.3, "output": "tanh"}
     return {
         "run": fastgd.train(**SETTINGS, **beside, record_weights=True),
@@ -228,7 +228,7 @@ def test_results_survive_a_file_and_pickle(results, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "sloped"])
-def test_they_go_on_from_a_file(results, name, tmp_path):
+def test_they_resume_from_a_file(results, name, tmp_path):
     result = results[name]
     result.save(tmp_path / "result.npz")
     loaded = fastgd.load(tmp_path / "result.npz")
@@ -245,7 +245,7 @@ def test_they_go_on_from_a_file(results, name, tmp_path):
         assert same(on[place], alone), place
 
 
-def test_a_number_must_be_as_it_was_to_go_on(results):
+def test_a_number_must_be_as_it_was_to_resume(results):
     run = results["run"]
     for given, mine in (({"beta": 1.0}, "2.0"), ({"c": 0.5}, "0.3"), ({"loss": "huber"}, "Loss")):
         [name] = given
@@ -255,7 +255,7 @@ def test_a_number_must_be_as_it_was_to_go_on(results):
     fastgd.train(X, Y, resume=run, iterations=1, beta=2.0, activation=SWISH, c=0.3)
 
 
-def test_a_number_that_had_its_default_must_have_it_to_go_on():
+def test_a_number_that_had_its_default_must_have_it_to_resume():
     """The options of a run don't name it, and what was given would have been taken in silence."""
     run = reference.train(**SETTINGS, **OWN)
     assert not {"p", "c"} & run.options.keys()
@@ -386,7 +386,7 @@ def test_the_largest_input_is_taken_off(softmax):
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 def test_softmax_of_nan_and_infinity_ends_the_run():
-    """What an input of infinity less itself comes to; a NaN stays one."""
+    """The result of infinity minus itself as an input; NaN stays NaN."""
     for weights in ([[1e300, 1.0]], [[-1e300, 1e300]]):
         given = {"X": [[1e300]], "y": [[1.0, 0.0]], "weights": [weights], "iterations": 3}
         run = fastgd.train(**given, output="softmax", loss="cross_entropy")
@@ -420,7 +420,7 @@ EVERYTHING = (
 
 
 def test_whatever_may_stand_in_an_expression_is_compiled():
-    """Each function of the language, with its slope: against differences, and against the twin."""
+    """Each function of the language and its derivative, against differences and the twin."""
     assert all(f"{name}(" in EVERYTHING for name in FUNCTIONS)
     given = {"hidden_size": 3, "output": "identity"}
     given["activation"] = fastgd.Function(EVERYTHING, k=1.5)

@@ -1,7 +1,7 @@
-"""Samples are padded to whole tiles, and nobody can tell: the last one is as any other.
+"""Samples are padded to whole tiles without any effect on the results.
 
-Padding copies the last sample. So that one is here what overflows: what is infinite, times the
-padding's weight of 0, would be NaN.
+Padding copies the last sample. So the last sample overflows in these tests: an infinite value times
+the padding's weight of 0 would be NaN.
 """
 
 from itertools import pairwise, product

@@ -1,4 +1,4 @@
-"""Groups, folds, weightings: a run of a sweep is `fastgd.train` alone on its samples, bit by bit.
+"""Groups, folds, weights: a run of a sweep is bit-identical to `fastgd.train` on its samples.
 
 For every option of the table in cases.py, in all ways in which runs may share their samples; and
 both go on exactly.
@@ -85,7 +85,7 @@ def alone(place, sweep, given):
 
 
 def runs_are_alone(given, **how):
-    """Every run of a sweep has what the run alone has, its state, too."""
+    """Every run of a sweep has the results and the state of the run alone."""
     sweep = fastgd.sweep(**given, **how, keep_state=True)
     for place in np.ndindex(sweep.shape):
         own = fastgd.train(**alone(place, sweep, given))
@@ -175,7 +175,7 @@ def test_packing_on_two_threads_changes_nothing(parts, seeds, tolerance, monkeyp
 
 
 @pytest.mark.parametrize("parts", ["folds", "groups", "groups, folds"])
-def test_numbers_that_overflow_spoil_no_run_beside_them(parts):
+def test_numbers_that_overflow_spoil_no_run_next_to_them(parts):
     """Of rows that others learn from, or padding: infinity times a weight of 0 is NaN."""
     large = np.where(np.arange(36) == FOLDS[0][1][0], 1e200, 1.0)
     given = arguments("plain", parts) | {
@@ -197,7 +197,7 @@ IN_SHORT = (*BY_PLACE, *EVERYTHING, "a watched loss")
 """What is tried whenever the tests run; each of the other options has kernels of its own."""
 
 EACH = [
-    # A loss is watched only where no samples are held out.
+    # A loss is monitored only without a validation set.
     (name, "groups" if "monitor" in case.options else "groups, folds")
     for name, case in OPTIONS.items()
     if name not in ALIKE
@@ -241,7 +241,7 @@ def test_the_twin_agrees(name, parts):
 
 
 @each
-def test_it_goes_on(name, parts):
+def test_it_resumes(name, parts):
     """10 iterations and 15 are 25, in a sweep and in each of its runs."""
     given, sweep = arguments(name, parts), whole(name, parts)
     first = fastgd.sweep(**given | {"iterations": 10}, keep_state=True)
@@ -273,7 +273,7 @@ NUMBERS = {
 
 
 def pairs_of(folds, labels):
-    """What an int or a splitter comes to, as pairs of all samples."""
+    """The folds of an int or a splitter, as pairs of indices."""
     splitter = KFold(folds) if isinstance(folds, int) else folds
     found = {}
     for label in set(labels):

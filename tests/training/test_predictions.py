@@ -1,4 +1,4 @@
-"""All networks of a sweep at once: the bits of each run's own predict()."""
+"""Predictions of a sweep are bit-identical to those of each run."""
 
 from dataclasses import replace
 
@@ -127,7 +127,7 @@ def test_what_was_not_kept_predicts_nothing():
         sweep.predict(NEW)
 
 
-def test_outputs_that_do_not_fit_are_refused(monkeypatch):
+def test_outputs_that_do_not_fit_are_rejected(monkeypatch):
     sweep = fastgd.sweep(X, Y, seed=range(100), **SETTINGS)
     monkeypatch.setattr(memory, "ALWAYS_FITS", 0)
     monkeypatch.setattr(memory, "available_memory", lambda: 8 * 100 * 7 * 2 - 1)

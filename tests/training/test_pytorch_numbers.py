@@ -208,7 +208,7 @@ def test_losses_of_networks_are_scipys(scale):
 
 
 def test_poisson_of_no_counts_has_no_logarithm():
-    """An output that has come to 0: the loss of a count of 0 is 0 there, and has its slope."""
+    """An output that has reached 0: the loss of a count of 0 is 0 there, with its derivative."""
     f = fastgd.objective([[1.0]], [0.0], hidden_size=(), output="softplus", loss="poisson")
     for z in (-800.0, -30.0):
         value, derivative = f([z])

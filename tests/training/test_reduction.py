@@ -36,7 +36,7 @@ def test_samples_may_be_repeated():
 
 
 def test_a_batch_divides_by_its_own_weights():
-    """By hand, and a batch of which no sample counts changes nothing."""
+    """By hand; a batch whose samples have weights of 0 changes nothing."""
     weights = np.array([2.0, 1.0, 0.0, 0.0, 0.5])
     given = {"hidden_size": (), "output": "identity", "weights": [[[0.5]]], "record_every": 1}
     given |= {"batch_size": 2, "shuffle": False, "reduction": "mean", "record_weights": True}
@@ -122,7 +122,7 @@ def test_the_loss_of_an_objective_is_a_mean():
     np.testing.assert_allclose(penalised(w)[1], slope, rtol=1e-6, atol=1e-8)
 
 
-def test_a_training_goes_on():
+def test_a_training_resumes():
     given = EIGHT | {"reduction": "mean", "batch_size": 3, "sample_weight": WEIGHTS[:8]}
     first = fastgd.train(**given | {"iterations": 7})
     on = fastgd.train(given["X"], given["y"], resume=first, iterations=13)

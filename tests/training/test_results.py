@@ -21,7 +21,7 @@ def sweep(xor):
 
 
 def same(a, b):
-    """Every field, arrays by their bits; but for the samples, which are not written to files."""
+    """Compare every field, arrays bit by bit, except the samples, which aren't saved."""
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     if isinstance(a, list | tuple):
@@ -51,7 +51,7 @@ def test_a_sweep_survives_a_file(sweep, tmp_path):
 
 
 def measured(result):
-    """With held-out errors, as if samples had been held out."""
+    """Add validation errors, as if there had been a validation set."""
     return replace(
         result,
         validation_errors=result.errors / 3,
@@ -105,7 +105,7 @@ def test_all_that_was_measured_survives_a_file(xor, tmp_path, more):
         assert same(fastgd.load(tmp_path / "result.npz"), result)
 
 
-def test_states_of_what_is_watched_for_others_survive_a_file(xor, tmp_path):
+def test_states_of_what_is_monitored_for_others_survive_a_file(xor, tmp_path):
     """Of a run without an option its state says nothing of it, be it beside runs with it."""
     axes = {"tolerance": [0.0, 0.2], "alpha": [1, 2]}
     sweep = fastgd.sweep(*xor, **axes, iterations=20, keep_state=True)
@@ -156,7 +156,7 @@ def test_a_part_of_the_samples_goes_with_a_part_of_the_sweep(parts, index):
 
 
 def test_a_run_of_a_part_has_its_own_weights(parts):
-    rows = np.arange(12)[1::2]  # of group a, of which the second fold holds out two
+    rows = np.arange(12)[1::2]  # of group a, whose second fold has two validation samples
     run = parts[0, 0, 1, 1]
     left = np.delete(rows, [2, 3])
     assert run.options["sample_weight"].tolist() == PARTS["sample_weight"][1][left].tolist()
@@ -229,7 +229,7 @@ def test_nan_is_never_the_best(sweep):
         replace(sweep, final_error=np.full((2, 3), np.nan)).best()
 
 
-def test_the_best_is_that_of_the_held_out_samples(sweep):
+def test_the_best_is_that_of_the_validation_samples(sweep):
     errors = np.array([[np.nan, 0.5, 0.4], [0.3, np.inf, 0.6]])
     measured = replace(sweep, final_validation_error=errors)
     assert measured.best_index() == (1, 0)
@@ -241,7 +241,7 @@ def test_the_best_is_that_of_the_held_out_samples(sweep):
         lost.best()
 
 
-def test_held_out_errors_are_in_the_table(sweep):
+def test_validation_errors_are_in_the_table(sweep):
     numbers = np.arange(6).reshape(2, 3)
     measured = replace(sweep, final_validation_error=numbers / 4, best_iteration=numbers)
     table = measured.columns()

@@ -1,4 +1,4 @@
-"""A training that goes on: arguments that are left out, that differ, and what can't go on."""
+"""Resuming a training: arguments that are left out or differ, and what can't be resumed."""
 
 from dataclasses import replace
 
@@ -75,7 +75,7 @@ def test_in_many_steps_and_through_a_file(tmp_path):
     equal(on, fastgd.train(X, Y, iterations=50, record_every=4, **given))
 
 
-def test_a_run_from_given_weights_goes_on():
+def test_a_run_from_given_weights_resumes():
     start = fastgd.train(X, Y, iterations=3)
     given = {"weights": start, "seed": 5, "dropout": 0.5}
     first = fastgd.train(X, Y, iterations=9, **given)
@@ -86,7 +86,7 @@ def test_a_run_from_given_weights_goes_on():
     )
 
 
-def test_a_run_that_was_over_stays_so():
+def test_a_run_that_had_ended_stays_ended():
     given = {"alpha": 1.0, "tolerance": 0.3, "record_every": 5}
     first = fastgd.train(X, Y, iterations=300, **given)
     assert (first.status, first.iterations < 300) == ("converged", True)
@@ -95,8 +95,8 @@ def test_a_run_that_was_over_stays_so():
     assert len(on.errors) == 80
 
 
-def test_a_run_that_only_the_last_look_ended_goes_on():
-    """In mini-batches an error is looked at once per epoch, and once more at the very end."""
+def test_a_run_that_only_the_last_evaluation_ended_resumes():
+    """With mini-batches the error is evaluated once per epoch, and once more at the very end."""
     given = {"alpha": 0.1, "batch_size": 5, "patience": 1}
     ended = [fastgd.train(X, Y, iterations=n, **given) for n in range(1, 8)]
     last = [run for run in ended if run.status == "stalled" and run.iterations % 3]
@@ -132,7 +132,7 @@ def test_what_differs_is_named_even_if_it_is_the_default(run, name, value):
         fastgd.train(X, Y, resume=run, iterations=5, **{name: value})
 
 
-def test_what_can_not_go_on(run):
+def test_what_can_not_resume(run):
     def refused(message, kind=ValueError, X=X, Y=Y, **given):
         with pytest.raises(kind, match=message):
             fastgd.train(X, Y, iterations=5, **given)
@@ -165,7 +165,7 @@ SWEPT = {
 
 
 @pytest.mark.parametrize("repeated", [{}, SWEPT], ids=["left out", "given again"])
-def test_all_runs_of_a_sweep_go_on(repeated):
+def test_all_runs_of_a_sweep_resume(repeated):
     first = fastgd.sweep(X, Y, folds=3, keep_state=True, iterations=10, **SWEPT)
     on = fastgd.sweep(X, Y, resume=first, iterations=7, **repeated)
     whole = fastgd.sweep(X, Y, folds=3, keep_state=True, iterations=17, **SWEPT)
@@ -178,7 +178,7 @@ def test_all_runs_of_a_sweep_go_on(repeated):
     equal(alone, on.sel(fold=1, alpha=0.5, l2=0.1, seed=4, hidden_size=(3, 2), beta1=0.9))
 
 
-def test_sweeps_that_can_not_go_on():
+def test_sweeps_that_can_not_resume():
     def refused(message, resume, kind=ValueError, **given):
         with pytest.raises(kind, match=message):
             fastgd.sweep(X, Y, resume=resume, iterations=5, **given)
@@ -214,8 +214,8 @@ def test_a_run_whose_last_error_overflows_continues_where_nobody_measures_it(tra
 
 
 @pytest.mark.parametrize("restore_best", [False, True])
-def test_a_held_out_error_that_is_never_finite_is_no_best_one(restore_best):
-    """The held-out outputs overflow, those of the training do not: both twins agree."""
+def test_a_validation_error_that_is_never_finite_is_no_best_one(restore_best):
+    """Outputs overflow for the validation set only: both implementations agree."""
     given = {
         "hidden_size": (),
         "output": "identity",

@@ -1,4 +1,4 @@
-"""A run whose weights were not kept is trained again, to the same bits."""
+"""A run whose weights were not kept is trained again, bit-identically."""
 
 import warnings
 from dataclasses import replace
@@ -59,7 +59,7 @@ def test_a_run_that_was_not_kept_is_trained_again(case):
         assert alike(lost[last], kept[last])
 
 
-def test_a_part_remembers_the_first_weights_that_it_has_dropped():
+def test_a_part_remembers_the_initial_weights_that_it_has_dropped():
     sweep = fastgd.sweep(X, Y, weights=STARTS, alpha=[1, 2], **SETTINGS, keep_weights=False)
     alone = fastgd.train(X, Y, weights=STARTS[2], alpha=2, iterations=30, record_every=10)
     assert alike(sweep[:, 2][1], alone)
@@ -85,7 +85,7 @@ def test_a_file_has_no_samples_to_train_on(tmp_path):
             ask()
 
 
-def test_what_goes_on_is_trained_again_from_its_beginning(tmp_path):
+def test_what_resumes_is_trained_again_from_its_beginning(tmp_path):
     for given in ({"weights": STARTS[1]}, {"weights": STARTS}, {"seed": [3, 4]}):
         whole = SETTINGS | given | {"alpha": [1, 2]}
         first = fastgd.sweep(X, Y, **whole, keep_weights=False, keep_state=True)
@@ -126,7 +126,7 @@ def test_the_samples_of_a_part_are_its_rows_with_their_weights():
     assert same(plain, {"X": X[3:], "y": Y[3:], "validation": (X[:3], Y[:3])})
 
 
-def test_held_out_samples_of_all_runs_go_with_the_source():
+def test_validation_samples_of_all_runs_go_with_the_source():
     for given in ((X, Y), (X, Y, np.ones(8))):
         source = TrainingSource(X, Y, 30, 10, validation=check_validation(given, 3, 2))
         assert same(tuple(source.arguments(None)["validation"]), given)

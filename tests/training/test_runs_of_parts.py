@@ -1,4 +1,4 @@
-"""A run of a group, fold or weighting: kept, read from a file, or trained again, it is one."""
+"""A run of a group, fold or row of weights is the same in memory, from a file, or retrained."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def sweep_of(case, **more):
 
 
 def alone(case, sweep, index):
-    """What train() makes of the samples and settings of a run."""
+    """The result of train() for the samples and settings of a run."""
     given = {**CASES[case], **SETTINGS}
     for name in ("threads", "groups", "folds", "sample_weight"):
         given.pop(name, None)
@@ -98,7 +98,7 @@ def test_a_part_keeps_what_belongs_to_it():
 
 
 def test_a_selection_in_another_order_has_the_samples_of_its_runs():
-    """Who has kept no weights trains again, on these."""
+    """A sweep without weights trains again on these."""
     sweep = sweep_of("all", record_weights=True, keep_state=True)
     lost = sweep_of("all", record_weights=True, keep_weights=False)
     for order in (np.s_[[2, 1, 0]], np.s_[:, [1, 0]], np.s_[:, :, [1, 0]], np.s_[[0, 0, 1]]):
@@ -106,7 +106,7 @@ def test_a_selection_in_another_order_has_the_samples_of_its_runs():
             assert same(lost[order][index], sweep[order][index]), (order, index)
 
 
-def test_a_part_goes_on(tmp_path):
+def test_a_part_resumes(tmp_path):
     sweep = sweep_of("all", keep_state=True)
     whole = fastgd.sweep(X, Y, **CASES["all"] | SETTINGS | {"iterations": 70})
     part = sweep[1:, 1, ::-1]

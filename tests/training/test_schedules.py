@@ -1,4 +1,4 @@
-"""Schedules: PyTorch's formulas, written out; the factors to the last bits; going on; refusals."""
+"""Schedules: PyTorch's formulas, written out; the factors to the last bits; resuming; errors."""
 
 from math import cos, pi
 
@@ -91,7 +91,7 @@ def test_factors_of_the_kernel(name):
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_in_parts_and_through_a_file_it_has_the_bits_of_one_training(name, tmp_path):
+def test_in_parts_and_through_a_file_it_is_bit_identical_to_one_training(name, tmp_path):
     given = NETWORK | {"alpha": 0.3, "schedule": SCHEDULES[name]}
     whole = fastgd.train(X, Y, **given, iterations=60)
     run = fastgd.train(X, Y, **given, iterations=8)
@@ -104,7 +104,7 @@ def test_in_parts_and_through_a_file_it_has_the_bits_of_one_training(name, tmp_p
     assert run.errors.tobytes() == whole.errors.tobytes()
 
 
-def test_a_run_goes_on_with_its_own_schedule_only():
+def test_a_run_resumes_its_own_schedule_only():
     run = fastgd.train(X, Y, **NETWORK, schedule=SCHEDULES["factors"], iterations=50)
     same = np.linspace(1, 0, 60)
     assert fastgd.train(X, Y, resume=run, schedule=same, iterations=10).iterations == 60

@@ -1,4 +1,4 @@
-"""Parts of a sweep: by place, by value; each is the sweep of these values alone."""
+"""Selections from a sweep by index or value: each equals a sweep of these values alone."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -37,7 +37,7 @@ AXES = {
 
 
 def filled(sweep):
-    """With numbers in all that a sweep may have, each in one place only."""
+    """Fill all arrays that a sweep may have with distinct numbers."""
     shape, records = sweep.shape, len(sweep.recorded)
     runs = sweep._sweep_axes.runs
 
@@ -66,7 +66,7 @@ def case(request):
 
 
 def selectors(length):
-    """Everything that may stand for an axis."""
+    """All kinds of index for an axis."""
     places = st.integers(-length, length - 1)
     flags = st.lists(st.booleans(), min_size=length, max_size=length).filter(any)
     return st.one_of(
@@ -185,7 +185,7 @@ NO_INDEX = "an index of a sweep must be an int, a slice, a list of ints, or a li
         ((0, [True] * 2), IndexError, "one for each value of the axis, 3 for alpha, got 2"),
     ],
 )  # fmt: skip
-def test_what_is_no_index_is_refused(index, error, message):
+def test_what_is_no_index_is_rejected(index, error, message):
     with pytest.raises(error, match=message):
         by_place(GRID, index)
 
@@ -279,7 +279,7 @@ def test_a_row_of_the_table_finds_its_run(case):
         ({"group": "nroth"}, r"\['north', 'south'\], got 'nroth': did you mean north"),
     ],
 )  # fmt: skip
-def test_values_that_are_on_no_axis_are_refused(asked, message):
+def test_values_that_are_on_no_axis_are_rejected(asked, message):
     sweep_axes = SweepAxes(
         {"alpha": [1.0, 10.0], "bias": [False, True], "group": ["north", "south"]}
     )

@@ -1,4 +1,4 @@
-"""Threads that share the work of an update: the bits are those of one thread."""
+"""Threads that share the work of an update: bit-identical to one thread."""
 
 import json
 import os
@@ -72,7 +72,7 @@ CASES = {
 
 @pytest.fixture
 def sharing(monkeypatch):
-    """Let so many threads share every update, with so many samples at a time."""
+    """Make this number of threads share every update, with this number of samples at a time."""
     plan = Layout.plan
 
     def share(threads, together=1 << 20, rows=32):
@@ -144,7 +144,7 @@ def test_a_checkpoint_is_continued_on_any_number_of_threads(case, sharing, tmp_p
     assert same(fastgd.load(file), alone)
 
 
-def test_a_training_goes_on(sharing):
+def test_a_training_resumes(sharing):
     settings = {"hidden_size": (6, 9), "optimizer": Adam(), "alpha": 0.01, "threads": 1}
     whole = fastgd.train(X, Y, iterations=300, record_every=50, **settings)
     sharing(2)
@@ -318,7 +318,7 @@ def test_a_machine_that_is_no_longer_busy_is_noticed():
         (10**6, "threads must be at most"),
     ],
 )
-def test_refused(threads, said, xor):
+def test_rejected(threads, said, xor):
     with pytest.raises((ValueError, TypeError), match=said):
         fastgd.train(*xor, threads=threads)
 

@@ -1,4 +1,4 @@
-"""The axes of a sweep: their order, and the place of each run."""
+"""The axes of a sweep: their order, and the index of each run."""
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def test_axes_have_one_order():
 
 
 def test_axes_of_samples_come_between_networks_and_alpha():
-    """They are axes of the runs of one network: the code is the same for all parts."""
+    """They are axes of the runs of one network: all subsets share the compiled code."""
     parts = {"sample_weight": [0, 1], "group": ["a", "b", "c"], "fold": None}
     sweep_axes = SweepAxes.of(
         hidden_size=[(2,), (3,)], structures={"bias": [False, True]}, parts=parts,

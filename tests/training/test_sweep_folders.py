@@ -1,4 +1,4 @@
-"""Sweeps in folders: the same as in memory, whoever stops and goes on, and read when asked."""
+"""Sweeps in folders: the same as in memory, also after interruptions, and read lazily."""
 
 import dataclasses
 import pickle
@@ -75,7 +75,7 @@ def chunks_of_few_runs(monkeypatch):
 
 
 def differences(one, other, *, source=True):
-    """The fields in which two sweeps differ, be it in a bit."""
+    """The fields in which two sweeps differ by at least a bit."""
 
     def equal(a, b):
         if isinstance(a, np.ndarray):
@@ -105,10 +105,10 @@ def pair(request, tmp_path_factory):
         return fastgd.sweep(**given), fastgd.sweep(**given, out=folder), folder, given
 
 
-# ---------------------------------------------------------------- what comes back
+# ---------------------------------------------------------------- results
 
 
-def test_a_folder_has_the_bits_of_a_sweep_in_memory(pair):
+def test_a_folder_is_bit_identical_to_a_sweep_in_memory(pair):
     memory, returned, folder, _ = pair
     opened = fastgd.open(folder)
     assert not differences(memory, returned)
@@ -157,10 +157,10 @@ def test_dask_reads_chunk_by_chunk(pair):
         assert lazy.errors.data.npartitions > 1 or len(memory) <= 4
 
 
-# ---------------------------------------------------------------- going on
+# ---------------------------------------------------------------- resuming
 
 
-def test_what_is_missing_is_said_and_the_same_call_goes_on(tmp_path):
+def test_what_is_missing_is_said_and_the_same_call_resumes(tmp_path):
     given = asked("grid")
     whole = fastgd.sweep(**given, out=tmp_path / "whole")
     fastgd.sweep(**given, out=tmp_path / "cut")
@@ -209,7 +209,7 @@ def files_of(folder):
     }
 
 
-def test_a_damaged_chunk_is_named_and_trained_anew(tmp_path):
+def test_a_corrupt_chunk_is_named_and_trained_again(tmp_path):
     given = asked("grid")
     before = fastgd.sweep(**given, out=tmp_path).digest()
     path = chunk_file(tmp_path, 2)
@@ -223,7 +223,7 @@ def test_a_damaged_chunk_is_named_and_trained_anew(tmp_path):
     assert after.digest() == before
 
 
-def test_a_folder_goes_on_with_a_sweep(tmp_path):
+def test_a_folder_resumes_a_sweep(tmp_path):
     first = fastgd.sweep(**asked("grid"), keep_state=True)
     more = {"X": XOR_X, "y": XOR_Y, "iterations": 40, "resume": first}
     assert not differences(fastgd.sweep(**more), fastgd.sweep(**more, out=tmp_path / "a"))
@@ -246,7 +246,7 @@ def test_a_folder_goes_on_with_a_sweep(tmp_path):
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_a_folder_of_another_call_is_refused(other, tmp_path):
+def test_a_folder_of_another_call_is_rejected(other, tmp_path):
     given = asked("grid")
     fastgd.sweep(**given, out=tmp_path)
     before = files_of(tmp_path)
@@ -255,7 +255,7 @@ def test_a_folder_of_another_call_is_refused(other, tmp_path):
     assert files_of(tmp_path) == before
 
 
-def test_a_folder_of_other_held_out_samples_or_another_start_is_refused(tmp_path):
+def test_a_folder_of_other_validation_samples_or_another_start_is_rejected(tmp_path):
     given = asked("one-run") | {"validation": HELD, "weights": START}
     fastgd.sweep(**given, out=tmp_path)
     for name in ("validation", "weights"):
@@ -266,7 +266,7 @@ def test_a_folder_of_other_held_out_samples_or_another_start_is_refused(tmp_path
 
 
 def begun(tmp_path, chunks, **more):
-    """A sweep in a folder that lacks some chunks."""
+    """A sweep in a folder in which some chunks are missing."""
     given = asked("grid") | more
     fastgd.sweep(**given, out=tmp_path / "begun")
     for chunk in chunks:
@@ -274,7 +274,7 @@ def begun(tmp_path, chunks, **more):
     return fastgd.open(tmp_path / "begun"), given
 
 
-def test_a_sweep_with_missing_runs_can_not_go_on(tmp_path):
+def test_a_sweep_with_missing_runs_can_not_resume(tmp_path):
     sweep, _ = begun(tmp_path, [0, 3], keep_state=True)
     more = {"X": XOR_X, "y": XOR_Y, "iterations": 5}
     for resume in (sweep, sweep[0], sweep[...]):
@@ -284,7 +284,7 @@ def test_a_sweep_with_missing_runs_can_not_go_on(tmp_path):
 
 
 @pytest.mark.parametrize("keep_weights", [True, False])
-def test_a_missing_run_is_refused_however_it_is_asked_for(keep_weights, tmp_path):
+def test_a_missing_run_is_rejected_however_it_is_asked_for(keep_weights, tmp_path):
     sweep, _ = begun(tmp_path, [0], keep_weights=keep_weights)
     for ask in (lambda: sweep[0, 0], lambda: sweep[0][0], lambda: list(sweep)):
         with pytest.raises(ValueError, match="must have been trained, got one that is missing"):
@@ -309,7 +309,7 @@ def test_networks_of_which_nothing_is_there_are_missing(tmp_path):
     assert repr(fastgd.load(tmp_path / "begun.npz")) == repr(sweep)
 
 
-def test_the_old_folder_is_read_once_to_go_on(tmp_path, monkeypatch):
+def test_the_old_folder_is_read_once_to_resume(tmp_path, monkeypatch):
     sweep = fastgd.sweep(**asked("grid"), keep_state=True, out=tmp_path / "first")
     reads, read = [], Folder.read
 
@@ -324,7 +324,7 @@ def test_the_old_folder_is_read_once_to_go_on(tmp_path, monkeypatch):
     assert reads.count("first") <= 8 * arrays + 1
 
 
-def test_a_sweep_goes_on_with_a_file_as_with_what_was_saved(tmp_path):
+def test_a_sweep_resumes_a_file_as_with_what_was_saved(tmp_path):
     first = fastgd.sweep(**asked("grid"), keep_state=True, keep_weights=False)
     more = {"X": XOR_X, "y": XOR_Y, "iterations": 5, "out": tmp_path / "more"}
     fastgd.sweep(**more, resume=first)
@@ -361,12 +361,12 @@ def test_what_is_no_file_in_the_place_of_a_chunk_is_an_error(tmp_path):
     ],
     ids=["out", "executor", "zero-threads", "threads-of-nobody"],
 )
-def test_wrong_arguments_are_refused(wrong, message):
+def test_wrong_arguments_are_rejected(wrong, message):
     with pytest.raises((TypeError, ValueError), match=message):
         fastgd.sweep(**asked("grid"), **wrong)
 
 
-def test_a_folder_with_something_else_is_refused(tmp_path):
+def test_a_folder_with_something_else_is_rejected(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"must be empty .* 'notes.txt'"):
         fastgd.sweep(**asked("grid"), out=tmp_path)
@@ -393,7 +393,7 @@ def test_a_notebook_shows_a_folder(pair):
     assert returned._repr_html_() == memory._repr_html_()
 
 
-def test_a_manifest_that_makes_no_sense_is_refused(tmp_path):
+def test_a_manifest_that_makes_no_sense_is_rejected(tmp_path):
     Folder.create(tmp_path, "sweep", {"axes": {"alpha": [1]}}, {}, {}, 1)
     with pytest.raises(ValueError, match="as fastgd writes it"):
         fastgd.open(tmp_path)
@@ -420,7 +420,7 @@ def test_long_axes_are_as_they_were(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_chunks_are_boxes_of_neighbours(seed):
+def test_chunks_are_boxes_of_neighbors(seed):
     random = np.random.default_rng(seed)
     shape = tuple(random.integers(1, 8, random.integers(0, 5)).tolist())
     runs = int(random.integers(1, 60))

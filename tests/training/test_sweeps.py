@@ -24,7 +24,7 @@ Y = RANDOM.random_sample((8, 2))
 
 
 def rows_are_runs_alone(axes, **fixed):
-    """Every row of the sweep has what the run alone has, to the bit."""
+    """Every row of the sweep is bit-identical to the run alone."""
     options = {"X": X, "y": Y, "hidden_size": (5, 3), "iterations": 60, "record_every": 7} | fixed
     sweep = fastgd.sweep(**options | axes, threads=1, keep_state=True)
     for index in np.ndindex(sweep.shape):
@@ -54,7 +54,7 @@ def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
     "name", [None, pytest.param("everything in epochs", marks=pytest.mark.slow)]
 )
 def test_a_row_is_the_run_alone_where_that_one_has_other_tiles(name):
-    """A large network alone: units beside whole tiles, and weights transposed for the pass back."""
+    """A large network alone has partial tiles, and transposed weights for the backward pass."""
     given = OPTIONS[name].options if name else {}
     sizes = {"hidden_size": (50, 37), "iterations": 20}
     sweep = rows_are_runs_alone({"alpha": ALPHAS}, **sizes, **given)
@@ -110,8 +110,8 @@ def test_batches_of_several_sizes():
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize("axes", [{"tolerance": [0.0, 1e-9]}, {"patience": [None, 1000]}])
-def test_looking_at_the_error_for_other_rows_ends_no_run(axes):
-    """An error that overflows before the weights do ends only a run whose errors are looked at."""
+def test_monitoring_the_error_of_other_rows_ends_no_run(axes):
+    """An error that overflows before the weights ends only a run whose error is monitored."""
     linear = {"activation": "identity", "output": "identity", "record_every": 1000}
     alphas = np.geomspace(2, 2000, 20).tolist()
     sweep = fastgd.sweep(X, Y, alpha=alphas, **axes, **linear, iterations=60)
@@ -121,7 +121,7 @@ def test_looking_at_the_error_for_other_rows_ends_no_run(axes):
         assert (row.status, row.iterations) == (alone.status, alone.iterations)
 
 
-def test_a_row_has_a_best_iteration_only_if_its_own_errors_are_watched():
+def test_a_row_has_a_best_iteration_only_if_its_own_errors_are_monitored():
     linear = {"activation": "identity", "output": "identity", "alpha": 1e-3}
     sweep = fastgd.sweep(X, Y, patience=[None, 1000], **linear, iterations=9)
     assert sweep.best_iteration.tolist() == [-1, 9]
@@ -177,7 +177,7 @@ def test_a_row_of_a_sweep_is_that_run_alone_with_everything_drawn(drawn, rates):
     rows_are_runs_alone(axes, **OPTIONS["everything drawn"].options)
 
 
-def test_masks_do_not_depend_on_neighbours():
+def test_masks_do_not_depend_on_neighbors():
     seeds = [3, 1, 4, 5, 9, 2, 6, 35]
     for mask in ({"dropout": 0.5}, {"dropconnect": 0.5}):
         sweep = rows_are_runs_alone({"seed": seeds}, **mask)

@@ -1,4 +1,4 @@
-"""train() and sweep() from outside: what they promise beside the bits."""
+"""train() and sweep() as public functions: all they promise in addition to the bits."""
 
 import os
 import platform
@@ -60,7 +60,7 @@ def test_given_weights(xor):
         np.testing.assert_array_equal(layer, copy)
 
 
-def test_training_goes_on_from_its_weights(xor):
+def test_training_resumes_from_its_weights(xor):
     whole = fastgd.train(*xor, iterations=100, record_every=50)
     half = fastgd.train(*xor, iterations=50)
     rest = fastgd.train(*xor, weights=half.weights, iterations=50)
@@ -173,14 +173,14 @@ def test_keep_weights_false(xor):
 
 
 @pytest.mark.parametrize("call", [fastgd.train, fastgd.sweep])
-def test_absurd_sizes_are_refused_before_anything_is_allocated(xor, call):
+def test_absurd_sizes_are_rejected_before_anything_is_allocated(xor, call):
     with pytest.raises(ValueError, match=r"must fit into the available memory \(.*B\), got a need"):
         call(*xor, hidden_size=10**12)
     with pytest.raises(ValueError, match="must fit into the available memory"):
         call(*xor, iterations=10**15, record_every=1)
 
 
-def test_a_sweep_that_cannot_fit_is_refused(xor):
+def test_a_sweep_that_cannot_fit_is_rejected(xor):
     with pytest.raises(ValueError, match="the sweep must fit into the available memory"):
         fastgd.sweep(*xor, hidden_size=2000, alpha=ALPHAS, seed=range(1_000_000))
 
@@ -209,7 +209,7 @@ def test_predict(random_problem, shape, monkeypatch):
     np.testing.assert_allclose(run.predict(X), layer, rtol=1e-12)
 
 
-def test_predict_has_the_bits_of_the_error(random_problem):
+def test_predict_is_bit_identical_to_the_error(random_problem):
     X, y = random_problem
     run = fastgd.train(X, y, iterations=20)
     assert run.final_error == pytest.approx(np.abs(y - run.predict(X)).mean(), rel=1e-14)
@@ -259,7 +259,7 @@ def control_register(_typing, _new):
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="sets an x86 register")
-def test_flushing_subnormals_to_zero_is_refused(xor):
+def test_flushing_subnormals_to_zero_is_rejected(xor):
     exchange = njit(lambda new: control_register(new))
     before = exchange(np.uint32(0x1F80 | 0x8040))  # flush to zero, denormals are zero
     try:

@@ -1,4 +1,4 @@
-"""What a training warns of in Python, where the command does: once, and at the caller's line."""
+"""Warnings of a training: the same as on the command line, once, at the caller's line."""
 
 import warnings
 
@@ -52,7 +52,7 @@ def test_a_sweep_warns_once_for_each_kind_of_output():
     ]  # fmt: skip
 
 
-def test_what_is_refused_warns_of_nothing():
+def test_what_is_rejected_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(ValueError, match="alpha must be"):

@@ -1,4 +1,4 @@
-"""A start and a recorded point are whole networks: biases and batch normalization included."""
+"""Initial networks and recorded points include biases and batch normalization."""
 
 from dataclasses import replace
 
@@ -62,8 +62,8 @@ def test_the_first_point_is_where_training_starts(run, options):
     assert same_bits(run.at(0), fresh(weights, **options))
 
 
-def test_training_goes_on_from_a_recorded_point_as_if_it_had_not_stopped(run, options):
-    """To the bit, where no optimizer has a state and no batch depends on the iteration."""
+def test_training_resumes_from_a_recorded_point_as_if_it_had_not_stopped(run, options):
+    """Bit-identical if the optimizer has no state and no batch depends on the iteration."""
     if "batch_size" in options:
         options = options | {"batch_size": None}
         run = fastgd.train(X, Y, record_weights=True, **SETTINGS, **options)
@@ -179,7 +179,7 @@ def test_a_path_over_a_bias():
 
 
 @pytest.mark.parametrize("call", [fastgd.train, fastgd.sweep, reference.train])
-def test_parts_of_networks_are_refused(call):
+def test_parts_of_networks_are_rejected(call):
     plain, biased = (fastgd.train(X, Y, iterations=1, bias=bias) for bias in (False, True))
     normal = fastgd.train(X, Y, iterations=1, batch_norm=True)
     deep = fastgd.train(X, Y, iterations=1, hidden_size=(4, 2))

@@ -1,6 +1,6 @@
-"""Calls that seem to compile, for the tests of who does; helpers import this file.
+"""Calls that pretend to compile, to test which process does; helpers import this file.
 
-A file of a name stands for code in the cache, and holds the number of the process that wrote it.
+A file stands for code in the cache, and contains the ID of the process that wrote it.
 """
 
 import os
@@ -24,14 +24,14 @@ def pretend(folder, name):
 
 
 def pretend_beside(folder, name):
-    """Likewise, but not before another process has compiled something."""
+    """As pretend, but not before another process has compiled something."""
     if not cache._asks.get() and not Path(folder, name).exists():
         wait_for(lambda: maker_of(folder) - {os.getpid()})
     pretend(folder, name)
 
 
 def pretend_here(folder, name, caller, how):
-    """Likewise, but helpers fail at it."""
+    """As pretend, but it fails in helpers."""
     if os.getpid() != caller:
         if how == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -49,13 +49,13 @@ def interrupt_beside(folder, name):
 
 
 def maker_of(folder):
-    """The processes that have compiled something."""
+    """The IDs of the processes that have compiled something."""
     codes = [path for path in Path(folder).iterdir() if not path.name.startswith("made-by-")]
     return {int(text) for path in codes if (text := path.read_text())}
 
 
 def wait_for(found):
-    """Wait until it is there."""
+    """Wait until the condition holds."""
     end = time.monotonic() + 120
     while not found():
         assert time.monotonic() < end

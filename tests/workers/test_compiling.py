@@ -1,4 +1,4 @@
-"""Who compiles what several calls need; the last tests are with real kernels."""
+"""Which process compiles the code of several calls; the last tests use real kernels."""
 
 import json
 import os
@@ -154,7 +154,7 @@ print(json.dumps([count, len(begun), all(process.returncode is not None for proc
 
 @pytest.mark.slow
 def test_a_script_without_a_main_guard_compiles_kernels(tmp_path):
-    """It is read once, and the next process finds all code."""
+    """The script runs once, and the next process finds all code."""
     script = tmp_path / "script.py"
     script.write_text(ROLLS)
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}

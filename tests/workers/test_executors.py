@@ -1,4 +1,4 @@
-"""Executors with processes of their own: the same arrays, also if a process is killed."""
+"""Executors with worker processes: the same arrays, even if a process is killed."""
 
 import os
 import random
@@ -47,7 +47,7 @@ def folder_at(path, chunk_count=CHUNKS):
 
 
 class Counted(Executor):
-    """Counts what has gone along with the tasks of another executor."""
+    """Records what is sent with the tasks of another executor."""
 
     def __init__(self, executor):
         self.executor = executor
@@ -67,8 +67,8 @@ def executor(request):
         yield made
 
 
-def test_chunks_are_computed_by_two_processes_and_data_go_once_to_each(executor, tmp_path):
-    # Of more than 10 MB Dask would warn.
+def test_chunks_are_computed_by_two_processes_and_data_are_sent_once_to_each(executor, tmp_path):
+    # Dask would warn of more than 10 MB.
     job, told = Squares(CHUNKS, 0.1, str(tmp_path), data=bytes(11 * 10**6)), []
     counted = Counted(executor)
     found = run_job(job, WorkerOptions(counted, 1, 1), told.append)
@@ -85,11 +85,11 @@ def test_folders_are_filled_by_the_workers(executor, tmp_path):
     assert folder.digest() == here.digest()
 
 
-def test_a_chunk_that_always_fails_is_named_and_the_executor_goes_on(executor, tmp_path):
+def test_a_chunk_that_always_fails_is_named_and_the_executor_continues(executor, tmp_path):
     folder = folder_at(tmp_path)
     with pytest.raises(RuntimeError, match=r"^chunk 7 has failed 4 times.*ValueError: 7 is a bad"):
         work_into(folder, Squares(CHUNKS, fails=(7,)), WorkerOptions(executor, 1, 1), ignore)
-    done = folder.done()  # a slow worker may still have any other chunk in hand
+    done = folder.done()  # a slow worker may still be computing any other chunk
     assert done.any()
     assert not done[7]
     job = Squares(CHUNKS, log=str(tmp_path))
@@ -161,7 +161,7 @@ def assert_same(found, expected):
 
 
 @pytest.mark.usefixtures("chunks_of_16_runs")
-def test_a_sweep_has_the_bits_of_one_process(executor, xor, tmp_path):
+def test_a_sweep_is_bit_identical_to_one_process(executor, xor, tmp_path):
     expected = swept(xor)
     elsewhere = {"executor": executor, "threads": None}
     found = swept(xor, **elsewhere)
@@ -176,7 +176,7 @@ def test_a_sweep_has_the_bits_of_one_process(executor, xor, tmp_path):
 
 
 @pytest.mark.usefixtures("chunks_of_16_runs")
-def test_folds_of_groups_have_the_bits_of_one_process(executor, random_problem):
+def test_folds_of_groups_are_bit_identical_to_one_process(executor, random_problem):
     X, y = random_problem
     options = {
         "groups": list("aabbbcccc"), "folds": 2, "seed": range(20), "iterations": 200, "alpha": [1]
@@ -185,7 +185,7 @@ def test_folds_of_groups_have_the_bits_of_one_process(executor, random_problem):
     assert_same(fastgd.sweep(X, y, executor=executor, **options), expected)
 
 
-def test_a_map_has_the_bits_of_one_process(executor):
+def test_a_map_is_bit_identical_to_one_process(executor):
     small = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
     expected = fastgd.trainability(16, **small)
     assert fastgd.trainability(16, **small, executor=executor).values.tobytes() == (
@@ -204,7 +204,7 @@ POOLS = {"spawn": lambda: process_pool("spawn"), "loky": EXECUTORS["loky"]}
 @pytest.mark.slow
 @pytest.mark.usefixtures("chunks_of_16_runs")
 @pytest.mark.parametrize("kind", POOLS)
-def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, tmp_path):
+def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_resumes(kind, xor, tmp_path):
     options = {"iterations": LONG, "out": tmp_path / "sweep"}
     with POOLS[kind]() as pool:
         pids = {pool.submit(_pid).result() for _ in range(10)}
@@ -216,7 +216,7 @@ def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, t
     done = int(folder.done().sum())
     assert 3 <= done < 16
     assert "executor takes no more tasks: A " in str(caught.value)
-    # The other worker may have written the chunk in its hands after that was said.
+    # The other worker may have written its chunk after the message.
     kept = (
         rf"\b({done}|{done - 1}) of 16 chunks are done, and kept in {re.escape(str(folder.path))}"
     )
@@ -228,7 +228,7 @@ def test_a_pool_whose_worker_is_killed_breaks_and_a_new_one_goes_on(kind, xor, t
 
 
 def kill_when(path, pid, chunks, seconds=0.0):
-    """SIGKILL a process some seconds after so many chunks are done."""
+    """SIGKILL a process some seconds after this number of chunks is done."""
 
     def wait():
         while len(list(path.glob("parts/*/[0-9]*.npz"))) < chunks:
@@ -263,7 +263,7 @@ def clients():
 
 @pytest.fixture
 def client(clients):
-    """With two workers that are there for good: Dask gives one up that dies as it starts."""
+    """With two workers that have started: Dask gives up a worker that dies during its start."""
     clients.wait_for_workers(2, timeout=300)
     while any(one.process.status.name != "running" for one in clients.cluster.workers.values()):
         time.sleep(0.05)
@@ -292,7 +292,7 @@ def test_a_chunk_that_kills_its_workers_of_dask_is_named(tmp_path):
     said = r"^chunk 2 has failed 4 times.*KilledWorker.*; 3 of 4 "
     with dask_client() as client, pytest.raises(RuntimeError, match=said):
         work_into(folder, job, WorkerOptions(client.get_executor(), 1, 1), ignore)
-    # Dask's four, and those that it was asked for before it had been sent the job.
+    # Dask's four attempts, and those before the worker had been sent the job.
     assert 4 <= len(job.calls_of(2)) <= 10
 
 
@@ -354,4 +354,4 @@ def test_ctrl_c_ends_soon_keeps_what_is_done_and_leaves_the_executor_alone(kind,
     assert one == "1"
     again = folder_at(folder)
     assert not list((folder / "claims").iterdir())
-    assert again.done().sum() >= int(done)  # workers end what they had begun
+    assert again.done().sum() >= int(done)  # workers finish what they had begun

@@ -1,4 +1,4 @@
-"""How chunks are handed out, with executors whose workers are threads of this process."""
+"""How chunks are scheduled, with executors whose workers are threads of this process."""
 
 import re
 import shutil
@@ -40,7 +40,7 @@ def in_order(chunk_count=CHUNKS):
 
 
 class Watched(Executor):
-    """An executor of two workers that writes down what it was given, and may do as it is told."""
+    """An executor of two workers that records its tasks, and may change them."""
 
     def __init__(self, before=lambda order: order):
         self.pool = ThreadPoolExecutor(2)
@@ -61,7 +61,7 @@ class Watched(Executor):
             self._in_hand -= 1
 
     def shutdown(self, *_arguments, **_options):
-        raise AssertionError("it belongs to who made it")
+        raise AssertionError("the executor belongs to its creator")
 
 
 @pytest.fixture
@@ -77,14 +77,14 @@ def worker_options(request, watched):
     return WorkerOptions(None, 2, 1) if request.param == "threads" else WorkerOptions(watched, 1, 1)
 
 
-def test_chunks_come_in_order_each_is_computed_once_and_told_of(worker_options, tmp_path):
+def test_chunks_come_in_order_each_is_computed_and_reported_once(worker_options, tmp_path):
     job, told = Squares(CHUNKS, 0.01, str(tmp_path)), []
     assert squares_of(run_job(job, worker_options, told.append)) == in_order()
     assert sum(told) == sum(job.sizes)
     assert [len(calls) for calls in job.calls()] == [1] * CHUNKS
 
 
-def test_a_folder_is_filled_and_what_is_there_is_only_told_of(worker_options, tmp_path):
+def test_a_folder_is_filled_and_existing_chunks_are_only_reported(worker_options, tmp_path):
     log = tmp_path / "log"
     log.mkdir()
     folder, job, told = folder_at(tmp_path / "folder"), Squares(CHUNKS, 0.01, str(log)), []
@@ -105,7 +105,7 @@ def test_a_job_of_no_chunks_is_done(worker_options, tmp_path):
 
 
 @pytest.mark.parametrize("chunks", [1, 3])
-def test_threads_get_a_chunk_each_and_a_lonely_chunk_gets_all(chunks, tmp_path):
+def test_threads_get_a_chunk_each_and_a_single_chunk_gets_all(chunks, tmp_path):
     job = Squares(chunks, 0, str(tmp_path))
     run_job(job, WorkerOptions(None, 2, 1), ignore)
     work_into(folder_at(tmp_path / "folder", chunks), job, WorkerOptions(None, 2, 1), ignore)
@@ -139,8 +139,8 @@ def test_ctrl_c_between_a_lease_and_its_chunk_leaves_no_lease(tmp_path, monkeypa
     assert not list((tmp_path / "claims").iterdir())
 
 
-def test_a_stop_is_heard_in_the_middle_of_chunks(tmp_path):
-    """As Ctrl-C is, by what chunks tell of their progress."""
+def test_ctrl_c_interrupts_chunks(tmp_path):
+    """The progress callback raises, as Ctrl-C does."""
     told, begin = [], time.monotonic()
 
     def stop(done):
@@ -185,7 +185,7 @@ def test_without_a_folder_a_failure_says_that_all_is_lost(watched):
         run_job(job, WorkerOptions(watched, 1, 1), ignore)
 
 
-def test_an_executor_that_takes_no_tasks_is_said_so(watched, tmp_path):
+def test_an_executor_that_takes_no_tasks_is_reported(watched, tmp_path):
     watched.pool.shutdown()
     folder = folder_at(tmp_path)
     with pytest.raises(BrokenExecutor) as caught:
@@ -198,7 +198,7 @@ def test_an_executor_that_takes_no_tasks_is_said_so(watched, tmp_path):
     assert not list((tmp_path / "claims").iterdir())
 
 
-def test_tasks_are_small_the_job_goes_once_and_no_two_are_alike(watched):
+def test_tasks_are_small_the_job_resumesce_and_no_two_are_alike(watched):
     job = Squares(CHUNKS, 0.01, data=bytes(10**6))
     run_job(job, WorkerOptions(watched, 1, 1), ignore)
     parcels = [parcels for _, _, parcels, _ in watched.tasks if parcels]
@@ -230,7 +230,7 @@ def test_a_chunk_that_comes_back_twice_counts_once():
     assert sink.summary.startswith("1 of 2 chunks were done")
 
 
-def test_chunks_in_hand_are_few_for_few_workers(watched):
+def test_few_chunks_are_submitted_for_few_workers(watched):
     run_job(Squares(60, 0.01), WorkerOptions(watched, 1, 1), ignore)
     assert 8 <= watched.at_once <= 12
 
@@ -273,7 +273,7 @@ def test_a_worker_that_finds_another_folder_there_leaves_it_alone(tmp_path):
 
 
 def test_a_worker_that_writes_to_another_disk_is_found_out(tmp_path):
-    """Its folder has the same place and question, but nothing of it is seen here."""
+    """Its folder has the same path and result, but this process can't see its files."""
     other = folder_at(tmp_path / "other")
 
     def there(order):
@@ -286,7 +286,7 @@ def test_a_worker_that_writes_to_another_disk_is_found_out(tmp_path):
     assert other.done().sum() <= elsewhere.at_once
 
 
-def test_a_damaged_chunk_is_named_and_computed_anew(worker_options, tmp_path):
+def test_a_corrupt_chunk_is_named_and_computed_again(worker_options, tmp_path):
     folder = folder_at(tmp_path)
     work_into(folder, Squares(CHUNKS), worker_options, ignore)
     whole = folder.digest()
@@ -297,7 +297,7 @@ def test_a_damaged_chunk_is_named_and_computed_anew(worker_options, tmp_path):
     assert folder.digest() == whole
 
 
-# Who looks while half of it is gone finds chunks without a manifest.
+# A process that looks while half of the folder is gone finds chunks without a manifest.
 @pytest.mark.filterwarnings("ignore:.*was corrupt or missing:fastgd.store.directory.DamageWarning")
 def test_a_folder_that_is_removed_meanwhile_is_made_again(worker_options, tmp_path):
     folder, told = folder_at(tmp_path / "folder"), []

@@ -41,14 +41,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refused(case):
+def test_rejected(case):
     arguments, error, message = REFUSED[case]
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         check_worker_options(*arguments)
 
 
-def test_a_pool_is_refused_in_its_own_threads():
-    """All of them may wait for chunks that none of them has begun."""
+def test_a_pool_is_rejected_in_its_own_threads():
+    """All threads might wait for chunks that none of them has begun."""
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(
             ValueError, match=r"^executor must not be the pool in whose thread this"
@@ -77,8 +77,8 @@ MADE = {
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("kind", MADE)
-def test_a_pool_is_refused_in_a_fork_of_its_process(kind):
-    """Its threads are not there: tasks that it takes are begun by nobody."""
+def test_a_pool_is_rejected_in_a_fork_of_its_process(kind):
+    """Its threads don't exist in the fork: nobody would begin its tasks."""
     pool = MADE[kind]()
     try:
         pool.submit(abs, 1).result()
@@ -101,8 +101,8 @@ def _the_pool():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_pool_of_processes_is_refused_in_its_own_tasks():
-    """A forked worker has a copy of it, with locks that nobody will ever release."""
+def test_a_pool_of_processes_is_rejected_in_its_own_tasks():
+    """A forked worker has a copy of the pool, with locks that nobody will release."""
     global _pool
     with fork_pool() as _pool, pytest.raises(ValueError, match=r"^executor must be created in the"):
         _pool.submit(_the_pool).result()

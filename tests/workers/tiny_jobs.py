@@ -1,4 +1,4 @@
-"""Jobs without networks, for the tests of how chunks are handed out; workers import this file."""
+"""Jobs without networks, to test how chunks are scheduled; workers import this file."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Squares:
-    """The square of each chunk's number; ``log`` has a file for each time that one was computed."""
+    """The square of each chunk's index; ``log`` gets a file for each computation."""
 
     chunk_count: int
     seconds: float = 0.0
@@ -83,12 +83,12 @@ class Trainings:
 
 
 def use_cache(folder):
-    """Give this process a cache of kernels of its own."""
+    """Give this process its own cache of compiled code."""
     os.environ["NUMBA_CACHE_DIR"] = str(Path(folder, str(os.getpid())))
 
 
 def squares_in_a_task(chunks):
-    """A task of Dask that has chunks computed on the workers that it is itself on."""
+    """A Dask task whose chunks are computed on the same workers."""
     from distributed import get_client
 
     from fastgd.workers.job import WorkerOptions
@@ -100,7 +100,7 @@ def squares_in_a_task(chunks):
 
 
 def squares_in_a_task_that_left(chunks):
-    """The same, from a task that has given its place back by itself."""
+    """The same, from a task that has already freed its slot."""
     from distributed import worker_client
 
     with worker_client():
