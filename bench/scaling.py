@@ -71,18 +71,18 @@ def cpu_seconds() -> float:
     return sum(one.user + one.system for one in times)
 
 
-def set_runs_of_chunk(runs: int) -> None:
-    """Cut sweeps into chunks of so many runs, as other networks would."""
+def set_runs_per_chunk(runs: int) -> None:
+    """Cut sweeps into chunks of this many runs, as for other networks."""
     sweep_job.runs_per_chunk = lambda _seconds, _size: runs
 
 
 def scaling() -> None:
-    """Workers of one thread beside threads of one process."""
+    """Compare workers of one thread with threads of one process."""
     sweep(512, threads=1)
     begin = process_time()
     sweep(512, threads=1)
     runs = int(512 * CHUNK_SECONDS / (process_time() - begin)) // 16 * 16
-    set_runs_of_chunk(runs)
+    set_runs_per_chunk(runs)
     with pool(1) as pool_1, pool(2) as pool_2, cluster(1) as dask_1, cluster(2) as dask_2:
         ways: dict[str, dict[str, Any]] = {
             "1 thread": {"threads": 1},
@@ -115,11 +115,11 @@ def scaling() -> None:
 
 
 def overhead() -> None:
-    """What a chunk costs beside its iterations, in seconds of CPU of all processes."""
+    """Overhead of a chunk in addition to its iterations, in seconds of CPU of all processes."""
     chunks, runs = 1_000, 16
-    for name, crew in {"a pool of 2": pool, "Dask, 2 workers": cluster}.items():
-        with crew(2) as executor:
-            set_runs_of_chunk(runs)
+    for name, pool_of in {"a pool of 2": pool, "Dask, 2 workers": cluster}.items():
+        with pool_of(2) as executor:
+            set_runs_per_chunk(runs)
             sweep(chunks * runs, 1, executor=executor)
             begin = cpu_seconds()
             sweep(chunks * runs, 1, executor=executor)
@@ -170,7 +170,7 @@ def use_cache(folder: str) -> None:
 
 def cold() -> None:
     """Two workers that have no compiled code, with the caller's and without it."""
-    set_runs_of_chunk(16)
+    set_runs_per_chunk(16)
     sweep(64, 100)
     sent = payloads.Shipment.parcel
 
@@ -202,7 +202,7 @@ def wait(_number: int) -> None:
 def threads() -> None:
     """How many threads of a worker compute, with NUMBA_NUM_THREADS unset as Dask leaves it."""
     assert "NUMBA_NUM_THREADS" not in os.environ
-    set_runs_of_chunk(512)
+    set_runs_per_chunk(512)
     with cluster(1) as executor:
         pid = executor.submit(os.getpid).result()
         for each in (1, 2):

@@ -82,7 +82,7 @@ def sweep(
         raise ValueError("validation must be None with groups or folds, got both")
     structures, values = axes({name: v for name, v in given.items() if name not in _NO_OPTIONS})
     single = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, **given}
-    grid = SweepAxes.of(
+    sweep_axes = SweepAxes.of(
         hidden_size=as_axis("hidden_size", hidden_size),
         structures=structures,
         parts=partition.axes if partition else {},
@@ -93,8 +93,8 @@ def sweep(
         weights=None,
     )
     runs = {}
-    for place in np.ndindex(*grid.shape):
-        chosen = grid.values(place)
+    for place in np.ndindex(*sweep_axes.shape):
+        chosen = sweep_axes.values(place)
         rows, weight, held, held_weight = Part(np.arange(len(X)), sample_weight, None, None)
         if partition:
             along = [axis.index(chosen.pop(name)) for name, axis in partition.axes.items()]
