@@ -263,7 +263,7 @@ def test_points_that_are_none():
     assert run.iterations < 190
     last = np.flatnonzero(np.isfinite(run.errors))[-1]
     assert np.isfinite(run.at(last).weights[0]).all()
-    with pytest.raises(ValueError, match=f"it was over after {run.iterations} iterations, got 19"):
+    with pytest.raises(ValueError, match=f"it ended after {run.iterations} iterations, got 19"):
         run.at(190)
     for record, error, message in (
         (200, IndexError, "record must be from -200 to 199, got 200"),
