@@ -124,7 +124,8 @@ def test_a_weight_without_a_derivative_stays_whatever_epsilon_is(kind, epsilon):
         run = train(X, y, alpha=0.1, optimizer=optimizer, **given)
         assert run.status == "finished"
         assert run.weights[0][1, 0] == 0.5
-    sweep = fastgd.sweep(X, y, alpha=0.1, optimizer=[optimizer, kind(**beside), optimizer], **given)
+    axis = [optimizer, kind(**beside), kind(epsilon=2 * epsilon, **beside)]
+    sweep = fastgd.sweep(X, y, alpha=0.1, optimizer=axis, **given)
     assert (sweep.status == "finished").all()
 
 
