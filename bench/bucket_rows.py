@@ -1,4 +1,4 @@
-"""A million balls in the bucket, beside the same in vectorised NumPy."""
+"""A million balls in the bucket, beside the same in vectorized NumPy."""
 
 from collections.abc import Callable
 

@@ -40,7 +40,7 @@ def optimizers(settings: Settings) -> list[Line]:
     return lines
 
 
-def regularised(settings: Settings) -> list[Line]:
+def regularized(settings: Settings) -> list[Line]:
     """Dropout beside none, updates from mini-batches beside updates from all samples."""
     names = {"dropout": ("dropout 0.5", "no dropout"), "batches": ("batches of 2", "full batch")}
     speeds = {name: OPTIONS[name].speed for name in names}
@@ -152,4 +152,4 @@ def compile_times(settings: Settings) -> list[Line]:
     return lines
 
 
-ALL = (optimizers, regularised, ending, alpha_map, compile_times)
+ALL = (optimizers, regularized, ending, alpha_map, compile_times)

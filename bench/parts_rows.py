@@ -61,7 +61,7 @@ def compare(
 
 
 def folds(settings: Settings) -> list[Line]:
-    """Cross-validation of the table of tumours that scikit-learn ships, standardised."""
+    """Cross-validation of the table of tumours that scikit-learn ships, standardized."""
     if find_spec("sklearn") is None:
         return [Line("5 folds", "scikit-learn", np.nan, None, None, note="not installed")]
     from sklearn.datasets import load_breast_cancer

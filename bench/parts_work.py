@@ -99,7 +99,7 @@ class Groups:
 
     @property
     def tables(self) -> list[tuple[Array, Array]]:
-        """Rows of each group; those of one group are neighbours."""
+        """Rows of each group; those of one group are neighbors."""
         cuts = np.flatnonzero(np.diff(self.labels)) + 1
         return list(zip(np.split(self.X, cuts), np.split(self.y, cuts), strict=True))
 

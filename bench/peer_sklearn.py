@@ -1,6 +1,6 @@
 """scikit-learn's MLPClassifier and MLPRegressor: one fit, a grid search, a loop over groups.
 
-The classifier minimises cross-entropy, and both have biases and count nothing, so their weights
+The classifier minimizes cross-entropy, and both have biases and count nothing, so their weights
 can't be compared. All fit by full-batch gradient descent without momentum.
 """
 

@@ -56,7 +56,7 @@ ROWS = (
     Row("threads_of_one_run", 2, is_short=True),
     Row("startup", None, repeats=3, is_short=True),
     Row("optimizers", None),
-    Row("regularised", None),
+    Row("regularized", None),
     Row("ending", None),
     Row("alpha_map", None, repeats=3),
     Row("error_plane", 1),

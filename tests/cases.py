@@ -476,7 +476,7 @@ OPTIONS = {
             "summary": 3,
         },
         {"dropout": [0.0, 0.2], "l1": [0.0, 0.01], "patience": [30, None]},
-        # Normalisation takes a bias away again, and Adam makes steps of what rounding leaves.
+        # Normalization takes a bias away again, and Adam makes steps of what rounding leaves.
         tolerance=None,
         settings=[
             {

@@ -79,7 +79,7 @@ def problem(case: str) -> tuple[TrainingData, Network, Method, dict[str, list[fl
 
 
 def parted(case: Parted) -> tuple[TrainingData, Network, Method, dict[str, list[float | None]]]:
-    """Likewise, of a case whose runs have samples of their own."""
+    """The same, of a case whose runs have samples of their own."""
     random = np.random.RandomState(20)
     X, y = random.random_sample((20, 3)), random.random_sample((20, 2))
     beside = Validation(random.random_sample((5, 3)), random.random_sample((5, 2)), None)

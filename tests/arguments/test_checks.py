@@ -224,14 +224,14 @@ def test_data_frames_pass():
 @pytest.mark.parametrize(
     ("cells", "came"),
     [
-        ([1, "red"], "'red' in column 'colour', row 1"),
-        ([None, 2.0], "None in column 'colour', row 0"),
-        (pandas.to_datetime(["2020-01-01", "2020-01-02"]), "in column 'colour', row 0"),
-        (pandas.Categorical(["a", "b"]), "'a' in column 'colour', row 0"),
+        ([1, "red"], "'red' in column 'color', row 1"),
+        ([None, 2.0], "None in column 'color', row 0"),
+        (pandas.to_datetime(["2020-01-01", "2020-01-02"]), "in column 'color', row 0"),
+        (pandas.Categorical(["a", "b"]), "'a' in column 'color', row 0"),
     ],
 )
 def test_a_column_of_a_data_frame_that_holds_no_numbers_is_named(cells, came):
-    frame = pandas.DataFrame({"size": [1.0, 2.0], "colour": cells}, dtype=object)
+    frame = pandas.DataFrame({"size": [1.0, 2.0], "color": cells}, dtype=object)
     with pytest.raises(TypeError, match=f"^X must hold real numbers, got .*{came}$"):
         check_data(frame, [0, 1])
 

@@ -281,7 +281,10 @@ def test_a_sweep_of_groups_of_a_prepared_table(run):
         ("houses.csv --target city --output tanh", "--target city must be numbers, or alone and"),
         ("houses.csv --target city --target price", "--target city must be numbers, or alone and"),
         ("houses.csv --target price --drop price", "--drop must not name the target, got 'price'$"),
-        ("holes.csv --target a --target b", "targets a, b must all have a value in at least one row, got"),
+        (
+            "holes.csv --target a --target b",
+            "targets a, b must all have a value in at least one row, got",
+        ),
         ("houses.csv --target prize", "has no column 'prize'; its columns: id, size, city"),
         ("houses.csv", "--target must name the column to learn; houses.csv has these: id,"),
         ("t.parquet --raw --target y", "--raw reads CSV only, got t.parquet$"),

@@ -93,7 +93,9 @@ def test_restored_is_said(run):
         1,
     ]
     _, out, _ = run(*words)
-    assert re.search(r"Restored: the network is that of iteration \d+, with the smallest validation", out)
+    assert re.search(
+        r"Restored: the network is that of iteration \d+, with the smallest validation", out
+    )
 
 
 def test_a_training_goes_on(run):

@@ -242,7 +242,7 @@ def test_chunks_of_one_iteration_change_nothing(monkeypatch, case):
 
 @pytest.mark.parametrize("case", ["endings", *EVERYTHING])
 def test_packing_changes_nothing(monkeypatch, case):
-    """Runs whose neighbours are over move to other lanes of fewer blocks."""
+    """Runs whose neighbors are over move to other lanes of fewer blocks."""
     packed = []
     pack = Layout.pack
 
@@ -265,7 +265,7 @@ def test_waves_change_nothing(monkeypatch):
     assert digest("deep and odd", 2, threads=2) == HASHES["deep and odd"]
 
 
-def test_neighbours_change_nothing(xor):
+def test_neighbors_change_nothing(xor):
     """Also if they diverge or settle: each run is alone in its lane."""
     alphas = [1e308, 0.5, 1e-300, 1000.0, 10.0, 0.001, 1e200, 3.0, 7.0]
     sweep = fastgd.sweep(*xor, alpha=alphas, iterations=500, record_every=50)

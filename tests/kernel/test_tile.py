@@ -46,7 +46,7 @@ from fastgd.kernel.language.tile import (
 )
 from thinning import only as always
 
-# Rows, units, runs: 1, 2, 4, 8 and 16 lanes, each kind of neighbour at least once.
+# Rows, units, runs: 1, 2, 4, 8 and 16 lanes, each kind of neighbor at least once.
 SHAPES = [(1, 1, 1), (1, 1, 2), (2, 2, 1), (2, 2, 2), (4, 2, 2)]
 RANDOM = np.random.default_rng(0)
 SOURCE = RANDOM.normal(size=400)
@@ -129,7 +129,7 @@ def turn(shape, source, start, stride, target, at, step):
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (4, 1, 1), (2, 1, 4), (4, 1, 8)])
 def test_what_is_written_run_by_run(shape):
-    """The rows of a run are neighbours; and nothing else is written."""
+    """The rows of a run are neighbors; and nothing else is written."""
     target = np.full(400, np.nan)
     turn(Shape(*shape), SOURCE, START, STRIDE, target, 3, 17)
     expected = np.full(400, np.nan)

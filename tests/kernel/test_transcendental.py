@@ -292,7 +292,7 @@ def test_the_bits_of_two_by_pi():
 
 
 @pytest.mark.parametrize("name", ["sin", "cos", "tan"])
-def test_huge_angles_leave_their_neighbours_alone(name):
+def test_huge_angles_leave_their_neighbors_alone(name):
     """They are reduced in a branch of their own, one by one."""
     x = np.array([0.5, 1e300, -2.0, INF, 3e9, NAN, -1e22, 2.0**27])
     alone = [evaluate(name, at) for at in x]

@@ -257,7 +257,10 @@ REFUSED = {
     ),
     "few rows": ({"table": HOUSES[:9]}, "at least 10 rows with a target, got 9 rows"),
     "constant": ({"table": HOUSES.assign(price=1.0)}, "different numbers, got 1 in every row"),
-    "nothing": ({"table": HOUSES.assign(price=None)}, "must have a value in at least one row, got none"),
+    "nothing": (
+        {"table": HOUSES.assign(price=None)},
+        "must have a value in at least one row, got none",
+    ),
     "names": (
         {"table": HOUSES.assign(price=[f"n{k}" for k in range(ROWS)])},
         "target 'price' must have labels that repeat, got 120 different ones in 120 rows",

@@ -277,7 +277,9 @@ def test_a_name_in_a_repr_does_not_steer_the_terminal():
 
 def test_repr_and_labels():
     models = fitted()
-    assert repr(models).startswith("GroupModels(sales by shop: 7 groups, 122 rows; median validation")
+    assert repr(models).startswith(
+        "GroupModels(sales by shop: 7 groups, 122 rows; median validation"
+    )
     assert models.groups == [f"shop {k}" for k in range(7)]
     with pytest.raises(KeyError, match="one of the 7 groups, such as 'shop 0', got 'shop'"):
         models["shop"]

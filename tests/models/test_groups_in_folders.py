@@ -94,7 +94,7 @@ def test_an_executor_changes_no_bit(models, tmp_path):
 def test_what_differs_is_refused(tmp_path):
     fitted(**GIVEN, out=tmp_path)
     table = shops()
-    table.loc[0, "sales"] += 1  # all of them would be standardised to the same
+    table.loc[0, "sales"] += 1  # all of them would be standardized to the same
     for given, message in (
         ({"split_seed": 1}, "the same models of groups, got one with split_seed 0 instead of 1"),
         ({"start": "own"}, "got one with start 'global' instead of 'own'"),

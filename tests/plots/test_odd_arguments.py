@@ -1,6 +1,6 @@
 """Odd arguments to the calls around a training: a rule that is stated, or a result, nothing else.
 
-``train``, ``sweep`` and their kin have tests of their own: ``training/test_odd_calls.py``.
+``train``, ``sweep`` and related calls have tests of their own: ``training/test_odd_calls.py``.
 """
 
 from functools import cache

@@ -65,7 +65,7 @@ def test_roll_uses_the_axes_it_is_given(two):
     assert plt.get_fignums() == [ax.figure.number]
 
 
-def test_a_crowd_has_the_colours_of_how_it_ended():
+def test_a_crowd_has_the_colors_of_how_it_ended():
     start = np.linspace(-4, 4, 30)
     rolled = bucket.roll(curve=W, start=start, alpha=0.04, iterations=30)
     ax = plots.roll(rolled)
@@ -111,7 +111,7 @@ def test_a_ball_at_a_pole_is_no_trouble(tmp_path):
     plots.film(rolled, tmp_path / "pole.gif", frames=3)
 
 
-def test_basins_draws_them_in_colour():
+def test_basins_draws_them_in_color():
     found = bucket.basins()
     ax = plots.basins(found)
     stretches = lines(ax, "_stretch")

@@ -44,7 +44,7 @@ def test_map_shows_the_numbers(found):
     assert (ax.get_xlim(), ax.get_ylim()) == ((1.0, 3.0), (-2.0, 0.5))
 
 
-def test_colours_tell_outcomes_and_go_by_rank(found):
+def test_colors_tell_outcomes_and_go_by_rank(found):
     converged, diverged = plots.trainability(found).images
     for image, inside, lighter in (
         (converged, found.converged, True),

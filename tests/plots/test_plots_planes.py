@@ -123,7 +123,7 @@ def test_several_paths_have_names_and_colors(plane, race):
     assert len({to_hex(line.get_color()) for line in lines.values()}) == 2
 
 
-def test_more_paths_than_colours_differ_by_their_dashes(plane, race):
+def test_more_paths_than_colors_differ_by_their_dashes(plane, race):
     run = race.runs["Momentum"]
     ax = plots.surface(plane, paths={f"path {k}": run for k in range(20)})
     looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in named_lines(ax).values()}
@@ -291,7 +291,7 @@ def test_a_race_s_curves_are_its_errors(race):
     assert (curves.get_xlabel(), curves.get_ylabel()) == ("iteration", ERROR)
 
 
-def test_a_race_s_paths_have_the_colours_of_the_curves(race):
+def test_a_race_s_paths_have_the_colors_of_the_curves(race):
     surface = race.surface(resolution=41)
     curves, plane = plots.race(race, surface)
     np.testing.assert_array_equal(plane.images[0].get_array(), surface.errors)
@@ -303,7 +303,7 @@ def test_a_race_s_paths_have_the_colours_of_the_curves(race):
     assert plane.get_legend() is None
 
 
-def test_a_race_on_a_slice_says_what_its_colours_are_not():
+def test_a_race_on_a_slice_says_what_its_colors_are_not():
     """A path may end on the brightest color while its error is small."""
     entrants = [(GradientDescent(), 1), (Momentum(), 0.5)]
     sliced = fastgd.race(X, Y, entrants, hidden_size=2, iterations=60)
@@ -320,7 +320,7 @@ def test_a_race_over_all_its_weights_needs_no_such_words(race):
     assert not plane.texts
 
 
-def test_a_race_of_one_has_one_colour():
+def test_a_race_of_one_has_one_color():
     race = fastgd.race(X, Y, [GradientDescent()], hidden_size=(), iterations=60)
     curves, plane = plots.race(race, race.surface(resolution=41))
     assert curves.lines[0].get_color() == plane.lines[0].get_color()

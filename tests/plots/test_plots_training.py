@@ -105,7 +105,7 @@ def test_the_scale_is_logarithmic_where_it_helps(problem, sweep):
     assert plots.errors(longer).get_yscale() == "log"
 
 
-def test_settings_that_differ_by_one_number_have_colours_in_its_order(problem):
+def test_settings_that_differ_by_one_number_have_colors_in_its_order(problem):
     ax = plots.errors(fastgd.sweep(*problem, alpha=[0.1, 10.0, 1.0], iterations=1))
     greens = [line.get_color()[1] for line in ax.lines]
     assert greens[0] < greens[2] < greens[1]  # the scale's way from dark to bright
@@ -211,7 +211,7 @@ def test_a_restored_network_stands_where_its_errors_are_from(run):
     assert recorded.get_xdata().tolist() == [0, 20, 40]
 
 
-def test_more_lines_than_colours_have_other_dashes_held_out(problem):
+def test_more_lines_than_colors_have_other_dashes_held_out(problem):
     sweep = fastgd.sweep(*problem, alpha=[1.0, 2.0], hidden_size=[2, 3, 4, 5], iterations=1)
     ax = plots.errors(held(sweep, best=None))
     styles = [(line.get_color(), line.get_linestyle()) for line in ax.lines]

@@ -1,4 +1,4 @@
-"""The reference's batch normalisation: by its definition.
+"""The reference's batch normalization: by its definition.
 
 The compiled training is held to it, its running statistics included, by
 tests/training/test_methods.py: `test_every_case_is_its_twin`, "batch norm" and others with it.
@@ -49,7 +49,7 @@ def test_errors_are_measured_with_the_running_statistics():
     assert run.final_error == pytest.approx(np.abs(y - v).mean(), rel=1e-13)
 
 
-def test_at_first_nothing_is_normalised_but_by_epsilon():
+def test_at_first_nothing_is_normalized_but_by_epsilon():
     X, y = problem()
     raw = reference.train(X, y, iterations=1)
     normal = reference.train(X, y, iterations=1, batch_norm=True)
@@ -78,7 +78,7 @@ def test_shifting_and_scaling_the_inputs_of_a_layer_changes_nothing_but_by_epsil
     np.testing.assert_allclose(a.weights[1], b.weights[1], rtol=1e-4)
 
 
-def test_the_output_layer_is_not_normalised():
+def test_the_output_layer_is_not_normalized():
     X, y = problem()
     run = reference.train(X, y, hidden_size=(5, 4), iterations=2, batch_norm=True)
     assert [len(norm.scale) for norm in run.normalization] == [5, 4]

@@ -2,7 +2,7 @@
 
 The kernel's derivatives are compared with differences, too, in tests/training/test_objective.py
 (`test_every_gradient`); what is dropped, trimmed or penalized with this twin, in test_methods.py
-(`test_data_and_regularisation`), and exactly at its limit in test_exact_limits.py.
+(`test_data_and_regularization`), and exactly at its limit in test_exact_limits.py.
 """
 
 from itertools import pairwise, product
@@ -54,8 +54,8 @@ def loss(values, y, options, masks=None):
         if options["bias"]:
             x = x + biases[k]
         if options["batch_norm"] and not last:
-            centred = x - x.mean(axis=0)
-            x = centred / np.sqrt((centred**2).mean(axis=0) + 1e-5)
+            centered = x - x.mean(axis=0)
+            x = centered / np.sqrt((centered**2).mean(axis=0) + 1e-5)
             x = scales[k] * x + shifts[k]
         z = x
         x = apply(options["output"] if last else options["activation"], z)

@@ -320,7 +320,7 @@ def test_what_is_no_search_is_refused(name):
 def test_verbose_says_what_is_fitted(capsys):
     SweepSearchCV(CLASSIFIER, {"alpha": [0, 0.1]}, cv=2, verbose=2).fit(X, CLASSES)
     out = capsys.readouterr().out
-    assert "Fitting 2 folds for each of 2 candidates, totalling 4 fits" in out
+    assert "Fitting 2 folds for each of 2 candidates, totaling 4 fits" in out
     assert "[CV] END ..." in out
     assert "alpha=0.1; total time=" in out
 

@@ -175,7 +175,12 @@ def test_who_went_ten_times_as_far_as_is_usual_leaves_the_plane(xor, others, wid
         ),
         ([*PAIR, (Adam(), -1)], {}, ValueError, "alpha must be a finite number above 0, got -1"),
         (PAIR, {"iterations": 0}, ValueError, "iterations must be at least 1, got 0"),
-        (PAIR, {"optimizer": Adam()}, TypeError, "optimizer must be left out of a race, which takes optimizers, got "),
+        (
+            PAIR,
+            {"optimizer": Adam()},
+            TypeError,
+            "optimizer must be left out of a race, which takes optimizers, got ",
+        ),
         (PAIR, {"activatoin": "tanh"}, TypeError, "got 'activatoin': did you mean activation?"),
         (PAIR, {"weights": [np.full((3, 1), np.inf)]}, ValueError, "weights[0] must be finite"),
         (PAIR, {"progress": 2}, TypeError, "progress must be True or False, got 2"),

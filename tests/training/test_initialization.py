@@ -55,11 +55,11 @@ def test_the_distribution_is_the_papers(name):
 def test_the_normal_quantile_is_scipys():
     random = np.random.default_rng(0)
     near_ends = 0.5 - 2.0 ** -random.uniform(2, 54, 5000)
-    centred = np.concatenate([random.uniform(-0.5, 0.5, 50_000), near_ends])
-    centred = np.clip(centred, -0.5 + 2.0**-54, 0.5 - 2.0**-54)
-    centred = centred[np.abs(centred) > 1e-3]
-    expected = -np.sign(centred) * scipy.special.ndtri(0.5 - np.abs(centred))
-    np.testing.assert_allclose(quantile(centred), expected, rtol=3e-15)
+    centered = np.concatenate([random.uniform(-0.5, 0.5, 50_000), near_ends])
+    centered = np.clip(centered, -0.5 + 2.0**-54, 0.5 - 2.0**-54)
+    centered = centered[np.abs(centered) > 1e-3]
+    expected = -np.sign(centered) * scipy.special.ndtri(0.5 - np.abs(centered))
+    np.testing.assert_allclose(quantile(centered), expected, rtol=3e-15)
 
 
 def test_weights_follow_from_seed_layer_and_place_alone():

@@ -102,7 +102,7 @@ def test_a_penalty_that_others_have_adds_nothing():
 
 
 def test_what_a_fold_holds_out_adds_nothing():
-    """Not even where its loss is infinite, or its neighbours share its samples."""
+    """Not even where its loss is infinite, or its neighbors share its samples."""
     x, y = np.ones((4, 1)), np.array([1.0, 2.0, 1e200, 1e200])
     given = {"weights": [[[0.5]]], "output": "identity", "alpha": 1e-3, "iterations": 1}
     sweep = fastgd.sweep(x, y, folds=[([0, 1], [2, 3])], l2=np.linspace(0, 1, 64), **given)

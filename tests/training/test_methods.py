@@ -218,7 +218,7 @@ DATA = [
 
 
 @pytest.mark.parametrize("name", only(DATA, *DATA[::2]))
-def test_data_and_regularisation(name):
+def test_data_and_regularization(name):
     for given in OPTIONS[name].settings:
         run = check(**given)
         # Each of these options has to be seen in the numbers.

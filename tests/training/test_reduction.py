@@ -114,12 +114,12 @@ def test_the_loss_of_an_objective_is_a_mean():
     value, derivative = total(w)
     assert mean(w)[0] == value / WEIGHTS.sum()
     np.testing.assert_allclose(mean(w)[1], derivative / WEIGHTS.sum(), rtol=1e-15, atol=1e-300)
-    penalised = fastgd.objective(X, Y, **options, reduction="mean", l2=0.5)
+    penalized = fastgd.objective(X, Y, **options, reduction="mean", l2=0.5)
     weights = np.concatenate([layer.ravel() for layer in total.parts(w).weights])
-    assert penalised(w)[0] == pytest.approx(mean(w)[0] + 0.25 * (weights**2).sum(), rel=1e-14)
+    assert penalized(w)[0] == pytest.approx(mean(w)[0] + 0.25 * (weights**2).sum(), rel=1e-14)
     step = 1e-5 * np.eye(len(w))
-    slope = [(penalised(w + d)[0] - penalised(w - d)[0]) / 2e-5 for d in step]
-    np.testing.assert_allclose(penalised(w)[1], slope, rtol=1e-6, atol=1e-8)
+    slope = [(penalized(w + d)[0] - penalized(w - d)[0]) / 2e-5 for d in step]
+    np.testing.assert_allclose(penalized(w)[1], slope, rtol=1e-6, atol=1e-8)
 
 
 def test_a_training_resumes():

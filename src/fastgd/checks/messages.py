@@ -145,7 +145,7 @@ def called_here(word: str) -> str:
 
     Examples
     --------
-    >>> called_here("learning_rate"), called_here("momentum"), called_here("colour")
+    >>> called_here("learning_rate"), called_here("momentum"), called_here("color")
     ('alpha', 'optimizer=Momentum()', '')
     """
     return _OURS.get(word.lower(), "")

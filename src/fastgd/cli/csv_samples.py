@@ -83,8 +83,8 @@ def read_samples(
     [[0.0], [1.0]]
     """
     targets, groups = names_typed(targets, groups)
-    labelled = targets if in_classes and len(targets) == 1 else []
-    names, table, labels = _read_table(path, [*labelled, *([] if groups is None else [groups])])
+    labeled = targets if in_classes and len(targets) == 1 else []
+    names, table, labels = _read_table(path, [*labeled, *([] if groups is None else [groups])])
     columns = [*names, *labels]
     if not targets:
         raise ValueError(no_target(path, columns))
@@ -99,8 +99,8 @@ def read_samples(
         raise ValueError(f"{path} has no column besides {besides}, and a network needs inputs")
     grouped = None if groups is None else _labels(labels[groups])
     X = table[:, [found[name] for name in inputs]]
-    if labelled:
-        [target] = labelled
+    if labeled:
+        [target] = labeled
         classes = classes_of(target, labels[target])
         return CsvSamples(inputs, targets, X, one_hot(labels[target], classes), grouped, classes)
     return CsvSamples(inputs, targets, X, table[:, [found[name] for name in targets]], grouped)
@@ -114,8 +114,8 @@ def read_more(path: Path, like: CsvSamples, of: Path) -> CsvSamples:
     OSError, ValueError
         As :func:`read_samples`, or if the columns are not the same.
     """
-    labelled = [] if like.classes is None else like.targets
-    names, table, labels = _read_table(path, labelled, of)
+    labeled = [] if like.classes is None else like.targets
+    names, table, labels = _read_table(path, labeled, of)
     for name in (*like.inputs, *like.targets):
         if name not in (*names, *labels):
             raise _no_column(path, name, names, of)

@@ -141,8 +141,8 @@ def command(
 def show(asked: TrainOptions, folder: Path | None, where: str | None, as_json: bool) -> None:
     """Train many networks and show the best ones, and the errors over the seeds."""
     before = finished(folder)
-    with executor_at(where) as crew, saying_how_to_resume(lambda: done_text(folder)):
-        kept = crew if folder is None else {**crew, "out": folder}
+    with executor_at(where) as workers, saying_how_to_resume(lambda: done_text(folder)):
+        kept = workers if folder is None else {**workers, "out": folder}
         fitted = fit(fastgd.sweep, asked._replace(kept=kept))
     done, result = fitted.done, fitted.done.result
     if as_json:

@@ -79,10 +79,10 @@ def _words(seeds: Sequence[int], k: int, count: int) -> NDArray[np.int64]:
 def _spread(words: NDArray[np.int64], rule: _Rule, inputs: int, outputs: int) -> Numbers:
     variance = rule.variance(inputs, outputs)
     # The middle of one of 2**53 cells of [0, 1), minus one half.
-    centred = ((words - 2**52).astype(np.float64) + 0.5) * 2.0**-53
+    centered = ((words - 2**52).astype(np.float64) + 0.5) * 2.0**-53
     if rule.is_normal:
-        return quantile(centred) * math.sqrt(variance)
-    return centred * (2.0 * math.sqrt(3.0 * variance))
+        return quantile(centered) * math.sqrt(variance)
+    return centered * (2.0 * math.sqrt(3.0 * variance))
 
 
 # ---------------------------------------------------------------- the normal distribution
@@ -127,14 +127,14 @@ _TAIL = (
 )
 
 
-def quantile(centred: Numbers) -> Numbers:
-    """The standard normal quantile at probability 0.5 + ``centred``."""
-    square = 0.180625 - centred * centred
-    middle = centred * _ratio(_MIDDLE, np.maximum(square, 0.0))
+def quantile(centered: Numbers) -> Numbers:
+    """The standard normal quantile at probability 0.5 + ``centered``."""
+    square = 0.180625 - centered * centered
+    middle = centered * _ratio(_MIDDLE, np.maximum(square, 0.0))
     # Exact, as the difference is near 0.
-    beyond = np.sqrt(-_log(np.minimum(0.5 - np.abs(centred), 0.25)))
+    beyond = np.sqrt(-_log(np.minimum(0.5 - np.abs(centered), 0.25)))
     side = np.where(beyond <= 5.0, _ratio(_SIDE, beyond - 1.6), _ratio(_TAIL, beyond - 5.0))
-    result: Numbers = np.where(np.abs(centred) <= 0.425, middle, np.copysign(side, centred))
+    result: Numbers = np.where(np.abs(centered) <= 0.425, middle, np.copysign(side, centered))
     return result
 
 

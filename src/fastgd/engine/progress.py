@@ -9,7 +9,7 @@ _stop: ContextVar[Event | None] = ContextVar("_stop", default=None)
 
 
 class StoppedError(Exception):
-    """The computation was cancelled: nobody waits for its result any more."""
+    """The computation was canceled: nobody waits for its result any more."""
 
 
 @contextmanager

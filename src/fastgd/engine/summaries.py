@@ -39,7 +39,7 @@ def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray
     return watch
 
 
-def summarise(watch: NDArray[np.float64], window: int) -> tuple[NDArray[Any], ...]:
+def summarize(watch: NDArray[np.float64], window: int) -> tuple[NDArray[Any], ...]:
     """Return the fields of :class:`fastgd.Summary` for n runs, as (n,) arrays.
 
     ``watch`` is (n, RECENT + window).

@@ -6,7 +6,7 @@ Letters as in :mod:`fastgd.kernel.training_loop`.
 from numba import njit
 
 from fastgd.kernel.block import Samples
-from fastgd.kernel.iteration.batch_norm import normalise
+from fastgd.kernel.iteration.batch_norm import normalize
 from fastgd.kernel.iteration.batches import draw_batch, new_order, next_batch
 from fastgd.kernel.iteration.coupling import couple
 from fastgd.kernel.iteration.errors import hold, loss_place_of, observe
@@ -32,7 +32,7 @@ def flush(block, keep):
 @njit(**INLINED)
 def _finish_hidden(batch_norm, dropout, activation, scalar, group, block, layer, j, training):
     """What follows the products of a hidden layer: batch normalization, dropout."""
-    normalise(batch_norm, scalar, activation, group, block, layer, training)
+    normalize(batch_norm, scalar, activation, group, block, layer, training)
     if training:
         drop_units(dropout, scalar, activation, group, block, layer, j)
 

@@ -55,7 +55,7 @@ from fastgd.kernel.forward import (
     measure_group,
     padded_of,
 )
-from fastgd.kernel.iteration.batch_norm import normalise_back
+from fastgd.kernel.iteration.batch_norm import normalize_back
 from fastgd.kernel.iteration.batches import learn_chances
 from fastgd.kernel.iteration.clipping import update_clipped
 from fastgd.kernel.iteration.errors import (
@@ -94,7 +94,7 @@ def _back_layers(shapes, recipe, layers, group, block, x):
         overflow = overflow + gradient(
             shapes, updates, shapes.scalar, inputs, group, block, layer, all_weights(layer)
         )
-        overflow = overflow + normalise_back(
+        overflow = overflow + normalize_back(
             recipe.batch_norm, shapes.scalar, updates, group, block, below
         )
     overflow = overflow + gradient(

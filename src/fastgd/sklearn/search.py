@@ -169,7 +169,7 @@ class SweepSearchCV(BaseSearchCV):
         candidates = self._candidates()
         if self.verbose > 0:
             print(
-                f"Fitting {len(folds)} folds for each of {len(candidates)} candidates, totalling "
+                f"Fitting {len(folds)} folds for each of {len(candidates)} candidates, totaling "
                 f"{len(folds) * len(candidates)} fits"
             )
         evaluation = CandidateEvaluation(

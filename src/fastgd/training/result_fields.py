@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.engine.summaries import MISSING, STATUS, summarise
+from fastgd.engine.summaries import MISSING, STATUS, summarize
 from fastgd.engine.trained_runs import STATE, TrainedRuns
 from fastgd.training.results import Summary
 from fastgd.training.sweep_axes import SweepAxes
@@ -65,7 +65,7 @@ def field_of(name: str, sweep_axes: SweepAxes, window: int | None, arrays: Seque
         return tuple(arrays)
     if name == "summary":
         assert window is not None
-        each = zip(*(summarise(watch, window) for watch in arrays), strict=True)
+        each = zip(*(summarize(watch, window) for watch in arrays), strict=True)
         return Summary(*(sweep_axes.join(arrays) for arrays in each))
     joined = sweep_axes.join(arrays)
     return np.asarray(_STATUS[joined]) if name == "status" else joined

@@ -20,7 +20,7 @@ from fastgd.engine.execution import execute
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.summaries import STATUS, summarise
+from fastgd.engine.summaries import STATUS, summarize
 from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.npz import Arrays
@@ -218,4 +218,4 @@ def _join(trained: TrainedRuns, before: Run, network: Network) -> None:
 def _summary(trained: TrainedRuns, window: int | None) -> list[NDArray[np.float64]] | None:
     if window is None:
         return None
-    return [array[0] for array in summarise(trained.watch, window)]
+    return [array[0] for array in summarize(trained.watch, window)]

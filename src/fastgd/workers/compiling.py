@@ -193,7 +193,7 @@ def help_out() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     calls = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a call prints must not get among the acknowledgements
+    os.dup2(2, 1)  # what a call prints must not get among the acknowledgments
     answers.write(_ANSWER)
     while size := calls.read(8):
         packed = calls.read(int.from_bytes(size, "little"))

@@ -246,7 +246,11 @@ def test_names_of_curves():
 @pytest.mark.parametrize(
     ("curve", "message"),
     [
-        (lambda x: [x], r"curve must be a function of one number that Numba can compile, .*: it gives .*list\(Dual\)"),
+        (
+            lambda x: [x],
+            r"curve must be a function of one number that Numba can compile, "
+            r".*: it gives .*list\(Dual\)",
+        ),
         (lambda x, y: x + y, "missing a required argument: 'y'"),
         (lambda x: x // 2, r"no such operation: floordiv\(Dual, "),
         (lambda x: missing(x), "name 'missing' is not defined"),  # noqa: F821  the mistake

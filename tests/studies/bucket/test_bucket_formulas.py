@@ -135,7 +135,7 @@ def test_whole_negative_powers_of_functions_are_reciprocals():
 
 
 @pytest.mark.parametrize("curve", ["x**-3 + x**2", "1/x**3 + x**2"])
-def test_a_ball_at_a_pole_has_diverged_and_its_neighbours_go_on(curve):
+def test_a_ball_at_a_pole_has_diverged_and_its_neighbors_go_on(curve):
     starts = [1.5, 0.0, 2.0]
     rolled = bucket.roll(curve=curve, start=starts)
     assert rolled.status.tolist() == ["converged", "diverged", "converged"]

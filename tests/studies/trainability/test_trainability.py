@@ -96,8 +96,8 @@ def test_a_pixel_is_the_training_with_its_rates(found):
 
 
 def test_pixels_lie_at_centres(found):
-    centres = -1 + 4 * (np.arange(16) + 0.5) / 16
-    np.testing.assert_allclose(found.input_rates, 10.0**centres)
+    centers = -1 + 4 * (np.arange(16) + 0.5) / 16
+    np.testing.assert_allclose(found.input_rates, 10.0**centers)
     np.testing.assert_array_equal(found.input_rates, found.output_rates)
     assert found.settings == (16, 30, 4, ((-1.0, 3.0), (-1.0, 3.0)), "tanh", None, 1)
 

@@ -42,7 +42,7 @@ def _batch_statistics(scalar, numbers, layer, group, at, mean_at, variance_at):
 
 
 @njit(**INLINED)
-def normalise(batch_norm, scalar, activation, group, block, layer, training):
+def normalize(batch_norm, scalar, activation, group, block, layer, training):
     """From a layer's products to its values: normalize, scale, shift, activate."""
     if batch_norm is None:
         return
@@ -75,7 +75,7 @@ def normalise(batch_norm, scalar, activation, group, block, layer, training):
 
 
 @njit(**INLINED)
-def normalise_back(batch_norm, scalar, recipe, group, block, layer):
+def normalize_back(batch_norm, scalar, recipe, group, block, layer):
     """From deltas of the scaled inputs to deltas of the products; also updates scale and shift."""
     if batch_norm is None:
         return zeros(scalar)

@@ -93,7 +93,7 @@ def _keep_best(best, scalar, block, improved, own_error):
 
 
 @njit(**INLINED)
-def _summarise(watch, best, scalar, block, layer, span, look, j, error, own_error):
+def _summarize(watch, best, scalar, block, layer, span, look, j, error, own_error):
     """Update what is kept about the errors; returns the iteration of the smallest one."""
     numbers, runs, at = block.numbers, runs_of(scalar), layer.watch
     if j == 0:
@@ -190,7 +190,7 @@ def _stop(watch, recipe, scalar, block, layer, span, look, j, place, own_error):
         return
     if is_watched(watch, j, span, look):
         error = _watched(watch, recipe.held, scalar, block, place, own_error)
-        smallest_at = _summarise(
+        smallest_at = _summarize(
             watch, recipe.best, scalar, block, layer, span, look, j, error, own_error
         )
         tolerance = value(scalar, block.numbers, layer, watch.tolerance)

@@ -328,7 +328,7 @@ def _averaged(mean, shape, g, block):
 
 
 @njit(**INLINED)
-def _penalised(penalty, shape, g, w, numbers, layer):
+def _penalized(penalty, shape, g, w, numbers, layer):
     """Subtract the derivative of the penalty, l1 * |w| + l2 / 2 * w**2."""
     if penalty is None:
         return g
@@ -403,7 +403,7 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
     g = _averaged(recipe.mean, shape, g, block)
     if is_weight:
         g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, stride)
-        g = _penalised(recipe.features.penalty, shape, g, w, numbers, layer)
+        g = _penalized(recipe.features.penalty, shape, g, w, numbers, layer)
     clipping = recipe.features.norm_clipping
     return _take_or_keep(clipping, shape, recipe, g, w, block, at, stride, layer)
 

@@ -13,7 +13,7 @@ from fastgd.arguments import options
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.engine.execution import execute
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.summaries import STATUS, summarise
+from fastgd.engine.summaries import STATUS, summarize
 from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.npz import Arrays
 from fastgd.studies.trainability.mean_field import MeanField, mean_field, power_of_ten
@@ -123,7 +123,7 @@ class MapJob:
         first = plan.network.row(NetworkParts(self.problem.weights, (), ()))[None]
         told = _in_pixels(iterations, advance)
         trained = execute(plan, first, _SEED, Keep(weights=False), told)
-        summary = Summary(*summarise(trained.watch, plan.method.summary))
+        summary = Summary(*summarize(trained.watch, plan.method.summary))
         return values_of(STATUS[trained.outcome], summary).reshape(patch.shape)
 
 
