@@ -169,7 +169,7 @@ def test_a_method_at_other_values():
 @pytest.mark.parametrize(
     ("names", "came"),
     [
-        (["optimizer"], "'optimizer': did you mean optimizer?"),
+        (["optimzer"], "'optimzer': did you mean optimizer?"),
         (["bias", "drop_out"], "'drop_out': did you mean dropout?"),
         (["L2"], "'L2': did you mean l2?"),
         (["batchsize"], "'batchsize': did you mean batch_size?"),
