@@ -24,10 +24,11 @@ from math import nan
 from pathlib import Path
 
 import report
+import summary
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
-TABLE = HERE.parent / "docs" / "performance.md"
+TABLE = HERE.parent / "docs" / "benchmarks.md"
 FAILED = "failed"
 
 
@@ -128,6 +129,17 @@ def measure(row: Row, threads: int, quick: bool) -> list[report.Line]:
     return [replace(line, target="") for line in lines] if quick else lines
 
 
+def write_documents(measured: dict[str, list[report.Line]], stamp: str) -> None:
+    """Write the measured tables into benchmarks.md and README.md, and performance.md from them."""
+    if "speed" in measured:
+        report.write_between_markers(TABLE, report.markdown(measured["speed"], stamp))
+        report.write_between_markers(README, report.short_markdown(measured["speed"], stamp))
+    for table in report.MARKERS.keys() & measured.keys():
+        text = report.markdown(measured[table], stamp)
+        report.write_between_markers(TABLE, text, report.MARKERS[table])
+    summary.write()
+
+
 def main() -> None:
     """Measure, print the table, and write what was asked for."""
     parser = argparse.ArgumentParser(
@@ -137,7 +149,7 @@ def main() -> None:
     parser.add_argument("--table", choices=TABLES, help="the rows of one table")
     parser.add_argument("--quick", action="store_true", help="a smoke run, no figures")
     parser.add_argument("--threads", type=int, default=len(cores()), help="for the large sweeps")
-    parser.add_argument("--markdown", action="store_true", help=f"write {TABLE.name} and README.md")
+    parser.add_argument("--markdown", action="store_true", help="write the documents' tables")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a file")
     given = parser.parse_args()
     if given.markdown and (given.quick or given.only):
@@ -161,12 +173,8 @@ def main() -> None:
     measured = {table: report.with_bounds(lines) for table, lines in measured.items()}
     lines = [line for table in measured.values() for line in table]
     print(report.text(lines, stamp))
-    if given.markdown and "speed" in measured:
-        report.write_between_markers(TABLE, report.markdown(measured["speed"], stamp))
-        report.write_between_markers(README, report.short_markdown(measured["speed"], stamp))
-    for table in report.MARKERS.keys() & measured.keys() if given.markdown else ():
-        text = report.markdown(measured[table], stamp)
-        report.write_between_markers(TABLE, text, report.MARKERS[table])
+    if given.markdown:
+        write_documents(measured, stamp)
     if given.json:
         given.json.write_text(report.as_json(lines, stamp))
     if any(line.note == FAILED for line in lines):

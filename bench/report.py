@@ -73,9 +73,16 @@ class Line:
         sign, limit = self.target.split()
         return self.ratio >= float(limit) if sign == ">=" else self.ratio <= float(limit)
 
+    @property
+    def is_beyond_bound(self) -> bool:
+        """Whether even a kernel at the bound would miss the target of this ratio."""
+        if None in (self.of_bound, self.ratio) or not self.target.startswith(">="):
+            return False
+        return self.ratio * self.of_bound < float(self.target.split()[1])
+
     def cells(self) -> tuple[str, ...]:
         """Return the texts of the line's cells."""
-        met = {True: "yes", False: "NO", None: ""}[self.met]
+        met = "" if self.is_beyond_bound else {True: "yes", False: "NO", None: ""}[self.met]
         theirs = self.note if self.theirs is None else _figure(self.theirs, self.unit)
         ratio = "" if self.ratio is None else f"{_digits(self.ratio)}x"
         against = f"{self.against}*" if self.note and self.theirs else self.against

@@ -8,7 +8,7 @@ import pytest
 
 from document import ROOT
 
-PERFORMANCE = ROOT / "docs" / "performance.md"
+BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -33,7 +33,7 @@ def rows(lines):
 
 def test_the_readme_shows_five_rows_of_the_whole_table(report):
     short = between_markers(README, report)
-    whole = between_markers(PERFORMANCE, report)
+    whole = between_markers(BENCHMARKS, report)
     table = rows(whole)
     assert list(rows(short)) == list(report.README)
     assert len(report.README) == 5
