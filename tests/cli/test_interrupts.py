@@ -216,6 +216,42 @@ sys.exit(main())
     assert (done.returncode, done.stderr) == (130, b"fastgd: interrupted\n")
 
 
+def test_who_swallows_it_gets_another_one_and_who_cleans_up_does_not():
+    code = """
+import os, signal, sys, time
+from contextlib import contextmanager
+from fastgd.article import comparison
+from fastgd.cli import main
+
+@contextmanager
+def slowly():
+    try:
+        yield
+    finally:
+        try:
+            {}["not there"]
+        except KeyError:
+            time.sleep(1.2)
+        print("cleaned up", flush=True)
+
+def run(*_, **__):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        pass
+    with slowly():
+        while True:
+            time.sleep(0.1)
+
+comparison.run = run
+sys.argv = ["fastgd", "tutorial", "--json"]
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, b"cleaned up\n")
+    assert done.stderr == b"fastgd: interrupted\n"
+
+
 @pytest.mark.slow
 def test_a_job_in_the_background_ignores_it_as_others_do():
     code = """

@@ -261,7 +261,11 @@ def test_lbfgs_is_fitted_one_by_one_and_says_so_once():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         ours = SweepSearchCV(REGRESSOR, grid, cv=2).fit(X, NUMBERS)
-    said = [str(one.message) for one in caught if "solver='lbfgs' does not" in str(one.message)]
+    said = [
+        str(one.message)
+        for one in caught
+        if "solver='lbfgs' can't be trained jointly" in str(one.message)
+    ]
     assert len(said) == 1
     same_results(ours.cv_results_, GridSearchCV(REGRESSOR, grid, cv=2).fit(X, NUMBERS).cv_results_)
 

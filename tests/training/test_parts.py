@@ -313,7 +313,7 @@ def sweeps(draw):
     if weighting:
         given["sample_weight"] = random.random_sample(weighting) * random.randint(0, 2, weighting)
     for name in draw(st.lists(st.sampled_from(list(NUMBERS)), max_size=2, unique=True)):
-        given[name] = draw(st.lists(NUMBERS[name], min_size=1, max_size=3))
+        given[name] = draw(st.lists(NUMBERS[name], min_size=1, max_size=3, unique=True))
     if is_grouped:
         given["groups"] = labels
     own = labels if is_grouped else [0] * samples
