@@ -416,6 +416,10 @@ def test_bad_train_options(run, xor_csv, options, message):
         (["--seeds", "1,2,3"], r"--seeds must be a whole number of at least 1 .* got '1,2,3'$"),
         (["--seeds", "1000000000000"], "must fit"),
         (["--alpha", "1,,2"], "--alpha must be a number"),
+        (
+            ["--hidden-size", "8,8"],
+            "an axis of .* twice: the layers of one network are typed as 8x4$",
+        ),
         (["--hidden-size", "4,x"], "--hidden-size must be the units of a hidden layer"),
         (["--threads", "0"], "--threads must be at least 1"),
         (["--save", "no/such/sweep.npz"], "there is no folder no/such"),

@@ -28,6 +28,7 @@ TYPED: ContextVar[frozenset[str]] = ContextVar("TYPED", default=frozenset())
 _PHRASES = {
     "keep_weights=False needs": "a sweep without --save and --out needs",
     "with resume": "with --resume",
+    "the layers of one network are a tuple": "the layers of one network are typed as 8x4",
     "max_categories": "--max-categories",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
     "a fastgd.Loss": "an expression such as '(y - v)**2'",
