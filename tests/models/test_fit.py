@@ -17,6 +17,7 @@ from fastgd.models.fit import Choices, fit_columns
 from fastgd.models.model import mean_outputs
 from fastgd.models.scores import scores_of
 from fastgd.models.train_test_split import folds_of, parts_of
+from fastgd.tables import column_values
 from fastgd.tables.frames import columns_of
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -156,6 +157,20 @@ def test_rows_without_a_target_are_left_out_and_that_is_said():
     assert len(found.parts.learn) + len(found.parts.judge) == 90
 
 
+def test_each_column_is_parsed_once(monkeypatch):
+    parsed = []
+    for name in ("_numbers", "_texts"):
+        real = getattr(column_values, name)
+        monkeypatch.setattr(
+            column_values, name, lambda *a, real=real: parsed.append(len(a[1])) or real(*a)
+        )
+    model = fastgd.fit(HOUSES, "price", drop=["sort"], **SMALL)
+    assert parsed == [ROWS] * 4
+    parsed.clear()
+    model.predict(HOUSES)
+    assert parsed == [ROWS] * 3
+
+
 def test_many_rows_are_searched_by_some_of_them(monkeypatch, priced):
     monkeypatch.setattr("fastgd.models.search.SEARCHED", 40)
     monkeypatch.setattr("fastgd.models.search.FEWEST", 10)
@@ -198,7 +213,7 @@ def test_notes_are_those_of_the_preparation(priced):
 WRONG = {
     "ragged": (
         {"size": [70, 71], "city": ["Rome"], "garden": [True]},
-        "columns must have the same number of rows, got",
+        r"columns must all have shape \(2,\), as 'size', got shape \(1,\) of 'city'",
     ),
     "column": (HOUSES.drop(columns=["size"]), "the table must have the column size"),
     "text": (

@@ -17,7 +17,10 @@ def test_rows_without_target_or_label_are_left_out_and_counted():
     holes.loc[[3, 7], "sales"] = np.nan
     holes.loc[[5], "shop"] = None
     models = fastgd.fit_groups(holes, by="shop", target="sales", **SHORT)
-    assert models.notes[:2] == ("2 rows without sales left out", "1 row without shop left out")
+    assert models.notes[:2] == (
+        "sales: missing in 2 rows, left out",
+        "shop: missing in 1 row, left out",
+    )
     without = fastgd.fit_groups(table.drop([3, 5, 7]), by="shop", target="sales", **SHORT)
     np.testing.assert_array_equal(models.predict(table), without.predict(table))
 
@@ -36,7 +39,7 @@ def test_nothing_is_learned_from_held_out_inputs():
 def test_an_empty_text_is_no_target():
     table = {"shop": ["a", "b"] * 10, "x": list(range(20)), "y": ["u", "v", "", "u"] * 5}
     models = fastgd.fit_groups(table, by="shop", target="y", **SHORT)
-    assert models.notes[0] == "5 rows without y left out"
+    assert models.notes[0] == "y: missing in 5 rows, left out"
     assert models.target.classes == ("u", "v")
 
 

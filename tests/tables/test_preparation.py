@@ -132,7 +132,7 @@ REFUSED = {
     "no row": ({"x": []}, "the table must have a row, got 0 rows"),
     "lengths": (
         {"x": [1, 2], "z": [1]},
-        "columns must have the same number of rows, got 2 in 'x' and 1 in 'z'",
+        r"columns must all have shape \(2,\), as 'x', got shape \(1,\) of 'z'",
     ),
     "infinite": ({"x": [1, np.inf]}, "column 'x' must have finite numbers, got inf in row 2"),
     "huge int": ({"x": [10**400, 1]}, "column 'x' must have finite numbers, got inf in row 1"),

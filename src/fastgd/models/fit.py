@@ -217,16 +217,19 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     drop = check_drop(choices.drop, columns)
     if target in drop:
         raise ValueError(f"drop must not name the target, got {shown(target)}")
-    for name in columns.keys() - {*drop, target}:
-        cells_of(name, columns[name])  # so that messages count rows of the whole table
-    columns, notes = with_targets(columns, [target])
-    wanted = columns.pop(target)
-    check_rows(len(wanted))
+    # Of the whole table, so that messages count its rows; dropped columns may hold anything.
+    cells = {
+        name: column if name in drop else cells_of(name, column) for name, column in columns.items()
+    }
+    inputs, notes = with_targets(cells, [target])
+    wanted = cells_of(target, inputs.pop(target))
+    [rows] = wanted.shape
+    check_rows(rows)
     learned = learn_target(target, wanted, classification=choices.classification)
-    if 2 * width_of(learned) > len(wanted):
+    if 2 * width_of(learned) > rows:
         raise ValueError(
             f"target {shown(target)} must have labels that repeat, got "
-            f"{many(width_of(learned), 'different one')} in {many(len(wanted), 'row')}"
+            f"{many(width_of(learned), 'different one')} in {many(rows, 'row')}"
         )
     encoded = learned.encode(wanted)
     of_classes = isinstance(learned, ClassTarget)
@@ -238,7 +241,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             f"got {choices.folds}"
         )
     preparation = Preparation.learn(
-        some_rows(columns, parts.learn),
+        some_rows(inputs, parts.learn),
         max_categories=choices.max_categories,
         standardize=choices.standardize,
         drop=drop,
@@ -252,8 +255,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         f"in the test set, drawn with seed {choices.seed}"
     )
     learn, judge = (
-        SearchSamples(preparation.transform(some_rows(columns, rows)), encoded[rows], labels[rows])
-        for rows in parts
+        SearchSamples(preparation.transform(some_rows(inputs, part)), encoded[part], labels[part])
+        for part in parts
     )
     plan = SearchPlan(choices.folds, choices.seed, choices.threads, choices.progress)
     # A linear model is always tried: the scores compare the best model with it.
@@ -271,6 +274,6 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         notes,
         parts,
         candidates,
-        wanted[parts.judge],
+        learned.decode(judge.y) if of_classes else wanted.values[parts.judge],
         learned.decode(outputs),
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.row_indices import Integers
-from fastgd.checks.formatting import first_names, many
+from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.values import each_of
@@ -18,7 +18,7 @@ from fastgd.models.group_keys import Columns, Keys
 from fastgd.tables.column_values import cells_of
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.row_selection import check_lengths
+from fastgd.tables.row_selection import with_targets, without
 from fastgd.tables.targets import Target, learn_target
 
 BoolArray = NDArray[np.bool_]
@@ -57,30 +57,26 @@ def read_groups(
     """
     columns = columns_of(df)
     by, used = _names(columns, by, target, inputs)
-    columns = {name: columns[name] for name in (*by, target, *used)}
-    check_lengths(columns)
-    notes: list[str] = []
-    missing = cells_of(target, columns[target]).missing
-    columns = _without(columns, missing, f"without {target}", notes)
-    if not len(columns[target]):
-        raise ValueError(f"target {shown(target)} must have a value in at least one row, got none")
-    keys, codes = Keys.learn(columns, by)
-    columns = _without(columns, codes < 0, f"without {' or '.join(by)}", notes)
+    chosen: dict[str, Any] = {name: columns[name] for name in by}
+    chosen |= {name: cells_of(name, columns[name]) for name in (target, *used)}
+    chosen, notes = with_targets(chosen, [target])
+    keys, codes = Keys.learn(chosen, by)
+    chosen, more = without(chosen, codes < 0, by)
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
     held = hold_out(codes, len(keys))
-    preparation = Preparation.learn({name: columns[name][~held] for name in used})
+    preparation = Preparation.learn({name: chosen[name][~held] for name in used})
     check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
-    encoder = learn_target(target, columns[target], classification=classification)
+    encoder = learn_target(target, chosen[target], classification=classification)
     return GroupTable(
         keys,
         codes,
         preparation,
-        preparation.transform(columns),
+        preparation.transform(chosen),
         encoder,
-        encoder.encode(columns[target]),
+        encoder.encode(chosen[target]),
         held,
-        (*notes, *preparation.notes, encoder.note),
+        (*notes, *more, *preparation.notes, encoder.note),
     )
 
 
@@ -125,14 +121,3 @@ def _listed(name: str, given: Sequence[str], columns: Columns) -> list[str]:
     if not names:
         raise ValueError(f"{name} must name a column, got {shown(given)}")
     return list(names)
-
-
-def _without(
-    columns: dict[str, NDArray[Any]], left_out: NDArray[np.bool_], why: str, notes: list[str]
-) -> dict[str, NDArray[Any]]:
-    """The rows that are not left out; a note says how many are."""
-    count = int(np.count_nonzero(left_out))
-    if not count:
-        return columns
-    notes.append(f"{many(count, 'row')} {why} left out")
-    return {name: column[~left_out] for name, column in columns.items()}

@@ -14,6 +14,7 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.warnings import warn
 from fastgd.checks.values import check_path
 from fastgd.models import stored_model
+from fastgd.tables.column_values import Cells
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import read_columns
@@ -93,9 +94,7 @@ class Model:
         >>> model.predict({"size": [70, 70], "sort": ["flat", "house"]}).round(-1)
         array([140., 190.])
         """
-        columns = self.columns(table)
-        self._warn(columns)
-        outputs = self.outputs(columns)
+        outputs = self._outputs(table)
         if len(self.targets) == 1:
             return self.targets[0].decode(outputs)
         return np.stack(
@@ -115,9 +114,7 @@ class Model:
                 "predict_proba needs a target with classes, got the numeric target "
                 + ", ".join(target.name for target in self.targets)
             )
-        columns = self.columns(table)
-        self._warn(columns)
-        return self.outputs(columns)
+        return self._outputs(table)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -171,7 +168,7 @@ class Model:
             return read_columns(check_path("table", table), texts=self.preparation.texts)
         return columns_of(table)
 
-    def outputs(self, columns: Mapping[str, NDArray[Any]]) -> FloatArray:
+    def outputs(self, columns: Mapping[str, NDArray[Any] | Cells]) -> FloatArray:
         """Return the mean of the networks' outputs, (rows, outputs), before they are decoded."""
         outputs = mean_outputs(self.runs, self.preparation.transform(columns))
         return outputs[:, : sum(map(width_of, self.targets))]
@@ -183,9 +180,11 @@ class Model:
         """
         storage.save(self, path)
 
-    def _warn(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        for line in self.preparation.remarks(columns):
+    def _outputs(self, table: Table) -> FloatArray:
+        cells = self.preparation.cells(self.columns(table))
+        for line in self.preparation.remarks(cells):
             warn(line)
+        return self.outputs(cells)
 
 
 def remarks_on(

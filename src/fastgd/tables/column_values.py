@@ -4,8 +4,9 @@ import datetime
 import numbers
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,16 +21,28 @@ _DAY = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))"
 _DATE_TEXT = re.compile(_DAY + r"([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?")
 
 
-class Cells(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Cells:
     """The cells of a column, all of one kind."""
 
     kind: Kind
     values: NDArray[Any]  # numbers: float64; strings and booleans: str or None; dates: None
     missing: NDArray[np.bool_]
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As that of an array: (rows,)."""
+        return self.values.shape
 
-def cells_of(name: str, column: ArrayLike) -> Cells:
+    def __getitem__(self, rows: NDArray[Any]) -> "Cells":
+        """Return some rows, selected by indices or by a boolean mask."""
+        return Cells(self.kind, self.values[rows], self.missing[rows])
+
+
+def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
     """Return the cells of a column: (rows,) numbers, booleans, strings or dates.
+
+    Cells are returned as they are, so that a column is parsed once: selecting rows is cheaper.
 
     NaN, NaT and None are missing. A column that mixes strings with numbers or booleans becomes a
     column of strings, in which whole numbers have no decimal point and missing cells are None.
@@ -48,6 +61,8 @@ def cells_of(name: str, column: ArrayLike) -> Cells:
     >>> cells_of("city", ["Rome", None, 7.0]).values
     array(['Rome', None, '7'], dtype=object)
     """
+    if isinstance(column, Cells):
+        return column
     array = array_of(column)
     if array.ndim != 1:
         raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {array.shape}")

@@ -107,7 +107,8 @@ class TextColumn:
         if self.flagged:
             known[None] = len(self.categories)
         if cells.kind == "numbers":
-            texts = [None if none else text_of(v) for v, none in zip(*cells[1:], strict=True)]
+            pairs = zip(cells.values, cells.missing, strict=True)
+            texts = [None if missing else text_of(value) for value, missing in pairs]
         else:
             texts = cells.values.tolist()
         return np.array([known.get(text, -1) for text in texts], dtype=np.int64)

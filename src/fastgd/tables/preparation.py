@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.checks.formatting import first_names, many
+from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_flag
 from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import Column, FloatArray, NumberColumn, TextColumn, learn_column
+from fastgd.tables.row_selection import check_lengths
 
 MOST_CATEGORIES = 50
 """A column with more different strings than this is rather one of names."""
@@ -45,7 +46,7 @@ class Preparation:
     @classmethod
     def learn(
         cls,
-        columns: Mapping[str, ArrayLike],
+        columns: Mapping[str, ArrayLike | Cells],
         *,
         max_categories: int = MOST_CATEGORIES,
         standardize: bool = True,
@@ -124,7 +125,7 @@ class Preparation:
         """Names of the columns whose cells are read as strings, even if they look like numbers."""
         return tuple(column.name for column in self.columns if isinstance(column, TextColumn))
 
-    def transform(self, columns: Mapping[str, ArrayLike]) -> FloatArray:
+    def transform(self, columns: Mapping[str, ArrayLike | Cells]) -> FloatArray:
         """Encode a table with the same columns, in any order, as (rows, inputs).
 
         Raises
@@ -132,7 +133,7 @@ class Preparation:
         ValueError, TypeError
             If a column is missing, or holds another kind of values; the message names it.
         """
-        cells = self._cells(columns)
+        cells = self.cells(columns)
         rows = len(next(iter(cells.values())).values)
         check_memory(8 * rows * len(self.names), "the table")
         inputs = np.empty((rows, len(self.names)))
@@ -149,7 +150,7 @@ class Preparation:
             )
         return inputs
 
-    def remarks(self, columns: Mapping[str, ArrayLike]) -> list[str]:
+    def remarks(self, columns: Mapping[str, ArrayLike | Cells]) -> list[str]:
         """Say how a table's cells differ from those of the training table, one line each.
 
         That is: unknown categories, and cells missing in a column that had none missing.
@@ -161,15 +162,22 @@ class Preparation:
         ...     print(remark)
         city: Bonn in 1 row: not in the training table; these rows have no category
         """
-        cells = self._cells(columns)
+        cells = self.cells(columns)
         return [line for column in self.columns for line in column.remarks(cells[column.name])]
 
-    def unused(self, columns: Mapping[str, ArrayLike]) -> list[str]:
+    def unused(self, columns: Mapping[str, Any]) -> list[str]:
         """Return the names of columns that the training table did not have."""
         known = {*(column.name for column in self.columns), *self.left_out}
         return [name for name in columns if name not in known]
 
-    def _cells(self, columns: Mapping[str, ArrayLike]) -> dict[str, Cells]:
+    def cells(self, columns: Mapping[str, ArrayLike | Cells]) -> dict[str, Cells]:
+        """Return the parsed columns that are used, for several calls of the methods above.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a column is missing, or can't be parsed.
+        """
         absent = [column.name for column in self.columns if column.name not in columns]
         if absent:
             raise ValueError(
@@ -215,20 +223,13 @@ class Preparation:
             raise ValueError("the preparation of the table is corrupt") from error
 
 
-def _cells(columns: Mapping[str, ArrayLike]) -> dict[str, Cells]:
+def _cells(columns: Mapping[str, ArrayLike | Cells]) -> dict[str, Cells]:
     cells = {name: cells_of(name, column) for name, column in columns.items()}
-    sizes = {name: len(column.values) for name, column in cells.items()}
-    if not sizes:
+    if not cells:
         raise ValueError("the table must have a column to learn from, got none")
-    first = next(iter(sizes))
-    for name, size in sizes.items():
-        if size != sizes[first]:
-            raise ValueError(
-                f"columns must have the same number of rows, got {sizes[first]:,} in "
-                f"{shown(first)} and {size:,} in {shown(name)}"
-            )
-    if not sizes[first]:
-        raise ValueError(f"the table must have a row, got {many(0, 'row')}")
+    check_lengths(cells)
+    if next(iter(cells.values())).shape == (0,):
+        raise ValueError("the table must have a row, got 0 rows")
     return cells
 
 

@@ -1,18 +1,20 @@
 """Selections of a table's rows, such as those that have a target."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
-from fastgd.tables.column_values import cells_of
+from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.csv_lines import names_text
 
+Column = TypeVar("Column", NDArray[Any], Cells, NDArray[Any] | Cells)
 
-def check_lengths(columns: Mapping[str, NDArray[Any]]) -> None:
+
+def check_lengths(columns: Mapping[str, NDArray[Any] | Cells]) -> None:
     """Raise if columns differ in length.
 
     Examples
@@ -22,32 +24,32 @@ def check_lengths(columns: Mapping[str, NDArray[Any]]) -> None:
     ValueError: columns must all have shape (2,), as 'x', got shape (1,) of 'y'
     """
     for name, column in columns.items():
-        if column.ndim != 1:
+        if len(column.shape) != 1:
             raise ValueError(
                 f"column {shown(name)} must have shape (rows,), got shape {column.shape}"
             )
         first = next(iter(columns))
-        if len(column) != len(columns[first]):
+        if column.shape != columns[first].shape:
             raise ValueError(
-                f"columns must all have shape ({len(columns[first])},), as {shown(first)}, "
+                f"columns must all have shape {columns[first].shape}, as {shown(first)}, "
                 f"got shape {column.shape} of {shown(name)}"
             )
 
 
-def some_rows(columns: Mapping[str, ArrayLike], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def some_rows(columns: Mapping[str, Column], rows: NDArray[Any]) -> dict[str, Column]:
     """Return some rows of all columns, selected by indices or by a boolean mask.
 
     Examples
     --------
-    >>> some_rows({"x": [1, 2, 3]}, np.array([True, False, True]))
+    >>> some_rows({"x": np.array([1, 2, 3])}, np.array([True, False, True]))
     {'x': array([1, 3])}
     """
-    return {name: np.asarray(column)[rows] for name, column in columns.items()}
+    return {name: column[rows] for name, column in columns.items()}
 
 
 def with_targets(
-    columns: Mapping[str, NDArray[Any]], targets: Sequence[str]
-) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    columns: Mapping[str, Column], targets: Sequence[str]
+) -> tuple[dict[str, Column], list[str]]:
     """Return the rows that have all targets, and a note if any were left out.
 
     Raises
@@ -63,14 +65,20 @@ def with_targets(
     """
     check_lengths(columns)
     missing = np.any([cells_of(name, columns[name]).missing for name in targets], axis=0)
+    if missing.all():
+        who = f"target {shown(targets[0])} must"
+        if len(targets) > 1:
+            who = f"targets {names_text(targets)} must all"
+        raise ValueError(f"{who} have a value in at least one row, got none")
+    return without(columns, missing, targets)
+
+
+def without(
+    columns: Mapping[str, Column], missing: NDArray[np.bool_], names: Sequence[str]
+) -> tuple[dict[str, Column], list[str]]:
+    """Return the rows where these columns aren't missing, and a note if any were left out."""
     count = int(missing.sum())
-    if count == len(missing) and len(targets) == 1:
-        raise ValueError(
-            f"target {shown(targets[0])} must have a value in at least one row, got none"
-        )
-    if count == len(missing):
-        raise ValueError(
-            f"targets {names_text(targets)} must all have a value in at least one row, got none"
-        )
-    note = f"{names_text(targets)}: missing in {many(count, 'row')}, left out"
-    return some_rows(columns, ~missing), [note] if count else []
+    if not count:
+        return dict(columns), []
+    note = f"{names_text(names)}: missing in {many(count, 'row')}, left out"
+    return some_rows(columns, ~missing), [note]

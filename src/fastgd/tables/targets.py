@@ -39,13 +39,13 @@ class NumberTarget:
     scale: float
 
     @classmethod
-    def learn(cls, name: str, values: ArrayLike) -> NumberTarget:
+    def learn(cls, name: str, values: ArrayLike | Cells) -> NumberTarget:
         """Learn mean and standard deviation of these numbers, none of them missing."""
-        return cls(name, *moments(name, _whole(name, _numbers(name, values)).values))
+        return cls(name, *moments(name, _numbers(name, values)))
 
-    def encode(self, values: ArrayLike) -> FloatArray:
+    def encode(self, values: ArrayLike | Cells) -> FloatArray:
         """Return the standardized targets, (rows, 1)."""
-        numbers = _whole(self.name, _numbers(self.name, values)).values
+        numbers = _numbers(self.name, values)
         return np.asarray((numbers[:, None] - self.mean) / self.scale)
 
     def decode(self, outputs: FloatArray) -> FloatArray:
@@ -79,9 +79,9 @@ class ClassTarget:
     labels: Labels = "texts"
 
     @classmethod
-    def learn(cls, name: str, values: ArrayLike) -> ClassTarget:
+    def learn(cls, name: str, values: ArrayLike | Cells) -> ClassTarget:
         """Learn the classes of these labels, none of them missing, in sorted order."""
-        cells = _whole(name, cells_of(name, values))
+        cells = _whole(name, values)
         if cells.kind == "dates":
             raise TypeError(f"target {shown(name)} must be numbers or classes, got dates")
         found = set(cells.values.tolist())
@@ -93,7 +93,7 @@ class ClassTarget:
             )
         return cls(name, tuple(text_of(label) for label in sorted(found)), cells.kind)
 
-    def encode(self, values: ArrayLike) -> FloatArray:
+    def encode(self, values: ArrayLike | Cells) -> FloatArray:
         """Return one-hot encoded targets, (rows, classes).
 
         Raises
@@ -101,7 +101,7 @@ class ClassTarget:
         ValueError
             If a label is unknown.
         """
-        cells = _whole(self.name, cells_of(self.name, values))
+        cells = _whole(self.name, values)
         known = {name: k for k, name in enumerate(self.classes)}
         places = np.empty(len(cells.values), np.int64)
         for row, label in enumerate(map(text_of, cells.values)):
@@ -135,7 +135,9 @@ Target = NumberTarget | ClassTarget
 _KINDS: dict[str, type[Target]] = {"number": NumberTarget, "class": ClassTarget}
 
 
-def learn_target(name: str, values: ArrayLike, *, classification: bool | None = None) -> Target:
+def learn_target(
+    name: str, values: ArrayLike | Cells, *, classification: bool | None = None
+) -> Target:
     """Learn how a target is encoded: as classes or as numbers.
 
     Strings, booleans, and numbers that are all 0 or 1 are classes, other numbers are not, unless
@@ -161,18 +163,17 @@ def learn_target(name: str, values: ArrayLike, *, classification: bool | None = 
     >>> learn_target("price", [1.5, 2.5])
     NumberTarget(name='price', mean=2.0, scale=0.5)
     """
-    cells = _whole(name, cells_of(name, values))
+    cells = _whole(name, values)
     if classification is None:
-        numbers = cells.values if cells.kind == "numbers" else None
-        classification = numbers is None or set(numbers.tolist()) == {0.0, 1.0}
+        classification = cells.kind != "numbers" or set(cells.values.tolist()) == {0.0, 1.0}
     if classification:
-        return ClassTarget.learn(name, values)
-    numbers = _numbers(name, values).values
+        return ClassTarget.learn(name, cells)
+    numbers = _numbers(name, cells)
     if numbers.min() == numbers.max():
         raise ValueError(
             f"target {shown(name)} must have different numbers, got {numbers[0]:g} in every row"
         )
-    return NumberTarget.learn(name, numbers)
+    return NumberTarget.learn(name, cells)
 
 
 def width_of(target: Target) -> int:
@@ -224,15 +225,16 @@ def _is_finite(text: str) -> bool:
     return isfinite(float(text))
 
 
-def _numbers(name: str, values: ArrayLike) -> Cells:
-    cells = cells_of(name, values)
+def _numbers(name: str, values: ArrayLike | Cells) -> FloatArray:
+    cells = _whole(name, values)
     if cells.kind != "numbers":
-        first = cells.values[~cells.missing][:1]
-        raise TypeError(f"target {shown(name)} must be numbers, got {shown(first[0])}")
-    return cells
+        raise TypeError(f"target {shown(name)} must be numbers, got {shown(cells.values[0])}")
+    return cells.values
 
 
-def _whole(name: str, cells: Cells) -> Cells:
+def _whole(name: str, values: ArrayLike | Cells) -> Cells:
+    """The cells, none of them missing."""
+    cells = cells_of(name, values)
     if not len(cells.values):
         raise ValueError(f"target {shown(name)} must have a row, got none")
     if cells.missing.any():
