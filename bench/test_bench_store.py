@@ -49,7 +49,7 @@ def test_verify(benchmark: Any, folder: Folder) -> None:
 def test_lease_and_release(benchmark: Any, folder: Folder) -> None:
     def acquire() -> None:
         assert folder.acquire(0)
-        folder.release(0)
+        folder.leases.release(0)
 
     benchmark(acquire)
 

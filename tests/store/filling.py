@@ -28,7 +28,9 @@ def arrays_of(chunk):
 
 def folder_at(path, chunk_count=3, *, expiry=EXPIRY, **asked):
     facts = {"shape": (2, 3)}
-    return Folder.create(path, "test", ASKED | asked, facts, SHARED, chunk_count, expiry=expiry)
+    folder = Folder.create(path, "test", ASKED | asked, facts, SHARED, chunk_count)
+    folder.leases.expiry = expiry
+    return folder
 
 
 def fill(folder, seconds=0.0, tell=str):
@@ -37,10 +39,10 @@ def fill(folder, seconds=0.0, tell=str):
         for chunk in filter(folder.acquire, missing):
             end = time.monotonic() + seconds
             while (left := end - time.monotonic()) > 0:
-                folder.renew([chunk])
-                time.sleep(min(left, folder.expiry / 5))
+                folder.leases.renew([chunk])
+                time.sleep(min(left, folder.leases.expiry / 5))
             folder.write(chunk, arrays_of(chunk))
-            folder.release(chunk)
+            folder.leases.release(chunk)
             tell(chunk)
         time.sleep(0.01)
     folder.tidy()

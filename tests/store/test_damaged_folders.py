@@ -11,9 +11,8 @@ import pytest
 from filling import SHARED, arrays_of, fill, folder_at
 
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
-from fastgd.store.directory import DamageWarning, Directory
-from fastgd.store.entries import put
-from fastgd.store.folder import Folder
+from fastgd.store.files import put
+from fastgd.store.folder import DamageWarning, Folder
 
 CHUNKS = 4
 
@@ -155,8 +154,8 @@ def test_a_folder_that_is_removed_meanwhile_is_made_again(full, tmp_path):
     assert not folder.done().any()
     with pytest.raises(MissingChunkError):
         folder.read(0)
-    folder.renew([1])
-    folder.release(1)
+    folder.leases.renew([1])
+    folder.leases.release(1)
     folder.tidy()
     fill(folder)
     assert bytes_of(folder.path) == before
@@ -188,8 +187,8 @@ def test_a_folder_that_is_removed_while_a_chunk_is_written(full, monkeypatch):
 
 def test_a_folder_that_another_process_makes_at_the_same_time(full, monkeypatch):
     """It had no manifest a moment ago, and now it has chunks, too: nothing is corrupt."""
-    found, answers = Directory._found, iter([None])
-    monkeypatch.setattr(Directory, "_found", lambda place: next(answers, found(place)))
+    found, answers = Folder._found, iter([None])
+    monkeypatch.setattr(Folder, "_found", lambda place: next(answers, found(place)))
     assert folder_at(full, CHUNKS).done().all()
 
 
@@ -201,7 +200,7 @@ def test_the_manifest_comes_last(tmp_path, monkeypatch):
         written.append(path.name)
         put(path, content, root)
 
-    monkeypatch.setattr("fastgd.store.directory.put", put_and_tell)
+    monkeypatch.setattr("fastgd.store.folder.put", put_and_tell)
     folder_at(tmp_path)
     assert written == ["shared.npz", "manifest.json"]
 

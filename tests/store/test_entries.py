@@ -10,11 +10,10 @@ import pytest
 from filling import arrays_of, fill, folder_at
 
 import fastgd
-from fastgd.store import entries
+from fastgd.store import files
 from fastgd.store.chunk_file import MissingChunkError
-from fastgd.store.directory import remove
-from fastgd.store.entries import ForeignEntryError, open_inside
-from fastgd.store.folder import Folder
+from fastgd.store.files import ForeignEntryError, open_inside
+from fastgd.store.folder import Folder, remove
 from folder_state import state_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such entries")
@@ -154,7 +153,7 @@ def test_what_takes_the_place_of_a_file_after_it_was_asked_for(path, tmp_path, m
     (tmp_path / "outside").mkdir()
     chunk = path / "parts" / "00000" / "00000000.npz"
     put(chunk, tmp_path / "outside")
-    monkeypatch.setattr(entries, "is_file", lambda *_: True)
+    monkeypatch.setattr(files, "is_file", lambda *_: True)
     with pytest.raises((OSError, ForeignEntryError), match=r"00000000\.npz"):
         open_inside(chunk, path)
 
@@ -164,7 +163,7 @@ def test_a_link_that_a_lease_would_be_written_through(path, tmp_path, monkeypatc
     (path / "claims" / "00000001").write_text("of another machine")
     monkeypatch.setenv("FILLING_EXPIRY", "0")
     folder = folder_at(path, CHUNKS, expiry=0.0)
-    name = folder._leases._name
+    name = folder.leases._name
     (path / "claims" / f"00000001.{name}").symlink_to(tmp_path / "target")
     folder.acquire(1)
     assert not (tmp_path / "target").exists()
@@ -178,7 +177,7 @@ def test_a_lease_of_any_size_is_hardly_read(path):
     tracemalloc.start()
     folder = folder_at(path, CHUNKS, expiry=0.0)
     assert folder.acquire(1)  # as any expired one
-    folder.release(1)
+    folder.leases.release(1)
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
 

@@ -36,9 +36,9 @@ def test_what_is_written_is_read(tmp_path):
     for each in (folder, found):
         assert each.path == tmp_path / "a" / "b"
         assert each.done().tolist() == [False, False, True]
-        assert (each.kind, each.chunk_count) == ("test", 3)
-        assert each.asked == {"alpha": (0.5, 0.25), "seed": 1}
-        assert each.facts == {"shape": (2, 3)}
+        assert (each.manifest.kind, each.chunk_count) == ("test", 3)
+        assert each.manifest.asked == {"alpha": (0.5, 0.25), "seed": 1}
+        assert each.manifest.facts == {"shape": (2, 3)}
         assert_same(each.arrays, SHARED)
         assert_same(each.read(2), arrays_of(2))
         assert_same(each.read(2, ["names"]), {"names": arrays_of(2)["names"]})
@@ -50,7 +50,7 @@ def test_what_is_written_is_read(tmp_path):
             each.read(3)
         with pytest.raises(IndexError, match="chunk must be 0 to 2, got -1"):
             each.write(-1, {})
-    assert folder.id == found.id
+    assert folder.manifest.id == found.manifest.id
     assert repr(found) == f"<Folder {str(folder.path)!r}: test of 3 chunks>"
 
 
@@ -112,13 +112,13 @@ def test_the_manifest_is_readable(tmp_path):
     assert manifest["facts"] == {"shape": [2, 3]}
     assert manifest["shared"]["X"].startswith("float64 (3, 3) ")
     assert (manifest["format"], manifest["bits"], manifest["parts"]) == (1, BITS, 3)
-    assert manifest["id"] == folder.id
+    assert manifest["id"] == folder.manifest.id
     assert manifest["versions"]["numpy"] == np.__version__
 
 
 def test_nan_equals_nan_in_a_manifest(tmp_path):
     folder_at(tmp_path, clip=np.nan, l1=-np.inf)
-    assert np.isnan(folder_at(tmp_path, clip=np.nan, l1=-np.inf).asked["clip"])
+    assert np.isnan(folder_at(tmp_path, clip=np.nan, l1=-np.inf).manifest.asked["clip"])
 
 
 def create(path, **changed):
@@ -177,8 +177,8 @@ def test_another_question_is_rejected(tmp_path, name):
 
 
 def test_what_follows_from_the_question_is_not_compared(tmp_path):
-    assert create(tmp_path, facts={"a": 1}).facts == {"a": 1}
-    assert create(tmp_path, facts={"a": 2}).facts == {"a": 1}
+    assert create(tmp_path, facts={"a": 1}).manifest.facts == {"a": 1}
+    assert create(tmp_path, facts={"a": 2}).manifest.facts == {"a": 1}
 
 
 def test_chunks_of_another_bits_policy_are_rejected_but_read(tmp_path):
@@ -186,7 +186,7 @@ def test_chunks_of_another_bits_policy_are_rejected_but_read(tmp_path):
     path = tmp_path / "manifest.json"
     old = replace(parsed(path.read_bytes()), bits=BITS - 1)
     path.write_bytes(old.text())
-    assert Folder.open(tmp_path).id == old.id != folder.id
+    assert Folder.open(tmp_path).manifest.id == old.id != folder.manifest.id
     with pytest.raises(ValueError, match=f"got one with bits policy {BITS - 1} instead of {BITS}"):
         folder_at(tmp_path)
 

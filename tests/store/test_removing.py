@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from fastgd.store.directory import remove
-from fastgd.store.folder import Folder
+from fastgd.store.folder import Folder, remove
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def test_an_array_that_no_part_has(made, tmp_path, name):
     """With a valid checksum: the forger knew the folder."""
     shutil.copytree(made[0], tmp_path / "sweep")
     file = tmp_path / "sweep" / "parts" / "00000" / "00000000.npz"
-    origin = f"{Folder.open(tmp_path / 'sweep').id}/0"
+    origin = f"{Folder.open(tmp_path / 'sweep').manifest.id}/0"
     arrays = chunk_file.unpacked(io.BytesIO(file.read_bytes()), origin)
     for other in FORGED[name]:
         changed = {own: array for own, array in arrays.items() if own != name}

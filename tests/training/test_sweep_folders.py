@@ -13,8 +13,7 @@ from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.optimizers import Adam, Momentum
 from fastgd.schedules import Factors
-from fastgd.store.directory import DamageWarning
-from fastgd.store.folder import Folder
+from fastgd.store.folder import DamageWarning, Folder
 from fastgd.training import chunks
 from fastgd.training.chunks import Chunks
 from fastgd.training.sweep_job import SweepJob

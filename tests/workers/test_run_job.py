@@ -12,8 +12,7 @@ from tiny_jobs import Squares
 
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.engine.session import available_threads
-from fastgd.store.directory import DamageWarning
-from fastgd.store.folder import Folder
+from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers import payloads
 from fastgd.workers.job import WorkerOptions
 from fastgd.workers.pools import Workers
@@ -277,7 +276,7 @@ def test_a_worker_that_writes_to_another_disk_is_found_out(tmp_path):
     other = folder_at(tmp_path / "other")
 
     def there(order):
-        return order._replace(folder=order.folder and (str(other.path), other.id))
+        return order._replace(folder=order.folder and (str(other.path), other.manifest.id))
 
     folder, elsewhere = folder_at(tmp_path / "folder"), Watched(there)
     with elsewhere.pool:
@@ -298,7 +297,7 @@ def test_a_corrupt_chunk_is_named_and_computed_again(worker_options, tmp_path):
 
 
 # A process that looks while half of the folder is gone finds chunks without a manifest.
-@pytest.mark.filterwarnings("ignore:.*was corrupt or missing:fastgd.store.directory.DamageWarning")
+@pytest.mark.filterwarnings("ignore:.*was corrupt or missing:fastgd.store.folder.DamageWarning")
 def test_a_folder_that_is_removed_meanwhile_is_made_again(worker_options, tmp_path):
     folder, told = folder_at(tmp_path / "folder"), []
 

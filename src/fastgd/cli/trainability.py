@@ -16,7 +16,7 @@ from fastgd.cli.output_files import check_folder, check_picture, write_picture
 from fastgd.cli.output_folders import done_text, finished
 from fastgd.cli.shared import Json, Progress, Threads, option, whole
 from fastgd.cli.terminal import saying_how_to_resume
-from fastgd.store.directory import remove
+from fastgd.store.folder import remove
 from fastgd.studies.trainability.map import (
     FEWEST_ITERATIONS,
     WINDOW,

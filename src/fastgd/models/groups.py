@@ -34,8 +34,7 @@ from fastgd.models.group_training import (
     train_groups,
 )
 from fastgd.models.scaling import Scaling
-from fastgd.store.entries import is_file, is_folder
-from fastgd.store.files import PathLike
+from fastgd.store.files import PathLike, is_file, is_folder
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
 from fastgd.store.npz import Arrays

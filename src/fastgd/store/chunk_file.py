@@ -11,21 +11,16 @@ detected, too. ``numpy.load`` reads such a file like any other.
 import io
 import struct
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.memory import check_memory
-from fastgd.store.entries import open_inside
-from fastgd.store.npy import START, header_of
-from fastgd.store.npz import DIRECTORY, Arrays
-
-T = TypeVar("T")
+from fastgd.store.npz import DIRECTORY, START, Arrays, header_of
 
 _PLACE, _HASH = 16, 64
 """Digits of an offset in a file, and of a SHA-256."""
@@ -125,18 +120,6 @@ def verify(stream: IO[bytes], origin: str) -> str:
 def plain(array: NDArray[Any]) -> NDArray[Any]:
     """Return the array in C order and little-endian, whatever its layout was."""
     return np.asarray(array, array.dtype.newbyteorder("<"), order="C")
-
-
-def look(path: Path, root: Path, origin: str, look_at: Callable[[IO[bytes], str], T]) -> T:
-    """Call :func:`unpacked` or :func:`verify` on a file of a folder; errors name the file."""
-    with open_inside(path, root) as file:
-        try:
-            return look_at(file, origin)
-        except (CorruptChunkError, OSError) as error:  # reading an open file may fail, too
-            raise CorruptChunkError(
-                f"{path} must be as fastgd has written it there, got a file that is corrupt or "
-                "from another place: repeat the call that made the folder to repair it"
-            ) from error
 
 
 def _npy(name: str, array: NDArray[Any]) -> bytes:

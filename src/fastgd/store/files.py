@@ -1,8 +1,14 @@
-"""Atomic writes: a file appears complete or not at all.
+"""Safe access to files: what is written appears whole or not at all, and only files are read.
 
 Results, plots, pages and the chunks of a folder are written with these functions. The cache of
 compiled code has a few lines of its own instead: the kernel may import nothing but the kernel, and
 the files of the cache have a checksum.
+
+In a result's folder only regular files and real folders are opened. A link may lead out of the
+folder, and writing through it would overwrite what it points to. Reading a pipe may block, and a
+device may have no end. So the kind of each entry is checked before it is opened, and any other kind
+raises an error that names the entry. The path that the user gives may contain links; the entries
+inside the folder may not be links.
 """
 
 import os
@@ -21,6 +27,20 @@ UNFINISHED = ".unfinished-"
 """Prefix of the names of files that are being written, or whose writer was killed."""
 
 _TRIES = 10
+
+_KINDS = {
+    stat.S_IFREG: "a file",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class ForeignEntryError(ValueError):
+    """An entry with the name of one of our files or folders is of another kind."""
 
 
 @contextmanager
@@ -55,15 +75,94 @@ def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
         with suppress(FileNotFoundError):
             mode = target.stat().st_mode
         if mode is None or stat.S_ISREG(mode):
-            with replacing(target, mode) as file:
+            with _replacing(target, mode) as file:
                 yield file
         else:
             with open(path, "wb") as file:
                 yield file
 
 
+def put(path: Path, content: bytes, root: Path) -> None:
+    """Write a file of the folder ``root`` atomically, creating the folders above it.
+
+    Raises
+    ------
+    OSError
+        If that can't be done; the error names the file.
+    ForeignEntryError
+        As :func:`is_file`.
+    """
+    with naming(path):
+        mode = _mode_inside(path, root)
+        _make(path.parent)
+        with _replacing(path, mode) as file:
+            file.write(content)
+
+
+def is_file(path: Path, root: Path) -> bool:
+    """Whether this file of the folder ``root`` exists.
+
+    Raises
+    ------
+    ForeignEntryError
+        If something else has its name, or that of a folder that leads to it.
+    """
+    return _mode_inside(path, root) is not None
+
+
+def is_folder(path: PathLike) -> bool:
+    """Whether a folder exists; raises as :func:`is_file`, also for a link to a folder."""
+    return _mode(path, stat.S_IFDIR) is not None
+
+
+def open_inside(path: Path, root: Path) -> IO[bytes]:
+    """Open a file of the folder ``root`` for reading; raises as :func:`is_file`."""
+    is_file(path, root)
+    return _opened(path, getattr(os, "O_NOFOLLOW", 0))  # nor a link made since the check
+
+
+def open_file(path: PathLike) -> IO[bytes]:
+    """Open a file for reading; its path may contain links.
+
+    Raises
+    ------
+    OSError
+        If it can't be opened.
+    ForeignEntryError
+        If it is a folder, a pipe, a device or a socket.
+    """
+    check_kind(path, os.stat(path).st_mode, stat.S_IFREG)
+    return _opened(path, 0)
+
+
+def check_kind(path: PathLike, mode: int, kind: int) -> None:
+    """Raise :class:`ForeignEntryError` unless the mode is of this kind: a file or a folder."""
+    if stat.S_IFMT(mode) != kind:
+        got = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise ForeignEntryError(f"{path} must be {_KINDS[kind]}, got {got}")
+
+
 @contextmanager
-def replacing(path: Path, mode: int | None) -> Iterator[IO[bytes]]:
+def naming(path: PathLike) -> Iterator[None]:
+    """Put the file's name into errors that have no name, or that of the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or (error.filename and UNFINISHED not in str(error.filename)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def again(work: Callable[[], T]) -> T:
+    """Call ``work``; retry if another process removes the folder, or a file in it, meanwhile."""
+    for _ in range(_TRIES - 1):
+        with suppress(FileNotFoundError):
+            return work()
+    return work()
+
+
+@contextmanager
+def _replacing(path: Path, mode: int | None) -> Iterator[IO[bytes]]:
     """As :func:`whole_file`, for an old file of this mode (None: no file); links are replaced."""
     if mode is not None:
         with open(path, "r+b"):  # a read-only file must not be replaced either
@@ -79,21 +178,53 @@ def replacing(path: Path, mode: int | None) -> Iterator[IO[bytes]]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    keep_names(path.parent)
+    _keep_names(path.parent)
 
 
-@contextmanager
-def naming(path: PathLike) -> Iterator[None]:
-    """Put the file's name into errors that have no name, or that of the temporary file."""
+def _mode_inside(path: Path, root: Path) -> int | None:
+    """As `_mode`, of a file of the folder ``root``; checks the folders that lead to it, too."""
+    way = str(root).rstrip(os.sep)
+    for name in str(path)[len(way) + 1 :].split(os.sep)[:-1]:
+        way += os.sep + name
+        if not is_folder(way):
+            return None
+    return _mode(path, stat.S_IFREG)
+
+
+def _mode(path: PathLike, kind: int) -> int | None:
+    """The mode of the entry with this name, not following a link; None if there is none."""
     try:
-        yield
-    except OSError as error:
-        if error.errno is None or (error.filename and UNFINISHED not in str(error.filename)):
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return None
+    check_kind(path, mode, kind)
+    return mode
+
+
+def _opened(path: PathLike, flags: int) -> IO[bytes]:
+    """Open a path that was a file when it was checked, and check again that it still is one."""
+
+    def opener(name: str, how: int) -> int:
+        number = os.open(name, how | flags | getattr(os, "O_NONBLOCK", 0))
+        try:
+            check_kind(path, os.fstat(number).st_mode, stat.S_IFREG)
+        except ForeignEntryError:
+            os.close(number)
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        return number
+
+    return open(path, "rb", opener=opener)
 
 
-def keep_names(folder: Path) -> None:
+def _make(folder: Path) -> None:
+    """Make a folder that survives a power cut."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _keep_names(folder.parent)
+
+
+def _keep_names(folder: Path) -> None:
     """Flush a folder's entries to the disk, so that a power cut doesn't undo a rename."""
     with suppress(OSError):  # Windows can't open folders, and some network shares can't sync them
         number = os.open(folder, os.O_RDONLY)
@@ -101,11 +232,3 @@ def keep_names(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
-
-
-def again(work: Callable[[], T]) -> T:
-    """Call ``work``; retry if another process removes the folder, or a file in it, meanwhile."""
-    for _ in range(_TRIES - 1):
-        with suppress(FileNotFoundError):
-            return work()
-    return work()

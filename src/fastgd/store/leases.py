@@ -17,8 +17,7 @@ from secrets import token_hex
 from time import monotonic
 from typing import NamedTuple
 
-from fastgd.store.entries import ForeignEntryError, is_folder, open_inside
-from fastgd.store.files import again, naming
+from fastgd.store.files import ForeignEntryError, again, is_folder, naming, open_inside
 
 EXPIRY = 15.0
 """Seconds without renewal after which a lease may be taken over."""

@@ -31,10 +31,17 @@ _HASH, _DIGITS = 64, 8
 _CHECKSUM = "sha256"
 
 _TYPES = {
-    **dict.fromkeys(("format", "parts", "bits"), int),
-    **dict.fromkeys(("kind", "id"), str),
-    **dict.fromkeys(("versions", "asked", "shared", "facts"), dict),
+    "format": int,
+    "kind": str,
+    "parts": int,
+    "bits": int,
+    "id": str,
+    "versions": dict,
+    "asked": dict,
+    "shared": dict,
+    "facts": dict,
 }
+"""What the file has besides its checksum, in this order."""
 
 _NOT_WHOLE = "must be a whole manifest that fastgd has written"
 
@@ -73,29 +80,14 @@ class Manifest:
     @cached_property
     def id(self) -> str:
         """Hash of all that the content of the chunks depends on."""
-        question = {
-            "format": FORMAT,
-            "bits": self.bits,
-            "kind": self.kind,
-            "asked": self.asked,
-            "shared": self.shared,
-            "parts": self.chunk_count,
-        }
-        return sha256(_canonical(question)).hexdigest()
+        names = ("bits", "kind", "asked", "shared")
+        question = {"format": FORMAT} | {name: getattr(self, name) for name in names}
+        return sha256(_canonical(question | {"parts": self.chunk_count})).hexdigest()
 
     def text(self) -> bytes:
         """Return the content of the file: JSON with its own checksum."""
-        content = {
-            "format": FORMAT,
-            "kind": self.kind,
-            "parts": self.chunk_count,
-            "bits": self.bits,
-            "id": self.id,
-            "versions": self.versions,
-            "asked": self.asked,
-            "shared": self.shared,
-            "facts": self.facts,
-        }
+        given = {"format": FORMAT, "parts": self.chunk_count}
+        content = {name: given.get(name, getattr(self, name, None)) for name in _TYPES}
         whole = content | {_CHECKSUM: sha256(_canonical(content)).hexdigest()}
         return json.dumps(whole, indent=1).encode()
 

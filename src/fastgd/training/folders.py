@@ -14,8 +14,7 @@ import numpy as np
 from fastgd.arguments.validation import Validation
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_counts, check_flag, check_path, check_seed
-from fastgd.store.entries import check_kind
-from fastgd.store.files import PathLike
+from fastgd.store.files import PathLike, check_kind
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 from fastgd.training import sweep_metadata
@@ -106,18 +105,18 @@ def open_folder(path: PathLike) -> Sweep:
         raise ValueError(f"{path} must be a folder, got a file: fastgd.load reads one")
     check_kind(path, mode, stat.S_IFDIR)
     folder = Folder.open(path)
-    if folder.kind != KIND:
+    if folder.manifest.kind != KIND:
         raise ValueError(
-            f"{path} must hold a sweep, got {shown(folder.kind)}: repeat the call that made the "
-            "folder to read it"
+            f"{path} must hold a sweep, got {shown(folder.manifest.kind)}: repeat the call "
+            "that made the folder to read it"
         )
-    facts, arrays = folder.asked, dict(folder.arrays)
+    facts, arrays = folder.manifest.asked, dict(folder.arrays)
     try:
         facts = facts | {"axes": _with_long_axes(facts["axes"], arrays)}
         outline = sweep_metadata.put_together(facts, arrays)
-        known = tuple(folder.facts["known"])
+        known = tuple(folder.manifest.facts["known"])
         need(set(known) <= SOURCES.keys())
-        if folder.facts["may_train_again"]:
+        if folder.manifest.facts["may_train_again"]:
             outline["source"] = _source(facts, arrays, outline)
     except Exception as error:  # anyone may have written the manifest: any line here may raise
         raise _not_ours(folder) from error
@@ -208,7 +207,7 @@ def _chunks(folder: Folder, sweep_axes: SweepAxes) -> tuple[Chunks, ...]:
     """The chunks of each network that a folder has."""
     shape = sweep_axes.shape[sweep_axes.cut :]
     try:
-        pieces: Sequence[Sequence[int]] = folder.facts["pieces"]
+        pieces: Sequence[Sequence[int]] = folder.manifest.facts["pieces"]
         need(len(pieces) == sweep_axes.networks)
         found = tuple(
             Chunks(shape, tuple(check_counts("pieces", own) if shape else ())) for own in pieces

@@ -33,7 +33,7 @@ class Workers:
     def __init__(self, executor: Executor, threads: int, job: Job, folder: Folder | None) -> None:
         self._executor = executor
         self._shipment = Shipment(job)
-        where = None if folder is None else (str(folder.path), folder.id)
+        where = None if folder is None else (str(folder.path), folder.manifest.id)
         self._order = Order(self._shipment.job, threads, where)
         self._call, self._serial = uuid4().hex, count()
 

@@ -84,19 +84,19 @@ class InFolder:
             return False
         self._missing[chunk] = False
         self._taken.discard(chunk)
-        self._folder.release(chunk)
+        self._folder.leases.release(chunk)
         return True
 
     def tend(self) -> None:
         """Renew the leases of taken chunks if it is time; to be called regularly."""
         if monotonic() - self._renewed >= RENEWED_EVERY:
-            self._folder.renew(self._taken)
+            self._folder.leases.renew(self._taken)
             self._renewed = monotonic()
 
     def release(self) -> None:
         """Give up the leases of chunks that were taken but are not finished."""
         while self._taken:
-            self._folder.release(self._taken.pop())
+            self._folder.leases.release(self._taken.pop())
 
     @property
     def is_complete(self) -> bool:

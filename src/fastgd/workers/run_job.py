@@ -15,8 +15,7 @@ from typing import TypeVar
 
 from fastgd.arguments.warnings import warn
 from fastgd.engine.session import available_threads
-from fastgd.store.directory import DamageWarning
-from fastgd.store.folder import Folder
+from fastgd.store.folder import DamageWarning, Folder
 from fastgd.store.npz import Arrays
 from fastgd.workers.job import Job, WorkerOptions
 from fastgd.workers.pools import TRIES, Threads, Workers

@@ -52,7 +52,7 @@ def work(order: Order, chunk: int, parcels: Parcels, _serial: str) -> Answer:
         path, known = order.folder
         with suppress(OSError, ValueError):
             folder = Folder.open(Path(path))
-            if folder.id == known:
+            if folder.manifest.id == known:
                 folder.write(chunk, arrays)
                 return Answer(place)
     return Answer(place, arrays=arrays)

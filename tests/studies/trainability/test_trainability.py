@@ -11,8 +11,7 @@ import pytest
 
 import fastgd
 from fastgd.engine.session import available_threads
-from fastgd.store.directory import MANIFEST, remove
-from fastgd.store.folder import Folder
+from fastgd.store.folder import MANIFEST, Folder, remove
 from fastgd.studies.trainability import map_job
 from fastgd.studies.trainability.map import Trainability
 from fastgd.studies.trainability.map_job import MapJob, Settings
