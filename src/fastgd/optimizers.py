@@ -16,9 +16,19 @@ names; they are in ``kernel/iteration/optimizers.py`` and, in plain NumPy, in
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from fastgd.hyperparameters import Hyperparameters, hyperparameter
+from fastgd.hyperparameters import Hyperparameters
+
+# Fields of several optimizers. A field is annotated with its type, the interval of its values, and
+# what it means; checks, docstrings and the help of the command line follow from that.
+MomentumRate = Annotated[Any, float, "[0, 1)", "Decay rate of the velocity per update"]
+Rho = Annotated[Any, float, "[0, 1)", "Decay rate of the mean square"]
+Beta1 = Annotated[Any, float, "[0, 1)", "Decay rate of the mean of the gradients"]
+Beta2 = Annotated[Any, float, "[0, 1)", "Decay rate of the mean of the squared gradients"]
+Epsilon = Annotated[Any, float, "(0, inf)", "Added to divisors, so that they are not 0"]
+
+_CORRECTIONS = {"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0}
 
 
 class Optimizer(Hyperparameters):
@@ -78,11 +88,6 @@ class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
     v = momentum * v + g, then w = w + alpha * v. It keeps the velocity v, an (inputs, outputs)
     array per layer.
 
-    Parameters
-    ----------
-    momentum : float
-        Decay rate of the velocity: the factor that it keeps from update to update, in [0, 1).
-
     Notes
     -----
     Polyak, *Some methods of speeding up the convergence of iteration methods*, USSR Computational
@@ -99,9 +104,7 @@ class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
     0.033
     """
 
-    momentum: Any = hyperparameter(
-        default=0.9, interval="[0, 1)", words="Momentum: decay rate of the velocity"
-    )
+    momentum: MomentumRate = 0.9
 
 
 class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
@@ -109,11 +112,6 @@ class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
 
     v = momentum * v + g, then w = w + alpha * (g + momentum * v). It keeps the velocity v, an
     (inputs, outputs) array per layer.
-
-    Parameters
-    ----------
-    momentum : float
-        Decay rate of the velocity: the factor that it keeps from update to update, in [0, 1).
 
     Notes
     -----
@@ -132,9 +130,7 @@ class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
     0.032
     """
 
-    momentum: Any = hyperparameter(
-        default=0.9, interval="[0, 1)", words="Momentum: decay rate of the velocity"
-    )
+    momentum: MomentumRate = 0.9
 
 
 class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
@@ -142,11 +138,6 @@ class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
 
     s = s + g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the sum s, an (inputs,
     outputs) array per layer.
-
-    Parameters
-    ----------
-    epsilon : float
-        Added to the divisor, so that it is not 0; above 0.
 
     Notes
     -----
@@ -164,9 +155,7 @@ class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
     0.063
     """
 
-    epsilon: Any = hyperparameter(
-        default=1e-10, interval="(0, inf)", words="Added to divisors, so that they are not 0"
-    )
+    epsilon: Epsilon = 1e-10
 
 
 class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
@@ -174,14 +163,8 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
 
     s = rho * s + (1 - rho) * g * g, the step d = sqrt(u + epsilon) / sqrt(s + epsilon) * g, then
     u = rho * u + (1 - rho) * d * d and w = w + alpha * d. It keeps the means s of the squared
-    gradients and u of the squared steps, two (inputs, outputs) arrays per layer.
-
-    Parameters
-    ----------
-    rho : float
-        Decay rate of both means, in [0, 1).
-    epsilon : float
-        Added under both roots, so that the divisor and the first step are not 0; above 0.
+    gradients and u of the squared steps, two (inputs, outputs) arrays per layer. As u starts at 0,
+    the first step has the size of the root of epsilon.
 
     Notes
     -----
@@ -198,10 +181,8 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     0.049
     """
 
-    rho: Any = hyperparameter(default=0.9, interval="[0, 1)", words="Decay rate of the mean square")
-    epsilon: Any = hyperparameter(
-        default=1e-6, interval="(0, inf)", words="Added to divisors, so that they are not 0"
-    )
+    rho: Rho = 0.9
+    epsilon: Epsilon = 1e-6
 
 
 class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
@@ -209,13 +190,6 @@ class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
 
     s = rho * s + (1 - rho) * g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the mean
     s, an (inputs, outputs) array per layer.
-
-    Parameters
-    ----------
-    rho : float
-        Decay rate of the mean, in [0, 1).
-    epsilon : float
-        Added to the divisor, so that it is not 0; above 0.
 
     Notes
     -----
@@ -232,36 +206,17 @@ class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
     0.02
     """
 
-    rho: Any = hyperparameter(
-        default=0.99, interval="[0, 1)", words="Decay rate of the mean square"
-    )
-    epsilon: Any = hyperparameter(
-        default=1e-8, interval="(0, inf)", words="Added to divisors, so that they are not 0"
-    )
+    rho: Rho = 0.99
+    epsilon: Epsilon = 1e-8
 
 
-class Adam(
-    Optimizer,
-    command="adam",
-    race_alpha=0.1,
-    states=2,
-    kept={"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0},
-):
+class Adam(Optimizer, command="adam", race_alpha=0.1, states=2, kept=_CORRECTIONS):
     """Momentum and RMSProp together, both with a correction for their start at 0.
 
     m = beta1 * m + (1 - beta1) * g and s = beta2 * s + (1 - beta2) * g * g, then w = w + alpha /
     (1 - beta1**t) * m / (sqrt(s) / sqrt(1 - beta2**t) + epsilon), where t counts the updates from
     1. It keeps the means m of the gradients and s of their squares, two (inputs, outputs) arrays
     per layer.
-
-    Parameters
-    ----------
-    beta1 : float
-        Decay rate of the mean of the gradients, in [0, 1).
-    beta2 : float
-        Decay rate of the mean of the squared gradients, in [0, 1).
-    epsilon : float
-        Added to the divisor, so that it is not 0; above 0.
 
     Notes
     -----
@@ -278,24 +233,12 @@ class Adam(
     0.004
     """
 
-    beta1: Any = hyperparameter(
-        default=0.9, interval="[0, 1)", words="Decay rate of the first moment"
-    )
-    beta2: Any = hyperparameter(
-        default=0.999, interval="[0, 1)", words="Decay rate of the second moment"
-    )
-    epsilon: Any = hyperparameter(
-        default=1e-8, interval="(0, inf)", words="Added to divisors, so that they are not 0"
-    )
+    beta1: Beta1 = 0.9
+    beta2: Beta2 = 0.999
+    epsilon: Epsilon = 1e-8
 
 
-class AdamW(
-    Optimizer,
-    command="adamw",
-    race_alpha=0.5,
-    states=2,
-    kept={"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0},
-):
+class AdamW(Optimizer, command="adamw", race_alpha=0.5, states=2, kept=_CORRECTIONS):
     """Adam with decoupled weight decay, which is not divided by the gradients' size.
 
     w = w - alpha * weight_decay * w, then Adam's step, w = w + alpha / (1 - beta1**t) * m /
@@ -303,17 +246,6 @@ class AdamW(
     + (1 - beta2) * g * g. As in PyTorch all parameters decay, biases, scales and shifts too. It
     keeps the means m of the gradients and s of their squares, two (inputs, outputs) arrays per
     layer.
-
-    Parameters
-    ----------
-    beta1 : float
-        Decay rate of the mean of the gradients, in [0, 1).
-    beta2 : float
-        Decay rate of the mean of the squared gradients, in [0, 1).
-    epsilon : float
-        Added to the divisor, so that it is not 0; above 0.
-    weight_decay : float
-        Weight decay: each update first subtracts alpha * weight_decay * w; at least 0.
 
     Notes
     -----
@@ -331,18 +263,10 @@ class AdamW(
     0.013
     """
 
-    beta1: Any = hyperparameter(
-        default=0.9, interval="[0, 1)", words="Decay rate of the first moment"
-    )
-    beta2: Any = hyperparameter(
-        default=0.999, interval="[0, 1)", words="Decay rate of the second moment"
-    )
-    epsilon: Any = hyperparameter(
-        default=1e-8, interval="(0, inf)", words="Added to divisors, so that they are not 0"
-    )
-    weight_decay: Any = hyperparameter(
-        default=0.01, interval="[0, inf)", words="Weight decay, multiplied by alpha"
-    )
+    beta1: Beta1 = 0.9
+    beta2: Beta2 = 0.999
+    epsilon: Epsilon = 1e-8
+    weight_decay: Annotated[Any, float, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
 
 
 class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
@@ -354,17 +278,6 @@ class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     change of direction). In the latter case the weight is not updated, and its gradient counts as
     0 in the next comparison. It keeps the previous sign and the step size, two (inputs, outputs)
     arrays per layer.
-
-    Parameters
-    ----------
-    eta_minus : float
-        Factor of a step size if the sign has changed, in (0, 1).
-    eta_plus : float
-        Factor of a step size if the sign has stayed the same; above 1.
-    min_step : float
-        Smallest step size, also of the first update; above 0.
-    max_step : float
-        Largest step size; it prevails if it is below ``min_step``. Above 0.
 
     Notes
     -----
@@ -383,14 +296,10 @@ class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     True
     """
 
-    eta_minus: Any = hyperparameter(
-        default=0.5, interval="(0, 1)", words="Factor of a step size when the sign changes"
-    )
-    eta_plus: Any = hyperparameter(
-        default=1.2, interval="(1, inf)", words="Factor of a step size when the sign stays"
-    )
-    min_step: Any = hyperparameter(default=1e-6, interval="(0, inf)", words="Smallest step size")
-    max_step: Any = hyperparameter(default=50.0, interval="(0, inf)", words="Largest step size")
+    eta_minus: Annotated[Any, float, "(0, 1)", "Factor of the step size if the sign changes"] = 0.5
+    eta_plus: Annotated[Any, float, "(1, inf)", "Factor of the step size if the sign stays"] = 1.2
+    min_step: Annotated[Any, float, "(0, inf)", "Smallest step size, also of the first step"] = 1e-6
+    max_step: Annotated[Any, float, "(0, inf)", "Largest step size, even if below min_step"] = 50.0
 
 
 ALL: tuple[type[Optimizer], ...] = tuple(Optimizer.__subclasses__())

@@ -15,11 +15,15 @@ names; they are in ``kernel/iteration/schedules.py`` and, in plain NumPy, in
 ``reference/schedules.py``.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from fastgd.hyperparameters import Hyperparameters, hyperparameter
+from fastgd.hyperparameters import Hyperparameters
+
+# Fields of several schedules; a field is annotated as those of the optimizers are.
+Steps = Annotated[Any, int, "[1, inf)", "Updates until the end of the schedule"]
+FinalFactor = Annotated[Any, float, "[0, inf)", "Factor of alpha at the end"]
 
 
 class Schedule(Hyperparameters):
@@ -42,13 +46,6 @@ class Step(Schedule, command="step"):
 
     The factor is factor**floor(t / step_size).
 
-    Parameters
-    ----------
-    step_size : int
-        Number of updates from one step to the next; at least 1.
-    factor : float
-        What alpha is multiplied by at each step; above 0.
-
     Notes
     -----
     PyTorch: ``torch.optim.lr_scheduler.StepLR(step_size=step_size, gamma=factor)``.
@@ -64,23 +61,14 @@ class Step(Schedule, command="step"):
     0.0068
     """
 
-    step_size: Any = hyperparameter(
-        interval="[1, inf)", words="Updates from one step to the next", is_whole=True
-    )
-    factor: Any = hyperparameter(
-        default=0.1, interval="(0, inf)", words="Factor of alpha at each step"
-    )
+    step_size: Annotated[Any, int, "[1, inf)", "Updates from one step to the next"]
+    factor: Annotated[Any, float, "(0, inf)", "Factor of alpha at each step"] = 0.1
 
 
 class Exponential(Schedule, command="exponential"):
     """alpha is multiplied by the same number at every update.
 
     The factor is factor**t, for update t.
-
-    Parameters
-    ----------
-    factor : float
-        What alpha is multiplied by at every update; above 0.
 
     Notes
     -----
@@ -96,20 +84,13 @@ class Exponential(Schedule, command="exponential"):
     0.0071
     """
 
-    factor: Any = hyperparameter(interval="(0, inf)", words="Factor of alpha at every update")
+    factor: Annotated[Any, float, "(0, inf)", "Factor of alpha at every update"]
 
 
 class Linear(Schedule, command="linear"):
     """alpha changes linearly to ``final_factor`` times its initial value.
 
     With s = min(t / steps, 1) the factor is (1 - s) + final_factor * s.
-
-    Parameters
-    ----------
-    steps : int
-        Number of updates until the factor is ``final_factor``; at least 1.
-    final_factor : float
-        The factor from there on; at least 0.
 
     Notes
     -----
@@ -126,12 +107,8 @@ class Linear(Schedule, command="linear"):
     0.0066
     """
 
-    steps: Any = hyperparameter(
-        interval="[1, inf)", words="Updates until the end of the schedule", is_whole=True
-    )
-    final_factor: Any = hyperparameter(
-        default=0.0, interval="[0, inf)", words="Factor of alpha at the end"
-    )
+    steps: Steps
+    final_factor: FinalFactor = 0.0
 
 
 class Cosine(Schedule, command="cosine"):
@@ -139,16 +116,7 @@ class Cosine(Schedule, command="cosine"):
 
     For t < warmup_steps the factor is (t + 1) / warmup_steps. From there on it is final_factor + (1
     - final_factor) * (1 + cos(pi * s)) / 2 with s = min((t - warmup_steps) / (steps -
-    warmup_steps), 1).
-
-    Parameters
-    ----------
-    steps : int
-        Number of updates until the end, including the warm-up; at least 1.
-    final_factor : float
-        The factor at the end; at least 0.
-    warmup_steps : int
-        Number of updates of the warm-up; at least 0 and fewer than ``steps``.
+    warmup_steps), 1). ``steps`` includes the warm-up.
 
     Notes
     -----
@@ -174,18 +142,9 @@ class Cosine(Schedule, command="cosine"):
     array([27, 56])
     """
 
-    steps: Any = hyperparameter(
-        interval="[1, inf)", words="Updates until the end of the schedule", is_whole=True
-    )
-    final_factor: Any = hyperparameter(
-        default=0.0, interval="[0, inf)", words="Factor of alpha at the end"
-    )
-    warmup_steps: Any = hyperparameter(
-        default=0,
-        interval="[0, inf)",
-        words="Updates of the warm-up, in which alpha rises",
-        is_whole=True,
-    )
+    steps: Steps
+    final_factor: FinalFactor = 0.0
+    warmup_steps: Annotated[Any, int, "[0, inf)", "Updates in which alpha rises; below steps"] = 0
 
 
 class Factors(Schedule, command="factors"):

@@ -83,6 +83,7 @@ def test_an_optimizer_documents_itself(kind):
     keeps = {0: "keeps no state", 1: "an (inputs", 2: "two (inputs"}[kind.states]
     assert keeps in " ".join(text.split())
     assert kind.race_alpha > 0
+    assert "Annotated" not in str(inspect.signature(kind))
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)

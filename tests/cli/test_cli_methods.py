@@ -113,7 +113,7 @@ def test_help_shows_them_in_panels(run, command):
     for panel in ("Optimizer", "Network", "Mini-batches", "Regularization", "Early stopping"):
         assert f"─ {panel} ─" in out
     several = ",..." if command == "sweep" else ""
-    for option in (f"--momentum X{several} Mom", "--shuffle --no-shuffle", "--summary N Sum"):
+    for option in (f"--momentum X{several} Dec", "--shuffle --no-shuffle", "--summary N Sum"):
         assert option in " ".join(out.split()), option
 
 

@@ -286,7 +286,7 @@ class ScheduleKind(Fielded):
 def field_kind(holder: Hyperparameters | type[Hyperparameters], field: str) -> Number | Whole:
     """Return the type of a field of an optimizer or schedule."""
     fact = holder.hyperparameters[field]
-    return Whole(int(fact.interval[1])) if fact.is_whole else Number(fact.interval)
+    return Whole(int(fact.interval[1])) if fact.kind is int else Number(fact.interval)
 
 
 def _call(kind: type[Hyperparameters]) -> str:
