@@ -4,6 +4,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastgd import bucket, functions, reference
+from fastgd.engine.summaries import Summary
 from fastgd.formulas.custom import Function, Loss
 from fastgd.models.fit import fit
 from fastgd.models.group_models import GroupModels
@@ -16,7 +17,7 @@ from fastgd.studies.trainability.map import Trainability, trainability
 from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
 from fastgd.training.minimization import minimize
 from fastgd.training.objective import Objective, objective
-from fastgd.training.results import Run, Snapshot, Summary
+from fastgd.training.results import Run, Snapshot
 from fastgd.training.runs import Sweep
 from fastgd.training.storage import load
 from fastgd.training.sweep import sweep

@@ -456,7 +456,7 @@ def test_sweep_summaries_are_json(run):
     facts = json.loads(run("sweep", *MANY, "--summary", "2", "--no-shuffle", "--json")[1])
     assert facts["options"]["summary"] == 2
     assert facts["options"]["shuffle"] is False
-    assert set(facts["summary"]) == set(fastgd.training.results.Summary._fields)
+    assert set(facts["summary"]) == set(fastgd.Summary._fields)
     assert np.shape(facts["summary"]["tail_mean"]) == (1, 2, 2, 3)
 
 

@@ -13,12 +13,25 @@ from fastgd.checks.messages import length, shown
 FloatArray = NDArray[np.float64]
 
 
+class BatchNorm(NamedTuple):
+    """Learned parameters of batch normalization in one hidden layer: (units,) arrays.
+
+    In :meth:`fastgd.Run.predict` a unit's input z becomes
+    ``scale * (z - mean) / sqrt(variance + 1e-5) + shift`` (Ioffe and Szegedy 2015, Algorithm 2).
+    """
+
+    scale: NDArray[Any]
+    shift: NDArray[Any]
+    mean: NDArray[Any]
+    variance: NDArray[Any]
+
+
 class NetworkParts(NamedTuple):
     """The parameters of a network by layer, or arrays with a number for each parameter."""
 
     weights: tuple[NDArray[Any], ...]  # (inputs, outputs)
     biases: tuple[NDArray[Any], ...] = ()  # (outputs,); empty for a network without biases
-    normalization: tuple[tuple[NDArray[Any], ...], ...] = ()  # per layer four arrays (units,)
+    normalization: tuple[BatchNorm, ...] = ()  # one per hidden layer, or none
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import (
+    BatchNorm,
     FloatArray,
     NetworkParts,
     WholeNetwork,
@@ -23,8 +24,6 @@ from fastgd.checks.values import check_count, check_number, floats, integer
 DEFAULT_HIDDEN_SIZE = (4,)
 
 _ALPHA = ABOVE_ZERO._replace(kind="a number or a tuple with one per layer of weights")
-
-_STATISTICS = ("scale", "shift", "mean", "variance")
 
 
 INITS = ("article", "glorot", "glorot_normal", "he", "he_normal", "lecun", "lecun_normal")
@@ -126,13 +125,11 @@ def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
     )
 
 
-def _check_normalization(
-    normalization: Any, units: list[int]
-) -> tuple[tuple[FloatArray, ...], ...]:
+def _check_normalization(normalization: Any, units: list[int]) -> tuple[BatchNorm, ...]:
     """Return a copy of batch normalization's parameters of each hidden layer; ``()`` for none."""
     if isinstance(normalization, tuple) and not normalization:
         return ()
-    four = all(len(layer) == len(_STATISTICS) for layer in normalization)
+    four = all(len(layer) == len(BatchNorm._fields) for layer in normalization)
     if len(normalization) != len(units) or not four:
         raise ValueError(
             "normalization must have scale, shift, mean and variance for each hidden layer "
@@ -142,13 +139,13 @@ def _check_normalization(
     for k, (layer, count) in enumerate(zip(normalization, units, strict=True)):
         checked = [
             _check_units(f"normalization[{k}].{name}", array, count)
-            for name, array in zip(_STATISTICS, layer, strict=True)
+            for name, array in zip(BatchNorm._fields, layer, strict=True)
         ]
         if checked[-1].min() < 0:
             raise ValueError(
                 f"normalization[{k}].variance must be at least 0, got {checked[-1].min()}"
             )
-        layers.append(tuple(checked))
+        layers.append(BatchNorm(*checked))
     return tuple(layers)
 
 

@@ -49,9 +49,9 @@ from fastgd.cli.table_options import (
 )
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
+from fastgd.engine.summaries import Summary
 from fastgd.tables.preparation import MOST_CATEGORIES
 from fastgd.training import statistics
-from fastgd.training.results import Summary
 
 if TYPE_CHECKING:
     from rich.console import Console

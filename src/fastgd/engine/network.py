@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.data import BatchNorm, NetworkParts
 from fastgd.arguments.freezing import Frozen, mask_of
 
 Weights = tuple[NDArray[np.float64], ...]
 """One (inputs, outputs) array per layer."""
 
-STATISTICS = 4
+STATISTICS = len(BatchNorm._fields)
 """Rows of a normalized layer: scale, shift, running mean and variance."""
 
 
@@ -113,7 +113,7 @@ class Network:
                 biases.append(matrix[..., inputs, :])
             if self.normalizes(k):
                 statistics = range(rows - STATISTICS, rows)
-                normalization.append(tuple(matrix[..., place, :] for place in statistics))
+                normalization.append(BatchNorm(*(matrix[..., place, :] for place in statistics)))
         return NetworkParts(tuple(weights), tuple(biases), tuple(normalization))
 
     def row(self, parts: NetworkParts) -> NDArray[np.float64]:

@@ -64,12 +64,20 @@ class State(NamedTuple):
         return parameters + 8 * (len(optimizer.kept) + layout.kept_errors + drawn + 10)
 
     @classmethod
-    def empty(cls, runs: int, layouts: Sequence[Layout], optimizer: Optimizer) -> State:
-        """Allocate the state of ``runs`` runs that are trained in these layouts."""
-        layout = layouts[0]
-        parameters, best = layout.network.parameters, layout.recipe.best is not None
-        watched = layout.kept_errors
-        drawn = layout.recipe.batches.name == "adaptive"
+    def empty(
+        cls,
+        runs: int,
+        parameters: int,
+        optimizer: Optimizer,
+        watched: int,
+        drawn: int,
+        best: int,
+    ) -> State:
+        """Allocate the state of ``runs`` runs of a network with this number of parameters.
+
+        ``watched`` and ``best`` are as in :meth:`widths`, and ``drawn`` is the number of samples
+        with adaptive sampling, or else 0.
+        """
         return cls(
             parameters=np.empty((runs, parameters)),
             steps=np.zeros((runs, optimizer.states, parameters)),
@@ -78,7 +86,7 @@ class State(NamedTuple):
             changes=np.empty((runs, parameters), np.int64),
             watch=np.empty((runs, watched)),
             watch_counts=np.empty((runs, 2), np.int64),
-            tau=np.zeros((runs, drawn * max(layout.samples for layout in layouts))),
+            tau=np.zeros((runs, drawn)),
             best=np.empty((runs, best * parameters)),
             best_error=np.empty(runs),
             ended=np.empty(runs, np.int64),

@@ -1,6 +1,6 @@
 """Results of runs: from the kernel's codes to status strings and a :class:`fastgd.Summary`."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,19 @@ MISSING = "missing"
 """The status of a run that hasn't been trained yet."""
 
 
+class Summary(NamedTuple):
+    """Summary of the errors e_0, e_1, ... of a run: numbers for a run, arrays for a sweep.
+
+    With mini-batches the error is evaluated once per epoch, otherwise before every update.
+    """
+
+    smallest_error: Any
+    smallest_iteration: Any
+    tail_mean: Any  # mean of the last ``summary`` errors, divided by e_0
+    error_sum: Any  # sum of e_j / e_0
+    inverse_sum: Any  # sum of e_0 / e_j
+
+
 def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """What the kernel keeps about the errors, rearranged to these columns: (n, RECENT + window).
 
@@ -39,11 +52,8 @@ def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray
     return watch
 
 
-def summarize(watch: NDArray[np.float64], window: int) -> tuple[NDArray[Any], ...]:
-    """Return the fields of :class:`fastgd.Summary` for n runs, as (n,) arrays.
-
-    ``watch`` is (n, RECENT + window).
-    """
+def summarize(watch: NDArray[np.float64], window: int) -> Summary:
+    """Return the summaries of n runs, as (n,) arrays; ``watch`` is (n, RECENT + window)."""
     count = watch[:, ERROR_COUNT].astype(np.int64)
     seen = np.minimum(count, window)
     total = np.zeros(len(watch))
@@ -53,7 +63,7 @@ def summarize(watch: NDArray[np.float64], window: int) -> tuple[NDArray[Any], ..
         total += np.where(back <= seen, error, 0.0)
     with np.errstate(all="ignore"):
         tail = total / seen / watch[:, FIRST]
-    return (
+    return Summary(
         np.where(count > 0, watch[:, SMALLEST], np.inf),
         watch[:, SMALLEST_AT].astype(np.int64),
         tail,

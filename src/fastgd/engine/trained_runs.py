@@ -45,7 +45,9 @@ class TrainedRuns:
         runs, records, layout = plan.runs, plan.task.records, plan.layout
         held, kept = plan.samples.holds_out, runs * keep.weights
         recorded = 0 if layout.recipe.path is None else runs
-        layouts = [session.layout for _, session in plan.batches]
+        drawn = 0
+        if layout.recipe.batches.name == "adaptive":
+            drawn = max(session.layout.samples for _, session in plan.batches)
         return cls(
             errors=np.empty((runs, records)),
             final_error=np.empty(runs),
@@ -62,7 +64,14 @@ class TrainedRuns:
             changes=np.empty((kept, plan.network.parameters), np.int64),
             path=np.empty((recorded, records, plan.network.parameters)),
             # The state of a single run is stored as it is.
-            state=State.empty(runs, layouts, plan.method.optimizer)
+            state=State.empty(
+                runs,
+                plan.network.parameters,
+                plan.method.optimizer,
+                layout.kept_errors,
+                drawn,
+                int(layout.recipe.best is not None),
+            )
             if keep.state and runs > 1
             else None,
         )

@@ -39,7 +39,7 @@ from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
 from fastgd.store.npz import Arrays
 from fastgd.tables.targets import ClassTarget
-from fastgd.training.serialization import plain
+from fastgd.training.stored_options import as_json
 from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any
     asked = {
         "by": table.keys.names,
         "target": target,
-        **{name: plain(_listed(value), arrays) for name, value in arguments.items()},
+        **{name: as_json(_listed(value), arrays) for name, value in arguments.items()},
         **{name: described(array) for name, array in (rows | {"held": table.held}).items()},
     }
     Folder.create(path, "models of groups", asked, {}, arrays, chunk_count=0)

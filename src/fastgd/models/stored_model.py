@@ -1,4 +1,4 @@
-"""Conversion of a :class:`Model` to the entries of a file, and back."""
+"""A :class:`Model` as the content of a file."""
 
 from typing import Any
 
@@ -6,45 +6,41 @@ from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_arrays, target_to_arrays, width_of
 from fastgd.training import stored_run
-from fastgd.training.serialization import KINDS, Facts, is_number, need, text_of
+from fastgd.training.codec import Header, need, number, text_of, within
+from fastgd.training.results import Run
 
 
-def taken_apart(model: Any) -> tuple[Facts, Arrays]:
-    """Return a Model as JSON-serializable facts and arrays."""
+def encode(model: Any) -> tuple[Header, Arrays]:
+    """A Model as a header and arrays."""
     arrays = model.preparation.to_arrays()
     for k, target in enumerate(model.targets):
         arrays |= {f"{name}_{k}": array for name, array in target_to_arrays(target).items()}
-    facts: Facts = {"targets": len(model.targets), "scores": model.scores, "runs": []}
+    header: Header = {"targets": len(model.targets), "scores": model.scores, "runs": []}
     for k, run in enumerate(model.runs):
-        of_run, parts = stored_run.taken_apart(run)
-        facts["runs"].append(of_run)
-        arrays |= {f"run_{k}_{name}": array for name, array in parts.items()}
-    return facts, arrays
+        of_run, own = stored_run.encode(run)
+        header["runs"].append(of_run)
+        arrays |= {f"run_{k}_{name}": array for name, array in own.items()}
+    return header, arrays
 
 
-def put_together(facts: Facts, arrays: Found) -> Facts:
-    """Return the validated fields of a Model."""
+def decode(header: Header, arrays: Found) -> dict[str, Any]:
+    """The fields of a Model, checked."""
     preparation = Preparation.from_arrays({"preparation": text_of(arrays, "preparation")})
     targets = tuple(
         target_from_arrays({"target": text_of(arrays, f"target_{k}")})
-        for k in range(facts["targets"])
+        for k in range(header["targets"])
     )
     runs = tuple(
-        KINDS["Run"](**stored_run.put_together(of_run, _of_run(arrays, k)))
-        for k, of_run in enumerate(facts["runs"])
+        Run(**stored_run.decode(of_run, within(f"run_{k}_", arrays)))
+        for k, of_run in enumerate(header["runs"])
     )
     need(bool(runs) and bool(targets))
     outputs = sum(map(width_of, targets))
     for run in runs:
         need(len(run.weights[0]) == len(preparation.names))
         need(run.weights[-1].shape[1] % outputs == 0)
-    scores = facts["scores"]
-    need(isinstance(scores, dict))
-    for numbers in scores.values():
-        need(all(map(is_number, numbers.values())))
+    scores = {
+        name: {score: number(value) for score, value in scores.items()}
+        for name, scores in header["scores"].items()
+    }
     return {"runs": runs, "preparation": preparation, "targets": targets, "scores": scores}
-
-
-def _of_run(arrays: Found, k: int) -> Found:
-    start = f"run_{k}_"
-    return {name[len(start) :]: part for name, part in arrays.items() if name.startswith(start)}

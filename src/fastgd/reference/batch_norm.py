@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
+from fastgd.arguments.data import BatchNorm, FloatArray
 from fastgd.optimizers import Optimizer
 from fastgd.reference.parameter import Parameter
-from fastgd.training.results import BatchNorm
 
 EPSILON = 1e-5
 """Prevents a division by 0 for a unit with the same input for all samples."""

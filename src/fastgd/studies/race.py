@@ -33,9 +33,9 @@ from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 from fastgd.studies.race_job import RaceJob, entrants_of
 from fastgd.studies.surface import Surface, surface
+from fastgd.training.codec import Header
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.results import Alpha, Run
-from fastgd.training.serialization import Facts
 from fastgd.training.training_run import Training
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
@@ -323,7 +323,7 @@ def race(
 
 def _folder(path: Path, names: list[str], job: RaceJob) -> Folder:
     """Create or check the folder for the runs of a race."""
-    asked: Facts = {}
+    asked: Header = {}
     arrays: Arrays = {}
     for name, training in zip(names, job.trainings, strict=True):
         asked[name], own = training.asked

@@ -13,13 +13,12 @@ from fastgd.optimizers import ALL, Optimizer
 from fastgd.store.npz import Arrays, tuples
 from fastgd.training import stored_run
 from fastgd.training.results import Run
-from fastgd.training.serialization import Facts
-from fastgd.training.storage import made_of
+from fastgd.training.storage import decoded
 from fastgd.training.training_run import KEEP, Training
 from fastgd.workers.compiling import compile_all
 
-_FACTS = "facts"
-"""Name of a run's facts, as JSON, among its arrays."""
+_HEADER = "facts"
+"""Name of a run's header, as JSON, among its arrays."""
 
 _COMPILED_AFTER = 2
 """Iterations of a training that only compiles code."""
@@ -55,17 +54,16 @@ class RaceJob:
         """Return the runs from the arrays of all chunks."""
         found = []
         for training, arrays in zip(self.trainings, chunks, strict=True):
-            facts: Facts = tuples(json.loads(str(arrays[_FACTS])))
-            rest = {name: array for name, array in arrays.items() if name != _FACTS}
-            run: Run = made_of("a chunk of the race", Run.__name__, facts, rest)
+            header = tuples(json.loads(str(arrays[_HEADER])))
+            run: Run = decoded("a chunk of the race", Run.__name__, header, arrays)
             found.append(replace(run, options=training.method.given))
         return found
 
 
 def _trained(training: Training, iterations: int, advance: Callable[[int], None]) -> Arrays:
     run = training.stretch(training.plan(0, iterations), None, advance)
-    facts, arrays = stored_run.taken_apart(run)
-    return {_FACTS: np.array(json.dumps(facts)), **arrays}
+    header, arrays = stored_run.encode(run)
+    return {_HEADER: np.array(json.dumps(header)), **arrays}
 
 
 def _compile(training: Training) -> None:

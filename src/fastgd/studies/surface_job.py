@@ -18,7 +18,7 @@ from fastgd.engine.session import Session
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 from fastgd.training.chunks import CHUNK_SECONDS, seconds_of
-from fastgd.training.serialization import plain
+from fastgd.training.stored_options import as_json
 
 THREAD_SECONDS = 1e-4
 """Work that justifies another thread."""
@@ -95,7 +95,7 @@ def folder_of(path: Path, job: SurfaceJob, method: Method) -> Folder:
         "axes": job.places,
         "span": [(values[0], values[-1]) for values in (job.across, job.up)],
         "resolution": len(job.up),
-        **plain(method.given, arrays),
+        **as_json(method.given, arrays),
     }
     return Folder.create(path, "surface", asked, {}, arrays, job.count)
 

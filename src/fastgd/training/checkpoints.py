@@ -19,7 +19,7 @@ from fastgd.store import npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.training import stored_run
 from fastgd.training.results import Run
-from fastgd.training.storage import made_of
+from fastgd.training.storage import decoded
 from fastgd.training.training_run import Training, is_over, planned
 
 EVERY = 60.0
@@ -106,18 +106,18 @@ def train(training: Training, file: File, shows_bar: bool) -> Run:
 
 
 def _write(path: Path, run: Run, question: Manifest) -> None:
-    facts, arrays = stored_run.taken_apart(run)
-    facts |= {_QUESTION: json.loads(question.text())}
-    npz.write(path, Run.__name__, facts, arrays)
+    header, arrays = stored_run.encode(run)
+    header |= {_QUESTION: json.loads(question.text())}
+    npz.write(path, Run.__name__, header, arrays)
 
 
 def _read(path: Path, question: Manifest) -> Run | None:
     """Read the run so far; None if the file doesn't exist."""
     try:
-        with npz.reading(path) as (kind, facts, arrays):
-            found = parsed(json.dumps(facts[_QUESTION]).encode()) if _QUESTION in facts else None
+        with npz.reading(path) as (kind, header, arrays):
+            found = parsed(json.dumps(header[_QUESTION]).encode()) if _QUESTION in header else None
             if found is not None and found.id == question.id:
-                run: Run = made_of(path, kind, facts, arrays)
+                run: Run = decoded(path, kind, header, arrays)
                 return run
     except FileNotFoundError:
         return None

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgd.arguments.options import VALUES
 from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING
+from fastgd.engine.summaries import MISSING, Summary
 from fastgd.store.chunk_file import CorruptChunkError
 from fastgd.store.files import PathLike
-from fastgd.store.npz import Arrays
 from fastgd.training.exports import CURVES, sweep_dataset
 from fastgd.training.folder_results import FolderResults
 from fastgd.training.indexing import MEASURED, run_at, selected
 from fastgd.training.result_fields import SOURCES, dtype_of, field_of
-from fastgd.training.results import Run, Summary
+from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.selection import Selection
-from fastgd.training.stored_state import put_state, take_state
-from fastgd.training.sweep_axes import SweepAxes, varied
-from fastgd.training.sweep_metadata import method_of_network
+from fastgd.training.stored_run import check_state
+from fastgd.training.stored_sweep import options_of
+from fastgd.training.sweep_axes import SweepAxes
 
 if TYPE_CHECKING:
     import xarray
@@ -150,12 +148,9 @@ class FolderSweep(Sweep):
 
     def _check_state(self, number: int, state: State) -> None:
         """Raise if no run of the network could resume from these states."""
-        arrays: Arrays = {}
-        put_state(arrays, number, state)
-        method = method_of_network(self.axes, number, self.method)
-        values = {name: axis for name, axis in varied(self.axes).items() if name in VALUES}
+        options = options_of(self.axes, number, self.method)
         try:
-            take_state(arrays, number, len(state.ended), self.networks[number], method, values)
+            check_state(state, len(state.ended), self.networks[number], *options)
         except ValueError as error:
             raise CorruptChunkError(
                 f"{self._results.folder.path} must have states of its runs, as fastgd writes them, "

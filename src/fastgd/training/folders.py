@@ -17,14 +17,14 @@ from fastgd.checks.values import check_count, check_counts, check_flag, check_pa
 from fastgd.store.files import PathLike, check_kind
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
-from fastgd.training import sweep_metadata
+from fastgd.training import stored_sweep
 from fastgd.training.chunks import Chunks
+from fastgd.training.codec import Header, need
 from fastgd.training.folder_results import FolderResults
 from fastgd.training.folder_sweep import FolderSweep
 from fastgd.training.recompute import TrainingSource
 from fastgd.training.result_fields import SOURCES
 from fastgd.training.runs import Sweep
-from fastgd.training.serialization import Facts, need
 from fastgd.training.sweep_axes import SweepAxes
 from fastgd.training.sweep_job import SweepJob
 
@@ -110,40 +110,44 @@ def open_folder(path: PathLike) -> Sweep:
             f"{path} must hold a sweep, got {shown(folder.manifest.kind)}: repeat the call "
             "that made the folder to read it"
         )
-    facts, arrays = folder.manifest.asked, dict(folder.arrays)
+    header, arrays = folder.manifest.asked, dict(folder.arrays)
     try:
-        facts = facts | {"axes": _with_long_axes(facts["axes"], arrays)}
-        outline = sweep_metadata.put_together(facts, arrays)
+        axes = {
+            name: arrays[f"axis_{name}"].tolist() if axis is None else axis
+            for name, axis in header["axes"].items()
+        }
+        header = header | {"axes": axes}
+        outline = stored_sweep.decode_outline(header, arrays)
         known = tuple(folder.manifest.facts["known"])
         need(set(known) <= SOURCES.keys())
         if folder.manifest.facts["may_train_again"]:
-            outline["source"] = _source(facts, arrays, outline)
+            outline["source"] = _source(header, arrays, outline)
     except Exception as error:  # anyone may have written the manifest: any line here may raise
         raise _not_ours(folder) from error
     chunks = _chunks(folder, SweepAxes(outline["axes"]))
     return FolderSweep(outline, known, _results(folder, chunks, outline))
 
 
-def _results(folder: Folder, chunks: tuple[Chunks, ...], outline: Facts) -> FolderResults:
+def _results(folder: Folder, chunks: tuple[Chunks, ...], outline: Header) -> FolderResults:
     networks, records = outline["networks"], len(outline["recorded"])
     return FolderResults(folder, chunks, networks, records, outline["method"].summary)
 
 
-def _asked(job: SweepJob) -> tuple[Facts, Arrays]:
+def _asked(job: SweepJob) -> tuple[Header, Arrays]:
     """All that the runs depend on: values that JSON can hold, and arrays."""
     task = job.task
     axes = job.sweep_axes.axes
     long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
     others = {name: None if name in long else axis for name, axis in axes.items()}
     outline = SimpleNamespace(**job.outline | {"axes": others})
-    facts, arrays = sweep_metadata.taken_apart(outline)
+    header, arrays = stored_sweep.encode_outline(outline)
     arrays |= {f"axis_{name}": array for name, array in long.items()}
     arrays |= {"X": task.X, "y": task.y}
     held = {} if task.validation is None else task.validation._asdict()
     arrays |= {f"validation_{name}": array for name, array in held.items() if array is not None}
     if job.starts and "weights" not in job.sweep_axes.axes:
-        sweep_metadata.put_start(arrays, _GIVEN, job.starts[0])
-    facts |= {
+        arrays |= stored_sweep.encode_start(_GIVEN, job.starts[0])
+    header |= {
         "iterations": task.iterations,
         "record_every": task.record_every,
         "record_weights": job.record_weights,
@@ -153,7 +157,7 @@ def _asked(job: SweepJob) -> tuple[Facts, Arrays]:
         "goes_on_after": task.done,
         "goes_on_with": _digest(job.resume),
     }
-    return facts, arrays
+    return header, arrays
 
 
 def _is_long(axis: list[Any]) -> bool:
@@ -171,16 +175,9 @@ def _digest(resume: Sweep | None) -> str | None:
     return whole.hexdigest()
 
 
-def _with_long_axes(axes: Facts, arrays: Arrays) -> Facts:
-    return {
-        name: arrays[f"axis_{name}"].tolist() if axis is None else axis
-        for name, axis in axes.items()
-    }
-
-
-def _source(facts: Facts, arrays: Arrays, outline: Facts) -> TrainingSource | None:
+def _source(header: Header, arrays: Arrays, outline: Header) -> TrainingSource | None:
     """The data from which single runs are trained again, if their weights were not kept."""
-    if facts["keep_weights"]:
+    if header["keep_weights"]:
         return None
     samples = [array for name, array in arrays.items() if name.startswith(("X", "y", "valid"))]
     need(all(array.dtype.kind == "f" for array in samples))
@@ -188,18 +185,18 @@ def _source(facts: Facts, arrays: Arrays, outline: Facts) -> TrainingSource | No
     if "validation_X" in arrays:
         weight = arrays.get("validation_weight")
         validation = Validation(arrays["validation_X"], arrays["validation_y"], weight)
-    weights, seed = None, facts["seed_of_given_weights"]
+    weights, seed = None, header["seed_of_given_weights"]
     if f"first_weights_{_GIVEN}_0" in arrays:
-        weights = sweep_metadata.take_start(_GIVEN, outline["networks"][0], arrays)
+        weights = stored_sweep.decode_start(_GIVEN, outline["networks"][0], arrays)
     return TrainingSource(
         arrays["X"],
         arrays["y"],
-        check_count("iterations", facts["iterations"]),
-        check_count("record_every", facts["record_every"]),
+        check_count("iterations", header["iterations"]),
+        check_count("record_every", header["record_every"]),
         validation,
         weights,
         outline["settings"]["seed"] if seed is None else check_seed(seed),
-        check_flag("record_weights", facts["record_weights"]),
+        check_flag("record_weights", header["record_weights"]),
     )
 
 

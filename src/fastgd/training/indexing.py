@@ -13,9 +13,9 @@ from fastgd.arguments.partition import Part, Partition, RowIndices
 from fastgd.arguments.row_indices import joined
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING
+from fastgd.engine.summaries import MISSING, Summary
 from fastgd.training.result_fields import BY_NETWORK, SOURCES
-from fastgd.training.results import Run, Summary
+from fastgd.training.results import Run
 from fastgd.training.run_builder import run_of
 from fastgd.training.selection import Selection
 from fastgd.training.sweep_axes import PARTS, SweepAxes, told_apart, varied

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.engine.summaries import MISSING, STATUS, summarize
+from fastgd.engine.summaries import MISSING, STATUS, Summary, summarize
 from fastgd.engine.trained_runs import STATE, TrainedRuns
-from fastgd.training.results import Summary
 from fastgd.training.sweep_axes import SweepAxes
 
 SOURCES = {

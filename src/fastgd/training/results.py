@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import FloatArray, NetworkParts, check_inputs
+from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts, check_inputs
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.values import integer
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
 from fastgd.engine.state import State
+from fastgd.engine.summaries import Summary
 from fastgd.store.files import PathLike
-from fastgd.training import storage
+from fastgd.training import storage, stored_run
 from fastgd.training.exports import long_dataframe, run_dataset
 
 if TYPE_CHECKING:
@@ -26,36 +27,8 @@ if TYPE_CHECKING:
 Alpha = float | tuple[float, ...]
 
 
-@storage.saved
-class BatchNorm(NamedTuple):
-    """Learned parameters of batch normalization in one hidden layer: (units,) arrays.
-
-    In :meth:`Run.predict` a unit's input z becomes
-    ``scale * (z - mean) / sqrt(variance + 1e-5) + shift`` (Ioffe and Szegedy 2015, Algorithm 2).
-    """
-
-    scale: NDArray[np.float64]
-    shift: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-
-
 BatchNorms = tuple[BatchNorm, ...]
 Counts = tuple[NDArray[np.int64], ...]
-
-
-@storage.saved
-class Summary(NamedTuple):
-    """Summary of the errors e_0, e_1, ... of a run: numbers for a run, arrays for a sweep.
-
-    With mini-batches the error is evaluated once per epoch, otherwise before every update.
-    """
-
-    smallest_error: Any
-    smallest_iteration: Any
-    tail_mean: Any  # mean of the last ``summary`` errors, divided by e_0
-    error_sum: Any  # sum of e_j / e_0
-    inverse_sum: Any  # sum of e_0 / e_j
 
 
 class _Predicting:
@@ -138,7 +111,7 @@ class Snapshot(_Predicting):
         return f"Snapshot(iteration={self.iteration}, hidden_size={sizes}, error={self.error:.6g})"
 
 
-@storage.saved
+@storage.stored_by(stored_run)
 @dataclass(frozen=True, eq=False)
 class Run(_Predicting):
     """One trained network.

@@ -12,7 +12,8 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
-from fastgd.training.results import Alpha, BatchNorm, BatchNorms, Run, Summary
+from fastgd.engine.summaries import Summary
+from fastgd.training.results import Alpha, Run
 
 
 def run_of(
@@ -58,11 +59,11 @@ def run_of(
         final_loss=float(final_loss),
         biases=last.biases,
         bias_direction_changes=counts.biases,
-        normalization=_named(last.normalization),
+        normalization=last.normalization,
         summary=None if summary is None else Summary(*(number.item() for number in summary)),
         recorded_weights=way.weights if way else None,
         recorded_biases=way.biases if way else (),
-        recorded_normalization=_named(way.normalization) if way else (),
+        recorded_normalization=way.normalization if way else (),
         options=method.given,
         validation_errors=validation_errors,
         final_validation_error=_or_none(float, final_validation_error),
@@ -71,10 +72,6 @@ def run_of(
         else int(best_iteration),
         state=state,
     )
-
-
-def _named(normalization: tuple[tuple[FloatArray, ...], ...]) -> BatchNorms:
-    return tuple(BatchNorm(*layer) for layer in normalization)
 
 
 def _or_none(kind: type, number: Any) -> Any:

@@ -15,14 +15,14 @@ from fastgd.arguments.partition import Partition
 from fastgd.checks.values import check_flag
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING
+from fastgd.engine.summaries import MISSING, Summary
 from fastgd.store.files import PathLike
-from fastgd.training import storage
+from fastgd.training import storage, stored_sweep
 from fastgd.training.exports import dataframe, long_dataframe, sweep_dataset
 from fastgd.training.indexing import MEASURED, run_at, selected, taken
 from fastgd.training.prediction import predict_all
 from fastgd.training.recompute import TrainingSource
-from fastgd.training.results import Run, Summary
+from fastgd.training.results import Run
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
 from fastgd.training.sweep_axes import SweepAxes, varied
 from fastgd.training.table import columns_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-@storage.saved
+@storage.stored_by(stored_sweep)
 @dataclass(frozen=True, eq=False)
 class Sweep:
     """Many trained networks, one for each combination of the values on the axes.

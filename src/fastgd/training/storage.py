@@ -6,41 +6,41 @@ the expected type and shape, or the file is rejected.
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from fastgd.checks.values import check_path
 from fastgd.formulas.expressions import UnknownNameError
 from fastgd.store import npz
 from fastgd.store.files import PathLike
 from fastgd.store.npz import Found
-from fastgd.training import stored_run, stored_sweep
-from fastgd.training.serialization import KINDS, Facts, Kind, saved
+from fastgd.training.codec import Header
 
-__all__ = ["load", "save", "saved", "stored_by"]
+Class = TypeVar("Class", bound=type[Any])
 
-_WAYS: dict[str, Any] = {"Run": stored_run, "Sweep": stored_sweep}
+_CLASSES: dict[str, tuple[type[Any], Any]] = {}
+"""The classes that can be saved, by the name that files have of them, and their codecs."""
 
 
-def stored_by(way: ModuleType) -> Callable[[Kind], Kind]:
-    """Register a class of a higher package, together with the module that converts it.
+def stored_by(codec: ModuleType) -> Callable[[Class], Class]:
+    """Register a class, so that it can be saved, and reading a file can create it.
 
-    ``way.taken_apart(result)`` returns facts that JSON can hold, and arrays;
-    ``way.put_together(facts, arrays)`` returns the fields of the class, checked.
+    ``codec.encode(result)`` returns a header, which JSON can hold, and arrays;
+    ``codec.decode(header, arrays)`` returns the fields of the class, checked.
     """
 
-    def known(kind: Kind) -> Kind:
-        _WAYS[kind.__name__] = way
-        return saved(kind)
+    def register(kind: Class) -> Class:
+        _CLASSES[kind.__name__] = kind, codec
+        return kind
 
-    return known
+    return register
 
 
 def save(result: Any, path: PathLike) -> None:
     """Write a result of a registered class."""
     path = check_path("path", path)
-    kind = type(result).__name__
-    facts, arrays = _WAYS[kind].taken_apart(result)
-    npz.write(path, kind, facts, arrays)
+    name = type(result).__name__
+    header, arrays = _CLASSES[name][1].encode(result)
+    npz.write(path, name, header, arrays)
 
 
 def load(path: PathLike) -> Any:
@@ -72,13 +72,14 @@ def load(path: PathLike) -> Any:
     if path.is_dir():
         raise ValueError(f"{path} must be a file, got a folder: fastgd.open reads a sweep in one")
     with npz.reading(path) as found:
-        return made_of(path, *found)
+        return decoded(path, *found)
 
 
-def made_of(path: PathLike, kind: str, facts: Facts, arrays: Found) -> Any:
-    """Build a result from the content of a file."""
+def decoded(path: PathLike, name: str, header: Header, arrays: Found) -> Any:
+    """Restore a result of the class of this name from the content of a file."""
     try:
-        return KINDS[kind](**_WAYS[kind].put_together(facts, arrays))
+        kind, codec = _CLASSES[name]
+        return kind(**codec.decode(header, arrays))
     except UnknownNameError as error:
         raise ValueError(f"{path} must have functions that fastgd knows: {error}") from error
     except Exception as error:

@@ -1,124 +1,123 @@
-"""Convert a :class:`Run` to the content of a file, and back."""
+"""A :class:`Run` as the content of a file; and the check of states, from which runs resume."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
+from fastgd.arguments.data import BatchNorm
 from fastgd.arguments.initial_network import check_hidden_size
-from fastgd.checks.values import check_count, check_seed
+from fastgd.arguments.options import Method
+from fastgd.checks.values import check_seed
 from fastgd.engine.network import Network
-from fastgd.engine.summaries import STATUS
+from fastgd.engine.state import State
+from fastgd.engine.summaries import STATUS, Summary
 from fastgd.store.npz import Arrays, Found
-from fastgd.training.serialization import (
-    KINDS,
-    STATISTICS,
-    Facts,
-    array_of,
-    check_width,
-    is_number,
-    method_of,
-    need,
-    plain,
-    put,
-    take,
-)
-from fastgd.training.stored_state import put_state, take_state
-
-_FACTS = (
-    "alpha",
-    "hidden_size",
-    "seed",
-    "final_error",
-    "final_loss",
-    "status",
-    "iterations",
-    "summary",
-    "minimizer",
-    "final_validation_error",
-    "best_iteration",
-)
+from fastgd.training import codec
+from fastgd.training.codec import Array, Header, count, need, number, optional, text
+from fastgd.training.stored_options import as_json, check_width, decode_method
 
 
-def taken_apart(run: Any) -> tuple[Facts, Arrays]:
-    """A Run as facts that JSON can hold, and arrays."""
-    arrays = {"errors": run.errors, "losses": run.losses, "recorded": run.recorded}
-    for name in ("weights", "direction_changes", "biases", "bias_direction_changes"):
-        put(arrays, name, getattr(run, name))
-    put(arrays, "recorded_weights", run.recorded_weights or ())
-    put(arrays, "recorded_biases", run.recorded_biases)
-    for lead, layers in (("", run.normalization), ("recorded_", run.recorded_normalization)):
-        for k, layer in enumerate(layers):
-            arrays |= {f"{lead}{name}_{k}": array for name, array in layer._asdict().items()}
-    if run.validation_errors is not None:
-        arrays["validation_errors"] = run.validation_errors
-    if run.state is not None:
-        put_state(arrays, 0, run.state)
-    facts = {name: getattr(run, name) for name in _FACTS}
-    facts |= {"options": plain(run.options, arrays), "biases": len(run.biases)}
-    return facts | {"normalization": len(run.normalization)}, arrays
+def _alpha(value: Any) -> Any:
+    return tuple(map(number, value)) if isinstance(value, tuple) else number(value)
 
 
-def put_together(facts: Facts, arrays: Found) -> Facts:
+def _status(value: Any) -> str:
+    need(value in STATUS)
+    return str(value)
+
+
+def _minimizer(value: Any) -> dict[str, Any]:
+    if value:
+        text(value["method"])
+    return dict(value)
+
+
+_FIELDS: dict[str, codec.Field] = {
+    "alpha": _alpha,
+    "hidden_size": check_hidden_size,
+    "seed": optional(check_seed),
+    "final_error": number,
+    "final_loss": number,
+    "status": _status,
+    "iterations": count,
+    "summary": optional(lambda value: Summary(*map(number, value))),
+    "minimizer": _minimizer,
+    "final_validation_error": optional(number),
+    "best_iteration": optional(count),
+    "errors": Array("f", "records"),
+    "losses": Array("f", "records"),
+    "recorded": Array("i", "records"),
+    "weights": Array("f", each="layers"),
+    "direction_changes": Array("i", each="layers"),
+    "biases": Array("f", each="units"),
+    "bias_direction_changes": Array("i", each="units"),
+    "normalization": Array("f", each="normalized", record=BatchNorm, name="{}"),
+    "recorded_weights": Array("f", "records", each="layers", optional=True),
+    "recorded_biases": Array("f", "records", each="recorded units"),
+    "recorded_normalization": Array(
+        "f", "records", each="recorded normalized", record=BatchNorm, name="recorded_{}"
+    ),
+    "validation_errors": Array("f", "records", optional=True),
+    "state": Array(codec.CHECKED_LATER, record=State, name="state_{}_0", optional=True),
+}
+
+
+def encode(run: Any) -> tuple[Header, Arrays]:
+    """A Run as a header and arrays."""
+    header, arrays = codec.encode(_FIELDS, run)
+    return header | {"options": as_json(run.options, arrays)}, arrays
+
+
+def decode(header: Header, arrays: Found) -> dict[str, Any]:
     """The fields of a Run, checked."""
-    hidden = check_hidden_size(facts["hidden_size"])
-    layers, records = len(hidden) + 1, arrays["recorded"].shape[0]
-    sizes = (arrays["weights_0"].shape[0], *hidden, arrays[f"weights_{layers - 1}"].shape[1])
-    shapes, units = list(pairwise(sizes)), [(count,) for count in sizes[1:]]
-    biased, normal = facts["biases"], facts["normalization"]
-    need(biased in (0, layers) and normal in (0, len(hidden)))
-    units, hidden_units = units[:biased], units[:normal]
-
-    def recorded(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[NDArray[Any], ...]:
-        if f"recorded_{name}_0" not in arrays:
-            return ()
-        return take(arrays, f"recorded_{name}", "f", [(records, *shape) for shape in shapes])
-
-    def normalization(read: Any) -> tuple[Any, ...]:
-        kinds = (read(name, hidden_units) for name in STATISTICS)
-        return tuple(KINDS["BatchNorm"](*layer) for layer in zip(*kinds, strict=True))
-
-    alpha, seed, summary = facts["alpha"], facts["seed"], facts["summary"]
-    for number in alpha if isinstance(alpha, tuple) else (alpha,):
-        need(is_number(number))
-    need(summary is None or all(map(is_number, summary)))
-    need(is_number(facts["final_error"]) and facts["status"] in STATUS)
-    final_loss = facts["final_loss"]
-    need(is_number(final_loss))
-    minimizer = facts["minimizer"]
-    method = method_of(facts["options"], arrays)
-    check_width(method, sizes[-1])
-    validation, best = facts["final_validation_error"], facts["best_iteration"]
-    measured = "validation_errors" in arrays
-    need(is_number(validation) if measured else validation is None)
-    need(isinstance(minimizer, dict) and (not minimizer or isinstance(minimizer["method"], str)))
-    return {
-        "alpha": alpha,
-        "hidden_size": hidden,
-        "seed": None if seed is None else check_seed(seed),
-        "errors": array_of(arrays, "errors", "f", (records,)),
-        "recorded": array_of(arrays, "recorded", "i", (records,)),
-        "weights": take(arrays, "weights", "f", shapes),
-        "direction_changes": take(arrays, "direction_changes", "i", shapes),
-        "final_error": facts["final_error"],
-        "losses": array_of(arrays, "losses", "f", (records,)),
-        "final_loss": final_loss,
-        "status": facts["status"],
-        "iterations": check_count("iterations", facts["iterations"], minimum=0),
-        "biases": take(arrays, "biases", "f", units),
-        "bias_direction_changes": take(arrays, "bias_direction_changes", "i", units),
-        "normalization": normalization(lambda name, shapes: take(arrays, name, "f", shapes)),
-        "summary": summary and KINDS["Summary"](*summary),
-        "recorded_weights": recorded("weights", shapes) or None,
-        "recorded_biases": recorded("biases", units),
-        "recorded_normalization": normalization(recorded),
-        "options": method.given,
-        "minimizer": minimizer,
-        "validation_errors": (
-            array_of(arrays, "validation_errors", "f", (records,)) if measured else None
-        ),
-        "final_validation_error": validation,
-        "best_iteration": None if best is None else check_count("best", best, minimum=0),
-        "state": take_state(arrays, 0, 1, Network(sizes, bool(biased), bool(normal)), method, {}),
+    hidden = check_hidden_size(header["hidden_size"])
+    sizes = (arrays["weights_0"].shape[0], *hidden, arrays[f"weights_{len(hidden)}"].shape[1])
+    units = [(size,) for size in sizes[1:]]
+    bias, batch_norm = "biases_0" in arrays, "scale_0" in arrays
+    recorded = "recorded_weights_0" in arrays
+    dimensions = {
+        "records": arrays["recorded"].shape[:1],
+        "layers": list(pairwise(sizes)),
+        "units": units if bias else [],
+        "normalized": units[:-1] if batch_norm else [],
+        "recorded units": units if bias and recorded else [],
+        "recorded normalized": units[:-1] if batch_norm and recorded else [],
     }
+    found = codec.decode(_FIELDS, header, arrays, dimensions)
+    need((found["validation_errors"] is None) == (found["final_validation_error"] is None))
+    method = decode_method(header["options"], arrays)
+    check_width(method, sizes[-1])
+    network, state = Network(sizes, bias, batch_norm), found["state"]
+    found["state"] = state and check_state(state, 1, network, method, {})
+    return {**found, "options": method.given}
+
+
+def check_state(
+    state: State,
+    runs: int,
+    network: Network,
+    method: Method,
+    values: Mapping[str, Sequence[Any]],
+) -> State:
+    """Read the states of ``runs`` runs of a network, which could have them with these options.
+
+    ``values`` are the values of options that are axes, which ``method`` doesn't have.
+
+    Raises
+    ------
+    ValueError
+        If they could not.
+    """
+    watched, best = State.widths(method, values)
+    drawn = state.tau.shape[-1]  # results don't know the number of samples
+    need((drawn > 0) == (method.sampling == "adaptive"))
+    like = State.empty(0, network.parameters, method.optimizer, watched, drawn, best)
+    for array, expected in zip(state._asdict().values(), like._asdict().values(), strict=True):
+        need(array.dtype == expected.dtype and array.shape == (runs, *expected.shape[1:]))
+    state = State(*map(np.asarray, state))
+    need(bool((state.planned >= 1).all()) and bool((state.record_every >= 1).all()))
+    need(bool((state.signs <= 1).all()) and bool((state.ended >= -1).all()))
+    need(bool(((state.outcome >= 0) & (state.outcome < len(STATUS))).all()))
+    return state

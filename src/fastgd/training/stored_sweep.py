@@ -1,84 +1,264 @@
-"""Convert a :class:`Sweep` to the content of a file, and back."""
+"""A :class:`Sweep` as the content of a file; its outline is also the metadata of a folder.
 
+The outline is all that is known before the training: axes, options, networks and samples.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from math import isnan, prod
 from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.options import VALUES
-from fastgd.checks.values import check_flag
-from fastgd.engine.summaries import MISSING, STATUS
+from fastgd.arguments.data import BatchNorm, NetworkParts
+from fastgd.arguments.declarations import DECLARED, FIELDED
+from fastgd.arguments.formula_parameters import kinds_of
+from fastgd.arguments.initial_network import check_alphas, check_hidden_size
+from fastgd.arguments.option_types import OptionType, field_kind
+from fastgd.arguments.options import STRUCTURES, VALUES, Method
+from fastgd.arguments.partition import Partition, RowIndices
+from fastgd.checks.values import (
+    LARGEST,
+    check_count,
+    check_counts,
+    check_flag,
+    check_seed,
+    check_seeds,
+)
+from fastgd.engine.network import Network
+from fastgd.engine.state import State
+from fastgd.engine.summaries import MISSING, STATUS, Summary
 from fastgd.store.npz import Arrays, Found
-from fastgd.training import sweep_metadata
-from fastgd.training.serialization import KINDS, Facts, array_of, need, put, take
-from fastgd.training.stored_state import put_state, take_state
-from fastgd.training.sweep_axes import SweepAxes, varied
-from fastgd.training.sweep_metadata import method_of_network
+from fastgd.training import codec
+from fastgd.training.codec import Array, Header, array_of, need
+from fastgd.training.stored_options import as_json, check_width, decode_method, decode_option
+from fastgd.training.stored_run import check_state
+from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
 
-_SUMMARY = ("smallest_error", "smallest_iteration", "tail_mean", "error_sum", "inverse_sum")
-
-_ARRAYS = {
-    "errors": "f", "final_error": "f", "status": "U", "iterations": "i", "total_changes": "i"
-}  # fmt: skip
-_LOSSES = ("losses", "final_loss")
-_MAYBE = {"validation_errors": "f", "final_validation_error": "f", "best_iteration": "i"}
-_KEPT = ("kept_weights", "kept_changes", "kept_path")
-
-
-def taken_apart(sweep: Any) -> tuple[Facts, Arrays]:
-    """A Sweep as facts that JSON can hold, and arrays."""
-    facts, arrays = sweep_metadata.taken_apart(sweep)
-    arrays |= {name: getattr(sweep, name) for name in (*_ARRAYS, *_LOSSES)}
-    for name in _MAYBE:
-        if getattr(sweep, name) is not None:
-            arrays[name] = getattr(sweep, name)
-    for name in _KEPT:
-        put(arrays, name, getattr(sweep, name) or ())
-    for number, state in enumerate(sweep.states or ()):
-        put_state(arrays, number, state)
-    for name, values in sweep.summary._asdict().items() if sweep.summary else ():
-        arrays[f"summary_{name}"] = values
-    return facts | {"kept": sweep.kept_weights is not None}, arrays
+_FIELDS = {
+    "errors": Array("f", "axes records"),
+    "final_error": Array("f", "axes"),
+    "status": Array("U", "axes"),
+    "iterations": Array("i", "axes"),
+    "total_changes": Array("i", "axes"),
+    "losses": Array("f", "axes records"),
+    "final_loss": Array("f", "axes"),
+    "validation_errors": Array("f", "axes records", optional=True),
+    "final_validation_error": Array("f", "axes", optional=True),
+    "best_iteration": Array("i", "axes", optional=True),
+    "summary": Array("fi", "axes", record=Summary, name="summary_{}", optional=True),
+    "kept_weights": Array("f", "runs", each="parameters", optional=True),
+    "kept_changes": Array("i", "runs", each="parameters", optional=True),
+    "kept_path": Array("f", "runs records", each="parameters", optional=True),
+    "states": Array(
+        codec.CHECKED_LATER, each="parameters", record=State, name="state_{}", optional=True
+    ),
+}
 
 
-def put_together(facts: Facts, arrays: Found) -> Facts:
+def encode(sweep: Any) -> tuple[Header, Arrays]:
+    """A Sweep as a header and arrays."""
+    header, arrays = encode_outline(sweep)
+    return header, arrays | codec.encode(_FIELDS, sweep)[1]
+
+
+def decode(header: Header, arrays: Found) -> dict[str, Any]:
     """The fields of a Sweep, checked."""
-    outline = sweep_metadata.put_together(facts, arrays)
+    outline = decode_outline(header, arrays)
     axes, networks, method = outline["axes"], outline["networks"], outline["method"]
-    sweep_axes, records = SweepAxes(axes), len(outline["recorded"])
-    shapes = dict.fromkeys(_ARRAYS, sweep_axes.shape) | {"errors": (*sweep_axes.shape, records)}
-    found: dict[str, Any] = {
-        name: array_of(arrays, name, kind, shapes[name]) for name, kind in _ARRAYS.items()
+    sweep_axes = SweepAxes(axes)
+    dimensions = {
+        "axes": sweep_axes.shape,
+        "records": outline["recorded"].shape,
+        "runs": (sweep_axes.runs,),
+        "parameters": [(network.parameters,) for network in networks],
     }
-    shapes |= dict.fromkeys(_MAYBE, sweep_axes.shape) | {
-        "validation_errors": (*sweep_axes.shape, records)
-    }
-    found |= {
-        name: array_of(arrays, name, kind, shapes[name]) if name in arrays else None
-        for name, kind in _MAYBE.items()
-    }
+    found = codec.decode(_FIELDS, header, arrays, dimensions)
     need(set(np.unique(found["status"])) <= {*STATUS, MISSING})
-    summary = None
-    if f"summary_{_SUMMARY[0]}" in arrays:
-        each = (array_of(arrays, f"summary_{name}", "fi", sweep_axes.shape) for name in _SUMMARY)
-        summary = KINDS["Summary"](*each)
+    need((found["kept_weights"] is None) == (found["kept_changes"] is None))
+    if found["states"] is not None:
+        found["states"] = tuple(
+            check_state(state, sweep_axes.runs, network, *options_of(axes, number, method))
+            for number, (network, state) in enumerate(zip(networks, found["states"], strict=True))
+        )
+    return outline | found
 
-    is_kept = check_flag("kept", facts["kept"])
-    rows = [(sweep_axes.runs, network.parameters) for network in networks]
-    points = [(sweep_axes.runs, records, network.parameters) for network in networks]
-    values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
-    states = tuple(
-        take_state(arrays, n, sweep_axes.runs, network, method_of_network(axes, n, method), values)
-        for n, network in enumerate(networks)
-    )
-    need(len({state is None for state in states}) == 1)
-    return {
-        **outline,
-        **found,
-        "losses": array_of(arrays, "losses", "f", (*sweep_axes.shape, records)),
-        "final_loss": array_of(arrays, "final_loss", "f", sweep_axes.shape),
-        "summary": summary,
-        "kept_weights": take(arrays, "kept_weights", "f", rows) if is_kept else None,
-        "kept_changes": take(arrays, "kept_changes", "i", rows) if is_kept else None,
-        "kept_path": take(arrays, "kept_path", "f", points) if "kept_path_0" in arrays else None,
-        "states": None if states[0] is None else states,
+
+def encode_outline(sweep: Any) -> tuple[Header, Arrays]:
+    """What all runs of a sweep share, as a header and arrays."""
+    arrays: Arrays = {"recorded": sweep.recorded, **_encode_partition(sweep.partition)}
+    for i, start in enumerate(sweep.axes.get("weights", ())):
+        arrays |= encode_start(i, start)
+    axes = {
+        name: len(values) if name == "weights" else as_json(values, arrays)
+        for name, values in sweep.axes.items()
     }
+    return {
+        "axes": axes,
+        "settings": sweep.settings,
+        "options": as_json(sweep.method.given, arrays),
+        "networks": [(n.sizes, n.bias, n.batch_norm) for n in sweep.networks],
+    }, arrays
+
+
+def decode_outline(header: Header, arrays: Found) -> dict[str, Any]:
+    """The fields of a Sweep that are known before the training, checked."""
+    networks = tuple(
+        Network(tuple(check_counts("sizes", sizes)), check_flag("bias", b), check_flag("norm", n))
+        for sizes, b, n in header["networks"]
+    )
+    layers = networks[0].layers
+    method = decode_method(header["options"], arrays)
+    axis = partial(_axis, networks[0], method, arrays)
+    axes = {
+        name: _combinations(axis, values) if name == COMBINATION else axis(name, values)
+        for name, values in header["axes"].items()
+    }
+    sweep_axes = SweepAxes(axes)
+    need(sweep_axes.is_in_order and sweep_axes.networks == len(networks))
+    for number, network in enumerate(networks):
+        check_width(options_of(axes, number, method)[0], network.sizes[-1])
+    settings = {name: _setting(name, value, layers) for name, value in header["settings"].items()}
+    need({"alpha", "seed"} <= settings.keys())
+    return {
+        "axes": axes,
+        "settings": settings,
+        "method": method,
+        "recorded": array_of(arrays, "recorded", "i", arrays["recorded"].shape[:1]),
+        "networks": networks,
+        "partition": _decode_partition(arrays, axes),
+    }
+
+
+def options_of(
+    axes: Mapping[str, list[Any]], number: int, shared: Method
+) -> tuple[Method, dict[str, list[Any]]]:
+    """The options of a network, with those that are axes of networks; and other axes of options."""
+    sweep_axes = SweepAxes(dict(axes))
+    places = np.unravel_index(number, sweep_axes.shape[: sweep_axes.cut]) if sweep_axes.cut else ()
+    pairs = zip(list(axes.items())[: sweep_axes.cut], places, strict=True)
+    method = shared.at({name: axis[place] for (name, axis), place in pairs if name in STRUCTURES})
+    return method, {name: axis for name, axis in varied(axes).items() if name in VALUES}
+
+
+def encode_start(i: object, start: NetworkParts) -> Arrays:
+    """The arrays of an initial network."""
+    return codec.encode(_start(i), start)[1]
+
+
+def decode_start(i: object, network: Network, arrays: Found) -> NetworkParts:
+    """Restore and check an initial network."""
+    units = [(size,) for size in network.sizes[1:]]
+    dimensions = {
+        "layers": list(pairwise(network.sizes)),
+        "units": units if f"first_biases_{i}_0" in arrays else [],
+        "normalized": units[:-1] if f"first_scale_{i}_0" in arrays else [],
+    }
+    return NetworkParts(**codec.decode(_start(i), {}, arrays, dimensions))
+
+
+def _start(i: object) -> dict[str, codec.Field]:
+    """The arrays of an initial network with this label."""
+    return {
+        "weights": Array("f", each="layers", name=f"first_weights_{i}"),
+        "biases": Array("f", each="units", name=f"first_biases_{i}"),
+        "normalization": Array("f", each="normalized", record=BatchNorm, name=f"first_{{}}_{i}"),
+    }
+
+
+def _setting(name: str, value: Any, layers: int) -> Any:
+    """Check a setting that all runs share, or the value of an axis that a selection dropped."""
+    if name == "alpha":
+        check_alphas([value], layers)
+        return value
+    if name == "seed":
+        return None if value is None else check_seed(value)
+    return _check_labels(name, [value])[0]
+
+
+def _combinations(axis: Any, values: Any) -> list[Any]:
+    """Restore and check the axis of combinations; ``axis`` does the same for one of their keys."""
+    keys = varied({COMBINATION: list(values)}).items()
+    axes = {key: axis(key, numbers) for key, numbers in keys}
+    need(len(axes) > 0)
+    return [
+        dict(zip(axes, combination, strict=True))
+        for combination in zip(*axes.values(), strict=True)
+    ]
+
+
+def _axis(network: Network, method: Method, arrays: Found, name: str, values: Any) -> list[Any]:
+    """Restore and check the values on an axis."""
+    if name == "weights":
+        return [decode_start(i, network, arrays) for i in range(check_count(name, values))]
+    axis = list(values)
+    need(len(axis) > 0)
+    if name in PARTS:
+        return _check_labels(name, axis)
+    if name == "hidden_size":
+        return list(map(check_hidden_size, axis))
+    if name == "alpha":
+        check_alphas(axis, network.layers)
+        return axis
+    if name == "seed":
+        return axis if axis == [None] else check_seeds(axis)
+    kinds: dict[str, OptionType] = {}
+    for holder in (getattr(method, option) for option in FIELDED):
+        kinds |= {field: field_kind(holder, field) for field in holder.hyperparameters}
+    kinds |= kinds_of(method.given)
+    kinds |= {option: declared.kind for option, declared in DECLARED.items()}
+    found = [decode_option(name, value, arrays) for value in axis]
+    return kinds[name].check_axis(name, found, LARGEST)
+
+
+def _check_labels(name: str, axis: Sequence[Any]) -> list[Any]:
+    """Check the values on an axis of samples: labels of groups, or indices of folds and weights."""
+    values = list(axis)
+    need(bool(values))
+    if name != "group":
+        need(name in PARTS and all(type(value) is int for value in values))
+    elif not all(isinstance(value, str) for value in values):
+        need(all(isinstance(value, (bool, int, float)) and not isnan(value) for value in values))
+    return values
+
+
+def _encode_partition(partition: Partition | None) -> Arrays:
+    """The rows and weights of groups and folds; their axes are saved with those of the sweep."""
+    if partition is None:
+        return {}
+    arrays: Arrays = {}
+    for name, rows in (("rows", partition.rows), ("held", partition.held)):
+        if rows is not None:
+            arrays |= {f"partition_{name}": rows.values, f"partition_{name}_starts": rows.starts}
+    if partition.weights is not None:
+        arrays["partition_weights"] = partition.weights
+    return arrays
+
+
+def _decode_partition(arrays: Found, axes: Mapping[str, list[Any]]) -> Partition | None:
+    """Restore and check the subsets of a sweep with these axes."""
+    found = {name: axes[name] for name in PARTS if name in axes}
+    if "partition_rows" not in arrays:
+        need(not found)
+        return None
+    parts = prod(len(axis) for name, axis in found.items() if name != "sample_weight")
+    weights = None
+    if "partition_weights" in arrays:
+        shape = (len(found.get("sample_weight", [0])), *arrays["partition_weights"].shape[1:])
+        weights = array_of(arrays, "partition_weights", "f", shape)
+        need(weights.dtype == np.float64 and weights.ndim == 2)
+        need(bool((np.isfinite(weights) & (weights >= 0)).all()))
+    need("sample_weight" not in found or weights is not None)
+    samples = None if weights is None else weights.shape[1]
+    held = _rows(arrays, "held", parts, samples) if "partition_held" in arrays else None
+    need("fold" not in found or held is not None)
+    return Partition(found, _rows(arrays, "rows", parts, samples), held, weights)
+
+
+def _rows(arrays: Found, name: str, parts: int, samples: int | None) -> RowIndices:
+    starts = array_of(arrays, f"partition_{name}_starts", "i", (parts + 1,))
+    values = array_of(arrays, f"partition_{name}", "i", (int(starts[-1]),))
+    need(starts[0] == 0 and bool((np.diff(starts) > 0).all()))
+    need(values.min() >= 0 and (samples is None or values.max() < samples))
+    return RowIndices(values, starts)

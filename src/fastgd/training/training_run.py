@@ -25,10 +25,11 @@ from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.npz import Arrays
 from fastgd.training import stored_run
+from fastgd.training.codec import Header
 from fastgd.training.results import Alpha, Run
 from fastgd.training.resuming import check_network
 from fastgd.training.run_builder import run_of
-from fastgd.training.serialization import Facts, plain
+from fastgd.training.stored_options import as_json
 
 KEEP = Keep(state=True)
 
@@ -109,7 +110,7 @@ class Training:
         )
 
     @property
-    def asked(self) -> tuple[Facts, Arrays]:
+    def asked(self) -> tuple[Header, Arrays]:
         """All that the result depends on: values that JSON can hold, and arrays."""
         arrays: Arrays = {"X": self.task.X, "y": self.task.y}
         if self.task.validation is not None:
@@ -118,7 +119,7 @@ class Training:
         if self.given is not None:
             arrays["weights"] = self.given
         if self.resume is not None:
-            past = stored_run.taken_apart(self.resume)[1]
+            past = stored_run.encode(self.resume)[1]
             arrays |= {f"resume {name}": array for name, array in past.items()}
         asked = {
             "hidden_size": self.network.sizes[1:-1],
@@ -127,7 +128,7 @@ class Training:
             "record_every": self.task.record_every,
             "seed": self.seed,
             "record_weights": self.recording,
-            **plain(self.method.given, arrays),
+            **as_json(self.method.given, arrays),
         }
         return asked, arrays
 

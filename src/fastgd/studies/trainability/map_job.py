@@ -13,13 +13,12 @@ from fastgd.arguments import options
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.engine.execution import execute
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.summaries import STATUS, summarize
+from fastgd.engine.summaries import STATUS, Summary, summarize
 from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.npz import Arrays
 from fastgd.studies.trainability.mean_field import MeanField, mean_field, power_of_ten
 from fastgd.studies.trainability.patches import Patch, patches_of, side_of
 from fastgd.training.chunks import runs_per_chunk, seconds_of
-from fastgd.training.results import Summary
 
 Window = tuple[tuple[float, float], tuple[float, float]]
 """log10 of the learning rates at the edges: (left, right) of the input layer, (bottom, top) of the
@@ -123,7 +122,7 @@ class MapJob:
         first = plan.network.row(NetworkParts(self.problem.weights, (), ()))[None]
         told = _in_pixels(iterations, advance)
         trained = execute(plan, first, _SEED, Keep(weights=False), told)
-        summary = Summary(*summarize(trained.watch, plan.method.summary))
+        summary = summarize(trained.watch, plan.method.summary)
         return values_of(STATUS[trained.outcome], summary).reshape(patch.shape)
 
 

@@ -1,0 +1,153 @@
+"""The codec of saved results: a class declares its arrays and its other values once, in a table.
+
+Whoever reads a file can't trust it: each array must have the declared kind and shape before it is
+read, and each value of the header has a function that checks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.checks.values import check_count
+from fastgd.store.npz import Arrays, Found
+
+Header = dict[str, Any]
+"""Values that JSON can hold."""
+
+Dimensions = Mapping[str, Any]
+"""The lengths that the names in declarations stand for: a tuple, or a list with one per array."""
+
+CHECKED_LATER = ""
+"""For the kinds of an array that isn't read yet: its dtype and shape depend on what is."""
+
+_WORD = np.dtype("U32")
+"""A dtype longer than any status."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """The declaration of an array, of a named tuple of arrays, or of a tuple of either."""
+
+    kinds: str
+    """The kinds of its dtype: of "f", "i", and "U" for strings."""
+    shape: str = ""
+    """The names of its dimensions."""
+    each: str = ""
+    """The name of the last dimensions of each array, if it is a tuple with any number of them."""
+    record: type[Any] | None = None
+    """The class, if it is a named tuple."""
+    name: str = ""
+    """Its name in the file, with {} for the field of a named tuple; by default its name."""
+    optional: bool = False
+
+    def names(self, name: str, k: int) -> list[str]:
+        """The names of the arrays of item k in the file."""
+        base, end = self.name or name, f"_{k}" if self.each else ""
+        fields = self.record._fields if self.record else ("",)
+        return [base.format(field) + end for field in fields]
+
+    def encode(self, name: str, value: Any) -> Arrays:
+        """The arrays of a value, by name."""
+        if value is None:
+            return {}
+        return {
+            own: array
+            for k, item in enumerate(value if self.each else (value,))
+            for own, array in zip(
+                self.names(name, k), item if self.record else (item,), strict=True
+            )
+        }
+
+    def decode(self, name: str, arrays: Found, dimensions: Dimensions) -> Any:
+        """Restore and check a value; None if it is optional and the file doesn't have it."""
+        if self.optional and self.names(name, 0)[0] not in arrays:
+            return None
+        shape: tuple[int, ...] = sum((dimensions[own] for own in self.shape.split()), ())
+        found = []
+        for k, rest in enumerate(dimensions[self.each] if self.each else [()]):
+            names, whole = self.names(name, k), (*shape, *rest)
+            item = [
+                array_of(arrays, own, self.kinds, whole) if self.kinds else arrays[own]
+                for own in names
+            ]
+            found.append(self.record(*item) if self.record else item[0])
+        return tuple(found) if self.each else found[0]
+
+
+Field = Array | Callable[[Any], Any]
+"""The declaration of a field: that of arrays, or the check of a value in the header."""
+
+
+def encode(fields: Mapping[str, Field], result: Any) -> tuple[Header, Arrays]:
+    """The fields of a result: values of the header, and arrays."""
+    header, arrays = Header(), Arrays()
+    for name, field in fields.items():
+        if isinstance(field, Array):
+            arrays |= field.encode(name, getattr(result, name))
+        else:
+            header[name] = getattr(result, name)
+    return header, arrays
+
+
+def decode(
+    fields: Mapping[str, Field], header: Header, arrays: Found, dimensions: Dimensions
+) -> dict[str, Any]:
+    """Restore and check the fields of a result."""
+    return {
+        name: field.decode(name, arrays, dimensions)
+        if isinstance(field, Array)
+        else field(header[name])
+        for name, field in fields.items()
+    }
+
+
+def array_of(arrays: Found, name: str, kinds: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Read an array, checked to have one of these kinds of dtype, and this shape."""
+    array = arrays[name]
+    need(array.dtype.kind in kinds and array.shape == shape)
+    need(kinds != "U" or array.dtype.itemsize <= _WORD.itemsize)
+    return np.asarray(array)
+
+
+def text_of(arrays: Found, name: str) -> NDArray[Any]:
+    """Read an array, checked to be a single string."""
+    need(arrays[name].dtype.kind == "U" and arrays[name].shape == ())
+    return np.asarray(arrays[name])
+
+
+def within(lead: str, arrays: Found) -> Found:
+    """The arrays of one of several results in a file: those with this in front of their names."""
+    return {name[len(lead) :]: a for name, a in arrays.items() if name.startswith(lead)}
+
+
+def need(holds: bool) -> None:
+    """Raise ValueError for the file unless this condition holds."""
+    if not holds:
+        raise ValueError("the file is not whole")
+
+
+def number(value: Any) -> Any:
+    """Check a number of the header."""
+    need(isinstance(value, (int, float)) and not isinstance(value, bool))
+    return value
+
+
+def count(value: Any) -> int:
+    """Check a number of updates."""
+    return check_count("a count", value, minimum=0)
+
+
+def text(value: Any) -> str:
+    """Check a string of the header."""
+    need(isinstance(value, str))
+    return str(value)
+
+
+def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a check that also accepts None."""
+    return lambda value: None if value is None else check(value)
