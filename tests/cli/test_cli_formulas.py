@@ -12,7 +12,8 @@ from cases import CAUCHY, SWISH
 from fastgd.cli import main
 from fastgd.cli.csv_samples import read_samples
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.methods import method_options, read_method
+from fastgd.cli.options import takes
 
 KINDS = ["rose", "lily", "iris"]
 ROWS = [(0.1, 0.9, 0), (0.9, 0.1, 1), (0.5, 0.5, 2), (0.2, 0.8, 0), (0.8, 0.3, 1), (0.4, 0.6, 2)]
@@ -21,7 +22,7 @@ SOFTMAX = ["--output", "softmax", "--loss", "cross_entropy"]
 
 
 def read(several=False, **typed):
-    @takes_method(several=several)
+    @takes(*method_options(several=several))
     def command(**_):
         pass
 

@@ -14,7 +14,8 @@ from fastgd.arguments.formula_parameters import OWNED
 from fastgd.arguments.option_types import Flag, Layers
 from fastgd.checks.formatting import many, options_text, value_text
 from fastgd.cli import main
-from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.methods import method_options, read_method
+from fastgd.cli.options import takes
 from fastgd.optimizers import (
     ALL,
     BY_COMMAND,
@@ -63,7 +64,7 @@ def assert_refused(result, message):
 def read(several=False, **typed):
     """Read what was typed, of all options that there are."""
 
-    @takes_method(several=several)
+    @takes(*method_options(several=several))
     def command(**_):
         pass
 
@@ -79,7 +80,7 @@ def lines_of(text):
 
 @pytest.mark.parametrize("several", [False, True])
 def test_all_options_can_be_typed_and_have_a_panel(several):
-    @takes_method(several=several)
+    @takes(*method_options(several=several))
     def command(**_):
         pass
 

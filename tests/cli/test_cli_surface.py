@@ -33,7 +33,7 @@ def csv(tmp_path):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What the commands hand to the pictures."""
+    """What the commands hand to the plots."""
     calls = []
     for name in ("surface", "race"):
         draw = getattr(plots, name)
@@ -310,6 +310,7 @@ def test_race_draws(run, tmp_path, drawn):
         (["--optimizer", "adam,alpha=-1"], "alpha must be a finite number above 0, got -1"),
         (["--optimizer", "adam"] * 2, "optimizers must differ from one another, got Adam"),
         (["--iterations", "0"], "iterations must be at least 1, got 0"),
+        (["--threads", "0"], "threads must be at least 1, got 0"),
         (["--axes", "0,0,0", "--axes", "0,1,0"], "--axes and --span need --plot: they say what"),
         (["--axes", "0,0,0", "--axes", "0,9,0", "--plot", "a.png", "--experiment", "two-layer",
           "--optimizer", "adam"], r"axes\[1\] must be from input 0 to 1 to output 0 of layer 0"),

@@ -1,7 +1,6 @@
 """The Typer app: one command per module of the same name.
 
-A new command is a file with a function ``command``, which reads what the user typed and hands back
-a job, and its name below.
+A new command is a file with a function ``command``, which `takes` options, and its name below.
 """
 
 from typing import Annotated
@@ -22,8 +21,8 @@ from fastgd.cli import (
     trainability,
     tutorial,
 )
+from fastgd.cli.options import option
 from fastgd.cli.parsing import Command
-from fastgd.cli.shared import flag
 
 COMMANDS = (
     tutorial,
@@ -47,7 +46,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
-    version: Annotated[bool, flag("--version", "Show the version and exit.")] = False,
+    version: Annotated[bool, option("--version", "Show the version and exit.", bool).how] = False,
 ) -> None:
     """Train small neural networks by gradient descent, very fast.
 

@@ -13,7 +13,7 @@ from fastgd.cli.errors import refusing
 from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.json_output import plain, print_json
 from fastgd.cli.option_values import or_terminal, read_network
-from fastgd.cli.output_files import check_output, check_picture, write_picture
+from fastgd.cli.output_files import check_output, check_plot, write_plot
 from fastgd.cli.score_table import number_text, print_scores
 from fastgd.cli.shared import Json, Plot, Progress, Threads, number, option, whole
 from fastgd.cli.table_options import (
@@ -124,7 +124,7 @@ def show(asked: FitCommand) -> None:
     """Fit a model, show its scores, and write the requested files."""
     with refusing():
         check_output(asked.save, "the file of a model", (".npz",), read=(asked.file,))
-        check_picture(asked.plot)
+        check_plot(asked.plot)
         choices = asked.choices.checked()
         columns = read_columns(asked.file, asked.sep, asked.decimal)
         if asked.target is None:
@@ -139,7 +139,7 @@ def show(asked: FitCommand) -> None:
             result.model.save(asked.save)
         if asked.plot:
             drawn = plots.predictions(result.actual, result.predicted, name=target)
-            write_picture(drawn, asked.plot)
+            write_plot(drawn, asked.plot)
     if asked.json:
         print_json(_facts(result) | {"seconds": done.seconds})
         return

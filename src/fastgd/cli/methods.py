@@ -3,10 +3,9 @@
 `fastgd train` takes one value of each; several values for `fastgd sweep` are an axis.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
-from typing import Annotated, Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 from fastgd.arguments.declarations import DECLARED, FIELDED
 from fastgd.arguments.formula_parameters import FORMULAS, OWNED
@@ -27,12 +26,11 @@ from fastgd.arguments.option_types import (
 )
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.formula_options import parts_of, read_formula, read_parameters, with_formulas
-from fastgd.cli.option_values import read_list
+from fastgd.cli.option_values import read_list, read_one
+from fastgd.cli.options import Declared, option
 from fastgd.formulas.custom import Function, Loss
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import Optimizer
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Typed(NamedTuple):
@@ -44,7 +42,7 @@ class Typed(NamedTuple):
     rule_of_many: str = ""
 
 
-class Declared(NamedTuple):
+class MethodOption(NamedTuple):
     """One option of the command line."""
 
     name: str
@@ -169,85 +167,65 @@ FIELDS = {
 """Of these options the fields of all classes."""
 
 
-def _declared() -> Iterator[Declared]:
-    """All options in order; fields follow their option."""
-    for name, option in DECLARED.items():
+def _declared() -> Iterator[MethodOption]:
+    """All options in order; fields follow their one."""
+    for name, one in DECLARED.items():
         if name in KINDS:
             read = Typed("NAME", _class_of(name))
-            yield Declared(name, read, _help(option), option.panel, option.is_axis)
+            yield MethodOption(name, read, _help(one), one.panel, one.is_axis)
             for field in FIELDS[name]:
                 holder = next(iter(_takers(name, field).values()))
                 kind = field_kind(holder, field)
                 typed = _TYPED[type(kind)](kind)
                 text = _field_help(name, field)
-                yield Declared(_typed(name, field), typed, text, option.panel, is_axis=True)
-        elif option.panel:
-            typed = _TYPED[type(option.kind)](option.kind)
-            yield Declared(name, typed, _help(option), option.panel, option.is_axis)
+                yield MethodOption(_typed(name, field), typed, text, one.panel, is_axis=True)
+        elif one.panel:
+            typed = _TYPED[type(one.kind)](one.kind)
+            yield MethodOption(name, typed, _help(one), one.panel, one.is_axis)
             for number, owned in OWNED.items():
                 if owned.option == name:
                     text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
-                    yield Declared(number, _NUMBER, text, option.panel, is_axis=True)
+                    yield MethodOption(number, _NUMBER, text, one.panel, is_axis=True)
         if name == FORMULAS[-1]:
             text = "A parameter that an expression names, such as beta=1; once for each of them."
-            yield Declared("parameter", _NAMED, text, option.panel, is_axis=True)
+            yield MethodOption("parameter", _NAMED, text, one.panel, is_axis=True)
 
 
 OPTIONS = tuple(_declared())
+_NAMES = {one.name for one in OPTIONS}
 
 
-def takes_method(*, several: bool, optimizer: bool = True) -> Callable[[Command], Command]:
-    """Declare these options for a command, which gets them as further keyword arguments.
-
-    Without ``optimizer`` they are all but that and its fields. Typer reads a command's options off
-    its signature: it is there that they are put.
-    """
-
-    def declare(command: Command) -> Command:
-        signature = inspect.signature(command)
-        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        more = [
-            _parameter(option, several)
-            for option in OPTIONS
-            if optimizer or option.name not in ("optimizer", *FIELDS["optimizer"])
-        ]
-        command.__signature__ = signature.replace(parameters=own + more)  # type: ignore[attr-defined]
-        return command
-
-    return declare
+def method_options(*, several: bool, optimizer: bool = True) -> list[Declared]:
+    """The options of a command, for `read_method`; all, or all but the optimizer and its fields."""
+    return [
+        _declared_for(one, several and one.is_axis)
+        for one in OPTIONS
+        if optimizer or one.name not in ("optimizer", *FIELDS["optimizer"])
+    ]
 
 
-def _parameter(option: Declared, several: bool) -> inspect.Parameter:
-    import typer
-
-    flag, metavar, text = _flag(option.name), option.typed.metavar, option.help
-    several = several and option.is_axis
-    if option.typed is _FLAG:
-        kind: Any = list[bool] if several else bool
-        flag = f"{flag}/--no-{flag[2:]}"
+def _declared_for(one: MethodOption, several: bool) -> Declared:
+    flag, text = _flag(one.name), one.help
+    if one.typed is _FLAG:
         text += " Give both to try both." if several else ""
-    else:
-        kind = list[str] if option.typed is _NAMED else str
-        metavar += ",..." if several else ""
-    typed = typer.Option(
-        flag, metavar=metavar, help=text, rich_help_panel=option.panel, show_default=False
-    )
-    return inspect.Parameter(
-        option.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[kind | None, typed],
-    )
+        each = list[bool] if several else bool
+        return option(f"{flag}/--no-{flag[2:]}", text, each, panel=one.panel)
+    metavar = one.typed.metavar + (",..." if several else "")
+    kind = list[str] if one.typed is _NAMED else str
+    return option(f"{flag} {metavar}", text, kind, panel=one.panel)
 
 
 def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
-    """Read what was typed as options of :func:`fastgd.train`, or of :func:`fastgd.sweep`."""
-    given = {}
-    for option in OPTIONS:
+    """Read what was typed as options of :func:`fastgd.train`, or of :func:`fastgd.sweep`.
+
+    Other arguments of these functions are left as they are.
+    """
+    given = {name: value for name, value in typed.items() if name not in _NAMES}
+    for one in OPTIONS:
         # Typer gives an empty list in place of None where a flag may be repeated.
-        if option.typed is not _NAMED and typed.get(option.name) not in (None, []):
-            values = _values(option, typed[option.name], several and option.is_axis)
-            given[option.name] = values if len(values) > 1 else values[0]
+        if one.typed is not _NAMED and typed.get(one.name) not in (None, []):
+            values = _values(one, typed[one.name], several and one.is_axis)
+            given[one.name] = values if len(values) > 1 else values[0]
     given = with_formulas(given, read_parameters(typed.get("parameter") or [], several=several))
     for name, known in FIELDS.items():
         typed_as = {field: _typed(name, field) for field in known}
@@ -258,41 +236,36 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
     return given
 
 
-def read_entry(text: str) -> tuple[Optimizer, float | None]:
+def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
     """Read an optimizer with its settings: adam, or momentum,momentum=0.5,alpha=0.1."""
     name, *settings = text.split(",")
     kind = cast(type[Optimizer], _class_of("optimizer")(name))
+    known = (*kind._fields, "alpha")
     numbers: dict[str, float] = {}
     for setting in settings:
         field, _, number = setting.partition("=")
-        known = [*kind._fields, "alpha"]
         if field.strip() not in known:
             raise RefusedError(
-                f"--optimizer {name} takes {', '.join(f'{known}=X' for known in known)}, "
+                f"--optimizer {name} takes {', '.join(f'{one}=X' for one in known)}, "
                 f"got {setting!r}"
             )
-        try:
-            numbers[field.strip()] = float(number)
-        except ValueError as error:
-            raise RefusedError(
-                f"--optimizer {name}: {field} must be a number, got {number!r}"
-            ) from error
+        numbers[field.strip()] = read_one(f"--optimizer {name}: {field}", number, float, "a number")
     alpha = numbers.pop("alpha", None)
-    return kind(**numbers), alpha
+    return kind(**numbers) if alpha is None else (kind(**numbers), alpha)
 
 
-def _values(option: Declared, typed: Any, several: bool) -> list[Any]:
-    read, flag = option.typed.read, _flag(option.name)
-    if option.typed is _FLAG:
+def _values(one: MethodOption, typed: Any, several: bool) -> list[Any]:
+    read, flag = one.typed.read, _flag(one.name)
+    if one.typed is _FLAG:
         return list(dict.fromkeys(typed)) if several else [typed]
-    if option.typed is _FORMULA:
+    if one.typed is _FORMULA:
         return [read(part) for part in (parts_of(typed) if several else [typed])]
     if several:
-        return read_list(flag, typed, read, option.typed.rule_of_many)
+        return read_list(flag, typed, read, one.typed.rule_of_many)
     try:
         return [read(typed)]
     except ValueError as error:
-        raise RefusedError(f"{flag} must be {option.typed.rule}, got {typed!r}") from error
+        raise RefusedError(f"{flag} must be {one.typed.rule}, got {typed!r}") from error
 
 
 def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:

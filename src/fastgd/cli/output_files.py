@@ -30,14 +30,14 @@ def check_output(
         raise ValueError(f"{path} can't be written: permission denied")
 
 
-def check_picture(path: Path | None, endings: tuple[str, ...] = ENDINGS) -> None:
+def check_plot(path: Path | None, endings: tuple[str, ...] = ENDINGS) -> None:
     """Reject a figure that can't be drawn or written."""
     if path is not None:
         check_output(path, "a plot's file", endings)
         pyplot()  # says what to install
 
 
-def write_picture(ax: Any, out: Path) -> None:
+def write_plot(ax: Any, out: Path) -> None:
     """Write the figure of these axes and close it."""
     write(ax.figure, out)
     pyplot().close(ax.figure)

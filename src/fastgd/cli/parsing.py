@@ -9,7 +9,16 @@ from fastgd.cli.errors import TYPED, RefusedError
 
 FIRST = frozenset(
     {
-        *("target", "hidden_size", "alpha", "iterations", "seed", "seeds", "optimizer"),
+        *(
+            "target",
+            "hidden_size",
+            "alpha",
+            "iterations",
+            "seed",
+            "seeds",
+            "optimizer",
+            "optimizers",
+        ),
         *("activation", "output", "bias", "loss", "batch_size", "validation_fraction", "folds"),
         *("patience", "resume", "save", "csv", "out", "plot", "json", "help"),
     }

@@ -1,12 +1,10 @@
 """``fastgd plot``: figures of a saved run or sweep."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import typer
 
 import fastgd
 from fastgd import Model, Run, Sweep, plots
@@ -14,9 +12,8 @@ from fastgd.checks.formatting import many
 from fastgd.checks.messages import escaped
 from fastgd.checks.values import check_choice
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.job import Job
-from fastgd.cli.output_files import check_picture, write_picture
-from fastgd.cli.shared import number, option
+from fastgd.cli.options import PLOT, argument, option, takes
+from fastgd.cli.output_files import check_plot, write_plot
 from fastgd.training import statistics
 
 
@@ -55,47 +52,31 @@ KINDS = {
 }
 
 
-def command(
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="RESULT.npz", help="What train --save or sweep --save wrote."),
-    ],
-    kind: Annotated[
-        str,
-        option(
-            metavar="KIND",
-            help="errors (over the iterations), changes (of direction, per weight), alphas "
-            "(against error and changes), weights (their paths), or solved (share of seeds, "
-            "by hidden size).",
-        ),
-    ],
-    plot: Annotated[
-        Path, option(metavar="FILE", help="Draw the figure to this file: .png, .svg or .pdf.")
-    ],
-    threshold: Annotated[
-        float | None,
-        number(
-            "--threshold",
-            "ERROR",
-            f"With solved: the final error below which a run has ({statistics.SOLVED:g}).",
-        ),
-    ] = None,
-) -> Job:
+@takes(
+    argument("file", "RESULT.npz", "What train --save or sweep --save wrote.", Path, default=...),
+    option(
+        "--kind KIND",
+        "errors (over the iterations), changes (of direction, per weight), alphas (against error "
+        "and changes), weights (their paths), or solved (share of seeds, by hidden size).",
+        default=...,
+    ),
+    PLOT._replace(default=...),
+    option(
+        "--threshold ERROR",
+        f"With solved: the final error below which a run has ({statistics.SOLVED:g}).",
+        float,
+    ),
+)
+def command(file: Path, kind: str, plot: Path, **chosen: Any) -> None:
     """Draw a figure of a saved training.
 
     Example: [bold]fastgd plot result.npz --kind errors --plot errors.png[/bold]
     """
-    return partial(show, file, kind, plot, threshold)
-
-
-def show(file: Path, kind: str, plot: Path, threshold: float | None) -> None:
-    """Read the file and draw a figure of this kind."""
     with refusing():
         check_choice("--kind", kind, list(KINDS))
-        check_picture(plot)
-        if threshold is not None and kind != "solved":
+        check_plot(plot)
+        if chosen and kind != "solved":
             raise RefusedError(f"--threshold is for --kind solved, got --kind {kind}")
-        chosen = {} if threshold is None else {"threshold": threshold}
         result = fastgd.open(file) if file.is_dir() else fastgd.load(file)
         if isinstance(result, Model) and len(result.runs) == 1:
             result = result.runs[0]
@@ -107,6 +88,5 @@ def show(file: Path, kind: str, plot: Path, threshold: float | None) -> None:
             if isinstance(result, Sweep):
                 holds = f"a sweep of {many(len(result), 'run')}"
             raise RefusedError(f"--kind {kind} needs {needs}, but {file} holds {holds}")
-        drawn = draw(result, **chosen)
-        write_picture(np.ravel(drawn)[0], plot)
+        write_plot(np.ravel(draw(result, **chosen))[0], plot)
     print(f"Written to {escaped(plot)}")

@@ -10,9 +10,8 @@ from fastgd.article.page.sections import SECTIONS
 from fastgd.checks.formatting import many, seconds_text
 from fastgd.checks.messages import escaped
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.job import Job, timed
-from fastgd.cli.option_values import or_terminal
-from fastgd.cli.shared import Progress
+from fastgd.cli.job import timed
+from fastgd.cli.options import PROGRESS, takes
 from fastgd.engine import code_cache
 from fastgd.engine.progress import progress_bar
 from fastgd.workers.compiling import Call, compile_all
@@ -22,16 +21,6 @@ RUNS = (2, 6, 12, 100)
 
 HIDDEN_SIZES = (4, 32)
 """Single trainings: the width of the widest layer does."""
-
-
-def command(progress: Progress = None) -> Job:
-    """Compile the kernels of common calls on all processors, so that none of them waits.
-
-    The tutorial with its page, the race, and train, sweep and predict without options.
-
-    Example: [bold]fastgd precompile[/bold]
-    """
-    return partial(show, or_terminal(progress))
 
 
 def calls() -> list[Call]:
@@ -51,8 +40,14 @@ def _predict_all(runs: int) -> None:
     fastgd.sweep(X, y, seed=range(runs), **FEW).predict(X)
 
 
-def show(progress: bool) -> None:
-    """Compile, and say how long it took and where the code lies."""
+@takes(PROGRESS)
+def command(progress: bool) -> None:
+    """Compile the kernels of common calls on all processors, so that none of them waits.
+
+    The tutorial with its page, the race, and train, sweep and predict without options.
+
+    Example: [bold]fastgd precompile[/bold]
+    """
     place = code_cache.place()
     if place is None:
         raise RefusedError(

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +12,14 @@ from fastgd import Run, Surface, Sweep, plots
 from fastgd.checks.formatting import error_text, joined, many, options_text
 from fastgd.cli.console import open_console, print_plain
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.inputs import InputOptions, check_asked
-from fastgd.cli.job import Job, timed
+from fastgd.cli.inputs import check_asked
+from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json, samples_facts
-from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.notes import note_unreached
-from fastgd.cli.option_values import or_terminal, read_alpha
-from fastgd.cli.output_files import check_picture, write_picture
-from fastgd.cli.planes import PREPARED, read_window
-from fastgd.cli.shared import (
-    Json,
-    Plot,
-    ProblemFile,
-    ProblemHiddenSize,
-    ProblemTarget,
-    Progress,
-    Threads,
-    flag,
-    option,
-    whole,
-)
+from fastgd.cli.option_values import read_alpha
+from fastgd.cli.options import JSON, PLOT, PROGRESS, THREADS, Declared, option, problem, takes
+from fastgd.cli.output_files import check_plot, write_plot
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,58 +30,86 @@ ITERATIONS = 10_000
 RECORDS = 1000
 """Approximate number of points of a path."""
 
+PREPARED = 6
+"""Resolution of a surface that loads the kernel: its lanes are those of any larger one."""
 
-@takes_method(several=False)
+
+def window_options(axes: str, span: str) -> tuple[Declared, ...]:
+    """The two weights and their ranges, with these texts."""
+    return (
+        option(
+            "--axes LAYER,INPUT,OUTPUT",
+            axes,
+            list[str],
+            read=lambda text: tuple(map(int, text.split(","))),
+            rule="layer,input,output, three whole numbers, separated by ','",
+        ),
+        option(
+            "--span LOW,HIGH",
+            span,
+            list[str],
+            read=lambda text: tuple(map(float, text.split(","))),
+            rule="low,high, two numbers, separated by ','",
+        ),
+    )
+
+
+def window_of(axes: list[Any] | None, span: list[Any] | None) -> dict[str, Any]:
+    """The two options as arguments of :func:`fastgd.surface`."""
+    window: dict[str, Any] = {}
+    if axes:
+        if len(axes) != 2:
+            raise RefusedError(f"--axes must be given twice, once for each weight, got {len(axes)}")
+        window["axes"] = tuple(axes)
+    if span:
+        if len(span) > 2:
+            raise RefusedError(
+                f"--span must be given once, or once for each weight, got {len(span)} times"
+            )
+        window["span"] = span[0] if len(span) == 1 else tuple(span)
+    return window
+
+
+@takes(
+    *problem("two-layer"),
+    *window_options(
+        "A weight to vary; give it twice (default: 0,0,0 and 0,1,0). All count from 0; the input "
+        "after the last is the bias.",
+        "Range of the weights (default: -10,10); give it twice for another range of the second "
+        "weight.",
+    ),
+    option("--resolution N", "Values of each weight.", int, default=201),
+    PLOT,
+    option("--3d", "Draw it in three dimensions.", bool, name="solid"),
+    option("--log-scale", "Draw the error's logarithm.", bool),
+    option("--path/--no-path", "Draw the training's path on it.", bool, default=True),
+    option("--weights-from FILE.npz", "A saved network in place of one trained now.", Path),
+    option("--alpha ALPHA", "Learning rate (default: 1).", read=read_alpha),
+    option("--iterations N", f"Updates of the weights (default: {ITERATIONS}).", int),
+    option("--seed N", "Seed of the initial weights (default: 1).", int),
+    THREADS,
+    PROGRESS,
+    JSON,
+    *method_options(several=False),
+)
 def command(
-    file: ProblemFile = None,
-    target: ProblemTarget = None,
-    experiment: Annotated[
-        str | None,
-        option(
-            metavar="NAME",
-            help="Data of the article in place of a file: two-layer (default), alpha, ...",
-        ),
-    ] = None,
-    axes: Annotated[
-        list[str] | None,
-        option(
-            metavar="LAYER,INPUT,OUTPUT",
-            help="A weight to vary; give it twice (default: 0,0,0 and 0,1,0). All count from 0; "
-            "the input after the last is the bias.",
-        ),
-    ] = None,
-    span: Annotated[
-        list[str] | None,
-        option(
-            metavar="LOW,HIGH",
-            help="Range of the weights (default: -10,10); give it twice for another range of the "
-            "second weight.",
-        ),
-    ] = None,
-    resolution: Annotated[int, whole("--resolution", "Values of each weight.")] = 201,
-    plot: Plot = None,
-    solid: Annotated[bool, flag("--3d", "Draw it in three dimensions.")] = False,
-    log: Annotated[bool, flag("--log-scale", "Draw the error's logarithm.")] = False,
-    path: Annotated[bool, flag("--path/--no-path", "Draw the training's path on it.")] = True,
-    weights_from: Annotated[
-        Path | None,
-        option(metavar="FILE.npz", help="A saved network in place of one trained now."),
-    ] = None,
-    hidden_size: ProblemHiddenSize = None,
-    alpha: Annotated[
-        str | None, option(metavar="ALPHA", help="Learning rate (default: 1).")
-    ] = None,
-    iterations: Annotated[
-        int | None, whole("--iterations", f"Updates of the weights (default: {ITERATIONS}).")
-    ] = None,
-    seed: Annotated[
-        int | None, whole("--seed", "Seed of the initial weights (default: 1).")
-    ] = None,
-    threads: Threads = None,
-    progress: Progress = None,
-    json: Json = False,
-    **method: Any,
-) -> Job:
+    file: Path | None,
+    target: list[str] | None,
+    experiment: str | None,
+    hidden_size: str | None,
+    axes: list[Any] | None,
+    span: list[Any] | None,
+    resolution: int,
+    plot: Path | None,
+    solid: bool,
+    log_scale: bool,
+    path: bool,
+    weights_from: Path | None,
+    threads: int | None,
+    progress: bool,
+    json: bool,
+    **typed: Any,
+) -> None:
     """Measure a network's error over a grid of two of its weights, and draw it.
 
     The other weights keep the values at which the training ends.
@@ -102,76 +118,50 @@ def command(
     Example: [bold]fastgd surface --3d --plot plane.png[/bold]
     """
     asked = check_asked(file, target, experiment, hidden_size, "two-layer")
-    training = {
-        "alpha": alpha and read_alpha(alpha),
-        "iterations": iterations,
-        "seed": seed,
-        **read_method(method, several=False),
-    }
-    training = {name: value for name, value in training.items() if value is not None}
+    training = read_method(typed, several=False)
     if weights_from and (training or hidden_size):
         given = next(iter(training), "hidden_size").replace("_", "-")
         raise RefusedError(f"--weights-from has been trained already: leave out --{given}")
-    window = read_window(axes, span, resolution) | {"threads": threads}
-    picture = {"kind": "3d" if solid else "contour", "log": log}
-    return partial(
-        show, asked, weights_from, training, window, picture, path, plot,
-        or_terminal(progress), json,
-    )  # fmt: skip
-
-
-def show(
-    asked: InputOptions,
-    weights_from: Path | None,
-    training: dict[str, Any],
-    window: dict[str, Any],
-    picture: dict[str, Any],
-    with_path: bool,
-    plot: Path | None,
-    progress: bool,
-    as_json: bool,
-) -> None:
-    """Train or load a network, measure its loss surface, show and draw it."""
+    window = window_of(axes, span) | {"resolution": resolution, "threads": threads}
     with refusing():
-        check_picture(plot)
+        check_plot(plot)
         saved = None if weights_from is None else _loaded(weights_from)
-        output = saved.options.get("output") if saved else training.get("output")
-        problem = asked.read(in_classes=output == "softmax")
-        X, y = problem.samples.X, problem.samples.y
-        settings: dict[str, Any] = {"hidden_size": problem.hidden_size, "iterations": ITERATIONS}
+        output = (saved.options if saved else training).get("output")
+        data = asked.read(in_classes=output == "softmax")
+        X, y = data.samples.X, data.samples.y
+        settings: dict[str, Any] = {"hidden_size": data.hidden_size, "iterations": ITERATIONS}
         settings |= training
+        iterations = settings["iterations"]
+        train = partial(fastgd.train, X, y, record_weights=True, **settings)
 
         def warm_up() -> None:  # and whatever is wrong with the window is met before the training
-            short = settings | {"iterations": min(1, settings["iterations"])}
-            first = saved or fastgd.train(X, y, record_weights=True, **short)
-            small = {"resolution": min(PREPARED, window["resolution"])}
-            fastgd.surface(X, y, first, **window | small)
+            first = saved or train(iterations=min(1, iterations))
+            fastgd.surface(X, y, first, **window | {"resolution": min(PREPARED, resolution)})
 
         def trained() -> Run:
-            every = max(1, settings["iterations"] // RECORDS)
-            return saved or fastgd.train(
-                X, y, record_every=every, record_weights=True, progress=progress, **settings
-            )
+            every = max(1, iterations // RECORDS)
+            return saved or train(record_every=every, progress=progress)
 
         learned = timed(warm_up, trained)
         run = learned.result
         measured = timed(None, lambda: fastgd.surface(X, y, run, **window, progress=progress))
         plane = measured.result
-        path, missing = _path(plane, run) if with_path else (None, "")
+        points, missing = _path(plane, run) if path else (None, "")
         if plot is not None:
-            paths = None if path is None else run
-            write_picture(plots.surface(plane, paths=paths, **picture), plot)
-    if as_json:
+            paths = None if points is None else run
+            kind = "3d" if solid else "contour"
+            write_plot(plots.surface(plane, paths=paths, kind=kind, log=log_scale), plot)
+    if json:
         print_json(
-            samples_facts(problem.samples)
+            samples_facts(data.samples)
             | vars(plane)
-            | {"lowest": plane.lowest(), "path": path}
+            | {"lowest": plane.lowest(), "path": points}
             | {"final_error": run.final_error, "seconds": measured.seconds}
         )
         return
     console = open_console()
-    print_plain(console, f"{problem.name}: {many(plane.samples, 'sample')}")
-    note_unreached(console, problem.samples, {run.options.get("output", "sigmoid")})
+    print_plain(console, f"{data.name}: {many(plane.samples, 'sample')}")
+    note_unreached(console, data.samples, {run.options.get("output", "sigmoid")})
     _describe(console, plane, run)
     measured = measured._replace(loading=learned.loading)
     console.print(measured.text(f"{many(plane.errors.size, 'point')} measured"))

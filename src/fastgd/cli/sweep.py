@@ -11,10 +11,10 @@ from fastgd.cli.clusters import Dask, check_dask, executor_at
 from fastgd.cli.console import open_console
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.export import RawText, check_raw_text, write_table
-from fastgd.cli.job import Job
 from fastgd.cli.json_output import plain, print_json, samples_facts
-from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import or_terminal, read_alpha, read_list, read_network
+from fastgd.cli.options import takes
 from fastgd.cli.output_folders import done_text, finished, folder_of, note_folder
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.shared import (
@@ -45,7 +45,7 @@ from fastgd.tables.preparation import MOST_CATEGORIES
 SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 
 
-@takes_method(several=True)
+@takes(*method_options(several=True))
 def command(
     file: TableFile,
     target: Target = None,
@@ -100,7 +100,7 @@ def command(
     max_categories: MaxCategories = MOST_CATEGORIES,
     no_standardize: NoStandardize = False,
     **method: Any,
-) -> Job:
+) -> None:
     """Train a network for every combination of values and every seed, and rank them.
 
     Options with [bold],...[/bold] take several values, separated by commas.
@@ -135,7 +135,7 @@ def command(
     asked = TrainOptions(
         file, target or [], split, settings, writers, or_terminal(progress), reading
     )
-    return partial(show, asked, folder, check_dask(dask, threads), json)
+    show(asked, folder, check_dask(dask, threads), json)
 
 
 def show(asked: TrainOptions, folder: Path | None, where: str | None, as_json: bool) -> None:

@@ -21,10 +21,10 @@ from fastgd.cli.checkpoints import (
 )
 from fastgd.cli.console import Rows, open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.job import Job
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
-from fastgd.cli.methods import read_method, takes_method
+from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import or_terminal, read_alpha, read_network
+from fastgd.cli.options import takes
 from fastgd.cli.preprocessing import Reading
 from fastgd.cli.shared import (
     Iterations,
@@ -60,7 +60,7 @@ SHOWN = 20
 """Most records of a training that are shown."""
 
 
-@takes_method(several=False)
+@takes(*method_options(several=False))
 def command(
     file: TableFile,
     target: Target = None,
@@ -115,7 +115,7 @@ def command(
     max_categories: MaxCategories = MOST_CATEGORIES,
     no_standardize: NoStandardize = False,
     **method: Any,
-) -> Job:
+) -> None:
     """Train one network on a table.
 
     Example: [bold]fastgd train data.csv --target y --hidden-size 8 --alpha 0.5[/bold]
@@ -143,7 +143,7 @@ def command(
     asked = TrainOptions(
         file, target or [], split, settings, writers, or_terminal(progress), reading, kept
     )
-    return partial(show, asked, resume, json)
+    show(asked, resume, json)
 
 
 def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:

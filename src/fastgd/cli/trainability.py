@@ -1,20 +1,18 @@
 """``fastgd trainability``: map the edge of trainability, draw it, and measure how rough it is."""
 
 import os
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
+from fastgd import plots
 from fastgd.checks.formatting import many
-from fastgd.checks.messages import shown
 from fastgd.cli.console import open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.job import Job, timed
+from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json
-from fastgd.cli.option_values import or_terminal, read_list
-from fastgd.cli.output_files import check_folder, check_picture, write_picture
+from fastgd.cli.options import JSON, PROGRESS, THREADS, option, takes
+from fastgd.cli.output_files import check_folder, check_plot, write_plot
 from fastgd.cli.output_folders import done_text, finished
-from fastgd.cli.shared import Json, Progress, Threads, option, whole
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.store.folder import remove
 from fastgd.studies.trainability.map import (
@@ -38,47 +36,40 @@ def _typed(window: Window) -> str:
     return ",".join(f"{value!r}" for side in window for value in side)
 
 
-SHOWN = _typed(WINDOW)
+def _read_window(text: str) -> Window:
+    left, right, bottom, top = map(float, text.split(","))
+    return (left, right), (bottom, top)
 
 
+@takes(
+    option("--plot FILE", "Draw the map to this file: .png, .svg or .pdf.", Path, default=...),
+    option("--resolution N", "Pixels of a side: N x N trainings.", int, default=512),
+    option("--iterations N", "Updates of each training.", int, default=500),
+    option(
+        "--window A,B,C,D",
+        "Learning rates at the sides, log10: left, right (input layer), bottom, top (output "
+        "layer). Zoom in by a smaller one.",
+        default=_typed(WINDOW),
+        read=_read_window,
+        rule="four numbers, the log10 of learning rates, separated by ','",
+    ),
+    option("--activation NAME", "Hidden units: tanh, relu, identity or sigmoid.", default="tanh"),
+    option("--batch-size N", "Samples of a mini-batch, a divisor of all (default: all).", int),
+    option("--width N", "Inputs, and hidden units.", int, default=16),
+    option("--seed N", "Seed of the samples and weights.", int, default=1),
+    option("--box-plot FILE", "Also draw the box counts with their fit to this file.", Path),
+    option(
+        "--out FOLDER",
+        "Keep finished patches here (default: PLOT.patches, removed at the end).",
+        Path,
+    ),
+    THREADS,
+    PROGRESS,
+    JSON,
+)
 def command(
-    plot: Annotated[
-        Path, option(metavar="FILE", help="Draw the map to this file: .png, .svg or .pdf.")
-    ],
-    resolution: Annotated[int, whole("--resolution", "Pixels of a side: N x N trainings.")] = 512,
-    iterations: Annotated[int, whole("--iterations", "Updates of each training.")] = 500,
-    window: Annotated[
-        str,
-        option(
-            metavar="A,B,C,D",
-            help="Learning rates at the sides, log10: left, right (input layer), bottom, top "
-            "(output layer). Zoom in by a smaller one.",
-        ),
-    ] = SHOWN,
-    activation: Annotated[
-        str, option(metavar="NAME", help="Hidden units: tanh, relu, identity or sigmoid.")
-    ] = "tanh",
-    batch_size: Annotated[
-        int | None,
-        whole("--batch-size", "Samples of a mini-batch, a divisor of all (default: all)."),
-    ] = None,
-    width: Annotated[int, whole("--width", "Inputs, and hidden units.")] = 16,
-    seed: Annotated[int, whole("--seed", "Seed of the samples and weights.")] = 1,
-    box_plot: Annotated[
-        Path | None,
-        option(metavar="FILE", help="Also draw the box counts with their fit to this file."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        option(
-            metavar="FOLDER",
-            help="Keep finished patches here (default: PLOT.patches, removed at the end).",
-        ),
-    ] = None,
-    threads: Threads = None,
-    progress: Progress = None,
-    json: Json = False,
-) -> Job:
+    plot: Path, box_plot: Path | None, out: Path | None, progress: bool, json: bool, **settings: Any
+) -> None:
     """Map which learning rates of two layers make a training converge: a fractal.
 
     One training per pixel, as in Sohl-Dickstein, arXiv 2402.06184.
@@ -86,31 +77,9 @@ def command(
 
     Example: [bold]fastgd trainability --resolution 128 --plot edge.png[/bold]
     """
-    settings = {
-        "resolution": resolution,
-        "iterations": iterations,
-        "window": _read_window(window),
-        "activation": activation,
-        "batch_size": batch_size,
-        "width": width,
-        "seed": seed,
-        "threads": threads,
-    }
-    return partial(show, settings, plot, box_plot, out, or_terminal(progress), json)
-
-
-def show(
-    settings: dict[str, Any],
-    plot: Path,
-    box_plot: Path | None,
-    out: Path | None,
-    progress: bool,
-    as_json: bool,
-) -> None:
-    """Compute the missing patches of the map, draw it, and print the result."""
     with refusing():
-        check_picture(plot)
-        check_picture(box_plot)
+        check_plot(plot)
+        check_plot(box_plot)
         if box_plot is not None and os.path.realpath(plot) == os.path.realpath(box_plot):
             raise RefusedError(f"--plot and --box-plot must be two files, got {plot} twice")
         work = out or plot.with_suffix(".patches")
@@ -124,10 +93,12 @@ def show(
             )
         found = done.result
         boxes, reason = _boxes(found)
-        _draw(found, boxes, plot, box_plot)
+        write_plot(plots.trainability(found), plot)
+        if boxes is not None and box_plot is not None:
+            write_plot(plots.box_counts(boxes), box_plot)
         if out is None:
             remove(work)
-    if as_json:
+    if json:
         print_json(
             _facts(found, boxes, reason) | {"seconds": done.seconds, "patches_found": before}
         )
@@ -142,20 +113,11 @@ def show(
     console.print(done.text(f"{many(found.values.size, 'training')} done"))
     if before:
         console.print(f"({many(before, 'patch')} from an earlier call)")
-    for picture in (plot, box_plot if boxes else None):
-        if picture is not None:
-            print_plain(console, f"Written to {picture}")
+    for file in (plot, box_plot if boxes else None):
+        if file is not None:
+            print_plain(console, f"Written to {file}")
     if out is not None:
         print_plain(console, f"Patches kept in {out}")
-
-
-def _read_window(text: str) -> Window:
-    rule = "four numbers, the log10 of learning rates,"
-    values = read_list("--window", text, float, rule)
-    if len(values) != 4:
-        raise RefusedError(f"--window must be {rule} separated by ',', got {shown(text)}")
-    left, right, bottom, top = values
-    return (left, right), (bottom, top)
 
 
 def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
@@ -164,16 +126,6 @@ def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
         return found.box_counting(), None
     except ValueError as error:
         return None, str(error)
-
-
-def _draw(
-    found: Trainability, boxes: "BoxCounting | None", plot: Path, box_plot: Path | None
-) -> None:
-    from fastgd import plots
-
-    write_picture(plots.trainability(found), plot)
-    if boxes is not None and box_plot is not None:
-        write_picture(plots.box_counts(boxes), box_plot)
 
 
 def _show(console: "Console", found: Trainability) -> None:

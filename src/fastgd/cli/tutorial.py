@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from fastgd.article import comparison, page
 from fastgd.article.comparison import Result
@@ -13,11 +13,10 @@ from fastgd.checks.formatting import many, seconds_text
 from fastgd.checks.messages import escaped
 from fastgd.cli.console import new_table, open_console
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.job import Job, timed
+from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json
-from fastgd.cli.option_values import or_terminal
+from fastgd.cli.options import JSON, PROGRESS, option, takes
 from fastgd.cli.output_files import check_output
-from fastgd.cli.shared import Json, Progress, option
 from fastgd.plots.style import pyplot
 
 if TYPE_CHECKING:
@@ -29,40 +28,34 @@ STYLES = {Mark.AGREES: "green", Mark.WITHIN: "yellow", Mark.DIFFERS: "bold red"}
 NAMES = ", ".join(experiment.name for experiment in EXPERIMENTS)
 
 
-def command(
-    experiment: Annotated[
-        list[str] | None,
-        option(metavar="NAME", help=f"Run only this experiment: {NAMES}. May be repeated."),
-    ] = None,
-    html: Annotated[
-        Path | None,
-        option(
-            metavar="FILE.html",
-            help="Write an HTML page with the article's figures instead.",
-        ),
-    ] = None,
-    progress: Progress = None,
-    json: Json = False,
-) -> Job:
+@takes(
+    option("--experiment NAME", f"Run only this experiment: {NAMES}. May be repeated.", list[str]),
+    option("--html FILE.html", "Write an HTML page with the article's figures instead.", Path),
+    PROGRESS,
+    JSON,
+)
+def command(experiment: list[str] | None, html: Path | None, progress: bool, json: bool) -> None:
     """Run the article's experiments and compare them with its published numbers.
 
     Example: [bold]fastgd tutorial --experiment alpha[/bold]
     """
-    chosen = _chosen(experiment or [])
-    if html is None:
-        return partial(show, chosen, json)
-    if json:
-        raise RefusedError("--html and --json exclude each other")
-    return partial(write_page, html, chosen, or_terminal(progress))
-
-
-def _chosen(names: list[str]) -> list[Experiment]:
-    """The experiments with these names; all without names."""
     known = {experiment.name: experiment for experiment in EXPERIMENTS}
-    for name in names:
+    for name in experiment or []:
         if name not in known:
             raise RefusedError(f"--experiment must be one of {NAMES}, got {name!r}")
-    return [known[name] for name in dict.fromkeys(names)] or list(EXPERIMENTS)
+    chosen = [known[name] for name in dict.fromkeys(experiment or known)]
+    if html is None:
+        show(chosen, json)
+    elif json:
+        raise RefusedError("--html and --json exclude each other")
+    else:
+        with refusing():
+            check_output(html, "a page's file", page.ENDINGS)
+            pyplot()  # says what to install, before any work
+            done = timed(
+                partial(page.prepare, chosen), partial(page.write, html, chosen, progress=progress)
+            )
+        print(f"Written to {escaped(html)} in {seconds_text(done.seconds + done.loading)}")
 
 
 def show(experiments: list[Experiment], as_json: bool) -> None:
@@ -84,18 +77,6 @@ def show(experiments: list[Experiment], as_json: bool) -> None:
         print_json(_facts(done.result, done.loading))
     else:
         _conclude(console, done.result, done.loading)
-
-
-def write_page(path: Path, experiments: list[Experiment], progress: bool) -> None:
-    """Write the page of these experiments, with the article's other figures if all are run."""
-    with refusing():
-        check_output(path, "a page's file", page.ENDINGS)
-        pyplot()  # says what to install, before any work
-        done = timed(
-            partial(page.prepare, experiments),
-            partial(page.write, path, experiments, progress=progress),
-        )
-    print(f"Written to {escaped(path)} in {seconds_text(done.seconds + done.loading)}")
 
 
 def _introduce(console: "Console", experiments: list[Experiment]) -> None:

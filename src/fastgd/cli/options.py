@@ -1,0 +1,124 @@
+"""Options of commands as data: each is declared once, and says which argument it becomes."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial, wraps
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from fastgd.cli.job import Job
+from fastgd.cli.option_values import or_terminal, read_one
+
+_RULES = {int: "a whole number", float: "a number"}
+
+
+class Declared(NamedTuple):
+    """An option of a command, or an argument."""
+
+    name: str
+    kind: Any
+    how: Any  # what Typer knows about it
+    default: Any = None  # ... if it must be given
+
+    def parameter(self) -> inspect.Parameter:
+        """As a parameter of a signature, which is where Typer reads it."""
+        required = self.default is ...
+        return inspect.Parameter(
+            self.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if required else self.default,
+            annotation=Annotated[self.kind if required else self.kind | None, self.how],
+        )
+
+
+def option(
+    typed: str,
+    text: str,
+    kind: Any = str,
+    *,
+    default: Any = None,
+    name: str = "",
+    read: Callable[[str], Any] | None = None,
+    rule: str = "",
+    panel: str | None = None,
+    callback: Callable[..., Any] | None = None,
+) -> Declared:
+    """Declare an option by how it is typed: ``--seed N``, or ``--json`` without a value.
+
+    Its name is that of the argument that it becomes. ``read`` reads its value, which ``rule``
+    describes in an error message; whole and other numbers need neither.
+    """
+    flags, _, metavar = typed.partition(" ")
+    first = flags.partition("/")[0]
+    if read is None and kind in _RULES:
+        read, rule = kind, rule or _RULES[kind]
+    parser = read and (lambda value: read_one(first, value, read, rule))
+    how = typer.Option(
+        flags, metavar=metavar, help=text, parser=parser, rich_help_panel=panel, callback=callback
+    )
+    if typed == first and kind is bool and default is None:
+        default = False
+    return Declared(name or first.lstrip("-").replace("-", "_"), kind, how, default)
+
+
+def argument(name: str, metavar: str, text: str, kind: Any = str, default: Any = None) -> Declared:
+    """Declare an argument."""
+    return Declared(name, kind, typer.Argument(metavar=metavar, help=text), default)
+
+
+def takes(*options: Declared) -> Callable[[Callable[..., None]], Callable[..., Job]]:
+    """Let a command take these options, after those of its own signature.
+
+    Called by Typer it becomes a job. That gets all that its signature names, and as further keyword
+    arguments the other options that were given.
+    """
+
+    def declare(command: Callable[..., None]) -> Callable[..., Job]:
+        signature = inspect.signature(command)
+        own = {p.name: p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD}
+        declared = {one.name: one.parameter() for one in options}
+
+        @wraps(command)
+        def job(**typed: Any) -> Job:
+            # Typer gives an empty list in place of None where an option may be repeated.
+            given = {k: v for k, v in typed.items() if k in own or v not in (None, [])}
+            return partial(command, **given)
+
+        parameters = [p for p in own.values() if p.name not in declared]
+        parameters += declared.values()
+        job.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return job
+
+    return declare
+
+
+def problem(default: str) -> tuple[Declared, ...]:
+    """The samples, of a file or of an experiment, and the network: see `fastgd.cli.inputs`."""
+    return (
+        argument("file", "FILE.csv", "Numbers, with a header line.", Path),
+        option("--target NAME", "Column to learn; repeat it for several.", list[str]),
+        option(
+            "--experiment NAME",
+            f"Data of the article in place of a file: {default} (default), alpha, ...",
+        ),
+        option(
+            "--hidden-size SIZE",
+            "Units of the hidden layer (default: the experiment's, or 4 for a file); 8x4 has two "
+            "layers, none has none.",
+        ),
+    )
+
+
+ITERATIONS = option("--iterations N", "Updates of the weights.", int)
+SEED = option("--seed N", "Seed of the initial weights.", int, default=1)
+THREADS = option("--threads N", "Threads to use (default: all).", int)
+PLOT = option("--plot FILE", "Draw a figure to this file: .png, .svg or .pdf.", Path)
+JSON = option("--json", "Print one JSON object and nothing else.", bool)
+PROGRESS = option(
+    "--progress/--no-progress",
+    "Show a progress bar (default: if stderr is a terminal).",
+    bool,
+    callback=or_terminal,
+)
