@@ -14,12 +14,12 @@ from fastgd.studies.race import Race, race
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
 from fastgd.studies.trainability.map import Trainability, trainability
+from fastgd.training.codec import load
 from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
 from fastgd.training.minimization import minimize
 from fastgd.training.objective import Objective, objective
 from fastgd.training.results import Run, Snapshot
 from fastgd.training.runs import Sweep
-from fastgd.training.storage import load
 from fastgd.training.sweep import sweep
 from fastgd.training.train import train
 

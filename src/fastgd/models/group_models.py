@@ -23,14 +23,14 @@ from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.row_selection import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
-from fastgd.training import storage
+from fastgd.training import codec
 from fastgd.training.results import Run
 
 if TYPE_CHECKING:
     import pandas
 
 
-@storage.stored_by(stored_groups)
+@codec.stored_by(stored_groups)
 @dataclass(frozen=True, eq=False)
 class GroupModels:
     """A network for each group of a table, with everything needed to predict.
@@ -205,4 +205,4 @@ class GroupModels:
 
         :func:`fastgd.load` reads it, without pandas and without pickle.
         """
-        storage.save(self, path)
+        codec.save(self, path)

@@ -19,14 +19,14 @@ from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import read_columns
 from fastgd.tables.targets import ClassTarget, Target, width_of
-from fastgd.training import storage
+from fastgd.training import codec
 from fastgd.training.results import Run
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
 
 
-@storage.stored_by(stored_model)
+@codec.stored_by(stored_model)
 @dataclass(frozen=True, eq=False)
 class Model:
     """Trained networks, with the encoding of a table's columns as inputs and of its target.
@@ -178,7 +178,7 @@ class Model:
 
         The file holds the networks and the whole preparation; loading it never executes code.
         """
-        storage.save(self, path)
+        codec.save(self, path)
 
     def _outputs(self, table: Table) -> FloatArray:
         cells = self.preparation.cells(self.columns(table))

@@ -9,7 +9,7 @@ from fastgd.models.group_training import TrainedGroups
 from fastgd.models.scaling import Scaling
 from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.targets import target_from_arrays, target_to_arrays
+from fastgd.tables.targets import target_from_json, target_to_json
 from fastgd.training import codec, stored_run, stored_sweep
 from fastgd.training.codec import Array, Header, need, text, text_of, within
 from fastgd.training.results import Run
@@ -37,13 +37,11 @@ def encode(models: Any) -> tuple[Header, Arrays]:
     results = {f"sweep_{k}": stored_sweep.encode(s) for k, s in enumerate(models.trained.sweeps)}
     if models.fallback is not None:
         results["fallback"] = stored_run.encode(models.fallback)
-    contents = {
-        "preparation": models.preparation.to_arrays(),
-        "target": target_to_arrays(models.target),
-        "measured": models.measured,
-    } | {name: own for name, (_, own) in results.items()}
-    for lead, content in contents.items():
-        arrays |= {f"{lead}.{name}": np.asarray(array) for name, array in content.items()}
+    arrays["preparation.preparation"] = np.array(models.preparation.to_json())
+    arrays["target.target"] = np.array(target_to_json(models.target))
+    arrays |= {f"measured.{name}": np.asarray(array) for name, array in models.measured.items()}
+    for lead, (_, content) in results.items():
+        arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     parts = {name: own for name, (own, _) in results.items()}
     return {"names": models.keys.names, "notes": models.notes, "parts": parts}, arrays
 
@@ -52,10 +50,8 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
     """The fields of a GroupModels, checked."""
     parts, notes = header["parts"], tuple(map(text, header["notes"]))
     keys = _keys(tuple(map(text, header["names"])), arrays)
-    preparation = Preparation.from_arrays(
-        {"preparation": text_of(arrays, "preparation.preparation")}
-    )
-    target = target_from_arrays({"target": text_of(arrays, "target.target")})
+    preparation = Preparation.from_json(text_of(arrays, "preparation.preparation"))
+    target = target_from_json(text_of(arrays, "target.target"))
     groups, inputs, outputs = len(keys), len(preparation.names), arrays["outputs_mean"].shape[1]
     dimensions = {"groups": (groups,), "inputs": (inputs,), "outputs": (outputs,)}
     sweeps = tuple(

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.targets import target_from_arrays, target_to_arrays, width_of
+from fastgd.tables.targets import target_from_json, target_to_json, width_of
 from fastgd.training import stored_run
 from fastgd.training.codec import Header, need, number, text_of, within
 from fastgd.training.results import Run
@@ -12,9 +14,9 @@ from fastgd.training.results import Run
 
 def encode(model: Any) -> tuple[Header, Arrays]:
     """A Model as a header and arrays."""
-    arrays = model.preparation.to_arrays()
+    arrays = {"preparation": np.array(model.preparation.to_json())}
     for k, target in enumerate(model.targets):
-        arrays |= {f"{name}_{k}": array for name, array in target_to_arrays(target).items()}
+        arrays[f"target_{k}"] = np.array(target_to_json(target))
     header: Header = {"targets": len(model.targets), "scores": model.scores, "runs": []}
     for k, run in enumerate(model.runs):
         of_run, own = stored_run.encode(run)
@@ -25,10 +27,9 @@ def encode(model: Any) -> tuple[Header, Arrays]:
 
 def decode(header: Header, arrays: Found) -> dict[str, Any]:
     """The fields of a Model, checked."""
-    preparation = Preparation.from_arrays({"preparation": text_of(arrays, "preparation")})
+    preparation = Preparation.from_json(text_of(arrays, "preparation"))
     targets = tuple(
-        target_from_arrays({"target": text_of(arrays, f"target_{k}")})
-        for k in range(header["targets"])
+        target_from_json(text_of(arrays, f"target_{k}")) for k in range(header["targets"])
     )
     runs = tuple(
         Run(**stored_run.decode(of_run, within(f"run_{k}_", arrays)))

@@ -12,8 +12,8 @@ from fastgd.checks.messages import shown
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.store.npz import Arrays, tuples
 from fastgd.training import stored_run
+from fastgd.training.codec import decoded
 from fastgd.training.results import Run
-from fastgd.training.storage import decoded
 from fastgd.training.training_run import KEEP, Training
 from fastgd.workers.compiling import compile_all
 

@@ -1,10 +1,10 @@
 """The encoding of one column of a table as inputs of a network, learned once and then applied."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from math import fsum, inf, isfinite, sqrt
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -246,3 +246,28 @@ def _as_numbers(name: str, cells: Cells) -> FloatArray:
             f"got {shown(text)} in row {row:,}"
         )
     return np.array([np.nan if text is None else float(text) for text in cells.values])
+
+
+def to_fields(value: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
+    """The fields of an instance of one of these dataclasses, for JSON, and its kind."""
+    kind = next(name for name, known in kinds.items() if isinstance(value, known))
+    return {"kind": kind, **asdict(value)}
+
+
+def from_fields(fields: Mapping[str, Any], kinds: Mapping[str, type[Any]]) -> Any:
+    """Restore what :func:`to_fields` returned; each field must have its declared type."""
+    kind = kinds[fields["kind"]]
+    types = get_type_hints(kind)
+    if fields.keys() != {"kind", *types}:
+        raise ValueError(f"other fields than those of {kind.__name__}: {list(fields)}")
+    return kind(**{name: checked(fields[name], own) for name, own in types.items()})
+
+
+def checked(value: Any, kind: Any) -> Any:
+    """Return a value from JSON, which must have this type; numbers must be finite."""
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(checked(item, get_args(kind)[0]) for item in value)
+    is_own = value in get_args(kind) if get_origin(kind) is Literal else isinstance(value, kind)
+    if not is_own or (kind is float and not isfinite(value)):
+        raise TypeError(f"must be {kind}, got {value!r}")
+    return value

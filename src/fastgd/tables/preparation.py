@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_flag
 from fastgd.tables.column_values import Cells, cells_of
-from fastgd.tables.columns import Column, FloatArray, NumberColumn, TextColumn, learn_column
+from fastgd.tables.columns import (
+    Column,
+    FloatArray,
+    NumberColumn,
+    TextColumn,
+    checked,
+    from_fields,
+    learn_column,
+    to_fields,
+)
 from fastgd.tables.row_selection import check_lengths
 
 MOST_CATEGORIES = 50
@@ -187,40 +195,37 @@ class Preparation:
             )
         return _cells({column.name: columns[column.name] for column in self.columns})
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return it as arrays that can be saved in an ``.npz`` file without pickle.
+    def to_json(self) -> str:
+        """Return it as JSON.
 
         Examples
         --------
         >>> preparation = Preparation.learn({"age": [31, 52, 40]})
-        >>> Preparation.from_arrays(preparation.to_arrays()) == preparation
+        >>> Preparation.from_json(preparation.to_json()) == preparation
         True
         """
-        kinds = {kind: name for name, kind in _KINDS.items()}
-        facts = {
-            "columns": [{"kind": kinds[type(c)], **asdict(c)} for c in self.columns],
-            "left_out": self.left_out,
-            "notes": self.notes,
-        }
-        return {"preparation": np.array(json.dumps(facts))}
+        columns = [to_fields(column, _KINDS) for column in self.columns]
+        return json.dumps({"columns": columns, "left_out": self.left_out, "notes": self.notes})
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Preparation:
-        """Restore what :meth:`to_arrays` returned.
+    def from_json(cls, text: str) -> Preparation:
+        """Restore what :meth:`to_json` returned.
 
         Raises
         ------
         ValueError
-            If the arrays are corrupt.
+            If the text is corrupt.
         """
         try:
-            facts = json.loads(str(arrays["preparation"][()]))
-            columns = tuple(_column(dict(fields)) for fields in facts["columns"])
-            if not columns:
-                raise ValueError("no column")
-            return cls(columns, _strings(facts["left_out"]), _strings(facts["notes"]))
+            found = json.loads(text)
+            columns = tuple(from_fields(fields, _KINDS) for fields in found["columns"])
+            scales = [column.scale for column in columns if isinstance(column, NumberColumn)]
+            if not columns or min(scales, default=1.0) <= 0:
+                raise ValueError("no column, or a scale that is not above 0")
+            left_out, notes = (checked(found[n], tuple[str, ...]) for n in ("left_out", "notes"))
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ValueError("the preparation of the table is corrupt") from error
+        return cls(columns, left_out, notes)
 
 
 def _cells(columns: Mapping[str, ArrayLike | Cells]) -> dict[str, Cells]:
@@ -231,28 +236,3 @@ def _cells(columns: Mapping[str, ArrayLike | Cells]) -> dict[str, Cells]:
     if next(iter(cells.values())).shape == (0,):
         raise ValueError("the table must have a row, got 0 rows")
     return cells
-
-
-def _column(fields: dict[str, Any]) -> Column:
-    kind = _KINDS[fields.pop("kind")]
-    if kind is TextColumn:
-        fields["categories"] = _strings(fields["categories"])
-    column = kind(**fields)
-    names = [column.name] if isinstance(column, NumberColumn) else [column.name, *column.categories]
-    numbers = []
-    if isinstance(column, NumberColumn):
-        numbers = [column.median, column.mean, column.scale]
-    if not (
-        all(isinstance(name, str) for name in names)
-        and all(isinstance(number, float) and isfinite(number) for number in numbers)
-        and (kind is TextColumn or numbers[-1] > 0)
-        and isinstance(column.flagged, bool)
-    ):
-        raise ValueError(f"no column: {fields}")
-    return column
-
-
-def _strings(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise TypeError(f"no texts: {values}")
-    return tuple(values)

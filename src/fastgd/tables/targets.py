@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ from fastgd.arguments.targets import MOST_CLASSES, one_hot
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
 from fastgd.tables.column_values import Cells, cells_of, text_of, texts_shown
-from fastgd.tables.columns import FloatArray, moments
+from fastgd.tables.columns import FloatArray, from_fields, moments, to_fields
 
 Labels = Literal["texts", "booleans", "numbers"]
 
@@ -181,48 +180,36 @@ def width_of(target: Target) -> int:
     return len(target.classes) if isinstance(target, ClassTarget) else 1
 
 
-def target_to_arrays(target: Target) -> dict[str, NDArray[Any]]:
-    """Return a target as arrays that can be saved in an ``.npz`` file without pickle."""
-    kind = next(name for name, known in _KINDS.items() if isinstance(target, known))
-    return {"target": np.array(json.dumps({"kind": kind, **asdict(target)}))}
+def target_to_json(target: Target) -> str:
+    """Return a target as JSON."""
+    return json.dumps(to_fields(target, _KINDS))
 
 
-def target_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Target:
-    """Restore what :func:`target_to_arrays` returned.
+def target_from_json(text: str) -> Target:
+    """Restore what :func:`target_to_json` returned.
 
     Raises
     ------
     ValueError
-        If the arrays are corrupt.
+        If the text is corrupt.
 
     Examples
     --------
-    >>> target_from_arrays(target_to_arrays(NumberTarget("price", 2.0, 0.5)))
+    >>> target_from_json(target_to_json(NumberTarget("price", 2.0, 0.5)))
     NumberTarget(name='price', mean=2.0, scale=0.5)
     """
     try:
-        fields = dict(json.loads(str(arrays["target"][()])))
-        target = _KINDS[fields.pop("kind")](**fields)
-        if isinstance(target, ClassTarget):
-            target = ClassTarget(target.name, tuple(target.classes), target.labels)
-            ours = (
-                len(target.classes) >= 2
-                and all(isinstance(name, str) for name in target.classes)
-                and target.labels in ("texts", "booleans", "numbers")
-            )
-            ours = ours and (target.labels != "numbers" or all(map(_is_finite, target.classes)))
+        target: Target = from_fields(json.loads(text), _KINDS)
+        if isinstance(target, NumberTarget):
+            ours = target.scale > 0
         else:
-            ours = all(isinstance(n, float) and isfinite(n) for n in (target.mean, target.scale))
-            ours = ours and target.scale > 0
-        if not (ours and isinstance(target.name, str)):
-            raise ValueError(f"no target: {fields}")
+            numbers = map(float, target.classes) if target.labels == "numbers" else ()
+            ours = len(target.classes) >= 2 and all(map(isfinite, numbers))
+        if not ours:
+            raise ValueError(f"no target: {target}")
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError("the target of the table is corrupt") from error
     return target
-
-
-def _is_finite(text: str) -> bool:
-    return isfinite(float(text))
 
 
 def _numbers(name: str, values: ArrayLike | Cells) -> FloatArray:

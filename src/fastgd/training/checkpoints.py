@@ -18,8 +18,8 @@ from fastgd.engine.progress import progress_bar
 from fastgd.store import npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.training import stored_run
+from fastgd.training.codec import decoded
 from fastgd.training.results import Run
-from fastgd.training.storage import decoded
 from fastgd.training.training_run import Training, is_over, planned
 
 EVERY = 60.0

@@ -1,19 +1,24 @@
-"""The codec of saved results: a class declares its arrays and its other values once, in a table.
+"""Saved results: a class declares its arrays and its other values once, in a table.
 
-Whoever reads a file can't trust it: each array must have the declared kind and shape before it is
-read, and each value of the header has a function that checks it.
+By that they are written, read and checked. Nobody can trust a file: an array must have the declared
+kind and shape before it is read, and for each value of the header there is a function that checks
+it like an argument of a call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_count
+from fastgd.checks.values import check_count, check_path
+from fastgd.formulas.expressions import UnknownNameError
+from fastgd.store import npz
+from fastgd.store.files import PathLike
 from fastgd.store.npz import Arrays, Found
 
 Header = dict[str, Any]
@@ -21,6 +26,11 @@ Header = dict[str, Any]
 
 Dimensions = Mapping[str, Any]
 """The lengths that the names in declarations stand for: a tuple, or a list with one per array."""
+
+Class = TypeVar("Class", bound=type[Any])
+
+_CLASSES: dict[str, tuple[type[Any], Any]] = {}
+"""The classes that can be saved, by the name that files have of them, and their codecs."""
 
 CHECKED_LATER = ""
 """For the kinds of an array that isn't read yet: its dtype and shape depend on what is."""
@@ -114,10 +124,10 @@ def array_of(arrays: Found, name: str, kinds: str, shape: tuple[int, ...]) -> ND
     return np.asarray(array)
 
 
-def text_of(arrays: Found, name: str) -> NDArray[Any]:
-    """Read an array, checked to be a single string."""
+def text_of(arrays: Found, name: str) -> str:
+    """Read a string of any length."""
     need(arrays[name].dtype.kind == "U" and arrays[name].shape == ())
-    return np.asarray(arrays[name])
+    return str(np.asarray(arrays[name]))
 
 
 def within(lead: str, arrays: Found) -> Found:
@@ -151,3 +161,69 @@ def text(value: Any) -> str:
 def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return a check that also accepts None."""
     return lambda value: None if value is None else check(value)
+
+
+def stored_by(module: ModuleType) -> Callable[[Class], Class]:
+    """Register a class, so that it can be saved, and reading a file can create it.
+
+    ``module.encode(result)`` returns a header, which JSON can hold, and arrays;
+    ``module.decode(header, arrays)`` returns the fields of the class, checked.
+    """
+
+    def register(kind: Class) -> Class:
+        _CLASSES[kind.__name__] = kind, module
+        return kind
+
+    return register
+
+
+def save(result: Any, path: PathLike) -> None:
+    """Write a result of a registered class."""
+    path = check_path("path", path)
+    name = type(result).__name__
+    header, arrays = _CLASSES[name][1].encode(result)
+    npz.write(path, name, header, arrays)
+
+
+def load(path: PathLike) -> Any:
+    """Load a result from a file that its method ``save`` wrote.
+
+    Returns
+    -------
+    Run, Sweep or another class with a method ``save``
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    TypeError
+        If ``path`` is not a path.
+    ValueError
+        If it is not a complete file that fastgd has saved, or if it doesn't fit into memory.
+
+    Examples
+    --------
+    >>> import fastgd, tempfile
+    >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], iterations=10)
+    >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+    ...     sweep.save(file.name)
+    ...     fastgd.load(file.name)[1].alpha
+    2.0
+    """
+    path = check_path("path", path)
+    if path.is_dir():
+        raise ValueError(f"{path} must be a file, got a folder: fastgd.open reads a sweep in one")
+    with npz.reading(path) as found:
+        return decoded(path, *found)
+
+
+def decoded(path: PathLike, name: str, header: Header, arrays: Found) -> Any:
+    """Restore a result of the class of this name from the content of a file."""
+    try:
+        kind, codec = _CLASSES[name]
+        return kind(**codec.decode(header, arrays))
+    except UnknownNameError as error:
+        raise ValueError(f"{path} must have functions that fastgd knows: {error}") from error
+    except Exception as error:
+        # Anyone may have written the header, so any line above may raise any error.
+        raise npz.not_whole(path) from error

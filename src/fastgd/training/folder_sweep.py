@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
+from math import prod
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fastgd.checks.formatting import many
+from fastgd.checks.memory import check_memory
+from fastgd.engine.packed_samples import Index
 from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, Summary
-from fastgd.store.chunk_file import CorruptChunkError
+from fastgd.engine.summaries import (
+    ERROR_COUNT,
+    MISSING,
+    RECENT,
+    SMALLEST_AT,
+    STATUS,
+    Summary,
+)
+from fastgd.engine.trained_runs import NOWHERE, STATE
+from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import PathLike
+from fastgd.store.folder import Folder
+from fastgd.training.chunks import Chunks
 from fastgd.training.exports import CURVES, sweep_dataset
-from fastgd.training.folder_results import FolderResults
 from fastgd.training.indexing import MEASURED, run_at, selected
 from fastgd.training.result_fields import SOURCES, dtype_of, field_of
 from fastgd.training.results import Run
@@ -26,6 +41,13 @@ from fastgd.training.sweep_axes import SweepAxes
 
 if TYPE_CHECKING:
     import xarray
+
+
+_WHOLE = ("outcome", "iterations", "total_changes", "best_iteration", "changes")
+"""Results that are integers."""
+
+_MISSING = {"outcome": -1, "best_iteration": NOWHERE}
+"""Integer results of a missing run (one that has not been trained yet); others are 0."""
 
 
 def _field(name: str) -> Any:
@@ -43,37 +65,27 @@ class FolderSweep(Sweep):
     Runs that have not been trained yet have the status "missing", and NaN as their errors.
     """
 
-    errors = _field("errors")
-    losses = _field("losses")
-    final_error = _field("final_error")
-    final_loss = _field("final_loss")
-    status = _field("status")
-    iterations = _field("iterations")
-    total_changes = _field("total_changes")
-    summary = _field("summary")
-    kept_weights = _field("kept_weights")
-    kept_changes = _field("kept_changes")
-    kept_path = _field("kept_path")
-    validation_errors = _field("validation_errors")
-    final_validation_error = _field("final_validation_error")
-    best_iteration = _field("best_iteration")
-    states = _field("states")
-
     _known: tuple[str, ...]
-    _results: FolderResults
+    _folder: Folder
+    _chunks: tuple[Chunks, ...]
+    """The chunks of each network."""
 
     def __init__(
-        self, outline: dict[str, Any], known: tuple[str, ...], results: FolderResults
+        self,
+        outline: dict[str, Any],
+        known: tuple[str, ...],
+        folder: Folder,
+        chunks: tuple[Chunks, ...],
     ) -> None:
-        fields = outline | {"_known": known, "_results": results}
+        fields = outline | {"_known": known, "_folder": folder, "_chunks": chunks}
         for name, value in fields.items():  # the class is frozen: its fields are set here, once
             object.__setattr__(self, name, value)
 
     @property
     def missing(self) -> int:
         """Number of runs that have not been trained yet."""
-        sizes = np.concatenate([chunks.sizes for chunks in self._results.chunks])
-        return int(sizes[~self._results.folder.done()].sum())
+        sizes = np.concatenate([chunks.sizes for chunks in self._chunks])
+        return int(sizes[~self._folder.done()].sum())
 
     def digest(self) -> str:
         """The SHA-256 of all results, in hexadecimal digits: the same on every machine.
@@ -85,11 +97,11 @@ class FolderSweep(Sweep):
         LookupError
             If a chunk is missing.
         """
-        return self._results.folder.digest()
+        return self._folder.digest()
 
     def __iter__(self) -> Iterator[Run]:
         """All runs, the last axis fastest, reading one chunk after the other."""
-        for number, chunks in enumerate(self._results.chunks):
+        for number, chunks in enumerate(self._chunks):
             for chunk in range(chunks.count):
                 yield from self._some(_chosen(self, number, chunks.box(chunk)))
 
@@ -138,24 +150,79 @@ class FolderSweep(Sweep):
         if name not in self._known:
             return None
         numbers = range(len(self.networks)) if chosen is None else chosen.networks
-        runs = slice(None) if chosen is None else chosen.runs
+        runs = None if chosen is None else chosen.runs
         sweep_axes = SweepAxes(self.axes if chosen is None else chosen.axes)
-        arrays = [self._results.of(SOURCES[name], number, runs) for number in numbers]
-        if name == "states":
-            for number, state in zip(numbers, arrays, strict=True):
-                self._check_state(number, state)
+        read = self._state if name == "states" else partial(self._array, SOURCES[name])
+        arrays = [read(number, runs) for number in numbers]
         return field_of(name, sweep_axes, self.method.summary, arrays)
 
-    def _check_state(self, number: int, state: State) -> None:
-        """Raise if no run of the network could resume from these states."""
+    def _state(self, number: int, runs: Index | None) -> State:
+        """Read and check the states of some or all runs of a network."""
+        found = State(*(self._array(f"{STATE}{name}", number, runs) for name in State._fields))
         options = options_of(self.axes, number, self.method)
         try:
-            check_state(state, len(state.ended), self.networks[number], *options)
+            return check_state(found, len(found.ended), self.networks[number], *options)
         except ValueError as error:
             raise CorruptChunkError(
-                f"{self._results.folder.path} must have states of its runs, as fastgd writes them, "
+                f"{self._folder.path} must have states of its runs, as fastgd writes them, "
                 "got something else"
             ) from error
+
+    def _array(self, name: str, number: int, runs: Index | None) -> NDArray[Any]:
+        """Read a result of some or all runs of a network, by its name in ``TrainedRuns``."""
+        chunks = self._chunks[number]
+        total = prod(chunks.shape) if runs is None else len(runs)
+        found: NDArray[Any] | None = None
+        first = sum(other.count for other in self._chunks[:number])
+        for local, places, own in _places(chunks, runs):
+            try:
+                array = self._of_chunk(first + local, name, number, local)[own]
+            except MissingChunkError:
+                continue
+            if found is None:
+                found = _room(name, total, array)
+            if array.shape[1:] != found.shape[1:]:  # adaptive sampling: a value per sample
+                width = max(array.shape[1], found.shape[1])
+                found, array = (
+                    np.pad(one, ((0, 0), (0, width - one.shape[1]))) for one in (found, array)
+                )
+            found[places] = array
+        if found is not None:
+            return found
+        if name.startswith(STATE):
+            raise ValueError(
+                f"{self._folder.path} must have the state of the selected runs, got runs that are "
+                "missing: repeat the call that made the folder to train them"
+            )
+        dtype = np.int64 if name in _WHOLE else np.float64
+        return _room(name, total, np.empty((0, *self._trailing(name, number)), dtype))
+
+    def _of_chunk(self, chunk: int, name: str, number: int, local: int) -> NDArray[Any]:
+        """Read and check a result of all runs of a chunk: a valid checksum can be forged."""
+        place = self._chunks[number].runs(local)
+        runs = place.stop - place.start
+        with suppress(KeyError):
+            array = self._folder.read(chunk, [name])[name]
+            is_state = name.startswith(STATE)
+            wanted = array.shape[1:] if is_state else self._trailing(name, number)
+            kinds = "fiu" if is_state else "i" if name in _WHOLE else "f"
+            fits = array.dtype.kind in kinds and array.shape == (runs, *wanted)
+            if fits and (name != "outcome" or np.isin(array, range(len(STATUS))).all()):
+                return array
+        raise CorruptChunkError(
+            f"{self._folder.path} must have {name.replace('_', ' ')} of {many(runs, 'run')} in "
+            f"chunk {chunk}, as fastgd writes it, got something else"
+        )
+
+    def _trailing(self, name: str, number: int) -> tuple[int, ...]:
+        """The shape of a result of one run."""
+        records, parameters = len(self.recorded), self.networks[number].parameters
+        return {
+            **dict.fromkeys(("errors", "losses", "held_errors"), (records,)),
+            **dict.fromkeys(("weights", "changes"), (parameters,)),
+            "path": (records, parameters),
+            "watch": (RECENT + (self.method.summary or 1),),
+        }.get(name, ())
 
     def _lazily(self, da: Any, name: str) -> Any:
         """A field as a Dask array, or a Summary of Dask arrays."""
@@ -169,7 +236,7 @@ class FolderSweep(Sweep):
         """A Dask array, cut as the network with the most chunks."""
         sweep_axes = self._sweep_axes
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
-        finest = max(self._results.chunks, key=lambda chunks: chunks.count)
+        finest = max(self._chunks, key=lambda chunks: chunks.count)
         curve = ((len(self.recorded),),) if name in CURVES else ()
         dtype = dtype_of(of_summary or name)
         return da.map_blocks(
@@ -179,6 +246,10 @@ class FolderSweep(Sweep):
             dtype=dtype,
             meta=np.empty((0,) * (len(sweep_axes.shape) + len(curve)), dtype),
         )
+
+
+for _name in SOURCES:
+    setattr(FolderSweep, _name, _field(_name))
 
 
 def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = None) -> Any:
@@ -195,3 +266,32 @@ def _chosen(sweep: Sweep, number: int, box: tuple[slice, ...]) -> Selection:
     lengths = sweep_axes.shape[: sweep_axes.cut]
     places = np.unravel_index(number, lengths) if lengths else ()
     return Selection(sweep_axes, (*(slice(int(i), int(i) + 1) for i in places), *box))
+
+
+def _places(
+    chunks: Chunks, runs: Index | None
+) -> Iterator[tuple[int, slice | Index, slice | Index]]:
+    """Yield each chunk with some of the runs, and their places in the result and the chunk."""
+    if runs is None:
+        for local in range(chunks.count):
+            yield local, chunks.runs(local), slice(None)
+        return
+    whose = chunks.find(runs)
+    for local in np.unique(whose).tolist():
+        places = np.flatnonzero(whose == local)
+        yield local, places, runs[places] - chunks.runs(local).start
+
+
+def _room(name: str, count: int, like: NDArray[Any]) -> NDArray[Any]:
+    """An array for the results of ``count`` runs, filled with the values of missing runs."""
+    shape = (count, *like.shape[1:])
+    check_memory(
+        like.itemsize * int(np.prod(shape)),
+        f"{name.replace('_', ' ')} of {count:,} runs",
+        also="some of the runs (sweep[...]), or to_xarray() with Dask,",
+    )
+    empty = np.nan if like.dtype.kind == "f" else _MISSING.get(name, 0)
+    found = np.full(shape, empty, like.dtype)
+    if name == "watch":
+        found[:, [SMALLEST_AT, ERROR_COUNT]] = 0  # these are integers
+    return found

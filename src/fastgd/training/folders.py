@@ -20,7 +20,6 @@ from fastgd.store.npz import Arrays
 from fastgd.training import stored_sweep
 from fastgd.training.chunks import Chunks
 from fastgd.training.codec import Header, need
-from fastgd.training.folder_results import FolderResults
 from fastgd.training.folder_sweep import FolderSweep
 from fastgd.training.recompute import TrainingSource
 from fastgd.training.result_fields import SOURCES
@@ -37,8 +36,8 @@ _GIVEN = "given"
 """Label of given initial weights that are not an axis, in place of an index."""
 
 
-def folder_of(path: PathLike, job: SweepJob) -> Folder:
-    """Open the folder for the runs of a sweep, or create it.
+def folder_of(path: PathLike, job: SweepJob) -> tuple[Folder, SweepJob]:
+    """Open the folder for the runs of a sweep, or create it; and the job, cut into its chunks.
 
     Raises
     ------
@@ -53,17 +52,8 @@ def folder_of(path: PathLike, job: SweepJob) -> Folder:
         "pieces": [chunks.pieces for chunks in job.chunks],
         "may_train_again": job.source is not None,
     }
-    return Folder.create(path, KIND, asked, facts, arrays, job.chunk_count)
-
-
-def as_in(folder: Folder, job: SweepJob) -> SweepJob:
-    """The job, cut into the chunks that the folder has."""
-    return replace(job, given_chunks=_chunks(folder, job.sweep_axes))
-
-
-def sweep_of(folder: Folder, job: SweepJob) -> FolderSweep:
-    """The sweep in the folder of this job."""
-    return FolderSweep(job.outline, job.known, _results(folder, job.chunks, job.outline))
+    folder = Folder.create(path, KIND, asked, facts, arrays, job.chunk_count)
+    return folder, replace(job, given_chunks=_chunks(folder, job.sweep_axes))
 
 
 def open_folder(path: PathLike) -> Sweep:
@@ -125,12 +115,7 @@ def open_folder(path: PathLike) -> Sweep:
     except Exception as error:  # anyone may have written the manifest: any line here may raise
         raise _not_ours(folder) from error
     chunks = _chunks(folder, SweepAxes(outline["axes"]))
-    return FolderSweep(outline, known, _results(folder, chunks, outline))
-
-
-def _results(folder: Folder, chunks: tuple[Chunks, ...], outline: Header) -> FolderResults:
-    networks, records = outline["networks"], len(outline["recorded"])
-    return FolderResults(folder, chunks, networks, records, outline["method"].summary)
+    return FolderSweep(outline, known, folder, chunks)
 
 
 def _asked(job: SweepJob) -> tuple[Header, Arrays]:

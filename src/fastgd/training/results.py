@@ -17,7 +17,7 @@ from fastgd.engine.prediction import outputs
 from fastgd.engine.state import State
 from fastgd.engine.summaries import Summary
 from fastgd.store.files import PathLike
-from fastgd.training import storage, stored_run
+from fastgd.training import codec, stored_run
 from fastgd.training.exports import long_dataframe, run_dataset
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Snapshot(_Predicting):
         return f"Snapshot(iteration={self.iteration}, hidden_size={sizes}, error={self.error:.6g})"
 
 
-@storage.stored_by(stored_run)
+@codec.stored_by(stored_run)
 @dataclass(frozen=True, eq=False)
 class Run(_Predicting):
     """One trained network.
@@ -327,4 +327,4 @@ class Run(_Predicting):
         ...     fastgd.load(file.name).final_error == run.final_error
         True
         """
-        storage.save(self, path)
+        codec.save(self, path)

@@ -17,22 +17,21 @@ from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary
 from fastgd.store.files import PathLike
-from fastgd.training import storage, stored_sweep
-from fastgd.training.exports import dataframe, long_dataframe, sweep_dataset
+from fastgd.training import codec, stored_sweep
+from fastgd.training.exports import columns_of, dataframe, long_dataframe, sweep_dataset
 from fastgd.training.indexing import MEASURED, run_at, selected, taken
 from fastgd.training.prediction import predict_all
 from fastgd.training.recompute import TrainingSource
 from fastgd.training.results import Run
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
 from fastgd.training.sweep_axes import SweepAxes, varied
-from fastgd.training.table import columns_of
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
 
-@storage.stored_by(stored_sweep)
+@codec.stored_by(stored_sweep)
 @dataclass(frozen=True, eq=False)
 class Sweep:
     """Many trained networks, one for each combination of the values on the axes.
@@ -353,4 +352,4 @@ class Sweep:
 
     def save(self, path: PathLike) -> None:
         """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""
-        storage.save(self, path)
+        codec.save(self, path)

@@ -27,7 +27,8 @@ from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.files import PathLike
-from fastgd.training.folders import as_in, folder_of, sweep_of
+from fastgd.training.folder_sweep import FolderSweep
+from fastgd.training.folders import folder_of
 from fastgd.training.partitioning import name_of, partition_of, resumed_partition, weightings_of
 from fastgd.training.resuming import continuing
 from fastgd.training.resuming_sweeps import arguments_of_sweep, check_states
@@ -283,11 +284,10 @@ def _into(path: Path, job: SweepJob, worker_options: WorkerOptions, bar: bool) -
     job = job.with_own_samples()
     plan = job.largest
     check_memory(plan.bytes(job.keep) * worker_options.threads, "a chunk of the sweep")
-    folder = folder_of(path, job)
-    job = as_in(folder, job)
+    folder, job = folder_of(path, job)
     with progress_bar(bar, sum(job.sizes), " updates") as advance:
         work_into(folder, job, worker_options, advance)
-    return sweep_of(folder, job)
+    return FolderSweep(job.outline, job.known, folder, job.chunks)
 
 
 def _trained(job: SweepJob, worker_options: WorkerOptions, bar: bool) -> Sweep:
