@@ -22,8 +22,8 @@ from fastgd.article import comparison, page
 from fastgd.article.comparison import lines
 from fastgd.article.experiments import EXPERIMENTS, published
 from fastgd.article.page import calls
+from fastgd.article.page.figures import PageFigure
 from fastgd.article.page.markup import Markup, element
-from fastgd.article.page.pictures import PageFigure
 from fastgd.article.page.sections import SECTIONS
 from fastgd.article.page.table import CLASSES, show_table
 from fastgd.article.tables import tables
@@ -33,7 +33,7 @@ from fastgd.plots.style import styled
 
 mpl.use("Agg")
 
-PICTURES = [picture for section in SECTIONS for picture in section.pictures]
+PICTURES = [picture for section in SECTIONS for picture in section.figures]
 VOID = {"img", "meta"}
 TWO_LAYER = EXPERIMENTS[0]
 
@@ -495,7 +495,7 @@ for name in "train", "sweep", "race":
         return full(*data, **{**options, "iterations": 3, "record_every": 1})
     setattr(fastgd, name, short)
 for section in SECTIONS:
-    for picture in section.pictures:
+    for picture in section.figures:
         picture.draw()
         assert not late, (picture.draw, late)
 """

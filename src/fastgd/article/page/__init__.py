@@ -16,8 +16,8 @@ from time import perf_counter
 from fastgd.article import comparison
 from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment
+from fastgd.article.page.figures import show_code
 from fastgd.article.page.markup import Markup, element, join
-from fastgd.article.page.pictures import show_code
 from fastgd.article.page.preparing import needed
 from fastgd.article.page.sections import SECTIONS, Section
 from fastgd.article.page.table import show_table
@@ -78,14 +78,14 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
     ):
         drawn = []
         for section in sections:
-            drawn.append([picture.markup() for picture in section.pictures])
+            drawn.append([figure.markup() for figure in section.figures])
             advance(not section.is_experiment)
-        for section, pictures in zip(sections, drawn, strict=True):
+        for section, figures in zip(sections, drawn, strict=True):
             if section.is_experiment:
                 results.append(next(running))
-                pictures.append(_experiment(results[-1]))
+                figures.append(_experiment(results[-1]))
                 advance(1)
-            parts.append(_section(section, *pictures))
+            parts.append(_section(section, *figures))
     main = element("main", _introduction(sections), *parts, _conclusion(results))
     return Template(_file("page.html")).substitute(title=TITLE, style=_file("page.css"), body=main)
 

@@ -1,15 +1,20 @@
-"""The code of the page's figures: the page shows the bodies of these functions."""
+"""The code of the page's figures: the page shows the bodies of these functions, below the imports.
 
+Where a body uses X and y, it shows them, too. In the place of a parameter it has the argument.
+"""
+
+from functools import partial
 from typing import Any
+
+import fastgd
+import fastgd.plots
+
+X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
+y = [0, 1, 1, 0]
 
 
 def thirteen_lines() -> Any:
     """Errors of the 13 lines."""
-    import fastgd
-    import fastgd.plots
-
-    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-    y = [0, 1, 1, 0]
     run = fastgd.train(X, y, hidden_size=4, alpha=0.5, record_every=100)
     return fastgd.plots.errors(run)
 
@@ -18,11 +23,6 @@ def race() -> Any:
     """Nine optimizers on XOR."""
     import matplotlib.pyplot as plt
 
-    import fastgd
-    import fastgd.plots
-
-    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-    y = [0, 1, 1, 0]
     race = fastgd.race(X, y, hidden_size=4, iterations=1000)
     _, axes = plt.subplots(2, layout="constrained")
     return fastgd.plots.race(race, race.surface(), ax=tuple(axes))
@@ -30,61 +30,31 @@ def race() -> Any:
 
 def ball() -> Any:
     """One ball in a bucket."""
-    import fastgd.plots
-
     rolled = fastgd.bucket.roll(curve="x**2", start=-3, alpha=0.1, record_path=True)
     return fastgd.plots.roll(rolled)
 
 
-def slopes_too_big() -> Any:
-    """Problem 1."""
-    import fastgd.plots
-
-    example = fastgd.bucket.EXAMPLES["too-big"]
+def _example(name: str) -> Any:
+    """Balls of one of the article's problems."""
+    example = fastgd.bucket.EXAMPLES[name]
     rolled = example.roll()
     return fastgd.plots.roll(rolled, window=example.window)
 
 
-def local_minimum() -> Any:
-    """Problem 2."""
-    import fastgd.plots
-
-    example = fastgd.bucket.EXAMPLES["local-minimum"]
-    rolled = example.roll()
-    return fastgd.plots.roll(rolled, window=example.window)
+slopes_too_big = partial(_example, name="too-big")
+local_minimum = partial(_example, name="local-minimum")
+slopes_too_small = partial(_example, name="rut")
+flat_stretch = partial(_example, name="too-small")
 
 
 def basins() -> Any:
     """Solution 2."""
-    import fastgd.plots
-
     found = fastgd.bucket.basins(balls=100)
     return fastgd.plots.basins(found)
 
 
-def slopes_too_small() -> Any:
-    """Problem 3, the rut."""
-    import fastgd.plots
-
-    example = fastgd.bucket.EXAMPLES["rut"]
-    rolled = example.roll()
-    return fastgd.plots.roll(rolled, window=example.window)
-
-
-def flat_stretch() -> Any:
-    """Problem 3, the flat stretch."""
-    import fastgd.plots
-
-    example = fastgd.bucket.EXAMPLES["too-small"]
-    rolled = example.roll()
-    return fastgd.plots.roll(rolled, window=example.window)
-
-
 def error_plane() -> Any:
     """The loss surface in 3-D."""
-    import fastgd
-    import fastgd.plots
-
     X = [[0, 1], [0, 1], [1, 0], [1, 0]]
     y = [0, 0, 1, 1]
     run = fastgd.train(
@@ -101,9 +71,6 @@ def error_plane() -> Any:
 
 def error_plane_from_above() -> Any:
     """The loss surface from above."""
-    import fastgd
-    import fastgd.plots
-
     X = [[0, 1], [0, 1], [1, 0], [1, 0]]
     y = [0, 0, 1, 1]
     run = fastgd.train(
@@ -120,9 +87,6 @@ def error_plane_from_above() -> Any:
 
 def two_layer() -> Any:
     """Paths of the two weights."""
-    import fastgd
-    import fastgd.plots
-
     X = [[0, 1], [0, 1], [1, 0], [1, 0]]
     y = [0, 0, 1, 1]
     run = fastgd.train(
@@ -133,11 +97,6 @@ def two_layer() -> Any:
 
 def alphas() -> Any:
     """Errors of the seven alphas."""
-    import fastgd
-    import fastgd.plots
-
-    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-    y = [0, 1, 1, 0]
     alphas = [0.001, 0.01, 0.1, 1, 10, 100, 1000]
     sweep = fastgd.sweep(X, y, hidden_size=4, alpha=alphas, record_every=500)
     return fastgd.plots.errors(sweep)
@@ -145,67 +104,30 @@ def alphas() -> Any:
 
 def takeaways() -> Any:
     """Alpha against error and direction changes."""
-    import fastgd
-    import fastgd.plots
-
-    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-    y = [0, 1, 1, 0]
     alphas = [0.001, 0.01, 0.1, 1, 10, 100, 1000]
     sweep = fastgd.sweep(X, y, hidden_size=4, alpha=alphas, seed=range(100))
     return fastgd.plots.takeaways(sweep)
 
 
-def changes_of_a_tiny_alpha() -> Any:
-    """Direction changes, alpha 0.001."""
-    import fastgd
-    import fastgd.plots
-
-    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-    y = [0, 1, 1, 0]
-    run = fastgd.train(X, y, hidden_size=4, alpha=0.001)
+def _changes(value: float) -> Any:
+    """Direction changes with one alpha."""
+    run = fastgd.train(X, y, hidden_size=4, alpha=value)
     return fastgd.plots.direction_changes(run)
 
 
-def changes_of_the_best_alpha() -> Any:
-    """Direction changes, alpha 10."""
-    import fastgd
-    import fastgd.plots
-
-    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-    y = [0, 1, 1, 0]
-    run = fastgd.train(X, y, hidden_size=4, alpha=10)
-    return fastgd.plots.direction_changes(run)
-
-
-def changes_of_a_huge_alpha() -> Any:
-    """Direction changes, alpha 1000."""
-    import fastgd
-    import fastgd.plots
-
-    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-    y = [0, 1, 1, 0]
-    run = fastgd.train(X, y, hidden_size=4, alpha=1000)
-    return fastgd.plots.direction_changes(run)
+changes_of_a_tiny_alpha = partial(_changes, value=0.001)
+changes_of_the_best_alpha = partial(_changes, value=10)
+changes_of_a_huge_alpha = partial(_changes, value=1000)
 
 
 def hidden_sizes() -> Any:
     """Errors with 4 and with 32 hidden units."""
-    import fastgd
-    import fastgd.plots
-
-    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-    y = [0, 1, 1, 0]
     sweep = fastgd.sweep(X, y, hidden_size=[4, 32], alpha=[0.1, 1, 10], record_every=500)
     return fastgd.plots.errors(sweep)
 
 
 def solved() -> Any:
     """Fraction of seeds that learn XOR."""
-    import fastgd
-    import fastgd.plots
-
-    X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-    y = [0, 1, 1, 0]
     sweep = fastgd.sweep(
         X,
         y,

@@ -10,7 +10,7 @@ from fastgd.article.page.sections import Section
 from fastgd.optimizers import ALL
 from fastgd.workers.compiling import Call
 
-XOR = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+XOR = calls.X, calls.y
 ALPHAS = [0.001, 0.01, 0.1, 1, 10, 100, 1000]
 FEW: dict[str, Any] = {"iterations": 2, "record_every": 1}
 
@@ -60,5 +60,5 @@ NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
 
 def needed(sections: Iterable[Section]) -> list[Call]:
     """Return the calls that compile the code of all figures of these sections, each once."""
-    pictures = [picture for section in sections for picture in section.pictures]
-    return list(dict.fromkeys(call for picture in pictures for call in NEEDED[picture.draw]))
+    figures = [figure for section in sections for figure in section.figures]
+    return list(dict.fromkeys(call for figure in figures for call in NEEDED[figure.draw]))

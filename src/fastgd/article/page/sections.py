@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page import calls
-from fastgd.article.page.pictures import PageFigure
+from fastgd.article.page.figures import PageFigure
 
 CHANGES = (5.0, 3.0)
 PLANE = (5.0, 4.2)
@@ -22,14 +22,14 @@ class Section:
         An experiment's name, or an anchor of its own.
     title, part, text : str
         Its heading, its place in the article, and what it shows.
-    pictures : sequence of PageFigure
+    figures : sequence of PageFigure
     """
 
     name: str
     title: str
     part: str
     text: str
-    pictures: Sequence[PageFigure]
+    figures: Sequence[PageFigure]
 
     @property
     def is_experiment(self) -> bool:
@@ -40,10 +40,10 @@ class Section:
 _EXPERIMENTS = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
-def _experiment(name: str, *pictures: PageFigure) -> Section:
+def _experiment(name: str, *figures: PageFigure) -> Section:
     """Make the section of an experiment, with the experiment's title and takeaway."""
     experiment = _EXPERIMENTS[name]
-    return Section(name, experiment.title, experiment.part, experiment.takeaway, pictures)
+    return Section(name, experiment.title, experiment.part, experiment.takeaway, figures)
 
 
 SECTIONS = (

@@ -1,15 +1,19 @@
 """Figures of the page, each with the code that made it."""
 
 import ast
+import json
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from inspect import getsource
 from textwrap import dedent, fill
 from typing import Any
 
 import numpy as np
 
+from fastgd.article.page import calls
 from fastgd.article.page.markup import Markup, element
 from fastgd.plots.style import encode, pyplot, styled
 
@@ -47,16 +51,24 @@ class PageFigure:
     kind: str = "svg"
 
     def code(self) -> str:
-        """Return the code: the body of ``draw``, without docstring and ``return``."""
-        source = dedent(getsource(self.draw))
+        """Return the code: imports, data, and the body of ``draw`` without ``return``."""
+        draw = self.draw if isinstance(self.draw, partial) else partial(self.draw)
+        source, names = dedent(getsource(draw.func)), draw.func.__code__
         function = ast.parse(source).body[0]
         assert isinstance(function, ast.FunctionDef)
-        *_, last = function.body
-        assert isinstance(last, ast.Return)
-        lines = source.splitlines()
-        first = function.body[1].lineno - 1
-        lines[last.lineno - 1] = lines[last.lineno - 1].replace("return ", "", 1)
-        return dedent("\n".join(lines[first:]))
+        _docstring, *body = function.body
+        lines = [line.removeprefix("    ") for line in source.splitlines()]
+        lines[body[-1].lineno - 1] = lines[body[-1].lineno - 1].replace("return ", "", 1)
+        first = next(one.lineno - 1 for one in body if not isinstance(one, ast.Import))
+        above = lines[body[0].lineno - 1 : first]  # imports
+        above += ["import fastgd"] * ("X" in (*names.co_names, *names.co_varnames))
+        above += ["import fastgd.plots", ""]
+        if "X" in names.co_names:
+            above += [f"X = {calls.X}", f"y = {calls.y}"]
+        code = "\n".join([*above, *lines[first:]])
+        for name, value in draw.keywords.items():
+            code = re.sub(rf"\b{name}\b", json.dumps(value), code)
+        return code
 
     def image(self, axes: Any = None) -> bytes:
         """Return the bytes of these axes' figure, by default of the one that ``draw`` draws."""
