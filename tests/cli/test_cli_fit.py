@@ -278,8 +278,8 @@ def test_a_sweep_of_groups_of_a_prepared_table(run):
     [
         ("houses.csv --raw --target price", "houses.csv, line 2, column '.*' is not a number"),
         ("houses.csv --raw --sep ; --target price", "--raw takes a table as it is: --sep,"),
-        ("houses.csv --target city --output tanh", "--target city must be numbers, or alone and"),
-        ("houses.csv --target city --target price", "--target city must be numbers, or alone and"),
+        ("houses.csv --target city --output tanh", "target 'city' must be numbers, or alone and"),
+        ("houses.csv --target city --target price", "target 'city' must be numbers, or alone and"),
         ("houses.csv --target price --drop price", "--drop must not name the target, got 'price'$"),
         (
             "holes.csv --target a --target b",
@@ -287,7 +287,7 @@ def test_a_sweep_of_groups_of_a_prepared_table(run):
         ),
         ("houses.csv --target prize", "has no column 'prize'; its columns: id, size, city"),
         ("houses.csv", "--target must name the column to learn; houses.csv has these: id,"),
-        ("t.parquet --raw --target y", "--raw reads CSV only, got t.parquet$"),
+        ("t.parquet --raw --target y", "--raw needs a CSV file, got t.parquet$"),
     ],
 )
 def test_tables_that_are_refused(run, command, words, message):

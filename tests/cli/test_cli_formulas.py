@@ -10,10 +10,10 @@ import pytest
 import fastgd
 from cases import CAUCHY, SWISH
 from fastgd.cli import main
-from fastgd.cli.csv_samples import read_samples
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.options import takes
+from fastgd.tables.samples import read_samples
 
 KINDS = ["rose", "lily", "iris"]
 ROWS = [(0.1, 0.9, 0), (0.9, 0.1, 1), (0.5, 0.5, 2), (0.2, 0.8, 0), (0.8, 0.3, 1), (0.4, 0.6, 2)]
@@ -147,12 +147,12 @@ def test_what_the_library_refuses_is_said_in_typed_words(call, words, message):
 def samples_of(tmp_path, text, *, target="kind", groups=None):
     path = tmp_path / "s.csv"
     path.write_text(text)
-    return read_samples(path, [target], groups, in_classes=True)
+    return read_samples(path, [target], groups, settings={"output": "softmax"})
 
 
 def test_labels_become_columns_in_order(tmp_path):
     samples = samples_of(tmp_path, LABELS)
-    assert samples.classes == sorted(KINDS)
+    assert samples.classes == tuple(sorted(KINDS))
     expected = np.eye(3)[[sorted(KINDS).index(KINDS[k]) for _, _, k in ROWS]]
     assert samples.y.tolist() == expected.tolist()
     assert (samples.inputs, samples.targets, samples.X.shape) == (["a", "b"], ["kind"], (6, 2))
@@ -160,13 +160,13 @@ def test_labels_become_columns_in_order(tmp_path):
 
 def test_whole_numbers_are_in_order_of_their_size(tmp_path):
     samples = samples_of(tmp_path, "kind,x\n10,1\n9.0,2\n9,3\n100,4\n")
-    assert samples.classes == ["9", "10", "100"]
+    assert samples.classes == ("9", "10", "100")
     assert samples.y.argmax(axis=1).tolist() == [1, 0, 0, 2]
 
 
 def test_classes_beside_groups(tmp_path):
     samples = samples_of(tmp_path, "g,kind,x\np,u,1\nq,v,2\np,v,3\n", groups="g")
-    assert (samples.inputs, samples.classes) == (["x"], ["u", "v"])
+    assert (samples.inputs, samples.classes) == (["x"], ("u", "v"))
     assert samples.labels.tolist() == ["p", "q", "p"]
     assert samples.y.tolist() == [[1, 0], [0, 1], [0, 1]]
     assert samples.X.tolist() == [[1], [2], [3]]
@@ -175,10 +175,9 @@ def test_classes_beside_groups(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,kind\n1,x\n2,x\n", "--target kind must have 2 to 10,000 classes with --output softmax,"
-         " got 1$"),
-        ("a,kind\n1,0.5\n2,1\n", "--target kind must be labels or whole numbers with --output "
-         "softmax, got 0.5$"),
+        ("a,kind\n1,x\n2,x\n", "target 'kind' must have 2 to 10,000 classes, got 1: 'x'$"),
+        ("a,kind\n1,0.5\n2,1\n", "target 'kind' must be labels or whole numbers with "
+         "output='softmax', got 0.5$"),
         ("a,kind\n1,\n2,1\n", "line 2, column 'kind': the label is missing$"),
         ("a,c\n1,x\n", "has no column 'kind'; its columns: a, c$"),
         ("kind\nx\ny\n", "has no column besides the target, and a network needs inputs$"),
@@ -216,7 +215,7 @@ def test_classes_from_the_file_to_the_accuracy(call, tmp_path):
     held.write_text("kind,b,a\ntulip,0.5,0.45\n")
     code, out, err = call("train", *words)
     assert (code, out) == (2, "")
-    assert "'tulip' is not among the classes of" in err
+    assert "held.csv: target 'kind' must be one of iris, lily, rose, got 'tulip' in row 1" in err
     held.write_text("b,a\n0.5,0.45\n")
     assert "must have the columns of" in call("train", *words)[2]
 

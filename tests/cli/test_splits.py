@@ -7,9 +7,10 @@ import pytest
 from sklearn.model_selection import KFold, train_test_split
 
 from command import assert_refused
-from fastgd.cli.csv_samples import read_samples
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.splits import Shuffled, check_split
+from fastgd.cli.splits import check_split
+from fastgd.models.train_test_split import ShuffledFolds
+from fastgd.tables.samples import read_samples
 
 ROWS = 23
 TABLE = "a,b,y,shop\n" + "".join(f"{i},{i * i},{i % 2},{'ns'[i % 3 == 0]}\n" for i in range(ROWS))
@@ -61,7 +62,7 @@ def test_folds_are_those_of_scikit_learn(folds):
     X = np.zeros((ROWS, 1))
     theirs = KFold(folds, shuffle=True, random_state=4).split(X)
     for (learn, held), (their_learn, their_held) in zip(
-        Shuffled(folds, 4).split(X), theirs, strict=True
+        ShuffledFolds(folds, 4).split(X), theirs, strict=True
     ):
         assert (learn.tolist(), held.tolist()) == (their_learn.tolist(), their_held.tolist())
 
@@ -122,7 +123,7 @@ def test_validation_may_have_its_columns_in_another_order():
         ("a,b,y\n1,2,3\n", "v.csv must have the columns of numbers.csv, and has no 'shop'$"),
         ("a,b,c,y,shop\n1,2,3,4,5\n", "v.csv must have the columns of numbers.csv, got 'c', too$"),
         ("a,b,y,shop\n1,2,x,4\n", "v.csv, line 2, column 'y': 'x' is not a number$"),
-        ("a,b,y,shop\n", "v.csv has a header line, but no line of numbers$"),
+        ("a,b,y,shop\n", "v.csv has a header line, but no line below it$"),
     ],
 )
 @pytest.mark.parametrize("command", ["train", "sweep"])
@@ -165,7 +166,7 @@ GROUPED = "sweep t.csv --raw --target y "
         (GROUPED + "--groups shop --validation-fraction 0.1",
          "--groups and --validation-fraction exclude each other: "),
         (GROUPED + "--groups shp", "t.csv has no column 'shp'; its columns: a, b, y, shop$"),
-        (GROUPED + "--groups y", "--target and --groups name the same column 'y'$"),
+        (GROUPED + "--groups y", "--groups must not name the target, got 'y'$"),
         ("sweep t.csv --groups shop", "--target must name the column .* these: a, b, y, shop$"),
         (GROUPED, "column 'shop': 's' is not a number; --groups NAME takes one column of labels$"),
         ("train t.csv --raw --target y", "t.csv, line 2, column 'shop': 's' is not a number$"),

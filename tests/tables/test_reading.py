@@ -33,15 +33,9 @@ WRITTEN = {
 }
 
 
-@pytest.fixture(params=["pandas", "none"])
-def with_or_without_pandas(request, monkeypatch):
-    if request.param == "none":
-        monkeypatch.setitem(sys.modules, "pandas", None)
-
-
-@pytest.mark.usefixtures("with_or_without_pandas")
 @pytest.mark.parametrize("name", WRITTEN)
-def test_tables_as_programs_write_them(tmp_path, name):
+def test_tables_as_programs_write_them(tmp_path, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "pandas", None)  # text needs none
     path = tmp_path / name
     path.write_bytes(WRITTEN[name])
     columns = read_columns(path)
@@ -208,7 +202,6 @@ NO_TABLES = {
 }
 
 
-@pytest.mark.usefixtures("with_or_without_pandas")
 @pytest.mark.parametrize("name", [name for name in NO_TABLES if "parquet" not in name])
 def test_what_is_no_table_is_refused(tmp_path, name):
     content, message = NO_TABLES[name]

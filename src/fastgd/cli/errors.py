@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 from fastgd import optimizers, schedules
@@ -130,13 +129,3 @@ def refusing() -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise RefusedError(f"{where}{error.strerror}") from error
-
-
-@contextmanager
-def about(path: Path) -> Iterator[None]:
-    """Name the file in errors of the library, which only knows columns."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        text = str(error)
-        raise ValueError(text if str(path) in text else f"{path}: {text}") from error

@@ -12,7 +12,7 @@ from fastgd.cli.console import Rows, open_console, print_plain, print_table
 from fastgd.cli.errors import refusing
 from fastgd.cli.job import Job, Timed, timed
 from fastgd.cli.json_output import plain, print_json
-from fastgd.cli.option_values import or_terminal, read_network
+from fastgd.cli.option_values import column_name, or_terminal, read_network
 from fastgd.cli.output_files import check_output, check_plot, write_plot
 from fastgd.cli.score_table import number_text, print_scores
 from fastgd.cli.shared import Json, Plot, Progress, Threads, number, option, whole
@@ -57,7 +57,12 @@ class FitCommand(NamedTuple):
 def command(
     file: TableFile,
     target: Annotated[
-        str | None, option(metavar="NAME", help="Column to predict (needed). The others are used.")
+        str | None,
+        option(
+            metavar="NAME",
+            parser=column_name,
+            help="Column to predict (needed). The others are used.",
+        ),
     ] = None,
     hidden_size: Annotated[
         str | None,

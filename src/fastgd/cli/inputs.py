@@ -1,14 +1,16 @@
 """Input data of a command: a CSV file, or one of the article's experiments."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fastgd.article.experiments import EXPERIMENTS
-from fastgd.cli.csv_samples import CsvSamples, read_samples
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import read_network
+from fastgd.tables.samples import Samples, read_samples
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class CommandData:
     """Samples, their origin, and the default hidden layers."""
 
     name: str
-    samples: CsvSamples
+    samples: Samples
     hidden_size: tuple[int, ...]
 
 
@@ -29,16 +31,16 @@ class InputOptions:
     experiment: str
     hidden_size: tuple[int, ...] | None
 
-    def read(self, *, in_classes: bool = False) -> CommandData:
-        """Read the file, or take the experiment's data; ``in_classes`` as in `read_samples`.
+    def read(self, settings: Mapping[str, Any]) -> CommandData:
+        """Read the file, or take the experiment's data; ``settings`` are those of the training.
 
         Raises
         ------
         OSError, ValueError
-            As :func:`fastgd.cli.csv_samples.read_samples`.
+            As :func:`fastgd.tables.samples.read_samples`.
         """
         if self.file is not None:
-            samples = read_samples(self.file, self.targets, in_classes=in_classes)
+            samples = read_samples(self.file, self.targets, settings=settings)
             problem = CommandData(str(self.file), samples, (4,))
         else:
             problem = _of_article(self.experiment)
@@ -72,5 +74,5 @@ def _of_article(name: str) -> CommandData:
     y = np.array(chosen.y, dtype=float)[:, None]
     inputs = [f"input {i + 1}" for i in range(X.shape[1])]
     return CommandData(
-        f"The article's data ({name})", CsvSamples(inputs, ["y"], X, y), chosen.hidden_size
+        f"The article's data ({name})", Samples(inputs, ["y"], X, y), chosen.hidden_size
     )

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastgd import Run
-from fastgd.cli.csv_samples import CsvSamples
 from fastgd.formulas.custom import Formula
 from fastgd.hyperparameters import Hyperparameters
+from fastgd.tables.samples import Samples
 
 
 def print_json(facts: dict[str, Any]) -> None:
@@ -44,13 +44,13 @@ def run_facts(run: Run) -> dict[str, Any]:
     return {name: value for name, value in vars(run).items() if name != "state"}
 
 
-def samples_facts(samples: CsvSamples) -> dict[str, Any]:
+def samples_facts(samples: Samples) -> dict[str, Any]:
     """The samples of a file."""
     facts: dict[str, Any] = {
         "samples": len(samples.X),
         "inputs": samples.inputs,
         "targets": samples.targets,
     }
-    if samples.prepared is not None:
-        facts["prepared"] = samples.prepared.notes
+    if samples.preparation is not None:
+        facts["prepared"] = samples.notes
     return facts if samples.classes is None else facts | {"classes": samples.classes}

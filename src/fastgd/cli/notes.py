@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 from fastgd.arguments.warnings import unreached, unreached_text
 from fastgd.cli.console import print_plain
-from fastgd.cli.csv_samples import CsvSamples
 from fastgd.tables.csv_lines import names_text
+from fastgd.tables.samples import Samples
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-def note_unreached(console: "Console", samples: CsvSamples, outputs: set[str]) -> None:
+def note_unreached(console: "Console", samples: Samples, outputs: set[str]) -> None:
     """Print which targets these output units never reach."""
     for output in sorted(outputs):
         outside = [samples.targets[column] for column in unreached(output, samples.y)]

@@ -1,5 +1,6 @@
 """Parsing of option values, shared by all commands."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -54,6 +55,15 @@ def read_alpha(text: str) -> float | tuple[float, ...]:
             f"--alpha must be a number, or one for each layer: 1/0.1, got {shown(text)}{hint}"
         ) from error
     return values[0] if len(values) == 1 else values
+
+
+def column_name(typed: str) -> str:
+    """Return a name as it was typed: without a UTF-8 locale (LC_ALL=C) it arrives as bytes."""
+    try:
+        typed.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(typed).decode(errors="surrogateescape")
+    return typed
 
 
 def or_terminal(progress: bool | None) -> bool:

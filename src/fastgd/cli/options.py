@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from fastgd.cli.job import Job
-from fastgd.cli.option_values import or_terminal, read_one
+from fastgd.cli.option_values import column_name, or_terminal, read_one
 
 _RULES = {int: "a whole number", float: "a number"}
 
@@ -98,7 +98,12 @@ def problem(default: str) -> tuple[Declared, ...]:
     """The samples, of a file or of an experiment, and the network: see `fastgd.cli.inputs`."""
     return (
         argument("file", "FILE.csv", "Numbers, with a header line.", Path),
-        option("--target NAME", "Column to learn; repeat it for several.", list[str]),
+        option(
+            "--target NAME",
+            "Column to learn; repeat it for several.",
+            list[str],
+            read=column_name,
+        ),
         option(
             "--experiment NAME",
             f"Data of the article in place of a file: {default} (default), alpha, ...",

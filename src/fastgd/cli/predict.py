@@ -12,7 +12,7 @@ import fastgd
 from fastgd import GroupModels, Model
 from fastgd.checks.formatting import many
 from fastgd.cli.console import Rows, open_console, print_plain, print_table
-from fastgd.cli.errors import RefusedError, about, refusing
+from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.export import RawText, check_raw_text, write_columns
 from fastgd.cli.job import Job
 from fastgd.cli.json_output import print_json
@@ -22,7 +22,7 @@ from fastgd.cli.shared import Json, option
 from fastgd.cli.table_options import Decimal, Sep, TableFile
 from fastgd.models.scores import Scores, scores_of
 from fastgd.tables.column_values import cells_of
-from fastgd.tables.reading import read_columns
+from fastgd.tables.reading import about, read_columns
 
 SHOWN = 10
 """Number of rows that are shown."""

@@ -79,7 +79,7 @@ def command(
     window = window_of(axes, span)
     with refusing():
         check_plot(plot)
-        data = asked.read(in_classes=settings.get("output") == "softmax")
+        data = asked.read(settings)
         X, y = data.samples.X, data.samples.y
         call = partial(fastgd.race, X, y, hidden_size=data.hidden_size, **settings)
 

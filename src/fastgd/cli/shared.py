@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fastgd.cli.option_values import read_one
+from fastgd.cli.option_values import column_name, read_one
 
 option = typer.Option
 
@@ -40,11 +40,11 @@ def flag(names: str, text: str, *, panel: str | None = None) -> Any:
     return option(names, metavar="", help=text, rich_help_panel=panel)
 
 
-File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")]
 Target = Annotated[
     list[str] | None,
     option(
         metavar="NAME",
+        parser=column_name,
         help="Column to learn (needed); repeat it for several. The others are inputs.",
     ),
 ]
@@ -66,7 +66,8 @@ ProblemFile = Annotated[
     Path | None, typer.Argument(metavar="FILE.csv", help="Numbers, with a header line.")
 ]
 ProblemTarget = Annotated[
-    list[str] | None, option(metavar="NAME", help="Column to learn; repeat it for several.")
+    list[str] | None,
+    option(metavar="NAME", parser=column_name, help="Column to learn; repeat it for several."),
 ]
 ProblemHiddenSize = Annotated[
     str | None,

@@ -1,7 +1,6 @@
 """Validation rows, folds and groups: from options to arguments of the library."""
 
-from collections.abc import Iterator
-from math import ceil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -9,20 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.formatting import many
-from fastgd.cli.csv_samples import (
-    CsvSamples,
-    NotANumberError,
-    names_typed,
-    no_target,
-    read_more,
-    read_samples,
-)
-from fastgd.cli.errors import RefusedError, about
-from fastgd.cli.preprocessing import LARGEST, Reading, prepare
+from fastgd.cli.errors import RefusedError
+from fastgd.cli.option_values import column_name
 from fastgd.cli.shared import number, option, whole
-from fastgd.tables.csv_lines import NamelessError, names_text
-from fastgd.tables.reading import PARQUET, read_columns
-from fastgd.tables.targets import ClassTarget
+from fastgd.models.train_test_split import ShuffledFolds, held_out
+from fastgd.tables.csv_lines import names_text
+from fastgd.tables.reading import NotANumberError
+from fastgd.tables.samples import RAW, Reading, Samples, read_more, read_samples
 
 PANEL = "Validation"
 
@@ -66,13 +58,11 @@ Groups = Annotated[
     str | None,
     option(
         metavar="NAME",
+        parser=column_name,
         help="Column of labels, which is then no input: each group of rows has networks of its "
         "own.",
     ),
 ]
-
-
-STRICT = Reading(raw=True)
 
 
 class Given(NamedTuple):
@@ -85,20 +75,6 @@ class Given(NamedTuple):
     facts: dict[str, Any]
 
 
-class Shuffled:
-    """Folds of shuffled rows: those of scikit-learn's KFold(folds, shuffle=True, random_state)."""
-
-    def __init__(self, folds: int, seed: int) -> None:
-        self.folds = folds
-        self.seed = seed
-
-    def split(self, X: Any, y: Any = None) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
-        """Yield the rows to train on and those held out, for each fold."""
-        order = drawn(len(X), self.seed)
-        for held in np.array_split(order, self.folds):
-            yield np.setdiff1d(order, held), np.sort(held)
-
-
 class RowSplit(NamedTuple):
     """The split that was requested."""
 
@@ -109,30 +85,53 @@ class RowSplit(NamedTuple):
     groups: str | None = None
     takes_groups: bool = False
 
+    @property
+    def how(self) -> str:
+        """How rows are drawn, for a note."""
+        return f"drawn with seed {self.seed} (--split-seed)"
+
     def read(
         self,
         file: Path,
         targets: list[str],
-        *,
-        in_classes: bool = False,
-        reading: Reading = STRICT,
-    ) -> tuple[CsvSamples, Given]:
-        """Read the samples and split them; ``in_classes`` is whether the target has labels.
+        reading: Reading = RAW,
+        settings: Mapping[str, Any] | None = None,
+    ) -> tuple[Samples, Given]:
+        """Read the samples and split them; ``settings`` are those of the training.
 
         Raises
         ------
-        OSError, ValueError
-            As :func:`fastgd.cli.csv_samples.read_samples`, or if there are too few rows to split.
+        OSError, ValueError, TypeError
+            As :func:`fastgd.tables.samples.read_samples`, or if there are too few rows to split.
         """
-        samples = self._samples(file, targets, in_classes, reading)
+        try:
+            samples = read_samples(
+                file,
+                targets,
+                self.groups,
+                reading=reading,
+                settings=settings,
+                learned_from=lambda rows: ~self._held_out(rows),
+            )
+        except NotANumberError as error:
+            raise ValueError(self._advised(error, targets)) from error
         X, y = samples.X, samples.y
-        if self.validation is not None:
-            return samples, self._validated(self.validation, samples, file, reading)
-        if self.validation_fraction is not None:
-            return samples, self._one_part(X, y, self.validation_fraction)
         arguments: dict[str, Any] = {}
         facts: dict[str, Any] = {}
         notes, sizes = [], np.array([len(X)])
+        if self.validation is not None:
+            *validation, remarks = read_more(self.validation, samples, file, reading)
+            arguments["validation"] = tuple(validation)
+            facts["validation_samples"] = len(validation[0])
+            rows = many(len(validation[0]), "sample")
+            notes += [f"Validation: {rows} of {self.validation}", *remarks]
+        if self.validation_fraction is not None:
+            held = self._held_out(len(X))
+            arguments["validation"] = (X[held], y[held])
+            facts |= {"validation_samples": int(held.sum()), "split_seed": self.seed}
+            how = "the last ones" if self.seed is None else self.how
+            notes.append(f"Validation: {held.sum():,} of {many(len(X), 'row')}, {how}")
+            X, y = X[~held], y[~held]
         if samples.labels is not None:
             labels, sizes = np.unique(samples.labels, return_counts=True)
             arguments["groups"] = samples.labels
@@ -150,44 +149,12 @@ class RowSplit(NamedTuple):
                 raise ValueError(
                     f"--folds {self.folds} needs at least {needs}, and {whose} has {sizes.min():,}"
                 )
-            seed = self.seed
-            arguments["folds"] = self.folds if seed is None else Shuffled(self.folds, seed)
+            seed, how = self.seed, "in their order" if self.seed is None else self.how
+            arguments["folds"] = self.folds if seed is None else ShuffledFolds(self.folds, seed)
             facts |= {"folds": self.folds, "split_seed": seed}
-            how = "in their order" if seed is None else f"drawn with seed {seed} (--split-seed)"
             each = "" if samples.labels is None else " of every group"
             notes.append(f"Validation: each row once, in {self.folds} folds{each}, {how}")
         return samples, Given(X, y, arguments, notes, facts)
-
-    def _samples(
-        self, file: Path, targets: list[str], in_classes: bool, reading: Reading
-    ) -> CsvSamples:
-        """Plain numbers if the file has them, else a table that is prepared."""
-        if file.suffix.lower() in PARQUET and reading.raw:
-            raise RefusedError(f"--raw reads CSV only, got {file}")
-        if reading.raw is not False and file.suffix.lower() not in PARQUET:
-            try:
-                samples = read_samples(file, targets, self.groups, in_classes=in_classes)
-                if reading.raw or np.abs(samples.X).max() <= LARGEST:
-                    return samples
-            except NotANumberError as error:
-                if reading.raw:
-                    raise ValueError(self._advised(error, targets)) from error
-            except NamelessError:
-                if reading.raw:
-                    raise
-        if not targets:
-            raise ValueError(
-                no_target(file, list(read_columns(file, reading.sep, reading.decimal)))
-            )
-        targets, groups = names_typed(targets, self.groups)
-        with about(file):
-            table = prepare(file, targets, groups, reading, self._learned_from)
-        classes = None
-        if isinstance(table.targets[0], ClassTarget):
-            classes = list(table.targets[0].classes)
-        return CsvSamples(
-            list(table.preparation.names), targets, table.X, table.y, table.labels, classes, table
-        )
 
     def _advised(self, error: NotANumberError, targets: list[str]) -> str:
         """The error of a strict reading, with the option that would accept the cell."""
@@ -197,53 +164,17 @@ class RowSplit(NamedTuple):
             return f"{error}; --groups NAME takes one column of labels"
         return str(error)
 
-    def _validated(self, path: Path, samples: CsvSamples, file: Path, reading: Reading) -> Given:
-        notes: list[str] = []
-        if samples.prepared is None:
-            held = read_more(path, samples, file)
-            X, y = held.X, held.y
-        else:
-            texts = samples.prepared.preparation.texts
-            columns = read_columns(path, reading.sep, reading.decimal, texts)
-            with about(path):
-                X, y, notes = samples.prepared.more(columns)
-        notes = [f"Validation: {many(len(X), 'sample')} of {path}", *notes]
-        return Given(
-            samples.X, samples.y, {"validation": (X, y)}, notes, {"validation_samples": len(X)}
-        )
-
-    def _one_part(self, X: Any, y: Any, share: float) -> Given:
-        held = self._held_out(len(X), share)
-        how = "the last ones"
-        if self.seed is not None:
-            how = f"drawn with seed {self.seed} (--split-seed)"
-        note = f"Validation: {held.sum():,} of {many(len(X), 'row')}, {how}"
-        facts = {"validation_samples": int(held.sum()), "split_seed": self.seed}
-        arguments = {"validation": (X[held], y[held])}
-        return Given(X[~held], y[~held], arguments, [note], facts)
-
-    def _learned_from(self, rows: int) -> NDArray[np.bool_]:
-        """The rows that the preparation is learned from: not those of --validation-fraction."""
+    def _held_out(self, rows: int) -> NDArray[np.bool_]:
+        """The rows of --validation-fraction, from which no preparation is learned."""
         if self.validation_fraction is None:
-            return np.ones(rows, dtype=bool)
-        return ~self._held_out(rows, self.validation_fraction)
-
-    def _held_out(self, rows: int, share: float) -> NDArray[np.bool_]:
-        count = ceil(share * rows)
-        if count >= rows:
+            return np.zeros(rows, dtype=bool)
+        held = held_out(rows, self.validation_fraction, self.seed)
+        if held.all():
             raise ValueError(
-                f"--validation-fraction must leave a row to train on, got {share:g} of "
-                f"{many(rows, 'row')}"
+                "--validation-fraction must leave a row to train on, got "
+                f"{self.validation_fraction:g} of {many(rows, 'row')}"
             )
-        held = np.zeros(rows, dtype=bool)
-        order = np.arange(rows)[::-1] if self.seed is None else drawn(rows, self.seed)
-        held[order[:count]] = True
         return held
-
-
-def drawn(rows: int, seed: int) -> NDArray[np.int64]:
-    """A permutation of the rows: NumPy never changes this stream."""
-    return np.random.RandomState(seed).permutation(rows)
 
 
 def check_split(

@@ -126,8 +126,7 @@ def command(
     with refusing():
         check_plot(plot)
         saved = None if weights_from is None else _loaded(weights_from)
-        output = (saved.options if saved else training).get("output")
-        data = asked.read(in_classes=output == "softmax")
+        data = asked.read(saved.options if saved else training)
         X, y = data.samples.X, data.samples.y
         settings: dict[str, Any] = {"hidden_size": data.hidden_size, "iterations": ITERATIONS}
         settings |= training

@@ -127,7 +127,6 @@ def command(
         validation, validation_fraction, split_seed, folds, groups, takes_groups=True
     )
     reading = reading_of(raw, sep, decimal, drop, max_categories, no_standardize)
-    reading = reading._replace(settings=settings)
     writers = (
         Writer(save, ".npz", Sweep.save),
         Writer(csv, ".csv", partial(write_table, raw_text=raw_text)),

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.preprocessing import LARGEST, Reading
+from fastgd.cli.option_values import column_name
 from fastgd.cli.shared import flag, option, whole
+from fastgd.tables.samples import LARGEST, Reading
 
 PANEL = "The table"
 
@@ -36,7 +37,10 @@ Decimal = Annotated[
 Drop = Annotated[
     list[str] | None,
     option(
-        metavar="NAME", help="Column to leave out; repeat it for several.", rich_help_panel=PANEL
+        metavar="NAME",
+        parser=column_name,
+        help="Column to leave out; repeat it for several.",
+        rich_help_panel=PANEL,
     ),
 ]
 MaxCategories = Annotated[
@@ -79,7 +83,7 @@ def reading_of(
 ) -> Reading:
     """Return how to read a table; options of prepared tables require one."""
     reading = Reading(raw, sep, decimal, tuple(drop or ()), max_categories, not no_standardize)
-    if not reading.typed:
+    if reading[1:6] == Reading()[1:6]:
         return reading
     if raw:
         raise RefusedError(

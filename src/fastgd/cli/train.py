@@ -25,7 +25,6 @@ from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import or_terminal, read_alpha, read_network
 from fastgd.cli.options import takes
-from fastgd.cli.preprocessing import Reading
 from fastgd.cli.shared import (
     Iterations,
     Json,
@@ -51,6 +50,7 @@ from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
 from fastgd.engine.summaries import Summary
 from fastgd.tables.preparation import MOST_CATEGORIES
+from fastgd.tables.samples import Reading
 from fastgd.training import statistics
 
 if TYPE_CHECKING:
@@ -135,7 +135,6 @@ def command(
     settings |= {"iterations": iterations, **read_method(method, several=False)}
     split = check_split(validation, validation_fraction, split_seed)
     reading = reading_of(raw, sep, decimal, drop, max_categories, no_standardize)
-    reading = reading._replace(settings=settings)
     with refusing():
         read = [file, *filter(None, (validation, resume))]
         kept = check_checkpoint(checkpoint, checkpoint_every, save, read)
@@ -218,13 +217,13 @@ def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
     if isinstance(result, Model):
         if reading.raw:
             raise RefusedError(f"--raw does not go with the prepared table of {file}")
-        if reading.learns:
+        if reading[3:6] != Reading()[3:6]:
             raise RefusedError(
                 "--drop, --max-categories and --no-standardize must be left out with --resume: "
                 f"{file} knows how its table was prepared"
             )
-        return reading._replace(raw=False, model=result)
-    if reading.typed:
+        return reading._replace(raw=False, preparation=result.preparation, targets=result.targets)
+    if reading[1:6] != Reading()[1:6]:
         raise RefusedError(
             "--sep, --decimal, --drop, --max-categories and --no-standardize don't go with "
             "the plain "

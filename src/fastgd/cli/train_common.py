@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from fastgd import Model, Run, Sweep
 from fastgd.checks.formatting import many
 from fastgd.cli.console import print_plain
-from fastgd.cli.csv_samples import CsvSamples
 from fastgd.cli.errors import refusing
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.notes import note_unreached
 from fastgd.cli.output_files import check_output
-from fastgd.cli.preprocessing import LARGEST, Reading
 from fastgd.cli.splits import Given, RowSplit
 from fastgd.tables.csv_lines import names_text
+from fastgd.tables.samples import LARGEST, Reading, Samples
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +26,7 @@ T = TypeVar("T", Run, Sweep)
 class Fitted(NamedTuple, Generic[T]):
     """The samples of a file, how they were split, and the result."""
 
-    samples: CsvSamples
+    samples: Samples
     given: Given
     done: Timed[T]
 
@@ -68,13 +67,9 @@ def fit(
         for path, ending, _ in asked.writers:
             check_output(path, "the file of a result", (ending,), read=tuple(read))
         samples, given = asked.split.read(
-            asked.file,
-            asked.targets,
-            in_classes=is_of_classes(options or asked.settings),
-            reading=asked.reading,
+            asked.file, asked.targets, asked.reading, options or asked.settings
         )
-        follows = samples.prepared.settings if samples.prepared else {}
-        settings = asked.settings | follows | given.arguments
+        settings = asked.settings | samples.settings | given.arguments
 
         def warm_up() -> None:
             # What is refused here is refused by the work, too, which needs more memory and says it.
@@ -93,17 +88,11 @@ def fit(
     return Fitted(samples, given, done)
 
 
-def _with_preparation(result: Any, samples: CsvSamples) -> Any:
+def _with_preparation(result: Any, samples: Samples) -> Any:
     """A run with the preparation of its table; a sweep has none."""
-    if samples.prepared is None or not isinstance(result, Run):
+    if samples.preparation is None or not isinstance(result, Run):
         return result
-    return Model((result,), samples.prepared.preparation, samples.prepared.targets)
-
-
-def is_of_classes(options: Mapping[str, Any]) -> bool:
-    """Whether all output units are softmax."""
-    output = options.get("output")
-    return (output if isinstance(output, list) else [output]) == ["softmax"]
+    return Model((result,), samples.preparation, samples.encoded)
 
 
 def show_samples(
@@ -116,14 +105,14 @@ def show_samples(
         f"{asked.file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
         f"({names_text(samples.inputs)}), target {names_text(samples.targets)}",
     )
-    if samples.prepared is None and asked.reading.raw is None:
+    if samples.preparation is None and asked.reading.raw is None:
         console.print(
             f"Taken as it is: numbers only, none missing, no input beyond {LARGEST:g} "
             "(--prepare standardizes them)"
         )
-    if samples.classes is not None and samples.prepared is None:
+    if samples.classes is not None and samples.preparation is None:
         print_plain(console, f"Classes, in the order of the outputs: {names_text(samples.classes)}")
-    for note in [*(samples.prepared.notes if samples.prepared else ()), *fitted.given.notes]:
+    for note in [*samples.notes, *fitted.given.notes]:
         print_plain(console, note)
     note_unreached(console, samples, outputs)
 

@@ -1,7 +1,9 @@
-"""Split of rows into training and test set, and into folds: seeded and stratified by class."""
+"""Splits of rows: training and test set, validation set, folds; seeded or in order."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +61,36 @@ def folds_of(labels: Rows, folds: int, seed: int) -> NDArray[np.bool_]:
     order = _drawn(labels, seed)
     held[np.arange(len(labels)) % folds, order] = True
     return held
+
+
+def held_out(rows: int, share: float, seed: int | None) -> NDArray[np.bool_]:
+    """Return whether each row is held out: as drawn by scikit-learn's train_test_split.
+
+    Without a seed it is the last rows.
+
+    Examples
+    --------
+    >>> held_out(5, 0.3, seed=None)
+    array([False, False, False,  True,  True])
+    """
+    order = np.arange(rows)[::-1] if seed is None else np.random.RandomState(seed).permutation(rows)
+    held = np.zeros(rows, dtype=bool)
+    held[order[: ceil(share * rows)]] = True
+    return held
+
+
+@dataclass(frozen=True)
+class ShuffledFolds:
+    """Folds of shuffled rows: those of scikit-learn's KFold(folds, shuffle=True, random_state)."""
+
+    folds: int
+    seed: int
+
+    def split(self, X: Any, y: Any = None) -> Iterator[tuple[Rows, Rows]]:  # noqa: ARG002
+        """Yield the rows to train on and those held out, for each fold."""
+        order = np.random.RandomState(self.seed).permutation(len(X))
+        for held in np.array_split(order, self.folds):
+            yield np.setdiff1d(order, held), np.sort(held)
 
 
 def _drawn(labels: Rows, seed: int) -> Rows:

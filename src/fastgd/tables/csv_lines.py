@@ -7,7 +7,7 @@ from io import BytesIO, TextIOWrapper
 from math import isfinite
 from pathlib import Path
 
-from fastgd.checks.formatting import first_names, many
+from fastgd.checks.formatting import first_names
 from fastgd.checks.messages import shown
 
 NAME = 40
@@ -67,14 +67,6 @@ def header_of(path: Path, lines: Iterator[Line], *, nameless: bool = False) -> l
         if counts[name] > 1:
             raise ValueError(f"{path}, header line: {shown(name)} is the name of two columns")
     return names
-
-
-def check_length(path: Path, line: int, cells: Sequence[str], names: Sequence[str]) -> None:
-    """Raise if a line doesn't have one cell per column."""
-    if len(cells) != len(names):
-        raise ValueError(
-            f"{path}, line {line}: {many(len(cells), 'cell')}, the header line has {len(names)}"
-        )
 
 
 def names_text(names: Sequence[str]) -> str:

@@ -1,19 +1,18 @@
 """Tables from files: CSV and TSV, also compressed (.gz), and Parquet."""
 
-import warnings
-from collections.abc import Collection, Sequence
-from importlib.util import find_spec
-from io import BytesIO
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.tables.csv_lines import check_length, header_of, lines_of
+from fastgd.tables.csv_lines import header_of, lines_of
 from fastgd.tables.dialect import (
     LOOKED_AT,
     SNIFFED_CHARACTERS,
@@ -84,6 +83,14 @@ def read_columns(
 
     ``texts`` are columns that stay strings, even if they look like numbers.
     """
+    table = read_table(path, sep, decimal)
+    return table.typed(texts) if isinstance(table, TextTable) else table
+
+
+def read_table(
+    path: Path, sep: str | None = None, decimal: str | None = None
+) -> "TextTable | dict[str, NDArray[Any]]":
+    """Read a table: the cells of a text file as strings, the columns of a Parquet file."""
     path = Path(path)
     separator = check_separator(sep)
     if decimal not in (None, ".", ","):
@@ -95,33 +102,119 @@ def read_columns(
     separator = separator or separator_of(start)
     cells = sum(map(text.count, (separator.encode(), b"\n", b"\r")))
     check_memory(_BYTES_OF_CELL * cells, f"{path}")
-    split = _split_by_pandas if find_spec("pandas") else _split
-    names = header_of(path, lines_of(path, text, separator), nameless=True)
-    columns = dict(zip(names, split(path, text, separator), strict=True))
-    if not columns[names[0]]:
+    lines = lines_of(path, text, separator)
+    columns: dict[str, list[str]] = {name: [] for name in header_of(path, lines, nameless=True)}
+    lists = list(columns.values())
+    for line, row in lines:
+        if len(row) != len(lists):
+            raise ValueError(
+                f"{path}, line {line}: {many(len(row), 'cell')}, the header line has {len(lists)}"
+            )
+        for column, cell in zip(lists, row, strict=True):
+            column.append(cell)
+    if not lists[0]:
         raise ValueError(f"{path} has a header line, but no line below it")
-    thousands = "." if decimal == "," else ","
-    if decimal is None:
-        looked_at = (
-            cell.strip()
-            for name, column in columns.items()
-            if name not in texts
-            for cell in islice(column, LOOKED_AT)
-        )
-        try:
-            decimal, thousands = decimal_of(looked_at, separator)
-        except ValueError as error:
-            raise ValueError(f"{error} in {path}") from error
-    dialect = Dialect(separator, decimal, thousands)
-    return {
-        name: typed(column, None if name in texts else dialect) for name, column in columns.items()
-    }
+    return TextTable(path, text, separator, decimal, columns)
 
 
-def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
+class NotANumberError(ValueError):
+    """A cell contains no finite number where one is required; perhaps a string."""
+
+    def __init__(self, message: str, column: str, *, a_text: bool) -> None:
+        super().__init__(message)
+        self.column = column
+        self.a_text = a_text
+
+
+class TextTable(NamedTuple):
+    """A text file, and its cells as strings."""
+
+    path: Path
+    text: bytes
+    separator: str
+    decimal: str | None  # None: to be guessed
+    columns: dict[str, list[str]]
+
+    def typed(self, texts: Collection[str] = ()) -> dict[str, NDArray[Any]]:
+        """Return columns of numbers, booleans or strings; ``texts`` are those that stay strings."""
+        decimal, thousands = self.decimal, "." if self.decimal == "," else ","
+        if decimal is None:
+            looked_at = (
+                cell.strip()
+                for name, column in self.columns.items()
+                if name not in texts
+                for cell in islice(column, LOOKED_AT)
+            )
+            try:
+                decimal, thousands = decimal_of(looked_at, self.separator)
+            except ValueError as error:
+                raise ValueError(f"{error} in {self.path}") from error
+        dialect = Dialect(self.separator, decimal, thousands)
+        return {
+            name: typed(column, None if name in texts else dialect)
+            for name, column in self.columns.items()
+        }
+
+    def check_names(self) -> None:
+        """Raise if a column has no name."""
+        header_of(self.path, lines_of(self.path, self.text, self.separator))
+
+    def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return (rows, columns) finite numbers with a decimal point.
+
+        Raises
+        ------
+        NotANumberError
+            For the first cell that holds none.
+        """
+        plain = Dialect(self.separator)
+        numbers = np.empty((len(self.columns[names[0]]), len(names)))
+        for place, name in enumerate(names):
+            numbers[:, place] = list(map(plain.number, self.columns[name]))  # None becomes NaN
+        finite = np.isfinite(numbers)
+        if not finite.all():
+            row, place = map(int, np.unravel_index(int(finite.argmin()), finite.shape))
+            cell = self.columns[names[place]][row]
+            is_number = plain.number(cell) is not None
+            what = shown(cell) if cell.strip() else "an empty cell"
+            rule = "a finite number" if is_number else "a number"
+            raise NotANumberError(
+                f"{self.place(row, names[place])}: {what} is not {rule}",
+                names[place],
+                a_text=bool(cell.strip()) and not is_number,
+            )
+        return numbers
+
+    def labels(self, name: str) -> list[str]:
+        """Return the cells of a column of labels, none of them blank."""
+        labels = [cell.strip() for cell in self.columns[name]]
+        if "" in labels:
+            raise ValueError(f"{self.place(labels.index(''), name)}: the label is missing")
+        return labels
+
+    def place(self, row: int, name: str) -> str:
+        """Say where a cell is: in which line of the file, which is not the row."""
+        lines = lines_of(self.path, self.text, self.separator)
+        line, _ = next(islice(lines, row + 1, None))
+        return f"{self.path}, line {line}, column {shown(name)}"
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Name the file in errors about its columns."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        raise ValueError(text if str(path) in text else f"{path}: {text}") from error
+
+
+def typed(
+    cells: Sequence[str], dialect: Dialect | None, nothing: Collection[str] = NOTHING
+) -> NDArray[Any]:
     """Return cells as numbers or booleans if all are, else as strings; NaN or None where missing.
 
-    Without a dialect they stay strings.
+    Without a dialect they stay strings; ``nothing`` is what cells hold for a missing value.
 
     Examples
     --------
@@ -131,7 +224,7 @@ def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
     array([True, False, None], dtype=object)
     """
     texts = [cell.strip() for cell in cells]
-    known = [None if text.lower() in NOTHING else text for text in texts]
+    known = [None if text.lower() in nothing else text for text in texts]
     if dialect is not None:
         numbers = np.full(len(known), np.nan)
         for row, text in enumerate(known):
@@ -149,44 +242,6 @@ def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
     values = np.empty(len(known), dtype=object)
     values[:] = known
     return values
-
-
-def _split_by_pandas(path: Path, text: bytes, separator: str) -> list[list[str]]:
-    """Cells by column, read by pandas: several times as fast as the standard library."""
-    import pandas
-
-    names = header_of(path, lines_of(path, text, separator), nameless=True)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(
-                BytesIO(text),
-                sep=separator,
-                names=range(len(names)),
-                header=0,
-                index_col=False,
-                dtype=str,
-                keep_default_na=False,
-                skipinitialspace=True,
-                encoding="utf-8-sig",
-            )
-    except (pandas.errors.ParserError, pandas.errors.ParserWarning):
-        return _split(path, text, separator)  # names the bad line, or accepts the file
-    if (frame[len(names) - 1] == "").any():  # perhaps a line that is too short
-        return _split(path, text, separator)
-    return [frame[place].tolist() for place in range(len(names))]
-
-
-def _split(path: Path, text: bytes, separator: str) -> list[list[str]]:
-    """Cells by column, read by the standard library."""
-    lines = lines_of(path, text, separator)
-    names = header_of(path, lines, nameless=True)
-    columns: list[list[str]] = [[] for _ in names]
-    for line, cells in lines:
-        check_length(path, line, cells, names)
-        for column, cell in zip(columns, cells, strict=True):
-            column.append(cell)
-    return columns
 
 
 def _read_parquet(path: Path) -> "pandas.DataFrame":

@@ -3,8 +3,8 @@ from time import perf_counter
 
 import pytest
 
-from fastgd.cli.csv_samples import read_samples
 from fastgd.tables import text_files
+from fastgd.tables.samples import read_samples
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from fastgd.tables import text_files
     [
         (b"", "is empty"),
         (b"\n \n", "is empty"),
-        (b"a,y\n", "has a header line, but no line of numbers"),
+        (b"a,y\n", "has a header line, but no line below it"),
         (b"0,1\n1,0\n", r"has no header line: its first line holds numbers only \(0, 1\)"),
         (b"a,,y\n1,2,3\n", "column 2 has no name"),
         (b"a,y,a\n1,2,3\n", "'a' is the name of two columns"),
@@ -107,7 +107,7 @@ def test_names_are_shown_to_a_bound(tmp_path):
     ("targets", "message"),
     [
         (["z"], "no column 'z'; its columns: a, y$"),
-        (["y", "y"], "--target names 'y' twice"),
+        (["y", "y"], "target must name each column once, got 'y' twice"),
         (["y", "a"], "no column besides the target"),
     ],
 )

@@ -1,0 +1,352 @@
+"""A table as inputs and targets of a network: its numbers as they are, or prepared."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.checks.messages import shown
+from fastgd.tables.column_values import Cells, cells_of, text_of
+from fastgd.tables.columns import FloatArray
+from fastgd.tables.csv_lines import NamelessError, names_text
+from fastgd.tables.dialect import Dialect
+from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
+from fastgd.tables.reading import (
+    PARQUET,
+    NotANumberError,
+    TextTable,
+    about,
+    read_columns,
+    read_table,
+    typed,
+)
+from fastgd.tables.row_selection import some_rows, with_targets
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target
+
+LARGEST = 10.0
+"""A table of numbers within this magnitude is taken as it is."""
+
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
+
+
+class Reading(NamedTuple):
+    """How to read a table, and how to prepare it."""
+
+    raw: bool | None = None  # None: raw if it is ready for a network
+    sep: str | None = None
+    decimal: str | None = None
+    drop: tuple[str, ...] = ()
+    max_categories: int = MOST_CATEGORIES
+    standardize: bool = True
+    preparation: Preparation | None = None  # if it has been learned already, with
+    targets: tuple[Target, ...] = ()
+
+
+RAW = Reading(raw=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """A table as inputs and targets of a network.
+
+    Attributes
+    ----------
+    inputs, targets : list of str
+        Names of the inputs, and of the columns to learn.
+    X, y : (samples, columns) arrays
+        A target with classes has a column of ``y`` for each class.
+    labels : (samples,) array or None
+        Group labels: whole numbers if all are written as such, else strings.
+    encoded : tuple of Target
+        How the targets were encoded.
+    preparation : Preparation or None
+        How the inputs were encoded, if they are not plain numbers.
+    settings : dict of str
+        Options of the training that follow from the targets.
+    notes : list of str
+        What was done to prepare the table, one line each.
+    """
+
+    inputs: list[str]
+    targets: list[str]
+    X: FloatArray
+    y: FloatArray
+    labels: NDArray[Any] | None = None
+    encoded: tuple[Target, ...] = ()
+    preparation: Preparation | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes, if the target is categorical."""
+        targets = [target for target in self.encoded if isinstance(target, ClassTarget)]
+        return targets[0].classes if targets else None
+
+
+def read_samples(
+    path: Path,
+    targets: Sequence[str],
+    groups: str | None = None,
+    *,
+    reading: Reading = RAW,
+    settings: Mapping[str, Any] | None = None,
+    learned_from: Callable[[int], NDArray[np.bool_]] = lambda rows: np.ones(rows, dtype=bool),
+) -> Samples:
+    r"""Read a table, and take its numbers as they are or prepare them.
+
+    ``groups`` is a column of labels; it is no input. ``settings`` are those of the training: a
+    single target has classes with softmax outputs. ``learned_from`` selects the rows from which a
+    preparation is learned, given their number.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError, TypeError
+        If it is no such table, or a name is not one of its columns; the message says where.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+    ...     print("x;y\n0;1\n1;0", file=file, flush=True)
+    ...     read_samples(Path(file.name), ["y"]).X.tolist()
+    [[0.0], [1.0]]
+    """
+    settings = settings or {}
+    table = _read_raw(path) if reading.raw else read_table(path, reading.sep, reading.decimal)
+    names = list(table.columns if isinstance(table, TextTable) else table)
+    inputs = _check_names(path, names, targets, groups, reading.drop)
+    if isinstance(table, TextTable) and reading.raw is not False:
+        try:
+            samples = _as_it_is(table, inputs, targets, groups, settings)
+            if reading.raw or np.abs(samples.X).max() <= LARGEST:
+                return samples
+        except (NotANumberError, NamelessError):
+            if reading.raw:
+                raise
+    with about(path):
+        return _prepared(table, targets, groups, reading, settings, learned_from)
+
+
+def read_more(
+    path: Path, like: Samples, of: Path, reading: Reading = RAW
+) -> tuple[FloatArray, FloatArray, list[str]]:
+    """Read samples with the columns of others, in any order, and what is new about them.
+
+    ``of`` is the file of the others.
+
+    Raises
+    ------
+    OSError, ValueError, TypeError
+        As :func:`read_samples`, or if the columns are not the same.
+    """
+    if like.preparation is not None:
+        columns = read_columns(path, reading.sep, reading.decimal, like.preparation.texts)
+        with about(path):
+            for name in like.targets:
+                if name not in columns:
+                    raise ValueError(f"the table has no column {shown(name)} to compare with")
+            cells = {name: cells_of(name, columns[name]) for name in like.targets}
+            cells, notes = with_targets(like.preparation.cells(columns) | cells, like.targets)
+            X, y = like.preparation.transform(cells), _encoded(like.encoded, cells)
+            return X, y, notes + like.preparation.remarks(cells)
+    table = _read_raw(path)
+    expected = dict.fromkeys((*like.inputs, *like.targets))
+    for name in expected:
+        if name not in table.columns:
+            raise ValueError(f"{path} must have the columns of {of}, and has no {shown(name)}")
+    for name in table.columns:
+        if name not in expected:
+            raise ValueError(f"{path} must have the columns of {of}, got {shown(name)}, too")
+    with about(path):
+        return (*_numbers(table, like.inputs, like.encoded), [])
+
+
+def _read_raw(path: Path) -> TextTable:
+    table = None if path.suffix.lower() in PARQUET else read_table(path)
+    if not isinstance(table, TextTable):
+        raise ValueError(f"raw needs a CSV file, got {path}")
+    return table
+
+
+def _check_names(
+    path: Path,
+    names: Sequence[str],
+    targets: Sequence[str],
+    groups: str | None,
+    drop: Sequence[str],
+) -> list[str]:
+    """Return the names of the columns that are neither targets nor groups."""
+    if not targets:
+        raise ValueError(
+            f"target must name the column to learn; {path} has these: {names_text(names)}"
+        )
+    apart = {*targets, *([] if groups is None else [groups])}
+    for name in (*targets, *apart, *drop):
+        if name not in names:
+            raise ValueError(
+                f"{path} has no column {shown(name)}; its columns: {names_text(names)}"
+            )
+        if targets.count(name) > 1:
+            raise ValueError(f"target must name each column once, got {shown(name)} twice")
+    if groups in targets:
+        raise ValueError(f"groups must not name the target, got {shown(groups)}")
+    for name in apart.intersection(drop):
+        what = "groups" if name == groups else "target"
+        raise ValueError(f"drop must not name the {what}, got {shown(name)}")
+    inputs = [name for name in names if name not in apart]
+    if not inputs:
+        besides = "the target" if groups is None else "the target and the groups"
+        raise ValueError(f"{path} has no column besides {besides}, and a network needs inputs")
+    return inputs
+
+
+def _as_it_is(
+    table: TextTable,
+    inputs: list[str],
+    targets: Sequence[str],
+    groups: str | None,
+    settings: Mapping[str, Any],
+) -> Samples:
+    """The numbers of a table; its targets, too, or the classes of its only target."""
+    table.check_names()
+    encoded: tuple[Target, ...] = tuple(NumberTarget(name, 0.0, 1.0) for name in targets)
+    if len(targets) == 1 and _outputs(settings) == ["softmax"]:
+        encoded = (_classes(targets[0], _labels(table, targets[0])),)
+    X, y = _numbers(table, inputs, encoded)
+    labels = None if groups is None else _group_labels(groups, np.array(table.labels(groups)))
+    return Samples(inputs, list(targets), X, y, labels, encoded)
+
+
+def _numbers(
+    table: TextTable, inputs: list[str], encoded: Sequence[Target]
+) -> tuple[FloatArray, FloatArray]:
+    """Inputs and targets of a table of numbers, in which only a target may have labels."""
+    if isinstance(encoded[0], ClassTarget):
+        name, is_text = encoded[0].name, encoded[0].labels == "texts"
+        y = encoded[0].encode(_labels(table, name, is_text=is_text))
+        return table.numbers(inputs), y
+    numbers = table.numbers([*inputs, *(target.name for target in encoded)])
+    return numbers[:, : len(inputs)], numbers[:, len(inputs) :]
+
+
+def _labels(table: TextTable, name: str, *, is_text: bool = False) -> NDArray[Any]:
+    """The labels of classes; a label may be "none" or "?", which elsewhere are missing."""
+    return typed(table.labels(name), None if is_text else Dialect(table.separator), nothing=())
+
+
+def _prepared(
+    table: TextTable | dict[str, NDArray[Any]],
+    targets: Sequence[str],
+    groups: str | None,
+    reading: Reading,
+    settings: Mapping[str, Any],
+    learned_from: Callable[[int], NDArray[np.bool_]],
+) -> Samples:
+    """A table whose columns are encoded, as learned from some of its rows or before."""
+    columns: dict[str, Any]
+    if not isinstance(table, TextTable):
+        columns = table
+    else:
+        columns = table.typed(reading.preparation.texts if reading.preparation else ())
+        if groups is not None:
+            columns[groups] = np.array([cell.strip() or None for cell in table.columns[groups]])
+    cells: dict[str, Any] = {
+        name: column if name in reading.drop else cells_of(name, column)
+        for name, column in columns.items()
+    }
+    columns, notes = with_targets(cells, targets)
+    labels = None if groups is None else _group_labels(groups, columns.pop(groups))
+    wanted = {name: columns.pop(name) for name in targets}
+    follows: dict[str, str] = {}
+    preparation, encoded = reading.preparation, reading.targets
+    if preparation is None:
+        learn = learned_from(len(wanted[targets[0]].values))
+        preparation = Preparation.learn(
+            some_rows(columns, learn),
+            max_categories=reading.max_categories,
+            standardize=reading.standardize,
+            drop=reading.drop,
+        )
+        notes += preparation.notes
+        for name in targets:
+            target, own, note = _learned(name, wanted[name], learn, settings, len(targets) == 1)
+            encoded += (target,)
+            follows |= own
+            notes.append(note)
+    else:
+        notes += preparation.remarks(columns)
+    X, y = preparation.transform(columns), _encoded(encoded, wanted)
+    inputs = list(preparation.names)
+    return Samples(inputs, list(targets), X, y, labels, encoded, preparation, follows, notes)
+
+
+def _learned(
+    name: str, cells: Cells, learn: NDArray[np.bool_], settings: Mapping[str, Any], alone: bool
+) -> tuple[Target, dict[str, str], str]:
+    """A target, the options that follow from it, and a note about both.
+
+    Classes have softmax outputs. Numbers in [0, 1], and those for which output units or a loss were
+    asked for, stay as they are; other ones are standardized, and have identity outputs.
+    """
+    outputs = _outputs(settings)
+    asked = bool(outputs) or "loss" in settings
+    if outputs == ["softmax"] and alone:
+        classes = _classes(name, cells)
+        return classes, {}, classes.note
+    if cells.kind != "numbers":
+        if asked or not alone:
+            raise ValueError(
+                f"target {shown(name)} must be numbers, or alone and with output='softmax' and "
+                f"loss='cross_entropy', got {shown(next(filter(None, cells.values), None))}"
+            )
+        classes = ClassTarget.learn(name, cells)
+        follows = {"output": "softmax", "loss": "cross_entropy"}
+        return classes, follows, f"{classes.note}: output softmax, loss cross_entropy"
+    within = cells.values.min() >= 0 and cells.values.max() <= 1
+    identity = outputs == ["identity"] and "loss" not in settings
+    if not identity and (asked or not alone or within):
+        return NumberTarget(name, 0.0, 1.0), {}, f"{name}: numbers to learn, as they are"
+    target = NumberTarget.learn(name, cells[learn])
+    note = f"{target.note}: standardized, so that errors are in deviations"
+    if identity:
+        return target, {}, note
+    return target, {"output": "identity"}, f"{note}; output identity"
+
+
+def _classes(name: str, values: NDArray[Any] | Cells) -> ClassTarget:
+    """The classes of softmax outputs: labels, or whole numbers."""
+    cells = cells_of(name, values)
+    if cells.kind == "numbers" and (cells.values % 1).any():
+        odd = cells.values[cells.values % 1 != 0][0]
+        raise ValueError(
+            f"target {shown(name)} must be labels or whole numbers with output='softmax', "
+            f"got {odd:g}"
+        )
+    return ClassTarget.learn(name, cells)
+
+
+def _outputs(settings: Mapping[str, Any]) -> list[Any]:
+    """The output units that were asked for."""
+    outputs = settings.get("output", [])
+    return outputs if isinstance(outputs, list) else [outputs]
+
+
+def _encoded(targets: Sequence[Target], cells: Mapping[str, Cells]) -> FloatArray:
+    return np.hstack([target.encode(cells[target.name]) for target in targets])
+
+
+def _group_labels(name: str, column: NDArray[Any] | Cells) -> NDArray[Any]:
+    """Whole numbers, which have an order, if all are written as Python would; 007 is a text."""
+    cells = cells_of(name, column)
+    if cells.missing.any():
+        row = int(cells.missing.argmax()) + 1
+        raise ValueError(f"column {shown(name)}: the label is missing in row {row:,}")
+    texts = list(map(text_of, cells.values))
+    return np.array(list(map(int, texts)) if all(map(_WHOLE.fullmatch, texts)) else texts)
