@@ -41,15 +41,14 @@ from cases import (
 )
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
-from fastgd.arguments.validation import Validation
+from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.engine.elementwise import evaluate
 from fastgd.engine.execution import execute
 from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network, layer_sizes
+from fastgd.engine.network import Network, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
 from fastgd.engine.trained_runs import TrainedRuns
-from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.kernel.block import CONVERGED, STALLED
 from fastgd.kernel.elementwise import FUNCTIONS
 
@@ -68,14 +67,14 @@ def problem(case: str) -> tuple[TrainingData, Network, Method, dict[str, list[fl
         X, y = random.random_sample((8, 3)), random.random_sample((8, 2))
         task = TrainingData.check(X, OPTIONS[case].targets(y), 150, 7)
         method = Method(**OPTIONS[case].options)
-        return task, network_of(task, (5, 3), method), method, OPTIONS[case].axes
+        return task, network_of(method, task.X, task.y, (5, 3)), method, OPTIONS[case].axes
     samples, inputs, hidden, outputs, iterations = NETWORKS[case]
     random = np.random.RandomState(samples)
     X, y = random.random_sample((samples, inputs)), random.random_sample((samples, outputs))
     if case.startswith("article"):
         X, y = XOR_X, XOR_Y
     task = TrainingData.check(X, y, iterations, 7)
-    return task, Network(layer_sizes(inputs, hidden, outputs)), Method(), {}
+    return task, Network((inputs, *hidden, outputs)), Method(), {}
 
 
 def parted(case: Parted) -> tuple[TrainingData, Network, Method, dict[str, list[float | None]]]:

@@ -97,7 +97,7 @@ def check(*, y=Y, hidden=(4,), **given):
 
 
 def check_sweep(*, y=Y, hiddens=((4,),), **given):
-    return options.check_sweep(given, X[: len(y)], y, list(hiddens))
+    return options.check_sweep(given, options.axes(given), list(hiddens), (X[: len(y)], y))
 
 
 def rows(*groups):
@@ -722,8 +722,8 @@ def test_what_goes_together_passes(given):
 
 def test_held_out_samples_are_watched():
     given = {"restore_best": True}
-    assert options.check(given, X, Y, (4,), holds_out=True).given == given
-    assert options.check_sweep(given, X, Y, [(4,)], holds_out=True).methods[0].given == given
+    [method] = options.check_sweep(given, options.NO_AXES, [(4,)], (X, Y), holds_out=True).methods
+    assert method.given == given
 
 
 def test_a_held_out_loss_can_not_be_watched():
@@ -731,8 +731,9 @@ def test_a_held_out_loss_can_not_be_watched():
         "monitor must be 'error' with a validation set, since only its error is measured, "
         "got 'loss'"
     )
+    given = {"monitor": "loss", "patience": 3}
     with pytest.raises(ValueError, match=re.escape(rule)):
-        options.check({"monitor": "loss", "patience": 3}, X, Y, (4,), holds_out=True)
+        options.check_sweep(given, options.NO_AXES, [(4,)], (X, Y), holds_out=True)
 
 
 def test_runs_of_a_sweep_are_looked_at_alike():
@@ -767,7 +768,7 @@ def test_runs_of_a_sweep_are_looked_at_alike():
     ],
 )
 def test_batches_must_fit_into_every_part(given, message):
-    chosen = options.check_sweep(given, X, Y, [(4,)], in_parts=True)
+    chosen = options.check_sweep(given, options.axes(given), [(4,)], (X, Y), in_parts=True)
 
     def names(part):
         return f"group {'abc'[part]!r}"

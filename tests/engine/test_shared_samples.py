@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastgd.arguments.partition import check_partition
-from fastgd.arguments.validation import Validation
+from fastgd.arguments.training_data import Validation
 from fastgd.engine.packed_samples import PackedSamples, Packer, Sharing
 from fastgd.kernel.vectorization import ROWS
 
@@ -19,7 +19,7 @@ LABELS = np.repeat([0, 1, 2], [4, 13, 6])
 def packer(samples, sharing, runs, *, bias=True, batch=0):
     own = runs if sharing is Sharing.NONE else 1
     weighed = runs if sharing in (Sharing.NONE, Sharing.TABLE) else 1
-    return Packer(samples, sharing, bias, batch, runs, own, weighed)
+    return Packer(samples, sharing, bias, 1, batch, runs, own, weighed)
 
 
 def lanes_of(array, runs, numbers):

@@ -15,13 +15,13 @@ import pytest
 import fastgd
 from cases import EVERYTHING, LOSSES, NETWORKS, OBJECTIVES, OPTIONS, PARTED, QUICK, TABLE
 from fastgd.arguments.options import Method
+from fastgd.arguments.training_data import TrainingData
 from fastgd.engine import execution
 from fastgd.engine import plan as plan_module
 from fastgd.engine.execution import execute
 from fastgd.engine.layout import Layout
 from fastgd.engine.network import Network, first_weights
 from fastgd.engine.plan import Keep
-from fastgd.engine.training_data import TrainingData
 from fastgd.kernel.iteration import functions
 from golden import GOLDEN, digest, main, plan, write
 from thinning import crossed, side_by_side, some

@@ -6,7 +6,7 @@ import pytest
 import fastgd
 from cases import WEIGHTS, X, Y
 from fastgd.arguments.data import NetworkParts
-from fastgd.arguments.loss_options import LossOptions
+from fastgd.arguments.declarations import LossOptions
 from fastgd.optimizers import Momentum
 from thinning import only
 

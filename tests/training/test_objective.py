@@ -11,8 +11,7 @@ import scipy.optimize
 
 import fastgd
 from fastgd import reference
-from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.loss_options import LossOptions
+from fastgd.arguments.declarations import DECLARED, LossOptions
 from fastgd.arguments.options import Options
 from fastgd.checks.messages import either
 from fastgd.training import minimization

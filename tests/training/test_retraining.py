@@ -10,9 +10,9 @@ from test_results import same
 import fastgd
 from cases import OPTIONS
 from fastgd.arguments.partition import check_partition
-from fastgd.arguments.validation import check_validation
+from fastgd.arguments.training_data import TrainingData, check_validation
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.recompute import TrainingSource
+from fastgd.training.indexing import TrainingSource
 from thinning import only
 
 RANDOM = np.random.RandomState(9)
@@ -114,7 +114,7 @@ def test_the_samples_of_a_part_are_its_rows_with_their_weights():
     labels = np.array(["b", "a", "b", "a", "b", "b", "b", "b"])
     weights = RANDOM.random_sample((2, 8))
     parts = check_partition(X, Y, groups=labels, folds=2, sample_weight=weights)
-    source = TrainingSource(X, Y, 30, 10)
+    source = TrainingSource(TrainingData(X, Y, 30, 10))
     given = source.arguments(parts.part(5))  # group b, fold 0, the second row of weights
     rows = np.flatnonzero(labels == "b")
     held, rows = rows[:3], rows[3:]
@@ -128,7 +128,9 @@ def test_the_samples_of_a_part_are_its_rows_with_their_weights():
 
 def test_validation_samples_of_all_runs_go_with_the_source():
     for given in ((X, Y), (X, Y, np.ones(8))):
-        source = TrainingSource(X, Y, 30, 10, validation=check_validation(given, 3, 2))
+        source = TrainingSource(
+            TrainingData(X, Y, 30, 10, validation=check_validation(given, 3, 2))
+        )
         assert same(tuple(source.arguments(None)["validation"]), given)
         part = check_partition(X, Y, sample_weight=np.ones((2, 8))).part(1)
         assert same(tuple(source.arguments(part)["validation"]), given)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
+from fastgd.arguments.training_data import TrainingData
 from fastgd.engine import layout as layout_module
 from fastgd.engine import packing
 from fastgd.engine.layout import Layout
@@ -21,7 +22,6 @@ from fastgd.engine.network import Network
 from fastgd.engine.plan import Plan
 from fastgd.engine.session import available_threads
 from fastgd.engine.thread_tuning import LAST_SECONDS, ThreadTuning
-from fastgd.engine.training_data import TrainingData
 from fastgd.engine.weight_shards import area_of
 from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.language.tile import Shape

@@ -9,18 +9,13 @@ from fastgd.training.sweep_axes import SweepAxes
 X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
 Y = [0, 1, 1, 0]
 AXES = {
-    "weights": ["w"], "l2": [0, 1], "alpha": [1, 2, 3], "hidden_size": [(2,), (3,)],
-    "seed": [5], "bias": [False, True], "momentum": [0.1, 0.2],
+    "weights": ["w"], "momentum": [0.1, 0.2], "alpha": [1, 2, 3], "hidden_size": [(2,), (3,)],
+    "seed": [5], "bias": [False, True], "l2": [0, 1],
 }  # fmt: skip
 
 
 def ordered(**axes):
-    names = ("hidden_size", "alpha", "seed", "weights")
-    return SweepAxes.of(
-        **{name: axes.get(name) for name in names},
-        structures={name: axes[name] for name in ("bias",) if name in axes},
-        values={name: axes[name] for name in ("momentum", "l2") if name in axes},
-    )
+    return SweepAxes.of(axes)
 
 
 def test_axes_have_one_order():
@@ -43,10 +38,8 @@ def test_axes_have_one_order():
 def test_axes_of_samples_come_between_networks_and_alpha():
     """They are axes of the runs of one network: all subsets share the compiled code."""
     parts = {"sample_weight": [0, 1], "group": ["a", "b", "c"], "fold": None}
-    sweep_axes = SweepAxes.of(
-        hidden_size=[(2,), (3,)], structures={"bias": [False, True]}, parts=parts,
-        alpha=[1.0, 2.0], values={"l2": [0.0, 0.1]}, seed=[1], weights=None,
-    )  # fmt: skip
+    others = {"hidden_size": [(2,), (3,)], "bias": [False, True], "seed": [1], "weights": None}
+    sweep_axes = SweepAxes.of(parts | others | {"alpha": [1.0, 2.0], "l2": [0.0, 0.1]})
     assert list(sweep_axes.axes) == [
         "hidden_size", "bias", "group", "sample_weight", "alpha", "l2", "seed"
     ]  # fmt: skip

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES, Options
+from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES, LossOptions
+from fastgd.arguments.declarations import Options as Options
 from fastgd.arguments.formula_parameters import formulas_of, hint_of, kinds_of, parameters_of
 from fastgd.arguments.freezing import check_frozen
 from fastgd.arguments.option_types import OptionType, field_kind
@@ -23,22 +24,6 @@ from fastgd.formulas.custom import Formula
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import Rprop
 from fastgd.schedules import Constant, Cosine, Factors
-
-__all__ = [
-    "STRUCTURES",
-    "VALUES",
-    "Method",
-    "Options",
-    "SweepOptions",
-    "axes",
-    "check",
-    "check_alone",
-    "check_parts",
-    "check_sweep",
-    "check_updates",
-    "checked",
-]
-
 
 _DEFAULTS = {name: option.default for name, option in DECLARED.items()}
 
@@ -108,17 +93,26 @@ class Method:
         return Method(**options, **{n: numbers[n] for n in parameters_of(options) if n in numbers})
 
 
-class SweepOptions(NamedTuple):
-    """The checked options of a sweep."""
+class Axes(NamedTuple):
+    """The axes among a sweep's options, each with its values."""
 
     structures: dict[str, list[Any]]
     """The axes that change what is compiled, in order."""
 
-    methods: list[Method]
-    """One for each combination of structures, the last axis fastest, at the first of `values`."""
-
     values: dict[str, list[Any]]
     """The numeric axes, in order; fields of the optimizer and the schedule come first."""
+
+
+NO_AXES = Axes({}, {})
+
+
+class SweepOptions(NamedTuple):
+    """The checked options of a sweep: its axes as in `Axes`, and its methods."""
+
+    structures: dict[str, list[Any]]
+    values: dict[str, list[Any]]
+    methods: list[Method]
+    """One for each combination of structures, the last axis fastest, at the first of all values."""
 
 
 # Named arguments of most calls, for suggestions in messages: "alphas" is like none of the options.
@@ -135,34 +129,12 @@ _ARGUMENTS = (
 )
 
 
-def check(
-    given: Mapping[str, object],
-    X: FloatArray,
-    y: FloatArray,
-    hidden: tuple[int, ...],
-    *,
-    holds_out: bool = False,
-    arguments: Collection[str] = (),
-) -> Method:
-    """Return one run's options; X, y and the hidden sizes are checked already.
-
-    ``holds_out`` is whether there is a validation set. ``arguments`` are arguments that only this
-    call has, which an unknown name may have been meant for.
-    """
-    kinds = kinds_of(given)
-    _check_names(given, kinds, arguments)
-    method = Method(**checked(given, kinds, len(X)))
-    _check_together(method, X, y, [hidden])
-    _check_watching(method, {}, holds_out=holds_out)
-    return method
-
-
-def axes(
-    given: Mapping[str, object], arguments: Collection[str] = ()
-) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     """Return the axes among a sweep's options, unchecked: those of structures and of values.
 
     A field of the optimizer or the schedule that is an axis is among the values, by its own name.
+    ``arguments`` are arguments that only this call has, which an unknown name may have been meant
+    for.
     """
     kinds = kinds_of(given)
     _check_names(given, kinds, arguments)
@@ -173,57 +145,78 @@ def axes(
         for name in holder.hyperparameters
     ]
     names = [name for name in (*VALUES, *kinds) if name in given]
-    values = _axes([*inside, *((name, given[name]) for name in names)])
-    return structures, values
+    return Axes(structures, _axes([*inside, *((name, given[name]) for name in names)]))
+
+
+def check(
+    given: Mapping[str, object], X: FloatArray, y: FloatArray, hidden: tuple[int, ...]
+) -> Method:
+    """Return the options of one run; X, y and the hidden sizes are checked already."""
+    return check_sweep(given, NO_AXES, [hidden], (X, y)).methods[0]
+
+
+def check_loss(
+    given: Mapping[str, object], X: FloatArray, y: FloatArray, hidden: tuple[int, ...]
+) -> Method:
+    """Return the options of a loss, none of which is about learning; otherwise as `check`."""
+    check_names_of_loss(given, ("hidden_size",))
+    return check(given, X, y, hidden)
+
+
+def check_names_of_loss(given: Mapping[str, object], arguments: tuple[str, ...]) -> None:
+    """Reject unknown options of a loss; suggestions may also name one of the other arguments."""
+    known = (*(name for name in DECLARED if name in LossOptions.__annotations__), *kinds_of(given))
+    for name in given:
+        if name not in known:
+            raise TypeError(
+                f"an option of an objective must be {either(known)}, got {shown(name)}"
+                + ("" if name in DECLARED else hint_of(name, given, (*known, *arguments)))
+            )
 
 
 def check_sweep(
     given: Mapping[str, object],
-    X: FloatArray,
-    y: FloatArray,
+    axes: Axes,
     hiddens: Sequence[tuple[int, ...]],
+    samples: tuple[FloatArray, FloatArray] | None,
     *,
     holds_out: bool = False,
     in_parts: bool = False,
     together: Collection[str] = (),
+    arguments: Collection[str] = (),
 ) -> SweepOptions:
-    """Return all options of a sweep over networks with these hidden sizes; otherwise as `check`.
+    """Return the options of a sweep, or of one run, for networks with these hidden sizes.
 
-    ``in_parts`` is whether runs are trained on subsets of the samples; these are checked by
-    `check_parts`. ``together`` are the keys of combinations: axes that vary together.
+    ``samples`` are X and y, checked already, or None if they aren't known yet. ``holds_out`` is
+    whether there is a validation set, and ``in_parts`` whether runs are trained on subsets of the
+    samples, which `check_parts` checks. ``together`` are the keys of combinations: axes that vary
+    together. ``arguments`` are those of `axes`.
     """
-    found = sweep_options(given, len(X))
-    worst = _worst(found.values, together)
-    for method, numbers in product(found.methods, worst):
-        _check_together(method.at(numbers), X, y, hiddens, in_parts=in_parts)
-    _check_watching(found.methods[0], found.values, holds_out=holds_out)
-    return found
-
-
-def check_alone(
-    given: Mapping[str, object], hidden: tuple[int, ...], *, holds_out: bool
-) -> SweepOptions:
-    """Return a sweep's options, checked as far as possible without samples; else as `check`."""
-    found = sweep_options(given, LARGEST)
-    for method, numbers in product(found.methods, _worst(found.values, ())):
-        _check_method(method.at(numbers), [hidden])
-    _check_watching(found.methods[0], found.values, holds_out=holds_out)
-    return found
-
-
-def sweep_options(given: Mapping[str, object], samples: int) -> SweepOptions:
-    """Return a sweep's options for this number of samples, each value checked on its own."""
-    found, numbers = axes(given)
-    fielded = _fielded(given)
     own = kinds_of(given)
-    kinds: dict[str, OptionType] = {name: DECLARED[name].kind for name in VALUES} | own
+    _check_names(given, own, arguments)
+    found = _each_checked(given, axes, own, LARGEST if samples is None else len(samples[0]))
+    for method, numbers in product(found.methods, _worst(found.values, together)):
+        _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
+    _check_watching(found.methods[0], found.values, holds_out=holds_out)
+    return found
+
+
+def _each_checked(
+    given: Mapping[str, object], found: Axes, own: Mapping[str, OptionType], samples: int
+) -> SweepOptions:
+    """Return a sweep's options for this number of samples, each value checked on its own."""
+    fielded = _fielded(given)
+    kinds = {name: DECLARED[name].kind for name in VALUES} | dict(own)
     for holder in fielded.values():
         kinds |= {name: field_kind(holder, name) for name in holder.hyperparameters}
-    values = {name: kinds[name].check_axis(name, axis, samples) for name, axis in numbers.items()}
-    structures = {
-        name: DECLARED[name].kind.check_axis(name, axis, samples) for name, axis in found.items()
+    values = {
+        name: kinds[name].check_axis(name, axis, samples) for name, axis in found.values.items()
     }
-    single = {name: value for name, value in given.items() if name not in found | numbers}
+    structures = {
+        name: DECLARED[name].kind.check_axis(name, axis, samples)
+        for name, axis in found.structures.items()
+    }
+    single = {n: value for n, value in given.items() if n not in structures and n not in values}
     first = {name: axis[0] for name, axis in values.items()}
     for option, holder in fielded.items():
         single[option] = holder._replace(
@@ -234,7 +227,7 @@ def sweep_options(given: Mapping[str, object], samples: int) -> SweepOptions:
         base.at(dict(zip(structures, combination, strict=True)))
         for combination in product(*structures.values())
     ]
-    return SweepOptions(structures, methods, values)
+    return SweepOptions(structures, values, methods)
 
 
 def _worst(values: Mapping[str, list[Any]], together: Collection[str]) -> list[dict[str, Any]]:
@@ -281,30 +274,16 @@ def checked(
     }
 
 
-def check_option(name: str, value: object, samples: int) -> Any:
-    """Return the checked value of one option."""
-    return DECLARED[name].kind.check(name, value, samples)
-
-
 def _check_together(
     method: Method,
-    X: FloatArray,
-    y: FloatArray,
+    samples: tuple[FloatArray, FloatArray] | None,
     hiddens: Sequence[tuple[int, ...]],
     *,
-    in_parts: bool = False,
+    in_parts: bool,
 ) -> None:
     """Reject options that contradict each other, or don't fit these samples and networks."""
-    check_outputs(method.output, method.loss, y)
-    _check_method(method, hiddens)
-    for hidden in hiddens if method.freeze is not None else ():
-        check_frozen(method.freeze, (X.shape[1], *hidden, outputs_of(method.loss, y)))
-    if method.batch_norm and not in_parts:
-        _check_batches(method, len(y))
-
-
-def _check_method(method: Method, hiddens: Sequence[tuple[int, ...]]) -> None:
-    """Reject options that contradict each other, or don't fit these hidden sizes."""
+    if samples is not None:
+        check_outputs(method.output, method.loss, samples[1])
     _check_schedule(method)
     for hidden in hiddens if isinstance(method.init, tuple) else ():
         if len(method.init) != len(hidden) + 1:
@@ -316,6 +295,13 @@ def _check_method(method: Method, hiddens: Sequence[tuple[int, ...]]) -> None:
         _check_adaptive(method)
     if method.batch_norm and () in hiddens:
         raise ValueError("hidden_size must have at least one layer with batch_norm=True, got ()")
+    if samples is None:
+        return
+    X, y = samples
+    for hidden in hiddens if method.freeze is not None else ():
+        check_frozen(method.freeze, (X.shape[1], *hidden, outputs_of(method.loss, y)))
+    if method.batch_norm and not in_parts:
+        _check_batches(method, len(y))
 
 
 def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:

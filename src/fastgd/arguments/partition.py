@@ -6,10 +6,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, check_not_negative, numbers_of
+from fastgd.arguments.data import (
+    FloatArray,
+    array_of,
+    check_not_negative,
+    check_sample_weight,
+    numbers_of,
+)
 from fastgd.arguments.folds import check_folds
 from fastgd.arguments.groups import Groups, check_groups
 from fastgd.arguments.row_indices import Integers, RowIndices
+from fastgd.checks.messages import shown
 
 __all__ = ["Part", "Partition", "RowIndices", "check_partition"]
 
@@ -38,6 +45,15 @@ class Partition:
     def __len__(self) -> int:
         return len(self.rows) * (1 if self.weights is None else len(self.weights))
 
+    def named(self, part: int) -> str:
+        """Return the name of a (group, fold) in a message."""
+        names: list[str] = []
+        for name in ("fold", "group"):
+            if name in self.axes:
+                part, place = divmod(part, len(self.axes[name]))
+                names.insert(0, f"{name} {shown(self.axes[name][place])}")
+        return ", ".join(names) or "all samples"
+
     def part(self, i: int) -> Part:
         """Return the rows and weights of one subset."""
         cell, w = divmod(range(len(self))[i], len(self) // len(self.rows))
@@ -58,7 +74,7 @@ def check_partition(
 ) -> Partition | None:
     """Return the subsets of a table by groups, folds and sample weights; None without such an axis.
 
-    X and y are checked already, and so are weights if they are 1-D.
+    X and y are checked already. Sample weights are an axis if they are 2-D.
     """
     weights, is_axis = _weights(sample_weight, len(X))
     if groups is None and folds is None and not is_axis:
@@ -85,9 +101,10 @@ def _weights(value: object, samples: int) -> tuple[FloatArray | None, bool]:
     """Return the weights as a 2-D array, and whether they are an axis."""
     if value is None:
         return None, False
+    if array_of("sample_weight", value).ndim < 2:
+        weight = check_sample_weight(value, samples)
+        return None if weight is None else weight.reshape(1, -1), False
     weights = numbers_of("sample_weight", value)
-    if weights.ndim == 1:
-        return weights.reshape(1, -1), False
     if weights.ndim != 2 or weights.shape[1] != samples:
         raise ValueError(
             f"sample_weight must have shape ({samples},), one for each sample of X, or "

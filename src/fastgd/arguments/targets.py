@@ -101,8 +101,7 @@ def _chosen(option: str, given: Mapping[str, Any]) -> list[Any]:
 
 def outputs_of(loss: str | Loss, y: FloatArray) -> int:
     """Return the number of output units for these targets."""
-    function = loss_of(loss).function
-    return int(y.shape[1]) * (1 if function is None else function.outputs)
+    return int(y.shape[1]) * loss_of(loss).units
 
 
 def check_outputs(output: str | Function, loss: str | Loss, y: FloatArray) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.article.experiments import Experiment, Published, published
 from fastgd.article.twins import COUNT, ERROR, WEIGHT, Comparison, Mark, compare, twins
-from fastgd.engine.network import Weights, first_weights, layer_sizes
+from fastgd.engine.network import Weights, first_weights
 from fastgd.training.results import Run
 from fastgd.training.sweep import sweep
 from fastgd.workers.compiling import Call, compile_all
@@ -103,7 +103,7 @@ def run(experiment: Experiment, *, threads: int | None = None) -> Result:
     True
     """
     begin = perf_counter()
-    start = first_weights(layer_sizes(len(experiment.X[0]), experiment.hidden_size, 1), SEED)
+    start = first_weights((len(experiment.X[0]), *experiment.hidden_size, 1), SEED)
     starts = [start, *twins(start)]
     printed = published(experiment)
     groups = _train(experiment, starts, threads)

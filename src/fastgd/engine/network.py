@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import BatchNorm, NetworkParts
+from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts
 from fastgd.arguments.freezing import Frozen, mask_of
+from fastgd.arguments.options import Method
+from fastgd.arguments.targets import outputs_of
 
 Weights = tuple[NDArray[np.float64], ...]
 """One (inputs, outputs) array per layer."""
@@ -128,9 +130,12 @@ class Network:
         return np.concatenate(flat, axis=-1)
 
 
-def layer_sizes(inputs: int, hidden_size: Sequence[int], outputs: int) -> tuple[int, ...]:
-    """Units of all layers, from the inputs to the outputs."""
-    return (inputs, *hidden_size, outputs)
+def network_of(
+    method: Method, X: FloatArray, y: FloatArray, hidden_size: tuple[int, ...]
+) -> Network:
+    """The network of these options between X and y; some losses need several outputs per target."""
+    sizes = (X.shape[1], *hidden_size, outputs_of(method.loss, y))
+    return Network(sizes, method.bias, method.batch_norm)
 
 
 def count_weights(sizes: Sequence[int]) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.partition import Part, Partition
-from fastgd.arguments.validation import Validation
+from fastgd.arguments.training_data import Validation
 from fastgd.kernel.block import Data
 from fastgd.kernel.vectorization import ROWS
 
@@ -42,7 +42,6 @@ class PackedSamples:
     weight: FloatArray | None = None  # (samples,), where all runs have the same
     validation: Validation | None = None
     partition: Partition | None = None
-    units: int = 1  # output units for each target
 
     @property
     def holds_out(self) -> bool:
@@ -144,6 +143,7 @@ class Packer:
     samples: PackedSamples
     sharing: Sharing
     bias: bool
+    units: int  # output units for each target
     batch: int  # samples of a batch, or 0
     runs: int
     data_runs: int  # copies of each sample value: 1 or R
@@ -220,15 +220,14 @@ class Packer:
             index = index[:, lanes]
         if importance.shape[1] > 1:
             importance = importance[:, lanes]
-        units = self.samples.units
         inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
-        if units > 1:
-            targets = np.tile(targets, units)
+        if self.units > 1:
+            targets = np.tile(targets, self.units)
         if self.bias:
             inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
-        outputs, shares = y.shape[1], importance[:, :, None]
-        if units * outputs > 1:
-            shares = np.repeat(shares, units * outputs, axis=2)
+        shares = importance[:, :, None]
+        if targets.shape[2] > 1:
+            shares = np.repeat(shares, targets.shape[2], axis=2)
         data = Data(
             X=_lanes_last(inputs, self.data_runs),
             y=_lanes_last(targets, self.data_runs),

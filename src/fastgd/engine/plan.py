@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
+from fastgd.arguments.training_data import TrainingData
 from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import ValueColumn, look_of, may_end, recipe_of
 from fastgd.engine.network import Network
@@ -17,7 +18,6 @@ from fastgd.engine.packed_samples import PackedSamples
 from fastgd.engine.packing import RunBatch, arrange
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.engine.state import State
-from fastgd.engine.training_data import TrainingData
 
 PASS_BYTES = 64 * 1024**2
 """Memory limit for the blocks passed to the kernel at a time, unless one per thread is more."""
@@ -81,9 +81,8 @@ class Plan:
         """
         scope = values if scope is None else scope
         columns = tuple(ValueColumn.of(name, axis, method) for name, axis in values.items())
-        units = network.sizes[-1] // task.outputs
         samples = PackedSamples(
-            task.X, task.y, method.sample_weight, task.validation, task.partition, units
+            task.X, task.y, method.sample_weight, task.validation, task.partition
         )
         recipe = recipe_of(
             method, scope, record_weights=record_weights, holds_out=samples.holds_out

@@ -108,7 +108,7 @@ class Session:
         """For ``runs`` runs of which only the errors are needed."""
         wide = runs_side_by_side(runs, len(X), network.matrices)
         batch = RunBatch(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
-        samples = PackedSamples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
+        samples = PackedSamples(X, y, method.sample_weight)
         return cls.make(network, method, samples, recipe_of(method, {}), batch)
 
     @classmethod
@@ -129,7 +129,7 @@ class Session:
         recipe = recipe_of(method, {})
         features = recipe.features.replaced(penalty=choice_of("on", "penalty"))
         recipe = recipe._replace(optimizer=Choice("Derivative"), features=features)
-        samples = PackedSamples(X, y, method.sample_weight, units=network.sizes[-1] // y.shape[1])
+        samples = PackedSamples(X, y, method.sample_weight)
         return cls(Layout.plan(network, 1, len(X), recipe), method, samples, iterations=1)
 
     @property
@@ -215,6 +215,7 @@ class Session:
             self.samples,
             layout.sharing,
             self.network.bias,
+            self.network.sizes[-1] // self.samples.y.shape[1],
             layout.batch,
             layout.runs,
             layout.data_runs,

@@ -97,6 +97,25 @@ class TrainedRuns:
         state = State(*(arrays[f"{STATE}{name}"] for name in State._fields)) if has_state else None
         return cls(**named, state=state)
 
+    def put_before(
+        self,
+        errors: NDArray[np.float64],
+        losses: NDArray[np.float64],
+        held_errors: NDArray[np.float64] | None,
+        path: NDArray[np.float64] | None,
+        over: NDArray[np.bool_],
+        final_loss: Any,
+    ) -> None:
+        """Put the records of earlier iterations in front, and the losses of runs that were over."""
+        records = errors.shape[-1]
+        self.errors[:, :records] = errors
+        self.losses[:, :records] = losses
+        if held_errors is not None:
+            self.held_errors[:, :records] = held_errors
+        if path is not None:
+            self.path[:, :records] = path
+        self.final_loss[:] = np.where(over, final_loss, self.final_loss)
+
     def write(self, whose: Index, plan: Plan, ended: "Ended") -> None:
         """Store the results of these runs: final ones, or the best ones with ``restore_best``."""
         self.iterations[whose] = ended.ended

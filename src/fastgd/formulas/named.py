@@ -38,6 +38,11 @@ class NamedLoss(NamedTuple):
     outputs: tuple[str, ...] = ()  # the output activations that it allows; () for all
     least_target: float = -inf  # the smallest target that it allows
 
+    @property
+    def units(self) -> int:
+        """Output units for each target."""
+        return 1 if self.function is None else self.function.outputs
+
 
 _GELU = sqrt(2 / pi)
 

@@ -64,12 +64,14 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     check_count("record_every", given["record_every"])
     check_seed(given.get("seed", 0))
     all_of_them = _DEFAULTS | (_WATCHING if watching else {}) | chosen
-    found = options.check_alone(all_of_them, hidden, holds_out=watching)
+    found = options.check_sweep(
+        all_of_them, options.axes(all_of_them), [hidden], None, holds_out=watching
+    )
     options.check_updates(found.methods, iterations)
-    loss = loss_of(chosen.get("loss", "squared")).function
-    if loss is not None and loss.outputs > 1:
+    units = loss_of(chosen.get("loss", "squared")).units
+    if units > 1:
         raise ValueError(
-            f"loss must have one output for each target, got one with {loss.outputs}: "
+            f"loss must have one output for each target, got one with {units}: "
             f"{shown(chosen['loss'])}"
         )
     return given | lists

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.memory import TooLargeError, check_memory
-from fastgd.engine.network import Network, layer_sizes
+from fastgd.engine.network import Network
 from fastgd.models.scores import loss_of
 from fastgd.models.train_test_split import folds_of
 from fastgd.optimizers import Adam
@@ -149,7 +149,7 @@ def _check_size(
 ) -> None:
     """Raise if the networks and their predictions don't fit into memory."""
     inputs, outputs = samples.X.shape[1], samples.y.shape[1]
-    networks = [Network(layer_sizes(inputs, hidden, outputs), bias=True) for hidden in hidden_sizes]
+    networks = [Network((inputs, *hidden, outputs), bias=True) for hidden in hidden_sizes]
     kept = 16 * plan.folds * settings * sum(network.parameters for network in networks)
     check_memory(
         kept + 8 * settings * samples.y.size,

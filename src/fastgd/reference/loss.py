@@ -8,12 +8,12 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments import loss_options
 from fastgd.arguments.data import FloatArray, check_vector
+from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import check_hidden_size
-from fastgd.arguments.options import Method
-from fastgd.arguments.targets import check_samples, outputs_of
-from fastgd.engine.network import Network, layer_sizes
+from fastgd.arguments.options import Method, check_loss
+from fastgd.arguments.targets import check_samples
+from fastgd.engine.network import Network, network_of
 from fastgd.reference.layer import Layer
 
 
@@ -23,7 +23,7 @@ def objective(
     w: ArrayLike,
     *,
     hidden_size: int | tuple[int, ...] = 4,
-    **options: Unpack[loss_options.LossOptions],
+    **options: Unpack[LossOptions],
 ) -> tuple[float, FloatArray]:
     """Loss of a network over all samples, and its gradient: ``fastgd.objective(...)(w)``.
 
@@ -54,8 +54,8 @@ def objective(
     """
     X, y = check_samples(X, y, options)
     hidden = check_hidden_size(hidden_size)
-    method = loss_options.check(options, X, y, hidden)
-    network = Network(layer_sizes(X.shape[1], hidden, outputs_of(method.loss, y)), method.bias)
+    method = check_loss(options, X, y, hidden)
+    network = network_of(method, X, y, hidden)
     layers = _layers(network, method, check_vector("w", w, network.parameters))
     weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
     with np.errstate(all="ignore"):

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.data import check_sample_weight
 from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.options import axes
 from fastgd.arguments.partition import Part, check_partition
@@ -17,7 +16,7 @@ from fastgd.arguments.targets import check_samples
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.reference.training import train
 from fastgd.training.results import Run
-from fastgd.training.sweep_axes import SweepAxes
+from fastgd.training.sweep_axes import COMBINATION, SweepAxes
 
 _NO_OPTIONS = ("iterations", "record_every", "record_weights", "weights", "biases")
 
@@ -75,22 +74,17 @@ def sweep(
     0.623433
     """
     X, y = check_samples(X, y, given)
-    if np.ndim(sample_weight) == 1:
-        sample_weight = check_sample_weight(sample_weight, len(X))
     partition = check_partition(X, y, groups=groups, folds=folds, sample_weight=sample_weight)
     if validation is not None and not (groups is None and folds is None):
         raise ValueError("validation must be None with groups or folds, got both")
     structures, values = axes({name: v for name, v in given.items() if name not in _NO_OPTIONS})
     single = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, **given}
     sweep_axes = SweepAxes.of(
-        hidden_size=as_axis("hidden_size", hidden_size),
-        structures=structures,
-        parts=partition.axes if partition else {},
-        combinations=combinations,
-        alpha=as_axis("alpha", alpha),
-        values=values,
-        seed=as_axis("seed", seed),
-        weights=None,
+        {name: as_axis(name, single[name]) for name in ("hidden_size", "alpha", "seed")}
+        | structures
+        | values
+        | (partition.axes if partition else {})
+        | {COMBINATION: combinations}
     )
     runs = {}
     for place in np.ndindex(*sweep_axes.shape):

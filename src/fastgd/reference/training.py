@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.arguments.initial_network import Start, check_alpha, check_start, check_whole
-from fastgd.arguments.options import Method, Options, check, check_updates
-from fastgd.arguments.targets import check_samples, outputs_of, outputs_to_start
-from fastgd.arguments.validation import Validation, check_validation
+from fastgd.arguments.declarations import Options
+from fastgd.arguments.initial_network import Start
+from fastgd.arguments.options import Method
+from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_count, check_flag, check_seed
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network, count_weights, layer_sizes, unflatten
+from fastgd.engine.network import Network, count_weights
 from fastgd.engine.state import State
 from fastgd.reference import schedules
 from fastgd.reference.layer import Layer
@@ -27,8 +25,9 @@ from fastgd.reference.sampling import Adaptive, Batch, Epochs, Sampler
 from fastgd.reference.state import Ending, changes_of, ending, over, resume_from, row_of, state_of
 from fastgd.reference.stopping import Best, Watch
 from fastgd.training.results import Run
-from fastgd.training.resuming import arguments_of_run, check_network, continuing
+from fastgd.training.resuming import arguments_of_run, continuing
 from fastgd.training.run_builder import run_of
+from fastgd.training.training_run import checked_training
 
 
 @continuing(arguments_of_run)
@@ -105,43 +104,35 @@ def train(
     >>> run.direction_changes[1].ravel().tolist()
     [22, 15, 4, 15]
     """
-    X, y = check_samples(X, y, options)
-    iterations = check_count("iterations", iterations)
-    record_every = check_count("record_every", record_every)
-    hidden, given = check_start(
-        hidden_size, weights, X.shape[1], outputs_to_start(options, y, weights), biases
+    checked = checked_training(
+        X,
+        y,
+        hidden_size=hidden_size,
+        alpha=alpha,
+        iterations=iterations,
+        record_every=record_every,
+        seed=seed,
+        weights=weights,
+        biases=biases,
+        validation=validation,
+        record_weights=record_weights,
+        resume=resume,
+        given_options=options,
     )
-    rates = check_alpha(alpha, len(hidden) + 1)
-    seed = check_seed(seed)
-    held_out = check_validation(validation, X.shape[1], y.shape[1], options)
-    recording = check_flag("record_weights", record_weights)
-    method = check(options, X, y, hidden, holds_out=held_out is not None)
-    if given:
-        check_whole(given, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
-    network = Network(
-        layer_sizes(X.shape[1], hidden, outputs_of(method.loss, y)), method.bias, method.batch_norm
-    )
-    done, state = 0, None
-    if resume is not None:
-        state = resume.state
-        assert state is not None  # arguments_of_run has checked it
-        found = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
-        check_network(network.sizes, found, state, len(X))
-        done, iterations = resume.iterations, int(state.planned[0]) + iterations
-        given = network.parts(state.parameters[0].copy())
-    check_updates([method], iterations)
-    has_seed = weights is None if resume is None else resume.seed is not None
-    needed = _bytes(network, len(X), -(-iterations // record_every), iterations, method, recording)
-    check_memory(needed, "the training")
+    task, network, method = checked.task, checked.network, checked.method
+    X, y, iterations, seed = task.X, task.y, task.iterations, checked.seeds[0]
+    held_out, rates = task.validation, checked.alphas[0][0].tolist()
+    check_memory(_bytes(network, task, method, checked.record_weights), "the training")
 
-    drawn = unflatten(first_rows(method.init, network.sizes, [seed])[0], network.sizes)
-    layers = _layers(given or NetworkParts(drawn), rates, method)
+    state = None if resume is None else resume.state
+    row = checked.first(0)[0] if state is None else state.parameters[0].copy()
+    layers = _layers(network.parts(row), rates, method)
     sampler: Sampler = (
         Adaptive(len(X), method, seed) if method.sampling == "adaptive" else Epochs(len(X), method)
     )
     is_held = held_out is not None
-    watch = Watch(method, iterations, sampler.per_epoch, record_every, is_held)
-    records = Records(network, record_every, iterations, is_held, recording)
+    watch = Watch(method, iterations, sampler.per_epoch, task.record_every, is_held)
+    records = Records(network, task.record_every, iterations, is_held, checked.record_weights)
     training = _Training(
         X, y, method, held_out, seed,
         network, layers, [p for layer in layers for p in layer.parameters],
@@ -149,11 +140,11 @@ def train(
     )  # fmt: skip
     end = None
     if resume is not None and state is not None:
-        resume_from(state, network, layers, sampler, watch, done)
+        resume_from(state, network, layers, sampler, watch, resume.iterations)
         records.join(resume)
         end = ending(state, iterations, is_held=is_held)
     with np.errstate(all="ignore"):
-        end = end or training.run(done)
+        end = end or training.run(0 if resume is None else resume.iterations)
         best = watch.best or Best(row_of(network, layers), end.error, end.held)
         loss = np.nan
         if np.isfinite(best.row).all():
@@ -161,8 +152,8 @@ def train(
     return run_of(
         network,
         method,
-        alpha=_as_given(alpha, rates),
-        seed=seed if has_seed else None,
+        alpha=checked.settings["alpha"],
+        seed=checked.settings["seed"] if resume is None else resume.seed,
         recorded=records.at,
         errors=records.errors,
         parameters=best.row,
@@ -282,11 +273,6 @@ def _layers(start: NetworkParts, rates: Sequence[float], method: Method) -> list
     ]
 
 
-def _as_given(alpha: object, rates: tuple[float, ...]) -> float | tuple[float, ...]:
-    """One learning rate, or a tuple with one per layer."""
-    return rates if isinstance(alpha, tuple) else rates[0]
-
-
 def _propagate(
     layers: list[Layer], X: FloatArray, y: FloatArray, batch: Batch, j: int, seed: int
 ) -> None:
@@ -317,17 +303,15 @@ def _mean_error(y: FloatArray, outputs: FloatArray, sample_weight: FloatArray | 
     return float(np.sum(sample_weight[:, None] * error) / (sample_weight.sum() * y.shape[1]))
 
 
-def _bytes(
-    network: Network, samples: int, records: int, iterations: int, method: Method, recording: bool
-) -> int:
+def _bytes(network: Network, task: TrainingData, method: Method, recording: bool) -> int:
     """Return the memory of a training: parameters, layers of a batch, random words, errors."""
     sizes = network.sizes
-    at_once = samples + (method.batch_size or 0)
+    at_once = len(task.X) + (method.batch_size or 0)
     parameters = count_weights(sizes) + 4 * sum(sizes)
     numbers = 7 * parameters + 5 * at_once * sum(sizes)
     if method.dropconnect:
         numbers += 12 * parameters
     if method.dropout:
         numbers += 12 * at_once * max(sizes)
-    path = 2 * records * parameters if recording else 0
-    return 8 * (numbers + path + 8 * records + 5 * min(method.summary or 0, iterations))
+    path = 2 * task.records * parameters if recording else 0
+    return 8 * (numbers + path + 8 * task.records + 5 * min(method.summary or 0, task.iterations))

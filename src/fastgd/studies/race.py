@@ -36,7 +36,7 @@ from fastgd.studies.surface import Surface, surface
 from fastgd.training.codec import Header
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.results import Alpha, Run
-from fastgd.training.training_run import Training
+from fastgd.training.training_run import checked_training
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 
@@ -296,7 +296,7 @@ def race(
     path = None if out is None else check_path("out", out)
     every = -(-iterations // RECORDS) if record_every is None else record_every
     trainings = [
-        Training.check(
+        checked_training(
             inputs,
             targets,
             hidden_size=hidden_size,
@@ -306,7 +306,7 @@ def race(
             seed=seed,
             weights=weights,
             biases=biases,
-            recording=True,
+            record_weights=True,
             given_options=shared | {"optimizer": optimizer},
         )
         for optimizer, alpha in entrants.values()

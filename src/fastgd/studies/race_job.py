@@ -38,7 +38,7 @@ class RaceJob:
     @property
     def bytes(self) -> int:
         """Memory of all trainings together."""
-        plans = (training.plan(0, training.task.iterations) for training in self.trainings)
+        plans = (training.between(0, training.task.iterations) for training in self.trainings)
         return sum(plan.bytes(KEEP) for plan in plans)
 
     def compute(self, chunk: int, _threads: int, advance: Callable[[int], None]) -> Arrays:
@@ -61,7 +61,7 @@ class RaceJob:
 
 
 def _trained(training: Training, iterations: int, advance: Callable[[int], None]) -> Arrays:
-    run = training.stretch(training.plan(0, iterations), None, advance)
+    run = training.stretch(training.between(0, iterations), None, advance)
     header, arrays = stored_run.encode(run)
     return {_HEADER: np.array(json.dumps(header)), **arrays}
 

@@ -299,7 +299,7 @@ def surface(
     check_memory(8 * count, "the surface")
     job = SurfaceJob(
         network,
-        measuring(method, targets),
+        measuring(method),
         inputs,
         targets,
         network.row(parts),

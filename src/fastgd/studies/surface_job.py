@@ -12,9 +12,9 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.error_plane import Weight
 from fastgd.arguments.options import Method
-from fastgd.arguments.targets import outputs_of
 from fastgd.engine.network import Network
 from fastgd.engine.session import Session
+from fastgd.formulas.named import loss_of
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 from fastgd.training.chunks import CHUNK_SECONDS, seconds_of
@@ -100,7 +100,7 @@ def folder_of(path: Path, job: SurfaceJob, method: Method) -> Folder:
     return Folder.create(path, "surface", asked, {}, arrays, job.count)
 
 
-def measuring(method: Method, y: FloatArray) -> Method:
+def measuring(method: Method) -> Method:
     """Return the method to compile: errors need the loss only if it combines several outputs."""
-    is_joint = method.output == "softmax" or outputs_of(method.loss, y) != y.shape[1]
+    is_joint = method.output == "softmax" or loss_of(method.loss).units > 1
     return method if is_joint else method.at({"loss": DECLARED["loss"].default})

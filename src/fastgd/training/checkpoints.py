@@ -92,7 +92,7 @@ def train(training: Training, file: File, shows_bar: bool) -> Run:
         while done < iterations:
             to = iterations if is_over(run) else min(done + length, iterations)
             start = perf_counter()
-            run = training.stretch(training.plan(done, to), run, advance)
+            run = training.stretch(training.between(done, to), run, advance)
             now = perf_counter()
             speed = (to - done) / max(now - start, 1e-9)
             if now >= due or to == iterations:

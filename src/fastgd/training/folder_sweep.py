@@ -263,9 +263,8 @@ def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = Non
 def _chosen(sweep: Sweep, number: int, box: tuple[slice, ...]) -> Selection:
     """Select a box of a network's runs, keeping all axes."""
     sweep_axes = SweepAxes(sweep.axes)
-    lengths = sweep_axes.shape[: sweep_axes.cut]
-    places = np.unravel_index(number, lengths) if lengths else ()
-    return Selection(sweep_axes, (*(slice(int(i), int(i) + 1) for i in places), *box))
+    places = sweep_axes.network_index(number)
+    return Selection(sweep_axes, (*(slice(i, i + 1) for i in places), *box))
 
 
 def _places(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.validation import Validation
+from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_counts, check_flag, check_path, check_seed
 from fastgd.store.files import PathLike, check_kind
@@ -21,7 +21,7 @@ from fastgd.training import stored_sweep
 from fastgd.training.chunks import Chunks
 from fastgd.training.codec import Header, need
 from fastgd.training.folder_sweep import FolderSweep
-from fastgd.training.recompute import TrainingSource
+from fastgd.training.indexing import TrainingSource
 from fastgd.training.result_fields import SOURCES
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep_axes import SweepAxes
@@ -173,12 +173,15 @@ def _source(header: Header, arrays: Arrays, outline: Header) -> TrainingSource |
     weights, seed = None, header["seed_of_given_weights"]
     if f"first_weights_{_GIVEN}_0" in arrays:
         weights = stored_sweep.decode_start(_GIVEN, outline["networks"][0], arrays)
-    return TrainingSource(
+    task = TrainingData(
         arrays["X"],
         arrays["y"],
         check_count("iterations", header["iterations"]),
         check_count("record_every", header["record_every"]),
         validation,
+    )
+    return TrainingSource(
+        task,
         weights,
         outline["settings"]["seed"] if seed is None else check_seed(seed),
         check_flag("record_weights", header["record_weights"]),

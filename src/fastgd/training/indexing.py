@@ -1,16 +1,21 @@
-"""Select one run, or several runs, from the arrays of a sweep."""
+"""Select one run, or several runs, from the arrays of a sweep; or train a single one again."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.options import VALUES, Method
+from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.declarations import VALUES
+from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Part, Partition, RowIndices
 from fastgd.arguments.row_indices import joined
+from fastgd.arguments.training_data import TrainingData, Validation
+from fastgd.arguments.warnings import TrainingWarning
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary
@@ -19,6 +24,7 @@ from fastgd.training.results import Run
 from fastgd.training.run_builder import run_of
 from fastgd.training.selection import Selection
 from fastgd.training.sweep_axes import PARTS, SweepAxes, told_apart, varied
+from fastgd.training.train import train
 
 MEASURED = (
     "final_error",
@@ -101,6 +107,55 @@ def _checked(run: Run, final_error: float) -> Run:
             f"{run.final_error}"
         )
     return run
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSource:
+    """What all runs of a sweep share in addition to the options; checked, not written to files."""
+
+    task: TrainingData
+    weights: NetworkParts | None = None
+    """The initial weights, if they were given and are not an axis."""
+    seed: int = 1
+    """Seed of all else that is random in a run with given initial weights."""
+    record_weights: bool = False
+
+    def arguments(self, part: Part | None) -> dict[str, Any]:
+        """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
+        X, y, held = self.task.X, self.task.y, self.task.validation
+        found: dict[str, Any] = {"X": X, "y": y}
+        if part is not None:
+            found = {"X": X[part.rows], "y": y[part.rows]}
+            if part.weight is not None:
+                found["sample_weight"] = part.weight
+            if part.held is not None:
+                held = Validation(X[part.held], y[part.held], part.held_weight)
+        if held:
+            found["validation"] = held[: 2 if held.weight is None else 3]
+        return found
+
+    def train(
+        self,
+        hidden: tuple[int, ...],
+        method: Method,
+        part: Part | None,
+        values: Mapping[str, Any],
+    ) -> Run:
+        """Train a run with these values on a subset, without repeating the sweep's warnings."""
+        start = values.get("weights", self.weights)
+        seed = values["seed"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrainingWarning)
+            return train(
+                hidden_size=hidden,
+                alpha=values["alpha"],
+                iterations=self.task.iterations,
+                record_every=self.task.record_every,
+                seed=self.seed if seed is None else seed,
+                weights=start,
+                record_weights=self.record_weights,
+                **method.given | self.arguments(part),
+            )
 
 
 def _part_at(

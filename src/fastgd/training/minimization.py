@@ -12,9 +12,10 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments import loss_options
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import Start, check_start, check_whole
+from fastgd.arguments.options import check_names_of_loss
 from fastgd.arguments.targets import check_samples, outputs_to_start
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_count, check_ends, check_seed
@@ -41,7 +42,7 @@ def minimize(
     weights: Start | None = None,
     biases: Sequence[ArrayLike] | None = None,
     span: tuple[float, float] | None = None,
-    **options: Unpack[loss_options.LossOptions],
+    **options: Unpack[LossOptions],
 ) -> Run:
     """Train one network by a method of SciPy: :func:`objective` and :mod:`scipy.optimize`.
 
@@ -98,7 +99,7 @@ def minimize(
     >>> run.predict(X).round(1).ravel() + 0.0
     array([0., 1., 1., 0.])
     """
-    loss_options.check_names(
+    check_names_of_loss(
         options, ("hidden_size", "method", "iterations", "seed", "weights", "biases")
     )
     X, y = check_samples(X, y, options)

@@ -8,15 +8,15 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments import loss_options
 from fastgd.arguments.data import FloatArray, NetworkParts, check_vector
+from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import check_hidden_size
-from fastgd.arguments.options import Method
-from fastgd.arguments.targets import check_samples, outputs_of
+from fastgd.arguments.options import Method, check_loss
+from fastgd.arguments.targets import check_samples
 from fastgd.checks.memory import check_memory
 from fastgd.checks.values import check_seed
 from fastgd.engine.evaluation import LossEvaluation
-from fastgd.engine.network import Network, first_weights, flatten, layer_sizes
+from fastgd.engine.network import Network, first_weights, flatten, network_of
 from fastgd.engine.session import Session
 from fastgd.training.results import Run
 
@@ -26,7 +26,7 @@ def objective(
     y: ArrayLike,
     *,
     hidden_size: int | tuple[int, ...] = 4,
-    **options: Unpack[loss_options.LossOptions],
+    **options: Unpack[LossOptions],
 ) -> Objective:
     """Loss of a network over all samples, as a function for any optimizer.
 
@@ -71,8 +71,8 @@ def objective(
     """
     X, y = check_samples(X, y, options)
     hidden = check_hidden_size(hidden_size)
-    method = loss_options.check(options, X, y, hidden)
-    network = Network(layer_sizes(X.shape[1], hidden, outputs_of(method.loss, y)), method.bias)
+    method = check_loss(options, X, y, hidden)
+    network = network_of(method, X, y, hidden)
     return Objective(X, y, network, method)
 
 

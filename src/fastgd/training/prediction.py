@@ -12,7 +12,6 @@ from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.engine.prediction import predict, predict_parts
 from fastgd.engine.session import available_threads
-from fastgd.training.indexing import method_at
 from fastgd.training.sweep_axes import SweepAxes, varied
 
 
@@ -38,7 +37,7 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
     result = np.empty((sweep_axes.networks, count // sweep_axes.networks, len(X), sizes[-1]))
     threads, weights = available_threads(), sweep.kept_weights
     for number, network in enumerate(sweep.networks):
-        method, kept = _method(sweep, sweep_axes, number), weights[number]
+        method, kept = sweep_axes.method_of(number, sweep.method), weights[number]
         numbers = _numbers(sweep_axes, method)
         if rows is None:
             predict(network, method, kept, X, numbers, threads, result[number])
@@ -68,13 +67,6 @@ def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndic
                 f"got {shown(label)} at [{given.rows[code][0]}]{near}"
             )
     return [places[label] for label in given.labels or ()], given.rows
-
-
-def _method(sweep: Any, sweep_axes: SweepAxes, number: int) -> Method:
-    """The options of a network; of the numeric options, only parameters of functions matter."""
-    index = np.unravel_index(number, sweep_axes.shape[: sweep_axes.cut]) if sweep_axes.cut else ()
-    pairs = zip(list(sweep_axes.axes.items())[: sweep_axes.cut], index, strict=True)
-    return method_at(sweep.method, {name: axis[place] for (name, axis), place in pairs})
 
 
 def _numbers(sweep_axes: SweepAxes, method: Method) -> dict[str, FloatArray]:

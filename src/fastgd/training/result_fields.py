@@ -41,23 +41,6 @@ def source_of(array: str) -> str:
     return "state" if array.startswith(STATE) else array
 
 
-def known_fields(
-    *, weights: bool, state: bool, path: bool, holds_out: bool, monitored: bool, window: int | None
-) -> tuple[str, ...]:
-    """The fields that a sweep has, depending on what is kept of its runs; the others are None."""
-    missing = {
-        "kept_weights": not weights,
-        "kept_changes": not weights,
-        "kept_path": not path,
-        "states": not state,
-        "validation_errors": not holds_out,
-        "final_validation_error": not holds_out,
-        "best_iteration": not monitored,
-        "summary": window is None,
-    }
-    return tuple(name for name in SOURCES if not missing.get(name, False))
-
-
 def field_of(name: str, sweep_axes: SweepAxes, window: int | None, arrays: Sequence[Any]) -> Any:
     """Make a field of the results of each network's runs; ``sweep_axes`` has all axes."""
     if name in BY_NETWORK:

@@ -13,7 +13,6 @@ from fastgd.arguments.data import check_data
 from fastgd.arguments.declarations import DECLARED, FIELDED
 from fastgd.arguments.formula_parameters import parameters_of
 from fastgd.arguments.initial_network import check_alpha, check_hidden_size
-from fastgd.arguments.options import check_option
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_flag, check_seed
 from fastgd.engine.state import State
@@ -144,7 +143,7 @@ def _checked(name: str, value: Any, given: Mapping[str, Any]) -> Any:
     if name == "record_weights":
         return check_flag(name, value)
     if name in DECLARED:
-        return check_option(name, value, len(check_data(given["X"], given["y"])[0]))
+        return DECLARED[name].kind.check(name, value, len(check_data(given["X"], given["y"])[0]))
     return value
 
 

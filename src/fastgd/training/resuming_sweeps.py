@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastgd.arguments.declarations import FIELDED
-from fastgd.arguments.options import STRUCTURES, VALUES
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.declarations import FIELDED, STRUCTURES, VALUES
+from fastgd.arguments.partition import Partition
 from fastgd.checks.messages import shown
 from fastgd.engine.network import Network
 from fastgd.engine.trained_runs import TrainedRuns
@@ -80,6 +83,39 @@ def _with_combinations(own: Mapping[str, Any], combinations: list[Any] | None) -
     return found | {"combinations": combinations}
 
 
+def resumed_partition(
+    made: Partition | None, before: Partition | None, samples: int
+) -> Partition | None:
+    """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them."""
+    if made is not None and not _same_subsets(made, before):
+        raise ValueError(
+            "groups, folds and rows of sample_weight must be left out with resume, or as they "
+            "were in the sweep, got others"
+        )
+    if before is not None:
+        rows = [before.rows] if before.held is None else [before.rows, before.held]
+        needed = 1 + max(int(part.values.max()) for part in rows)
+        if needed > samples:
+            raise ValueError(
+                f"X must have the samples of the resumed sweep, at least {needed}, got {samples}"
+            )
+    return before
+
+
+def _same_subsets(one: Partition | None, other: Partition | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    arrays, others = _arrays(one), _arrays(other)
+    same = len(arrays) == len(others) and all(map(np.array_equal, arrays, others))
+    return one.axes == other.axes and same
+
+
+def _arrays(partition: Partition) -> list[NDArray[Any]]:
+    rows = [rows for rows in (partition.rows, partition.held) if rows is not None]
+    weights = [] if partition.weights is None else [partition.weights]
+    return [array for part in rows for array in (part.values, part.starts)] + weights
+
+
 def check_states(resume: Sweep, networks: Sequence[Network], samples: int) -> None:
     """Raise if the samples don't fit the resumed networks; ``samples`` is the largest number."""
     assert resume.states is not None  # checked by arguments_of_sweep
@@ -88,19 +124,18 @@ def check_states(resume: Sweep, networks: Sequence[Network], samples: int) -> No
 
 
 def join(trained: TrainedRuns, before: Sweep, number: int, runs: Any) -> None:
-    """Copy the records of the resumed sweep to the beginning of the new ones, for some runs."""
+    """Put the records of the resumed sweep in front of the new ones, for some runs of a network."""
     networks = len(before.networks)
 
     def mine(array: Any) -> Any:
         return array.reshape(networks, -1, *array.shape[len(before.shape) :])[number][runs]
 
-    records = len(before.recorded)
-    trained.errors[:, :records] = mine(before.errors)
-    trained.losses[:, :records] = mine(before.losses)
     assert before.states is not None  # checked by arguments_of_sweep
-    over = before.states[number].ended[runs] >= 0
-    trained.final_loss[over] = mine(before.final_loss)[over]
-    if before.validation_errors is not None:
-        trained.held_errors[:, :records] = mine(before.validation_errors)
-    if before.kept_path is not None:
-        trained.path[:, :records] = before.kept_path[number][runs]
+    trained.put_before(
+        mine(before.errors),
+        mine(before.losses),
+        None if before.validation_errors is None else mine(before.validation_errors),
+        None if before.kept_path is None else before.kept_path[number][runs],
+        before.states[number].ended[runs] >= 0,
+        mine(before.final_loss),
+    )

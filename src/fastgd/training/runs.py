@@ -19,9 +19,8 @@ from fastgd.engine.summaries import MISSING, Summary
 from fastgd.store.files import PathLike
 from fastgd.training import codec, stored_sweep
 from fastgd.training.exports import columns_of, dataframe, long_dataframe, sweep_dataset
-from fastgd.training.indexing import MEASURED, run_at, selected, taken
+from fastgd.training.indexing import MEASURED, TrainingSource, run_at, selected, taken
 from fastgd.training.prediction import predict_all
-from fastgd.training.recompute import TrainingSource
 from fastgd.training.results import Run
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
 from fastgd.training.sweep_axes import SweepAxes, varied

@@ -64,8 +64,7 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
 
 def check_width(method: Method, outputs: int) -> None:
     """Raise unless the number of output units is one that the loss can have."""
-    loss = loss_of(method.loss).function
-    need(outputs % (1 if loss is None else loss.outputs) == 0)
+    need(outputs % loss_of(method.loss).units == 0)
 
 
 def _fielded(pair: Sequence[Any], arrays: Found) -> Hyperparameters:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.data import BatchNorm, NetworkParts
-from fastgd.arguments.declarations import DECLARED, FIELDED
+from fastgd.arguments.declarations import DECLARED, FIELDED, VALUES
 from fastgd.arguments.formula_parameters import kinds_of
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.arguments.option_types import OptionType, field_kind
-from fastgd.arguments.options import STRUCTURES, VALUES, Method
+from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition, RowIndices
 from fastgd.checks.values import (
     LARGEST,
@@ -135,10 +135,7 @@ def options_of(
     axes: Mapping[str, list[Any]], number: int, shared: Method
 ) -> tuple[Method, dict[str, list[Any]]]:
     """The options of a network, with those that are axes of networks; and other axes of options."""
-    sweep_axes = SweepAxes(dict(axes))
-    places = np.unravel_index(number, sweep_axes.shape[: sweep_axes.cut]) if sweep_axes.cut else ()
-    pairs = zip(list(axes.items())[: sweep_axes.cut], places, strict=True)
-    method = shared.at({name: axis[place] for (name, axis), place in pairs if name in STRUCTURES})
+    method = SweepAxes(dict(axes)).method_of(number, shared)
     return method, {name: axis for name, axis in varied(axes).items() if name in VALUES}
 
 

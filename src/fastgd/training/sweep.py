@@ -4,37 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
-from functools import partial
-from itertools import product, repeat
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from fastgd.arguments import options
-from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_distinct, check_networks
 from fastgd.arguments.combinations import taking_combinations
-from fastgd.arguments.data import NetworkParts
-from fastgd.arguments.initial_network import check_alphas, check_start, check_whole
-from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.warnings import warn_of_targets
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import shown
-from fastgd.checks.values import check_flag, check_path, check_seeds
+from fastgd.checks.values import check_flag, check_path
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.files import PathLike
 from fastgd.training.folder_sweep import FolderSweep
 from fastgd.training.folders import folder_of
-from fastgd.training.partitioning import name_of, partition_of, resumed_partition, weightings_of
 from fastgd.training.resuming import continuing
-from fastgd.training.resuming_sweeps import arguments_of_sweep, check_states
+from fastgd.training.resuming_sweeps import arguments_of_sweep
 from fastgd.training.runs import Sweep
-from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes
-from fastgd.training.sweep_job import SweepJob
+from fastgd.training.sweep_job import SweepJob, checked_sweep
 from fastgd.training.train import HeldOut
 from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import run_job, work_into
@@ -181,99 +168,30 @@ def sweep(
     >>> sweep.shape, sweep.sel(combination=1, seed=3).alpha
     ((2, 4), 1.0)
     """
-    together = tuple(combinations[0]) if combinations else ()
-    task = TrainingData.check(X, y, iterations, record_every, given_options, validation)
-    held = task.validation
-    weightings, given_options = weightings_of(given_options)
-    partition = partition_of(task, groups, folds, weightings, given_options)
-    if resume is not None:
-        partition = resumed_partition(partition, resume.partition, len(task.X))
-    if held and partition is not None and partition.axes.keys() != {"sample_weight"}:
-        raise ValueError(
-            "validation must be left out with groups, and with folds, which have validation "
-            "samples of their own; got both"
-        )
-    done = 0 if resume is None or not resume.states else int(resume.states[0].planned[0])
-    task = replace(
-        task,
-        iterations=done + task.iterations,
-        done=done,
-        partition=partition,
-    )
     bar = check_flag("progress", progress)
-    keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
-    recording = check_flag("record_weights", record_weights)
     folder = None if out is None else check_path("out", out)
     worker_options = check_worker_options(executor, threads, threads_per_worker)
-    given = {"hidden_size": hidden_size, "alpha": alpha, "seed": seed, "weights": weights}
-    found = {
-        name: as_axis(name, value, MOST_NETWORKS if name == "hidden_size" else None)
-        for name, value in given.items()
-    }
-    check_axes(
-        [name for name, axis in found.items() if axis is not None or name in together],
-        weights_given=weights is not None,
-    )
-    structures, _ = options.axes(given_options, arguments=("combinations",))
-    check_networks({"hidden_size": found["hidden_size"] or [None], **structures})
-    values = {name: found[name] or [value] for name, value in given.items()}
-
-    outputs = outputs_to_start(given_options, task.y, weights)
-    hiddens, starts = _starts(values, _biases(biases, found["weights"]), task.inputs, outputs)
-    rates = [check_alphas(values["alpha"], len(hidden) + 1) for hidden in hiddens]
-    seeds = check_seeds(values["seed"])
-    chosen = options.check_sweep(
-        given_options,
-        task.X,
-        task.y,
-        hiddens,
-        holds_out=task.holds_out,
-        in_parts=partition is not None,
-        together=together,
-    )
-    options.check_updates(chosen.methods, task.iterations)
-    if partition is not None:
-        name = partial(name_of, partition)
-        options.check_parts(chosen.methods, partition.rows.sizes, name)
-    for start, method in product(starts or (), chosen.methods):
-        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
-    warn_of_targets({method.output for method in chosen.methods}, task.y)
-
-    def axis(name: str, checked: list[Any] | None) -> list[Any] | None:
-        return None if found[name] is None or name in together else checked
-
-    numbers = {"alpha": _alphas(values["alpha"], rates[0]), "seed": seeds, **chosen.values}
-    sweep_axes = SweepAxes.of(
-        hidden_size=axis("hidden_size", hiddens),
-        structures=chosen.structures,
-        parts={} if partition is None else partition.axes,
-        combinations=_combinations({name: numbers[name] for name in together}) or None,
-        alpha=axis("alpha", numbers["alpha"]),
-        values={name: one for name, one in chosen.values.items() if name not in together},
-        seed=axis("seed", seeds),
-        weights=axis("weights", starts),
-    )
-    others = (*PARTS, COMBINATION, "weights")
-    check_distinct({name: axis for name, axis in sweep_axes.axes.items() if name not in others})
-    each = list(product(zip(hiddens, rates, strict=True), chosen.methods))
-    job = SweepJob(
-        task=task,
-        sweep_axes=sweep_axes,
-        networks=tuple(network_of(task, hidden, method) for (hidden, _), method in each),
-        methods=tuple(method for _, method in each),
-        alphas=tuple(alphas for (_, alphas), _ in each),
-        values=chosen.values,
-        together=together,
-        seeds=seeds,
-        starts=starts,
-        settings={"alpha": numbers["alpha"][0], "seed": None if starts else seeds[0]},
-        keep=keep,
-        record_weights=recording,
+    job = checked_sweep(
+        X,
+        y,
+        hidden_size=hidden_size,
+        alpha=alpha,
+        iterations=iterations,
+        record_every=record_every,
+        seed=seed,
+        weights=weights,
+        biases=biases,
+        combinations=combinations,
+        groups=groups,
+        folds=folds,
+        validation=validation,
+        keep_weights=keep_weights,
+        record_weights=record_weights,
+        keep_state=keep_state,
         resume=resume,
+        given_options=given_options,
     )
-    if resume is not None:
-        most = len(task.X) if partition is None else int(partition.rows.sizes.max())
-        check_states(resume, job.networks, most)
+    warn_of_targets({method.output for method in job.methods}, job.task.y)
     if folder is not None:
         return _into(folder, job, worker_options, bar)
     return _trained(job, worker_options, bar)
@@ -303,59 +221,3 @@ def _trained(job: SweepJob, worker_options: WorkerOptions, bar: bool) -> Sweep:
         else:
             trained = job.joined(run_job(job, worker_options, advance))
     return job.sweep(trained)
-
-
-def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
-    """The biases that belong to each of the initial weights."""
-    if weights is None or biases is None:
-        return [biases]
-    if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
-        raise ValueError(
-            "biases must be a list with those of each of the weights, if these are an axis "
-            f"({len(weights)}), got {shown(biases)}"
-        )
-    return list(biases)
-
-
-def _starts(
-    values: dict[str, list[Any]], biases: list[Any], inputs: int, outputs: int
-) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
-    """The hidden sizes of each network, and the initial networks if they are given."""
-    each = biases if len(biases) > 1 else list(repeat(biases[0], len(values["weights"])))
-    pairs = [
-        check_start(hidden_size, weights, inputs, outputs, own)
-        for hidden_size in values["hidden_size"]
-        for weights, own in zip(values["weights"], each, strict=True)
-    ]
-    hiddens = [hidden for hidden, _ in pairs]
-    starts = [given for _, given in pairs if given is not None]
-    if not starts:
-        return hiddens, None
-    for hidden in hiddens:
-        if hidden != hiddens[0]:
-            raise ValueError(
-                "all weights of a sweep must be for the same hidden_size, "
-                f"got {hiddens[0]} and {hidden}"
-            )
-    return hiddens[:1], starts
-
-
-def _alphas(given: list[Any], rates: NDArray[np.float64]) -> list[Any]:
-    """The values as floats; tuples of floats are not copied, as there may be many."""
-    first = rates[:, 0].tolist()
-    return [
-        _as_floats(value, row) if isinstance(value, tuple) else one
-        for value, row, one in zip(given, rates, first, strict=True)
-    ]
-
-
-def _as_floats(value: tuple[Any, ...], row: NDArray[np.float64]) -> tuple[float, ...]:
-    return value if all(type(alpha) is float for alpha in value) else tuple(row.tolist())
-
-
-def _combinations(numbers: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    """The combinations, with checked values."""
-    return [
-        dict(zip(numbers, combination, strict=True))
-        for combination in zip(*numbers.values(), strict=True)
-    ]

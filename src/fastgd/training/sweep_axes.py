@@ -9,13 +9,13 @@ weights, which are the fastest.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.options import STRUCTURES
+from fastgd.arguments.declarations import STRUCTURES
+from fastgd.arguments.options import Method
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
@@ -36,39 +36,17 @@ class SweepAxes:
     axes: dict[str, list[Any]]
 
     @classmethod
-    def of(
-        cls,
-        *,
-        hidden_size: Axis,
-        structures: Mapping[str, Axis],
-        parts: Mapping[str, Axis] = MappingProxyType({}),
-        combinations: Axis = None,
-        alpha: Axis,
-        values: Mapping[str, Axis],
-        seed: Axis,
-        weights: Axis,
-    ) -> "SweepAxes":
-        """Put the axes in order."""
-        named = {"hidden_size": hidden_size, **structures}
-        named |= {name: parts[name] for name in PARTS if name in parts}
-        named |= {
-            COMBINATION: combinations,
-            "alpha": alpha,
-            **values,
-            "seed": seed,
-            "weights": weights,
-        }
-        return cls({name: axis for name, axis in named.items() if axis is not None})
+    def of(cls, axes: Mapping[str, Axis]) -> "SweepAxes":
+        """Put the axes in order; those of networks, and numeric options, are in order already."""
+        named = sorted(axes.items(), key=lambda item: _rank(item[0]))
+        return cls({name: axis for name, axis in named if axis is not None})
 
     @property
     def is_in_order(self) -> bool:
         """Whether the axes are in the order of :meth:`of`, and no option is on two of them."""
-        order = [*PARTS, COMBINATION, "alpha", "", "seed", "weights"]
-        known = [name if name in order else "" for name in list(self.axes)[self.cut :]]
-        ranks = [order.index(name) for name in known]
-        cut = all(name in _OF_NETWORKS for name in list(self.axes)[: self.cut])
+        ranks = list(map(_rank, self.axes))
         combinations = self.axes.get(COMBINATION, [{}])[0]
-        return cut and ranks == sorted(ranks) and not combinations.keys() & self.axes.keys()
+        return ranks == sorted(ranks) and not combinations.keys() & self.axes.keys()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,6 +73,16 @@ class SweepAxes:
         cut = self.cut
         return _flat(index[:cut], self.shape[:cut]), _flat(index[cut:], self.shape[cut:])
 
+    def network_index(self, number: int) -> tuple[int, ...]:
+        """Return the index of a network on the axes that change the network."""
+        lengths = self.shape[: self.cut]
+        return tuple(map(int, np.unravel_index(number, lengths))) if lengths else ()
+
+    def method_of(self, number: int, shared: Method) -> Method:
+        """Return the options of a network: the shared ones, and those on its axes."""
+        pairs = zip(self.axes.items(), self.network_index(number), strict=False)
+        return shared.at({name: axis[i] for (name, axis), i in pairs if name in STRUCTURES})
+
     def values(self, index: tuple[int, ...]) -> dict[str, Any]:
         """Return a run's value on each axis; a combination is replaced by its own keys."""
         places = zip(self.axes.items(), index, strict=True)
@@ -104,6 +92,13 @@ class SweepAxes:
         """Join (runs, ...) arrays of the networks into one array with all axes in front."""
         together = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         return together.reshape((*self.shape, *together.shape[1:]))
+
+
+def _rank(name: str) -> int:
+    order = ("a network", *PARTS, COMBINATION, "alpha", "a number", "seed", "weights")
+    if name not in order:
+        name = "a network" if name in _OF_NETWORKS else "a number"
+    return order.index(name)
 
 
 def told_apart(values: Mapping[str, Any]) -> dict[str, Any]:

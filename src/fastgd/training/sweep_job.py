@@ -10,55 +10,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import NetworkParts
-from fastgd.arguments.options import Method
-from fastgd.arguments.validation import Validation
+from fastgd.arguments import options
+from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_networks
+from fastgd.arguments.partition import check_partition
+from fastgd.arguments.training_data import TrainingData, Validation
+from fastgd.checks.values import check_flag
 from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
 from fastgd.engine.trained_runs import TrainedRuns
-from fastgd.engine.training_data import TrainingData
 from fastgd.training.chunks import Chunks, end_to_end, runs_per_chunk, seconds_of
-from fastgd.training.indexing import narrowed
-from fastgd.training.recompute import TrainingSource
-from fastgd.training.result_fields import SOURCES, fields_of, known_fields, source_of
-from fastgd.training.resuming_sweeps import join
+from fastgd.training.indexing import TrainingSource, narrowed
+from fastgd.training.result_fields import SOURCES, fields_of, source_of
+from fastgd.training.resuming_sweeps import check_states, join, resumed_partition
 from fastgd.training.runs import Sweep
 from fastgd.training.selection import Selection
-from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes
-
-ALL = slice(None)
+from fastgd.training.sweep_axes import COMBINATION, PARTS
+from fastgd.training.trainings import Trainings, checked_trainings
 
 COMPILED_AFTER = 2
 """Iterations of a training that only serves to compile its code."""
 
 
 @dataclass(frozen=True, eq=False)
-class SweepJob:
-    """All that the runs of a sweep depend on, checked; a :class:`fastgd.workers.job.Job`.
+class SweepJob(Trainings):
+    """The runs of a sweep; a :class:`fastgd.workers.job.Job`."""
 
-    ``networks``, ``methods`` and ``alphas`` have one item for each combination of the axes that
-    change the network.
-    """
-
-    task: TrainingData
-    sweep_axes: SweepAxes
-    networks: tuple[Network, ...]
-    methods: tuple[Method, ...]
-    alphas: tuple[NDArray[np.float64], ...]  # (values, K)
-    values: Mapping[str, Sequence[Any]]
-    """Values of other options, each along its own axis or along that of combinations."""
-    together: tuple[str, ...]
-    """The names in the combinations."""
-    seeds: list[int]
-    starts: list[NetworkParts] | None
-    """Initial networks, if they are given."""
-    settings: dict[str, Any]
     keep: Keep
-    record_weights: bool
     resume: Sweep | None
     given_chunks: tuple[Chunks, ...] | None = None
     """The chunks of each network, if they are given, as by a folder."""
@@ -111,24 +91,40 @@ class SweepJob:
         """The plan of the first chunk of the network with the most parameters."""
         number = int(np.argmax([network.parameters for network in self.networks]))
         chunk = int(self._ends[number]) - self.chunks[number].count
-        return self.plan(number, 1, self.selection(chunk))
+        return self.selected(chunk).plan(number, 1, self.values)
 
     def selection(self, chunk: int) -> Selection:
         """The runs of a chunk."""
         number, local = self.place(chunk)
-        lengths = self.sweep_axes.shape[: self.sweep_axes.cut]
-        network = tuple(map(int, np.unravel_index(number, lengths))) if lengths else ()
+        network = self.sweep_axes.network_index(number)
         return Selection(self.sweep_axes, (*network, *self.chunks[number].box(local)))
+
+    def selected(self, chunk: int) -> SweepJob:
+        """The job of a chunk's runs only."""
+        chosen = self.selection(chunk)
+        places = chosen.places_by_name
+
+        def some(name: str, values: Any) -> Any:
+            name = COMBINATION if name in self.together else name
+            return values[places.get(name, slice(None))]
+
+        return replace(
+            self,
+            task=replace(self.task, partition=narrowed(self.task.partition, chosen)),
+            alphas=tuple(some("alpha", alphas) for alphas in self.alphas),
+            values={name: some(name, values) for name, values in self.values.items()},
+            seeds=some("seed", self.seeds),
+            starts=self.starts and some("weights", self.starts),
+        )
 
     def compute(
         self, chunk: int, threads: int, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any]]:
         """Train the runs of a chunk: see :class:`fastgd.engine.trained_runs.TrainedRuns`."""
         number, local = self.place(chunk)
-        chosen = self.selection(chunk)
-        plan = self.plan(number, threads, chosen)
-        runs = self.chunks[number].runs(local)
-        arrays = self.train(number, plan, advance, chosen, runs).arrays
+        job = self.selected(chunk)
+        plan = job.plan(number, threads, self.values)
+        arrays = job.train(number, plan, advance, self.chunks[number].runs(local)).arrays
         wanted = {SOURCES[name] for name in self.known}
         return {name: one for name, one in arrays.items() if source_of(name) in wanted}
 
@@ -149,59 +145,19 @@ class SweepJob:
                 seen.add(shape)
                 short.compute(chunk, threads, lambda _done: None)
 
-    def plan(self, number: int, threads: int, chosen: Selection | None = None) -> Plan:
-        """Plan the training of all runs of a network, or of a box of them."""
-        task = self.task
-        if chosen is not None:
-            task = replace(task, partition=narrowed(task.partition, chosen))
-        which = self._slices(chosen)
-        return Plan.make(
-            task,
-            self.networks[number],
-            self.methods[number],
-            self.alphas[number][which("alpha")],
-            {name: values[which(name)] for name, values in self.values.items()},
-            len(self.starts[which("weights")] if self.starts else self.seeds[which("seed")]),
-            threads,
-            record_weights=self.record_weights,
-            together=self.together,
-            scope=self.values,
-        )
-
     def train(
         self,
         number: int,
         plan: Plan,
         advance: Callable[[int], None],
-        chosen: Selection | None = None,
-        runs: slice = ALL,
+        runs: slice = slice(None),
     ) -> TrainedRuns:
-        """Train the runs of a plan, or resume those of a sweep.
-
-        These are all runs of a network, or the chosen ones, whose indices are ``runs``.
-        """
-        which, network = self._slices(chosen), plan.network
-        seeds = self.seeds[which("seed")]
-        if self.starts:
-            starts = self.starts[which("weights")]
-            first = np.array(list(map(network.row, starts)))
-            seeds = seeds * len(starts)
-        else:
-            first = network.rows(first_rows(plan.method.init, network.sizes, seeds))
+        """Train the runs of a plan, or resume those of a sweep: ``runs`` of a network's runs."""
         state = self._state(number, plan, runs)
-        trained = execute(plan, first, np.array(seeds, np.int64), self.keep, advance, state)
+        trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
         if self.resume is not None:
             join(trained, self.resume, number, runs)
         return trained
-
-    def _slices(self, chosen: Selection | None) -> Callable[[str], slice]:
-        """Return a function from the name of an argument to the slice of its values."""
-        places = {} if chosen is None else chosen.places_by_name
-
-        def which(name: str) -> Any:
-            return places.get(COMBINATION if name in self.together else name, slice(None))
-
-        return which
 
     def _state(self, number: int, plan: Plan, runs: slice) -> State | None:
         """The state that runs of a network resume from."""
@@ -213,22 +169,13 @@ class SweepJob:
     @property
     def source(self) -> TrainingSource | None:
         """The data to train a run again; an axis of initial weights has the networks itself."""
-        task, before = self.task, self.resume
+        before = self.resume
         start = self.starts[0] if self.starts else None
         if start and before is not None and "weights" not in before.axes:
             if before.source is None:  # its initial weights are unknown
                 return None
             start = before.source.weights
-        return TrainingSource(
-            task.X,
-            task.y,
-            task.iterations,
-            task.record_every,
-            task.validation,
-            start,
-            self.seeds[0],
-            self.record_weights,
-        )
+        return TrainingSource(self.task, start, self.seeds[0], self.record_weights)
 
     def with_own_samples(self) -> SweepJob:
         """The same job with copies of the caller's arrays, which may change later."""
@@ -273,13 +220,80 @@ class SweepJob:
 
     @cached_property
     def known(self) -> tuple[str, ...]:
-        """The fields that the sweep will have."""
-        recipe = recipe_of(self.methods[0], self.values)
-        return known_fields(
-            weights=self.keep.weights,
-            state=self.keep.state,
-            path=self.record_weights,
-            holds_out=self.task.holds_out,
-            monitored=recipe.watch is not None,
-            window=self.methods[0].summary,
+        """The fields that the sweep will have; the others are None."""
+        has = {
+            "kept_weights": self.keep.weights,
+            "kept_changes": self.keep.weights,
+            "kept_path": self.record_weights,
+            "states": self.keep.state,
+            "validation_errors": self.task.holds_out,
+            "final_validation_error": self.task.holds_out,
+            "best_iteration": recipe_of(self.methods[0], self.values).watch is not None,
+            "summary": self.methods[0].summary is not None,
+        }
+        return tuple(name for name in SOURCES if has.get(name, True))
+
+
+def checked_sweep(
+    X: object,
+    y: object,
+    *,
+    iterations: object,
+    record_every: object,
+    combinations: Sequence[Mapping[str, Any]] | None,
+    groups: object,
+    folds: object,
+    validation: object,
+    keep_weights: object,
+    record_weights: object,
+    keep_state: object,
+    resume: Sweep | None,
+    given_options: Mapping[str, Any],
+    **given: Any,
+) -> SweepJob:
+    """Check the arguments of :func:`fastgd.sweep`.
+
+    ``given`` are hidden_size, alpha, seed, weights and biases.
+    """
+    together = tuple(combinations[0]) if combinations else ()
+    task = TrainingData.check(X, y, iterations, record_every, given_options, validation)
+    weight = given_options.get("sample_weight")
+    partition = check_partition(task.X, task.y, groups=groups, folds=folds, sample_weight=weight)
+    if partition is not None and "sample_weight" in partition.axes:
+        given_options = {n: value for n, value in given_options.items() if n != "sample_weight"}
+    if resume is not None:
+        partition = resumed_partition(partition, resume.partition, len(task.X))
+    parts = {} if partition is None else partition.axes
+    if validation is not None and parts.keys() - {"sample_weight"}:
+        raise ValueError(
+            "validation must be left out with groups, and with folds, which have validation "
+            "samples of their own; got both"
         )
+    done = 0 if resume is None or not resume.states else int(resume.states[0].planned[0])
+    task = replace(task, iterations=done + task.iterations, done=done, partition=partition)
+    keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
+    recording = check_flag("record_weights", record_weights)
+    axes = {
+        name: as_axis(name, value, MOST_NETWORKS if name == "hidden_size" else None)
+        for name, value in given.items()
+        if name != "biases"
+    }
+    check_axes(
+        [name for name, axis in axes.items() if axis is not None or name in together],
+        weights_given=given["weights"] is not None,
+    )
+    option_axes = options.axes(given_options, arguments=("combinations",))
+    check_networks({"hidden_size": axes["hidden_size"] or [None], **option_axes.structures})
+    found = checked_trainings(
+        task,
+        given,
+        given_options,
+        record_weights=recording,
+        axes=axes,
+        option_axes=option_axes,
+        together=together,
+    )
+    if resume is not None:
+        most = len(task.X) if partition is None else int(partition.rows.sizes.max())
+        check_states(resume, found.networks, most)
+    return SweepJob(**found.shared, keep=keep, resume=resume)

@@ -18,7 +18,7 @@ from fastgd.store.files import PathLike
 from fastgd.training import checkpoints
 from fastgd.training.results import Run
 from fastgd.training.resuming import arguments_of_run, continuing
-from fastgd.training.training_run import KEEP, Training
+from fastgd.training.training_run import KEEP, checked_training
 
 HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
@@ -158,7 +158,7 @@ def train(
     """
     bar = check_flag("progress", progress)
     file = checkpoints.check_file(checkpoint, checkpoint_every)
-    training = Training.check(
+    training = checked_training(
         X,
         y,
         hidden_size=hidden_size,
@@ -169,13 +169,13 @@ def train(
         weights=weights,
         biases=biases,
         validation=validation,
-        recording=record_weights,
+        record_weights=record_weights,
         resume=resume,
         given_options=given_options,
         threads=check_threads(threads, available_threads()),
         further=("checkpoint_every",),
     )
-    plan = training.plan(training.task.done, training.task.iterations)
+    plan = training.between(training.task.done, training.task.iterations)
     check_memory(plan.bytes(KEEP), "the training")
     warn_of_targets([training.method.output], training.task.y)
     if file is not None:

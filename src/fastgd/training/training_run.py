@@ -4,110 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fastgd.arguments import options
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.arguments.initial_network import check_alpha, check_start, check_whole
+from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.arguments.targets import outputs_to_start
-from fastgd.checks.values import check_flag, check_seed
+from fastgd.arguments.training_data import TrainingData
+from fastgd.checks.values import check_flag
 from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, summarize
-from fastgd.engine.trained_runs import TrainedRuns
-from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.npz import Arrays
 from fastgd.training import stored_run
 from fastgd.training.codec import Header
-from fastgd.training.results import Alpha, Run
+from fastgd.training.results import Run
 from fastgd.training.resuming import check_network
 from fastgd.training.run_builder import run_of
 from fastgd.training.stored_options import as_json
+from fastgd.training.trainings import Trainings, checked_trainings
 
 KEEP = Keep(state=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
-    """A network and all arguments of its training, checked."""
+class Training(Trainings):
+    """One training."""
 
-    task: TrainingData
-    network: Network
-    method: Method
-    alpha: Alpha
-    seed: int
-    given: FloatArray | None  # (1, P): the initial parameters, if they were given
     resume: Run | None
     """The run to continue."""
-    recording: bool
-    threads: int = 1
+    threads: int
     """Threads that may share the work of each update of a large network."""
 
-    @classmethod
-    def check(
-        cls,
-        X: object,
-        y: object,
-        *,
-        hidden_size: Any,
-        alpha: object,
-        iterations: object,
-        record_every: object,
-        seed: object,
-        weights: Any,
-        biases: Any,
-        validation: object = None,
-        recording: object,
-        resume: Run | None = None,
-        given_options: Mapping[str, Any],
-        threads: int = 1,
-        further: Collection[str] = (),
-    ) -> Training:
-        """Check the arguments of :func:`fastgd.train`.
+    @property
+    def network(self) -> Network:
+        """The only network."""
+        return self.networks[0]
 
-        ``further`` are names of arguments that are checked elsewhere, for "did you mean" hints.
-        """
-        done = planned(resume)
-        task = TrainingData.check(X, y, iterations, record_every, given_options, validation, done)
-        held = task.validation
-        outputs = outputs_to_start(given_options, task.y, weights)
-        hidden, given = check_start(hidden_size, weights, task.inputs, outputs, biases)
-        rates = check_alpha(alpha, len(hidden) + 1)
-        seed = check_seed(seed)
-        method = options.check(
-            given_options,
-            task.X,
-            task.y,
-            hidden,
-            holds_out=held is not None,
-            arguments=further,
-        )
-        options.check_updates([method], task.iterations)
-        if given:
-            check_whole(given, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
-        network = network_of(task, hidden, method)
-        if resume is not None:
-            assert resume.state is not None  # checked by arguments_of_run
-            found = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
-            check_network(network.sizes, found, resume.state, len(task.X))
-        return cls(
-            task,
-            network,
-            method,
-            alpha=rates if isinstance(alpha, tuple) else rates[0],
-            seed=seed,
-            given=network.row(given)[None] if given else None,
-            resume=resume,
-            recording=check_flag("record_weights", recording),
-            threads=threads,
-        )
+    @property
+    def method(self) -> Method:
+        """Its options."""
+        return self.methods[0]
 
     @property
     def asked(self) -> tuple[Header, Arrays]:
@@ -116,44 +52,26 @@ class Training:
         if self.task.validation is not None:
             held = self.task.validation._asdict().items()
             arrays |= {f"validation {name}": array for name, array in held if array is not None}
-        if self.given is not None:
-            arrays["weights"] = self.given
+        if self.starts:
+            arrays["weights"] = self.first(0)
         if self.resume is not None:
             past = stored_run.encode(self.resume)[1]
             arrays |= {f"resume {name}": array for name, array in past.items()}
         asked = {
             "hidden_size": self.network.sizes[1:-1],
-            "alpha": self.alpha,
+            "alpha": self.settings["alpha"],
             "iterations": self.task.iterations - self.task.done,
             "record_every": self.task.record_every,
-            "seed": self.seed,
-            "record_weights": self.recording,
+            "seed": self.seeds[0],
+            "record_weights": self.record_weights,
             **as_json(self.method.given, arrays),
         }
         return asked, arrays
 
-    @cached_property
-    def first(self) -> FloatArray:
-        """The initial parameters, (1, P)."""
-        if self.given is not None:
-            return self.given
-        return self.network.rows(first_rows(self.method.init, self.network.sizes, [self.seed]))
-
-    def plan(self, done: int, iterations: int) -> Plan:
+    def between(self, done: int, iterations: int) -> Plan:
         """Plan the updates from iteration ``done`` to ``iterations``."""
-        task = self.task
-        if (task.done, task.iterations) != (done, iterations):
-            task = replace(task, iterations=iterations, done=done)
-        return Plan.make(
-            task,
-            self.network,
-            self.method,
-            np.full((1, len(self.network.sizes) - 1), self.alpha),
-            {},
-            starts=1,
-            threads=self.threads,
-            record_weights=self.recording,
-        )
+        task = replace(self.task, iterations=iterations, done=done)
+        return replace(self, task=task).plan(0, self.threads)
 
     def stretch(self, plan: Plan, before: Run | None, advance: Callable[[int], None]) -> Run:
         """Train as planned, and return the run so far.
@@ -161,16 +79,29 @@ class Training:
         ``before`` is the run at the beginning of the plan; None at iteration 0.
         """
         state = None if before is None else before.state
-        trained = execute(plan, self.first, np.array([self.seed]), KEEP, advance, state)
-        if before is not None:
-            _join(trained, before, self.network)
-        has_seed = self.given is None and (self.resume is None or self.resume.seed is not None)
-        held = plan.samples.holds_out
+        trained = execute(plan, self.first(0), self.run_seeds, KEEP, advance, state)
+        if before is not None and state is not None:
+            path = None
+            if before.recorded_weights is not None:
+                biases, normalization = before.recorded_biases, before.recorded_normalization
+                path = self.network.row(
+                    NetworkParts(before.recorded_weights, biases, normalization)
+                )
+            trained.put_before(
+                before.errors,
+                before.losses,
+                before.validation_errors,
+                path,
+                state.ended >= 0,
+                before.final_loss,
+            )
+        has_seed = self.resume is None or self.resume.seed is not None
+        held, window = plan.samples.holds_out, self.method.summary
         return run_of(
             self.network,
             self.method,
-            alpha=self.alpha,
-            seed=self.seed if has_seed else None,
+            alpha=self.settings["alpha"],
+            seed=self.settings["seed"] if has_seed else None,
             recorded=plan.task.recorded,
             errors=trained.errors[0],
             parameters=trained.weights[0],
@@ -180,13 +111,45 @@ class Training:
             final_loss=trained.final_loss[0],
             status=STATUS[trained.outcome[0]],
             iterations=trained.iterations[0],
-            summary=_summary(trained, self.method.summary),
-            path=trained.path[0] if self.recording else None,
+            summary=window and [array[0] for array in summarize(trained.watch, window)],
+            path=trained.path[0] if self.record_weights else None,
             validation_errors=trained.held_errors[0] if held else None,
             final_validation_error=trained.held_final[0] if held else None,
             best_iteration=trained.best_iteration[0],
             state=trained.state,
         )
+
+
+def checked_training(
+    X: object,
+    y: object,
+    *,
+    iterations: object,
+    record_every: object,
+    validation: object = None,
+    record_weights: object,
+    resume: Run | None = None,
+    given_options: Mapping[str, Any],
+    threads: int = 1,
+    further: Collection[str] = (),
+    **given: Any,
+) -> Training:
+    """Check the arguments of :func:`fastgd.train`.
+
+    ``given`` are hidden_size, alpha, seed, weights and biases, ``further`` names of arguments that
+    are checked elsewhere, for "did you mean" hints.
+    """
+    task = TrainingData.check(
+        X, y, iterations, record_every, given_options, validation, planned(resume)
+    )
+    recording = check_flag("record_weights", record_weights)
+    found = checked_trainings(
+        task, given, given_options, record_weights=recording, arguments=further
+    )
+    if resume is not None and resume.state is not None:
+        sizes = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
+        check_network(found.networks[0].sizes, sizes, resume.state, len(task.X))
+    return Training(**found.shared, resume=resume, threads=threads)
 
 
 def planned(run: Run | None) -> int:
@@ -197,26 +160,3 @@ def planned(run: Run | None) -> int:
 def is_over(run: Run | None) -> bool:
     """Whether a run ended early: it converged, stalled or diverged."""
     return run is not None and run.state is not None and bool(run.state.ended[0] >= 0)
-
-
-def _join(trained: TrainedRuns, before: Run, network: Network) -> None:
-    """Copy the records of the run before to the beginning of the new ones."""
-    records = len(before.errors)
-    trained.errors[0, :records] = before.errors
-    trained.losses[0, :records] = before.losses
-    if before.state is not None and before.state.ended[0] >= 0:
-        trained.final_loss[0] = before.final_loss
-    if before.validation_errors is not None:
-        trained.held_errors[0, :records] = before.validation_errors
-    if before.recorded_weights is not None:
-        trained.path[0, :records] = network.row(
-            NetworkParts(
-                before.recorded_weights, before.recorded_biases, before.recorded_normalization
-            )
-        )
-
-
-def _summary(trained: TrainedRuns, window: int | None) -> list[NDArray[np.float64]] | None:
-    if window is None:
-        return None
-    return [array[0] for array in summarize(trained.watch, window)]

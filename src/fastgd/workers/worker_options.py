@@ -1,8 +1,10 @@
 """The public arguments that choose the workers: executor, threads, threads_per_worker."""
 
+import os
+from concurrent.futures import Executor
 from multiprocessing import current_process
+from threading import current_thread
 
-from fastgd.arguments.executors import check_executor
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_threads
 from fastgd.engine.session import available_threads
@@ -46,3 +48,67 @@ def check_worker_options(
             "threads_per_worker is for its workers"
         )
     return WorkerOptions(found, 1, each)
+
+
+def check_executor(value: object) -> Executor | None:
+    """Return value if it is None or an executor that can run this call's work.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    ValueError
+        If the call might wait forever: it runs in a thread of that same pool, or in a process that
+        was forked from the pool's process.
+
+    Examples
+    --------
+    >>> check_executor(4)
+    Traceback (most recent call last):
+    ...
+    TypeError: executor must be a concurrent.futures.Executor, such as a ProcessPoolExecutor() or \
+Dask's client.get_executor(), got 4
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Executor):
+        raise TypeError(
+            "executor must be a concurrent.futures.Executor, such as a ProcessPoolExecutor() or "
+            f"Dask's client.get_executor(), got {shown(value)}"
+        )
+    if _is_around_this_call(value):
+        raise ValueError(
+            "executor must not be the pool in whose thread this call runs, since all its threads "
+            f"might wait for each other, got {shown(value)}: leave it out"
+        )
+    if not _is_of_this_process(value):
+        raise ValueError(
+            "executor must be created in the process that uses it, since a fork does not copy its "
+            f"threads, got {shown(value)} of another process"
+        )
+    return value
+
+
+def _is_around_this_call(executor: Executor) -> bool:
+    """Whether the current thread belongs to that pool.
+
+    The pool's set of threads doesn't contain a thread that has only just started, but each thread
+    has the pool's queue among its arguments.
+    """
+    queue = getattr(executor, "_work_queue", None)
+    given = getattr(current_thread(), "_args", ())
+    return queue is not None and any(argument is queue for argument in given)
+
+
+def _is_of_this_process(executor: Executor) -> bool:
+    """Whether a pool of Python or loky was created in this process, as far as one can tell.
+
+    Neither offers a way to ask. But the queue of a process pool knows its process, and the threads
+    of a pool that still accepts tasks are dead only if they were lost in a fork.
+    """
+    queue = getattr(executor, "_call_queue", None)
+    if getattr(queue, "_opid", os.getpid()) != os.getpid():
+        return False
+    if getattr(executor, "_shutdown", False) or getattr(executor, "_broken", False):
+        return True
+    return all(thread.is_alive() for thread in getattr(executor, "_threads", ()))

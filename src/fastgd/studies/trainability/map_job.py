@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments import options
 from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.options import Method
+from fastgd.arguments.training_data import TrainingData
 from fastgd.engine.execution import execute
+from fastgd.engine.network import network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, Summary, summarize
-from fastgd.engine.training_data import TrainingData, network_of
 from fastgd.store.npz import Arrays
 from fastgd.studies.trainability.mean_field import MeanField, mean_field, power_of_ten
 from fastgd.studies.trainability.patches import Patch, patches_of, side_of
@@ -107,12 +108,12 @@ class MapJob:
         }
         if settings.batch_size:
             given |= {"batch_size": batch, "shuffle_seed": settings.seed}
-        task = TrainingData.check(problem.X, problem.y, iterations, settings.iterations, given)
-        hidden = (settings.width,)
-        method = options.check(given, task.X, task.y, hidden)
+        task = TrainingData(problem.X, problem.y, iterations, settings.iterations)
+        method = Method(**given)
+        network = network_of(method, problem.X, problem.y, (settings.width,))
         across, up = self.rates
         alphas = problem.alphas(across[patch.columns], up[patch.rows])
-        return Plan.make(task, network_of(task, hidden, method), method, alphas, {}, 1, threads)
+        return Plan.make(task, network, method, alphas, {}, 1, threads)
 
     def _values(
         self, chunk: int, iterations: int, threads: int, advance: Callable[[int], None]
