@@ -6,7 +6,7 @@ In all methods ``name`` is the option's name in messages, and ``samples`` the nu
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from fastgd import schedules
 from fastgd.arguments.data import check_not_negative, check_sample_weight, numbers_of
@@ -33,6 +33,9 @@ _EXACT = 2**53
 class OptionType(ABC):
     """Base class of the types of options."""
 
+    words: ClassVar[str]
+    """The type as a docstring states it, with fields of the type in braces."""
+
     @abstractmethod
     def check(self, name: str, value: object, samples: int) -> Any:
         """Return value in its checked form, or raise a TypeError or ValueError."""
@@ -41,14 +44,21 @@ class OptionType(ABC):
         """Return `check` of all values of an axis."""
         return [self.check(name, value, samples) for value in axis]
 
-    @abstractmethod
     def documented(self, default: object) -> str:
         """Return the type and the default as a docstring states them."""
+        known = ", ".join(f'"{name}"' for name in getattr(self, "known", ()))
+        words = self.words.format(**vars(self) | {"known": known})
+        if default is None:
+            return f"{words}, optional"
+        quote = '"' if isinstance(default, str) else ""
+        return f"{words}, default {quote}{default}{quote}"
 
 
 @dataclass(frozen=True)
 class Number(OptionType):
     """A number in an interval."""
+
+    words = "float"
 
     interval: str
 
@@ -60,14 +70,12 @@ class Number(OptionType):
         """Return the checked values, vectorized if possible."""
         return check_numbers(name, axis, rule_of(self.interval))
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        return f"float, default {default}"
-
 
 @dataclass(frozen=True)
 class Count(OptionType):
     """An int of at least 1, or None; ``none`` is the word for None on the command line."""
+
+    words = "int"
 
     none: str
     most_is_samples: bool = False
@@ -83,14 +91,12 @@ class Count(OptionType):
             return super().check_axis(name, axis, samples)
         return [*check_counts(name, axis)]
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        return "int, optional"
-
 
 @dataclass(frozen=True)
 class Name(OptionType):
     """One of a few names."""
+
+    words = "{{{known}}}"
 
     known: tuple[str, ...]
 
@@ -98,15 +104,12 @@ class Name(OptionType):
         """Return the name."""
         return check_choice(name, value, self.known)
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        names = ", ".join(f'"{name}"' for name in self.known)
-        return f'{{{names}}}, default "{default}"'
-
 
 @dataclass(frozen=True)
 class Names(OptionType):
     """One of a few names, or a tuple with one per layer of weights."""
+
+    words = "{{{known}}} or tuple"
 
     known: tuple[str, ...]
 
@@ -116,15 +119,12 @@ class Names(OptionType):
             return check_choice(name, value, self.known)
         return tuple(check_choice(f"{name}[{k}]", v, self.known) for k, v in enumerate(value))
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        names = ", ".join(f'"{name}"' for name in self.known)
-        return f'{{{names}}} or tuple, default "{default}"'
-
 
 @dataclass(frozen=True)
 class NameOrFormula(OptionType):
     """One of a few names, or a custom Function or Loss."""
+
+    words = "{{{known}}} or {formula.__name__}"
 
     known: tuple[str, ...]
     formula: type[Formula]
@@ -145,63 +145,52 @@ class NameOrFormula(OptionType):
             )
         raise TypeError(rule + (write if callable(value) else ""))
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        names = ", ".join(f'"{name}"' for name in self.known)
-        return f'{{{names}}} or {self.formula.__name__}, default "{default}"'
-
 
 class Flag(OptionType):
     """True or False."""
+
+    words = "bool"
 
     def check(self, name: str, value: object, samples: int) -> bool:
         """Return value as a bool."""
         return check_flag(name, value)
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        return f"bool, default {default}"
-
 
 class Seed(OptionType):
     """A seed of random numbers."""
+
+    words = "int"
 
     def check(self, name: str, value: object, samples: int) -> int:
         """Return it as an int."""
         return check_seed(value, name)
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        return f"int, default {default}"
-
 
 class SampleFactors(OptionType):
     """A number for each sample, or None."""
+
+    words = "(samples,) array_like"
 
     def check(self, name: str, value: object, samples: int) -> Any:
         """Return a copy of the numbers, (samples,), or None."""
         return check_sample_weight(value, samples)
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        return "(samples,) array_like, optional"
-
 
 class Layers(OptionType):
     """Layer numbers, or a mask for each layer, or None."""
+
+    words = "tuple of int, or list of masks"
 
     def check(self, name: str, value: object, samples: int) -> Frozen | None:
         """Return the layer numbers in ascending order, or copies of the masks."""
         return check_freeze(value)
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        return "tuple of int, or list of masks, optional"
-
 
 @dataclass(frozen=True)
 class Whole(OptionType):
     """An int of at least `minimum`."""
+
+    words = "int"
 
     minimum: int
 
@@ -213,14 +202,12 @@ class Whole(OptionType):
         """Return the checked values, vectorized if possible."""
         return check_counts(name, axis, self.minimum, _EXACT)
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        return f"int, default {default}"
-
 
 @dataclass(frozen=True)
 class Fielded(OptionType):
     """An instance of one of the classes of a public module, with fields that are checked."""
+
+    words = "one of `{module}`"
 
     module: str
     classes: tuple[type[Hyperparameters], ...]
@@ -251,13 +238,11 @@ class Fielded(OptionType):
             f"got {shown(value)}{did_you_mean(word, calls)}"
         )
 
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        return f"one of `{self.module}`, default {default}"
-
 
 class ScheduleKind(Fielded):
     """A schedule of `fastgd.schedules`, or an array of factors."""
+
+    words = "one of `{module}` or (updates,) array_like"
 
     def __init__(self) -> None:
         super().__init__("fastgd.schedules", schedules.ALL)
@@ -277,10 +262,6 @@ class ScheduleKind(Fielded):
         check_not_negative(name, factors)
         factors.setflags(write=False)
         return schedules.Factors(factors)
-
-    def documented(self, default: object) -> str:
-        """Return the type and the default."""
-        return f"one of `{self.module}` or (updates,) array_like, default {default}"
 
 
 def field_kind(holder: Hyperparameters | type[Hyperparameters], field: str) -> Number | Whole:

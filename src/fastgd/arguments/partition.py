@@ -43,7 +43,12 @@ class Partition:
     weights: FloatArray | None  # (weightings, samples) sample weights; None if none were given
 
     def __len__(self) -> int:
-        return len(self.rows) * (1 if self.weights is None else len(self.weights))
+        return len(self.rows) * self.weightings
+
+    @property
+    def weightings(self) -> int:
+        """The number of rows of sample weights."""
+        return 1 if self.weights is None else len(self.weights)
 
     def named(self, part: int) -> str:
         """Return the name of a (group, fold) in a message."""
@@ -56,7 +61,7 @@ class Partition:
 
     def part(self, i: int) -> Part:
         """Return the rows and weights of one subset."""
-        cell, w = divmod(range(len(self))[i], len(self) // len(self.rows))
+        cell, w = divmod(range(len(self))[i], self.weightings)
         rows, held = self.rows[cell], None if self.held is None else self.held[cell]
         if self.weights is None:
             return Part(rows, None, held, None)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.partition import Part, Partition
+from fastgd.arguments.row_indices import rows_of
 from fastgd.arguments.training_data import Validation
 from fastgd.kernel.block import Data
 from fastgd.kernel.vectorization import ROWS
@@ -50,66 +51,59 @@ class PackedSamples:
             self.partition is not None and self.partition.held is not None
         )
 
+    @cached_property
+    def _divided(self) -> Partition:
+        """The parts of the table; one part if it isn't divided."""
+        if self.partition is not None:
+            return self.partition
+        rows = rows_of(np.arange(len(self.X)), np.array([len(self.X)]))
+        return Partition({}, rows, None, None if self.weight is None else self.weight[None])
+
     @property
     def parts(self) -> int:
         """Number of parts; 1 if the table isn't divided."""
-        return 1 if self.partition is None else len(self.partition)
+        return len(self._divided)
 
     @cached_property
     def sizes(self) -> Index:
         """(parts,) training samples of each part."""
-        if self.partition is None:
-            return np.array([len(self.X)])
-        return np.repeat(self.partition.rows.sizes, self._weightings)
+        return np.repeat(self._divided.rows.sizes, self._divided.weightings)
 
     @cached_property
     def held_sizes(self) -> Index:
         """(parts,) validation samples of each part."""
-        if self.partition is not None and self.partition.held is not None:
-            return np.repeat(self.partition.held.sizes, self._weightings)
-        return np.full(self.parts, self.most_held)
+        if self._divided.held is not None:
+            return np.repeat(self._divided.held.sizes, self._divided.weightings)
+        return np.full(self.parts, 0 if self.validation is None else len(self.validation.y))
 
     @cached_property
     def most_held(self) -> int:
         """The most validation samples of any part."""
-        if self.partition is not None and self.partition.held is not None:
-            return int(self.partition.held.sizes.max())
-        return 0 if self.validation is None else len(self.validation.y)
-
-    @property
-    def _weightings(self) -> int:
-        assert self.partition is not None
-        return 1 if self.partition.weights is None else len(self.partition.weights)
+        return int(self.held_sizes.max())
 
     @cached_property
     def tables(self) -> Index:
         """(parts,) the table of each part, that is its group."""
-        if self.partition is None:
-            return np.zeros(1, np.int64)
-        folds = len(self.partition.axes.get("fold", (0,)))
-        return np.arange(self.parts) // (folds * self._weightings)
+        folds = len(self._divided.axes.get("fold", (0,)))
+        return np.arange(self.parts) // (folds * self._divided.weightings)
 
     @cached_property
     def table_sizes(self) -> Index:
         """(tables,) samples of each table, at most: training and validation together."""
         count = int(self.tables[-1]) + 1
-        if self.partition is None or self.partition.held is None:
+        if self._divided.held is None:
             return self.sizes[:: self.parts // count]
-        both = self.partition.rows.sizes + self.partition.held.sizes
+        both = self._divided.rows.sizes + self._divided.held.sizes
         largest: Index = both.reshape(count, -1).sum(axis=1)
         return np.minimum(largest, len(self.X))
 
     def part(self, number: int) -> Part:
         """The rows and weights of a part."""
-        if self.partition is None:
-            return Part(np.arange(len(self.X)), self.weight, None, None)
-        return self.partition.part(number)
+        return self._divided.part(number)
 
     def rows_of(self, table: int) -> Index:
         """The row indices of a table."""
-        partition = self.partition
-        if partition is None:
-            return np.arange(len(self.X))
+        partition = self._divided
         parts = len(partition.rows) // (int(self.tables[-1]) + 1)
         mine = range(table * parts, (table + 1) * parts)
         rows = [partition.rows[i] for i in mine]

@@ -24,9 +24,8 @@ from fastgd.reference.records import Records
 from fastgd.reference.sampling import Adaptive, Batch, Epochs, Sampler
 from fastgd.reference.state import Ending, changes_of, ending, over, resume_from, row_of, state_of
 from fastgd.reference.stopping import Best, Watch
-from fastgd.training.results import Run
+from fastgd.training.results import Run, run_of
 from fastgd.training.resuming import arguments_of_run, continuing
-from fastgd.training.run_builder import run_of
 from fastgd.training.training_run import checked_training
 
 

@@ -20,8 +20,7 @@ from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary
 from fastgd.training.result_fields import BY_NETWORK, SOURCES
-from fastgd.training.results import Run
-from fastgd.training.run_builder import run_of
+from fastgd.training.results import Run, run_of
 from fastgd.training.selection import Selection
 from fastgd.training.sweep_axes import PARTS, SweepAxes, told_apart, varied
 from fastgd.training.train import train
@@ -36,6 +35,9 @@ MEASURED = (
     "total_changes",
 )
 """The columns of a table with a row per run, as far as the sweep has them."""
+
+_ARRAYS = tuple(n for n in SOURCES if n not in (*BY_NETWORK, "total_changes", "summary"))
+"""The fields of a sweep that are arrays with all axes and fields of a run, too."""
 
 _NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
 
@@ -75,19 +77,11 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         alpha=values["alpha"],
         seed=values["seed"],
         recorded=sweep.recorded,
-        errors=sweep.errors[index],
         parameters=sweep.kept_weights[number][row],
         changes=sweep.kept_changes[number][row],
-        final_error=sweep.final_error[index],
-        losses=sweep.losses[index],
-        final_loss=sweep.final_loss[index],
-        status=sweep.status[index],
-        iterations=sweep.iterations[index],
         summary=sweep.summary and [array[index] for array in sweep.summary],
         path=_at(_at(sweep.kept_path, number), row),
-        validation_errors=_at(sweep.validation_errors, index),
-        final_validation_error=_at(sweep.final_validation_error, index),
-        best_iteration=_at(sweep.best_iteration, index),
+        **{name: _at(getattr(sweep, name), index) for name in _ARRAYS},
         state=sweep.states
         and _state(
             sweep.states[number].at(slice(row, row + 1)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -328,3 +329,50 @@ class Run(_Predicting):
         True
         """
         codec.save(self, path)
+
+
+def run_of(
+    network: Network,
+    method: Method,
+    *,
+    parameters: FloatArray,
+    changes: NDArray[np.int64],
+    final_error: Any,
+    final_loss: Any,
+    status: Any,
+    iterations: Any,
+    summary: Sequence[Any] | None = None,
+    path: FloatArray | None = None,
+    final_validation_error: Any = None,
+    best_iteration: Any = None,
+    **others: Any,
+) -> Run:
+    """Build a run from (P,) parameters and direction changes, and a (records, P) path.
+
+    Scalars may be NumPy scalars; ``others`` are further fields of the run.
+    """
+    last, counts = network.parts(parameters), network.parts(changes)
+    way = None if path is None else network.parts(path)
+    has_best = best_iteration is not None and best_iteration >= 0
+    return Run(
+        hidden_size=network.sizes[1:-1],
+        weights=last.weights,
+        direction_changes=counts.weights,
+        final_error=float(final_error),
+        status=str(status),
+        iterations=int(iterations),
+        final_loss=float(final_loss),
+        biases=last.biases,
+        bias_direction_changes=counts.biases,
+        normalization=last.normalization,
+        summary=None if summary is None else Summary(*(number.item() for number in summary)),
+        recorded_weights=way.weights if way else None,
+        recorded_biases=way.biases if way else (),
+        recorded_normalization=way.normalization if way else (),
+        options=method.given,
+        final_validation_error=None
+        if final_validation_error is None
+        else float(final_validation_error),
+        best_iteration=int(best_iteration) if has_best else None,
+        **others,
+    )

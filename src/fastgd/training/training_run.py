@@ -17,9 +17,8 @@ from fastgd.engine.summaries import STATUS, summarize
 from fastgd.store.npz import Arrays
 from fastgd.training import stored_run
 from fastgd.training.codec import Header
-from fastgd.training.results import Run
+from fastgd.training.results import Run, run_of
 from fastgd.training.resuming import check_network
-from fastgd.training.run_builder import run_of
 from fastgd.training.stored_options import as_json
 from fastgd.training.trainings import Trainings, checked_trainings
 
