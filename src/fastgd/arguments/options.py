@@ -155,15 +155,7 @@ def check(
     return check_sweep(given, NO_AXES, [hidden], (X, y)).methods[0]
 
 
-def check_loss(
-    given: Mapping[str, object], X: FloatArray, y: FloatArray, hidden: tuple[int, ...]
-) -> Method:
-    """Return the options of a loss, none of which is about learning; otherwise as `check`."""
-    check_names_of_loss(given, ("hidden_size",))
-    return check(given, X, y, hidden)
-
-
-def check_names_of_loss(given: Mapping[str, object], arguments: tuple[str, ...]) -> None:
+def check_names_of_loss(given: Mapping[str, object], arguments: Collection[str]) -> None:
     """Reject unknown options of a loss; suggestions may also name one of the other arguments."""
     known = (*(name for name in DECLARED if name in LossOptions.__annotations__), *kinds_of(given))
     for name in given:

@@ -10,11 +10,10 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, check_vector
 from fastgd.arguments.declarations import LossOptions
-from fastgd.arguments.initial_network import check_hidden_size
-from fastgd.arguments.options import Method, check_loss
-from fastgd.arguments.targets import check_samples
-from fastgd.engine.network import Network, network_of
+from fastgd.arguments.options import Method
+from fastgd.engine.network import Network
 from fastgd.reference.layer import Layer
+from fastgd.training.training_run import checked_loss
 
 
 def objective(
@@ -52,10 +51,8 @@ def objective(
     >>> value, derivative.tolist()
     (1.125, [-1.5])
     """
-    X, y = check_samples(X, y, options)
-    hidden = check_hidden_size(hidden_size)
-    method = check_loss(options, X, y, hidden)
-    network = network_of(method, X, y, hidden)
+    checked = checked_loss(X, y, options, hidden_size=hidden_size)
+    X, y, network, method = checked.task.X, checked.task.y, checked.network, checked.method
     layers = _layers(network, method, check_vector("w", w, network.parameters))
     weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
     with np.errstate(all="ignore"):

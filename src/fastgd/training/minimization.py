@@ -14,13 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import LossOptions
-from fastgd.arguments.initial_network import Start, check_start, check_whole
-from fastgd.arguments.options import check_names_of_loss
-from fastgd.arguments.targets import check_samples, outputs_to_start
+from fastgd.arguments.initial_network import Start
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_choice, check_count, check_ends, check_seed
-from fastgd.training.objective import Objective, objective
+from fastgd.checks.values import check_choice, check_ends
+from fastgd.training.objective import Objective
 from fastgd.training.results import Run
+from fastgd.training.training_run import checked_loss
 
 METHODS = ("BFGS", "L-BFGS-B", "dual_annealing")
 
@@ -99,21 +98,21 @@ def minimize(
     >>> run.predict(X).round(1).ravel() + 0.0
     array([0., 1., 1., 0.])
     """
-    check_names_of_loss(
-        options, ("hidden_size", "method", "iterations", "seed", "weights", "biases")
-    )
-    X, y = check_samples(X, y, options)
-    hidden, given = check_start(
-        hidden_size, weights, X.shape[1], outputs_to_start(options, y, weights), biases
+    checked = checked_loss(
+        X,
+        y,
+        options,
+        ("hidden_size", "method", "iterations", "seed", "weights", "biases"),
+        hidden_size=hidden_size,
+        iterations=iterations,
+        seed=seed,
+        weights=weights,
+        biases=biases,
     )
     method = check_choice("method", method, METHODS)
-    iterations = check_count("iterations", iterations)
-    seed = check_seed(seed)
     low, high = _check_span(span, method)
-    f = objective(X, y, hidden_size=hidden, **options)
-    if given:
-        check_whole(given, bias=f.network.bias, batch_norm=False)
-    start = f.network.row(given) if given else f.start(seed)
+    f = Objective(checked.task.X, checked.task.y, checked.network, checked.method)
+    start, [seed], iterations = checked.first(0)[0], checked.seeds, checked.task.iterations
     if not (low <= start.min() and start.max() <= high):
         raise ValueError(
             f"span must contain the initial parameters ({start.min():.3g} to {start.max():.3g}), "
@@ -136,7 +135,7 @@ def minimize(
     changes = f.network.parts(path.changes)
     return replace(
         f.run(path.w),
-        seed=None if given else seed,
+        seed=checked.settings["seed"],
         errors=path.before_each(path.all_errors, done),
         losses=path.before_each(path.all_losses, done),
         recorded=np.arange(done),

@@ -10,15 +10,14 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, NetworkParts, check_vector
 from fastgd.arguments.declarations import LossOptions
-from fastgd.arguments.initial_network import check_hidden_size
-from fastgd.arguments.options import Method, check_loss
-from fastgd.arguments.targets import check_samples
+from fastgd.arguments.options import Method
 from fastgd.checks.memory import check_memory
 from fastgd.checks.values import check_seed
 from fastgd.engine.evaluation import LossEvaluation
-from fastgd.engine.network import Network, first_weights, flatten, network_of
+from fastgd.engine.network import Network, first_weights, flatten
 from fastgd.engine.session import Session
 from fastgd.training.results import Run
+from fastgd.training.training_run import checked_loss
 
 
 def objective(
@@ -69,11 +68,8 @@ def objective(
     >>> f.run(found.x).predict(X).round(1).ravel() + 0.0
     array([0., 1., 1., 0.])
     """
-    X, y = check_samples(X, y, options)
-    hidden = check_hidden_size(hidden_size)
-    method = check_loss(options, X, y, hidden)
-    network = network_of(method, X, y, hidden)
-    return Objective(X, y, network, method)
+    checked = checked_loss(X, y, options, hidden_size=hidden_size)
+    return Objective(checked.task.X, checked.task.y, checked.network, checked.method)
 
 
 class Objective:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastgd.arguments.data import NetworkParts
-from fastgd.arguments.options import Method
+from fastgd.arguments.options import Method, check_names_of_loss
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
 from fastgd.engine.execution import execute
@@ -149,6 +149,33 @@ def checked_training(
         sizes = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
         check_network(found.networks[0].sizes, sizes, resume.state, len(task.X))
     return Training(**found.shared, resume=resume, threads=threads)
+
+
+def checked_loss(
+    X: object,
+    y: object,
+    given_options: Mapping[str, Any],
+    arguments: Collection[str] = ("hidden_size",),
+    *,
+    iterations: object = 1,
+    **given: Any,
+) -> Training:
+    """Check the arguments of :func:`fastgd.objective` and :func:`fastgd.minimize`.
+
+    ``given`` are those that they have of hidden_size, seed, weights and biases, and ``arguments``
+    the names of all, for "did you mean" hints. Options about learning are refused.
+    """
+    check_names_of_loss(given_options, arguments)
+    others = {"alpha": 1.0, "seed": 1, "weights": None, "biases": None}
+    return checked_training(
+        X,
+        y,
+        iterations=iterations,
+        record_every=1,
+        record_weights=False,
+        given_options=given_options,
+        **others | given,
+    )
 
 
 def planned(run: Run | None) -> int:
