@@ -1,7 +1,7 @@
 """``fastgd train --checkpoint``: what it holds, before the training and after an interrupt."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import fastgd
 from fastgd import Run
@@ -10,31 +10,26 @@ from fastgd.checks.intervals import ABOVE_ZERO
 from fastgd.checks.values import check_number
 from fastgd.cli.console import print_plain
 from fastgd.cli.errors import RefusedError
+from fastgd.cli.options import option
 from fastgd.cli.output_files import check_output
-from fastgd.cli.shared import number, option
 from fastgd.training.checkpoints import EVERY
 from fastgd.training.training_run import planned
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-CheckpointFile = Annotated[
-    Path | None,
+CHECKPOINT = (
     option(
-        "--checkpoint",
-        metavar="FILE.npz",
-        help="Keep the training so far in this file: the same command given again resumes "
-        "on from it.",
+        "--checkpoint FILE.npz",
+        "Keep the training so far in this file: the same command given again resumes from it.",
+        Path,
     ),
-]
-CheckpointEvery = Annotated[
-    float | None,
-    number(
-        "--checkpoint-every",
-        "SECONDS",
+    option(
+        "--checkpoint-every SECONDS",
         f"Write the checkpoint about every so often (default: {EVERY:g}).",
+        float,
     ),
-]
+)
 
 
 def check_checkpoint(

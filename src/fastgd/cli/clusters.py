@@ -9,22 +9,19 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Any
 
 from fastgd.checks.formatting import many
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.shared import option
+from fastgd.cli.options import option
 from fastgd.cli.terminal import complain
 from fastgd.engine.session import available_threads
 
-Dask = Annotated[
-    str | None,
-    option(
-        metavar="WHERE",
-        help="Train on the workers of Dask: tcp://HOST:PORT is the address of a scheduler, "
-        "local:N starts N processes on this machine.",
-    ),
-]
+DASK = option(
+    "--dask WHERE",
+    "Train on the workers of Dask: tcp://HOST:PORT is the address of a scheduler, local:N starts N "
+    "processes on this machine.",
+)
 
 RULE = "tcp://HOST:PORT, the address of a scheduler, or local:N, processes on this machine"
 

@@ -6,23 +6,21 @@ from collections.abc import Iterable, Mapping
 from io import TextIOWrapper
 from math import isnan
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from fastgd import Sweep
 from fastgd.checks.formatting import many, value_text
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.shared import flag
+from fastgd.cli.options import option
 from fastgd.cli.terminal import complain
 from fastgd.store.files import whole_file
 
-RawText = Annotated[
+RAW_TEXT = option(
+    "--raw-text",
+    "Leave texts in FILE.csv that a spreadsheet would run as a formula (default: with a ' before "
+    "them).",
     bool,
-    flag(
-        "--raw-text",
-        "Leave texts in FILE.csv that a spreadsheet would run as a formula (default: with a ' "
-        "before them).",
-    ),
-]
+)
 
 # https://owasp.org/www-community/attacks/CSV_Injection. What begins with quotes before such a sign
 # gets one more, so that it is known what to remove: one.

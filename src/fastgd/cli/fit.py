@@ -1,8 +1,7 @@
 """``fastgd fit``: learn to predict a column of a table, and measure how well."""
 
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,25 +9,23 @@ from fastgd import plots
 from fastgd.checks.formatting import layers_text, many
 from fastgd.cli.console import Rows, open_console, print_plain, print_table
 from fastgd.cli.errors import refusing
-from fastgd.cli.job import Job, Timed, timed
+from fastgd.cli.job import timed
 from fastgd.cli.json_output import plain, print_json
-from fastgd.cli.option_values import column_name, or_terminal, read_network
+from fastgd.cli.option_values import column_name, read_networks
+from fastgd.cli.options import JSON, PLOT, PROGRESS, THREADS, option, takes
 from fastgd.cli.output_files import check_output, check_plot, write_plot
 from fastgd.cli.score_table import number_text, print_scores
-from fastgd.cli.shared import Json, Plot, Progress, Threads, number, option, whole
 from fastgd.cli.table_options import (
-    Classification,
-    Decimal,
-    Drop,
-    MaxCategories,
-    NoStandardize,
-    Sep,
-    TableFile,
+    CLASSIFICATION,
+    DECIMAL,
+    DROP,
+    MAX_CATEGORIES,
+    SEP,
+    STANDARDIZE,
+    TABLE_FILE,
 )
 from fastgd.models.fit import FOLDS, SHARE, Choices, Fit, fit_columns
-from fastgd.models.search import HIDDEN_SIZES
 from fastgd.tables.csv_lines import names_text
-from fastgd.tables.preparation import MOST_CATEGORIES
 from fastgd.tables.reading import read_columns
 
 if TYPE_CHECKING:
@@ -41,64 +38,45 @@ MOST_CLASSES = 8
 """Most classes whose confusion matrix fits on a screen."""
 
 
-class FitCommand(NamedTuple):
-    """The parsed arguments of the command."""
-
-    file: Path
-    target: str | None
-    sep: str | None
-    decimal: str | None
-    choices: Choices
-    save: Path | None
-    plot: Path | None
-    json: bool
-
-
-def command(
-    file: TableFile,
-    target: Annotated[
-        str | None,
-        option(
-            metavar="NAME",
-            parser=column_name,
-            help="Column to predict (needed). The others are used.",
-        ),
-    ] = None,
-    hidden_size: Annotated[
-        str | None,
-        option(
-            metavar="SIZES",
-            help="Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.",
-        ),
-    ] = None,
-    test_fraction: Annotated[
-        float, number("--test-fraction", "SHARE", "Share of the rows in the test set.")
-    ] = SHARE,
-    folds: Annotated[
+@takes(
+    TABLE_FILE,
+    option("--target NAME", "Column to predict (needed). The others are used.", read=column_name),
+    option(
+        "--hidden-size SIZES",
+        "Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.",
+        read=read_networks,
+    ),
+    option("--test-fraction SHARE", "Share of the rows in the test set.", float, default=SHARE),
+    option(
+        "--folds K",
+        "Folds of the training rows for cross-validation, to choose the settings; a network of "
+        "each.",
         int,
-        whole(
-            "--folds",
-            "Folds of the training rows for cross-validation, to choose the settings; a network of "
-            "each.",
-            metavar="K",
-        ),
-    ] = FOLDS,
-    seed: Annotated[int, whole("--seed", "Seed of the splits and of the initial weights.")] = 0,
-    save: Annotated[
-        Path | None,
-        option(metavar="FILE.npz", help="Write the model to this file, for fastgd predict."),
-    ] = None,
-    plot: Plot = None,
-    threads: Threads = None,
-    progress: Progress = None,
-    json: Json = False,
-    sep: Sep = None,
-    decimal: Decimal = None,
-    drop: Drop = None,
-    max_categories: MaxCategories = MOST_CATEGORIES,
-    no_standardize: NoStandardize = False,
-    classification: Classification = None,
-) -> Job:
+        default=FOLDS,
+    ),
+    option("--seed N", "Seed of the splits and of the initial weights.", int, default=0),
+    option("--save FILE.npz", "Write the model to this file, for fastgd predict.", Path),
+    PLOT,
+    THREADS,
+    PROGRESS,
+    JSON,
+    SEP,
+    DECIMAL,
+    DROP,
+    MAX_CATEGORIES,
+    STANDARDIZE,
+    CLASSIFICATION,
+)
+def command(
+    file: Path,
+    target: str | None,
+    save: Path | None,
+    plot: Path | None,
+    json: bool,
+    sep: str | None,
+    decimal: str | None,
+    **settings: Any,
+) -> None:
     """Learn to predict a column of a table, and measure how well.
 
     Some rows are put aside to judge by. Texts become an input for each category, missing numbers
@@ -107,54 +85,28 @@ def command(
 
     Example: [bold]fastgd fit houses.csv --target price --save model.npz[/bold]
     """
-    sizes: list[Any] = HIDDEN_SIZES
-    if hidden_size is not None:
-        sizes = [read_network(network) for network in hidden_size.split(",")]
-    choices = Choices(
-        classification=classification,
-        test_fraction=test_fraction,
-        seed=seed,
-        hidden_size=sizes,
-        folds=folds,
-        max_categories=max_categories,
-        standardize=not no_standardize,
-        drop=tuple(drop or ()),
-        threads=threads,
-        progress=or_terminal(progress),
-    )
-    return partial(show, FitCommand(file, target, sep, decimal, choices, save, plot, json))
-
-
-def show(asked: FitCommand) -> None:
-    """Fit a model, show its scores, and write the requested files."""
     with refusing():
-        check_output(asked.save, "the file of a model", (".npz",), read=(asked.file,))
-        check_plot(asked.plot)
-        choices = asked.choices.checked()
-        columns = read_columns(asked.file, asked.sep, asked.decimal)
-        if asked.target is None:
+        check_output(save, "the file of a model", (".npz",), read=(file,))
+        check_plot(plot)
+        choices = Choices(**settings).checked()
+        columns = read_columns(file, sep, decimal)
+        if target is None:
             raise ValueError(
                 "--target must name the column to predict; "
-                f"{asked.file} has these: {names_text(list(columns))}"
+                f"{file} has these: {names_text(list(columns))}"
             )
-        target = asked.target
         done = timed(None, lambda: fit_columns(columns, target, choices))
         result = done.result
-        if asked.save:
-            result.model.save(asked.save)
-        if asked.plot:
-            drawn = plots.predictions(result.actual, result.predicted, name=target)
-            write_plot(drawn, asked.plot)
-    if asked.json:
+        if save:
+            result.model.save(save)
+        if plot:
+            write_plot(plots.predictions(result.actual, result.predicted, name=target), plot)
+    if json:
         print_json(_facts(result) | {"seconds": done.seconds})
         return
-    _show(asked, len(columns), done)
-
-
-def _show(asked: FitCommand, columns: int, done: Timed[Fit]) -> None:
-    console, result = open_console(), done.result
+    console = open_console()
     rows = many(len(result.parts.learn) + len(result.parts.judge), "row")
-    print_plain(console, f"{asked.file}: {rows} with a target, {many(columns, 'column')}")
+    print_plain(console, f"{file}: {rows} with a target, {many(len(columns), 'column')}")
     for note in result.notes:
         print_plain(console, f"- {note}")
     console.print()
@@ -164,12 +116,10 @@ def _show(asked: FitCommand, columns: int, done: Timed[Fit]) -> None:
     print_scores(console, result.model)
     (_show_numbers if result.model.classes is None else _show_classes)(console, result)
     console.print(done.text("Learned").partition(", after")[0] + ", compiling included.")
-    if asked.plot:
-        print_plain(console, f"Written to {asked.plot}")
-    if asked.save:
-        print_plain(
-            console, f"Saved to {asked.save}: fastgd predict {asked.save} NEW.csv applies it."
-        )
+    if plot:
+        print_plain(console, f"Written to {plot}")
+    if save:
+        print_plain(console, f"Saved to {save}: fastgd predict {save} NEW.csv applies it.")
 
 
 def _show_candidates(console: "Console", result: Fit) -> None:

@@ -45,6 +45,11 @@ def read_network(text: str) -> tuple[int, ...]:
         raise RefusedError(f"--hidden-size must be {NETWORK}, got {shown(text)}{hint}") from error
 
 
+def read_networks(text: str) -> list[tuple[int, ...]]:
+    """Read several networks: 8,8x4,none."""
+    return [read_network(network) for network in text.split(",")]
+
+
 def read_alpha(text: str) -> float | tuple[float, ...]:
     """Read one learning rate, or one for each layer."""
     hint = f": one for each layer is {text.replace(',', '/')}" if "," in text else ""

@@ -116,6 +116,12 @@ def problem(default: str) -> tuple[Declared, ...]:
     )
 
 
+TARGET = option(
+    "--target NAME",
+    "Column to learn (needed); repeat it for several. The others are inputs.",
+    list[str],
+    read=column_name,
+)
 ITERATIONS = option("--iterations N", "Updates of the weights.", int)
 SEED = option("--seed N", "Seed of the initial weights.", int, default=1)
 THREADS = option("--threads N", "Threads to use (default: all).", int)

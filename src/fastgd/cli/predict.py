@@ -1,25 +1,22 @@
 """``fastgd predict``: apply a model to a table."""
 
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 
 import fastgd
 from fastgd import GroupModels, Model
 from fastgd.checks.formatting import many
 from fastgd.cli.console import Rows, open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.export import RawText, check_raw_text, write_columns
-from fastgd.cli.job import Job
+from fastgd.cli.export import RAW_TEXT, check_raw_text, write_columns
 from fastgd.cli.json_output import print_json
+from fastgd.cli.options import JSON, argument, option, takes
 from fastgd.cli.output_files import check_output
 from fastgd.cli.score_table import number_text, scores_line
-from fastgd.cli.shared import Json, option
-from fastgd.cli.table_options import Decimal, Sep, TableFile
+from fastgd.cli.table_options import DECIMAL, SEP, TABLE_FILE
 from fastgd.models.scores import Scores, scores_of
 from fastgd.tables.column_values import cells_of
 from fastgd.tables.reading import about, read_columns
@@ -30,43 +27,34 @@ SHOWN = 10
 Prediction = dict[str, list[Any]]
 
 
-def command(
-    model: Annotated[
+@takes(
+    argument("saved", "MODEL.npz", "What fit --save, or train --save, wrote.", Path, default=...),
+    TABLE_FILE,
+    option(
+        "--csv FILE.csv",
+        "Write a line for each row, in their order: the prediction, and for classes the "
+        "probability of each.",
         Path,
-        typer.Argument(metavar="MODEL.npz", help="What fit --save, or train --save, wrote."),
-    ],
-    file: TableFile,
-    csv: Annotated[
-        Path | None,
-        option(
-            metavar="FILE.csv",
-            help="Write a line for each row, in their order: the prediction, and for classes the "
-            "probability of each.",
-        ),
-    ] = None,
-    raw_text: RawText = False,
-    json: Json = False,
-    sep: Sep = None,
-    decimal: Decimal = None,
-) -> Job:
+    ),
+    RAW_TEXT,
+    JSON,
+    SEP,
+    DECIMAL,
+)
+def command(
+    saved: Path,
+    file: Path,
+    csv: Path | None,
+    raw_text: bool,
+    json: bool,
+    sep: str | None,
+    decimal: str | None,
+) -> None:
     """Predict a column of a table with a saved model.
 
     Example: [bold]fastgd predict model.npz new.csv --csv predictions.csv[/bold]
     """
     check_raw_text(raw_text, csv)
-    return partial(show, model, file, csv, raw_text, json, sep, decimal)
-
-
-def show(
-    saved: Path,
-    file: Path,
-    csv: Path | None,
-    raw_text: bool,
-    as_json: bool,
-    sep: str | None,
-    decimal: str | None,
-) -> None:
-    """Read model and table, predict, and write or show the predictions."""
     with refusing():
         check_output(csv, "the file of predictions", (".csv",), read=(saved, file))
         model = fastgd.load(saved)
@@ -88,7 +76,7 @@ def show(
         scores = _scores(model, outputs, columns)
         if csv:
             write_columns(csv, found, raw_text=raw_text)
-    if as_json:
+    if json:
         facts = {"predictions": found, "remarks": remarks}
         print_json(facts | ({"scores": scores} if scores else {}))
         return

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastgd.checks.formatting import many
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import column_name
-from fastgd.cli.shared import number, option, whole
+from fastgd.cli.options import option
 from fastgd.models.train_test_split import ShuffledFolds, held_out
 from fastgd.tables.csv_lines import names_text
 from fastgd.tables.reading import NotANumberError
@@ -18,51 +18,38 @@ from fastgd.tables.samples import RAW, Reading, Samples, read_more, read_samples
 
 PANEL = "Validation"
 
-Validation = Annotated[
-    Path | None,
+VALIDATION = (
     option(
-        metavar="FILE.csv",
-        help="Validation set, with the same columns: its error is measured and monitored.",
-        rich_help_panel=PANEL,
+        "--validation FILE.csv",
+        "Validation set, with the same columns: its error is measured and monitored.",
+        Path,
+        panel=PANEL,
     ),
-]
-ValidationFraction = Annotated[
-    float | None,
-    number(
-        "--validation-fraction",
-        "SHARE",
+    option(
+        "--validation-fraction SHARE",
         "Use this share of the rows, drawn at random, as the validation set: 0.2.",
+        float,
         panel=PANEL,
     ),
-]
-Folds = Annotated[
-    int | None,
-    whole(
-        "--folds",
-        "Cross-validation: train K times, each time with another K-th of the rows (of each group) "
-        "as the validation set.",
-        metavar="K",
+    option(
+        "--split-seed N",
+        "Seed of the split; none keeps the rows in their order and takes the last ones, or each "
+        "fold in turn (default: 0).",
         panel=PANEL,
     ),
-]
-SplitSeed = Annotated[
-    str | None,
-    option(
-        metavar="N",
-        help="Seed of the split; none keeps the rows in their order and takes the last ones, or "
-        "each fold in turn (default: 0).",
-        rich_help_panel=PANEL,
-    ),
-]
-Groups = Annotated[
-    str | None,
-    option(
-        metavar="NAME",
-        parser=column_name,
-        help="Column of labels, which is then no input: each group of rows has networks of its "
-        "own.",
-    ),
-]
+)
+FOLDS = option(
+    "--folds K",
+    "Cross-validation: train K times, each time with another K-th of the rows (of each group) as "
+    "the validation set.",
+    int,
+    panel=PANEL,
+)
+GROUPS = option(
+    "--groups NAME",
+    "Column of labels, which is then no input: each group of rows has networks of its own.",
+    read=column_name,
+)
 
 
 class Given(NamedTuple):

@@ -3,7 +3,7 @@
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,7 @@ import fastgd
 from fastgd import Model, Run, Sweep
 from fastgd.checks.formatting import error_text, joined, many, options_text
 from fastgd.cli.checkpoints import (
-    CheckpointEvery,
-    CheckpointFile,
+    CHECKPOINT,
     check_checkpoint,
     kept_iterations,
     kept_text,
@@ -23,33 +22,13 @@ from fastgd.cli.console import Rows, open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
-from fastgd.cli.option_values import or_terminal, read_alpha, read_network
-from fastgd.cli.options import takes
-from fastgd.cli.shared import (
-    Iterations,
-    Json,
-    Progress,
-    Target,
-    Threads,
-    flag,
-    option,
-    whole,
-)
-from fastgd.cli.splits import Given, SplitSeed, Validation, ValidationFraction, check_split
-from fastgd.cli.table_options import (
-    Decimal,
-    Drop,
-    MaxCategories,
-    NoStandardize,
-    Raw,
-    Sep,
-    TableFile,
-    reading_of,
-)
+from fastgd.cli.option_values import read_alpha, read_network
+from fastgd.cli.options import ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
+from fastgd.cli.splits import VALIDATION, Given, check_split
+from fastgd.cli.table_options import READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
 from fastgd.engine.summaries import Summary
-from fastgd.tables.preparation import MOST_CATEGORIES
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
 
@@ -60,61 +39,52 @@ SHOWN = 20
 """Most records of a training that are shown."""
 
 
-@takes(*method_options(several=False))
+@takes(
+    TABLE_FILE,
+    TARGET,
+    option(
+        "--hidden-size SIZE",
+        "Units of the hidden layer (default: 4); 8x4 has two layers, none has none.",
+        read=read_network,
+    ),
+    option(
+        "--alpha ALPHA",
+        "Learning rate (default: 1), or one for each layer of weights: 1/0.1.",
+        read=read_alpha,
+    ),
+    ITERATIONS._replace(default=60_000),
+    option("--record-every N", "Record the error every N iterations (default: 10000).", int),
+    option("--seed N", "Seed of the initial weights (default: 1).", int),
+    option(
+        "--resume RUN.npz",
+        "Resume the training that --save wrote, for --iterations more, as if it had never stopped. "
+        "Data and validation set must be the same; all other options are the run's.",
+        Path,
+    ),
+    option("--save FILE.npz", "Write the trained network to this file.", Path),
+    *CHECKPOINT,
+    option("--record-weights", "Save the weights along with each recorded error.", bool),
+    THREADS,
+    PROGRESS,
+    JSON,
+    *VALIDATION,
+    *READING,
+    *method_options(several=False),
+)
 def command(
-    file: TableFile,
-    target: Target = None,
-    hidden_size: Annotated[
-        str | None,
-        option(
-            metavar="SIZE",
-            help="Units of the hidden layer (default: 4); 8x4 has two layers, none has none.",
-        ),
-    ] = None,
-    alpha: Annotated[
-        str | None,
-        option(
-            metavar="ALPHA",
-            help="Learning rate (default: 1), or one for each layer of weights: 1/0.1.",
-        ),
-    ] = None,
-    iterations: Iterations = 60_000,
-    record_every: Annotated[
-        int | None,
-        whole("--record-every", "Record the error every N iterations (default: 10000)."),
-    ] = None,
-    seed: Annotated[
-        int | None, whole("--seed", "Seed of the initial weights (default: 1).")
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        option(
-            metavar="RUN.npz",
-            help="Resume the training that --save wrote, for --iterations more, as if it had never "
-            "stopped. Data and validation set must be the same; all other options are the run's.",
-        ),
-    ] = None,
-    save: Annotated[
-        Path | None, option(metavar="FILE.npz", help="Write the trained network to this file.")
-    ] = None,
-    checkpoint: CheckpointFile = None,
-    checkpoint_every: CheckpointEvery = None,
-    record_weights: Annotated[
-        bool, flag("--record-weights", "Save the weights along with each recorded error.")
-    ] = False,
-    threads: Threads = None,
-    progress: Progress = None,
-    json: Json = False,
-    validation: Validation = None,
-    validation_fraction: ValidationFraction = None,
-    split_seed: SplitSeed = None,
-    raw: Raw = None,
-    sep: Sep = None,
-    decimal: Decimal = None,
-    drop: Drop = None,
-    max_categories: MaxCategories = MOST_CATEGORIES,
-    no_standardize: NoStandardize = False,
-    **method: Any,
+    file: Path,
+    target: list[str] | None,
+    resume: Path | None,
+    save: Path | None,
+    checkpoint: Path | None,
+    checkpoint_every: float | None,
+    record_weights: bool,
+    progress: bool,
+    json: bool,
+    validation: Path | None,
+    validation_fraction: float | None,
+    split_seed: str | None,
+    **typed: Any,
 ) -> None:
     """Train one network on a table.
 
@@ -122,26 +92,16 @@ def command(
     """
     if record_weights and not (save or checkpoint or json):
         raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
-    typed = {
-        "hidden_size": None if hidden_size is None else read_network(hidden_size),
-        "alpha": alpha and read_alpha(alpha),
-        "record_every": record_every,
-        "seed": seed,
-        "record_weights": record_weights or None,
-        "threads": threads,
-    }
+    reading = take_reading(typed)
     # What is left out has the library's default, or with --resume what the run had.
-    settings = {name: value for name, value in typed.items() if value is not None}
-    settings |= {"iterations": iterations, **read_method(method, several=False)}
+    settings = read_method(typed, several=False)
+    settings |= {"record_weights": True} if record_weights else {}
     split = check_split(validation, validation_fraction, split_seed)
-    reading = reading_of(raw, sep, decimal, drop, max_categories, no_standardize)
     with refusing():
         read = [file, *filter(None, (validation, resume))]
         kept = check_checkpoint(checkpoint, checkpoint_every, save, read)
     writers = (Writer(save, ".npz", Run.save),)
-    asked = TrainOptions(
-        file, target or [], split, settings, writers, or_terminal(progress), reading, kept
-    )
+    asked = TrainOptions(file, target or [], split, settings, writers, progress, reading, kept)
     show(asked, resume, json)
 
 
