@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 CURVES = {"errors": "error", "losses": "loss", "validation_errors": "validation_error"}
 """The curves that are recorded during training, and the name of a single value of each."""
 
-Variables = dict[str, tuple[tuple[str, ...], Any]]
-
-_OF_RUN = (
+MEASURED = (
     *("final_error", "final_loss", "final_validation_error", "best_iteration"),
-    *("status", "iterations"),
+    *("status", "iterations", "total_changes"),
 )
+"""The results of a run that are single values, as far as a run or a sweep has them."""
+
+Variables = dict[str, tuple[tuple[str, ...], Any]]
+"""Arrays and the names of their axes."""
+
 _OF_LAYERS = (
     *("weights", "direction_changes", "biases", "bias_direction_changes"),
     *("recorded_weights", "recorded_biases"),
@@ -60,12 +63,10 @@ def dataframe(columns: Mapping[str, Any]) -> pandas.DataFrame:
     return table
 
 
-def columns_of(
-    axes: Mapping[str, list[Any]], measured: Mapping[str, NDArray[Any] | None]
-) -> dict[str, list[Any]]:
+def columns_of(sweep: Any) -> dict[str, list[Any]]:
     """Columns of the values on the axes, the last one fastest, and of the results."""
-    known = {name: array for name, array in measured.items() if array is not None}
-    return axis_columns(axes) | {name: array.ravel().tolist() for name, array in known.items()}
+    known = {name: getattr(sweep, name) for name in MEASURED if getattr(sweep, name) is not None}
+    return axis_columns(sweep.axes) | {name: a.ravel().tolist() for name, a in known.items()}
 
 
 def axis_columns(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
@@ -125,21 +126,12 @@ def long_dataframe(axes: Mapping[str, list[Any]], result: Any) -> pandas.DataFra
 
 
 def dataset(
-    axes: Mapping[str, list[Any]],
-    variables: Variables,
-    facts: Mapping[str, Any],
+    axes: Mapping[str, list[Any]], variables: Variables, facts: Mapping[str, Any]
 ) -> xarray.Dataset:
-    """Make a Dataset of arrays with named axes, and attributes.
+    """Make a Dataset of arrays with named axes, and attributes; arrays that are None are left out.
 
-    Parameters
-    ----------
-    axes : dict of str to list
-        The values on some of the axes; an axis of optimizers or schedules gets a further coordinate
-        for each of their hyperparameters.
-    variables : dict of str to (names of axes, array)
-        Arrays that are None are left out.
-    facts : dict
-        The attributes, as strings, which every file format of xarray can hold.
+    An axis of optimizers or schedules gets a further coordinate for each of their hyperparameters.
+    The attributes are strings, which every file format of xarray can hold.
     """
     coordinates: dict[str, Any] = {}
     for name, axis in axes.items():
@@ -152,50 +144,37 @@ def dataset(
     return found
 
 
-def sweep_dataset(
-    sweep: Any, measured: Iterable[str], read: Callable[[str], Any] | None = None
-) -> xarray.Dataset:
-    """Make a Dataset of a sweep's results: values per run, and curves.
-
-    ``read`` returns the array for a name; by default the attribute of that name.
-    """
-    names, read = tuple(sweep.axes), read or partial(getattr, sweep)
-    arrays = {name: read(name) for name in measured} | _fields(read("summary"))
+def sweep_dataset(sweep: Any, read: Callable[[str], Any] | None = None) -> xarray.Dataset:
+    """Make a Dataset of a sweep's results; ``read`` returns a field, by default the attribute."""
     several = varied(sweep.axes)
     facts = {name: fact for name, fact in sweep.settings.items() if name not in several}
-    if "hidden_size" not in names:
+    if "hidden_size" not in sweep.axes:
         facts["hidden_size"] = sweep.networks[0].sizes[1:-1]
-    return dataset(
-        sweep.axes | {"iteration": sweep.recorded.tolist()},
-        {name: (names, array) for name, array in arrays.items()} | _curves(read, names),
-        facts | sweep.options,
-    )
+    variables = _variables(tuple(sweep.axes), read or partial(getattr, sweep))
+    axes = sweep.axes | {"iteration": sweep.recorded.tolist()}
+    return dataset(axes, variables, facts | sweep.options)
 
 
 def run_dataset(run: Any) -> xarray.Dataset:
     """Make a Dataset of a run's results and its network."""
     facts = {"alpha": run.alpha, "hidden_size": run.hidden_size, "seed": run.seed}
-    numbers = {name: getattr(run, name) for name in _OF_RUN} | _fields(run.summary)
-    variables: Variables = {name: ((), number) for name, number in numbers.items()}
+    variables = _variables((), vars(run).get)
     for name in _OF_LAYERS:
         in_front = ("iteration",) if name.startswith("recorded") else ()
         of_units = "bias" in name
         for k, layer in enumerate(getattr(run, name) or ()):
             units = (f"layer_{k + 1}",) if of_units else (f"layer_{k}", f"layer_{k + 1}")
             variables[f"{name}_{k}"] = ((*in_front, *units), layer)
-    return dataset(
-        {"iteration": run.recorded.tolist()},
-        variables | _curves(partial(getattr, run)),
-        facts | run.options | run.minimizer,
-    )
+    axes = {"iteration": run.recorded.tolist()}
+    return dataset(axes, variables, facts | run.options | run.minimizer)
 
 
-def _fields(summary: Any) -> dict[str, Any]:
-    return {} if summary is None else dict(summary._asdict())
-
-
-def _curves(read: Callable[[str], Any], names: tuple[str, ...] = ()) -> Variables:
-    return {name: ((*names, "iteration"), read(name)) for name in CURVES}
+def _variables(axes: tuple[str, ...], read: Callable[[str], Any]) -> Variables:
+    """The values and curves of a result with these axes."""
+    summary = read("summary")
+    arrays = {name: read(name) for name in MEASURED} | (summary._asdict() if summary else {})
+    variables = {name: (axes, array) for name, array in arrays.items()}
+    return variables | {name: ((*axes, "iteration"), read(name)) for name in CURVES}
 
 
 def labels_of(name: str, axis: list[Any]) -> list[Any]:

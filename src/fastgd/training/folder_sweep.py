@@ -30,7 +30,7 @@ from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
 from fastgd.training.chunks import Chunks
 from fastgd.training.exports import CURVES, sweep_dataset
-from fastgd.training.indexing import MEASURED, run_at, selected
+from fastgd.training.indexing import run_at, selected
 from fastgd.training.result_fields import SOURCES, dtype_of, field_of
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
@@ -120,7 +120,7 @@ class FolderSweep(Sweep):
             import dask.array as da
         except ImportError:
             return super().to_xarray()
-        return sweep_dataset(self, MEASURED, partial(self._lazily, da))
+        return sweep_dataset(self, partial(self._lazily, da))
 
     def in_memory(self) -> Sweep:
         """The sweep with all of its results, read into memory."""

@@ -25,17 +25,6 @@ from fastgd.training.selection import Selection
 from fastgd.training.sweep_axes import PARTS, SweepAxes, told_apart, varied
 from fastgd.training.train import train
 
-MEASURED = (
-    "final_error",
-    "final_loss",
-    "final_validation_error",
-    "best_iteration",
-    "status",
-    "iterations",
-    "total_changes",
-)
-"""The columns of a table with a row per run, as far as the sweep has them."""
-
 _ARRAYS = tuple(n for n in SOURCES if n not in (*BY_NETWORK, "total_changes", "summary"))
 """The fields of a sweep that are arrays with all axes and fields of a run, too."""
 

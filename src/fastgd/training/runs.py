@@ -19,7 +19,7 @@ from fastgd.engine.summaries import MISSING, Summary
 from fastgd.store.files import PathLike
 from fastgd.training import codec, stored_sweep
 from fastgd.training.exports import columns_of, dataframe, long_dataframe, sweep_dataset
-from fastgd.training.indexing import MEASURED, TrainingSource, run_at, selected, taken
+from fastgd.training.indexing import TrainingSource, run_at, selected, taken
 from fastgd.training.prediction import predict_all
 from fastgd.training.results import Run
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
@@ -284,7 +284,7 @@ class Sweep:
         >>> list(sweep.columns())
         ['alpha', 'final_error', 'final_loss', 'status', 'iterations', 'total_changes']
         """
-        return columns_of(self.axes, {name: getattr(self, name) for name in MEASURED})
+        return columns_of(self)
 
     def to_dataframe(self, *, long: bool = False) -> pandas.DataFrame:
         """One row per run, with the columns of :meth:`columns`; or one per run and iteration.
@@ -343,7 +343,7 @@ class Sweep:
         >>> found.errors.sel(iteration=900).median("seed").round(3).values
         array([0.498, 0.05 , 0.012])
         """
-        return sweep_dataset(self, MEASURED)
+        return sweep_dataset(self)
 
     def in_memory(self) -> Sweep:
         """The sweep with all results in memory: itself, unless it is in a folder."""
