@@ -21,9 +21,9 @@ from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import check_alpha, check_alphas
 from fastgd.arguments.options import Options
 from fastgd.checks import values as values_module
-from fastgd.checks.intervals import NOT_NEGATIVE
 from fastgd.checks.messages import either
 from fastgd.checks.values import (
+    NOT_NEGATIVE,
     check_count,
     check_counts,
     check_number,

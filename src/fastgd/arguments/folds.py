@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray, array_of
-from fastgd.arguments.groups import Groups
-from fastgd.arguments.row_indices import Integers, RowIndices, joined, ranges, rows_of
+from fastgd.arguments.groups import Groups, Integers, RowIndices, joined, ranges, rows_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, each_of, integer

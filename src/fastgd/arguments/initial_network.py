@@ -16,9 +16,8 @@ from fastgd.arguments.data import (
     is_network,
     numbers_of,
 )
-from fastgd.checks.intervals import ABOVE_ZERO
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_number, floats, integer
+from fastgd.checks.values import ABOVE_ZERO, check_count, check_number, floats, integer
 
 #: The default of `hidden_size`; weights that are given override it.
 DEFAULT_HIDDEN_SIZE = (4,)

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, NamedTuple
 from fastgd import schedules
 from fastgd.arguments.data import check_not_negative, check_sample_weight, numbers_of
 from fastgd.arguments.freezing import Frozen, check_freeze
-from fastgd.checks.intervals import rule_of
 from fastgd.checks.messages import did_you_mean, did_you_mean_choice, either, shown
 from fastgd.checks.values import (
     LARGEST,
@@ -22,6 +21,7 @@ from fastgd.checks.values import (
     check_number,
     check_numbers,
     check_seed,
+    rule_of,
 )
 from fastgd.formulas.custom import Formula
 from fastgd.hyperparameters import Hyperparameters

@@ -14,8 +14,7 @@ from fastgd.arguments.data import (
     numbers_of,
 )
 from fastgd.arguments.folds import check_folds
-from fastgd.arguments.groups import Groups, check_groups
-from fastgd.arguments.row_indices import Integers, RowIndices
+from fastgd.arguments.groups import Groups, Integers, RowIndices, check_groups
 from fastgd.checks.messages import shown
 
 __all__ = ["Part", "Partition", "RowIndices", "check_partition"]

@@ -4,14 +4,14 @@ import math
 import numbers
 import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, SupportsIndex, cast
+from typing import Any, NamedTuple, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.intervals import FINITE, Rule
 from fastgd.checks.messages import did_you_mean_choice, either, shown
 
 #: The largest count: twice this number still fits into an int64.
@@ -21,6 +21,54 @@ _LAST_SEED = 2**32 - 1
 
 #: Types that are not accepted as numbers: bool, and timedelta64, an integer type for NumPy.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
+
+
+class Rule(NamedTuple):
+    """The condition on a number: in words, and as a test for one number or an array of them."""
+
+    words: str
+    holds: Callable[[Any], Any]
+    kind: str = "a number"
+
+
+@cache
+def rule_of(interval: str) -> Rule:
+    """Return the rule for an interval in mathematical notation: "[0, 1)", "(0, inf]".
+
+    Examples
+    --------
+    >>> from fastgd.checks.values import rule_of
+    >>> for interval in ("[0, 1)", "(0, inf)", "(0, inf]", "(-inf, inf)", "[1, 9]"):
+    ...     print(rule_of(interval).words)
+    a number of at least 0 and below 1
+    a finite number above 0
+    a number above 0, or infinity
+    a finite number
+    a number from 1 to 9
+    """
+    low, high = (float(end) for end in interval[1:-1].split(", "))
+    with_low, with_high = interval[0] == "[", interval[-1] == "]"
+
+    def holds(value: Any) -> Any:
+        above = value >= low if with_low else value > low
+        return above & (value <= high if with_high else value < high)
+
+    if with_low and with_high:
+        return Rule(f"a number from {low:g} to {high:g}", holds)
+    to_infinity = high == math.inf and with_high
+    words = ["a number" if to_infinity or math.inf not in (-low, high) else "a finite number"]
+    if low > -math.inf:
+        words.append(f"{'of at least' if with_low else 'above'} {low:g}")
+    if high < math.inf:
+        words.append(
+            f"{'and ' if low > -math.inf else ''}{'at most' if with_high else 'below'} {high:g}"
+        )
+    return Rule(" ".join(words) + (", or infinity" if to_infinity else ""), holds)
+
+
+FINITE = rule_of("(-inf, inf)")
+ABOVE_ZERO = rule_of("(0, inf)")
+NOT_NEGATIVE = rule_of("[0, inf)")
 
 
 def check_number(name: str, value: object, rule: Rule) -> float:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.groups import rows_of
 from fastgd.arguments.partition import Part, Partition
-from fastgd.arguments.row_indices import rows_of
 from fastgd.arguments.training_data import Validation
 from fastgd.kernel.block import Data
 from fastgd.kernel.vectorization import ROWS

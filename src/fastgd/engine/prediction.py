@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.groups import RowIndices
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
-from fastgd.arguments.row_indices import RowIndices
 from fastgd.checks.memory import check_memory
 from fastgd.engine.choices import unit_choice
 from fastgd.engine.lowering import ValueColumn, places_of, recipe_of

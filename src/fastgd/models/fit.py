@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.initial_network import check_hidden_size
 from fastgd.checks.formatting import many
-from fastgd.checks.intervals import rule_of
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.values import (
     check_count,
@@ -23,6 +22,7 @@ from fastgd.checks.values import (
     check_threads,
     each_of,
     integer,
+    rule_of,
 )
 from fastgd.engine.session import available_threads
 from fastgd.models.model import Model, Table, mean_outputs

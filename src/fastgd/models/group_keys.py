@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.row_indices import Integers
+from fastgd.arguments.groups import Integers
 from fastgd.checks.messages import shown
 from fastgd.tables.column_values import is_missing
 

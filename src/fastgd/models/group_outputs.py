@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.row_indices import Integers, rows_of
+from fastgd.arguments.groups import Integers, rows_of
 from fastgd.engine.prediction import predict_parts
 from fastgd.engine.session import available_threads
 from fastgd.models.group_training import BoolArray, TrainedGroups

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.intervals import rule_of
 from fastgd.checks.values import (
     check_choice,
     check_count,
@@ -18,6 +17,7 @@ from fastgd.checks.values import (
     check_number,
     check_path,
     check_seed,
+    rule_of,
 )
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_models import GroupModels

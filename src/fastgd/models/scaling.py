@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.row_indices import Integers
+from fastgd.arguments.groups import Integers
 
 
 class Scaling(NamedTuple):

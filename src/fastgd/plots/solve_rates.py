@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgd.checks.formatting import layers_text
-from fastgd.checks.intervals import ABOVE_ZERO
-from fastgd.checks.values import check_number, check_result
+from fastgd.checks.values import ABOVE_ZERO, check_number, check_result
 from fastgd.plots.lines import check_lines, legend, looks
 from fastgd.plots.style import axes, styled
 from fastgd.plots.titles import group_label, repetitions, sweep_title

@@ -11,10 +11,9 @@ import numpy as np
 
 from fastgd import optimizers, schedules
 from fastgd.arguments.initial_network import check_hidden_size
-from fastgd.checks.intervals import rule_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
-from fastgd.checks.values import check_count, check_flag, check_number, each_of
+from fastgd.checks.values import check_count, check_flag, check_number, each_of, rule_of
 from fastgd.formulas.custom import Function
 from fastgd.training.results import Run
 

@@ -27,7 +27,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from fastgd.arguments.row_indices import Integers, rows_of
+from fastgd.arguments.groups import Integers, rows_of
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_flag, integer
 from fastgd.models.group_keys import Columns, Keys

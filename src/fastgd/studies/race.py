@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.error_plane import Weight
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.targets import check_samples
 from fastgd.arguments.warnings import warn_of_targets
-from fastgd.checks.intervals import NOT_NEGATIVE
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import (
+    NOT_NEGATIVE,
     check_choice,
     check_count,
     check_flag,
@@ -33,6 +32,7 @@ from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 from fastgd.studies.race_job import RaceJob, entrants_of
 from fastgd.studies.surface import Surface, surface
+from fastgd.studies.surface_job import Weight
 from fastgd.training.codec import Header
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.results import Alpha, Run

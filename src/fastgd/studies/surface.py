@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import options
 from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
-from fastgd.arguments.error_plane import Weight, check_spans, check_two_weights
 from fastgd.arguments.formula_parameters import hint_of, kinds_of, parameters_of
 from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.options import Method
@@ -24,7 +23,14 @@ from fastgd.checks.values import check_count, check_flag, check_path, check_resu
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.progress import progress_bar
 from fastgd.store.files import PathLike
-from fastgd.studies.surface_job import SurfaceJob, folder_of, measuring
+from fastgd.studies.surface_job import (
+    SurfaceJob,
+    Weight,
+    check_spans,
+    check_two_weights,
+    folder_of,
+    measuring,
+)
 from fastgd.training.exports import dataframe, dataset
 from fastgd.training.results import Run, Snapshot
 from fastgd.workers.run_job import results_of

@@ -11,9 +11,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from fastgd.checks.intervals import ABOVE_ZERO
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_number, check_path
+from fastgd.checks.values import ABOVE_ZERO, check_number, check_path
 from fastgd.engine.progress import progress_bar
 from fastgd.store import npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed

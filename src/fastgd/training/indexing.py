@@ -11,9 +11,9 @@ import numpy as np
 
 from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.declarations import VALUES
+from fastgd.arguments.groups import joined
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Part, Partition, RowIndices
-from fastgd.arguments.row_indices import joined
 from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.engine.lowering import recipe_of

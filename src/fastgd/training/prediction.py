@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.data import FloatArray, check_inputs
-from fastgd.arguments.groups import check_groups
+from fastgd.arguments.groups import RowIndices, check_groups
 from fastgd.arguments.options import Method
-from fastgd.arguments.row_indices import RowIndices
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.engine.prediction import predict, predict_parts

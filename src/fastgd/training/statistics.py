@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.data import reals_of
-from fastgd.checks.intervals import ABOVE_ZERO
 from fastgd.checks.messages import shown
 from fastgd.checks.values import (
+    ABOVE_ZERO,
     check_choice,
     check_count,
     check_flag,

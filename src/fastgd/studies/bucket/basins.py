@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.checks.intervals import ABOVE_ZERO
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_count, check_ends, check_number, check_seed
+from fastgd.checks.values import ABOVE_ZERO, check_count, check_ends, check_number, check_seed
 from fastgd.studies.bucket.curves import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
 from fastgd.studies.bucket.rolling import BALL_BYTES, Roll, roll

@@ -11,15 +11,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.data import numbers_of
-from fastgd.checks.intervals import ABOVE_ZERO, FINITE, NOT_NEGATIVE, Rule, rule_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import (
+    ABOVE_ZERO,
+    FINITE,
+    NOT_NEGATIVE,
+    Rule,
     check_choice,
     check_count,
     check_flag,
     check_number,
     check_threads,
+    rule_of,
 )
 from fastgd.engine.progress import progress_bar
 from fastgd.kernel.calls import available_threads, roll_balls
