@@ -10,7 +10,7 @@ import report
 DOCS = Path(__file__).parent.parent / "docs"
 TABLES = DOCS / "benchmarks.md"
 PAGE = DOCS / "performance.md"
-PICTURE = DOCS / "pictures" / "performance.png"
+IMAGE = DOCS / "images" / "performance.png"
 MARKERS = ("<!-- summary:begin -->", "<!-- summary:end -->")
 
 TRAIN, SWEEP = "train 3-4-1", "sweep 3-4-1, 1,024 runs"
@@ -82,7 +82,7 @@ def _draw(bars: list[tuple[str, float]]) -> None:
     axes.set_xlim(0.2, 1000)
     axes.set_xlabel("the peer's time / fastgd's time (right of 1: fastgd is faster)")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
+    figure.savefig(IMAGE, dpi=110, metadata={"Software": None})
 
 
 if __name__ == "__main__":
