@@ -16,15 +16,8 @@ MOMENTUM = 0.1
 class Normalization:
     """Each unit is normalized to mean 0 and variance 1 over a batch, then scaled and shifted."""
 
-    def __init__(
-        self,
-        units: int,
-        alpha: float,
-        optimizer: Optimizer,
-        first: tuple[FloatArray, ...] | None = None,
-    ) -> None:
-        zeros, ones = np.zeros(units), np.ones(units)
-        scale, shift, self.mean, self.variance = first or (ones, zeros, zeros, ones.copy())
+    def __init__(self, first: tuple[FloatArray, ...], alpha: float, optimizer: Optimizer) -> None:
+        scale, shift, self.mean, self.variance = first
         self.scale = Parameter(scale, alpha, optimizer)
         self.shift = Parameter(shift, alpha, optimizer)
 

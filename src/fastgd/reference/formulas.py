@@ -6,7 +6,7 @@ repeated for each array, whereas `fastgd.formulas.derivation` derives a formula 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,23 +60,6 @@ _COMPARISONS: dict[str, Callable[..., NDArray[np.bool_]]] = {
 }
 
 
-def _added(a: Dual, b: Dual) -> Dual:
-    return Dual(a.value + b.value, a.derivative + b.derivative)
-
-
-def _subtracted(a: Dual, b: Dual) -> Dual:
-    return Dual(a.value - b.value, a.derivative - b.derivative)
-
-
-def _multiplied(a: Dual, b: Dual) -> Dual:
-    return Dual(a.value * b.value, a.derivative * b.value + a.value * b.derivative)
-
-
-def _divided(a: Dual, b: Dual) -> Dual:
-    value = a.value / b.value
-    return Dual(value, (a.derivative - value * b.derivative) / b.value)
-
-
 def _raised(a: Dual, b: Dual) -> Dual:
     """An operand with derivative 0 contributes nothing, even if its factor is infinite or NaN."""
     with np.errstate(all="ignore"):
@@ -88,28 +71,25 @@ def _raised(a: Dual, b: Dual) -> Dual:
     return Dual(power, by_base + by_exponent)
 
 
-def _smaller(a: Dual, b: Dual) -> Dual:
-    """If both are equal, the derivative is that of the left one."""
-    return Dual(
-        np.minimum(a.value, b.value), np.where(a.value <= b.value, a.derivative, b.derivative)
-    )
-
-
-def _larger(a: Dual, b: Dual) -> Dual:
-    return Dual(
-        np.maximum(a.value, b.value), np.where(a.value >= b.value, a.derivative, b.derivative)
-    )
+def _quotient(a: Dual, b: Dual) -> Dual:
+    value = a.value / b.value
+    return Dual(value, (a.derivative - value * b.derivative) / b.value)
 
 
 _OPERATIONS: dict[str, Callable[..., Dual]] = {
-    "add": _added,
-    "sub": _subtracted,
-    "mul": _multiplied,
-    "div": _divided,
+    "add": lambda a, b: Dual(a.value + b.value, a.derivative + b.derivative),
+    "sub": lambda a, b: Dual(a.value - b.value, a.derivative - b.derivative),
+    "mul": lambda a, b: Dual(a.value * b.value, a.derivative * b.value + a.value * b.derivative),
+    "div": _quotient,
     "neg": lambda a: Dual(-a.value, -a.derivative),
     "pow": _raised,
-    "minimum": _smaller,
-    "maximum": _larger,
+    # If both are equal, the derivative is that of the left one.
+    "minimum": lambda a, b: Dual(
+        np.minimum(a.value, b.value), np.where(a.value <= b.value, a.derivative, b.derivative)
+    ),
+    "maximum": lambda a, b: Dual(
+        np.maximum(a.value, b.value), np.where(a.value >= b.value, a.derivative, b.derivative)
+    ),
 }
 
 
@@ -138,15 +118,14 @@ def value_and_derivatives(formula: Formula, *arrays: FloatArray) -> tuple[FloatA
 
     Its parameters have their default values, unless `Method.formula` has replaced them.
     """
-    first = 1 if isinstance(formula, Loss) else 0
-    names = formula.variables
     if formula.derivative is not None:
         known = _known(formula, arrays, "")
-        return _values(arrays[0], evaluate(formula.tree, known).value) + _values(
-            arrays[0], evaluate(formula.derivative, known).value
-        )
-    duals = [evaluate(formula.tree, _known(formula, arrays, by)) for by in names[first:]]
-    return _values(arrays[0], duals[0].value, *(dual.derivative for dual in duals))
+        found = [evaluate(tree, known).value for tree in (formula.tree, formula.derivative)]
+    else:
+        by = formula.variables[isinstance(formula, Loss) :]
+        duals = [evaluate(formula.tree, _known(formula, arrays, name)) for name in by]
+        found = [duals[0].value, *(dual.derivative for dual in duals)]
+    return tuple(np.broadcast_to(array, arrays[0].shape) for array in found)  # some are constants
 
 
 def _known(formula: Formula, arrays: tuple[FloatArray, ...], by: str) -> dict[str, Dual]:
@@ -160,8 +139,3 @@ def _known(formula: Formula, arrays: tuple[FloatArray, ...], by: str) -> dict[st
 
 def _constant(number: float) -> Dual:
     return Dual(np.array(number), np.array(0.0))
-
-
-def _values(like: FloatArray, *arrays: Any) -> tuple[FloatArray, ...]:
-    """Broadcast the arrays, some of which may be constants, to one shape."""
-    return tuple(np.broadcast_to(array, like.shape) for array in arrays)

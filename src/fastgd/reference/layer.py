@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.freezing import Mask, mask_of
+from fastgd.arguments.freezing import mask_of
 from fastgd.arguments.options import Method
 from fastgd.reference.batch_norm import Normalization
 from fastgd.reference.output import Output, Units
@@ -28,38 +28,30 @@ class Layer:
 
     def __init__(
         self,
-        weights: FloatArray,
+        method: Method,
         k: int,
         alpha: float,
-        method: Method,
+        weights: FloatArray,
+        bias: FloatArray | None,
+        normalization: tuple[FloatArray, ...] | None,
         *,
         is_output: bool,
-        bias: FloatArray | None = None,
-        normalization: tuple[FloatArray, ...] | None = None,
     ) -> None:
-        outputs = weights.shape[1]
-        first = np.zeros(outputs) if bias is None else bias
+        optimizer = method.optimizer
         self.k = k
         self.method = method
-        self.weights = Parameter(weights, alpha, method.optimizer)
-        self.bias = Parameter(first, alpha, method.optimizer) if method.bias else None
-        self.norm = (
-            Normalization(outputs, alpha, method.optimizer, normalization)
-            if method.batch_norm and not is_output
-            else None
-        )
+        self.weights = Parameter(weights, alpha, optimizer)
+        self.bias = None if bias is None else Parameter(bias, alpha, optimizer)
+        self.norm = Normalization(normalization, alpha, optimizer) if normalization else None
         self._units = None if is_output else Units(method, "activation")
         self._output = Output(method)
         self._dropout = 0.0 if is_output else method.dropout
 
-        self._freeze(False if method.freeze is None else mask_of(method.freeze, k))
-
-    def _freeze(self, mask: Mask) -> None:
-        """Freeze the whole layer, or some of its weights."""
-        self.weights.frozen = mask
-        if isinstance(mask, bool):
+        frozen = False if method.freeze is None else mask_of(method.freeze, k)
+        self.weights.frozen = frozen
+        if isinstance(frozen, bool):  # the whole layer, or nothing of it
             for parameter in self.parameters:
-                parameter.frozen = mask
+                parameter.frozen = frozen
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -69,9 +61,7 @@ class Layer:
 
     def measure(self, x: FloatArray) -> FloatArray:
         """Outputs for x as in predict(): without dropout, with running statistics."""
-        z = np.dot(x, self.weights.value)
-        if self.bias:
-            z = z + self.bias.value
+        z = self._sums(x, self.weights.value)
         if self.norm:
             z = self.norm.measure(z)
         return self._output.values(z) if self._units is None else self._units.at(z)[0]
@@ -85,9 +75,7 @@ class Layer:
         self._used = self.weights.value
         if self._connected is not None:
             self._used = self._used * self._connected
-        z = np.dot(x, self._used)
-        if self.bias:
-            z = z + self.bias.value
+        z = self._sums(x, self._used)
         if self.norm:
             z = self.norm.forward(z)
         self.z = z
@@ -99,21 +87,18 @@ class Layer:
 
     def losses(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """For the last layer: the loss of each sample and target with these inputs."""
-        z = np.dot(x, self.weights.value)
-        if self.bias:
-            z = z + self.bias.value
-        return self._output.losses(y, z)
+        return self._output.losses(y, self._sums(x, self.weights.value))
 
     def delta_of(self, y: FloatArray) -> FloatArray:
         """For the last layer: minus the derivatives of these losses by ``x @ weights + bias``."""
         return self._output.delta(y, self.z)
 
-    def backward(self, error: FloatArray, divisor: float) -> None:
+    def backward(self, error: FloatArray, divisor: float) -> FloatArray:
         """Compute delta and minus the derivatives from the error of the outputs.
 
         For the last layer ``error`` is `delta_of`, times the sample's weight; for any other layer
-        it is the next one's `error_before`. Derivatives are divided by ``divisor``, penalties are
-        not.
+        it is what the next one returned: the error of its inputs. Derivatives are divided by
+        ``divisor``, penalties are not.
         """
         delta = error
         if self._units is not None:
@@ -136,11 +121,8 @@ class Layer:
         self.weights.g = g
         if self.bias:
             self.bias.g = delta.sum(axis=0) / divisor
-
-    def error_before(self) -> FloatArray:
-        """The error of each input: delta, propagated back through the weights."""
-        error: FloatArray = self.delta.dot(self._used.T)
-        return error
+        before: FloatArray = delta.dot(self._used.T)
+        return before
 
     def squared_norms(self) -> FloatArray:
         """The squared norm of each sample's own gradient, |x|^2 |delta|^2, (samples,)."""
@@ -155,6 +137,10 @@ class Layer:
         if self.method.clip_above < np.inf:
             delta = np.clip(delta, -self.method.clip_above, self.method.clip_above)
         return delta
+
+    def _sums(self, x: FloatArray, weights: FloatArray) -> FloatArray:
+        z: FloatArray = np.dot(x, weights)
+        return z + self.bias.value if self.bias else z
 
     def _mask(
         self, rate: float, purpose: int, shape: tuple[int, ...], iteration: int, seed: int

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.freezing import Mask
 from fastgd.optimizers import Optimizer
-from fastgd.reference.optimizers import corrections, memory, remember, twin
+from fastgd.reference.optimizers import twin
 
 
 class Parameter:
@@ -15,7 +15,7 @@ class Parameter:
     Attributes
     ----------
     value : array
-        Updated in place.
+        The numbers themselves.
     g : array
         Minus the derivative of the loss; input of `update`.
     direction_changes : array of int
@@ -32,20 +32,31 @@ class Parameter:
         self.g: FloatArray
         self.direction_changes = np.zeros(value.shape, np.int64)
         self._alpha = alpha
-        self._kind = optimizer
+        self._kept = tuple(optimizer.kept.values())
         self._optimizer = twin(optimizer)
+        self._states = [name for name in vars(self._optimizer) if name not in optimizer._fields]
         self.was_up: NDArray[np.bool_] | None = None
         self.frozen: Mask = False
+
+    def update(self, factor: float) -> None:
+        """Make one step, with alpha times the schedule's factor."""
+        self.g = np.where(self.frozen, 0.0, self.g)
+        up = self.g > 0
+        if self.was_up is not None:
+            self.direction_changes += up != self.was_up
+        self.was_up = up
+        stepped = self._optimizer.step(self.value, self.g, self._alpha * factor)
+        self.value = np.where(self.frozen, self.value, stepped)
 
     @property
     def memory(self) -> list[FloatArray]:
         """The state arrays of its optimizer, in the shape of the parameters."""
-        arrays = memory(self._kind, self._optimizer).values()
+        arrays = (vars(self._optimizer)[name] for name in self._states)
         return [np.broadcast_to(array, self.value.shape) for array in arrays]
 
     def corrections(self, updates: int) -> tuple[float, ...]:
         """What compiled code stores once for all parameters, after ``updates`` updates."""
-        return corrections(self._kind, self._optimizer, updates)
+        return self._optimizer.kept() if updates else self._kept
 
     def resume_from(
         self,
@@ -58,16 +69,5 @@ class Parameter:
         if updates > 0:
             self.was_up = was_up
         self.direction_changes = direction_changes
-        remember(self._kind, self._optimizer, remembered, updates)
-
-    def update(self, factor: float) -> None:
-        """Make one step, with alpha times the schedule's factor."""
-        alpha, before = self._alpha * factor, self.value.copy()
-        self.g = np.where(self.frozen, 0.0, self.g)
-        up = self.g > 0
-        if self.was_up is not None:
-            self.direction_changes += up != self.was_up
-        self.was_up = up
-        self.value *= self._optimizer.remains(alpha)
-        self.value += self._optimizer.change(self.g, alpha)
-        np.copyto(self.value, before, where=self.frozen)
+        vars(self._optimizer).update(zip(self._states, remembered, strict=True))
+        self._optimizer.t = updates

@@ -38,7 +38,8 @@ class Epochs:
         self.per_epoch = -(-samples // self.batch_size)
         self._in_order = method.batch_size is None or not method.shuffle
         self._seed = method.shuffle_seed
-        self._weights = _column(method.sample_weight)
+        weight = method.sample_weight
+        self._weights = None if weight is None else weight.reshape(-1, 1)
         self._is_mean = method.reduction == "mean"
         self._epoch = -1
         self.tau = np.empty(0)
@@ -121,7 +122,3 @@ def _others(values: FloatArray) -> FloatArray:
     largest = values.argmax()
     others[largest] = np.delete(values, largest).sum()
     return others
-
-
-def _column(weights: FloatArray | None) -> FloatArray | None:
-    return None if weights is None else weights.reshape(-1, 1)

@@ -1,14 +1,15 @@
 """Early stopping, and what is kept about a run's errors."""
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
+from fastgd.arguments.training_data import TrainingData
 from fastgd.engine.state import State
+from fastgd.reference.perceptron import Perceptron
 
 
 class Best(NamedTuple):
@@ -26,9 +27,7 @@ class Watch:
     the recorded errors if ``restore_best`` is the only option that needs it.
     """
 
-    def __init__(
-        self, method: Method, iterations: int, per_epoch: int, record_every: int, held: bool
-    ) -> None:
+    def __init__(self, method: Method, task: TrainingData, per_epoch: int) -> None:
         self._tolerance = method.tolerance
         self._patience = method.patience
         self._min_delta = method.min_delta
@@ -36,10 +35,9 @@ class Watch:
         self._summarize = method.summary is not None
         by_epochs = self._tolerance > 0 or self._patience is not None or self._summarize
         self.is_active = by_epochs or method.evaluate_every is not None or method.restore_best
-        self._every = method.evaluate_every or (per_epoch if by_epochs else record_every)
-        self._iterations = iterations
+        self._every = method.evaluate_every or (per_epoch if by_epochs else task.record_every)
+        self._task = task
         self._restores = method.restore_best
-        self._held = held
 
         self._first = np.nan
         self._smallest = np.inf
@@ -51,29 +49,26 @@ class Watch:
 
     def is_due(self, j: int) -> bool:
         """Whether iteration j's error must be evaluated; the final error has j = iterations."""
-        return self.is_active and (j % self._every == 0 or j == self._iterations)
+        return self.is_active and (j % self._every == 0 or j == self._task.iterations)
 
     def evaluate(
-        self,
-        j: int,
-        error: float,
-        held: float | None,
-        loss: Callable[[], float],
-        row: Callable[[], FloatArray],
+        self, j: int, error: float, held: float | None, perceptron: Perceptron
     ) -> str | None:
         """The status with which the run ends at the errors before update j; None if it continues.
 
-        ``row`` returns the network that has these errors, ``loss`` its minimized loss.
+        ``perceptron`` is the network that has these errors.
         """
         if not np.isfinite(error):
             return "diverged"
         if not self.is_due(j):
             return None
-        watched = loss() if self._of_loss else error if held is None else held
+        watched = error if held is None else held
+        if self._of_loss:
+            watched = perceptron.loss(self._task.X, self._task.y)
         if watched < self._smallest - self._min_delta:
             self._smallest, self.smallest_iteration = watched, j
             if self._restores:
-                self.best = Best(row(), error, held)
+                self.best = Best(perceptron.row, error, held)
         self._add(np.float64(watched))
         if watched < self._tolerance and self._tolerance > 0:
             return "converged"
@@ -120,5 +115,5 @@ class Watch:
         backs = range(min(self.seen, len(ring)), 0, -1)
         self._tail.extend(ring[(self.seen - back) % len(ring)] for back in backs)
         if self._restores and np.isfinite(self._smallest):
-            held = float(self._smallest) if self._held else None
+            held = float(self._smallest) if self._task.holds_out else None
             self.best = Best(state.best[0].copy(), float(state.best_error[0]), held)

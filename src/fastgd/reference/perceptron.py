@@ -1,0 +1,105 @@
+"""A multilayer perceptron: its layers, one after the other, and its parameters as one row."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain, zip_longest
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.options import Method
+from fastgd.engine.network import Network
+from fastgd.reference.layer import Layer
+from fastgd.reference.parameter import Parameter
+from fastgd.reference.sampling import Batch
+
+
+class Perceptron:
+    """The layers of a network, whose parameters start as a row (P,), with an alpha for each."""
+
+    def __init__(
+        self, network: Network, method: Method, row: FloatArray, alphas: FloatArray
+    ) -> None:
+        parts = network.parts(row)
+        self.network, self.method = network, method
+        self.layers = [
+            Layer(method, k, alphas[k], *arrays, is_output=k == network.layers - 1)
+            for k, arrays in enumerate(zip_longest(*parts))
+        ]
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """All trainable arrays."""
+        return [parameter for layer in self.layers for parameter in layer.parameters]
+
+    def propagate(
+        self, X: FloatArray, y: FloatArray, batch: Batch, iteration: int = 0, seed: int = 0
+    ) -> None:
+        """Forward through all layers and back; the derivatives are left in the parameters."""
+        outputs = X[batch.places]
+        for layer in self.layers:
+            outputs = layer.forward(outputs, iteration, seed)
+        error = self.layers[-1].delta_of(y[batch.places])
+        if batch.weights is not None:
+            error = error * batch.weights
+        for layer in reversed(self.layers):
+            error = layer.backward(error, batch.divisor)
+
+    def error(self, X: FloatArray, y: FloatArray, sample_weight: FloatArray | None) -> float:
+        """Mean absolute error, weighted with the samples' weights; evaluated as in predict()."""
+        for layer in self.layers:
+            X = layer.measure(X)
+        error = np.abs(y - X[:, : y.shape[1]])  # the first output of each target
+        if sample_weight is None:
+            return float(np.mean(error))
+        return float(np.sum(sample_weight[:, None] * error) / (sample_weight.sum() * y.shape[1]))
+
+    def loss(self, X: FloatArray, y: FloatArray) -> float:
+        """The minimized loss: the sum or mean of the losses of all samples, plus the penalties.
+
+        Evaluated as in predict(). A sample of weight 0 adds nothing, even if its loss is infinite.
+        """
+        *hidden, top = self.layers
+        for layer in hidden:
+            X = layer.measure(X)
+        method = self.method
+        weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
+        weighted = weight[:, None] * top.losses(X, y)
+        value = np.sum(np.where(weight[:, None] > 0, weighted, 0.0))
+        if method.reduction == "mean":
+            value /= weight.sum()
+        for layer in self.layers:
+            if method.l1:
+                value += method.l1 * np.sum(np.abs(layer.weights.value))
+            if method.l2:
+                value += method.l2 / 2 * np.sum(layer.weights.value**2)
+        return float(value)
+
+    @property
+    def row(self) -> FloatArray:
+        """All parameters and running statistics, (P,)."""
+        weights = tuple(layer.weights.value for layer in self.layers)
+        biases = tuple(layer.bias.value for layer in self.layers if layer.bias)
+        norms = tuple(layer.norm.result() for layer in self.layers if layer.norm)
+        return self.network.row(NetworkParts(weights, biases, norms))
+
+    @property
+    def changes(self) -> NDArray[np.int64]:
+        """How often each derivative changed sign, (P,)."""
+        return self.gathered(lambda parameter: parameter.direction_changes).astype(np.int64)
+
+    def gathered(self, of: Callable[[Parameter], Any]) -> FloatArray:
+        """What each parameter has, as a row (P,) with 0 for running statistics."""
+        row = np.zeros(self.network.parameters)
+        for parameter, numbers in self.pairs(row):
+            numbers[...] = of(parameter)
+        return row
+
+    def pairs(self, row: NDArray[Any]) -> Iterator[tuple[Parameter, NDArray[Any]]]:
+        """Each parameter with its entries in a row (P,)."""
+        parts = self.network.parts(row)
+        for k, layer in enumerate(self.layers):
+            normalization = chain(*parts.normalization[k : k + 1])
+            arrays = (parts.weights[k], *parts.biases[k : k + 1], *normalization)
+            yield from zip(layer.parameters, arrays, strict=False)  # mean and variance aren't
