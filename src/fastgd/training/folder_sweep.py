@@ -102,8 +102,9 @@ class FolderSweep(Sweep):
     def __iter__(self) -> Iterator[Run]:
         """All runs, the last axis fastest, reading one chunk after the other."""
         for number, chunks in enumerate(self._chunks):
+            network = [slice(i, i + 1) for i in self._sweep_axes.network_index(number)]
             for chunk in range(chunks.count):
-                yield from self._some(_chosen(self, number, chunks.box(chunk)))
+                yield from self._some(Selection(self._sweep_axes, (*network, *chunks.box(chunk))))
 
     def to_xarray(self) -> xarray.Dataset:
         """As :meth:`fastgd.Sweep.to_xarray`, with a Dask array for each variable.
@@ -124,8 +125,7 @@ class FolderSweep(Sweep):
 
     def in_memory(self) -> Sweep:
         """The sweep with all of its results, read into memory."""
-        sweep_axes = SweepAxes(self.axes)
-        return self._some(Selection(sweep_axes, (slice(None),) * len(sweep_axes.shape)))
+        return self._some(Selection(self._sweep_axes, (slice(None),) * len(self.axes)))
 
     def save(self, path: PathLike) -> None:
         """Write the whole sweep to one ``.npz`` file that :func:`fastgd.load` reads."""
@@ -255,16 +255,9 @@ for _name in SOURCES:
 def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = None) -> Any:
     """A chunk of a field, for Dask."""
     places = block_info[None]["array-location"][: len(sweep.axes)]
-    sweep_axes = SweepAxes(sweep.axes)
-    found = sweep._read(name, Selection(sweep_axes, tuple(slice(*place) for place in places)))
+    chosen = Selection(sweep._sweep_axes, tuple(slice(*place) for place in places))
+    found = sweep._read(name, chosen)
     return getattr(found, of_summary) if of_summary else found
-
-
-def _chosen(sweep: Sweep, number: int, box: tuple[slice, ...]) -> Selection:
-    """Select a box of a network's runs, keeping all axes."""
-    sweep_axes = SweepAxes(sweep.axes)
-    places = sweep_axes.network_index(number)
-    return Selection(sweep_axes, (*(slice(i, i + 1) for i in places), *box))
 
 
 def _places(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -24,6 +24,14 @@ Result = TypeVar("Result")
 
 _ANEW = {"X", "y", "validation", "iterations", "resume", "progress", "threads", "keep_weights"}
 """Arguments that don't come from the resumed run but are given again."""
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "hidden_size": check_hidden_size,
+    "alpha": lambda value: check_alpha(value, len(value) if isinstance(value, tuple) else 1),
+    "seed": check_seed,
+    "record_every": partial(check_count, "record_every"),
+    "record_weights": partial(check_flag, "record_weights"),
+}
 
 _NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
 
@@ -132,19 +140,9 @@ def _values(name: str, value: Any, given: Mapping[str, Any]) -> list[Any]:
 
 
 def _checked(name: str, value: Any, given: Mapping[str, Any]) -> Any:
-    if name == "hidden_size":
-        return check_hidden_size(value)
-    if name == "alpha":
-        return check_alpha(value, len(value) if isinstance(value, tuple) else 1)
-    if name == "seed":
-        return check_seed(value)
-    if name == "record_every":
-        return check_count(name, value)
-    if name == "record_weights":
-        return check_flag(name, value)
     if name in DECLARED:
         return DECLARED[name].kind.check(name, value, len(check_data(given["X"], given["y"])[0]))
-    return value
+    return _CHECKS[name](value) if name in _CHECKS else value
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -3,7 +3,7 @@
 The outline is all that is known before the training: axes, options, networks and samples.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 from math import isnan, prod
@@ -23,7 +23,6 @@ from fastgd.checks.values import (
     check_count,
     check_counts,
     check_flag,
-    check_seed,
     check_seeds,
 )
 from fastgd.engine.network import Network
@@ -108,7 +107,6 @@ def decode_outline(header: Header, arrays: Found) -> dict[str, Any]:
         Network(tuple(check_counts("sizes", sizes)), check_flag("bias", b), check_flag("norm", n))
         for sizes, b, n in header["networks"]
     )
-    layers = networks[0].layers
     method = decode_method(header["options"], arrays)
     axis = partial(_axis, networks[0], method, arrays)
     axes = {
@@ -119,8 +117,8 @@ def decode_outline(header: Header, arrays: Found) -> dict[str, Any]:
     need(sweep_axes.is_in_order and sweep_axes.networks == len(networks))
     for number, network in enumerate(networks):
         check_width(options_of(axes, number, method)[0], network.sizes[-1])
-    settings = {name: _setting(name, value, layers) for name, value in header["settings"].items()}
-    need({"alpha", "seed"} <= settings.keys())
+    settings = {name: axis(name, [value])[0] for name, value in header["settings"].items()}
+    need({"alpha", "seed"} <= settings.keys() <= {"alpha", "seed", *PARTS})
     return {
         "axes": axes,
         "settings": settings,
@@ -164,16 +162,6 @@ def _start(i: object) -> dict[str, codec.Field]:
     }
 
 
-def _setting(name: str, value: Any, layers: int) -> Any:
-    """Check a setting that all runs share, or the value of an axis that a selection dropped."""
-    if name == "alpha":
-        check_alphas([value], layers)
-        return value
-    if name == "seed":
-        return None if value is None else check_seed(value)
-    return _check_labels(name, [value])[0]
-
-
 def _combinations(axis: Any, values: Any) -> list[Any]:
     """Restore and check the axis of combinations; ``axis`` does the same for one of their keys."""
     keys = varied({COMBINATION: list(values)}).items()
@@ -209,15 +197,13 @@ def _axis(network: Network, method: Method, arrays: Found, name: str, values: An
     return kinds[name].check_axis(name, found, LARGEST)
 
 
-def _check_labels(name: str, axis: Sequence[Any]) -> list[Any]:
+def _check_labels(name: str, axis: list[Any]) -> list[Any]:
     """Check the values on an axis of samples: labels of groups, or indices of folds and weights."""
-    values = list(axis)
-    need(bool(values))
     if name != "group":
-        need(name in PARTS and all(type(value) is int for value in values))
-    elif not all(isinstance(value, str) for value in values):
-        need(all(isinstance(value, (bool, int, float)) and not isnan(value) for value in values))
-    return values
+        need(all(type(value) is int for value in axis))
+    elif not all(isinstance(value, str) for value in axis):
+        need(all(isinstance(value, (bool, int, float)) and not isnan(value) for value in axis))
+    return axis
 
 
 def _encode_partition(partition: Partition | None) -> Arrays:
