@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -23,12 +22,9 @@ from fastgd.checks.values import (
     check_count,
     check_flag,
     check_number,
-    check_path,
 )
-from fastgd.engine.progress import progress_bar
 from fastgd.optimizers import Optimizer
 from fastgd.store.files import PathLike
-from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 from fastgd.studies.race_job import RaceJob, entrants_of
 from fastgd.studies.surface import Surface, surface
@@ -291,9 +287,7 @@ def race(
         )
     entrants = entrants_of(optimizers)
     iterations = check_count("iterations", iterations)
-    bar = check_flag("progress", progress)
-    worker_options = check_worker_options(executor, threads, 1)
-    path = None if out is None else check_path("out", out)
+    worker_options = check_worker_options(executor, threads, out=out, progress=progress)
     every = -(-iterations // RECORDS) if record_every is None else record_every
     trainings = [
         checked_training(
@@ -315,20 +309,14 @@ def race(
     job = RaceJob(tuple(replace(training, task=task) for training in trainings))
     check_memory(job.bytes, "the race", also="fewer records (record_every)")
     warn_of_targets([shared.get("output", "sigmoid")], targets)
-    folder = None if path is None else _folder(path, list(entrants), job)
-    with progress_bar(bar, sum(job.sizes), " updates") as advance:
-        runs = job.runs(results_of(job, worker_options, advance, folder))
-    return Race(dict(zip(entrants, runs, strict=True)), inputs.copy(), targets.copy())
-
-
-def _folder(path: Path, names: list[str], job: RaceJob) -> Folder:
-    """Create or check the folder for the runs of a race."""
     asked: Header = {}
     arrays: Arrays = {}
-    for name, training in zip(names, job.trainings, strict=True):
+    for name, training in zip(entrants, job.trainings, strict=True):
         asked[name], own = training.asked
         arrays |= own
-    return Folder.create(path, "race", asked, {}, arrays, len(names))
+    found = results_of(job, worker_options, "race", asked, arrays, unit=" updates")
+    runs = dict(zip(entrants, job.runs(found), strict=True))
+    return Race(runs, inputs.copy(), targets.copy())
 
 
 def _window(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:

@@ -19,20 +19,19 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.targets import check_samples, outputs_to_start
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
-from fastgd.checks.values import check_count, check_flag, check_path, check_result
+from fastgd.checks.values import check_count, check_result
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.progress import progress_bar
 from fastgd.store.files import PathLike
 from fastgd.studies.surface_job import (
     SurfaceJob,
     Weight,
     check_spans,
     check_two_weights,
-    folder_of,
     measuring,
 )
 from fastgd.training.exports import dataframe, dataset
 from fastgd.training.results import Run, Snapshot
+from fastgd.training.stored_options import as_json
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 
@@ -297,10 +296,7 @@ def surface(
     places = check_two_weights(axes, shapes)
     (left, right), (bottom, top) = check_spans(span)
     resolution = check_count("resolution", resolution, minimum=2)
-    worker_options = check_worker_options(executor, threads, threads_per_worker)
-    path = None if out is None else check_path("out", out)
-    bar = check_flag("progress", progress)
-
+    worker_options = check_worker_options(executor, threads, threads_per_worker, out, progress)
     count = resolution**2
     check_memory(8 * count, "the surface")
     job = SurfaceJob(
@@ -315,11 +311,17 @@ def surface(
     )
     worker_options = worker_options._replace(threads=job.threads(worker_options.threads))
     check_memory(8 * count + job.session.bytes(worker_options.threads), "the surface")
-    if worker_options.executor or path:
+    if worker_options.executor or worker_options.out:
         job = job.in_chunks()
-    folder = None if path is None else folder_of(path, job, method)
-    with progress_bar(bar, count, unit="points") as advance:
-        errors = job.joined(results_of(job, worker_options, advance, folder))
+    arrays = {"X": inputs, "y": targets, "weights": job.parameters}
+    asked = {
+        "sizes": network.sizes,
+        "axes": places,
+        "span": [(left, right), (bottom, top)],
+        "resolution": resolution,
+        **as_json(method.given, arrays),
+    }
+    errors = job.joined(results_of(job, worker_options, "surface", asked, arrays, unit="points"))
     return Surface(
         axes=places,
         x=job.across,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,8 @@ from fastgd.checks.values import check_ends, integer
 from fastgd.engine.network import Network
 from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
-from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 from fastgd.training.chunks import CHUNK_SECONDS, seconds_of
-from fastgd.training.stored_options import as_json
 
 Weight = tuple[int, int, int]
 Span = tuple[float, float]
@@ -90,19 +87,6 @@ class SurfaceJob:
         session = self.session
         runs = session.load(np.tile(self.parameters, (threads * session.layout.runs, 1)))
         return runs.grid(self.across, rows, self.places, threads, advance)
-
-
-def folder_of(path: Path, job: SurfaceJob, method: Method) -> Folder:
-    """Create or check the folder for the bands of a surface."""
-    arrays = {"X": job.X, "y": job.y, "weights": job.parameters}
-    asked = {
-        "sizes": job.network.sizes,
-        "axes": job.places,
-        "span": [(values[0], values[-1]) for values in (job.across, job.up)],
-        "resolution": len(job.up),
-        **as_json(method.given, arrays),
-    }
-    return Folder.create(path, "surface", asked, {}, arrays, job.count)
 
 
 def measuring(method: Method) -> Method:

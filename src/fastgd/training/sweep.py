@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from fastgd.arguments.combinations import taking_combinations
 from fastgd.arguments.warnings import warn_of_targets
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_flag, check_path
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
 from fastgd.store.files import PathLike
@@ -168,9 +167,7 @@ def sweep(
     >>> sweep.shape, sweep.sel(combination=1, seed=3).alpha
     ((2, 4), 1.0)
     """
-    bar = check_flag("progress", progress)
-    folder = None if out is None else check_path("out", out)
-    worker_options = check_worker_options(executor, threads, threads_per_worker)
+    worker_options = check_worker_options(executor, threads, threads_per_worker, out, progress)
     job = checked_sweep(
         X,
         y,
@@ -192,30 +189,31 @@ def sweep(
         given_options=given_options,
     )
     warn_of_targets({method.output for method in job.methods}, job.task.y)
-    if folder is not None:
-        return _into(folder, job, worker_options, bar)
-    return _trained(job, worker_options, bar)
+    if worker_options.out is not None:
+        return _into(worker_options.out, job, worker_options)
+    return _trained(job, worker_options)
 
 
-def _into(path: Path, job: SweepJob, worker_options: WorkerOptions, bar: bool) -> Sweep:
+def _into(path: Path, job: SweepJob, worker_options: WorkerOptions) -> Sweep:
     """Train all runs, writing each chunk to the folder."""
     job = job.with_own_samples()
     plan = job.largest
     check_memory(plan.bytes(job.keep) * worker_options.threads, "a chunk of the sweep")
     folder, job = folder_of(path, job)
-    with progress_bar(bar, sum(job.sizes), " updates") as advance:
+    with progress_bar(worker_options.has_bar, sum(job.sizes), " updates") as advance:
         work_into(folder, job, worker_options, advance)
     return FolderSweep(job.outline, job.known, folder, job.chunks)
 
 
-def _trained(job: SweepJob, worker_options: WorkerOptions, bar: bool) -> Sweep:
+def _trained(job: SweepJob, worker_options: WorkerOptions) -> Sweep:
     """Train all runs in memory: here network by network, on an executor in chunks."""
     plans = [job.plan(number, worker_options.threads) for number in range(len(job.networks))]
     keep = job.keep
     needed, least = (sum(plan.bytes(kept) for plan in plans) for kept in (keep, Keep(False)))
     less = ("keep_weights=False", least) if keep.weights and not keep.state else None
     check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
-    with progress_bar(bar, sum(plan.work for plan in plans), " updates") as advance:
+    work = sum(plan.work for plan in plans)
+    with progress_bar(worker_options.has_bar, work, " updates") as advance:
         if worker_options.executor is None:
             trained = [job.train(number, plan, advance) for number, plan in enumerate(plans)]
         else:

@@ -1,7 +1,8 @@
-"""What is computed (a job), and by which workers."""
+"""What is computed (a job), and how: by which workers, and whether in a folder."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from fastgd.store.npz import Arrays
@@ -31,11 +32,13 @@ class Job(Protocol):
 
 
 class WorkerOptions(NamedTuple):
-    """Where a job runs: on threads of this process, or on the workers of an executor."""
+    """How a job is computed: on threads of this process, or on the workers of an executor."""
 
     executor: Executor | None
     threads: int  # of this process, without an executor
     threads_per_worker: int  # for each chunk that a worker computes
+    out: Path | None = None  # the folder for its chunks
+    has_bar: bool = False
 
     def threads_per_chunk(self, chunk_count: int) -> int:
         """Threads for each chunk; without an executor, a job's only chunk gets all of them."""

@@ -11,9 +11,10 @@ from concurrent.futures import BrokenExecutor
 from math import inf
 from threading import Lock
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastgd.arguments.warnings import warn
+from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.store.npz import Arrays
@@ -73,16 +74,27 @@ def work_into(folder: Folder, job: Job, worker_options: WorkerOptions, advance: 
 
 
 def results_of(
-    job: Job, worker_options: WorkerOptions, advance: Advance, folder: Folder | None
+    job: Job,
+    worker_options: WorkerOptions,
+    kind: str,
+    asked: dict[str, Any],
+    arrays: Arrays,
+    unit: str,
 ) -> list[Arrays]:
-    """Compute a job, in a folder if there is one; return the arrays of all chunks, in order.
+    """Compute a job as its options say; return the arrays of all chunks, in order.
+
+    If there is to be a folder, ``kind``, ``asked`` and ``arrays`` say what it holds: see
+    :meth:`fastgd.store.folder.Folder.create`. ``unit`` is that of the progress bar.
 
     Raises and warns as :func:`run_job` or, with a folder, :func:`work_into`.
     """
-    if folder is None:
-        return run_job(job, worker_options, advance)
-    sink = _fill(folder, job, worker_options, advance, InBoth)
-    return [arrays for arrays in sink.read if arrays is not None]
+    sizes, path = job.sizes, worker_options.out
+    folder = path and Folder.create(path, kind, asked, {}, arrays, len(sizes))
+    with progress_bar(worker_options.has_bar, sum(sizes), unit) as advance:
+        if folder is None:
+            return run_job(job, worker_options, advance)
+        sink = _fill(folder, job, worker_options, advance, InBoth)
+        return [found for found in sink.read if found is not None]
 
 
 def _fill(

@@ -1,4 +1,4 @@
-"""The public arguments that choose the workers: executor, threads, threads_per_worker."""
+"""The public arguments that say how a job is computed: executor, threads, out, progress."""
 
 import os
 from concurrent.futures import Executor
@@ -6,13 +6,17 @@ from multiprocessing import current_process
 from threading import current_thread
 
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_threads
+from fastgd.checks.values import check_count, check_flag, check_path, check_threads
 from fastgd.engine.session import available_threads
 from fastgd.workers.job import WorkerOptions
 
 
 def check_worker_options(
-    executor: object, threads: object, threads_per_worker: object
+    executor: object,
+    threads: object,
+    threads_per_worker: object = 1,
+    out: object = None,
+    progress: object = False,
 ) -> WorkerOptions:
     """Check these arguments of a public call.
 
@@ -25,9 +29,10 @@ def check_worker_options(
 
     Examples
     --------
-    >>> check_worker_options(None, 1, 1)
-    WorkerOptions(executor=None, threads=1, threads_per_worker=1)
+    >>> check_worker_options(None, 1)
+    WorkerOptions(executor=None, threads=1, threads_per_worker=1, out=None, has_bar=False)
     """
+    path, bar = None if out is None else check_path("out", out), check_flag("progress", progress)
     found = check_executor(executor)
     each = check_count("threads_per_worker", threads_per_worker)
     if found is None:
@@ -36,7 +41,7 @@ def check_worker_options(
                 f"threads_per_worker must be left out without an executor, got {each}: "
                 "threads is for this process"
             )
-        return WorkerOptions(None, check_threads(threads, available_threads()), 1)
+        return WorkerOptions(None, check_threads(threads, available_threads()), 1, path, bar)
     if getattr(current_process(), "_inheriting", False):  # multiprocessing's own check
         raise RuntimeError(
             "a script whose executor starts processes must have its calls below "
@@ -47,7 +52,7 @@ def check_worker_options(
             f"threads must be left out with an executor, got {shown(threads)}: "
             "threads_per_worker is for its workers"
         )
-    return WorkerOptions(found, 1, each)
+    return WorkerOptions(found, 1, each, path, bar)
 
 
 def check_executor(value: object) -> Executor | None:

@@ -20,14 +20,10 @@ from fastgd.checks.messages import shown
 from fastgd.checks.values import (
     check_choice,
     check_count,
-    check_flag,
     check_number,
-    check_path,
     check_seed,
 )
-from fastgd.engine.progress import progress_bar
 from fastgd.store.files import PathLike
-from fastgd.store.folder import Folder
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
 from fastgd.studies.trainability.map_job import MapJob, Settings, Window
 from fastgd.studies.trainability.mean_field import ACTIVATIONS, EXPONENT, sample_count
@@ -248,41 +244,16 @@ def trainability(
     >>> 0.5 < found.box_counting().dimension < 1.5
     True
     """
-    settings = _checked(resolution, iterations, width, window, activation, batch_size, seed)
-    worker_options = check_worker_options(executor, threads, threads_per_worker)
-    bar = check_flag("progress", progress)
-    path = None if out is None else check_path("out", out)
-    samples = sample_count(settings.width, settings.activation)
-    # The map, and its ranks and colors in a plot; the samples while they are drawn.
-    check_memory(64 * settings.resolution**2 + 128 * samples * settings.width, "the map")
-    job = MapJob.of(settings)
-    folder = None
-    if path is not None:
-        folder = Folder.create(path, KIND, settings._asdict(), {}, {}, len(job.patches))
-    with progress_bar(bar, settings.resolution**2, "px") as advance:
-        found = results_of(job, worker_options, advance, folder)
-    return Trainability(settings, *job.rates, job.joined(found))
-
-
-def _checked(
-    resolution: object,
-    iterations: object,
-    width: object,
-    window: object,
-    activation: object,
-    batch_size: object,
-    seed: object,
-) -> Settings:
     width = check_count("width", width)
     activation = check_choice("activation", activation, ACTIVATIONS)
+    samples = sample_count(width, activation)
     if batch_size is not None:
-        samples = sample_count(width, activation)
         batch_size = check_count("batch_size", batch_size, maximum=samples)
         if samples % batch_size:
             raise ValueError(
                 f"batch_size must divide the number of samples ({samples}), got {batch_size}"
             )
-    return Settings(
+    settings = Settings(
         resolution=check_count("resolution", resolution),
         iterations=check_count("iterations", iterations, FEWEST_ITERATIONS),
         width=width,
@@ -291,6 +262,12 @@ def _checked(
         batch_size=batch_size,
         seed=check_seed(seed),
     )
+    worker_options = check_worker_options(executor, threads, threads_per_worker, out, progress)
+    # The map, and its ranks and colors in a plot; the samples while they are drawn.
+    check_memory(64 * settings.resolution**2 + 128 * samples * width, "the map")
+    job = MapJob.of(settings)
+    found = results_of(job, worker_options, KIND, settings._asdict(), {}, unit="px")
+    return Trainability(settings, *job.rates, job.joined(found))
 
 
 def _checked_window(window: Any) -> Window:
@@ -300,8 +277,10 @@ def _checked_window(window: Any) -> Window:
     except Exception:  # an object's own __iter__ may raise anything
         raise ValueError(f"{rule}, got {shown(window)}") from None
     sides = []
-    for name, low, high in (("left", left, right), ("bottom", bottom, top)):
-        other = {"left": "right", "bottom": "top"}[name]
+    for (name, low), (other, high) in (
+        (("left", left), ("right", right)),
+        (("bottom", bottom), ("top", top)),
+    ):
         low, high = (
             check_number(f"window's {word}, log10 of a learning rate,", value, EXPONENT)
             for word, value in ((name, low), (other, high))
