@@ -1,4 +1,4 @@
-"""The row about error planes: ours beside a NumPy loop over the grid, and beside whole arrays."""
+"""The row about loss surfaces: ours beside a NumPy loop over the grid, and beside whole arrays."""
 
 from functools import partial
 from importlib.util import find_spec
@@ -33,8 +33,8 @@ def error_plane(settings: Settings) -> list[Line]:
     random = np.random.RandomState(1)
     lines = []
     for title, (X, y), shapes in (
-        ("error plane 2-1", (LINE_X, LINE_Y), [(2, 1)]),
-        ("error plane 3-4-1", (XOR_X, XOR_Y), [(3, 4), (4, 1)]),
+        ("loss surface 2-1", (LINE_X, LINE_Y), [(2, 1)]),
+        ("loss surface 3-4-1", (XOR_X, XOR_Y), [(3, 4), (4, 1)]),
     ):
         weights = [2 * random.random_sample(shape) - 1 for shape in shapes]
         for resolution in (201, 512):

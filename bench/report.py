@@ -36,13 +36,13 @@ README = (
     ("train 3-4-1", "JAX, jit + fori_loop, best form"),
     ("sweep 3-4-1, 1,024 runs", "JAX, jit + vmap, best form"),
     ("sweep 64-64-10, 256 samples, 64 runs", "JAX, jit + vmap, best form"),
-    ("error plane 2-1, 512 x 512 points", "NumPy, the whole grid at once"),
+    ("loss surface 2-1, 512 x 512 points", "NumPy, the whole grid at once"),
 )
 """Work and peer of the rows that the README shows: what people ask first, good or not."""
 README_HEAD = HEAD[:6]
 
 EXPLANATION = (
-    "Float64; ns per iteration of one run (or per point of a plane, or per row and run of a "
+    "Float64; ns per iteration of one run (or per point of a loss surface, or per row and run of a "
     "prediction), or seconds where it says s. "
     "The ratio is theirs / ours, unless the line says otherwise. Medians, measured in turn in one "
     "run, compile time apart. fastgd always counts direction changes; the peers do in the 3-4-1 "

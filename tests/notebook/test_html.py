@@ -24,7 +24,7 @@ SORT = np.where(np.arange(60) % 3 == 0, "<flat>", "house")
 TABLE = {"size": SIZE, "sort": SORT, "price": SIZE * 2 + 50 * (SORT == "house")}
 
 LARGEST = 40_000
-"""Bytes of a picture: a notebook with a hundred of them is still opened."""
+"""Bytes of a plot: a notebook with a hundred of them is still opened."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def read(result):
 
 
 @pytest.mark.parametrize("name", only(NAMES, "run", "sweep", "groups"))
-def test_it_is_a_table_and_a_small_picture(results, name):
+def test_it_is_a_table_and_a_small_plot(results, name):
     before = plt.get_fignums()
     tree, rows = read(results[name])
     assert len(rows) > 1
@@ -216,7 +216,7 @@ def test_what_has_no_table_is_refused():
         html(3)
 
 
-def test_import_fastgd_loads_no_pictures():
+def test_import_fastgd_loads_no_plots():
     code = (
         "import sys, fastgd\n"
         "print([name for name in ('fastgd.plots', 'fastgd.notebook', 'matplotlib', 'pandas', "

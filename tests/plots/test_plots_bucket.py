@@ -207,7 +207,7 @@ def test_bad_arguments(two, tmp_path, draw, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_picture_needs_the_curve_and_a_film_the_path(tmp_path):
+def test_a_plot_needs_the_curve_and_a_film_the_path(tmp_path):
     rolled = bucket.roll("2*x", 1.0, record_path=True)
     message = "a plot needs the curve, got only its slope: give curve=, too"
     with pytest.raises(ValueError, match=message):

@@ -111,7 +111,7 @@ def test_box_counts_show_the_numbers():
     assert f"{boxes.r_squared:.4f}" in ax.get_title(loc="left")
 
 
-def test_the_picture_has_the_map_in_it(found, tmp_path):
+def test_the_plot_has_the_map_in_it(found, tmp_path):
     path = tmp_path / "edge.png"
     ax = plots.trainability(found)
     plots.write(ax.figure, path)

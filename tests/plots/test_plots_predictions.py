@@ -1,4 +1,4 @@
-"""The picture of predictions: points of numbers, counts of classes."""
+"""The plot of predictions: points of numbers, counts of classes."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -51,7 +51,7 @@ def sizes(problem):
 
 
 def drawn(axes):
-    """The figure's pixels; as much ink as any picture has."""
+    """The figure's pixels; as much ink as any plot has."""
     figure = np.ravel(axes)[0].figure
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
@@ -128,7 +128,7 @@ def test_points_are_marked_where_they_are_few(problem):
     assert (many.get_marker(), len(many.get_xdata())) == ("None", 21)
 
 
-def test_what_diverges_leaves_the_picture_at_its_top():
+def test_what_diverges_leaves_the_plot_at_its_top():
     random = np.random.default_rng(0)
     X = random.normal(size=(50, 3))
     settings = {"output": "identity", "activation": "identity", "record_every": 1}

@@ -27,7 +27,7 @@ def save_sweep(path):
     fastgd.sweep([[0.0], [1.0]], [0.0, 1.0], hidden_size=(), alpha=[1, 2], iterations=3).save(path)
 
 
-def write_picture(path):
+def write_plot(path):
     run = fastgd.train([[0.0], [1.0]], [0.0, 1.0], hidden_size=(), iterations=3, record_every=1)
     ax = plots.errors(run)
     plots.write(ax.figure, path)
@@ -57,7 +57,7 @@ def write_checkpoint(path):
 WRITERS = {
     "run.npz": save_run,
     "sweep.npz": save_sweep,
-    "picture.png": write_picture,
+    "plot.png": write_plot,
     "ball.gif": write_animation,
     "page.html": write_page,
 }

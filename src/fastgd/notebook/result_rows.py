@@ -1,8 +1,9 @@
 """The summary table of each kind of result."""
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import singledispatch
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from fastgd.checks.formatting import (
 )
 from fastgd.models.group_models import GroupModels
 from fastgd.models.model import Model
-from fastgd.notebook.html_blocks import HtmlTable, ResultFacts
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.studies.trainability.map import Trainability
@@ -28,6 +28,20 @@ from fastgd.training.sweep_axes import varied
 
 BEST = 5
 """Runs of a sweep, or groups, with a row of their own."""
+
+
+class HtmlTable(NamedTuple):
+    """Rows of strings, with or without column names."""
+
+    names: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+
+
+class ResultFacts(NamedTuple):
+    """The summary of a result: a title, and tables below one another."""
+
+    title: str
+    tables: tuple[HtmlTable, ...]
 
 
 @singledispatch
@@ -43,7 +57,7 @@ def _of_run(run: Run) -> ResultFacts:
     rows = [
         ("method" if run.minimizer else "alpha", how),
         ("seed", "given initial weights" if run.seed is None else str(run.seed)),
-        *(("options", options_text(run.options, classes=True)) for _ in range(bool(run.options))),
+        *_options(run.options),
         ("status", f"{run.status} after {many(run.iterations, 'iteration')}"),
         ("final error", _number(run.final_error)),
         ("final loss", _number(run.final_loss)),
@@ -60,15 +74,13 @@ def _of_run(run: Run) -> ResultFacts:
 @facts_of.register
 def _of_sweep(sweep: Sweep) -> ResultFacts:
     axes = " x ".join(axis_text(name, len(axis)) for name, axis in sweep.axes.items())
-    ended = Counter(np.ravel(sweep.status).tolist())
     several = varied(sweep.axes)
     shared = {name: value for name, value in sweep.settings.items() if name not in several}
     network = layers_text(sweep.networks[0].sizes[1:-1])
     rows = [] if "hidden_size" in sweep.axes else [("hidden size", network)]
     rows += [(name.replace("_", " "), _setting(name, value)) for name, value in shared.items()]
-    if options := options_text(sweep.options, classes=True):
-        rows.append(("options", options))
-    rows.append(("status", ", ".join(f"{count:,} {name}" for name, count in ended.most_common())))
+    rows += _options(sweep.options)
+    rows.append(("status", _counted(sweep.status)))
     title = many(len(sweep), "run") + (f": {axes}" if axes else "")
     return ResultFacts(title, (HtmlTable((), rows), _best(sweep)))
 
@@ -114,10 +126,7 @@ def _of_surface(surface: Surface) -> ResultFacts:
         ("points", f"{len(surface.x)} x {len(surface.y)}"),
         ("other weights, fixed", f"{surface.held:,}"),
         ("samples", f"{surface.samples:,}"),
-        *(
-            ("options", options_text(surface.options, classes=True))
-            for _ in range(bool(surface.options))
-        ),
+        *_options(surface.options),
         ("lowest error", f"{_number(error)} at ({x:g}, {y:g})"),
     ]
     title = f"Loss surface of a {joined(surface.sizes, '-')} network"
@@ -161,7 +170,7 @@ def _of_model(model: Model) -> ResultFacts:
         ("hidden size", layers_text(run.hidden_size)),
         ("networks", f"{len(model.runs):,}"),
         ("alpha", joined(run.alpha)),
-        *(("options", options_text(run.options, classes=True)) for _ in range(bool(run.options))),
+        *_options(run.options),
     ]
     names = tuple(next(iter(model.scores.values()), ()))
     scores = [
@@ -176,12 +185,11 @@ def _of_model(model: Model) -> ResultFacts:
 def _of_groups(models: GroupModels) -> ResultFacts:
     measured = models.measured
     held = measured["validation_error"]
-    ended = Counter(measured["status"].tolist())
     rows = [
         ("groups", f"{len(models):,}"),
         ("rows", f"{int(measured['rows'].sum()):,}"),
         ("inputs", f"{len(models.preparation.names):,}"),
-        ("status", ", ".join(f"{count:,} {name}" for name, count in ended.most_common())),
+        ("status", _counted(measured["status"])),
         ("unknown groups", "no prediction" if models.fallback is None else "the global network"),
     ]
     errors = measured["training_error"] if np.isnan(held).all() else held
@@ -199,6 +207,17 @@ def _of_groups(models: GroupModels) -> ResultFacts:
     names = ("the worst groups", "rows", "training error", "validation error")
     title = f"Models of {models.target.name} by {', '.join(models.keys.names)}"
     return ResultFacts(title, (HtmlTable((), rows), HtmlTable(names, groups)))
+
+
+def _options(options: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a row of the options that differ from their defaults, if there are any."""
+    return [("options", options_text(options, classes=True))] if options else []
+
+
+def _counted(status: Any) -> str:
+    """Return how many runs ended in which way."""
+    ended = Counter(np.ravel(status).tolist())
+    return ", ".join(f"{count:,} {name}" for name, count in ended.most_common())
 
 
 def _setting(name: str, value: Any) -> str:

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from io import BytesIO
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastgd import plots
 from fastgd.models.group_models import GroupModels
 from fastgd.models.model import Model
-from fastgd.notebook.html_blocks import Thumbnail
 from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
 from fastgd.plots.races import draw_curves
 from fastgd.plots.style import styled
@@ -39,7 +38,16 @@ COLORS = 128
 """Colors in the file: with all colors a map takes three times the bytes and looks the same."""
 
 
-def picture_of(result: Any) -> Thumbnail | None:
+class Thumbnail(NamedTuple):
+    """A PNG image, its displayed size, and its alternative text."""
+
+    png: bytes
+    width: int
+    height: int
+    text: str
+
+
+def plot_of(result: Any) -> Thumbnail | None:
     """Plot a result on a figure that pyplot does not know."""
     if find_spec("matplotlib") is None:
         return None

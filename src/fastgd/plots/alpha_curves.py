@@ -10,22 +10,23 @@ from fastgd.plots.lines import (
     ERROR,
     VALIDATION,
     check_lines,
+    draw_group,
     legend,
     looks,
+    mark,
     of_validation,
     scale_errors,
 )
-from fastgd.plots.panels import panels
-from fastgd.plots.style import styled
+from fastgd.plots.style import panels
 from fastgd.plots.titles import group_label, sweep_title
 from fastgd.training import statistics
 from fastgd.training.runs import Sweep
 
 if TYPE_CHECKING:
-    from fastgd.plots.panels import Given
+    from fastgd.plots.style import Panels
 
 
-def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
+def takeaways(sweep: Sweep, *, ax: "Panels | None" = None) -> NDArray[Any]:
     """Plot the final error and the direction changes against alpha, one above the other.
 
     This shows the article's takeaways: with a tiny alpha, derivatives hardly ever change their
@@ -79,18 +80,29 @@ def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
         errors = np.stack((errors, sweep.final_validation_error))
     check_lines(len(both[0]), "in addition to alpha, the sweep")
     lines = looks([group.setting for group in both[0]])
-    with styled() as plt:
-        drawn = panels(ax, 2, plt, sharex=ax is None, figsize=(7.3, 6.2))
+    x, order = np.array(alphas), np.argsort(alphas)
+
+    def draw(ax: Any, group: statistics.Group, look: dict[str, Any]) -> None:
+        draw_group(ax, x[order], group.values.T[:, order], look | {"marker": "o"})
+
+    with panels(ax, 2, sharex=True, figsize=(7.3, 6.2)) as drawn:
         error, changes = drawn
         for one, found in zip(drawn, both, strict=True):
             for look, group in zip(lines, found, strict=True):
-                _draw(one, alphas, group, look)
+                label = group_label(group.setting) if len(lines) > 1 else None
+                draw(one, group, look | {"label": label})
             one.set_xscale("log")
         for look, group in zip(lines, away, strict=False):
-            _draw(error, alphas, group, of_validation(look) | {"label": None})
+            draw(error, group, of_validation(look))
         for look, group in zip(lines, statistics.groups(sweep, lost, along="alpha"), strict=True):
-            _mark_lost(error, np.array(alphas)[group.values.any(axis=1)], look["color"])
-        _explain(error, several=len(lines) > 1, held=bool(away), lost=bool(lost.any()))
+            diverged = x[group.values.any(axis=1)]
+            mark(error, diverged, 1, marker="x", color=look["color"], markersize=7)
+        entries: dict[str, dict[str, Any]] = {}
+        if away:
+            entries["validation (dashed)"] = {"linestyle": VALIDATION[0]}
+        if lost.any():
+            entries["diverged"] = {"linestyle": "none", "marker": "x"}
+        legend(error, entries)
         error.set_title(sweep_title(sweep, shown="median and quartiles"))
         error.set_ylabel(f"final {ERROR}")
         scale_errors(error, errors, sweep.errors[..., 0])
@@ -100,35 +112,3 @@ def takeaways(sweep: Sweep, *, ax: "Given | None" = None) -> NDArray[Any]:
         changes.set_ylim(min(bottom, 1), max(2 * top, 10))
         changes.set_xlabel("alpha")
     return drawn
-
-
-def _draw(ax: Any, alphas: list[float], group: statistics.Group, look: dict[str, Any]) -> None:
-    order = np.argsort(alphas)
-    low, median, high = (part[order] for part in statistics.quartiles(group.values, axis=1))
-    x = np.array(alphas)[order]
-    ax.plot(x, median, marker="o", **{"label": group_label(group.setting)} | look)
-    if group.values.shape[1] > 1:
-        ax.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0)
-
-
-def _mark_lost(ax: Any, alphas: NDArray[np.float64], color: Any) -> None:
-    """Draw crosses on the upper edge of the axes, whatever the scale of the errors."""
-    if len(alphas):
-        where = {"transform": ax.get_xaxis_transform(), "clip_on": False}
-        ax.plot(alphas, np.ones(len(alphas)), "x", color=color, markersize=7, **where)
-
-
-def _explain(ax: Any, *, several: bool, held: bool, lost: bool) -> None:
-    """Add a legend if there are several lines, dashes or crosses."""
-    from matplotlib.lines import Line2D
-
-    entries = {}
-    if several:
-        lines = (line for line in ax.lines if not str(line.get_label()).startswith("_"))
-        entries = {str(line.get_label()): line for line in lines}
-    if held:
-        entries["validation (dashed)"] = Line2D([], [], color="0.4", linestyle=VALIDATION[0])
-    if lost:
-        entries["diverged"] = Line2D([], [], color="0.4", linestyle="none", marker="x")
-    if entries:
-        legend(ax, handles=list(entries.values()), labels=list(entries))

@@ -1,7 +1,6 @@
 """Rolling balls as an animated GIF."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from fastgd.plots.bucket import (
     owner_colors,
     window_of,
 )
-from fastgd.plots.style import COLORS, axes, check_ending, styled
+from fastgd.plots.style import COLORS, axes, check_ending, pyplot
 from fastgd.store.files import whole_file
 from fastgd.studies.bucket.basins import Basins
 from fastgd.studies.bucket.rolling import Roll
@@ -102,9 +101,8 @@ def film(
         window = window_of(balls)
     x = _filled(balls.path.reshape(-1, balls.path.shape[-1]))
     steps = _steps(x, frames, STILL * (window[1] - window[0]))
-    with styled() as plt:
-        own = ax is None
-        ax = axes(ax, plt, figsize=(6.4, 4.0), dpi=DOTS_PER_INCH)
+    own = ax is None
+    with axes(ax, figsize=(6.4, 4.0), dpi=DOTS_PER_INCH) as ax:
         if isinstance(rolled, Basins):
             draw_basins(ax, rolled)
             title, colors = basins_title(rolled), owner_colors(rolled)
@@ -120,10 +118,13 @@ def film(
             dots.set_offsets(np.column_stack([x[:, step], heights]))
             counter.set_text(f"step {step:,}")
 
-        pictures = _pictures(ax.figure, (dots, counter), show, steps)
-        _write([*pictures, *pictures[-1:] * REST], path)
+        first, *others = _frames(ax.figure, (dots, counter), show, steps)
+        others += (others or [first])[-1:] * REST
+        with whole_file(path) as file:
+            duration = 1000 // FRAMES_PER_SECOND
+            first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
         if own:
-            plt.close(ax.figure)
+            pyplot().close(ax.figure)
     return ax
 
 
@@ -148,7 +149,7 @@ def _colors(balls: Roll) -> list[str]:
     return [STATUS_COLORS[name] for name in status]
 
 
-def _pictures(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int]) -> list[Any]:
+def _frames(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int]) -> list[Any]:
     """Render the figure at each step; only the artists in ``moving`` are drawn anew."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
@@ -164,25 +165,17 @@ def _pictures(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int])
             artist.set_animated(True)  # excluded from canvas.draw()
         canvas.draw()
         rest = canvas.copy_from_bbox(figure.bbox)
-        pictures = []
+        frames = []
         for step in steps:
             show(step)
             canvas.restore_region(rest)
             for artist in moving:
                 figure.draw_artist(artist)
-            pictures.append(Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]))
+            frames.append(Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]))
     finally:
         for artist in moving:
             artist.set_animated(False)
         figure.set_layout_engine(layout)
         figure.set_dpi(dpi)
         figure.set_canvas(given)
-    return pictures
-
-
-def _write(pictures: list[Any], path: Path) -> None:
-    """Write the file atomically."""
-    with whole_file(path) as file:
-        first, *others = pictures
-        duration = 1000 // FRAMES_PER_SECOND
-        first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
+    return frames

@@ -7,7 +7,7 @@ import numpy as np
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.values import check_ends, check_result
 from fastgd.plots.lines import below
-from fastgd.plots.style import COLORS, axes, styled
+from fastgd.plots.style import COLORS, axes
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.curves import Curve
 from fastgd.studies.bucket.rolling import Roll
@@ -73,9 +73,8 @@ def roll(rolled: Roll, *, ax: "Axes | None" = None, window: Window | None = None
     check_result("rolled", rolled, Roll)
     check_height(rolled.curve)
     low, high = window_of(rolled) if window is None else check_ends("window", window)
-    with styled() as plt:
-        lines = min(np.size(rolled.x), NAMED)
-        ax = axes(ax, plt, figsize=(7.2, 4.3 + 0.2 * lines))
+    lines = min(np.size(rolled.x), NAMED)
+    with axes(ax, figsize=(7.2, 4.3 + 0.2 * lines)) as ax:
         draw_curve(ax, rolled.curve, (low, high))
         if np.size(rolled.x) <= NAMED:
             _draw_balls(ax, rolled)
@@ -120,8 +119,7 @@ def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
     """
     check_result("found", found, Basins)
     check_height(found.roll.curve)
-    with styled() as plt:
-        ax = axes(ax, plt, figsize=(7.2, 4.5))
+    with axes(ax, figsize=(7.2, 4.5)) as ax:
         draw_basins(ax, found)
         colors = [color_of(k) for k in range(len(found.minima))]
         ax.scatter(found.minima, found.heights, s=120, c=colors, edgecolors="black", zorder=3)
@@ -150,10 +148,7 @@ def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
 
 def draw_curve(ax: "Axes", curve: Curve, window: Window) -> None:
     """Draw the curve as a black line, with room for balls."""
-    x = np.linspace(*window, POINTS)
-    heights, _ = curve.at(x)
-    heights[~np.isfinite(heights)] = np.nan
-    ax.plot(x, heights, color="black", lw=1.5, zorder=1.5, label="_curve")
+    heights = _draw_line(ax, curve, np.linspace(*window, POINTS), "_curve", color="black", lw=1.5)
     _limit(ax, window, heights)
 
 
@@ -162,13 +157,18 @@ def draw_basins(ax: "Axes", found: Basins) -> None:
     whole = []
     for left, right, minimum in found.stretches:
         x = np.linspace(left, right, 2 + int(POINTS * (right - left) / np.ptp(found.window)))
-        heights, _ = found.roll.curve.at(x)
-        heights[~np.isfinite(heights)] = np.nan
         color = color_of(minimum)
         ax.axvspan(left, right, color=color, alpha=0.12, lw=0)
-        ax.plot(x, heights, color=color, lw=2.5, zorder=1.5, label="_stretch")
-        whole.append(heights)
+        whole.append(_draw_line(ax, found.roll.curve, x, "_stretch", color=color, lw=2.5))
     _limit(ax, found.window, np.concatenate(whole))
+
+
+def _draw_line(ax: "Axes", curve: Curve, x: FloatArray, label: str, **look: Any) -> FloatArray:
+    """Draw the curve at these x, with gaps where it isn't finite; return its heights."""
+    heights, _ = curve.at(x)
+    heights[~np.isfinite(heights)] = np.nan
+    ax.plot(x, heights, zorder=1.5, label=label, **look)
+    return heights
 
 
 def color_of(minimum: int) -> str:

@@ -10,14 +10,16 @@ from fastgd.plots.lines import (
     ERROR,
     VALIDATION,
     check_lines,
+    draw_group,
     label_iterations,
     legend,
     looks,
+    mark,
     marker,
     of_validation,
     scale_errors,
 )
-from fastgd.plots.style import axes, styled
+from fastgd.plots.style import axes
 from fastgd.plots.titles import group_label, run_title, sweep_title
 from fastgd.training import statistics
 from fastgd.training.results import Run
@@ -82,17 +84,17 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
     if result.best_iteration is not None:
         best = _groups(result, np.asarray(result.best_iteration))
     check_lines(len(found), "the sweep")
-    with styled() as plt:
-        ax = axes(ax, plt, figsize=(7.3, 4.6))
+    with axes(ax, figsize=(7.3, 4.6)) as ax:
         lines = looks([group.setting for group in found])
+        dots = marker(len(iterations))
         for look, group in zip(lines, found, strict=True):
             label = _label(group) or ("training" if held else None)
-            _draw(ax, iterations, group, look | {"label": label}, band=True)
+            draw_group(ax, iterations, group.values, look | dots | {"label": label})
         for look, group in zip(lines, held, strict=False):
-            _draw(ax, iterations, group, of_validation(look), band=False)
+            draw_group(ax, iterations, group.values, of_validation(look) | dots, band=False)
         for look, group in zip(lines, best, strict=False):
-            _mark(ax, float(np.median(group.values)), look["color"])
-        _explain(ax, result)
+            mark(ax, [np.median(group.values)], 0, marker="^", markersize=6, color=look["color"])
+        legend(ax, _entries(ax, result))
         if isinstance(result, Run):
             ax.set_title(run_title(result))
         else:
@@ -100,7 +102,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
         scale_errors(ax, drawn, values[..., 0])
         ax.set_ylabel(ERROR)
         label_iterations(ax)
-    return ax
+        return ax
 
 
 def _groups(result: Run | Sweep, values: NDArray[Any]) -> list[statistics.Group]:
@@ -110,51 +112,18 @@ def _groups(result: Run | Sweep, values: NDArray[Any]) -> list[statistics.Group]
     return list(statistics.groups(result, values))
 
 
-def _draw(
-    ax: "Axes",
-    iterations: NDArray[np.int64],
-    group: statistics.Group,
-    look: dict[str, Any],
-    *,
-    band: bool,
-) -> None:
-    low, median, high = statistics.quartiles(group.values)
-    ax.plot(iterations, median, **look, **marker(len(iterations)))
-    if band and len(group.values) > 1:
-        ax.fill_between(iterations, low, high, color=look["color"], alpha=0.15, linewidth=0)
-
-
-def _mark(ax: "Axes", iteration: float, color: Any) -> None:
-    """Draw a triangle on the lower edge of the axes, whatever the scale of the errors."""
-    ax.plot(
-        [iteration],
-        [0],
-        transform=ax.get_xaxis_transform(),
-        linestyle="none",
-        marker="^",
-        markersize=6,
-        color=color,
-        clip_on=False,
-    )
-
-
-def _explain(ax: "Axes", result: Run | Sweep) -> None:
-    """Add a legend: a label for each line, and one entry each for dashes and triangles."""
-    from matplotlib.lines import Line2D
-
-    handles = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
-    labels = [str(line.get_label()) for line in handles]
+def _entries(ax: "Axes", result: Run | Sweep) -> dict[str, dict[str, Any]]:
+    """Return the looks of dashes and triangles, for the legend."""
+    found: dict[str, dict[str, Any]] = {}
     monitored = "error"
     if result.validation_errors is not None:
         monitored = "validation error"
         dotted = any(line.get_linestyle() == VALIDATION[1] for line in ax.lines)
-        handles.append(Line2D([], [], color="0.4", linestyle=VALIDATION[0]))
-        labels.append("validation (dashed or dotted)" if dotted else "validation (dashed)")
+        label = "validation (dashed or dotted)" if dotted else "validation (dashed)"
+        found[label] = {"linestyle": VALIDATION[0]}
     if result.best_iteration is not None:
-        handles.append(Line2D([], [], color="0.4", linestyle="none", marker="^"))
-        labels.append(f"smallest {monitored}")
-    if handles:
-        legend(ax, handles=handles, labels=labels)
+        found[f"smallest {monitored}"] = {"linestyle": "none", "marker": "^"}
+    return found
 
 
 def _label(group: statistics.Group) -> str:

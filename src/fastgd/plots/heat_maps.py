@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.values import check_result
-from fastgd.plots.panels import panels
-from fastgd.plots.style import SEQUENTIAL, styled
+from fastgd.plots.style import SEQUENTIAL, color_bar, panels
 from fastgd.plots.titles import run_title
 from fastgd.training.results import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fastgd.plots.panels import Given
+    from fastgd.plots.style import Panels
 
 WRITTEN = 16
 """Most columns with a number written in each cell."""
@@ -29,7 +28,7 @@ class _Map(NamedTuple):
     title: str
 
 
-def direction_changes(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
+def direction_changes(run: Run, *, ax: "Panels | None" = None) -> NDArray[Any]:
     """Plot how often the derivative of each weight changed its sign, as a heat map per layer.
 
     Rows are a layer's inputs, columns its units; a layer with more inputs than units is transposed
@@ -74,26 +73,14 @@ def direction_changes(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     maps = [_layer(run, k) for k in range(len(run.weights))]
     top = max(1, *(int(each.counts.max()) for each in maps))
     heights = [0.6 + len(each.rows) for each in maps]
-    with styled() as plt:
-        from matplotlib.ticker import MaxNLocator
-
-        given = ax is not None
-        drawn = panels(
-            ax,
-            len(maps),
-            plt,
-            figsize=(7.3, min(9.0, 1.2 + 0.42 * sum(heights))),
-            height_ratios=None if given else heights,
-        )
+    size = (7.3, min(9.0, 1.2 + 0.42 * sum(heights)))
+    with panels(ax, len(maps), figsize=size, height_ratios=heights) as drawn:
         for one, each in zip(drawn, maps, strict=True):
             image = one.imshow(each.counts, vmin=0, vmax=top, cmap=SEQUENTIAL, aspect="auto")
             _decorate(one, each, top)
         drawn[0].set_title(f"{run_title(run)}\n\n{maps[0].title}")
-        if not given:
-            whole = MaxNLocator(6, integer=True)
-            drawn[0].figure.colorbar(
-                image, ax=list(drawn), label="direction changes", pad=0.02, ticks=whole
-            )
+        if ax is None:
+            color_bar(drawn, image, "direction changes")
     return drawn
 
 

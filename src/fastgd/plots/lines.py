@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastgd.plots.style import COLORS, ORDERED, ORDERED_TO
+from fastgd.training.statistics import quartiles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,9 +120,36 @@ def label_iterations(ax: "Axes") -> None:
     ax.margins(x=0.02)
 
 
-def legend(ax: "Axes", **options: Any) -> None:
-    """Add a legend to the right of the axes, where it hides no line."""
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, **options)
+def draw_group(
+    ax: "Axes", x: Any, values: NDArray[Any], look: dict[str, Any], *, band: bool = True
+) -> None:
+    """Draw the median of runs, (runs, points), and a band between their quartiles."""
+    low, median, high = quartiles(values)
+    ax.plot(x, median, **look)
+    if band and len(values) > 1:
+        ax.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def mark(ax: "Axes", x: Any, height: float, **look: Any) -> None:
+    """Draw marks at a fraction of the height of the axes, whatever the scale of the errors."""
+    if len(x):  # an empty line would be in the way of the layout
+        where = {"transform": ax.get_xaxis_transform(), "clip_on": False, "linestyle": "none"}
+        ax.plot(x, np.full(len(x), height), **where, **look)
+
+
+def legend(ax: "Axes", entries: Mapping[str, dict[str, Any]] | None = None) -> None:
+    """Add a legend of all labeled lines and these looks, right of the axes, where it hides no line.
+
+    Looks are gray unless they have a color.
+    """
+    from matplotlib.lines import Line2D
+
+    lines, labels = ax.get_legend_handles_labels()
+    for label, look in (entries or {}).items():
+        lines.append(Line2D([], [], **{"color": "0.4"} | look))
+        labels.append(label)
+    if lines:
+        ax.legend(lines, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
 
 
 def below(ax: "Axes") -> dict[str, Any]:

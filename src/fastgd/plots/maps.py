@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.values import check_result
-from fastgd.plots.style import COLORS, axes, styled
+from fastgd.plots.style import COLORS, axes
 from fastgd.studies.trainability.box_counting import BoxCounting
 from fastgd.studies.trainability.map import Trainability
 
@@ -65,8 +65,7 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
     2
     """
     check_result("found", found, Trainability)
-    with styled() as plt:
-        ax = axes(ax, plt, figsize=(7.2, 5.6))
+    with axes(ax, figsize=(7.2, 5.6)) as ax:
         settings = found.settings
         (left, right), (bottom, top) = settings.window
         for name, inside in (("converged", found.converged), ("diverged", ~found.converged)):
@@ -120,8 +119,7 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
     ['boxes', 'fit: dimension 1.000 (1.00 to 1.00)']
     """
     check_result("found", found, BoxCounting)
-    with styled() as plt:
-        ax = axes(ax, plt, figsize=(5.6, 4.2))
+    with axes(ax, figsize=(5.6, 4.2)) as ax:
         ax.loglog(found.sizes, found.counts, "o", base=2, color=COLORS[0], label="boxes")
         fit = f"fit: dimension {found.dimension:.3f} ({found.low:.2f} to {found.high:.2f})"
         ax.loglog(found.sizes, found.fitted(found.sizes), base=2, color=COLORS[1], label=fit)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgd.checks.formatting import joined
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_flag, check_result
 from fastgd.plots.lines import ERROR
-from fastgd.plots.style import COLORS, SEQUENTIAL, axes, styled
+from fastgd.plots.style import COLORS, SEQUENTIAL, axes
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
 
@@ -82,14 +83,12 @@ def surface(
     check_choice("kind", kind, ("contour", "3d"))
     named = _named(paths)
     points = {name: surface.path(run) for name, run in named.items()}
-    with styled() as plt:
+    with axes(ax, subplot_kw={"projection": "3d" if kind == "3d" else None}) as ax:
         if kind == "3d":
-            ax = axes(ax, plt, subplot_kw={"projection": "3d"})
             if ax.name != "3d":
                 raise ValueError("ax must have projection='3d' for kind='3d', got flat axes")
             _in_space(surface, ax, points, log)
         else:
-            ax = axes(ax, plt)
             _from_above(surface, ax, points, log)
         ax.set_xlabel(surface.names[0])
         ax.set_ylabel(surface.names[1])
@@ -105,8 +104,7 @@ def _named(paths: Paths) -> dict[str, Run]:
     if paths is None:
         return {}
     if isinstance(paths, Run):
-        rate = ", ".join(f"{a:g}" for a in np.atleast_1d(paths.alpha))
-        return {f"alpha {rate}, {paths.iterations:,} iterations": paths}
+        return {f"alpha {joined(paths.alpha)}, {paths.iterations:,} iterations": paths}
     if not isinstance(paths, Mapping) or not all(isinstance(r, Run) for r in paths.values()):
         raise TypeError(f"paths must be a Run or a dict of names and Runs, got {shown(paths)}")
     return {str(name): run for name, run in paths.items()}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.plots.style import axes, styled
+from fastgd.plots.style import axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,8 +61,7 @@ def predictions(
             f"{len(guess)}"
         )
     of_numbers = truth.dtype.kind in "iuf" and guess.dtype.kind in "iuf"
-    with styled() as plt:
-        drawn = axes(ax, plt, figsize=(5.4, 5.0))
+    with axes(ax, figsize=(5.4, 5.0)) as drawn:
         (_draw_numbers if of_numbers else _draw_classes)(drawn, truth, guess)
         drawn.set_title(f"{name}: predicted against actual ({len(truth):,} rows)")
         drawn.set_xlabel("actual" if of_numbers else "predicted")

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastgd.checks.formatting import joined
 from fastgd.checks.values import check_result
 from fastgd.plots.lines import ERROR, below, label_iterations, scale_errors
-from fastgd.plots.panels import panels
 from fastgd.plots.planes import looks
 from fastgd.plots.planes import surface as draw_surface
-from fastgd.plots.style import styled
+from fastgd.plots.style import panels
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
@@ -72,10 +72,7 @@ def race(
     ranked = {name: race.runs[name] for name in race.ranking()}
     for run in ranked.values():
         surface.path(run)  # raises for a surface that does not fit, before a figure is made
-    with styled() as plt:
-        if ax is None:
-            ax = tuple(plt.subplots(1, 2, layout="constrained", figsize=SIZE)[1])
-        curves, plane = panels(ax, 2, plt)
+    with panels(ax, 2, across=True, figsize=SIZE) as (curves, plane):
         draw_curves(curves, ranked)
         curves.set_title(f"{len(ranked)} optimizers, the same initial weights")
         curves.legend(loc="upper left", **below(curves), ncols=2, fontsize="small")
@@ -91,8 +88,7 @@ def race(
 def draw_curves(ax: "Axes", ranked: Mapping[str, Run]) -> None:
     """Draw the errors against the iterations, one line per optimizer."""
     for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
-        rates = ", ".join(f"{alpha:g}" for alpha in np.atleast_1d(run.alpha))
-        label = name if "alpha" in name else f"{name}, alpha {rates}"
+        label = name if "alpha" in name else f"{name}, alpha {joined(run.alpha)}"
         ax.plot(*error_curves(run), label=label, **look, linewidth=1.4)
     ax.set_yscale("log")
     drawn = [error_curves(run)[1] for run in ranked.values()]

@@ -7,7 +7,7 @@ import numpy as np
 from fastgd.checks.formatting import layers_text
 from fastgd.checks.values import ABOVE_ZERO, check_number, check_result
 from fastgd.plots.lines import check_lines, legend, looks
-from fastgd.plots.style import axes, styled
+from fastgd.plots.style import axes
 from fastgd.plots.titles import group_label, repetitions, sweep_title
 from fastgd.training import statistics
 from fastgd.training.runs import Sweep
@@ -67,8 +67,7 @@ def solved(
     check_lines(len(found), "in addition to hidden_size, the sweep")
     shares = [statistics.solved(group.values, threshold) for group in found]
     lines = looks([group.setting for group in found])
-    with styled() as plt:
-        ax = axes(ax, plt, figsize=(7.3, 4.4))
+    with axes(ax, figsize=(7.3, 4.4)) as ax:
         for i, (group, share, look) in enumerate(zip(found, shares, lines, strict=True)):
             # Shifted, so that intervals of different lines don't hide each other.
             x = np.arange(len(sizes)) + 0.08 * (i - (len(found) - 1) / 2)

@@ -1,11 +1,14 @@
 """Shared by all plots: colors, axes, and writing figures to files."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_path
@@ -14,6 +17,8 @@ from fastgd.store.files import whole_file
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    Panels = Sequence[Axes] | NDArray[Any]
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's, which color-blind readers can tell apart (jfly.uni-koeln.de/color, 2008)."""
@@ -61,23 +66,57 @@ def styled() -> Iterator[Any]:
         yield plt
 
 
-def axes(ax: "Axes | None", plt: Any, **options: Any) -> "Axes":
-    """Return ``ax``, or the axes of a new figure; call it inside :func:`styled`."""
-    if ax is not None:
-        return check_axes("ax", ax)
-    _, made = plt.subplots(layout="constrained", **options)
-    result: Axes = made
-    return result
-
-
-def check_axes(name: str, value: object) -> "Axes":
-    """Return the value if it is a matplotlib Axes.
+@contextmanager
+def axes(ax: "Axes | None", **options: Any) -> "Iterator[Axes]":
+    """Yield ``ax``, or the axes of a new figure, in this project's style.
 
     Raises
     ------
     TypeError
-        If it isn't.
+        If ``ax`` is something else.
     """
+    with styled() as plt:
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained", **options)
+        yield _check_axes("ax", ax)
+
+
+@contextmanager
+def panels(
+    ax: "Panels | None", count: int, *, across: bool = False, **options: Any
+) -> Iterator[NDArray[Any]]:
+    """Yield the given axes, or ``count`` axes of a new figure, in this project's style.
+
+    New ones are one above the other or, with ``across``, side by side.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the number of given axes is different, or they are not axes.
+    """
+    with styled() as plt:
+        if ax is None:
+            shape = (1, count) if across else (count, 1)
+            _, ax = plt.subplots(*shape, squeeze=False, layout="constrained", **options)
+        several = ax.ravel() if isinstance(ax, np.ndarray) else ax
+        if not isinstance(several, (list, tuple, np.ndarray)):
+            raise TypeError(f"ax must be {count} axes, got {shown(ax)}")
+        if len(several) != count:
+            raise ValueError(f"ax must be {count} axes, got {len(several)}")
+        found = np.empty(count, dtype=object)
+        found[:] = [_check_axes(f"ax[{k}]", one) for k, one in enumerate(several)]
+        yield found
+
+
+def color_bar(ax: "Panels", values: Any, label: str) -> None:
+    """Add a color bar of whole numbers to the right of some axes."""
+    from matplotlib.ticker import MaxNLocator
+
+    whole = MaxNLocator(6, integer=True)
+    ax[0].figure.colorbar(values, ax=list(ax), label=label, pad=0.02, ticks=whole)
+
+
+def _check_axes(name: str, value: object) -> "Axes":
     from matplotlib.axes import Axes
 
     if not isinstance(value, Axes):

@@ -7,20 +7,19 @@ from numpy.typing import NDArray
 
 from fastgd.checks.values import check_result
 from fastgd.plots.lines import label_iterations, legend
-from fastgd.plots.panels import panels
-from fastgd.plots.style import COLORS, SEQUENTIAL, styled
+from fastgd.plots.style import COLORS, SEQUENTIAL, color_bar, panels
 from fastgd.plots.titles import run_title
 from fastgd.training.results import Run
 from fastgd.training.statistics import given_back
 
 if TYPE_CHECKING:
-    from fastgd.plots.panels import Given
+    from fastgd.plots.style import Panels
 
 DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 """Dashes of the weights of one color, if there are no more."""
 
 
-def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
+def weight_paths(run: Run, *, ax: "Panels | None" = None) -> NDArray[Any]:
     """Plot each weight of a run against the iterations, one axes per layer.
 
     A line has the color of the hidden unit that the weight leads to, or in the last layer of the
@@ -65,8 +64,7 @@ def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
     iterations = np.append(run.recorded[done], at)
     order = np.argsort(iterations)
     layers = len(run.weights)
-    with styled() as plt:
-        drawn = panels(ax, layers, plt, sharex=ax is None, figsize=(7.3, 1.4 + 2.6 * layers))
+    with panels(ax, layers, sharex=True, figsize=(7.3, 1.4 + 2.6 * layers)) as drawn:
         for k, one in enumerate(drawn):
             path = np.concatenate((run.recorded_weights[k][done], run.weights[k][None]))[order]
             # The last layer is colored by its inputs, the units of the axes above it.
@@ -77,7 +75,7 @@ def weight_paths(run: Run, *, ax: "Given | None" = None) -> NDArray[Any]:
             names = (source, "output") if is_last else (f"unit of layer {k + 1}", source)
             if hues > len(COLORS) and ax is None:
                 _bar(one, hues, names[0])
-            _explain(one, hues if k in (0, *range(layers - 1)) else 0, others, names)
+            legend(one, _entries(hues if k in (0, *range(layers - 1)) else 0, others, names))
             one.set_ylabel(f"weights[{k}]")
         drawn[0].set_title(run_title(run))
         label_iterations(drawn[-1])
@@ -99,31 +97,23 @@ def _draw(ax: Any, iterations: NDArray[np.int64], path: NDArray[np.float64]) -> 
             )
 
 
-def _explain(ax: Any, hues: int, others: int, names: tuple[str, str]) -> None:
-    """Add a legend of colors, and of dashes if there are some."""
-    from matplotlib.lines import Line2D
-
-    found = {}
+def _entries(hues: int, others: int, names: tuple[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the looks of colors, and of dashes if there are some, for the legend."""
+    found: dict[str, dict[str, Any]] = {}
     if hues <= len(COLORS):
-        found = {_numbered(names[0], i): Line2D([], [], color=COLORS[i]) for i in range(hues)}
+        found |= {_numbered(names[0], i): {"color": COLORS[i]} for i in range(hues)}
     if 1 < others <= len(DASHES):
-        found |= {
-            _numbered(names[1], i): Line2D([], [], color="0.4", linestyle=DASHES[i])
-            for i in range(others)
-        }
-    if found:
-        legend(ax, handles=list(found.values()), labels=list(found))
+        found |= {_numbered(names[1], i): {"linestyle": DASHES[i]} for i in range(others)}
+    return found
 
 
 def _bar(ax: Any, hues: int, name: str) -> None:
     """Add a color bar, for many units."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
-    from matplotlib.ticker import MaxNLocator
 
     colors = ListedColormap([_color(hue, hues) for hue in range(hues)])
-    values = ScalarMappable(Normalize(0.5, hues + 0.5), colors)
-    ax.figure.colorbar(values, ax=ax, label=name, pad=0.02, ticks=MaxNLocator(6, integer=True))
+    color_bar([ax], ScalarMappable(Normalize(0.5, hues + 0.5), colors), name)
 
 
 def _numbered(name: str, i: int) -> str:

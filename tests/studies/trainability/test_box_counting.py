@@ -130,7 +130,7 @@ def test_the_interval_holds_the_dimension(name, make, dimension):
         assert found.high - found.low < 1e-9  # edge boxes leave no trace
 
 
-def test_turning_a_picture_changes_nothing():
+def test_turning_an_image_changes_nothing():
     pixels = segment(61, 45, 0.7) | (np.random.RandomState(2).random_sample((61, 45)) < 0.02)
     found = box_counting(pixels)
     for turned in (pixels[::-1], pixels[:, ::-1], pixels.T):

@@ -113,7 +113,7 @@ def box_counting(pixels: ArrayLike) -> BoxCounting:
     >>> round(found.dimension, 6), round(float(np.log2(3)), 6)
     (1.584963, 1.584963)
     """
-    given = _check_picture("pixels", pixels, _FEWEST_PIXELS)
+    given = _check_pixels("pixels", pixels, _FEWEST_PIXELS)
     if not given.any():
         raise ValueError("pixels must have at least one that is True, got none")
     largest = (min(given.shape) - 1) // (FEWEST_BOXES - 1)  # the last box may be cut
@@ -127,14 +127,14 @@ def boundary(inside: ArrayLike) -> NDArray[np.bool_]:
     This is the paper's boundary. Each square is marked at its first pixel, so the last row and
     column are never marked.
     """
-    given = _check_picture("inside", inside, 1)
+    given = _check_pixels("inside", inside, 1)
     found = np.zeros_like(given)
     square = [given[:-1, :-1], given[1:, :-1], given[:-1, 1:], given[1:, 1:]]
     found[:-1, :-1] = np.logical_or.reduce(square) & ~np.logical_and.reduce(square)
     return found
 
 
-def _check_picture(name: str, value: object, fewest: int) -> NDArray[np.bool_]:
+def _check_pixels(name: str, value: object, fewest: int) -> NDArray[np.bool_]:
     array = array_of(name, value)
     if array.dtype != np.bool_:
         raise TypeError(f"{name} must be True or False, got {shown(value)} ({array.dtype})")
