@@ -133,8 +133,8 @@ def draw_group(
 def mark(ax: "Axes", x: Any, height: float, **look: Any) -> None:
     """Draw marks at a fraction of the height of the axes, whatever the scale of the errors."""
     if len(x):  # an empty line would be in the way of the layout
-        where = {"transform": ax.get_xaxis_transform(), "clip_on": False, "linestyle": "none"}
-        ax.plot(x, np.full(len(x), height), **where, **look)
+        look |= {"transform": ax.get_xaxis_transform(), "clip_on": False, "linestyle": "none"}
+        ax.plot(x, np.full(len(x), height), **look)
 
 
 def legend(ax: "Axes", entries: Mapping[str, dict[str, Any]] | None = None) -> None:

@@ -88,9 +88,10 @@ def results_of(
 
     Raises and warns as :func:`run_job` or, with a folder, :func:`work_into`.
     """
-    sizes, path = job.sizes, worker_options.out
-    folder = path and Folder.create(path, kind, asked, {}, arrays, len(sizes))
-    with progress_bar(worker_options.has_bar, sum(sizes), unit) as advance:
+    folder = None
+    if worker_options.out is not None:
+        folder = Folder.create(worker_options.out, kind, asked, {}, arrays, len(job.sizes))
+    with progress_bar(worker_options.has_bar, sum(job.sizes), unit) as advance:
         if folder is None:
             return run_job(job, worker_options, advance)
         sink = _fill(folder, job, worker_options, advance, InBoth)
