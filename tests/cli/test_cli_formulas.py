@@ -179,7 +179,7 @@ def test_classes_beside_groups(tmp_path):
         ("a,kind\n1,0.5\n2,1\n", "target 'kind' must be labels or whole numbers with "
          "output='softmax', got 0.5$"),
         ("a,kind\n1,\n2,1\n", "line 2, column 'kind': the label is missing$"),
-        ("a,c\n1,x\n", "has no column 'kind'; its columns: a, c$"),
+        ("a,c\n1,x\n", "target must be a column of the table, got 'kind'; its columns: a, c$"),
         ("kind\nx\ny\n", "has no column besides the target, and a network needs inputs$"),
     ],
 )  # fmt: skip

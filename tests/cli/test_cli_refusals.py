@@ -97,7 +97,7 @@ def test_arguments_are_said_as_they_are_typed(message, typed):
 def test_names_of_columns_are_no_options(run):
     Path("named.csv").write_text("every,batch_size,alpha\n1,2,3\n2,3,4\n")
     result = run("train", "named.csv", "--target", "z")
-    assert_refused(result, "no column 'z'; its columns: every, batch_size, alpha$")
+    assert_refused(result, "got 'z'; its columns: every, batch_size, alpha$")
 
 
 def test_a_way_out_is_one_that_the_command_has(run, monkeypatch):

@@ -165,7 +165,7 @@ GROUPED = "sweep t.csv --raw --target y "
         (GROUPED + "--groups shop --folds 9", "at least 9 rows in each group, and group s has 8$"),
         (GROUPED + "--groups shop --validation-fraction 0.1",
          "--groups and --validation-fraction exclude each other: "),
-        (GROUPED + "--groups shp", "t.csv has no column 'shp'; its columns: a, b, y, shop$"),
+        (GROUPED + "--groups shp", "--groups must be a column .*: did you mean shop"),
         (GROUPED + "--groups y", "--groups must not name the target, got 'y'$"),
         ("sweep t.csv --groups shop", "--target must name the column .* these: a, b, y, shop$"),
         (GROUPED, "column 'shop': 's' is not a number; --groups NAME takes one column of labels$"),

@@ -243,7 +243,7 @@ def test_numbers_have_no_probabilities(priced, sorted_out):
 REFUSED = {
     "no column": ({"target": "prize"}, "target must be a column .* 'prize': did you mean price"),
     "dropped": ({"drop": ["price"]}, "drop must not name the target, got 'price'"),
-    "to drop": ({"drop": ["town"]}, "drop must name columns of the table, got 'town'"),
+    "to drop": ({"drop": ["town"]}, "drop must be a column of the table, got 'town'"),
     "letters": ({"drop": "city"}, "drop must be a list of column names, got 'city'"),
     "odd drop": ({"drop": 5}, "drop must be a list of column names, got 5"),
     "odd names": ({"drop": [None]}, "drop must name a column of the table, got None"),
@@ -265,7 +265,7 @@ REFUSED = {
     "standardize": ({"standardize": "no"}, "standardize must be True or False, got 'no'"),
     "threads": ({"threads": 0}, "threads must be at least 1, got 0"),
     "progress": ({"progress": "yes"}, "progress must be True or False, got 'yes'"),
-    "endless drop": ({"drop": range(10**12)}, "drop must name columns of the table, got '0'"),
+    "endless drop": ({"drop": range(10**12)}, "drop must be a column of the table, got '0'"),
     "drop twice": (
         {"drop": ["size", "size"]},
         "drop must name each column once, got 'size' twice",

@@ -138,7 +138,11 @@ TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"by": "store"}, ValueError, "by must be a column of the table .*'store'"),
+        (
+            {"by": "store"},
+            ValueError,
+            "by must be a column of the table, got 'store'",
+        ),
         ({"by": []}, ValueError, "by must name a column"),
         ({"by": 3}, TypeError, "by must be a list of column names"),
         ({"by": ["shop", "shop"]}, ValueError, "by must name each column once, got 'shop' twice"),
@@ -189,8 +193,8 @@ TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
         ),
         ({"learning_rate": 1}, TypeError, "learning_rate"),
         ({"iterations": 0}, ValueError, "iterations must be at least 1"),
-        ({"by": range(10**12)}, ValueError, "by must be a column of the table .*, got 0"),
-        ({"inputs": range(10**12)}, ValueError, "inputs must be a column of the table .*, got 0"),
+        ({"by": range(10**12)}, ValueError, "by must be a column of the table, got '0'"),
+        ({"inputs": range(10**12)}, ValueError, "inputs must be a column of the table, got '0'"),
         ({"df": changed().sales}, TypeError, "a table must be a DataFrame .* Series"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

@@ -87,7 +87,7 @@ def test_choices_can_be_switched_off():
     assert preparation.names == ("age", "age missing", "member=False", "member=True")
     assert preparation.transform(PEOPLE)[:, 0].tolist() == [30, 40, 50, 40]
     assert preparation.left_out == ("city",)
-    with pytest.raises(ValueError, match="drop must name columns of the table, got 'town'"):
+    with pytest.raises(ValueError, match="drop must be a column of the table, got 'town'"):
         Preparation.learn(PEOPLE, drop=["town"])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,16 +11,13 @@ from numpy.typing import NDArray
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.initial_network import check_hidden_size
 from fastgd.checks.formatting import many
-from fastgd.checks.messages import did_you_mean, shown
+from fastgd.checks.messages import shown
 from fastgd.checks.values import (
     check_count,
     check_flag,
     check_number,
-    check_path,
     check_seed,
     check_threads,
-    each_of,
-    integer,
     rule_of,
 )
 from fastgd.engine.session import available_threads
@@ -29,12 +25,9 @@ from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.scores import constant_outputs, scores_of
 from fastgd.models.search import HIDDEN_SIZES, Candidate, SearchPlan, SearchSamples, search
 from fastgd.models.train_test_split import TrainTestRows, check_rows, parts_of
-from fastgd.tables.column_values import cells_of
-from fastgd.tables.csv_lines import names_text
-from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
-from fastgd.tables.reading import read_columns
-from fastgd.tables.row_selection import some_rows, with_targets
+from fastgd.tables.reading import columns_from
+from fastgd.tables.table_selection import column_name, column_names, some_rows, with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, learn_target, width_of
 
 SHARE = 0.2
@@ -42,9 +35,6 @@ SHARE = 0.2
 
 FOLDS, MOST_FOLDS = 5, 100
 """Folds of the cross-validation: the default, and the most."""
-
-
-_RULE_OF_DROP = "drop must be a list of column names"
 
 
 class Choices(NamedTuple):
@@ -64,7 +54,7 @@ class Choices(NamedTuple):
     def checked(self) -> Choices:
         """Return the validated options; runs before any table is read."""
         if isinstance(self.drop, str) or not isinstance(self.drop, Collection):
-            raise TypeError(f"{_RULE_OF_DROP}, got {shown(self.drop)}")
+            raise TypeError(f"drop must be a list of column names, got {shown(self.drop)}")
         hidden = as_axis("hidden_size", self.hidden_size, MOST_NETWORKS) or [self.hidden_size]
         return self._replace(
             classification=(
@@ -81,26 +71,6 @@ class Choices(NamedTuple):
             threads=check_threads(self.threads, available_threads()),
             progress=check_flag("progress", self.progress),
         )
-
-
-def check_drop(names: Collection[Any], columns: Collection[str]) -> tuple[str, ...]:
-    """Return the names of the columns to drop, validated."""
-    found: dict[str, None] = {}
-    for given in each_of(names, _RULE_OF_DROP):  # an endless iterable fails at its first repeat
-        name = check_name("drop", given)
-        if name not in columns:
-            raise ValueError(f"drop must name columns of the table, got {shown(name)}")
-        if name in found:
-            raise ValueError(f"drop must name each column once, got {shown(name)} twice")
-        found[name] = None
-    return tuple(found)
-
-
-def check_name(argument: str, name: object) -> str:
-    """Return a column name as a string; in a DataFrame it may be an int."""
-    if not isinstance(name, str) and integer(name) is None:
-        raise TypeError(f"{argument} must name a column of the table, got {shown(name)}")
-    return str(name)
 
 
 class Fit(NamedTuple):
@@ -196,33 +166,18 @@ def fit(
         threads,
         progress,
     ).checked()
-    name = check_name("target", target)
+    name = column_name("target", target)
     return fit_columns(columns_from(table), name, choices).model
-
-
-def columns_from(table: Table) -> Mapping[str, NDArray[Any]]:
-    """Return the columns of a table, or of the file at a path."""
-    if isinstance(table, str | PathLike):
-        return read_columns(check_path("table", table))
-    return columns_of(table)
 
 
 def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choices) -> Fit:
     """Fit with validated options, and return the intermediate results too."""
-    if target not in columns:
-        raise ValueError(
-            f"target must be a column of the table, got {shown(target)}"
-            f"{did_you_mean(target, columns)}; its columns: {names_text(list(columns))}"
-        )
-    drop = check_drop(choices.drop, columns)
+    column_names("target", [target], columns)
+    drop = column_names("drop", choices.drop, columns)
     if target in drop:
         raise ValueError(f"drop must not name the target, got {shown(target)}")
-    # Of the whole table, so that messages count its rows; dropped columns may hold anything.
-    cells = {
-        name: column if name in drop else cells_of(name, column) for name, column in columns.items()
-    }
-    inputs, notes = with_targets(cells, [target])
-    wanted = cells_of(target, inputs.pop(target))
+    inputs, notes = with_targets(columns, [target], unparsed=drop)
+    wanted = inputs.pop(target)
     [rows] = wanted.shape
     check_rows(rows)
     learned = learn_target(target, wanted, classification=choices.classification)

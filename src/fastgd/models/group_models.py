@@ -21,7 +21,7 @@ from fastgd.models.scaling import Scaling
 from fastgd.store.files import PathLike
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.row_selection import check_lengths
+from fastgd.tables.table_selection import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import codec
 from fastgd.training.results import Run

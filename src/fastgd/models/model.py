@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.warnings import warn
-from fastgd.checks.values import check_path
 from fastgd.models import stored_model
 from fastgd.tables.column_values import Cells
-from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.reading import read_columns
+from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, width_of
 from fastgd.training import codec
 from fastgd.training.results import Run
@@ -164,9 +162,7 @@ class Model:
 
     def columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """Return a table as a mapping of columns, read from a file if it is a path."""
-        if isinstance(table, str | PathLike):
-            return read_columns(check_path("table", table), texts=self.preparation.texts)
-        return columns_of(table)
+        return columns_from(table, self.preparation.texts)
 
     def outputs(self, columns: Mapping[str, NDArray[Any] | Cells]) -> FloatArray:
         """Return the mean of the networks' outputs, (rows, outputs), before they are decoded."""

@@ -34,6 +34,14 @@ class Cells:
         """As that of an array: (rows,)."""
         return self.values.shape
 
+    @property
+    def texts(self) -> list[str | None]:
+        """The cells as strings, None where missing; a whole number has no decimal point."""
+        if self.kind != "numbers":
+            return list(self.values)
+        pairs = zip(self.values, self.missing, strict=True)
+        return [None if missing else text_of(value) for value, missing in pairs]
+
     def __getitem__(self, rows: NDArray[Any]) -> "Cells":
         """Return some rows, selected by indices or by a boolean mask."""
         return Cells(self.kind, self.values[rows], self.missing[rows])
@@ -128,6 +136,20 @@ def is_date_text(text: str) -> bool:
     (True, False)
     """
     return _DATE_TEXT.fullmatch(text) is not None
+
+
+def number_of(text: str) -> float | None:
+    """Parse a number with a decimal point; None for other strings.
+
+    Examples
+    --------
+    >>> number_of(" 1.5e3 "), number_of("1,5"), number_of("1_000")
+    (1500.0, None, None)
+    """
+    try:
+        return None if "_" in text else float(text)  # 1_000 is a number in Python's source only
+    except ValueError:
+        return None
 
 
 def text_of(value: Any) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
-from fastgd.tables.column_values import Cells, is_date_text, text_of, texts_shown
+from fastgd.tables.column_values import Cells, is_date_text, number_of, texts_shown
 
 FloatArray = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ class TextColumn:
         places = self._places(cells)
         unknown = (places < 0) & ~cells.missing
         if unknown.any():
-            new = texts_shown(Counter(map(text_of, cells.values[unknown])))
+            new = texts_shown(dict.fromkeys(map(str, cells[unknown].texts)))
             yield (
                 f"{self.name}: {new} in {many(int(unknown.sum()), 'row')}: not in the training "
                 "table; these rows have no category"
@@ -106,12 +106,7 @@ class TextColumn:
             known |= {category.upper(): k for category, k in known.items()}
         if self.flagged:
             known[None] = len(self.categories)
-        if cells.kind == "numbers":
-            pairs = zip(cells.values, cells.missing, strict=True)
-            texts = [None if missing else text_of(value) for value, missing in pairs]
-        else:
-            texts = cells.values.tolist()
-        return np.array([known.get(text, -1) for text in texts], dtype=np.int64)
+        return np.array([known.get(text, -1) for text in cells.texts], dtype=np.int64)
 
 
 Column = NumberColumn | TextColumn
@@ -215,18 +210,10 @@ def _dates_left_out(name: str) -> str:
 
 def _almost_numbers(counts: Counter[str]) -> str:
     """Name the strings that keep a column from being numeric, if they are few."""
-    odd = [text for text in counts if not _is_number_text(text.replace(",", "."))]
+    odd = [text for text in counts if number_of(text.replace(",", ".")) is None]
     if len(odd) > len(counts) // 10:
         return ""
     return f": they'd be numbers without {texts_shown(map(shown, odd))}" if odd else ""
-
-
-def _is_number_text(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text  # a digit separator in Python's source code only
 
 
 def _as_numbers(name: str, cells: Cells) -> FloatArray:
@@ -234,12 +221,12 @@ def _as_numbers(name: str, cells: Cells) -> FloatArray:
         return cells.values
     wrong = [
         (row, text)
-        for row, text in enumerate(cells.values, start=1)
-        if text is not None and not (cells.kind == "texts" and _is_number_text(text))
+        for row, text in enumerate(cells.texts, start=1)
+        if text is not None and (cells.kind != "texts" or number_of(text) is None)
     ]
     if wrong:
         # A single string keeps numbers with a decimal comma from being read as numbers.
-        odd = (one for one in wrong if not _is_number_text(one[1].replace(",", ".")))
+        odd = (one for one in wrong if number_of(one[1].replace(",", ".")) is None)
         row, text = next(odd, wrong[0])
         raise ValueError(
             f"column {shown(name)} must hold numbers, as in the training table, "

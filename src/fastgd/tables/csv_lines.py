@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastgd.checks.formatting import first_names
 from fastgd.checks.messages import shown
+from fastgd.tables.column_values import number_of
 
 NAME = 40
 """Characters of a column name in a message, at most."""
@@ -54,7 +55,8 @@ def header_of(path: Path, lines: Iterator[Line], *, nameless: bool = False) -> l
     if cells is None:
         raise ValueError(f"{path} is empty")
     names = [cell.strip() for cell in cells]
-    if all(_is_number(name) for name in names):
+    numbers = map(number_of, names)
+    if all(number is not None and isfinite(number) for number in numbers):
         raise ValueError(
             f"{path} has no header line: its first line holds numbers only ({names_text(names)})"
         )
@@ -72,10 +74,3 @@ def header_of(path: Path, lines: Iterator[Line], *, nameless: bool = False) -> l
 def names_text(names: Sequence[str]) -> str:
     """The first column names, joined by commas, each shortened."""
     return first_names([name if len(name) <= NAME else f"{name[: NAME - 3]}..." for name in names])
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return isfinite(float(text)) and "_" not in text
-    except ValueError:
-        return False

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from fastgd.checks.messages import either, shown
+from fastgd.tables.column_values import number_of
 
 SEPARATORS = {",": ",", ";": ";", "tab": "\t", "|": "|"}
 """Separators of cells, by the name that users type."""
@@ -51,10 +52,7 @@ class Dialect(NamedTuple):
             if "." in text:
                 return None
             text = text.replace(self.decimal, ".")
-        try:
-            return None if "_" in text else float(text)
-        except ValueError:
-            return None
+        return number_of(text)
 
 
 def separator_of(text: str) -> str:

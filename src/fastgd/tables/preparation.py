@@ -25,7 +25,7 @@ from fastgd.tables.columns import (
     learn_column,
     to_fields,
 )
-from fastgd.tables.row_selection import check_lengths
+from fastgd.tables.table_selection import check_lengths, column_names
 
 MOST_CATEGORIES = 50
 """A column with more different strings than this is rather one of names."""
@@ -103,10 +103,8 @@ class Preparation:
         """
         most = check_count("max_categories", max_categories, minimum=0)
         standardize = check_flag("standardize", standardize)
-        for name in drop:
-            if name not in columns:
-                raise ValueError(f"drop must name columns of the table, got {shown(name)}")
-        kept = {name: column for name, column in columns.items() if name not in drop}
+        dropped = column_names("drop", drop, columns)
+        kept = {name: column for name, column in columns.items() if name not in dropped}
         used: list[Column] = []
         notes: list[str] = []
         for name, cells in _cells(kept).items():

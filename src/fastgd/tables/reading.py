@@ -1,8 +1,9 @@
 """Tables from files: CSV and TSV, also compressed (.gz), and Parquet."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
+from fastgd.checks.values import check_path
+from fastgd.tables.column_values import number_of
 from fastgd.tables.csv_lines import header_of, lines_of
 from fastgd.tables.dialect import (
     LOOKED_AT,
@@ -85,6 +88,13 @@ def read_columns(
     """
     table = read_table(path, sep, decimal)
     return table.typed(texts) if isinstance(table, TextTable) else table
+
+
+def columns_from(table: Any, texts: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
+    """Return the columns of a DataFrame, of a mapping, or of the file at a path."""
+    if isinstance(table, str | PathLike):
+        return read_columns(check_path("table", table), texts=texts)
+    return columns_of(table)
 
 
 def read_table(
@@ -167,15 +177,14 @@ class TextTable(NamedTuple):
         NotANumberError
             For the first cell that holds none.
         """
-        plain = Dialect(self.separator)
         numbers = np.empty((len(self.columns[names[0]]), len(names)))
         for place, name in enumerate(names):
-            numbers[:, place] = list(map(plain.number, self.columns[name]))  # None becomes NaN
+            numbers[:, place] = list(map(number_of, self.columns[name]))  # None becomes NaN
         finite = np.isfinite(numbers)
         if not finite.all():
             row, place = map(int, np.unravel_index(int(finite.argmin()), finite.shape))
             cell = self.columns[names[place]][row]
-            is_number = plain.number(cell) is not None
+            is_number = number_of(cell) is not None
             what = shown(cell) if cell.strip() else "an empty cell"
             rule = "a finite number" if is_number else "a number"
             raise NotANumberError(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.tables.column_values import Cells, cells_of, text_of
+from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import FloatArray
 from fastgd.tables.csv_lines import NamelessError, names_text
 from fastgd.tables.dialect import Dialect
@@ -24,7 +24,7 @@ from fastgd.tables.reading import (
     read_table,
     typed,
 )
-from fastgd.tables.row_selection import some_rows, with_targets
+from fastgd.tables.table_selection import column_names, some_rows, with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 LARGEST = 10.0
@@ -152,8 +152,8 @@ def read_more(
             for name in like.targets:
                 if name not in columns:
                     raise ValueError(f"the table has no column {shown(name)} to compare with")
-            cells = {name: cells_of(name, columns[name]) for name in like.targets}
-            cells, notes = with_targets(like.preparation.cells(columns) | cells, like.targets)
+            used = like.preparation.cells(columns) | {n: columns[n] for n in like.targets}
+            cells, notes = with_targets(used, like.targets)
             X, y = like.preparation.transform(cells), _encoded(like.encoded, cells)
             return X, y, notes + like.preparation.remarks(cells)
     table = _read_raw(path)
@@ -187,17 +187,12 @@ def _check_names(
         raise ValueError(
             f"target must name the column to learn; {path} has these: {names_text(names)}"
         )
-    apart = {*targets, *([] if groups is None else [groups])}
-    for name in (*targets, *apart, *drop):
-        if name not in names:
-            raise ValueError(
-                f"{path} has no column {shown(name)}; its columns: {names_text(names)}"
-            )
-        if targets.count(name) > 1:
-            raise ValueError(f"target must name each column once, got {shown(name)} twice")
-    if groups in targets:
+    apart = set(column_names("target", targets, names))
+    if groups in apart:
         raise ValueError(f"groups must not name the target, got {shown(groups)}")
-    for name in apart.intersection(drop):
+    if groups is not None:
+        apart.update(column_names("groups", [groups], names))
+    for name in apart.intersection(column_names("drop", drop, names)):
         what = "groups" if name == groups else "target"
         raise ValueError(f"drop must not name the {what}, got {shown(name)}")
     inputs = [name for name in names if name not in apart]
@@ -257,11 +252,7 @@ def _prepared(
         columns = table.typed(reading.preparation.texts if reading.preparation else ())
         if groups is not None:
             columns[groups] = np.array([cell.strip() or None for cell in table.columns[groups]])
-    cells: dict[str, Any] = {
-        name: column if name in reading.drop else cells_of(name, column)
-        for name, column in columns.items()
-    }
-    columns, notes = with_targets(cells, targets)
+    columns, notes = with_targets(columns, targets, unparsed=reading.drop)
     labels = None if groups is None else _group_labels(groups, columns.pop(groups))
     wanted = {name: columns.pop(name) for name in targets}
     follows: dict[str, str] = {}
@@ -348,5 +339,5 @@ def _group_labels(name: str, column: NDArray[Any] | Cells) -> NDArray[Any]:
     if cells.missing.any():
         row = int(cells.missing.argmax()) + 1
         raise ValueError(f"column {shown(name)}: the label is missing in row {row:,}")
-    texts = list(map(text_of, cells.values))
+    texts = list(map(str, cells.texts))
     return np.array(list(map(int, texts)) if all(map(_WHOLE.fullmatch, texts)) else texts)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.targets import MOST_CLASSES, one_hot
 from fastgd.checks.formatting import many
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import did_you_mean, shown
 from fastgd.tables.column_values import Cells, cells_of, text_of, texts_shown
 from fastgd.tables.columns import FloatArray, from_fields, moments, to_fields
 
@@ -103,11 +103,11 @@ class ClassTarget:
         cells = _whole(self.name, values)
         known = {name: k for k, name in enumerate(self.classes)}
         places = np.empty(len(cells.values), np.int64)
-        for row, label in enumerate(map(text_of, cells.values)):
+        for row, label in enumerate(map(str, cells.texts)):
             if label not in known:
                 raise ValueError(
                     f"target {shown(self.name)} must be one of {texts_shown(self.classes)}, "
-                    f"got {shown(label)} in row {row + 1:,}"
+                    f"got {shown(label)} in row {row + 1:,}{did_you_mean(label, self.classes)}"
                 )
             places[row] = known[label]
         return one_hot(places, len(self.classes))

@@ -1,0 +1,124 @@
+"""Selections from a table: columns by their names, and rows that have a target."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.checks.formatting import many
+from fastgd.checks.messages import did_you_mean, shown
+from fastgd.checks.values import each_of, integer
+from fastgd.tables.column_values import Cells, cells_of
+from fastgd.tables.csv_lines import names_text
+
+
+def column_name(argument: str, name: object) -> str:
+    """Return the name of a column as a string; in a DataFrame it may be an int."""
+    if not isinstance(name, str) and integer(name) is None:
+        raise TypeError(f"{argument} must name a column of the table, got {shown(name)}")
+    return str(name)
+
+
+def column_names(argument: str, given: object, columns: Collection[str]) -> list[str]:
+    """Return the names of some columns of a table, each once.
+
+    Examples
+    --------
+    >>> column_names("drop", ["cost"], ["price", "y"])
+    Traceback (most recent call last):
+    ValueError: drop must be a column of the table, got 'cost'; its columns: price, y
+    """
+    rule = f"{argument} must be a list of column names"
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise TypeError(f"{rule}, got {shown(given)}")
+    found: dict[str, None] = {}
+    for one in each_of(given, rule):  # an endless iterable fails at its first repeat
+        name = column_name(argument, one)
+        if name not in columns:
+            raise ValueError(
+                f"{argument} must be a column of the table, got {shown(name)}"
+                f"{did_you_mean(name, columns)}; its columns: {names_text(list(columns))}"
+            )
+        if name in found:
+            raise ValueError(f"{argument} must name each column once, got {shown(name)} twice")
+        found[name] = None
+    return list(found)
+
+
+def check_lengths(columns: Mapping[str, NDArray[Any] | Cells]) -> None:
+    """Raise if columns differ in length.
+
+    Examples
+    --------
+    >>> check_lengths({"x": np.array([1, 2]), "y": np.array([3])})
+    Traceback (most recent call last):
+    ValueError: columns must all have shape (2,), as 'x', got shape (1,) of 'y'
+    """
+    for name, column in columns.items():
+        if len(column.shape) != 1:
+            raise ValueError(
+                f"column {shown(name)} must have shape (rows,), got shape {column.shape}"
+            )
+        first = next(iter(columns))
+        if column.shape != columns[first].shape:
+            raise ValueError(
+                f"columns must all have shape {columns[first].shape}, as {shown(first)}, "
+                f"got shape {column.shape} of {shown(name)}"
+            )
+
+
+def some_rows(columns: Mapping[str, Any], rows: NDArray[Any]) -> dict[str, Any]:
+    """Return some rows of all columns, selected by indices or by a boolean mask.
+
+    Examples
+    --------
+    >>> some_rows({"x": np.array([1, 2, 3])}, np.array([True, False, True]))
+    {'x': array([1, 3])}
+    """
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def with_targets(
+    columns: Mapping[str, NDArray[Any] | Cells],
+    targets: Sequence[str],
+    unparsed: Collection[str] = (),
+) -> tuple[dict[str, Any], list[str]]:
+    """Parse columns, and return the rows that have all targets, and a note if any were left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If no row has all of them, the columns differ in length, or one can't be parsed.
+
+    Examples
+    --------
+    >>> columns = {"x": np.array([1, 2]), "y": np.array([np.nan, 3])}
+    >>> cells, notes = with_targets(columns, ["y"], unparsed=["x"])
+    >>> cells["x"], cells["y"].values, notes
+    (array([2]), array([3.]), ['y: missing in 1 row, left out'])
+    """
+    # All rows, so that messages count those of the whole table.
+    cells = {
+        name: column if name in unparsed else cells_of(name, column)
+        for name, column in columns.items()
+    }
+    check_lengths(cells)
+    missing = np.any([cells_of(name, cells[name]).missing for name in targets], axis=0)
+    if missing.all():
+        who = f"target {shown(targets[0])} must"
+        if len(targets) > 1:
+            who = f"targets {names_text(targets)} must all"
+        raise ValueError(f"{who} have a value in at least one row, got none")
+    return without(cells, missing, targets)
+
+
+def without(
+    columns: Mapping[str, Any], missing: NDArray[np.bool_], names: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the rows where these columns aren't missing, and a note if any were left out."""
+    count = int(missing.sum())
+    if not count:
+        return dict(columns), []
+    note = f"{names_text(names)}: missing in {many(count, 'row')}, left out"
+    return some_rows(columns, ~missing), [note]
