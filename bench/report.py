@@ -172,7 +172,7 @@ def text(lines: Sequence[Line], stamped: str) -> str:
 
 def markdown(lines: Sequence[Line], stamped: str) -> str:
     """Return the whole table, with what it means."""
-    table = _table(*_columns(lines))
+    table = markdown_table(*_columns(lines))
     small = [note.replace("*", "\\*", 1) for note in notes(lines)]
     return "\n".join([table, "", EXPLANATION, *("", *small) * bool(small), "", stamped + "."])
 
@@ -188,11 +188,12 @@ def short_markdown(lines: Sequence[Line], stamped: str) -> str:
     found = {(line.work, line.against): line for line in lines}
     if missing := [row for row in README if row not in found]:
         raise ValueError(f"the README's rows must be measured, got none of {missing}")
-    table = _table(README_HEAD, [found[row].cells()[: len(README_HEAD)] for row in README])
+    table = markdown_table(README_HEAD, [found[row].cells()[: len(README_HEAD)] for row in README])
     return f"{table}\n\n{stamped}."
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return these cells as a table, with numbers to the right."""
     align = ["---" if name in LEFT else "--:" for name in head]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, align, *rows))
 

@@ -64,7 +64,7 @@ def write() -> None:
     found = read()
     head = report.README_HEAD
     rows = [found[row][: len(head)] for row in ROWS]
-    report.write_between_markers(PAGE, report._table(head, rows), MARKERS)
+    report.write_between_markers(PAGE, report.markdown_table(head, rows), MARKERS)
     _draw([(label, float(found[row][5].rstrip("x"))) for row, label in BARS])
 
 
