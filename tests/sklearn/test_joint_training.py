@@ -5,26 +5,26 @@ import pytest
 from sklearn.base import clone
 
 from fastgd.sklearn import FastGDClassifier
-from fastgd.sklearn.batches import batches_of
-from fastgd.sklearn.joint_training import JointTraining, train_all
+from fastgd.sklearn.deferred_fits import DeferredFits
+from fastgd.sklearn.joint_training import JointTraining, batches_of, train_all
 
 DRAW = np.random.default_rng(1)
 X = DRAW.normal(3, 2, size=(60, 3))
 Y = (X[:, 0] > X[:, 1]).astype(int)
 NETWORK = FastGDClassifier((4,), max_iter=6, learning_rate_init=0.05, random_state=0)
-LEARN = [np.arange(60) % 3 != fold for fold in range(3)]
+LEARN = [np.flatnonzero(np.arange(60) % 3 != fold) for fold in range(3)]
+FITS = DeferredFits(X, Y, {})
 
 
 def problem(fold=0, weight=None, **given):
-    rows = LEARN[fold]
-    network = clone(NETWORK).set_params(**given)
-    return network._problem(X[rows], Y[rows], None if weight is None else weight[rows])
+    fits = FITS if weight is None else DeferredFits(X, Y, {"sample_weight": weight})
+    return fits.begin(clone(NETWORK).set_params(**given), LEARN[fold])[1]
 
 
 def shapes(problems):
-    """Tables x cases of each batch."""
+    """Parts x cases of each batch."""
     batches = batches_of(dict(enumerate(problems)))
-    return [(len(batch.tables), len(batch.cases)) for batch in batches]
+    return [(len(batch.parts), len(batch.cases)) for batch in batches]
 
 
 def test_folds_of_one_size_and_numbers_are_one_sweep():

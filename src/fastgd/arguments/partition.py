@@ -1,7 +1,7 @@
 """The rows that each run of a sweep is trained on and tested on."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,15 +78,22 @@ def check_partition(
 ) -> Partition | None:
     """Return the subsets of a table by groups, folds and sample weights; None without such an axis.
 
-    X and y are checked already. Sample weights are an axis if they are 2-D.
+    X and y are checked already. Sample weights are an axis if they are 2-D. In place of labels,
+    groups may be the row indices of each, which may overlap; folds are then the row indices to test
+    on.
     """
     weights, is_axis = _weights(sample_weight, len(X))
     if groups is None and folds is None and not is_axis:
         return None
-    grouped = check_groups(groups, len(X))
-    rows, held = grouped.rows, None
-    if folds is not None:
-        rows, held = check_folds(folds, X, y, grouped)
+    held = None
+    if isinstance(groups, RowIndices):
+        rows, held = groups, cast(RowIndices | None, folds)
+        grouped = Groups(list(range(len(rows))), np.empty(0, np.int64), rows)
+    else:
+        grouped = check_groups(groups, len(X))
+        rows = grouped.rows
+        if folds is not None:
+            rows, held = check_folds(folds, X, y, grouped)
     axes: dict[str, list[Any]] = {}
     if grouped.labels is not None:
         axes["group"] = grouped.labels

@@ -14,21 +14,19 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.groups import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.values import check_choice, check_path
 from fastgd.formulas.custom import Function, Loss
 from fastgd.optimizers import Optimizer
 from fastgd.schedules import Schedule
 from fastgd.sklearn import estimator_parameters
-from fastgd.sklearn.fit_spec import FitSamples, FitSpec
-from fastgd.sklearn.history import history
+from fastgd.sklearn.fit_spec import FitSpec, Samples, held_out
 from fastgd.sklearn.joint_training import train_all
-from fastgd.sklearn.partial_fit import one_more_epoch
-from fastgd.sklearn.sample_weights import checked_weight, held_out
-from fastgd.sklearn.training_settings import settings_of
+from fastgd.sklearn.single_training import history, one_more_epoch
 from fastgd.store.files import PathLike, whole_file
 from fastgd.training.results import Run
 
@@ -40,17 +38,6 @@ MEMBER_BYTES = 4_000
 
 _OF_EPOCHS = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "t_")
 """Attributes that exist only after training by epochs."""
-
-
-def _check_counting(problem: FitSpec) -> None:
-    """Raise if all samples of the training set, or of the validation set, have weight 0."""
-    parts = {"training": problem.learned, "validation": problem.validation}
-    for what, part in parts.items():
-        if part is not None and part.weight is not None and not part.weight.any():
-            raise ValueError(
-                f"sample_weight must be above 0 for some samples of the {what} set with "
-                "early_stopping=True, got 0 for all of them"
-            )
 
 
 def descends(model: BaseFastGD) -> bool:
@@ -214,20 +201,24 @@ class BaseFastGD(BaseEstimator, ABC):
         With ``reset`` the classes or the shape of targets are set, from ``y`` or from ``classes``.
         """
 
-    @abstractmethod
-    def _weights(self, y: FloatArray, sample_weight: FloatArray | None) -> FloatArray | None:
+    def _weights(self, _y: FloatArray, sample_weight: FloatArray | None) -> FloatArray | None:
         """Return the weight of each sample."""
+        return sample_weight
 
-    @abstractmethod
-    def _strata(self, y: FloatArray) -> Any:
+    def _strata(self, _y: FloatArray) -> Any:
         """Return the classes by which the validation set is stratified, or None."""
+        return None
+
+    def _can_share(self, table: Samples, rows: Integers) -> bool:
+        """Whether a fit to these rows alone would have the targets and weights of the table."""
+        return len(rows) > 0 and (table.weight is None or bool(table.weight[rows].any()))
 
     @abstractmethod
     def _output_and_loss(self) -> tuple[str, str | Loss]:
         """Return output units and loss, by fastgd's names."""
 
     @abstractmethod
-    def _worst(self, held: FitSamples) -> float:
+    def _worst(self, held: Samples) -> float:
         """Return the mean absolute error of the validation set at which its score is 0."""
 
     @abstractmethod
@@ -239,30 +230,48 @@ class BaseFastGD(BaseEstimator, ABC):
     def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> FitSpec:
         """Check the parameters and data of a fit, and return its specification."""
         estimator_parameters.check_parameters(vars(self))
-        resuming = bool(self.warm_start) and hasattr(self, "members_")
-        return self._made(X, y, sample_weight, resuming=resuming, epochs=None)
+        start = tuple(self.members_) if self.warm_start and hasattr(self, "members_") else ()
+        return self._specified(self._table(X, y, sample_weight, start), start=start)
 
-    def _made(
+    def _table(
         self,
         X: Any,
         y: Any,
-        sample_weight: Any,
-        *,
-        resuming: bool,
-        epochs: int | None,
+        sample_weight: Any = None,
+        start: tuple[Run, ...] = (),
         classes: Any = None,
-    ) -> FitSpec:
-        """Specify a fit that starts anew or resumes; ``epochs`` of None is ``max_iter``."""
-        start = tuple(self.members_) if resuming else ()
+    ) -> Samples:
+        """Check samples, and set the attributes that describe them unless they are set."""
         estimator_parameters.check_unchanged(vars(self), start)
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, reset=not start)
         y = self._targets(y, not start, classes)
-        weight = self._weights(y, checked_weight(sample_weight, X))
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            if not weight.any():
+                raise ValueError("Sample weights must contain at least one non-zero number.")
+        return Samples(X, y, self._weights(y, weight))
+
+    def _specified(
+        self,
+        table: Samples,
+        rows: Integers | None = None,
+        *,
+        start: tuple[Run, ...] = (),
+        epochs: int | None = None,
+    ) -> FitSpec:
+        """Specify a fit to rows of a checked table; ``epochs`` of None is ``max_iter``."""
         random = check_random_state(self.random_state)
-        held = None
+        held: Integers | None = None
+        part: list[Any] = [id(rows)]
         if self.early_stopping and estimator_parameters.descends(self.solver):
             seed = random.randint(LARGEST_SEED)
-            held = held_out(len(y), self.validation_fraction, self._strata(y), seed)
+            part += [self.validation_fraction, seed]
+            every = np.arange(len(table.y)) if rows is None else rows
+            strata = self._strata(table.y[every])
+            rows, held = held_out(every, self.validation_fraction, strata, seed)
         check_memory(
             MEMBER_BYTES * int(self.n_ensemble),
             "the ensemble",
@@ -270,27 +279,38 @@ class BaseFastGD(BaseEstimator, ABC):
         )
         draws = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
         output, loss = self._output_and_loss()
-        problem = FitSpec(X, y, weight, held, {}, draws[1:], start)
-        _check_counting(problem)
-        worst = None if problem.validation is None else self._worst(problem.validation)
-        settings, minimizer = settings_of(
+        samples = len(table.y) if rows is None else len(rows)
+        weight = table.weight if table.weight is None or rows is None else table.weight[rows]
+        worst = None
+        if held is not None:
+            for what, one in (("training", rows), ("validation", held)):
+                if table.weight is not None and not table.weight[one].any():
+                    raise ValueError(
+                        f"sample_weight must be above 0 for some samples of the {what} set with "
+                        "early_stopping=True, got 0 for all of them"
+                    )
+            worst = self._worst(table.at(held))
+        settings, minimizer = estimator_parameters.settings_of(
             vars(self),
-            problem,
             {"output": output, "loss": loss},
+            samples=samples,
+            counted=samples if weight is None else weight.sum(),
             shuffle_seed=draws[0],
             epochs=epochs,
-            seen=getattr(self, "t_", 0) if resuming and epochs is not None else 0,
+            seen=getattr(self, "t_", 0) if start and epochs is not None else 0,
             worst=worst,
         )
-        return problem._replace(settings=settings, minimizer=minimizer)
+        seeds = draws[1:]
+        return FitSpec(table, rows, held, tuple(part), settings, seeds, start, minimizer)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         estimator_parameters.check_parameters(vars(self))
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        resuming = hasattr(self, "members_")
-        problem = self._made(X, y, sample_weight, resuming=resuming, epochs=1, classes=classes)
-        if resuming:
+        start = tuple(getattr(self, "members_", ()))
+        table = self._table(X, y, sample_weight, start, classes)
+        problem = self._specified(table, start=start, epochs=1)
+        if start:
             runs = one_more_epoch(problem, by_epoch=isinstance(self.learning_rate, str))
         else:
             (runs,) = train_all([problem], threads=self.threads, keep_state=True)
@@ -311,9 +331,9 @@ class BaseFastGD(BaseEstimator, ABC):
         self.coefs_ = list(first.weights)
         self.intercepts_ = list(first.biases)
         self.n_layers_ = len(first.weights) + 1
-        self.n_outputs_ = problem.y.shape[1]
+        self.n_outputs_ = problem.table.y.shape[1]
         output = str(problem.settings["output"])
-        self.out_activation_ = estimator_parameters.NAMES.get(output, output)
+        self.out_activation_ = "logistic" if output == "sigmoid" else output
         if problem.minimizer is not None:
             self.n_iter_, self.loss_ = first.iterations, first.final_loss
             for name in _OF_EPOCHS:
@@ -340,12 +360,11 @@ class BaseFastGD(BaseEstimator, ABC):
         """Set the attributes about the training, from its first member."""
         losses, held = [run.final_loss], None
         if epochs is None:
-            found = history(problem, run)
-            losses, held = found.losses.tolist(), found.held_errors
+            losses, held = history(problem, run)
         before = getattr(self, "loss_curve_", []) if problem.start else []
         seen = getattr(self, "t_", 0) if problem.start else 0
         self.n_iter_ = len(losses)
-        self.t_ = seen + self.n_iter_ * len(problem.learned.X)
+        self.t_ = seen + self.n_iter_ * problem.size
         self.loss_curve_ = before + losses
         self.loss_ = losses[-1]
         self.best_loss_: float | None = min(self.loss_curve_)

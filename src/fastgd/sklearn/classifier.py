@@ -14,12 +14,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.groups import Integers
 from fastgd.arguments.targets import MOST_CLASSES, one_hot
 from fastgd.checks.messages import shown
 from fastgd.formulas.custom import Loss
 from fastgd.sklearn.base import BaseFastGD, descends
 from fastgd.sklearn.documentation import documented
-from fastgd.sklearn.fit_spec import FitSamples
+from fastgd.sklearn.fit_spec import Samples
 
 LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
 
@@ -178,7 +179,14 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
     def _strata(self, y: FloatArray) -> Any:
         return None if self._is_multilabel else self._places(y)
 
-    def _worst(self, _held: FitSamples) -> float:
+    def _can_share(self, table: Samples, rows: Integers) -> bool:
+        if self.class_weight is not None or not super()._can_share(table, rows):
+            return False
+        if self._is_multilabel:
+            return True
+        return len(np.unique(self._places(table.y[rows]))) == len(self.classes_)
+
+    def _worst(self, _held: Samples) -> float:
         # An error of softmax counts twice, in the true class and in the others, over all columns.
         is_softmax = self._output_and_loss()[0] == "softmax"
         return 2.0 / len(self.classes_) if is_softmax else 1.0

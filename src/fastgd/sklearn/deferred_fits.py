@@ -2,163 +2,187 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from time import perf_counter
-from typing import Any, NamedTuple
+import warnings
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import product
+from typing import Any
 
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection._validation import _check_method_params, _safe_split
 from sklearn.pipeline import Pipeline
 
+from fastgd.arguments.groups import Integers
 from fastgd.sklearn.base import BaseFastGD
-from fastgd.sklearn.fit_spec import FitSpec
-from fastgd.training.results import Run
+from fastgd.sklearn.estimator_parameters import check_parameters
+from fastgd.sklearn.fit_spec import FitSpec, Samples
+from fastgd.sklearn.joint_training import JointTraining, key_of, runs_of
 
 
 def network_of(estimator: Any) -> BaseFastGD | None:
-    """Return the fastgd estimator itself, or the one a pipeline ends in; None if there is none."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    return last if isinstance(last, BaseFastGD) else None
+    """Return a fastgd estimator itself, or the one in a pipeline or a target transform."""
+    if isinstance(estimator, Pipeline):
+        return network_of(estimator.steps[-1][1])
+    if isinstance(estimator, TransformedTargetRegressor):
+        return network_of(estimator.regressor)
+    return estimator if isinstance(estimator, BaseFastGD) else None
 
 
-class DeferredFit(NamedTuple):
-    """The samples that reach the network of a pipeline, and the fitted steps before it."""
+class DeferredFits:
+    """Fits of estimators to rows of the same samples.
 
-    steps: list[tuple[str, Any]]
-    X: Any
-    y: Any
-    params: dict[str, Any]  # further arguments of the network's fit
-
-
-class Waiting:
-    """The fit of one candidate on one fold, interrupted before its network is trained.
-
-    Parameters
-    ----------
-    estimator : estimator
-        With the parameters of the candidate.
-    candidate, fold : int
-        Their indices.
+    ``params`` are further arguments of each ``fit``, such as ``sample_weight`` for all samples.
     """
 
-    def __init__(self, estimator: Any, candidate: int, fold: int) -> None:
-        self.estimator, self.candidate, self.fold = estimator, candidate, fold
-        self.problem: FitSpec | None = None
-        self.number: int | None = None  # its index in the joint training
-        self.error: Exception | None = None
-        self.seconds = 0.0
+    def __init__(self, X: Any, y: Any, params: Mapping[str, Any]) -> None:
+        self.X, self.y, self.params = X, y, params
+        self._whole = _Reached(X, y, params.get("sample_weight"))
+        self._reached: dict[Hashable, _Reached] = {}
 
-    def begin(self, prepare: Callable[[], DeferredFit]) -> None:
-        """Prepare the network's fit; an error is kept, and raised by :meth:`finish`."""
-        began = perf_counter()
-        try:
-            prepared = prepare()
-            network = network_of(self.estimator)
-            if network is not None:
-                if isinstance(self.estimator, Pipeline):
-                    self.estimator.steps[:-1] = prepared.steps
-                self.problem = network._problem(prepared.X, prepared.y, **prepared.params)
-        except Exception as error:
-            self.error = error
-        self.seconds = perf_counter() - began
+    def begin(
+        self, estimator: Any, rows: Integers, preprocessing: Hashable = None
+    ) -> tuple[BaseFastGD, FitSpec] | None:
+        """Fit all steps before an estimator's network, and specify the network's fit.
 
-    def finish(self, outcome: list[Run] | Exception | None, *, is_last: bool = True) -> Any:
-        """Return an estimator whose next ``fit`` only adopts the trained runs, or raises the error.
-
-        ``is_last`` is whether training is over, so that a convergence warning may be due.
+        Pipelines with equal ``preprocessing`` on the same rows share their steps, which are fitted
+        once. An estimator without a network is fitted immediately.
         """
-        error = outcome if isinstance(outcome, Exception) else self.error
-        estimator = self.estimator
+        network = network_of(estimator)
+        if network is None:
+            given, params = self._split(estimator, rows)
+            estimator.fit(*given, **params)
+            return None
+        if network is estimator and (problem := self._on_rows(network, rows)) is not None:
+            return network, problem
+        key = None if preprocessing is None else (id(rows), preprocessing)
+        reached = self._reached.get(key)
+        if reached is None:
+            network, reached = _reach(estimator, network, *self._split(estimator, rows))
+            if key is not None:
+                self._reached[key] = reached
+        elif isinstance(estimator, Pipeline):
+            estimator.steps[:-1] = reached.steps
+        return network, network._specified(reached.table(network))
 
-        def fit(*_args: Any, **_params: Any) -> Any:
-            del estimator.fit, estimator.set_params
-            if error is not None:
-                raise error
-            network = network_of(estimator)
-            if network is not None:
-                assert self.problem is not None
-                assert isinstance(outcome, list)
-                finish = network._finish if is_last else network._adopt
-                finish(self.problem, outcome)
-            return estimator
+    def _on_rows(self, network: BaseFastGD, rows: Integers) -> FitSpec | None:
+        """Specify a network's fit to rows of all samples; None if it needs its own table."""
+        if self.params.keys() - {"sample_weight"}:
+            return None
+        check_parameters(vars(network))
+        try:
+            table = self._whole.table(network)
+        except Exception:  # of some rows, maybe not these
+            return None
+        return network._specified(table, rows) if network._can_share(table, rows) else None
 
-        estimator.fit = fit
-        estimator.set_params = lambda **_params: estimator  # they are set already
-        return estimator
+    def _split(self, estimator: Any, rows: Integers) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of an estimator's fit to some rows."""
+        X, y = _safe_split(estimator, self.X, self.y, rows)
+        params = _check_method_params(self.X, params=self.params, indices=rows)
+        return ((X,) if y is None else (X, y)), params
 
 
-def waiting_fits(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    candidates: Sequence[Mapping[str, Any]],
-    folds: Sequence[tuple[Any, Any]],
-    fit_params: Mapping[str, Any],
-) -> Iterator[Waiting]:
-    """Yield the deferred fits of all candidates on all folds, one candidate after the other.
+def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
+    """Fit estimators, each to its rows; each result is the same as if it were fitted alone.
 
-    The steps of a pipeline before the network are fitted once per fold and set of their parameters.
-    An estimator without a fastgd network is fitted immediately.
+    ``fits`` are (name, estimator, rows); the name is put in front of an error. Networks of fastgd
+    are trained together, after all other steps; other estimators one after the other.
     """
-    known: dict[Any, DeferredFit] = {}
-    for number, parameters in enumerate(candidates):
-        for fold, (train, _) in enumerate(folds):
-            own = clone(estimator).set_params(**clone(dict(parameters), safe=False))
-            waiting = Waiting(own, number, fold)
-            before = (fold, _preprocessing(own, parameters))
+    waiting = []
+    deferred = DeferredFits(X, y, {})
+    for name, estimator, rows in fits:
+        with _named(name):
+            begun = deferred.begin(estimator, rows)
+            if begun is not None:
+                waiting.append((name, *begun))
+    if not waiting:
+        return
+    joint = JointTraining([problem for *_, problem in waiting], threads=waiting[0][1].threads)
+    outcomes = joint.train()
+    unfinished = []
+    for number, (name, network, problem) in enumerate(waiting):
+        with _named(name):
+            own = runs_of(outcomes[number])
+            network._adopt(problem, own)
+        if network.verbose:
+            print(name)
+            network._tell()
+        if any(run.status == "finished" for run in own):
+            unfinished.append("lbfgs" if problem.minimizer else "Stochastic Optimizer")
+    if unfinished:
+        warnings.warn(
+            f"{unfinished[0]}: Maximum iterations reached and the optimization hasn't "
+            f"converged yet in {len(unfinished):,} of {len(waiting):,} fits.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
 
-            def prepare(own: Any = own, train: Any = train, before: Any = before) -> DeferredFit:
-                if before in known and network_of(own) is not None:
-                    return known[before]
-                rows, targets = _safe_split(own, X, y, train)
-                params = _check_method_params(X, params=fit_params, indices=train)
-                found = _prepared(own, rows, targets, params)
-                if network_of(own) is not None:
-                    known[before] = found
-                return found
 
-            waiting.begin(prepare)
-            yield waiting
+class _Reached:
+    """What reaches a network: the samples of its fit, and the fitted steps before it."""
+
+    def __init__(self, X: Any, y: Any, sample_weight: Any) -> None:
+        self.samples = X, y, sample_weight
+        self.steps: list[tuple[str, Any]] = []
+        self._tables: dict[Hashable, tuple[Samples, dict[str, Any]]] = {}
+
+    def table(self, network: BaseFastGD) -> Samples:
+        """Return the checked samples, and set the network's attributes that describe them.
+
+        Networks that make the same targets and weights of the samples have the same table.
+        """
+        check_parameters(vars(network))
+        key = type(network), key_of(getattr(network, "class_weight", None))
+        if key not in self._tables:
+            table, params = network._table(*self.samples), network.get_params(deep=False)
+            found = {name: value for name, value in vars(network).items() if name not in params}
+            self._tables[key] = table, found
+        table, found = self._tables[key]
+        network.__dict__.update(found)
+        return table
 
 
-def _prepared(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> DeferredFit:
-    """Run an estimator's own fit up to its network, which is not trained."""
-    network = network_of(estimator)
-    given = (X,) if y is None else (X, y)
-    if network is None:
-        estimator.fit(*given, **params)
-        return DeferredFit([], X, y, params)
-    caught: list[tuple[Any, Any, dict[str, Any]]] = []
+def _reach(
+    estimator: Any, network: BaseFastGD, given: tuple[Any, ...], params: dict[str, Any]
+) -> tuple[BaseFastGD, _Reached]:
+    """Run an estimator's own fit up to its network, which is returned, not trained."""
+    found: list[tuple[BaseFastGD, _Reached]] = []
+    copy = clone(network)
 
-    def fit(X: Any, y: Any = None, **params: Any) -> BaseFastGD:
-        caught.append((X, y, params))
-        return network
+    def stop(own: BaseFastGD, X: Any, y: Any = None, sample_weight: Any = None) -> BaseFastGD:
+        restore()
+        reached = _Reached(X, y, sample_weight)
+        reached.table(own)
+        found.append((own, reached))
+        return own
 
-    network.fit = fit  # type: ignore[method-assign, assignment]
+    def restore() -> None:
+        for name, one in product(("fit", "__sklearn_clone__"), (network, copy)):
+            one.__dict__.pop(name, None)
+
+    network.__dict__.update(fit=partial(stop, network), __sklearn_clone__=lambda: copy)
+    copy.__dict__.update(fit=partial(stop, copy))  # a target transform fits a clone
     try:
         estimator.fit(*given, **params)
     finally:
-        del network.fit
-    steps = estimator.steps[:-1] if isinstance(estimator, Pipeline) else []
-    return DeferredFit(steps, *caught[0])
+        restore()
+    ((own, reached),) = found
+    if isinstance(estimator, Pipeline):
+        reached.steps = estimator.steps[:-1]
+    return own, reached
 
 
-def _preprocessing(estimator: Any, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the parameters of a candidate that don't belong to the network."""
-    if not isinstance(estimator, Pipeline):
-        return ()
-    last = estimator.steps[-1][0]
-    return tuple(
-        (name, _identity(value))
-        for name, value in sorted(parameters.items())
-        if name != last and not name.startswith(f"{last}__")
-    )
-
-
-def _identity(value: Any) -> Any:
-    """Return a key: names, numbers and tuples of them by value, other objects by identity."""
-    if isinstance(value, tuple):
-        return tuple(map(_identity, value))
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return type(value), value
-    return id(value)
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Prefix an error with the name of the fit that raised it."""
+    try:
+        yield
+    except Exception as error:
+        try:
+            named = type(error)(f"{name}: {error}")
+        except Exception:  # an error class with other arguments
+            raise error from None
+        raise named from error

@@ -1,4 +1,4 @@
-"""Parameters of an estimator, in scikit-learn's names: checked, and translated to fastgd's."""
+"""Parameters of an estimator, in scikit-learn's names: checked, translated to fastgd's settings."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 
 from fastgd import optimizers, schedules
+from fastgd.arguments.formula_parameters import kinds_of
 from fastgd.arguments.initial_network import check_hidden_size
+from fastgd.arguments.options import axes, checked
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
-from fastgd.checks.values import check_count, check_flag, check_number, each_of, rule_of
-from fastgd.formulas.custom import Function
+from fastgd.checks.values import LARGEST, check_count, check_flag, check_number, each_of, rule_of
 from fastgd.training.results import Run
 
 ACTIVATIONS = {"logistic": "sigmoid"}
-"""Activations whose names differ: scikit-learn's to fastgd's,"""
-
-NAMES = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
-"""and fastgd's to scikit-learn's."""
+"""Activations whose names differ: scikit-learn's to fastgd's."""
 
 SOLVERS = ("adam", "sgd", "lbfgs")
 RATES = ("constant", "invscaling")
@@ -41,6 +39,12 @@ _NUMBERS = {
     "epsilon": "(0, inf)",
     "dropout": "[0, 1)",
 }
+OWN_ARGUMENTS = ("hidden_size", "alpha", "iterations", "record_every")
+"""Arguments that a training names itself; all other settings are its options."""
+
+_DECIDED = {"sample_weight", "patience", "min_delta", "monitor", "evaluate_every", "restore_best"}
+"""Options that estimator parameters determine, in addition to the settings that are always set."""
+
 _COUNTS = ("max_iter", "max_fun", "n_ensemble")
 _FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batch_norm")
 
@@ -135,11 +139,6 @@ def hidden_size_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
         raise type(error)(text) from None
 
 
-def activation_of(activation: str | Function) -> str | Function:
-    """Return an activation by fastgd's name, or the Function itself."""
-    return ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
-
-
 def batch_size_of(batch_size: Any, samples: int) -> int:
     """Return the samples per mini-batch, at most all of them."""
     if isinstance(batch_size, str) and batch_size == "auto":
@@ -178,3 +177,94 @@ def schedule_of(
     check_memory(8 * epochs * (updates + 2), "the learning rates", also="fewer epochs (max_iter)")
     before = 1.0 + seen + samples * np.arange(epochs, dtype=np.float64)
     return schedules.Factors(np.repeat(before ** -float(given["power_t"]), updates))
+
+
+def settings_of(
+    given: Mapping[str, Any],
+    targets: dict[str, Any],
+    *,
+    samples: int,
+    counted: float,
+    shuffle_seed: int,
+    epochs: int | None,
+    seen: int,
+    worst: float | None,
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the settings of the training, and the options of L-BFGS-B if it is the solver.
+
+    ``targets`` are the output units and the loss; ``counted`` is the total weight of the
+    ``samples`` samples of the training set. ``epochs`` is the exact number of epochs, None to
+    stop as ``fit`` does; ``seen`` is the number of samples in earlier epochs, and ``worst`` the
+    validation error that has score 0.
+    """
+    activation = given["activation"]
+    settings = {
+        "hidden_size": hidden_size_of(given["hidden_layer_sizes"]),
+        "activation": ACTIVATIONS.get(activation, activation)
+        if isinstance(activation, str)
+        else activation,
+        **targets,
+        "bias": True,
+        "reduction": "mean",
+        "init": given["init"],
+    }
+    if not descends(given["solver"]):
+        # scikit-learn divides the penalty by the number of samples, like the loss; fastgd doesn't.
+        settings["l2"] = float(given["alpha"]) / counted
+        minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
+        return _completed(settings, given), minimizer
+    size = batch_size_of(given["batch_size"], samples)
+    updates = -(-samples // size)
+    asked = int(given["max_iter"]) if epochs is None else epochs
+    settings |= {
+        "alpha": float(given["learning_rate_init"]),
+        "l2": float(given["alpha"]) / (size * counted / samples),
+        "optimizer": optimizer_of(given),
+        "schedule": schedule_of(given, asked, updates, samples, seen),
+        "batch_size": size if size < samples else None,
+        "shuffle": bool(given["shuffle"]),
+        "shuffle_seed": shuffle_seed,
+        "dropout": float(given["dropout"]),
+        "batch_norm": bool(given["batch_norm"]),
+        "iterations": asked * updates,
+        "record_every": updates,
+    }
+    if epochs is None:
+        settings |= _ends(given, updates, worst)
+    return _completed(settings, given), None
+
+
+def _ends(given: Mapping[str, Any], updates: int, worst: float | None) -> dict[str, Any]:
+    """Return the stopping criteria: by validation error, or by the loss."""
+    ends: dict[str, Any] = {"evaluate_every": updates, "restore_best": worst is not None}
+    if worst is None:
+        ends["monitor"] = "loss"
+    if not is_endless(given["n_iter_no_change"]):
+        patience = int(given["n_iter_no_change"])
+        ends["patience"] = patience * updates
+        # MLPClassifier requires an improvement of `tol` in each epoch, and counts from the best one
+        # even if it was hardly better. Here the improvement of `patience` epochs together is
+        # measured, from the last epoch that improved enough. A score falls from 1 to 0 as the error
+        # rises to `worst`, so `tol` of a score is `tol * worst` of the error.
+        ends["min_delta"] = float(given["tol"]) * (patience if worst is None else worst)
+    return ends
+
+
+def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the user's further options, each of which must have a single value."""
+    options = dict(given["options"] or {})
+    taken = sorted(options.keys() & (settings.keys() | _DECIDED))
+    if taken:
+        raise ValueError(
+            f"options must not set what the estimator's parameters determine, got {shown(taken[0])}"
+        )
+    settings = settings | options
+    of_training = {n: v for n, v in settings.items() if n not in OWN_ARGUMENTS}
+    structures, values = axes(of_training)
+    for name, axis in (structures | values).items():
+        raise ValueError(
+            f"{name} must have one value in a fit, got an axis of {len(axis)}: "
+            "use a search to try several"
+        )
+    # Fits are batched by these values, so they must be validated before.
+    return settings | checked(options, kinds_of(of_training), LARGEST)

@@ -5,36 +5,42 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.groups import Integers
 from fastgd.training.results import Run
 
-BoolArray = NDArray[np.bool_]
 
-
-class FitSamples(NamedTuple):
-    """Samples of the training set, or of the validation set."""
+class Samples(NamedTuple):
+    """A table of checked samples, or some of its rows."""
 
     X: FloatArray  # (n, inputs)
-    y: FloatArray  # (n, outputs)
-    weight: Any  # (n,) sample weights, or None
+    y: FloatArray  # (n, outputs): numbers, or one-hot classes; one column for two classes
+    weight: FloatArray | None  # (n,), at least 0; class weights are multiplied in
+
+    def at(self, rows: Integers | None) -> Samples:
+        """Return some of the rows, or all."""
+        if rows is None:
+            return self
+        weight = None if self.weight is None else self.weight[rows]
+        return Samples(self.X[rows], self.y[rows], weight)
 
 
 class FitSpec(NamedTuple):
     """One fit of an estimator, ready to be trained."""
 
-    X: FloatArray
-    """(n, inputs)"""
+    table: Samples
+    """All samples; fits on different rows of a table have the same object."""
 
-    y: FloatArray
-    """(n, outputs): numbers, or one-hot encoded classes; one column for two classes."""
+    rows: Integers | None
+    """The rows of the training set; None for all rows of the table."""
 
-    sample_weight: FloatArray | None
-    """(n,), at least 0 and not all 0; class weights are multiplied in."""
+    held: Integers | None
+    """The rows of the validation set of early stopping."""
 
-    held: BoolArray | None
-    """(n,): True for rows of the validation set of early stopping."""
+    part: tuple[Any, ...]
+    """A key that is equal for fits with equal rows of a table."""
 
     settings: dict[str, Any]
     """Keyword arguments of :func:`fastgd.train` without the seed and the samples.
@@ -52,17 +58,31 @@ class FitSpec(NamedTuple):
     """Options of SciPy's L-BFGS-B, if it is used instead of gradient descent."""
 
     @property
-    def learned(self) -> FitSamples:
-        """The rows of the training set."""
-        return self._rows(None if self.held is None else ~self.held)
+    def learned(self) -> Samples:
+        """The training set."""
+        return self.table.at(self.rows)
 
     @property
-    def validation(self) -> FitSamples | None:
-        """The rows of the validation set, or None."""
-        return None if self.held is None else self._rows(self.held)
+    def validation(self) -> Samples | None:
+        """The validation set, or None."""
+        return None if self.held is None else self.table.at(self.held)
 
-    def _rows(self, which: BoolArray | None) -> FitSamples:
-        if which is None:
-            return FitSamples(self.X, self.y, self.sample_weight)
-        weight = None if self.sample_weight is None else self.sample_weight[which]
-        return FitSamples(self.X[which], self.y[which], weight)
+    @property
+    def size(self) -> int:
+        """The number of samples in the training set."""
+        return len(self.table.X) if self.rows is None else len(self.rows)
+
+
+def held_out(rows: Integers, fraction: float, strata: Any, seed: int) -> tuple[Integers, Integers]:
+    """Return the rows of the training set and a drawn fraction as validation set, each in order."""
+    _, held = train_test_split(
+        np.arange(len(rows)), test_size=fraction, random_state=seed, stratify=strata
+    )
+    if len(held) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your "
+            "dataset."
+        )
+    is_held = np.zeros(len(rows), dtype=np.bool_)
+    is_held[held] = True
+    return rows[~is_held], rows[is_held]

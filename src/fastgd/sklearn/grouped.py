@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +18,13 @@ from sklearn.base import (
     is_classifier,
     is_regressor,
 )
-from sklearn.utils import check_array, check_consistent_length, column_or_1d, get_tags
+from sklearn.utils import (
+    _safe_indexing,
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+    get_tags,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -27,15 +34,13 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from fastgd.arguments.groups import Integers, rows_of
+from fastgd.arguments.groups import rows_of
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_flag, integer
 from fastgd.models.group_keys import Columns, Keys
-from fastgd.sklearn.joint_fit import JointFit, fit_all
+from fastgd.sklearn.deferred_fits import fit_all
 from fastgd.tables.column_values import is_missing
 from fastgd.tables.frames import columns_of
-
-_GLOBAL = "all groups"
 
 
 class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
@@ -44,7 +49,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
     estimator: Any
     groups: Any
     use_global_model: bool
-    check_X: bool  # noqa: N815 (scikit-lego's name)
+    check_X: bool  # noqa: N815 - scikit-lego's name
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Fit an estimator for each group; all networks are trained together.
@@ -71,20 +76,16 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         names = list(labels)
         keys, codes = Keys.learn(labels, names)
         sizes = np.bincount(codes)
-        parts = rows_of(np.argsort(codes, kind="stable"), sizes)
-        fits = [
-            JointFit(clone(self.estimator), _rows(values, part), y[part], f"group {shown(label)}")
-            for label, part in zip(keys, parts, strict=True)
-        ]
-        fallback = clone(self.estimator) if self.use_global_model else None
-        every = [] if fallback is None else [JointFit(fallback, values, y, _GLOBAL)]
-        fit_all(fits + every)
-        self._keys = keys
-        self.groups_ = list(keys)
-        self.estimators_ = {
-            label: fit.estimator for label, fit in zip(self.groups_, fits, strict=True)
-        }
-        self.fallback_ = fallback
+        self._keys, self.groups_ = keys, list(keys)
+        parts = list(rows_of(np.argsort(codes, kind="stable"), sizes))
+        titles = [f"group {shown(label)}" for label in self.groups_]
+        if self.use_global_model:
+            parts.append(np.arange(len(y)))
+            titles.append("all groups")
+        estimators = [clone(self.estimator) for _ in titles]
+        fit_all(values, y, list(zip(titles, estimators, parts, strict=True)))
+        self.fallback_ = estimators.pop() if self.use_global_model else None
+        self.estimators_ = dict(zip(self.groups_, estimators, strict=True))
         return self
 
     @abstractmethod
@@ -127,7 +128,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         answers = []
         for code, part in zip(present.tolist(), rows_of(order, sizes), strict=True):
             own = self.fallback_ if code < 0 else self.estimators_[self.groups_[code]]
-            answers.append(ask(own, _rows(values, part)))
+            answers.append(ask(own, _safe_indexing(values, part)))
         together = np.concatenate(answers)
         result = np.empty_like(together)
         result[order] = together
@@ -197,11 +198,7 @@ def _check_labels(columns: Columns) -> None:
             )
 
 
-def _rows(values: Any, part: Integers) -> Any:
-    """Return some rows of a DataFrame or an array."""
-    return values.iloc[part] if hasattr(values, "iloc") else values[part]
-
-
+@dataclass(eq=False, repr=False)
 class GroupedRegressor(RegressorMixin, Grouped):
     """A regressor for each group of rows, all of them trained together.
 
@@ -252,21 +249,12 @@ class GroupedRegressor(RegressorMixin, Grouped):
     0.99
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        groups: Any,
-        shrinkage: None = None,
-        use_global_model: bool = True,
-        check_X: bool = True,
-        shrinkage_kwargs: None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.groups = groups
-        self.shrinkage = shrinkage
-        self.use_global_model = use_global_model
-        self.check_X = check_X
-        self.shrinkage_kwargs = shrinkage_kwargs
+    estimator: Any
+    groups: Any
+    shrinkage: None = None
+    use_global_model: bool = True
+    check_X: bool = True  # noqa: N815
+    shrinkage_kwargs: None = None
 
     def _checked_targets(self, y: Any) -> NDArray[Any]:
         if not is_regressor(self.estimator):
@@ -277,6 +265,7 @@ class GroupedRegressor(RegressorMixin, Grouped):
         return np.asarray(_check_y(y, multi_output=True, y_numeric=True, estimator=self))
 
 
+@dataclass(eq=False, repr=False)
 class GroupedClassifier(ClassifierMixin, Grouped):
     """A classifier for each group of rows, all of them trained together.
 
@@ -312,17 +301,10 @@ class GroupedClassifier(ClassifierMixin, Grouped):
     1.0
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        groups: Any,
-        use_global_model: bool = True,
-        check_X: bool = True,
-    ) -> None:
-        self.estimator = estimator
-        self.groups = groups
-        self.use_global_model = use_global_model
-        self.check_X = check_X
+    estimator: Any
+    groups: Any
+    use_global_model: bool = True
+    check_X: bool = True  # noqa: N815
 
     def _checked_targets(self, y: Any) -> NDArray[Any]:
         if not is_classifier(self.estimator):

@@ -1,21 +1,123 @@
-"""Joint training of the networks of one fit, or of many."""
+"""Joint training of the networks of many fits: tables, rows and hyperparameters become sweeps."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
-from fastgd.arguments.data import NetworkParts
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import unflatten
-from fastgd.sklearn.batches import ProblemBatch, batches_of
+import numpy as np
+
+from fastgd.arguments.declarations import FIELDED, VALUES
+from fastgd.arguments.formula_parameters import kinds_of
+from fastgd.arguments.groups import Integers, joined
+from fastgd.hyperparameters import Hyperparameters
 from fastgd.sklearn.fit_spec import FitSpec
-from fastgd.training.objective import objective
+from fastgd.sklearn.single_training import train_alone
 from fastgd.training.results import Run
-from fastgd.training.train import train
+from fastgd.training.runs import Sweep
+from fastgd.training.sweep import sweep
 
 Outcome = list[Run] | Exception
+
+Case = tuple[Any, ...]
+"""The hyperparameters of a run, in the order of their names, and its seed."""
+
+_COSTLY = ("dropout", "dropconnect")
+"""Runs without random masks are not trained in a batch with runs that draw them."""
+
+
+Fits = dict[int, list[Case]]
+"""The cases of some fits, by their indices."""
+
+
+class Batch:
+    """Fits that one sweep trains; every part has every case, so no run is superfluous.
+
+    ``parts`` are the fits to each set of rows, ``names`` the hyperparameters that may differ.
+    """
+
+    def __init__(
+        self, problems: Mapping[int, FitSpec], names: Sequence[str], parts: Sequence[Fits]
+    ) -> None:
+        self.problems, self.names, self.parts = problems, names, parts
+        self.cases = list(dict.fromkeys(chain(*parts[0].values())))
+        self.specs = [problems[next(iter(fits))] for fits in parts]
+        self.sweep: Sweep | None = None
+
+    def train(self, *, threads: int | None, keep_state: bool, epochs: int | None) -> None:
+        """Train all runs, by default for the number of epochs that the fits ask for."""
+        settings = dict(self.specs[0].settings)
+        if epochs is not None:
+            settings["iterations"] = epochs * settings["record_every"]
+        numbers = dict(zip(self.names, zip(*self.cases, strict=True), strict=True))
+        several = [name for name, values in numbers.items() if len(set(values)) > 1]
+        settings |= {"seed": numbers["seed"][0]}
+        if several:
+            settings = {name: v for name, v in settings.items() if name not in several}
+            settings["combinations"] = [
+                {name: numbers[name][at] for name in several} for at in range(len(self.cases))
+            ]
+        # With restore_best only the state has the last network, whose loss is to be computed.
+        keep_state = keep_state or bool(settings.get("restore_best"))
+        self.sweep = sweep(**self._samples, **settings, threads=threads, keep_state=keep_state)
+
+    def resume(self, keep: Collection[int], epochs: int, *, threads: int | None) -> None:
+        """Resume the cases of these fits, on all parts, for ``epochs`` more epochs."""
+        assert self.sweep is not None
+        self.parts = [{n: own for n, own in fits.items() if n in keep} for fits in self.parts]
+        going = {case for fits in self.parts for own in fits.values() for case in own}
+        places = [place for place, case in enumerate(self.cases) if case in going]
+        self.cases = [self.cases[place] for place in places]
+        resumed = self.sweep if "combination" not in self.sweep.axes else self.sweep[..., places]
+        iterations = epochs * self.specs[0].settings["record_every"]
+        self.sweep = sweep(**self._samples, resume=resumed, iterations=iterations, threads=threads)
+
+    def runs(self) -> dict[int, list[Run]]:
+        """Return the runs of each fit."""
+        assert self.sweep is not None
+        axes = self.sweep.axes
+        places = {case: place for place, case in enumerate(self.cases)}
+        found = {}
+        for part, fits in enumerate(self.parts):
+            start = ((part,) if "group" in axes else ()) + ((0,) if "fold" in axes else ())
+            for number, own in fits.items():
+                runs = [
+                    self.sweep[(*start, places[case]) if "combination" in axes else start]
+                    for case in own
+                ]
+                seed = self.problems[number].settings["shuffle_seed"]
+                if seed != self.specs[0].settings["shuffle_seed"]:  # no effect without batches
+                    given = {"shuffle_seed": seed}
+                    runs = [replace(run, options=run.options | given) for run in runs]
+                found[number] = runs
+        return found
+
+    @cached_property
+    def _samples(self) -> dict[str, Any]:
+        """The tables, and the rows of each part, as arguments of a sweep."""
+        if len(self.specs) == 1:
+            X, y, weight = self.specs[0].learned
+            held_out = self.specs[0].validation
+            return {"X": X, "y": y, "sample_weight": weight, "validation": held_out}
+        tables = {id(one.table): one.table for one in self.specs}
+        sizes = [len(table.X) for table in tables.values()]
+        starts = dict(zip(tables, np.cumsum([0, *sizes]), strict=False))
+        every: list[Integers] = []
+        held: list[Integers] = []
+        for one in self.specs:
+            start = starts[id(one.table)]
+            every.append(start + (np.arange(one.size) if one.rows is None else one.rows))
+            if one.held is not None:
+                held.append(start + one.held)
+        X, y, weight = (
+            arrays[0] if len(tables) == 1 or arrays[0] is None else np.concatenate(arrays)
+            for arrays in zip(*tables.values(), strict=True)
+        )
+        folds = joined(held) if held else None
+        return {"X": X, "y": y, "sample_weight": weight, "groups": joined(every), "folds": folds}
 
 
 class JointTraining:
@@ -23,73 +125,53 @@ class JointTraining:
 
     Fits that train in epochs are grouped into as few sweeps as possible; each run is bit-identical
     to one trained alone. Fits with L-BFGS-B, or that start from trained networks, are trained one
-    by one.
-
-    Parameters
-    ----------
-    problems : sequence of FitSpec
-    threads : int, optional
-        As in :func:`fastgd.sweep`.
-    keep_state : bool
-        Whether runs keep their state, so that they can be resumed.
+    by one. With ``keep_state`` runs keep their state, so that they can be resumed.
     """
 
     def __init__(
-        self,
-        problems: Sequence[FitSpec],
-        *,
-        threads: int | None = None,
-        keep_state: bool = False,
+        self, problems: Sequence[FitSpec], *, threads: int | None = None, keep_state: bool = False
     ) -> None:
         self.problems = problems
         self.threads = threads
         self.keep_state = keep_state
-        together = {number: one for number, one in enumerate(problems) if not _is_alone(one)}
-        self.batches = batches_of(together)
+        self.batches: list[Batch] = []
         self.outcomes: dict[int, Outcome] = {}
 
     def train(self, epochs: int | None = None) -> dict[int, Outcome]:
         """Return the runs of each fit, or the error that it raised.
 
-        Parameters
-        ----------
-        epochs : int, optional
-            The most epochs; by default as many as each fit asks for.
+        ``epochs`` are the most epochs; by default as many as each fit asks for.
         """
+        together = {}
         for number, problem in enumerate(self.problems):
-            if _is_alone(problem):
-                try:
-                    self.outcomes[number] = _train_alone(problem)
-                except Exception as error:
-                    self.outcomes[number] = error
-        batches, self.batches = self.batches, []
-        for batch in batches:
+            if problem.minimizer is None and not problem.start:
+                together[number] = problem
+                continue
+            try:
+                self.outcomes[number] = train_alone(problem)
+            except Exception as error:
+                self.outcomes[number] = error
+        for batch in batches_of(together):
             self._train(batch, epochs)
         return self.outcomes
 
     def resume(self, keep: Collection[int], epochs: int) -> dict[int, Outcome]:
-        """Resume these fits for ``epochs`` more epochs.
-
-        Returns
-        -------
-        dict
-            The runs of each fit, as if they had never been interrupted.
-        """
+        """Return the runs of these fits after ``epochs`` more epochs, as if never interrupted."""
         self.outcomes = {n: found for n, found in self.outcomes.items() if n in keep}
-        self.batches = [batch for batch in self.batches if batch.has_any(keep)]
+        self.batches = [
+            batch for batch in self.batches if any(n in keep for part in batch.parts for n in part)
+        ]
         for batch in self.batches:
-            updates = batch.tables[0].settings["record_every"]
-            batch.resume(keep, epochs * updates, threads=self.threads)
-            self.outcomes |= dict(batch.runs())
+            batch.resume(keep, epochs, threads=self.threads)
+            self.outcomes |= batch.runs()
         return self.outcomes
 
-    def _train(self, batch: ProblemBatch, epochs: int | None) -> None:
+    def _train(self, batch: Batch, epochs: int | None) -> None:
         """Train a batch; if that raises, train each of its fits separately."""
-        iterations = epochs and epochs * batch.tables[0].settings["record_every"]
         try:
-            batch.train(threads=self.threads, keep_state=self.keep_state, iterations=iterations)
+            batch.train(threads=self.threads, keep_state=self.keep_state, epochs=epochs)
         except Exception as error:
-            numbers = [member.number for member in batch.members]
+            numbers = [number for part in batch.parts for number in part]
             if len(numbers) == 1:
                 self.outcomes[numbers[0]] = error
                 return
@@ -98,27 +180,13 @@ class JointTraining:
                 self._train(alone, epochs)
             return
         self.batches.append(batch)
-        self.outcomes |= dict(batch.runs())
+        self.outcomes |= batch.runs()
 
 
 def train_all(
     problems: Sequence[FitSpec], *, threads: int | None = None, keep_state: bool = False
 ) -> list[list[Run]]:
-    """Return the runs of each fit, one per seed, each bit-identical to one trained alone.
-
-    Parameters
-    ----------
-    problems : sequence of FitSpec
-    threads : int, optional
-        As in :func:`fastgd.sweep`.
-    keep_state : bool
-        Whether runs keep their state, so that they can be resumed.
-
-    Raises
-    ------
-    Exception
-        The error of the first fit that failed.
-    """
+    """Return the runs of each fit, one per seed; raise the error of the first fit that failed."""
     outcomes = JointTraining(problems, threads=threads, keep_state=keep_state).train()
     return [runs_of(outcomes[number]) for number in range(len(problems))]
 
@@ -130,45 +198,55 @@ def runs_of(outcome: Outcome) -> list[Run]:
     return outcome
 
 
-def _is_alone(problem: FitSpec) -> bool:
-    """Whether a fit can't be part of a sweep."""
-    return problem.minimizer is not None or bool(problem.start)
+def batches_of(problems: Mapping[int, FitSpec]) -> list[Batch]:
+    """Return the fewest batches that train exactly the runs that the fits ask for."""
+    kinds: dict[Any, dict[Any, Fits]] = {}
+    for number, problem in problems.items():
+        kind, numbers = _kind_of(problem)
+        parts = kinds.setdefault((kind, (*numbers, "seed")), {})
+        own = [(*numbers.values(), seed) for seed in problem.seeds]
+        parts.setdefault((id(problem.table), problem.part), {})[number] = own
+    found = []
+    for (_, names), parts in kinds.items():
+        alike: dict[frozenset[Case], list[Fits]] = {}
+        for fits in parts.values():
+            alike.setdefault(frozenset(chain(*fits.values())), []).append(fits)
+        found += [Batch(problems, names, several) for several in alike.values()]
+    return found
 
 
-def _train_alone(problem: FitSpec) -> list[Run]:
-    if problem.minimizer is not None:
-        return [minimized(problem, member) for member in range(len(problem.seeds))]
-    X, y, weight = problem.learned
-    given = problem.settings | {"sample_weight": weight, "validation": problem.validation}
-    given.pop("init", None)
-    return [
-        train(X, y, weights=run, seed=seed, **given)
-        for run, seed in zip(problem.start, problem.seeds, strict=True)
-    ]
+def _kind_of(problem: FitSpec) -> tuple[Any, dict[str, Any]]:
+    """Return what fits of one batch share, as a key, and the hyperparameters that may differ."""
+    numbers: dict[str, Any] = {}
+    X, y, weight = problem.table
+    shared: list[Any] = [X.shape[1], y.shape[1], weight is None, problem.held is None]
+    of_functions = kinds_of(problem.settings)
+    in_batches = problem.settings["batch_size"] is not None
+    for name, value in problem.settings.items():
+        if name == "shuffle_seed" and not in_batches:
+            continue
+        if name == "alpha" or name in VALUES or name in of_functions:
+            numbers[name] = value
+            shared.append(name in _COSTLY and value == 0)
+        elif name in FIELDED and isinstance(value, Hyperparameters):
+            fields = value._asdict()
+            numbers |= {n: fields.pop(n) for n in value.hyperparameters}
+            shared.append((name, type(value), key_of(fields)))
+        else:
+            shared.append((name, key_of(value)))
+    return tuple(shared), numbers
 
 
-def minimized(problem: FitSpec, member: int) -> Run:
-    """Return one member's network, minimized by L-BFGS-B."""
-    import scipy.optimize
-
-    assert problem.minimizer is not None
-    X, y, weight = problem.learned
-    options: dict[str, Any] = problem.settings | {"sample_weight": weight}
-    init = options.pop("init")
-    f = objective(X, y, **options)
-    if problem.start:
-        run = problem.start[member]
-        start = f.network.row(NetworkParts(run.weights, run.biases))
-    else:
-        drawn = first_rows(init, f.network.sizes, [problem.seeds[member]])[0]
-        start = f.row(unflatten(drawn, f.network.sizes))
-    found = scipy.optimize.minimize(
-        f, start, jac=True, method="L-BFGS-B", options=problem.minimizer
-    )
-    return replace(
-        f.run(found.x),
-        seed=problem.seeds[member],
-        status="converged" if found.success else "finished",
-        iterations=int(found.nit),
-        minimizer={"method": "L-BFGS-B"},
-    )
+def key_of(value: Any) -> Any:
+    """Return a hashable key that equal values share; others are known by their identity."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, dict):
+        return tuple((name, key_of(one)) for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return type(value), *map(key_of, value)
+    try:
+        hash(value)
+    except Exception:  # unhashable, or its hash raises anything
+        return id(value)
+    return type(value), value

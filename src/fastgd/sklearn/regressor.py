@@ -15,7 +15,7 @@ from fastgd.arguments.data import FloatArray
 from fastgd.formulas.custom import Loss
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.documentation import documented
-from fastgd.sklearn.fit_spec import FitSamples
+from fastgd.sklearn.fit_spec import Samples
 
 LOSSES = {
     "squared_error": ("identity", "squared"),
@@ -87,13 +87,7 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
             self._is_flat = y.ndim == 1
         return np.asarray(y.reshape(len(y), -1))
 
-    def _weights(self, _y: FloatArray, sample_weight: FloatArray | None) -> FloatArray | None:
-        return sample_weight
-
-    def _strata(self, _y: FloatArray) -> None:
-        return None
-
-    def _worst(self, held: FitSamples) -> float:
+    def _worst(self, held: Samples) -> float:
         # Any median does: the mean distance from it is the same.
         weight = np.ones(len(held.y)) if held.weight is None else held.weight
         order = held.y.argsort(axis=0)

@@ -1,0 +1,225 @@
+"""The fits of a search's candidates on its folds, trained jointly and handed to scikit-learn."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from fastgd.sklearn.base import BaseFastGD
+from fastgd.sklearn.deferred_fits import DeferredFits, network_of
+from fastgd.sklearn.fit_spec import FitSpec
+from fastgd.sklearn.joint_training import JointTraining, Outcome, key_of
+
+MOST_BYTES = 2**29
+"""Memory of networks that are trained and not yet scored, and of their tables, about."""
+
+
+@dataclass(eq=False)
+class Waiting:
+    """The fit of one candidate on one fold, interrupted before its network is trained."""
+
+    estimator: Any
+    network: BaseFastGD | None = None
+    problem: FitSpec | None = None
+    number: int | None = None  # its index in the joint training
+    outcome: Outcome | None = None
+    seconds: float = 0.0
+
+    def finish(self, *, is_last: bool) -> Any:
+        """Return an estimator whose next ``fit`` only adopts the trained runs, or raises the error.
+
+        ``is_last`` is whether training is over, so that a convergence warning may be due.
+        """
+        estimator = self.estimator
+
+        def fit(*_args: Any, **_params: Any) -> Any:
+            del estimator.fit, estimator.set_params
+            if isinstance(self.outcome, Exception):
+                raise self.outcome
+            if self.network is not None:
+                assert self.problem is not None
+                assert self.outcome is not None
+                finish = self.network._finish if is_last else self.network._adopt
+                finish(self.problem, self.outcome)
+            return estimator
+
+        estimator.fit = fit
+        estimator.set_params = lambda **_params: estimator  # they are set already
+        return estimator
+
+
+class CandidateFits:
+    """The fits of candidates on all folds, which scikit-learn's search gets as its clones.
+
+    The search clones its estimator once at first, then for each fit (candidate by candidate, fold
+    by fold), and for the refit. It gets ``template``, the fits in ``clones``, and a plain clone.
+    ``seconds`` is the time of each fit: that of its own steps, and a share of the joint training.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        folds: Sequence[tuple[Any, Any]],
+        params: Mapping[str, Any],
+    ) -> None:
+        self.estimator, self.folds = estimator, folds
+        self.seconds: list[float] = []
+        self.template = clone(estimator)
+        self.template.__sklearn_clone__ = self._next_clone
+        self.clones: Iterator[Any] = iter([self.template])
+        self._deferred = DeferredFits(X, y, params)
+        every = np.arange(X.shape[0] if hasattr(X, "shape") else len(X))
+        self._rows = [every[train] for train, _ in folds]
+
+    def _next_clone(self) -> Any:
+        for one in self.clones:
+            return one
+        return clone(self.estimator)
+
+    def trained(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+        """Yield the fits of all candidates, trained as many at a time as fit into memory."""
+        for fits in _portions(self._begun(candidates)):
+            began = perf_counter()
+            outcomes = _joint_training_of(fits).train()
+            yield from self._finished(fits, outcomes, perf_counter() - began)
+
+    def _begun(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Waiting]:
+        """Yield the fits of all candidates; an error is raised when the search fits the clone."""
+        for parameters, rows in product(candidates, self._rows):
+            own = clone(self.estimator).set_params(**clone(dict(parameters), safe=False))
+            fit = Waiting(own)
+            began = perf_counter()
+            try:
+                found = self._deferred.begin(own, rows, _preprocessing(own, parameters))
+                if found is not None:
+                    fit.network, fit.problem = found
+            except Exception as error:
+                fit.outcome = error
+            fit.seconds = perf_counter() - began
+            yield fit
+
+    def _finished(
+        self,
+        fits: Sequence[Waiting],
+        outcomes: Mapping[int, Outcome],
+        seconds: float,
+        *,
+        is_last: bool = True,
+    ) -> Iterator[Any]:
+        """Yield the estimators of fits that were trained together in ``seconds`` seconds."""
+        for fit in fits:
+            if fit.number is not None:
+                fit.outcome = outcomes[fit.number]
+            self.seconds.append(fit.seconds + seconds / len(fits))
+            yield fit.finish(is_last=is_last)
+
+    def rungs(self, candidates: Sequence[Mapping[str, Any]], factor: int) -> list[int]:
+        """Begin successive halving, and return the epochs of each rung."""
+        self._fits = list(self._begun(candidates))
+        problems = [fit.problem for fit in self._fits if fit.problem is not None]
+        if any(network_of(fit.estimator) is None for fit in self._fits):
+            raise ValueError("all candidates must end in an estimator of fastgd with halving")
+        if any(problem.minimizer is not None for problem in problems):
+            raise ValueError("solver must train in epochs with halving, got 'lbfgs'")
+        epochs = {one.settings["iterations"] // one.settings["record_every"] for one in problems}
+        if len(epochs) > 1:
+            raise ValueError(
+                "max_iter must be the same in all candidates with halving, got "
+                + ", ".join(map(str, sorted(epochs)))
+            )
+        self._training = _joint_training_of(self._fits, keep_state=True)
+        self._done, self._most = 0, max(epochs, default=1)
+        rungs, count = [self._most], min(len(candidates), self._most)
+        while count >= factor:
+            count //= factor
+            rungs.append(self._most // factor ** len(rungs))
+        return rungs[::-1]
+
+    def climb(self, going: Sequence[int], epochs: int) -> Iterator[Any]:
+        """Return the fits of these candidates, trained up to ``epochs`` epochs in all."""
+        began = perf_counter()
+        folds = len(self._rows)
+        fits = [self._fits[number * folds + k] for number in going for k in range(folds)]
+        if not self._done:
+            outcomes = self._training.train(epochs)
+        else:
+            keep = {fit.number for fit in fits if fit.number is not None}
+            outcomes = self._training.resume(keep, epochs - self._done)
+        self._done = epochs
+        seconds = perf_counter() - began
+        return self._finished(fits, outcomes, seconds, is_last=epochs == self._most)
+
+
+def _preprocessing(estimator: Any, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return the parameters of a candidate's own steps before the network; None if unknown."""
+    if isinstance(estimator, BaseFastGD):
+        return ()
+    if not isinstance(estimator, Pipeline) or not isinstance(estimator.steps[-1][1], BaseFastGD):
+        return None
+    last = estimator.steps[-1][0]
+    return tuple(
+        (name, key_of(value))
+        for name, value in sorted(parameters.items())
+        if name != last and not name.startswith(f"{last}__")
+    )
+
+
+def _portions(fits: Iterable[Waiting]) -> Iterator[list[Waiting]]:
+    """Yield lists of fits, each of a size that fits into memory."""
+    portion: list[Waiting] = []
+    size = 0
+    arrays: set[int] = set()
+    for fit in fits:
+        portion.append(fit)
+        if fit.problem is not None:
+            own = {id(array): array.nbytes for array in fit.problem.table if array is not None}
+            size += _bytes_of(fit.problem) + sum(own[new] for new in own.keys() - arrays)
+            arrays |= own.keys()
+        if size > MOST_BYTES:
+            yield portion
+            portion, size, arrays = [], 0, set()
+    if portion:
+        yield portion
+
+
+def _joint_training_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> JointTraining:
+    """Return a joint training of these fits, and tell each fit its index in it."""
+    problems: list[FitSpec] = []
+    threads, shuffle_seed = None, None
+    for fit in fits:
+        if fit.problem is None or fit.network is None:
+            continue
+        threads = threads or fit.network.threads
+        if fit.network.random_state is None and "shuffle_seed" in fit.problem.settings:
+            # Any seed will do; with the same one these fits can be trained together.
+            shuffle_seed = shuffle_seed or fit.problem.settings["shuffle_seed"]
+            fit.problem.settings["shuffle_seed"] = shuffle_seed
+        fit.number = len(problems)
+        problems.append(fit.problem)
+    if any(problem.minimizer is not None for problem in problems):
+        warnings.warn(
+            "solver='lbfgs' can't be trained jointly: its fits are trained one after the other, "
+            "as by GridSearchCV",
+            UserWarning,
+            stacklevel=2,
+        )
+    return JointTraining(problems, threads=threads, keep_state=keep_state)
+
+
+def _bytes_of(problem: FitSpec) -> int:
+    """Estimate the memory of a fit's runs: weights, sign changes of gradients, recorded errors."""
+    X, y, _ = problem.table
+    layers = (X.shape[1], *problem.settings["hidden_size"], y.shape[1])
+    parameters: int = sum((a + 1) * b for a, b in pairwise(layers))
+    epochs: int = problem.settings.get("iterations", 0) // problem.settings.get("record_every", 1)
+    return len(problem.seeds) * (16 * parameters + 24 * epochs)
