@@ -200,7 +200,7 @@ def test_a_spreadsheet_runs_no_label_of_a_prediction(run):
     code, _, err = run("predict", "m.npz", "t.csv", "--csv", "p.csv")
     count = sum(label in FORMULAS for label in expected) + 1
     assert (code, err.count("\n")) == (0, 1)
-    assert err.startswith(f"fastgd: note: {count} texts in p.csv might be run by a spreadsheet, a")
+    assert err.startswith(f"fastgd: note: {count} cells in p.csv might be run by a spreadsheet, a")
     found = column_of("p.csv", "'=y")
     assert found == [f"'{label}" if label in FORMULAS else label for label in expected]
     # One quote is to be removed where such a sign is behind quotes: all are told apart.
@@ -222,7 +222,7 @@ def test_a_spreadsheet_runs_no_group_of_a_sweep(run, raw):
     words = ["--target", "y", "--groups", "g", "--iterations", 5, "--csv", "s.csv"]
     code, _, err = run("sweep", "g.csv", *words, *["--raw-text"] * raw)
     assert code == 0
-    assert err.startswith("fastgd: note: 1 text in s.csv might be run") is not raw
+    assert err.startswith("fastgd: note: 1 cell in s.csv might be run") is not raw
     assert column_of("s.csv", "group") == ["-1", "=x" if raw else "'=x", "x"]
 
 

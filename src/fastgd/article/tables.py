@@ -24,7 +24,7 @@ class Numbers(NamedTuple):
     form: str
 
     @property
-    def texts(self) -> list[str]:
+    def strings(self) -> list[str]:
         """The numbers as strings of equal width."""
         return [] if self.values is None else [format(value, self.form) for value in self.values]
 

@@ -17,7 +17,7 @@ from fastgd.store.files import whole_file
 
 RAW_TEXT = option(
     "--raw-text",
-    "Leave texts in FILE.csv that a spreadsheet would run as a formula (default: with a ' before "
+    "Leave cells in FILE.csv that a spreadsheet would run as a formula (default: with a ' before "
     "them).",
     bool,
 )
@@ -55,7 +55,7 @@ def write_columns(path: Path, columns: Mapping[str, Iterable[Any]], *, raw_text:
         text.detach()  # flushed, but left open: it is not ours
     if quoted:
         complain(
-            f"note: {many(quoted, 'text')} in {path} might be run by a spreadsheet, and "
+            f"note: {many(quoted, 'cell')} in {path} might be run by a spreadsheet, and "
             f"{'has' if quoted == 1 else 'have'} a ' in front (--raw-text leaves them as they are)"
         )
 

@@ -79,7 +79,7 @@ def command(
 ) -> None:
     """Learn to predict a column of a table, and measure how well.
 
-    Some rows are put aside to judge by. Texts become an input for each category, missing numbers
+    Some rows are put aside to judge by. Strings become an input for each category, missing numbers
     the median and a flag, numbers are standardized. A small search by cross-validation chooses the
     network, which is compared with a linear model and a constant.
 

@@ -1,20 +1,19 @@
 """Input data of a command: a CSV file, or one of the article's experiments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.option_values import read_network
+from fastgd.cli.option_values import column_name, read_network
+from fastgd.cli.options import Declared, argument, option
 from fastgd.tables.samples import Samples, read_samples
 
 
-@dataclass(frozen=True)
-class CommandData:
+class CommandData(NamedTuple):
     """Samples, their origin, and the default hidden layers."""
 
     name: str
@@ -22,9 +21,8 @@ class CommandData:
     hidden_size: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class InputOptions:
-    """The parsed options; no file is read before all of them are checked."""
+class InputOptions(NamedTuple):
+    """The options `problem`; no file is read before all options are checked."""
 
     file: Path | None
     targets: list[str]
@@ -41,22 +39,39 @@ class InputOptions:
         """
         if self.file is not None:
             samples = read_samples(self.file, self.targets, settings=settings)
-            problem = CommandData(str(self.file), samples, (4,))
+            data = CommandData(str(self.file), samples, (4,))
         else:
-            problem = _of_article(self.experiment)
-        if self.hidden_size is None:
-            return problem
-        return CommandData(problem.name, problem.samples, self.hidden_size)
+            data = _of_article(self.experiment)
+        return data if self.hidden_size is None else data._replace(hidden_size=self.hidden_size)
 
 
-def check_asked(
-    file: Path | None,
-    targets: list[str] | None,
-    experiment: str | None,
-    hidden_size: str | None,
-    default: str,
-) -> InputOptions:
-    """Reject options that exclude each other."""
+def problem(default: str) -> tuple[Declared, ...]:
+    """Declare the options for samples, of a file or of an experiment, and for the network."""
+    return (
+        argument("file", "FILE.csv", "Numbers, with a header line.", Path),
+        option(
+            "--target NAME",
+            "Column to learn; repeat it for several.",
+            list[str],
+            read=column_name,
+        ),
+        option(
+            "--experiment NAME",
+            f"Data of the article in place of a file: {default} (default), alpha, ...",
+        ),
+        option(
+            "--hidden-size SIZE",
+            "Units of the hidden layer (default: the experiment's, or 4 for a file); 8x4 has two "
+            "layers, none has none.",
+            read=read_network,
+        ),
+    )
+
+
+def take_problem(typed: dict[str, Any], default: str) -> InputOptions:
+    """Take these options out of what was typed, and reject those that exclude each other."""
+    file, targets = typed.pop("file", None), typed.pop("target", [])
+    experiment = typed.pop("experiment", None)
     if file is not None and experiment is not None:
         raise RefusedError("FILE.csv and --experiment exclude each other")
     if file is None and targets:
@@ -64,8 +79,7 @@ def check_asked(
     known = [known.name for known in EXPERIMENTS]
     if experiment is not None and experiment not in known:
         raise RefusedError(f"--experiment must be one of {', '.join(known)}, got {experiment!r}")
-    network = None if hidden_size is None else read_network(hidden_size)
-    return InputOptions(file, targets or [], experiment or default, network)
+    return InputOptions(file, targets, experiment or default, typed.pop("hidden_size", None))
 
 
 def _of_article(name: str) -> CommandData:

@@ -94,28 +94,6 @@ def takes(*options: Declared) -> Callable[[Callable[..., None]], Callable[..., J
     return declare
 
 
-def problem(default: str) -> tuple[Declared, ...]:
-    """The samples, of a file or of an experiment, and the network: see `fastgd.cli.inputs`."""
-    return (
-        argument("file", "FILE.csv", "Numbers, with a header line.", Path),
-        option(
-            "--target NAME",
-            "Column to learn; repeat it for several.",
-            list[str],
-            read=column_name,
-        ),
-        option(
-            "--experiment NAME",
-            f"Data of the article in place of a file: {default} (default), alpha, ...",
-        ),
-        option(
-            "--hidden-size SIZE",
-            "Units of the hidden layer (default: the experiment's, or 4 for a file); 8x4 has two "
-            "layers, none has none.",
-        ),
-    )
-
-
 TARGET = option(
     "--target NAME",
     "Column to learn (needed); repeat it for several. The others are inputs.",

@@ -9,24 +9,14 @@ from fastgd import Race, plots
 from fastgd.checks.formatting import error_text, joined, many, value_text
 from fastgd.cli.console import open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.inputs import check_asked
+from fastgd.cli.inputs import problem, take_problem
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.notes import note_unreached
-from fastgd.cli.options import (
-    ITERATIONS,
-    JSON,
-    PLOT,
-    PROGRESS,
-    SEED,
-    THREADS,
-    option,
-    problem,
-    takes,
-)
+from fastgd.cli.options import ITERATIONS, JSON, PLOT, PROGRESS, SEED, THREADS, option, takes
 from fastgd.cli.output_files import check_plot, write_plot
-from fastgd.cli.surface import PREPARED, window_of, window_options
+from fastgd.cli.surface import PREPARED, take_window, window_options
 from fastgd.optimizers import BY_COMMAND, GradientDescent
 
 SHARE = 10
@@ -56,27 +46,16 @@ SHARE = 10
     JSON,
     *method_options(several=False, optimizer=False),
 )
-def command(
-    file: Path | None,
-    target: list[str] | None,
-    experiment: str | None,
-    hidden_size: str | None,
-    axes: list[Any] | None,
-    span: list[Any] | None,
-    plot: Path | None,
-    progress: bool,
-    json: bool,
-    **typed: Any,
-) -> None:
+def command(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None:
     """Train a network with several optimizers from the same initial weights, and rank them.
 
     Example: [bold]fastgd race --optimizer adam --optimizer momentum,momentum=0.5[/bold]
     """
-    asked = check_asked(file, target, experiment, hidden_size, "thirteen-lines")
-    settings = read_method(typed, several=False)
-    if (axes or span) and plot is None:
+    asked = take_problem(typed, "thirteen-lines")
+    window = take_window(typed)
+    if window and plot is None:
         raise RefusedError("--axes and --span need --plot: they say what it shows")
-    window = window_of(axes, span)
+    settings = read_method(typed, several=False)
     with refusing():
         check_plot(plot)
         data = asked.read(settings)

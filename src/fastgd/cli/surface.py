@@ -12,13 +12,13 @@ from fastgd import Run, Surface, Sweep, plots
 from fastgd.checks.formatting import error_text, joined, many, options_text
 from fastgd.cli.console import open_console, print_plain
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.inputs import check_asked
+from fastgd.cli.inputs import problem, take_problem
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.notes import note_unreached
 from fastgd.cli.option_values import read_alpha
-from fastgd.cli.options import JSON, PLOT, PROGRESS, THREADS, Declared, option, problem, takes
+from fastgd.cli.options import JSON, PLOT, PROGRESS, THREADS, Declared, option, takes
 from fastgd.cli.output_files import check_plot, write_plot
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ PREPARED = 6
 
 
 def window_options(axes: str, span: str) -> tuple[Declared, ...]:
-    """The two weights and their ranges, with these texts."""
+    """Declare the options for two weights and their ranges, with these help texts."""
     return (
         option(
             "--axes LAYER,INPUT,OUTPUT",
@@ -54,8 +54,9 @@ def window_options(axes: str, span: str) -> tuple[Declared, ...]:
     )
 
 
-def window_of(axes: list[Any] | None, span: list[Any] | None) -> dict[str, Any]:
-    """The two options as arguments of :func:`fastgd.surface`."""
+def take_window(typed: dict[str, Any]) -> dict[str, Any]:
+    """Take the two options out of what was typed, as arguments of :func:`fastgd.surface`."""
+    axes, span = typed.pop("axes", []), typed.pop("span", [])
     window: dict[str, Any] = {}
     if axes:
         if len(axes) != 2:
@@ -93,12 +94,6 @@ def window_of(axes: list[Any] | None, span: list[Any] | None) -> dict[str, Any]:
     *method_options(several=False),
 )
 def command(
-    file: Path | None,
-    target: list[str] | None,
-    experiment: str | None,
-    hidden_size: str | None,
-    axes: list[Any] | None,
-    span: list[Any] | None,
     resolution: int,
     plot: Path | None,
     solid: bool,
@@ -117,12 +112,12 @@ def command(
 
     Example: [bold]fastgd surface --3d --plot plane.png[/bold]
     """
-    asked = check_asked(file, target, experiment, hidden_size, "two-layer")
+    asked = take_problem(typed, "two-layer")
+    window = take_window(typed) | {"resolution": resolution, "threads": threads}
     training = read_method(typed, several=False)
-    if weights_from and (training or hidden_size):
+    if weights_from and (training or asked.hidden_size is not None):
         given = next(iter(training), "hidden_size").replace("_", "-")
         raise RefusedError(f"--weights-from has been trained already: leave out --{given}")
-    window = window_of(axes, span) | {"resolution": resolution, "threads": threads}
     with refusing():
         check_plot(plot)
         saved = None if weights_from is None else _loaded(weights_from)

@@ -147,7 +147,7 @@ def _show_weights(console: "Console", table: ArticleTable) -> None:
 def _cell(cell: Cell) -> str:
     if isinstance(cell, Marked):
         return f"[{STYLES[cell.mark]}]{cell.text}[/]"
-    return " ".join(cell.texts) if isinstance(cell, Numbers) else cell
+    return " ".join(cell.strings) if isinstance(cell, Numbers) else cell
 
 
 def _conclude(console: "Console", results: list[Result], preparing: float) -> None:

@@ -46,9 +46,9 @@ def _row(row: list[Cell], sides: list[str], i: int, count: int) -> Markup:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, Numbers):
-        letters = 1 + max(map(len, cell.texts))
-        each = len(cell.texts) if letters * len(cell.texts) <= WIDEST else WIDEST // letters
-        lines = (cell.texts[i : i + each] for i in range(0, len(cell.texts), each))
+        letters = 1 + max(map(len, cell.strings))
+        each = len(cell.strings) if letters * len(cell.strings) <= WIDEST else WIDEST // letters
+        lines = (cell.strings[i : i + each] for i in range(0, len(cell.strings), each))
         return element("code", "\n".join(" ".join(line) for line in lines))
     if isinstance(cell, Marked):
         return element("span", cell.text, class_=CLASSES[cell.mark])
