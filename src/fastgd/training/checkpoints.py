@@ -46,14 +46,7 @@ class File(NamedTuple):
 
 
 def check_file(checkpoint: object, checkpoint_every: object) -> File | None:
-    """Check the arguments ``checkpoint`` and ``checkpoint_every``; None without a file.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``checkpoint`` is not a path, is a folder or is in a folder that doesn't exist, or if
-        ``checkpoint_every`` is not a number above 0 or is given without ``checkpoint``.
-    """
+    """Check the arguments ``checkpoint`` and ``checkpoint_every``; None without a file."""
     seconds = check_number("checkpoint_every", checkpoint_every, ABOVE_ZERO)
     if checkpoint is None:
         if seconds != EVERY:
@@ -73,12 +66,7 @@ def check_file(checkpoint: object, checkpoint_every: object) -> File | None:
 def train(training: Training, file: File, shows_bar: bool) -> Run:
     """Train, resuming from the file if it exists, and write it about every ``file.every`` seconds.
 
-    Raises
-    ------
-    ValueError
-        If the file is not a checkpoint of this training.
-    OSError
-        If it cannot be read or written; its previous content stays.
+    If it can't be written, its previous content stays.
     """
     asked, arrays = training.asked
     question = manifest_of("training", asked, {}, arrays, chunk_count=1)

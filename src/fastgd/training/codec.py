@@ -41,7 +41,15 @@ _WORD = np.dtype("U32")
 
 @dataclass(frozen=True)
 class Array:
-    """The declaration of an array, of a named tuple of arrays, or of a tuple of either."""
+    """The declaration of an array, of a named tuple of arrays, or of a tuple of either.
+
+    Examples
+    --------
+    >>> weights = Array("f", each="layers")
+    >>> arrays = weights.encode("weights", (np.zeros((3, 4)), np.zeros((4, 1))))
+    >>> list(arrays), len(weights.decode("weights", arrays, {"layers": [(3, 4), (4, 1)]}))
+    (['weights_0', 'weights_1'], 2)
+    """
 
     kinds: str
     """The kinds of its dtype: of "f", "i", and "U" for strings."""

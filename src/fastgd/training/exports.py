@@ -42,13 +42,7 @@ _EXTRAS = {"pandas": "dataframe", "xarray": "xarray"}
 
 
 def module(name: str, caller: str) -> Any:
-    """Import pandas or xarray for a method.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed; the message says how to install it.
-    """
+    """Import pandas or xarray for a method, or say how to install it."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -102,11 +96,7 @@ def _text(formula: Formula) -> str:
 def long_dataframe(axes: Mapping[str, list[Any]], result: Any) -> pandas.DataFrame:
     """Make a DataFrame with a row per run and iteration that was recorded before the run ended.
 
-    Parameters
-    ----------
-    axes : dict of str to list
-        The axes of the result's arrays: none for a run.
-    result : Run or Sweep
+    ``axes`` are those of the result's arrays: none for a run.
     """
     pd = module("pandas", "to_dataframe")
     records = len(result.recorded)

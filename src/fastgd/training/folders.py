@@ -37,15 +37,7 @@ _GIVEN = "given"
 
 
 def folder_of(path: PathLike, job: SweepJob) -> tuple[Folder, SweepJob]:
-    """Open the folder for the runs of a sweep, or create it; and the job, cut into its chunks.
-
-    Raises
-    ------
-    ValueError
-        If it holds something else; the message says what differs.
-    OSError
-        If it can't be created, read or written to.
-    """
+    """Open the folder for the runs of a sweep, or create it; and the job, cut into its chunks."""
     asked, arrays = _asked(job)
     facts = {
         "known": list(job.known),

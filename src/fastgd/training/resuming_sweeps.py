@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import FIELDED, STRUCTURES, VALUES
 from fastgd.arguments.partition import Partition
@@ -15,6 +14,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.training.resuming import check_held, check_network, completed
 from fastgd.training.runs import Sweep
+from fastgd.training.stored_sweep import encode_partition
 from fastgd.training.sweep_axes import COMBINATION
 
 
@@ -102,18 +102,10 @@ def resumed_partition(
     return before
 
 
-def _same_subsets(one: Partition | None, other: Partition | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    arrays, others = _arrays(one), _arrays(other)
-    same = len(arrays) == len(others) and all(map(np.array_equal, arrays, others))
-    return one.axes == other.axes and same
-
-
-def _arrays(partition: Partition) -> list[NDArray[Any]]:
-    rows = [rows for rows in (partition.rows, partition.held) if rows is not None]
-    weights = [] if partition.weights is None else [partition.weights]
-    return [array for part in rows for array in (part.values, part.starts)] + weights
+def _same_subsets(one: Partition, other: Partition | None) -> bool:
+    arrays, others = encode_partition(one), encode_partition(other)
+    same = arrays.keys() == others.keys() and other is not None and one.axes == other.axes
+    return same and all(np.array_equal(array, others[name]) for name, array in arrays.items())
 
 
 def check_states(resume: Sweep, networks: Sequence[Network], samples: int) -> None:

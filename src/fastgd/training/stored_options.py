@@ -50,10 +50,7 @@ def decode_method(given: Mapping[str, Any], arrays: Found) -> Method:
 def decode_option(name: str, value: Any, arrays: Found) -> Any:
     """Restore the value of an option, which is then checked like that of a call.
 
-    Raises
-    ------
-    fastgd.formulas.expressions.UnknownNameError
-        If it is a function that uses one that this version doesn't have.
+    UnknownNameError if it is a function that uses one that this version doesn't have.
     """
     if name == "sample_weight":
         return array_of(arrays, name, "f", arrays[name].shape[:1])

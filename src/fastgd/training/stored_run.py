@@ -101,14 +101,9 @@ def check_state(
     method: Method,
     values: Mapping[str, Sequence[Any]],
 ) -> State:
-    """Read the states of ``runs`` runs of a network, which could have them with these options.
+    """Read the states of runs; ValueError unless runs with these options could have them.
 
     ``values`` are the values of options that are axes, which ``method`` doesn't have.
-
-    Raises
-    ------
-    ValueError
-        If they could not.
     """
     watched, best = State.widths(method, values)
     drawn = state.tau.shape[-1]  # results don't know the number of samples

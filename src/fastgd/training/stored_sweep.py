@@ -86,7 +86,7 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
 
 def encode_outline(sweep: Any) -> tuple[Header, Arrays]:
     """What all runs of a sweep share, as a header and arrays."""
-    arrays: Arrays = {"recorded": sweep.recorded, **_encode_partition(sweep.partition)}
+    arrays: Arrays = {"recorded": sweep.recorded, **encode_partition(sweep.partition)}
     for i, start in enumerate(sweep.axes.get("weights", ())):
         arrays |= encode_start(i, start)
     axes = {
@@ -125,7 +125,7 @@ def decode_outline(header: Header, arrays: Found) -> dict[str, Any]:
         "method": method,
         "recorded": array_of(arrays, "recorded", "i", arrays["recorded"].shape[:1]),
         "networks": networks,
-        "partition": _decode_partition(arrays, axes),
+        "partition": decode_partition(arrays, axes),
     }
 
 
@@ -206,7 +206,7 @@ def _check_labels(name: str, axis: list[Any]) -> list[Any]:
     return axis
 
 
-def _encode_partition(partition: Partition | None) -> Arrays:
+def encode_partition(partition: Partition | None) -> Arrays:
     """The rows and weights of groups and folds; their axes are saved with those of the sweep."""
     if partition is None:
         return {}
@@ -219,7 +219,7 @@ def _encode_partition(partition: Partition | None) -> Arrays:
     return arrays
 
 
-def _decode_partition(arrays: Found, axes: Mapping[str, list[Any]]) -> Partition | None:
+def decode_partition(arrays: Found, axes: Mapping[str, list[Any]]) -> Partition | None:
     """Restore and check the subsets of a sweep with these axes."""
     found = {name: axes[name] for name in PARTS if name in axes}
     if "partition_rows" not in arrays:
