@@ -69,6 +69,14 @@ def test_texts_booleans_and_holes_among_the_inputs():
     assert np.isfinite(models.predict(table.assign(weather="fog"))).all()
 
 
+def test_columns_may_have_numbers_for_names():
+    table = shops((20, 20))
+    numbered = table.rename(columns={"shop": 0, "sales": 7})
+    models = fastgd.fit_groups(numbered, by=[0], target=7, **SHORT)
+    expected = fastgd.fit_groups(table, by="shop", target="sales", **SHORT).predict(table)
+    np.testing.assert_array_equal(models.predict(numbered), expected)
+
+
 def test_labels_in_several_columns():
     table = shops((20, 20, 20))
     table["floor"] = np.arange(len(table)) % 2

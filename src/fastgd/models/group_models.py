@@ -14,10 +14,8 @@ from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped
 from fastgd.models import stored_groups
 from fastgd.models.group_keys import Keys
-from fastgd.models.group_outputs import outputs_of
-from fastgd.models.group_training import TrainedGroups
+from fastgd.models.group_training import Scaling, TrainedGroups, outputs_of
 from fastgd.models.model import remarks_on
-from fastgd.models.scaling import Scaling
 from fastgd.store.files import PathLike
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation

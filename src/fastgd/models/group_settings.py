@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from fastgd.arguments import options
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_seed
 from fastgd.formulas.named import loss_of
-from fastgd.models.group_table import GroupTable
 from fastgd.models.group_training import SELECTED
 from fastgd.optimizers import Adam
 
@@ -97,15 +94,4 @@ def _check_standardized(settings: dict[str, Any]) -> None:
         raise ValueError(
             "loss must allow numbers below and above 0, since a numeric target is standardized, "
             f"got {shown(settings['loss'])}"
-        )
-
-
-def check_batch(batch_size: Any, table: GroupTable) -> None:
-    """Reject a batch size larger than the smallest group, which the message names."""
-    sizes = np.bincount(table.codes[~table.held], minlength=len(table.keys))
-    smallest = int(sizes.argmin())
-    if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
-        raise ValueError(
-            f"batch_size must be at most the number of training rows of each group "
-            f"({sizes[smallest]} in {shown(table.keys.label(smallest))}), got {batch_size}"
         )

@@ -1,4 +1,4 @@
-"""A network for each group: the draw of its validation rows, and the sweeps that train it."""
+"""A network for each group: its validation rows, its scaling, its training, its outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.groups import Integers, rows_of
+from fastgd.engine.prediction import predict_parts
+from fastgd.engine.session import available_threads
+from fastgd.tables.targets import NumberTarget, Target
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
@@ -57,6 +60,57 @@ class TrainedGroups(NamedTuple):
 
     sweeps: tuple[Sweep, ...]
     places: Integers  # (groups, 2): index of the sweep, and of the run in it; -1 without a network
+
+
+class Scaling(NamedTuple):
+    """The mean and the scale of each column in each group."""
+
+    mean: FloatArray  # (groups, columns)
+    scale: FloatArray  # (groups, columns)
+
+    @classmethod
+    def of_groups(cls, values: FloatArray, codes: Integers, groups: int) -> Scaling:
+        """Mean and standard deviation of (rows, columns) in each group; 0 for constant columns.
+
+        Examples
+        --------
+        >>> Scaling.of_groups(np.array([[1.0], [3.0], [7.0]]), np.array([0, 0, 1]), 2)
+        Scaling(mean=array([[2.],
+               [7.]]), scale=array([[1.],
+               [0.]]))
+        """
+        counts = np.bincount(codes, minlength=groups)
+        mean, scale = np.empty((groups, values.shape[1])), np.empty((groups, values.shape[1]))
+        for k, column in enumerate(values.T):
+            mean[:, k] = np.bincount(codes, column, groups) / counts
+            rest = column - mean[codes, k]
+            # For a constant column the deviation is rounding error only: make it exactly 0.
+            rest[np.abs(rest) <= 1e-13 * np.abs(column)] = 0.0
+            scale[:, k] = np.sqrt(np.bincount(codes, rest * rest, groups) / counts)
+        return cls(mean, scale)
+
+    @classmethod
+    def none(cls, groups: int, columns: int) -> Scaling:
+        """No scaling: mean 0 and scale 1."""
+        return cls(np.zeros((groups, columns)), np.ones((groups, columns)))
+
+    def within(self, codes: Integers) -> FloatArray:
+        """The standard deviation of each column within its group, over all rows, (columns,)."""
+        counts = np.bincount(codes, minlength=len(self.scale))
+        together: FloatArray = np.sqrt((counts @ self.scale**2) / len(codes))
+        return together
+
+    def apply(self, values: FloatArray, codes: Integers) -> FloatArray:
+        """Scale the columns of rows in these groups."""
+        scaled: FloatArray = values - self.mean[codes]
+        scaled /= self.scale[codes]
+        return scaled
+
+    def undo(self, scaled: FloatArray, codes: Integers) -> FloatArray:
+        """Undo the scaling of rows in these groups."""
+        values: FloatArray = scaled * self.scale[codes]
+        values += self.mean[codes]
+        return values
 
 
 def hold_out(codes: Integers, groups: int, share: float, least: int, seed: int) -> BoolArray:
@@ -184,3 +238,67 @@ def _drawn(places: Integers, most: int, draw: np.random.Generator) -> Integers:
     if len(places) <= most:
         return places
     return np.sort(draw.choice(places, most, replace=False))
+
+
+def outputs_of(
+    trained: TrainedGroups, inputs: Scaling, outputs: Scaling, prepared: FloatArray, codes: Integers
+) -> FloatArray:
+    """Outputs (rows, outputs) for prepared rows of these groups.
+
+    A group without a network gets the mean of its targets; rows without a group (-1) get NaN.
+    """
+    result = np.full((len(codes), outputs.mean.shape[1]), np.nan)
+    known = np.flatnonzero(codes >= 0)
+    result[known] = outputs.mean[codes[known]]
+    number = np.full(len(codes), -1)
+    number[known] = trained.places[codes[known], 0]
+    for k, one in enumerate(trained.sweeps):
+        mine = np.flatnonzero(number == k)
+        if not len(mine):
+            continue
+        own = codes[mine]
+        present, sizes = np.unique(own, return_counts=True)
+        [network], [kept] = one.networks, one.kept_weights or ()
+        found = np.empty((1, len(mine), result.shape[1]))
+        predict_parts(
+            network,
+            one.method,
+            kept[trained.places[present, 1]][:, None],
+            inputs.apply(prepared[mine], own),
+            rows_of(np.argsort(own, kind="stable"), sizes),
+            {},
+            available_threads(),
+            found,
+        )
+        result[mine] = outputs.undo(found[0], own)
+    return result
+
+
+def measured(
+    target: Target, outputs: FloatArray, rows: GroupRows, trained: TrainedGroups
+) -> dict[str, NDArray[Any]]:
+    """Number of rows, errors and status of each group."""
+    _, targets, codes, held = rows
+    if isinstance(target, NumberTarget):
+        wrong = np.abs(outputs[:, 0] - targets[:, 0]) * target.scale
+    else:
+        wrong = (outputs.argmax(axis=1) != targets.argmax(axis=1)).astype(float)
+        wrong[np.isnan(outputs).any(axis=1)] = np.nan
+    groups = len(trained.places)
+    counts = {part: np.bincount(codes[held == part], minlength=groups) for part in (False, True)}
+    with np.errstate(invalid="ignore"):
+        errors = {
+            part: np.bincount(codes[held == part], wrong[held == part], groups) / count
+            for part, count in counts.items()
+        }
+    status = np.full(groups, "constant", dtype="U16")
+    for k, one in enumerate(trained.sweeps):
+        mine = trained.places[:, 0] == k
+        status[mine] = one.status.ravel()[trained.places[mine, 1]]
+    return {
+        "rows": counts[False] + counts[True],
+        "validation_rows": counts[True],
+        "training_error": errors[False],
+        "validation_error": errors[True],
+        "status": status,
+    }

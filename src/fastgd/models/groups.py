@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.groups import Integers
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
 from fastgd.checks.values import (
     check_choice,
     check_count,
@@ -20,25 +23,29 @@ from fastgd.checks.values import (
     rule_of,
 )
 from fastgd.hyperparameters import Hyperparameters
+from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
-from fastgd.models.group_outputs import measured, outputs_of
-from fastgd.models.group_settings import check_batch, check_settings, completed
-from fastgd.models.group_table import GroupTable, read_groups
+from fastgd.models.group_settings import check_settings, completed
 from fastgd.models.group_training import (
     HOLDING_OUT,
     TOO_SMALL,
     GroupRows,
+    Scaling,
     TrainedGroups,
     hold_out,
+    measured,
+    outputs_of,
     train_all_rows,
     train_groups,
 )
-from fastgd.models.scaling import Scaling
 from fastgd.store.files import PathLike, is_file, is_folder
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
 from fastgd.store.npz import Arrays
-from fastgd.tables.targets import ClassTarget
+from fastgd.tables.frames import columns_of
+from fastgd.tables.preparation import Preparation
+from fastgd.tables.table_selection import column_names, with_targets, without
+from fastgd.tables.targets import ClassTarget, Target, learn_target
 from fastgd.training.stored_options import as_json
 from fastgd.workers.worker_options import check_worker_options
 
@@ -176,15 +183,13 @@ def fit_groups(
     given = check_settings(given, watching=share > 0)
     if classification is not None:
         classification = check_flag("classification", classification)
-    table = read_groups(
+    table = _read(
         df, by, target, inputs, classification, lambda c, n: hold_out(c, n, share, least, draw)
     )
+    rows, groups = table.rows, len(table.keys)
     is_class = isinstance(table.target, ClassTarget)
     settings = completed(given, is_class=is_class, watching=share > 0)
-
-    groups, codes = len(table.keys), table.codes
-    held = table.held
-    check_batch(given.get("batch_size"), table)
+    _check_batch(given.get("batch_size"), table)
     if path is not None:
         own_arguments: dict[str, Any] = {
             "validation_fraction": share,
@@ -193,28 +198,26 @@ def fit_groups(
         }
         own_arguments |= {"unknown": unknown, "start": start, "standardize": standardize}
         _settle(path, table, target, own_arguments | settings)
-    own = Scaling.of_groups(table.targets[~held], codes[~held], groups)
+    learned = ~rows.held
+    own = Scaling.of_groups(rows.targets[learned], rows.codes[learned], groups)
     constant = (own.scale == 0).all(axis=1)
     by_group = standardize == "group"
-    of_inputs = _inputs(table, ~held, by_group=by_group, shared=start == "global")
+    of_inputs = _inputs(rows, groups, by_group=by_group, shared=start == "global")
     of_outputs = _outputs(own, constant, by_group=by_group and not is_class)
-    whole = GroupRows(table.inputs, table.targets, codes, held)
-    varied = ~constant[codes]
-    rows = GroupRows(
-        of_inputs.apply(table.inputs[varied], codes[varied]),
-        of_outputs.apply(table.targets[varied], codes[varied]),
-        codes[varied],
-        held[varied],
+    scaled = rows.where(~constant[rows.codes])
+    scaled = scaled._replace(
+        inputs=of_inputs.apply(scaled.inputs, scaled.codes),
+        targets=of_outputs.apply(scaled.targets, scaled.codes),
     )
     trained = TrainedGroups((), np.full((groups, 2), -1))
-    if varied.any():
+    if len(scaled.codes):
         file = path and path / _START
-        shared = train_all_rows(rows, settings, draw, file) if start == "global" else None
-        trained = train_groups(rows, groups, settings, shared, path, **how)
-    outputs = outputs_of(trained, of_inputs, of_outputs, table.inputs, codes)
+        shared = train_all_rows(scaled, settings, draw, file) if start == "global" else None
+        trained = train_groups(scaled, groups, settings, shared, path, **how)
+    outputs = outputs_of(trained, of_inputs, of_outputs, rows.inputs, rows.codes)
     fallback = None
     if unknown == "global":
-        fallback = train_all_rows(whole, settings, draw, path and path / _UNKNOWN)
+        fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
     return GroupModels(
         keys=table.keys,
         preparation=table.preparation,
@@ -223,20 +226,94 @@ def fit_groups(
         outputs=of_outputs,
         trained=trained,
         fallback=fallback,
-        measured=measured(table.target, outputs, table.targets, codes, held, trained),
+        measured=measured(table.target, outputs, rows, trained),
         notes=table.notes,
     )
+
+
+class GroupTable(NamedTuple):
+    """The prepared table of all groups."""
+
+    keys: Keys
+    preparation: Preparation
+    target: Target
+    rows: GroupRows
+    notes: tuple[str, ...]
+
+
+def _read(
+    df: Any,
+    by: str | Sequence[str],
+    target: str,
+    inputs: Sequence[str] | None,
+    classification: bool | None,
+    hold_out: Callable[[Integers, int], NDArray[np.bool_]],
+) -> GroupTable:
+    """Learn how to prepare a table, and prepare its rows that have a label and a target.
+
+    ``hold_out(codes, groups)`` takes the group index of each row and the number of groups, and
+    returns which rows are held out for validation: nothing is learned from their inputs.
+    """
+    columns = columns_of(df)
+    by = column_names("by", [by] if isinstance(by, str) else by, columns)
+    if not by:
+        raise ValueError("by must name a column, got none")
+    [target] = column_names("target", [target], columns)
+    if target in by:
+        raise ValueError(f"target must not be one of the columns of by, got {shown(target)}")
+    used = [name for name in columns if name not in (*by, target)]
+    if inputs is not None:
+        used = _input_names(column_names("inputs", inputs, columns), by, target)
+    chosen = {name: columns[name] for name in (*by, target, *used)}
+    chosen, notes = with_targets(chosen, [target], unparsed=by)
+    keys, codes = Keys.learn(chosen, by)
+    chosen, more = without(chosen, codes < 0, by)
+    codes = codes[codes >= 0]
+    check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
+    held = hold_out(codes, len(keys))
+    preparation = Preparation.learn({name: chosen[name][~held] for name in used})
+    check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
+    encoder = learn_target(target, chosen[target], classification=classification)
+    rows = GroupRows(preparation.transform(chosen), encoder.encode(chosen[target]), codes, held)
+    notes = [*notes, *more, *preparation.notes, encoder.note]
+    return GroupTable(keys, preparation, encoder, rows, tuple(notes))
+
+
+def _input_names(given: list[str], by: list[str], target: str) -> list[str]:
+    if target in given:
+        raise ValueError(f"inputs must not include the target, got {shown(target)}")
+    for name in given:
+        if name in by:
+            raise ValueError(
+                f"inputs must not include a column of by, which is constant within each group, "
+                f"got {shown(name)}"
+            )
+    return given
+
+
+def _check_batch(batch_size: Any, table: GroupTable) -> None:
+    """Reject a batch size larger than the smallest group, which the message names."""
+    sizes = np.bincount(table.rows.codes[~table.rows.held], minlength=len(table.keys))
+    smallest = int(sizes.argmin())
+    if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
+        raise ValueError(
+            f"batch_size must be at most the number of training rows of each group "
+            f"({sizes[smallest]} in {shown(table.keys.label(smallest))}), got {batch_size}"
+        )
 
 
 def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any]) -> None:
     """Create or check the folder for this table and these arguments."""
     arrays: Arrays = {}
-    rows = {"groups": table.codes, "inputs": table.inputs, "targets": table.targets}
+    inputs, targets, codes, held = map(described, table.rows)
     asked = {
         "by": table.keys.names,
         "target": target,
         **{name: as_json(_listed(value), arrays) for name, value in arguments.items()},
-        **{name: described(array) for name, array in (rows | {"held": table.held}).items()},
+        "groups": codes,
+        "inputs": inputs,
+        "targets": targets,
+        "held": held,
     }
     Folder.create(path, "models of groups", asked, {}, arrays, chunk_count=0)
     for file in (_START, _UNKNOWN):
@@ -254,14 +331,12 @@ def _listed(value: Any) -> Any:
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def _inputs(
-    table: GroupTable, learned: NDArray[np.bool_], *, by_group: bool, shared: bool
-) -> Scaling:
-    """The scaling of inputs in each group."""
-    groups, codes = len(table.keys), table.codes[learned]
+def _inputs(rows: GroupRows, groups: int, *, by_group: bool, shared: bool) -> Scaling:
+    """The scaling of inputs in each group, computed from its training rows."""
     if not by_group:
-        return Scaling.none(groups, table.inputs.shape[1])
-    mean, scale = Scaling.of_groups(table.inputs[learned], codes, groups)
+        return Scaling.none(groups, rows.inputs.shape[1])
+    codes = rows.codes[~rows.held]
+    mean, scale = Scaling.of_groups(rows.inputs[~rows.held], codes, groups)
     # An input that is constant within a group tells nothing there. The global network, if all start
     # from it, knows its effect elsewhere; a network of its own would have random, untrained weights
     # for it, so its scale is infinite.

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.models.group_keys import Keys
-from fastgd.models.group_training import TrainedGroups
-from fastgd.models.scaling import Scaling
+from fastgd.models.group_training import Scaling, TrainedGroups
 from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json
