@@ -18,9 +18,6 @@ from fastgd.checks.messages import did_you_mean_choice, either, shown
 from fastgd.checks.values import LARGEST, check_count, check_flag, check_number, each_of, rule_of
 from fastgd.training.results import Run
 
-ACTIVATIONS = {"logistic": "sigmoid"}
-"""Activations whose names differ: scikit-learn's to fastgd's."""
-
 SOLVERS = ("adam", "sgd", "lbfgs")
 RATES = ("constant", "invscaling")
 
@@ -198,11 +195,11 @@ def settings_of(
     validation error that has score 0.
     """
     activation = given["activation"]
+    if isinstance(activation, str) and activation == "logistic":
+        activation = "sigmoid"
     settings = {
         "hidden_size": hidden_size_of(given["hidden_layer_sizes"]),
-        "activation": ACTIVATIONS.get(activation, activation)
-        if isinstance(activation, str)
-        else activation,
+        "activation": activation,
         **targets,
         "bias": True,
         "reduction": "mean",

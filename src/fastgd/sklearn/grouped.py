@@ -27,12 +27,7 @@ from sklearn.utils import (
 )
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_n_features,
-    _check_y,
-    check_is_fitted,
-)
+from sklearn.utils.validation import _check_y, check_is_fitted, validate_data
 
 from fastgd.arguments.groups import rows_of
 from fastgd.checks.messages import shown
@@ -73,11 +68,9 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         values, labels = self._split(X, reset=True)
         y = self._checked_targets(y)
         check_consistent_length(values, y)
-        names = list(labels)
-        keys, codes = Keys.learn(labels, names)
-        sizes = np.bincount(codes)
-        self._keys, self.groups_ = keys, list(keys)
-        parts = list(rows_of(np.argsort(codes, kind="stable"), sizes))
+        self._keys, codes = Keys.learn(labels, list(labels))
+        self.groups_ = list(self._keys)
+        parts = list(rows_of(np.argsort(codes, kind="stable"), np.bincount(codes)))
         titles = [f"group {shown(label)}" for label in self.groups_]
         if self.use_global_model:
             parts.append(np.arange(len(y)))
@@ -98,8 +91,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
             raise TypeError("X must be dense, as it has the labels of groups, got a sparse matrix")
         if not hasattr(X, "columns"):
             X = check_array(X, dtype=None, ensure_all_finite=False, input_name="X", estimator=self)
-        _check_n_features(self, X, reset=reset)
-        _check_feature_names(self, X, reset=reset)
+        validate_data(self, X, reset=reset, skip_check_array=True)
         groups = self.groups if isinstance(self.groups, (list, tuple)) else [self.groups]
         values, labels = _taken_apart(X, list(groups))
         _check_labels(labels)
@@ -129,10 +121,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         for code, part in zip(present.tolist(), rows_of(order, sizes), strict=True):
             own = self.fallback_ if code < 0 else self.estimators_[self.groups_[code]]
             answers.append(ask(own, _safe_indexing(values, part)))
-        together = np.concatenate(answers)
-        result = np.empty_like(together)
-        result[order] = together
-        return result
+        return np.asarray(np.concatenate(answers)[np.argsort(order)])
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict each row with the estimator of its group.
