@@ -24,9 +24,9 @@ from fastgd.arguments.option_types import (
     Option,
     SampleFactors,
     ScheduleKind,
-    Seed,
     Slot,
 )
+from fastgd.checks.values import LAST_SEED
 from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
@@ -257,7 +257,7 @@ class Options(LossOptions, total=False):
         int,
         Option(
             0,
-            Seed(),
+            Count(minimum=0, maximum=LAST_SEED),
             "Seed of the shuffling, in [0, 2**32); all runs of a sweep share it.",
             "Seed of the shuffling",
             "Mini-batches",

@@ -20,7 +20,6 @@ from fastgd.checks.values import (
     check_flag,
     check_number,
     check_numbers,
-    check_seed,
     rule_of,
 )
 from fastgd.formulas.custom import Formula
@@ -73,23 +72,26 @@ class Number(OptionType):
 
 @dataclass(frozen=True)
 class Count(OptionType):
-    """An int of at least 1, or None; ``none`` is the word for None on the command line."""
+    """A whole number, or None if ``none`` is a word: how the command line calls it."""
 
     words = "int"
 
-    none: str
+    minimum: int = 1
+    maximum: int = LARGEST
+    none: str = ""
     most_is_samples: bool = False
 
     def check(self, name: str, value: object, samples: int) -> int | None:
         """Return it as an int."""
-        most = samples if self.most_is_samples else LARGEST
-        return None if value is None else check_count(name, value, maximum=most)
+        most = samples if self.most_is_samples else self.maximum
+        none = value is None and self.none
+        return None if none else check_count(name, value, self.minimum, most)
 
     def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[int | None]:
         """Return the checked values, vectorized if possible."""
         if self.most_is_samples or any(value is None for value in axis):
             return super().check_axis(name, axis, samples)
-        return [*check_counts(name, axis)]
+        return [*check_counts(name, axis, self.minimum, self.maximum)]
 
 
 @dataclass(frozen=True)
@@ -156,16 +158,6 @@ class Flag(OptionType):
         return check_flag(name, value)
 
 
-class Seed(OptionType):
-    """A seed of random numbers."""
-
-    words = "int"
-
-    def check(self, name: str, value: object, samples: int) -> int:
-        """Return it as an int."""
-        return check_seed(value, name)
-
-
 class SampleFactors(OptionType):
     """A number for each sample, or None."""
 
@@ -184,23 +176,6 @@ class Layers(OptionType):
     def check(self, name: str, value: object, samples: int) -> Frozen | None:
         """Return the layer numbers in ascending order, or copies of the masks."""
         return check_freeze(value)
-
-
-@dataclass(frozen=True)
-class Whole(OptionType):
-    """An int of at least `minimum`."""
-
-    words = "int"
-
-    minimum: int
-
-    def check(self, name: str, value: object, samples: int) -> int:
-        """Return it as an int."""
-        return check_count(name, value, self.minimum, _EXACT)
-
-    def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[int]:
-        """Return the checked values, vectorized if possible."""
-        return check_counts(name, axis, self.minimum, _EXACT)
 
 
 @dataclass(frozen=True)
@@ -264,10 +239,10 @@ class ScheduleKind(Fielded):
         return schedules.Factors(factors)
 
 
-def field_kind(holder: Hyperparameters | type[Hyperparameters], field: str) -> Number | Whole:
+def field_kind(holder: Hyperparameters | type[Hyperparameters], field: str) -> Number | Count:
     """Return the type of a field of an optimizer or schedule."""
     fact = holder.hyperparameters[field]
-    return Whole(int(fact.interval[1])) if fact.kind is int else Number(fact.interval)
+    return Count(int(fact.interval[1]), _EXACT) if fact.kind is int else Number(fact.interval)
 
 
 def _call(kind: type[Hyperparameters]) -> str:

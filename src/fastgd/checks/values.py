@@ -17,7 +17,8 @@ from fastgd.checks.messages import did_you_mean_choice, either, shown
 #: The largest count: twice this number still fits into an int64.
 LARGEST = 2**62
 
-_LAST_SEED = 2**32 - 1
+#: The largest seed of `numpy.random.RandomState`.
+LAST_SEED = 2**32 - 1
 
 #: Types that are not accepted as numbers: bool, and timedelta64, an integer type for NumPy.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
@@ -157,12 +158,12 @@ def check_counts(
 
 def check_seed(value: object, name: str = "seed") -> int:
     """Return value as a seed of `numpy.random.RandomState`: an int in [0, 2**32)."""
-    return check_count(name, value, minimum=0, maximum=_LAST_SEED)
+    return check_count(name, value, minimum=0, maximum=LAST_SEED)
 
 
 def check_seeds(axis: Sequence[object]) -> list[int]:
     """Return `check_seed` of all values of an axis, fast if all are ints."""
-    return check_counts("seed", axis, minimum=0, maximum=_LAST_SEED)
+    return check_counts("seed", axis, minimum=0, maximum=LAST_SEED)
 
 
 def check_threads(value: object, available: int) -> int:

@@ -20,8 +20,6 @@ from fastgd.arguments.option_types import (
     Number,
     Option,
     OptionType,
-    Seed,
-    Whole,
     field_kind,
 )
 from fastgd.cli.errors import RefusedError
@@ -89,18 +87,17 @@ KINDS: dict[str, Fielded] = {name: cast(Fielded, DECLARED[name].kind) for name i
 """The options whose values are classes with fields."""
 
 _FLAG = Typed("", bool)
+_WHOLE = Typed("N", int, "a whole number", "whole numbers")
 _NUMBER = Typed("X", float, "a number", "numbers")
 _FORMULA = Typed("NAME", read_formula)
 _NAMED = Typed("NAME=X", str)  # read with the expressions
 _TYPED: dict[type[OptionType], Callable[[Any], Typed]] = {
     Number: lambda _kind: _NUMBER,
-    Count: lambda kind: _count_or(kind.none),
+    Count: lambda kind: _count_or(kind.none) if kind.none else _WHOLE,
     Name: lambda _kind: Typed("NAME", _word),
     Names: lambda _kind: Typed("NAME", _names),
     NameOrFormula: lambda _kind: _FORMULA,
     Flag: lambda _kind: _FLAG,
-    Seed: lambda _kind: Typed("N", int, "a whole number"),
-    Whole: lambda _kind: Typed("N", int, "a whole number", "whole numbers"),
     Layers: lambda _kind: Typed(
         "K,...", lambda text: tuple(map(int, text.split(","))), "numbers of layers, such as 0,1"
     ),
@@ -115,10 +112,10 @@ def _help(option: Option) -> str:
     kind, default = option.kind, option.default
     if isinstance(kind, Flag):
         return f"{option.help} (default: {'yes' if default else 'no'})."
-    if isinstance(kind, (Number, Seed)):
-        return f"{option.help} (default: {default:g})."
-    if isinstance(kind, Count):
+    if isinstance(kind, Count) and kind.none:
         return f"{option.help} (default: {kind.none})."
+    if isinstance(kind, (Number, Count)):
+        return f"{option.help} (default: {default:g})."
     if isinstance(kind, Layers):
         return f"{option.help} (default: none)."
     if isinstance(kind, (Name, NameOrFormula, Names)):
