@@ -127,7 +127,7 @@ def test_pictures(run, tmp_path, arguments, ending):
     path = tmp_path / f"picture.{ending}"
     code, out, err = run(*arguments, "--plot", path)
     assert (code, err) == (0, "")
-    assert f"Drawn to {path}." in out.replace("\n", "")
+    assert f"Written to {path}" in out.replace("\n", "")
     begins = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF", "gif": b"GIF89a"}
     content = path.read_bytes()
     assert content.startswith(begins[ending])

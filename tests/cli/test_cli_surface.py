@@ -118,7 +118,7 @@ def test_surface_draws(run, tmp_path, drawn, flags, kind, log, has_path):
     picture = tmp_path / "plane.png"
     code, out, err = run("surface", "--iterations", 60, *SMALL, *flags, "--plot", picture)
     assert (code, err) == (0, "")
-    assert f"Drawn to {picture}" in out.replace("\n", "")
+    assert f"Written to {picture}" in out.replace("\n", "")
     (((plane,), options),) = drawn
     assert plane.errors.shape == (41, 41)
     assert (options["kind"], options["log"]) == (kind, log)
@@ -292,7 +292,7 @@ def test_race_draws(run, tmp_path, drawn):
         "--optimizer", "momentum,momentum=0.5,alpha=2", "--span", "-5,5", "--plot", picture,
     )  # fmt: skip
     assert (code, err) == (0, "")
-    assert f"Drawn to {picture}" in out.replace("\n", "")
+    assert f"Written to {picture}" in out.replace("\n", "")
     (((race, plane), _),) = drawn
     assert list(race.runs) == ["Adam", "Momentum"]
     assert (plane.x[0], plane.y[-1], len(plane.x)) == (-5, 5, 201)

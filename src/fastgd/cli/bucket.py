@@ -11,7 +11,7 @@ import numpy as np
 from fastgd import bucket, plots
 from fastgd.checks.formatting import error_text, many, seconds_text
 from fastgd.checks.values import check_choice
-from fastgd.cli.console import Rows, open_console, print_plain, print_table, spinner
+from fastgd.cli.console import Rows, open_console, print_plain, print_table, print_written, spinner
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.json_output import print_json
@@ -133,8 +133,7 @@ def command(
     console = open_console()
     _show(console, found)
     console.print(f"Compiled and rolled in {seconds_text(done.seconds)}.")
-    if plot is not None:
-        print_plain(console, f"Drawn to {plot}.")
+    print_written(console, plot)
 
 
 def _exclude(flag: str, names: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastgd import plots
 from fastgd.checks.formatting import layers_text, many
-from fastgd.cli.console import Rows, open_console, print_plain, print_table
+from fastgd.cli.console import Rows, open_console, print_plain, print_table, print_written
 from fastgd.cli.errors import refusing
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import plain, print_json
@@ -116,8 +116,7 @@ def command(
     print_scores(console, result.model)
     (_show_numbers if result.model.classes is None else _show_classes)(console, result)
     console.print(done.text("Learned").partition(", after")[0] + ", compiling included.")
-    if plot:
-        print_plain(console, f"Written to {plot}")
+    print_written(console, plot)
     if save:
         print_plain(console, f"Saved to {save}: fastgd predict {save} NEW.csv applies it.")
 

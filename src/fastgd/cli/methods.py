@@ -259,10 +259,7 @@ def _values(one: MethodOption, typed: Any, several: bool) -> list[Any]:
         return [read(part) for part in (parts_of(typed) if several else [typed])]
     if several:
         return read_list(flag, typed, read, one.typed.rule_of_many)
-    try:
-        return [read(typed)]
-    except ValueError as error:
-        raise RefusedError(f"{flag} must be {one.typed.rule}, got {typed!r}") from error
+    return [read_one(flag, typed, read, one.typed.rule)]
 
 
 def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import fastgd
 from fastgd import GroupModels, Model
 from fastgd.checks.formatting import many
-from fastgd.cli.console import Rows, open_console, print_plain, print_table
+from fastgd.cli.console import Rows, open_console, print_plain, print_table, print_written
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.export import RAW_TEXT, check_raw_text, write_columns
 from fastgd.cli.json_output import print_json
@@ -90,8 +90,7 @@ def command(
     if scores:
         name = model.targets[0].name
         print_plain(console, f"The file has {name}, too: {scores_line(scores)}")
-    if csv:
-        print_plain(console, f"Written to {csv}")
+    print_written(console, csv)
 
 
 def _prediction(model: Model, outputs: Any) -> Prediction:

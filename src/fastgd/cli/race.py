@@ -7,7 +7,7 @@ from typing import Any
 import fastgd
 from fastgd import Race, plots
 from fastgd.checks.formatting import error_text, joined, many, value_text
-from fastgd.cli.console import open_console, print_plain, print_table
+from fastgd.cli.console import open_console, print_plain, print_table, print_written
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.inputs import problem, take_problem
 from fastgd.cli.job import timed
@@ -88,8 +88,7 @@ def command(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None
     console.print()
     print_table(console, *_ranking(found))
     console.print(done.text("Trained"))
-    if plot is not None:
-        print_plain(console, f"Drawn to {plot}")
+    print_written(console, plot)
 
 
 def _ranking(race: Race) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import fastgd
 from fastgd import Run, Surface, Sweep, plots
 from fastgd.checks.formatting import error_text, joined, many, options_text
-from fastgd.cli.console import open_console, print_plain
+from fastgd.cli.console import open_console, print_plain, print_written
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.inputs import problem, take_problem
 from fastgd.cli.job import timed
@@ -159,10 +159,9 @@ def command(
     _describe(console, plane, run)
     measured = measured._replace(loading=learned.loading)
     console.print(measured.text(f"{many(plane.errors.size, 'point')} measured"))
-    if plot is not None:
-        print_plain(console, f"Drawn to {plot}")
-        if missing:
-            print_plain(console, f"(No path: {missing}.)")
+    print_written(console, plot)
+    if plot is not None and missing:
+        print_plain(console, f"(No path: {missing}.)")
 
 
 def _describe(console: "Console", plane: Surface, run: Run) -> None:

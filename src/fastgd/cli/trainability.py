@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgd import plots
 from fastgd.checks.formatting import many
-from fastgd.cli.console import open_console, print_plain, print_table
+from fastgd.cli.console import open_console, print_plain, print_table, print_written
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json
@@ -113,9 +113,7 @@ def command(
     console.print(done.text(f"{many(found.values.size, 'training')} done"))
     if before:
         console.print(f"({many(before, 'patch')} from an earlier call)")
-    for file in (plot, box_plot if boxes else None):
-        if file is not None:
-            print_plain(console, f"Written to {file}")
+    print_written(console, plot, box_plot if boxes else None)
     if out is not None:
         print_plain(console, f"Patches kept in {out}")
 
