@@ -11,7 +11,6 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 from threading import Event
-from time import perf_counter
 
 from fastgd.article import comparison
 from fastgd.article.comparison import Result
@@ -29,7 +28,7 @@ from fastgd.plots.style import pyplot
 from fastgd.store.files import whole_file
 from fastgd.workers.compiling import compile_all
 
-__all__ = ["ENDINGS", "build", "check_ending", "prepare", "write"]
+__all__ = ["ENDINGS", "build", "prepare", "write"]
 
 ENDINGS = (".html", ".htm")
 
@@ -108,30 +107,17 @@ def write(
         As :func:`build`.
     """
     path = check_path("path", path)
-    check_ending(path)
+    if path.suffix.lower() not in ENDINGS:
+        raise ValueError(f"a page's file must end in {', '.join(ENDINGS)}, got {str(path)!r}")
     html = build(experiments, progress=progress)
     with whole_file(path) as file:
         file.write(html.encode())
 
 
-def prepare(experiments: Sequence[Experiment] = EXPERIMENTS) -> float:
-    """Compile or load the code that the page needs; returns the seconds it took."""
-    begin = perf_counter()
+def prepare(experiments: Sequence[Experiment] = EXPERIMENTS) -> None:
+    """Compile or load the code that the page needs."""
     sections = _sections([experiment.name for experiment in experiments])
     compile_all([*needed(sections), *comparison.short(experiments)])
-    return perf_counter() - begin
-
-
-def check_ending(path: Path) -> None:
-    """Raise if a file's suffix is not that of an HTML page.
-
-    Raises
-    ------
-    ValueError
-        If it is not .html or .htm.
-    """
-    if path.suffix.lower() not in ENDINGS:
-        raise ValueError(f"a page's file must end in {', '.join(ENDINGS)}, got {str(path)!r}")
 
 
 def _sections(names: Collection[str]) -> list[Section]:
