@@ -42,7 +42,7 @@ def folder_of(path: PathLike, job: SweepJob) -> tuple[Folder, SweepJob]:
     facts = {
         "known": list(job.known),
         "pieces": [chunks.pieces for chunks in job.chunks],
-        "may_train_again": job.source is not None,
+        "may_train_again": job.outline["source"] is not None,
     }
     folder = Folder.create(path, KIND, asked, facts, arrays, job.chunk_count)
     return folder, replace(job, given_chunks=_chunks(folder, job.sweep_axes))
@@ -152,10 +152,8 @@ def _digest(resume: Sweep | None) -> str | None:
     return whole.hexdigest()
 
 
-def _source(header: Header, arrays: Arrays, outline: Header) -> TrainingSource | None:
-    """The data from which single runs are trained again, if their weights were not kept."""
-    if header["keep_weights"]:
-        return None
+def _source(header: Header, arrays: Arrays, outline: Header) -> TrainingSource:
+    """The data from which single runs are trained again, as their weights were not kept."""
     samples = [array for name, array in arrays.items() if name.startswith(("X", "y", "valid"))]
     need(all(array.dtype.kind == "f" for array in samples))
     validation = None

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from fastgd.engine.summaries import MISSING, STATUS, Summary, summarize
-from fastgd.engine.trained_runs import STATE, TrainedRuns
 from fastgd.training.sweep_axes import SweepAxes
 
 SOURCES = {
@@ -36,11 +35,6 @@ BY_NETWORK = ("kept_weights", "kept_changes", "kept_path", "states")
 _STATUS = np.array([*STATUS, MISSING])
 
 
-def source_of(array: str) -> str:
-    """The result that an array belongs to: the state consists of several arrays."""
-    return "state" if array.startswith(STATE) else array
-
-
 def field_of(name: str, sweep_axes: SweepAxes, window: int | None, arrays: Sequence[Any]) -> Any:
     """Make a field of the results of each network's runs; ``sweep_axes`` has all axes."""
     if name in BY_NETWORK:
@@ -51,18 +45,6 @@ def field_of(name: str, sweep_axes: SweepAxes, window: int | None, arrays: Seque
         return Summary(*(sweep_axes.join(arrays) for arrays in each))
     joined = sweep_axes.join(arrays)
     return np.asarray(_STATUS[joined]) if name == "status" else joined
-
-
-def fields_of(
-    known: Sequence[str], sweep_axes: SweepAxes, window: int | None, trained: Sequence[TrainedRuns]
-) -> dict[str, Any]:
-    """Make all fields; those not in ``known`` are None."""
-    return {
-        name: field_of(name, sweep_axes, window, [getattr(runs, source) for runs in trained])
-        if name in known
-        else None
-        for name, source in SOURCES.items()
-    }
 
 
 def dtype_of(name: str) -> np.dtype[Any]:

@@ -20,10 +20,10 @@ from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
-from fastgd.engine.trained_runs import TrainedRuns
+from fastgd.engine.trained_runs import STATE, TrainedRuns
 from fastgd.training.chunks import Chunks, end_to_end, runs_per_chunk, seconds_of
 from fastgd.training.indexing import TrainingSource, narrowed
-from fastgd.training.result_fields import SOURCES, fields_of, source_of
+from fastgd.training.result_fields import SOURCES, field_of
 from fastgd.training.resuming_sweeps import check_states, join, resumed_partition
 from fastgd.training.runs import Sweep
 from fastgd.training.selection import Selection
@@ -126,7 +126,9 @@ class SweepJob(Trainings):
         plan = job.plan(number, threads, self.values)
         arrays = job.train(number, plan, advance, self.chunks[number].runs(local)).arrays
         wanted = {SOURCES[name] for name in self.known}
-        return {name: one for name, one in arrays.items() if source_of(name) in wanted}
+        if "state" in wanted:  # it consists of several arrays
+            wanted |= {f"{STATE}{name}" for name in State._fields}
+        return {name: one for name, one in arrays.items() if name in wanted}
 
     def compile(self, threads: int) -> None:
         """Compile the code: train a few iterations of one chunk of each shape on these threads.
@@ -203,8 +205,11 @@ class SweepJob(Trainings):
 
     def sweep(self, trained: Sequence[TrainedRuns]) -> Sweep:
         """Make the sweep from the results of each network's runs."""
-        window = self.methods[0].summary
-        return Sweep(**self.outline, **fields_of(self.known, self.sweep_axes, window, trained))
+        measured: dict[str, Any] = dict.fromkeys(SOURCES)
+        for name in self.known:
+            arrays = [getattr(runs, SOURCES[name]) for runs in trained]
+            measured[name] = field_of(name, self.sweep_axes, self.methods[0].summary, arrays)
+        return Sweep(**self.outline, **measured)
 
     def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
         """Join the results of all chunks into those of each network's runs."""
