@@ -8,7 +8,7 @@ from sklearn.model_selection import KFold, train_test_split
 
 from command import assert_refused
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.splits import check_split
+from fastgd.cli.splits import take_split
 from fastgd.models.train_test_split import ShuffledFolds
 from fastgd.tables.samples import read_samples
 
@@ -24,9 +24,8 @@ def at_work(tmp_path, monkeypatch):
 
 
 def parted(**typed):
-    given = {"validation": None, "validation_fraction": None, "split_seed": None} | typed
-    file = Path("numbers.csv" if "groups" not in given else "t.csv")
-    return check_split(**given).read(file, ["y"])
+    file = Path("numbers.csv" if "groups" not in typed else "t.csv")
+    return take_split(typed).read(file, ["y"])
 
 
 @pytest.mark.parametrize(("share", "seed"), [(0.2, 0), (0.5, 7), (0.01, 3), (0.95, 1)])
@@ -52,9 +51,10 @@ def test_a_share_in_order_is_the_last_rows():
 
 
 def test_the_largest_seed_of_a_split_is_that_of_numpy():
-    assert check_split(None, 0.2, str(2**32 - 1)).seed == 2**32 - 1
+    typed = {"validation_fraction": 0.2, "split_seed": str(2**32 - 1)}
+    assert take_split(typed).split_seed == 2**32 - 1
     with pytest.raises(RefusedError, match=r"or none, got '4294967296'$"):
-        check_split(None, 0.2, str(2**32))
+        take_split({"validation_fraction": 0.2, "split_seed": str(2**32)})
 
 
 @pytest.mark.parametrize("folds", [2, 5, 23])

@@ -67,15 +67,15 @@ class RowSplit(NamedTuple):
 
     validation: Path | None
     validation_fraction: float | None
-    seed: int | None  # None: in order
-    folds: int | None = None
-    groups: str | None = None
-    takes_groups: bool = False
+    split_seed: int | None  # None: in order
+    folds: int | None
+    groups: str | None
+    takes_groups: bool
 
     @property
     def how(self) -> str:
         """How rows are drawn, for a note."""
-        return f"drawn with seed {self.seed} (--split-seed)"
+        return f"drawn with seed {self.split_seed} (--split-seed)"
 
     def read(
         self,
@@ -115,8 +115,8 @@ class RowSplit(NamedTuple):
         if self.validation_fraction is not None:
             held = self._held_out(len(X))
             arguments["validation"] = (X[held], y[held])
-            facts |= {"validation_samples": int(held.sum()), "split_seed": self.seed}
-            how = "the last ones" if self.seed is None else self.how
+            facts |= {"validation_samples": int(held.sum()), "split_seed": self.split_seed}
+            how = "the last ones" if self.split_seed is None else self.how
             notes.append(f"Validation: {held.sum():,} of {many(len(X), 'row')}, {how}")
             X, y = X[~held], y[~held]
         if samples.labels is not None:
@@ -136,7 +136,7 @@ class RowSplit(NamedTuple):
                 raise ValueError(
                     f"--folds {self.folds} needs at least {needs}, and {whose} has {sizes.min():,}"
                 )
-            seed, how = self.seed, "in their order" if self.seed is None else self.how
+            seed, how = self.split_seed, "in their order" if self.split_seed is None else self.how
             arguments["folds"] = self.folds if seed is None else ShuffledFolds(self.folds, seed)
             facts |= {"folds": self.folds, "split_seed": seed}
             each = "" if samples.labels is None else " of every group"
@@ -155,7 +155,7 @@ class RowSplit(NamedTuple):
         """The rows of --validation-fraction, from which no preparation is learned."""
         if self.validation_fraction is None:
             return np.zeros(rows, dtype=bool)
-        held = held_out(rows, self.validation_fraction, self.seed)
+        held = held_out(rows, self.validation_fraction, self.split_seed)
         if held.all():
             raise ValueError(
                 "--validation-fraction must leave a row to train on, got "
@@ -164,36 +164,27 @@ class RowSplit(NamedTuple):
         return held
 
 
-def check_split(
-    validation: Path | None,
-    validation_fraction: float | None,
-    split_seed: str | None,
-    folds: int | None = None,
-    groups: str | None = None,
-    *,
-    takes_groups: bool = False,
-) -> RowSplit:
-    """Reject options that exclude each other."""
-    ways = {
-        "--validation": validation,
-        "--validation-fraction": validation_fraction,
-        "--folds": folds,
-    }
-    given = [flag for flag, value in ways.items() if value is not None]
-    if len(given) > 1:
-        raise RefusedError(f"{given[0]} and {given[1]} exclude each other")
-    if groups is not None and given and folds is None:
-        raise RefusedError(f"--groups and {given[0]} exclude each other: --folds K goes with both")
-    if validation_fraction is not None and not 0 < validation_fraction < 1:
+def take_split(typed: dict[str, Any], *, takes_groups: bool = False) -> RowSplit:
+    """Take these options out of what was typed, and reject those that exclude each other."""
+    given = {one.name: typed.pop(one.name, None) for one in (*VALIDATION, FOLDS, GROUPS)}
+    seed = given.pop("split_seed")
+    split = RowSplit(**given, split_seed=_seed(seed), takes_groups=takes_groups)
+    ways = ("validation", "validation_fraction", "folds")
+    flags = [f"--{name.replace('_', '-')}" for name in ways if given[name] is not None]
+    if len(flags) > 1:
+        raise RefusedError(f"{flags[0]} and {flags[1]} exclude each other")
+    if split.groups is not None and flags and split.folds is None:
+        raise RefusedError(f"--groups and {flags[0]} exclude each other: --folds K goes with both")
+    share = split.validation_fraction
+    if share is not None and not 0 < share < 1:
         raise RefusedError(
-            f"--validation-fraction must be a share above 0 and below 1, got "
-            f"{validation_fraction:g}"
+            f"--validation-fraction must be a share above 0 and below 1, got {share:g}"
         )
-    if folds is not None and folds < 2:
-        raise RefusedError(f"--folds must be at least 2, got {folds}")
-    if split_seed is not None and validation_fraction is None and folds is None:
+    if split.folds is not None and split.folds < 2:
+        raise RefusedError(f"--folds must be at least 2, got {split.folds}")
+    if seed is not None and flags in ([], ["--validation"]):
         raise RefusedError("--split-seed needs --validation-fraction or --folds")
-    return RowSplit(validation, validation_fraction, _seed(split_seed), folds, groups, takes_groups)
+    return split
 
 
 def _seed(text: str | None) -> int | None:

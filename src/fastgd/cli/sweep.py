@@ -17,7 +17,7 @@ from fastgd.cli.option_values import read_alpha, read_networks
 from fastgd.cli.options import ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
 from fastgd.cli.output_folders import done_text, finished, folder_of, note_folder
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
-from fastgd.cli.splits import FOLDS, GROUPS, VALIDATION, check_split
+from fastgd.cli.splits import FOLDS, GROUPS, VALIDATION, take_split
 from fastgd.cli.table_options import READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
@@ -71,7 +71,6 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 def command(
     file: Path,
     target: list[str] | None,
-    groups: str | None,
     seeds: int | None,
     seed: list[int] | None,
     save: Path | None,
@@ -82,10 +81,6 @@ def command(
     dask: str | None,
     progress: bool,
     json: bool,
-    folds: int | None,
-    validation: Path | None,
-    validation_fraction: float | None,
-    split_seed: str | None,
     **typed: Any,
 ) -> None:
     """Train a network for every combination of values and every seed, and rank them.
@@ -100,16 +95,13 @@ def command(
         raise RefusedError("--seeds and --seed exclude each other")
     check_raw_text(raw_text, csv)
     folder = folder_of(out)
-    reading = take_reading(typed)
+    reading, split = take_reading(typed), take_split(typed, takes_groups=True)
     settings = {
         "seed": range(1, (seeds or 1) + 1) if seed is None else seed,
         "threads": threads,
         "keep_weights": folder is not None or save is not None,
         **read_method(typed, several=True),
     }
-    split = check_split(
-        validation, validation_fraction, split_seed, folds, groups, takes_groups=True
-    )
     writers = (
         Writer(save, ".npz", Sweep.save),
         Writer(csv, ".csv", partial(write_table, raw_text=raw_text)),

@@ -63,7 +63,7 @@ def take_reading(typed: dict[str, Any]) -> Reading:
     """Take these options out of what was typed; options of prepared tables require one."""
     given = {one.name: typed.pop(one.name) for one in READING if one.name in typed}
     reading = Reading(**given | {"drop": tuple(given.get("drop", ()))})
-    if reading[1:6] == Reading()[1:6]:
+    if not reading.prepares:
         return reading
     if reading.raw:
         raise RefusedError(

@@ -24,7 +24,7 @@ from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_network
 from fastgd.cli.options import ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
-from fastgd.cli.splits import VALIDATION, Given, check_split
+from fastgd.cli.splits import VALIDATION, Given, take_split
 from fastgd.cli.table_options import READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
@@ -81,9 +81,6 @@ def command(
     record_weights: bool,
     progress: bool,
     json: bool,
-    validation: Path | None,
-    validation_fraction: float | None,
-    split_seed: str | None,
     **typed: Any,
 ) -> None:
     """Train one network on a table.
@@ -92,13 +89,12 @@ def command(
     """
     if record_weights and not (save or checkpoint or json):
         raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
-    reading = take_reading(typed)
+    reading, split = take_reading(typed), take_split(typed)
     # What is left out has the library's default, or with --resume what the run had.
     settings = read_method(typed, several=False)
     settings |= {"record_weights": True} if record_weights else {}
-    split = check_split(validation, validation_fraction, split_seed)
     with refusing():
-        read = [file, *filter(None, (validation, resume))]
+        read = [file, *filter(None, (split.validation, resume))]
         kept = check_checkpoint(checkpoint, checkpoint_every, save, read)
     writers = (Writer(save, ".npz", Run.save),)
     asked = TrainOptions(file, target or [], split, settings, writers, progress, reading, kept)
@@ -177,17 +173,16 @@ def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
     if isinstance(result, Model):
         if reading.raw:
             raise RefusedError(f"--raw does not go with the prepared table of {file}")
-        if reading[3:6] != Reading()[3:6]:
+        if reading.learns:
             raise RefusedError(
                 "--drop, --max-categories and --no-standardize must be left out with --resume: "
                 f"{file} knows how its table was prepared"
             )
         return reading._replace(raw=False, preparation=result.preparation, targets=result.targets)
-    if reading[1:6] != Reading()[1:6]:
+    if reading.prepares:
         raise RefusedError(
-            "--sep, --decimal, --drop, --max-categories and --no-standardize don't go with "
-            "the plain "
-            f"numbers of {file}"
+            "--sep, --decimal, --drop, --max-categories and --no-standardize don't go with the "
+            f"plain numbers of {file}"
         )
     if reading.raw is False:
         raise RefusedError(f"--prepare does not go with the plain numbers of {file}")

@@ -45,6 +45,16 @@ class Reading(NamedTuple):
     preparation: Preparation | None = None  # if it has been learned already, with
     targets: tuple[Target, ...] = ()
 
+    @property
+    def learns(self) -> bool:
+        """Whether it says how a preparation is learned."""
+        return self[3:6] != RAW[3:6]
+
+    @property
+    def prepares(self) -> bool:
+        """Whether it says anything that matters only for a table that is prepared."""
+        return self[1:6] != RAW[1:6]
+
 
 RAW = Reading(raw=True)
 
