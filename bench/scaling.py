@@ -24,7 +24,7 @@ from distributed import Client, LocalCluster
 
 import fastgd
 from fastgd.training import sweep_job
-from fastgd.workers import payloads
+from fastgd.workers import worker
 from workload import XOR_X, XOR_Y
 
 CHUNK_SECONDS = 2.0
@@ -172,13 +172,13 @@ def cold() -> None:
     """Two workers that have no compiled code, with the caller's and without it."""
     set_runs_per_chunk(16)
     sweep(64, 100)
-    sent = payloads.Shipment.parcel
+    sent = worker.Shipment.parcel
 
-    def without_code(self: payloads.Shipment, name: str) -> bytes:
+    def without_code(self: worker.Shipment, name: str) -> bytes:
         return sent(self, name) if name == self.job else zlib.compress(b"")
 
     for name, parcel in {"the caller's code": sent, "no code": without_code}.items():
-        payloads.Shipment.parcel = parcel  # type: ignore[method-assign]  # to measure without
+        worker.Shipment.parcel = parcel  # type: ignore[method-assign]  # to measure without
         taken = []
         for _ in range(ROUNDS):
             with (
@@ -191,7 +191,7 @@ def cold() -> None:
                 taken.append((perf_counter() - begin, cpu_seconds() - cpu))
         seconds, cpu = (median(column) for column in zip(*taken, strict=True))
         print(f"cold workers, sent {name}: {seconds:.2f} s, {cpu:.2f} s of CPU")
-    payloads.Shipment.parcel = sent  # type: ignore[method-assign]  # as it was
+    worker.Shipment.parcel = sent  # type: ignore[method-assign]  # as it was
 
 
 def wait(_number: int) -> None:

@@ -10,7 +10,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from fastgd.engine.layout import Layout
 from fastgd.kernel.fork_lock import ForkSafeLock
-from fastgd.workers import payloads
+from fastgd.workers import worker
 from thinning import only
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -126,7 +126,7 @@ def test_who_forks_inside_comes_out_on_both_sides():
 LOCKS = {
     "Numba's": (global_compiler_lock, global_compiler_lock._lock),
     "llvmlite's": (lib._lock, lib._lock._lock),
-    "of jobs": (payloads._lock, payloads._lock),
+    "of jobs": (worker._lock, worker._lock),
 }
 
 

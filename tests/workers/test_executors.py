@@ -28,7 +28,7 @@ from clusters import EXECUTORS, dask_client, process_pool
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import Folder
 from fastgd.training import sweep_job
-from fastgd.workers import payloads
+from fastgd.workers import worker
 from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import run_job, work_into
 
@@ -133,7 +133,7 @@ def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("users_kernels")
 def test_cold_workers_compile_what_nobody_has(tmp_path, monkeypatch):
-    monkeypatch.setattr(payloads.code_cache, "read_file", lambda _name: b"")
+    monkeypatch.setattr(worker.code_cache, "read_file", lambda _name: b"")
     with process_pool("spawn", initializer=use_cache, initargs=(tmp_path,)) as pool:
         there = run_job(Trainings(3), WorkerOptions(pool, 1, 1), ignore)
     assert max(int(arrays["compiled"]) for arrays in there) == 1

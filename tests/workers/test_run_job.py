@@ -13,7 +13,7 @@ from tiny_jobs import Squares
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import DamageWarning, Folder
-from fastgd.workers import payloads
+from fastgd.workers import worker
 from fastgd.workers.job import WorkerOptions
 from fastgd.workers.pools import Workers
 from fastgd.workers.result_sinks import InMemory
@@ -211,14 +211,14 @@ def test_a_worker_keeps_the_last_two_jobs(watched):
     jobs = [Squares(2, data=bytes([n])) for n in range(3)]
     for job in jobs:
         run_job(job, WorkerOptions(watched, 1, 1), ignore)
-    assert list(payloads._jobs) == [payloads.Shipment(job).job for job in jobs[1:]]
+    assert list(worker._jobs) == [worker.Shipment(job).job for job in jobs[1:]]
 
 
 def test_a_worker_forgets_the_job_whose_chunks_came_longest_ago(watched):
     first, second, third = jobs = [Squares(2, data=bytes([n])) for n in range(3, 6)]
     for job in (first, second, first, third):
         run_job(job, WorkerOptions(watched, 1, 1), ignore)
-    assert list(payloads._jobs) == [payloads.Shipment(job).job for job in jobs[::2]]
+    assert list(worker._jobs) == [worker.Shipment(job).job for job in jobs[::2]]
 
 
 def test_a_chunk_that_comes_back_twice_counts_once():

@@ -248,13 +248,8 @@ def race(
     out : path, optional
         A folder where each run is saved as soon as it is done: the same call resumes from them. The
         folder is created if needed, and not deleted.
-    executor : concurrent.futures.Executor, optional
-        Trains the runs in its workers, one run each: see :func:`fastgd.sweep`.
-    threads : int, optional
-        Number of runs that are trained at a time in this process, if there is no executor; by
-        default Numba's number of threads.
-    progress : bool
-        Whether to show a progress bar (needs tqdm).
+    executor, threads, progress
+        As in :func:`fastgd.sweep`; each chunk is a run, which uses a single thread.
     **given_options
         All options of :class:`fastgd.arguments.options.Options` except ``optimizer``.
 

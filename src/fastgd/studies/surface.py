@@ -241,15 +241,8 @@ def surface(
     out : path, optional
         A folder where bands of rows, some seconds of work each, are saved as soon as they are
         computed: the same call resumes from them. The folder is created if needed, and not deleted.
-    executor : concurrent.futures.Executor, optional
-        Computes the bands in its workers: see :func:`fastgd.sweep`.
-    threads : int, optional
-        Number of threads in this process, if there is no executor; all of Numba's by default
-        (``NUMBA_NUM_THREADS``).
-    threads_per_worker : int
-        Number of threads in each worker of the executor.
-    progress : bool
-        Whether to show a progress bar (needs tqdm).
+    executor, threads, threads_per_worker, progress
+        As in :func:`fastgd.sweep`; the chunks are the bands.
     **given_options
         ``activation``, ``output``, ``loss``, ``bias``, ``sample_weight``, and parameters of these
         functions: see :class:`fastgd.arguments.options.Options`. With a run only

@@ -15,9 +15,8 @@ from fastgd.engine.summaries import Summary
 from fastgd.store.folder import MANIFEST, Folder, remove
 from fastgd.studies.trainability import map_job
 from fastgd.studies.trainability.map import Trainability
-from fastgd.studies.trainability.map_job import MapJob, Settings
+from fastgd.studies.trainability.map_job import MapJob, Settings, patches_of
 from fastgd.studies.trainability.mean_field import mean_field
-from fastgd.studies.trainability.patches import patches_of
 
 # Small maps that cross the edge; all of them share one compiled kernel.
 SMALL = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}

@@ -1,9 +1,15 @@
-"""The curve that balls roll on, compiled together with its slope."""
+"""The curve that balls roll on, compiled together with its slope.
+
+An expression of x, or a Python function that only does arithmetic, becomes a program for
+:mod:`fastgd.kernel.bytecode`; other functions are compiled by Numba.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,12 +18,37 @@ from numpy.typing import ArrayLike
 from fastgd.arguments.data import FloatArray, array_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.formulas.expressions import parse
-from fastgd.kernel.bytecode import Code
+from fastgd.formulas.derivation import Derivation, Node
+from fastgd.formulas.expressions import Tree, parse
+from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace
+from fastgd.kernel.bytecode import (
+    BLOCK,
+    CONSTANTS,
+    OPERATIONS,
+    RESULT,
+    WORDS,
+    Code,
+    X,
+    program_code,
+)
 from fastgd.kernel.calls import evaluate
+from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.studies.bucket.compiled_curves import codes_of
-from fastgd.studies.bucket.programs import slope_code, value_code
-from fastgd.studies.bucket.tracing import written_down
+
+_IN_NUMPY = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan")}
+
+_OF_SYMBOLS: dict[Any, Callable[..., Symbol]] = {
+    known: function
+    for name, function in OF_SYMBOLS.items()
+    for known in (getattr(math, name, None), getattr(np, _IN_NUMPY.get(name, name), None))
+    if known is not None
+} | {
+    math.fabs: OF_SYMBOLS["abs"],
+    math.pow: lambda a, b: apply("pow", a, b),
+    np.power: lambda a, b: apply("pow", a, b),
+    np.square: lambda x: apply("mul", x, x),
+}
+"""Functions of math and NumPy, and the functions of symbols that replace them."""
 
 Given = Callable[[float], float] | str
 """A function of one number that Numba can compile, or an expression of x."""
@@ -115,9 +146,12 @@ def curve_of(curve: Any, slope: Any) -> Curve:
 
 def _codes(name: str, given: Given, *, with_slope: bool) -> tuple[Code, ...]:
     """Return the code of a function's or expression's value and, if asked for, of its slope."""
-    tree = parse(name, given) if isinstance(given, str) else written_down(name, given)
+    tree = parse(name, given) if isinstance(given, str) else _written_down(name, given)
     if tree is not None:
-        return (value_code(tree), slope_code(tree)) if with_slope else (value_code(tree),)
+        derivation = Derivation(of_value=OF_VALUE)
+        value, slope = derivation.of(tree)
+        wanted = (value, derivation.number(0.0) if slope is None else slope)
+        return tuple(_program(derivation, node) for node in (wanted if with_slope else wanted[:1]))
     try:
         codes: tuple[Code, ...] = codes_of(given, with_slope=with_slope)
         return codes
@@ -143,3 +177,100 @@ def _reason(error: Exception) -> str:
         return f"no such operation: {calls[0]}"
     telling = [line for line in lines if line and not line.startswith("Failed in")]
     return telling[0] if telling else type(error).__name__
+
+
+class _Home:
+    """Stands for a module, with functions that take symbols."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return _of_symbols(getattr(self._module, name))
+
+
+def _written_down(what: str, given: Callable[[float], float]) -> Tree | None:
+    """Return a function as an expression of x; None if it isn't pure arithmetic."""
+    function = _of_symbols(getattr(given, "py_func", given))
+    if isinstance(function, FunctionType):
+        function = _own_names(function)
+    try:
+        return trace(what, function, ["x"])
+    except TypeError:
+        return None
+
+
+def _own_names(function: FunctionType) -> FunctionType:
+    """Return a copy of the function in which math and numpy take symbols."""
+    names = {name: _of_symbols(value) for name, value in function.__globals__.items()}
+    cells = tuple(map(_cell, function.__closure__ or ()))
+    made = FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, cells or None
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
+
+
+def _cell(cell: CellType) -> CellType:
+    try:
+        return CellType(_of_symbols(cell.cell_contents))
+    except ValueError:  # an empty cell
+        return cell
+
+
+def _of_symbols(value: Any) -> Any:
+    """Return the replacement of math, numpy or one of their functions; other values as they are."""
+    if value is math or value is np:
+        return _Home(value)
+    try:
+        return _OF_SYMBOLS.get(value, value)
+    except TypeError:  # unhashable
+        return value
+
+
+def _program(found: Derivation, result: int) -> Code:
+    """Return the instructions that compute a node; rows are reused after their last use."""
+    nodes, last = found.nodes, _last_uses(found.nodes, result)
+    needed = sorted(last.keys() | {result})
+    constants = [k for k in needed if nodes[k][0] == "number"]
+    row = {k: CONSTANTS + place for place, k in enumerate(constants)}
+    row |= {k: X for k in needed if nodes[k][0] == "variable"}
+    rows = CONSTANTS + len(constants)
+    free: list[int] = []
+    program: list[tuple[int, ...]] = []
+    for k in needed:
+        operands = _operands(nodes[k])
+        if not operands:
+            continue
+        places = [row[operand] for operand in operands]
+        over = {operand for operand in operands if last[operand] == k and _operands(nodes[operand])}
+        free.extend(row[operand] for operand in over)
+        if k == result:
+            row[k] = RESULT
+        elif free:
+            row[k] = free.pop()
+        else:
+            row[k], rows = rows, rows + 1
+        places += places[:1] * (WORDS - 2 - len(places))
+        program.append((OPERATIONS[nodes[k][0]], row[k], *places))
+    if row[result] != RESULT:  # x itself, or a constant
+        program.append((OPERATIONS["copy"], RESULT, *[row[result]] * (WORDS - 2)))
+    words = np.array(program, np.int64)
+    words[:, 1:] *= BLOCK
+    numbers = np.array([nodes[k][1] for k in constants], np.float64)
+    code: Code = program_code(words.reshape(-1), numbers, rows)
+    return code
+
+
+def _last_uses(nodes: list[Node], result: int) -> dict[int, int]:
+    """Return, for each node that the result depends on, the last node that uses it."""
+    last: dict[int, int] = {}
+    for k in range(result, -1, -1):
+        if k == result or k in last:
+            for operand in _operands(nodes[k]):
+                last.setdefault(operand, k)
+    return last
+
+
+def _operands(node: Node) -> tuple[int, ...]:
+    return () if node[0] in ("variable", "number") else node[1:]

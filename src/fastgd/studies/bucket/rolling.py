@@ -259,15 +259,9 @@ def _roll_all(
 
 def _part(balls: Balls, rules: Rules, begin: int, end: int) -> Balls:
     """Return some of the balls, as views."""
-    places = slice(begin, end)
-    return Balls(
-        balls.x[places],
-        balls.start[places],
-        balls.alpha[places],
-        balls.iterations[places],
-        balls.outcome[places],
-        balls.path[begin * rules.length : end * rules.length],
-    )
+    *columns, path = balls
+    path = path[begin * rules.length : end * rules.length]
+    return Balls(*(column[begin:end] for column in columns), path)
 
 
 def _shaped(values: NDArray[Any], shape: tuple[int, ...]) -> Any:

@@ -204,14 +204,8 @@ def trainability(
         computed: the same call resumes from them, and loads the map if it is complete. Several
         processes that make the same call share the work. The folder is created if needed, and not
         deleted.
-    executor : concurrent.futures.Executor, optional
-        Computes the patches in its workers: see :func:`fastgd.sweep`.
-    threads : int, optional
-        Number of threads in this process, if there is no executor; all of Numba's by default.
-    threads_per_worker : int
-        Number of threads in each worker of the executor.
-    progress : bool
-        Whether to show a progress bar (needs tqdm).
+    executor, threads, threads_per_worker, progress
+        As in :func:`fastgd.sweep`; the chunks are the patches.
 
     Returns
     -------

@@ -1,9 +1,14 @@
-"""The trainings of a map as a job, whose chunks are patches."""
+"""The trainings of a map as a job, whose chunks are patches.
+
+The division into patches depends on the map's settings, not on the machine.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +23,6 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, Summary, summarize
 from fastgd.store.npz import Arrays
 from fastgd.studies.trainability.mean_field import MeanField, mean_field, power_of_ten
-from fastgd.studies.trainability.patches import Patch, patches_of, side_of
 from fastgd.training.chunks import runs_per_chunk, seconds_of
 
 Window = tuple[tuple[float, float], tuple[float, float]]
@@ -27,6 +31,12 @@ output layer."""
 
 LAST = 20
 """Final iterations whose mean error decides whether a training converged, as in the paper."""
+
+MOST = 32
+"""Pixels along a patch's side, at most: 2 batches of trainings (128: no faster)."""
+
+FEW = 8
+"""In a small map at most this many, unless it has as many patches along a side."""
 
 _SEED = np.array([1])
 """Seeds of the runs, which have no effect: their initial weights are given."""
@@ -42,6 +52,24 @@ class Settings(NamedTuple):
     activation: str
     batch_size: int | None
     seed: int
+
+
+class Patch(NamedTuple):
+    """A rectangle of a map."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+    @property
+    def size(self) -> int:
+        """Pixels."""
+        rows, columns = self.shape
+        return rows * columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +159,25 @@ def values_of(status: NDArray[Any], summary: Summary) -> FloatArray:
     """Minus the sum of normalized errors, or the sum of their inverses: see Trainability."""
     converged = (status != "diverged") & (summary.tail_mean < 1)
     return np.asarray(np.where(converged, -summary.error_sum, summary.inverse_sum))
+
+
+def side_of(resolution: int, pixels: int) -> int:
+    """Return the pixels along a patch's side, given the number of pixels that are enough work.
+
+    Examples
+    --------
+    >>> side_of(512, 300), side_of(512, 10**6), side_of(64, 300), side_of(512, 1)
+    (18, 32, 8, 1)
+    """
+    return min(ceil(sqrt(pixels)), MOST, max(FEW, resolution // FEW))
+
+
+def patches_of(resolution: int, side: int) -> tuple[Patch, ...]:
+    """Return all patches of a square map, row by row: as few as fit, of nearly equal size."""
+    parts = -(-resolution // side)
+    ends = [part * resolution // parts for part in range(parts + 1)]
+    sides = [slice(*pair) for pair in pairwise(ends)]
+    return tuple(Patch(rows, columns) for rows in sides for columns in sides)
 
 
 def _in_pixels(iterations: int, advance: Callable[[int], None]) -> Callable[[int], None]:
