@@ -7,6 +7,7 @@ import time
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_jobs import Squares
 
@@ -16,7 +17,7 @@ from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers import worker
 from fastgd.workers.job import WorkerOptions
 from fastgd.workers.pools import Workers
-from fastgd.workers.result_sinks import InMemory
+from fastgd.workers.result_sinks import InFolder, InMemory
 from fastgd.workers.run_job import run_job, work_into
 
 CHUNKS = 20
@@ -336,3 +337,21 @@ def test_of_an_executor_that_never_answers_the_caller_is_warned(monkeypatch):
         with pytest.warns(TrainingWarning, match=r"^no worker of executor has answered for 0.2 s"):
             found = run_job(Squares(CHUNKS), WorkerOptions(pool, 1, 1), ignore)
     assert squares_of(found) == in_order()
+
+
+def test_a_chunk_in_hand_keeps_its_lease_and_is_reported_once(tmp_path):
+    """Also if the folder is scanned after a worker has written it, and before its answer is there."""
+    folder, reported = folder_at(tmp_path, 2), []
+    sink = InFolder(folder, reported.extend)
+    assert [sink.take(), sink.take(), sink.take()] == [0, 1, None]
+    sink._look()
+    assert sink.take() is None
+    assert sink._taken == {0, 1}
+    folder.write(0, {"square": np.array(0)})
+    sink._look()
+    assert not reported
+    assert sink.keep(0, None)
+    assert sink._taken == {1}
+    sink.keep(1, {"square": np.array(1)})
+    assert sink.is_complete
+    assert not reported

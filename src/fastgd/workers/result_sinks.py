@@ -115,13 +115,19 @@ class InFolder:
         )
 
     def _look(self) -> None:
-        """Scan for finished chunks; the longer the scan takes, the later is the next one."""
+        """Scan for chunks of others; the longer the scan takes, the later is the next one.
+
+        Chunks that were taken stay missing until they are kept: a worker may have written one
+        already, which is reported when its answer is there.
+        """
         begin = monotonic()
-        done = self._done()
+        done, taken = self._done(), list(self._taken)
+        done[taken] = False
         if found := np.flatnonzero(self._missing & done).tolist():
             self._found(found)
         self._missing = ~done
-        self._ahead: Iterator[int] = iter(np.flatnonzero(self._missing).tolist())
+        done[taken] = True  # so that their leases are not asked for again, and given up
+        self._ahead: Iterator[int] = iter(np.flatnonzero(~done).tolist())
         now = monotonic()
         self._look_at = now + max(LOOKED_AT_EVERY, 20 * (now - begin))
 
