@@ -149,8 +149,9 @@ def _codes(name: str, given: Given, *, with_slope: bool) -> tuple[Code, ...]:
     tree = parse(name, given) if isinstance(given, str) else _written_down(name, given)
     if tree is not None:
         derivation = Derivation(of_value=OF_VALUE)
-        value, slope = derivation.of(tree)
-        wanted = (value, derivation.number(0.0) if slope is None else slope)
+        found = derivation.of(tree)
+        slope = derivation.number(0.0) if found.derivative is None else found.derivative
+        wanted = (found.value, slope)
         return tuple(_program(derivation, node) for node in (wanted if with_slope else wanted[:1]))
     try:
         codes: tuple[Code, ...] = codes_of(given, with_slope=with_slope)

@@ -259,9 +259,15 @@ def _roll_all(
 
 def _part(balls: Balls, rules: Rules, begin: int, end: int) -> Balls:
     """Return some of the balls, as views."""
-    *columns, path = balls
-    path = path[begin * rules.length : end * rules.length]
-    return Balls(*(column[begin:end] for column in columns), path)
+    places = slice(begin, end)
+    return Balls(
+        balls.x[places],
+        balls.start[places],
+        balls.alpha[places],
+        balls.iterations[places],
+        balls.outcome[places],
+        balls.path[begin * rules.length : end * rules.length],
+    )
 
 
 def _shaped(values: NDArray[Any], shape: tuple[int, ...]) -> Any:
