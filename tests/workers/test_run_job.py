@@ -340,7 +340,7 @@ def test_of_an_executor_that_never_answers_the_caller_is_warned(monkeypatch):
 
 
 def test_a_chunk_in_hand_keeps_its_lease_and_is_reported_once(tmp_path):
-    """Also if the folder is scanned after a worker has written it, and before its answer is there."""
+    """Also if the folder is scanned between the writing of a worker and its answer."""
     folder, reported = folder_at(tmp_path, 2), []
     sink = InFolder(folder, reported.extend)
     assert [sink.take(), sink.take(), sink.take()] == [0, 1, None]
