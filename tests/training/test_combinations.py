@@ -152,6 +152,14 @@ def test_combinations_resume_as_if_they_had_never_stopped(name):
         fastgd.sweep(X, Y, resume=half, iterations=20, combinations=[{"l1": 0.1}])
 
 
+def test_combinations_beside_optimizers_resume():
+    given = SETTINGS | ADAM | {"optimizer": [Adam(), Adam(0.5)]}
+    given["combinations"] = [{"alpha": 0.1, "l2": 1e-4}, {"alpha": 2.0, "l2": 0.0}]
+    half = fastgd.sweep(X, Y, **given, keep_state=True)
+    whole = fastgd.sweep(X, Y, **given | {"iterations": 50}, keep_state=True)
+    assert same(fastgd.sweep(X, Y, resume=half, iterations=20, threads=1), whole)
+
+
 def test_the_reference_has_the_same_runs():
     given = SETTINGS | CASES["beside other axes"] | {"seed": 1, "dropout": 0}
     given["combinations"] = [{"l2": 0.1, "alpha": 0.1}, {"l2": 0, "alpha": 2.0}]

@@ -38,9 +38,14 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     axes, method, first = sweep.axes, sweep.method, sweep.states[0]
     names = (*STRUCTURES, *VALUES, *method.numbers)
     own = method.given | {name: axes[name] for name in names if name in axes}
+    combinations = axes.get(COMBINATION)
+    together = combinations[0] if combinations else {}
     for option in FIELDED:
         holder = getattr(method, option)
         fields = {name: axes[name] for name in holder.hyperparameters if name in axes}
+        # Fields that are in combinations have their default, as in the call.
+        known = {name: fact.default for name, fact in holder.hyperparameters.items()}
+        fields |= {name: default for name, default in known.items() if name in together}
         if fields:
             own[option] = holder._replace(**fields)
     own |= {
@@ -56,7 +61,8 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         parameters = sweep.networks[0].parts(first.parameters[0])
         own |= {"weights": axes.get("weights", parameters)}
     own["seed"] = int(first.seeds[0]) if seed is None else seed
-    own = _with_combinations(own, axes.get(COMBINATION))
+    own = {name: value for name, value in own.items() if name not in together}
+    own["combinations"] = combinations
     if sweep.partition is None or sweep.partition.held is None:
         check_held(sweep.validation_errors is not None, given)
     # Rows of sample weights are compared with the partition, not here.
@@ -66,21 +72,6 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     if whole.get("keep_weights", True) and sweep.kept_weights is None:
         whole["keep_weights"] = False
     return whole
-
-
-def _with_combinations(own: Mapping[str, Any], combinations: list[Any] | None) -> dict[str, Any]:
-    """Remove arguments that are in combinations; such fields of optimizers get their default."""
-    found = {
-        name: value
-        for name, value in own.items()
-        if combinations is None or name not in combinations[0]
-    }
-    for option in FIELDED:
-        if combinations and option in found:
-            facts = found[option].hyperparameters
-            inside = {n: facts[n].default for n in facts.keys() & combinations[0].keys()}
-            found[option] = found[option]._replace(**inside)
-    return found | {"combinations": combinations}
 
 
 def resumed_partition(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from fastgd.arguments import options
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_networks
 from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData, Validation
+from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
 from fastgd.engine.execution import execute
 from fastgd.engine.lowering import recipe_of
@@ -181,11 +182,8 @@ class SweepJob(Trainings):
 
     def with_own_samples(self) -> SweepJob:
         """The same job with copies of the caller's arrays, which may change later."""
-        task, held = self.task, self.task.validation
-        if held is not None:
-            weight = None if held.weight is None else held.weight.copy()
-            held = Validation(held.X.copy(), held.y.copy(), weight)
-        return replace(self, task=replace(task, X=task.X.copy(), y=task.y.copy(), validation=held))
+        X, y, held = deepcopy((self.task.X, self.task.y, self.task.validation))
+        return replace(self, task=replace(self.task, X=X, y=y, validation=held))
 
     @property
     def outline(self) -> dict[str, Any]:
