@@ -20,7 +20,7 @@ class Declared(NamedTuple):
     name: str
     kind: Any
     how: Any  # what Typer knows about it
-    default: Any = None  # ... if it must be given
+    default: Any = None  # an ellipsis if it must be given
 
     def parameter(self) -> inspect.Parameter:
         """As a parameter of a signature, which is where Typer reads it."""
