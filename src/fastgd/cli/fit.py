@@ -25,8 +25,8 @@ from fastgd.cli.table_options import (
     TABLE_FILE,
 )
 from fastgd.models.fit import FOLDS, SHARE, Choices, Fit, fit_columns
-from fastgd.tables.csv_lines import names_text
 from fastgd.tables.reading import read_columns
+from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from fastgd.arguments.warnings import unreached, unreached_text
 from fastgd.cli.console import print_plain
-from fastgd.tables.csv_lines import names_text
 from fastgd.tables.samples import Samples
+from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

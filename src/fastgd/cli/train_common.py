@@ -14,8 +14,8 @@ from fastgd.cli.job import Timed, timed
 from fastgd.cli.notes import note_unreached
 from fastgd.cli.output_files import check_output
 from fastgd.cli.splits import Given, RowSplit
-from fastgd.tables.csv_lines import names_text
 from fastgd.tables.samples import LARGEST, Reading, Samples
+from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

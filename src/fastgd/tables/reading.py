@@ -1,8 +1,12 @@
 """Tables from files: CSV and TSV, also compressed (.gz), and Parquet."""
 
+import csv
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO, TextIOWrapper
 from itertools import islice
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +19,6 @@ from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_path
 from fastgd.tables.column_values import number_of
-from fastgd.tables.csv_lines import header_of, lines_of
 from fastgd.tables.dialect import (
     LOOKED_AT,
     SNIFFED_CHARACTERS,
@@ -25,6 +28,7 @@ from fastgd.tables.dialect import (
     separator_of,
 )
 from fastgd.tables.frames import columns_of
+from fastgd.tables.table_selection import names_text
 from fastgd.tables.text_files import read_text
 
 if TYPE_CHECKING:
@@ -112,8 +116,8 @@ def read_table(
     separator = separator or separator_of(start)
     cells = sum(map(text.count, (separator.encode(), b"\n", b"\r")))
     check_memory(_BYTES_OF_CELL * cells, f"{path}")
-    lines = lines_of(path, text, separator)
-    columns: dict[str, list[str]] = {name: [] for name in header_of(path, lines, nameless=True)}
+    lines = _lines_of(path, text, separator)
+    columns: dict[str, list[str]] = {name: [] for name in _header_of(path, lines, nameless=True)}
     lists = list(columns.values())
     for line, row in lines:
         if len(row) != len(lists):
@@ -125,6 +129,10 @@ def read_table(
     if not lists[0]:
         raise ValueError(f"{path} has a header line, but no line below it")
     return TextTable(path, text, separator, decimal, columns)
+
+
+class NamelessError(ValueError):
+    """A column has no name."""
 
 
 class NotANumberError(ValueError):
@@ -167,7 +175,7 @@ class TextTable(NamedTuple):
 
     def check_names(self) -> None:
         """Raise if a column has no name."""
-        header_of(self.path, lines_of(self.path, self.text, self.separator))
+        _header_of(self.path, _lines_of(self.path, self.text, self.separator))
 
     def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Return (rows, columns) finite numbers with a decimal point.
@@ -203,7 +211,7 @@ class TextTable(NamedTuple):
 
     def place(self, row: int, name: str) -> str:
         """Say where a cell is: in which line of the file, which is not the row."""
-        lines = lines_of(self.path, self.text, self.separator)
+        lines = _lines_of(self.path, self.text, self.separator)
         line, _ = next(islice(lines, row + 1, None))
         return f"{self.path}, line {line}, column {shown(name)}"
 
@@ -251,6 +259,47 @@ def typed(
     values = np.empty(len(known), dtype=object)
     values[:] = known
     return values
+
+
+def _lines_of(path: Path, text: bytes, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the cells of each line that is not blank."""
+    # utf-8-sig drops the byte order mark that spreadsheets write.
+    stream = TextIOWrapper(BytesIO(text), "utf-8-sig", newline="")
+    reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=True)
+    try:
+        for cells in reader:
+            # A blank line has one empty cell; a line of several empty cells has missing values.
+            if len(cells) > 1 or "".join(cells).strip():
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _header_of(
+    path: Path, lines: Iterator[tuple[int, list[str]]], *, nameless: bool = False
+) -> list[str]:
+    """Return the names of the columns, from the first line.
+
+    With ``nameless`` a missing name is allowed, and replaced by the one that pandas would give.
+    """
+    _, cells = next(lines, (0, None))
+    if cells is None:
+        raise ValueError(f"{path} is empty")
+    names = [cell.strip() for cell in cells]
+    numbers = map(number_of, names)
+    if all(number is not None and isfinite(number) for number in numbers):
+        raise ValueError(
+            f"{path} has no header line: its first line holds numbers only ({names_text(names)})"
+        )
+    if nameless:
+        names = [name or f"Unnamed: {place}" for place, name in enumerate(names)]
+    counts = Counter(names)
+    for position, name in enumerate(names, start=1):
+        if not name:
+            raise NamelessError(f"{path}, header line: column {position} has no name")
+        if counts[name] > 1:
+            raise ValueError(f"{path}, header line: {shown(name)} is the name of two columns")
+    return names
 
 
 def _read_parquet(path: Path) -> "pandas.DataFrame":

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from fastgd.checks.messages import shown
 from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import FloatArray
-from fastgd.tables.csv_lines import NamelessError, names_text
 from fastgd.tables.dialect import Dialect
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import (
     PARQUET,
+    NamelessError,
     NotANumberError,
     TextTable,
     about,
@@ -24,7 +24,7 @@ from fastgd.tables.reading import (
     read_table,
     typed,
 )
-from fastgd.tables.table_selection import column_names, some_rows, with_targets
+from fastgd.tables.table_selection import column_names, names_text, some_rows, with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 LARGEST = 10.0

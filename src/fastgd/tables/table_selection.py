@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.formatting import many
+from fastgd.checks.formatting import first_names, many
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.values import each_of, integer
 from fastgd.tables.column_values import Cells, cells_of
-from fastgd.tables.csv_lines import names_text
+
+
+def names_text(names: Sequence[str]) -> str:
+    """The first column names, joined by commas, each shortened to 40 characters."""
+    return first_names([name if len(name) <= 40 else f"{name[:37]}..." for name in names])
 
 
 def column_name(argument: str, name: object) -> str:
