@@ -231,7 +231,7 @@ def test_schedules_by_name():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--optimizer sgd", "--optimizer must be one of gradient_descent, .*, rprop, got 'sgd'$"),
+        ("--optimizer sgd", "--optimizer must be one of gradient_descent, .*, got 'sgd'$"),
         (
             "--momentum 0.5",
             "--momentum needs --optimizer momentum or nesterov, got gradient_descent$",
