@@ -198,11 +198,15 @@ def _each_checked(
 ) -> SweepOptions:
     """Return a sweep's options for this number of samples, each value checked on its own."""
     fielded = _fielded(given)
-    kinds = {name: DECLARED[name].kind for name in VALUES} | dict(own)
-    for holder in fielded.values():
-        kinds |= {name: field_kind(holder, name) for name in holder.hyperparameters}
+    holders = {name: one for one in fielded.values() for name in one.hyperparameters}
+
+    def kind_of(name: str) -> OptionType:
+        if name in holders:
+            return field_kind(holders[name], name)
+        return own[name] if name in own else DECLARED[name].kind
+
     values = {
-        name: kinds[name].check_axis(name, axis, samples) for name, axis in found.values.items()
+        name: kind_of(name).check_axis(name, axis, samples) for name, axis in found.values.items()
     }
     structures = {
         name: DECLARED[name].kind.check_axis(name, axis, samples)

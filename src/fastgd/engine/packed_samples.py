@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import rows_of
+from fastgd.arguments.groups import RowIndices
 from fastgd.arguments.partition import Part, Partition
 from fastgd.arguments.training_data import Validation
 from fastgd.kernel.block import Data
@@ -56,7 +56,7 @@ class PackedSamples:
         """The parts of the table; one part if it isn't divided."""
         if self.partition is not None:
             return self.partition
-        rows = rows_of(np.arange(len(self.X)), np.array([len(self.X)]))
+        rows = RowIndices(np.arange(len(self.X)), np.array([0, len(self.X)]))
         return Partition({}, rows, None, None if self.weight is None else self.weight[None])
 
     @property

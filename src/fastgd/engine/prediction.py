@@ -15,6 +15,7 @@ from fastgd.engine.lowering import ValueColumn, places_of, recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import PackedSamples
 from fastgd.engine.packing import arrange
+from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.language.specialization import Choice
@@ -24,9 +25,6 @@ Numbers = Mapping[str, FloatArray]
 
 PREDICT_SAMPLES = 4096
 """Samples that pass through the network at a time."""
-
-PASS_BYTES = 64 * 1024**2
-"""Memory limit, not counting the outputs, for the blocks passed to the kernel at a time."""
 
 
 def predict(

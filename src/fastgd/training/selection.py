@@ -84,7 +84,11 @@ class Selection:
 
     def of(self, array: NDArray[Any]) -> NDArray[Any]:
         """Select from an array that has all axes in front."""
-        return _select(array, self.selectors)
+        # Begins with the last axis, so that dropping an axis doesn't shift the others. In a single
+        # index NumPy would combine several lists as coordinates of points.
+        for axis in reversed(range(len(self.selectors))):
+            array = array[(slice(None),) * axis + (self.selectors[axis],)]
+        return array
 
     def _pairs(self) -> Iterator[tuple[tuple[str, list[Any]], _Selector]]:
         return zip(self.sweep_axes.axes.items(), self.selectors, strict=True)
@@ -265,11 +269,3 @@ def _key(name: str, value: object) -> tuple[bool, Any]:
     if name == "hidden_size" and integer(value) is not None:
         value = (value,)
     return isinstance(value, bool), value
-
-
-def _select(array: NDArray[Any], selectors: Sequence[_Selector]) -> NDArray[Any]:
-    # Begins with the last axis, so that dropping an axis doesn't shift the others. In a single
-    # index NumPy would combine several lists as coordinates of points.
-    for axis in reversed(range(len(selectors))):
-        array = array[(slice(None),) * axis + (selectors[axis],)]
-    return array

@@ -69,6 +69,8 @@ class Training(Trainings):
 
     def between(self, done: int, iterations: int) -> Plan:
         """Plan the updates from iteration ``done`` to ``iterations``."""
+        if (done, iterations) == (self.task.done, self.task.iterations):
+            return self.plan(0, self.threads)
         task = replace(self.task, iterations=iterations, done=done)
         return replace(self, task=task).plan(0, self.threads)
 
