@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import product, repeat
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -144,7 +144,7 @@ def checked_trainings(
         sweep_axes=sweep_axes,
         networks=tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each),
         methods=tuple(method for _, method in each),
-        alphas=tuple(alphas for (_, alphas), _ in each),
+        alphas=tuple(own for (_, own), _ in each),
         values=values,
         together=together,
         seeds=seeds,
@@ -157,7 +157,7 @@ def checked_trainings(
 def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
     """The biases that belong to each of the initial weights."""
     if weights is None or biases is None:
-        return [biases]
+        return [biases] * len(weights or [None])
     if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
         raise ValueError(
             "biases must be a list with those of each of the weights, if these are an axis "
@@ -170,11 +170,10 @@ def _starts(
     values: dict[str, list[Any]], biases: list[Any], inputs: int, outputs: int
 ) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
     """The hidden sizes of each network, and the initial networks if they are given."""
-    each = biases if len(biases) > 1 else list(repeat(biases[0], len(values["weights"])))
     pairs = [
         check_start(hidden_size, weights, inputs, outputs, own)
         for hidden_size in values["hidden_size"]
-        for weights, own in zip(values["weights"], each, strict=True)
+        for weights, own in zip(values["weights"], biases, strict=True)
     ]
     hiddens = [hidden for hidden, _ in pairs]
     starts = [given for _, given in pairs if given is not None]
