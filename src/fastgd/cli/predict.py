@@ -17,6 +17,7 @@ from fastgd.cli.options import JSON, argument, option, takes
 from fastgd.cli.output_files import check_output
 from fastgd.cli.score_table import number_text, scores_line
 from fastgd.cli.table_options import DECIMAL, SEP, TABLE_FILE
+from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
 from fastgd.tables.column_values import cells_of
 from fastgd.tables.reading import about, read_columns
@@ -96,9 +97,8 @@ def command(
 def _prediction(model: Model, outputs: Any) -> Prediction:
     """The predictions as columns."""
     found: Prediction = {}
-    for place, target in enumerate(model.targets):
-        part = outputs if model.classes is not None else outputs[:, [place]]
-        found[target.name] = target.decode(part).tolist()
+    for target, column in zip(model.targets, decoded(model.targets, outputs), strict=True):
+        found[target.name] = column.tolist()
     for place, name in enumerate(model.classes or ()):
         found[f"probability of {name}"] = outputs[:, place].tolist()
     return found

@@ -22,7 +22,7 @@ from fastgd.checks.values import (
 )
 from fastgd.engine.session import available_threads
 from fastgd.models.model import Model, Table, mean_outputs
-from fastgd.models.scores import constant_outputs, scores_of
+from fastgd.models.scores import scores_of
 from fastgd.models.search import HIDDEN_SIZES, Candidate, SearchPlan, SearchSamples, search
 from fastgd.models.train_test_split import TrainTestRows, check_rows, parts_of
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
@@ -219,10 +219,12 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
     outputs = mean_outputs(best.runs, judge.X)
+    # The mean, or the frequencies of the classes, of which the most frequent one is predicted.
+    constant = np.broadcast_to(learn.y.mean(axis=0), judge.y.shape)
     scores = {
         "model": scores_of(learned, outputs, judge.y),
         "linear": scores_of(learned, mean_outputs(linear.runs, judge.X), judge.y),
-        "constant": scores_of(learned, constant_outputs(learn.y, len(judge.y)), judge.y),
+        "constant": scores_of(learned, constant, judge.y),
     }
     return Fit(
         Model(best.runs, preparation, (learned,), scores),

@@ -74,13 +74,6 @@ class Keys:
             own[places].tolist() for own, places in zip(self.levels, self.members.T, strict=True)
         ]
 
-    def label(self, group: int) -> Any:
-        """The label of a group, or the tuple of its labels."""
-        labels = [
-            own[place].item() for own, place in zip(self.levels, self.members[group], strict=True)
-        ]
-        return labels[0] if len(labels) == 1 else tuple(labels)
-
     def codes(self, columns: Columns) -> Integers:
         """The group index of each row; -1 where no group has these labels.
 
@@ -122,7 +115,7 @@ class Keys:
                 return found
         raise KeyError(
             f"group must be one of the {len(self):,} groups, such as "
-            f"{shown(self.label(0))}, got {shown(label)}"
+            f"{shown(next(iter(self)))}, got {shown(label)}"
         )
 
 
@@ -167,8 +160,6 @@ def _places(name: str, levels: NDArray[Any], column: NDArray[Any]) -> Integers:
 
 def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
     """The distinct labels of a column in any order, and the index of each row's label."""
-    if column.ndim != 1:
-        raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {column.shape}")
     if column.dtype.kind in _DATES:
         column = column.astype(_DATES[column.dtype.kind])
     if column.dtype.kind in "biufmM":

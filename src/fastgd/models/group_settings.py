@@ -78,20 +78,14 @@ def completed(settings: dict[str, Any], *, is_class: bool, watching: bool) -> di
     """Return the settings completed with defaults, some of which depend on the target."""
     unit = {"output": "softmax", "loss": "cross_entropy"} if is_class else {"output": "identity"}
     found = _DEFAULTS | unit | (_WATCHING if watching else {}) | settings
-    if not is_class:
-        _check_standardized(found)
-    return found
-
-
-def _check_standardized(settings: dict[str, Any]) -> None:
-    """Reject outputs and losses that don't suit standardized numbers."""
-    if settings["output"] != "identity":
+    if not is_class and found["output"] != "identity":
         raise ValueError(
             "output must be 'identity' for a numeric target, which is standardized, "
-            f"got {shown(settings['output'])}"
+            f"got {shown(found['output'])}"
         )
-    if settings.get("loss") in ("cross_entropy", "poisson"):
+    if not is_class and found.get("loss") in ("cross_entropy", "poisson"):
         raise ValueError(
             "loss must allow numbers below and above 0, since a numeric target is standardized, "
-            f"got {shown(settings['loss'])}"
+            f"got {shown(found['loss'])}"
         )
+    return found

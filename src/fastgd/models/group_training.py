@@ -190,7 +190,9 @@ def train_groups(
         assert found.final_validation_error is not None
         errors = found.final_validation_error.reshape(int(has_held.sum()), -1)
         best = np.where(np.isnan(errors), np.inf, errors).argmin(axis=1)
-        places[has_held] = np.column_stack([np.zeros_like(best), _flat(errors.shape, best)])
+        # In the flat sweep each group has a row of runs.
+        runs = np.arange(len(best)) * errors.shape[1] + best
+        places[has_held] = np.column_stack([np.zeros_like(runs), runs])
         sweeps.append(found)
         given = _as_the_others(found, errors, best, given)
     rest = has_rows & ~has_held
@@ -226,11 +228,6 @@ def _as_the_others(
     chosen = {name: found.axes[name][place] for name, place in zip(names, at, strict=True)}
     middle = max(1, middle)
     return {**given, **chosen, "iterations": middle, "record_every": middle}
-
-
-def _flat(shape: tuple[int, ...], best: Integers) -> Integers:
-    """Indices of the best runs in the flat sweep, where each group has a row of runs."""
-    return np.arange(shape[0]) * shape[1] + best
 
 
 def _drawn(places: Integers, most: int, draw: np.random.Generator) -> Integers:

@@ -298,7 +298,7 @@ def _check_batch(batch_size: Any, table: GroupTable) -> None:
     if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
         raise ValueError(
             f"batch_size must be at most the number of training rows of each group "
-            f"({sizes[smallest]} in {shown(table.keys.label(smallest))}), got {batch_size}"
+            f"({sizes[smallest]} in {shown(list(table.keys)[smallest])}), got {batch_size}"
         )
 
 

@@ -92,12 +92,8 @@ class Model:
         >>> model.predict({"size": [70, 70], "sort": ["flat", "house"]}).round(-1)
         array([140., 190.])
         """
-        outputs = self._outputs(table)
-        if len(self.targets) == 1:
-            return self.targets[0].decode(outputs)
-        return np.stack(
-            [target.decode(outputs[:, k : k + 1]) for k, target in enumerate(self.targets)], axis=1
-        )
+        found = decoded(self.targets, self._outputs(table))
+        return found[0] if len(found) == 1 else np.stack(found, axis=1)
 
     def predict_proba(self, table: Table) -> FloatArray:
         """Predict the probability of each class: (rows, classes), in the order of ``classes``.
@@ -190,6 +186,13 @@ def remarks_on(
     lines = preparation.remarks(columns)
     unused = [name for name in preparation.unused(columns) if name not in known]
     return [*lines, f"Not used: {', '.join(unused)}"] if unused else lines
+
+
+def decoded(targets: Sequence[Target], outputs: FloatArray) -> list[NDArray[Any]]:
+    """Return the predictions of each target, (rows,)."""
+    if len(targets) == 1:
+        return [targets[0].decode(outputs)]
+    return [target.decode(outputs[:, [k]]) for k, target in enumerate(targets)]
 
 
 def mean_outputs(runs: Sequence[Run], inputs: FloatArray) -> FloatArray:

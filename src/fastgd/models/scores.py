@@ -1,4 +1,4 @@
-"""Scores of predictions, of numbers and of classes, and a constant baseline."""
+"""Scores of predictions, of numbers and of classes."""
 
 import numpy as np
 
@@ -46,11 +46,3 @@ def loss_of(target: Target, outputs: FloatArray, encoded: FloatArray) -> float:
         chosen = (outputs * encoded).sum(axis=-1)
         return float(-np.log(np.clip(chosen, _LEAST, None)).mean())
     return float(np.mean((outputs - encoded) ** 2))
-
-
-def constant_outputs(encoded: FloatArray, rows: int) -> FloatArray:
-    """Return the outputs of a model without inputs: the mean target, or the class frequencies.
-
-    For classes the largest output is that of the most frequent class.
-    """
-    return np.broadcast_to(encoded.mean(axis=0), (rows, encoded.shape[1]))
