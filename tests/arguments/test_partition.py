@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import model_selection as sk
 
+from fastgd.arguments.groups import joined
 from fastgd.arguments.partition import check_partition
 
 X = np.arange(24.0).reshape(12, 2)
@@ -218,6 +219,17 @@ def test_axes_are_in_order_and_weights_of_one_row_are_none():
     assert list(partition.axes) == ["group", "fold", "sample_weight"]
     assert len(partition) == 3 * 2 * 3
     assert partition.rows.sizes.tolist() == [2] * 6
+
+
+def test_row_indices_in_place_of_labels_may_overlap_and_keep_their_order():
+    rows, held = joined([np.array([0, 2, 4]), np.array([4, 2])]), joined([np.array([1])] * 2)
+    X, weight = np.zeros((5, 1)), np.arange(1.0, 6.0)
+    partition = check_partition(X, X, groups=rows, folds=held, sample_weight=weight)
+    assert partition.axes == {"group": [0, 1], "fold": [0]}
+    own = partition.part(1)
+    assert [part.tolist() for part in own] == [[4, 2], [5.0, 3.0], [1], [2.0]]
+    with pytest.raises(ValueError, match=r"sample_weight must have a finite sum .* of group 1"):
+        check_partition(X, X, groups=rows, sample_weight=weight * (np.arange(5) == 0))
 
 
 def test_the_caller_s_weights_stay_theirs():
