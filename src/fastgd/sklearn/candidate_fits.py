@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.base import clone
@@ -17,6 +17,7 @@ from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.deferred_fits import DeferredFits, network_of
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.joint_training import JointTraining, Outcome, key_of
+from fastgd.training.results import Run
 
 MOST_BYTES = 2**29
 """Memory of networks that are trained and not yet scored, and of their tables, about."""
@@ -27,8 +28,7 @@ class Waiting:
     """The fit of one candidate on one fold, interrupted before its network is trained."""
 
     estimator: Any
-    network: BaseFastGD | None = None
-    problem: FitSpec | None = None
+    begun: tuple[BaseFastGD, FitSpec] | None = None  # None without a network, or after an error
     number: int | None = None  # its index in the joint training
     outcome: Outcome | None = None
     seconds: float = 0.0
@@ -44,11 +44,10 @@ class Waiting:
             del estimator.fit, estimator.set_params
             if isinstance(self.outcome, Exception):
                 raise self.outcome
-            if self.network is not None:
-                assert self.problem is not None
-                assert self.outcome is not None
-                finish = self.network._finish if is_last else self.network._adopt
-                finish(self.problem, self.outcome)
+            if self.begun is not None:
+                network, problem = self.begun
+                finish = network._finish if is_last else network._adopt
+                finish(problem, cast(list[Run], self.outcome))
             return estimator
 
         estimator.fit = fit
@@ -100,9 +99,7 @@ class CandidateFits:
             fit = Waiting(own)
             began = perf_counter()
             try:
-                found = self._deferred.begin(own, rows, _preprocessing(own, parameters))
-                if found is not None:
-                    fit.network, fit.problem = found
+                fit.begun = self._deferred.begin(own, rows, _preprocessing(own, parameters))
             except Exception as error:
                 fit.outcome = error
             fit.seconds = perf_counter() - began
@@ -126,7 +123,7 @@ class CandidateFits:
     def rungs(self, candidates: Sequence[Mapping[str, Any]], factor: int) -> list[int]:
         """Begin successive halving, and return the epochs of each rung."""
         self._fits = list(self._begun(candidates))
-        problems = [fit.problem for fit in self._fits if fit.problem is not None]
+        problems = [fit.begun[1] for fit in self._fits if fit.begun is not None]
         if any(network_of(fit.estimator) is None for fit in self._fits):
             raise ValueError("all candidates must end in an estimator of fastgd with halving")
         if any(problem.minimizer is not None for problem in problems):
@@ -181,9 +178,10 @@ def _portions(fits: Iterable[Waiting]) -> Iterator[list[Waiting]]:
     arrays: set[int] = set()
     for fit in fits:
         portion.append(fit)
-        if fit.problem is not None:
-            own = {id(array): array.nbytes for array in fit.problem.table if array is not None}
-            size += _bytes_of(fit.problem) + sum(own[new] for new in own.keys() - arrays)
+        if fit.begun is not None:
+            problem = fit.begun[1]
+            own = {id(array): array.nbytes for array in problem.table if array is not None}
+            size += _bytes_of(problem) + sum(own[new] for new in own.keys() - arrays)
             arrays |= own.keys()
         if size > MOST_BYTES:
             yield portion
@@ -197,15 +195,16 @@ def _joint_training_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> 
     problems: list[FitSpec] = []
     threads, shuffle_seed = None, None
     for fit in fits:
-        if fit.problem is None or fit.network is None:
+        if fit.begun is None:
             continue
-        threads = threads or fit.network.threads
-        if fit.network.random_state is None and "shuffle_seed" in fit.problem.settings:
+        network, problem = fit.begun
+        threads = threads or network.threads
+        if network.random_state is None and "shuffle_seed" in problem.settings:
             # Any seed will do; with the same one these fits can be trained together.
-            shuffle_seed = shuffle_seed or fit.problem.settings["shuffle_seed"]
-            fit.problem.settings["shuffle_seed"] = shuffle_seed
+            shuffle_seed = shuffle_seed or problem.settings["shuffle_seed"]
+            problem.settings["shuffle_seed"] = shuffle_seed
         fit.number = len(problems)
-        problems.append(fit.problem)
+        problems.append(problem)
     if any(problem.minimizer is not None for problem in problems):
         warnings.warn(
             "solver='lbfgs' can't be trained jointly: its fits are trained one after the other, "
