@@ -10,7 +10,7 @@ import numpy as np
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.checks.values import LARGEST
 from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network, unflatten
+from fastgd.engine.network import Network
 from fastgd.optimizers import GradientDescent
 from fastgd.schedules import Factors
 from fastgd.sklearn.estimator_parameters import OWN_ARGUMENTS
@@ -24,11 +24,11 @@ def train_alone(problem: FitSpec) -> list[Run]:
     """Return the runs of a fit that can't be part of a sweep."""
     members = range(len(problem.seeds))
     if problem.minimizer is not None:
-        return [minimized(problem, member) for member in members]
+        return [_minimized(problem, member) for member in members]
     return [_trained_from(problem, problem.start[k], seed=problem.seeds[k]) for k in members]
 
 
-def minimized(problem: FitSpec, member: int) -> Run:
+def _minimized(problem: FitSpec, member: int) -> Run:
     """Return one member's network, minimized by L-BFGS-B."""
     import scipy.optimize
 
@@ -40,8 +40,7 @@ def minimized(problem: FitSpec, member: int) -> Run:
         run = problem.start[member]
         start = f.network.row(NetworkParts(run.weights, run.biases))
     else:
-        drawn = first_rows(init, f.network.sizes, [problem.seeds[member]])[0]
-        start = f.row(unflatten(drawn, f.network.sizes))
+        start = f.network.rows(first_rows(init, f.network.sizes, [problem.seeds[member]]))[0]
     found = scipy.optimize.minimize(
         f, start, jac=True, method="L-BFGS-B", options=problem.minimizer
     )
