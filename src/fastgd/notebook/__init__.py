@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from fastgd.notebook.result_rows import HtmlTable, facts_of
-from fastgd.notebook.thumbnails import Thumbnail, plot_of
+from fastgd.notebook.thumbnails import HEIGHT, WIDTH, Thumbnail, plot_of
 
 __all__ = ["html"]
 
@@ -57,6 +57,6 @@ def _row(kind: str, cells: Sequence[str]) -> str:
 def _image(plot: Thumbnail) -> str:
     data = b64encode(plot.png).decode("ascii")
     return (
-        f'<img alt="{escape(plot.text)}" width="{plot.width}" height="{plot.height}" '
+        f'<img alt="{escape(plot.text)}" width="{WIDTH}" height="{HEIGHT}" '
         f'style="{CARD}" src="data:image/png;base64,{data}"/>'
     )

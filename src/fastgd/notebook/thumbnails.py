@@ -21,10 +21,8 @@ from fastgd.training import statistics
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 
-SIZE = (4.8, 3.0)
-"""Inches."""
-
-DOTS_PER_INCH = 100
+WIDTH, HEIGHT = 480, 300
+"""Displayed pixels, 100 per inch."""
 
 SHARP = 2
 """Pixels in the file per displayed pixel, for high-resolution screens."""
@@ -39,11 +37,9 @@ COLORS = 128
 
 
 class Thumbnail(NamedTuple):
-    """A PNG image, its displayed size, and its alternative text."""
+    """A PNG image, and its alternative text."""
 
     png: bytes
-    width: int
-    height: int
     text: str
 
 
@@ -54,15 +50,14 @@ def plot_of(result: Any) -> Thumbnail | None:
     from matplotlib.figure import Figure
 
     with styled() as plt, plt.rc_context(SMALL):
-        figure = Figure(figsize=SIZE, layout="constrained")
+        figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), layout="constrained")
         ax = figure.add_subplot()
         draw = next(draw for kind, draw in _DRAWING.items() if isinstance(result, kind))
         text = draw(result, ax)
         ax.set_title("")  # the table has this information
         content = BytesIO()
-        figure.savefig(content, format="png", dpi=SHARP * DOTS_PER_INCH)
-    width, height = (round(side * DOTS_PER_INCH) for side in SIZE)
-    return Thumbnail(_smaller(content), width, height, text)
+        figure.savefig(content, format="png", dpi=SHARP * 100)
+    return Thumbnail(_smaller(content), text)
 
 
 def _of_run(run: Run, ax: Any) -> str:

@@ -1,6 +1,6 @@
 """The article's takeaways: alpha against the final error, and against the direction changes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,10 @@ from fastgd.plots.lines import (
     of_validation,
     scale_errors,
 )
-from fastgd.plots.style import panels
+from fastgd.plots.style import Panels, panels
 from fastgd.plots.titles import group_label, sweep_title
 from fastgd.training import statistics
 from fastgd.training.runs import Sweep
-
-if TYPE_CHECKING:
-    from fastgd.plots.style import Panels
 
 
 def takeaways(sweep: Sweep, *, ax: "Panels | None" = None) -> NDArray[Any]:

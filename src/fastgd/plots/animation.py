@@ -1,7 +1,7 @@
 """Rolling balls as an animated GIF."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,10 @@ from fastgd.plots.bucket import (
     owner_colors,
     window_of,
 )
-from fastgd.plots.style import COLORS, axes, check_ending, pyplot
+from fastgd.plots.style import COLORS, Axes, axes, check_ending, pyplot
 from fastgd.store.files import whole_file
 from fastgd.studies.bucket.basins import Basins
 from fastgd.studies.bucket.rolling import Roll
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FRAMES_PER_SECOND = 10
 
@@ -145,7 +142,7 @@ def _colors(balls: Roll) -> list[str]:
     """Return each ball's own color or, if there are many, that of its status."""
     status = np.ravel(balls.status)
     if len(status) <= NAMED:
-        return [COLORS[k] for k in range(len(status))]
+        return list(COLORS[: len(status)])
     return [STATUS_COLORS[name] for name in status]
 
 

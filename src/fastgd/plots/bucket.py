@@ -1,19 +1,16 @@
 """Plots of the ball in the bucket: a curve, the paths of balls on it, and its basins."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.values import check_ends, check_result
 from fastgd.plots.lines import below
-from fastgd.plots.style import COLORS, axes
+from fastgd.plots.style import COLORS, Axes, axes
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.curves import Curve
 from fastgd.studies.bucket.rolling import Roll
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Window = tuple[float, float]
 

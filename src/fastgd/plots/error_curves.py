@@ -1,6 +1,6 @@
 """Error against iteration."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,11 @@ from fastgd.plots.lines import (
     of_validation,
     scale_errors,
 )
-from fastgd.plots.style import axes
+from fastgd.plots.style import Axes, axes
 from fastgd.plots.titles import group_label, run_title, sweep_title
 from fastgd.training import statistics
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":

@@ -1,19 +1,14 @@
 """Heat maps of how often each derivative changed its sign."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.values import check_result
-from fastgd.plots.style import SEQUENTIAL, color_bar, panels
+from fastgd.plots.style import SEQUENTIAL, Axes, Panels, color_bar, panels
 from fastgd.plots.titles import run_title
 from fastgd.training.results import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from fastgd.plots.style import Panels
 
 WRITTEN = 16
 """Most columns with a number written in each cell."""

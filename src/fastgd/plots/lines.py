@@ -1,16 +1,13 @@
 """Lines that readers can tell apart: colors, scales and legends."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.plots.style import COLORS, ORDERED, ORDERED_TO
+from fastgd.plots.style import COLORS, ORDERED, ORDERED_TO, Axes
 from fastgd.training.statistics import quartiles
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 ERROR = "mean absolute error"
 """The label of an axis of errors."""

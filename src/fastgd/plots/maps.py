@@ -1,17 +1,14 @@
 """Plots of trainability: the map, and the fit of its box counts."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.values import check_result
-from fastgd.plots.style import COLORS, axes
+from fastgd.plots.style import COLORS, Axes, axes
 from fastgd.studies.trainability.box_counting import BoxCounting
 from fastgd.studies.trainability.map import Trainability
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 CONVERGED = ("#00263D", "#0072B2", "#56B4E9", "#D6ECFA")
 DIVERGED = ("#FFF6D6", "#F0C24B", "#D55E00", "#6B2A00")

@@ -1,7 +1,7 @@
 """Plots of a loss surface, in 2-D or 3-D, with the paths of trainings on it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -9,12 +9,9 @@ from fastgd.checks.formatting import joined
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_flag, check_result
 from fastgd.plots.lines import ERROR
-from fastgd.plots.style import COLORS, SEQUENTIAL, axes
+from fastgd.plots.style import COLORS, SEQUENTIAL, Axes, axes
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 LEVELS = 12
 """Number of contour lines, about."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.plots.style import axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from fastgd.plots.style import Axes, axes
 
 MOST_CLASSES = 30
 """Most classes in a confusion matrix."""

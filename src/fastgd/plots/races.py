@@ -1,7 +1,6 @@
 """Plot of a race: errors against iterations, and the paths on a loss surface."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,14 +9,11 @@ from fastgd.checks.values import check_result
 from fastgd.plots.lines import ERROR, below, label_iterations, scale_errors
 from fastgd.plots.planes import looks
 from fastgd.plots.planes import surface as draw_surface
-from fastgd.plots.style import panels
+from fastgd.plots.style import Axes, panels
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
 from fastgd.training.statistics import error_curves
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _SLICE = (
     "Paths show these two weights only; the other\n"

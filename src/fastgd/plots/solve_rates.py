@@ -1,19 +1,14 @@
 """Fraction of seeds that solve the task, against the size of the hidden layers."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from fastgd.checks.formatting import layers_text
 from fastgd.checks.values import ABOVE_ZERO, check_number, check_result
 from fastgd.plots.lines import check_lines, legend, looks
-from fastgd.plots.style import axes
+from fastgd.plots.style import Axes, axes
 from fastgd.plots.titles import group_label, repetitions, sweep_title
 from fastgd.training import statistics
 from fastgd.training.runs import Sweep
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def solved(

@@ -15,10 +15,12 @@ from fastgd.checks.values import check_path
 from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axes import Axes as Axes
     from matplotlib.figure import Figure
 
     Panels = Sequence[Axes] | NDArray[Any]
+else:  # matplotlib is optional, and imported when something is drawn
+    Axes = Panels = Any
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's, which color-blind readers can tell apart (jfly.uni-koeln.de/color, 2008)."""

@@ -1,19 +1,16 @@
 """Plot of the weights of a run during its training."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.values import check_result
 from fastgd.plots.lines import label_iterations, legend
-from fastgd.plots.style import COLORS, SEQUENTIAL, color_bar, panels
+from fastgd.plots.style import COLORS, SEQUENTIAL, Panels, color_bar, panels
 from fastgd.plots.titles import run_title
 from fastgd.training.results import Run
 from fastgd.training.statistics import given_back
-
-if TYPE_CHECKING:
-    from fastgd.plots.style import Panels
 
 DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 """Dashes of the weights of one color, if there are no more."""

@@ -15,7 +15,7 @@ ended.
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from errno import ENOENT
 from hashlib import sha256
@@ -216,10 +216,9 @@ class Folder:
         """
         return self._look(chunk, chunk_file.verify)
 
-    def damaged(self, chunks: Iterable[int] | None = None) -> list[int]:
-        """Return which chunks, of all or of these, have a corrupt file; each is read in full."""
-        checked = np.flatnonzero(self.done()).tolist() if chunks is None else chunks
-        return [chunk for chunk in checked if self._is_corrupt(chunk)]
+    def damaged(self) -> list[int]:
+        """Return which chunks have a corrupt file; each file is read in full."""
+        return [chunk for chunk in np.flatnonzero(self.done()).tolist() if self._is_corrupt(chunk)]
 
     def digest(self) -> str:
         """Return the hash of the result: SHA-256 of the hashes of all chunks, each verified.

@@ -149,7 +149,8 @@ def basins(
     grid = np.linspace(low, high, POINTS)
     on_grid = again(grid)
     apart = APART * (high - low)
-    minima = _places(np.concatenate([_ends(rolled), _ends(on_grid)]), apart)
+    ends = [each.x[each.status == "converged"] for each in (rolled, on_grid)]
+    minima = _places(np.concatenate(ends), apart)
     find = partial(_owners, minima, apart)
     owner = find(rolled)
     heights, _ = rolled.curve.at(minima)
@@ -162,12 +163,6 @@ def basins(
         owner,
         (low, high),
     )
-
-
-def _ends(rolled: Roll) -> FloatArray:
-    """The ends of the balls that converged."""
-    ends: FloatArray = rolled.x[rolled.status == "converged"]
-    return ends
 
 
 def _places(ends: FloatArray, apart: float) -> FloatArray:

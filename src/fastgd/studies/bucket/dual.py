@@ -282,8 +282,8 @@ def _where(condition, a, b):
 # ---------------------------------------------------------------- one operand
 
 
-def _define_function(names, function, derivative, of_value=False):
-    """Overload functions with ``function`` and its derivative, of x or (``of_value``) its value."""
+def _define_function(names, function, derivative):
+    """Overload functions with ``function`` and its derivative."""
     # A function without Python code is one that Numba knows.
     slope = njit(**COMPILED)(derivative) if hasattr(derivative, "__code__") else derivative
 
@@ -291,14 +291,7 @@ def _define_function(names, function, derivative, of_value=False):
         if isinstance(x, types.Number):
             return lambda x: function(float(x))
 
-        def of_x(x):
-            return dual(function(x.value), slope(x.value) * x.slope)
-
-        def of_its_value(x):
-            value = function(x.value)
-            return dual(value, slope(value) * x.slope)
-
-        return of_its_value if of_value else of_x
+        return lambda x: dual(function(x.value), slope(x.value) * x.slope)
 
     _overload_of_one(names, rule)
 
@@ -345,7 +338,7 @@ for _word in FUNCTIONS:
         _same = (getattr(math, _word, None), getattr(np, _IN_NUMPY.get(_word, _word), None))
         _define_known({*_same, _PUBLIC.get(_word)} - {None}, _word)
 
-_define_function((math.sqrt, np.sqrt, _PUBLIC["sqrt"]), math.sqrt, lambda v: 0.5 / v, of_value=True)
+_define_function((math.sqrt, np.sqrt, _PUBLIC["sqrt"]), math.sqrt, lambda x: 0.5 / math.sqrt(x))
 _define_function((abs, math.fabs, np.abs, _PUBLIC["abs"]), abs, _sign)
 _define_function((np.sign, _PUBLIC["sign"]), njit(**COMPILED)(_sign), lambda _: 0.0)
 _define_function((operator.pos,), operator.pos, lambda _: 1.0)

@@ -221,15 +221,19 @@ def roll(
         _roll_all(found, balls, rules, iterations, threads, advance)
     heights, slopes = found.at(balls.x)
     most = int(balls.iterations.max())
+
+    def shaped(values: NDArray[Any]) -> Any:
+        return values.reshape(shape) if shape else values.item()
+
     return Roll(
-        x=_shaped(balls.x, shape),
-        height=_shaped(heights, shape),
-        slope=_shaped(slopes, shape),
-        status=_shaped(STATUS[balls.outcome], shape),
-        iterations=_shaped(balls.iterations, shape),
+        x=shaped(balls.x),
+        height=shaped(heights),
+        slope=shaped(slopes),
+        status=shaped(STATUS[balls.outcome]),
+        iterations=shaped(balls.iterations),
         path=path.reshape(*shape, length)[..., : most + 1].copy() if recording else None,
-        start=_shaped(start_of, shape),
-        alpha=_shaped(balls.alpha, shape),
+        start=shaped(start_of),
+        alpha=shaped(balls.alpha),
         rule=rule,
         curve=found,
     )
@@ -268,11 +272,6 @@ def _part(balls: Balls, rules: Rules, begin: int, end: int) -> Balls:
         balls.outcome[places],
         balls.path[begin * rules.length : end * rules.length],
     )
-
-
-def _shaped(values: NDArray[Any], shape: tuple[int, ...]) -> Any:
-    """Return values in the shape of the arguments; a single one as a Python scalar."""
-    return values.reshape(shape) if shape else values.item()
 
 
 def _check_alpha(alpha: object, rule: str) -> NDArray[np.float64]:
