@@ -49,10 +49,7 @@ class Formula(ABC):
             raise TypeError(
                 f"a parameter of {self.what} must be a number, got slope: did you mean derivative?"
             )
-        checked = {
-            name: check_number(f"the parameter {name}", value, _ANY)
-            for name, value in parameters.items()
-        }
+        checked = _checked(parameters)
         variables, tree = self._read(formula, tuple(checked))
         other = None
         if derivative is not None:
@@ -176,10 +173,7 @@ class Formula(ABC):
             variables,
             parse(cls.what, formula, known),
             None if derivative is None else parse(cls.what, derivative, known),
-            {
-                name: check_number(f"the parameter {name}", value, _ANY)
-                for name, value in parameters.items()
-            },
+            _checked(parameters),
             {},
         )
         return made
@@ -320,6 +314,13 @@ class Loss(Formula):
 
 _EVERYWHERE = "(-inf, inf)"
 _ANY = rule_of(_EVERYWHERE)
+
+
+def _checked(parameters: Mapping[str, float]) -> dict[str, float]:
+    return {
+        name: check_number(f"the parameter {name}", value, _ANY)
+        for name, value in parameters.items()
+    }
 
 
 def _parameters(what: str, function: Callable[..., Any]) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ Communications of the ACM 7, 1964). Equal subexpressions are stored once, so wha
 derivative have in common is computed once.
 """
 
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -13,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from fastgd.formulas.expressions import Tree
+from fastgd.formulas.expressions import FOLDED, Tree
 
 SHORT = 64.0
 """Powers with integer exponents up to this become multiplications."""
@@ -26,12 +25,6 @@ its operand that of the function, or the function's value if the derivative foll
 ``of_value`` of `Derivation`).
 """
 
-_FOLDED: dict[str, Callable[[Any, Any], Any]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-}
 _FLAT = ("sign",)
 
 
@@ -95,9 +88,9 @@ class Derivation:
     def make(self, operation: str, first: int, second: int) -> int:
         """Return an operation on two nodes; two constants are folded, factors of 1 left out."""
         a, b = self.nodes[first], self.nodes[second]
-        if operation in _FOLDED and a[0] == b[0] == "number":
+        if operation in FOLDED and a[0] == b[0] == "number":
             with np.errstate(all="ignore"):
-                folded = float(_FOLDED[operation](np.float64(a[1]), np.float64(b[1])))
+                folded = float(FOLDED[operation](np.float64(a[1]), np.float64(b[1])))
             if isfinite(folded):  # else compute it at run time: inf is no literal, NaN not equal
                 return self.number(folded)
         if operation == "mul" and a[:2] == ("number", 1.0):
@@ -114,11 +107,15 @@ class Derivation:
     def _neg(self, a: DualExpression) -> DualExpression:
         return self._mul(a, DualExpression(self.number(-1.0), None))
 
+    def _plus(self, a: int | None, b: int | None) -> int | None:
+        """Return the sum of two derivatives; None is a derivative of 0."""
+        if a is None or b is None:
+            return b if a is None else a
+        return self.make("add", a, b)
+
     def _add(self, a: DualExpression, b: DualExpression) -> DualExpression:
         value = self.make("add", a.value, b.value)
-        if a.derivative is None or b.derivative is None:
-            return DualExpression(value, b.derivative if a.derivative is None else a.derivative)
-        return DualExpression(value, self.make("add", a.derivative, b.derivative))
+        return DualExpression(value, self._plus(a.derivative, b.derivative))
 
     def _sub(self, a: DualExpression, b: DualExpression) -> DualExpression:
         value = self.make("sub", a.value, b.value)
@@ -132,9 +129,7 @@ class Derivation:
         value = self.make("mul", a.value, b.value)
         left = None if a.derivative is None else self.make("mul", a.derivative, b.value)
         right = None if b.derivative is None else self.make("mul", a.value, b.derivative)
-        if left is None or right is None:
-            return DualExpression(value, right if left is None else left)
-        return DualExpression(value, self.make("add", left, right))
+        return DualExpression(value, self._plus(left, right))
 
     def _div(self, a: DualExpression, b: DualExpression) -> DualExpression:
         value = self.make("div", a.value, b.value)
@@ -201,17 +196,15 @@ class Derivation:
             return self._fixed_power(a, exponent)
         b = self.of(exponent)
         power = self.make("pow", a.value, b.value)
-        parts = []
+        by_base = by_exponent = None
         if a.derivative is not None:
             less = self.make("sub", b.value, self.number(1.0))
             due = self.make("mul", b.value, self.make("pow", a.value, less))
-            parts.append(self.make("times_derivative", due, a.derivative))
+            by_base = self.make("times_derivative", due, a.derivative)
         if b.derivative is not None:
             due = self.make("log_term", a.value, power)
-            parts.append(self.make("times_derivative", due, b.derivative))
-        if not parts:
-            return DualExpression(power, None)
-        return DualExpression(power, parts[0] if len(parts) == 1 else self.make("add", *parts))
+            by_exponent = self.make("times_derivative", due, b.derivative)
+        return DualExpression(power, self._plus(by_base, by_exponent))
 
     def _fixed_power(self, a: DualExpression, p: float) -> DualExpression:
         """Return a power with a constant exponent; with exponent 0 it is constant, even at 0."""

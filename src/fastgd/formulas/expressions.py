@@ -64,7 +64,7 @@ N, and trees are parsed and differentiated recursively."""
 LONGEST_NAME = 100
 """The most characters of a name, since messages list the names that are known."""
 
-_FOLDED: dict[str, Callable[..., Any]] = {
+FOLDED: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
@@ -134,7 +134,7 @@ def variables_of(tree: Tree) -> set[str]:
 
 
 _CHECKED: dict[str, Callable[..., Any]] = {
-    **_FOLDED,
+    **FOLDED,
     **{name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)},
     "pow": operator.pow,
     "abs": abs,
@@ -233,7 +233,7 @@ class _Reader:
         tree = (operation, *read)
         if not variables_of(tree):
             value = self._number(_evaluated, tree)
-            if operation in _FOLDED and all(isinstance(part, float) for part in read):
+            if operation in FOLDED and all(isinstance(part, float) for part in read):
                 return value
         return tree
 

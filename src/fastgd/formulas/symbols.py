@@ -17,21 +17,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fastgd.checks.messages import shown
-from fastgd.formulas.expressions import FUNCTIONS, LARGEST, Tree
-
-_FOLDED: dict[str, Callable[[float, float], float]] = {
-    "add": float.__add__,
-    "sub": float.__sub__,
-    "mul": float.__mul__,
-    "div": float.__truediv__,
-}
-
+from fastgd.formulas.expressions import FOLDED, FUNCTIONS, LARGEST, Tree
 
 _tracing = ContextVar("tracing", default=False)
 
 
 class SymbolError(TypeError):
     """Something can't be recorded as arithmetic."""
+
+
+def _both_ways(operation: str) -> tuple[Callable[[Any, object], Symbol], ...]:
+    """A method for ``symbol + other``, and one for ``other + symbol``."""
+    return (
+        lambda self, other: apply(operation, self, other),
+        lambda self, other: apply(operation, other, self),
+    )
 
 
 class Symbol:
@@ -49,35 +49,11 @@ class Symbol:
     def __repr__(self) -> str:
         return f"Symbol({self.tree!r})"
 
-    def __add__(self, other: object) -> Symbol:
-        return apply("add", self, other)
-
-    def __radd__(self, other: object) -> Symbol:
-        return apply("add", other, self)
-
-    def __sub__(self, other: object) -> Symbol:
-        return apply("sub", self, other)
-
-    def __rsub__(self, other: object) -> Symbol:
-        return apply("sub", other, self)
-
-    def __mul__(self, other: object) -> Symbol:
-        return apply("mul", self, other)
-
-    def __rmul__(self, other: object) -> Symbol:
-        return apply("mul", other, self)
-
-    def __truediv__(self, other: object) -> Symbol:
-        return apply("div", self, other)
-
-    def __rtruediv__(self, other: object) -> Symbol:
-        return apply("div", other, self)
-
-    def __pow__(self, other: object) -> Symbol:
-        return apply("pow", self, other)
-
-    def __rpow__(self, other: object) -> Symbol:
-        return apply("pow", other, self)
+    __add__, __radd__ = _both_ways("add")
+    __sub__, __rsub__ = _both_ways("sub")
+    __mul__, __rmul__ = _both_ways("mul")
+    __truediv__, __rtruediv__ = _both_ways("div")
+    __pow__, __rpow__ = _both_ways("pow")
 
     def __neg__(self) -> Symbol:
         return apply("neg", self)
@@ -103,8 +79,7 @@ class Symbol:
     def __eq__(self, _other: object) -> NoReturn:
         raise SymbolError("== and != are not supported: compare by <, <=, > or >= in where()")
 
-    def __ne__(self, _other: object) -> NoReturn:
-        self.__eq__(_other)
+    __ne__ = __eq__
 
     def __bool__(self) -> NoReturn:
         raise SymbolError(_NO_BRANCH)
@@ -112,11 +87,7 @@ class Symbol:
     def __float__(self) -> NoReturn:
         raise SymbolError(_NO_NUMBER)
 
-    def __int__(self) -> NoReturn:
-        raise SymbolError(_NO_NUMBER)
-
-    def __index__(self) -> NoReturn:
-        raise SymbolError(_NO_NUMBER)
+    __int__ = __index__ = __float__
 
 
 class Condition:
@@ -156,11 +127,9 @@ def apply(operation: str, *operands: object) -> Symbol:
     """Return the result of an operation on symbols and numbers."""
     symbols = [symbol_of(operand) for operand in operands]
     trees = [symbol.tree for symbol in symbols]
-    if all(isinstance(tree, float) for tree in trees):
-        if operation == "neg":
-            return Symbol(-trees[0])  # type: ignore[operator]
-        if operation in _FOLDED and not (operation == "div" and trees[1] == 0.0):
-            return symbol_of(_FOLDED[operation](*trees))  # type: ignore[arg-type]
+    is_constant = all(isinstance(tree, float) for tree in trees)
+    if is_constant and operation in FOLDED and not (operation == "div" and trees[1] == 0.0):
+        return symbol_of(FOLDED[operation](*trees))
     return Symbol((operation, *trees), 1 + sum(symbol.size for symbol in symbols))
 
 
