@@ -241,6 +241,8 @@ def test_a_prepared_run_goes_on_with_its_preparation(run):
     assert json.loads(out)["final_error"] == json.loads(once)["final_error"]
     result = run("train", *words, "--resume", "half.npz", "--raw")
     assert_refused(result, "--raw does not go with the prepared table of half.npz$")
+    result = run("train", "houses.csv", "--target", "id", "--resume", "half.npz")
+    assert_refused(result, "--target must be price, which the network has learned, got id$")
     result = run("train", *words, "--resume", "half.npz", "--drop", "city")
     assert_refused(result, "--no-standardize must be left out with --resume: half.npz knows how")
 

@@ -4,7 +4,7 @@ from time import perf_counter
 import pytest
 
 from fastgd.tables import text_files
-from fastgd.tables.samples import read_samples
+from fastgd.tables.samples import Reading, read_samples
 
 
 @pytest.mark.parametrize(
@@ -161,3 +161,13 @@ def test_names_may_hold_the_delimiter_and_line_breaks(tmp_path):
     path = tmp_path / "names.csv"
     path.write_text('"width, in cm","two\nlines",y\n1,2,0\n3,4,1\n')
     assert read_samples(path, ["y"]).inputs == ["width, in cm", "two\nlines"]
+
+
+def test_labels_are_not_missing_for_what_they_say(tmp_path):
+    path = tmp_path / "countries.csv"
+    path.write_text("country,x,y\nNA,1,0.5\nDE,2,1\nNA,300,0\n")
+    samples = read_samples(path, ["y"], "country", reading=Reading())
+    assert samples.preparation is not None  # one of the inputs is large
+    assert samples.labels.tolist() == ["NA", "DE", "NA"]
+    path.write_text("x,kind\n1,none\n2,some\n300,none\n")
+    assert read_samples(path, ["kind"], settings={"output": "softmax"}).classes == ("none", "some")

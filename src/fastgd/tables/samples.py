@@ -132,6 +132,12 @@ def read_samples(
     table = _read_raw(path) if reading.raw else read_table(path, reading.sep, reading.decimal)
     names = list(table.columns if isinstance(table, TextTable) else table)
     inputs = _check_names(path, names, targets, groups, reading.drop)
+    known = [target.name for target in reading.targets]
+    if known and known != list(targets):
+        raise ValueError(
+            f"target must be {names_text(known)}, which the network has learned, "
+            f"got {names_text(targets)}"
+        )
     if isinstance(table, TextTable) and reading.raw is not False:
         try:
             samples = _as_it_is(table, inputs, targets, groups, settings)
@@ -159,9 +165,7 @@ def read_more(
     if like.preparation is not None:
         columns = read_columns(path, reading.sep, reading.decimal, like.preparation.texts)
         with about(path):
-            for name in like.targets:
-                if name not in columns:
-                    raise ValueError(f"the table has no column {shown(name)} to compare with")
+            column_names("target", like.targets, columns)
             used = like.preparation.cells(columns) | {n: columns[n] for n in like.targets}
             cells, notes = with_targets(used, like.targets)
             X, y = like.preparation.transform(cells), _encoded(like.encoded, cells)
