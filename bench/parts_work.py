@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd import reference
+from fastgd import Run, reference
 from workload import LENGTH, TOLERANCE, Array
 
 RECORDS = 2
@@ -77,9 +77,7 @@ class Folds:
                 iterations=self.iterations,
                 record_every=self.iterations // RECORDS,
             )
-            same(f"{name}, run {run}", errors[run], oracle.errors)
-            for layer, w in zip(weights, oracle.weights, strict=True):
-                same(f"{name}, run {run}", layer[run], w)
+            same_run(f"{name}, run {run}", errors[run], [w[run] for w in weights], oracle)
             first = reference.train(
                 self.X[out], self.y[out], hidden_size=self.hidden, seed=seed, iterations=1
             )
@@ -129,9 +127,14 @@ class Groups:
                 record_every=self.iterations // RECORDS,
                 **self.options,
             )
-            same(f"{name}, group {i}", errors[i], oracle.errors)
-            for layer, w in zip(weights, oracle.weights, strict=True):
-                same(f"{name}, group {i}", layer[i], w)
+            same_run(f"{name}, group {i}", errors[i], [w[i] for w in weights], oracle)
+
+
+def same_run(said: str, errors: Array, weights: list[Array], oracle: Run) -> None:
+    """Raise an AssertionError if errors or weights are not those of the oracle."""
+    same(said, errors, oracle.errors)
+    for layer, expected in zip(weights, oracle.weights, strict=True):
+        same(said, layer, expected)
 
 
 def same(said: str, theirs: Any, expected: Any) -> None:
