@@ -187,13 +187,7 @@ def basins_title(found: Basins) -> str:
 
 
 def check_height(curve: Curve) -> None:
-    """Raise if a curve has no heights.
-
-    Raises
-    ------
-    ValueError
-        If only its slope is known.
-    """
+    """Raise ValueError if a curve has no heights, as only its slope is known."""
     if not curve.has_height:
         raise ValueError("a plot needs the curve, got only its slope: give curve=, too")
 

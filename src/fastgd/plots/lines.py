@@ -81,13 +81,7 @@ def marker(points: int) -> dict[str, Any]:
 
 
 def check_lines(count: int, of: str) -> None:
-    """Raise if there are more lines than can be told apart.
-
-    Raises
-    ------
-    ValueError
-        If there are more than `MOST`.
-    """
+    """Raise ValueError if there are more lines than can be told apart."""
     if count > MOST:
         raise ValueError(f"{of} has {count} settings, and at most {MOST} lines can be told apart")
 

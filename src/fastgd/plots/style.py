@@ -70,13 +70,7 @@ def styled() -> Iterator[Any]:
 
 @contextmanager
 def axes(ax: "Axes | None", **options: Any) -> "Iterator[Axes]":
-    """Yield ``ax``, or the axes of a new figure, in this project's style.
-
-    Raises
-    ------
-    TypeError
-        If ``ax`` is something else.
-    """
+    """Yield ``ax``, or the axes of a new figure, in this project's style."""
     with styled() as plt:
         if ax is None:
             _, ax = plt.subplots(layout="constrained", **options)
@@ -90,11 +84,6 @@ def panels(
     """Yield the given axes, or ``count`` axes of a new figure, in this project's style.
 
     New ones are one above the other or, with ``across``, side by side.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the number of given axes is different, or they are not axes.
     """
     with styled() as plt:
         if ax is None:
@@ -127,13 +116,7 @@ def _check_axes(name: str, value: object) -> "Axes":
 
 
 def check_ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> None:
-    """Raise if a file's suffix is not one of the supported formats.
-
-    Raises
-    ------
-    ValueError
-        If the suffix is not one of ``endings``.
-    """
+    """Raise ValueError unless a file's suffix is one of these."""
     if path.suffix.lower() not in endings:
         raise ValueError(f"a plot's file must end in {', '.join(endings)}, got {str(path)!r}")
 

@@ -85,12 +85,7 @@ def whole_file(path: PathLike) -> Iterator[IO[bytes]]:
 def put(path: Path, content: bytes, root: Path) -> None:
     """Write a file of the folder ``root`` atomically, creating the folders above it.
 
-    Raises
-    ------
-    OSError
-        If that can't be done; the error names the file.
-    ForeignEntryError
-        As :func:`is_file`.
+    Raises OSError, which names the file, or as :func:`is_file`.
     """
     with naming(path):
         mode = _mode_inside(path, root)
@@ -122,15 +117,7 @@ def open_inside(path: Path, root: Path) -> IO[bytes]:
 
 
 def open_file(path: PathLike) -> IO[bytes]:
-    """Open a file for reading; its path may contain links.
-
-    Raises
-    ------
-    OSError
-        If it can't be opened.
-    ForeignEntryError
-        If it is a folder, a pipe, a device or a socket.
-    """
+    """Open a file for reading, or raise `ForeignEntryError`; its path may contain links."""
     check_kind(path, os.stat(path).st_mode, stat.S_IFREG)
     return _opened(path, 0)
 

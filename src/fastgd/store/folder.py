@@ -207,13 +207,7 @@ class Folder:
         return self._look(chunk, lambda file, origin: chunk_file.unpacked(file, origin, names))
 
     def verify(self, chunk: int) -> str:
-        """Read and verify all of a chunk, and return its hash.
-
-        Raises
-        ------
-        MissingChunkError, CorruptChunkError
-            As :meth:`read` does.
-        """
+        """Read and verify all of a chunk, and return its hash; raises as :meth:`read`."""
         return self._look(chunk, chunk_file.verify)
 
     def damaged(self) -> list[int]:
@@ -221,13 +215,7 @@ class Folder:
         return [chunk for chunk in np.flatnonzero(self.done()).tolist() if self._is_corrupt(chunk)]
 
     def digest(self) -> str:
-        """Return the hash of the result: SHA-256 of the hashes of all chunks, each verified.
-
-        Raises
-        ------
-        MissingChunkError, CorruptChunkError
-            If the result is incomplete, or a chunk is corrupt.
-        """
+        """Return SHA-256 of the hashes of all chunks, each verified; raises as :meth:`read`."""
         hashes = map(self.verify, range(self.chunk_count))
         return sha256("".join(hashes).encode()).hexdigest()
 

@@ -53,15 +53,7 @@ class Leases:
         self._met: dict[int, _Sight] = {}
 
     def acquire(self, chunk: int) -> bool:
-        """Try to lease a chunk: True if it had no lease, or an expired one that is taken over.
-
-        Raises
-        ------
-        OSError
-            If the file can't be created.
-        ForeignEntryError
-            If something else has its name.
-        """
+        """Try to lease a chunk: True if it had no lease, or an expired one that is taken over."""
         path = self._file(chunk)
         return again(
             lambda: (

@@ -278,7 +278,8 @@ def surface(
     (10.0, -10.0)
     """
     chosen = _options(weights, given_options)
-    inputs, targets = check_samples(X, y, chosen, _outputs(weights))
+    outputs = weights.weights[-1].shape[1] if isinstance(weights, Run | Snapshot) else None
+    inputs, targets = check_samples(X, y, chosen, outputs)
     parts, method = _network(inputs, targets, weights, biases, chosen)
     network = Network(
         (inputs.shape[1], *(layer.shape[1] for layer in parts.weights)),
@@ -343,11 +344,6 @@ def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
         return dict(given_options)
     kept = (*_NAMES, "batch_norm", *parameters_of(trained.options))
     return {n: v for n, v in trained.options.items() if n in kept} | dict(given_options)
-
-
-def _outputs(given: object) -> int | None:
-    """Return the number of outputs, if the network is a trained one."""
-    return given.weights[-1].shape[1] if isinstance(given, Run | Snapshot) else None
 
 
 def _network(

@@ -59,11 +59,6 @@ def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = N
     -------
     int
         How many of the calls had to compile code.
-
-    Raises
-    ------
-    Exception
-        Whatever a call raises.
     """
     report = advance or (lambda _done: None)
     waiting, count = list(calls), 0

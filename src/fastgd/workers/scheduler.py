@@ -53,13 +53,7 @@ class Scheduler:
         return len(self._tasks) + len(self._waiting)
 
     def start(self, chunk: int, along: str = "") -> None:
-        """Submit a chunk to the executor.
-
-        Raises
-        ------
-        LostExecutorError
-            If the executor takes no tasks.
-        """
+        """Submit a chunk; raise LostExecutorError if the executor takes no tasks."""
         try:
             future = self._submit(chunk, along)
         except Exception as error:  # BrokenExecutor, RuntimeError after shutdown(), a closed client
@@ -71,10 +65,7 @@ class Scheduler:
     def next(self, seconds: float) -> Outcome | None:
         """Return the result of some chunk, or None if none is finished within ``seconds``.
 
-        Raises
-        ------
-        LostExecutorError
-            If the executor is broken.
+        Raises LostExecutorError if the executor is broken.
         """
         with suppress(Empty):
             return self._outcome(self._over.get(timeout=seconds))

@@ -148,13 +148,7 @@ def _receive(name: str, parcels: Parcels) -> None:
 
 
 def _compute(name: str, chunk: int, threads: int) -> Arrays:
-    """Compute a chunk of the job of this name.
-
-    Raises
-    ------
-    MissingPayloadError
-        If the job is missing, or compiled code that hasn't been asked for yet.
-    """
+    """Compute a chunk of this job; raise if it or code not yet asked for is missing."""
     with _lock:
         held = _jobs.get(name)
     if held is None:
