@@ -37,7 +37,7 @@ def check_folds(
     elif hasattr(value, "__array__") and (array := array_of("folds", value)).dtype.kind == "b":
         rows, held = _cut(_of_booleans(array, len(X)), groups)
     elif isinstance(value, Iterable):
-        rows, held = _cut(_pairs("folds", value, len(X)), groups)
+        rows, held = _cut(_pairs(value, len(X)), groups)
     else:
         raise TypeError(f"{_RULE}, got {shown(value)}")
     for part, use in ((rows, "to train on"), (held, "to test on")):
@@ -92,7 +92,7 @@ def _split(
                 f"{shown(splitter)} raised {type(error).__name__}: {error}. If it needs labels, "
                 "pass folds=splitter.split(X, y, labels)"
             ) from error
-        pairs = _pairs("folds", found, len(rows), of_group)
+        pairs = _pairs(found, len(rows), of_group)
         if i and len(pairs) != count:
             raise ValueError(
                 f"folds must split every group into the same number of folds, got {count}"
@@ -134,23 +134,23 @@ def _of_booleans(held: NDArray[Any], samples: int) -> list[Pair]:
     return [(np.flatnonzero(~row), np.flatnonzero(row)) for row in held]
 
 
-def _pairs(name: str, folds: Iterable[Any], samples: int, of_group: str = "") -> list[Pair]:
+def _pairs(folds: Iterable[Any], samples: int, of_group: str = "") -> list[Pair]:
     pairs: list[Pair] = []
-    for k, pair in enumerate(_each(name, folds)):
+    for k, pair in enumerate(_each(folds)):
         if k == MOST_FOLDS:
-            raise ValueError(f"{name} must be at most {MOST_FOLDS:,} folds, got more{of_group}")
-        pairs.append(_pair(f"{name}[{k}]{of_group}", pair, samples))
+            raise ValueError(f"folds must be at most {MOST_FOLDS:,} folds, got more{of_group}")
+        pairs.append(_pair(f"folds[{k}]{of_group}", pair, samples))
     if not pairs:
-        raise ValueError(f"{name} must be at least one fold, got none{of_group}")
+        raise ValueError(f"folds must be at least one fold, got none{of_group}")
     return pairs
 
 
-def _each(name: str, folds: Iterable[Any]) -> Iterator[Any]:
+def _each(folds: Iterable[Any]) -> Iterator[Any]:
     try:
         yield from folds
     except Exception as error:  # splitter.split(...) is a generator, which only starts here
         raise ValueError(
-            f"{name} must be pairs of row numbers (train, test), but they raised "
+            "folds must be pairs of row numbers (train, test), but they raised "
             f"{type(error).__name__}: {error}"
         ) from error
 
