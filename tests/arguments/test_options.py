@@ -1080,8 +1080,8 @@ def test_a_map_of_alphas_is_checked_at_once(monkeypatch):
 def test_whatever_comes_is_taken_or_refused_with_a_rule(value):
     given = [{name: value} for name in DEFAULTS]
     given += [
-        {option_of(kinds[0])[0]: made(kinds[0], **{name: value})}
-        for name, (_, kinds) in FIELDS.items()
+        {option_of(kind)[0]: made(kind, **{name: value})}
+        for name, kind in {name: kind for name, _, kind in by_kind(FIELDS)}.items()
     ]
     for one, call in product(given, (check, check_sweep)):
         try:

@@ -297,7 +297,7 @@ def _check_together(
     for hidden in hiddens if method.freeze is not None else ():
         check_frozen(method.freeze, (X.shape[1], *hidden, outputs_of(method.loss, y)))
     if method.batch_norm and not in_parts:
-        _check_batches(method, len(y))
+        _check_batches(method, np.array([len(y)]), lambda _part: "")
 
 
 def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:
@@ -339,14 +339,7 @@ def check_parts(
                 f"({sizes[at]} in {names(at)}), got {method.batch_size}"
             )
         if method.batch_norm:
-            batch = sizes if method.batch_size is None else np.full_like(sizes, method.batch_size)
-            last = np.where(sizes % batch, sizes % batch, batch)
-            if last.min() < 2:
-                at = int(last.argmin())
-                raise ValueError(
-                    "every batch must have at least 2 samples with batch_norm=True, got one of 1 "
-                    f"sample (batch_size={method.batch_size} of {sizes[at]} in {names(at)})"
-                )
+            _check_batches(method, sizes, lambda part: f" in {names(part)}")
 
 
 def _check_schedule(method: Method) -> None:
@@ -384,12 +377,15 @@ def _check_adaptive(method: Method) -> None:
         raise ValueError(f"dropconnect must be 0 {with_sampling}, got {method.dropconnect}")
 
 
-def _check_batches(method: Method, samples: int) -> None:
-    batch = method.batch_size or samples
-    if (samples % batch or batch) < 2:
+def _check_batches(method: Method, sizes: NDArray[np.int64], where: Callable[[int], str]) -> None:
+    """Reject a batch of one sample, be it the last one; ``where`` names the subset of a size."""
+    batch = sizes if method.batch_size is None else method.batch_size
+    last = np.where(sizes % batch, sizes % batch, batch)
+    if last.min() < 2:
+        at = int(last.argmin())
         raise ValueError(
             "every batch must have at least 2 samples with batch_norm=True, got one of 1 sample "
-            f"(batch_size={method.batch_size} of {samples})"
+            f"(batch_size={method.batch_size} of {sizes[at]}{where(at)})"
         )
 
 
