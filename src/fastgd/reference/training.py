@@ -51,9 +51,12 @@ def train(
 
     Parameters
     ----------
-    X, y, hidden_size, alpha, iterations, record_every, seed, weights, biases, validation,
-    record_weights, resume, **options
+    X, y, validation
+        The samples, as in :func:`fastgd.train`.
+    hidden_size, weights, biases, seed, alpha, iterations, record_every, record_weights, resume
         As in :func:`fastgd.train`.
+    **options
+        Everything else that `fastgd.train` takes, see :class:`fastgd.arguments.options.Options`.
 
     Returns
     -------
