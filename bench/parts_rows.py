@@ -205,9 +205,9 @@ def _padded(work: Groups, threads: int) -> int:
     """Rows that our blocks work on, with their padding."""
     partition = check_partition(work.X, work.y, groups=work.labels)
     samples = PackedSamples(work.X, work.y, partition=partition)
-    parameters = work.hidden * (work.X.shape[1] + 1)
+    matrices = [(work.X.shape[1], work.hidden), (work.hidden, 1)]
     padded = 0
-    for lot in arrange(samples, recipe_of(Method(), {}), samples.parts, parameters, None):
+    for lot in arrange(samples, recipe_of(Method(), {}), samples.parts, matrices, threads):
         lanes = lot.lanes(lot.keys, lot.count, threads)
         sizes = samples.sizes[lot.runs(0, lot.count)[lanes]]
         padded += sum(up(int(block.max()), ROWS) * lot.side_by_side for block in sizes)

@@ -20,7 +20,7 @@ def thirteen_lines() -> Any:
 
 
 def race() -> Any:
-    """Nine optimizers on XOR."""
+    """All optimizers on XOR."""
     import matplotlib.pyplot as plt
 
     race = fastgd.race(X, y, hidden_size=4, iterations=1000)

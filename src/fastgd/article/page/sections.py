@@ -60,13 +60,13 @@ SECTIONS = (
         "race",
         "Optimizer race",
         'part 1, "Visualizing the Difference"',
-        "Nine optimizers train the same network on the same data from the same initial weights, "
+        "All optimizers train the same network on the same data from the same initial weights, "
         "each with an alpha that suits it: their errors, and their paths on the loss surface.",
         (
             PageFigure(
                 calls.race,
-                "Nine optimizers learn XOR. On the surface a circle is the start, a star the end.",
-                "Above, nine curves of the error over 1,000 iterations: AdaDelta ends lowest, "
+                "All optimizers learn XOR. On the surface a circle is the start, a star the end.",
+                "Above, the curves of the error over 1,000 iterations: AdaDelta ends lowest, "
                 "at 0.0032, then Adam and RMSProp, then Nesterov, gradient descent, momentum and "
                 "AdamW; AdaGrad ends at 0.037, and Rprop, whose steps have grown until the "
                 "sigmoids are saturated, at 0.125. Below, their paths over two weights: all start "
