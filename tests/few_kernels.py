@@ -10,7 +10,7 @@ kernel/test_bits.py and kernel/test_translation.py show it. Users' kernels are t
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from fastgd.engine import layout, packing, session
+from fastgd.engine import grouping, layout, packing, session
 
 MOST_KNOWN = layout.MOST_KNOWN
 SIDE_BY_SIDE = packing.runs_side_by_side
@@ -30,7 +30,7 @@ def one_or_eight(count, *_):
 @contextmanager
 def users_kernels():
     """As outside of tests."""
-    layout._remembered.cache_clear()
+    grouping._remembered.cache_clear()
     with (
         patch.object(layout, "MOST_KNOWN", MOST_KNOWN),
         patch.object(layout, "_known", {}),
@@ -38,4 +38,4 @@ def users_kernels():
         patch.object(session, "runs_side_by_side", SIDE_BY_SIDE),
     ):
         yield
-    layout._remembered.cache_clear()
+    grouping._remembered.cache_clear()

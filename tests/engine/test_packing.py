@@ -7,7 +7,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.packed_samples import PackedSamples, Sharing
-from fastgd.engine.packing import alone, arrange, dealt, lanes_of
+from fastgd.engine.packing import arrange, by_part, dealt, lanes_of
 
 
 def lots_of(labels, *, runs=1, folds=None, sample_weight=None, side_by_side=8, **options):
@@ -78,7 +78,7 @@ def test_padding_costs_at_most_a_quarter_for_log_normal_sizes(count, wide):
 
 def test_runs_alone_are_exact_and_have_a_block_each():
     samples, _ = lots_of(LABELS)
-    lot = alone(samples, np.array([3, 7, 250]), 1)
+    lot = by_part(samples, np.array([3, 7, 250]), 1, 1)
     assert (lot.side_by_side, lot.is_exact, lot.count) == (1, True, 3)
     assert sorted(lot.runs(0, 3).tolist()) == [3, 7, 250]
 

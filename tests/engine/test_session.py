@@ -47,11 +47,11 @@ def test_all_doors_have_the_same_error(side_by_side):
     """What is measured, trained, evaluated, predicted, and a point of a plane."""
     measuring = session_of(side_by_side=side_by_side).load(ROWS)
     measuring.run(0, 1)
-    errors = measuring.errors()[:5, 0]
+    errors = measuring.curve("errors")[:5, 0]
 
     training = session_of(side_by_side=side_by_side, iterations=3).load(ROWS)
     training.run(0, 1)
-    np.testing.assert_array_equal(training.errors()[:5, 0], errors)
+    np.testing.assert_array_equal(training.curve("errors")[:5, 0], errors)
 
     evaluation = LossEvaluation(Session.of_derivative(NETWORK, METHOD, X, Y))
     assert [evaluation.at(row)[2] for row in ROWS] == errors.tolist()
@@ -113,7 +113,7 @@ def test_calls_may_end_anywhere_and_runs_may_be_packed(name):
         packed.run(first, last)
     for read in (
         lambda runs: runs.parameters(),
-        lambda runs: runs.errors(),
+        lambda runs: runs.curve("errors"),
         lambda runs: runs.changes(),
         lambda runs: runs.watch() if session.layout.watched else runs.ended,
     ):
@@ -130,11 +130,11 @@ def test_a_run_that_is_over_is_read_as_it_ended():
     column = ValueColumn.of("tolerance", axis["tolerance"], method)
     runs = session.load(rows, alpha, [(column, np.arange(3))])
     runs.run(0, 7)
-    assert runs.outcome[:3].tolist() == [0, CONVERGED, DIVERGED]
+    assert runs.end("outcome")[:3].tolist() == [0, CONVERGED, DIVERGED]
     assert runs.ended[:2].tolist() == [-1, 0]
     assert runs.ended[2] >= 0
     np.testing.assert_array_equal(runs.parameters()[1], ROWS[1])
-    assert runs.final[1] == runs.errors()[1, 0]
+    assert runs.end("final")[1] == runs.curve("errors")[1, 0]
     alone = session_of(method, 1, side_by_side=1, iterations=6).load(ROWS[:1], alpha[:1])
     alone.run(0, 7)
     np.testing.assert_array_equal(alone.parameters()[0], runs.parameters()[0])
@@ -177,7 +177,7 @@ def test_a_grid_in_chunks_is_the_runs_one_by_one(monkeypatch, threads):
     rows[:, first], rows[:, second] = np.tile(x, 4), np.repeat(y, 5)
     one_by_one = session.load(rows)
     one_by_one.run(0, 1)
-    np.testing.assert_array_equal(errors.ravel(), one_by_one.errors()[:, 0])
+    np.testing.assert_array_equal(errors.ravel(), one_by_one.curve("errors")[:, 0])
 
 
 def test_outputs_owe_nothing_to_how_many_go_through_at_a_time(monkeypatch):

@@ -317,9 +317,9 @@ def chain(pairs):
 def exact_sigmoid(x):
     """The sequence of operations of functions.sigmoid, for arguments inside its limits."""
     c = functions
-    t = fma(x, -c._LOG2E, c._SHIFT)
-    n = t - c._SHIFT
-    r = fma(n, c._LN2_LOW, fma(n, c._LN2_HIGH, x))
+    t = fma(x, -c.LOG2E, c.SHIFT)
+    n = t - c.SHIFT
+    r = fma(n, c.LN2_LOW, fma(n, c.LN2_HIGH, x))
     r2 = r * r
     r4 = r2 * r2
     low = fma(fma(r, -c._C5, c._C4), r2, fma(r, -c._C3, c._C2))

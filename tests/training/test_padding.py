@@ -14,7 +14,7 @@ from test_shared_updates import sharing  # noqa: F401
 import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
-from fastgd.engine import layout as layout_module
+from fastgd.engine import grouping
 from fastgd.functions import sqrt, where
 from fastgd.kernel.vectorization import ROWS
 from fastgd.optimizers import Adam, Momentum, Rprop
@@ -123,8 +123,8 @@ def test_any_place(case):
 
 @pytest.mark.parametrize("case", IN_BATCHES)
 def test_any_batch(case, monkeypatch):
-    monkeypatch.setattr(layout_module, "_remembered", layout_module._planned)
-    monkeypatch.setattr(layout_module, "GROUP_BYTES", 1)
+    monkeypatch.setattr(grouping, "_remembered", grouping._grouped)
+    monkeypatch.setattr(grouping, "GROUP_BYTES", 1)
     for samples in (11, 12, 13):
         for place in range(samples):
             agrees(settings(case, samples, place))

@@ -14,15 +14,13 @@ import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
-from fastgd.engine import layout as layout_module
-from fastgd.engine import packing
-from fastgd.engine.layout import Layout
+from fastgd.engine import grouping, packing, session
+from fastgd.engine.grouping import area_of, layout_for
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Plan
 from fastgd.engine.session import available_threads
 from fastgd.engine.thread_tuning import LAST_SECONDS, ThreadTuning
-from fastgd.engine.weight_shards import area_of
 from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.vectorization import shapes_for
@@ -73,22 +71,21 @@ CASES = {
 @pytest.fixture
 def sharing(monkeypatch):
     """Make this number of threads share every update, with this number of samples at a time."""
-    plan = Layout.plan
 
     def share(threads, together=1 << 20, rows=32):
-        monkeypatch.setattr(layout_module, "_remembered", layout_module._planned)
-        monkeypatch.setattr(layout_module, "SHARE_SECONDS", 1e-15)
-        monkeypatch.setattr(layout_module, "SHARE_SAMPLES", 0.25)
-        monkeypatch.setattr(layout_module, "GROUP_BYTES", 1)
-        monkeypatch.setattr(layout_module, "TOGETHER_BYTES", together)
-        monkeypatch.setattr(layout_module, "GRADIENT_SAMPLES", rows)
+        monkeypatch.setattr(grouping, "_remembered", grouping._grouped)
+        monkeypatch.setattr(grouping, "SHARE_SECONDS", 1e-15)
+        monkeypatch.setattr(grouping, "SHARE_SAMPLES", 0.25)
+        monkeypatch.setattr(grouping, "GROUP_BYTES", 1)
+        monkeypatch.setattr(grouping, "TOGETHER_BYTES", together)
+        monkeypatch.setattr(grouping, "GRADIENT_SAMPLES", rows)
         made = []
 
         def planned(*arguments, **given):
-            made.append(plan(*arguments, **given | {"threads": threads}))
+            made.append(layout_for(*arguments, **given | {"threads": threads}))
             return made[-1]
 
-        monkeypatch.setattr(Layout, "plan", planned)
+        monkeypatch.setattr(session, "layout_for", planned)
         return made
 
     return share
@@ -191,7 +188,7 @@ def test_a_run_of_which_only_the_second_threads_weights_overflow(sharing):
 def planned(sizes, samples, threads=8, batch=0, **options):
     method = Method(**options)
     recipe = recipe_of(method, {})
-    return Layout.plan(Network(sizes), 1, samples, recipe, batch, threads=threads)
+    return layout_for(Network(sizes), 1, samples, recipe, batch, threads=threads)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +220,7 @@ def test_only_so_many_values_are_kept():
     layout = planned((784, 100, 10), 10**7)
     kept = 16 * 112 * layout.room  # strides are at most so many numbers
     assert layout.threads == 8
-    assert layout_module.TOGETHER_BYTES * 0.9 < kept < layout_module.TOGETHER_BYTES * 1.1
+    assert grouping.TOGETHER_BYTES * 0.9 < kept < grouping.TOGETHER_BYTES * 1.1
     assert planned((784, 100, 10), 2001).room == 2004
 
 
@@ -237,7 +234,7 @@ def test_blocks_that_are_fewer_than_threads_are_shared(runs, threads, each):
     plan = Plan.make(task, Network((784, 100, 10)), Method(), alphas, {}, 1, threads)
     assert plan.layout.runs == 1
     assert plan.layout.threads == each
-    assert each == 1 or runs * 16 * 112 * plan.layout.room < layout_module.TOGETHER_BYTES * 1.1
+    assert each == 1 or runs * 16 * 112 * plan.layout.room < grouping.TOGETHER_BYTES * 1.1
 
 
 def test_blocks_take_turns_on_all_threads(sharing, monkeypatch):

@@ -21,7 +21,7 @@ class LossEvaluation:
             block.errors[0],
         )
         self._parameters = layout.places[0]
-        self._derivative = layout.places[0] + layout.derivative
+        self._derivative = layout.places[0] + layout.sections["states"].start
 
     def at(self, parameters: FloatArray) -> tuple[float, FloatArray, float]:
         r"""Loss, derivative, and mean absolute error \|y - output\| at the parameters (P,)."""

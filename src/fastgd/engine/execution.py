@@ -1,7 +1,8 @@
 """Execute the runs of a plan: batches of runs, passes over some of their blocks, kernel calls."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -9,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine import summaries
-from fastgd.engine.layout import Layout
 from fastgd.engine.packed_samples import Index, Sharing
-from fastgd.engine.packing import RunBatch, alone, lanes_of
+from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
 from fastgd.engine.state import State
@@ -40,54 +40,34 @@ def execute(
     called with the number of updates that have been done since its last call.
     """
     work = _Work(plan, first, seeds, keep, advance, state)
+    if state is not None:
+        work.take_over(state)
     for batch, session in plan.batches:
         # A session of its own: its padded samples are freed after these runs, while plans live on.
-        work.do(batch, replace(session))
-    _train_again(plan, work)
+        work.do(batch, replace(session), advance)
+    foreign = [batch.runs(0, batch.count) for batch, _ in plan.batches if not batch.is_exact]
+    if foreign:
+        work.train_again(np.concatenate(foreign))
     return work.trained
 
 
-def _train_again(plan: Plan, work: "_Work") -> None:
-    """Retrain separately the runs that diverged in a block with samples of other runs."""
-    foreign = [batch.runs(0, batch.count) for batch, _ in plan.batches if not batch.is_exact]
-    if foreign:
-        runs = np.concatenate(foreign)
-        runs = np.sort(runs[work.trained.outcome[runs] == DIVERGED])
-        if len(runs):
-            batch = alone(plan.samples, runs, plan.runs // plan.samples.parts)
-            session = plan.batches[0][1]
-            layout = Layout.plan(
-                plan.network,
-                1,
-                batch.size,
-                session.layout.recipe,
-                session.layout.batch,
-                session.layout.window,
-                batch.sharing,
-            )
-            work.do(batch, replace(session, layout=layout), lambda _done: None)
-
-
+@dataclass(frozen=True, eq=False)
 class _Work:
     """The training of a plan's runs, from initial parameters or a state to the results."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        first: NDArray[np.float64],
-        seeds: NDArray[np.int64],
-        keep: Keep,
-        advance: Callable[[int], None],
-        state: State | None,
-    ) -> None:
-        self.plan = plan
-        self.first, self.seeds, self.state = first, seeds, state
-        self.keep, self.advance = keep, advance
-        self.trained = TrainedRuns.empty(plan, keep)
-        if state is not None:
-            self._take_over(state)
+    plan: Plan
+    first: NDArray[np.float64]
+    seeds: NDArray[np.int64]
+    keep: Keep
+    advance: Callable[[int], None]
+    state: State | None
 
-    def _take_over(self, state: State) -> None:
+    @cached_property
+    def trained(self) -> TrainedRuns:
+        """The results."""
+        return TrainedRuns.empty(self.plan, self.keep)
+
+    def take_over(self, state: State) -> None:
         """Copy the results of the runs that had ended before."""
         over = np.flatnonzero(state.ended >= 0)
         self.advance(len(over) * (self.plan.task.iterations - self.plan.task.done))
@@ -118,30 +98,33 @@ class _Work:
             ),
         )
 
-    def do(
-        self, batch: RunBatch, session: Session, advance: Callable[[int], None] | None = None
-    ) -> None:
+    def train_again(self, runs: Index) -> None:
+        """Retrain those separately that diverged in a block with samples of other runs."""
+        plan, runs = self.plan, np.sort(runs[self.trained.outcome[runs] == DIVERGED])
+        if len(runs):
+            batch = by_part(plan.samples, runs, plan.runs // plan.samples.parts, 1)
+            session = plan.batches[0][1]
+            self.do(batch, session.for_batch(batch), lambda _done: None)
+
+    def do(self, batch: RunBatch, session: Session, advance: Callable[[int], None]) -> None:
         """Train a batch of runs."""
         for owners, keys in self._passes(batch, session):
-            self._train(batch, session, owners, keys, advance or self.advance)
+            self._train(batch, session, owners, keys, advance)
 
     def _passes(self, batch: RunBatch, session: Session) -> Iterator[tuple[Index, Index | None]]:
         """Yield the runs of some blocks at a time, with their keys."""
-        going = None if self.state is None else self.state.ended < 0
-        order, keys = batch.order, batch.keys
-        if going is not None and not going.all():
-            order = batch.runs(0, batch.count)
-            keys = None if keys is None else keys[going[order]]
-            order = order[going[order]]
-        count = batch.count if order is None else len(order)
+        order, keys = batch.runs(0, batch.count), batch.keys
+        if self.state is not None:
+            going = self.state.ended[order] < 0
+            order, keys = order[going], None if keys is None else keys[going]
         wide, begin = session.layout.runs, 0
-        while begin < count:
+        while begin < len(order):
             size = batch.size
-            if order is not None and batch.sharing is not Sharing.TABLE:
+            if batch.sharing is not Sharing.TABLE:
                 size = int(self.plan.samples.sizes[self._parts(order[begin : begin + 1])[0]])
             blocks = self.plan.blocks_per_pass(session, size)
-            end = min(count, begin + blocks * wide)
-            mine = np.arange(begin, end) if order is None else order[begin:end]
+            end = min(len(order), begin + blocks * wide)
+            mine = order[begin:end]
             if keys is not None:
                 lanes = lanes_of(keys[begin:end], end - begin, wide)[:blocks]
                 end = begin + int(lanes[-1, -1]) + 1
@@ -198,7 +181,7 @@ class _Work:
         step = max(1, self._step(1 / (session.seconds() * busiest), runs.blocks))
         # The last evaluation of the monitored error isn't part of the state.
         cut = self.keep.state and session.layout.recipe.watch is not None
-        pace = ThreadTuning(session.layout.threads, session.layout.seconds)
+        pace = ThreadTuning(session.layout.threads, session.seconds())
         at = self.plan.task.done
         while at <= iterations and len(owners):  # `iterations` only measures the final error
             shared, most = pace.next()
@@ -253,11 +236,12 @@ class _Work:
         trained, task, whose = self.trained, self.plan.task, owners[which]
         records, iterations = task.records, task.iterations
         runs = runs.some(which)
-        ended, final, errors, losses = runs.ended, runs.final, runs.errors(), runs.losses()
+        ended, final = runs.ended, runs.end("final")
+        errors, losses = runs.curve("errors"), runs.curve("losses")
         curves = [(trained.errors, errors), (trained.losses, losses)]
         last, held_final = errors[:, records], np.empty(0)
         if self.plan.samples.holds_out:
-            held = runs.held_errors()
+            held = runs.curve("held_errors")
             curves.append((trained.held_errors, held))
             held_final = held[:, records]
         if len(trained.path):
@@ -274,7 +258,7 @@ class _Work:
                 kept[whose[run], record] = np.nan
             last = np.where(over, final, last)
             if len(held_final):
-                held_final = np.where(over, runs.held_final, held_final)
+                held_final = np.where(over, runs.end("held_final"), held_final)
             # A run stopped by the very last evaluation can be resumed, as a longer run would not
             # have been evaluated there.
             finite = np.isfinite(parameters).all(axis=1)
@@ -285,7 +269,7 @@ class _Work:
         best, best_error = runs.best() if restoring else (np.empty((0, 0)), np.empty(0))
         end = Ended(
             ended=np.where(over, ended, iterations),
-            outcome=runs.outcome,
+            outcome=runs.end("outcome"),
             final=last,
             held_final=held_final,
             parameters=parameters,
@@ -323,7 +307,7 @@ class _Work:
                 lanes=lanes,
             )
             runs.run(0, 1, self.plan.threads)
-            losses[finite] = runs.losses()[:, 0]
+            losses[finite] = runs.curve("losses")[:, 0]
         return losses
 
     def _write_state(self, whose: Index, state: State) -> None:

@@ -8,7 +8,6 @@ differ between versions and machines.
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,23 +25,12 @@ AT_ONCE = 2**18
 """Weights whose random words are generated at a time."""
 
 
-class _Rule(NamedTuple):
-    """The spread of a layer's initial weights, given its numbers of inputs and outputs."""
-
-    variance: Callable[[int, int], float]
-    is_normal: bool
-
-
 _VARIANCES: dict[str, Callable[[int, int], float]] = {
     "glorot": lambda inputs, outputs: 2.0 / (inputs + outputs),
     "he": lambda inputs, _outputs: 2.0 / inputs,
     "lecun": lambda inputs, _outputs: 1.0 / inputs,
 }
-RULES = {
-    f"{name}{ending}": _Rule(variance, is_normal)
-    for name, variance in _VARIANCES.items()
-    for ending, is_normal in (("", False), ("_normal", True))
-}
+"""Of a layer's initial weights, given its numbers of inputs and outputs."""
 
 
 def first_rows(init: Init, sizes: Sequence[int], seeds: Sequence[int]) -> Numbers:
@@ -57,12 +45,11 @@ def first_rows(init: Init, sizes: Sequence[int], seeds: Sequence[int]) -> Number
     for k, (kind, (inputs, outputs)) in enumerate(zip(kinds, shapes, strict=True)):
         width = inputs * outputs
         if kind != "article":
-            rule = RULES[kind]
             step = max(1, AT_ONCE // width)
             for begin in range(0, len(seeds), step):
                 part = slice(begin, begin + step)
                 words = _words(seeds[part], k, width)
-                rows[part, at : at + width] = _spread(words, rule, inputs, outputs)
+                rows[part, at : at + width] = _spread(words, kind, inputs, outputs)
         at += width
     return rows
 
@@ -76,11 +63,11 @@ def _words(seeds: Sequence[int], k: int, count: int) -> NDArray[np.int64]:
     return both.reshape(len(seeds), -1)[:, :count]
 
 
-def _spread(words: NDArray[np.int64], rule: _Rule, inputs: int, outputs: int) -> Numbers:
-    variance = rule.variance(inputs, outputs)
+def _spread(words: NDArray[np.int64], kind: str, inputs: int, outputs: int) -> Numbers:
+    variance = _VARIANCES[kind.removesuffix("_normal")](inputs, outputs)
     # The middle of one of 2**53 cells of [0, 1), minus one half.
     centered = ((words - 2**52).astype(np.float64) + 0.5) * 2.0**-53
-    if rule.is_normal:
+    if kind.endswith("_normal"):
         return quantile(centered) * math.sqrt(variance)
     return centered * (2.0 * math.sqrt(3.0 * variance))
 

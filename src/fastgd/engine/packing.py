@@ -81,18 +81,13 @@ def arrange(
     tables = len(samples.table_sizes)
     # Better than a shared table, which for 5 folds has a quarter more samples than a run trains on.
     if _fill(each, wide) >= FULL or wide == 1:
-        return [_by_part(samples, np.arange(runs), each, wide)]
+        return [by_part(samples, np.arange(runs), each, wide)]
     apart = folds and (in_step or recipe.features.dropout)
     if weighed and not apart and _fill(runs // tables, wide) >= FULL:
         return [_by_table(samples, each, wide, exact=not folds)]
     if in_step:
         return _by_size(samples, each, wide)
     return _by_run(samples, each, wide)
-
-
-def alone(samples: PackedSamples, runs: Index, each: int) -> RunBatch:
-    """These runs one by one, each as :func:`fastgd.train` would train it."""
-    return _by_part(samples, runs, each, 1)
 
 
 def _fill(count: int, wide: int) -> float:
@@ -117,7 +112,7 @@ def _by_table(samples: PackedSamples, each: int, wide: int, *, exact: bool) -> R
     )
 
 
-def _by_part(samples: PackedSamples, runs: Index, each: int, wide: int) -> RunBatch:
+def by_part(samples: PackedSamples, runs: Index, each: int, wide: int) -> RunBatch:
     """Batch the runs so that all of a part share its samples."""
     parts = runs // each
     runs = runs[np.lexsort((runs, -samples.sizes[parts]))]
@@ -135,7 +130,7 @@ def _by_size(samples: PackedSamples, each: int, wide: int) -> list[RunBatch]:
         mine = runs[pays]
         batches.append(_own(samples, Sharing.NONE, mine, each, wide, sizes[pays], exact=True))
     if not pays.all():
-        batches.append(_by_part(samples, runs[~pays], each, 1))
+        batches.append(by_part(samples, runs[~pays], each, 1))
     return batches
 
 
@@ -146,7 +141,7 @@ def _by_run(samples: PackedSamples, each: int, wide: int) -> list[RunBatch]:
     apart = _largest_alone(sizes, wide)
     batches = []
     if apart:
-        batches.append(_by_part(samples, runs[:apart], each, 1))
+        batches.append(by_part(samples, runs[:apart], each, 1))
     if apart < len(runs):
         mine = runs[apart:]
         exact = bool(sizes[apart] == sizes[-1])

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
+from fastgd.engine.grouping import layout_for, split_of
 from fastgd.engine.layout import Layout, up
 from fastgd.engine.lowering import (
     NEVER,
@@ -88,7 +89,7 @@ class Session:
         blocks: int = 1,
     ) -> "Session":
         """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share."""
-        layout = Layout.plan(
+        layout = layout_for(
             network,
             batch.side_by_side,
             batch.size,
@@ -100,6 +101,15 @@ class Session:
             blocks=blocks,
         )
         return cls(layout, method, samples, iterations, record_every, look)
+
+    def for_batch(self, batch: RunBatch) -> "Session":
+        """The same for another batch of runs."""
+        old = self.layout
+        layout = layout_for(
+            old.network, batch.side_by_side, batch.size, old.recipe, old.batch, old.window,
+            batch.sharing,
+        )  # fmt: skip
+        return replace(self, layout=layout)
 
     @classmethod
     def of_measuring(
@@ -115,7 +125,7 @@ class Session:
     def of_outputs(cls, network: Network, method: Method, X: FloatArray) -> "Session":
         """For a single run whose outputs are needed: all samples form one group."""
         recipe, batch = recipe_of(method, {}), method.batch_size or 0
-        layout = Layout.plan(network, 1, len(X), recipe, batch, group=up(len(X), ROWS))
+        layout = layout_for(network, 1, len(X), recipe, batch, group=up(len(X), ROWS))
         return cls(layout, method, PackedSamples(X, np.zeros((len(X), network.sizes[-1]))))
 
     @classmethod
@@ -130,7 +140,7 @@ class Session:
         features = recipe.features.replaced(penalty=choice_of("on", "penalty"))
         recipe = recipe._replace(optimizer=Choice("Derivative"), features=features)
         samples = PackedSamples(X, y, method.sample_weight)
-        return cls(Layout.plan(network, 1, len(X), recipe), method, samples, iterations=1)
+        return cls(layout_for(network, 1, len(X), recipe), method, samples, iterations=1)
 
     @property
     def network(self) -> Network:
@@ -316,20 +326,10 @@ class Runs:
         """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
-    @property
-    def outcome(self) -> Index:
-        """(n,) how it ended: see :mod:`fastgd.kernel.block`."""
-        return self.block.outcome.ravel()[self.places]
-
-    @property
-    def final(self) -> FloatArray:
-        """(n,) the last error of a run that has ended."""
-        return self.block.final.ravel()[self.places]
-
-    @property
-    def held_final(self) -> FloatArray:
-        """(n,) the last validation error of a run that has ended."""
-        return self.block.held_final.ravel()[self.places]
+    def end(self, name: str) -> NDArray[Any]:
+        """(n,) a block's outcome, final or held_final: how a run ended, and its last error."""
+        by_lane: NDArray[Any] = getattr(self.block, name).ravel()
+        return by_lane[self.places]
 
     def _call(self, first: int, last: int) -> calls.Call:
         """The arguments of a kernel call."""
@@ -349,7 +349,7 @@ class Runs:
         ``threads`` threads work on different blocks. If the layout allows it, ``shared`` threads
         work on the same block instead.
         """
-        split = self.session.layout.split(shared)
+        split = split_of(self.session.layout, shared)
         calls.train_blocks(self._call(first, last)._replace(split=split), threads)
 
     def pack(self, going: Index, lanes: Index) -> "Runs":
@@ -363,17 +363,12 @@ class Runs:
         """Only these runs, for reading, without moving them."""
         return Runs(self.session, self.block, self.portion, self.parts[which], self.places[which])
 
-    def errors(self) -> FloatArray:
-        """(n, records + 1) mean absolute errors; the last is final unless a run ended early."""
-        return self.session.layout.by_lane(self.block.errors)[self.places]
+    def curve(self, name: str) -> FloatArray:
+        """(n, records + 1) a block's errors, losses or held_errors.
 
-    def losses(self) -> FloatArray:
-        """(n, records + 1) losses; the last is final unless a run ended early."""
-        return self.session.layout.by_lane(self.block.losses)[self.places]
-
-    def held_errors(self) -> FloatArray:
-        """(n, records + 1) mean absolute errors of the validation samples, in the same way."""
-        return self.session.layout.by_lane(self.block.held_errors)[self.places]
+        The last is final unless a run ended early.
+        """
+        return self.session.layout.by_lane(getattr(self.block, name))[self.places]
 
     def path(self) -> FloatArray:
         """(n, records, P) the parameters at the recorded errors."""

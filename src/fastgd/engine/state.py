@@ -102,25 +102,21 @@ class State(NamedTuple):
 def put_state(state: State, layout: Layout, optimizer: Optimizer, block: Block) -> None:
     """Write the states of all lanes (lanes, ...) to new blocks."""
     layout.put_by_parameter(block.numbers, state.parameters)
-    for k, step in enumerate(layout.steps(block.numbers)):
+    for k, step in enumerate(layout.states(block.numbers)):
         layout.put_by_parameter(step, state.steps[:, k])
-    lead = (len(block.numbers), layout.runs)
-
-    def by_run(array: NDArray[Any]) -> NDArray[Any]:
-        return array.reshape(*lead, -1).transpose(0, 2, 1)
-
-    layout.values(block.numbers)[:, corrections_of(optimizer)] = by_run(state.corrections)
+    values = layout.section(block.numbers, "values")
+    values[:, corrections_of(optimizer)] = layout.by_run(state.corrections)
     layout.put_by_parameter(block.signs, state.signs)
     layout.put_by_parameter(block.changes, state.changes)
     if layout.recipe.watch is not None:
-        layout.watched_numbers(block.numbers)[:] = by_run(state.watch)
-        integers = block.integers.reshape(len(block.integers), -1, layout.runs)
-        integers[:, [SMALLEST_AT, ERROR_COUNT]] = by_run(state.watch_counts)
+        layout.section(block.numbers, "watch")[:] = layout.by_run(state.watch)
+        counts = layout.of_runs(block.integers)
+        counts[:, [SMALLEST_AT, ERROR_COUNT]] = layout.by_run(state.watch_counts)
     if block.tau.size:
-        block.tau.reshape(lead[0], -1, lead[1])[:] = by_run(state.tau[:, : layout.samples])
+        layout.of_runs(block.tau)[:] = layout.by_run(state.tau[:, : layout.samples])
     if layout.recipe.best is not None:
         layout.put_by_parameter(block.best, state.best)
-        block.best_error[:] = state.best_error.reshape(lead)
+        block.best_error[:] = state.best_error.reshape(-1, layout.runs)
 
 
 def take_state(
@@ -159,22 +155,23 @@ def take_state(
 
     counts = now(of_run(block.integers), lambda: of_run(block.kept_integers))
     steps = np.zeros((runs, optimizer.states, parameters.shape[1]))
-    for k, step in enumerate(layout.steps(block.numbers)):
+    for k, step in enumerate(layout.states(block.numbers)):
         steps[:, k] = ongoing(of_parameters(step))
     watch = np.empty((runs, 0))
     if layout.recipe.watch is not None:
         watch = now(
-            of_run(layout.watched_numbers(block.numbers)),
-            lambda: of_run(layout.watched_numbers(block.kept)),
+            of_run(layout.section(block.numbers, "watch")),
+            lambda: of_run(layout.section(block.kept, "watch")),
         )
     best, best_error = np.empty((runs, 0)), np.full(runs, np.nan)
     if layout.recipe.best is not None:
         best, best_error = of_parameters(block.best), block.best_error.ravel()[places]
     held = layout.recipe.held is not None
+    values = layout.section(block.numbers, "values")
     return State(
         parameters=parameters,
         steps=steps,
-        corrections=ongoing(of_run(layout.values(block.numbers)[:, corrections_of(optimizer)])),
+        corrections=ongoing(of_run(values[:, corrections_of(optimizer)])),
         signs=ongoing(of_parameters(block.signs)),
         changes=changes,
         watch=watch,

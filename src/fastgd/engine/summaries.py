@@ -11,13 +11,8 @@ from fastgd.kernel import block as slots
 SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, ERROR_COUNT = range(6)
 RECENT = 6  # the most recent ones, in a ring buffer
 
-_REAL = {
-    SMALLEST: slots.SMALLEST,
-    FIRST: slots.FIRST,
-    ERROR_SUM: slots.ERROR_SUM,
-    INVERSE_SUM: slots.INVERSE_SUM,
-}
-"""The kernel's slots of these columns."""
+_REAL = [SMALLEST, FIRST, ERROR_SUM, INVERSE_SUM]
+"""Those of the kernel's floats, in its order."""
 
 STATUS = np.array(["finished", "converged", "diverged", "stalled"])
 """Status string for each outcome of :mod:`fastgd.kernel.block`."""
@@ -46,8 +41,7 @@ def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray
     """
     watch = np.empty((len(numbers), RECENT - slots.RECENT + numbers.shape[1]))
     watch[:, [SMALLEST_AT, ERROR_COUNT]] = counts
-    for column, slot in _REAL.items():
-        watch[:, column] = numbers[:, slot]
+    watch[:, _REAL] = numbers[:, : slots.RECENT]
     watch[:, RECENT:] = numbers[:, slots.RECENT :]
     return watch
 

@@ -4,7 +4,7 @@ Letters as in :mod:`fastgd.kernel.training_loop`: N samples, D inputs and H outp
 layers, P parameters, R runs side by side.
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, table_of
@@ -86,50 +86,85 @@ RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 """Values of ``Block.outcome``."""
 
 
+class Array(NamedTuple):
+    """An array of a block, declared next to the field by which the kernel finds it.
+
+    Everything else follows from these declarations, in :mod:`fastgd.engine.layout`: how long an
+    array is, where it begins, what is allocated, and what is copied when runs are repacked.
+    """
+
+    size: str
+    """Its length: products of the letters above and the names of ``Layout.sizes``, and their sum.
+
+    P is the parameters of all runs, with gaps between layers; A the activations of a group. The
+    name of a choice of the recipe is 1 if the choice is on, else 0: then the array has no values.
+    """
+
+    moves: bool = False
+    """Whether it is copied when runs are repacked."""
+
+    busy: bool = False
+    """Whether a block writes it in nearly every update; blocks never share a cache line of it.
+
+    Otherwise threads stall each other (false sharing): two single 3-4-1 runs took twice as long on
+    two threads as on one.
+    """
+
+    beside: str = ""
+    """For an array in ``Block.numbers``: the array with a value for each of its own.
+
+    Then the field is the distance between the two, else the place where the layer's values begin.
+    """
+
+
 class Data(NamedTuple):
     """The samples of a block's runs; N is padded to whole tiles.
 
     Padding passes through the layers but is left out of all sums over samples. It also has weight 0
     (``importance``), since a run may have fewer samples than others in its block.
 
-    If runs have their own samples or weights, each value is stored R times.
+    If runs have their own samples or weights, each value is stored R times. Sizes are declared for
+    the mini-batch of a block, with B samples.
     """
 
-    X: Floats  # (N * D,), D includes the constant input of a bias
-    y: Floats  # (N * H,), H outputs of the last layer
-    importance: Floats  # (N * H,)
+    X: Annotated[Floats, Array("B D data", busy=True)]  # D includes the constant input of a bias
+    y: Annotated[Floats, Array("B H data", busy=True)]  # H outputs of the last layer
+    importance: Annotated[Floats, Array("B H importance", busy=True)]
     samples: int  # without padding
     epoch: int  # iterations in an epoch
 
 
 class Layer(NamedTuple):
-    """One row of the layer table: sizes, and addresses as indices of ``Block.numbers``."""
+    """One row of the layer table: sizes, and where its arrays are in ``Block.numbers``.
+
+    The arrays are declared in the order in which they lie there.
+    """
 
     inputs: int  # including the constant input of a bias
     units_below: int  # inputs without that
     outputs: int
-    weights: int  # where its (D, H, R) weights begin
-    effective: int  # where the weights used by the passes begin: with dropconnect, masked copies
-    transposed: int  # where their transposed copies begin (without biases), if there are any
-    gradient: int  # distance from a weight to its gradient
-    learning: int  # distance from a weight to its flag: 1 if trainable, 0 if frozen
-    states: int  # distance from a weight to its first optimizer state variable
-    state: int  # distance from one state variable to the next
-    factors: int  # distance from a weight to its dropconnect factor
-    alpha: int  # where its (R,) learning rates begin
-    base_alpha: int  # where the learning rates begin that a schedule's factor multiplies
-    values: int  # where the other float values of each run begin
-    watch: int  # where the values about monitored errors begin
-    scale: int  # where its batch normalization parameters begin
-    units: int  # where its activations begin: (samples of a group, H, R)
-    stride: int  # distance from one sample's activations to the next
-    deltas: int  # distance from an activation to its delta
-    preactivation: int  # distance from an activation to its unit's input, if that is stored
     full_inputs: int  # inputs that fill whole tiles of rows
     wide_inputs: int  # units below that fill wide tiles
     wide_outputs: int  # outputs that fill wide tiles
+    stride: int  # distance from one sample's activations to the next
     number: int  # 0 for the first layer
     is_output: int  # 1 for the last layer
+    weights: Annotated[int, Array("P", moves=True)]  # (D, H, R)
+    watch: Annotated[int, Array("watched R", moves=True)]  # about monitored errors
+    base_alpha: Annotated[int, Array("schedule K R", moves=True)]  # times a schedule's factor
+    alpha: Annotated[int, Array("K R", moves=True)]  # its (R,) learning rates
+    values: Annotated[int, Array("values R", moves=True)]  # the other float values of each run
+    learning: Annotated[int, Array("frozen P", moves=True, beside="weights")]  # 1, 0 if frozen
+    states: Annotated[int, Array("states P", moves=True, beside="weights")]  # of the optimizer
+    gradient: Annotated[int, Array("P", beside="weights")]
+    effective: Annotated[int, Array("dropconnect P")]  # masked weights; else the weights themselves
+    factors: Annotated[int, Array("dropconnect P", beside="weights")]
+    transposed: Annotated[int, Array("transposed P")]  # copies of the weights, without biases
+    units: Annotated[int, Array("A")]  # activations: (samples of a group, H, R)
+    deltas: Annotated[int, Array("A", beside="units")]
+    preactivation: Annotated[int, Array("preactivations", beside="units")]  # inputs of units
+    state: int  # distance from one optimizer state variable to the next
+    scale: int  # where its batch normalization parameters begin
 
 
 class BlockLayout(NamedTuple):
@@ -141,39 +176,43 @@ class BlockLayout(NamedTuple):
 
 
 class Block(NamedTuple):
-    """R runs side by side: everything that changes while they train."""
+    """R runs side by side: everything that changes while they train.
 
-    numbers: Floats  # weights (P * R), monitored errors, values, optimizer state, units: see Layer
-    integers: Integers  # integers of each run, (R,) each
-    signs: Bytes  # (P * R): 1 if the last update was positive
-    recent: Bytes  # (P * R): direction changes since the last flush
-    changes: Integers  # (P * R): direction changes before that
-    errors: Floats  # (records + 1, R) flat: mean absolute errors; the last is the final one
-    losses: Floats  # as errors, with penalties; if monitored, the current loss follows them
-    path: Floats  # (records, P * R) flat: the weights at these errors, if they are recorded
-    ended: Integers  # (R,): updates of a run that has ended, or -1
-    outcome: Integers  # (R,): how it ended
-    final: Floats  # (R,): its last error
-    kept: Floats  # copy of its weights and monitored errors at its end, in the order of numbers
-    kept_integers: Integers  # copy of its integers at its end
-    kept_changes: Integers  # (P * R): copy of its direction changes at its end
-    scratch: Floats  # (2, R) flat: temporary values
-    order: Integers  # (N,): the samples in the order of an epoch
+    Curves have a value for each of T records, then one for the end. If the loss is monitored, the
+    current one follows.
+    """
+
+    numbers: Floats  # what Layer declares: weights, monitored errors, values, states, units
+    integers: Annotated[Integers, Array("integers R", moves=True, busy=True)]  # of each run
+    signs: Annotated[Bytes, Array("P", moves=True, busy=True)]  # 1 if the last update was positive
+    recent: Annotated[Bytes, Array("P", moves=True, busy=True)]  # direction changes since the flush
+    changes: Annotated[Integers, Array("P", moves=True)]  # direction changes before that
+    errors: Annotated[Floats, Array("T R + R", moves=True)]  # mean absolute errors
+    losses: Annotated[Floats, Array("T R + R + watched_loss R", moves=True)]
+    path: Annotated[Floats, Array("path T P", moves=True)]  # the weights at these errors
+    ended: Annotated[Integers, Array("R")]  # updates of a run that has ended, or -1
+    outcome: Annotated[Integers, Array("R")]  # how it ended
+    final: Annotated[Floats, Array("R")]  # its last error
+    kept: Annotated[Floats, Array("P + watched R")]  # as numbers begin, at its end
+    kept_integers: Annotated[Integers, Array("integers R")]  # its integers at its end
+    kept_changes: Annotated[Integers, Array("P")]  # its direction changes at its end
+    scratch: Annotated[Floats, Array("2 R", busy=True)]  # temporary values
+    order: Annotated[Integers, Array("epochs N", busy=True)]  # the samples as an epoch has them
     batch: Data  # the mini-batch of an iteration; a copy for each run if these draw their own
-    tau: Floats  # (N, R) flat: logits of the adaptive sampling distribution
-    chances: Floats  # (N, R) flat: its probabilities
-    draws: Integers  # (samples of a batch, R) flat: indices of the drawn samples
-    drawn: Floats  # (N, R) flat: for each sample, squared gradient norms summed over its draws
-    total: Floats  # (R,): total sample weight * outputs
-    held_total: Floats  # (R,): the same for the validation samples, if there are any
-    weight: Floats  # (R,): total sample weight, if the loss is a mean
-    scale: Floats  # (R,): the factor of a batch's derivatives, if the loss is a mean
-    held: Floats  # (R,): mean absolute validation error when it was last evaluated
-    held_errors: Floats  # (records + 1, R) flat: as errors, of the validation samples
-    held_final: Floats  # (R,): as final, of the validation samples
-    best: Floats  # (P * R): the weights with the smallest monitored error, if they are kept
-    best_error: Floats  # (R,): their error on the training samples
-    outputs: Floats  # (R, N, H) flat, N without padding: outputs of all samples, if stored
+    tau: Annotated[Floats, Array("adaptive N R", moves=True, busy=True)]  # logits of sampling
+    chances: Annotated[Floats, Array("adaptive N R", busy=True)]  # its probabilities
+    draws: Annotated[Integers, Array("adaptive B R", busy=True)]  # indices of the drawn samples
+    drawn: Annotated[Floats, Array("adaptive N R", busy=True)]  # squared gradient norms, summed up
+    total: Annotated[Floats, Array("R")]  # total sample weight * outputs
+    held_total: Annotated[Floats, Array("held R")]  # the same for the validation samples
+    weight: Annotated[Floats, Array("mean R")]  # total sample weight
+    scale: Annotated[Floats, Array("mean R")]  # the factor of a batch's derivatives
+    held: Annotated[Floats, Array("held R")]  # the validation error when it was last evaluated
+    held_errors: Annotated[Floats, Array("held T R + held R", moves=True)]
+    held_final: Annotated[Floats, Array("held R")]  # as final, of the validation samples
+    best: Annotated[Floats, Array("best P", moves=True)]  # the weights of the smallest error
+    best_error: Annotated[Floats, Array("best R", moves=True)]  # their error on training samples
+    outputs: Annotated[Floats, Array("0")]  # (R, N, H), N without padding; the caller's memory
 
 
 class Span(NamedTuple):

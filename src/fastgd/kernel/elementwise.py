@@ -9,13 +9,17 @@ from functools import cache
 
 from numba import njit, typeof, types
 
-from fastgd.kernel.iteration.error_function import erf, erf_derivative
-from fastgd.kernel.iteration.exponentials import exp, expm1, hyperbolic, sigmoid, tanh
-from fastgd.kernel.iteration.inverse_hyperbolic import acosh, asinh, atanh
-from fastgd.kernel.iteration.inverse_trig import acos, asin, atan
-from fastgd.kernel.iteration.logarithms import log, log1p, log2, log10
-from fastgd.kernel.iteration.powers import power
-from fastgd.kernel.iteration.trig import cos, sin, sine_and_cosine, tan
+from fastgd.kernel.iteration.exponentials import (
+    erf,
+    erf_derivative,
+    exp,
+    expm1,
+    hyperbolic,
+    sigmoid,
+    tanh,
+)
+from fastgd.kernel.iteration.logarithms import acosh, asinh, atanh, log, log1p, log2, log10, power
+from fastgd.kernel.iteration.trig import acos, asin, atan, cos, sin, sine_and_cosine, tan
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, WHOLE
 from fastgd.kernel.language.memory import load, store

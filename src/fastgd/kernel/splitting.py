@@ -24,31 +24,9 @@ from fastgd.kernel.block import (
     all_layers,
     all_spans,
 )
-from fastgd.kernel.forward import (
-    FLUSH,
-    choose_samples,
-    flush,
-    forward_layers,
-    is_on,
-    measure_group,
-    padded_of,
-)
-from fastgd.kernel.iteration.clipping import update_clipped
-from fastgd.kernel.iteration.errors import (
-    all_over,
-    end_by_overflow,
-    is_watched,
-    look_of,
-    record_of,
-)
-from fastgd.kernel.iteration.layers import (
-    back,
-    gradient,
-    transpose,
-)
+from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
+from fastgd.kernel.iteration.layers import back, gradient, transpose
 from fastgd.kernel.iteration.masks import drop_weights
-from fastgd.kernel.iteration.optimizers import prepare
-from fastgd.kernel.iteration.schedules import set_rates
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, UNCOUNTED, WHOLE
 from fastgd.kernel.language.memory import load, store
@@ -56,6 +34,15 @@ from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.structs import Floats, Integers, table_of
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
+from fastgd.kernel.phases import (
+    after_update,
+    before_update,
+    flush,
+    forward_layers,
+    is_on,
+    measure_group,
+    padded_of,
+)
 from fastgd.kernel.vectorization import ROWS
 
 BEGIN, FORWARD, MEASURE, LEARN, END, FINISH = range(6)
@@ -104,9 +91,7 @@ def _begin(shapes, recipe, held, data, layers, block, span, split, j, turn):
     if turn == HELD:
         N, real = len(held.y) // width, held.samples
     if training:
-        set_rates(recipe.schedule, scalar, layers, block, span, j)
-        prepare(recipe.optimizer, scalar, block.numbers, layers[0])
-        _, real = choose_samples(recipe.batches, recipe.mean, shapes, data, layers, block, span, j)
+        _, real = before_update(shapes, recipe, data, layers, block, span, j)
         N = padded_of(recipe.batches, N, len(block.batch.y) // width)
     drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
     if training:
@@ -208,16 +193,11 @@ def _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, 
 def _end(shapes, recipe, layers, block, span, split, j):
     """Finish the update of iteration j."""
     scalar = shapes.scalar
-    group = WorkerShare(0, 0, 0, 0, False, True)
-    overflow = update_clipped(recipe.features.norm_clipping, shapes, recipe, layers, group, block)
+    overflow = zeros(scalar)
     for thread in range(split.threads):
         overflow = overflow + load(scalar, split.overflow, thread * runs_of(scalar), 0)
-    if j % FLUSH == 0:
-        flush(block, j > 0)
-        if all_over(block):
-            split.now[OVER] = 1
-            return
-    end_by_overflow(recipe.held, scalar, block, span, overflow, j + 1)
+    if after_update(shapes, recipe, layers, block, span, overflow, j):
+        split.now[OVER] = 1
 
 
 @cached_njit(**WHOLE)
@@ -249,40 +229,35 @@ def take_part(
         flush(block, True)
 
 
+@njit(**INLINED)
+def _step(compiled, words, b, step, j=0, turn=0, number=0, thread=0):
+    """Run a step of :func:`take_part`, whose handle is ``compiled``."""
+    data, layers, blocks, span, split = words
+    call_compiled(compiled, (data, layers, blocks, span, split, b, step, j, turn, number, thread))
+
+
 def _descend(compiled, words, b, now, iterations, threads):
     """Train block b from one iteration to another.
 
     ``compiled`` is a handle from :func:`handle_of`, ``words`` are its leading arguments.
     """
-    data, layers, blocks, span, split = words
     first, last, updates = iterations
     for j in range(first, last):
         for turn in range(PASSES):
-            call_compiled(
-                compiled, (data, layers, blocks, span, split, b, BEGIN, j, turn, 0, 0)
-            )  # fmt: skip
+            _step(compiled, words, b, BEGIN, j, turn)
             for number in range(now[GROUPS]):
                 for thread in prange(threads):
-                    call_compiled(
-                        compiled,
-                        (data, layers, blocks, span, split, b, FORWARD, j, turn, number, thread),
-                    )
+                    _step(compiled, words, b, FORWARD, j, turn, number, thread)
                 if now[MEASURING]:
-                    call_compiled(
-                        compiled,
-                        (data, layers, blocks, span, split, b, MEASURE, j, turn, number, 0),
-                    )
+                    _step(compiled, words, b, MEASURE, j, turn, number)
                 if now[TRAINING]:
                     for thread in prange(threads):
-                        call_compiled(
-                            compiled,
-                            (data, layers, blocks, span, split, b, LEARN, j, turn, number, thread),
-                        )
+                        _step(compiled, words, b, LEARN, j, turn, number, thread)
         if j < updates:
-            call_compiled(compiled, (data, layers, blocks, span, split, b, END, j, 0, 0, 0))
+            _step(compiled, words, b, END, j)
             if now[OVER]:
                 return
-    call_compiled(compiled, (data, layers, blocks, span, split, b, FINISH, 0, 0, 0, 0))
+    _step(compiled, words, b, FINISH)
 
 
 descend_together = cached_njit(**PARALLEL)(_descend)

@@ -46,25 +46,9 @@ from numba import njit, prange, typeof
 from numba.core import types
 
 from fastgd.kernel.block import Samples, WorkerShare, all_blocks, all_data, all_layers, all_spans
-from fastgd.kernel.forward import (
-    FLUSH,
-    choose_samples,
-    flush,
-    forward_layers,
-    is_on,
-    measure_group,
-    padded_of,
-)
 from fastgd.kernel.iteration.batch_norm import normalize_back
 from fastgd.kernel.iteration.batches import learn_chances
-from fastgd.kernel.iteration.clipping import update_clipped
-from fastgd.kernel.iteration.errors import (
-    all_over,
-    end_by_overflow,
-    is_watched,
-    look_of,
-    record_of,
-)
+from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
 from fastgd.kernel.iteration.layers import (
     all_weights,
     back,
@@ -73,19 +57,28 @@ from fastgd.kernel.iteration.layers import (
     transpose,
 )
 from fastgd.kernel.iteration.masks import drop_weights
-from fastgd.kernel.iteration.optimizers import prepare
-from fastgd.kernel.iteration.schedules import set_rates
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
-from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
+from fastgd.kernel.phases import (
+    after_update,
+    before_update,
+    flush,
+    forward_layers,
+    is_on,
+    measure_group,
+    padded_of,
+)
 
 
 @njit(**INLINED)
-def _back_layers(shapes, recipe, layers, group, block, x):
+def _learn(outputs, shapes, recipe, layers, group, block, x):
+    """Backward pass through all layers; not compiled at all if only outputs are needed."""
     overflow = zeros(shapes.scalar)
+    if outputs is not None:
+        return overflow
     deltas, updates = recipe, recipe
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
@@ -97,27 +90,9 @@ def _back_layers(shapes, recipe, layers, group, block, x):
         overflow = overflow + normalize_back(
             recipe.batch_norm, shapes.scalar, updates, group, block, below
         )
-    overflow = overflow + gradient(
+    return overflow + gradient(
         shapes, updates, shapes.data, x, group, block, layers[0], all_weights(layers[0])
     )
-    return overflow + update_clipped(
-        recipe.features.norm_clipping, shapes, recipe, layers, group, block
-    )
-
-
-def _learn(outputs, shapes, recipe, layers, group, block, x):
-    """Backward pass through all layers; not compiled at all if only outputs are needed."""
-
-
-def _pick_learn(outputs, *_others):
-    if outputs is types.none:
-        return lambda outputs, shapes, recipe, layers, group, block, x: _back_layers(
-            shapes, recipe, layers, group, block, x
-        )
-    return lambda outputs, shapes, recipe, layers, group, block, x: zeros(shapes.scalar)
-
-
-dispatch(_learn, _pick_learn, INLINED)
 
 
 @njit(**INLINED)
@@ -193,22 +168,6 @@ def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record)
     )  # fmt: skip
 
 
-def _learn_sampling(batches, scalar, data, layers, block, span):
-    """Update the sampling distribution after an update of the weights."""
-
-
-dispatch(
-    _learn_sampling,
-    dict.fromkeys(("all", "epochs"), lambda batches, scalar, data, layers, block, span: None)
-    | {
-        "adaptive": lambda batches, scalar, data, layers, block, span: learn_chances(
-            batches, scalar, data, layers, block, span
-        )
-    },
-    INLINED,
-)
-
-
 @njit(**INLINED)
 def _layers(layout, layers):
     """The layers of a table, or the constant ones that the code is specialized for."""
@@ -228,7 +187,6 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
     layers, block = _layers(shapes.layout, layers), all_blocks(blocks)[b]
     span = all_spans(span)[0]
     scalar = shapes.scalar
-    bottom = layers[0]
     is_held = is_on(recipe.held)
     tables = 1 + is_held
     held, data = all_data(data)[tables * b + is_held], all_data(data)[tables * b]
@@ -248,11 +206,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
             if phases == 1 or measuring or training:
                 source, N, real = data, all_samples, data.samples
                 if training:
-                    set_rates(recipe.schedule, scalar, layers, block, span, j)
-                    prepare(recipe.optimizer, scalar, block.numbers, bottom)
-                    source, real = choose_samples(
-                        recipe.batches, recipe.mean, shapes, data, layers, block, span, j
-                    )
+                    source, real = before_update(shapes, recipe, data, layers, block, span, j)
                     N = padded_of(recipe.batches, all_samples, of_batch)
                 drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
                 if training:
@@ -262,12 +216,9 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                     look, j, record, measuring, False, training,
                 )  # fmt: skip
         if j < span.iterations:
-            _learn_sampling(recipe.batches, scalar, data, layers, block, span)
-            if j % FLUSH == 0:
-                flush(block, j > 0)
-                if all_over(block):
-                    return
-            end_by_overflow(recipe.held, scalar, block, span, overflow, j + 1)
+            learn_chances(recipe.batches, scalar, data, layers, block, span)
+            if after_update(shapes, recipe, layers, block, span, overflow, j):
+                return
     flush(block, True)
 
 

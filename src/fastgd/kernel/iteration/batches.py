@@ -16,6 +16,7 @@ from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.int_vectors import all_words, choose, store_words
 from fastgd.kernel.language.int_vectors import numbers as numbers_of
 from fastgd.kernel.language.memory import load, load_data, store
+from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import fma, runs_of, select, zeros
 
 WORD = 2.0**-32
@@ -166,8 +167,11 @@ def _rest(scalar, values, samples, total):
     return rest
 
 
-@njit(**INLINED)
 def learn_chances(batches, scalar, data, layers, block, span):
+    """Update the sampling distribution, if samples are drawn, after an update of the weights."""
+
+
+def _learn_chances(batches, scalar, data, layers, block, span):
     """Move tau along the gradient of the variance, to draw samples with large gradients more often.
 
     Let g_i be the squared gradient norms summed over the draws of sample i, and G their sum over
@@ -199,3 +203,11 @@ def learn_chances(batches, scalar, data, layers, block, span):
         store(
             scalar, block.tau, i * runs, 0, fma(rate, change, load(scalar, block.tau, i * runs, 0))
         )
+
+
+dispatch(
+    learn_chances,
+    dict.fromkeys(("all", "epochs"), lambda batches, scalar, data, layers, block, span: None)
+    | {"adaptive": _learn_chances},
+    INLINED,
+)

@@ -4,10 +4,8 @@ from numba import njit
 
 from fastgd.kernel.iteration.exponentials import exp, expm1, hyperbolic, sigmoid, tanh
 from fastgd.kernel.iteration.functions import relu
-from fastgd.kernel.iteration.inverse_trig import acos, asin, atan
-from fastgd.kernel.iteration.logarithms import log, log1p
-from fastgd.kernel.iteration.powers import power
-from fastgd.kernel.iteration.trig import cos, sin, tan
+from fastgd.kernel.iteration.logarithms import log, log1p, power
+from fastgd.kernel.iteration.trig import acos, asin, atan, cos, sin, tan
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import floor, magnitude, select, square_root
 

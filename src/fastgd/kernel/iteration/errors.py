@@ -117,7 +117,7 @@ def _summarize(watch, best, scalar, block, layer, span, look, j, error, own_erro
 
 @njit(**INLINED)
 def _end_by_error(held, scalar, block, span, j, error, signal):
-    """Save the runs that end because of the error before update j.
+    """Save the runs that end because of the error after j updates.
 
     ``signal`` is their outcome, or NaN if they diverged, and 0 for runs that continue.
     """
@@ -242,13 +242,9 @@ def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record,
 def end_by_overflow(held, scalar, block, span, overflow, j):
     """Save the runs that diverged in update j - 1: their ``overflow`` is NaN."""
     if any_nan(overflow):
-        store(scalar, block.scratch, 0, 0, overflow)
-        for r in range(runs_of(scalar)):
-            if block.scratch[r] != 0.0 and block.ended[r] < 0:
-                block.final[r] = block.scratch[r]
-                if held is not None:  # a network that is not finite has no validation error, either
-                    block.held_final[r] = block.final[r]
-                put_away(block, span.kept, runs_of(scalar), r, j, DIVERGED)
+        if held is not None:  # a network that is not finite has no validation error, either
+            store(scalar, block.held, 0, 0, load(scalar, block.held, 0, 0) + overflow)
+        _end_by_error(held, scalar, block, span, j, overflow, overflow)
 
 
 @njit(**INLINED)

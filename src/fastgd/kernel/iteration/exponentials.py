@@ -1,7 +1,7 @@
-"""Exponentials over tiles: fixed sequences of IEEE 754 operations, with the same bits everywhere.
+"""Exponentials and the error function over tiles: fixed sequences of IEEE 754 operations.
 
-The functions in this file and in the related ones (:mod:`.logarithms`, :mod:`.powers`, :mod:`.trig`
-and so on) accept any double. Results overflow to infinity or underflow to 0, with gradual loss of
+So they have the same bits everywhere. The functions in this file, in :mod:`.logarithms` and in
+:mod:`.trig` accept any double. Results overflow to infinity or underflow to 0, with gradual loss of
 digits below the normal range; NaN gives NaN, and a zero keeps its sign where a function passes
 through the origin. Each is accurate to 2 ULP: ``tests/accuracy.py`` measures it, docs/numbers.md
 has the figures.
@@ -20,7 +20,7 @@ from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, wi
 
 SHIFT = float.fromhex("0x1.8p52")
 
-_LOG2E = float.fromhex("0x1.71547652b82fep+0")
+LOG2E = float.fromhex("0x1.71547652b82fep+0")
 LN2_HIGH = float.fromhex("0x1.62e42fefa39efp-1")
 LN2_LOW = float.fromhex("0x1.abc9e3b39803fp-56")
 
@@ -30,8 +30,7 @@ LARGEST = 710.0
 SMALLEST = -746.0
 """From here down exp(x) is 0."""
 
-# (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2, with the coefficients of functions.py.
-_bend = polynomial(
+EXPONENTIAL = (
     float.fromhex("0x1.0p-1"),
     float.fromhex("0x1.5555555555501p-3"),
     float.fromhex("0x1.55555555531fap-5"),
@@ -43,6 +42,9 @@ _bend = polynomial(
     float.fromhex("0x1.289f906674b5ep-22"),
     float.fromhex("0x1.ad1e6f1dc79cap-26"),
 )
+"""Coefficients of (exp(r) - 1 - r) / r^2 for r from -ln(2) / 2 to ln(2) / 2."""
+
+_bend = polynomial(*EXPONENTIAL)
 
 
 @njit(**INLINED)
@@ -65,7 +67,7 @@ def scaled(x, t):
 @njit(**INLINED)
 def _reduced(z):
     """Shifted n and exp(r), where z = n * ln 2 + r."""
-    t = fma(z, _LOG2E, SHIFT)
+    t = fma(z, LOG2E, SHIFT)
     n = t - SHIFT
     r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, z))
     return t, fma(fma(_bend(r), r, 1.0), r, 1.0)
@@ -86,7 +88,7 @@ def exp_parts(z):
 
     z - n * ln 2 is exact if the lower part of ln 2 is left out.
     """
-    t = fma(z, _LOG2E, SHIFT)
+    t = fma(z, LOG2E, SHIFT)
     n = t - SHIFT
     exact = fma(n, -LN2_HIGH, z)
     r = fma(n, -LN2_LOW, exact)
@@ -178,3 +180,62 @@ def hyperbolic(x, odd):
     total = 0.5 * (total + (((b - total) + q) + (b_low + q_low)))
     total = total * add_exponent(one, SHIFT + (t - near))
     return select(x == x, with_sign(total, x) if odd else total, x)
+
+
+# ---------------------------------------------------------------- the error function
+
+_DERIVATIVE = float.fromhex("0x1.20dd750429b6dp+0")  # 2 / sqrt(pi)
+
+# erf(x) / x - 1 for z = x^2 and |x| <= 1; error 2^-56 of the whole.
+_near = polynomial(
+    float.fromhex("0x1.06eba8214db69p-3"),
+    float.fromhex("-0x1.812746b0379e6p-2"),
+    float.fromhex("0x1.ce2f21a042b20p-4"),
+    float.fromhex("-0x1.b82ce3128498dp-6"),
+    float.fromhex("0x1.565bcd0db005ap-8"),
+    float.fromhex("-0x1.c02db3d8e5839p-11"),
+    float.fromhex("0x1.f9a321a036510p-14"),
+    float.fromhex("-0x1.f4d1df2749327p-17"),
+    float.fromhex("0x1.b9def0af57234p-20"),
+    float.fromhex("-0x1.5f1d2e9ea998fp-23"),
+    float.fromhex("0x1.f7a3b83602e31p-27"),
+    float.fromhex("-0x1.3869a3997cd5ap-30"),
+    float.fromhex("0x1.05769509b4e7dp-34"),
+)
+
+# (1 - erf(x)) exp(x^2) for t = 1 / (x + 2) and x from 1 to 6; error 2^-58 of erf(x).
+_far = polynomial(
+    float.fromhex("-0x1.9c7266eaadbc5p-19"),
+    float.fromhex("0x1.20f5bba763f78p-1"),
+    float.fromhex("0x1.1f91de7dbda22p+0"),
+    float.fromhex("0x1.076671057f27cp+1"),
+    float.fromhex("0x1.e7398285e1620p+0"),
+    float.fromhex("0x1.3b4fdbc7a95d0p+3"),
+    float.fromhex("-0x1.47bf317be5035p+5"),
+    float.fromhex("0x1.417fef81ece8ep+7"),
+    float.fromhex("-0x1.fdb8ca23dd03dp+8"),
+    float.fromhex("0x1.f07d4e6e94c60p+9"),
+    float.fromhex("-0x1.1fc1eef698928p+10"),
+    float.fromhex("0x1.75571ca344678p+9"),
+    float.fromhex("-0x1.a77370f8cc6a0p+7"),
+)
+
+
+@njit(**INLINED)
+def erf(x):
+    """The error function."""
+    a = magnitude(x)
+    a = select(a > 6.0, 6.0, a)
+    near = fma(a, _near(a * a), a)
+    far = fma(-1.0 * _far(1.0 / (a + 2.0)), exp(-1.0 * (a * a)), 1.0)
+    return with_sign(select(a > 1.0, far, near), x)
+
+
+@njit(**INLINED)
+def erf_derivative(x):
+    """2 / sqrt(pi) exp(-x^2), corrected for the rounding error of the square."""
+    a = magnitude(x)
+    a = select(a > 40.0, 40.0, a)
+    square = a * a
+    value = exp(-1.0 * square)
+    return _DERIVATIVE * fma(-1.0 * value, fma(a, a, -1.0 * square), value)

@@ -8,28 +8,14 @@ latency is what limits a single run.
 
 from numba import njit
 
+from fastgd.kernel.iteration.exponentials import EXPONENTIAL, LN2_HIGH, LN2_LOW, LOG2E, SHIFT
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
 
 LIMIT = 708.0
 """Beyond this magnitude exp(x) approaches the ends of the normal range."""
 
-_LOG2E = float.fromhex("0x1.71547652b82fep+0")
-_SHIFT = float.fromhex("0x1.8p52")
-_LN2_HIGH = float.fromhex("0x1.62e42fefa39efp-1")
-_LN2_LOW = float.fromhex("0x1.abc9e3b39803fp-56")
-_C2 = float.fromhex("0x1.0p-1")
-_C3 = float.fromhex("0x1.5555555555501p-3")
-_C4 = float.fromhex("0x1.55555555531fap-5")
-_C5 = float.fromhex("0x1.1111111128953p-7")
-_C6 = float.fromhex("0x1.6c16c17cc64edp-10")
-_C7 = float.fromhex("0x1.a01a011bd0b7cp-13")
-_C8 = float.fromhex("0x1.a019ab25b74d7p-16")
-_C9 = float.fromhex("0x1.71df5620685f7p-19")
-_C10 = float.fromhex("0x1.289f906674b5ep-22")
-_C11 = float.fromhex("0x1.ad1e6f1dc79cap-26")
-
-
+_C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11 = EXPONENTIAL
 _A3, _A5, _A7, _A9, _A11, _A13 = (2.0 / n for n in (3, 5, 7, 9, 11, 13))
 _A15, _A17, _A19, _A21, _A23 = (2.0 / n for n in (15, 17, 19, 21, 23))
 
@@ -43,9 +29,9 @@ VANISHED = 750.0
 @njit(**INLINED)
 def _reduced(x):
     """Shifted n, (exp(-r) - 1) / r and r, where x = r - n * ln 2 and |r| <= ln(2) / 2."""
-    t = fma(x, -_LOG2E, _SHIFT)
-    n = t - _SHIFT
-    r = fma(n, _LN2_LOW, fma(n, _LN2_HIGH, x))
+    t = fma(x, -LOG2E, SHIFT)
+    n = t - SHIFT
+    r = fma(n, LN2_LOW, fma(n, LN2_HIGH, x))
     r2 = r * r
     r4 = r2 * r2
     low = fma(fma(r, -_C5, _C4), r2, fma(r, -_C3, _C2))
@@ -78,7 +64,7 @@ def log_1p_exp_negative(x):
     high = fma(fma(fma(fma(fma(_A23, s2, _A21), s2, _A19), s2, _A17), s2, _A15), s2, _A13)
     r = fma(fma(fma(fma(fma(high, s2, _A11), s2, _A9), s2, _A7), s2, _A5), s2, _A3) * s2
     log = fma(-1.0 * s, f - r, f)
-    return select(halved, (log + _LN2_LOW) + _LN2_HIGH, log)
+    return select(halved, (log + LN2_LOW) + LN2_HIGH, log)
 
 
 @njit(**INLINED)

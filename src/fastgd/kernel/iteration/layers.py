@@ -347,34 +347,27 @@ def _connected(dropconnect, shape, g, numbers, at, stride):
     return select(factor > 0.0, g * factor, 0.0)
 
 
+@njit(**INLINED)
+def of_learning(frozen, shape, new, old, numbers, at, stride, layer):
+    """The new value of trainable parameters, the old one of frozen ones."""
+    if frozen is None:
+        return new
+    return select(load(shape, numbers, at + layer.learning, stride) > 0.0, new, old)
+
+
+@njit(**INLINED)
 def take_step(shape, recipe, g, w, block, at, stride, layer):
-    """Count direction changes and take a step. NaN for runs whose parameters overflow, else 0."""
+    """Count direction changes and take a step. NaN for runs whose parameters overflow, else 0.
 
-
-def _step_of_all(shape, recipe, g, w, block, at, stride, layer):
+    Frozen parameters have derivative 0 and keep their value whatever the step would be.
+    """
+    numbers, frozen = block.numbers, recipe.features.frozen
+    g = of_learning(frozen, shape, g, 0.0, numbers, at, stride, layer)
     count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
-    w = step(recipe.optimizer, shape, block.numbers, layer, at, stride, g, w)
-    store(shape, block.numbers, at, stride, w)
+    new = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
+    w = of_learning(frozen, shape, new, w, numbers, at, stride, layer)
+    store(shape, numbers, at, stride, w)
     return fold(shape, w - w)
-
-
-def _step_of_learning(shape, recipe, g, w, block, at, stride, layer):
-    """Frozen parameters have derivative 0 and keep their value whatever the step would be."""
-    learns = load(shape, block.numbers, at + layer.learning, stride) > 0.0
-    g = select(learns, g, 0.0)
-    count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
-    new = step(recipe.optimizer, shape, block.numbers, layer, at, stride, g, w)
-    w = select(learns, new, w)
-    store(shape, block.numbers, at, stride, w)
-    return fold(shape, w - w)
-
-
-def _pick_step(_shape, recipe, *_others):
-    frozen = recipe.members["features"].members["frozen"]
-    return _step_of_all if frozen == types.none else _step_of_learning
-
-
-dispatch(take_step, _pick_step, INLINED)
 
 
 @njit(**INLINED)
@@ -382,17 +375,9 @@ def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
     """Take the step or, with clipping, store the gradient until its norm is known."""
     if norm_clipping is None:
         return take_step(shape, recipe, g, w, block, at, stride, layer)
-    g = _of_learning(recipe.features.frozen, shape, g, block.numbers, at, stride, layer)
+    g = of_learning(recipe.features.frozen, shape, g, 0.0, block.numbers, at, stride, layer)
     store(shape, block.numbers, at + layer.gradient, stride, g)
     return fold(shape, zeros(shape))
-
-
-@njit(**INLINED)
-def _of_learning(frozen, shape, g, numbers, at, stride, layer):
-    """Set the derivative of frozen parameters to zero."""
-    if frozen is None:
-        return g
-    return select(load(shape, numbers, at + layer.learning, stride) > 0.0, g, 0.0)
 
 
 @njit(**INLINED)

@@ -1,15 +1,25 @@
-"""Logarithms over tiles; see :mod:`.exponentials`."""
+"""Logarithms, and what follows from them: powers, inverse hyperbolic functions.
+
+All over tiles; see :mod:`.exponentials`.
+"""
 
 from numba import njit
 
 from fastgd.kernel.iteration.double_double import product_of, sum_of, sum_of_any
-from fastgd.kernel.iteration.exponentials import LN2_HIGH, LN2_LOW
+from fastgd.kernel.iteration.exponentials import (
+    LARGEST,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG2E,
+    SMALLEST,
+    exp_parts,
+    scaled,
+)
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.int_vectors import bits_of, number_of
 from fastgd.kernel.language.polynomial import polynomial
-from fastgd.kernel.language.tile import fma, select
+from fastgd.kernel.language.tile import floor, fma, magnitude, select, square_root, with_sign
 
-_LOG2E = float.fromhex("0x1.71547652b82fep+0")
 _LOG2E_LOW = float.fromhex("0x1.777d0ffda0d24p-56")
 _LOG10E = float.fromhex("0x1.bcb7b1526e50ep-2")
 _LOG10E_LOW = float.fromhex("0x1.95355baaafad3p-57")
@@ -132,7 +142,7 @@ def log_pair(x):
 def log2(x):
     """The logarithm to base 2, exact for powers of two."""
     k, m = parted(x)
-    high, low = product_of(*_mantissa_pair(m), _LOG2E, _LOG2E_LOW)
+    high, low = product_of(*_mantissa_pair(m), LOG2E, _LOG2E_LOW)
     high, low = sum_of(k, high, low)
     return _where_it_is(x, high + low)
 
@@ -142,3 +152,103 @@ def log10(x):
     """The logarithm to base 10, exact for powers of ten."""
     high, low = product_of(*log_pair(x), _LOG10E, _LOG10E_LOW)
     return _where_it_is(x, high + low)
+
+
+# ---------------------------------------------------------------- powers
+
+
+@njit(**INLINED)
+def _exp_of_pair(x, x_low):
+    """exp(x + x_low); 0 or infinity for large |x|."""
+    far = magnitude(x) > 800.0
+    z = select(x > LARGEST, LARGEST, x)
+    z = select(z < SMALLEST, SMALLEST, z)
+    t, s, rest = exp_parts(z)
+    low = select(far, 0.0, x_low)
+    high = 1.0 + s
+    rest = ((1.0 - high) + s) + fma(low, high, rest)
+    return scaled(high + rest, t)
+
+
+@njit(**INLINED)
+def power(x, y):
+    """Return x**y as in C99: 1 for y = 0 or x = 1; NaN for x < 0 and fractional y."""
+    size = magnitude(x)
+    high, low = log_pair(size)
+    product = y * high
+    product_low = fma(y, low, fma(y, high, -1.0 * product))
+    result = _exp_of_pair(product, product_low)
+    # For x = 0 or infinity, or infinite y.
+    grows = (size - 1.0) * y
+    limit = select(grows > 0.0, _INFINITY, select(grows < 0.0, 0.0, 1.0))
+    at_end = (size == 0.0) | (size == _INFINITY) | (magnitude(y) == _INFINITY)
+    result = select(at_end, limit, result)
+    half = 0.5 * y
+    whole = floor(y) == y
+    odd = whole & (floor(half) != half)
+    result = select(odd, with_sign(result, x), result)
+    result = select(whole | (x >= 0.0) | (x == -_INFINITY), result, _NAN)
+    result = select((x == x) & (y == y), result, x + y)
+    return select((x == 1.0) | (y == 0.0), 1.0, result)
+
+
+# ---------------------------------------------------------------- inverse hyperbolic functions
+
+_FAR = 2.0**60
+"""From here on 1 is negligible compared with the square of x."""
+
+
+@njit(**INLINED)
+def _root(x, x_low):
+    """The square root of a pair, as a pair."""
+    root = square_root(x)
+    low = (fma(-1.0 * root, root, x) + x_low) / (root + root)
+    return root, select(root > 0.0, low, 0.0)
+
+
+@njit(**INLINED)
+def asinh(x):
+    """The inverse hyperbolic sine: log(1 + |x| + x^2 / (1 + sqrt(1 + x^2))) with the sign of x."""
+    a = magnitude(x)
+    z = select(a > _FAR, 1.0, a)
+    square = z * z
+    square_low = fma(z, z, -1.0 * square)
+    # The larger of 1 and the square comes first.
+    large = square > 1.0
+    total = square + 1.0
+    lost = select(large, (square - total) + 1.0, (1.0 - total) + square)
+    root, root_low = _root(total, lost + square_low)
+    below = 1.0 + root
+    below_low = ((root - below) + 1.0) + root_low
+    y = 1.0 / below
+    q = square * y
+    q_low = (fma(-1.0 * q, below, square) + (square_low - q * below_low)) * y
+    u, u_low = sum_of(z, q, q_low)
+    value = select(a > _FAR, log(a) + LN2_HIGH, log_1_plus(u, u_low))
+    return with_sign(select(x == x, value, x), x)
+
+
+@njit(**INLINED)
+def acosh(x):
+    """The inverse hyperbolic cosine: with t = x - 1, log(1 + t + sqrt(2 t + t^2)); NaN below 1."""
+    z = select(x > _FAR, 2.0, x)
+    t = z - 1.0
+    lost = (z - t) - 1.0
+    square, square_low = product_of(t, lost, z + 1.0, 0.0 * z)
+    root, root_low = _root(square, square_low)
+    u, u_low = sum_of(root, t, root_low + lost)
+    value = select(x > _FAR, log(x) + LN2_HIGH, log_1_plus(u, u_low))
+    return select(x >= 1.0, value, select(x == x, _NAN, x))
+
+
+@njit(**INLINED)
+def atanh(x):
+    """The inverse hyperbolic tangent: log(1 + 2 |x| / (1 - |x|)) / 2 with the sign of x."""
+    a = magnitude(x)
+    below = 1.0 - a
+    below_low = (1.0 - below) - a
+    y = 1.0 / below
+    q = (a + a) * y
+    q_low = (fma(-1.0 * q, below, a + a) - q * below_low) * y
+    value = 0.5 * log_1_plus(q, select(a < 1.0, q_low, 0.0))
+    return with_sign(select(a <= 1.0, value, select(x == x, _NAN, x)), x)

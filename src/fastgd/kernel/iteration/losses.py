@@ -168,10 +168,7 @@ def _add_apart(coupling, shapes, choice, output, data, group, block, layer, reco
             target = (group.start + n) * layer.outputs + h
             at = layer.units + n * layer.stride + h * runs
             v = load(scalar, numbers, at, 0)
-            y = load_data(scalar, shapes.data, data.y, target * runs_of(shapes.data), 0)
-            importance = load_data(
-                scalar, shapes.importance, data.importance, target * runs_of(shapes.importance), 0
-            )
+            y, importance = target_of(scalar, shapes, data, layer, target)
             total = fma(magnitude(y - v), importance, total)
             if record >= 0:
                 # If inputs aren't stored this reads v, but then the loss doesn't use it.

@@ -9,7 +9,7 @@ from math import pi
 from numba import njit
 
 from fastgd.kernel.iteration.elementary import minimum
-from fastgd.kernel.iteration.powers import power
+from fastgd.kernel.iteration.logarithms import power
 from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.iteration.trig import cos
 from fastgd.kernel.language.compiler import INLINED

@@ -9,7 +9,7 @@ The words do not change while a kernel runs, and LLVM is told so.
 
 import operator
 from ctypes import addressof, c_char
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from llvmlite import ir
@@ -54,7 +54,7 @@ class Struct(types.Type):
     def __init__(self, fields):
         self.fields = {}
         self.words = 0
-        for name, annotation in fields.__annotations__.items():
+        for name, annotation in get_type_hints(fields).items():
             kind = _kind(annotation)
             self.fields[name] = (self.words, kind)
             self.words += 2 if isinstance(kind, Buffer) else getattr(kind, "words", 1)

@@ -1,10 +1,10 @@
-"""Clipping of the gradient's norm (Pascanu, Mikolov and Bengio, ICML 2013, algorithm 1).
+"""Limits of norms: of the whole gradient before an update.
 
-Without clipping the gradient never leaves the registers. With it, the last group of samples stores
-the gradient, and all parameters are updated in a separate pass after all layers are done. The sum
-of squares is a chain of fused multiply-adds in the order of the parameters: from the first layer to
-the last, first the weights with the biases, then scales, then shifts. That order is part of the
-numbers contract.
+Without ``clip_norm`` (Pascanu, Mikolov and Bengio, ICML 2013, algorithm 1) the gradient never
+leaves the registers. With it, the last group of samples stores the gradient, and all parameters are
+updated in a separate pass after all layers are done. The sum of squares is a chain of fused
+multiply-adds in the order of the parameters: from the first layer to the last, first the weights
+with the biases, then scales, then shifts. That order is part of the numbers contract.
 """
 
 from numba import njit
@@ -13,7 +13,29 @@ from fastgd.kernel.iteration.layers import take_step
 from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store, units
-from fastgd.kernel.language.tile import fma, opaque, runs_of, select, square_root, units_of, zeros
+from fastgd.kernel.language.tile import (
+    fma,
+    opaque,
+    runs_of,
+    select,
+    square_root,
+    units_of,
+    zeros,
+)
+
+
+@njit(**INLINED)
+def _share(squares, most):
+    """The factor that limits a norm; NaN if the norm is not finite, so that the run diverges.
+
+    Runs without a limit that share a block with limited ones always have the factor 1.
+    """
+    norm = square_root(squares)
+    share = select(norm > most, most / norm, 1.0) + (norm - norm)
+    return select(most < float("inf"), share, 1.0)
+
+
+# ---------------------------------------------------------------- the gradient
 
 
 @njit(**INLINED)
@@ -26,11 +48,7 @@ def _trained(batch_norm, layer):
 
 
 @njit(**INLINED)
-def _share(norm_clipping, scalar, recipe, layers, numbers):
-    """The gradient's factor; NaN if its norm is not finite, so that the run diverges.
-
-    Runs without a limit that share a block with limited ones always have the factor 1.
-    """
+def _share_of_gradient(norm_clipping, scalar, recipe, layers, numbers):
     squares = zeros(scalar)
     for k in range(len(layers)):
         layer = layers[k]
@@ -39,10 +57,7 @@ def _share(norm_clipping, scalar, recipe, layers, numbers):
             g = load(scalar, numbers, at, 0)
             squares = fma(g, g, squares)
             at += runs_of(scalar)
-    norm = square_root(squares)
-    most = value(scalar, numbers, layers[0], norm_clipping.clip_norm)
-    share = select(norm > most, most / norm, 1.0) + (norm - norm)
-    return select(most < float("inf"), share, 1.0)
+    return _share(squares, value(scalar, numbers, layers[0], norm_clipping.clip_norm))
 
 
 @njit(**INLINED)
@@ -70,14 +85,13 @@ def _update_layer(shapes, recipe, block, layer):
 
 
 @njit(**INLINED)
-def update_clipped(norm_clipping, shapes, recipe, layers, group, block):
-    """After the last group, update all parameters. NaN for each run that diverges, else 0."""
+def update_clipped(norm_clipping, shapes, recipe, layers, block):
+    """Update all parameters with the stored gradient. NaN for each run that diverges, else 0."""
     overflow = zeros(shapes.scalar)
     if norm_clipping is None:
         return overflow
-    if group.is_last:
-        share = _share(norm_clipping, shapes.scalar, recipe, layers, block.numbers)
-        store(shapes.scalar, block.scratch, 0, 0, share)
-        for k in range(len(layers)):
-            overflow = overflow + _update_layer(shapes, recipe, block, layers[k])
+    share = _share_of_gradient(norm_clipping, shapes.scalar, recipe, layers, block.numbers)
+    store(shapes.scalar, block.scratch, 0, 0, share)
+    for k in range(len(layers)):
+        overflow = overflow + _update_layer(shapes, recipe, block, layers[k])
     return overflow

@@ -1,4 +1,4 @@
-"""Building blocks of an iteration, on one thread or several: samples, forward passes, errors.
+"""Phases of an iteration, on one thread or several: samples, forward passes, errors, the end.
 
 Letters as in :mod:`fastgd.kernel.training_loop`.
 """
@@ -9,24 +9,24 @@ from fastgd.kernel.block import Samples
 from fastgd.kernel.iteration.batch_norm import normalize
 from fastgd.kernel.iteration.batches import draw_batch, new_order, next_batch
 from fastgd.kernel.iteration.coupling import couple
-from fastgd.kernel.iteration.errors import hold, loss_place_of, observe
+from fastgd.kernel.iteration.errors import (
+    all_over,
+    end_by_overflow,
+    hold,
+    loss_place_of,
+    observe,
+)
 from fastgd.kernel.iteration.layers import forward
 from fastgd.kernel.iteration.losses import add_errors
 from fastgd.kernel.iteration.masks import drop_units
+from fastgd.kernel.iteration.norms import update_clipped
+from fastgd.kernel.iteration.optimizers import prepare
+from fastgd.kernel.iteration.schedules import set_rates
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.specialization import dispatch
 
 FLUSH = 255
 """Updates between flushes: direction changes are counted in bytes, then added to ``changes``."""
-
-
-@njit(**INLINED)
-def flush(block, keep):
-    """Move the recent direction changes to ``changes``, or drop them (after the first update)."""
-    for i in range(len(block.changes)):
-        if keep:
-            block.changes[i] += block.recent[i]
-        block.recent[i] = 0
 
 
 @njit(**INLINED)
@@ -78,7 +78,15 @@ def measure_group(
     return total
 
 
-def choose_samples(batches, mean, shapes, data, layers, block, span, j):
+@njit(**INLINED)
+def before_update(shapes, recipe, data, layers, block, span, j):
+    """What precedes update j; returns its samples, and their number without padding."""
+    set_rates(recipe.schedule, shapes.scalar, layers, block, span, j)
+    prepare(recipe.optimizer, shapes.scalar, block.numbers, layers[0])
+    return _choose_samples(recipe.batches, recipe.mean, shapes, data, layers, block, span, j)
+
+
+def _choose_samples(batches, mean, shapes, data, layers, block, span, j):
     """The samples that iteration j trains on, and their number without padding."""
 
 
@@ -101,7 +109,7 @@ def _drawn_samples(batches, mean, shapes, data, layers, block, span, j):
 
 
 dispatch(
-    choose_samples,
+    _choose_samples,
     {"all": _all_samples, "epochs": _samples_of_epoch, "adaptive": _drawn_samples},
     INLINED,
 )
@@ -120,6 +128,32 @@ dispatch(
     },
     INLINED,
 )
+
+
+@njit(**INLINED)
+def flush(block, keep):
+    """Move the recent direction changes to ``changes``, or drop them (after the first update)."""
+    for i in range(len(block.changes)):
+        if keep:
+            block.changes[i] += block.recent[i]
+        block.recent[i] = 0
+
+
+@njit(**INLINED)
+def after_update(shapes, recipe, layers, block, span, overflow, j):
+    """What follows update j of all weights; returns whether all runs of the block are over.
+
+    ``overflow`` is NaN for each run that diverged in the update, else 0.
+    """
+    features = recipe.features
+    overflow = overflow + update_clipped(features.norm_clipping, shapes, recipe, layers, block)
+    over = False
+    if j % FLUSH == 0:
+        flush(block, j > 0)
+        over = all_over(block)
+    if not over:
+        end_by_overflow(recipe.held, shapes.scalar, block, span, overflow, j + 1)
+    return over
 
 
 @njit(**INLINED)
