@@ -369,6 +369,16 @@ OPTIONS = {
             {"clip_norm": 0.1, "optimizer": Adam(), "alpha": 0.001, "l1": 0.01, "freeze": (1,)},
         ],
     ),
+    "max norm": Case(
+        {"bias": True},
+        {"max_norm": [0.5, np.inf]},
+        settings=[
+            {"max_norm": 0.7},
+            {"max_norm": 0.5, "bias": True, "optimizer": Momentum(), "alpha": 0.1, "dropout": 0.2},
+            {"max_norm": 0.6, "freeze": (1,), "clip_norm": 0.1, "dropconnect": 0.2, "l2": 0.1},
+            {"max_norm": 0.4, "freeze": [None, np.eye(13, 2) > 0], "hidden_size": 13},
+        ],
+    ),
     "batch norm": Case(
         {"batch_norm": True, "bias": True},
         settings=[

@@ -69,6 +69,7 @@ OTHERS = {
     "trim_below": 1e-9,
     "clip_above": 2.0,
     "clip_norm": 0.5,
+    "max_norm": 1.5,
     "init": "he",
     "freeze": (0,),
     "batch_norm": True,
@@ -224,7 +225,7 @@ RULES = {
     FRACTION_TEXT: "dropout dropconnect",
     ABOVE_ZERO_TEXT: "sampling_rate",
     NOT_NEGATIVE_TEXT: "l1 l2 trim_below tolerance",
-    "a number above 0, or infinity": "clip_above clip_norm",
+    "a number above 0, or infinity": "clip_above clip_norm max_norm",
 }
 NOT_FINITE = [(math.inf, "inf"), (10**400, f"1{'0' * 27}...{'0' * 29}")]
 NEGATIVE = [(-1, "-1"), (np.float32(-0.5), "-0.5"), (-5e-324, "-5e-324"), (-math.inf, "-inf")]

@@ -43,6 +43,9 @@ USED = {
     + "s = fastgd.sweep(X, y, clip_gradient=[0.01, 0.1], iterations=60, alpha=0.5)\n"
     "assert list(s.axes) == ['clip_gradient'] and s[0].final_error == a.final_error\n"
     "assert 'clip_gradient : float, default inf' in fastgd.arguments.options.Options.__doc__\n",
+    "A new step over whole units": AGREE.format("max_norm=0.5")
+    + "s = fastgd.sweep(X, y, max_norm=[0.5, 0.1], iterations=60, alpha=0.5)\n"
+    "assert list(s.axes) == ['max_norm'] and s[0].final_error == a.final_error\n",
     "A new plot": SWEEP
     + "ax = fastgd.plots.final_errors(s)\nassert sum(p.get_height() for p in ax.patches) == 2\n",
     "A new command": SWEEP + "import io, contextlib\nfrom fastgd.cli import main\ns.save('s.npz')\n"
@@ -50,6 +53,9 @@ USED = {
     "    assert not main(['show', 's.npz'])\n"
     "assert said.getvalue().startswith('Sweep(seed: 2')\n",
 }
+
+IN_PACKAGE = "A new step over whole units"
+"""An example that is applied already."""
 
 
 def files_of(patch):
@@ -82,26 +88,24 @@ def package(tmp_path):
     return tmp_path
 
 
-def test_all_are_there():
-    assert EXAMPLES.keys() == USED.keys()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("title", EXAMPLES)
-def test_a_worked_example_touches_so_many_files_and_works(title, package):
-    count, patch = EXAMPLES[title]
-    files = files_of(patch)
-    assert len(files) == count
+def apply(files, package, *, back=False):
+    """Change a copy of the package, or change it back."""
     for name, hunks in files.items():
         path = package / name
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        for before, after in hunks:
-            old = "".join(f"{line}\n" for line in before)
+        for hunk in hunks:
+            old, new = ("".join(f"{line}\n" for line in lines) for lines in hunk)
+            if back:
+                old, new = new, old
             assert not old or text.count(old) == 1, f"{name} has no longer once:\n{old}"
-            text = text.replace(old, "".join(f"{line}\n" for line in after), 1)
+            text = text.replace(old, new, 1)
         path.write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", USED[title]],
+
+
+def python(code, package):
+    """Use a changed copy of the package."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
         cwd=package,
         env={
             "PYTHONPATH": str(package / "src"),
@@ -113,4 +117,41 @@ def test_a_worked_example_touches_so_many_files_and_works(title, package):
         text=True,
         check=False,
     )
+
+
+def test_an_example_is_in_the_package(package):
+    files = files_of(EXAMPLES[IN_PACKAGE][1])
+    applied = {name: (package / name).read_bytes() for name in files}
+    apply(files, package, back=True)
+    without = {name: (package / name).read_text() for name in files}
+    assert not any("max_norm" in text.replace("``max_norm``", "") for text in without.values())
+    apply(files, package)
+    assert {name: (package / name).read_bytes() for name in files} == applied
+
+
+@pytest.mark.slow
+def test_the_package_works_without_it(package):
+    apply(files_of(EXAMPLES[IN_PACKAGE][1]), package, back=True)
+    use = f"import fastgd\n{XOR_CODE}fastgd.train(X, y, iterations=9)\n"
+    done = python(use, package)
+    assert done.returncode == 0, done.stderr
+    refused = python(f"{use}fastgd.train(X, y, iterations=9, max_norm=0.5)\n", package)
+    assert "TypeError" in refused.stderr
+    assert "max_norm" in refused.stderr
+
+
+def test_all_are_there():
+    assert EXAMPLES.keys() == USED.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_a_worked_example_touches_so_many_files_and_works(title, package):
+    count, patch = EXAMPLES[title]
+    files = files_of(patch)
+    assert len(files) == count
+    if title == IN_PACKAGE:
+        apply(files, package, back=True)
+    apply(files, package)
+    done = python(USED[title], package)
     assert done.returncode == 0, done.stderr

@@ -218,7 +218,7 @@ SMALL = {
         "l2": 0.01,
         "activation": "tanh",
     },
-    "clipped": {"clip_norm": 0.1, "dropconnect": 0.2},
+    "clipped": {"clip_norm": 0.1, "dropconnect": 0.2, "max_norm": 0.9},
     "softmax": {"output": "softmax", "loss": "cross_entropy"},
     "stopped": {"tolerance": 0.4, "patience": 50},
 }

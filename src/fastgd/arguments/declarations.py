@@ -361,6 +361,23 @@ class Options(LossOptions, total=False):
             slots=(Slot("clip_norm"),),
         ),
     ]
+    max_norm: Annotated[
+        float,
+        Option(
+            inf,
+            Number("(0, inf]"),
+            "After each update, multiply the weights that enter a unit, of any layer, by "
+            "``max_norm / norm`` if their Euclidean norm is above this; without the unit's bias, "
+            "and frozen weights keep their value (Srivastava and others, *Dropout*, Journal of "
+            "Machine Learning Research 15, 2014, section 5.1); above 0. Keras: "
+            "``kernel_constraint=MaxNorm(max_norm)`` in each ``Dense`` layer. A run whose norm is "
+            "not finite has diverged.",
+            "Limit the norm of the weights that enter a unit to this",
+            "Regularization",
+            feature="max_norm",
+            slots=(Slot("max_norm"),),
+        ),
+    ]
     tolerance: Annotated[
         float,
         Option(

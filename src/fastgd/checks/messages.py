@@ -76,7 +76,7 @@ _ELSEWHERE = {
     "l1": "l1_penalty lasso",
     "l2": "weight_decay l2_penalty reg reg_lambda lambda_ ridge",
     "clip_above": "clip clipvalue clip_value clip_grad gradient_clipping max_grad grad_clip",
-    "clip_norm": "max_norm clip_grad_norm max_grad_norm clipnorm global_clipnorm gradient_clip_val",
+    "clip_norm": "clip_grad_norm max_grad_norm clipnorm global_clipnorm gradient_clip_val",
     "tolerance": "tol threshold stop_below",
     "patience": "n_iter_no_change early_stopping",
     "min_delta": "mindelta min_improvement threshold_delta",

@@ -19,7 +19,7 @@ from fastgd.kernel.iteration.errors import (
 from fastgd.kernel.iteration.layers import forward
 from fastgd.kernel.iteration.losses import add_errors
 from fastgd.kernel.iteration.masks import drop_units
-from fastgd.kernel.iteration.norms import update_clipped
+from fastgd.kernel.iteration.norms import limit_norms, update_clipped
 from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.iteration.schedules import set_rates
 from fastgd.kernel.language.compiler import INLINED
@@ -147,6 +147,7 @@ def after_update(shapes, recipe, layers, block, span, overflow, j):
     """
     features = recipe.features
     overflow = overflow + update_clipped(features.norm_clipping, shapes, recipe, layers, block)
+    overflow = overflow + limit_norms(features.max_norm, shapes, recipe, layers, block)
     over = False
     if j % FLUSH == 0:
         flush(block, j > 0)

@@ -187,6 +187,9 @@ class _Descent:
         factor = schedules.factor(self.method.schedule, j)
         for parameter in perceptron.parameters:
             parameter.update(factor)
+        if self.method.max_norm < np.inf:
+            for layer in perceptron.layers:
+                layer.limit_norms()
 
     def _errors(self) -> tuple[float, float | None]:
         """Mean absolute errors of the training samples, and of the validation samples."""

@@ -1,20 +1,24 @@
-"""Limits of norms: of the whole gradient before an update.
+"""Limits of norms: of the whole gradient before an update, and of each unit's weights after it.
 
 Without ``clip_norm`` (Pascanu, Mikolov and Bengio, ICML 2013, algorithm 1) the gradient never
 leaves the registers. With it, the last group of samples stores the gradient, and all parameters are
 updated in a separate pass after all layers are done. The sum of squares is a chain of fused
 multiply-adds in the order of the parameters: from the first layer to the last, first the weights
 with the biases, then scales, then shifts. That order is part of the numbers contract.
+
+``max_norm`` (Srivastava and others, JMLR 15, 2014, section 5.1) sums up in the order of the inputs.
 """
 
 from numba import njit
 
-from fastgd.kernel.iteration.layers import take_step
+from fastgd.kernel.iteration.layers import of_learning, take_step
 from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store, units
 from fastgd.kernel.language.tile import (
+    first_units,
     fma,
+    fold,
     opaque,
     runs_of,
     select,
@@ -94,4 +98,49 @@ def update_clipped(norm_clipping, shapes, recipe, layers, block):
     store(shapes.scalar, block.scratch, 0, 0, share)
     for k in range(len(layers)):
         overflow = overflow + _update_layer(shapes, recipe, block, layers[k])
+    return overflow
+
+
+# ---------------------------------------------------------------- the weights of a unit
+
+
+@njit(**INLINED)
+def _limit_units(max_norm, shape, scalar, frozen, numbers, layer, begin, end):
+    """Limit the norms of the weights that enter the units from begin to end."""
+    step = layer.outputs * runs_of(shape)
+    overflow = zeros(scalar)
+    for h in range(begin, end, units_of(shape)):
+        tile = first_units(shape, end - h)
+        first = opaque(layer.weights + h * runs_of(shape))
+        squares = zeros(tile)
+        for d in range(layer.units_below):
+            w = load(tile, numbers, first + d * step, 0)
+            squares = fma(w, w, squares)
+        share = _share(squares, value(tile, numbers, layer, max_norm.max_norm))
+        for d in range(layer.units_below):
+            at = first + d * step
+            w = load(tile, numbers, at, 0)
+            w = of_learning(frozen, tile, w * share, w, numbers, at, 0, layer)
+            store(tile, numbers, at, 0, w)
+            overflow = overflow + fold(tile, w - w)
+    return overflow
+
+
+@njit(**INLINED)
+def limit_norms(max_norm, shapes, recipe, layers, block):
+    """Limit the norms of all units' weights. NaN for each run that diverges, else 0."""
+    overflow = zeros(shapes.scalar)
+    if max_norm is None:
+        return overflow
+    frozen = recipe.features.frozen
+    for k in range(len(layers)):
+        layer = layers[k]
+        overflow = overflow + _limit_units(
+            max_norm, shapes.wide_row, shapes.scalar, frozen, block.numbers, layer,
+            0, layer.wide_outputs,
+        )  # fmt: skip
+        overflow = overflow + _limit_units(
+            max_norm, shapes.rest_row, shapes.scalar, frozen, block.numbers, layer,
+            layer.wide_outputs, layer.outputs,
+        )  # fmt: skip
     return overflow
