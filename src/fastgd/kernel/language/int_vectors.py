@@ -7,40 +7,12 @@ import operator
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic
 
 from fastgd.kernel.language.memory import Array
-from fastgd.kernel.language.tile import Mask, Tile, define_operator, splat
+from fastgd.kernel.language.tile import Mask, Tile, Words, define_operator, splat
 
 _I64 = ir.IntType(64)
-
-
-class Words(types.Type):
-    """A vector of 64-bit integers."""
-
-    number = types.int64
-
-    def __init__(self, lanes):
-        self.lanes = lanes
-        super().__init__(f"Words({lanes})")
-
-
-@register_model(Words)
-class _WordsModel(models.PrimitiveModel):
-    def __init__(self, manager, fe_type):
-        super().__init__(manager, fe_type, ir.VectorType(_I64, fe_type.lanes))
-
-
-def _word_or_integer(kind):
-    return kind if isinstance(kind, Words) else types.int64
-
-
-def _vectors(builder, kinds, values, lanes):
-    """The values as vectors: an integer is copied to every lane."""
-    return [
-        value if isinstance(kind, Words) else splat(builder, value, lanes)
-        for value, kind in zip(values, kinds, strict=True)
-    ]
 
 
 define_operator(operator.add, Words, Words, lambda builder, a, b: builder.add(a, b))
@@ -51,16 +23,6 @@ define_operator(operator.and_, Words, Words, lambda builder, a, b: builder.and_(
 define_operator(operator.rshift, Words, Words, lambda builder, a, b: builder.lshr(a, b))
 define_operator(operator.lt, Words, Mask, lambda builder, a, b: builder.icmp_signed("<", a, b))
 define_operator(operator.ge, Words, Mask, lambda builder, a, b: builder.icmp_signed(">=", a, b))
-
-
-@intrinsic
-def choose(_typing, mask, a, b):
-    """``a`` where the mask holds, else ``b``: words, or one integer for all lanes."""
-
-    def codegen(_context, builder, sig, args):
-        return builder.select(args[0], *_vectors(builder, sig.args[1:], args[1:], mask.lanes))
-
-    return Words(mask.lanes)(mask, *map(_word_or_integer, (a, b))), codegen
 
 
 @intrinsic

@@ -65,36 +65,41 @@ class PartType(types.Type):
         super().__init__(f"PartInUse({rows}, {units}, {runs})")
 
 
-class Tile(types.Type):
+class Vector(types.Type):
+    """A vector with a lane for each value of a tile, and the types of its values."""
+
+    number: types.Type  # the scalar type that may stand for a vector
+    element: ir.Type
+
+    def __init__(self, lanes):
+        self.lanes = lanes
+        super().__init__(f"{type(self).__name__}({lanes})")
+
+
+class Tile(Vector):
     """A vector of float64 lanes."""
 
-    number = types.float64  # the scalar type that may stand for a vector
-
-    def __init__(self, lanes):
-        self.lanes = lanes
-        super().__init__(f"Tile({lanes})")
+    number, element = types.float64, _F64
 
 
-class Mask(types.Type):
+class Mask(Vector):
     """A vector of truth values, one per lane: the result of a comparison."""
 
-    number = types.boolean
+    number, element = types.boolean, _I1
 
-    def __init__(self, lanes):
-        self.lanes = lanes
-        super().__init__(f"Mask({lanes})")
+
+class Words(Vector):
+    """A vector of 64-bit integers: see :mod:`.int_vectors`."""
+
+    number, element = types.int64, _I64
 
 
 @register_model(Tile)
-class _TileModel(models.PrimitiveModel):
-    def __init__(self, manager, fe_type):
-        super().__init__(manager, fe_type, ir.VectorType(_F64, fe_type.lanes))
-
-
 @register_model(Mask)
-class _MaskModel(models.PrimitiveModel):
+@register_model(Words)
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, fe_type):
-        super().__init__(manager, fe_type, ir.VectorType(_I1, fe_type.lanes))
+        super().__init__(manager, fe_type, ir.VectorType(fe_type.element, fe_type.lanes))
 
 
 @register_model(PartType)
@@ -146,13 +151,13 @@ def _tiles(builder, sig, args):
     """The arguments as vectors: a number is copied to every lane."""
     lanes = sig.return_type.lanes
     return [
-        value if isinstance(kind, Tile | Mask) else splat(builder, value, lanes)
+        value if isinstance(kind, Vector) else splat(builder, value, lanes)
         for value, kind in zip(args, sig.args, strict=True)
     ]
 
 
-def _tile_or_number(kind):
-    return kind if isinstance(kind, Tile) else types.float64
+def _tile_or_number(kind, vector=Tile):
+    return kind if isinstance(kind, vector) else vector.number
 
 
 def _call(builder, name, args):
@@ -232,34 +237,21 @@ def fma(_typing, x, y, z):
     return Tile(lanes)(*map(_tile_or_number, (x, y, z))), codegen
 
 
-@intrinsic
-def magnitude(_typing, x):
-    """``abs(x)``."""
+def _by_llvm(name):
+    """Return an intrinsic that applies this function of LLVM to each lane of a tile."""
 
-    def codegen(_context, builder, _sig, args):
-        return _call(builder, "llvm.fabs", args)
+    @intrinsic
+    def apply(_typing, x):
+        def codegen(_context, builder, _sig, args):
+            return _call(builder, name, args)
 
-    return x(x), codegen
+        return x(x), codegen
 
-
-@intrinsic
-def square_root(_typing, x):
-    """``sqrt(x)``."""
-
-    def codegen(_context, builder, _sig, args):
-        return _call(builder, "llvm.sqrt", args)
-
-    return x(x), codegen
+    return apply
 
 
-@intrinsic
-def floor(_typing, x):
-    """The largest integer that is not larger."""
-
-    def codegen(_context, builder, _sig, args):
-        return _call(builder, "llvm.floor", args)
-
-    return x(x), codegen
+magnitude, square_root, floor = map(_by_llvm, ("llvm.fabs", "llvm.sqrt", "llvm.floor"))
+"""``abs(x)``, the square root, the largest integer that is not larger."""
 
 
 @intrinsic
@@ -273,14 +265,25 @@ def with_sign(_typing, x, sign):
     return Tile(lanes)(_tile_or_number(x), _tile_or_number(sign)), codegen
 
 
-@intrinsic
-def select(_typing, mask, a, b):
-    """``a`` where the mask holds, else ``b``; either may be a scalar."""
+def _selection(vector):
+    """Return an intrinsic: its second operand where a mask holds, else the third.
 
-    def codegen(_context, builder, sig, args):
-        return builder.select(*_tiles(builder, sig, args))
+    Either may be a scalar.
+    """
 
-    return Tile(mask.lanes)(mask, _tile_or_number(a), _tile_or_number(b)), codegen
+    @intrinsic
+    def select(_typing, mask, a, b):
+        def codegen(_context, builder, sig, args):
+            return builder.select(*_tiles(builder, sig, args))
+
+        operands = (_tile_or_number(kind, vector) for kind in (a, b))
+        return vector(mask.lanes)(mask, *operands), codegen
+
+    return select
+
+
+select, choose = _selection(Tile), _selection(Words)
+"""The same for tiles and for words."""
 
 
 @intrinsic
