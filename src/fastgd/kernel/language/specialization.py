@@ -65,7 +65,19 @@ def _digest(formulas):
     return sha256(repr(sorted(formulas)).encode()).hexdigest()[:16]
 
 
-class Choice:
+class _Marker:
+    """A value whose content is part of its Numba type; two are equal if their keys are."""
+
+    _key: Any
+
+    def __eq__(self, other):
+        return self._key == other._key if type(other) is type(self) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._key)
+
+
+class Choice(_Marker):
     """Marker for the choice with this name, with the indices of its values by name.
 
     It may contain formulas, each for one purpose, from which code is generated; their variables are
@@ -80,9 +92,6 @@ class Choice:
         # Computed once, as kernels are looked up by it.
         self._key = (name, tuple(self.formulas.items()), tuple(places.items()))
 
-    def __eq__(self, other):
-        return self._key == other._key if isinstance(other, Choice) else NotImplemented
-
     def __hash__(self):
         return hash((self.name, *self.places.values()))
 
@@ -91,23 +100,17 @@ class Choice:
         return f"Choice({', '.join([repr(self.name), *facts])})"
 
 
-class KnownFacts:
+class KnownFacts(_Marker):
     """Marker for nested named tuples of integers that become constants in the code."""
 
     def __init__(self, known):
-        self.known = known
-
-    def __eq__(self, other):
-        return self.known == other.known if isinstance(other, KnownFacts) else NotImplemented
-
-    def __hash__(self):
-        return hash(self.known)
+        self.known = self._key = known
 
     def __repr__(self):
-        return f"Facts({self.known})"
+        return f"KnownFacts({self.known})"
 
 
-class Features:
+class Features(_Marker):
     """Markers by name: a :class:`Choice` for each feature that is on, None for the others."""
 
     def __init__(self, **members):
@@ -119,12 +122,6 @@ class Features:
             return self.__dict__["members"][name]
         except KeyError:
             raise AttributeError(name) from None
-
-    def __eq__(self, other):
-        return self._key == other._key if isinstance(other, Features) else NotImplemented
-
-    def __hash__(self):
-        return hash(self._key)
 
     def __repr__(self):
         return f"Features({', '.join(_pairs(self.members))})"
@@ -156,7 +153,7 @@ class KnownFactsType(types.Type):
 
     def __init__(self, known):
         self.known = known
-        super().__init__(f"Facts({sha256(repr(known).encode()).hexdigest()[:16]})")
+        super().__init__(f"KnownFacts({sha256(repr(known).encode()).hexdigest()[:16]})")
 
 
 @marker
