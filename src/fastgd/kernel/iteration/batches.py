@@ -13,11 +13,11 @@ from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.random import DRAW, shuffle
 from fastgd.kernel.iteration.run_values import integer, value
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.int_vectors import all_words, store_words
+from fastgd.kernel.language.int_vectors import all_words, choose, store_words
 from fastgd.kernel.language.int_vectors import numbers as numbers_of
 from fastgd.kernel.language.memory import load, load_data, store
 from fastgd.kernel.language.specialization import dispatch
-from fastgd.kernel.language.tile import choose, fma, runs_of, select, zeros
+from fastgd.kernel.language.tile import fma, runs_of, select, zeros
 
 WORD = 2.0**-32
 

@@ -22,10 +22,10 @@ from fastgd.kernel.block import (
 from fastgd.kernel.iteration.losses import add_penalties
 from fastgd.kernel.iteration.run_values import integer, put_integer, value
 from fastgd.kernel.language.compiler import INLINED
-from fastgd.kernel.language.int_vectors import all_words
+from fastgd.kernel.language.int_vectors import all_words, choose
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import dispatch
-from fastgd.kernel.language.tile import any_nan, anywhere, choose, runs_of, select, zeros
+from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
 
 
 @njit(**INLINED)

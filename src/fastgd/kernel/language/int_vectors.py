@@ -10,7 +10,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from fastgd.kernel.language.memory import Array
-from fastgd.kernel.language.tile import Mask, Tile, Words, define_operator, splat
+from fastgd.kernel.language.tile import Mask, Tile, Words, define_operator, selection, splat
 
 _I64 = ir.IntType(64)
 
@@ -23,6 +23,9 @@ define_operator(operator.and_, Words, Words, lambda builder, a, b: builder.and_(
 define_operator(operator.rshift, Words, Words, lambda builder, a, b: builder.lshr(a, b))
 define_operator(operator.lt, Words, Mask, lambda builder, a, b: builder.icmp_signed("<", a, b))
 define_operator(operator.ge, Words, Mask, lambda builder, a, b: builder.icmp_signed(">=", a, b))
+
+
+choose = selection(Words)
 
 
 @intrinsic

@@ -265,7 +265,7 @@ def with_sign(_typing, x, sign):
     return Tile(lanes)(_tile_or_number(x), _tile_or_number(sign)), codegen
 
 
-def _selection(vector):
+def selection(vector):
     """Return an intrinsic: its second operand where a mask holds, else the third.
 
     Either may be a scalar.
@@ -282,8 +282,7 @@ def _selection(vector):
     return select
 
 
-select, choose = _selection(Tile), _selection(Words)
-"""The same for tiles and for words."""
+select = selection(Tile)
 
 
 @intrinsic
