@@ -7,7 +7,14 @@ import pytest
 from numba import njit, typeof
 from numba.core.errors import TypingError
 
-from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice, dispatch, markers
+from fastgd.kernel.language.specialization import (
+    Choice,
+    Features,
+    FormulaChoice,
+    KnownFacts,
+    dispatch,
+    markers,
+)
 from fastgd.kernel.language.tile import Shape
 
 
@@ -129,5 +136,6 @@ def test_markers_of_different_types_are_not_equal():
     assert Choice("a") != "a"
 
 
-def test_a_choice_says_what_it_is():
+def test_markers_say_what_they_are():
     assert repr(Choice("double")) == "Choice('double')"
+    assert repr(KnownFacts((1, 2))) == "KnownFacts((1, 2))"
