@@ -182,7 +182,9 @@ def check_alpha(value: object, layers: int) -> tuple[float, ...]:
 
 
 def check_alphas(axis: Sequence[Any], layers: int) -> FloatArray:
-    """Return `check_alpha` of all values of an axis, vectorized if possible."""
+    """Return `check_alpha` of all values of an axis, vectorized if there are several."""
+    if len(axis) == 1:
+        return np.array([check_alpha(axis[0], layers)])
     per_layer = set(map(type, axis)) == {tuple} and set(map(len, axis)) == {layers}
     rates = floats(list(chain.from_iterable(axis)) if per_layer else axis)
     if rates is None or not _ALPHA.holds(rates).all():

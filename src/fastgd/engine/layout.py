@@ -223,12 +223,18 @@ class Layout:
 
     def bytes(self, records: int) -> int:
         """Memory of one block."""
-        total = 8 * self.numbers
+        block, record = self._memory
+        return block + records * record
+
+    @cached_property
+    def _memory(self) -> tuple[int, int]:
+        """Bytes of a block without records, and those of each record."""
+        block, record = 8 * self.numbers, 0
         for name, (length, added) in self._lengths.items():
             array, dtype = ARRAYS[name]
-            total += dtype.itemsize * (length + records * added)
-            total += 2 * LINE_BYTES * (array.busy and length > 0)
-        return total
+            block += dtype.itemsize * length + 2 * LINE_BYTES * (array.busy and length > 0)
+            record += dtype.itemsize * added
+        return block, record
 
     @cached_property
     def shapes(self) -> Shapes:

@@ -62,11 +62,13 @@ class PackedSamples:
     @property
     def parts(self) -> int:
         """Number of parts; 1 if the table isn't divided."""
-        return len(self._divided)
+        return 1 if self.partition is None else len(self.partition)
 
     @cached_property
     def sizes(self) -> Index:
         """(parts,) training samples of each part."""
+        if self.partition is None:
+            return np.array([len(self.X)])
         return np.repeat(self._divided.rows.sizes, self._divided.weightings)
 
     @cached_property
@@ -79,6 +81,8 @@ class PackedSamples:
     @cached_property
     def most_held(self) -> int:
         """The most validation samples of any part."""
+        if self.partition is None:
+            return 0 if self.validation is None else len(self.validation.y)
         return int(self.held_sizes.max())
 
     @cached_property

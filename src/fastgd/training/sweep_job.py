@@ -299,4 +299,4 @@ def checked_sweep(
     if resume is not None:
         most = len(task.X) if partition is None else int(partition.rows.sizes.max())
         check_states(resume, found.networks, most)
-    return SweepJob(**found.shared, keep=keep, resume=resume)
+    return SweepJob(**vars(found), keep=keep, resume=resume)

@@ -150,7 +150,7 @@ def checked_training(
     if resume is not None and resume.state is not None:
         sizes = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
         check_network(found.networks[0].sizes, sizes, resume.state, len(task.X))
-    return Training(**found.shared, resume=resume, threads=threads)
+    return Training(**vars(found), resume=resume, threads=threads)
 
 
 def checked_loss(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
 from typing import Any
@@ -50,11 +50,6 @@ class Trainings:
     settings: dict[str, Any]
     """The first alpha, as it was given, and the first seed, None with given initial networks."""
     record_weights: bool
-
-    @property
-    def shared(self) -> dict[str, Any]:
-        """The fields that all kinds of trainings have."""
-        return {field.name: getattr(self, field.name) for field in fields(Trainings)}
 
     def plan(
         self, number: int, threads: int, scope: Mapping[str, Sequence[Any]] | None = None
