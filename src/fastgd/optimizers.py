@@ -164,7 +164,7 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     s = rho * s + (1 - rho) * g * g, the step d = sqrt(u + epsilon) / sqrt(s + epsilon) * g, then
     u = rho * u + (1 - rho) * d * d and w = w + alpha * d. It keeps the means s of the squared
     gradients and u of the squared steps, two (inputs, outputs) arrays per layer. As u starts at 0,
-    the first step has the size of the root of epsilon.
+    the first steps are small: before alpha at most sqrt(epsilon / (1 - rho)).
 
     Notes
     -----
@@ -181,8 +181,8 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     0.049
     """
 
-    rho: Rho = 0.9
-    epsilon: Epsilon = 1e-6
+    rho: Annotated[Any, float, "[0, 1)", "Decay rate of both means"] = 0.9
+    epsilon: Annotated[Any, float, "(0, inf)", "Added under both roots"] = 1e-6
 
 
 class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):

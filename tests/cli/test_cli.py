@@ -385,7 +385,10 @@ def test_what_needs_less_memory_is_said_in_the_words_of_the_command(run, xor_csv
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--target", "z"], "--target must be a column of the table, got 'z'; its columns: a, b, bias, y"),
+        (
+            ["--target", "z"],
+            "--target must be a column of the table, got 'z'; its columns: a, b, bias, y",
+        ),
         (["--target", "y", "--target", "y"], "--target must name each column once, got 'y' twice"),
         ([], "--target must name the column to learn; .*xor.csv has these: a, b, bias, y$"),
         (["--target", "y", "--alpha", "-1"], "--alpha must be a finite number above 0, got -1.0"),

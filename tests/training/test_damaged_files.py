@@ -16,6 +16,8 @@ from test_results import divided, same
 import fastgd
 from cases import CAUCHY, SWISH
 from fastgd.optimizers import Adam, Momentum
+from fastgd.store import npz
+from fastgd.training import stored_run
 from thinning import only
 
 REFUSED = "must be a whole file that fastgd has saved"
@@ -215,6 +217,19 @@ def test_states_of_other_options(tmp_path, name):
             rewrite(path, whole | {f"state_{name}_0.npy": npy(other)})
             with pytest.raises(ValueError, match=REFUSED):
                 fastgd.load(path)
+
+
+@pytest.mark.parametrize("option", ["bias", "batch_norm"])
+def test_parameters_that_the_options_say_are_there(tmp_path, option):
+    """A run without a state, without which nothing else says how many there were."""
+    path = tmp_path / "result.npz"
+    run = fastgd.train(X, Y, iterations=5, **{option: True})
+    header, arrays = stored_run.encode(replace(run, state=None))
+    gone = ("biases", "bias_direction_changes", "scale", "shift", "mean", "variance")
+    kept = {name: array for name, array in arrays.items() if not name.startswith(gone)}
+    npz.write(path, "Run", header, kept)
+    with pytest.raises(ValueError, match=REFUSED):
+        fastgd.load(path)
 
 
 NO_AXES = [

@@ -137,3 +137,9 @@ def test_each_row_is_predicted_by_the_networks_of_its_group():
     for row, label in enumerate(LABELS):
         run = sweep.sel(hidden_size=(3, 2), group=label, seed=2)
         assert outputs[1, 1, row].tobytes() == run.predict(X[[row]])[0].tobytes()
+
+
+def test_a_fold_has_its_own_validation_set_when_it_is_resumed():
+    fold = sweep_of("folds", keep_state=True).sel(fold=1)
+    with pytest.raises(ValueError, match="validation must be left out with groups, and with folds"):
+        fastgd.sweep(X, Y, resume=fold, iterations=5, validation=HELD)

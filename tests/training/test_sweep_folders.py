@@ -323,6 +323,20 @@ def test_the_old_folder_is_read_once_to_resume(tmp_path, monkeypatch):
     assert reads.count("first") <= 8 * arrays + 1
 
 
+def test_columns_read_each_chunk_once_per_array(tmp_path, monkeypatch):
+    sweep = fastgd.sweep(**asked("grid"), out=tmp_path / "runs")
+    reads, read = [], Folder.read
+
+    def counted(self, chunk, names=None):
+        reads.extend(names or ())
+        return read(self, chunk, names)
+
+    monkeypatch.setattr(Folder, "read", counted)
+    sweep.columns()
+    assert reads
+    assert len(reads) == len(set(reads)) * sweep._folder.chunk_count
+
+
 def test_a_sweep_resumes_a_file_as_with_what_was_saved(tmp_path):
     first = fastgd.sweep(**asked("grid"), keep_state=True, keep_weights=False)
     more = {"X": XOR_X, "y": XOR_Y, "iterations": 5, "out": tmp_path / "more"}

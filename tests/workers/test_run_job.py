@@ -355,3 +355,17 @@ def test_a_chunk_in_hand_keeps_its_lease_and_is_reported_once(tmp_path):
     sink.keep(1, {"square": np.array(1)})
     assert sink.is_complete
     assert not reported
+
+
+def test_no_answer_is_waited_for_once_all_chunks_are_there(tmp_path):
+    """A worker has written its chunk, and its answer is lost."""
+    folder, reported = folder_at(tmp_path, 2), []
+    sink = InFolder(folder, reported.extend)
+    assert [sink.take(), sink.take()] == [0, 1]
+    assert sink.keep(0, {"square": np.array(0)})
+    folder.write(1, {"square": np.array(1)})
+    assert not sink.is_complete
+    sink._look()
+    assert sink.is_complete
+    assert reported == [1]
+    assert not sink._taken

@@ -367,11 +367,13 @@ class Options(LossOptions, total=False):
             inf,
             Number("(0, inf]"),
             "After each update, multiply the weights that enter a unit, of any layer, by "
-            "``max_norm / norm`` if their Euclidean norm is above this; without the unit's bias, "
-            "and frozen weights keep their value (Srivastava and others, *Dropout*, Journal of "
-            "Machine Learning Research 15, 2014, section 5.1); above 0. Keras: "
-            "``kernel_constraint=MaxNorm(max_norm)`` in each ``Dense`` layer. A run whose norm is "
-            "not finite has diverged.",
+            "``max_norm / norm`` if their Euclidean norm is above this; without the unit's bias "
+            "(Srivastava and others, *Dropout*, Journal of Machine Learning Research 15, 2014, "
+            "section 5.1); above 0. Keras: ``kernel_constraint=MaxNorm(max_norm)`` in each "
+            "``Dense`` layer, which adds 1e-7 to the norm. Frozen weights count in the norm and "
+            "keep their value: the norm may stay above this, and the other weights of the unit "
+            "then shrink with every update. A run diverges if it multiplies by a norm that is not "
+            "finite.",
             "Limit the norm of the weights that enter a unit to this",
             "Regularization",
             feature="max_norm",

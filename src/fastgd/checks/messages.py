@@ -77,6 +77,7 @@ _ELSEWHERE = {
     "l2": "weight_decay l2_penalty reg reg_lambda lambda_ ridge",
     "clip_above": "clip clipvalue clip_value clip_grad gradient_clipping max_grad grad_clip",
     "clip_norm": "clip_grad_norm max_grad_norm clipnorm global_clipnorm gradient_clip_val",
+    "max_norm": "kernel_constraint weight_constraint max_norm_constraint",
     "tolerance": "tol threshold stop_below",
     "patience": "n_iter_no_change early_stopping",
     "min_delta": "mindelta min_improvement threshold_delta",

@@ -68,16 +68,21 @@ def up(number: int, step: int) -> int:
 
 
 @cache
-def _products(size: str) -> list[list[str]]:
-    return [product.split() for product in size.split("+")]
+def _products(size: str) -> list[tuple[int, list[str]]]:
+    """A number and the names of each product."""
+    products = [product.split() for product in size.split("+")]
+    return [
+        (prod(int(word) for word in words if word.isdigit()), [w for w in words if not w.isdigit()])
+        for words in products
+    ]
 
 
 def _length(size: str, sizes: Mapping[str, int]) -> int:
     """The value of a declared size: a sum of products of names and numbers."""
-    return sum(
-        prod([sizes[word] if word in sizes else int(word) for word in product])
-        for product in _products(size)
-    )
+    total = 0
+    for number, names in _products(size):
+        total += number * prod([sizes[name] for name in names])
+    return total
 
 
 @dataclass(frozen=True)
@@ -215,11 +220,12 @@ class Layout:
     def _lengths(self) -> dict[str, tuple[int, int]]:
         """Each array of a block except ``numbers``: length, and extra length per record."""
         none, one = self.sizes | {"T": 0}, self.sizes | {"T": 1}
-        lengths = {name: _length(array.size, none) for name, (array, _) in ARRAYS.items()}
-        return {
-            name: (length, _length(ARRAYS[name][0].size, one) - length)
-            for name, length in lengths.items()
-        }
+        lengths = {}
+        for name, (array, _) in ARRAYS.items():
+            length = _length(array.size, none)
+            added = _length(array.size, one) - length if "T" in array.size else 0
+            lengths[name] = length, added
+        return lengths
 
     def bytes(self, records: int) -> int:
         """Memory of one block."""

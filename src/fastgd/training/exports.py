@@ -59,8 +59,9 @@ def dataframe(columns: Mapping[str, Any]) -> pandas.DataFrame:
 
 def columns_of(sweep: Any) -> dict[str, list[Any]]:
     """Columns of the values on the axes, the last one fastest, and of the results."""
-    known = {name: getattr(sweep, name) for name in MEASURED if getattr(sweep, name) is not None}
-    return axis_columns(sweep.axes) | {name: a.ravel().tolist() for name, a in known.items()}
+    arrays = {name: getattr(sweep, name) for name in MEASURED}  # once: a folder is read each time
+    known = {name: a.ravel().tolist() for name, a in arrays.items() if a is not None}
+    return axis_columns(sweep.axes) | known
 
 
 def axis_columns(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:

@@ -29,6 +29,7 @@ def _status(value: Any) -> str:
 
 
 def _minimizer(value: Any) -> dict[str, Any]:
+    need(isinstance(value, dict))
     if value:
         text(value["method"])
     return dict(value)
@@ -75,7 +76,8 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
     hidden = check_hidden_size(header["hidden_size"])
     sizes = (arrays["weights_0"].shape[0], *hidden, arrays[f"weights_{len(hidden)}"].shape[1])
     units = [(size,) for size in sizes[1:]]
-    bias, batch_norm = "biases_0" in arrays, "scale_0" in arrays
+    method = decode_method(header["options"], arrays)
+    bias, batch_norm = method.bias, method.batch_norm
     recorded = "recorded_weights_0" in arrays
     dimensions = {
         "records": arrays["recorded"].shape[:1],
@@ -87,7 +89,6 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
     }
     found = codec.decode(_FIELDS, header, arrays, dimensions)
     need((found["validation_errors"] is None) == (found["final_validation_error"] is None))
-    method = decode_method(header["options"], arrays)
     check_width(method, sizes[-1])
     network, state = Network(sizes, bias, batch_norm), found["state"]
     found["state"] = state and check_state(state, 1, network, method, {})

@@ -267,7 +267,8 @@ def checked_sweep(
     if resume is not None:
         partition = resumed_partition(partition, resume.partition, len(task.X))
     parts = {} if partition is None else partition.axes
-    if validation is not None and parts.keys() - {"sample_weight"}:
+    divided = parts.keys() - {"sample_weight"} or (partition is not None and partition.held)
+    if validation is not None and divided:
         raise ValueError(
             "validation must be left out with groups, and with folds, which have validation "
             "samples of their own; got both"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method, check_names_of_loss
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
@@ -44,6 +45,11 @@ class Training(Trainings):
         """Its options."""
         return self.methods[0]
 
+    @cached_property
+    def start(self) -> FloatArray:
+        """The initial parameters, (1, P)."""
+        return self.first(0)
+
     @property
     def asked(self) -> tuple[Header, Arrays]:
         """All that the result depends on: values that JSON can hold, and arrays."""
@@ -52,7 +58,7 @@ class Training(Trainings):
             held = self.task.validation._asdict().items()
             arrays |= {f"validation {name}": array for name, array in held if array is not None}
         if self.starts:
-            arrays["weights"] = self.first(0)
+            arrays["weights"] = self.start
         if self.resume is not None:
             past = stored_run.encode(self.resume)[1]
             arrays |= {f"resume {name}": array for name, array in past.items()}
@@ -80,7 +86,7 @@ class Training(Trainings):
         ``before`` is the run at the beginning of the plan; None at iteration 0.
         """
         state = None if before is None else before.state
-        trained = execute(plan, self.first(0), self.run_seeds, KEEP, advance, state)
+        trained = execute(plan, self.start, self.run_seeds, KEEP, advance, state)
         if before is not None and state is not None:
             path = None
             if before.recorded_weights is not None:

@@ -103,7 +103,12 @@ class InFolder:
         """Whether no chunk is missing; the folder is scanned, as chunks may have been removed."""
         if not self._missing.any():
             self._look()
-        return not self._missing.any()
+        if self._missing.any():
+            return False
+        if self._taken:  # their workers have written them, and nobody waits for the answers
+            self._found(sorted(self._taken))
+            self.release()
+        return True
 
     @property
     def summary(self) -> str:
@@ -117,17 +122,16 @@ class InFolder:
     def _look(self) -> None:
         """Scan for chunks of others; the longer the scan takes, the later is the next one.
 
-        Chunks that were taken stay missing until they are kept: a worker may have written one
-        already, which is reported when its answer is there.
+        Chunks that were taken keep their leases, and are reported when their answers are there: a
+        worker may have written one already.
         """
         begin = monotonic()
-        done, taken = self._done(), list(self._taken)
-        done[taken] = False
-        if found := np.flatnonzero(self._missing & done).tolist():
+        missing, others = ~self._done(), np.ones(len(self._missing), bool)
+        others[list(self._taken)] = False
+        if found := np.flatnonzero(self._missing & ~missing & others).tolist():
             self._found(found)
-        self._missing = ~done
-        done[taken] = True  # so that their leases are not asked for again, and given up
-        self._ahead: Iterator[int] = iter(np.flatnonzero(~done).tolist())
+        self._missing = missing
+        self._ahead: Iterator[int] = iter(np.flatnonzero(missing & others).tolist())
         now = monotonic()
         self._look_at = now + max(LOOKED_AT_EVERY, 20 * (now - begin))
 

@@ -171,7 +171,7 @@ def _add_apart(coupling, shapes, choice, output, data, group, block, layer, reco
             y, importance = target_of(scalar, shapes, data, layer, target)
             total = fma(magnitude(y - v), importance, total)
             if record >= 0:
-                # If inputs aren't stored this reads v, but then the loss doesn't use it.
+                # If inputs aren't stored this reads another number, which the loss doesn't use.
                 z = load(scalar, numbers, at + layer.preactivation, 0)
                 each = loss_of(choice, output, scalar, numbers, layer, y, v, z)
                 loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
