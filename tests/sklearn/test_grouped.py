@@ -221,6 +221,20 @@ def test_errors_name_the_group():
         GroupedRegressor(stopping, "shop").fit(X, y)
 
 
+def test_a_shared_table_that_fails_is_checked_once(monkeypatch):
+    X, y = table()
+    X.loc[X.shop == "c", "heat"] = np.nan
+    sizes, check = [], FastGDRegressor._table
+    monkeypatch.setattr(
+        FastGDRegressor,
+        "_table",
+        lambda own, X, *rest: sizes.append(len(X)) or check(own, X, *rest),
+    )
+    with pytest.raises(ValueError, match="group 'c': Input X contains NaN"):
+        GroupedRegressor(NUMBERS, "shop", check_X=False).fit(X, y)
+    assert sizes == [75, 20, 30, 25]
+
+
 def test_errors_of_a_training_name_the_group():
     X, y = table()
     y = y - y.min() - (X.shop == "b")

@@ -10,6 +10,9 @@ from fastgd.arguments.data import FloatArray
 from fastgd.formulas.custom import Function
 from fastgd.formulas.named import unit_of
 
+_PASSED = ("fastgd", "sklearn", "joblib")
+"""Packages whose lines are not the caller's."""
+
 
 class TrainingWarning(UserWarning):
     """The training can be done, but its result is probably not what was meant."""
@@ -40,8 +43,8 @@ def warn_of_targets(outputs: Iterable[str | Function], y: FloatArray) -> None:
 
 
 def warn(message: str, category: type[UserWarning] = TrainingWarning) -> None:
-    """Warn, with the location of the calling line outside this package."""
+    """Warn, with the location of the calling line outside this package and scikit-learn."""
     level, frame = 1, sys._getframe()
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "fastgd":
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _PASSED:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

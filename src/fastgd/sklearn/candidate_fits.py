@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from time import perf_counter
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from fastgd.arguments.warnings import warn
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.deferred_fits import DeferredFits, network_of
 from fastgd.sklearn.fit_spec import FitSpec
@@ -71,7 +72,8 @@ class CandidateFits:
         folds: Sequence[tuple[Any, Any]],
         params: Mapping[str, Any],
     ) -> None:
-        self.estimator, self.folds = estimator, folds
+        self.estimator = estimator
+        self.splitter = SimpleNamespace(split=lambda *_, **__: folds)
         self.seconds: list[float] = []
         self.template = clone(estimator)
         self.template.__sklearn_clone__ = self._next_clone
@@ -206,11 +208,10 @@ def _joint_training_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> 
         fit.number = len(problems)
         problems.append(problem)
     if any(problem.minimizer is not None for problem in problems):
-        warnings.warn(
+        warn(
             "solver='lbfgs' can't be trained jointly: its fits are trained one after the other, "
             "as by GridSearchCV",
             UserWarning,
-            stacklevel=2,
         )
     return JointTraining(problems, threads=threads, keep_state=keep_state)
 

@@ -40,6 +40,7 @@ class DeferredFits:
     def __init__(self, X: Any, y: Any, params: Mapping[str, Any]) -> None:
         self.X, self.y, self.params = X, y, params
         self._whole = _Reached(X, y, params.get("sample_weight"))
+        self._unshared: set[Hashable] = set()  # kinds of networks whose whole table is refused
         self._reached: dict[Hashable, _Reached] = {}
 
     def begin(
@@ -72,9 +73,13 @@ class DeferredFits:
         if self.params.keys() - {"sample_weight"}:
             return None
         check_parameters(vars(network))
+        kind = _kind(network)
+        if kind in self._unshared:
+            return None
         try:
             table = self._whole.table(network)
         except Exception:  # of some rows, maybe not these
+            self._unshared.add(kind)
             return None
         return network._specified(table, rows) if network._can_share(table, rows) else None
 
@@ -132,10 +137,10 @@ class _Reached:
     def table(self, network: BaseFastGD) -> Samples:
         """Return the checked samples, and set the network's attributes that describe them.
 
-        Networks that make the same targets and weights of the samples have the same table.
+        Networks of a kind have the same table.
         """
         check_parameters(vars(network))
-        key = type(network), key_of(getattr(network, "class_weight", None))
+        key = _kind(network)
         if key not in self._tables:
             table, params = network._table(*self.samples), network.get_params(deep=False)
             found = {name: value for name, value in vars(network).items() if name not in params}
@@ -143,6 +148,11 @@ class _Reached:
         table, found = self._tables[key]
         network.__dict__.update(found)
         return table
+
+
+def _kind(network: BaseFastGD) -> Hashable:
+    """Return a key of networks that make the same targets and weights of samples."""
+    return type(network), key_of(getattr(network, "class_weight", None))
 
 
 def _reach(

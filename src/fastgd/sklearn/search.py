@@ -151,6 +151,7 @@ class SweepSearchCV(BaseSearchCV):
             )
             super().fit(X, y, **params)
             return self
+        self._validate_params()
         if self.halving and isinstance(self.scoring, (list, tuple, set, dict)):
             raise ValueError(f"scoring must be one metric with halving, got {shown(self.scoring)}")
         X, y = indexable(X, y)
@@ -194,7 +195,7 @@ class SweepSearchCV(BaseSearchCV):
             self._halve(candidates, self._fits, evaluate_candidates)
         else:
             self._fits.clones = self._fits.trained(candidates)
-            evaluate_candidates(candidates, cv=check_cv(self._fits.folds))
+            evaluate_candidates(candidates, cv=self._fits.splitter)
 
     def _halve(
         self,
@@ -213,7 +214,7 @@ class SweepSearchCV(BaseSearchCV):
             fits.clones = fits.climb(going, epochs)
             results = evaluate_candidates(
                 [candidates[number] for number in going],
-                cv=check_cv(fits.folds),
+                cv=fits.splitter,
                 more_results={
                     "iter": [rung] * len(going),
                     "n_resources": [epochs] * len(going),
