@@ -16,6 +16,8 @@ def test_rows_without_target_or_label_are_left_out_and_counted():
     holes = table.copy()
     holes.loc[[3, 7], "sales"] = np.nan
     holes.loc[[5], "shop"] = None
+    holes["heat"] = holes["heat"].astype(object)
+    holes.loc[[3, 5], "heat"] = ["?", np.inf]  # no matter
     models = fastgd.fit_groups(holes, by="shop", target="sales", **SHORT)
     assert models.notes[:2] == (
         "sales: missing in 2 rows, left out",

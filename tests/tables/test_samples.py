@@ -1,9 +1,12 @@
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from fastgd.tables import text_files
+from fastgd.tables.reading import read_columns
 from fastgd.tables.samples import Reading, read_samples
 
 
@@ -171,3 +174,64 @@ def test_labels_are_not_missing_for_what_they_say(tmp_path):
     assert samples.labels.tolist() == ["NA", "DE", "NA"]
     path.write_text("x,kind\n1,none\n2,some\n300,none\n")
     assert read_samples(path, ["kind"], settings={"output": "softmax"}).classes == ("none", "some")
+
+
+def test_rows_without_a_target_do_not_matter(tmp_path):
+    path = tmp_path / "holes.parquet"
+    frame = pd.DataFrame({"a": [1, np.inf, 3, 4], "b": [1.0, 2, 3, 5], "y": [0, np.nan, 0, 1]})
+    frame.to_parquet(path)
+    samples = read_samples(path, ["y"], reading=Reading())
+    assert samples.inputs == ["a", "b"]
+    frame["a"] = [1, 2, np.inf, 4]
+    frame.to_parquet(path)
+    known = Reading(preparation=samples.preparation, targets=samples.encoded)
+    with pytest.raises(ValueError, match=r"got inf in row 3$"):  # of the whole table
+        read_samples(path, ["y"], reading=known)
+    frame.assign(a=[1, np.inf, 3, 4], more=np.inf).to_parquet(path)
+    assert np.array_equal(read_samples(path, ["y"], reading=known).X, samples.X)
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        ("2.0 10.0 1.0", [2, 10, 1]),
+        ("2.0 10 007", ["2.0", "10", "007"]),
+        ("2.5 10.0 1.0", ["2.5", "10.0", "1.0"]),
+    ],
+)
+def test_whole_labels_with_a_decimal_point_are_in_order(tmp_path, cells, labels):
+    path = tmp_path / "groups.csv"
+    path.write_text("g,x,y\n" + "".join(f"{g},{x},1\n" for x, g in enumerate(cells.split(), 99)))
+    assert read_samples(path, ["y"], "g", reading=Reading()).labels.tolist() == labels
+
+
+def test_large_labels_keep_all_their_digits(tmp_path):
+    large = [10**18 + 1, 10**18 + 2, 5]
+    pd.DataFrame({"g": large, "x": [1, 2, 3], "y": [0, 1, 0]}).to_parquet(tmp_path / "g.parquet")
+    samples = read_samples(tmp_path / "g.parquet", ["y"], "g", reading=Reading())
+    assert samples.labels.tolist() == large
+
+
+def test_where_a_group_label_is_missing(tmp_path):
+    path = tmp_path / "groups.csv"
+    path.write_text("g,x,y\n,1,\na,x,1\n\n,z,1\n")
+    with pytest.raises(ValueError, match="line 5, column 'g': the label is missing"):
+        read_samples(path, ["y"], "g", reading=Reading())
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [("true false TRUE", ("TRUE", "false", "true")), ("1 2 nan", ("1", "2", "nan"))],
+)
+def test_classes_are_called_as_they_are_written(tmp_path, cells, classes):
+    path = tmp_path / "classes.csv"
+    path.write_text("x,y\n" + "".join(f"1,{cell}\n" for cell in cells.split()))
+    assert read_samples(path, ["y"], settings={"output": "softmax"}).classes == classes
+
+
+def test_long_cells_and_what_follows_a_closing_quote(tmp_path):
+    path = tmp_path / "cells.csv"
+    path.write_text(f'x,z,y\n1,{"z" * 200_000},0\n"2" ,"z"z,1\n"3", "zz",1\n')
+    columns = read_columns(path)
+    assert columns["x"].tolist() == [1, 2, 3]
+    assert columns["z"].tolist() == ["z" * 200_000, "zz", "zz"]

@@ -42,9 +42,10 @@ from fastgd.store.files import PathLike, is_file, is_folder
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
 from fastgd.store.npz import Arrays
+from fastgd.tables.column_values import cells_of
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.table_selection import column_names, with_targets, without
+from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
 from fastgd.tables.targets import ClassTarget, Target, learn_target
 from fastgd.training.stored_options import as_json
 from fastgd.workers.worker_options import check_worker_options
@@ -265,16 +266,17 @@ def _read(
     if inputs is not None:
         used = _input_names(column_names("inputs", inputs, columns), by, target)
     chosen = {name: columns[name] for name in (*by, target, *used)}
-    chosen, notes = with_targets(chosen, [target], unparsed=by)
+    chosen, notes = with_targets(chosen, [target], unparsed=[*by, *used])
     keys, codes = Keys.learn(chosen, by)
     chosen, more = without(chosen, codes < 0, by)
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
+    cells = {name: cells_of(name, chosen[name]) for name in used}
     held = hold_out(codes, len(keys))
-    preparation = Preparation.learn({name: chosen[name][~held] for name in used})
+    preparation = Preparation.learn(some_rows(cells, ~held))
     check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
     encoder = learn_target(target, chosen[target], classification=classification)
-    rows = GroupRows(preparation.transform(chosen), encoder.encode(chosen[target]), codes, held)
+    rows = GroupRows(preparation.transform(cells), encoder.encode(chosen[target]), codes, held)
     notes = [*notes, *more, *preparation.notes, encoder.note]
     return GroupTable(keys, preparation, encoder, rows, tuple(notes))
 

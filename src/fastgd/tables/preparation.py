@@ -184,6 +184,10 @@ class Preparation:
         ValueError, TypeError
             If a column is missing, or can't be parsed.
         """
+        return _cells(self.used(columns))
+
+    def used(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns that are used; raise ValueError if one is missing."""
         absent = [column.name for column in self.columns if column.name not in columns]
         if absent:
             raise ValueError(
@@ -191,7 +195,7 @@ class Preparation:
                 f"{first_names(absent)}, as the training table; "
                 f"its columns: {first_names(list(columns))}"
             )
-        return _cells({column.name: columns[column.name] for column in self.columns})
+        return {column.name: columns[column.name] for column in self.columns}
 
     def to_json(self) -> str:
         """Return it as JSON.

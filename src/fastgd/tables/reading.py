@@ -29,7 +29,7 @@ from fastgd.tables.dialect import (
 )
 from fastgd.tables.frames import columns_of
 from fastgd.tables.table_selection import names_text
-from fastgd.tables.text_files import read_text
+from fastgd.tables.text_files import LARGEST, read_text
 
 if TYPE_CHECKING:
     import pandas
@@ -202,11 +202,13 @@ class TextTable(NamedTuple):
             )
         return numbers
 
-    def labels(self, name: str) -> list[str]:
-        """Return the cells of a column of labels, none of them blank."""
-        labels = [cell.strip() for cell in self.columns[name]]
+    def labels(self, name: str, rows: Sequence[int] | None = None) -> list[str]:
+        """Return the cells of a column of labels, or those of some rows, none of them blank."""
+        column = self.columns[name]
+        rows = range(len(column)) if rows is None else rows
+        labels = [column[row].strip() for row in rows]
         if "" in labels:
-            raise ValueError(f"{self.place(labels.index(''), name)}: the label is missing")
+            raise ValueError(f"{self.place(rows[labels.index('')], name)}: the label is missing")
         return labels
 
     def place(self, row: int, name: str) -> str:
@@ -226,12 +228,10 @@ def about(path: Path) -> Iterator[None]:
         raise ValueError(text if str(path) in text else f"{path}: {text}") from error
 
 
-def typed(
-    cells: Sequence[str], dialect: Dialect | None, nothing: Collection[str] = NOTHING
-) -> NDArray[Any]:
+def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
     """Return cells as numbers or booleans if all are, else as strings; NaN or None where missing.
 
-    Without a dialect they stay strings; ``nothing`` is what cells hold for a missing value.
+    Without a dialect they stay strings.
 
     Examples
     --------
@@ -241,7 +241,7 @@ def typed(
     array([True, False, None], dtype=object)
     """
     texts = [cell.strip() for cell in cells]
-    known = [None if text.lower() in nothing else text for text in texts]
+    known = [None if text.lower() in NOTHING else text for text in texts]
     if dialect is not None:
         numbers = np.full(len(known), np.nan)
         for row, text in enumerate(known):
@@ -261,17 +261,25 @@ def typed(
     return values
 
 
-def _lines_of(path: Path, text: bytes, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _lines_of(
+    path: Path, text: bytes, separator: str, *, strict: bool = True
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the cells of each line that is not blank."""
+    csv.field_size_limit(max(csv.field_size_limit(), LARGEST))  # of the process
     # utf-8-sig drops the byte order mark that spreadsheets write.
     stream = TextIOWrapper(BytesIO(text), "utf-8-sig", newline="")
-    reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=True)
+    reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=strict)
+    yielded = 0
     try:
         for cells in reader:
             # A blank line has one empty cell; a line of several empty cells has missing values.
             if len(cells) > 1 or "".join(cells).strip():
                 yield reader.line_num, cells
+                yielded += 1
     except csv.Error as error:
+        if "expected after" in str(error):  # after a closing quote: a space, or more of the cell
+            yield from islice(_lines_of(path, text, separator, strict=False), yielded, None)
+            return
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
 
 

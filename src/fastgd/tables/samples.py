@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.tables.column_values import Cells, cells_of
+from fastgd.tables.column_values import Cells, cells_of, number_of
 from fastgd.tables.columns import FloatArray
-from fastgd.tables.dialect import Dialect
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import (
     PARQUET,
@@ -22,7 +22,6 @@ from fastgd.tables.reading import (
     about,
     read_columns,
     read_table,
-    typed,
 )
 from fastgd.tables.table_selection import column_names, names_text, some_rows, with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
@@ -30,7 +29,7 @@ from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 LARGEST = 10.0
 """A table of numbers within this magnitude is taken as it is."""
 
-_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_WHOLE = r"(0|-?[1-9][0-9]{0,17})"
 
 
 class Reading(NamedTuple):
@@ -166,7 +165,7 @@ def read_more(
         columns = read_columns(path, reading.sep, reading.decimal, like.preparation.texts)
         with about(path):
             column_names("target", like.targets, columns)
-            used = like.preparation.cells(columns) | {n: columns[n] for n in like.targets}
+            used = like.preparation.used(columns) | {n: columns[n] for n in like.targets}
             cells, notes = with_targets(used, like.targets)
             X, y = like.preparation.transform(cells), _encoded(like.encoded, cells)
             return X, y, notes + like.preparation.remarks(cells)
@@ -246,8 +245,12 @@ def _numbers(
 
 
 def _labels(table: TextTable, name: str, *, is_text: bool = False) -> NDArray[Any]:
-    """The labels of classes; a label may be "none" or "?", which elsewhere are missing."""
-    return typed(table.labels(name), None if is_text else Dialect(table.separator), nothing=())
+    """The labels of classes as they are written, or their numbers if all are finite."""
+    labels = table.labels(name)
+    numbers = [number_of(label) for label in labels]
+    if is_text or not all(number is not None and isfinite(number) for number in numbers):
+        return np.array(labels)
+    return np.array(numbers)
 
 
 def _prepared(
@@ -265,9 +268,18 @@ def _prepared(
     else:
         columns = table.typed(reading.preparation.texts if reading.preparation else ())
         if groups is not None:
-            columns[groups] = np.array([cell.strip() or None for cell in table.columns[groups]])
-    columns, notes = with_targets(columns, targets, unparsed=reading.drop)
-    labels = None if groups is None else _group_labels(groups, columns.pop(groups))
+            columns[groups] = np.arange(len(table.columns[groups]))  # the labels follow
+    apart = [] if groups is None else [groups]
+    if reading.preparation is not None:
+        others = {name: columns[name] for name in (*targets, *apart)}
+        columns = reading.preparation.used(columns) | others
+    columns, notes = with_targets(columns, targets, unparsed=[*reading.drop, *apart])
+    labels = None
+    if groups is not None:
+        labels = columns.pop(groups)
+        if isinstance(table, TextTable):
+            labels = np.array(table.labels(groups, labels))
+        labels = _group_labels(groups, labels, rf"{_WHOLE}([.,]0)?")
     wanted = {name: columns.pop(name) for name in targets}
     follows: dict[str, str] = {}
     preparation, encoded = reading.preparation, reading.targets
@@ -347,11 +359,14 @@ def _encoded(targets: Sequence[Target], cells: Mapping[str, Cells]) -> FloatArra
     return np.hstack([target.encode(cells[target.name]) for target in targets])
 
 
-def _group_labels(name: str, column: NDArray[Any] | Cells) -> NDArray[Any]:
-    """Whole numbers, which have an order, if all are written as Python would; 007 is a text."""
+def _group_labels(name: str, column: NDArray[Any], whole: str = _WHOLE) -> NDArray[Any]:
+    """Whole numbers, which have an order, if all are written so; 007 is a text."""
+    if column.dtype.kind in "iu":
+        return column
     cells = cells_of(name, column)
     if cells.missing.any():
         row = int(cells.missing.argmax()) + 1
         raise ValueError(f"column {shown(name)}: the label is missing in row {row:,}")
     texts = list(map(str, cells.texts))
-    return np.array(list(map(int, texts)) if all(map(_WHOLE.fullmatch, texts)) else texts)
+    found = [re.fullmatch(whole, text) for text in texts]
+    return np.array([int(one[1]) for one in found if one] if all(found) else texts)

@@ -93,7 +93,8 @@ def with_targets(
     Raises
     ------
     TypeError, ValueError
-        If no row has all of them, the columns differ in length, or one can't be parsed.
+        If no row has all of them, the columns differ in length, or one can't be parsed; what is in
+        the rows left out doesn't matter.
 
     Examples
     --------
@@ -102,19 +103,27 @@ def with_targets(
     >>> cells["x"], cells["y"].values, notes
     (array([2]), array([3.]), ['y: missing in 1 row, left out'])
     """
-    # All rows, so that messages count those of the whole table.
-    cells = {
-        name: column if name in unparsed else cells_of(name, column)
-        for name, column in columns.items()
-    }
-    check_lengths(cells)
-    missing = np.any([cells_of(name, cells[name]).missing for name in targets], axis=0)
+    check_lengths(columns)
+    cells = {name: cells_of(name, columns[name]) for name in targets}
+    missing = np.any([cells[name].missing for name in targets], axis=0)
     if missing.all():
         who = f"target {shown(targets[0])} must"
         if len(targets) > 1:
             who = f"targets {names_text(targets)} must all"
         raise ValueError(f"{who} have a value in at least one row, got none")
-    return without(cells, missing, targets)
+    for name, column in columns.items():
+        if name not in (*targets, *unparsed):
+            cells[name] = cells_of(name, _blanked(column, missing))
+    return without({**columns, **cells}, missing, targets)
+
+
+def _blanked(column: NDArray[Any] | Cells, rows: NDArray[np.bool_]) -> NDArray[Any] | Cells:
+    """A column without what is in some rows; messages still count the rows of the whole table."""
+    if isinstance(column, Cells) or column.dtype.kind not in "fO":
+        return column
+    column = column.copy()
+    column[rows] = None  # becomes NaN among numbers
+    return column
 
 
 def without(
