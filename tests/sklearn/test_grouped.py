@@ -235,6 +235,24 @@ def test_a_shared_table_that_fails_is_checked_once(monkeypatch):
     assert sizes == [75, 20, 30, 25]
 
 
+@pytest.mark.parametrize(
+    ("estimator", "count"),
+    [
+        (make_pipeline(StandardScaler(), NUMBERS), 0),
+        (TransformedTargetRegressor(NUMBERS), 3),
+    ],
+    ids=["pipeline", "target"],
+)
+def test_networks_are_cloned_where_a_fit_does_so(estimator, count, monkeypatch):
+    X, y = table()
+    made, clone_of = [], FastGDRegressor.__sklearn_clone__
+    monkeypatch.setattr(
+        FastGDRegressor, "__sklearn_clone__", lambda own: made.append(own) or clone_of(own)
+    )
+    GroupedRegressor(estimator, "shop", use_global_model=False).fit(X, y)
+    assert len(made) == 3 + count
+
+
 def test_errors_of_a_training_name_the_group():
     X, y = table()
     y = y - y.min() - (X.shop == "b")

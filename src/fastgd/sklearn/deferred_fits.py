@@ -9,7 +9,6 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection._validation import _check_method_params, _safe_split
@@ -160,7 +159,7 @@ def _reach(
 ) -> tuple[BaseFastGD, _Reached]:
     """Run an estimator's own fit up to its network, which is returned, not trained."""
     found: list[tuple[BaseFastGD, _Reached]] = []
-    copy = clone(network)
+    networks = [network]
 
     def stop(own: BaseFastGD, X: Any, y: Any = None, sample_weight: Any = None) -> BaseFastGD:
         restore()
@@ -169,12 +168,17 @@ def _reach(
         found.append((own, reached))
         return own
 
+    def cloned() -> BaseFastGD:  # a target transform fits a clone
+        copy: BaseFastGD = type(network).__sklearn_clone__(network)
+        copy.__dict__.update(fit=partial(stop, copy))
+        networks.append(copy)
+        return copy
+
     def restore() -> None:
-        for name, one in product(("fit", "__sklearn_clone__"), (network, copy)):
+        for name, one in product(("fit", "__sklearn_clone__"), networks):
             one.__dict__.pop(name, None)
 
-    network.__dict__.update(fit=partial(stop, network), __sklearn_clone__=lambda: copy)
-    copy.__dict__.update(fit=partial(stop, copy))  # a target transform fits a clone
+    network.__dict__.update(fit=partial(stop, network), __sklearn_clone__=cloned)
     try:
         estimator.fit(*given, **params)
     finally:

@@ -32,8 +32,9 @@ class SweepSearchCV(BaseSearchCV):
     ----------
     estimator : FastGDClassifier, FastGDRegressor, or a Pipeline that ends in one
         Or a ``TransformedTargetRegressor`` of one. Steps of a pipeline before the network are
-        fitted once per fold and set of their parameters. Other estimators are searched as in
-        scikit-learn, with a warning.
+        fitted once per fold and set of their parameters. Of a target transform, or a pipeline in
+        another, only the folds of each candidate are trained together, and the steps are fitted for
+        each candidate. Other estimators are searched as in scikit-learn, with a warning.
     param_grid : dict or list of dict
         As in ``GridSearchCV``. Each combination of parameters that change the compiled code
         (``hidden_layer_sizes``, ``activation``, ``solver``, ``batch_size``, ``max_iter``, ...) is a
