@@ -30,6 +30,7 @@ from fastgd.tables.samples import Reading, read_samples
         (b"a,y\n\xff,1\n", "is not UTF-8 text: byte 4"),
         (b"a,y\n1,\x00\n", "is not text: it has zero bytes"),
         (b'a,y\n"1,0\n', "line 2: unexpected end of data"),
+        (b'a,y\n"1"2,0\n3,"4\n', "must close each quote, got one open at its end"),
     ],
 )
 def test_bad_files(tmp_path, content, message):

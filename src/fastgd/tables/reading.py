@@ -266,12 +266,18 @@ def _lines_of(
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the cells of each line that is not blank."""
     csv.field_size_limit(max(csv.field_size_limit(), LARGEST))  # of the process
+    if not strict:
+        text += b"\n\0"  # in a cell of several lines if a quote is never closed
     # utf-8-sig drops the byte order mark that spreadsheets write.
     stream = TextIOWrapper(BytesIO(text), "utf-8-sig", newline="")
     reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=strict)
     yielded = 0
     try:
         for cells in reader:
+            if cells == ["\0"]:
+                return
+            if cells and cells[-1].endswith("\0"):
+                raise ValueError(f"{path} must close each quote, got one open at its end")
             # A blank line has one empty cell; a line of several empty cells has missing values.
             if len(cells) > 1 or "".join(cells).strip():
                 yield reader.line_num, cells
