@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -257,17 +258,32 @@ def digest_of(xor):
 
 @pytest.fixture(scope="module")
 def clients():
-    with dask_client() as made:
-        yield made
+    """Return the client of a cluster with two workers.
+
+    Dask gives up a worker that dies during its start, as one may that was killed a while before:
+    then there is a new cluster.
+    """
+    with ExitStack() as stack:
+        made = [stack.enter_context(dask_client())]
+
+        def latest():
+            try:
+                made[-1].wait_for_workers(2, timeout=60)
+            except TimeoutError:
+                made.append(stack.enter_context(dask_client()))
+                made[-1].wait_for_workers(2, timeout=300)
+            return made[-1]
+
+        yield latest
 
 
 @pytest.fixture
 def client(clients):
-    """With two workers that have started: Dask gives up a worker that dies during its start."""
-    clients.wait_for_workers(2, timeout=300)
-    while any(one.process.status.name != "running" for one in clients.cluster.workers.values()):
+    """With two workers that have started."""
+    found = clients()
+    while any(one.process.status.name != "running" for one in found.cluster.workers.values()):
         time.sleep(0.05)
-    return clients
+    return found
 
 
 @pytest.mark.slow
