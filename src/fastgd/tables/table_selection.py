@@ -119,7 +119,7 @@ def with_targets(
 
 def _blanked(column: NDArray[Any] | Cells, rows: NDArray[np.bool_]) -> NDArray[Any] | Cells:
     """A column without what is in some rows; messages still count the rows of the whole table."""
-    if isinstance(column, Cells) or column.dtype.kind not in "fO":
+    if isinstance(column, Cells) or column.dtype.kind not in {"f", "O"}:
         return column
     column = column.copy()
     column[rows] = None  # becomes NaN among numbers
