@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from test_shared_updates import same, sharing  # noqa: F401
+from test_shared_updates import same, sharing  # noqa: F401 - a fixture
 
 import fastgd
 from cases import WEIGHTS, X, Y
@@ -97,7 +97,7 @@ def test_rows_of_a_sweep_and_resumed_runs(options):
 
 
 @pytest.mark.parametrize("threads", [2, 3])
-def test_threads_that_share_an_update(threads, sharing):  # noqa: F811
+def test_threads_that_share_an_update(threads, sharing):  # noqa: F811 - asks for the fixture
     given = {"hidden_size": (17, 9), "iterations": 40, "record_every": 7, "max_norm": 0.5}
     given |= {"optimizer": Momentum(), "alpha": 0.1, "bias": True}
     alone = fastgd.train(X, Y, **given, threads=1)

@@ -267,7 +267,9 @@ def checked_sweep(
     if resume is not None:
         partition = resumed_partition(partition, resume.partition, len(task.X))
     parts = {} if partition is None else partition.axes
-    divided = parts.keys() - {"sample_weight"} or (partition is not None and partition.held)
+    divided = parts.keys() - {"sample_weight"} or (
+        partition is not None and partition.held is not None
+    )
     if validation is not None and divided:
         raise ValueError(
             "validation must be left out with groups, and with folds, which have validation "
