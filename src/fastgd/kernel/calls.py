@@ -21,7 +21,7 @@ from fastgd.kernel.curve_descent import (
     roll_share,
 )
 from fastgd.kernel.fork_lock import ForkSafeLock
-from fastgd.kernel.language.structs import encode
+from fastgd.kernel.language.structs import encode, first_byte
 from fastgd.kernel.plane_errors import PlaneGrid, measure, measure_all
 from fastgd.kernel.splitting import Split
 from fastgd.kernel.training_loop import descend_all, entry_of, handle_of
@@ -80,13 +80,19 @@ class Call(NamedTuple):
     @property
     def facts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Samples, layers and blocks as compiled code takes them; the originals must outlive it."""
+        return self.facts_at(first_byte)
+
+    def facts_at(
+        self, place: Callable[[NDArray[Any]], int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The same for code that finds each array where ``place`` says."""
         count = len(self.blocks.numbers)
         tables = 1 if self.recipe.held is None else 2
-        each = [encode(data) for data in self.data]
+        each = [encode(data, place=place) for data in self.data]
         words = each[0] if len(each) == 1 else np.concatenate(each)
         if len(words) == tables and count > 1:
             words = np.tile(words, (count, 1))
-        return words, self.layers, encode(self.blocks, count)
+        return words, self.layers, encode(self.blocks, count, place)
 
     @property
     def handle(self) -> Any:

@@ -251,5 +251,25 @@ class KernelCache:
         return rebuilt
 
 
+def kept(prefix: str, facts: str, make: Callable[[], bytes]) -> bytes:
+    """What ``make`` returns for these facts, kept beside the compiled code if that is possible.
+
+    It may depend on these facts and on kernel sources only.
+    """
+    if not (_unchanged() and numba_internals.keeps_code()):
+        return make()
+    key = repr((_stamp(), _PYTHON, prefix, facts)).encode()
+    name = f"{prefix}.{_PYTHON}-{_stamp()[:16]}-{hashlib.sha256(key).hexdigest()[:16]}.nbc"
+    with suppress(OSError, ValueError):
+        content = code_directory.read(name)
+        if content[:32] == _checksum(key, content[32:]):
+            code_directory.mark_used(name)
+            return content[32:]
+    made = make()
+    with suppress(OSError):
+        code_directory.write(name, _checksum(key, made) + made)
+    return made
+
+
 def _checksum(key: bytes, payload: bytes) -> bytes:
     return hashlib.sha256(hashlib.sha256(key).digest() + payload).digest()

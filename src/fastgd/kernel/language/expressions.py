@@ -407,7 +407,8 @@ class Expressions(ABC):
         given = self.listed(node.args)
         named = {str(each.arg): self.expression(each.value) for each in node.keywords}
         if compiled := getattr(called, "py_func", None):
-            return self.call_body(compiled, given, named)
+            body = getattr(compiled, "__wrapped__", compiled)  # of a whole kernel
+            return self.call_body(body, given, named)
         if (defined := definition_of(called)) is not None:
             return self.call_intrinsic(defined, given)
         is_known = not any(isinstance(each, Value) for each in given)

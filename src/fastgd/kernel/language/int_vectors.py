@@ -20,8 +20,10 @@ define_operator(operator.sub, Words, Words, lambda builder, a, b: builder.sub(a,
 define_operator(operator.mul, Words, Words, lambda builder, a, b: builder.mul(a, b))
 define_operator(operator.xor, Words, Words, lambda builder, a, b: builder.xor(a, b))
 define_operator(operator.and_, Words, Words, lambda builder, a, b: builder.and_(a, b))
+define_operator(operator.or_, Words, Words, lambda builder, a, b: builder.or_(a, b))
 define_operator(operator.rshift, Words, Words, lambda builder, a, b: builder.lshr(a, b))
 define_operator(operator.lt, Words, Mask, lambda builder, a, b: builder.icmp_signed("<", a, b))
+define_operator(operator.ne, Words, Mask, lambda builder, a, b: builder.icmp_signed("!=", a, b))
 define_operator(operator.ge, Words, Mask, lambda builder, a, b: builder.icmp_signed(">=", a, b))
 
 

@@ -8,6 +8,7 @@ The words do not change while a kernel runs, and LLVM is told so.
 """
 
 import operator
+from collections.abc import Callable
 from ctypes import addressof, c_char
 from typing import Any, get_type_hints
 
@@ -101,14 +102,22 @@ class _TableModel(models.StructModel):
 
 
 def table_of(fields: type) -> Any:
-    """Return an intrinsic that takes the words from :func:`encode` as a table of such structs."""
+    """Return an intrinsic that takes the words from :func:`encode` as a table of such structs.
+
+    They are an array with a row per struct, or a buffer.
+    """
     kind = TableType(Struct(fields))
 
     @intrinsic
     def table(_typing, words):
         def codegen(context, builder, sig, args):
-            array = context.make_array(sig.args[0])(context, builder, args[0])
             made = cgutils.create_struct_proxy(kind)(context, builder)
+            if isinstance(sig.args[0], Buffer):
+                buffer = cgutils.create_struct_proxy(sig.args[0])(context, builder, args[0])
+                made.data = buffer.data
+                made.length = builder.sdiv(buffer.length, _I64(kind.struct.words))
+                return made._getvalue()
+            array = context.make_array(sig.args[0])(context, builder, args[0])
             made.data, made.length = array.data, builder.extract_value(array.shape, 0)
             return made._getvalue()
 
@@ -234,9 +243,11 @@ def address_at(context, builder, kind, value, indices):
 
 @intrinsic
 def address_of(_typing, buffer):
-    """The address of a buffer's first element."""
+    """The address of a buffer's first element, or of a struct's first word."""
 
     def codegen(context, builder, sig, args):
+        if isinstance(buffer, Struct):
+            return builder.ptrtoint(args[0], _I64)
         view = cgutils.create_struct_proxy(sig.args[0])(context, builder, args[0])
         return builder.ptrtoint(view.data, _I64)
 
@@ -260,25 +271,29 @@ def floats_at(_typing, first, length):
 # ------------------------------------------------------------------ in Python
 
 
-def encode(struct: Any, rows: int | None = None) -> Integers:
+def encode(
+    struct: Any, rows: int | None = None, place: Callable[[NDArray[Any]], int] | None = None
+) -> Integers:
     """Return the words (1, words) of a NamedTuple, which must outlive them.
 
     With ``rows``, its arrays have a leading axis of that length, and each row gets its words.
+    ``place`` gives the address of an array for the code that will read the words, by default the
+    one in this process.
     """
-    words = np.array([_words_of(struct, rows is not None)], np.int64)
+    words = np.array([_words_of(struct, rows is not None, place or first_byte)], np.int64)
     if rows is None or rows == 1:
         return words
     return words + np.arange(rows)[:, None] * np.array(_steps_of(struct), np.int64)
 
 
-def _words_of(struct: Any, in_rows: bool) -> list[Any]:
+def _words_of(struct: Any, in_rows: bool, place: Callable[[NDArray[Any]], int]) -> list[Any]:
     """The words of a NamedTuple, or of its first row."""
     words: list[Any] = []
     for value in struct:
         if isinstance(value, np.ndarray):
-            words += (first_byte(value), value.shape[in_rows])
+            words += (place(value), value.shape[in_rows])
         elif isinstance(value, tuple):
-            words += _words_of(value, in_rows)
+            words += _words_of(value, in_rows, place)
         else:
             words.append(np.float64(value).view(np.int64) if isinstance(value, float) else value)
     return words

@@ -232,7 +232,9 @@ def fma(_typing, x, y, z):
     lanes = next(kind.lanes for kind in (x, y, z) if isinstance(kind, Tile))
 
     def codegen(_context, builder, sig, args):
-        return _call(builder, "llvm.fma", _tiles(builder, sig, args))
+        tiles = _tiles(builder, sig, args)
+        written = getattr(builder.module, "fma", None)  # for a machine without one: see .targets
+        return written(builder, *tiles) if written else _call(builder, "llvm.fma", tiles)
 
     return Tile(lanes)(*map(_tile_or_number, (x, y, z))), codegen
 
@@ -393,6 +395,17 @@ def anywhere(_typing, mask):
 
 
 @intrinsic
+def everywhere(_typing, mask):
+    """Whether the mask holds in all lanes."""
+
+    def codegen(_context, builder, _sig, args):
+        bits = builder.bitcast(args[0], ir.IntType(mask.lanes))
+        return builder.icmp_unsigned("==", bits, bits.type(-1))
+
+    return types.boolean(mask), codegen
+
+
+@intrinsic
 def zeros(_typing, shape):
     """A tile of zeros."""
 
@@ -475,3 +488,17 @@ def opaque(_typing, index):
         return builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0", list(args), side_effect=False)
 
     return types.int64(types.int64), codegen
+
+
+@intrinsic
+def trap(_typing):
+    """Stop the machine: nothing after this is executed."""
+
+    def codegen(context, builder, _sig, _args):
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), []), "llvm.trap"
+        )
+        builder.call(function, [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from fastgd.kernel.language import structs
@@ -82,6 +83,42 @@ def {name}({names}):
     exec(text, made)
     compiled: Any = made[name]
     return wraps(function)(compiled)
+
+
+def outlined(function: Callable[..., Any]) -> Any:
+    """Decorator: make a function of three tiles one that is called, and never inlined.
+
+    For what is needed rarely and would take much room in each place where it is.
+    """
+
+    @intrinsic
+    def call(_typing: Any, x: Any, y: Any, z: Any) -> Any:
+        def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+            name = f"{function.__name__}.{x.lanes}"
+            made = builder.module.globals.get(name)
+            if made is None:
+                kind = ir.FunctionType(args[0].type, [each.type for each in args])
+                made = ir.Function(builder.module, kind, name)
+                made.linkage = "internal"
+                made.attributes.add("noinline")
+                kinds = zip((x, y, z), made.args, strict=True)
+                emit_body(made, function, [Value(*each) for each in kinds])
+            return builder.call(made, args)
+
+        return x(x, y, z), codegen
+
+    return call
+
+
+def emit_body(function: Any, body: Callable[..., Any], given: Sequence[Any]) -> None:
+    """Emit a body as that of an LLVM function, with these arguments."""
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    walk = _Walk(cpu_target.target_context, builder)
+    result = walk.call_body(body, given, {})
+    if result is None:
+        builder.ret_void()
+    else:
+        builder.ret(walk.value(result).code)
 
 
 # ------------------------------------------------------------------ the walk

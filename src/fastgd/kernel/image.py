@@ -1,0 +1,202 @@
+"""A call as an image: everything that the kernel reads and writes, in one block of memory.
+
+An image lies at some address of another machine's memory: a page's, or a GPU's. It begins with a
+header, whose words say where the others are. Arrays are written there as they are here, and the
+words have their addresses there. So the kernel's code is the same, and takes the address of the
+header.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from hashlib import sha256
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import typeof
+from numpy.typing import NDArray
+
+from fastgd.kernel.block import Block, Data, Layer, Recipe, Shapes, Span
+from fastgd.kernel.calls import Call
+from fastgd.kernel.iteration.fused import written_fma
+from fastgd.kernel.language.structs import Integers, address_of, encode, first_byte
+from fastgd.kernel.language.targets import TARGETS, emit
+from fastgd.kernel.language.tile import trap
+from fastgd.kernel.language.webassembly import linked
+from fastgd.kernel.training_loop import descend
+
+LINE = 64
+"""Each array begins at a multiple of this many bytes, if the image does."""
+
+
+class Header(NamedTuple):
+    """The first words of an image."""
+
+    stamp: int  # of the code that the image is for
+    base: int  # the header's own address
+    blocks: int  # how many
+    data: Integers
+    layers: Integers
+    tables: Integers  # of the blocks
+    span: Integers
+
+
+_WORDS = 3 + 2 * 4
+
+
+class Field(NamedTuple):
+    """An array in an image: the distance of its first byte from the header's, and how it lies."""
+
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]  # in bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A call's data in one block of memory, for one address of the memory it is meant for.
+
+    ``call`` is the same call; its arrays are views of ``memory``.
+    """
+
+    memory: NDArray[np.uint8]
+    base: int
+    call: Call
+
+    @classmethod
+    def of(cls, call: Call, base: int) -> "Image":
+        """Copy a call's arrays to an image for this address, a multiple of 64.
+
+        Raises
+        ------
+        ValueError
+            If ``base`` is no multiple of 64, or is 0, the address of an array without values.
+        """
+        if base <= 0 or base % LINE:
+            raise ValueError(f"base must be a multiple of {LINE} above 0, got {base}")
+        arrays = {id(array): array for _, array in arrays_of(call)}
+        sizes = [8 * words.size for words in _tables(call, first_byte)]
+        *tables, end = accumulate(map(_up, sizes), initial=_up(8 * _WORDS))
+        *places, end = accumulate((_up(a.nbytes) for a in arrays.values()), initial=end)
+        memory = _aligned(end)
+        views = {}
+        for begin, (key, array) in zip(places, arrays.items(), strict=True):
+            part = memory[begin : begin + array.nbytes]
+            views[key] = part.view(array.dtype).reshape(array.shape)
+            views[key][...] = array
+        image = cls(memory, base, _with_arrays(call, views))
+        header = [stamp_of(call.shapes, call.recipe), base, len(call.blocks.numbers)]
+        words = _tables(image.call, image.address_of)
+        for begin, size, table in zip(tables, sizes, words, strict=True):
+            memory[begin : begin + size].view(np.int64)[:] = table.ravel()
+            header += [base + begin, size // 8]
+        memory[: 8 * _WORDS].view(np.int64)[:] = header
+        return image
+
+    def address_of(self, array: NDArray[Any]) -> int:
+        """The address of one of the call's arrays where the image is meant to be; 0 if empty."""
+        return self.base + first_byte(array) - first_byte(self.memory) if array.size else 0
+
+    def field(self, array: NDArray[Any]) -> Field:
+        """Where a view of one of the call's arrays lies."""
+        return Field(
+            self.address_of(array) - self.base, array.dtype.str, array.shape, array.strides
+        )
+
+    @cached_property
+    def pointers(self) -> NDArray[np.int64]:
+        """The distance from the header of each word that is an address.
+
+        To move an image by some bytes, add them to each of these words.
+        """
+        moved = Image.of(self.call, self.base + LINE)
+        own, other = (each.memory.view(np.int64) for each in (self, moved))
+        return 8 * np.flatnonzero(own != other)
+
+    def copy_to(self, call: Call) -> None:
+        """Copy the arrays of the image to those of the call that it was made of."""
+        for (_, mine), (_, other) in zip(arrays_of(self.call), arrays_of(call), strict=True):
+            other[...] = mine
+
+
+def arrays_of(call: Call) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the arrays of a call, with their names: ``errors``, ``batch.X``, ``data.0.X``."""
+    for k, data in enumerate(call.data):
+        yield from _arrays_in(data, f"data.{k}.")
+    yield from _arrays_in(call.blocks, "")
+    yield from _arrays_in(call.span, "span.")
+
+
+def _arrays_in(struct: Any, prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    for name, value in zip(struct._fields, struct, strict=True):
+        if isinstance(value, np.ndarray):
+            yield prefix + name, value
+        elif isinstance(value, tuple):
+            yield from _arrays_in(value, f"{prefix}{name}.")
+
+
+def _with_arrays(call: Call, views: Mapping[int, NDArray[Any]]) -> Call:
+    """The call with other arrays, by the identity of those that they replace."""
+
+    def of(struct: Any) -> Any:
+        values = (
+            views[id(value)]
+            if isinstance(value, np.ndarray)
+            else (of(value) if isinstance(value, tuple) else value)
+            for value in struct
+        )
+        return type(struct)(*values)
+
+    data = [of(each) for each in call.data]
+    return call._replace(data=data, blocks=of(call.blocks), span=of(call.span))
+
+
+def _tables(call: Call, place: Callable[[NDArray[Any]], int]) -> list[NDArray[np.int64]]:
+    """The words of samples, layers, blocks and span."""
+    return [*call.facts_at(place), encode(call.span, place=place)]
+
+
+def _up(size: int) -> int:
+    return -(-size // LINE) * LINE
+
+
+def _aligned(size: int) -> NDArray[np.uint8]:
+    memory = np.zeros(size + LINE, np.uint8)
+    begin = -first_byte(memory) % LINE
+    return memory[begin : begin + size]
+
+
+# ------------------------------------------------------------------ code
+
+
+@cache
+def stamp_of(shapes: Shapes, recipe: Recipe) -> int:
+    """What code and image have in common: a number for these markers and the structs' fields."""
+    structs = [tuple(each._fields) for each in (Header, Data, Layer, Block, Span)]
+    facts = repr((typeof(shapes), typeof(recipe), structs))
+    return int.from_bytes(sha256(facts.encode()).digest()[:8], "little") >> 1
+
+
+def module(shapes: Shapes, recipe: Recipe, target: str) -> bytes:
+    """Code that trains the blocks of an image on another machine: see :data:`.TARGETS`.
+
+    It has one function, ``train``, of the header's address. That traps if the image isn't one for
+    this code, or lies elsewhere than at the address that it was made for.
+
+    Raises
+    ------
+    TargetError
+        If this machine can't emit it.
+    """
+    stamp = stamp_of(shapes, recipe)
+    made = emit(_train_image, (shapes, recipe), stamp, Header, TARGETS[target], written_fma.py_func)
+    return made if TARGETS[target].assembly else linked(made, "train")
+
+
+def _train_image(shapes, recipe, stamp, image):
+    if image.stamp != stamp or image.base != address_of(image):
+        trap()
+    for b in range(image.blocks):
+        descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)

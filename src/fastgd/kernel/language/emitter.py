@@ -1,0 +1,56 @@
+"""Compiles LLVM code for another machine: a program of its own, since LLVM may abort the process.
+
+It reads a line of JSON and then LLVM code from stdin, and writes the object file or, for targets
+without one, the assembly to stdout. It imports nothing of this package.
+"""
+
+import json
+import sys
+from typing import Any
+
+import llvmlite.binding as llvm
+
+
+def main() -> None:
+    """Compile stdin to stdout; what is wrong is the last line of stderr."""
+    order = json.loads(sys.stdin.buffer.readline())
+    try:
+        sys.stdout.buffer.write(_compiled(order, sys.stdin.read()))
+    except (RuntimeError, OSError) as error:
+        sys.exit(str(error))
+
+
+def _compiled(order: dict[str, Any], text: str) -> bytes:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    triple = order["triple"]
+    machine = llvm.Target.from_triple(triple).create_target_machine(
+        cpu=order["cpu"], features=order["features"], opt=3, reloc="static", codemodel="default"
+    )
+    header = f'target triple = "{triple}"\ntarget datalayout = "{machine.target_data}"\n'
+    module = llvm.parse_assembly(header + text)
+    module.verify()
+    _optimize(module, machine)
+    if order["assembly"]:
+        return str(machine.emit_assembly(module)).encode()
+    return bytes(machine.emit_object(module))
+
+
+def _optimize(module: Any, machine: Any) -> None:
+    """LLVM's level 3, without its vectorizers: what should be a vector is one."""
+    if not hasattr(llvm, "create_pass_builder"):  # before llvmlite 0.45
+        builder = llvm.create_pass_manager_builder()
+        builder.opt_level, builder.inlining_threshold = 3, 225
+        passes = llvm.create_module_pass_manager()
+        machine.add_analysis_passes(passes)
+        builder.populate(passes)
+        passes.run(module)
+        return
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Kernels for other machines: the same source, emitted by LLVM's other backends.
+
+A kernel for another machine takes a single argument, the address of its data: see
+:mod:`fastgd.kernel.image`. LLVM compiles it in a process of its own (:mod:`.emitter`), and the
+result is kept with the compiled code of this machine.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import typeof
+from numba.core import cgutils, types
+from numba.core.registry import cpu_target
+
+from fastgd.kernel.language.cache import kept
+from fastgd.kernel.language.expressions import Value
+from fastgd.kernel.language.structs import Struct
+from fastgd.kernel.language.tile import Tile, pick
+from fastgd.kernel.language.translation import TRANSLATES, emit_body
+
+_F64, _I64, _I32 = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
+_PAIR = ir.VectorType(_F64, 2)
+
+
+class Target(NamedTuple):
+    """A machine that kernels can be emitted for."""
+
+    name: str
+    triple: str
+    cpu: str
+    features: str = ""
+    assembly: bool = False
+    """Whether assembly is emitted instead of an object file."""
+    fma: str = "native"
+    """``native``; ``written`` with other operations; ``relaxed``: only some engines fuse it."""
+
+
+_SIMD = "+simd128,+bulk-memory,+sign-ext,+nontrapping-fptoint,+mutable-globals"
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("wasm32", "wasm32-unknown-unknown", "generic", _SIMD, fma="written"),
+        Target(
+            "wasm32-relaxed",
+            "wasm32-unknown-unknown",
+            "generic",
+            f"{_SIMD},+relaxed-simd",
+            fma="relaxed",
+        ),
+        Target("nvptx64", "nvptx64-nvidia-cuda", "sm_90", assembly=True),
+    )
+}
+"""By name. ``wasm32-relaxed`` has the right bits only in an engine that fuses ``relaxed_madd``."""
+
+
+class TargetError(RuntimeError):
+    """Code can't be emitted for another machine."""
+
+
+class _Module(ir.Module):  # type: ignore[misc]
+    """A module for another machine, which knows how a fused multiply-add is made there."""
+
+    def __init__(self, target: Target, written: Callable[..., Any]) -> None:
+        super().__init__(target.name, context=ir.Context())
+        self._written = written
+        self._defined: dict[int, Any] = {}
+        if target.fma != "native":
+            self.fma = self._in_pairs
+            self._fma = self._call_relaxed if target.fma == "relaxed" else self._call_written
+
+    def _in_pairs(self, builder: Any, *operands: Any) -> Any:
+        """Emit it for two lanes at a time: as many as a register of WebAssembly has."""
+        lanes = operands[0].type.count
+        if lanes <= 2:
+            return self._fma(builder, *operands)
+        parts = []
+        for begin in range(0, lanes, 2):
+            own = list(range(begin, min(begin + 2, lanes)))
+            parts.append(self._fma(builder, *(pick(builder, value, own) for value in operands)))
+        result = ir.Constant(operands[0].type, ir.Undefined)
+        for k in range(lanes):
+            value = builder.extract_element(parts[k // 2], _I32(k % 2))
+            result = builder.insert_element(result, value, _I32(k))
+        return result
+
+    def _call_relaxed(self, builder: Any, *operands: Any) -> Any:
+        lanes = operands[0].type.count
+        kind = ir.FunctionType(_PAIR, [_PAIR] * 3)
+        madd = cgutils.get_or_insert_function(self, kind, "llvm.wasm.relaxed.madd.v2f64")
+        if lanes == 2:
+            return builder.call(madd, operands)
+        pairs = [pick(builder, value, [0, 0]) for value in operands]
+        return pick(builder, builder.call(madd, pairs), [0])
+
+    def _call_written(self, builder: Any, *operands: Any) -> Any:
+        lanes = operands[0].type.count
+        if lanes not in self._defined:
+            vector = operands[0].type
+            kind = ir.FunctionType(vector, [vector] * 3)
+            function = self._defined[lanes] = ir.Function(self, kind, f"fma.{lanes}")
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            given = [Value(Tile(lanes), each) for each in function.args]
+            emit_body(function, self._written, given)
+        return builder.call(self._defined[lanes], operands)
+
+
+def emit(
+    body: Callable[..., Any],
+    markers: Sequence[Any],
+    stamp: int,
+    header: type,
+    target: Target,
+    written_fma: Callable[..., Any],
+) -> bytes:
+    """Emit a function of markers, a known number, and a struct; as an object file or assembly.
+
+    It is called ``train``, and takes the address of the struct's words. ``written_fma`` is the
+    fused multiply-add of one or two lanes, written with other operations.
+
+    Raises
+    ------
+    TargetError
+        If this machine's LLVM can't emit it.
+    """
+    if not TRANSLATES:
+        raise TargetError(
+            "code for another machine is translated from fastgd's own source files, got an "
+            "installation without them, or a Numba that isn't as fastgd expects"
+        )
+    kinds = [typeof(marker) for marker in markers]
+    facts = repr((target, body.__qualname__, kinds, stamp))
+    return kept(
+        f"targets.{target.name.replace('-', '_')}",
+        facts,
+        lambda: _compiled(str(_module(body, kinds, stamp, header, target, written_fma)), target),
+    )
+
+
+def _module(
+    body: Callable[..., Any],
+    kinds: Sequence[types.Type],
+    stamp: int,
+    header: type,
+    target: Target,
+    written_fma: Callable[..., Any],
+) -> ir.Module:
+    module = _Module(target, written_fma)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_I64.as_pointer()]), "train")
+    if target.assembly:
+        function.calling_convention = "ptx_kernel"
+    context = cpu_target.target_context
+    given = [Value(kind, ir.Constant(context.get_value_type(kind), None)) for kind in kinds]
+    emit_body(function, body, [*given, stamp, Value(Struct(header), function.args[0])])
+    return module
+
+
+def _compiled(text: str, target: Target) -> bytes:
+    """Compile LLVM code in another process, which an error in LLVM may abort."""
+    order = target._asdict()
+    made = subprocess.run(
+        [sys.executable, "-P", str(Path(__file__).with_name("emitter.py"))],
+        input=f"{json.dumps(order)}\n{text}".encode(),
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        lines = made.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise TargetError(
+            f"code for {target.name} must be something that this LLVM can emit, "
+            f"got {lines[-1]} (exit status {made.returncode})"
+        )
+    return made.stdout

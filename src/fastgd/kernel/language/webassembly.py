@@ -1,0 +1,170 @@
+"""WebAssembly modules from LLVM's object files, without a linker.
+
+An object file of a single function needs nothing but what a linker would add to it: where its
+stack is, that it has a memory, and what it exports. Calls within the file, and its stack pointer,
+already have their final numbers. (``lld`` would make the numbers shorter, by 3 bytes a call; but it
+is no Python package.) The format is that of the WebAssembly Core Specification 2.0, chapter 5, with
+the conventions for object files of the tool-conventions repository, "Linking".
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+MAGIC = b"\0asm\1\0\0\0"
+PAGE = 65536
+"""Bytes of a page, the unit of memory."""
+
+STACK = PAGE
+"""Bytes at the beginning of the memory: constants of the code, and above them its stack."""
+
+_CUSTOM, _TYPE, _IMPORT, _FUNCTION, _TABLE, _MEMORY, _GLOBAL = 0, 1, 2, 3, 4, 5, 6
+_EXPORT, _CODE, _DATA, _DATA_COUNT = 7, 10, 11, 12
+_ORDER = (
+    *(_TYPE, _IMPORT, _FUNCTION, _TABLE, _MEMORY, _GLOBAL),
+    *(_EXPORT, _DATA_COUNT, _CODE, _DATA),
+)
+_KINDS = {"function": 0, "table": 1, "memory": 2, "global": 3}
+_I32, _MUTABLE = b"\x7f", b"\x01"
+_END, _I32_CONST = b"\x0b", b"\x41"
+
+
+class LinkError(ValueError):
+    """An object file needs what isn't in it."""
+
+
+def unsigned(number: int) -> bytes:
+    """A number in the variable-length encoding LEB128."""
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def signed(number: int) -> bytes:
+    """A number in the variable-length encoding LEB128 with a sign."""
+    found = bytearray()
+    while not -64 <= number < 64:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number & 127])
+
+
+class _Reader:
+    """Reads a part of a module."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.at = 0
+
+    def byte(self) -> int:
+        self.at += 1
+        return self.content[self.at - 1]
+
+    def number(self) -> int:
+        result = shift = 0
+        while True:
+            byte = self.byte()
+            result |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return result
+
+    def take(self, count: int) -> bytes:
+        self.at += count
+        return self.content[self.at - count : self.at]
+
+    def name(self) -> str:
+        return self.take(self.number()).decode()
+
+
+class _Import(NamedTuple):
+    module: str
+    name: str
+    kind: int
+
+
+def _sections(content: bytes) -> Iterator[tuple[int, bytes]]:
+    reader = _Reader(content)
+    reader.take(len(MAGIC))
+    while reader.at < len(content):
+        kind = reader.byte()
+        yield kind, reader.take(reader.number())
+
+
+def _imports(section: bytes) -> list[_Import]:
+    reader, found = _Reader(section), []
+    for _ in range(reader.number()):
+        found.append(_Import(reader.name(), reader.name(), reader.byte()))
+        kind = found[-1].kind
+        if kind in (_KINDS["table"], _KINDS["memory"]):
+            if kind == _KINDS["table"]:
+                reader.byte()
+            flags = reader.byte()
+            reader.number()
+            if flags & 1:
+                reader.number()
+        elif kind == _KINDS["global"]:
+            reader.take(2)
+        else:
+            reader.number()
+    return found
+
+
+def _section(kind: int, content: bytes) -> bytes:
+    return bytes([kind]) + unsigned(len(content)) + content
+
+
+def _string(text: str) -> bytes:
+    encoded = text.encode()
+    return unsigned(len(encoded)) + encoded
+
+
+def _vector(items: list[bytes]) -> bytes:
+    return unsigned(len(items)) + b"".join(items)
+
+
+def linked(
+    content: bytes, name: str, *, memory: bytes = b"", facts: Mapping[str, bytes] | None = None
+) -> bytes:
+    """Make a module of an object file whose first function is exported with this name.
+
+    Without ``memory`` the module imports one, ``env.memory``. Otherwise it has its own, exported as
+    ``memory``, with this content from :data:`STACK` on. ``facts`` become custom sections.
+
+    Raises
+    ------
+    LinkError
+        If the code calls a function that isn't in the file.
+    """
+    sections = dict(_sections(content))  # custom sections are of no use any more
+    imports = _imports(sections.get(_IMPORT, b"\0"))
+    for each in imports:
+        if each.kind in (_KINDS["function"], _KINDS["table"]):
+            raise LinkError(f"the code must need nothing but a memory, got {each.name}")
+    pages = -(-(STACK + len(memory)) // PAGE)
+    limits = b"\0" + unsigned(pages)
+    exports = [_string(name) + bytes([_KINDS["function"]]) + unsigned(0)]
+    data = sections.get(_DATA, b"\0")
+    constants = _Reader(data).number()
+    if memory:
+        exports.append(_string("memory") + bytes([_KINDS["memory"]]) + unsigned(0))
+        segment = b"\0" + _I32_CONST + signed(STACK) + _END + unsigned(len(memory)) + memory
+        data = unsigned(constants + 1) + data[len(unsigned(constants)) :] + segment
+    found = {_TYPE: sections[_TYPE], _FUNCTION: sections[_FUNCTION]}
+    if memory:
+        found[_MEMORY] = _vector([limits])
+    else:
+        found[_IMPORT] = _vector(
+            [_string("env") + _string("memory") + bytes([_KINDS["memory"]]) + limits]
+        )
+    if any(each.kind == _KINDS["global"] for each in imports):  # the only one: __stack_pointer
+        found[_GLOBAL] = _vector([_I32 + _MUTABLE + _I32_CONST + signed(STACK) + _END])
+    found[_EXPORT] = _vector(exports)
+    found[_CODE] = sections[_CODE]
+    if len(data) > 1:
+        found[_DATA] = data
+        found[_DATA_COUNT] = unsigned(_Reader(data).number())
+    parts = [_section(kind, found[kind]) for kind in _ORDER if kind in found]
+    parts += [_section(_CUSTOM, _string(title) + text) for title, text in (facts or {}).items()]
+    return MAGIC + b"".join(parts)
