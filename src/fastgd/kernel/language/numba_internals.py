@@ -318,6 +318,11 @@ if not LACKING and hasattr(os, "register_at_fork"):
 # ------------------------------------------------------------------ processor and cache
 
 
+def typing_of_code() -> Any:
+    """What knows the LLVM types of Numba's types, outside of a compilation by Numba."""
+    return _find("numba.core.registry:cpu_target.target_context")
+
+
 def processor(codegen: Any = None) -> tuple[Any, ...]:
     """Triple, name and features of the processor that code is compiled for."""
     if not LACKING:

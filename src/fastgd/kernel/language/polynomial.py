@@ -1,8 +1,9 @@
 """Polynomials over tiles."""
 
 from llvmlite import ir
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+from fastgd.kernel.language.tile import emit_fma
 
 
 def polynomial(*coefficients):
@@ -17,13 +18,11 @@ def polynomial(*coefficients):
     def evaluate(_typing, x):
         def codegen(_context, builder, _sig, args):
             vector = args[0].type
-            kind = ir.FunctionType(vector, [vector] * 3)
-            fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{x.lanes}f64")
 
             def joined(parts, power):
                 """Combine neighbors: the first plus the second times the power."""
                 pairs = zip(parts[::2], parts[1::2], strict=False)
-                made = [builder.call(fma, [high, power, low]) for low, high in pairs]
+                made = [emit_fma(builder, [high, power, low]) for low, high in pairs]
                 return made + parts[2 * len(made) :]
 
             square = builder.fmul(args[0], args[0])
@@ -32,7 +31,7 @@ def polynomial(*coefficients):
             fourth = builder.fmul(square, square)
             value = parts.pop()
             while parts:
-                value = builder.call(fma, [value, fourth, parts.pop()])
+                value = emit_fma(builder, [value, fourth, parts.pop()])
             return value
 
         return x(x), codegen

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 from numba import typeof
 from numba.core import cgutils, types
-from numba.core.registry import cpu_target
 
 from fastgd.kernel.language.cache import kept
 from fastgd.kernel.language.expressions import Value
+from fastgd.kernel.language.numba_internals import typing_of_code
 from fastgd.kernel.language.structs import Struct
 from fastgd.kernel.language.tile import Tile, pick
 from fastgd.kernel.language.translation import TRANSLATES, emit_body
@@ -155,7 +155,7 @@ def _module(
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_I64.as_pointer()]), "train")
     if target.assembly:
         function.calling_convention = "ptx_kernel"
-    context = cpu_target.target_context
+    context = typing_of_code()
     given = [Value(kind, ir.Constant(context.get_value_type(kind), None)) for kind in kinds]
     emit_body(function, body, [*given, stamp, Value(Struct(header), function.args[0])])
     return module

@@ -226,15 +226,19 @@ define_operator(operator.or_, Mask, Mask, lambda builder, a, b: builder.or_(a, b
 define_operator(operator.and_, Mask, Mask, lambda builder, a, b: builder.and_(a, b))
 
 
+def emit_fma(builder, vectors):
+    """Emit a fused multiply-add of three vectors; a module may have its own: see .targets."""
+    own = getattr(builder.module, "fma", None)
+    return own(builder, *vectors) if own else _call(builder, "llvm.fma", vectors)
+
+
 @intrinsic
 def fma(_typing, x, y, z):
     """``x * y + z`` with a single rounding; at least one of the three is a tile."""
     lanes = next(kind.lanes for kind in (x, y, z) if isinstance(kind, Tile))
 
     def codegen(_context, builder, sig, args):
-        tiles = _tiles(builder, sig, args)
-        written = getattr(builder.module, "fma", None)  # for a machine without one: see .targets
-        return written(builder, *tiles) if written else _call(builder, "llvm.fma", tiles)
+        return emit_fma(builder, _tiles(builder, sig, args))
 
     return Tile(lanes)(*map(_tile_or_number, (x, y, z))), codegen
 

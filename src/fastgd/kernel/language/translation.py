@@ -26,12 +26,11 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import types
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from fastgd.kernel.language import structs
 from fastgd.kernel.language.expressions import BINARY, Expressions, Value, Variable
-from fastgd.kernel.language.numba_internals import LACKING
+from fastgd.kernel.language.numba_internals import LACKING, typing_of_code
 from fastgd.kernel.language.sources import FunctionSource, UnknownError, is_left_early, source_of
 
 _I1, _I64 = ir.IntType(1), ir.IntType(64)
@@ -113,7 +112,7 @@ def outlined(function: Callable[..., Any]) -> Any:
 def emit_body(function: Any, body: Callable[..., Any], given: Sequence[Any]) -> None:
     """Emit a body as that of an LLVM function, with these arguments."""
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    walk = _Walk(cpu_target.target_context, builder)
+    walk = _Walk(typing_of_code(), builder)
     result = walk.call_body(body, given, {})
     if result is None:
         builder.ret_void()
