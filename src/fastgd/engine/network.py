@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts
+from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts, WholeNetwork
 from fastgd.arguments.freezing import Frozen, mask_of
 from fastgd.arguments.options import Method
 from fastgd.arguments.targets import outputs_of
@@ -33,6 +33,12 @@ class Network:
     sizes: tuple[int, ...]
     bias: bool = False
     batch_norm: bool = False
+
+    @classmethod
+    def of(cls, whole: WholeNetwork) -> "Network":
+        """The architecture of a network with all its parameters."""
+        sizes = (len(whole.weights[0]), *(layer.shape[1] for layer in whole.weights))
+        return cls(sizes, bool(len(whole.biases)), bool(len(whole.normalization)))
 
     @property
     def layers(self) -> int:

@@ -65,10 +65,9 @@ class _Predicting:
         >>> run.predict(X).round(2).ravel()
         array([0., 1., 1., 0.])
         """
-        sizes = (len(self.weights[0]), *(layer.shape[1] for layer in self.weights))
-        network = Network(sizes, bool(self.biases), bool(self.normalization))
+        network = Network.of(self)
         row = network.row(NetworkParts(self.weights, self.biases, self.normalization))
-        X = check_inputs(X, sizes[0])
+        X = check_inputs(X, network.sizes[0])
         if not np.isfinite(row).all():
             raise ValueError(
                 "predict needs a network of finite numbers, got one whose training diverged"

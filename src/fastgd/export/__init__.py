@@ -1,0 +1,1 @@
+"""Trained networks in other languages: C, JavaScript, WebAssembly, ONNX."""
