@@ -51,6 +51,14 @@ def execute(
     return work.trained
 
 
+def loaded(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Runs:
+    """Load all runs of a plan's only batch at their start."""
+    [(batch, session)] = plan.batches
+    lanes = batch.lanes(batch.keys, batch.count, 1)
+    work = _Work(plan, first, seeds, Keep(), lambda _done: None, None)
+    return work._load(session, batch.runs(0, batch.count), lanes)
+
+
 @dataclass(frozen=True, eq=False)
 class _Work:
     """The training of a plan's runs, from initial parameters or a state to the results."""

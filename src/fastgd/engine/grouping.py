@@ -71,13 +71,14 @@ def layout_for(
     group: int | None = None,
     threads: int = 1,
     blocks: int = 1,
+    lanes: int | None = None,
 ) -> Layout:
     """Choose the group of samples that passes through the layers together, unless it is given.
 
     Up to ``threads`` threads share the work of each of the ``blocks`` where that is faster.
     """
     grouped = _remembered if runs * network.parameters <= SMALL else _grouped
-    layout = grouped(network, runs, samples, recipe, batch, window, sharing, group)
+    layout = grouped(network, runs, samples, recipe, batch, window, sharing, group, lanes)
     return layout if threads == 1 else _shared_out(layout, threads, blocks)
 
 
@@ -90,8 +91,10 @@ def _grouped(
     window: int,
     sharing: Sharing,
     group: int | None,
+    lanes: int | None,
 ) -> Layout:
-    draft = Layout(network, runs, samples, group or ROWS, recipe, batch, window, sharing)
+    rows = group or ROWS
+    draft = Layout(network, runs, samples, rows, recipe, batch, window, sharing, lanes=lanes)
     if group:
         return draft
     if _needs_all(recipe) and recipe.outputs is None:

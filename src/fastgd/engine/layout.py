@@ -108,6 +108,8 @@ class Layout:
     """Threads that may share the work of a block."""
     together: int = 0
     """Samples whose activations are stored, if more than one group."""
+    lanes: int | None = None
+    """Lanes of a vector register of the machine that the code is for; None for this one."""
 
     # ------------------------------------------------------------ sizes
 
@@ -185,6 +187,11 @@ class Layout:
         """The same for the sample weights."""
         return self.runs if self.sharing is Sharing.TABLE else self.data_runs
 
+    @property
+    def matrices(self) -> list[tuple[int, tuple[int, int]]]:
+        """For each layer, where its parameters begin in an array of P, and their shape (D, H)."""
+        return list(zip(self._weights, self.network.matrices, strict=False))
+
     # ------------------------------------------------------------ places
 
     @cached_property
@@ -251,8 +258,9 @@ class Layout:
             max(self.network.sizes[1:]),
             self.data_runs,
             self.importance_runs,
-            parts=self.runs == 1 and wants_parts(matrices),
-            strips=wants_strips(self.runs, matrices),
+            parts=self.runs == 1 and wants_parts(matrices, self.lanes),
+            strips=wants_strips(self.runs, matrices, self.lanes),
+            lanes=self.lanes,
         )
 
     @cached_property
@@ -266,6 +274,8 @@ class Layout:
         if samples > self.group or not can_know(self.runs, self.network.parameters, samples):
             return self.shapes
         layout = BlockLayout(tuple(self.layers), samples, self.samples)
+        if self.lanes is not None:  # code that stays the same, whatever else this process does
+            return self.shapes._replace(layout=KnownFacts(layout))
         known = _known.setdefault(recipe, set())
         if layout not in known and len(known) >= MOST_KNOWN:
             return self.shapes
@@ -323,9 +333,9 @@ class Layout:
     @cached_property
     def places(self) -> NDArray[np.int64]:
         """(R, P) where each run has its parameters in ``Block.numbers``."""
-        matrices = zip(self._weights, self.network.matrices, strict=False)
         each = [
-            start + self.runs * np.arange(rows * outputs) for start, (rows, outputs) in matrices
+            start + self.runs * np.arange(rows * outputs)
+            for start, (rows, outputs) in self.matrices
         ]
         places: NDArray[np.int64] = np.arange(self.runs)[:, None] + np.concatenate(each)
         return places
@@ -443,7 +453,7 @@ class Layout:
     def put_by_parameter(self, array: NDArray[Any], rows: NDArray[Any]) -> None:
         """The inverse of :meth:`by_parameter`."""
         at = 0  # layer by layer: by index it takes 4 to 7 times as long for many runs
-        for start, (inputs, outputs) in zip(self._weights, self.network.matrices, strict=False):
+        for start, (inputs, outputs) in self.matrices:
             width = inputs * outputs
             part = array[:, start : start + width * self.runs].reshape(len(array), width, self.runs)
             part[:] = self.by_run(rows[:, at : at + width])

@@ -72,8 +72,11 @@ class Plan:
         record_weights: bool = False,
         together: Collection[str] = (),
         scope: Mapping[str, Sequence[Any]] | None = None,
+        lanes: int | None = None,
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given.
+
+        ``lanes`` are those of another machine's vector registers, if the plan is for one.
 
         ``together`` names what is combined along one axis: keys of ``values``, "alpha", "seed". If
         ``values`` are only a chunk of a sweep, ``scope`` has the values of the whole axes, so that
@@ -105,6 +108,7 @@ class Plan:
                 look=look,
                 threads=threads if blocks < threads else 1,
                 blocks=blocks,
+                lanes=lanes,
             )
 
         batches = arrange(samples, recipe, prod(shape), network.matrices, threads, side_by_side)

@@ -87,8 +87,12 @@ class Session:
         look: int = 0,
         threads: int = 1,
         blocks: int = 1,
+        lanes: int | None = None,
     ) -> "Session":
-        """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share."""
+        """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share.
+
+        With ``lanes`` it is for another machine, whose vector registers have so many.
+        """
         layout = layout_for(
             network,
             batch.side_by_side,
@@ -99,6 +103,7 @@ class Session:
             batch.sharing,
             threads=threads,
             blocks=blocks,
+            lanes=lanes,
         )
         return cls(layout, method, samples, iterations, record_every, look)
 
@@ -331,7 +336,7 @@ class Runs:
         by_lane: NDArray[Any] = getattr(self.block, name).ravel()
         return by_lane[self.places]
 
-    def _call(self, first: int, last: int) -> calls.Call:
+    def call(self, first: int, last: int) -> calls.Call:
         """The arguments of a kernel call."""
         session, layout = self.session, self.session.layout
         return calls.Call(
@@ -350,7 +355,7 @@ class Runs:
         work on the same block instead.
         """
         split = split_of(self.session.layout, shared)
-        calls.train_blocks(self._call(first, last)._replace(split=split), threads)
+        calls.train_blocks(self.call(first, last)._replace(split=split), threads)
 
     def pack(self, going: Index, lanes: Index) -> "Runs":
         """New blocks with the runs ``going`` only, as they are now; ``lanes`` index into these."""
@@ -443,7 +448,7 @@ class Runs:
 
     def bind(self) -> Callable[[], None]:
         """Run iteration 0 of the only run; return a function that repeats it with less overhead."""
-        return calls.bind(self._call(0, 1))
+        return calls.bind(self.call(0, 1))
 
     def grid(
         self,
@@ -461,7 +466,7 @@ class Runs:
         session, count, at = self.session, len(x) * len(y), 0
         x_at, y_at = map(session.layout.address, places)
         grid = PlaneGrid(x, y, np.empty(count), x_at, y_at, first=0, last=0)
-        call = self._call(0, 1)
+        call = self.call(0, 1)
         side_by_side = session.layout.runs
         speed = side_by_side * threads / session.seconds()
         while at < count:

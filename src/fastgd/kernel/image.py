@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import typeof
+from numba.core import types
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Layer, Recipe, Shapes, Span
 from fastgd.kernel.calls import Call
 from fastgd.kernel.iteration.fused import written_fma
-from fastgd.kernel.language.structs import Integers, address_of, encode, first_byte
+from fastgd.kernel.language.structs import Integers, Struct, address_of, encode, first_byte
 from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import trap
 from fastgd.kernel.language.webassembly import linked
@@ -42,7 +43,8 @@ class Header(NamedTuple):
     span: Integers
 
 
-_WORDS = 3 + 2 * 4
+_WORDS = Struct(Header).words
+_SPAN = Struct(Header).fields["span"][0]
 
 
 class Field(NamedTuple):
@@ -104,6 +106,14 @@ class Image:
         return Field(
             self.address_of(array) - self.base, array.dtype.str, array.shape, array.strides
         )
+
+    def numbers(self) -> Iterator[tuple[str, Field]]:
+        """Yield where the whole numbers of the span are, by name: ``span.first``, ``span.last``."""
+        header = self.memory[: 8 * _WORDS].view(np.int64)
+        offset = int(header[_SPAN]) - self.base
+        for name, (word, kind) in Struct(Span).fields.items():
+            if kind == types.int64:
+                yield f"span.{name}", Field(offset + 8 * word, "<i8", (), ())
 
     @cached_property
     def pointers(self) -> NDArray[np.int64]:

@@ -64,9 +64,15 @@ def native_lanes() -> int:
 
 
 def runs_side_by_side(
-    count: int, samples: int, matrices: Sequence[tuple[int, int]], threads: int = 1
+    count: int,
+    samples: int,
+    matrices: Sequence[tuple[int, int]],
+    threads: int = 1,
+    lanes: int | None = None,
 ) -> int:
     """Runs of a block, given ``count`` runs of one network and ``threads`` threads for the blocks.
+
+    ``lanes`` are those of a vector register, by default this processor's.
 
     The number with the least time by the figures below, or a larger one if that is at most a third
     slower: fewer different numbers of runs mean less code to compile, at a second each. Measured
@@ -88,10 +94,10 @@ def runs_side_by_side(
     """
     if count == 1:
         return 1
-    lanes, parameters = native_lanes(), parameters_of(matrices)
+    lanes, parameters = lanes or native_lanes(), parameters_of(matrices)
     times = {lanes: 1.0 * lanes}
     if samples * parameters >= HEAVY:
-        times[1] = time_alone(matrices)
+        times[1] = time_alone(matrices, lanes)
     if parameters <= LARGE:
         times[2 * lanes] = 0.86 * 2 * lanes
     if parameters <= TINY:
@@ -103,7 +109,7 @@ def runs_side_by_side(
     return max(runs for runs, time in times.items() if time <= soon)
 
 
-def time_alone(matrices: Sequence[tuple[int, int]]) -> float:
+def time_alone(matrices: Sequence[tuple[int, int]], lanes: int | None = None) -> float:
     """Approximate time of a run alone, relative to its time in a block with the native lanes.
 
     Measured with 256 samples and AVX-512; the function below is fitted to these figures:
@@ -115,8 +121,8 @@ def time_alone(matrices: Sequence[tuple[int, int]]) -> float:
     - Without partly used tiles the widest layer decides: 3-4-1, 3-8-1, 8-8-1 2.1 to 2.4; 3-32-1,
       16-16-1, 30-16-1, 8-64-1 1.3 to 1.5.
     """
-    lanes = native_lanes()
-    if not wants_parts(matrices):
+    lanes = lanes or native_lanes()
+    if not wants_parts(matrices, lanes):
         return 2.5 if max(outputs for _, outputs in matrices) < 2 * lanes else 1.5
     parameters = parameters_of(matrices)
     in_tiles = sum(inputs * -(-outputs // (2 * lanes)) * 2 * lanes for inputs, outputs in matrices)
@@ -139,7 +145,7 @@ def can_know(runs: int, parameters: int, samples: int) -> bool:
     return TRANSLATES and runs == 1 and parameters <= TINY and samples <= FEW
 
 
-def wants_parts(matrices: Sequence[tuple[int, int]]) -> bool:
+def wants_parts(matrices: Sequence[tuple[int, int]], lanes: int | None = None) -> bool:
     """Whether a run alone gains from tiles that are only partly used, and from transposed weights.
 
     In a layer by itself a tile of one unit takes as long as one of 16, since each sum waits for its
@@ -155,7 +161,7 @@ def wants_parts(matrices: Sequence[tuple[int, int]]) -> bool:
     Not tried: partly used tiles of 8 rows and 8 units, which would cost 784-100-10 no more than 4 %
     for its 4 leftover units instead of 12 %, but need samples in multiples of eight.
     """
-    lanes = native_lanes()
+    lanes = lanes or native_lanes()
     if lanes == 2 or parameters_of(matrices) <= LARGE_ALONE:
         return False  # such a processor has no masked loads
     units, one_by_one, in_parts = 2 * lanes, 0, 0
@@ -170,7 +176,7 @@ def wants_parts(matrices: Sequence[tuple[int, int]]) -> bool:
     return in_parts < one_by_one
 
 
-def wants_strips(runs: int, matrices: Sequence[tuple[int, int]]) -> bool:
+def wants_strips(runs: int, matrices: Sequence[tuple[int, int]], lanes: int | None = None) -> bool:
     """Whether the forward pass gains from taking the inputs of a layer in strips.
 
     It does if the weights from all inputs to the units of a tile leave the first-level cache before
@@ -179,7 +185,7 @@ def wants_strips(runs: int, matrices: Sequence[tuple[int, int]]) -> bool:
 
     ``matrices`` are inputs and outputs of each layer.
     """
-    most = _wide_lanes(native_lanes())
+    most = _wide_lanes(lanes or native_lanes())
     return any(8 * inputs * min(most, outputs * runs) > PANEL_BYTES for inputs, outputs in matrices)
 
 
@@ -196,18 +202,20 @@ def shapes_for(
     *,
     parts: bool = False,
     strips: bool = False,
+    lanes: int | None = None,
 ) -> Shapes:
     """Tiles for ``runs`` runs side by side in a network whose widest layer has ``widest`` units.
 
     ``data_runs`` is 1 if all runs of a block train on the same samples, ``importance_runs`` is 1 if
     they also use the same sample weights. ``parts`` switches to partly used tiles
     (:func:`wants_parts`), ``strips`` to strips of a layer's inputs (:func:`wants_strips`).
+    ``lanes`` are those of a vector register, by default this processor's.
 
     The accumulators of a wide tile take half of the registers. A single run of a small network uses
     narrower tiles: for 3-4-1, tiles of 16 units would leave everything to the narrow ones (117 ns
     per iteration instead of 80).
     """
-    lanes = native_lanes()
+    lanes = lanes or native_lanes()
     return _shapes_for(lanes, runs, widest, data_runs, importance_runs, parts, strips)
 
 
