@@ -82,7 +82,7 @@ class Image:
         sizes = [8 * words.size for words in _tables(call, first_byte)]
         *tables, end = accumulate(map(_up, sizes), initial=_up(8 * _WORDS))
         *places, end = accumulate((_up(a.nbytes) for a in arrays.values()), initial=end)
-        memory = _aligned(end)
+        memory = aligned(end)
         views = {}
         for begin, (key, array) in zip(places, arrays.items(), strict=True):
             part = memory[begin : begin + array.nbytes]
@@ -172,7 +172,8 @@ def _up(size: int) -> int:
     return -(-size // LINE) * LINE
 
 
-def _aligned(size: int) -> NDArray[np.uint8]:
+def aligned(size: int) -> NDArray[np.uint8]:
+    """Return zeroed memory that begins at a multiple of :data:`LINE`."""
     memory = np.zeros(size + LINE, np.uint8)
     begin = -first_byte(memory) % LINE
     return memory[begin : begin + size]
