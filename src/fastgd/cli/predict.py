@@ -11,10 +11,10 @@ from fastgd import GroupModels, Model
 from fastgd.checks.formatting import many
 from fastgd.cli.console import Rows, open_console, print_plain, print_table, print_written
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.export import RAW_TEXT, check_raw_text, write_columns
 from fastgd.cli.json_output import print_json
 from fastgd.cli.options import JSON, argument, option, takes
 from fastgd.cli.output_files import check_output
+from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_columns
 from fastgd.cli.score_table import number_text, scores_line
 from fastgd.cli.table_options import DECIMAL, SEP, TABLE_FILE
 from fastgd.models.model import decoded

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.warnings import warn
+from fastgd.export.exportable import Exportable
+from fastgd.export.network import Exported
 from fastgd.models import stored_model
 from fastgd.tables.column_values import Cells
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, width_of
 from fastgd.training import codec
-from fastgd.training.results import Run
+from fastgd.training.results import Run, exported
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
@@ -26,7 +28,7 @@ Table = Any
 
 @codec.stored_by(stored_model)
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(Exportable):
     """Trained networks, with the encoding of a table's columns as inputs and of its target.
 
     :func:`fastgd.fit` returns one, and ``fastgd train --save`` writes one if it has prepared the
@@ -171,6 +173,12 @@ class Model:
         The file holds the networks and the whole preparation; loading it never executes code.
         """
         codec.save(self, path)
+
+    def _exported(self, caller: str) -> Exported:
+        return exported(self.runs, caller, self.preparation, self.targets)
+
+    def _input_rows(self, X: Table) -> FloatArray:
+        return self.preparation.numbers(self.columns(X))
 
     def _outputs(self, table: Table) -> FloatArray:
         cells = self.preparation.cells(self.columns(table))

@@ -20,6 +20,8 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.groups import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.values import check_choice, check_path
+from fastgd.export.exportable import ONNX_DTYPES
+from fastgd.export.network import Exported
 from fastgd.formulas.custom import Function, Loss
 from fastgd.optimizers import Optimizer
 from fastgd.schedules import Schedule
@@ -28,7 +30,7 @@ from fastgd.sklearn.fit_spec import FitSpec, Samples, held_out
 from fastgd.sklearn.joint_training import train_all
 from fastgd.sklearn.single_training import history, one_more_epoch
 from fastgd.store.files import PathLike, whole_file
-from fastgd.training.results import Run
+from fastgd.training.results import Run, exported
 
 LARGEST_SEED = 2**31 - 1
 
@@ -185,10 +187,10 @@ class BaseFastGD(BaseEstimator, ABC):
         """
         check_is_fitted(self)
         file = check_path("path", path)
-        dtype = check_choice("dtype", dtype, ("float64", "float32"))
-        from fastgd.sklearn import onnx
+        dtype = check_choice("dtype", dtype, ONNX_DTYPES)
+        from fastgd.export import onnx
 
-        model = self._model(onnx, dtype).SerializeToString()
+        model = self._model(onnx, exported(self.members_, "to_onnx"), dtype).SerializeToString()
         with whole_file(file) as stream:
             stream.write(model)
 
@@ -222,8 +224,8 @@ class BaseFastGD(BaseEstimator, ABC):
         """Return the mean absolute error of the validation set at which its score is 0."""
 
     @abstractmethod
-    def _model(self, onnx: ModuleType, dtype: str) -> Any:
-        """Return the ONNX model, built by :mod:`fastgd.sklearn.onnx`."""
+    def _model(self, onnx: ModuleType, exported: Exported, dtype: str) -> Any:
+        """Return the ONNX model, built by :mod:`fastgd.export.onnx`."""
 
     # ------------------------------------------------------------------------- from data to a fit
 

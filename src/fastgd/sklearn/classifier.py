@@ -17,6 +17,7 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.groups import Integers
 from fastgd.arguments.targets import MOST_CLASSES, one_hot
 from fastgd.checks.messages import shown
+from fastgd.export.network import Exported
 from fastgd.formulas.custom import Loss
 from fastgd.sklearn.base import BaseFastGD, descends
 from fastgd.sklearn.documentation import documented
@@ -196,12 +197,12 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         is_one_of_many = not self._is_multilabel and len(self.classes_) > 2
         return ("softmax" if is_one_of_many and loss == "cross_entropy" else "sigmoid"), loss
 
-    def _model(self, onnx: ModuleType, dtype: str) -> Any:
+    def _model(self, onnx: ModuleType, exported: Exported, dtype: str) -> Any:
         if self._is_multilabel:
-            return onnx.labels_model(self.members_, self.n_outputs_, dtype)
+            return onnx.labels_model(exported, self.n_outputs_, dtype)
         is_softmax = self.out_activation_ == "softmax"
         return onnx.classes_model(
-            self.members_, self.n_outputs_, dtype, self.classes_, is_softmax=is_softmax
+            exported, self.n_outputs_, dtype, self.classes_, is_softmax=is_softmax
         )
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:

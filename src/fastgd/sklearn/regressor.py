@@ -12,6 +12,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, column_or_1d
 
 from fastgd.arguments.data import FloatArray
+from fastgd.export.network import Exported
 from fastgd.formulas.custom import Loss
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.documentation import documented
@@ -101,8 +102,8 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
             return LOSSES.get(self.loss, ("identity", self.loss))
         return "identity", self.loss
 
-    def _model(self, onnx: ModuleType, dtype: str) -> Any:
-        return onnx.numbers_model(self.members_, self.n_outputs_, dtype)
+    def _model(self, onnx: ModuleType, exported: Exported, dtype: str) -> Any:
+        return onnx.numbers_model(exported, self.n_outputs_, dtype)
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict numbers: the mean over the members of the ensemble.

@@ -46,6 +46,10 @@ class NumberColumn:
         if self.flagged:
             inputs[:, 1] = missing
 
+    def numbers(self, cells: Cells) -> FloatArray:
+        """Return the cells as numbers, NaN where missing."""
+        return np.where(cells.missing, np.nan, _as_numbers(self.name, cells))
+
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield a line about missing cells, if there were none when the column was learned."""
         count = int(cells.missing.sum())
@@ -81,6 +85,10 @@ class TextColumn:
         inputs[:] = 0.0
         inputs[rows, places[rows]] = 1.0
 
+    def numbers(self, cells: Cells) -> FloatArray:
+        """Return the index of each cell's category, -1 for an unknown one, NaN where missing."""
+        return np.where(cells.missing, np.nan, self._places(cells))
+
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about unknown categories, and about missing cells if there were none."""
         places = self._places(cells)
@@ -98,14 +106,20 @@ class TextColumn:
                 "these rows have no category"
             )
 
-    def _places(self, cells: Cells) -> NDArray[np.int64]:
-        """The index of each cell's input, or -1."""
-        known: dict[Any, int] = {category: k for k, category in enumerate(self.categories)}
+    @property
+    def places(self) -> dict[str | None, int]:
+        """The index of the input of each cell that has one; None is a missing cell."""
+        known: dict[str | None, int] = {category: k for k, category in enumerate(self.categories)}
         if set(self.categories) <= {"False", "True"}:  # written in other cases by other programs
-            known |= {category.lower(): k for category, k in known.items()}
-            known |= {category.upper(): k for category, k in known.items()}
+            for way in (str.lower, str.upper):
+                known |= {way(category): k for k, category in enumerate(self.categories)}
         if self.flagged:
             known[None] = len(self.categories)
+        return known
+
+    def _places(self, cells: Cells) -> NDArray[np.int64]:
+        """The index of each cell's input, or -1."""
+        known = self.places
         return np.array([known.get(text, -1) for text in cells.texts], dtype=np.int64)
 
 

@@ -156,6 +156,28 @@ class Preparation:
             )
         return inputs
 
+    def numbers(self, columns: Mapping[str, ArrayLike | Cells]) -> FloatArray:
+        """Return a table as rows of numbers, (rows, columns), as an exported model takes them.
+
+        They are in the order of ``columns``: numbers, NaN where missing; for strings the index of
+        the category, -1 for an unknown one, NaN where missing.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`transform`.
+
+        Examples
+        --------
+        >>> preparation = Preparation.learn({"age": [31, 52, 40], "city": ["Rome", "Oslo", "Rome"]})
+        >>> preparation.numbers({"city": ["Rome", "Bonn", None], "age": [20, 30, None]})
+        array([[20.,  1.],
+               [30., -1.],
+               [nan, nan]])
+        """
+        cells = self.cells(columns)
+        return np.stack([column.numbers(cells[column.name]) for column in self.columns], axis=1)
+
     def remarks(self, columns: Mapping[str, ArrayLike | Cells]) -> list[str]:
         """Say how a table's cells differ from those of the training table, one line each.
 

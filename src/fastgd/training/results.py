@@ -17,6 +17,7 @@ from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
 from fastgd.engine.state import State
 from fastgd.engine.summaries import Summary
+from fastgd.export.exportable import Exportable
 from fastgd.store.files import PathLike
 from fastgd.training import codec, stored_run
 from fastgd.training.exports import long_dataframe, run_dataset
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
+    from fastgd.export.network import Exported
+    from fastgd.tables.preparation import Preparation
+    from fastgd.tables.targets import Target
+
 Alpha = float | tuple[float, ...]
 
 
@@ -32,7 +37,7 @@ BatchNorms = tuple[BatchNorm, ...]
 Counts = tuple[NDArray[np.int64], ...]
 
 
-class _Predicting:
+class _Predicting(Exportable):
     """A network and the options that it was trained with."""
 
     weights: Weights
@@ -66,13 +71,23 @@ class _Predicting:
         array([0., 1., 1., 0.])
         """
         network = Network.of(self)
-        row = network.row(NetworkParts(self.weights, self.biases, self.normalization))
-        X = check_inputs(X, network.sizes[0])
-        if not np.isfinite(row).all():
+        X = self._input_rows(X)
+        return outputs(network, Method(**self.options), network.row(self.finite("predict")), X)
+
+    def finite(self, caller: str) -> NetworkParts:
+        """Return the parameters, or raise ValueError if one of them is not finite."""
+        parts = NetworkParts(self.weights, self.biases, self.normalization)
+        if not np.isfinite(Network.of(self).row(parts)).all():
             raise ValueError(
-                "predict needs a network of finite numbers, got one whose training diverged"
+                f"{caller} needs a network of finite numbers, got one whose training diverged"
             )
-        return outputs(network, Method(**self.options), row, X)
+        return parts
+
+    def _exported(self, caller: str) -> Exported:
+        return exported([self], caller)
+
+    def _input_rows(self, X: ArrayLike) -> FloatArray:
+        return check_inputs(X, len(self.weights[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -328,6 +343,26 @@ class Run(_Predicting):
         True
         """
         codec.save(self, path)
+
+
+def exported(
+    members: Sequence[_Predicting],
+    caller: str,
+    preparation: Preparation | None = None,
+    targets: tuple[Target, ...] = (),
+) -> Exported:
+    """Return what is exported of networks whose outputs are averaged.
+
+    Raises
+    ------
+    ValueError
+        If the training of one diverged; the message says that ``caller`` was called.
+    """
+    from fastgd.export.network import Exported
+
+    parts = tuple(member.finite(caller) for member in members)
+    methods = tuple(Method(**member.options) for member in members)
+    return Exported(parts, methods, preparation, targets)
 
 
 def run_of(

@@ -1,0 +1,279 @@
+"""Networks as ONNX models, for other runtimes and languages (extra ``onnx``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from math import pi
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.options import Method
+from fastgd.export.network import Exported, ExportError
+from fastgd.formulas.expressions import Tree
+from fastgd.tables.columns import Column, NumberColumn
+from fastgd.tables.targets import ClassTarget, NumberTarget
+
+try:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+except ImportError as error:
+    raise ImportError('to_onnx() needs onnx: pip install "fastgd[onnx]"') from error
+
+OPSETS, IR_VERSION = {"": 17, "ai.onnx.ml": 3}, 8
+"""Versions of 2022, which all current ONNX runtimes read."""
+
+DTYPES = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT}
+
+_EPSILON = 1e-5
+"""What batch normalization adds to a variance (Ioffe and Szegedy 2015, Algorithm 1)."""
+
+_WORDS = "add sub mul div pow neg sin tanh exp log sqrt abs sign relu where"
+_SAME = {word: word.capitalize() for word in _WORDS.split()} | {
+    "minimum": "Min",
+    "maximum": "Max",
+    "lt": "Less",
+    "le": "LessOrEqual",
+    "gt": "Greater",
+    "ge": "GreaterOrEqual",
+}
+"""Operations of our expression trees that are a single ONNX operation."""
+
+_EXPM1 = ("mul", ("tanh", ("mul", 0.5, "x")), ("add", ("exp", "x"), 1.0))
+_COMPOSED: dict[str, Tree] = {
+    "sigmoid": ("div", 1.0, ("add", 1.0, ("exp", ("neg", "x")))),
+    "cos": ("sin", ("add", "x", pi / 2)),
+    "expm1": _EXPM1,
+    "log1p": ("log", ("add", 1.0, "x")),
+    "tan": ("div", ("sin", "x"), ("cos", "x")),
+    "sinh": ("mul", 0.5, ("sub", ("expm1", "x"), ("expm1", ("neg", "x")))),
+    "cosh": ("mul", 0.5, ("add", ("exp", "x"), ("exp", ("neg", "x")))),
+}
+"""Operations that are composed of several ONNX operations.
+
+Up to 1.23 onnxruntime has no Cos for float64, and fails on x * Sigmoid(x), which it fuses. This
+form of expm1 is exact to rounding near 0, where exp(x) - 1 is not.
+"""
+
+
+class Graph:
+    """An ONNX graph from named inputs to named outputs."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = np.dtype(dtype)
+        self.number = DTYPES[dtype]
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+        self._inputs: list[Any] = []
+        self._outputs: list[Any] = []
+        self._names: set[str] = set()  # of inputs and outputs
+        self._count = count()
+
+    def input(self, name: str, columns: int, kind: int | None = None) -> str:
+        """Add an input (rows, columns), of the graph's own dtype unless another is given."""
+        self._names.add(name)
+        kind = self.number if kind is None else kind
+        self._inputs.append(helper.make_tensor_value_info(name, kind, [None, columns]))
+        return name
+
+    def add(self, operation: str, *operands: str, name: str = "", **attributes: Any) -> str:
+        """Add a node, and return the name of its output."""
+        name = name or self._new(operation.lower())
+        self._nodes.append(helper.make_node(operation, list(operands), [name], **attributes))
+        return name
+
+    def constant(self, array: Any, dtype: Any = None) -> str:
+        """Add a constant, of the graph's own dtype unless another is given."""
+        array = np.asarray(array, dtype=self.dtype if dtype is None else dtype)
+        name = self._new("constant")
+        self._constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def output(self, name: str, kind: int, shape: Sequence[int | None]) -> str:
+        """Declare an output, which some node must produce; return its name in the graph."""
+        while name in self._names:  # a column is called so
+            name += "_"
+        self._names.add(name)
+        self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def numbers(self, value: str, name: str, columns: int) -> None:
+        """Make a value an output of the graph: (rows, columns) of the graph's dtype."""
+        self.add("Identity", value, name=self.output(name, self.number, [None, columns]))
+
+    def _new(self, kind: str) -> str:
+        return next(name for k in self._count if (name := f"{kind}_{k}") not in self._names)
+
+    def formula(self, tree: Tree, values: Mapping[str, str | float]) -> str:
+        """Add the operations of an expression tree; ``values`` replace its variables."""
+        if isinstance(tree, float):
+            return self.constant(tree)
+        if isinstance(tree, str):
+            value = values[tree]
+            return self.constant(value) if isinstance(value, float) else value
+        operation, *operands = tree
+        found = [self.formula(operand, values) for operand in operands]
+        if operation in _COMPOSED:
+            return self.formula(_COMPOSED[operation], {"x": found[0]})
+        if operation not in _SAME:
+            raise ExportError(
+                "to_onnx must be called for a network whose functions can be written in ONNX, "
+                f"got {operation}()"
+            )
+        return self.add(_SAME[operation], *found)
+
+    def model(self) -> Any:
+        """Return the complete model, checked."""
+        graph = helper.make_graph(
+            self._nodes, "fastgd", self._inputs, self._outputs, self._constants
+        )
+        opsets = [helper.make_opsetid(*version) for version in OPSETS.items()]
+        model = helper.make_model(
+            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="fastgd"
+        )
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def onnx_model(exported: Exported, dtype: str) -> bytes:
+    """Return networks as a serialized ONNX model, with the preparation of their table.
+
+    Its inputs and outputs are those that :meth:`.Exportable.to_onnx` describes.
+
+    Raises
+    ------
+    ExportError
+        If ONNX has no operation for a function of the network, or a column has no name.
+    """
+    graph = Graph(dtype)
+    mean, targets = _mean(graph, exported, exported.outputs), exported.targets
+    if targets and isinstance(targets[0], ClassTarget):
+        classes = targets[0].decode(np.eye(len(targets[0].classes)))
+        _add_classes(graph, mean, classes)
+    else:
+        numbers = [target for target in targets if isinstance(target, NumberTarget)]
+        if numbers:
+            scaled = graph.add("Mul", mean, graph.constant([target.scale for target in numbers]))
+            mean = graph.add("Add", scaled, graph.constant([target.mean for target in numbers]))
+        graph.numbers(mean, "variable", exported.outputs)
+    return bytes(graph.model().SerializeToString())
+
+
+def numbers_model(exported: Exported, outputs: int, dtype: str) -> Any:
+    """Return a model with one output, "variable" (rows, outputs)."""
+    graph = Graph(dtype)
+    graph.numbers(_mean(graph, exported, outputs), "variable", outputs)
+    return graph.model()
+
+
+def labels_model(exported: Exported, outputs: int, dtype: str) -> Any:
+    """Return a model with "label" (rows, labels), 0 or 1, and "probabilities" of that shape."""
+    graph = Graph(dtype)
+    mean = _mean(graph, exported, outputs)
+    above = graph.add("Greater", mean, graph.constant(0.5))
+    label = graph.output("label", TensorProto.INT64, [None, outputs])
+    graph.add("Cast", above, name=label, to=TensorProto.INT64)
+    graph.numbers(mean, "probabilities", outputs)
+    return graph.model()
+
+
+def classes_model(
+    exported: Exported, outputs: int, dtype: str, classes: NDArray[Any], *, is_softmax: bool
+) -> Any:
+    """Return a model with "label" (rows,), a class, and "probabilities" (rows, classes)."""
+    graph = Graph(dtype)
+    mean, one, classes_count = _mean(graph, exported, outputs), graph.constant(1.0), len(classes)
+    if classes_count == 1:
+        mean = graph.add("Add", graph.add("Sub", mean, mean), one)
+    elif classes_count == 2:
+        mean = graph.add("Concat", graph.add("Sub", one, mean), mean, axis=1)
+    elif not is_softmax:
+        axes = graph.constant([1], np.int64)
+        mean = graph.add("Div", mean, graph.add("ReduceSum", mean, axes, keepdims=1))
+    kind = classes.dtype.kind
+    if kind not in "biuUO" or not all(isinstance(c, str) for c in classes if kind == "O"):
+        raise ValueError(
+            "to_onnx must be called for classes that are whole numbers, booleans or strings, got "
+            f"{classes.dtype}"
+        )
+    _add_classes(graph, mean, classes)
+    return graph.model()
+
+
+def _add_classes(graph: Graph, probabilities: str, classes: NDArray[Any]) -> None:
+    """Add the outputs "label" and "probabilities"."""
+    kinds = {"U": np.dtype(object), "i": np.dtype(np.int64), "u": np.dtype(np.int64)}
+    kind = kinds.get(classes.dtype.kind, classes.dtype)
+    place = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
+    label = graph.output("label", helper.np_dtype_to_tensor_dtype(kind), [None])
+    graph.add("Gather", graph.constant(classes, kind), place, name=label)
+    graph.numbers(probabilities, "probabilities", len(classes))
+
+
+def _mean(graph: Graph, exported: Exported, outputs: int) -> str:
+    """Add all members, and the mean of their outputs."""
+    inputs = _inputs(graph, exported)
+    members = zip(exported.members, exported.methods, strict=True)
+    found = [_network(graph, inputs, parts, method, outputs) for parts, method in members]
+    if len(found) == 1:
+        return found[0]
+    return graph.add("Div", graph.add("Sum", *found), graph.constant(float(len(found))))
+
+
+def _inputs(graph: Graph, exported: Exported) -> str:
+    """Add the graph's inputs, and what makes those of the network of them."""
+    if exported.preparation is None:
+        return graph.input("X", exported.network.sizes[0])
+    columns = exported.preparation.columns
+    if not all(column.name for column in columns):
+        raise ExportError("to_onnx needs columns that have names, got one called ''")
+    for column in columns:
+        is_number = isinstance(column, NumberColumn)
+        graph.input(column.name, 1, graph.number if is_number else TensorProto.STRING)
+    found = [value for column in columns for value in _encoded(graph, column)]
+    return graph.add("Concat", *found, axis=1)
+
+
+def _encoded(graph: Graph, column: Column) -> list[str]:
+    """Add the encoding of a column's input, and return what it results in."""
+    if isinstance(column, NumberColumn):
+        missing = graph.add("IsNaN", column.name)
+        filled = graph.add("Where", missing, graph.constant(column.median), column.name)
+        centered = graph.add("Sub", filled, graph.constant(column.mean))
+        found = [graph.add("Div", centered, graph.constant(column.scale))]
+        return [*found, graph.add("Cast", missing, to=graph.number)] if column.flagged else found
+    texts = {text or "": place for text, place in column.places.items()}
+    place = graph.add(
+        "LabelEncoder",
+        column.name,
+        domain="ai.onnx.ml",
+        keys_strings=list(texts),
+        values_int64s=list(texts.values()),
+        default_int64=-1,
+    )
+    places = graph.constant(np.arange(len(column.names)), np.int64)
+    return [graph.add("Cast", graph.add("Equal", place, places), to=graph.number)]
+
+
+def _network(graph: Graph, inputs: str, parts: NetworkParts, method: Method, outputs: int) -> str:
+    """Add one network, and return the name of its outputs."""
+    name, last = inputs, len(parts.weights) - 1
+    for k, weights in enumerate(parts.weights):
+        biases = parts.biases[k] if parts.biases else np.zeros(weights.shape[1])
+        if k == last:  # a loss may have several outputs per target, of which the first predicts
+            weights, biases = weights[:, :outputs], biases[:outputs]
+        elif parts.normalization:
+            scale, shift, mean, variance = parts.normalization[k]
+            factor = scale / np.sqrt(variance + _EPSILON)
+            weights, biases = weights * factor, (biases - mean) * factor + shift
+        product = graph.add("MatMul", name, graph.constant(weights))
+        name = graph.add("Add", product, graph.constant(biases)) if biases.any() else product
+        formula = method.formula("output" if k == last else "activation")
+        if formula is None:
+            name = graph.add("Softmax", name, axis=1)
+        else:
+            name = graph.formula(formula.tree, {formula.variables[0]: name, **formula.parameters})
+    return name

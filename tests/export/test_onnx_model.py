@@ -1,0 +1,177 @@
+"""to_onnx of runs and models: what onnxruntime makes of the file is what predict returns."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import fastgd
+from fastgd import Model
+from fastgd.tables.preparation import Preparation
+from fastgd.tables.targets import ClassTarget, NumberTarget
+
+ROWS = 30
+RANDOM = np.random.default_rng(0)
+TABLE = {
+    "size": RANDOM.normal(50, 20, ROWS),
+    "built": np.where(RANDOM.random(ROWS) > 0.7, np.nan, RANDOM.normal(1960, 30, ROWS)),
+    "city": RANDOM.choice(["Köln", "Oslo", "Rome"], ROWS),
+    "heating": [("gas", None, "wood")[k % 3] for k in range(ROWS)],
+    "garden": RANDOM.random(ROWS) > 0.5,
+}
+ODD = {
+    "size": [50.0, np.nan, 71.5, -3.0],
+    "built": [np.nan, 1990.0, np.nan, 0.0],
+    "city": ["Oslo", "Bonn", None, "Köln"],
+    "heating": [None, "wood", "coal", "gas"],
+    "garden": ["TRUE", "false", None, "True"],
+}
+"""What no training row had: unknown categories, cells missing where none were, other spellings."""
+
+PREPARATION = Preparation.learn(TABLE)
+TINY = {"hidden_size": 4, "alpha": 0.01, "iterations": 20, "bias": True}
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*(not in|never in) the training table")
+
+
+def ask(path, inputs):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert [one.name for one in session.get_inputs()] == list(inputs)
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, inputs), strict=True))
+
+
+def inputs_of(preparation, table, dtype="float64"):
+    """The inputs of an ONNX model, (rows, 1) each: NaN and "" are missing."""
+    inputs = {}
+    for column in preparation.columns:
+        cells = list(table[column.name])
+        if column.name in preparation.texts:
+            texts = ["" if cell is None else str(cell) for cell in cells]
+            inputs[column.name] = np.array(texts, dtype=object).reshape(-1, 1)
+        else:
+            inputs[column.name] = np.array(cells, dtype=dtype).reshape(-1, 1)
+    return inputs
+
+
+def model_of(targets, y, *, table=TABLE, members=1, **options):
+    preparation = Preparation.learn(table)
+    X = preparation.transform(table)
+    seeds = range(1, members + 1)
+    given = TINY | {"output": "identity", "loss": "squared"} | options
+    runs = tuple(fastgd.train(X, y, seed=seed, **given) for seed in seeds)
+    return Model(runs, preparation, targets)
+
+
+def numbers_model(**options):
+    price = 3000 * TABLE["size"]
+    target = NumberTarget.learn("price", price)
+    return model_of((target,), target.encode(price), **options)
+
+
+@pytest.mark.parametrize("table", [TABLE, ODD], ids=["table", "odd"])
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_column_is_an_input(tmp_path, table, members):
+    model = numbers_model(members=members)
+    model.to_onnx(tmp_path / "model.onnx")
+    found = ask(tmp_path / "model.onnx", inputs_of(model.preparation, table))
+    assert list(found) == ["variable"]
+    np.testing.assert_allclose(found["variable"][:, 0], model.predict(table), rtol=1e-13)
+
+
+def test_all_numbers_may_be_float32(tmp_path):
+    model = numbers_model()
+    model.to_onnx(tmp_path / "model.onnx", dtype="float32")
+    found = ask(tmp_path / "model.onnx", inputs_of(model.preparation, ODD, "float32"))
+    assert found["variable"].dtype == np.float32
+    np.testing.assert_allclose(found["variable"][:, 0], model.predict(ODD), rtol=1e-5)
+
+
+def test_each_target_has_its_unit(tmp_path):
+    names = ("size", "price")
+    numbers = [TABLE["size"], 3000 * TABLE["size"] + 7]
+    targets = tuple(map(NumberTarget.learn, names, numbers))
+    encoded = [target.encode(each) for target, each in zip(targets, numbers, strict=True)]
+    model = model_of(targets, np.hstack(encoded))
+    model.to_onnx(tmp_path / "model.onnx")
+    found = ask(tmp_path / "model.onnx", inputs_of(model.preparation, ODD))["variable"]
+    np.testing.assert_allclose(found, model.predict(ODD), rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind"),
+    [
+        (("flat", "house", "hut"), "texts"),
+        (("False", "True"), "booleans"),
+        (("1", "2", "30"), "numbers"),
+        (("0.5", "1.5"), "numbers"),
+    ],
+)
+def test_classes_are_those_of_the_training_table(tmp_path, classes, kind):
+    target = ClassTarget("sort", classes, kind)
+    y = np.eye(len(classes))[np.arange(ROWS) % len(classes)]
+    model = model_of((target,), y, members=2, output="softmax", loss="cross_entropy")
+    model.to_onnx(tmp_path / "model.onnx")
+    found = ask(tmp_path / "model.onnx", inputs_of(model.preparation, ODD))
+    assert list(found) == ["label", "probabilities"]
+    assert found["label"].tolist() == model.predict(ODD).tolist()
+    known = model.predict_proba(ODD)
+    np.testing.assert_allclose(found["probabilities"], known, rtol=0, atol=1e-13)
+
+
+def test_a_loss_may_have_several_outputs_per_target(tmp_path):
+    model = numbers_model(loss="gaussian")
+    assert model.runs[0].weights[-1].shape[1] == 2
+    model.to_onnx(tmp_path / "model.onnx")
+    found = ask(tmp_path / "model.onnx", inputs_of(model.preparation, ODD))["variable"]
+    np.testing.assert_allclose(found[:, 0], model.predict(ODD), rtol=1e-13)
+
+
+def test_names_of_columns_come_first(tmp_path):
+    names = dict(zip(TABLE, ("label", "isnan_0", "probabilities", "constant_1", "x y"), strict=True))
+    table, odd = ({names[name]: each[name] for name in each} for each in (TABLE, ODD))
+    y = np.eye(2)[np.arange(ROWS) % 2]
+    model = model_of((ClassTarget("sort", ("a", "b")),), y, table=table)
+    model.to_onnx(tmp_path / "model.onnx")
+    found = ask(tmp_path / "model.onnx", inputs_of(model.preparation, odd))
+    assert list(found) == ["label_", "probabilities_"]
+    assert found["label_"].tolist() == model.predict(odd).tolist()
+
+
+def test_a_column_needs_a_name(tmp_path):
+    model = numbers_model()
+    first, *others = model.preparation.columns
+    columns = (replace(first, name=""), *others)
+    model = replace(model, preparation=replace(model.preparation, columns=columns))
+    with pytest.raises(ValueError, match=r"^to_onnx needs columns that have names, got one"):
+        model.to_onnx(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+X = np.linspace(-2, 2, 12).reshape(4, 3)
+Y = [0.0, 1.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_run_has_the_inputs_and_outputs_of_its_network(tmp_path, bias):
+    run = fastgd.train(X, np.c_[Y, Y], **TINY | {"bias": bias})
+    run.to_onnx(tmp_path / "run.onnx")
+    found = ask(tmp_path / "run.onnx", {"X": X})
+    assert list(found) == ["variable"]
+    np.testing.assert_allclose(found["variable"], run.predict(X), rtol=0, atol=1e-13)
+
+
+def test_a_recorded_point_is_a_network_too(tmp_path):
+    run = fastgd.train(X, Y, **TINY, record_every=10, record_weights=True)
+    run.at(1).to_onnx(tmp_path / "run.onnx")
+    found = ask(tmp_path / "run.onnx", {"X": X})["variable"]
+    np.testing.assert_allclose(found, run.at(1).predict(X), rtol=0, atol=1e-13)
+    assert abs(found - run.predict(X)).max() > 1e-4
+
+
+def test_batch_normalization_is_a_part_of_the_weights_without_biases_too(tmp_path):
+    run = fastgd.train(X, Y, **TINY | {"bias": False, "batch_norm": True})
+    run.to_onnx(tmp_path / "run.onnx")
+    found = ask(tmp_path / "run.onnx", {"X": X})["variable"]
+    np.testing.assert_allclose(found, run.predict(X), rtol=0, atol=1e-12)
