@@ -129,7 +129,8 @@ def test_a_loss_may_have_several_outputs_per_target(tmp_path):
 
 
 def test_names_of_columns_come_first(tmp_path):
-    names = dict(zip(TABLE, ("label", "isnan_0", "probabilities", "constant_1", "x y"), strict=True))
+    theirs = ("label", "isnan_0", "probabilities", "constant_1", "x y")
+    names = dict(zip(TABLE, theirs, strict=True))
     table, odd = ({names[name]: each[name] for name in each} for each in (TABLE, ODD))
     y = np.eye(2)[np.arange(ROWS) % 2]
     model = model_of((ClassTarget("sort", ("a", "b")),), y, table=table)
