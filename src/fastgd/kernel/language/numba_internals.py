@@ -320,7 +320,9 @@ if not LACKING and hasattr(os, "register_at_fork"):
 
 def typing_of_code() -> Any:
     """What knows the LLVM types of Numba's types, outside of a compilation by Numba."""
-    return _find("numba.core.registry:cpu_target.target_context")
+    context = _find("numba.core.registry:cpu_target.target_context")
+    context.refresh()  # as Numba does before it compiles: else it may not know constant arrays yet
+    return context
 
 
 def processor(codegen: Any = None) -> tuple[Any, ...]:

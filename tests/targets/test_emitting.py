@@ -1,0 +1,170 @@
+"""Code for other machines: what can't be emitted is refused in a sentence, what was is kept."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numba.core import config
+from small_kernels import emitted, on_webassembly
+
+from fastgd.kernel.language import code_directory, targets
+from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.targets import TARGETS, Target, TargetError
+from fastgd.kernel.language.tile import runs_of
+from fastgd.kernel.language.webassembly import LinkError, linked
+
+TABLE = np.array([3, 1, 4, 1, 5, 9])
+
+
+def scaled_sum(shape, _stamp, numbers):
+    for i in range(0, len(numbers.out), runs_of(shape)):
+        x, y, z = (
+            load(shape, numbers.x, i, 0),
+            load(shape, numbers.y, i, 0),
+            load(shape, numbers.z, i, 0),
+        )
+        store(shape, numbers.out, i, 0, (x + y) * z)
+
+
+def digits(_shape, _stamp, numbers):
+    """TABLE at each x."""
+    for i in range(len(numbers.out)):
+        numbers.out[i] = float(TABLE[int(numbers.x[i])])
+
+
+@pytest.fixture
+def empty_cache(monkeypatch, tmp_path):
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.usefixtures("empty_cache")
+def test_this_llvmlite_has_the_target(name):
+    """The wheels of llvmlite 0.34 were without most of them (llvmlite#601)."""
+    made = emitted(scaled_sum, name)
+    if TARGETS[name].assembly:
+        text = made.decode()
+        assert ".visible .entry train(" in text
+        assert f".target {TARGETS[name].cpu}" in text
+    else:
+        assert made.startswith(b"\0asm")
+
+
+def test_small_kernels_are_computed_on_webassembly(wasm):
+    x, y, z = np.random.default_rng(0).normal(size=(3, 10))
+    assert on_webassembly(scaled_sum, wasm, x, y, z).tolist() == ((x + y) * z).tolist()
+
+
+REFUSED = r"^code for {} must be something that this LLVM can emit, got {} \(exit status {}\)$"
+
+
+def test_constant_arrays_are_part_of_the_module(wasm):
+    x = np.array([5.0, 2.0, 0.0])
+    assert on_webassembly(digits, wasm, x, x, x).tolist() == [9.0, 4.0, 3.0]
+
+
+def test_constant_arrays_before_anything_was_compiled_here(tmp_path):
+    """Numba knows only then how they are emitted."""
+    program = "import test_emitting as t; t.emitted(t.digits, 'wasm32')"
+    paths = [os.path.dirname(__file__), *filter(None, sys.path)]
+    environment = os.environ | {
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "what"),
+    [
+        (Target("none", "no-such-machine", ""), '.*compatible with triple "no-such-machine"'),
+        # LLVM ends the process: this backend has no code of 64 bits for a processor of 32.
+        (Target("old", "x86_64-unknown-linux", "i386"), ".+"),
+    ],
+    ids=["no backend", "a processor of 32 bits"],
+)
+@pytest.mark.usefixtures("empty_cache")
+def test_what_cannot_be_emitted_is_refused(target, what):
+    with pytest.raises(TargetError, match=REFUSED.format(target.name, what, ".+")):
+        emitted(scaled_sum, target)
+
+
+@pytest.mark.parametrize(
+    ("ending", "what", "status"),
+    [
+        ("os._exit(3)", "it said nothing", 3),
+        ("os.write(2, b'one\\nLLVM ERROR: two\\n'); os.abort()", "LLVM ERROR: two", ".+"),
+    ],
+)
+@pytest.mark.usefixtures("empty_cache")
+def test_an_emitter_that_ends_early(monkeypatch, tmp_path, ending, what, status):
+    tmp_path.joinpath("emitter.py").write_text(f"import os\n{ending}\n")
+    monkeypatch.setattr(targets, "__file__", str(tmp_path / "targets.py"))
+    with pytest.raises(TargetError, match=REFUSED.format("wasm32", what, status)):
+        emitted(scaled_sum, "wasm32")
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_without_sources_there_is_nothing_to_translate(monkeypatch):
+    monkeypatch.setattr(targets, "TRANSLATES", False)
+    with pytest.raises(TargetError, match="from fastgd's own source files, got an installation"):
+        emitted(scaled_sum, "wasm32")
+
+
+@pytest.fixture
+def emissions(monkeypatch):
+    """The processes that emit code."""
+    started = []
+    run = targets.subprocess.run
+
+    def spy(*arguments, **named):
+        started.append(arguments)
+        return run(*arguments, **named)
+
+    monkeypatch.setattr(targets.subprocess, "run", spy)
+    return started
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_emitted_code_is_kept(emissions, tmp_path):
+    first = emitted(scaled_sum, "wasm32")
+    assert emitted(scaled_sum, "wasm32") == first
+    assert len(emissions) == 1
+    emitted(scaled_sum, "wasm32", lanes=1)
+    relaxed = emitted(scaled_sum, "wasm32-relaxed")
+    assert relaxed != first
+    assert len(emissions) == 3
+    assert len(list((tmp_path / "fastgd").glob("targets.wasm32*.nbc"))) == 3
+
+
+@pytest.mark.usefixtures("empty_cache")
+@pytest.mark.parametrize("damage", [lambda _content: b"", lambda content: content[:-1] + b"?"])
+def test_a_damaged_file_is_emitted_anew(emissions, tmp_path, damage):
+    first = emitted(scaled_sum, "wasm32")
+    [path] = (tmp_path / "fastgd").glob("targets.*.nbc")
+    path.write_bytes(damage(path.read_bytes()))
+    assert emitted(scaled_sum, "wasm32") == first
+    assert emitted(scaled_sum, "wasm32") == first
+    assert len(emissions) == 2
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_code_that_cannot_be_kept_is_emitted(emissions, monkeypatch):
+    def refuse(*_arguments):
+        raise PermissionError("not here")
+
+    monkeypatch.setattr(code_directory, "write", refuse)
+    assert emitted(scaled_sum, "wasm32") == emitted(scaled_sum, "wasm32")
+    assert len(emissions) == 2
+
+
+def test_code_that_calls_what_is_not_there_is_not_linked():
+    text = (
+        "declare double @sin(double)\n"
+        "define double @train(double %x) {\n%y = call double @sin(double %x)\nret double %y\n}\n"
+    )
+    made = targets._compiled(text, TARGETS["wasm32"])
+    with pytest.raises(LinkError, match=r"^the code must need nothing but a memory, got sin$"):
+        linked(made, "train")

@@ -1,0 +1,56 @@
+"""The numbers contract on WebAssembly: the hashes of the host."""
+
+import json
+
+import pytest
+from wasm_machine import WASM, trained_on
+
+from cases import HASHED, OBJECTIVES, TABLE
+from fastgd.engine.image import LANES
+from golden import GOLDEN, digest
+from thinning import only, some
+
+HASHES = json.loads(GOLDEN.read_text())
+CASES = [case for case in HASHED if case != TABLE]  # the table's is no training
+ALWAYS = (
+    # The cases of a line have the same code.
+    *("article, hidden 4", "no hidden layer", "one of everything", "deep and odd"),
+    *("plain", "bias", "sample weight", "groups", "losses, plain"),
+    *("article, hidden 32", "several groups of samples", "a page between samples"),
+    *("batches", "batches in order", "weightings in batches"),
+    *("folds", "folds of groups"),
+    "softmax",
+    "functions of one's own",
+    "everything in epochs",
+)
+
+
+@pytest.mark.parametrize("case", ALWAYS)
+def test_golden_hashes_on_webassembly(case, wasm):
+    with trained_on(wasm) as trainer:
+        assert digest(case, 1) == HASHES[case]
+    assert max(trainer.blocks) > 1
+
+
+@pytest.mark.parametrize("case", only(CASES, "article, hidden 4"))
+def test_golden_hashes_with_tiles_of_two_lanes(case, wasm):
+    """The tiles of a page's code, which is for one network alone."""
+    with trained_on(wasm, LANES):
+        assert digest(case, 1) == HASHES[case]
+
+
+SWEEPS = [
+    (case, runs, WASM[k % 2])
+    for runs in (2, 8)
+    for k, case in enumerate(CASES)
+    if case not in OBJECTIVES and (runs == 8 or case == "deep and odd")
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "runs", "wasm"), some(SWEEPS, [runs == 2 for _, runs, _ in SWEEPS]), indirect=["wasm"]
+)
+def test_golden_hashes_of_runs_side_by_side(case, runs, wasm):
+    with trained_on(wasm) as trainer:
+        assert digest(case, runs) == HASHES[case]
+    assert max(trainer.blocks) > 1

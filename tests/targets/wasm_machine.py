@@ -1,0 +1,106 @@
+"""WebAssembly in wasmtime; the engine can train there, with nothing else changed."""
+
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import numpy as np
+import wasmtime
+
+from fastgd.engine import session
+from fastgd.engine.grouping import layout_for
+from fastgd.kernel import calls
+from fastgd.kernel.image import Image, module
+from fastgd.kernel.language.webassembly import PAGE, STACK
+from fastgd.kernel.probe import probe_module
+
+WASM = ("wasm32", "wasm32-relaxed")
+BASE = 2 * STACK
+"""Where images lie: above the module's own memory."""
+
+
+def _engine():
+    config = wasmtime.Config()
+    config.wasm_relaxed_simd = True
+    return wasmtime.Engine(config)
+
+
+ENGINE = _engine()
+
+
+class Machine:
+    """A module in memory of its own, of as many bytes."""
+
+    def __init__(self, code, size):
+        self.store = wasmtime.Store(ENGINE)
+        limits = wasmtime.Limits(-(-size // PAGE), None)
+        self.memory = wasmtime.Memory(self.store, wasmtime.MemoryType(limits))
+        compiled = code if isinstance(code, wasmtime.Module) else wasmtime.Module(ENGINE, code)
+        self.exports = wasmtime.Instance(self.store, compiled, [self.memory]).exports(self.store)
+
+    def call(self, name, *arguments):
+        return self.exports[name](self.store, *arguments)
+
+    def write(self, array, begin):
+        self.memory.write(self.store, array.tobytes(), begin)
+
+    def read(self, begin, size):
+        return np.frombuffer(self.memory.read(self.store, begin, begin + size), np.uint8)
+
+    def train(self, image):
+        """Train the blocks of an image, which then has the results."""
+        self.write(image.memory, image.base)
+        self.call("train", image.base)
+        image.memory[:] = self.read(image.base, image.memory.size)
+
+
+class Trainer:
+    """Makes kernel calls on a module for the target; counts those that had several blocks."""
+
+    def __init__(self, target):
+        self.target = target
+        self.blocks = []
+        self._compiled = {}
+
+    def __call__(self, call, _threads=1):
+        assert call.split is None
+        image = Image.of(call, BASE)
+        code = module(call.shapes, call.recipe, self.target)
+        if code not in self._compiled:
+            self._compiled[code] = wasmtime.Module(ENGINE, code)
+        Machine(self._compiled[code], BASE + image.memory.size).train(image)
+        image.copy_to(call)
+        self.blocks.append(len(call.blocks.numbers))
+
+    def bind(self, call):
+        self(call)
+        return lambda: self(call)
+
+
+@contextmanager
+def trained_on(target, lanes=None):
+    """Within this, kernel calls are made on WebAssembly.
+
+    With ``lanes`` their code has tiles for so many lanes, and not for those of this machine.
+    """
+
+    def for_lanes(*arguments, **named):
+        return layout_for(*arguments, **named | {"lanes": lanes})
+
+    trainer = Trainer(target)
+    with (
+        patch.object(calls, "train_blocks", trainer),
+        patch.object(calls, "bind", trainer.bind),
+        patch.object(session, "layout_for", for_lanes),
+    ):
+        yield trainer
+
+
+def is_fused():
+    """Whether relaxed_madd rounds only once here."""
+    store = wasmtime.Store(ENGINE)
+    probe = wasmtime.Instance(store, wasmtime.Module(ENGINE, probe_module()), []).exports(store)
+    try:
+        probe["probe"](store, STACK)
+    except wasmtime.Trap:
+        return False
+    return True
