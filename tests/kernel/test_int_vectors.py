@@ -41,6 +41,10 @@ def compute(shape, number, a, b, out, real):
     store_words(out, 11 * n, choose(x < y, x, number))
     store_words(out, 12 * n, choose(x >= y, 1, zero))
     store_words(out, 13 * n, choose(x - y < 0, 7, 0))
+    store_words(out, 14 * n, x | y)
+    store_words(out, 15 * n, number | x)
+    store_words(out, 16 * n, choose(x != y, 1, zero))
+    store_words(out, 17 * n, choose(number != x, 1, zero))
     store(shape, real, 0 * n, 0, numbers(x))
     store(shape, real, 1 * n, 0, select(x < y, 1.0, 0.0))
     store(shape, real, 2 * n, 0, select(number >= x, 1.0, 0.0))
@@ -51,7 +55,7 @@ def test_words_are_integers_in_every_lane(lanes):
     number = 0xD2511F53
     for _ in range(5):
         a, b = (RANDOM.choice(EDGES, lanes) for _ in range(2))
-        out, real = np.empty(14 * lanes, np.int64), np.empty(3 * lanes)
+        out, real = np.empty(18 * lanes, np.int64), np.empty(3 * lanes)
         compute(Shape(1, 1, lanes), number, a, b, out, real)
         pairs = [(int(x), int(y)) for x, y in zip(a, b, strict=True)]
         expected = [
@@ -70,8 +74,12 @@ def test_words_are_integers_in_every_lane(lanes):
             [x if x < y else number for x, y in pairs],
             [int(x >= y) for x, y in pairs],
             [7 if x < y else 0 for x, y in pairs],
+            [x | y for x, y in pairs],
+            [number | x for x, y in pairs],
+            [int(x != y) for x, y in pairs],
+            [int(number != x) for x, y in pairs],
         ]
-        for place, (got, wanted) in enumerate(zip(out.reshape(14, -1), expected, strict=True)):
+        for place, (got, wanted) in enumerate(zip(out.reshape(18, -1), expected, strict=True)):
             assert got.tolist() == wanted, (place, pairs)
         masks = [[x < y for x, y in pairs], [number >= x for x, _ in pairs]]
         assert real.reshape(3, -1).tolist() == [[float(x) for x, _ in pairs], *masks]

@@ -1,6 +1,10 @@
 """Each primitive of a tile by itself, lane by lane, against NumPy written out."""
 
 import math
+import os
+import signal
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -24,6 +28,7 @@ from fastgd.kernel.language.tile import (
     add_exponent,
     any_nan,
     anywhere,
+    everywhere,
     first_units,
     floor,
     fma,
@@ -39,6 +44,7 @@ from fastgd.kernel.language.tile import (
     select,
     single,
     square_root,
+    trap,
     units_of,
     with_lane,
     with_sign,
@@ -319,18 +325,51 @@ def test_a_fold_sums_rows_and_units_pairwise(shape):
 
 @kernel
 def found(shape, x, y):
-    return any_nan(load(shape, x, 0, 0)), anywhere(load(shape, x, 0, 0) > load(shape, y, 0, 0))
+    larger = load(shape, x, 0, 0) > load(shape, y, 0, 0)
+    return any_nan(load(shape, x, 0, 0)), anywhere(larger), everywhere(larger)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
 def test_one_lane_is_enough_to_be_found(lanes):
     shape, zero = Shape(1, 1, lanes), np.zeros(lanes)
-    assert found(shape, zero, zero) == (False, False)
+    assert found(shape, zero, zero) == (False, False, False)
     for place in range(lanes):
         nan, larger = zero.copy(), zero.copy()
         nan[place], larger[place] = math.nan, 1e-300
-        assert found(shape, nan, zero) == (True, False)
-        assert found(shape, larger, zero) == (False, True)
+        assert found(shape, nan, zero) == (True, False, False)
+        assert found(shape, larger, zero) == (False, True, lanes == 1)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
+def test_all_lanes_are_needed_to_be_everywhere(lanes):
+    shape, one = Shape(1, 1, lanes), np.ones(lanes)
+    assert found(shape, one, np.zeros(lanes)) == (False, True, True)
+    for place in range(lanes):
+        other = one.copy()
+        other[place] = math.nan
+        assert found(shape, other, np.zeros(lanes)) == (True, lanes > 1, False)
+
+
+@kernel
+def stop(number):
+    if number > 1:
+        trap()
+    return number
+
+
+def test_a_trap_stops_the_machine():
+    """Here that is the process."""
+    program = "from test_tile import stop; print(stop(1), flush=True); print(stop(2))"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "1\n"
+    assert -done.returncode in (signal.SIGILL, signal.SIGTRAP)
 
 
 @kernel

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -19,9 +20,11 @@ from fastgd.engine.lowering import recipe_of
 from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
 from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.sources import UnknownError
 from fastgd.kernel.language.specialization import Choice, dispatch
-from fastgd.kernel.language.translation import translated
+from fastgd.kernel.language.tile import Shape, runs_of, select
+from fastgd.kernel.language.translation import outlined, translated
 from golden import GOLDEN
 from thinning import crossed
 
@@ -34,6 +37,33 @@ def compiled(function, returned=FLOAT):
     made = translated(returned=returned)(function)
     assert made is not function
     return njit(error_model="numpy")(made)
+
+
+@outlined
+def _weighed(x, y, z):
+    """Three tiles in another order would give something else."""
+    return select(x > y, x - y, y * z)
+
+
+def weighed(shape, x, y, z, out):
+    a, b, c = load(shape, x, 0, 0), load(shape, y, 0, 0), load(shape, z, 0, 0)
+    store(shape, out, 0, 0, _weighed(a, b, c))
+    store(shape, out, runs_of(shape), 0, _weighed(b, a, c))
+
+
+@pytest.mark.parametrize("decorate", [lambda function: function, translated])
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_what_is_outlined_is_one_function_that_is_called(decorate, lanes):
+    x, y, z = np.array([[1.0, 2.0], [3.0, -4.0], [5.0, 6.0]])[:, :lanes]
+    made, out = njit(error_model="numpy")(decorate(weighed)), np.empty((2, lanes))
+    made(Shape(1, 1, lanes), x, y, z, out.ravel())
+    assert out.tolist() == [
+        np.where(x > y, x - y, y * z).tolist(),
+        np.where(y > x, y - x, x * z).tolist(),
+    ]
+    [text] = made.inspect_llvm().values()
+    assert len(re.findall(r"^define .*_weighed\.\d.*\(", text, re.MULTILINE)) == 1
+    assert len(re.findall(r"call .*_weighed\.\d.*\(", text)) == 2
 
 
 def quotients(a, b):

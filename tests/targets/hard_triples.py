@@ -38,9 +38,6 @@ class _Draws:
         other = np.where(self.random.random(self.count) < 0.5, own, other)
         return 1 + np.ldexp(first, own), 1 + np.ldexp(second, other)
 
-    def signs(self):
-        return self.random.choice([-1.0, 1.0], self.count)
-
 
 def _ordinary(draws):
     return draws.numbers(-30, 30), draws.numbers(-30, 30), draws.numbers(-80, 80)
@@ -138,12 +135,8 @@ def hard_triples(seed, count):
     draws = _Draws(seed, count)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         found = np.concatenate([np.array(kind(draws)) for kind in KINDS], axis=1)
-    draws = _Draws(seed, found.shape[1])
-    x, y, z = found[:, draws.random.permutation(draws.count)]
-    sign = draws.signs()
-    # One sign of all keeps a cancellation; another one of two factors makes no difference.
-    flipped = draws.signs()
-    return x * sign * flipped, y * flipped, z * sign
+    random = np.random.default_rng(seed)
+    return random.choice([-1.0, 1.0], found.shape) * random.permutation(found, axis=1)
 
 
 def exact(x, y, z):

@@ -1,6 +1,7 @@
 """WebAssembly in wasmtime; the engine can train there, with nothing else changed."""
 
 from contextlib import contextmanager
+from functools import cache
 from unittest.mock import patch
 
 import numpy as np
@@ -18,23 +19,22 @@ BASE = 2 * STACK
 """Where images lie: above the module's own memory."""
 
 
-def _engine():
+@cache
+def engine():
+    """Made when it is needed: it handles signals, which pytest's faulthandler would take over."""
     config = wasmtime.Config()
     config.wasm_relaxed_simd = True
     return wasmtime.Engine(config)
-
-
-ENGINE = _engine()
 
 
 class Machine:
     """A module in memory of its own, of as many bytes."""
 
     def __init__(self, code, size):
-        self.store = wasmtime.Store(ENGINE)
+        self.store = wasmtime.Store(engine())
         limits = wasmtime.Limits(-(-size // PAGE), None)
         self.memory = wasmtime.Memory(self.store, wasmtime.MemoryType(limits))
-        compiled = code if isinstance(code, wasmtime.Module) else wasmtime.Module(ENGINE, code)
+        compiled = code if isinstance(code, wasmtime.Module) else wasmtime.Module(engine(), code)
         self.exports = wasmtime.Instance(self.store, compiled, [self.memory]).exports(self.store)
 
     def call(self, name, *arguments):
@@ -66,7 +66,7 @@ class Trainer:
         image = Image.of(call, BASE)
         code = module(call.shapes, call.recipe, self.target)
         if code not in self._compiled:
-            self._compiled[code] = wasmtime.Module(ENGINE, code)
+            self._compiled[code] = wasmtime.Module(engine(), code)
         Machine(self._compiled[code], BASE + image.memory.size).train(image)
         image.copy_to(call)
         self.blocks.append(len(call.blocks.numbers))
@@ -97,8 +97,8 @@ def trained_on(target, lanes=None):
 
 def is_fused():
     """Whether relaxed_madd rounds only once here."""
-    store = wasmtime.Store(ENGINE)
-    probe = wasmtime.Instance(store, wasmtime.Module(ENGINE, probe_module()), []).exports(store)
+    store = wasmtime.Store(engine())
+    probe = wasmtime.Instance(store, wasmtime.Module(engine(), probe_module()), []).exports(store)
     try:
         probe["probe"](store, STACK)
     except wasmtime.Trap:
