@@ -107,6 +107,13 @@ def test_an_emitter_that_ends_early(monkeypatch, tmp_path, ending, what, status)
 
 
 @pytest.mark.usefixtures("empty_cache")
+def test_a_python_that_can_not_be_started(monkeypatch, tmp_path):
+    monkeypatch.setattr(targets.sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(TargetError, match="wasm32 is emitted by a Python of its own, .*No such"):
+        emitted(scaled_sum, "wasm32")
+
+
+@pytest.mark.usefixtures("empty_cache")
 def test_without_sources_there_is_nothing_to_translate(monkeypatch):
     monkeypatch.setattr(targets, "TRANSLATES", False)
     with pytest.raises(TargetError, match="from fastgd's own source files, got an installation"):

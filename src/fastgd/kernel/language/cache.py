@@ -224,10 +224,7 @@ class KernelCache:
         code_directory.keep_latest(0, self._stamp_of)
 
     def _stamp_of(self, name: str) -> str | None:
-        """The sources' stamp in the name of a file of this function; None for other files."""
-        if not name.startswith(self._prefix):
-            return None
-        return name.removeprefix(self._prefix).partition("-")[0]
+        return _stamp_in(name, self._prefix)
 
     def _key(self, sig: Any, codegen: Any) -> bytes:
         settings = [getattr(config, name, None) for name in _SETTINGS]
@@ -251,15 +248,21 @@ class KernelCache:
         return rebuilt
 
 
-def kept(prefix: str, facts: str, make: Callable[[], bytes]) -> bytes:
+def _stamp_in(name: str, prefix: str) -> str | None:
+    """The sources' stamp in the name of a file with this prefix; None for other files."""
+    return name.removeprefix(prefix).partition("-")[0] if name.startswith(prefix) else None
+
+
+def kept(kind: str, facts: str, make: Callable[[], bytes]) -> bytes:
     """What ``make`` returns for these facts, kept beside the compiled code if that is possible.
 
     It may depend on these facts and on kernel sources only.
     """
     if not (_unchanged() and numba_internals.keeps_code()):
         return make()
-    key = repr((_stamp(), _PYTHON, prefix, facts)).encode()
-    name = f"{prefix}.{_PYTHON}-{_stamp()[:16]}-{hashlib.sha256(key).hexdigest()[:16]}.nbc"
+    prefix = f"{kind}.{_PYTHON}-"
+    key = repr((_stamp(), prefix, facts)).encode()
+    name = f"{prefix}{_stamp()[:16]}-{hashlib.sha256(key).hexdigest()[:16]}.nbc"
     with suppress(OSError, ValueError):
         content = code_directory.read(name)
         if content[:32] == _checksum(key, content[32:]):
@@ -268,6 +271,7 @@ def kept(prefix: str, facts: str, make: Callable[[], bytes]) -> bytes:
     made = make()
     with suppress(OSError):
         code_directory.write(name, _checksum(key, made) + made)
+        code_directory.keep_latest(KEPT, lambda name: _stamp_in(name, prefix))
     return made
 
 

@@ -163,13 +163,15 @@ def _module(
 
 def _compiled(text: str, target: Target) -> bytes:
     """Compile LLVM code in another process, which an error in LLVM may abort."""
-    order = target._asdict()
-    made = subprocess.run(
-        [sys.executable, "-P", str(Path(__file__).with_name("emitter.py"))],
-        input=f"{json.dumps(order)}\n{text}".encode(),
-        capture_output=True,
-        check=False,
-    )
+    command = [sys.executable, "-P", str(Path(__file__).with_name("emitter.py"))]
+    order = f"{json.dumps(target._asdict())}\n{text}"
+    try:
+        made = subprocess.run(command, input=order.encode(), capture_output=True, check=False)
+    except OSError as error:
+        raise TargetError(
+            f"code for {target.name} is emitted by a Python of its own, {sys.executable!r}, which "
+            f"must be one that can be started, got {error}"
+        ) from error
     if made.returncode:
         lines = made.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise TargetError(
