@@ -109,7 +109,7 @@ def test_an_emitter_that_ends_early(monkeypatch, tmp_path, ending, what, status)
 @pytest.mark.usefixtures("empty_cache")
 def test_a_python_that_can_not_be_started(monkeypatch, tmp_path):
     monkeypatch.setattr(targets.sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(TargetError, match="wasm32 is emitted by a Python of its own, .*No such"):
+    with pytest.raises(TargetError, match=r"wasm32 is emitted by a Python of its own, .*No such"):
         emitted(scaled_sum, "wasm32")
 
 
