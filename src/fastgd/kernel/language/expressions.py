@@ -8,12 +8,14 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
+from numpy.typing import NDArray
 
 from fastgd.kernel.language import structs
 from fastgd.kernel.language.numba_internals import definition_of
@@ -244,6 +246,8 @@ class Expressions(ABC):
         parts = index if isinstance(index, tuple) else (index,)
         if not any(isinstance(each, Value) for each in (owner, *parts)):
             return owner[index]
+        if isinstance(owner, np.ndarray) and owner.ndim == 1 and owner.dtype == np.int64:
+            return self.item_of_list(owner, index)
         owner = self.value(owner)
         if isinstance(owner.kind, structs.TableType):
             at = self.cast(index, types.int64)
@@ -251,6 +255,18 @@ class Expressions(ABC):
             return Value(owner.kind.struct, code)
         kind, place = self.place_of(owner, index)
         return Value(kind, self.builder.load(place))
+
+    def item_of_list(self, known: NDArray[np.int64], index: Any) -> Value:
+        """An item of a known list of integers, which becomes a constant of the module."""
+        module, name = self.builder.module, f"list.{sha256(known.tobytes()).hexdigest()[:16]}"
+        held = module.globals.get(name)
+        if held is None:
+            kind = ir.ArrayType(_I64, len(known))
+            held = ir.GlobalVariable(module, kind, name)
+            held.initializer = ir.Constant(kind, known.tolist())
+            held.linkage, held.global_constant = "internal", True
+        place = self.builder.gep(held, [_I64(0), self.cast(index, types.int64)], inbounds=True)
+        return Value(types.int64, self.builder.load(place))
 
     def place_of(self, owner: Value, index: Any) -> tuple[types.Type, Any]:
         """Type and address of an item of a buffer or an array."""

@@ -63,6 +63,15 @@ class TargetError(RuntimeError):
     """Code can't be emitted for another machine."""
 
 
+def check_translates() -> None:
+    """Raise a TargetError if the kernel's sources are missing."""
+    if not TRANSLATES:
+        raise TargetError(
+            "code for another machine is translated from fastgd's own source files, got an "
+            "installation without them, or a Numba that isn't as fastgd expects"
+        )
+
+
 class _Module(ir.Module):  # type: ignore[misc]
     """A module for another machine, which knows how a fused multiply-add is made there."""
 
@@ -129,11 +138,7 @@ def emit(
     TargetError
         If this machine's LLVM can't emit it.
     """
-    if not TRANSLATES:
-        raise TargetError(
-            "code for another machine is translated from fastgd's own source files, got an "
-            "installation without them, or a Numba that isn't as fastgd expects"
-        )
+    check_translates()
     kinds = [typeof(marker) for marker in markers]
     facts = repr((target, body.__qualname__, kinds, stamp))
     return kept(
