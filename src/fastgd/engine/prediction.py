@@ -129,9 +129,14 @@ def _plain(method: Method) -> Method:
 
 
 def _recipe(plain: Method) -> Recipe:
-    recipe = recipe_of(plain, {})._replace(separate=None, outputs=Choice("on"))
-    activation = unit_choice(plain.activation, places_of(plain), with_derivative=False)
-    return recipe._replace(activation=activation)
+    recipe, places = recipe_of(plain, {}), places_of(plain)
+    return recipe._replace(
+        activation=unit_choice(plain.activation, places, with_derivative=False),
+        output=unit_choice(plain.output, places, with_derivative=False),
+        separate=None,
+        inputs=None,
+        outputs=Choice("on"),
+    )
 
 
 def _columns(plain: Method, numbers: Numbers) -> list[ValueColumn]:

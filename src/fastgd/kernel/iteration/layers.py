@@ -65,7 +65,9 @@ def trimmed(trimming, shape, delta, numbers, layer):
 
 @njit(**INLINED)
 def put_delta(shape, shapes, recipe, delta, block, layer, at):
-    """Store the delta of output units."""
+    """Store the delta of output units, unless only outputs are needed."""
+    if recipe.outputs is not None:
+        return
     delta = trimmed(recipe.features.trimming, shape, delta, block.numbers, layer)
     store(shape, block.numbers, at + layer.deltas, layer.stride, delta)
 
@@ -73,6 +75,8 @@ def put_delta(shape, shapes, recipe, delta, block, layer, at):
 @njit(**INLINED)
 def _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at):
     """Store the delta of output units with value v, which came from input a."""
+    if recipe.outputs is not None:
+        return
     numbers = block.numbers
     keep_input(recipe.inputs, shape, numbers, at + layer.preactivation, layer.stride, a)
     y, importance = target_of(shape, shapes, data, layer, target)
