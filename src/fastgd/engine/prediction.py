@@ -1,6 +1,6 @@
 """Outputs of one network or of many: the forward pass of the training kernel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
 from fastgd.checks.memory import check_memory
 from fastgd.engine.choices import unit_choice
+from fastgd.engine.grouping import layout_for
 from fastgd.engine.lowering import ValueColumn, places_of, recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import PackedSamples
@@ -18,7 +19,9 @@ from fastgd.engine.packing import arrange
 from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.kernel.block import Recipe
+from fastgd.kernel.calls import Call
 from fastgd.kernel.language.specialization import Choice
+from fastgd.kernel.vectorization import SMALL
 
 Numbers = Mapping[str, FloatArray]
 """Parameters of functions by name: (n,) values, one for each network."""
@@ -119,6 +122,24 @@ def outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) ->
         runs.run(0, 1)
         result[start : start + len(part)] = runs.last_values()
     return result
+
+
+def call_for(
+    network: Network, methods: Sequence[Method], parameters: FloatArray, samples: int
+) -> Call:
+    """A call whose blocks are networks with these parameters (n, P), for any inputs (samples, D).
+
+    ``methods`` are their options, which may differ in the parameters of functions only. The call is
+    for WebAssembly, and for little code.
+    """
+    plain = list(map(_plain, methods))
+    recipe = _recipe(plain[0])
+    layout = layout_for(network, 1, samples, recipe, group=samples, lanes=2)
+    X, y = (np.zeros((samples, width)) for width in (network.sizes[0], network.sizes[-1]))
+    numbers = {name: np.array([own.numbers[name] for own in plain]) for name in plain[0].numbers}
+    columns = [(column, np.arange(len(plain))) for column in _columns(plain[0], numbers)]
+    runs = Session(layout, plain[0], PackedSamples(X, y)).load(parameters, columns=columns)
+    return runs.call(0, 1)._replace(shapes=SMALL)
 
 
 def _plain(method: Method) -> Method:

@@ -265,3 +265,31 @@ def _piece(shape: Shape, lanes: int) -> Shape | None:
     while rows > 1 and rows * shape.units * shape.runs > 4 * lanes:
         rows //= 2
     return None if rows == shape.rows else _of_rows(rows, shape)
+
+
+def _small_shapes() -> Shapes:
+    wide, narrow, one = Shape(2, 2, 1), Shape(2, 1, 1), Shape(1, 1, 1)
+    return Shapes(
+        wide=wide,
+        wide_row=_of_rows(1, wide),
+        wide_piece=None,
+        rest=narrow,
+        rest_row=one,
+        rest_piece=None,
+        transposed=None,
+        strips=None,
+        narrow=narrow,
+        narrow_row=one,
+        narrow_piece=None,
+        scalar=one,
+        data=one,
+        importance=one,
+    )
+
+
+SMALL = _small_shapes()
+"""Tiles of a single run for little code, where a vector register has two lanes.
+
+The forward pass of 3-4-1 takes 5.4 kB of WebAssembly, and 0.8 us a row in Node; with single units
+(2, 1) 5.0 kB and 1.0 us, with (4, 1) 5.9 kB and 1.3 us. 64-64-10 takes 59, 86 and 93 us.
+"""

@@ -77,6 +77,7 @@ class _Module(ir.Module):  # type: ignore[misc]
 
     def __init__(self, target: Target, written: Callable[..., Any]) -> None:
         super().__init__(target.name, context=ir.Context())
+        self.target = target
         self._written = written
         self._defined: dict[int, Any] = {}
         if target.fma != "native":
@@ -127,11 +128,13 @@ def emit(
     header: type,
     target: Target,
     written_fma: Callable[..., Any],
+    at: int = 0,
 ) -> bytes:
     """Emit a function of markers, a known number, and a struct; as an object file or assembly.
 
-    It is called ``train``, and takes the address of the struct's words. ``written_fma`` is the
-    fused multiply-add of one or two lanes, written with other operations.
+    It is called ``train``, and takes the address of the struct's words. With ``at``, that address
+    is known, and the function takes the number, 32 bits, and returns another one. ``written_fma``
+    is the fused multiply-add of one or two lanes, written with other operations.
 
     Raises
     ------
@@ -140,30 +143,41 @@ def emit(
     """
     check_translates()
     kinds = [typeof(marker) for marker in markers]
-    facts = repr((target, body.__qualname__, kinds, stamp))
-    return kept(
-        f"targets.{target.name.replace('-', '_')}",
-        facts,
-        lambda: _compiled(str(_module(body, kinds, stamp, header, target, written_fma)), target),
-    )
+    facts = repr((target, body.__qualname__, kinds, stamp, at))
+
+    def made() -> bytes:
+        module = _Module(target, written_fma)
+        _define(module, body, kinds, stamp, header, at)
+        return _compiled(str(module), target)
+
+    return kept(f"targets.{target.name.replace('-', '_')}", facts, made)
 
 
-def _module(
+def _define(
+    module: _Module,
     body: Callable[..., Any],
     kinds: Sequence[types.Type],
     stamp: int,
     header: type,
-    target: Target,
-    written_fma: Callable[..., Any],
-) -> ir.Module:
-    module = _Module(target, written_fma)
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_I64.as_pointer()]), "train")
-    if target.assembly:
-        function.calling_convention = "ptx_kernel"
+    at: int,
+) -> None:
     context = typing_of_code()
     given = [Value(kind, ir.Constant(context.get_value_type(kind), None)) for kind in kinds]
-    emit_body(function, body, [*given, stamp, Value(Struct(header), function.args[0])])
-    return module
+    words = _I64.as_pointer()
+    if not at:
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), [words]), "train")
+        if module.target.assembly:
+            function.calling_convention = "ptx_kernel"
+        emit_body(function, body, [*given, stamp, Value(Struct(header), function.args[0])])
+        return
+    function = ir.Function(module, ir.FunctionType(_I32, [_I32]), "train")
+    whole = ir.Function(module, ir.FunctionType(_I64, [_I64]), "whole")
+    whole.linkage = "internal"
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    result = builder.call(whole, [builder.sext(function.args[0], _I64)])
+    builder.ret(builder.trunc(result, _I32))
+    number, struct = Value(types.int64, whole.args[0]), _I64(at).inttoptr(words)
+    emit_body(whole, body, [*given, number, Value(Struct(header), struct)])
 
 
 def _compiled(text: str, target: Target) -> bytes:

@@ -7,6 +7,7 @@ is no Python package.) The format is that of the WebAssembly Core Specification 
 the conventions for object files of the tool-conventions repository, "Linking".
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -24,8 +25,11 @@ _ORDER = (
     *(_EXPORT, _DATA_COUNT, _CODE, _DATA),
 )
 _KINDS = {"function": 0, "table": 1, "memory": 2, "global": 3}
-_I32, _MUTABLE = b"\x7f", b"\x01"
+_I32, _CONSTANT, _MUTABLE = b"\x7f", b"\x00", b"\x01"
 _END, _I32_CONST = b"\x0b", b"\x41"
+
+_GAP = bytes(32)
+"""Zeros that end a segment of data: the next one takes 8 bytes, and engines allow 100,000."""
 
 
 class LinkError(ValueError):
@@ -124,13 +128,28 @@ def _vector(items: list[bytes]) -> bytes:
     return unsigned(len(items)) + b"".join(items)
 
 
+def _segments(memory: bytes) -> Iterator[bytes]:
+    """Yield what is written to the memory from STACK on, which is zero before."""
+    begin = 0
+    for gap in re.finditer(_GAP + b"\0*", memory + _GAP):
+        if part := memory[begin : gap.start()]:
+            yield b"\0" + _I32_CONST + signed(STACK + begin) + _END + unsigned(len(part)) + part
+        begin = gap.end()
+
+
 def linked(
-    content: bytes, name: str, *, memory: bytes = b"", facts: Mapping[str, bytes] | None = None
+    content: bytes,
+    name: str,
+    *,
+    memory: bytes = b"",
+    numbers: Mapping[str, int] | None = None,
+    facts: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """Make a module of an object file whose first function is exported with this name.
 
     Without ``memory`` the module imports one, ``env.memory``. Otherwise it has its own, exported as
-    ``memory``, with this content from :data:`STACK` on. ``facts`` become custom sections.
+    ``memory``, with this content from :data:`STACK` on. ``numbers`` are exported as globals, and
+    ``facts`` become custom sections.
 
     Raises
     ------
@@ -144,13 +163,16 @@ def linked(
             raise LinkError(f"the code must need nothing but a memory, got {each.name}")
     pages = -(-(STACK + len(memory)) // PAGE)
     limits = b"\0" + unsigned(pages)
+    globals_: list[bytes] = []
     exports = [_string(name) + bytes([_KINDS["function"]]) + unsigned(0)]
     data = sections.get(_DATA, b"\0")
     constants = _Reader(data).number()
     if memory:
         exports.append(_string("memory") + bytes([_KINDS["memory"]]) + unsigned(0))
-        segment = b"\0" + _I32_CONST + signed(STACK) + _END + unsigned(len(memory)) + memory
-        data = unsigned(constants + 1) + data[len(unsigned(constants)) :] + segment
+        segments = list(_segments(memory))
+        data = b"".join(
+            [unsigned(constants + len(segments)), data[len(unsigned(constants)) :], *segments]
+        )
     found = {_TYPE: sections[_TYPE], _FUNCTION: sections[_FUNCTION]}
     if memory:
         found[_MEMORY] = _vector([limits])
@@ -159,7 +181,12 @@ def linked(
             [_string("env") + _string("memory") + bytes([_KINDS["memory"]]) + limits]
         )
     if any(each.kind == _KINDS["global"] for each in imports):  # the only one: __stack_pointer
-        found[_GLOBAL] = _vector([_I32 + _MUTABLE + _I32_CONST + signed(STACK) + _END])
+        globals_.append(_I32 + _MUTABLE + _I32_CONST + signed(STACK) + _END)
+    for title, number in (numbers or {}).items():
+        exports.append(_string(title) + bytes([_KINDS["global"]]) + unsigned(len(globals_)))
+        globals_.append(_I32 + _CONSTANT + _I32_CONST + signed(number) + _END)
+    if globals_:
+        found[_GLOBAL] = _vector(globals_)
     found[_EXPORT] = _vector(exports)
     found[_CODE] = sections[_CODE]
     if len(data) > 1:
