@@ -1,28 +1,12 @@
 """The article's page in a browser without a network: headless Chromium, where there is one."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from html import unescape
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = os.environ.get("FASTGD_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--v=0",
-)
+from chromium import browse, needs_chromium
 
 PROBE = """
 <script>
@@ -57,28 +41,7 @@ addEventListener("message", (event) => {{
 """
 """A window of Chromium is at least 500 pixels wide, a frame in it may be narrower."""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium: set FASTGD_CHROMIUM, or have chromium on the PATH"
-    ),
-]
-
-
-def browse(page, folder, *flags):
-    """Open a page; gives back what is printed, and what the console said."""
-    profile = folder / "profile"
-    profile.mkdir()
-    process = subprocess.run(
-        [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", *flags, page.as_uri()],
-        capture_output=True,
-        timeout=120,
-        check=True,
-    )
-    messages = [
-        line for line in process.stderr.decode(errors="replace").splitlines() if "CONSOLE" in line
-    ]
-    return process.stdout.decode(), messages
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 def probe(html, folder, width):

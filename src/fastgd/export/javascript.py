@@ -1,0 +1,205 @@
+"""Trained networks as an ES module, for browsers, Node 18 and newer, Deno and Bun.
+
+The bytes of its WebAssembly are in it, and it needs nothing else. It exports ``predict(rows)``, for
+a model also ``columns``, and for classes ``classes`` and ``probabilities(rows)``. It refuses values
+that don't fit with a TypeError or RangeError.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+
+from fastgd.export.network import Exported
+from fastgd.export.webassembly import facts_of, wasm_module
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target
+
+_HEAD = """\
+/**
+ * A neural network, trained with fastgd @VERSION@: the bits of its predictions in Python.
+ *
+ *     import { predict } from "./model.js";
+ *     console.log(predict(@ROWS@));
+ */
+
+const CODE = @CODE@;
+const bytes = Uint8Array.from(atob(CODE), (letter) => letter.charCodeAt(0));
+const network = (await WebAssembly.instantiate(bytes)).instance.exports;
+const capacity = network.capacity.value;
+const place = (first, width) =>
+  new Float64Array(network.memory.buffer, first.value, capacity * width);
+const WIDTH = @WIDTH@;
+const RESULTS = @RESULTS@;
+const input = place(network.rows, WIDTH);
+const output = place(network.results, RESULTS);
+
+const isList = (value) =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+
+function shown(value) {
+  if (isList(value)) return `an array of length ${value.length}`;
+  if (typeof value === "string") return JSON.stringify(value);
+  return value !== null && /object|function/.test(typeof value) ? typeof value : String(value);
+}
+
+function number(value, name) {
+  if (typeof value !== "number")
+    throw new TypeError(`${name} must be a number, got ${shown(value)}`);
+  if (!Number.isFinite(value)) throw new RangeError(`${name} must be finite, got ${value}`);
+  return value;
+}
+
+function checkWidth(row, r) {
+  if (row.length !== WIDTH)
+    throw new RangeError(`rows[${r}] must have ${WIDTH} values, got ${row.length}`);
+}
+
+function outputsOf(rows) {
+  if (!isList(rows)) throw new TypeError(`rows must be an array of rows, got ${shown(rows)}`);
+  const found = [];
+  for (let first = 0; first < rows.length; first += capacity) {
+    const count = Math.min(capacity, rows.length - first);
+    for (let n = 0; n < count; n++) put(rows[first + n], first + n, n * WIDTH);
+    const done = network.predict(count);
+    if (done < count)
+      throw new RangeError(
+        `rows[${first + done}] must have numbers like the training table's, got one far too large`,
+      );
+    for (let n = 0; n < count; n++)
+      found.push(Array.from(output.subarray(n * RESULTS, (n + 1) * RESULTS)));
+  }
+  return found;
+}
+"""
+
+_LISTS = """
+function put(row, r, at) {
+  if (!isList(row))
+    throw new TypeError(`rows[${r}] must be an array of ${WIDTH} numbers, got ${shown(row)}`);
+  checkWidth(row, r);
+  for (let c = 0; c < WIDTH; c++) input[at + c] = number(row[c], `rows[${r}][${c}]`);
+}
+"""
+
+_TABLE = """
+/** @typedef {number | string | boolean | null | undefined} Cell null, undefined, NaN: missing */
+/** @typedef {Record<string, Cell> | ArrayLike<Cell>} Row by column, or in the order of columns */
+
+/** The columns of a row, in the order of a row that is an array. */
+export const columns = @COLUMNS@;
+const categories = @CATEGORIES@.map((known) => known && new Map(known));
+
+/** The text of a cell, as Python writes it. */
+function textOf(value) {
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "string") return value.trim();
+  if (Number.isInteger(value)) return String(BigInt(value));
+  return Math.abs(value) < 1e-4 ? value.toExponential().replace(/-(\\d)$/, "-0$1") : String(value);
+}
+
+function numberOf(value, c, name) {
+  if (value === null || value === undefined || Number.isNaN(value)) return NaN;
+  if (!categories[c] || typeof value === "number") number(value, name);
+  if (!categories[c]) return value;
+  if (!/string|boolean|number/.test(typeof value))
+    throw new TypeError(`${name} must be a string, a number or a boolean, got ${shown(value)}`);
+  const text = textOf(value);
+  return text === "" ? NaN : (categories[c].get(text) ?? -1);
+}
+
+function put(row, r, at) {
+  const isArray = isList(row);
+  if (isArray) checkWidth(row, r);
+  else if (row === null || typeof row !== "object")
+    throw new TypeError(`rows[${r}] must be an object or an array, got ${shown(row)}`);
+  columns.forEach((column, c) => {
+    const name = JSON.stringify(column);
+    if (!isArray && !(column in row))
+      throw new TypeError(`rows[${r}] must have the column ${name}, got ${Object.keys(row)}`);
+    input[at + c] = numberOf(isArray ? row[c] : row[column], c, `column ${name} of rows[${r}]`);
+  });
+}
+"""
+
+_LABELS = """
+/** The labels that are predicted. */
+export const classes = @LABELS@;
+
+/** The index of the largest value: of the first one, or of the first NaN. */
+const largest = (values) =>
+  values.reduce((k, v, i) => (!Number.isNaN(values[k]) && !(v <= values[k]) ? i : k), 0);
+"""
+
+_FUNCTION = """
+/**
+ * @SUMMARY@
+ *
+ * @param {ArrayLike<@ROW@>} rows
+ * @returns {@RETURNED@}
+ */
+export function @NAME@(rows) {
+  return outputsOf(rows)@THEN@;
+}
+"""
+
+
+def es_module(exported: Exported) -> str:
+    """Return the text of an ES module with the bits of :meth:`Run.predict` or a model's.
+
+    Raises
+    ------
+    TargetError
+        If this machine can't emit WebAssembly.
+    """
+    facts = facts_of(exported)
+    columns, classes = facts.get("columns"), facts.get("classes")
+    text = _filled(
+        _HEAD + (_LISTS if columns is None else _TABLE) + (_LABELS if classes else ""),
+        VERSION=version("fastgd"),
+        CODE=_literal(b64encode(wasm_module(exported)).decode()),
+        ROWS="rows" if columns else str([[0] * facts["width"]]),
+        WIDTH=str(facts["width"]),
+        RESULTS=str(facts["results"]),
+        COLUMNS=_literal([column["name"] for column in columns or ()]),
+        CATEGORIES=_literal([_pairs(column.get("categories")) for column in columns or ()]),
+        LABELS=_literal(classes),
+    )
+    return text + "".join(
+        _functions(exported.targets, "ArrayLike<number>" if columns is None else "Row")
+    )
+
+
+def _functions(targets: Sequence[Target], row: str) -> Iterator[str]:
+    """Yield what is exported to predict rows of this type."""
+    each = {"ROW": row, "NAME": "predict", "RETURNED": "number[][]", "THEN": ""}
+    match targets:
+        case [ClassTarget()]:
+            label = "(string | number | boolean)[]"
+            then = ".map((values) => classes[largest(values)])"
+            summary = "The most probable class of each row."
+            yield _filled(_FUNCTION, **each | {"SUMMARY": summary, "RETURNED": label, "THEN": then})
+            summary = "The probability of each class, in the order of `classes`, for each row."
+            yield _filled(_FUNCTION, **each | {"SUMMARY": summary, "NAME": "probabilities"})
+        case [NumberTarget()]:
+            then, summary = ".map(([value]) => value)", "The prediction for each row."
+            yield _filled(
+                _FUNCTION, **each | {"SUMMARY": summary, "RETURNED": "number[]", "THEN": then}
+            )
+        case _:
+            yield _filled(_FUNCTION, **each | {"SUMMARY": "The outputs for each row."})
+
+
+def _pairs(categories: dict[str, int] | None) -> list[tuple[str, int]] | None:
+    """What a Map is made of: keys of an object may have a meaning, such as __proto__."""
+    return None if categories is None else list(categories.items())
+
+
+def _literal(value: object) -> str:
+    """Return JSON that may also stand in a script within HTML."""
+    return json.dumps(value).replace("</", "<\\/")
+
+
+def _filled(template: str, **words: str) -> str:
+    """Replace @WORD@ by its text, in one pass: a text may look like a word."""
+    return re.sub("@([A-Z]+)@", lambda found: words[found[1]], template)

@@ -1,0 +1,267 @@
+"""An ES module in Node and in a browser: the bits of predict, and what it says of odd rows."""
+
+import json
+import re
+import shutil
+import subprocess
+from html import unescape
+
+import numpy as np
+import pytest
+
+from chromium import browse, needs_chromium
+from exports import MODELS, RUNS, assert_same_bits, expected, inputs, run_of, table_of
+from fastgd.export.javascript import es_module
+from fastgd.export.webassembly import facts_of
+from thinning import some
+
+NODE = shutil.which("node")
+FEW, MANY = 3_000, 100_000
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*(not in|never in) the training table")
+needs_node = pytest.mark.skipif(NODE is None, reason="needs Node.js")
+
+READS_NUMBERS = """
+import { readFileSync, writeFileSync } from "node:fs";
+import { predict } from "./model.js";
+const read = readFileSync("rows");
+const all = new Float64Array(read.buffer, read.byteOffset, read.length / 8);
+const rows = [];
+for (let at = 0; at < all.length; at += WIDTH) rows.push(all.subarray(at, at + WIDTH));
+writeFileSync("found", Float64Array.from(predict(rows).flat()));
+"""
+
+READS_TABLE = """
+import { readFileSync, writeFileSync } from "node:fs";
+import * as model from "./model.js";
+const rows = JSON.parse(readFileSync("rows"));
+writeFileSync("found", Float64Array.from((model.probabilities ?? model.predict)(rows).flat()));
+const lists = rows.slice(0, 40).map((row) => model.columns.map((column) => row[column]));
+const { columns, classes } = model;
+const predicted = { rows: model.predict(rows), lists: model.predict(lists) };
+console.log(JSON.stringify({ columns, classes, ...predicted }));
+"""
+
+
+def write(exportable, folder):
+    text = es_module(exportable._exported("to_javascript"))
+    (folder / "model.js").write_text(text, encoding="utf-8")
+    (folder / "package.json").write_text('{"type": "module"}')
+
+
+def in_node(script, folder):
+    """Run a script next to the module; gives back what it prints."""
+    (folder / "script.js").write_text(script)
+    made = subprocess.run(
+        [NODE, "script.js"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    return made.stdout
+
+
+def rows_of(table):
+    """A table as rows of cells by column."""
+    cells = [
+        [None if c is None or c != c else c for c in column.tolist()] for column in table.values()
+    ]
+    return [dict(zip(table, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    some(
+        [(name, rows) for name in RUNS for rows in (FEW, MANY)],
+        [
+            rows == FEW and name in ("3-4-1", "silu, softmax")
+            for name in RUNS
+            for rows in (FEW, MANY)
+        ],
+    ),
+)
+def test_run(tmp_path, name, rows):
+    X = inputs(name, rows)
+    (tmp_path / "rows").write_bytes(X.tobytes())
+    write(run_of(name), tmp_path)
+    in_node(READS_NUMBERS.replace("WIDTH", str(X.shape[1])), tmp_path)
+    outputs = run_of(name).predict(X)
+    found = np.frombuffer((tmp_path / "found").read_bytes()).reshape(outputs.shape)
+    assert_same_bits(found, outputs)
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    some(
+        [(name, rows) for name in MODELS for rows in (FEW, MANY)],
+        [
+            rows == FEW and name in ("three networks", "several numbers", "classes", "booleans")
+            for name in MODELS
+            for rows in (FEW, MANY)
+        ],
+    ),
+)
+def test_model(tmp_path, name, rows):
+    model, table = MODELS[name](), table_of(rows)
+    (tmp_path / "rows").write_text(json.dumps(rows_of(table)))
+    write(model, tmp_path)
+    said = json.loads(in_node(READS_TABLE, tmp_path))
+    numbers, predicted = expected(model, table), model.predict(table).tolist()
+    found = np.frombuffer((tmp_path / "found").read_bytes()).reshape(numbers.shape)
+    assert_same_bits(found, numbers)
+    assert said["columns"] == list(table)
+    assert said["rows"] == predicted
+    assert said["lists"] == predicted[:40]
+    assert said.get("classes") == facts_of(model._exported("to_wasm")).get("classes")
+
+
+CELLS = """
+import { predict } from "./model.js";
+const row = {size: 50, built: 1960, city: "Oslo", heating: "gas", garden: true, note: "unused"};
+const of = (changes) => predict([{...row, ...changes}])[0];
+const same = (...changes) => new Set(changes.map(of)).size === 1;
+console.log(JSON.stringify([
+  same({}, {city: " Oslo "}, {garden: "True"}, {garden: "true"}, {garden: "TRUE"}),
+  same({size: null}, {size: undefined}, {size: NaN}),
+  same({heating: null}, {heating: undefined}, {heating: NaN}, {heating: ""}, {heating: "  "}),
+  same({heating: 7}, {heating: "7"}),
+  same({heating: 0.00001}, {heating: "1e-05"}, {heating: "coal"}),
+  same({city: "Bonn"}, {city: "oslo"}, {city: 7}, {city: "constructor"}, {city: null}),
+  same({heating: "gas"}, {heating: "7"}),
+  same({city: "Oslo"}, {city: "__proto__"}),
+  same({size: 50}, {size: null}),
+]));
+"""
+
+
+@needs_node
+def test_cells_are_those_of_a_table(tmp_path):
+    write(MODELS["a number"](), tmp_path)
+    said = json.loads(in_node(CELLS, tmp_path))
+    assert said == [True] * 6 + [False] * 3
+
+
+REFUSED = """
+import * as model from "./model.js";
+const say = (call) => {
+  try { return `no error: ${JSON.stringify(call())}`; }
+  catch (error) { return `${error.name}: ${error.message}`; }
+};
+console.log(JSON.stringify([CALLS].map((call) => say(() => call(model)))));
+"""
+
+WRONG_NUMBERS = {
+    "predict()": "TypeError: rows must be an array of rows, got undefined",
+    "predict('abc')": 'TypeError: rows must be an array of rows, got "abc"',
+    "predict({0: [0, 0, 1], length: 1})": "TypeError: rows must be an array of rows, got object",
+    "predict([0, 0, 1])": "TypeError: rows[0] must be an array of 3 numbers, got 0",
+    "predict([null])": "TypeError: rows[0] must be an array of 3 numbers, got null",
+    "predict([[0, 0, 1], [0, 1]])": "RangeError: rows[1] must have 3 values, got 2",
+    "predict([[0, '0', 1]])": 'TypeError: rows[0][1] must be a number, got "0"',
+    "predict([[0, [1, 2], 1]])": (
+        "TypeError: rows[0][1] must be a number, got an array of length 2"
+    ),
+    "predict([[0, () => 1, 1n]])": "TypeError: rows[0][1] must be a number, got function",
+    "predict([[0, , 1]])": "TypeError: rows[0][1] must be a number, got undefined",
+    "predict([[0, NaN, 1]])": "RangeError: rows[0][1] must be finite, got NaN",
+    "predict([[-Infinity, 0, 1]])": "RangeError: rows[0][0] must be finite, got -Infinity",
+    "predict([...Array(40).fill([0, 0, 1]), [0]])": (
+        "RangeError: rows[40] must have 3 values, got 1"
+    ),
+    "predict([])": "no error: []",
+    "probabilities([[0, 0, 1]])": "TypeError: model.probabilities is not a function",
+}
+ROW = '{size: 50, built: 1960, city: "Oslo", heating: "gas", garden: true}'
+WRONG_CELLS = {
+    "predict([5])": "TypeError: rows[0] must be an object or an array, got 5",
+    "predict([null])": "TypeError: rows[0] must be an object or an array, got null",
+    "predict([[50, 1960]])": "RangeError: rows[0] must have 5 values, got 2",
+    'predict([{size: 50, built: 1, "City": "Oslo"}])': (
+        'TypeError: rows[0] must have the column "city", got size,built,City'
+    ),
+    "predict([{...row, size: '50'}])": (
+        'TypeError: column "size" of rows[0] must be a number, got "50"'
+    ),
+    "predict([{...row, size: true}])": (
+        'TypeError: column "size" of rows[0] must be a number, got true'
+    ),
+    "predict([row, {...row, size: 1 / 0}])": (
+        'RangeError: column "size" of rows[1] must be finite, got Infinity'
+    ),
+    "predict([{...row, city: 1 / 0}])": (
+        'RangeError: column "city" of rows[0] must be finite, got Infinity'
+    ),
+    "predict([{...row, city: new Date(0)}])": (
+        'TypeError: column "city" of rows[0] must be a string, a number or a boolean, got object'
+    ),
+    "predict([row, {...row, size: 1.7e308, built: -1.7e308}])": "no error",
+    "predict(Array(40).fill(row).concat({...row, tiny: 1e300}))": "no error",
+}
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("exportable", "wrong"),
+    [(lambda: run_of("3-4-1"), WRONG_NUMBERS), (MODELS["a number"], WRONG_CELLS)],
+    ids=["numbers", "cells"],
+)
+def test_what_does_not_fit_is_refused(tmp_path, exportable, wrong):
+    write(exportable(), tmp_path)
+    calls = ",\n".join(f"(model) => model.{call}" for call in wrong)
+    script = f"const row = {ROW};\n{REFUSED.replace('CALLS', calls)}"
+    said = json.loads(in_node(script, tmp_path))
+    for found, message in zip(said, wrong.values(), strict=True):
+        assert found == message or (message == "no error" and found.startswith(message))
+
+
+@needs_node
+def test_a_number_that_is_far_too_large_is_refused(tmp_path):
+    model = MODELS["a number"]()
+    exported = model._exported("to_javascript")
+    size, *others = exported.preparation.columns
+    narrow = type(size)(**(vars(size) | {"scale": 1e-3}))
+    preparation = type(exported.preparation)((narrow, *others))
+    (tmp_path / "model.js").write_text(es_module(exported._replace(preparation=preparation)))
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    call = "(model) => model.predict(Array(40).fill(row).concat({...row, size: 1e307}))"
+    [said] = json.loads(in_node(f"const row = {ROW};\n{REFUSED.replace('CALLS', call)}", tmp_path))
+    assert said == (
+        "RangeError: rows[40] must have numbers like the training table's, got one far too large"
+    )
+
+
+PAGE = """<!DOCTYPE html>
+<pre id="found"></pre>
+<script type="module">
+{module}
+const found = predict({rows});
+document.getElementById("found").textContent = JSON.stringify(found);
+</script>
+"""
+"""A module within a page: a browser imports no file from file://."""
+
+
+@pytest.mark.slow
+@needs_chromium
+@pytest.mark.parametrize("name", ["a number", "classes"])
+def test_in_a_page_without_a_server(tmp_path, name):
+    model, table = MODELS[name](), table_of(200)
+    page = tmp_path / "page.html"
+    rows = json.dumps(rows_of(table)).replace("</", "<\\/")
+    module = es_module(model._exported("to_javascript"))
+    page.write_text(PAGE.format(module=module, rows=rows), encoding="utf-8")
+    dom, messages = browse(page, tmp_path, "--dump-dom", "--virtual-time-budget=5000")
+    assert messages == []
+    (found,) = re.findall(r'<pre id="found">(.*?)</pre>', dom)
+    assert json.loads(unescape(found)) == model.predict(table).tolist()
+
+
+def test_a_small_network_is_small():
+    assert len(es_module(run_of("3-4-1")._exported("to_javascript"))) < 12_500
+    assert len(es_module(MODELS["a number"]()._exported("to_javascript"))) < 16_500
+
+
+def test_it_may_stand_within_html():
+    text = es_module(MODELS["a number"]()._exported("to_javascript"))
+    assert "script>" in text
+    assert "</script" not in text
