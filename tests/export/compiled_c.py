@@ -13,12 +13,15 @@ WARNINGS = ("-Wall", "-Wextra", "-pedantic", "-Werror")
 BUILDS = {
     # GCC's default contracts: gnu17 with -mfma is where it would fuse products and sums.
     "gcc": ("gcc",),
-    "gcc -O3": ("gcc", "-std=c99", "-O3"),
+    "gcc -O3": ("gcc", "-O3"),
     "gcc -O3 -mfma": ("gcc", "-std=gnu17", "-O3", "-mfma"),
-    "clang": ("clang",),
-    "clang -O3": ("clang", "-std=c99", "-O3"),
+    "clang": ("clang", "-std=c99"),
+    "clang -O3": ("clang", "-O3"),
     "clang -O3 -mfma": ("clang", "-std=gnu17", "-O3", "-mfma"),
+    "gcc -std=c99": ("gcc", "-std=c99", "-O2"),
+    "g++": ("g++", "-x", "c++", "-std=c++17"),
     "g++ -O3 -mfma": ("g++", "-x", "c++", "-std=c++17", "-O3", "-mfma"),
+    "clang++": ("clang++", "-x", "c++", "-std=c++17"),
     "clang++ -O3 -mfma": ("clang++", "-x", "c++", "-std=c++17", "-O3", "-mfma"),
 }
 

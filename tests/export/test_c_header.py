@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -185,10 +186,16 @@ def library_of(headers, tmp_path_factory):
     return library
 
 
+@cache
+def known(name, count):
+    """Rows for C, and what C must make of them."""
+    rows, inputs = samples_of(CASES[name], count)
+    return rows, predicted(CASES[name], inputs)
+
+
 def agree(library, count, names=CASES):
     for name in names:
-        rows, inputs = samples_of(CASES[name], count)
-        expected = predicted(CASES[name], inputs)
+        rows, expected = known(name, count)
         found = run(library, name, rows, CASES[name].outputs)
         wrong = (bits(found) != bits(expected)).any(axis=1)
         assert not wrong.any(), (name, rows[wrong][0], found[wrong][0], expected[wrong][0])
@@ -201,6 +208,14 @@ OFTEN = ("gcc", "gcc -O3 -mfma", "clang", "clang -O3 -mfma")
 @pytest.mark.parametrize("build", OFTEN)
 def test_the_bits_of_predict(build, library_of):
     agree(library_of(build), 2000)
+
+
+@pytest.mark.parametrize("build", ["g++", "clang++"])
+def test_the_header_is_cpp_too(build, headers, tmp_path):
+    if reason := missing(build):
+        pytest.skip(reason)
+    names = ("article", "wave", "slopes", "sort")  # with labels and goto, tables, strings
+    agree(compiled(tmp_path, build, {name: headers[name] for name in names}), 2000, names)
 
 
 @pytest.mark.slow

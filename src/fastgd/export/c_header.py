@@ -30,8 +30,8 @@ from fastgd.tables.targets import ClassTarget, NumberTarget
 _IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 _CALL = """\
-{name}_predict(x, y) reads {name}_INPUTS numbers and writes {name}_OUTPUTS. It allocates nothing; of
-the C library it needs <math.h>, so link with -lm."""
+This is C99, and C++17. {name}_predict(x, y) reads {name}_INPUTS numbers and writes {name}_OUTPUTS.
+It allocates nothing; of the C library it needs <math.h>, so link with -lm."""
 
 _BITS = """\
 {name}_predict has the bits of fastgd's predict with any compiler that follows IEEE 754, at each
@@ -138,6 +138,17 @@ def c_header(exported: Exported, name: str, rows: FloatArray | None = None) -> s
         If a name isn't a C identifier, or a string can't be one in C.
     TargetError
         If the kernel's sources are missing.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> from fastgd.training.results import exported
+    >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], hidden_size=3, iterations=100)
+    >>> for line in c_header(exported([run], "to_c"), "model").splitlines():
+    ...     if "_predict(const" in line or "_weights_1[" in line and "static" in line:
+    ...         print(line)
+    static const double model_weights_1[2][3] = {
+    static inline void model_predict(const double *x, double *y)
     """
     if not _IDENTIFIER.fullmatch(name):
         raise ExportError(f"name must be a C identifier such as 'model', got {shown(name)}")

@@ -8,6 +8,7 @@ sqrt, floor and copysign are called, which C and IEEE 754 define to the last bit
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,12 @@ _BINARY = {
     for sign in signs
 }
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+_KINDS = {"double": "double", "i64": "uint64_t", "i1": "int"}
 _SAME = ("insertelement", "extractelement", "shufflevector")
 """Operations that change nothing where a vector has a single lane."""
+
+_CALLED = ("fma", "fabs", "sqrt", "floor", "copysign")
+"""What is called of <math.h>: the same to the last bit wherever it follows IEEE 754."""
 
 _OTHERS = {
     "load": "{0}",
@@ -180,7 +185,7 @@ class _Function:
         for each in self._instructions():
             if each.opname == "store":
                 stores.setdefault(id(each.operands[1]), []).append(each)
-        left = [each for each in self._instructions() if each.opname in ("ret", "br")]
+        left = [e for e in self._instructions() if e.opname in ("ret", "br") or _is_foreign(e)]
         used = {id(each) for each in left}
         while left:
             found = left.pop()
@@ -207,8 +212,8 @@ class _Function:
                     found += [f"    {line}" for line in self.of(each, following)]
         named = {line.split("goto ")[1] for line in found if "goto " in line}
         found = [line for line in found if not line.startswith("part_") or f"{line[:-1]};" in named]
-        names = [f"    {kind} {', '.join(own)};" for kind, own in self.declared.items()]
-        return [*names, *found]
+        declared = (f"{kind} {', '.join(names)};" for kind, names in self.declared.items())
+        return [*(f"    {line}" for text in declared for line in wrap(text, 96)), *found]
 
     def of(self, each: Any, following: Any) -> list[str]:
         """The statements of an instruction."""
@@ -227,7 +232,8 @@ class _Function:
             self.texts[id(each)] = f"{self.code.table(operands[0])}[{at}]"
             return []
         text = self.expression(each)
-        if operation in _SAME or (_kind(each.type) == "int" and self.uses[id(each)] == 1):
+        is_short = _kind(each.type) == "int" and operation != "load" and self.uses[id(each)] == 1
+        if operation in _SAME or is_short:
             self.texts[id(each)] = text
             return []
         if len(self.blocks) > 1:
@@ -274,8 +280,8 @@ class _Function:
 
     def expression(self, each: Any) -> str:
         """The value of an instruction."""
-        operation, is_truth = each.opname, _kind(each.type) == "int"
-        texts = list(map(self.text, _operands(each)))
+        operation, texts = each.opname, list(map(self.text, _operands(each)))
+        is_truth = operation != "call" and _kind(each.type) == "int"
         if operation in _BINARY:
             sign = _BINARY[operation]
             return f"({texts[0]} {sign * 2} {texts[1]})" if is_truth else f" {sign} ".join(texts)
@@ -287,7 +293,11 @@ class _Function:
         if operation == "bitcast":
             return self.converted(texts[0], each.operands[0].type, each.type)
         if operation == "call":
-            texts.insert(0, each.callee.name.removeprefix("llvm.").partition(".")[0])
+            if _is_foreign(each):
+                raise UnknownError(f"in C: a call of {each.callee.name}")
+            texts.insert(0, _name_of(each))
+        if operation not in _OTHERS:
+            raise UnknownError(f"in C: the operation {operation}")
         return _OTHERS[operation].format(*texts, arguments=", ".join(texts[1:]))
 
     def converted(self, text: str, old: Any, new: Any) -> str:
@@ -302,10 +312,20 @@ class _Function:
             return first if (each.op, second) in (("ne", "0"), ("eq", "1")) else f"!{first}"
         kind, sign = each.op[:-2], each.op[-2:]
         if kind == "u" and sign != "ne":
-            raise UnknownError(f"a comparison in C: {each.op}")
+            raise UnknownError(f"in C: the comparison {each.op}")
         if kind == "s":
             first, second = f"(int64_t){first}", f"(int64_t){second}"
         return f"({first} {_COMPARISONS[sign]} {second})"
+
+
+def _name_of(call: Any) -> str:
+    """The C name of a function of LLVM's."""
+    return str(call.callee.name).removeprefix("llvm.").partition(".")[0]
+
+
+def _is_foreign(each: Any) -> bool:
+    """Whether something is called that C doesn't have."""
+    return each.opname == "call" and _name_of(each) not in _CALLED
 
 
 def _operands(each: Any) -> list[Any]:
@@ -319,7 +339,7 @@ def _operands(each: Any) -> list[Any]:
 
 def _kind(kind: Any) -> str:
     """The C type of a number or of a vector of one lane."""
-    element = kind.element if isinstance(kind, ir.VectorType) else kind
-    if isinstance(element, ir.DoubleType):
-        return "double"
-    return "int" if element.width == 1 else "uint64_t"
+    name = str(kind.element if isinstance(kind, ir.VectorType) else kind)
+    if name not in _KINDS:
+        raise UnknownError(f"in C: the type {name}")
+    return _KINDS[name]
