@@ -24,7 +24,7 @@ class Block:
         """What the tests run of a bash block: with the options that its comments say they add."""
         added, in_ci, lines = "", False, []
         for line in self.text.splitlines():
-            if line.startswith("#"):
+            if line.startswith("# "):  # #include isn't one
                 found = _ADDED.search(line)
                 added, in_ci = f" {found[1]}" if found else "", line.endswith(IN_CI)
             elif line and not in_ci:

@@ -75,10 +75,17 @@ def two_commands():
     return [block for block in blocks(README) if block.language == "bash"][:2]
 
 
+NEEDED = {"docs/export.md": ("cc", "node")}
+"""Programs besides Python that the blocks of a page call."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if runnable(path)], ids=name)
 @pytest.mark.usefixtures("checkout")
 def test_blocks_run(path):
+    for program in NEEDED.get(name(path), ()):
+        if shutil.which(program) is None:
+            pytest.skip(f"the page calls {program}, which is not installed")
     names = {"__name__": "__main__"}
     for block in runnable(path):
         if block.language == "python":

@@ -193,6 +193,15 @@ CALLS = {
     "load": (fastgd.load, {}, ["path"]),
     "open": (fastgd.open, {}, ["path"]),
     "Run.save": (lambda path: run().save(path), {}, ["path"]),
+    **{
+        method: (
+            lambda method=method, **given: getattr(run(), method)(**given),
+            {"path": "model.h"},
+            parameters_of(getattr(fastgd.Run, method))[1:],
+        )
+        for method in ("to_c", "to_javascript", "to_wasm", "to_onnx")
+    },
+    "Model.to_c": (lambda table: model().to_c("model.h", X=table), {}, ["table"]),
     "roll": (
         bucket.roll,
         {"curve": "x**2", "start": 1.0, "iterations": 3},

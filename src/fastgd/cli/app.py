@@ -10,6 +10,7 @@ import typer
 import fastgd
 from fastgd.cli import (
     bucket,
+    export,
     fit,
     plot,
     precompile,
@@ -28,6 +29,7 @@ COMMANDS = (
     tutorial,
     fit,
     predict,
+    export,
     train,
     sweep,
     plot,

@@ -134,7 +134,7 @@ def c_header(exported: Exported, name: str, rows: FloatArray | None = None) -> s
 
     Raises
     ------
-    ExportError
+    TypeError, ExportError
         If a name isn't a C identifier, or a string can't be one in C.
     TargetError
         If the kernel's sources are missing.
@@ -150,8 +150,11 @@ def c_header(exported: Exported, name: str, rows: FloatArray | None = None) -> s
     static const double model_weights_1[2][3] = {
     static inline void model_predict(const double *x, double *y)
     """
+    rule = f"name must be a C identifier such as 'model', got {shown(name)}"
+    if not isinstance(name, str):
+        raise TypeError(rule)
     if not _IDENTIFIER.fullmatch(name):
-        raise ExportError(f"name must be a C identifier such as 'model', got {shown(name)}")
+        raise ExportError(rule)
     return _Header(exported, name).text(rows)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
+from fastgd.arguments.data import FloatArray
 from fastgd.checks.values import check_choice, check_path
 from fastgd.store.files import PathLike, whole_file
 
@@ -20,6 +25,122 @@ class Exportable:
     @abstractmethod
     def _exported(self, caller: str) -> Exported:
         """Return what is exported; raise ValueError if a training diverged."""
+
+    @abstractmethod
+    def _input_rows(self, X: Any) -> FloatArray:
+        """Return what ``predict`` takes as the rows that an exported network takes."""
+
+    def to_c(self, path: PathLike, *, name: str | None = None, X: Any = None) -> None:
+        """Write the network as a C header that needs nothing but ``<math.h>``.
+
+        ``NAME_predict(const double *x, double *y)`` computes the outputs ``y`` of one row ``x``:
+        the bits of :meth:`predict`, with any C99 compiler and its usual options. The header says
+        which input is which, and how far the variant for ``float`` is off.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, such as ``model.h``.
+        name : str, optional
+            What the names in the header begin with: a C identifier. By default, the name of the
+            file.
+        X : optional
+            Rows as :meth:`predict` takes them, on which the error of the ``float`` variant is
+            measured.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not as described, a training diverged, or the network can't be
+            written in C.
+        OSError
+            If the file can't be written.
+
+        Examples
+        --------
+        >>> import fastgd, pathlib, tempfile
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> run = fastgd.train(X, y, alpha=10, iterations=100)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "xor.h")
+        ...     run.to_c(path)
+        ...     "xor_predict(const double *x, double *y)" in path.read_text()
+        True
+        """
+        path = check_path("path", path)
+        exported = self._exported("to_c")
+        name = c_name(path) if name is None else name
+        rows = None if X is None else self._input_rows(X)
+        from fastgd.export.c_header import c_header
+
+        with _file(path) as file:
+            file.write(c_header(exported, name, rows).encode())
+
+    def to_javascript(self, path: PathLike) -> None:
+        """Write the network as an ES module, for browsers and Node.
+
+        ``import {predict} from "./model.js"``: the bits of :meth:`predict`. The module contains
+        the WebAssembly of :meth:`to_wasm`.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, such as ``model.js``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``path`` is no path, a training diverged, or this installation can't emit
+            WebAssembly.
+        OSError
+            If the file can't be written.
+
+        Examples
+        --------
+        >>> import fastgd, pathlib, tempfile
+        >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=100)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "model.js")
+        ...     run.to_javascript(path)
+        ...     path.stat().st_size < 20_000
+        True
+        """
+        path = check_path("path", path)
+        exported = self._exported("to_javascript")
+        from fastgd.export.javascript import es_module
+
+        with _file(path) as file:
+            file.write(es_module(exported).encode())
+
+    def to_wasm(self, path: PathLike) -> None:
+        r"""Write the network as a WebAssembly module with the bits of :meth:`predict`.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, such as ``model.wasm``.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            As :meth:`to_javascript`.
+
+        Examples
+        --------
+        >>> import fastgd, pathlib, tempfile
+        >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=100)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "model.wasm")
+        ...     run.to_wasm(path)
+        ...     path.read_bytes()[:4]
+        b'\x00asm'
+        """
+        path = check_path("path", path)
+        exported = self._exported("to_wasm")
+        from fastgd.export.webassembly import wasm_module
+
+        with _file(path) as file:
+            file.write(wasm_module(exported))
 
     def to_onnx(self, path: PathLike, *, dtype: str = "float64") -> None:
         """Write the network in ONNX format, for other runtimes.
@@ -62,5 +183,23 @@ class Exportable:
         exported = self._exported("to_onnx")
         from fastgd.export.onnx import onnx_model
 
-        with whole_file(path) as file:
+        with _file(path) as file:
             file.write(onnx_model(exported, dtype))
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file before the work, which may be in vain; what can't be emitted is no bug."""
+    from fastgd.export.network import ExportError
+    from fastgd.kernel.language.targets import TargetError
+
+    with whole_file(path) as file:
+        try:
+            yield file
+        except TargetError as error:
+            raise ExportError(str(error)) from error
+
+
+def c_name(path: Path) -> str:
+    """Return the name of a file with _ for all that a C identifier can't have."""
+    return re.sub("[^A-Za-z0-9]", "_", path.stem)
