@@ -29,7 +29,7 @@ BOUND = "its bound, one thread (ours / bound)"
 """Against what the lines are whose ratio all lines of the same work show."""
 OF_BOUND = "of the bound"
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", OF_BOUND, "target", "met")
-LEFT = ("work", "against", "target")
+LEFT = ("work", "against", "target", "engine", "module")
 
 README = (
     ("train 3-4-1", "NumPy, the article's listing"),
@@ -83,29 +83,29 @@ class Line:
     def cells(self) -> tuple[str, ...]:
         """Return the texts of the line's cells."""
         met = "" if self.is_beyond_bound else {True: "yes", False: "NO", None: ""}[self.met]
-        theirs = self.note if self.theirs is None else _figure(self.theirs, self.unit)
-        ratio = "" if self.ratio is None else f"{_digits(self.ratio)}x"
+        theirs = self.note if self.theirs is None else figure(self.theirs, self.unit)
+        ratio = "" if self.ratio is None else f"{digits(self.ratio)}x"
         against = f"{self.against}*" if self.note and self.theirs else self.against
-        of_bound = "" if self.of_bound is None else f"{_digits(self.of_bound)}x"
-        ours = _figure(self.ours, self.unit)
+        of_bound = "" if self.of_bound is None else f"{digits(self.of_bound)}x"
+        ours = figure(self.ours, self.unit)
         threads = str(self.threads)
         return (self.work, threads, against, ours, theirs, ratio, of_bound, self.target, met)
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
     """Three digits at least, none of them after the point for large numbers; counts as they are."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
-def _figure(value: float, unit: str) -> str:
-    return f"{_digits(value)} {unit}"
+def figure(value: float, unit: str) -> str:
+    return f"{digits(value)} {unit}"
 
 
-def stamp(quick: bool) -> str:
+def stamp(quick: bool, packages: Sequence[str] = PACKAGES) -> str:
     """Return what was measured: processor, versions, date."""
-    versions = [f"{name} {_version(name)}" for name in PACKAGES]
+    versions = [f"{name} {_version(name)}" for name in packages]
     parts = [_processor(), f"Python {platform.python_version()}", *versions]
     parts.append(datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"))
     return ", ".join(parts) + (". SMOKE RUN: figures mean nothing" if quick else "")
