@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -128,7 +128,8 @@ class Engine:
                 self.send_header("Cross-Origin-Opener-Policy", "same-origin")
                 self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
                 self.end_headers()
-                self.wfile.write(content)
+                with suppress(ConnectionError):  # it has been told to stop
+                    self.wfile.write(content)
 
             def do_POST(self) -> None:
                 text = self.rfile.read(int(self.headers["Content-Length"]))
@@ -157,6 +158,7 @@ class Engine:
             process.terminate()
             process.wait()
             self.server.shutdown()
+            self.server.server_close()
 
     def trainer(self, trained: Trained, code: bytes) -> Train:
         """Return what trains there."""

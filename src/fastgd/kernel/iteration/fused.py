@@ -20,9 +20,6 @@ _UPPER = ~((1 << 27) - 1)
 _TINY = 2.0**-960
 """Products from here on have a rest that can be represented."""
 
-_HUGE = 2.0**1000
-"""What overflows on the way ends above this, or as NaN."""
-
 _LOW = (1 << 40) - 1
 _NOT_EXPONENT = ~(2047 << 52)
 _ONE = 1023 << 52
@@ -65,17 +62,16 @@ def _odd_sum(x, y):
 def written_fma(x, y, z):
     """``x * y + z`` with a single rounding.
 
-    The last bits are lost if the product is tiny; a result that isn't finite may be wrong. So may
-    one that lies halfway between two numbers after the sum of the rests was rounded, too: then
-    these have few bits.
+    The last bits are lost if the product is tiny. The result may be wrong if something overflows on
+    the way: then the sum of the rests is infinite or NaN, with few bits. And so it may be if it lies
+    halfway between two numbers after that sum was rounded, too, which then has few bits as well.
     """
     p = x * y
     s = p + z
     of_sum, of_product = _rest_of_sum(p, z, s), _rest_of_product(x, y, p)
     rest = of_sum + of_product
     r = s - rest
-    is_near = (magnitude(p) >= _TINY) & (magnitude(r) < _HUGE)
-    if not everywhere(is_near & ((bits_of(rest) & _LOW) != 0)):
+    if not everywhere((magnitude(p) >= _TINY) & ((bits_of(rest) & _LOW) != 0)):
         r = _checked(x, y, z, p, r, rest, of_sum, of_product)
     return r
 
@@ -84,8 +80,7 @@ def written_fma(x, y, z):
 def _checked(x, y, z, p, r, rest, of_sum, of_product):
     """The result, after a closer look at whether it may be wrong."""
     is_exact = _rest_of_sum(of_sum, of_product, rest) == 0.0
-    is_near = (magnitude(p) >= _TINY) | (x == 0.0) | (y == 0.0)
-    if everywhere(is_near & (magnitude(r) < _HUGE) & is_exact):
+    if everywhere(is_exact & ((magnitude(p) >= _TINY) | (x == 0.0) | (y == 0.0))):
         return r
     return scaled_fma(x, y, z)
 
@@ -124,7 +119,6 @@ def scaled_fma(x, y, z):
     beyond = own - n
     beyond = choose(beyond < -120, -120, choose(beyond < 60, beyond, 60))
     n = choose(own - n < 60, n, own - 60)
-    n = choose(n < -1200, -1200, choose(n < 1500, n, 1500))
     a, b, c = _mantissa(x), _mantissa(y), _mantissa(z) * _power(beyond)
     p = a * b
     s = p + c
