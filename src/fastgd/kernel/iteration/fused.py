@@ -63,8 +63,8 @@ def written_fma(x, y, z):
     """``x * y + z`` with a single rounding.
 
     The last bits are lost if the product is tiny. The result may be wrong if something overflows on
-    the way: then the sum of the rests is infinite or NaN, with few bits. And so it may be if it lies
-    halfway between two numbers after that sum was rounded, too, which then has few bits as well.
+    the way: then the sum of the rests is infinite or NaN, and has few bits. And so it may be if it
+    lies halfway between two numbers after that sum was rounded, too: then this has few bits as well.
     """
     p = x * y
     s = p + z
