@@ -64,7 +64,7 @@ def written_fma(x, y, z):
 
     The last bits are lost if the product is tiny. The result may be wrong if something overflows on
     the way: then the sum of the rests is infinite or NaN, and has few bits. And so it may be if it
-    lies halfway between two numbers after that sum was rounded, too: then this has few bits as well.
+    lies halfway between two numbers after that sum was rounded, too: then this has few bits, too.
     """
     p = x * y
     s = p + z
