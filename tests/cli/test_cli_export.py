@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import pytest
 
@@ -26,7 +27,7 @@ TINY = {"hidden_size": 2, "iterations": 3, "output": "identity", "bias": True}
 def saved(tmp_path_factory):
     """A run, a model of a number, a model of classes, a sweep, a folder of one, and groups."""
     folder = tmp_path_factory.mktemp("saved")
-    fastgd.train(XOR_X, XOR_Y, iterations=3).save(folder / "run.npz")
+    fastgd.train(XOR_X, np.hstack([XOR_Y, XOR_Y]), iterations=3).save(folder / "run.npz")
     preparation = Preparation.learn(TABLE)
     X = preparation.transform(TABLE)
     targets = {"model": NumberTarget("price", 3.0, 2.0), "kinds": ClassTarget("kind", ("a", "b"))}
@@ -47,6 +48,7 @@ def at_work(saved, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     for path in saved.iterdir():
         Path(path.name).symlink_to(path)
+    Path("link.h").symlink_to("run.npz")
 
 
 SAID = {
@@ -54,7 +56,7 @@ SAID = {
 Written to run.h
 Use: #include "run.h", call run_predict(x, y), link with -lm
 Inputs: 3 numbers
-Outputs: 1 number
+Outputs: 2 numbers
 """,
     "model.npz my.h --name houses": """\
 Written to my.h
@@ -150,6 +152,7 @@ REFUSED = {
     "run.npz x.txt": "--to must be c, js, wasm or onnx for a file without such an ending$",
     "run.npz --to java": "--to must be 'c', 'js', 'wasm' or 'onnx', got 'java'",
     "run.npz x.js --to c": "a file with --to c must end in .h, got 'x.js'$",
+    "run.npz link.h": "link.h can't be written: it is the file that is read$",
     "run.npz none/x.h": "none/x.h can't be written: there is no folder none$",
     "run.npz 3d.h": "--name must be a C identifier.* got '3d'$",
     "run.npz x.h --name a-b": "--name must be a C identifier.* got 'a-b'$",

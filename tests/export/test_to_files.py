@@ -17,6 +17,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import NumberTarget
 
 X, Y = [[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]], [0.0, 1.0]
+TINY = {"hidden_size": 2, "activation": "tanh"}
 TABLE = {"size": [1.0, 2.0, 4.0, 5.0], "city": ["Rome", "Oslo", "Rome", "Oslo"]}
 EXPORTERS = {
     "to_c": (c_header, "c_header"),
@@ -28,14 +29,14 @@ EXPORTERS = {
 
 @pytest.fixture(scope="module")
 def run():
-    return fastgd.train(X, Y, hidden_size=2, iterations=3, record_every=1, record_weights=True)
+    return fastgd.train(X, Y, **TINY, iterations=3, record_every=1, record_weights=True)
 
 
 @pytest.fixture(scope="module")
 def model():
     preparation = Preparation.learn(TABLE)
     inputs = preparation.transform(TABLE)
-    runs = [fastgd.train(inputs, [0, 1, 1, 0], hidden_size=2, iterations=k) for k in (3, 4)]
+    runs = [fastgd.train(inputs, [0, 1, 1, 0], **TINY, iterations=k) for k in (3, 4)]
     return Model(tuple(runs), preparation, (NumberTarget("price", 3.0, 2.0),))
 
 
@@ -67,7 +68,7 @@ def test_what_is_exported_of_a_model(tmp_path, model, asked, method):
     getattr(model, method)(str(tmp_path / "file"))
     [(exported, *_)] = asked
     assert [parts.weights for parts in exported.members] == [run.weights for run in model.runs]
-    assert [method.given for method in exported.methods] == [run.options for run in model.runs]
+    assert [method.given for method in exported.methods] == [{"activation": "tanh"}] * 2
     assert (exported.preparation, exported.targets) == (model.preparation, model.targets)
 
 
