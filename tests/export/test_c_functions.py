@@ -12,8 +12,9 @@ from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.kernel.iteration.elementary import FUNCTIONS as BODIES
 from fastgd.kernel.language import targets
 from fastgd.kernel.language.c_code import CCode, number_text
+from fastgd.kernel.language.int_vectors import bits_of, integer
 from fastgd.kernel.language.sources import UnknownError
-from fastgd.kernel.language.tile import trap
+from fastgd.kernel.language.tile import select, trap
 
 NAMES = [name for name, count in FUNCTIONS.items() if count == 1 and name != "relu"]
 BUILD = "gcc -O3 -mfma"
@@ -32,7 +33,8 @@ def library(tmp_path_factory):
     if reason := missing(BUILD):
         pytest.skip(reason)
     code = CCode("my")
-    lines = []
+    code.add("of_bits", _of_bits, ["a"])
+    lines = ["double of_bits(double a) { return my_of_bits(a); }"]
     for name in (*NAMES, "pow"):
         names = ["a", "b"][: 1 + (name == "pow")]
         body = BODIES[name]
@@ -58,6 +60,17 @@ def _applied(name, count):
     exec(f"def body({names}):\n    return f({names})", made)
     made["body"].__text__ = f"def body({names}):\n    return f({names})"
     return made["body"]
+
+
+def _of_bits(x):
+    n = integer(bits_of(x)) >> 60
+    return select(bits_of(x) < 0, -1.0, 1.0) * (x - x + n * 1.0)
+
+
+def test_integers_have_a_sign(library):
+    library.of_bits.restype = ctypes.c_double
+    found = [library.of_bits(ctypes.c_double(x)) for x in (1.5, -1.5, 2.0, -2.0)]
+    assert found == [3.0, 5.0, 4.0, 4.0]  # 3ff8, bff8, 4000 and c000
 
 
 @pytest.mark.parametrize("name", [*NAMES, "pow"])

@@ -19,6 +19,7 @@ from fastgd.export.single_precision import sample_of
 from fastgd.formulas.named import ACTIVATIONS, OUTPUTS
 from fastgd.functions import cos, exp, sin, sqrt, tanh
 from fastgd.models.model import Model
+from fastgd.tables.columns import NumberColumn
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 from fastgd.training.results import exported
@@ -247,6 +248,16 @@ def test_outputs_may_replace_inputs(library_of):
     assert np.array(both)[:3].tobytes() == expected.tobytes()
 
 
+def test_a_mean_keeps_the_sign_of_zero(tmp_path):
+    if reason := missing(BUILD):
+        pytest.skip(reason)
+    networks = networks_of((2, 1), output=fastgd.Function("-abs(a)"), members=2)
+    library = compiled(tmp_path, BUILD, {"net": c_header(networks, "net")})
+    found = run(library, "net", np.zeros((1, 2)), 1)
+    assert found[0, 0] == 0
+    assert np.signbit(found[0, 0])
+
+
 def test_texts_stand_for_numbers(library_of):
     library = library_of(BUILD)
     for k, column in enumerate(PREPARATION.columns):
@@ -313,6 +324,20 @@ def test_the_error_of_single_precision_is_the_stated_one(library_of, headers):
             # asin(tanh(a)) turns the last bit of tanhf, which is the library's, into five digits.
             factor = 10 if name == "bent" else 2
             assert text / factor <= measured <= factor * text, (name, measured, text)
+
+
+def test_rows_are_drawn_as_in_the_table():
+    rows = sample_of(CASES["sort"])
+    assert len(rows) == 10_000
+    for cells, column in zip(rows.T, PREPARATION.columns, strict=True):
+        assert np.isnan(cells).any() == column.flagged
+        known = cells[~np.isnan(cells)]
+        if isinstance(column, NumberColumn):
+            assert abs(known.mean() - column.mean) < column.scale / 20
+            assert abs(known.std() / column.scale - 1) < 0.05
+        else:
+            assert set(known) == set(range(len(column.categories)))
+    assert len(sample_of(networks_of((784, 100, 10)))) == 100_000_000 // 79_400
 
 
 def test_the_error_of_single_precision_may_be_measured_on_given_rows():
