@@ -48,6 +48,10 @@ def write_model(path):
     model.partial_fit([[0.0], [1.0]], [1, 2]).to_onnx(path)
 
 
+def write_header(path):
+    fastgd.train([[0.0], [1.0]], [0.0, 1.0], hidden_size=(), iterations=3).to_c(path)
+
+
 def write_checkpoint(path):
     path.unlink(missing_ok=True)
     given = {"hidden_size": (), "iterations": 3, "checkpoint": path}
@@ -60,6 +64,7 @@ WRITERS = {
     "plot.png": write_plot,
     "ball.gif": write_animation,
     "page.html": write_page,
+    "network.h": write_header,
 }
 
 

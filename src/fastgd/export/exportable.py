@@ -189,7 +189,7 @@ class Exportable:
 
 @contextmanager
 def _file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file before the work, which may be in vain; what can't be emitted is no bug."""
+    """Open a file, so that the work begins only if it can be written; name what can't be."""
     from fastgd.export.network import ExportError
     from fastgd.kernel.language.targets import TargetError
 
