@@ -1,29 +1,24 @@
 """Trained networks as one header for C99 and C++17, with the bits of ``predict``.
 
-Loops over constant tables are written here. The functions of units are the kernel's own: see
-:mod:`fastgd.kernel.language.c_code`. No compiler may fuse a product and a sum that are separate
-operations in the kernel, so the header keeps it from doing so, or refuses to be compiled.
+What computes them is in :mod:`.c_networks`; here are the guards, what a table and its classes need,
+and the comment. No compiler may fuse a product and a sum that are separate operations in the
+kernel, so the header keeps it from doing so, or refuses to be compiled.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil, floor, isfinite, log10
 from textwrap import wrap
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.data import FloatArray
 from fastgd.checks.messages import shown
+from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks
 from fastgd.export.network import Exported, ExportError
-from fastgd.export.single_precision import OPERATIONS, TESTS, differences, sample_of
-from fastgd.export.units import SOFTMAX, inverse_deviation, units_of
-from fastgd.kernel.iteration.formulas import body_of
-from fastgd.kernel.iteration.losses import exp_below
-from fastgd.kernel.language.c_code import CCode, number_text, table_text
-from fastgd.kernel.language.specialization import FormulaChoice
+from fastgd.export.single_precision import differences, sample_of
+from fastgd.export.units import inverse_deviation
 from fastgd.tables.columns import NumberColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -73,22 +68,6 @@ _TAIL = """\
 #endif
 
 #endif
-"""
-
-_SOFTMAX = """\
-{real} largest = {a}[0], total = {zero}, lost = {zero};
-for (int j = 1; j < {units}; j++)
-    largest = {a}[j] > largest ? {a}[j] : largest;
-for (int j = 0; j < {units}; j++) {{
-    const {real} power = {power}, before = total;
-    total = before + power;
-    const {real} added = total - before;
-    lost = lost + ((before - (total - added)) + (power - added));
-    {a}[j] = power;
-}}
-total = total + lost;
-for (int j = 0; j < {units}; j++)
-    y[j] = {a}[j] / total;
 """
 
 _CATEGORY = """\
@@ -158,24 +137,6 @@ def c_header(exported: Exported, name: str, rows: FloatArray | None = None) -> s
     return _Header(exported, name).text(rows)
 
 
-class _Precision(NamedTuple):
-    """How the same code is written in double and in single precision."""
-
-    name: str  # of the type
-    kind: Any
-    suffix: str  # of the header's names
-    letter: str  # behind literals, and behind names of C's functions
-
-    def number(self, value: float) -> str:
-        """A literal."""
-        with np.errstate(over="ignore"):
-            return number_text(float(self.kind(value)), self.letter)
-
-
-_DOUBLE = _Precision("double", np.float64, "", "")
-_SINGLE = _Precision("float", np.float32, "_float", "f")
-
-
 @dataclass
 class _Header:
     """A header that is being written."""
@@ -184,25 +145,14 @@ class _Header:
     name: str
 
     def __post_init__(self) -> None:
-        hidden, self.output = units_of(self.exported)
-        self.units = {"activation": hidden, "output": self.output}
-        self.count = len(self.exported.members)
-        self.sizes = list(self.exported.network.sizes)
-        if self.output.formula is not SOFTMAX:  # of several outputs for a target, the first counts
-            self.sizes[-1] = self.exported.outputs
-        preparation = self.exported.preparation
-        self.columns = preparation.columns if preparation else ()
-        self.functions = dict(self.units)  # those that are written: each formula once
-        if len(self.sizes) == 2:
-            del self.functions["activation"]
-        elif hidden.formula == self.output.formula:
-            del self.functions["output"]
+        self.networks = CNetworks(self.exported, self.name)
+        self.columns = self.networks.columns
 
     def text(self, rows: FloatArray | None) -> str:
         """The whole header; the error of single precision is measured on these rows."""
         too_large = self.is_too_large()
-        parts = [self.head(rows, too_large), *self.strings(), *self.precise(_DOUBLE)]
-        parts += [] if too_large else self.precise(_SINGLE)
+        parts = [self.head(rows, too_large), *self.strings(), *self.networks.code(DOUBLE)]
+        parts += [] if too_large else self.networks.code(SINGLE)
         return "\n".join([*parts, _TAIL.format(name=self.name)])
 
     # ------------------------------------------------------------ comments
@@ -219,7 +169,7 @@ class _Header:
         paragraphs = [self.facts(), "\n".join([call, *self.meaning()]), bits, single]
         head = _HEAD.format(
             name=self.name,
-            inputs=len(self.columns) or self.sizes[0],
+            inputs=len(self.columns) or self.exported.network.sizes[0],
             outputs=self.exported.outputs,
         )
         return _comment(paragraphs) + head
@@ -227,10 +177,11 @@ class _Header:
     def facts(self) -> str:
         """What the networks are."""
         method, network = self.exported.methods[0], self.exported.network
-        what = "neural networks, whose outputs are averaged" if self.count > 1 else "neural network"
-        hidden = f", hidden units {method.activation}" if len(self.sizes) > 2 else ""
+        count = len(self.exported.members)
+        what = "neural networks, whose outputs are averaged" if count > 1 else "neural network"
+        hidden = f", hidden units {method.activation}" if network.layers > 1 else ""
         return (
-            f"{self.name}: {self.count if self.count > 1 else 'a'} {what}, written by fastgd. "
+            f"{self.name}: {count if count > 1 else 'a'} {what}, written by fastgd. "
             f"Sizes {'-'.join(map(str, network.sizes))}{hidden}, output units {method.output}"
             + ", biases" * network.bias
             + ", batch normalization" * network.batch_norm
@@ -242,7 +193,10 @@ class _Header:
         if self.columns:
             yield f"x has a number for each of {self.name}_COLUMNS, or NAN where it is missing."
         if any(isinstance(column, TextColumn) for column in self.columns):
-            yield f"{self.name}_category(column, text) gives the number that stands for a text."
+            yield (
+                f"{self.name}_category(column, text) gives the number that stands for a text "
+                "without spaces around it."
+            )
         if self.classes:
             yield f"y has a probability for each class; {self.name}_label(y) is the likeliest one."
 
@@ -297,187 +251,6 @@ class _Header:
         if self.classes:
             classes = ",\n".join(f"        {_string(label)}" for label in self.classes)
             yield _LABEL.format(name=self.name, classes=classes)
-
-    # ------------------------------------------------------------ tables
-
-    def precise(self, real: _Precision) -> Iterator[str]:
-        """Everything in one precision."""
-        yield from self.tables(real)
-        yield from self.kernel_functions() if real is _DOUBLE else self.float_functions()
-        member = "int m, " if self.count > 1 else ""
-        yield self.function(real, "network", member, self.network(real))
-        yield self.function(real, "predict", "", self.predict(real))
-
-    def tables(self, real: _Precision) -> Iterator[str]:
-        """The parameters of each layer, and those of functions in which the networks differ."""
-        for k, units in enumerate(self.sizes[1:], start=1):
-            for name, arrays in _tables_of(self.exported.members, k - 1).items():
-                yield self.table(real, f"{name}_{k}", [array[..., :units] for array in arrays])
-        for name, unit in self.units.items():
-            for own, values in unit.parameters.items():
-                if len(set(values)) > 1:
-                    yield self.table(real, f"{name}_{own}", values)
-
-    def table(self, real: _Precision, name: str, arrays: Sequence[Any]) -> str:
-        """A table, whose first index is the network if there are many."""
-        array = np.array(arrays if self.count > 1 else arrays[0])
-        return table_text(f"{self.name}_{name}{real.suffix}", array, real.name, real.number)
-
-    def entry(self, real: _Precision, name: str, index: str = "") -> str:
-        """An entry of a table, for the network that is computed."""
-        return f"{self.name}_{name}{real.suffix}{'[m]' * (self.count > 1)}{index}"
-
-    # ------------------------------------------------------------ functions
-
-    def kernel_functions(self) -> Iterator[str]:
-        """The functions of the units, with the kernel's operations."""
-        code = CCode(self.name, f"{self.name}_UNFUSED")
-        for name, unit in self.functions.items():
-            if unit.formula is SOFTMAX:
-                code.add("exp_below", exp_below.py_func, ["a"])
-            else:
-                names = unit.names
-                body: Any = body_of(unit.formula, ("shape", *names.values()), names)  # type: ignore[no-untyped-call]
-                code.add(name, body, [*names.values()])
-        yield code.text
-
-    def float_functions(self) -> Iterator[str]:
-        """The same of C's functions for floats."""
-        for name, unit in self.functions.items():
-            if unit.formula is not SOFTMAX:
-                yield self.float_function(name, unit.formula, unit.names)
-
-    def float_function(self, name: str, formula: FormulaChoice, names: Mapping[str, str]) -> str:
-        """One of them: its variables have these names."""
-        texts: list[str] = []
-        lines = []
-        for k, (operation, *operands) in enumerate(formula.nodes):
-            if operation == "number":
-                texts.append(_SINGLE.number(operands[0]))
-            elif operation == "variable":
-                texts.append(names[operands[0]])
-            else:
-                text = OPERATIONS[operation].c.format(*(texts[each] for each in operands))
-                is_test = operation in TESTS
-                texts.append(text if is_test else f"t{k}")
-                lines += [] if is_test else [f"const float t{k} = {text};"]
-        arguments = ", ".join(f"float {each}" for each in names.values())
-        head = f"static inline float {self.name}_{name}_float({arguments})"
-        return _function(head, self.name, [*lines, f"return {texts[formula.results[0]]};"])
-
-    def function(self, real: _Precision, name: str, member: str, lines: Iterable[str]) -> str:
-        head = f"static inline void {self.name}_{name}{real.suffix}"
-        return _function(f"{head}({member}const {real.name} *x, {real.name} *y)", self.name, lines)
-
-    def network(self, real: _Precision) -> Iterator[str]:
-        """The statements of one network."""
-        below = "x"
-        for k, (inputs, units) in enumerate(pairwise(self.sizes), start=1):
-            a, is_last = f"a{k}", k == len(self.sizes) - 1
-            weight = self.entry(real, f"weights_{k}", "[i][j]")
-            yield f"{real.name} {a}[{units}] = {{{real.number(0.0)}}};"
-            yield f"for (int i = 0; i < {inputs}; i++)"
-            yield f"    for (int j = 0; j < {units}; j++)"
-            yield f"        {a}[j] = fma{real.letter}({below}[i], {weight}, {a}[j]);"
-            steps = [*self.before(real, k, a)]
-            if not is_last or self.output.formula is not SOFTMAX:
-                value = self.call(real, "output" if is_last else "activation", f"{a}[j]")
-                steps.append(f"{'y' if is_last else a}[j] = {value};")
-            if steps:
-                yield f"for (int j = 0; j < {units}; j++) {{"
-                yield from (f"    {step}" for step in steps)
-                yield "}"
-            below = a
-        if self.output.formula is SOFTMAX:
-            power = f"{self.name}_exp_below(largest - {below}[j])"
-            yield from _SOFTMAX.format(
-                real=real.name,
-                zero=real.number(0.0),
-                a=below,
-                units=self.sizes[-1],
-                power=power if real is _DOUBLE else f"expf({below}[j] - largest)",
-            ).splitlines()
-
-    def before(self, real: _Precision, k: int, a: str) -> Iterator[str]:
-        """What is done with a unit's sum before its function."""
-        tables = _tables_of(self.exported.members, k - 1)
-        entry = {name: self.entry(real, f"{name}_{k}", "[j]") for name in tables}
-        if "biases" in tables:
-            yield f"{a}[j] = {a}[j] + {entry['biases']};"
-        if "means" in tables:
-            yield f"{a}[j] = {a}[j] - {entry['means']};"
-            yield f"{a}[j] = {a}[j] * {entry['inverses']};"
-            yield f"{a}[j] = fma{real.letter}({entry['scales']}, {a}[j], {entry['shifts']});"
-
-    def call(self, real: _Precision, name: str, value: str) -> str:
-        """A call of the function of units, with its parameters."""
-        arguments = [value]
-        for own, values in self.units[name].parameters.items():
-            one = len(set(values)) == 1
-            arguments.append(real.number(values[0]) if one else self.entry(real, f"{name}_{own}"))
-        same = name if name in self.functions else "activation"
-        return f"{self.name}_{same}{real.suffix}({', '.join(arguments)})"
-
-    def predict(self, real: _Precision) -> Iterator[str]:
-        """The statements from columns to decoded outputs."""
-        network, inputs = f"{self.name}_network{real.suffix}", "x"
-        if self.columns:
-            inputs = "inputs"
-            yield f"{real.name} inputs[{self.sizes[0]}];"
-            yield from self.preparation(real)
-        outputs, count = self.exported.outputs, self.count
-        if count == 1:
-            yield f"{network}({inputs}, y);"
-        else:
-            zero = real.number(0.0)
-            yield f"{real.name} own[{self.sizes[-1]}], total[{outputs}] = {{{zero}}};"
-            yield f"for (int m = 0; m < {count}; m++) {{"
-            yield f"    {network}(m, {inputs}, own);"
-            yield f"    for (int j = 0; j < {outputs}; j++)"
-            yield "        total[j] = m ? total[j] + own[j] : own[j];"
-            yield "}"
-            yield f"for (int j = 0; j < {outputs}; j++)"
-            yield f"    y[j] = total[j] / {real.number(count)};"
-        for k, target in enumerate(self.exported.targets):
-            if isinstance(target, NumberTarget):
-                yield f"y[{k}] = y[{k}] * {real.number(target.scale)};"
-                yield f"y[{k}] = y[{k}] + {real.number(target.mean)};"
-
-    def preparation(self, real: _Precision) -> Iterator[str]:
-        """The statements from columns to inputs."""
-        at = 0
-        for k, column in enumerate(self.columns):
-            if isinstance(column, NumberColumn):
-                median, mean, scale = map(real.number, (column.median, column.mean, column.scale))
-                yield f"inputs[{at}] = ((x[{k}] != x[{k}] ? {median} : x[{k}]) - {mean}) / {scale};"
-                at += 1
-            else:
-                count = len(column.categories)
-                yield f"for (int k = 0; k < {count}; k++)"
-                yield f"    inputs[{at} + k] = x[{k}] == k;"
-                at += count
-            if column.flagged:
-                yield f"inputs[{at}] = x[{k}] != x[{k}];"
-                at += 1
-
-
-def _tables_of(members: Sequence[NetworkParts], k: int) -> dict[str, list[FloatArray]]:
-    """The tables of a layer by name, with an array for each network."""
-    found = {"weights": [parts.weights[k] for parts in members]}
-    if members[0].biases:
-        found["biases"] = [parts.biases[k] for parts in members]
-    norms = [parts.normalization[k] for parts in members if k < len(parts.normalization)]
-    if norms:
-        found["means"] = [norm.mean for norm in norms]
-        found["inverses"] = [inverse_deviation(norm) for norm in norms]
-        found["scales"] = [norm.scale for norm in norms]
-        found["shifts"] = [norm.shift for norm in norms]
-    return found
-
-
-def _function(head: str, name: str, lines: Iterable[str]) -> str:
-    body = "\n".join(f"    {line}" for line in (f"{name}_UNFUSED", *lines))
-    return f"{head}\n{{\n{body}\n}}\n"
 
 
 def _is_single(numbers: FloatArray) -> bool:
