@@ -31,7 +31,7 @@ class Exportable:
         """Return what ``predict`` takes as the rows that an exported network takes."""
 
     def to_c(self, path: PathLike, *, name: str | None = None, X: Any = None) -> None:
-        """Write the network as a C header that needs nothing but ``<math.h>``.
+        """Write the network as a C header that needs only the standard library.
 
         ``NAME_predict(const double *x, double *y)`` computes the outputs ``y`` of one row ``x``:
         the bits of :meth:`predict`, with any C99 compiler and its usual options. The header says
