@@ -134,8 +134,7 @@ def test_a_number_that_is_far_too_large_ends_a_call():
     model, table = MODELS["a number"](), table_of(70)
     rows = model.preparation.numbers(table)
     rows[[40, 41], 0] = 1e308, np.inf
-    scales = [column.scale for column in model.preparation.columns[:1]]
-    assert scales > [1.0]
+    assert model.preparation.columns[0].scale > 1.0  # 1e308 is none of them
     assert len(Module(module_of(model)).predict(rows)) == 41
     rows[41, 0] = -np.inf
     assert len(Module(module_of(model)).predict(rows)) == 41
