@@ -9,13 +9,13 @@ import pytest
 from compiled_c import BUILDS, CompileError, compiled, missing, run, text_of
 
 import fastgd
-from fastgd.arguments.data import BatchNorm
+from fastgd.arguments.data import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import outputs
 from fastgd.export.c_header import c_header
 from fastgd.export.network import Exported, ExportError
-from fastgd.export.single_precision import sample_of
+from fastgd.export.single_precision import differences, sample_of
 from fastgd.formulas.named import ACTIVATIONS, OUTPUTS
 from fastgd.functions import cos, exp, sin, sqrt, tanh
 from fastgd.models.model import Model
@@ -344,6 +344,14 @@ def test_the_error_of_single_precision_may_be_measured_on_given_rows():
     header = c_header(CASES["article"], "net", np.zeros((7, 3)))
     assert re.search(r"On 7 rows that were\s+\*? ?given its outputs", header)
     assert stated(header)[0] < 1e-6 < stated(c_header(CASES["article"], "net"))[0] * 10
+
+
+def test_outputs_may_overflow_in_single_precision():
+    networks = Exported((NetworkParts((np.ones((1, 1)),)),), (Method(output="exp"),))
+    off = differences(networks, np.array([[0.0], [100.0], [1000.0], [np.inf], [np.nan]]))
+    assert off.ravel().tolist() == [0.0, np.inf, 0.0, 0.0, 0.0]
+    header = c_header(networks, "net", np.array([[0.0], [100.0]]))
+    assert stated(header) == (np.inf, np.inf)
 
 
 def test_numbers_may_be_too_large_for_single_precision():

@@ -93,10 +93,16 @@ def sample_of(exported: Exported) -> FloatArray:
 
 
 def differences(exported: Exported, rows: FloatArray) -> FloatArray:
-    """How far outputs in single precision are from those in double precision: (rows, outputs)."""
+    """How far outputs in single precision are from those in double precision: (rows, outputs).
+
+    An output that is infinite or NaN in one of them only is infinitely far off.
+    """
     with np.errstate(all="ignore"):
         single, double = (_outputs(exported, rows, kind) for kind in (np.float32, np.float64))
-        return np.abs(single.astype(np.float64) - double)
+        off = np.abs(single.astype(np.float64) - double)
+    off[(single == double) | (np.isnan(single) & np.isnan(double))] = 0.0
+    off[np.isnan(off)] = np.inf
+    return off
 
 
 def _outputs(exported: Exported, rows: FloatArray, kind: Any) -> Numbers:
