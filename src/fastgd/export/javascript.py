@@ -43,11 +43,9 @@ function shown(value) {
   return value !== null && /object|function/.test(typeof value) ? typeof value : String(value);
 }
 
-function number(value, name) {
-  if (typeof value !== "number")
-    throw new TypeError(`${name} must be a number, got ${shown(value)}`);
-  if (!Number.isFinite(value)) throw new RangeError(`${name} must be finite, got ${value}`);
-  return value;
+function refuse(value, name, kind) {
+  if (typeof value === "number") throw new RangeError(`${name} must be finite, got ${value}`);
+  throw new TypeError(`${name} must be ${kind}, got ${shown(value)}`);
 }
 
 function checkWidth(row, r) {
@@ -66,8 +64,11 @@ function outputsOf(rows) {
       throw new RangeError(
         `rows[${first + done}] must have numbers like the training table's, got one far too large`,
       );
-    for (let n = 0; n < count; n++)
-      found.push(Array.from(output.subarray(n * RESULTS, (n + 1) * RESULTS)));
+    for (let n = 0; n < count; n++) {
+      const results = [];
+      for (let h = 0; h < RESULTS; h++) results.push(output[n * RESULTS + h]);
+      found.push(results);
+    }
   }
   return found;
 }
@@ -78,7 +79,10 @@ function put(row, r, at) {
   if (!isList(row))
     throw new TypeError(`rows[${r}] must be an array of ${WIDTH} numbers, got ${shown(row)}`);
   checkWidth(row, r);
-  for (let c = 0; c < WIDTH; c++) input[at + c] = number(row[c], `rows[${r}][${c}]`);
+  for (let c = 0; c < WIDTH; c++) {
+    if (!Number.isFinite(row[c])) refuse(row[c], `rows[${r}][${c}]`, "a number");
+    input[at + c] = row[c];
+  }
 }
 """
 
@@ -98,12 +102,12 @@ function textOf(value) {
   return Math.abs(value) < 1e-4 ? value.toExponential().replace(/-(\\d)$/, "-0$1") : String(value);
 }
 
-function numberOf(value, c, name) {
+function numberOf(value, c, r) {
   if (value === null || value === undefined || Number.isNaN(value)) return NaN;
-  if (!categories[c] || typeof value === "number") number(value, name);
+  const kind = categories[c] ? "a string, a number or a boolean" : "a number";
+  if (!Number.isFinite(value) && !(categories[c] && /string|boolean/.test(typeof value)))
+    refuse(value, `column ${shown(columns[c])} of rows[${r}]`, kind);
   if (!categories[c]) return value;
-  if (!/string|boolean|number/.test(typeof value))
-    throw new TypeError(`${name} must be a string, a number or a boolean, got ${shown(value)}`);
   const text = textOf(value);
   return text === "" ? NaN : (categories[c].get(text) ?? -1);
 }
@@ -113,12 +117,14 @@ function put(row, r, at) {
   if (isArray) checkWidth(row, r);
   else if (row === null || typeof row !== "object")
     throw new TypeError(`rows[${r}] must be an object or an array, got ${shown(row)}`);
-  columns.forEach((column, c) => {
-    const name = JSON.stringify(column);
+  for (let c = 0; c < WIDTH; c++) {
+    const column = columns[c];
     if (!isArray && !(column in row))
-      throw new TypeError(`rows[${r}] must have the column ${name}, got ${Object.keys(row)}`);
-    input[at + c] = numberOf(isArray ? row[c] : row[column], c, `column ${name} of rows[${r}]`);
-  });
+      throw new TypeError(
+        `rows[${r}] must have the column ${shown(column)}, got ${Object.keys(row)}`,
+      );
+    input[at + c] = numberOf(row[isArray ? c : column], c, r);
+  }
 }
 """
 
