@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import typeof
 from numba.core import cgutils, types
 
@@ -25,6 +25,10 @@ from fastgd.kernel.language.translation import TRANSLATES, emit_body
 
 _F64, _I64, _I32 = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
 _PAIR = ir.VectorType(_F64, 2)
+
+_MADD = "llvm.wasm.relaxed.madd.v2f64"
+if binding.llvm_version_info < (16,):  # which has the same instruction by another name
+    _MADD = "llvm.wasm.fma.v2f64"
 
 
 class Target(NamedTuple):
@@ -102,7 +106,7 @@ class _Module(ir.Module):  # type: ignore[misc]
     def _call_relaxed(self, builder: Any, *operands: Any) -> Any:
         lanes = operands[0].type.count
         kind = ir.FunctionType(_PAIR, [_PAIR] * 3)
-        madd = cgutils.get_or_insert_function(self, kind, "llvm.wasm.relaxed.madd.v2f64")
+        madd = cgutils.get_or_insert_function(self, kind, _MADD)
         if lanes == 2:
             return builder.call(madd, operands)
         pairs = [pick(builder, value, [0, 0]) for value in operands]
