@@ -283,6 +283,11 @@ def test_whole_numbers_are_classes_if_it_is_said_and_by_number():
     ]
 
 
+def test_classes_too_large_for_whole_numbers_stay_what_they_are():
+    target = ClassTarget.learn("y", [5.0, 1e300, 5.0])
+    assert target.decode(np.eye(2)).tolist() == [5.0, 1e300]
+
+
 def test_numbers_are_scaled_and_come_back():
     values = [3.0, 5.0, 10.0]
     target = learn_target("y", values)

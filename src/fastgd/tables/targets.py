@@ -116,7 +116,8 @@ class ClassTarget:
         """Return (rows,) labels: of the largest output in each row."""
         if self.labels == "numbers":
             numbers = np.array(list(map(float, self.classes)))
-            labels = numbers if (numbers % 1).any() else numbers.astype(np.int64)
+            is_whole = not (numbers % 1).any() and np.abs(numbers).max() < 2.0**63
+            labels = numbers.astype(np.int64) if is_whole else numbers
         elif self.labels == "booleans":
             labels = np.array([name == "True" for name in self.classes])
         else:

@@ -190,15 +190,16 @@ def _compiled(text: str, target: Target) -> bytes:
     order = f"{json.dumps(target._asdict())}\n{text}"
     try:
         made = subprocess.run(command, input=order.encode(), capture_output=True, check=False)
-    except OSError as error:
+    except (OSError, TypeError) as error:  # a program that contains Python may have no executable
         raise TargetError(
             f"code for {target.name} is emitted by a Python of its own, {sys.executable!r}, which "
             f"must be one that can be started, got {error}"
         ) from error
-    if made.returncode:
-        lines = made.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    is_code = (b".version " in made.stdout) if target.assembly else made.stdout[:4] == b"\0asm"
+    if made.returncode or not is_code:
+        lines = made.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise TargetError(
-            f"code for {target.name} must be something that this LLVM can emit, "
-            f"got {lines[-1]} (exit status {made.returncode})"
+            f"code for {target.name} must be something that this LLVM can emit, in a process of "
+            f"{sys.executable!r}, got {lines[-1]} (exit status {made.returncode})"
         )
     return made.stdout
