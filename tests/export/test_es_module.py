@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import unescape
 
 import numpy as np
@@ -141,6 +142,58 @@ def test_cells_are_those_of_a_table(tmp_path):
     assert said == [True] * 6 + [False] * 3
 
 
+ALIKE = """
+import { predict } from "./model.js";
+const row = {size: 50, built: 1960, city: "Oslo", heating: "gas", garden: true};
+class House {
+  get size() { return 50; }
+  get city() { return "Oslo"; }
+}
+const house = Object.assign(new House(), {built: 1960, heating: "gas", garden: true});
+const asking = {...row, get city() { predict([{...row, size: 9, city: null}]); return "Oslo"; }};
+let reads = 0;
+const list = Object.values(row);
+Object.defineProperty(list, 0, {get: () => reads++ ? "no number" : 50});
+console.log(JSON.stringify(predict([row, house, Object.create(row), asking, row, list])));
+"""
+
+
+@needs_node
+def test_rows_may_inherit_compute_and_predict(tmp_path):
+    write(MODELS["a number"](), tmp_path)
+    found = json.loads(in_node(ALIKE, tmp_path))
+    assert len(set(found)) == 1
+
+
+ASKING = """
+import { predict } from "./model.js";
+const asking = [0, 1, 1];
+Object.defineProperty(asking, 0, {get: () => (predict([[5, 5, 5], [6, 6, 6]]), 0)});
+console.log(JSON.stringify(predict([[1, 0, 1], [0, 0, 1], asking])));
+"""
+
+
+@needs_node
+def test_a_list_may_predict_while_it_is_read(tmp_path):
+    write(run_of("3-4-1"), tmp_path)
+    found = json.loads(in_node(ASKING, tmp_path))
+    assert found == run_of("3-4-1").predict([[1, 0, 1], [0, 0, 1], [0, 1, 1]]).tolist()
+
+
+@needs_node
+def test_white_space_is_that_of_python(tmp_path):
+    spaces = [chr(k) for k in range(0x11000) if chr(k).isspace()]
+    texts = [f"{space}gas{space}" for space in [*spaces, "\ufeff", "\u180e", "\u200b", "\0"]]
+    texts += [*spaces, "".join(spaces), f"gas{' ' * 100_000}x", "\tg a\ns ", "\ufeff"]
+    table = {name: [cells[0]] * len(texts) for name, cells in table_of(FEW).items()}
+    table["heating"] = texts
+    write(MODELS["a number"](), tmp_path)
+    (tmp_path / "rows").write_text(json.dumps(rows_of({k: np.array(v) for k, v in table.items()})))
+    said = json.loads(in_node(READS_TABLE, tmp_path))
+    assert said["rows"] == MODELS["a number"]().predict(table).tolist()
+    assert len(set(said["rows"])) == 3
+
+
 REFUSED = """
 import * as model from "./model.js";
 const say = (call) => {
@@ -176,8 +229,18 @@ WRONG_CELLS = {
     "predict([5])": "TypeError: rows[0] must be an object or an array, got 5",
     "predict([null])": "TypeError: rows[0] must be an object or an array, got null",
     "predict([[50, 1960]])": "RangeError: rows[0] must have 5 values, got 2",
+    "predict([{}])": 'TypeError: rows[0] must have the column "size", got no columns',
+    "predict([new Map([['size', 50]])])": (
+        "TypeError: rows[0] must be an object or an array, got a Map"
+    ),
+    "predict([{0: row, length: 1}])": (
+        'TypeError: rows[0] must have the column "size", got "0", "length"'
+    ),
+    "predict([{...row, size: 1n}])": (
+        'TypeError: column "size" of rows[0] must be a number, got 1n'
+    ),
     'predict([{size: 50, built: 1, "City": "Oslo"}])': (
-        'TypeError: rows[0] must have the column "city", got size,built,City'
+        'TypeError: rows[0] must have the column "city", got "size", "built", "City"'
     ),
     "predict([{...row, size: '50'}])": (
         'TypeError: column "size" of rows[0] must be a number, got "50"'
@@ -230,6 +293,24 @@ def test_a_number_that_is_far_too_large_is_refused(tmp_path):
     )
 
 
+@needs_node
+def test_columns_are_not_those_of_every_object(tmp_path):
+    names = ["constructor", "toString", "__proto__"]
+    exported = MODELS["a number"]()._exported("to_javascript")
+    columns = [replace(exported.preparation.columns[0], name=name) for name in names]
+    columns += exported.preparation.columns[3:]
+    preparation = replace(exported.preparation, columns=tuple(columns))
+    (tmp_path / "model.js").write_text(es_module(exported._replace(preparation=preparation)))
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    row = dict(zip(names, [1, 2, 3], strict=True)) | {"heating": "gas", "garden": True}
+    rows = [{name: row[name] for name in row if name != left_out} for left_out in names]
+    calls = [f"(model) => model.predict([JSON.parse('{json.dumps(one)}')])" for one in [*rows, row]]
+    *said, last = json.loads(in_node(REFUSED.replace("CALLS", ",\n".join(calls)), tmp_path))
+    for name, found in zip(names, said, strict=True):
+        assert found.startswith(f'TypeError: rows[0] must have the column "{name}", got "')
+    assert last.startswith("no error")
+
+
 PAGE = """<!DOCTYPE html>
 <pre id="found"></pre>
 <script type="module">
@@ -247,7 +328,7 @@ document.getElementById("found").textContent = JSON.stringify(found);
 def test_in_a_page_without_a_server(tmp_path, name):
     model, table = MODELS[name](), table_of(200)
     page = tmp_path / "page.html"
-    rows = json.dumps(rows_of(table)).replace("</", "<\\/")
+    rows = json.dumps(rows_of(table)).replace("<", "\\u003c")
     module = es_module(model._exported("to_javascript"))
     page.write_text(PAGE.format(module=module, rows=rows), encoding="utf-8")
     dom, messages = browse(page, tmp_path, "--dump-dom", "--virtual-time-budget=5000")
@@ -264,4 +345,4 @@ def test_a_small_network_is_small():
 def test_it_may_stand_within_html():
     text = es_module(MODELS["a number"]()._exported("to_javascript"))
     assert "script>" in text
-    assert "</script" not in text
+    assert not re.search("</script|<script|<!--", text)

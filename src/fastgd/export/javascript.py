@@ -34,12 +34,16 @@ const RESULTS = @RESULTS@;
 const input = place(network.rows, WIDTH);
 const output = place(network.results, RESULTS);
 
+/** @typedef {ArrayBufferView & ArrayLike<number>} Numbers a typed array */
+
 const isList = (value) =>
   Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 
 function shown(value) {
   if (isList(value)) return `an array of length ${value.length}`;
   if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (value instanceof Map) return "a Map";
   return value !== null && /object|function/.test(typeof value) ? typeof value : String(value);
 }
 
@@ -58,7 +62,9 @@ function outputsOf(rows) {
   const found = [];
   for (let first = 0; first < rows.length; first += capacity) {
     const count = Math.min(capacity, rows.length - first);
-    for (let n = 0; n < count; n++) put(rows[first + n], first + n, n * WIDTH);
+    const chunk = new Float64Array(count * WIDTH); // reading a row may call predict again
+    for (let n = 0; n < count; n++) put(rows[first + n], first + n, chunk, n * WIDTH);
+    input.set(chunk);
     const done = network.predict(count);
     if (done < count)
       throw new RangeError(
@@ -75,29 +81,40 @@ function outputsOf(rows) {
 """
 
 _LISTS = """
-function put(row, r, at) {
+/** @typedef {ReadonlyArray<number> | Numbers} Row */
+
+function put(row, r, chunk, at) {
   if (!isList(row))
     throw new TypeError(`rows[${r}] must be an array of ${WIDTH} numbers, got ${shown(row)}`);
   checkWidth(row, r);
   for (let c = 0; c < WIDTH; c++) {
-    if (!Number.isFinite(row[c])) refuse(row[c], `rows[${r}][${c}]`, "a number");
-    input[at + c] = row[c];
+    const value = row[c];
+    if (!Number.isFinite(value)) refuse(value, `rows[${r}][${c}]`, "a number");
+    chunk[at + c] = value;
   }
 }
 """
 
 _TABLE = """
 /** @typedef {number | string | boolean | null | undefined} Cell null, undefined, NaN: missing */
-/** @typedef {Record<string, Cell> | ArrayLike<Cell>} Row by column, or in the order of columns */
+/**
+ * By column, or in the order of `columns`. Columns of an object may be inherited, except those of
+ * Object.prototype.
+ *
+ * @typedef {Record<string, Cell> | ReadonlyArray<Cell> | Numbers} Row
+ */
 
 /** The columns of a row, in the order of a row that is an array. */
 export const columns = @COLUMNS@;
 const categories = @CATEGORIES@.map((known) => known && new Map(known));
 
+/** A text without the white space around it: Python's, which is not that of trim(). */
+const INNER = /[^@SPACES@](.*[^@SPACES@])?/s;
+
 /** The text of a cell, as Python writes it. */
 function textOf(value) {
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "string") return value.trim();
+  if (typeof value === "string") return INNER.exec(value)?.[0] ?? "";
   if (Number.isInteger(value)) return String(BigInt(value));
   return Math.abs(value) < 1e-4 ? value.toExponential().replace(/-(\\d)$/, "-0$1") : String(value);
 }
@@ -112,21 +129,27 @@ function numberOf(value, c, r) {
   return text === "" ? NaN : (categories[c].get(text) ?? -1);
 }
 
-function put(row, r, at) {
+const has = (row, column) =>
+  column in Object.prototype ? Object.hasOwn(row, column) : column in row;
+
+function put(row, r, chunk, at) {
   const isArray = isList(row);
   if (isArray) checkWidth(row, r);
-  else if (row === null || typeof row !== "object")
+  else if (row === null || typeof row !== "object" || row instanceof Map) // it has a size
     throw new TypeError(`rows[${r}] must be an object or an array, got ${shown(row)}`);
   for (let c = 0; c < WIDTH; c++) {
     const column = columns[c];
-    if (!isArray && !(column in row))
-      throw new TypeError(
-        `rows[${r}] must have the column ${shown(column)}, got ${Object.keys(row)}`,
-      );
-    input[at + c] = numberOf(row[isArray ? c : column], c, r);
+    if (!isArray && !has(row, column)) {
+      const found = Object.keys(row).slice(0, 10).map(shown).join(", ") || "no columns";
+      throw new TypeError(`rows[${r}] must have the column ${shown(column)}, got ${found}`);
+    }
+    chunk[at + c] = numberOf(row[isArray ? c : column], c, r);
   }
 }
 """
+
+_SPACES = r"\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""What str.strip() removes, as a class of characters in a regular expression."""
 
 _LABELS = """
 /** The labels that are predicted. */
@@ -141,7 +164,7 @@ _FUNCTION = """
 /**
  * @SUMMARY@
  *
- * @param {ArrayLike<@ROW@>} rows
+ * @param {ReadonlyArray<Row>} rows
  * @returns {@RETURNED@}
  */
 export function @NAME@(rows) {
@@ -170,15 +193,14 @@ def es_module(exported: Exported) -> str:
         COLUMNS=_literal([column["name"] for column in columns or ()]),
         CATEGORIES=_literal([_pairs(column.get("categories")) for column in columns or ()]),
         LABELS=_literal(classes),
+        SPACES=_SPACES,
     )
-    return text + "".join(
-        _functions(exported.targets, "ArrayLike<number>" if columns is None else "Row")
-    )
+    return text + "".join(_functions(exported.targets))
 
 
-def _functions(targets: Sequence[Target], row: str) -> Iterator[str]:
-    """Yield what is exported to predict rows of this type."""
-    each = {"ROW": row, "NAME": "predict", "RETURNED": "number[][]", "THEN": ""}
+def _functions(targets: Sequence[Target]) -> Iterator[str]:
+    """Yield the functions that predict rows."""
+    each = {"NAME": "predict", "RETURNED": "number[][]", "THEN": ""}
     match targets:
         case [ClassTarget()]:
             label = "(string | number | boolean)[]"
@@ -202,8 +224,8 @@ def _pairs(categories: dict[str, int] | None) -> list[tuple[str, int]] | None:
 
 
 def _literal(value: object) -> str:
-    """Return JSON that may also stand in a script within HTML."""
-    return json.dumps(value).replace("</", "<\\/")
+    """Return JSON that may also stand in a script within HTML, which "<!--" would change, too."""
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 def _filled(template: str, **words: str) -> str:
