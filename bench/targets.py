@@ -41,7 +41,7 @@ from fastgd.engine.image import LANES, TrainingImage
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
-from fastgd.kernel.calls import train_blocks
+from fastgd.kernel.calls import bind
 from fastgd.kernel.language.webassembly import PAGE, STACK
 from fastgd.optimizers import Adam
 from workload import Work, article, made_up
@@ -82,14 +82,14 @@ class Trained:
         self.made = TrainingImage.of(plan, first, seeds, STACK)
         self.memory = self.made.image.memory
         self.before = self.memory.copy()
-        self.here()
+        self._again = bind(self.made.image.call)
         self.after = self.memory.copy()
 
     def here(self) -> float:
         """Train on this machine."""
         self.memory[:] = self.before
         began = perf_counter()
-        train_blocks(self.made.image.call, 1)
+        self._again()
         return perf_counter() - began
 
     def results(self) -> list[bytes]:
