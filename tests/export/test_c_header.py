@@ -381,15 +381,34 @@ def test_strings_end_at_nul():
 
 
 @pytest.mark.parametrize(
-    ("build", "flag"),
-    [(build, flag) for build in ("gcc", "clang") for flag in ("-ffast-math", "-ffinite-math-only")]
-    + [("gcc", "-mfpmath=387")],
+    ("build", "flags", "message"),
+    [
+        *(
+            (build, flag, "must be compiled without -ffast-math")
+            for build in ("gcc", "clang")
+            for flag in ("-ffast-math", "-ffinite-math-only")
+        ),
+        ("gcc", "-mfpmath=387", "must be compiled for arithmetic without excess precision"),
+        *(
+            ("gcc", flags, "must be compiled without -funsafe-math-optimizations")
+            for flags in (
+                "-funsafe-math-optimizations",
+                "-fassociative-math -fno-signed-zeros -fno-trapping-math",
+                "-freciprocal-math",
+                "-fno-signed-zeros",
+            )
+        ),
+        ("gcc", "-U__DBL_MANT_DIG__ -D__DBL_MANT_DIG__=24", "must be compiled with a double of 64"),
+        ("gcc", "-fsingle-precision-constant", "article_needs_literals_that_are_doubles"),
+        *((build, "-std=c89", r"needs C99 or C\+\+17") for build in ("gcc", "clang")),
+        *((build, "-std=c++11", r"needs C99 or C\+\+17") for build in ("g++", "clang++")),
+    ],
 )
-def test_other_arithmetic_is_refused(build, flag, headers, tmp_path):
+def test_other_arithmetic_and_other_languages_are_refused(build, flags, message, headers, tmp_path):
     if reason := missing(build):
         pytest.skip(reason)
-    with pytest.raises(CompileError, match="article must be compiled"):
-        compiled(tmp_path, build, {"article": headers["article"]}, [flag])
+    with pytest.raises(CompileError, match=message):
+        compiled(tmp_path, build, {"article": headers["article"]}, flags.split())
 
 
 def test_headers_are_always_the_same(headers):

@@ -29,10 +29,12 @@ This is C99, and C++17. {name}_predict(x, y) reads {name}_INPUTS numbers and wri
 It allocates nothing; of the C library it needs <math.h>, so link with -lm."""
 
 _BITS = """\
-{name}_predict has the bits of fastgd's predict with any compiler that follows IEEE 754, at each
-level of optimization, with or without instructions for fma(). GCC is kept from fusing products and
-sums of its own accord, and so is Clang, except with -ffp-contract=fast: leave that out. A program
-that flushes subnormal numbers to zero has other bits, too."""
+{name}_predict has the bits of fastgd's predict with GCC and with Clang, at each level of
+optimization, with or without instructions for fma(). Both are kept from fusing products and sums
+of their own accord, and GCC refuses options that change the arithmetic. Clang doesn't see all of
+them: leave out -ffp-contract=fast, -funsafe-math-optimizations, -fassociative-math,
+-freciprocal-math and -fno-signed-zeros. A program that flushes subnormal numbers to zero has other
+bits, too."""
 
 _HEAD = """\
 #ifndef FASTGD_{name}_H
@@ -43,12 +45,23 @@ _HEAD = """\
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__cplusplus) ? __cplusplus < 201703L : __STDC_VERSION__ < 199901L
+#error "{name} needs C99 or C++17"
+#endif
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "{name} must be compiled without -ffast-math, -Ofast and -ffinite-math-only"
+#endif
+#if defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) \\
+    || defined(__NO_SIGNED_ZEROS__) || defined(_M_FP_FAST)
+#error "{name} must be compiled without -funsafe-math-optimizations and what it consists of"
 #endif
 #if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
 #error "{name} must be compiled for arithmetic without excess precision: SSE2 instead of the x87"
 #endif
+#if DBL_MANT_DIG != 53
+#error "{name} must be compiled with a double of 64 bits"
+#endif
+typedef char {name}_needs_literals_that_are_doubles[sizeof 1.0 == sizeof(double) ? 1 : -1];
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
