@@ -225,6 +225,15 @@ def test_the_bits_of_predict_on_many_rows(build, library_of):
     agree(library_of(build), 100_000)
 
 
+@pytest.mark.parametrize("build", ["gcc", "g++", "clang"])
+def test_more_warnings_find_nothing(build, headers, tmp_path):
+    if reason := missing(build):
+        pytest.skip(reason)
+    chosen = {name: headers[name] for name in ("wave", "steep", "slopes", "normalized3", "sort")}
+    flags = ["-Wconversion", "-Wshadow", "-Wundef"]
+    compiled(tmp_path, build, chosen, flags)
+
+
 def test_gcc_would_fuse_products_and_sums(headers, tmp_path):
     """So the test above sees whether it does."""
     build, pragma = "gcc -O3 -mfma", '#pragma GCC optimize("fp-contract=off")'

@@ -223,7 +223,7 @@ class CNetworks:
 
     def preparation(self, real: Precision) -> Iterator[str]:
         """The statements from columns to inputs."""
-        at = 0
+        at, truth = 0, f"? {real.number(1.0)} : {real.number(0.0)}"
         for k, column in enumerate(self.columns):
             if isinstance(column, NumberColumn):
                 median, mean, scale = map(real.number, (column.median, column.mean, column.scale))
@@ -232,10 +232,10 @@ class CNetworks:
             else:
                 count = len(column.categories)
                 yield f"for (int k = 0; k < {count}; k++)"
-                yield f"    inputs[{at} + k] = x[{k}] == k;"
+                yield f"    inputs[{at} + k] = x[{k}] == ({real.name})k {truth};"
                 at += count
             if column.flagged:
-                yield f"inputs[{at}] = x[{k}] != x[{k}];"
+                yield f"inputs[{at}] = x[{k}] != x[{k}] {truth};"
                 at += 1
 
 
