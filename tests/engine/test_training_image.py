@@ -12,13 +12,14 @@ from fastgd.engine.image import LANES, TrainingImage
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
+from fastgd.kernel import vectorization
 from fastgd.kernel.calls import train_blocks
-from fastgd.kernel.image import LINE
 
 ITERATIONS, RECORD_EVERY = 60, 20
+BASE = 65_536
 
 
-def image_of(hidden, alphas, seeds, *, groups=None, base=LINE, **options):
+def image_of(hidden, alphas, seeds, *, groups=None, base=BASE, **options):
     task = TrainingData.check(XOR_X, XOR_Y, ITERATIONS, RECORD_EVERY)
     if groups is not None:
         part = check_partition(XOR_X, XOR_Y, groups=groups, folds=None, sample_weight=None)
@@ -41,7 +42,12 @@ def value(made, name):
 
 @pytest.mark.parametrize(
     ("hidden", "options"),
-    [((4,), {}), ((5, 3), {"bias": True, "dropout": 0.2}), ((3,), {"batch_norm": True})],
+    [
+        ((4,), {}),
+        ((5, 3), {"bias": True, "dropout": 0.2}),
+        ((3,), {"batch_norm": True}),
+        ((4,), {"tolerance": 1e-9, "monitor": "loss"}),
+    ],
 )
 def test_a_face_finds_what_a_sweep_returns(hidden, options):
     alphas, seeds = [0.1, 1.0, 10.0], [1, 5, 7]
@@ -94,12 +100,27 @@ def test_the_code_is_that_of_two_lanes_whatever_was_trained_before():
     assert image_of((16, 16), [1.0], [1]).image.call.shapes.wide.units == 4
 
 
-@pytest.mark.parametrize("base", [0, -64, 100])
+@pytest.mark.parametrize("base", [0, -64, 64, 65_600 + 1])
 def test_where_it_can_not_lie(base):
-    with pytest.raises(ValueError, match=f"base must be a multiple of 64 above 0, got {base}"):
+    with pytest.raises(
+        ValueError, match=f"base must be a multiple of 64, from 65,536 on, got {base:,}"
+    ):
         image_of((4,), [1.0], [1], base=base)
 
 
 def test_runs_with_samples_of_their_own():
     with pytest.raises(ValueError, match="an image must be of runs with the same samples"):
         image_of((4,), [1.0], [1], groups=[0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("lanes", [8, 4])
+def test_runs_go_side_by_side_as_the_other_machine_likes(monkeypatch, lanes):
+    monkeypatch.setattr(vectorization, "native_lanes", lambda: lanes)
+    made = image_of((4,), [1.0], range(160))
+    assert made.layout.runs == 4 * LANES
+
+
+def test_what_has_no_values_has_no_field():
+    made = image_of((4,), [1.0], [1])
+    assert "path" not in made.fields
+    assert min(field.offset for field in made.fields.values()) > 0

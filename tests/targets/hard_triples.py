@@ -102,6 +102,18 @@ def _underflowing_and_cancelling(draws):
     return x, y, -np.maximum(bits, 0).view(float)
 
 
+def _half_subnormal(draws):
+    """A factor is subnormal, and halfway between two numbers of 26 bits; the other is almost 2."""
+    whole = 2**27 * draws.random.integers(0, 40, draws.count) + 2**26 + draws.exponents(-3, 4)
+    whole = np.where(draws.random.random(draws.count) < 0.5, 2**26, whole)
+    almost = 2 - np.ldexp(draws.random.random(draws.count), -draws.exponents(1, 45))
+    x, y = np.ldexp(almost, draws.exponents(0, 1023)), np.ldexp(1.0, -1074) * whole
+    bits = (x * y).view(np.int64) + draws.exponents(-3, 4)
+    scaled = np.ldexp(x * y, draws.exponents(-60, 60))
+    z = np.where(draws.random.random(draws.count) < 0.5, -bits.view(float), scaled)
+    return x, y, np.where(draws.random.random(draws.count) < 0.2, 0.0, z)
+
+
 def _overflowing(draws):
     own = draws.exponents(0, 1023)
     y = np.ldexp(1 + draws.random.random(draws.count), 1022 - own + draws.exponents(-25, 3))
@@ -125,13 +137,13 @@ def _special(draws):
 
 KINDS = (
     *(_ordinary, _anything, _cancelling, _far_apart, _short, _zero, _ties, _small_ties),
-    *(_subnormal_ties, _underflowing, _underflowing_and_cancelling),
+    *(_subnormal_ties, _underflowing, _underflowing_and_cancelling, _half_subnormal),
     *(_overflowing, _at_the_largest, _special),
 )
 
 
 def hard_triples(seed, count):
-    """x, y and z: ``count`` of each of the 14 kinds, shuffled."""
+    """x, y and z: ``count`` of each of the 15 kinds, shuffled."""
     draws = _Draws(seed, count)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         found = np.concatenate([np.array(kind(draws)) for kind in KINDS], axis=1)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from wasm_machine import Machine
 
-from fastgd.kernel.iteration.fused import written_fma
 from fastgd.kernel.language.structs import Floats
 from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import Shape
@@ -28,7 +27,7 @@ def emitted(body, target, lanes=2):
     # Its text stands for it in the cache, which knows the sources of the kernel only.
     stamp = int(hashlib.sha256(inspect.getsource(body).encode()).hexdigest()[:15], 16)
     to = TARGETS[target] if isinstance(target, str) else target
-    return emit(body, (Shape(1, 1, lanes),), stamp, Numbers, to, written_fma.py_func)
+    return emit(body, (Shape(1, 1, lanes),), stamp, Numbers, to)
 
 
 def on_webassembly(body, target, x, y, z, lanes=2):

@@ -70,13 +70,22 @@ def test_constant_arrays_are_part_of_the_module(wasm):
 
 def test_constant_arrays_before_anything_was_compiled_here(tmp_path):
     """Numba knows only then how they are emitted."""
-    program = "import test_emitting as t; t.emitted(t.digits, 'wasm32')"
+    in_new_process("import test_emitting as t; t.emitted(t.digits, 'wasm32')", tmp_path)
+
+
+def in_new_process(program, caches, **variables):
+    """Run a program whose ``sys.path`` is that of this process, set by the program itself."""
     paths = [os.path.dirname(__file__), *filter(None, sys.path)]
-    environment = os.environ | {
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": os.pathsep.join(paths),
-    }
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(caches)} | variables
+    environment.pop("PYTHONPATH", None)
+    command = [sys._base_executable, "-c", f"import sys; sys.path[:0] = {paths!r}; {program}"]
+    subprocess.run(command, env=environment, check=True)
+
+
+def test_with_numba_s_checks_of_indices(tmp_path):
+    """These raise errors, which code for other machines can't."""
+    program = "import test_emitting as t; t.emitted(t.scaled_sum, 'wasm32')"
+    in_new_process(program, tmp_path, NUMBA_BOUNDSCHECK="1")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hard_triples import differing, exact, expected, hard_triples
 from numba import njit
 from small_kernels import on_webassembly
 
-from fastgd.kernel.iteration import fused
+from fastgd.kernel.language import fused
 from fastgd.kernel.language.compiler import WHOLE
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import Shape, fma, runs_of

@@ -50,7 +50,8 @@ class TrainingImage(NamedTuple):
         Raises
         ------
         ValueError
-            If ``base`` is no multiple of 64 above 0, or if the runs don't share all their samples.
+            If ``base`` is no multiple of 64 or below 65,536, or if the runs don't share all their
+            samples.
         """
         if len(plan.batches) != 1 or plan.samples.partition is not None:
             raise ValueError("an image must be of runs with the same samples, got groups or folds")
@@ -66,11 +67,11 @@ class TrainingImage(NamedTuple):
 def _fields(image: Image, layout: Layout) -> Iterator[tuple[str, Field]]:
     block, runs = image.call.blocks, layout.runs
     for name, array in arrays_of(image.call):
-        if name not in ("numbers", "errors", "losses", "changes"):
+        if array.size and name not in ("numbers", "errors", "losses", "changes"):
             yield name.replace("data.0.", "data."), image.field(array)
     for name in ("errors", "losses"):
-        array = getattr(block, name)
-        yield name, image.field(array.reshape(len(array), -1, runs))
+        by_run = layout.of_runs(getattr(block, name))  # a monitored loss follows, if there is one
+        yield name, image.field(by_run[:, : block.errors.shape[1] // layout.runs])
     yield "alpha", image.field(layout.section(block.numbers, "alpha"))
     yield "seeds", image.field(layout.of_runs(block.integers)[:, SEED])
     weights = block.numbers[:, layout.sections["weights"]]

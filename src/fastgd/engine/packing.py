@@ -68,10 +68,14 @@ def arrange(
     matrices: Sequence[tuple[int, int]],
     threads: int,
     side_by_side: int | None = None,
+    lanes: int | None = None,
 ) -> list[RunBatch]:
-    """Batch all runs, of which each part has equally many; parts are the slowest axis."""
+    """Batch all runs, of which each part has equally many; parts are the slowest axis.
+
+    ``lanes`` are those of another machine's vector registers, if the runs are for one.
+    """
     size, held = int(samples.sizes.max()), samples.most_held
-    wide = side_by_side or runs_side_by_side(runs, size, matrices, threads)
+    wide = side_by_side or runs_side_by_side(runs, size, matrices, threads, lanes)
     if samples.partition is None:
         return [RunBatch(Sharing.ALL, wide, size, held, True, count=runs)]
     each = runs // samples.parts

@@ -111,7 +111,9 @@ class Plan:
                 lanes=lanes,
             )
 
-        batches = arrange(samples, recipe, prod(shape), network.matrices, threads, side_by_side)
+        batches = arrange(
+            samples, recipe, prod(shape), network.matrices, threads, side_by_side, lanes
+        )
         pairs = tuple((batch, session(batch)) for batch in batches)
         ends = may_end(method, scope)
         return cls(

@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Layer, Recipe, Shapes, Span
 from fastgd.kernel.calls import Call
-from fastgd.kernel.iteration.fused import written_fma
 from fastgd.kernel.language.structs import Integers, Struct, address_of, encode, first_byte
 from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import trap
-from fastgd.kernel.language.webassembly import linked
+from fastgd.kernel.language.webassembly import STACK, linked
 from fastgd.kernel.training_loop import descend
 
 LINE = 64
@@ -74,10 +73,11 @@ class Image:
         Raises
         ------
         ValueError
-            If ``base`` is no multiple of 64, or is 0, the address of an array without values.
+            If ``base`` is no multiple of 64, or below 65,536: there WebAssembly's code has its
+            constants and its stack.
         """
-        if base <= 0 or base % LINE:
-            raise ValueError(f"base must be a multiple of {LINE} above 0, got {base}")
+        if base < STACK or base % LINE:
+            raise ValueError(f"base must be a multiple of {LINE}, from {STACK:,} on, got {base:,}")
         arrays = {id(array): array for _, array in arrays_of(call)}
         sizes = [8 * words.size for words in _tables(call, first_byte)]
         *tables, end = accumulate(map(_up, sizes), initial=_up(8 * _WORDS))
@@ -194,7 +194,9 @@ def module(shapes: Shapes, recipe: Recipe, target: str) -> bytes:
     """Code that trains the blocks of an image on another machine: see :data:`.TARGETS`.
 
     It has one function, ``train``, of the header's address. That traps if the image isn't one for
-    this code, or lies elsewhere than at the address that it was made for.
+    this code, or lies elsewhere than at the address that it was made for. Both must be from the
+    same release. In WebAssembly the first 65,536 bytes of the memory are the code's own, so that
+    two modules can't share a memory.
 
     Raises
     ------
@@ -202,7 +204,7 @@ def module(shapes: Shapes, recipe: Recipe, target: str) -> bytes:
         If this machine can't emit it.
     """
     stamp = stamp_of(shapes, recipe)
-    made = emit(_train_image, (shapes, recipe), stamp, Header, TARGETS[target], written_fma.py_func)
+    made = emit(_train_image, (shapes, recipe), stamp, Header, TARGETS[target])
     return made if TARGETS[target].assembly else linked(made, "train")
 
 

@@ -28,7 +28,6 @@ from fastgd.kernel.calls import Call
 from fastgd.kernel.image import LINE, Header, Image
 from fastgd.kernel.iteration.batch_norm import normalize
 from fastgd.kernel.iteration.coupling import couple
-from fastgd.kernel.iteration.fused import written_fma
 from fastgd.kernel.iteration.layers import forward
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.structs import Floats, Integers, address_of, encode, table_of
@@ -136,7 +135,7 @@ def predictor_code(shapes: Shapes, recipe: Recipe, base: int) -> bytes:
         If this machine can't emit it.
     """
     target = TARGETS["wasm32"]
-    return emit(_predict, (shapes, recipe), 0, PredictorHeader, target, written_fma.py_func, base)
+    return emit(_predict, (shapes, recipe), 0, PredictorHeader, target, base)
 
 
 def _predict(shapes, recipe, count, image):

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from fastgd.kernel.image import LINE, aligned
-from fastgd.kernel.iteration.fused import written_fma
 from fastgd.kernel.language.int_vectors import bits_of
 from fastgd.kernel.language.memory import load
 from fastgd.kernel.language.structs import Floats, encode, first_byte
@@ -85,5 +84,5 @@ def probe_module() -> bytes:
     )
     memory[: table.nbytes].view(np.int64)[:] = table.ravel()
     target = TARGETS["wasm32-relaxed"]
-    made = emit(_probe, (), TRIPLES, Triples, target, written_fma.py_func)
+    made = emit(_probe, (), TRIPLES, Triples, target)
     return linked(made, "probe", memory=memory.tobytes())

@@ -8,6 +8,8 @@ import json
 import sys
 from typing import Any
 
+sys.path.insert(0, sys.argv[1])  # where the caller has llvmlite from
+
 import llvmlite.binding as llvm
 
 

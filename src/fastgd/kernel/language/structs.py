@@ -226,7 +226,7 @@ def address(context, builder, kind, value, index, count=1):
     else:
         view = context.make_array(kind)(context, builder, value)
         length = builder.extract_value(view.shape, 0)
-    if context.enable_boundscheck:
+    if _checks_bounds(context, builder):
         for i in (index, builder.add(index, _I64(count - 1))):
             cgutils.do_boundscheck(context, builder, i, length)
     return builder.gep(view.data, [index], inbounds=True)
@@ -237,8 +237,12 @@ def address_at(context, builder, kind, value, indices):
     if len(indices) == 1:
         return address(context, builder, kind, value, *indices)
     array = context.make_array(kind)(context, builder, value)
-    checked = context.enable_boundscheck
+    checked = _checks_bounds(context, builder)
     return cgutils.get_item_pointer(context, builder, kind, array, indices, boundscheck=checked)
+
+
+def _checks_bounds(context, builder):
+    return context.enable_boundscheck and getattr(builder.module, "checks_bounds", True)
 
 
 @intrinsic

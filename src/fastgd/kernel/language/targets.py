@@ -10,18 +10,20 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import llvmlite
 from llvmlite import binding, ir
 from numba import typeof
 from numba.core import cgutils, types
 
 from fastgd.kernel.language.cache import kept
 from fastgd.kernel.language.expressions import Value
+from fastgd.kernel.language.fused import written_fma
 from fastgd.kernel.language.numba_internals import typing_of_code
 from fastgd.kernel.language.structs import Struct
 from fastgd.kernel.language.tile import Tile, pick
-from fastgd.kernel.language.translation import TRANSLATES, emit_body
+from fastgd.kernel.language.translation import TRANSLATES, emit_body, emit_call
 
 _F64, _I64, _I32 = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
 _PAIR = ir.VectorType(_F64, 2)
@@ -40,7 +42,7 @@ class Target(NamedTuple):
     features: str = ""
     assembly: bool = False
     """Whether assembly is emitted instead of an object file."""
-    fma: str = "native"
+    fma: Literal["native", "written", "relaxed"] = "native"
     """``native``; ``written`` with other operations; ``relaxed``: only some engines fuse it."""
 
 
@@ -79,11 +81,11 @@ def check_translates() -> None:
 class _Module(ir.Module):  # type: ignore[misc]
     """A module for another machine, which knows how a fused multiply-add is made there."""
 
-    def __init__(self, target: Target, written: Callable[..., Any]) -> None:
+    checks_bounds = False  # that needs Numba's way of raising errors
+
+    def __init__(self, target: Target) -> None:
         super().__init__(target.name, context=ir.Context())
         self.target = target
-        self._written = written
-        self._defined: dict[int, Any] = {}
         if target.fma != "native":
             self.fma = self._in_pairs
             self._fma = self._call_relaxed if target.fma == "relaxed" else self._call_written
@@ -113,16 +115,8 @@ class _Module(ir.Module):  # type: ignore[misc]
         return pick(builder, builder.call(madd, pairs), [0])
 
     def _call_written(self, builder: Any, *operands: Any) -> Any:
-        lanes = operands[0].type.count
-        if lanes not in self._defined:
-            vector = operands[0].type
-            kind = ir.FunctionType(vector, [vector] * 3)
-            function = self._defined[lanes] = ir.Function(self, kind, f"fma.{lanes}")
-            function.linkage = "internal"
-            function.attributes.add("noinline")
-            given = [Value(Tile(lanes), each) for each in function.args]
-            emit_body(function, self._written, given)
-        return builder.call(self._defined[lanes], operands)
+        kinds = [Tile(operands[0].type.count)] * 3
+        return emit_call(builder, written_fma.py_func, kinds, operands)
 
 
 def emit(
@@ -131,14 +125,12 @@ def emit(
     stamp: int,
     header: type,
     target: Target,
-    written_fma: Callable[..., Any],
     at: int = 0,
 ) -> bytes:
     """Emit a function of markers, a known number, and a struct; as an object file or assembly.
 
     It is called ``train``, and takes the address of the struct's words. With ``at``, that address
-    is known, and the function takes the number, 32 bits, and returns another one. ``written_fma``
-    is the fused multiply-add of one or two lanes, written with other operations.
+    is known, and the function takes the number, 32 bits, and returns another one.
 
     Raises
     ------
@@ -150,7 +142,7 @@ def emit(
     facts = repr((target, body.__qualname__, kinds, stamp, at))
 
     def made() -> bytes:
-        module = _Module(target, written_fma)
+        module = _Module(target)
         _define(module, body, kinds, stamp, header, at)
         return _compiled(str(module), target)
 
@@ -186,7 +178,8 @@ def _define(
 
 def _compiled(text: str, target: Target) -> bytes:
     """Compile LLVM code in another process, which an error in LLVM may abort."""
-    command = [sys.executable, "-P", str(Path(__file__).with_name("emitter.py"))]
+    program, packages = Path(__file__).with_name("emitter.py"), Path(llvmlite.__file__).parents[1]
+    command = [sys.executable, "-P", str(program), str(packages)]
     order = f"{json.dumps(target._asdict())}\n{text}"
     try:
         made = subprocess.run(command, input=order.encode(), capture_output=True, check=False)

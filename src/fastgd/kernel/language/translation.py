@@ -93,20 +93,25 @@ def outlined(function: Callable[..., Any]) -> Any:
     @intrinsic
     def call(_typing: Any, x: Any, y: Any, z: Any) -> Any:
         def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-            name = f"{function.__name__}.{x.lanes}"
-            made = builder.module.globals.get(name)
-            if made is None:
-                kind = ir.FunctionType(args[0].type, [each.type for each in args])
-                made = ir.Function(builder.module, kind, name)
-                made.linkage = "internal"
-                made.attributes.add("noinline")
-                kinds = zip((x, y, z), made.args, strict=True)
-                emit_body(made, function, [Value(*each) for each in kinds])
-            return builder.call(made, args)
+            return emit_call(builder, function, (x, y, z), args)
 
         return x(x, y, z), codegen
 
     return call
+
+
+def emit_call(
+    builder: Any, function: Callable[..., Any], kinds: Sequence[Any], args: Sequence[Any]
+) -> Any:
+    """Emit a call of a function of tiles, which the module has once for each number of lanes."""
+    module, name = builder.module, f"{function.__name__}.{kinds[0].lanes}"
+    made = module.globals.get(name)
+    if made is None:
+        made = ir.Function(module, ir.FunctionType(args[0].type, [a.type for a in args]), name)
+        made.linkage = "internal"
+        made.attributes.add("noinline")
+        emit_body(made, function, list(map(Value, kinds, made.args)))
+    return builder.call(made, args)
 
 
 def emit_body(function: Any, body: Callable[..., Any], given: Sequence[Any]) -> None:

@@ -14,7 +14,7 @@ from fastgd.kernel.language.int_vectors import bits_of, choose, number_of
 from fastgd.kernel.language.tile import everywhere, magnitude, select, with_sign
 from fastgd.kernel.language.translation import outlined
 
-_HALF = 1 << 26
+_HALF = (1 << 26) - 1
 _UPPER = ~((1 << 27) - 1)
 
 _TINY = 2.0**-960
@@ -28,7 +28,11 @@ _LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
 
 @njit(**INLINED)
 def _upper(x):
-    """Return x rounded to 26 bits; what is left has 26 bits, too."""
+    """Return x rounded to 26 bits, ties toward zero; what is left has 26 bits, too.
+
+    That holds for subnormal numbers as well, but that the smallest ones become 0. Rounded up, 2**26
+    times the smallest number would be doubled.
+    """
     return number_of((bits_of(x) + _HALF) & _UPPER)
 
 
