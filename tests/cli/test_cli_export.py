@@ -154,6 +154,7 @@ REFUSED = {
     "run.npz x.js --to c": "a file with --to c must end in .h, got 'x.js'$",
     "run.npz link.h": "link.h can't be written: it is the file that is read$",
     "run.npz none/x.h": "none/x.h can't be written: there is no folder none$",
+    "run.npz \u00e9.h": "--name must be given for a file without letters.*, got '\u00e9.h'$",
     "run.npz 3d.h": "--name must be a C identifier.* got '3d'$",
     "run.npz x.h --name a-b": "--name must be a C identifier.* got 'a-b'$",
     "run.npz x.js --name x": "--name is for --to c, got --to js$",

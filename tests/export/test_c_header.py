@@ -382,6 +382,21 @@ def test_a_name_is_an_identifier(name):
         c_header(CASES["article"], name)
 
 
+def test_a_header_may_be_included_twice_but_no_other_of_its_name(tmp_path):
+    if reason := missing(BUILD):
+        pytest.skip(reason)
+    first, second = (networks_of((2, 1), size=size) for size in (1.0, 2.0))
+    (tmp_path / "again").mkdir()
+    for networks in (first, second):
+        again = c_header(networks, "net", np.ones((3, 2)))  # another comment
+        (tmp_path / "again" / "net.h").write_text(again)
+        header = c_header(first, "net") + '#include "again/net.h"\n'
+        if networks is first:
+            compiled(tmp_path, BUILD, {"net": header})
+    with pytest.raises(CompileError, match="two different networks are called net: give one"):
+        compiled(tmp_path, BUILD, {"net": header})
+
+
 def test_strings_end_at_nul():
     target = ClassTarget("sort", ("a\0b", "c", "d"))
     networks = CASES["sort"]._replace(targets=(target,))

@@ -123,6 +123,15 @@ def test_a_file_whose_name_is_none_in_c_needs_another_one(tmp_path, run):
     run.to_c(tmp_path / "3d.h", name="three_d")
 
 
+@pytest.mark.parametrize("file", ["\u00e9.h", "\u00fc2.h", "12.h"])
+def test_a_file_without_letters_of_c_needs_another_name(tmp_path, run, file):
+    message = f"^name must be given for a file without letters from A to Z, got '{file}'$"
+    with pytest.raises(ValueError, match=message):
+        run.to_c(tmp_path / file)
+    assert not list(tmp_path.iterdir())
+    run.to_c(tmp_path / file, name="e")
+
+
 @pytest.mark.parametrize("method", EXPORTERS)
 def test_where_nothing_can_be_written_nothing_is_done(tmp_path, run, asked, method):
     (tmp_path / "folder").mkdir()

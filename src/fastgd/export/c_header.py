@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 from textwrap import wrap
+from zlib import crc32
 
 import numpy as np
 
@@ -38,7 +39,7 @@ bits, too."""
 
 _HEAD = """\
 #ifndef FASTGD_{name}_H
-#define FASTGD_{name}_H
+#define FASTGD_{name}_H 0x{content:08x}u
 
 #include <float.h>
 #include <math.h>
@@ -80,6 +81,8 @@ _TAIL = """\
 #pragma GCC pop_options
 #endif
 
+#elif FASTGD_{name}_H != 0x{content:08x}u
+#error "two different networks are called {name}: give one of them another name"
 #endif
 """
 
@@ -164,14 +167,16 @@ class _Header:
     def text(self, rows: FloatArray | None) -> str:
         """The whole header; the error of single precision is measured on these rows."""
         too_large = self.is_too_large()
-        parts = [self.head(rows, too_large), *self.strings(), *self.networks.code(DOUBLE)]
-        parts += [] if too_large else self.networks.code(SINGLE)
-        return "\n".join([*parts, _TAIL.format(name=self.name)])
+        code = [*self.strings(), *self.networks.code(DOUBLE)]
+        code += [] if too_large else self.networks.code(SINGLE)
+        content = crc32("".join(code).encode())
+        tail = _TAIL.format(name=self.name, content=content)
+        return "\n".join([self.head(rows, too_large, content), *code, tail])
 
     # ------------------------------------------------------------ comments
 
-    def head(self, rows: FloatArray | None, too_large: bool) -> str:
-        """The comment, the guards, and the sizes."""
+    def head(self, rows: FloatArray | None, too_large: bool, content: int) -> str:
+        """The comment, the guards with a number made from the content, and the sizes."""
         single = (
             f"There is no {self.name}_predict_float: some numbers are too large for single "
             "precision."
@@ -182,6 +187,7 @@ class _Header:
         paragraphs = [self.facts(), "\n".join([call, *self.meaning()]), bits, single]
         head = _HEAD.format(
             name=self.name,
+            content=content,
             inputs=len(self.columns) or self.exported.network.sizes[0],
             outputs=self.exported.outputs,
         )

@@ -201,5 +201,14 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def c_name(path: Path) -> str:
-    """Return the name of a file with _ for all that a C identifier can't have."""
+    """Return the name of a file with _ for all that a C identifier can't have.
+
+    Without a letter, many files would have the same name: raise ExportError.
+    """
+    if not re.search("[A-Za-z]", path.stem):
+        from fastgd.export.network import ExportError
+
+        raise ExportError(
+            f"name must be given for a file without letters from A to Z, got {path.name!r}"
+        )
     return re.sub("[^A-Za-z0-9]", "_", path.stem)
