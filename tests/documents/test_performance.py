@@ -30,6 +30,17 @@ def with_target(table, work):
     return [figure(table, work), figure(table, work, column="target")]
 
 
+def of_wasm(work, column):
+    """The least and the largest figure of all engines, in the table of WebAssembly."""
+    table = SUMMARY.PAGE.read_text().partition("<!-- targets:begin -->")[2]
+    rows = [
+        line.strip("| ").split(" | ") for line in table.splitlines() if f"| train {work}" in line
+    ]
+    texts = [row[column] for row in rows if len(row) == 6]
+    numbers = [float(text.rstrip(" nsx").replace(",", "")) for text in texts]
+    return [min(numbers), max(numbers)]
+
+
 TRAIN, SWEEP, LARGE = SUMMARY.TRAIN, SUMMARY.SWEEP, SUMMARY.LARGE
 TORCH, LIMIT = "PyTorch, hand-written", "the limit, Numba's own start apart (ours / limit)"
 BOUND, ACCURACY = SUMMARY.report.BOUND, "GridSearchCV over MLPClassifier (ours / its)"
@@ -42,6 +53,16 @@ SWEEPS = figures("bench", "sweep", column="ratio")
 SEARCHES = figures("search", "search", SUMMARY.GRID)
 
 SENTENCES = {
+    "(native 3-4-1: {} ns, there {} ns)": [
+        of_wasm("3-4-1", 2)[0],
+        figure("bench", *SUMMARY.ROWS[0][1:], "ours"),
+    ],
+    "takes {} to {} times as long for 3-4-1, {} to {} times for 3-32-1 and {} to {} times for": [
+        *of_wasm("3-4-1", 4),
+        *of_wasm("3-32-1", 4),
+        *of_wasm("16-16-1", 4),
+    ],
+    "multiply-adds take {} to {} us for 3-4-1": [ns / 1000 for ns in of_wasm("3-4-1", 5)],
     "is {} times as fast as JAX in": [figure("bench", SWEEP)],
     "{} times as fast as PyTorch (3-4-1,": [figure("bench", SWEEP, TORCH)],
     "{} times as fast as a loop over": [figure("parts", SUMMARY.GROUPS, SUMMARY.LOOP)],
