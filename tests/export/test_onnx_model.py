@@ -1,6 +1,7 @@
 """to_onnx of runs and models: what onnxruntime makes of the file is what predict returns."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import onnxruntime
@@ -8,6 +9,8 @@ import pytest
 
 import fastgd
 from fastgd import Model
+from fastgd.engine.elementwise import evaluate
+from fastgd.export.onnx import Graph
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -152,6 +155,44 @@ def test_a_column_needs_a_name(tmp_path):
 
 X = np.linspace(-2, 2, 12).reshape(4, 3)
 Y = [0.0, 1.0, 1.0, 0.0]
+
+
+RANGE = np.concatenate([np.logspace(-30, 30, 400), np.linspace(0.01, 90, 400), [710.4, np.inf]])
+SOFTPLUS = ("add", ("maximum", "a", 0.0), ("log1p", ("exp", ("neg", ("abs", "a")))))
+NUMBERS = {
+    "log1p": np.r_[RANGE, -1 + np.logspace(-7, 0, 400), -np.logspace(-30, -1, 400), -1, 0],
+    "cos": np.r_[RANGE[:-1], 1e15],
+    "tan": np.r_[np.linspace(-1.3, 1.3, 400), 1e15],
+    "sinh": np.r_[-RANGE, RANGE],
+    "cosh": np.r_[-RANGE, RANGE],
+    "expm1": np.r_[-RANGE, RANGE],
+}
+FUNCTIONS = {
+    name: ((name, "a"), partial(evaluate, name), numbers) for name, numbers in NUMBERS.items()
+} | {
+    "softplus": (
+        SOFTPLUS,
+        lambda a: np.maximum(a, 0.0) + evaluate("log1p", evaluate("exp", -abs(a))),
+        np.linspace(-80, 80, 401),
+    )
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_are_equal_up_to_rounding(name, dtype):
+    tree, known_by, numbers = FUNCTIONS[name]
+    numbers = numbers.astype(dtype)
+    graph = Graph(dtype)
+    graph.numbers(graph.formula(tree, {"a": graph.input("X", 1)}), "variable", 1)
+    session = onnxruntime.InferenceSession(
+        graph.model().SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    [found] = session.run(None, {"X": numbers.reshape(-1, 1)})
+    with np.errstate(over="ignore"):
+        known = known_by(numbers.astype(float)).astype(dtype)
+    few = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(found[:, 0], known, rtol=few, atol=few if name == "cos" else 0)
 
 
 @pytest.mark.parametrize("bias", [True, False])

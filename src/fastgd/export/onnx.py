@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from math import pi
 from typing import Any
 
 import numpy as np
@@ -39,23 +38,35 @@ _SAME = {word: word.capitalize() for word in _WORDS.split()} | {
     "le": "LessOrEqual",
     "gt": "Greater",
     "ge": "GreaterOrEqual",
+    "eq": "Equal",
 }
 """Operations of our expression trees that are a single ONNX operation."""
 
-_EXPM1 = ("mul", ("tanh", ("mul", 0.5, "x")), ("add", ("exp", "x"), 1.0))
+_HALF: Tree = ("mul", 0.5, "x")
+_SUM: Tree = ("add", 1.0, "x")
+_ROUNDED: Tree = ("sub", _SUM, 1.0)
+_EXPS: list[Tree] = [
+    ("mul", ("mul", 0.5, ("exp", half)), ("exp", half)) for half in (_HALF, ("neg", _HALF))
+]
 _COMPOSED: dict[str, Tree] = {
     "sigmoid": ("div", 1.0, ("add", 1.0, ("exp", ("neg", "x")))),
-    "cos": ("sin", ("add", "x", pi / 2)),
-    "expm1": _EXPM1,
-    "log1p": ("log", ("add", 1.0, "x")),
+    "cos": ("sub", 1.0, ("mul", 2.0, ("mul", ("sin", _HALF), ("sin", _HALF)))),
+    "expm1": ("mul", ("tanh", _HALF), ("add", ("exp", "x"), 1.0)),
+    "log1p": (
+        "where",
+        ("eq", _SUM, 1.0),
+        "x",
+        ("mul", ("log", _SUM), ("where", ("eq", _ROUNDED, "x"), 1.0, ("div", "x", _ROUNDED))),
+    ),
     "tan": ("div", ("sin", "x"), ("cos", "x")),
-    "sinh": ("mul", 0.5, ("sub", ("expm1", "x"), ("expm1", ("neg", "x")))),
-    "cosh": ("mul", 0.5, ("add", ("exp", "x"), ("exp", ("neg", "x")))),
+    "sinh": ("mul", ("tanh", _HALF), ("add", ("cosh", "x"), 1.0)),
+    "cosh": ("add", *_EXPS),
 }
 """Operations that are composed of several ONNX operations.
 
 Up to 1.23 onnxruntime has no Cos for float64, and fails on x * Sigmoid(x), which it fuses. This
-form of expm1 is exact to rounding near 0, where exp(x) - 1 is not.
+form of expm1 is exact to rounding near 0, where exp(x) - 1 is not, and so is that of log1p
+(Goldberg 1991, Theorem 4). cosh overflows only where its result does.
 """
 
 
