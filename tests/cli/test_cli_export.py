@@ -148,14 +148,14 @@ def test_onnx_has_a_type(run):
 
 
 REFUSED = {
-    "run.npz": "--to must be c, js, wasm or onnx for a file without such an ending$",
-    "run.npz x.txt": "--to must be c, js, wasm or onnx for a file without such an ending$",
+    "run.npz": "give FILE, or --to c, js, wasm or onnx$",
+    "run.npz x.c": r"FILE must end in \.h, \.js, \.mjs, \.wasm or \.onnx, got 'x\.c'$",
     "run.npz --to java": "--to must be 'c', 'js', 'wasm' or 'onnx', got 'java'",
     "run.npz x.js --to c": "a file with --to c must end in .h, got 'x.js'$",
     "run.npz link.h": "link.h can't be written: it is the file that is read$",
     "run.npz none/x.h": "none/x.h can't be written: there is no folder none$",
-    "run.npz \u00e9.h": "--name must be given for a file without letters.*, got '\u00e9.h'$",
-    "run.npz 3d.h": "--name must be a C identifier.* got '3d'$",
+    "run.npz \u00e9.h": "can't begin with '\u00e9': give another, such as --name model$",
+    "run.npz 3d.h": "can't begin with '3d': give another, such as --name model$",
     "run.npz x.h --name a-b": "--name must be a C identifier.* got 'a-b'$",
     "run.npz x.js --name x": "--name is for --to c, got --to js$",
     "run.npz x.h --dtype float32": "--dtype is for --to onnx, got --to c$",

@@ -56,7 +56,8 @@ def test_it_says_each_choice_and_how_good_it_is(run):
         "- rows: 72 for training, in 2 folds; 18 in the test set, drawn with seed 0",
         "The best of 9 settings, by squared error on the validation rows of each fold",
         "On the 18 rows to judge by, which had no part in this",
-        "Saved to m.npz: fastgd predict m.npz NEW.csv applies it.",
+        "Saved to m.npz: fastgd predict m.npz NEW.csv applies it.\n"
+        "fastgd export writes it for C, JavaScript and others.",
     ):
         assert line in out
     for row in ("this model", "a linear model", "the mean"):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import fastgd
 from fastgd import GroupModels, Model, Run
 from fastgd.checks.formatting import first_names, many
+from fastgd.checks.messages import either
 from fastgd.checks.values import check_choice
 from fastgd.cli.console import open_console, print_plain, print_written
 from fastgd.cli.errors import RefusedError, refusing
@@ -56,13 +57,21 @@ LANGUAGES = {
 
 
 @takes(
-    argument("saved", "MODEL.npz", "What fit --save, or train --save, wrote.", Path, default=...),
-    argument("out", "FILE", "The file to write (default: MODEL with the ending of --to).", Path),
+    argument(
+        "saved", "MODEL.npz", "File written by fit --save or train --save.", Path, default=...
+    ),
+    argument(
+        "out",
+        "FILE",
+        "The file to write; an existing one is overwritten (default: MODEL with the ending "
+        ".h, .js, .wasm or .onnx).",
+        Path,
+    ),
     option("--to LANGUAGE", "c, js, wasm or onnx (default: by the ending of FILE: .h, .js, ...)."),
     option(
         "--name NAME", "With c: what the names in the header begin with (default: that of FILE)."
     ),
-    option("--dtype DTYPE", "With onnx: float64, or float32 for runtimes that have no other."),
+    option("--dtype DTYPE", "With onnx: float64, or float32 for runtimes without float64."),
 )
 def command(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> None:
     """Write a saved network for another language: C, JavaScript, WebAssembly or ONNX.
@@ -97,7 +106,10 @@ def _language(to: str | None, out: Path | None) -> str:
     for name, language in LANGUAGES.items():
         if out is not None and out.suffix.lower() in language.endings:
             return name
-    raise RefusedError("--to must be c, js, wasm or onnx for a file without such an ending")
+    if out is None:
+        raise RefusedError("give FILE, or --to c, js, wasm or onnx")
+    endings = either(ending for language in LANGUAGES.values() for ending in language.endings)
+    raise RefusedError(f"FILE must end in {endings}, got {str(out)!r}")
 
 
 def _what_to_do(saved: Path, result: Any) -> str:

@@ -119,6 +119,7 @@ def command(
     print_written(console, plot)
     if save:
         print_plain(console, f"Saved to {save}: fastgd predict {save} NEW.csv applies it.")
+        print_plain(console, "fastgd export writes it for C, JavaScript and others.")
 
 
 def _show_candidates(console: "Console", result: Fit) -> None:

@@ -29,7 +29,9 @@ Prediction = dict[str, list[Any]]
 
 
 @takes(
-    argument("saved", "MODEL.npz", "What fit --save, or train --save, wrote.", Path, default=...),
+    argument(
+        "saved", "MODEL.npz", "File written by fit --save or train --save.", Path, default=...
+    ),
     TABLE_FILE,
     option(
         "--csv FILE.csv",

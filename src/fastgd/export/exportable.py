@@ -34,8 +34,9 @@ class Exportable:
         """Write the network as a C header that needs only the standard library.
 
         ``NAME_predict(const double *x, double *y)`` computes the outputs ``y`` of one row ``x``:
-        the bits of :meth:`predict`, with any C99 compiler and its usual options. The header says
-        which input is which, and how far the variant for ``float`` is off.
+        bit-identical to :meth:`predict` with GCC and Clang, except for a few of their options and
+        of the C libraries ("The same bits" in docs/export.md names them). The header says which
+        input is which, and how far the variant for ``float`` is off.
 
         Parameters
         ----------
@@ -203,12 +204,14 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
 def c_name(path: Path) -> str:
     """Return the name of a file with _ for all that a C identifier can't have.
 
-    Without a letter, many files would have the same name: raise ExportError.
+    Raise ExportError if it begins with a digit, or has no letter: many files would have its name.
     """
-    if not re.search("[A-Za-z]", path.stem):
+    name = re.sub("[^A-Za-z0-9]", "_", path.stem)
+    if name[:1].isdigit() or not re.search("[A-Za-z]", name):
         from fastgd.export.network import ExportError
 
         raise ExportError(
-            f"name must be given for a file without letters from A to Z, got {path.name!r}"
+            "the names in a header begin with that of the file, but can't begin with "
+            f"{path.stem!r}: give another, such as name='model'"
         )
-    return re.sub("[^A-Za-z0-9]", "_", path.stem)
+    return name

@@ -2,7 +2,8 @@
 
 The translator emits a function for tiles of one lane, and what it has made is written as C. So the
 bits are the kernel's, provided that the C compiler fuses and reorders nothing. Only fma, fabs,
-sqrt, floor and copysign are called, which C and IEEE 754 define to the last bit.
+sqrt, floor and copysign are called, which IEEE 754 defines to the last bit. C libraries keep to it,
+except for a few whose fma rounds twice, such as newlib without an instruction for it.
 """
 
 import math
@@ -44,7 +45,7 @@ _SAME = ("insertelement", "extractelement", "shufflevector")
 """Operations that change nothing where a vector has a single lane."""
 
 _CALLED = ("fma", "fabs", "sqrt", "floor", "copysign")
-"""What is called of <math.h>: the same to the last bit wherever it follows IEEE 754."""
+"""What is called of <math.h>: the same to the last bit where the C library follows IEEE 754."""
 
 _OTHERS = {
     "load": "{0}",
