@@ -115,6 +115,9 @@ CASES = {
     "steep": networks_of((2, 4, 1), activation=STEEP, output=STEEP, bias=True),
     "bent": networks_of((2, 4, 2), activation=BENT, output="identity"),
     "power": networks_of((2, 4, 1), activation=POWER, output="identity", size=0.5),
+    "deep": networks_of(
+        (2, *[1] * 30, 1), activation="tanh", output="exp", bias=True, batch_norm=True, members=2
+    ),
     "gaussian": networks_of((2, 3, 4), activation="tanh", output="identity", loss="gaussian"),
     "price": networks_of(
         (INPUTS, 4, 1), output="identity", members=2, table=(PREPARATION, (PRICE,))
@@ -316,7 +319,7 @@ def test_a_model_as_c(target, tmp_path):
 def stated(header):
     """The differences in the comment: the largest one, and the mean."""
     text = re.sub(r"\s*\n \* ", " ", header)
-    found = re.search(r"differed by at most (\S+), by (\S+) on average", text)
+    found = re.search(r"differed by about (\S+) or less, by (\S+) on average", text)
     return float(found[1]), float(found[2])
 
 
@@ -331,7 +334,8 @@ def test_the_error_of_single_precision_is_the_stated_one(library_of, headers):
             off = np.abs(single.astype(np.float64) - double)
         for measured, text in zip((off.max(), off.mean()), stated(headers[name]), strict=True):
             # asin(tanh(a)) turns the last bit of tanhf, which is the library's, into five digits.
-            factor = 10 if name == "bent" else 2
+            # The outputs of "deep" are nearly constant: a single rounding decides.
+            factor = 10 if name in ("bent", "deep") else 2
             assert text / factor <= measured <= factor * text, (name, measured, text)
 
 
@@ -360,7 +364,17 @@ def test_outputs_may_overflow_in_single_precision():
     off = differences(networks, np.array([[0.0], [100.0], [1000.0], [np.inf], [np.nan]]))
     assert off.ravel().tolist() == [0.0, np.inf, 0.0, 0.0, 0.0]
     header = c_header(networks, "net", np.array([[0.0], [100.0]]))
-    assert stated(header) == (np.inf, np.inf)
+    text = re.sub(r"\s*\n \* ", " ", header)
+    assert "On 2 rows that were given it overflowed in 1; in the others its outputs" in text
+    assert stated(header) == (0, 0)
+
+
+@pytest.mark.parametrize("output", ["sin(a*1e300)", "minimum(a, 1e300) * 1e39"])
+def test_functions_may_overflow_in_single_precision(output):
+    header = c_header(networks_of((2, 1), output=fastgd.Function(output)), "net")
+    text = re.sub(r"\s*\n \* ", " ", header)
+    assert "There is no net_predict_float: it would overflow in all of 10,000 rows from" in text
+    assert "predict_float(" not in header
 
 
 def test_numbers_may_be_too_large_for_single_precision():
@@ -369,7 +383,7 @@ def test_numbers_may_be_too_large_for_single_precision():
     parts.weights[0][0, 0], before = 1e39, parts.weights[0][0, 0]
     header = c_header(networks, "net")
     parts.weights[0][0, 0] = before
-    assert "There is no net_predict_float: some numbers are too large for" in header
+    assert "There is no net_predict_float: some numbers are too large for it." in header
     assert "predict_float(" not in header
 
 

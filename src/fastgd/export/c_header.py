@@ -8,7 +8,7 @@ kernel, so the header keeps it from doing so, or refuses to be compiled.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, log10
 from textwrap import wrap
 from zlib import crc32
 
@@ -166,23 +166,17 @@ class _Header:
 
     def text(self, rows: FloatArray | None) -> str:
         """The whole header; the error of single precision is measured on these rows."""
-        too_large = self.is_too_large()
+        has_single, single = self.single(rows)
         code = [*self.strings(), *self.networks.code(DOUBLE)]
-        code += [] if too_large else self.networks.code(SINGLE)
+        code += self.networks.code(SINGLE) if has_single else []
         content = crc32("".join(code).encode())
         tail = _TAIL.format(name=self.name, content=content)
-        return "\n".join([self.head(rows, too_large, content), *code, tail])
+        return "\n".join([self.head(single, content), *code, tail])
 
     # ------------------------------------------------------------ comments
 
-    def head(self, rows: FloatArray | None, too_large: bool, content: int) -> str:
+    def head(self, single: str, content: int) -> str:
         """The comment, the guards with a number made from the content, and the sizes."""
-        single = (
-            f"There is no {self.name}_predict_float: some numbers are too large for single "
-            "precision."
-            if too_large
-            else self.error(rows)
-        )
         call, bits = (text.format(name=self.name) for text in (_CALL, _BITS))
         paragraphs = [self.facts(), "\n".join([call, *self.meaning()]), bits, single]
         head = _HEAD.format(
@@ -219,8 +213,11 @@ class _Header:
         if self.classes:
             yield f"y has a probability for each class; {self.name}_label(y) is the likeliest one."
 
-    def error(self, rows: FloatArray | None) -> str:
-        """What was measured of single precision."""
+    def single(self, rows: FloatArray | None) -> tuple[bool, str]:
+        """Whether there is a function in single precision, and what was measured of it."""
+        function = f"{self.name}_predict_float"
+        if self.is_too_large():
+            return False, f"There is no {function}: some numbers are too large for it."
         where = "rows from a standard normal distribution"
         if self.columns:
             where = "random rows with the means and deviations of the columns"
@@ -229,10 +226,15 @@ class _Header:
         else:
             where = "rows that were given"
         off = differences(self.exported, rows)
-        return (
-            f"{self.name}_predict_float does the same in single precision. On {len(rows):,} {where}"
-            f" its outputs differed by at most {_up(off.max())}, by {_up(off.mean())} on average, "
-            "with NumPy's functions in place of the C library's."
+        sample, overflows = f"{len(rows):,} {where}", np.isinf(off).any(axis=1)
+        if overflows.all():
+            return False, f"There is no {function}: it would overflow in all of {sample}."
+        off = off[~overflows]
+        some = f"it overflowed in {overflows.sum():,}; in the others " if overflows.any() else ""
+        return True, (
+            f"{function} does the same in single precision. On {sample} {some}its outputs differed "
+            f"by about {_up(off.max())} or less, by {_up(off.mean())} on average, with NumPy's "
+            "functions in place of the C library's."
         )
 
     def is_too_large(self) -> bool:
@@ -279,8 +281,8 @@ def _is_single(numbers: FloatArray) -> bool:
 
 def _up(value: float) -> str:
     """A number rounded up to two digits."""
-    if not isfinite(value) or value == 0:
-        return f"{value:g}"
+    if value == 0:
+        return "0"
     unit = 10.0 ** (floor(log10(value)) - 1)
     return f"{ceil(value / unit) * unit:.1e}"
 

@@ -36,7 +36,7 @@ class Exportable:
         ``NAME_predict(const double *x, double *y)`` computes the outputs ``y`` of one row ``x``:
         bit-identical to :meth:`predict` with GCC and Clang, except for a few of their options and
         of the C libraries ("The same bits" in docs/export.md names them). The header says which
-        input is which, and how far the variant for ``float`` is off.
+        input is which, and about how far the variant for ``float`` is off.
 
         Parameters
         ----------
