@@ -153,6 +153,23 @@ def test_a_column_needs_a_name(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("where", ["column 'city'", "the names of columns", "the classes"])
+def test_texts_that_utf_8_can_not_hold_are_named(tmp_path, where):
+    table, classes = dict(TABLE), ("a", "b")
+    if where == "the classes":
+        classes = ("a", "b\ud800")
+    elif where == "column 'city'":
+        table["city"] = np.where(TABLE["city"] == "Oslo", "b\ud800", TABLE["city"])
+    else:
+        table["b\ud800"] = table.pop("city")
+    y = np.eye(2)[np.arange(ROWS) % 2]
+    model = model_of((ClassTarget("sort", classes),), y, table=table)
+    message = rf"^to_onnx needs texts without lone surrogates, got 'b\\ud800' in {where}$"
+    with pytest.raises(ValueError, match=message):
+        model.to_onnx(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 X = np.linspace(-2, 2, 12).reshape(4, 3)
 Y = [0.0, 1.0, 1.0, 0.0]
 

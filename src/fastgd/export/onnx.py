@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -157,7 +158,8 @@ def onnx_model(exported: Exported, dtype: str) -> bytes:
     Raises
     ------
     ExportError
-        If ONNX has no operation for a function of the network, or a column has no name.
+        If ONNX has no operation for a function of the network, a column has no name, or a text has
+        a lone surrogate.
     """
     graph = Graph(dtype)
     mean, targets = _mean(graph, exported, exported.outputs), exported.targets
@@ -216,12 +218,22 @@ def classes_model(
 
 def _add_classes(graph: Graph, probabilities: str, classes: NDArray[Any]) -> None:
     """Add the outputs "label" and "probabilities"."""
+    _check_texts("the classes", map(str, classes))
     kinds = {"U": np.dtype(object), "i": np.dtype(np.int64), "u": np.dtype(np.int64)}
     kind = kinds.get(classes.dtype.kind, classes.dtype)
     place = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
     label = graph.output("label", helper.np_dtype_to_tensor_dtype(kind), [None])
     graph.add("Gather", graph.constant(classes, kind), place, name=label)
     graph.numbers(probabilities, "probabilities", len(classes))
+
+
+def _check_texts(where: str, texts: Iterable[str]) -> None:
+    """Check that UTF-8, the encoding of all strings in ONNX, can hold the texts."""
+    for text in texts:
+        if re.search("[\ud800-\udfff]", text):
+            raise ExportError(
+                f"to_onnx needs texts without lone surrogates, got {text!r} in {where}"
+            )
 
 
 def _mean(graph: Graph, exported: Exported, outputs: int) -> str:
@@ -241,6 +253,7 @@ def _inputs(graph: Graph, exported: Exported) -> str:
     columns = exported.preparation.columns
     if not all(column.name for column in columns):
         raise ExportError("to_onnx needs columns that have names, got one called ''")
+    _check_texts("the names of columns", [column.name for column in columns])
     for column in columns:
         is_number = isinstance(column, NumberColumn)
         graph.input(column.name, 1, graph.number if is_number else TensorProto.STRING)
@@ -257,6 +270,7 @@ def _encoded(graph: Graph, column: Column) -> list[str]:
         found = [graph.add("Div", centered, graph.constant(column.scale))]
         return [*found, graph.add("Cast", missing, to=graph.number)] if column.flagged else found
     texts = {text or "": place for text, place in column.places.items()}
+    _check_texts(f"column {column.name!r}", texts)
     place = graph.add(
         "LabelEncoder",
         column.name,
