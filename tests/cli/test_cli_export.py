@@ -98,6 +98,17 @@ def test_it_says_how_the_file_is_used(run, words):
         assert Path(f"again-{out}").read_bytes() == Path(out).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("out", "use"),
+    [
+        ('"q.js', 'import { predict } from "./\\"q.js", then predict(rows)'),
+        ('"q.onnx', 'in Python, onnxruntime.InferenceSession("\\"q.onnx").run(None, inputs)'),
+    ],
+)
+def test_names_of_files_are_quoted(run, out, use):
+    assert f"Use: {use}\n" in run("export", "run.npz", out)[1]
+
+
 def called(program, *words):
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
@@ -150,6 +161,8 @@ def test_onnx_has_a_type(run):
 REFUSED = {
     "run.npz": "give FILE, or --to c, js, wasm or onnx$",
     "run.npz x.c": r"FILE must end in \.h, \.js, \.mjs, \.wasm or \.onnx, got 'x\.c'$",
+    ". --to c": "MODEL.npz must be a file, got '.'$",
+    "/ --to js": "MODEL.npz must be a file, got '/'$",
     "run.npz --to java": "--to must be 'c', 'js', 'wasm' or 'onnx', got 'java'",
     "run.npz x.js --to c": "a file with --to c must end in .h, got 'x.js'$",
     "run.npz link.h": "link.h can't be written: it is the file that is read$",

@@ -1,5 +1,6 @@
 """``fastgd export``: a saved network for another language."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +40,7 @@ LANGUAGES = {
     "js": Language(
         (".js", ".mjs"),
         Exportable.to_javascript,
-        'import {{ predict }} from "./{file}", then predict(rows)',
+        "import {{ predict }} from {path}, then predict(rows)",
     ),
     "wasm": Language(
         (".wasm",),
@@ -50,7 +51,7 @@ LANGUAGES = {
     "onnx": Language(
         (".onnx",),
         Exportable.to_onnx,
-        'in Python, onnxruntime.InferenceSession("{file}").run(None, inputs)',
+        "in Python, onnxruntime.InferenceSession({quoted}).run(None, inputs)",
         "--dtype",
     ),
 }
@@ -81,6 +82,8 @@ def command(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> Non
     with refusing():
         to = _language(to, out)
         language = LANGUAGES[to]
+        if out is None and not saved.name:
+            raise RefusedError(f"MODEL.npz must be a file, got {str(saved)!r}")
         out = saved.with_suffix(language.endings[0]) if out is None else out
         check_output(out, f"a file with --to {to}", language.endings, read=(saved,))
         for name, other in LANGUAGES.items():
@@ -94,7 +97,9 @@ def command(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> Non
         language.write(result, out, **chosen)
     console = open_console()
     print_written(console, out)
-    print_plain(console, f"Use: {language.use.format(file=out.name, **chosen)}")
+    quoted, path = (json.dumps(f"{at}{out.name}", ensure_ascii=False) for at in ("", "./"))
+    use = language.use.format(file=out.name, quoted=quoted, path=path, **chosen)
+    print_plain(console, f"Use: {use}")
     for line in _inputs_and_outputs(result, numbered=language.numbered):
         print_plain(console, line)
 
