@@ -10,6 +10,7 @@ from html import unescape
 import numpy as np
 import pytest
 
+import fastgd
 from chromium import browse, needs_chromium
 from exports import MODELS, RUNS, assert_same_bits, expected, inputs, run_of, table_of
 from fastgd.export.javascript import es_module
@@ -346,3 +347,23 @@ def test_it_may_stand_within_html():
     text = es_module(MODELS["a number"]()._exported("to_javascript"))
     assert "script>" in text
     assert not re.search("</script|<script|<!--", text)
+
+
+@needs_node
+def test_the_example_in_its_comment_runs(tmp_path):
+    exported = MODELS["classes"]()._exported("to_javascript")
+    column, *others = exported.preparation.columns
+    columns = (replace(column, name="a */ b"), *others)
+    preparation = replace(exported.preparation, columns=columns)
+    text = es_module(exported._replace(preparation=preparation))
+    assert 'predict([{ "a *\\/ b": 0, "built": 0, "city": ' in text
+    (tmp_path / "model.js").write_text(text, encoding="utf-8")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    comment = text.partition("*/")[0]
+    script = "\n".join(re.findall(r"^ \* {5}(.*)$", comment, re.MULTILINE))
+    assert re.match(r"\[ .kind \d. \]", in_node(script, tmp_path))
+
+
+def test_the_example_of_a_wide_network_is_short():
+    run = fastgd.train(np.zeros((2, 8)), [0, 1], iterations=1)
+    assert "predict([[0, 0, 0, 0, 0, ...]])" in es_module(run._exported("to_javascript"))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import wasmtime
 
+import fastgd
 from exports import MODELS, RUNS, assert_same_bits, expected, inputs, run_of, table_of
 from fastgd.export.webassembly import wasm_module
 from fastgd.kernel.language import cache, targets
@@ -113,7 +114,11 @@ def test_the_section_says_what_a_row_is():
         for code, text in enumerate(("false", "true"))
         for key in (text, text.title(), text.upper())
     }
-    assert facts_of(module_of(run_of("3-4-1"))) == {"width": 3, "results": 1}
+    assert facts_of(module_of(run_of("3-4-1"))) == {
+        "version": fastgd.__version__,
+        "width": 3,
+        "results": 1,
+    }
 
 
 def test_the_parameter_of_a_function_is_each_networks_own():

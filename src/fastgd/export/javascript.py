@@ -9,7 +9,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from typing import Any
 
 from fastgd.export.network import Exported
 from fastgd.export.webassembly import facts_of, wasm_module
@@ -17,10 +17,10 @@ from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 _HEAD = """\
 /**
- * A neural network, trained with fastgd @VERSION@: the bits of its predictions in Python.
+ * A neural network, written by fastgd @VERSION@. Predictions are bit-identical to those in Python.
  *
  *     import { predict } from "./model.js";
- *     console.log(predict(@ROWS@));
+ *     console.log(predict([@ROW@]));
  */
 
 const CODE = @CODE@;
@@ -185,9 +185,9 @@ def es_module(exported: Exported) -> str:
     columns, classes = facts.get("columns"), facts.get("classes")
     text = _filled(
         _HEAD + (_LISTS if columns is None else _TABLE) + (_LABELS if classes else ""),
-        VERSION=version("fastgd"),
+        VERSION=facts["version"],
         CODE=_literal(b64encode(wasm_module(exported)).decode()),
-        ROWS="rows" if columns else str([[0] * facts["width"]]),
+        ROW=_example(facts),
         WIDTH=str(facts["width"]),
         RESULTS=str(facts["results"]),
         COLUMNS=_literal([column["name"] for column in columns or ()]),
@@ -216,6 +216,19 @@ def _functions(targets: Sequence[Target]) -> Iterator[str]:
             )
         case _:
             yield _filled(_FUNCTION, **each | {"SUMMARY": "The outputs for each row."})
+
+
+def _example(facts: dict[str, Any]) -> str:
+    """A row as the comment shows it, or the beginning of a long one."""
+    values, (left, right) = ["0"] * facts["width"], "[]"
+    if "columns" in facts:
+        left, right = "{ ", " }"
+        values = [
+            f"{_literal(column['name'])}: {_literal(next(iter(column.get('categories', [0])), ''))}"
+            for column in facts["columns"]
+        ]
+    shown = ", ".join([*values[:5], *["..."] * (len(values) > 5)])
+    return f"{left}{shown}{right}".replace("*/", "*\\/")
 
 
 def _pairs(categories: dict[str, int] | None) -> list[tuple[str, int]] | None:

@@ -13,13 +13,14 @@ It exports:
   has predicted. That is less if the next one has a number far too large for the standardization. It
   traps if the number is below 0 or above the capacity.
 
-A custom section ``fastgd`` holds JSON: the numbers ``width`` and ``results``, and where there is a
-preparation, ``columns`` with their ``name`` and ``categories`` (the number of each string), the
-names of the ``targets``, and the labels of the ``classes``: the label of a row is that of its
-largest result, and of the first of them.
+A custom section ``fastgd`` holds JSON: the ``version`` of fastgd, the numbers ``width`` and
+``results``, and where there is a preparation, ``columns`` with their ``name`` and ``categories``
+(the number of each string), the names of the ``targets``, and the labels of the ``classes``: the
+label of a row is that of its largest result, and of the first of them.
 """
 
 import json
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,11 @@ def facts_of(exported: Exported) -> dict[str, Any]:
     """What the section ``fastgd`` holds."""
     preparation, targets = exported.preparation, exported.targets
     width = exported.network.sizes[0] if preparation is None else len(preparation.columns)
-    facts: dict[str, Any] = {"width": width, "results": exported.outputs}
+    facts: dict[str, Any] = {
+        "version": version("fastgd"),
+        "width": width,
+        "results": exported.outputs,
+    }
     if preparation is not None:
         facts["columns"] = [
             {"name": column.name}
