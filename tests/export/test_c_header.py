@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -270,7 +271,7 @@ def test_a_mean_keeps_the_sign_of_zero(tmp_path):
     assert np.signbit(found[0, 0])
 
 
-def test_texts_stand_for_numbers(library_of):
+def test_texts_stand_for_numbers(library_of, headers):
     library = library_of(BUILD)
     for k, column in enumerate(PREPARATION.columns):
         assert text_of(library, "column", "sort", k) == column.name
@@ -280,6 +281,8 @@ def test_texts_stand_for_numbers(library_of):
         assert library.category_sort(4, text.encode()) == code
     assert library.category_sort(2, b"gas") == library.category_sort(0, b"gas") == -1
     assert library.category_sort(3, b"gas") == 0
+    assert library.category_sort(3, b" gas") == library.category_sort(3, b"") == -1
+    assert "around it. For a missing cell, such as an empty text, write NAN to x" in headers["sort"]
 
 
 @pytest.mark.parametrize(
@@ -412,9 +415,18 @@ def test_a_header_may_be_included_twice_but_no_other_of_its_name(tmp_path):
 
 
 def test_strings_end_at_nul():
-    target = ClassTarget("sort", ("a\0b", "c", "d"))
+    column, odd = PREPARATION.columns[2], "a\0b"
+    for place, renamed in {
+        "a column": replace(column, name=odd),
+        r"a category of city \?\?/": replace(column, categories=(odd, *column.categories[1:])),
+    }.items():
+        columns = (*PREPARATION.columns[:2], renamed, *PREPARATION.columns[3:])
+        networks = CASES["sort"]._replace(preparation=replace(PREPARATION, columns=columns))
+        with pytest.raises(ExportError, match=f"^{place} must have no NUL character in C, got 'a"):
+            c_header(networks, "net")
+    target = ClassTarget("sort", (odd, "c", "d"))
     networks = CASES["sort"]._replace(targets=(target,))
-    with pytest.raises(ExportError, match=r"^a string in C must have no NUL character, got 'a"):
+    with pytest.raises(ExportError, match=r"^a class of sort must have no NUL character in C, got"):
         c_header(networks, "net")
 
 

@@ -87,7 +87,8 @@ _TAIL = """\
 """
 
 _CATEGORY = """\
-/* The number that stands for a text in this column of x; -1 if it is unknown. */
+/* The number that stands for a text in this column of x; -1 if it is unknown, as is one with spaces
+   around it. For a missing cell, such as an empty text, write NAN to x instead. */
 static inline int {name}_category(int column, const char *text)
 {{
     static const struct {{ int column, code; const char *text; }} known[] = {{
@@ -166,8 +167,8 @@ class _Header:
 
     def text(self, rows: FloatArray | None) -> str:
         """The whole header; the error of single precision is measured on these rows."""
-        has_single, single = self.single(rows)
         code = [*self.strings(), *self.networks.code(DOUBLE)]
+        has_single, single = self.single(rows)
         code += self.networks.code(SINGLE) if has_single else []
         content = crc32("".join(code).encode())
         tail = _TAIL.format(name=self.name, content=content)
@@ -206,10 +207,7 @@ class _Header:
         if self.columns:
             yield f"x has a number for each of {self.name}_COLUMNS, or NAN where it is missing."
         if any(isinstance(column, TextColumn) for column in self.columns):
-            yield (
-                f"{self.name}_category(column, text) gives the number that stands for a text "
-                "without spaces around it."
-            )
+            yield f"{self.name}_category(column, text) gives the number that stands for a text."
         if self.classes:
             yield f"y has a probability for each class; {self.name}_label(y) is the likeliest one."
 
@@ -257,11 +255,11 @@ class _Header:
     def strings(self) -> Iterator[str]:
         """The names of columns, categories and classes."""
         if self.columns:
-            names = ",\n".join(f"    {_string(column.name)}" for column in self.columns)
+            names = ",\n".join(f"    {_string(column.name, 'a column')}" for column in self.columns)
             head = f"static const char *const {self.name}_COLUMNS[{self.name}_INPUTS]"
             yield f"{head} = {{\n{names}\n}};\n"
         known = ",\n".join(
-            f"        {{{k}, {code}, {_string(text)}}}"
+            f"        {{{k}, {code}, {_string(text, f'a category of {column.name}')}}}"
             for k, column in enumerate(self.columns)
             if isinstance(column, TextColumn)
             for text, code in column.places.items()
@@ -270,7 +268,8 @@ class _Header:
         if known:
             yield _CATEGORY.format(name=self.name, known=known)
         if self.classes:
-            classes = ",\n".join(f"        {_string(label)}" for label in self.classes)
+            what = f"a class of {self.exported.targets[0].name}"
+            classes = ",\n".join(f"        {_string(label, what)}" for label in self.classes)
             yield _LABEL.format(name=self.name, classes=classes)
 
 
@@ -297,10 +296,10 @@ def _comment(paragraphs: Sequence[str]) -> str:
     return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _string(text: str) -> str:
+def _string(text: str, what: str) -> str:
     """A string literal in C: UTF-8, with nothing in it that a compiler would replace."""
     if "\0" in text:
-        raise ExportError(f"a string in C must have no NUL character, got {shown(text)}")
+        raise ExportError(f"{what} must have no NUL character in C, got {shown(text)}")
     plain = {ord(c) for c in map(chr, range(32, 127))} - set(b'"\\?')
     encoded = text.encode("utf-8", "surrogatepass")
     return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in encoded) + '"'
