@@ -33,8 +33,8 @@ _BITS = """\
 {name}_predict has the bits of fastgd's predict with GCC and with Clang, at each level of
 optimization, with or without instructions for fma(), provided that the C library's fma() rounds
 once: glibc's and musl's do, but not newlib's. Both compilers are kept from fusing products and
-sums of their own accord, and GCC refuses options that change the arithmetic. Clang doesn't see
-all of them: leave out -ffp-contract=fast, -funsafe-math-optimizations, -fassociative-math,
+sums of their own accord, and this header refuses options that change the arithmetic. It can't see
+all of Clang's: leave out -ffp-contract=fast, -funsafe-math-optimizations, -fassociative-math,
 -freciprocal-math and -fno-signed-zeros. A program that flushes subnormal numbers to zero has
 other bits, too."""
 
