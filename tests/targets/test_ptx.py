@@ -38,7 +38,7 @@ def optimized(text):
     machine = target.create_target_machine(cpu=TARGET.cpu, features="", opt=3)
     head = f'target triple = "{TARGET.triple}"\ntarget datalayout = "{machine.target_data}"\n'
     made = llvm.parse_assembly(head + text)
-    emitter._optimize(made, machine)
+    emitter._optimize(made, machine, targets._level())
     return str(made)
 
 

@@ -8,7 +8,8 @@ import json
 import sys
 from typing import Any
 
-sys.path.insert(0, sys.argv[1])  # where the caller has llvmlite from
+if __name__ == "__main__":
+    sys.path.insert(0, sys.argv[1])  # where the caller has llvmlite from
 
 import llvmlite.binding as llvm
 
@@ -32,14 +33,17 @@ def _compiled(order: dict[str, Any], text: str) -> bytes:
     header = f'target triple = "{triple}"\ntarget datalayout = "{machine.target_data}"\n'
     module = llvm.parse_assembly(header + text)
     module.verify()
-    _optimize(module, machine)
+    _optimize(module, machine, order["level"])
     if order["assembly"]:
         return str(machine.emit_assembly(module)).encode()
     return bytes(machine.emit_object(module))
 
 
-def _optimize(module: Any, machine: Any) -> None:
-    """LLVM's level 3, without its vectorizers: what should be a vector is one."""
+def _optimize(module: Any, machine: Any, level: int) -> None:
+    """LLVM's level 3, without its vectorizers: what should be a vector is one.
+
+    At level 1 only those passes run without which the code is slow, as for the caller's machine.
+    """
     if not hasattr(llvm, "create_pass_builder"):  # before llvmlite 0.45
         builder = llvm.create_pass_manager_builder()
         builder.opt_level, builder.inlining_threshold = 3, 225
@@ -51,7 +55,15 @@ def _optimize(module: Any, machine: Any) -> None:
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = False
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    if level != 1:
+        builder.getModulePassManager().run(module, builder)
+        return
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_sroa_pass()
+    manager.add_simplify_cfg_pass()
+    manager.add_instruction_combine_pass()
+    manager.add_global_dead_code_eliminate_pass()
+    manager.run(module, builder)
 
 
 if __name__ == "__main__":

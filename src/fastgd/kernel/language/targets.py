@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import llvmlite
 from llvmlite import binding, ir
 from numba import typeof
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
 
 from fastgd.kernel.language.cache import kept
 from fastgd.kernel.language.expressions import Value
@@ -139,7 +139,7 @@ def emit(
     """
     check_translates()
     kinds = [typeof(marker) for marker in markers]
-    facts = repr((target, body.__qualname__, kinds, stamp, at))
+    facts = repr((target, body.__qualname__, kinds, stamp, at, _level()))
 
     def made() -> bytes:
         module = _Module(target)
@@ -147,6 +147,11 @@ def emit(
         return _compiled(str(module), target)
 
     return kept(f"targets.{target.name.replace('-', '_')}", facts, made)
+
+
+def _level() -> int:
+    """LLVM's level of optimization: NUMBA_OPT, as for this machine."""
+    return int(config.OPT)  # type: ignore[attr-defined]
 
 
 def _define(
@@ -180,7 +185,7 @@ def _compiled(text: str, target: Target) -> bytes:
     """Compile LLVM code in another process, which an error in LLVM may abort."""
     program, packages = Path(__file__).with_name("emitter.py"), Path(llvmlite.__file__).parents[1]
     command = [sys.executable, "-P", str(program), str(packages)]
-    order = f"{json.dumps(target._asdict())}\n{text}"
+    order = f"{json.dumps(target._asdict() | {'level': _level()})}\n{text}"
     try:
         made = subprocess.run(command, input=order.encode(), capture_output=True, check=False)
     except (OSError, TypeError) as error:  # a program that contains Python may have no executable
