@@ -62,8 +62,8 @@ function outputsOf(rows) {
   const found = [];
   for (let first = 0; first < rows.length; first += capacity) {
     const count = Math.min(capacity, rows.length - first);
-    const chunk = new Float64Array(count * WIDTH); // reading a row may call predict again
-    for (let n = 0; n < count; n++) put(rows[first + n], first + n, chunk, n * WIDTH);
+    const chunk = []; // reading a row may call predict again
+    for (let n = 0; n < count; n++) put(rows[first + n], first + n, chunk);
     input.set(chunk);
     const done = network.predict(count);
     if (done < count)
@@ -83,14 +83,14 @@ function outputsOf(rows) {
 _LISTS = """
 /** @typedef {ReadonlyArray<number> | Numbers} Row */
 
-function put(row, r, chunk, at) {
+function put(row, r, chunk) {
   if (!isList(row))
     throw new TypeError(`rows[${r}] must be an array of ${WIDTH} numbers, got ${shown(row)}`);
   checkWidth(row, r);
   for (let c = 0; c < WIDTH; c++) {
     const value = row[c];
     if (!Number.isFinite(value)) refuse(value, `rows[${r}][${c}]`, "a number");
-    chunk[at + c] = value;
+    chunk.push(value);
   }
 }
 """
@@ -129,21 +129,20 @@ function numberOf(value, c, r) {
   return text === "" ? NaN : (categories[c].get(text) ?? -1);
 }
 
-const has = (row, column) =>
-  column in Object.prototype ? Object.hasOwn(row, column) : column in row;
+const isEverywhere = columns.map((column) => column in Object.prototype);
 
-function put(row, r, chunk, at) {
+function put(row, r, chunk) {
   const isArray = isList(row);
   if (isArray) checkWidth(row, r);
   else if (row === null || typeof row !== "object" || row instanceof Map) // it has a size
     throw new TypeError(`rows[${r}] must be an object or an array, got ${shown(row)}`);
   for (let c = 0; c < WIDTH; c++) {
     const column = columns[c];
-    if (!isArray && !has(row, column)) {
+    if (!isArray && !(isEverywhere[c] ? Object.hasOwn(row, column) : column in row)) {
       const found = Object.keys(row).slice(0, 10).map(shown).join(", ") || "no columns";
       throw new TypeError(`rows[${r}] must have the column ${shown(column)}, got ${found}`);
     }
-    chunk[at + c] = numberOf(row[isArray ? c : column], c, r);
+    chunk.push(numberOf(row[isArray ? c : column], c, r));
   }
 }
 """
