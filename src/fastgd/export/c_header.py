@@ -8,6 +8,7 @@ kernel, so the header keeps it from doing so, or refuses to be compiled.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from math import ceil, floor, log10
 from textwrap import wrap
 from zlib import crc32
@@ -195,8 +196,9 @@ class _Header:
         count = len(self.exported.members)
         what = "neural networks, whose outputs are averaged" if count > 1 else "neural network"
         hidden = f", hidden units {method.activation}" if network.layers > 1 else ""
+        writer = f"fastgd {version('fastgd')}"
         return (
-            f"{self.name}: {count if count > 1 else 'a'} {what}, written by fastgd. "
+            f"{self.name}: {count if count > 1 else 'a'} {what}, written by {writer}. "
             f"Sizes {'-'.join(map(str, network.sizes))}{hidden}, output units {method.output}"
             + ", biases" * network.bias
             + ", batch normalization" * network.batch_norm
@@ -210,7 +212,7 @@ class _Header:
         if any(isinstance(column, TextColumn) for column in self.columns):
             yield f"{self.name}_category(column, text) gives the number that stands for a text."
         if self.classes:
-            yield f"y has a probability for each class; {self.name}_label(y) is the likeliest one."
+            yield f"y has the probability of each class; {self.name}_label(y) is the likeliest one."
 
     def single(self, rows: FloatArray | None) -> tuple[bool, str]:
         """Whether there is a function in single precision, and what was measured of it."""
