@@ -71,7 +71,7 @@ def test_inputs_in_strips_change_no_bit(monkeypatch, given):
     sizes = {"hidden_size": (270, 9), "iterations": 12, "alpha": [0.01, 0.1, 1.0]} | given
 
     def trained(in_strips):
-        monkeypatch.setattr(layout, "wants_strips", lambda _runs, _matrices: in_strips)
+        monkeypatch.setattr(layout, "wants_strips", lambda _runs, _matrices, _lanes: in_strips)
         sweep = fastgd.sweep(wide, y, **sizes)
         runs = [fastgd.train(wide, y, **sizes | {"alpha": alpha}) for alpha in sizes["alpha"]]
         return [*sweep, *runs]

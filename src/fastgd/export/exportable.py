@@ -211,7 +211,7 @@ def c_name(path: Path) -> str:
         from fastgd.export.network import ExportError
 
         raise ExportError(
-            "the names in a header begin with that of the file, but can't begin with "
+            "a header's names begin with that of its file, which must begin with a letter, got "
             f"{path.stem!r}: give another, such as name='model'"
         )
     return name
