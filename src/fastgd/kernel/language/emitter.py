@@ -44,21 +44,13 @@ def _optimize(module: Any, machine: Any, level: int) -> None:
 
     At level 1 only those passes run without which the code is slow, as for the caller's machine.
     """
-    if not hasattr(llvm, "create_pass_builder"):  # before llvmlite 0.45
-        builder = llvm.create_pass_manager_builder()
-        builder.opt_level, builder.inlining_threshold = 3, 225
-        passes = llvm.create_module_pass_manager()
-        machine.add_analysis_passes(passes)
-        builder.populate(passes)
-        passes.run(module)
-        return
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = False
     builder = llvm.create_pass_builder(machine, options)
-    if level != 1:
+    manager = llvm.create_new_module_pass_manager()
+    if level != 1 or not hasattr(manager, "add_sroa_pass"):  # before llvmlite 0.45
         builder.getModulePassManager().run(module, builder)
         return
-    manager = llvm.create_new_module_pass_manager()
     manager.add_sroa_pass()
     manager.add_simplify_cfg_pass()
     manager.add_instruction_combine_pass()
