@@ -37,8 +37,9 @@ import report
 import summary
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.image import LANES, TrainingImage
+from fastgd.engine.image import TrainingImage
 from fastgd.engine.initialization import first_rows
+from fastgd.engine.layout import LANES
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
 from fastgd.kernel.calls import bind

@@ -8,8 +8,9 @@ from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.image import LANES, TrainingImage
+from fastgd.engine.image import TrainingImage
 from fastgd.engine.initialization import first_rows
+from fastgd.engine.layout import LANES
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
 from fastgd.kernel import vectorization

@@ -6,7 +6,7 @@ import pytest
 from wasm_machine import WASM, trained_on
 
 from cases import HASHED, OBJECTIVES, TABLE
-from fastgd.engine.image import LANES
+from fastgd.engine.layout import LANES
 from golden import GOLDEN, digest
 from thinning import some
 

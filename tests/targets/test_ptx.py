@@ -13,7 +13,7 @@ from numba.core import config
 from test_images import call_of
 from wasm_machine import trained_on
 
-from fastgd.engine.image import LANES
+from fastgd.engine.layout import LANES
 from fastgd.kernel.image import module
 from fastgd.kernel.language import emitter, targets
 from fastgd.kernel.language.targets import TARGETS

@@ -17,12 +17,6 @@ from fastgd.engine.plan import Plan
 from fastgd.kernel.block import SEED
 from fastgd.kernel.image import Field, Image, arrays_of, module
 
-LANES = 2
-"""Lanes of WebAssembly's vector registers: the lanes of a :class:`Plan` for a page.
-
-With tiles for 8 lanes, 16-16-1 takes twice as long there, as it has no registers for them.
-"""
-
 
 class TrainingImage(NamedTuple):
     """All runs of a plan, before their first iteration."""

@@ -30,6 +30,12 @@ from fastgd.kernel.language.specialization import KnownFacts
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, first_byte
 from fastgd.kernel.vectorization import ROWS, can_know, shapes_for, wants_parts, wants_strips
 
+LANES = 2
+"""Lanes of WebAssembly's vector registers: those of a layout for a page or for an export.
+
+With tiles for 8 lanes, 16-16-1 takes twice as long there, as it has no registers for them.
+"""
+
 LINE_BYTES = 64
 
 LINE = LINE_BYTES // 8

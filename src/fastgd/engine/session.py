@@ -91,7 +91,7 @@ class Session:
     ) -> "Session":
         """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share.
 
-        With ``lanes`` it is for another machine, whose vector registers have so many.
+        ``lanes`` is the number of lanes in a vector register of another machine, if it is for one.
         """
         layout = layout_for(
             network,

@@ -80,8 +80,8 @@ class Exportable:
     def to_javascript(self, path: PathLike) -> None:
         """Write the network as an ES module, for browsers and Node.
 
-        ``import {predict} from "./model.js"``: the bits of :meth:`predict`. The module contains
-        the WebAssembly of :meth:`to_wasm`.
+        ``import {predict} from "./model.js"`` is bit-identical to :meth:`predict`. The module
+        contains the WebAssembly of :meth:`to_wasm`.
 
         Parameters
         ----------
