@@ -16,6 +16,9 @@ from fastgd.engine.layout import Layout
 from fastgd.engine.plan import Plan
 from fastgd.kernel.block import SEED
 from fastgd.kernel.image import Field, Image, arrays_of, module
+from fastgd.kernel.probe import probe_module
+
+__all__ = ["TrainingImage", "probe_module"]
 
 
 class TrainingImage(NamedTuple):
@@ -30,7 +33,8 @@ class TrainingImage(NamedTuple):
     outputs, R) for each layer k, of which the last inputs are its bias and, with batch
     normalization, scale, shift, mean and variance; ``changes.k`` of the same shape, direction
     changes; ``errors`` and ``losses`` (B, records + 1, R), the last of them the final ones;
-    ``seeds`` (B, R), ``ended`` and ``outcome`` (B, R); ``data.X`` and ``data.y``; the numbers
+    ``seeds`` (B, R), ``ended`` and ``outcome`` (B, R); ``values`` (B, n, R), the other values of
+    each run; ``data.X`` and ``data.y``; whole numbers (:meth:`.Image.numbers`) such as
     ``span.first``, ``span.last`` and ``span.iterations``; and the other arrays of
     :class:`fastgd.kernel.block.Block` by their own names.
     """
@@ -61,12 +65,13 @@ class TrainingImage(NamedTuple):
 def _fields(image: Image, layout: Layout) -> Iterator[tuple[str, Field]]:
     block, runs = image.call.blocks, layout.runs
     for name, array in arrays_of(image.call):
-        if array.size and name not in ("numbers", "errors", "losses", "changes"):
+        if array.size and name not in ("errors", "losses", "changes"):
             yield name.replace("data.0.", "data."), image.field(array)
     for name in ("errors", "losses"):
         by_run = layout.of_runs(getattr(block, name))  # a monitored loss follows, if there is one
         yield name, image.field(by_run[:, : block.errors.shape[1] // layout.runs])
-    yield "alpha", image.field(layout.section(block.numbers, "alpha"))
+    for name in ("alpha", "values"):
+        yield name, image.field(layout.section(block.numbers, name))
     yield "seeds", image.field(layout.of_runs(block.integers)[:, SEED])
     weights = block.numbers[:, layout.sections["weights"]]
     for k, (start, (rows, outputs)) in enumerate(layout.matrices):

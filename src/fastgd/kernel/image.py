@@ -43,7 +43,6 @@ class Header(NamedTuple):
 
 
 _WORDS = Struct(Header).words
-_SPAN = Struct(Header).fields["span"][0]
 
 
 class Field(NamedTuple):
@@ -108,12 +107,24 @@ class Image:
         )
 
     def numbers(self) -> Iterator[tuple[str, Field]]:
-        """Yield where the whole numbers of the span are, by name: ``span.first``, ``span.last``."""
-        header = self.memory[: 8 * _WORDS].view(np.int64)
-        offset = int(header[_SPAN]) - self.base
-        for name, (word, kind) in Struct(Span).fields.items():
-            if kind == types.int64:
-                yield f"span.{name}", Field(offset + 8 * word, "<i8", (), ())
+        """Yield where the whole numbers of the tables are, by name.
+
+        Those of the samples (``data.samples``, and the length of an array, ``data.X.length``), of
+        each layer (``layers.0.inputs``) and of the span (``span.first``).
+        """
+        header = Struct(Header)
+        words = self.memory[: 8 * _WORDS].view(np.int64)
+        layers = range(len(self.call.layers))
+        tables = [("data", Data, [""]), ("layers", Layer, [f"{k}." for k in layers])]
+        for table, struct, rows in [*tables, ("span", Span, [""])]:
+            begin, kind = int(words[header.fields[table][0]]) - self.base, Struct(struct)
+            for row, prefix in enumerate(rows):
+                for name, (word, of) in kind.fields.items():
+                    offset = begin + 8 * (row * kind.words + word)
+                    if of == types.int64:
+                        yield f"{table}.{prefix}{name}", Field(offset, "<i8", (), ())
+                    else:  # an array: its address, and then its length
+                        yield f"{table}.{prefix}{name}.length", Field(offset + 8, "<i8", (), ())
 
     @cached_property
     def pointers(self) -> NDArray[np.int64]:

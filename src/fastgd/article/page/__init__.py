@@ -1,6 +1,7 @@
 """The article on one page: its experiments with tables, figures and code, in a single file.
 
-The page is self-contained: style and figures are embedded, and there is no script.
+The page is self-contained: style, figures and what makes it live are embedded. Without JavaScript
+it reads as an article with figures; :mod:`.live` adds to that.
 """
 
 import os
@@ -14,6 +15,7 @@ from threading import Event
 from fastgd.article import comparison
 from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment
+from fastgd.article.page import live
 from fastgd.article.page.figures import show_code
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.article.page.preparing import needed
@@ -83,9 +85,24 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
                 results.append(next(running))
                 figures.append(_experiment(results[-1]))
                 advance(1)
-            parts.append(_section(section, *figures))
+            parts.append(_section(section, *_live(section, asked), *figures))
     main = element("main", _introduction(sections), *parts, _conclusion(results))
-    return Template(_file("page.html")).substitute(title=TITLE, style=_file("page.css"), body=main)
+    return whole_page(main, live.make(results) if _is_whole(asked) else None)
+
+
+def whole_page(main: Markup, lively: live.Live | None) -> str:
+    """Return the page with this content, and with what makes it live."""
+    style = _file("page.css")
+    policy = ["default-src 'none'", "img-src data:"]
+    if lively is not None:
+        style += lively.style
+        policy.append(lively.policy)
+    return Template(_file("page.html")).substitute(
+        title=TITLE,
+        style=style,
+        policy="; ".join([*policy, f"style-src {live.hashed(style)}", "base-uri 'none'"]),
+        body=main if lively is None else join([main, lively.markup]),
+    )
 
 
 def write(
@@ -121,8 +138,13 @@ def prepare(experiments: Sequence[Experiment] = EXPERIMENTS) -> None:
 
 def _sections(names: Collection[str]) -> list[Section]:
     """Return the sections of these experiments; if they are all, also the other sections."""
-    whole = {experiment.name for experiment in EXPERIMENTS} == set(names)
+    whole = _is_whole(names)
     return [s for s in SECTIONS if (whole if not s.is_experiment else s.name in names)]
+
+
+def _is_whole(names: Collection[str]) -> bool:
+    """Whether these are all experiments: then the page is the whole article, and live."""
+    return {experiment.name for experiment in EXPERIMENTS} == set(names)
 
 
 def _file(name: str) -> str:
@@ -180,6 +202,13 @@ def _running(experiments: Sequence[Experiment]) -> Iterator[Iterator[Result]]:
         finally:
             left.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _live(section: Section, names: Collection[str]) -> list[Markup]:
+    """The place for what the page's script adds to a section, hidden until then."""
+    if not (section.live and _is_whole(names)):
+        return []
+    return [element("div", id=f"live-{section.live}", class_="live", hidden="")]
 
 
 def _section(section: Section, *content: Markup) -> Markup:

@@ -23,6 +23,8 @@ class Section:
     title, part, text : str
         Its heading, its place in the article, and what it shows.
     figures : sequence of PageFigure
+    live : str
+        What the page's script adds to it: a section of :mod:`fastgd.article.page.live`.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Section:
     part: str
     text: str
     figures: Sequence[PageFigure]
+    live: str = ""
 
     @property
     def is_experiment(self) -> bool:
@@ -40,10 +43,10 @@ class Section:
 _EXPERIMENTS = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
-def _experiment(name: str, *figures: PageFigure) -> Section:
+def _experiment(name: str, *figures: PageFigure, live: str = "") -> Section:
     """Make the section of an experiment, with the experiment's title and takeaway."""
     experiment = _EXPERIMENTS[name]
-    return Section(name, experiment.title, experiment.part, experiment.takeaway, figures)
+    return Section(name, experiment.title, experiment.part, experiment.takeaway, figures, live)
 
 
 SECTIONS = (
@@ -55,6 +58,7 @@ SECTIONS = (
             "A falling curve: the mean absolute error is 0.496 at first, 0.099 after 1,000 "
             "iterations, 0.013 after 10,000 and 0.0046 after 60,000.",
         ),
+        live="experiment",
     ),
     Section(
         "race",
@@ -123,6 +127,7 @@ SECTIONS = (
                 kind="png",
             ),
         ),
+        live="bucket",
     ),
     _experiment(
         "two-layer",
@@ -157,6 +162,7 @@ SECTIONS = (
                 size=PLANE,
             ),
         ),
+        live="plane",
     ),
     _experiment(
         "alpha",
@@ -194,6 +200,7 @@ SECTIONS = (
             "Heat maps of both layers for alpha 1000: 1 to 7 changes each.",
             size=CHANGES,
         ),
+        live="maps",
     ),
     _experiment(
         "hidden-32",

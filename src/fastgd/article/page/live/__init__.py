@@ -1,0 +1,67 @@
+"""The live parts of the page: the article's network trains in the reader's browser.
+
+The page's script (``*.js`` in this folder) runs the kernel itself, as WebAssembly, so its numbers
+have the bits of Python's. What it needs is in the page: it asks no network.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+
+from fastgd.article.comparison import Result
+from fastgd.article.page.live.bundle import bundle
+from fastgd.article.page.live.packing import Packing, add_programs
+from fastgd.article.page.live.published import published_facts
+from fastgd.article.page.markup import Markup, element, join
+
+__all__ = ["Live", "hashed", "make"]
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the page gets besides its sections."""
+
+    style: str
+    script: str
+    worker: str
+    pack: str
+
+    @property
+    def markup(self) -> Markup:
+        """The elements at the end of the page."""
+        return join(
+            [
+                # Browsers don't execute scripts of an unknown type: these two are data.
+                element("script", Markup(self.worker), type="text/plain", id="live-worker"),
+                element("script", Markup(self.pack), type="text/plain", id="live-pack"),
+                element("script", Markup(self.script), type="module"),
+            ]
+        )
+
+    @property
+    def policy(self) -> str:
+        """What the content security policy allows: this script, WebAssembly, and a worker."""
+        return f"script-src {hashed(self.script)} 'wasm-unsafe-eval'; worker-src blob:"
+
+
+def make(results: Sequence[Result]) -> Live:
+    """Emit the code of the live parts, and collect all that they need.
+
+    ``results`` are those of the article's experiments, with which the page compares its own.
+    """
+    packing = Packing()
+    add_programs(packing)
+    packing.add_json("published", published_facts(results))
+    return Live(
+        style=files("fastgd.article.page.live").joinpath("live.css").read_text(encoding="utf-8"),
+        script=bundle("main.js", "start();"),
+        worker=bundle("worker.js", "serve(self);"),
+        pack=packing.text(),
+    )
+
+
+def hashed(text: str) -> str:
+    """A script or style as a content security policy names it."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

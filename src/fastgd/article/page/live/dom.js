@@ -1,0 +1,88 @@
+/** Elements, colors and numbers. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * An element with attributes and children (nodes or text).
+ *
+ * Attributes that are null, undefined or false are left out; `on` has event handlers by name.
+ */
+export function el(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+/** The same for SVG. */
+export function svg(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function filled(element, { on = {}, ...attributes }, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) {
+      element.setAttribute(name, value === true ? "" : value);
+    }
+  }
+  for (const [event, handler] of Object.entries(on)) {
+    element.addEventListener(event, handler);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** The colors of the style sheet, by name: ink, soft, paper, grid, accent, and a list of series. */
+export function colors() {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name) => style.getPropertyValue(`--${name}`).trim();
+  const [ink, soft, paper, grid, accent] = ["ink", "soft", "paper", "grid", "accent"].map(of);
+  return { ink, soft, paper, grid, accent, series: Array.from({ length: 9 }, (_, k) => of(`series-${k}`)) };
+}
+
+/** Call this whenever colors change, as the reader's system turns dark or light. */
+export function onColors(call) {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", call);
+}
+
+/** Whether the reader wants no animations. */
+export function isStill() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
+/** A number as Python's repr has it: the shortest digits that give the same number. */
+export function repr(x) {
+  if (Number.isNaN(x)) {
+    return "nan";
+  }
+  if (!Number.isFinite(x)) {
+    return x > 0 ? "inf" : "-inf";
+  }
+  if (Object.is(x, -0)) {
+    return "-0.0";
+  }
+  const [digits, power] = x.toExponential().split("e");
+  const exponent = Number(power);
+  if (exponent < -4 || exponent >= 16) {
+    const two = String(Math.abs(exponent)).padStart(2, "0");
+    return `${digits}e${exponent < 0 ? "-" : "+"}${two}`;
+  }
+  if (exponent < 0) {
+    const sign = x < 0 ? "-" : "";
+    return `${sign}0.${"0".repeat(-exponent - 1)}${digits.replace(/[-.]/g, "")}`;
+  }
+  const text = x.toFixed(0).length > 15 && Number.isInteger(x) ? BigInt(x).toString() : String(x);
+  return text.includes(".") ? text : `${text}.0`;
+}
+
+/** A number with up to 12 significant digits, as the article's Python 2 printed it. */
+export function digits12(x) {
+  if (!Number.isFinite(x)) {
+    return repr(x);
+  }
+  const [digits, power] = x.toExponential(11).split("e");
+  const exponent = Number(power);
+  if (exponent < -4 || exponent >= 12) {
+    const two = String(Math.abs(exponent)).padStart(2, "0");
+    return `${digits.replace(/\.?0+$/, "")}e${exponent < 0 ? "-" : "+"}${two}`;
+  }
+  const text = x.toFixed(11 - exponent);
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}

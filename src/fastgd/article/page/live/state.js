@@ -1,0 +1,179 @@
+/** The settings of the page, and its address, which has those that are not as at first. */
+
+const WAIT = 150; // milliseconds; browsers allow few changes of the address in a time
+
+/**
+ * Settings by name.
+ *
+ * A field has `initial`, `read(text)`, which returns a value or throws an Error with a sentence for
+ * the reader, and `write(value)`, the text from which it is read.
+ */
+export class State {
+  constructor(fields) {
+    this.fields = fields;
+    this.values = Object.fromEntries(Object.entries(fields).map(([name, { initial }]) => [name, initial]));
+    this.problems = {};
+    this.calls = [];
+    this.timer = null;
+  }
+
+  get(name) {
+    return this.values[name];
+  }
+
+  /** The sentence about what was given for a field and can't be; null if there is none. */
+  problem(name) {
+    return this.problems[name] ?? null;
+  }
+
+  /** Change values, and tell those who want to know. */
+  set(values) {
+    const names = Object.keys(values);
+    Object.assign(this.values, values);
+    names.forEach((name) => delete this.problems[name]);
+    this.#tell(names);
+    this.#write();
+  }
+
+  /** Set a field from text; if that can't be, its value stays and there is a problem. Returns whether it could. */
+  read(name, text) {
+    try {
+      this.set({ [name]: this.fields[name].read(text) });
+      return true;
+    } catch (error) {
+      this.problems[name] = error.message;
+      this.#tell([name]);
+      return false;
+    }
+  }
+
+  /** Call when any of these fields changes, or a problem with it. */
+  on(names, call) {
+    this.calls.push({ names, call });
+  }
+
+  /** All fields as at first. */
+  reset() {
+    this.set(Object.fromEntries(Object.entries(this.fields).map(([name, { initial }]) => [name, initial])));
+  }
+
+  /** What follows the # in the address. */
+  get address() {
+    const parts = Object.entries(this.fields)
+      .map(([name, { initial, write }]) => [name, write(this.values[name]), write(initial)])
+      .filter(([, text, first]) => text !== first)
+      .map(([name, text]) => `${name}=${encodeURIComponent(text)}`);
+    return parts.join("&");
+  }
+
+  /** Take the settings of an address; fields that aren't in it are as at first. */
+  take(address) {
+    const given = new URLSearchParams(address.replace(/^#/, "").replaceAll("+", "%2B"));
+    const changed = {};
+    this.problems = {};
+    for (const [name, { initial, read }] of Object.entries(this.fields)) {
+      changed[name] = initial;
+      if (given.has(name)) {
+        try {
+          changed[name] = read(given.get(name));
+        } catch (error) {
+          this.problems[name] = error.message;
+          changed[name] = this.values[name];
+        }
+      }
+    }
+    Object.assign(this.values, changed);
+    this.#tell(Object.keys(changed));
+  }
+
+  /** Keep the browser's address and the settings equal from now on. */
+  follow(window) {
+    this.window = window;
+    this.take(window.location.hash);
+    window.addEventListener("hashchange", () => this.take(window.location.hash));
+  }
+
+  #tell(names) {
+    for (const { names: wanted, call } of this.calls) {
+      if (wanted.some((name) => names.includes(name))) {
+        call(this);
+      }
+    }
+  }
+
+  #write() {
+    if (this.window && this.timer === null) {
+      this.timer = setTimeout(() => {
+        this.timer = null;
+        const { history, location } = this.window;
+        const address = this.address;
+        history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
+      }, WAIT);
+    }
+  }
+}
+
+// ---------------------------------------------------------------- fields
+
+/** A number in an interval: `low <= x <= high`. */
+export function number(name, initial, low, high) {
+  return {
+    initial,
+    read: (text) => {
+      const value = text.trim() === "" ? NaN : Number(text);
+      if (!(value >= low && value <= high)) {
+        throw new Error(`${name} must be a number from ${low} to ${high}, got ${shortened(text)}`);
+      }
+      return value;
+    },
+    write: String,
+  };
+}
+
+/** A whole number in an interval. */
+export function count(name, initial, low, high) {
+  return {
+    initial,
+    read: (text) => {
+      const value = /^\d+$/.test(text.trim()) ? Number(text) : NaN;
+      if (!(value >= low && value <= high)) {
+        throw new Error(`${name} must be a whole number from ${low} to ${high}, got ${shortened(text)}`);
+      }
+      return value;
+    },
+    write: String,
+  };
+}
+
+/** One of some texts. */
+export function choice(name, initial, choices) {
+  return {
+    initial,
+    read: (text) => {
+      if (!choices.includes(text)) {
+        throw new Error(`${name} must be one of ${choices.join(", ")}, got ${shortened(text)}`);
+      }
+      return text;
+    },
+    write: String,
+  };
+}
+
+/** On or off. */
+export function flag(name, initial) {
+  return {
+    initial,
+    read: (text) => {
+      if (text !== "on" && text !== "off") {
+        throw new Error(`${name} must be on or off, got ${shortened(text)}`);
+      }
+      return text === "on";
+    },
+    write: (value) => (value ? "on" : "off"),
+  };
+}
+
+/** What came, in quotation marks and not at length. */
+export function shortened(text) {
+  return `"${text.length > 40 ? `${text.slice(0, 40)}...` : text}"`;
+}
