@@ -74,8 +74,8 @@ export function repr(x) {
 
 /** A number with up to 12 significant digits, as the article's Python 2 printed it. */
 export function digits12(x) {
-  if (!Number.isFinite(x)) {
-    return repr(x);
+  if (!Number.isFinite(x) || Object.is(x, -0)) {
+    return repr(x).replace(".0", "");
   }
   const [digits, power] = x.toExponential(11).split("e");
   const exponent = Number(power);

@@ -5,7 +5,7 @@ import json
 from base64 import b64encode
 from typing import Any
 
-from fastgd.article.page.live.programs import MODULES, programs
+from fastgd.article.page.live.programs import MODULES, Program, programs
 from fastgd.engine.image import probe_module
 
 
@@ -35,12 +35,17 @@ class Packing:
 
 
 def add_programs(packing: Packing) -> None:
-    """Add the code that trains, with the images that it needs."""
+    """Add all code that trains, with the images that it needs."""
     packing.add("probe", probe_module())
     for program in programs():
-        made = program.image()
-        packing.add_json(f"program {program.name}", program.facts(made))
-        # Zeros at the end are left out: the page's memory is zero before.
-        packing.add(f"image {program.name}", made.image.memory.tobytes().rstrip(b"\0"))
-        for name, target in MODULES.items():
-            packing.add(f"{name} {program.code}", made.module(target))
+        add_program(packing, program)
+
+
+def add_program(packing: Packing, program: Program) -> None:
+    """Add one program: what the script must know of it, its image, and its modules."""
+    made = program.image()
+    packing.add_json(f"program {program.name}", program.facts(made))
+    # Zeros at the end are left out: the page's memory is zero before.
+    packing.add(f"image {program.name}", made.image.memory.tobytes().rstrip(b"\0"))
+    for name, target in MODULES.items():
+        packing.add(f"{name} {program.code}", made.module(target))

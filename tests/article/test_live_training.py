@@ -1,0 +1,269 @@
+"""Trainings of the page's script, in Node: the bits of fastgd.train, for any network that fits."""
+
+import math
+import re
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.article.page.live.bundle import bundle
+from fastgd.article.page.live.packing import Packing, add_program
+from fastgd.article.page.live.programs import (
+    INPUTS,
+    RATES,
+    RECORDS,
+    SAMPLES,
+    UNITS,
+    XOR,
+    Program,
+    programs,
+)
+from fastgd.engine.image import probe_module
+from fastgd.optimizers import ALL, Adam, AdamW, GradientDescent
+from live import in_node, needs_node
+
+BY_NAME = {optimizer.__name__: optimizer for optimizer in ALL}
+
+TRAINS = """
+import { Pack } from "./live/pack.js";
+import { Programs, programOf } from "./live/worker.js";
+
+const pack = await Pack.decode(readFileSync("pack", "utf-8"));
+const programs = await Programs.open(pack);
+const fused = programs.fused;
+const found = [];
+const numbers = (array) => [...array].map((x) => (Number.isFinite(x) ? x : String(x)));
+const layers = (each) =>
+  each.map(({ values, bias }) => [numbers(values), bias && numbers(bias)]);
+for (const settings of given) {
+  const training = await programs.training(programOf(settings));
+  for (let time = 0; time < 2; time++) {  // the second time in memory that has been used
+    training.begin(settings);
+    for (let last = 1; !training.finished; last = 3 * last + 1) training.advance(last);
+  }
+  found.push({
+    program: programOf(settings),
+    errors: numbers(training.errors),
+    finalError: numbers([training.finalError])[0],
+    updates: training.updates,
+    weights: layers(training.layers("weights")),
+    changes: layers(training.layers("changes")),
+  });
+}
+answer({ fused, found });
+"""
+
+
+def settings(**given):
+    ours = {
+        "X": XOR[0],
+        "y": XOR[1],
+        "hidden": 4,
+        "alpha": 1.0,
+        "seed": 1,
+        "iterations": 600,
+        "recordEvery": 7,
+        "optimizer": "GradientDescent",
+        "bias": False,
+        "dropout": 0,
+    }
+    return ours | given
+
+
+def table(samples, inputs, seed=0):
+    random = np.random.RandomState(seed)
+    X = random.standard_normal((samples, inputs)).round(3).tolist()
+    return {"X": X, "y": random.randint(0, 5, samples).__truediv__(4).tolist()}
+
+
+def in_python(case):
+    return fastgd.train(
+        case["X"],
+        case["y"],
+        hidden_size=(case["hidden"],) if case["hidden"] else (),
+        alpha=case["alpha"],
+        seed=case["seed"],
+        iterations=case["iterations"],
+        record_every=case["recordEvery"],
+        optimizer=BY_NAME[case["optimizer"]](),
+        bias=case["bias"],
+        dropout=case["dropout"],
+    )
+
+
+def plain(array):
+    names = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
+    return [x if math.isfinite(x) else names[str(x)] for x in np.ravel(array).tolist()]
+
+
+def facts(case):
+    run = in_python(case)
+    errors = [e for j, e in zip(run.recorded, run.errors, strict=True) if j < run.iterations]
+    layers = {
+        "weights": (run.weights, run.biases),
+        "changes": (run.direction_changes, run.bias_direction_changes),
+    }
+    return {
+        "errors": plain(errors),
+        "finalError": plain(run.final_error)[0],
+        "updates": run.iterations,
+    } | {
+        name: [
+            [plain(layer), plain(biases[k]) if case["bias"] else None]
+            for k, layer in enumerate(weights)
+        ]
+        for name, (weights, biases) in layers.items()
+    }
+
+
+def compare(cases, chosen, folder, *flags):
+    """Train in Node and in Python; returns the programs used, and whether madd was fused."""
+    packing = Packing()
+    packing.add("probe", probe_module())
+    for program in chosen:
+        add_program(packing, program)
+    (folder / "pack").write_text(packing.text())
+    made = in_node(TRAINS, folder, given=cases, flags=flags)
+    used = [found.pop("program") for found in made["found"]]
+    for case, found in zip(cases, made["found"], strict=True):
+        assert found == facts(case), case
+    return used, made["fused"]
+
+
+SHAPES = [
+    {"hidden": 4},
+    {"hidden": 4, "seed": 2**32 - 1, "alpha": 1000.0},
+    {"hidden": 0, "bias": True},
+    {"hidden": 1, "alpha": 10.0},
+    {"hidden": 17, "seed": 12345},
+    {"hidden": UNITS, "bias": True},
+    {"hidden": 3, **table(1, 1)},
+    {"hidden": 8, "bias": True, **table(7, 5)},
+    {"hidden": UNITS, "bias": True, "iterations": 60, "recordEvery": 1, **table(SAMPLES, INPUTS)},
+    {"hidden": 0, **table(SAMPLES, INPUTS)},
+    {"hidden": 4, "iterations": RECORDS, "recordEvery": 1},
+    {"hidden": 4, "iterations": 1, "recordEvery": 1},
+]
+RELAXED = ("--experimental-wasm-relaxed-simd",)
+
+
+@needs_node
+@pytest.mark.parametrize("flags", [RELAXED, ()], ids=["relaxed", "exact"])
+def test_any_network_that_fits(tmp_path, flags):
+    chosen = [
+        Program(GradientDescent, fixed=True),
+        Program(GradientDescent),
+        Program(GradientDescent, layers=1),
+    ]
+    used, fused = compare([settings(**shape) for shape in SHAPES], chosen, tmp_path, *flags)
+    assert fused == (flags == RELAXED)
+    assert set(used) == {program.name for program in chosen}
+
+
+@needs_node
+def test_dropout_and_an_optimizer_with_state_of_its_own(tmp_path):
+    cases = [
+        settings(optimizer="Adam", dropout=rate, alpha=0.01, **shape)
+        for rate, shape in [(RATES[0], {}), (RATES[-1], SHAPES[5]), (0.5, SHAPES[7]), (0.25, {})]
+    ]
+    used, _ = compare(cases, [Program(Adam, dropout=True)], tmp_path, *RELAXED)
+    assert set(used) == {"Adam.2.dropout"}
+
+
+@needs_node
+@pytest.mark.filterwarnings("ignore:.*diverged")
+def test_a_run_whose_weights_overflow_ends_as_in_python(tmp_path):
+    cases = [
+        settings(optimizer="AdamW", alpha=1000.0, bias=True, hidden=hidden) for hidden in (0, 3)
+    ]
+    chosen = [Program(AdamW, layers=layers) for layers in (1, 2)]
+    used, _ = compare(cases, chosen, tmp_path, *RELAXED)
+    assert used == ["AdamW.1", "AdamW.2"]
+    assert [facts(case)["updates"] for case in cases] == [321, 321]
+
+
+@needs_node
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [RELAXED, ()], ids=["relaxed", "exact"])
+def test_all_programs(tmp_path, flags):
+    rates = {"Rprop": 0.01, "AdaDelta": 1.0}
+    cases = [
+        settings(
+            optimizer=name, hidden=hidden, bias=bias, dropout=dropout, alpha=rates.get(name, 0.1)
+        )
+        for name in BY_NAME
+        for hidden in (0, 4, 11)
+        for bias in (False, True)
+        for dropout in (0, 0.3)
+        if hidden or not dropout
+    ]
+    used, _ = compare(cases, list(programs()), tmp_path, *flags)
+    assert {name.replace(".dropout", "") for name in used} >= {
+        f"{n}.{k}" for n in BY_NAME for k in (1, 2)
+    }
+
+
+@needs_node
+def test_initial_weights_are_those_of_the_article(tmp_path):
+    seeds = [0, 1, 2, 2**31, 2**32 - 1]
+    script = """
+import { RandomState } from "./live/random.js";
+const stream = (seed) => {
+  const random = new RandomState(seed);
+  return Array.from({ length: 1500 }, () => random.random());
+};
+answer(given.map(stream));
+"""
+    found = in_node(script, tmp_path, given=seeds)
+    expected = [np.random.RandomState(seed).random_sample(1500).tolist() for seed in seeds]
+    assert found == expected
+
+
+NUMBERS = [
+    *(0.0, -0.0, 1.0, -1.5, 0.1, 1e-4, 1e-5, 1.5e-7, 123456789012.0, 1e15, 1e16, 1.2345e17, 5e-324),
+    *(1.7976931348623157e308, 0.0013127406283377, 0.496410031903, 100.0, 1e22, 12345678.9, 0.5),
+    *(99999999999.99999, 999999999999.9999, 0.00009999999999999),
+]
+
+
+@needs_node
+def test_numbers_are_shown_as_python_shows_them(tmp_path):
+    script = """
+import { digits12, repr } from "./live/dom.js";
+answer(given.map((x) => [repr(x), digits12(x)]));
+"""
+    given = [*NUMBERS, *(-x for x in NUMBERS)]
+    found = in_node(
+        script.replace("given.map", "given.map(Number).map"), tmp_path, given=list(map(repr, given))
+    )
+    for x, (exact, short) in zip(given, found, strict=True):
+        assert exact == repr(x)
+        assert short == f"{x:.12g}"
+
+
+def top_level_names(text):
+    return re.findall(r"^(?:async )?(?:function|class|const|let) ([\w$]+)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("entry", "call"), [("main.js", "start();"), ("worker.js", "serve(self);")]
+)
+def test_all_modules_share_one_scope_in_the_page(entry, call):
+    text = bundle(entry, call)
+    assert not re.search(r"^(import|export)\b", text, re.MULTILINE)
+    assert text.rstrip().endswith(call)
+    names = top_level_names(text)
+    assert len(set(names)) == len(names) > 5
+    assert "</script" not in text
+
+
+def test_every_file_of_the_script_is_in_the_page():
+    both = bundle("main.js", "start();") + bundle("worker.js", "serve(self);")
+    for file in files("fastgd.article.page.live").iterdir():
+        if file.name.endswith(".js"):
+            names = top_level_names(
+                re.sub("^export ", "", file.read_text("utf-8"), flags=re.MULTILINE)
+            )
+            assert all(re.search(rf"\b{re.escape(name)}\b", both) for name in names), file.name
