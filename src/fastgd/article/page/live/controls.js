@@ -1,0 +1,158 @@
+/**
+ * Controls tied to fields of the state: whatever changes a field, its control shows it.
+ *
+ * Elements have ids by field: `control-...` is the text box, list or checkbox, `slider-...` the
+ * slider next to it, `problem-...` the sentence about what can't be.
+ */
+
+import { el } from "./dom.js";
+
+/**
+ * A slider on a `scale` (see scales.js), with a text box for exactly the number that one types.
+ *
+ * Ticks can be clicked; `name` turns their numbers into labels. A pointer snaps to ticks, keys don't.
+ */
+export function sliderControl({ state, field, label, scale, hint, name = String, extra = [] }) {
+  let snap = false;
+  let own = false; // whether the change comes from the slider: then its thumb stays where the hand has it
+  const slider = el("input", {
+    type: "range",
+    id: `slider-${field}`,
+    min: 0,
+    max: scale.steps,
+    step: 1,
+    "aria-label": `${label}, slider`,
+    on: {
+      pointerdown: () => (snap = true),
+      keydown: () => (snap = false),
+      input: () => {
+        own = true;
+        state.set({ [field]: scale.at(Number(slider.value), snap) });
+        own = false;
+      },
+      change: () => snap && (slider.value = scale.stepOf(state.get(field))),
+    },
+  });
+  const ticks = scale.ticks.map((tick) => {
+    const pick = () => state.set({ [field]: tick });
+    const mark = el("button", { type: "button", tabindex: -1, "aria-label": `${label} ${tick}`, on: { click: pick } }, name(tick));
+    mark.style.setProperty("--place", scale.place(tick));
+    return mark;
+  });
+  const show = () => {
+    const value = state.get(field);
+    if (!own) {
+      slider.value = scale.stepOf(value);
+    }
+    slider.setAttribute("aria-valuetext", String(value));
+    slider.style.setProperty("--place", scale.place(value));
+    scale.ticks.forEach((tick, k) => ticks[k].classList.toggle("chosen", tick === value));
+  };
+  state.on([field], show);
+  show();
+  const marks = ticks.length ? [el("div", { class: "ticks" }, ...ticks)] : [];
+  return group(state, field, label, hint, [textBox(state, field, hint), ...extra], [slider, ...marks]);
+}
+
+/** A text box for a number or a short text; `extra` are elements that stand beside it. */
+export function textControl({ state, field, label, hint, extra = [] }) {
+  return group(state, field, label, hint, [textBox(state, field, hint), ...extra], []);
+}
+
+/** A list to choose from; `choices` are texts, or pairs of a text and its label. */
+export function choiceControl({ state, field, label, choices, hint, extra = [] }) {
+  const options = choices.map((given) => {
+    const [value, text] = Array.isArray(given) ? given : [given, given];
+    return el("option", { value }, text);
+  });
+  const read = () => state.read(field, list.value);
+  const list = el("select", { ...named(field, hint), on: { change: read } }, ...options);
+  const show = () => (list.value = state.fields[field].write(state.get(field)));
+  state.on([field], show);
+  show();
+  return group(state, field, label, hint, [list, ...extra], []);
+}
+
+/** A checkbox. */
+export function flagControl({ state, field, label, hint }) {
+  const set = () => state.set({ [field]: box.checked });
+  const box = el("input", { type: "checkbox", ...named(field, hint), on: { change: set } });
+  const show = () => (box.checked = state.get(field));
+  state.on([field], show);
+  show();
+  const line = el("label", { class: "flag" }, box, el("span", {}, label));
+  return el("div", { class: "control" }, line, ...note(field, hint), problemOf(state, field, box));
+}
+
+/** A button with an action. */
+export function button(text, action, attributes = {}) {
+  return el("button", { type: "button", ...attributes, on: { click: action } }, text);
+}
+
+/** What is typed counts at once where it can be; what can't be is told when the box is left. */
+function textBox(state, field, hint) {
+  let own = false;
+  const { read, write } = state.fields[field];
+  const box = el("input", {
+    type: "text",
+    ...named(field, hint),
+    size: 9,
+    autocomplete: "off",
+    spellcheck: "false",
+    inputmode: typeof state.fields[field].initial === "number" ? "decimal" : null,
+    on: {
+      input: () => {
+        try {
+          read(box.value);
+        } catch {
+          return; // perhaps not yet typed to its end
+        }
+        own = true;
+        state.read(field, box.value);
+        own = false;
+      },
+      change: () => state.read(field, box.value),
+    },
+  });
+  const show = () => {
+    if (!own && !state.problem(field)) {
+      box.value = write(state.get(field));
+    }
+  };
+  state.on([field], show);
+  show();
+  return box;
+}
+
+function named(field, hint) {
+  return { id: `control-${field}`, "aria-describedby": `problem-${field}${hint ? ` hint-${field}` : ""}` };
+}
+
+function note(field, hint) {
+  return hint ? [el("p", { class: "hint", id: `hint-${field}` }, ...[hint].flat())] : [];
+}
+
+function group(state, field, label, hint, beside, below) {
+  return el(
+    "div",
+    { class: "control" },
+    el("label", { for: `control-${field}` }, label),
+    el("div", { class: "beside" }, ...beside),
+    ...below,
+    ...note(field, hint),
+    problemOf(state, field, beside[0]),
+  );
+}
+
+/** The sentence about a field; its box is marked as long as there is one. */
+function problemOf(state, field, box) {
+  const sentence = el("p", { class: "problem", id: `problem-${field}`, role: "status" });
+  const show = () => {
+    const problem = state.problem(field);
+    sentence.textContent = problem ?? "";
+    box.setAttribute("aria-invalid", String(problem !== null));
+  };
+  state.on([field], show);
+  show();
+  return sentence;
+}
