@@ -1,0 +1,104 @@
+/** Own data: a box into which one pastes a few rows, from which the page's network then learns. */
+
+import { el } from "./dom.js";
+import { MOST_INPUTS, MOST_ROWS, rowsOf } from "./rows.js";
+
+/** The article's four samples: exclusive or, with a constant third input. */
+export const ARTICLE = {
+  X: [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]],
+  y: [0, 1, 1, 0],
+};
+
+const OF_TWO = [[0, 0], [0, 1], [1, 0], [1, 1]];
+const OF_FOUR = Array.from({ length: 16 }, (_, k) => [k >> 3, (k >> 2) & 1, (k >> 1) & 1, k & 1]);
+
+/** Data to choose, as text; the article's own is "". The third input of the first ones is constant, as in the article. */
+export const EXAMPLES = {
+  "XOR: the article's four samples": "",
+  AND: textOf(OF_TWO.map(([a, b]) => [a, b, 1, a & b])),
+  OR: textOf(OF_TWO.map(([a, b]) => [a, b, 1, a | b])),
+  "Parity of four inputs": textOf(OF_FOUR.map((row) => [...row, 1, row.reduce((a, b) => a ^ b)])),
+  "Part 4 of the article: the output is the first input": textOf([[0, 1, 0], [0, 1, 0], [1, 0, 1], [1, 0, 1]]),
+};
+
+function textOf(rows) {
+  return rows.map((row) => row.join(",")).join("\n");
+}
+
+/** The state's field `data`: the pasted text, or "" for the article's samples. */
+export const dataField = {
+  initial: "",
+  read: (text) => {
+    if (text.trim() !== "") {
+      rowsOf(text);
+      return text.trimEnd();
+    }
+    return "";
+  },
+  write: (text) => text,
+};
+
+/** What the page's network learns from: X (samples, inputs), y (samples), and whether that is the article's. */
+export function samplesOf(state) {
+  const text = state.get("data");
+  const { X, y } = text === "" ? ARTICLE : rowsOf(text);
+  return { X, y, isArticle: JSON.stringify({ X, y }) === JSON.stringify(ARTICLE) };
+}
+
+/** The box, with examples to choose. */
+export function ownData({ state }) {
+  let isTyping = false; // what the reader types stays as typed; what comes from elsewhere is shown
+  const typed = () => {
+    isTyping = true;
+    state.read("data", box.value);
+    isTyping = false;
+  };
+  const box = el("textarea", {
+    id: "control-data",
+    rows: 5,
+    spellcheck: "false",
+    autocomplete: "off",
+    "aria-describedby": "told-data problem-data",
+    on: { input: typed },
+  });
+  const names = Object.keys(EXAMPLES);
+  const chosen = el(
+    "select",
+    { id: "control-data-example", on: { change: () => state.set({ data: EXAMPLES[chosen.value] }) } },
+    ...names.map((name) => el("option", { value: name }, name)),
+    el("option", { value: "own", disabled: true }, "Your own rows"),
+  );
+  const told = el("p", { id: "told-data", class: "note" });
+  const problem = el("p", { id: "problem-data", class: "problem", role: "alert" });
+  const most = `up to ${MOST_ROWS} rows, each with up to ${MOST_INPUTS} inputs and then the target, from 0 to 1`;
+  const details = el(
+    "details",
+    { class: "own-data" },
+    el("summary", {}, "Your own data"),
+    el("p", {}, el("label", { for: "control-data-example" }, "Data "), chosen),
+    el("p", {}, el("label", { for: "control-data" }, `Paste ${most}; the text may begin with a header line`)),
+    box,
+    problem,
+    told,
+  );
+  state.on(["data"], () => {
+    const text = state.get("data");
+    const sentence = state.problem("data");
+    const { X, y } = samplesOf(state);
+    problem.textContent = sentence ?? "";
+    box.setAttribute("aria-invalid", String(sentence !== null));
+    told.textContent = `${sentence === null ? "The" : "Until then the"} network learns from ${summary(X)}.`;
+    chosen.value = sentence === null ? (names.find((name) => EXAMPLES[name] === text) ?? "own") : "own";
+    box.placeholder = textOf(X.map((row, n) => [...row, y[n]]));
+    if (!isTyping) {
+      box.value = text;
+      details.open ||= text !== "" || sentence !== null;
+    }
+  });
+  return details;
+}
+
+function summary(X) {
+  const plural = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
+  return `${plural(X.length, "row")} of ${plural(X[0].length, "input")}`;
+}

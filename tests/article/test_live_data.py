@@ -1,0 +1,107 @@
+"""Rows that a reader pastes into the live page: what they are, and what can't be."""
+
+import numpy as np
+import pytest
+
+from fastgd.article.page.live.programs import INPUTS, SAMPLES, XOR
+from live_node import in_node, needs_node
+
+pytestmark = needs_node
+
+READS = """
+import { rowsOf } from "./rows.js";
+answer(given.map((text) => {
+  try { return rowsOf(text); } catch (error) { return error.message; }
+}));
+"""
+
+GOOD = {
+    "0,1,1\n1,0,0": [[0, 1, 1], [1, 0, 0]],
+    "a, b, y\n0.1, -2e3, 1\n\n+.5, 3., 0.30000000000000004": [
+        [0.1, -2e3, 1],
+        [0.5, 3, 0.1 + 0.2],
+    ],
+    "0  1 1\r\n 1 0 0 ": [[0, 1, 1], [1, 0, 0]],
+    "x;y\n0,5;1\n1.5;0": [[0.5, 1], [1.5, 0]],
+    "x\ty\r0,5\t1\r1\t0,25": [[0.5, 1], [1, 0.25]],
+    "\n" + "1 " * INPUTS + "1\n": [[1] * (INPUTS + 1)],
+    "1 1\n" * SAMPLES: [[1, 1]] * SAMPLES,
+}
+
+BAD = {
+    "": "data must have at least one row of numbers",
+    "a,b\n": "data must have at least one row of numbers",
+    "0,1\n1,x": 'line 2 must consist of finite numbers, got "x" in column 2',
+    "0,1\nx,y": 'line 2 must consist of finite numbers, got "x" in column 1',
+    "0,b,1": 'line 1 must consist of finite numbers, got "b" in column 2',
+    "0,1,": 'line 1 must consist of finite numbers, got "" in column 3',
+    "0\t1\n1\t": 'line 2 must consist of finite numbers, got "" in column 2',
+    "0,1\n\n1e999,1": 'line 3 must consist of finite numbers, got "1e999" in column 1',
+    "0,1\n0x10,1": 'line 2 must consist of finite numbers, got "0x10" in column 1',
+    "1;1.000,5": 'line 1 must consist of finite numbers, got "1.000,5" in column 2',
+    "0,1\n1,2": 'line 2 must end with a target from 0 to 1, got "2"',
+    "0 -0.5": 'line 1 must end with a target from 0 to 1, got "-0.5"',
+    "y\n1": "line 2 must have 1 to 8 inputs and then a target, got 1 in all",
+    "1 " * (INPUTS + 1) + "1": "line 1 must have 1 to 8 inputs and then a target, got 10 in all",
+    "a,b\n0,0,1\n0,1": "line 3 must have 3 numbers, as line 2 has, got 2",
+    "a b\n" + "1 1\n" * (SAMPLES + 1): "data must have at most 64 rows, and line 66 is one more",
+}
+
+
+def test_rows(tmp_path):
+    found = in_node(READS, tmp_path, list(GOOD))
+    rows = [np.c_[one["X"], one["y"]].tolist() for one in found]
+    assert rows == list(GOOD.values())
+
+
+def test_what_cannot_be_is_told_with_its_line(tmp_path):
+    found = in_node(READS, tmp_path, list(BAD))
+    assert found == list(BAD.values())
+
+
+STATES = """
+import { State } from "./state.js";
+import { EXAMPLES, dataField, samplesOf } from "./own_data.js";
+const state = new State({ data: dataField });
+const found = { first: samplesOf(state) };
+state.read("data", "1 2 0.5\\n");
+found.own = samplesOf(state);
+found.address = state.address;
+state.read("data", "1 2 x");
+found.kept = samplesOf(state);
+found.problem = state.problem("data");
+state.take(found.address);
+found.taken = samplesOf(state);
+found.again = state.problem("data");
+state.read("data", given);
+found.same = samplesOf(state).isArticle;
+state.read("data", "  ");
+found.last = samplesOf(state);
+found.examples = Object.values(EXAMPLES).map((text) => dataField.read(text) === text);
+answer(found);
+"""
+
+
+def test_the_state_keeps_the_last_good_rows(tmp_path):
+    own = {"X": [[1, 2]], "y": [0.5], "isArticle": False}
+    X, y = XOR
+    pasted = "\n".join(f"{a} {b} {c} {target}" for (a, b, c), target in zip(X, y, strict=True))
+    found = in_node(STATES, tmp_path, pasted)
+    article = {"X": X, "y": y, "isArticle": True}
+    assert found == {
+        "first": article,
+        "own": own,
+        "address": "data=1%202%200.5",
+        "kept": own,
+        "problem": 'line 1 must consist of finite numbers, got "x" in column 3',
+        "taken": own,
+        "again": None,
+        "same": True,
+        "last": article,
+        "examples": [True] * 5,
+    }
+
+
+@pytest.mark.parametrize(("name", "value"), [("MOST_ROWS", SAMPLES), ("MOST_INPUTS", INPUTS)])
+def test_as_many_as_the_programs_have_room_for(tmp_path, name, value):
+    assert in_node(f'import {{ {name} }} from "./rows.js";\nanswer({name});', tmp_path) == value
