@@ -37,14 +37,14 @@ const found = [];
 const numbers = (array) => [...array].map((x) => (Number.isFinite(x) ? x : String(x)));
 const layers = (each) =>
   each.map(({ values, bias }) => [numbers(values), bias && numbers(bias)]);
+const trainings = {};  // used again, so that memory has what was trained before
 for (const settings of given) {
-  const training = await programs.training(programOf(settings));
-  for (let time = 0; time < 2; time++) {  // the second time in memory that has been used
-    training.begin(settings);
-    for (let last = 1; !training.finished; last = 3 * last + 1) training.advance(last);
-  }
+  const name = programOf(settings);
+  const training = (trainings[name] ??= await programs.training(name));
+  training.begin(settings);
+  for (let last = 1; !training.finished; last = 3 * last + 1) training.advance(last);
   found.push({
-    program: programOf(settings),
+    program: name,
     errors: numbers(training.errors),
     finalError: numbers([training.finalError])[0],
     updates: training.updates,

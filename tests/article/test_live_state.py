@@ -1,0 +1,94 @@
+"""The settings of the live page: what is in its address, and what can't be."""
+
+from live import in_node, needs_node
+
+FIELDS = """
+import { State, choice, count, flag, number } from "./live/state.js";
+const state = new State({
+  alpha: number("alpha", 0.5, 0.001, 1000),
+  hidden: count("hidden", 4, 0, 32),
+  optimizer: choice("optimizer", "GradientDescent", ["GradientDescent", "Adam"]),
+  bias: flag("bias", false),
+  data: { initial: "", read: String, write: String },
+});
+"""
+
+
+@needs_node
+def test_the_address_has_what_is_not_as_at_first_and_restores_it(tmp_path):
+    script = """
+const first = state.address;
+state.set({ alpha: 1e-3, hidden: 32, bias: true, data: "a,b\\n1+1,é&=#%" });
+const address = state.address;
+state.reset();
+const again = state.address;
+state.take(`#${address}`);
+answer({ first, address, again, values: state.values });
+"""
+    found = in_node(FIELDS + script, tmp_path)
+    assert found["first"] == found["again"] == ""
+    assert found["address"].startswith("alpha=0.001&hidden=32&bias=on&data=a%2Cb%0A1%2B1")
+    assert found["values"] == {
+        "alpha": 0.001,
+        "hidden": 32,
+        "optimizer": "GradientDescent",
+        "bias": True,
+        "data": "a,b\n1+1,é&=#%",
+    }
+
+
+@needs_node
+def test_an_address_that_can_not_be_leaves_the_last_good_values(tmp_path):
+    script = """
+state.set({ alpha: 10, hidden: 7 });
+state.take("#alpha=0&hidden=1000000000&optimizer=Magic&bias=maybe&other=1&data=x");
+answer({ values: state.values, problems: state.problems });
+"""
+    found = in_node(FIELDS + script, tmp_path)
+    assert found["values"] == {
+        "alpha": 10,
+        "hidden": 7,
+        "optimizer": "GradientDescent",
+        "bias": False,
+        "data": "x",
+    }
+    assert found["problems"] == {
+        "alpha": 'alpha must be a number from 0.001 to 1000, got "0"',
+        "hidden": 'hidden must be a whole number from 0 to 32, got "1000000000"',
+        "optimizer": 'optimizer must be one of GradientDescent, Adam, got "Magic"',
+        "bias": 'bias must be on or off, got "maybe"',
+    }
+
+
+@needs_node
+def test_who_wants_to_know_is_told_once(tmp_path):
+    script = """
+const told = [];
+state.on(["alpha", "hidden"], () => told.push(["both", state.get("alpha"), state.problem("alpha")]));
+state.on(["bias"], () => told.push(["bias"]));
+state.set({ alpha: 1, hidden: 2 });
+state.read("alpha", "much");
+state.read("alpha", " 2 ");
+state.read("bias", "on");
+state.take("");
+answer(told);
+"""
+    assert in_node(FIELDS + script, tmp_path) == [
+        ["both", 1, None],
+        ["both", 1, 'alpha must be a number from 0.001 to 1000, got "much"'],
+        ["both", 2, None],
+        ["bias"],
+        ["both", 0.5, None],
+        ["bias"],
+    ]
+
+
+@needs_node
+def test_numbers_that_are_none(tmp_path):
+    given = ["", " ", "1e", "nan", "Infinity", "-1", "0x10", "1,5", "x" * 100]
+    script = "answer(given.map((text) => [state.read('hidden', text), state.problem('hidden')]));"
+    found = in_node(FIELDS + script, tmp_path, given=given)
+    for text, (could, problem) in zip(given, found, strict=True):
+        shown = f"{text[:40]}..." if len(text) > 40 else text
+        assert not could
+        assert problem == f'hidden must be a whole number from 0 to 32, got "{shown}"'
