@@ -64,7 +64,8 @@ answer({ values: state.values, problems: state.problems });
 def test_who_wants_to_know_is_told_once(tmp_path):
     script = """
 const told = [];
-state.on(["alpha", "hidden"], () => told.push(["both", state.get("alpha"), state.problem("alpha")]));
+const both = () => told.push(["both", state.get("alpha"), state.problem("alpha")]);
+state.on(["alpha", "hidden"], both);
 state.on(["bias"], () => told.push(["bias"]));
 state.set({ alpha: 1, hidden: 2 });
 state.read("alpha", "much");
