@@ -17,6 +17,7 @@ from hypothesis import settings
 
 import few_kernels
 from cases import XOR_X, XOR_Y
+from chromium import Visitor, chromium
 from counter import kernel_counter
 
 os.environ["MPLBACKEND"] = "Agg"  # pictures need no screen
@@ -120,3 +121,18 @@ def article_page(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "article.html"
     assert main(["tutorial", "--html", str(path), "--no-progress"]) == 0
     return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Closed with its module: while it is open, nothing else may run an event loop here."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page: see chromium.py. It is an error if one says or asks for anything."""
+    visitor = Visitor(browser)
+    yield visitor
+    visitor.leave()

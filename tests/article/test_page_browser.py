@@ -1,79 +1,37 @@
 """The article's page in a browser without a network: headless Chromium, where there is one."""
 
-import json
 import re
-from html import unescape
+from io import BytesIO
 
 import pytest
 
-from chromium import browse, needs_chromium
+from chromium import needs_chromium
 
-PROBE = """
-<script>
-addEventListener("load", () => {
+FACTS = """() => {
   const width = document.documentElement.clientWidth;
-  const facts = {
+  return {
     images: [...document.images].map((image) => [image.complete, image.naturalWidth,
       image.getBoundingClientRect().right]),
     width: width,
     scrollWidth: document.documentElement.scrollWidth,
-    requests: performance.getEntriesByType("resource").map((entry) => entry.name)
-      .filter((name) => !name.startsWith("data:")),
     fontSize: parseFloat(getComputedStyle(document.body).fontSize),
     scrolled: [...document.querySelectorAll("pre, .scroll")]
       .filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent),
-    outside: [...document.querySelectorAll("h1, h2, p, li, figcaption, caption span")]
-      .filter((e) => e.getBoundingClientRect().right > width + 1).map((e) => e.textContent),
+    outside: [...document.querySelectorAll(
+      "h1, h2, p, li, figcaption, caption span, input, button, select, label, canvas")]
+      .filter((e) => e.getBoundingClientRect().right > width + 1).map((e) => e.outerHTML),
   };
-  parent.postMessage(JSON.stringify(facts), "*");
-});
-</script>
-"""
-
-FRAME = """<!DOCTYPE html>
-<pre id="probe"></pre>
-<script>
-addEventListener("message", (event) => {{
-  document.getElementById("probe").textContent = event.data;
-}});
-</script>
-<iframe src="copy.html" style="border: 0; width: {width}px; height: 900px"></iframe>
-"""
-"""A window of Chromium is at least 500 pixels wide, a frame in it may be narrower."""
+}"""
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
 
-def probe(html, folder, width):
-    """Facts about a copy of the page, whose policy lets the probe's script run."""
-    copy = folder / "copy.html"
-    allowed = html.replace("default-src 'none';", "default-src 'none'; script-src 'unsafe-inline';")
-    copy.write_text(allowed.replace("</head>", f"{PROBE}</head>"), encoding="utf-8")
-    frame = folder / "frame.html"
-    frame.write_text(FRAME.format(width=width), encoding="utf-8")
-    flags = ("--hide-scrollbars", "--virtual-time-budget=5000", "--window-size=1400,1000")
-    dom, messages = browse(frame, folder, "--dump-dom", *flags)
-    (facts,) = re.findall(r'<pre id="probe">(.*?)</pre>', dom)
-    return json.loads(unescape(facts)), messages
-
-
-@pytest.fixture(scope="module")
-def html(article_page):
-    return article_page.read_text(encoding="utf-8")
-
-
-def test_it_opens_without_a_word_on_the_console(article_page, tmp_path):
-    dom, messages = browse(article_page, tmp_path, "--dump-dom")
-    assert messages == []
-    assert "The 13 lines" in dom
-    assert dom.rstrip().endswith("</html>")
-
-
+@pytest.mark.parametrize("scripts", [True, False], ids=["live", "without JavaScript"])
 @pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desktop"])
-def test_every_picture_is_loaded_and_nothing_leaves_the_page(html, tmp_path, width):
-    facts, messages = probe(html, tmp_path, width)
-    assert messages == []
-    assert len(facts["images"]) == html.count("<img ") > 5
+def test_every_picture_is_loaded_and_nothing_leaves_the_page(visit, article_page, width, scripts):
+    page = visit(article_page, width=width, java_script_enabled=scripts).page
+    facts = page.evaluate(FACTS)
+    assert len(facts["images"]) == article_page.read_text(encoding="utf-8").count("<img ") > 5
     for complete, natural_width, right in facts["images"]:
         assert complete
         assert natural_width > 0
@@ -81,27 +39,45 @@ def test_every_picture_is_loaded_and_nothing_leaves_the_page(html, tmp_path, wid
     assert facts["scrollWidth"] == facts["width"] == width
     assert facts["outside"] == []
     assert facts["scrolled"] == [] or width < 1200, "lines of code and tables are there whole"
-    assert facts["requests"] == []
     assert facts["fontSize"] >= 16
 
 
-def test_a_screenshot_has_something_on_it(article_page, tmp_path):
+def test_without_javascript_it_reads_as_an_article(visit, article_page):
+    """What lives is hidden, and so is what the script needs."""
+    page = visit(article_page, java_script_enabled=False).page
+    shown = page.locator("body").inner_text()
+    assert "The 13 lines" in shown
+    assert re.search("(?i)javascript|wasm|worker", shown) is None
+    live = page.locator(".live")
+    assert live.count() > 0
+    assert not any(each.is_visible() or each.inner_html() for each in live.all())
+
+
+def test_a_screenshot_has_something_on_it(visit, article_page):
     import matplotlib.pyplot as plt
 
-    shot = tmp_path / "phone.png"
-    browse(article_page, tmp_path, f"--screenshot={shot}", "--window-size=390,4000")
-    pixels = plt.imread(shot)
+    page = visit(article_page, width=390).page
+    page.set_viewport_size({"width": 390, "height": 4000})
+    pixels = plt.imread(BytesIO(page.screenshot()))
     assert pixels.shape[:2] == (4000, 390)
     ink = (pixels[..., :3] < 0.9).any(axis=-1)
     for stripe in ink.reshape(8, 500, 390):  # all the way down
         assert 0.01 < stripe.mean() < 0.6
 
 
-def test_this_test_would_see_what_is_wrong(html, tmp_path):
-    """An error, a picture that is none, a table as wide as it likes: the probe tells them all."""
-    broken = html.replace(";base64,", ";base64,AAAA", 1).replace("overflow-x: auto;", "")
+def test_these_tests_would_see_what_is_wrong(visit, article_page, tmp_path):
+    """A script that isn't the page's, a picture that is none, a table as wide as it likes."""
+    broken = article_page.read_text(encoding="utf-8").replace(";base64,", ";base64,AAAA", 1)
+    broken = broken.replace("overflow-x: auto;", "")  # and so the style isn't allowed any more
     broken = broken.replace("</body>", "<script>console.error('wrong')</script></body>")
-    facts, messages = probe(broken, tmp_path, 500)
-    assert any("wrong" in message for message in messages)
-    assert [natural_width for _, natural_width, _ in facts["images"]].count(0) == 1
+    broken = broken.replace("</main>", '<img src="other.png" alt=""></main>')
+    path = tmp_path / "broken.html"
+    path.write_text(broken, encoding="utf-8")
+    seen = visit(path, width=500)
+    facts = seen.page.evaluate(FACTS)
+    assert len([m for m in seen.messages if "Content Security Policy" in m]) == 3
+    assert [natural_width for _, natural_width, _ in facts["images"]].count(0) == 2
     assert facts["scrollWidth"] > facts["width"]
+    assert seen.requests == [(tmp_path / "other.png").as_uri()]
+    seen.messages.clear()
+    seen.requests.clear()
