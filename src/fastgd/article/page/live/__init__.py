@@ -15,6 +15,7 @@ from fastgd.article.page.live.bundle import bundle
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.published import published_facts
 from fastgd.article.page.markup import Markup, element, join
+from fastgd.optimizers import ALL
 
 __all__ = ["Live", "hashed", "make"]
 
@@ -54,6 +55,7 @@ def make(results: Sequence[Result]) -> Live:
     packing = Packing()
     add_programs(packing)
     packing.add_json("published", published_facts(results))
+    packing.add_json("optimizers", {each.__name__: each.race_alpha for each in ALL})
     return Live(
         style=files("fastgd.article.page.live").joinpath("live.css").read_text(encoding="utf-8"),
         script=bundle("main.js", "start();"),

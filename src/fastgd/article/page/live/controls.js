@@ -51,12 +51,12 @@ export function sliderControl({ state, field, label, scale, hint, name = String,
   state.on([field], show);
   show();
   const marks = ticks.length ? [el("div", { class: "ticks" }, ...ticks)] : [];
-  return group(state, field, label, hint, [textBox(state, field, hint), ...extra], [slider, ...marks]);
+  return controlGroup(state, field, label, hint, [textBox(state, field, hint), ...extra], [slider, ...marks]);
 }
 
 /** A text box for a number or a short text; `extra` are elements that stand beside it. */
 export function textControl({ state, field, label, hint, extra = [] }) {
-  return group(state, field, label, hint, [textBox(state, field, hint), ...extra], []);
+  return controlGroup(state, field, label, hint, [textBox(state, field, hint), ...extra], []);
 }
 
 /** A list to choose from; `choices` are texts, or pairs of a text and its label. */
@@ -66,22 +66,22 @@ export function choiceControl({ state, field, label, choices, hint, extra = [] }
     return el("option", { value }, text);
   });
   const read = () => state.read(field, list.value);
-  const list = el("select", { ...named(field, hint), on: { change: read } }, ...options);
+  const list = el("select", { ...namesOf(field, hint), on: { change: read } }, ...options);
   const show = () => (list.value = state.fields[field].write(state.get(field)));
   state.on([field], show);
   show();
-  return group(state, field, label, hint, [list, ...extra], []);
+  return controlGroup(state, field, label, hint, [list, ...extra], []);
 }
 
 /** A checkbox. */
 export function flagControl({ state, field, label, hint }) {
   const set = () => state.set({ [field]: box.checked });
-  const box = el("input", { type: "checkbox", ...named(field, hint), on: { change: set } });
+  const box = el("input", { type: "checkbox", ...namesOf(field, hint), on: { change: set } });
   const show = () => (box.checked = state.get(field));
   state.on([field], show);
   show();
   const line = el("label", { class: "flag" }, box, el("span", {}, label));
-  return el("div", { class: "control" }, line, ...note(field, hint), problemOf(state, field, box));
+  return el("div", { class: "control" }, line, ...hintOf(field, hint), problemOf(state, field, box));
 }
 
 /** A button with an action. */
@@ -95,7 +95,7 @@ function textBox(state, field, hint) {
   const { read, write } = state.fields[field];
   const box = el("input", {
     type: "text",
-    ...named(field, hint),
+    ...namesOf(field, hint),
     size: 9,
     autocomplete: "off",
     spellcheck: "false",
@@ -124,22 +124,22 @@ function textBox(state, field, hint) {
   return box;
 }
 
-function named(field, hint) {
+function namesOf(field, hint) {
   return { id: `control-${field}`, "aria-describedby": `problem-${field}${hint ? ` hint-${field}` : ""}` };
 }
 
-function note(field, hint) {
+function hintOf(field, hint) {
   return hint ? [el("p", { class: "hint", id: `hint-${field}` }, ...[hint].flat())] : [];
 }
 
-function group(state, field, label, hint, beside, below) {
+function controlGroup(state, field, label, hint, beside, below) {
   return el(
     "div",
     { class: "control" },
     el("label", { for: `control-${field}` }, label),
     el("div", { class: "beside" }, ...beside),
     ...below,
-    ...note(field, hint),
+    ...hintOf(field, hint),
     problemOf(state, field, beside[0]),
   );
 }

@@ -1,12 +1,13 @@
 /** Brings the page to life: reads what Python put into it, and starts its sections. */
 
 import { el } from "./dom.js";
+import { experiment } from "./experiment.js";
 import { Pack } from "./pack.js";
 import { State } from "./state.js";
 import { Trainer } from "./trainer.js";
 
 /** The live sections: each fills the element of its name, `live-...`, with what it offers. */
-export const SECTIONS = [];
+export const SECTIONS = [experiment];
 
 /** Start all sections; a browser that can't is told so in one sentence. */
 export async function start() {

@@ -1,6 +1,6 @@
 /** The scales of sliders: which number stands at which step. */
 
-const NEAR = 0.012; // of a slider's length: from here a pointer snaps to a tick
+const SNAP = 0.012; // of a slider's length: from here a pointer snaps to a tick
 
 /**
  * A linear or logarithmic scale from `low` to `high`, in whole steps.
@@ -33,7 +33,7 @@ export class Scale {
     const place = step / steps;
     if (snap) {
       const away = (tick) => Math.abs(this.place(tick) - place);
-      const [nearest] = this.ticks.filter((tick) => away(tick) <= NEAR).sort((a, b) => away(a) - away(b));
+      const [nearest] = this.ticks.filter((tick) => away(tick) <= SNAP).sort((a, b) => away(a) - away(b));
       if (nearest !== undefined) {
         return nearest;
       }

@@ -1,0 +1,168 @@
+/** Charts on a canvas: axes, curves, and what the pointer is at. */
+
+import { colors, el, onColors } from "./dom.js";
+
+const CHART_MARGIN = { left: 56, right: 14, top: 14, bottom: 42 };
+
+/** Round numbers on a scale: powers of ten if it is logarithmic, otherwise about `most` of them. */
+export function ticksOf(scale, most = 6) {
+  const { low, high, log } = scale;
+  if (log) {
+    const first = Math.ceil(Math.log10(low) - 1e-9);
+    const last = Math.floor(Math.log10(high) + 1e-9);
+    return Array.from({ length: last - first + 1 }, (_, k) => Number(`1e${first + k}`));
+  }
+  const rough = (high - low) / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9));
+  const count = Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1;
+  return Array.from({ length: count }, (_, k) => Number(((Math.ceil(low / step - 1e-9) + k) * step).toPrecision(12)));
+}
+
+/** A number for people: 60,000 or 0.0012. */
+export function readable(x, digits = 3) {
+  return Math.abs(x) >= 1000 ? Math.round(x).toLocaleString("en-US") : String(Number(x.toPrecision(digits)));
+}
+
+/**
+ * A canvas that follows the size of its element and the colors of the page.
+ *
+ * `paint(chart)` draws it: first `axes`, then lines. `pointer` is where the pointer is, in CSS pixels
+ * from the left of the canvas, or null; when it moves, the chart is drawn again.
+ */
+export class Chart {
+  constructor(paint) {
+    this.paint = paint;
+    this.pointer = null;
+    this.asked = false;
+    this.element = el("canvas", {
+      class: "chart",
+      role: "img",
+      on: {
+        pointermove: (event) => this.#point(event.offsetX),
+        pointerdown: (event) => this.#point(event.offsetX),
+        pointerleave: () => this.#point(null),
+      },
+    });
+    new ResizeObserver(() => this.draw()).observe(this.element);
+    onColors(() => this.draw());
+  }
+
+  /** Draw before the next frame, however often this is called until then. */
+  draw() {
+    if (!this.asked) {
+      this.asked = true;
+      requestAnimationFrame(() => this.#draw());
+    }
+  }
+
+  #point(pointer) {
+    this.pointer = pointer;
+    this.draw();
+  }
+
+  #draw() {
+    this.asked = false;
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const ratio = devicePixelRatio || 1;
+    this.element.width = Math.round(width * ratio);
+    this.element.height = Math.round(height * ratio);
+    this.context = this.element.getContext("2d");
+    this.context.scale(ratio, ratio);
+    this.font = `12px ${getComputedStyle(this.element).fontFamily}`;
+    this.colors = colors();
+    this.box = {
+      left: CHART_MARGIN.left,
+      top: CHART_MARGIN.top,
+      width: Math.max(width - CHART_MARGIN.left - CHART_MARGIN.right, 1),
+      height: Math.max(height - CHART_MARGIN.top - CHART_MARGIN.bottom, 1),
+    };
+    this.paint(this);
+  }
+
+  /** Scales of both axes (see scales.js), with their names. */
+  axes({ x, y, across, upward }) {
+    Object.assign(this, { x, y });
+    const { context, box, colors: { grid, soft } } = this;
+    context.font = this.font;
+    context.lineWidth = 1;
+    context.strokeStyle = grid;
+    context.fillStyle = soft;
+    context.textBaseline = "middle";
+    context.textAlign = "right";
+    for (const tick of ticksOf(y, 5)) {
+      const top = Math.round(this.top(tick)) + 0.5;
+      this.#segment(box.left, top, box.left + box.width, top);
+      context.fillText(readable(tick), box.left - 8, top);
+    }
+    context.textAlign = "center";
+    for (const tick of ticksOf(x, box.width / 90)) {
+      context.fillText(readable(tick), this.left(tick), box.top + box.height + 14);
+    }
+    context.fillText(across, box.left + box.width / 2, box.top + box.height + 32);
+    context.save();
+    context.translate(10, box.top + box.height / 2);
+    context.rotate(-Math.PI / 2);
+    context.fillText(upward, 0, 0);
+    context.restore();
+    context.strokeStyle = soft;
+    this.#segment(box.left, box.top + box.height + 0.5, box.left + box.width, box.top + box.height + 0.5);
+  }
+
+  /** Where a number of the axis to the right stands, in CSS pixels. */
+  left(value) {
+    return this.box.left + this.box.width * this.x.place(value);
+  }
+
+  /** The same upward. */
+  top(value) {
+    return this.box.top + this.box.height * (1 - this.y.place(value));
+  }
+
+  /** A curve through points. */
+  line(across, upward, color, width = 2) {
+    const { context } = this;
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.lineJoin = "round";
+    context.beginPath();
+    upward.forEach((value, k) => context.lineTo(this.left(across[k]), this.top(value)));
+    context.stroke();
+  }
+
+  /** A filled circle, with a ring that lifts it off the curve. */
+  dot(across, upward, color, radius = 4) {
+    const { context } = this;
+    context.fillStyle = color;
+    context.strokeStyle = this.colors.paper;
+    context.lineWidth = 2;
+    context.beginPath();
+    context.arc(this.left(across), this.top(upward), radius, 0, 2 * Math.PI);
+    context.fill();
+    context.stroke();
+  }
+
+  /** A label next to a point, on the side where there is room. */
+  label(text, across, upward, color) {
+    const { context, box } = this;
+    const [left, top] = [this.left(across), this.top(upward)];
+    const isRight = left > box.left + box.width / 2;
+    context.font = `600 ${this.font}`;
+    context.textBaseline = "alphabetic";
+    context.textAlign = isRight ? "right" : "left";
+    context.lineWidth = 4;
+    context.lineJoin = "round";
+    context.strokeStyle = this.colors.paper;
+    context.fillStyle = color;
+    const place = [left + (isRight ? -8 : 8), Math.max(top - 8, box.top + 10)];
+    context.strokeText(text, ...place);
+    context.fillText(text, ...place);
+  }
+
+  #segment(left, top, right, bottom) {
+    this.context.beginPath();
+    this.context.moveTo(left, top);
+    this.context.lineTo(right, bottom);
+    this.context.stroke();
+  }
+}
