@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.article.page.live.bundle import bundle
+from fastgd.article.page.live.bundle import bundled
 from fastgd.article.page.live.packing import Packing, add_program
 from fastgd.article.page.live.programs import (
     INPUTS,
@@ -251,7 +251,7 @@ def top_level_names(text):
     ("entry", "call"), [("main.js", "start();"), ("worker.js", "serve(self);")]
 )
 def test_all_modules_share_one_scope_in_the_page(entry, call):
-    text = bundle(entry, call)
+    text = bundled(entry, call)
     assert not re.search(r"^(import|export)\b", text, re.MULTILINE)
     assert text.rstrip().endswith(call)
     names = top_level_names(text)
@@ -260,7 +260,7 @@ def test_all_modules_share_one_scope_in_the_page(entry, call):
 
 
 def test_every_file_of_the_script_is_in_the_page():
-    both = bundle("main.js", "start();") + bundle("worker.js", "serve(self);")
+    both = bundled("main.js", "start();") + bundled("worker.js", "serve(self);")
     for file in files("fastgd.article.page.live").iterdir():
         if file.name.endswith(".js"):
             names = top_level_names(

@@ -11,7 +11,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from fastgd.article.comparison import Result
-from fastgd.article.page.live.bundle import bundle
+from fastgd.article.page.live.bundle import bundled
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.published import published_facts
 from fastgd.article.page.markup import Markup, element, join
@@ -58,8 +58,8 @@ def make(results: Sequence[Result]) -> Live:
     packing.add_json("optimizers", {each.__name__: each.race_alpha for each in ALL})
     return Live(
         style=files("fastgd.article.page.live").joinpath("live.css").read_text(encoding="utf-8"),
-        script=bundle("main.js", "start();"),
-        worker=bundle("worker.js", "serve(self);"),
+        script=bundled("main.js", "start();"),
+        worker=bundled("worker.js", "serve(self);"),
         pack=packing.text(),
     )
 

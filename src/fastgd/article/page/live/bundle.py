@@ -7,7 +7,7 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 
-def bundle(entry: str, call: str) -> str:
+def bundled(entry: str, call: str) -> str:
     """Return a module and all that it imports as one script, which then makes a call.
 
     Modules import each other as ``import { a, b } from "./file.js";`` and share one scope here, so
@@ -15,8 +15,8 @@ def bundle(entry: str, call: str) -> str:
 
     Examples
     --------
-    >>> script = bundle("worker.js", "serve(self);")
-    >>> script.count("import"), script.index("class RandomState") < script.index("class Training ")
+    >>> script = bundled("worker.js", "serve(self);")
+    >>> script.count("import {"), script.index("class RandomState") < script.index("class Training ")
     (0, True)
     """
     parts: dict[str, str] = {}
