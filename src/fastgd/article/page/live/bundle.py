@@ -16,8 +16,10 @@ def bundled(entry: str, call: str) -> str:
     Examples
     --------
     >>> script = bundled("worker.js", "serve(self);")
-    >>> script.count("import {"), script.index("class RandomState") < script.index("class Training ")
-    (0, True)
+    >>> script.count("import {")
+    0
+    >>> script.index("class RandomState") < script.index("class Training ")
+    True
     """
     parts: dict[str, str] = {}
 
