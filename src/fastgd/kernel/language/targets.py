@@ -116,7 +116,7 @@ class _Module(ir.Module):  # type: ignore[misc]
 
     def _call_written(self, builder: Any, *operands: Any) -> Any:
         kinds = [Tile(operands[0].type.count)] * 3
-        return emit_call(builder, written_fma.py_func, kinds, operands)
+        return emit_call(builder, written_fma.py_func, kinds, operands, operands[0].type)
 
 
 def emit(

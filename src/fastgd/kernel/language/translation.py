@@ -60,7 +60,6 @@ def translated(
         return partial(translated, returned=returned)
     if not TRANSLATES:
         return function
-    names = ", ".join(function.__code__.co_varnames[: function.__code__.co_argcount])
 
     def define(_typing: Any, *kinds: types.Type) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -70,6 +69,12 @@ def translated(
 
         return returned(*kinds), codegen
 
+    return wraps(function)(_with_names(function, define)[1])
+
+
+def _with_names(function: Callable[..., Any], define: Callable[..., Any]) -> tuple[Any, Any]:
+    """Return an intrinsic with the function's arguments, and a function that calls it."""
+    names = ", ".join(function.__code__.co_varnames[: function.__code__.co_argcount])
     name, made = function.__name__, {"define": define, "intrinsic": intrinsic}
     text = f"""
 @intrinsic
@@ -80,34 +85,46 @@ def {name}({names}):
     return whole({names})
 """
     exec(text, made)
-    compiled: Any = made[name]
-    return wraps(function)(compiled)
+    return made["whole"], made[name]
 
 
-def outlined(function: Callable[..., Any]) -> Any:
-    """Decorator: make a function of three tiles one that is called, and never inlined.
+def outlined(
+    function: Callable[..., Any] | None = None, *, returned: types.Type | None = None
+) -> Any:
+    """Decorator: make a function one that is called, and never inlined.
 
-    For what is needed rarely and would take much room in each place where it is.
+    For what is needed rarely and would take much room in each place where it is. Its result has the
+    type ``returned``, or that of its first argument.
     """
+    if function is None:
+        return partial(outlined, returned=returned)
 
-    @intrinsic
-    def call(_typing: Any, x: Any, y: Any, z: Any) -> Any:
-        def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-            return emit_call(builder, function, (x, y, z), args)
+    def define(_typing: Any, *kinds: types.Type) -> Any:
+        result = returned or kinds[0]
 
-        return x(x, y, z), codegen
+        def codegen(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+            nothing = result == types.none
+            code = ir.VoidType() if nothing else context.get_value_type(result)
+            called = emit_call(builder, function, kinds, args, code)
+            return context.get_dummy_value() if nothing else called
 
-    return call
+        return result(*kinds), codegen
+
+    return _with_names(function, define)[0]
 
 
 def emit_call(
-    builder: Any, function: Callable[..., Any], kinds: Sequence[Any], args: Sequence[Any]
+    builder: Any,
+    function: Callable[..., Any],
+    kinds: Sequence[Any],
+    args: Sequence[Any],
+    result: Any,
 ) -> Any:
-    """Emit a call of a function of tiles, which the module has once for each number of lanes."""
-    module, name = builder.module, f"{function.__name__}.{kinds[0].lanes}"
+    """Emit a call of a function, which the module has once for arguments of these types."""
+    module, name = builder.module, ".".join([function.__name__, *map(str, kinds)])
     made = module.globals.get(name)
     if made is None:
-        made = ir.Function(module, ir.FunctionType(args[0].type, [a.type for a in args]), name)
+        made = ir.Function(module, ir.FunctionType(result, [a.type for a in args]), name)
         made.linkage = "internal"
         made.attributes.add("noinline")
         emit_body(made, function, list(map(Value, kinds, made.args)))
