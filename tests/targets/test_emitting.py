@@ -12,7 +12,7 @@ from small_kernels import emitted, on_webassembly
 from fastgd.kernel.language import code_directory, targets
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.targets import TARGETS, Target, TargetError
-from fastgd.kernel.language.tile import runs_of
+from fastgd.kernel.language.tile import runs_of, select
 from fastgd.kernel.language.webassembly import LinkError, linked
 
 TABLE = np.array([3, 1, 4, 1, 5, 9])
@@ -26,6 +26,15 @@ def scaled_sum(shape, _stamp, numbers):
             load(shape, numbers.z, i, 0),
         )
         store(shape, numbers.out, i, 0, (x + y) * z)
+
+
+def clamped(shape, _stamp, numbers):
+    """x between y and z."""
+    for i in range(0, len(numbers.out), runs_of(shape)):
+        x, y = load(shape, numbers.x, i, 0), load(shape, numbers.y, i, 0)
+        low = select(x > y, x, y)
+        z = load(shape, numbers.z, i, 0)
+        store(shape, numbers.out, i, 0, select(low < z, low, z))
 
 
 def digits(_shape, _stamp, numbers):
@@ -55,6 +64,22 @@ def test_this_llvmlite_has_the_target(name):
 def test_small_kernels_are_computed_on_webassembly(wasm):
     x, y, z = np.random.default_rng(0).normal(size=(3, 10))
     assert on_webassembly(scaled_sum, wasm, x, y, z).tolist() == ((x + y) * z).tolist()
+
+
+RELAXED = b"\xfd\x8f\x02", b"\xfd\x90\x02"
+"""f64x2.relaxed_min and f64x2.relaxed_max."""
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4])
+def test_nan_is_selected_as_elsewhere(wasm, lanes):
+    """LLVM made relaxed_min of it, which is any operand if one is NaN: in Node another one."""
+    code = emitted(clamped, wasm, lanes)
+    assert not any(operation in code for operation in RELAXED)
+    values = [np.nan, -np.inf, -1.0, 0.0, 2.0]
+    x, y, z = (each.ravel()[:124] for each in np.meshgrid(values, values, values))
+    low = np.where(x > y, x, y)
+    found = on_webassembly(clamped, wasm, x, y, z, lanes)
+    np.testing.assert_array_equal(found, np.where(low < z, low, z))
 
 
 REFUSED = (

@@ -26,7 +26,7 @@ from fastgd.kernel.language.tile import Tile, pick
 from fastgd.kernel.language.translation import TRANSLATES, emit_body, emit_call
 
 _F64, _I64, _I32 = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
-_PAIR = ir.VectorType(_F64, 2)
+_PAIR, _BITS = ir.VectorType(_F64, 2), ir.VectorType(_I64, 2)
 
 _MADD = "llvm.wasm.relaxed.madd.v2f64"
 if binding.llvm_version_info < (16,):  # which has the same instruction by another name
@@ -86,37 +86,63 @@ class _Module(ir.Module):  # type: ignore[misc]
     def __init__(self, target: Target) -> None:
         super().__init__(target.name, context=ir.Context())
         self.target = target
-        if target.fma != "native":
-            self.fma = self._in_pairs
-            self._fma = self._call_relaxed if target.fma == "relaxed" else self._call_written
+        if target.fma == "written":
+            self.fma = _in_pairs(_call_written)
+        elif target.fma == "relaxed":
+            self.fma = _in_pairs(self._call_relaxed)
+            self.select = _in_pairs(self._select_bits)
 
-    def _in_pairs(self, builder: Any, *operands: Any) -> Any:
-        """Emit it for two lanes at a time: as many as a register of WebAssembly has."""
-        lanes = operands[0].type.count
-        if lanes <= 2:
-            return self._fma(builder, *operands)
+    def _call_relaxed(self, builder: Any, *operands: Any) -> Any:
+        kind = ir.FunctionType(_PAIR, [_PAIR] * 3)
+        madd = cgutils.get_or_insert_function(self, kind, _MADD)
+        return _as_pair(builder, operands, lambda pairs: builder.call(madd, pairs))
+
+    def _select_bits(self, builder: Any, *operands: Any) -> Any:
+        """Select by bits: of a comparison and a selection LLVM makes ``relaxed_min``.
+
+        That may be any of its operands if one is NaN: the exponential of NaN was infinite.
+        """
+        kind = ir.FunctionType(_BITS, [_BITS] * 3)
+        select = cgutils.get_or_insert_function(self, kind, "llvm.wasm.bitselect.v2i64")
+
+        def of_pairs(pairs: Any) -> Any:
+            mask, *values = pairs
+            bits = [builder.bitcast(value, _BITS) for value in values]
+            return builder.bitcast(builder.call(select, [*bits, builder.sext(mask, _BITS)]), _PAIR)
+
+        return _as_pair(builder, operands, of_pairs)
+
+
+def _in_pairs(emit_pair: Callable[..., Any]) -> Callable[..., Any]:
+    """Emit it for two lanes at a time: as many as a register of WebAssembly has."""
+
+    def emit_all(builder: Any, *operands: Any) -> Any:
+        kind = operands[-1].type
+        if kind.count <= 2:
+            return emit_pair(builder, *operands)
         parts = []
-        for begin in range(0, lanes, 2):
-            own = list(range(begin, min(begin + 2, lanes)))
-            parts.append(self._fma(builder, *(pick(builder, value, own) for value in operands)))
-        result = ir.Constant(operands[0].type, ir.Undefined)
-        for k in range(lanes):
+        for begin in range(0, kind.count, 2):
+            own = list(range(begin, min(begin + 2, kind.count)))
+            parts.append(emit_pair(builder, *(pick(builder, value, own) for value in operands)))
+        result = ir.Constant(kind, ir.Undefined)
+        for k in range(kind.count):
             value = builder.extract_element(parts[k // 2], _I32(k % 2))
             result = builder.insert_element(result, value, _I32(k))
         return result
 
-    def _call_relaxed(self, builder: Any, *operands: Any) -> Any:
-        lanes = operands[0].type.count
-        kind = ir.FunctionType(_PAIR, [_PAIR] * 3)
-        madd = cgutils.get_or_insert_function(self, kind, _MADD)
-        if lanes == 2:
-            return builder.call(madd, operands)
-        pairs = [pick(builder, value, [0, 0]) for value in operands]
-        return pick(builder, builder.call(madd, pairs), [0])
+    return emit_all
 
-    def _call_written(self, builder: Any, *operands: Any) -> Any:
-        kinds = [Tile(operands[0].type.count)] * 3
-        return emit_call(builder, written_fma.py_func, kinds, operands, operands[0].type)
+
+def _as_pair(builder: Any, operands: Any, emit_pair: Callable[..., Any]) -> Any:
+    """Emit it for one lane as for two."""
+    if operands[-1].type.count == 2:
+        return emit_pair(operands)
+    return pick(builder, emit_pair([pick(builder, each, [0, 0]) for each in operands]), [0])
+
+
+def _call_written(builder: Any, *operands: Any) -> Any:
+    kinds = [Tile(operands[0].type.count)] * 3
+    return emit_call(builder, written_fma.py_func, kinds, operands, operands[0].type)
 
 
 def emit(
