@@ -38,7 +38,7 @@ FUNCTIONS: dict[str, int] = {
 }
 """The functions by name, with the number of their operands."""
 
-_OTHER_WORDS = {
+OTHER_WORDS = {
     "ln": "log",
     "arcsin": "asin",
     "arccos": "acos",
@@ -257,8 +257,8 @@ class _Reader:
         if not called and word in FUNCTIONS:
             operand = own[0] if own else "x"
             return UnknownNameError(f"{self._name}: {word} is a function, write {word}({operand})")
-        if called and word in _OTHER_WORDS:
-            near = f": {word}(x) is written {_written(_OTHER_WORDS[word])}"
+        if called and word in OTHER_WORDS:
+            near = f": {word}(x) is written {_written(OTHER_WORDS[word])}"
         else:
             near = did_you_mean(f"{word}()" if called else word, names)
         return UnknownNameError(

@@ -7,21 +7,30 @@ The working memory consists of rows of BLOCK values: x, the result, three rows f
 :mod:`fastgd.kernel.curve_descent`), the constants, then intermediate results.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
 
-from fastgd.kernel.elementwise import address_of_function
+from fastgd.kernel.elementwise import KnownFunctions, address_of_function, fill_by_code
 from fastgd.kernel.iteration.elementary import maximum, minimum, sign
 from fastgd.kernel.iteration.functions import relu
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, WHOLE
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.numba_internals import call_address, handle
+from fastgd.kernel.language.numba_internals import call_address, call_compiled, handle
+from fastgd.kernel.language.specialization import MarkersType, dispatch, markers
 from fastgd.kernel.language.structs import Floats, Integers, address_of, table_of
-from fastgd.kernel.language.tile import constant_shape, magnitude, runs_of, select, square_root
-from fastgd.kernel.language.translation import translated
+from fastgd.kernel.language.tile import (
+    Shape,
+    constant_shape,
+    magnitude,
+    runs_of,
+    select,
+    square_root,
+)
+from fastgd.kernel.language.translation import outlined, translated
 
 BLOCK = 288
 """Values per instruction, few enough that all rows stay in the first-level cache.
@@ -172,7 +181,11 @@ def _plain_of_one(operation, a):
 @translated
 def run_program(evaluators, w, count):
     """Run evaluator w's program on the first ``count`` values, maybe on a few more."""
-    shape = _piece()
+    _run_program(_piece(), None, evaluators, w, count)
+
+
+@njit(**INLINED)
+def _run_program(shape, functions, evaluators, w, count):
     evaluator = all_evaluators(evaluators)[w]
     program, work = evaluator.program, evaluator.work
     for k in range(0, len(program), WORDS):
@@ -190,7 +203,50 @@ def run_program(evaluators, w, count):
         else:
             start = address_of(work)
             places = start + 8 * target, start + 8 * first, start + 8 * second, count
-            call_address(operation, places)
+            if functions is None:
+                call_address(operation, places)
+            else:
+                fill_by_code(shape, functions, operation, places)
+
+
+@markers
+class Interpreter(NamedTuple):
+    """Stands for the handle of a function in code for another machine, which has the interpreter.
+
+    There no function has an address.
+    """
+
+    shape: Shape
+    """The part of a block that is in registers at a time."""
+    functions: KnownFunctions | None
+
+
+_run_apart = outlined(_run_program.py_func, returned=types.none)
+
+
+def evaluate_block(evaluate, evaluators, w, count):
+    """Evaluate a curve by evaluator w for the first ``count`` values of its working memory."""
+
+
+def _by_handle(evaluate, evaluators, w, count):
+    call_compiled(evaluate, (evaluators, w, count))
+
+
+def _by_interpreter(evaluate, evaluators, w, count):
+    _run_apart(evaluate.shape, evaluate.functions, evaluators, w, count)
+
+
+dispatch(
+    evaluate_block,
+    lambda evaluate, *_: _by_interpreter if isinstance(evaluate, MarkersType) else _by_handle,
+    INLINED,
+)
+
+
+def codes_with(functions: Iterable[str]) -> dict[str, int]:
+    """What stands for an operation where these functions are known, by name."""
+    codes = dict(OPERATIONS)
+    return codes | {name: len(codes) + place for place, name in enumerate(functions)}
 
 
 def program_code(program: Integers, constants: Floats, rows: int) -> Code:

@@ -10,7 +10,17 @@ from typing import NamedTuple
 
 from numba import njit, prange, typeof, types
 
-from fastgd.kernel.bytecode import ALPHA, BLOCK, DONE, RESULT, SECOND, START, X, all_evaluators
+from fastgd.kernel.bytecode import (
+    ALPHA,
+    BLOCK,
+    DONE,
+    RESULT,
+    SECOND,
+    START,
+    X,
+    all_evaluators,
+    evaluate_block,
+)
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
 from fastgd.kernel.language.memory import load, store
@@ -121,7 +131,7 @@ def _judge(evaluate, evaluators, w, ball, rules, begin, end):
     work = all_evaluators(evaluators)[w].work
     for i in range(end - begin):
         work[i] = ball.x[begin + i]
-    call_compiled(evaluate, (evaluators, w, end - begin))
+    evaluate_block(evaluate, evaluators, w, end - begin)
     resting = 0
     for i in range(begin, end):
         x, s = ball.x[i], work[RESULT * BLOCK + i - begin]
@@ -150,7 +160,7 @@ def _look(evaluate, evaluators, w, ball, rules, begin, end, side, unknown, risen
             x = ball.x[begin + i]
             away = distance * max(1.0, abs(x))
             work[i] = x + away if ball.outcome[begin + i] == unknown else x
-        call_compiled(evaluate, (evaluators, w, end - begin))
+        evaluate_block(evaluate, evaluators, w, end - begin)
         left = 0
         for i in range(begin, end):
             s = work[RESULT * BLOCK + i - begin]
@@ -175,7 +185,7 @@ def _roll(evaluate, evaluators, w, balls, rules, b):
     begin, end = b * BLOCK, min((b + 1) * BLOCK, len(ball.x))
     _take(work, ball, begin, end - begin)
     for j in range(rules.first, rules.last):
-        call_compiled(evaluate, (evaluators, w, end - begin))
+        evaluate_block(evaluate, evaluators, w, end - begin)
         if not _step(work, rules):
             break
         if rules.length:
@@ -194,7 +204,7 @@ def roll_share(evaluate, evaluators, w, balls, rules):
     ``evaluate`` is the handle of a function with the signature ``bytecode.EVALUATES``; the other
     arguments except ``w`` are named tuples encoded by ``structs.encode``.
     """
-    threads = len(evaluators)
+    threads = len(all_evaluators(evaluators))
     blocks = (len(all_balls(balls)[0].x) + BLOCK - 1) // BLOCK
     for b in range(w, blocks, threads):
         _roll(evaluate, evaluators, w, balls, rules, b)
@@ -226,6 +236,6 @@ def evaluate_all(evaluate, evaluators, operands, results):
             row = X if k == 0 else SECOND + k - 1
             for i in range(count):
                 work[row * BLOCK + i] = operands[k, begin + i]
-        call_compiled(evaluate, (evaluators, 0, count))
+        evaluate_block(evaluate, evaluators, 0, count)
         for i in range(count):
             results[begin + i] = work[RESULT * BLOCK + i]

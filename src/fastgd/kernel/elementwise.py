@@ -6,6 +6,7 @@ address.
 
 import math
 from functools import cache
+from typing import NamedTuple, Optional
 
 from numba import njit, typeof, types
 
@@ -24,7 +25,7 @@ from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, WHOLE
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import address, handle
-from fastgd.kernel.language.specialization import Choice, dispatch
+from fastgd.kernel.language.specialization import Choice, dispatch, markers
 from fastgd.kernel.language.structs import floats_at
 from fastgd.kernel.language.tile import (
     constant_shape,
@@ -36,7 +37,7 @@ from fastgd.kernel.language.tile import (
     single,
     square_root,
 )
-from fastgd.kernel.language.translation import translated
+from fastgd.kernel.language.translation import outlined, translated
 
 _PER_OCTAVE = float.fromhex("0x1.71547652b82fep+0")  # 1 / log(2)
 _PER_DECADE = float.fromhex("0x1.bcb7b1526e50ep-2")  # 1 / log(10)
@@ -140,11 +141,44 @@ dispatch(value, FUNCTIONS | DERIVATIVES, INLINED)
 @translated
 def fill(choice, target, first, second, count):
     """Apply a function to ``count`` values, maybe to a few more; arguments are addresses."""
-    shape = _piece()
+    _fill(_piece(), choice, target, first, second, count)
+
+
+@njit(**INLINED)
+def _fill(shape, choice, target, first, second, count):
     room = count + runs_of(shape) - 1
     a, b, out = floats_at(first, room), floats_at(second, room), floats_at(target, room)
     for i in range(0, count, runs_of(shape)):
         store(shape, out, i, 0, value(choice, load(shape, a, i, 0), load(shape, b, i, 0)))
+
+
+@markers
+class KnownFunctions(NamedTuple):
+    """Functions that code for another machine has in itself, where none has an address."""
+
+    first: Choice
+    """The first one; its value ``code`` stands for it in a program."""
+    others: Optional["KnownFunctions"]
+
+
+def known_functions(codes: dict[str, int]) -> KnownFunctions | None:
+    """Functions by their names, with codes for programs."""
+    found = None
+    for name, code in codes.items():
+        found = KnownFunctions(Choice(_SAME.get(name, name), code=code), found)
+    return found
+
+
+_fill_apart = outlined(_fill.py_func, returned=types.none)
+
+
+@njit(**INLINED)
+def fill_by_code(shape, functions, code, places):
+    """Apply the function with this code, as :func:`fill` does."""
+    if code == functions.first.code:
+        _fill_apart(shape, functions.first, *places)
+    elif functions.others is not None:
+        fill_by_code(shape, functions.others, code, places)
 
 
 @cache

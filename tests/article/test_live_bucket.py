@@ -1,0 +1,244 @@
+"""The page's bucket in Node: formulas become Python's programs, and balls roll with its bits."""
+
+import random
+from base64 import b64decode
+
+import numpy as np
+import pytest
+
+from fastgd import bucket
+from fastgd.article.page.live.programs import MODULES
+from fastgd.article.page.live.rolling import bucket_facts
+from fastgd.formulas.derivation import Derivation
+from fastgd.formulas.expressions import FUNCTIONS, parse
+from fastgd.kernel.elementwise import OF_VALUE
+from fastgd.studies.bucket.curves import curve_of
+from fastgd.studies.bucket.instructions import instructions_of
+from fastgd.studies.bucket.portable import roller_of
+from live import in_node, needs_node
+
+FACTS = bucket_facts()
+EXAMPLES = FACTS["examples"]
+CURVES = {each["curve"] for each in EXAMPLES}
+
+pytestmark = [needs_node, pytest.mark.filterwarnings("ignore::SyntaxWarning")]
+
+WRITTEN = """
+x|1|-x|+x|x + 1|2*x - 1|x/3|x/4|x/0.1|1/x|2 / (1 + x**2)|x**0|x**1|x**-1|x**64|x**65|x**0.5|x**x
+2**x|(x - 1)**3|-x**2|2**-1|-2**2*x|x**2**0.5|--x|x - -1|1 - x - 1|x / 2 / 3|0x10*x|1_000*x|.5*x
+5.*x|1e-3*x|00*x|pi*x|e**x|exp(-x**2)|abs(x - 1)|sign(x)*x|relu(x) + sigmoid(x)|minimum(x, 1 - x)
+maximum(x**2, 2)|where(x > 0, x**2, -x)|where(x <= 1, 1, 2)|where(1 < 2, x, log(2))
+sin(x)*cos(x)*tan(x)|asin(x/9) + acos(x/9)|sinh(x) - cosh(x)|tanh(atan(x))|log(x**2 + 1)
+log1p(x**2)|expm1(x)|sqrt(x**2 + 1)|x + 1e-320|x*0 - 0|2**0.5 + x|(2 - 1)*x|1e300*x*1e300
+x # the line|sin(x,)|(((x)))
+""".strip()
+
+REFUSED = """
+x^2|x^2 + 1|(x)^2|sin|sin()|sin(x, 2)|minimum(x)|where(x, 1, 2)
+where(0 < x < 1, 1, 2)|where(x == 1, 1, 2)|x < 1|y|foo(x)|sine(x)|sigmod(x)|ln(x)|pow(x, 2)
+arcsin(x)|min(x, 1)|1/0|log(-1)|log(0)|sqrt(-1)|1e999|exp(1000)|(-8)**(1/3)|0**-1|x + log(-1)|x +
+*x|(x|x)|x//2|x%2|~x|x@x|x&1|x<<1|np.sin(x)|01|x = 1|x²|√x|Sin(x)|X|sin(y)|1.5.2|x**
+where(1 < 2, x, log(-1))|a'b|10000**10000|x!|where(x > 0, 1, 2, 3)|tanh + 1
+""".strip()
+
+PRODUCTS = ["2x", "sin x", "3 x", "2(x)", "x(x + 1)", "(x + 1)(x - 1)", "pi(x)", "0x", "1j"]
+OTHERWISE = [*PRODUCTS, "x(", "x, 1", "0,5*x", "'a'", "[x]", "True", "x if x else 1", "x[0]"]
+"""Python refuses them in other words."""
+
+
+def formulas(count):
+    """Random formulas of all operations."""
+    choose = random.Random(1)
+    numbers = ["0", "1", "2", "0.5", "10", "0.1", "7", "1e-3", "65", "2.5", "-1", "-0.5", "pi", "e"]
+
+    def make(depth):
+        kind = choose.random()
+        if depth == 0 or kind < 0.2:
+            return "x" if choose.random() < 0.6 else choose.choice(numbers)
+        if kind < 0.5:
+            return f"({make(depth - 1)} {choose.choice('+-*/')} {make(depth - 1)})"
+        if kind < 0.6:
+            return f"{make(depth - 1)} {choose.choice('+-*/')} {make(depth - 1)}"
+        if kind < 0.7:
+            return f"-{make(depth - 1)}"
+        if kind < 0.85:
+            exponent = choose.choice(["2", "3", "-1", "-2", "0.5", "7", "65", make(depth - 1)])
+            return f"({make(depth - 1)})**({exponent})"
+        name = choose.choice([*FUNCTIONS])
+        operands = [make(depth - 1) for _ in range(FUNCTIONS[name])]
+        if name == "where":
+            operands[0] += f" {choose.choice(['<', '<=', '>', '>='])} {make(depth - 1)}"
+        return f"{name}({', '.join(operands)})"
+
+    return [make(choose.randint(1, 5)) for _ in range(count)]
+
+
+def listed(text):
+    return text.replace("\n", "|").split("|")
+
+
+def numbers(text):
+    return np.frombuffer(b64decode(text))
+
+
+# ---------------------------------------------------------------- formulas
+
+BITS = """
+const bits = (numbers) => Buffer.from(Float64Array.from(numbers).buffer).toString("base64");
+"""
+
+COMPILES = (
+    BITS
+    + """
+import { programsOf } from "./live/bytecode.js";
+import { FormulaError } from "./live/formulas.js";
+const inWords = (program) => ({ ...program, constants: bits(program.constants) });
+answer(given.texts.map((text) => {
+  try {
+    const { height, slope } = programsOf("curve", text, given.facts);
+    return [inWords(height), inWords(slope)];
+  } catch (error) {
+    if (!(error instanceof FormulaError)) throw error;
+    return error.message;
+  }
+}));
+"""
+)
+
+
+def compiled(texts, folder):
+    return in_node(COMPILES, folder, given={"texts": texts, "facts": FACTS})
+
+
+def in_python(text):
+    """The programs of a formula's height and slope, or what is wrong with it."""
+    try:
+        tree = parse("curve", text)
+    except ValueError as error:
+        return str(error)
+    derivation = Derivation(of_value=OF_VALUE)
+    found = derivation.of(tree)
+    slope = derivation.number(0.0) if found.derivative is None else found.derivative
+    return [program(instructions_of(derivation, node)) for node in (found.value, slope)]
+
+
+def program(made):
+    words = [
+        word
+        for name, *rows in made.steps
+        for word in (FACTS["codes"][name], *(FACTS["block"] * row for row in rows))
+    ]
+    constants = [float(constant).hex() for constant in made.constants]
+    return {"words": words, "rows": made.rows, "constants": constants}
+
+
+def with_digits(found):
+    return [
+        each | {"constants": [float(c).hex() for c in numbers(each["constants"])]} for each in found
+    ]
+
+
+def test_formulas_become_the_programs_of_python(tmp_path):
+    texts = [*CURVES, *listed(WRITTEN), *formulas(300)]
+    for text, found in zip(texts, compiled(texts, tmp_path), strict=True):
+        expected = in_python(text)
+        assert (found if isinstance(found, str) else with_digits(found)) == expected, text
+
+
+def test_what_is_no_formula_is_refused_in_pythons_words(tmp_path):
+    texts = [
+        *listed(REFUSED),
+        *("", "  ", "x" * 200, "1" * 400, "x + " * 150 + "x", "sin(" * 100 + "y" + ")" * 100),
+        "x ^ " + "a" * 99,
+    ]
+    for text, found in zip(texts, compiled(texts, tmp_path), strict=True):
+        assert found == in_python(text), text
+
+
+def test_the_rest_is_refused_too(tmp_path):
+    for text, found in zip(OTHERWISE, compiled(OTHERWISE, tmp_path), strict=True):
+        assert isinstance(found, str), text
+        assert isinstance(in_python(text), str), text
+        assert found.endswith(f"got {text!r}")
+        assert ("a product is written *" in found) == (text in PRODUCTS)
+
+
+# ---------------------------------------------------------------- balls
+
+ROLLS = (
+    BITS
+    + """
+import { programsOf } from "./live/bytecode.js";
+import { Roller } from "./live/roller.js";
+const roller = await Roller.start(readFileSync("module"), given.facts);
+answer(given.rolls.map(({ curve, xs, ...options }) => {
+  const programs = programsOf("curve", curve, given.facts);
+  const lacking = roller.withoutSlope(programs, options.starts) !== undefined;
+  const balls = roller.roll({ programs, ...options, recordPath: true });
+  return {
+    lacking,
+    heights: bits(roller.heights(programs, xs)),
+    slopes: bits(roller.slopes(programs, xs)),
+    x: bits(balls.map((ball) => ball.x)),
+    status: balls.map((ball) => ball.status),
+    iterations: balls.map((ball) => ball.iterations),
+    paths: balls.map((ball) => bits(ball.path)),
+  };
+}));
+"""
+)
+
+
+def rolls():
+    """Balls on the article's curves and on random ones."""
+    for each in EXAMPLES:
+        yield each["curve"], each["start"], each["alpha"], "alpha", each["iterations"]
+    choose = random.Random(2)
+    for text in formulas(100):
+        if not isinstance(in_python(text), str):
+            count = choose.choice([1, 2, 3, 5])
+            starts = [round(choose.uniform(-3, 3), 2) for _ in range(count)]
+            alphas = [choose.choice([1e-3, 0.01, 0.1, 0.5, 1.0]) for _ in range(count)]
+            yield text, starts, alphas, choose.choice(bucket.RULES), choose.choice([50, 500])
+    yield "x**2 - cos(3*x)", np.linspace(-9, 9, 700).tolist(), [0.01] * 700, "alpha", 30
+
+
+@pytest.mark.parametrize("target", MODULES.values())
+def test_balls_roll_with_the_bits_of_python(tmp_path, target):
+    module = roller_of(target)
+    assert len(module) < 60_000
+    (tmp_path / "module").write_bytes(module)
+    xs = [0.0, -0.0, 1e-310, 1e300, *np.random.RandomState(1).normal(0, 5, 700).tolist()]
+    given = list(rolls())
+    assert len(given) > 80
+    keys = ("curve", "starts", "alphas", "rule", "iterations")
+    asked = [dict(zip(keys, each, strict=True), xs=xs) for each in given]
+    asked[0]["xs"] = xs[:1]
+    found = in_node(ROLLS, tmp_path, given={"rolls": asked, "facts": FACTS})
+    seen = set()
+    for (curve, starts, alphas, rule, iterations), asks, got in zip(
+        given, asked, found, strict=True
+    ):
+        heights, slopes = curve_of(curve, None).at(asks["xs"])
+        assert_same_bits(numbers(got["heights"]), heights, curve)
+        assert_same_bits(numbers(got["slopes"]), slopes, curve)
+        alpha = {} if rule == "naive" else {"alpha": alphas}
+        options = {"rule": rule, "iterations": iterations, "record_path": True}
+        if got["lacking"]:
+            with pytest.raises(ValueError, match="must have a slope where a ball starts"):
+                bucket.roll(curve=curve, start=starts, **alpha, **options)
+            continue
+        rolled = bucket.roll(curve=curve, start=starts, **alpha, **options)
+        assert_same_bits(numbers(got["x"]), rolled.x, curve)
+        assert got["status"] == rolled.status.tolist(), curve
+        assert got["iterations"] == rolled.iterations.tolist(), curve
+        for path, expected, done in zip(got["paths"], rolled.path, rolled.iterations, strict=True):
+            assert_same_bits(numbers(path), expected[: done + 1], curve)
+        seen |= set(got["status"])
+    assert seen == {"rolling", "converged", "stuck", "diverged"}
+
+
+def assert_same_bits(found, expected, curve):
+    """Equal but for the payload of a NaN."""
+    same = found.view(np.int64) == np.asarray(expected).view(np.int64)
+    assert (same | (np.isnan(found) & np.isnan(expected))).all(), curve
