@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from fastgd.article.page.live.programs import INPUTS, SAMPLES, XOR
-from live_node import in_node, needs_node
+from live import in_node, needs_node
 
 pytestmark = needs_node
 
 READS = """
-import { rowsOf } from "./rows.js";
+import { rowsOf } from "./live/rows.js";
 answer(given.map((text) => {
   try { return rowsOf(text); } catch (error) { return error.message; }
 }));
@@ -49,19 +49,19 @@ BAD = {
 
 
 def test_rows(tmp_path):
-    found = in_node(READS, tmp_path, list(GOOD))
+    found = in_node(READS, tmp_path, given=list(GOOD))
     rows = [np.c_[one["X"], one["y"]].tolist() for one in found]
     assert rows == list(GOOD.values())
 
 
 def test_what_cannot_be_is_told_with_its_line(tmp_path):
-    found = in_node(READS, tmp_path, list(BAD))
+    found = in_node(READS, tmp_path, given=list(BAD))
     assert found == list(BAD.values())
 
 
 STATES = """
-import { State } from "./state.js";
-import { EXAMPLES, dataField, samplesOf } from "./own_data.js";
+import { State } from "./live/state.js";
+import { EXAMPLES, dataField, samplesOf } from "./live/own_data.js";
 const state = new State({ data: dataField });
 const found = { first: samplesOf(state) };
 state.read("data", "1 2 0.5\\n");
@@ -86,7 +86,7 @@ def test_the_state_keeps_the_last_good_rows(tmp_path):
     own = {"X": [[1, 2]], "y": [0.5], "isArticle": False}
     X, y = XOR
     pasted = "\n".join(f"{a} {b} {c} {target}" for (a, b, c), target in zip(X, y, strict=True))
-    found = in_node(STATES, tmp_path, pasted)
+    found = in_node(STATES, tmp_path, given=pasted)
     article = {"X": X, "y": y, "isArticle": True}
     assert found == {
         "first": article,
@@ -104,4 +104,4 @@ def test_the_state_keeps_the_last_good_rows(tmp_path):
 
 @pytest.mark.parametrize(("name", "value"), [("MOST_ROWS", SAMPLES), ("MOST_INPUTS", INPUTS)])
 def test_as_many_as_the_programs_have_room_for(tmp_path, name, value):
-    assert in_node(f'import {{ {name} }} from "./rows.js";\nanswer({name});', tmp_path) == value
+    assert in_node(f'import {{ {name} }} from "./live/rows.js";\nanswer({name});', tmp_path) == value

@@ -132,8 +132,9 @@ def write(
 
 def prepare(experiments: Sequence[Experiment] = EXPERIMENTS) -> None:
     """Compile or load the code that the page needs."""
-    sections = _sections([experiment.name for experiment in experiments])
-    compile_all([*needed(sections), *comparison.short(experiments)])
+    names = [experiment.name for experiment in experiments]
+    calls = [*needed(_sections(names)), *comparison.short(experiments)]
+    compile_all([*calls, *live.needed()] if _is_whole(names) else calls)
 
 
 def _sections(names: Collection[str]) -> list[Section]:

@@ -12,12 +12,14 @@ from importlib.resources import files
 
 from fastgd.article.comparison import Result
 from fastgd.article.page.live.bundle import bundled
+from fastgd.article.page.live.bundle import bundle
+from fastgd.article.page.live.facts import add_facts, needed
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.published import published_facts
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.optimizers import ALL
 
-__all__ = ["Live", "hashed", "make"]
+__all__ = ["Live", "hashed", "make", "needed"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def make(results: Sequence[Result]) -> Live:
     add_programs(packing)
     packing.add_json("published", published_facts(results))
     packing.add_json("optimizers", {each.__name__: each.race_alpha for each in ALL})
+    add_facts(packing)
     return Live(
         style=files("fastgd.article.page.live").joinpath("live.css").read_text(encoding="utf-8"),
         script=bundled("main.js", "start();"),
