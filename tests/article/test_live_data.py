@@ -104,4 +104,5 @@ def test_the_state_keeps_the_last_good_rows(tmp_path):
 
 @pytest.mark.parametrize(("name", "value"), [("MOST_ROWS", SAMPLES), ("MOST_INPUTS", INPUTS)])
 def test_as_many_as_the_programs_have_room_for(tmp_path, name, value):
-    assert in_node(f'import {{ {name} }} from "./live/rows.js";\nanswer({name});', tmp_path) == value
+    script = f'import {{ {name} }} from "./live/rows.js";\nanswer({name});'
+    assert in_node(script, tmp_path) == value

@@ -39,7 +39,7 @@ def test_both_maps_have_the_articles_networks(parts):
     assert (seeds[0] == sizes[3]).all()
     tuning = next(e for e in EXPERIMENTS if e.name == "alpha")
     assert set(tuning.alphas) <= set(facts.ALPHAS)
-    assert facts.ITERATIONS == tuning.iterations
+    assert tuning.iterations == facts.ITERATIONS
     assert facts.AXES["hidden_size"][-1] == 32
 
 

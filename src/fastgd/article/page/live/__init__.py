@@ -12,7 +12,6 @@ from importlib.resources import files
 
 from fastgd.article.comparison import Result
 from fastgd.article.page.live.bundle import bundled
-from fastgd.article.page.live.bundle import bundle
 from fastgd.article.page.live.facts import add_facts, needed
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.published import published_facts

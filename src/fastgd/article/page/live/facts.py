@@ -1,4 +1,4 @@
-"""What the live page compares with, computed by Python: maps of final errors, and the error plane."""
+"""What the live page compares with, from Python: maps of final errors, and the error plane."""
 
 from functools import partial
 from typing import Any
@@ -39,10 +39,7 @@ def add_facts(packing: Packing) -> None:
     packing.add("plane", plane.errors.astype("<f8").tobytes())
     X, y = PLANE
     packing.add_json("plane facts", {"X": X, "y": y, "span": SPAN, "resolution": RESOLUTION})
-    packing.add_json(
-        "optimizers",
-        {kind.__name__: {"command": kind.command, "alpha": kind.race_alpha} for kind in ALL},
-    )
+    packing.add_json("commands", {kind.__name__: kind.command for kind in ALL})
 
 
 def needed() -> list[Call]:
