@@ -2,7 +2,7 @@
 
 import { colors, el, onColors } from "./dom.js";
 
-const CHART_MARGIN = { left: 56, right: 14, top: 14, bottom: 42 };
+const CHART_MARGIN = { left: 56, right: 24, top: 14, bottom: 42 };
 
 /** Round numbers on a scale: powers of ten if it is logarithmic, otherwise about `most` of them. */
 export function ticksOf(scale, most = 6) {
@@ -97,7 +97,9 @@ export class Chart {
     }
     context.textAlign = "center";
     for (const tick of ticksOf(x, box.width / 90)) {
-      context.fillText(readable(tick), this.left(tick), box.top + box.height + 14);
+      const text = readable(tick);
+      const room = box.left + box.width + CHART_MARGIN.right - context.measureText(text).width / 2;
+      context.fillText(text, Math.min(this.left(tick), room), box.top + box.height + 14);
     }
     context.fillText(across, box.left + box.width / 2, box.top + box.height + 32);
     context.save();

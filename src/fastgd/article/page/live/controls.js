@@ -9,6 +9,7 @@ import { el } from "./dom.js";
 
 /**
  * A slider on a `scale` (see scales.js), with a text box for exactly the number that one types.
+ * `hint` is a remark under the label.
  *
  * Ticks can be clicked; `name` turns their numbers into labels. A pointer snaps to ticks, keys don't.
  */
@@ -59,8 +60,8 @@ export function textControl({ state, field, label, hint, extra = [] }) {
   return controlGroup(state, field, label, hint, [textBox(state, field, hint), ...extra], []);
 }
 
-/** A list to choose from; `choices` are texts, or pairs of a text and its label. */
-export function choiceControl({ state, field, label, choices, hint, extra = [] }) {
+/** A list to choose from; `choices` are texts, or pairs of a text and its label; `below` are elements. */
+export function choiceControl({ state, field, label, choices, hint, extra = [], below = [] }) {
   const options = choices.map((given) => {
     const [value, text] = Array.isArray(given) ? given : [given, given];
     return el("option", { value }, text);
@@ -70,7 +71,7 @@ export function choiceControl({ state, field, label, choices, hint, extra = [] }
   const show = () => (list.value = state.fields[field].write(state.get(field)));
   state.on([field], show);
   show();
-  return controlGroup(state, field, label, hint, [list, ...extra], []);
+  return controlGroup(state, field, label, hint, [list, ...extra], below);
 }
 
 /** A checkbox. */
@@ -129,17 +130,16 @@ function namesOf(field, hint) {
 }
 
 function hintOf(field, hint) {
-  return hint ? [el("p", { class: "hint", id: `hint-${field}` }, ...[hint].flat())] : [];
+  return hint ? [el("p", { class: "hint", id: `hint-${field}` }, hint)] : [];
 }
 
 function controlGroup(state, field, label, hint, beside, below) {
   return el(
     "div",
     { class: "control" },
-    el("label", { for: `control-${field}` }, label),
+    el("div", {}, el("label", { for: `control-${field}` }, label), ...hintOf(field, hint)),
     el("div", { class: "beside" }, ...beside),
     ...below,
-    ...hintOf(field, hint),
     problemOf(state, field, beside[0]),
   );
 }

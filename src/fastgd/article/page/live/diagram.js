@@ -86,7 +86,7 @@ export class Outputs {
   constructor() {
     this.body = el("tbody");
     const head = el("tr", {}, ...["inputs", "target", "output", ""].map((text) => el("th", { scope: "col" }, text)));
-    const table = el("table", {}, el("caption", {}, "What it answers"), el("thead", {}, head), this.body);
+    const table = el("table", {}, el("caption", {}, "What the network answers"), el("thead", {}, head), this.body);
     this.element = el("div", { class: "scroll outputs", tabindex: 0, role: "region", "aria-label": "Outputs" }, table);
   }
 

@@ -16,6 +16,10 @@ const MOST_RECORDS = 600;
 const MOST_KEPT = 6;
 const TRAINED_BY = ["alpha", "hidden", "seed", "iterations", "optimizer", "bias", "dropout", "data"];
 
+const INVITATION =
+  "Move a slider: this network trains anew in your browser, with the very numbers that Python gets. " +
+  "Break it with an alpha of 1000, then mend it.";
+
 /** The live section of the article's network. */
 export const experiment = {
   name: "experiment",
@@ -34,9 +38,10 @@ export const experiment = {
 
   async start({ state, trainer, pack, root }) {
     const stage = new Stage(state, trainer, pack);
+    const controls = controlsOf(state, pack.json("optimizers"));
     root.append(
-      el("div", { class: "experiment" }, stage.element, controlsOf(state, pack.json("optimizers"))),
-      stage.results,
+      el("p", { class: "lead" }, INVITATION),
+      el("div", { class: "experiment" }, el("div", { class: "bench" }, stage.element, stage.tools, controls), stage.results),
     );
     state.on(TRAINED_BY, () => stage.train());
     state.on(["logError"], () => stage.chart.draw());
@@ -86,10 +91,10 @@ function labelOf({ alpha, hidden, seed, iterations, optimizer, bias, dropout, da
 function controlsOf(state, optimizers) {
   const suits = el("span");
   const use = button("use it", () => state.set({ alpha: optimizers[state.get("optimizer")] }), { id: "use-race-alpha" });
-  const suiting = el("span", { class: "suits" }, suits, " ", use);
+  const suiting = el("p", { class: "suits" }, suits, use);
   const show = () => {
     const alpha = optimizers[state.get("optimizer")];
-    suits.textContent = `In the race its alpha is ${alpha}`;
+    suits.textContent = `Alpha that suits it in the race: ${alpha}`;
     use.hidden = alpha === state.get("alpha");
   };
   state.on(["optimizer", "alpha"], show);
@@ -101,7 +106,8 @@ function controlsOf(state, optimizers) {
     sliderControl({
       state,
       field: "alpha",
-      label: "Alpha, the learning rate",
+      label: "Alpha",
+      hint: "the learning rate",
       scale: new Scale({ low: 0.001, high: 1000, log: true, ticks: ALPHAS }),
     }),
     sliderControl({
@@ -117,15 +123,16 @@ function controlsOf(state, optimizers) {
       scale: new Scale({ low: 1, high: 1000000, log: true, digits: 2, whole: true, ticks: [1, 100, 1000, 10000, 60000, 1000000] }),
       name: (tick) => (tick < 1000 ? String(tick) : tick < 1e6 ? `${tick / 1000}k` : "1M"),
     }),
-    textControl({ state, field: "seed", label: "Seed of the initial weights", extra: [next] }),
-    choiceControl({ state, field: "optimizer", label: "Optimizer", choices: Object.keys(optimizers), hint: [suiting] }),
+    textControl({ state, field: "seed", label: "Seed", hint: "of the initial weights", extra: [next] }),
+    choiceControl({ state, field: "optimizer", label: "Optimizer", choices: Object.keys(optimizers), below: [suiting] }),
     sliderControl({
       state,
       field: "dropout",
-      label: "Dropout, the share of hidden units left out",
+      label: "Dropout",
+      hint: "share of hidden units left out",
       scale: new Scale({ low: 0, high: 0.9, step: 0.05, ticks: [0, 0.5] }),
     }),
-    flagControl({ state, field: "bias", label: "Bias: each layer has a constant input, too" }),
+    flagControl({ state, field: "bias", label: "Bias: a constant input for each layer" }),
     ownData({ state }),
   );
 }
@@ -136,6 +143,7 @@ class Stage {
     Object.assign(this, { state, trainer, result: null, kept: [], isStopped: false });
     this.chart = new Chart(() => this.#paint());
     this.chart.element.id = "experiment-chart";
+    this.label = el("span", {}, "Final error");
     this.final = el("output", { id: "experiment-final-error" });
     this.progress = el("progress", { id: "experiment-progress", max: 1, value: 0, "aria-label": "Iterations done" });
     this.note = el("p", { id: "experiment-note", class: "note" });
@@ -146,23 +154,27 @@ class Stage {
     this.legend = el("ul", { class: "legend", id: "experiment-legend" });
     this.diagram = new Diagram();
     this.outputs = new Outputs();
-    this.weights = new Matrix({ caption: "Weights", write: (x) => (Math.abs(x) < 99.95 ? x.toFixed(1) : x.toFixed(0)) });
+    this.weights = new Matrix({ caption: "Weights", write: shortWeight });
     this.changes = new Matrix({ caption: "Direction changes of the derivatives", write: String });
     this.changes.element.id = "experiment-changes";
     this.weights.element.id = "experiment-weights";
     this.total = el("p", { id: "experiment-total", class: "note" });
     this.published = new Published(pack.json("published"));
-    this.element = this.#stage();
+    this.element = el(
+      "div",
+      { class: "stage" },
+      el("p", { class: "final" }, this.label, this.final),
+      this.chart.element,
+      this.progress,
+    );
+    this.tools = this.#tools();
     this.results = this.#results();
   }
 
-  #stage() {
+  #tools() {
     return el(
       "div",
-      { class: "stage" },
-      el("p", { class: "final" }, el("span", {}, "Final error "), this.final),
-      this.chart.element,
-      this.progress,
+      { class: "tools" },
       this.legend,
       el(
         "div",
@@ -170,7 +182,7 @@ class Stage {
         this.stop,
         this.keep,
         this.clear,
-        flagControl({ state: this.state, field: "logError", label: "Logarithmic axis" }),
+        flagControl({ state: this.state, field: "logError", label: "Log axis" }),
       ),
       this.note,
       this.spoken,
@@ -181,10 +193,14 @@ class Stage {
     return el(
       "div",
       { class: "results" },
-      el("div", { class: "pair" }, this.diagram.element, this.outputs.element),
-      this.changes.element,
-      this.total,
-      this.weights.element,
+      el(
+        "div",
+        { class: "pieces" },
+        this.diagram.element,
+        this.outputs.element,
+        el("div", {}, this.changes.element, this.total),
+        this.weights.element,
+      ),
       this.published.element,
     );
   }
@@ -211,6 +227,7 @@ class Stage {
     }
     this.result = result;
     this.stop.disabled = result.finished;
+    this.progress.classList.toggle("done", result.finished);
     this.progress.value = result.finished ? 1 : result.done / result.settings.iterations;
     this.chart.draw();
     this.#numbers();
@@ -221,6 +238,7 @@ class Stage {
     const { settings, finished, diverged, done, weights } = result;
     const error = finished ? result.finalError : result.errors.at(-1);
     this.final.textContent = error === undefined ? "" : repr(error);
+    this.label.textContent = finished ? "Final error" : "Error so far";
     this.final.dataset.finished = String(finished);
     this.final.classList.toggle("waits", !finished);
     this.note.textContent = noteOf(result, this.trainer.fused, this.isStopped);
@@ -258,9 +276,9 @@ class Stage {
   }
 
   #keep() {
-    const { settings, recorded, errors } = this.result;
-    const label = labelOf(settings);
-    this.kept = [...this.kept.filter((curve) => curve.label !== label), { label, recorded, errors }].slice(-MOST_KEPT);
+    const label = labelOf(this.result.settings);
+    const curve = { label, ...curveOf(this.result) };
+    this.kept = [...this.kept.filter((other) => other.label !== label), curve].slice(-MOST_KEPT);
     this.#showKept();
   }
 
@@ -285,18 +303,16 @@ class Stage {
     if (!result) {
       return;
     }
-    const { recorded, errors, settings, finished, finalError } = result;
-    const across = finished ? [...recorded, settings.iterations] : recorded;
-    const upward = finished ? [...errors, finalError] : errors;
-    const longest = Math.max(settings.iterations, ...kept.map((curve) => curve.recorded.at(-1)));
+    const { across, upward } = curveOf(result);
+    const longest = Math.max(result.settings.iterations, ...kept.map((curve) => curve.across.at(-1)));
     chart.axes({
       x: new Scale({ low: 0, high: longest }),
-      y: errorScale([upward, ...kept.map((curve) => curve.errors)], state.get("logError")),
+      y: errorScale([upward, ...kept.map((curve) => curve.upward)], state.get("logError")),
       across: "iterations",
       upward: "mean absolute error",
     });
     const { series, accent } = chart.colors;
-    kept.forEach((curve, k) => chart.line(curve.recorded, curve.errors, series[k + 1], 1.5));
+    kept.forEach((curve, k) => chart.line(curve.across, curve.upward, series[k + 1], 1.5));
     chart.line(across, upward, accent, 2.5);
     if (upward.length) {
       chart.dot(across.at(-1), upward.at(-1), accent);
@@ -316,6 +332,12 @@ class Stage {
   }
 }
 
+/** The recorded errors of a result, and at its end the final one. */
+export function curveOf({ recorded, errors, done, finished, finalError }) {
+  const isWhole = finished && Number.isFinite(finalError);
+  return isWhole ? { across: [...recorded, done], upward: [...errors, finalError] } : { across: recorded, upward: errors };
+}
+
 /** The axis of errors: logarithmic from 0.001 or half a power of ten below the least of them; otherwise from 0. */
 export function errorScale(curves, log) {
   const all = curves.flat().filter((error) => Number.isFinite(error) && error > 0);
@@ -325,6 +347,12 @@ export function errorScale(curves, log) {
   }
   const most = all.reduce((high, error) => Math.max(high, error), 0.1);
   return new Scale({ low: 0, high: Math.ceil(10 * most) / 10 });
+}
+
+/** A weight in four characters or so: 4.6, -14.9, -117, 2e-4. */
+function shortWeight(x) {
+  const size = Math.abs(x);
+  return size < 0.05 && size > 0 ? x.toExponential(0) : x.toFixed(size < 99.95 ? 1 : 0);
 }
 
 /** What there is to say about a training: how far, how fast, and how it is computed. */

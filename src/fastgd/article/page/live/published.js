@@ -73,7 +73,7 @@ function publishedTables(fact, ours, { hidden, alpha }) {
       el(
         "details",
         {},
-        el("summary", {}, `All ${rows.length} weights and their direction changes, ${tallyOf(fact, ours.same)}`),
+        el("summary", {}, `All ${rows.length} weights and their direction changes${tallyOf(fact, ours.same)}`),
         numbersTable("Weights at the end, and how often the derivative of each changed its direction", headings, rows, "experiment-published-weights"),
       ),
     );
@@ -84,7 +84,7 @@ function publishedTables(fact, ours, { hidden, alpha }) {
 function tallyOf({ weights, changes }, same) {
   const marks = [...weights, ...changes].flatMap((layer) => layer.marks);
   const agreeing = marks.filter((mark) => mark === "agrees").length;
-  return same ? `${agreeing} of ${marks.length} agree` : "compared";
+  return same ? `: ${agreeing} of ${marks.length} numbers agree` : "";
 }
 
 function weightName(layer, n, hidden) {
