@@ -6,8 +6,10 @@ import { Diagram, Outputs } from "./diagram.js";
 import { el, repr } from "./dom.js";
 import { Matrix, totalOf } from "./matrix.js";
 import { dataField, ownData, samplesOf } from "./own_data.js";
+import { presets } from "./presets.js";
 import { Published } from "./published.js";
 import { Scale } from "./scales.js";
+import { share } from "./share.js";
 import { choice, count, flag, number } from "./state.js";
 
 const ALPHAS = [0.001, 0.01, 0.1, 1, 10, 100, 1000];
@@ -39,8 +41,10 @@ export const experiment = {
   async start({ state, trainer, pack, root }) {
     const stage = new Stage(state, trainer, pack);
     const controls = controlsOf(state, pack.json("optimizers"));
+    stage.results.prepend(share({ state, pack, settings: () => settingsOf(state) }));
     root.append(
       el("p", { class: "lead" }, INVITATION),
+      presets({ state }),
       el("div", { class: "experiment" }, el("div", { class: "bench" }, stage.element, stage.tools, controls), stage.results),
     );
     state.on(TRAINED_BY, () => stage.train());

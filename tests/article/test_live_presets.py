@@ -1,0 +1,84 @@
+"""The live page's settings to try do what their sentences say."""
+
+import pytest
+
+import fastgd
+from fastgd.optimizers import ALL
+from live import in_node, needs_node
+
+pytestmark = needs_node
+
+SCRIPT = """
+import { experiment, settingsOf } from "./live/experiment.js";
+import { ARTICLE_SETTINGS, PRESETS, presetOf } from "./live/presets.js";
+import { State } from "./live/state.js";
+
+const state = new State(experiment.fields({ json: () => given }));
+const first = settingsOf(state);
+const found = PRESETS.map((preset) => {
+  state.set({ ...ARTICLE_SETTINGS, ...preset.sets });
+  const { address } = state;
+  const settings = settingsOf(state);
+  state.reset();
+  state.take(address); // all values can be read again
+  return { name: preset.name, settings, problems: state.problems, again: presetOf(state).name };
+});
+state.set({ seed: 77 });
+answer({ first, found, none: presetOf(state) ?? null });
+"""
+
+
+@pytest.fixture(scope="module")
+def presets(tmp_path_factory):
+    optimizers = {kind.__name__: kind.race_alpha for kind in ALL}
+    return in_node(SCRIPT, tmp_path_factory.mktemp("presets"), given=optimizers)
+
+
+def test_each_can_be_sent_as_a_link_and_is_known_again(presets):
+    assert presets["none"] is None
+    assert len(presets["found"]) == 14
+    for preset in presets["found"]:
+        assert preset["problems"] == {}
+        assert preset["again"] == preset["name"]
+
+
+def test_the_page_begins_with_one(presets):
+    found = {preset["name"]: preset["settings"] for preset in presets["found"]}
+    assert found["Alpha 1"] == presets["first"]
+
+
+def test_they_end_where_their_sentences_say(presets):
+    runs = {}
+    for preset in presets["found"]:
+        given = preset["settings"]
+        runs[preset["name"]] = fastgd.train(
+            given["X"],
+            given["y"],
+            hidden_size=given["hidden"] or (),
+            alpha=given["alpha"],
+            seed=given["seed"],
+            iterations=given["iterations"],
+            bias=given["bias"],
+            dropout=given["dropout"],
+            optimizer=next(kind for kind in ALL if kind.__name__ == given["optimizer"])(),
+        )
+    errors = {name: run.final_error for name, run in runs.items()}
+    changes = {name: sum(c.sum() for c in run.direction_changes) for name, run in runs.items()}
+    alphas = ("Tiny alpha", "Alpha 1", "Best alpha", "Too large", "Divergence")
+    assert errors["Tiny alpha"] > 0.48
+    assert changes["Tiny alpha"] <= 10
+    assert min(alphas, key=errors.get) == max(alphas, key=changes.get) == "Best alpha"
+    assert errors["Too large"] == pytest.approx(0.125, abs=1e-3)
+    assert errors["Divergence"] == pytest.approx(0.5, abs=1e-3)
+    assert abs(runs["Divergence"].weights[1]).max() > 100
+    assert errors["32 hidden units"] < errors["Best alpha"]
+    assert errors["3 units"] < 0.0014
+    assert errors["Stuck"] == pytest.approx(0.25, abs=1e-3)
+    assert errors["Another start"] < 0.004
+    assert errors["1 unit"] > 0.37
+    first, second = runs["Part 4"].weights[0].ravel()
+    assert first > 5
+    assert second < -5
+    assert errors["Adam"] < errors["Best alpha"] / 900
+    assert errors["Dropout"] < 0.001
+    assert errors["Bias"] < 0.002

@@ -1,0 +1,126 @@
+"""What the live page lets one copy trains the same network: as Python, and as a command."""
+
+import json
+import shlex
+
+import numpy as np
+import pytest
+
+from fastgd.article.page.live.packing import Packing, add_program
+from fastgd.article.page.live.programs import XOR, Program
+from fastgd.engine.image import probe_module
+from fastgd.optimizers import ALL, Adam, GradientDescent
+from live import in_node, needs_node
+
+pytestmark = needs_node
+
+ROWS = "a;b;y\n0,1;-2e-7;1\n1;0,30000000000000004;0,25\n-0;1e300;0"
+PARITY = "\n".join(f"{k:04b}{k.bit_count() & 1}".replace("", " ") for k in range(16))
+PROGRAMS = [
+    Program(GradientDescent, fixed=True),
+    Program(GradientDescent),
+    Program(GradientDescent, layers=1),
+    Program(GradientDescent, dropout=True),
+    Program(Adam),
+]
+STATES = [
+    "",
+    "alpha=10",
+    "alpha=1000&seed=4294967295",
+    "alpha=0.001&seed=0&iterations=1",
+    "hidden=32&alpha=31.6&iterations=500",
+    "hidden=0&bias=on&iterations=1000",
+    "hidden=0&dropout=0.5&iterations=1000",
+    "dropout=0.15&iterations=700&seed=3",
+    "dropout=0.9&bias=on&iterations=700&hidden=8",
+    "optimizer=Adam&alpha=0.0123&iterations=999",
+    "optimizer=Adam&alpha=100&bias=on&iterations=999",
+    f"data={ROWS.replace(';', '%3B')}&hidden=3&iterations=200",
+    "data=5 1\n-10 0&hidden=2&iterations=100",
+    f"data={PARITY}&hidden=8&iterations=2000&alpha=0.1",
+]
+
+SCRIPT = """
+import { experiment, settingsOf } from "./live/experiment.js";
+import { Pack } from "./live/pack.js";
+import { commandOf, pythonOf, tableOf } from "./live/share.js";
+import { State } from "./live/state.js";
+import { Programs, programOf } from "./live/worker.js";
+
+const pack = await Pack.decode(readFileSync("pack", "utf-8"));
+const programs = await Programs.open(pack);
+const state = new State(experiment.fields(pack));
+const found = [];
+for (const address of given) {
+  state.take(address);
+  const settings = settingsOf(state);
+  const training = await programs.training(programOf(settings));
+  training.begin({ ...settings, dropout: settings.hidden ? settings.dropout : 0 });
+  training.advance(settings.iterations);
+  found.push({
+    problems: state.problems,
+    error: training.finalError,
+    weights: training.layers("weights").map(({ values }) => [...values]),
+    python: pythonOf(settings),
+    command: commandOf(settings, pack.json("commands")),
+    table: tableOf(settings),
+  });
+}
+answer(found);
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """What the page trains and copies in each state."""
+    packing = Packing()
+    packing.add("probe", probe_module())
+    for program in PROGRAMS:
+        add_program(packing, program)
+    packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in ALL})
+    packing.add_json("commands", {kind.__name__: kind.command for kind in ALL})
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "pack").write_text(packing.text())
+    found = in_node(SCRIPT, folder, given=STATES)
+    assert all(not each["problems"] for each in found)
+    return dict(zip(STATES, found, strict=True))
+
+
+def same_bits(ours, theirs):
+    return [np.ravel(x).tobytes() for x in ours] == [np.ravel(x).tobytes() for x in theirs]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_python_has_the_bits_of_the_page(shared, state, capsys):
+    names = {}
+    exec(shared[state]["python"], names)
+    run = names["run"]
+    assert run.final_error == shared[state]["error"]
+    assert capsys.readouterr().out == f"{shared[state]['error']!r}\n"
+    assert same_bits(run.weights, shared[state]["weights"])
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_command_has_the_bits_of_the_page(shared, state, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.csv").write_text(shared[state]["table"], encoding="utf-8")
+    command, *words = shlex.split(shared[state]["command"])
+    assert command == "fastgd"
+    code, out, err = run(*words, "--json")
+    assert (code, err) == (0, "")
+    made = json.loads(out)
+    assert made["final_error"] == shared[state]["error"]
+    assert same_bits(made["weights"], shared[state]["weights"])
+
+
+def test_what_is_copied_says_only_what_is_chosen(shared):
+    first = shared[""]
+    assert first["python"] == (
+        "import fastgd\n\n"
+        f"X = {XOR[0]}\ny = {XOR[1]}\n"
+        "run = fastgd.train(X, y, hidden_size=4, alpha=1)\n"
+        "print(run.final_error)\n"
+    )
+    assert first["command"] == "fastgd train data.csv --target y --hidden-size 4 --alpha 1\n"
+    assert first["table"] == "x1,x2,x3,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
+    assert max(map(len, shared[STATES[-1]]["python"].splitlines())) < 100
