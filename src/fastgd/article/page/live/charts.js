@@ -2,7 +2,7 @@
 
 import { colors, el, onColors } from "./dom.js";
 
-const CHART_MARGIN = { left: 56, right: 24, top: 14, bottom: 42 };
+const CHART_MARGIN = { left: 62, right: 24, top: 14, bottom: 42 };
 
 /** Round numbers on a scale: powers of ten if it is logarithmic, otherwise about `most` of them. */
 export function ticksOf(scale, most = 6) {

@@ -5,7 +5,7 @@ import { readable } from "./charts.js";
 
 const DIAGRAM_WIDTH = 320;
 const NEURONS_APART = 44; // units of the picture between neurons of a layer, where there are few
-const DIAGRAM_TALLEST = 420;
+const DIAGRAM_TALLEST = 340;
 
 /** The outputs of a network for each row of X; only for people, as Math.exp may differ in the last bit. */
 export function outputsOf(X, layers) {

@@ -354,9 +354,12 @@ export function errorScale(curves, log) {
 }
 
 /** A weight in four characters or so: 4.6, -14.9, -117, 2e-4. */
-function shortWeight(x) {
+export function shortWeight(x) {
   const size = Math.abs(x);
-  return size < 0.05 && size > 0 ? x.toExponential(0) : x.toFixed(size < 99.95 ? 1 : 0);
+  if (size < 0.05 && size > 0) {
+    return size < 0.005 ? x.toExponential(0) : x.toFixed(2);
+  }
+  return x.toFixed(size < 99.95 ? 1 : 0);
 }
 
 /** What there is to say about a training: how far, how fast, and how it is computed. */
