@@ -40,11 +40,12 @@ class Visit:
     """
 
     def __init__(self, browser, address, *, width=1200, script=None, **options):
-        self.address = address
+        self.file = address.partition("#")[0]
         self.messages, self.requests = [], []
         self.context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         if script is not None:
             self.context.add_init_script(script)
+        self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.page.on("console", lambda message: self.messages.append(message.text))
         self.page.on("pageerror", lambda error: self.messages.append(str(error)))
@@ -52,7 +53,7 @@ class Visit:
         self.page.goto(address)
 
     def _requested(self, request):
-        if request.url != self.address and not request.url.startswith(("blob:", "data:")):
+        if not request.url.startswith((self.file, "blob:", "data:")):
             self.requests.append(request.url)
 
 

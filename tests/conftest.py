@@ -124,9 +124,12 @@ def article_page(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """Closed with its module: while it is open, nothing else may run an event loop here."""
-    with chromium() as browser:
+def browser(request):
+    """Closed with its module: while it is open, nothing else may run an event loop here.
+
+    Its parameters are flags of Chromium.
+    """
+    with chromium(*getattr(request, "param", ())) as browser:
         yield browser
 
 
