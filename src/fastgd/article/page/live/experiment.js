@@ -4,6 +4,7 @@ import { Chart, readable } from "./charts.js";
 import { button, choiceControl, flagControl, sliderControl, textControl } from "./controls.js";
 import { Diagram, Outputs } from "./diagram.js";
 import { el, repr } from "./dom.js";
+import { MapNote } from "./map_note.js";
 import { Matrix, totalOf } from "./matrix.js";
 import { dataField, ownData, samplesOf } from "./own_data.js";
 import { presets } from "./presets.js";
@@ -164,6 +165,7 @@ class Stage {
     this.weights.element.id = "experiment-weights";
     this.total = el("p", { id: "experiment-total", class: "note" });
     this.published = new Published(pack.json("published"));
+    this.mapNote = new MapNote(pack);
     this.element = el(
       "div",
       { class: "stage" },
@@ -189,6 +191,7 @@ class Stage {
         flagControl({ state: this.state, field: "logError", label: "Log axis" }),
       ),
       this.note,
+      this.mapNote.element,
       this.spoken,
     );
   }
@@ -253,6 +256,7 @@ class Stage {
     const { sum, average } = totalOf(result.changes);
     this.total.textContent = `Together ${readable(sum)} changes, ${average.toFixed(1)} per weight.`;
     this.published.show(result, samples.isArticle);
+    this.mapNote.show(result, samples.isArticle);
     if (finished) {
       const outcome = diverged ? `the weights overflow after ${readable(done)} iterations` : `final error ${repr(error)}`;
       this.chart.element.setAttribute("aria-label", `Error curve, ${labelOf(settings)}: ${outcome}`);

@@ -2,12 +2,13 @@
 
 import { el } from "./dom.js";
 import { experiment } from "./experiment.js";
+import { maps } from "./maps.js";
 import { Pack } from "./pack.js";
 import { State } from "./state.js";
 import { Trainer } from "./trainer.js";
 
 /** The live sections: each fills the element of its name, `live-...`, with what it offers. */
-export const SECTIONS = [experiment];
+export const SECTIONS = [experiment, maps];
 
 /** Start all sections; a browser that can't is told so in one sentence. */
 export async function start() {
